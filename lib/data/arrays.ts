@@ -1,0 +1,378 @@
+/** Arrays that come from the user: what is accepted, and how it becomes what crosses to C++. */
+
+import { NeurodeError } from '../errors.js'
+import type { NativeInput, NativeTargets } from '../native.js'
+
+/** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
+export type NumericArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array
+
+/** Numbers in arrays in arrays; the innermost ones may be typed arrays. */
+export type NestedArray = readonly (number | NumericArray | NestedArray)[]
+
+/**
+ * A typed array with a shape, row-major. Each value is `element * scale + offset`, applied where the value is used:
+ * images stay bytes in memory.
+ */
+export interface NdArray<T extends NumericArray = NumericArray> {
+  /** The elements, row-major; `data.length` is the product of `shape`. */
+  readonly data: T
+  /** Size of each dimension, rows first. */
+  readonly shape: readonly number[]
+  /** Factor of every element; 1 when absent. */
+  readonly scale?: number
+  /** Added to every scaled element; 0 when absent. */
+  readonly offset?: number
+}
+
+/** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is cut into rows of the shape expected. */
+export type ArrayInput = NdArray | NumericArray | NestedArray
+
+/** Factor and addend of {@link array}. */
+export interface ArrayOptions {
+  /** Factor of every element, a finite number; default 1. */
+  readonly scale?: number
+  /** Added to every scaled element, a finite number; default 0. */
+  readonly offset?: number
+}
+
+const maxRank = 32
+const maxElements = 2 ** 32
+const typedArrayNames: ReadonlySet<string> = new Set([
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Int8Array',
+  'Uint16Array',
+  'Int16Array',
+  'Uint32Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+])
+
+/**
+ * Gives an array its shape. Typed arrays are kept as they are, without a copy; nested arrays become float32.
+ *
+ * @param data - The elements, row-major.
+ * @param shape - Size of each dimension; their product is the number of elements. Default: the nesting's own shape,
+ * or `[data.length]`.
+ * @throws NeurodeError `ERR_SHAPE` when shape and elements disagree or nested rows differ in length, `ERR_DTYPE` for
+ * anything that is not numbers, `ERR_ARGUMENT` for a scale or offset that is not finite.
+ *
+ * @example
+ * ```ts
+ * import { array } from 'neurode'
+ *
+ * const images = array(new Uint8Array(2 * 784), [2, 784], { scale: 1 / 255 })
+ * ```
+ */
+export function array<T extends NumericArray>(data: T, shape?: readonly number[], options?: ArrayOptions): NdArray<T>
+export function array(data: NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray<Float32Array>
+export function array(
+  data: NumericArray | NestedArray,
+  shape?: readonly number[],
+  options: ArrayOptions = {},
+): NdArray {
+  const source = typedOrNested(data, 'data')
+  const elements = source.elements
+  const dimensions = Object.freeze([...checkShape(shape ?? source.shape, 'shape')])
+  const count = elementCount(dimensions)
+  if (count !== elements.length) {
+    const text = `${formatShape(dimensions)} of ${count} elements`
+    throw new NeurodeError('ERR_SHAPE', `shape: expected the shape of ${elements.length} elements, got ${text}`)
+  }
+  return Object.freeze({
+    data: elements,
+    shape: dimensions,
+    ...(options.scale === undefined ? {} : { scale: checkFinite(options.scale, 'scale') }),
+    ...(options.offset === undefined ? {} : { offset: checkFinite(options.offset, 'offset') }),
+  })
+}
+
+/** Rows of input ready to cross to C++, with their number. */
+export type InputRows = NativeInput & { readonly rows: number }
+
+/** Targets ready to cross to C++, with the number of rows. */
+export type TargetRows = NativeTargets & { readonly rows: number }
+
+/**
+ * Turns `value` into rows of `rowShape`. Bytes and float32 are passed on without a copy, all else becomes float32.
+ * Throws `ERR_SHAPE` or `ERR_DTYPE` that names `argumentName`.
+ */
+export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
+  const source = read(value, argumentName)
+  const rows = countRows(source, rowShape, argumentName)
+  return { data: bytesOrFloats(source.elements), scale: source.scale, offset: source.offset, rows }
+}
+
+/** What the loss compares with: see {@link toTargets}. */
+export interface TargetsExpected {
+  /** Outputs of the model for one row. */
+  readonly outputs: number
+  /** The loss takes class indices. */
+  readonly classes: boolean
+  /** The loss takes rows of outputs; default true. */
+  readonly rows?: boolean
+}
+
+/**
+ * Turns `value` into targets: one-dimensional (or `[n, 1]`) integers become class indices where the loss takes them, all
+ * else rows of `outputs` float32 values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
+ */
+export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): TargetRows {
+  const { outputs, classes, rows: takesRows = true } = expected
+  const source = read(value, argumentName)
+  const isColumn = source.shape.length === 1 || (source.shape.length === 2 && source.shape[1] === 1)
+  if (classes && isColumn && (outputs > 1 || !takesRows)) {
+    const rows = checkRows(source.elements.length, argumentName)
+    return { kind: 'classes', data: toClasses(source, outputs, argumentName), rows }
+  }
+  if (!takesRows) {
+    const expectedText = `class indices, one per row (shape [n] or [n, 1])`
+    const hint =
+      source.shape.length === 2 && source.shape[1] === outputs
+        ? '; categoricalCrossentropy takes one-hot rows as well'
+        : ''
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${argumentName}: expected ${expectedText}, got shape ${formatShape(source.shape)}${hint}`,
+    )
+  }
+  const also = classes && outputs > 1 ? ' or class indices of shape [n]' : ''
+  const rows = countRows(source, [outputs], argumentName, also)
+  return { kind: 'rows', data: toScaledFloats(source), rows }
+}
+
+/** Rows `from` (inclusive) to `to` (exclusive) of what {@link toInput} or {@link toTargets} gave, without a copy. */
+export function sliceRows<T extends InputRows | TargetRows>(value: T, from: number, to: number): T {
+  const size = value.data.length / value.rows
+  return { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
+}
+
+/** The product of a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/** `[2, 784]`. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
+}
+
+/** A typed array Neurode reads, of any realm. */
+export function isNumericArray(value: unknown): value is NumericArray {
+  return ArrayBuffer.isView(value) && typedArrayNames.has(typeName(value))
+}
+
+/** Has `data`, a typed array, and `shape`. */
+export function isNdArray(value: unknown): value is NdArray {
+  if (typeof value !== 'object' || value === null) return false
+  const { data, shape } = value as Partial<NdArray>
+  return isNumericArray(data) && Array.isArray(shape)
+}
+
+interface Source {
+  readonly elements: NumericArray
+  readonly shape: readonly number[]
+  readonly scale: number
+  readonly offset: number
+  /** The shape is only a length: any cut into rows will do. */
+  readonly flat: boolean
+}
+
+function read(value: unknown, argumentName: string): Source {
+  if (!isNdArray(value)) {
+    const { elements, shape } = typedOrNested(value, argumentName)
+    return { elements, shape, scale: 1, offset: 0, flat: shape.length === 1 }
+  }
+  const shape = checkShape(value.shape, `${argumentName}.shape`)
+  const count = elementCount(shape)
+  if (value.data.length !== count) {
+    const detached = value.data.length === 0 && value.data.buffer.byteLength === 0
+    const text = `${argumentName}.data: expected ${count} elements for shape ${formatShape(shape)}, got ${value.data.length}`
+    if (detached) throw new NeurodeError('ERR_DATA_DETACHED', `${text}; its memory was transferred away`)
+    throw new NeurodeError('ERR_SHAPE', text)
+  }
+  const scale = checkFinite(value.scale ?? 1, `${argumentName}.scale`)
+  const offset = checkFinite(value.offset ?? 0, `${argumentName}.offset`)
+  return { elements: value.data, shape, scale, offset, flat: false }
+}
+
+function typedOrNested(value: unknown, argumentName: string) {
+  if (isNumericArray(value)) return { elements: value, shape: [value.length] }
+  if (!Array.isArray(value)) {
+    const expected = 'a typed array, nested arrays of numbers, or { data, shape }'
+    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, got ${describe(value)}`)
+  }
+  const shape = nestedShape(value, argumentName)
+  const elements = new Float32Array(elementCount(shape))
+  fill(elements, 0, value, shape, 0, argumentName)
+  return { elements, shape }
+}
+
+function nestedShape(value: readonly unknown[], argumentName: string): number[] {
+  const shape: number[] = []
+  let level: unknown = value
+  while (Array.isArray(level) || isNumericArray(level)) {
+    if (shape.length === maxRank) {
+      throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at most ${maxRank} dimensions, got deeper nesting`)
+    }
+    shape.push(level.length)
+    level = level[0]
+  }
+  if (elementCount(shape) > maxElements) {
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${argumentName}: expected at most 2^32 elements, got shape ${formatShape(shape)}`,
+    )
+  }
+  return shape
+}
+
+/** Copies nested numbers from `at` on; returns where it ended. Every level must have the size of `shape`. */
+function fill(
+  out: Float32Array,
+  at: number,
+  value: unknown,
+  shape: readonly number[],
+  depth: number,
+  path: string,
+): number {
+  const size = shape[depth] as number
+  const innermost = depth === shape.length - 1
+  const typed = innermost && isNumericArray(value)
+  if (!typed && !Array.isArray(value)) {
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${path}: expected ${size} elements as in the first row, got ${describe(value)}`,
+    )
+  }
+  if (value.length !== size) {
+    throw new NeurodeError('ERR_SHAPE', `${path}: expected ${size} elements as in the first row, got ${value.length}`)
+  }
+  if (typed) {
+    out.set(value, at)
+    return at + size
+  }
+  if (innermost) {
+    for (let i = 0; i < size; i++) {
+      const element: unknown = value[i]
+      if (typeof element !== 'number') {
+        const code = Array.isArray(element) || isNumericArray(element) ? 'ERR_SHAPE' : 'ERR_DTYPE'
+        throw new NeurodeError(code, `${path}[${i}]: expected a number, got ${describe(element)}`)
+      }
+      out[at + i] = element
+    }
+    return at + size
+  }
+  let end = at
+  for (let i = 0; i < size; i++) end = fill(out, end, value[i], shape, depth + 1, `${path}[${i}]`)
+  return end
+}
+
+function countRows(source: Source, rowShape: readonly number[], argumentName: string, also = ''): number {
+  const { elements, shape, flat } = source
+  const rowSize = elementCount(rowShape)
+  const isRow = shape.length === rowShape.length + 1 && rowShape.every((size, i) => shape[i + 1] === size)
+  if (isRow || (rowSize === 1 && shape.length === 1)) return checkRows(shape[0] as number, argumentName)
+  if (flat && elements.length % rowSize === 0) return checkRows(elements.length / rowSize, argumentName)
+  const expected = `shape ${formatShape(['n', ...rowShape] as unknown as number[])}${also}`
+  const got = flat ? `${elements.length} elements, not a multiple of ${rowSize}` : `shape ${formatShape(shape)}`
+  throw new NeurodeError(
+    'ERR_SHAPE',
+    `${argumentName}: expected ${expected}, got ${got}${reshapeHint(source, rowShape)}`,
+  )
+}
+
+function reshapeHint({ shape, flat }: Source, rowShape: readonly number[]): string {
+  const rowSize = elementCount(rowShape)
+  if (flat || rowSize === 1) return ''
+  if (shape.length > 1 && elementCount(shape.slice(1)) === rowSize) {
+    const reshaped = `reshape it: array(data, ${formatShape([shape[0] as number, ...rowShape])})`
+    if (rowShape.length > 1) return `; ${reshaped}`
+    const flatten = `layers.flatten({ inputShape: ${formatShape(shape.slice(1))} })`
+    return `; ${reshaped}, or let the model begin with ${flatten}`
+  }
+  const isOneRow = shape.length === rowShape.length && shape.every((size, i) => size === rowShape[i])
+  return isOneRow ? `; a single row has the shape ${formatShape([1, ...shape])}` : ''
+}
+
+function checkRows(rows: number, argumentName: string): number {
+  if (rows > 0) return rows
+  throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at least one row, got none`)
+}
+
+function toClasses({ elements, scale, offset }: Source, outputs: number, argumentName: string): Int32Array {
+  const data = elements
+  const plain = scale === 1 && offset === 0
+  const inPlace = plain && typeName(data) === 'Int32Array' && !canShrink(data)
+  const labels = inPlace ? (data as Int32Array) : new Int32Array(data.length)
+  for (let row = 0; row < labels.length; row++) {
+    const element = data[row] as number
+    const label = plain ? element : element * scale + offset
+    if (!(label >= 0 && label < outputs && Number.isInteger(label))) {
+      const got = `got ${label} in row ${row}`
+      throw new NeurodeError('ERR_LABEL_RANGE', `${argumentName}: expected class indices 0 to ${outputs - 1}, ${got}`)
+    }
+    if (!inPlace) labels[row] = label
+  }
+  return labels
+}
+
+function bytesOrFloats(elements: NumericArray): Uint8Array | Float32Array {
+  const copied = canShrink(elements) ? elements.slice() : elements
+  switch (typeName(copied)) {
+    case 'Uint8Array':
+    case 'Float32Array':
+      return copied as Uint8Array | Float32Array
+    case 'Uint8ClampedArray':
+      return new Uint8Array(copied.buffer, copied.byteOffset, copied.length)
+    default:
+      return new Float32Array(copied)
+  }
+}
+
+function toScaledFloats({ elements, scale, offset }: Source): Float32Array {
+  if (scale !== 1 || offset !== 0) return Float32Array.from(elements, (element: number) => element * scale + offset)
+  const inPlace = typeName(elements) === 'Float32Array' && !canShrink(elements)
+  return inPlace ? (elements as Float32Array) : new Float32Array(elements)
+}
+
+/** A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them. */
+function canShrink({ buffer }: NumericArray): boolean {
+  return 'resizable' in buffer && buffer.resizable === true
+}
+
+function typeName(view: ArrayBufferView): string {
+  return (view as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
+}
+
+function checkShape(shape: readonly number[], name: string): readonly number[] {
+  const valid =
+    Array.isArray(shape) && shape.length > 0 && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+  if (valid && Number.isSafeInteger(elementCount(shape))) return shape
+  const got = Array.isArray(shape) ? formatShape(shape) : describe(shape)
+  throw new NeurodeError('ERR_SHAPE', `${name}: expected one or more sizes, integers of at least 0, got ${got}`)
+}
+
+function checkFinite(value: number, name: string): number {
+  if (Number.isFinite(value)) return value
+  throw new NeurodeError('ERR_ARGUMENT', `${name}: expected a finite number, got ${describe(value)}`)
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (ArrayBuffer.isView(value)) return `a ${typeName(value)} of ${'length' in value ? value.length : value.byteLength}`
+  if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 5).join(', ') || 'no properties'}`
+  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`
+  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : `${typeof value} ${value}`
+}
