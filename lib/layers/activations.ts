@@ -1,0 +1,222 @@
+/** Activations by name and with options: Keras' names, defaults and formulas. */
+
+import type { Spelled } from '../names.js'
+import type { PlanOp } from '../native.js'
+import { checkBoolean, checkNumber, checkOptions, checkPositive, lookUp, nameTable, refuse } from '../validate.js'
+
+type OptionValue = number | boolean
+
+/** One option: its default (none: it must be given) and its check. */
+interface OptionRow<T extends OptionValue = OptionValue> {
+  readonly default?: T
+  readonly check: (value: unknown, argument: string) => T
+}
+
+interface ActivationRow {
+  readonly options: Readonly<Record<string, OptionRow>>
+  /** The row of the op table for these options. */
+  readonly op: (options: Readonly<Record<string, OptionValue>>) => PlanOp
+  /** Works on whole rows of outputs, not on one value at a time. */
+  readonly wholeRow: boolean
+  readonly aliases: readonly string[]
+}
+
+const finite = (value: number): OptionRow<number> => ({ default: value, check: (v, name) => checkNumber(v, name) })
+const atLeastZero = (value: number): OptionRow<number> => ({ default: value, check: (v, name) => checkNumber(v, name, 0) })
+const positive = (value: number): OptionRow<number> => ({ default: value, check: checkPositive })
+const flag = (value: boolean): OptionRow<boolean> => ({ default: value, check: checkBoolean })
+const required: OptionRow<number> = { check: (v, name) => checkNumber(v, name) }
+const ceiling: OptionRow<number> = {
+  default: Number.POSITIVE_INFINITY,
+  check: (value, name) => (value === Number.POSITIVE_INFINITY ? value : checkNumber(value, name, 0)),
+}
+
+/** A row without options. */
+function plain(name: string, ...aliases: string[]): ActivationRow {
+  return { options: {}, op: () => ({ name, params: [] }), wholeRow: false, aliases }
+}
+
+/** A row whose options are the numbers of its row of the op table, in order. */
+function tuned(name: string, options: Readonly<Record<string, OptionRow<number>>>, ...aliases: string[]): ActivationRow {
+  const order = Object.keys(options)
+  return { options, op: (given) => ({ name, params: order.map((key) => Number(given[key])) }), wholeRow: false, aliases }
+}
+
+const generalRelu = tuned('generalRelu', { negativeSlope: finite(0), maxValue: ceiling, threshold: finite(0) })
+
+const table = {
+  linear: plain('linear'),
+  relu: {
+    ...generalRelu,
+    op: (options) => {
+      const usual = options.negativeSlope === 0 && options.maxValue === Number.POSITIVE_INFINITY && options.threshold === 0
+      return usual ? { name: 'relu', params: [] } : generalRelu.op(options)
+    },
+  },
+  relu6: plain('relu6'),
+  leakyRelu: tuned('leakyRelu', { negativeSlope: finite(0.2) }),
+  elu: tuned('elu', { alpha: finite(1) }),
+  selu: plain('selu'),
+  celu: tuned('celu', { alpha: positive(1) }),
+  gelu: {
+    options: { approximate: flag(false) },
+    op: (options) => ({ name: options.approximate ? 'geluTanh' : 'gelu', params: [] }),
+    wholeRow: false,
+    aliases: [],
+  },
+  silu: plain('silu', 'swish'),
+  mish: plain('mish'),
+  sigmoid: plain('sigmoid'),
+  hardSigmoid: plain('hardSigmoid'),
+  hardSilu: plain('hardSilu', 'hardSwish'),
+  logSigmoid: plain('logSigmoid'),
+  tanh: plain('tanh'),
+  hardTanh: plain('hardTanh'),
+  tanhShrink: plain('tanhShrink'),
+  softShrink: tuned('softShrink', { threshold: atLeastZero(0.5) }),
+  hardShrink: tuned('hardShrink', { threshold: atLeastZero(0.5) }),
+  softplus: plain('softplus'),
+  softsign: plain('softsign'),
+  squareplus: tuned('squareplus', { b: atLeastZero(4) }),
+  exponential: plain('exponential'),
+  sparsePlus: plain('sparsePlus'),
+  sparseSigmoid: plain('sparseSigmoid'),
+  threshold: tuned('threshold', { threshold: required, defaultValue: required }),
+  softmax: { ...plain('softmax'), wholeRow: true },
+  logSoftmax: { ...plain('logSoftmax'), wholeRow: true },
+} satisfies Record<string, ActivationRow>
+
+type ActivationId = keyof typeof table
+
+/**
+ * The activations that need no options, by name: camelCase or snake_case. `threshold` is missing because it has no
+ * defaults: see {@link activations}.
+ */
+export type ActivationName =
+  | Spelled<Exclude<ActivationId, 'threshold'> | 'swish' | 'hardSwish'>
+  | 'leakyReLU'
+
+/** An activation with its options filled in. */
+export interface Activation {
+  readonly kind: 'activation'
+  readonly name: string
+  readonly options: Readonly<Record<string, number | boolean>>
+  /** Works on whole rows of outputs (softmax), so its input must have one dimension per row. */
+  readonly wholeRow: boolean
+  /** The row of the native op table it becomes. */
+  readonly op: PlanOp
+}
+
+const ids = Object.keys(table) as ActivationId[]
+const names = nameTable(ids, (id) => table[id].aliases)
+
+function make(id: ActivationId, given: object | undefined): Activation {
+  const row: ActivationRow = table[id]
+  const argument = `activations.${id}`
+  const options = checkOptions<Record<string, unknown>>(given as Record<string, unknown>, Object.keys(row.options), argument)
+  const filled: Record<string, OptionValue> = {}
+  for (const [key, option] of Object.entries(row.options)) {
+    const value = options[key] ?? option.default
+    filled[key] = option.check(value, `${argument}: ${key}`)
+  }
+  return Object.freeze({
+    kind: 'activation',
+    name: id,
+    options: Object.freeze(filled),
+    wholeRow: row.wholeRow,
+    op: row.op(filled),
+  })
+}
+
+/** The activation that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+export function toActivation(value: ActivationName | Activation | null | undefined, argument: string): Activation {
+  if (value === undefined || value === null) return make('linear', undefined)
+  if (typeof value === 'object') {
+    return value.kind === 'activation' ? value : refuse(argument, 'a name or an object of activations.*', value)
+  }
+  return make(lookUp(names, value, argument), undefined)
+}
+
+/** Options of {@link activations}.relu. */
+export interface ReluOptions {
+  /** Slope below the threshold; default 0. */
+  readonly negativeSlope?: number
+  /** Largest output; default Infinity. */
+  readonly maxValue?: number
+  /** Values below it count as negative; default 0. */
+  readonly threshold?: number
+}
+
+/**
+ * Activations with options, for the `activation` of a layer. Those without options can be given by name.
+ *
+ * @example
+ * ```ts
+ * import { activations, layers } from 'neurode'
+ *
+ * const layer = layers.dense({ units: 8, activation: activations.leakyRelu({ negativeSlope: 0.1 }) })
+ * ```
+ */
+export const activations = {
+  /** `x` */
+  linear: (): Activation => make('linear', undefined),
+  /** `max(x, 0)`; with options, Keras' general form. */
+  relu: (options?: ReluOptions): Activation => make('relu', options),
+  /** `min(max(x, 0), 6)` */
+  relu6: (): Activation => make('relu6', undefined),
+  /** `x` above 0, `negativeSlope · x` below; default slope 0.2. */
+  leakyRelu: (options?: { readonly negativeSlope?: number }): Activation => make('leakyRelu', options),
+  /** `x` above 0, `alpha · (exp(x) - 1)` below; default alpha 1. */
+  elu: (options?: { readonly alpha?: number }): Activation => make('elu', options),
+  /** Scaled elu that keeps mean 0 and variance 1. https://arxiv.org/abs/1706.02515 */
+  selu: (): Activation => make('selu', undefined),
+  /** `max(x, 0) + min(0, alpha · (exp(x / alpha) - 1))`; default alpha 1. https://arxiv.org/abs/1704.07483 */
+  celu: (options?: { readonly alpha?: number }): Activation => make('celu', options),
+  /** `x · Φ(x)`, or its tanh form with `approximate: true`. https://arxiv.org/abs/1606.08415 */
+  gelu: (options?: { readonly approximate?: boolean }): Activation => make('gelu', options),
+  /** `x · sigmoid(x)`, also called swish. */
+  silu: (): Activation => make('silu', undefined),
+  /** The same as silu. */
+  swish: (): Activation => make('silu', undefined),
+  /** `x · tanh(softplus(x))`. https://arxiv.org/abs/1908.08681 */
+  mish: (): Activation => make('mish', undefined),
+  /** `1 / (1 + exp(-x))` */
+  sigmoid: (): Activation => make('sigmoid', undefined),
+  /** `relu6(x + 3) / 6` */
+  hardSigmoid: (): Activation => make('hardSigmoid', undefined),
+  /** `x · hardSigmoid(x)`, also called hardSwish. */
+  hardSilu: (): Activation => make('hardSilu', undefined),
+  /** The same as hardSilu. */
+  hardSwish: (): Activation => make('hardSilu', undefined),
+  /** `log(sigmoid(x))` */
+  logSigmoid: (): Activation => make('logSigmoid', undefined),
+  /** Hyperbolic tangent. */
+  tanh: (): Activation => make('tanh', undefined),
+  /** `x` clipped to -1 … 1. */
+  hardTanh: (): Activation => make('hardTanh', undefined),
+  /** `x - tanh(x)` */
+  tanhShrink: (): Activation => make('tanhShrink', undefined),
+  /** Moves `x` towards 0 by `threshold`, default 0.5. */
+  softShrink: (options?: { readonly threshold?: number }): Activation => make('softShrink', options),
+  /** 0 where `|x| <= threshold`, default 0.5; else `x`. */
+  hardShrink: (options?: { readonly threshold?: number }): Activation => make('hardShrink', options),
+  /** `log(1 + exp(x))` */
+  softplus: (): Activation => make('softplus', undefined),
+  /** `x / (1 + |x|)` */
+  softsign: (): Activation => make('softsign', undefined),
+  /** `(x + sqrt(x² + b)) / 2`; default b 4. https://arxiv.org/abs/2112.11687 */
+  squareplus: (options?: { readonly b?: number }): Activation => make('squareplus', options),
+  /** `exp(x)` */
+  exponential: (): Activation => make('exponential', undefined),
+  /** 0 up to -1, `(x + 1)² / 4` up to 1, then `x`. */
+  sparsePlus: (): Activation => make('sparsePlus', undefined),
+  /** 0 up to -1, `(x + 1) / 2` up to 1, then 1. */
+  sparseSigmoid: (): Activation => make('sparseSigmoid', undefined),
+  /** `x` above `threshold`, else `defaultValue`. */
+  threshold: (options: { readonly threshold: number; readonly defaultValue: number }): Activation =>
+    make('threshold', options),
+  /** `exp(x) / Σ exp(x)` over the outputs of a row. */
+  softmax: (): Activation => make('softmax', undefined),
+  /** `log(softmax(x))` */
+  logSoftmax: (): Activation => make('logSoftmax', undefined),
+} as const

@@ -1,0 +1,106 @@
+/** Dense: a fully connected layer. */
+
+import type { ArrayInput } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { PlanLayer } from '../native.js'
+import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
+import { type Activation, type ActivationName, toActivation } from './activations.js'
+import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
+import { Layer, type LayerOptions, layerOptionNames, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
+
+/** Options of {@link Dense}. */
+export interface DenseOptions<Units extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
+  /** Outputs of the layer, a positive integer. */
+  readonly units: Units
+  /** Applied to every output; default none (`linear`). */
+  readonly activation?: ActivationName | Activation | null
+  /** Adds a bias to every output; default true. */
+  readonly useBias?: boolean
+  /** First values of the kernel; default `glorotUniform`. */
+  readonly kernelInitializer?: InitializerName | Initializer
+  /** First values of the bias; default `zeros`. */
+  readonly biasInitializer?: InitializerName | Initializer
+  /** Short for `inputShape: [inputDim]`. */
+  readonly inputDim?: number
+  /** `[kernel, bias]`, or `[kernel]` without bias, instead of the initializers. */
+  readonly weights?: readonly ArrayInput[]
+}
+
+const optionNames = [
+  ...layerOptionNames,
+  'units',
+  'activation',
+  'useBias',
+  'kernelInitializer',
+  'biasInitializer',
+  'weights',
+]
+
+/**
+ * `activation(x · kernel + bias)` with a kernel of shape [inputs, units] and a bias of shape [units].
+ *
+ * Throws `ERR_ARGUMENT` for options out of range and `ERR_UNKNOWN_NAME` for names that do not exist.
+ *
+ * @example
+ * ```ts
+ * import { Dense, sequential } from 'neurode'
+ *
+ * const model = sequential([new Dense({ units: 10, activation: 'softmax', inputShape: [784] })])
+ * ```
+ */
+export class Dense<Units extends number = number, In extends Shape = Shape> extends Layer<In, readonly [Units]> {
+  readonly kind = 'Dense'
+  readonly units: Units
+  readonly activation: Activation
+  readonly useBias: boolean
+  readonly kernelInitializer: Initializer
+  readonly biasInitializer: Initializer
+  readonly #weights: readonly ArrayInput[] | undefined
+
+  constructor(options: DenseOptions<Units, In>) {
+    const checked = checkOptions(options, optionNames, 'layers.dense')
+    super(checked, 'layers.dense')
+    this.units = checkInteger(checked.units, 'layers.dense: units') as Units
+    this.activation = toActivation(checked.activation, 'layers.dense: activation')
+    this.useBias = checkBoolean(checked.useBias ?? true, 'layers.dense: useBias')
+    this.kernelInitializer = toInitializer(
+      checked.kernelInitializer ?? 'glorotUniform',
+      'layers.dense: kernelInitializer',
+    )
+    this.biasInitializer = toInitializer(checked.biasInitializer ?? 'zeros', 'layers.dense: biasInitializer')
+    if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
+      refuse('layers.dense: weights', 'a list [kernel, bias]', checked.weights)
+    }
+    this.#weights = checked.weights
+  }
+
+  override get initialWeights(): readonly ArrayInput[] | undefined {
+    return this.#weights
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    if (input.length === 1) return [this.units]
+    const hint = input.length > 1 ? '; put layers.flatten() before it' : ''
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `layer '${this.name}': expected an input of one dimension per row, got shape [${input.join(', ')}]${hint}`,
+    )
+  }
+
+  override parameters(input: Shape): readonly ParameterSpec[] {
+    const kernel = { name: 'kernel', shape: [input[0] as number, this.units] }
+    return this.useBias ? [kernel, { name: 'bias', shape: [this.units] }] : [kernel]
+  }
+
+  override plan(input: Shape, context: PlanContext): PlanLayer {
+    return {
+      kind: 'dense',
+      name: context.name,
+      units: this.units,
+      useBias: this.useBias,
+      activation: this.activation.op,
+      kernelInitializer: this.kernelInitializer.plan([input[0] as number, this.units], context.seedFor('kernel')),
+      biasInitializer: this.biasInitializer.plan([this.units], context.seedFor('bias')),
+    }
+  }
+}

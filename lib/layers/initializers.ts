@@ -1,0 +1,191 @@
+/** Initializers of kernels and biases: Keras' names, defaults and formulas. The numbers are drawn natively. */
+
+import { NeurodeError } from '../errors.js'
+import type { Spelled } from '../names.js'
+import type { PlanInitializer } from '../native.js'
+import { checkNumber, checkOptions, checkPositive, checkSeed, lookUp, nameTable, refuse } from '../validate.js'
+
+type Draw = Omit<PlanInitializer, 'seed'>
+
+/** How one parameter gets its first values. */
+export interface Initializer {
+  readonly kind: 'initializer'
+  readonly name: string
+  readonly options: Readonly<Record<string, number | string>>
+  /** The seed given; without one the model's seed, the layer's place and the parameter decide. */
+  readonly seed?: number
+  /** What crosses to C++ for a parameter of this shape. */
+  readonly plan: (shape: readonly number[], derivedSeed: number) => PlanInitializer
+}
+
+/** Which fan scales the variance: inputs, outputs or their mean. */
+export type FanMode = Spelled<'fanIn' | 'fanOut' | 'fanAvg'>
+
+/** Distribution of {@link initializers}.varianceScaling; `normal` means `truncatedNormal`. */
+export type Distribution = Spelled<'normal' | 'truncatedNormal' | 'untruncatedNormal' | 'uniform'>
+
+/** A seed of its own makes an initializer draw the same numbers in every layer and model. */
+export interface SeedOption {
+  /** A non-negative integer; default: derived from the model's seed. */
+  readonly seed?: number
+}
+
+/** Options of {@link initializers}.varianceScaling. */
+export interface VarianceScalingOptions extends SeedOption {
+  /** Factor of the variance, above 0; default 1. */
+  readonly scale?: number
+  /** Default `fanIn`. */
+  readonly mode?: FanMode
+  /** Default `truncatedNormal`. */
+  readonly distribution?: Distribution
+}
+
+const modes = nameTable(['fanIn', 'fanOut', 'fanAvg'], () => [])
+const distributions = nameTable(['truncatedNormal', 'untruncatedNormal', 'uniform'], (id) =>
+  id === 'truncatedNormal' ? ['normal'] : [],
+)
+
+/** Standard deviation of a normal distribution cut off at ±2 standard deviations. */
+const truncatedDeviation = 0.87962566103423978
+
+const drawScaled: Readonly<Record<string, (variance: number) => Draw>> = {
+  truncatedNormal: (variance) => ({ name: 'truncatedNormal', params: [0, Math.sqrt(variance) / truncatedDeviation] }),
+  untruncatedNormal: (variance) => ({ name: 'normal', params: [0, Math.sqrt(variance)] }),
+  uniform: (variance) => ({ name: 'uniform', params: [-Math.sqrt(3 * variance), Math.sqrt(3 * variance)] }),
+}
+
+const fanOf: Readonly<Record<string, (fanIn: number, fanOut: number) => number>> = {
+  fanIn: (fanIn) => fanIn,
+  fanOut: (_, fanOut) => fanOut,
+  fanAvg: (fanIn, fanOut) => (fanIn + fanOut) / 2,
+}
+
+function make(
+  name: string,
+  seed: number | undefined,
+  options: Readonly<Record<string, number | string>>,
+  draw: (shape: readonly number[]) => Draw,
+): Initializer {
+  return Object.freeze({
+    kind: 'initializer',
+    name,
+    options: Object.freeze(options),
+    ...(seed === undefined ? {} : { seed }),
+    plan: (shape: readonly number[], derivedSeed: number) => ({ ...draw(shape), seed: seed ?? derivedSeed }),
+  })
+}
+
+function scaled(name: string, options: SeedOption | undefined, scale: number, mode: string, distribution: string) {
+  const { seed } = checkOptions(options, ['seed'], `initializers.${name}`)
+  return scaledBy(name, checkSeed(seed, `initializers.${name}: seed`), scale, mode, distribution)
+}
+
+function scaledBy(name: string, seed: number | undefined, scale: number, mode: string, distribution: string) {
+  return make(name, seed, { scale, mode, distribution }, (shape) => {
+    const fanOut = shape.at(-1) ?? 1
+    const fanIn = shape.length > 1 ? (shape[0] as number) : fanOut
+    const fan = (fanOf[mode] as (fanIn: number, fanOut: number) => number)(fanIn, fanOut)
+    return (drawScaled[distribution] as (variance: number) => Draw)(scale / Math.max(1, fan))
+  })
+}
+
+function normalOf(name: string, row: 'normal' | 'truncatedNormal', given: NormalOptions | undefined): Initializer {
+  const argument = `initializers.${name}`
+  const options = checkOptions(given, ['mean', 'stddev', 'seed'], argument)
+  const mean = checkNumber(options.mean ?? 0, `${argument}: mean`)
+  const stddev = checkNumber(options.stddev ?? 0.05, `${argument}: stddev`, 0)
+  const seed = checkSeed(options.seed, `${argument}: seed`)
+  return make(name, seed, { mean, stddev }, () => ({ name: row, params: [mean, stddev] }))
+}
+
+function constantOf(name: string, value: number): Initializer {
+  return make(name, 0, { value }, () => ({ name: 'constant', params: [value] }))
+}
+
+/** Options of {@link initializers}.randomNormal and truncatedNormal. */
+export interface NormalOptions extends SeedOption {
+  /** Default 0. */
+  readonly mean?: number
+  /** Standard deviation before any truncation, at least 0; default 0.05. */
+  readonly stddev?: number
+}
+
+/**
+ * Initializers with options, for `kernelInitializer` and `biasInitializer`. All can be given by name as well.
+ *
+ * @example
+ * ```ts
+ * import { initializers, layers } from 'neurode'
+ *
+ * const layer = layers.dense({ units: 8, kernelInitializer: initializers.heNormal({ seed: 7 }) })
+ * ```
+ */
+export const initializers = {
+  /** All 0. */
+  zeros: (): Initializer => constantOf('zeros', 0),
+  /** All 1. */
+  ones: (): Initializer => constantOf('ones', 1),
+  /** All `value`, default 0. */
+  constant: (options?: { readonly value?: number }): Initializer => {
+    const { value } = checkOptions(options, ['value'], 'initializers.constant')
+    return constantOf('constant', checkNumber(value ?? 0, 'initializers.constant: value'))
+  },
+  /** Uniform in [minval, maxval); defaults -0.05 and 0.05. */
+  randomUniform: (given?: SeedOption & { readonly minval?: number; readonly maxval?: number }): Initializer => {
+    const argument = 'initializers.randomUniform'
+    const options = checkOptions(given, ['minval', 'maxval', 'seed'], argument)
+    const minval = checkNumber(options.minval ?? -0.05, `${argument}: minval`)
+    const maxval = checkNumber(options.maxval ?? 0.05, `${argument}: maxval`)
+    if (maxval < minval) refuse(`${argument}: maxval`, `a number of at least minval (${minval})`, maxval)
+    const seed = checkSeed(options.seed, `${argument}: seed`)
+    return make('randomUniform', seed, { minval, maxval }, () => ({ name: 'uniform', params: [minval, maxval] }))
+  },
+  /** Normal; defaults mean 0, standard deviation 0.05. */
+  randomNormal: (options?: NormalOptions): Initializer => normalOf('randomNormal', 'normal', options),
+  /** Normal, drawn again beyond two standard deviations; defaults mean 0, standard deviation 0.05. */
+  truncatedNormal: (options?: NormalOptions): Initializer => normalOf('truncatedNormal', 'truncatedNormal', options),
+  /** Variance `scale / fan`. */
+  varianceScaling: (given?: VarianceScalingOptions): Initializer => {
+    const argument = 'initializers.varianceScaling'
+    const options = checkOptions(given, ['scale', 'mode', 'distribution', 'seed'], argument)
+    const scale = checkPositive(options.scale ?? 1, `${argument}: scale`)
+    const mode = lookUp(modes, options.mode ?? 'fanIn', `${argument}: mode`)
+    const distribution = lookUp(distributions, options.distribution ?? 'truncatedNormal', `${argument}: distribution`)
+    return scaledBy('varianceScaling', checkSeed(options.seed, `${argument}: seed`), scale, mode, distribution)
+  },
+  /** Uniform, variance `2 / (fanIn + fanOut)`: the default of kernels. https://proceedings.mlr.press/v9/glorot10a.html */
+  glorotUniform: (options?: SeedOption): Initializer => scaled('glorotUniform', options, 1, 'fanAvg', 'uniform'),
+  /** Truncated normal, variance `2 / (fanIn + fanOut)`. */
+  glorotNormal: (options?: SeedOption): Initializer => scaled('glorotNormal', options, 1, 'fanAvg', 'truncatedNormal'),
+  /** Uniform, variance `2 / fanIn`. https://arxiv.org/abs/1502.01852 */
+  heUniform: (options?: SeedOption): Initializer => scaled('heUniform', options, 2, 'fanIn', 'uniform'),
+  /** Truncated normal, variance `2 / fanIn`. */
+  heNormal: (options?: SeedOption): Initializer => scaled('heNormal', options, 2, 'fanIn', 'truncatedNormal'),
+  /** Uniform, variance `1 / fanIn`. */
+  lecunUniform: (options?: SeedOption): Initializer => scaled('lecunUniform', options, 1, 'fanIn', 'uniform'),
+  /** Truncated normal, variance `1 / fanIn`. */
+  lecunNormal: (options?: SeedOption): Initializer => scaled('lecunNormal', options, 1, 'fanIn', 'truncatedNormal'),
+  /** Rows or columns orthonormal, times `gain` (default 1); kernels only. https://arxiv.org/abs/1312.6120 */
+  orthogonal: (given?: SeedOption & { readonly gain?: number }): Initializer => {
+    const argument = 'initializers.orthogonal'
+    const options = checkOptions(given, ['gain', 'seed'], argument)
+    const gain = checkNumber(options.gain ?? 1, `${argument}: gain`)
+    return make('orthogonal', checkSeed(options.seed, `${argument}: seed`), { gain }, (shape) => {
+      if (shape.length === 2) return { name: 'orthogonal', params: [gain] }
+      throw new NeurodeError('ERR_SHAPE', `${argument}: expected a parameter of two dimensions, got [${shape.join(', ')}]`)
+    })
+  },
+} as const
+
+type InitializerId = keyof typeof initializers
+
+/** The initializers by name: camelCase or snake_case; also tfjs' `leCunUniform`, `leCunNormal`. */
+export type InitializerName = Spelled<InitializerId> | 'leCunUniform' | 'leCunNormal'
+
+const names = nameTable(Object.keys(initializers) as InitializerId[], () => [])
+
+/** The initializer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+export function toInitializer(value: InitializerName | Initializer, argument: string): Initializer {
+  if (typeof value !== 'object' || value === null) return initializers[lookUp(names, value, argument)]()
+  return value.kind === 'initializer' ? value : refuse(argument, 'a name or an object of initializers.*', value)
+}

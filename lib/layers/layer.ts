@@ -1,0 +1,168 @@
+/** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
+
+import type { ArrayInput } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { PlanLayer } from '../native.js'
+import { checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
+
+/** Sizes of one row, without the dimension of rows. */
+export type Shape = readonly number[]
+
+/** One parameter of a layer. */
+export interface ParameterSpec {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** A parameter's values: a copy, in Keras' order and shape. */
+export interface Weight {
+  /** Layer and parameter: `dense/kernel`. */
+  readonly name: string
+  readonly shape: Shape
+  readonly dtype: 'float32'
+  /** Row-major. */
+  readonly data: Float32Array
+}
+
+/** What a layer may ask for while it makes its part of the Plan. */
+export interface PlanContext {
+  /** The layer's name in the model. */
+  readonly name: string
+  /** Seed for a purpose ('kernel', 'dropout'), derived from the model's seed and the layer's place. */
+  seedFor(purpose: string): number
+}
+
+/** Options that every layer has. */
+export interface LayerOptions<In extends Shape = Shape> {
+  /** Name in the model; default: the kind with a number, as in `dense`, `dense_1`. */
+  readonly name?: string
+  /** Shape of one row of input; on the first layer of a model. */
+  readonly inputShape?: In
+}
+
+/** Names of the options that every layer has. */
+export const layerOptionNames = ['name', 'inputShape', 'inputDim'] as const
+
+/** What a model gives a layer to speak for it. */
+export interface LayerHost {
+  readonly name: string
+  readWeights(layer: Layer): Weight[]
+  writeWeights(layer: Layer, values: readonly ArrayInput[]): void
+}
+
+/** Where a layer stands. */
+export interface Placement {
+  readonly host: LayerHost
+  readonly name: string
+  /** Absent until the shape of the model's input is known. */
+  readonly inputShape: Shape | undefined
+  readonly outputShape: Shape | undefined
+}
+
+const placements = new WeakMap<Layer, Placement>()
+
+/** The model a layer belongs to, if any. */
+export function placementOf(layer: Layer): Placement | undefined {
+  return placements.get(layer)
+}
+
+/** Gives a layer its place, or takes it away. */
+export function place(layer: Layer, placement: Placement | undefined): void {
+  if (placement === undefined) placements.delete(layer)
+  else placements.set(layer, placement)
+}
+
+declare const types: unique symbol
+
+/**
+ * A layer: a plain, immutable description. It belongs to at most one model, which holds its weights.
+ * `In` is the shape of its input where given, `Out` that of its output, `'same'` where the input decides.
+ */
+export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same' = Shape | 'same'> {
+  declare readonly [types]?: { in: In; out: Out }
+
+  /** Class name, as in summaries: `Dense`. */
+  abstract readonly kind: string
+  /** Shape of one row of input, where it was given. */
+  readonly inputShape: Shape | undefined
+  readonly #name: string | undefined
+
+  constructor(options: LayerOptions & { readonly inputDim?: number }, argument: string) {
+    if (options.inputShape !== undefined && options.inputDim !== undefined) {
+      refuse(`${argument}: inputDim`, 'either inputShape or inputDim', options.inputDim)
+    }
+    this.#name = options.name === undefined ? undefined : checkName(options.name, `${argument}: name`)
+    if (options.inputDim !== undefined) this.inputShape = [checkInteger(options.inputDim, `${argument}: inputDim`)]
+    else if (options.inputShape !== undefined) {
+      this.inputShape = checkRowShape(options.inputShape, `${argument}: inputShape`)
+    }
+  }
+
+  /** Shape of one row of output for a row of input; throws `ERR_SHAPE` where the input does not fit. */
+  abstract computeOutputShape(input: Shape): Shape
+
+  /** The parameters, in Keras' order, for this input. */
+  parameters(_input: Shape): readonly ParameterSpec[] {
+    return []
+  }
+
+  /** Values the parameters start with instead of their initializers', in the order of {@link parameters}. */
+  get initialWeights(): readonly ArrayInput[] | undefined {
+    return undefined
+  }
+
+  /** The layer's part of the Plan; nothing where no arithmetic is left to do. */
+  abstract plan(input: Shape, context: PlanContext): PlanLayer | undefined
+
+  /** The name given or, in a model, the name made for it. */
+  get name(): string {
+    return this.#name ?? placementOf(this)?.name ?? defaultName(this.kind)
+  }
+
+  /** The name given, if any. */
+  get givenName(): string | undefined {
+    return this.#name
+  }
+
+  /** Shape of one row of output, once the model that the layer is in knows the shape of its input. */
+  get outputShape(): Shape | undefined {
+    return placementOf(this)?.outputShape
+  }
+
+  /** Copies of the weights in Keras' order and shapes; `ERR_NOT_BUILT` outside of a built model. */
+  getWeights(): Weight[] {
+    return this.#host().readWeights(this)
+  }
+
+  /** Replaces all weights of the layer; throws `ERR_SHAPE` before any is changed. */
+  setWeights(values: readonly ArrayInput[]): void {
+    this.#host().writeWeights(this, values)
+  }
+
+  /** Number of parameters; `ERR_NOT_BUILT` outside of a built model. */
+  countParams(): number {
+    const input = placementOf(this)?.inputShape
+    if (input === undefined) throw notBuilt(this)
+    return countParameters(this.parameters(input))
+  }
+
+  #host(): LayerHost {
+    const host = placementOf(this)?.host
+    if (host === undefined) throw notBuilt(this)
+    return host
+  }
+}
+
+/** Elements of all parameters together. */
+export function countParameters(parameters: readonly ParameterSpec[]): number {
+  return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+}
+
+/** `Dense` → `dense`. */
+export function defaultName(kind: string): string {
+  return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
+}
+
+function notBuilt(layer: Layer): NeurodeError {
+  return new NeurodeError('ERR_NOT_BUILT', `layer '${layer.name}' has no weights yet: it is not part of a built model`)
+}

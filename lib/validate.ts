@@ -1,0 +1,137 @@
+/** Checks of options and names, with messages that say what was expected and what came. */
+
+import { NeurodeError } from './errors.js'
+
+/** What came, in a few words, for the end of an error message. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
+  const name = (value as object).constructor?.name
+  return name && name !== 'Object' ? `a ${name}` : 'an object'
+}
+
+/** Throws `ERR_ARGUMENT`: "batchSize: expected a positive integer, got -3". */
+export function refuse(argument: string, expected: string, got: unknown): never {
+  throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected ${expected}, got ${describe(got)}`)
+}
+
+/** One spelling for camelCase, snake_case and kebab-case. */
+export function normalize(name: string): string {
+  return name.replace(/[_-]/g, '').toLowerCase()
+}
+
+/** What names stand for, under any spelling, and the names to suggest. */
+export interface NameTable<T> {
+  readonly ids: ReadonlyMap<string, T>
+  readonly names: readonly string[]
+}
+
+/** The table of ids and their aliases. */
+export function nameTable<T extends string>(ids: readonly T[], aliases: (id: T) => readonly string[]): NameTable<T> {
+  const spellings = ids.flatMap((id) => [id, ...aliases(id)].map((name) => [name, id] as const))
+  return {
+    ids: new Map(spellings.map(([name, id]) => [normalize(name), id])),
+    names: spellings.map(([name]) => name),
+  }
+}
+
+/** The id that a name stands for; `ERR_UNKNOWN_NAME` with the nearest names when there is none. */
+export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument: string): T {
+  if (typeof name !== 'string') return refuse(argument, `a name (${names.slice(0, 3).join(', ')}, …) or an object`, name)
+  const found = ids.get(normalize(name))
+  if (found !== undefined) return found
+  const got = `got ${describe(name)}${suggest(name, names)}`
+  throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: expected a known name, ${got}`)
+}
+
+/** "; did you mean 'relu' or 'relu6'?", or all names when there are few, or nothing. */
+export function suggest(name: string, names: readonly string[]): string {
+  const wanted = normalize(name)
+  const near = names
+    .map((candidate) => ({ candidate, distance: editDistance(wanted, normalize(candidate)) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.min(wanted.length, candidate.length) * 0.4))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ candidate }) => `'${candidate}'`)
+  if (near.length > 0) return `; did you mean ${near.join(' or ')}?`
+  return names.length > 0 ? `; known: ${names.join(', ')}` : ''
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(replaced, (previous[j] as number) + 1, (row[j - 1] as number) + 1))
+    }
+    previous = row
+  }
+  return previous[b.length] as number
+}
+
+/** An options object with nothing but known keys; `undefined` counts as none given. */
+export function checkOptions<T extends object>(options: T | undefined, known: readonly string[], argument: string): T {
+  if (options === undefined) return {} as T
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    refuse(argument, 'an object of options', options)
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no option is called '${key}'${suggest(key, known)}`)
+  }
+  return options
+}
+
+/** A finite number in a closed range. */
+export function checkNumber(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) return value
+  return refuse(argument, expectedNumber(low, high), value)
+}
+
+function expectedNumber(low: number, high: number): string {
+  if (low === -Infinity) return 'a finite number'
+  return high === Infinity ? `a finite number of at least ${low}` : `a number from ${low} to ${high}`
+}
+
+/** A finite number above zero. */
+export function checkPositive(value: unknown, argument: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
+  return refuse(argument, 'a finite number above 0', value)
+}
+
+/** An integer of at least `low` that a double holds exactly. */
+export function checkInteger(value: unknown, argument: string, low = 1): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low) return value
+  return refuse(argument, low === 1 ? 'a positive integer' : `an integer of at least ${low}`, value)
+}
+
+/** A seed: a non-negative safe integer, or nothing. */
+export function checkSeed(value: unknown, argument: string): number | undefined {
+  return value === undefined ? undefined : checkInteger(value, argument, 0)
+}
+
+export function checkBoolean(value: unknown, argument: string): boolean {
+  return typeof value === 'boolean' ? value : refuse(argument, 'true or false', value)
+}
+
+/** A name a user may give: text that is not empty. */
+export function checkName(value: unknown, argument: string): string {
+  return typeof value === 'string' && value !== '' ? value : refuse(argument, 'a text that is not empty', value)
+}
+
+/** An AbortSignal, or nothing. */
+export function checkSignal(value: unknown, argument: string): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value
+  return refuse(argument, 'an AbortSignal', value)
+}
+
+/** The shape of one row: positive integers. */
+export function checkRowShape(value: unknown, argument: string): readonly number[] {
+  if (!Array.isArray(value)) return refuse(argument, 'an array of positive integers, such as [784]', value)
+  value.forEach((size: unknown, i) => checkInteger(size, `${argument}[${i}]`))
+  return Object.freeze([...(value as number[])])
+}
