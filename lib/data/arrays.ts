@@ -2,6 +2,7 @@
 
 import { NeurodeError } from '../errors.js'
 import type { NativeInput, NativeTargets } from '../native.js'
+import { checkNumber, checkOptions, describe } from '../validate.js'
 
 /** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
 export type NumericArray =
@@ -76,11 +77,8 @@ const typedArrayNames: ReadonlySet<string> = new Set([
  */
 export function array<T extends NumericArray>(data: T, shape?: readonly number[], options?: ArrayOptions): NdArray<T>
 export function array(data: NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray<Float32Array>
-export function array(
-  data: NumericArray | NestedArray,
-  shape?: readonly number[],
-  options: ArrayOptions = {},
-): NdArray {
+export function array(data: NumericArray | NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray {
+  const { scale, offset } = checkOptions(options, ['scale', 'offset'], 'options')
   const source = typedOrNested(data, 'data')
   const elements = source.elements
   const dimensions = Object.freeze([...checkShape(shape ?? source.shape, 'shape')])
@@ -92,8 +90,8 @@ export function array(
   return Object.freeze({
     data: elements,
     shape: dimensions,
-    ...(options.scale === undefined ? {} : { scale: checkFinite(options.scale, 'scale') }),
-    ...(options.offset === undefined ? {} : { offset: checkFinite(options.offset, 'offset') }),
+    ...(scale === undefined ? {} : { scale: checkNumber(scale, 'scale') }),
+    ...(offset === undefined ? {} : { offset: checkNumber(offset, 'offset') }),
   })
 }
 
@@ -201,8 +199,8 @@ function read(value: unknown, argumentName: string): Source {
     if (detached) throw new NeurodeError('ERR_DATA_DETACHED', `${text}; its memory was transferred away`)
     throw new NeurodeError('ERR_SHAPE', text)
   }
-  const scale = checkFinite(value.scale ?? 1, `${argumentName}.scale`)
-  const offset = checkFinite(value.offset ?? 0, `${argumentName}.offset`)
+  const scale = checkNumber(value.scale ?? 1, `${argumentName}.scale`)
+  const offset = checkNumber(value.offset ?? 0, `${argumentName}.offset`)
   return { elements: value.data, shape, scale, offset, flat: false }
 }
 
@@ -356,23 +354,8 @@ function typeName(view: ArrayBufferView): string {
 }
 
 function checkShape(shape: readonly number[], name: string): readonly number[] {
-  const valid =
-    Array.isArray(shape) && shape.length > 0 && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+  const valid = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
   if (valid && Number.isSafeInteger(elementCount(shape))) return shape
   const got = Array.isArray(shape) ? formatShape(shape) : describe(shape)
-  throw new NeurodeError('ERR_SHAPE', `${name}: expected one or more sizes, integers of at least 0, got ${got}`)
-}
-
-function checkFinite(value: number, name: string): number {
-  if (Number.isFinite(value)) return value
-  throw new NeurodeError('ERR_ARGUMENT', `${name}: expected a finite number, got ${describe(value)}`)
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  if (ArrayBuffer.isView(value)) return `a ${typeName(value)} of ${'length' in value ? value.length : value.byteLength}`
-  if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 5).join(', ') || 'no properties'}`
-  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`
-  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : `${typeof value} ${value}`
+  throw new NeurodeError('ERR_SHAPE', `${name}: expected sizes, integers of at least 0, got ${got}`)
 }
