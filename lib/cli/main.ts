@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/** The command `neurode`: finds the subcommand and turns errors into one line and an exit code. */
+
+import { readFileSync } from 'node:fs'
+import { NeurodeError } from '../errors.js'
+import { doctor } from './doctor.js'
+import { UsageError } from './options.js'
+import { train } from './train.js'
+
+interface Command {
+  readonly summary: string
+  /** Gives the exit code. */
+  readonly run: (args: readonly string[]) => Promise<number>
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  train: { summary: 'train a network on a data set', run: train },
+  doctor: { summary: 'show what Neurode finds on this machine, and why what is missing is missing', run: doctor },
+}
+
+const usage = `Usage: neurode <command> [options]
+
+Commands:
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+
+Options:
+  --help     show this, or the options of a command
+  --version  show the version
+`
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage)
+    return name === undefined ? 2 : 0
+  }
+  if (name === '--version' || name === '-v') {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    process.stdout.write(`${version}\n`)
+    return 0
+  }
+  if (!Object.hasOwn(commands, name)) {
+    throw new UsageError(`no command is called '${name}'; commands: ${Object.keys(commands).join(', ')}`)
+  }
+  return (commands[name] as Command).run(args)
+}
+
+function report(error: unknown): number {
+  if (error instanceof UsageError || error instanceof NeurodeError) {
+    process.stderr.write(`neurode: ${error.message}\n`)
+    if (error instanceof UsageError) return 2
+    return error.code === 'ERR_ABORTED' ? 130 : 1
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  return 1
+}
+
+// A reader that goes away, as `head` does, ends the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.exitCode = await main(process.argv.slice(2)).catch(report)

@@ -1,0 +1,78 @@
+/** Command-line options: parsed strictly, with messages that name the option. */
+
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { suggest } from '../validate.js'
+
+/** A command line that cannot be understood: exit code 2. */
+export class UsageError extends Error {}
+
+/** One option of a command. */
+export interface Option {
+  /** What its value is called in the help; without one it is a switch. */
+  readonly value?: string
+  readonly help: string
+}
+
+export type Options = Readonly<Record<string, Option>>
+
+export interface ParsedArguments {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>
+  readonly positionals: readonly string[]
+}
+
+/** Parses the arguments; every command has `--help` besides its own options. */
+export function parse(args: readonly string[], options: Options): ParsedArguments {
+  const config: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } }
+  for (const [name, { value }] of Object.entries(options)) config[name] = { type: value ? 'string' : 'boolean' }
+  for (const arg of args) {
+    const name = /^--([^=]+)/.exec(arg)?.[1]
+    if (name !== undefined && !Object.hasOwn(config, name)) {
+      throw new UsageError(`--${name}: no such option${suggest(name, Object.keys(config))}`)
+    }
+  }
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals: true })
+    return { values: values as ParsedArguments['values'], positionals }
+  } catch (error) {
+    throw new UsageError((error as Error).message.replace(/\.? (To specify|Did you).*$/s, ''))
+  }
+}
+
+/** The help of a command. */
+export function describeOptions(usage: string, options: Options): string {
+  const rows = Object.entries(options).map(([name, { value, help }]) => [`--${name}${value ? ` ${value}` : ''}`, help])
+  rows.push(['--help', 'show this'])
+  const width = Math.max(...rows.map(([left = '']) => left.length)) + 2
+  return `Usage: ${usage}\n\nOptions:\n${rows.map(([left = '', help]) => `  ${left.padEnd(width)}${help}\n`).join('')}`
+}
+
+/** An integer of at least `low`, or undefined when the option was not given. */
+export function integerOption({ values }: ParsedArguments, name: string, low: number): number | undefined {
+  const text = values[name]
+  if (typeof text !== 'string') return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= low) return value
+  throw new UsageError(`--${name}: expected an integer of at least ${low}, got '${text}'`)
+}
+
+/** A finite number above 0, or undefined when the option was not given. */
+export function positiveOption({ values }: ParsedArguments, name: string): number | undefined {
+  const text = values[name]
+  if (typeof text !== 'string') return undefined
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
+  throw new UsageError(`--${name}: expected a number above 0, got '${text}'`)
+}
+
+/** One of the texts that `pattern` accepts, or undefined when the option was not given. */
+export function textOption(
+  { values }: ParsedArguments,
+  name: string,
+  pattern: RegExp,
+  expected: string,
+): string | undefined {
+  const text = values[name]
+  if (typeof text !== 'string') return undefined
+  if (pattern.test(text)) return text
+  throw new UsageError(`--${name}: expected ${expected}, got '${text}'`)
+}

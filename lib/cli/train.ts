@@ -1,0 +1,224 @@
+/** `neurode train mnist`: the data set, the network, progress and the result. */
+
+import { isAbsolute, resolve } from 'node:path'
+import { type Dataset, datasets } from '../data/datasets.js'
+import { NeurodeError } from '../errors.js'
+import { layers } from '../layers/index.js'
+import type { DeviceName } from '../model/devices.js'
+import type { Progress } from '../model/progress.js'
+import { sequential } from '../model/sequential.js'
+import { optimizers } from '../training/optimizers.js'
+import { onInterrupt } from './interrupt.js'
+import {
+  describeOptions,
+  integerOption,
+  type Options,
+  parse,
+  positiveOption,
+  textOption,
+  UsageError,
+} from './options.js'
+
+const options: Options = {
+  epochs: { value: 'N', help: 'passes over the training images (20)' },
+  'batch-size': { value: 'N', help: 'images per step (128)' },
+  'learning-rate': { value: 'X', help: 'of plain SGD (0.01)' },
+  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
+  threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
+  seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (random)' },
+  data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
+  dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
+  json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
+}
+
+interface Settings {
+  readonly epochs: number
+  readonly batchSize: number
+  readonly learningRate: number
+  readonly device: DeviceName | undefined
+  readonly threads: number | undefined
+  readonly seed: number | undefined
+  readonly data: string | undefined
+  readonly dataset: string | undefined
+  readonly json: boolean
+}
+
+/** Gives the exit code: 0, or 130 after Ctrl-C. */
+export async function train(args: readonly string[]): Promise<number> {
+  const parsed = parse(args, options)
+  if (parsed.values.help) {
+    process.stdout.write(describeOptions('neurode train mnist [options]', options))
+    return 0
+  }
+  const [what, ...rest] = parsed.positionals
+  if (what !== 'mnist' || rest.length > 0) {
+    throw new UsageError(`expected 'neurode train mnist [options]', got 'train ${parsed.positionals.join(' ')}'`)
+  }
+  const data = textOption(parsed, 'data', /./, 'a folder')
+  return run({
+    epochs: integerOption(parsed, 'epochs', 1) ?? 20,
+    batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
+    learningRate: positiveOption(parsed, 'learning-rate') ?? 0.01,
+    device: textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') as
+      | DeviceName
+      | undefined,
+    threads: integerOption(parsed, 'threads', 1),
+    seed: integerOption(parsed, 'seed', 0),
+    data: data === undefined || isAbsolute(data) ? data : resolve(process.env.INIT_CWD ?? '.', data),
+    dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
+    json: parsed.values.json === true,
+  })
+}
+
+async function run(settings: Settings): Promise<number> {
+  using interrupt = onInterrupt()
+  const { signal } = interrupt
+  using model = buildModel(settings)
+  const { name, train, test } = await loadDataset(settings, signal)
+  const { epochs, batchSize, learningRate, json } = settings
+  if (!json)
+    write(`Training 784-100-50-10 on ${name}: batches of ${batchSize}, SGD with learning rate ${learningRate}\n`)
+  const seconds: number[] = []
+  try {
+    await model.fit(train.images, train.labels, {
+      batchSize,
+      epochs,
+      seed: settings.seed,
+      validationData: [test.images, test.labels],
+      verbose: json ? 0 : 'auto',
+      signal,
+      onProgress: (progress) => {
+        if (progress.batch < progress.batches) return
+        seconds.push(progress.seconds)
+        if (json) writeJson(epochEvent(progress))
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
+  }
+  const interrupted = signal.aborted
+  const { loss, accuracy } = await model.evaluate(test.images, test.labels)
+  const result = {
+    dataset: name,
+    rows: train.labels.data.length,
+    device: model.device,
+    isa: model.isa,
+    threads: model.threads,
+    epochs: seconds.length,
+    testLoss: loss,
+    testAccuracy: accuracy,
+    trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
+    medianEpochSeconds: seconds.length > 0 ? round(median(seconds)) : null,
+  }
+  if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
+  else write(describeResult(result, interrupted))
+  return interrupted ? 130 : 0
+}
+
+function buildModel({ seed, learningRate, device, threads }: Settings) {
+  return sequential({
+    layers: [
+      layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
+      layers.dense({ units: 50, activation: 'relu' }),
+      layers.dense({ units: 10, activation: 'softmax' }),
+    ],
+    seed,
+  }).compile({
+    optimizer: optimizers.sgd({ learningRate }),
+    loss: 'categoricalCrossentropy',
+    metrics: ['accuracy'],
+    device,
+    threads,
+  })
+}
+
+/** The data set asked for; with none asked for, MNIST, or synthetic digits where it cannot be had. */
+async function loadDataset({ dataset, data }: Settings, signal: AbortSignal): Promise<Dataset> {
+  if (dataset === 'synthetic') return datasets.syntheticDigits()
+  try {
+    return await datasets.mnist({ dir: data, signal, onProgress: downloadProgress() })
+  } catch (error) {
+    if (dataset === 'mnist' || !(error instanceof NeurodeError && error.code === 'ERR_DOWNLOAD')) throw error
+    process.stderr.write(
+      'MNIST is not on this machine and could not be downloaded: training on synthetic digits instead ' +
+        '(`neurode doctor` shows where it was looked for).\n',
+    )
+    return datasets.syntheticDigits()
+  }
+}
+
+/** Shows downloads on stderr: a line per file, redrawn on a terminal. */
+function downloadProgress() {
+  const { stderr } = process
+  let current = ''
+  return ({
+    file,
+    url,
+    receivedBytes,
+    totalBytes,
+  }: {
+    file: string
+    url: string
+    receivedBytes: number
+    totalBytes: number
+  }) => {
+    const isNew = file !== current
+    current = file
+    if (stderr.isTTY) {
+      const percent = Math.floor((100 * receivedBytes) / totalBytes)
+      stderr.write(
+        `\rDownloading ${file} from ${new URL(url).host}: ${percent} %\x1b[K${receivedBytes === totalBytes ? '\n' : ''}`,
+      )
+    } else if (isNew) {
+      stderr.write(`Downloading ${file} from ${new URL(url).host}\n`)
+    }
+  }
+}
+
+function epochEvent({ epoch, seconds, logs }: Progress) {
+  const { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy } = logs
+  return { event: 'epoch', epoch: epoch + 1, loss, accuracy, valLoss, valAccuracy, seconds: round(seconds) }
+}
+
+interface Result {
+  readonly dataset: string
+  readonly device: string
+  readonly isa: string
+  readonly threads: number
+  readonly epochs: number
+  readonly testLoss: number
+  readonly testAccuracy: number
+  readonly trainSeconds: number
+  readonly medianEpochSeconds: number | null
+}
+
+function describeResult(result: Result, interrupted: boolean): string {
+  const { dataset, device, isa, threads, epochs, testLoss, testAccuracy, trainSeconds, medianEpochSeconds } = result
+  const pace = medianEpochSeconds === null ? '' : ` (${medianEpochSeconds.toFixed(3)} s an epoch)`
+  return [
+    ...(interrupted ? [`\nStopped by Ctrl-C after ${epochs} whole epochs`] : []),
+    `\nTest accuracy  ${testAccuracy.toFixed(4)} (loss ${testLoss.toFixed(4)})`,
+    `Training time  ${trainSeconds.toFixed(2)} s${pace}`,
+    `Data set       ${dataset}`,
+    `Device         ${device}, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}\n`,
+  ].join('\n')
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.ceil(middle) - 1] as number) + (sorted[Math.floor(middle)] as number)) / 2
+}
+
+/** Microseconds are more than a clock tells. */
+function round(seconds: number): number {
+  return Number(seconds.toFixed(6))
+}
+
+function writeJson(event: object): void {
+  write(`${JSON.stringify(event)}\n`)
+}
+
+function write(text: string): void {
+  process.stdout.write(text)
+}
