@@ -40,7 +40,8 @@ export function nameTable<T extends string>(ids: readonly T[], aliases: (id: T) 
 
 /** The id that a name stands for; `ERR_UNKNOWN_NAME` with the nearest names when there is none. */
 export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument: string): T {
-  if (typeof name !== 'string') return refuse(argument, `a name (${names.slice(0, 3).join(', ')}, …) or an object`, name)
+  if (typeof name !== 'string')
+    return refuse(argument, `a name (${names.slice(0, 3).join(', ')}, …) or an object`, name)
   const found = ids.get(normalize(name))
   if (found !== undefined) return found
   const got = `got ${describe(name)}${suggest(name, names)}`

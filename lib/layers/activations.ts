@@ -22,7 +22,10 @@ interface ActivationRow {
 }
 
 const finite = (value: number): OptionRow<number> => ({ default: value, check: (v, name) => checkNumber(v, name) })
-const atLeastZero = (value: number): OptionRow<number> => ({ default: value, check: (v, name) => checkNumber(v, name, 0) })
+const atLeastZero = (value: number): OptionRow<number> => ({
+  default: value,
+  check: (v, name) => checkNumber(v, name, 0),
+})
 const positive = (value: number): OptionRow<number> => ({ default: value, check: checkPositive })
 const flag = (value: boolean): OptionRow<boolean> => ({ default: value, check: checkBoolean })
 const required: OptionRow<number> = { check: (v, name) => checkNumber(v, name) }
@@ -37,9 +40,18 @@ function plain(name: string, ...aliases: string[]): ActivationRow {
 }
 
 /** A row whose options are the numbers of its row of the op table, in order. */
-function tuned(name: string, options: Readonly<Record<string, OptionRow<number>>>, ...aliases: string[]): ActivationRow {
+function tuned(
+  name: string,
+  options: Readonly<Record<string, OptionRow<number>>>,
+  ...aliases: string[]
+): ActivationRow {
   const order = Object.keys(options)
-  return { options, op: (given) => ({ name, params: order.map((key) => Number(given[key])) }), wholeRow: false, aliases }
+  return {
+    options,
+    op: (given) => ({ name, params: order.map((key) => Number(given[key])) }),
+    wholeRow: false,
+    aliases,
+  }
 }
 
 const generalRelu = tuned('generalRelu', { negativeSlope: finite(0), maxValue: ceiling, threshold: finite(0) })
@@ -49,7 +61,8 @@ const table = {
   relu: {
     ...generalRelu,
     op: (options) => {
-      const usual = options.negativeSlope === 0 && options.maxValue === Number.POSITIVE_INFINITY && options.threshold === 0
+      const usual =
+        options.negativeSlope === 0 && options.maxValue === Number.POSITIVE_INFINITY && options.threshold === 0
       return usual ? { name: 'relu', params: [] } : generalRelu.op(options)
     },
   },
@@ -92,9 +105,7 @@ type ActivationId = keyof typeof table
  * The activations that need no options, by name: camelCase or snake_case. `threshold` is missing because it has no
  * defaults: see {@link activations}.
  */
-export type ActivationName =
-  | Spelled<Exclude<ActivationId, 'threshold'> | 'swish' | 'hardSwish'>
-  | 'leakyReLU'
+export type ActivationName = Spelled<Exclude<ActivationId, 'threshold'> | 'swish' | 'hardSwish'> | 'leakyReLU'
 
 /** An activation with its options filled in. */
 export interface Activation {
@@ -113,7 +124,11 @@ const names = nameTable(ids, (id) => table[id].aliases)
 function make(id: ActivationId, given: object | undefined): Activation {
   const row: ActivationRow = table[id]
   const argument = `activations.${id}`
-  const options = checkOptions<Record<string, unknown>>(given as Record<string, unknown>, Object.keys(row.options), argument)
+  const options = checkOptions<Record<string, unknown>>(
+    given as Record<string, unknown>,
+    Object.keys(row.options),
+    argument,
+  )
   const filled: Record<string, OptionValue> = {}
   for (const [key, option] of Object.entries(row.options)) {
     const value = options[key] ?? option.default

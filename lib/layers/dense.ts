@@ -6,7 +6,14 @@ import type { PlanLayer } from '../native.js'
 import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
 import { type Activation, type ActivationName, toActivation } from './activations.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
-import { Layer, type LayerOptions, layerOptionNames, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+} from './layer.js'
 
 /** Options of {@link Dense}. */
 export interface DenseOptions<Units extends number = number, In extends Shape = Shape> extends LayerOptions<In> {

@@ -172,7 +172,10 @@ export const initializers = {
     const gain = checkNumber(options.gain ?? 1, `${argument}: gain`)
     return make('orthogonal', checkSeed(options.seed, `${argument}: seed`), { gain }, (shape) => {
       if (shape.length === 2) return { name: 'orthogonal', params: [gain] }
-      throw new NeurodeError('ERR_SHAPE', `${argument}: expected a parameter of two dimensions, got [${shape.join(', ')}]`)
+      throw new NeurodeError(
+        'ERR_SHAPE',
+        `${argument}: expected a parameter of two dimensions, got [${shape.join(', ')}]`,
+      )
     })
   },
 } as const

@@ -89,7 +89,8 @@ export class CallbackList {
 }
 
 function checkCallback(callback: Callback, argument: string): void {
-  if (typeof callback !== 'object' || callback === null) refuse(argument, 'an object with functions such as onEpochEnd', callback)
+  if (typeof callback !== 'object' || callback === null)
+    refuse(argument, 'an object with functions such as onEpochEnd', callback)
   for (const key in callback) {
     if (!/^on[A-Z]/.test(key)) continue
     if (!hooks.some((hook) => hook === key)) {

@@ -55,10 +55,22 @@ interface MetricRow {
   readonly aliases: readonly string[]
 }
 
-function crossentropy(name: string, options: MetricRow['options'], targets: TargetKinds, leastOutputs: number, ...aliases: string[]): MetricRow {
+function crossentropy(
+  name: string,
+  options: MetricRow['options'],
+  targets: TargetKinds,
+  leastOutputs: number,
+  ...aliases: string[]
+): MetricRow {
   return {
     options,
-    recipe: (given) => recipe(name, options.map((key) => Number(given[key])), targets, leastOutputs),
+    recipe: (given) =>
+      recipe(
+        name,
+        options.map((key) => Number(given[key])),
+        targets,
+        leastOutputs,
+      ),
     aliases,
   }
 }
@@ -179,7 +191,10 @@ export function toMetrics(values: readonly MetricLike[] | undefined, argument: s
   const found = values.map((value: MetricLike, i) => toMetric(value, `${argument}[${i}]`))
   found.forEach(({ name }, i) => {
     if (found.findIndex((other) => other.name === name) === i) return
-    throw new NeurodeError('ERR_ARGUMENT', `${argument}[${i}]: expected metrics of different names, got '${name}' twice`)
+    throw new NeurodeError(
+      'ERR_ARGUMENT',
+      `${argument}[${i}]: expected metrics of different names, got '${name}' twice`,
+    )
   })
   return found
 }

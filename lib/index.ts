@@ -1,0 +1,98 @@
+/** The public names of Neurode. */
+
+export {
+  type ArrayInput,
+  type ArrayOptions,
+  array,
+  type NdArray,
+  type NestedArray,
+  type NumericArray,
+} from './data/arrays.js'
+export {
+  type Dataset,
+  type DatasetPart,
+  type DownloadProgress,
+  datasets,
+  type MnistOptions,
+  type SyntheticDigitsOptions,
+} from './data/datasets.js'
+export { type ReadIdxOptions, readIdx } from './data/idx.js'
+export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
+export {
+  type Activation as ActivationFunction,
+  type ActivationName,
+  activations,
+  type ReluOptions,
+} from './layers/activations.js'
+export { Dense, type DenseOptions } from './layers/dense.js'
+export { layers } from './layers/index.js'
+export {
+  type Distribution,
+  type FanMode,
+  type Initializer,
+  type InitializerName,
+  initializers,
+  type NormalOptions,
+  type SeedOption,
+  type VarianceScalingOptions,
+} from './layers/initializers.js'
+export {
+  Layer,
+  type LayerOptions,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+  type Weight,
+} from './layers/layer.js'
+export {
+  Activation,
+  type ActivationLayerOptions,
+  Dropout,
+  type DropoutOptions,
+  Rescaling,
+  type RescalingOptions,
+} from './layers/pointwise.js'
+export { Flatten, Input, type InputOptions } from './layers/shaping.js'
+export { type DeviceName, devices } from './model/devices.js'
+export type { EvaluateOptions } from './model/evaluate.js'
+export type { BaseFitOptions, FitOptions, FitResult, ValidationData } from './model/fit.js'
+export type { PredictOptions, PredictSyncOptions } from './model/predict.js'
+export type { Progress, ProgressStream, Verbose } from './model/progress.js'
+export {
+  type CompileOptions,
+  type PlainFitOptions,
+  type Prediction,
+  Sequential,
+  type SequentialOptions,
+  sequential,
+  type ValidatedFitOptions,
+} from './model/sequential.js'
+export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
+export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
+export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp } from './native.js'
+export type { Callback, Logs } from './training/callbacks.js'
+export {
+  type CrossentropyOptions,
+  type Loss,
+  type LossName,
+  type LossOptions,
+  losses,
+  type Reduction,
+  type SmoothedCrossentropyOptions,
+} from './training/losses.js'
+export {
+  type Metric,
+  type MetricKey,
+  type MetricLike,
+  type MetricName,
+  type MetricOptions,
+  metrics,
+} from './training/metrics.js'
+export {
+  type LearningRate,
+  type Optimizer,
+  type OptimizerName,
+  optimizers,
+  Sgd,
+  type SgdOptions,
+} from './training/optimizers.js'

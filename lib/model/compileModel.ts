@@ -1,0 +1,120 @@
+/** From layers, loss and optimizer to the Plan: shapes are worked out here, every layer speaks for itself. */
+
+import { elementCount, formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
+import type { Plan, PlanLayer } from '../native.js'
+import type { Loss, TargetKinds } from '../training/losses.js'
+import type { Metric, ResolvedMetric } from '../training/metrics.js'
+import type { Optimizer } from '../training/optimizers.js'
+import { deriveSeed } from './seeds.js'
+
+/** The shapes of a model whose input is known. */
+export interface ModelShapes {
+  readonly inputShape: Shape
+  readonly outputShape: Shape
+  /** Features in one row of input, outputs of one row. */
+  readonly inputSize: number
+  readonly outputSize: number
+  readonly layers: readonly LayerShapes[]
+}
+
+interface LayerShapes {
+  readonly layer: Layer
+  readonly inputShape: Shape
+  readonly outputShape: Shape
+  readonly parameters: readonly ParameterSpec[]
+}
+
+/** Passes the input's shape through all layers; throws `ERR_SHAPE` where one does not fit. */
+export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelShapes {
+  let shape = inputShape
+  const shapes = layers.map((layer): LayerShapes => {
+    const expected = layer.inputShape
+    if (expected !== undefined && formatShape(expected) !== formatShape(shape)) {
+      const text = `layer '${layer.name}': its inputShape is ${formatShape(expected)}`
+      throw new NeurodeError('ERR_SHAPE', `${text}, but what comes before it gives ${formatShape(shape)}`)
+    }
+    const input = shape
+    shape = layer.computeOutputShape(input)
+    return { layer, inputShape: input, outputShape: shape, parameters: layer.parameters(input) }
+  })
+  return {
+    inputShape,
+    outputShape: shape,
+    inputSize: elementCount(inputShape),
+    outputSize: elementCount(shape),
+    layers: shapes,
+  }
+}
+
+/** What compile() was given, checked. */
+export interface CompileSettings {
+  readonly loss: Loss
+  readonly optimizer: Optimizer
+  readonly metrics: readonly Metric[]
+}
+
+/** Loss and metrics as they are for one model's outputs. */
+export interface TrainingSetup {
+  readonly settings: CompileSettings
+  readonly metrics: readonly ResolvedMetric[]
+  /** The targets that loss and metrics can all read. */
+  readonly targets: TargetKinds
+  /** The loss takes class indices but a metric does not: they are written out as one-hot rows. */
+  readonly oneHot: boolean
+}
+
+/** Fits loss and metrics to a model's outputs; throws `ERR_SHAPE` or `ERR_ARGUMENT` where that makes no sense. */
+export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): TrainingSetup {
+  const { loss } = settings
+  if (shapes.outputShape.length !== 1) {
+    const got = `got shape ${formatShape(shapes.outputShape)}; put layers.flatten() at the end`
+    throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has one dimension per row, ${got}`)
+  }
+  const metrics = settings.metrics.map((metric) => metric.resolve(shapes.outputSize, loss))
+  const parts = [
+    { text: `loss '${loss.name}'`, ...loss },
+    ...metrics.map((metric) => ({ text: `metric '${metric.key}'`, ...metric })),
+  ]
+  for (const { text, leastOutputs } of parts) {
+    if (shapes.outputSize >= leastOutputs) continue
+    const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
+    throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
+  }
+  const onlyRows = parts.find(({ targets }) => !targets.classes)
+  const onlyClasses = parts.find(({ targets }) => !targets.rows)
+  if (onlyRows && onlyClasses) {
+    const text = `${onlyClasses.text} reads class indices and ${onlyRows.text} rows of outputs`
+    throw new NeurodeError('ERR_ARGUMENT', `metrics: ${text}: no targets serve both`)
+  }
+  return {
+    settings,
+    metrics,
+    targets: { rows: onlyClasses === undefined, classes: loss.targets.classes },
+    oneHot: onlyRows !== undefined && loss.targets.classes,
+  }
+}
+
+/** The Plan of a model; without `training` it can predict alone. */
+export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
+  const planned = shapes.layers.map(({ layer, inputShape }, place) =>
+    layer.plan(inputShape, { name: layer.name, seedFor: (purpose) => deriveSeed(seed, place, purpose) }),
+  )
+  const layers = planned.filter((layer) => layer !== undefined)
+  const plan = { inputSize: shapes.inputSize, layers: layers.length > 0 ? layers : [passThrough] }
+  if (training === undefined) return plan
+  const { loss, optimizer } = training.settings
+  return {
+    ...plan,
+    training: {
+      loss: loss.op,
+      reduction: loss.reduction,
+      metrics: training.metrics.map(({ op }) => op),
+      optimizer: optimizer.op,
+      weightDecay: optimizer.weightDecay,
+    },
+  }
+}
+
+const passThrough: PlanLayer = { kind: 'activation', name: 'linear', activation: { name: 'linear', params: [] } }

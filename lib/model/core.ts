@@ -1,0 +1,318 @@
+/** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
+
+import { type ArrayInput, formatShape, type TargetRows, toTargets } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import {
+  countParameters,
+  defaultName,
+  type Layer,
+  type LayerHost,
+  type ParameterSpec,
+  place,
+  placementOf,
+  type Shape,
+  type Weight,
+} from '../layers/layer.js'
+import { type NativeModel, native } from '../native.js'
+import {
+  type CompileSettings,
+  compileModel,
+  inferShapes,
+  type ModelShapes,
+  setUpTraining,
+  type TrainingSetup,
+} from './compileModel.js'
+import { toParameters } from './weights.js'
+
+/** Where a model runs: the device's name and the number of threads, 0 for the default. */
+export interface DeviceSettings {
+  readonly device: string
+  readonly threads: number
+}
+
+interface Slot {
+  readonly layer: Layer
+  readonly parameter: ParameterSpec
+}
+
+export class ModelCore implements LayerHost {
+  readonly name: string
+  readonly seed: number
+  /** Epochs begun so far: what a shuffle draws from when fit has no seed of its own. */
+  epochsBegun = 0
+  /** A fit is in progress. */
+  fitting = false
+  stopTraining = false
+  disposed = false
+
+  #layers: readonly Layer[] = []
+  #shapes: ModelShapes | undefined
+  #settings: CompileSettings | undefined
+  #training: TrainingSetup | undefined
+  #deviceSettings: DeviceSettings = { device: 'auto', threads: 0 }
+  #initialWeights: ReadonlyMap<Layer, readonly Float32Array[]> = new Map()
+  #native: NativeModel | undefined
+  #slots: readonly Slot[] = []
+  #stale = false
+
+  constructor(name: string, seed: number) {
+    this.name = name
+    this.seed = seed
+  }
+
+  get layers(): readonly Layer[] {
+    return this.#layers
+  }
+
+  get shapes(): ModelShapes | undefined {
+    return this.#shapes
+  }
+
+  get settings(): CompileSettings | undefined {
+    return this.#settings
+  }
+
+  /** Replaces the layers: names them, works out shapes, checks initial weights. Nothing changes if something is wrong. */
+  setLayers(layers: readonly Layer[]): void {
+    this.checkIdle('the layers cannot be changed')
+    for (const [i, layer] of layers.entries()) {
+      const owner = placementOf(layer)?.host
+      if (layers.indexOf(layer) !== i || (owner !== undefined && owner !== this)) {
+        const other = owner === undefined || owner === this ? 'this model' : `model '${owner.name}'`
+        const text = `layers[${i}]: layer '${layer.name}' is part of ${other} already`
+        throw new NeurodeError(
+          'ERR_ARGUMENT',
+          `${text}; make a new layer, then copy weights where they should be equal`,
+        )
+      }
+    }
+    const inputShape = layers[0]?.inputShape
+    this.#adopt(layers, inputShape === undefined ? undefined : inferShapes(layers, inputShape))
+  }
+
+  /** Fixes the shape of one row of input; does nothing if it is that shape already. */
+  build(inputShape: Shape): void {
+    this.checkAlive()
+    if (this.#shapes !== undefined) {
+      if (formatShape(this.#shapes.inputShape) === formatShape(inputShape)) return
+      const built = formatShape(this.#shapes.inputShape)
+      throw new NeurodeError('ERR_SHAPE', `inputShape: expected ${built} as built, got ${formatShape(inputShape)}`)
+    }
+    if (this.#layers.length === 0) throw this.#notBuilt()
+    this.#adopt(this.#layers, inferShapes(this.#layers, inputShape))
+  }
+
+  /** Remembers loss, optimizer and metrics; the native model is made anew, with the weights it has. */
+  compile(settings: CompileSettings, device: DeviceSettings): void {
+    this.checkIdle('it cannot be compiled')
+    const training = this.#shapes && setUpTraining(settings, this.#shapes)
+    this.#settings = settings
+    this.#training = training
+    this.#deviceSettings = device
+    this.#stale = true
+  }
+
+  /** Shapes, or `ERR_NOT_BUILT`. */
+  built(): ModelShapes {
+    this.checkAlive()
+    if (this.#shapes === undefined) throw this.#notBuilt()
+    return this.#shapes
+  }
+
+  /** Loss and metrics for this model, or `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
+  training(): TrainingSetup {
+    this.checkCompiled()
+    this.built()
+    return this.#training as TrainingSetup
+  }
+
+  checkCompiled(): void {
+    this.checkAlive()
+    if (this.#settings !== undefined) return
+    const text = `model '${this.name}' was not compiled: call compile({ optimizer, loss }) before`
+    throw new NeurodeError('ERR_NOT_COMPILED', text)
+  }
+
+  /** Targets of all kinds that loss and metrics read. */
+  readTargets(value: unknown, rows: number, argument: string): TargetRows {
+    const { targets: expected, oneHot } = this.training()
+    const { outputSize } = this.built()
+    const targets = toTargets(value, { outputs: outputSize, ...expected }, argument)
+    if (targets.rows !== rows) {
+      const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
+      throw new NeurodeError('ERR_SHAPE', text)
+    }
+    if (targets.kind === 'rows' || !oneHot) return targets
+    const data = new Float32Array(rows * outputSize)
+    targets.data.forEach((label, row) => {
+      data[row * outputSize + label] = 1
+    })
+    return { kind: 'rows', data, rows }
+  }
+
+  /** The native model; made, or made anew with the same weights, when needed. */
+  native(): NativeModel {
+    if (this.#native !== undefined && !this.#stale) return this.#native
+    const shapes = this.built()
+    const next = native().createModel(compileModel(shapes, this.seed, this.#training), this.#deviceSettings)
+    const slots = shapes.layers.flatMap(({ layer, parameters }) =>
+      parameters.map((parameter) => ({ layer, parameter })),
+    )
+    try {
+      this.#fill(next, slots)
+    } catch (error) {
+      next.dispose()
+      throw error
+    }
+    this.#native?.dispose()
+    this.#native = next
+    this.#slots = slots
+    this.#stale = false
+    return next
+  }
+
+  /** The native model if it is there and up to date: the fast path of predictSync. */
+  get ready(): NativeModel | undefined {
+    return this.#stale || this.fitting ? undefined : this.#native
+  }
+
+  readWeights(layer?: Layer): Weight[] {
+    this.checkNotRunning('its weights cannot be read')
+    const model = this.native()
+    return this.#slotsOf(layer).map(({ slot, index }) => ({
+      name: `${slot.layer.name}/${slot.parameter.name}`,
+      shape: slot.parameter.shape,
+      dtype: 'float32',
+      data: model.getParameter(index),
+    }))
+  }
+
+  writeWeights(layer: Layer | undefined, values: readonly ArrayInput[]): void {
+    this.checkNotRunning('its weights cannot be written')
+    const model = this.native()
+    const slots = this.#slotsOf(layer)
+    const specs = slots.map(({ slot }) => ({ ...slot.parameter, name: `${slot.layer.name}/${slot.parameter.name}` }))
+    const arrays = toParameters(values, specs, 'weights')
+    slots.forEach(({ index }, i) => {
+      model.setParameter(index, arrays[i] as Float32Array)
+    })
+  }
+
+  countParameters(): number {
+    return this.built().layers.reduce((sum, { parameters }) => sum + countParameters(parameters), 0)
+  }
+
+  checkAlive(): void {
+    if (this.disposed) throw new NeurodeError('ERR_DISPOSED', `model '${this.name}' was disposed`)
+  }
+
+  /** Refuses while a fit is running batches; between its ranges, as in its callbacks, it lets through. */
+  checkNotRunning(what: string): void {
+    this.checkAlive()
+    if (this.fitting && this.#native?.busy) throw this.busyError(what)
+  }
+
+  /** Refuses while a fit is in progress or native work is queued. */
+  checkIdle(what: string): void {
+    this.checkAlive()
+    if (this.fitting || this.#native?.busy) throw this.busyError(what)
+  }
+
+  busyError(what: string): NeurodeError {
+    const doing = this.fitting ? 'is training' : 'is working'
+    return new NeurodeError('ERR_MODEL_BUSY', `model '${this.name}' ${doing}: ${what} until that has ended`)
+  }
+
+  /** Ends running ranges after their current batch. */
+  cancel(): void {
+    if (this.#native?.busy) this.#native.cancel()
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    this.cancel()
+    this.#native?.dispose()
+    this.#native = undefined
+  }
+
+  #adopt(layers: readonly Layer[], shapes: ModelShapes | undefined): void {
+    const names = nameLayers(layers)
+    const initial = new Map<Layer, readonly Float32Array[]>()
+    for (const { layer, parameters } of shapes?.layers ?? []) {
+      const values = layer.initialWeights
+      if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
+    }
+    const training = shapes && this.#settings && setUpTraining(this.#settings, shapes)
+    for (const layer of this.#layers) place(layer, undefined)
+    layers.forEach((layer, i) => {
+      const shape = shapes?.layers[i]
+      const name = names[i] as string
+      place(layer, { host: this, name, inputShape: shape?.inputShape, outputShape: shape?.outputShape })
+    })
+    this.#layers = Object.freeze([...layers])
+    this.#shapes = shapes
+    this.#training = training
+    this.#initialWeights = initial
+    this.#stale = true
+  }
+
+  /** Keeps the weights the model has; layers new to it start with their own, if given. */
+  #fill(next: NativeModel, slots: readonly Slot[]): void {
+    const old = this.#native
+    slots.forEach(({ layer, parameter }, index) => {
+      const before = this.#slots.findIndex(
+        (slot) =>
+          slot.layer === layer && slot.parameter.name === parameter.name && sameShape(slot.parameter, parameter),
+      )
+      if (old !== undefined && before >= 0) {
+        next.setParameter(index, old.getParameter(before))
+        return
+      }
+      const position = slots.slice(0, index).filter((slot) => slot.layer === layer).length
+      const initial = this.#initialWeights.get(layer)?.[position]
+      if (initial !== undefined) next.setParameter(index, initial)
+    })
+  }
+
+  #slotsOf(layer: Layer | undefined): { slot: Slot; index: number }[] {
+    const all = this.#slots.map((slot, index) => ({ slot, index }))
+    return layer === undefined ? all : all.filter(({ slot }) => slot.layer === layer)
+  }
+
+  #notBuilt(): NeurodeError {
+    const hint =
+      this.#layers.length === 0
+        ? 'it has no layers'
+        : 'give its first layer an inputShape, call build(inputShape), or begin with layers.input({ shape })'
+    return new NeurodeError('ERR_NOT_BUILT', `model '${this.name}' is not built: ${hint}`)
+  }
+}
+
+function sameShape(a: ParameterSpec, b: ParameterSpec): boolean {
+  return formatShape(a.shape) === formatShape(b.shape)
+}
+
+/** Names given, or the kind with a number; `ERR_ARGUMENT` where two layers have one name. */
+function nameLayers(layers: readonly Layer[]): string[] {
+  const taken = new Set<string>()
+  for (const [i, { givenName }] of layers.entries()) {
+    if (givenName === undefined) continue
+    if (taken.has(givenName)) {
+      throw new NeurodeError('ERR_ARGUMENT', `layers[${i}]: expected different names, got '${givenName}' twice`)
+    }
+    taken.add(givenName)
+  }
+  const counts = new Map<string, number>()
+  return layers.map((layer) => {
+    if (layer.givenName !== undefined) return layer.givenName
+    const base = defaultName(layer.kind)
+    for (let count = counts.get(base) ?? 0; ; count++) {
+      const name = count === 0 ? base : `${base}_${count}`
+      if (taken.has(name)) continue
+      taken.add(name)
+      counts.set(base, count + 1)
+      return name
+    }
+  })
+}

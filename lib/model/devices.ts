@@ -1,0 +1,39 @@
+/** Devices a model can run on. */
+
+import { NeurodeError } from '../errors.js'
+import { type DeviceInfo, native } from '../native.js'
+import { refuse } from '../validate.js'
+
+/** `auto`: a CUDA device that works, else the CPU. `cuda` is the first CUDA device. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+
+/**
+ * Every device, those that are missing with the reason.
+ *
+ * @example
+ * ```ts
+ * import { devices } from 'neurode'
+ *
+ * for (const { name, available, reason } of devices()) console.log(name, available ? 'is there' : reason)
+ * ```
+ */
+export function devices(): DeviceInfo[] {
+  return native().devices()
+}
+
+/** A device's name, checked: `ERR_DEVICE_UNAVAILABLE` with the reason where a CUDA device is not there. */
+export function checkDevice(value: unknown, argument: string): DeviceName {
+  if (typeof value !== 'string') return refuse(argument, "'auto', 'cpu', 'cuda' or 'cuda:1'", value)
+  if (value === 'auto' || value === 'cpu') return value
+  if (!/^cuda(:\d+)?$/.test(value)) {
+    const expected = `${argument}: expected 'auto', 'cpu', 'cuda' or 'cuda:1'`
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${expected}, got ${JSON.stringify(value)}`)
+  }
+  const all = devices()
+  const matching = all.filter(({ name }) => name === value || (value === 'cuda' && name.startsWith('cuda')))
+  if (matching.some(({ available }) => available)) return value as DeviceName
+  const candidates = matching.length > 0 ? matching : all.filter(({ name }) => name.startsWith('cuda'))
+  const reasons = candidates.map(({ name, reason }) => reason ?? `there is ${name} only`)
+  const why = reasons.length > 0 ? reasons.join('; ') : 'no CUDA device was found'
+  throw new NeurodeError('ERR_DEVICE_UNAVAILABLE', `${argument}: '${value}' is not available: ${why}`)
+}

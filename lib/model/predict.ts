@@ -1,0 +1,110 @@
+/** Prediction: outputs for rows of input. */
+
+import { elementCount, type InputRows, type NdArray, sliceRows, toInput } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
+import type { ModelCore } from './core.js'
+import { abortError, cancelOnAbort } from './evaluate.js'
+import { buildFrom } from './inputs.js'
+import { RangePacer } from './ranges.js'
+
+/** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
+export interface PredictSyncOptions {
+  /** Written into instead of a new array: a Float32Array of rows · outputs elements. */
+  readonly out?: Float32Array | undefined
+}
+
+/** Options of {@link Sequential.predict}. */
+export interface PredictOptions extends PredictSyncOptions {
+  /** Rows at a time, a positive integer; results do not depend on it. Default 1024. */
+  readonly batchSize?: number | undefined
+  /** Aborting rejects with `ERR_ABORTED`; `out` then holds the rows done so far. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** See {@link Sequential.predict}. */
+export async function predictModel(
+  core: ModelCore,
+  x: unknown,
+  given: PredictOptions | undefined,
+): Promise<NdArray<Float32Array>> {
+  const options = checkOptions(given, ['batchSize', 'out', 'signal'], 'predict')
+  const signal = checkSignal(options.signal, 'signal')
+  const asked = checkInteger(options.batchSize ?? 1024, 'batchSize')
+  const input = readInput(core, x)
+  const out = outputFor(core, input.rows, options.out)
+  const batchSize = Math.min(asked, input.rows)
+  if (signal === undefined) await core.native().predict(input, out, batchSize)
+  else await predictInRanges(core, input, out, batchSize, signal)
+  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+}
+
+/** See {@link Sequential.predictOnBatch}. */
+export async function predictOnBatch(
+  core: ModelCore,
+  x: unknown,
+  given: PredictSyncOptions | undefined,
+): Promise<NdArray<Float32Array>> {
+  const options = checkOptions(given, ['out'], 'predictOnBatch')
+  const input = readInput(core, x)
+  const out = outputFor(core, input.rows, options.out)
+  await core.native().predict(input, out, input.rows)
+  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+}
+
+/** predictSync without shortcuts. */
+export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions | undefined): NdArray<Float32Array> {
+  const options = checkOptions(given, ['out'], 'predictSync')
+  const input = readInput(core, x)
+  const out = outputFor(core, input.rows, options.out)
+  core.native().predictSync(input, out)
+  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+}
+
+/** The array results go to: the caller's, checked, or a new one. */
+export function outputFor(core: ModelCore, rows: number, out: Float32Array | undefined): Float32Array {
+  const { outputShape, outputSize } = core.built()
+  const size = rows * outputSize
+  if (out === undefined) return new Float32Array(size)
+  if (!(out instanceof Float32Array)) {
+    throw new NeurodeError('ERR_DTYPE', `out: expected a Float32Array, got ${describe(out)}`)
+  }
+  if (out.length === size) return out
+  const expected = `${size} elements for shape [${[rows, ...outputShape].join(', ')}]`
+  throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
+}
+
+async function predictInRanges(
+  core: ModelCore,
+  input: InputRows,
+  out: Float32Array,
+  batchSize: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const outputSize = elementCount(core.built().outputShape)
+  const pacer = new RangePacer(2 * core.countParameters() * batchSize)
+  const stopListening = cancelOnAbort(core, signal)
+  try {
+    for (let row = 0; row < input.rows; ) {
+      core.checkAlive()
+      if (signal.aborted) throw abortError('predict', signal)
+      const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
+      const end = Math.min(input.rows, row + batches * batchSize)
+      const began = performance.now()
+      const part = out.subarray(row * outputSize, end * outputSize)
+      await core.native().predict(sliceRows(input, row, end), part, batchSize)
+      pacer.done(batches, (performance.now() - began) / 1000)
+      row = end
+    }
+    if (signal.aborted) throw abortError('predict', signal)
+  } finally {
+    stopListening()
+  }
+}
+
+function readInput(core: ModelCore, x: unknown): InputRows {
+  core.checkNotRunning('it cannot predict')
+  buildFrom(core, x)
+  if (x === undefined) refuse('x', 'rows of input', x)
+  return toInput(x, core.built().inputShape, 'x')
+}

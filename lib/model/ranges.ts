@@ -1,0 +1,94 @@
+/** Ranges of batches: how many cross to C++ at a time, and what the sums that come back mean. */
+
+import type { NativeSums } from '../native.js'
+import type { Logs } from '../training/callbacks.js'
+import type { ResolvedMetric } from '../training/metrics.js'
+
+const targetSeconds = 0.1
+const firstSeconds = 0.02
+const assumedFlopsPerSecond = 1e10
+
+/** Sizes ranges to about 100 ms by the speed measured so far, starting small. */
+export class RangePacer {
+  #secondsPerBatch: number | undefined
+  #last = 0
+  readonly #first: number
+
+  /** `flopsPerBatch`: a rough count, for the first range only. */
+  constructor(flopsPerBatch: number) {
+    this.#first = Math.max(1, Math.floor((firstSeconds * assumedFlopsPerSecond) / Math.max(1, flopsPerBatch)))
+  }
+
+  next(remaining: number): number {
+    const wanted =
+      this.#secondsPerBatch === undefined
+        ? this.#first
+        : Math.min(Math.round(targetSeconds / this.#secondsPerBatch), this.#last * 8)
+    this.#last = Math.max(1, wanted)
+    return Math.min(this.#last, remaining)
+  }
+
+  done(batches: number, seconds: number): void {
+    if (batches > 0) this.#secondsPerBatch = Math.max(seconds / batches, 1e-7)
+  }
+}
+
+/** Adds up the sums of ranges. */
+export class Totals {
+  batches = 0
+  rows = 0
+  #loss = 0
+  readonly #metrics: readonly ResolvedMetric[]
+  readonly #sums: Float64Array
+
+  constructor(metrics: readonly ResolvedMetric[]) {
+    this.#metrics = metrics
+    this.#sums = new Float64Array(metrics.length)
+  }
+
+  add(sums: NativeSums): void {
+    this.batches += sums[0] as number
+    this.rows += sums[1] as number
+    this.#loss += sums[2] as number
+    for (let i = 0; i < this.#sums.length; i++) this.#sums[i] = (this.#sums[i] as number) + (sums[i + 3] as number)
+  }
+
+  /** Loss and metrics over the rows so far. */
+  logs(): Record<string, number> {
+    const logs: Record<string, number> = { loss: round(this.#loss / this.rows) }
+    this.#metrics.forEach(({ key, finish }, i) => {
+      logs[key] = round(finish((this.#sums[i] as number) / this.rows))
+    })
+    return logs
+  }
+}
+
+/** Nine digits hold a float32; the digits after them would show where an epoch was cut into ranges. */
+function round(value: number): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
+}
+
+/** The logs of a validation, their keys prefixed. */
+export function validationLogs(logs: Logs): Record<string, number> {
+  return Object.fromEntries(Object.entries(logs).map(([key, value]) => [`val_${key}`, value]))
+}
+
+/** Settles with `promise`, or rejects with what `fail` gives as soon as the signal aborts. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  fail: (signal: AbortSignal) => Error,
+): Promise<T> {
+  if (signal === undefined) return promise
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(fail(signal))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,35 @@
+/** Seeds: where random numbers come from, and how one seed becomes many. */
+
+import { getRandomValues } from 'node:crypto'
+
+/** A seed nobody chose: 52 random bits. */
+export function randomSeed(): number {
+  const [high, low] = getRandomValues(new Uint32Array(2)) as unknown as [number, number]
+  return join(high, low)
+}
+
+/** The seed of one purpose at one place, 52 bits that depend on every bit of `seed`. */
+export function deriveSeed(seed: number, place: number, purpose: string): number {
+  let a = mix(0x9e3779b9, Math.floor(seed / 2 ** 32))
+  let b = mix(0x85ebca6b, seed >>> 0)
+  for (const word of [place, ...Array.from(purpose, (letter) => letter.codePointAt(0) as number)]) {
+    a = mix(a, word ^ b)
+    b = mix(b, word + a)
+  }
+  return join(mix(a, b), mix(b, a))
+}
+
+/** One round of MurmurHash3 with its finalizer. */
+function mix(hash: number, word: number): number {
+  let k = Math.imul(word, 0xcc9e2d51)
+  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+  let h = hash ^ k
+  h = Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+function join(high: number, low: number): number {
+  return (high >>> 12) * 2 ** 32 + (low >>> 0)
+}

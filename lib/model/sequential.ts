@@ -1,0 +1,396 @@
+/** The Sequential model: what users hold; the work is done by its neighbours. */
+
+import type { ArrayInput, NdArray } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import { Layer, type Shape, type Weight } from '../layers/layer.js'
+import { type Loss, type LossName, toLoss } from '../training/losses.js'
+import { type MetricLike, toMetrics } from '../training/metrics.js'
+import { type Optimizer, type OptimizerName, toOptimizer } from '../training/optimizers.js'
+import {
+  checkBoolean,
+  checkInteger,
+  checkName,
+  checkOptions,
+  checkRowShape,
+  checkSeed,
+  describe,
+  refuse,
+} from '../validate.js'
+import { ModelCore } from './core.js'
+import { checkDevice, type DeviceName } from './devices.js'
+import { type EvaluateOptions, evaluateModel, testOnBatch } from './evaluate.js'
+import {
+  type BaseFitOptions,
+  type FitOptions,
+  type FitResult,
+  fitModel,
+  trainOnBatch,
+  type ValidationData,
+} from './fit.js'
+import {
+  outputFor,
+  type PredictOptions,
+  type PredictSyncOptions,
+  predictModel,
+  predictOnBatch,
+  predictSync,
+} from './predict.js'
+import { randomSeed } from './seeds.js'
+import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
+import type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './types.js'
+
+/** Options of {@link sequential}. */
+export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> {
+  readonly layers?: Layers | undefined
+  /** Default `sequential`. */
+  readonly name?: string | undefined
+  /**
+   * Decides initial weights, dropout and, where fit has no seed of its own, the orders of rows: a non-negative integer.
+   * The same seed gives the same run, bit for bit, on one machine. Default: random.
+   */
+  readonly seed?: number | undefined
+}
+
+/** Options of {@link Sequential.compile}. */
+export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly MetricLike[]> {
+  /** Default `sgd` with a learning rate of 0.01. */
+  readonly optimizer?: OptimizerName | Optimizer | undefined
+  readonly loss: LossName | Loss
+  /** Default none. Names become keys as they are written here. */
+  readonly metrics?: Metrics | undefined
+  /** Default `auto`: a CUDA device that works, else the CPU. */
+  readonly device?: DeviceName | undefined
+  /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
+  readonly threads?: number | undefined
+}
+
+/** Outputs for rows of input, row-major. */
+export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
+  readonly shape: readonly [rows: number, ...Out]
+}
+
+const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads']
+
+/**
+ * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and
+ * output as far as the layers' types tell, `Keys` those of the metrics that {@link Sequential.compile} was given.
+ *
+ * Every method throws (or rejects with) a {@link NeurodeError}; none that does has changed a weight.
+ */
+export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
+  readonly #core: ModelCore
+  #oneRow: readonly number[] = []
+  #oneRowSizes: readonly [input: number, output: number] = [-1, -1]
+
+  constructor(options?: SequentialOptions) {
+    const { layers = [], name, seed } = checkOptions(options, ['layers', 'name', 'seed'], 'sequential')
+    if (!Array.isArray(layers)) refuse('layers', 'a list of layers', layers)
+    layers.forEach((layer: unknown, i) => checkLayer(layer, `layers[${i}]`))
+    const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
+    this.#core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
+    if (layers.length > 0) this.#core.setLayers(layers)
+  }
+
+  /** The name given, or `sequential`. */
+  get name(): string {
+    return this.#core.name
+  }
+
+  /** The seed given, or the random one that was drawn. */
+  get seed(): number {
+    return this.#core.seed
+  }
+
+  /** The layers, in order. */
+  get layers(): readonly Layer[] {
+    return this.#core.layers
+  }
+
+  /** Shape of one row of input; `ERR_NOT_BUILT` before it is known. */
+  get inputShape(): In {
+    return this.#core.built().inputShape as In
+  }
+
+  /** Shape of one row of output; `ERR_NOT_BUILT` before it is known. */
+  get outputShape(): Out {
+    return this.#core.built().outputShape as Out
+  }
+
+  /** The shape of the input is known, so the model has weights. */
+  get built(): boolean {
+    return this.#core.shapes !== undefined
+  }
+
+  /** The device the model runs on: `cpu`, `cuda:0`, … */
+  get device(): string {
+    return this.#core.native().device
+  }
+
+  /** The instruction set (or compute capability) that its arithmetic uses. */
+  get isa(): string {
+    return this.#core.native().isa
+  }
+
+  /** Number of threads it works with. */
+  get threads(): number {
+    return this.#core.native().threads
+  }
+
+  /** The optimizer it was compiled with, if any. Its `learningRate` can be set. */
+  get optimizer(): Optimizer | undefined {
+    return this.#core.settings?.optimizer
+  }
+
+  /** The loss it was compiled with, if any. */
+  get loss(): Loss | undefined {
+    return this.#core.settings?.loss
+  }
+
+  /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
+  get stopTraining(): boolean {
+    return this.#core.stopTraining
+  }
+
+  set stopTraining(value: boolean) {
+    this.#core.stopTraining = checkBoolean(value, 'stopTraining')
+    if (value && this.#core.fitting) this.#core.cancel()
+  }
+
+  /** Puts a layer at the end. Layers there keep their weights; the optimizer's state begins anew. */
+  add<const L extends Layer>(
+    layer: L,
+  ): Sequential<AddedInput<In, L>, OutputShapeOf<readonly [Layer<Out, 'same'>, L]>, Keys> {
+    checkLayer(layer, 'layer')
+    this.#setLayers([...this.#core.layers, layer])
+    return this as unknown as Sequential<AddedInput<In, L>, OutputShapeOf<readonly [Layer<Out, 'same'>, L]>, Keys>
+  }
+
+  /** Takes the last layer away and gives it back. */
+  pop(): Layer {
+    const layers = this.#core.layers
+    const last = layers.at(-1)
+    if (last === undefined) throw new NeurodeError('ERR_ARGUMENT', 'pop: expected a model with layers, got none')
+    this.#setLayers(layers.slice(0, -1))
+    return last
+  }
+
+  /** Fixes the shape of one row of input, for a model whose first layer does not say it. */
+  build(inputShape: Shape): this {
+    this.#core.build(checkRowShape(inputShape, 'inputShape'))
+    return this
+  }
+
+  /**
+   * Sets loss, optimizer, metrics and device, and gives the model back with a type that knows the keys of its results.
+   * Weights stay; the optimizer's state begins anew.
+   *
+   * Throws `ERR_UNKNOWN_NAME` for names that do not exist, `ERR_DEVICE_UNAVAILABLE` for a device that is not there,
+   * `ERR_SHAPE` where the loss does not fit the model's output.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({
+   *   optimizer: 'sgd',
+   *   loss: 'meanSquaredError',
+   *   metrics: ['mae'],
+   * })
+   * const result = await model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 2], { epochs: 100, verbose: 0 })
+   * console.log(result.history.mae.at(-1))
+   * ```
+   */
+  compile<const Metrics extends readonly MetricLike[] = readonly []>(
+    options: CompileOptions<Metrics>,
+  ): Sequential<In, Out, MetricKeys<Metrics>> {
+    const checked = checkOptions(options, compileOptionNames, 'compile')
+    const settings = {
+      optimizer: toOptimizer(checked.optimizer ?? 'sgd', 'optimizer'),
+      loss: toLoss(checked.loss, 'loss'),
+      metrics: toMetrics(checked.metrics, 'metrics'),
+    }
+    const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
+    this.#core.compile(settings, { device: checkDevice(checked.device ?? 'auto', 'device'), threads })
+    return this as unknown as Sequential<In, Out, MetricKeys<Metrics>>
+  }
+
+  /**
+   * Trains on all rows, epoch after epoch, off the JavaScript thread. One fit at a time: a second rejects with
+   * `ERR_MODEL_BUSY`.
+   *
+   * @param x - Rows of input: shape [n, ...inputShape].
+   * @param y - Targets: rows of outputs, or class indices for the categorical losses.
+   *
+   * Rejects with `ERR_NOT_COMPILED`, `ERR_NOT_BUILT`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_LABEL_RANGE`, `ERR_ARGUMENT`,
+   * `ERR_ABORTED`, or with what a callback throws.
+   *
+   * @example
+   * ```ts
+   * import { datasets, layers, sequential } from 'neurode'
+   *
+   * const { train, test } = datasets.syntheticDigits()
+   * const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
+   * model.compile({ loss: 'categoricalCrossentropy', metrics: ['accuracy'] })
+   * await model.fit(train.images, train.labels, {
+   *   batchSize: 128,
+   *   epochs: 2,
+   *   validationData: [test.images, test.labels],
+   * })
+   * ```
+   */
+  fit(x: ArrayInput, y: ArrayInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(x: ArrayInput, y: ArrayInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
+    return fitModel(this.#core, x, y, options) as unknown as Promise<FitResult<History<Keys, boolean>>>
+  }
+
+  /** Loss and metrics over all rows. Rejects as {@link Sequential.fit} does. */
+  evaluate(x: ArrayInput, y: ArrayInput, options?: EvaluateOptions): Promise<Results<Keys>> {
+    return evaluateModel(this.#core, x, y, options) as unknown as Promise<Results<Keys>>
+  }
+
+  /**
+   * Outputs for rows of input, shape [n, ...outputShape].
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })])
+   * const { data, shape } = await model.predict([[1, 2, 3, 4]])
+   * console.log(shape, data) // [1, 3], three probabilities
+   * ```
+   */
+  predict(x: ArrayInput, options?: PredictOptions): Promise<Prediction<Out>> {
+    return predictModel(this.#core, x, options) as unknown as Promise<Prediction<Out>>
+  }
+
+  /** The same for all rows as one batch. */
+  predictOnBatch(x: ArrayInput, options?: PredictSyncOptions): Promise<Prediction<Out>> {
+    return predictOnBatch(this.#core, x, options) as unknown as Promise<Prediction<Out>>
+  }
+
+  /**
+   * The same at once, on the JavaScript thread: for a few rows of a small network, where a promise would cost more than
+   * the arithmetic. Quickest with a Float32Array of one row. Throws `ERR_MODEL_BUSY` while a fit runs batches.
+   */
+  predictSync(x: ArrayInput, options?: PredictSyncOptions): Prediction<Out> {
+    const native = this.#core.ready
+    const sizes = this.#oneRowSizes
+    if (native !== undefined && x instanceof Float32Array && x.length === sizes[0]) {
+      const given = options?.out
+      const out = given === undefined || given.length !== sizes[1] ? outputFor(this.#core, 1, given) : given
+      native.predictSync({ data: x, scale: 1, offset: 0 }, out)
+      return { data: out, shape: this.#oneRow } as unknown as Prediction<Out>
+    }
+    const result = predictSync(this.#core, x, options)
+    const { inputSize, outputSize, outputShape } = this.#core.built()
+    this.#oneRowSizes = [inputSize, outputSize]
+    this.#oneRow = Object.freeze([1, ...outputShape])
+    return result as unknown as Prediction<Out>
+  }
+
+  /** One step on all rows as one batch; gives loss and metrics from before the step. */
+  trainOnBatch(x: ArrayInput, y: ArrayInput): Promise<Results<Keys>> {
+    return trainOnBatch(this.#core, x, y) as unknown as Promise<Results<Keys>>
+  }
+
+  /** Loss and metrics of all rows as one batch. */
+  testOnBatch(x: ArrayInput, y: ArrayInput): Promise<Results<Keys>> {
+    return testOnBatch(this.#core, x, y) as unknown as Promise<Results<Keys>>
+  }
+
+  /** Copies of all weights, in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. */
+  getWeights(): Weight[] {
+    return this.#core.readWeights()
+  }
+
+  /** Replaces all weights, given in the order of {@link Sequential.getWeights}; checks all before changing any. */
+  setWeights(values: readonly ArrayInput[]): void {
+    this.#core.writeWeights(undefined, values)
+  }
+
+  /** The layer of that name, or at that place (from 0; negative: from the end). */
+  getLayer(nameOrIndex: string | number): Layer {
+    const { layers } = this
+    if (typeof nameOrIndex === 'number') {
+      const layer = Number.isInteger(nameOrIndex) ? layers.at(nameOrIndex) : undefined
+      return layer ?? refuse('getLayer', `a place from 0 to ${layers.length - 1}`, nameOrIndex)
+    }
+    const found = layers.find(({ name }) => name === nameOrIndex)
+    if (found !== undefined) return found
+    const known = layers.map(({ name }) => name).join(', ')
+    const text = `getLayer: no layer is called ${describe(nameOrIndex)}; there are ${known || 'none'}`
+    throw new NeurodeError('ERR_UNKNOWN_NAME', text)
+  }
+
+  /** Number of parameters. */
+  countParams(): number {
+    return this.#core.countParameters()
+  }
+
+  /** Layers, shapes and parameters; prints them as a table unless told otherwise. */
+  summary(options?: SummaryOptions): ModelSummary {
+    return summarize(this.#core, options)
+  }
+
+  /** Frees the weights. A fit in progress rejects with `ERR_DISPOSED`, as does everything after; twice does no harm. */
+  dispose(): void {
+    this.#core.dispose()
+  }
+
+  /** {@link Sequential.dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #setLayers(layers: readonly Layer[]): void {
+    this.#core.setLayers(layers)
+    this.#oneRowSizes = [-1, -1]
+  }
+}
+
+/** Options of a fit that validates. */
+export type ValidatedFitOptions = BaseFitOptions &
+  (
+    | { readonly validationData: ValidationData; readonly validationSplit?: number | undefined }
+    | { readonly validationSplit: number; readonly validationData?: undefined }
+  )
+
+/** Options of a fit that does not validate. */
+export type PlainFitOptions = BaseFitOptions & {
+  readonly validationData?: undefined
+  readonly validationSplit?: undefined
+}
+
+/** The input's shape after a layer was added: an empty model takes the layer's. */
+type AddedInput<In extends Shape, L extends Layer> = Shape extends In ? InputShapeOf<readonly [L]> : In
+
+function checkLayer(value: unknown, argument: string): void {
+  if (!(value instanceof Layer)) refuse(argument, 'a layer, such as layers.dense({ units: 10 })', value)
+}
+
+/**
+ * Makes a model from layers, first to last. The first one says the shape of the input; without it the model is built
+ * when it first sees data of a known shape.
+ *
+ * Throws `ERR_SHAPE` where a layer does not fit the one before, `ERR_ARGUMENT` for a layer used twice.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([
+ *   layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
+ *   layers.dense({ units: 10, activation: 'softmax' }),
+ * ])
+ * model.summary()
+ * ```
+ */
+export function sequential<const Layers extends readonly Layer[] = readonly []>(
+  layersOrOptions?: Layers | SequentialOptions<Layers>,
+): Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>> {
+  const options = Array.isArray(layersOrOptions) ? { layers: layersOrOptions } : layersOrOptions
+  return new Sequential(options as SequentialOptions) as Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>>
+}

@@ -1,0 +1,32 @@
+/** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
+
+import { type ArrayInput, formatShape, toInput } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { ParameterSpec } from '../layers/layer.js'
+import { refuse } from '../validate.js'
+
+/** Values for the parameters, in order, each a float32 array of its size. */
+export function toParameters(
+  values: readonly ArrayInput[],
+  parameters: readonly ParameterSpec[],
+  argument: string,
+): Float32Array[] {
+  if (!Array.isArray(values)) refuse(argument, `a list of ${parameters.length} arrays`, values)
+  if (values.length !== parameters.length) {
+    const names = parameters.map(({ name, shape }) => `${name} ${formatShape(shape)}`).join(', ')
+    const expected = `${argument}: expected ${parameters.length} arrays (${names || 'none'})`
+    throw new NeurodeError('ERR_SHAPE', `${expected}, got ${values.length}`)
+  }
+  return parameters.map((parameter, i) => toParameter(values[i], parameter, `${argument}[${i}] (${parameter.name})`))
+}
+
+function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
+  const [first, ...rest] = shape as readonly [number, ...number[]]
+  const { data, scale, offset, rows } = toInput(value, rest, argument)
+  if (rows !== first) {
+    const got = formatShape([rows, ...rest])
+    throw new NeurodeError('ERR_SHAPE', `${argument}: expected shape ${formatShape(shape)}, got ${got}`)
+  }
+  if (scale !== 1 || offset !== 0) return Float32Array.from(data, (element: number) => element * scale + offset)
+  return data instanceof Float32Array ? data : new Float32Array(data)
+}
