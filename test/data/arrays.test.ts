@@ -1,0 +1,295 @@
+/** What is accepted as x and y, and what becomes of it. */
+
+import assert from 'node:assert/strict'
+import { runInNewContext } from 'node:vm'
+import { type ArrayInput, array, type NumericArray } from 'neurode'
+import { sliceRows, toInput, toTargets } from '#lib/data/arrays.js'
+import { Random } from '../support/random.js'
+import { throws } from './files.js'
+
+type Resizable = new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
+const ResizableBuffer = ArrayBuffer as unknown as Resizable
+
+const classes = { outputs: 10, classes: true }
+const rows = (outputs: number) => ({ outputs, classes: false })
+
+describe('array', () => {
+  it('keeps typed arrays, their type and their memory', () => {
+    const data = new Int16Array([1, 2, 3, 4, 5, 6])
+    const result = array(data, [2, 3], { scale: 0.5, offset: -1 })
+    assert.equal(result.data, data)
+    assert.deepEqual({ ...result, data: 0 }, { data: 0, shape: [2, 3], scale: 0.5, offset: -1 })
+  })
+
+  it('infers the shape of nested arrays and of typed arrays', () => {
+    assert.deepEqual(
+      array([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+      { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] },
+    )
+    assert.deepEqual(array([[Float64Array.of(1, 2)], [[3, 4]]]).shape, [2, 1, 2])
+    assert.deepEqual(array(new Uint8Array(5)).shape, [5])
+  })
+
+  it('gives nested elements another shape of the same size', () => {
+    assert.deepEqual(array([1, 2, 3, 4], [2, 2]).shape, [2, 2])
+  })
+
+  it('does not follow later changes of the shape it was given', () => {
+    const shape = [2, 2]
+    const result = array(new Float32Array(4), shape)
+    shape[0] = 9
+    assert.deepEqual(result.shape, [2, 2])
+    assert.ok(Object.isFrozen(result) && Object.isFrozen(result.shape))
+  })
+
+  it('refuses shapes that do not fit', () => {
+    throws(
+      () => array(new Float32Array(4), [2, 3]),
+      'ERR_SHAPE',
+      /shape: expected the shape of 4 elements, got \[2, 3\]/,
+    )
+    for (const shape of [[-1, 4], [2.5, 2], [Number.NaN], [2 ** 53, 2 ** 53], ['4'], '4', {}]) {
+      throws(() => array(new Float32Array(4), shape as number[]), 'ERR_SHAPE', /^shape: expected/)
+    }
+  })
+
+  it('refuses ragged rows and says which', () => {
+    throws(() => array([[1, 2], [3]]), 'ERR_SHAPE', /data\[1\]: expected 2 elements as in the first row, got 1/)
+    throws(
+      () =>
+        array([
+          [[1], [2]],
+          [[3], 4],
+        ]),
+      'ERR_SHAPE',
+      /data\[1\]\[1\]/,
+    )
+    throws(() => array([1, [2]]), 'ERR_SHAPE', /data\[1\]: expected a number/)
+  })
+
+  it('refuses what is no number and says where', () => {
+    for (const bad of ['1', null, undefined, true, 1n, {}, Symbol('s'), () => 1]) {
+      throws(
+        () =>
+          array([
+            [1, 2],
+            [3, bad as number],
+          ]),
+        'ERR_DTYPE',
+        /data\[1\]\[1\]: expected a number/,
+      )
+    }
+    // biome-ignore lint/suspicious/noSparseArray: the hole is what is tested.
+    throws(() => array([1, , 3] as number[]), 'ERR_DTYPE', /data\[1\]/)
+    for (const bad of [null, 3, 'x', new BigInt64Array(2), new DataView(new ArrayBuffer(2)), {}]) {
+      throws(() => array(bad as unknown as Float32Array), 'ERR_DTYPE', /^data: expected/)
+    }
+  })
+
+  it('refuses nesting without end', () => {
+    const loop: unknown[] = []
+    loop.push(loop)
+    throws(() => array(loop as number[]), 'ERR_SHAPE', /32 dimensions/)
+    const wide: unknown[] = Array.from({ length: 1000 })
+    wide.fill(Array.from({ length: 1000 }).fill(Array.from({ length: 1e5 }).fill(1)))
+    throws(() => array(wide as number[]), 'ERR_SHAPE', /2\^32/)
+  })
+
+  it('refuses a scale or offset that is not finite, and unknown options', () => {
+    throws(() => array([1], [1], { scale: Number.NaN }), 'ERR_ARGUMENT', /scale: expected a finite number, got NaN/)
+    throws(() => array([1], [1], { offset: Infinity }), 'ERR_ARGUMENT', /offset/)
+    throws(() => array([1], [1], { sclae: 2 } as object), 'ERR_UNKNOWN_NAME', /scale/)
+  })
+})
+
+describe('toInput', () => {
+  it('passes bytes and float32 on without a copy', () => {
+    const bytes = new Uint8Array(8)
+    const floats = new Float32Array(8)
+    const shared = new Uint8Array(new SharedArrayBuffer(8))
+    assert.equal(toInput(array(bytes, [2, 4]), [4], 'x').data, bytes)
+    assert.equal(toInput(floats, [4], 'x').data, floats)
+    assert.equal(toInput(shared, [4], 'x').data, shared)
+    const clamped = new Uint8ClampedArray(bytes.buffer, 4)
+    const { data } = toInput(clamped, [4], 'x')
+    assert.equal(data.constructor, Uint8Array)
+    assert.deepEqual([data.buffer, data.byteOffset, data.length], [bytes.buffer, 4, 4])
+  })
+
+  it('copies what lies in a buffer that can shrink', () => {
+    const buffer = new ResizableBuffer(8, { maxByteLength: 16 })
+    const { data } = toInput(new Uint8Array(buffer), [4], 'x')
+    assert.notEqual(data.buffer, buffer)
+    buffer.resize(0)
+    assert.equal(data.length, 8)
+  })
+
+  it('makes everything else float32', () => {
+    const kinds = [Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float64Array]
+    for (const Kind of kinds) {
+      const { data, rows: count } = toInput(Kind.of(1, 2, 3, 4), [2], 'x')
+      assert.deepEqual(data, Float32Array.of(1, 2, 3, 4))
+      assert.equal(count, 2)
+    }
+    assert.deepEqual(toInput([[1, Number.NaN]], [2], 'x').data, Float32Array.of(1, Number.NaN))
+  })
+
+  it('passes scale and offset on', () => {
+    const input = toInput(array(new Uint8Array(4), [2, 2], { scale: 1 / 255, offset: -0.5 }), [2], 'x')
+    assert.deepEqual([input.scale, input.offset, input.rows], [1 / 255, -0.5, 2])
+    assert.deepEqual(toInput([[1, 2]], [2], 'x').scale, 1)
+  })
+
+  it('takes arrays of another realm', () => {
+    const foreign = runInNewContext('({ data: new Uint8Array(6), shape: [3, 2] })') as ArrayInput
+    assert.equal(toInput(foreign, [2], 'x').rows, 3)
+    assert.equal(toInput(runInNewContext('[[1, 2], [3, 4]]'), [2], 'x').rows, 2)
+  })
+
+  it('takes a column as rows of one', () => {
+    assert.equal(toInput([1, 2, 3], [1], 'x').rows, 3)
+    assert.equal(toInput(array([1, 2, 3]), [1], 'x').rows, 3)
+    assert.equal(toInput(array([[1], [2]]), [1], 'x').rows, 2)
+  })
+
+  it('accepts exactly the shapes that fit, for random shapes', () => {
+    const random = new Random(1)
+    for (let i = 0; i < 500; i++) {
+      const rowShape = Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(4))
+      const shape = Array.from({ length: 1 + random.below(4) }, () => 1 + random.below(4))
+      const count = shape.reduce((a, b) => a * b, 1)
+      const value = array(random.bytes(count), shape)
+      const fits = shape.length === rowShape.length + 1 && rowShape.every((size, j) => size === shape[j + 1])
+      const isColumn = shape.length === 1 && rowShape.every((size) => size === 1)
+      if (fits || isColumn) assert.equal(toInput(value, rowShape, 'x').rows, shape[0])
+      else throws(() => toInput(value, rowShape, 'x'), 'ERR_SHAPE', /^x: expected shape \[n, /)
+      const size = rowShape.reduce((a, b) => a * b, 1)
+      if (count % size === 0) assert.equal(toInput(value.data, rowShape, 'x').rows, count / size)
+      else throws(() => toInput(value.data, rowShape, 'x'), 'ERR_SHAPE', /not a multiple of/)
+    }
+  })
+
+  it('says how to reshape what has the right size', () => {
+    const images = array(new Uint8Array(2 * 784), [2, 28, 28])
+    throws(
+      () => toInput(images, [784], 'x'),
+      'ERR_SHAPE',
+      /array\(data, \[2, 784\]\).*flatten\({ inputShape: \[28, 28\] }\)/,
+    )
+    throws(() => toInput(array(images.data, [2, 784]), [28, 28], 'x'), 'ERR_SHAPE', /array\(data, \[2, 28, 28\]\)/)
+    throws(() => toInput(array([1, 2, 3]), [3], 'x'), 'ERR_SHAPE', /a single row has the shape \[1, 3\]/)
+  })
+
+  it('refuses no rows, plain objects and shapes that lie', () => {
+    throws(() => toInput([], [4], 'x'), 'ERR_SHAPE', /x: expected at least one row/)
+    throws(() => toInput({ data: [1], shape: [1] }, [1], 'x'), 'ERR_DTYPE', /^x: expected/)
+    throws(
+      () => toInput({ data: new Float32Array(3), shape: [2, 2] }, [2], 'x'),
+      'ERR_SHAPE',
+      /x.data: expected 4 elements/,
+    )
+    throws(() => toInput({ data: new Float32Array(4), shape: [2, 2], scale: 'a' }, [2], 'x'), 'ERR_ARGUMENT', /x.scale/)
+  })
+
+  it('notices memory that was transferred away', () => {
+    const data = new Float32Array(4)
+    const value = array(data, [2, 2])
+    structuredClone(data.buffer, { transfer: [data.buffer] })
+    throws(() => toInput(value, [2], 'x'), 'ERR_DATA_DETACHED', /x.data/)
+  })
+})
+
+describe('toTargets', () => {
+  it('takes one-dimensional integers as class indices', () => {
+    const labels = Int32Array.of(0, 9, 3)
+    const expected = { kind: 'classes', data: labels, rows: 3 }
+    const values: ArrayInput[] = [[0, 9, 3], [[0], [9], [3]], Uint8Array.of(0, 9, 3), Float64Array.of(0, 9, 3), labels]
+    for (const value of values) assert.deepEqual(toTargets(value, classes, 'y'), expected)
+    assert.equal(toTargets(labels, classes, 'y').data, labels)
+  })
+
+  it('takes one-hot rows where the loss takes both', () => {
+    const targets = toTargets(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      { outputs: 2, classes: true },
+      'y',
+    )
+    assert.deepEqual(targets, { kind: 'rows', data: Float32Array.of(1, 0, 0, 1), rows: 2 })
+  })
+
+  it('takes nothing but class indices where the loss takes no rows', () => {
+    const sparse = { outputs: 2, classes: true, rows: false }
+    throws(
+      () =>
+        toTargets(
+          [
+            [1, 0],
+            [0, 1],
+          ],
+          sparse,
+          'y',
+        ),
+      'ERR_SHAPE',
+      /y: expected class indices.*categoricalCrossentropy/,
+    )
+    throws(() => toTargets([[1, 0, 0]], sparse, 'y'), 'ERR_SHAPE', /got shape \[1, 3\]/)
+    assert.equal(toTargets([0, 0], { ...sparse, outputs: 1 }, 'y').kind, 'classes')
+  })
+
+  it('takes numbers as rows where the loss takes no classes', () => {
+    assert.deepEqual(toTargets([0, 1, 1], rows(1), 'y'), { kind: 'rows', data: Float32Array.of(0, 1, 1), rows: 3 })
+    assert.equal(toTargets([[0], [1]], rows(1), 'y').rows, 2)
+    assert.equal(toTargets(new Float32Array(6), rows(3), 'y').rows, 2)
+    throws(() => toTargets(array([1, 2, 3]), rows(3), 'y'), 'ERR_SHAPE', /y: expected shape \[n, 3\], got shape \[3\]/)
+  })
+
+  it('applies scale and offset', () => {
+    const scaled = array(Uint8Array.of(0, 2, 4), [3], { scale: 0.5, offset: 1 })
+    assert.deepEqual(toTargets(scaled, classes, 'y').data, Int32Array.of(1, 2, 3))
+    assert.deepEqual(toTargets(scaled, rows(1), 'y').data, Float32Array.of(1, 2, 3))
+  })
+
+  it('names the first label that is no class', () => {
+    for (const bad of [10, -1, 0.5, Number.NaN, Infinity, 2 ** 32, -(2 ** 31), 1e300]) {
+      const value: NumericArray = Float64Array.of(1, 2, bad, -7)
+      throws(
+        () => toTargets(value, classes, 'y'),
+        'ERR_LABEL_RANGE',
+        /^y: expected class indices 0 to 9, got .* in row 2$/,
+      )
+    }
+  })
+
+  it('takes every class and no other, for random numbers of classes', () => {
+    const random = new Random(2)
+    for (let i = 0; i < 200; i++) {
+      const outputs = 2 + random.below(300)
+      const labels = random.classes(1 + random.below(50), outputs)
+      assert.deepEqual(toTargets(Array.from(labels), { outputs, classes: true }, 'y').data, labels)
+      const row = random.below(labels.length)
+      labels[row] = random.pick([outputs, outputs + random.below(1e6), -1 - random.below(1e6)])
+      throws(() => toTargets(labels, { outputs, classes: true }, 'y'), 'ERR_LABEL_RANGE', new RegExp(`in row ${row}$`))
+    }
+  })
+})
+
+describe('sliceRows', () => {
+  it('cuts inputs and targets without a copy', () => {
+    const input = toInput(
+      new Uint8Array(12).map((_, i) => i),
+      [3],
+      'x',
+    )
+    const part = sliceRows(input, 1, 3)
+    assert.deepEqual(part, { data: Uint8Array.of(3, 4, 5, 6, 7, 8), scale: 1, offset: 0, rows: 2 })
+    assert.equal(part.data.buffer, input.data.buffer)
+    const targets = toTargets([3, 2, 1, 0], { outputs: 4, classes: true }, 'y')
+    assert.deepEqual(sliceRows(targets, 3, 4), { kind: 'classes', data: Int32Array.of(0), rows: 1 })
+  })
+})
