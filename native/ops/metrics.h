@@ -1,0 +1,55 @@
+// Metrics: one functor and one row each. row(n, y, target, p) is the value of the row, one row per lane, as in losses.h.
+#pragma once
+
+#include "native/ops/losses.h"
+#include "native/ops/math.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE::ops {
+
+// The part of outputs where (y > threshold) equals the target.
+struct BinaryAccuracy {  // threshold
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+    T hits = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) {
+      const T decision = select<T>(y(i) > p[0], splat<T>(1.0f), splat<T>(0.0f));
+      hits += select<T>(decision == target(i), splat<T>(1.0f), splat<T>(0.0f));
+    }
+    return hits / static_cast<float>(n);
+  }
+};
+
+// 1 where the first maximum of y stands where the first maximum of the target does.
+struct CategoricalAccuracy {
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float*) {
+    T best = y(0), best_index = splat<T>(0.0f);
+    T truth = target(0), truth_index = splat<T>(0.0f);
+    for (int i = 1; i < n; ++i) {
+      const T index = splat<T>(static_cast<float>(i));
+      const T yi = y(i);
+      const T ti = target(i);
+      best_index = select<T>(yi > best, index, best_index);
+      best = max<T>(best, yi);
+      truth_index = select<T>(ti > truth, index, truth_index);
+      truth = max<T>(truth, ti);
+    }
+    return select<T>(best_index == truth_index, splat<T>(1.0f), splat<T>(0.0f));
+  }
+};
+
+template <class Loss>
+struct LossAsMetric {
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+    return Loss::template row<T>(n, y, target, p, NoGrad{});
+  }
+};
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
+
+// The metrics that are no losses. ROW(name, functor, names of its numbers...). Every row of NEURODE_LOSSES is a metric
+// as well, through LossAsMetric, with the same numbers.
+#define NEURODE_METRICS(ROW)                         \
+  ROW(binaryAccuracy, BinaryAccuracy, "threshold")   \
+  ROW(categoricalAccuracy, CategoricalAccuracy)
