@@ -1,0 +1,106 @@
+/** Single kernels: matrix products against the peak, and every row of the op table. */
+
+import { readFileSync } from 'node:fs'
+import { type ParsedArguments, UsageError } from '#lib/cli/options.js'
+import { native, type OpRow } from '#lib/native.js'
+import { median, type Row, round } from './report.js'
+import { measurePeak, threadsOption } from './setup.js'
+
+const repeats = 5
+const milliseconds = 20
+/** m: units, n: rows of a batch, k: inputs. */
+const shapes = [
+  [100, 128, 784],
+  [50, 128, 100],
+  [10, 128, 50],
+  [1024, 1024, 784],
+  [1024, 1024, 1024],
+  [2048, 2048, 2048],
+] as const
+
+export async function* gemm(args: ParsedArguments): AsyncGenerator<Row> {
+  const threads = threadsOption(args)
+  for (const [m, n, k] of shapes) {
+    const { seconds, peakGflops } = await besidePeak(threads, () =>
+      native().measureGemm({ m, n, k, threads, milliseconds }),
+    )
+    const gflops = (2e-9 * m * n * k) / seconds
+    yield {
+      bench: 'gemm',
+      isa: isa(),
+      threads,
+      m,
+      n,
+      k,
+      microseconds: round(1e6 * seconds),
+      gflops: round(gflops),
+      peakGflops: round(peakGflops),
+      percentOfPeak: round((100 * gflops) / peakGflops),
+    }
+  }
+}
+
+/** Elements per pass: 256 KB, which an L2 holds. */
+const size = 65_536
+const slowerBy = 1.5
+
+export async function* ops(args: ParsedArguments): AsyncGenerator<Row> {
+  const before = baseline(args)
+  for (const [kinds, rows] of Object.entries(native().ops()) as [string, readonly OpRow[]][]) {
+    const kind = kinds.slice(0, -1).replace(/losse$/, 'loss')
+    for (const { name } of rows) {
+      const { seconds, peakGflops } = await besidePeak(1, () => native().measureOp({ kind, name, size, milliseconds }))
+      const peakFlops = (1e9 * seconds * peakGflops) / size
+      const expected = before.get(`${kind} ${name}`)
+      yield {
+        bench: 'ops',
+        isa: isa(),
+        threads: 1,
+        kind,
+        name,
+        nanosecondsPerElement: round((1e9 * seconds) / size),
+        peakFlopsPerElement: round(peakFlops),
+        ...(expected === undefined ? {} : { before: expected, slower: peakFlops > slowerBy * expected }),
+      }
+    }
+  }
+}
+
+/** What each row cost before, in the operations the machine could have done meanwhile: comparable between machines. */
+function baseline({ values }: ParsedArguments): ReadonlyMap<string, number> {
+  if (typeof values.baseline !== 'string') return new Map()
+  try {
+    const lines = readFileSync(values.baseline, 'utf8').trim().split('\n')
+    const rows = lines.map((line) => JSON.parse(line)).filter(({ bench }) => bench === 'ops')
+    return new Map(rows.map(({ kind, name, peakFlopsPerElement }) => [`${kind} ${name}`, peakFlopsPerElement]))
+  } catch (error) {
+    throw new UsageError(
+      `--baseline: expected a file of JSON Lines, got '${values.baseline}' (${(error as Error).message})`,
+    )
+  }
+}
+
+/** Medians of a measurement and of the peak, taken in turn. */
+async function besidePeak(
+  threads: number,
+  measure: () => Promise<number>,
+): Promise<{ readonly seconds: number; readonly peakGflops: number }> {
+  const seconds: number[] = []
+  const peaks: number[] = []
+  for (let i = 0; i < repeats; i++) {
+    peaks.push(await measurePeak(threads))
+    seconds.push(await measure())
+  }
+  return { seconds: median(seconds), peakGflops: median(peaks) }
+}
+
+function isa(): string {
+  const forced = process.env.NEURODE_ISA
+  return (
+    forced ||
+    (native()
+      .devices()
+      .find(({ name }) => name === 'cpu')?.isas?.[0] ??
+      '')
+  )
+}

@@ -1,0 +1,52 @@
+/** `npm run bench`: one program for all figures; JSON Lines with `--json`, else a table. */
+
+import { NeurodeError } from 'neurode'
+import { describeOptions, type Options, type ParsedArguments, parse, UsageError } from '#lib/cli/options.js'
+import { gemm, ops } from './kernels.js'
+import { predict } from './predict.js'
+import { type Row, table } from './report.js'
+import { train } from './train.js'
+
+const options: Options = {
+  json: { help: 'JSON Lines on stdout' },
+  net: { value: 'SIZES', help: 'sizes of the input and of every layer, for train and predict (784,100,50,10)' },
+  batch: { value: 'N', help: 'rows per step, for train (128)' },
+  epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train (5)' },
+  rows: { value: 'N', help: 'rows to train on (60000)' },
+  threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
+  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
+  baseline: {
+    value: 'FILE',
+    help: 'earlier JSON Lines of ops: fails where a row became half as slow again, or slower',
+  },
+}
+
+const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<Row>>> = { train, predict, gemm, ops }
+
+async function main(args: readonly string[]): Promise<number> {
+  const parsed = parse(args, options)
+  const names = Object.keys(benches).join('|')
+  if (parsed.values.help) {
+    process.stdout.write(describeOptions(`npm run bench -- ${names} [options]`, options))
+    return 0
+  }
+  const [name = '', ...rest] = parsed.positionals
+  if (!Object.hasOwn(benches, name) || rest.length > 0) {
+    throw new UsageError(`expected one of ${names}, got '${parsed.positionals.join(' ')}'`)
+  }
+  const rows: Row[] = []
+  for await (const row of (benches[name] as (typeof benches)[string])(parsed)) {
+    rows.push(row)
+    if (parsed.values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
+  }
+  if (!parsed.values.json) process.stdout.write(table(rows))
+  const slower = rows.filter(({ slower }) => slower)
+  if (slower.length > 0) process.stderr.write(`slower than before: ${slower.map(({ name }) => name).join(', ')}\n`)
+  return slower.length > 0 ? 1 : 0
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof UsageError || error instanceof NeurodeError)) throw error
+  process.stderr.write(`bench: ${error.message}\n`)
+  return error instanceof UsageError ? 2 : 1
+})

@@ -1,0 +1,88 @@
+/** What the benches share: networks, rows to feed them, and the machine's peak. */
+
+import { datasets, layers, type NdArray, sequential } from 'neurode'
+import { integerOption, type ParsedArguments, textOption, UsageError } from '#lib/cli/options.js'
+import { locateMnist } from '#lib/data/mnist.js'
+import { native } from '#lib/native.js'
+
+const peakMilliseconds = 50
+
+/** The sizes of `--net`: input first. */
+export function netOption(args: ParsedArguments): readonly number[] {
+  const net = (textOption(args, 'net', /^\d+(,\d+)+$/, 'sizes such as 784,100,50,10') ?? '784,100,50,10')
+    .split(',')
+    .map(Number)
+  if (net.some((size) => size < 1)) throw new UsageError(`--net: expected positive sizes, got '${net.join(',')}'`)
+  return net
+}
+
+/** A compiled network of Dense layers: relu, and softmax at the end. */
+export function buildNet(net: readonly number[], args: ParsedArguments) {
+  const [inputs = 1, ...units] = net
+  const device = textOption(args, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') ?? 'auto'
+  return sequential({
+    layers: units.map((size, i) =>
+      layers.dense({
+        units: size,
+        activation: i === units.length - 1 ? 'softmax' : 'relu',
+        ...(i === 0 ? { inputShape: [inputs] } : {}),
+      }),
+    ),
+    seed: 1,
+  }).compile({
+    optimizer: 'sgd',
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+    device: device as 'auto',
+    threads: integerOption(args, 'threads', 1),
+  })
+}
+
+export interface BenchRows {
+  /** `mnist`, `synthetic` or `random`. */
+  readonly name: string
+  /** Bytes, value = byte / 255. */
+  readonly images: NdArray<Uint8Array>
+  readonly labels: Int32Array
+}
+
+/** MNIST where it is at hand, else synthetic digits; random bytes and labels for networks of other sizes. */
+export async function benchRows(net: readonly number[], rows: number): Promise<BenchRows> {
+  const inputs = net[0] as number
+  const classes = net.at(-1) as number
+  if (inputs !== 784 || classes !== 10 || rows > 60_000) {
+    const random = randomIntegers(1)
+    const data = Uint8Array.from({ length: rows * inputs }, () => random(256))
+    const labels = Int32Array.from({ length: rows }, () => random(classes))
+    return { name: 'random', images: { data, shape: [rows, inputs], scale: 1 / 255 }, labels }
+  }
+  const { found } = await locateMnist()
+  const { name, train } = found ? await datasets.mnist() : datasets.syntheticDigits({ train: rows, test: 0 })
+  const images = { ...train.images, data: train.images.data.subarray(0, rows * 784), shape: [rows, 784] }
+  return { name, images, labels: Int32Array.from(train.labels.data.subarray(0, rows)) }
+}
+
+/** A linear congruential generator: the bytes need only not be zeros. */
+function randomIntegers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/** Threads that a model gets that asks for none. */
+export function threadsOption(args: ParsedArguments): number {
+  return (
+    integerOption(args, 'threads', 1) ??
+    native()
+      .devices()
+      .find(({ name }) => name === 'cpu')?.threads ??
+    1
+  )
+}
+
+/** GFLOP/s of fused multiply-adds in registers, measured now. */
+export function measurePeak(threads: number): Promise<number> {
+  return native().measurePeak({ threads, milliseconds: peakMilliseconds })
+}

@@ -1,0 +1,51 @@
+/** Training: seconds per epoch of `fit`, against the peak of the machine measured in between. */
+
+import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
+import { median, type Row, round } from './report.js'
+import { benchRows, buildNet, measurePeak, netOption } from './setup.js'
+
+export async function* train(args: ParsedArguments): AsyncGenerator<Row> {
+  const net = netOption(args)
+  const batchSize = integerOption(args, 'batch', 1) ?? 128
+  const epochs = integerOption(args, 'epochs', 1) ?? 5
+  const { name, images, labels } = await benchRows(net, integerOption(args, 'rows', 1) ?? 60_000)
+  using model = buildNet(net, args)
+  const epoch = async () => {
+    const { epochSeconds } = await model.fit(images, labels, { batchSize, verbose: 0 })
+    return epochSeconds[0] as number
+  }
+  const onCpu = model.device === 'cpu'
+  const peaks: number[] = []
+  const seconds: number[] = []
+  await epoch()
+  for (let i = 0; i < epochs; i++) {
+    if (onCpu) peaks.push(await measurePeak(model.threads))
+    seconds.push(await epoch())
+    if (onCpu) peaks.push(await measurePeak(model.threads))
+  }
+  const gflops = (1e-9 * flopsPerEpoch(net, labels.length)) / median(seconds)
+  const peakGflops = onCpu ? median(peaks) : undefined
+  yield {
+    bench: 'train',
+    device: model.device,
+    isa: model.isa,
+    threads: model.threads,
+    net,
+    batch: batchSize,
+    dataset: name,
+    rows: labels.length,
+    epochs,
+    medianEpochSeconds: round(median(seconds)),
+    minEpochSeconds: round(Math.min(...seconds)),
+    gflops: round(gflops),
+    peakGflops: peakGflops === undefined ? null : round(peakGflops),
+    percentOfPeak: peakGflops === undefined ? null : round((100 * gflops) / peakGflops),
+  }
+}
+
+/** Multiply-adds of the matrix products, two each: forward, weight gradients, and input gradients but for the first layer. */
+function flopsPerEpoch(net: readonly number[], rows: number): number {
+  const products = net.slice(1).map((units, i) => units * (net[i] as number))
+  const all = products.reduce((sum, product) => sum + product, 0)
+  return 2 * rows * (3 * all - (products[0] as number))
+}
