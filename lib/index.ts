@@ -19,7 +19,7 @@ export {
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export {
-  type Activation as ActivationFunction,
+  type Activation,
   type ActivationName,
   activations,
   type ReluOptions,
@@ -45,7 +45,7 @@ export {
   type Weight,
 } from './layers/layer.js'
 export {
-  Activation,
+  ActivationLayer,
   type ActivationLayerOptions,
   Dropout,
   type DropoutOptions,
@@ -82,10 +82,10 @@ export {
 } from './training/losses.js'
 export {
   type Metric,
+  type MetricFactory,
   type MetricKey,
   type MetricLike,
   type MetricName,
-  type MetricOptions,
   metrics,
 } from './training/metrics.js'
 export {

@@ -133,6 +133,5 @@ export function checkSignal(value: unknown, argument: string): AbortSignal | und
 /** The shape of one row: positive integers. */
 export function checkRowShape(value: unknown, argument: string): readonly number[] {
   if (!Array.isArray(value)) return refuse(argument, 'an array of positive integers, such as [784]', value)
-  value.forEach((size: unknown, i) => checkInteger(size, `${argument}[${i}]`))
-  return Object.freeze([...(value as number[])])
+  return Object.freeze(value.map((size: unknown, i) => checkInteger(size, `${argument}[${i}]`)))
 }

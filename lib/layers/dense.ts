@@ -55,7 +55,10 @@ const optionNames = [
  * const model = sequential([new Dense({ units: 10, activation: 'softmax', inputShape: [784] })])
  * ```
  */
-export class Dense<Units extends number = number, In extends Shape = Shape> extends Layer<In, readonly [Units]> {
+export class Dense<const Units extends number = number, const In extends Shape = Shape> extends Layer<
+  In,
+  readonly [Units]
+> {
   readonly kind = 'Dense'
   readonly units: Units
   readonly activation: Activation

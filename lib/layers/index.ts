@@ -1,10 +1,10 @@
 /** The factories of all layers. */
 
-import type { Activation as ActivationFunction, ActivationName } from './activations.js'
+import type { Activation, ActivationName } from './activations.js'
 import { Dense, type DenseOptions } from './dense.js'
 import type { LayerOptions, Shape } from './layer.js'
 import {
-  Activation,
+  ActivationLayer,
   type ActivationLayerOptions,
   Dropout,
   type DropoutOptions,
@@ -35,10 +35,10 @@ export const layers = {
   dense: <const Units extends number, const In extends Shape = Shape>(
     options: DenseOptions<Units, In>,
   ): Dense<Units, In> => new Dense(options),
-  /** See {@link Activation}; a name alone will do. */
+  /** See {@link ActivationLayer}; a name alone will do. */
   activation: <const In extends Shape = Shape>(
-    options: ActivationLayerOptions<In> | ActivationName | ActivationFunction,
-  ): Activation<In> => new Activation(isBare(options) ? { activation: options } : options),
+    options: ActivationLayerOptions<In> | ActivationName | Activation,
+  ): ActivationLayer<In> => new ActivationLayer(isBare(options) ? { activation: options } : options),
   /** See {@link Dropout}. */
   dropout: <const In extends Shape = Shape>(options: DropoutOptions<In>): Dropout<In> => new Dropout(options),
   /** See {@link Flatten}. */
@@ -47,6 +47,6 @@ export const layers = {
   rescaling: <const In extends Shape = Shape>(options: RescalingOptions<In>): Rescaling<In> => new Rescaling(options),
 } as const
 
-function isBare(options: object | string): options is ActivationName | ActivationFunction {
+function isBare(options: object | string): options is ActivationName | Activation {
   return typeof options === 'string' || ('kind' in options && options.kind === 'activation')
 }

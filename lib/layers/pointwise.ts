@@ -3,19 +3,19 @@
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
 import { checkNumber, checkOptions, checkSeed, refuse } from '../validate.js'
-import { type Activation as ActivationFunction, type ActivationName, toActivation } from './activations.js'
+import { type Activation, type ActivationName, toActivation } from './activations.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
-/** Options of {@link Activation}. */
+/** Options of {@link ActivationLayer}. */
 export interface ActivationLayerOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** A name, or an object of `activations`. */
-  readonly activation: ActivationName | ActivationFunction
+  readonly activation: ActivationName | Activation
 }
 
 /** Applies an activation to every value; softmax and logSoftmax to every row. */
-export class Activation<In extends Shape = Shape> extends Layer<In, 'same'> {
+export class ActivationLayer<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Activation'
-  readonly activation: ActivationFunction
+  readonly activation: Activation
 
   constructor(options: ActivationLayerOptions<In>) {
     const checked = checkOptions(options, [...layerOptionNames, 'activation'], 'layers.activation')
@@ -47,7 +47,7 @@ export interface DropoutOptions<In extends Shape = Shape> extends LayerOptions<I
 }
 
 /** While training, sets a share of the values to 0 and divides the others by `1 - rate`; else it does nothing. */
-export class Dropout<In extends Shape = Shape> extends Layer<In, 'same'> {
+export class Dropout<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Dropout'
   readonly rate: number
   readonly seed: number | undefined
@@ -78,7 +78,7 @@ export interface RescalingOptions<In extends Shape = Shape> extends LayerOptions
 }
 
 /** `x · scale + offset`: pixels from 0 … 255 to 0 … 1, for example. */
-export class Rescaling<In extends Shape = Shape> extends Layer<In, 'same'> {
+export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Rescaling'
   readonly scale: number
   readonly offset: number

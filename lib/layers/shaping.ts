@@ -11,7 +11,7 @@ export interface InputOptions<In extends Shape = Shape> {
 }
 
 /** Says the shape of one row of a model's input. */
-export class Input<In extends Shape = Shape> extends Layer<In, 'same'> {
+export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Input'
 
   constructor(options: InputOptions<In>) {
@@ -30,7 +30,7 @@ export class Input<In extends Shape = Shape> extends Layer<In, 'same'> {
 }
 
 /** Makes a row of any shape a row of one dimension: [28, 28] becomes [784]. */
-export class Flatten<In extends Shape = Shape> extends Layer<In, readonly [number]> {
+export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly [number]> {
   readonly kind = 'Flatten'
 
   constructor(options?: LayerOptions<In>) {

@@ -44,6 +44,10 @@ export class ModelCore implements LayerHost {
   fitting = false
   stopTraining = false
   disposed = false
+  /** Optimizer steps taken. */
+  step = 0
+  /** Times that running work was cancelled: whoever was running looks whether it was meant. */
+  cancellations = 0
 
   #layers: readonly Layer[] = []
   #shapes: ModelShapes | undefined
@@ -168,6 +172,7 @@ export class ModelCore implements LayerHost {
     this.#native = next
     this.#slots = slots
     this.#stale = false
+    this.step = 0
     return next
   }
 
@@ -225,7 +230,9 @@ export class ModelCore implements LayerHost {
 
   /** Ends running ranges after their current batch. */
   cancel(): void {
-    if (this.#native?.busy) this.#native.cancel()
+    if (!this.#native?.busy) return
+    this.cancellations++
+    this.#native.cancel()
   }
 
   dispose(): void {

@@ -4,8 +4,8 @@ import { NeurodeError } from '../errors.js'
 import { type DeviceInfo, native } from '../native.js'
 import { refuse } from '../validate.js'
 
-/** `auto`: a CUDA device that works, else the CPU. `cuda` is the first CUDA device. */
-export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+/** `auto`: a CUDA device that works, else the CPU; `cuda`: the first CUDA device; `cuda:1`; any name of {@link devices}. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}` | (string & Record<never, never>)
 
 /**
  * Every device, those that are missing with the reason.

@@ -282,7 +282,7 @@ class Fit {
       this.#check()
       const model = core.native()
       const batches = callbacks.perBatch ? 1 : this.#pacer.next(this.#batches - totals.batches)
-      const rates = learningRates(core.training().settings.optimizer, model.step, batches)
+      const rates = learningRates(core.training().settings.optimizer, core.step, batches)
       const from = performance.now()
       const sums = await model.train({
         data: this.#train.handle,
@@ -297,6 +297,7 @@ class Fit {
       this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
       const done = totals.batches
       totals.add(sums)
+      core.step += sums[0] as number
       this.#check()
       if (totals.batches === done) continue
       if (callbacks.perBatch) await call(callbacks.batchEnd(done, totals.logs()))
@@ -353,13 +354,16 @@ export async function trainOnBatch(core: ModelCore, x: unknown, y: unknown): Pro
   const targets = core.readTargets(y, input.rows, 'y')
   const model = core.native()
   const { settings, metrics } = core.training()
-  const rates = learningRates(settings.optimizer, model.step, 1)
+  const rates = learningRates(settings.optimizer, core.step, 1)
   return withBound(core, input, targets, async (data) => {
     const range = { data, batchSize: input.rows, epoch: 0, shuffle: false, seed: 0, firstBatch: 0, batches: 1 }
     const totals = new Totals(metrics)
-    totals.add(await model.train({ ...range, learningRates: rates }))
-    core.checkAlive()
-    if (totals.batches === 0) throw new NeurodeError('ERR_ABORTED', 'trainOnBatch was cancelled before its batch ran')
+    core.step++
+    // Cancelled on behalf of other work before it ran: once more.
+    while (totals.batches === 0) {
+      core.checkAlive()
+      totals.add(await model.train({ ...range, learningRates: rates }))
+    }
     return totals.logs()
   })
 }

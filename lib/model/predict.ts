@@ -34,7 +34,7 @@ export async function predictModel(
   const input = readInput(core, x)
   const out = outputFor(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
-  if (signal === undefined) await core.native().predict(input, out, batchSize)
+  if (signal === undefined) await run(core, input, out, batchSize)
   else await predictInRanges(core, input, out, batchSize, signal)
   return { data: out, shape: [input.rows, ...core.built().outputShape] }
 }
@@ -48,7 +48,7 @@ export async function predictOnBatch(
   const options = checkOptions(given, ['out'], 'predictOnBatch')
   const input = readInput(core, x)
   const out = outputFor(core, input.rows, options.out)
-  await core.native().predict(input, out, input.rows)
+  await run(core, input, out, input.rows)
   return { data: out, shape: [input.rows, ...core.built().outputShape] }
 }
 
@@ -74,6 +74,22 @@ export function outputFor(core: ModelCore, rows: number, out: Float32Array | und
   throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
 }
 
+/** One native prediction, once more if it was cancelled on behalf of other work. */
+async function run(
+  core: ModelCore,
+  input: InputRows,
+  out: Float32Array,
+  batchSize: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let seen = -1; seen !== core.cancellations && !signal?.aborted; ) {
+    core.checkAlive()
+    seen = core.cancellations
+    await core.native().predict(input, out, batchSize)
+  }
+  core.checkAlive()
+}
+
 async function predictInRanges(
   core: ModelCore,
   input: InputRows,
@@ -92,7 +108,7 @@ async function predictInRanges(
       const end = Math.min(input.rows, row + batches * batchSize)
       const began = performance.now()
       const part = out.subarray(row * outputSize, end * outputSize)
-      await core.native().predict(sliceRows(input, row, end), part, batchSize)
+      await run(core, sliceRows(input, row, end), part, batchSize, signal)
       pacer.done(batches, (performance.now() - began) / 1000)
       row = end
     }

@@ -85,7 +85,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   constructor(options?: SequentialOptions) {
     const { layers = [], name, seed } = checkOptions(options, ['layers', 'name', 'seed'], 'sequential')
     if (!Array.isArray(layers)) refuse('layers', 'a list of layers', layers)
-    layers.forEach((layer: unknown, i) => checkLayer(layer, `layers[${i}]`))
+    for (const [i, layer] of layers.entries()) checkLayer(layer, `layers[${i}]`)
     const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
     this.#core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
     if (layers.length > 0) this.#core.setLayers(layers)

@@ -28,10 +28,13 @@ export interface Metric<Key extends string = string> {
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
 }
 
-/** Options of every metric. */
-export interface MetricOptions<Key extends string = string> {
+/** Options that metrics have. */
+interface AllOptions {
   /** Key in logs and results; default the metric's name in camelCase. */
-  readonly name?: Key
+  readonly name?: string | undefined
+  readonly threshold?: number
+  readonly fromLogits?: boolean
+  readonly labelSmoothing?: number
 }
 
 type Recipe = Omit<ResolvedMetric, 'key'>
@@ -108,12 +111,6 @@ export type MetricName = Spelled<MetricId> | 'acc' | 'mse' | 'MSE' | 'mae' | 'MA
 const ids = Object.keys(table) as MetricId[]
 const names = nameTable(ids, (id) => table[id].aliases)
 
-interface AllOptions extends MetricOptions {
-  readonly threshold?: number
-  readonly fromLogits?: boolean
-  readonly labelSmoothing?: number
-}
-
 function make<Key extends string>(id: MetricId, given: AllOptions | undefined, key: string = id): Metric<Key> {
   const row: MetricRow = table[id]
   const argument = `metrics.${id}`
@@ -131,6 +128,21 @@ function make<Key extends string>(id: MetricId, given: AllOptions | undefined, k
   })
 }
 
+interface SmoothedOptions {
+  readonly fromLogits?: boolean
+  readonly labelSmoothing?: number
+}
+
+/** Makes a metric; its key is the name given, else the metric's own. */
+export interface MetricFactory<Id extends string, Options = unknown> {
+  <const Key extends string>(options: { readonly name: Key } & Options): Metric<Key>
+  (options?: { readonly name?: undefined } & Options): Metric<Id>
+}
+
+function factory<Id extends MetricId>(id: Id): MetricFactory<Id> {
+  return (options?: AllOptions) => make<never>(id, options)
+}
+
 /**
  * Metrics with options, for the `metrics` of {@link Sequential.compile}. All can be given by name as well.
  *
@@ -142,41 +154,42 @@ function make<Key extends string>(id: MetricId, given: AllOptions | undefined, k
  * model.compile({ loss: 'binaryCrossentropy', metrics: [metrics.binaryAccuracy({ threshold: 0.3, name: 'hits' })] })
  * ```
  */
-export const metrics = {
+export const metrics: {
   /** `binaryAccuracy` for one output, else `categoricalAccuracy`, for one-hot rows as for class indices. */
-  accuracy: <const Key extends string = 'accuracy'>(options?: MetricOptions<Key>) => make<Key>('accuracy', options),
+  readonly accuracy: MetricFactory<'accuracy'>
   /** Share of outputs on the right side of `threshold` (default 0.5; above it means 1). */
-  binaryAccuracy: <const Key extends string = 'binaryAccuracy'>(
-    options?: MetricOptions<Key> & { readonly threshold?: number },
-  ) => make<Key>('binaryAccuracy', options),
+  readonly binaryAccuracy: MetricFactory<'binaryAccuracy', { readonly threshold?: number }>
   /** Share of rows whose largest output is the class. */
-  categoricalAccuracy: <const Key extends string = 'categoricalAccuracy'>(options?: MetricOptions<Key>) =>
-    make<Key>('categoricalAccuracy', options),
+  readonly categoricalAccuracy: MetricFactory<'categoricalAccuracy'>
   /** The same, by Keras' name for class indices. */
-  sparseCategoricalAccuracy: <const Key extends string = 'sparseCategoricalAccuracy'>(options?: MetricOptions<Key>) =>
-    make<Key>('sparseCategoricalAccuracy', options),
+  readonly sparseCategoricalAccuracy: MetricFactory<'sparseCategoricalAccuracy'>
   /** Mean of `(target - output)²`. */
-  meanSquaredError: <const Key extends string = 'meanSquaredError'>(options?: MetricOptions<Key>) =>
-    make<Key>('meanSquaredError', options),
+  readonly meanSquaredError: MetricFactory<'meanSquaredError'>
   /** Mean of `|target - output|`. */
-  meanAbsoluteError: <const Key extends string = 'meanAbsoluteError'>(options?: MetricOptions<Key>) =>
-    make<Key>('meanAbsoluteError', options),
+  readonly meanAbsoluteError: MetricFactory<'meanAbsoluteError'>
   /** Square root of the mean of `(target - output)²` over all rows. */
-  rootMeanSquaredError: <const Key extends string = 'rootMeanSquaredError'>(options?: MetricOptions<Key>) =>
-    make<Key>('rootMeanSquaredError', options),
+  readonly rootMeanSquaredError: MetricFactory<'rootMeanSquaredError'>
   /** As the loss of the same name. */
-  binaryCrossentropy: <const Key extends string = 'binaryCrossentropy'>(
-    options?: MetricOptions<Key> & { readonly fromLogits?: boolean; readonly labelSmoothing?: number },
-  ) => make<Key>('binaryCrossentropy', options),
+  readonly binaryCrossentropy: MetricFactory<'binaryCrossentropy', SmoothedOptions>
   /** As the loss of the same name. */
-  categoricalCrossentropy: <const Key extends string = 'categoricalCrossentropy'>(
-    options?: MetricOptions<Key> & { readonly fromLogits?: boolean; readonly labelSmoothing?: number },
-  ) => make<Key>('categoricalCrossentropy', options),
+  readonly categoricalCrossentropy: MetricFactory<'categoricalCrossentropy', SmoothedOptions>
   /** As the loss of the same name. */
-  sparseCategoricalCrossentropy: <const Key extends string = 'sparseCategoricalCrossentropy'>(
-    options?: MetricOptions<Key> & { readonly fromLogits?: boolean },
-  ) => make<Key>('sparseCategoricalCrossentropy', options),
-} as const
+  readonly sparseCategoricalCrossentropy: MetricFactory<
+    'sparseCategoricalCrossentropy',
+    { readonly fromLogits?: boolean }
+  >
+} = {
+  accuracy: factory('accuracy'),
+  binaryAccuracy: factory('binaryAccuracy'),
+  categoricalAccuracy: factory('categoricalAccuracy'),
+  sparseCategoricalAccuracy: factory('sparseCategoricalAccuracy'),
+  meanSquaredError: factory('meanSquaredError'),
+  meanAbsoluteError: factory('meanAbsoluteError'),
+  rootMeanSquaredError: factory('rootMeanSquaredError'),
+  binaryCrossentropy: factory('binaryCrossentropy'),
+  categoricalCrossentropy: factory('categoricalCrossentropy'),
+  sparseCategoricalCrossentropy: factory('sparseCategoricalCrossentropy'),
+}
 
 /** What `metrics` may list: names and objects. */
 export type MetricLike = MetricName | Metric

@@ -1,0 +1,132 @@
+/** Types of models and results: compiled by tsc, never run. */
+
+import {
+  type ActivationName,
+  activations,
+  Dense,
+  type FitResult,
+  type History,
+  type InitializerName,
+  layers,
+  losses,
+  metrics,
+  optimizers,
+  type Sequential,
+  sequential,
+} from 'neurode'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function expectType<T extends true>(): T {
+  return true as T
+}
+
+const rows = [[0, 0]]
+
+// Sizes of input and output follow from the layers.
+const model = sequential([
+  layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
+  layers.dropout({ rate: 0.5 }),
+  layers.dense({ units: 10, activation: 'softmax' }),
+])
+expectType<Equal<(typeof model)['inputShape'], readonly [784]>>()
+expectType<Equal<(typeof model)['outputShape'], readonly [10]>>()
+expectType<Equal<Awaited<ReturnType<typeof model.predict>>['shape'], readonly [rows: number, 10]>>()
+
+const shaped = sequential([layers.input({ shape: [28, 28] }), layers.rescaling({ scale: 1 / 255 }), layers.flatten()])
+expectType<Equal<(typeof shaped)['inputShape'], readonly [28, 28]>>()
+expectType<Equal<(typeof shaped)['outputShape'], readonly [number]>>()
+
+const kept = sequential({ layers: [layers.input({ shape: [5] }), layers.activation('tanh')], seed: 1 })
+expectType<Equal<(typeof kept)['outputShape'], readonly [5]>>()
+
+const grown = sequential()
+  .add(new Dense({ units: 4, inputShape: [2] }))
+  .add(layers.dropout({ rate: 0.1 }))
+expectType<Equal<(typeof grown)['inputShape'], readonly [2]>>()
+expectType<Equal<(typeof grown)['outputShape'], readonly [4]>>()
+
+// Keys of results come from the metrics, as they were written.
+const compiled = model.compile({
+  optimizer: optimizers.sgd({ lr: 0.1 }),
+  loss: 'categorical_crossentropy',
+  metrics: [
+    'accuracy',
+    'mse',
+    metrics.binaryAccuracy({ threshold: 0.3, name: 'hits' }),
+    metrics.rootMeanSquaredError(),
+  ],
+})
+
+async function results() {
+  const evaluated = await compiled.evaluate(rows, rows)
+  const numbers: number[] = [evaluated.loss, evaluated.accuracy, evaluated.mse, evaluated.hits]
+  numbers.push(evaluated.rootMeanSquaredError)
+  // @ts-expect-error: no such metric
+  evaluated.acc
+
+  const plain = await compiled.fit(rows, rows, { epochs: 2 })
+  const series: Float64Array[] = [plain.history.loss, plain.history.accuracy]
+  // @ts-expect-error: nothing was validated
+  plain.history.val_loss
+
+  const validated = await compiled.fit(rows, rows, { validationData: [rows, rows] })
+  series.push(validated.history.val_loss, validated.history.val_hits)
+  // @ts-expect-error: no such metric
+  validated.history.val_acc
+
+  const split = await compiled.fit(rows, rows, { validationSplit: 0.2 })
+  series.push(split.history.val_accuracy)
+
+  const share = Math.random() < 0.5 ? 0.1 : undefined
+  const perhaps = await compiled.fit(rows, rows, { validationSplit: share })
+  const possible: Float64Array | undefined = perhaps.history.val_accuracy
+  // @ts-expect-error: perhaps nothing was validated
+  series.push(perhaps.history.val_accuracy)
+
+  // A model whose type was not narrowed has its loss, and any other key perhaps.
+  const wide = await model.fit(rows, rows)
+  series.push(wide.history.loss)
+  const other: Float64Array | undefined = wide.history.accuracy
+  return [numbers, series, possible, other]
+}
+
+// Without metrics there is the loss alone.
+const bare = model.compile({ loss: losses.meanSquaredError({ reduction: 'sum' }) })
+async function lossAlone() {
+  const { history } = await bare.fit(rows, rows)
+  // @ts-expect-error: no metric was asked for
+  history.accuracy
+  return history.loss
+}
+
+// Narrowed models and results go where plain ones are asked for.
+const general: Sequential = compiled
+const result: FitResult<History<string, boolean>> = {} as FitResult<History<'accuracy', true>>
+
+// Misspelled names do not compile.
+// @ts-expect-error: 'rleu'
+layers.dense({ units: 1, activation: 'rleu' })
+// @ts-expect-error: 'glorot'
+layers.dense({ units: 1, kernelInitializer: 'glorot' })
+// @ts-expect-error: 'adamm'
+model.compile({ optimizer: 'adamm', loss: 'mse' })
+// @ts-expect-error: 'mean_square_error'
+model.compile({ loss: 'mean_square_error' })
+// @ts-expect-error: 'acuracy'
+model.compile({ loss: 'mse', metrics: ['acuracy'] })
+// @ts-expect-error: 'batchsize'
+model.fit(rows, rows, { batchsize: 32 })
+// @ts-expect-error: threshold has no defaults
+layers.activation('threshold')
+// @ts-expect-error: both numbers are needed
+activations.threshold({ threshold: 1 })
+// @ts-expect-error: units are needed
+layers.dense({ activation: 'relu' })
+// @ts-expect-error: a loss is needed
+model.compile({ optimizer: 'sgd' })
+
+// Both spellings do.
+const activationNames: ActivationName[] = ['leakyRelu', 'leaky_relu', 'leakyReLU', 'hard_swish', 'logSoftmax', 'relu6']
+const initializerNames: InitializerName[] = ['heNormal', 'he_normal', 'lecun_uniform', 'leCunNormal', 'zeros']
+
+export { activationNames, general, initializerNames, lossAlone, result, results }
