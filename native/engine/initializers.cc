@@ -1,4 +1,5 @@
-// Draws the first values of parameters: element i is a function of (seed, i), orthogonal matrices of all their draws.
+// Draws the first values of parameters: element i is a function of (seed, i), orthogonal matrices
+// of all their draws.
 #include "native/engine/initializers.h"
 
 #include <algorithm>
@@ -26,16 +27,17 @@ Vec load(const float* p) {
 void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 float sum_lanes(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
-// Quantile of the normal distribution at the probability v in (0, 1/2], without its sign: x P(-log(1 - x^2)) with
-// x = 1 - 2 v, P fitted to 1e-7.
+// Quantile of the normal distribution at the probability v in (0, 1/2], without its sign: x
+// P(-log(1 - x^2)) with x = 1 - 2 v, P fitted to 1e-7.
 Vec normal_quantile(Vec v) {
   const Vec w = ops::max(-ops::log(v * 4.0f * (1.0f - v)), Vec{});
-  const Vec central =
-      ops::polynomial(w - 2.5f, 2.12331367f, 0.348802686f, -0.00590815861f, -0.00177303189f, 0.000309135707f,
-                      -6.20955825e-06f, -4.98565169e-06f, 4.85197404e-07f, 3.98661868e-08f);
-  const Vec tail = ops::polynomial(ops::sqrt(w) - 3.45f, 4.64586878f, 1.42415059f, 0.00511141354f, -0.00327383354f,
-                                   0.00172917161f, -0.00109854608f, 0.000881938788f, -0.000445992628f,
-                                   -3.31228694e-06f, 5.70154771e-05f);
+  const Vec central = ops::polynomial(w - 2.5f, 2.12331367f, 0.348802686f, -0.00590815861f,
+                                      -0.00177303189f, 0.000309135707f, -6.20955825e-06f,
+                                      -4.98565169e-06f, 4.85197404e-07f, 3.98661868e-08f);
+  const Vec tail =
+      ops::polynomial(ops::sqrt(w) - 3.45f, 4.64586878f, 1.42415059f, 0.00511141354f,
+                      -0.00327383354f, 0.00172917161f, -0.00109854608f, 0.000881938788f,
+                      -0.000445992628f, -3.31228694e-06f, 5.70154771e-05f);
   return (1.0f - v * 2.0f) * ops::select<Vec>(w < 5.0f, central, tail);
 }
 
@@ -63,7 +65,7 @@ struct Normal {
 
 struct TruncatedNormal {
   static constexpr float kBound = 2.0f;
-  static constexpr float kBelow = 0.0227501319f;   // probability below -kBound
+  static constexpr float kBelow = 0.0227501319f;  // probability below -kBound
   static constexpr float kWithin = 0.954499736f;
   float mean, deviation;
   Vec operator()(UintVec word) const {
@@ -84,7 +86,8 @@ void fill(std::uint64_t seed, std::size_t count, float* out, Draw draw) {
       low[lane] = static_cast<std::uint32_t>(block);
       high[lane] = static_cast<std::uint32_t>(block >> 32);
     }
-    const ops::PhiloxBlock<UintVec> block = ops::philox<UintVec>(low, high, UintVec{}, UintVec{}, key);
+    const ops::PhiloxBlock<UintVec> block =
+        ops::philox<UintVec>(low, high, UintVec{}, UintVec{}, key);
     float values[kGroup];
     for (int word = 0; word < 4; ++word) {
       const Vec v = draw(block.words[word]);
@@ -124,7 +127,8 @@ void project_tile(const float* q, float* a, std::size_t stride) {
 }
 
 // The same for columns [q_begin, q_end) and [a_begin, a_end).
-void project(Columns& columns, std::size_t q_begin, std::size_t q_end, std::size_t a_begin, std::size_t a_end) {
+void project(Columns& columns, std::size_t q_begin, std::size_t q_end, std::size_t a_begin,
+             std::size_t a_end) {
   const std::size_t stride = columns.stride;
   std::size_t q = q_begin;
   for (; q + 4 <= q_end; q += 4) {
@@ -133,7 +137,8 @@ void project(Columns& columns, std::size_t q_begin, std::size_t q_end, std::size
     if (a < a_end) project_tile<4, 1>(columns[q], columns[a], stride);
   }
   for (; q < q_end; ++q) {
-    for (std::size_t a = a_begin; a < a_end; ++a) project_tile<1, 1>(columns[q], columns[a], stride);
+    for (std::size_t a = a_begin; a < a_end; ++a)
+      project_tile<1, 1>(columns[q], columns[a], stride);
   }
 }
 
@@ -163,7 +168,8 @@ void orthonormalize(Columns& columns, std::size_t count) {
   }
 }
 
-void fill_orthogonal(std::uint64_t seed, float gain, std::size_t rows, std::size_t cols, float* out) {
+void fill_orthogonal(std::uint64_t seed, float gain, std::size_t rows, std::size_t cols,
+                     float* out) {
   const std::size_t length = std::max(rows, cols);
   const std::size_t count = std::min(rows, cols);
   Columns columns{(length + kLanes - 1) / kLanes * kLanes, {}};
@@ -194,8 +200,8 @@ void initialize(const Initializer& initializer, int rows, int cols, float* out) 
     case Initializer::Kind::truncated_normal:
       return fill(initializer.seed, count, out, TruncatedNormal{p[0], p[1]});
     case Initializer::Kind::orthogonal:
-      return fill_orthogonal(initializer.seed, p[0], static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
-                             out);
+      return fill_orthogonal(initializer.seed, p[0], static_cast<std::size_t>(rows),
+                             static_cast<std::size_t>(cols), out);
   }
 }
 

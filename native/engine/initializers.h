@@ -8,8 +8,8 @@ namespace neurode {
 struct Initializer {
   enum class Kind { constant, uniform, normal, truncated_normal, orthogonal };
   Kind kind = Kind::constant;
-  // constant: value; uniform: low, high; normal, truncated_normal: mean, standard deviation (before truncation at two of
-  // them); orthogonal: gain.
+  // constant: value; uniform: low, high; normal, truncated_normal: mean, standard deviation (before
+  // truncation at two of them); orthogonal: gain.
   float params[2] = {0.0f, 0.0f};
   std::uint64_t seed = 0;
 };

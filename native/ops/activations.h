@@ -1,8 +1,9 @@
-// Activations: one functor and one row each. The formulas are Keras'; p holds the row's numbers in order.
+// Activations: one functor and one row each. The formulas are Keras'; p holds the row's numbers in
+// order.
 //
-// Pointwise: forward(z, p) is y; derivative(z, y, p) is dy/dz. With kFromOutput the derivative reads y alone.
-// Row-wise: accessors read and write feature i of T's rows, one per lane. An accessor a is read as a(i), written as
-// a(i, value), and passed by value; see native/ops/rows.h.
+// Pointwise: forward(z, p) is y; derivative(z, y, p) is dy/dz. With kFromOutput the derivative
+// reads y alone. Row-wise: accessors read and write feature i of T's rows, one per lane. An
+// accessor a is read as a(i), written as a(i, value), and passed by value; see native/ops/rows.h.
 #pragma once
 
 #include "native/ops/math.h"
@@ -64,7 +65,8 @@ struct LeakyRelu {  // negativeSlope
   }
 };
 
-// z above the threshold, clipped to [0, maxValue] if maxValue is finite; below, negativeSlope (z - threshold).
+// z above the threshold, clipped to [0, maxValue] if maxValue is finite; below, negativeSlope (z -
+// threshold).
 struct GeneralRelu {  // negativeSlope, maxValue, threshold
   static constexpr bool kFromOutput = false;
   static NEURODE_FN float low(const float* p) { return p[1] < kInfinity ? 0.0f : -kInfinity; }
@@ -169,7 +171,8 @@ struct Silu {
 // z tanh(softplus(z)): with e = exp(z) and n = e (e + 2), tanh(softplus(z)) = n / (n + 2).
 struct Mish {
   static constexpr bool kFromOutput = false;
-  static constexpr float kSaturated = 20.0f;  // the ratio is 1 from here on, and n does not overflow
+  static constexpr float kSaturated =
+      20.0f;  // the ratio is 1 from here on, and n does not overflow
   template <class T>
   static NEURODE_FN T forward(T z, const float*) {
     const T e = exp(min(z, splat<T>(kSaturated)));
@@ -391,7 +394,8 @@ struct Threshold {  // threshold, defaultValue
   }
 };
 
-// y may be the same memory as z, and dz as dy: no feature is read again after it was written, except y by forward.
+// y may be the same memory as z, and dz as dy: no feature is read again after it was written,
+// except y by forward.
 struct Softmax {
   template <class T, class Z, class Y>
   static NEURODE_FN void forward(int n, Z z, Y y) {
@@ -437,34 +441,34 @@ struct LogSoftmax {
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor, names of its numbers...)
-#define NEURODE_POINTWISE_ACTIVATIONS(ROW)                              \
-  ROW(linear, Linear)                                                   \
-  ROW(relu, Relu)                                                       \
-  ROW(relu6, Relu6)                                                     \
-  ROW(leakyRelu, LeakyRelu, "negativeSlope")                            \
+#define NEURODE_POINTWISE_ACTIVATIONS(ROW)                                \
+  ROW(linear, Linear)                                                     \
+  ROW(relu, Relu)                                                         \
+  ROW(relu6, Relu6)                                                       \
+  ROW(leakyRelu, LeakyRelu, "negativeSlope")                              \
   ROW(generalRelu, GeneralRelu, "negativeSlope", "maxValue", "threshold") \
-  ROW(elu, Elu, "alpha")                                                \
-  ROW(selu, Selu)                                                       \
-  ROW(celu, Celu, "alpha")                                              \
-  ROW(gelu, Gelu)                                                       \
-  ROW(geluTanh, GeluTanh)                                               \
-  ROW(silu, Silu)                                                       \
-  ROW(mish, Mish)                                                       \
-  ROW(sigmoid, Sigmoid)                                                 \
-  ROW(hardSigmoid, HardSigmoid)                                         \
-  ROW(hardSilu, HardSilu)                                               \
-  ROW(logSigmoid, LogSigmoid)                                           \
-  ROW(tanh, Tanh)                                                       \
-  ROW(hardTanh, HardTanh)                                               \
-  ROW(tanhShrink, TanhShrink)                                           \
-  ROW(softShrink, SoftShrink, "threshold")                              \
-  ROW(hardShrink, HardShrink, "threshold")                              \
-  ROW(softplus, Softplus)                                               \
-  ROW(softsign, Softsign)                                               \
-  ROW(squareplus, Squareplus, "b")                                      \
-  ROW(exponential, Exponential)                                         \
-  ROW(sparsePlus, SparsePlus)                                           \
-  ROW(sparseSigmoid, SparseSigmoid)                                     \
+  ROW(elu, Elu, "alpha")                                                  \
+  ROW(selu, Selu)                                                         \
+  ROW(celu, Celu, "alpha")                                                \
+  ROW(gelu, Gelu)                                                         \
+  ROW(geluTanh, GeluTanh)                                                 \
+  ROW(silu, Silu)                                                         \
+  ROW(mish, Mish)                                                         \
+  ROW(sigmoid, Sigmoid)                                                   \
+  ROW(hardSigmoid, HardSigmoid)                                           \
+  ROW(hardSilu, HardSilu)                                                 \
+  ROW(logSigmoid, LogSigmoid)                                             \
+  ROW(tanh, Tanh)                                                         \
+  ROW(hardTanh, HardTanh)                                                 \
+  ROW(tanhShrink, TanhShrink)                                             \
+  ROW(softShrink, SoftShrink, "threshold")                                \
+  ROW(hardShrink, HardShrink, "threshold")                                \
+  ROW(softplus, Softplus)                                                 \
+  ROW(softsign, Softsign)                                                 \
+  ROW(squareplus, Squareplus, "b")                                        \
+  ROW(exponential, Exponential)                                           \
+  ROW(sparsePlus, SparsePlus)                                             \
+  ROW(sparseSigmoid, SparseSigmoid)                                       \
   ROW(threshold, Threshold, "threshold", "defaultValue")
 
 #define NEURODE_ROWWISE_ACTIVATIONS(ROW) \

@@ -1,7 +1,9 @@
-// How the functors of native/ops are compiled: once per instruction set, each in its own namespace, always inline.
+// How the functors of native/ops are compiled: once per instruction set, each in its own namespace,
+// always inline.
 #pragma once
 
-// avx512, avx2, sse42, neon or cuda, given by the compile command. No symbol is shared between instruction sets.
+// avx512, avx2, sse42, neon or cuda, given by the compile command. No symbol is shared between
+// instruction sets.
 #ifndef NEURODE_ISA_NAMESPACE
 #define NEURODE_ISA_NAMESPACE host
 #endif

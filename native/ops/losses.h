@@ -1,29 +1,31 @@
 // Losses: one functor and one row each, on one row of outputs per lane. The formulas are Keras'.
 //
-// row(n, y, target, p, grad) is the loss of the row, and calls grad(i, d loss / d y(i)) for each output unless grad is
-// NoGrad. y(i) and target(i) read output i; grad may overwrite y. p: fromLogits (the caller has chosen the functor by
-// it), then labelSmoothing.
+// row(n, y, target, p, grad) is the loss of the row, and calls grad(i, d loss / d y(i)) for each
+// output unless grad is NoGradient. y(i) and target(i) read output i; grad may overwrite y. p:
+// fromLogits (the caller has chosen the functor by it), then labelSmoothing.
 #pragma once
 
 #include "native/ops/math.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Keras' epsilon: probabilities are clipped to [kClip, 1 - kClip], and have no gradient where they were.
+// Keras' epsilon: probabilities are clipped to [kClip, 1 - kClip], and have no gradient where they
+// were.
 constexpr float kClip = 1e-7f;
 
 // The gradient is not wanted, and not computed.
-struct NoGrad {
+struct NoGradient {
   template <class T>
   NEURODE_FN void operator()(int, T) const {}
 };
 
 template <class Grad>
-constexpr bool kWantsGrad = true;
+constexpr bool kWantsGradient = true;
 template <>
-constexpr bool kWantsGrad<NoGrad> = false;
+constexpr bool kWantsGradient<NoGradient> = false;
 
-// The mean over outputs of Element::value(y, target, p), with the derivative Element::derivative(y, target, p).
+// The mean over outputs of Element::value(y, target, p), with the derivative Element::derivative(y,
+// target, p).
 template <class Element>
 struct MeanOverOutputs {
   template <class T, class Y, class Target, class Grad>
@@ -34,7 +36,8 @@ struct MeanOverOutputs {
       const T yi = y(i);
       const T ti = target(i);
       sum += Element::template value<T>(yi, ti, p);
-      if constexpr (kWantsGrad<Grad>) grad(i, T(Element::template derivative<T>(yi, ti, p) * scale));
+      if constexpr (kWantsGradient<Grad>)
+        grad(i, T(Element::template derivative<T>(yi, ti, p) * scale));
     }
     return sum * scale;
   }
@@ -89,7 +92,8 @@ struct BinaryElement {
 struct BinaryLogitsElement {
   template <class T>
   static NEURODE_FN T value(T z, T target, const float* p) {
-    return (max(z, splat<T>(0.0f)) - z * BinaryElement::smooth(target, p)) + log1p_unit<T>(exp<T>(-abs(z)));
+    return (max(z, splat<T>(0.0f)) - z * BinaryElement::smooth(target, p)) +
+           log1p_unit<T>(exp<T>(-abs(z)));
   }
   template <class T>
   static NEURODE_FN T derivative(T z, T target, const float* p) {
@@ -128,9 +132,9 @@ struct CategoricalCrossentropy {
       const T t = smooth_categorical<T>(target(i), n, p);
       const T probability = y(i) * inverse;
       loss -= t * log(clamp(probability, kClip, 1.0f - kClip));
-      if constexpr (kWantsGrad<Grad>) unclipped += t * within_clip(probability);
+      if constexpr (kWantsGradient<Grad>) unclipped += t * within_clip(probability);
     }
-    if constexpr (kWantsGrad<Grad>) {
+    if constexpr (kWantsGradient<Grad>) {
       // d/dy = (unclipped - t / probability where not clipped) / total
       for (int i = 0; i < n; ++i) {
         const T t = smooth_categorical<T>(target(i), n, p);
@@ -169,7 +173,7 @@ struct CategoricalCrossentropyLogits {
       linear += t * (s.largest - z(i));
       total += t;
     }
-    if constexpr (kWantsGrad<Grad>) {
+    if constexpr (kWantsGradient<Grad>) {
       // d/dz = softmax(z) sum(t) - t
       const T scale = total / s.sum;
       for (int i = 0; i < n; ++i) {
@@ -192,7 +196,7 @@ struct SparseCategoricalCrossentropy {
       total += c;
       chosen += target(i) * c;
     }
-    if constexpr (kWantsGrad<Grad>) {
+    if constexpr (kWantsGradient<Grad>) {
       const T inverse = 1.0f / total;
       const T inverse_chosen = 1.0f / chosen;
       for (int i = 0; i < n; ++i) {
@@ -211,7 +215,7 @@ struct SparseCategoricalCrossentropyLogits {
     const LogSumExp<T> s = log_sum_exp<T>(n, z);
     T below = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) below += target(i) * (s.largest - z(i));
-    if constexpr (kWantsGrad<Grad>) {
+    if constexpr (kWantsGradient<Grad>) {
       const T inverse = 1.0f / s.sum;
       for (int i = 0; i < n; ++i) grad(i, T(exp<T>(z(i) - s.largest) * inverse - target(i)));
     }
@@ -222,11 +226,12 @@ struct SparseCategoricalCrossentropyLogits {
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor of probabilities, functor of logits, names of its numbers...)
-#define NEURODE_LOSSES(ROW)                                                                               \
-  ROW(meanSquaredError, MeanSquaredError, MeanSquaredError)                                               \
-  ROW(meanAbsoluteError, MeanAbsoluteError, MeanAbsoluteError)                                            \
-  ROW(binaryCrossentropy, BinaryCrossentropy, BinaryCrossentropyLogits, "fromLogits", "labelSmoothing")   \
-  ROW(categoricalCrossentropy, CategoricalCrossentropy, CategoricalCrossentropyLogits, "fromLogits",      \
-      "labelSmoothing")                                                                                   \
-  ROW(sparseCategoricalCrossentropy, SparseCategoricalCrossentropy, SparseCategoricalCrossentropyLogits,  \
-      "fromLogits")
+#define NEURODE_LOSSES(ROW)                                                            \
+  ROW(meanSquaredError, MeanSquaredError, MeanSquaredError)                            \
+  ROW(meanAbsoluteError, MeanAbsoluteError, MeanAbsoluteError)                         \
+  ROW(binaryCrossentropy, BinaryCrossentropy, BinaryCrossentropyLogits, "fromLogits",  \
+      "labelSmoothing")                                                                \
+  ROW(categoricalCrossentropy, CategoricalCrossentropy, CategoricalCrossentropyLogits, \
+      "fromLogits", "labelSmoothing")                                                  \
+  ROW(sparseCategoricalCrossentropy, SparseCategoricalCrossentropy,                    \
+      SparseCategoricalCrossentropyLogits, "fromLogits")

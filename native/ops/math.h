@@ -1,7 +1,8 @@
-// Elementary functions on T = float or a vector of floats (`vector_size`), branch-free, in float arithmetic alone.
+// Elementary functions on T = float or a vector of floats (`vector_size`), branch-free, in float
+// arithmetic alone.
 //
-// Relative errors are about one unit in the last place (1e-7), two for tanh, sigmoid and erf. NaN in, NaN out.
-// Results and arguments below the normal range may be flushed to zero.
+// Relative errors are about one unit in the last place (1e-7), two for tanh, sigmoid and erf. NaN
+// in, NaN out. Results and arguments below the normal range may be flushed to zero.
 #pragma once
 
 #include <cstdint>
@@ -163,8 +164,8 @@ NEURODE_FN T exp(T x) {
 template <class T>
 NEURODE_FN T expm1(T x) {
   const ExpReduction<T> e = reduce_exp(max(x, splat<T>(-40.0f)));
-  const T q =
-      polynomial(e.r, 0.5f, 0.166666657f, 0.0416663587f, 0.00833338965f, 0.00139408931f, 0.000198458976f);
+  const T q = polynomial(e.r, 0.5f, 0.166666657f, 0.0416663587f, 0.00833338965f, 0.00139408931f,
+                         0.000198458976f);
   const T p = e.r * e.r * q + e.r;
   const T half = from_bits<T>((e.shifted + 126u) << 23);  // 2^(n-1): 2^128 would overflow
   const T y = (p * half + (half - 0.5f)) * 2.0f;
@@ -174,8 +175,8 @@ NEURODE_FN T expm1(T x) {
 // log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1].
 template <class T>
 NEURODE_FN T log1p_reduced(T f, T exponent) {
-  const T q = polynomial(f, 0.333333313f, -0.250008255f, 0.200012401f, -0.166231498f, 0.1420127f, -0.13161844f,
-                         0.127660945f, -0.0763571486f);
+  const T q = polynomial(f, 0.333333313f, -0.250008255f, 0.200012401f, -0.166231498f, 0.1420127f,
+                         -0.13161844f, 0.127660945f, -0.0763571486f);
   const T square = f * f;
   const T tail = exponent * -2.12194440e-4f + (square * f * q - square * 0.5f);
   return exponent * 0.693359375f + (f + tail);
@@ -188,7 +189,8 @@ NEURODE_FN T log_sum(T u, T c) {
   const UintOf<T> shift = __builtin_bit_cast(UintOf<T>, exponent) << 23;
   const T f = (from_bits<T>(bits(u) - shift) - 1.0f) + c * from_bits<T>(0x3f800000u - shift);
   T y = log1p_reduced(f, to_float<T>(exponent));
-  y = select<T>(u < kMinNormal, select<T>(u < 0.0f, splat<T>(__builtin_nanf("")), splat<T>(-kInfinity)), y);
+  y = select<T>(u < kMinNormal,
+                select<T>(u < 0.0f, splat<T>(__builtin_nanf("")), splat<T>(-kInfinity)), y);
   return select<T>(u <= kMaxFloat, y, u + kInfinity);
 }
 
@@ -246,10 +248,13 @@ template <class T>
 NEURODE_FN T erf(T x) {
   const T a = min(abs(x), splat<T>(4.0f));
   const T square = a * a;
-  const T near = polynomial(square, 0.128379151f, -0.376124799f, 0.112816826f, -0.02676172f, 0.00498594018f,
-                            -0.000595373916f) * a + a;
-  const T log_erfc = polynomial(a, -1.12851441f, -0.635718286f, -0.105261862f, 0.0228899773f, -0.00321495975f,
-                                0.000213985491f) * a;
+  const T near = polynomial(square, 0.128379151f, -0.376124799f, 0.112816826f, -0.02676172f,
+                            0.00498594018f, -0.000595373916f) *
+                     a +
+                 a;
+  const T log_erfc = polynomial(a, -1.12851441f, -0.635718286f, -0.105261862f, 0.0228899773f,
+                                -0.00321495975f, 0.000213985491f) *
+                     a;
   const T far = 1.0f - exp(log_erfc);
   return copy_sign(select<T>(a < 0.9275f, near, far), x);
 }

@@ -1,4 +1,5 @@
-// Metrics: one functor and one row each. row(n, y, target, p) is the value of the row, one row per lane, as in losses.h.
+// Metrics: one functor and one row each. row(n, y, target, p) is the value of the row, one row per
+// lane, as in losses.h.
 #pragma once
 
 #include "native/ops/losses.h"
@@ -42,14 +43,14 @@ template <class Loss>
 struct LossAsMetric {
   template <class T, class Y, class Target>
   static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
-    return Loss::template row<T>(n, y, target, p, NoGrad{});
+    return Loss::template row<T>(n, y, target, p, NoGradient{});
   }
 };
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
-// The metrics that are no losses. ROW(name, functor, names of its numbers...). Every row of NEURODE_LOSSES is a metric
-// as well, through LossAsMetric, with the same numbers.
-#define NEURODE_METRICS(ROW)                         \
-  ROW(binaryAccuracy, BinaryAccuracy, "threshold")   \
+// The metrics that are no losses. ROW(name, functor, names of its numbers...). Every row of
+// NEURODE_LOSSES is a metric as well, through LossAsMetric, with the same numbers.
+#define NEURODE_METRICS(ROW)                       \
+  ROW(binaryAccuracy, BinaryAccuracy, "threshold") \
   ROW(categoricalAccuracy, CategoricalAccuracy)

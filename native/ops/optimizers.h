@@ -1,4 +1,5 @@
-// Optimizers: one functor and one row each. update() gives the new weight; slots[0 .. kSlots) are its variables.
+// Optimizers: one functor and one row each. update() gives the new weight; slots[0 .. kSlots) are
+// its variables.
 #pragma once
 
 #include "native/ops/math.h"
@@ -14,7 +15,9 @@ struct Sgd {
   struct Scalars {
     float learning_rate;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float*) { return {learning_rate}; }
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float*) {
+    return {learning_rate};
+  }
   template <class T>
   static NEURODE_FN T update(T w, T g, T*, const Scalars& s) {
     return w - g * s.learning_rate;
@@ -27,10 +30,12 @@ struct Momentum {  // momentum, nesterov
   struct Scalars {
     float momentum;
     float learning_rate;
-    float momentum_of_step, learning_rate_of_step;  // w += momentum_of_step m - learning_rate_of_step g
+    float momentum_of_step,
+        learning_rate_of_step;  // w += momentum_of_step m - learning_rate_of_step g
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return p[1] != 0.0f ? Scalars{p[0], learning_rate, p[0], learning_rate} : Scalars{p[0], learning_rate, 1.0f, 0.0f};
+    return p[1] != 0.0f ? Scalars{p[0], learning_rate, p[0], learning_rate}
+                        : Scalars{p[0], learning_rate, 1.0f, 0.0f};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {

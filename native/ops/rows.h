@@ -1,4 +1,5 @@
-// Accessors of features for the row-wise functors: a vector's lanes are rows of a feature-major panel.
+// Accessors of features for the row-wise functors: a vector's lanes are rows of a feature-major
+// panel.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,12 @@ struct Features {
   float* base;
   std::ptrdiff_t stride;
 
-  NEURODE_FN T operator()(int i) const { return *reinterpret_cast<const Stored*>(base + i * stride); }
-  NEURODE_FN void operator()(int i, T value) const { *reinterpret_cast<Stored*>(base + i * stride) = value; }
+  NEURODE_FN T operator()(int i) const {
+    return *reinterpret_cast<const Stored*>(base + i * stride);
+  }
+  NEURODE_FN void operator()(int i, T value) const {
+    *reinterpret_cast<Stored*>(base + i * stride) = value;
+  }
 };
 
 template <class T>
