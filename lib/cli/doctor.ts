@@ -1,12 +1,12 @@
 /** `neurode doctor`: what was found on this machine, and why what is missing is missing. */
 
-import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { locateMnist } from '../data/mnist.js'
 import { layers } from '../layers/index.js'
 import { sequential } from '../model/sequential.js'
 import { addonPath, type DeviceInfo, native } from '../native.js'
 import { describeOptions, type Options, parse, UsageError } from './options.js'
+import { packageVersion } from './version.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
@@ -47,12 +47,11 @@ export async function doctor(args: readonly string[]): Promise<number> {
 }
 
 async function examine(): Promise<Report> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const addon = attempt(() => native() && { ...(addonPath === undefined ? {} : { path: addonPath }) })
-  const found = addon.found ? attempt(() => ({ devices: native().devices() })) : addon
+  const found = addon.found ? attempt(() => ({ devices: native().devices() })) : { reason: 'the addon is not loaded' }
   const devices = 'devices' in found ? found.devices : []
   return {
-    version,
+    version: packageVersion(),
     node: process.version,
     platform: process.platform,
     arch: process.arch,

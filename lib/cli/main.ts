@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The command `neurode`: finds the subcommand and turns errors into one line and an exit code. */
 
-import { readFileSync } from 'node:fs'
 import { NeurodeError } from '../errors.js'
 import { doctor } from './doctor.js'
 import { UsageError } from './options.js'
 import { train } from './train.js'
+import { packageVersion } from './version.js'
 
 interface Command {
   readonly summary: string
@@ -36,8 +36,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0
   }
   if (name === '--version' || name === '-v') {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-    process.stdout.write(`${version}\n`)
+    process.stdout.write(`${packageVersion()}\n`)
     return 0
   }
   if (!Object.hasOwn(commands, name)) {

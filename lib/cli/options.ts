@@ -24,18 +24,31 @@ export interface ParsedArguments {
 export function parse(args: readonly string[], options: Options): ParsedArguments {
   const config: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } }
   for (const [name, { value }] of Object.entries(options)) config[name] = { type: value ? 'string' : 'boolean' }
-  for (const arg of args) {
+  const joined = joinNegative(args, options)
+  for (const arg of joined) {
     const name = /^--([^=]+)/.exec(arg)?.[1]
     if (name !== undefined && !Object.hasOwn(config, name)) {
       throw new UsageError(`--${name}: no such option${suggest(name, Object.keys(config))}`)
     }
   }
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals: true })
+    const { values, positionals } = parseArgs({ args: joined, options: config, allowPositionals: true })
     return { values: values as ParsedArguments['values'], positionals }
   } catch (error) {
-    throw new UsageError((error as Error).message.replace(/\.? (To specify|Did you).*$/s, ''))
+    throw new UsageError((error as Error).message.replace(/\n.*$/s, ''))
   }
+}
+
+/** `--seed -1` as `--seed=-1`: a wrong value, not another option. */
+function joinNegative(args: readonly string[], options: Options): string[] {
+  const joined: string[] = []
+  for (const arg of args) {
+    const before = joined.at(-1) ?? ''
+    if (/^-[\d.]/.test(arg) && before.startsWith('--') && options[before.slice(2)]?.value)
+      joined.push(`${joined.pop()}=${arg}`)
+    else joined.push(arg)
+  }
+  return joined
 }
 
 /** The help of a command. */

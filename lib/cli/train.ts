@@ -52,7 +52,9 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const [what, ...rest] = parsed.positionals
   if (what !== 'mnist' || rest.length > 0) {
-    throw new UsageError(`expected 'neurode train mnist [options]', got 'train ${parsed.positionals.join(' ')}'`)
+    throw new UsageError(
+      `expected 'neurode train mnist [options]', got '${['train', ...parsed.positionals].join(' ')}'`,
+    )
   }
   const data = textOption(parsed, 'data', /./, 'a folder')
   return run({
