@@ -48,11 +48,11 @@ export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument:
   throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: expected a known name, ${got}`)
 }
 
-/** "; did you mean 'relu' or 'relu6'?", or all names when there are few, or nothing. */
+/** "; did you mean 'relu' or 'relu6'?", or all names where none is near. */
 export function suggest(name: string, names: readonly string[]): string {
   const wanted = normalize(name)
   const near = names
-    .map((candidate) => ({ candidate, distance: editDistance(wanted, normalize(candidate)) }))
+    .map((candidate) => ({ candidate, distance: distanceTo(wanted, normalize(candidate)) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.min(wanted.length, candidate.length) * 0.4))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
@@ -61,17 +61,25 @@ export function suggest(name: string, names: readonly string[]): string {
   return names.length > 0 ? `; known: ${names.join(', ')}` : ''
 }
 
+/** Letters to change, with neighbours swapped counting as one; a name that was not finished is near. */
+function distanceTo(wanted: string, candidate: string): number {
+  if (wanted.length >= 3 && candidate.startsWith(wanted)) return 1
+  return editDistance(wanted, candidate)
+}
+
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  const at = (i: number, j: number) => rows[i]?.[j] ?? Number.POSITIVE_INFINITY
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
+    rows.push(row)
     for (let j = 1; j <= b.length; j++) {
-      const replaced = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(replaced, (previous[j] as number) + 1, (row[j - 1] as number) + 1))
+      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY
+      row.push(Math.min(replaced, at(i - 1, j) + 1, at(i, j - 1) + 1, swapped))
     }
-    previous = row
   }
-  return previous[b.length] as number
+  return at(a.length, b.length)
 }
 
 /** An options object with nothing but known keys; `undefined` counts as none given. */

@@ -102,7 +102,7 @@ function checkFitOptions(given: FitOptions | undefined) {
   }
   return {
     batchSize: checkInteger(options.batchSize ?? 32, 'batchSize'),
-    epochs: checkInteger(options.epochs ?? 1, 'epochs', 0),
+    epochs: checkInteger(options.epochs ?? 1, 'epochs'),
     initialEpoch: checkInteger(options.initialEpoch ?? 0, 'initialEpoch', 0),
     shuffle: checkBoolean(options.shuffle ?? true, 'shuffle'),
     seed: checkSeed(options.seed, 'seed'),

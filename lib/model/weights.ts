@@ -1,6 +1,6 @@
 /** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
 
-import { type ArrayInput, formatShape, toInput } from '../data/arrays.js'
+import { type ArrayInput, formatShape, isNdArray, toInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { ParameterSpec } from '../layers/layer.js'
 import { refuse } from '../validate.js'
@@ -21,6 +21,10 @@ export function toParameters(
 }
 
 function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
+  if (isNdArray(value) && formatShape(value.shape) !== formatShape(shape)) {
+    const text = `${argument}: expected shape ${formatShape(shape)}`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(value.shape)}`)
+  }
   const [first, ...rest] = shape as readonly [number, ...number[]]
   const { data, scale, offset, rows } = toInput(value, rest, argument)
   if (rows !== first) {
