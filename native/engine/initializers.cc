@@ -27,8 +27,8 @@ Vec load(const float* p) {
 void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 float sum_lanes(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
-// Quantile of the normal distribution at the probability v in (0, 1/2], without its sign: x
-// P(-log(1 - x^2)) with x = 1 - 2 v, P fitted to 1e-7.
+// Minus the normal distribution's quantile of the probability v in (0, 1/2]: with x = 1 - 2 v,
+// x P(-log(1 - x^2)), P fitted to 1e-7.
 Vec normal_quantile(Vec v) {
   const Vec w = ops::max(-ops::log(v * 4.0f * (1.0f - v)), Vec{});
   const Vec central = ops::polynomial(w - 2.5f, 2.12331367f, 0.348802686f, -0.00590815861f,

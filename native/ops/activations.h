@@ -1,12 +1,11 @@
-// Activations: one functor and one row each. The formulas are Keras'; p holds the row's numbers in
-// order.
+// Activations: one functor and one row each. The formulas are Keras'.
 //
-// Pointwise: forward(z, p) is y; derivative(z, y, p) is dy/dz. With kFromOutput the derivative
-// reads y alone. Row-wise: accessors read and write feature i of T's rows, one per lane. An
-// accessor a is read as a(i), written as a(i, value), and passed by value; see native/ops/rows.h.
+// Pointwise: forward(z, p) is y, derivative(z, y, p) is dy/dz; p holds the row's numbers in order.
+// With kFromOutput the derivative reads y alone. Row-wise ones are in softmax.h.
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/softmax.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -65,8 +64,8 @@ struct LeakyRelu {  // negativeSlope
   }
 };
 
-// z above the threshold, clipped to [0, maxValue] if maxValue is finite; below, negativeSlope (z -
-// threshold).
+// Above the threshold z, clipped to [0, maxValue] if that is finite.
+// Below, negativeSlope (z - threshold).
 struct GeneralRelu {  // negativeSlope, maxValue, threshold
   static constexpr bool kFromOutput = false;
   static NEURODE_FN float low(const float* p) { return p[1] < kInfinity ? 0.0f : -kInfinity; }
@@ -391,50 +390,6 @@ struct Threshold {  // threshold, defaultValue
   template <class T>
   static NEURODE_FN T derivative(T z, T, const float* p) {
     return select<T>(z > p[0], splat<T>(1.0f), splat<T>(0.0f));
-  }
-};
-
-// y may be the same memory as z, and dz as dy: no feature is read again after it was written,
-// except y by forward.
-struct Softmax {
-  template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y) {
-    T largest = z(0);
-    for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
-    T sum = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) {
-      const T e = exp<T>(z(i) - largest);
-      sum += e;
-      y(i, e);
-    }
-    const T inverse = 1.0f / sum;
-    for (int i = 0; i < n; ++i) y(i, y(i) * inverse);
-  }
-  // dz = y (dy - sum(y dy))
-  template <class T, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Y y, DY dy, DZ dz) {
-    T dot = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
-    for (int i = 0; i < n; ++i) dz(i, y(i) * (dy(i) - dot));
-  }
-};
-
-struct LogSoftmax {
-  template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y) {
-    T largest = z(0);
-    for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
-    T sum = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) sum += exp<T>(z(i) - largest);
-    const T log_of_sum = log(sum);
-    for (int i = 0; i < n; ++i) y(i, (z(i) - largest) - log_of_sum);
-  }
-  // dz = dy - exp(y) sum(dy)
-  template <class T, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Y y, DY dy, DZ dz) {
-    T sum = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) sum += dy(i);
-    for (int i = 0; i < n; ++i) dz(i, dy(i) - exp<T>(y(i)) * sum);
   }
 };
 

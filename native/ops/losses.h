@@ -1,16 +1,15 @@
 // Losses: one functor and one row each, on one row of outputs per lane. The formulas are Keras'.
 //
 // row(n, y, target, p, grad) is the loss of the row, and calls grad(i, d loss / d y(i)) for each
-// output unless grad is NoGradient. y(i) and target(i) read output i; grad may overwrite y. p:
-// fromLogits (the caller has chosen the functor by it), then labelSmoothing.
+// output unless grad is NoGradient. y(i) and target(i) read output i; grad may overwrite y.
+// p of a cross-entropy: fromLogits, by which the caller chose the functor, then labelSmoothing.
 #pragma once
 
 #include "native/ops/math.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Keras' epsilon: probabilities are clipped to [kClip, 1 - kClip], and have no gradient where they
-// were.
+// Probabilities are clipped to [kClip, 1 - kClip], and have no gradient where they were.
 constexpr float kClip = 1e-7f;
 
 // The gradient is not wanted, and not computed.
@@ -24,8 +23,7 @@ constexpr bool kWantsGradient = true;
 template <>
 constexpr bool kWantsGradient<NoGradient> = false;
 
-// The mean over outputs of Element::value(y, target, p), with the derivative Element::derivative(y,
-// target, p).
+// The mean of Element::value(y, target, p) over outputs. Element::derivative is by y.
 template <class Element>
 struct MeanOverOutputs {
   template <class T, class Y, class Target, class Grad>

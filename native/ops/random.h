@@ -1,12 +1,11 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), on U = uint32
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) on U = uint32
 // or a vector of it.
 //
-// A number is a function of (seed, purpose, counter): the key is the seed with the purpose in its
-// upper byte (seeds are below 2^56), the counter tells numbers of one purpose apart. Nothing
-// depends on the order of drawing:
-//   initial weights  counter (block low, block high, attempt, 0); element i is word i % 4 of block
-//   i / 4 shuffle          counter (draw low, draw high, epoch low, epoch high) dropout counter
-//   (feature / 4, row of the batch, step low, step high); feature i is word i % 4
+// A number is a function of (seed, purpose, counter), whatever the order of drawing. The key is the
+// seed, below 2^56, with the purpose in its upper byte. The counters, with words of a block i % 4:
+// - initial weights: (low, high of i / 4, 0, 0) for element i
+// - shuffle: (low, high of the draw, low, high of the epoch)
+// - dropout: (i / 4, row of the batch, low, high of the step) for feature i
 #pragma once
 
 #include <cstdint>
