@@ -110,7 +110,9 @@ export type ActivationName = Spelled<Exclude<ActivationId, 'threshold'> | 'swish
 /** An activation with its options filled in. */
 export interface Activation {
   readonly kind: 'activation'
+  /** In camelCase: `leakyRelu`. */
   readonly name: string
+  /** All options, defaults filled in. */
   readonly options: Readonly<Record<string, number | boolean>>
   /** Works on whole rows of outputs (softmax), so its input must have one dimension per row. */
   readonly wholeRow: boolean

@@ -60,10 +60,15 @@ export class Dense<const Units extends number = number, const In extends Shape =
   readonly [Units]
 > {
   readonly kind = 'Dense'
+  /** Outputs of the layer. */
   readonly units: Units
+  /** Applied to every output. */
   readonly activation: Activation
+  /** Whether there is a bias. */
   readonly useBias: boolean
+  /** Draws the kernel's first values. */
   readonly kernelInitializer: Initializer
+  /** Draws the bias's first values. */
   readonly biasInitializer: Initializer
   readonly #weights: readonly ArrayInput[] | undefined
 

@@ -10,7 +10,9 @@ type Draw = Omit<PlanInitializer, 'seed'>
 /** How one parameter gets its first values. */
 export interface Initializer {
   readonly kind: 'initializer'
+  /** In camelCase: `glorotUniform`. */
   readonly name: string
+  /** All options but the seed, defaults filled in. */
   readonly options: Readonly<Record<string, number | string>>
   /** The seed given; without one the model's seed, the layer's place and the parameter decide. */
   readonly seed?: number

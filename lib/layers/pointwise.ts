@@ -15,6 +15,7 @@ export interface ActivationLayerOptions<In extends Shape = Shape> extends LayerO
 /** Applies an activation to every value; softmax and logSoftmax to every row. */
 export class ActivationLayer<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Activation'
+  /** What is applied. */
   readonly activation: Activation
 
   constructor(options: ActivationLayerOptions<In>) {
@@ -49,7 +50,9 @@ export interface DropoutOptions<In extends Shape = Shape> extends LayerOptions<I
 /** While training, sets a share of the values to 0 and divides the others by `1 - rate`; else it does nothing. */
 export class Dropout<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Dropout'
+  /** Share of the values set to 0. */
   readonly rate: number
+  /** The seed given, if any. */
   readonly seed: number | undefined
 
   constructor(options: DropoutOptions<In>) {
@@ -80,7 +83,9 @@ export interface RescalingOptions<In extends Shape = Shape> extends LayerOptions
 /** `x · scale + offset`: pixels from 0 … 255 to 0 … 1, for example. */
 export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Rescaling'
+  /** Factor of every value. */
   readonly scale: number
+  /** Added to every scaled value. */
   readonly offset: number
 
   constructor(options: RescalingOptions<In>) {

@@ -19,9 +19,13 @@ export interface TargetKinds {
 /** A loss with its options filled in. */
 export interface Loss {
   readonly kind: 'loss'
+  /** In camelCase: `meanSquaredError`. */
   readonly name: string
+  /** All options but the reduction, defaults filled in. */
   readonly options: Readonly<Record<string, number | boolean>>
+  /** How the losses of a batch's rows become one number. */
   readonly reduction: 'mean' | 'sum'
+  /** The targets it can read. */
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number

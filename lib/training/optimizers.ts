@@ -26,9 +26,11 @@ export interface SgdOptions {
 /** What every optimizer has. */
 export interface Optimizer {
   readonly kind: 'optimizer'
+  /** In camelCase: `sgd`. */
   readonly name: string
   /** Rate or schedule. A change holds from the next batches on, also while training. */
   learningRate: LearningRate
+  /** Share of every parameter taken away per step, times the learning rate. */
   readonly weightDecay: number
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
@@ -41,7 +43,9 @@ export interface Optimizer {
 export class Sgd implements Optimizer {
   readonly kind = 'optimizer'
   readonly name = 'sgd'
+  /** 0: none. */
   readonly momentum: number
+  /** Whether momentum is Nesterov's. */
   readonly nesterov: boolean
   readonly weightDecay: number
   #learningRate: LearningRate
@@ -59,6 +63,7 @@ export class Sgd implements Optimizer {
     this.weightDecay = checkNumber(options.weightDecay ?? 0, `${argument}: weightDecay`, 0)
   }
 
+  /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */
   get learningRate(): LearningRate {
     return this.#learningRate
   }
