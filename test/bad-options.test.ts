@@ -1,0 +1,192 @@
+/** Layers, losses, optimizers and the like with options that make no sense: each has its code and names the option. */
+
+import {
+  activations,
+  array,
+  type ErrorCode,
+  initializers,
+  layers,
+  losses,
+  metrics,
+  optimizers,
+  sequential,
+} from 'neurode'
+import { type Anything, assertRefused, shown, wrongNumbers } from './support/refusals.js'
+
+/** What is done, the code, and what the message must say. */
+type Row = readonly [title: string, act: () => unknown, code: ErrorCode, message: RegExp]
+
+describe('descriptions refuse', () => {
+  const dense = (options: Anything) => () => layers.dense({ units: 3, inputShape: [2], ...options })
+  const compile = (options: Anything) => () => {
+    sequential([layers.dense({ units: 3, inputShape: [2] })]).compile({ loss: 'mse', ...options })
+  }
+  const rows: readonly Row[] = [
+    ...[0, 2.5, ...wrongNumbers].map(
+      (units): Row => [
+        `units ${shown(units)}`,
+        dense({ units }),
+        'ERR_ARGUMENT',
+        /units: expected a positive integer, got /,
+      ],
+    ),
+    [
+      'a negative inputShape',
+      dense({ inputShape: [-2] }),
+      'ERR_ARGUMENT',
+      /inputShape\[0\]: expected a positive integer, got -2/,
+    ],
+    ['an inputShape that is a number', dense({ inputShape: 2 }), 'ERR_ARGUMENT', /inputShape: expected an array/],
+    ['an unknown activation', dense({ activation: 'rleu' }), 'ERR_UNKNOWN_NAME', /activation: .*got "rleu".*'relu'/],
+    ['a number as activation', dense({ activation: 3 }), 'ERR_ARGUMENT', /activation: expected a name/],
+    [
+      'an unknown initializer',
+      dense({ kernelInitializer: 'glorot' }),
+      'ERR_UNKNOWN_NAME',
+      /kernelInitializer: .*glorot/,
+    ],
+    ['an unknown option', dense({ unit: 3 }), 'ERR_UNKNOWN_NAME', /layers\.dense: no option is called 'unit'.*'units'/],
+    ['a useBias that is no boolean', dense({ useBias: 1 }), 'ERR_ARGUMENT', /useBias: expected true or false, got 1/],
+    ...[1, ...wrongNumbers].map(
+      (rate): Row => [
+        `a dropout of ${shown(rate)}`,
+        () => layers.dropout({ rate: rate as number }),
+        'ERR_ARGUMENT',
+        /rate: expected a number/,
+      ],
+    ),
+    [
+      'a rescaling by NaN',
+      () => layers.rescaling({ scale: Number.NaN }),
+      'ERR_ARGUMENT',
+      /scale: expected a finite number, got NaN/,
+    ],
+    [
+      'a celu with alpha 0',
+      () => activations.celu({ alpha: 0 }),
+      'ERR_ARGUMENT',
+      /alpha: expected a finite number above 0, got 0/,
+    ],
+    [
+      'a leakyRelu with a NaN slope',
+      () => activations.leakyRelu({ negativeSlope: Number.NaN }),
+      'ERR_ARGUMENT',
+      /negativeSlope: .*NaN/,
+    ],
+    [
+      'an initializer with a NaN deviation',
+      () => initializers.randomNormal({ stddev: Number.NaN }),
+      'ERR_ARGUMENT',
+      /stddev: .*NaN/,
+    ],
+    [
+      'an initializer with a negative seed',
+      () => initializers.heNormal({ seed: -1 }),
+      'ERR_ARGUMENT',
+      /seed: expected an integer of at least 0, got -1/,
+    ],
+    ...wrongNumbers
+      .filter((value) => value !== null)
+      .map(
+        (rate): Row => [
+          `a learning rate of ${shown(rate)}`,
+          () => optimizers.sgd({ learningRate: rate as number }),
+          'ERR_ARGUMENT',
+          /learningRate: expected a finite number of at least 0, got /,
+        ],
+      ),
+    [
+      'a momentum above 1',
+      () => optimizers.sgd({ momentum: 1.5 }),
+      'ERR_ARGUMENT',
+      /momentum: expected a number from 0 to 1, got 1.5/,
+    ],
+    ['a negative weight decay', () => optimizers.sgd({ weightDecay: -0.1 }), 'ERR_ARGUMENT', /weightDecay: .*got -0.1/],
+    [
+      'both lr and learningRate',
+      () => optimizers.sgd({ lr: 1, learningRate: 1 }),
+      'ERR_ARGUMENT',
+      /lr: expected either/,
+    ],
+    [
+      'a label smoothing of 2',
+      () => losses.categoricalCrossentropy({ labelSmoothing: 2 }),
+      'ERR_ARGUMENT',
+      /labelSmoothing: .*got 2/,
+    ],
+    [
+      'an unknown reduction',
+      () => losses.meanSquaredError({ reduction: 'max' as 'sum' }),
+      'ERR_UNKNOWN_NAME',
+      /reduction: .*"max"/,
+    ],
+    ['a threshold of NaN', () => metrics.binaryAccuracy({ threshold: Number.NaN }), 'ERR_ARGUMENT', /threshold: .*NaN/],
+    [
+      'an unknown loss',
+      compile({ loss: 'crossentropy' }),
+      'ERR_UNKNOWN_NAME',
+      /loss: expected a known name, got "crossentropy"/,
+    ],
+    ['no loss', compile({ loss: undefined }), 'ERR_ARGUMENT', /loss: expected a name/],
+    ['an unknown metric', compile({ metrics: ['acuracy'] }), 'ERR_UNKNOWN_NAME', /metrics.*"acuracy".*'accuracy'/],
+    ['an unknown optimizer', compile({ optimizer: 'adamw2' }), 'ERR_UNKNOWN_NAME', /optimizer: .*"adamw2"/],
+    ['an unknown device', compile({ device: 'tpu' }), 'ERR_UNKNOWN_NAME', /device: expected 'auto'.*"tpu"/],
+    [
+      'a device that is not there',
+      compile({ device: 'cuda:99' }),
+      'ERR_DEVICE_UNAVAILABLE',
+      /device: 'cuda:99' is not available/,
+    ],
+    ...[0, 1.5, ...wrongNumbers.filter((value) => value !== null)].map(
+      (threads): Row => [
+        `${shown(threads)} threads`,
+        compile({ threads }),
+        'ERR_ARGUMENT',
+        /threads: expected a positive integer, got /,
+      ],
+    ),
+    [
+      'a softmax loss on one output',
+      () => sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'categoricalCrossentropy' }),
+      'ERR_SHAPE',
+      /categoricalCrossentropy.*several outputs, got 1/,
+    ],
+    [
+      'Dense on rows of two dimensions',
+      () => sequential([layers.dense({ units: 1, inputShape: [2, 3] })]),
+      'ERR_SHAPE',
+      /one dimension per row, got shape \[2, 3\]/,
+    ],
+    [
+      'layers that do not fit',
+      () => sequential([layers.dense({ units: 3, inputShape: [2] }), layers.dense({ units: 1, inputShape: [4] })]),
+      'ERR_SHAPE',
+      /inputShape is \[4\].*gives \[3\]/,
+    ],
+    ['something that is no layer', () => sequential([{} as Anything]), 'ERR_ARGUMENT', /layers\[0\]: expected a layer/],
+    [
+      'a negative seed',
+      () => sequential({ seed: -3 }),
+      'ERR_ARGUMENT',
+      /seed: expected an integer of at least 0, got -3/,
+    ],
+    [
+      'an array of another size than its shape',
+      () => array(new Float32Array(5), [2, 3]),
+      'ERR_SHAPE',
+      /shape: expected .*5 elements.*\[2, 3\]/,
+    ],
+    ['rows of different lengths', () => array([[1, 2], [3]]), 'ERR_SHAPE', /\[1\]: expected 2 elements/],
+    ['texts among numbers', () => array([[1, 'two' as Anything]]), 'ERR_DTYPE', /\[1\]: expected a number, got "two"/],
+    [
+      '64-bit integers',
+      () => array(new BigInt64Array(4) as Anything),
+      'ERR_DTYPE',
+      /data: expected a typed array.*BigInt64Array/,
+    ],
+    ['a scale of NaN', () => array(new Uint8Array(4), [4], { scale: Number.NaN }), 'ERR_ARGUMENT', /scale.*NaN/],
+  ]
+  for (const [title, act, code, message] of rows) {
+    it(`${title} with ${code}`, () => assertRefused(act, code, message))
+  }
+})

@@ -1,0 +1,128 @@
+/** Losses against Keras: values by evaluate, gradients by one SGD step of a kernel that is the predictions. */
+
+import assert from 'node:assert/strict'
+import { type ArrayInput, array, layers, losses, optimizers, sequential } from 'neurode'
+import { assertGolden, flatten, type GoldenCase, type GoldenRunner, goldenSuite } from './support/golden.js'
+import { gradientRate, identity } from './support/gradients.js'
+import { camelCase, optionsOf } from './support/keras.js'
+import { type LossReference, losses as reference } from './support/reference.js'
+
+/** A reduction as Neurode or Keras spells it. */
+type Kind = 'sum' | 'mean' | 'sum_over_batch_size' | 'mean_with_sample_weight'
+
+interface Predictions {
+  readonly rows: readonly (readonly number[])[]
+  readonly targets: readonly (number | readonly number[])[]
+  readonly loss: (reduction: string) => unknown
+  readonly activation?: 'softmax' | 'sigmoid'
+}
+
+/** Value (one number, or one per row for the reduction `none`) and gradient by the predictions. */
+const ofPredictions: GoldenRunner = async (golden, device) => {
+  const { class_name: name = '', config } = golden.config
+  const { reduction = 'sum_over_batch_size', ...settings } = config
+  const make = losses[camelCase(name) as keyof typeof losses] as (options: object) => unknown
+  const given: Predictions = {
+    rows: golden.inputs.y_pred,
+    targets: golden.inputs.y_true,
+    loss: (kind) => make({ ...optionsOf(settings), reduction: kind }),
+  }
+  if (reduction === 'none') {
+    assertGolden(golden, 'value', await rowValues(given, device))
+  } else {
+    assertGolden(golden, 'value', [await value(given, reduction, given.rows, given.targets, device)])
+  }
+  const kind: Kind = reduction === 'none' ? 'sum' : reduction
+  assertGolden(golden, 'grad', await gradient(given, kind, device), {
+    between: (i) => gradientsAround(golden, i, kind),
+  })
+}
+
+/** The last layer's activation and the loss together, by logits: one value per row. */
+const ofModelOutput: GoldenRunner = async (golden, device) => {
+  const { activation, loss } = golden.config
+  const make = losses[camelCase(loss) as keyof typeof losses] as (options: object) => unknown
+  const given: Predictions = {
+    rows: golden.inputs.z,
+    targets: golden.inputs.y_true,
+    loss: (kind) => make({ reduction: kind }),
+    activation,
+  }
+  assertGolden(golden, 'value', await rowValues(given, device))
+  assertGolden(golden, 'dz', await gradient(given, 'sum', device))
+}
+
+const covered: Readonly<Record<string, GoldenRunner>> = {
+  MeanSquaredError: ofPredictions,
+  MeanAbsoluteError: ofPredictions,
+  BinaryCrossentropy: ofPredictions,
+  CategoricalCrossentropy: ofPredictions,
+  SparseCategoricalCrossentropy: ofPredictions,
+  'model output softmax + CategoricalCrossentropy': ofModelOutput,
+  'model output sigmoid + BinaryCrossentropy': ofModelOutput,
+}
+
+goldenSuite('losses.json', covered)
+
+/** A model whose kernel is the predictions and whose input is the identity. */
+function build({ rows, loss, activation }: Predictions, reduction: Kind, device: string) {
+  const units = rows[0]?.length ?? 0
+  const model = sequential([
+    layers.dense({ units, useBias: false, inputShape: [rows.length], ...(activation ? { activation } : {}) }),
+  ])
+  model.compile({ optimizer: optimizers.sgd({ learningRate: gradientRate }), loss: loss(reduction) as never, device })
+  model.setWeights([array(Float32Array.from(rows.flat()), [rows.length, units])])
+  return model
+}
+
+/** Class indices stay a flat list or a column, everything else rows. */
+function toTargets(targets: Predictions['targets']): ArrayInput {
+  return typeof targets[0] === 'number' ? Int32Array.from(targets as number[]) : array(targets as number[][])
+}
+
+async function value(
+  given: Predictions,
+  reduction: Kind,
+  rows: Predictions['rows'],
+  targets: Predictions['targets'],
+  device: string,
+): Promise<number> {
+  using model = build({ ...given, rows }, reduction, device)
+  return (await model.testOnBatch(identity(rows.length), toTargets(targets))).loss
+}
+
+async function rowValues(given: Predictions, device: string): Promise<number[]> {
+  const values: number[] = []
+  for (const [i, row] of given.rows.entries()) {
+    values.push(await value(given, 'mean', [row], [given.targets[i] as number | number[]], device))
+  }
+  return values
+}
+
+async function gradient(given: Predictions, reduction: Kind, device: string): Promise<number[]> {
+  using model = build(given, reduction, device)
+  const before = model.getWeights()[0]?.data ?? []
+  await model.trainOnBatch(identity(given.rows.length), toTargets(given.targets))
+  const after = model.getWeights()[0]?.data ?? []
+  return Array.from(before, (w, i) => (w - (after[i] as number)) / gradientRate)
+}
+
+/** The gradients of both sides, for predictions on a kink or a clip. */
+function gradientsAround({ config, inputs }: GoldenCase, index: number, kind: Kind): readonly [number, number] {
+  const row = reference[camelCase(config.class_name ?? '')] as LossReference
+  const { from_logits = false, label_smoothing = 0 } = config.config
+  const numbers = [from_logits ? 1 : 0, label_smoothing]
+  const units = inputs.y_pred[0].length
+  const r = Math.floor(index / units)
+  const scale = kind === 'sum' ? 1 : 1 / inputs.y_pred.length
+  const targets = inputs.y_true[r]
+  const t =
+    typeof targets === 'number' ? inputs.y_pred[r].map((_: number, i: number) => (i === targets ? 1 : 0)) : targets
+  const slope = (step: number): number => {
+    const y = [...inputs.y_pred[r]]
+    y[index % units] += step
+    return (row.value(y, t, numbers) - row.value(inputs.y_pred[r], t, numbers)) / step
+  }
+  assert.ok(flatten(inputs.y_pred).length > index)
+  return [slope(-1e-8) * scale, slope(1e-8) * scale]
+}

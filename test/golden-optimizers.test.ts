@@ -1,0 +1,47 @@
+/** Optimizers against Keras: losses and weights of one small network over some steps. */
+
+import assert from 'node:assert/strict'
+import { array, layers, optimizers, sequential } from 'neurode'
+import { assertGolden, type GoldenCase, type GoldenRunner, goldenSuite, readGolden } from './support/golden.js'
+import { optionsOf } from './support/keras.js'
+
+const file = 'optimizers.json'
+const { setup } = readGolden(file)
+
+const steps: GoldenRunner = async (golden, device) => {
+  const [inputs, hidden, outputs] = setup.sizes
+  using model = sequential([
+    layers.dense({ units: hidden, activation: setup.hidden_activation, inputShape: [inputs] }),
+    layers.dense({ units: outputs }),
+  ])
+  const { learning_rate: rate, ...options } = golden.config.config
+  const learningRate = typeof rate === 'object' ? decay(rate) : rate
+  const optimizer = optimizers.sgd({ ...optionsOf(options), ...(rate === undefined ? {} : { learningRate }) })
+  model.compile({ optimizer, loss: setup.loss, device })
+  model.setWeights(setup.initial_weights.map((values: number[][]) => array(values)))
+  const history: number[] = []
+  for (let step = 0; step < setup.steps; step++) {
+    const { x, y } = setup.batches[step % setup.batches.length]
+    history.push((await model.trainOnBatch(array(x), array(y))).loss)
+    if (step === 0) assertWeights(golden, 'weights_after_first_step', model.getWeights())
+  }
+  assertGolden(golden, 'loss', history)
+  assertWeights(golden, 'weights', model.getWeights())
+}
+
+goldenSuite(file, { SGD: steps })
+
+/** Keras' ExponentialDecay as a function of the step. */
+function decay({ class_name: name, config }: { readonly class_name: string; readonly config: Record<string, number> }) {
+  assert.equal(name, 'ExponentialDecay')
+  const { initial_learning_rate: initial = 0, decay_rate: factor = 0, decay_steps: steps = 1 } = config
+  return (step: number) => initial * factor ** (step / steps)
+}
+
+function assertWeights(golden: GoldenCase, key: string, weights: readonly { readonly data: Float32Array }[]): void {
+  assertGolden(
+    golden,
+    key,
+    weights.flatMap(({ data }) => [...data]),
+  )
+}

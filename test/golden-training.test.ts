@@ -1,0 +1,146 @@
+/** MNIST trajectories against Keras, from given weights, unshuffled; they need the real files, named by NEURODE_DATA. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type ArrayInput, array, datasets, layers, optimizers, type Sequential, sequential } from 'neurode'
+import { assertGolden, type GoldenCase, type GoldenRunner, goldenFolder, goldenSuite } from './support/golden.js'
+import { optionsOf } from './support/keras.js'
+import { readNpz } from './support/npz.js'
+import { assertClose, assertNear } from './support/tolerances.js'
+
+type Mnist = Awaited<ReturnType<typeof datasets.mnist>>
+type Part = Mnist['train']
+
+let loaded: Promise<Mnist> | undefined
+
+/** The real files; the tests never download them. */
+function mnist(): Promise<Mnist> {
+  loaded ??= datasets.mnist({ dir: process.env.NEURODE_DATA as string })
+  return loaded
+}
+
+/** The first rows, their labels as one-hot rows. */
+function firstRows({ images, labels }: Part, from: number, to: number): { x: ArrayInput; y: ArrayInput } {
+  const size = images.shape[1] as number
+  const data = images.data.subarray(from * size, to * size)
+  const hot = new Float32Array((to - from) * 10)
+  for (let i = from; i < to; i++) hot[(i - from) * 10 + (labels.data[i] as number)] = 1
+  return {
+    x: array(data, [to - from, size], { scale: images.scale ?? 1, offset: images.offset ?? 0 }),
+    y: array(hot, [to - from, 10]),
+  }
+}
+
+function build(golden: GoldenCase, device: string): Sequential {
+  const { hidden, activation, optimizer, loss, metrics } = golden.config
+  const model = sequential([
+    layers.input({ shape: [784] }),
+    ...hidden.map((units: number) => layers.dense({ units, activation })),
+    layers.dense({ units: 10, activation: 'softmax' }),
+  ])
+  model.compile({ optimizer: optimizers.sgd(optionsOf(optimizer.config)), loss, metrics, device })
+  return model
+}
+
+function setInitialWeights(model: Sequential): void {
+  const initial = readNpz(join(goldenFolder, 'mnist_init.npz'))
+  const names = [0, 1, 2].flatMap((i) => [`dense_${i}_kernel`, `dense_${i}_bias`])
+  model.setWeights(
+    names.map((name) => {
+      const { data, shape } = initial.get(name) ?? assert.fail(`mnist_init.npz has ${name}`)
+      return array(data, shape)
+    }),
+  )
+}
+
+const trajectory: GoldenRunner = async (golden, device) => {
+  const data = await mnist()
+  const { batch_size: batchSize, epochs, validation_split: validationSplit } = golden.config.fit
+  const rows: number = golden.inputs.first_train_rows
+  const testRows: number | null = golden.inputs.first_test_rows
+  const train = firstRows(data.train, 0, rows)
+
+  using stepped = build(golden, device)
+  setInitialWeights(stepped)
+  const trained = rows - Math.floor(rows * (validationSplit ?? 0))
+  const losses: number[] = []
+  const wanted = golden.outputs.loss_of_step.length
+  while (losses.length < wanted) {
+    for (let from = 0; from < trained && losses.length < wanted; from += batchSize) {
+      const { x, y } = firstRows(data.train, from, Math.min(from + batchSize, trained))
+      losses.push((await stepped.trainOnBatch(x, y)).loss)
+    }
+  }
+  assertGolden(golden, 'loss_of_step', losses)
+
+  using model = build(golden, device)
+  setInitialWeights(model)
+  const test = testRows === null ? undefined : firstRows(data.test, 0, testRows)
+  const { history } = await model.fit(train.x, train.y, {
+    batchSize,
+    epochs,
+    shuffle: false,
+    verbose: 0,
+    ...(validationSplit ? { validationSplit } : {}),
+    ...(test ? { validationData: [test.x, test.y] as const } : {}),
+  })
+  for (const [key, values] of Object.entries(golden.outputs.epochs as Record<string, number[]>)) {
+    const isAccuracy = key.endsWith('accuracy')
+    const tolerance = isAccuracy ? { atol: golden.accuracy_atol ?? golden.atol, rtol: 0 } : golden
+    assertClose((history as Record<string, Float64Array>)[key] ?? [], values, tolerance, key)
+  }
+  assertWeights(golden, model)
+  const { data: predictions } = await model.predict(firstRows(data.test, 0, golden.outputs.predictions.length).x)
+  assertGolden(golden, 'predictions', predictions)
+}
+
+/** Norm and first values of every weight. */
+function assertWeights(golden: GoldenCase, model: Sequential): void {
+  const weights = model.getWeights()
+  const tolerance = { atol: golden.weights_atol ?? golden.atol, rtol: golden.rtol }
+  golden.outputs.weights.forEach((expected: { name: string; l2_norm: number; first: number[] }, k: number) => {
+    const { data } = weights[k] ?? assert.fail(`there is a weight for ${expected.name}`)
+    assertClose(data.subarray(0, expected.first.length), expected.first, tolerance, expected.name)
+    const norm = Math.sqrt(data.reduce((sum, v) => sum + v * v, 0))
+    assertNear(norm, expected.l2_norm, tolerance, `norm of ${expected.name}`)
+  })
+}
+
+/** Shuffled, from any weights: every epoch within the spread over seeds. */
+const full: GoldenRunner = async (golden, device) => {
+  const data = await mnist()
+  const { batch_size: batchSize, epochs } = golden.config.fit
+  using model = build(golden, device)
+  const { images, labels } = data.train
+  const { history } = await model.fit(images, labels, {
+    batchSize,
+    epochs,
+    seed: 11,
+    verbose: 0,
+    validationData: [data.test.images, data.test.labels],
+  })
+  for (const [key, { mean, std }] of Object.entries(
+    golden.outputs as Record<string, { mean: number[]; std: number[] }>,
+  )) {
+    const values = (history as Record<string, Float64Array>)[key] ?? []
+    assert.equal(values.length, mean.length, key)
+    mean.forEach((expected, epoch) => {
+      const atol = Math.max(golden.atol, 5 * (std[epoch] as number))
+      assertNear(values[epoch] as number, expected, { atol, rtol: 0 }, `${key} of epoch ${epoch + 1}`)
+    })
+  }
+}
+
+const covered: Readonly<Record<string, GoldenRunner>> = {
+  tutorial: trajectory,
+  momentum: trajectory,
+  partial_batch: trajectory,
+  validation_split: trajectory,
+  full,
+}
+
+goldenSuite(
+  'training.json',
+  covered,
+  process.env.NEURODE_DATA ? undefined : 'NEURODE_DATA does not name the MNIST files',
+)

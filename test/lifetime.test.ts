@@ -1,0 +1,212 @@
+/** Lives of models: disposal, garbage collection, worker threads, and the end of the process. */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { layers, NeurodeError, sequential } from 'neurode'
+import { programPath, runChild } from './support/children.js'
+import { perDevice } from './support/devices.js'
+import { classifier, clouds, slowClassifier } from './support/problems.js'
+
+const quiet = { verbose: 0 } as const
+const gc = (globalThis as { gc?: () => void }).gc
+
+/** Lets finalizers run, which happens in later turns of the event loop. */
+async function collect(): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    gc?.()
+    await sleep(1)
+  }
+}
+
+perDevice('a model', (device) => {
+  it('can be disposed of twice, trained or not, compiled or not', async () => {
+    const { x, y } = clouds(20)
+    const trained = classifier({ device })
+    await trained.fit(x, y, quiet)
+    const bare = sequential([layers.dense({ units: 2, inputShape: [3] })])
+    for (const model of [trained, bare, sequential()]) {
+      model.dispose()
+      model.dispose()
+      model[Symbol.dispose]()
+    }
+  })
+
+  it('is disposed of at the end of the block with using, also when the block throws', async () => {
+    let kept: ReturnType<typeof classifier> | undefined
+    await assert.rejects(async () => {
+      using model = classifier({ device })
+      kept = model
+      throw new Error('from the block')
+    }, /from the block/)
+    assert.throws(() => kept?.getWeights(), { code: 'ERR_DISPOSED' })
+  })
+
+  it('rejects the running fit with ERR_DISPOSED when it is disposed of', async () => {
+    const { model, x, y } = slowClassifier(device)
+    const fit = model.fit(x, y, { ...quiet, epochs: 1000 })
+    const failed = assert.rejects(fit, (error) => error instanceof NeurodeError && error.code === 'ERR_DISPOSED')
+    await sleep(20)
+    model.dispose()
+    await failed
+  })
+
+  it('settles running predictions when it is disposed of', async () => {
+    const { model, x, y } = slowClassifier(device)
+    const work = [model.predict(x), model.evaluate(x, y), model.predict(x)]
+    model.dispose()
+    for (const { status, ...rest } of await Promise.allSettled(work)) {
+      if (status === 'fulfilled') continue
+      const { reason } = rest as PromiseRejectedResult
+      assert.ok(reason instanceof NeurodeError && ['ERR_DISPOSED', 'ERR_ABORTED'].includes(reason.code), String(reason))
+    }
+  })
+
+  it('can be disposed of in a callback of its own fit', async () => {
+    const { x, y } = clouds(40)
+    const model = classifier({ device })
+    const onBatchEnd = () => model.dispose()
+    await assert.rejects(model.fit(x, y, { ...quiet, callbacks: [{ onBatchEnd }] }), { code: 'ERR_DISPOSED' })
+  })
+
+  it('keeps the arrays of a running fit alive', async () => {
+    using model = classifier({ device, features: 64, hidden: 64 })
+    const start = () => {
+      const { x, y } = clouds(5_000, 64)
+      return model.fit(x, y, { ...quiet, epochs: 3 })
+    }
+    const fit = start()
+    const rubbish: Float32Array[] = []
+    for (let i = 0; i < 30; i++) {
+      gc?.()
+      rubbish.push(new Float32Array(100_000).fill(Number.NaN))
+      await sleep(1)
+    }
+    const { history } = await fit
+    assert.ok(history.loss.every(Number.isFinite))
+    assert.equal(rubbish.length, 30)
+  })
+
+  it('goes on after its JavaScript object could be collected', async () => {
+    const run = () => {
+      const { x, y } = clouds(2_000)
+      return classifier({ device }).fit(x, y, { ...quiet, epochs: 5 })
+    }
+    const fit = run()
+    await collect()
+    const { epochs } = await fit
+    assert.equal(epochs, 5)
+  })
+})
+
+perDevice('many models', (device) => {
+  const megabyte = 2 ** 20
+
+  /** Resident memory after each of several rounds of work. */
+  async function growth(work: () => Promise<void>): Promise<number> {
+    const round = async () => {
+      for (let i = 0; i < 25; i++) await work()
+      await collect()
+      return process.memoryUsage.rss()
+    }
+    // The first rounds fill caches, stacks and the allocator's own pools.
+    await round()
+    const before = await round()
+    let after = before
+    for (let i = 0; i < 3; i++) after = await round()
+    return (after - before) / megabyte
+  }
+
+  // Each model holds about 4 MB: 75 of them leaked would be 300 MB.
+  const make = () =>
+    sequential([layers.dense({ units: 1024, inputShape: [1024] })]).compile({ loss: 'mse', device, threads: 2 })
+  const row = new Float32Array(1024)
+
+  before(function () {
+    if (!gc) this.skip()
+  })
+
+  it('give their memory back when they are disposed of', async () => {
+    const grown = await growth(async () => {
+      using model = make()
+      await model.trainOnBatch(row, row)
+    })
+    assert.ok(grown < 100, `${grown.toFixed(0)} MB more after 75 models of 4 MB`)
+  })
+
+  it('give their memory back when they are collected', async () => {
+    const grown = await growth(async () => {
+      await make().trainOnBatch(row, row)
+    })
+    assert.ok(grown < 100, `${grown.toFixed(0)} MB more after 75 models of 4 MB`)
+  })
+
+  it('do not keep the data of a fit that is over', async () => {
+    using model = classifier({ device, features: 1024, hidden: 4 })
+    const grown = await growth(async () => {
+      const x = { data: new Float32Array(1024 * 1024), shape: [1024, 1024] }
+      await model.fit(x, new Int32Array(1024), { ...quiet, batchSize: 1024 })
+    })
+    assert.ok(grown < 100, `${grown.toFixed(0)} MB more after 75 fits on 4 MB`)
+  })
+})
+
+describe('worker threads', () => {
+  const start = (mode: string) => new Worker(programPath('worker'), { workerData: mode })
+
+  it('train at once, with the same results as the main thread', async () => {
+    const workers = ['train', 'train', 'train'].map(start)
+    const messages = workers.map(async (worker) => {
+      const [message] = await once(worker, 'message')
+      await once(worker, 'exit')
+      return message as number[]
+    })
+    const { x, y } = clouds(300)
+    using model = classifier()
+    const { history } = await model.fit(x, y, { ...quiet, epochs: 5 })
+    for (const losses of await Promise.all(messages)) assert.deepEqual(losses, [...history.loss])
+  })
+
+  it('can be terminated in the middle of a fit, again and again', async () => {
+    for (let i = 0; i < 5; i++) {
+      const worker = start('forever')
+      await once(worker, 'message')
+      await sleep(i * 7)
+      await worker.terminate()
+    }
+    const { x, y } = clouds(20)
+    using model = classifier()
+    assert.equal((await model.fit(x, y, quiet)).epochs, 1)
+  })
+
+  it('can exit by themselves in the middle of a fit', async () => {
+    const worker = start('exit')
+    const [code] = await once(worker, 'exit')
+    assert.equal(code, 7)
+  })
+
+  it('can throw in the middle of a fit', async () => {
+    const worker = start('throw')
+    const [error] = await once(worker, 'error')
+    assert.match(String(error), /on purpose/)
+  })
+})
+
+describe('a process', () => {
+  const modes = [
+    ['ends by itself when training is over', 'done', 0],
+    ['ends by itself with models that were never disposed of', 'undisposed', 0],
+    ['can exit in the middle of a fit', 'exit', 3],
+    ['can exit in the middle of a prediction', 'exit-predict', 4],
+    ['can exit in a callback', 'exit-callback', 5],
+    ['dies of an uncaught error in the middle of a fit as any other does', 'throw', 1],
+  ] as const
+  for (const [title, mode, expected] of modes) {
+    it(title, async () => {
+      const { code, signal, stdout, stderr } = await runChild('process', [mode])
+      assert.deepEqual({ code, signal }, { code: expected, signal: null }, stderr)
+      assert.match(stdout, /^started/)
+    })
+  }
+})

@@ -1,0 +1,70 @@
+/** Reads gradients off single SGD steps, through the public API alone. */
+
+import { type ArrayInput, array, type Layer, layers, losses, optimizers, sequential } from 'neurode'
+
+/** A power of two so large that `weights - rate·gradient` keeps the gradient's digits. */
+export const gradientRate = 1024
+
+/** The matrix that Dense without bias does nothing with, or turns into predictions: n rows with a single 1 each. */
+export function identity(size: number) {
+  const data = new Float32Array(size * size)
+  for (let i = 0; i < size; i++) data[i * size + i] = 1
+  return array(data, [size, size])
+}
+
+export interface Gradients {
+  /** By the input, row by row. */
+  readonly inputs: number[]
+  /** By every weight of the layers, summed over rows. */
+  readonly weights: number[][]
+}
+
+/**
+ * Gradients of Σ cotangent·output of the layers, one row a step. Before them stands an identity whose bias of 0 moves by
+ * the input's gradient; behind them a Dense layer with the cotangent as kernel, whose one output is far above its target,
+ * so that the absolute error has the slope 1.
+ */
+export async function gradientsOf(
+  body: () => Layer[],
+  weights: readonly ArrayInput[],
+  rows: readonly (readonly number[])[],
+  cotangents: readonly (readonly number[])[],
+  device: string,
+): Promise<Gradients> {
+  const width = rows[0]?.length ?? 0
+  using model = sequential([
+    layers.dense({ units: width, inputShape: [width] }),
+    ...body(),
+    layers.dense({ units: 1, useBias: false }),
+  ])
+  model.compile({
+    optimizer: optimizers.sgd({ learningRate: gradientRate }),
+    loss: losses.meanAbsoluteError({ reduction: 'sum' }),
+    device,
+  })
+  const inputs: number[] = []
+  const sums = model
+    .getWeights()
+    .slice(2, -1)
+    .map(({ data }) => new Array<number>(data.length).fill(0))
+  for (const [i, row] of rows.entries()) {
+    const cotangent = cotangents[i] as readonly number[]
+    model.setWeights([
+      identity(width),
+      new Float32Array(width),
+      ...weights,
+      array(Float32Array.from(cotangent), [cotangent.length, 1]),
+    ])
+    const before = model.getWeights()
+    await model.trainOnBatch(array([row]), array([[-1e30]]))
+    const after = model.getWeights()
+    for (const value of after[1]?.data ?? []) inputs.push(-value / gradientRate)
+    sums.forEach((sum, k) => {
+      sum.forEach((_, j) => {
+        const moved = (before[k + 2]?.data[j] as number) - (after[k + 2]?.data[j] as number)
+        sum[j] = (sum[j] as number) + moved / gradientRate
+      })
+    })
+  }
+  return { inputs, weights: sums }
+}

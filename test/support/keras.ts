@@ -1,0 +1,24 @@
+/** Keras' spelling of options and classes in Neurode's. */
+
+import { type Activation, activations } from 'neurode'
+
+/** `negative_slope` and `LeakyReLU` → `negativeSlope` and `leakyRelu`. */
+export function camelCase(name: string): string {
+  const words = name
+    .replace(/ReLU/, 'Relu')
+    .replace(/ELU$/, 'Elu')
+    .replace(/^([A-Z])/, (first) => first.toLowerCase())
+  return words.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** An object of Keras' options with camelCase keys; texts that are names too. */
+export function optionsOf(config: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config ?? {}).map(([key, value]) => [camelCase(key), value]))
+}
+
+/** The activation of a Keras name and its options. */
+export function activationOf(name: string, config?: Readonly<Record<string, unknown>>): Activation {
+  const options = optionsOf(config)
+  const make = activations[camelCase(name) as keyof typeof activations] as (options?: object) => Activation
+  return Object.keys(options).length === 0 ? make() : make(options)
+}

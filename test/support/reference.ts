@@ -1,0 +1,440 @@
+/** The float64 reference of every row of the op table: function, derivative, domain and tolerance together. */
+
+import { pointwise, rowwise, type Tolerance } from './tolerances.js'
+
+type Numbers = readonly number[]
+
+/** A function of one number. */
+export interface PointwiseReference {
+  readonly kind: 'pointwise'
+  /** Numbers of the row to test with, in the row's order. */
+  readonly cases: readonly Numbers[]
+  readonly value: (x: number, p: Numbers) => number
+  readonly slope: (x: number, p: Numbers) => number
+  /** Where the slope jumps: there any value between the slopes of the two sides passes. */
+  readonly kinks?: (p: Numbers) => Numbers
+  /** Values at -Infinity and Infinity where the formula is indeterminate; NaN passes there too. */
+  readonly limits?: readonly [number, number]
+  /** What NaN becomes; NaN when absent. */
+  readonly ofNaN?: number
+  /** Range of the random points. */
+  readonly domain: readonly [number, number]
+  readonly tolerance: Tolerance
+}
+
+/** A function of a whole row. */
+export interface RowReference {
+  readonly kind: 'row'
+  readonly cases: readonly Numbers[]
+  readonly value: (x: Numbers, p: Numbers) => number[]
+  /** The gradient of Σ cotangent·y by x. */
+  readonly gradient: (x: Numbers, cotangent: Numbers, p: Numbers) => number[]
+  readonly domain: readonly [number, number]
+  readonly tolerance: Tolerance
+}
+
+export type ActivationReference = PointwiseReference | RowReference
+
+/** What a loss is given: real numbers, 0 or 1 each, or one class of several. */
+export type Targets = 'real' | 'binary' | 'classes'
+
+export interface LossReference {
+  readonly cases: readonly Numbers[]
+  readonly targets: Targets
+  /** Loss of one row. */
+  readonly value: (y: Numbers, t: Numbers, p: Numbers) => number
+  readonly gradient: (y: Numbers, t: Numbers, p: Numbers) => number[]
+  /** Range of the random predictions. */
+  readonly domain: (p: Numbers) => readonly [number, number]
+  readonly tolerance: Tolerance
+}
+
+export interface MetricReference {
+  readonly cases: readonly Numbers[]
+  readonly targets: Targets
+  readonly value: (y: Numbers, t: Numbers, p: Numbers) => number
+  readonly domain: (p: Numbers) => readonly [number, number]
+  readonly tolerance: Tolerance
+}
+
+export interface OptimizerReference {
+  readonly cases: readonly Numbers[]
+  readonly slots: number
+  /** Changes `w` and `state` (one number per slot) of one parameter in place and returns the new `w`. */
+  readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers) => number
+}
+
+const sigmoidOf = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)))
+const softplusOf = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
+const clamp = (x: number, low: number, high: number): number => (Number.isNaN(x) ? x : Math.min(Math.max(x, low), high))
+const at = (numbers: Numbers, i: number): number => numbers[i] as number
+
+/** erf by its series up to 3, by the continued fraction of erfc beyond. */
+export function erf(x: number): number {
+  const a = Math.abs(x)
+  if (Number.isNaN(x)) return x
+  if (a > 6) return Math.sign(x)
+  if (a < 3) {
+    let term = x
+    let sum = x
+    for (let n = 1; n < 80; n++) {
+      term *= -(x * x) / n
+      sum += term / (2 * n + 1)
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum
+  }
+  let fraction = a
+  for (let n = 60; n >= 1; n--) fraction = a + n / 2 / fraction
+  return Math.sign(x) * (1 - Math.exp(-a * a) / (fraction * Math.sqrt(Math.PI)))
+}
+
+type Pointwise = Pick<PointwiseReference, 'value' | 'slope'> & Partial<PointwiseReference>
+const at0 = (): Numbers => [0]
+const row = (reference: Pointwise): PointwiseReference => ({
+  kind: 'pointwise',
+  cases: [[]],
+  domain: [-6, 6],
+  tolerance: pointwise,
+  ...reference,
+})
+
+const seluScale = 1.0507009873554805
+const seluAlpha = 1.6732632423543772
+const geluTanhScale = Math.sqrt(2 / Math.PI)
+const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
+const relu = (x: number): number => (x > 0 || Number.isNaN(x) ? x : 0)
+const eluOf = (x: number, alpha: number): number => (x > 0 ? x : alpha * Math.expm1(x))
+const eluSlope = (x: number, alpha: number): number => (x > 0 ? 1 : alpha * Math.exp(x))
+/** x·g(x), and its limit 0 where x is huge and g has vanished. */
+const gated = (x: number, gate: number): number => (gate === 0 && Number.isFinite(x) ? 0 : x * gate)
+const mishSlope = (x: number): number => {
+  const t = Math.tanh(softplusOf(x))
+  return t + gated(x, (1 - t * t) * sigmoidOf(x))
+}
+const geluTanhSlope = (x: number): number => {
+  if (Math.abs(x) > 1e3) return x > 0 ? 1 : 0
+  const t = Math.tanh(geluTanhScale * (x + 0.044715 * x ** 3))
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * geluTanhScale * (1 + 3 * 0.044715 * x * x)
+}
+const geluTanhValue = (x: number): number => {
+  if (Math.abs(x) > 1e3 && Number.isFinite(x)) return Math.max(x, 0)
+  return 0.5 * x * (1 + Math.tanh(geluTanhScale * (x + 0.044715 * x ** 3)))
+}
+const generalRelu = (x: number, slope: number, max: number, threshold: number): number => {
+  if (x >= max) return max
+  if (x > threshold || Number.isNaN(x)) return x
+  return slope === 0 ? 0 : slope * (x - threshold)
+}
+/** (x + √(x² + b)) / 2 without cancellation for negative x. */
+const squareplus = (x: number, b: number): number => {
+  const root = Math.hypot(x, Math.sqrt(b))
+  return x < 0 ? b / 2 / (root - x) : (x + root) / 2
+}
+
+const softmaxOf = (x: Numbers): number[] => {
+  const max = Math.max(...x)
+  const exps = x.map((v) => Math.exp(v - max))
+  const sum = exps.reduce((a, b) => a + b, 0)
+  return exps.map((v) => v / sum)
+}
+const logSumExp = (x: Numbers): number => {
+  const max = Math.max(...x)
+  return max + Math.log(x.reduce((sum, v) => sum + Math.exp(v - max), 0))
+}
+
+export const activations: Readonly<Record<string, ActivationReference>> = {
+  linear: row({ value: (x) => x, slope: () => 1 }),
+  relu: row({ value: relu, slope: (x) => (x > 0 ? 1 : 0), kinks: at0 }),
+  relu6: row({
+    value: (x) => clamp(x, 0, 6),
+    slope: (x) => (x > 0 && x < 6 ? 1 : 0),
+    kinks: () => [0, 6],
+    domain: [-3, 9],
+  }),
+  leakyRelu: row({
+    cases: [[0.2], [0.01]],
+    value: (x, p) => (x > 0 ? x : at(p, 0) * x),
+    slope: (x, p) => (x > 0 ? 1 : at(p, 0)),
+    kinks: at0,
+  }),
+  generalRelu: row({
+    cases: [
+      [0.125, Number.POSITIVE_INFINITY, 0],
+      [0, 2, 0],
+      [0, Number.POSITIVE_INFINITY, 0.5],
+      [0.25, 3, 1],
+    ],
+    value: (x, p) => generalRelu(x, at(p, 0), at(p, 1), at(p, 2)),
+    slope: (x, p) => (x >= at(p, 1) ? 0 : x > at(p, 2) ? 1 : at(p, 0)),
+    kinks: (p) => [at(p, 1), at(p, 2)],
+  }),
+  elu: row({
+    cases: [[1], [0.5]],
+    value: (x, p) => eluOf(x, at(p, 0)),
+    slope: (x, p) => eluSlope(x, at(p, 0)),
+    kinks: at0,
+  }),
+  selu: row({
+    value: (x) => seluScale * eluOf(x, seluAlpha),
+    slope: (x) => seluScale * eluSlope(x, seluAlpha),
+    kinks: at0,
+  }),
+  celu: row({
+    cases: [[1], [2]],
+    value: (x, p) => (x > 0 ? x : at(p, 0) * Math.expm1(x / at(p, 0))),
+    slope: (x, p) => (x > 0 ? 1 : Math.exp(x / at(p, 0))),
+  }),
+  gelu: row({
+    value: (x) => gated(x, 0.5 * (1 + erf(x / Math.SQRT2))),
+    slope: (x) => 0.5 * (1 + erf(x / Math.SQRT2)) + gated(x, normalDensity(x)),
+    limits: [0, Number.POSITIVE_INFINITY],
+  }),
+  geluTanh: row({ value: geluTanhValue, slope: geluTanhSlope, limits: [0, Number.POSITIVE_INFINITY] }),
+  silu: row({
+    value: (x) => gated(x, sigmoidOf(x)),
+    slope: (x) => sigmoidOf(x) + gated(x, sigmoidOf(x) * sigmoidOf(-x)),
+    limits: [0, Number.POSITIVE_INFINITY],
+  }),
+  mish: row({
+    value: (x) => gated(x, Math.tanh(softplusOf(x))),
+    slope: mishSlope,
+    limits: [0, Number.POSITIVE_INFINITY],
+  }),
+  sigmoid: row({ value: sigmoidOf, slope: (x) => sigmoidOf(x) * sigmoidOf(-x) }),
+  hardSigmoid: row({
+    value: (x) => clamp(x + 3, 0, 6) / 6,
+    slope: (x) => (x > -3 && x < 3 ? 1 / 6 : 0),
+    kinks: () => [-3, 3],
+  }),
+  hardSilu: row({
+    value: (x) => gated(x, clamp(x + 3, 0, 6) / 6),
+    slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
+    kinks: () => [-3, 3],
+    limits: [0, Number.POSITIVE_INFINITY],
+  }),
+  logSigmoid: row({ value: (x) => -softplusOf(-x), slope: (x) => sigmoidOf(-x) }),
+  tanh: row({ value: Math.tanh, slope: (x) => 1 / Math.cosh(x) ** 2 }),
+  hardTanh: row({
+    value: (x) => clamp(x, -1, 1),
+    slope: (x) => (x > -1 && x < 1 ? 1 : 0),
+    kinks: () => [-1, 1],
+    domain: [-2, 2],
+  }),
+  tanhShrink: row({ value: (x) => x - Math.tanh(x), slope: (x) => Math.tanh(x) ** 2 }),
+  softShrink: row({
+    cases: [[0.5], [1]],
+    value: (x, p) => (x > at(p, 0) ? x - at(p, 0) : x < -at(p, 0) ? x + at(p, 0) : 0),
+    slope: (x, p) => (Math.abs(x) > at(p, 0) ? 1 : 0),
+    kinks: (p) => [-at(p, 0), at(p, 0)],
+    ofNaN: 0,
+  }),
+  hardShrink: row({
+    cases: [[0.5], [1]],
+    value: (x, p) => (Math.abs(x) > at(p, 0) ? x : 0),
+    slope: (x, p) => (Math.abs(x) > at(p, 0) ? 1 : 0),
+    kinks: (p) => [-at(p, 0), at(p, 0)],
+    ofNaN: 0,
+  }),
+  softplus: row({ value: softplusOf, slope: sigmoidOf }),
+  softsign: row({ value: (x) => x / (1 + Math.abs(x)), slope: (x) => 1 / (1 + Math.abs(x)) ** 2, limits: [-1, 1] }),
+  squareplus: row({
+    cases: [[4], [1]],
+    value: (x, p) => squareplus(x, at(p, 0)),
+    slope: (x, p) => squareplus(x, at(p, 0)) / Math.hypot(x, Math.sqrt(at(p, 0))),
+    limits: [0, Number.POSITIVE_INFINITY],
+  }),
+  exponential: row({ value: Math.exp, slope: Math.exp }),
+  sparsePlus: row({
+    value: (x) => (x <= -1 ? 0 : x >= 1 ? x : ((x + 1) * (x + 1)) / 4),
+    slope: (x) => (x <= -1 ? 0 : x >= 1 ? 1 : (x + 1) / 2),
+    domain: [-2, 2],
+  }),
+  sparseSigmoid: row({
+    value: (x) => clamp((x + 1) / 2, 0, 1),
+    slope: (x) => (x > -1 && x < 1 ? 0.5 : 0),
+    kinks: () => [-1, 1],
+    domain: [-2, 2],
+  }),
+  threshold: row({
+    cases: [[0.5, -0.25]],
+    value: (x, p) => (x > at(p, 0) ? x : at(p, 1)),
+    slope: (x, p) => (x > at(p, 0) ? 1 : 0),
+    kinks: (p) => [at(p, 0)],
+  }),
+  softmax: {
+    kind: 'row',
+    cases: [[]],
+    value: softmaxOf,
+    gradient: (x, cotangent) => {
+      const y = softmaxOf(x)
+      const dot = y.reduce((sum, v, i) => sum + v * at(cotangent, i), 0)
+      return y.map((v, i) => v * (at(cotangent, i) - dot))
+    },
+    domain: [-6, 6],
+    tolerance: rowwise,
+  },
+  logSoftmax: {
+    kind: 'row',
+    cases: [[]],
+    value: (x) => x.map((v) => v - logSumExp(x)),
+    gradient: (x, cotangent) => {
+      const sum = cotangent.reduce((a, b) => a + b, 0)
+      return softmaxOf(x).map((v, i) => at(cotangent, i) - v * sum)
+    },
+    domain: [-6, 6],
+    tolerance: rowwise,
+  },
+}
+
+/** Probabilities are clipped to [epsilon, 1 - epsilon]. */
+const epsilon = 1e-7
+const clip = (p: number): number => clamp(p, epsilon, 1 - epsilon)
+const clipSlope = (p: number): number => (p >= epsilon && p <= 1 - epsilon ? 1 : 0)
+const total = (x: Numbers): number => x.reduce((a, b) => a + b, 0)
+const meanOf = (x: Numbers): number => total(x) / x.length
+const smoothed = (t: Numbers, smoothing: number, target: number): number[] =>
+  t.map((v) => v * (1 - smoothing) + smoothing * target)
+const probabilities = (): readonly [number, number] => [0.02, 0.98]
+const logitsOrProbabilities = (p: Numbers): readonly [number, number] => (p[0] === 1 ? [-5, 5] : [0.02, 0.98])
+const argmax = (x: Numbers): number => x.indexOf(Math.max(...x))
+
+const squaredError = (y: Numbers, t: Numbers): number => meanOf(y.map((v, i) => (v - at(t, i)) ** 2))
+const absoluteError = (y: Numbers, t: Numbers): number => meanOf(y.map((v, i) => Math.abs(v - at(t, i))))
+
+const binaryCrossentropy: LossReference = {
+  // fromLogits, labelSmoothing
+  cases: [
+    [0, 0],
+    [0, 0.125],
+    [1, 0],
+    [1, 0.125],
+  ],
+  targets: 'binary',
+  value: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 0.5)
+    if (at(p, 0) === 1) return meanOf(y.map((z, i) => softplusOf(z) - z * at(goal, i)))
+    return meanOf(y.map((v, i) => -(at(goal, i) * Math.log(clip(v)) + (1 - at(goal, i)) * Math.log(1 - clip(v)))))
+  },
+  gradient: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 0.5)
+    if (at(p, 0) === 1) return y.map((z, i) => (sigmoidOf(z) - at(goal, i)) / y.length)
+    return y.map((v, i) => {
+      const q = clip(v)
+      return (clipSlope(v) * ((1 - at(goal, i)) / (1 - q) - at(goal, i) / q)) / y.length
+    })
+  },
+  domain: logitsOrProbabilities,
+  tolerance: rowwise,
+}
+
+const categoricalCrossentropy: LossReference = {
+  // fromLogits, labelSmoothing
+  cases: binaryCrossentropy.cases,
+  targets: 'classes',
+  value: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 1 / t.length)
+    if (at(p, 0) === 1) {
+      const sum = logSumExp(y)
+      return total(y.map((z, i) => at(goal, i) * (sum - z)))
+    }
+    const sum = total(y)
+    return -total(y.map((v, i) => at(goal, i) * Math.log(clip(v / sum))))
+  },
+  gradient: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 1 / t.length)
+    if (at(p, 0) === 1) return softmaxOf(y).map((v, i) => v * total(goal) - at(goal, i))
+    const sum = total(y)
+    const normalised = y.map((v) => v / sum)
+    const outer = normalised.map((q, i) => (-at(goal, i) / clip(q)) * clipSlope(q))
+    const dot = total(outer.map((g, i) => g * at(normalised, i)))
+    return outer.map((g) => (g - dot) / sum)
+  },
+  domain: logitsOrProbabilities,
+  tolerance: rowwise,
+}
+
+const sparseCategoricalCrossentropy: LossReference = {
+  // fromLogits
+  cases: [[0], [1]],
+  targets: 'classes',
+  value: (y, t, p) => {
+    const logits = at(p, 0) === 1 ? y : y.map((v) => Math.log(clip(v)))
+    return logSumExp(logits) - at(logits, argmax(t))
+  },
+  gradient: (y, t, p) => {
+    const logits = at(p, 0) === 1 ? y : y.map((v) => Math.log(clip(v)))
+    const outer = softmaxOf(logits).map((v, i) => v - at(t, i))
+    return at(p, 0) === 1 ? outer : outer.map((g, i) => (g * clipSlope(at(y, i))) / clip(at(y, i)))
+  },
+  domain: logitsOrProbabilities,
+  tolerance: rowwise,
+}
+
+export const losses: Readonly<Record<string, LossReference>> = {
+  meanSquaredError: {
+    cases: [[]],
+    targets: 'real',
+    value: squaredError,
+    gradient: (y, t) => y.map((v, i) => (2 * (v - at(t, i))) / y.length),
+    domain: () => [-3, 3],
+    tolerance: rowwise,
+  },
+  meanAbsoluteError: {
+    cases: [[]],
+    targets: 'real',
+    value: absoluteError,
+    gradient: (y, t) => y.map((v, i) => Math.sign(v - at(t, i)) / y.length),
+    domain: () => [-3, 3],
+    tolerance: rowwise,
+  },
+  binaryCrossentropy,
+  categoricalCrossentropy,
+  sparseCategoricalCrossentropy,
+}
+
+const metricOf = ({ cases, targets, value, domain, tolerance }: LossReference): MetricReference => ({
+  cases,
+  targets,
+  value,
+  domain,
+  tolerance,
+})
+
+export const metrics: Readonly<Record<string, MetricReference>> = {
+  binaryAccuracy: {
+    cases: [[0.5], [0.25]],
+    targets: 'binary',
+    value: (y, t, p) => meanOf(y.map((v, i) => ((v > at(p, 0) ? 1 : 0) === at(t, i) ? 1 : 0))),
+    domain: probabilities,
+    tolerance: rowwise,
+  },
+  categoricalAccuracy: {
+    cases: [[]],
+    targets: 'classes',
+    value: (y, t) => (argmax(y) === argmax(t) ? 1 : 0),
+    domain: probabilities,
+    tolerance: rowwise,
+  },
+  meanSquaredError: metricOf(losses.meanSquaredError as LossReference),
+  meanAbsoluteError: metricOf(losses.meanAbsoluteError as LossReference),
+  binaryCrossentropy: metricOf(binaryCrossentropy),
+  categoricalCrossentropy: metricOf(categoricalCrossentropy),
+  sparseCategoricalCrossentropy: metricOf(sparseCategoricalCrossentropy),
+}
+
+export const optimizers: Readonly<Record<string, OptimizerReference>> = {
+  sgd: { cases: [[]], slots: 0, update: (w, g, rate) => w - rate * g },
+  momentum: {
+    // momentum, nesterov
+    cases: [
+      [0.9, 0],
+      [0.5, 1],
+    ],
+    slots: 1,
+    update: (w, g, rate, state, p) => {
+      const velocity = at(p, 0) * (state[0] as number) - rate * g
+      state[0] = velocity
+      return at(p, 1) === 1 ? w + at(p, 0) * velocity - rate * g : w + velocity
+    },
+  },
+}
