@@ -16,9 +16,11 @@ class Failure extends Error {}
 
 function main(suites) {
   checkNode()
+  const addonIsStale = !existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'native', 'cuda'])
+  if (addonIsStale) requireTools()
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])
-  if (changed('build/addon.stamp', ['CMakeLists.txt', 'native', 'cuda']) || !existsSync(addon)) buildAddon()
+  if (addonIsStale) buildAddon()
   for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])
 }
 
@@ -41,7 +43,6 @@ function installPackages() {
 }
 
 function buildAddon() {
-  requireTools()
   if (!existsSync(addon)) say('Building the native addon: about two minutes, once')
   else say('Building the native addon again: its sources are newer')
   forgetMovedBuild()
