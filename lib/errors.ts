@@ -1,0 +1,51 @@
+/** The one error class of Neurode and the table of its codes. */
+
+/** Every code a {@link NeurodeError} can carry, with what it means. */
+export const errorCodes = {
+  ERR_ARGUMENT: 'an argument has the wrong type or a value outside its range',
+  ERR_UNKNOWN_NAME: 'no layer, activation, loss, metric, optimizer or option has that name',
+  ERR_SHAPE: 'an array does not have the shape that was expected',
+  ERR_DTYPE: 'an array does not have an element type that was expected',
+  ERR_LABEL_RANGE: 'a class index is negative or not below the number of classes',
+  ERR_NOT_BUILT: 'the model has no weights yet: its input shape is not known',
+  ERR_NOT_COMPILED: 'the model was not compiled with a loss and an optimizer',
+  ERR_MODEL_BUSY: 'the model is training or predicting already',
+  ERR_DISPOSED: 'the model was disposed',
+  ERR_ABORTED: 'an AbortSignal stopped the work',
+  ERR_DEVICE_UNAVAILABLE: 'the device asked for is not there',
+  ERR_DEVICE_LOST: 'the device failed while it worked',
+  ERR_OUT_OF_MEMORY: 'the device has too little free memory',
+  ERR_DATA_DETACHED: "an array's memory was transferred away while it was in use",
+  ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
+  ERR_FILE_NOT_FOUND: 'a file is not there',
+  ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
+  ERR_NATIVE_LOAD: 'the native addon could not be loaded',
+  ERR_INTERNAL: 'a defect in Neurode itself',
+} as const
+
+/** A stable, documented error code. */
+export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * What every function of Neurode throws or rejects with. Match on {@link NeurodeError.code}; the message names
+ * the argument, what was expected and what came.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await model.fit(x, y)
+ * } catch (error) {
+ *   if (error instanceof NeurodeError && error.code === 'ERR_SHAPE') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
+export class NeurodeError extends Error {
+  override readonly name = 'NeurodeError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,205 @@
+/** The seam to C++: the only file that loads the addon, and the types of everything that crosses. */
+
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { NeurodeError } from './errors.js'
+
+/** A row of the op table by name, with its numbers in the order the row declares. */
+export interface PlanOp {
+  readonly name: string
+  readonly params: readonly number[]
+}
+
+/** How a parameter gets its first values. `seed` picks the random stream. */
+export interface PlanInitializer {
+  readonly name: 'constant' | 'uniform' | 'normal' | 'truncatedNormal' | 'orthogonal'
+  /** constant: value; uniform: low, high; normal, truncatedNormal: mean, standard deviation; orthogonal: gain. */
+  readonly params: readonly number[]
+  readonly seed: number
+}
+
+/** One layer, with sizes filled in. */
+export type PlanLayer =
+  | {
+      readonly kind: 'dense'
+      readonly name: string
+      readonly units: number
+      readonly useBias: boolean
+      readonly activation: PlanOp
+      readonly kernelInitializer: PlanInitializer
+      readonly biasInitializer: PlanInitializer
+    }
+  | { readonly kind: 'activation'; readonly name: string; readonly activation: PlanOp }
+  | { readonly kind: 'dropout'; readonly name: string; readonly rate: number; readonly seed: number }
+  | { readonly kind: 'rescaling'; readonly name: string; readonly scale: number; readonly offset: number }
+
+/** What crosses to C++ once per model: names and numbers. */
+export interface Plan {
+  /** Features in one row of input. */
+  readonly inputSize: number
+  readonly layers: readonly PlanLayer[]
+  /** Absent while the model is not compiled: it can predict, not train. */
+  readonly training?: {
+    readonly loss: PlanOp
+    readonly reduction: 'mean' | 'sum'
+    readonly metrics: readonly PlanOp[]
+    readonly optimizer: PlanOp
+    /** Decoupled weight decay, times the learning rate; 0 for none. */
+    readonly weightDecay: number
+  }
+}
+
+/** Rows of input: value = element · scale + offset. `data.length` is rows · features. */
+export interface NativeInput {
+  readonly data: Uint8Array | Float32Array
+  readonly scale: number
+  readonly offset: number
+}
+
+/** Targets of the same rows: a class index each, or a row of outputs each. */
+export type NativeTargets =
+  | { readonly kind: 'classes'; readonly data: Int32Array }
+  | { readonly kind: 'rows'; readonly data: Float32Array }
+
+/**
+ * Sums over the batches that ran: `[batches, rows, loss, ...metrics]`. `loss` is the sum of each batch's loss times its
+ * rows; a metric is the sum of its value over rows. Divide by `rows` for means. Fewer batches than asked for: cancelled.
+ */
+export type NativeSums = Float64Array
+
+export interface NativeTrainRange {
+  /** Handle from {@link NativeModel.bind}. */
+  readonly data: number
+  readonly batchSize: number
+  /** With `shuffle`, picks the order of rows together with `seed`. */
+  readonly epoch: number
+  readonly shuffle: boolean
+  readonly seed: number
+  readonly firstBatch: number
+  readonly batches: number
+  /** One rate, or one per batch of the range. */
+  readonly learningRates: Float32Array
+}
+
+export interface NativeEvaluateRange {
+  readonly data: number
+  readonly batchSize: number
+  readonly firstBatch: number
+  readonly batches: number
+}
+
+export interface NativeParameter {
+  readonly name: string
+  /** Keras order: kernel `[inputs, units]`, bias `[units]`. */
+  readonly shape: readonly number[]
+}
+
+/** A Program on one device. Methods that return promises run off the JS thread, in order. */
+export interface NativeModel {
+  readonly device: string
+  /** Instruction set on the CPU, compute capability on CUDA. */
+  readonly isa: string
+  readonly threads: number
+  readonly parameters: readonly NativeParameter[]
+  /** Optimizer variables per parameter. */
+  readonly slots: number
+  /** Optimizer steps taken. */
+  step: number
+  /** Work is queued or running. */
+  readonly busy: boolean
+  getParameter(index: number): Float32Array
+  setParameter(index: number, values: Float32Array): void
+  getSlot(slot: number, index: number): Float32Array
+  setSlot(slot: number, index: number, values: Float32Array): void
+  /** Keeps the arrays alive and remembers them under a handle. Labels are checked and copied. */
+  bind(input: NativeInput, targets: NativeTargets): number
+  unbind(handle: number): void
+  train(range: NativeTrainRange): Promise<NativeSums>
+  evaluate(range: NativeEvaluateRange): Promise<NativeSums>
+  predict(input: NativeInput, out: Float32Array, batchSize: number): Promise<void>
+  predictSync(input: NativeInput, out: Float32Array): void
+  /** Stops running and queued ranges after their current batch; they resolve with what they did. */
+  cancel(): void
+  dispose(): void
+}
+
+/** One device, or the reason why it is not there. */
+export interface DeviceInfo {
+  /** `'cpu'`, `'cuda:0'`, … */
+  readonly name: string
+  readonly available: boolean
+  /** Why it is not available. */
+  readonly reason?: string
+  /** CPU: the instruction sets compiled in and supported, best first. */
+  readonly isas?: readonly string[]
+  /** CPU: threads a model uses by default. */
+  readonly threads?: number
+  readonly description?: string
+}
+
+/** A row of the op table as C++ has it. */
+export interface OpRow {
+  readonly name: string
+  /** Names of its numbers, in order. */
+  readonly params: readonly string[]
+}
+
+export interface NativeAddon {
+  readonly version: string
+  devices(): DeviceInfo[]
+  ops(): { activations: OpRow[]; losses: OpRow[]; metrics: OpRow[]; optimizers: OpRow[] }
+  /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
+  createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
+  /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */
+  measurePeak(options: { threads: number; milliseconds: number }): Promise<number>
+  /** Times one square-ish matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels: seconds per product. */
+  measureGemm(options: { m: number; n: number; k: number; threads: number; milliseconds: number }): Promise<number>
+  /** Times a row of the op table over `size` elements, single-threaded: seconds per pass. */
+  measureOp(options: { kind: string; name: string; size: number; milliseconds: number }): Promise<number>
+}
+
+let addon: NativeAddon | undefined
+
+/** The loaded addon; loads it on first use. Throws `ERR_NATIVE_LOAD` with every path tried. */
+export function native(): NativeAddon {
+  addon ??= load()
+  return addon
+}
+
+/** Where the addon was loaded from, once {@link native} has run. */
+export let addonPath: string | undefined
+
+function load(): NativeAddon {
+  const require = createRequire(import.meta.url)
+  const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+  const override = process.env.NEURODE_NATIVE_PATH
+  const candidates = override ? [override] : [join(root, 'build', 'Release', 'neurode.node')]
+  const failures: { path: string; error: unknown }[] = []
+  for (const path of candidates) {
+    try {
+      const module = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
+      module.setErrorClass(NeurodeError)
+      addonPath = path
+      return module
+    } catch (error) {
+      failures.push({ path, error })
+    }
+  }
+  try {
+    const prebuilt = require('node-gyp-build') as ((root: string) => unknown) & { resolve(root: string): string }
+    const path = prebuilt.resolve(root)
+    const module = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
+    module.setErrorClass(NeurodeError)
+    addonPath = path
+    return module
+  } catch (error) {
+    failures.push({ path: join(root, 'prebuilds'), error })
+  }
+  const tried = failures.map(({ path, error }) => `  ${path}: ${(error as Error).message.split('\n')[0]}`).join('\n')
+  throw new NeurodeError(
+    'ERR_NATIVE_LOAD',
+    `no native addon for ${process.platform}-${process.arch} could be loaded. Tried:\n${tried}\nRun "npm run build" to build it.`,
+    { cause: failures[0]?.error },
+  )
+}

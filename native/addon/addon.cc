@@ -1,0 +1,84 @@
+// The module: devices, the op table, models and measurements.
+#include <napi.h>
+
+#include "native/addon/measure.h"
+#include "native/addon/model.h"
+#include "native/addon/worker.h"
+#include "native/engine/device.h"
+#include "native/engine/op_table.h"
+
+namespace neurode::addon {
+namespace {
+
+template <class Strings>
+Napi::Array to_strings(Napi::Env env, const Strings& strings) {
+  Napi::Array array = Napi::Array::New(env);
+  for (const std::string& text : strings) array.Set(array.Length(), text);
+  return array;
+}
+
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&] {
+    Napi::Array array = Napi::Array::New(env);
+    for (const DeviceInfo& device : list_devices()) {
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("name", device.name);
+      object.Set("available", device.available);
+      if (!device.reason.empty()) object.Set("reason", device.reason);
+      if (!device.isas.empty()) object.Set("isas", to_strings(env, device.isas));
+      if (device.threads > 0) object.Set("threads", device.threads);
+      if (!device.description.empty()) object.Set("description", device.description);
+      array.Set(array.Length(), object);
+    }
+    return array;
+  });
+}
+
+Napi::Value ops(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto rows = [&](OpKind kind) {
+    Napi::Array array = Napi::Array::New(env);
+    for (const OpRow& row : op_rows(kind)) {
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("name", row.name);
+      object.Set("params", to_strings(env, row.params));
+      array.Set(array.Length(), object);
+    }
+    return array;
+  };
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("activations", rows(OpKind::activation));
+  object.Set("losses", rows(OpKind::loss));
+  object.Set("metrics", rows(OpKind::metric));
+  object.Set("optimizers", rows(OpKind::optimizer));
+  return object;
+}
+
+Napi::Value create_model(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<AddonData>()->model_class.New({info[0], info[1]});
+}
+
+void set_error_class(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<AddonData>()->error_class = Napi::Persistent(info[0].As<Napi::Function>());
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData(env);
+  env.SetInstanceData(data);
+  data->model_class = Napi::Persistent(Model::define(env));
+  exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
+  exports.Set("ops", Napi::Function::New<ops>(env, "ops"));
+  exports.Set("createModel", Napi::Function::New<create_model>(env, "createModel"));
+  exports.Set("setErrorClass", Napi::Function::New<set_error_class>(env, "setErrorClass"));
+  exports.Set("measurePeak", Napi::Function::New<measure_peak>(env, "measurePeak"));
+  exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
+  exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace neurode::addon
+
+using neurode::addon::initialize;
+NODE_API_MODULE(neurode, initialize)

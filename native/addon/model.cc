@@ -1,0 +1,442 @@
+// The JavaScript object of one model on one device.
+#include "native/addon/model.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "native/addon/convert.h"
+#include "native/addon/worker.h"
+#include "native/engine/order.h"
+
+namespace neurode::addon {
+namespace {
+
+constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
+constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
+constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
+
+Napi::Value to_sums(Napi::Env env, const Sums& sums) {
+  Napi::Float64Array values = Napi::Float64Array::New(env, 3 + sums.metrics.size());
+  values[0] = static_cast<double>(sums.batches);
+  values[1] = static_cast<double>(sums.rows);
+  values[2] = sums.loss;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 3);
+  return values;
+}
+
+}  // namespace
+
+struct Model::Bound {
+  InputView input;
+  TargetsView targets;
+  std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
+
+  DataView view() const { return {input, targets}; }
+};
+
+struct Model::Core {
+  std::shared_ptr<Device> device;
+  Program program;
+  std::unique_ptr<Executor> executor;
+  std::int64_t step = 0;
+  // The order of the epoch that was trained last.
+  struct {
+    std::int64_t rows = -1, epoch = -1;
+    std::uint64_t seed = 0;
+    std::vector<std::uint32_t> rows_in_order;
+  } order;
+
+  const std::uint32_t* epoch_order(std::int64_t rows, std::uint64_t seed, std::int64_t epoch) {
+    if (order.rows != rows || order.seed != seed || order.epoch != epoch) {
+      order.rows_in_order = shuffled_order(rows, seed, epoch);
+      order.rows = rows;
+      order.seed = seed;
+      order.epoch = epoch;
+    }
+    return order.rows_in_order.data();
+  }
+};
+
+Napi::Function Model::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {
+                         InstanceAccessor<&Model::get_device>("device"),
+                         InstanceAccessor<&Model::get_isa>("isa"),
+                         InstanceAccessor<&Model::get_threads>("threads"),
+                         InstanceAccessor<&Model::get_parameters>("parameters"),
+                         InstanceAccessor<&Model::get_slots>("slots"),
+                         InstanceAccessor<&Model::get_step, &Model::set_step>("step"),
+                         InstanceAccessor<&Model::get_busy>("busy"),
+                         InstanceMethod<&Model::get_parameter>("getParameter"),
+                         InstanceMethod<&Model::set_parameter>("setParameter"),
+                         InstanceMethod<&Model::get_slot>("getSlot"),
+                         InstanceMethod<&Model::set_slot>("setSlot"),
+                         InstanceMethod<&Model::bind>("bind"),
+                         InstanceMethod<&Model::unbind>("unbind"),
+                         InstanceMethod<&Model::train>("train"),
+                         InstanceMethod<&Model::evaluate>("evaluate"),
+                         InstanceMethod<&Model::predict>("predict"),
+                         InstanceMethod<&Model::predict_sync>("predictSync"),
+                         InstanceMethod<&Model::cancel>("cancel"),
+                         InstanceMethod<&Model::dispose>("dispose"),
+                     });
+}
+
+Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
+  const Napi::Env env = info.Env();
+  guard(env, [&] {
+    const Napi::Object options = to_object(info[1], "options");
+    auto core = std::make_shared<Core>();
+    core->program = compile(to_plan(info[0]));
+    core->device = open_device(member(options, "device", to_text),
+                               static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
+    core->executor = core->device->open(core->program);
+    for (const Parameter& parameter : core->program.parameters) {
+      external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * (1 + core->program.slots);
+    }
+    Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
+    arrays_ = Napi::Persistent(Napi::Object::New(env));
+    core_ = std::move(core);
+  });
+}
+
+Model::~Model() { release(); }
+
+void Model::release() {
+  for (const auto& cancel : cancels_) *cancel = true;
+  bound_.clear();
+  arrays_.Reset();
+  core_.reset();
+  if (external_bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -external_bytes_);
+  external_bytes_ = 0;
+}
+
+Model::Core& Model::core() {
+  if (!core_) throw Error("ERR_DISPOSED", "the model was disposed");
+  return *core_;
+}
+
+// For what must not run beside the device's thread.
+Model::Core& Model::idle_core() {
+  Core& core = this->core();
+  if (jobs_ > 0) throw Error("ERR_MODEL_BUSY", "the model is busy: wait for its promise");
+  return core;
+}
+
+// --------------------------------------------------------------------------------------------- members
+
+Napi::Value Model::get_device(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] { return Napi::String::New(info.Env(), core().device->name()); });
+}
+
+Napi::Value Model::get_isa(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] { return Napi::String::New(info.Env(), core().device->isa()); });
+}
+
+Napi::Value Model::get_threads(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] { return Napi::Number::New(info.Env(), core().device->threads()); });
+}
+
+Napi::Value Model::get_parameters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&] {
+    Napi::Array parameters = Napi::Array::New(env);
+    for (const Parameter& parameter : core().program.parameters) {
+      Napi::Array shape = Napi::Array::New(env);
+      if (parameter.inputs > 0) shape.Set(shape.Length(), Napi::Number::New(env, parameter.inputs));
+      shape.Set(shape.Length(), Napi::Number::New(env, parameter.units));
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("name", parameter.name);
+      object.Set("shape", shape);
+      parameters.Set(parameters.Length(), object);
+    }
+    return parameters;
+  });
+}
+
+Napi::Value Model::get_slots(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] { return Napi::Number::New(info.Env(), core().program.slots); });
+}
+
+Napi::Value Model::get_step(const Napi::CallbackInfo& info) {
+  return guard(info.Env(),
+               [&] { return Napi::Number::New(info.Env(), static_cast<double>(idle_core().step)); });
+}
+
+void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  guard(info.Env(), [&] { idle_core().step = to_integer(value, "step", 0, kMostSeed); });
+}
+
+Napi::Value Model::get_busy(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), jobs_ > 0); }
+
+int Model::parameter_index(Napi::Value value) {
+  const auto count = static_cast<std::int64_t>(core().program.parameters.size());
+  if (count == 0) throw Error("ERR_ARGUMENT", "index: the model has no parameters");
+  return static_cast<int>(to_integer(value, "index", 0, count - 1));
+}
+
+namespace {
+
+Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
+  const Napi::Float32Array values = to_floats(value, "values");
+  if (static_cast<std::int64_t>(values.ElementLength()) != parameter.size()) {
+    throw Error("ERR_SHAPE", "values: expected " + std::to_string(parameter.size()) + " for " + parameter.name +
+                                 ", got " + std::to_string(values.ElementLength()));
+  }
+  return values;
+}
+
+}  // namespace
+
+Napi::Value Model::get_parameter(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    Core& core = idle_core();
+    const int index = parameter_index(info[0]);
+    Napi::Float32Array values = Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    core.executor->get_parameter(index, values.Data());
+    return values;
+  });
+}
+
+void Model::set_parameter(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    Core& core = idle_core();
+    const int index = parameter_index(info[0]);
+    core.executor->set_parameter(index, sized(info[1], core.program.parameters[index]).Data());
+  });
+}
+
+Napi::Value Model::get_slot(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    Core& core = idle_core();
+    const int slot = static_cast<int>(to_integer(info[0], "slot", 0, core.program.slots - 1));
+    const int index = parameter_index(info[1]);
+    Napi::Float32Array values = Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    core.executor->get_slot(slot, index, values.Data());
+    return values;
+  });
+}
+
+void Model::set_slot(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    Core& core = idle_core();
+    const int slot = static_cast<int>(to_integer(info[0], "slot", 0, core.program.slots - 1));
+    const int index = parameter_index(info[1]);
+    core.executor->set_slot(slot, index, sized(info[2], core.program.parameters[index]).Data());
+  });
+}
+
+// ------------------------------------------------------------------------------------------------ data
+
+Napi::Value Model::bind(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const Program& program = core().program;
+    auto bound = std::make_shared<Bound>();
+    bound->input = to_input(info[0], program.input_size);
+    const Napi::Object targets = to_object(info[1], "targets");
+    const Napi::Value data = targets.Get("data");
+    std::size_t rows = 0;
+    if (member(targets, "kind", to_text) == "classes") {
+      if (!data.IsTypedArray() || data.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+        throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
+      }
+      const Napi::Int32Array classes = data.As<Napi::Int32Array>();
+      rows = classes.ElementLength();
+      bound->classes.assign(classes.Data(), classes.Data() + rows);
+      for (std::size_t i = 0; i < rows; ++i) {
+        if (bound->classes[i] >= 0 && bound->classes[i] < program.output_size) continue;
+        throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
+                                           std::to_string(program.output_size - 1) + ", got " +
+                                           std::to_string(bound->classes[i]) + " in row " + std::to_string(i));
+      }
+      bound->targets.classes = bound->classes.data();
+    } else {
+      const Napi::Float32Array values = to_floats(data, "targets.data");
+      rows = values.ElementLength() / program.output_size;
+      if (rows * program.output_size != values.ElementLength()) {
+        throw Error("ERR_SHAPE", "targets: expected whole rows of " + std::to_string(program.output_size) +
+                                     " values, got " + std::to_string(values.ElementLength()));
+      }
+      bound->targets.rows = values.Data();
+    }
+    bound->targets.outputs = program.output_size;
+    if (static_cast<std::int64_t>(rows) != bound->input.rows) {
+      throw Error("ERR_SHAPE", "targets: expected " + std::to_string(bound->input.rows) + " rows, as the input has, got " +
+                                   std::to_string(rows));
+    }
+    if (bound->input.rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
+    Napi::Array arrays = Napi::Array::New(env, 2);
+    arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
+    arrays.Set(1u, data);
+    const int handle = next_handle_++;
+    arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
+    bound_[handle] = std::move(bound);
+    return Napi::Number::New(env, handle);
+  });
+}
+
+void Model::unbind(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    if (!core_) return;
+    const int handle = static_cast<int>(to_integer(info[0], "handle", 0, next_handle_));
+    bound_.erase(handle);
+    arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
+  });
+}
+
+// The bound data of a range, checked to be where it was.
+std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
+  const int handle = static_cast<int>(member(range, "data", to_integer, 0, next_handle_));
+  const auto found = bound_.find(handle);
+  if (found == bound_.end()) throw Error("ERR_ARGUMENT", "data: nothing is bound to this handle");
+  const Bound& bound = *found->second;
+  const Napi::Array arrays = arrays_.Value().Get(static_cast<std::uint32_t>(handle)).As<Napi::Array>();
+  const auto is_at = [&](std::uint32_t index, const void* data, std::size_t bytes) {
+    const Napi::TypedArray array = arrays.Get(index).As<Napi::TypedArray>();
+    return array.ByteLength() == bytes &&
+           static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset() == data;
+  };
+  const std::size_t values = bound.input.rows * bound.input.features;
+  const bool input_stays = bound.input.bytes != nullptr ? is_at(0, bound.input.bytes, values)
+                                                        : is_at(0, bound.input.floats, values * sizeof(float));
+  const bool targets_stay =
+      bound.targets.rows == nullptr ||
+      is_at(1, bound.targets.rows, bound.input.rows * bound.targets.outputs * sizeof(float));
+  if (!input_stays || !targets_stay) {
+    throw Error("ERR_DATA_DETACHED", "the memory of a bound array was transferred or resized");
+  }
+  return found->second;
+}
+
+// ------------------------------------------------------------------------------------------------ work
+
+Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, std::function<void(const std::atomic<bool>&)> work,
+                            std::function<Napi::Value(Napi::Env)> result) {
+  auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  Napi::Array keep = Napi::Array::New(env, 2);
+  keep.Set(0u, Value());
+  keep.Set(1u, arrays);
+  const Napi::Promise promise = env.GetInstanceData<AddonData>()->worker.submit(
+      env, *core().device, keep, [work = std::move(work), cancelled] { work(*cancelled); },
+      [result = std::move(result)](Napi::Env env) { return result(env); }, [cancelled] { *cancelled = true; },
+      // Whatever the outcome, before the promise settles.
+      [this, cancelled] {
+        --jobs_;
+        std::erase(cancels_, cancelled);
+      });
+  ++jobs_;
+  cancels_.push_back(cancelled);
+  return promise;
+}
+
+Napi::Value Model::train(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    Core& core = this->core();
+    if (core.program.train.tasks.empty()) throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
+    const Napi::Object options = to_object(info[0], "range");
+    const auto bound = this->bound(options);
+    BatchRange range;
+    range.data = bound->view();
+    range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+    const std::int64_t batches = (range.data.input.rows + range.batch_size - 1) / range.batch_size;
+    range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
+    range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+    const bool shuffle = member(options, "shuffle", to_bool);
+    const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
+    const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
+    const Napi::Float32Array rates = member(options, "learningRates", to_floats);
+    if (rates.ElementLength() != 1 && static_cast<std::int64_t>(rates.ElementLength()) != range.batches) {
+      throw Error("ERR_SHAPE", "learningRates: expected 1 or " + std::to_string(range.batches) + " rates, got " +
+                                   std::to_string(rates.ElementLength()));
+    }
+    std::vector<float> learning_rates(rates.Data(), rates.Data() + rates.ElementLength());
+    learning_rates.resize(range.batches, learning_rates.back());
+    auto sums = std::make_shared<Sums>();
+    return submit(
+        env, env.Undefined(),
+        [core = core_, bound, range, shuffle, seed, epoch, sums,
+         learning_rates = std::move(learning_rates)](const std::atomic<bool>& cancelled) {
+          BatchRange ordered = range;
+          if (cancelled) {
+            sums->metrics.resize(core->program.metrics);
+            return;
+          }
+          if (shuffle) ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
+          *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
+        },
+        [sums](Napi::Env env) { return to_sums(env, *sums); });
+  });
+}
+
+Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    Core& core = this->core();
+    if (core.program.evaluate.tasks.empty()) throw Error("ERR_NOT_COMPILED", "the model has no loss");
+    const Napi::Object options = to_object(info[0], "range");
+    const auto bound = this->bound(options);
+    BatchRange range;
+    range.data = bound->view();
+    range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+    const std::int64_t batches = (range.data.input.rows + range.batch_size - 1) / range.batch_size;
+    range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
+    range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+    auto sums = std::make_shared<Sums>();
+    return submit(
+        env, env.Undefined(),
+        [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) {
+          *sums = core->executor->evaluate(range, cancelled);
+        },
+        [sums](Napi::Env env) { return to_sums(env, *sums); });
+  });
+}
+
+namespace {
+
+float* output_of(Napi::Value value, const InputView& input, int outputs) {
+  Napi::Float32Array out = to_floats(value, "out");
+  if (static_cast<std::int64_t>(out.ElementLength()) != input.rows * outputs) {
+    throw Error("ERR_SHAPE", "out: expected " + std::to_string(input.rows * outputs) + " values, got " +
+                                 std::to_string(out.ElementLength()));
+  }
+  return out.Data();
+}
+
+}  // namespace
+
+Napi::Value Model::predict(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    Core& core = this->core();
+    const InputView input = to_input(info[0], core.program.input_size);
+    float* const out = output_of(info[1], input, core.program.output_size);
+    Napi::Array arrays = Napi::Array::New(env, 2);
+    arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
+    arrays.Set(1u, info[1]);
+    return submit(
+        env, arrays,
+        [core = core_, input, out](const std::atomic<bool>& cancelled) {
+          core->executor->predict(input, out, cancelled);
+        },
+        [](Napi::Env env) { return env.Undefined(); });
+  });
+}
+
+void Model::predict_sync(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    Core& core = idle_core();
+    const InputView input = to_input(info[0], core.program.input_size);
+    core.executor->predict_here(input, output_of(info[1], input, core.program.output_size));
+  });
+}
+
+void Model::cancel(const Napi::CallbackInfo&) {
+  for (const auto& cancel : cancels_) *cancel = true;
+}
+
+void Model::dispose(const Napi::CallbackInfo&) { release(); }
+
+}  // namespace neurode::addon

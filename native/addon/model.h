@@ -1,0 +1,67 @@
+// The JavaScript object of one model on one device.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "native/engine/device.h"
+
+namespace neurode::addon {
+
+class Model : public Napi::ObjectWrap<Model> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // (plan, { device, threads })
+  explicit Model(const Napi::CallbackInfo& info);
+  ~Model() override;
+
+ private:
+  struct Bound;
+  // What a device's thread works on; outlives the JavaScript object while work is in flight.
+  struct Core;
+
+  Napi::Value get_device(const Napi::CallbackInfo& info);
+  Napi::Value get_isa(const Napi::CallbackInfo& info);
+  Napi::Value get_threads(const Napi::CallbackInfo& info);
+  Napi::Value get_parameters(const Napi::CallbackInfo& info);
+  Napi::Value get_slots(const Napi::CallbackInfo& info);
+  Napi::Value get_step(const Napi::CallbackInfo& info);
+  void set_step(const Napi::CallbackInfo& info, const Napi::Value& value);
+  Napi::Value get_busy(const Napi::CallbackInfo& info);
+  Napi::Value get_parameter(const Napi::CallbackInfo& info);
+  void set_parameter(const Napi::CallbackInfo& info);
+  Napi::Value get_slot(const Napi::CallbackInfo& info);
+  void set_slot(const Napi::CallbackInfo& info);
+  Napi::Value bind(const Napi::CallbackInfo& info);
+  void unbind(const Napi::CallbackInfo& info);
+  Napi::Value train(const Napi::CallbackInfo& info);
+  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
+  void predict_sync(const Napi::CallbackInfo& info);
+  void cancel(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
+
+  Core& core();
+  Core& idle_core();
+  int parameter_index(Napi::Value value);
+  std::shared_ptr<Bound> bound(Napi::Object range);
+  Napi::Promise submit(Napi::Env env, Napi::Value arrays, std::function<void(const std::atomic<bool>&)> work,
+                       std::function<Napi::Value(Napi::Env)> result);
+  void release();
+
+  std::shared_ptr<Core> core_;
+  std::map<int, std::shared_ptr<Bound>> bound_;
+  Napi::ObjectReference arrays_;  // by handle: what bound data points into
+  int next_handle_ = 1;
+  int jobs_ = 0;
+  std::vector<std::shared_ptr<std::atomic<bool>>> cancels_;  // of the jobs in flight
+  std::int64_t external_bytes_ = 0;
+};
+
+}  // namespace neurode::addon

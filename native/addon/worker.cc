@@ -1,0 +1,105 @@
+// Work that leaves the JS thread for a device's thread and comes back as a settled promise.
+#include "native/addon/worker.h"
+
+#include <utility>
+
+
+namespace neurode::addon {
+
+// References are raw: an environment that is going away deletes them itself.
+struct Worker::Job {
+  Worker* worker;
+  napi_deferred deferred = nullptr;
+  napi_ref keep = nullptr;
+  std::function<void()> work;
+  std::function<Napi::Value(Napi::Env)> result;
+  std::function<void()> cancel;
+  std::function<void()> done;
+  std::string error_code;
+  std::string error_message;
+};
+
+Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message) {
+  const auto* data = env.GetInstanceData<AddonData>();
+  if (data != nullptr && !data->error_class.IsEmpty()) {
+    return Napi::Error(env, data->error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)}));
+  }
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, code));
+  return error;
+}
+
+Worker::Worker(Napi::Env env) : channel_(Channel::New(env, "neurode", 0, 1)), env_(env) {
+  channel_.Unref(env);
+  napi_add_env_cleanup_hook(env, close, this);
+}
+
+Worker::~Worker() { napi_remove_env_cleanup_hook(env_, close, this); }
+
+void Worker::close(void* pointer) {
+  auto* worker = static_cast<Worker*>(pointer);
+  std::unique_lock lock(worker->mutex_);
+  for (Job* job : worker->running_) job->cancel();
+  worker->idle_.wait(lock, [worker] { return worker->running_.empty(); });
+}
+
+Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep, std::function<void()> work,
+                             std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
+                             std::function<void()> done) {
+  auto job = std::make_unique<Job>();
+  job->worker = this;
+  job->work = std::move(work);
+  job->result = std::move(result);
+  job->cancel = std::move(cancel);
+  job->done = std::move(done);
+  napi_value promise;
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
+      napi_create_reference(env, keep, 1, &job->keep) != napi_ok) {
+    throw Error("ERR_INTERNAL", "the promise could not be made");
+  }
+  if (unsettled_++ == 0) channel_.Ref(env);
+  Job* const raw = job.release();
+  {
+    std::lock_guard lock(mutex_);
+    running_.insert(raw);
+  }
+  device.submit([this, raw] {
+    try {
+      raw->work();
+    } catch (const Error& error) {
+      raw->error_code = error.code;
+      raw->error_message = error.what();
+    } catch (const std::bad_alloc&) {
+      raw->error_code = "ERR_OUT_OF_MEMORY";
+      raw->error_message = "the CPU has too little free memory";
+    } catch (const std::exception& error) {
+      raw->error_code = "ERR_INTERNAL";
+      raw->error_message = error.what();
+    }
+    // Under the lock: once nothing is running, the environment may go.
+    std::lock_guard lock(mutex_);
+    channel_.NonBlockingCall(raw);
+    running_.erase(raw);
+    idle_.notify_all();
+  });
+  return Napi::Promise(env, promise);
+}
+
+void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
+  const std::unique_ptr<Job> job(raw);
+  if (static_cast<napi_env>(env) == nullptr) return;  // the environment is going away
+  const Napi::HandleScope scope(env);
+  if (--job->worker->unsettled_ == 0) job->worker->channel_.Unref(env);
+  const napi_deferred deferred = job->deferred;
+  job->done();
+  try {
+    if (!job->error_code.empty()) throw make_error(env, job->error_code, job->error_message);
+    const Napi::Value value = guard(env, [&] { return job->result(env); });
+    napi_resolve_deferred(env, deferred, value);
+  } catch (const Napi::Error& error) {
+    napi_reject_deferred(env, deferred, error.Value());
+  }
+  napi_delete_reference(env, job->keep);
+}
+
+}  // namespace neurode::addon

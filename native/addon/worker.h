@@ -1,0 +1,73 @@
+// Work that leaves the JS thread for a device's thread and comes back as a settled promise.
+#pragma once
+
+#include <napi.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "native/engine/device.h"
+#include "native/engine/error.h"
+
+namespace neurode::addon {
+
+// Napi values throw through this: NeurodeError with its code.
+Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message);
+
+// One environment's work in flight. Keeps the event loop alive while there is some; at the environment's end,
+// cancels and waits, so that no device reads memory that is gone.
+class Worker {
+ public:
+  explicit Worker(Napi::Env env);
+  ~Worker();
+
+  // Runs `work` on the device; then, on the JS thread, `done` and `result`, which makes the promise's value. `cancel` is
+  // called if the environment ends first. `keep` stays alive until the promise settles.
+  Napi::Promise submit(Napi::Env env, Device& device, Napi::Object keep, std::function<void()> work,
+                       std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
+                       std::function<void()> done);
+
+ private:
+  struct Job;
+  static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* job);
+  static void close(void* worker);
+
+  using Channel = Napi::TypedThreadSafeFunction<std::nullptr_t, Job, settle>;
+
+  Channel channel_;
+  napi_env env_;
+  int unsettled_ = 0;  // JS thread only
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::set<Job*> running_;
+};
+
+// What belongs to one environment.
+struct AddonData {
+  explicit AddonData(Napi::Env env) : worker(env) {}
+  Napi::FunctionReference error_class;
+  Napi::FunctionReference model_class;
+  Worker worker;
+};
+
+// Runs fn, turning C++ exceptions into JavaScript ones.
+template <class Function>
+auto guard(Napi::Env env, Function fn) {
+  try {
+    return fn();
+  } catch (const Error& error) {
+    throw make_error(env, error.code, error.what());
+  } catch (const std::bad_alloc&) {
+    throw make_error(env, "ERR_OUT_OF_MEMORY", "the CPU has too little free memory");
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw make_error(env, "ERR_INTERNAL", error.what());
+  }
+}
+
+}  // namespace neurode::addon

@@ -1,0 +1,70 @@
+// The CPU as a device: a thread team and the kernels of one instruction set.
+#include "native/cpu/cpu_device.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "native/cpu/cpu_executor.h"
+#include "native/cpu/isa.h"
+#include "native/cpu/threads.h"
+#include "native/engine/error.h"
+
+namespace neurode::cpu {
+namespace {
+
+constexpr int kMostThreads = 1024;
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(int threads) : kernels_(chosen_kernels()), threads_(threads) {}
+
+  std::string name() const override { return "cpu"; }
+  std::string isa() const override { return kernels_.name; }
+  int threads() const override { return threads_; }
+
+  std::unique_ptr<Executor> open(Program program) override {
+    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
+    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_);
+  }
+
+  void submit(std::function<void()> work) override {
+    queue_.push([work = std::move(work)] {
+      const FlushSubnormals flush;
+      work();
+    });
+  }
+
+ private:
+  const Kernels& kernels_;
+  const int threads_;
+  std::once_flag started_;
+  std::shared_ptr<ThreadTeam> team_;
+  WorkQueue queue_;
+};
+
+}  // namespace
+
+DeviceInfo describe_cpu() {
+  DeviceInfo info;
+  info.name = "cpu";
+  info.available = true;
+  for (const Kernels* kernels : supported_kernels()) info.isas.push_back(kernels->name);
+  info.threads = default_threads();
+  return info;
+}
+
+int default_threads() {
+  const char* wanted = std::getenv("NEURODE_THREADS");
+  if (wanted == nullptr || *wanted == '\0') return usable_cores();
+  char* end = nullptr;
+  const long count = std::strtol(wanted, &end, 10);
+  if (*end != '\0' || count < 1 || count > kMostThreads) {
+    throw Error("ERR_ARGUMENT", "NEURODE_THREADS: expected an integer from 1 to " + std::to_string(kMostThreads) +
+                                    ", got " + wanted);
+  }
+  return static_cast<int>(count);
+}
+
+std::shared_ptr<Device> make_cpu_device(int threads) { return std::make_shared<CpuDevice>(threads); }
+
+}  // namespace neurode::cpu

@@ -1,0 +1,89 @@
+// The CPU executor: interprets a Program with a team of threads and the kernels of one instruction set.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "native/cpu/kernels.h"
+#include "native/cpu/memory.h"
+#include "native/cpu/threads.h"
+#include "native/engine/executor.h"
+
+namespace neurode::cpu {
+
+// Rows of a batch cut into panels of whole vectors, all but equal, as many for each thread.
+struct Cut {
+  std::vector<int> rows;
+  std::vector<int> first;
+  int panels() const { return static_cast<int>(rows.size()); }
+};
+Cut cut_rows(std::int64_t rows, int threads);
+
+// A pass with the place of every tensor in a panel's memory.
+struct PassLayout {
+  explicit PassLayout(const Pass& pass);
+  const Pass& pass;
+  std::vector<std::int64_t> offset;  // floats
+  std::int64_t size = 0;             // floats a panel
+};
+
+class CpuExecutor final : public Executor {
+ public:
+  CpuExecutor(Program program, const Kernels& kernels, std::shared_ptr<ThreadTeam> team);
+
+  void get_parameter(int index, float* values) const override;
+  void set_parameter(int index, const float* values) override;
+  void get_slot(int slot, int index, float* values) const override;
+  void set_slot(int slot, int index, const float* values) override;
+  Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
+             const std::atomic<bool>& cancelled) override;
+  Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override;
+  void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override;
+  void predict_here(const InputView& input, float* output) override;
+
+ private:
+  // A kernel as (units, stride), or a bias; optimizer variables alike.
+  struct Weights {
+    std::int64_t stride;
+    Floats values;
+    std::vector<Floats> slots;
+  };
+
+  // Where a panel's tasks read and write.
+  struct PanelContext {
+    const PassLayout& layout;
+    float* memory;
+    RowsView rows;
+    TargetsView targets;
+    int first_row = 0;            // in the batch
+    float loss_scale = 1;
+    std::int64_t step = 0;
+    float* values = nullptr;      // (1 + metrics, kPanel): losses and metrics of the rows
+  };
+
+  struct TrainingStep;
+
+  const float* values(int parameter) const { return parameter < 0 ? nullptr : weights_[parameter].values.data(); }
+  void run_on_panel(const Task& task, const PanelContext& context) const;
+  void run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads);
+  void predict_panel(const InputView& input, std::int64_t first, int rows, float* memory, float* output) const;
+  void predict_row(const InputView& input, float* output);
+  void run(bool parallel, const std::function<void(int)>& body);
+  double forward_operations(std::int64_t rows) const;
+  void copy_out(const Floats& from, int index, float* values) const;
+  void copy_in(Floats& to, int index, const float* values) const;
+
+  const Program program_;
+  const Kernels& kernels_;
+  const std::shared_ptr<ThreadTeam> team_;
+  std::vector<Weights> weights_;
+  const PassLayout predict_;
+  const PassLayout evaluate_;
+  const PassLayout train_;
+  Floats panels_;       // train, evaluate, predict: the panels of a batch, or one for each thread
+  Floats here_;         // predict_here: one panel, or one row
+  Floats row_values_;   // losses and metrics of rows
+  std::vector<Floats> scratch_;  // a thread's, for weight gradients
+};
+
+}  // namespace neurode::cpu

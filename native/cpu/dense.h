@@ -1,0 +1,166 @@
+// Dense layers on panels: gathering rows, forward, and the two backward products.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/cpu/kernels.h"
+#include "native/cpu/product.h"
+#include "native/cpu/transpose.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE {
+
+using cpu::kPanel;
+using cpu::RowsView;
+
+// Inputs (or units) that one pass of a product covers, so that its part of a panel stays in the L1 cache.
+constexpr int kBlock = 128;
+
+NEURODE_INLINE int vectors_of(int rows) { return (rows + kLanes - 1) / kLanes; }
+
+NEURODE_INLINE std::int64_t row_index(const RowsView& view, int row) {
+  const std::int64_t position = view.first + std::min(row, view.rows - 1);
+  return view.order == nullptr ? position : view.order[position];
+}
+
+// ---------------------------------------------------------------------------------------------- gather
+
+inline void gather_bytes(const RowsView& view, float scale, float offset, float* panel) {
+  const int features = view.input.features;
+  for (int group = 0; group < view.rows; group += 16) {
+    const std::uint8_t* source[16];
+    for (int i = 0; i < 16; ++i) {
+      source[i] = view.input.bytes + row_index(view, group + i) * features;
+    }
+    for (int f = 0; f < features; f += 16) {
+      const int count = std::min(16, features - f);
+      Bytes block[16];
+      if (count == 16) {
+        for (int i = 0; i < 16; ++i) block[i] = load_bytes(source[i] + f);
+      } else {
+        for (int i = 0; i < 16; ++i) {
+          block[i] = Bytes{};
+          std::memcpy(&block[i], source[i] + f, count);
+        }
+      }
+      transpose(block);
+      for (int i = 0; i < count; ++i) {
+        store_bytes(panel + (f + i) * kPanel + group, block[i], scale, offset);
+      }
+    }
+  }
+}
+
+inline void gather_floats(const RowsView& view, float scale, float offset, float* panel) {
+  const int features = view.input.features;
+  for (int group = 0; group < view.rows; group += kLanes) {
+    const float* source[kLanes];
+    for (int i = 0; i < kLanes; ++i) {
+      source[i] = view.input.floats + row_index(view, group + i) * features;
+    }
+    for (int f = 0; f < features; f += kLanes) {
+      const int count = std::min(kLanes, features - f);
+      Vec block[kLanes];
+      if (count == kLanes) {
+        for (int i = 0; i < kLanes; ++i) block[i] = load(source[i] + f);
+      } else {
+        for (int i = 0; i < kLanes; ++i) {
+          block[i] = Vec{};
+          std::memcpy(&block[i], source[i] + f, count * sizeof(float));
+        }
+      }
+      transpose(block);
+      for (int i = 0; i < count; ++i) {
+        store(panel + (f + i) * kPanel + group, block[i] * scale + offset);
+      }
+    }
+  }
+}
+
+inline void gather(const RowsView& view, float scale, float offset, float* panel) {
+  if (view.input.bytes != nullptr) {
+    gather_bytes(view, scale, offset, panel);
+  } else {
+    gather_floats(view, scale, offset, panel);
+  }
+}
+
+inline void gather_targets(const TargetsView& targets, const RowsView& view, float* panel) {
+  const int lanes = vectors_of(view.rows) * kLanes;
+  if (targets.classes != nullptr) {
+    for (int o = 0; o < targets.outputs; ++o) {
+      for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
+    }
+    for (int i = 0; i < lanes; ++i) panel[targets.classes[row_index(view, i)] * std::int64_t{kPanel} + i] = 1;
+    return;
+  }
+  for (int i = 0; i < lanes; ++i) {
+    const float* row = targets.rows + row_index(view, i) * targets.outputs;
+    for (int o = 0; o < targets.outputs; ++o) panel[o * kPanel + i] = row[o];
+  }
+}
+
+// ------------------------------------------------------------------------------------ forward, backward
+
+// output (m, lanes) += A (m, k) . panel (k, lanes), blocked over k.
+inline void panel_product(const float* a, std::int64_t a_row, std::int64_t a_k, int m_count, int k_count,
+                          const float* panel, int rows, const float* bias, float* output) {
+  split(k_count, kBlock, [&](int k, int length) {
+    split(vectors_of(rows), kMaxVectors, [&](int vector, int vectors) {
+      split(m_count, max_rows(vectors), [&](int m, int size) {
+        Product product;
+        product.a = a + m * a_row + k * a_k;
+        product.a_row = a_row;
+        product.a_k = a_k;
+        product.a_segment = 0;
+        product.b = panel + k * std::int64_t{kPanel} + vector * kLanes;
+        product.b_k = kPanel;
+        product.c = output + m * std::int64_t{kPanel} + vector * kLanes;
+        product.c_row = kPanel;
+        product.segments = 1;
+        product.lengths = &length;
+        product.init = k > 0 ? Init::output : bias != nullptr ? Init::bias : Init::zero;
+        product.bias = bias + (bias != nullptr ? m : 0);
+        kTiles[vectors - 1][size - 1](product);
+      });
+    });
+  });
+}
+
+inline void dense_forward(const float* kernel, std::int64_t stride, const float* bias, const float* input,
+                          int inputs, int units, int rows, float* output) {
+  panel_product(kernel, stride, 1, units, inputs, input, rows, bias, output);
+}
+
+inline void dense_backward_input(const float* kernel, std::int64_t stride, const float* gradient, int inputs,
+                                 int units, int rows, float* input_gradient) {
+  panel_product(kernel, 1, stride, inputs, units, gradient, rows, nullptr, input_gradient);
+}
+
+// One row: dot products along the kernel's rows, four units and two vectors at a time. Input and kernel rows are
+// padded with zeros to kAlignment.
+inline void dense_row(const float* kernel, std::int64_t stride, const float* bias, const float* input, int inputs,
+                      int units, float* output) {
+  const int length = (inputs + cpu::kAlignment - 1) / cpu::kAlignment * cpu::kAlignment;
+  split(units, 4, [&](int unit, int size) {
+    const float* row[4];
+    for (int i = 0; i < 4; ++i) row[i] = kernel + (unit + std::min(i, size - 1)) * stride;
+    Vec even[4] = {}, odd[4] = {};
+    int k = 0;
+    for (; k + 2 * kLanes <= length; k += 2 * kLanes) {
+      const Vec x = load(input + k), y = load(input + k + kLanes);
+      for (int i = 0; i < 4; ++i) {
+        even[i] += load(row[i] + k) * x;
+        odd[i] += load(row[i] + k + kLanes) * y;
+      }
+    }
+    for (; k < length; k += kLanes) {
+      for (int i = 0; i < 4; ++i) even[i] += load(row[i] + k) * load(input + k);
+    }
+    for (int i = 0; i < size; ++i) {
+      output[unit + i] = sum_lanes(even[i] + odd[i]) + (bias != nullptr ? bias[unit + i] : 0);
+    }
+  });
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE

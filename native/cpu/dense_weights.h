@@ -1,0 +1,189 @@
+// Weight gradients of a dense layer with the optimizer's update: d kernel (units, inputs) = d output . input^T.
+#pragma once
+
+#include "native/cpu/dense.h"
+#include "native/cpu/optimizer_step.h"
+#include "native/ops/optimizers.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE {
+
+using cpu::WeightGradient;
+
+// Rows of the batch whose inputs are unpacked at a time, so that the slab stays in the L1 cache.
+constexpr int kSlabRows = 128;
+constexpr int kSlabVectors = 3;
+constexpr int kSlabWidth = kSlabVectors * kLanes;
+
+NEURODE_INLINE void unpack(const std::uint8_t* source, float scale, float offset, float* out) {
+  store_bytes(out, load_bytes(source), scale, offset);
+}
+NEURODE_INLINE void unpack(const float* source, float scale, float offset, float* out) {
+  for (int i = 0; i < 16; i += kLanes) store(out + i, load(source + i) * scale + offset);
+}
+
+// slab (rows, width) = inputs [column, column + width) of rows [first, first + count) of the bound data.
+template <class Element>
+inline void pack_rows(const RowsView& view, const Element* data, int first, int count, int column, int width,
+                      float* slab) {
+  const std::int64_t features = view.input.features, position = view.first + first;
+  const float scale = view.input.scale, offset = view.input.offset;
+  const int rest = static_cast<int>(features) - column;  // inputs from here on
+  for (int i = 0; i < count; ++i) {
+    const std::int64_t row = view.order == nullptr ? position + i : view.order[position + i];
+    const Element* source = data + row * features + column;
+    __builtin_prefetch(source + 2 * width);
+    float* out = slab + i * width;
+    // Sixteen at a time: past the width they fall on the next row, which is written later.
+    int f = 0;
+    for (; f < width && f + 16 <= rest; f += 16) unpack(source + f, scale, offset, out + f);
+    for (; f < width; ++f) out[f] = f < rest ? source[f] * scale + offset : 0;
+  }
+}
+
+inline void pack_bound(const RowsView& view, int first, int count, int column, int width, float* slab) {
+  if (view.input.bytes != nullptr) {
+    pack_rows(view, view.input.bytes, first, count, column, width, slab);
+  } else {
+    pack_rows(view, view.input.floats, first, count, column, width, slab);
+  }
+}
+
+// The same from a panel (inputs, kPanel) of activations.
+inline void pack_panel(const float* panel, int inputs, int rows, int column, int width, float* slab) {
+  for (int f = 0; f < width; f += kLanes) {
+    for (int i = 0; i < rows; i += kLanes) {
+      Vec block[kLanes];
+      for (int j = 0; j < kLanes; ++j) {
+        const int feature = column + f + j;
+        block[j] = feature < inputs ? load(panel + feature * std::int64_t{kPanel} + i) : Vec{};
+      }
+      transpose(block);
+      const int count = std::min(kLanes, rows - i);
+      for (int j = 0; j < count; ++j) store(slab + (i + j) * width + f, block[j]);
+    }
+  }
+}
+
+// Adds panels [first, first + count) to the columns' gradient; `sum` is (units, width).
+inline void accumulate_panels(const WeightGradient& task, int first, int count, const float* slab, int width,
+                              int unit, int size, float* sum) {
+  const float* gradient = task.gradient + first * task.gradient_step;
+  Product product;
+  product.a = gradient + unit * std::int64_t{kPanel};
+  product.a_row = kPanel;
+  product.a_k = 1;
+  product.a_segment = task.gradient_step;
+  product.b = slab;
+  product.b_k = width;
+  product.c = sum;
+  product.c_row = width;
+  product.segments = count;
+  product.lengths = task.panel_rows + first;
+  product.init = first == 0 ? Init::zero : Init::output;
+  product.bias = nullptr;
+  kTiles[width / kLanes - 1][size - 1](product);
+}
+
+// Updates `count` consecutive weights, whole vectors, from their gradients.
+template <class Optimizer>
+NEURODE_INLINE void update_run(float* weights, const float* gradient, float* const* slots, std::int64_t start, int count,
+                               float keep, const typename Optimizer::Scalars& scalars) {
+  for (int i = 0; i < count; i += kLanes) {
+    Vec state[Optimizer::kSlots + 1];
+    for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = load(slots[s] + start + i);
+    const Vec weight = load(weights + start + i) * keep;
+    store(weights + start + i, Optimizer::update(weight, load(gradient + i), state, scalars));
+    for (int s = 0; s < Optimizer::kSlots; ++s) store(slots[s] + start + i, state[s]);
+  }
+}
+
+template <class Optimizer>
+void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
+  const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
+  float* const slab = scratch;
+  float* const sums = scratch + kSlabRows * kSlabWidth + 16;
+  // The last column may end short of a vector: the kernel's rows are padded.
+  split((task.end - task.begin + kLanes - 1) / kLanes, kSlabVectors, [&](int vector, int vectors) {
+    const int column = task.begin + vector * kLanes, width = vectors * kLanes;
+    for (int first = 0, row = 0; first < task.panels;) {
+      int count = 0, rows = 0;
+      do {
+        const int panel = first + count;
+        if (task.activation != nullptr) {
+          pack_panel(task.activation + panel * task.activation_step, task.inputs, task.panel_rows[panel], column,
+                     width, slab + rows * width);
+        } else {
+          pack_bound(task.rows, row + rows, task.panel_rows[panel], column, width, slab + rows * width);
+        }
+        rows += task.panel_rows[panel];
+        ++count;
+      } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
+      const bool only = count == task.panels, last = first + count == task.panels;
+      split(task.unit_end - task.unit_begin, max_rows(vectors), [&](int m, int size) {
+        float* sum = sums + (only ? 0 : m * std::int64_t{width});
+        accumulate_panels(task, first, count, slab, width, task.unit_begin + m, size, sum);
+        for (int row = 0; last && row < size; ++row) {
+          update_run<Optimizer>(task.kernel, sum + row * width, task.slots,
+                                (task.unit_begin + m + row) * task.stride + column, width, task.keep, scalars);
+        }
+      });
+      first += count;
+      row += rows;
+    }
+  });
+}
+
+// d bias = sum of d output over the batch, lane by lane and then across lanes, and its update.
+template <class Optimizer>
+void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
+  const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
+  for (int unit = task.unit_begin; unit < task.unit_end; ++unit) {
+    Vec sum = {};
+    for (int p = 0; p < task.panels; ++p) {
+      const float* row = task.gradient + p * task.gradient_step + unit * std::int64_t{kPanel};
+      const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
+      for (int i = 0; i < whole; i += kLanes) sum += load(row + i);
+      for (int i = whole; i < rows; ++i) sum[i - whole] += row[i];
+    }
+    float slots[Optimizer::kSlots + 1];
+    for (int s = 0; s < Optimizer::kSlots; ++s) slots[s] = task.slots[s][unit];
+    task.kernel[unit] = Optimizer::update(task.kernel[unit] * task.keep, sum_lanes(sum), slots, scalars);
+    for (int s = 0; s < Optimizer::kSlots; ++s) task.slots[s][unit] = slots[s];
+  }
+}
+
+
+template <class Optimizer>
+void update_all(float* weights, const float* gradient, float* const* slots, int count, float keep,
+            const cpu::OptimizerStep& step) {
+  update_run<Optimizer>(weights, gradient, slots, 0, count, keep,
+                        Optimizer::prepare(step.learning_rate, step.step, step.params));
+}
+
+struct OptimizerKernels {
+  void (*weights)(const WeightGradient&, const cpu::OptimizerStep&, float*);
+  void (*bias)(const WeightGradient&, const cpu::OptimizerStep&);
+  void (*update)(float*, const float*, float* const*, int, float, const cpu::OptimizerStep&);
+};
+
+constexpr OptimizerKernels kOptimizers[] = {
+#define NEURODE_ROW(name, Functor, ...) \
+  {backward_weights<ops::Functor>, backward_bias<ops::Functor>, update_all<ops::Functor>},
+    NEURODE_OPTIMIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+inline void dense_backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
+  kOptimizers[step.row].weights(task, step, scratch);
+}
+
+inline void dense_backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
+  kOptimizers[step.row].bias(task, step);
+}
+
+inline void update(float* weights, const float* gradient, float* const* slots, int count, float keep,
+                   const cpu::OptimizerStep& step) {
+  kOptimizers[step.row].update(weights, gradient, slots, count, keep, step);
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE

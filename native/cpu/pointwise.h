@@ -1,0 +1,204 @@
+// Activations, losses, metrics and dropout on panels: the rows of the op table, vectorised over rows of the batch.
+#pragma once
+
+#include <array>
+
+#include "native/cpu/dense.h"
+#include "native/ops/activations.h"
+#include "native/ops/losses.h"
+#include "native/ops/metrics.h"
+#include "native/ops/random.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE {
+
+// Line i of some lanes of a panel: an accessor for the row-wise functors.
+struct ConstLines {
+  const float* data;
+  std::int64_t stride;
+  NEURODE_INLINE Vec operator()(int i) const { return load(data + i * stride); }
+};
+struct Lines {
+  float* data;
+  std::int64_t stride;
+  NEURODE_INLINE Vec operator()(int i) const { return load(data + i * stride); }
+  NEURODE_INLINE void operator()(int i, Vec value) const { store(data + i * stride, value); }
+};
+
+// Calls visit(pointer offset) for every vector of `features` lines of a panel.
+template <class Visit>
+NEURODE_INLINE void each_vector(int features, int rows, Visit visit) {
+  const int lanes = vectors_of(rows) * kLanes;
+  for (int f = 0; f < features; ++f) {
+    for (int i = 0; i < lanes; i += kLanes) visit(f * std::int64_t{kPanel} + i);
+  }
+}
+
+// ------------------------------------------------------------------------------------------ activations
+
+template <class Activation>
+void pointwise_forward(const float* params, const float* z, float* y, int features, int rows) {
+  each_vector(features, rows, [&](std::int64_t i) { store(y + i, Activation::forward(load(z + i), params)); });
+}
+
+template <class Activation>
+void pointwise_backward(const float* params, const float* z, const float* y, float* gradient, int features,
+                        int rows) {
+  each_vector(features, rows, [&](std::int64_t i) {
+    store(gradient + i, load(gradient + i) * Activation::derivative(load(z + i), load(y + i), params));
+  });
+}
+
+// Memory of one row is padded to kAlignment.
+template <class Activation>
+void pointwise_row(const float* params, const float* z, float* y, int features) {
+  for (int i = 0; i < features; i += kLanes) store(y + i, Activation::forward(load(z + i), params));
+}
+
+template <class Activation>
+void rowwise_forward(const float*, const float* z, float* y, int features, int rows) {
+  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+    Activation::template forward<Vec>(features, ConstLines{z + i, kPanel}, Lines{y + i, kPanel});
+  }
+}
+
+template <class Activation>
+void rowwise_backward(const float*, const float*, const float* y, float* gradient, int features, int rows) {
+  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+    const Lines d{gradient + i, kPanel};
+    Activation::template backward<Vec>(features, ConstLines{y + i, kPanel}, d, d);
+  }
+}
+
+template <class Activation>
+void rowwise_row(const float*, const float* z, float* y, int features) {
+  struct Row {
+    float* data;
+    NEURODE_INLINE float operator()(int i) const { return data[i]; }
+    NEURODE_INLINE void operator()(int i, float value) const { data[i] = value; }
+  };
+  Activation::template forward<float>(features, [z](int i) { return z[i]; }, Row{y});
+}
+
+struct ActivationKernels {
+  void (*forward)(const float*, const float*, float*, int, int);
+  void (*backward)(const float*, const float*, const float*, float*, int, int);
+  void (*row)(const float*, const float*, float*, int);
+};
+
+constexpr ActivationKernels kActivations[] = {
+#define NEURODE_ROW(name, Functor, ...) \
+  {pointwise_forward<ops::Functor>, pointwise_backward<ops::Functor>, pointwise_row<ops::Functor>},
+    NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(name, Functor, ...) \
+  {rowwise_forward<ops::Functor>, rowwise_backward<ops::Functor>, rowwise_row<ops::Functor>},
+        NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+inline void activation_forward(const Op& op, const float* z, float* y, int features, int rows) {
+  kActivations[op.row].forward(op.params.data(), z, y, features, rows);
+}
+
+inline void activation_backward(const Op& op, const float* z, const float* y, float* gradient, int features,
+                                int rows) {
+  kActivations[op.row].backward(op.params.data(), z, y, gradient, features, rows);
+}
+
+inline void activation_row(const Op& op, const float* z, float* y, int features) {
+  kActivations[op.row].row(op.params.data(), z, y, features);
+}
+
+inline void rescale(float scale, float offset, const float* x, float* y, int features, int rows) {
+  each_vector(features, rows, [&](std::int64_t i) { store(y + i, load(x + i) * scale + offset); });
+}
+
+inline void multiply(const float* mask, const float* x, float* y, int features, int rows) {
+  each_vector(features, rows, [&](std::int64_t i) { store(y + i, load(x + i) * load(mask + i)); });
+}
+
+// ------------------------------------------------------------------------------------- losses, metrics
+
+template <class Loss>
+void loss_rows(const float* params, const float* prediction, const float* targets, int outputs, int rows,
+               float scale, float* values, float* gradient) {
+  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+    const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
+    if (gradient == nullptr) {
+      store(values + i, Loss::template row<Vec>(outputs, y, target, params, ops::NoGradient{}));
+      continue;
+    }
+    // Lanes past the last row repeat it: they count for nothing.
+    Vec scales;
+    for (int lane = 0; lane < kLanes; ++lane) scales[lane] = i + lane < rows ? scale : 0;
+    store(values + i, Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
+            store(gradient + output * std::int64_t{kPanel} + i, slope * scales);
+          }));
+  }
+}
+
+template <class Metric>
+void metric_rows(const float* params, const float* prediction, const float* targets, int outputs, int rows,
+                 float* values) {
+  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+    const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
+    store(values + i, Metric::template row<Vec>(outputs, y, target, params));
+  }
+}
+
+using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, float*, float*);
+using MetricKernel = void (*)(const float*, const float*, const float*, int, int, float*);
+
+// By row, then by whether the prediction holds logits.
+constexpr LossKernel kLosses[][2] = {
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...) {loss_rows<ops::Functor>, loss_rows<ops::LogitsFunctor>},
+    NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+constexpr MetricKernel kMetrics[][2] = {
+#define NEURODE_ROW(name, Functor, ...) {metric_rows<ops::Functor>, metric_rows<ops::Functor>},
+    NEURODE_METRICS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...) \
+  {metric_rows<ops::LossAsMetric<ops::Functor>>, metric_rows<ops::LossAsMetric<ops::LogitsFunctor>>},
+        NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows, float scale,
+                 float* values, float* gradient) {
+  kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale, values, gradient);
+}
+
+inline void metric(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
+                   float* values) {
+  kMetrics[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, values);
+}
+
+// --------------------------------------------------------------------------------------------- dropout
+
+// One block of Philox gives four features of each row.
+inline void dropout(float rate, std::uint64_t seed, std::int64_t step, int first_row, const float* x, float* mask,
+                    float* y, int features, int rows) {
+  const ops::PhiloxKey key = ops::philox_key(seed, ops::Purpose::dropout);
+  const float keep = 1 / (1 - rate);
+  const UintVec low = UintVec{} + static_cast<std::uint32_t>(step);
+  const UintVec high = UintVec{} + static_cast<std::uint32_t>(step >> 32);
+  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+    UintVec row;
+    for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<std::uint32_t>(first_row + i + lane);
+    for (int f = 0; f < features; f += 4) {
+      const auto block = ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
+      for (int w = 0; w < 4 && f + w < features; ++w) {
+        const std::int64_t at = (f + w) * std::int64_t{kPanel} + i;
+        const Vec chance = ops::uniform01<Vec>(block.words[w]);
+        const Vec scale = ops::select<Vec>(chance >= rate, broadcast(keep), Vec{});
+        store(mask + at, scale);
+        store(y + at, load(x + at) * scale);
+      }
+    }
+  }
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE

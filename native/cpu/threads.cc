@@ -1,0 +1,145 @@
+// A team of persistent threads that run the same function together and meet at barriers.
+#include "native/cpu/threads.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
+#include <utility>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace neurode::cpu {
+namespace {
+
+// Rounds of spinning before a waiting thread gives its core away: some 20 microseconds.
+constexpr int kSpins = 4000;
+
+void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+#if defined(__linux__)
+// Cores that a control group lets this process use at once, or 0 when it sets no limit.
+int cgroup_cores() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
+  return static_cast<int>(std::ceil(std::strtod(quota.c_str(), nullptr) / period));
+}
+
+int affinity_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 0;
+  std::set<std::pair<std::string, std::string>> cores;  // (package, core): threads of one core share it
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    std::string package, core;
+    std::ifstream(topology + "physical_package_id") >> package;
+    std::ifstream(topology + "core_id") >> core;
+    cores.emplace(package, core.empty() ? std::to_string(cpu) : core);
+  }
+  return static_cast<int>(cores.size());
+}
+#endif
+
+}  // namespace
+
+int usable_cores() {
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  if (const int allowed = affinity_cores(); allowed > 0) cores = allowed;
+  if (const int quota = cgroup_cores(); quota > 0) cores = std::min(cores, quota);
+#endif
+  return std::max(cores, 1);
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
+FlushSubnormals::FlushSubnormals() : saved_(_mm_getcsr()) {
+  _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040);  // FTZ and DAZ
+}
+FlushSubnormals::~FlushSubnormals() { _mm_setcsr(static_cast<unsigned>(saved_)); }
+#elif defined(__aarch64__)
+FlushSubnormals::FlushSubnormals() {
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  asm volatile("msr fpcr, %0" ::"r"(saved_ | (1ULL << 24)));  // FZ
+}
+FlushSubnormals::~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+#else
+FlushSubnormals::FlushSubnormals() : saved_(0) {}
+FlushSubnormals::~FlushSubnormals() = default;
+#endif
+
+ThreadTeam::ThreadTeam(int size) : size_(std::max(size, 1)) {
+  threads_.reserve(size_ - 1);
+  for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { work(i); });
+}
+
+ThreadTeam::~ThreadTeam() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  start_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadTeam::run(const std::function<void(int)>& body) {
+  if (size_ > 1) {
+    {
+      std::lock_guard lock(mutex_);
+      body_ = &body;
+      ++runs_;
+    }
+    start_.notify_all();
+  }
+  body(0);
+  barrier();
+}
+
+void ThreadTeam::work(int thread) {
+  const FlushSubnormals flush;
+  for (std::uint64_t run = 1;; ++run) {
+    const std::function<void(int)>* body;
+    {
+      std::unique_lock lock(mutex_);
+      start_.wait(lock, [&] { return stop_ || runs_ >= run; });
+      if (stop_) return;
+      body = body_;
+    }
+    (*body)(thread);
+    barrier();
+  }
+}
+
+void ThreadTeam::barrier() {
+  if (size_ == 1) return;
+  const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
+  if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
+    waiting_.store(0, std::memory_order_relaxed);
+    phase_.store(phase + 1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
+    if (spins < kSpins) {
+      relax();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace neurode::cpu

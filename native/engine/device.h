@@ -1,0 +1,63 @@
+// Devices: what there is, and the long-lived thread that does the work of one.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "native/engine/executor.h"
+
+namespace neurode {
+
+struct DeviceInfo {
+  std::string name;
+  bool available = false;
+  std::string reason;             // why it is not available
+  std::vector<std::string> isas;  // CPU: supported, best first
+  int threads = 0;                // CPU: default
+  std::string description;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string name() const = 0;
+  virtual std::string isa() const = 0;
+  virtual int threads() const = 0;
+  virtual std::unique_ptr<Executor> open(Program program) = 0;
+  // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
+  virtual void submit(std::function<void()> work) = 0;
+};
+
+std::vector<DeviceInfo> list_devices();
+
+// The device called `name` ('auto', 'cpu', 'cuda', 'cuda:1'), shared by all who ask for the same one.
+// `threads` 0: the default. Throws ERR_DEVICE_UNAVAILABLE with the reasons.
+std::shared_ptr<Device> open_device(const std::string& name, int threads);
+
+// One thread that runs what it is given, in order.
+class WorkQueue {
+ public:
+  WorkQueue() = default;
+  ~WorkQueue();
+  WorkQueue(const WorkQueue&) = delete;
+  WorkQueue& operator=(const WorkQueue&) = delete;
+
+  void push(std::function<void()> work);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::function<void()>> work_;
+  bool stop_ = false;
+  std::thread thread_;  // started by the first push
+};
+
+}  // namespace neurode

@@ -1,0 +1,77 @@
+// The rows of the op table as data.
+#include "native/engine/op_table.h"
+
+#include <algorithm>
+
+#include "native/engine/error.h"
+#include "native/ops/activations.h"
+#include "native/ops/losses.h"
+#include "native/ops/metrics.h"
+#include "native/ops/optimizers.h"
+
+namespace neurode {
+namespace {
+
+namespace ops = NEURODE_ISA_NAMESPACE::ops;
+
+const std::vector<ActivationRow>& activation_rows() {
+  static const std::vector<ActivationRow> rows = {
+#define NEURODE_ROW(name, Functor, ...) {{#name, {__VA_ARGS__}}, true, ops::Functor::kFromOutput},
+      NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(name, Functor, ...) {{#name, {__VA_ARGS__}}, false, true},
+          NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return rows;
+}
+
+const char* kind_name(OpKind kind) {
+  static constexpr const char* names[] = {"activation", "loss", "metric", "optimizer"};
+  return names[static_cast<int>(kind)];
+}
+
+}  // namespace
+
+const std::vector<OpRow>& op_rows(OpKind kind) {
+  static const std::vector<OpRow> activations(activation_rows().begin(), activation_rows().end());
+#define NEURODE_LOSS_ROW(name, Functor, LogitsFunctor, ...) {#name, {__VA_ARGS__}},
+#define NEURODE_ROW(name, Functor, ...) {#name, {__VA_ARGS__}},
+  static const std::vector<OpRow> losses = {NEURODE_LOSSES(NEURODE_LOSS_ROW)};
+  static const std::vector<OpRow> metrics = {NEURODE_METRICS(NEURODE_ROW) NEURODE_LOSSES(NEURODE_LOSS_ROW)};
+  static const std::vector<OpRow> optimizers = {NEURODE_OPTIMIZERS(NEURODE_ROW)};
+#undef NEURODE_ROW
+#undef NEURODE_LOSS_ROW
+  switch (kind) {
+    case OpKind::activation:
+      return activations;
+    case OpKind::loss:
+      return losses;
+    case OpKind::metric:
+      return metrics;
+    default:
+      return optimizers;
+  }
+}
+
+const ActivationRow& activation_row(int row) { return activation_rows()[row]; }
+
+int op_row(OpKind kind, std::string_view name) {
+  const std::vector<OpRow>& rows = op_rows(kind);
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const OpRow& row) { return row.name == name; });
+  if (found == rows.end()) {
+    throw Error("ERR_UNKNOWN_NAME", std::string("no ") + kind_name(kind) + " is called '" + std::string(name) + "'");
+  }
+  return static_cast<int>(found - rows.begin());
+}
+
+int optimizer_slots(const Op& optimizer) {
+  static constexpr int slots[] = {
+#define NEURODE_ROW(name, Functor, ...) ops::Functor::kSlots,
+      NEURODE_OPTIMIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return slots[optimizer.row];
+}
+
+}  // namespace neurode

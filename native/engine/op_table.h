@@ -1,0 +1,33 @@
+// The rows of the op table as data: what TypeScript checks its names against, and what names resolve to.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "native/engine/plan.h"
+
+namespace neurode {
+
+enum class OpKind { activation, loss, metric, optimizer };
+
+struct OpRow {
+  std::string name;
+  std::vector<std::string> params;
+};
+
+struct ActivationRow : OpRow {
+  bool pointwise;
+  bool from_output;  // the derivative needs the output alone
+};
+
+const std::vector<OpRow>& op_rows(OpKind kind);
+const ActivationRow& activation_row(int row);
+
+// Throws ERR_UNKNOWN_NAME.
+int op_row(OpKind kind, std::string_view name);
+
+// Optimizer variables per parameter.
+int optimizer_slots(const Op& optimizer);
+
+}  // namespace neurode

@@ -1,0 +1,52 @@
+// The Plan: what TypeScript asks for, once per model. Names are resolved to rows of the op table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "native/engine/initializers.h"
+
+namespace neurode {
+
+// A row of one of the op tables, with its numbers in the row's order.
+struct Op {
+  int row = 0;
+  std::array<float, 4> params{};
+};
+
+enum class LayerKind { dense, activation, dropout, rescaling };
+
+struct LayerPlan {
+  LayerKind kind;
+  std::string name;
+  int units = 0;           // dense
+  bool use_bias = false;   // dense
+  Op activation;           // dense, activation
+  Initializer kernel;      // dense
+  Initializer bias;        // dense
+  float rate = 0;          // dropout
+  std::uint64_t seed = 0;  // dropout
+  float scale = 1;         // rescaling
+  float offset = 0;        // rescaling
+};
+
+enum class Reduction { mean, sum };
+
+struct TrainingPlan {
+  Op loss;
+  Reduction reduction = Reduction::mean;
+  std::vector<Op> metrics;
+  Op optimizer;
+  float weight_decay = 0;  // decoupled, times the learning rate
+};
+
+struct Plan {
+  int input_size = 0;
+  std::vector<LayerPlan> layers;
+  std::optional<TrainingPlan> training;
+};
+
+}  // namespace neurode

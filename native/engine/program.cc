@@ -1,0 +1,208 @@
+// Compiles a Plan into the Program of a step.
+#include "native/engine/program.h"
+
+#include <utility>
+
+#include "native/engine/op_table.h"
+
+namespace neurode {
+namespace {
+
+enum class Mode { predict, evaluate, train };
+
+// Builds one pass; parameters are numbered in the order of the layers, the same in every pass.
+class PassCompiler {
+ public:
+  PassCompiler(const Plan& plan, Mode mode, Program& program) : plan_(plan), mode_(mode), program_(program) {}
+
+  Pass compile() {
+    current_ = add_tensor(plan_.input_size);
+    add({.kind = TaskKind::gather_input, .output = current_});
+    for (const LayerPlan& layer : plan_.layers) add_layer(layer);
+    pass_.output = current_;
+    if (mode_ != Mode::predict) add_loss(*plan_.training);
+    return std::move(pass_);
+  }
+
+ private:
+  int features(int tensor) const { return pass_.features[tensor]; }
+
+  int add_tensor(int features) {
+    pass_.features.push_back(features);
+    return static_cast<int>(pass_.features.size()) - 1;
+  }
+
+  void add(const Task& task) { pass_.tasks.push_back(task); }
+
+  void add_layer(const LayerPlan& layer) {
+    switch (layer.kind) {
+      case LayerKind::dense:
+        return add_dense(layer);
+      case LayerKind::activation:
+        return add_activation(layer.activation);
+      case LayerKind::dropout:
+        return add_dropout(layer);
+      case LayerKind::rescaling:
+        return add_rescaling(layer);
+    }
+  }
+
+  void add_dense(const LayerPlan& layer) {
+    const int kernel = parameters_++;
+    const int bias = layer.use_bias ? parameters_++ : -1;
+    const int output = add_tensor(layer.units);
+    add({.kind = TaskKind::dense_forward, .input = current_, .output = output, .kernel = kernel, .bias = bias});
+    current_ = output;
+    add_activation(layer.activation);
+  }
+
+  // The output takes the input's place where nothing reads the input later.
+  void add_activation(const Op& op) {
+    if (op.row == op_row(OpKind::activation, "linear")) return;
+    const ActivationRow& row = activation_row(op.row);
+    const bool input_is_free = pass_.tasks.back().kind == TaskKind::dense_forward &&
+                               (mode_ == Mode::predict || row.from_output) && !is_fused_with_loss(op);
+    const int output = input_is_free && row.pointwise ? current_ : add_tensor(features(current_));
+    add({.kind = TaskKind::activation_forward, .input = current_, .output = output, .op = op});
+    current_ = output;
+  }
+
+  void add_dropout(const LayerPlan& layer) {
+    if (mode_ != Mode::train || layer.rate == 0) return;
+    const int mask = add_tensor(features(current_));
+    const int output = add_tensor(features(current_));
+    add({.kind = TaskKind::dropout_forward,
+         .input = current_,
+         .output = output,
+         .auxiliary = mask,
+         .rate = layer.rate,
+         .seed = layer.seed});
+    current_ = output;
+  }
+
+  void add_rescaling(const LayerPlan& layer) {
+    if (pass_.tasks.size() == 1) {
+      if (mode_ != Mode::predict) return;  // the predicting pass comes first
+      program_.input_scale *= layer.scale;
+      program_.input_offset = program_.input_offset * layer.scale + layer.offset;
+      return;
+    }
+    const int output = add_tensor(features(current_));
+    add({.kind = TaskKind::rescale_forward,
+         .input = current_,
+         .output = output,
+         .scale = layer.scale,
+         .offset = layer.offset});
+    current_ = output;
+  }
+
+  // Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and one product less.
+  bool is_fused_with_loss(const Op& activation) const {
+    if (!plan_.training || plan_.training->loss.params[0] != 0) return false;
+    const std::string& function = activation_row(activation.row).name;
+    const std::string& loss = op_rows(OpKind::loss)[plan_.training->loss.row].name;
+    return (function == "softmax" && (loss == "categoricalCrossentropy" || loss == "sparseCategoricalCrossentropy")) ||
+           (function == "sigmoid" && loss == "binaryCrossentropy");
+  }
+
+  void add_loss(const TrainingPlan& training) {
+    const int targets = add_tensor(features(pass_.output));
+    add({.kind = TaskKind::gather_targets, .output = targets});
+    Task loss{.kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
+    std::size_t top = pass_.tasks.size() - 1;  // backward starts below the loss
+    const Task& last = pass_.tasks[top - 1];
+    if (last.kind == TaskKind::activation_forward && is_fused_with_loss(last.op)) {
+      loss.input = last.input;
+      loss.op.params[0] = 1;
+      --top;
+    }
+    if (mode_ == Mode::train) loss.gradient = add_tensor(features(loss.input));
+    add(loss);
+    for (std::size_t i = 0; i < training.metrics.size(); ++i) {
+      add({.kind = TaskKind::metric,
+           .input = pass_.output,
+           .auxiliary = targets,
+           .metric = static_cast<int>(i),
+           .op = training.metrics[i]});
+    }
+    if (mode_ == Mode::train) add_backward(top, loss.gradient);
+  }
+
+  // From tasks[top - 1] down to the first layer that has weights; below it no gradient is wanted.
+  void add_backward(std::size_t top, int gradient) {
+    std::vector<Task> updates;
+    std::size_t first = 0;
+    while (first < top && pass_.tasks[first].kind != TaskKind::dense_forward) ++first;
+    for (std::size_t i = top; i-- > first;) {
+      Task task = pass_.tasks[i];
+      task.gradient = gradient;
+      switch (task.kind) {
+        case TaskKind::activation_forward:
+          task.kind = TaskKind::activation_backward;
+          add(task);
+          break;
+        case TaskKind::dropout_forward:
+          task.kind = TaskKind::dropout_backward;
+          add(task);
+          break;
+        case TaskKind::rescale_forward:
+          task.kind = TaskKind::rescale_backward;
+          add(task);
+          break;
+        case TaskKind::dense_forward:
+          task.kind = TaskKind::dense_backward_weights;
+          task.axis = Axis::outputs;
+          updates.push_back(task);
+          if (i == first) break;
+          task.kind = TaskKind::dense_backward_input;
+          task.axis = Axis::rows;
+          task.input_gradient = gradient = add_tensor(features(task.input));
+          add(task);
+          break;
+        default:
+          break;
+      }
+    }
+    for (const Task& task : updates) add(task);
+  }
+
+  const Plan& plan_;
+  const Mode mode_;
+  Program& program_;
+  Pass pass_;
+  int parameters_ = 0;
+  int current_ = -1;
+};
+
+void add_parameters(const Plan& plan, Program& program) {
+  int features = plan.input_size;
+  for (const LayerPlan& layer : plan.layers) {
+    if (layer.kind != LayerKind::dense) continue;
+    program.parameters.push_back({layer.name + "/kernel", features, layer.units, layer.kernel});
+    if (layer.use_bias) program.parameters.push_back({layer.name + "/bias", 0, layer.units, layer.bias});
+    features = layer.units;
+  }
+  program.output_size = features;
+}
+
+}  // namespace
+
+Program compile(const Plan& plan) {
+  Program program;
+  program.input_size = plan.input_size;
+  add_parameters(plan, program);
+  program.predict = PassCompiler(plan, Mode::predict, program).compile();
+  if (plan.training) {
+    const TrainingPlan& training = *plan.training;
+    program.reduction = training.reduction;
+    program.optimizer = training.optimizer;
+    program.slots = optimizer_slots(training.optimizer);
+    program.weight_decay = training.weight_decay;
+    program.metrics = static_cast<int>(training.metrics.size());
+    program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
+    program.train = PassCompiler(plan, Mode::train, program).compile();
+  }
+  return program;
+}
+
+}  // namespace neurode

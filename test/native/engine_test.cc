@@ -1,0 +1,184 @@
+// The engine and the CPU executor without Node: what the sanitizers watch. Same bits for any number of threads,
+// inference beside training, cancellation.
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "native/cpu/cpu_device.h"
+#include "native/engine/device.h"
+#include "native/engine/error.h"
+#include "native/engine/op_table.h"
+#include "native/engine/order.h"
+#include "native/engine/program.h"
+#include "test/native/check.h"
+
+namespace neurode {
+namespace {
+
+Op op(OpKind kind, const char* name, float a = 0, float b = 0) { return {op_row(kind, name), {a, b}}; }
+
+LayerPlan dense(int units, const char* activation, bool use_bias = true) {
+  LayerPlan layer{};
+  layer.kind = LayerKind::dense;
+  layer.name = "dense";
+  layer.units = units;
+  layer.use_bias = use_bias;
+  layer.activation = op(OpKind::activation, activation);
+  layer.kernel = {Initializer::Kind::uniform, {-0.3f, 0.3f}, static_cast<std::uint64_t>(units)};
+  layer.bias = {Initializer::Kind::constant, {0.1f, 0}, 0};
+  return layer;
+}
+
+LayerPlan dropout(float rate) {
+  LayerPlan layer{};
+  layer.kind = LayerKind::dropout;
+  layer.rate = rate;
+  layer.seed = 9;
+  return layer;
+}
+
+TrainingPlan training(const char* loss, Op optimizer) {
+  TrainingPlan plan;
+  plan.loss = op(OpKind::loss, loss);
+  plan.metrics = {op(OpKind::metric, "categoricalAccuracy")};
+  plan.optimizer = optimizer;
+  return plan;
+}
+
+struct Case {
+  const char* name;
+  Plan plan;
+  int rows;
+  int batch;
+  bool bytes;
+};
+
+struct Data {
+  std::vector<std::uint8_t> bytes;
+  std::vector<float> floats;
+  std::vector<std::int32_t> classes;
+  DataView view;
+};
+
+Data make_data(const Case& test, int outputs) {
+  Data data;
+  const std::size_t count = static_cast<std::size_t>(test.rows) * test.plan.input_size;
+  std::uint32_t state = 1;
+  const auto next = [&] { return (state = state * 1664525 + 1013904223) >> 8; };
+  data.view.input.rows = test.rows;
+  data.view.input.features = test.plan.input_size;
+  if (test.bytes) {
+    for (std::size_t i = 0; i < count; ++i) data.bytes.push_back(static_cast<std::uint8_t>(next()));
+    data.view.input.bytes = data.bytes.data();
+    data.view.input.scale = 1.0f / 255;
+  } else {
+    for (std::size_t i = 0; i < count; ++i) data.floats.push_back(static_cast<float>(next() % 1000) / 500 - 1);
+    data.view.input.floats = data.floats.data();
+  }
+  for (int i = 0; i < test.rows; ++i) data.classes.push_back(static_cast<std::int32_t>(next() % outputs));
+  data.view.targets.classes = data.classes.data();
+  data.view.targets.outputs = outputs;
+  return data;
+}
+
+std::vector<float> all_parameters(const Executor& executor, const Program& program) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < program.parameters.size(); ++i) {
+    const std::size_t start = values.size();
+    values.resize(start + program.parameters[i].size());
+    executor.get_parameter(static_cast<int>(i), values.data() + start);
+  }
+  return values;
+}
+
+struct Trained {
+  std::vector<float> parameters;
+  std::vector<float> predictions;
+  Sums sums;
+};
+
+Trained train(const Case& test, int threads) {
+  const std::atomic<bool> never{false};
+  const Program program = compile(test.plan);
+  const auto device = open_device("cpu", threads);
+  const auto executor = device->open(program);
+  const Data data = make_data(test, program.output_size);
+  Trained trained;
+  std::int64_t step = 0;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    const std::vector<std::uint32_t> order = shuffled_order(test.rows, 5, epoch);
+    BatchRange range{data.view, order.data(), test.batch, 0, (test.rows + test.batch - 1) / test.batch};
+    const std::vector<float> rates(range.batches, 0.05f);
+    trained.sums = executor->train(range, rates.data(), step, never);
+  }
+  trained.parameters = all_parameters(*executor, program);
+  trained.predictions.resize(static_cast<std::size_t>(test.rows) * program.output_size);
+  executor->predict(data.view.input, trained.predictions.data(), never);
+  executor->evaluate({data.view, nullptr, test.batch, 0, (test.rows + test.batch - 1) / test.batch}, never);
+  InputView row = data.view.input;
+  row.rows = 1;
+  std::vector<float> one(program.output_size);
+  executor->predict_here(row, one.data());
+  for (int i = 0; i < program.output_size; ++i) {
+    CHECK(one[i] - trained.predictions[i] < 1e-5f && trained.predictions[i] - one[i] < 1e-5f);
+  }
+  return trained;
+}
+
+void same_bits_for_any_threads(const Case& test) {
+  const Trained expected = train(test, 1);
+  for (const int threads : {2, 3, 7}) {
+    const Trained got = train(test, threads);
+    CHECK(got.parameters.size() == expected.parameters.size());
+    CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(), got.parameters.size() * 4) == 0);
+    CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(), got.predictions.size() * 4) == 0);
+    CHECK(got.sums.loss == expected.sums.loss);
+    CHECK(got.sums.metrics == expected.sums.metrics);
+  }
+}
+
+void cancels_after_a_batch(const Case& test) {
+  const Program program = compile(test.plan);
+  const auto device = open_device("cpu", 2);
+  const auto executor = device->open(program);
+  const Data data = make_data(test, program.output_size);
+  std::atomic<bool> cancelled{false}, done{false};
+  Sums sums;
+  std::int64_t step = 0;
+  const std::vector<float> rates(1 << 20, 1e-6f);
+  device->submit([&] {
+    const BatchRange range{data.view, nullptr, test.batch, 0, test.rows / test.batch};
+    while (!cancelled) sums = executor->train(range, rates.data(), step, cancelled);
+    done = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  cancelled = true;
+  while (!done) std::this_thread::yield();
+  CHECK(sums.batches >= 1);
+}
+
+}  // namespace
+}  // namespace neurode
+
+int main() {
+  using namespace neurode;
+  const Op sgd = op(OpKind::optimizer, "sgd"), nesterov = op(OpKind::optimizer, "momentum", 0.9f, 1);
+  const char* cross_entropy = "categoricalCrossentropy";
+  const Case cases[] = {
+      {"reference", {100, {dense(40, "relu"), dense(20, "relu"), dense(10, "softmax")}, training(cross_entropy, sgd)},
+       300, 128, true},
+      {"odd widths", {13, {dense(17, "tanh"), dense(1, "gelu"), dense(5, "softmax")}, training(cross_entropy, sgd)},
+       101, 33, false},
+      {"dropout", {33, {dense(31, "mish"), dropout(0.4f), dense(3, "softmax")}, training(cross_entropy, nesterov)},
+       97, 40, false},
+      {"large batch", {50, {dense(70, "sigmoid"), dense(4, "softmax")}, training(cross_entropy, sgd)}, 700, 300, true},
+      {"no bias", {3, {dense(129, "relu", false), dense(2, "linear", false)}, training("meanSquaredError", sgd)}, 64,
+       16, false},
+      {"one row", {2, {dense(2, "softplus"), dense(2, "softmax")}, training(cross_entropy, sgd)}, 5, 1, false},
+  };
+  for (const Case& test : cases) same_bits_for_any_threads(test);
+  cancels_after_a_batch(cases[0]);
+  return check_result();
+}
