@@ -198,7 +198,7 @@ function describeResult(result: Result, interrupted: boolean): string {
   const { dataset, device, isa, threads, epochs, testLoss, testAccuracy, trainSeconds, medianEpochSeconds } = result
   const pace = medianEpochSeconds === null ? '' : ` (${medianEpochSeconds.toFixed(3)} s an epoch)`
   return [
-    ...(interrupted ? [`\nStopped by Ctrl-C after ${epochs} whole epochs`] : []),
+    ...(interrupted ? [`\nStopped by Ctrl-C after ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`] : []),
     `\nTest accuracy  ${testAccuracy.toFixed(4)} (loss ${testLoss.toFixed(4)})`,
     `Training time  ${trainSeconds.toFixed(2)} s${pace}`,
     `Data set       ${dataset}`,
