@@ -144,7 +144,9 @@ export class ModelCore implements LayerHost {
     const targets = toTargets(value, { outputs: outputSize, ...expected }, argument)
     if (targets.rows !== rows) {
       const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
-      throw new NeurodeError('ERR_SHAPE', text)
+      const onePerRow = targets.kind === 'rows' && outputSize > 1 && targets.data.length === rows
+      const hint = `; class indices go with a categorical crossentropy, this loss takes ${outputSize} values per row`
+      throw new NeurodeError('ERR_SHAPE', onePerRow ? text + hint : text)
     }
     if (targets.kind === 'rows' || !oneHot) return targets
     const data = new Float32Array(rows * outputSize)
