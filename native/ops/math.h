@@ -177,33 +177,44 @@ template <class T>
 NEURODE_FN T log1p_reduced(T f, T exponent) {
   const T q = polynomial(f, 0.333333313f, -0.250008255f, 0.200012401f, -0.166231498f, 0.1420127f,
                          -0.13161844f, 0.127660945f, -0.0763571486f);
-  const T square = f * f;
-  const T tail = exponent * -2.12194440e-4f + (square * f * q - square * 0.5f);
-  return exponent * 0.693359375f + (f + tail);
+  const T near_one = (f * q - 0.5f) * (f * f) + f;
+  return exponent * 0.693359375f + (exponent * -2.12194440e-4f + near_one);
 }
 
-// log(u + c), where c is far below u.
+// u = (1 + f) 2^exponent with 1 + f near 1. `shift` is the exponent in its place in the bits.
 template <class T>
-NEURODE_FN T log_sum(T u, T c) {
+struct LogReduction {
+  T f, exponent;
+  UintOf<T> shift;
+};
+template <class T>
+NEURODE_FN LogReduction<T> reduce_log(T u) {
   const IntOf<T> exponent = __builtin_bit_cast(IntOf<T>, bits(u) - 0x3f3504f3u) >> 23;
   const UintOf<T> shift = __builtin_bit_cast(UintOf<T>, exponent) << 23;
-  const T f = (from_bits<T>(bits(u) - shift) - 1.0f) + c * from_bits<T>(0x3f800000u - shift);
-  T y = log1p_reduced(f, to_float<T>(exponent));
-  y = select<T>(u < kMinNormal,
-                select<T>(u < 0.0f, splat<T>(__builtin_nanf("")), splat<T>(-kInfinity)), y);
-  return select<T>(u <= kMaxFloat, y, u + kInfinity);
+  return {from_bits<T>(bits(u) - shift) - 1.0f, to_float<T>(exponent), shift};
+}
+
+// y for positive finite u, else what the logarithm of u is.
+template <class T>
+NEURODE_FN T log_or_special(T u, T y) {
+  const T special = select<T>(u < 0.0f, splat<T>(__builtin_nanf("")), splat<T>(-kInfinity));
+  return select<T>(u <= kMaxFloat, select<T>(u < kMinNormal, special, y), u + kInfinity);
 }
 
 template <class T>
 NEURODE_FN T log(T x) {
-  return log_sum(x, splat<T>(0.0f));
+  const LogReduction<T> l = reduce_log(x);
+  return log_or_special(x, log1p_reduced(l.f, l.exponent));
 }
 
-// log(1 + x), accurate near 0.
+// log(1 + x), accurate near 0: u = 1 + x and what its rounding lost, scaled by 2^-exponent.
 template <class T>
 NEURODE_FN T log1p(T x) {
   const T u = x + 1.0f;
-  return log_sum(u, x - (u - 1.0f));
+  const T lost = x - (u - 1.0f);
+  const LogReduction<T> l = reduce_log(u);
+  const T scale = from_bits<T>(0x40000000u - l.shift);  // twice: 2^-128 would underflow
+  return log_or_special(u, log1p_reduced<T>(lost * 0.5f * scale + l.f, l.exponent));
 }
 
 // log(1 + t) for t in [0, 1]: softplus's, without the general case.
