@@ -84,7 +84,7 @@ perDevice('single batches', (device) => {
       })
       model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'], device })
       await model.fit(x, targets, { ...quiet, epochs: 2 })
-      return model.evaluate(x, targets)
+      return await model.evaluate(x, targets)
     }
     const expected = await run(hot)
     assert.deepEqual(await run(y), expected)

@@ -14,9 +14,7 @@ export interface PointwiseReference {
   /** Where the slope jumps: there any value between the slopes of the two sides passes. */
   readonly kinks?: (p: Numbers) => Numbers
   /** Values at -Infinity and Infinity where the formula is indeterminate; NaN passes there too. */
-  readonly limits?: readonly [number, number]
-  /** What NaN becomes; NaN when absent. */
-  readonly ofNaN?: number
+  readonly limits?: (p: Numbers) => readonly [number, number]
   /** Range of the random points. */
   readonly domain: readonly [number, number]
   readonly tolerance: Tolerance
@@ -167,6 +165,7 @@ export const activations: Readonly<Record<string, ActivationReference>> = {
     value: (x, p) => generalRelu(x, at(p, 0), at(p, 1), at(p, 2)),
     slope: (x, p) => (x >= at(p, 1) ? 0 : x > at(p, 2) ? 1 : at(p, 0)),
     kinks: (p) => [at(p, 1), at(p, 2)],
+    limits: (p) => [at(p, 0) === 0 ? 0 : Number.NEGATIVE_INFINITY, at(p, 1)],
   }),
   elu: row({
     cases: [[1], [0.5]],
@@ -187,18 +186,18 @@ export const activations: Readonly<Record<string, ActivationReference>> = {
   gelu: row({
     value: (x) => gated(x, 0.5 * (1 + erf(x / Math.SQRT2))),
     slope: (x) => 0.5 * (1 + erf(x / Math.SQRT2)) + gated(x, normalDensity(x)),
-    limits: [0, Number.POSITIVE_INFINITY],
+    limits: () => [0, Number.POSITIVE_INFINITY],
   }),
-  geluTanh: row({ value: geluTanhValue, slope: geluTanhSlope, limits: [0, Number.POSITIVE_INFINITY] }),
+  geluTanh: row({ value: geluTanhValue, slope: geluTanhSlope, limits: () => [0, Number.POSITIVE_INFINITY] }),
   silu: row({
     value: (x) => gated(x, sigmoidOf(x)),
     slope: (x) => sigmoidOf(x) + gated(x, sigmoidOf(x) * sigmoidOf(-x)),
-    limits: [0, Number.POSITIVE_INFINITY],
+    limits: () => [0, Number.POSITIVE_INFINITY],
   }),
   mish: row({
     value: (x) => gated(x, Math.tanh(softplusOf(x))),
     slope: mishSlope,
-    limits: [0, Number.POSITIVE_INFINITY],
+    limits: () => [0, Number.POSITIVE_INFINITY],
   }),
   sigmoid: row({ value: sigmoidOf, slope: (x) => sigmoidOf(x) * sigmoidOf(-x) }),
   hardSigmoid: row({
@@ -210,7 +209,7 @@ export const activations: Readonly<Record<string, ActivationReference>> = {
     value: (x) => gated(x, clamp(x + 3, 0, 6) / 6),
     slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
     kinks: () => [-3, 3],
-    limits: [0, Number.POSITIVE_INFINITY],
+    limits: () => [0, Number.POSITIVE_INFINITY],
   }),
   logSigmoid: row({ value: (x) => -softplusOf(-x), slope: (x) => sigmoidOf(-x) }),
   tanh: row({ value: Math.tanh, slope: (x) => 1 / Math.cosh(x) ** 2 }),
@@ -226,22 +225,24 @@ export const activations: Readonly<Record<string, ActivationReference>> = {
     value: (x, p) => (x > at(p, 0) ? x - at(p, 0) : x < -at(p, 0) ? x + at(p, 0) : 0),
     slope: (x, p) => (Math.abs(x) > at(p, 0) ? 1 : 0),
     kinks: (p) => [-at(p, 0), at(p, 0)],
-    ofNaN: 0,
   }),
   hardShrink: row({
     cases: [[0.5], [1]],
     value: (x, p) => (Math.abs(x) > at(p, 0) ? x : 0),
     slope: (x, p) => (Math.abs(x) > at(p, 0) ? 1 : 0),
     kinks: (p) => [-at(p, 0), at(p, 0)],
-    ofNaN: 0,
   }),
   softplus: row({ value: softplusOf, slope: sigmoidOf }),
-  softsign: row({ value: (x) => x / (1 + Math.abs(x)), slope: (x) => 1 / (1 + Math.abs(x)) ** 2, limits: [-1, 1] }),
+  softsign: row({
+    value: (x) => x / (1 + Math.abs(x)),
+    slope: (x) => 1 / (1 + Math.abs(x)) ** 2,
+    limits: () => [-1, 1],
+  }),
   squareplus: row({
     cases: [[4], [1]],
     value: (x, p) => squareplus(x, at(p, 0)),
     slope: (x, p) => squareplus(x, at(p, 0)) / Math.hypot(x, Math.sqrt(at(p, 0))),
-    limits: [0, Number.POSITIVE_INFINITY],
+    limits: () => [0, Number.POSITIVE_INFINITY],
   }),
   exponential: row({ value: Math.exp, slope: Math.exp }),
   sparsePlus: row({
