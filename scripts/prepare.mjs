@@ -43,7 +43,7 @@ function installPackages() {
 }
 
 function buildAddon() {
-  if (!existsSync(addon)) say('Building the native addon: about two minutes, once')
+  if (!existsSync(addon)) say('Building the native addon: about a minute, once')
   else say('Building the native addon again: its sources are newer')
   forgetMovedBuild()
   const output = run(process.execPath, [
