@@ -70,14 +70,18 @@ struct AbsoluteError {
 struct BinaryElement {
   template <class T>
   static NEURODE_FN T smooth(T target, const float* p) {
-    return target * (1.0f - p[1]) + 0.5f * p[1];
+    return target - (target - 0.5f) * p[1];
   }
   template <class T>
   static NEURODE_FN T value(T y, T target, const float* p) {
     const T t = smooth(target, p);
     const T one = log(clamp(y, kClip, 1.0f - kClip));
     const T zero = log(clamp<T>(1.0f - y, kClip, 1.0f - kClip));
-    return -(t * one + (1.0f - t) * zero);
+    // From the likelier one, so that a target of 0 or 1 leaves nothing of the other.
+    const MaskOf<T> likely = t > 0.5f;
+    const T main = select<T>(likely, one, zero);
+    const T rest = select<T>(likely, zero, one) - main;
+    return -(rest * select<T>(likely, 1.0f - t, t) + main);
   }
   template <class T>
   static NEURODE_FN T derivative(T y, T target, const float* p) {

@@ -258,7 +258,8 @@ void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel t
     // The gradient may take the place of the prediction.
     const float value =
         Functor::template row<float>(n, alone.lane(lane), target.lane(lane), p, alone.lane(lane));
-    CHECK(same_bits(value, values[lane]));
+    CHECK_THAT(same_bits(value, values[lane]), "%s of %d: %.9g alone, %.9g in a vector", name, n,
+               static_cast<double>(value), static_cast<double>(values[lane]));
     for (int i = 0; gradients && i < n; ++i) {
       double slope = 0;
       for (const double step : {1e-6, -1e-6}) {
