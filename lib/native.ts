@@ -119,7 +119,7 @@ export interface NativeModel {
   evaluate(range: NativeEvaluateRange): Promise<NativeSums>
   predict(input: NativeInput, out: Float32Array, batchSize: number): Promise<void>
   predictSync(input: NativeInput, out: Float32Array): void
-  /** Stops running and queued ranges after their current batch; they resolve with what they did. */
+  /** Stops train and evaluate ranges, queued ones too, after their current batch; they resolve with what they did. */
   cancel(): void
   dispose(): void
 }

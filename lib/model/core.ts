@@ -46,8 +46,6 @@ export class ModelCore implements LayerHost {
   disposed = false
   /** Optimizer steps taken. */
   step = 0
-  /** Times that running work was cancelled: whoever was running looks whether it was meant. */
-  cancellations = 0
 
   #layers: readonly Layer[] = []
   #shapes: ModelShapes | undefined
@@ -232,9 +230,7 @@ export class ModelCore implements LayerHost {
 
   /** Ends running ranges after their current batch. */
   cancel(): void {
-    if (!this.#native?.busy) return
-    this.cancellations++
-    this.#native.cancel()
+    this.#native?.cancel()
   }
 
   dispose(): void {

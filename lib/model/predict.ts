@@ -4,7 +4,7 @@ import { elementCount, type InputRows, type NdArray, sliceRows, toInput } from '
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
-import { abortError, cancelOnAbort } from './evaluate.js'
+import { abortError } from './evaluate.js'
 import { buildFrom } from './inputs.js'
 import { RangePacer } from './ranges.js'
 
@@ -74,19 +74,8 @@ export function outputFor(core: ModelCore, rows: number, out: Float32Array | und
   throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
 }
 
-/** One native prediction, once more if it was cancelled on behalf of other work. */
-async function run(
-  core: ModelCore,
-  input: InputRows,
-  out: Float32Array,
-  batchSize: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  for (let seen = -1; seen !== core.cancellations && !signal?.aborted; ) {
-    core.checkAlive()
-    seen = core.cancellations
-    await core.native().predict(input, out, batchSize)
-  }
+async function run(core: ModelCore, input: InputRows, out: Float32Array, batchSize: number): Promise<void> {
+  await core.native().predict(input, out, batchSize)
   core.checkAlive()
 }
 
@@ -99,23 +88,17 @@ async function predictInRanges(
 ): Promise<void> {
   const outputSize = elementCount(core.built().outputShape)
   const pacer = new RangePacer(2 * core.countParameters() * batchSize)
-  const stopListening = cancelOnAbort(core, signal)
-  try {
-    for (let row = 0; row < input.rows; ) {
-      core.checkAlive()
-      if (signal.aborted) throw abortError('predict', signal)
-      const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
-      const end = Math.min(input.rows, row + batches * batchSize)
-      const began = performance.now()
-      const part = out.subarray(row * outputSize, end * outputSize)
-      await run(core, sliceRows(input, row, end), part, batchSize, signal)
-      pacer.done(batches, (performance.now() - began) / 1000)
-      row = end
-    }
+  for (let row = 0; row < input.rows; ) {
     if (signal.aborted) throw abortError('predict', signal)
-  } finally {
-    stopListening()
+    const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
+    const end = Math.min(input.rows, row + batches * batchSize)
+    const began = performance.now()
+    const part = out.subarray(row * outputSize, end * outputSize)
+    await run(core, sliceRows(input, row, end), part, batchSize)
+    pacer.done(batches, (performance.now() - began) / 1000)
+    row = end
   }
+  if (signal.aborted) throw abortError('predict', signal)
 }
 
 function readInput(core: ModelCore, x: unknown): InputRows {

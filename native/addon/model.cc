@@ -286,6 +286,11 @@ void Model::unbind(const Napi::CallbackInfo& info) {
   });
 }
 
+// What a range's bound data points into; kept alive by the range itself, should the model be disposed meanwhile.
+Napi::Value Model::arrays_of(Napi::Object range) {
+  return arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value());
+}
+
 // The bound data of a range, checked to be where it was.
 std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
   const int handle = static_cast<int>(member(range, "data", to_integer, 0, next_handle_));
@@ -312,9 +317,12 @@ std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
 
 // ------------------------------------------------------------------------------------------------ work
 
-Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, std::function<void(const std::atomic<bool>&)> work,
+// A flag that cancel() sets while the work it is given to is in flight.
+Model::Flag Model::cancellable() { return cancels_.emplace_back(std::make_shared<std::atomic<bool>>(false)); }
+
+Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cancelled,
+                            std::function<void(const std::atomic<bool>&)> work,
                             std::function<Napi::Value(Napi::Env)> result) {
-  auto cancelled = std::make_shared<std::atomic<bool>>(false);
   Napi::Array keep = Napi::Array::New(env, 2);
   keep.Set(0u, Value());
   keep.Set(1u, arrays);
@@ -327,7 +335,6 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, std::function<voi
         std::erase(cancels_, cancelled);
       });
   ++jobs_;
-  cancels_.push_back(cancelled);
   return promise;
 }
 
@@ -356,7 +363,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
     learning_rates.resize(range.batches, learning_rates.back());
     auto sums = std::make_shared<Sums>();
     return submit(
-        env, env.Undefined(),
+        env, arrays_of(options), cancellable(),
         [core = core_, bound, range, shuffle, seed, epoch, sums,
          learning_rates = std::move(learning_rates)](const std::atomic<bool>& cancelled) {
           BatchRange ordered = range;
@@ -386,7 +393,7 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
     range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
     auto sums = std::make_shared<Sums>();
     return submit(
-        env, env.Undefined(),
+        env, arrays_of(options), cancellable(),
         [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) {
           *sums = core->executor->evaluate(range, cancelled);
         },
@@ -417,7 +424,7 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, info[1]);
     return submit(
-        env, arrays,
+        env, arrays, std::make_shared<std::atomic<bool>>(false),
         [core = core_, input, out](const std::atomic<bool>& cancelled) {
           core->executor->predict(input, out, cancelled);
         },

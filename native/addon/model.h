@@ -23,6 +23,7 @@ class Model : public Napi::ObjectWrap<Model> {
 
  private:
   struct Bound;
+  using Flag = std::shared_ptr<std::atomic<bool>>;
   // What a device's thread works on; outlives the JavaScript object while work is in flight.
   struct Core;
 
@@ -51,7 +52,10 @@ class Model : public Napi::ObjectWrap<Model> {
   Core& idle_core();
   int parameter_index(Napi::Value value);
   std::shared_ptr<Bound> bound(Napi::Object range);
-  Napi::Promise submit(Napi::Env env, Napi::Value arrays, std::function<void(const std::atomic<bool>&)> work,
+  Napi::Value arrays_of(Napi::Object range);
+  Flag cancellable();
+  Napi::Promise submit(Napi::Env env, Napi::Value arrays, const Flag& cancelled,
+                       std::function<void(const std::atomic<bool>&)> work,
                        std::function<Napi::Value(Napi::Env)> result);
   void release();
 
@@ -60,7 +64,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::ObjectReference arrays_;  // by handle: what bound data points into
   int next_handle_ = 1;
   int jobs_ = 0;
-  std::vector<std::shared_ptr<std::atomic<bool>>> cancels_;  // of the jobs in flight
+  std::vector<Flag> cancels_;  // of the ranges in flight
   std::int64_t external_bytes_ = 0;
 };
 
