@@ -99,6 +99,7 @@ async function run(network: Network, device: string, threads: number, seed: numb
     device,
     threads,
   })
+  if (device === 'cpu') assert.equal(model.threads, threads)
   const image = bytes ? { data: x, shape: [rows, inputs], scale: 1 / 255 } : { data: x, shape: [rows, inputs] }
   const { history } = await model.fit(image, y, { batchSize: batch, epochs: 2, verbose: 0 })
   const { data } = await model.predict(image)
