@@ -174,32 +174,33 @@ function load(): NativeAddon {
   const require = createRequire(import.meta.url)
   const root = join(dirname(fileURLToPath(import.meta.url)), '..')
   const override = process.env.NEURODE_NATIVE_PATH
-  const candidates = override ? [override] : [join(root, 'build', 'Release', 'neurode.node')]
-  const failures: { path: string; error: unknown }[] = []
-  for (const path of candidates) {
+  const candidates: [place: string, resolve: () => string][] = override
+    ? [[override, () => override]]
+    : [
+        [join(root, 'build', 'Release'), () => join(root, 'build', 'Release', 'neurode.node')],
+        [join(root, 'prebuilds'), () => (require('node-gyp-build') as PrebuildResolver).resolve(root)],
+      ]
+  const failures: { place: string; error: Error }[] = []
+  for (const [place, resolve] of candidates) {
     try {
-      const module = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
-      module.setErrorClass(NeurodeError)
+      const path = resolve()
+      const loaded = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
+      loaded.setErrorClass(NeurodeError)
       addonPath = path
-      return module
+      return loaded
     } catch (error) {
-      failures.push({ path, error })
+      failures.push({ place, error: error as Error })
     }
   }
-  try {
-    const prebuilt = require('node-gyp-build') as ((root: string) => unknown) & { resolve(root: string): string }
-    const path = prebuilt.resolve(root)
-    const module = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
-    module.setErrorClass(NeurodeError)
-    addonPath = path
-    return module
-  } catch (error) {
-    failures.push({ path: join(root, 'prebuilds'), error })
-  }
-  const tried = failures.map(({ path, error }) => `  ${path}: ${(error as Error).message.split('\n')[0]}`).join('\n')
+  const tried = failures.map(({ place, error }) => `  ${place}: ${error.message.split('\n')[0]}`).join('\n')
   throw new NeurodeError(
     'ERR_NATIVE_LOAD',
     `no native addon for ${process.platform}-${process.arch} could be loaded. Tried:\n${tried}\nRun "npm run build" to build it.`,
     { cause: failures[0]?.error },
   )
+}
+
+interface PrebuildResolver {
+  /** Path of the prebuilt addon for this process; throws when there is none. */
+  resolve(root: string): string
 }
