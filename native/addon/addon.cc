@@ -60,13 +60,15 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
 }
 
 void set_error_class(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<AddonData>()->error_class = Napi::Persistent(info[0].As<Napi::Function>());
+  info.Env().GetInstanceData<AddonData>()->error_class =
+      Napi::Persistent(info[0].As<Napi::Function>());
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData(env);
   env.SetInstanceData(data);
   data->model_class = Napi::Persistent(Model::define(env));
+  exports.Set("version", NEURODE_VERSION);
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
   exports.Set("ops", Napi::Function::New<ops>(env, "ops"));
   exports.Set("createModel", Napi::Function::New<create_model>(env, "createModel"));

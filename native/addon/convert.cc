@@ -39,11 +39,12 @@ Op to_op(Napi::Value value, const char* name, OpKind kind) {
 
 Initializer to_initializer(Napi::Value value, const char* name) {
   using Kind = Initializer::Kind;
-  static constexpr std::pair<const char*, Kind> kinds[] = {{"constant", Kind::constant},
-                                                           {"uniform", Kind::uniform},
-                                                           {"normal", Kind::normal},
-                                                           {"truncatedNormal", Kind::truncated_normal},
-                                                           {"orthogonal", Kind::orthogonal}};
+  static constexpr std::pair<const char*, Kind> kinds[] = {
+      {"constant", Kind::constant},
+      {"uniform", Kind::uniform},
+      {"normal", Kind::normal},
+      {"truncatedNormal", Kind::truncated_normal},
+      {"orthogonal", Kind::orthogonal}};
   const Napi::Object object = to_object(value, name);
   const std::string kind_name = member(object, "name", to_text);
   for (const auto& [text, kind] : kinds) {
@@ -56,7 +57,8 @@ Initializer to_initializer(Napi::Value value, const char* name) {
     initializer.seed = member(object, "seed", to_integer, 0, kMostSeed);
     return initializer;
   }
-  throw Error("ERR_UNKNOWN_NAME", std::string(name) + ": no initializer is called '" + kind_name + "'");
+  throw Error("ERR_UNKNOWN_NAME",
+              std::string(name) + ": no initializer is called '" + kind_name + "'");
 }
 
 LayerPlan to_layer(Napi::Value value) {
@@ -92,7 +94,8 @@ LayerPlan to_layer(Napi::Value value) {
 TrainingPlan to_training(Napi::Object object) {
   TrainingPlan training;
   training.loss = member(object, "loss", to_op, OpKind::loss);
-  training.reduction = member(object, "reduction", to_text) == "sum" ? Reduction::sum : Reduction::mean;
+  training.reduction =
+      member(object, "reduction", to_text) == "sum" ? Reduction::sum : Reduction::mean;
   const Napi::Array metrics = member(object, "metrics", to_array);
   for (std::uint32_t i = 0; i < metrics.Length(); ++i) {
     training.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
@@ -124,17 +127,21 @@ double to_number(Napi::Value value, const char* name) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
-std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least, std::int64_t most) {
+std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least,
+                        std::int64_t most) {
   const double number = to_number(value, name);
-  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) || number != std::floor(number)) {
-    throw Error("ERR_ARGUMENT", std::string(name) + ": expected an integer from " + std::to_string(least) + " to " +
-                                    std::to_string(most) + ", got " + std::to_string(number));
+  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
+      number != std::floor(number)) {
+    throw Error("ERR_ARGUMENT", std::string(name) + ": expected an integer from " +
+                                    std::to_string(least) + " to " + std::to_string(most) +
+                                    ", got " + std::to_string(number));
   }
   return static_cast<std::int64_t>(number);
 }
 
 Napi::Float32Array to_floats(Napi::Value value, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+  if (!value.IsTypedArray() ||
+      value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
     throw Error("ERR_DTYPE", std::string(name) + ": expected a Float32Array");
   }
   return value.As<Napi::Float32Array>();
@@ -156,8 +163,9 @@ InputView to_input(Napi::Value value, int features) {
   }
   view.rows = static_cast<std::int64_t>(array.ElementLength()) / features;
   if (view.rows == 0 || view.rows * features != static_cast<std::int64_t>(array.ElementLength())) {
-    throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(features) + " values, got " +
-                                 std::to_string(array.ElementLength()) + " values");
+    throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(features) +
+                                 " values, got " + std::to_string(array.ElementLength()) +
+                                 " values");
   }
   return view;
 }
@@ -173,7 +181,8 @@ Plan to_plan(Napi::Value value) {
     if (plan.layers.back().kind != LayerKind::dense) continue;
     parameters += features * plan.layers.back().units;
     features = plan.layers.back().units;
-    if (parameters > kMostParameters) throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
+    if (parameters > kMostParameters)
+      throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
   }
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));

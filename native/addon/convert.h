@@ -1,4 +1,5 @@
-// Between JavaScript values and the engine's types. Everything here throws neurode::Error for what does not fit.
+// Between JavaScript values and the engine's types. Everything here throws neurode::Error for what
+// does not fit.
 #pragma once
 
 #include <napi.h>

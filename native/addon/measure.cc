@@ -1,6 +1,7 @@
 // Speed of the machine and of single kernels, for the benchmarks.
 #include "native/addon/measure.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -32,7 +33,8 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Calls pass(thread) on every thread until the time is over; passes done by all threads, per second.
+// Calls pass(thread) on every thread until the time is over; passes done by all threads, per
+// second.
 template <class Pass>
 double passes_per_second(const Measurement& measurement, Pass pass) {
   cpu::ThreadTeam team(measurement.threads);
@@ -90,15 +92,21 @@ Napi::Value measure_gemm(const Napi::CallbackInfo& info) {
       const cpu::Kernels& kernels = cpu::chosen_kernels();
       const std::int64_t stride = (k + 15) / 16 * 16 + 16;
       const int panels = (n + kPanel - 1) / kPanel;
-      cpu::Floats a(stride * m), b(std::int64_t{panels} * k * kPanel), c(std::int64_t{panels} * m * kPanel);
+      const std::int64_t step = std::int64_t{std::max(k, m)} * kPanel;  // of panels, for both
+      cpu::Floats a(stride * m), b(panels * step), c(panels * step);
       for (std::int64_t i = 0; i < a.size(); ++i) a.data()[i] = static_cast<float>(i % 7) - 3;
       for (std::int64_t i = 0; i < b.size(); ++i) b.data()[i] = static_cast<float>(i % 5) - 2;
       return measurement.threads / passes_per_second(measurement, [&](int thread) {
-        for (int p = thread; p < panels; p += measurement.threads) {
-          kernels.dense_forward(a.data(), stride, nullptr, b.data() + std::int64_t{p} * k * kPanel, k, m,
-                                std::min(kPanel, n - p * kPanel), c.data() + std::int64_t{p} * m * kPanel);
-        }
-      });
+               const int begin = panels * thread / measurement.threads,
+                         end = panels * (thread + 1) / measurement.threads;
+               for (int p = begin; p < end; p += 2) {
+                 const int rows[] = {std::min(kPanel, n - p * kPanel),
+                                     std::min(kPanel, n - (p + 1) * kPanel)};
+                 kernels.dense_forward(a.data(), stride, nullptr, k, m,
+                                       {std::min(2, end - p), rows, step}, b.data() + p * step,
+                                       c.data() + p * step);
+               }
+             });
     });
   });
 }
@@ -106,7 +114,8 @@ Napi::Value measure_gemm(const Napi::CallbackInfo& info) {
 Napi::Value measure_op(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const Napi::Object options = to_object(info[0], "options");
-    const double seconds = static_cast<double>(member(options, "milliseconds", to_integer, 1, 60000)) / 1000;
+    const double seconds =
+        static_cast<double>(member(options, "milliseconds", to_integer, 1, 60000)) / 1000;
     const std::string kind = member(options, "kind", to_text);
     const std::string name = member(options, "name", to_text);
     const int size = static_cast<int>(member(options, "size", to_integer, cpu::kPanel, kMostSize));
@@ -127,18 +136,19 @@ Napi::Value measure_op(const Napi::CallbackInfo& info) {
       }
       for (int i = 0; i < size; ++i) x.data()[i] = static_cast<float>(i % 17 + 1) / 18;
       return 1 / passes_per_second({1, seconds}, [&](int) {
-        switch (op_kind) {
-          case OpKind::activation:
-            return kernels.activation_forward(op, x.data(), y.data(), features, kPanel);
-          case OpKind::loss:
-            return kernels.loss(op, x.data(), x.data(), features, kPanel, 1, values.data(), y.data());
-          case OpKind::metric:
-            return kernels.metric(op, x.data(), x.data(), features, kPanel, values.data());
-          case OpKind::optimizer:
-            return kernels.update(x.data(), y.data(), slots, size / kPanel * kPanel, 1,
-                                  {op.row, op.params.data(), 1e-6f, 1});
-        }
-      });
+               switch (op_kind) {
+                 case OpKind::activation:
+                   return kernels.activation_forward(op, x.data(), y.data(), features, kPanel);
+                 case OpKind::loss:
+                   return kernels.loss(op, x.data(), x.data(), features, kPanel, 1, values.data(),
+                                       y.data());
+                 case OpKind::metric:
+                   return kernels.metric(op, x.data(), x.data(), features, kPanel, values.data());
+                 case OpKind::optimizer:
+                   return kernels.update(x.data(), y.data(), slots, size / kPanel * kPanel, 1,
+                                         {op.row, op.params.data(), 1e-6f, 1});
+               }
+             });
     });
   });
 }

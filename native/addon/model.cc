@@ -124,7 +124,8 @@ Model::Core& Model::idle_core() {
   return core;
 }
 
-// --------------------------------------------------------------------------------------------- members
+// ---------------------------------------------------------------------------------------------
+// members
 
 Napi::Value Model::get_device(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] { return Napi::String::New(info.Env(), core().device->name()); });
@@ -160,15 +161,18 @@ Napi::Value Model::get_slots(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::get_step(const Napi::CallbackInfo& info) {
-  return guard(info.Env(),
-               [&] { return Napi::Number::New(info.Env(), static_cast<double>(idle_core().step)); });
+  return guard(info.Env(), [&] {
+    return Napi::Number::New(info.Env(), static_cast<double>(idle_core().step));
+  });
 }
 
 void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
   guard(info.Env(), [&] { idle_core().step = to_integer(value, "step", 0, kMostSeed); });
 }
 
-Napi::Value Model::get_busy(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), jobs_ > 0); }
+Napi::Value Model::get_busy(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), jobs_ > 0);
+}
 
 int Model::parameter_index(Napi::Value value) {
   const auto count = static_cast<std::int64_t>(core().program.parameters.size());
@@ -181,8 +185,9 @@ namespace {
 Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
   const Napi::Float32Array values = to_floats(value, "values");
   if (static_cast<std::int64_t>(values.ElementLength()) != parameter.size()) {
-    throw Error("ERR_SHAPE", "values: expected " + std::to_string(parameter.size()) + " for " + parameter.name +
-                                 ", got " + std::to_string(values.ElementLength()));
+    throw Error("ERR_SHAPE", "values: expected " + std::to_string(parameter.size()) + " for " +
+                                 parameter.name + ", got " +
+                                 std::to_string(values.ElementLength()));
   }
   return values;
 }
@@ -193,7 +198,8 @@ Napi::Value Model::get_parameter(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     Core& core = idle_core();
     const int index = parameter_index(info[0]);
-    Napi::Float32Array values = Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    Napi::Float32Array values =
+        Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
     core.executor->get_parameter(index, values.Data());
     return values;
   });
@@ -212,7 +218,8 @@ Napi::Value Model::get_slot(const Napi::CallbackInfo& info) {
     Core& core = idle_core();
     const int slot = static_cast<int>(to_integer(info[0], "slot", 0, core.program.slots - 1));
     const int index = parameter_index(info[1]);
-    Napi::Float32Array values = Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    Napi::Float32Array values =
+        Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
     core.executor->get_slot(slot, index, values.Data());
     return values;
   });
@@ -227,7 +234,8 @@ void Model::set_slot(const Napi::CallbackInfo& info) {
   });
 }
 
-// ------------------------------------------------------------------------------------------------ data
+// ------------------------------------------------------------------------------------------------
+// data
 
 Napi::Value Model::bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -239,7 +247,8 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     const Napi::Value data = targets.Get("data");
     std::size_t rows = 0;
     if (member(targets, "kind", to_text) == "classes") {
-      if (!data.IsTypedArray() || data.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+      if (!data.IsTypedArray() ||
+          data.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
         throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
       }
       const Napi::Int32Array classes = data.As<Napi::Int32Array>();
@@ -249,22 +258,24 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
         if (bound->classes[i] >= 0 && bound->classes[i] < program.output_size) continue;
         throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
                                            std::to_string(program.output_size - 1) + ", got " +
-                                           std::to_string(bound->classes[i]) + " in row " + std::to_string(i));
+                                           std::to_string(bound->classes[i]) + " in row " +
+                                           std::to_string(i));
       }
       bound->targets.classes = bound->classes.data();
     } else {
       const Napi::Float32Array values = to_floats(data, "targets.data");
       rows = values.ElementLength() / program.output_size;
       if (rows * program.output_size != values.ElementLength()) {
-        throw Error("ERR_SHAPE", "targets: expected whole rows of " + std::to_string(program.output_size) +
-                                     " values, got " + std::to_string(values.ElementLength()));
+        throw Error("ERR_SHAPE", "targets: expected whole rows of " +
+                                     std::to_string(program.output_size) + " values, got " +
+                                     std::to_string(values.ElementLength()));
       }
       bound->targets.rows = values.Data();
     }
     bound->targets.outputs = program.output_size;
     if (static_cast<std::int64_t>(rows) != bound->input.rows) {
-      throw Error("ERR_SHAPE", "targets: expected " + std::to_string(bound->input.rows) + " rows, as the input has, got " +
-                                   std::to_string(rows));
+      throw Error("ERR_SHAPE", "targets: expected " + std::to_string(bound->input.rows) +
+                                   " rows, as the input has, got " + std::to_string(rows));
     }
     if (bound->input.rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
     Napi::Array arrays = Napi::Array::New(env, 2);
@@ -286,7 +297,8 @@ void Model::unbind(const Napi::CallbackInfo& info) {
   });
 }
 
-// What a range's bound data points into; kept alive by the range itself, should the model be disposed meanwhile.
+// What a range's bound data points into; kept alive by the range itself, should the model be
+// disposed meanwhile.
 Napi::Value Model::arrays_of(Napi::Object range) {
   return arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value());
 }
@@ -297,15 +309,17 @@ std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
   const auto found = bound_.find(handle);
   if (found == bound_.end()) throw Error("ERR_ARGUMENT", "data: nothing is bound to this handle");
   const Bound& bound = *found->second;
-  const Napi::Array arrays = arrays_.Value().Get(static_cast<std::uint32_t>(handle)).As<Napi::Array>();
+  const Napi::Array arrays =
+      arrays_.Value().Get(static_cast<std::uint32_t>(handle)).As<Napi::Array>();
   const auto is_at = [&](std::uint32_t index, const void* data, std::size_t bytes) {
     const Napi::TypedArray array = arrays.Get(index).As<Napi::TypedArray>();
     return array.ByteLength() == bytes &&
            static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset() == data;
   };
   const std::size_t values = bound.input.rows * bound.input.features;
-  const bool input_stays = bound.input.bytes != nullptr ? is_at(0, bound.input.bytes, values)
-                                                        : is_at(0, bound.input.floats, values * sizeof(float));
+  const bool input_stays = bound.input.bytes != nullptr
+                               ? is_at(0, bound.input.bytes, values)
+                               : is_at(0, bound.input.floats, values * sizeof(float));
   const bool targets_stay =
       bound.targets.rows == nullptr ||
       is_at(1, bound.targets.rows, bound.input.rows * bound.targets.outputs * sizeof(float));
@@ -315,10 +329,13 @@ std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
   return found->second;
 }
 
-// ------------------------------------------------------------------------------------------------ work
+// ------------------------------------------------------------------------------------------------
+// work
 
 // A flag that cancel() sets while the work it is given to is in flight.
-Model::Flag Model::cancellable() { return cancels_.emplace_back(std::make_shared<std::atomic<bool>>(false)); }
+Model::Flag Model::cancellable() {
+  return cancels_.emplace_back(std::make_shared<std::atomic<bool>>(false));
+}
 
 Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cancelled,
                             std::function<void(const std::atomic<bool>&)> work,
@@ -328,7 +345,8 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cance
   keep.Set(1u, arrays);
   const Napi::Promise promise = env.GetInstanceData<AddonData>()->worker.submit(
       env, *core().device, keep, [work = std::move(work), cancelled] { work(*cancelled); },
-      [result = std::move(result)](Napi::Env env) { return result(env); }, [cancelled] { *cancelled = true; },
+      [result = std::move(result)](Napi::Env env) { return result(env); },
+      [cancelled] { *cancelled = true; },
       // Whatever the outcome, before the promise settles.
       [this, cancelled] {
         --jobs_;
@@ -342,7 +360,8 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
-    if (core.program.train.tasks.empty()) throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
+    if (core.program.train.tasks.empty())
+      throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
     BatchRange range;
@@ -355,9 +374,10 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
     const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
     const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
     const Napi::Float32Array rates = member(options, "learningRates", to_floats);
-    if (rates.ElementLength() != 1 && static_cast<std::int64_t>(rates.ElementLength()) != range.batches) {
-      throw Error("ERR_SHAPE", "learningRates: expected 1 or " + std::to_string(range.batches) + " rates, got " +
-                                   std::to_string(rates.ElementLength()));
+    if (rates.ElementLength() != 1 &&
+        static_cast<std::int64_t>(rates.ElementLength()) != range.batches) {
+      throw Error("ERR_SHAPE", "learningRates: expected 1 or " + std::to_string(range.batches) +
+                                   " rates, got " + std::to_string(rates.ElementLength()));
     }
     std::vector<float> learning_rates(rates.Data(), rates.Data() + rates.ElementLength());
     learning_rates.resize(range.batches, learning_rates.back());
@@ -382,7 +402,8 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
-    if (core.program.evaluate.tasks.empty()) throw Error("ERR_NOT_COMPILED", "the model has no loss");
+    if (core.program.evaluate.tasks.empty())
+      throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
     BatchRange range;
@@ -406,8 +427,8 @@ namespace {
 float* output_of(Napi::Value value, const InputView& input, int outputs) {
   Napi::Float32Array out = to_floats(value, "out");
   if (static_cast<std::int64_t>(out.ElementLength()) != input.rows * outputs) {
-    throw Error("ERR_SHAPE", "out: expected " + std::to_string(input.rows * outputs) + " values, got " +
-                                 std::to_string(out.ElementLength()));
+    throw Error("ERR_SHAPE", "out: expected " + std::to_string(input.rows * outputs) +
+                                 " values, got " + std::to_string(out.ElementLength()));
   }
   return out.Data();
 }

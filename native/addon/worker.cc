@@ -3,7 +3,6 @@
 
 #include <utility>
 
-
 namespace neurode::addon {
 
 // References are raw: an environment that is going away deletes them itself.
@@ -22,7 +21,8 @@ struct Worker::Job {
 Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message) {
   const auto* data = env.GetInstanceData<AddonData>();
   if (data != nullptr && !data->error_class.IsEmpty()) {
-    return Napi::Error(env, data->error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)}));
+    return Napi::Error(env, data->error_class.New(
+                                {Napi::String::New(env, code), Napi::String::New(env, message)}));
   }
   Napi::Error error = Napi::Error::New(env, message);
   error.Set("code", Napi::String::New(env, code));
@@ -43,9 +43,10 @@ void Worker::close(void* pointer) {
   worker->idle_.wait(lock, [worker] { return worker->running_.empty(); });
 }
 
-Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep, std::function<void()> work,
-                             std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
-                             std::function<void()> done) {
+Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep,
+                             std::function<void()> work,
+                             std::function<Napi::Value(Napi::Env)> result,
+                             std::function<void()> cancel, std::function<void()> done) {
   auto job = std::make_unique<Job>();
   job->worker = this;
   job->work = std::move(work);

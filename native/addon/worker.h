@@ -18,15 +18,16 @@ namespace neurode::addon {
 // Napi values throw through this: NeurodeError with its code.
 Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message);
 
-// One environment's work in flight. Keeps the event loop alive while there is some; at the environment's end,
-// cancels and waits, so that no device reads memory that is gone.
+// One environment's work in flight. Keeps the event loop alive while there is some; at the
+// environment's end, cancels and waits, so that no device reads memory that is gone.
 class Worker {
  public:
   explicit Worker(Napi::Env env);
   ~Worker();
 
-  // Runs `work` on the device; then, on the JS thread, `done` and `result`, which makes the promise's value. `cancel` is
-  // called if the environment ends first. `keep` stays alive until the promise settles.
+  // Runs `work` on the device; then, on the JS thread, `done` and `result`, which makes the
+  // promise's value. `cancel` is called if the environment ends first. `keep` stays alive until the
+  // promise settles.
   Napi::Promise submit(Napi::Env env, Device& device, Napi::Object keep, std::function<void()> work,
                        std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
                        std::function<void()> done);

@@ -59,12 +59,14 @@ int default_threads() {
   char* end = nullptr;
   const long count = std::strtol(wanted, &end, 10);
   if (*end != '\0' || count < 1 || count > kMostThreads) {
-    throw Error("ERR_ARGUMENT", "NEURODE_THREADS: expected an integer from 1 to " + std::to_string(kMostThreads) +
-                                    ", got " + wanted);
+    throw Error("ERR_ARGUMENT", "NEURODE_THREADS: expected an integer from 1 to " +
+                                    std::to_string(kMostThreads) + ", got " + wanted);
   }
   return static_cast<int>(count);
 }
 
-std::shared_ptr<Device> make_cpu_device(int threads) { return std::make_shared<CpuDevice>(threads); }
+std::shared_ptr<Device> make_cpu_device(int threads) {
+  return std::make_shared<CpuDevice>(threads);
+}
 
 }  // namespace neurode::cpu

@@ -1,4 +1,5 @@
-// The CPU executor: interprets a Program with a team of threads and the kernels of one instruction set.
+// The CPU executor: interprets a Program with a team of threads and the kernels of one instruction
+// set.
 #include "native/cpu/cpu_executor.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@
 namespace neurode::cpu {
 namespace {
 
-// Below this many floating-point operations a thread costs more to wake, or to wait for, than it brings.
+// Below this many floating-point operations a thread costs more to wake, or to wait for, than it
+// brings.
 constexpr double kWorthWaking = 2e6;
 constexpr double kWorthABarrier = 2e5;
 
@@ -47,7 +49,17 @@ Cut cut_rows(std::int64_t rows, int threads) {
     const Part groups_of_panel = part(groups, i, panels);
     const std::int64_t first = std::int64_t{groups_of_panel.begin} * kGroup;
     cut.first.push_back(static_cast<int>(first));
-    cut.rows.push_back(static_cast<int>(std::min(rows, std::int64_t{groups_of_panel.end} * kGroup) - first));
+    cut.rows.push_back(
+        static_cast<int>(std::min(rows, std::int64_t{groups_of_panel.end} * kGroup) - first));
+  }
+  return cut;
+}
+
+Cut cut_whole_panels(std::int64_t rows) {
+  Cut cut;
+  for (std::int64_t first = 0; first < rows; first += kPanel) {
+    cut.first.push_back(static_cast<int>(first));
+    cut.rows.push_back(static_cast<int>(std::min<std::int64_t>(kPanel, rows - first)));
   }
   return cut;
 }
@@ -78,12 +90,14 @@ CpuExecutor::CpuExecutor(Program program, const Kernels& kernels, std::shared_pt
     for (int s = 0; s < program_.slots; ++s) weights.slots.emplace_back(size);
     weights_.push_back(std::move(weights));
     first_values.resize(parameter.size());
-    initialize(parameter.initializer, std::max(parameter.inputs, 1), parameter.units, first_values.data());
+    initialize(parameter.initializer, std::max(parameter.inputs, 1), parameter.units,
+               first_values.data());
     set_parameter(static_cast<int>(i), first_values.data());
   }
 }
 
-// ------------------------------------------------------------------------------------------ parameters
+// ------------------------------------------------------------------------------------------
+// parameters
 
 void CpuExecutor::copy_out(const Floats& from, int index, float* values) const {
   const Parameter& parameter = program_.parameters[index];
@@ -109,8 +123,12 @@ void CpuExecutor::copy_in(Floats& to, int index, const float* values) const {
   }
 }
 
-void CpuExecutor::get_parameter(int index, float* values) const { copy_out(weights_[index].values, index, values); }
-void CpuExecutor::set_parameter(int index, const float* values) { copy_in(weights_[index].values, index, values); }
+void CpuExecutor::get_parameter(int index, float* values) const {
+  copy_out(weights_[index].values, index, values);
+}
+void CpuExecutor::set_parameter(int index, const float* values) {
+  copy_in(weights_[index].values, index, values);
+}
 void CpuExecutor::get_slot(int slot, int index, float* values) const {
   copy_out(weights_[index].slots[slot], index, values);
 }
@@ -118,47 +136,71 @@ void CpuExecutor::set_slot(int slot, int index, const float* values) {
   copy_in(weights_[index].slots[slot], index, values);
 }
 
-// ----------------------------------------------------------------------------------------------- tasks
+// -----------------------------------------------------------------------------------------------
+// tasks
 
-void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context) const {
+void CpuExecutor::run_on_panels(const Task& task, const PanelContext& context) const {
+  const auto at = [&](int tensor) { return context.memory + context.layout.offset[tensor]; };
+  const auto width = [&](int tensor) { return context.layout.pass.features[tensor]; };
+  switch (task.kind) {
+    case TaskKind::dense_forward:
+      return kernels_.dense_forward(values(task.kernel), weights_[task.kernel].stride,
+                                    values(task.bias), width(task.input), width(task.output),
+                                    context.panels, at(task.input), at(task.output));
+    case TaskKind::dense_backward_input:
+      return kernels_.dense_backward_input(values(task.kernel), weights_[task.kernel].stride,
+                                           width(task.input), width(task.output), context.panels,
+                                           at(task.gradient), at(task.input_gradient));
+    default:
+      for (int panel = 0; panel < context.panels.count; ++panel) run_on_panel(task, context, panel);
+  }
+}
+
+void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, int panel) const {
+  float* const memory = context.memory + panel * context.panels.step;
   const auto at = [&](int tensor) {
-    return tensor < 0 ? nullptr : context.memory + context.layout.offset[tensor];
+    return tensor < 0 ? nullptr : memory + context.layout.offset[tensor];
   };
   const auto width = [&](int tensor) { return context.layout.pass.features[tensor]; };
-  const int rows = context.rows.rows;
+  const int rows = context.panels.rows[panel];
+  const int first_row = context.first_rows[panel];
+  float* const row_values = context.values == nullptr
+                                ? nullptr
+                                : context.values + panel * (1 + program_.metrics) * kPanel;
+  const RowsView view{context.input, context.order, context.batch_start + first_row, rows};
   switch (task.kind) {
     case TaskKind::gather_input:
-      return kernels_.gather(context.rows, context.rows.input.scale, context.rows.input.offset, at(task.output));
+      return kernels_.gather(view, view.input.scale, view.input.offset, at(task.output));
     case TaskKind::gather_targets:
-      return kernels_.gather_targets(context.targets, context.rows, at(task.output));
-    case TaskKind::dense_forward:
-      return kernels_.dense_forward(values(task.kernel), weights_[task.kernel].stride, values(task.bias),
-                                    at(task.input), width(task.input), width(task.output), rows, at(task.output));
+      return kernels_.gather_targets(context.targets, view, at(task.output));
     case TaskKind::activation_forward:
-      return kernels_.activation_forward(task.op, at(task.input), at(task.output), width(task.output), rows);
+      return kernels_.activation_forward(task.op, at(task.input), at(task.output),
+                                         width(task.output), rows);
     case TaskKind::dropout_forward:
-      return kernels_.dropout(task.rate, task.seed, context.step, context.first_row, at(task.input),
+      return kernels_.dropout(task.rate, task.seed, context.step, first_row, at(task.input),
                               at(task.auxiliary), at(task.output), width(task.output), rows);
     case TaskKind::rescale_forward:
-      return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output), width(task.output), rows);
+      return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
+                              width(task.output), rows);
     case TaskKind::loss:
-      return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows, context.loss_scale,
-                           context.values, at(task.gradient));
+      return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
+                           context.loss_scale, row_values, at(task.gradient));
     case TaskKind::metric:
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                             context.values + (1 + task.metric) * kPanel);
+                             row_values + (1 + task.metric) * kPanel);
     case TaskKind::activation_backward:
-      return kernels_.activation_backward(task.op, at(task.input), at(task.output), at(task.gradient),
-                                          width(task.output), rows);
+      return kernels_.activation_backward(task.op, at(task.input), at(task.output),
+                                          at(task.gradient), width(task.output), rows);
     case TaskKind::dropout_backward:
-      return kernels_.multiply(at(task.auxiliary), at(task.gradient), at(task.gradient), width(task.output), rows);
+      return kernels_.multiply(at(task.auxiliary), at(task.gradient), at(task.gradient),
+                               width(task.output), rows);
     case TaskKind::rescale_backward:
-      return kernels_.rescale(task.scale, 0, at(task.gradient), at(task.gradient), width(task.output), rows);
+      return kernels_.rescale(task.scale, 0, at(task.gradient), at(task.gradient),
+                              width(task.output), rows);
+    case TaskKind::dense_forward:
     case TaskKind::dense_backward_input:
-      return kernels_.dense_backward_input(values(task.kernel), weights_[task.kernel].stride, at(task.gradient),
-                                           width(task.input), width(task.output), rows, at(task.input_gradient));
     case TaskKind::dense_backward_weights:
-      return;  // cut by outputs
+      return;  // of several panels, or cut by outputs
   }
 }
 
@@ -171,7 +213,8 @@ struct CpuExecutor::TrainingStep {
   float keep;
 };
 
-void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads) {
+void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread,
+                                 int threads) {
   const Pass& pass = program_.train;
   WeightGradient gradient{};
   gradient.inputs = pass.features[task.input];
@@ -179,8 +222,10 @@ void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int
   gradient.panel_rows = step.cut.rows.data();
   gradient.gradient = step.memory + train_.offset[task.gradient];
   gradient.gradient_step = gradient.activation_step = train_.size;
-  // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where they are bytes.
-  if (task.input != pass.tasks.front().output) gradient.activation = step.memory + train_.offset[task.input];
+  // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where
+  // they are bytes.
+  if (task.input != pass.tasks.front().output)
+    gradient.activation = step.memory + train_.offset[task.input];
   gradient.rows = step.rows;
   gradient.keep = step.keep;
   const auto take = [&](int parameter) {
@@ -219,11 +264,13 @@ void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int
   }
 }
 
-// ------------------------------------------------------------------------------------------------ work
+// ------------------------------------------------------------------------------------------------
+// work
 
 double CpuExecutor::forward_operations(std::int64_t rows) const {
   double weights = 0;
-  for (const Parameter& parameter : program_.parameters) weights += static_cast<double>(parameter.size());
+  for (const Parameter& parameter : program_.parameters)
+    weights += static_cast<double>(parameter.size());
   return 2 * weights * static_cast<double>(rows);
 }
 
@@ -258,7 +305,8 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
   bool stop = false;
   const auto rows_of = [&](std::int64_t index) {
     const std::int64_t first = (range.first_batch + index) * batch;
-    return RowsView{input, range.order, first, static_cast<int>(std::min<std::int64_t>(batch, total - first))};
+    return RowsView{input, range.order, first,
+                    static_cast<int>(std::min<std::int64_t>(batch, total - first))};
   };
   const auto add_values = [&](const Cut& cut, int rows) {
     double loss = 0;
@@ -280,16 +328,21 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
       const RowsView rows = rows_of(index);
       const Cut& cut = rows.rows == batch ? whole : rest;
       const Part mine = part(cut.panels(), thread, threads);
-      for (int p = mine.begin; p < mine.end; ++p) {
-        PanelContext context{train_, panels_.data() + p * train_.size, rows, range.data.targets};
-        context.rows.first += cut.first[p];
-        context.rows.rows = cut.rows[p];
-        context.first_row = cut.first[p];
+      for (int p = mine.begin; p < mine.end; p += kTogether) {
+        const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
+        PanelContext context{train_,
+                             panels_.data() + p * train_.size,
+                             panels,
+                             input,
+                             range.data.targets,
+                             range.order,
+                             rows.first,
+                             cut.first.data() + p};
         context.loss_scale = program_.reduction == Reduction::mean ? 1.0f / rows.rows : 1.0f;
         context.step = first_step + index;
         context.values = row_values_.data() + p * values_per_panel;
         for (const Task& task : program_.train.tasks) {
-          if (task.axis == Axis::rows) run_on_panel(task, context);
+          if (task.axis == Axis::rows) run_on_panels(task, context);
         }
       }
       if (parallel) team_->barrier();
@@ -301,9 +354,12 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
         kernels_.prefetch(next);
       }
       const float rate = learning_rates[index];
-      const TrainingStep update{cut, rows, panels_.data(),
-                                {program_.optimizer.row, program_.optimizer.params.data(), rate, first_step + index},
-                                1 - rate * program_.weight_decay};
+      const TrainingStep update{
+          cut,
+          rows,
+          panels_.data(),
+          {program_.optimizer.row, program_.optimizer.params.data(), rate, first_step + index},
+          1 - rate * program_.weight_decay};
       for (const Task& task : program_.train.tasks) {
         if (task.axis == Axis::outputs) run_on_outputs(task, update, thread, threads);
       }
@@ -326,18 +382,26 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   const bool parallel = team_->size() > 1 && forward_operations(end - begin) > kWorthWaking;
   const int threads = parallel ? team_->size() : 1;
   const int values_per_panel = (1 + program_.metrics) * kPanel;
-  const std::int64_t panels = (end - begin + kPanel - 1) / kPanel;
-  grow(panels_, evaluate_.size * threads);
-  grow(row_values_, values_per_panel * panels);
+  constexpr int kRows = kTogether * kPanel;
+  const std::int64_t groups = (end - begin + kRows - 1) / kRows;
+  grow(panels_, evaluate_.size * kTogether * threads);
+  grow(row_values_, values_per_panel * kTogether * groups);
 
   run(parallel, [&](int thread) {
-    for (std::int64_t p = thread; p < panels; p += threads) {
+    for (std::int64_t group = thread; group < groups; group += threads) {
       if (cancelled.load(std::memory_order_relaxed)) return;
-      PanelContext context{evaluate_, panels_.data() + thread * evaluate_.size,
-                           RowsView{input, range.order, begin + p * kPanel, 0}, range.data.targets};
-      context.rows.rows = static_cast<int>(std::min<std::int64_t>(kPanel, end - context.rows.first));
-      context.values = row_values_.data() + p * values_per_panel;
-      for (const Task& task : program_.evaluate.tasks) run_on_panel(task, context);
+      const std::int64_t first = begin + group * kRows;
+      const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, end - first));
+      PanelContext context{evaluate_,
+                           panels_.data() + thread * kTogether * evaluate_.size,
+                           {cut.panels(), cut.rows.data(), evaluate_.size},
+                           input,
+                           range.data.targets,
+                           range.order,
+                           first,
+                           cut.first.data()};
+      context.values = row_values_.data() + group * kTogether * values_per_panel;
+      for (const Task& task : program_.evaluate.tasks) run_on_panels(task, context);
     }
   });
 
@@ -359,49 +423,63 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   return sums;
 }
 
-// -------------------------------------------------------------------------------------------- predict
+// --------------------------------------------------------------------------------------------
+// predict
 
-void CpuExecutor::predict_panel(const InputView& input, std::int64_t first, int rows, float* memory,
-                                float* output) const {
-  const PanelContext context{predict_, memory, RowsView{input, nullptr, first, rows}, {}};
-  for (const Task& task : program_.predict.tasks) run_on_panel(task, context);
-  const float* panel = memory + predict_.offset[program_.predict.output];
-  for (int i = 0; i < rows; ++i) {
-    float* row = output + (first + i) * program_.output_size;
-    for (int o = 0; o < program_.output_size; ++o) row[o] = panel[o * kPanel + i];
+// Panels [panel, panel + count) of a cut of the rows from `first`.
+void CpuExecutor::predict_panels(const InputView& input, std::int64_t first, const Cut& cut,
+                                 int panel, int count, float* memory, float* output) const {
+  const PanelContext context{predict_,
+                             memory,
+                             {count, cut.rows.data() + panel, predict_.size},
+                             input,
+                             {},
+                             nullptr,
+                             first,
+                             cut.first.data() + panel};
+  for (const Task& task : program_.predict.tasks) run_on_panels(task, context);
+  for (int p = 0; p < count; ++p) {
+    const float* lines = memory + p * predict_.size + predict_.offset[program_.predict.output];
+    float* row = output + (first + cut.first[panel + p]) * program_.output_size;
+    for (int i = 0; i < cut.rows[panel + p]; ++i, row += program_.output_size) {
+      for (int o = 0; o < program_.output_size; ++o) row[o] = lines[o * kPanel + i];
+    }
   }
 }
 
-void CpuExecutor::predict(const InputView& view, float* output, const std::atomic<bool>& cancelled) {
+void CpuExecutor::predict(const InputView& view, float* output,
+                          const std::atomic<bool>& cancelled) {
   const InputView input = scaled(view, program_);
   const bool parallel = team_->size() > 1 && forward_operations(input.rows) > kWorthWaking;
   const int threads = parallel ? team_->size() : 1;
-  const std::int64_t most = std::int64_t{kPanel} * threads;
-  grow(panels_, predict_.size * threads);
+  const std::int64_t most = std::int64_t{kTogether} * kPanel * threads;
+  grow(panels_, predict_.size * kTogether * threads);
   run(parallel, [&](int thread) {
     for (std::int64_t first = 0; first < input.rows; first += most) {
       if (cancelled.load(std::memory_order_relaxed)) return;
       const Cut cut = cut_rows(std::min(most, input.rows - first), threads);
-      if (thread < cut.panels()) {
-        predict_panel(input, first + cut.first[thread], cut.rows[thread],
-                      panels_.data() + thread * predict_.size, output);
-      }
+      const Part mine = part(cut.panels(), thread, threads);
+      if (mine.begin == mine.end) continue;
+      predict_panels(input, first, cut, mine.begin, mine.end - mine.begin,
+                     panels_.data() + thread * kTogether * predict_.size, output);
     }
   });
 }
 
 void CpuExecutor::predict_here(const InputView& view, float* output) {
   const FlushSubnormals flush;
-  grow(here_, predict_.size);
   const InputView input = scaled(view, program_);
+  grow(here_, predict_.size * (input.rows > kPanel ? kTogether : 1));
   if (input.rows == 1) return predict_row(input, output);
-  for (std::int64_t first = 0; first < input.rows; first += kPanel) {
-    predict_panel(input, first, static_cast<int>(std::min<std::int64_t>(kPanel, input.rows - first)), here_.data(),
-                  output);
+  constexpr int kRows = kTogether * kPanel;
+  for (std::int64_t first = 0; first < input.rows; first += kRows) {
+    const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, input.rows - first));
+    predict_panels(input, first, cut, 0, cut.panels(), here_.data(), output);
   }
 }
 
-// Tensors are single rows here; their memory beyond the last feature stays zero up to kAlignment, as kernels expect.
+// Tensors are single rows here; their memory beyond the last feature stays zero up to kAlignment,
+// as kernels expect.
 void CpuExecutor::predict_row(const InputView& input, float* output) {
   const auto at = [&](int tensor) { return here_.data() + predict_.offset[tensor]; };
   const auto width = [&](int tensor) { return program_.predict.features[tensor]; };
@@ -418,8 +496,8 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
         break;
       case TaskKind::dense_forward:
         clear_rest(task.input);
-        kernels_.dense_row(values(task.kernel), weights_[task.kernel].stride, values(task.bias), at(task.input),
-                           width(task.input), width(task.output), at(task.output));
+        kernels_.dense_row(values(task.kernel), weights_[task.kernel].stride, values(task.bias),
+                           at(task.input), width(task.input), width(task.output), at(task.output));
         break;
       case TaskKind::activation_forward:
         kernels_.activation_row(task.op, at(task.input), at(task.output), width(task.output));

@@ -1,4 +1,5 @@
-// The CPU executor: interprets a Program with a team of threads and the kernels of one instruction set.
+// The CPU executor: interprets a Program with a team of threads and the kernels of one instruction
+// set.
 #pragma once
 
 #include <memory>
@@ -18,6 +19,8 @@ struct Cut {
   int panels() const { return static_cast<int>(rows.size()); }
 };
 Cut cut_rows(std::int64_t rows, int threads);
+// All panels full but the last.
+Cut cut_whole_panels(std::int64_t rows);
 
 // A pass with the place of every tensor in a panel's memory.
 struct PassLayout {
@@ -26,6 +29,9 @@ struct PassLayout {
   std::vector<std::int64_t> offset;  // floats
   std::int64_t size = 0;             // floats a panel
 };
+
+// Panels that go through a task together, so that they share what is read of its weights.
+constexpr int kTogether = 2;
 
 class CpuExecutor final : public Executor {
  public:
@@ -49,24 +55,32 @@ class CpuExecutor final : public Executor {
     std::vector<Floats> slots;
   };
 
-  // Where a panel's tasks read and write.
+  // Where the tasks of some panels read and write.
   struct PanelContext {
     const PassLayout& layout;
-    float* memory;
-    RowsView rows;
+    float* memory;  // of the first panel
+    Panels panels;
+    InputView input;
     TargetsView targets;
-    int first_row = 0;            // in the batch
+    const std::uint32_t* order;
+    std::int64_t batch_start;  // position of the batch's first row
+    const int* first_rows;     // of the panels, in the batch
     float loss_scale = 1;
     std::int64_t step = 0;
-    float* values = nullptr;      // (1 + metrics, kPanel): losses and metrics of the rows
+    float* values =
+        nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
   };
 
   struct TrainingStep;
 
-  const float* values(int parameter) const { return parameter < 0 ? nullptr : weights_[parameter].values.data(); }
-  void run_on_panel(const Task& task, const PanelContext& context) const;
+  const float* values(int parameter) const {
+    return parameter < 0 ? nullptr : weights_[parameter].values.data();
+  }
+  void run_on_panels(const Task& task, const PanelContext& context) const;
+  void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
   void run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads);
-  void predict_panel(const InputView& input, std::int64_t first, int rows, float* memory, float* output) const;
+  void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
+                      int count, float* memory, float* output) const;
   void predict_row(const InputView& input, float* output);
   void run(bool parallel, const std::function<void(int)>& body);
   double forward_operations(std::int64_t rows) const;
@@ -80,9 +94,9 @@ class CpuExecutor final : public Executor {
   const PassLayout predict_;
   const PassLayout evaluate_;
   const PassLayout train_;
-  Floats panels_;       // train, evaluate, predict: the panels of a batch, or one for each thread
-  Floats here_;         // predict_here: one panel, or one row
-  Floats row_values_;   // losses and metrics of rows
+  Floats panels_;      // train, evaluate, predict: the panels of a batch, or one for each thread
+  Floats here_;        // predict_here: one panel, or one row
+  Floats row_values_;  // losses and metrics of rows
   std::vector<Floats> scratch_;  // a thread's, for weight gradients
 };
 

@@ -13,8 +13,12 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 using cpu::kPanel;
 using cpu::RowsView;
 
-// Inputs (or units) that one pass of a product covers, so that its part of a panel stays in the L1 cache.
+// Inputs (or units) that one pass of a product covers, so that its part of a panel stays in the L1
+// cache.
 constexpr int kBlock = 128;
+
+// Kernels of more weights do not stay in the L2 cache.
+constexpr std::int64_t kCachedWeights = 1 << 17;
 
 NEURODE_INLINE int vectors_of(int rows) { return (rows + kLanes - 1) / kLanes; }
 
@@ -23,7 +27,8 @@ NEURODE_INLINE std::int64_t row_index(const RowsView& view, int row) {
   return view.order == nullptr ? position : view.order[position];
 }
 
-// ---------------------------------------------------------------------------------------------- gather
+// ----------------------------------------------------------------------------------------------
+// gather
 
 inline void gather_bytes(const RowsView& view, float scale, float offset, float* panel) {
   const int features = view.input.features;
@@ -91,7 +96,8 @@ inline void gather_targets(const TargetsView& targets, const RowsView& view, flo
     for (int o = 0; o < targets.outputs; ++o) {
       for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
     }
-    for (int i = 0; i < lanes; ++i) panel[targets.classes[row_index(view, i)] * std::int64_t{kPanel} + i] = 1;
+    for (int i = 0; i < lanes; ++i)
+      panel[targets.classes[row_index(view, i)] * std::int64_t{kPanel} + i] = 1;
     return;
   }
   for (int i = 0; i < lanes; ++i) {
@@ -100,47 +106,73 @@ inline void gather_targets(const TargetsView& targets, const RowsView& view, flo
   }
 }
 
-// ------------------------------------------------------------------------------------ forward, backward
+// ------------------------------------------------------------------------------------ forward,
+// backward
 
-// output (m, lanes) += A (m, k) . panel (k, lanes), blocked over k.
-inline void panel_product(const float* a, std::int64_t a_row, std::int64_t a_k, int m_count, int k_count,
-                          const float* panel, int rows, const float* bias, float* output) {
+// Asks for A (rows, k) to be in cache soon: its short rows are over before the hardware sees a
+// pattern.
+NEURODE_INLINE void prefetch_rows(const float* a, std::int64_t a_row, std::int64_t a_k, int rows,
+                                  int k_count) {
+  const bool along_k = a_k == 1;
+  const int lines = along_k ? rows : k_count;
+  const std::int64_t step = along_k ? a_row : a_k;
+  const int length = along_k ? k_count : rows;
+  for (int i = 0; i < lines; ++i) {
+    for (int j = 0; j < length; j += 16) __builtin_prefetch(a + i * step + j, 0, 2);
+  }
+}
+
+// output (m, lanes) = A (m, k) . input (k, lanes) + bias in each panel, blocked over k. A tile of A
+// serves all panels.
+inline void panel_product(const float* a, std::int64_t a_row, std::int64_t a_k, int m_count,
+                          int k_count, const cpu::Panels& panels, const float* input,
+                          const float* bias, float* output) {
+  const bool is_large = std::int64_t{m_count} * k_count > kCachedWeights;
+  const int widest = vectors_of(*std::max_element(panels.rows, panels.rows + panels.count));
+  const int most_rows = max_rows(std::min(widest, kMaxVectors));
+  Product product;
+  product.a_row = a_row;
+  product.a_k = a_k;
+  product.a_segment = 0;
+  product.b_k = kPanel;
+  product.c_row = kPanel;
+  product.segments = 1;
   split(k_count, kBlock, [&](int k, int length) {
-    split(vectors_of(rows), kMaxVectors, [&](int vector, int vectors) {
-      split(m_count, max_rows(vectors), [&](int m, int size) {
-        Product product;
-        product.a = a + m * a_row + k * a_k;
-        product.a_row = a_row;
-        product.a_k = a_k;
-        product.a_segment = 0;
-        product.b = panel + k * std::int64_t{kPanel} + vector * kLanes;
-        product.b_k = kPanel;
-        product.c = output + m * std::int64_t{kPanel} + vector * kLanes;
-        product.c_row = kPanel;
-        product.segments = 1;
-        product.lengths = &length;
-        product.init = k > 0 ? Init::output : bias != nullptr ? Init::bias : Init::zero;
-        product.bias = bias + (bias != nullptr ? m : 0);
-        kTiles[vectors - 1][size - 1](product);
-      });
+    product.lengths = &length;
+    product.init = k > 0 ? Init::output : bias != nullptr ? Init::bias : Init::zero;
+    split(m_count, most_rows, [&](int m, int size) {
+      product.a = a + m * a_row + k * a_k;
+      product.bias = bias + (bias != nullptr ? m : 0);
+      if (is_large && m + size < m_count) {
+        prefetch_rows(product.a + size * a_row, a_row, a_k, std::min(size, m_count - m - size),
+                      length);
+      }
+      for (int p = 0; p < panels.count; ++p) {
+        split(vectors_of(panels.rows[p]), kMaxVectors, [&](int vector, int vectors) {
+          product.b = input + p * panels.step + k * std::int64_t{kPanel} + vector * kLanes;
+          product.c = output + p * panels.step + m * std::int64_t{kPanel} + vector * kLanes;
+          kTiles[vectors - 1][size - 1](product);
+        });
+      }
     });
   });
 }
 
-inline void dense_forward(const float* kernel, std::int64_t stride, const float* bias, const float* input,
-                          int inputs, int units, int rows, float* output) {
-  panel_product(kernel, stride, 1, units, inputs, input, rows, bias, output);
+inline void dense_forward(const float* kernel, std::int64_t stride, const float* bias, int inputs,
+                          int units, const cpu::Panels& panels, const float* input, float* output) {
+  panel_product(kernel, stride, 1, units, inputs, panels, input, bias, output);
 }
 
-inline void dense_backward_input(const float* kernel, std::int64_t stride, const float* gradient, int inputs,
-                                 int units, int rows, float* input_gradient) {
-  panel_product(kernel, 1, stride, inputs, units, gradient, rows, nullptr, input_gradient);
+inline void dense_backward_input(const float* kernel, std::int64_t stride, int inputs, int units,
+                                 const cpu::Panels& panels, const float* gradient,
+                                 float* input_gradient) {
+  panel_product(kernel, 1, stride, inputs, units, panels, gradient, nullptr, input_gradient);
 }
 
-// One row: dot products along the kernel's rows, four units and two vectors at a time. Input and kernel rows are
-// padded with zeros to kAlignment.
-inline void dense_row(const float* kernel, std::int64_t stride, const float* bias, const float* input, int inputs,
-                      int units, float* output) {
+// One row: dot products along the kernel's rows, four units and two vectors at a time. Input and
+// kernel rows are padded with zeros to kAlignment.
+inline void dense_row(const float* kernel, std::int64_t stride, const float* bias,
+                      const float* input, int inputs, int units, float* output) {
   const int length = (inputs + cpu::kAlignment - 1) / cpu::kAlignment * cpu::kAlignment;
   split(units, 4, [&](int unit, int size) {
     const float* row[4];

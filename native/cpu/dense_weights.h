@@ -1,4 +1,5 @@
-// Weight gradients of a dense layer with the optimizer's update: d kernel (units, inputs) = d output . input^T.
+// Weight gradients of a dense layer with the optimizer's update: d kernel (units, inputs) = d
+// output . input^T.
 #pragma once
 
 #include "native/cpu/dense.h"
@@ -9,8 +10,9 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 
 using cpu::WeightGradient;
 
-// Rows of the batch whose inputs are unpacked at a time, so that the slab stays in the L1 cache.
-constexpr int kSlabRows = 128;
+// Rows of the batch whose inputs are unpacked at a time: up to 128 the slab stays in the L1 cache,
+// up to here in L2.
+constexpr int kSlabRows = cpu::kSlabRows;
 constexpr int kSlabVectors = 3;
 constexpr int kSlabWidth = kSlabVectors * kLanes;
 
@@ -21,10 +23,11 @@ NEURODE_INLINE void unpack(const float* source, float scale, float offset, float
   for (int i = 0; i < 16; i += kLanes) store(out + i, load(source + i) * scale + offset);
 }
 
-// slab (rows, width) = inputs [column, column + width) of rows [first, first + count) of the bound data.
+// slab (rows, width) = inputs [column, column + width) of rows [first, first + count) of the bound
+// data.
 template <class Element>
-inline void pack_rows(const RowsView& view, const Element* data, int first, int count, int column, int width,
-                      float* slab) {
+inline void pack_rows(const RowsView& view, const Element* data, int first, int count, int column,
+                      int width, float* slab) {
   const std::int64_t features = view.input.features, position = view.first + first;
   const float scale = view.input.scale, offset = view.input.offset;
   const int rest = static_cast<int>(features) - column;  // inputs from here on
@@ -40,7 +43,8 @@ inline void pack_rows(const RowsView& view, const Element* data, int first, int 
   }
 }
 
-inline void pack_bound(const RowsView& view, int first, int count, int column, int width, float* slab) {
+inline void pack_bound(const RowsView& view, int first, int count, int column, int width,
+                       float* slab) {
   if (view.input.bytes != nullptr) {
     pack_rows(view, view.input.bytes, first, count, column, width, slab);
   } else {
@@ -49,7 +53,8 @@ inline void pack_bound(const RowsView& view, int first, int count, int column, i
 }
 
 // The same from a panel (inputs, kPanel) of activations.
-inline void pack_panel(const float* panel, int inputs, int rows, int column, int width, float* slab) {
+inline void pack_panel(const float* panel, int inputs, int rows, int column, int width,
+                       float* slab) {
   for (int f = 0; f < width; f += kLanes) {
     for (int i = 0; i < rows; i += kLanes) {
       Vec block[kLanes];
@@ -65,8 +70,8 @@ inline void pack_panel(const float* panel, int inputs, int rows, int column, int
 }
 
 // Adds panels [first, first + count) to the columns' gradient; `sum` is (units, width).
-inline void accumulate_panels(const WeightGradient& task, int first, int count, const float* slab, int width,
-                              int unit, int size, float* sum) {
+inline void accumulate_panels(const WeightGradient& task, int first, int count, const float* slab,
+                              int width, int unit, int size, float* sum) {
   const float* gradient = task.gradient + first * task.gradient_step;
   Product product;
   product.a = gradient + unit * std::int64_t{kPanel};
@@ -86,8 +91,9 @@ inline void accumulate_panels(const WeightGradient& task, int first, int count, 
 
 // Updates `count` consecutive weights, whole vectors, from their gradients.
 template <class Optimizer>
-NEURODE_INLINE void update_run(float* weights, const float* gradient, float* const* slots, std::int64_t start, int count,
-                               float keep, const typename Optimizer::Scalars& scalars) {
+NEURODE_INLINE void update_run(float* weights, const float* gradient, float* const* slots,
+                               std::int64_t start, int count, float keep,
+                               const typename Optimizer::Scalars& scalars) {
   for (int i = 0; i < count; i += kLanes) {
     Vec state[Optimizer::kSlots + 1];
     for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = load(slots[s] + start + i);
@@ -101,30 +107,32 @@ template <class Optimizer>
 void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
   const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
   float* const slab = scratch;
-  float* const sums = scratch + kSlabRows * kSlabWidth + 16;
-  // The last column may end short of a vector: the kernel's rows are padded.
-  split((task.end - task.begin + kLanes - 1) / kLanes, kSlabVectors, [&](int vector, int vectors) {
+  float* const all_sums = scratch + (kSlabRows + 1) * kSlabWidth;
+  const int columns = (task.end - task.begin + kLanes - 1) / kLanes;
+  split(columns, kSlabVectors, [&](int vector, int vectors) {
     const int column = task.begin + vector * kLanes, width = vectors * kLanes;
     for (int first = 0, row = 0; first < task.panels;) {
       int count = 0, rows = 0;
       do {
-        const int panel = first + count;
+        const int panel = first + count, panel_rows = task.panel_rows[panel];
+        float* out = slab + rows * width;
         if (task.activation != nullptr) {
-          pack_panel(task.activation + panel * task.activation_step, task.inputs, task.panel_rows[panel], column,
-                     width, slab + rows * width);
+          pack_panel(task.activation + panel * task.activation_step, task.inputs, panel_rows,
+                     column, width, out);
         } else {
-          pack_bound(task.rows, row + rows, task.panel_rows[panel], column, width, slab + rows * width);
+          pack_bound(task.rows, row + rows, panel_rows, column, width, out);
         }
-        rows += task.panel_rows[panel];
+        rows += panel_rows;
         ++count;
       } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
       const bool only = count == task.panels, last = first + count == task.panels;
-      split(task.unit_end - task.unit_begin, max_rows(vectors), [&](int m, int size) {
-        float* sum = sums + (only ? 0 : m * std::int64_t{width});
-        accumulate_panels(task, first, count, slab, width, task.unit_begin + m, size, sum);
-        for (int row = 0; last && row < size; ++row) {
-          update_run<Optimizer>(task.kernel, sum + row * width, task.slots,
-                                (task.unit_begin + m + row) * task.stride + column, width, task.keep, scalars);
+      split(task.unit_end - task.unit_begin, max_rows(kSlabVectors), [&](int m, int size) {
+        const int unit = task.unit_begin + m;
+        float* sums = all_sums + (only ? 0 : m * std::int64_t{width});
+        accumulate_panels(task, first, count, slab, width, unit, size, sums);
+        for (int i = 0; last && i < size; ++i) {
+          update_run<Optimizer>(task.kernel, sums + i * width, task.slots,
+                                (unit + i) * task.stride + column, width, task.keep, scalars);
         }
       });
       first += count;
@@ -147,15 +155,15 @@ void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
     }
     float slots[Optimizer::kSlots + 1];
     for (int s = 0; s < Optimizer::kSlots; ++s) slots[s] = task.slots[s][unit];
-    task.kernel[unit] = Optimizer::update(task.kernel[unit] * task.keep, sum_lanes(sum), slots, scalars);
+    task.kernel[unit] =
+        Optimizer::update(task.kernel[unit] * task.keep, sum_lanes(sum), slots, scalars);
     for (int s = 0; s < Optimizer::kSlots; ++s) task.slots[s][unit] = slots[s];
   }
 }
 
-
 template <class Optimizer>
 void update_all(float* weights, const float* gradient, float* const* slots, int count, float keep,
-            const cpu::OptimizerStep& step) {
+                const cpu::OptimizerStep& step) {
   update_run<Optimizer>(weights, gradient, slots, 0, count, keep,
                         Optimizer::prepare(step.learning_rate, step.step, step.params));
 }
@@ -173,7 +181,8 @@ constexpr OptimizerKernels kOptimizers[] = {
 #undef NEURODE_ROW
 };
 
-inline void dense_backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
+inline void dense_backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step,
+                                   float* scratch) {
   kOptimizers[step.row].weights(task, step, scratch);
 }
 
@@ -181,8 +190,8 @@ inline void dense_backward_bias(const WeightGradient& task, const cpu::Optimizer
   kOptimizers[step.row].bias(task, step);
 }
 
-inline void update(float* weights, const float* gradient, float* const* slots, int count, float keep,
-                   const cpu::OptimizerStep& step) {
+inline void update(float* weights, const float* gradient, float* const* slots, int count,
+                   float keep, const cpu::OptimizerStep& step) {
   kOptimizers[step.row].update(weights, gradient, slots, count, keep, step);
 }
 

@@ -9,7 +9,8 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 namespace {
 
 void prefetch(const RowsView& view) {
-  const std::int64_t bytes = view.input.features * std::int64_t{view.input.bytes != nullptr ? 1 : 4};
+  const std::int64_t bytes =
+      view.input.features * std::int64_t{view.input.bytes != nullptr ? 1 : 4};
   const char* data = view.input.bytes != nullptr ? reinterpret_cast<const char*>(view.input.bytes)
                                                  : reinterpret_cast<const char*>(view.input.floats);
   for (int i = 0; i < view.rows; ++i) {

@@ -1,7 +1,9 @@
-// The CPU's kernels: one table of functions per instruction set. The executor cuts tasks into these calls.
+// The CPU's kernels: one table of functions per instruction set. The executor cuts tasks into these
+// calls.
 //
-// Activations live in panels: up to 64 rows of the batch, feature-major, (features, kPanel). A lane is a row, so every
-// width of layer fills the vectors, and no sum depends on how the batch is cut. Kernels live transposed, (units, stride).
+// Activations live in panels: up to 64 rows of the batch, feature-major, (features, kPanel). A lane
+// is a row, so every width of layer fills the vectors, and no sum depends on how the batch is cut.
+// Kernels live transposed, (units, stride).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +14,9 @@
 
 namespace neurode::cpu {
 
-constexpr int kPanel = 64;      // rows of the batch in a panel, at most
-constexpr int kAlignment = 16;  // floats: rows of a kernel are padded to it, panels start at multiples of it
+constexpr int kPanel = 64;  // rows of the batch in a panel, at most
+constexpr int kAlignment =
+    16;  // floats: rows of a kernel are padded to it, panels start at multiples of it
 
 // Some rows of a batch of bound data: row i is order[first + i], or first + i where order is null.
 struct RowsView {
@@ -23,68 +26,87 @@ struct RowsView {
   int rows;
 };
 
-// The gradient of a kernel for inputs [begin, end) and units [unit_begin, unit_end), or of a bias, and its update.
+// Some panels, `step` floats apart, and the rows in each.
+struct Panels {
+  int count;
+  const int* rows;
+  std::int64_t step;
+};
+
+// The gradient of a kernel for inputs [begin, end) and units [unit_begin, unit_end), or of a bias,
+// and its update.
 struct WeightGradient {
   int inputs;
   int begin, end;  // begin is a multiple of kAlignment
   int unit_begin, unit_end;
   int panels;
-  const int* panel_rows;        // rows in each panel
-  const float* gradient;        // d output: panel 0, (units, kPanel)
-  std::int64_t gradient_step;   // floats from a panel to the next
-  const float* activation;      // input: panel 0, (inputs, kPanel); null: take `rows`
+  const int* panel_rows;       // rows in each panel
+  const float* gradient;       // d output: panel 0, (units, kPanel)
+  std::int64_t gradient_step;  // floats from a panel to the next
+  const float* activation;     // input: panel 0, (inputs, kPanel); null: take `rows`
   std::int64_t activation_step;
-  RowsView rows;                // input that is bound data
-  float* kernel;                // (units, stride), or the bias (units)
+  RowsView rows;  // input that is bound data
+  float* kernel;  // (units, stride), or the bias (units)
   std::int64_t stride;
-  float* slots[4];              // optimizer variables, shaped like kernel
-  float keep;                   // weights are multiplied by it first: 1 - learning rate * weight decay
+  float* slots[4];  // optimizer variables, shaped like kernel
+  float keep;       // weights are multiplied by it first: 1 - learning rate * weight decay
 };
 
-// Floats of scratch that backward_weights needs for a layer of `units`.
-constexpr std::int64_t weight_scratch(int units) { return (128 + std::int64_t{units}) * 48 + 16; }
+// Floats of scratch that dense_backward_weights needs for a layer of `units`: 48 columns of some
+// rows of inputs, a row to spare, and the units' sums.
+constexpr int kSlabRows = 1024;
+constexpr std::int64_t weight_scratch(int units) {
+  return (kSlabRows + 1 + std::int64_t{units}) * 48;
+}
 
 struct Kernels {
   const char* name;
   int lanes;
 
-  // panel (features, kPanel) = rows * scale + offset of bound data; lanes past the last row repeat it.
+  // panel (features, kPanel) = rows * scale + offset of bound data; lanes past the last row repeat
+  // it.
   void (*gather)(const RowsView& rows, float scale, float offset, float* panel);
   void (*gather_targets)(const TargetsView& targets, const RowsView& rows, float* panel);
   // Asks for bound rows to be in cache soon.
   void (*prefetch)(const RowsView& rows);
 
-  // output (units, kPanel) = kernel (units, stride) . input (inputs, kPanel) + bias (null: none).
-  void (*dense_forward)(const float* kernel, std::int64_t stride, const float* bias, const float* input, int inputs,
-                        int units, int rows, float* output);
-  // d input (inputs, kPanel) = kernel^T . d output.
-  void (*dense_backward_input)(const float* kernel, std::int64_t stride, const float* gradient, int inputs, int units,
-                               int rows, float* input_gradient);
-  void (*dense_backward_weights)(const WeightGradient& task, const OptimizerStep& step, float* scratch);
+  // output (units, kPanel) = kernel (units, stride) . input (inputs, kPanel) + bias (null: none),
+  // in each panel.
+  void (*dense_forward)(const float* kernel, std::int64_t stride, const float* bias, int inputs,
+                        int units, const Panels& panels, const float* input, float* output);
+  // d input (inputs, kPanel) = kernel^T . d output, in each panel.
+  void (*dense_backward_input)(const float* kernel, std::int64_t stride, int inputs, int units,
+                               const Panels& panels, const float* gradient, float* input_gradient);
+  void (*dense_backward_weights)(const WeightGradient& task, const OptimizerStep& step,
+                                 float* scratch);
   void (*dense_backward_bias)(const WeightGradient& task, const OptimizerStep& step);
   // The optimizer alone, over `count` floats: whole vectors.
   void (*update)(float* weights, const float* gradient, float* const* slots, int count, float keep,
                  const OptimizerStep& step);
-  // output (units) = kernel (units, stride) . input (inputs) + bias: one row, padded with zeros to kAlignment.
-  void (*dense_row)(const float* kernel, std::int64_t stride, const float* bias, const float* input, int inputs,
-                    int units, float* output);
+  // output (units) = kernel (units, stride) . input (inputs) + bias: one row, padded with zeros to
+  // kAlignment.
+  void (*dense_row)(const float* kernel, std::int64_t stride, const float* bias, const float* input,
+                    int inputs, int units, float* output);
 
   // `rows` lanes of each of `features` lines of a panel; z and y may be the same.
   void (*activation_forward)(const Op& op, const float* z, float* y, int features, int rows);
   // gradient = gradient * f'(z, y), or the product with the Jacobian of a row-wise activation.
-  void (*activation_backward)(const Op& op, const float* z, const float* y, float* gradient, int features, int rows);
+  void (*activation_backward)(const Op& op, const float* z, const float* y, float* gradient,
+                              int features, int rows);
   // One row of consecutive floats.
   void (*activation_row)(const Op& op, const float* z, float* y, int features);
   void (*rescale)(float scale, float offset, const float* x, float* y, int features, int rows);
   // mask = 0 or 1 / (1 - rate), y = x * mask. `first_row`: the panel's first row in the batch.
-  void (*dropout)(float rate, std::uint64_t seed, std::int64_t step, int first_row, const float* x, float* mask,
-                  float* y, int features, int rows);
+  void (*dropout)(float rate, std::uint64_t seed, std::int64_t step, int first_row, const float* x,
+                  float* mask, float* y, int features, int rows);
   void (*multiply)(const float* mask, const float* x, float* y, int features, int rows);
 
-  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale, zero past the last row.
-  void (*loss)(const Op& op, const float* prediction, const float* targets, int outputs, int rows, float scale,
-               float* values, float* gradient);
-  void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows, float* values);
+  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale, zero
+  // past the last row.
+  void (*loss)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
+               float scale, float* values, float* gradient);
+  void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
+                 float* values);
 
   // Fused multiply-adds in registers: floating-point operations done.
   double (*peak)(std::int64_t iterations);

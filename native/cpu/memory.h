@@ -30,7 +30,9 @@ class Floats {
 #else
     data_.reset(static_cast<float*>(std::aligned_alloc(alignment, rounded)));
 #endif
-    if (!data_) throw Error("ERR_OUT_OF_MEMORY", "the CPU has no " + std::to_string(bytes) + " bytes of free memory");
+    if (!data_)
+      throw Error("ERR_OUT_OF_MEMORY",
+                  "the CPU has no " + std::to_string(bytes) + " bytes of free memory");
 #if defined(__linux__)
     if (alignment > 64) madvise(data_.get(), rounded, MADV_HUGEPAGE);
 #endif

@@ -1,4 +1,5 @@
-// What an optimizer's update needs besides weights and gradients: the same for every parameter of a step.
+// What an optimizer's update needs besides weights and gradients: the same for every parameter of a
+// step.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@ struct OptimizerStep {
   int row;              // of the op table
   const float* params;  // in the row's order
   float learning_rate;
-  std::int64_t step;    // optimizer steps taken before this one
+  std::int64_t step;  // optimizer steps taken before this one
 };
 
 }  // namespace neurode::cpu

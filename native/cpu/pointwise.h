@@ -1,4 +1,5 @@
-// Activations, losses, metrics and dropout on panels: the rows of the op table, vectorised over rows of the batch.
+// Activations, losses, metrics and dropout on panels: the rows of the op table, vectorised over
+// rows of the batch.
 #pragma once
 
 #include <array>
@@ -33,18 +34,21 @@ NEURODE_INLINE void each_vector(int features, int rows, Visit visit) {
   }
 }
 
-// ------------------------------------------------------------------------------------------ activations
+// ------------------------------------------------------------------------------------------
+// activations
 
 template <class Activation>
 void pointwise_forward(const float* params, const float* z, float* y, int features, int rows) {
-  each_vector(features, rows, [&](std::int64_t i) { store(y + i, Activation::forward(load(z + i), params)); });
+  each_vector(features, rows,
+              [&](std::int64_t i) { store(y + i, Activation::forward(load(z + i), params)); });
 }
 
 template <class Activation>
-void pointwise_backward(const float* params, const float* z, const float* y, float* gradient, int features,
-                        int rows) {
+void pointwise_backward(const float* params, const float* z, const float* y, float* gradient,
+                        int features, int rows) {
   each_vector(features, rows, [&](std::int64_t i) {
-    store(gradient + i, load(gradient + i) * Activation::derivative(load(z + i), load(y + i), params));
+    store(gradient + i,
+          load(gradient + i) * Activation::derivative(load(z + i), load(y + i), params));
   });
 }
 
@@ -62,7 +66,8 @@ void rowwise_forward(const float*, const float* z, float* y, int features, int r
 }
 
 template <class Activation>
-void rowwise_backward(const float*, const float*, const float* y, float* gradient, int features, int rows) {
+void rowwise_backward(const float*, const float*, const float* y, float* gradient, int features,
+                      int rows) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const Lines d{gradient + i, kPanel};
     Activation::template backward<Vec>(features, ConstLines{y + i, kPanel}, d, d);
@@ -76,7 +81,8 @@ void rowwise_row(const float*, const float* z, float* y, int features) {
     NEURODE_INLINE float operator()(int i) const { return data[i]; }
     NEURODE_INLINE void operator()(int i, float value) const { data[i] = value; }
   };
-  Activation::template forward<float>(features, [z](int i) { return z[i]; }, Row{y});
+  Activation::template forward<float>(
+      features, [z](int i) { return z[i]; }, Row{y});
 }
 
 struct ActivationKernels {
@@ -100,8 +106,8 @@ inline void activation_forward(const Op& op, const float* z, float* y, int featu
   kActivations[op.row].forward(op.params.data(), z, y, features, rows);
 }
 
-inline void activation_backward(const Op& op, const float* z, const float* y, float* gradient, int features,
-                                int rows) {
+inline void activation_backward(const Op& op, const float* z, const float* y, float* gradient,
+                                int features, int rows) {
   kActivations[op.row].backward(op.params.data(), z, y, gradient, features, rows);
 }
 
@@ -117,11 +123,12 @@ inline void multiply(const float* mask, const float* x, float* y, int features, 
   each_vector(features, rows, [&](std::int64_t i) { store(y + i, load(x + i) * load(mask + i)); });
 }
 
-// ------------------------------------------------------------------------------------- losses, metrics
+// ------------------------------------------------------------------------------------- losses,
+// metrics
 
 template <class Loss>
-void loss_rows(const float* params, const float* prediction, const float* targets, int outputs, int rows,
-               float scale, float* values, float* gradient) {
+void loss_rows(const float* params, const float* prediction, const float* targets, int outputs,
+               int rows, float scale, float* values, float* gradient) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
     if (gradient == nullptr) {
@@ -131,27 +138,30 @@ void loss_rows(const float* params, const float* prediction, const float* target
     // Lanes past the last row repeat it: they count for nothing.
     Vec scales;
     for (int lane = 0; lane < kLanes; ++lane) scales[lane] = i + lane < rows ? scale : 0;
-    store(values + i, Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
+    store(values + i,
+          Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
             store(gradient + output * std::int64_t{kPanel} + i, slope * scales);
           }));
   }
 }
 
 template <class Metric>
-void metric_rows(const float* params, const float* prediction, const float* targets, int outputs, int rows,
-                 float* values) {
+void metric_rows(const float* params, const float* prediction, const float* targets, int outputs,
+                 int rows, float* values) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
     store(values + i, Metric::template row<Vec>(outputs, y, target, params));
   }
 }
 
-using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, float*, float*);
+using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, float*,
+                            float*);
 using MetricKernel = void (*)(const float*, const float*, const float*, int, int, float*);
 
 // By row, then by whether the prediction holds logits.
 constexpr LossKernel kLosses[][2] = {
-#define NEURODE_ROW(name, Functor, LogitsFunctor, ...) {loss_rows<ops::Functor>, loss_rows<ops::LogitsFunctor>},
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...) \
+  {loss_rows<ops::Functor>, loss_rows<ops::LogitsFunctor>},
     NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 };
@@ -161,35 +171,40 @@ constexpr MetricKernel kMetrics[][2] = {
     NEURODE_METRICS(NEURODE_ROW)
 #undef NEURODE_ROW
 #define NEURODE_ROW(name, Functor, LogitsFunctor, ...) \
-  {metric_rows<ops::LossAsMetric<ops::Functor>>, metric_rows<ops::LossAsMetric<ops::LogitsFunctor>>},
+  {metric_rows<ops::LossAsMetric<ops::Functor>>,       \
+   metric_rows<ops::LossAsMetric<ops::LogitsFunctor>>},
         NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 };
 
-inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows, float scale,
-                 float* values, float* gradient) {
-  kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale, values, gradient);
+inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
+                 float scale, float* values, float* gradient) {
+  kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale,
+                                     values, gradient);
 }
 
-inline void metric(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
-                   float* values) {
+inline void metric(const Op& op, const float* prediction, const float* targets, int outputs,
+                   int rows, float* values) {
   kMetrics[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, values);
 }
 
-// --------------------------------------------------------------------------------------------- dropout
+// ---------------------------------------------------------------------------------------------
+// dropout
 
 // One block of Philox gives four features of each row.
-inline void dropout(float rate, std::uint64_t seed, std::int64_t step, int first_row, const float* x, float* mask,
-                    float* y, int features, int rows) {
+inline void dropout(float rate, std::uint64_t seed, std::int64_t step, int first_row,
+                    const float* x, float* mask, float* y, int features, int rows) {
   const ops::PhiloxKey key = ops::philox_key(seed, ops::Purpose::dropout);
   const float keep = 1 / (1 - rate);
   const UintVec low = UintVec{} + static_cast<std::uint32_t>(step);
   const UintVec high = UintVec{} + static_cast<std::uint32_t>(step >> 32);
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     UintVec row;
-    for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<std::uint32_t>(first_row + i + lane);
+    for (int lane = 0; lane < kLanes; ++lane)
+      row[lane] = static_cast<std::uint32_t>(first_row + i + lane);
     for (int f = 0; f < features; f += 4) {
-      const auto block = ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
+      const auto block =
+          ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
       for (int w = 0; w < 4 && f + w < features; ++w) {
         const std::int64_t at = (f + w) * std::int64_t{kPanel} + i;
         const Vec chance = ops::uniform01<Vec>(block.words[w]);

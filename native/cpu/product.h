@@ -1,5 +1,6 @@
-// The one matrix product of the CPU: C (m, lanes) = init + sum over k of A(m, k) * B(k, lanes), in register tiles.
-// Every sum runs over k in order, whatever the tile, so results do not depend on how work is cut.
+// The one matrix product of the CPU: C (m, lanes) = init + sum over k of A(m, k) * B(k, lanes), in
+// register tiles. Every sum runs over k in order, whatever the tile, so results do not depend on
+// how work is cut.
 #pragma once
 
 #include <array>
@@ -26,11 +27,12 @@ struct Product {
   const float* bias;
 };
 
-// Most rows of A in a tile of `vectors` vectors: accumulators, B's vectors and one broadcast fit the registers.
-constexpr int kMaxVectors = kRegisters == 32 ? 5 : 3;
+// Most rows of A in a tile of `vectors` vectors: accumulators, B's vectors and one broadcast fit
+// the registers.
+constexpr int kMaxVectors = kRegisters == 32 ? 4 : 3;
 constexpr int kMaxRows = kRegisters == 32 ? 12 : 8;
 constexpr int max_rows(int vectors) {
-  constexpr int wide[] = {0, 12, 12, 8, 6, 5};
+  constexpr int wide[] = {0, 12, 12, 8, 6};
   constexpr int narrow[] = {0, 8, 6, 4};
   return kRegisters == 32 ? wide[vectors] : narrow[vectors];
 }
@@ -88,7 +90,8 @@ constexpr auto all_tiles(std::integer_sequence<int, kVector...>) {
 // tiles[vectors - 1][rows - 1]
 constexpr auto kTiles = all_tiles(std::make_integer_sequence<int, kMaxVectors>{});
 
-// Calls visit(begin, size) for `count` things in the fewest parts of at most `most`, all but equal in size.
+// Calls visit(begin, size) for `count` things in the fewest parts of at most `most`, all but equal
+// in size.
 template <class Visit>
 NEURODE_INLINE void split(int count, int most, Visit visit) {
   const int parts = (count + most - 1) / most;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "native/ops/config.h"
 
@@ -33,7 +34,14 @@ constexpr int kRegisters = 16;
 
 NEURODE_INLINE Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
 NEURODE_INLINE void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
-NEURODE_INLINE Vec broadcast(float x) { return Vec{} + x; }
+template <int... kLane>
+NEURODE_INLINE Vec broadcast(float x, std::integer_sequence<int, kLane...>) {
+  return Vec{
+      (static_cast<void>(kLane), x)...};  // an operand of what uses it; 0 + x would be an addition
+}
+NEURODE_INLINE Vec broadcast(float x) {
+  return broadcast(x, std::make_integer_sequence<int, kLanes>{});
+}
 
 NEURODE_INLINE float sum_lanes(Vec v) {
   float s = 0;

@@ -43,7 +43,8 @@ int affinity_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 0;
-  std::set<std::pair<std::string, std::string>> cores;  // (package, core): threads of one core share it
+  std::set<std::pair<std::string, std::string>>
+      cores;  // (package, core): threads of one core share it
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
     const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";

@@ -14,7 +14,8 @@ namespace neurode::cpu {
 // Physical cores this process may use: affinity and cgroup quota respected.
 int usable_cores();
 
-// Subnormal floats count as zero on this thread while it lives: they cost a hundred times a normal operation.
+// Subnormal floats count as zero on this thread while it lives: they cost a hundred times a normal
+// operation.
 class FlushSubnormals {
  public:
   FlushSubnormals();
@@ -35,8 +36,8 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  // Calls body(0 .. size - 1), one on each thread, the caller being thread 0; returns when all are done. `body` must
-  // not throw.
+  // Calls body(0 .. size - 1), one on each thread, the caller being thread 0; returns when all are
+  // done. `body` must not throw.
   void run(const std::function<void(int)>& body);
 
   // Waits for every thread of the running body.

@@ -50,7 +50,8 @@ NEURODE_INLINE void transpose(V (&rows)[kCount]) {
   }
 }
 
-// Stores 16 bytes as floats, times scale plus offset. Intrinsics: g++ widens bytes of a generic vector one by one.
+// Stores 16 bytes as floats, times scale plus offset. Intrinsics: g++ widens bytes of a generic
+// vector one by one.
 NEURODE_INLINE void store_bytes(float* p, Bytes bytes, float scale, float offset) {
 #if defined(__AVX512F__)
   const Vec values = (Vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32((__m128i)bytes));
@@ -61,13 +62,15 @@ NEURODE_INLINE void store_bytes(float* p, Bytes bytes, float scale, float offset
     store(p + 8 * i, (Vec)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(halves[i])) * scale + offset);
   }
 #elif defined(__SSE4_1__)
-  const __m128i quarters[4] = {(__m128i)bytes, _mm_srli_si128((__m128i)bytes, 4), _mm_srli_si128((__m128i)bytes, 8),
+  const __m128i quarters[4] = {(__m128i)bytes, _mm_srli_si128((__m128i)bytes, 4),
+                               _mm_srli_si128((__m128i)bytes, 8),
                                _mm_srli_si128((__m128i)bytes, 12)};
   for (int i = 0; i < 4; ++i) {
     store(p + 4 * i, (Vec)_mm_cvtepi32_ps(_mm_cvtepu8_epi32(quarters[i])) * scale + offset);
   }
 #elif defined(__ARM_NEON)
-  const uint16x8_t halves[2] = {vmovl_u8(vget_low_u8((uint8x16_t)bytes)), vmovl_u8(vget_high_u8((uint8x16_t)bytes))};
+  const uint16x8_t halves[2] = {vmovl_u8(vget_low_u8((uint8x16_t)bytes)),
+                                vmovl_u8(vget_high_u8((uint8x16_t)bytes))};
   for (int i = 0; i < 2; ++i) {
     store(p + 8 * i, (Vec)vcvtq_f32_u32(vmovl_u16(vget_low_u16(halves[i]))) * scale + offset);
     store(p + 8 * i + 4, (Vec)vcvtq_f32_u32(vmovl_u16(vget_high_u16(halves[i]))) * scale + offset);

@@ -31,7 +31,8 @@ struct DataView {
 // A range of batches of one epoch.
 struct BatchRange {
   DataView data;
-  const std::uint32_t* order = nullptr;  // row of the data at each position, or null for the given order
+  const std::uint32_t* order =
+      nullptr;  // row of the data at each position, or null for the given order
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;

@@ -58,7 +58,8 @@ std::shared_ptr<Device> open_device(const std::string& name, int threads) {
     throw Error("ERR_DEVICE_UNAVAILABLE", "device: '" + name + "' is not available: " + kNoCuda);
   }
   if (name != "auto" && name != "cpu") {
-    throw Error("ERR_ARGUMENT", "device: expected 'auto', 'cpu', 'cuda' or 'cuda:N', got '" + name + "'");
+    throw Error("ERR_ARGUMENT",
+                "device: expected 'auto', 'cpu', 'cuda' or 'cuda:N', got '" + name + "'");
   }
   // Never destroyed: threads of an exiting process may still use them.
   static auto* const mutex = new std::mutex;

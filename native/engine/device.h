@@ -36,8 +36,8 @@ class Device {
 
 std::vector<DeviceInfo> list_devices();
 
-// The device called `name` ('auto', 'cpu', 'cuda', 'cuda:1'), shared by all who ask for the same one.
-// `threads` 0: the default. Throws ERR_DEVICE_UNAVAILABLE with the reasons.
+// The device called `name` ('auto', 'cpu', 'cuda', 'cuda:1'), shared by all who ask for the same
+// one. `threads` 0: the default. Throws ERR_DEVICE_UNAVAILABLE with the reasons.
 std::shared_ptr<Device> open_device(const std::string& name, int threads);
 
 // One thread that runs what it is given, in order.

@@ -19,13 +19,14 @@ class Executor {
   virtual void get_slot(int slot, int index, float* values) const = 0;
   virtual void set_slot(int slot, int index, const float* values) = 0;
 
-  // `learning_rates` holds one rate per batch of the range; `step` counts optimizer steps and goes on.
-  // Stops after a batch once `cancelled` is set.
+  // `learning_rates` holds one rate per batch of the range; `step` counts optimizer steps and goes
+  // on. Stops after a batch once `cancelled` is set.
   virtual Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
                      const std::atomic<bool>& cancelled) = 0;
   virtual Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) = 0;
   // output (rows, outputs).
-  virtual void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) = 0;
+  virtual void predict(const InputView& input, float* output,
+                       const std::atomic<bool>& cancelled) = 0;
   // The same on the calling thread, for a few rows.
   virtual void predict_here(const InputView& input, float* output) = 0;
 };

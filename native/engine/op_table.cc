@@ -38,7 +38,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
 #define NEURODE_LOSS_ROW(name, Functor, LogitsFunctor, ...) {#name, {__VA_ARGS__}},
 #define NEURODE_ROW(name, Functor, ...) {#name, {__VA_ARGS__}},
   static const std::vector<OpRow> losses = {NEURODE_LOSSES(NEURODE_LOSS_ROW)};
-  static const std::vector<OpRow> metrics = {NEURODE_METRICS(NEURODE_ROW) NEURODE_LOSSES(NEURODE_LOSS_ROW)};
+  static const std::vector<OpRow> metrics = {NEURODE_METRICS(NEURODE_ROW)
+                                                 NEURODE_LOSSES(NEURODE_LOSS_ROW)};
   static const std::vector<OpRow> optimizers = {NEURODE_OPTIMIZERS(NEURODE_ROW)};
 #undef NEURODE_ROW
 #undef NEURODE_LOSS_ROW
@@ -58,9 +59,11 @@ const ActivationRow& activation_row(int row) { return activation_rows()[row]; }
 
 int op_row(OpKind kind, std::string_view name) {
   const std::vector<OpRow>& rows = op_rows(kind);
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const OpRow& row) { return row.name == name; });
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const OpRow& row) { return row.name == name; });
   if (found == rows.end()) {
-    throw Error("ERR_UNKNOWN_NAME", std::string("no ") + kind_name(kind) + " is called '" + std::string(name) + "'");
+    throw Error("ERR_UNKNOWN_NAME",
+                std::string("no ") + kind_name(kind) + " is called '" + std::string(name) + "'");
   }
   return static_cast<int>(found - rows.begin());
 }

@@ -1,4 +1,5 @@
-// The rows of the op table as data: what TypeScript checks its names against, and what names resolve to.
+// The rows of the op table as data: what TypeScript checks its names against, and what names
+// resolve to.
 #pragma once
 
 #include <string>

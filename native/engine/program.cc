@@ -13,7 +13,8 @@ enum class Mode { predict, evaluate, train };
 // Builds one pass; parameters are numbered in the order of the layers, the same in every pass.
 class PassCompiler {
  public:
-  PassCompiler(const Plan& plan, Mode mode, Program& program) : plan_(plan), mode_(mode), program_(program) {}
+  PassCompiler(const Plan& plan, Mode mode, Program& program)
+      : plan_(plan), mode_(mode), program_(program) {}
 
   Pass compile() {
     current_ = add_tensor(plan_.input_size);
@@ -51,7 +52,11 @@ class PassCompiler {
     const int kernel = parameters_++;
     const int bias = layer.use_bias ? parameters_++ : -1;
     const int output = add_tensor(layer.units);
-    add({.kind = TaskKind::dense_forward, .input = current_, .output = output, .kernel = kernel, .bias = bias});
+    add({.kind = TaskKind::dense_forward,
+         .input = current_,
+         .output = output,
+         .kernel = kernel,
+         .bias = bias});
     current_ = output;
     add_activation(layer.activation);
   }
@@ -61,7 +66,8 @@ class PassCompiler {
     if (op.row == op_row(OpKind::activation, "linear")) return;
     const ActivationRow& row = activation_row(op.row);
     const bool input_is_free = pass_.tasks.back().kind == TaskKind::dense_forward &&
-                               (mode_ == Mode::predict || row.from_output) && !is_fused_with_loss(op);
+                               (mode_ == Mode::predict || row.from_output) &&
+                               !is_fused_with_loss(op);
     const int output = input_is_free && row.pointwise ? current_ : add_tensor(features(current_));
     add({.kind = TaskKind::activation_forward, .input = current_, .output = output, .op = op});
     current_ = output;
@@ -96,19 +102,22 @@ class PassCompiler {
     current_ = output;
   }
 
-  // Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and one product less.
+  // Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and
+  // one product less.
   bool is_fused_with_loss(const Op& activation) const {
     if (!plan_.training || plan_.training->loss.params[0] != 0) return false;
     const std::string& function = activation_row(activation.row).name;
     const std::string& loss = op_rows(OpKind::loss)[plan_.training->loss.row].name;
-    return (function == "softmax" && (loss == "categoricalCrossentropy" || loss == "sparseCategoricalCrossentropy")) ||
+    return (function == "softmax" &&
+            (loss == "categoricalCrossentropy" || loss == "sparseCategoricalCrossentropy")) ||
            (function == "sigmoid" && loss == "binaryCrossentropy");
   }
 
   void add_loss(const TrainingPlan& training) {
     const int targets = add_tensor(features(pass_.output));
     add({.kind = TaskKind::gather_targets, .output = targets});
-    Task loss{.kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
+    Task loss{
+        .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
     std::size_t top = pass_.tasks.size() - 1;  // backward starts below the loss
     const Task& last = pass_.tasks[top - 1];
     if (last.kind == TaskKind::activation_forward && is_fused_with_loss(last.op)) {
@@ -179,7 +188,8 @@ void add_parameters(const Plan& plan, Program& program) {
   for (const LayerPlan& layer : plan.layers) {
     if (layer.kind != LayerKind::dense) continue;
     program.parameters.push_back({layer.name + "/kernel", features, layer.units, layer.kernel});
-    if (layer.use_bias) program.parameters.push_back({layer.name + "/bias", 0, layer.units, layer.bias});
+    if (layer.use_bias)
+      program.parameters.push_back({layer.name + "/bias", 0, layer.units, layer.bias});
     features = layer.units;
   }
   program.output_size = features;

@@ -1,4 +1,5 @@
-// The Program: what one step does, as ordered lists of tasks over tensors and parameters. Executors interpret it.
+// The Program: what one step does, as ordered lists of tasks over tensors and parameters. Executors
+// interpret it.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +15,18 @@ namespace neurode {
 enum class Axis { rows, outputs };
 
 enum class TaskKind {
-  gather_input,            // output = rows of the bound input
-  gather_targets,          // output = rows of the bound targets, class indices as one-hot rows
-  dense_forward,           // output = input . kernel + bias
-  activation_forward,      // output = f(input)
-  dropout_forward,         // output = input * mask; auxiliary = mask
-  rescale_forward,         // output = input * scale + offset
-  loss,                    // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
-  metric,                  // input = prediction, auxiliary = targets: row values
-  activation_backward,     // gradient *= f'(input, output)
-  dropout_backward,        // gradient *= auxiliary
-  rescale_backward,        // gradient *= scale
-  dense_backward_input,    // input_gradient = gradient . kernel^T
+  gather_input,          // output = rows of the bound input
+  gather_targets,        // output = rows of the bound targets, class indices as one-hot rows
+  dense_forward,         // output = input . kernel + bias
+  activation_forward,    // output = f(input)
+  dropout_forward,       // output = input * mask; auxiliary = mask
+  rescale_forward,       // output = input * scale + offset
+  loss,                  // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
+  metric,                // input = prediction, auxiliary = targets: row values
+  activation_backward,   // gradient *= f'(input, output)
+  dropout_backward,      // gradient *= auxiliary
+  rescale_backward,      // gradient *= scale
+  dense_backward_input,  // input_gradient = gradient . kernel^T
   dense_backward_weights,  // d kernel and d bias over the whole batch, and their update
 };
 

@@ -39,7 +39,7 @@ using UintOf = typename TypesOf<T>::Uint;
 
 template <class T>
 NEURODE_FN T splat(float x) {
-  return T{} + x;
+  return x - T{};  // keeps -0 and costs nothing
 }
 template <>
 NEURODE_FN float splat<float>(float x) {

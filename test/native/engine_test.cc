@@ -1,5 +1,5 @@
-// The engine and the CPU executor without Node: what the sanitizers watch. Same bits for any number of threads,
-// inference beside training, cancellation.
+// The engine and the CPU executor without Node: what the sanitizers watch. Same bits for any number
+// of threads, inference beside training, cancellation.
 #include <atomic>
 #include <cstring>
 #include <string>
@@ -17,7 +17,9 @@
 namespace neurode {
 namespace {
 
-Op op(OpKind kind, const char* name, float a = 0, float b = 0) { return {op_row(kind, name), {a, b}}; }
+Op op(OpKind kind, const char* name, float a = 0, float b = 0) {
+  return {op_row(kind, name), {a, b}};
+}
 
 LayerPlan dense(int units, const char* activation, bool use_bias = true) {
   LayerPlan layer{};
@@ -74,10 +76,12 @@ Data make_data(const Case& test, int outputs) {
     data.view.input.bytes = data.bytes.data();
     data.view.input.scale = 1.0f / 255;
   } else {
-    for (std::size_t i = 0; i < count; ++i) data.floats.push_back(static_cast<float>(next() % 1000) / 500 - 1);
+    for (std::size_t i = 0; i < count; ++i)
+      data.floats.push_back(static_cast<float>(next() % 1000) / 500 - 1);
     data.view.input.floats = data.floats.data();
   }
-  for (int i = 0; i < test.rows; ++i) data.classes.push_back(static_cast<std::int32_t>(next() % outputs));
+  for (int i = 0; i < test.rows; ++i)
+    data.classes.push_back(static_cast<std::int32_t>(next() % outputs));
   data.view.targets.classes = data.classes.data();
   data.view.targets.outputs = outputs;
   return data;
@@ -109,14 +113,16 @@ Trained train(const Case& test, int threads) {
   std::int64_t step = 0;
   for (int epoch = 0; epoch < 2; ++epoch) {
     const std::vector<std::uint32_t> order = shuffled_order(test.rows, 5, epoch);
-    BatchRange range{data.view, order.data(), test.batch, 0, (test.rows + test.batch - 1) / test.batch};
+    BatchRange range{data.view, order.data(), test.batch, 0,
+                     (test.rows + test.batch - 1) / test.batch};
     const std::vector<float> rates(range.batches, 0.05f);
     trained.sums = executor->train(range, rates.data(), step, never);
   }
   trained.parameters = all_parameters(*executor, program);
   trained.predictions.resize(static_cast<std::size_t>(test.rows) * program.output_size);
   executor->predict(data.view.input, trained.predictions.data(), never);
-  executor->evaluate({data.view, nullptr, test.batch, 0, (test.rows + test.batch - 1) / test.batch}, never);
+  executor->evaluate({data.view, nullptr, test.batch, 0, (test.rows + test.batch - 1) / test.batch},
+                     never);
   InputView row = data.view.input;
   row.rows = 1;
   std::vector<float> one(program.output_size);
@@ -132,8 +138,10 @@ void same_bits_for_any_threads(const Case& test) {
   for (const int threads : {2, 3, 7}) {
     const Trained got = train(test, threads);
     CHECK(got.parameters.size() == expected.parameters.size());
-    CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(), got.parameters.size() * 4) == 0);
-    CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(), got.predictions.size() * 4) == 0);
+    CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(),
+                      got.parameters.size() * 4) == 0);
+    CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(),
+                      got.predictions.size() * 4) == 0);
     CHECK(got.sums.loss == expected.sums.loss);
     CHECK(got.sums.metrics == expected.sums.metrics);
   }
@@ -164,19 +172,48 @@ void cancels_after_a_batch(const Case& test) {
 
 int main() {
   using namespace neurode;
-  const Op sgd = op(OpKind::optimizer, "sgd"), nesterov = op(OpKind::optimizer, "momentum", 0.9f, 1);
+  const Op sgd = op(OpKind::optimizer, "sgd"),
+           nesterov = op(OpKind::optimizer, "momentum", 0.9f, 1);
   const char* cross_entropy = "categoricalCrossentropy";
   const Case cases[] = {
-      {"reference", {100, {dense(40, "relu"), dense(20, "relu"), dense(10, "softmax")}, training(cross_entropy, sgd)},
-       300, 128, true},
-      {"odd widths", {13, {dense(17, "tanh"), dense(1, "gelu"), dense(5, "softmax")}, training(cross_entropy, sgd)},
-       101, 33, false},
-      {"dropout", {33, {dense(31, "mish"), dropout(0.4f), dense(3, "softmax")}, training(cross_entropy, nesterov)},
-       97, 40, false},
-      {"large batch", {50, {dense(70, "sigmoid"), dense(4, "softmax")}, training(cross_entropy, sgd)}, 700, 300, true},
-      {"no bias", {3, {dense(129, "relu", false), dense(2, "linear", false)}, training("meanSquaredError", sgd)}, 64,
-       16, false},
-      {"one row", {2, {dense(2, "softplus"), dense(2, "softmax")}, training(cross_entropy, sgd)}, 5, 1, false},
+      {"reference",
+       {100,
+        {dense(40, "relu"), dense(20, "relu"), dense(10, "softmax")},
+        training(cross_entropy, sgd)},
+       300,
+       128,
+       true},
+      {"odd widths",
+       {13,
+        {dense(17, "tanh"), dense(1, "gelu"), dense(5, "softmax")},
+        training(cross_entropy, sgd)},
+       101,
+       33,
+       false},
+      {"dropout",
+       {33,
+        {dense(31, "mish"), dropout(0.4f), dense(3, "softmax")},
+        training(cross_entropy, nesterov)},
+       97,
+       40,
+       false},
+      {"large batch",
+       {50, {dense(70, "sigmoid"), dense(4, "softmax")}, training(cross_entropy, sgd)},
+       700,
+       300,
+       true},
+      {"no bias",
+       {3,
+        {dense(129, "relu", false), dense(2, "linear", false)},
+        training("meanSquaredError", sgd)},
+       64,
+       16,
+       false},
+      {"one row",
+       {2, {dense(2, "softplus"), dense(2, "softmax")}, training(cross_entropy, sgd)},
+       5,
+       1,
+       false},
   };
   for (const Case& test : cases) same_bits_for_any_threads(test);
   cancels_after_a_batch(cases[0]);
