@@ -25,7 +25,7 @@ const options: Options = {
   'learning-rate': { value: 'X', help: 'of plain SGD (0.01)' },
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
   threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
-  seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (random)' },
+  seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (0)' },
   data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
   dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
@@ -37,7 +37,7 @@ interface Settings {
   readonly learningRate: number
   readonly device: DeviceName | undefined
   readonly threads: number | undefined
-  readonly seed: number | undefined
+  readonly seed: number
   readonly data: string | undefined
   readonly dataset: string | undefined
   readonly json: boolean
@@ -65,7 +65,7 @@ export async function train(args: readonly string[]): Promise<number> {
       | DeviceName
       | undefined,
     threads: integerOption(parsed, 'threads', 1),
-    seed: integerOption(parsed, 'seed', 0),
+    seed: integerOption(parsed, 'seed', 0) ?? 0,
     data: data === undefined || isAbsolute(data) ? data : resolve(process.env.INIT_CWD ?? '.', data),
     dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
     json: parsed.values.json === true,

@@ -6,7 +6,10 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
+
+#include "native/engine/error.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -18,8 +21,12 @@
 namespace neurode::cpu {
 namespace {
 
-// Rounds of spinning before a waiting thread gives its core away: some 20 microseconds.
-constexpr int kSpins = 4000;
+// Rounds of spinning before a waiting thread sleeps. On idle cores the others come within
+// microseconds; on busy ones the sleeper's core is what lets them run, so each sleep halves the
+// rounds and each success lengthens them.
+constexpr int kFewestSpins = 50;
+constexpr int kMostSpins = 4000;
+thread_local int spin_limit = kMostSpins;
 
 void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -86,13 +93,21 @@ FlushSubnormals::~FlushSubnormals() = default;
 
 ThreadTeam::ThreadTeam(int size) : size_(std::max(size, 1)) {
   threads_.reserve(size_ - 1);
-  for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error& error) {
+    stop();
+    throw Error("ERR_OUT_OF_MEMORY",
+                "threads: " + std::to_string(size_) + " could not be started: " + error.what());
+  }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { stop(); }
+
+void ThreadTeam::stop() {
   {
     std::lock_guard lock(mutex_);
-    stop_ = true;
+    stopping_ = true;
   }
   start_.notify_all();
   for (std::thread& thread : threads_) thread.join();
@@ -117,8 +132,8 @@ void ThreadTeam::work(int thread) {
     const std::function<void(int)>* body;
     {
       std::unique_lock lock(mutex_);
-      start_.wait(lock, [&] { return stop_ || runs_ >= run; });
-      if (stop_) return;
+      start_.wait(lock, [&] { return stopping_ || runs_ >= run; });
+      if (stopping_) return;
       body = body_;
     }
     (*body)(thread);
@@ -132,15 +147,18 @@ void ThreadTeam::barrier() {
   if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
     waiting_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
+    phase_.notify_all();
     return;
   }
-  for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
-    if (spins < kSpins) {
-      relax();
-    } else {
-      std::this_thread::yield();
+  for (int spins = 0; spins < spin_limit; ++spins) {
+    if (phase_.load(std::memory_order_acquire) != phase) {
+      spin_limit = std::min(kMostSpins, spin_limit + spin_limit / 8);
+      return;
     }
+    relax();
   }
+  spin_limit = std::max(kFewestSpins, spin_limit / 2);
+  phase_.wait(phase, std::memory_order_acquire);
 }
 
 }  // namespace neurode::cpu

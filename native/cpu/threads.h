@@ -45,6 +45,7 @@ class ThreadTeam {
 
  private:
   void work(int thread);
+  void stop();
 
   const int size_;
   std::vector<std::thread> threads_;
@@ -52,7 +53,7 @@ class ThreadTeam {
   std::condition_variable start_;
   const std::function<void(int)>* body_ = nullptr;
   std::uint64_t runs_ = 0;
-  bool stop_ = false;
+  bool stopping_ = false;
   alignas(64) std::atomic<int> waiting_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
 };
