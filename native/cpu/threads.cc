@@ -21,12 +21,22 @@
 namespace neurode::cpu {
 namespace {
 
-// Rounds of spinning before a waiting thread sleeps. On idle cores the others come within
-// microseconds; on busy ones the sleeper's core is what lets them run, so each sleep halves the
-// rounds and each success lengthens them.
-constexpr int kFewestSpins = 50;
-constexpr int kMostSpins = 4000;
-thread_local int spin_limit = kMostSpins;
+// Rounds of spinning before a waiting thread sleeps. On idle cores the others come within microseconds; on busy ones
+// the sleeper's core is what lets them run. So a wait that ends in sleep halves the rounds of the next, one that does
+// not lengthens them, and now and then a long wait tells whether the cores are idle again.
+constexpr int kFewestSpins = 500;
+constexpr int kMostSpins = 5000;
+constexpr unsigned kWaitsBetweenLongOnes = 32;
+
+struct Patience {
+  int spins = kMostSpins;
+  unsigned waits = 0;
+
+  int next() { return ++waits % kWaitsBetweenLongOnes == 0 ? kMostSpins : spins; }
+  void was_enough(int limit) { spins = std::min(kMostSpins, std::max(spins, limit / 2) + spins / 8); }
+  void was_too_short() { spins = std::max(kFewestSpins, spins / 2); }
+};
+thread_local Patience patience;
 
 void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -150,14 +160,12 @@ void ThreadTeam::barrier() {
     phase_.notify_all();
     return;
   }
-  for (int spins = 0; spins < spin_limit; ++spins) {
-    if (phase_.load(std::memory_order_acquire) != phase) {
-      spin_limit = std::min(kMostSpins, spin_limit + spin_limit / 8);
-      return;
-    }
+  const int limit = patience.next();
+  for (int spins = 0; spins < limit; ++spins) {
+    if (phase_.load(std::memory_order_acquire) != phase) return patience.was_enough(limit);
     relax();
   }
-  spin_limit = std::max(kFewestSpins, spin_limit / 2);
+  patience.was_too_short();
   phase_.wait(phase, std::memory_order_acquire);
 }
 
