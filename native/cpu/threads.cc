@@ -21,9 +21,10 @@
 namespace neurode::cpu {
 namespace {
 
-// Rounds of spinning before a waiting thread sleeps. On idle cores the others come within microseconds; on busy ones
-// the sleeper's core is what lets them run. So a wait that ends in sleep halves the rounds of the next, one that does
-// not lengthens them, and now and then a long wait tells whether the cores are idle again.
+// Rounds of spinning before a waiting thread sleeps. On idle cores the others come within
+// microseconds; on busy ones the sleeper's core is what lets them run. So a wait that ends in sleep
+// halves the rounds of the next, one that does not lengthens them, and now and then a long wait
+// tells whether the cores are idle again.
 constexpr int kFewestSpins = 500;
 constexpr int kMostSpins = 5000;
 constexpr unsigned kWaitsBetweenLongOnes = 32;
@@ -33,7 +34,9 @@ struct Patience {
   unsigned waits = 0;
 
   int next() { return ++waits % kWaitsBetweenLongOnes == 0 ? kMostSpins : spins; }
-  void was_enough(int limit) { spins = std::min(kMostSpins, std::max(spins, limit / 2) + spins / 8); }
+  void was_enough(int limit) {
+    spins = std::min(kMostSpins, std::max(spins, limit / 2) + spins / 8);
+  }
   void was_too_short() { spins = std::max(kFewestSpins, spins / 2); }
 };
 thread_local Patience patience;
