@@ -18,8 +18,10 @@ using Site = std::source_location;
 enum class Collective : std::uint8_t { kSync, kBallot, kShuffle };
 
 void sync_threads(Site site);
-// Waits for the lanes of `mask`. kBallot: value is the predicate; kShuffle: the value of lane `source`.
-std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, unsigned source, Site site);
+// Waits for the lanes of `mask`. kBallot: value is the predicate; kShuffle: the value of lane
+// `source`.
+std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, unsigned source,
+                              Site site);
 // The lane of the running thread.
 unsigned lane();
 [[noreturn]] void kernel_fault(const char* what);
@@ -50,7 +52,8 @@ T rounded(T value) {
 inline void __syncthreads(neurode::emulator::Site site = neurode::emulator::Site::current()) {
   neurode::emulator::sync_threads(site);
 }
-inline void __syncwarp(unsigned mask = 0xffffffffu, neurode::emulator::Site site = neurode::emulator::Site::current()) {
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       neurode::emulator::Site site = neurode::emulator::Site::current()) {
   neurode::emulator::warp_collective(neurode::emulator::Collective::kSync, mask, 0, 0, site);
 }
 inline void __threadfence() {}
@@ -60,8 +63,8 @@ inline void __threadfence_system() {}
 
 inline unsigned __ballot_sync(unsigned mask, int predicate,
                               neurode::emulator::Site site = neurode::emulator::Site::current()) {
-  return unsigned(
-      neurode::emulator::warp_collective(neurode::emulator::Collective::kBallot, mask, predicate != 0, 0, site));
+  return unsigned(neurode::emulator::warp_collective(neurode::emulator::Collective::kBallot, mask,
+                                                     predicate != 0, 0, site));
 }
 inline int __any_sync(unsigned mask, int predicate,
                       neurode::emulator::Site site = neurode::emulator::Site::current()) {
@@ -72,54 +75,62 @@ inline int __all_sync(unsigned mask, int predicate,
   return __ballot_sync(mask, !predicate, site) == 0;
 }
 
-// Shuffles stay within segments of `width` lanes; a lane outside its segment gives the thread's own value.
+// Shuffles stay within segments of `width` lanes; a lane outside its segment gives the thread's own
+// value.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = warpSize,
               neurode::emulator::Site site = neurode::emulator::Site::current()) {
   const unsigned segment = neurode::emulator::lane() & ~unsigned(width - 1);
-  return neurode::emulator::shuffle(mask, value, segment + (unsigned(source) & unsigned(width - 1)), site);
+  return neurode::emulator::shuffle(mask, value, segment + (unsigned(source) & unsigned(width - 1)),
+                                    site);
 }
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
                  neurode::emulator::Site site = neurode::emulator::Site::current()) {
   const unsigned lane = neurode::emulator::lane(), segment = lane & ~unsigned(width - 1);
-  return neurode::emulator::shuffle(mask, value, lane - segment >= delta ? lane - delta : lane, site);
+  return neurode::emulator::shuffle(mask, value, lane - segment >= delta ? lane - delta : lane,
+                                    site);
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
                    neurode::emulator::Site site = neurode::emulator::Site::current()) {
   const unsigned lane = neurode::emulator::lane(), segment = lane & ~unsigned(width - 1);
-  return neurode::emulator::shuffle(mask, value, lane - segment + delta < unsigned(width) ? lane + delta : lane, site);
+  return neurode::emulator::shuffle(
+      mask, value, lane - segment + delta < unsigned(width) ? lane + delta : lane, site);
 }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int bits, int width = warpSize,
                   neurode::emulator::Site site = neurode::emulator::Site::current()) {
   const unsigned lane = neurode::emulator::lane(), segment = lane & ~unsigned(width - 1);
   const unsigned source = lane ^ unsigned(bits);
-  return neurode::emulator::shuffle(mask, value, source < segment + unsigned(width) ? source : lane, site);
+  return neurode::emulator::shuffle(mask, value, source < segment + unsigned(width) ? source : lane,
+                                    site);
 }
 
-// ------------------------------------------------------------------------------------------------ atomics
+// ------------------------------------------------------------------------------------------------
+// atomics
 
-// Threads of the emulator give way only at barriers and warp functions, so plain operations are atomic.
-#define NEURODE_ATOMIC(name, types, expression)                                \
-  template <class T>                                                           \
-    requires(types)                                                            \
-  T name(T* address, std::type_identity_t<T> value) {                          \
-    const T old = *address;                                                    \
-    *address = expression;                                                     \
-    return old;                                                                \
+// Threads of the emulator give way only at barriers and warp functions, so plain operations are
+// atomic.
+#define NEURODE_ATOMIC(name, types, expression)                       \
+  template <class T>                                                  \
+  requires(types) T name(T* address, std::type_identity_t<T> value) { \
+    const T old = *address;                                           \
+    *address = expression;                                            \
+    return old;                                                       \
   }
 #define NEURODE_INTEGERS std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8)
-NEURODE_ATOMIC(atomicAdd, std::is_floating_point_v<T> || (NEURODE_INTEGERS), T(old + value))
+#define NEURODE_WORDS std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8)
+NEURODE_ATOMIC(atomicAdd, NEURODE_WORDS, T(old + value))
 NEURODE_ATOMIC(atomicSub, NEURODE_INTEGERS, T(old - value))
-NEURODE_ATOMIC(atomicExch, std::is_same_v<T, float> || (NEURODE_INTEGERS), value)
+NEURODE_ATOMIC(atomicExch, NEURODE_WORDS, value)
 NEURODE_ATOMIC(atomicMin, NEURODE_INTEGERS, (std::min)(old, value))
 NEURODE_ATOMIC(atomicMax, NEURODE_INTEGERS, (std::max)(old, value))
-NEURODE_ATOMIC(atomicAnd, NEURODE_INTEGERS, T(old & value))
+NEURODE_ATOMIC(atomicAnd, NEURODE_INTEGERS, T(old& value))
 NEURODE_ATOMIC(atomicOr, NEURODE_INTEGERS, T(old | value))
 NEURODE_ATOMIC(atomicXor, NEURODE_INTEGERS, T(old ^ value))
 #undef NEURODE_INTEGERS
+#undef NEURODE_WORDS
 #undef NEURODE_ATOMIC
 
 inline unsigned atomicInc(unsigned* address, unsigned limit) {
@@ -133,31 +144,48 @@ inline unsigned atomicDec(unsigned* address, unsigned limit) {
   return old;
 }
 template <class T>
-  requires std::is_integral_v<T>
-T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicCAS(T* address, std::type_identity_t<T> expected,
+                                           std::type_identity_t<T> value) {
   const T old = *address;
   if (old == expected) *address = value;
   return old;
 }
 
-// --------------------------------------------------------------------------------- loads, stores, numbers
+// --------------------------------------------------------------------------------- loads, stores,
+// numbers
 
 template <class T>
-T __ldg(const T* address) { return *address; }
+T __ldg(const T* address) {
+  return *address;
+}
 template <class T>
-T __ldca(const T* address) { return *address; }
+T __ldca(const T* address) {
+  return *address;
+}
 template <class T>
-T __ldcg(const T* address) { return *address; }
+T __ldcg(const T* address) {
+  return *address;
+}
 template <class T>
-T __ldcs(const T* address) { return *address; }
+T __ldcs(const T* address) {
+  return *address;
+}
 template <class T>
-T __ldlu(const T* address) { return *address; }
+T __ldlu(const T* address) {
+  return *address;
+}
 template <class T>
-void __stcg(T* address, std::type_identity_t<T> value) { *address = value; }
+void __stcg(T* address, std::type_identity_t<T> value) {
+  *address = value;
+}
 template <class T>
-void __stcs(T* address, std::type_identity_t<T> value) { *address = value; }
+void __stcs(T* address, std::type_identity_t<T> value) {
+  *address = value;
+}
 template <class T>
-void __stwt(T* address, std::type_identity_t<T> value) { *address = value; }
+void __stwt(T* address, std::type_identity_t<T> value) {
+  *address = value;
+}
 
 inline float __int_as_float(int v) { return std::bit_cast<float>(v); }
 inline float __uint_as_float(unsigned v) { return std::bit_cast<float>(v); }
@@ -237,7 +265,8 @@ inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
 inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
   const std::uint64_t bytes = std::uint64_t{b} << 32 | a;
   unsigned result = 0;
-  for (int i = 0; i < 4; ++i) result |= unsigned(bytes >> (selector >> (4 * i) & 7) * 8 & 0xff) << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    result |= unsigned(bytes >> (selector >> (4 * i) & 7) * 8 & 0xff) << (8 * i);
   return result;
 }
 inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned shift) {
@@ -247,8 +276,8 @@ inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) {
   return unsigned((std::uint64_t{high} << 32 | low) >> (shift & 31));
 }
 
-#define NEURODE_MIN_MAX(type)                                        \
-  constexpr type min(type a, type b) { return b < a ? b : a; }       \
+#define NEURODE_MIN_MAX(type)                                  \
+  constexpr type min(type a, type b) { return b < a ? b : a; } \
   constexpr type max(type a, type b) { return a < b ? b : a; }
 NEURODE_MIN_MAX(int)
 NEURODE_MIN_MAX(unsigned)

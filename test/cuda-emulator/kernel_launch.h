@@ -20,7 +20,8 @@ struct Call {
 };
 
 // Sets the error that cudaGetLastError returns, as <<<>>> does.
-void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream);
+void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_bytes,
+                 cudaStream_t stream);
 
 template <class... Params>
 struct BoundKernel {
@@ -37,12 +38,12 @@ struct BoundKernel {
 };
 
 template <class... Params>
-void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
-            std::type_identity_t<Params>... arguments) {
+void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t shared_bytes,
+            cudaStream_t stream, std::type_identity_t<Params>... arguments) {
   using Bound = BoundKernel<Params...>;
   const Bound bound{kernel, {arguments...}};
-  launch_call({reinterpret_cast<const void*>(kernel), Bound::run, &bound, Bound::copy}, grid, block, shared_bytes,
-              stream);
+  launch_call({reinterpret_cast<const void*>(kernel), Bound::run, &bound, Bound::copy}, grid, block,
+              shared_bytes, stream);
 }
 
 extern char* dynamic_shared_memory;
@@ -53,7 +54,8 @@ T* dynamic_shared() {
   return reinterpret_cast<T*>(dynamic_shared_memory);
 }
 
-// Marks bytes inside an allocation (gaps between tensors of an arena) as guard words, until it is freed.
+// Marks bytes inside an allocation (gaps between tensors of an arena) as guard words, until it is
+// freed.
 void add_guard(void* gap, std::size_t bytes);
 
 }  // namespace neurode::emulator

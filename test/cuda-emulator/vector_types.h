@@ -25,14 +25,14 @@ struct dim3 {
   constexpr operator uint3() const { return {x, y, z}; }
 };
 
-#define NEURODE_VECTOR(type, name, align2, align4)                             \
-  struct __align__(align2) name##2 {                                           \
-    type x, y;                                                                 \
-  };                                                                           \
-  struct __align__(align4) name##4 {                                           \
-    type x, y, z, w;                                                           \
-  };                                                                           \
-  constexpr name##2 make_##name##2(type x, type y) { return {x, y}; }          \
+#define NEURODE_VECTOR(type, name, align2, align4)                    \
+  struct __align__(align2) name##2 {                                  \
+    type x, y;                                                        \
+  };                                                                  \
+  struct __align__(align4) name##4 {                                  \
+    type x, y, z, w;                                                  \
+  };                                                                  \
+  constexpr name##2 make_##name##2(type x, type y) { return {x, y}; } \
   constexpr name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
 
 NEURODE_VECTOR(float, float, 8, 16)
