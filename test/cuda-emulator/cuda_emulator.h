@@ -30,3 +30,8 @@
 #include "test/cuda-emulator/kernel_launch.h"
 #include "test/cuda-emulator/runtime_api.h"
 #include "test/cuda-emulator/vector_types.h"
+
+namespace neurode::cuda {
+using emulator::dynamic_shared;
+using emulator::launch;
+}  // namespace neurode::cuda

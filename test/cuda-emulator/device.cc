@@ -130,8 +130,10 @@ void complain(const std::string& what) {
 
 void fault(cudaError_t error, const std::string& what) {
   complain(what);
-  sticky_error = last_error = error;
+  lose_device(error);
 }
+
+void lose_device(cudaError_t error) { sticky_error = last_error = error; }
 
 unsigned long long environment_number(const char* name, unsigned long long otherwise) {
   const char* text = environment_text(name);

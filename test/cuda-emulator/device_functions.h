@@ -107,8 +107,7 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = warpSize,
                                     site);
 }
 
-// ------------------------------------------------------------------------------------------------
-// atomics
+// ------------------------------------------------------------ atomics
 
 // Threads of the emulator give way only at barriers and warp functions, so plain operations are
 // atomic.

@@ -122,19 +122,20 @@ cudaError_t allocate_call(void** pointer, std::size_t bytes, bool device) {
   return *pointer == nullptr ? fail(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 
+// After a sticky error memory still goes, as it does with a real context, so that it is no leak.
 cudaError_t free_call(void* pointer, bool device) {
   const Lock lock(device_mutex());
-  if (const cudaError_t error = device_error()) return fail(error);
-  if (pointer == nullptr) return cudaSuccess;
+  const cudaError_t error = device_error();
+  if (pointer == nullptr) return error == cudaSuccess ? error : fail(error);
   const auto found = memory().live.find(key(pointer));
   if (found == memory().live.end() || found->second.device != device || found->second.registered) {
     complain(std::string(device ? "cudaFree" : "cudaFreeHost") +
              " of a pointer that no such allocation begins at (freed twice?)");
-    return fail(cudaErrorInvalidValue);
+    return fail(error != cudaSuccess ? error : cudaErrorInvalidValue);
   }
-  check_guards("free");
+  if (error == cudaSuccess) check_guards("free");
   release(found);
-  return cudaSuccess;
+  return error == cudaSuccess ? device_error() : fail(error);
 }
 
 }  // namespace

@@ -32,7 +32,9 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 cudaError_t fail(cudaError_t error);
 // The error of a driver that the environment pretends, or a sticky error; cudaSuccess otherwise.
 cudaError_t device_error();
-// Says on stderr what is wrong, counts it, and makes `error` sticky.
+// Makes an error sticky.
+void lose_device(cudaError_t error);
+// Says on stderr what is wrong, counts it, and loses the device.
 void fault(cudaError_t error, const std::string& what);
 // Counts and says it, without harm to the device.
 void complain(const std::string& what);

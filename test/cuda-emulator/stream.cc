@@ -108,8 +108,9 @@ bool run_kernel(const Grid& grid) {
   static const unsigned long long doomed = environment_number("NEURODE_EMULATOR_FAIL", 0);
   ++counters.kernels;
   if (counters.kernels == doomed) {
-    fault(cudaErrorIllegalAddress,
-          "kernel " + kernel_name(grid.call.kernel) + " fails by NEURODE_EMULATOR_FAIL");
+    std::fprintf(stderr, "CUDA emulator: kernel %s fails by NEURODE_EMULATOR_FAIL\n",
+                 kernel_name(grid.call.kernel).c_str());
+    lose_device(cudaErrorIllegalAddress);
     return false;
   }
   trap_wrong_accesses();

@@ -1,7 +1,12 @@
 // CUDA's qualifiers and vector types for a host compiler.
 #pragma once
 
+// The standard headers that spell an attribute __noinline__ come before the macro of that name.
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
 
 #define __global__
 #define __device__
@@ -10,6 +15,7 @@
 #define __grid_constant__
 #define __launch_bounds__(...)
 #define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
 #define __align__(n) __attribute__((aligned(n)))
 // The emulator finds these by their thread-local symbols, to fill them with NaN before each block.
 #define __shared__ static thread_local
