@@ -150,8 +150,7 @@ requires std::is_integral_v<T> T atomicCAS(T* address, std::type_identity_t<T> e
   return old;
 }
 
-// --------------------------------------------------------------------------------- loads, stores,
-// numbers
+// ------------------------------------------------------------ loads, stores, numbers
 
 template <class T>
 T __ldg(const T* address) {

@@ -189,8 +189,7 @@ void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_byt
 
 }  // namespace neurode::emulator
 
-// ------------------------------------------------------------------------------------------ copies
-// and calls
+// ------------------------------------------------------------ copies and calls
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
@@ -231,8 +230,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
   });
 }
 
-// ---------------------------------------------------------------------------------------- streams
-// and events
+// ------------------------------------------------------------ streams and events
 
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, 0); }
 
