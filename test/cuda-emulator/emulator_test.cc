@@ -49,6 +49,17 @@ __global__ void missing_second_barrier_kernel(float* x) {
   }
   x[threadIdx.x] = sum;
 }
+__device__ float swap_shared(float value) {
+  __shared__ float tile[32];
+  const float before = tile[threadIdx.x];
+  tile[threadIdx.x] = value;
+  return before;
+}
+__global__ void stale_shared_kernel(float* x) {
+  const unsigned i = blockIdx.x * 32 + threadIdx.x;
+  x[i] = swap_shared(1) + dynamic_shared<float>()[threadIdx.x];
+  dynamic_shared<float>()[threadIdx.x] = 1;
+}
 __global__ void divergent_return_kernel(float* x) {
   if (threadIdx.x == 5) return;
   __syncthreads();
@@ -102,6 +113,14 @@ void missing_second_barrier() {
   const auto got = run_on_floats(missing_second_barrier_kernel);
   for (int i = 0; i < 32; ++i) {
     if (got[i] != float(6 * (31 - i))) _exit(kDefect);
+  }
+}
+// What one block leaves in shared memory is not there for the next, nor for the next launch.
+void stale_shared() {
+  float* x = upload(std::vector<float>(256));
+  for (int i = 0; i < 10; ++i) {
+    launch(stale_shared_kernel, 8, 32, 128, nullptr, x);
+    for (const float value : download(x, 256)) CHECK(std::isnan(value));
   }
 }
 void uninitialised_read() {
@@ -226,6 +245,7 @@ const Case kCases[] = {
     {"mask with lanes elsewhere", defect<wrong_mask_kernel>, {}, 0, ""},
     {"lane outside its mask", defect<outside_mask_kernel>, {}, kDefect, "with mask 0x0000ffff"},
     {"uninitialised read", uninitialised_read, {}, kDefect, ""},
+    {"shared memory of other blocks", stale_shared, {}, 0, ""},
     {"double free", double_free, {}, kDefect, "freed twice?"},
     {"leak", leak, {}, kDefect, "leak: 100 bytes of device memory"},
     {"leak at exit",
