@@ -11,7 +11,7 @@ import { packageVersion } from './version.js'
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
 /** The variables that Neurode reads. */
-const variables = ['NEURODE_NATIVE_PATH', 'NEURODE_THREADS', 'NEURODE_ISA', 'NEURODE_DATA']
+const variables = ['NEURODE_NATIVE_PATH', 'NEURODE_THREADS', 'NEURODE_ISA', 'NEURODE_DEVICE', 'NEURODE_CUDA', 'NEURODE_CUDA_LIBRARY', 'NEURODE_DATA']
 
 interface Finding {
   readonly found: boolean

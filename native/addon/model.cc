@@ -30,9 +30,10 @@ Napi::Value to_sums(Napi::Env env, const Sums& sums) {
 struct Model::Bound {
   InputView input;
   TargetsView targets;
+  int handle;
   std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
 
-  DataView view() const { return {input, targets}; }
+  DataView view() const { return {input, targets, handle}; }
 };
 
 struct Model::Core {
@@ -43,7 +44,7 @@ struct Model::Core {
   // The order of the epoch that was trained last.
   struct {
     std::int64_t rows = -1, epoch = -1;
-    std::uint64_t seed = 0;
+    std::uint64_t seed = 0, version = 0;
     std::vector<std::uint32_t> rows_in_order;
   } order;
 
@@ -53,6 +54,7 @@ struct Model::Core {
       order.rows = rows;
       order.seed = seed;
       order.epoch = epoch;
+      ++order.version;
     }
     return order.rows_in_order.data();
   }
@@ -270,7 +272,7 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, data);
-    const int handle = next_handle_++;
+    const int handle = bound->handle = next_handle_++;
     arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
     bound_[handle] = std::move(bound);
     return Napi::Number::New(env, handle);
@@ -281,7 +283,8 @@ void Model::unbind(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     if (!core_) return;
     const int handle = static_cast<int>(to_integer(info[0], "handle", 0, next_handle_));
-    bound_.erase(handle);
+    // After the ranges that are queued on it.
+    if (bound_.erase(handle) > 0) core_->device->submit([core = core_, handle] { core->executor->release(handle); });
     arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
   });
 }
@@ -371,7 +374,10 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
             sums->metrics.resize(core->program.metrics);
             return;
           }
-          if (shuffle) ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
+          if (shuffle) {
+            ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
+            ordered.order_version = core->order.version;
+          }
           *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
         },
         [sums](Napi::Env env) { return to_sums(env, *sums); });

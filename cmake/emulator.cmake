@@ -1,0 +1,17 @@
+# The CUDA library compiled by the host compiler, with the emulator in place of a GPU; and the emulator's own tests.
+set(emulated "")
+foreach(name IN LISTS cuda_sources)
+  list(APPEND emulated cuda/${name}.cu)
+endforeach()
+set_source_files_properties(${emulated} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-Wno-maybe-uninitialized")
+
+file(GLOB emulator_sources CONFIGURE_DEPENDS test/cuda-emulator/*.cc)
+list(FILTER emulator_sources EXCLUDE REGEX "_test\\.cc$")
+add_library(neurode_emulator OBJECT ${emulator_sources})
+add_library(neurode_cuda_emulated MODULE ${emulated} $<TARGET_OBJECTS:neurode_emulator>)
+foreach(target neurode_emulator neurode_cuda_emulated)
+  target_compile_definitions(${target} PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
+  target_compile_options(${target} PRIVATE -fno-strict-aliasing ${baseline_flags})
+  target_link_libraries(${target} PRIVATE neurode_options)
+endforeach()
+set_target_properties(neurode_cuda_emulated PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
