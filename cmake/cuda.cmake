@@ -65,7 +65,7 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -E make_directory ${cuda_folder}
   COMMAND ${NEURODE_NVCC} ${arch_flags} -shared -cudart=static -o ${cuda_library} ${cuda_objects}
           -Xcompiler=-static-libstdc++,-static-libgcc -Xlinker=--exclude-libs,ALL,-z,relro,-z,now,--gc-sections
-          -Xlinker=-soname,neurode_cuda.so
+          -Xlinker=-soname,neurode_cuda.so,--version-script=${CMAKE_SOURCE_DIR}/cmake/cuda.map
   COMMAND ${CMAKE_STRIP} --strip-unneeded ${cuda_library}
   DEPENDS ${cuda_objects}
   COMMENT "Linking neurode_cuda.so"

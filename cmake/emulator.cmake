@@ -15,3 +15,15 @@ foreach(target neurode_emulator neurode_cuda_emulated)
   target_link_libraries(${target} PRIVATE neurode_options)
 endforeach()
 set_target_properties(neurode_cuda_emulated PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+file(GLOB emulator_tests CONFIGURE_DEPENDS test/cuda-emulator/*_test.cc)
+add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_emulator>)
+target_compile_definitions(emulator_test PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
+target_compile_options(emulator_test PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas ${baseline_flags})
+target_link_libraries(emulator_test PRIVATE neurode_options)
+set_target_properties(emulator_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+# A library that the addon must leave alone.
+add_library(neurode_cuda_other MODULE test/native/other_plugin.cc)
+target_link_libraries(neurode_cuda_other PRIVATE neurode_options)
+set_target_properties(neurode_cuda_other PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

@@ -283,8 +283,7 @@ void Model::unbind(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     if (!core_) return;
     const int handle = static_cast<int>(to_integer(info[0], "handle", 0, next_handle_));
-    // After the ranges that are queued on it.
-    if (bound_.erase(handle) > 0) core_->device->submit([core = core_, handle] { core->executor->release(handle); });
+    if (bound_.erase(handle) > 0) core_->executor->release(handle);
     arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
   });
 }

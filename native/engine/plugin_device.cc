@@ -221,9 +221,9 @@ std::shared_ptr<Device> open_cuda(int ordinal) {
   if (ordinal >= library.devices) throw fail("there are " + std::to_string(library.devices) + " CUDA devices");
   // Never destroyed: models of an exiting process may still use them, and opening one takes long.
   static auto* const mutex = new std::mutex;
-  static auto* const open = new std::map<int, std::shared_ptr<Device>>;
+  static auto* const open = new std::map<std::pair<const plugin::Table*, int>, std::shared_ptr<Device>>;
   const std::lock_guard lock(*mutex);
-  std::shared_ptr<Device>& device = (*open)[ordinal];
+  std::shared_ptr<Device>& device = (*open)[{library.table, ordinal}];
   if (!device) {
     try {
       device = std::make_shared<PluginDevice>(*library.table, ordinal);

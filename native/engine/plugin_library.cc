@@ -1,7 +1,10 @@
-// The CUDA library: found, opened and checked once in the life of the process.
+// The CUDA library: found, opened and checked once for each path.
 #include "native/engine/plugin_library.h"
 
 #include <cstdlib>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "native/engine/row_fingerprint.h"
 
@@ -13,12 +16,12 @@
 namespace neurode {
 namespace {
 
-#if defined(__linux__)
-
 const char* variable(const char* name) {
   const char* const value = std::getenv(name);
   return value != nullptr ? value : "";
 }
+
+#if defined(__linux__)
 
 PluginLibrary none(std::string reason) { return {nullptr, 0, std::move(reason)}; }
 
@@ -62,8 +65,8 @@ std::string driver_problem(int needed) {
   return "the NVIDIA driver finds no CUDA device";
 }
 
-PluginLibrary load() {
-  const std::string given = variable("NEURODE_CUDA_LIBRARY"), path = given.empty() ? default_path() : given;
+PluginLibrary load(const std::string& given) {
+  const std::string path = given.empty() ? default_path() : given;
   if (given.empty() && access(path.c_str(), R_OK) != 0) return none("this build of Neurode has no CUDA library");
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) return none("the CUDA library does not load: " + loader_error());
@@ -88,17 +91,20 @@ PluginLibrary load() {
 
 #else
 
-PluginLibrary load() { return {nullptr, 0, "CUDA is supported on Linux only"}; }
+PluginLibrary load(const std::string&) { return {nullptr, 0, "CUDA is supported on Linux only"}; }
 
 #endif
 
 }  // namespace
 
 PluginLibrary plugin_library() {
-  const char* const wanted = std::getenv("NEURODE_CUDA");
-  if (wanted != nullptr && std::string(wanted) == "off") return {nullptr, 0, "NEURODE_CUDA=off"};
-  static const auto* const library = new PluginLibrary(load());
-  return *library;
+  if (std::string(variable("NEURODE_CUDA")) == "off") return {nullptr, 0, "NEURODE_CUDA=off"};
+  const std::string path = variable("NEURODE_CUDA_LIBRARY");
+  static auto* const mutex = new std::mutex;
+  static auto* const libraries = new std::map<std::string, PluginLibrary>;
+  const std::lock_guard lock(*mutex);
+  const auto found = libraries->find(path);
+  return found != libraries->end() ? found->second : (*libraries)[path] = load(path);
 }
 
 }  // namespace neurode

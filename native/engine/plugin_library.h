@@ -1,4 +1,4 @@
-// The CUDA library: found, opened and checked once in the life of the process.
+// The CUDA library: found, opened and checked once for each path.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct PluginLibrary {
   std::string reason;  // why there is no device
 };
 
-// NEURODE_CUDA=off: nothing is looked for.
+// The one that NEURODE_CUDA_LIBRARY names, or the one beside the addon. NEURODE_CUDA=off: nothing is looked for.
 PluginLibrary plugin_library();
 
 }  // namespace neurode
