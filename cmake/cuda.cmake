@@ -67,7 +67,7 @@ add_custom_command(
           -Xcompiler=-static-libstdc++,-static-libgcc -Xlinker=--exclude-libs,ALL,-z,relro,-z,now,--gc-sections
           -Xlinker=-soname,neurode_cuda.so,--version-script=${CMAKE_SOURCE_DIR}/cmake/cuda.map
   COMMAND ${CMAKE_STRIP} --strip-unneeded ${cuda_library}
-  DEPENDS ${cuda_objects}
+  DEPENDS ${cuda_objects} ${CMAKE_SOURCE_DIR}/cmake/cuda.map
   COMMENT "Linking neurode_cuda.so"
   VERBATIM)
 add_custom_target(neurode_cuda ALL DEPENDS ${cuda_library})

@@ -1,8 +1,7 @@
 // Dense layers: forward, backward to the input, and backward to the weights with their update.
-#include "cuda/dense.h"
-
 #include <algorithm>
 
+#include "cuda/dense.h"
 #include "cuda/finish.h"
 #include "cuda/functors.h"
 #include "cuda/product.h"
@@ -10,8 +9,8 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr int kBiasColumns = 32;         // units of a block that sums a bias' gradient
-constexpr int kWorthATile = 96;          // blocks that fill a device well enough
+constexpr int kBiasColumns = 32;  // units of a block that sums a bias' gradient
+constexpr int kWorthATile = 96;   // blocks that fill a device well enough
 constexpr int kLeastRowsOfASplit = 256;
 constexpr int kMostSplits = 16;
 
@@ -23,8 +22,8 @@ __global__ __launch_bounds__(kThreads) void dense_forward_kernel(Stage stage, St
   const int m = blockIdx.y * S::kM, n = blockIdx.x * S::kN;
   Sums<S> sums;
   const InputSource input({stage.input.data, stage.input.stride}, *step.state);
-  multiply<S, true, false>(input, m, step.rows, MatrixSource{stage.kernel, stage.kernel_stride}, n, stage.units, 0,
-                           stage.inputs, slabs, sums);
+  multiply<S, true, false>(input, m, step.rows, MatrixSource{stage.kernel, stage.kernel_stride}, n,
+                           stage.units, 0, stage.inputs, slabs, sums);
   if (sums.group > 0) return;
   const Tensor z{stage.z.data, stage.z.stride}, output{stage.output.data, stage.output.stride};
   sums.each([&](int y, int x, float sum) {
@@ -37,13 +36,14 @@ __global__ __launch_bounds__(kThreads) void dense_forward_kernel(Stage stage, St
 }
 
 template <class S>
-__global__ __launch_bounds__(kThreads) void dense_backward_input_kernel(Stage stage, StepRecord step) {
+__global__ __launch_bounds__(kThreads) void dense_backward_input_kernel(Stage stage,
+                                                                        StepRecord step) {
   __shared__ Slabs<S> slabs;
   const int m = blockIdx.y * S::kM, n = blockIdx.x * S::kN;
   Sums<S> sums;
   multiply<S, true, true>(MatrixSource{stage.gradient.data, stage.gradient.stride}, m, step.rows,
-                          MatrixSource{stage.kernel, stage.kernel_stride}, n, stage.inputs, 0, stage.units, slabs,
-                          sums);
+                          MatrixSource{stage.kernel, stage.kernel_stride}, n, stage.inputs, 0,
+                          stage.units, slabs, sums);
   if (sums.group > 0) return;
   const Tensor z{stage.z.data, stage.z.stride}, y{stage.output.data, stage.output.stride};
   const Tensor gradient{stage.input_gradient.data, stage.input_gradient.stride};
@@ -61,33 +61,41 @@ struct WeightsArguments {
   OptimizerRecord optimizer;
   std::uint32_t* counters;  // blocks that have left their sums, by tile
   float* partials;
-  int first_tile;           // of this launch
-  bool last;                // the step ends with this launch
+  int first_tile;  // of this launch
+  bool last;       // the step ends with this launch
   StepRecord step;
   FinishRecord finish;
 };
 
-// Sums of the tile over all splits of the batch, in the order of the splits, by the block that comes last.
+// Sums of the tile over all splits of the batch, in the order of the splits, by the block that
+// comes last.
 template <class S>
 NEURODE_DEVICE bool add_splits(const WeightsArguments& arguments, int tile, Sums<S>& sums) {
   const int splits = gridDim.y;
   if (splits == 1) return true;
-  float* const parts = arguments.partials + static_cast<std::int64_t>(tile) * splits * S::kM * S::kN;
-  sums.each([&](int y, int x, float sum) { parts[(static_cast<int>(blockIdx.y) * S::kM + y) * S::kN + x] = sum; });
+  float* const parts =
+      arguments.partials + static_cast<std::int64_t>(tile) * splits * S::kM * S::kN;
+  sums.each([&](int y, int x, float sum) {
+    parts[(static_cast<int>(blockIdx.y) * S::kM + y) * S::kN + x] = sum;
+  });
   if (!is_last_block(arguments.counters + tile, splits)) return false;
   sums.each([&](int y, int x, float& sum) {
     sum = 0;
-    for (int split = 0; split < splits; ++split) sum += __ldcg(parts + (split * S::kM + y) * S::kN + x);
+    for (int split = 0; split < splits; ++split)
+      sum += __ldcg(parts + (split * S::kM + y) * S::kN + x);
   });
   if (threadIdx.x == 0) arguments.counters[tile] = 0;
   return true;
 }
 
-// d bias of some units: 8 threads sum every eighth row of a unit, and their sums are added in order.
-NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightLayer& layer, int first, float rate) {
+// d bias of some units: 8 threads sum every eighth row of a unit, and their sums are added in
+// order.
+NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightLayer& layer,
+                                int first, float rate) {
   __shared__ float parts[kThreads / kBiasColumns][kBiasColumns];
   constexpr int kParts = kThreads / kBiasColumns;
-  const int thread = static_cast<int>(threadIdx.x), part = thread / kBiasColumns, column = thread % kBiasColumns;
+  const int thread = static_cast<int>(threadIdx.x), part = thread / kBiasColumns,
+            column = thread % kBiasColumns;
   const int unit = first + column;
   float sum = 0;
   if (unit < layer.units) {
@@ -103,16 +111,18 @@ NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightL
 }
 
 template <class S>
-NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightLayer& layer, int index, int tile,
-                                float rate, Slabs<S>& slabs) {
+NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightLayer& layer,
+                                int index, int tile, float rate, Slabs<S>& slabs) {
   const int m = index / layer.tiles_across * S::kM, n = index % layer.tiles_across * S::kN;
   const int rows = arguments.step.rows, splits = gridDim.y, split = blockIdx.y;
   const int each = (rows + splits - 1) / splits;
-  const int begin = split * each < rows ? split * each : rows, end = begin + each < rows ? begin + each : rows;
+  const int begin = split * each < rows ? split * each : rows,
+            end = begin + each < rows ? begin + each : rows;
   Sums<S> sums;
   const InputSource input({layer.input, layer.input_stride}, *arguments.step.state);
-  multiply<S, false, false>(input, m, layer.inputs, MatrixSource{layer.gradient, layer.gradient_stride}, n,
-                            layer.units, begin, end, slabs, sums);
+  multiply<S, false, false>(input, m, layer.inputs,
+                            MatrixSource{layer.gradient, layer.gradient_stride}, n, layer.units,
+                            begin, end, slabs, sums);
   if (!add_splits<S>(arguments, tile, sums)) return;
   const std::int64_t step = arguments.step.state->step;
   sums.each([&](int y, int x, float sum) {
@@ -124,12 +134,14 @@ NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightL
 }
 
 template <class S>
-__global__ __launch_bounds__(kThreads) void dense_backward_weights_kernel(WeightsArguments arguments) {
+__global__ __launch_bounds__(kThreads) void dense_backward_weights_kernel(
+    WeightsArguments arguments) {
   __shared__ Slabs<S> slabs;
   const RunState& state = *arguments.step.state;
   const float rate = state.learning_rates[state.index];
   int l = 0, tile = arguments.first_tile;
-  while (l + 1 < arguments.count && static_cast<int>(blockIdx.x) >= arguments.layers[l + 1].first_block) {
+  while (l + 1 < arguments.count &&
+         static_cast<int>(blockIdx.x) >= arguments.layers[l + 1].first_block) {
     tile += arguments.layers[l++].tiles;
   }
   const WeightLayer& layer = arguments.layers[l];
@@ -146,7 +158,8 @@ __global__ __launch_bounds__(kThreads) void dense_backward_weights_kernel(Weight
 
 template <class S>
 dim3 grid(std::int64_t rows, std::int64_t columns) {
-  return dim3(static_cast<unsigned>(tiles(columns, S::kN)), static_cast<unsigned>(tiles(rows, S::kM)));
+  return dim3(static_cast<unsigned>(tiles(columns, S::kN)),
+              static_cast<unsigned>(tiles(rows, S::kM)));
 }
 
 template <class S>
@@ -154,8 +167,8 @@ bool fills(std::int64_t rows, std::int64_t columns) {
   return tiles(rows, S::kM) * tiles(columns, S::kN) >= kWorthATile;
 }
 
-// Narrow tiles where there are few outputs, else the largest with which there are enough blocks. Only narrow tiles
-// add in another order.
+// Narrow tiles where there are few outputs, else the largest with which there are enough blocks.
+// Only narrow tiles add in another order.
 template <class Use>
 void with_shape(std::int64_t rows, std::int64_t columns, std::int64_t usual_rows, Use use) {
   if (!fills<Medium>(usual_rows, columns)) return use(Narrow{});
@@ -176,7 +189,8 @@ void dense_forward(Launcher& launcher, const Stage& stage, const StepRecord& ste
 void dense_backward_input(Launcher& launcher, const Stage& stage, const StepRecord& step) {
   with_shape(step.rows, stage.inputs, step.rows, [&](auto shape) {
     using S = decltype(shape);
-    launcher(dense_backward_input_kernel<S>, grid<S>(step.rows, stage.inputs), kThreads, 0, stage, step);
+    launcher(dense_backward_input_kernel<S>, grid<S>(step.rows, stage.inputs), kThreads, 0, stage,
+             step);
   });
 }
 
@@ -189,20 +203,24 @@ WeightsPlan::WeightsPlan(const std::vector<WeightLayer>& layers, int rows) : lay
   size_ = tiles_of(Large::kM, Large::kN) >= kWorthATile     ? Size::large
           : tiles_of(Medium::kM, Medium::kN) >= kWorthATile ? Size::medium
                                                             : Size::small;
-  const int side = size_ == Size::large ? Large::kM : size_ == Size::medium ? Medium::kM : Small::kM;
+  const int side = size_ == Size::large    ? Large::kM
+                   : size_ == Size::medium ? Medium::kM
+                                           : Small::kM;
   tile_size_ = std::int64_t{side} * side;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     WeightLayer& layer = layers_[l];
     const WeightLayer* const before = l % kMostLayers == 0 ? nullptr : &layers_[l - 1];
-    layer.first_block = before == nullptr ? 0 : before->first_block + before->tiles + before->bias_blocks;
+    layer.first_block =
+        before == nullptr ? 0 : before->first_block + before->tiles + before->bias_blocks;
     layer.tiles_across = static_cast<int>(tiles(layer.units, side));
     layer.tiles = static_cast<int>(tiles(layer.inputs, side)) * layer.tiles_across;
-    layer.bias_blocks = layer.bias.values == nullptr ? 0 : static_cast<int>(tiles(layer.units, kBiasColumns));
+    layer.bias_blocks =
+        layer.bias.values == nullptr ? 0 : static_cast<int>(tiles(layer.units, kBiasColumns));
     tiles_ += layer.tiles;
   }
   const std::int64_t wanted = tiles_ == 0 ? 1 : 2 * kWorthATile / tiles_;
-  splits_ = static_cast<int>(
-      std::clamp<std::int64_t>(std::min<std::int64_t>(wanted, rows / kLeastRowsOfASplit), 1, kMostSplits));
+  splits_ = static_cast<int>(std::clamp<std::int64_t>(
+      std::min<std::int64_t>(wanted, rows / kLeastRowsOfASplit), 1, kMostSplits));
 }
 
 void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer,
@@ -211,7 +229,8 @@ void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const Optimize
   for (std::size_t first = 0; first < layers_.size(); first += kMostLayers) {
     WeightsArguments arguments{};
     arguments.count = static_cast<int>(std::min<std::size_t>(kMostLayers, layers_.size() - first));
-    std::copy_n(layers_.begin() + static_cast<std::ptrdiff_t>(first), arguments.count, arguments.layers);
+    std::copy_n(layers_.begin() + static_cast<std::ptrdiff_t>(first), arguments.count,
+                arguments.layers);
     arguments.optimizer = optimizer;
     arguments.counters = counters;
     arguments.partials = partials;

@@ -8,8 +8,8 @@
 
 namespace neurode::cuda {
 
-// output (rows, units) = f(input . kernel + bias); the bound data where stage.input is none. Sums are added in the
-// same order for every number of rows with the same `usual_rows`.
+// output (rows, units) = f(input . kernel + bias); the bound data where stage.input is none. Sums
+// are added in the same order for every number of rows with the same `usual_rows`.
 void dense_forward(Launcher& launcher, const Stage& stage, const StepRecord& step, int usual_rows);
 
 // input_gradient (rows, inputs) = gradient . kernel^T * f'.
@@ -39,8 +39,8 @@ class WeightsPlan {
   std::int64_t counters() const { return tiles_ * (splits_ > 1 ? 1 : 0); }
   std::int64_t partial_floats() const { return splits_ > 1 ? tiles_ * splits_ * tile_size_ : 0; }
 
-  void run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer, const FinishRecord& finish,
-           std::uint32_t* counters, float* partials) const;
+  void run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer,
+           const FinishRecord& finish, std::uint32_t* counters, float* partials) const;
 
  private:
   std::vector<WeightLayer> layers_;

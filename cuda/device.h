@@ -22,7 +22,9 @@ class Staging {
       const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
       void* const pinned = next(count);
       std::memcpy(pinned, static_cast<const char*>(from) + at, count);
-      check(cudaMemcpyAsync(static_cast<char*>(to) + at, pinned, count, cudaMemcpyHostToDevice, stream_), "uploading");
+      check(cudaMemcpyAsync(static_cast<char*>(to) + at, pinned, count, cudaMemcpyHostToDevice,
+                            stream_),
+            "uploading");
       done_[slot_].record(stream_);
     }
   }
@@ -31,7 +33,8 @@ class Staging {
     for (std::int64_t at = 0; at < bytes; at += kBytes) {
       const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
       void* const pinned = next(count);
-      check(cudaMemcpyAsync(pinned, static_cast<const char*>(from) + at, count, cudaMemcpyDeviceToHost, stream_),
+      check(cudaMemcpyAsync(pinned, static_cast<const char*>(from) + at, count,
+                            cudaMemcpyDeviceToHost, stream_),
             "downloading");
       done_[slot_].record(stream_);
       done_[slot_].wait();
@@ -45,7 +48,8 @@ class Staging {
   void* next(std::size_t bytes) {
     slot_ ^= 1;
     done_[slot_].wait();
-    if (pinned_[slot_].size() < bytes) pinned_[slot_] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
+    if (pinned_[slot_].size() < bytes)
+      pinned_[slot_] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
     return pinned_[slot_].as<void>();
   }
 

@@ -1,24 +1,26 @@
 // The CUDA executor: one Program on one device.
-#include "cuda/executor.h"
-
 #include <algorithm>
+
+#include "cuda/executor.h"
 
 namespace neurode::cuda {
 namespace {
 
-constexpr int kChunk = 1024;                      // rows of a prediction or an evaluation at a time
-constexpr std::int64_t kChunkBytes = 8 << 20;     // of input
-constexpr double kOperationsOfALaunch = 1e9;      // a graph holds as many steps, at most
+constexpr int kChunk = 1024;                   // rows of a prediction or an evaluation at a time
+constexpr std::int64_t kChunkBytes = 8 << 20;  // of input
+constexpr double kOperationsOfALaunch = 1e9;   // a graph holds as many steps, at most
 constexpr int kMostStepsOfALaunch = 16;
-constexpr std::int64_t kWorthCapturing = 8;       // batches
+constexpr std::int64_t kWorthCapturing = 8;  // batches
 constexpr int kRangesBeforeCapturing = 3;
-constexpr std::size_t kMostGraphs = 8;            // sizes of batches whose graphs are kept
+constexpr std::size_t kMostGraphs = 8;  // sizes of batches whose graphs are kept
 
 bool asked(const plugin::CancelRecord& cancel) {
   return cancel.asked != nullptr && cancel.asked(cancel.context) != 0;
 }
 
-std::int64_t element_size(const plugin::InputRecord& input) { return input.bytes != nullptr ? 1 : sizeof(float); }
+std::int64_t element_size(const plugin::InputRecord& input) {
+  return input.bytes != nullptr ? 1 : sizeof(float);
+}
 
 const void* data_of(const plugin::InputRecord& input) {
   return input.bytes != nullptr ? static_cast<const void*>(input.bytes) : input.floats;
@@ -44,11 +46,13 @@ Executor::Executor(Device& device, Program program)
 
 double Executor::operations(std::int64_t rows) const {
   double weights = 0;
-  for (const Parameter& parameter : program_.parameters) weights += static_cast<double>(parameter.size());
+  for (const Parameter& parameter : program_.parameters)
+    weights += static_cast<double>(parameter.size());
   return 6 * weights * static_cast<double>(rows);
 }
 
-// ------------------------------------------------------------------------------------------------ data
+// ------------------------------------------------------------------------------------------------
+// data
 
 BoundData& Executor::upload(const plugin::RangeRecord& range) {
   const plugin::InputRecord& input = range.input;
@@ -107,9 +111,12 @@ void Executor::read_sums(plugin::SumsRecord& sums) {
   std::copy(values.begin() + 1, values.end(), sums.metrics);
 }
 
-// --------------------------------------------------------------------------------------------- training
+// ---------------------------------------------------------------------------------------------
+// training
 
-void Executor::enqueue_step(int rows) { train_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>()); }
+void Executor::enqueue_step(int rows) {
+  train_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>());
+}
 
 Graph& Executor::graph(std::unique_ptr<Graph>& graph, int rows, int steps) {
   if (!graph) {
@@ -136,11 +143,13 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Can
   Steps& steps = steps_[rows];
   steps.used = ++uses_;
   const bool captured = count >= kWorthCapturing || ++steps.ranges > kRangesBeforeCapturing;
-  const int most = static_cast<int>(
-      std::clamp(kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
+  const int most = static_cast<int>(std::clamp(
+      kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
+  // The first step loads its kernels, which must not happen in a capture.
+  const bool loads = !steps.one && !steps.many;
   std::int64_t done = 0;
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
-    if (!captured) {
+    if (!captured || (loads && launched == 0)) {
       enqueue_step(rows);
       ++done;
     } else if (most > 1 && count - done >= most) {
@@ -155,8 +164,9 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Can
   return done;
 }
 
-void Executor::train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
-                     const plugin::CancelRecord& cancel, plugin::SumsRecord& sums) {
+void Executor::train(const plugin::RangeRecord& range, const float* learning_rates,
+                     std::int64_t& step, const plugin::CancelRecord& cancel,
+                     plugin::SumsRecord& sums) {
   RunState state = begin(range);
   if (train_.reserve(static_cast<int>(state.batch_size), device_.stream.get())) steps_.clear();
   const std::int64_t rate_bytes = range.batches * static_cast<std::int64_t>(sizeof(float));
@@ -166,8 +176,10 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
   state.step = step;
   write_state(state);
 
-  const std::int64_t whole = std::min(range.batches, state.total / state.batch_size - range.first_batch);
-  const std::int64_t done = whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, cancel) : 0;
+  const std::int64_t whole =
+      std::min(range.batches, state.total / state.batch_size - range.first_batch);
+  const std::int64_t done =
+      whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, cancel) : 0;
   sums.batches = done;
   sums.rows = done * state.batch_size;
   if (done == std::max<std::int64_t>(whole, 0) && done < range.batches) {
@@ -180,14 +192,16 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
   step += sums.batches;
 }
 
-// ------------------------------------------------------------------------------- evaluation, prediction
+// ------------------------------------------------------------------------------- evaluation,
+// prediction
 
 void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
                         plugin::SumsRecord& sums) {
   const RunState state = begin(range);
   const std::int64_t begin = state.position;
   const std::int64_t end = std::min(state.total, begin + range.batches * state.batch_size);
-  evaluate_.reserve(static_cast<int>(std::min<std::int64_t>(kChunk, end - begin)), device_.stream.get());
+  evaluate_.reserve(static_cast<int>(std::min<std::int64_t>(kChunk, end - begin)),
+                    device_.stream.get());
   write_state(state);
   std::int64_t launched = 0;
   for (std::int64_t first = begin; first < end; first += kChunk, ++launched) {
@@ -210,15 +224,17 @@ void Executor::take_prediction(Prediction& prediction, float* output) {
   if (prediction.rows == 0) return;
   prediction.done.wait();
   for (int row = 0; row < prediction.rows; ++row) {
-    std::copy_n(prediction.out.as<float>() + std::int64_t{row} * predict_.output_stride(), program_.output_size,
-                output + (prediction.first + row) * program_.output_size);
+    std::copy_n(prediction.out.as<float>() + std::int64_t{row} * predict_.output_stride(),
+                program_.output_size, output + (prediction.first + row) * program_.output_size);
   }
   prediction.rows = 0;
 }
 
-void Executor::predict(const plugin::InputRecord& input, float* output, const plugin::CancelRecord& cancel) {
+void Executor::predict(const plugin::InputRecord& input, float* output,
+                       const plugin::CancelRecord& cancel) {
   const std::int64_t row_bytes = input.features * element_size(input);
-  const int chunk = static_cast<int>(std::clamp<std::int64_t>(kChunkBytes / row_bytes, 1, std::min<std::int64_t>(kChunk, input.rows)));
+  const int chunk = static_cast<int>(std::clamp<std::int64_t>(
+      kChunkBytes / row_bytes, 1, std::min<std::int64_t>(kChunk, input.rows)));
   predict_.reserve(chunk, device_.stream.get());
   const std::int64_t out_stride = predict_.output_stride();
   constexpr std::int64_t kHead = 256;  // the state comes before the rows, in one copy
@@ -244,7 +260,8 @@ void Executor::predict(const plugin::InputRecord& input, float* output, const pl
   state.outputs = program_.output_size;
   const cudaStream_t stream = device_.stream.get();
   int slot = 0;
-  for (std::int64_t first = 0; first < input.rows && !asked(cancel); first += chunk, slot = (slot + 1) % slots) {
+  for (std::int64_t first = 0; first < input.rows && !asked(cancel);
+       first += chunk, slot = (slot + 1) % slots) {
     Prediction& prediction = predictions_[slot];
     take_prediction(prediction, output);
     prediction.first = first;
@@ -252,13 +269,14 @@ void Executor::predict(const plugin::InputRecord& input, float* output, const pl
     char* const on_device = prediction.input.as<char>();
     point_at(state, input, on_device + kHead);
     std::memcpy(prediction.in.as<void>(), &state, sizeof state);
-    std::memcpy(prediction.in.as<char>() + kHead, static_cast<const char*>(data_of(input)) + first * row_bytes,
-                rows * row_bytes);
-    check(cudaMemcpyAsync(on_device, prediction.in.as<void>(), kHead + rows * row_bytes, cudaMemcpyHostToDevice, stream),
+    std::memcpy(prediction.in.as<char>() + kHead,
+                static_cast<const char*>(data_of(input)) + first * row_bytes, rows * row_bytes);
+    check(cudaMemcpyAsync(on_device, prediction.in.as<void>(), kHead + rows * row_bytes,
+                          cudaMemcpyHostToDevice, stream),
           "uploading");
     predict_.enqueue(launcher_, prediction.input.as<RunState>(), rows, nullptr);
-    check(cudaMemcpyAsync(prediction.out.as<void>(), predict_.output(), rows * out_stride * sizeof(float),
-                          cudaMemcpyDeviceToHost, stream),
+    check(cudaMemcpyAsync(prediction.out.as<void>(), predict_.output(),
+                          rows * out_stride * sizeof(float), cudaMemcpyDeviceToHost, stream),
           "downloading");
     prediction.done.record(stream);
     prediction.rows = rows;

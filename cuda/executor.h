@@ -22,7 +22,8 @@ class Executor {
   Parameters& parameters() { return parameters_; }
   void train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
              const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
-  void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
+  void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
+                plugin::SumsRecord& sums);
   void predict(const plugin::InputRecord& input, float* output, const plugin::CancelRecord& cancel);
   void release(int handle) { bound_.erase(handle); }
 

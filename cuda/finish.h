@@ -5,7 +5,8 @@
 
 namespace neurode::cuda {
 
-// By one whole block. Each sum is in double precision and in an order that depends on nothing but the number of rows.
+// By one whole block. Each sum is in double precision and in an order that depends on nothing but
+// the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
   __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
@@ -17,7 +18,8 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
       double weight = 1;
       if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
         const std::int64_t first = (state.position + row) / state.batch_size * state.batch_size;
-        weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size : state.total - first);
+        weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
+                                                                            : state.total - first);
       }
       sum += value * weight;
     }

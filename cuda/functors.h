@@ -40,7 +40,9 @@ enum Optimizer : int {
 }  // namespace optimizer
 }  // namespace row
 
-__host__ __device__ constexpr bool is_pointwise(int activation) { return activation < row::first_rowwise; }
+__host__ __device__ constexpr bool is_pointwise(int activation) {
+  return activation < row::first_rowwise;
+}
 
 // Not inlined: one copy of all functors in each object, not one in each kernel.
 [[maybe_unused]] static __device__ __noinline__ float pointwise_forward(OpRecord op, float z) {
@@ -54,7 +56,8 @@ __host__ __device__ constexpr bool is_pointwise(int activation) { return activat
   return z;
 }
 
-[[maybe_unused]] static __device__ __noinline__ float pointwise_derivative(OpRecord op, float z, float y) {
+[[maybe_unused]] static __device__ __noinline__ float pointwise_derivative(OpRecord op, float z,
+                                                                           float y) {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
@@ -92,7 +95,8 @@ struct TargetView {
   }
 };
 
-[[maybe_unused]] static __device__ __noinline__ void rowwise_forward(int activation, int n, const float* z, float* y) {
+[[maybe_unused]] static __device__ __noinline__ void rowwise_forward(int activation, int n,
+                                                                     const float* z, float* y) {
   const RowView in{const_cast<float*>(z)}, out{y};
   switch (activation) {
 #define NEURODE_ROW(name, Functor, ...) \
@@ -103,7 +107,9 @@ struct TargetView {
   }
 }
 
-[[maybe_unused]] static __device__ __noinline__ void rowwise_backward(int activation, int n, const float* y, float* gradient) {
+[[maybe_unused]] static __device__ __noinline__ void rowwise_backward(int activation, int n,
+                                                                      const float* y,
+                                                                      float* gradient) {
   const RowView out{const_cast<float*>(y)}, d{gradient};
   switch (activation) {
 #define NEURODE_ROW(name, Functor, ...) \
@@ -115,22 +121,25 @@ struct TargetView {
 }
 
 template <class Loss>
-NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetView target, float scale,
-                                 float* gradient) {
-  if (gradient == nullptr) return Loss::template row<float>(n, y, target, params, ops::NoGradient{});
+NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetView target,
+                                 float scale, float* gradient) {
+  if (gradient == nullptr)
+    return Loss::template row<float>(n, y, target, params, ops::NoGradient{});
   return Loss::template row<float>(n, y, target, params,
                                    [=](int i, float slope) { gradient[i] = slope * scale; });
 }
 
 // gradient may be null.
-[[maybe_unused]] static __device__ __noinline__ float loss_row(OpRecord op, int n, float* y, TargetView target, float scale,
-                                              float* gradient) {
+[[maybe_unused]] static __device__ __noinline__ float loss_row(OpRecord op, int n, float* y,
+                                                               TargetView target, float scale,
+                                                               float* gradient) {
   const RowView prediction{y};
   const bool logits = op.params[0] != 0;
   switch (op.row) {
-#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                                    \
-  case row::loss::name:                                                                                   \
-    return logits ? loss_of_row<ops::LogitsFunctor>(op.params, n, prediction, target, scale, gradient)    \
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
+  case row::loss::name:                                                                      \
+    return logits ? loss_of_row<ops::LogitsFunctor>(op.params, n, prediction, target, scale, \
+                                                    gradient)                                \
                   : loss_of_row<ops::Functor>(op.params, n, prediction, target, scale, gradient);
     NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
@@ -138,7 +147,8 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
   return 0;
 }
 
-[[maybe_unused]] static __device__ __noinline__ float metric_row(OpRecord op, int n, float* y, TargetView target) {
+[[maybe_unused]] static __device__ __noinline__ float metric_row(OpRecord op, int n, float* y,
+                                                                 TargetView target) {
   const RowView prediction{y};
   const bool logits = op.params[0] != 0;
   switch (op.row) {
@@ -147,9 +157,10 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
     return ops::Functor::row<float>(n, prediction, target, op.params);
     NEURODE_METRICS(NEURODE_ROW)
 #undef NEURODE_ROW
-#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                                        \
-  case row::metric::name:                                                                                     \
-    return logits ? ops::LossAsMetric<ops::LogitsFunctor>::row<float>(n, prediction, target, op.params)       \
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
+  case row::metric::name:                                                                    \
+    return logits ? ops::LossAsMetric<ops::LogitsFunctor>::row<float>(n, prediction, target, \
+                                                                      op.params)             \
                   : ops::LossAsMetric<ops::Functor>::row<float>(n, prediction, target, op.params);
     NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW

@@ -1,4 +1,5 @@
-// How kernels are launched, and launches counted. The emulator has its own launch() and dynamic_shared().
+// How kernels are launched, and launches counted. The emulator has its own launch() and
+// dynamic_shared().
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@ namespace neurode::cuda {
 
 #if !defined(NEURODE_CUDA_EMULATOR)
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
-            const Arguments&... arguments) {
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+            cudaStream_t stream, const Arguments&... arguments) {
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
 }
 

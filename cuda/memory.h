@@ -21,8 +21,9 @@ class DeviceMemory {
       std::size_t free = 0, total = 0;
       static_cast<void>(cudaMemGetInfo(&free, &total));
       throw Error("ERR_OUT_OF_MEMORY", std::string(what) + ": " + std::to_string(bytes) +
-                                           " bytes of the CUDA device's memory are wanted, " + std::to_string(free) +
-                                           " of " + std::to_string(total) + " are free");
+                                           " bytes of the CUDA device's memory are wanted, " +
+                                           std::to_string(free) + " of " + std::to_string(total) +
+                                           " are free");
     }
     check(status, "taking memory");
     size_ = bytes;
@@ -52,7 +53,9 @@ class DeviceMemory {
 class PinnedMemory {
  public:
   PinnedMemory() = default;
-  explicit PinnedMemory(std::size_t bytes) : size_(bytes) { check(cudaMallocHost(&data_, bytes), "taking pinned memory"); }
+  explicit PinnedMemory(std::size_t bytes) : size_(bytes) {
+    check(cudaMallocHost(&data_, bytes), "taking pinned memory");
+  }
   ~PinnedMemory() {
     if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
   }

@@ -1,4 +1,5 @@
-// A model's parameters and optimizer variables on the device: rows of kernels padded with zeros to four floats.
+// A model's parameters and optimizer variables on the device: rows of kernels padded with zeros to
+// four floats.
 #pragma once
 
 #include <vector>
@@ -27,7 +28,9 @@ class Parameters {
     std::int64_t size;
     int rows, units, stride;
   };
-  float* at(int slot, int index) const { return memory_.floats() + (1 + slot) * all_ + places_[index].offset; }
+  float* at(int slot, int index) const {
+    return memory_.floats() + (1 + slot) * all_ + places_[index].offset;
+  }
 
   Device& device_;
   std::vector<Place> places_;

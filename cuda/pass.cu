@@ -1,7 +1,6 @@
 // One pass of a Program as launches.
-#include "cuda/pass.h"
-
 #include "cuda/functors.h"
+#include "cuda/pass.h"
 
 namespace neurode::cuda {
 namespace {
@@ -21,13 +20,15 @@ bool is_pointwise_activation(const Task* task, TaskKind kind) {
 
 bool runs_by_rows(const Stage& stage) {
   return stage.kind == StageKind::loss || stage.kind == StageKind::metric ||
-         ((stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward) &&
+         ((stage.kind == StageKind::activation_forward ||
+           stage.kind == StageKind::activation_backward) &&
           !is_pointwise(stage.op.row));
 }
 
 }  // namespace
 
-PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters, int usual_rows)
+PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
+                       int usual_rows)
     : program_(program), pass_(pass), parameters_(parameters), usual_rows_(usual_rows) {
   if (pass.tasks.empty()) return;
   add_stages();
@@ -35,12 +36,14 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
   find_slice();
 }
 
-// ---------------------------------------------------------------------------------------------- stages
+// ----------------------------------------------------------------------------------------------
+// stages
 
 void PassRunner::add_stages() {
   for (std::size_t i = 0; i < pass_.tasks.size(); ++i) {
     const Task& task = pass_.tasks[i];
-    if (task.kind == TaskKind::gather_targets) continue;  // losses and metrics read the bound targets
+    if (task.kind == TaskKind::gather_targets)
+      continue;  // losses and metrics read the bound targets
     if (task.kind == TaskKind::dense_backward_weights) {
       weights_.push_back(task);
       continue;
@@ -48,8 +51,9 @@ void PassRunner::add_stages() {
     const Task* const next = i + 1 < pass_.tasks.size() ? &pass_.tasks[i + 1] : nullptr;
     add_stage(task, next);
     const Draft& draft = drafts_.back();
-    const bool took_next = draft.stage.op.row != row::linear && (draft.stage.kind == StageKind::dense_forward ||
-                                                                draft.stage.kind == StageKind::dense_backward_input);
+    const bool took_next =
+        draft.stage.op.row != row::linear && (draft.stage.kind == StageKind::dense_forward ||
+                                              draft.stage.kind == StageKind::dense_backward_input);
     if (took_next) ++i;
   }
 }
@@ -85,7 +89,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
     case TaskKind::dense_forward:
       stage.kind = StageKind::dense_forward;
       set_kernel();
-      if (is_pointwise_activation(next, TaskKind::activation_forward) && next->input == task.output) {
+      if (is_pointwise_activation(next, TaskKind::activation_forward) &&
+          next->input == task.output) {
         stage.op = record_of(next->op);
         draft.z = next->output != task.output ? task.output : -1;
         draft.output = next->output;
@@ -127,7 +132,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
       stage.kind = StageKind::dense_backward_input;
       set_kernel();
       draft.input = draft.output = -1;
-      if (is_pointwise_activation(next, TaskKind::activation_backward) && next->gradient == task.input_gradient) {
+      if (is_pointwise_activation(next, TaskKind::activation_backward) &&
+          next->gradient == task.input_gradient) {
         stage.op = record_of(next->op);
         draft.z = next->input;
         draft.output = next->output;
@@ -140,8 +146,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
 }
 
 bool PassRunner::touches(const Draft& draft, int tensor) const {
-  return draft.input == tensor || draft.z == tensor || draft.output == tensor || draft.auxiliary == tensor ||
-         draft.gradient == tensor || draft.input_gradient == tensor;
+  return draft.input == tensor || draft.z == tensor || draft.output == tensor ||
+         draft.auxiliary == tensor || draft.gradient == tensor || draft.input_gradient == tensor;
 }
 
 // Where only dense layers read the input, no tensor of it is made.
@@ -164,7 +170,8 @@ void PassRunner::find_slice() {
   std::vector<bool> inside(pass_.features.size(), false);
   for (std::size_t i = first; i < drafts_.size(); ++i) {
     const Draft& draft = drafts_[i];
-    weights += std::int64_t{draft.stage.inputs} * (draft.stage.kernel != nullptr ? draft.stage.units : 0);
+    weights +=
+        std::int64_t{draft.stage.inputs} * (draft.stage.kernel != nullptr ? draft.stage.units : 0);
     for (std::size_t t = 0; t < inside.size(); ++t) {
       if (touches(draft, static_cast<int>(t))) inside[t] = true;
     }
@@ -175,7 +182,8 @@ void PassRunner::find_slice() {
     if (drafts_[i].z >= 0) outside[drafts_[i].z] = true;
   }
   int features = 0;
-  for (std::size_t t = 0; t < inside.size(); ++t) features += inside[t] ? padded(pass_.features[t]) : 0;
+  for (std::size_t t = 0; t < inside.size(); ++t)
+    features += inside[t] ? padded(pass_.features[t]) : 0;
 
   std::vector<bool> wanted(pass_.features.size(), false);
   for (const Task& task : weights_) {
@@ -189,7 +197,8 @@ void PassRunner::find_slice() {
   }
   const bool fits = drafts_.size() > first && drafts_.size() - first <= kMostSliceStages &&
                     weights <= kMostSliceWeights && features <= kMostSliceFeatures &&
-                    loads_.size() <= std::size(slice_.loads) && saves_.size() <= std::size(slice_.saves);
+                    loads_.size() <= std::size(slice_.loads) &&
+                    saves_.size() <= std::size(slice_.saves);
   if (!fits) {
     for (std::size_t t = 0; t < used_.size(); ++t) used_[t] = inside[t] || outside[t] || wanted[t];
     return;
@@ -205,7 +214,8 @@ void PassRunner::find_slice() {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- memory
+// ----------------------------------------------------------------------------------------------
+// memory
 
 bool PassRunner::reserve(int rows, cudaStream_t stream) {
   if (pass_.tasks.empty() || rows <= capacity_) return false;
@@ -233,7 +243,8 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   values_ = base + values;
   partials_ = base + floats;
   counters_ = reinterpret_cast<std::uint32_t*>(partials_ + partials);
-  if (counters > 0) check(cudaMemsetAsync(counters_, 0, counters * sizeof(float), stream), "clearing counters");
+  if (counters > 0)
+    check(cudaMemsetAsync(counters_, 0, counters * sizeof(float), stream), "clearing counters");
   tensors_.assign(pass_.features.size(), Operand{});
   for (std::size_t t = 0; t < offsets.size(); ++t) {
     if (used_[t]) tensors_[t] = {base + offsets[t], 0, padded(pass_.features[t])};
@@ -257,7 +268,8 @@ Stage PassRunner::on_device(const Draft& draft) const {
 
 void PassRunner::lay_out_slice() {
   const auto shared = [&](int tensor) {
-    return tensor < 0 ? Operand{} : Operand{nullptr, shared_offsets_[tensor], padded(pass_.features[tensor])};
+    return tensor < 0 ? Operand{}
+                      : Operand{nullptr, shared_offsets_[tensor], padded(pass_.features[tensor])};
   };
   slice_.count = 0;
   for (std::size_t i = sliced_from_; i < drafts_.size(); ++i) {
@@ -272,8 +284,10 @@ void PassRunner::lay_out_slice() {
     stage.input_gradient = shared(draft.input_gradient);
   }
   slice_.load_count = slice_.save_count = 0;
-  for (const int t : loads_) slice_.loads[slice_.load_count++] = {tensors_[t], shared(t), pass_.features[t]};
-  for (const int t : saves_) slice_.saves[slice_.save_count++] = {tensors_[t], shared(t), pass_.features[t]};
+  for (const int t : loads_)
+    slice_.loads[slice_.load_count++] = {tensors_[t], shared(t), pass_.features[t]};
+  for (const int t : saves_)
+    slice_.saves[slice_.save_count++] = {tensors_[t], shared(t), pass_.features[t]};
 }
 
 std::vector<WeightLayer> PassRunner::weight_layers() const {
@@ -297,7 +311,8 @@ std::vector<WeightLayer> PassRunner::weight_layers() const {
   return layers;
 }
 
-// ---------------------------------------------------------------------------------------------- launches
+// ----------------------------------------------------------------------------------------------
+// launches
 
 void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) const {
   const std::size_t end = sliced_from_ >= 0 ? sliced_from_ : drafts_.size();
@@ -306,7 +321,8 @@ void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) cons
     const Stage stage = on_device(drafts_[i]);
     if (runs_by_rows(stage)) {
       by_rows.stages[by_rows.count++] = stage;
-      const bool more = i + 1 < end && runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
+      const bool more =
+          i + 1 < end && runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
       if (!more) {
         run_rows(launcher, by_rows, step);
         by_rows.count = 0;
@@ -324,13 +340,15 @@ void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) cons
 
 void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
   const bool mean = program_.reduction == Reduction::mean;
-  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_, capacity_};
+  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
+                        capacity_};
   enqueue_stages(launcher, step);
   if (sums == nullptr) return;
   const FinishRecord record{sums, program_.metrics, mean ? 1 : 0};
   if (weights_.empty()) return finish(launcher, step, record);
   WeightsPlan(weight_layers(), rows)
-      .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record, counters_, partials_);
+      .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record,
+           counters_, partials_);
 }
 
 }  // namespace neurode::cuda

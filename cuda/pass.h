@@ -1,4 +1,5 @@
-// One pass of a Program as launches: which tasks become one stage, which stages one kernel, and where tensors are.
+// One pass of a Program as launches: which tasks become one stage, which stages one kernel, and
+// where tensors are.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,8 @@ namespace neurode::cuda {
 class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
-  PassRunner(const Program& program, const Pass& pass, const Parameters& parameters, int usual_rows);
+  PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
+             int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows, cudaStream_t stream);
@@ -51,7 +53,7 @@ class PassRunner {
   bool direct_input_ = false;  // only dense layers read the input: straight from the bound data
   int sliced_from_ = -1;       // stages from here on run in one kernel
   Slice slice_{};
-  std::vector<int> loads_, saves_;     // tensors that the slices read, and leave
+  std::vector<int> loads_, saves_;  // tensors that the slices read, and leave
   std::vector<int> shared_offsets_;
   std::vector<Operand> tensors_;
   DeviceMemory memory_;

@@ -1,4 +1,5 @@
-// The exported table: the only symbol of this library. Turns exceptions into statuses and records into a Program.
+// The exported table: the only symbol of this library. Turns exceptions into statuses and records
+// into a Program.
 #include <cstring>
 #include <memory>
 
@@ -181,19 +182,22 @@ plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index,
   return on_device(open.device, [&] { open.executor.parameters().get(slot, index, values); });
 }
 
-plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index, const float* values) {
+plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
+                             const float* values) {
   Model& open = model_of(model);
   return on_device(open.device, [&] { open.executor.parameters().set(slot, index, values); });
 }
 
-plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates, std::int64_t* step,
-                     const plugin::CancelRecord* cancel, plugin::SumsRecord* sums) {
+plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,
+                     std::int64_t* step, const plugin::CancelRecord* cancel,
+                     plugin::SumsRecord* sums) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.train(*range, learning_rates, *step, *cancel, *sums); });
+  return on_device(open.device,
+                   [&] { open.executor.train(*range, learning_rates, *step, *cancel, *sums); });
 }
 
-plugin::Status evaluate(void* model, const plugin::RangeRecord* range, const plugin::CancelRecord* cancel,
-                        plugin::SumsRecord* sums) {
+plugin::Status evaluate(void* model, const plugin::RangeRecord* range,
+                        const plugin::CancelRecord* cancel, plugin::SumsRecord* sums) {
   Model& open = model_of(model);
   return on_device(open.device, [&] { open.executor.evaluate(*range, *cancel, *sums); });
 }
@@ -212,31 +216,33 @@ void release(void* model, std::int32_t handle) {
 }  // namespace
 }  // namespace neurode::cuda
 
-extern "C" __attribute__((visibility("default"))) const neurode::plugin::Table* neurode_cuda_plugin() {
+extern "C" __attribute__((visibility("default"))) const neurode::plugin::Table*
+neurode_cuda_plugin() {
   using namespace neurode::cuda;
   static const neurode::plugin::Table table = {
-      .version = neurode::plugin::kVersion,
-      .size = sizeof(neurode::plugin::Table),
-      .rows = row_fingerprint(),
+    .version = neurode::plugin::kVersion,
+    .size = sizeof(neurode::plugin::Table),
+    .rows = row_fingerprint(),
 #if defined(NEURODE_CUDA_EMULATOR)
-      .needs_driver = 0,
+    .needs_driver = 0,
 #else
-      .needs_driver = CUDART_VERSION / 1000 * 1000,  // a driver runs every runtime of its major version
+    .needs_driver =
+        CUDART_VERSION / 1000 * 1000,  // a driver runs every runtime of its major version
 #endif
-      .runtime = CUDART_VERSION,
-      .last_error = last_error,
-      .device_count = device_count,
-      .describe_device = describe_device,
-      .open_device = open_device,
-      .close_device = close_device,
-      .create_model = create_model,
-      .destroy_model = destroy_model,
-      .get_parameter = get_parameter,
-      .set_parameter = set_parameter,
-      .train = train,
-      .evaluate = evaluate,
-      .predict = predict,
-      .release = release,
+    .runtime = CUDART_VERSION,
+    .last_error = last_error,
+    .device_count = device_count,
+    .describe_device = describe_device,
+    .open_device = open_device,
+    .close_device = close_device,
+    .create_model = create_model,
+    .destroy_model = destroy_model,
+    .get_parameter = get_parameter,
+    .set_parameter = set_parameter,
+    .train = train,
+    .evaluate = evaluate,
+    .predict = predict,
+    .release = release,
   };
   return &table;
 }

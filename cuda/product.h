@@ -1,7 +1,8 @@
-// One block's tile of a matrix product: registers hold the sums, shared memory two slabs of the operands.
+// One block's tile of a matrix product: registers hold the sums, shared memory two slabs of the
+// operands.
 //
-// Sums run over k in order. With several groups, group g takes every g-th part of each slab, and the groups' sums are
-// added in order at the end: more threads for a small tile.
+// Sums run over k in order. With several groups, group g takes every g-th part of each slab, and
+// the groups' sums are added in order at the end: more threads for a small tile.
 #pragma once
 
 #include "cuda/sources.h"
@@ -15,7 +16,8 @@ struct Shape {
   static constexpr int kColumns = N / ThreadN;  // threads along n
   static constexpr int kGroupThreads = M / ThreadM * kColumns;
   static_assert(kGroupThreads * Groups == kThreads);
-  static_assert(K % Groups == 0 && (Groups == 1 || Groups * M * N <= 2 * K * (M + 4)));  // parts fit in a slab
+  static_assert(K % Groups == 0 &&
+                (Groups == 1 || Groups * M * N <= 2 * K * (M + 4)));  // parts fit in a slab
 };
 
 using Large = Shape<128, 128, 8, 8, 8, 1>;
@@ -30,7 +32,8 @@ struct alignas(16) Slabs {
   float b[2][S::kK][S::kN + 4];
 };
 
-// Places in the tile of a thread's values: runs of four, so that a warp reads whole lines of shared memory.
+// Places in the tile of a thread's values: runs of four, so that a warp reads whole lines of shared
+// memory.
 template <int Tile, int Count>
 NEURODE_DEVICE int place(int thread, int i) {
   constexpr int kRun = Count < 4 ? Count : 4;
@@ -54,7 +57,8 @@ NEURODE_DEVICE void read_fragment(const float* line, int thread, float (&out)[Co
   }
 }
 
-// Four values of an operand's slab on the way from global to shared memory. AlongK: the source's columns are k.
+// Four values of an operand's slab on the way from global to shared memory. AlongK: the source's
+// columns are k.
 template <int Tile, int K, bool AlongK>
 struct Staged {
   static constexpr int kChunks = Tile * K / 4;
@@ -67,8 +71,9 @@ struct Staged {
     for (int i = 0; i < kEach; ++i) {
       const int chunk = static_cast<int>(threadIdx.x) + i * kThreads;
       if (kChunks % kThreads != 0 && chunk >= kChunks) break;
-      values[i] = AlongK ? source.load(first + chunk / (K / 4), end, k + chunk % (K / 4) * 4, k_end)
-                         : source.load(k + chunk / (Tile / 4), k_end, first + chunk % (Tile / 4) * 4, end);
+      values[i] =
+          AlongK ? source.load(first + chunk / (K / 4), end, k + chunk % (K / 4) * 4, k_end)
+                 : source.load(k + chunk / (Tile / 4), k_end, first + chunk % (Tile / 4) * 4, end);
     }
   }
 
@@ -115,16 +120,18 @@ struct Sums {
     for (int i = 0; i < S::kThreadM; ++i) {
 #pragma unroll
       for (int j = 0; j < S::kThreadN; ++j) {
-        visit(place<S::kM, S::kThreadM>(row, i), place<S::kN, S::kThreadN>(column, j), values[i][j]);
+        visit(place<S::kM, S::kThreadM>(row, i), place<S::kN, S::kThreadN>(column, j),
+              values[i][j]);
       }
     }
   }
 };
 
-// sums = A[m, k] B[k, n] for the tile at (m, n), k from k_begin to k_end. k_begin is a multiple of four.
+// sums = A[m, k] B[k, n] for the tile at (m, n), k from k_begin to k_end. k_begin is a multiple of
+// four.
 template <class S, bool AAlongK, bool BAlongK, class A, class B>
-NEURODE_DEVICE void multiply(const A& a, int m, int m_end, const B& b, int n, int n_end, int k_begin, int k_end,
-                             Slabs<S>& slabs, Sums<S>& sums) {
+NEURODE_DEVICE void multiply(const A& a, int m, int m_end, const B& b, int n, int n_end,
+                             int k_begin, int k_end, Slabs<S>& slabs, Sums<S>& sums) {
   Staged<S::kM, S::kK, AAlongK> next_a;
   Staged<S::kN, S::kK, BAlongK> next_b;
   next_a.load(a, m, m_end, k_begin, k_end);
@@ -155,7 +162,8 @@ NEURODE_DEVICE void multiply(const A& a, int m, int m_end, const B& b, int n, in
   if constexpr (S::kGroups > 1) {
     float* const parts = &slabs.a[0][0][0];
     __syncthreads();
-    sums.each([&](int y, int x, float value) { parts[(sums.group * S::kM + y) * S::kN + x] = value; });
+    sums.each(
+        [&](int y, int x, float value) { parts[(sums.group * S::kM + y) * S::kN + x] = value; });
     __syncthreads();
     if (sums.group == 0) {
       sums.each([&](int y, int x, float& value) {

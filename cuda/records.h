@@ -1,6 +1,7 @@
 // What kernels are told: plain structures, passed by value or kept in device memory.
 //
-// A tensor is (rows, features), row-major, its stride a multiple of four floats and its memory aligned to 16 bytes.
+// A tensor is (rows, features), row-major, its stride a multiple of four floats and its memory
+// aligned to 16 bytes.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,12 @@ using plugin::OpRecord;
 
 constexpr int kThreads = 256;  // of every block
 
-// The range that is running: everything that changes from step to step, so that captured steps can be replayed.
+// The range that is running: everything that changes from step to step, so that captured steps can
+// be replayed.
 struct RunState {
   const std::uint8_t* bytes;  // bound input: one of the two
   const float* floats;
-  const std::uint32_t* order;  // or null
+  const std::uint32_t* order;   // or null
   const std::int32_t* classes;  // bound targets: one of the two
   const float* target_rows;
   const float* learning_rates;  // by batch of the range
@@ -31,7 +33,7 @@ struct RunState {
   std::int64_t total;     // rows of the data
   std::int64_t batch_size;
   std::int64_t step;
-  std::int32_t index;     // of the batch in the range
+  std::int32_t index;      // of the batch in the range
   std::uint32_t finished;  // blocks of the step's last launch
 };
 
@@ -48,19 +50,21 @@ struct Operand {
   float* data;
   int offset;
   int stride;
-  NEURODE_DEVICE Tensor in(float* shared) const { return {data != nullptr ? data : shared + offset, stride}; }
+  NEURODE_DEVICE Tensor in(float* shared) const {
+    return {data != nullptr ? data : shared + offset, stride};
+  }
 };
 
 enum class StageKind : int {
   gather,
-  dense_forward,         // output = f(z = input . kernel + bias)
-  activation_forward,    // output = f(z)
-  dropout_forward,       // output = input * (auxiliary = mask)
+  dense_forward,       // output = f(z = input . kernel + bias)
+  activation_forward,  // output = f(z)
+  dropout_forward,     // output = input * (auxiliary = mask)
   rescale_forward,
-  loss,                  // row losses of input, gradient
-  metric,                // row values of input
-  activation_backward,   // gradient *= f'(z, output)
-  dropout_backward,      // gradient *= auxiliary
+  loss,                 // row losses of input, gradient
+  metric,               // row values of input
+  activation_backward,  // gradient *= f'(z, output)
+  dropout_backward,     // gradient *= auxiliary
   rescale_backward,
   dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output), of the layer below
 };
@@ -92,7 +96,7 @@ struct StepRecord {
 struct FinishRecord {
   double* sums;  // 1 + metrics
   int metrics;
-  int mean;      // whether a batch's loss is the mean over its rows
+  int mean;  // whether a batch's loss is the mean over its rows
 };
 
 // Weights or a bias with its optimizer variables.

@@ -1,7 +1,6 @@
 // Everything of a step that is cut along rows of the batch and is no large matrix product.
-#include "cuda/rows.h"
-
 #include "cuda/finish.h"
+#include "cuda/rows.h"
 #include "cuda/stages.h"
 
 namespace neurode::cuda {
@@ -12,9 +11,11 @@ constexpr int kMostBlocks = 65535;
 __global__ __launch_bounds__(kThreads) void elements_kernel(Stage stage, StepRecord step) {
   const Tensors tensors(stage, nullptr);
   const int columns = (stage.units + kThreads - 1) / kThreads;
-  for (std::int64_t block = blockIdx.x; block < static_cast<std::int64_t>(step.rows) * columns; block += gridDim.x) {
+  for (std::int64_t block = blockIdx.x; block < static_cast<std::int64_t>(step.rows) * columns;
+       block += gridDim.x) {
     const int row = static_cast<int>(block / columns);
-    const int feature = static_cast<int>(block % columns) * kThreads + static_cast<int>(threadIdx.x);
+    const int feature =
+        static_cast<int>(block % columns) * kThreads + static_cast<int>(threadIdx.x);
     if (feature < stage.units) run_element(stage, tensors, *step.state, row, row, feature);
   }
 }
@@ -42,8 +43,8 @@ struct Lane {
   }
 };
 
-// Calls done(row, unit, sum) for the sums over k of add(k, unit, sums), k in steps: each sum by `parts` threads, whose
-// results are added in order.
+// Calls done(row, unit, sum) for the sums over k of add(k, unit, sums), k in steps: each sum by
+// `parts` threads, whose results are added in order.
 template <class Add, class Done>
 NEURODE_DEVICE void sum_rows(int units, int steps, float* scratch, Add add, Done done) {
   const Lane lane(units);
@@ -64,7 +65,8 @@ NEURODE_DEVICE void sum_rows(int units, int steps, float* scratch, Add add, Done
     }
     if (lane.part < lane.parts) {
 #pragma unroll
-      for (int r = 0; r < kSliceRows; ++r) scratch[(lane.part * kSliceRows + r) * lane.padded + lane.unit] = sums[r];
+      for (int r = 0; r < kSliceRows; ++r)
+        scratch[(lane.part * kSliceRows + r) * lane.padded + lane.unit] = sums[r];
     }
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.x); i < kSliceRows * units; i += kThreads) {
@@ -77,11 +79,13 @@ NEURODE_DEVICE void sum_rows(int units, int steps, float* scratch, Add add, Done
 }
 
 NEURODE_DEVICE void slice_dense_forward(const Stage& stage, float* shared) {
-  const Tensor input = stage.input.in(shared), z = stage.z.in(shared), output = stage.output.in(shared);
+  const Tensor input = stage.input.in(shared), z = stage.z.in(shared),
+               output = stage.output.in(shared);
   sum_rows(
       stage.units, stage.inputs, shared,
-      [&](int k, int unit, float (&sums)[kSliceRows]) {
-        const float weight = stage.kernel[k * static_cast<std::int64_t>(stage.kernel_stride) + unit];
+      [&](int k, int unit, float(&sums)[kSliceRows]) {
+        const float weight =
+            stage.kernel[k * static_cast<std::int64_t>(stage.kernel_stride) + unit];
 #pragma unroll
         for (int r = 0; r < kSliceRows; ++r) sums[r] += input.at(r, k) * weight;
       },
@@ -93,11 +97,12 @@ NEURODE_DEVICE void slice_dense_forward(const Stage& stage, float* shared) {
 }
 
 NEURODE_DEVICE void slice_dense_backward_input(const Stage& stage, float* shared) {
-  const Tensor gradient = stage.gradient.in(shared), input_gradient = stage.input_gradient.in(shared);
+  const Tensor gradient = stage.gradient.in(shared),
+               input_gradient = stage.input_gradient.in(shared);
   const Tensor z = stage.z.in(shared), y = stage.output.in(shared);
   sum_rows(
       stage.inputs, (stage.units + 3) / 4, shared,
-      [&](int k, int input, float (&sums)[kSliceRows]) {
+      [&](int k, int input, float(&sums)[kSliceRows]) {
         // Rows of kernels are padded with zeros, those of tensors in shared memory too.
         const float4 w = *reinterpret_cast<const float4*>(
             stage.kernel + input * static_cast<std::int64_t>(stage.kernel_stride) + k * 4);
@@ -125,7 +130,8 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
     const SliceCopy& copy = slice.loads[c];
     const Tensor from = copy.global.in(nullptr), to = copy.shared.in(shared);
     for (int i = thread; i < rows * copy.features; i += kThreads) {
-      to.at(i / copy.features, i % copy.features) = from.at(first + i / copy.features, i % copy.features);
+      to.at(i / copy.features, i % copy.features) =
+          from.at(first + i / copy.features, i % copy.features);
     }
   }
   __syncthreads();
@@ -140,7 +146,8 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
     } else {
       const Tensors tensors(stage, shared);
       for (int i = thread; i < rows * stage.units; i += kThreads) {
-        run_element(stage, tensors, *step.state, i / stage.units, first + i / stage.units, i % stage.units);
+        run_element(stage, tensors, *step.state, i / stage.units, first + i / stage.units,
+                    i % stage.units);
       }
     }
     __syncthreads();
@@ -149,7 +156,8 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
     const SliceCopy& copy = slice.saves[c];
     const Tensor from = copy.shared.in(shared), to = copy.global.in(nullptr);
     for (int i = thread; i < rows * copy.features; i += kThreads) {
-      to.at(first + i / copy.features, i % copy.features) = from.at(i / copy.features, i % copy.features);
+      to.at(first + i / copy.features, i % copy.features) =
+          from.at(i / copy.features, i % copy.features);
     }
   }
 }
@@ -158,13 +166,16 @@ __global__ __launch_bounds__(kThreads) void finish_kernel(StepRecord step, Finis
   finish_step(step, record);
 }
 
-unsigned blocks_of(std::int64_t count, int size) { return static_cast<unsigned>((count + size - 1) / size); }
+unsigned blocks_of(std::int64_t count, int size) {
+  return static_cast<unsigned>((count + size - 1) / size);
+}
 
 }  // namespace
 
 void run_elements(Launcher& launcher, const Stage& stage, const StepRecord& step) {
   const std::int64_t blocks = std::int64_t{step.rows} * blocks_of(stage.units, kThreads);
-  launcher(elements_kernel, dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)), kThreads, 0,
+  launcher(elements_kernel,
+           dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)), kThreads, 0,
            stage, step);
 }
 
@@ -173,8 +184,8 @@ void run_rows(Launcher& launcher, const RowStages& stages, const StepRecord& ste
 }
 
 void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step) {
-  launcher(slice_kernel, dim3(blocks_of(step.rows, kSliceRows)), kThreads, slice.shared_floats * sizeof(float), slice,
-           step);
+  launcher(slice_kernel, dim3(blocks_of(step.rows, kSliceRows)), kThreads,
+           slice.shared_floats * sizeof(float), slice, step);
 }
 
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record) {

@@ -17,8 +17,10 @@ namespace neurode::cuda {
 inline void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());
-  const std::string why = std::string(cudaGetErrorName(status)) + " (" + cudaGetErrorString(status) + ")";
-  if (status == cudaErrorMemoryAllocation) throw Error("ERR_OUT_OF_MEMORY", std::string(doing) + ": " + why);
+  const std::string why =
+      std::string(cudaGetErrorName(status)) + " (" + cudaGetErrorString(status) + ")";
+  if (status == cudaErrorMemoryAllocation)
+    throw Error("ERR_OUT_OF_MEMORY", std::string(doing) + ": " + why);
   throw Error("ERR_DEVICE_LOST", std::string("the CUDA device failed while ") + doing + ": " + why);
 }
 

@@ -1,5 +1,5 @@
-// Where kernels read matrices from, four consecutive columns at a time: tensors, or rows of the bound data in the
-// epoch's order, converted as they are read.
+// Where kernels read matrices from, four consecutive columns at a time: tensors, or rows of the
+// bound data in the epoch's order, converted as they are read.
 #pragma once
 
 #include "cuda/records.h"
@@ -21,7 +21,8 @@ struct MatrixSource {
   // Columns [column, column + 4), a multiple of four; zeros from row_end and column_end on.
   NEURODE_DEVICE float4 load(int row, int row_end, int column, int column_end) const {
     if (row >= row_end || column >= column_end) return zeros();
-    const float4 v = *reinterpret_cast<const float4*>(data + row * static_cast<std::int64_t>(stride) + column);
+    const float4 v =
+        *reinterpret_cast<const float4*>(data + row * static_cast<std::int64_t>(stride) + column);
     return first_of(v, column_end - column);
   }
 };
@@ -67,7 +68,8 @@ struct BoundSource {
     } else {
       v = *reinterpret_cast<const float4*>(floats + at);
     }
-    return first_of(make_float4(v.x * scale + offset, v.y * scale + offset, v.z * scale + offset, v.w * scale + offset),
+    return first_of(make_float4(v.x * scale + offset, v.y * scale + offset, v.z * scale + offset,
+                                v.w * scale + offset),
                     column_end - column);
   }
 };
@@ -77,7 +79,8 @@ struct InputSource {
   MatrixSource matrix;
   BoundSource bound;
 
-  NEURODE_DEVICE InputSource(const MatrixSource& matrix, const RunState& state) : matrix(matrix), bound(state) {}
+  NEURODE_DEVICE InputSource(const MatrixSource& matrix, const RunState& state)
+      : matrix(matrix), bound(state) {}
 
   NEURODE_DEVICE float4 load(int row, int row_end, int column, int column_end) const {
     return matrix.data != nullptr ? matrix.load(row, row_end, column, column_end)

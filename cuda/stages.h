@@ -1,4 +1,5 @@
-// What a stage that is not a matrix product does to one element or one row; the same in every kernel.
+// What a stage that is not a matrix product does to one element or one row; the same in every
+// kernel.
 #pragma once
 
 #include "cuda/functors.h"
@@ -9,7 +10,8 @@ namespace neurode::cuda {
 
 // By elements, or by whole rows of one thread.
 NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
-  const bool activation = stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
+  const bool activation =
+      stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
   return (activation && !is_pointwise(stage.op.row)) || stage.kind == StageKind::loss ||
          stage.kind == StageKind::metric;
 }
@@ -26,19 +28,21 @@ struct Tensors {
 };
 
 // `row` in the tensors, `batch_row` in the batch.
-NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state, int row, int batch_row,
-                                int feature) {
+NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state,
+                                int row, int batch_row, int feature) {
   switch (stage.kind) {
     case StageKind::gather: {
       const BoundSource bound(state);
-      t.output.at(row, feature) = bound.value(bound.row_of_data(batch_row) * bound.features + feature);
+      t.output.at(row, feature) =
+          bound.value(bound.row_of_data(batch_row) * bound.features + feature);
       break;
     }
     case StageKind::activation_forward:
       t.output.at(row, feature) = activate(stage.op, t.z.at(row, feature));
       break;
     case StageKind::activation_backward:
-      t.gradient.at(row, feature) *= slope(stage.op, t.z.at(row, feature), t.output.at(row, feature));
+      t.gradient.at(row, feature) *=
+          slope(stage.op, t.z.at(row, feature), t.output.at(row, feature));
       break;
     case StageKind::dropout_forward: {
       const auto block = ops::philox<std::uint32_t>(
@@ -46,8 +50,10 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
           static_cast<std::uint32_t>(state.step), static_cast<std::uint32_t>(state.step >> 32),
           ops::philox_key(stage.seed, ops::Purpose::dropout));
       const int w = feature % 4;
-      const std::uint32_t word = w == 0 ? block.words[0] : w == 1 ? block.words[1] : w == 2 ? block.words[2]
-                                                                                            : block.words[3];
+      const std::uint32_t word = w == 0   ? block.words[0]
+                                 : w == 1 ? block.words[1]
+                                 : w == 2 ? block.words[2]
+                                          : block.words[3];
       const float mask = ops::uniform01<float>(word) >= stage.rate ? 1 / (1 - stage.rate) : 0.0f;
       t.auxiliary.at(row, feature) = mask;
       t.output.at(row, feature) = t.input.at(row, feature) * mask;
@@ -67,21 +73,25 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
   }
 }
 
-NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row, int batch_row) {
+NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row,
+                            int batch_row) {
   if (stage.kind == StageKind::activation_forward) {
     return rowwise_forward(stage.op.row, stage.units, &t.z.at(row, 0), &t.output.at(row, 0));
   }
   if (stage.kind == StageKind::activation_backward) {
-    return rowwise_backward(stage.op.row, stage.units, &t.output.at(row, 0), &t.gradient.at(row, 0));
+    return rowwise_backward(stage.op.row, stage.units, &t.output.at(row, 0),
+                            &t.gradient.at(row, 0));
   }
   const RunState& state = *step.state;
   const std::int64_t at = target_row(state, batch_row);
-  const TargetView target{state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
-                          state.classes != nullptr ? state.classes[at] : 0};
+  const TargetView target{
+      state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
+      state.classes != nullptr ? state.classes[at] : 0};
   float* const prediction = &t.input.at(row, 0);
   if (stage.kind == StageKind::loss) {
     float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
-    step.values[batch_row] = loss_row(stage.op, stage.units, prediction, target, step.loss_scale, gradient);
+    step.values[batch_row] =
+        loss_row(stage.op, stage.units, prediction, target, step.loss_scale, gradient);
   } else {
     step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
         metric_row(stage.op, stage.units, prediction, target);

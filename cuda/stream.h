@@ -28,7 +28,9 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  void record(cudaStream_t stream) const { check(cudaEventRecord(event_, stream), "recording an event"); }
+  void record(cudaStream_t stream) const {
+    check(cudaEventRecord(event_, stream), "recording an event");
+  }
   void wait() const { check(cudaEventSynchronize(event_), "waiting for its work"); }
 
  private:
@@ -60,7 +62,9 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  void launch(cudaStream_t stream) const { check(cudaGraphLaunch(executable_, stream), "launching a graph"); }
+  void launch(cudaStream_t stream) const {
+    check(cudaGraphLaunch(executable_, stream), "launching a graph");
+  }
 
  private:
   cudaGraphExec_t executable_ = nullptr;

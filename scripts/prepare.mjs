@@ -44,7 +44,8 @@ function installPackages() {
 }
 
 function buildAddon() {
-  if (!existsSync(addon)) say('Building the native addon: about a minute, once')
+  if (!existsSync(addon))
+    say('Building the native addon: about a minute, once; some minutes where there is a CUDA compiler')
   else say('Building the native addon again: its sources are newer')
   forgetMovedBuild()
   const output = run(process.execPath, [

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { type DeviceInfo, devices, layers, optimizers, sequential } from 'neurode'
 import { type NativeModel, native, type Plan } from '#lib/native.js'
-import { type DeviceInfo, devices } from 'neurode'
 import { runChild, runNode } from './support/children.js'
 import { isEmulated } from './support/devices.js'
 import { Random } from './support/random.js'
-import { assertClose, trained } from './support/tolerances.js'
+import { assertClose, assertSameBits, trained } from './support/tolerances.js'
 
 const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
 const none = { NEURODE_CUDA_LIBRARY: '', NEURODE_DEVICE: '', NEURODE_CUDA: '' }
@@ -154,12 +154,15 @@ describe('the CUDA executor on the emulator', function () {
     assert.match(outputs[0] ?? '', /losses/)
   })
 
-  it("leaves no device memory behind when its models are disposed of", async () => {
+  it('leaves no device memory behind when its models are disposed of', async () => {
     const { stderr } = await run(['all'], { NEURODE_EMULATOR_STRICT: '1' })
     const leaks = stderr.split('\n').filter((line) => line.includes('leak'))
     // What an open device keeps to the end of the process: pinned buffers, a stream and its events.
     const kept = /page-locked|streams|events/
-    assert.deepEqual(leaks.filter((line) => !kept.test(line)), [])
+    assert.deepEqual(
+      leaks.filter((line) => !kept.test(line)),
+      [],
+    )
     assert.ok(leaks.length <= 4, leaks.join('\n'))
   })
 
@@ -185,6 +188,59 @@ describe('the CUDA executor on the emulator', function () {
       console.log(JSON.stringify(sequential([layers.dense({ units: 1, inputShape: [2] })]).device))`
     assert.equal(await inChild(code, { NEURODE_CUDA_LIBRARY: emulated }), 'cpu')
   })
+})
+
+describe('CPU and CUDA agree', function () {
+  this.slow(5_000)
+  const cuda = devices().some(({ name, available }) => name === 'cuda:0' && available)
+
+  /** Widths from the input on, and the rows of a batch: for each kernel's sizes of tiles, and batches cut into parts. */
+  const networks = [
+    { title: 'many rows of few inputs', widths: [5, 800, 7], batch: 520 },
+    { title: 'more rows of fewer inputs', widths: [3, 1300, 2], batch: 1300 },
+    { title: 'few rows of wide layers', widths: [6, 800, 800, 3], batch: 6 },
+    { title: 'fewer rows of wider layers', widths: [3, 1300, 1301, 3], batch: 4 },
+    { title: 'more layers than a launch of updates takes', widths: [9, ...Array<number>(14).fill(8), 3], batch: 20 },
+    { title: 'a small network and a long batch', widths: [7, 12, 3], batch: 5000 },
+  ] as const
+
+  const train = async (widths: readonly number[], batch: number, device: string) => {
+    const random = new Random(batch)
+    const [inputs = 1, ...units] = widths
+    const classes = units.pop() ?? 1
+    const x = { data: random.normals(batch * inputs), shape: [batch, inputs] }
+    const y = random.classes(batch, classes)
+    using model = sequential({
+      layers: [
+        layers.input({ shape: [inputs] }),
+        ...units.map((size) => layers.dense({ units: size, activation: 'silu' })),
+        layers.dense({ units: classes, activation: 'softmax' }),
+      ],
+      seed: 4,
+    })
+    model.compile({ optimizer: optimizers.sgd({ momentum: 0.5 }), loss: 'sparseCategoricalCrossentropy', device })
+    const losses: number[] = []
+    for (let step = 0; step < 2; step++) losses.push((await model.trainOnBatch(x, y)).loss)
+    losses.push((await model.evaluate(x, y)).loss)
+    const { data } = await model.predict(x)
+    return [Float32Array.from(losses), data, ...model.getWeights().map((weight) => weight.data)]
+  }
+
+  for (const { title, widths, batch } of networks) {
+    it(`on ${title}: ${widths.length > 5 ? `${widths.length - 1} layers` : widths.join('-')}, batch ${batch}`, async function () {
+      if (!cuda) this.skip()
+      const expected = await train(widths, batch, 'cpu')
+      const actual = await train(widths, batch, 'cuda:0')
+      const widest = Math.max(...widths, batch)
+      actual.forEach((values, i) => {
+        assertClose(values, expected[i] ?? [], trained(widest, 2), `array ${i}`)
+      })
+      const again = await train(widths, batch, 'cuda:0')
+      again.forEach((values, i) => {
+        assertSameBits(values, actual[i] ?? new Float32Array(), `array ${i}`)
+      })
+    })
+  }
 })
 
 describe('a model trained on one device', () => {
@@ -220,14 +276,22 @@ describe('a model trained on one device', () => {
 
   const epoch = async (model: NativeModel, number: number) => {
     const data = model.bind(input, targets)
-    const range = { data, batchSize: 32, epoch: number, shuffle: true, seed: 3, firstBatch: 0, batches: 5, learningRates }
+    const range = {
+      data,
+      batchSize: 32,
+      epoch: number,
+      shuffle: true,
+      seed: 3,
+      firstBatch: 0,
+      batches: 5,
+      learningRates,
+    }
     const sums = await model.train(range)
     model.unbind(data)
     return sums
   }
 
-  const state = (model: NativeModel) =>
-    model.parameters.flatMap((_, i) => [model.getParameter(i), model.getSlot(0, i)])
+  const state = (model: NativeModel) => model.parameters.flatMap((_, i) => [model.getParameter(i), model.getSlot(0, i)])
 
   const cuda = devices().find(({ name, available }) => name === 'cuda:0' && available)
   for (const [from, to] of [

@@ -2,6 +2,7 @@
 #include "native/addon/model.h"
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
+// Rows whose order is drawn ahead, on a thread of its own.
+constexpr std::int64_t kWorthAThread = 1 << 13;
+constexpr std::int64_t kMostRowsAhead = 1 << 26;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
@@ -41,20 +45,24 @@ struct Model::Core {
   Program program;
   std::unique_ptr<Executor> executor;
   std::int64_t step = 0;
-  // The order of the epoch that was trained last.
+  // The order of the epoch that was trained last, and the next one's, drawn while this one trains.
   struct {
     std::int64_t rows = -1, epoch = -1;
     std::uint64_t seed = 0, version = 0;
     std::vector<std::uint32_t> rows_in_order;
+    std::future<std::vector<std::uint32_t>> next;
   } order;
 
   const std::uint32_t* epoch_order(std::int64_t rows, std::uint64_t seed, std::int64_t epoch) {
-    if (order.rows != rows || order.seed != seed || order.epoch != epoch) {
-      order.rows_in_order = shuffled_order(rows, seed, epoch);
-      order.rows = rows;
-      order.seed = seed;
-      order.epoch = epoch;
-      ++order.version;
+    if (order.rows == rows && order.seed == seed && order.epoch == epoch) return order.rows_in_order.data();
+    const bool foreseen = order.rows == rows && order.seed == seed && order.epoch + 1 == epoch && order.next.valid();
+    order.rows_in_order = foreseen ? order.next.get() : shuffled_order(rows, seed, epoch);
+    order.rows = rows;
+    order.seed = seed;
+    order.epoch = epoch;
+    ++order.version;
+    if (rows >= kWorthAThread && rows <= kMostRowsAhead) {
+      order.next = std::async(std::launch::async, shuffled_order, rows, seed, epoch + 1);
     }
     return order.rows_in_order.data();
   }

@@ -1,7 +1,9 @@
-// The seam between the addon and the CUDA library: a versioned table of C functions over plain data.
+// The seam between the addon and the CUDA library: a versioned table of C functions over plain
+// data.
 //
-// Functions give a status; text and code of the last failure on a thread are last_error()'s. Nothing throws. Calls on
-// one device may come from any thread; the library lets them in one at a time.
+// Functions give a status; text and code of the last failure on a thread are last_error()'s.
+// Nothing throws. Calls on one device may come from any thread; the library lets them in one at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +13,14 @@ namespace neurode::plugin {
 constexpr std::uint32_t kVersion = 1;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
-enum Status : std::int32_t { kOk = 0, kOutOfMemory = 1, kDeviceLost = 2, kArgument = 3, kUnavailable = 4, kInternal = 5 };
+enum Status : std::int32_t {
+  kOk = 0,
+  kOutOfMemory = 1,
+  kDeviceLost = 2,
+  kArgument = 3,
+  kUnavailable = 4,
+  kInternal = 5
+};
 
 struct OpRecord {
   std::int32_t row;
@@ -92,11 +101,12 @@ struct DeviceRecord {
 };
 
 struct Table {
-  std::uint32_t version;       // kVersion; what follows is of that version
-  std::uint32_t size;          // of this table
-  std::uint64_t rows;          // fingerprint of the op table: row numbers mean the same on both sides
-  std::int32_t needs_driver;   // CUDA version of the driver it needs at least, as 13000; 0: none, it is emulated
-  std::int32_t runtime;        // CUDA version it was built with
+  std::uint32_t version;  // kVersion; what follows is of that version
+  std::uint32_t size;     // of this table
+  std::uint64_t rows;     // fingerprint of the op table: row numbers mean the same on both sides
+  std::int32_t needs_driver;  // CUDA version of the driver it needs at least, as 13000; 0: none, it
+                              // is emulated
+  std::int32_t runtime;       // CUDA version it was built with
 
   const char* (*last_error)();
   Status (*device_count)(std::int32_t* count);
@@ -110,10 +120,12 @@ struct Table {
   Status (*get_parameter)(void* model, std::int32_t slot, std::int32_t index, float* values);
   Status (*set_parameter)(void* model, std::int32_t slot, std::int32_t index, const float* values);
   // `step` counts optimizer steps and goes on.
-  Status (*train)(void* model, const RangeRecord* range, const float* learning_rates, std::int64_t* step,
-                  const CancelRecord* cancel, SumsRecord* sums);
-  Status (*evaluate)(void* model, const RangeRecord* range, const CancelRecord* cancel, SumsRecord* sums);
-  Status (*predict)(void* model, const InputRecord* input, float* output, const CancelRecord* cancel);
+  Status (*train)(void* model, const RangeRecord* range, const float* learning_rates,
+                  std::int64_t* step, const CancelRecord* cancel, SumsRecord* sums);
+  Status (*evaluate)(void* model, const RangeRecord* range, const CancelRecord* cancel,
+                     SumsRecord* sums);
+  Status (*predict)(void* model, const InputRecord* input, float* output,
+                    const CancelRecord* cancel);
   // The copies of this bound data may go.
   void (*release)(void* model, std::int32_t handle);
 };

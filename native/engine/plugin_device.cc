@@ -22,14 +22,17 @@ void check(const plugin::Table& table, plugin::Status status) {
   if (status != plugin::kOk) throw Error(codes[status], table.last_error());
 }
 
-plugin::OpRecord record_of(const Op& op) { return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}}; }
+plugin::OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
 
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
   std::vector<plugin::TaskRecord> records;
   for (const Task& task : pass.tasks) {
-    records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis), task.input,
-                       task.output, task.auxiliary, task.gradient, task.input_gradient, task.kernel, task.bias,
-                       task.metric, record_of(task.op), task.rate, task.scale, task.offset, task.seed});
+    records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis),
+                       task.input, task.output, task.auxiliary, task.gradient, task.input_gradient,
+                       task.kernel, task.bias, task.metric, record_of(task.op), task.rate,
+                       task.scale, task.offset, task.seed});
   }
   return records;
 }
@@ -40,11 +43,20 @@ plugin::InputRecord record_of(const InputView& input) {
 
 plugin::RangeRecord record_of(const BatchRange& range) {
   const TargetsView& targets = range.data.targets;
-  return {record_of(range.data.input), targets.classes,    targets.rows,      range.data.handle, range.order,
-          range.order_version,         range.batch_size,   range.first_batch, range.batches};
+  return {record_of(range.data.input),
+          targets.classes,
+          targets.rows,
+          range.data.handle,
+          range.order,
+          range.order_version,
+          range.batch_size,
+          range.first_batch,
+          range.batches};
 }
 
-std::int32_t is_set(const void* flag) { return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0; }
+std::int32_t is_set(const void* flag) {
+  return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
+}
 
 class PluginExecutor final : public Executor {
  public:
@@ -52,12 +64,14 @@ class PluginExecutor final : public Executor {
       : table_(table), queue_(queue), metrics_(program.metrics) {
     const auto predict = records_of(program.predict), evaluate = records_of(program.evaluate),
                train = records_of(program.train);
-    const auto pass = [](const Pass& pass, const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
+    const auto pass = [](const Pass& pass,
+                         const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
       return {pass.features.data(), static_cast<std::int32_t>(pass.features.size()), tasks.data(),
               static_cast<std::int32_t>(tasks.size()), pass.output};
     };
     std::vector<plugin::ParameterRecord> parameters;
-    for (const Parameter& parameter : program.parameters) parameters.push_back({parameter.inputs, parameter.units});
+    for (const Parameter& parameter : program.parameters)
+      parameters.push_back({parameter.inputs, parameter.units});
     plugin::ProgramRecord record{};
     record.input_size = program.input_size;
     record.output_size = program.output_size;
@@ -128,7 +142,8 @@ class PluginExecutor final : public Executor {
     for (std::size_t i = 0; i < program.parameters.size(); ++i) {
       const Parameter& parameter = program.parameters[i];
       values.resize(parameter.size());
-      initialize(parameter.initializer, parameter.inputs == 0 ? 1 : parameter.inputs, parameter.units, values.data());
+      initialize(parameter.initializer, parameter.inputs == 0 ? 1 : parameter.inputs,
+                 parameter.units, values.data());
       set_parameter(static_cast<int>(i), values.data());
     }
   }
@@ -153,7 +168,8 @@ class PluginExecutor final : public Executor {
 
 class PluginDevice final : public Device {
  public:
-  PluginDevice(const plugin::Table& table, int ordinal) : table_(table), name_("cuda:" + std::to_string(ordinal)) {
+  PluginDevice(const plugin::Table& table, int ordinal)
+      : table_(table), name_("cuda:" + std::to_string(ordinal)) {
     plugin::DeviceRecord record{};
     check(table, table.describe_device(ordinal, &record));
     isa_ = std::to_string(record.major) + "." + std::to_string(record.minor);
@@ -218,10 +234,12 @@ std::shared_ptr<Device> open_cuda(int ordinal) {
     return {"ERR_DEVICE_UNAVAILABLE", "device: '" + name + "' is not available: " + reason};
   };
   if (library.table == nullptr) throw fail(library.reason);
-  if (ordinal >= library.devices) throw fail("there are " + std::to_string(library.devices) + " CUDA devices");
+  if (ordinal >= library.devices)
+    throw fail("there are " + std::to_string(library.devices) + " CUDA devices");
   // Never destroyed: models of an exiting process may still use them, and opening one takes long.
   static auto* const mutex = new std::mutex;
-  static auto* const open = new std::map<std::pair<const plugin::Table*, int>, std::shared_ptr<Device>>;
+  static auto* const open =
+      new std::map<std::pair<const plugin::Table*, int>, std::shared_ptr<Device>>;
   const std::lock_guard lock(*mutex);
   std::shared_ptr<Device>& device = (*open)[{library.table, ordinal}];
   if (!device) {

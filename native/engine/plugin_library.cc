@@ -32,7 +32,8 @@ std::string cuda_version(int version) {
 // Beside the file that this function is in.
 std::string default_path() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&default_path), &info) == 0 || info.dli_fname == nullptr) return {};
+  if (dladdr(reinterpret_cast<const void*>(&default_path), &info) == 0 || info.dli_fname == nullptr)
+    return {};
   const std::string file = info.dli_fname;
   const std::size_t slash = file.rfind('/');
   return (slash == std::string::npos ? "." : file.substr(0, slash)) + "/neurode_cuda.so";
@@ -45,7 +46,8 @@ std::string loader_error() {
 
 constexpr int kNoDevice = 100;  // CUDA_ERROR_NO_DEVICE
 
-// Why the driver cannot serve this library, or nothing: whether libcuda is there, starts, and is new enough.
+// Why the driver cannot serve this library, or nothing: whether libcuda is there, starts, and is
+// new enough.
 std::string driver_problem(int needed) {
   void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (driver == nullptr) return "no NVIDIA driver was found: " + loader_error();
@@ -54,23 +56,27 @@ std::string driver_problem(int needed) {
   if (initialize == nullptr || get_version == nullptr) return "libcuda.so.1 is no NVIDIA driver";
   int version = 0;
   if (get_version(&version) == 0 && version < needed) {
-    return "the NVIDIA driver is too old: it serves CUDA " + cuda_version(version) + ", this build needs " +
-           cuda_version(needed);
+    return "the NVIDIA driver is too old: it serves CUDA " + cuda_version(version) +
+           ", this build needs " + cuda_version(needed);
   }
   const int status = initialize(0);
   if (status == 0) return {};
-  if (status != kNoDevice) return "the NVIDIA driver does not start: cuInit gives error " + std::to_string(status);
+  if (status != kNoDevice)
+    return "the NVIDIA driver does not start: cuInit gives error " + std::to_string(status);
   const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  if (visible != nullptr) return std::string("CUDA_VISIBLE_DEVICES='") + visible + "' hides every CUDA device";
+  if (visible != nullptr)
+    return std::string("CUDA_VISIBLE_DEVICES='") + visible + "' hides every CUDA device";
   return "the NVIDIA driver finds no CUDA device";
 }
 
 PluginLibrary load(const std::string& given) {
   const std::string path = given.empty() ? default_path() : given;
-  if (given.empty() && access(path.c_str(), R_OK) != 0) return none("this build of Neurode has no CUDA library");
+  if (given.empty() && access(path.c_str(), R_OK) != 0)
+    return none("this build of Neurode has no CUDA library");
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) return none("the CUDA library does not load: " + loader_error());
-  const auto get_table = reinterpret_cast<const plugin::Table* (*)()>(dlsym(library, plugin::kSymbol));
+  const auto get_table =
+      reinterpret_cast<const plugin::Table* (*)()>(dlsym(library, plugin::kSymbol));
   if (get_table == nullptr) return none(path + " is no CUDA library of Neurode");
   const plugin::Table* const table = get_table();
   if (table->version != plugin::kVersion || table->size != sizeof(plugin::Table) ||

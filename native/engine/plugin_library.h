@@ -13,7 +13,8 @@ struct PluginLibrary {
   std::string reason;  // why there is no device
 };
 
-// The one that NEURODE_CUDA_LIBRARY names, or the one beside the addon. NEURODE_CUDA=off: nothing is looked for.
+// The one that NEURODE_CUDA_LIBRARY names, or the one beside the addon. NEURODE_CUDA=off: nothing
+// is looked for.
 PluginLibrary plugin_library();
 
 }  // namespace neurode

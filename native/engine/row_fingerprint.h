@@ -15,12 +15,13 @@ constexpr std::uint64_t row_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325u;
   constexpr const char* names[] = {
 #define NEURODE_ROW(name, ...) #name,
-      NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_LOSSES(NEURODE_ROW)
-          NEURODE_METRICS(NEURODE_ROW) NEURODE_OPTIMIZERS(NEURODE_ROW)
+      NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+          NEURODE_LOSSES(NEURODE_ROW) NEURODE_METRICS(NEURODE_ROW) NEURODE_OPTIMIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   };
   for (const char* name : names) {
-    for (const char* c = name; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3u;
+    for (const char* c = name; *c != '\0'; ++c)
+      hash = (hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3u;
     hash = (hash ^ 0x2fu) * 0x100000001b3u;
   }
   return hash;
