@@ -16,11 +16,12 @@ class Failure extends Error {}
 
 function main(suites) {
   checkNode()
-  const addonIsStale = !existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'native', 'cuda'])
+  const addonIsStale = !existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'cmake', 'native', 'cuda'])
   if (addonIsStale) requireTools()
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])
   if (addonIsStale) buildAddon()
+  if (suites.includes('test')) buildEmulator()
   for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])
 }
 
@@ -43,7 +44,8 @@ function installPackages() {
 }
 
 function buildAddon() {
-  if (!existsSync(addon)) say('Building the native addon: about a minute, once')
+  if (!existsSync(addon))
+    say('Building the native addon: about a minute, once; some minutes where there is a CUDA compiler')
   else say('Building the native addon again: its sources are newer')
   forgetMovedBuild()
   const output = run(process.execPath, [
@@ -54,6 +56,17 @@ function buildAddon() {
   ])
   for (const [, line] of output.matchAll(/^-- Neurode: (.*)$/gm)) say(line)
   touch('build/addon.stamp')
+}
+
+/** The CUDA library on the emulator, for tests where there is no GPU. */
+function buildEmulator() {
+  if (process.platform !== 'linux') return
+  const sources = ['CMakeLists.txt', 'cmake', 'native/engine', 'native/ops', 'cuda', 'test/cuda-emulator']
+  if (!changed('build/emulator.stamp', sources)) return
+  say('Building the CUDA library on the emulator')
+  run('cmake', ['-S', '.', '-B', 'build/emulator', '-DNEURODE_EMULATOR=ON', '-DCMAKE_BUILD_TYPE=Release'])
+  run('cmake', ['--build', 'build/emulator', '--parallel', String(availableParallelism())])
+  touch('build/emulator.stamp')
 }
 
 /** CMake refuses to build where a copied or renamed folder brought another folder's cache along. */

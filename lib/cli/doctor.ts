@@ -11,7 +11,15 @@ import { packageVersion } from './version.js'
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
 /** The variables that Neurode reads. */
-const variables = ['NEURODE_NATIVE_PATH', 'NEURODE_THREADS', 'NEURODE_ISA', 'NEURODE_DATA']
+const variables = [
+  'NEURODE_NATIVE_PATH',
+  'NEURODE_THREADS',
+  'NEURODE_ISA',
+  'NEURODE_DEVICE',
+  'NEURODE_CUDA',
+  'NEURODE_CUDA_LIBRARY',
+  'NEURODE_DATA',
+]
 
 interface Finding {
   readonly found: boolean
@@ -86,7 +94,9 @@ function examineCpu(devices: readonly DeviceInfo[], failure: string | undefined)
 
 function examineCuda(devices: readonly DeviceInfo[], failure: string | undefined): Report['cuda'] {
   const gpus = devices.filter(({ name }) => name.startsWith('cuda'))
-  const names = gpus.filter(({ available }) => available).map(({ name }) => name)
+  const names = gpus
+    .filter(({ available }) => available)
+    .map(({ name, description }) => (description ? `${name} (${description})` : name))
   if (names.length > 0) return { found: true, devices: names }
   return { found: false, reason: gpus[0]?.reason ?? failure ?? 'the addon was built without CUDA' }
 }

@@ -22,6 +22,7 @@ import {
   setUpTraining,
   type TrainingSetup,
 } from './compileModel.js'
+import { defaultDevice } from './devices.js'
 import { toParameters } from './weights.js'
 
 /** Where a model runs: the device's name and the number of threads, 0 for the default. */
@@ -51,7 +52,7 @@ export class ModelCore implements LayerHost {
   #shapes: ModelShapes | undefined
   #settings: CompileSettings | undefined
   #training: TrainingSetup | undefined
-  #deviceSettings: DeviceSettings = { device: 'auto', threads: 0 }
+  #deviceSettings: DeviceSettings | undefined
   #initialWeights: ReadonlyMap<Layer, readonly Float32Array[]> = new Map()
   #native: NativeModel | undefined
   #slots: readonly Slot[] = []
@@ -158,7 +159,8 @@ export class ModelCore implements LayerHost {
   native(): NativeModel {
     if (this.#native !== undefined && !this.#stale) return this.#native
     const shapes = this.built()
-    const next = native().createModel(compileModel(shapes, this.seed, this.#training), this.#deviceSettings)
+    const settings = this.#deviceSettings ?? { device: defaultDevice(), threads: 0 }
+    const next = native().createModel(compileModel(shapes, this.seed, this.#training), settings)
     const slots = shapes.layers.flatMap(({ layer, parameters }) =>
       parameters.map((parameter) => ({ layer, parameter })),
     )

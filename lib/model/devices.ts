@@ -21,6 +21,12 @@ export function devices(): DeviceInfo[] {
   return native().devices()
 }
 
+/** The device where none is asked for: `NEURODE_DEVICE`, else `auto`. */
+export function defaultDevice(): DeviceName {
+  const wanted = process.env.NEURODE_DEVICE
+  return wanted ? checkDevice(wanted, 'NEURODE_DEVICE') : 'auto'
+}
+
 /** A device's name, checked: `ERR_DEVICE_UNAVAILABLE` with the reason where a CUDA device is not there. */
 export function checkDevice(value: unknown, argument: string): DeviceName {
   if (typeof value !== 'string') return refuse(argument, "'auto', 'cpu', 'cuda' or 'cuda:1'", value)

@@ -17,7 +17,7 @@ import {
   refuse,
 } from '../validate.js'
 import { ModelCore } from './core.js'
-import { checkDevice, type DeviceName } from './devices.js'
+import { checkDevice, type DeviceName, defaultDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel, testOnBatch } from './evaluate.js'
 import {
   type BaseFitOptions,
@@ -58,7 +58,7 @@ export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly
   readonly loss: LossName | Loss
   /** Default none. Names become keys as they are written here. */
   readonly metrics?: Metrics | undefined
-  /** Default `auto`: a CUDA device that works, else the CPU. */
+  /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
   readonly device?: DeviceName | undefined
   /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
   readonly threads?: number | undefined
@@ -210,7 +210,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
       metrics: toMetrics(checked.metrics, 'metrics'),
     }
     const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
-    this.#core.compile(settings, { device: checkDevice(checked.device ?? 'auto', 'device'), threads })
+    this.#core.compile(settings, { device: chooseDevice(checked.device), threads })
     return this as unknown as Sequential<In, Out, MetricKeys<Metrics>>
   }
 
@@ -362,6 +362,12 @@ export type ValidatedFitOptions = BaseFitOptions &
 export type PlainFitOptions = BaseFitOptions & {
   readonly validationData?: undefined
   readonly validationSplit?: undefined
+}
+
+/** `auto`, too, leaves the choice to `NEURODE_DEVICE`. */
+function chooseDevice(device: unknown): DeviceName {
+  const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
+  return checked === 'auto' ? defaultDevice() : checked
 }
 
 /** The input's shape after a layer was added: an empty model takes the layer's. */

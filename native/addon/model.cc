@@ -2,6 +2,7 @@
 #include "native/addon/model.h"
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -14,7 +15,20 @@ namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
+// Rows whose order is drawn ahead, on a thread of its own.
+constexpr std::int64_t kWorthAThread = 1 << 13;
+constexpr std::int64_t kMostRowsAhead = 1 << 26;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
+
+BatchRange to_range(Napi::Object options, const DataView& data) {
+  BatchRange range;
+  range.data = data;
+  range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+  const std::int64_t batches = (data.input.rows + range.batch_size - 1) / range.batch_size;
+  range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
+  range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+  return range;
+}
 
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
   Napi::Float64Array values = Napi::Float64Array::New(env, 3 + sums.metrics.size());
@@ -30,9 +44,10 @@ Napi::Value to_sums(Napi::Env env, const Sums& sums) {
 struct Model::Bound {
   InputView input;
   TargetsView targets;
+  int handle;
   std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
 
-  DataView view() const { return {input, targets}; }
+  DataView view() const { return {input, targets, handle}; }
 };
 
 struct Model::Core {
@@ -40,19 +55,26 @@ struct Model::Core {
   Program program;
   std::unique_ptr<Executor> executor;
   std::int64_t step = 0;
-  // The order of the epoch that was trained last.
+  // The order of the epoch that was trained last, and the next one's, drawn while this one trains.
   struct {
     std::int64_t rows = -1, epoch = -1;
-    std::uint64_t seed = 0;
+    std::uint64_t seed = 0, version = 0;
     std::vector<std::uint32_t> rows_in_order;
+    std::future<std::vector<std::uint32_t>> next;
   } order;
 
   const std::uint32_t* epoch_order(std::int64_t rows, std::uint64_t seed, std::int64_t epoch) {
-    if (order.rows != rows || order.seed != seed || order.epoch != epoch) {
-      order.rows_in_order = shuffled_order(rows, seed, epoch);
-      order.rows = rows;
-      order.seed = seed;
-      order.epoch = epoch;
+    if (order.rows == rows && order.seed == seed && order.epoch == epoch)
+      return order.rows_in_order.data();
+    const bool foreseen =
+        order.rows == rows && order.seed == seed && order.epoch + 1 == epoch && order.next.valid();
+    order.rows_in_order = foreseen ? order.next.get() : shuffled_order(rows, seed, epoch);
+    order.rows = rows;
+    order.seed = seed;
+    order.epoch = epoch;
+    ++order.version;
+    if (rows >= kWorthAThread && rows <= kMostRowsAhead) {
+      order.next = std::async(std::launch::async, shuffled_order, rows, seed, epoch + 1);
     }
     return order.rows_in_order.data();
   }
@@ -281,7 +303,7 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, data);
-    const int handle = next_handle_++;
+    const int handle = bound->handle = next_handle_++;
     arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
     bound_[handle] = std::move(bound);
     return Napi::Number::New(env, handle);
@@ -292,7 +314,7 @@ void Model::unbind(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     if (!core_) return;
     const int handle = static_cast<int>(to_integer(info[0], "handle", 0, next_handle_));
-    bound_.erase(handle);
+    if (bound_.erase(handle) > 0) core_->executor->release(handle);
     arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
   });
 }
@@ -364,12 +386,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    BatchRange range;
-    range.data = bound->view();
-    range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
-    const std::int64_t batches = (range.data.input.rows + range.batch_size - 1) / range.batch_size;
-    range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
-    range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+    const BatchRange range = to_range(options, bound->view());
     const bool shuffle = member(options, "shuffle", to_bool);
     const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
     const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
@@ -391,7 +408,10 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
             sums->metrics.resize(core->program.metrics);
             return;
           }
-          if (shuffle) ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
+          if (shuffle) {
+            ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
+            ordered.order_version = core->order.version;
+          }
           *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
         },
         [sums](Napi::Env env) { return to_sums(env, *sums); });
@@ -406,12 +426,7 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    BatchRange range;
-    range.data = bound->view();
-    range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
-    const std::int64_t batches = (range.data.input.rows + range.batch_size - 1) / range.batch_size;
-    range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
-    range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+    const BatchRange range = to_range(options, bound->view());
     auto sums = std::make_shared<Sums>();
     return submit(
         env, arrays_of(options), cancellable(),

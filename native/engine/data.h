@@ -26,13 +26,16 @@ struct TargetsView {
 struct DataView {
   InputView input;
   TargetsView targets;
+  int handle =
+      0;  // of the bound arrays: an executor may keep copies under it, until told to release them
 };
 
 // A range of batches of one epoch.
 struct BatchRange {
   DataView data;
-  const std::uint32_t* order =
-      nullptr;  // row of the data at each position, or null for the given order
+  // Row of the data at each position, or null for the given order.
+  const std::uint32_t* order = nullptr;
+  std::uint64_t order_version = 0;  // changes when the order does
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;

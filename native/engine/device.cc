@@ -6,11 +6,18 @@
 
 #include "native/cpu/cpu_device.h"
 #include "native/engine/error.h"
+#include "native/engine/plugin_device.h"
 
 namespace neurode {
 namespace {
 
-constexpr const char* kNoCuda = "this build of Neurode has no CUDA library";
+// 'cuda', 'cuda:0', 'cuda:1', ...: its number, else -1.
+int cuda_ordinal(const std::string& name) {
+  if (name == "cuda") return 0;
+  const bool numbered = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9;
+  if (!numbered || name.find_first_not_of("0123456789", 5) != std::string::npos) return -1;
+  return std::stoi(name.substr(5));
+}
 
 }  // namespace
 
@@ -47,19 +54,20 @@ void WorkQueue::run() {
 }
 
 std::vector<DeviceInfo> list_devices() {
-  DeviceInfo cuda;
-  cuda.name = "cuda:0";
-  cuda.reason = kNoCuda;
-  return {cpu::describe_cpu(), cuda};
+  std::vector<DeviceInfo> devices = describe_cuda();
+  devices.insert(devices.begin(), cpu::describe_cpu());
+  return devices;
 }
 
 std::shared_ptr<Device> open_device(const std::string& name, int threads) {
-  if (name.rfind("cuda", 0) == 0) {
-    throw Error("ERR_DEVICE_UNAVAILABLE", "device: '" + name + "' is not available: " + kNoCuda);
-  }
+  const int ordinal = cuda_ordinal(name);
+  if (ordinal >= 0) return open_cuda(ordinal);
   if (name != "auto" && name != "cpu") {
     throw Error("ERR_ARGUMENT",
                 "device: expected 'auto', 'cpu', 'cuda' or 'cuda:N', got '" + name + "'");
+  }
+  if (name == "auto") {
+    if (std::shared_ptr<Device> device = open_cuda_if_it_works()) return device;
   }
   // Never destroyed: threads of an exiting process may still use them.
   static auto* const mutex = new std::mutex;

@@ -24,6 +24,8 @@ class Executor {
   virtual Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
                      const std::atomic<bool>& cancelled) = 0;
   virtual Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) = 0;
+  // No further range uses the bound data of this handle; those that are queued may.
+  virtual void release(int handle) { static_cast<void>(handle); }
   // output (rows, outputs).
   virtual void predict(const InputView& input, float* output,
                        const std::atomic<bool>& cancelled) = 0;

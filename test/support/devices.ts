@@ -18,6 +18,12 @@ export function perDevice(title: string, body: (device: string) => void): void {
   }
 }
 
+/** A device on which sizes should be small: the emulator takes milliseconds for a step. */
+export function isEmulated(device: string): boolean {
+  const info = devices().find(({ name }) => name === device)
+  return info?.description?.startsWith('Emulated') ?? false
+}
+
 /** The instruction sets of this CPU that the addon has kernels for. */
 export function instructionSets(): readonly string[] {
   return devices().find(({ name }) => name === 'cpu')?.isas ?? []

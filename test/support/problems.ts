@@ -1,6 +1,7 @@
 /** Small models and data that many suites share. */
 
 import { layers, optimizers, type SgdOptions, sequential } from 'neurode'
+import { isEmulated } from './devices.js'
 import { Random } from './random.js'
 
 export interface Problem {
@@ -52,5 +53,6 @@ export function classifier(options: ClassifierOptions = {}) {
 
 /** A classifier whose epoch takes long enough to be stopped in the middle. */
 export function slowClassifier(device = 'cpu') {
-  return { model: classifier({ features: 256, hidden: 512, classes: 10, device }), ...clouds(20_000, 256, 10) }
+  const rows = isEmulated(device) ? 2_000 : 20_000
+  return { model: classifier({ features: 256, hidden: 512, classes: 10, device }), ...clouds(rows, 256, 10) }
 }

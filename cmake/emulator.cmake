@@ -1,0 +1,29 @@
+# The CUDA library compiled by the host compiler, with the emulator in place of a GPU; and the emulator's own tests.
+set(emulated "")
+foreach(name IN LISTS cuda_sources)
+  list(APPEND emulated cuda/${name}.cu)
+endforeach()
+set_source_files_properties(${emulated} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-Wno-maybe-uninitialized")
+
+file(GLOB emulator_sources CONFIGURE_DEPENDS test/cuda-emulator/*.cc)
+list(FILTER emulator_sources EXCLUDE REGEX "_test\\.cc$")
+add_library(neurode_emulator OBJECT ${emulator_sources})
+add_library(neurode_cuda_emulated MODULE ${emulated} $<TARGET_OBJECTS:neurode_emulator>)
+foreach(target neurode_emulator neurode_cuda_emulated)
+  target_compile_definitions(${target} PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
+  target_compile_options(${target} PRIVATE -fno-strict-aliasing ${baseline_flags})
+  target_link_libraries(${target} PRIVATE neurode_options)
+endforeach()
+set_target_properties(neurode_cuda_emulated PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+file(GLOB emulator_tests CONFIGURE_DEPENDS test/cuda-emulator/*_test.cc)
+add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_emulator>)
+target_compile_definitions(emulator_test PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
+target_compile_options(emulator_test PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas ${baseline_flags})
+target_link_libraries(emulator_test PRIVATE neurode_options)
+set_target_properties(emulator_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+# A library that the addon must leave alone.
+add_library(neurode_cuda_other MODULE test/native/other_plugin.cc)
+target_link_libraries(neurode_cuda_other PRIVATE neurode_options)
+set_target_properties(neurode_cuda_other PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

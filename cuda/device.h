@@ -1,0 +1,72 @@
+// An open device: its stream, its pinned buffers, and whether it still works.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "cuda/memory.h"
+#include "cuda/stream.h"
+
+namespace neurode::cuda {
+
+// Copies between the host and the device through two pinned buffers in turn.
+class Staging {
+ public:
+  explicit Staging(cudaStream_t stream) : stream_(stream) {}
+
+  // `from` is free again when this returns; the device has it when the stream comes to it.
+  void upload(const void* from, std::int64_t bytes, void* to) {
+    for (std::int64_t at = 0; at < bytes; at += kBytes) {
+      const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
+      void* const pinned = next(count);
+      std::memcpy(pinned, static_cast<const char*>(from) + at, count);
+      check(cudaMemcpyAsync(static_cast<char*>(to) + at, pinned, count, cudaMemcpyHostToDevice,
+                            stream_),
+            "uploading");
+      done_[slot_].record(stream_);
+    }
+  }
+
+  void download(const void* from, std::int64_t bytes, void* to) {
+    for (std::int64_t at = 0; at < bytes; at += kBytes) {
+      const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
+      void* const pinned = next(count);
+      check(cudaMemcpyAsync(pinned, static_cast<const char*>(from) + at, count,
+                            cudaMemcpyDeviceToHost, stream_),
+            "downloading");
+      done_[slot_].record(stream_);
+      done_[slot_].wait();
+      std::memcpy(static_cast<char*>(to) + at, pinned, count);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kBytes = 4 << 20;
+
+  void* next(std::size_t bytes) {
+    slot_ ^= 1;
+    done_[slot_].wait();
+    if (pinned_[slot_].size() < bytes)
+      pinned_[slot_] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
+    return pinned_[slot_].as<void>();
+  }
+
+  const cudaStream_t stream_;
+  PinnedMemory pinned_[2];
+  Event done_[2];
+  int slot_ = 0;
+};
+
+struct Device {
+  explicit Device(int ordinal) : ordinal(ordinal), staging(stream.get()) {}
+
+  const int ordinal;
+  Stream stream;
+  Staging staging;
+  std::mutex mutex;
+  std::string lost;  // why it does not work any more
+};
+
+}  // namespace neurode::cuda

@@ -1,0 +1,54 @@
+// The end of a step: sums of losses and metrics, and the state of the next one.
+#pragma once
+
+#include "cuda/records.h"
+
+namespace neurode::cuda {
+
+// By one whole block. Each sum is in double precision and in an order that depends on nothing but
+// the number of rows.
+NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  RunState& state = *step.state;
+  for (int v = 0; v < 1 + finish.metrics; ++v) {
+    double sum = 0;
+    for (int row = thread; row < step.rows; row += kThreads) {
+      const float value = step.values[v * static_cast<std::int64_t>(step.capacity) + row];
+      double weight = 1;
+      if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
+        const std::int64_t first = (state.position + row) / state.batch_size * state.batch_size;
+        weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
+                                                                            : state.total - first);
+      }
+      sum += value * weight;
+    }
+    parts[thread] = sum;
+    __syncthreads();
+    for (int half = kThreads / 2; half > 0; half /= 2) {
+      if (thread < half) parts[thread] += parts[thread + half];
+      __syncthreads();
+    }
+    if (thread == 0) finish.sums[v] += parts[0];
+    __syncthreads();
+  }
+  if (thread == 0) {
+    state.position += step.rows;
+    state.step += 1;
+    state.index += 1;
+    state.finished = 0;
+  }
+}
+
+// Whether this block is the last of the launch to arrive here, with what the others wrote in view.
+NEURODE_DEVICE bool is_last_block(std::uint32_t* arrived, std::uint32_t blocks) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(arrived, 1u) == blocks - 1;
+  __syncthreads();
+  if (last) __threadfence();
+  return last;
+}
+
+}  // namespace neurode::cuda

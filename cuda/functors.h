@@ -1,0 +1,195 @@
+// Rows of the op table on the device: from a row's number to its functor.
+#pragma once
+
+#include "cuda/records.h"
+#include "native/ops/activations.h"
+#include "native/ops/losses.h"
+#include "native/ops/metrics.h"
+#include "native/ops/optimizers.h"
+
+namespace neurode::cuda {
+
+namespace row {
+enum Activation : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) first_rowwise,
+  before_rowwise = first_rowwise - 1,
+  NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+namespace loss {
+enum Loss : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace loss
+namespace metric {
+enum Metric : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_METRICS(NEURODE_ROW) NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace metric
+namespace optimizer {
+enum Optimizer : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_OPTIMIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace optimizer
+}  // namespace row
+
+__host__ __device__ constexpr bool is_pointwise(int activation) {
+  return activation < row::first_rowwise;
+}
+
+// Not inlined: one copy of all functors in each object, not one in each kernel.
+[[maybe_unused]] static __device__ __noinline__ float pointwise_forward(OpRecord op, float z) {
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::name:                       \
+    return ops::Functor::forward<float>(z, op.params);
+    NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return z;
+}
+
+[[maybe_unused]] static __device__ __noinline__ float pointwise_derivative(OpRecord op, float z,
+                                                                           float y) {
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::name:                       \
+    return ops::Functor::derivative<float>(z, y, op.params);
+    NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return 1;
+}
+
+NEURODE_DEVICE float activate(const OpRecord& op, float z) {
+  if (op.row == row::linear) return z;
+  if (op.row == row::relu) return ops::Relu::forward<float>(z, op.params);
+  return pointwise_forward(op, z);
+}
+
+NEURODE_DEVICE float slope(const OpRecord& op, float z, float y) {
+  if (op.row == row::linear) return 1;
+  if (op.row == row::relu) return ops::Relu::derivative<float>(z, y, op.params);
+  return pointwise_derivative(op, z, y);
+}
+
+// One row of a tensor, as the row-wise functors take it.
+struct RowView {
+  float* data;
+  NEURODE_FN float operator()(int i) const { return data[i]; }
+  NEURODE_FN void operator()(int i, float value) const { data[i] = value; }
+};
+
+struct TargetView {
+  const float* values;  // or null: the class
+  int target_class;
+  NEURODE_FN float operator()(int i) const {
+    return values != nullptr ? values[i] : i == target_class ? 1.0f : 0.0f;
+  }
+};
+
+[[maybe_unused]] static __device__ __noinline__ void rowwise_forward(int activation, int n,
+                                                                     const float* z, float* y) {
+  const RowView in{const_cast<float*>(z)}, out{y};
+  switch (activation) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::name:                       \
+    return ops::Functor::forward<float>(n, in, out);
+    NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
+[[maybe_unused]] static __device__ __noinline__ void rowwise_backward(int activation, int n,
+                                                                      const float* y,
+                                                                      float* gradient) {
+  const RowView out{const_cast<float*>(y)}, d{gradient};
+  switch (activation) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::name:                       \
+    return ops::Functor::backward<float>(n, out, d, d);
+    NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
+template <class Loss>
+NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetView target,
+                                 float scale, float* gradient) {
+  if (gradient == nullptr)
+    return Loss::template row<float>(n, y, target, params, ops::NoGradient{});
+  return Loss::template row<float>(n, y, target, params,
+                                   [=](int i, float slope) { gradient[i] = slope * scale; });
+}
+
+// gradient may be null.
+[[maybe_unused]] static __device__ __noinline__ float loss_row(OpRecord op, int n, float* y,
+                                                               TargetView target, float scale,
+                                                               float* gradient) {
+  const RowView prediction{y};
+  const bool logits = op.params[0] != 0;
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
+  case row::loss::name:                                                                      \
+    return logits ? loss_of_row<ops::LogitsFunctor>(op.params, n, prediction, target, scale, \
+                                                    gradient)                                \
+                  : loss_of_row<ops::Functor>(op.params, n, prediction, target, scale, gradient);
+    NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return 0;
+}
+
+[[maybe_unused]] static __device__ __noinline__ float metric_row(OpRecord op, int n, float* y,
+                                                                 TargetView target) {
+  const RowView prediction{y};
+  const bool logits = op.params[0] != 0;
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::metric::name:               \
+    return ops::Functor::row<float>(n, prediction, target, op.params);
+    NEURODE_METRICS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
+  case row::metric::name:                                                                    \
+    return logits ? ops::LossAsMetric<ops::LogitsFunctor>::row<float>(n, prediction, target, \
+                                                                      op.params)             \
+                  : ops::LossAsMetric<ops::Functor>::row<float>(n, prediction, target, op.params);
+    NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return 0;
+}
+
+template <class Optimizer>
+NEURODE_DEVICE void update_weight(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+                                  const WeightsRecord& weights, std::int64_t at, float gradient) {
+  const auto scalars = Optimizer::prepare(rate, step, optimizer.op.params);
+  float state[Optimizer::kSlots + 1];
+#pragma unroll
+  for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = weights.slots[s][at];
+  const float kept = weights.values[at] * ops::weight_decay_factor(optimizer.weight_decay, rate);
+  weights.values[at] = Optimizer::template update<float>(kept, gradient, state, scalars);
+#pragma unroll
+  for (int s = 0; s < Optimizer::kSlots; ++s) weights.slots[s][at] = state[s];
+}
+
+NEURODE_DEVICE void update(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+                           const WeightsRecord& weights, std::int64_t at, float gradient) {
+  switch (optimizer.op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::optimizer::name:            \
+    return update_weight<ops::Functor>(optimizer, rate, step, weights, at, gradient);
+    NEURODE_OPTIMIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
+}  // namespace neurode::cuda

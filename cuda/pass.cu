@@ -1,0 +1,354 @@
+// One pass of a Program as launches.
+#include "cuda/functors.h"
+#include "cuda/pass.h"
+
+namespace neurode::cuda {
+namespace {
+
+// Weights that slices may read again for every few rows: they stay in the second level cache.
+constexpr std::int64_t kMostSliceWeights = 1 << 16;
+
+int padded(int features) { return (features + 3) / 4 * 4; }
+
+OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
+
+bool is_pointwise_activation(const Task* task, TaskKind kind) {
+  return task != nullptr && task->kind == kind && is_pointwise(task->op.row);
+}
+
+bool runs_by_rows(const Stage& stage) {
+  return stage.kind == StageKind::loss || stage.kind == StageKind::metric ||
+         ((stage.kind == StageKind::activation_forward ||
+           stage.kind == StageKind::activation_backward) &&
+          !is_pointwise(stage.op.row));
+}
+
+}  // namespace
+
+PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
+                       int usual_rows)
+    : program_(program), pass_(pass), parameters_(parameters), usual_rows_(usual_rows) {
+  if (pass.tasks.empty()) return;
+  add_stages();
+  find_direct_input();
+  find_slice();
+}
+
+// ----------------------------------------------------------------------------------------------
+// stages
+
+void PassRunner::add_stages() {
+  for (std::size_t i = 0; i < pass_.tasks.size(); ++i) {
+    const Task& task = pass_.tasks[i];
+    if (task.kind == TaskKind::gather_targets)
+      continue;  // losses and metrics read the bound targets
+    if (task.kind == TaskKind::dense_backward_weights) {
+      weights_.push_back(task);
+      continue;
+    }
+    const Task* const next = i + 1 < pass_.tasks.size() ? &pass_.tasks[i + 1] : nullptr;
+    add_stage(task, next);
+    const Draft& draft = drafts_.back();
+    const bool took_next =
+        draft.stage.op.row != row::linear && (draft.stage.kind == StageKind::dense_forward ||
+                                              draft.stage.kind == StageKind::dense_backward_input);
+    if (took_next) ++i;
+  }
+}
+
+// A dense layer takes the pointwise activation that follows; so does its gradient.
+void PassRunner::add_stage(const Task& task, const Task* next) {
+  Draft draft{};
+  Stage& stage = draft.stage;
+  const auto width = [&](int tensor) { return tensor < 0 ? 0 : pass_.features[tensor]; };
+  draft.input = task.input;
+  draft.output = task.output;
+  draft.auxiliary = task.auxiliary;
+  draft.gradient = task.gradient;
+  draft.input_gradient = task.input_gradient;
+  stage.op = record_of(task.op);
+  stage.units = width(task.output >= 0 ? task.output : task.input);
+  stage.rate = task.rate;
+  stage.seed = task.seed;
+  stage.scale = task.scale;
+  stage.offset = task.offset;
+  stage.metric = task.metric;
+  const auto set_kernel = [&] {
+    stage.inputs = width(task.input);
+    stage.kernel = parameters_.record(task.kernel).values;
+    stage.kernel_stride = parameters_.stride(task.kernel);
+    stage.bias = parameters_.record(task.bias).values;
+    stage.op = {};
+  };
+  switch (task.kind) {
+    case TaskKind::gather_input:
+      stage.kind = StageKind::gather;
+      break;
+    case TaskKind::dense_forward:
+      stage.kind = StageKind::dense_forward;
+      set_kernel();
+      if (is_pointwise_activation(next, TaskKind::activation_forward) &&
+          next->input == task.output) {
+        stage.op = record_of(next->op);
+        draft.z = next->output != task.output ? task.output : -1;
+        draft.output = next->output;
+      }
+      break;
+    case TaskKind::activation_forward:
+      stage.kind = StageKind::activation_forward;
+      draft.z = task.input;
+      draft.input = -1;
+      break;
+    case TaskKind::dropout_forward:
+      stage.kind = StageKind::dropout_forward;
+      break;
+    case TaskKind::rescale_forward:
+      stage.kind = StageKind::rescale_forward;
+      break;
+    case TaskKind::loss:
+      stage.kind = StageKind::loss;
+      draft.auxiliary = -1;
+      break;
+    case TaskKind::metric:
+      stage.kind = StageKind::metric;
+      draft.auxiliary = -1;
+      break;
+    case TaskKind::activation_backward:
+      stage.kind = StageKind::activation_backward;
+      draft.z = task.input;
+      draft.input = -1;
+      break;
+    case TaskKind::dropout_backward:
+      stage.kind = StageKind::dropout_backward;
+      draft.input = draft.output = -1;
+      break;
+    case TaskKind::rescale_backward:
+      stage.kind = StageKind::rescale_backward;
+      draft.input = draft.output = -1;
+      break;
+    case TaskKind::dense_backward_input:
+      stage.kind = StageKind::dense_backward_input;
+      set_kernel();
+      draft.input = draft.output = -1;
+      if (is_pointwise_activation(next, TaskKind::activation_backward) &&
+          next->gradient == task.input_gradient) {
+        stage.op = record_of(next->op);
+        draft.z = next->input;
+        draft.output = next->output;
+      }
+      break;
+    default:
+      break;
+  }
+  drafts_.push_back(draft);
+}
+
+bool PassRunner::touches(const Draft& draft, int tensor) const {
+  return draft.input == tensor || draft.z == tensor || draft.output == tensor ||
+         draft.auxiliary == tensor || draft.gradient == tensor || draft.input_gradient == tensor;
+}
+
+// Where only dense layers read the input, no tensor of it is made.
+void PassRunner::find_direct_input() {
+  const int input = pass_.tasks.front().output;
+  direct_input_ = pass_.output != input;
+  for (std::size_t i = 1; i < drafts_.size(); ++i) {
+    Draft others = drafts_[i];
+    if (others.stage.kind == StageKind::dense_forward) others.input = -1;
+    if (touches(others, input)) direct_input_ = false;
+  }
+  if (direct_input_) drafts_.erase(drafts_.begin());
+  used_.assign(pass_.features.size(), false);
+}
+
+// Small layers above the first run in one kernel, each block taking a few rows through all of them.
+void PassRunner::find_slice() {
+  const std::size_t first = direct_input_ ? 1 : 0;
+  std::int64_t weights = 0;
+  std::vector<bool> inside(pass_.features.size(), false);
+  for (std::size_t i = first; i < drafts_.size(); ++i) {
+    const Draft& draft = drafts_[i];
+    weights +=
+        std::int64_t{draft.stage.inputs} * (draft.stage.kernel != nullptr ? draft.stage.units : 0);
+    for (std::size_t t = 0; t < inside.size(); ++t) {
+      if (touches(draft, static_cast<int>(t))) inside[t] = true;
+    }
+  }
+  std::vector<bool> outside(pass_.features.size(), false);
+  for (std::size_t i = 0; i < first; ++i) {
+    outside[drafts_[i].output] = true;
+    if (drafts_[i].z >= 0) outside[drafts_[i].z] = true;
+  }
+  int features = 0;
+  for (std::size_t t = 0; t < inside.size(); ++t)
+    features += inside[t] ? padded(pass_.features[t]) : 0;
+
+  std::vector<bool> wanted(pass_.features.size(), false);
+  for (const Task& task : weights_) {
+    wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
+    wanted[task.gradient] = true;
+  }
+  if (&pass_ == &program_.predict) wanted[pass_.output] = true;
+  for (std::size_t t = 0; t < inside.size(); ++t) {
+    if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
+    if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
+  }
+  const bool fits = drafts_.size() > first && drafts_.size() - first <= kMostSliceStages &&
+                    weights <= kMostSliceWeights && features <= kMostSliceFeatures &&
+                    loads_.size() <= std::size(slice_.loads) &&
+                    saves_.size() <= std::size(slice_.saves);
+  if (!fits) {
+    for (std::size_t t = 0; t < used_.size(); ++t) used_[t] = inside[t] || outside[t] || wanted[t];
+    return;
+  }
+  sliced_from_ = static_cast<int>(first);
+  for (std::size_t t = 0; t < used_.size(); ++t) used_[t] = outside[t] || wanted[t];
+  shared_offsets_.assign(pass_.features.size(), 0);
+  slice_.shared_floats = kSliceScratch;
+  for (std::size_t t = 0; t < inside.size(); ++t) {
+    if (!inside[t]) continue;
+    shared_offsets_[t] = slice_.shared_floats;
+    slice_.shared_floats += kSliceRows * padded(pass_.features[t]);
+  }
+}
+
+// ----------------------------------------------------------------------------------------------
+// memory
+
+bool PassRunner::reserve(int rows, cudaStream_t stream) {
+  if (pass_.tasks.empty() || rows <= capacity_) return false;
+  const std::int64_t capacity = rows;
+  std::int64_t floats = 0;
+  std::vector<std::int64_t> offsets(pass_.features.size(), -1);
+  for (std::size_t t = 0; t < offsets.size(); ++t) {
+    if (!used_[t]) continue;
+    offsets[t] = floats;
+    floats += capacity * padded(pass_.features[t]);
+  }
+  const std::int64_t values = floats;
+  floats += (capacity * (1 + program_.metrics) + 3) / 4 * 4;
+  std::int64_t partials = 0, counters = 0;
+  if (!weights_.empty()) {
+    const WeightsPlan plan(weight_layers(), rows);
+    partials = plan.partial_floats();
+    counters = plan.counters();
+  }
+  memory_ = DeviceMemory();  // before the larger one is taken
+  capacity_ = 0;
+  memory_ = DeviceMemory((floats + partials + counters) * static_cast<std::int64_t>(sizeof(float)),
+                         "tensors of a batch");
+  float* const base = memory_.floats();
+  values_ = base + values;
+  partials_ = base + floats;
+  counters_ = reinterpret_cast<std::uint32_t*>(partials_ + partials);
+  if (counters > 0)
+    check(cudaMemsetAsync(counters_, 0, counters * sizeof(float), stream), "clearing counters");
+  tensors_.assign(pass_.features.size(), Operand{});
+  for (std::size_t t = 0; t < offsets.size(); ++t) {
+    if (used_[t]) tensors_[t] = {base + offsets[t], 0, padded(pass_.features[t])};
+  }
+  capacity_ = rows;
+  if (sliced_from_ >= 0) lay_out_slice();
+  return true;
+}
+
+Stage PassRunner::on_device(const Draft& draft) const {
+  Stage stage = draft.stage;
+  const auto at = [&](int tensor) { return tensor < 0 ? Operand{} : tensors_[tensor]; };
+  stage.input = at(draft.input);
+  stage.z = at(draft.z);
+  stage.output = at(draft.output);
+  stage.auxiliary = at(draft.auxiliary);
+  stage.gradient = at(draft.gradient);
+  stage.input_gradient = at(draft.input_gradient);
+  return stage;
+}
+
+void PassRunner::lay_out_slice() {
+  const auto shared = [&](int tensor) {
+    return tensor < 0 ? Operand{}
+                      : Operand{nullptr, shared_offsets_[tensor], padded(pass_.features[tensor])};
+  };
+  slice_.count = 0;
+  for (std::size_t i = sliced_from_; i < drafts_.size(); ++i) {
+    const Draft& draft = drafts_[i];
+    Stage& stage = slice_.stages[slice_.count++];
+    stage = draft.stage;
+    stage.input = shared(draft.input);
+    stage.z = shared(draft.z);
+    stage.output = shared(draft.output);
+    stage.auxiliary = shared(draft.auxiliary);
+    stage.gradient = shared(draft.gradient);
+    stage.input_gradient = shared(draft.input_gradient);
+  }
+  slice_.load_count = slice_.save_count = 0;
+  for (const int t : loads_)
+    slice_.loads[slice_.load_count++] = {tensors_[t], shared(t), pass_.features[t]};
+  for (const int t : saves_)
+    slice_.saves[slice_.save_count++] = {tensors_[t], shared(t), pass_.features[t]};
+}
+
+std::vector<WeightLayer> PassRunner::weight_layers() const {
+  std::vector<WeightLayer> layers;
+  for (const Task& task : weights_) {
+    WeightLayer layer{};
+    if (!tensors_.empty()) {
+      const bool direct = direct_input_ && task.input == pass_.tasks.front().output;
+      layer.input = direct ? nullptr : tensors_[task.input].data;
+      layer.input_stride = direct ? 0 : tensors_[task.input].stride;
+      layer.gradient = tensors_[task.gradient].data;
+      layer.gradient_stride = tensors_[task.gradient].stride;
+    }
+    layer.inputs = pass_.features[task.input];
+    layer.units = pass_.features[task.output];
+    layer.kernel_stride = parameters_.stride(task.kernel);
+    layer.kernel = parameters_.record(task.kernel);
+    layer.bias = parameters_.record(task.bias);
+    layers.push_back(layer);
+  }
+  return layers;
+}
+
+// ----------------------------------------------------------------------------------------------
+// launches
+
+void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) const {
+  const std::size_t end = sliced_from_ >= 0 ? sliced_from_ : drafts_.size();
+  RowStages by_rows{};
+  for (std::size_t i = 0; i < end; ++i) {
+    const Stage stage = on_device(drafts_[i]);
+    if (runs_by_rows(stage)) {
+      by_rows.stages[by_rows.count++] = stage;
+      const bool more =
+          i + 1 < end && runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
+      if (!more) {
+        run_rows(launcher, by_rows, step);
+        by_rows.count = 0;
+      }
+    } else if (stage.kind == StageKind::dense_forward) {
+      dense_forward(launcher, stage, step, usual_rows_ > 0 ? usual_rows_ : step.rows);
+    } else if (stage.kind == StageKind::dense_backward_input) {
+      dense_backward_input(launcher, stage, step);
+    } else {
+      run_elements(launcher, stage, step);
+    }
+  }
+  if (sliced_from_ >= 0) run_slices(launcher, slice_, step);
+}
+
+void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
+  const bool mean = program_.reduction == Reduction::mean;
+  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
+                        capacity_};
+  enqueue_stages(launcher, step);
+  if (sums == nullptr) return;
+  const FinishRecord record{sums, program_.metrics, mean ? 1 : 0};
+  if (weights_.empty()) return finish(launcher, step, record);
+  WeightsPlan(weight_layers(), rows)
+      .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record,
+           counters_, partials_);
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,248 @@
+// The exported table: the only symbol of this library. Turns exceptions into statuses and records
+// into a Program.
+#include <cstring>
+#include <memory>
+
+#include "cuda/executor.h"
+#include "native/engine/row_fingerprint.h"
+
+namespace neurode::cuda {
+namespace {
+
+struct LastError {
+  std::string text;
+};
+
+LastError& last_error_of_thread() {
+  static thread_local LastError error;
+  return error;
+}
+
+plugin::Status status_of(const Error& error) {
+  if (std::strcmp(error.code, "ERR_OUT_OF_MEMORY") == 0) return plugin::kOutOfMemory;
+  if (std::strcmp(error.code, "ERR_DEVICE_LOST") == 0) return plugin::kDeviceLost;
+  if (std::strcmp(error.code, "ERR_ARGUMENT") == 0) return plugin::kArgument;
+  if (std::strcmp(error.code, "ERR_DEVICE_UNAVAILABLE") == 0) return plugin::kUnavailable;
+  return plugin::kInternal;
+}
+
+template <class Function>
+plugin::Status guarded(Function function) noexcept {
+  try {
+    try {
+      function();
+      return plugin::kOk;
+    } catch (const Error& error) {
+      last_error_of_thread().text = error.what();
+      return status_of(error);
+    } catch (const std::bad_alloc&) {
+      last_error_of_thread().text = "the CPU has too little free memory";
+      return plugin::kOutOfMemory;
+    } catch (const std::exception& error) {
+      last_error_of_thread().text = error.what();
+      return plugin::kInternal;
+    }
+  } catch (...) {
+    return plugin::kInternal;
+  }
+}
+
+// One at a time on a device; none once it is lost.
+template <class Function>
+plugin::Status on_device(Device& device, Function function) noexcept {
+  return guarded([&] {
+    const std::lock_guard lock(device.mutex);
+    if (!device.lost.empty()) throw Error("ERR_DEVICE_LOST", device.lost);
+    try {
+      check(cudaSetDevice(device.ordinal), "choosing it");
+      function();
+    } catch (const Error& error) {
+      if (std::strcmp(error.code, "ERR_DEVICE_LOST") == 0) device.lost = error.what();
+      throw;
+    }
+  });
+}
+
+struct Model {
+  Model(Device& device, Program program) : device(device), executor(device, std::move(program)) {}
+  Device& device;
+  Executor executor;
+};
+
+Op to_op(const plugin::OpRecord& record) {
+  return {record.row, {record.params[0], record.params[1], record.params[2], record.params[3]}};
+}
+
+Pass to_pass(const plugin::PassRecord& record) {
+  Pass pass;
+  pass.features.assign(record.features, record.features + record.tensors);
+  pass.output = record.output;
+  for (int i = 0; i < record.task_count; ++i) {
+    const plugin::TaskRecord& from = record.tasks[i];
+    Task task{};
+    task.kind = static_cast<TaskKind>(from.kind);
+    task.axis = static_cast<Axis>(from.axis);
+    task.input = from.input;
+    task.output = from.output;
+    task.auxiliary = from.auxiliary;
+    task.gradient = from.gradient;
+    task.input_gradient = from.input_gradient;
+    task.kernel = from.kernel;
+    task.bias = from.bias;
+    task.metric = from.metric;
+    task.op = to_op(from.op);
+    task.rate = from.rate;
+    task.seed = from.seed;
+    task.scale = from.scale;
+    task.offset = from.offset;
+    pass.tasks.push_back(task);
+  }
+  return pass;
+}
+
+Program to_program(const plugin::ProgramRecord& record) {
+  Program program;
+  program.input_size = record.input_size;
+  program.output_size = record.output_size;
+  program.input_scale = record.input_scale;
+  program.input_offset = record.input_offset;
+  for (int i = 0; i < record.parameter_count; ++i) {
+    program.parameters.push_back({"", record.parameters[i].inputs, record.parameters[i].units, {}});
+  }
+  program.predict = to_pass(record.predict);
+  program.evaluate = to_pass(record.evaluate);
+  program.train = to_pass(record.train);
+  program.reduction = record.mean != 0 ? Reduction::mean : Reduction::sum;
+  program.optimizer = to_op(record.optimizer);
+  program.slots = record.slots;
+  program.weight_decay = record.weight_decay;
+  program.metrics = record.metrics;
+  return program;
+}
+
+Model& model_of(void* model) { return *static_cast<Model*>(model); }
+
+const char* last_error() { return last_error_of_thread().text.c_str(); }
+
+plugin::Status device_count(std::int32_t* count) {
+  return guarded([&] {
+    int devices = 0;
+    const cudaError_t status = cudaGetDeviceCount(&devices);
+    static_cast<void>(cudaGetLastError());
+    if (status != cudaSuccess) throw Error("ERR_DEVICE_UNAVAILABLE", cudaGetErrorString(status));
+    *count = devices;
+  });
+}
+
+plugin::Status describe_device(std::int32_t ordinal, plugin::DeviceRecord* record) {
+  return guarded([&] {
+    cudaDeviceProp properties;
+    const cudaError_t status = cudaGetDeviceProperties(&properties, ordinal);
+    static_cast<void>(cudaGetLastError());
+    if (status != cudaSuccess) throw Error("ERR_DEVICE_UNAVAILABLE", cudaGetErrorString(status));
+    static_assert(sizeof record->name == sizeof properties.name);
+    std::memcpy(record->name, properties.name, sizeof record->name);
+    record->major = properties.major;
+    record->minor = properties.minor;
+    record->bytes = static_cast<std::int64_t>(properties.totalGlobalMem);
+  });
+}
+
+plugin::Status open_device(std::int32_t ordinal, void** device) {
+  return guarded([&] {
+    try {
+      check(cudaSetDevice(ordinal), "opening it");
+      *device = new Device(ordinal);
+    } catch (const Error& error) {
+      throw Error("ERR_DEVICE_UNAVAILABLE", error.what());
+    }
+  });
+}
+
+void close_device(void* device) {
+  auto* const open = static_cast<Device*>(device);
+  static_cast<void>(cudaSetDevice(open->ordinal));
+  delete open;
+}
+
+plugin::Status create_model(void* device, const plugin::ProgramRecord* program, void** model) {
+  Device& open = *static_cast<Device*>(device);
+  return on_device(open, [&] { *model = new Model(open, to_program(*program)); });
+}
+
+void destroy_model(void* pointer) {
+  Device& device = model_of(pointer).device;
+  const std::lock_guard lock(device.mutex);
+  static_cast<void>(cudaSetDevice(device.ordinal));
+  delete static_cast<Model*>(pointer);
+}
+
+plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index, float* values) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.parameters().get(slot, index, values); });
+}
+
+plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
+                             const float* values) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.parameters().set(slot, index, values); });
+}
+
+plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,
+                     std::int64_t* step, const plugin::CancelRecord* cancel,
+                     plugin::SumsRecord* sums) {
+  Model& open = model_of(model);
+  return on_device(open.device,
+                   [&] { open.executor.train(*range, learning_rates, *step, *cancel, *sums); });
+}
+
+plugin::Status evaluate(void* model, const plugin::RangeRecord* range,
+                        const plugin::CancelRecord* cancel, plugin::SumsRecord* sums) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.evaluate(*range, *cancel, *sums); });
+}
+
+plugin::Status predict(void* model, const plugin::InputRecord* input, float* output,
+                       const plugin::CancelRecord* cancel) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.predict(*input, output, *cancel); });
+}
+
+void release(void* model, std::int32_t handle) {
+  Model& open = model_of(model);
+  static_cast<void>(on_device(open.device, [&] { open.executor.release(handle); }));
+}
+
+}  // namespace
+}  // namespace neurode::cuda
+
+extern "C" __attribute__((visibility("default"))) const neurode::plugin::Table*
+neurode_cuda_plugin() {
+  using namespace neurode::cuda;
+  static const neurode::plugin::Table table = {
+    .version = neurode::plugin::kVersion,
+    .size = sizeof(neurode::plugin::Table),
+    .rows = row_fingerprint(),
+#if defined(NEURODE_CUDA_EMULATOR)
+    .needs_driver = 0,
+#else
+    .needs_driver =
+        CUDART_VERSION / 1000 * 1000,  // a driver runs every runtime of its major version
+#endif
+    .runtime = CUDART_VERSION,
+    .last_error = last_error,
+    .device_count = device_count,
+    .describe_device = describe_device,
+    .open_device = open_device,
+    .close_device = close_device,
+    .create_model = create_model,
+    .destroy_model = destroy_model,
+    .get_parameter = get_parameter,
+    .set_parameter = set_parameter,
+    .train = train,
+    .evaluate = evaluate,
+    .predict = predict,
+    .release = release,
+  };
+  return &table;
+}

@@ -1,0 +1,113 @@
+// What kernels are told: plain structures, passed by value or kept in device memory.
+//
+// A tensor is (rows, features), row-major, its stride a multiple of four floats and its memory
+// aligned to 16 bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/runtime.h"
+#include "native/engine/plugin.h"
+#include "native/ops/optimizers.h"
+
+#define NEURODE_DEVICE __device__ __forceinline__
+
+namespace neurode::cuda {
+
+using plugin::OpRecord;
+
+constexpr int kThreads = 256;  // of every block
+
+// The range that is running: everything that changes from step to step, so that captured steps can
+// be replayed.
+struct RunState {
+  const std::uint8_t* bytes;  // bound input: one of the two
+  const float* floats;
+  const std::uint32_t* order;   // or null
+  const std::int32_t* classes;  // bound targets: one of the two
+  const float* target_rows;
+  const float* learning_rates;  // by batch of the range
+  float scale, offset;
+  std::int32_t features, outputs;
+  std::int64_t position;  // of the batch's first row
+  std::int64_t total;     // rows of the data
+  std::int64_t batch_size;
+  std::int64_t step;
+  std::int32_t index;      // of the batch in the range
+  std::uint32_t finished;  // blocks of the step's last launch
+};
+
+struct Tensor {
+  float* data;
+  int stride;
+  NEURODE_DEVICE float& at(int row, int feature) const {
+    return data[row * static_cast<std::int64_t>(stride) + feature];
+  }
+};
+
+// A tensor in global memory, or at an offset of a block's shared memory. Stride 0: none.
+struct Operand {
+  float* data;
+  int offset;
+  int stride;
+  NEURODE_DEVICE Tensor in(float* shared) const {
+    return {data != nullptr ? data : shared + offset, stride};
+  }
+};
+
+enum class StageKind : int {
+  gather,
+  dense_forward,       // output = f(z = input . kernel + bias)
+  activation_forward,  // output = f(z)
+  dropout_forward,     // output = input * (auxiliary = mask)
+  rescale_forward,
+  loss,                 // row losses of input, gradient
+  metric,               // row values of input
+  activation_backward,  // gradient *= f'(z, output)
+  dropout_backward,     // gradient *= auxiliary
+  rescale_backward,
+  dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output), of the layer below
+};
+
+// One or two tasks of a Program.
+struct Stage {
+  StageKind kind;
+  int inputs, units;  // of a dense layer; else units are the features
+  Operand input, z, output, auxiliary, gradient, input_gradient;
+  const float* kernel;  // (inputs, kernel_stride)
+  const float* bias;
+  int kernel_stride;
+  OpRecord op;
+  float rate, scale, offset;
+  int metric;
+  std::uint64_t seed;
+};
+
+// What is the same for all rows of a step.
+struct StepRecord {
+  RunState* state;
+  int rows;
+  float loss_scale;
+  float* values;  // (1 + metrics, capacity): losses and metrics of rows
+  int capacity;
+};
+
+// How a step ends: sums in double precision, in a fixed order.
+struct FinishRecord {
+  double* sums;  // 1 + metrics
+  int metrics;
+  int mean;  // whether a batch's loss is the mean over its rows
+};
+
+// Weights or a bias with its optimizer variables.
+struct WeightsRecord {
+  float* values;
+  float* slots[ops::kMaxSlots];
+};
+
+struct OptimizerRecord {
+  OpRecord op;
+  float weight_decay;
+};
+
+}  // namespace neurode::cuda

@@ -1,0 +1,101 @@
+// What a stage that is not a matrix product does to one element or one row; the same in every
+// kernel.
+#pragma once
+
+#include "cuda/functors.h"
+#include "cuda/sources.h"
+#include "native/ops/random.h"
+
+namespace neurode::cuda {
+
+// By elements, or by whole rows of one thread.
+NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
+  const bool activation =
+      stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
+  return (activation && !is_pointwise(stage.op.row)) || stage.kind == StageKind::loss ||
+         stage.kind == StageKind::metric;
+}
+
+// The tensors of a stage, wherever they are.
+struct Tensors {
+  Tensor input, z, output, auxiliary, gradient;
+  NEURODE_DEVICE Tensors(const Stage& stage, float* shared)
+      : input(stage.input.in(shared)),
+        z(stage.z.in(shared)),
+        output(stage.output.in(shared)),
+        auxiliary(stage.auxiliary.in(shared)),
+        gradient(stage.gradient.in(shared)) {}
+};
+
+// `row` in the tensors, `batch_row` in the batch.
+NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state,
+                                int row, int batch_row, int feature) {
+  switch (stage.kind) {
+    case StageKind::gather: {
+      const BoundSource bound(state);
+      t.output.at(row, feature) =
+          bound.value(bound.row_of_data(batch_row) * bound.features + feature);
+      break;
+    }
+    case StageKind::activation_forward:
+      t.output.at(row, feature) = activate(stage.op, t.z.at(row, feature));
+      break;
+    case StageKind::activation_backward:
+      t.gradient.at(row, feature) *=
+          slope(stage.op, t.z.at(row, feature), t.output.at(row, feature));
+      break;
+    case StageKind::dropout_forward: {
+      const auto block = ops::philox<std::uint32_t>(
+          static_cast<std::uint32_t>(feature / 4), static_cast<std::uint32_t>(batch_row),
+          static_cast<std::uint32_t>(state.step), static_cast<std::uint32_t>(state.step >> 32),
+          ops::philox_key(stage.seed, ops::Purpose::dropout));
+      const int w = feature % 4;
+      const std::uint32_t word = w == 0   ? block.words[0]
+                                 : w == 1 ? block.words[1]
+                                 : w == 2 ? block.words[2]
+                                          : block.words[3];
+      const float mask = ops::uniform01<float>(word) >= stage.rate ? 1 / (1 - stage.rate) : 0.0f;
+      t.auxiliary.at(row, feature) = mask;
+      t.output.at(row, feature) = t.input.at(row, feature) * mask;
+      break;
+    }
+    case StageKind::dropout_backward:
+      t.gradient.at(row, feature) *= t.auxiliary.at(row, feature);
+      break;
+    case StageKind::rescale_forward:
+      t.output.at(row, feature) = t.input.at(row, feature) * stage.scale + stage.offset;
+      break;
+    case StageKind::rescale_backward:
+      t.gradient.at(row, feature) *= stage.scale;
+      break;
+    default:
+      break;
+  }
+}
+
+NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row,
+                            int batch_row) {
+  if (stage.kind == StageKind::activation_forward) {
+    return rowwise_forward(stage.op.row, stage.units, &t.z.at(row, 0), &t.output.at(row, 0));
+  }
+  if (stage.kind == StageKind::activation_backward) {
+    return rowwise_backward(stage.op.row, stage.units, &t.output.at(row, 0),
+                            &t.gradient.at(row, 0));
+  }
+  const RunState& state = *step.state;
+  const std::int64_t at = target_row(state, batch_row);
+  const TargetView target{
+      state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
+      state.classes != nullptr ? state.classes[at] : 0};
+  float* const prediction = &t.input.at(row, 0);
+  if (stage.kind == StageKind::loss) {
+    float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
+    step.values[batch_row] =
+        loss_row(stage.op, stage.units, prediction, target, step.loss_scale, gradient);
+  } else {
+    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
+        metric_row(stage.op, stage.units, prediction, target);
+  }
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,133 @@
+// The seam between the addon and the CUDA library: a versioned table of C functions over plain
+// data.
+//
+// Functions give a status; text and code of the last failure on a thread are last_error()'s.
+// Nothing throws. Calls on one device may come from any thread; the library lets them in one at a
+// time.
+#pragma once
+
+#include <cstdint>
+
+namespace neurode::plugin {
+
+constexpr std::uint32_t kVersion = 1;
+constexpr const char* kSymbol = "neurode_cuda_plugin";
+
+enum Status : std::int32_t {
+  kOk = 0,
+  kOutOfMemory = 1,
+  kDeviceLost = 2,
+  kArgument = 3,
+  kUnavailable = 4,
+  kInternal = 5
+};
+
+struct OpRecord {
+  std::int32_t row;
+  float params[4];
+};
+
+// As neurode::Task.
+struct TaskRecord {
+  std::int32_t kind, axis;
+  std::int32_t input, output, auxiliary, gradient, input_gradient;
+  std::int32_t kernel, bias, metric;
+  OpRecord op;
+  float rate, scale, offset;
+  std::uint64_t seed;
+};
+
+struct PassRecord {
+  const std::int32_t* features;
+  std::int32_t tensors;
+  const TaskRecord* tasks;
+  std::int32_t task_count;
+  std::int32_t output;
+};
+
+struct ParameterRecord {
+  std::int32_t inputs, units;
+};
+
+struct ProgramRecord {
+  std::int32_t input_size, output_size;
+  float input_scale, input_offset;
+  const ParameterRecord* parameters;
+  std::int32_t parameter_count;
+  PassRecord predict, evaluate, train;
+  std::int32_t mean;  // whether a batch's loss is the mean over its rows
+  OpRecord optimizer;
+  std::int32_t slots;
+  float weight_decay;
+  std::int32_t metrics;
+};
+
+// As neurode::InputView, TargetsView and BatchRange.
+struct InputRecord {
+  const std::uint8_t* bytes;
+  const float* floats;
+  std::int64_t rows;
+  std::int32_t features;
+  float scale, offset;
+};
+
+struct RangeRecord {
+  InputRecord input;
+  const std::int32_t* classes;
+  const float* target_rows;
+  std::int32_t handle;
+  const std::uint32_t* order;
+  std::uint64_t order_version;
+  std::int32_t batch_size;
+  std::int64_t first_batch, batches;
+};
+
+struct SumsRecord {
+  std::int64_t batches, rows;
+  double loss;
+  double* metrics;  // the caller's, one for each metric
+};
+
+// Asked between launches.
+struct CancelRecord {
+  std::int32_t (*asked)(const void* context);
+  const void* context;
+};
+
+struct DeviceRecord {
+  char name[256];
+  std::int32_t major, minor;  // compute capability
+  std::int64_t bytes;         // of memory
+};
+
+struct Table {
+  std::uint32_t version;  // kVersion; what follows is of that version
+  std::uint32_t size;     // of this table
+  std::uint64_t rows;     // fingerprint of the op table: row numbers mean the same on both sides
+  std::int32_t needs_driver;  // CUDA version of the driver it needs at least, as 13000; 0: none, it
+                              // is emulated
+  std::int32_t runtime;       // CUDA version it was built with
+
+  const char* (*last_error)();
+  Status (*device_count)(std::int32_t* count);
+  Status (*describe_device)(std::int32_t ordinal, DeviceRecord* record);
+  Status (*open_device)(std::int32_t ordinal, void** device);
+  void (*close_device)(void* device);
+
+  Status (*create_model)(void* device, const ProgramRecord* program, void** model);
+  void (*destroy_model)(void* model);
+  // Keras order, without padding. `slot` -1: the parameter itself.
+  Status (*get_parameter)(void* model, std::int32_t slot, std::int32_t index, float* values);
+  Status (*set_parameter)(void* model, std::int32_t slot, std::int32_t index, const float* values);
+  // `step` counts optimizer steps and goes on.
+  Status (*train)(void* model, const RangeRecord* range, const float* learning_rates,
+                  std::int64_t* step, const CancelRecord* cancel, SumsRecord* sums);
+  Status (*evaluate)(void* model, const RangeRecord* range, const CancelRecord* cancel,
+                     SumsRecord* sums);
+  Status (*predict)(void* model, const InputRecord* input, float* output,
+                    const CancelRecord* cancel);
+  // The copies of this bound data may go.
+  void (*release)(void* model, std::int32_t handle);
+};
+
+}  // namespace neurode::plugin

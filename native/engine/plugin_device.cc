@@ -1,0 +1,265 @@
+// CUDA devices: adapts the table of the CUDA library to Device and Executor.
+#include "native/engine/plugin_device.h"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "native/cpu/threads.h"
+#include "native/engine/error.h"
+#include "native/engine/plugin_library.h"
+
+namespace neurode {
+namespace {
+
+void check(const plugin::Table& table, plugin::Status status) {
+  static constexpr const char* codes[] = {"",
+                                          "ERR_OUT_OF_MEMORY",
+                                          "ERR_DEVICE_LOST",
+                                          "ERR_ARGUMENT",
+                                          "ERR_DEVICE_UNAVAILABLE",
+                                          "ERR_INTERNAL"};
+  if (status != plugin::kOk) throw Error(codes[status], table.last_error());
+}
+
+plugin::OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
+
+std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
+  std::vector<plugin::TaskRecord> records;
+  for (const Task& task : pass.tasks) {
+    records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis),
+                       task.input, task.output, task.auxiliary, task.gradient, task.input_gradient,
+                       task.kernel, task.bias, task.metric, record_of(task.op), task.rate,
+                       task.scale, task.offset, task.seed});
+  }
+  return records;
+}
+
+plugin::InputRecord record_of(const InputView& input) {
+  return {input.bytes, input.floats, input.rows, input.features, input.scale, input.offset};
+}
+
+plugin::RangeRecord record_of(const BatchRange& range) {
+  const TargetsView& targets = range.data.targets;
+  return {record_of(range.data.input),
+          targets.classes,
+          targets.rows,
+          range.data.handle,
+          range.order,
+          range.order_version,
+          range.batch_size,
+          range.first_batch,
+          range.batches};
+}
+
+std::int32_t is_set(const void* flag) {
+  return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
+}
+
+class PluginExecutor final : public Executor {
+ public:
+  PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
+      : table_(table), queue_(queue), metrics_(program.metrics) {
+    const auto predict = records_of(program.predict), evaluate = records_of(program.evaluate),
+               train = records_of(program.train);
+    const auto pass = [](const Pass& pass,
+                         const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
+      return {pass.features.data(), static_cast<std::int32_t>(pass.features.size()), tasks.data(),
+              static_cast<std::int32_t>(tasks.size()), pass.output};
+    };
+    std::vector<plugin::ParameterRecord> parameters;
+    for (const Parameter& parameter : program.parameters)
+      parameters.push_back({parameter.inputs, parameter.units});
+    plugin::ProgramRecord record{};
+    record.input_size = program.input_size;
+    record.output_size = program.output_size;
+    record.input_scale = program.input_scale;
+    record.input_offset = program.input_offset;
+    record.parameters = parameters.data();
+    record.parameter_count = static_cast<std::int32_t>(parameters.size());
+    record.predict = pass(program.predict, predict);
+    record.evaluate = pass(program.evaluate, evaluate);
+    record.train = pass(program.train, train);
+    record.mean = program.reduction == Reduction::mean ? 1 : 0;
+    record.optimizer = record_of(program.optimizer);
+    record.slots = program.slots;
+    record.weight_decay = program.weight_decay;
+    record.metrics = program.metrics;
+    void* model = nullptr;
+    check(table, table.create_model(device, &record, &model));
+    model_ = std::shared_ptr<void>(model, table.destroy_model);
+    initialize_parameters(program);
+  }
+
+  void get_parameter(int index, float* values) const override { get_slot(-1, index, values); }
+  void set_parameter(int index, const float* values) override { set_slot(-1, index, values); }
+  void get_slot(int slot, int index, float* values) const override {
+    check(table_, table_.get_parameter(model_.get(), slot, index, values));
+  }
+  void set_slot(int slot, int index, const float* values) override {
+    check(table_, table_.set_parameter(model_.get(), slot, index, values));
+  }
+
+  Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
+             const std::atomic<bool>& cancelled) override {
+    return sums_of([&](plugin::SumsRecord* sums) {
+      const plugin::RangeRecord record = record_of(range);
+      const plugin::CancelRecord cancel{is_set, &cancelled};
+      return table_.train(model_.get(), &record, learning_rates, &step, &cancel, sums);
+    });
+  }
+
+  Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
+    return sums_of([&](plugin::SumsRecord* sums) {
+      const plugin::RangeRecord record = record_of(range);
+      const plugin::CancelRecord cancel{is_set, &cancelled};
+      return table_.evaluate(model_.get(), &record, &cancel, sums);
+    });
+  }
+
+  // After the ranges that are queued.
+  void release(int handle) override {
+    queue_.push([&table = table_, model = model_, handle] { table.release(model.get(), handle); });
+  }
+
+  void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override {
+    const plugin::InputRecord record = record_of(input);
+    const plugin::CancelRecord cancel{is_set, &cancelled};
+    check(table_, table_.predict(model_.get(), &record, output, &cancel));
+  }
+
+  void predict_here(const InputView& input, float* output) override {
+    const plugin::InputRecord record = record_of(input);
+    const plugin::CancelRecord cancel{};
+    check(table_, table_.predict(model_.get(), &record, output, &cancel));
+  }
+
+ private:
+  void initialize_parameters(const Program& program) {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < program.parameters.size(); ++i) {
+      const Parameter& parameter = program.parameters[i];
+      values.resize(parameter.size());
+      initialize(parameter.initializer, parameter.inputs == 0 ? 1 : parameter.inputs,
+                 parameter.units, values.data());
+      set_parameter(static_cast<int>(i), values.data());
+    }
+  }
+
+  template <class Run>
+  Sums sums_of(Run run) {
+    Sums sums;
+    sums.metrics.resize(metrics_);
+    plugin::SumsRecord record{0, 0, 0, sums.metrics.data()};
+    check(table_, run(&record));
+    sums.batches = record.batches;
+    sums.rows = record.rows;
+    sums.loss = record.loss;
+    return sums;
+  }
+
+  const plugin::Table& table_;
+  WorkQueue& queue_;
+  const int metrics_;
+  std::shared_ptr<void> model_;
+};
+
+class PluginDevice final : public Device {
+ public:
+  PluginDevice(const plugin::Table& table, int ordinal)
+      : table_(table), name_("cuda:" + std::to_string(ordinal)) {
+    plugin::DeviceRecord record{};
+    check(table, table.describe_device(ordinal, &record));
+    isa_ = std::to_string(record.major) + "." + std::to_string(record.minor);
+    check(table, table.open_device(ordinal, &device_));
+  }
+  ~PluginDevice() override { table_.close_device(device_); }
+
+  std::string name() const override { return name_; }
+  std::string isa() const override { return isa_; }
+  int threads() const override { return 1; }
+
+  std::unique_ptr<Executor> open(Program program) override {
+    return std::make_unique<PluginExecutor>(table_, device_, queue_, program);
+  }
+
+  void submit(std::function<void()> work) override {
+    queue_.push([work = std::move(work)] {
+      const cpu::FlushSubnormals flush;  // for the emulator; a GPU has its own setting
+      work();
+    });
+  }
+
+ private:
+  const plugin::Table& table_;
+  const std::string name_;
+  std::string isa_;
+  void* device_ = nullptr;
+  WorkQueue queue_;
+};
+
+std::string describe(const plugin::DeviceRecord& record) {
+  return std::string(record.name) + ", compute capability " + std::to_string(record.major) + "." +
+         std::to_string(record.minor) + ", " + std::to_string(record.bytes >> 20) + " MiB";
+}
+
+}  // namespace
+
+std::vector<DeviceInfo> describe_cuda() {
+  const PluginLibrary library = plugin_library();
+  std::vector<DeviceInfo> devices;
+  for (int i = 0; i < library.devices; ++i) {
+    DeviceInfo info;
+    info.name = "cuda:" + std::to_string(i);
+    plugin::DeviceRecord record{};
+    info.available = library.table->describe_device(i, &record) == plugin::kOk;
+    (info.available ? info.description : info.reason) =
+        info.available ? describe(record) : library.table->last_error();
+    devices.push_back(std::move(info));
+  }
+  if (devices.empty()) {
+    devices.emplace_back();
+    devices.back().name = "cuda:0";
+    devices.back().reason = library.reason;
+  }
+  return devices;
+}
+
+std::shared_ptr<Device> open_cuda(int ordinal) {
+  const PluginLibrary library = plugin_library();
+  const std::string name = "cuda:" + std::to_string(ordinal);
+  const auto fail = [&](const std::string& reason) -> Error {
+    return {"ERR_DEVICE_UNAVAILABLE", "device: '" + name + "' is not available: " + reason};
+  };
+  if (library.table == nullptr) throw fail(library.reason);
+  if (ordinal >= library.devices)
+    throw fail("there are " + std::to_string(library.devices) + " CUDA devices");
+  // Never destroyed: models of an exiting process may still use them, and opening one takes long.
+  static auto* const mutex = new std::mutex;
+  static auto* const open =
+      new std::map<std::pair<const plugin::Table*, int>, std::shared_ptr<Device>>;
+  const std::lock_guard lock(*mutex);
+  std::shared_ptr<Device>& device = (*open)[{library.table, ordinal}];
+  if (!device) {
+    try {
+      device = std::make_shared<PluginDevice>(*library.table, ordinal);
+    } catch (const Error& error) {
+      throw fail(error.what());
+    }
+  }
+  return device;
+}
+
+std::shared_ptr<Device> open_cuda_if_it_works() {
+  const PluginLibrary library = plugin_library();
+  if (library.table == nullptr || library.table->needs_driver == 0) return nullptr;
+  try {
+    return open_cuda(0);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+}  // namespace neurode

@@ -1,0 +1,328 @@
+/** CUDA devices: why there is none, what one step launches, memory, faults, and models that move between devices. */
+
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type DeviceInfo, devices, layers, optimizers, sequential } from 'neurode'
+import { type NativeModel, native, type Plan } from '#lib/native.js'
+import { runChild, runNode } from './support/children.js'
+import { isEmulated } from './support/devices.js'
+import { Random } from './support/random.js'
+import { assertClose, assertSameBits, trained } from './support/tolerances.js'
+
+const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
+const none = { NEURODE_CUDA_LIBRARY: '', NEURODE_DEVICE: '', NEURODE_CUDA: '' }
+
+async function inChild<T>(code: string, env: Readonly<Record<string, string>>): Promise<T> {
+  const { stdout, stderr } = await runNode(['--input-type=module', '-e', code], { ...none, ...env })
+  assert.equal(stderr, '')
+  return JSON.parse(stdout) as T
+}
+
+/** The devices that a process with these variables finds. It prints nothing else. */
+async function cudaDevices(env: Readonly<Record<string, string>>): Promise<DeviceInfo[]> {
+  const code = `import { devices } from 'neurode'; console.log(JSON.stringify(devices()))`
+  return (await inChild<DeviceInfo[]>(code, env)).filter(({ name }) => name.startsWith('cuda'))
+}
+
+describe('without a CUDA device', () => {
+  const cases = [
+    ['probing is off', { NEURODE_CUDA: 'off' }, /^NEURODE_CUDA=off$/],
+    ['the library is not there', { NEURODE_CUDA_LIBRARY: '/nowhere/cuda.so' }, /does not load: .*\/nowhere\/cuda\.so/],
+    ['the library is another', { NEURODE_CUDA_LIBRARY: resolve('build/Release/neurode.node') }, /is no CUDA library/],
+  ] as const
+  for (const [title, env, reason] of cases) {
+    it(`says why when ${title}`, async () => {
+      const [device] = await cudaDevices(env)
+      assert.equal(device?.available, false)
+      assert.match(device?.reason ?? '', reason)
+    })
+  }
+
+  const emulatedCases = [
+    ['there is no driver', { NEURODE_EMULATOR_DRIVER: 'none' }, /driver/],
+    ['the driver is too old', { NEURODE_EMULATOR_DRIVER: 'old' }, /driver version is insufficient/],
+    ['the driver finds no device', { NEURODE_EMULATOR_DRIVER: 'no-device' }, /no CUDA-capable device/],
+  ] as const
+  for (const [title, env, reason] of emulatedCases) {
+    it(`says why when ${title}`, async function () {
+      if (!existsSync(emulated)) this.skip()
+      const [device] = await cudaDevices({ NEURODE_CUDA_LIBRARY: emulated, ...env })
+      assert.equal(device?.available, false)
+      assert.match(device?.reason ?? '', reason)
+    })
+  }
+
+  it('leaves a library of another version alone, and says so', async function () {
+    const other = resolve('build/emulator/neurode_cuda_other.so')
+    if (!existsSync(other)) this.skip()
+    const [device] = await cudaDevices({ NEURODE_CUDA_LIBRARY: other })
+    assert.match(device?.reason ?? '', /neurode_cuda_other\.so belongs to another version of Neurode/)
+  })
+
+  it("trains on the CPU with 'auto', and throws ERR_DEVICE_UNAVAILABLE with the reason for 'cuda'", async () => {
+    const code = `
+      import { devices, layers, sequential } from 'neurode'
+      const compiled = (device) => sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse', device })
+      const auto = compiled('auto')
+      await auto.fit([[1, 2]], [1], { verbose: 0 })
+      let error = {}
+      try { compiled('cuda') } catch ({ code, message }) { error = { code, message } }
+      console.log(JSON.stringify({ device: auto.device, error, reason: devices()[1].reason }))`
+    for (const env of [{ NEURODE_CUDA: 'off' }, { NEURODE_CUDA_LIBRARY: '/nowhere/cuda.so' }]) {
+      const { device, error, reason } = await inChild<Record<string, never>>(code, env)
+      assert.equal(device, 'cpu')
+      assert.deepEqual(error, {
+        code: 'ERR_DEVICE_UNAVAILABLE',
+        message: `device: 'cuda' is not available: ${reason}`,
+      })
+    }
+  })
+
+  it("takes NEURODE_DEVICE for 'auto'", async () => {
+    const code = `
+      import { layers, sequential } from 'neurode'
+      const make = () => sequential([layers.dense({ units: 1, inputShape: [2] })])
+      const results = {}
+      for (const [key, run] of Object.entries({
+        compiled: () => make().compile({ loss: 'mse' }).device,
+        bare: () => make().device,
+        cpu: () => make().compile({ loss: 'mse', device: 'cpu' }).device,
+      })) {
+        try { results[key] = run() } catch ({ code }) { results[key] = code }
+      }
+      console.log(JSON.stringify(results))`
+    const off = await inChild(code, { NEURODE_DEVICE: 'cuda', NEURODE_CUDA: 'off' })
+    assert.deepEqual(off, { compiled: 'ERR_DEVICE_UNAVAILABLE', bare: 'ERR_DEVICE_UNAVAILABLE', cpu: 'cpu' })
+    if (!existsSync(emulated)) return
+    const on = await inChild(code, { NEURODE_DEVICE: 'cuda', NEURODE_CUDA_LIBRARY: emulated })
+    assert.deepEqual(on, { compiled: 'cuda:0', bare: 'cuda:0', cpu: 'cpu' })
+  })
+})
+
+describe('the CUDA executor on the emulator', function () {
+  this.slow(10_000)
+  let folder: string
+  before(function () {
+    if (!existsSync(emulated)) this.skip()
+    folder = mkdtempSync(join(tmpdir(), 'neurode-'))
+  })
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true })
+  })
+
+  interface Counts {
+    readonly kernelLaunches: number
+    readonly graphLaunches: number
+    readonly faults: number
+  }
+
+  const run = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+    const report = join(folder, 'report.json')
+    const ended = await runChild('cuda-train', args, {
+      ...none,
+      NEURODE_CUDA_LIBRARY: emulated,
+      NEURODE_EMULATOR_REPORT: report,
+      ...env,
+    })
+    return { ...ended, counts: JSON.parse(readFileSync(report, 'utf8')) as Counts }
+  }
+
+  it('launches at most four kernels a step for 784-100-50-10, and whole steps in graphs', async () => {
+    const [one, three] = [await run(['tutorial', '2']), await run(['tutorial', '4'])]
+    const steps = 20
+    const launches = (three.counts.kernelLaunches - one.counts.kernelLaunches) / steps
+    assert.ok(launches >= 1 && launches <= 4, `${launches} launches a step`)
+    assert.ok(three.counts.graphLaunches > one.counts.graphLaunches)
+  })
+
+  for (const guard of ['1', '2']) {
+    it(`touches no memory but its own, with guard pages ${guard === '1' ? 'after' : 'before'} every array`, async () => {
+      const { code, stdout, stderr, counts } = await run(['all'], { NEURODE_EMULATOR_GUARD: guard })
+      assert.equal(code, 0, stderr)
+      assert.equal(counts.faults, 0)
+      assert.ok((JSON.parse(stdout).losses as number[]).every(Number.isFinite))
+    })
+  }
+
+  it('gives the same bits in whatever order blocks and threads run', async () => {
+    const outputs = await Promise.all(
+      ['1', '2'].map(async (seed) => (await run(['all'], { NEURODE_EMULATOR_SEED: seed })).stdout),
+    )
+    assert.equal(outputs[0], outputs[1])
+    assert.match(outputs[0] ?? '', /losses/)
+  })
+
+  it('leaves no device memory behind when its models are disposed of', async () => {
+    const { stderr } = await run(['all'], { NEURODE_EMULATOR_STRICT: '1' })
+    const leaks = stderr.split('\n').filter((line) => line.includes('leak'))
+    // What an open device keeps to the end of the process: pinned buffers, a stream and its events.
+    const kept = /page-locked|streams|events/
+    assert.deepEqual(
+      leaks.filter((line) => !kept.test(line)),
+      [],
+    )
+    assert.ok(leaks.length <= 4, leaks.join('\n'))
+  })
+
+  it('rejects with ERR_OUT_OF_MEMORY and the bytes wanted and free, and goes on', async () => {
+    const { stdout } = await run(['all'], { NEURODE_EMULATOR_MEMORY: '300K' })
+    const { code, message, sum } = JSON.parse(stdout)
+    assert.equal(code, 'ERR_OUT_OF_MEMORY')
+    assert.match(message, /\d+ bytes of the CUDA device's memory are wanted, \d+ of 307200 are free/)
+    assert.equal(sum, 3)
+  })
+
+  it('rejects with ERR_DEVICE_LOST after a fault; the process and other devices live on', async () => {
+    const { stdout } = await run(['all'], { NEURODE_EMULATOR_FAIL: '5' })
+    const { code, message, sum } = JSON.parse(stdout)
+    assert.equal(code, 'ERR_DEVICE_LOST')
+    assert.match(message, /cudaErrorIllegalAddress/)
+    assert.equal(sum, 3)
+  })
+
+  it("is not what 'auto' takes", async () => {
+    const code = `
+      import { layers, sequential } from 'neurode'
+      console.log(JSON.stringify(sequential([layers.dense({ units: 1, inputShape: [2] })]).device))`
+    assert.equal(await inChild(code, { NEURODE_CUDA_LIBRARY: emulated }), 'cpu')
+  })
+})
+
+describe('CPU and CUDA agree', function () {
+  this.slow(5_000)
+  const cuda = devices().some(({ name, available }) => name === 'cuda:0' && available)
+
+  /** Widths from the input on, and the rows of a batch: for each kernel's sizes of tiles, and batches cut into parts. */
+  const networks = [
+    { title: 'many rows of few inputs', widths: [5, 800, 7], batch: 520 },
+    { title: 'more rows of fewer inputs', widths: [3, 1300, 2], batch: 1300 },
+    { title: 'few rows of wide layers', widths: [6, 800, 800, 3], batch: 6 },
+    { title: 'fewer rows of wider layers', widths: [3, 1300, 1301, 3], batch: 4 },
+    { title: 'more layers than a launch of updates takes', widths: [9, ...Array<number>(14).fill(8), 3], batch: 20 },
+    { title: 'a small network and a long batch', widths: [7, 12, 3], batch: 5000 },
+  ] as const
+
+  const train = async (widths: readonly number[], batch: number, device: string) => {
+    const random = new Random(batch)
+    const [inputs = 1, ...units] = widths
+    const classes = units.pop() ?? 1
+    const x = { data: random.normals(batch * inputs), shape: [batch, inputs] }
+    const y = random.classes(batch, classes)
+    using model = sequential({
+      layers: [
+        layers.input({ shape: [inputs] }),
+        ...units.map((size) => layers.dense({ units: size, activation: 'silu' })),
+        layers.dense({ units: classes, activation: 'softmax' }),
+      ],
+      seed: 4,
+    })
+    model.compile({ optimizer: optimizers.sgd({ momentum: 0.5 }), loss: 'sparseCategoricalCrossentropy', device })
+    const losses: number[] = []
+    for (let step = 0; step < 2; step++) losses.push((await model.trainOnBatch(x, y)).loss)
+    losses.push((await model.evaluate(x, y)).loss)
+    const { data } = await model.predict(x)
+    return [Float32Array.from(losses), data, ...model.getWeights().map((weight) => weight.data)]
+  }
+
+  for (const { title, widths, batch } of networks) {
+    it(`on ${title}: ${widths.length > 5 ? `${widths.length - 1} layers` : widths.join('-')}, batch ${batch}`, async function () {
+      if (!cuda) this.skip()
+      const expected = await train(widths, batch, 'cpu')
+      const actual = await train(widths, batch, 'cuda:0')
+      const widest = Math.max(...widths, batch)
+      actual.forEach((values, i) => {
+        assertClose(values, expected[i] ?? [], trained(widest, 2), `array ${i}`)
+      })
+      const again = await train(widths, batch, 'cuda:0')
+      again.forEach((values, i) => {
+        assertSameBits(values, actual[i] ?? new Float32Array(), `array ${i}`)
+      })
+    })
+  }
+})
+
+describe('a model trained on one device', () => {
+  const plan: Plan = {
+    inputSize: 21,
+    layers: [
+      ['tanh', 33],
+      ['softmax', 4],
+    ].map(([activation, units], i) => ({
+      kind: 'dense',
+      name: `dense_${i}`,
+      units: units as number,
+      useBias: true,
+      activation: { name: activation as string, params: [] },
+      kernelInitializer: { name: 'uniform', params: [-0.3, 0.3], seed: i },
+      biasInitializer: { name: 'constant', params: [0.1], seed: 0 },
+    })),
+    training: {
+      loss: { name: 'sparseCategoricalCrossentropy', params: [0] },
+      reduction: 'mean',
+      metrics: [{ name: 'categoricalAccuracy', params: [] }],
+      optimizer: { name: 'momentum', params: [0.9, 1] },
+      weightDecay: 0.01,
+    },
+  }
+  const layered = { ...plan, layers: [...plan.layers] }
+  layered.layers.splice(1, 0, { kind: 'dropout', name: 'dropout', rate: 0.25, seed: 5 })
+
+  const random = new Random(8)
+  const input = { data: random.bytes(150 * 21), scale: 1 / 255, offset: -0.5 }
+  const targets = { kind: 'classes', data: Int32Array.from(random.classes(150, 4)) } as const
+  const learningRates = new Float32Array([0.1])
+
+  const epoch = async (model: NativeModel, number: number) => {
+    const data = model.bind(input, targets)
+    const range = {
+      data,
+      batchSize: 32,
+      epoch: number,
+      shuffle: true,
+      seed: 3,
+      firstBatch: 0,
+      batches: 5,
+      learningRates,
+    }
+    const sums = await model.train(range)
+    model.unbind(data)
+    return sums
+  }
+
+  const state = (model: NativeModel) => model.parameters.flatMap((_, i) => [model.getParameter(i), model.getSlot(0, i)])
+
+  const cuda = devices().find(({ name, available }) => name === 'cuda:0' && available)
+  for (const [from, to] of [
+    ['cpu', 'cuda:0'],
+    ['cuda:0', 'cpu'],
+  ] as const) {
+    it(`goes on from ${from} on ${to}: weights, optimizer, step and random streams`, async function () {
+      if (!cuda) this.skip()
+      const open = (device: string) => native().createModel(layered, { device, threads: 1 })
+      const [alone, first, second] = [open(from), open(from), open(to)]
+      await epoch(alone, 0)
+      await epoch(first, 0)
+      second.step = first.step
+      first.parameters.forEach((_, i) => {
+        second.setParameter(i, first.getParameter(i))
+        second.setSlot(0, i, first.getSlot(0, i))
+        assert.deepEqual(second.getParameter(i), first.getParameter(i))
+        assert.deepEqual(second.getSlot(0, i), first.getSlot(0, i))
+      })
+      assertClose(await epoch(second, 1), await epoch(alone, 1), trained(32, 5), 'sums')
+      assert.equal(second.step, 10)
+      const expected = state(alone)
+      state(second).forEach((values, i) => {
+        assertClose(values, expected[i] ?? [], trained(33, 10), `array ${i}`)
+      })
+      for (const model of [alone, first, second]) model.dispose()
+    })
+  }
+
+  it('shows what the emulator is', function () {
+    if (!cuda || !isEmulated('cuda:0')) this.skip()
+    assert.match(cuda.description ?? '', /compute capability 7\.5/)
+  })
+})

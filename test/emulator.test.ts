@@ -1,0 +1,17 @@
+/** The CUDA emulator itself: right kernels are right on it, and every planted defect is caught. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+describe('the CUDA emulator', function () {
+  this.slow(20_000)
+
+  it('runs kernels as a GPU does, and catches wrong indices, missing barriers and leaks', function () {
+    const program = resolve('build/emulator/emulator_test')
+    if (!existsSync(program)) this.skip()
+    const { status, stdout, stderr } = spawnSync(program, { encoding: 'utf8' })
+    assert.equal(status, 0, `${stdout}${stderr}`)
+  })
+})
