@@ -33,10 +33,10 @@ struct DataView {
 struct BatchRange {
   DataView data;
   const std::uint32_t* order = nullptr;  // row of the data at each position, or null for the given order
-  std::uint64_t order_version = 0;       // changes when the order does
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
+  std::uint64_t order_version = 0;  // changes when the order does
 };
 
 // Sums over the batches that ran. A batch's loss counts once per row; metrics are summed over rows.
