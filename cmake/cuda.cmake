@@ -22,7 +22,20 @@ if(NEURODE_NVCC)
     set(cuda_problem "")
   endif()
 endif()
+if(NOT NEURODE_CUDA_ARCHS)
+  set(cuda_problem "NEURODE_CUDA_ARCHS names no architecture")
+endif()
+
+# Where cmake-js puts the addon.
+if(CMAKE_LIBRARY_OUTPUT_DIRECTORY)
+  set(cuda_folder ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+else()
+  set(cuda_folder ${CMAKE_BINARY_DIR}/Release)
+endif()
+set(cuda_library ${cuda_folder}/neurode_cuda.so)
+
 if(cuda_problem)
+  file(REMOVE ${cuda_library})
   message(STATUS "Neurode: a CPU-only build (${isas}): ${cuda_problem}")
   return()
 endif()
@@ -53,13 +66,6 @@ foreach(name IN LISTS cuda_sources)
   list(APPEND cuda_objects ${object})
 endforeach()
 
-# Where cmake-js puts the addon.
-if(CMAKE_LIBRARY_OUTPUT_DIRECTORY)
-  set(cuda_folder ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
-else()
-  set(cuda_folder ${CMAKE_BINARY_DIR}/Release)
-endif()
-set(cuda_library ${cuda_folder}/neurode_cuda.so)
 add_custom_command(
   OUTPUT ${cuda_library}
   COMMAND ${CMAKE_COMMAND} -E make_directory ${cuda_folder}

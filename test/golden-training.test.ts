@@ -144,8 +144,7 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   full,
 }
 
-goldenSuite(
-  'training.json',
-  covered,
-  process.env.NEURODE_DATA ? undefined : 'NEURODE_DATA does not name the MNIST files',
-)
+goldenSuite('training.json', covered, {
+  missing: process.env.NEURODE_DATA ? undefined : 'NEURODE_DATA does not name the MNIST files',
+  long: ['full'],
+})

@@ -98,7 +98,10 @@ void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
     const Napi::Value value = guard(env, [&] { return job->result(env); });
     napi_resolve_deferred(env, deferred, value);
   } catch (const Napi::Error& error) {
-    napi_reject_deferred(env, deferred, error.Value());
+    try {
+      napi_reject_deferred(env, deferred, error.Value());
+    } catch (const Napi::Error&) {  // the environment is being terminated: nobody waits
+    }
   }
   napi_delete_reference(env, job->keep);
 }

@@ -35,10 +35,10 @@ struct BatchRange {
   DataView data;
   // Row of the data at each position, or null for the given order.
   const std::uint32_t* order = nullptr;
-  std::uint64_t order_version = 0;  // changes when the order does
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
+  std::uint64_t order_version = 0;  // changes when the order does
 };
 
 // Sums over the batches that ran. A batch's loss counts once per row; metrics are summed over rows.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gapOf } from '../golden-coverage.js'
-import { perDevice } from './devices.js'
+import { isEmulated, perDevice } from './devices.js'
 import { isClose } from './tolerances.js'
 
 /** The folder of the golden files. */
@@ -107,12 +107,22 @@ export function assertGolden(
 
 export type GoldenRunner = (golden: GoldenCase, device: string) => Promise<void> | void
 
+export interface GoldenSuiteOptions {
+  /** What the cases need and is not there; they are pending then. */
+  readonly missing?: string | undefined
+  /** Cases that take too long on the emulator; they are pending there. */
+  readonly long?: readonly string[]
+}
+
 /**
  * Runs every case of the file whose class is in `covered`, once per device. A case of another class needs a reason in
- * golden-coverage.ts, and every covered class needs a case. `missing`: what the cases need and is not there; they are
- * pending then.
+ * golden-coverage.ts, and every covered class needs a case.
  */
-export function goldenSuite(file: string, covered: Readonly<Record<string, GoldenRunner>>, missing?: string): void {
+export function goldenSuite(
+  file: string,
+  covered: Readonly<Record<string, GoldenRunner>>,
+  { missing, long = [] }: GoldenSuiteOptions = {},
+): void {
   const cases = readGolden(file).cases.filter((golden) => gapOf(file, golden) === undefined)
   describe(`golden coverage of ${file}`, () => {
     for (const name of Object.keys(covered)) {
@@ -129,6 +139,7 @@ export function goldenSuite(file: string, covered: Readonly<Record<string, Golde
     for (const golden of cases) {
       const run = covered[classOf(golden)]
       if (missing) it(`${golden.name}: ${missing}`)
+      else if (long.includes(classOf(golden)) && isEmulated(device)) it(`${golden.name}: too long for the emulator`)
       else if (run) it(golden.name, () => run(golden, device))
     }
   })
