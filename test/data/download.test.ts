@@ -13,7 +13,7 @@ const sha256 = createHash('sha256').update(body).digest('hex')
 const good = serve({ file: body })
 
 function request(folder: string, urls: readonly string[], more: Partial<DownloadRequest> = {}): DownloadRequest {
-  const limits = { connectMilliseconds: 200, idleMilliseconds: 200 }
+  const limits = { connectMilliseconds: 2000, idleMilliseconds: 2000 }
   return { path: join(folder, 'file'), urls, sha256, bytes: body.length, ...limits, ...more }
 }
 
@@ -36,8 +36,8 @@ describe('download', () => {
   const faults: readonly { name: string; handler: Handler; reason: RegExp }[] = [
     { name: 'has no such file', handler: missing, reason: /^status 404$/ },
     { name: 'fails', handler: (_, response) => response.writeHead(503).end(), reason: /^status 503$/ },
-    { name: 'never answers', handler: silent, reason: /^no answer for 0.2 s$/ },
-    { name: 'stalls', handler: stalling, reason: /^no data for 0.2 s$/ },
+    { name: 'never answers', handler: silent, reason: /^no answer for 2 s$/ },
+    { name: 'stalls', handler: stalling, reason: /^no data for 2 s$/ },
     { name: 'cuts the connection', handler: cutting, reason: /./ },
     { name: 'closes at once', handler: (_, response) => response.destroy(), reason: /./ },
     { name: 'has other bytes', handler: serve({ file: Buffer.alloc(body.length) }), reason: /^wrong SHA-256$/ },
