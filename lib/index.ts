@@ -96,3 +96,14 @@ export {
   Sgd,
   type SgdOptions,
 } from './training/optimizers.js'
+export {
+  type CosineDecayOptions,
+  type CosineRestartsOptions,
+  type DecayOptions,
+  type OneCycleOptions,
+  type PiecewiseConstantOptions,
+  type PolynomialDecayOptions,
+  type Schedule,
+  type ScheduleOption,
+  schedules,
+} from './training/schedules.js'
