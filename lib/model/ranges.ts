@@ -46,11 +46,16 @@ export class Totals {
     this.#sums = new Float64Array(metrics.length)
   }
 
-  add(sums: NativeSums): void {
+  add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[0] as number
     this.rows += sums[1] as number
     this.#loss += sums[2] as number
     for (let i = 0; i < this.#sums.length; i++) this.#sums[i] = (this.#sums[i] as number) + (sums[i + 3] as number)
+  }
+
+  /** Everything so far, as one range. */
+  get sums(): number[] {
+    return [this.batches, this.rows, this.#loss, ...this.#sums]
   }
 
   /** Loss and metrics over the rows so far. */

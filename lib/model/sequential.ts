@@ -2,6 +2,8 @@
 
 import type { ArrayInput, NdArray } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
+import { restoreModel, saveModel } from '../io/modelFile.js'
+import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
 import { type Loss, type LossName, toLoss } from '../training/losses.js'
 import { type MetricLike, toMetrics } from '../training/metrics.js'
@@ -18,15 +20,10 @@ import {
 } from '../validate.js'
 import { ModelCore } from './core.js'
 import { checkDevice, type DeviceName } from './devices.js'
-import { type EvaluateOptions, evaluateModel, testOnBatch } from './evaluate.js'
-import {
-  type BaseFitOptions,
-  type FitOptions,
-  type FitResult,
-  fitModel,
-  trainOnBatch,
-  type ValidationData,
-} from './fit.js'
+import { type EvaluateOptions, evaluateModel } from './evaluate.js'
+import { fitModel } from './fit.js'
+import type { BaseFitOptions, FitOptions, FitResult, ValidationData } from './fitOptions.js'
+import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
   outputFor,
   type PredictOptions,
@@ -64,10 +61,23 @@ export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly
   readonly threads?: number | undefined
 }
 
+/** How far the training of a model is. */
+export interface Position {
+  /** Epochs that are over. */
+  readonly epoch: number
+  /** Batches that are done of the epoch that is not. */
+  readonly batch: number
+  /** Optimizer steps since the model was compiled. */
+  readonly step: number
+}
+
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
   readonly shape: readonly [rows: number, ...Out]
 }
+
+/** The state behind a model, for what stands beside it. */
+export let coreOf: (model: Sequential) => ModelCore
 
 const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads']
 
@@ -79,6 +89,10 @@ const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads']
  */
 export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
   readonly #core: ModelCore
+  static {
+    coreOf = (model) => model.#core
+  }
+
   #oneRow: readonly number[] = []
   #oneRowSizes: readonly [input: number, output: number] = [-1, -1]
 
@@ -146,6 +160,12 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     return this.#core.settings?.loss
   }
 
+  /** How far training is: what a saved file remembers, and where fit goes on with `resume`. */
+  get position(): Position {
+    const { epoch, sums } = this.#core.position
+    return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
+  }
+
   /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
   get stopTraining(): boolean {
     return this.#core.stopTraining
@@ -153,6 +173,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
 
   set stopTraining(value: boolean) {
     this.#core.stopTraining = checkBoolean(value, 'stopTraining')
+    this.#core.stopReason = 'stopped'
     if (value && this.#core.fitting) this.#core.cancel()
   }
 
@@ -242,7 +263,9 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   fit(x: ArrayInput, y: ArrayInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    return fitModel(this.#core, x, y, options) as unknown as Promise<FitResult<History<Keys, boolean>>>
+    return fitModel(this.#core, this as unknown as Sequential, x, y, options) as unknown as Promise<
+      FitResult<History<Keys, boolean>>
+    >
   }
 
   /** Loss and metrics over all rows. Rejects as {@link Sequential.fit} does. */
@@ -309,6 +332,51 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   /** Replaces all weights, given in the order of {@link Sequential.getWeights}; checks all before changing any. */
   setWeights(values: readonly ArrayInput[]): void {
     this.#core.writeWeights(undefined, values)
+  }
+
+  /**
+   * Writes the weights alone, by their names: a path that ends in `.npz` gives NumPy's format, all else safetensors. The file
+   * is replaced whole or not at all. Rejects with `ERR_FILE_WRITE`.
+   */
+  async saveWeights(path: string | URL): Promise<void> {
+    await saveWeights(this.#core, path)
+  }
+
+  /**
+   * Reads weights from a safetensors or npz file, or from one that {@link Sequential.save} wrote, by name; where no name
+   * fits, by order. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before any weight is changed.
+   */
+  async loadWeights(path: string | URL): Promise<void> {
+    await loadWeights(this.#core, path)
+  }
+
+  /**
+   * Writes everything into one file: layers, loss, optimizer with its variables, metrics, weights, and the position of the
+   * training, so that {@link load} and fit with `resume` go on as if nothing had happened, bit for bit. In a callback it
+   * saves what is there at that moment. The file is a safetensors file with checksums and is replaced whole or not at all.
+   * Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
+   *
+   * @example
+   * ```ts
+   * import { layers, load, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse' })
+   * await model.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 2, verbose: 0 })
+   * await model.save('/tmp/neurode-example.neurode')
+   * const again = await load('/tmp/neurode-example.neurode')
+   * await again.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 4, resume: true, verbose: 0 }) // epochs 2 and 3
+   * ```
+   */
+  async save(path: string | URL): Promise<void> {
+    await saveModel(this.#core, path)
+  }
+
+  /**
+   * Takes weights, optimizer variables, seed and position from a file of {@link Sequential.save} into this model, which has
+   * the same layers. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before anything is changed.
+   */
+  async restore(path: string | URL): Promise<void> {
+    await restoreModel(this.#core, path)
   }
 
   /** The layer of that name, or at that place (from 0; negative: from the end). */

@@ -33,6 +33,8 @@ export interface Optimizer {
   learningRate: LearningRate
   /** Share of every parameter taken away per step, times the learning rate. */
   readonly weightDecay: number
+  /** All options, as they are now: what files keep. */
+  readonly options: Readonly<Record<string, unknown>>
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
 }
@@ -71,6 +73,11 @@ export class Sgd implements Optimizer {
 
   set learningRate(value: LearningRate) {
     this.#learningRate = checkLearningRate(value, 'learningRate')
+  }
+
+  get options() {
+    const { learningRate, momentum, nesterov, weightDecay } = this
+    return { learningRate, momentum, nesterov, weightDecay }
   }
 
   get op(): PlanOp {
@@ -130,4 +137,9 @@ const names = nameTable(Object.keys(optimizers) as OptimizerId[], () => [])
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {
   if (typeof value !== 'object' || value === null) return optimizers[lookUp(names, value, argument)]()
   return value.kind === 'optimizer' ? value : refuse(argument, 'a name or an object of optimizers.*', value)
+}
+
+/** The optimizer of a name and its options, as a file describes it. */
+export function optimizerFrom(name: unknown, options: object, argument: string): Optimizer {
+  return optimizers[lookUp(names, name, argument)](options)
 }
