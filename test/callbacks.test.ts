@@ -83,7 +83,7 @@ describe('callbacks.earlyStopping', () => {
   it('watches accuracy upwards, and refuses a key that never comes', async () => {
     using model = classifier()
     const watch = (monitor: string) => model.fit(x, y, { ...quiet, callbacks: callbacks.earlyStopping({ monitor }) })
-    await rejects(watch('val_loss'), 'ERR_UNKNOWN_NAME', /no key 'val_loss'.*'loss'/)
+    await rejects(watch('val_loss'), 'ERR_UNKNOWN_NAME', /no key 'val_loss'/)
     await rejects(watch('acuracy'), 'ERR_UNKNOWN_NAME', /did you mean 'accuracy'/)
     const stopping = callbacks.earlyStopping({ monitor: 'accuracy', patience: 3 })
     const { history } = await model.fit(x, y, { ...quiet, epochs: 6, callbacks: stopping })

@@ -1,15 +1,13 @@
 /** Trains with backups in a folder, slowly enough to be killed at any moment, and prints the weights at the end. */
 
+import { existsSync, readdirSync } from 'node:fs'
 import { callbacks } from 'neurode'
 import { bitsOf, data, resumableModel, resumableOptions } from '../resumable.js'
 
 const [folder = '', epochs = '', saveFreq = ''] = process.argv.slice(2)
-// Without a seed of its own: the backup knows it.
-const model = resumableModel(folder === 'none' ? 3 : undefined)
-if (folder !== 'none') {
-  const begin = resumableModel(3)
-  model.setWeights(begin.getWeights().map(({ data: values }) => values))
-}
+// A training that goes on takes its seed from the backup.
+const goesOn = folder !== 'none' && existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.neurode'))
+const model = resumableModel(goesOn ? 99 : 3)
 const backup = callbacks.backupAndRestore(folder, {
   saveFreq: saveFreq === 'epoch' ? 'epoch' : Number(saveFreq),
   deleteCheckpoint: false,
