@@ -18,6 +18,7 @@ export {
   type NestedArray,
   type NumericArray,
 } from './data/arrays.js'
+export type { Batch, Batches, BatchSource } from './data/batches.js'
 export {
   type Dataset,
   type DatasetPart,
@@ -27,6 +28,7 @@ export {
   type SyntheticDigitsOptions,
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
+export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { DType } from './io/dtypes.js'
@@ -70,20 +72,27 @@ export {
 export { Flatten, Input, type InputOptions } from './layers/shaping.js'
 export { type DeviceName, devices } from './model/devices.js'
 export type { EvaluateOptions } from './model/evaluate.js'
-export type { BaseFitOptions, FitOptions, FitResult, StopReason, ValidationData } from './model/fitOptions.js'
+export type {
+  BaseFitOptions,
+  DataInput,
+  FitOptions,
+  FitResult,
+  StopReason,
+  ValidationData,
+  ValidationSource,
+} from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
-export type { PredictOptions, PredictSyncOptions } from './model/predict.js'
+export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
-export {
-  type CompileOptions,
-  type PlainFitOptions,
-  type Position,
-  type Prediction,
-  Sequential,
-  type SequentialOptions,
-  sequential,
-  type ValidatedFitOptions,
-} from './model/sequential.js'
+export { Sequential, sequential } from './model/sequential.js'
+export type {
+  CompileOptions,
+  PlainFitOptions,
+  Position,
+  Prediction,
+  SequentialOptions,
+  ValidatedFitOptions,
+} from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
 export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp } from './native.js'

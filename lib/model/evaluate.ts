@@ -1,11 +1,11 @@
 /** Evaluation: loss and metrics over rows, without any change of weights. */
 
-import { toInput } from '../data/arrays.js'
+import { isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkOptions, checkSignal } from '../validate.js'
+import { checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
-import { ArrayFeed, type Feed } from './feed.js'
-import { buildFrom } from './inputs.js'
+import type { Feed } from './feed.js'
+import { rowFeed, streamFeed } from './feeds.js'
 import {
   checkStream,
   checkVerbose,
@@ -14,7 +14,7 @@ import {
   progressView,
   type Verbose,
 } from './progress.js'
-import { RangePacer, Totals } from './ranges.js'
+import { abortError, RangePacer, Totals } from './ranges.js'
 
 /** Options of {@link Sequential.evaluate}. */
 export interface EvaluateOptions {
@@ -23,17 +23,14 @@ export interface EvaluateOptions {
    * sum over the rows of a batch.
    */
   readonly batchSize?: number | undefined
+  /** Evaluates so many batches at most, a positive integer; default: all. */
+  readonly steps?: number | undefined
   /** Default 0: nothing is printed. */
   readonly verbose?: Verbose | undefined
   /** Where progress is written; default `process.stdout`. */
   readonly stream?: ProgressStream | undefined
   /** Aborting rejects with `ERR_ABORTED` within about a batch. */
   readonly signal?: AbortSignal | undefined
-}
-
-/** The error of work that a signal stopped. */
-export function abortError(what: string, signal: AbortSignal): NeurodeError {
-  return new NeurodeError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
 }
 
 /** Ends running ranges when the signal aborts; the function given back stops listening. */
@@ -65,7 +62,11 @@ export async function evaluateFeed(
     if (signal?.aborted) throw abortError(what, signal)
     const began = performance.now()
     const count = pacer.next(batches - totals.batches)
-    const sums = await feed.run((range) => core.native().evaluate(range), count)
+    const sums = await feed.run((range) => {
+      core.checkAlive()
+      if (signal?.aborted) throw abortError(what, signal)
+      return core.native().evaluate(range)
+    }, count)
     if (sums === undefined) break
     totals.add(sums)
     pacer.done(sums[0] as number, (performance.now() - began) / 1000)
@@ -73,6 +74,7 @@ export async function evaluateFeed(
   }
   core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
+  if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
   return totals
 }
 
@@ -83,7 +85,7 @@ export interface EvaluateLimits {
   readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
 }
 
-const optionNames = ['batchSize', 'verbose', 'stream', 'signal']
+const optionNames = ['batchSize', 'steps', 'verbose', 'stream', 'signal']
 
 /** See {@link Sequential.evaluate}. */
 export async function evaluateModel(
@@ -95,22 +97,22 @@ export async function evaluateModel(
   const options = checkOptions(given, optionNames, 'evaluate')
   const signal = checkSignal(options.signal, 'signal')
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
+  const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
-  buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
-  const targets = core.readTargets(y, input.rows, 'y')
-  const batchSize = Math.min(asked ?? evaluationBatchSize(core, 32), input.rows)
+  const isStream = isBatchSource(x)
+  if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
+  const size = () => asked ?? evaluationBatchSize(core, 32)
+  const feed = isStream ? await streamFeed(core, x, 'x', signal) : rowFeed(core, x, y, size, ['x', 'y'])
   if (signal?.aborted) throw abortError('evaluate', signal)
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
-  const feed = new ArrayFeed(core, input, targets, batchSize)
-  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, input.rows, began)
+  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
   try {
     const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
-    const totals = await evaluateFeed(core, 'evaluate', feed, { signal, onRange })
+    const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
     return totals.logs()
   } finally {

@@ -1,18 +1,28 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
-import { type InputRows, sliceRows, type TargetRows, toInput } from '../data/arrays.js'
+import { sliceRows, toInput } from '../data/arrays.js'
+import { isBatchSource } from '../data/batches.js'
+import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
-import { describe } from '../validate.js'
+import { describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
-import { abortError, cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
+import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
-import { checkFitOptions, type FitOptions, type FitResult, type FitSettings } from './fitOptions.js'
+import { rowFeed, streamFeed } from './feeds.js'
+import {
+  checkFitOptions,
+  type FitOptions,
+  type FitResult,
+  type FitSettings,
+  isRowPair,
+  type ValidationSource,
+} from './fitOptions.js'
 import { buildFrom } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
-import { RangePacer, Totals, unlessAborted, validationLogs } from './ranges.js'
+import { abortError, RangePacer, Totals, unlessAborted, validationLogs } from './ranges.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -28,51 +38,65 @@ export async function fitModel(
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
   if (settings.signal?.aborted) throw abortError('fit', settings.signal)
-  buildFrom(core, x)
-  const feeds = readData(core, x, y, settings)
-  core.native()
   core.fitting = true
   core.stopTraining = false
   const stopListening = cancelOnAbort(core, settings.signal)
+  let feeds: Feeds | undefined
   try {
+    feeds = await openFeeds(core, x, y, settings)
+    core.native()
     return await new Fit(core, settings, feeds).run(model)
   } finally {
     core.fitting = false
     stopListening()
-    await feeds.train.close()
-    await feeds.validation?.close()
+    await feeds?.train.close()
+    await feeds?.validation?.close()
   }
 }
 
 interface Feeds {
   readonly train: Feed
-  readonly validation?: Feed
+  readonly validation?: Feed | undefined
 }
 
-type Rows = readonly [InputRows, TargetRows]
-
-function readData(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
-  const { inputShape } = core.built()
-  const input = toInput(x, inputShape, 'x')
-  const targets = core.readTargets(y, input.rows, 'y')
-  const train = (rows: Rows) => new ArrayFeed(core, ...rows, settings.batchSize)
-  const batchSize = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
-  const validation = (rows: Rows) => new ArrayFeed(core, ...rows, batchSize)
-  if (settings.validationData !== undefined) {
-    const validationInput = toInput(settings.validationData[0], inputShape, 'validationData[0]')
-    const validationTargets = core.readTargets(settings.validationData[1], validationInput.rows, 'validationData[1]')
-    return { train: train([input, targets]), validation: validation([validationInput, validationTargets]) }
+async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Promise<Feeds> {
+  const { batchSize, validationData, validationSplit: split } = settings
+  const isStream = isBatchSource(x)
+  if (isStream && settings.givenBatchSize !== undefined) {
+    refuse('batchSize', 'none with batches, which have their own', settings.givenBatchSize)
   }
-  if (settings.validationSplit === 0) return { train: train([input, targets]) }
+  if (split > 0 && validationData === undefined) {
+    if (isStream || x instanceof RowSource || y instanceof RowSource) {
+      refuse('validationSplit', 'none with batches and files: use validationData', split)
+    }
+    return splitRows(core, x, y, settings)
+  }
+  const train = isStream ? await streamFeed(core, x, 'x', settings.signal) : rowFeed(core, x, y, batchSize, ['x', 'y'])
+  if (validationData === undefined) return { train }
+  return { train, validation: await validationFeed(core, validationData, settings) }
+}
+
+async function validationFeed(core: ModelCore, data: ValidationSource, settings: FitSettings): Promise<Feed> {
+  if (!isRowPair(data)) return streamFeed(core, data, 'validationData', settings.signal)
+  const size = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
+  return rowFeed(core, data[0], data[1], size, ['validationData[0]', 'validationData[1]'])
+}
+
+function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
+  buildFrom(core, x)
+  const input = toInput(x, core.built().inputShape, 'x')
+  const targets = core.readTargets(y, input.rows, 'y')
   const at = Math.floor(input.rows * (1 - settings.validationSplit))
   if (at === 0 || at === input.rows) {
     const got = `got ${settings.validationSplit}, which leaves ${at} and ${input.rows - at}`
     const expected = `validationSplit: expected a share that leaves rows on both sides of ${input.rows} rows`
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
+  const part = (from: number, to: number, batchSize: number) =>
+    new ArrayFeed(core, sliceRows(input, from, to), sliceRows(targets, from, to), batchSize)
   return {
-    train: train([sliceRows(input, 0, at), sliceRows(targets, 0, at)]),
-    validation: validation([sliceRows(input, at, input.rows), sliceRows(targets, at, input.rows)]),
+    train: part(0, at, settings.batchSize),
+    validation: part(at, input.rows, settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)),
   }
 }
 
@@ -86,6 +110,9 @@ class Fit {
   readonly #view: ProgressView
   readonly #history = new Map<string, number[]>()
   readonly #epochSeconds: number[] = []
+  /** Batches of an epoch, where they are known. */
+  readonly #batches: number | undefined
+  #dataEnded = false
   /** The seed given, in this call or in the one that goes on. */
   #givenSeed: number | undefined
 
@@ -97,6 +124,9 @@ class Fit {
     this.#pacer = new RangePacer(6 * core.countParameters() * train.batchSize)
     this.#view = progressView(settings.verbose, settings.stream, ({ epoch, epochs }) => `Epoch ${epoch + 1}/${epochs}`)
     this.#givenSeed = settings.seed
+    const { stepsPerEpoch } = settings
+    this.#batches = Math.min(train.batches ?? Infinity, stepsPerEpoch ?? Infinity)
+    if (this.#batches === Infinity) this.#batches = undefined
     const keys = ['loss', ...core.training().metrics.map(({ key }) => key)]
     for (const key of keys) this.#history.set(key, [])
     if (validation !== undefined) for (const key of keys) this.#history.set(`val_${key}`, [])
@@ -111,7 +141,10 @@ class Fit {
       for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
         if (core.position.sums.length === 0) await this.#call(callbacks.epochBegin(epoch))
         const epochLogs = await this.#epoch(epoch)
-        if (epochLogs === undefined) break
+        if (epochLogs === undefined) {
+          this.#dataEnded = !core.stopTraining
+          break
+        }
         logs = epochLogs
         await this.#call(callbacks.epochEnd(epoch, { ...logs }))
       }
@@ -123,7 +156,7 @@ class Fit {
       history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),
       epochs: this.#epochSeconds.length,
       epochSeconds: Float64Array.from(this.#epochSeconds),
-      stopReason: core.stopTraining ? core.stopReason : 'completed',
+      stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
     }
   }
 
@@ -157,9 +190,9 @@ class Fit {
     core.callbackStates = () => callbacks.states()
     const { epoch, sums, batches, seed } = core.position
     this.#givenSeed ??= seed
-    if (sums.length > 0 && batches !== this.#feed.batches) {
+    if (sums.length > 0 && batches !== this.#batches) {
       const expected = `expected ${batches} batches in an epoch, as where training is to go on`
-      throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${describe(this.#feed.batches)}`)
+      throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${describe(this.#batches)}`)
     }
     return epoch
   }
@@ -181,10 +214,13 @@ class Fit {
       order = this.#givenSeed === undefined ? core.epochsBegun : epoch
       core.epochsBegun++
     }
-    core.position = { epoch, order, seed: this.#givenSeed, batches: this.#feed.batches, sums: [] }
+    core.position = { epoch, order, seed: this.#givenSeed, batches: this.#batches, sums: [] }
     const began = performance.now()
     const callbackSeconds = await this.#batchRanges(epoch, order, totals, began)
-    if (totals.rows === 0) return undefined
+    if (totals.rows === 0) {
+      if (this.#epochSeconds.length > 0 || core.stopTraining) return undefined
+      throw new NeurodeError('ERR_ARGUMENT', 'x: expected batches, got none')
+    }
     const seconds = (performance.now() - began) / 1000 - callbackSeconds
     this.#epochSeconds.push(seconds)
     const validate = this.#validation !== undefined && (epoch + 1) % this.#settings.validationFreq === 0
@@ -207,7 +243,7 @@ class Fit {
       await this.#call(work)
       callbackSeconds += (performance.now() - from) / 1000
     }
-    const batches = feed.batches ?? Number.POSITIVE_INFINITY
+    const batches = this.#batches ?? Number.POSITIVE_INFINITY
     const seed = this.#givenSeed ?? deriveSeed(core.seed, 0, 'shuffle')
     await feed.begin({ shuffle, seed, epoch: order }, totals.batches)
     while (totals.batches < batches && !core.stopTraining) {
@@ -241,6 +277,7 @@ class Fit {
     // A feed may queue ranges: the rates of each begin where those of the one before end.
     let step = core.step
     return this.#feed.run((range) => {
+      this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
       return model.train({ ...range, learningRates: rates })
@@ -249,7 +286,8 @@ class Fit {
 
   async #validate(): Promise<Record<string, number>> {
     if (this.#validation === undefined) return {}
-    const totals = await evaluateFeed(this.#core, 'fit', this.#validation, { signal: this.#settings.signal })
+    const { signal, validationSteps: steps } = this.#settings
+    const totals = await evaluateFeed(this.#core, 'fit', this.#validation, { signal, steps })
     return validationLogs(totals.logs())
   }
 
@@ -261,7 +299,8 @@ class Fit {
 
   #progress(epoch: number, totals: Totals, seconds: number, logs: Record<string, number>): Progress {
     const rowsPerSecond = totals.rows / Math.max(seconds, 1e-9)
-    const { rows = totals.rows, batches = totals.batches } = this.#feed
+    const batches = this.#batches ?? totals.batches
+    const rows = Math.min(this.#feed.rows ?? Infinity, (totals.rows / totals.batches) * batches)
     return {
       epoch,
       epochs: this.#settings.epochs,

@@ -1,17 +1,33 @@
 /** Options of fit, and what it gives back. */
 
 import type { ArrayInput } from '../data/arrays.js'
+import { type BatchSource, isBatchSource } from '../data/batches.js'
+import type { RowSource } from '../data/rowSource.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
 import { checkBoolean, checkInteger, checkNumber, checkOptions, checkSeed, checkSignal, refuse } from '../validate.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 
+/** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
+export type DataInput = ArrayInput | RowSource
+
 /** Rows and targets to validate on after epochs. */
-export type ValidationData = readonly [x: ArrayInput, y: ArrayInput]
+export type ValidationData = readonly [x: DataInput, y: DataInput]
+
+/** What `validationData` may be. */
+export type ValidationSource = ValidationData | BatchSource
+
+export function isRowPair(value: unknown): value is ValidationData {
+  return Array.isArray(value) && value.length === 2 && !isBatchSource(value)
+}
 
 /** Options of {@link Sequential.fit} but for those that ask for validation. */
 export interface BaseFitOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
+  /** Ends an epoch after so many batches, a positive integer; default: when there are no more. */
+  readonly stepsPerEpoch?: number | undefined
+  /** Validates on so many batches at most, a positive integer; default: all. */
+  readonly validationSteps?: number | undefined
   /** Where to end: the number of epochs in all, counted from 0; default 1. */
   readonly epochs?: number | undefined
   /** First epoch, for training that goes on; default 0. */
@@ -47,8 +63,8 @@ export interface BaseFitOptions {
 
 /** Options of {@link Sequential.fit}. */
 export interface FitOptions extends BaseFitOptions {
-  /** Rows to validate on after epochs; goes before `validationSplit`. */
-  readonly validationData?: ValidationData | undefined
+  /** `[x, y]`, or batches, to validate on after epochs; goes before `validationSplit`. */
+  readonly validationData?: ValidationSource | undefined
   /** Share of the rows, above 0 and below 1, taken from the end before any shuffling to validate on. */
   readonly validationSplit?: number | undefined
 }
@@ -67,12 +83,14 @@ export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
 
 /**
  * Why a fit ended. `completed`: the last epoch is over; `stopped`: `model.stopTraining` was set before; `earlyStopping` and
- * `terminateOnNaN`: that callback stopped it.
+ * `terminateOnNaN`: that callback stopped it; `dataEnded`: the stream of batches had no more for another epoch.
  */
-export type StopReason = 'completed' | 'stopped' | 'earlyStopping' | 'terminateOnNaN'
+export type StopReason = 'completed' | 'stopped' | 'dataEnded' | 'earlyStopping' | 'terminateOnNaN'
 
 const optionNames = [
   'batchSize',
+  'stepsPerEpoch',
+  'validationSteps',
   'epochs',
   'initialEpoch',
   'resume',
@@ -104,6 +122,9 @@ export function checkFitOptions(given: FitOptions | undefined) {
   }
   return {
     resume,
+    givenBatchSize: options.batchSize,
+    stepsPerEpoch: optionalInteger(options.stepsPerEpoch, 'stepsPerEpoch'),
+    validationSteps: optionalInteger(options.validationSteps, 'validationSteps'),
     batchSize: checkInteger(options.batchSize ?? 32, 'batchSize'),
     epochs: checkInteger(options.epochs ?? 1, 'epochs'),
     initialEpoch: checkInteger(options.initialEpoch ?? 0, 'initialEpoch', 0),
@@ -124,7 +145,11 @@ export function checkFitOptions(given: FitOptions | undefined) {
   }
 }
 
-function checkValidationData(value: ValidationData | undefined): ValidationData | undefined {
-  if (value === undefined || (Array.isArray(value) && value.length === 2)) return value
-  return refuse('validationData', '[x, y]', value)
+function optionalInteger(value: unknown, argument: string): number | undefined {
+  return value === undefined ? undefined : checkInteger(value, argument)
+}
+
+function checkValidationData(value: ValidationSource | undefined): ValidationSource | undefined {
+  if (value === undefined || isRowPair(value) || isBatchSource(value)) return value
+  return refuse('validationData', '[x, y] or batches', value)
 }

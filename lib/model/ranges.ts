@@ -1,5 +1,6 @@
 /** Ranges of batches: how many cross to C++ at a time, and what the sums that come back mean. */
 
+import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
 import type { Logs } from '../training/callbacks.js'
 import type { ResolvedMetric } from '../training/metrics.js'
@@ -96,4 +97,9 @@ export async function unlessAborted<T>(
   } finally {
     if (stop) signal.removeEventListener('abort', stop)
   }
+}
+
+/** The error of work that a signal stopped. */
+export function abortError(what: string, signal: AbortSignal): NeurodeError {
+  return new NeurodeError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
 }

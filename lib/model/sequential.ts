@@ -1,13 +1,14 @@
 /** The Sequential model: what users hold; the work is done by its neighbours. */
 
-import type { ArrayInput, NdArray } from '../data/arrays.js'
+import type { ArrayInput } from '../data/arrays.js'
+import { type BatchSource, isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
-import { type Loss, type LossName, toLoss } from '../training/losses.js'
+import { type Loss, toLoss } from '../training/losses.js'
 import { type MetricLike, toMetrics } from '../training/metrics.js'
-import { type Optimizer, type OptimizerName, toOptimizer } from '../training/optimizers.js'
+import { type Optimizer, toOptimizer } from '../training/optimizers.js'
 import {
   checkBoolean,
   checkInteger,
@@ -19,62 +20,32 @@ import {
   refuse,
 } from '../validate.js'
 import { ModelCore } from './core.js'
-import { checkDevice, type DeviceName } from './devices.js'
+import { checkDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel } from './evaluate.js'
 import { fitModel } from './fit.js'
-import type { BaseFitOptions, FitOptions, FitResult, ValidationData } from './fitOptions.js'
+import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
 import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
   outputFor,
   type PredictOptions,
+  type PredictStreamOptions,
   type PredictSyncOptions,
   predictModel,
   predictOnBatch,
+  predictStream,
   predictSync,
 } from './predict.js'
 import { randomSeed } from './seeds.js'
+import type {
+  CompileOptions,
+  PlainFitOptions,
+  Position,
+  Prediction,
+  SequentialOptions,
+  ValidatedFitOptions,
+} from './sequentialOptions.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 import type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './types.js'
-
-/** Options of {@link sequential}. */
-export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> {
-  readonly layers?: Layers | undefined
-  /** Default `sequential`. */
-  readonly name?: string | undefined
-  /**
-   * Decides initial weights, dropout and, where fit has no seed of its own, the orders of rows: a non-negative integer.
-   * The same seed gives the same run, bit for bit, on one machine. Default: random.
-   */
-  readonly seed?: number | undefined
-}
-
-/** Options of {@link Sequential.compile}. */
-export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly MetricLike[]> {
-  /** Default `sgd` with a learning rate of 0.01. */
-  readonly optimizer?: OptimizerName | Optimizer | undefined
-  readonly loss: LossName | Loss
-  /** Default none. Names become keys as they are written here. */
-  readonly metrics?: Metrics | undefined
-  /** Default `auto`: a CUDA device that works, else the CPU. */
-  readonly device?: DeviceName | undefined
-  /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
-  readonly threads?: number | undefined
-}
-
-/** How far the training of a model is. */
-export interface Position {
-  /** Epochs that are over. */
-  readonly epoch: number
-  /** Batches that are done of the epoch that is not. */
-  readonly batch: number
-  /** Optimizer steps since the model was compiled. */
-  readonly step: number
-}
-
-/** Outputs for rows of input, row-major. */
-export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
-  readonly shape: readonly [rows: number, ...Out]
-}
 
 /** The state behind a model, for what stands beside it. */
 export let coreOf: (model: Sequential) => ModelCore
@@ -259,18 +230,60 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
    * })
    * ```
    */
-  fit(x: ArrayInput, y: ArrayInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    return fitModel(this.#core, this as unknown as Sequential, x, y, options) as unknown as Promise<
-      FitResult<History<Keys, boolean>>
-    >
+  fit(x: DataInput, y: DataInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(x: DataInput, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(x: DataInput, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  /**
+   * The same for batches from an iterable, a stream or a function that gives one, each a step of its own. The next ones are
+   * read while the device works. An epoch ends with the iterable, or after `stepsPerEpoch`. `batchSize`, `shuffle` and
+   * `validationSplit` make no sense here.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse' })
+   * function* batches() {
+   *   for (let i = 0; i < 10; i++) yield { x: [[i, 1], [i, 2]], y: [[i], [2 * i]] }
+   * }
+   * await model.fit(batches, { epochs: 2, verbose: 0 })
+   * ```
+   */
+  fit(batches: BatchSource, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
+    const [targets, given] = isBatchSource(x) ? [undefined, y as FitOptions] : [y, options]
+    const result = fitModel(this.#core, this as unknown as Sequential, x, targets, given)
+    return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
   /** Loss and metrics over all rows. Rejects as {@link Sequential.fit} does. */
-  evaluate(x: ArrayInput, y: ArrayInput, options?: EvaluateOptions): Promise<Results<Keys>> {
-    return evaluateModel(this.#core, x, y, options) as unknown as Promise<Results<Keys>>
+  evaluate(x: DataInput, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
+  /** Loss and metrics over all rows of all batches. */
+  evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
+  evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<Results<Keys>> {
+    const [targets, given] = isBatchSource(x) ? [undefined, y as EvaluateOptions] : [y, options]
+    return evaluateModel(this.#core, x, targets, given) as unknown as Promise<Results<Keys>>
+  }
+
+  /**
+   * Outputs for batch after batch of input (arrays, or objects with `x`), while the next batch is read and computed.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 3, inputShape: [2] })])
+   * for await (const { shape } of model.predictStream([[[1, 2]], [[3, 4], [5, 6]]])) console.log(shape) // [1, 3], [2, 3]
+   * ```
+   */
+  predictStream(
+    source: BatchSource<ArrayInput | { readonly x: ArrayInput }>,
+    options?: PredictStreamOptions,
+  ): AsyncGenerator<Prediction<Out>, void, undefined> {
+    const results = predictStream(this.#core, source, options)
+    return results as unknown as AsyncGenerator<Prediction<Out>, void, undefined>
   }
 
   /**
@@ -417,19 +430,6 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#core.setLayers(layers)
     this.#oneRowSizes = [-1, -1]
   }
-}
-
-/** Options of a fit that validates. */
-export type ValidatedFitOptions = BaseFitOptions &
-  (
-    | { readonly validationData: ValidationData; readonly validationSplit?: number | undefined }
-    | { readonly validationSplit: number; readonly validationData?: undefined }
-  )
-
-/** Options of a fit that does not validate. */
-export type PlainFitOptions = BaseFitOptions & {
-  readonly validationData?: undefined
-  readonly validationSplit?: undefined
 }
 
 /** The input's shape after a layer was added: an empty model takes the layer's. */
