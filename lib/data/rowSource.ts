@@ -113,10 +113,11 @@ export class RowSource {
  * ```ts
  * import { array, layers, openNpy, sequential, writeNpy } from 'neurode'
  *
- * await writeNpy('/tmp/neurode-example.npy', array(new Uint8Array(4000), [1000, 4]))
- * await using x = await openNpy('/tmp/neurode-example.npy', { scale: 1 / 255 })
+ * await writeNpy('example.npy', array(new Uint8Array(4000), [1000, 4]))
+ * const x = await openNpy('example.npy', { scale: 1 / 255 })
  * const model = sequential([layers.dense({ units: 1, inputShape: [4] })]).compile({ loss: 'mse' })
  * await model.fit(x, new Float32Array(1000), { epochs: 2, verbose: 0 })
+ * await x.close() // or: await using x = …
  * ```
  */
 export async function openNpy(path: string | URL, options?: ArrayOptions): Promise<RowSource> {

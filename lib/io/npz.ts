@@ -24,8 +24,8 @@ export interface WriteNpzOptions {
  * ```ts
  * import { readNpz, writeNpz } from 'neurode'
  *
- * await writeNpz('/tmp/neurode-example.npz', { x: [[1, 2], [3, 4]], y: Int32Array.of(0, 1) })
- * const arrays = await readNpz('/tmp/neurode-example.npz')
+ * await writeNpz('example.npz', { x: [[1, 2], [3, 4]], y: Int32Array.of(0, 1) })
+ * const arrays = await readNpz('example.npz')
  * console.log(arrays.get('x')?.shape) // [2, 2]
  * ```
  */

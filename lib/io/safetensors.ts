@@ -55,8 +55,8 @@ const metadataKey = '__metadata__'
  * ```ts
  * import { readSafetensors, writeSafetensors } from 'neurode'
  *
- * await writeSafetensors('/tmp/neurode-example.safetensors', { weight: [[1, 2], [3, 4]] })
- * const { tensors } = await readSafetensors('/tmp/neurode-example.safetensors')
+ * await writeSafetensors('example.safetensors', { weight: [[1, 2], [3, 4]] })
+ * const { tensors } = await readSafetensors('example.safetensors')
  * console.log(tensors.get('weight')?.shape) // [2, 2]
  * ```
  */

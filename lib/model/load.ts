@@ -27,8 +27,8 @@ export interface LoadOptions {
  * ```ts
  * import { layers, load, sequential } from 'neurode'
  *
- * await sequential([layers.dense({ units: 1, inputShape: [2] })]).save('/tmp/neurode-example.neurode')
- * const model = await load('/tmp/neurode-example.neurode')
+ * await sequential([layers.dense({ units: 1, inputShape: [2] })]).save('example.neurode')
+ * const model = await load('example.neurode')
  * ```
  */
 export async function load(path: string | URL, given?: LoadOptions): Promise<Sequential> {

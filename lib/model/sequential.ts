@@ -375,8 +375,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
    *
    * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse' })
    * await model.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 2, verbose: 0 })
-   * await model.save('/tmp/neurode-example.neurode')
-   * const again = await load('/tmp/neurode-example.neurode')
+   * await model.save('example.neurode')
+   * const again = await load('example.neurode')
    * await again.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 4, resume: true, verbose: 0 }) // epochs 2 and 3
    * ```
    */
