@@ -119,7 +119,7 @@ describe('golden npz files', () => {
 })
 
 describe('golden safetensors files', () => {
-  for (const { name, outputs } of good('safetensors')) {
+  for (const { name, outputs } of [...good('safetensors'), ...good('safetensors index')]) {
     it(`reads ${name}, writes it, reads it again`, async () => {
       const { tensors } = await readSafetensors(join(folder, name))
       for (const [key, expected] of Object.entries<Anything>(outputs.tensors)) {
@@ -172,6 +172,7 @@ const readers: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   npy: readNpy,
   npz: readNpz,
   safetensors: readSafetensors,
+  'safetensors index': readSafetensors,
   csv: async (path) => {
     const table = await readCsv(path)
     return table

@@ -1,5 +1,6 @@
 /** The safetensors format: https://github.com/huggingface/safetensors#format */
 
+import { dirname, join } from 'node:path'
 import { isUint8Array } from 'node:util/types'
 import { type ArrayInput, elementCount, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
@@ -47,7 +48,7 @@ const metadataKey = '__metadata__'
 /**
  * Reads a safetensors file. Elements come out as {@link readNpy} gives them; bfloat16 as float32.
  *
- * @param source - Path of the file, or its bytes.
+ * @param source - Path of the file (or of the `.index.json` of one in several parts), or its bytes.
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` where anything is not as the format says: gaps, overlaps,
  * tensors of one name, bytes that belong to no tensor.
  *
@@ -63,7 +64,45 @@ const metadataKey = '__metadata__'
 export async function readSafetensors(source: string | URL | Uint8Array): Promise<Safetensors> {
   if (isUint8Array(source)) return parseSafetensors(Uint8Array.from(source), 'data')
   const path = toPath(source, 'source')
+  if (path.endsWith('.index.json')) return readShards(path)
   return parseSafetensors(await readBytes(path), path)
+}
+
+/** The tensors of several files, as their index says. The files stand beside it. */
+async function readShards(path: string): Promise<Safetensors> {
+  const places = shardsOf((await readBytes(path)).toString('utf8'), path)
+  const shards = new Map<string, Safetensors>()
+  for (const file of new Set(places.values())) {
+    try {
+      shards.set(file, await readSafetensors(join(dirname(path), file)))
+    } catch (error) {
+      throw damaged(path, (error as Error).message, error)
+    }
+  }
+  const tensors = new Map<string, FileArray>()
+  for (const [name, file] of places) {
+    const tensor = shards.get(file)?.tensors.get(name)
+    if (tensor === undefined) throw damaged(path, `tensor ${quoted(name)} is not in ${file}`)
+    tensors.set(name, tensor)
+  }
+  return { tensors, metadata: new Map() }
+}
+
+function shardsOf(text: string, path: string): Map<string, string> {
+  let index: unknown
+  try {
+    index = JSON.parse(text)
+  } catch (error) {
+    throw damaged(path, 'the index is not JSON', error)
+  }
+  const map = isObject(index) && Object.hasOwn(index, 'weight_map') ? index.weight_map : undefined
+  if (!isObject(map)) throw damaged(path, 'expected an index with a weight_map')
+  const entries = Object.entries(map).map(([name, file]): [string, string] => {
+    // A name with a folder in it could lead anywhere.
+    if (typeof file === 'string' && /^[^/\\:]+\.safetensors$/.test(file)) return [name, file]
+    throw damaged(path, `tensor ${quoted(name)}: expected a .safetensors file beside the index, got ${describe(file)}`)
+  })
+  return new Map(entries)
 }
 
 interface Span {

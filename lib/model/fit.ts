@@ -194,6 +194,11 @@ class Fit {
       const expected = `expected ${batches} batches in an epoch, as where training is to go on`
       throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${describe(this.#batches)}`)
     }
+    const metrics = core.training().metrics.length
+    if (sums.length > 0 && sums.length !== metrics + 3) {
+      const expected = `expected ${sums.length - 3} metrics, as where training is to go on`
+      throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${metrics}`)
+    }
     return epoch
   }
 
