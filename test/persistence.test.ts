@@ -258,7 +258,11 @@ describe('training that goes on', () => {
     }
     await model.fit(x, y, { verbose: 0, batchSize: 16, callbacks: stop })
     await rejects(model.fit(x, y, { verbose: 0, resume: true }), 'ERR_ARGUMENT', /expected 13 batches.*got 7/)
-    model.compile({ optimizer: optimizers.sgd({ momentum: 0.9 }), loss: 'sparseCategoricalCrossentropy', device: 'cpu' })
+    model.compile({
+      optimizer: optimizers.sgd({ momentum: 0.9 }),
+      loss: 'sparseCategoricalCrossentropy',
+      device: 'cpu',
+    })
     const resumed = model.fit(x, y, { verbose: 0, batchSize: 16, resume: true })
     await rejects(resumed, 'ERR_ARGUMENT', /expected 1 metrics.*got 0/)
   })
