@@ -18,6 +18,7 @@ export const errorCodes = {
   ERR_DATA_DETACHED: "an array's memory was transferred away while it was in use",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
   ERR_FILE_NOT_FOUND: 'a file is not there',
+  ERR_FILE_WRITE: 'a file could not be written',
   ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
   ERR_NATIVE_LOAD: 'the native addon could not be loaded',
   ERR_INTERNAL: 'a defect in Neurode itself',

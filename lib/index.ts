@@ -1,5 +1,15 @@
 /** The public names of Neurode. */
 
+export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callbacks/checkpoints.js'
+export {
+  type CsvLoggerOptions,
+  callbacks,
+  type EarlyStopping,
+  type EarlyStoppingOptions,
+  type EpochSchedule,
+} from './callbacks/index.js'
+export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
+export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
 export {
   type ArrayInput,
   type ArrayOptions,
@@ -8,6 +18,7 @@ export {
   type NestedArray,
   type NumericArray,
 } from './data/arrays.js'
+export type { Batch, Batches, BatchSource } from './data/batches.js'
 export {
   type Dataset,
   type DatasetPart,
@@ -17,7 +28,13 @@ export {
   type SyntheticDigitsOptions,
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
+export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
+export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
+export type { DType } from './io/dtypes.js'
+export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
+export { readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
+export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
 export {
   type Activation,
   type ActivationName,
@@ -55,22 +72,31 @@ export {
 export { Flatten, Input, type InputOptions } from './layers/shaping.js'
 export { type DeviceName, devices } from './model/devices.js'
 export type { EvaluateOptions } from './model/evaluate.js'
-export type { BaseFitOptions, FitOptions, FitResult, ValidationData } from './model/fit.js'
-export type { PredictOptions, PredictSyncOptions } from './model/predict.js'
+export type {
+  BaseFitOptions,
+  DataInput,
+  FitOptions,
+  FitResult,
+  StopReason,
+  ValidationData,
+  ValidationSource,
+} from './model/fitOptions.js'
+export { type LoadOptions, load } from './model/load.js'
+export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
-export {
-  type CompileOptions,
-  type PlainFitOptions,
-  type Prediction,
-  Sequential,
-  type SequentialOptions,
-  sequential,
-  type ValidatedFitOptions,
-} from './model/sequential.js'
+export { Sequential, sequential } from './model/sequential.js'
+export type {
+  CompileOptions,
+  PlainFitOptions,
+  Position,
+  Prediction,
+  SequentialOptions,
+  ValidatedFitOptions,
+} from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
 export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp } from './native.js'
-export type { Callback, Logs } from './training/callbacks.js'
+export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export {
   type CrossentropyOptions,
   type Loss,
@@ -96,3 +122,14 @@ export {
   Sgd,
   type SgdOptions,
 } from './training/optimizers.js'
+export {
+  type CosineDecayOptions,
+  type CosineRestartsOptions,
+  type DecayOptions,
+  type OneCycleOptions,
+  type PiecewiseConstantOptions,
+  type PolynomialDecayOptions,
+  type Schedule,
+  type ScheduleOption,
+  schedules,
+} from './training/schedules.js'

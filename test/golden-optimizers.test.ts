@@ -1,9 +1,8 @@
 /** Optimizers against Keras: losses and weights of one small network over some steps. */
 
-import assert from 'node:assert/strict'
 import { array, layers, optimizers, sequential } from 'neurode'
 import { assertGolden, type GoldenCase, type GoldenRunner, goldenSuite, readGolden } from './support/golden.js'
-import { optionsOf } from './support/keras.js'
+import { optionsOf, scheduleOf } from './support/keras.js'
 
 const file = 'optimizers.json'
 const { setup } = readGolden(file)
@@ -15,7 +14,7 @@ const steps: GoldenRunner = async (golden, device) => {
     layers.dense({ units: outputs }),
   ])
   const { learning_rate: rate, ...options } = golden.config.config
-  const learningRate = typeof rate === 'object' ? decay(rate) : rate
+  const learningRate = typeof rate === 'object' ? scheduleOf(rate.class_name, rate.config) : rate
   const optimizer = optimizers.sgd({ ...optionsOf(options), ...(rate === undefined ? {} : { learningRate }) })
   model.compile({ optimizer, loss: setup.loss, device })
   model.setWeights(setup.initial_weights.map((values: number[][]) => array(values)))
@@ -30,13 +29,6 @@ const steps: GoldenRunner = async (golden, device) => {
 }
 
 goldenSuite(file, { SGD: steps })
-
-/** Keras' ExponentialDecay as a function of the step. */
-function decay({ class_name: name, config }: { readonly class_name: string; readonly config: Record<string, number> }) {
-  assert.equal(name, 'ExponentialDecay')
-  const { initial_learning_rate: initial = 0, decay_rate: factor = 0, decay_steps: steps = 1 } = config
-  return (step: number) => initial * factor ** (step / steps)
-}
 
 function assertWeights(golden: GoldenCase, key: string, weights: readonly { readonly data: Float32Array }[]): void {
   assertGolden(

@@ -237,3 +237,8 @@ export const activations = {
   /** `log(softmax(x))` */
   logSoftmax: (): Activation => make('logSoftmax', undefined),
 } as const
+
+/** The activation of a name and its options, as a file describes it. */
+export function activationFrom(name: unknown, options: object, argument: string): Activation {
+  return make(lookUp(names, name, argument), options)
+}

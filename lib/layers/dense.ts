@@ -107,6 +107,11 @@ export class Dense<const Units extends number = number, const In extends Shape =
     return this.useBias ? [kernel, { name: 'bias', shape: [this.units] }] : [kernel]
   }
 
+  override config() {
+    const { units, activation, useBias, kernelInitializer, biasInitializer } = this
+    return { units, activation, useBias, kernelInitializer, biasInitializer }
+  }
+
   override plan(input: Shape, context: PlanContext): PlanLayer {
     return {
       kind: 'dense',

@@ -2,7 +2,7 @@
 
 import type { Activation, ActivationName } from './activations.js'
 import { Dense, type DenseOptions } from './dense.js'
-import type { LayerOptions, Shape } from './layer.js'
+import type { Layer, LayerOptions, Shape } from './layer.js'
 import {
   ActivationLayer,
   type ActivationLayerOptions,
@@ -49,4 +49,14 @@ export const layers = {
 
 function isBare(options: object | string): options is ActivationName | Activation {
   return typeof options === 'string' || ('kind' in options && options.kind === 'activation')
+}
+
+/** Makes a layer of a kind from its options, as a file has them. */
+export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
+  Input: ({ inputShape, ...options }: LayerOptions) => new Input({ shape: inputShape as Shape, ...options }),
+  Dense: (options: DenseOptions) => new Dense(options),
+  Activation: (options: ActivationLayerOptions) => new ActivationLayer(options),
+  Dropout: (options: DropoutOptions) => new Dropout(options),
+  Flatten: (options: LayerOptions) => new Flatten(options),
+  Rescaling: (options: RescalingOptions) => new Rescaling(options),
 }

@@ -194,3 +194,21 @@ export function toInitializer(value: InitializerName | Initializer, argument: st
   if (typeof value !== 'object' || value === null) return initializers[lookUp(names, value, argument)]()
   return value.kind === 'initializer' ? value : refuse(argument, 'a name or an object of initializers.*', value)
 }
+
+/** Those whose options are not all in their name. */
+const tunable: readonly string[] = [
+  'constant',
+  'randomUniform',
+  'randomNormal',
+  'truncatedNormal',
+  'varianceScaling',
+  'orthogonal',
+]
+
+/** The initializer of a name, its options and its seed, as a file describes it. */
+export function initializerFrom(name: unknown, options: object, seed: unknown, argument: string): Initializer {
+  const id = lookUp(names, name, argument)
+  const seeded = seed === undefined || id === 'constant' ? {} : { seed }
+  const make = initializers[id] as (options: object) => Initializer
+  return make({ ...(tunable.includes(id) ? options : {}), ...seeded })
+}

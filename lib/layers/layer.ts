@@ -114,6 +114,9 @@ export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same'
   /** The layer's part of the Plan; nothing where no arithmetic is left to do. */
   abstract plan(input: Shape, context: PlanContext): PlanLayer | undefined
 
+  /** The options it was made with, defaults filled in, but for name, input shape and initial weights: what files keep. */
+  abstract config(): Readonly<Record<string, unknown>>
+
   /** The name given or, in a model, the name made for it. */
   get name(): string {
     return this.#name ?? placementOf(this)?.name ?? defaultName(this.kind)

@@ -34,6 +34,10 @@ export class ActivationLayer<const In extends Shape = Shape> extends Layer<In, '
     )
   }
 
+  override config() {
+    return { activation: this.activation }
+  }
+
   override plan(_input: Shape, context: PlanContext): PlanLayer {
     return { kind: 'activation', name: context.name, activation: this.activation.op }
   }
@@ -67,6 +71,10 @@ export class Dropout<const In extends Shape = Shape> extends Layer<In, 'same'> {
     return input
   }
 
+  override config() {
+    return { rate: this.rate, seed: this.seed }
+  }
+
   override plan(_input: Shape, context: PlanContext): PlanLayer {
     return { kind: 'dropout', name: context.name, rate: this.rate, seed: this.seed ?? context.seedFor('dropout') }
   }
@@ -97,6 +105,10 @@ export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'>
 
   override computeOutputShape(input: Shape): Shape {
     return input
+  }
+
+  override config() {
+    return { scale: this.scale, offset: this.offset }
   }
 
   override plan(_input: Shape, context: PlanContext): PlanLayer {

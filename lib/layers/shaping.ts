@@ -24,6 +24,10 @@ export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
     return input
   }
 
+  override config() {
+    return {}
+  }
+
   override plan(): undefined {
     return undefined
   }
@@ -39,6 +43,10 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
 
   override computeOutputShape(input: Shape): Shape {
     return [input.reduce((product, size) => product * size, 1)]
+  }
+
+  override config() {
+    return {}
   }
 
   override plan(): undefined {

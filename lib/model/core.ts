@@ -14,6 +14,7 @@ import {
   type Weight,
 } from '../layers/layer.js'
 import { type NativeModel, native } from '../native.js'
+import type { CallbackStates } from '../training/callbacks.js'
 import {
   type CompileSettings,
   compileModel,
@@ -23,12 +24,26 @@ import {
   type TrainingSetup,
 } from './compileModel.js'
 import { defaultDevice } from './devices.js'
+import type { StopReason } from './fitOptions.js'
+import { startPosition, type TrainingPosition } from './position.js'
 import { toParameters } from './weights.js'
 
 /** Where a model runs: the device's name and the number of threads, 0 for the default. */
 export interface DeviceSettings {
   readonly device: string
   readonly threads: number
+}
+
+/** What {@link ModelCore.readState} gives. */
+export interface TrainingState {
+  readonly weights: readonly { readonly name: string; readonly shape: Shape; readonly data: Float32Array }[]
+  /** By slot, then by parameter. */
+  readonly slots: readonly (readonly Float32Array[])[]
+  readonly seed: number
+  readonly step: number
+  readonly epochsBegun: number
+  readonly position: TrainingPosition
+  readonly callbacks: CallbackStates
 }
 
 interface Slot {
@@ -38,15 +53,21 @@ interface Slot {
 
 export class ModelCore implements LayerHost {
   readonly name: string
-  readonly seed: number
+  seed: number
   /** Epochs begun so far: what a shuffle draws from when fit has no seed of its own. */
   epochsBegun = 0
   /** A fit is in progress. */
   fitting = false
   stopTraining = false
   disposed = false
+  /** Why `stopTraining` was set. */
+  stopReason: StopReason = 'stopped'
   /** Optimizer steps taken. */
   step = 0
+  /** Where the last fit was, or the file that was loaded. */
+  position: TrainingPosition = startPosition
+  /** The states of the callbacks at that position. */
+  callbackStates: () => CallbackStates = () => ({})
 
   #layers: readonly Layer[] = []
   #shapes: ModelShapes | undefined
@@ -203,6 +224,47 @@ export class ModelCore implements LayerHost {
     slots.forEach(({ index }, i) => {
       model.setParameter(index, arrays[i] as Float32Array)
     })
+  }
+
+  /** Weights, optimizer variables and counters, as they are between batches. */
+  readState(): TrainingState {
+    this.checkNotRunning('its state cannot be read')
+    const weights = this.readWeights()
+    const model = this.native()
+    const slots = Array.from({ length: this.#training === undefined ? 0 : model.slots }, (_, slot) =>
+      weights.map((_, index) => model.getSlot(slot, index)),
+    )
+    const { seed, step, epochsBegun, position } = this
+    return { weights, slots, seed, step, epochsBegun, position, callbacks: this.callbackStates() }
+  }
+
+  /** Takes over a state whose arrays fit; see {@link readState}. */
+  writeState(state: TrainingState): void {
+    this.checkNotRunning('its state cannot be replaced')
+    if (state.seed !== this.seed) {
+      // The Plan has seeds derived from it.
+      this.seed = state.seed
+      this.#stale = true
+    }
+    const model = this.native()
+    state.weights.forEach(({ data }, index) => {
+      model.setParameter(index, data)
+    })
+    state.slots.forEach((arrays, slot) => {
+      arrays.forEach((data, index) => {
+        model.setSlot(slot, index, data)
+      })
+    })
+    model.step = this.step = state.step
+    this.epochsBegun = state.epochsBegun
+    this.position = state.position
+    const { callbacks } = state
+    this.callbackStates = () => callbacks
+  }
+
+  /** Optimizer variables that every parameter has. */
+  get slotCount(): number {
+    return this.#training === undefined ? 0 : this.native().slots
   }
 
   countParameters(): number {

@@ -1,10 +1,11 @@
 /** Evaluation: loss and metrics over rows, without any change of weights. */
 
-import { type InputRows, type TargetRows, toInput } from '../data/arrays.js'
+import { isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkOptions, checkSignal } from '../validate.js'
+import { checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
-import { buildFrom } from './inputs.js'
+import type { Feed } from './feed.js'
+import { rowFeed, streamFeed } from './feeds.js'
 import {
   checkStream,
   checkVerbose,
@@ -13,7 +14,7 @@ import {
   progressView,
   type Verbose,
 } from './progress.js'
-import { RangePacer, Totals } from './ranges.js'
+import { abortError, RangePacer, Totals } from './ranges.js'
 
 /** Options of {@link Sequential.evaluate}. */
 export interface EvaluateOptions {
@@ -22,33 +23,14 @@ export interface EvaluateOptions {
    * sum over the rows of a batch.
    */
   readonly batchSize?: number | undefined
+  /** Evaluates so many batches at most, a positive integer; default: all. */
+  readonly steps?: number | undefined
   /** Default 0: nothing is printed. */
   readonly verbose?: Verbose | undefined
   /** Where progress is written; default `process.stdout`. */
   readonly stream?: ProgressStream | undefined
   /** Aborting rejects with `ERR_ABORTED` within about a batch. */
   readonly signal?: AbortSignal | undefined
-}
-
-/** Rows with targets under a native handle, for the time of `work`. */
-export async function withBound<T>(
-  core: ModelCore,
-  input: InputRows,
-  targets: TargetRows,
-  work: (handle: number) => Promise<T>,
-): Promise<T> {
-  const model = core.native()
-  const handle = model.bind(input, targets)
-  try {
-    return await work(handle)
-  } finally {
-    if (!core.disposed) model.unbind(handle)
-  }
-}
-
-/** The error of work that a signal stopped. */
-export function abortError(what: string, signal: AbortSignal): NeurodeError {
-  return new NeurodeError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
 }
 
 /** Ends running ranges when the signal aborts; the function given back stops listening. */
@@ -64,34 +46,46 @@ export function evaluationBatchSize(core: ModelCore, asInKeras: number): number 
   return core.training().settings.loss.reduction === 'sum' ? asInKeras : 1024
 }
 
-/** Evaluates bound rows in ranges. */
-export async function evaluateBound(
+/** Evaluates what a feed gives, in ranges, at most `steps` batches. */
+export async function evaluateFeed(
   core: ModelCore,
   what: string,
-  bound: { readonly handle: number; readonly rows: number; readonly batchSize: number },
-  signal?: AbortSignal,
-  onRange?: (totals: Totals, batches: number) => void,
+  feed: Feed,
+  { signal, steps = Number.POSITIVE_INFINITY, onRange }: EvaluateLimits = {},
 ): Promise<Totals> {
-  const { handle, rows, batchSize } = bound
   const totals = new Totals(core.training().metrics)
-  const batches = Math.ceil(rows / batchSize)
-  const pacer = new RangePacer(2 * core.countParameters() * Math.min(rows, batchSize))
+  const batches = Math.min(steps, feed.batches ?? Number.POSITIVE_INFINITY)
+  const pacer = new RangePacer(2 * core.countParameters() * feed.batchSize)
+  await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
   while (totals.batches < batches) {
     core.checkAlive()
     if (signal?.aborted) throw abortError(what, signal)
     const began = performance.now()
     const count = pacer.next(batches - totals.batches)
-    const range = { data: handle, batchSize, firstBatch: totals.batches, batches: count }
-    const sums = await core.native().evaluate(range)
+    const sums = await feed.run((range) => {
+      core.checkAlive()
+      if (signal?.aborted) throw abortError(what, signal)
+      return core.native().evaluate(range)
+    }, count)
+    if (sums === undefined) break
     totals.add(sums)
     pacer.done(sums[0] as number, (performance.now() - began) / 1000)
     onRange?.(totals, batches)
   }
+  core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
+  if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
   return totals
 }
 
-const optionNames = ['batchSize', 'verbose', 'stream', 'signal']
+/** How long an evaluation goes on, and who hears of it. */
+export interface EvaluateLimits {
+  readonly signal?: AbortSignal | undefined
+  readonly steps?: number | undefined
+  readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
+}
+
+const optionNames = ['batchSize', 'steps', 'verbose', 'stream', 'signal']
 
 /** See {@link Sequential.evaluate}. */
 export async function evaluateModel(
@@ -103,29 +97,28 @@ export async function evaluateModel(
   const options = checkOptions(given, optionNames, 'evaluate')
   const signal = checkSignal(options.signal, 'signal')
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
+  const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
-  buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
-  const targets = core.readTargets(y, input.rows, 'y')
-  const batchSize = Math.min(asked ?? evaluationBatchSize(core, 32), input.rows)
+  const isStream = isBatchSource(x)
+  if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
+  const size = () => asked ?? evaluationBatchSize(core, 32)
+  const feed = isStream ? await streamFeed(core, x, 'x', signal) : rowFeed(core, x, y, size, ['x', 'y'])
   if (signal?.aborted) throw abortError('evaluate', signal)
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
-  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, input.rows, began)
+  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
   try {
-    const totals = await withBound(core, input, targets, (handle) =>
-      evaluateBound(core, 'evaluate', { handle, rows: input.rows, batchSize }, signal, (sums, batches) =>
-        showUnlessDone(view, show(sums, batches)),
-      ),
-    )
+    const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
+    const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
     return totals.logs()
   } finally {
     stopListening()
     view.close()
+    await feed.close()
   }
 }
 
@@ -147,17 +140,4 @@ function evaluationProgress(totals: Totals, batches: number, allRows: number, be
     secondsLeft: (allRows - totals.rows) / rowsPerSecond,
     logs: totals.logs(),
   }
-}
-
-/** See {@link Sequential.testOnBatch}. */
-export async function testOnBatch(core: ModelCore, x: unknown, y: unknown): Promise<Record<string, number>> {
-  core.checkNotRunning('it cannot evaluate')
-  core.checkCompiled()
-  buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
-  const targets = core.readTargets(y, input.rows, 'y')
-  const totals = await withBound(core, input, targets, (handle) =>
-    evaluateBound(core, 'testOnBatch', { handle, rows: input.rows, batchSize: input.rows }),
-  )
-  return totals.logs()
 }

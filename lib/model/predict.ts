@@ -1,12 +1,12 @@
 /** Prediction: outputs for rows of input. */
 
 import { elementCount, type InputRows, type NdArray, sliceRows, toInput } from '../data/arrays.js'
+import { BatchReader, type BatchSource, isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
-import { abortError } from './evaluate.js'
 import { buildFrom } from './inputs.js'
-import { RangePacer } from './ranges.js'
+import { abortError, RangePacer } from './ranges.js'
 
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {
@@ -50,6 +50,50 @@ export async function predictOnBatch(
   const out = outputFor(core, input.rows, options.out)
   await run(core, input, out, input.rows)
   return { data: out, shape: [input.rows, ...core.built().outputShape] }
+}
+
+/** Options of {@link Sequential.predictStream}. */
+export interface PredictStreamOptions {
+  /** Aborting rejects with `ERR_ABORTED` before the next batch. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** See {@link Sequential.predictStream}. */
+export async function* predictStream(
+  core: ModelCore,
+  source: unknown,
+  given: PredictStreamOptions | undefined,
+): AsyncGenerator<NdArray<Float32Array>, void, undefined> {
+  const { signal } = checkOptions(given, ['signal'], 'predictStream')
+  checkSignal(signal, 'signal')
+  if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
+  const reader = new BatchReader(source, 'source')
+  const predictNext = async () => {
+    const value = await reader.next()
+    if (value === undefined) return undefined
+    if (signal?.aborted) throw abortError('predictStream', signal)
+    const isBatch = typeof value === 'object' && value !== null && !Array.isArray(value) && 'x' in value
+    return predictModel(core, isBatch ? value.x : value, { signal })
+  }
+  try {
+    await reader.begin()
+    let next = predictNext()
+    for (;;) {
+      const result = await next
+      if (result === undefined) return
+      // While the caller works on a batch, the device does on the one after it.
+      next = predictNext()
+      next.catch(() => {})
+      yield result
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Unlike for fit, an array is a list of batches of input. */
+function isInputSource(value: unknown): value is BatchSource<unknown> {
+  return isBatchSource(value) || Array.isArray(value)
 }
 
 /** predictSync without shortcuts. */

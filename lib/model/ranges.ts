@@ -1,5 +1,6 @@
 /** Ranges of batches: how many cross to C++ at a time, and what the sums that come back mean. */
 
+import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
 import type { Logs } from '../training/callbacks.js'
 import type { ResolvedMetric } from '../training/metrics.js'
@@ -46,11 +47,16 @@ export class Totals {
     this.#sums = new Float64Array(metrics.length)
   }
 
-  add(sums: NativeSums): void {
+  add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[0] as number
     this.rows += sums[1] as number
     this.#loss += sums[2] as number
     for (let i = 0; i < this.#sums.length; i++) this.#sums[i] = (this.#sums[i] as number) + (sums[i + 3] as number)
+  }
+
+  /** Everything so far, as one range. */
+  get sums(): number[] {
+    return [this.batches, this.rows, this.#loss, ...this.#sums]
   }
 
   /** Loss and metrics over the rows so far. */
@@ -91,4 +97,9 @@ export async function unlessAborted<T>(
   } finally {
     if (stop) signal.removeEventListener('abort', stop)
   }
+}
+
+/** The error of work that a signal stopped. */
+export function abortError(what: string, signal: AbortSignal): NeurodeError {
+  return new NeurodeError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
 }

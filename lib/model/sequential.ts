@@ -1,11 +1,14 @@
 /** The Sequential model: what users hold; the work is done by its neighbours. */
 
-import type { ArrayInput, NdArray } from '../data/arrays.js'
+import type { ArrayInput } from '../data/arrays.js'
+import { type BatchSource, isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
+import { restoreModel, saveModel } from '../io/modelFile.js'
+import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
-import { type Loss, type LossName, toLoss } from '../training/losses.js'
+import { type Loss, toLoss } from '../training/losses.js'
 import { type MetricLike, toMetrics } from '../training/metrics.js'
-import { type Optimizer, type OptimizerName, toOptimizer } from '../training/optimizers.js'
+import { type Optimizer, toOptimizer } from '../training/optimizers.js'
 import {
   checkBoolean,
   checkInteger,
@@ -18,56 +21,34 @@ import {
 } from '../validate.js'
 import { ModelCore } from './core.js'
 import { checkDevice, type DeviceName, defaultDevice } from './devices.js'
-import { type EvaluateOptions, evaluateModel, testOnBatch } from './evaluate.js'
-import {
-  type BaseFitOptions,
-  type FitOptions,
-  type FitResult,
-  fitModel,
-  trainOnBatch,
-  type ValidationData,
-} from './fit.js'
+import { type EvaluateOptions, evaluateModel } from './evaluate.js'
+import { fitModel } from './fit.js'
+import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
+import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
   outputFor,
   type PredictOptions,
+  type PredictStreamOptions,
   type PredictSyncOptions,
   predictModel,
   predictOnBatch,
+  predictStream,
   predictSync,
 } from './predict.js'
 import { randomSeed } from './seeds.js'
+import type {
+  CompileOptions,
+  PlainFitOptions,
+  Position,
+  Prediction,
+  SequentialOptions,
+  ValidatedFitOptions,
+} from './sequentialOptions.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 import type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './types.js'
 
-/** Options of {@link sequential}. */
-export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> {
-  readonly layers?: Layers | undefined
-  /** Default `sequential`. */
-  readonly name?: string | undefined
-  /**
-   * Decides initial weights, dropout and, where fit has no seed of its own, the orders of rows: a non-negative integer.
-   * The same seed gives the same run, bit for bit, on one machine. Default: random.
-   */
-  readonly seed?: number | undefined
-}
-
-/** Options of {@link Sequential.compile}. */
-export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly MetricLike[]> {
-  /** Default `sgd` with a learning rate of 0.01. */
-  readonly optimizer?: OptimizerName | Optimizer | undefined
-  readonly loss: LossName | Loss
-  /** Default none. Names become keys as they are written here. */
-  readonly metrics?: Metrics | undefined
-  /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
-  readonly device?: DeviceName | undefined
-  /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
-  readonly threads?: number | undefined
-}
-
-/** Outputs for rows of input, row-major. */
-export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
-  readonly shape: readonly [rows: number, ...Out]
-}
+/** The state behind a model, for what stands beside it. */
+export let coreOf: (model: Sequential) => ModelCore
 
 const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads']
 
@@ -79,6 +60,10 @@ const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads']
  */
 export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
   readonly #core: ModelCore
+  static {
+    coreOf = (model) => model.#core
+  }
+
   #oneRow: readonly number[] = []
   #oneRowSizes: readonly [input: number, output: number] = [-1, -1]
 
@@ -146,6 +131,12 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     return this.#core.settings?.loss
   }
 
+  /** How far training is: what a saved file remembers, and where fit goes on with `resume`. */
+  get position(): Position {
+    const { epoch, sums } = this.#core.position
+    return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
+  }
+
   /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
   get stopTraining(): boolean {
     return this.#core.stopTraining
@@ -153,6 +144,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
 
   set stopTraining(value: boolean) {
     this.#core.stopTraining = checkBoolean(value, 'stopTraining')
+    this.#core.stopReason = 'stopped'
     if (value && this.#core.fitting) this.#core.cancel()
   }
 
@@ -238,16 +230,60 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
    * })
    * ```
    */
-  fit(x: ArrayInput, y: ArrayInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
-  fit(x: ArrayInput, y: ArrayInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    return fitModel(this.#core, x, y, options) as unknown as Promise<FitResult<History<Keys, boolean>>>
+  fit(x: DataInput, y: DataInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(x: DataInput, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(x: DataInput, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  /**
+   * The same for batches from an iterable, a stream or a function that gives one, each a step of its own. The next ones are
+   * read while the device works. An epoch ends with the iterable, or after `stepsPerEpoch`. `batchSize`, `shuffle` and
+   * `validationSplit` make no sense here.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse' })
+   * function* batches() {
+   *   for (let i = 0; i < 10; i++) yield { x: [[i, 1], [i, 2]], y: [[i], [2 * i]] }
+   * }
+   * await model.fit(batches, { epochs: 2, verbose: 0 })
+   * ```
+   */
+  fit(batches: BatchSource, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
+    const [targets, given] = isBatchSource(x) ? [undefined, y as FitOptions] : [y, options]
+    const result = fitModel(this.#core, this as unknown as Sequential, x, targets, given)
+    return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
   /** Loss and metrics over all rows. Rejects as {@link Sequential.fit} does. */
-  evaluate(x: ArrayInput, y: ArrayInput, options?: EvaluateOptions): Promise<Results<Keys>> {
-    return evaluateModel(this.#core, x, y, options) as unknown as Promise<Results<Keys>>
+  evaluate(x: DataInput, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
+  /** Loss and metrics over all rows of all batches. */
+  evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
+  evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<Results<Keys>> {
+    const [targets, given] = isBatchSource(x) ? [undefined, y as EvaluateOptions] : [y, options]
+    return evaluateModel(this.#core, x, targets, given) as unknown as Promise<Results<Keys>>
+  }
+
+  /**
+   * Outputs for batch after batch of input (arrays, or objects with `x`), while the next batch is read and computed.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 3, inputShape: [2] })])
+   * for await (const { shape } of model.predictStream([[[1, 2]], [[3, 4], [5, 6]]])) console.log(shape) // [1, 3], [2, 3]
+   * ```
+   */
+  predictStream(
+    source: BatchSource<ArrayInput | { readonly x: ArrayInput }>,
+    options?: PredictStreamOptions,
+  ): AsyncGenerator<Prediction<Out>, void, undefined> {
+    const results = predictStream(this.#core, source, options)
+    return results as unknown as AsyncGenerator<Prediction<Out>, void, undefined>
   }
 
   /**
@@ -311,6 +347,51 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#core.writeWeights(undefined, values)
   }
 
+  /**
+   * Writes the weights alone, by their names: a path that ends in `.npz` gives NumPy's format, all else safetensors. The file
+   * is replaced whole or not at all. Rejects with `ERR_FILE_WRITE`.
+   */
+  async saveWeights(path: string | URL): Promise<void> {
+    await saveWeights(this.#core, path)
+  }
+
+  /**
+   * Reads weights from a safetensors or npz file, or from one that {@link Sequential.save} wrote, by name; where no name
+   * fits, by order. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before any weight is changed.
+   */
+  async loadWeights(path: string | URL): Promise<void> {
+    await loadWeights(this.#core, path)
+  }
+
+  /**
+   * Writes everything into one file: layers, loss, optimizer with its variables, metrics, weights, and the position of the
+   * training, so that {@link load} and fit with `resume` go on as if nothing had happened, bit for bit. In a callback it
+   * saves what is there at that moment. The file is a safetensors file with checksums and is replaced whole or not at all.
+   * Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
+   *
+   * @example
+   * ```ts
+   * import { layers, load, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: 'mse' })
+   * await model.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 2, verbose: 0 })
+   * await model.save('example.neurode')
+   * const again = await load('example.neurode')
+   * await again.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 4, resume: true, verbose: 0 }) // epochs 2 and 3
+   * ```
+   */
+  async save(path: string | URL): Promise<void> {
+    await saveModel(this.#core, path)
+  }
+
+  /**
+   * Takes weights, optimizer variables, seed and position from a file of {@link Sequential.save} into this model, which has
+   * the same layers. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before anything is changed.
+   */
+  async restore(path: string | URL): Promise<void> {
+    await restoreModel(this.#core, path)
+  }
+
   /** The layer of that name, or at that place (from 0; negative: from the end). */
   getLayer(nameOrIndex: string | number): Layer {
     const { layers } = this
@@ -349,19 +430,6 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#core.setLayers(layers)
     this.#oneRowSizes = [-1, -1]
   }
-}
-
-/** Options of a fit that validates. */
-export type ValidatedFitOptions = BaseFitOptions &
-  (
-    | { readonly validationData: ValidationData; readonly validationSplit?: number | undefined }
-    | { readonly validationSplit: number; readonly validationData?: undefined }
-  )
-
-/** Options of a fit that does not validate. */
-export type PlainFitOptions = BaseFitOptions & {
-  readonly validationData?: undefined
-  readonly validationSplit?: undefined
 }
 
 /** `auto`, too, leaves the choice to `NEURODE_DEVICE`. */

@@ -1,17 +1,54 @@
 /** Callbacks of fit: what may be called when. */
 
 import { NeurodeError } from '../errors.js'
-import { describe, refuse, suggest } from '../validate.js'
+import type { StopReason } from '../model/fitOptions.js'
+import type { Sequential } from '../model/sequential.js'
+import { checkInteger, describe, refuse, suggest } from '../validate.js'
 
 /** Loss and metrics so far, by key; for epochs also `val_…`. */
 export type Logs = Readonly<Record<string, number>>
+
+/** What a callback knows about the training it is part of. */
+export interface TrainingContext {
+  readonly model: Sequential
+  /** Where training ends: the last epoch, plus 1. */
+  readonly epochs: number
+  /** The keys that logs of epochs can have: `loss`, metrics and, when fit validates, `val_…`. */
+  readonly keys: readonly string[]
+  /** Whether smaller or larger values of a key are better. */
+  direction(key: string): 'min' | 'max'
+  /** Ends training after the current batch, as `model.stopTraining` does, with this reason in the result. */
+  stop(reason: StopReason): void
+  /** In `onTrainBegin`, after a checkpoint was loaded into the model: training goes on from its position. */
+  resume(): void
+}
+
+/** What a callback remembers in a checkpoint. */
+export interface CallbackState {
+  /** Numbers, texts, lists and objects of them. */
+  readonly values: Readonly<Record<string, unknown>>
+  readonly arrays?: readonly Float32Array[]
+}
+
+/** States of callbacks by their names. */
+export type CallbackStates = Readonly<Record<string, CallbackState>>
 
 /**
  * Functions that {@link Sequential.fit} calls. It waits for promises, and rejects with what a callback throws; the
  * weights then are those after the last batch. Callbacks on batches cost a round trip to C++ per batch.
  */
 export interface Callback {
-  onTrainBegin?(logs: Logs): unknown
+  /** The name its state has in checkpoints. */
+  readonly name?: string
+  /** Batch hooks are called for every so many batches of an epoch, a positive integer; default 1. */
+  readonly batchInterval?: number
+  /** Called after all callbacks that do not say so, as what saves checkpoints has to be. */
+  readonly runsLast?: boolean
+  /** What a checkpoint has to remember, so that training goes on as if it had never stopped. Needs a `name`. */
+  getState?(): CallbackState
+  /** Takes back what `getState` gave; called after `onTrainBegin` when training goes on. */
+  setState?(state: CallbackState): void
+  onTrainBegin?(logs: Logs, context: TrainingContext): unknown
   /** `logs` are those of the last epoch. Called also when training was stopped, not when it failed or was aborted. */
   onTrainEnd?(logs: Logs): unknown
   /** `epoch` counts from 0. */
@@ -22,6 +59,8 @@ export interface Callback {
   onBatchBegin?(batch: number, logs: Logs): unknown
   /** `logs` holds loss and metrics of the epoch so far, as in Keras. */
   onBatchEnd?(batch: number, logs: Logs): unknown
+  /** After every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
+  onRangeEnd?(batch: number, logs: Logs): unknown
   /** Keras' name of `onBatchBegin`. */
   onTrainBatchBegin?(batch: number, logs: Logs): unknown
   /** Keras' name of `onBatchEnd`. */
@@ -35,6 +74,7 @@ const hooks = [
   'onEpochEnd',
   'onBatchBegin',
   'onBatchEnd',
+  'onRangeEnd',
   'onTrainBatchBegin',
   'onTrainBatchEnd',
 ] as const satisfies readonly (keyof Callback)[]
@@ -45,20 +85,33 @@ const batchHooks: readonly Hook[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatch
 /** The callbacks of one fit, called in order. */
 export class CallbackList {
   readonly #callbacks: readonly Callback[]
-  /** Some callback wants to be called for every batch. */
+  /** By name; several of one name are numbered. */
+  readonly #named: ReadonlyMap<string, Callback>
+  readonly #batchIntervals: readonly number[]
+  /** Some callback wants to be called for batches. */
   readonly perBatch: boolean
+  /** Some callback wants to be called for ranges. */
+  readonly perRange: boolean
 
   constructor(value: Callback | readonly Callback[] | undefined, argument: string) {
     const callbacks: readonly Callback[] = value === undefined ? [] : Array.isArray(value) ? value : [value]
     callbacks.forEach((callback, i) => {
       checkCallback(callback, `${argument}[${i}]`)
     })
-    this.#callbacks = callbacks
-    this.perBatch = callbacks.some((callback) => batchHooks.some((hook) => callback[hook] !== undefined))
+    this.#callbacks = callbacks.toSorted((a, b) => Number(a.runsLast ?? false) - Number(b.runsLast ?? false))
+    this.#named = nameCallbacks(this.#callbacks)
+    this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval = 1 }) => batchInterval)
+    this.perBatch = this.#batchIntervals.length > 0
+    this.perRange = callbacks.some(({ onRangeEnd }) => onRangeEnd !== undefined)
   }
 
-  async trainBegin(): Promise<void> {
-    for (const callback of this.#callbacks) await callback.onTrainBegin?.({})
+  /** Batches after `batch` ones that may run until a batch hook is due. */
+  batchesUntilCall(batch: number): number {
+    return Math.min(...this.#batchIntervals.map((interval) => interval - (batch % interval)))
+  }
+
+  async trainBegin(context: TrainingContext): Promise<void> {
+    for (const callback of this.#callbacks) await callback.onTrainBegin?.({}, context)
   }
 
   async trainEnd(logs: Logs): Promise<void> {
@@ -75,17 +128,56 @@ export class CallbackList {
 
   async batchBegin(batch: number): Promise<void> {
     for (const callback of this.#callbacks) {
+      if (batch % (callback.batchInterval ?? 1) !== 0) continue
       await callback.onBatchBegin?.(batch, {})
       await callback.onTrainBatchBegin?.(batch, {})
     }
   }
 
-  async batchEnd(batch: number, logs: Logs): Promise<void> {
+  /** `batches`: how many of the epoch are done. */
+  async batchEnd(batches: number, logs: Logs, epochEnds: boolean): Promise<void> {
     for (const callback of this.#callbacks) {
-      await callback.onBatchEnd?.(batch, logs)
-      await callback.onTrainBatchEnd?.(batch, logs)
+      if (!epochEnds && batches % (callback.batchInterval ?? 1) !== 0) continue
+      await callback.onBatchEnd?.(batches - 1, logs)
+      await callback.onTrainBatchEnd?.(batches - 1, logs)
     }
   }
+
+  async rangeEnd(batch: number, logs: Logs): Promise<void> {
+    for (const callback of this.#callbacks) await callback.onRangeEnd?.(batch, logs)
+  }
+
+  /** What the callbacks want checkpoints to remember. */
+  states(): CallbackStates {
+    const states: Record<string, CallbackState> = {}
+    for (const [name, callback] of this.#named) {
+      const state = callback.getState?.()
+      if (state !== undefined) states[name] = state
+    }
+    return states
+  }
+
+  /** Gives the callbacks back what a checkpoint remembers of them. */
+  restore(states: CallbackStates): void {
+    for (const [name, callback] of this.#named) {
+      if (Object.hasOwn(states, name)) callback.setState?.(states[name] as CallbackState)
+    }
+  }
+}
+
+function nameCallbacks(callbacks: readonly Callback[]): Map<string, Callback> {
+  const named = new Map<string, Callback>()
+  for (const callback of callbacks) {
+    if (callback.name === undefined) continue
+    let name = callback.name
+    for (let count = 1; named.has(name); count++) name = `${callback.name}_${count}`
+    named.set(name, callback)
+  }
+  return named
+}
+
+function hasBatchHook(callback: Callback): boolean {
+  return batchHooks.some((hook) => callback[hook] !== undefined)
 }
 
 function checkCallback(callback: Callback, argument: string): void {
@@ -97,6 +189,7 @@ function checkCallback(callback: Callback, argument: string): void {
       throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${key}'${suggest(key, hooks)}`)
     }
   }
+  if (callback.batchInterval !== undefined) checkInteger(callback.batchInterval, `${argument}.batchInterval`)
   for (const hook of hooks) {
     const value: unknown = callback[hook]
     if (value === undefined || typeof value === 'function') continue

@@ -174,3 +174,9 @@ export function toLoss(value: LossName | Loss, argument: string): Loss {
   if (typeof value !== 'object' || value === null) return make(lookUp(names, value, argument), undefined)
   return value.kind === 'loss' ? value : refuse(argument, 'a name or an object of losses.*', value)
 }
+
+/** The loss of a name, its options and its reduction, as a file describes it. */
+export function lossFrom(name: unknown, options: object, reduction: unknown, argument: string): Loss {
+  const id = lookUp(names, name, argument)
+  return make(id, (id === 'sumSquaredError' ? {} : { ...options, reduction }) as SmoothedCrossentropyOptions)
+}

@@ -17,6 +17,8 @@ export interface ResolvedMetric {
   readonly leastOutputs: number
   /** From the mean over rows to the value shown. */
   readonly finish: (mean: number) => number
+  /** Whether smaller or larger values are better. */
+  readonly best: 'min' | 'max'
 }
 
 /** A metric with its options filled in. `Key` is its key in logs and results. */
@@ -24,6 +26,10 @@ export interface Metric<Key extends string = string> {
   readonly kind: 'metric'
   /** Key in logs and results. */
   readonly name: Key
+  /** Which metric it is, in camelCase: `binaryAccuracy`. */
+  readonly id: string
+  /** All options but the name, defaults filled in. */
+  readonly options: Readonly<Record<string, number | boolean>>
   /** What it becomes for a model with so many outputs and this loss. */
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
 }
@@ -45,11 +51,14 @@ const rowsOrClasses: TargetKinds = { rows: true, classes: true }
 const identity = (mean: number) => mean
 
 function recipe(name: string, params: readonly number[], targets: TargetKinds, leastOutputs = 1): Recipe {
-  return { op: { name, params }, targets, leastOutputs, finish: identity }
+  return { op: { name, params }, targets, leastOutputs, finish: identity, best: 'min' }
 }
 
-const binaryAccuracy = (threshold: number) => recipe('binaryAccuracy', [threshold], rowsOnly)
-const categoricalAccuracy = recipe('categoricalAccuracy', [], rowsOrClasses, 2)
+const binaryAccuracy = (threshold: number): Recipe => ({
+  ...recipe('binaryAccuracy', [threshold], rowsOnly),
+  best: 'max',
+})
+const categoricalAccuracy: Recipe = { ...recipe('categoricalAccuracy', [], rowsOrClasses, 2), best: 'max' }
 
 /** What each metric becomes, from its checked options. */
 interface MetricRow {
@@ -124,6 +133,8 @@ function make<Key extends string>(id: MetricId, given: AllOptions | undefined, k
   return Object.freeze({
     kind: 'metric',
     name: name as Key,
+    id,
+    options: Object.freeze(options),
     resolve: (outputs: number, loss: Loss) => ({ key: name, ...row.recipe(options, outputs, loss) }),
   })
 }
@@ -215,4 +226,9 @@ export function toMetrics(values: readonly MetricLike[] | undefined, argument: s
 function toMetric(value: MetricLike, argument: string): Metric {
   if (typeof value !== 'object' || value === null) return make(lookUp(names, value, argument), undefined, value)
   return value.kind === 'metric' ? value : refuse(argument, 'a name or an object of metrics.*', value)
+}
+
+/** The metric of an id, its options and its key, as a file describes it. */
+export function metricFrom(id: unknown, options: object, key: unknown, argument: string): Metric {
+  return make(lookUp(names, id, argument), { ...options, name: checkName(key, argument) })
 }

@@ -3,13 +3,14 @@
 import { NeurodeError } from '../errors.js'
 import type { PlanOp } from '../native.js'
 import { checkBoolean, checkNumber, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
+import type { Schedule } from './schedules.js'
 
-/** A rate, or a function from the number of steps taken so far to the rate of the next step. */
-export type LearningRate = number | ((step: number) => number)
+/** A rate, one of {@link schedules}, or a function from the number of steps taken so far to the rate of the next step. */
+export type LearningRate = number | Schedule | ((step: number) => number)
 
 /** Options of {@link optimizers}.sgd. */
 export interface SgdOptions {
-  /** At least 0, or a function of the step; default 0.01. */
+  /** At least 0, a schedule, or a function of the step; default 0.01. */
   readonly learningRate?: LearningRate
   /** The same as `learningRate`. */
   readonly lr?: LearningRate
@@ -32,6 +33,8 @@ export interface Optimizer {
   learningRate: LearningRate
   /** Share of every parameter taken away per step, times the learning rate. */
   readonly weightDecay: number
+  /** All options, as they are now: what files keep. */
+  readonly options: Readonly<Record<string, unknown>>
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
 }
@@ -72,6 +75,11 @@ export class Sgd implements Optimizer {
     this.#learningRate = checkLearningRate(value, 'learningRate')
   }
 
+  get options() {
+    const { learningRate, momentum, nesterov, weightDecay } = this
+    return { learningRate, momentum, nesterov, weightDecay }
+  }
+
   get op(): PlanOp {
     if (this.momentum === 0) return { name: 'sgd', params: [] }
     return { name: 'momentum', params: [this.momentum, Number(this.nesterov)] }
@@ -79,18 +87,25 @@ export class Sgd implements Optimizer {
 }
 
 function checkLearningRate(value: LearningRate, argument: string): LearningRate {
-  return typeof value === 'function' ? value : checkNumber(value, argument, 0)
+  if (typeof value === 'function') return value
+  if (typeof value === 'object' && value !== null && value.kind === 'schedule') return value
+  return checkNumber(value, argument, 0)
+}
+
+/** The rate of the step after `step` steps. Throws `ERR_ARGUMENT` for what a function gives that is not a rate. */
+export function learningRateAt(learningRate: LearningRate, step: number): number {
+  if (typeof learningRate === 'number') return learningRate
+  if (typeof learningRate === 'object') return learningRate.at(step)
+  const rate: unknown = learningRate(step)
+  if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate
+  const expected = `learningRate(${step}): expected a finite number of at least 0`
+  throw new NeurodeError('ERR_ARGUMENT', `${expected}, got ${describe(rate)}`)
 }
 
 /** The rates of the steps from `step` on: one if it is constant, else one per step. Throws for rates out of range. */
 export function learningRates({ learningRate }: Optimizer, step: number, count: number): Float32Array {
   if (typeof learningRate === 'number') return Float32Array.of(learningRate)
-  return Float32Array.from({ length: count }, (_, i) => {
-    const rate = learningRate(step + i)
-    if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate
-    const expected = `learningRate(${step + i}): expected a finite number of at least 0`
-    throw new NeurodeError('ERR_ARGUMENT', `${expected}, got ${describe(rate)}`)
-  })
+  return Float32Array.from({ length: count }, (_, i) => learningRateAt(learningRate, step + i))
 }
 
 /**
@@ -122,4 +137,9 @@ const names = nameTable(Object.keys(optimizers) as OptimizerId[], () => [])
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {
   if (typeof value !== 'object' || value === null) return optimizers[lookUp(names, value, argument)]()
   return value.kind === 'optimizer' ? value : refuse(argument, 'a name or an object of optimizers.*', value)
+}
+
+/** The optimizer of a name and its options, as a file describes it. */
+export function optimizerFrom(name: unknown, options: object, argument: string): Optimizer {
+  return optimizers[lookUp(names, name, argument)](options)
 }

@@ -43,8 +43,8 @@ function source(folder: string, mirrors: readonly string[] = [], environment: No
       testLabels: smallFile('t10k-labels-idx1-ubyte.gz', [2]),
     },
     environment: { XDG_CACHE_HOME: folder, LOCALAPPDATA: folder, ...environment },
-    connectMilliseconds: 200,
-    idleMilliseconds: 200,
+    connectMilliseconds: 2000,
+    idleMilliseconds: 2000,
   }
 }
 
@@ -144,7 +144,7 @@ describe('datasets.mnist', () => {
       inFolder(async (folder) => {
         const hosts = [bad, mute].map((mirror) => new URL(mirror?.url as string).host)
         const mirrors = [bad?.url as string, mute?.url as string, 'http://mnist.invalid/']
-        const reasons = `${hosts[0]}: status 404; ${hosts[1]}: no answer for 0.2 s; mnist.invalid: (ENOTFOUND|EAI_AGAIN)`
+        const reasons = `${hosts[0]}: status 404; ${hosts[1]}: no answer for 2 s; mnist.invalid: (ENOTFOUND|EAI_AGAIN)`
         const message = new RegExp(`^MNIST .*train-images-idx3-ubyte.gz \\(${reasons}\\).*NEURODE_DATA`)
         await rejects(loadMnist({}, source(folder, mirrors)), 'ERR_DOWNLOAD', message)
       }),

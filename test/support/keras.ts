@@ -1,6 +1,6 @@
 /** Keras' spelling of options and classes in Neurode's. */
 
-import { type Activation, activations } from 'neurode'
+import { type Activation, activations, type Schedule, schedules } from 'neurode'
 
 /** `negative_slope` and `LeakyReLU` → `negativeSlope` and `leakyRelu`. */
 export function camelCase(name: string): string {
@@ -21,4 +21,10 @@ export function activationOf(name: string, config?: Readonly<Record<string, unkn
   const options = optionsOf(config)
   const make = activations[camelCase(name) as keyof typeof activations] as (options?: object) => Activation
   return Object.keys(options).length === 0 ? make() : make(options)
+}
+
+/** The schedule of a Keras class and its options. */
+export function scheduleOf(name: string, config: Readonly<Record<string, unknown>>): Schedule {
+  const make = schedules[camelCase(name) as keyof typeof schedules] as (options: object) => Schedule
+  return make(optionsOf(config))
 }

@@ -3,6 +3,7 @@
 import {
   type ActivationName,
   activations,
+  type Batch,
   Dense,
   type FitResult,
   type History,
@@ -11,7 +12,9 @@ import {
   losses,
   metrics,
   optimizers,
+  type RowSource,
   type Sequential,
+  type StopReason,
   sequential,
 } from 'neurode'
 
@@ -130,3 +133,24 @@ const activationNames: ActivationName[] = ['leakyRelu', 'leaky_relu', 'leakyReLU
 const initializerNames: InitializerName[] = ['heNormal', 'he_normal', 'lecun_uniform', 'leCunNormal', 'zeros']
 
 export { activationNames, general, initializerNames, lossAlone, result, results }
+
+// Batches and files are data as well; validation decides the keys all the same.
+async function streamed(batches: AsyncIterable<Batch>, file: RowSource) {
+  const { history, stopReason } = await compiled.fit(batches, { epochs: 2, stepsPerEpoch: 3 })
+  expectType<Equal<typeof stopReason, StopReason>>()
+  history.accuracy satisfies Float64Array
+  // @ts-expect-error nothing was validated
+  history.val_accuracy
+  const validated = await compiled.fit(() => batches, { validationData: [file, file] })
+  validated.history.val_hits satisfies Float64Array
+  const again = await compiled.fit(file, rows, { validationData: batches })
+  again.history.val_loss satisfies Float64Array
+  const results = await compiled.evaluate(batches, { steps: 2 })
+  results.hits satisfies number
+  for await (const { shape } of compiled.predictStream([rows]))
+    expectType<Equal<typeof shape, readonly [rows: number, 10]>>()
+  // @ts-expect-error batches have x and y
+  await compiled.fit([{ x: rows }])
+}
+
+export { streamed }

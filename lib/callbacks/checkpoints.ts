@@ -1,0 +1,193 @@
+/** Callbacks that save the model while it trains. */
+
+import { mkdir, readdir, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { NeurodeError } from '../errors.js'
+import { fileError, toPath } from '../io/files.js'
+import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
+import { Monitor, type MonitorOptions } from './monitor.js'
+
+/** When a checkpoint is written: after every epoch, or after every so many batches of an epoch. */
+export type SaveFrequency = 'epoch' | number
+
+function checkFrequency(value: unknown, argument: string): SaveFrequency {
+  if (value === undefined || value === 'epoch') return 'epoch'
+  return typeof value === 'number' ? checkInteger(value, argument) : refuse(argument, "'epoch' or a number", value)
+}
+
+/** Options of {@link callbacks}.modelCheckpoint. */
+export interface ModelCheckpointOptions extends MonitorOptions {
+  /** Saves only when the value became better; default false. */
+  readonly saveBestOnly?: boolean
+  /** Saves weights alone, as `model.saveWeights` does; default false. */
+  readonly saveWeightsOnly?: boolean
+  /** Default `epoch`. A number cannot go with `saveBestOnly`, as batches are not validated. */
+  readonly saveFreq?: SaveFrequency
+  /** With `saveBestOnly`: saves only what is better than this; default none. */
+  readonly initialValueThreshold?: number
+}
+
+const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
+
+/** Saves the model under a path in which `{epoch}` (from 1), `{batch}` and keys of the logs stand for their values. */
+export class ModelCheckpoint implements Callback {
+  readonly name = 'modelCheckpoint'
+  readonly runsLast = true
+  readonly batchInterval: number
+  readonly #path: string
+  readonly #monitor: Monitor
+  readonly #bestOnly: boolean
+  readonly #weightsOnly: boolean
+  readonly #perEpoch: boolean
+  #context: TrainingContext | undefined
+  #epoch = 0
+  #best: number | undefined
+  /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
+  readonly onBatchEnd?: (batch: number, logs: Logs) => Promise<void>
+
+  constructor(path: string | URL, given?: ModelCheckpointOptions) {
+    const argument = 'callbacks.modelCheckpoint'
+    const options = checkOptions(given, checkpointOptions, argument)
+    this.#path = toPath(path, `${argument}: path`)
+    this.#monitor = new Monitor(options, 0, argument)
+    this.#bestOnly = checkBoolean(options.saveBestOnly ?? false, `${argument}: saveBestOnly`)
+    this.#weightsOnly = checkBoolean(options.saveWeightsOnly ?? false, `${argument}: saveWeightsOnly`)
+    const frequency = checkFrequency(options.saveFreq, `${argument}: saveFreq`)
+    if (this.#bestOnly && frequency !== 'epoch') refuse(`${argument}: saveFreq`, "'epoch' with saveBestOnly", frequency)
+    const threshold = options.initialValueThreshold
+    this.#best = threshold === undefined ? undefined : checkNumber(threshold, `${argument}: initialValueThreshold`)
+    this.#perEpoch = frequency === 'epoch'
+    this.batchInterval = frequency === 'epoch' ? 1 : frequency
+    if (frequency !== 'epoch') this.onBatchEnd = (batch, logs) => this.#save(batch, logs)
+  }
+
+  onTrainBegin(_logs: Logs, context: TrainingContext): void {
+    if (this.#bestOnly) this.#monitor.begin(context)
+    this.#context = context
+  }
+
+  async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    this.#epoch = epoch
+    if (!this.#perEpoch) return
+    if (this.#bestOnly) {
+      const value = this.#monitor.value(logs)
+      if (value === undefined || !this.#monitor.better(value, this.#best)) return
+      this.#best = value
+    }
+    await this.#save(0, logs)
+  }
+
+  onEpochBegin(epoch: number): void {
+    this.#epoch = epoch
+  }
+
+  getState(): CallbackState {
+    return { values: { best: this.#best, epoch: this.#epoch } }
+  }
+
+  setState({ values }: CallbackState): void {
+    this.#best = values.best as number | undefined
+    this.#epoch = values.epoch as number
+  }
+
+  async #save(batch: number, logs: Logs): Promise<void> {
+    const { model } = this.#context as TrainingContext
+    const path = formatPath(this.#path, { ...logs, epoch: this.#epoch + 1, batch: batch + 1 })
+    if (this.#weightsOnly) await model.saveWeights(path)
+    else await model.save(path)
+  }
+}
+
+/** `model-{epoch:03}-{val_loss:.2f}` → `model-007-0.31`. */
+function formatPath(template: string, values: Readonly<Record<string, number>>): string {
+  return template.replace(/\{(\w+)(?::(0?)(\d*)d?)?(?::?\.(\d+)f)?\}/g, (_, key: string, zero, width, digits) => {
+    if (!Object.hasOwn(values, key)) {
+      const known = Object.keys(values).join(', ')
+      throw new NeurodeError('ERR_UNKNOWN_NAME', `callbacks.modelCheckpoint: path: no value '${key}'; known: ${known}`)
+    }
+    const value = values[key] as number
+    const text = digits === undefined ? String(value) : value.toFixed(Number(digits))
+    return text.padStart(Number(width ?? 0), zero ? '0' : ' ')
+  })
+}
+
+/** Options of {@link callbacks}.backupAndRestore. */
+export interface BackupAndRestoreOptions {
+  /** Default `epoch`. */
+  readonly saveFreq?: SaveFrequency
+  /** Checkpoints to keep, at least 2: an older one is used when the newest is damaged. Default 2. */
+  readonly keep?: number
+  /** Removes the checkpoints once training has come to its end; default true. */
+  readonly deleteCheckpoint?: boolean
+}
+
+const backupPattern = /^backup-(\d{8,})\.neurode$/
+
+/** Saves the training into a folder and, when a fit begins and there is a checkpoint, goes on from the newest. */
+export class BackupAndRestore implements Callback {
+  readonly runsLast = true
+  readonly batchInterval: number
+  readonly #folder: string
+  readonly #keep: number
+  readonly #delete: boolean
+  #context: TrainingContext | undefined
+  #next = 0
+  /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
+  readonly onBatchEnd?: () => Promise<void>
+
+  constructor(folder: string | URL, given?: BackupAndRestoreOptions) {
+    const argument = 'callbacks.backupAndRestore'
+    const options = checkOptions(given, ['saveFreq', 'keep', 'deleteCheckpoint'], argument)
+    this.#folder = toPath(folder, `${argument}: folder`)
+    this.#keep = checkInteger(options.keep ?? 2, `${argument}: keep`, 2)
+    this.#delete = checkBoolean(options.deleteCheckpoint ?? true, `${argument}: deleteCheckpoint`)
+    const frequency = checkFrequency(options.saveFreq, `${argument}: saveFreq`)
+    this.batchInterval = frequency === 'epoch' ? 1 : frequency
+    if (frequency !== 'epoch') this.onBatchEnd = () => this.#save()
+  }
+
+  async onTrainBegin(_logs: Logs, context: TrainingContext): Promise<void> {
+    this.#context = context
+    const backups = await this.#backups()
+    this.#next = (backups[0] ?? -1) + 1
+    for (const number of backups) {
+      try {
+        await context.model.restore(this.#path(number))
+        return context.resume()
+      } catch (error) {
+        if (!(error instanceof NeurodeError) || error.code !== 'ERR_FILE_FORMAT') throw error
+      }
+    }
+  }
+
+  async onEpochEnd(): Promise<void> {
+    await this.#save()
+  }
+
+  async onTrainEnd(): Promise<void> {
+    if (!this.#delete) return
+    for (const number of await this.#backups()) await rm(this.#path(number), { force: true })
+  }
+
+  #path(number: number): string {
+    return join(this.#folder, `backup-${String(number).padStart(8, '0')}.neurode`)
+  }
+
+  /** Their numbers, the newest first. */
+  async #backups(): Promise<number[]> {
+    try {
+      await mkdir(this.#folder, { recursive: true })
+      const names = await readdir(this.#folder)
+      const numbers = names.map((name) => Number(backupPattern.exec(name)?.[1] ?? Number.NaN))
+      return numbers.filter(Number.isSafeInteger).sort((a, b) => b - a)
+    } catch (error) {
+      throw fileError(error, this.#folder, 'read')
+    }
+  }
+
+  async #save(): Promise<void> {
+    await this.#context?.model.save(this.#path(this.#next++))
+    for (const number of (await this.#backups()).slice(this.#keep)) await unlink(this.#path(number)).catch(() => {})
+  }
+}

@@ -1,0 +1,109 @@
+/** Early stopping, with the best weights restored where asked. */
+
+import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../validate.js'
+import { Monitor, type MonitorOptions } from './monitor.js'
+
+/** Options of {@link callbacks}.earlyStopping. */
+export interface EarlyStoppingOptions extends MonitorOptions {
+  /** The least change that counts as better, at least 0; default 0. */
+  readonly minDelta?: number
+  /** Epochs without improvement after which training ends; default 0. */
+  readonly patience?: number
+  /** The value must become better than this, or improvements do not count against `patience`. */
+  readonly baseline?: number
+  /** At the end, the weights become those of the best epoch; default false. */
+  readonly restoreBestWeights?: boolean
+  /** Watches from this epoch on, counted from 0; default 0. */
+  readonly startFromEpoch?: number
+}
+
+const argument = 'callbacks.earlyStopping'
+const optionNames = ['monitor', 'mode', 'minDelta', 'patience', 'baseline', 'restoreBestWeights', 'startFromEpoch']
+
+/**
+ * Ends training, with `stopReason` `'earlyStopping'`, once a value has not become better for `patience` epochs. As in
+ * Keras, the first epoch never is the last.
+ */
+export class EarlyStopping implements Callback {
+  readonly name = 'earlyStopping'
+  readonly #monitor: Monitor
+  readonly #patience: number
+  readonly #baseline: number | undefined
+  readonly #restore: boolean
+  readonly #startFromEpoch: number
+  #context: TrainingContext | undefined
+  #wait = 0
+  #best: number | undefined
+  #bestEpoch: number | undefined
+  #stoppedEpoch: number | undefined
+  #weights: readonly Float32Array[] | undefined
+
+  constructor(given?: EarlyStoppingOptions) {
+    const options = checkOptions(given, optionNames, argument)
+    this.#monitor = new Monitor(options, options.minDelta ?? 0, argument)
+    this.#patience = checkInteger(options.patience ?? 0, `${argument}: patience`, 0)
+    this.#baseline = options.baseline === undefined ? undefined : checkNumber(options.baseline, `${argument}: baseline`)
+    this.#restore = checkBoolean(options.restoreBestWeights ?? false, `${argument}: restoreBestWeights`)
+    this.#startFromEpoch = checkInteger(options.startFromEpoch ?? 0, `${argument}: startFromEpoch`, 0)
+  }
+
+  /** The best value so far. */
+  get best(): number | undefined {
+    return this.#best
+  }
+
+  /** The epoch of the best value, counted from 0. */
+  get bestEpoch(): number | undefined {
+    return this.#bestEpoch
+  }
+
+  /** The epoch after which training ended, counted from 0, if it did. */
+  get stoppedEpoch(): number | undefined {
+    return this.#stoppedEpoch
+  }
+
+  onTrainBegin(_logs: Logs, context: TrainingContext): void {
+    this.#monitor.begin(context)
+    this.#context = context
+    this.#wait = 0
+    this.#best = this.#bestEpoch = this.#stoppedEpoch = this.#weights = undefined
+  }
+
+  onEpochEnd(epoch: number, logs: Logs): void {
+    const value = this.#monitor.value(logs)
+    if (value === undefined || epoch < this.#startFromEpoch) return
+    if (this.#restore && this.#weights === undefined) this.#keepWeights(epoch)
+    this.#wait++
+    if (this.#monitor.better(value, this.#best)) {
+      this.#best = value
+      this.#keepWeights(epoch)
+      if (this.#baseline === undefined || this.#monitor.better(value, this.#baseline)) this.#wait = 0
+      return
+    }
+    if (this.#wait < this.#patience || epoch === 0) return
+    this.#stoppedEpoch = epoch
+    this.#context?.stop('earlyStopping')
+  }
+
+  onTrainEnd(): void {
+    if (this.#weights !== undefined) this.#context?.model.setWeights(this.#weights)
+  }
+
+  getState(): CallbackState {
+    const values = { wait: this.#wait, best: this.#best, bestEpoch: this.#bestEpoch }
+    return { values, ...(this.#weights === undefined ? {} : { arrays: this.#weights }) }
+  }
+
+  setState({ values, arrays }: CallbackState): void {
+    this.#wait = values.wait as number
+    this.#best = values.best as number | undefined
+    this.#bestEpoch = values.bestEpoch as number | undefined
+    this.#weights = this.#restore ? arrays : undefined
+  }
+
+  #keepWeights(epoch: number): void {
+    this.#bestEpoch = epoch
+    if (this.#restore) this.#weights = this.#context?.model.getWeights().map(({ data }) => data)
+  }
+}

@@ -1,0 +1,53 @@
+/** Watching one key of the logs: whether it got better. */
+
+import { NeurodeError } from '../errors.js'
+import type { Logs, TrainingContext } from '../training/callbacks.js'
+import { checkName, checkNumber, lookUp, nameTable, suggest } from '../validate.js'
+
+/** `auto`: larger is better for accuracies, smaller for all else. */
+export type MonitorMode = 'auto' | 'min' | 'max'
+
+/** Options of callbacks that watch a key of the logs. */
+export interface MonitorOptions {
+  /** A key of the logs; default `val_loss`. */
+  readonly monitor?: string
+  /** Whether smaller or larger values are better; default `auto`. */
+  readonly mode?: MonitorMode
+}
+
+const modes = nameTable(['auto', 'min', 'max'], () => [])
+
+export class Monitor {
+  readonly key: string
+  readonly #argument: string
+  readonly #mode: MonitorMode
+  readonly #minDelta: number
+  #sign = 1
+
+  constructor({ monitor, mode }: MonitorOptions, minDelta: number, argument: string) {
+    this.#argument = argument
+    this.key = checkName(monitor ?? 'val_loss', `${argument}: monitor`)
+    this.#mode = lookUp(modes, mode ?? 'auto', `${argument}: mode`)
+    this.#minDelta = Math.abs(checkNumber(minDelta, `${argument}: minDelta`))
+  }
+
+  /** Throws `ERR_UNKNOWN_NAME` when the logs will never have the key. */
+  begin({ keys, direction }: TrainingContext): void {
+    if (!keys.includes(this.key)) {
+      const text = `${this.#argument}: monitor: the logs of this fit have no key '${this.key}'`
+      throw new NeurodeError('ERR_UNKNOWN_NAME', text + suggest(this.key, keys))
+    }
+    this.#sign = (this.#mode === 'auto' ? direction(this.key) : this.#mode) === 'max' ? -1 : 1
+  }
+
+  /** The value of an epoch; nothing where it was not validated. */
+  value(logs: Logs): number | undefined {
+    return logs[this.key]
+  }
+
+  /** Better than `than` by more than `minDelta`. NaN never is. */
+  better(value: number, than: number | undefined): boolean {
+    if (than === undefined) return !Number.isNaN(value)
+    return this.#sign * value + this.#minDelta < this.#sign * than
+  }
+}

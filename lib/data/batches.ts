@@ -1,0 +1,120 @@
+/** Batches from iterables, streams and functions: opened once per epoch, read ahead while the device works. */
+
+import { Readable } from 'node:stream'
+import { NeurodeError } from '../errors.js'
+import { describe } from '../validate.js'
+import { type ArrayInput, isNdArray, isNumericArray } from './arrays.js'
+
+/** Rows of input and their targets, for one step: any number of rows. */
+export interface Batch {
+  readonly x: ArrayInput
+  readonly y: ArrayInput
+}
+
+/** Anything that can be iterated over, at once or asynchronously; Node's object streams are among it. */
+export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
+
+/**
+ * Where batches come from. A function is called at the beginning of every epoch; what can be iterated over again (an array, an
+ * object with `[Symbol.iterator]`) is; generators and streams go on in the next epoch where they were in the last.
+ */
+export type BatchSource<T = Batch> = Batches<T> | (() => Batches<T>)
+
+/** Whether this is a source of batches, not an array of rows. */
+export function isBatchSource(value: unknown): value is BatchSource<unknown> {
+  if (typeof value === 'function') return true
+  if (typeof value !== 'object' || value === null || isNdArray(value) || isNumericArray(value)) return false
+  if (!Array.isArray(value)) return Symbol.asyncIterator in value || Symbol.iterator in value
+  const first: unknown = value[0]
+  return typeof first === 'object' && first !== null && !Array.isArray(first) && 'x' in first
+}
+
+type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
+
+/** Batches read ahead in the order of the source. */
+const depth = 2
+
+/** One source over all epochs. */
+export class BatchReader {
+  readonly #source: BatchSource<unknown>
+  readonly #argument: string
+  #iterator: AnyIterator | undefined
+  #ahead: (IteratorResult<unknown> | Promise<IteratorResult<unknown>>)[] = []
+  /** A source that cannot begin anew has ended. */
+  #spent = false
+
+  constructor(source: BatchSource<unknown>, argument: string) {
+    this.#source = source
+    this.#argument = argument
+  }
+
+  /** Begins an epoch: anew where the source can. */
+  async begin(): Promise<void> {
+    if (this.#iterator !== undefined && !this.#canBeginAnew) return
+    await this.close()
+    this.#iterator = this.#open()
+  }
+
+  /** Whether there is another batch, which is not taken. */
+  async peek(): Promise<unknown> {
+    if (this.#iterator === undefined) await this.begin()
+    this.readAhead()
+    const result = await this.#ahead[0]
+    return result === undefined || result.done ? undefined : result.value
+  }
+
+  /** The next batch, or nothing at the end of the epoch. */
+  async next(): Promise<unknown> {
+    const value = await this.peek()
+    if (value === undefined) {
+      if (!this.#canBeginAnew) this.#spent = true
+      return undefined
+    }
+    this.#ahead.shift()
+    return value
+  }
+
+  /** Asks the source for what comes next, so that it works while the device does. */
+  readAhead(): void {
+    while (this.#iterator !== undefined && !this.#spent && this.#ahead.length < depth) {
+      const result = this.#iterator.next()
+      // Rejections are those of the batch they belong to, once it is asked for.
+      if (result instanceof Promise) result.catch(() => {})
+      this.#ahead.push(result)
+    }
+  }
+
+  /** Ends what was opened here. Generators and streams stay as they are: they are the caller's. */
+  async close(): Promise<void> {
+    const iterator = this.#iterator
+    if (iterator === undefined || !this.#canBeginAnew) return
+    this.#iterator = undefined
+    this.#ahead = []
+    // Not waited for: an asynchronous generator ends after what it was asked for, which may never come.
+    Promise.resolve(iterator.return?.()).catch(() => {})
+  }
+
+  get #canBeginAnew(): boolean {
+    const source = this.#source
+    if (typeof source === 'function') return true
+    if (source instanceof Readable) return false
+    return source !== (this.#iterator as unknown)
+  }
+
+  #open(): AnyIterator {
+    const opened: unknown = typeof this.#source === 'function' ? this.#source() : this.#source
+    if (typeof opened === 'object' && opened !== null) {
+      if (Symbol.asyncIterator in opened) return (opened as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      if (Symbol.iterator in opened) return (opened as Iterable<unknown>)[Symbol.iterator]()
+    }
+    const text = `${this.#argument}: expected a function that gives an iterable of batches`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, got ${describe(opened)}`)
+  }
+}
+
+/** The parts of a batch, or `ERR_ARGUMENT`. */
+export function toBatch(value: unknown, argument: string): Batch {
+  if (Array.isArray(value) && value.length === 2) return { x: value[0], y: value[1] }
+  if (typeof value === 'object' && value !== null && 'x' in value && 'y' in value) return value as Batch
+  throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected batches { x, y }, got ${describe(value)}`)
+}

@@ -1,0 +1,193 @@
+/** Rows of npy and IDX files that stay on disk: read in pieces, never whole. */
+
+import { type FileHandle, open } from 'node:fs/promises'
+import { type DType, dtypes } from '../io/dtypes.js'
+import { damaged, fileError, readInto, toPath } from '../io/files.js'
+import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
+import { checkNumber, checkOptions } from '../validate.js'
+import { type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
+
+interface Layout {
+  readonly dtype: DType
+  readonly bigEndian: boolean
+  readonly shape: readonly number[]
+  /** Bytes before the first element. */
+  readonly start: number
+}
+
+/** Rows of an array in a file; made by {@link openNpy} or {@link openIdx}. Stays open until it is closed. */
+export class RowSource {
+  /** Path of the file. */
+  readonly path: string
+  /** Number of rows. */
+  readonly rows: number
+  /** Sizes of one row. */
+  readonly rowShape: readonly number[]
+  /** Element type in the file. */
+  readonly dtype: DType
+  /** Factor of every element. */
+  readonly scale: number
+  /** Added to every scaled element. */
+  readonly offset: number
+  readonly #file: FileHandle
+  readonly #layout: Layout
+  readonly #rowElements: number
+  readonly #isPlain: boolean
+
+  /** @internal */
+  constructor(path: string, file: FileHandle, layout: Layout, { scale = 1, offset = 0 }: ArrayOptions) {
+    const [rows = 1, ...rowShape] = layout.shape
+    this.path = path
+    this.rows = rows
+    this.rowShape = Object.freeze(rowShape)
+    this.dtype = layout.dtype
+    this.scale = checkNumber(scale, 'scale')
+    this.offset = checkNumber(offset, 'offset')
+    this.#file = file
+    this.#layout = layout
+    this.#rowElements = elementCount(rowShape)
+    this.#isPlain = layout.dtype === 'uint8' || (layout.dtype === 'float32' && !layout.bigEndian)
+  }
+
+  /** Bytes that one row takes in memory as input: elements stay bytes, or become float32. */
+  get rowBytes(): number {
+    return this.#rowElements * (this.dtype === 'uint8' ? 1 : 4)
+  }
+
+  /** Elements of one row. */
+  get rowElements(): number {
+    return this.#rowElements
+  }
+
+  /** The elements of `count` rows from `from` on, neither scaled nor offset. Rejects with `ERR_FILE_FORMAT` if the file changed. */
+  async read(from: number, count: number): Promise<NumericArray> {
+    const { dtype, bigEndian, start } = this.#layout
+    const width = this.#rowElements * dtypes[dtype].bytes
+    const bytes = new Uint8Array(count * width)
+    await this.#fill(bytes, start + from * width)
+    const shape = [bytes.length / dtypes[dtype].bytes]
+    return decodeElements(bytes, { dtype, bigEndian, fortranOrder: false, shape, length: start }, this.path)
+  }
+
+  /** The same as bytes or float32, into `out` from element `at` on. */
+  async readInto(out: Uint8Array | Float32Array, at: number, from: number, count: number): Promise<void> {
+    if (!this.#isPlain) {
+      out.set(await this.read(from, count), at)
+      return
+    }
+    const width = this.#rowElements * out.BYTES_PER_ELEMENT
+    const bytes = new Uint8Array(out.buffer, out.byteOffset + at * out.BYTES_PER_ELEMENT, count * width)
+    await this.#fill(bytes, this.#layout.start + from * width)
+  }
+
+  /** Closes the file. */
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  /** {@link RowSource.close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #fill(bytes: Uint8Array, position: number): Promise<void> {
+    try {
+      await readInto(this.#file, bytes, position, this.path)
+    } catch (error) {
+      throw fileError(error, this.path, 'read')
+    }
+  }
+}
+
+/**
+ * Opens an npy file (see {@link readNpy} for its types) to read rows from it as they are needed: data larger than memory. Its
+ * elements must be in C order.
+ *
+ * `fit` and `evaluate` take it as `x` or `y`. They read blocks of about 32 MB ahead, each of many pieces of the file. With
+ * `shuffle`, the order of pieces is new in every epoch, and the rows of a block are shuffled among themselves; without,
+ * batches are those of the same rows in memory, bit for bit.
+ *
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`; `ERR_ARGUMENT` for a scale or offset that is not finite.
+ *
+ * @example
+ * ```ts
+ * import { array, layers, openNpy, sequential, writeNpy } from 'neurode'
+ *
+ * await writeNpy('example.npy', array(new Uint8Array(4000), [1000, 4]))
+ * const x = await openNpy('example.npy', { scale: 1 / 255 })
+ * const model = sequential([layers.dense({ units: 1, inputShape: [4] })]).compile({ loss: 'mse' })
+ * await model.fit(x, new Float32Array(1000), { epochs: 2, verbose: 0 })
+ * await x.close() // or: await using x = …
+ * ```
+ */
+export async function openNpy(path: string | URL, options?: ArrayOptions): Promise<RowSource> {
+  return openRows(path, options, async (read, size, name) => {
+    const length = npyHeaderLength(await read(0, Math.min(npyStartBytes, size)), name)
+    if (length > size) throw damaged(name, 'the file ends within its header')
+    const header = parseNpyHeader(await read(0, length), name)
+    if (header.fortranOrder && header.shape.length > 1) {
+      throw damaged(name, 'expected an array in C order: the rows of one in Fortran order are not in one piece')
+    }
+    return { ...header, start: length }
+  })
+}
+
+const idxTypes: ReadonlyMap<number, DType> = new Map([
+  [0x08, 'uint8'],
+  [0x09, 'int8'],
+  [0x0b, 'int16'],
+  [0x0c, 'int32'],
+  [0x0d, 'float32'],
+  [0x0e, 'float64'],
+])
+
+/** The same for an IDX file that is not gzipped. */
+export async function openIdx(path: string | URL, options?: ArrayOptions): Promise<RowSource> {
+  return openRows(path, options, async (read, size, name) => {
+    const [first, second, code = 0, rank = 0] = await read(0, Math.min(4, size))
+    const dtype = idxTypes.get(code)
+    if (first !== 0 || second !== 0 || dtype === undefined) {
+      throw damaged(name, 'expected an IDX file that is not gzipped, got another beginning')
+    }
+    const start = 4 + 4 * rank
+    if (start > size) throw damaged(name, 'the file ends within its header')
+    const sizes = Buffer.from(await read(4, 4 * rank))
+    const shape = Array.from({ length: rank }, (_, i) => sizes.readUInt32BE(4 * i))
+    return { dtype, bigEndian: true, shape, start }
+  })
+}
+
+type ReadBytes = (position: number, length: number) => Promise<Uint8Array>
+
+async function openRows(
+  target: string | URL,
+  given: ArrayOptions | undefined,
+  readLayout: (read: ReadBytes, size: number, name: string) => Promise<Layout>,
+): Promise<RowSource> {
+  const options = checkOptions(given, ['scale', 'offset'], 'options')
+  const path = toPath(target, 'path')
+  let file: FileHandle | undefined
+  try {
+    file = await open(path)
+    const opened = file
+    const stats = await file.stat()
+    if (!stats.isFile()) throw damaged(path, 'expected a file, got a folder or device')
+    const read: ReadBytes = async (position, length) => {
+      const bytes = new Uint8Array(length)
+      await readInto(opened, bytes, position, path)
+      return bytes
+    }
+    const layout = await readLayout(read, stats.size, path)
+    const { shape, dtype, start } = layout
+    const declared = elementCount(shape) * dtypes[dtype].bytes
+    if (stats.size - start !== declared) {
+      const text = `expected ${declared} bytes of elements for shape ${formatShape(shape)}`
+      throw damaged(path, `${text}, got ${stats.size - start}`)
+    }
+    if (shape.length === 0 || elementCount(shape) === 0) throw damaged(path, 'expected rows, got an array without any')
+    return new RowSource(path, file, layout, options)
+  } catch (error) {
+    await file?.close()
+    throw fileError(error, path, 'read')
+  }
+}

@@ -1,0 +1,140 @@
+/** Descriptions of models as JSON: layers, loss, optimizer and metrics, and back. */
+
+import { activationFrom } from '../layers/activations.js'
+import { layerKinds } from '../layers/index.js'
+import { initializerFrom } from '../layers/initializers.js'
+import type { Layer } from '../layers/layer.js'
+import type { CompileSettings } from '../model/compileModel.js'
+import { lossFrom } from '../training/losses.js'
+import { metricFrom } from '../training/metrics.js'
+import { type LearningRate, optimizerFrom } from '../training/optimizers.js'
+import { scheduleFrom } from '../training/schedules.js'
+import { describe, refuse } from '../validate.js'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** An object of a file. */
+export type JsonObject = { readonly [key: string]: Json }
+
+/** A rate that is a function of the user's, which no file can hold. */
+const functionMark = { $function: 'learningRate' }
+
+/** Any value of options, as JSON: numbers keep NaN, infinities and the sign of 0. */
+export function toJson(value: unknown, argument: string): Json {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (typeof value === 'number') {
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $number: Object.is(value, -0) ? '-0' : `${value}` }
+  }
+  if (Array.isArray(value)) return value.map((element, i) => toJson(element, `${argument}[${i}]`))
+  if (typeof value !== 'object') return refuse(argument, 'a value that a file can hold', value)
+  const { kind, name, options = {}, seed } = value as Described
+  if (kind !== undefined && Object.hasOwn(revivers, kind)) {
+    return { [`$${kind}`]: name, options: toJson(options, argument), ...(seed === undefined ? {} : { seed }) }
+  }
+  return objectToJson(value, argument)
+}
+
+function objectToJson(value: object, argument: string): JsonObject {
+  const entries = Object.entries(value).filter(([, element]) => element !== undefined)
+  return Object.fromEntries(entries.map(([key, element]) => [key, toJson(element, `${argument}.${key}`)]))
+}
+
+interface Described {
+  readonly kind?: string
+  readonly name: string
+  readonly options?: object
+  readonly seed?: number
+}
+
+const revivers: Readonly<Record<string, (name: Json, options: object, seed: Json | undefined, at: string) => unknown>> =
+  {
+    activation: (name, options, _, at) => activationFrom(name, options, at),
+    initializer: (name, options, seed, at) => initializerFrom(name, options, seed, at),
+    schedule: (name, options, _, at) => scheduleFrom(name, options, at),
+  }
+
+/** What {@link toJson} was given. Throws where a description makes no sense. */
+export function fromJson(value: Json, argument: string): unknown {
+  if (Array.isArray(value)) return value.map((element, i) => fromJson(element, `${argument}[${i}]`))
+  if (typeof value !== 'object' || value === null) return value
+  const object = value as JsonObject
+  if (Object.hasOwn(object, '$number')) return Number(object.$number)
+  for (const [kind, revive] of Object.entries(revivers)) {
+    if (!Object.hasOwn(object, `$${kind}`)) continue
+    const options = fromJson(object.options ?? {}, argument) as object
+    return revive(object[`$${kind}`] as Json, options, object.seed, argument)
+  }
+  return Object.fromEntries(
+    Object.entries(object).map(([key, element]) => [key, fromJson(element, `${argument}.${key}`)]),
+  )
+}
+
+/** The layers of a model. */
+export function describeLayers(layers: readonly Layer[]): Json {
+  return layers.map((layer) => {
+    const { kind, givenName: name, inputShape } = layer
+    if (!Object.hasOwn(layerKinds, kind))
+      return refuse(`layer '${layer.name}'`, 'a kind of layer that files know', kind)
+    return { kind, options: objectToJson({ name, inputShape, ...layer.config() }, `layer '${layer.name}'`) }
+  })
+}
+
+/** The layers that {@link describeLayers} described. */
+export function makeLayers(described: Json | undefined): Layer[] {
+  return list(described, 'layers').map((item, i) => {
+    const { kind, options } = object(item, `layers[${i}]`)
+    const make = typeof kind === 'string' && Object.hasOwn(layerKinds, kind) ? layerKinds[kind] : undefined
+    if (make === undefined) return refuse(`layers[${i}]: kind`, 'a known kind of layer', kind)
+    return make(fromJson(object(options, `layers[${i}]`), `layers[${i}]`) as never)
+  })
+}
+
+/** What a model was compiled with. */
+export function describeSettings({ loss, optimizer, metrics }: CompileSettings): Json {
+  const { learningRate, ...options } = optimizer.options
+  const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
+  return {
+    optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
+    loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction },
+    metrics: metrics.map(({ id, name, options }) => ({ id, name, options: objectToJson(options, 'metrics') })),
+  }
+}
+
+/** What {@link describeSettings} described. A rate that was a function must be given again. */
+export function makeSettings(described: Json, learningRate: LearningRate | undefined): CompileSettings {
+  const { optimizer, loss, metrics } = object(described, 'training')
+  const { name, options } = object(optimizer, 'optimizer')
+  const saved = object(options, 'optimizer: options')
+  const isFunction = JSON.stringify(saved.learningRate) === JSON.stringify(functionMark)
+  if (isFunction && learningRate === undefined) {
+    refuse('learningRate', 'the function that was the learning rate when the model was saved', undefined)
+  }
+  const rate = isFunction ? {} : { learningRate: fromJson(saved.learningRate ?? null, 'learningRate') }
+  const given = learningRate === undefined ? rate : { learningRate }
+  const { learningRate: _, ...rest } = saved
+  const lossPart = object(loss, 'loss')
+  return {
+    optimizer: optimizerFrom(name, { ...(fromJson(rest, 'optimizer') as object), ...given }, 'optimizer'),
+    loss: lossFrom(
+      lossPart.name,
+      fromJson(object(lossPart.options, 'loss'), 'loss') as object,
+      lossPart.reduction,
+      'loss',
+    ),
+    metrics: list(metrics, 'metrics').map((item, i) => {
+      const { id, name: key, options: metricOptions } = object(item, `metrics[${i}]`)
+      return metricFrom(id, fromJson(object(metricOptions, 'metrics'), 'metrics') as object, key, `metrics[${i}]`)
+    }),
+  }
+}
+
+export function object(value: Json | undefined, argument: string): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+  return refuse(argument, 'an object', describe(value))
+}
+
+export function list(value: Json | undefined, argument: string): readonly Json[] {
+  return Array.isArray(value) ? value : refuse(argument, 'a list', value)
+}

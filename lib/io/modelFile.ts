@@ -1,0 +1,213 @@
+/**
+ * Model files: a safetensors file whose metadata hold the SHA-256 of everything, first, and a description as JSON. Tensors:
+ * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#callback/<name>/<place>` for what callbacks remember.
+ */
+
+import { createHash } from 'node:crypto'
+import { formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { ModelCore, TrainingState } from '../model/core.js'
+import type { TrainingPosition } from '../model/position.js'
+import type { CallbackState, CallbackStates } from '../training/callbacks.js'
+import { checkInteger, refuse } from '../validate.js'
+import {
+  describeLayers,
+  describeSettings,
+  fromJson,
+  type Json,
+  type JsonObject,
+  list,
+  object,
+  toJson,
+} from './description.js'
+import { damaged, readBytes, toPath, writeAtomically } from './files.js'
+import type { FileArray } from './npy.js'
+import { encodeSafetensors, parseSafetensors } from './safetensors.js'
+
+const formatName = 'neurode-1'
+const start = '{"__metadata__":{"sha256":"'
+const digestAt = 8 + start.length
+const digestLength = 64
+const noDigest = '0'.repeat(digestLength)
+
+/** Marks tensors of a model file that are not weights. */
+export const stateMark = '#'
+const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${weight}`
+const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
+
+/** See {@link Sequential.save}. */
+export async function saveModel(core: ModelCore, path: string | URL): Promise<void> {
+  await writeAtomically(toPath(path, 'path'), encodeModel(core))
+}
+
+/** The bytes of the file, in chunks. */
+export function encodeModel(core: ModelCore): Uint8Array[] {
+  const state = core.readState()
+  const shapes = core.built()
+  const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>()
+  for (const { name, data, shape } of state.weights) tensors.set(name, { data, shape })
+  state.slots.forEach((arrays, slot) => {
+    arrays.forEach((data, i) => {
+      const { name, shape } = state.weights[i] as TrainingState['weights'][number]
+      tensors.set(slotName(slot, name), { data, shape })
+    })
+  })
+  for (const [name, { arrays = [] }] of Object.entries(state.callbacks)) {
+    arrays.forEach((data, i) => {
+      tensors.set(callbackName(name, i), { data, shape: [data.length] })
+    })
+  }
+  const description: Json = {
+    model: { name: core.name, inputShape: shapes.inputShape, layers: describeLayers(core.layers) },
+    ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
+    state: describeState(state),
+  }
+  const metadata = { sha256: noDigest, format: formatName, description: JSON.stringify(description) }
+  const chunks = encodeSafetensors(tensors, { metadata })
+  const hash = createHash('sha256')
+  for (const chunk of chunks) hash.update(chunk)
+  ;(chunks[0] as Uint8Array).set(Buffer.from(hash.digest('hex')), digestAt)
+  return chunks
+}
+
+function describeState({ seed, step, epochsBegun, position, callbacks, slots }: TrainingState): Json {
+  const states = Object.entries(callbacks).map(([name, { values, arrays = [] }]) => {
+    return { name, values: toJson(values, `callback '${name}'`), arrays: arrays.length }
+  })
+  return { seed, step, epochsBegun, slots: slots.length, position: toJson(position, 'position'), callbacks: states }
+}
+
+/** A model file that was read: what it describes, and its tensors. */
+export interface ModelFile {
+  readonly path: string
+  readonly description: JsonObject
+  readonly tensors: ReadonlyMap<string, FileArray>
+}
+
+/** Reads a model file and checks every byte of it. */
+export async function readModelFile(source: string | URL): Promise<ModelFile> {
+  const path = toPath(source, 'path')
+  return parseModelFile(await readBytes(path), path)
+}
+
+/** The same for the bytes of a file. */
+export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
+  if (bytes.toString('latin1', 8, digestAt) !== start) {
+    throw damaged(path, 'expected a file that save() wrote, got another beginning')
+  }
+  const hash = createHash('sha256').update(bytes.subarray(0, digestAt)).update(noDigest)
+  const digest = hash.update(bytes.subarray(digestAt + digestLength)).digest('hex')
+  if (bytes.toString('latin1', digestAt, digestAt + digestLength) !== digest) {
+    throw damaged(path, 'the file is damaged: its checksum is wrong')
+  }
+  const { tensors, metadata } = parseSafetensors(bytes, path)
+  if (metadata.get('format') !== formatName) {
+    throw damaged(path, `expected the format ${formatName}, got ${metadata.get('format')}: a newer Neurode may read it`)
+  }
+  return sensible(path, () => {
+    const description = object(JSON.parse(metadata.get('description') ?? 'null') as Json, 'description')
+    return { path, description, tensors }
+  })
+}
+
+/** Runs what reads a description; whatever it finds wrong is wrong with the file. */
+export function sensible<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof NeurodeError && error.code === 'ERR_FILE_FORMAT') throw error
+    throw damaged(path, `the description of the model makes no sense: ${(error as Error).message}`, error)
+  }
+}
+
+/** The training state of a file for a model with these parameters. */
+export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
+  const { path, description, tensors } = file
+  const parameters = core
+    .built()
+    .layers.flatMap(({ layer, parameters }) =>
+      parameters.map(({ name, shape }) => ({ name: `${layer.name}/${name}`, shape })),
+    )
+  const saved = [...tensors.keys()].filter((name) => !name.startsWith(stateMark))
+  if (saved.length !== parameters.length) {
+    throw new NeurodeError('ERR_SHAPE', `${path}: expected ${parameters.length} weights, got ${saved.length}`)
+  }
+  const tensor = (name: string, shape: readonly number[]) => floatsOf(path, tensors.get(name), name, shape)
+  const weights = parameters.map(({ name, shape }) => ({ name, shape, data: tensor(name, shape) }))
+  return sensible(path, () => {
+    const state = object(description.state, 'state')
+    const slots = checkInteger(state.slots, 'slots', 0)
+    if (core.settings !== undefined && slots !== core.slotCount) {
+      throw damaged(path, `the optimizer has ${slots} variables per weight, and this model's has ${core.slotCount}`)
+    }
+    return {
+      weights,
+      slots: Array.from({ length: core.settings === undefined ? 0 : slots }, (_, slot) =>
+        parameters.map(({ name, shape }) => tensor(slotName(slot, name), shape)),
+      ),
+      seed: checkInteger(state.seed, 'seed', 0),
+      step: checkInteger(state.step, 'step', 0),
+      epochsBegun: checkInteger(state.epochsBegun, 'epochsBegun', 0),
+      position: positionOf(state.position),
+      callbacks: callbacksOf(list(state.callbacks, 'callbacks'), tensors),
+    }
+  })
+}
+
+function floatsOf(path: string, tensor: FileArray | undefined, name: string, shape: readonly number[]): Float32Array {
+  if (tensor === undefined) throw new NeurodeError('ERR_SHAPE', `${path}: there is no tensor '${name}'`)
+  if (formatShape(tensor.shape) !== formatShape(shape)) {
+    const text = `${path}: tensor '${name}': expected shape ${formatShape(shape)}`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(tensor.shape)}`)
+  }
+  if (tensor.data instanceof Float32Array) return tensor.data
+  return refuse(`${path}: tensor '${name}'`, 'float32', tensor.dtype)
+}
+
+function positionOf(value: Json | undefined): TrainingPosition {
+  const { epoch, order, seed, batches, sums } = fromJson(object(value, 'position'), 'position') as JsonObject
+  const numbers = list(sums, 'position.sums')
+  return {
+    epoch: checkInteger(epoch, 'position.epoch', 0),
+    order: checkInteger(order, 'position.order', 0),
+    seed: seed === undefined ? undefined : checkInteger(seed, 'position.seed', 0),
+    batches: batches === undefined ? undefined : checkInteger(batches, 'position.batches'),
+    sums: numbers.map((sum) => (typeof sum === 'number' ? sum : refuse('position.sums', 'numbers', sum))),
+  }
+}
+
+function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, FileArray>): CallbackStates {
+  const states = described.map((item): [string, CallbackState] => {
+    const { name, values, arrays } = object(item, 'callback')
+    if (typeof name !== 'string') return refuse('callback: name', 'a text', name)
+    const found = Array.from({ length: checkInteger(arrays, 'callback: arrays', 0) }, (_, i) => {
+      const data = tensors.get(callbackName(name, i))?.data
+      return data instanceof Float32Array ? data : refuse(`callback '${name}'`, 'its arrays', data)
+    })
+    const state = { values: fromJson(object(values, 'callback'), 'callback') as CallbackState['values'] }
+    return [name, found.length === 0 ? state : { ...state, arrays: found }]
+  })
+  return Object.fromEntries(states)
+}
+
+/** See {@link Sequential.restore}. */
+export async function restoreModel(core: ModelCore, path: string | URL): Promise<void> {
+  const file = await readModelFile(path)
+  const optimizer = core.settings?.optimizer
+  const state = stateOf(file, core)
+  const rate = savedRate(file)
+  core.writeState(state)
+  if (optimizer !== undefined && typeof optimizer.learningRate === 'number' && rate !== undefined) {
+    optimizer.learningRate = rate
+  }
+}
+
+/** The learning rate of a file, if it is a number: a callback may have changed it. */
+function savedRate({ path, description }: ModelFile): number | undefined {
+  if (description.training === undefined) return undefined
+  return sensible(path, () => {
+    const { options } = object(object(description.training, 'training').optimizer, 'optimizer')
+    const rate = object(options, 'optimizer').learningRate
+    return typeof rate === 'number' ? rate : undefined
+  })
+}

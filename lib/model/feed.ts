@@ -1,0 +1,89 @@
+/** Feeds: where the batches of an epoch come from. This one reads arrays that stay bound; others read streams and files. */
+
+import type { InputRows, TargetRows } from '../data/arrays.js'
+import type { NativeModel, NativeSums, NativeTrainRange } from '../native.js'
+import type { ModelCore } from './core.js'
+
+/** How one epoch visits the rows. */
+export interface EpochOrder {
+  readonly shuffle: boolean
+  /** Together they pick the order. */
+  readonly seed: number
+  readonly epoch: number
+}
+
+/** A range of bound batches in the order of an epoch. */
+export type FeedRange = Omit<NativeTrainRange, 'learningRates'>
+
+/** What is done with ranges: training or evaluation. Ranges may be queued. */
+export type Work = (range: FeedRange) => Promise<NativeSums>
+
+/** The batches of epoch after epoch. */
+export interface Feed {
+  /** Rows and batches of an epoch, where they are known before it ends. */
+  readonly rows: number | undefined
+  readonly batches: number | undefined
+  /** Rows of a usual batch. */
+  readonly batchSize: number
+  /** Begins an epoch at one of its batches. */
+  begin(order: EpochOrder, firstBatch: number): Promise<void>
+  /** Does work on at most `limit` batches. Nothing: the epoch is over. Fewer, or none: cancelled, or a piece has ended. */
+  run(work: Work, limit: number): Promise<NativeSums | undefined>
+  /** Lets go of what it holds; once, after everything else. */
+  close(): Promise<void>
+}
+
+/** Rows and targets in memory, bound as long as the feed is open. */
+export class ArrayFeed implements Feed {
+  readonly rows: number
+  readonly batches: number
+  readonly batchSize: number
+  readonly #core: ModelCore
+  readonly #input: InputRows
+  readonly #targets: TargetRows
+  #bound: { readonly model: NativeModel; readonly handle: number } | undefined
+  #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
+  #batch = 0
+
+  constructor(core: ModelCore, input: InputRows, targets: TargetRows, batchSize: number) {
+    this.#core = core
+    this.#input = input
+    this.#targets = targets
+    this.rows = input.rows
+    this.batchSize = Math.min(batchSize, input.rows)
+    this.batches = Math.ceil(input.rows / this.batchSize)
+  }
+
+  async begin(order: EpochOrder, firstBatch: number): Promise<void> {
+    this.#order = order
+    this.#batch = firstBatch
+    this.bind()
+  }
+
+  /** The handle the arrays are bound under. */
+  bind(): number {
+    const model = this.#core.native()
+    if (this.#bound?.model !== model) this.#bound = { model, handle: model.bind(this.#input, this.#targets) }
+    return this.#bound.handle
+  }
+
+  async run(work: Work, limit: number): Promise<NativeSums | undefined> {
+    const left = this.batches - this.#batch
+    if (left <= 0) return undefined
+    const { batchSize } = this
+    const range = { data: this.bind(), batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
+    const sums = await work({ ...range, ...this.#order })
+    this.#batch += sums[0] as number
+    return sums
+  }
+
+  async close(): Promise<void> {
+    this.release()
+  }
+
+  /** {@link ArrayFeed.close}, at once. */
+  release(): void {
+    if (this.#bound !== undefined && !this.#core.disposed) this.#bound.model.unbind(this.#bound.handle)
+    this.#bound = undefined
+  }
+}

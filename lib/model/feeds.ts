@@ -1,0 +1,75 @@
+/** The feed for what users give as data: arrays, files, batches. */
+
+import { elementCount, formatShape, toInput } from '../data/arrays.js'
+import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
+import { RowSource } from '../data/rowSource.js'
+import { NeurodeError } from '../errors.js'
+import type { ModelCore } from './core.js'
+import { ArrayFeed, type Feed } from './feed.js'
+import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './fileFeed.js'
+import { buildFrom } from './inputs.js'
+import { abortError, unlessAborted } from './ranges.js'
+import { StreamFeed } from './streamFeed.js'
+
+/** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
+export async function streamFeed(
+  core: ModelCore,
+  source: unknown,
+  argument: string,
+  signal: AbortSignal | undefined,
+): Promise<Feed> {
+  if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
+  const reader = new BatchReader(source, argument)
+  if (core.shapes === undefined) {
+    const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
+    if (first !== undefined) buildFrom(core, toBatch(first, argument).x)
+    core.built()
+  }
+  return new StreamFeed(core, reader, argument, signal)
+}
+
+/** Rows of input and their targets, in memory or in files. */
+export function rowFeed(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  batchSize: number | ((core: ModelCore) => number),
+  [xName, yName]: readonly [string, string],
+): Feed {
+  buildRows(core, x)
+  const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
+  if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
+    const input = toInput(x, core.built().inputShape, xName)
+    return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName), size)
+  }
+  const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
+  const { rows } = input
+  if (!(y instanceof RowSource)) {
+    return new FileFeed(core, input.reader, new MemoryTargets(core.readTargets(y, rows, yName)), input, size)
+  }
+  if (y.rows !== rows) {
+    const text = `${yName}: expected ${rows} rows, as many as the input has`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${y.rows} in ${y.path}`)
+  }
+  core.training()
+  return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size)
+}
+
+/** {@link buildFrom}, for files as well. */
+function buildRows(core: ModelCore, x: unknown): void {
+  core.checkAlive()
+  if (!(x instanceof RowSource)) buildFrom(core, x)
+  else if (core.shapes === undefined && x.rowShape.length > 0) core.build(x.rowShape)
+}
+
+function fileInput(core: ModelCore, source: RowSource, argument: string) {
+  const { inputShape, inputSize } = core.built()
+  const fits =
+    formatShape(source.rowShape) === formatShape(inputShape) ||
+    (source.rowShape.length === 0 && elementCount(inputShape) === 1) ||
+    (inputShape.length === 1 && source.rowElements === inputSize)
+  if (fits) return { reader: new FileInput(source), rows: source.rows, rowBytes: source.rowBytes }
+  const got = formatShape([source.rows, ...source.rowShape])
+  const expected = formatShape(['n', ...inputShape] as unknown as number[])
+  throw new NeurodeError('ERR_SHAPE', `${argument}: expected shape ${expected}, got ${got} in ${source.path}`)
+}

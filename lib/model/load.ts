@@ -1,0 +1,57 @@
+/** Models from files. */
+
+import { list, makeLayers, makeSettings, object } from '../io/description.js'
+import { readModelFile, sensible, stateOf } from '../io/modelFile.js'
+import type { LearningRate } from '../training/optimizers.js'
+import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
+import { checkDevice, type DeviceName } from './devices.js'
+import { coreOf, Sequential } from './sequential.js'
+
+/** Options of {@link load}. */
+export interface LoadOptions {
+  /** Default `auto`, wherever the model was before. */
+  readonly device?: DeviceName | undefined
+  /** Threads on the CPU, a positive integer; default as for {@link Sequential.compile}. */
+  readonly threads?: number | undefined
+  /** Instead of the rate in the file; needed where that was a function. */
+  readonly learningRate?: LearningRate | undefined
+}
+
+/**
+ * Loads a model that {@link Sequential.save} wrote: compiled if it was, with its weights, the optimizer's variables and the
+ * position of its training. Metrics have their keys, but the type does not know them.
+ *
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if a single byte of the file is not as it was written.
+ *
+ * @example
+ * ```ts
+ * import { layers, load, sequential } from 'neurode'
+ *
+ * await sequential([layers.dense({ units: 1, inputShape: [2] })]).save('example.neurode')
+ * const model = await load('example.neurode')
+ * ```
+ */
+export async function load(path: string | URL, given?: LoadOptions): Promise<Sequential> {
+  const options = checkOptions(given, ['device', 'threads', 'learningRate'], 'load')
+  const device = checkDevice(options.device ?? 'auto', 'device')
+  const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
+  const file = await readModelFile(path)
+  const { training } = file.description
+  // Outside of what blames the file: a learning rate that is missing is the caller's.
+  const settings = training === undefined ? undefined : makeSettings(training, options.learningRate)
+  const model = sensible(file.path, () => {
+    const { name, layers, inputShape } = object(file.description.model, 'model')
+    const seed = checkInteger(object(file.description.state, 'state').seed, 'seed', 0)
+    const made = new Sequential({ name: checkName(name, 'name'), layers: makeLayers(layers), seed })
+    return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
+  })
+  const core = coreOf(model)
+  if (settings !== undefined) core.compile(settings, { device, threads })
+  try {
+    core.writeState(stateOf(file, core))
+  } catch (error) {
+    model.dispose()
+    throw error
+  }
+  return model
+}

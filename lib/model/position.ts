@@ -1,0 +1,18 @@
+/** The training position: what it takes, besides weights and optimizer, to go on as if training had never stopped. */
+
+/** Where a training is. */
+export interface TrainingPosition {
+  /** Epochs that are over. */
+  readonly epoch: number
+  /** Picks the order of rows of the epoch that is not. */
+  readonly order: number
+  /** The seed that fit was given, if any. */
+  readonly seed: number | undefined
+  /** Batches of the epoch, where they are known. */
+  readonly batches: number | undefined
+  /** Of the epoch that is not over, as in `NativeSums`: batches, rows, loss, metrics. Empty between epochs. */
+  readonly sums: readonly number[]
+}
+
+/** Before the first batch. */
+export const startPosition: TrainingPosition = { epoch: 0, order: 0, seed: undefined, batches: undefined, sums: [] }

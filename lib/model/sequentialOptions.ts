@@ -1,0 +1,62 @@
+/** Options and results of a Sequential model. */
+
+import type { NdArray } from '../data/arrays.js'
+import type { Layer, Shape } from '../layers/layer.js'
+import type { Loss, LossName } from '../training/losses.js'
+import type { MetricLike } from '../training/metrics.js'
+import type { Optimizer, OptimizerName } from '../training/optimizers.js'
+import type { DeviceName } from './devices.js'
+import type { BaseFitOptions, ValidationSource } from './fitOptions.js'
+
+/** Options of {@link sequential}. */
+export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> {
+  readonly layers?: Layers | undefined
+  /** Default `sequential`. */
+  readonly name?: string | undefined
+  /**
+   * Decides initial weights, dropout and, where fit has no seed of its own, the orders of rows: a non-negative integer.
+   * The same seed gives the same run, bit for bit, on one machine. Default: random.
+   */
+  readonly seed?: number | undefined
+}
+
+/** Options of {@link Sequential.compile}. */
+export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly MetricLike[]> {
+  /** Default `sgd` with a learning rate of 0.01. */
+  readonly optimizer?: OptimizerName | Optimizer | undefined
+  readonly loss: LossName | Loss
+  /** Default none. Names become keys as they are written here. */
+  readonly metrics?: Metrics | undefined
+  /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
+  readonly device?: DeviceName | undefined
+  /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
+  readonly threads?: number | undefined
+}
+
+/** How far the training of a model is. */
+export interface Position {
+  /** Epochs that are over. */
+  readonly epoch: number
+  /** Batches that are done of the epoch that is not. */
+  readonly batch: number
+  /** Optimizer steps since the model was compiled. */
+  readonly step: number
+}
+
+/** Outputs for rows of input, row-major. */
+export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
+  readonly shape: readonly [rows: number, ...Out]
+}
+
+/** Options of a fit that validates. */
+export type ValidatedFitOptions = BaseFitOptions &
+  (
+    | { readonly validationData: ValidationSource; readonly validationSplit?: number | undefined }
+    | { readonly validationSplit: number; readonly validationData?: undefined }
+  )
+
+/** Options of a fit that does not validate. */
+export type PlainFitOptions = BaseFitOptions & {
+  readonly validationData?: undefined
+  readonly validationSplit?: undefined
+}

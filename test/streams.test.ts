@@ -1,0 +1,173 @@
+/** Batches from iterables, streams and functions: the same training as on arrays, read ahead, ended properly. */
+
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { array, type Batch, layers, sequential } from 'neurode'
+import { rejects } from './data/files.js'
+import { perDevice } from './support/devices.js'
+import { classifier, clouds } from './support/problems.js'
+import { bitsOf } from './support/resumable.js'
+
+const { x, y } = clouds(90, 6, 3)
+const rowsOf = (from: number, to: number): Batch => ({
+  x: array(x.data.slice(from * 6, to * 6), [to - from, 6]),
+  y: y.slice(from, to),
+})
+const list = Array.from({ length: 6 }, (_, i) => rowsOf(i * 16, Math.min(90, (i + 1) * 16)))
+
+async function* slowly(batches: readonly Batch[]): AsyncGenerator<Batch> {
+  for (const batch of batches) {
+    await sleep(1)
+    yield batch
+  }
+}
+
+perDevice('streams of batches', (device) => {
+  it('train as the same rows in memory do', async () => {
+    using expected = classifier({ device })
+    const straight = await expected.fit(x, y, { batchSize: 16, epochs: 3, shuffle: false, verbose: 0 })
+    const sources = {
+      'an array': list,
+      'a set': new Set(list),
+      'a function that gives a generator': function* () {
+        yield* list
+      },
+      'a function that gives an async generator': () => slowly(list),
+      'a function that gives a stream': () => Readable.from(list),
+      'a generator over all epochs': (function* () {
+        yield* [...list, ...list, ...list]
+      })(),
+      'a stream over all epochs': Readable.from([...list, ...list, ...list]),
+    }
+    for (const [title, source] of Object.entries(sources)) {
+      using model = classifier({ device })
+      const steps = title.includes('over all') ? { stepsPerEpoch: 6 } : {}
+      const { history, epochs, stopReason } = await model.fit(source, { epochs: 3, verbose: 0, ...steps })
+      assert.equal(bitsOf(model), bitsOf(expected), title)
+      assert.deepEqual([epochs, stopReason], [3, 'completed'])
+      assert.deepEqual(history, straight.history, title)
+    }
+  })
+
+  it('end training when there are no more', async () => {
+    using model = classifier({ device })
+    const source = slowly([...list, ...list])
+    const { epochs, stopReason } = await model.fit(source, { epochs: 5, stepsPerEpoch: 5, verbose: 0 })
+    assert.deepEqual([epochs, stopReason], [3, 'dataEnded'])
+    await rejects(model.fit(slowly([]), { verbose: 0 }), 'ERR_ARGUMENT', /x: expected batches, got none/)
+    await rejects(model.evaluate(slowly([])), 'ERR_ARGUMENT', /expected batches, got none/)
+  })
+
+  it('are read while the device works, two batches ahead and no more', async () => {
+    using model = classifier({ device })
+    let taken = 0
+    let most = 0
+    let done = 0
+    await model.fit(
+      function* () {
+        for (const batch of list) {
+          taken++
+          most = Math.max(most, taken - done)
+          yield batch
+        }
+      },
+      {
+        verbose: 0,
+        callbacks: {
+          onBatchEnd() {
+            done++
+          },
+        },
+      },
+    )
+    assert.equal(taken, 6)
+    assert.ok(most >= 2 && most <= 3, `${most} batches ahead`)
+  })
+
+  it('are validated and evaluated on', async () => {
+    using model = classifier({ device })
+    const { history } = await model.fit(list, { epochs: 2, verbose: 0, validationData: list.slice(0, 3) })
+    const limited = await model.evaluate(() => slowly(list), { steps: 3 })
+    assert.deepEqual(limited, { loss: history.val_loss[1], accuracy: history.val_accuracy[1] })
+    assert.deepEqual(await model.evaluate(list), await model.evaluate(x, y, { batchSize: 16 }))
+    const { history: first } = await model.fit(x, y, { verbose: 0, validationData: slowly(list), validationSteps: 2 })
+    assert.equal(first.val_loss.length, 1)
+  })
+
+  it('predict batch after batch', async () => {
+    using model = classifier({ device })
+    const expected = await model.predict(x)
+    const found: number[] = []
+    for await (const { data, shape } of model.predictStream(() => slowly(list))) {
+      assert.deepEqual(shape, [data.length / 3, 3])
+      found.push(...data)
+    }
+    assert.deepEqual(found, [...expected.data])
+    const inputs = list.map((batch) => batch.x)
+    for await (const { data } of model.predictStream(inputs)) {
+      assert.deepEqual(data, expected.data.slice(0, 48))
+      break
+    }
+  })
+
+  it('close what they opened, and pass errors on', async () => {
+    using model = classifier({ device })
+    let closed = 0
+    const failing = (after: number) =>
+      function* () {
+        try {
+          for (const [i, batch] of list.entries()) {
+            if (i === after) throw new Error('no more disk')
+            yield batch
+          }
+        } finally {
+          closed++
+        }
+      }
+    await assert.rejects(model.fit(failing(2), { verbose: 0 }), /no more disk/)
+    await assert.rejects(model.evaluate(failing(0)), /no more disk/)
+    assert.equal(closed, 2)
+    const stop = {
+      onBatchEnd() {
+        model.stopTraining = true
+      },
+    }
+    const { stopReason } = await model.fit(failing(-1), { epochs: 3, verbose: 0, callbacks: stop })
+    assert.deepEqual([stopReason, closed], ['stopped', 3])
+    const wrong = [rowsOf(0, 4), { x: [[1, 2]], y: [0] }]
+    await rejects(model.fit(wrong, { verbose: 0 }), 'ERR_SHAPE', /x: x: expected shape \[n, 6\]/)
+    await rejects(model.fit([{ x: [[1]] }] as never, { verbose: 0 }), 'ERR_ARGUMENT', /expected batches \{ x, y \}/)
+    await rejects(model.fit(list, { batchSize: 3 }), 'ERR_ARGUMENT', /batchSize: expected none/)
+    await rejects(model.fit(list, { validationSplit: 0.5 }), 'ERR_ARGUMENT', /validationSplit: expected none/)
+    await rejects(model.fit((() => 3) as never), 'ERR_ARGUMENT', /x: expected a function that gives/)
+    await model.fit(list, { verbose: 0 })
+  })
+
+  it('build a model that does not know its input', async () => {
+    using model = sequential([layers.dense({ units: 3, activation: 'softmax' })]).compile({
+      loss: 'sparseCategoricalCrossentropy',
+      device,
+    })
+    await model.fit(slowly(list), { verbose: 0 })
+    assert.deepEqual(model.inputShape, [6])
+  })
+
+  it('abort', async () => {
+    using model = classifier({ device })
+    const abort = new AbortController()
+    const endless = async function* () {
+      for (;;) {
+        yield* list
+        await sleep(1)
+      }
+    }
+    setTimeout(() => abort.abort(), 30)
+    await rejects(model.fit(endless, { verbose: 0, signal: abort.signal }), 'ERR_ABORTED')
+    const silent = new AbortController()
+    const never: AsyncIterable<Batch> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
+    setTimeout(() => silent.abort(), 5)
+    await rejects(model.evaluate(never, { signal: silent.signal }), 'ERR_ABORTED')
+    await model.fit(list, { verbose: 0 })
+  })
+})
