@@ -159,7 +159,9 @@ void ThreadTeam::barrier() {
   const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
     waiting_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
+    // Sequentially consistent: notify_all must not look for sleepers before the new phase is
+    // visible.
+    phase_.store(phase + 1, std::memory_order_seq_cst);
     phase_.notify_all();
     return;
   }
