@@ -58,7 +58,7 @@ __global__ __launch_bounds__(kThreads) void dense_backward_input_kernel(Stage st
 struct WeightsArguments {
   WeightLayer layers[kMostLayers];
   int count;
-  OptimizerRecord optimizer;
+  OpRecord optimizer;
   std::uint32_t* counters;  // blocks that have left their sums, by tile
   float* partials;
   int first_tile;  // of this launch
@@ -223,7 +223,7 @@ WeightsPlan::WeightsPlan(const std::vector<WeightLayer>& layers, int rows) : lay
       std::min<std::int64_t>(wanted, rows / kLeastRowsOfASplit), 1, kMostSplits));
 }
 
-void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer,
+void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OpRecord& optimizer,
                       const FinishRecord& finish, std::uint32_t* counters, float* partials) const {
   int first_tile = 0;
   for (std::size_t first = 0; first < layers_.size(); first += kMostLayers) {
@@ -235,7 +235,7 @@ void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const Optimize
     arguments.counters = counters;
     arguments.partials = partials;
     arguments.first_tile = first_tile;
-    arguments.last = first + kMostLayers >= layers_.size();
+    arguments.last = finish.sums != nullptr && first + kMostLayers >= layers_.size();
     arguments.step = step;
     arguments.finish = finish;
     const WeightLayer& end = arguments.layers[arguments.count - 1];

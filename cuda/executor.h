@@ -57,6 +57,7 @@ class Executor {
   Device& device_;
   const Program program_;
   Parameters parameters_;
+  Updates updates_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;
   std::map<int, BoundData> bound_;  // by handle

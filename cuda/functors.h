@@ -2,12 +2,17 @@
 #pragma once
 
 #include "cuda/records.h"
+#include "native/engine/plan.h"
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
 #include "native/ops/optimizers.h"
 
 namespace neurode::cuda {
+
+inline OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
 
 namespace row {
 enum Activation : int {
@@ -169,21 +174,28 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
 }
 
 template <class Optimizer>
-NEURODE_DEVICE void update_weight(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+NEURODE_DEVICE void update_weight(const OpRecord& optimizer, float rate, std::int64_t step,
                                   const WeightsRecord& weights, std::int64_t at, float gradient) {
-  const auto scalars = Optimizer::prepare(rate, step, optimizer.op.params);
+  const auto scalars = Optimizer::prepare(rate, step, optimizer.params);
   float state[Optimizer::kSlots + 1];
 #pragma unroll
   for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = weights.slots[s][at];
-  const float kept = weights.values[at] * ops::weight_decay_factor(optimizer.weight_decay, rate);
+  const float kept = weights.values[at] * ops::weight_decay_factor(weights.weight_decay, rate);
   weights.values[at] = Optimizer::template update<float>(kept, gradient, state, scalars);
 #pragma unroll
   for (int s = 0; s < Optimizer::kSlots; ++s) weights.slots[s][at] = state[s];
 }
 
-NEURODE_DEVICE void update(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+// What becomes of the gradient of element `at`, once it is whole: an update, or a place in the
+// arena.
+NEURODE_DEVICE void update(const OpRecord& optimizer, float rate, std::int64_t step,
                            const WeightsRecord& weights, std::int64_t at, float gradient) {
-  switch (optimizer.op.row) {
+  if (weights.stores) {
+    weights.values[at] = gradient;
+    return;
+  }
+  if (weights.values == nullptr) return;
+  switch (optimizer.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::optimizer::name:            \
     return update_weight<ops::Functor>(optimizer, rate, step, weights, at, gradient);

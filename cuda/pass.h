@@ -15,7 +15,7 @@ class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
   PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-             int usual_rows);
+             const Updates& updates, int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows, cudaStream_t stream);
@@ -33,20 +33,33 @@ class PassRunner {
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 
-  void add_stages();
+  // What is launched for a part of a segment.
+  struct Launch {
+    enum class Kind { stages, weights, parameters } kind;
+    int begin, end;  // of drafts_ or weights_
+    TaskKind task;   // parameters: for all of them that have it
+  };
+
+  void add_launches();
+  void add_stages(const Segment& segment);
+  void add_outputs(const Segment& segment);
+  void add_parameters(const Segment& segment);
   void add_stage(const Task& task, const Task* next);
   void find_direct_input();
   void find_slice();
   bool touches(const Draft& draft, int tensor) const;
   Stage on_device(const Draft& draft) const;
   void lay_out_slice();
-  void enqueue_stages(Launcher& launcher, const StepRecord& step) const;
-  std::vector<WeightLayer> weight_layers() const;
+  void enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step) const;
+  std::vector<WeightLayer> weight_layers(const Launch& weights) const;
+  int first_stage() const { return direct_input_ ? 1 : 0; }
 
   const Program& program_;
   const Pass& pass_;
   const Parameters& parameters_;
+  const Updates& updates_;
   const int usual_rows_;
+  std::vector<Launch> launches_;
   std::vector<Draft> drafts_;
   std::vector<Task> weights_;
   std::vector<bool> used_;     // tensors that need global memory
