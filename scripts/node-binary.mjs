@@ -1,4 +1,4 @@
-// Node's own binaries as npm has them, in build/nodes. `node scripts/node-binary.mjs linux-arm64 20` prints the path of one.
+// Programs as npm has them, in build/programs. `node scripts/node-binary.mjs linux-arm64 20` prints the path of a Node.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -10,33 +10,30 @@ const versions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
 export const nodeLines = Object.keys(versions)
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const isWindows = process.platform === 'win32'
 
 /** The path of Node `line` for `target`; fetched the first time. */
 export function nodeBinary(target, line) {
-  const name = `node-${target === 'win32-x64' ? 'win-x64' : target}@${versions[line]}`
-  const folder = join(root, 'build', 'nodes', name)
-  const binary = join(folder, 'package', 'bin', target.startsWith('win32') ? 'node.exe' : 'node')
-  if (existsSync(binary)) return binary
-  const fetching = `${folder}.${process.pid}`
-  mkdirSync(fetching, { recursive: true })
-  const tarball = run(npmCommand(), ['pack', '--silent', '--pack-destination', fetching, name])
-    .trim()
-    .split('\n')
-    .at(-1)
-  run('tar', ['-xzf', join(fetching, tarball), '-C', fetching])
-  rmSync(join(fetching, tarball))
-  rmSync(folder, { recursive: true, force: true })
-  renameSync(fetching, folder)
-  return binary
+  const folder = fetchPackage(`node-${target.replace(/^win32/, 'win')}@${versions[line]}`)
+  return join(folder, 'bin', target.startsWith('win32') ? 'node.exe' : 'node')
 }
 
-function npmCommand() {
-  return process.platform === 'win32' ? 'npm.cmd' : 'npm'
+/** The folder of a package, `name@version`, without what it depends on. */
+export function fetchPackage(spec) {
+  const folder = join(root, 'build', 'programs', spec)
+  if (existsSync(folder)) return folder
+  const fetching = `${folder}.${process.pid}`
+  mkdirSync(fetching, { recursive: true })
+  const npm = isWindows ? 'npm.cmd' : 'npm'
+  const tarball = run(npm, ['pack', '--silent', '--pack-destination', fetching, spec]).trim().split('\n').at(-1)
+  run('tar', ['-xzf', join(fetching, tarball), '-C', fetching])
+  renameSync(join(fetching, 'package'), folder)
+  rmSync(fetching, { recursive: true })
+  return folder
 }
 
 function run(program, args) {
-  const options = { encoding: 'utf8', shell: process.platform === 'win32', cwd: root }
-  const { status, error, stdout, stderr } = spawnSync(program, args, options)
+  const { status, error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', shell: isWindows, cwd: root })
   if (status === 0) return stdout
   throw new Error(`${[program, ...args].join(' ')} failed: ${error?.message ?? stderr}`)
 }

@@ -11,29 +11,29 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.
 
 export interface Ran {
   readonly code: number | null
+  readonly stdout: string
+  /** Both of its streams. */
   readonly output: string
 }
 
-/** Runs a program to its end; both of its streams are kept. */
-export function run(
-  program: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): Ran {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', ...options })
-  if (error) throw error
-  return { code: status, output: stdout + stderr }
+interface SpawnOptions {
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly shell?: boolean
 }
 
-/** As {@link run}, and throws what was printed when the program fails. */
-export function mustRun(
-  program: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): string {
-  const { code, output } = run(program, args, options)
+/** Runs a program to its end. */
+export function run(program: string, args: readonly string[], options: SpawnOptions = {}): Ran {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000, ...options })
+  if (error) throw error
+  return { code: status, stdout, output: stdout + stderr }
+}
+
+/** What a program prints; throws all that it printed when it fails. */
+export function mustRun(program: string, args: readonly string[], options: SpawnOptions = {}): string {
+  const { code, stdout, output } = run(program, args, options)
   if (code !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${code}:\n${output}`)
-  return output
+  return stdout
 }
 
 /** A temporary folder with these files, removed at the end of the block. */
