@@ -1,4 +1,4 @@
-// What the package may hold: `check-package.mjs <tarball or unpacked folder>`. Its files, its package.json, its types as
+// What the package may hold: `check-package.mjs [--glibc 2.28] <tarball or unpacked folder>`. Its files, its package.json, its types as
 // each way of resolving modules finds them, and its binaries.
 
 import { spawnSync } from 'node:child_process'
@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 
@@ -25,6 +26,9 @@ const mayHold =
   /^(?:dist|prebuilds|native|cuda|cmake)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
 const mayBeInDist = /\.js$|\.d\.ts$/
 const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.(?:so|dll))$/
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { glibc: { type: 'string' } } })
+const [subject] = positionals
 
 /** Each gives what is wrong, as a list of sentences. */
 const gates = {
@@ -57,13 +61,13 @@ const gates = {
   binaries: ({ folder, files }) => {
     const binaries = files.filter((path) => path.startsWith('prebuilds/')).map((path) => join(folder, path))
     if (binaries.length === 0) return []
-    const { status, stdout, stderr } = runNode(join(root, 'scripts', 'check-binaries.mjs'), ...binaries)
+    const floor = values.glibc ? ['--glibc', values.glibc] : []
+    const { status, stdout, stderr } = runNode(join(root, 'scripts', 'check-binaries.mjs'), ...floor, ...binaries)
     return status === 0 ? [] : [(stdout + stderr).trim()]
   },
 }
 
-const [subject] = process.argv.slice(2)
-if (!subject) throw new Error('usage: check-package.mjs <tarball or unpacked folder>')
+if (!subject) throw new Error('usage: check-package.mjs [--glibc 2.28] <tarball or unpacked folder>')
 const scratch = mkdtempSync(join(tmpdir(), 'neurode-package-'))
 try {
   const facts = unpack(resolve(subject))

