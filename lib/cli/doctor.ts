@@ -13,6 +13,9 @@ import { packageVersion } from './version.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
+/** Those that are shown also when they are not set. */
+const variables = ['NEURODE_NATIVE_PATH', 'NEURODE_THREADS', 'NEURODE_ISA', 'NEURODE_DATA']
+
 interface Finding {
   readonly found: boolean
   /** Why it was not found, or what is to be said of it. */
@@ -151,12 +154,7 @@ function describeReport(report: Report): string {
       mnist.folder ??
         `not found: ${mnist.reason} (${mnist.searched.join(', ')}); set NEURODE_DATA, or let a training download it`,
     ],
-    [
-      'variables',
-      Object.entries(environment)
-        .map(([name, value]) => `${name}=${value}`)
-        .join('\n') || 'none are set',
-    ],
+    ...[...new Set([...variables, ...Object.keys(environment)])].map((name) => [name, environment[name] ?? 'not set']),
   ]
   const width = Math.max(...rows.map(([name = '']) => name.length)) + 2
   return rows
