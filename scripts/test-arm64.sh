@@ -17,6 +17,8 @@ for program in ops_test engine_test; do
 done
 
 node=$(node scripts/node-binary.mjs linux-arm64 20)
+# The trainings on MNIST itself would take an hour.
+unset NEURODE_DATA
 export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
 # Not those that start processes, which a binary for another machine cannot, and those that train for long.
 tests=(dense batches fit determinism golden-activations golden-layers golden-losses golden-metrics golden-optimizers
