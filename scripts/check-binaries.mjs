@@ -1,4 +1,4 @@
-// What a built binary may need, export and weigh: `check-binaries.mjs [--glibc 2.28] [file…]`; without files, what was built
+// What a built binary may need, export and weigh: `check-binaries.mjs [file…]`; without files, what was built
 // and what is in prebuilds/. A .node file is the addon, a .so the CUDA library.
 
 import { spawnSync } from 'node:child_process'
@@ -9,13 +9,9 @@ import { parseArgs } from 'node:util'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** What the static libgcc of Debian 12 asks for; releases are built on an older system, and say so with --glibc. */
-const builtFor = '2.35'
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { glibc: { type: 'string', default: builtFor } },
-})
-const floor = values.glibc.split('.').map(Number)
+/** The oldest that Node 20 runs on; native/old_glibc.cc keeps what is built on a newer one within it. */
+const oldestGlibc = [2, 28]
+const { positionals } = parseArgs({ allowPositionals: true })
 
 const systemLibraries = /^(?:lib(?:c|m|pthread|dl|rt)\.so\.\d+|ld-linux[\w-]*\.so\.\d+|libc\.musl-\w+\.so\.1)$/
 /** It must export the first of `exports`, and may export the others. */
@@ -28,8 +24,12 @@ const kinds = {
 const gates = {
   needs: ({ needed }) => needed.filter((name) => !systemLibraries.test(name)).map((name) => `it needs ${name}`),
   paths: ({ paths }) => paths.filter((path) => path !== '$ORIGIN').map((path) => `it looks for libraries in ${path}`),
-  glibc: ({ glibc }) =>
-    isNewer(glibc, floor) ? [`it needs glibc ${glibc.join('.')}, newer than ${values.glibc}`] : [],
+  glibc: ({ versioned }) =>
+    versioned
+      .filter(({ version }) => isNewer(version, oldestGlibc))
+      .map(
+        ({ name, version }) => `it needs ${name} of glibc ${version.join('.')}, newer than ${oldestGlibc.join('.')}`,
+      ),
   stack: ({ stack }) => (stack === 'RW ' ? [] : [`its stack has the flags '${stack}'`]),
   relro: ({ hasRelro, bindsNow }) => (hasRelro && bindsNow ? [] : ['its relocations stay writable: no full RELRO']),
   exports: ({ exported, kind }) => [
@@ -65,7 +65,11 @@ function sizeOf(file) {
 function readFacts(file) {
   const dynamic = read('-dW', file)
   const segments = read('-lW', file)
-  const versions = matches(read('-VW', file), /Name: GLIBC_([\d.]+)/g).map((text) => text.split('.').map(Number))
+  const symbols = read('--dyn-syms', '-W', file)
+  const versioned = [...symbols.matchAll(/\sUND\s+([^\s@]+)@+GLIBC_([\d.]+)/g)].map(([, name, version]) => ({
+    name,
+    version: version.split('.').map(Number),
+  }))
   return {
     kind: kindOf(file),
     size: statSync(file).size,
@@ -74,9 +78,10 @@ function readFacts(file) {
     bindsNow: /\(FLAGS(?:_1)?\).*\b(?:BIND_)?NOW\b/.test(dynamic),
     hasRelro: /GNU_RELRO/.test(segments),
     stack: matches(segments, /GNU_STACK.* ([RWE ]{3}) 0x/g)[0] ?? 'unknown',
-    glibc: versions.reduce((a, b) => (isNewer(b, a) ? b : a), []),
+    versioned,
+    glibc: versioned.reduce((newest, { version }) => (isNewer(version, newest) ? version : newest), []),
     // Of the dynamic symbols: those defined here, by name without version.
-    exported: matches(read('--dyn-syms', '-W', file), /(?:GLOBAL|WEAK|UNIQUE)\s+DEFAULT\s+(?!UND)\S+\s+([^\s@]+)/g),
+    exported: matches(symbols, /(?:GLOBAL|WEAK|UNIQUE)\s+DEFAULT\s+(?!UND)\S+\s+([^\s@]+)/g),
     debugSections: matches(read('-SW', file), /\s(\.debug_\w+|\.symtab)\s/g),
   }
 }

@@ -1,4 +1,4 @@
-// What the package may hold: `check-package.mjs [--glibc 2.28] <tarball or unpacked folder>`. Its files, its package.json, its types as
+// What the package may hold: `check-package.mjs <tarball or unpacked folder>`. Its files, its package.json, its types as
 // each way of resolving modules finds them, and its binaries.
 
 import { spawnSync } from 'node:child_process'
@@ -25,10 +25,9 @@ const mostBytes = 20_000_000
 const mayHold =
   /^(?:dist|prebuilds|native|cuda|cmake)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
 const mayBeInDist = /\.js$|\.d\.ts$/
-const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.(?:so|dll))$/
+const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.so)$/
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { glibc: { type: 'string' } } })
-const [subject] = positionals
+const [subject] = parseArgs({ allowPositionals: true }).positionals
 
 /** Each gives what is wrong, as a list of sentences. */
 const gates = {
@@ -61,13 +60,12 @@ const gates = {
   binaries: ({ folder, files }) => {
     const binaries = files.filter((path) => path.startsWith('prebuilds/')).map((path) => join(folder, path))
     if (binaries.length === 0) return []
-    const floor = values.glibc ? ['--glibc', values.glibc] : []
-    const { status, stdout, stderr } = runNode(join(root, 'scripts', 'check-binaries.mjs'), ...floor, ...binaries)
+    const { status, stdout, stderr } = runNode(join(root, 'scripts', 'check-binaries.mjs'), ...binaries)
     return status === 0 ? [] : [(stdout + stderr).trim()]
   },
 }
 
-if (!subject) throw new Error('usage: check-package.mjs [--glibc 2.28] <tarball or unpacked folder>')
+if (!subject) throw new Error('usage: check-package.mjs <tarball or unpacked folder>')
 const scratch = mkdtempSync(join(tmpdir(), 'neurode-package-'))
 try {
   const facts = unpack(resolve(subject))

@@ -14,4 +14,4 @@ else
 fi
 npm ci
 npm run prebuild
-node scripts/check-binaries.mjs --glibc 2.28 prebuilds/*/*
+node scripts/check-binaries.mjs prebuilds/*/*

@@ -40,7 +40,7 @@ const planted: readonly Planted[] = [
     says: /needs: it needs libstdc\+\+\.so\.6/,
   },
   { title: 'a folder of the build machine', options: [...good, '-Wl,-rpath,/opt/lib'], says: /paths: .*\/opt\/lib/ },
-  { title: 'a newer glibc', needs: 'libm.so.6', says: /glibc: it needs glibc 2\.99/ },
+  { title: 'a newer glibc', needs: 'libm.so.6', says: /glibc: it needs other of glibc 2\.99, newer than 2\.28/ },
   { title: 'an executable stack', options: [...good, '-Wl,-z,execstack'], says: /stack: .*RWE/ },
   { title: 'lazy binding', options: [...without('-Wl,-z,relro,-z,now'), '-Wl,-z,relro,-z,lazy'], says: /relro: / },
   { title: 'no RELRO', options: [...without('-Wl,-z,relro,-z,now'), '-Wl,-z,norelro,-z,now'], says: /relro: / },
@@ -53,7 +53,7 @@ const planted: readonly Planted[] = [
   },
   {
     title: '20 MB of CUDA library',
-    source: `${exporting('neurode_plugin')}asm(".section .rodata\\n.fill 20000000, 1, 1\\n.text");`,
+    source: `${exporting('neurode_cuda_plugin')}asm(".section .rodata\\n.fill 20000000, 1, 1\\n.text");`,
     extension: '.so',
     says: /size: it has 2\d{7} bytes, and may have 20000000/,
   },
