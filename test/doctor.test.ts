@@ -8,6 +8,13 @@ import { runNode } from './support/children.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
+/** The report of a doctor whose processes all run `preloaded` first. */
+async function doctorWith(preloaded: string) {
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(preloaded)}`
+  const { code, stdout } = await runNode([main, 'doctor', '--json'], { NODE_OPTIONS })
+  return { code, report: JSON.parse(stdout) }
+}
+
 describe('neurode doctor', function () {
   this.slow(5_000)
 
@@ -49,13 +56,19 @@ describe('neurode doctor', function () {
 
   it('outlives a device that takes the process down', async function () {
     if (process.platform === 'win32') this.skip()
-    const crash = "if (process.argv[2] === 'train') process.kill(process.pid, 'SIGSEGV')"
-    const preload = `--import=data:text/javascript,${encodeURIComponent(crash)}`
-    const { code, stdout } = await runNode([main, 'doctor', '--json'], { NODE_OPTIONS: preload })
+    const { code, report } = await doctorWith("if (process.argv[2] === 'train') process.kill(process.pid, 'SIGSEGV')")
     assert.equal(code, 1)
-    const { cpu, addon } = JSON.parse(stdout)
-    assert.equal(addon.found, true)
-    assert.match(cpu.reason, /the process that tried it was ended by SIGSEGV/)
+    assert.equal(report.addon.found, true)
+    assert.match(report.cpu.reason, /the process that tried it was ended by SIGSEGV/)
+  })
+
+  it('outlives a list of devices that takes the process down, and still trains on the CPU', async function () {
+    if (process.platform === 'win32') this.skip()
+    const { code, report } = await doctorWith("if (process.argv[2] === 'devices') process.kill(process.pid, 'SIGSEGV')")
+    assert.equal(code, 1)
+    assert.equal(report.addon.found, true)
+    assert.match(report.cuda.reason, /the process that tried it was ended by SIGSEGV/)
+    assert.equal(report.devices[0].training.steps, 10)
   })
 
   it('reports an addon that does not load', async () => {

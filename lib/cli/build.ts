@@ -9,7 +9,6 @@ import { NeurodeError } from '../errors.js'
 import { findPackage } from '../packageRoot.js'
 import { probe } from './children.js'
 import { describeOptions, integerOption, type Options, parse, UsageError } from './options.js'
-import type { AddonFindings } from './probe.js'
 
 const options: Options = { jobs: { value: 'N', help: 'files compiled at once (the processors of this process)' } }
 
@@ -33,7 +32,7 @@ export async function build(args: readonly string[]): Promise<number> {
     { ...process.env, NODE_PATH: modules },
     root,
   )
-  const { found, reason } = await probe<AddonFindings>('addon')
+  const { found, reason } = await probe('addon')
   if (!found) throw new NeurodeError('ERR_NATIVE_LOAD', `the addon was built and does not load: ${reason}`)
   process.stdout.write(`Built ${found.path}\n`)
   return 0

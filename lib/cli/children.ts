@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { findPackage } from '../packageRoot.js'
+import type { Probes } from './probe.js'
 
 export type Outcome<T> =
   | { readonly found: T; readonly reason?: never }
@@ -12,10 +13,13 @@ export type Outcome<T> =
 const mostMilliseconds = 60_000
 
 /** Runs a probe of lib/cli/probe.ts in a process of its own. */
-export function probe<T>(...args: readonly string[]): Promise<Outcome<T>> {
+export function probe<Name extends keyof Probes>(
+  name: Name,
+  ...args: readonly string[]
+): Promise<Outcome<Probes[Name]>> {
   const script = join(findPackage().root, 'dist', 'cli', 'probe.js')
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [script, ...args], {
+    const child = spawn(process.execPath, [script, name, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: mostMilliseconds,
       killSignal: 'SIGKILL',

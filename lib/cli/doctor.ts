@@ -8,13 +8,22 @@ import type { DeviceInfo } from '../native.js'
 import { type Outcome, probe } from './children.js'
 import { type FileFinding, findCublasLt, findCudaLibrary, findDriver } from './cudaFiles.js'
 import { describeOptions, type Options, parse, UsageError } from './options.js'
-import type { AddonFindings, TrainingFindings } from './probe.js'
+import type { TrainingFindings } from './probe.js'
 import { packageVersion } from './version.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
 /** Those that are shown also when they are not set. */
-const variables = ['NEURODE_NATIVE_PATH', 'NEURODE_THREADS', 'NEURODE_ISA', 'NEURODE_DATA']
+const variables = [
+  'NEURODE_NATIVE_PATH',
+  'NEURODE_THREADS',
+  'NEURODE_ISA',
+  'NEURODE_DEVICE',
+  'NEURODE_CUDA',
+  'NEURODE_CUDA_LIBRARY',
+  'NEURODE_CUDA_LIB_DIR',
+  'NEURODE_DATA',
+]
 
 interface Finding {
   readonly found: boolean
@@ -65,8 +74,12 @@ export async function doctor(args: readonly string[]): Promise<number> {
 }
 
 async function examine(): Promise<{ report: Report; isWell: boolean }> {
-  const addon = await probe<AddonFindings>('addon')
-  const infos = addon.found?.devices ?? []
+  const addon = await probe('addon')
+  const listed: Outcome<readonly DeviceInfo[]> = addon.found
+    ? await probe('devices')
+    : { reason: 'the addon is not loaded' }
+  // A list that took its process down says nothing against the CPU.
+  const infos = listed.found ?? (addon.found ? [{ name: 'cpu', available: true }] : [])
   const devices: DeviceReport[] = []
   for (const info of infos) devices.push(await examineDevice(info))
   const libc = detectLibc()
@@ -79,8 +92,8 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     processors: availableParallelism(),
     addon: addon.found ? { found: true, path: addon.found.path } : { found: false, reason: addon.reason },
-    cpu: examineCpu(addon, devices),
-    cuda: examineCuda(addon, devices),
+    cpu: examineCpu(listed, devices),
+    cuda: examineCuda(listed, devices),
     driver: findDriver(),
     cudaLibrary: addon.found
       ? findCudaLibrary(addon.found.path)
@@ -97,31 +110,33 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
   }
   const there = infos.filter(({ available }) => available).map(({ name }) => name)
   const works = devices.filter(({ training }) => training !== undefined).map(({ name }) => name)
-  return { report, isWell: there.length > 0 && there.every((name) => works.includes(name)) }
+  return {
+    report,
+    isWell: listed.found !== undefined && there.length > 0 && there.every((name) => works.includes(name)),
+  }
 }
 
 async function examineDevice({ name, available, reason, description }: DeviceInfo): Promise<DeviceReport> {
   const about = { name, ...(description ? { description } : {}) }
   if (!available) return { ...about, reason: reason ?? 'it is not available' }
-  const training = await probe<TrainingFindings>('train', name)
+  const training = await probe('train', name)
   return training.found ? { ...about, training: training.found } : { ...about, reason: training.reason }
 }
 
-function examineCpu(addon: Outcome<AddonFindings>, devices: readonly DeviceReport[]): Report['cpu'] {
-  const info = addon.found?.devices.find(({ name }) => name === 'cpu')
+function examineCpu(listed: Outcome<readonly DeviceInfo[]>, devices: readonly DeviceReport[]): Report['cpu'] {
+  const { isas } = listed.found?.find(({ name }) => name === 'cpu') ?? {}
   const { training, reason } = devices.find(({ name }) => name === 'cpu') ?? {}
-  if (training) return { found: true, isa: training.isa, isas: info?.isas ?? [], threads: training.threads }
-  return { found: false, reason: reason ?? (addon.found ? 'the addon names no CPU' : 'the addon is not loaded') }
+  if (training) return { found: true, isa: training.isa, isas: isas ?? [training.isa], threads: training.threads }
+  return { found: false, reason: reason ?? listed.reason ?? 'the addon names no CPU' }
 }
 
-function examineCuda(addon: Outcome<AddonFindings>, devices: readonly DeviceReport[]): Report['cuda'] {
+function examineCuda(listed: Outcome<readonly DeviceInfo[]>, devices: readonly DeviceReport[]): Report['cuda'] {
   const gpus = devices.filter(({ name }) => name.startsWith('cuda'))
   const names = gpus
     .filter(({ training }) => training !== undefined)
     .map(({ name, description }) => (description ? `${name} (${description})` : name))
   if (names.length > 0) return { found: true, devices: names }
-  const why = addon.found ? 'the addon was built without CUDA' : 'the addon is not loaded'
-  return { found: false, reason: gpus[0]?.reason ?? why }
+  return { found: false, reason: gpus[0]?.reason ?? listed.reason ?? 'the addon was built without CUDA' }
 }
 
 async function examineMnist(): Promise<Report['mnist']> {

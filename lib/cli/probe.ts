@@ -9,7 +9,6 @@ import { addonPath, type DeviceInfo, native } from '../native.js'
 export interface AddonFindings {
   readonly path: string
   readonly version: string
-  readonly devices: readonly DeviceInfo[]
 }
 
 /** What ten steps of training on a device came to. */
@@ -25,9 +24,17 @@ export interface TrainingFindings {
 const steps = 10
 const rows = 32
 
-function examineAddon(): AddonFindings {
-  const { version } = native()
-  return { path: addonPath ?? '', version, devices: native().devices() }
+/** What each probe gives, by name. */
+export interface Probes {
+  readonly addon: AddonFindings
+  readonly devices: readonly DeviceInfo[]
+  readonly train: TrainingFindings
+}
+
+const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[Name] | Promise<Probes[Name]> } = {
+  addon: () => ({ version: native().version, path: addonPath ?? '' }),
+  devices: () => native().devices(),
+  train,
 }
 
 /** Learns a sum of two: every step must bring the loss down, or the device computes wrongly. */
@@ -56,9 +63,9 @@ async function train(device: DeviceName): Promise<TrainingFindings> {
   return { isa: model.isa, threads: model.threads, steps, firstLoss, lastLoss, milliseconds }
 }
 
-async function main([what, device]: readonly string[]): Promise<void> {
+async function main([name, device]: readonly string[]): Promise<void> {
   try {
-    const found = what === 'addon' ? examineAddon() : await train(device as DeviceName)
+    const found = await probes[name as keyof Probes](device as DeviceName)
     process.stdout.write(JSON.stringify({ found }))
   } catch (error) {
     process.stdout.write(JSON.stringify({ reason: (error as Error).message }))
