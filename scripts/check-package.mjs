@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -112,29 +113,43 @@ function checkExport(folder, name, target) {
   ]
 }
 
-/** Every export, and a misuse of the first, in a strict program that checks the declarations themselves, too. */
+/**
+ * Every export, and a misuse of the first, in strict programs that check the declarations themselves, too: in a module for each
+ * way of resolving, and in CommonJS for those that let it require modules.
+ */
 function checkTypes({ manifest }) {
   const subpaths = Object.entries(manifest.exports).filter(([, target]) => typeof target !== 'string')
   const names = subpaths.map(([name]) => `neurode${name.slice(1)}`)
+  const uses = [
+    ...names.map((_, i) => `export type IsUntyped${i} = 0 extends 1 & typeof module${i} ? true : false`),
+    ...names.map((_, i) => `export const isTyped${i}: IsUntyped${i} = false`),
+    '// @ts-expect-error: no such name',
+    'module0.nothingOfThatName',
+  ]
+  const importing = names.map((name, i) => `import * as module${i} from '${name}'`)
+  const requiring = names.map((name, i) => `import module${i} = require('${name}')`)
   writeFileSync(join(scratch, 'package.json'), '{ "type": "module" }')
-  writeFileSync(
-    join(scratch, 'program.ts'),
-    [
-      ...names.map((name, i) => `import * as module${i} from '${name}'`),
-      ...names.map((_, i) => `export type IsUntyped${i} = 0 extends 1 & typeof module${i} ? true : false`),
-      ...names.map((_, i) => `export const isTyped${i}: IsUntyped${i} = false`),
-      '// @ts-expect-error: no such name',
-      'module0.nothingOfThatName',
-    ].join('\n'),
-  )
-  return ['node16', 'nodenext', 'bundler'].flatMap((resolution) => {
-    const module = resolution === 'bundler' ? 'esnext' : resolution
+  writeFileSync(join(scratch, 'program.ts'), [...importing, ...uses].join('\n'))
+  writeFileSync(join(scratch, 'program.cts'), [...requiring, ...uses].join('\n'))
+  for (const name of Object.keys(manifest.dependencies ?? {})) linkDependency(name)
+  return [
+    ['node16', 'node16', 'program.ts'],
+    ['nodenext', 'nodenext', 'program.ts', 'program.cts'],
+    ['esnext', 'bundler', 'program.ts'],
+  ].flatMap(([module, resolution, ...programs]) => {
     const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2023']
     options.push('--lib', 'es2023,esnext.disposable', '--types', 'node', '--strict', '--noEmit')
-    options.push('--typeRoots', join(root, 'node_modules', '@types'), join(scratch, 'program.ts'))
+    options.push('--typeRoots', join(root, 'node_modules', '@types'), ...programs.map((name) => join(scratch, name)))
     const { status, stdout, stderr } = runNode(join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...options)
     return status === 0 ? [] : [`${resolution}: ${(stdout + stderr).trim()}`]
   })
+}
+
+/** Declarations may name the types of what the package depends on. */
+function linkDependency(name) {
+  const link = join(scratch, 'node_modules', name)
+  mkdirSync(dirname(link), { recursive: true })
+  symlinkSync(join(root, 'node_modules', name), link, 'junction')
 }
 
 function runNode(...args) {

@@ -24,7 +24,7 @@ function main(suites) {
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])
   if (addonIsStale) buildAddon()
-  if (suites.includes('test')) buildEmulator()
+  if (suites.includes('test') && (isOurs || isOnPath('cmake'))) buildEmulator()
   for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])
 }
 

@@ -38,6 +38,30 @@ describe('importing neurode', () => {
     assert.equal(report.loaded, null)
   })
 
+  it('loads no part of Node that takes long before it is needed', async () => {
+    const loaded: string[] = await evaluate(`
+      const before = new Set(process.moduleLoadList)
+      await import('neurode')
+      console.log(JSON.stringify(process.moduleLoadList.filter((name) => !before.has(name))))`)
+    const heavy = [
+      'crypto',
+      'http',
+      'https',
+      'http2',
+      'net',
+      'tls',
+      'dns',
+      'child_process',
+      'worker_threads',
+      'inspector',
+    ]
+    assert.ok(loaded.includes('NativeModule fs/promises'), 'names are as expected')
+    assert.deepEqual(
+      heavy.filter((name) => loaded.includes(`NativeModule ${name}`)),
+      [],
+    )
+  })
+
   it('can be required', async () => {
     const { code, stdout, stderr } = await runNode(['--eval', "console.log(typeof require('neurode').sequential)"])
     assert.equal(code, 0, stderr)

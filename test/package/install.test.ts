@@ -107,11 +107,16 @@ for (const line of programs.nodeLines(target)) {
       mustRun(node, [npmProgram(), 'install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd, env })
       checkTraining(cwd)
 
-      const { threadsStarted, addon, cuda, refused, devices, handles } = report<ImportReport>(cwd, 'import.mjs')
+      const { threadsStarted, addon, cuda, exports, differing, refused, devices, handles } = report<ImportReport>(
+        cwd,
+        'import.mjs',
+      )
       assert.deepEqual(
         { threadsStarted, addon, cuda, handles },
         { threadsStarted: 0, addon: false, cuda: false, handles: [] },
       )
+      assert.ok(exports.includes('neurode'))
+      assert.deepEqual(differing, [])
       assert.deepEqual(new Set(refused), new Set(['ERR_PACKAGE_PATH_NOT_EXPORTED']))
       assert.equal(refused.length, 4)
       assert.equal(devices[0], 'cpu')

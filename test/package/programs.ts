@@ -47,13 +47,20 @@ export const files = {
   // Nothing but what package.json names can be had, nothing listens, and an import alone does nothing.
   'import.mjs': `
     import { readdirSync, readFileSync } from 'node:fs'
+    import { createRequire } from 'node:module'
     await import('./empty.mjs')
     const threads = () => (process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0)
     const before = threads()
     const { devices } = await import('neurode')
     const after = threads()
     const isLoaded = (name) => process.platform === 'linux' && readFileSync('/proc/self/maps', 'utf8').includes(name)
-    const report = { threadsStarted: after - before, addon: isLoaded('neurode.'), cuda: isLoaded('libcuda'), refused: [] }
+    const report = { threadsStarted: after - before, addon: isLoaded('neurode.'), cuda: isLoaded('libcuda'), refused: [], differing: [] }
+    const require = createRequire(import.meta.url)
+    report.exports = Object.keys(require('neurode/package.json').exports).map((path) => 'neurode' + path.slice(1))
+    for (const name of report.exports.filter((name) => !name.endsWith('.json'))) {
+      const [imported, required] = [await import(name), require(name)]
+      if (!Object.keys(imported).every((key) => imported[key] === required[key])) report.differing.push(name)
+    }
     for (const path of ['dist/index.js', 'dist/native.js', 'prebuilds/linux-x64/neurode.glibc.node', 'native/addon/addon.cc']) {
       await import('neurode/' + path).catch((error) => report.refused.push(error.code))
     }
@@ -91,6 +98,9 @@ export interface ImportReport {
   readonly threadsStarted: number
   readonly addon: boolean
   readonly cuda: boolean
+  /** What package.json exports, and of it, what require gives otherwise than import. */
+  readonly exports: readonly string[]
+  readonly differing: readonly string[]
   readonly refused: readonly string[]
   readonly devices: readonly string[]
   readonly handles: readonly string[]
