@@ -20,8 +20,8 @@ Parameters::Parameters(Device& device, const Program& program)
     place.slots += values;
     place.gradient += values + program.slots * all_slots_;
   }
-  const std::int64_t bytes = (values + program.slots * all_slots_ + gradients) *
-                             static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t bytes =
+      (values + program.slots * all_slots_ + gradients) * static_cast<std::int64_t>(sizeof(float));
   memory_ = DeviceMemory(bytes, "the model's parameters");
   if (bytes > 0)
     check(cudaMemsetAsync(memory_.as<void>(), 0, bytes, device.stream.get()),

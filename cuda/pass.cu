@@ -227,9 +227,9 @@ void PassRunner::find_slice() {
     if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
     if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
   }
-  const bool fits = is_whole && drafts_.size() > first && drafts_.size() - first <= kMostSliceStages &&
-                    weights <= kMostSliceWeights && features <= kMostSliceFeatures &&
-                    loads_.size() <= std::size(slice_.loads) &&
+  const bool fits = is_whole && drafts_.size() > first &&
+                    drafts_.size() - first <= kMostSliceStages && weights <= kMostSliceWeights &&
+                    features <= kMostSliceFeatures && loads_.size() <= std::size(slice_.loads) &&
                     saves_.size() <= std::size(slice_.saves);
   if (!fits) {
     for (std::size_t t = 0; t < used_.size(); ++t) used_[t] = inside[t] || outside[t] || wanted[t];

@@ -23,8 +23,7 @@ struct PieceOfBlock {
   int parameter;
   NEURODE_DEVICE explicit PieceOfBlock(const PieceArguments& arguments)
       : record(arguments.records[arguments.owners[blockIdx.x]]),
-        begin((static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece +
-              threadIdx.x),
+        begin((static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x),
         end(record.size),
         parameter(arguments.owners[blockIdx.x]) {
     const std::int64_t most = begin - threadIdx.x + kPiece;

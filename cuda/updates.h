@@ -25,9 +25,9 @@ class Updates {
   int parameters_, pieces_ = 0;
   DeviceMemory memory_;  // records, owners of pieces, and sums
   DeferredRecord* records_ = nullptr;
-  int* owners_ = nullptr;           // parameter of each piece
-  double* square_sums_ = nullptr;   // of gradients, by piece
-  float* scales_ = nullptr;         // by parameter
+  int* owners_ = nullptr;          // parameter of each piece
+  double* square_sums_ = nullptr;  // of gradients, by piece
+  float* scales_ = nullptr;        // by parameter
 };
 
 }  // namespace neurode::cuda

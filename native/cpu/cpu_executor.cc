@@ -81,9 +81,8 @@ void CpuExecutor::add_parameter(const Parameter& parameter) {
   const std::int64_t lines = is_kernel ? parameter.columns : std::max(parameter.rows, 1);
   const std::int64_t size = stride * lines;
   Weights weights{stride, size, Floats(size), {}, {}, pieces_};
-  const bool in_arena =
-      parameter.update == Update::deferred ||
-      (parameter.update == Update::fused && parameter.layout == Layout::vector);
+  const bool in_arena = parameter.update == Update::deferred ||
+                        (parameter.update == Update::fused && parameter.layout == Layout::vector);
   if (in_arena) weights.gradient = Floats(size);
   for (int s = 0; parameter.trainable && s < program_.slots; ++s) weights.slots.emplace_back(size);
   pieces_ += static_cast<int>((size + kPiece - 1) / kPiece);

@@ -22,7 +22,9 @@ inline Part part(int count, int thread, int threads) {
           static_cast<int>(std::int64_t{count} * (thread + 1) / threads)};
 }
 
-inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline int round_up(int value, int multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 inline void grow(Floats& memory, std::int64_t size) {
   if (memory.size() < size) memory = Floats(size);

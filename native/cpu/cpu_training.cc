@@ -22,9 +22,8 @@ struct CpuExecutor::TrainingRange {
 void CpuExecutor::add_segments() {
   const Pass& pass = program_.train;
   for (const Segment& segment : segments_of(pass)) {
-    TrainingSegment added{segment.axis,
-                          {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end},
-                          {}};
+    TrainingSegment added{
+        segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
     if (segment.axis == Axis::parameters) cut_into_pieces(added);
     segments_.push_back(std::move(added));
   }
@@ -39,14 +38,9 @@ void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& 
   const Part mine = part(cut.panels(), thread, range.threads);
   for (int p = mine.begin; p < mine.end; p += kTogether) {
     const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
-    PanelContext context{train_,
-                         step.memory + p * train_.size,
-                         panels,
-                         range.input,
-                         range.batches.data.targets,
-                         range.batches.order,
-                         step.rows.first,
-                         cut.first.data() + p};
+    PanelContext context{train_,          step.memory + p * train_.size, panels,
+                         range.input,     range.batches.data.targets,    range.batches.order,
+                         step.rows.first, cut.first.data() + p};
     context.loss_scale = program_.reduction == Reduction::mean ? 1.0f / step.rows.rows : 1.0f;
     context.step = step.step;
     context.values = row_values_.data() + p * range.values_per_panel;

@@ -1,4 +1,5 @@
-// From gradients to new weights on the CPU: pieces of parameters, cut alike for any number of threads.
+// From gradients to new weights on the CPU: pieces of parameters, cut alike for any number of
+// threads.
 #include "native/cpu/cpu_executor.h"
 #include "native/ops/updates.h"
 
@@ -16,10 +17,9 @@ void CpuExecutor::cut_into_pieces(TrainingSegment& segment) const {
     while (last < count && segment.tasks[last].parameter == parameter) ++last;
     const Weights& weights = weights_[parameter];
     for (std::int64_t begin = 0; begin < weights.size; begin += kPiece) {
-      segment.pieces.push_back({parameter, begin,
-                                static_cast<int>(std::min<std::int64_t>(kPiece, weights.size - begin)),
-                                weights.first_piece + static_cast<int>(begin / kPiece), first,
-                                last - first});
+      segment.pieces.push_back(
+          {parameter, begin, static_cast<int>(std::min<std::int64_t>(kPiece, weights.size - begin)),
+           weights.first_piece + static_cast<int>(begin / kPiece), first, last - first});
     }
   }
 }

@@ -27,9 +27,11 @@ plugin::OpRecord record_of(const Op& op) {
 }
 
 plugin::UpdateRecord record_of(const UpdatePlan& plan) {
-  return {record_of(plan.optimizer), plan.weight_decay,       plan.clip_value,
-          plan.clip_norm,            plan.global_clip_norm,   plan.accumulation_steps,
-          plan.averages ? 1 : 0,     plan.average_momentum,   plan.overwrite_frequency};
+  return {record_of(plan.optimizer), plan.weight_decay,
+          plan.clip_value,           plan.clip_norm,
+          plan.global_clip_norm,     plan.accumulation_steps,
+          plan.averages ? 1 : 0,     plan.average_momentum,
+          plan.overwrite_frequency};
 }
 
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
@@ -151,8 +153,8 @@ class PluginExecutor final : public Executor {
     for (std::size_t i = 0; i < program.parameters.size(); ++i) {
       const Parameter& parameter = program.parameters[i];
       values.resize(parameter.size());
-      initialize(parameter.initializer, parameter.rows == 0 ? 1 : parameter.rows,
-                 parameter.columns, values.data());
+      initialize(parameter.initializer, parameter.rows == 0 ? 1 : parameter.rows, parameter.columns,
+                 values.data());
       set_parameter(static_cast<int>(i), values.data());
     }
   }

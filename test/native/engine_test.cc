@@ -136,8 +136,8 @@ Trained train(const Case& test, const Program& program, int threads) {
 
 void check_same(const Trained& got, const Trained& expected) {
   CHECK(got.parameters.size() == expected.parameters.size());
-  CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(),
-                    got.parameters.size() * 4) == 0);
+  CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(), got.parameters.size() * 4) ==
+        0);
   CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(),
                     got.predictions.size() * 4) == 0);
   CHECK(got.sums.loss == expected.sums.loss);
@@ -218,8 +218,7 @@ void norms_see_all_gradients(Case test) {
 void frozen_layers_stay(Case test) {
   test.plan.layers[0].trainable = false;
   const Program program = compile(test.plan);
-  const std::vector<float> first =
-      all_parameters(*open_device("cpu", 1)->open(program), program);
+  const std::vector<float> first = all_parameters(*open_device("cpu", 1)->open(program), program);
   const Trained trained = train(test, program, 3);
   const std::size_t frozen = program.parameters[0].size() + program.parameters[1].size();
   CHECK(std::memcmp(first.data(), trained.parameters.data(), frozen * sizeof(float)) == 0);
