@@ -115,10 +115,18 @@ export {
   metrics,
 } from './training/metrics.js'
 export {
+  type AdadeltaOptions,
+  type AdagradOptions,
+  type AdamOptions,
   type LearningRate,
+  type LionOptions,
+  type MomentsOptions,
   type Optimizer,
   type OptimizerName,
+  type OptimizerOptions,
   optimizers,
+  type RmspropOptions,
+  RowOptimizer,
   Sgd,
   type SgdOptions,
 } from './training/optimizers.js'

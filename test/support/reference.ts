@@ -58,8 +58,8 @@ export interface MetricReference {
 export interface OptimizerReference {
   readonly cases: readonly Numbers[]
   readonly slots: number
-  /** Changes `w` and `state` (one number per slot) of one parameter in place and returns the new `w`. */
-  readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers) => number
+  /** Changes `state` (one number per slot) of one parameter in place and returns the new `w`; `t` is 1 in the first step. */
+  readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers, t: number) => number
 }
 
 const sigmoidOf = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)))
@@ -423,6 +423,51 @@ export const metrics: Readonly<Record<string, MetricReference>> = {
   sparseCategoricalCrossentropy: metricOf(sparseCategoricalCrossentropy),
 }
 
+/** Moves a slot towards `x`, keeping `share` of it, and returns what it becomes. */
+function average(state: number[], slot: number, x: number, share: number): number {
+  const next = share * at(state, slot) + (1 - share) * x
+  state[slot] = next
+  return next
+}
+
+/** beta1, beta2, epsilon */
+const moments: readonly Numbers[] = [
+  [0.9, 0.999, 1e-7],
+  [0.5, 0.875, 1e-3],
+]
+
+const adam = (amsgrad: boolean): OptimizerReference => ({
+  cases: moments,
+  slots: amsgrad ? 3 : 2,
+  update: (w, g, rate, state, p, t) => {
+    const m = average(state, 0, g, at(p, 0))
+    let v = average(state, 1, g * g, at(p, 1))
+    if (amsgrad) {
+      v = Math.max(v, at(state, 2))
+      state[2] = v
+    }
+    const correction = Math.sqrt(1 - at(p, 1) ** t) / (1 - at(p, 0) ** t)
+    return w - (rate * correction * m) / (Math.sqrt(v) + at(p, 2))
+  },
+})
+
+const rmsprop = (momentum: boolean, centered: boolean): OptimizerReference => ({
+  // rho, momentum, epsilon
+  cases: [
+    [0.9, momentum ? 0.5 : 0, 1e-7],
+    [0.75, momentum ? 0.9 : 0, 1e-3],
+  ],
+  slots: 1 + Number(momentum) + Number(centered),
+  update: (w, g, rate, state, p) => {
+    let v = average(state, 0, g * g, at(p, 0))
+    if (centered) v -= average(state, momentum ? 2 : 1, g, at(p, 0)) ** 2
+    const step = (rate * g) / Math.sqrt(v + at(p, 2))
+    if (!momentum) return w - step
+    state[1] = at(p, 1) * at(state, 1) + step
+    return w - state[1]
+  },
+})
+
 export const optimizers: Readonly<Record<string, OptimizerReference>> = {
   sgd: { cases: [[]], slots: 0, update: (w, g, rate) => w - rate * g },
   momentum: {
@@ -436,6 +481,75 @@ export const optimizers: Readonly<Record<string, OptimizerReference>> = {
       const velocity = at(p, 0) * (state[0] as number) - rate * g
       state[0] = velocity
       return at(p, 1) === 1 ? w + at(p, 0) * velocity - rate * g : w + velocity
+    },
+  },
+  adam: adam(false),
+  adamAmsgrad: adam(true),
+  rmsprop: rmsprop(false, false),
+  rmspropMomentum: rmsprop(true, false),
+  rmspropCentered: rmsprop(false, true),
+  rmspropCenteredMomentum: rmsprop(true, true),
+  adagrad: {
+    // initialAccumulatorValue, epsilon
+    cases: [
+      [0.1, 1e-7],
+      [0, 1e-3],
+    ],
+    slots: 1,
+    update: (w, g, rate, state, p) => {
+      state[0] = at(state, 0) + g * g
+      return w - (rate * g) / Math.sqrt(at(p, 0) + at(state, 0) + at(p, 1))
+    },
+  },
+  adadelta: {
+    // rho, epsilon
+    cases: [
+      [0.95, 1e-7],
+      [0.5, 1e-3],
+    ],
+    slots: 2,
+    update: (w, g, rate, state, p) => {
+      const squares = average(state, 0, g * g, at(p, 0))
+      const delta = (g * Math.sqrt(at(state, 1) + at(p, 1))) / Math.sqrt(squares + at(p, 1))
+      average(state, 1, delta * delta, at(p, 0))
+      return w - rate * delta
+    },
+  },
+  adamax: {
+    cases: moments,
+    slots: 2,
+    update: (w, g, rate, state, p, t) => {
+      const m = average(state, 0, g, at(p, 0))
+      const u = Math.max(at(p, 1) * at(state, 1), Math.abs(g))
+      state[1] = u
+      return w - (rate * m) / (1 - at(p, 0) ** t) / (u + at(p, 2))
+    },
+  },
+  nadam: {
+    cases: moments,
+    slots: 2,
+    update: (w, g, rate, state, p, t) => {
+      const momentum = (step: number) => at(p, 0) * (1 - 0.5 * 0.96 ** step)
+      let product = 1
+      for (let step = 1; step <= t; step++) product *= momentum(step)
+      const m = average(state, 0, g, at(p, 0))
+      const v = average(state, 1, g * g, at(p, 1)) / (1 - at(p, 1) ** t)
+      const next = momentum(t + 1)
+      const ahead = (next * m) / (1 - product * next) + ((1 - momentum(t)) * g) / (1 - product)
+      return w - (rate * ahead) / (Math.sqrt(v) + at(p, 2))
+    },
+  },
+  lion: {
+    // beta1, beta2
+    cases: [
+      [0.9, 0.99],
+      [0.5, 0.75],
+    ],
+    slots: 1,
+    update: (w, g, rate, state, p) => {
+      const direction = Math.sign(at(p, 0) * at(state, 0) + (1 - at(p, 0)) * g)
+      average(state, 0, g, at(p, 1))
+      return w - rate * direction
     },
   },
 }
