@@ -98,7 +98,10 @@ export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from '
 export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp } from './native.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export {
+  type BinaryFocalOptions,
+  type CategoricalFocalOptions,
   type CrossentropyOptions,
+  type HuberOptions,
   type Loss,
   type LossName,
   type LossOptions,

@@ -132,6 +132,25 @@ describe('descriptions refuse', () => {
       'ERR_ARGUMENT',
       /labelSmoothing: .*got 2/,
     ],
+    ['a negative delta', () => losses.huber({ delta: -1 }), 'ERR_ARGUMENT', /huber: delta: .*at least 0, got -1/],
+    [
+      'an alpha of 2',
+      () => losses.categoricalFocalCrossentropy({ alpha: 2 }),
+      'ERR_ARGUMENT',
+      /alpha: expected a number from 0 to 1, got 2/,
+    ],
+    [
+      'top 0 classes',
+      () => metrics.topKCategoricalAccuracy({ k: 0 }),
+      'ERR_ARGUMENT',
+      /topKCategoricalAccuracy: k: expected a positive integer, got 0/,
+    ],
+    [
+      'a reduction of a metric',
+      () => metrics.huber({ reduction: 'sum' } as never),
+      'ERR_UNKNOWN_NAME',
+      /metrics.huber: no option is called 'reduction'/,
+    ],
     [
       'an unknown reduction',
       () => losses.meanSquaredError({ reduction: 'max' as 'sum' }),

@@ -102,7 +102,7 @@ interface OptimizerRow {
   readonly options: OptionRows
   /** The row of the op table that computes it; the same name by default. */
   readonly op?: (options: Options) => string
-  /** The options that are numbers of that row, in its order; all by default. */
+  /** The options that are numbers of that row, in its order; all by default. A share β goes as the rate 1 - β. */
   readonly numbers?: readonly string[]
 }
 
@@ -138,6 +138,14 @@ const table = {
   lion: { learningRate: 0.001, options: { beta1: share(0.9), beta2: share(0.99) } },
 } as const satisfies Record<string, OptimizerRow>
 
+const shares = ['beta1', 'beta2', 'rho']
+
+/** The number of a row that an option becomes: in float32 a rate of 0.001 is exact where a share of 0.999 is not. */
+function toNumber(key: string, options: Options): number {
+  const value = Number(options[key])
+  return shares.includes(key) ? 1 - value : value
+}
+
 type OptimizerId = keyof typeof table
 
 /** An optimizer of {@link optimizers}. */
@@ -166,7 +174,7 @@ export class RowOptimizer implements Optimizer {
     this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
     const name = row.op?.(this.own) ?? id
     const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
-    this.op = { name, params: numbers.map((key) => Number(this.own[key])) }
+    this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
   }
 
   /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */

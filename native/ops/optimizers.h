@@ -44,8 +44,8 @@ struct Momentum {  // momentum, nesterov
   }
 };
 
-// What most of the family begins with: an average of the gradient and one of its square, and what
-// their starting from 0 is made up for with. `t` counts this step.
+// Averages take a rate, 1 - beta, because that is what has to be exact: rounding a beta of 0.999
+// moves its rate by 1e-5. As in Keras, powers are those of the rounded beta. `t` counts this step.
 NEURODE_FN float power_of_step(float base, float t) { return exp(log(base) * t); }
 NEURODE_FN float one_minus_power_of_step(float base, float t) { return -expm1(log(base) * t); }
 
@@ -58,7 +58,7 @@ NEURODE_FN T move_average(T average, T x, float rate) {
 // m, v: averages of g and g^2; w -= rate m / (sqrt(v) + epsilon), where
 // rate = learningRate sqrt(1 - beta2^t) / (1 - beta1^t). With kMaximum the largest v of all steps.
 template <bool kMaximum>
-struct AdamOf {  // beta1, beta2, epsilon
+struct AdamOf {  // rate1, rate2, epsilon
   static constexpr int kSlots = kMaximum ? 3 : 2;
   struct Scalars {
     float rate, rate1, rate2, epsilon;
@@ -66,8 +66,8 @@ struct AdamOf {  // beta1, beta2, epsilon
   static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
     const float t = static_cast<float>(step + 1);
     const float correction =
-        sqrt(one_minus_power_of_step(p[1], t)) / one_minus_power_of_step(p[0], t);
-    return {learning_rate * correction, 1.0f - p[0], 1.0f - p[1], p[2]};
+        sqrt(one_minus_power_of_step(1.0f - p[1], t)) / one_minus_power_of_step(1.0f - p[0], t);
+    return {learning_rate * correction, p[0], p[1], p[2]};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -83,13 +83,13 @@ struct AdamAmsgrad : AdamOf<true> {};
 // v: average of g^2; increment = learningRate g / sqrt(v + epsilon), v less the square of the
 // average of g where centered. w -= increment, or the sum of increments that momentum shrinks.
 template <bool kMomentum, bool kCentered>
-struct RmspropOf {  // rho, momentum, epsilon
+struct RmspropOf {  // rate, momentum, epsilon
   static constexpr int kSlots = 1 + kMomentum + kCentered;
   struct Scalars {
     float learning_rate, rate, momentum, epsilon;
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, 1.0f - p[0], p[1], p[2]};
+    return {learning_rate, p[0], p[1], p[2]};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -130,13 +130,13 @@ struct Adagrad {  // initialAccumulatorValue, epsilon
 
 // delta = g sqrt(average of delta^2 + epsilon) / sqrt(average of g^2 + epsilon);
 // w -= learningRate delta
-struct Adadelta {  // rho, epsilon
+struct Adadelta {  // rate, epsilon
   static constexpr int kSlots = 2;
   struct Scalars {
     float learning_rate, rate, epsilon;
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, 1.0f - p[0], p[1]};
+    return {learning_rate, p[0], p[1]};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -148,14 +148,14 @@ struct Adadelta {  // rho, epsilon
 };
 
 // u = max(beta2 u, |g|); w -= learningRate / (1 - beta1^t) m / (u + epsilon)
-struct Adamax {  // beta1, beta2, epsilon
+struct Adamax {  // rate1, rate2, epsilon
   static constexpr int kSlots = 2;
   struct Scalars {
     float rate, rate1, beta2, epsilon;
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
     const float t = static_cast<float>(step + 1);
-    return {learning_rate / one_minus_power_of_step(p[0], t), 1.0f - p[0], p[1], p[2]};
+    return {learning_rate / one_minus_power_of_step(1.0f - p[0], t), p[0], 1.0f - p[1], p[2]};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -168,7 +168,7 @@ struct Adamax {  // beta1, beta2, epsilon
 // Adam with Nesterov's momentum, u(t) = beta1 (1 - 0.96^t / 2) in place of beta1:
 // w -= learningRate (u(t + 1) m / (1 - u(1) ... u(t + 1)) + (1 - u(t)) g / (1 - u(1) ... u(t)))
 //      / (sqrt(v / (1 - beta2^t)) + epsilon)
-struct Nadam {  // beta1, beta2, epsilon
+struct Nadam {  // rate1, rate2, epsilon
   static constexpr int kSlots = 2;
   static constexpr float kDecay = 0.96f;
   static constexpr int kDecaySteps = 420;  // 0.96^t / 2 is nothing beside 1 from here on
@@ -177,19 +177,20 @@ struct Nadam {  // beta1, beta2, epsilon
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
     const float t = static_cast<float>(step + 1);
-    const float now = 1.0f - 0.5f * power_of_step(kDecay, t);
-    const float next = 1.0f - 0.5f * power_of_step(kDecay, t + 1.0f);
-    float product = power_of_step(p[0], t);  // becomes u(1) ... u(t)
+    const float beta = 1.0f - p[0];
+    const float now = beta - beta * 0.5f * power_of_step(kDecay, t);
+    const float next = beta - beta * 0.5f * power_of_step(kDecay, t + 1.0f);
+    float product = power_of_step(beta, t);  // becomes u(1) ... u(t)
     float decay = 1.0f;
     for (int i = 0; i <= step && i < kDecaySteps; ++i) {
       decay *= kDecay;
       product *= 1.0f - 0.5f * decay;
     }
-    return {learning_rate * p[0] * next / (1.0f - product * p[0] * next),
-            learning_rate * (1.0f - p[0] * now) / (1.0f - product),
-            1.0f - p[0],
-            1.0f - p[1],
-            1.0f / one_minus_power_of_step(p[1], t),
+    return {learning_rate * next / (1.0f - product * next),
+            learning_rate * (1.0f - now) / (1.0f - product),
+            p[0],
+            p[1],
+            1.0f / one_minus_power_of_step(1.0f - p[1], t),
             p[2]};
   }
   template <class T>
@@ -202,13 +203,13 @@ struct Nadam {  // beta1, beta2, epsilon
 };
 
 // w -= learningRate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
-struct Lion {  // beta1, beta2
+struct Lion {  // rate1, rate2
   static constexpr int kSlots = 1;
   struct Scalars {
     float learning_rate, rate1, rate2;
   };
   static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, 1.0f - p[0], 1.0f - p[1]};
+    return {learning_rate, p[0], p[1]};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -228,17 +229,17 @@ NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor, names of its numbers...)
-#define NEURODE_OPTIMIZERS(ROW)                                                       \
-  ROW(sgd, Sgd)                                                                       \
-  ROW(momentum, Momentum, "momentum", "nesterov")                                     \
-  ROW(adam, Adam, "beta1", "beta2", "epsilon")                                        \
-  ROW(adamAmsgrad, AdamAmsgrad, "beta1", "beta2", "epsilon")                          \
-  ROW(rmsprop, Rmsprop, "rho", "momentum", "epsilon")                                 \
-  ROW(rmspropMomentum, RmspropMomentum, "rho", "momentum", "epsilon")                 \
-  ROW(rmspropCentered, RmspropCentered, "rho", "momentum", "epsilon")                 \
-  ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rho", "momentum", "epsilon") \
-  ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                         \
-  ROW(adadelta, Adadelta, "rho", "epsilon")                                           \
-  ROW(adamax, Adamax, "beta1", "beta2", "epsilon")                                    \
-  ROW(nadam, Nadam, "beta1", "beta2", "epsilon")                                      \
-  ROW(lion, Lion, "beta1", "beta2")
+#define NEURODE_OPTIMIZERS(ROW)                                                        \
+  ROW(sgd, Sgd)                                                                        \
+  ROW(momentum, Momentum, "momentum", "nesterov")                                      \
+  ROW(adam, Adam, "rate1", "rate2", "epsilon")                                         \
+  ROW(adamAmsgrad, AdamAmsgrad, "rate1", "rate2", "epsilon")                           \
+  ROW(rmsprop, Rmsprop, "rate", "momentum", "epsilon")                                 \
+  ROW(rmspropMomentum, RmspropMomentum, "rate", "momentum", "epsilon")                 \
+  ROW(rmspropCentered, RmspropCentered, "rate", "momentum", "epsilon")                 \
+  ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rate", "momentum", "epsilon") \
+  ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                          \
+  ROW(adadelta, Adadelta, "rate", "epsilon")                                           \
+  ROW(adamax, Adamax, "rate1", "rate2", "epsilon")                                     \
+  ROW(nadam, Nadam, "rate1", "rate2", "epsilon")                                       \
+  ROW(lion, Lion, "rate1", "rate2")
