@@ -93,7 +93,7 @@ interface LossRow {
   /** From the mean of this loss to the metric of the same name; the mean itself by default. */
   readonly asMetric?: (mean: number) => number
   /** Whether smaller or larger values of that metric are better; smaller ones by default. */
-  readonly best?: 'max'
+  readonly best?: 'min' | 'max'
 }
 
 const rowsOnly: TargetKinds = { rows: true, classes: false }
@@ -171,7 +171,8 @@ export const lossMetrics = Object.fromEntries(
   ids
     .filter((id) => id !== 'sumSquaredError')
     .map((id): [string, LossAsMetric] => {
-      const { options, targets, leastOutputs, aliases, asMetric: finish = (mean) => mean, best = 'min' }: LossRow = table[id]
+      const { options, targets, leastOutputs, aliases, asMetric: finish = (mean) => mean, best = 'min' }: LossRow =
+        table[id]
       return [id, { options, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
     }),
 ) as Readonly<Record<LossMetricId, LossAsMetric>>

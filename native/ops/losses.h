@@ -31,6 +31,7 @@ struct MeanOverOutputs {
   static NEURODE_FN T row(int n, Y y, Target target, const float* p, Grad grad) {
     const float scale = 1.0f / static_cast<float>(n);
     T sum = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T yi = y(i);
       const T ti = target(i);
@@ -253,12 +254,14 @@ struct HingeOf {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
     T binary = splat<T>(1.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T t = target(i);
       binary = select<T>(t * (t - 1.0f) == 0.0f, binary, splat<T>(0.0f));
     }
     const float scale = 1.0f / static_cast<float>(n);
     T sum = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T t = target(i);
       const T label = t + binary * (t - 1.0f);
@@ -282,6 +285,7 @@ struct CategoricalHinge {
   static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
     T own = splat<T>(0.0f);
     T other = splat<T>(-kInfinity);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T yi = y(i), t = target(i);
       own += t * yi;
@@ -290,11 +294,13 @@ struct CategoricalHinge {
     const T margin = (other - own) + 1.0f;
     if constexpr (kWantsGradient<Grad>) {
       T count = splat<T>(0.0f);
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T yi = y(i), t = target(i);
         count += select<T>((1.0f - t) * yi == other, splat<T>(1.0f), splat<T>(0.0f));
       }
       const T share = 1.0f / count;
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T yi = y(i), t = target(i);
         const T rest = 1.0f - t;
@@ -311,6 +317,7 @@ struct KlDivergence {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
     T sum = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T yi = y(i);
       const T t = clamp<T>(target(i), kClip, 1.0f);
@@ -331,6 +338,7 @@ struct CosineSimilarity {
   static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
     constexpr float kLeast = kClip * kClip;
     T dot = splat<T>(0.0f), yy = splat<T>(0.0f), tt = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T yi = y(i), t = target(i);
       dot += t * yi;
@@ -342,6 +350,7 @@ struct CosineSimilarity {
     const T cosine = dot * inverse;
     if constexpr (kWantsGradient<Grad>) {
       const T along = select<T>(yy < kLeast, splat<T>(0.0f), cosine * inverse_y * inverse_y);
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) grad(i, T(y(i) * along - target(i) * inverse));
     }
     return -cosine;
@@ -366,10 +375,12 @@ struct CategoricalCrossentropy {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, const float* p, Grad grad) {
     T total = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) total += y(i);
     const T inverse = 1.0f / total;
     T loss = splat<T>(0.0f);
     T unclipped = splat<T>(0.0f);  // sum of the targets whose probability was not clipped
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T t = smooth_categorical<T>(target(i), n, p);
       const T probability = y(i) * inverse;
@@ -378,6 +389,7 @@ struct CategoricalCrossentropy {
     }
     if constexpr (kWantsGradient<Grad>) {
       // d/dy = (unclipped - t / probability where not clipped) / total
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T t = smooth_categorical<T>(target(i), n, p);
         const T probability = y(i) * inverse;
@@ -447,10 +459,12 @@ struct CategoricalFocalCrossentropy {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, const float* p, Grad grad) {
     T total = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) total += y(i);
     const T inverse = 1.0f / total;
     T loss = splat<T>(0.0f);
     T dot = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T t = smooth_categorical<T>(target(i), n, p);
       const T q = y(i) * inverse;
@@ -458,6 +472,7 @@ struct CategoricalFocalCrossentropy {
       if constexpr (kWantsGradient<Grad>) dot += CategoricalFocal::derivative(t, q, p) * q;
     }
     if constexpr (kWantsGradient<Grad>) {
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T t = smooth_categorical<T>(target(i), n, p);
         const T q = y(i) * inverse;
@@ -475,6 +490,7 @@ struct CategoricalFocalCrossentropyLogits {
     const T inverse = 1.0f / s.sum;
     T loss = splat<T>(0.0f);
     T dot = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T t = smooth_categorical<T>(target(i), n, p);
       const T q = exp<T>(z(i) - s.largest) * inverse;
@@ -482,6 +498,7 @@ struct CategoricalFocalCrossentropyLogits {
       if constexpr (kWantsGradient<Grad>) dot += CategoricalFocal::derivative(t, q, p) * q;
     }
     if constexpr (kWantsGradient<Grad>) {
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T t = smooth_categorical<T>(target(i), n, p);
         const T q = exp<T>(z(i) - s.largest) * inverse;
@@ -498,6 +515,7 @@ struct SparseCategoricalCrossentropy {
   static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
     T total = splat<T>(0.0f);
     T chosen = splat<T>(0.0f);
+    NEURODE_ROLLED
     for (int i = 0; i < n; ++i) {
       const T c = clamp<T>(y(i), kClip, 1.0f - kClip);
       total += c;
@@ -506,6 +524,7 @@ struct SparseCategoricalCrossentropy {
     if constexpr (kWantsGradient<Grad>) {
       const T inverse = 1.0f / total;
       const T inverse_chosen = 1.0f / chosen;
+      NEURODE_ROLLED
       for (int i = 0; i < n; ++i) {
         const T yi = y(i);
         grad(i, T((inverse - target(i) * inverse_chosen) * within_clip(yi)));
