@@ -171,8 +171,14 @@ export const lossMetrics = Object.fromEntries(
   ids
     .filter((id) => id !== 'sumSquaredError')
     .map((id): [string, LossAsMetric] => {
-      const { options, targets, leastOutputs, aliases, asMetric: finish = (mean) => mean, best = 'min' }: LossRow =
-        table[id]
+      const {
+        options,
+        targets,
+        leastOutputs,
+        aliases,
+        asMetric: finish = (mean) => mean,
+        best = 'min',
+      }: LossRow = table[id]
       return [id, { options, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
     }),
 ) as Readonly<Record<LossMetricId, LossAsMetric>>
