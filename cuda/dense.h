@@ -15,7 +15,7 @@ void dense_forward(Launcher& launcher, const Stage& stage, const StepRecord& ste
 // input_gradient (rows, inputs) = gradient . kernel^T * f'.
 void dense_backward_input(Launcher& launcher, const Stage& stage, const StepRecord& step);
 
-// d kernel = input^T . gradient and d bias = sum of gradient over rows, for update().
+// d kernel = input^T . gradient and d bias = sum of gradient over rows, for update_patch.
 struct WeightLayer {
   const float* input;  // null: the bound data
   int input_stride;

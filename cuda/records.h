@@ -99,7 +99,7 @@ struct FinishRecord {
   int mean;  // whether a batch's loss is the mean over its rows
 };
 
-// Where a parameter's gradient goes: see update().
+// Where a parameter's gradient goes: see update_patch.
 struct WeightsRecord {
   float* values;  // null: nowhere. The parameter's, or its gradient's where that is only stored
   float* slots[ops::kMaxSlots];

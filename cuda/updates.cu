@@ -1,7 +1,6 @@
 // From gradients in the arena to new weights.
 #include "cuda/functors.h"
 #include "cuda/updates.h"
-#include "native/ops/updates.h"
 
 namespace neurode::cuda {
 namespace {
@@ -16,18 +15,15 @@ struct PieceArguments {
   int accumulation_steps;
 };
 
-// The piece of a block, and the elements of a thread.
+// The piece of a block; each thread has four floats of it that follow one another.
 struct PieceOfBlock {
-  const DeferredRecord& record;
-  std::int64_t begin, end;
   int parameter;
+  const DeferredRecord& record;
+  std::int64_t begin, end;  // of the thread's floats
   NEURODE_DEVICE explicit PieceOfBlock(const PieceArguments& arguments)
-      : record(arguments.records[arguments.owners[blockIdx.x]]),
-        begin((static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x),
-        end(record.size),
-        parameter(arguments.owners[blockIdx.x]) {
-    const std::int64_t most = begin - threadIdx.x + kPiece;
-    if (most < end) end = most;
+      : parameter(arguments.owners[blockIdx.x]), record(arguments.records[parameter]) {
+    begin = (static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x * 4;
+    end = begin + 4 < record.size ? begin + 4 : record.size;
   }
 };
 
@@ -47,7 +43,7 @@ NEURODE_DEVICE double sum_of_block(double value) {
 __global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments) {
   const PieceOfBlock piece(arguments);
   double sum = 0;
-  for (std::int64_t i = piece.begin; i < piece.end; i += kThreads) {
+  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
     const double g = piece.record.gradient[i];
     sum += g * g;
   }
@@ -75,16 +71,22 @@ __global__ __launch_bounds__(kThreads) void clip_scales_kernel(PieceArguments ar
 __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments arguments,
                                                           RunState* state) {
   const PieceOfBlock piece(arguments);
-  const float rate = state->learning_rates[state->index];
-  const std::int64_t step = state->step / arguments.accumulation_steps;
-  const float scale = arguments.scales != nullptr ? arguments.scales[piece.parameter] : 1.0f;
+  const int count = static_cast<int>(piece.end - piece.begin);
+  if (count <= 0) return;
   const float limit = arguments.clip_value;
-  for (std::int64_t i = piece.begin; i < piece.end; i += kThreads) {
-    float gradient = piece.record.gradient[i];
-    if (arguments.scales != nullptr) gradient *= scale;
-    if (limit > 0) gradient = gradient > limit ? limit : gradient < -limit ? -limit : gradient;
-    update(arguments.optimizer, rate, step, piece.record.weights, i, gradient);
+  float gradients[4];
+  for (int i = 0; i < count; ++i) {
+    float g = piece.record.gradient[piece.begin + i];
+    if (arguments.scales != nullptr) g *= arguments.scales[piece.parameter];
+    if (limit > 0) g = g > limit ? limit : g < -limit ? -limit : g;
+    gradients[i] = g;
   }
+  WeightsRecord weights = piece.record.weights;
+  weights.values += piece.begin;
+  for (float*& slot : weights.slots) slot = slot != nullptr ? slot + piece.begin : nullptr;
+  update_patch(arguments.optimizer, state->learning_rates[state->index],
+               state->step / arguments.accumulation_steps, weights, {0, 1, 0, 1, 0, 4, 0, count, 0},
+               gradients);
 }
 
 }  // namespace

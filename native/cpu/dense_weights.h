@@ -153,7 +153,7 @@ struct WeightKernels {
 
 // By optimizer; kStoreRow comes first.
 constexpr WeightKernels kWeightKernels[] = {
-    {backward_weights<StoreGradient>, backward_bias<StoreGradient>},
+    {backward_weights<ops::StoreGradient>, backward_bias<ops::StoreGradient>},
 #define NEURODE_ROW(name, Functor, ...) \
   {backward_weights<ops::Functor>, backward_bias<ops::Functor>},
     NEURODE_OPTIMIZERS(NEURODE_ROW)

@@ -4,21 +4,11 @@
 #include "native/cpu/optimizer_step.h"
 #include "native/cpu/simd.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/updates.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
 static_assert(ops::kMaxSlots <= cpu::kMostSlots);
-
-// The gradient itself in place of an update.
-struct StoreGradient {
-  static constexpr int kSlots = 0;
-  struct Scalars {};
-  static NEURODE_FN Scalars prepare(float, long long, const float*) { return {}; }
-  template <class T>
-  static NEURODE_FN T update(T, T g, T*, const Scalars&) {
-    return g;
-  }
-};
 
 // Updates `count` consecutive weights, whole vectors, from their gradients.
 template <class Optimizer>

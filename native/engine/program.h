@@ -62,8 +62,7 @@ struct Task {
 };
 
 // What becomes of a parameter's gradient. A layer's backward task asks for nothing: it hands what
-// it computed to the executor's finish_gradient (CPU) or update() (CUDA), which does the right
-// thing.
+// it computed to the executor's finish_gradient (CPU) or update_patch (CUDA).
 enum class Update {
   none,      // no gradient is wanted: the layer is frozen, or the parameter is a statistic
   fused,     // the task that computes the gradient applies the optimizer at once
