@@ -125,8 +125,9 @@ NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightL
                             MatrixSource{layer.gradient, layer.gradient_stride}, n, layer.units,
                             begin, end, slabs, sums);
   if (!add_splits<S>(arguments, tile, sums)) return;
-  if (arguments.optimizer.op.row == row::optimizer::sgd) {
-    const float keep = ops::weight_decay_factor(arguments.optimizer.weight_decay, rate);
+  if (layer.kernel.values == nullptr) return;
+  if (arguments.optimizer.row == row::optimizer::sgd && !layer.kernel.stores) {
+    const float keep = ops::weight_decay_factor(layer.kernel.weight_decay, rate);
     const ops::Sgd::Scalars scalars{rate};
     sums.each([&](int y, int x, float sum) {
       const int i = m + y, unit = n + x;
