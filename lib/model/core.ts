@@ -137,6 +137,11 @@ export class ModelCore implements LayerHost {
     this.#stale = true
   }
 
+  /** What it was compiled for, else the default device. */
+  get deviceSettings(): DeviceSettings {
+    return this.#deviceSettings ?? { device: defaultDevice(), threads: 0, precision: 'float32' }
+  }
+
   /** Shapes, or `ERR_NOT_BUILT`. */
   built(): ModelShapes {
     this.checkAlive()
@@ -181,7 +186,7 @@ export class ModelCore implements LayerHost {
   native(): NativeModel {
     if (this.#native !== undefined && !this.#stale) return this.#native
     const shapes = this.built()
-    const settings = this.#deviceSettings ?? { device: defaultDevice(), threads: 0, precision: 'float32' }
+    const settings = this.deviceSettings
     const plan = { ...compileModel(shapes, this.seed, this.#training), precision: settings.precision }
     const next = native().createModel(plan, settings)
     const slots = shapes.layers.flatMap(({ layer, parameters }) =>
