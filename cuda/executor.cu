@@ -152,12 +152,11 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Can
   const bool captured = count >= kWorthCapturing || ++steps.ranges > kRangesBeforeCapturing;
   const int most = static_cast<int>(std::clamp(
       kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
-  // The first step loads its kernels, which must not happen in a capture.
-  const bool loads = !steps.one && !steps.many;
   std::int64_t done = 0;
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
-    if (!captured || (loads && launched == 0)) {
+    if (!captured || !steps.loaded) {
       enqueue_step(rows);
+      steps.loaded = true;
       ++done;
     } else if (most > 1 && count - done >= most) {
       graph(steps.many, rows, most).launch(device_.stream.get());

@@ -7,7 +7,7 @@ import { compileModel } from '../model/compileModel.js'
 import type { ModelCore } from '../model/core.js'
 import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.js'
 import { type NativeModel, native, type Precision } from '../native.js'
-import { checkInteger, checkOptions, describe, refuse } from '../validate.js'
+import { checkInteger, checkOptions, describe } from '../validate.js'
 
 /** Floating-point operations that take about as long as waking another thread and being woken by it. */
 const quickOperations = 5e6
