@@ -61,13 +61,27 @@ NEURODE_DEVICE void finish_pair(const BackwardProduct& p, int row, int feature, 
   store_pair(p.copy, row, feature, first, second);
 }
 
-NEURODE_DEVICE void finish_weight(const WeightsProduct& p, float rate, int input, int unit,
-                                  float gradient) {
-  const std::int64_t at = input * static_cast<std::int64_t>(p.kernel_stride) + unit;
-  update(p.optimizer, rate, p.state->step, p.kernel, at, gradient);
+// Updates `count` weights, up to four, from an even unit on.
+NEURODE_DEVICE void finish_weights(const WeightsProduct& p, float rate, int input, int unit,
+                                   int count, const float* gradients) {
+  if (input >= p.inputs || unit >= p.units) return;
+  if (count > p.units - unit) count = p.units - unit;
+  float* const values = p.kernel.values + input * static_cast<std::int64_t>(p.kernel_stride) + unit;
+  if (p.optimizer.op.row == row::optimizer::sgd) {
+    const float keep = ops::weight_decay_factor(p.optimizer.weight_decay, rate);
+    const ops::Sgd::Scalars scalars{rate};
+#pragma unroll
+    for (int u = 0; u < 4; ++u) {
+      if (u < count)
+        values[u] = ops::Sgd::update<float>(values[u] * keep, gradients[u], nullptr, scalars);
+    }
+  } else {
+    const Patch patch{input, 1, 0, p.inputs, unit, count, 0, p.units, p.kernel_stride};
+    update_patch(p.optimizer, rate, p.state->step, p.kernel, patch, gradients);
+  }
   if (p.kernel_copy.stride == 0) return;
-  p.kernel_copy.data[input * static_cast<std::int64_t>(p.kernel_copy.stride) + unit] =
-      to_bfloat16(p.kernel.values[at]);
+  for (int u = 0; u < count; u += 2)
+    store_pair(p.kernel_copy, input, unit + u, values[u], u + 1 < count ? values[u + 1] : 0);
 }
 
 constexpr int kBiasUnits = 32;  // of a block
@@ -96,7 +110,8 @@ NEURODE_DEVICE void finish_bias(const WeightsProduct& p, float rate, int first) 
   __syncthreads();
   if (part > 0 || unit >= p.units) return;
   for (int i = 1; i < kParts; ++i) sum += parts[i][column];
-  update(p.optimizer, rate, p.state->step, p.bias, unit, sum);
+  const Patch patch{0, 1, 0, 1, unit, 1, 0, p.units, 0};
+  update_patch(p.optimizer, rate, p.state->step, p.bias, patch, &sum);
 }
 
 }  // namespace neurode::cuda

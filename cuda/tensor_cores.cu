@@ -86,9 +86,8 @@ __global__ __launch_bounds__(kThreads) void tensor_backward_weights_kernel(Weigh
                                             end, dynamic_shared<char>(), sums);
   if (!add_parts(sums, tile, counters, partials)) return;
   sums.each([&](int y, int x, float first, float second) {
-    if (m + y >= p.inputs || n + x >= p.units) return;
-    finish_weight(p, rate, m + y, n + x, first);
-    if (n + x + 1 < p.units) finish_weight(p, rate, m + y, n + x + 1, second);
+    const float gradients[] = {first, second};
+    finish_weights(p, rate, m + y, n + x, 2, gradients);
   });
 }
 
