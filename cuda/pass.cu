@@ -24,16 +24,18 @@ bool runs_by_rows(const Stage& stage) {
 }  // namespace
 
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-                       const Updates& updates, int usual_rows)
+                       const Updates& updates, const WideLayers& wide, int usual_rows)
     : program_(program),
       pass_(pass),
       parameters_(parameters),
       updates_(updates),
+      wide_(wide),
       usual_rows_(usual_rows) {
   if (pass.tasks.empty()) return;
   add_launches();
   find_direct_input();
   find_slice();
+  find_copies();
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -56,9 +58,15 @@ void PassRunner::add_launches() {
 }
 
 void PassRunner::add_outputs(const Segment& segment) {
-  const int begin = static_cast<int>(weights_.size());
-  for (int i = segment.begin; i < segment.end; ++i) weights_.push_back(pass_.tasks[i]);
-  launches_.push_back({Launch::Kind::weights, begin, static_cast<int>(weights_.size()), {}});
+  Launch launch{Launch::Kind::weights, static_cast<int>(weights_.size()), 0, {}};
+  launch.wide_begin = static_cast<int>(wide_weights_.size());
+  for (int i = segment.begin; i < segment.end; ++i) {
+    const Task& task = pass_.tasks[i];
+    (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
+  }
+  launch.end = static_cast<int>(weights_.size());
+  launch.wide_end = static_cast<int>(wide_weights_.size());
+  launches_.push_back(launch);
 }
 
 void PassRunner::add_parameters(const Segment& segment) {
@@ -98,6 +106,7 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
   draft.auxiliary = task.auxiliary;
   draft.gradient = task.gradient;
   draft.input_gradient = task.input_gradient;
+  draft.kernel = task.kernel;
   stage.op = record_of(task.op);
   stage.units = width(task.output >= 0 ? task.output : task.input);
   stage.rate = task.rate;
@@ -188,6 +197,9 @@ void PassRunner::find_direct_input() {
     Draft others = drafts_[i];
     if (others.stage.kind == StageKind::dense_forward) others.input = -1;
     if (touches(others, input)) direct_input_ = false;
+    // Products of wide layers read floats from a tensor, or copies that are made of the bound data.
+    if (is_wide(drafts_[i]) && drafts_[i].input == input && !wide_.reads_copies())
+      direct_input_ = false;
   }
   used_.assign(pass_.features.size(), false);
 }
@@ -218,7 +230,9 @@ void PassRunner::find_slice() {
     features += inside[t] ? padded(pass_.features[t]) : 0;
 
   std::vector<bool> wanted(pass_.features.size(), false);
-  for (const Task& task : weights_) {
+  std::vector<Task> all_weights = weights_;
+  all_weights.insert(all_weights.end(), wide_weights_.begin(), wide_weights_.end());
+  for (const Task& task : all_weights) {
     wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
     wanted[task.gradient] = true;
   }
@@ -263,21 +277,31 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   floats += (capacity * (1 + program_.metrics) + 3) / 4 * 4;
   std::int64_t partials = 0, counters = 0;
   for (const Launch& launch : launches_) {
-    if (launch.kind != Launch::Kind::weights) continue;
+    if (launch.kind != Launch::Kind::weights || launch.begin == launch.end) continue;
     const WeightsPlan plan(weight_layers(launch), rows);
     partials = std::max(partials, plan.partial_floats());
     counters = std::max(counters, plan.counters());
   }
-  memory_ = DeviceMemory();  // before the larger one is taken
+  std::int64_t wide_partials = 0, wide_counters = 0;
+  for (const WeightsSplit& split : wide_splits(rows)) {
+    wide_partials += split.partial_floats();
+    wide_counters += split.counters();
+  }
+  const std::int64_t copies = copy_elements(rows) / 2;  // floats
+  memory_ = DeviceMemory();                             // before the larger one is taken
   capacity_ = 0;
-  memory_ = DeviceMemory((floats + partials + counters) * static_cast<std::int64_t>(sizeof(float)),
-                         "tensors of a batch");
+  const std::int64_t all = floats + copies + partials + wide_partials + counters + wide_counters;
+  memory_ = DeviceMemory(all * static_cast<std::int64_t>(sizeof(float)), "tensors of a batch");
   float* const base = memory_.floats();
   values_ = base + values;
-  partials_ = base + floats;
+  place_copies(rows, reinterpret_cast<BFloat16*>(base + floats));
+  wide_partials_ = base + floats + copies;
+  partials_ = wide_partials_ + wide_partials;
   counters_ = reinterpret_cast<std::uint32_t*>(partials_ + partials);
-  if (counters > 0)
-    check(cudaMemsetAsync(counters_, 0, counters * sizeof(float), stream), "clearing counters");
+  wide_counters_ = counters_ + counters;
+  if (counters + wide_counters > 0)
+    check(cudaMemsetAsync(counters_, 0, (counters + wide_counters) * sizeof(float), stream),
+          "clearing counters");
   tensors_.assign(pass_.features.size(), Operand{});
   for (std::size_t t = 0; t < offsets.size(); ++t) {
     if (used_[t]) tensors_[t] = {base + offsets[t], 0, padded(pass_.features[t])};
@@ -348,12 +372,19 @@ std::vector<WeightLayer> PassRunner::weight_layers(const Launch& launch) const {
 // ----------------------------------------------------------------------------------------------
 // launches
 
-void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages,
-                                const StepRecord& step) const {
+void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step,
+                                std::vector<bool>& fresh) const {
   const int end = sliced_from_ >= 0 ? sliced_from_ : stages.end;
   RowStages by_rows{};
   for (int i = std::max(stages.begin, first_stage()); i < end; ++i) {
     const Stage stage = on_device(drafts_[i]);
+    if (is_wide(drafts_[i])) {
+      enqueue_wide(launcher, drafts_[i], step, fresh);
+      continue;
+    }
+    for (const int written : {drafts_[i].output, drafts_[i].gradient, drafts_[i].input_gradient}) {
+      if (written >= 0) fresh[written] = false;
+    }
     if (runs_by_rows(stage)) {
       by_rows.stages[by_rows.count++] = stage;
       const bool more =
@@ -370,7 +401,9 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages,
       run_elements(launcher, stage, step);
     }
   }
-  if (sliced_from_ >= 0) run_slices(launcher, slice_, step);
+  if (sliced_from_ < 0) return;
+  run_slices(launcher, slice_, step);
+  for (const int saved : saves_) fresh[saved] = false;
 }
 
 void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
@@ -378,13 +411,16 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
   const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
                         capacity_};
   const FinishRecord end{sums, program_.metrics, mean ? 1 : 0};
+  std::vector<bool> fresh(pass_.features.size(), false);
   for (const Launch& launch : launches_) {
     const bool is_last = &launch == &launches_.back();
     switch (launch.kind) {
       case Launch::Kind::stages:
-        enqueue_stages(launcher, launch, step);
+        enqueue_stages(launcher, launch, step, fresh);
         break;
       case Launch::Kind::weights:
+        enqueue_wide_weights(launcher, launch, step, fresh);
+        if (launch.begin == launch.end) break;
         WeightsPlan(weight_layers(launch), rows)
             .run(launcher, step, record_of(program_.update.optimizer),
                  is_last ? end : FinishRecord{}, counters_, partials_);
@@ -392,6 +428,7 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
         break;
       case Launch::Kind::parameters:
         updates_.run(launcher, launch.task, step);
+        if (launch.task == TaskKind::update) wide_.copy_deferred(launcher);
         break;
     }
   }

@@ -8,6 +8,7 @@
 #include "cuda/dense.h"
 #include "cuda/parameters.h"
 #include "cuda/rows.h"
+#include "cuda/wide.h"
 
 namespace neurode::cuda {
 
@@ -15,7 +16,7 @@ class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
   PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-             const Updates& updates, int usual_rows);
+             const Updates& updates, const WideLayers& wide, int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows, cudaStream_t stream);
@@ -30,14 +31,16 @@ class PassRunner {
   // A stage with its tensors by number.
   struct Draft {
     Stage stage;
+    int kernel = -1;
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 
   // What is launched for a part of a segment.
   struct Launch {
     enum class Kind { stages, weights, parameters } kind;
-    int begin, end;  // of drafts_ or weights_
-    TaskKind task;   // parameters: for all of them that have it
+    int begin, end;                    // of drafts_ or weights_
+    TaskKind task;                     // parameters: for all of them that have it
+    int wide_begin = 0, wide_end = 0;  // of wide_weights_
   };
 
   void add_launches();
@@ -50,18 +53,35 @@ class PassRunner {
   bool touches(const Draft& draft, int tensor) const;
   Stage on_device(const Draft& draft) const;
   void lay_out_slice();
-  void enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step) const;
+  void enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step,
+                      std::vector<bool>& fresh) const;
   std::vector<WeightLayer> weight_layers(const Launch& weights) const;
   int first_stage() const { return direct_input_ ? 1 : 0; }
+
+  // wide_pass.cu. `fresh`: tensors whose copies hold what the tensors do.
+  bool is_wide(const Draft& draft) const;
+  void find_copies();
+  std::int64_t copy_elements(int rows) const;
+  void place_copies(int rows, BFloat16* memory);
+  std::vector<WeightsSplit> wide_splits(int rows) const;
+  Copy copy_of(int tensor) const;
+  Tensor tensor(int index) const;
+  Matrix operand(Launcher& launcher, const StepRecord& step, int index,
+                 std::vector<bool>& fresh) const;
+  void enqueue_wide(Launcher& launcher, const Draft& draft, const StepRecord& step,
+                    std::vector<bool>& fresh) const;
+  void enqueue_wide_weights(Launcher& launcher, const Launch& weights, const StepRecord& step,
+                            std::vector<bool>& fresh) const;
 
   const Program& program_;
   const Pass& pass_;
   const Parameters& parameters_;
   const Updates& updates_;
+  const WideLayers& wide_;
   const int usual_rows_;
   std::vector<Launch> launches_;
   std::vector<Draft> drafts_;
-  std::vector<Task> weights_;
+  std::vector<Task> weights_, wide_weights_;
   std::vector<bool> used_;     // tensors that need global memory
   bool direct_input_ = false;  // only dense layers read the input: straight from the bound data
   int sliced_from_ = -1;       // stages from here on run in one kernel
@@ -74,6 +94,10 @@ class PassRunner {
   float* values_ = nullptr;
   float* partials_ = nullptr;
   std::uint32_t* counters_ = nullptr;
+  std::vector<bool> copied_;  // tensors that wide layers read rounded to bfloat16
+  std::vector<Copy> copies_;
+  float* wide_partials_ = nullptr;
+  std::uint32_t* wide_counters_ = nullptr;
 };
 
 }  // namespace neurode::cuda

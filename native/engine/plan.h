@@ -56,6 +56,9 @@ struct UpdatePlan {
   int overwrite_frequency = 0;  // updates after which weights become their averages; 0: never
 };
 
+// What the elements of large matrix products are rounded to; all else is float32.
+enum class Precision { float32, tf32, bfloat16 };
+
 struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
@@ -66,6 +69,7 @@ struct TrainingPlan {
 struct Plan {
   int input_size = 0;
   std::vector<LayerPlan> layers;
+  Precision precision = Precision::float32;
   std::optional<TrainingPlan> training;
 };
 

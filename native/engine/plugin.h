@@ -71,6 +71,7 @@ struct ProgramRecord {
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
   std::int32_t metrics;
+  std::int32_t precision;
 };
 
 // As neurode::InputView, TargetsView and BatchRange.

@@ -252,6 +252,7 @@ class ParameterCompiler {
 Program compile(const Plan& plan) {
   Program program;
   program.input_size = plan.input_size;
+  program.precision = plan.precision;
   ParameterCompiler(plan, program).compile();
   program.predict = PassCompiler(plan, Mode::predict, program).compile();
   if (plan.training) {

@@ -128,6 +128,7 @@ struct Program {
   int accumulator = -1;
   int average = -1;
   int metrics = 0;
+  Precision precision = Precision::float32;
 };
 
 Program compile(const Plan& plan);
