@@ -6,7 +6,8 @@ import { type Sequential, Sequential as SequentialClass } from '../model/sequent
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
-import { axis, colorOf, compose, drawPanel, type Picture } from './picture.js'
+import { axis, colorOf, compose, drawPanel } from './panels.js'
+import type { Picture } from './picture.js'
 import { colorAlong, pixelImage, type Rgb, sides, tint } from './pixels.js'
 
 /** Options of `plot.decisionBoundary`. */

@@ -5,7 +5,8 @@ import { NeurodeError } from '../errors.js'
 import { checkOptions, refuse } from '../validate.js'
 import type { PictureOptions } from './curves.js'
 import { checkLength, toClassIndices, toNumbers } from './numbers.js'
-import { compose, drawPanel, type Picture } from './picture.js'
+import { compose, drawPanel } from './panels.js'
+import type { Picture } from './picture.js'
 
 /** Options of `plot.confusionMatrix`. */
 export interface ConfusionMatrixOptions extends PictureOptions {

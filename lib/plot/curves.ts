@@ -3,7 +3,8 @@
 import type { ArrayInput } from '../data/arrays.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
 import { checkLength, extent, toSeries } from './numbers.js'
-import { axis, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel, type Picture } from './picture.js'
+import { axis, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
+import type { Picture } from './picture.js'
 
 /** What every picture may be told. */
 export interface PictureOptions {

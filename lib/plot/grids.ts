@@ -6,7 +6,8 @@ import { type Sequential, Sequential as SequentialClass } from '../model/sequent
 import { checkInteger, checkOptions, checkRowShape, refuse } from '../validate.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
-import { compose, escapeXml, type Panel, type Picture } from './picture.js'
+import { compose, escapeXml, type Panel } from './panels.js'
+import type { Picture } from './picture.js'
 import { colorAlong, diverging, gray, pixelImage, type Rgb, toHex } from './pixels.js'
 
 /** Options of `plot.images`. */
@@ -88,7 +89,7 @@ function kernelOf(source: Sequential | ArrayInput, layer: number): Numbers & { r
   const kernels = source.getWeights().filter(({ shape }) => shape.length === 2)
   const kernel =
     kernels[layer] ?? refuse('plot.weights: layer', `a number below ${kernels.length}, the layers with a kernel`, layer)
-  return { values: Float64Array.from(kernel.data), shape: kernel.shape, name: kernel.name }
+  return { values: Float64Array.from(kernel.data), shape: kernel.shape, name: kernel.name.replace(/\/kernel$/, '') }
 }
 
 /** Rows and columns of an image of `size` pixels. */

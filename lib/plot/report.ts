@@ -2,7 +2,8 @@
 
 import { toPath, writeAtomically } from '../io/files.js'
 import { checkName, checkOptions, refuse } from '../validate.js'
-import { escapeXml, Picture } from './picture.js'
+import { escapeXml } from './panels.js'
+import { Picture } from './picture.js'
 
 /** A part of a report. */
 export interface ReportSection {
