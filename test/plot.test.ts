@@ -276,9 +276,9 @@ describe('neurode/plot', function () {
     assert.equal(code, 0, stderr)
     const { page, problems } = await openPage(browser)
     await page.goto(pathToFileURL(path).href)
-    const headings = await page.evaluate("[...document.querySelectorAll('h2')].map((each) => each.textContent)")
-    const [result, training, confusion, wrong, weights] = headings as string[]
-    assert.deepEqual([result, training, weights], ['Result', 'Training', 'Weights of the first layer'])
+    const titles = await page.evaluate("[...document.querySelectorAll('figure > svg')].map((each) => each.ariaLabel)")
+    const [training, confusion, wrong, weights] = titles as string[]
+    assert.deepEqual([training, weights], ['Training', 'Weights of the first layer'])
     assert.match(confusion ?? '', /^Confusion matrix: \d+ of 10000 right$/)
     assert.match(wrong ?? '', /^Wrong digits/)
     const sizes = await page.evaluate(

@@ -25,6 +25,8 @@ interface State {
 }
 
 const mostSpeeds = 600
+/** Short epochs share an event. */
+const eventMilliseconds = 100
 
 /**
  * Serves the page from the beginning of a training to its end. Its address holds a random token, and requests from other
@@ -40,6 +42,8 @@ export class Dashboard implements Callback {
   #streams = new Set<ServerResponse>()
   /** When the running range began, and at which batch. */
   #range = { time: 0, batch: 0 }
+  /** Batches, and milliseconds of training, that no event has told of yet. */
+  #untold = { batches: 0, time: 0 }
 
   /** @internal */
   constructor(given?: DashboardOptions) {
@@ -69,9 +73,13 @@ export class Dashboard implements Callback {
   }
 
   onRangeEnd(batch: number, logs: Logs): void {
-    const time = performance.now()
-    const speed = (1000 * (batch + 1 - this.#range.batch)) / (time - this.#range.time)
-    this.#range = { time, batch: batch + 1 }
+    const now = performance.now()
+    this.#untold.batches += batch + 1 - this.#range.batch
+    this.#untold.time += now - this.#range.time
+    this.#range = { time: now, batch: batch + 1 }
+    if (this.#untold.time < eventMilliseconds) return
+    const speed = (1000 * this.#untold.batches) / this.#untold.time
+    this.#untold = { batches: 0, time: 0 }
     const { speeds } = this.#state
     speeds.push(speed)
     if (speeds.length > mostSpeeds) speeds.shift()

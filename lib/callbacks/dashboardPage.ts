@@ -20,10 +20,10 @@ let status = 'training'
 const byId = (id) => document.getElementById(id)
 const number = (value) => value === undefined ? '' : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4)
 
-function chart(title, series, label) {
+function chart(title, series, label, floor = Infinity) {
   const [width, height, left, bottom, top] = [420, 220, 52, 34, 8]
   const values = series.flatMap((each) => each.values).filter(Number.isFinite)
-  const low = Math.min(...values), high = Math.max(...values)
+  const low = Math.min(floor, ...values), high = Math.max(...values)
   const longest = Math.max(2, ...series.map((each) => each.values.length))
   const x = (i) => left + (i / (longest - 1)) * (width - left - 8)
   const y = (value) => top + (1 - (value - low) / (high - low || 1)) * (height - top - bottom)
@@ -60,7 +60,7 @@ function draw() {
     }
     return chart(key, series, 'epoch')
   })
-  byId('charts').replaceChildren(...charts, chart('throughput', [{ name: 'speed', kind: 'first', values: state.speeds }], 'batches per second, over time'))
+  byId('charts').replaceChildren(...charts, chart('throughput', [{ name: 'speed', kind: 'first', values: state.speeds }], 'batches per second, over time', 0))
   const facts = [['status', status], ['epoch', Math.min(state.logs.length + 1, state.epochs) + ' of ' + state.epochs], ['batch', running.batch], ['batches per second', number(running.speed)]]
   for (const key of state.keys) facts.push([key, number(key in running.logs ? running.logs[key] : state.logs.at(-1)?.[key])])
   byId('facts').replaceChildren(...facts.map(([name, value]) => {

@@ -51,7 +51,11 @@ export async function history(input: HistoryInput, given?: PictureOptions): Prom
       const values = series[name]
       return values === undefined || values.length === 0 ? [] : [{ name, points: overEpochs(values, epochs) }]
     })
-    return drawCurves(curves, { xLabel: 'epoch', yLabel: key })
+    return drawCurves(curves, {
+      xLabel: 'epoch',
+      yLabel: key,
+      ...(epochs <= 12 ? { xTicks: Array.from({ length: epochs }, (_, i) => i + 1) } : {}),
+    })
   })
   return compose(title, await Promise.all(panels), Math.min(panels.length, 2))
 }
@@ -113,6 +117,8 @@ interface Curve {
 
 interface CurvesLook {
   readonly xLabel: string
+  /** Where the ticks are; default: at round numbers. */
+  readonly xTicks?: readonly number[]
   readonly yLabel: string
   readonly yLog?: boolean
   readonly width?: number
@@ -128,10 +134,15 @@ function drawCurves(curves: readonly Curve[], look: CurvesLook): Promise<Panel> 
   return drawPanel(
     (Plot) => ({
       ...(look.width ? { width: look.width } : {}),
-      x: { ...axis, label: look.xLabel, nice: false },
+      x: {
+        ...axis,
+        label: look.xLabel,
+        nice: false,
+        ...(look.xTicks ? { ticks: [...look.xTicks], tickFormat: 'd' } : {}),
+      },
       y: { ...axis, label: look.yLabel, type: look.yLog ? 'log' : 'linear' },
       marks: [
-        Plot.gridX(faint),
+        Plot.gridX({ ...faint, ...(look.xTicks ? { ticks: [...look.xTicks] } : {}) }),
         Plot.gridY(faint),
         ...curves.map(({ name, points }, i) =>
           points.length === 1

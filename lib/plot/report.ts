@@ -36,14 +36,12 @@ export async function report(
 ): Promise<void> {
   const { title = 'Report' } = checkOptions(given, ['title'], 'plot.report')
   if (!Array.isArray(content)) refuse('content', 'a list of pictures and sections', content)
-  const sections = content.map((part: Picture | ReportSection, i) => describeSection(toSection(part), `content[${i}]`))
+  const sections = content.map((part: Picture | ReportSection, i) =>
+    part instanceof Picture ? describeFigure(part) : describeSection(part, `content[${i}]`),
+  )
   await writeAtomically(toPath(path, 'path'), [
     Buffer.from(page(checkName(title, 'plot.report: title'), sections.join('\n'))),
   ])
-}
-
-function toSection(part: Picture | ReportSection): ReportSection {
-  return part instanceof Picture ? { heading: part.title, pictures: [part] } : part
 }
 
 function page(title: string, body: string): string {
@@ -65,6 +63,10 @@ ${body}
 `
 }
 
+function describeFigure({ svg }: Picture): string {
+  return `<figure>${svg}</figure>`
+}
+
 function describeSection(section: ReportSection, argument: string): string {
   const known = ['heading', 'text', 'table', 'pictures']
   const { heading, text = [], table = {}, pictures = [] } = checkOptions(section, known, argument)
@@ -78,7 +80,7 @@ function describeSection(section: ReportSection, argument: string): string {
     rows.length > 0 ? `<table>${rows.join('')}</table>` : '',
     ...pictures.map((picture, i) =>
       picture instanceof Picture
-        ? `<figure>${picture.svg}</figure>`
+        ? describeFigure(picture)
         : refuse(`${argument}.pictures[${i}]`, 'a picture of plot.*', picture),
     ),
   ].join('\n')
