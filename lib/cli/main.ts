@@ -15,6 +15,11 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   train: { summary: 'train a network on a data set', run: train },
+  serve: {
+    summary: 'serve models over HTTP',
+    // Loaded when it is asked for: what it builds upon is large.
+    run: async (args) => (await import('./serve.js')).serve(args),
+  },
   doctor: { summary: 'show what Neurode finds on this machine, and why what is missing is missing', run: doctor },
 }
 
