@@ -66,14 +66,21 @@ foreach(name IN LISTS cuda_sources)
   list(APPEND cuda_objects ${object})
 endforeach()
 
+# The CUDA runtime calls shm_open. Where it is in libc.so.6, older systems still have it in librt.so.1 alone.
+find_file(NEURODE_LIBRT librt.so.1 PATHS /lib64 /lib/x86_64-linux-gnu /lib/aarch64-linux-gnu NO_DEFAULT_PATH)
+set(librt "")
+if(NEURODE_LIBRT)
+  set(librt -Xlinker=--no-as-needed,${NEURODE_LIBRT},--as-needed)
+endif()
+
 add_custom_command(
   OUTPUT ${cuda_library}
   COMMAND ${CMAKE_COMMAND} -E make_directory ${cuda_folder}
-  COMMAND ${NEURODE_NVCC} ${arch_flags} -shared -cudart=static -o ${cuda_library} ${cuda_objects}
+  COMMAND ${NEURODE_NVCC} ${arch_flags} -shared -cudart=static -o ${cuda_library} ${cuda_objects} $<TARGET_OBJECTS:neurode_old_glibc> ${librt}
           -Xcompiler=-static-libstdc++,-static-libgcc -Xlinker=--exclude-libs,ALL,-z,relro,-z,now,--gc-sections
           -Xlinker=-soname,neurode_cuda.so,--version-script=${CMAKE_SOURCE_DIR}/cmake/cuda.map
   COMMAND ${CMAKE_STRIP} --strip-unneeded ${cuda_library}
-  DEPENDS ${cuda_objects} ${CMAKE_SOURCE_DIR}/cmake/cuda.map
+  DEPENDS ${cuda_objects} neurode_old_glibc $<TARGET_OBJECTS:neurode_old_glibc> ${CMAKE_SOURCE_DIR}/cmake/cuda.map
   COMMENT "Linking neurode_cuda.so"
   VERBATIM)
 add_custom_target(neurode_cuda ALL DEPENDS ${cuda_library})

@@ -1,9 +1,7 @@
-/** The seam to C++: the only file that loads the addon, and the types of everything that crosses. */
+/** The seam to C++: the loaded addon, and the types of everything that crosses. */
 
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { NeurodeError } from './errors.js'
+import { loadAddon } from './loadAddon.js'
 
 /** A row of the op table by name, with its numbers in the order the row declares. */
 export interface PlanOp {
@@ -171,36 +169,9 @@ export function native(): NativeAddon {
 export let addonPath: string | undefined
 
 function load(): NativeAddon {
-  const require = createRequire(import.meta.url)
-  const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-  const override = process.env.NEURODE_NATIVE_PATH
-  const candidates: [place: string, resolve: () => string][] = override
-    ? [[override, () => override]]
-    : [
-        [join(root, 'build', 'Release'), () => join(root, 'build', 'Release', 'neurode.node')],
-        [join(root, 'prebuilds'), () => (require('node-gyp-build') as PrebuildResolver).resolve(root)],
-      ]
-  const failures: { place: string; error: Error }[] = []
-  for (const [place, resolve] of candidates) {
-    try {
-      const path = resolve()
-      const loaded = require(path) as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
-      loaded.setErrorClass(NeurodeError)
-      addonPath = path
-      return loaded
-    } catch (error) {
-      failures.push({ place, error: error as Error })
-    }
-  }
-  const tried = failures.map(({ place, error }) => `  ${place}: ${error.message.split('\n')[0]}`).join('\n')
-  throw new NeurodeError(
-    'ERR_NATIVE_LOAD',
-    `no native addon for ${process.platform}-${process.arch} could be loaded. Tried:\n${tried}\nRun "npm run build" to build it.`,
-    { cause: failures[0]?.error },
-  )
-}
-
-interface PrebuildResolver {
-  /** Path of the prebuilt addon for this process; throws when there is none. */
-  resolve(root: string): string
+  const { exports, path } = loadAddon()
+  const loaded = exports as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
+  loaded.setErrorClass(NeurodeError)
+  addonPath = path
+  return loaded
 }

@@ -1,60 +1,111 @@
-// What the built addon, and the CUDA library beside it, may need, export and weigh.
+// What a built binary may need, export and weigh: `check-binaries.mjs [file…]`; without files, what was built
+// and what is in prebuilds/. A .node file is the addon, a .so the CUDA library.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), '../build/Release')
-const mayNeed = /^(libc|libm|libpthread|libdl|librt|ld-linux[\w-]*)\.so\.\d+$/
-/** What the static libgcc of Debian 12 asks for: machines with an older glibc build their own. */
-const newestGlibc = [2, 35]
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-examine('neurode.node', 3_000_000, ['napi_register_module_v1', 'node_api_module_get_api_version_v1'])
-if (existsSync(join(folder, 'neurode_cuda.so'))) examine('neurode_cuda.so', 20_000_000, ['neurode_cuda_plugin'])
-else console.log('neurode_cuda.so: not built, as no CUDA compiler was found')
+/** The oldest that Node 20 runs on; native/old_glibc.cc keeps what is built on a newer one within it. */
+const oldestGlibc = [2, 28]
+const { positionals } = parseArgs({ allowPositionals: true })
 
-/** Checks one file; it must export the first of `mayExport`. */
-function examine(name, mostBytes, mayExport) {
-  const path = join(folder, name)
-  const failures = []
-  const check = (holds, message) => {
-    if (!holds) failures.push(message)
-  }
-
-  const needed = matches(read(path, 'readelf', '-dW'), /\(NEEDED\).*\[(.+)\]/g)
-  check(needed.length > 0, 'no NEEDED entries could be read')
-  for (const library of needed) check(mayNeed.test(library), `it needs ${library}`)
-
-  const exported = read(path, 'nm', '-D', '--defined-only')
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' ').at(-1))
-  for (const symbol of exported) check(mayExport.includes(symbol), `it exports ${symbol}`)
-  check(exported.includes(mayExport[0]), `it does not export ${mayExport[0]}`)
-
-  const [stack] = matches(read(path, 'readelf', '-lW'), /GNU_STACK.* ([RWE ]{3}) 0x/g)
-  check(stack === 'RW ', `its stack has the flags '${stack}'`)
-
-  const versions = matches(read(path, 'readelf', '-VW'), /Name: GLIBC_([\d.]+)/g).map((text) =>
-    text.split('.').map(Number),
-  )
-  for (const version of versions) check(!isNewer(version, newestGlibc), `it needs glibc ${version.join('.')}`)
-
-  const { size } = statSync(path)
-  check(size < mostBytes, `it has ${size} bytes, and may have ${mostBytes}`)
-  const debugSections = matches(read(path, 'readelf', '-SW'), /\s(\.debug_\w+|\.symtab)\s/g)
-  check(debugSections.length === 0, `it is not stripped: ${debugSections.join(', ')}`)
-
-  for (const failure of failures) console.log(`${name}: ${failure}`)
-  const newest = versions.reduce((a, b) => (isNewer(b, a) ? b : a), [0])
-  console.log(`${name}: ${size} bytes, needs ${needed.join(', ')} and glibc ${newest.join('.')}`)
-  if (failures.length > 0) process.exitCode = 1
+const systemLibraries = /^(?:lib(?:c|m|pthread|dl|rt)\.so\.\d+|ld-linux[\w-]*\.so\.\d+|libc\.musl-\w+\.so\.1)$/
+/** It must export the first of `exports`, and may export the others. */
+const kinds = {
+  '.node': { most: 3_000_000, exports: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'] },
+  '.so': { most: 20_000_000, exports: ['neurode_cuda_plugin'] },
 }
 
-function read(path, program, ...options) {
-  const { status, stdout, stderr, error } = spawnSync(program, [...options, path], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${program} failed: ${error?.message ?? stderr}`)
+/** Each gives what is wrong, as a list of sentences. */
+const gates = {
+  needs: ({ needed }) => needed.filter((name) => !systemLibraries.test(name)).map((name) => `it needs ${name}`),
+  paths: ({ paths }) => paths.filter((path) => path !== '$ORIGIN').map((path) => `it looks for libraries in ${path}`),
+  glibc: ({ versioned }) =>
+    versioned
+      .filter(({ version }) => isNewer(version, oldestGlibc))
+      .map(
+        ({ name, version }) => `it needs ${name} of glibc ${version.join('.')}, newer than ${oldestGlibc.join('.')}`,
+      ),
+  stack: ({ stack }) => (stack === 'RW ' ? [] : [`its stack has the flags '${stack}'`]),
+  relro: ({ hasRelro, bindsNow }) => (hasRelro && bindsNow ? [] : ['its relocations stay writable: no full RELRO']),
+  exports: ({ exported, kind }) => [
+    ...exported.filter((name) => !kind.exports.includes(name)).map((name) => `it exports ${name}`),
+    ...(exported.includes(kind.exports[0]) ? [] : [`it does not export ${kind.exports[0]}`]),
+  ],
+  size: ({ size, kind }) => (size < kind.most ? [] : [`it has ${size} bytes, and may have ${kind.most}`]),
+  stripped: ({ debugSections }) =>
+    debugSections.length > 0 ? [`it is not stripped: ${debugSections.join(', ')}`] : [],
+}
+
+const files = positionals.length > 0 ? positionals : findBinaries()
+if (files.length === 0) throw new Error('no binary was built')
+for (const file of files) check(file)
+
+function check(file) {
+  if (!isElf(file)) return console.log(`${file}: not an ELF file; only its size is checked${sizeOf(file)}`)
+  const facts = readFacts(file)
+  const problems = Object.entries(gates).flatMap(([name, gate]) => gate(facts).map((text) => `${name}: ${text}`))
+  for (const problem of problems) console.log(`${file}: ${problem}`)
+  if (problems.length > 0) process.exitCode = 1
+  const { size, needed, glibc } = facts
+  console.log(`${file}: ${size} bytes, needs ${needed.join(', ')} and glibc ${glibc.join('.') || 'none'}`)
+}
+
+function sizeOf(file) {
+  const { size } = statSync(file)
+  const { most } = kindOf(file)
+  if (size >= most) process.exitCode = 1
+  return `: ${size} bytes of ${most}`
+}
+
+function readFacts(file) {
+  const dynamic = read('-dW', file)
+  const segments = read('-lW', file)
+  const symbols = read('--dyn-syms', '-W', file)
+  const versioned = [...symbols.matchAll(/\sUND\s+([^\s@]+)@+GLIBC_([\d.]+)/g)].map(([, name, version]) => ({
+    name,
+    version: version.split('.').map(Number),
+  }))
+  return {
+    kind: kindOf(file),
+    size: statSync(file).size,
+    needed: matches(dynamic, /\(NEEDED\).*\[(.+)\]/g),
+    paths: matches(dynamic, /\((?:RPATH|RUNPATH)\).*\[(.+)\]/g).flatMap((text) => text.split(':')),
+    bindsNow: /\(FLAGS(?:_1)?\).*\b(?:BIND_)?NOW\b/.test(dynamic),
+    hasRelro: /GNU_RELRO/.test(segments),
+    stack: matches(segments, /GNU_STACK.* ([RWE ]{3}) 0x/g)[0] ?? 'unknown',
+    versioned,
+    glibc: versioned.reduce((newest, { version }) => (isNewer(version, newest) ? version : newest), []),
+    // Of the dynamic symbols: those defined here, by name without version.
+    exported: matches(symbols, /(?:GLOBAL|WEAK|UNIQUE)\s+DEFAULT\s+(?!UND)\S+\s+([^\s@]+)/g),
+    debugSections: matches(read('-SW', file), /\s(\.debug_\w+|\.symtab)\s/g),
+  }
+}
+
+function kindOf(file) {
+  return kinds[/\.node$/.test(file) ? '.node' : '.so']
+}
+
+function isElf(file) {
+  return readFileSync(file).subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))
+}
+
+function findBinaries() {
+  const folders = [join(root, 'build', 'Release'), ...list(join(root, 'prebuilds'))]
+  return folders.flatMap(list).filter((path) => /\.node$|^neurode_cuda\.so$/.test(basename(path)))
+}
+
+function list(folder) {
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
+}
+
+function read(...args) {
+  const { status, stdout, stderr, error } = spawnSync('readelf', args, { encoding: 'utf8', maxBuffer: 1 << 26 })
+  if (status !== 0) throw new Error(`readelf failed: ${error?.message ?? stderr}`)
   return stdout
 }
 

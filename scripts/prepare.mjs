@@ -16,13 +16,16 @@ class Failure extends Error {}
 
 function main(suites) {
   checkNode()
-  const addonIsStale = !existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'cmake', 'native', 'cuda'])
+  // One that is named was built elsewhere.
+  const isOurs = !process.env.NEURODE_NATIVE_PATH
+  const addonIsStale =
+    isOurs && (!existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'cmake', 'native', 'cuda']))
   if (addonIsStale) requireTools()
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])
   compile('lib/serve/page', 'lib/serve/page/tsconfig.json', 'dist/serve/page', [])
   if (addonIsStale) buildAddon()
-  if (suites.includes('test')) buildEmulator()
+  if (suites.includes('test') && (isOurs || isOnPath('cmake'))) buildEmulator()
   for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])
 }
 

@@ -251,7 +251,7 @@ describe('the server', function () {
     'a name of every object': { path: '/v2/models/__proto__', status: 404, error: /model/ },
     'a constructor': { path: '/v2/models/constructor/versions/prototype', status: 404, error: /model/ },
     'an address that is not encoded': { path: '/v2/models/%zz', status: 400, error: /./ },
-    'a long name': { path: `/v2/models/${'a'.repeat(5000)}`, status: 404, error: /./ },
+    'a long name': { path: `/v2/models/${'a'.repeat(5000)}`, status: 414, error: /address/ },
     'GET for POST': { path: infer, status: 405, error: /POST/ },
     'POST for GET': { path: '/v2', body: '{}', status: 405, error: /GET/ },
     'DELETE': { path: '/v2/models/digits', method: 'DELETE', status: 405, error: /GET/ },

@@ -1,16 +1,19 @@
-/** `neurode doctor`: what was found on this machine, and why what is missing is missing. */
+/** `neurode doctor`: what was found on this machine, and why what is missing is missing. A bug report starts with it. */
 
+import { availableParallelism, cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { locateMnist } from '../data/mnist.js'
-import { layers } from '../layers/index.js'
-import { sequential } from '../model/sequential.js'
-import { addonPath, type DeviceInfo, native } from '../native.js'
+import { detectLibc } from '../libc.js'
+import type { DeviceInfo } from '../native.js'
+import { type Outcome, probe } from './children.js'
+import { type FileFinding, findCublasLt, findCudaLibrary, findDriver } from './cudaFiles.js'
 import { describeOptions, type Options, parse, UsageError } from './options.js'
+import type { TrainingFindings } from './probe.js'
 import { packageVersion } from './version.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
-/** The variables that Neurode reads. */
+/** Those that are shown also when they are not set. */
 const variables = [
   'NEURODE_NATIVE_PATH',
   'NEURODE_THREADS',
@@ -18,6 +21,7 @@ const variables = [
   'NEURODE_DEVICE',
   'NEURODE_CUDA',
   'NEURODE_CUDA_LIBRARY',
+  'NEURODE_CUDA_LIB_DIR',
   'NEURODE_DATA',
 ]
 
@@ -33,15 +37,30 @@ interface Report {
   readonly platform: string
   readonly arch: string
   readonly libc: string | null
+  readonly processor: string
+  readonly processors: number
   readonly addon: Finding & { readonly path?: string }
   readonly cpu: Finding & { readonly isa?: string; readonly isas?: readonly string[]; readonly threads?: number }
   readonly cuda: Finding & { readonly devices?: readonly string[] }
+  readonly driver: FileFinding
+  readonly cudaLibrary: FileFinding
+  readonly cublasLt: FileFinding
   readonly blas: Finding
+  /** Ten steps of training on each device, in a process each. */
+  readonly devices: readonly DeviceReport[]
   readonly mnist: Finding & { readonly folder?: string; readonly searched: readonly string[] }
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Gives the exit code: 0 when the CPU works. */
+interface DeviceReport {
+  readonly name: string
+  readonly description?: string
+  /** Why the device is missing, or why the training failed. */
+  readonly reason?: string
+  readonly training?: TrainingFindings
+}
+
+/** Gives the exit code: 0 when every device that is there works. */
 export async function doctor(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args, options)
   if (values.help) {
@@ -49,56 +68,75 @@ export async function doctor(args: readonly string[]): Promise<number> {
     return 0
   }
   if (positionals.length > 0) throw new UsageError(`expected 'neurode doctor [options]', got '${positionals[0]}'`)
-  const report = await examine()
+  const { report, isWell } = await examine()
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : describeReport(report))
-  return report.cpu.found ? 0 : 1
+  return isWell ? 0 : 1
 }
 
-async function examine(): Promise<Report> {
-  const addon = attempt(() => native() && { ...(addonPath === undefined ? {} : { path: addonPath }) })
-  const found = addon.found ? attempt(() => ({ devices: native().devices() })) : { reason: 'the addon is not loaded' }
-  const devices = 'devices' in found ? found.devices : []
-  return {
+async function examine(): Promise<{ report: Report; isWell: boolean }> {
+  const addon = await probe('addon')
+  const listed: Outcome<readonly DeviceInfo[]> = addon.found
+    ? await probe('devices')
+    : { reason: 'the addon is not loaded' }
+  // A list that took its process down says nothing against the CPU.
+  const infos = listed.found ?? (addon.found ? [{ name: 'cpu', available: true }] : [])
+  const devices: DeviceReport[] = []
+  for (const info of infos) devices.push(await examineDevice(info))
+  const libc = detectLibc()
+  const report: Report = {
     version: packageVersion(),
     node: process.version,
     platform: process.platform,
     arch: process.arch,
-    libc: libcName(),
-    addon,
-    cpu: examineCpu(devices, found.reason),
-    cuda: examineCuda(devices, found.reason),
+    libc: libc === undefined ? null : [libc.name, libc.version].filter(Boolean).join(' '),
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    processors: availableParallelism(),
+    addon: addon.found ? { found: true, path: addon.found.path } : { found: false, reason: addon.reason },
+    cpu: examineCpu(listed, devices),
+    cuda: examineCuda(listed, devices),
+    driver: findDriver(),
+    cudaLibrary: addon.found
+      ? findCudaLibrary(addon.found.path)
+      : { found: false, reason: 'it lies beside the addon, which is not loaded' },
+    cublasLt: findCublasLt(),
     blas: { found: false, reason: "not looked for: matrix products run on Neurode's own kernels" },
+    devices,
     mnist: await examineMnist(),
     environment: Object.fromEntries(
-      variables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+      Object.entries(process.env)
+        .filter((entry): entry is [string, string] => entry[0].startsWith('NEURODE_') && entry[1] !== undefined)
+        .sort(),
     ),
+  }
+  const there = infos.filter(({ available }) => available).map(({ name }) => name)
+  const works = devices.filter(({ training }) => training !== undefined).map(({ name }) => name)
+  return {
+    report,
+    isWell: listed.found !== undefined && there.length > 0 && there.every((name) => works.includes(name)),
   }
 }
 
-/** Runs a network of two weights: that the addon loads does not say that its kernels run here. */
-function examineCpu(devices: readonly DeviceInfo[], failure: string | undefined): Report['cpu'] {
-  const info = devices.find(({ name }) => name === 'cpu')
-  if (!info?.available) return { found: false, reason: info?.reason ?? failure ?? 'the addon names no CPU' }
-  const { isas = [] } = info
-  return attempt(() => {
-    using model = sequential([
-      layers.dense({ units: 1, kernelInitializer: 'ones', useBias: false, inputShape: [2] }),
-      layers.activation('relu'),
-    ])
-    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device: 'cpu' })
-    const [sum] = model.predictSync([[1, 2]]).data
-    if (sum !== 3) throw new Error(`its kernels are wrong: 1 + 2 gave ${sum}`)
-    return { isa: model.isa, isas, threads: model.threads }
-  })
+async function examineDevice({ name, available, reason, description }: DeviceInfo): Promise<DeviceReport> {
+  const about = { name, ...(description ? { description } : {}) }
+  if (!available) return { ...about, reason: reason ?? 'it is not available' }
+  const training = await probe('train', name)
+  return training.found ? { ...about, training: training.found } : { ...about, reason: training.reason }
 }
 
-function examineCuda(devices: readonly DeviceInfo[], failure: string | undefined): Report['cuda'] {
+function examineCpu(listed: Outcome<readonly DeviceInfo[]>, devices: readonly DeviceReport[]): Report['cpu'] {
+  const { isas } = listed.found?.find(({ name }) => name === 'cpu') ?? {}
+  const { training, reason } = devices.find(({ name }) => name === 'cpu') ?? {}
+  if (training) return { found: true, isa: training.isa, isas: isas ?? [training.isa], threads: training.threads }
+  return { found: false, reason: reason ?? listed.reason ?? 'the addon names no CPU' }
+}
+
+function examineCuda(listed: Outcome<readonly DeviceInfo[]>, devices: readonly DeviceReport[]): Report['cuda'] {
   const gpus = devices.filter(({ name }) => name.startsWith('cuda'))
   const names = gpus
-    .filter(({ available }) => available)
+    .filter(({ training }) => training !== undefined)
     .map(({ name, description }) => (description ? `${name} (${description})` : name))
   if (names.length > 0) return { found: true, devices: names }
-  return { found: false, reason: gpus[0]?.reason ?? failure ?? 'the addon was built without CUDA' }
+  return { found: false, reason: gpus[0]?.reason ?? listed.reason ?? 'the addon was built without CUDA' }
 }
 
 async function examineMnist(): Promise<Report['mnist']> {
@@ -108,44 +146,44 @@ async function examineMnist(): Promise<Report['mnist']> {
   return { found: false, reason: 'its four files are in none of the folders searched', searched }
 }
 
-function libcName(): string | null {
-  if (process.platform !== 'linux') return null
-  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  const glibc = report.header.glibcVersionRuntime
-  return glibc === undefined ? 'musl' : `glibc ${glibc}`
-}
-
-function attempt<T extends object>(
-  look: () => T,
-): ({ found: true } & T & { reason?: never }) | { found: false; reason: string } {
-  try {
-    return { found: true, ...look() }
-  } catch (error) {
-    return { found: false, reason: (error as Error).message }
-  }
-}
-
 function describeReport(report: Report): string {
-  const { addon, cpu, cuda, blas, mnist, environment } = report
+  const { addon, cpu, cuda, driver, cudaLibrary, cublasLt, blas, devices, mnist, environment } = report
   const system = [`${report.platform} ${report.arch}`, ...(report.libc ? [report.libc] : [])].join(', ')
   const rows = [
     ['neurode', report.version],
     ['node', `${report.node} on ${system}`],
+    ['processor', `${report.processor}, ${report.processors} for this process`],
     ['addon', addon.path ?? `not loaded: ${addon.reason}`],
     [
       'cpu',
       cpu.found ? `${cpu.isa} (of ${cpu.isas?.join(', ')}), ${cpu.threads} threads` : `does not work: ${cpu.reason}`,
     ],
     ['cuda', cuda.devices?.join(', ') ?? `none: ${cuda.reason}`],
+    ['NVIDIA driver', describeFile(driver)],
+    ['CUDA library', describeFile(cudaLibrary)],
+    ['cuBLASLt', describeFile(cublasLt)],
     ['blas', `none: ${blas.reason}`],
+    ...devices.map((device) => [`training on ${device.name}`, describeTraining(device)]),
     [
       'mnist',
       mnist.folder ??
         `not found: ${mnist.reason} (${mnist.searched.join(', ')}); set NEURODE_DATA, or let a training download it`,
     ],
-    ...variables.map((name) => [name, environment[name] ?? 'not set']),
+    ...[...new Set([...variables, ...Object.keys(environment)])].map((name) => [name, environment[name] ?? 'not set']),
   ]
+  const width = Math.max(...rows.map(([name = '']) => name.length)) + 2
   return rows
-    .map(([name = '', value = '']) => `${name.padEnd(21)}${value.replaceAll('\n', `\n${' '.repeat(21)}`)}\n`)
+    .map(([name = '', value = '']) => `${name.padEnd(width)}${value.replaceAll('\n', `\n${' '.repeat(width)}`)}\n`)
     .join('')
+}
+
+function describeFile({ path, version, reason }: FileFinding): string {
+  return [version, path].filter(Boolean).join(', ') || `not found: ${reason}`
+}
+
+function describeTraining({ description, reason, training }: DeviceReport): string {
+  if (!training) return `none: ${reason}`
+  const { steps, firstLoss, lastLoss, milliseconds } = training
+  const losses = `the loss went from ${firstLoss.toPrecision(3)} to ${lastLoss.toPrecision(3)}`
+  return `${steps} steps in ${milliseconds.toFixed(1)} ms, ${losses}${description ? ` (${description})` : ''}`
 }

@@ -2,9 +2,7 @@
 /** The command `neurode`: finds the subcommand and turns errors into one line and an exit code. */
 
 import { NeurodeError } from '../errors.js'
-import { doctor } from './doctor.js'
 import { UsageError } from './options.js'
-import { train } from './train.js'
 import { packageVersion } from './version.js'
 
 interface Command {
@@ -14,13 +12,22 @@ interface Command {
 }
 
 const commands: Readonly<Record<string, Command>> = {
-  train: { summary: 'train a network on a data set', run: train },
+  train: {
+    summary: 'train a network on a data set',
+    run: async (args) => (await import('./train.js')).train(args),
+  },
   serve: {
     summary: 'serve models over HTTP',
-    // Loaded when it is asked for: what it builds upon is large.
     run: async (args) => (await import('./serve.js')).serve(args),
   },
-  doctor: { summary: 'show what Neurode finds on this machine, and why what is missing is missing', run: doctor },
+  doctor: {
+    summary: 'show what Neurode finds on this machine, and why what is missing is missing',
+    run: async (args) => (await import('./doctor.js')).doctor(args),
+  },
+  build: {
+    summary: 'build the native addon from source, where no prebuilt one fits',
+    run: async (args) => (await import('./build.js')).build(args),
+  },
 }
 
 const usage = `Usage: neurode <command> [options]

@@ -1,8 +1,7 @@
 /** The version of the package. */
 
-import { readFileSync } from 'node:fs'
+import { findPackage } from '../packageRoot.js'
 
 export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
+  return findPackage().packageFile.version
 }

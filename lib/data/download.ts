@@ -1,9 +1,9 @@
 /** Downloads of known files: mirrors in turn, time-outs, checksums, and never a half file under the final name. */
 
-import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { NeurodeError } from '../errors.js'
+import { createSha256 } from './sha256.js'
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -51,7 +51,7 @@ export interface DownloadResult {
  */
 export async function download(request: DownloadRequest): Promise<DownloadResult> {
   const folder = dirname(request.path)
-  const temporary = join(folder, `.${basename(request.path)}.${process.pid}.${randomUUID()}.part`)
+  const temporary = join(folder, `.${basename(request.path)}.${process.pid}.${crypto.randomUUID()}.part`)
   const failures: MirrorFailure[] = []
   try {
     await writable(folder, () => mkdir(folder, { recursive: true }))
@@ -87,7 +87,7 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
       await response.body?.cancel()
       return `status ${response.status}`
     }
-    const hash = createHash('sha256')
+    const hash = createSha256()
     let receivedBytes = 0
     const idleMilliseconds = request.idleMilliseconds ?? 20_000
     const file = await writable(path, () => open(path, 'w'))

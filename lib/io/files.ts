@@ -1,10 +1,10 @@
 /** Whole files: read at once, and written so that a crash leaves the old file or the new one, never a part. */
 
-import { createHash } from 'node:crypto'
 import { constants, type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createSha256 } from '../data/sha256.js'
 import { NeurodeError } from '../errors.js'
 import { refuse } from '../validate.js'
 
@@ -109,7 +109,7 @@ function isRunning(pid: number): boolean {
 
 /** Process ids mean nothing on other machines that share the folder. */
 function hostId(): string {
-  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+  return createSha256().update(hostname()).digest('hex').slice(0, 8)
 }
 
 /** What the system says, as a NeurodeError that names the file. */

@@ -3,8 +3,8 @@
  * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#callback/<name>/<place>` for what callbacks remember.
  */
 
-import { createHash } from 'node:crypto'
 import { formatShape } from '../data/arrays.js'
+import { createSha256 } from '../data/sha256.js'
 import { NeurodeError } from '../errors.js'
 import type { ModelCore, TrainingState } from '../model/core.js'
 import type { TrainingPosition } from '../model/position.js'
@@ -64,7 +64,7 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
   }
   const metadata = { sha256: noDigest, format: formatName, description: JSON.stringify(description) }
   const chunks = encodeSafetensors(tensors, { metadata })
-  const hash = createHash('sha256')
+  const hash = createSha256()
   for (const chunk of chunks) hash.update(chunk)
   ;(chunks[0] as Uint8Array).set(Buffer.from(hash.digest('hex')), digestAt)
   return chunks
@@ -95,7 +95,7 @@ export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelF
   if (bytes.toString('latin1', 8, digestAt) !== start) {
     throw damaged(path, 'expected a file that save() wrote, got another beginning')
   }
-  const hash = createHash('sha256').update(bytes.subarray(0, digestAt)).update(noDigest)
+  const hash = createSha256().update(bytes.subarray(0, digestAt)).update(noDigest)
   const digest = hash.update(bytes.subarray(digestAt + digestLength)).digest('hex')
   if (bytes.toString('latin1', digestAt, digestAt + digestLength) !== digest) {
     throw damaged(path, 'the file is damaged: its checksum is wrong')

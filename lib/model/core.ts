@@ -136,6 +136,11 @@ export class ModelCore implements LayerHost {
     this.#stale = true
   }
 
+  /** What it was compiled for, else the default device. */
+  get deviceSettings(): DeviceSettings {
+    return this.#deviceSettings ?? { device: defaultDevice(), threads: 0 }
+  }
+
   /** Shapes, or `ERR_NOT_BUILT`. */
   built(): ModelShapes {
     this.checkAlive()
@@ -180,8 +185,7 @@ export class ModelCore implements LayerHost {
   native(): NativeModel {
     if (this.#native !== undefined && !this.#stale) return this.#native
     const shapes = this.built()
-    const settings = this.#deviceSettings ?? { device: defaultDevice(), threads: 0 }
-    const next = native().createModel(compileModel(shapes, this.seed, this.#training), settings)
+    const next = native().createModel(compileModel(shapes, this.seed, this.#training), this.deviceSettings)
     const slots = shapes.layers.flatMap(({ layer, parameters }) =>
       parameters.map((parameter) => ({ layer, parameter })),
     )

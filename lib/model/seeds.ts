@@ -1,10 +1,8 @@
 /** Seeds: where random numbers come from, and how one seed becomes many. */
 
-import { getRandomValues } from 'node:crypto'
-
 /** A seed nobody chose: 52 random bits. */
 export function randomSeed(): number {
-  const [high, low] = getRandomValues(new Uint32Array(2)) as unknown as [number, number]
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number]
   return join(high, low)
 }
 

@@ -6,6 +6,7 @@ import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
+import { makePredictor, type Predictor, type PredictorOptions } from '../serve/predictor.js'
 import { type Loss, toLoss } from '../training/losses.js'
 import { type MetricLike, toMetrics } from '../training/metrics.js'
 import { type Optimizer, toOptimizer } from '../training/optimizers.js'
@@ -325,6 +326,24 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#oneRowSizes = [inputSize, outputSize]
     this.#oneRow = Object.freeze([1, ...outputShape])
     return result as unknown as Prediction<Out>
+  }
+
+  /**
+   * The model as it is now, for inference alone: later training does not change it. See {@link Predictor}.
+   *
+   * Throws `ERR_NOT_BUILT`, `ERR_MODEL_BUSY` while a fit runs batches, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })])
+   * const predictor = model.predictor({ device: 'cpu', maxBatchSize: 64 })
+   * console.log(await predictor.predict(Float32Array.of(1, 2, 3, 4))) // three probabilities
+   * ```
+   */
+  predictor(options?: PredictorOptions): Predictor {
+    return makePredictor(this.#core, options)
   }
 
   /** One step on all rows as one batch; gives loss and metrics from before the step. */

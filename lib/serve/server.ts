@@ -132,7 +132,8 @@ async function makeApp(options: ServeOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler,
     frameworkErrors: (error: Error & { statusCode?: number }, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, new HttpError(error.statusCode ?? 400, error.message))
+      const status = error.statusCode ?? 400
+      sendError(reply, new HttpError(status, `the address: ${error.message.replace(/'.{100,}'/s, 'it')}`))
     },
     onProtoPoisoning: 'ignore',
   } as object) as FastifyInstance

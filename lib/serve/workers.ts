@@ -1,8 +1,9 @@
 /** The first process of a server with several workers: starts them, replaces those that end, and adds up their counts. */
 
 import cluster, { type Worker } from 'node:cluster'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { type ErrorCode, errorCodes, NeurodeError } from '../errors.js'
+import { findPackage } from '../packageRoot.js'
 import type { ServerSnapshot } from './metrics.js'
 import type { ServeEvent } from './repository.js'
 import type { InferenceServer } from './server.js'
@@ -56,7 +57,7 @@ class Workers {
   }
 
   async start(count: number): Promise<Address> {
-    cluster.setupPrimary({ exec: fileURLToPath(new URL('./worker.js', import.meta.url)), args: [] })
+    cluster.setupPrimary({ exec: join(findPackage().root, 'dist/serve/worker.js'), args: [] })
     const begun = new Promise<Address>((resolve, reject) => {
       this.#begin = resolve
       this.#refuse = reject

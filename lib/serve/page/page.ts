@@ -2,13 +2,15 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { findPackage } from '../../packageRoot.js'
 import { markup } from './markup.js'
 import { style } from './style.js'
 
 /** Sends the page. It may load nothing, and run nothing but what is in it. */
 export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
-  const script = readFileSync(new URL('./client.js', import.meta.url), 'utf8').replace(/^export \{\};?\n?/m, '')
+  const script = readFileSync(join(findPackage().root, 'dist/serve/page/client.js'), 'utf8').replace(/^export \{\};?\n?/m, '')
   const document = markup(style, script)
   const headers = {
     'content-type': 'text/html; charset=utf-8',

@@ -1,0 +1,57 @@
+/** Probes: what they found, or what became of them. */
+
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { findPackage } from '../packageRoot.js'
+import type { Probes } from './probe.js'
+
+export type Outcome<T> =
+  | { readonly found: T; readonly reason?: never }
+  | { readonly reason: string; readonly found?: never }
+
+/** A broken driver can hang as well as crash. */
+const mostMilliseconds = 60_000
+
+/** Runs a probe of lib/cli/probe.ts in a process of its own. */
+export function probe<Name extends keyof Probes>(
+  name: Name,
+  ...args: readonly string[]
+): Promise<Outcome<Probes[Name]>> {
+  const script = join(findPackage().root, 'dist', 'cli', 'probe.js')
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [script, name, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: mostMilliseconds,
+      killSignal: 'SIGKILL',
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    const started = performance.now()
+    child.on('error', (error) => resolve({ reason: `no process could be started: ${error.message}` }))
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve(parse(stdout))
+      const end =
+        performance.now() - started >= mostMilliseconds
+          ? `did not end in ${mostMilliseconds / 1000} s`
+          : signal
+            ? `was ended by ${signal}`
+            : `ended with exit code ${code}`
+      const said = stderr.trim().split('\n').at(-1)
+      resolve({ reason: `the process that tried it ${end}${said ? `: ${said}` : ''}` })
+    })
+  })
+}
+
+function parse<T>(text: string): Outcome<T> {
+  try {
+    return JSON.parse(text) as Outcome<T>
+  } catch {
+    return { reason: `the process that tried it answered '${text.slice(0, 100)}'` }
+  }
+}

@@ -1,0 +1,90 @@
+/** NVIDIA's files on this machine, found without loading any: the driver and cuBLASLt. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+export interface FileFinding {
+  readonly found: boolean
+  readonly path?: string
+  readonly version?: string
+  readonly reason?: string
+}
+
+/** Where the dynamic loader looks by itself; its cache is not readable without it. */
+const systemFolders = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+  '/lib/x86_64-linux-gnu',
+  '/usr/lib/wsl/lib',
+]
+const driverVersionFile = '/proc/driver/nvidia/version'
+
+/** The driver: its version as the kernel tells it, and the library that programs open. */
+export function findDriver(): FileFinding {
+  const path = findIn(loaderFolders(), /^libcuda\.so(\.1)?$/)
+  const version = /Kernel Module\D*([\d.]+)/.exec(
+    existsSync(driverVersionFile) ? readFileSync(driverVersionFile, 'utf8') : '',
+  )?.[1]
+  if (path !== undefined || version !== undefined) {
+    return { found: true, ...(path === undefined ? {} : { path }), ...(version === undefined ? {} : { version }) }
+  }
+  if (process.platform !== 'linux') return { found: false, reason: `it is not looked for on ${process.platform}` }
+  return { found: false, reason: `there is neither ${driverVersionFile} nor a libcuda.so.1` }
+}
+
+/** cuBLASLt, which comes with the CUDA toolkit, Conda or pip. */
+export function findCublasLt(): FileFinding {
+  const { NEURODE_CUDA_LIB_DIR, CUDA_HOME, CUDA_PATH, CONDA_PREFIX, VIRTUAL_ENV } = process.env
+  const toolkits = [CUDA_HOME, CUDA_PATH, ...list('/usr/local').filter((path) => basename(path).startsWith('cuda'))]
+  const folders = [
+    NEURODE_CUDA_LIB_DIR,
+    ...loaderFolders(),
+    ...toolkits.flatMap((root) => (root ? [...targetFolders(root), join(root, 'lib64'), join(root, 'lib')] : [])),
+    ...(CONDA_PREFIX ? [join(CONDA_PREFIX, 'lib')] : []),
+    ...(VIRTUAL_ENV ? nvidiaFolders(VIRTUAL_ENV) : []),
+  ].filter((folder) => folder !== undefined)
+  const path = findIn(folders, /^libcublasLt\.so\.1[23]$/)
+  if (path === undefined)
+    return {
+      found: false,
+      reason: 'no libcublasLt.so.13 or .12 is in the usual folders; NEURODE_CUDA_LIB_DIR names another',
+    }
+  return { found: true, path }
+}
+
+/** The CUDA half of Neurode: a file beside the addon, or the one that was named. */
+export function findCudaLibrary(addonPath: string): FileFinding {
+  const path = process.env.NEURODE_CUDA_LIBRARY || join(dirname(addonPath), 'neurode_cuda.so')
+  return existsSync(path) ? { found: true, path } : { found: false, reason: `there is no ${path}` }
+}
+
+function loaderFolders(): string[] {
+  return [...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...systemFolders]
+}
+
+function targetFolders(root: string): string[] {
+  return list(join(root, 'targets')).map((target) => join(target, 'lib'))
+}
+
+function nvidiaFolders(root: string): string[] {
+  const sites = list(join(root, 'lib')).map((python) => join(python, 'site-packages', 'nvidia'))
+  return sites.flatMap(list).map((folder) => join(folder, 'lib'))
+}
+
+function findIn(folders: readonly string[], name: RegExp): string | undefined {
+  for (const folder of folders) {
+    const found = list(folder).find((path) => name.test(basename(path)))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}

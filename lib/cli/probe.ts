@@ -1,0 +1,75 @@
+/** Looks at one thing natively, in a process of its own: `neurode doctor` outlives whatever happens here. */
+
+import { layers } from '../layers/index.js'
+import type { DeviceName } from '../model/devices.js'
+import { sequential } from '../model/sequential.js'
+import { addonPath, type DeviceInfo, native } from '../native.js'
+
+/** What the addon says of itself. */
+export interface AddonFindings {
+  readonly path: string
+  readonly version: string
+}
+
+/** What ten steps of training on a device came to. */
+export interface TrainingFindings {
+  readonly isa: string
+  readonly threads: number
+  readonly steps: number
+  readonly firstLoss: number
+  readonly lastLoss: number
+  readonly milliseconds: number
+}
+
+const steps = 10
+const rows = 32
+
+/** What each probe gives, by name. */
+export interface Probes {
+  readonly addon: AddonFindings
+  readonly devices: readonly DeviceInfo[]
+  readonly train: TrainingFindings
+}
+
+const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[Name] | Promise<Probes[Name]> } = {
+  addon: () => ({ version: native().version, path: addonPath ?? '' }),
+  devices: () => native().devices(),
+  train,
+}
+
+/** Learns a sum of two: every step must bring the loss down, or the device computes wrongly. */
+async function train(device: DeviceName): Promise<TrainingFindings> {
+  using model = sequential({
+    layers: [
+      layers.dense({ units: 16, activation: 'relu', kernelInitializer: 'ones', inputShape: [2] }),
+      layers.dense({ units: 1, kernelInitializer: 'zeros' }),
+    ],
+    seed: 1,
+  }).compile({ optimizer: 'sgd', loss: 'meanSquaredError', device })
+  const x = { data: Float32Array.from({ length: 2 * rows }, (_, i) => (i % 7) / 7), shape: [rows, 2] }
+  const y = {
+    data: Float32Array.from({ length: rows }, (_, i) => (x.data[2 * i] ?? 0) + (x.data[2 * i + 1] ?? 0)),
+    shape: [rows, 1],
+  }
+  const start = performance.now()
+  const losses: number[] = []
+  for (let step = 0; step < steps; step++) losses.push((await model.trainOnBatch(x, y)).loss)
+  const milliseconds = Number((performance.now() - start).toFixed(3))
+  const [firstLoss = Number.NaN] = losses
+  const lastLoss = losses.at(-1) ?? Number.NaN
+  if (!(lastLoss < firstLoss / 2)) {
+    throw new Error(`${steps} steps should halve the loss, and took it from ${firstLoss} to ${lastLoss}`)
+  }
+  return { isa: model.isa, threads: model.threads, steps, firstLoss, lastLoss, milliseconds }
+}
+
+async function main([name, device]: readonly string[]): Promise<void> {
+  try {
+    const found = await probes[name as keyof Probes](device as DeviceName)
+    process.stdout.write(JSON.stringify({ found }))
+  } catch (error) {
+    process.stdout.write(JSON.stringify({ reason: (error as Error).message }))
+  }
+}
+
+await main(process.argv.slice(2))

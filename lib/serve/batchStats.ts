@@ -1,0 +1,93 @@
+/** What a batcher counts. */
+
+import { NeurodeError } from '../errors.js'
+
+/** Counters of a {@link Batcher} since it was made (they only grow), and the depth of its queue now. */
+export interface BatcherStats {
+  /** Rows that wait now. */
+  readonly queuedRows: number
+  /** Requests that wait now. */
+  readonly queuedRequests: number
+  /** Rows in the batch that runs now. */
+  readonly runningRows: number
+  /** Requests answered. */
+  readonly requests: number
+  /** Rows of the requests answered. */
+  readonly rows: number
+  /** Batches computed. */
+  readonly batches: number
+  /** Requests refused because the queue was full. */
+  readonly rejected: number
+  /** Requests that missed their deadline. */
+  readonly timedOut: number
+  /** Requests aborted by their signal. */
+  readonly aborted: number
+  /** Requests that failed otherwise. */
+  readonly failed: number
+  /** Microseconds that answered requests waited for their batch to start, summed. */
+  readonly queueMicros: number
+  /** Microseconds from the start of a batch to its outputs, summed over batches. */
+  readonly computeMicros: number
+  /** Batches by their rows: `counts[i]` had at most `bounds[i]` rows and more than the bound before. */
+  readonly batchSizes: { readonly bounds: readonly number[]; readonly counts: readonly number[] }
+}
+
+export class BatchStats {
+  rejected = 0
+  #requests = 0
+  #rows = 0
+  #batches = 0
+  #timedOut = 0
+  #aborted = 0
+  #failed = 0
+  #queueMicros = 0
+  #computeMicros = 0
+  readonly #bounds: readonly number[]
+  readonly #counts: number[]
+
+  constructor(maxBatchSize: number) {
+    const bounds: number[] = []
+    for (let bound = 1; bound < maxBatchSize; bound *= 2) bounds.push(bound)
+    this.#bounds = Object.freeze([...bounds, maxBatchSize])
+    this.#counts = this.#bounds.map(() => 0)
+  }
+
+  addBatch(rows: number, milliseconds: number, failed: boolean): void {
+    if (failed) return
+    this.#batches++
+    this.#computeMicros += 1000 * milliseconds
+    const place = this.#bounds.findIndex((bound) => rows <= bound)
+    this.#counts[place] = (this.#counts[place] as number) + 1
+  }
+
+  addRequest(rows: number, queueMilliseconds: number): void {
+    this.#requests++
+    this.#rows += rows
+    this.#queueMicros += 1000 * queueMilliseconds
+  }
+
+  addFailure(error: unknown): void {
+    const code = error instanceof NeurodeError ? error.code : undefined
+    if (code === 'ERR_TIMEOUT') this.#timedOut++
+    else if (code === 'ERR_ABORTED') this.#aborted++
+    else this.#failed++
+  }
+
+  snapshot(queuedRows: number, queuedRequests: number, runningRows: number): BatcherStats {
+    return {
+      queuedRows,
+      queuedRequests,
+      runningRows,
+      requests: this.#requests,
+      rows: this.#rows,
+      batches: this.#batches,
+      rejected: this.rejected,
+      timedOut: this.#timedOut,
+      aborted: this.#aborted,
+      failed: this.#failed,
+      queueMicros: this.#queueMicros,
+      computeMicros: this.#computeMicros,
+      batchSizes: { bounds: this.#bounds, counts: [...this.#counts] },
+    }
+  }
+}

@@ -1,0 +1,392 @@
+/** The batcher: many small requests in, large batches through a predictor, answers out. */
+
+import { NeurodeError } from '../errors.js'
+import { checkInteger, checkNumber, checkOptions, checkSignal, refuse } from '../validate.js'
+import { type BatcherStats, BatchStats } from './batchStats.js'
+import { deviceQueue, type Turn } from './deviceQueue.js'
+import { type PredictInput, Predictor } from './predictor.js'
+
+/** Options of {@link batcher}. */
+export interface BatcherOptions {
+  /** Rows in one batch at most. Default: the predictor's. */
+  readonly maxBatchSize?: number | undefined
+  /**
+   * Microseconds that the first row of a batch may wait for others while the device is idle. Default 0: a batch starts as soon
+   * as the device is idle, with what came until then.
+   */
+  readonly maxQueueDelayMicros?: number | undefined
+  /** Rows that may wait at most; more reject with `ERR_QUEUE_FULL`. Default 16 · maxBatchSize. */
+  readonly maxQueueSize?: number | undefined
+  /** Milliseconds from request to answer at most; later ones reject with `ERR_TIMEOUT`. Default: no limit. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Options of {@link Batcher.run}. */
+export interface RunOptions {
+  /** Aborting rejects with `ERR_ABORTED`. */
+  readonly signal?: AbortSignal | undefined
+  /** Instead of the batcher's. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** A request, or one part of it: some rows of one buffer. */
+interface Ticket {
+  readonly first: number
+  readonly rows: number
+  readonly arrived: number
+  /** `performance.now()`, or Infinity. */
+  readonly deadline: number
+  resolve: (output: Float32Array) => void
+  reject: (error: unknown) => void
+  settled: boolean
+  readonly forget: (() => void) | undefined
+}
+
+/** Rows of one batch: filling, waiting or running. */
+class Buffer {
+  readonly input: Float32Array
+  readonly output: Float32Array
+  rows = 0
+  tickets: Ticket[] = []
+
+  constructor(maxRows: number, inputSize: number, outputSize: number) {
+    this.input = new Float32Array(maxRows * inputSize)
+    this.output = new Float32Array(maxRows * outputSize)
+  }
+
+  clear(): void {
+    this.rows = 0
+    this.tickets = []
+  }
+}
+
+/** A queue before a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor stays. */
+export class Batcher {
+  readonly predictor: Predictor
+  readonly maxBatchSize: number
+  readonly maxQueueSize: number
+  readonly #timeoutMs: number
+  readonly #delayMs: number
+  readonly #counts: BatchStats
+  /** Waiting, first to last; the last one fills. */
+  #waiting: Buffer[] = []
+  #running: Buffer | undefined
+  #spare: Buffer[] = []
+  #queuedRows = 0
+  #queuedRequests = 0
+  #turn: Turn
+  #sweep: NodeJS.Timeout | undefined
+  #sweepAt = Infinity
+  #idle: (() => void)[] = []
+  #disposed = false
+
+  /** @internal */
+  constructor(predictor: Predictor, options: Required<{ [K in keyof BatcherOptions]: number }>) {
+    this.predictor = predictor
+    this.maxBatchSize = options.maxBatchSize
+    this.maxQueueSize = options.maxQueueSize
+    this.#timeoutMs = options.timeoutMs
+    this.#delayMs = options.maxQueueDelayMicros / 1000
+    this.#counts = new BatchStats(options.maxBatchSize)
+    this.#turn = deviceQueue(predictor.device).join({
+      ready: (now) => this.#readyIn(now),
+      run: () => this.#runNext(),
+    })
+  }
+
+  /** Counters since the batcher was made, and the depth of its queue now. */
+  get stats(): BatcherStats {
+    return this.#counts.snapshot(this.#queuedRows, this.#queuedRequests, this.#running?.rows ?? 0)
+  }
+
+  /**
+   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before this returns. What
+   * `write` throws is what this rejects with, and nothing is queued then. Answers come in the order of the requests.
+   *
+   * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, and as the predictor does.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   * import { batcher } from 'neurode/serve'
+   *
+   * const predictor = sequential([layers.dense({ units: 3, inputShape: [4] })]).predictor()
+   * const queue = batcher(predictor, { maxQueueSize: 1024, timeoutMs: 1000 })
+   * const answers = await Promise.all([1, 2, 3].map((x) => queue.run(1, (row) => row.fill(x))))
+   * ```
+   */
+  run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
+    try {
+      const timeoutMs = options?.timeoutMs ?? this.#timeoutMs
+      if (!Number.isInteger(rows) || rows < 1) refuse('rows', 'a positive integer', rows)
+      if (this.#disposed) throw disposedError()
+      if (options !== undefined) checkRunOptions(options)
+      this.#checkRoom(rows)
+      if (rows > this.maxBatchSize) return this.#runInParts(rows, write, timeoutMs, options?.signal)
+      return this.#enqueue(rows, write, timeoutMs, options?.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** {@link Batcher.run} for rows that are in an array already: they are copied before this returns. */
+  predict(input: PredictInput, options?: RunOptions): Promise<Float32Array> {
+    if (!(input instanceof Float32Array || input instanceof Uint8Array)) {
+      return Promise.reject(new NeurodeError('ERR_DTYPE', 'input: expected a Float32Array or a Uint8Array'))
+    }
+    const rows = input.length / this.predictor.inputSize
+    if (rows === 0 || !Number.isInteger(rows)) {
+      const text = `input: expected whole rows of ${this.predictor.inputSize} values, got ${input.length} values`
+      return Promise.reject(new NeurodeError('ERR_SHAPE', text))
+    }
+    return this.run(rows, (into) => into.set(input), options)
+  }
+
+  /** Resolves once nothing waits or runs. */
+  drain(): Promise<void> {
+    if (this.#queuedRequests === 0 && this.#running === undefined) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Rejects what waits or runs, and everything after, with `ERR_DISPOSED`. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#turn.leave()
+    clearTimeout(this.#sweep)
+    const buffers = this.#running === undefined ? this.#waiting : [this.#running, ...this.#waiting]
+    this.#waiting = []
+    this.#spare = []
+    this.#queuedRows = this.#queuedRequests = 0
+    for (const { tickets } of buffers) for (const ticket of tickets) this.#fail(ticket, disposedError())
+    if (this.#running === undefined) this.#becomeIdle()
+  }
+
+  /** {@link Batcher.dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #checkRoom(rows: number): void {
+    if (this.#queuedRows + rows <= this.maxQueueSize) return
+    if (rows > this.maxQueueSize) {
+      throw new NeurodeError(
+        'ERR_ARGUMENT',
+        `rows: expected at most ${this.maxQueueSize}, the queue's size, got ${rows}`,
+      )
+    }
+    this.#counts.rejected++
+    const text = `the queue is full: ${this.#queuedRows} of ${this.maxQueueSize} rows wait, and ${rows} more came`
+    throw new NeurodeError('ERR_QUEUE_FULL', text)
+  }
+
+  #enqueue(
+    rows: number,
+    write: (into: Float32Array) => void,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    if (signal?.aborted) throw abortError(signal)
+    const { inputSize } = this.predictor
+    const buffer = this.#bufferFor(rows)
+    const first = buffer.rows
+    write(buffer.input.subarray(first * inputSize, (first + rows) * inputSize))
+    const arrived = performance.now()
+    return new Promise((resolve, reject) => {
+      const ticket: Ticket = {
+        first,
+        rows,
+        arrived,
+        deadline: arrived + timeoutMs,
+        resolve,
+        reject,
+        settled: false,
+        forget: signal && this.#watch(signal, () => ticket),
+      }
+      buffer.tickets.push(ticket)
+      buffer.rows += rows
+      this.#queuedRows += rows
+      this.#queuedRequests++
+      if (ticket.deadline < this.#sweepAt) this.#sweepSoon(ticket.deadline, arrived)
+      this.#turn.wake()
+    })
+  }
+
+  async #runInParts(
+    rows: number,
+    write: (into: Float32Array) => void,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const { inputSize, outputSize } = this.predictor
+    const input = new Float32Array(rows * inputSize)
+    write(input)
+    const parts: Promise<Float32Array>[] = []
+    for (let first = 0; first < rows; first += this.maxBatchSize) {
+      const count = Math.min(this.maxBatchSize, rows - first)
+      const part = input.subarray(first * inputSize, (first + count) * inputSize)
+      parts.push(this.#enqueue(count, (into) => into.set(part), timeoutMs, signal))
+    }
+    const output = new Float32Array(rows * outputSize)
+    const outputs = await Promise.all(parts)
+    outputs.forEach((part, i) => {
+      output.set(part, i * this.maxBatchSize * outputSize)
+    })
+    return output
+  }
+
+  #bufferFor(rows: number): Buffer {
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && last.rows + rows <= this.maxBatchSize) return last
+    const { inputSize, outputSize } = this.predictor
+    const buffer = this.#spare.pop() ?? new Buffer(this.maxBatchSize, inputSize, outputSize)
+    this.#waiting.push(buffer)
+    return buffer
+  }
+
+  /** Milliseconds until the first batch should start; Infinity: none waits. */
+  #readyIn(now: number): number {
+    const first = this.#waiting[0]
+    const oldest = first?.tickets[0]
+    if (first === undefined || oldest === undefined || this.#running !== undefined) return Infinity
+    if (this.#delayMs === 0 || this.#waiting.length > 1 || first.rows === this.maxBatchSize) return 0
+    return Math.max(0, oldest.arrived + this.#delayMs - now)
+  }
+
+  /** Runs the first batch: at once where it takes no longer than handing it over would, else on the device's thread. */
+  #runNext(): Promise<void> | undefined {
+    const buffer = this.#waiting.shift() as Buffer
+    const began = performance.now()
+    this.#queuedRows -= buffer.rows
+    this.#queuedRequests -= buffer.tickets.length
+    if (buffer.tickets.every(({ settled }) => settled)) {
+      this.#recycle(buffer)
+      return undefined
+    }
+    const { predictor } = this
+    const input = buffer.input.subarray(0, buffer.rows * predictor.inputSize)
+    const out = buffer.output.subarray(0, buffer.rows * predictor.outputSize)
+    this.#running = buffer
+    if (predictor.isQuick(buffer.rows)) {
+      let error: unknown
+      try {
+        predictor.predictSync(input, { out })
+      } catch (thrown) {
+        error = thrown
+      }
+      this.#finish(buffer, began, error)
+      return undefined
+    }
+    return predictor.predict(input, { out }).then(
+      () => this.#finish(buffer, began, undefined),
+      (error: unknown) => this.#finish(buffer, began, error),
+    )
+  }
+
+  #finish(buffer: Buffer, began: number, error: unknown): void {
+    const ended = performance.now()
+    const { outputSize } = this.predictor
+    this.#running = undefined
+    this.#counts.addBatch(buffer.rows, ended - began, error !== undefined)
+    for (const ticket of buffer.tickets) {
+      if (ticket.settled) continue
+      if (error !== undefined) {
+        this.#fail(ticket, error)
+      } else if (ended > ticket.deadline) {
+        this.#fail(ticket, timeoutError(ticket))
+      } else {
+        ticket.settled = true
+        ticket.forget?.()
+        this.#counts.addRequest(ticket.rows, began - ticket.arrived)
+        ticket.resolve(buffer.output.slice(ticket.first * outputSize, (ticket.first + ticket.rows) * outputSize))
+      }
+    }
+    this.#recycle(buffer)
+  }
+
+  #recycle(buffer: Buffer): void {
+    buffer.clear()
+    if (this.#spare.length < 2 && !this.#disposed) this.#spare.push(buffer)
+    if (this.#waiting.length === 0) this.#becomeIdle()
+  }
+
+  #becomeIdle(): void {
+    const waiting = this.#idle
+    this.#idle = []
+    for (const resolve of waiting) resolve()
+  }
+
+  #fail(ticket: Ticket, error: unknown): void {
+    if (ticket.settled) return
+    ticket.settled = true
+    ticket.forget?.()
+    this.#counts.addFailure(error)
+    ticket.reject(error)
+  }
+
+  #watch(signal: AbortSignal, ticket: () => Ticket): () => void {
+    const abort = () => this.#fail(ticket(), abortError(signal))
+    signal.addEventListener('abort', abort, { once: true })
+    return () => signal.removeEventListener('abort', abort)
+  }
+
+  /** One timer for all deadlines: it fires at the earliest and looks for the next. */
+  #sweepSoon(deadline: number, now: number): void {
+    clearTimeout(this.#sweep)
+    this.#sweepAt = deadline
+    this.#sweep = setTimeout(() => this.#sweepDeadlines(), Math.max(0, Math.ceil(deadline - now)))
+    this.#sweep.unref()
+  }
+
+  #sweepDeadlines(): void {
+    const now = performance.now()
+    let next = Infinity
+    const buffers = this.#running === undefined ? this.#waiting : [this.#running, ...this.#waiting]
+    for (const { tickets } of buffers) {
+      for (const ticket of tickets) {
+        if (ticket.settled) continue
+        if (ticket.deadline <= now) this.#fail(ticket, timeoutError(ticket))
+        else next = Math.min(next, ticket.deadline)
+      }
+    }
+    this.#sweepAt = Infinity
+    if (next < Infinity) this.#sweepSoon(next, now)
+  }
+}
+
+/**
+ * A queue that gathers requests into batches: a batch starts when the device is idle and takes what came meanwhile. Batchers
+ * whose predictors share a device take turns.
+ *
+ * Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`.
+ */
+export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
+  if (!(predictor instanceof Predictor)) refuse('predictor', 'what model.predictor() gives', predictor)
+  const names = ['maxBatchSize', 'maxQueueDelayMicros', 'maxQueueSize', 'timeoutMs']
+  const options = checkOptions(given, names, 'batcher')
+  const maxBatchSize = checkInteger(options.maxBatchSize ?? predictor.maxBatchSize, 'batcher: maxBatchSize')
+  return new Batcher(predictor, {
+    maxBatchSize,
+    maxQueueSize: checkInteger(options.maxQueueSize ?? 16 * maxBatchSize, 'batcher: maxQueueSize'),
+    maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
+    timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
+  })
+}
+
+function checkRunOptions(given: RunOptions): void {
+  const options = checkOptions(given, ['signal', 'timeoutMs'], 'run')
+  checkSignal(options.signal, 'run: signal')
+  if (options.timeoutMs !== undefined) checkNumber(options.timeoutMs, 'run: timeoutMs', 0)
+}
+
+function abortError(signal: AbortSignal): NeurodeError {
+  return new NeurodeError('ERR_ABORTED', 'the request was aborted', { cause: signal.reason })
+}
+
+function disposedError(): NeurodeError {
+  return new NeurodeError('ERR_DISPOSED', 'the batcher was disposed')
+}
+
+function timeoutError({ arrived, deadline }: Ticket): NeurodeError {
+  return new NeurodeError('ERR_TIMEOUT', `no answer within ${Math.round(deadline - arrived)} ms`)
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// Stands in for node-gyp under prebuildify: `rebuild --arch=X …`, in a folder of its own, becomes a build with cmake-js.
+
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const arch = process.argv.find((argument) => argument.startsWith('--arch='))?.slice('--arch='.length) ?? process.arch
+const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
+const options = ['build', '--directory', root, '--out', 'build', '--arch', arch]
+options.push('--parallel', process.env.NEURODE_BUILD_JOBS ?? String(availableParallelism()))
+if (process.platform === 'linux' && arch !== process.arch) {
+  options.push(`--CDCMAKE_TOOLCHAIN_FILE=${join(root, 'cmake', `linux-${arch}.cmake`)}`)
+}
+// Without Visual Studio's own compiler: the kernels are written in vectors that g++ and clang know.
+if (process.platform === 'win32') options.push('--generator', 'Ninja', '--cxx', 'clang++')
+const { status, error } = spawnSync(process.execPath, [cmakeJs, ...options], { stdio: 'inherit' })
+if (error) throw error
+process.exitCode = status ?? 1

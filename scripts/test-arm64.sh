@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Runs the native tests, and the model tests on the arm64 prebuild, under qemu-user. Needs Debian's
+# g++-aarch64-linux-gnu and qemu-user; Node for arm64 comes from npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+emulate=(qemu-aarch64 -L /usr/aarch64-linux-gnu)
+
+cmake -S . -B build/arm64-tests -DCMAKE_BUILD_TYPE=Release -DNEURODE_NATIVE_TESTS=ON \
+  -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/linux-arm64.cmake" >build/arm64-tests.log || {
+  cat build/arm64-tests.log
+  exit 1
+}
+cmake --build build/arm64-tests --parallel "${NEURODE_BUILD_JOBS:-$(nproc)}"
+for program in ops_test engine_test; do
+  echo "$program on arm64"
+  "${emulate[@]}" "build/arm64-tests/$program"
+done
+
+node=$(node scripts/node-binary.mjs linux-arm64 20)
+# The trainings on MNIST itself would take an hour.
+unset NEURODE_DATA
+export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
+# Not those that start processes, which a binary for another machine cannot, and those that train for long.
+tests=(dense batches fit determinism golden-activations golden-layers golden-losses golden-metrics golden-optimizers
+  golden-initializers golden-training bad-input bad-options ops)
+"${emulate[@]}" "$node" --expose-gc node_modules/mocha/lib/cli/cli.js --no-config --timeout 600000 \
+  --grep 'NEURODE_ISA' --invert \
+  "${tests[@]/#/build/test/}" --extension test.js

@@ -1,0 +1,83 @@
+/** `neurode doctor` and the command line around it. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { devices } from 'neurode'
+import { runNode } from './support/children.js'
+
+const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
+
+/** The report of a doctor whose processes all run `preloaded` first. */
+async function doctorWith(preloaded: string) {
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(preloaded)}`
+  const { code, stdout } = await runNode([main, 'doctor', '--json'], { NODE_OPTIONS })
+  return { code, report: JSON.parse(stdout) }
+}
+
+describe('neurode doctor', function () {
+  this.slow(5_000)
+
+  it('trains ten steps on each device that is there, and says why others are not', async () => {
+    const { code, stdout, stderr } = await runNode([main, 'doctor', '--json'])
+    assert.equal(code, 0, stderr)
+    const report = JSON.parse(stdout)
+    for (const key of [
+      'version',
+      'node',
+      'platform',
+      'arch',
+      'libc',
+      'addon',
+      'cpu',
+      'blas',
+      'driver',
+      'cudaLibrary',
+      'cublasLt',
+    ]) {
+      assert.ok(key in report, key)
+    }
+    for (const { name, available } of devices()) {
+      const found = report.devices.find((device: { name: string }) => device.name === name)
+      if (available) {
+        assert.equal(found.training.steps, 10)
+        assert.ok(found.training.lastLoss < found.training.firstLoss)
+      } else {
+        assert.ok(found.reason)
+      }
+    }
+  })
+
+  it('says the same in a table for people', async () => {
+    const { stdout } = await runNode([main, 'doctor'])
+    assert.match(stdout, /^neurode {2,}\d+\.\d+\.\d+\n/)
+    assert.match(stdout, /\ntraining on cpu {2,}10 steps in [\d.]+ ms, the loss went from [\d.]+ to [\d.]+\n/)
+  })
+
+  it('outlives a device that takes the process down', async function () {
+    if (process.platform === 'win32') this.skip()
+    const { code, report } = await doctorWith("if (process.argv[2] === 'train') process.kill(process.pid, 'SIGSEGV')")
+    assert.equal(code, 1)
+    assert.equal(report.addon.found, true)
+    assert.match(report.cpu.reason, /the process that tried it was ended by SIGSEGV/)
+  })
+
+  it('outlives a list of devices that takes the process down, and still trains on the CPU', async function () {
+    if (process.platform === 'win32') this.skip()
+    const { code, report } = await doctorWith("if (process.argv[2] === 'devices') process.kill(process.pid, 'SIGSEGV')")
+    assert.equal(code, 1)
+    assert.equal(report.addon.found, true)
+    assert.match(report.cuda.reason, /the process that tried it was ended by SIGSEGV/)
+    assert.equal(report.devices[0].training.steps, 10)
+  })
+
+  it('reports an addon that does not load', async () => {
+    const path = join('nowhere', 'neurode.node')
+    const { code, stdout } = await runNode([main, 'doctor', '--json'], { NEURODE_NATIVE_PATH: path })
+    assert.equal(code, 1)
+    const { addon, cpu, environment } = JSON.parse(stdout)
+    assert.match(addon.reason, /nowhere.neurode\.node: there is no such file/)
+    assert.equal(cpu.reason, 'the addon is not loaded')
+    assert.equal(environment.NEURODE_NATIVE_PATH, path)
+  })
+})

@@ -1,0 +1,156 @@
+/** scripts/check-package.mjs: every gate holds back what it is there for. */
+
+import assert from 'node:assert/strict'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { folderWith, root, run } from './commands.js'
+
+interface Manifest {
+  [key: string]: unknown
+  scripts?: Record<string, string>
+  exports: Record<string, unknown>
+}
+
+/** Plants something in the package that lies in `folder`. */
+type Plant = (folder: string) => void
+
+const write =
+  (path: string, text: string | Buffer): Plant =>
+  (folder) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+
+const edit =
+  (change: (manifest: Manifest) => void): Plant =>
+  (folder) => {
+    const path = join(folder, 'package.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest
+    change(manifest)
+    writeFileSync(path, JSON.stringify(manifest))
+  }
+
+const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
+  ['20 MB', write('native/large', Buffer.alloc(20_000_000)), /size: it has 2\d{7} bytes, and may have 20000000/],
+  ['a source map', write('dist/index.js.map', '{}'), /files: it holds dist\/index\.js\.map/],
+  ['a source', write('dist/index.ts', ''), /files: it holds dist\/index\.ts/],
+  ['a test', write('native/cpu/ops_test.cc', ''), /files: it holds a test: native\/cpu\/ops_test\.cc/],
+  ['a folder of tests', write('dist/test/fit.js', ''), /files: it holds a test: dist\/test\/fit\.js/],
+  ['binding.gyp', write('binding.gyp', '{}'), /files: it holds binding\.gyp/],
+  [
+    'something else in prebuilds',
+    write('prebuilds/linux-x64/notes', ''),
+    /files: it holds prebuilds\/linux-x64\/notes/,
+  ],
+  [
+    'the name of a source map',
+    (folder) => appendFileSync(join(folder, 'dist', 'index.js'), '\n//# sourceMappingURL=index.js.map\n'),
+    /source maps: dist\/index\.js names a source map/,
+  ],
+  [
+    'no prebuilt addon',
+    (folder) => rmSync(join(folder, 'prebuilds'), { recursive: true }),
+    /prebuilds: it has none|prebuilds: /,
+  ],
+  [
+    'an install script',
+    edit((manifest) => {
+      manifest.scripts = { install: 'node-gyp-build' }
+    }),
+    /scripts: it has a script: install/,
+  ],
+  [
+    'no word to npm about binding.gyp',
+    edit((manifest) => {
+      delete manifest.gypfile
+    }),
+    /scripts: .*gypfile/,
+  ],
+  [
+    'types that come last',
+    edit((manifest) => {
+      manifest.exports['.'] = { default: './dist/index.js', types: './dist/index.d.ts' }
+    }),
+    /exports: .*'types' must come first/,
+  ],
+  [
+    'an export of nothing',
+    edit((manifest) => {
+      manifest.exports['./more'] = { types: './dist/more.d.ts', default: './dist/more.js' }
+    }),
+    /exports: \.\/more: there is no \.\/dist\/more\.d\.ts/,
+  ],
+  [
+    'what publint finds',
+    edit((manifest) => {
+      manifest.main = './dist/nothing.js'
+    }),
+    /publint: .*nothing\.js/,
+  ],
+  [
+    'no types',
+    (folder) => {
+      rmSync(join(folder, 'dist', 'index.d.ts'))
+      edit((manifest) => {
+        manifest.exports['.'] = { default: './dist/index.js' }
+      })(folder)
+    },
+    /types: node16: [\s\S]*types: nodenext: [\s\S]*types: bundler: /,
+  ],
+  [
+    'types that do not check',
+    write('dist/errors.d.ts', 'export type ErrorCode = Nothing\n'),
+    /types: node16: .*errors\.d\.ts/,
+  ],
+  [
+    'an addon that no other gate lets pass',
+    (folder) => {
+      for (const target of readdirSync(join(folder, 'prebuilds')))
+        rmSync(join(folder, 'prebuilds', target), { recursive: true })
+      mkdirSync(join(folder, 'prebuilds', 'linux-x64'))
+      cpSync('/bin/true', join(folder, 'prebuilds', 'linux-x64', 'neurode.glibc.node'))
+    },
+    /binaries: [\s\S]*exports: it does not export napi_register_module_v1/,
+  ],
+]
+
+describe('the gates of the package', function () {
+  this.slow(10_000)
+
+  function check(plant: Plant) {
+    using folder = folderWith({})
+    const copy = join(folder.path, 'package')
+    cpSync(join(root, 'build', 'package'), copy, { recursive: true })
+    plant(copy)
+    return run(process.execPath, [join(root, 'scripts', 'check-package.mjs'), copy])
+  }
+
+  before(function () {
+    if (process.platform !== 'linux') this.skip()
+  })
+
+  it('let the package pass as it is', () => {
+    const { code, output } = check(() => {})
+    assert.equal(code, 0, output)
+  })
+
+  for (const [title, plant, says] of planted) {
+    it(`hold back ${title}`, () => {
+      const { code, output } = check(plant)
+      assert.match(output, says)
+      assert.equal(code, 1)
+    })
+  }
+})
+
+describe('npm run pack -- --release', () => {
+  it('packs nothing when a prebuilt addon is missing', function () {
+    const all = ['darwin-arm64', 'darwin-x64', 'win32-x64'].every((target) =>
+      readdirSync(join(root, 'prebuilds')).includes(target),
+    )
+    if (all) this.skip()
+    const { code, output } = run(process.execPath, [join(root, 'scripts', 'pack.mjs'), '--release'])
+    assert.equal(code, 1)
+    assert.match(output, /Not packed: prebuilds\/ lacks .*win32-x64\/neurode\.node/)
+  })
+})

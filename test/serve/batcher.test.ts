@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { layers, NeurodeError, type Predictor, sequential } from 'neurode'
+import { batcher } from '#lib/serve/index.js'
+import { perDevice } from '../support/devices.js'
+import { Random } from '../support/random.js'
+
+const inputs = 5
+const outputs = 3
+
+function assertClose(got: Float32Array | undefined, expected: Float32Array): void {
+  assert.equal(got?.length, expected.length)
+  expected.forEach((value, i) => {
+    assert.ok(Math.abs((got?.[i] as number) - value) < 1e-6, `${got?.[i]} at ${i}, expected ${value}`)
+  })
+}
+
+perDevice('batcher', (device) => {
+  let predictor: Predictor
+  before(() => {
+    using model = sequential({
+      layers: [
+        layers.dense({ units: 7, activation: 'relu', inputShape: [inputs] }),
+        layers.dense({ units: outputs, activation: 'softmax' }),
+      ],
+      seed: 1,
+    })
+    predictor = model.predictor({ device, maxBatchSize: 8 })
+  })
+  after(() => predictor.dispose())
+
+  const rowsOf = (count: number, seed: number) => new Random(seed).normals(count * inputs)
+  const answer = (rows: Float32Array) => predictor.predictSync(rows)
+
+  it('gives every request its own rows, whatever batch they came in', async () => {
+    using queue = batcher(predictor, { maxQueueSize: 1024 })
+    const requests = Array.from({ length: 40 }, (_, i) => rowsOf(1 + (i % 8), i))
+    const answers = await Promise.all(requests.map((rows) => queue.predict(rows)))
+    for (const [i, got] of answers.entries()) assertClose(got, answer(requests[i] as Float32Array))
+    const { requests: answered, rows, batches, batchSizes, queuedRows, queuedRequests } = queue.stats
+    assert.deepEqual(
+      { answered, rows, queuedRows, queuedRequests },
+      { answered: 40, rows: 180, queuedRows: 0, queuedRequests: 0 },
+    )
+    assert.ok(batches >= 180 / 8 && batches < 40, `${batches} batches`)
+    assert.deepEqual(batchSizes.bounds, [1, 2, 4, 8])
+    assert.equal(
+      batchSizes.counts.reduce((sum, count) => sum + count),
+      batches,
+    )
+  })
+
+  it('writes rows at once, and only them, into the batch', async () => {
+    using queue = batcher(predictor)
+    const lengths: number[] = []
+    const promises = [1, 3, 2].map((rows) =>
+      queue.run(rows, (into) => {
+        lengths.push(into.length)
+        into.fill(rows)
+      }),
+    )
+    assert.deepEqual(lengths, [inputs, 3 * inputs, 2 * inputs])
+    for (const [i, rows] of [1, 3, 2].entries()) {
+      assertClose(await promises[i], answer(new Float32Array(rows * inputs).fill(rows)))
+    }
+  })
+
+  it('splits what is larger than a batch, and joins the answers', async () => {
+    using queue = batcher(predictor)
+    const rows = rowsOf(29, 3)
+    const [, large] = await Promise.all([queue.predict(rowsOf(3, 4)), queue.predict(rows)])
+    assertClose(large, answer(rows))
+  })
+
+  it('refuses what the queue has no room for, and takes more when it has', async () => {
+    using queue = batcher(predictor, { maxQueueSize: 10 })
+    const first = queue.predict(rowsOf(8, 1))
+    const second = queue.predict(rowsOf(2, 2))
+    await assert.rejects(queue.predict(rowsOf(1, 3)), { code: 'ERR_QUEUE_FULL' })
+    await assert.rejects(queue.predict(rowsOf(11, 3)), { code: 'ERR_ARGUMENT' })
+    await Promise.all([first, second])
+    assertClose(await queue.predict(rowsOf(10, 5)), answer(rowsOf(10, 5)))
+    assert.equal(queue.stats.rejected, 1)
+  })
+
+  it('takes back the rows of a request whose write throws', async () => {
+    using queue = batcher(predictor)
+    const before = queue.predict(rowsOf(2, 1))
+    const thrown = new Error('on purpose')
+    await assert.rejects(
+      queue.run(2, (into) => {
+        into.fill(9)
+        throw thrown
+      }),
+      thrown,
+    )
+    const after = queue.predict(rowsOf(3, 2))
+    assertClose(await before, answer(rowsOf(2, 1)))
+    assertClose(await after, answer(rowsOf(3, 2)))
+    assert.equal(queue.stats.rows, 5)
+  })
+
+  it('rejects a request that is aborted while it waits, and answers the others', async () => {
+    using queue = batcher(predictor)
+    const controller = new AbortController()
+    const reason = new Error('gone')
+    const aborted = queue.predict(rowsOf(1, 1), { signal: controller.signal })
+    const other = queue.predict(rowsOf(1, 2))
+    controller.abort(reason)
+    await assert.rejects(aborted, (error: NeurodeError) => error.code === 'ERR_ABORTED' && error.cause === reason)
+    assertClose(await other, answer(rowsOf(1, 2)))
+    await assert.rejects(queue.predict(rowsOf(1, 1), { signal: controller.signal }), { code: 'ERR_ABORTED' })
+  })
+
+  it('rejects what is not answered in time', async () => {
+    using queue = batcher(predictor, { maxQueueDelayMicros: 200_000, timeoutMs: 1000 })
+    const late = queue.predict(rowsOf(1, 1), { timeoutMs: 10 })
+    const inTime = queue.predict(rowsOf(1, 2))
+    await assert.rejects(late, { code: 'ERR_TIMEOUT' })
+    assertClose(await inTime, answer(rowsOf(1, 2)))
+    assert.equal(queue.stats.timedOut, 1)
+  })
+
+  it('waits for the delay, or for a full batch', async () => {
+    using queue = batcher(predictor, { maxQueueDelayMicros: 20_000 })
+    const first = queue.predict(rowsOf(1, 1))
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    await Promise.all([first, queue.predict(rowsOf(2, 2))])
+    assert.equal(queue.stats.batches, 1)
+    using patient = batcher(predictor, { maxQueueDelayMicros: 3_600_000_000 })
+    await Promise.all([patient.predict(rowsOf(5, 1)), patient.predict(rowsOf(3, 2))])
+    assert.equal(patient.stats.batches, 1)
+  })
+
+  it('takes turns with other batchers on the device', async () => {
+    using one = batcher(predictor)
+    using two = batcher(predictor)
+    const order: string[] = []
+    const send = (name: string, queue: typeof one) =>
+      Array.from({ length: 4 }, () => queue.predict(rowsOf(8, 1)).then(() => order.push(name)))
+    await Promise.all([...send('one', one), ...send('two', two)])
+    assert.deepEqual(order, ['one', 'two', 'one', 'two', 'one', 'two', 'one', 'two'])
+  })
+
+  it('drains', async () => {
+    using queue = batcher(predictor)
+    let answered = 0
+    for (let i = 0; i < 20; i++) queue.predict(rowsOf(3, i)).then(() => answered++)
+    await queue.drain()
+    await null
+    assert.equal(answered, 20)
+    await queue.drain()
+  })
+
+  it('rejects everything once it is disposed', async () => {
+    const queue = batcher(predictor)
+    const waiting = queue.predict(rowsOf(1, 1))
+    queue.dispose()
+    queue.dispose()
+    await assert.rejects(waiting, { code: 'ERR_DISPOSED' })
+    await assert.rejects(queue.predict(rowsOf(1, 1)), { code: 'ERR_DISPOSED' })
+    await queue.drain()
+  })
+
+  it('passes on what the predictor fails with', async () => {
+    using model = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })], seed: 1 })
+    const gone = model.predictor({ device })
+    using queue = batcher(gone)
+    gone.dispose()
+    await assert.rejects(queue.predict(Float32Array.of(1)), { code: 'ERR_DISPOSED' })
+    assert.equal(queue.stats.failed, 1)
+  })
+
+  it('refuses options that make no sense', () => {
+    const refuses = (options: object, code: string) =>
+      assert.throws(
+        () => batcher(predictor, options),
+        (error) => error instanceof NeurodeError && error.code === code,
+      )
+    refuses({ maxBatchSize: 0 }, 'ERR_ARGUMENT')
+    refuses({ maxQueueSize: 1.5 }, 'ERR_ARGUMENT')
+    refuses({ maxQueueDelayMicros: -1 }, 'ERR_ARGUMENT')
+    refuses({ timeoutMs: Number.NaN }, 'ERR_ARGUMENT')
+    refuses({ maxDelay: 1 }, 'ERR_UNKNOWN_NAME')
+    assert.throws(() => batcher({} as Predictor), { code: 'ERR_ARGUMENT' })
+  })
+})
