@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type InferenceServer, serve } from 'neurode/serve'
-import { ask, binaryInfer, constantModel, inferBody, randomModel } from './support/serving.js'
+import { ask, binaryInfer, constantModel, inferBody, randomModel } from '../support/serving.js'
 
 describe('the server', function () {
   this.slow(2000)
