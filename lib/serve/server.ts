@@ -1,6 +1,7 @@
 /** A server of its own: the plugin in a Fastify with limits on connections and times. */
 
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
@@ -139,6 +140,7 @@ async function makeApp(options: ServeOptions): Promise<FastifyInstance> {
   } as object) as FastifyInstance
   app.server.headersTimeout = headersTimeout
   app.server.maxConnections = maxConnections
+  app.server.on('checkExpectation', refuseExpectation)
   return app
 }
 
@@ -150,6 +152,14 @@ async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
     })
   const [key, cert] = await Promise.all([read(tls.key), read(tls.cert)])
   return { key, cert }
+}
+
+/** `Expect` with anything but `100-continue`. */
+function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
+  const error = `Expect: expected 100-continue, got ${JSON.stringify(headers.expect)}`
+  const body = Buffer.from(JSON.stringify({ error }))
+  const type = 'application/json; charset=utf-8'
+  response.writeHead(417, { 'content-type': type, 'content-length': body.length, connection: 'close' }).end(body)
 }
 
 const clientErrors: Readonly<Record<string, readonly [status: string, message: string]>> = {
