@@ -34,6 +34,7 @@ const options: Options = {
   'timeout-ms': { value: 'N', help: 'milliseconds that a request may wait for its answer; then it gets 503 (1000)' },
   'body-limit': { value: 'N', help: 'bytes of a request at most (16777216)' },
   'max-connections': { value: 'N', help: 'open connections of a worker at most (4096)' },
+  'request-timeout-ms': { value: 'N', help: 'milliseconds in which a request has to come in whole (30000)' },
   'token-file': { value: 'FILE', help: 'bearer tokens, one a line; without one, everyone is let in' },
   'tls-key': { value: 'FILE', help: 'private key (PEM), for HTTPS' },
   'tls-cert': { value: 'FILE', help: 'its certificate (PEM)' },
@@ -111,6 +112,7 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
     timeoutMs: integerOption(parsed, 'timeout-ms', 1),
     bodyLimit: integerOption(parsed, 'body-limit', 1),
     maxConnections: integerOption(parsed, 'max-connections', 1),
+    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1),
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
   }

@@ -60,7 +60,8 @@ export async function train(args: readonly string[]): Promise<number> {
     )
   }
   // npm changes the folder before it runs a script.
-  const path = (text: string | undefined) => (text === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', text))
+  const path = (text: string | undefined) =>
+    text === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', text)
   return run({
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,

@@ -29,9 +29,10 @@ interface Wanted {
   /** Words for the log. */
   readonly where: string
   open(): Promise<Sequential>
+  /** Once its predictor is made. */
+  close(model: Sequential): void
 }
 
-/** A model in memory stays its owner's; one from a file is only needed until its predictor is made. */
 interface Opened {
   readonly signature: string
   readonly served: ServedModel
@@ -187,12 +188,14 @@ export class Repository {
     return [...sources.map(wantedFromFile), ...this.#inMemory]
   }
 
-  async #serve({ model, version, signature, where, open }: Wanted): Promise<void> {
+  async #serve({ model, version, signature, where, open, close }: Wanted): Promise<void> {
     const key = `${model}/${version}`
     const began = performance.now()
     const statistics = this.#statistics.get(key) ?? new ModelStatistics(model, version)
     const source = await open()
-    const served = await ServedModel.open(source, model, version, statistics, this.#options)
+    const served = await ServedModel.open(source, model, version, statistics, this.#options).finally(() =>
+      close(source),
+    )
     this.#statistics.set(key, statistics)
     const versions = new Map(this.#models.get(model))
     versions.set(version, { signature, served })
@@ -240,9 +243,11 @@ export class Repository {
 }
 
 function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {
-  return { model, version, signature: `${path} ${signature}`, where: path, open: () => loadForInference(path) }
+  const open = () => loadForInference(path)
+  return { model, version, signature: `${path} ${signature}`, where: path, open, close: (loaded) => loaded.dispose() }
 }
 
+/** A model in memory stays its owner's. */
 function wantedFromMemory(name: string, model: Sequential): Wanted {
-  return { model: name, version: '1', signature: 'memory', where: 'memory', open: async () => model }
+  return { model: name, version: '1', signature: 'memory', where: 'memory', open: async () => model, close: () => {} }
 }

@@ -8,7 +8,15 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runNode } from '../support/children.js'
-import { ask, constantModel, inferBody, loadServer, type Served, startServer, temporaryFolder } from '../support/serving.js'
+import {
+  ask,
+  constantModel,
+  inferBody,
+  loadServer,
+  type Served,
+  startServer,
+  temporaryFolder,
+} from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -162,7 +170,11 @@ describe('neurode serve', function () {
     'a port that is none': { args: [path, '--port', 'x'], code: 2, message: /--port: expected an integer/ },
     'half of TLS': { args: [path, '--tls-key', 'k'], code: 2, message: /go together/ },
     'an empty token file': { args: [path, '--token-file', '/dev/null'], code: 1, message: /expected a token/ },
-    'an address that is not here': { args: [path, '--host', '192.0.2.1', '--port', '0'], code: 1, message: /192\.0\.2\.1/ },
+    'an address that is not here': {
+      args: [path, '--host', '192.0.2.1', '--port', '0'],
+      code: 1,
+      message: /192\.0\.2\.1/,
+    },
   }
   for (const [name, { args, code, message }] of Object.entries(mistakes)) {
     it(`refuses ${name}`, async () => {

@@ -9,8 +9,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import fastify from 'fastify'
 import { type InferenceServer, type ServeOptions, serve, servePlugin } from 'neurode/serve'
-import { ask, constantModel, exchange, inferBody, temporaryFolder } from '../support/serving.js'
 import { overload } from '../support/overload.js'
+import { ask, constantModel, exchange, inferBody, temporaryFolder } from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -51,7 +51,15 @@ describe('limits of a server', function () {
     for (const [name, given] of Object.entries(headers)) {
       it(`answer 401 to ${name}`, async () => {
         const at = await url()
-        for (const path of [infer, '/v1/models/m:predict', '/v2', '/v2/models/m', '/metrics', '/v2/models/stats', '/none']) {
+        for (const path of [
+          infer,
+          '/v1/models/m:predict',
+          '/v2',
+          '/v2/models/m',
+          '/metrics',
+          '/v2/models/stats',
+          '/none',
+        ]) {
           const asked = path.endsWith('infer') || path.endsWith('predict') ? { body } : {}
           const answer = await ask(at, path, { ...asked, headers: given })
           assert.equal(answer.status, 401, path)
@@ -76,7 +84,18 @@ describe('limits of a server', function () {
     try {
       const [key, cert] = [join(folder.path, 'key.pem'), join(folder.path, 'cert.pem')]
       const options = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
-      const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...options])
+      const made = spawnSync('openssl', [
+        'req',
+        '-x509',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        ...options,
+      ])
       if (made.status !== 0) {
         if (this.test) this.test.title += ' (openssl is not there to make a certificate)'
         this.skip()

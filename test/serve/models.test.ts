@@ -25,23 +25,23 @@ describe('served models', function () {
   }
   const start = (models: Parameters<typeof serve>[0]['models'], events: ServeEvent[] = []) =>
     serve({ models, port: 0, device: 'cpu', threads: 1, onEvent: (event) => events.push(event) })
-  const valueOf = async (url: string, path: string) => {
+  const valueAt = async (url: string, path: string) => {
     const answer = await ask(url, `${path}/infer`, { body: inferBody([[1, 2, 3, 4]]) })
     return answer.status === 200 ? answer.json().outputs[0].data[0] : answer.status
   }
 
   it('have the names of their files', async () => {
     await using server = await start([await save(1, 'one.neurode'), await save(2, 'two.v2.neurode')])
-    assert.equal(await valueOf(server.url, '/v2/models/one'), 1)
-    assert.equal(await valueOf(server.url, '/v2/models/two.v2'), 2)
+    assert.equal(await valueAt(server.url, '/v2/models/one'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/two.v2'), 2)
   })
 
   it('have the names that a record gives', async () => {
     const path = await save(1, 'one.neurode')
     await using server = await start({ first: path, memory: constantModel(5) })
-    assert.equal(await valueOf(server.url, '/v2/models/first'), 1)
-    assert.equal(await valueOf(server.url, '/v2/models/memory'), 5)
-    assert.equal(await valueOf(server.url, '/v2/models/one'), 404)
+    assert.equal(await valueAt(server.url, '/v2/models/first'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/memory'), 5)
+    assert.equal(await valueAt(server.url, '/v2/models/one'), 404)
   })
 
   it('come from folders of files and of numbered versions, the highest first', async () => {
@@ -50,9 +50,9 @@ describe('served models', function () {
     mkdirSync(join(folder.path, 'many', '11')) // being copied
     writeFileSync(join(folder.path, 'README.md'), '')
     await using server = await start(folder.path)
-    assert.equal(await valueOf(server.url, '/v2/models/single'), 1)
-    assert.equal(await valueOf(server.url, '/v2/models/many'), 10)
-    assert.equal(await valueOf(server.url, '/v2/models/many/versions/9'), 9)
+    assert.equal(await valueAt(server.url, '/v2/models/single'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/many'), 10)
+    assert.equal(await valueAt(server.url, '/v2/models/many/versions/9'), 9)
     const { versions } = (await ask(server.url, '/v2/models/many')).json()
     assert.deepEqual(versions, ['2', '9', '10'])
     const status = (await ask(server.url, '/v1/models/many')).json()
@@ -62,7 +62,7 @@ describe('served models', function () {
   it('come from the folder of one model', async () => {
     await save(3, 'digits', '1', 'any.neurode')
     await using server = await start(join(folder.path, 'digits'))
-    assert.equal(await valueOf(server.url, '/v2/models/digits/versions/1'), 3)
+    assert.equal(await valueAt(server.url, '/v2/models/digits/versions/1'), 3)
   })
 
   const refusals: Readonly<Record<string, { code: ErrorCode; make: () => Promise<Parameters<typeof start>[0]> }>> = {
@@ -101,18 +101,18 @@ describe('served models', function () {
     await using server = await start(folder.path)
     await save(2, 'm', '2', 'model.neurode')
     await save(7, 'other.neurode')
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 1)
     await server.reload()
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 2)
-    assert.equal(await valueOf(server.url, '/v2/models/m/versions/1'), 1)
-    assert.equal(await valueOf(server.url, '/v2/models/other'), 7)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 2)
+    assert.equal(await valueAt(server.url, '/v2/models/m/versions/1'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/other'), 7)
     await save(22, 'm', '2', 'model.neurode')
     rmSync(join(folder.path, 'm', '1'), { recursive: true })
     rmSync(join(folder.path, 'other.neurode'))
     await server.reload()
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 22)
-    assert.equal(await valueOf(server.url, '/v2/models/m/versions/1'), 404)
-    assert.equal(await valueOf(server.url, '/v2/models/other'), 404)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 22)
+    assert.equal(await valueAt(server.url, '/v2/models/m/versions/1'), 404)
+    assert.equal(await valueAt(server.url, '/v2/models/other'), 404)
   })
 
   it('stay as they were where a file is bad or gone, which is logged and counted once', async () => {
@@ -121,24 +121,24 @@ describe('served models', function () {
     await using server = await start(path, events)
     writeFileSync(path, 'half a model')
     for (let i = 0; i < 3; i++) await server.reload()
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 1)
     renameSync(path, `${path}.away`)
     for (let i = 0; i < 3; i++) await server.reload()
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 1)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 1)
     const errors = events.filter(({ level }) => level === 'error')
     assert.equal(errors.length, 2, JSON.stringify(errors))
     const metrics = (await ask(server.url, '/metrics')).body.toString()
     assert.match(metrics, /neurode_model_load_failures_total\{worker="1"\} 2\n/)
     await save(3, 'm.neurode')
     await server.reload()
-    assert.equal(await valueOf(server.url, '/v2/models/m'), 3)
+    assert.equal(await valueAt(server.url, '/v2/models/m'), 3)
   })
 
   it('are watched', async () => {
     const path = await save(1, 'm.neurode')
     await using server = await serve({ models: path, port: 0, device: 'cpu', threads: 1, watch: true })
     await save(2, 'm.neurode')
-    while ((await valueOf(server.url, '/v2/models/m')) !== 2) await new Promise((resolve) => setTimeout(resolve, 50))
+    while ((await valueAt(server.url, '/v2/models/m')) !== 2) await new Promise((resolve) => setTimeout(resolve, 50))
   })
 
   it('are replaced 100 times under load: no request is lost, no answer is of two versions', async function () {
@@ -161,7 +161,10 @@ describe('served models', function () {
         assert.equal(answer.status, 200, answer.body.toString())
         const { data } = answer.json().outputs[0]
         assert.equal(data.length, 80)
-        assert.ok(data.every((value: number) => value === data[0]), `two versions in one answer: ${new Set(data)}`)
+        assert.ok(
+          data.every((value: number) => value === data[0]),
+          `two versions in one answer: ${new Set(data)}`,
+        )
         seen.add(data[0])
         answers++
       },

@@ -68,7 +68,6 @@ const wrongTexts = [
   '{"instances":[[1,2,3,4],]}',
   '{"instances":[[1,2,3]]}',
   '{"instances":[[1,2,3,4,5]]}',
-  '{"instances":[[[1,2,3,4]]]}',
   '{"instances":[["1",2,3,4]]}',
   '{"instances":[[1,2,3,4]]}}',
   "{'instances':[[1,2,3,4]]}",
@@ -122,10 +121,10 @@ const wrongPaths = [
 ]
 const wrongHeads = [
   'GET',
-  'GET /v2\r\n\r\n',
+  'GET /v3\r\n\r\n',
   'GET /v2 HTTP/9.9\r\nHost: x\r\n\r\n',
   'GET /v2 HTTP/1.1\r\n\r\n',
-  'GET  /v2  HTTP/1.1\r\nHost: x\r\n\r\n',
+  'GET  /v3  HTTP/1.1\r\nHost: x\r\n\r\n',
   'FETCH /v2 HTTP/1.1\r\nHost: x\r\n\r\n',
   'TRACE /v2 HTTP/1.1\r\nHost: x\r\n\r\n',
   'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -161,7 +160,7 @@ const perhaps = (bytes: Buffer): Omit<Malformed, 'name'> => ({ bytes, end: 'keep
 const kinds: Readonly<Record<string, Kind>> = {
   text: (draw) => wrong(http(draw.pick([infer, predict]), draw.pick(wrongTexts))),
   member: (draw) => {
-    const member = draw.pick(['name', 'shape', 'datatype', 'data'])
+    const member = draw.pick(['name', 'shape', 'data'])
     return wrong(http(infer, input({ [member]: draw.pick(wrongValues) })))
   },
   shape: (draw) => {
@@ -200,7 +199,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     const cases: readonly (() => Buffer)[] = [
       () => http(infer, body.subarray(0, draw.below(body.length)), [header(length)]),
       () => http(infer, Buffer.concat([body, Buffer.alloc(1 + draw.below(9))]), [header(length)]),
-      () => http(infer, body, [header(draw.pick(['-1', '0', '1', '9999999', '0x10', '1e2', 'NaN', '99999999999999999']))]),
+      () =>
+        http(infer, body, [header(draw.pick(['-1', '0', '1', '9999999', '0x10', '1e2', 'NaN', '99999999999999999']))]),
       () => http(infer, body, [header(length), header(length)]),
       () => http(infer, body),
       () => http(infer, body, [header(Number(length) - 1 - draw.below(20))]),
@@ -233,7 +233,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     })
     return perhaps(Buffer.concat([...parts, Buffer.from('GARBAGE\r\n\r\n')]))
   },
-  method: (draw) => wrong(http(draw.pick(['/v2', infer, '/metrics', predict, '/']), '{}', [], draw.pick(['PUT', 'PATCH']))),
+  method: (draw) =>
+    wrong(http(draw.pick(['/v2', infer, '/metrics', predict, '/']), '{}', [], draw.pick(['PUT', 'PATCH']))),
 }
 
 /** The next malformed request. */

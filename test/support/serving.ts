@@ -126,7 +126,9 @@ export interface Served {
 
 /** `neurode serve` as a process, once it listens. */
 export async function startServer(args: readonly string[]): Promise<Served> {
-  const child = spawn(process.execPath, [main, 'serve', ...args, '--port', '0'], { stdio: ['ignore', 'inherit', 'pipe'] })
+  const child = spawn(process.execPath, [main, 'serve', ...args, '--port', '0'], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
   let text = ''
   const waiting = new Set<() => void>()
   child.stderr?.setEncoding('utf8').on('data', (more: string) => {

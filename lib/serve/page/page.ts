@@ -10,7 +10,10 @@ import { style } from './style.js'
 
 /** Sends the page. It may load nothing, and run nothing but what is in it. */
 export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
-  const script = readFileSync(join(findPackage().root, 'dist/serve/page/client.js'), 'utf8').replace(/^export \{\};?\n?/m, '')
+  const script = readFileSync(join(findPackage().root, 'dist/serve/page/client.js'), 'utf8').replace(
+    /^export \{\};?\n?/m,
+    '',
+  )
   const document = markup(style, script)
   const headers = {
     'content-type': 'text/html; charset=utf-8',
