@@ -1,13 +1,14 @@
 /** `neurode train mnist`: the data set, the network, progress and the result. */
 
 import { access, constants } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { type Dataset, datasets } from '../data/datasets.js'
 import { NeurodeError } from '../errors.js'
 import { layers } from '../layers/index.js'
 import type { DeviceName } from '../model/devices.js'
 import type { Progress } from '../model/progress.js'
 import { sequential } from '../model/sequential.js'
+import type { Logs } from '../training/callbacks.js'
 import { optimizers } from '../training/optimizers.js'
 import { onInterrupt } from './interrupt.js'
 import {
@@ -30,6 +31,7 @@ const options: Options = {
   data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
   dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
   save: { value: 'FILE', help: 'where the trained model goes, such as mnist.neurode, for `neurode serve`' },
+  report: { value: 'FILE', help: 'an HTML page of the training: curves, confusion matrix, wrong digits, weights' },
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
 }
 
@@ -43,6 +45,7 @@ interface Settings {
   readonly data: string | undefined
   readonly dataset: string | undefined
   readonly save: string | undefined
+  readonly report: string | undefined
   readonly json: boolean
 }
 
@@ -59,9 +62,9 @@ export async function train(args: readonly string[]): Promise<number> {
       `expected 'neurode train mnist [options]', got '${['train', ...parsed.positionals].join(' ')}'`,
     )
   }
-  // npm changes the folder before it runs a script.
-  const path = (text: string | undefined) =>
-    text === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', text)
+  const data = textOption(parsed, 'data', /./, 'a folder')
+  const report = textOption(parsed, 'report', /./, 'a file')
+  const save = textOption(parsed, 'save', /./, 'a file')
   return run({
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
@@ -71,23 +74,32 @@ export async function train(args: readonly string[]): Promise<number> {
       | undefined,
     threads: integerOption(parsed, 'threads', 1),
     seed: integerOption(parsed, 'seed', 0) ?? 0,
-    data: path(textOption(parsed, 'data', /./, 'a folder')),
-    save: path(textOption(parsed, 'save', /./, 'a file')),
+    data: data === undefined ? data : fromUser(data),
+    report: report === undefined ? report : fromUser(report),
+    save: save === undefined ? save : fromUser(save),
     dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
     json: parsed.values.json === true,
   })
+}
+
+/** A path as the user meant it, who may have been elsewhere when npm was called. */
+function fromUser(path: string): string {
+  return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? '.', path)
 }
 
 async function run(settings: Settings): Promise<number> {
   using interrupt = onInterrupt()
   const { signal } = interrupt
   if (settings.save !== undefined) await checkFolder(dirname(settings.save))
+  if (settings.report !== undefined) await (await import('./report.js')).checkReport()
   using model = buildModel(settings)
-  const { name, train, test } = await loadDataset(settings, signal)
+  const dataset = await loadDataset(settings, signal)
+  const { name, train, test } = dataset
   const { epochs, batchSize, learningRate, json } = settings
   if (!json)
     write(`Training 784-100-50-10 on ${name}: batches of ${batchSize}, SGD with learning rate ${learningRate}\n`)
   const seconds: number[] = []
+  const logs: Logs[] = []
   try {
     await model.fit(train.images, train.labels, {
       batchSize,
@@ -99,6 +111,7 @@ async function run(settings: Settings): Promise<number> {
       onProgress: (progress) => {
         if (progress.batch < progress.batches) return
         seconds.push(progress.seconds)
+        logs.push(progress.logs)
         if (json) writeJson(epochEvent(progress))
       },
     })
@@ -120,6 +133,10 @@ async function run(settings: Settings): Promise<number> {
     trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
     medianEpochSeconds: seconds.length > 0 ? round(median(seconds)) : null,
     ...(settings.save === undefined ? {} : { saved: settings.save }),
+  }
+  if (settings.report !== undefined) {
+    const { writeReport } = await import('./report.js')
+    await writeReport(settings.report, { model, dataset, epochs: logs, facts: describeFacts(result, settings) })
   }
   if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
   else write(describeResult(result, interrupted))
@@ -223,6 +240,17 @@ function describeResult(result: Result, interrupted: boolean): string {
     ...(result.saved === undefined ? [] : [`Saved in       ${result.saved}`]),
     '',
   ].join('\n')
+}
+
+function describeFacts(result: Result, { batchSize, learningRate }: Settings): Record<string, string | number> {
+  return {
+    'Test accuracy': result.testAccuracy.toFixed(4),
+    'Test loss': result.testLoss.toFixed(4),
+    Epochs: result.epochs,
+    'Training time': `${result.trainSeconds.toFixed(2)} s`,
+    Optimizer: `SGD, learning rate ${learningRate}, batches of ${batchSize}`,
+    Device: `${result.device}, ${result.isa}, ${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,
+  }
 }
 
 function median(values: readonly number[]): number {
