@@ -19,6 +19,11 @@ const shapes = [
 ] as const
 
 export async function* gemm(args: ParsedArguments): AsyncGenerator<Row> {
+  const { device } = args.values
+  if (typeof device === 'string' && device.startsWith('cuda')) {
+    yield* gemmOnCuda(device)
+    return
+  }
   const threads = threadsOption(args)
   for (const [m, n, k] of shapes) {
     const { seconds, peakGflops } = await besidePeak(threads, () =>
@@ -36,6 +41,34 @@ export async function* gemm(args: ParsedArguments): AsyncGenerator<Row> {
       gflops: round(gflops),
       peakGflops: round(peakGflops),
       percentOfPeak: round((100 * gflops) / peakGflops),
+    }
+  }
+}
+
+/** What one copy moves, in bytes: far more than any cache holds. */
+const copyBytes = 512 * 2 ** 20
+/** Rows of a batch, inputs and units; the last is the ceiling that trainings of large layers are compared with. */
+const cudaShapes = [
+  [128, 784, 100],
+  [1024, 1024, 1024],
+  [8192, 4096, 4096],
+] as const
+
+async function* gemmOnCuda(device: string): AsyncGenerator<Row> {
+  const info = native()
+    .devices()
+    .find(({ name }) => name === device || (device === 'cuda' && name === 'cuda:0'))
+  const emulated = info?.description?.startsWith('Emulated') ?? false
+  const bytes = emulated ? 2 ** 20 : copyBytes
+  const common = { bench: 'gemm', device: info?.description ?? device }
+  const seconds = await native().measureDevice({ device, precision: 'float32', m: 0, n: 0, k: 0, bytes })
+  // Read once, written once.
+  yield { ...common, copiedBytes: bytes, copyGigabytesPerSecond: round((2e-9 * bytes) / seconds) }
+  for (const precision of info?.precisions ?? []) {
+    for (const [m, k, n] of emulated ? cudaShapes.slice(0, 1) : cudaShapes) {
+      const seconds = await native().measureDevice({ device, precision, m, n, k, bytes: 0 })
+      const teraflops = round((2e-12 * m * n * k) / seconds)
+      yield { ...common, precision, m, n, k, microseconds: round(1e6 * seconds), teraflops }
     }
   }
 }

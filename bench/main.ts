@@ -15,6 +15,7 @@ const options: Options = {
   rows: { value: 'N', help: 'rows to train on (60000)' },
   threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
+  precision: { value: 'NAME', help: 'float32, tf32 or bfloat16, for train and predict (float32)' },
   baseline: {
     value: 'FILE',
     help: 'earlier JSON Lines of ops: fails where a row became half as slow again, or slower',

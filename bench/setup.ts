@@ -3,7 +3,7 @@
 import { datasets, layers, type NdArray, sequential } from 'neurode'
 import { integerOption, type ParsedArguments, textOption, UsageError } from '#lib/cli/options.js'
 import { locateMnist } from '#lib/data/mnist.js'
-import { native } from '#lib/native.js'
+import { native, type Precision } from '#lib/native.js'
 
 const peakMilliseconds = 50
 
@@ -20,6 +20,7 @@ export function netOption(args: ParsedArguments): readonly number[] {
 export function buildNet(net: readonly number[], args: ParsedArguments) {
   const [inputs = 1, ...units] = net
   const device = textOption(args, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') ?? 'auto'
+  const precision = textOption(args, 'precision', /^(float32|tf32|bfloat16)$/, 'float32, tf32 or bfloat16') ?? 'float32'
   return sequential({
     layers: units.map((size, i) =>
       layers.dense({
@@ -35,6 +36,7 @@ export function buildNet(net: readonly number[], args: ParsedArguments) {
     metrics: ['accuracy'],
     device: device as 'auto',
     threads: integerOption(args, 'threads', 1),
+    precision: precision as 'float32',
   })
 }
 
@@ -85,4 +87,11 @@ export function threadsOption(args: ParsedArguments): number {
 /** GFLOP/s of fused multiply-adds in registers, measured now. */
 export function measurePeak(threads: number): Promise<number> {
   return native().measurePeak({ threads, milliseconds: peakMilliseconds })
+}
+
+/** GFLOP/s of one large matrix product on a CUDA device, by the fastest kernel there is for it, measured now. */
+export async function measureCeiling(device: string, precision: Precision): Promise<number> {
+  const [m, n, k] = [8192, 4096, 4096]
+  const seconds = await native().measureDevice({ device, precision, m, n, k, bytes: 0 })
+  return (2e-9 * m * n * k) / seconds
 }

@@ -1,30 +1,37 @@
 /** Training: seconds per epoch of `fit`, against the peak of the machine measured in between. */
 
 import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
+import type { Precision } from '#lib/native.js'
 import { median, type Row, round } from './report.js'
-import { benchRows, buildNet, measurePeak, netOption } from './setup.js'
+import { benchRows, buildNet, measureCeiling, measurePeak, netOption } from './setup.js'
 
 export async function* train(args: ParsedArguments): AsyncGenerator<Row> {
   const net = netOption(args)
   const batchSize = integerOption(args, 'batch', 1) ?? 128
   const epochs = integerOption(args, 'epochs', 1) ?? 5
   const { name, images, labels } = await benchRows(net, integerOption(args, 'rows', 1) ?? 60_000)
+  const began = performance.now()
   using model = buildNet(net, args)
+  const onCpu = model.device === 'cpu'
+  const openSeconds = (performance.now() - began) / 1000
   const epoch = async () => {
     const { epochSeconds } = await model.fit(images, labels, { batchSize, verbose: 0 })
     return epochSeconds[0] as number
   }
-  const onCpu = model.device === 'cpu'
+  // A small network is bound by latency: to compare it with large products would say nothing.
+  const isLarge = !onCpu && Math.max(...net) >= 4096
+  const precision = (args.values.precision ?? 'float32') as Precision
+  const measure = () => (onCpu ? measurePeak(model.threads) : measureCeiling(model.device, precision))
   const peaks: number[] = []
   const seconds: number[] = []
-  await epoch()
+  const coldEpochSeconds = await epoch()
   for (let i = 0; i < epochs; i++) {
-    if (onCpu) peaks.push(await measurePeak(model.threads))
+    if (onCpu || isLarge) peaks.push(await measure())
     seconds.push(await epoch())
-    if (onCpu) peaks.push(await measurePeak(model.threads))
+    if (onCpu || isLarge) peaks.push(await measure())
   }
   const gflops = (1e-9 * flopsPerEpoch(net, labels.length)) / median(seconds)
-  const peakGflops = onCpu ? median(peaks) : undefined
+  const peakGflops = peaks.length > 0 ? median(peaks) : undefined
   yield {
     bench: 'train',
     device: model.device,
@@ -35,6 +42,10 @@ export async function* train(args: ParsedArguments): AsyncGenerator<Row> {
     dataset: name,
     rows: labels.length,
     epochs,
+    precision,
+    openSeconds: round(openSeconds),
+    coldEpochSeconds: round(coldEpochSeconds),
+    microsecondsPerStep: round((1e6 * median(seconds)) / Math.ceil(labels.length / batchSize)),
     medianEpochSeconds: round(median(seconds)),
     minEpochSeconds: round(Math.min(...seconds)),
     gflops: round(gflops),

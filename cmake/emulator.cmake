@@ -23,6 +23,12 @@ target_compile_options(emulator_test PRIVATE -fno-strict-aliasing -Wno-unknown-p
 target_link_libraries(emulator_test PRIVATE neurode_options)
 set_target_properties(emulator_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
+# What stands in for cuBLASLt there.
+add_library(neurode_cublas_emulated MODULE test/cuda-emulator/cublas/cublas_lt.cc)
+target_link_libraries(neurode_cublas_emulated PRIVATE neurode_options)
+set_target_properties(neurode_cublas_emulated PROPERTIES PREFIX "" OUTPUT_NAME libcublasLt.so.13 SUFFIX ""
+                                                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cublas)
+
 # A library that the addon must leave alone.
 add_library(neurode_cuda_other MODULE test/native/other_plugin.cc)
 target_link_libraries(neurode_cuda_other PRIVATE neurode_options)

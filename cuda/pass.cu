@@ -290,14 +290,17 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   const std::int64_t copies = copy_elements(rows) / 2;  // floats
   memory_ = DeviceMemory();                             // before the larger one is taken
   capacity_ = 0;
-  const std::int64_t all = floats + copies + partials + wide_partials + counters + wide_counters;
+  const std::int64_t sums = library_sums(rows), gradients = library_gradients();
+  const std::int64_t all =
+      floats + copies + partials + wide_partials + sums + gradients + counters + wide_counters;
   memory_ = DeviceMemory(all * static_cast<std::int64_t>(sizeof(float)), "tensors of a batch");
   float* const base = memory_.floats();
   values_ = base + values;
   place_copies(rows, reinterpret_cast<BFloat16*>(base + floats));
   wide_partials_ = base + floats + copies;
   partials_ = wide_partials_ + wide_partials;
-  counters_ = reinterpret_cast<std::uint32_t*>(partials_ + partials);
+  library_memory_ = {partials_ + partials, partials_ + partials + sums};
+  counters_ = reinterpret_cast<std::uint32_t*>(library_memory_.gradients + gradients);
   wide_counters_ = counters_ + counters;
   if (counters + wide_counters > 0)
     check(cudaMemsetAsync(counters_, 0, (counters + wide_counters) * sizeof(float), stream),

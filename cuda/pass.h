@@ -63,6 +63,10 @@ class PassRunner {
   void find_copies();
   std::int64_t copy_elements(int rows) const;
   void place_copies(int rows, BFloat16* memory);
+  bool uses_library() const;
+  const LibraryMemory* library() const;
+  std::int64_t library_sums(int rows) const;
+  std::int64_t library_gradients() const;
   std::vector<WeightsSplit> wide_splits(int rows) const;
   Copy copy_of(int tensor) const;
   Tensor tensor(int index) const;
@@ -98,6 +102,7 @@ class PassRunner {
   std::vector<Copy> copies_;
   float* wide_partials_ = nullptr;
   std::uint32_t* wide_counters_ = nullptr;
+  LibraryMemory library_memory_;
 };
 
 }  // namespace neurode::cuda

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cuda/executor.h"
+#include "cuda/measure.h"
 #include "native/engine/row_fingerprint.h"
 
 namespace neurode::cuda {
@@ -239,6 +240,16 @@ void release(void* model, std::int32_t handle) {
   static_cast<void>(on_device(open.device, [&] { open.executor.release(handle); }));
 }
 
+plugin::Status measure(void* device, const plugin::MeasureRecord* record, double* seconds) {
+  Device& open = *static_cast<Device*>(device);
+  return on_device(open, [&] {
+    const auto& [bytes, precision, rows, inputs, units] = *record;
+    *seconds = bytes > 0
+                   ? measure_copy(open, bytes)
+                   : measure_product(open, static_cast<Precision>(precision), rows, inputs, units);
+  });
+}
+
 }  // namespace
 }  // namespace neurode::cuda
 
@@ -269,6 +280,7 @@ neurode_cuda_plugin() {
     .evaluate = evaluate,
     .predict = predict,
     .release = release,
+    .measure = measure,
   };
   return &table;
 }

@@ -13,16 +13,12 @@ const char* name_of(Precision precision) {
   return precision == Precision::tf32 ? "tf32" : "bfloat16";
 }
 
-void check_tensor_cores(const Device& device, Precision precision) {
-  if (precision == Precision::float32) return;
-  cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, device.ordinal), "asking for its properties");
-  if (properties.major >= 8) return;
-  throw Error("ERR_ARGUMENT",
-              std::string("precision: '") + name_of(precision) +
-                  "' takes a CUDA device of compute capability 8.0 or newer, cuda:" +
-                  std::to_string(device.ordinal) + " has " + std::to_string(properties.major) +
-                  "." + std::to_string(properties.minor));
+// Multiply-adds of a product that a library may be faster at.
+constexpr double kLargeProduct = 1 << 23;
+
+template <class Product>
+bool is_large(const Product& product) {
+  return static_cast<double>(product.rows) * product.inputs * product.units >= kLargeProduct;
 }
 
 // Without `from.data`: the rows of the batch.
@@ -42,6 +38,18 @@ __global__ __launch_bounds__(kThreads) void round_kernel(MatrixSource from, cons
 
 }  // namespace
 
+void check_tensor_cores(const Device& device, Precision precision) {
+  if (precision == Precision::float32) return;
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device.ordinal), "asking for its properties");
+  if (properties.major >= 8) return;
+  throw Error("ERR_ARGUMENT",
+              std::string("precision: '") + name_of(precision) +
+                  "' takes a CUDA device of compute capability 8.0 or newer, cuda:" +
+                  std::to_string(device.ordinal) + " has " + std::to_string(properties.major) +
+                  "." + std::to_string(properties.minor));
+}
+
 void round_to_bfloat16(Launcher& launcher, const Tensor& from, const RunState* state, int rows,
                        int features, const Copy& to) {
   const std::int64_t quads = std::int64_t{rows} * ((features + 3) / 4);
@@ -54,6 +62,10 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
     : program_(program), parameters_(parameters), precision_(program.precision) {
   check_tensor_cores(device, precision_);
   const int count = static_cast<int>(program.parameters.size());
+  bool any = false;
+  for (int i = 0; i < count; ++i) any = any || takes(i);
+  if (any && !program.train.tasks.empty())
+    library_ = LibraryProducts::open(device.ordinal, reads_copies());
   copies_.assign(count, Copy{});
   if (!reads_copies()) return;
   std::int64_t elements = 0;
@@ -96,17 +108,24 @@ Matrix WideLayers::kernel(int index) const {
   return {parameters_.values(index), parameters_.stride(index)};
 }
 
-void WideLayers::forward(Launcher& launcher, const ForwardProduct& product) const {
+void WideLayers::forward(Launcher& launcher, const ForwardProduct& product,
+                         const LibraryMemory* memory) const {
+  if (memory != nullptr && is_large(product)) return library_->forward(launcher, product, *memory);
   (reads_copies() ? tensor_forward<Bf16> : tensor_forward<Tf32>)(launcher, product);
 }
 
-void WideLayers::backward_input(Launcher& launcher, const BackwardProduct& product) const {
+void WideLayers::backward_input(Launcher& launcher, const BackwardProduct& product,
+                                const LibraryMemory* memory) const {
+  if (memory != nullptr && is_large(product))
+    return library_->backward_input(launcher, product, *memory);
   (reads_copies() ? tensor_backward_input<Bf16> : tensor_backward_input<Tf32>)(launcher, product);
 }
 
 void WideLayers::backward_weights(Launcher& launcher, const WeightsProduct& product,
                                   const WeightsSplit& split, std::uint32_t* counters,
-                                  float* partials) const {
+                                  float* partials, const LibraryMemory* memory) const {
+  if (memory != nullptr && is_large(product))
+    return library_->backward_weights(launcher, product, split, counters, partials, *memory);
   (reads_copies() ? tensor_backward_weights<Bf16>
                   : tensor_backward_weights<Tf32>)(launcher, product, split, counters, partials);
 }

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "cuda/library_products.h"
 #include "cuda/parameters.h"
 #include "cuda/tensor_cores.h"
 
@@ -34,10 +35,17 @@ class WideLayers {
   Matrix kernel(int index) const;
   Copy kernel_copy(int index) const { return copies_[index]; }
 
-  void forward(Launcher& launcher, const ForwardProduct& product) const;
-  void backward_input(Launcher& launcher, const BackwardProduct& product) const;
+  // Whether cuBLASLt is there; its products take memory.
+  bool has_library() const { return library_ != nullptr; }
+
+  // Without `memory` by Neurode's own kernels, whose sums do not depend on the number of rows.
+  void forward(Launcher& launcher, const ForwardProduct& product,
+               const LibraryMemory* memory) const;
+  void backward_input(Launcher& launcher, const BackwardProduct& product,
+                      const LibraryMemory* memory) const;
   void backward_weights(Launcher& launcher, const WeightsProduct& product,
-                        const WeightsSplit& split, std::uint32_t* counters, float* partials) const;
+                        const WeightsSplit& split, std::uint32_t* counters, float* partials,
+                        const LibraryMemory* memory) const;
 
  private:
   void copy(Launcher& launcher, int index) const;
@@ -48,7 +56,11 @@ class WideLayers {
   std::vector<Copy> copies_;  // by parameter
   DeviceMemory memory_;
   bool stale_ = true;
+  std::unique_ptr<LibraryProducts> library_;
 };
+
+// Throws ERR_ARGUMENT where the device has none for this precision.
+void check_tensor_cores(const Device& device, Precision precision);
 
 // to = from (rows, features) rounded; the bound data where `from` has none.
 void round_to_bfloat16(Launcher& launcher, const Tensor& from, const RunState* state, int rows,

@@ -69,6 +69,34 @@ void PassRunner::place_copies(int rows, BFloat16* memory) {
   }
 }
 
+// A row of a prediction must not depend on the others: no library there.
+bool PassRunner::uses_library() const { return wide_.has_library() && &pass_ != &program_.predict; }
+
+const LibraryMemory* PassRunner::library() const {
+  return uses_library() ? &library_memory_ : nullptr;
+}
+
+std::int64_t PassRunner::library_sums(int rows) const {
+  std::int64_t most = 0;
+  for (const Draft& draft : drafts_) {
+    if (!uses_library() || !is_wide(draft)) continue;
+    const bool forward = draft.stage.kind == StageKind::dense_forward;
+    most = std::max(
+        most, std::int64_t{rows} * padded_copy(forward ? draft.stage.units : draft.stage.inputs));
+  }
+  return most;
+}
+
+std::int64_t PassRunner::library_gradients() const {
+  std::int64_t most = 0;
+  for (const Task& task : wide_weights_) {
+    if (!uses_library()) continue;
+    most =
+        std::max(most, std::int64_t{pass_.features[task.input]} * parameters_.stride(task.kernel));
+  }
+  return most;
+}
+
 std::vector<WeightsSplit> PassRunner::wide_splits(int rows) const {
   std::vector<WeightsSplit> splits;
   for (const Task& task : wide_weights_)
@@ -112,7 +140,7 @@ void PassRunner::enqueue_wide(Launcher& launcher, const Draft& draft, const Step
     product.z = tensor(draft.z);
     product.output = tensor(draft.output);
     product.copy = copy_of(draft.output);
-    wide_.forward(launcher, product);
+    wide_.forward(launcher, product, library());
     fresh[draft.output] = true;
     return;
   }
@@ -128,7 +156,7 @@ void PassRunner::enqueue_wide(Launcher& launcher, const Draft& draft, const Step
   product.output_copy = copy_of(draft.output);
   product.input_gradient = tensor(draft.input_gradient);
   product.copy = copy_of(draft.input_gradient);
-  wide_.backward_input(launcher, product);
+  wide_.backward_input(launcher, product, library());
   fresh[draft.input_gradient] = true;
 }
 
@@ -152,7 +180,7 @@ void PassRunner::enqueue_wide_weights(Launcher& launcher, const Launch& weights,
     if (!product.kernel.stores) product.kernel_copy = wide_.kernel_copy(task.kernel);
     product.optimizer = record_of(program_.update.optimizer);
     product.state = step.state;
-    wide_.backward_weights(launcher, product, splits[i], counters, partials);
+    wide_.backward_weights(launcher, product, splits[i], counters, partials, library());
     counters += splits[i].counters();
     partials += splits[i].partial_floats();
   }

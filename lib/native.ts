@@ -188,6 +188,18 @@ export interface NativeAddon {
   measurePeak(options: { threads: number; milliseconds: number }): Promise<number>
   /** Times one square-ish matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels: seconds per product. */
   measureGemm(options: { m: number; n: number; k: number; threads: number; milliseconds: number }): Promise<number>
+  /**
+   * Seconds of one product (m, k) · (k, n) on a CUDA device, by the fastest kernel there is for it, or with `bytes` of a
+   * copy within its memory.
+   */
+  measureDevice(options: {
+    device: string
+    precision: Precision
+    m: number
+    n: number
+    k: number
+    bytes: number
+  }): Promise<number>
   /** Times a row of the op table over `size` elements, single-threaded: seconds per pass. */
   measureOp(options: { kind: string; name: string; size: number; milliseconds: number }): Promise<number>
 }

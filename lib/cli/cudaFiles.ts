@@ -36,20 +36,22 @@ export function findDriver(): FileFinding {
 
 /** cuBLASLt, which comes with the CUDA toolkit, Conda or pip. */
 export function findCublasLt(): FileFinding {
+  if (process.env.NEURODE_CUDA_LIB_DIR === 'off') return { found: false, reason: 'NEURODE_CUDA_LIB_DIR=off' }
   const { NEURODE_CUDA_LIB_DIR, CUDA_HOME, CUDA_PATH, CONDA_PREFIX, VIRTUAL_ENV } = process.env
   const toolkits = [CUDA_HOME, CUDA_PATH, ...list('/usr/local').filter((path) => basename(path).startsWith('cuda'))]
   const folders = [
     NEURODE_CUDA_LIB_DIR,
     ...loaderFolders(),
     ...toolkits.flatMap((root) => (root ? [...targetFolders(root), join(root, 'lib64'), join(root, 'lib')] : [])),
-    ...(CONDA_PREFIX ? [join(CONDA_PREFIX, 'lib')] : []),
+    ...(CONDA_PREFIX ? [join(CONDA_PREFIX, 'lib'), ...nvidiaFolders(CONDA_PREFIX)] : []),
     ...(VIRTUAL_ENV ? nvidiaFolders(VIRTUAL_ENV) : []),
   ].filter((folder) => folder !== undefined)
   const path = findIn(folders, /^libcublasLt\.so\.1[23]$/)
   if (path === undefined)
     return {
       found: false,
-      reason: 'no libcublasLt.so.13 or .12 is in the usual folders; NEURODE_CUDA_LIB_DIR names another',
+      reason:
+        "no libcublasLt.so.13 or .12 is in the usual folders, nor in one that NEURODE_CUDA_LIB_DIR names; with it (from a CUDA toolkit, or pip's nvidia-cublas) large layers run faster at precision 'tf32' and 'bfloat16'",
     }
   return { found: true, path }
 }

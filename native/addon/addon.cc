@@ -76,6 +76,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrorClass", Napi::Function::New<set_error_class>(env, "setErrorClass"));
   exports.Set("measurePeak", Napi::Function::New<measure_peak>(env, "measurePeak"));
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
+  exports.Set("measureDevice", Napi::Function::New<measure_device>(env, "measureDevice"));
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
   return exports;
 }

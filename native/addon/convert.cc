@@ -142,6 +142,8 @@ TrainingPlan to_training(Napi::Object object) {
   return training;
 }
 
+}  // namespace
+
 Precision to_precision(Napi::Value value, const char* name) {
   const std::string text = to_text(value, name);
   if (text == "float32") return Precision::float32;
@@ -149,8 +151,6 @@ Precision to_precision(Napi::Value value, const char* name) {
   if (text == "bfloat16") return Precision::bfloat16;
   fail(name, "'float32', 'tf32' or 'bfloat16'");
 }
-
-}  // namespace
 
 Napi::Object to_object(Napi::Value value, const char* name) {
   if (!value.IsObject()) fail(name, "an object");

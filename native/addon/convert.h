@@ -20,6 +20,7 @@ InputView to_input(Napi::Value value, int features);
 Napi::Object to_object(Napi::Value value, const char* name);
 std::string to_text(Napi::Value value, const char* name);
 bool to_bool(Napi::Value value, const char* name);
+Precision to_precision(Napi::Value value, const char* name);
 double to_number(Napi::Value value, const char* name);
 std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least, std::int64_t most);
 Napi::Float32Array to_floats(Napi::Value value, const char* name);

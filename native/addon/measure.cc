@@ -111,6 +111,23 @@ Napi::Value measure_gemm(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value measure_device(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Napi::Object options = to_object(info[0], "options");
+    const std::shared_ptr<Device> device = open_device(member(options, "device", to_text), 0);
+    Device::Measured of{};
+    of.bytes = member(options, "bytes", to_integer, 0, std::int64_t{1} << 40);
+    of.precision = member(options, "precision", to_precision);
+    const auto size = [&](const char* name) {
+      return static_cast<int>(member(options, name, to_integer, of.bytes > 0 ? 0 : 1, kMostSize));
+    };
+    of.rows = size("m");
+    of.inputs = size("k");
+    of.units = size("n");
+    return measure(info, [=] { return device->measure(of); });
+  });
+}
+
 Napi::Value measure_op(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const Napi::Object options = to_object(info[0], "options");

@@ -7,6 +7,7 @@ namespace neurode::addon {
 
 Napi::Value measure_peak(const Napi::CallbackInfo& info);
 Napi::Value measure_gemm(const Napi::CallbackInfo& info);
+Napi::Value measure_device(const Napi::CallbackInfo& info);
 Napi::Value measure_op(const Napi::CallbackInfo& info);
 
 }  // namespace neurode::addon

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "native/engine/error.h"
 #include "native/engine/executor.h"
 
 namespace neurode {
@@ -31,6 +32,16 @@ class Device {
   virtual std::string isa() const = 0;
   virtual int threads() const = 0;
   virtual std::unique_ptr<Executor> open(Program program) = 0;
+  // Seconds of a product (rows, inputs) . (inputs, units), or of a copy of so many bytes. For
+  // benchmarks of GPUs.
+  struct Measured {
+    std::int64_t bytes;
+    Precision precision;
+    int rows, inputs, units;
+  };
+  virtual double measure(const Measured&) {
+    throw Error("ERR_ARGUMENT", "device: expected a CUDA device, got " + name());
+  }
   // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
   virtual void submit(std::function<void()> work) = 0;
 };

@@ -112,6 +112,13 @@ struct DeviceRecord {
   std::int64_t bytes;         // of memory
 };
 
+// A copy of so many bytes within the device's memory, or where there are none a product (rows,
+// inputs) . (inputs, units).
+struct MeasureRecord {
+  std::int64_t bytes;
+  std::int32_t precision, rows, inputs, units;
+};
+
 struct Table {
   std::uint32_t version;  // kVersion; what follows is of that version
   std::uint32_t size;     // of this table
@@ -140,6 +147,8 @@ struct Table {
                     const CancelRecord* cancel);
   // The copies of this bound data may go.
   void (*release)(void* model, std::int32_t handle);
+  // How long it takes, for benchmarks.
+  Status (*measure)(void* device, const MeasureRecord* record, double* seconds);
 };
 
 }  // namespace neurode::plugin

@@ -197,6 +197,14 @@ class PluginDevice final : public Device {
     return std::make_unique<PluginExecutor>(table_, device_, queue_, program);
   }
 
+  double measure(const Measured& of) override {
+    const plugin::MeasureRecord record{of.bytes, static_cast<std::int32_t>(of.precision), of.rows,
+                                       of.inputs, of.units};
+    double seconds = 0;
+    check(table_, table_.measure(device_, &record, &seconds));
+    return seconds;
+  }
+
   void submit(std::function<void()> work) override {
     queue_.push([work = std::move(work)] {
       const cpu::FlushSubnormals flush;  // for the emulator; a GPU has its own setting

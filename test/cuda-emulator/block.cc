@@ -345,6 +345,7 @@ std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t valu
                   mask);
     give_up(running_thread() + text + place(site));
   }
+  counters.clock += 1;
   Warp& warp = s.warps[base / kLanes];
   warp.lanes[lane] = {value, 0, mask, source, kind};
   warp.waiting |= 1u << lane;

@@ -155,6 +155,18 @@ int emulator_report() {
   return report_leaks() + int(counters.faults);
 }
 
+void emulator_enqueue(cudaStream_t stream, void (*run)(void* data), const void* data,
+                      std::size_t bytes, double nanoseconds) {
+  const Lock lock(device_mutex());
+  std::string copy(static_cast<const char*>(data), bytes);
+  enqueue(stream, [run, copy, nanoseconds]() mutable {
+    counters.clock += nanoseconds;
+    run(copy.data());
+    check_guards("a library");
+    return true;
+  });
+}
+
 const char* cudaGetErrorName(cudaError_t error) {
   for (const ErrorText& known : kErrors) {
     if (known.error == error) return known.name;

@@ -21,6 +21,8 @@ constexpr std::size_t kSharedLimit = 48 << 10, kSharedOptinLimit = 64 << 10;
 
 struct Counters {
   unsigned long long kernels = 0, graphs = 0, copies = 0, copied_bytes = 0, faults = 0;
+  double clock = 0;  // nanoseconds that events see: one for each kernel and each call of a warp function, so that timings
+                     // repeat
 };
 extern Counters counters;
 

@@ -167,5 +167,26 @@ async function weights() {
   return { kept, small, predicted: doubled.every((value, i) => value === 2 * (before[i] as number)) }
 }
 
-const jobs: Readonly<Record<string, () => Promise<unknown>>> = { exact, close, digest, weights }
+/** So many epochs of four steps on one layer. */
+async function steps(epochs: number) {
+  const random = new Random(5)
+  using model = sequential({
+    layers: [layers.dense({ units: 300, activation: 'relu', inputShape: [500] })],
+    seed: 2,
+  })
+  model.compile({ optimizer: 'sgd', loss: 'mse', ...onCuda })
+  const x = { data: random.normals(256 * 500), shape: [256, 500] }
+  const y = { data: random.normals(256 * 300), shape: [256, 300] }
+  const { history } = await model.fit(x, y, { batchSize: 64, epochs, verbose: 0, shuffle: false })
+  return { losses: history.loss }
+}
+
+const jobs: Readonly<Record<string, () => Promise<unknown>>> = {
+  exact,
+  close,
+  digest,
+  weights,
+  steps: () => steps(2),
+  'more steps': () => steps(6),
+}
 console.log(JSON.stringify(await jobs[job]?.()))
