@@ -143,6 +143,18 @@ export interface OpRow {
   readonly params: readonly string[]
 }
 
+/** A model frozen for inference. Calls may overlap. */
+export interface NativePredictor {
+  readonly device: string
+  /** Floating-point operations of one row. */
+  readonly operations: number
+  /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
+  readonly token: number
+  predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
+  predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  dispose(): void
+}
+
 /** Reads requests for one model's tensors; see native/serve/tensor_request.h. */
 export interface NativeTensorReader {
   /** Gives the rows; numbers in JSON go to `values`, the rest to the report. Throws `ERR_REQUEST`. */
@@ -166,6 +178,10 @@ export interface NativeAddon {
   ops(): { activations: OpRow[]; losses: OpRow[]; metrics: OpRow[]; optimizers: OpRow[] }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
+  readonly Predictor: {
+    new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
+    new (token: number): NativePredictor
+  }
   /** `report` takes what is known of each request besides its rows: flags (1 id, 2 binary output, 4 rows), place of binary data, datatype. */
   readonly TensorReader: new (
     spec: NativeTensorSpec,

@@ -2,7 +2,14 @@
 
 export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batcher.js'
 export type { BatcherStats } from './batchStats.js'
-export { type PredictInput, type PredictIntoOptions, Predictor, type PredictorOptions } from './predictor.js'
+export {
+  attachPredictor,
+  type PredictInput,
+  type PredictIntoOptions,
+  Predictor,
+  type PredictorOptions,
+  type PredictorToken,
+} from './predictor.js'
 export {
   formatInferResponse,
   formatPredictResponse,

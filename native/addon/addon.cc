@@ -3,6 +3,7 @@
 
 #include "native/addon/measure.h"
 #include "native/addon/model.h"
+#include "native/addon/predictor.h"
 #include "native/addon/tensors.h"
 #include "native/addon/worker.h"
 #include "native/engine/device.h"
@@ -77,6 +78,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measurePeak", Napi::Function::New<measure_peak>(env, "measurePeak"));
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
+  exports.Set("Predictor", define_predictor(env));
   exports.Set("TensorReader", define_tensor_reader(env));
   exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
   exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));

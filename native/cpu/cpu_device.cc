@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "native/cpu/cpu_executor.h"
+#include "native/cpu/cpu_inference.h"
 #include "native/cpu/isa.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"
@@ -23,8 +24,13 @@ class CpuDevice final : public Device {
   int threads() const override { return threads_; }
 
   std::unique_ptr<Executor> open(Program program) override {
-    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
-    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_);
+    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team());
+  }
+
+  std::shared_ptr<const Inference> open_inference(Program program,
+                                                  const ParameterValues& values) override {
+    auto packed = pack_for_inference(program, kernels_, team(), values);
+    return packed ? packed : Device::open_inference(std::move(program), values);
   }
 
   void submit(std::function<void()> work) override {
@@ -35,6 +41,11 @@ class CpuDevice final : public Device {
   }
 
  private:
+  std::shared_ptr<ThreadTeam> team() {
+    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
+    return team_;
+  }
+
   const Kernels& kernels_;
   const int threads_;
   std::once_flag started_;

@@ -8,9 +8,11 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "native/engine/executor.h"
+#include "native/engine/inference.h"
 
 namespace neurode {
 
@@ -30,6 +32,11 @@ class Device {
   virtual std::string isa() const = 0;
   virtual int threads() const = 0;
   virtual std::unique_ptr<Executor> open(Program program) = 0;
+  // Copies the values.
+  virtual std::shared_ptr<const Inference> open_inference(Program program,
+                                                          const ParameterValues& values) {
+    return infer_by_executor(open(std::move(program)), values);
+  }
   // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
   virtual void submit(std::function<void()> work) = 0;
 };
