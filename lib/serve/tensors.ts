@@ -30,7 +30,7 @@ export interface TensorRequest {
   /** V1: the member of the response that holds the output. */
   readonly outputKey: 'predictions' | 'outputs'
   /** Puts the input where it is wanted, (rows, inputSize) float32. To be called once. */
-  write(into: Float32Array): void
+  readonly write: (into: Float32Array) => void
 }
 
 /** What {@link formatInferResponse} gives. */
@@ -81,9 +81,11 @@ export function parseInferRequest(body: Buffer, headerLength: number | undefined
   const begin = report[1] as number
   const id = flags & 1 ? reader.id : undefined
   const binaryOutput = (flags & 2) !== 0
-  if (begin < 0) return new ParsedRequest(rows, id, binaryOutput, 'outputs', values, rows * compiled.inputSize)
+  if (begin < 0) return readRequest(rows, id, binaryOutput, 'outputs', values, rows * compiled.inputSize)
   giveBack(values)
-  return new BinaryRequest(rows, id, binaryOutput, body, begin, report[2] as number)
+  const datatype = report[2] as number
+  const write = (into: Float32Array) => native().convertTensor(datatype, body, begin, into)
+  return { rows, id, binaryOutput, outputKey: 'outputs', write }
 }
 
 /**
@@ -97,7 +99,7 @@ export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorReque
   try {
     const rows = compiled.reader.readPredict(body, -1, values)
     const key = (compiled.report[0] as number) & 4 ? 'predictions' : 'outputs'
-    return new ParsedRequest(rows, undefined, false, key, values, rows * compiled.inputSize)
+    return readRequest(rows, undefined, false, key, values, rows * compiled.inputSize)
   } catch (error) {
     giveBack(values)
     throw error
@@ -141,69 +143,24 @@ function nest(values: Float32Array, shape: readonly number[]): string {
   return `[${Array.from({ length: count }, (_, i) => nest(values.subarray(i * size, (i + 1) * size), rest))}]`
 }
 
-/** Numbers of a request in JSON, until they are written. */
-class ParsedRequest implements TensorRequest {
-  readonly rows: number
-  readonly id: string | undefined
-  readonly binaryOutput: boolean
-  readonly outputKey: 'predictions' | 'outputs'
-  #values: Float32Array | undefined
-  readonly #count: number
-
-  constructor(
-    rows: number,
-    id: string | undefined,
-    binaryOutput: boolean,
-    outputKey: 'predictions' | 'outputs',
-    values: Float32Array,
-    count: number,
-  ) {
-    this.rows = rows
-    this.id = id
-    this.binaryOutput = binaryOutput
-    this.outputKey = outputKey
-    this.#values = values
-    this.#count = count
+/** A request whose numbers were read into `values`, until they are written. */
+function readRequest(
+  rows: number,
+  id: string | undefined,
+  binaryOutput: boolean,
+  outputKey: 'predictions' | 'outputs',
+  values: Float32Array,
+  count: number,
+): TensorRequest {
+  let read: Float32Array | undefined = values
+  const write = (into: Float32Array) => {
+    const room = read ?? refuse('write', 'to be called once', 'a second call')
+    if (into.length !== count) refuse('into', `${count} elements`, into.length)
+    into.set(room.subarray(0, count))
+    read = undefined
+    giveBack(room)
   }
-
-  write(into: Float32Array): void {
-    const values = this.#values ?? refuse('write', 'to be called once', 'a second call')
-    if (into.length !== this.#count) refuse('into', `${this.#count} elements`, into.length)
-    into.set(values.subarray(0, this.#count))
-    this.#values = undefined
-    giveBack(values)
-  }
-}
-
-/** Binary elements of a request, where they are in its body. */
-class BinaryRequest implements TensorRequest {
-  readonly outputKey = 'outputs'
-  readonly rows: number
-  readonly id: string | undefined
-  readonly binaryOutput: boolean
-  readonly #body: Buffer
-  readonly #begin: number
-  readonly #datatype: number
-
-  constructor(
-    rows: number,
-    id: string | undefined,
-    binaryOutput: boolean,
-    body: Buffer,
-    begin: number,
-    datatype: number,
-  ) {
-    this.rows = rows
-    this.id = id
-    this.binaryOutput = binaryOutput
-    this.#body = body
-    this.#begin = begin
-    this.#datatype = datatype
-  }
-
-  write(into: Float32Array): void {
-    native().convertTensor(this.#datatype, this.#body, this.#begin, into)
-  }
+  return { rows, id, binaryOutput, outputKey, write }
 }
 
 /** What is worked out once for a spec. */
