@@ -107,7 +107,8 @@ NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightL
   __syncthreads();
   if (part > 0 || unit >= layer.units) return;
   for (int p = 1; p < kParts; ++p) sum += parts[p][column];
-  update(arguments.optimizer, rate, arguments.step.state->step, layer.bias, unit, sum);
+  const Patch patch{0, 1, 0, 1, unit, 1, 0, layer.units, 0};
+  update_patch(arguments.optimizer, rate, arguments.step.state->step, layer.bias, patch, &sum);
 }
 
 template <class S>
@@ -124,13 +125,35 @@ NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightL
                             MatrixSource{layer.gradient, layer.gradient_stride}, n, layer.units,
                             begin, end, slabs, sums);
   if (!add_splits<S>(arguments, tile, sums)) return;
-  const std::int64_t step = arguments.step.state->step;
-  sums.each([&](int y, int x, float sum) {
-    const int i = m + y, unit = n + x;
-    if (i >= layer.inputs || unit >= layer.units) return;
-    update(arguments.optimizer, rate, step, layer.kernel,
-           i * static_cast<std::int64_t>(layer.kernel_stride) + unit, sum);
-  });
+  if (arguments.optimizer.op.row == row::optimizer::sgd) {
+    const float keep = ops::weight_decay_factor(arguments.optimizer.weight_decay, rate);
+    const ops::Sgd::Scalars scalars{rate};
+    sums.each([&](int y, int x, float sum) {
+      const int i = m + y, unit = n + x;
+      if (i >= layer.inputs || unit >= layer.units) return;
+      float& weight =
+          layer.kernel.values[i * static_cast<std::int64_t>(layer.kernel_stride) + unit];
+      weight = ops::Sgd::update<float>(weight * keep, sum, nullptr, scalars);
+    });
+    return;
+  }
+  float gradients[S::kThreadM * S::kThreadN];
+#pragma unroll
+  for (int i = 0; i < S::kThreadM; ++i) {
+#pragma unroll
+    for (int j = 0; j < S::kThreadN; ++j) gradients[i * S::kThreadN + j] = sums.values[i][j];
+  }
+  const Patch patch{m + place<S::kM, S::kThreadM>(sums.row, 0),
+                    S::kThreadM,
+                    kRunStep<S::kM, S::kThreadM>,
+                    layer.inputs,
+                    n + place<S::kN, S::kThreadN>(sums.column, 0),
+                    S::kThreadN,
+                    kRunStep<S::kN, S::kThreadN>,
+                    layer.units,
+                    layer.kernel_stride};
+  update_patch(arguments.optimizer, rate, arguments.step.state->step, layer.kernel, patch,
+               gradients);
 }
 
 template <class S>

@@ -27,7 +27,7 @@ enum Loss : int {
 namespace metric {
 enum Metric : int {
 #define NEURODE_ROW(name, ...) name,
-  NEURODE_METRICS(NEURODE_ROW) NEURODE_LOSSES(NEURODE_ROW)
+  NEURODE_METRICS(NEURODE_ROW) first_loss
 #undef NEURODE_ROW
 };
 }  // namespace metric
@@ -147,46 +147,77 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
   return 0;
 }
 
+// Rows of the losses come after those of the metrics alone.
 [[maybe_unused]] static __device__ __noinline__ float metric_row(OpRecord op, int n, float* y,
                                                                  TargetView target) {
   const RowView prediction{y};
-  const bool logits = op.params[0] != 0;
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::metric::name:               \
     return ops::Functor::row<float>(n, prediction, target, op.params);
     NEURODE_METRICS(NEURODE_ROW)
 #undef NEURODE_ROW
-#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
-  case row::metric::name:                                                                    \
-    return logits ? ops::LossAsMetric<ops::LogitsFunctor>::row<float>(n, prediction, target, \
-                                                                      op.params)             \
-                  : ops::LossAsMetric<ops::Functor>::row<float>(n, prediction, target, op.params);
-    NEURODE_LOSSES(NEURODE_ROW)
-#undef NEURODE_ROW
   }
-  return 0;
+  op.row -= row::metric::first_loss;
+  return loss_row(op, n, y, target, 1, nullptr);
 }
 
+// The weights that one thread updates: runs of four rows and columns, `row_step` and `column_step`
+// apart. The gradient of row i and column j is gradients[i * columns + j].
+struct Patch {
+  int row, rows, row_step, row_end;
+  int column, columns, column_step, column_end;
+  int stride;
+};
+
+// What all weights of a step share is prepared once; a run's loads go out before its first store.
 template <class Optimizer>
-NEURODE_DEVICE void update_weight(const OptimizerRecord& optimizer, float rate, std::int64_t step,
-                                  const WeightsRecord& weights, std::int64_t at, float gradient) {
+NEURODE_DEVICE void update_patch_by(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+                                    const WeightsRecord& weights, const Patch& patch,
+                                    const float* gradients) {
+  constexpr int kRun = 4;
   const auto scalars = Optimizer::prepare(rate, step, optimizer.op.params);
-  float state[Optimizer::kSlots + 1];
+  const float keep = ops::weight_decay_factor(optimizer.weight_decay, rate);
+#pragma unroll 1
+  for (int i = 0; i < patch.rows; ++i) {
+    const int row = patch.row + i / kRun * patch.row_step + i % kRun;
+    if (row >= patch.row_end) continue;
+#pragma unroll 1
+    for (int j = 0; j < patch.columns; j += kRun) {
+      const int column = patch.column + j / kRun * patch.column_step;
+      const std::int64_t at = row * static_cast<std::int64_t>(patch.stride) + column;
+      int count = patch.columns - j < kRun ? patch.columns - j : kRun;
+      if (patch.column_end - column < count) count = patch.column_end - column;
+      float values[kRun], state[kRun][Optimizer::kSlots + 1];
 #pragma unroll
-  for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = weights.slots[s][at];
-  const float kept = weights.values[at] * ops::weight_decay_factor(optimizer.weight_decay, rate);
-  weights.values[at] = Optimizer::template update<float>(kept, gradient, state, scalars);
+      for (int u = 0; u < kRun; ++u) {
+        if (u >= count) continue;
+        values[u] = weights.values[at + u];
 #pragma unroll
-  for (int s = 0; s < Optimizer::kSlots; ++s) weights.slots[s][at] = state[s];
+        for (int s = 0; s < Optimizer::kSlots; ++s) state[u][s] = weights.slots[s][at + u];
+      }
+#pragma unroll
+      for (int u = 0; u < kRun; ++u) {
+        if (u >= count) continue;
+        weights.values[at + u] = Optimizer::template update<float>(
+            values[u] * keep, gradients[i * patch.columns + j + u], state[u], scalars);
+#pragma unroll
+        for (int s = 0; s < Optimizer::kSlots; ++s) weights.slots[s][at + u] = state[u][s];
+      }
+    }
+  }
 }
 
-NEURODE_DEVICE void update(const OptimizerRecord& optimizer, float rate, std::int64_t step,
-                           const WeightsRecord& weights, std::int64_t at, float gradient) {
+// Not inlined: one copy of all optimizers in each kernel, not one for each weight of a tile.
+[[maybe_unused]] static __device__ __noinline__ void update_patch(OptimizerRecord optimizer,
+                                                                  float rate, std::int64_t step,
+                                                                  WeightsRecord weights,
+                                                                  Patch patch,
+                                                                  const float* gradients) {
   switch (optimizer.op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::optimizer::name:            \
-    return update_weight<ops::Functor>(optimizer, rate, step, weights, at, gradient);
+    return update_patch_by<ops::Functor>(optimizer, rate, step, weights, patch, gradients);
     NEURODE_OPTIMIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   }

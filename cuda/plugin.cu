@@ -117,6 +117,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.slots = record.slots;
   program.weight_decay = record.weight_decay;
   program.metrics = record.metrics;
+  program.precision = static_cast<Precision>(record.precision);
   return program;
 }
 
@@ -185,7 +186,7 @@ plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index,
 plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
                              const float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.parameters().set(slot, index, values); });
+  return on_device(open.device, [&] { open.executor.set_parameter(slot, index, values); });
 }
 
 plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,

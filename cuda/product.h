@@ -34,10 +34,14 @@ struct alignas(16) Slabs {
 
 // Places in the tile of a thread's values: runs of four, so that a warp reads whole lines of shared
 // memory.
+template <int Count>
+constexpr int kRun = Count < 4 ? Count : 4;
+template <int Tile, int Count>
+constexpr int kRunStep = Tile / (Count / kRun<Count>);  // from a run of a thread to its next
 template <int Tile, int Count>
 NEURODE_DEVICE int place(int thread, int i) {
-  constexpr int kRun = Count < 4 ? Count : 4;
-  return i / kRun * (Tile / (Count / kRun)) + thread * kRun + i % kRun;
+  constexpr int run = kRun<Count>;
+  return i / run * kRunStep<Tile, Count> + thread * run + i % run;
 }
 
 template <int Tile, int Count>

@@ -95,11 +95,14 @@ export type {
 } from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
-export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp } from './native.js'
+export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export {
+  type BinaryFocalOptions,
+  type CategoricalFocalOptions,
   type CrossentropyOptions,
+  type HuberOptions,
   type Loss,
   type LossName,
   type LossOptions,
@@ -116,10 +119,18 @@ export {
   metrics,
 } from './training/metrics.js'
 export {
+  type AdadeltaOptions,
+  type AdagradOptions,
+  type AdamOptions,
   type LearningRate,
+  type LionOptions,
+  type MomentsOptions,
   type Optimizer,
   type OptimizerName,
+  type OptimizerOptions,
   optimizers,
+  type RmspropOptions,
+  RowOptimizer,
   Sgd,
   type SgdOptions,
 } from './training/optimizers.js'

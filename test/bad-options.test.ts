@@ -103,6 +103,24 @@ describe('descriptions refuse', () => {
     ],
     ['a negative weight decay', () => optimizers.sgd({ weightDecay: -0.1 }), 'ERR_ARGUMENT', /weightDecay: .*got -0.1/],
     [
+      'a beta of 1',
+      () => optimizers.adam({ beta1: 1 }),
+      'ERR_ARGUMENT',
+      /beta1: expected a number from 0 to below 1, got 1/,
+    ],
+    [
+      'an epsilon of 0',
+      () => optimizers.rmsprop({ epsilon: 0 }),
+      'ERR_ARGUMENT',
+      /optimizers.rmsprop: epsilon: expected a finite number of at least 1e-37, got 0/,
+    ],
+    [
+      'an option of another optimizer',
+      () => optimizers.lion({ epsilon: 1 } as never),
+      'ERR_UNKNOWN_NAME',
+      /optimizers.lion: no option is called 'epsilon'/,
+    ],
+    [
       'both lr and learningRate',
       () => optimizers.sgd({ lr: 1, learningRate: 1 }),
       'ERR_ARGUMENT',
@@ -113,6 +131,25 @@ describe('descriptions refuse', () => {
       () => losses.categoricalCrossentropy({ labelSmoothing: 2 }),
       'ERR_ARGUMENT',
       /labelSmoothing: .*got 2/,
+    ],
+    ['a negative delta', () => losses.huber({ delta: -1 }), 'ERR_ARGUMENT', /huber: delta: .*at least 0, got -1/],
+    [
+      'an alpha of 2',
+      () => losses.categoricalFocalCrossentropy({ alpha: 2 }),
+      'ERR_ARGUMENT',
+      /alpha: expected a number from 0 to 1, got 2/,
+    ],
+    [
+      'top 0 classes',
+      () => metrics.topKCategoricalAccuracy({ k: 0 }),
+      'ERR_ARGUMENT',
+      /topKCategoricalAccuracy: k: expected a positive integer, got 0/,
+    ],
+    [
+      'a reduction of a metric',
+      () => metrics.huber({ reduction: 'sum' } as never),
+      'ERR_UNKNOWN_NAME',
+      /metrics.huber: no option is called 'reduction'/,
     ],
     [
       'an unknown reduction',

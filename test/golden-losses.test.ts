@@ -1,7 +1,7 @@
 /** Losses against Keras: values by evaluate, gradients by one SGD step of a kernel that is the predictions. */
 
 import assert from 'node:assert/strict'
-import { type ArrayInput, array, layers, losses, optimizers, sequential } from 'neurode'
+import { type ArrayInput, array, type Loss, layers, losses, optimizers, sequential } from 'neurode'
 import { assertGolden, flatten, type GoldenCase, type GoldenRunner, goldenSuite } from './support/golden.js'
 import { gradientRate, identity } from './support/gradients.js'
 import { camelCase, optionsOf } from './support/keras.js'
@@ -53,6 +53,18 @@ const ofModelOutput: GoldenRunner = async (golden, device) => {
 }
 
 const covered: Readonly<Record<string, GoldenRunner>> = {
+  MeanAbsolutePercentageError: ofPredictions,
+  MeanSquaredLogarithmicError: ofPredictions,
+  Huber: ofPredictions,
+  LogCosh: ofPredictions,
+  Poisson: ofPredictions,
+  Hinge: ofPredictions,
+  SquaredHinge: ofPredictions,
+  CategoricalHinge: ofPredictions,
+  KLDivergence: ofPredictions,
+  CosineSimilarity: ofPredictions,
+  BinaryFocalCrossentropy: ofPredictions,
+  CategoricalFocalCrossentropy: ofPredictions,
   MeanSquaredError: ofPredictions,
   MeanAbsoluteError: ofPredictions,
   BinaryCrossentropy: ofPredictions,
@@ -109,9 +121,11 @@ async function gradient(given: Predictions, reduction: Kind, device: string): Pr
 
 /** The gradients of both sides, for predictions on a kink or a clip. */
 function gradientsAround({ config, inputs }: GoldenCase, index: number, kind: Kind): readonly [number, number] {
-  const row = reference[camelCase(config.class_name ?? '')] as LossReference
-  const { from_logits = false, label_smoothing = 0 } = config.config
-  const numbers = [from_logits ? 1 : 0, label_smoothing]
+  const name = camelCase(config.class_name ?? '')
+  const row = reference[name] as LossReference
+  const make = losses[name as keyof typeof losses] as (options: object) => Loss
+  const { reduction, ...settings } = config.config
+  const numbers = make(optionsOf(settings)).op.params
   const units = inputs.y_pred[0].length
   const r = Math.floor(index / units)
   const scale = kind === 'sum' ? 1 : 1 / inputs.y_pred.length

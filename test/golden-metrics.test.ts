@@ -13,7 +13,8 @@ interface Rows {
 
 /** The metric over all rows, from a model whose kernel is the predictions. */
 async function evaluate(name: string, options: object, { y_true, y_pred }: Rows, batchSize: number, device: string) {
-  const make = metrics[camelCase(name) as keyof typeof metrics] as (options: object) => { readonly name: string }
+  const id = name === 'LogCoshError' ? 'logCosh' : camelCase(name)
+  const make = metrics[id as keyof typeof metrics] as (options: object) => { readonly name: string }
   const kernel = y_pred.map((row) => (typeof row === 'number' ? [row] : [...row]))
   const units = kernel[0]?.length ?? 0
   const sparse = name.startsWith('Sparse')
@@ -44,6 +45,8 @@ const overBatches: GoldenRunner = async (golden, device) => {
 const ofTies: GoldenRunner = async (golden, device) => {
   const result = await evaluate('SparseCategoricalAccuracy', {}, golden.inputs as Rows, 32, device)
   assertNear(result, golden.outputs.SparseCategoricalAccuracy, golden, 'SparseCategoricalAccuracy')
+  const top = await evaluate('SparseTopKCategoricalAccuracy', {}, golden.inputs as Rows, 32, device)
+  assertNear(top, golden.outputs.SparseTopKCategoricalAccuracy, golden, 'SparseTopKCategoricalAccuracy')
 }
 
 const covered: Readonly<Record<string, GoldenRunner>> = {
@@ -56,6 +59,17 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   BinaryCrossentropy: overBatches,
   CategoricalCrossentropy: overBatches,
   SparseCategoricalCrossentropy: overBatches,
+  MeanAbsolutePercentageError: overBatches,
+  MeanSquaredLogarithmicError: overBatches,
+  CosineSimilarity: overBatches,
+  LogCoshError: overBatches,
+  Hinge: overBatches,
+  SquaredHinge: overBatches,
+  CategoricalHinge: overBatches,
+  KLDivergence: overBatches,
+  Poisson: overBatches,
+  TopKCategoricalAccuracy: overBatches,
+  SparseTopKCategoricalAccuracy: overBatches,
   'equal scores': ofTies,
 }
 

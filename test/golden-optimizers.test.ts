@@ -1,6 +1,6 @@
 /** Optimizers against Keras: losses and weights of one small network over some steps. */
 
-import { array, layers, optimizers, sequential } from 'neurode'
+import { array, layers, type Optimizer, optimizers, sequential } from 'neurode'
 import { assertGolden, type GoldenCase, type GoldenRunner, goldenSuite, readGolden } from './support/golden.js'
 import { optionsOf, scheduleOf } from './support/keras.js'
 
@@ -13,9 +13,11 @@ const steps: GoldenRunner = async (golden, device) => {
     layers.dense({ units: hidden, activation: setup.hidden_activation, inputShape: [inputs] }),
     layers.dense({ units: outputs }),
   ])
-  const { learning_rate: rate, ...options } = golden.config.config
+  const { class_name: name = '', config } = golden.config
+  const { learning_rate: rate, ...options } = config
   const learningRate = typeof rate === 'object' ? scheduleOf(rate.class_name, rate.config) : rate
-  const optimizer = optimizers.sgd({ ...optionsOf(options), ...(rate === undefined ? {} : { learningRate }) })
+  const make = optimizers[name.toLowerCase() as keyof typeof optimizers] as (options: object) => Optimizer
+  const optimizer = make({ ...optionsOf(options), ...(rate === undefined ? {} : { learningRate }) })
   model.compile({ optimizer, loss: setup.loss, device })
   model.setWeights(setup.initial_weights.map((values: number[][]) => array(values)))
   const history: number[] = []
@@ -28,7 +30,17 @@ const steps: GoldenRunner = async (golden, device) => {
   assertWeights(golden, 'weights', model.getWeights())
 }
 
-goldenSuite(file, { SGD: steps })
+goldenSuite(file, {
+  SGD: steps,
+  Adam: steps,
+  AdamW: steps,
+  RMSprop: steps,
+  Adagrad: steps,
+  Adadelta: steps,
+  Adamax: steps,
+  Nadam: steps,
+  Lion: steps,
+})
 
 function assertWeights(golden: GoldenCase, key: string, weights: readonly { readonly data: Float32Array }[]): void {
   assertGolden(

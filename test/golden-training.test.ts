@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { type ArrayInput, array, datasets, layers, optimizers, type Sequential, sequential } from 'neurode'
+import {
+  type ArrayInput,
+  array,
+  datasets,
+  layers,
+  type Optimizer,
+  optimizers,
+  type Sequential,
+  sequential,
+} from 'neurode'
 import { assertGolden, type GoldenCase, type GoldenRunner, goldenFolder, goldenSuite } from './support/golden.js'
 import { optionsOf } from './support/keras.js'
 import { readNpz } from './support/npz.js'
@@ -41,7 +50,10 @@ function build(golden: GoldenCase, device: string, seed = 1): Sequential {
     ],
     seed,
   })
-  model.compile({ optimizer: optimizers.sgd(optionsOf(optimizer.config)), loss, metrics, device })
+  const make = optimizers[optimizer.class_name.toLowerCase() as keyof typeof optimizers] as (
+    options: object,
+  ) => Optimizer
+  model.compile({ optimizer: make(optionsOf(optimizer.config)), loss, metrics, device })
   return model
 }
 
@@ -139,6 +151,7 @@ const full: GoldenRunner = async (golden, device) => {
 const covered: Readonly<Record<string, GoldenRunner>> = {
   tutorial: trajectory,
   momentum: trajectory,
+  adam: trajectory,
   partial_batch: trajectory,
   validation_split: trajectory,
   full,

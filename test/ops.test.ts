@@ -185,7 +185,7 @@ perDevice('optimizers', (device) => {
           await model.train({ ...range, learningRates: Float32Array.of(rate) })
           expected.forEach((w, i) => {
             const gradient = (2 * (w - (goal[i] as number))) / size
-            expected[i] = update(w * (1 - rate * 0.25), gradient, rate, states[i] as number[], params)
+            expected[i] = update(w * (1 - rate * 0.25), gradient, rate, states[i] as number[], params, step + 1)
           })
         }
         assertClose(model.getParameter(0), expected, trained(1, steps), 'weights')

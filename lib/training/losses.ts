@@ -2,7 +2,8 @@
 
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
-import { checkBoolean, checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { fillOptions, flag, number, type OptionRows, type Options } from './options.js'
 
 /**
  * How the losses of a batch's rows become one number: their mean (`sumOverBatchSize` and `meanWithSampleWeight` are
@@ -45,10 +46,34 @@ export interface CrossentropyOptions extends LossOptions {
   readonly fromLogits?: boolean
 }
 
+/** Options of {@link losses}.huber. */
+export interface HuberOptions extends LossOptions {
+  /** Errors up to it count squared, larger ones linearly; at least 0, default 1. */
+  readonly delta?: number
+}
+
 /** Options of the cross-entropies whose targets can be smoothed. */
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
   /** Share of every target spread over all classes, 0 to 1; default 0. */
   readonly labelSmoothing?: number
+}
+
+/** Options of {@link losses}.categoricalFocalCrossentropy. */
+export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
+  /** Weight of every class, 0 to 1; default 0.25. */
+  readonly alpha?: number
+  /** How fast outputs that are right already lose weight; at least 0, default 2. */
+  readonly gamma?: number
+}
+
+/** Options of {@link losses}.binaryFocalCrossentropy. */
+export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
+  /** Weighs targets of 1 by `alpha` and those of 0 by `1 - alpha`; default false. */
+  readonly applyClassBalancing?: boolean
+  /** Only with `applyClassBalancing`; 0 to 1, default 0.25. */
+  readonly alpha?: number
+  /** How fast outputs that are right already lose weight; at least 0, default 2. */
+  readonly gamma?: number
 }
 
 const reductions = nameTable(['mean', 'sum'], (id) =>
@@ -56,86 +81,128 @@ const reductions = nameTable(['mean', 'sum'], (id) =>
 )
 
 interface LossRow {
-  readonly op: string
-  readonly options: readonly ('fromLogits' | 'labelSmoothing')[]
+  /** The row of the op table; the same name by default. */
+  readonly op?: string
+  readonly options: OptionRows
+  /** The numbers of that row from the options; these themselves by default. */
+  readonly numbers?: (options: Options) => readonly number[]
   readonly targets: TargetKinds
   readonly leastOutputs: number
-  readonly reduction: 'mean' | 'sum'
+  readonly reduction?: 'sum'
   readonly aliases: readonly string[]
+  /** From the mean of this loss to the metric of the same name; the mean itself by default. */
+  readonly asMetric?: (mean: number) => number
+  /** Whether smaller or larger values of that metric are better; smaller ones by default. */
+  readonly best?: 'min' | 'max'
 }
 
 const rowsOnly: TargetKinds = { rows: true, classes: false }
 const classesOnly: TargetKinds = { rows: false, classes: true }
 const rowsOrClasses: TargetKinds = { rows: true, classes: true }
-const pointwise = { options: [], targets: rowsOnly, leastOutputs: 1, reduction: 'mean' } as const
+const pointwise = { options: {}, targets: rowsOnly, leastOutputs: 1, aliases: [] } as const
+const categorical = { options: {}, targets: rowsOrClasses, leastOutputs: 2, aliases: [] } as const
+const crossentropy = { fromLogits: flag(false), labelSmoothing: number(0, 0, 1) }
+const focal = { alpha: number(0.25, 0, 1), gamma: number(2, 0) }
 
 const table = {
-  meanSquaredError: { ...pointwise, op: 'meanSquaredError', aliases: ['mse'] },
-  meanAbsoluteError: { ...pointwise, op: 'meanAbsoluteError', aliases: ['mae'] },
+  meanSquaredError: { ...pointwise, aliases: ['mse'] },
+  meanAbsoluteError: { ...pointwise, aliases: ['mae'] },
+  meanAbsolutePercentageError: { ...pointwise, aliases: ['mape'] },
+  meanSquaredLogarithmicError: { ...pointwise, aliases: ['msle'] },
   sumSquaredError: { ...pointwise, op: 'meanSquaredError', reduction: 'sum', aliases: ['sse'] },
-  binaryCrossentropy: {
+  huber: { ...pointwise, options: { delta: number(1, 0) } },
+  logCosh: pointwise,
+  poisson: pointwise,
+  hinge: pointwise,
+  squaredHinge: pointwise,
+  categoricalHinge: categorical,
+  klDivergence: { ...pointwise, aliases: ['kld'] },
+  cosineSimilarity: { ...pointwise, asMetric: (mean: number) => -mean, best: 'max' },
+  binaryCrossentropy: { ...pointwise, options: crossentropy, aliases: ['bce'] },
+  binaryFocalCrossentropy: {
     ...pointwise,
-    op: 'binaryCrossentropy',
-    options: ['fromLogits', 'labelSmoothing'],
-    aliases: ['bce'],
+    options: { ...crossentropy, applyClassBalancing: flag(false), ...focal },
+    numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) =>
+      [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number),
   },
-  categoricalCrossentropy: {
-    op: 'categoricalCrossentropy',
-    options: ['fromLogits', 'labelSmoothing'],
-    targets: rowsOrClasses,
-    leastOutputs: 2,
-    reduction: 'mean',
-    aliases: [],
-  },
-  sparseCategoricalCrossentropy: {
-    op: 'sparseCategoricalCrossentropy',
-    options: ['fromLogits'],
-    targets: classesOnly,
-    leastOutputs: 2,
-    reduction: 'mean',
-    aliases: [],
-  },
+  categoricalCrossentropy: { ...categorical, options: crossentropy },
+  categoricalFocalCrossentropy: { ...categorical, options: { ...crossentropy, ...focal } },
+  sparseCategoricalCrossentropy: { ...categorical, options: { fromLogits: flag(false) }, targets: classesOnly },
 } as const satisfies Record<string, LossRow>
 
 type LossId = keyof typeof table
 
 /** The losses by name: camelCase or snake_case, and the usual short forms. */
-export type LossName = Spelled<LossId> | 'mse' | 'MSE' | 'mae' | 'MAE' | 'sse' | 'bce'
+export type LossName =
+  | Spelled<LossId>
+  | 'mse'
+  | 'MSE'
+  | 'mae'
+  | 'MAE'
+  | 'mape'
+  | 'MAPE'
+  | 'msle'
+  | 'MSLE'
+  | 'sse'
+  | 'bce'
+  | 'BCE'
+  | 'kld'
+  | 'KLD'
 
 const ids = Object.keys(table) as LossId[]
 const names = nameTable(ids, (id) => table[id].aliases)
 
-/** The numbers of a cross-entropy, in the order of its row. */
-export function crossentropyParams(
-  known: readonly string[],
-  given: { readonly fromLogits?: boolean; readonly labelSmoothing?: number },
-  argument: string,
-): Record<string, number | boolean> {
-  const filled: Record<string, number | boolean> = {}
-  if (known.includes('fromLogits')) {
-    filled.fromLogits = checkBoolean(given.fromLogits ?? false, `${argument}: fromLogits`)
-  }
-  if (known.includes('labelSmoothing')) {
-    filled.labelSmoothing = checkNumber(given.labelSmoothing ?? 0, `${argument}: labelSmoothing`, 0, 1)
-  }
-  return filled
+/** A loss as a metric: its options, and what they make of it. */
+export interface LossAsMetric {
+  readonly options: OptionRows
+  readonly op: (options: Options) => PlanOp
+  readonly targets: TargetKinds
+  readonly leastOutputs: number
+  readonly aliases: readonly string[]
+  readonly finish: (mean: number) => number
+  readonly best: 'min' | 'max'
 }
 
-function make(id: LossId, given: SmoothedCrossentropyOptions | undefined): Loss {
+/** The losses that are metrics as well: all but the sum of squares, which is a reduction. */
+export type LossMetricId = Exclude<LossId, 'sumSquaredError'>
+
+/** Every loss as a metric, by name. */
+export const lossMetrics = Object.fromEntries(
+  ids
+    .filter((id) => id !== 'sumSquaredError')
+    .map((id): [string, LossAsMetric] => {
+      const {
+        options,
+        targets,
+        leastOutputs,
+        aliases,
+        asMetric: finish = (mean) => mean,
+        best = 'min',
+      }: LossRow = table[id]
+      return [id, { options, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
+    }),
+) as Readonly<Record<LossMetricId, LossAsMetric>>
+
+function opOf(id: LossId, options: Options): PlanOp {
+  const row: LossRow = table[id]
+  return { name: row.op ?? id, params: row.numbers?.(options) ?? Object.values(options).map(Number) }
+}
+
+function make(id: LossId, given: LossOptions | undefined): Loss {
   const row: LossRow = table[id]
   const argument = `losses.${id}`
-  const known = id === 'sumSquaredError' ? row.options : [...row.options, 'reduction']
-  const checked = checkOptions(given, known, argument)
-  const options = crossentropyParams(row.options, checked, argument)
-  const reduction = lookUp(reductions, checked.reduction ?? row.reduction, `${argument}: reduction`)
+  const known = Object.keys(row.options)
+  const checked = checkOptions(given, row.reduction === undefined ? [...known, 'reduction'] : known, argument)
+  const options = fillOptions(row.options, checked, argument)
+  const reduction = lookUp(reductions, checked.reduction ?? row.reduction ?? 'mean', `${argument}: reduction`)
   return Object.freeze({
     kind: 'loss',
     name: id,
-    options: Object.freeze(options),
+    options,
     reduction,
     targets: row.targets,
     leastOutputs: row.leastOutputs,
-    op: { name: row.op, params: Object.values(options).map(Number) },
+    op: opOf(id, options),
   })
 }
 
@@ -160,10 +227,54 @@ export const losses = {
    * of a row, as in Keras. With one output it is the plain sum of squared errors.
    */
   sumSquaredError: (): Loss => make('sumSquaredError', undefined),
+  /** Mean over a row's outputs of `100·|target - output| / |target|`, the divisor at least 1e-7. */
+  meanAbsolutePercentageError: (options?: LossOptions): Loss => make('meanAbsolutePercentageError', options),
+  /** Mean over a row's outputs of `(log(1 + target) - log(1 + output))²`, both at least 1e-7. */
+  meanSquaredLogarithmicError: (options?: LossOptions): Loss => make('meanSquaredLogarithmicError', options),
+  /**
+   * With `d = |target - output|` mean over a row's outputs of `d² / 2` up to `delta`, else `delta·(d - delta / 2)`.
+   * https://doi.org/10.1214/aoms/1177703732
+   */
+  huber: (options?: HuberOptions): Loss => make('huber', options),
+  /** Mean over a row's outputs of `log(cosh(output - target))`. */
+  logCosh: (options?: LossOptions): Loss => make('logCosh', options),
+  /** Mean over a row's outputs of `output - target·log(output)`, for counts; outputs of 0 and more. */
+  poisson: (options?: LossOptions): Loss => make('poisson', options),
+  /**
+   * Mean over a row's outputs of `max(1 - target·output, 0)`; targets -1 or 1, or 0 or 1. A row of targets that are all
+   * 0 or 1 means -1 and 1. Keras asks that of the whole batch, which differs only where 0 stands beside other targets
+   * than 0 and 1.
+   */
+  hinge: (options?: LossOptions): Loss => make('hinge', options),
+  /** The same of `max(1 - target·output, 0)²`. */
+  squaredHinge: (options?: LossOptions): Loss => make('squaredHinge', options),
+  /**
+   * `max(1 + largest output of another class - output of the class, 0)`, the largest at least 0; targets are one-hot
+   * rows or class indices.
+   */
+  categoricalHinge: (options?: LossOptions): Loss => make('categoricalHinge', options),
+  /** `Σ t·log(t / p)` over a row's outputs, both clipped to 1e-7 … 1; targets are distributions. */
+  klDivergence: (options?: LossOptions): Loss => make('klDivergence', options),
+  /**
+   * `-Σ t·p / (|t|·|p|)` over a row's outputs: -1 for the same direction, 1 for the opposite one. The metric of this
+   * name has the other sign.
+   */
+  cosineSimilarity: (options?: LossOptions): Loss => make('cosineSimilarity', options),
   /** `-t·log(p) - (1 - t)·log(1 - p)`, a mean over outputs; targets 0 to 1. */
   binaryCrossentropy: (options?: SmoothedCrossentropyOptions): Loss => make('binaryCrossentropy', options),
+  /**
+   * Binary cross-entropy times `q^gamma`, where `q` is what `p` lacks of the target: `t·(1 - p) + (1 - t)·p`.
+   * https://arxiv.org/abs/1708.02002
+   */
+  binaryFocalCrossentropy: (options?: BinaryFocalOptions): Loss => make('binaryFocalCrossentropy', options),
   /** `-Σ t·log(p)`; targets are one-hot rows (or any distribution) or class indices. */
   categoricalCrossentropy: (options?: SmoothedCrossentropyOptions): Loss => make('categoricalCrossentropy', options),
+  /**
+   * `-alpha·Σ t·(1 - p)^gamma·log(p)`; targets are one-hot rows (or any distribution) or class indices.
+   * https://arxiv.org/abs/1708.02002
+   */
+  categoricalFocalCrossentropy: (options?: CategoricalFocalOptions): Loss =>
+    make('categoricalFocalCrossentropy', options),
   /** `-log(p[class])`; targets are class indices. */
   sparseCategoricalCrossentropy: (options?: CrossentropyOptions): Loss =>
     make('sparseCategoricalCrossentropy', options),

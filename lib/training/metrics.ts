@@ -3,8 +3,16 @@
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
-import { checkName, checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
-import { crossentropyParams, type Loss, type TargetKinds } from './losses.js'
+import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import {
+  type Loss,
+  type LossAsMetric,
+  type LossMetricId,
+  type losses,
+  lossMetrics,
+  type TargetKinds,
+} from './losses.js'
+import { count, fillOptions, number, type OptionRows, type Options } from './options.js'
 
 /** What a metric becomes for one model. */
 export interface ResolvedMetric {
@@ -34,114 +42,114 @@ export interface Metric<Key extends string = string> {
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
 }
 
-/** Options that metrics have. */
-interface AllOptions {
-  /** Key in logs and results; default the metric's name in camelCase. */
-  readonly name?: string | undefined
-  readonly threshold?: number
-  readonly fromLogits?: boolean
-  readonly labelSmoothing?: number
-}
-
 type Recipe = Omit<ResolvedMetric, 'key'>
 
-const rowsOnly: TargetKinds = { rows: true, classes: false }
-const classesOnly: TargetKinds = { rows: false, classes: true }
-const rowsOrClasses: TargetKinds = { rows: true, classes: true }
-const identity = (mean: number) => mean
-
-function recipe(name: string, params: readonly number[], targets: TargetKinds, leastOutputs = 1): Recipe {
-  return { op: { name, params }, targets, leastOutputs, finish: identity, best: 'min' }
-}
-
-const binaryAccuracy = (threshold: number): Recipe => ({
-  ...recipe('binaryAccuracy', [threshold], rowsOnly),
-  best: 'max',
-})
-const categoricalAccuracy: Recipe = { ...recipe('categoricalAccuracy', [], rowsOrClasses, 2), best: 'max' }
-
-/** What each metric becomes, from its checked options. */
+/** What a metric becomes, from its checked options. */
 interface MetricRow {
-  readonly options: readonly ('threshold' | 'fromLogits' | 'labelSmoothing')[]
-  readonly recipe: (options: Readonly<Record<string, number | boolean>>, outputs: number, loss: Loss) => Recipe
+  readonly options: OptionRows
+  readonly recipe: (options: Options, outputs: number) => Recipe
   readonly aliases: readonly string[]
 }
 
-function crossentropy(
-  name: string,
-  options: MetricRow['options'],
-  targets: TargetKinds,
-  leastOutputs: number,
-  ...aliases: string[]
-): MetricRow {
-  return {
-    options,
-    recipe: (given) =>
-      recipe(
-        name,
-        options.map((key) => Number(given[key])),
-        targets,
-        leastOutputs,
-      ),
-    aliases,
-  }
+const identity = (mean: number) => mean
+const rowsOnly: TargetKinds = { rows: true, classes: false }
+const rowsOrClasses: TargetKinds = { rows: true, classes: true }
+
+const binaryAccuracy = (threshold: number): Recipe => ({
+  op: { name: 'binaryAccuracy', params: [threshold] },
+  targets: rowsOnly,
+  leastOutputs: 1,
+  finish: identity,
+  best: 'max',
+})
+const categoricalAccuracy: Recipe = {
+  op: { name: 'categoricalAccuracy', params: [] },
+  targets: rowsOrClasses,
+  leastOutputs: 2,
+  finish: identity,
+  best: 'max',
+}
+const topK: MetricRow = {
+  options: { k: count(5) },
+  recipe: ({ k }) => ({ ...categoricalAccuracy, op: { name: 'topKCategoricalAccuracy', params: [Number(k)] } }),
+  aliases: [],
 }
 
-const table = {
+function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: LossAsMetric): MetricRow {
+  return { options, recipe: (given) => ({ op: op(given), targets, leastOutputs, finish, best }), aliases }
+}
+
+const ownRows = {
   accuracy: {
-    options: [],
+    options: {},
     recipe: (_, outputs) => (outputs === 1 ? binaryAccuracy(0.5) : categoricalAccuracy),
     aliases: ['acc'],
   },
   binaryAccuracy: {
-    options: ['threshold'],
+    options: { threshold: number(0.5) },
     recipe: ({ threshold }) => binaryAccuracy(Number(threshold)),
     aliases: [],
   },
-  categoricalAccuracy: { options: [], recipe: () => categoricalAccuracy, aliases: [] },
-  sparseCategoricalAccuracy: { options: [], recipe: () => categoricalAccuracy, aliases: [] },
-  meanSquaredError: { options: [], recipe: () => recipe('meanSquaredError', [], rowsOnly), aliases: ['mse'] },
-  meanAbsoluteError: { options: [], recipe: () => recipe('meanAbsoluteError', [], rowsOnly), aliases: ['mae'] },
+  categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
+  sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
+  topKCategoricalAccuracy: topK,
+  sparseTopKCategoricalAccuracy: topK,
   rootMeanSquaredError: {
-    options: [],
-    recipe: () => ({ ...recipe('meanSquaredError', [], rowsOnly), finish: Math.sqrt }),
+    ...ofLoss(lossMetrics.meanSquaredError),
+    recipe: () => ({ ...ofLoss(lossMetrics.meanSquaredError).recipe({}, 1), finish: Math.sqrt }),
     aliases: ['rmse'],
   },
-  binaryCrossentropy: crossentropy('binaryCrossentropy', ['fromLogits', 'labelSmoothing'], rowsOnly, 1, 'bce'),
-  categoricalCrossentropy: crossentropy('categoricalCrossentropy', ['fromLogits', 'labelSmoothing'], rowsOrClasses, 2),
-  sparseCategoricalCrossentropy: crossentropy('sparseCategoricalCrossentropy', ['fromLogits'], classesOnly, 2),
 } as const satisfies Record<string, MetricRow>
 
-type MetricId = keyof typeof table
+const lossRows = Object.fromEntries(
+  Object.entries(lossMetrics).map(([id, loss]): [string, MetricRow] => [id, ofLoss(loss)]),
+) as Readonly<Record<LossMetricId, MetricRow>>
+
+const table: Readonly<Record<MetricId, MetricRow>> = { ...ownRows, ...lossRows }
+
+type MetricId = keyof typeof ownRows | LossMetricId
 
 /** The metrics by name: camelCase or snake_case, and the usual short forms. The name is the key in logs and results. */
-export type MetricName = Spelled<MetricId> | 'acc' | 'mse' | 'MSE' | 'mae' | 'MAE' | 'rmse' | 'RMSE' | 'bce'
+export type MetricName =
+  | Spelled<MetricId>
+  | 'acc'
+  | 'mse'
+  | 'MSE'
+  | 'mae'
+  | 'MAE'
+  | 'mape'
+  | 'MAPE'
+  | 'msle'
+  | 'MSLE'
+  | 'rmse'
+  | 'RMSE'
+  | 'bce'
+  | 'BCE'
+  | 'kld'
+  | 'KLD'
 
 const ids = Object.keys(table) as MetricId[]
 const names = nameTable(ids, (id) => table[id].aliases)
 
-function make<Key extends string>(id: MetricId, given: AllOptions | undefined, key: string = id): Metric<Key> {
-  const row: MetricRow = table[id]
+/** The option that every metric has. */
+interface NameOption {
+  readonly name?: string | undefined
+}
+
+function make<Key extends string>(id: MetricId, given: NameOption | undefined, key: string = id): Metric<Key> {
+  const row = table[id]
   const argument = `metrics.${id}`
-  const checked = checkOptions(given, [...row.options, 'name'], argument)
+  const checked = checkOptions(given, [...Object.keys(row.options), 'name'], argument)
   const name = checked.name === undefined ? key : checkName(checked.name, `${argument}: name`)
   if (name === 'loss' || name.startsWith('val_')) refuse(`${argument}: name`, "a name but 'loss' or 'val_…'", name)
-  const options = crossentropyParams(row.options, checked, argument)
-  if (row.options.includes('threshold')) {
-    options.threshold = checkNumber(checked.threshold ?? 0.5, `${argument}: threshold`)
-  }
+  const options = fillOptions(row.options, checked, argument)
   return Object.freeze({
     kind: 'metric',
     name: name as Key,
     id,
-    options: Object.freeze(options),
-    resolve: (outputs: number, loss: Loss) => ({ key: name, ...row.recipe(options, outputs, loss) }),
+    options,
+    resolve: (outputs: number) => ({ key: name, ...row.recipe(options, outputs) }),
   })
-}
-
-interface SmoothedOptions {
-  readonly fromLogits?: boolean
-  readonly labelSmoothing?: number
 }
 
 /** Makes a metric; its key is the name given, else the metric's own. */
@@ -151,7 +159,18 @@ export interface MetricFactory<Id extends string, Options = unknown> {
 }
 
 function factory<Id extends MetricId>(id: Id): MetricFactory<Id> {
-  return (options?: AllOptions) => make<never>(id, options)
+  return (options?: NameOption) => make<never>(id, options)
+}
+
+type OptionsOf<Factory> = Factory extends (options?: infer Given) => Loss
+  ? Omit<NonNullable<Given>, 'reduction'>
+  : never
+
+/** A metric for every loss, with the same options but the reduction. */
+type LossMetrics = {
+  readonly [Id in keyof typeof losses as Id extends LossMetricId ? Id : never]: Id extends LossMetricId
+    ? MetricFactory<Id, OptionsOf<(typeof losses)[Id]>>
+    : never
 }
 
 /**
@@ -174,33 +193,13 @@ export const metrics: {
   readonly categoricalAccuracy: MetricFactory<'categoricalAccuracy'>
   /** The same, by Keras' name for class indices. */
   readonly sparseCategoricalAccuracy: MetricFactory<'sparseCategoricalAccuracy'>
-  /** Mean of `(target - output)²`. */
-  readonly meanSquaredError: MetricFactory<'meanSquaredError'>
-  /** Mean of `|target - output|`. */
-  readonly meanAbsoluteError: MetricFactory<'meanAbsoluteError'>
+  /** Share of rows where fewer than `k` outputs (default 5) are larger than that of the class. */
+  readonly topKCategoricalAccuracy: MetricFactory<'topKCategoricalAccuracy', { readonly k?: number }>
+  /** The same, by Keras' name for class indices. */
+  readonly sparseTopKCategoricalAccuracy: MetricFactory<'sparseTopKCategoricalAccuracy', { readonly k?: number }>
   /** Square root of the mean of `(target - output)²` over all rows. */
   readonly rootMeanSquaredError: MetricFactory<'rootMeanSquaredError'>
-  /** As the loss of the same name. */
-  readonly binaryCrossentropy: MetricFactory<'binaryCrossentropy', SmoothedOptions>
-  /** As the loss of the same name. */
-  readonly categoricalCrossentropy: MetricFactory<'categoricalCrossentropy', SmoothedOptions>
-  /** As the loss of the same name. */
-  readonly sparseCategoricalCrossentropy: MetricFactory<
-    'sparseCategoricalCrossentropy',
-    { readonly fromLogits?: boolean }
-  >
-} = {
-  accuracy: factory('accuracy'),
-  binaryAccuracy: factory('binaryAccuracy'),
-  categoricalAccuracy: factory('categoricalAccuracy'),
-  sparseCategoricalAccuracy: factory('sparseCategoricalAccuracy'),
-  meanSquaredError: factory('meanSquaredError'),
-  meanAbsoluteError: factory('meanAbsoluteError'),
-  rootMeanSquaredError: factory('rootMeanSquaredError'),
-  binaryCrossentropy: factory('binaryCrossentropy'),
-  categoricalCrossentropy: factory('categoricalCrossentropy'),
-  sparseCategoricalCrossentropy: factory('sparseCategoricalCrossentropy'),
-}
+} & LossMetrics = Object.fromEntries(ids.map((id) => [id, factory(id)])) as never
 
 /** What `metrics` may list: names and objects. */
 export type MetricLike = MetricName | Metric

@@ -2,26 +2,83 @@
 
 import { NeurodeError } from '../errors.js'
 import type { PlanOp } from '../native.js'
-import { checkBoolean, checkNumber, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
+import { checkNumber, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
+import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 
 /** A rate, one of {@link schedules}, or a function from the number of steps taken so far to the rate of the next step. */
 export type LearningRate = number | Schedule | ((step: number) => number)
 
-/** Options of {@link optimizers}.sgd. */
-export interface SgdOptions {
-  /** At least 0, a schedule, or a function of the step; default 0.01. */
+/** Options of every optimizer. */
+export interface OptimizerOptions {
+  /** At least 0, a schedule, or a function of the step; the default is each optimizer's own. */
   readonly learningRate?: LearningRate
   /** The same as `learningRate`. */
   readonly lr?: LearningRate
-  /** 0 to 1; default 0. */
-  readonly momentum?: number
-  /** Nesterov's momentum; default false. */
-  readonly nesterov?: boolean
   /**
    * Share of every parameter, biases included, taken away per step, times the learning rate; at least 0, default 0.
    */
   readonly weightDecay?: number
+}
+
+/** Options of {@link optimizers}.sgd. */
+export interface SgdOptions extends OptimizerOptions {
+  /** 0 to 1; default 0. */
+  readonly momentum?: number
+  /** Nesterov's momentum; default false. */
+  readonly nesterov?: boolean
+}
+
+/** Options of {@link optimizers}.adamax and {@link optimizers}.nadam. */
+export interface MomentsOptions extends OptimizerOptions {
+  /** Share that the average of gradients keeps per step, 0 to below 1; default 0.9. */
+  readonly beta1?: number
+  /** Share that the average of squared gradients (Adamax: the largest gradient) keeps, 0 to below 1; default 0.999. */
+  readonly beta2?: number
+  /** Added to the divisor, above 0; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/** Options of {@link optimizers}.adam and {@link optimizers}.adamw. */
+export interface AdamOptions extends MomentsOptions {
+  /** Divides by the largest average of squares so far. https://openreview.net/forum?id=ryQu7f-RZ; default false. */
+  readonly amsgrad?: boolean
+}
+
+/** Options of {@link optimizers}.rmsprop. */
+export interface RmspropOptions extends OptimizerOptions {
+  /** Share that the average of squared gradients keeps per step, 0 to below 1; default 0.9. */
+  readonly rho?: number
+  /** Share of the last step that is taken again, 0 to 1; default 0. */
+  readonly momentum?: number
+  /** Added under the root, above 0; default 1e-7. */
+  readonly epsilon?: number
+  /** Divides by the variance of the gradient instead of its square's mean; default false. */
+  readonly centered?: boolean
+}
+
+/** Options of {@link optimizers}.adagrad. */
+export interface AdagradOptions extends OptimizerOptions {
+  /** Where the sums of squared gradients start; at least 0, default 0.1. */
+  readonly initialAccumulatorValue?: number
+  /** Added under the root, above 0; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/** Options of {@link optimizers}.adadelta. */
+export interface AdadeltaOptions extends OptimizerOptions {
+  /** Share that both averages of squares keep per step, 0 to below 1; default 0.95. */
+  readonly rho?: number
+  /** Added under the roots, above 0; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/** Options of {@link optimizers}.lion. */
+export interface LionOptions extends OptimizerOptions {
+  /** Share of the average in what decides the sign, 0 to below 1; default 0.9. */
+  readonly beta1?: number
+  /** Share that the average of gradients keeps per step, 0 to below 1; default 0.99. */
+  readonly beta2?: number
 }
 
 /** What every optimizer has. */
@@ -39,31 +96,85 @@ export interface Optimizer {
   readonly op: PlanOp
 }
 
-/**
- * Stochastic gradient descent, with momentum where asked:
- * `v = momentum·v - rate·g; w += v`, or with Nesterov `w += momentum·v - rate·g`.
- */
-export class Sgd implements Optimizer {
+interface OptimizerRow {
+  readonly learningRate: number
+  readonly weightDecay?: number
+  readonly options: OptionRows
+  /** The row of the op table that computes it; the same name by default. */
+  readonly op?: (options: Options) => string
+  /** The options that are numbers of that row, in its order; all by default. A share β goes as the rate 1 - β. */
+  readonly numbers?: readonly string[]
+}
+
+// An epsilon that is 0 in float32 would divide 0 by 0.
+const epsilon = number(1e-7, 1e-37)
+const moments = { beta1: share(0.9), beta2: share(0.999), epsilon }
+const adam = {
+  learningRate: 0.001,
+  options: { ...moments, amsgrad: flag(false) },
+  op: ({ amsgrad }: Options) => (amsgrad ? 'adamAmsgrad' : 'adam'),
+  numbers: ['beta1', 'beta2', 'epsilon'],
+}
+
+/** Keras' defaults. */
+const table = {
+  sgd: {
+    learningRate: 0.01,
+    options: { momentum: number(0, 0, 1), nesterov: flag(false) },
+    op: ({ momentum }) => (momentum === 0 ? 'sgd' : 'momentum'),
+  },
+  adam,
+  adamw: { ...adam, weightDecay: 0.004 },
+  rmsprop: {
+    learningRate: 0.001,
+    options: { rho: share(0.9), momentum: number(0, 0, 1), epsilon, centered: flag(false) },
+    op: ({ momentum, centered }) => `rmsprop${centered ? 'Centered' : ''}${momentum === 0 ? '' : 'Momentum'}`,
+    numbers: ['rho', 'momentum', 'epsilon'],
+  },
+  adagrad: { learningRate: 0.001, options: { initialAccumulatorValue: number(0.1, 0), epsilon } },
+  adadelta: { learningRate: 0.001, options: { rho: share(0.95), epsilon } },
+  adamax: { learningRate: 0.001, options: moments },
+  nadam: { learningRate: 0.001, options: moments },
+  lion: { learningRate: 0.001, options: { beta1: share(0.9), beta2: share(0.99) } },
+} as const satisfies Record<string, OptimizerRow>
+
+const shares = ['beta1', 'beta2', 'rho']
+
+/** The number of a row that an option becomes: in float32 a rate of 0.001 is exact where a share of 0.999 is not. */
+function toNumber(key: string, options: Options): number {
+  const value = Number(options[key])
+  return shares.includes(key) ? 1 - value : value
+}
+
+type OptimizerId = keyof typeof table
+
+/** An optimizer of {@link optimizers}. */
+export class RowOptimizer implements Optimizer {
   readonly kind = 'optimizer'
-  readonly name = 'sgd'
-  /** 0: none. */
-  readonly momentum: number
-  /** Whether momentum is Nesterov's. */
-  readonly nesterov: boolean
+  readonly name: string
   readonly weightDecay: number
+  readonly op: PlanOp
+  /** All options but the learning rate and the weight decay, defaults filled in. */
+  protected readonly own: Options
   #learningRate: LearningRate
 
-  constructor(given?: SgdOptions) {
-    const argument = 'optimizers.sgd'
-    const known = ['learningRate', 'lr', 'momentum', 'nesterov', 'weightDecay']
-    const options = checkOptions(given, known, argument)
+  constructor(id: OptimizerId, given: OptimizerOptions | undefined) {
+    const row: OptimizerRow = table[id]
+    const argument = `optimizers.${id}`
+    const names = Object.keys(row.options)
+    const options = checkOptions(given, ['learningRate', 'lr', ...names, 'weightDecay'], argument)
     if (options.learningRate !== undefined && options.lr !== undefined) {
       refuse(`${argument}: lr`, 'either learningRate or lr', options.lr)
     }
-    this.#learningRate = checkLearningRate(options.learningRate ?? options.lr ?? 0.01, `${argument}: learningRate`)
-    this.momentum = checkNumber(options.momentum ?? 0, `${argument}: momentum`, 0, 1)
-    this.nesterov = checkBoolean(options.nesterov ?? false, `${argument}: nesterov`)
-    this.weightDecay = checkNumber(options.weightDecay ?? 0, `${argument}: weightDecay`, 0)
+    const rate = options.learningRate ?? options.lr ?? row.learningRate
+    const decay = options.weightDecay ?? row.weightDecay ?? 0
+    this.name = id
+    this.#learningRate = checkLearningRate(rate, `${argument}: learningRate`)
+    this.own = fillOptions(row.options, options, argument)
+    this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
+    const name = row.op?.(this.own) ?? id
+    const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
+    this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
   }
 
   /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */
@@ -75,14 +186,25 @@ export class Sgd implements Optimizer {
     this.#learningRate = checkLearningRate(value, 'learningRate')
   }
 
-  get options() {
-    const { learningRate, momentum, nesterov, weightDecay } = this
-    return { learningRate, momentum, nesterov, weightDecay }
+  get options(): Readonly<Record<string, unknown>> {
+    return { learningRate: this.learningRate, ...this.own, weightDecay: this.weightDecay }
   }
+}
 
-  get op(): PlanOp {
-    if (this.momentum === 0) return { name: 'sgd', params: [] }
-    return { name: 'momentum', params: [this.momentum, Number(this.nesterov)] }
+/**
+ * Stochastic gradient descent, with momentum where asked:
+ * `v = momentum·v - rate·g; w += v`, or with Nesterov `w += momentum·v - rate·g`.
+ */
+export class Sgd extends RowOptimizer {
+  /** 0: none. */
+  readonly momentum: number
+  /** Whether momentum is Nesterov's. */
+  readonly nesterov: boolean
+
+  constructor(given?: SgdOptions) {
+    super('sgd', given)
+    this.momentum = Number(this.own.momentum)
+    this.nesterov = Boolean(this.own.nesterov)
   }
 }
 
@@ -122,16 +244,51 @@ export function learningRates({ learningRate }: Optimizer, step: number, count: 
  * ```
  */
 export const optimizers = {
-  /** See {@link Sgd}. */
+  /** See {@link Sgd}. Default rate 0.01. */
   sgd: (options?: SgdOptions): Sgd => new Sgd(options),
+  /**
+   * With `m` and `v` the averages of `g` and `g²`: `w -= rate·√(1 - β₂ᵗ) / (1 - β₁ᵗ)·m / (√v + epsilon)`; default rate
+   * 0.001. https://arxiv.org/abs/1412.6980, section 2: epsilon is added before the bias of `v` is corrected.
+   */
+  adam: (options?: AdamOptions): RowOptimizer => new RowOptimizer('adam', options),
+  /** Adam with `weightDecay` 0.004 by default. https://arxiv.org/abs/1711.05101 */
+  adamw: (options?: AdamOptions): RowOptimizer => new RowOptimizer('adamw', options),
+  /**
+   * With `v` the average of `g²`: `w -= rate·g / √(v + epsilon)`; default rate 0.001. With momentum the steps add up:
+   * `s = momentum·s + step; w -= s`. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+   */
+  rmsprop: (options?: RmspropOptions): RowOptimizer => new RowOptimizer('rmsprop', options),
+  /**
+   * With `a` the sum of `g²`: `w -= rate·g / √(a + epsilon)`; default rate 0.001.
+   * https://jmlr.org/papers/v12/duchi11a.html
+   */
+  adagrad: (options?: AdagradOptions): RowOptimizer => new RowOptimizer('adagrad', options),
+  /**
+   * With averages of `g²` and of the squared steps `d²`: `d = g·√(average(d²) + epsilon) / √(average(g²) + epsilon);
+   * w -= rate·d`; default rate 0.001, where the paper has 1. https://arxiv.org/abs/1212.5701
+   */
+  adadelta: (options?: AdadeltaOptions): RowOptimizer => new RowOptimizer('adadelta', options),
+  /**
+   * Adam with the largest gradient for the root of squares: `u = max(β₂·u, |g|); w -= rate / (1 - β₁ᵗ)·m / (u + epsilon)`;
+   * default rate 0.001. https://arxiv.org/abs/1412.6980, section 7
+   */
+  adamax: (options?: MomentsOptions): RowOptimizer => new RowOptimizer('adamax', options),
+  /**
+   * Adam with Nesterov's momentum, `β₁·(1 - 0.96ᵗ / 2)` at step `t`; default rate 0.001.
+   * https://cs229.stanford.edu/proj2015/054_report.pdf
+   */
+  nadam: (options?: MomentsOptions): RowOptimizer => new RowOptimizer('nadam', options),
+  /**
+   * `w -= rate·sign(β₁·m + (1 - β₁)·g); m = β₂·m + (1 - β₂)·g`; default rate 0.001, best a third to a tenth of Adam's.
+   * https://arxiv.org/abs/2302.06675
+   */
+  lion: (options?: LionOptions): RowOptimizer => new RowOptimizer('lion', options),
 } as const
 
-type OptimizerId = keyof typeof optimizers
+/** The optimizers by name, in any case. */
+export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
 
-/** The optimizers by name. */
-export type OptimizerName = OptimizerId | 'SGD'
-
-const names = nameTable(Object.keys(optimizers) as OptimizerId[], () => [])
+const names = nameTable(Object.keys(table) as OptimizerId[], () => [])
 
 /** The optimizer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {

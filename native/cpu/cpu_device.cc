@@ -24,12 +24,16 @@ class CpuDevice final : public Device {
   int threads() const override { return threads_; }
 
   std::unique_ptr<Executor> open(Program program) override {
+    if (program.precision != Precision::float32)
+      throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
     return std::make_unique<CpuExecutor>(std::move(program), kernels_, team());
   }
 
   std::shared_ptr<const Inference> open_inference(Program program,
                                                   const ParameterValues& values) override {
-    auto packed = pack_for_inference(program, kernels_, team(), values);
+    std::shared_ptr<const Inference> packed;
+    if (program.precision == Precision::float32)
+      packed = pack_for_inference(program, kernels_, team(), values);
     return packed ? packed : Device::open_inference(std::move(program), values);
   }
 

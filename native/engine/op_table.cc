@@ -2,6 +2,8 @@
 #include "native/engine/op_table.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <type_traits>
 
 #include "native/engine/error.h"
 #include "native/ops/activations.h"
@@ -25,6 +27,17 @@ const std::vector<ActivationRow>& activation_rows() {
   };
   return rows;
 }
+
+// Executors choose a loss by its row and params[0] != 0, so only fromLogits may choose differently.
+constexpr bool begins_with_from_logits(std::initializer_list<const char*> params) {
+  return params.size() > 0 && *params.begin() == std::string_view("fromLogits");
+}
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                            \
+  static_assert(                                                                                  \
+      std::is_same_v<ops::Functor, ops::LogitsFunctor> != begins_with_from_logits({__VA_ARGS__}), \
+      #name ": a loss has two functors if and only if its first number is fromLogits");
+NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
 
 const char* kind_name(OpKind kind) {
   static constexpr const char* names[] = {"activation", "loss", "metric", "optimizer"};

@@ -10,7 +10,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -60,6 +60,7 @@ struct ProgramRecord {
   std::int32_t slots;
   float weight_decay;
   std::int32_t metrics;
+  std::int32_t precision;
 };
 
 // As neurode::InputView, TargetsView and BatchRange.

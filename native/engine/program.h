@@ -81,6 +81,7 @@ struct Program {
   int slots = 0;  // optimizer variables per parameter
   float weight_decay = 0;
   int metrics = 0;
+  Precision precision = Precision::float32;
 };
 
 Program compile(const Plan& plan);

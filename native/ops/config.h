@@ -13,3 +13,10 @@
 #else
 #define NEURODE_FN inline __attribute__((always_inline))
 #endif
+
+// Before a loop whose body is large: nvcc would write it four times, into every kernel.
+#if defined(__CUDACC__)
+#define NEURODE_ROLLED _Pragma("unroll 1")
+#else
+#define NEURODE_ROLLED
+#endif

@@ -39,6 +39,28 @@ struct CategoricalAccuracy {
   }
 };
 
+// 1 where fewer than k outputs are above that of the class, so that ties count as hits; 0 where one
+// is not finite. The class is the first maximum of the target.
+struct TopKCategoricalAccuracy {  // k
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+    T truth = target(0), chosen = y(0);
+    for (int i = 1; i < n; ++i) {
+      const T ti = target(i);
+      const T yi = y(i);
+      chosen = select<T>(ti > truth, yi, chosen);
+      truth = max<T>(truth, ti);
+    }
+    T above = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) {
+      const T yi = y(i);
+      above += select<T>(yi > chosen, splat<T>(1.0f), splat<T>(0.0f));
+      above += select<T>(abs(yi) <= kMaxFloat, splat<T>(0.0f), splat<T>(kInfinity));
+    }
+    return select<T>(above < p[0], splat<T>(1.0f), splat<T>(0.0f));
+  }
+};
+
 template <class Loss>
 struct LossAsMetric {
   template <class T, class Y, class Target>
@@ -53,4 +75,5 @@ struct LossAsMetric {
 // NEURODE_LOSSES is a metric as well, through LossAsMetric, with the same numbers.
 #define NEURODE_METRICS(ROW)                       \
   ROW(binaryAccuracy, BinaryAccuracy, "threshold") \
-  ROW(categoricalAccuracy, CategoricalAccuracy)
+  ROW(categoricalAccuracy, CategoricalAccuracy)    \
+  ROW(topKCategoricalAccuracy, TopKCategoricalAccuracy, "k")

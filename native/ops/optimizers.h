@@ -44,6 +44,183 @@ struct Momentum {  // momentum, nesterov
   }
 };
 
+// Averages take a rate, 1 - beta, because that is what has to be exact: rounding a beta of 0.999
+// moves its rate by 1e-5. As in Keras, powers are those of the rounded beta. `t` counts this step.
+NEURODE_FN float power_of_step(float base, float t) { return exp(log(base) * t); }
+NEURODE_FN float one_minus_power_of_step(float base, float t) { return -expm1(log(base) * t); }
+
+// average += (x - average) rate
+template <class T>
+NEURODE_FN T move_average(T average, T x, float rate) {
+  return (x - average) * rate + average;
+}
+
+// m, v: averages of g and g^2; w -= rate m / (sqrt(v) + epsilon), where
+// rate = learningRate sqrt(1 - beta2^t) / (1 - beta1^t). With kMaximum the largest v of all steps.
+template <bool kMaximum>
+struct AdamOf {  // rate1, rate2, epsilon
+  static constexpr int kSlots = kMaximum ? 3 : 2;
+  struct Scalars {
+    float rate, rate1, rate2, epsilon;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+    const float t = static_cast<float>(step + 1);
+    const float correction =
+        sqrt(one_minus_power_of_step(1.0f - p[1], t)) / one_minus_power_of_step(1.0f - p[0], t);
+    return {learning_rate * correction, p[0], p[1], p[2]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] = move_average<T>(slots[0], g, s.rate1);
+    slots[1] = move_average<T>(slots[1], g * g, s.rate2);
+    if constexpr (kMaximum) slots[2] = max<T>(slots[1], slots[2]);
+    return w - slots[0] * s.rate / (sqrt(slots[kSlots - 1]) + s.epsilon);
+  }
+};
+struct Adam : AdamOf<false> {};
+struct AdamAmsgrad : AdamOf<true> {};
+
+// v: average of g^2; increment = learningRate g / sqrt(v + epsilon), v less the square of the
+// average of g where centered. w -= increment, or the sum of increments that momentum shrinks.
+template <bool kMomentum, bool kCentered>
+struct RmspropOf {  // rate, momentum, epsilon
+  static constexpr int kSlots = 1 + kMomentum + kCentered;
+  struct Scalars {
+    float learning_rate, rate, momentum, epsilon;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+    return {learning_rate, p[0], p[1], p[2]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] = move_average<T>(slots[0], g * g, s.rate);
+    T variance = slots[0];
+    if constexpr (kCentered) {
+      T& mean = slots[1 + kMomentum];
+      mean = move_average<T>(mean, g, s.rate);
+      variance = max<T>(variance - mean * mean, splat<T>(0.0f));  // rounding may fall below
+    }
+    const T increment = g * s.learning_rate / sqrt<T>(variance + s.epsilon);
+    if constexpr (!kMomentum) return w - increment;
+    slots[1] = slots[1] * s.momentum + increment;
+    return w - slots[1];
+  }
+};
+struct Rmsprop : RmspropOf<false, false> {};
+struct RmspropMomentum : RmspropOf<true, false> {};
+struct RmspropCentered : RmspropOf<false, true> {};
+struct RmspropCenteredMomentum : RmspropOf<true, true> {};
+
+// w -= learningRate g / sqrt(sum of g^2 + epsilon). The slot holds the sum without its first
+// value, so that it starts from 0 as every slot does.
+struct Adagrad {  // initialAccumulatorValue, epsilon
+  static constexpr int kSlots = 1;
+  struct Scalars {
+    float learning_rate, offset;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+    return {learning_rate, p[0] + p[1]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] += g * g;
+    return w - g * s.learning_rate / sqrt<T>(slots[0] + s.offset);
+  }
+};
+
+// delta = g sqrt(average of delta^2 + epsilon) / sqrt(average of g^2 + epsilon);
+// w -= learningRate delta
+struct Adadelta {  // rate, epsilon
+  static constexpr int kSlots = 2;
+  struct Scalars {
+    float learning_rate, rate, epsilon;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+    return {learning_rate, p[0], p[1]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] = move_average<T>(slots[0], g * g, s.rate);
+    const T delta = g * sqrt<T>((slots[1] + s.epsilon) / (slots[0] + s.epsilon));
+    slots[1] = move_average<T>(slots[1], delta * delta, s.rate);
+    return w - delta * s.learning_rate;
+  }
+};
+
+// u = max(beta2 u, |g|); w -= learningRate / (1 - beta1^t) m / (u + epsilon)
+struct Adamax {  // rate1, rate2, epsilon
+  static constexpr int kSlots = 2;
+  struct Scalars {
+    float rate, rate1, beta2, epsilon;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+    const float t = static_cast<float>(step + 1);
+    return {learning_rate / one_minus_power_of_step(1.0f - p[0], t), p[0], 1.0f - p[1], p[2]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] = move_average<T>(slots[0], g, s.rate1);
+    slots[1] = max<T>(abs(g), slots[1] * s.beta2);
+    return w - slots[0] * s.rate / (slots[1] + s.epsilon);
+  }
+};
+
+// Adam with Nesterov's momentum, u(t) = beta1 (1 - 0.96^t / 2) in place of beta1:
+// w -= learningRate (u(t + 1) m / (1 - u(1) ... u(t + 1)) + (1 - u(t)) g / (1 - u(1) ... u(t)))
+//      / (sqrt(v / (1 - beta2^t)) + epsilon)
+struct Nadam {  // rate1, rate2, epsilon
+  static constexpr int kSlots = 2;
+  static constexpr float kDecay = 0.96f;
+  static constexpr int kDecaySteps = 420;  // 0.96^t / 2 is nothing beside 1 from here on
+  struct Scalars {
+    float of_average, of_gradient, rate1, rate2, correction2, epsilon;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+    const float t = static_cast<float>(step + 1);
+    const float beta = 1.0f - p[0];
+    const float now = beta - beta * 0.5f * power_of_step(kDecay, t);
+    const float next = beta - beta * 0.5f * power_of_step(kDecay, t + 1.0f);
+    float product = power_of_step(beta, t);  // becomes u(1) ... u(t)
+    float decay = 1.0f;
+    for (int i = 0; i <= step && i < kDecaySteps; ++i) {
+      decay *= kDecay;
+      product *= 1.0f - 0.5f * decay;
+    }
+    return {learning_rate * next / (1.0f - product * next),
+            learning_rate * (1.0f - now) / (1.0f - product),
+            p[0],
+            p[1],
+            1.0f / one_minus_power_of_step(1.0f - p[1], t),
+            p[2]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    slots[0] = move_average<T>(slots[0], g, s.rate1);
+    slots[1] = move_average<T>(slots[1], g * g, s.rate2);
+    return w - (slots[0] * s.of_average + g * s.of_gradient) /
+                   (sqrt<T>(slots[1] * s.correction2) + s.epsilon);
+  }
+};
+
+// w -= learningRate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
+struct Lion {  // rate1, rate2
+  static constexpr int kSlots = 1;
+  struct Scalars {
+    float learning_rate, rate1, rate2;
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+    return {learning_rate, p[0], p[1]};
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    const T c = move_average<T>(slots[0], g, s.rate1);
+    slots[0] = move_average<T>(slots[0], g, s.rate2);
+    // 0 and NaN stay what they are.
+    const T up = select<T>(c > 0.0f, splat<T>(s.learning_rate), c);
+    return w - select<T>(c < 0.0f, splat<T>(-s.learning_rate), up);
+  }
+};
+
 // What decoupled weight decay multiplies weights by before the update.
 NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
   return 1.0f - weight_decay * learning_rate;
@@ -52,6 +229,17 @@ NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor, names of its numbers...)
-#define NEURODE_OPTIMIZERS(ROW) \
-  ROW(sgd, Sgd)                 \
-  ROW(momentum, Momentum, "momentum", "nesterov")
+#define NEURODE_OPTIMIZERS(ROW)                                                        \
+  ROW(sgd, Sgd)                                                                        \
+  ROW(momentum, Momentum, "momentum", "nesterov")                                      \
+  ROW(adam, Adam, "rate1", "rate2", "epsilon")                                         \
+  ROW(adamAmsgrad, AdamAmsgrad, "rate1", "rate2", "epsilon")                           \
+  ROW(rmsprop, Rmsprop, "rate", "momentum", "epsilon")                                 \
+  ROW(rmspropMomentum, RmspropMomentum, "rate", "momentum", "epsilon")                 \
+  ROW(rmspropCentered, RmspropCentered, "rate", "momentum", "epsilon")                 \
+  ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rate", "momentum", "epsilon") \
+  ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                          \
+  ROW(adadelta, Adadelta, "rate", "epsilon")                                           \
+  ROW(adamax, Adamax, "rate1", "rate2", "epsilon")                                     \
+  ROW(nadam, Nadam, "rate1", "rate2", "epsilon")                                       \
+  ROW(lion, Lion, "rate1", "rate2")

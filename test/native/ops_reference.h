@@ -109,6 +109,14 @@ inline double log_sum_exp(const Row& z) {
 }
 inline double clipped(double p) { return clip(p, 1e-7, 1 - 1e-7); }
 
+// Whether loss() has the formula; of the others the float64 references of ops.test.ts alone know
+// it.
+inline bool knows_loss(const std::string& name) {
+  return name == "meanSquaredError" || name == "meanAbsoluteError" ||
+         name == "binaryCrossentropy" || name == "categoricalCrossentropy" ||
+         name == "sparseCategoricalCrossentropy";
+}
+
 // The loss of one row.
 inline double loss(const std::string& name, bool logits, double smoothing, const Row& y,
                    const Row& target) {

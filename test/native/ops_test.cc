@@ -240,27 +240,31 @@ Panel one_hot(int features) {
   return panel;
 }
 
-// Values and gradients of a loss in vectors and alone, against the reference.
+// Values and gradients of a loss: the same bits in vectors and alone, and what the reference says
+// where it knows the loss.
 template <class Functor>
 void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel target,
                 bool gradients) {
-  const float p[] = {logits ? 1.0f : 0.0f, smoothing};
+  const bool known = reference::knows_loss(name);
+  const float p[] = {logits ? 1.0f : known ? 0.0f : 0.5f, smoothing, 0.375f, 1.5f};
   const int n = y.features;
   Panel gradient{n}, alone = y;
   const Vec values = Functor::template row<Vec>(n, y.lanes(), target.lanes(), p, gradient.lanes());
   const Vec again = Functor::template row<Vec>(n, y.lanes(), target.lanes(), p, ops::NoGradient{});
   for (int lane = 0; lane < kLanes; ++lane) {
     const reference::Row row = y.row(lane), truth = target.row(lane);
-    const double expected = reference::loss(name, logits, smoothing, row, truth);
-    CHECK_THAT(near(values[lane], expected, 2e-6, 1e-6), "%s of %d: expected %.9g, got %.9g", name,
-               n, expected, static_cast<double>(values[lane]));
+    if (known) {
+      const double expected = reference::loss(name, logits, smoothing, row, truth);
+      CHECK_THAT(near(values[lane], expected, 2e-6, 1e-6), "%s of %d: expected %.9g, got %.9g",
+                 name, n, expected, static_cast<double>(values[lane]));
+    }
     CHECK(same_bits(values[lane], again[lane]));
     // The gradient may take the place of the prediction.
     const float value =
         Functor::template row<float>(n, alone.lane(lane), target.lane(lane), p, alone.lane(lane));
     CHECK_THAT(same_bits(value, values[lane]), "%s of %d: %.9g alone, %.9g in a vector", name, n,
                static_cast<double>(value), static_cast<double>(values[lane]));
-    for (int i = 0; gradients && i < n; ++i) {
+    for (int i = 0; known && gradients && i < n; ++i) {
       double slope = 0;
       for (const double step : {1e-6, -1e-6}) {
         reference::Row moved = row;
@@ -275,20 +279,21 @@ void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel t
 }
 
 template <class Probabilities, class Logits>
-void check_loss_row(const char* name, int params) {
+void check_loss_row(const char* name) {
+  constexpr bool has_logits = !std::is_same_v<Probabilities, Logits>;
   const bool categorical = std::string(name).find("ategorical") != std::string::npos;
   for (const int n : {1, 2, 3, 10}) {
     for (const float smoothing : {0.0f, 0.125f}) {
-      if (smoothing != 0 && params < 2) continue;
+      if (smoothing != 0 && (!has_logits || std::string(name).starts_with("sparse"))) continue;
       Panel target = categorical ? one_hot(n) : random_panel(n, 0, 1);
       check_loss<Probabilities>(name, false, smoothing, random_panel(n, 0.05f, 0.95f), target,
                                 true);
-      if (params == 0) continue;
+      if (!has_logits) continue;
       check_loss<Logits>(name, true, smoothing, random_panel(n, -5, 5), target, true);
       check_loss<Logits>(name, true, smoothing, random_panel(n, -1e4f, 1e4f), target, false);
     }
   }
-  if (params == 0) return;
+  if (!has_logits || !reference::knows_loss(name)) return;
   Panel sure{2},
       target{2};  // probabilities of exactly 0 and 1, right and wrong: clipped, no gradient
   for (int lane = 0; lane < kLanes; ++lane)
@@ -441,8 +446,7 @@ int main() {
   check_rowwise<ops::Softmax>(false);
   check_rowwise<ops::LogSoftmax>(true);
 #define NEURODE_ROW(name, Probabilities, Logits, ...) \
-  check_loss_row<ops::Probabilities, ops::Logits>(    \
-      #name, static_cast<int>(std::vector<const char*>{__VA_ARGS__}.size()));
+  check_loss_row<ops::Probabilities, ops::Logits>(#name);
   NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
   metrics();

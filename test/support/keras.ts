@@ -2,11 +2,12 @@
 
 import { type Activation, activations, type Schedule, schedules } from 'neurode'
 
-/** `negative_slope` and `LeakyReLU` → `negativeSlope` and `leakyRelu`. */
+/** `negative_slope`, `LeakyReLU` and `KLDivergence` → `negativeSlope`, `leakyRelu` and `klDivergence`. */
 export function camelCase(name: string): string {
   const words = name
     .replace(/ReLU/, 'Relu')
     .replace(/ELU$/, 'Elu')
+    .replace(/^KL/, 'Kl')
     .replace(/^([A-Z])/, (first) => first.toLowerCase())
   return words.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }

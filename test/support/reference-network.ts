@@ -82,7 +82,7 @@ export class ReferenceNetwork {
       for (let i = 0; i < weights.length; i++) {
         const slot = [state[i] as number]
         const decayed = (weights[i] as number) * (1 - weightDecay * learningRate)
-        weights[i] = update(decayed, gradient[i] as number, learningRate, slot, numbers)
+        weights[i] = update(decayed, gradient[i] as number, learningRate, slot, numbers, 1)
         state[i] = slot[0] as number
       }
     })

@@ -58,8 +58,8 @@ export interface MetricReference {
 export interface OptimizerReference {
   readonly cases: readonly Numbers[]
   readonly slots: number
-  /** Changes `w` and `state` (one number per slot) of one parameter in place and returns the new `w`. */
-  readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers) => number
+  /** Changes `state` (one number per slot) of one parameter in place and returns the new `w`; `t` is 1 in the first step. */
+  readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers, t: number) => number
 }
 
 const sigmoidOf = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)))
@@ -299,8 +299,20 @@ const probabilities = (): readonly [number, number] => [0.02, 0.98]
 const logitsOrProbabilities = (p: Numbers): readonly [number, number] => (p[0] === 1 ? [-5, 5] : [0.02, 0.98])
 const argmax = (x: Numbers): number => x.indexOf(Math.max(...x))
 
-const squaredError = (y: Numbers, t: Numbers): number => meanOf(y.map((v, i) => (v - at(t, i)) ** 2))
-const absoluteError = (y: Numbers, t: Numbers): number => meanOf(y.map((v, i) => Math.abs(v - at(t, i))))
+/** A mean over outputs: value and slope of each. */
+const elementwise = (
+  value: (y: number, t: number, p: Numbers) => number,
+  slope: (y: number, t: number, p: Numbers) => number,
+  more: Partial<LossReference> = {},
+): LossReference => ({
+  cases: [[]],
+  targets: 'real',
+  value: (y, t, p) => meanOf(y.map((v, i) => value(v, at(t, i), p))),
+  gradient: (y, t, p) => y.map((v, i) => slope(v, at(t, i), p) / y.length),
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+  ...more,
+})
 
 const binaryCrossentropy: LossReference = {
   // fromLogits, labelSmoothing
@@ -371,25 +383,168 @@ const sparseCategoricalCrossentropy: LossReference = {
   tolerance: rowwise,
 }
 
+const binaryFocalCrossentropy: LossReference = {
+  // fromLogits, labelSmoothing, alpha, gamma
+  cases: [
+    [0, 0, -1, 2],
+    [0, 0.125, 0.25, 1.5],
+    [0, 0, 0.75, 0],
+    [1, 0, -1, 2],
+    [1, 0.125, 0.375, 1],
+  ],
+  targets: 'binary',
+  value: (y, t, p) =>
+    meanOf(
+      smoothed(t, at(p, 1), 0.5).map((goal, i) => {
+        const v = at(p, 0) === 1 ? sigmoidOf(at(y, i)) : at(y, i)
+        const weight = at(p, 2) < 0 ? 1 : goal * at(p, 2) + (1 - goal) * (1 - at(p, 2))
+        const lacking = goal * (1 - v) + (1 - goal) * v
+        return weight * lacking ** at(p, 3) * binaryCrossentropy.value([at(y, i)], [at(t, i)], p)
+      }),
+    ),
+  gradient: (y, t, p) =>
+    smoothed(t, at(p, 1), 0.5).map((goal, i) => {
+      const z = at(y, i)
+      const [v, inner] = at(p, 0) === 1 ? [sigmoidOf(z), sigmoidOf(z) * sigmoidOf(-z)] : [z, 1]
+      const weight = at(p, 2) < 0 ? 1 : goal * at(p, 2) + (1 - goal) * (1 - at(p, 2))
+      const lacking = goal * (1 - v) + (1 - goal) * v
+      const value = binaryCrossentropy.value([z], [at(t, i)], p)
+      const slope = at(binaryCrossentropy.gradient([z], [at(t, i)], p), 0)
+      const own = value * at(p, 3) * lacking ** (at(p, 3) - 1) * (1 - 2 * goal) * inner
+      return (weight * (lacking ** at(p, 3) * slope + own)) / y.length
+    }),
+  domain: logitsOrProbabilities,
+  tolerance: rowwise,
+}
+
+const categoricalFocalCrossentropy: LossReference = {
+  // fromLogits, labelSmoothing, alpha, gamma
+  cases: [
+    [0, 0, 0.25, 2],
+    [0, 0.125, 0.5, 1.5],
+    [1, 0, 0.25, 2],
+    [1, 0.125, 1, 0],
+  ],
+  targets: 'classes',
+  value: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 1 / t.length)
+    const q = at(p, 0) === 1 ? softmaxOf(y) : y.map((v) => v / total(y))
+    return -at(p, 2) * total(q.map((v, i) => at(goal, i) * (1 - clip(v)) ** at(p, 3) * Math.log(clip(v))))
+  },
+  gradient: (y, t, p) => {
+    const goal = smoothed(t, at(p, 1), 1 / t.length)
+    const [alpha, gamma] = [at(p, 2), at(p, 3)]
+    const q = at(p, 0) === 1 ? softmaxOf(y) : y.map((v) => v / total(y))
+    const outer = q.map((v, i) => {
+      const c = clip(v)
+      const slope = gamma * (1 - c) ** (gamma - 1) * Math.log(c) - (1 - c) ** gamma / c
+      return alpha * at(goal, i) * slope * clipSlope(v)
+    })
+    const dot = total(outer.map((g, i) => g * at(q, i)))
+    return outer.map((g, i) => (g - dot) * (at(p, 0) === 1 ? at(q, i) : 1 / total(y)))
+  },
+  domain: logitsOrProbabilities,
+  tolerance: rowwise,
+}
+
+/** Targets that are all 0 or 1 mean -1 and 1. */
+const signs = (t: Numbers): Numbers => (t.every((v) => v === 0 || v === 1) ? t.map((v) => 2 * v - 1) : t)
+
+const hinge = (power: 1 | 2, targets: Targets): LossReference => ({
+  cases: [[]],
+  targets,
+  value: (y, t) => meanOf(y.map((v, i) => Math.max(1 - at(signs(t), i) * v, 0) ** power)),
+  gradient: (y, t) =>
+    y.map((v, i) => {
+      const margin = 1 - at(signs(t), i) * v
+      return margin < 0 ? 0 : (-power * margin ** (power - 1) * at(signs(t), i)) / y.length
+    }),
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+})
+
+const categoricalHinge: LossReference = {
+  cases: [[]],
+  targets: 'classes',
+  value: (y, t) => {
+    const other = Math.max(...y.map((v, i) => (1 - at(t, i)) * v))
+    return Math.max(other - total(y.map((v, i) => v * at(t, i))) + 1, 0)
+  },
+  gradient: (y, t) => {
+    const others = y.map((v, i) => (1 - at(t, i)) * v)
+    if (categoricalHinge.value(y, t, []) === 0) return y.map(() => 0)
+    return y.map((_, i) => (i === argmax(others) ? 1 - at(t, i) : 0) - at(t, i))
+  },
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+}
+
+const clipAbove = (v: number): number => clamp(v, epsilon, 1)
+
+const klDivergence: LossReference = {
+  cases: [[]],
+  targets: 'binary',
+  value: (y, t) => total(y.map((v, i) => clipAbove(at(t, i)) * Math.log(clipAbove(at(t, i)) / clipAbove(v)))),
+  gradient: (y, t) => y.map((v, i) => (v < epsilon || v > 1 ? 0 : -clipAbove(at(t, i)) / v)),
+  domain: probabilities,
+  tolerance: rowwise,
+}
+
+const norm = (x: Numbers): number => Math.max(Math.hypot(...x), epsilon)
+const cosine = (y: Numbers, t: Numbers): number => total(y.map((v, i) => v * at(t, i))) / norm(y) / norm(t)
+
+const cosineSimilarity: LossReference = {
+  cases: [[]],
+  targets: 'real',
+  value: (y, t) => -cosine(y, t),
+  gradient: (y, t) => y.map((v, i) => (cosine(y, t) * v) / norm(y) ** 2 - at(t, i) / norm(y) / norm(t)),
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+}
+
 export const losses: Readonly<Record<string, LossReference>> = {
-  meanSquaredError: {
-    cases: [[]],
-    targets: 'real',
-    value: squaredError,
-    gradient: (y, t) => y.map((v, i) => (2 * (v - at(t, i))) / y.length),
-    domain: () => [-3, 3],
-    tolerance: rowwise,
-  },
-  meanAbsoluteError: {
-    cases: [[]],
-    targets: 'real',
-    value: absoluteError,
-    gradient: (y, t) => y.map((v, i) => Math.sign(v - at(t, i)) / y.length),
-    domain: () => [-3, 3],
-    tolerance: rowwise,
-  },
+  meanSquaredError: elementwise(
+    (y, t) => (y - t) ** 2,
+    (y, t) => 2 * (y - t),
+  ),
+  meanAbsoluteError: elementwise(
+    (y, t) => Math.abs(y - t),
+    (y, t) => Math.sign(y - t),
+  ),
+  meanAbsolutePercentageError: elementwise(
+    (y, t) => (100 * Math.abs(y - t)) / Math.max(Math.abs(t), epsilon),
+    (y, t) => (100 * Math.sign(y - t)) / Math.max(Math.abs(t), epsilon),
+  ),
+  meanSquaredLogarithmicError: elementwise(
+    (y, t) => (Math.log1p(Math.max(y, epsilon)) - Math.log1p(Math.max(t, epsilon))) ** 2,
+    (y, t) => (y < epsilon ? 0 : (2 * (Math.log1p(y) - Math.log1p(Math.max(t, epsilon)))) / (1 + y)),
+  ),
+  huber: elementwise(
+    (y, t, p) => {
+      const d = Math.abs(y - t)
+      return d <= at(p, 0) ? d ** 2 / 2 : at(p, 0) * (d - at(p, 0) / 2)
+    },
+    (y, t, p) => clamp(y - t, -at(p, 0), at(p, 0)),
+    { cases: [[1], [0.5]] },
+  ),
+  logCosh: elementwise(
+    (y, t) => Math.log(Math.cosh(y - t)),
+    (y, t) => Math.tanh(y - t),
+  ),
+  poisson: elementwise(
+    (y, t) => y - t * Math.log(y + epsilon),
+    (y, t) => 1 - t / (y + epsilon),
+    { domain: () => [0.1, 4] },
+  ),
+  hinge: hinge(1, 'binary'),
+  squaredHinge: hinge(2, 'real'),
+  categoricalHinge,
+  klDivergence,
+  cosineSimilarity,
   binaryCrossentropy,
+  binaryFocalCrossentropy,
   categoricalCrossentropy,
+  categoricalFocalCrossentropy,
   sparseCategoricalCrossentropy,
 }
 
@@ -416,12 +571,61 @@ export const metrics: Readonly<Record<string, MetricReference>> = {
     domain: probabilities,
     tolerance: rowwise,
   },
-  meanSquaredError: metricOf(losses.meanSquaredError as LossReference),
-  meanAbsoluteError: metricOf(losses.meanAbsoluteError as LossReference),
-  binaryCrossentropy: metricOf(binaryCrossentropy),
-  categoricalCrossentropy: metricOf(categoricalCrossentropy),
-  sparseCategoricalCrossentropy: metricOf(sparseCategoricalCrossentropy),
+  topKCategoricalAccuracy: {
+    cases: [[1], [3]],
+    targets: 'classes',
+    value: (y, t, p) => (y.filter((v) => v > at(y, argmax(t))).length < at(p, 0) ? 1 : 0),
+    domain: probabilities,
+    tolerance: rowwise,
+  },
+  // Every loss is a metric as well.
+  ...Object.fromEntries(Object.entries(losses).map(([name, loss]) => [name, metricOf(loss)])),
 }
+
+/** Moves a slot towards `x` by `rate` of the way, and returns what it becomes. */
+function average(state: number[], slot: number, x: number, rate: number): number {
+  const next = (1 - rate) * at(state, slot) + rate * x
+  state[slot] = next
+  return next
+}
+
+/** rate1, rate2, epsilon: a rate is 1 - beta */
+const moments: readonly Numbers[] = [
+  [0.1, 0.001, 1e-7],
+  [0.5, 0.125, 1e-3],
+]
+
+const adam = (amsgrad: boolean): OptimizerReference => ({
+  cases: moments,
+  slots: amsgrad ? 3 : 2,
+  update: (w, g, rate, state, p, t) => {
+    const m = average(state, 0, g, at(p, 0))
+    let v = average(state, 1, g * g, at(p, 1))
+    if (amsgrad) {
+      v = Math.max(v, at(state, 2))
+      state[2] = v
+    }
+    const correction = Math.sqrt(1 - (1 - at(p, 1)) ** t) / (1 - (1 - at(p, 0)) ** t)
+    return w - (rate * correction * m) / (Math.sqrt(v) + at(p, 2))
+  },
+})
+
+const rmsprop = (momentum: boolean, centered: boolean): OptimizerReference => ({
+  // rate, momentum, epsilon
+  cases: [
+    [0.1, momentum ? 0.5 : 0, 1e-7],
+    [0.25, momentum ? 0.9 : 0, 1e-3],
+  ],
+  slots: 1 + Number(momentum) + Number(centered),
+  update: (w, g, rate, state, p) => {
+    let v = average(state, 0, g * g, at(p, 0))
+    if (centered) v -= average(state, momentum ? 2 : 1, g, at(p, 0)) ** 2
+    const step = (rate * g) / Math.sqrt(v + at(p, 2))
+    if (!momentum) return w - step
+    state[1] = at(p, 1) * at(state, 1) + step
+    return w - state[1]
+  },
+})
 
 export const optimizers: Readonly<Record<string, OptimizerReference>> = {
   sgd: { cases: [[]], slots: 0, update: (w, g, rate) => w - rate * g },
@@ -436,6 +640,75 @@ export const optimizers: Readonly<Record<string, OptimizerReference>> = {
       const velocity = at(p, 0) * (state[0] as number) - rate * g
       state[0] = velocity
       return at(p, 1) === 1 ? w + at(p, 0) * velocity - rate * g : w + velocity
+    },
+  },
+  adam: adam(false),
+  adamAmsgrad: adam(true),
+  rmsprop: rmsprop(false, false),
+  rmspropMomentum: rmsprop(true, false),
+  rmspropCentered: rmsprop(false, true),
+  rmspropCenteredMomentum: rmsprop(true, true),
+  adagrad: {
+    // initialAccumulatorValue, epsilon
+    cases: [
+      [0.1, 1e-7],
+      [0, 1e-3],
+    ],
+    slots: 1,
+    update: (w, g, rate, state, p) => {
+      state[0] = at(state, 0) + g * g
+      return w - (rate * g) / Math.sqrt(at(p, 0) + at(state, 0) + at(p, 1))
+    },
+  },
+  adadelta: {
+    // rate, epsilon
+    cases: [
+      [0.05, 1e-7],
+      [0.5, 1e-3],
+    ],
+    slots: 2,
+    update: (w, g, rate, state, p) => {
+      const squares = average(state, 0, g * g, at(p, 0))
+      const delta = (g * Math.sqrt(at(state, 1) + at(p, 1))) / Math.sqrt(squares + at(p, 1))
+      average(state, 1, delta * delta, at(p, 0))
+      return w - rate * delta
+    },
+  },
+  adamax: {
+    cases: moments,
+    slots: 2,
+    update: (w, g, rate, state, p, t) => {
+      const m = average(state, 0, g, at(p, 0))
+      const u = Math.max((1 - at(p, 1)) * at(state, 1), Math.abs(g))
+      state[1] = u
+      return w - (rate * m) / (1 - (1 - at(p, 0)) ** t) / (u + at(p, 2))
+    },
+  },
+  nadam: {
+    cases: moments,
+    slots: 2,
+    update: (w, g, rate, state, p, t) => {
+      const momentum = (step: number) => (1 - at(p, 0)) * (1 - 0.5 * 0.96 ** step)
+      let product = 1
+      for (let step = 1; step <= t; step++) product *= momentum(step)
+      const m = average(state, 0, g, at(p, 0))
+      const v = average(state, 1, g * g, at(p, 1)) / (1 - (1 - at(p, 1)) ** t)
+      const next = momentum(t + 1)
+      const ahead = (next * m) / (1 - product * next) + ((1 - momentum(t)) * g) / (1 - product)
+      return w - (rate * ahead) / (Math.sqrt(v) + at(p, 2))
+    },
+  },
+  lion: {
+    // rate1, rate2
+    cases: [
+      [0.1, 0.01],
+      [0.5, 0.25],
+    ],
+    slots: 1,
+    update: (w, g, rate, state, p) => {
+      const direction = Math.sign((1 - at(p, 0)) * at(state, 0) + at(p, 0) * g)
+      average(state, 0, g, at(p, 1))
+      return w - rate * direction
     },
   },
 }

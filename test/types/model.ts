@@ -57,13 +57,15 @@ const compiled = model.compile({
     'mse',
     metrics.binaryAccuracy({ threshold: 0.3, name: 'hits' }),
     metrics.rootMeanSquaredError(),
+    metrics.huber({ delta: 0.5, name: 'far' }),
+    metrics.cosineSimilarity(),
   ],
 })
 
 async function results() {
   const evaluated = await compiled.evaluate(rows, rows)
   const numbers: number[] = [evaluated.loss, evaluated.accuracy, evaluated.mse, evaluated.hits]
-  numbers.push(evaluated.rootMeanSquaredError)
+  numbers.push(evaluated.rootMeanSquaredError, evaluated.far, evaluated.cosineSimilarity)
   // @ts-expect-error: no such metric
   evaluated.acc
 
@@ -105,6 +107,13 @@ async function lossAlone() {
 // Narrowed models and results go where plain ones are asked for.
 const general: Sequential = compiled
 const result: FitResult<History<string, boolean>> = {} as FitResult<History<'accuracy', true>>
+
+// A metric has its loss's options but the reduction.
+metrics.categoricalFocalCrossentropy({ fromLogits: true, gamma: 1 })
+// @ts-expect-error: a reduction
+metrics.huber({ reduction: 'sum' })
+// @ts-expect-error: an option of another optimizer
+optimizers.lion({ epsilon: 1 })
 
 // Misspelled names do not compile.
 // @ts-expect-error: 'rleu'

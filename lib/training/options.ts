@@ -1,0 +1,49 @@
+/** Options of losses, metrics and optimizers: their defaults and checks as data. */
+
+import { checkBoolean, checkInteger, checkNumber, refuse } from '../validate.js'
+
+export type OptionValue = number | boolean
+
+/** One option: its default and its check. */
+export interface OptionRow {
+  readonly default: OptionValue
+  readonly check: (value: unknown, argument: string) => OptionValue
+}
+
+export type OptionRows = Readonly<Record<string, OptionRow>>
+
+/** Options with defaults filled in. */
+export type Options = Readonly<Record<string, OptionValue>>
+
+/** A finite number in a closed range. */
+export const number = (value: number, low?: number, high?: number): OptionRow => ({
+  default: value,
+  check: (given, argument) => checkNumber(given, argument, low, high),
+})
+
+/** A number from 0 to below 1, also once it is float32. */
+export const share = (value: number): OptionRow => ({
+  default: value,
+  check: (given, argument) =>
+    typeof given === 'number' && given >= 0 && Math.fround(given) < 1
+      ? given
+      : refuse(argument, 'a number from 0 to below 1', given),
+})
+
+/** An integer of at least 1. */
+export const count = (value: number): OptionRow => ({
+  default: value,
+  check: (given, name) => checkInteger(given, name),
+})
+
+export const flag = (value: boolean): OptionRow => ({ default: value, check: checkBoolean })
+
+/** The options of `rows`, checked, defaults filled in, in the order of `rows`. */
+export function fillOptions(rows: OptionRows, given: object, argument: string): Options {
+  const values = given as Readonly<Record<string, unknown>>
+  const filled: Record<string, OptionValue> = {}
+  for (const [key, row] of Object.entries(rows)) {
+    filled[key] = row.check(values[key] ?? row.default, `${argument}: ${key}`)
+  }
+  return Object.freeze(filled)
+}
