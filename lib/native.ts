@@ -178,12 +178,54 @@ export interface OpRow {
   readonly params: readonly string[]
 }
 
+/** A model frozen for inference. Calls may overlap. */
+export interface NativePredictor {
+  readonly device: string
+  /** Floating-point operations of one row. */
+  readonly operations: number
+  /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
+  readonly token: number
+  predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
+  predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  dispose(): void
+}
+
+/** Reads requests for one model's tensors; see native/serve/tensor_request.h. */
+export interface NativeTensorReader {
+  /** Gives the rows; numbers in JSON go to `values`, the rest to the report. Throws `ERR_REQUEST`. */
+  readInfer(body: Uint8Array, headerLength: number, values: Float32Array): number
+  readPredict(body: Uint8Array, unused: number, values: Float32Array): number
+  /** Of the last request, if it had one. */
+  readonly id: string
+}
+
+export interface NativeTensorSpec {
+  readonly inputName: string
+  readonly outputName: string
+  readonly inputShape: readonly number[]
+  readonly inputSize: number
+  readonly maxRows: number
+}
+
 export interface NativeAddon {
   readonly version: string
   devices(): DeviceInfo[]
   ops(): { activations: OpRow[]; losses: OpRow[]; metrics: OpRow[]; optimizers: OpRow[] }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
+  readonly Predictor: {
+    new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
+    new (token: number): NativePredictor
+  }
+  /** `report` takes what is known of each request besides its rows: flags (1 id, 2 binary output, 4 rows), place of binary data, datatype. */
+  readonly TensorReader: new (
+    spec: NativeTensorSpec,
+    report: Float64Array,
+  ) => NativeTensorReader
+  /** Little-endian elements of `body` from `begin` on, as floats. */
+  convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** JSON numbers with commas between, in brackets by rows unless that is 0. */
+  formatNumbers(values: Float32Array, rows: number): string
   /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */
   measurePeak(options: { threads: number; milliseconds: number }): Promise<number>
   /** Times one square-ish matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels: seconds per product. */

@@ -3,6 +3,7 @@
 
 #include "native/cpu/dense.h"
 #include "native/cpu/dense_weights.h"
+#include "native/cpu/inference_product.h"
 #include "native/cpu/pointwise.h"
 #include "native/cpu/update.h"
 
@@ -64,6 +65,10 @@ const cpu::Kernels kKernels = {
     .multiply = multiply,
     .loss = loss,
     .metric = metric,
+    .pack_kernel = pack_kernel,
+    .infer_dense = infer_dense,
+    .scale_floats = scale_floats,
+    .scale_bytes = scale_bytes,
     .peak = peak,
 };
 

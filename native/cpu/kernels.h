@@ -111,6 +111,17 @@ struct Kernels {
   void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
                  float* values);
 
+  // For inference, see inference_product.h: a kernel (inputs, units) to its packed form, of inputs
+  // times the units rounded up to kAlignment at most; output (rows, output_stride) = input
+  // (rows, input_stride) . kernel + bias, which is padded; to = from * scale + offset.
+  void (*pack_kernel)(const float* kernel, int inputs, int units, float* packed);
+  void (*infer_dense)(const float* packed, const float* bias, int inputs, int units,
+                      const float* input, std::int64_t input_stride, int rows, float* output,
+                      std::int64_t output_stride);
+  void (*scale_floats)(const float* from, std::int64_t count, float scale, float offset, float* to);
+  void (*scale_bytes)(const std::uint8_t* from, std::int64_t count, float scale, float offset,
+                      float* to);
+
   // Fused multiply-adds in registers: floating-point operations done.
   double (*peak)(std::int64_t iterations);
 };
