@@ -114,7 +114,7 @@ struct DeferredRecord {
   float* accumulator;  // of gradients between updates, or null
   float* average;      // of the weights, or null
   std::int64_t size;   // floats
-  int first_piece;    // among the pieces of all such parameters
+  int first_piece;     // among the pieces of all such parameters
   int pieces;
 };
 

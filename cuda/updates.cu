@@ -55,8 +55,8 @@ NEURODE_DEVICE void move_averages(const PieceArguments& arguments, const PieceOf
   if (averages == nullptr) return;
   const std::int64_t updates = step / arguments.accumulation_steps;
   const float keep = updates == 0 ? 0 : arguments.average_momentum;
-  const bool overwrites = arguments.overwrite_frequency > 0 &&
-                          (updates + 1) % arguments.overwrite_frequency == 0;
+  const bool overwrites =
+      arguments.overwrite_frequency > 0 && (updates + 1) % arguments.overwrite_frequency == 0;
   for (std::int64_t i = piece.begin; i < piece.end; ++i) {
     float& value = piece.record.weights.values[i];
     averages[i] = keep * averages[i] + (1 - keep) * value;
@@ -78,7 +78,7 @@ NEURODE_DEVICE double sum_of_block(double value) {
 }
 
 __global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments,
-                                                              const RunState* state) {
+                                                               const RunState* state) {
   const PieceOfBlock piece(arguments);
   accumulate(arguments, piece, state->step);
   double sum = 0;

@@ -115,7 +115,12 @@ describe('descriptions refuse', () => {
       'ERR_ARGUMENT',
       /gradientAccumulationSteps: expected .*integer.*got 1.5/,
     ],
-    ['a momentum of averages above 1', () => optimizers.sgd({ emaMomentum: 2 }), 'ERR_ARGUMENT', /emaMomentum: .*got 2/],
+    [
+      'a momentum of averages above 1',
+      () => optimizers.sgd({ emaMomentum: 2 }),
+      'ERR_ARGUMENT',
+      /emaMomentum: .*got 2/,
+    ],
     [
       'one text to exclude',
       () => optimizers.adamw({ excludeFromWeightDecay: 'bias' as never }),

@@ -29,7 +29,7 @@ function makeModel(optimizer: Optimizer, device: string, threads = 1): Sequentia
 const make = (name: string, options: Options = {}): Optimizer =>
   (optimizers[name as keyof typeof optimizers] as (options: object) => Optimizer)({ learningRate: 0.05, ...options })
 
-const fit = (model: Sequential, epochs: number, options = {}) =>
+const train = (model: Sequential, epochs: number, options = {}) =>
   model.fit(x, y, { batchSize: 16, epochs, verbose: 0, shuffle: true, ...options })
 
 const optionSets: readonly Options[] = [
@@ -77,18 +77,18 @@ perDevice('updates', (device) => {
     using averaged = makeModel(make('sgd', { useEma: true, emaMomentum: 0.5 }), device)
     using plain = makeModel(make('sgd'), device)
     const seen: string[] = []
-    await fit(averaged, 2, { callbacks: [{ epochEnd: () => void seen.push(bitsOf(averaged)) }] })
-    await fit(plain, 2)
+    await train(averaged, 2, { callbacks: [{ onEpochEnd: () => void seen.push(bitsOf(averaged)) }] })
+    await train(plain, 2)
     assert.equal(seen.at(-1), bitsOf(plain))
     assert.notEqual(bitsOf(averaged), bitsOf(plain))
   })
 
   it('change nothing where a limit is never reached or an average is never used', async () => {
     using plain = makeModel(make('adam'), device)
-    await fit(plain, 2)
+    await train(plain, 2)
     for (const options of [{ clipValue: 1e6 }, { globalClipNorm: 1e6 }, { clipNorm: 1e6 }]) {
       using clipped = makeModel(make('adam', options), device)
-      await fit(clipped, 2)
+      await train(clipped, 2)
       assertNear(clipped, plain)
     }
   })
@@ -99,7 +99,9 @@ perDevice('updates', (device) => {
     await model.trainOnBatch(x, y)
     await plain.trainOnBatch(x, y)
     const [decayed, others] = [model.getWeights(), plain.getWeights()]
-    const same = decayed.map(({ data }, i) => Buffer.from(data.buffer).equals(Buffer.from(others[i]?.data.buffer as never)))
+    const same = decayed.map(({ data }, i) =>
+      Buffer.from(data.buffer).equals(Buffer.from(others[i]?.data.buffer as never)),
+    )
     assert.deepEqual(same, [false, true, true, true])
   })
 
@@ -152,14 +154,14 @@ perDevice('updates', (device) => {
     using model = makeModel(make('sgd', { globalClipNorm: 1 }), device)
     for (const layer of model.layers) layer.trainable = false
     const before = bitsOf(model)
-    const { history } = await fit(model, 1)
+    const { history } = await train(model, 1)
     assert.ok(Number.isFinite(history.loss?.[0]))
     assert.equal(bitsOf(model), before)
   })
 
   it('cannot freeze a layer while it trains', async () => {
     using model = makeModel(make('sgd'), device)
-    const training = fit(model, 3)
+    const training = train(model, 3)
     assert.throws(() => ((model.layers[0] as { trainable: boolean }).trainable = false), { code: 'ERR_MODEL_BUSY' })
     await training
   })
