@@ -20,6 +20,9 @@ function markdownIn(folder: string): string[] {
     .sort()
 }
 
+/** Small networks gain nothing from more, and what stands beside the tests loses. */
+const oneThread = { NEURODE_THREADS: '1' }
+
 const read = (page: string) => readFileSync(page, 'utf8')
 
 /** What makes of a line of a shell block something that can be tested; the first that fits counts. */
@@ -54,7 +57,7 @@ function checkPeers(names: readonly string[]): void {
 async function runNeurode(args: readonly string[]): Promise<void> {
   const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
   const program = `process.chdir(${JSON.stringify(folder)}); process.argv.splice(1, 1, 'neurode'); await import(${JSON.stringify(pathToFileURL(main).href)})`
-  const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], {}, 200_000)
+  const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], oneThread, 200_000)
   assert.equal(code, 0, stderr)
 }
 
@@ -86,7 +89,7 @@ describe('the documentation', function () {
       if (!isRun) return
       const program = `process.chdir(${JSON.stringify(folder)}); await import('./${name}.js')`
       writeFileSync(join(folder, `${name}.run.mjs`), program)
-      const { code, stderr } = await runNode([join(folder, `${name}.run.mjs`)], {}, 200_000)
+      const { code, stderr } = await runNode([join(folder, `${name}.run.mjs`)], oneThread, 200_000)
       assert.equal(code, 0, stderr)
     })
   }
