@@ -1,4 +1,4 @@
-/** The public names of Neurode. */
+/** The public names of Neurode. @module neurode */
 
 export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callbacks/checkpoints.js'
 export {
