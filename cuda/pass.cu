@@ -190,7 +190,7 @@ void PassRunner::find_slice() {
     wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
     wanted[task.gradient] = true;
   }
-  if (&pass_ == &program_.predict) wanted[pass_.output] = true;
+  if (&pass_ == &program_.predict || program_.captures) wanted[pass_.output] = true;
   for (std::size_t t = 0; t < inside.size(); ++t) {
     if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
     if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
@@ -338,14 +338,18 @@ void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) cons
   if (sliced_from_ >= 0) run_slices(launcher, slice_, step);
 }
 
-void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
-  const bool mean = program_.reduction == Reduction::mean;
-  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
-                        capacity_};
+void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
+                         bool update) const {
+  const bool mean = program_.reduction != Reduction::sum;
+  const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
+  const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
+  if (weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
   enqueue_stages(launcher, step);
   if (sums == nullptr) return;
-  const FinishRecord record{sums, program_.metrics, mean ? 1 : 0};
-  if (weights_.empty()) return finish(launcher, step, record);
+  if (program_.captures) capture(launcher, tensors_[pass_.output], step);
+  const FinishRecord record{sums, program_.metrics, program_.weighted_from, mean ? 1 : 0,
+                            update ? 1 : 0};
+  if (weights_.empty() || !update) return finish(launcher, step, record);
   WeightsPlan(weight_layers(), rows)
       .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record,
            counters_, partials_);

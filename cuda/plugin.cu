@@ -112,11 +112,13 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.predict = to_pass(record.predict);
   program.evaluate = to_pass(record.evaluate);
   program.train = to_pass(record.train);
-  program.reduction = record.mean != 0 ? Reduction::mean : Reduction::sum;
+  program.reduction = static_cast<Reduction>(record.reduction);
   program.optimizer = to_op(record.optimizer);
   program.slots = record.slots;
   program.weight_decay = record.weight_decay;
   program.metrics = record.metrics;
+  program.weighted_from = record.weighted_from;
+  program.captures = record.captures != 0;
   return program;
 }
 

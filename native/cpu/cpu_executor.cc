@@ -172,6 +172,11 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::gather_input:
       return kernels_.gather(view, view.input.scale, view.input.offset, at(task.output));
     case TaskKind::gather_targets:
+      if (context.gradients != nullptr) {
+        const TargetsView gradients{nullptr, context.gradients, context.targets.outputs};
+        return kernels_.gather_targets(gradients, {context.input, nullptr, first_row, rows},
+                                       at(task.output));
+      }
       return kernels_.gather_targets(context.targets, view, at(task.output));
     case TaskKind::activation_forward:
       return kernels_.activation_forward(task.op, at(task.input), at(task.output),
@@ -182,9 +187,15 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
                               width(task.output), rows);
-    case TaskKind::loss:
+    case TaskKind::loss: {
+      float weights[kPanel];
+      const bool weighted = context.targets.weights != nullptr && context.gradients == nullptr;
+      for (int i = 0; weighted && i < rows; ++i)
+        weights[i] = counted_weight(context.targets.weights[row_at(view.order, view.first + i)]);
       return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                           context.loss_scale, row_values, at(task.gradient));
+                           context.loss_scale, weighted ? weights : nullptr, row_values,
+                           at(task.gradient));
+    }
     case TaskKind::metric:
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
                              row_values + (1 + task.metric) * kPanel);
@@ -202,6 +213,58 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::dense_backward_weights:
       return;  // of several panels, or cut by outputs
   }
+}
+
+// Outputs, targets and weight of the panels' rows.
+void CpuExecutor::capture(const PanelContext& context) const {
+  const Pass& pass = context.layout.pass;
+  int targets = -1;
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::gather_targets) targets = task.output;
+  const int outputs = program_.output_size;
+  for (int panel = 0; panel < context.panels.count; ++panel) {
+    const float* const memory = context.memory + panel * context.panels.step;
+    const float* const y = memory + context.layout.offset[pass.output];
+    const float* const t = memory + context.layout.offset[targets];
+    const std::int64_t first = context.first_rows[panel];
+    float* row = context.captured + first * (2 * outputs + 1);
+    for (int i = 0; i < context.panels.rows[panel]; ++i, row += 2 * outputs + 1) {
+      for (int o = 0; o < outputs; ++o) {
+        row[o] = y[o * kPanel + i];
+        row[outputs + o] = t[o * kPanel + i];
+      }
+      const std::int64_t at = row_at(context.order, context.batch_start + first + i);
+      row[2 * outputs] = context.targets.weights == nullptr ? 1 : context.targets.weights[at];
+    }
+  }
+}
+
+// Adds a batch: values(i) are the loss and metrics of its row i, kPanel floats apart.
+template <class Values>
+void CpuExecutor::add_rows(Sums& sums, const BatchRange& range, std::int64_t first,
+                           std::int64_t rows, Values values) const {
+  const float* const weights = range.data.targets.weights;
+  const Counted counted = count_rows(range.data.targets, range.order, first, rows);
+  double loss = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* const row = values(i);
+    const float weight = weights == nullptr ? 1 : weights[row_at(range.order, first + i)];
+    if (weight != weight) continue;
+    loss += double{row[0]} * weight;
+    for (int m = 0; m < program_.metrics; ++m) {
+      const double value = row[(1 + m) * kPanel];
+      sums.metrics[m] += m < program_.weighted_from ? value : value * weight;
+    }
+  }
+  const double scale = loss_scale(program_.reduction, counted);
+  // Where the scale is 1 / rows, the loss counts once for each of them.
+  sums.loss += program_.reduction == Reduction::mean && counted.rows == static_cast<double>(rows)
+                   ? loss
+                   : loss * scale * static_cast<double>(rows);
+  sums.rows += rows;
+  sums.counted += counted.rows;
+  sums.weight += counted.weight;
+  ++sums.batches;
 }
 
 // One step: its rows, its panels and its update.
@@ -308,26 +371,23 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
     return RowsView{input, range.order, first,
                     static_cast<int>(std::min<std::int64_t>(batch, total - first))};
   };
-  const auto add_values = [&](const Cut& cut, int rows) {
-    double loss = 0;
-    for (int p = 0; p < cut.panels(); ++p) {
-      const float* values = row_values_.data() + p * values_per_panel;
-      for (int i = 0; i < cut.rows[p]; ++i) loss += values[i];
-      for (int m = 0; m < program_.metrics; ++m) {
-        for (int i = 0; i < cut.rows[p]; ++i) sums.metrics[m] += values[(1 + m) * kPanel + i];
-      }
-    }
-    sums.loss += program_.reduction == Reduction::mean ? loss : loss * rows;
-    sums.rows += rows;
-    ++sums.batches;
+  const auto add_values = [&](const Cut& cut, const RowsView& rows) {
+    int panel = 0;
+    add_rows(sums, range, rows.first, rows.rows, [&](std::int64_t i) {
+      while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
+      return row_values_.data() + panel * values_per_panel + (i - cut.first[panel]);
+    });
   };
   const std::int64_t first_step = step;
+  const std::int64_t first_row = range.first_batch * batch;
 
   run(parallel, [&](int thread) {
     for (std::int64_t index = 0; index < range.batches; ++index) {
       const RowsView rows = rows_of(index);
       const Cut& cut = rows.rows == batch ? whole : rest;
       const Part mine = part(cut.panels(), thread, threads);
+      const auto scale = static_cast<float>(loss_scale(
+          program_.reduction, count_rows(range.data.targets, range.order, rows.first, rows.rows)));
       for (int p = mine.begin; p < mine.end; p += kTogether) {
         const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
         PanelContext context{train_,
@@ -338,12 +398,20 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
                              range.order,
                              rows.first,
                              cut.first.data() + p};
-        context.loss_scale = program_.reduction == Reduction::mean ? 1.0f / rows.rows : 1.0f;
+        context.loss_scale = scale;
+        if (range.gradients != nullptr) {
+          context.gradients = range.gradients + (rows.first - first_row) * program_.output_size;
+        }
+        if (range.captured != nullptr) {
+          context.captured =
+              range.captured + (rows.first - first_row) * (2 * program_.output_size + 1);
+        }
         context.step = first_step + index;
         context.values = row_values_.data() + p * values_per_panel;
         for (const Task& task : program_.train.tasks) {
           if (task.axis == Axis::rows) run_on_panels(task, context);
         }
+        if (range.captured != nullptr) capture(context);
       }
       if (parallel) team_->barrier();
       if (index + 1 < range.batches) {
@@ -361,17 +429,18 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
           {program_.optimizer.row, program_.optimizer.params.data(), rate, first_step + index},
           1 - rate * program_.weight_decay};
       for (const Task& task : program_.train.tasks) {
-        if (task.axis == Axis::outputs) run_on_outputs(task, update, thread, threads);
+        if (task.axis == Axis::outputs && range.update)
+          run_on_outputs(task, update, thread, threads);
       }
       if (thread == 0) {
-        add_values(cut, rows.rows);
+        add_values(cut, rows);
         stop = cancelled.load(std::memory_order_relaxed);
       }
       if (parallel) team_->barrier();
       if (stop) break;
     }
   });
-  step += sums.batches;
+  if (range.update) step += sums.batches;
   return sums;
 }
 
@@ -401,7 +470,10 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
                            first,
                            cut.first.data()};
       context.values = row_values_.data() + group * kTogether * values_per_panel;
+      if (range.captured != nullptr)
+        context.captured = range.captured + (first - begin) * (2 * program_.output_size + 1);
       for (const Task& task : program_.evaluate.tasks) run_on_panels(task, context);
+      if (range.captured != nullptr) capture(context);
     }
   });
 
@@ -410,15 +482,10 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   if (cancelled.load(std::memory_order_relaxed)) return sums;
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
-    double loss = 0;
-    for (std::int64_t i = first - begin; i < first - begin + rows; ++i) {
-      const float* values = row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
-      loss += values[0];
-      for (int m = 0; m < program_.metrics; ++m) sums.metrics[m] += values[(1 + m) * kPanel];
-    }
-    sums.loss += program_.reduction == Reduction::mean ? loss : loss * static_cast<double>(rows);
-    sums.rows += rows;
-    ++sums.batches;
+    add_rows(sums, range, first, rows, [&](std::int64_t row) {
+      const std::int64_t i = first - begin + row;
+      return row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
+    });
   }
   return sums;
 }

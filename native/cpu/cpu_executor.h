@@ -69,6 +69,8 @@ class CpuExecutor final : public Executor {
     std::int64_t step = 0;
     float* values =
         nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
+    const float* gradients = nullptr;  // of the batch's rows, in place of targets
+    float* captured = nullptr;         // of the batch's rows
   };
 
   struct TrainingStep;
@@ -78,6 +80,10 @@ class CpuExecutor final : public Executor {
   }
   void run_on_panels(const Task& task, const PanelContext& context) const;
   void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
+  void capture(const PanelContext& context) const;
+  template <class Values>
+  void add_rows(Sums& sums, const BatchRange& range, std::int64_t first, std::int64_t rows,
+                Values values) const;
   void run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads);
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
                       int count, float* memory, float* output) const;

@@ -209,6 +209,8 @@ Program compile(const Plan& plan) {
     program.slots = optimizer_slots(training.optimizer);
     program.weight_decay = training.weight_decay;
     program.metrics = static_cast<int>(training.metrics.size());
+    program.weighted_from = training.weighted_from;
+    program.captures = training.captures;
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();
   }

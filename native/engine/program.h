@@ -81,6 +81,8 @@ struct Program {
   int slots = 0;  // optimizer variables per parameter
   float weight_decay = 0;
   int metrics = 0;
+  int weighted_from = 0;  // metrics from here on weigh their rows
+  bool captures = false;
 };
 
 Program compile(const Plan& plan);
