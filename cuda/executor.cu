@@ -37,12 +37,18 @@ Executor::Executor(Device& device, Program program)
     : device_(device),
       program_(std::move(program)),
       parameters_(device, program_),
+      wide_(device, program_, parameters_),
       launcher_(device.stream.get()),
-      predict_(program_, program_.predict, parameters_, kChunk),
-      evaluate_(program_, program_.evaluate, parameters_, kChunk),
-      train_(program_, program_.train, parameters_, 0),
+      predict_(program_, program_.predict, parameters_, wide_, kChunk),
+      evaluate_(program_, program_.evaluate, parameters_, wide_, kChunk),
+      train_(program_, program_.train, parameters_, wide_, 0),
       state_(sizeof(RunState), "the state of a range"),
       sums_((3 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)), "sums") {}
+
+void Executor::set_parameter(int slot, int index, const float* values) {
+  parameters_.set(slot, index, values);
+  if (slot < 0) wide_.kernels_changed();
+}
 
 double Executor::operations(std::int64_t rows) const {
   double weights = 0;
@@ -124,6 +130,7 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
                            gradients_.as<void>());
   }
   check(cudaMemsetAsync(sums_.as<void>(), 0, sums_.size(), device_.stream.get()), "clearing sums");
+  wide_.refresh(launcher_);
   return state;
 }
 
@@ -182,12 +189,11 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Ran
       update && (count >= kWorthCapturing || ++steps.ranges > kRangesBeforeCapturing);
   const int most = static_cast<int>(std::clamp(
       kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
-  // The first step loads its kernels, which must not happen in a capture.
-  const bool loads = !steps.one && !steps.many;
   std::int64_t done = 0;
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
-    if (!captured || (loads && launched == 0)) {
+    if (!captured || !steps.loaded) {
       enqueue_step(rows, weighted, update);
+      steps.loaded = true;
       ++done;
     } else if (most > 1 && count - done >= most) {
       graph(steps.many, rows, weighted, most).launch(device_.stream.get());
@@ -277,6 +283,7 @@ void Executor::predict(const plugin::InputRecord& input, float* output,
   const int chunk = static_cast<int>(std::clamp<std::int64_t>(
       kChunkBytes / row_bytes, 1, std::min<std::int64_t>(kChunk, input.rows)));
   predict_.reserve(chunk, device_.stream.get());
+  wide_.refresh(launcher_);
   const std::int64_t out_stride = predict_.output_stride();
   constexpr std::int64_t kHead = 256;  // the state comes before the rows, in one copy
   static_assert(sizeof(RunState) <= kHead);

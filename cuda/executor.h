@@ -19,7 +19,8 @@ class Executor {
  public:
   Executor(Device& device, Program program);
 
-  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+  void set_parameter(int slot, int index, const float* values);
   void train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
              const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
   void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
@@ -30,7 +31,8 @@ class Executor {
  private:
   // Steps of a training batch with so many rows.
   struct Steps {
-    int ranges = 0;  // that had such batches
+    int ranges = 0;       // that had such batches
+    bool loaded = false;  // one has run: it loads the kernels, which must not happen in a capture
     std::unique_ptr<Graph> one, many;
     std::uint64_t used = 0;
   };
@@ -59,6 +61,7 @@ class Executor {
   Device& device_;
   const Program program_;
   Parameters parameters_;
+  WideLayers wide_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;
   std::map<int, BoundData> bound_;               // by handle

@@ -10,10 +10,6 @@ constexpr std::int64_t kMostSliceWeights = 1 << 16;
 
 int padded(int features) { return (features + 3) / 4 * 4; }
 
-OpRecord record_of(const Op& op) {
-  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
-}
-
 bool is_pointwise_activation(const Task* task, TaskKind kind) {
   return task != nullptr && task->kind == kind && is_pointwise(task->op.row);
 }
@@ -27,13 +23,22 @@ bool runs_by_rows(const Stage& stage) {
 
 }  // namespace
 
+OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
+
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-                       int usual_rows)
-    : program_(program), pass_(pass), parameters_(parameters), usual_rows_(usual_rows) {
+                       const WideLayers& wide, int usual_rows)
+    : program_(program),
+      pass_(pass),
+      parameters_(parameters),
+      wide_(wide),
+      usual_rows_(usual_rows) {
   if (pass.tasks.empty()) return;
   add_stages();
   find_direct_input();
   find_slice();
+  find_copies();
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -45,7 +50,7 @@ void PassRunner::add_stages() {
     if (task.kind == TaskKind::gather_targets)
       continue;  // losses and metrics read the bound targets
     if (task.kind == TaskKind::dense_backward_weights) {
-      weights_.push_back(task);
+      (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
       continue;
     }
     const Task* const next = i + 1 < pass_.tasks.size() ? &pass_.tasks[i + 1] : nullptr;
@@ -68,6 +73,7 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
   draft.auxiliary = task.auxiliary;
   draft.gradient = task.gradient;
   draft.input_gradient = task.input_gradient;
+  draft.kernel = task.kernel;
   stage.op = record_of(task.op);
   stage.units = width(task.output >= 0 ? task.output : task.input);
   stage.rate = task.rate;
@@ -158,6 +164,9 @@ void PassRunner::find_direct_input() {
     Draft others = drafts_[i];
     if (others.stage.kind == StageKind::dense_forward) others.input = -1;
     if (touches(others, input)) direct_input_ = false;
+    // Products of wide layers read floats from a tensor, or copies that are made of the bound data.
+    if (is_wide(drafts_[i]) && drafts_[i].input == input && !wide_.reads_copies())
+      direct_input_ = false;
   }
   if (direct_input_) drafts_.erase(drafts_.begin());
   used_.assign(pass_.features.size(), false);
@@ -186,7 +195,9 @@ void PassRunner::find_slice() {
     features += inside[t] ? padded(pass_.features[t]) : 0;
 
   std::vector<bool> wanted(pass_.features.size(), false);
-  for (const Task& task : weights_) {
+  std::vector<Task> all_weights = weights_;
+  all_weights.insert(all_weights.end(), wide_weights_.begin(), wide_weights_.end());
+  for (const Task& task : all_weights) {
     wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
     wanted[task.gradient] = true;
   }
@@ -235,16 +246,26 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
     partials = plan.partial_floats();
     counters = plan.counters();
   }
-  memory_ = DeviceMemory();  // before the larger one is taken
+  std::int64_t wide_partials = 0, wide_counters = 0;
+  for (const WeightsSplit& split : wide_splits(rows)) {
+    wide_partials += split.partial_floats();
+    wide_counters += split.counters();
+  }
+  const std::int64_t copies = copy_elements(rows) / 2;  // floats
+  memory_ = DeviceMemory();                             // before the larger one is taken
   capacity_ = 0;
-  memory_ = DeviceMemory((floats + partials + counters) * static_cast<std::int64_t>(sizeof(float)),
-                         "tensors of a batch");
+  const std::int64_t all = floats + copies + partials + wide_partials + counters + wide_counters;
+  memory_ = DeviceMemory(all * static_cast<std::int64_t>(sizeof(float)), "tensors of a batch");
   float* const base = memory_.floats();
   values_ = base + values;
-  partials_ = base + floats;
+  place_copies(rows, reinterpret_cast<BFloat16*>(base + floats));
+  wide_partials_ = base + floats + copies;
+  partials_ = wide_partials_ + wide_partials;
   counters_ = reinterpret_cast<std::uint32_t*>(partials_ + partials);
-  if (counters > 0)
-    check(cudaMemsetAsync(counters_, 0, counters * sizeof(float), stream), "clearing counters");
+  wide_counters_ = counters_ + counters;
+  if (counters + wide_counters > 0)
+    check(cudaMemsetAsync(counters_, 0, (counters + wide_counters) * sizeof(float), stream),
+          "clearing counters");
   tensors_.assign(pass_.features.size(), Operand{});
   for (std::size_t t = 0; t < offsets.size(); ++t) {
     if (used_[t]) tensors_[t] = {base + offsets[t], 0, padded(pass_.features[t])};
@@ -314,11 +335,19 @@ std::vector<WeightLayer> PassRunner::weight_layers() const {
 // ----------------------------------------------------------------------------------------------
 // launches
 
-void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) const {
+void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step,
+                                std::vector<bool>& fresh) const {
   const std::size_t end = sliced_from_ >= 0 ? sliced_from_ : drafts_.size();
   RowStages by_rows{};
   for (std::size_t i = 0; i < end; ++i) {
     const Stage stage = on_device(drafts_[i]);
+    if (is_wide(drafts_[i])) {
+      enqueue_wide(launcher, drafts_[i], step, fresh);
+      continue;
+    }
+    for (const int written : {drafts_[i].output, drafts_[i].gradient, drafts_[i].input_gradient}) {
+      if (written >= 0) fresh[written] = false;
+    }
     if (runs_by_rows(stage)) {
       by_rows.stages[by_rows.count++] = stage;
       const bool more =
@@ -335,7 +364,9 @@ void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step) cons
       run_elements(launcher, stage, step);
     }
   }
-  if (sliced_from_ >= 0) run_slices(launcher, slice_, step);
+  if (sliced_from_ < 0) return;
+  run_slices(launcher, slice_, step);
+  for (const int saved : saves_) fresh[saved] = false;
 }
 
 void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
@@ -344,12 +375,15 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
   const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
   const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
   if (weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
-  enqueue_stages(launcher, step);
+  std::vector<bool> fresh(pass_.features.size(), false);
+  enqueue_stages(launcher, step, fresh);
   if (sums == nullptr) return;
   if (program_.captures) capture(launcher, tensors_[pass_.output], step);
   const FinishRecord record{sums, program_.metrics, program_.weighted_from, mean ? 1 : 0,
                             update ? 1 : 0};
-  if (weights_.empty() || !update) return finish(launcher, step, record);
+  if (!update) return finish(launcher, step, record);
+  enqueue_wide_weights(launcher, step, fresh);
+  if (weights_.empty()) return finish(launcher, step, record);
   WeightsPlan(weight_layers(), rows)
       .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record,
            counters_, partials_);

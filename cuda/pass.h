@@ -8,14 +8,17 @@
 #include "cuda/dense.h"
 #include "cuda/parameters.h"
 #include "cuda/rows.h"
+#include "cuda/wide.h"
 
 namespace neurode::cuda {
+
+OpRecord record_of(const Op& op);
 
 class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
   PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-             int usual_rows);
+             const WideLayers& wide, int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows, cudaStream_t stream);
@@ -32,6 +35,7 @@ class PassRunner {
   // A stage with its tensors by number.
   struct Draft {
     Stage stage;
+    int kernel = -1;
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 
@@ -42,15 +46,31 @@ class PassRunner {
   bool touches(const Draft& draft, int tensor) const;
   Stage on_device(const Draft& draft) const;
   void lay_out_slice();
-  void enqueue_stages(Launcher& launcher, const StepRecord& step) const;
+  void enqueue_stages(Launcher& launcher, const StepRecord& step, std::vector<bool>& fresh) const;
   std::vector<WeightLayer> weight_layers() const;
+
+  // wide_pass.cu. `fresh`: tensors whose copies hold what the tensors do.
+  bool is_wide(const Draft& draft) const;
+  void find_copies();
+  std::int64_t copy_elements(int rows) const;
+  void place_copies(int rows, BFloat16* memory);
+  std::vector<WeightsSplit> wide_splits(int rows) const;
+  Copy copy_of(int tensor) const;
+  Tensor tensor(int index) const;
+  Matrix operand(Launcher& launcher, const StepRecord& step, int index,
+                 std::vector<bool>& fresh) const;
+  void enqueue_wide(Launcher& launcher, const Draft& draft, const StepRecord& step,
+                    std::vector<bool>& fresh) const;
+  void enqueue_wide_weights(Launcher& launcher, const StepRecord& step,
+                            std::vector<bool>& fresh) const;
 
   const Program& program_;
   const Pass& pass_;
   const Parameters& parameters_;
+  const WideLayers& wide_;
   const int usual_rows_;
   std::vector<Draft> drafts_;
-  std::vector<Task> weights_;
+  std::vector<Task> weights_, wide_weights_;
   std::vector<bool> used_;     // tensors that need global memory
   bool direct_input_ = false;  // only dense layers read the input: straight from the bound data
   int sliced_from_ = -1;       // stages from here on run in one kernel
@@ -63,6 +83,10 @@ class PassRunner {
   float* values_ = nullptr;
   float* partials_ = nullptr;
   std::uint32_t* counters_ = nullptr;
+  std::vector<bool> copied_;  // tensors that wide layers read rounded to bfloat16
+  std::vector<Copy> copies_;
+  float* wide_partials_ = nullptr;
+  std::uint32_t* wide_counters_ = nullptr;
 };
 
 }  // namespace neurode::cuda

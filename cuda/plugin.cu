@@ -119,6 +119,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.metrics = record.metrics;
   program.weighted_from = record.weighted_from;
   program.captures = record.captures != 0;
+  program.precision = static_cast<Precision>(record.precision);
   return program;
 }
 
@@ -187,7 +188,7 @@ plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index,
 plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
                              const float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.parameters().set(slot, index, values); });
+  return on_device(open.device, [&] { open.executor.set_parameter(slot, index, values); });
 }
 
 plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,

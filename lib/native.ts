@@ -32,11 +32,16 @@ export type PlanLayer =
   | { readonly kind: 'dropout'; readonly name: string; readonly rate: number; readonly seed: number }
   | { readonly kind: 'rescaling'; readonly name: string; readonly scale: number; readonly offset: number }
 
+/** What the elements of large matrix products are rounded to; sums and all else are float32. */
+export type Precision = 'float32' | 'tf32' | 'bfloat16'
+
 /** What crosses to C++ once per model: names and numbers. */
 export interface Plan {
   /** Features in one row of input. */
   readonly inputSize: number
   readonly layers: readonly PlanLayer[]
+  /** Default `float32`. */
+  readonly precision?: Precision
   /** Absent while the model is not compiled: it can predict, not train. */
   readonly training?: {
     readonly loss: PlanOp
@@ -150,6 +155,8 @@ export interface DeviceInfo {
   /** CPU: threads a model uses by default. */
   readonly threads?: number
   readonly description?: string
+  /** What {@link CompileOptions.precision} may be. */
+  readonly precisions?: readonly Precision[]
 }
 
 /** A row of the op table as C++ has it. */

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path'
 import { runNode } from './support/children.js'
 
-const folder = resolve('build/examples')
+const folder = resolve('build/documentation-examples')
 /** They need the network or what stands around them. */
 const notAlone = /datasets\.mnist|^(?![\s\S]*\bimport )/
 

@@ -13,7 +13,7 @@ import {
   type Shape,
   type Weight,
 } from '../layers/layer.js'
-import { type NativeModel, native } from '../native.js'
+import { type NativeModel, native, type Precision } from '../native.js'
 import type { CallbackStates } from '../training/callbacks.js'
 import {
   type CompileSettings,
@@ -38,6 +38,7 @@ export interface WeightsGiven extends WeightOptions {
 export interface DeviceSettings {
   readonly device: string
   readonly threads: number
+  readonly precision: Precision
 }
 
 /** What {@link ModelCore.readState} gives. */
@@ -144,7 +145,7 @@ export class ModelCore implements LayerHost {
 
   /** What it was compiled for, else the default device. */
   get deviceSettings(): DeviceSettings {
-    return this.#deviceSettings ?? { device: defaultDevice(), threads: 0 }
+    return this.#deviceSettings ?? { device: defaultDevice(), threads: 0, precision: 'float32' }
   }
 
   /** Shapes, or `ERR_NOT_BUILT`. */
@@ -199,7 +200,9 @@ export class ModelCore implements LayerHost {
   native(): NativeModel {
     if (this.#native !== undefined && !this.#stale) return this.#native
     const shapes = this.built()
-    const next = native().createModel(compileModel(shapes, this.seed, this.#training), this.deviceSettings)
+    const settings = this.deviceSettings
+    const plan = { ...compileModel(shapes, this.seed, this.#training), precision: settings.precision }
+    const next = native().createModel(plan, settings)
     const slots = shapes.layers.flatMap(({ layer, parameters }) =>
       parameters.map((parameter) => ({ layer, parameter })),
     )

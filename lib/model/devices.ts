@@ -1,7 +1,7 @@
 /** Devices a model can run on. */
 
 import { NeurodeError } from '../errors.js'
-import { type DeviceInfo, native } from '../native.js'
+import { type DeviceInfo, native, type Precision } from '../native.js'
 import { refuse } from '../validate.js'
 
 /** `auto`: a CUDA device that works, else the CPU; `cuda`: the first CUDA device; `cuda:1`; any name of {@link devices}. */
@@ -42,4 +42,33 @@ export function checkDevice(value: unknown, argument: string): DeviceName {
   const reasons = candidates.map(({ name, reason }) => reason ?? `there is ${name} only`)
   const why = reasons.length > 0 ? reasons.join('; ') : 'no CUDA device was found'
   throw new NeurodeError('ERR_DEVICE_UNAVAILABLE', `${argument}: '${value}' is not available: ${why}`)
+}
+
+/** The device that compile and load are given. `auto`, too, leaves the choice to `NEURODE_DEVICE`. */
+export function chooseDevice(device: unknown): DeviceName {
+  const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
+  return checked === 'auto' ? defaultDevice() : checked
+}
+
+const precisions: readonly Precision[] = ['float32', 'tf32', 'bfloat16']
+
+/** A precision that the device has: `ERR_ARGUMENT` where it has none but float32. */
+export function checkPrecision(value: unknown, device: DeviceName): Precision {
+  const precision = value ?? 'float32'
+  if (!precisions.includes(precision as Precision)) return refuse('precision', "'float32', 'tf32' or 'bfloat16'", value)
+  const info = deviceOf(device)
+  if (precision === 'float32' || info === undefined || info.precisions?.includes(precision as Precision)) {
+    return precision as Precision
+  }
+  const needed = 'a CUDA device of compute capability 8.0 or newer'
+  const found = info.description === undefined ? info.name : `${info.name}: ${info.description}`
+  throw new NeurodeError('ERR_ARGUMENT', `precision: '${precision}' takes ${needed}, the model's device is ${found}`)
+}
+
+/** What a device's name stands for. `auto` takes no emulated device. */
+function deviceOf(name: DeviceName): DeviceInfo | undefined {
+  const there = devices().filter(({ available }) => available)
+  if (name !== 'auto') return there.find((info) => info.name === name || (name === 'cuda' && info.name === 'cuda:0'))
+  const isReal = ({ name, description }: DeviceInfo) => name === 'cuda:0' && !description?.startsWith('Emulated')
+  return there.find(isReal) ?? there.find((info) => info.name === 'cpu')
 }

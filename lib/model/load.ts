@@ -2,15 +2,18 @@
 
 import { list, makeLayers, makeSettings, object } from '../io/description.js'
 import { readModelFile, sensible, stateOf } from '../io/modelFile.js'
+import type { Precision } from '../native.js'
 import type { LearningRate } from '../training/optimizers.js'
 import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
-import { checkDevice, type DeviceName } from './devices.js'
+import { checkPrecision, chooseDevice, type DeviceName } from './devices.js'
 import { coreOf, Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
 export interface LoadOptions {
   /** Default `auto`, wherever the model was before. */
   readonly device?: DeviceName | undefined
+  /** Default `float32`; a file does not say with which it was trained. */
+  readonly precision?: Precision | undefined
   /** Threads on the CPU, a positive integer; default as for {@link Sequential.compile}. */
   readonly threads?: number | undefined
   /** Instead of the rate in the file; needed where that was a function. */
@@ -32,9 +35,10 @@ export interface LoadOptions {
  * ```
  */
 export async function load(path: string | URL, given?: LoadOptions): Promise<Sequential> {
-  const options = checkOptions(given, ['device', 'threads', 'learningRate'], 'load')
-  const device = checkDevice(options.device ?? 'auto', 'device')
+  const options = checkOptions(given, ['device', 'threads', 'precision', 'learningRate'], 'load')
+  const device = chooseDevice(options.device)
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
+  const precision = checkPrecision(options.precision, device)
   const file = await readModelFile(path)
   const { training } = file.description
   // Outside of what blames the file: a learning rate that is missing is the caller's.
@@ -46,7 +50,7 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
     return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
   })
   const core = coreOf(model)
-  if (settings !== undefined) core.compile(settings, { device, threads })
+  if (settings !== undefined) core.compile(settings, { device, threads, precision })
   try {
     core.writeState(stateOf(file, core))
   } catch (error) {

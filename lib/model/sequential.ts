@@ -21,7 +21,7 @@ import {
   refuse,
 } from '../validate.js'
 import { ModelCore } from './core.js'
-import { checkDevice, type DeviceName, defaultDevice } from './devices.js'
+import { checkPrecision, chooseDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel } from './evaluate.js'
 import { fitModel } from './fit.js'
 import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
@@ -52,7 +52,7 @@ import type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults,
 /** The state behind a model, for what stands beside it. */
 export let coreOf: (model: Sequential) => ModelCore
 
-const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads']
+const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
 /**
  * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and
@@ -205,7 +205,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
       ...toMetricLists(checked.metrics, checked.weightedMetrics),
     }
     const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
-    this.#core.compile(settings, { device: chooseDevice(checked.device), threads })
+    const device = chooseDevice(checked.device)
+    this.#core.compile(settings, { device, threads, precision: checkPrecision(checked.precision, device) })
     return this as unknown as Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>>
   }
 
@@ -469,12 +470,6 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#core.setLayers(layers)
     this.#oneRowSizes = [-1, -1]
   }
-}
-
-/** `auto`, too, leaves the choice to `NEURODE_DEVICE`. */
-function chooseDevice(device: unknown): DeviceName {
-  const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
-  return checked === 'auto' ? defaultDevice() : checked
 }
 
 /** The input's shape after a layer was added: an empty model takes the layer's. */

@@ -2,6 +2,7 @@
 
 import type { NdArray } from '../data/arrays.js'
 import type { Layer, Shape } from '../layers/layer.js'
+import type { Precision } from '../native.js'
 import type { Loss, LossName } from '../training/losses.js'
 import type { MetricLike } from '../training/metrics.js'
 import type { Optimizer, OptimizerName } from '../training/optimizers.js'
@@ -34,6 +35,13 @@ export interface CompileOptions<
   readonly weightedMetrics?: Weighted | undefined
   /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
   readonly device?: DeviceName | undefined
+  /**
+   * What the factors of the large layers' matrix products are rounded to: `float32` (the default: not at all), `tf32` (10
+   * bits after the point) or `bfloat16` (7). Weights, sums, updates and everything else stay float32, and so do layers of
+   * fewer than 131,072 weights, which would not gain. The other two take a CUDA device of compute capability 8.0 or
+   * newer; elsewhere they throw `ERR_ARGUMENT`.
+   */
+  readonly precision?: Precision | undefined
   /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
   readonly threads?: number | undefined
 }

@@ -5,9 +5,9 @@ import { NeurodeError } from '../errors.js'
 import type { Shape } from '../layers/layer.js'
 import { compileModel } from '../model/compileModel.js'
 import type { ModelCore } from '../model/core.js'
-import { checkDevice, type DeviceName } from '../model/devices.js'
-import { type NativeModel, native } from '../native.js'
-import { checkInteger, checkOptions, describe, refuse } from '../validate.js'
+import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.js'
+import { type NativeModel, native, type Precision } from '../native.js'
+import { checkInteger, checkOptions, describe } from '../validate.js'
 
 /** Floating-point operations that take about as long as waking another thread and being woken by it. */
 const quickOperations = 5e6
@@ -18,8 +18,8 @@ export interface PredictorOptions {
   readonly device?: DeviceName | undefined
   /** Rows in one batch at most, a positive integer; more are computed in several. Default 256. */
   readonly maxBatchSize?: number | undefined
-  /** Arithmetic of the products. Default `float32`, the only one so far. */
-  readonly precision?: 'float32' | undefined
+  /** What factors of large products are rounded to, as in compile. Default: as the model, on another device `float32`. */
+  readonly precision?: Precision | undefined
   /** Threads of the CPU, a positive integer. Default: those of the model. */
   readonly threads?: number | undefined
 }
@@ -128,15 +128,15 @@ export class Predictor {
 /** See {@link Sequential.predictor}. */
 export function makePredictor(core: ModelCore, given: PredictorOptions | undefined): Predictor {
   const options = checkOptions(given, ['device', 'maxBatchSize', 'precision', 'threads'], 'predictor')
-  const { precision = 'float32' } = options
-  if (precision !== 'float32') refuse('predictor: precision', "'float32'", precision)
   const maxBatchSize = checkInteger(options.maxBatchSize ?? 256, 'predictor: maxBatchSize')
   const settings = core.deviceSettings
   const device = options.device === undefined ? settings.device : checkDevice(options.device, 'predictor: device')
+  const usual = options.device === undefined ? settings.precision : 'float32'
+  const precision = checkPrecision(options.precision ?? usual, device)
   const threads = options.threads === undefined ? settings.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
   const weights = core.readWeights()
-  const model = native().createModel(compileModel(shapes, core.seed, undefined), { device, threads })
+  const model = native().createModel({ ...compileModel(shapes, core.seed, undefined), precision }, { device, threads })
   weights.forEach(({ data }, index) => {
     model.setParameter(index, data)
   })

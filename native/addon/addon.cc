@@ -29,6 +29,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       if (!device.isas.empty()) object.Set("isas", to_strings(env, device.isas));
       if (device.threads > 0) object.Set("threads", device.threads);
       if (!device.description.empty()) object.Set("description", device.description);
+      if (device.available) object.Set("precisions", to_strings(env, device.precisions));
       array.Set(array.Length(), object);
     }
     return array;

@@ -111,6 +111,14 @@ TrainingPlan to_training(Napi::Object object) {
   return training;
 }
 
+Precision to_precision(Napi::Value value, const char* name) {
+  const std::string text = to_text(value, name);
+  if (text == "float32") return Precision::float32;
+  if (text == "tf32") return Precision::tf32;
+  if (text == "bfloat16") return Precision::bfloat16;
+  fail(name, "'float32', 'tf32' or 'bfloat16'");
+}
+
 }  // namespace
 
 Napi::Object to_object(Napi::Value value, const char* name) {
@@ -190,6 +198,7 @@ Plan to_plan(Napi::Value value) {
     if (parameters > kMostParameters)
       throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
   }
+  if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
   return plan;

@@ -23,6 +23,8 @@ class CpuDevice final : public Device {
   int threads() const override { return threads_; }
 
   std::unique_ptr<Executor> open(Program program) override {
+    if (program.precision != Precision::float32)
+      throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
     std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
     return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_);
   }

@@ -21,6 +21,7 @@ struct DeviceInfo {
   std::vector<std::string> isas;  // CPU: supported, best first
   int threads = 0;                // CPU: default
   std::string description;
+  std::vector<std::string> precisions = {"float32"};
 };
 
 class Device {

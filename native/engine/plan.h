@@ -37,6 +37,9 @@ struct LayerPlan {
 // divided, or divided by the sum of weights.
 enum class Reduction { mean, sum, weighted_mean };
 
+// What the elements of large matrix products are rounded to; all else is float32.
+enum class Precision { float32, tf32, bfloat16 };
+
 struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
@@ -50,6 +53,7 @@ struct TrainingPlan {
 struct Plan {
   int input_size = 0;
   std::vector<LayerPlan> layers;
+  Precision precision = Precision::float32;
   std::optional<TrainingPlan> training;
 };
 

@@ -60,6 +60,7 @@ struct ProgramRecord {
   std::int32_t slots;
   float weight_decay;
   std::int32_t metrics, weighted_from, captures;
+  std::int32_t precision;
 };
 
 // As neurode::InputView, TargetsView and BatchRange.

@@ -84,6 +84,7 @@ class PluginExecutor final : public Executor {
     record.metrics = program.metrics;
     record.weighted_from = program.weighted_from;
     record.captures = program.captures ? 1 : 0;
+    record.precision = static_cast<std::int32_t>(program.precision);
     void* model = nullptr;
     check(table, table.create_model(device, &record, &model));
     model_ = std::shared_ptr<void>(model, table.destroy_model);
@@ -214,6 +215,7 @@ std::vector<DeviceInfo> describe_cuda() {
     info.name = "cuda:" + std::to_string(i);
     plugin::DeviceRecord record{};
     info.available = library.table->describe_device(i, &record) == plugin::kOk;
+    if (info.available && record.major >= 8) info.precisions = {"float32", "tf32", "bfloat16"};
     (info.available ? info.description : info.reason) =
         info.available ? describe(record) : library.table->last_error();
     devices.push_back(std::move(info));

@@ -200,6 +200,7 @@ void add_parameters(const Plan& plan, Program& program) {
 Program compile(const Plan& plan) {
   Program program;
   program.input_size = plan.input_size;
+  program.precision = plan.precision;
   add_parameters(plan, program);
   program.predict = PassCompiler(plan, Mode::predict, program).compile();
   if (plan.training) {

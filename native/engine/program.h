@@ -83,6 +83,7 @@ struct Program {
   int metrics = 0;
   int weighted_from = 0;  // metrics from here on weigh their rows
   bool captures = false;
+  Precision precision = Precision::float32;
 };
 
 Program compile(const Plan& plan);

@@ -11,6 +11,7 @@
 #include "test/cuda-emulator/device_functions.h"
 #include "test/cuda-emulator/fiber.h"
 #include "test/cuda-emulator/state.h"
+#include "test/cuda-emulator/warp_matrix.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -193,6 +194,14 @@ void wait_for_others(State state, const Site& site) {
   thread.state = State::kRuns;
 }
 
+void run_together(Warp& warp, unsigned members) {
+  if (members != ~0u) give_up(running_block() + ": a function of whole warps without all 32 lanes");
+  std::array<Together*, kLanes> all;
+  for (unsigned lane = 0; lane < kLanes; ++lane)
+    all[lane] = reinterpret_cast<Together*>(warp.lanes[lane].value);
+  all[0]->run(all.data());
+}
+
 // Completes the warp function that `leader` waits in if every live lane of its mask is there.
 bool complete(Warp& warp, unsigned leader) {
   const Lane& first = warp.lanes[leader];
@@ -215,6 +224,7 @@ bool complete(Warp& warp, unsigned leader) {
     }
     ballot |= unsigned(other.value & 1) << lane;
   }
+  if (first.kind == Collective::kTogether) run_together(warp, members);
   for (unsigned m = members; m != 0; m &= m - 1) {
     Lane& lane = warp.lanes[std::countr_zero(m)];
     if (first.kind == Collective::kBallot) {
@@ -293,6 +303,7 @@ void index_threads(dim3 block) {
 void begin_block() {
   Scheduler& s = scheduler;
   s.at_barrier = s.returned = 0;
+  forget_copies();
   for (unsigned t = 0; t < s.threads; ++t) s.thread[t].state = State::kFresh;
   for (unsigned first = 0; first < s.threads; first += kLanes) {
     const unsigned lanes = std::min(kLanes, s.threads - first);
@@ -347,7 +358,13 @@ std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t valu
   return warp.lanes[lane].result;
 }
 
+void warp_together(Together& mine, Site site) {
+  warp_collective(Collective::kTogether, ~0u, reinterpret_cast<std::uintptr_t>(&mine), 0, site);
+}
+
 unsigned lane() { return scheduler.current % kLanes; }
+
+unsigned thread_number() { return scheduler.current; }
 
 void kernel_fault(const char* what) { give_up(running_thread() + ": " + what); }
 

@@ -14,6 +14,7 @@
 //                                kernel, block and thread and exits with status 86
 //   NEURODE_EMULATOR_SEED=n      another order of threads and blocks; the same seed gives the same
 //   order NEURODE_EMULATOR_MEMORY=n    device memory in bytes (suffix K, M, G); default 16G
+//   NEURODE_EMULATOR_CAPABILITY=8.0   the compute capability it presents, default 7.5; 8.0 has tensor cores
 //   NEURODE_EMULATOR_DRIVER=x    none, old or no-device: what a machine without a usable GPU
 //   answers NEURODE_EMULATOR_FAIL=n      the n-th kernel of the process fails with
 //   cudaErrorIllegalAddress NEURODE_EMULATOR_STRICT=1    at exit, report leaks and faults, and exit
@@ -30,8 +31,18 @@
 #include "test/cuda-emulator/kernel_launch.h"
 #include "test/cuda-emulator/runtime_api.h"
 #include "test/cuda-emulator/vector_types.h"
+#include "test/cuda-emulator/warp_matrix.h"
 
 namespace neurode::cuda {
+using emulator::copy_async;
 using emulator::dynamic_shared;
+using emulator::end_copy_group;
 using emulator::launch;
+using emulator::load_matrices;
+using emulator::load_matrices_transposed;
+using emulator::multiply_bfloat16;
+using emulator::multiply_tf32;
+using emulator::to_bfloat16s;
+using emulator::to_tf32;
+using emulator::wait_for_copies;
 }  // namespace neurode::cuda

@@ -2,6 +2,7 @@
 // exit.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -225,8 +226,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   p.sharedMemPerBlock = kSharedLimit;
   p.sharedMemPerBlockOptin = p.sharedMemPerMultiprocessor = kSharedOptinLimit;
   p.totalConstMem = 64 << 10;
-  p.major = 7;
-  p.minor = 5;
+  const bool ampere = std::strcmp(environment_text("NEURODE_EMULATOR_CAPABILITY"), "8.0") == 0;
+  p.major = ampere ? 8 : 7;
+  p.minor = ampere ? 0 : 5;
   p.multiProcessorCount = kMultiprocessors;
   p.regsPerBlock = p.regsPerMultiprocessor = 65536;
   p.warpSize = 32;
@@ -327,7 +329,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   if (const cudaError_t error = device_error()) return fail(error);
   if (attributes == nullptr) return fail(cudaErrorInvalidValue);
   *attributes = {static_shared_bytes(kernel),      0, 0, kMaxThreads, 64, 75, 75,
-                 int(dynamic_shared_limit(kernel))};
+                 int(std::max(dynamic_shared_limit(kernel), kSharedLimit))};
   return cudaSuccess;
 }
 

@@ -15,15 +15,16 @@ namespace neurode::emulator {
 
 using Site = std::source_location;
 
-enum class Collective : std::uint8_t { kSync, kBallot, kShuffle };
+enum class Collective : std::uint8_t { kSync, kBallot, kShuffle, kTogether };
 
 void sync_threads(Site site);
 // Waits for the lanes of `mask`. kBallot: value is the predicate; kShuffle: the value of lane
 // `source`.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, unsigned source,
                               Site site);
-// The lane of the running thread.
+// The lane of the running thread, and its number in the block.
 unsigned lane();
+unsigned thread_number();
 [[noreturn]] void kernel_fault(const char* what);
 
 template <class T>

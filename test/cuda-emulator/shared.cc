@@ -16,7 +16,7 @@ char* dynamic_shared_memory = nullptr;
 // watching.
 struct KernelUse {
   std::vector<int> variables;
-  std::size_t dynamic_limit = kSharedLimit;
+  std::size_t dynamic_limit = 0;  // 0: not asked for
   unsigned launches = 0;
 };
 

@@ -133,8 +133,7 @@ cudaError_t check_grid(const Grid& g) {
              " bytes of static shared memory; nvcc allows 49152");
     return cudaErrorInvalidConfiguration;
   }
-  const bool raised = limit != kSharedLimit;
-  return g.shared_bytes + fixed > (raised ? limit + fixed : kSharedLimit) ? cudaErrorInvalidValue
+  return g.shared_bytes + fixed > (limit > 0 ? limit + fixed : kSharedLimit) ? cudaErrorInvalidValue
                                                                           : cudaSuccess;
 }
 

@@ -1,0 +1,106 @@
+// A model's wide layers.
+#include <algorithm>
+
+#include "cuda/sources.h"
+#include "cuda/wide.h"
+
+namespace neurode::cuda {
+namespace {
+
+constexpr std::int64_t kMostBlocks = 65535;
+
+const char* name_of(Precision precision) {
+  return precision == Precision::tf32 ? "tf32" : "bfloat16";
+}
+
+void check_tensor_cores(const Device& device, Precision precision) {
+  if (precision == Precision::float32) return;
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device.ordinal), "asking for its properties");
+  if (properties.major >= 8) return;
+  throw Error("ERR_ARGUMENT",
+              std::string("precision: '") + name_of(precision) +
+                  "' takes a CUDA device of compute capability 8.0 or newer, cuda:" +
+                  std::to_string(device.ordinal) + " has " + std::to_string(properties.major) +
+                  "." + std::to_string(properties.minor));
+}
+
+// Without `from.data`: the rows of the batch.
+__global__ __launch_bounds__(kThreads) void round_kernel(MatrixSource from, const RunState* state,
+                                                         int rows, int features, Copy to) {
+  const int quads = (features + 3) / 4;
+  const std::int64_t all = static_cast<std::int64_t>(rows) * quads;
+  for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(kThreads) + threadIdx.x; i < all;
+       i += static_cast<std::int64_t>(gridDim.x) * kThreads) {
+    const int row = static_cast<int>(i / quads), column = static_cast<int>(i % quads) * 4;
+    const float4 v = from.data != nullptr ? from.load(row, rows, column, features)
+                                          : BoundSource(*state).load(row, rows, column, features);
+    *reinterpret_cast<uint2*>(to.data + row * static_cast<std::int64_t>(to.stride) + column) =
+        make_uint2(to_bfloat16s(v.x, v.y), to_bfloat16s(v.z, v.w));
+  }
+}
+
+}  // namespace
+
+void round_to_bfloat16(Launcher& launcher, const Tensor& from, const RunState* state, int rows,
+                       int features, const Copy& to) {
+  const std::int64_t quads = std::int64_t{rows} * ((features + 3) / 4);
+  const auto blocks = std::min(kMostBlocks, (quads + kThreads - 1) / kThreads);
+  launcher(round_kernel, dim3(static_cast<unsigned>(blocks)), kThreads, 0,
+           MatrixSource{from.data, from.stride}, state, rows, features, to);
+}
+
+WideLayers::WideLayers(Device& device, const Program& program, const Parameters& parameters)
+    : program_(program), parameters_(parameters), precision_(program.precision) {
+  check_tensor_cores(device, precision_);
+  const int count = static_cast<int>(program.parameters.size());
+  copies_.assign(count, Copy{});
+  if (!reads_copies()) return;
+  std::int64_t elements = 0;
+  for (int i = 0; i < count; ++i) {
+    if (!takes(i)) continue;
+    copies_[i].stride = padded_copy(program.parameters[i].units);
+    elements += std::int64_t{program.parameters[i].inputs} * copies_[i].stride;
+  }
+  memory_ = DeviceMemory(elements * static_cast<std::int64_t>(sizeof(BFloat16)),
+                         "bfloat16 copies of kernels");
+  BFloat16* next = memory_.as<BFloat16>();
+  for (int i = 0; i < count; ++i) {
+    if (copies_[i].stride == 0) continue;
+    copies_[i].data = next;
+    next += std::int64_t{program.parameters[i].inputs} * copies_[i].stride;
+  }
+}
+
+void WideLayers::refresh(Launcher& launcher) {
+  if (!stale_) return;
+  for (int i = 0; i < static_cast<int>(copies_.size()); ++i) {
+    if (copies_[i].stride == 0) continue;
+    const Parameter& parameter = program_.parameters[i];
+    round_to_bfloat16(launcher, {parameters_.record(i).values, parameters_.stride(i)}, nullptr,
+                      parameter.inputs, parameter.units, copies_[i]);
+  }
+  stale_ = false;
+}
+
+Matrix WideLayers::kernel(int index) const {
+  if (reads_copies()) return {copies_[index].data, copies_[index].stride};
+  return {parameters_.record(index).values, parameters_.stride(index)};
+}
+
+void WideLayers::forward(Launcher& launcher, const ForwardProduct& product) const {
+  (reads_copies() ? tensor_forward<Bf16> : tensor_forward<Tf32>)(launcher, product);
+}
+
+void WideLayers::backward_input(Launcher& launcher, const BackwardProduct& product) const {
+  (reads_copies() ? tensor_backward_input<Bf16> : tensor_backward_input<Tf32>)(launcher, product);
+}
+
+void WideLayers::backward_weights(Launcher& launcher, const WeightsProduct& product,
+                                  const WeightsSplit& split, std::uint32_t* counters,
+                                  float* partials) const {
+  (reads_copies() ? tensor_backward_weights<Bf16>
+                  : tensor_backward_weights<Tf32>)(launcher, product, split, counters, partials);
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,53 @@
+/** `npm run example -- <name>`: runs one example, with a folder for what it writes. */
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { NeurodeError } from 'neurode'
+
+/** What an example is given. */
+export interface Surroundings {
+  /** Where its files go. */
+  readonly folder: string
+  /** A file of data to use instead of its own. */
+  readonly data: string | undefined
+  /** The data set to use instead of the first that can be had. */
+  readonly dataset: string | undefined
+}
+
+/** Runs, prints what a person wants to see, and gives the numbers behind it. */
+export type Example = (surroundings: Surroundings) => Promise<object>
+
+const names = ['linear-regression', 'two-layer-sigmoid', 'perceptron', 'mnist']
+const usage = `Usage: npm run example -- ${names.join('|')} [--out FOLDER] [--data FILE] [--dataset mnist|synthetic]\n`
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { out: { type: 'string' }, data: { type: 'string' }, dataset: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const [name = '', ...rest] = positionals
+  if (!names.includes(name) || rest.length > 0) {
+    process.stderr.write(usage)
+    return 2
+  }
+  const folder = resolve(values.out ?? join('build', 'example-output', name))
+  await mkdir(folder, { recursive: true })
+  const { run } = (await import(`./${name}.js`)) as { run: Example }
+  const results = await run({ folder, data: values.data, dataset: values.dataset })
+  await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, plainArrays, 2)}\n`)
+  console.log(`\nNumbers and pictures are in ${relative('', folder) || '.'}`)
+  return 0
+}
+
+function plainArrays(_key: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')
+  if (!isUsage && !(error instanceof NeurodeError)) throw error
+  process.stderr.write(`${(error as Error).message}\n`)
+  return isUsage ? 2 : 1
+})

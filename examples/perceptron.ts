@@ -1,0 +1,111 @@
+/** A single neuron: what it learns, what its bias is for, and what it cannot learn. */
+
+import { array, layers, optimizers, sequential } from 'neurode'
+import { trainByHand } from './by-hand.js'
+
+const corners = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+]
+const or = [0, 1, 1, 1]
+const xor = [0, 1, 1, 0]
+
+const symptoms = ['loss of smell', 'weight loss', 'runny nose', 'body pain']
+const patients = [
+  [1, 0, 0, 1],
+  [1, 0, 0, 0],
+  [0, 0, 1, 1],
+  [0, 1, 0, 0],
+  [1, 1, 0, 0],
+  [0, 0, 1, 1],
+  [0, 0, 0, 1],
+  [0, 0, 1, 0],
+]
+const hasVirus = [1, 1, 0, 0, 1, 1, 0, 0]
+const strangers = [
+  [1, 0, 0, 1],
+  [0, 0, 1, 0],
+  [1, 0, 1, 0],
+]
+
+export async function run() {
+  const gate = await trainNeuron(corners, or, [0.1, 0.2], 0.3)
+  console.log('OR, with a bias')
+  printTable(corners, or, gate.predictions)
+
+  const biasless = await trainNeuron(corners, or, [0.1, 0.2])
+  console.log('\nOR, without a bias: (0, 0) gives sigmoid(0·w1 + 0·w2) = sigmoid(0) = 0.5 whatever the weights are')
+  printTable(corners, or, biasless.predictions)
+
+  const slip = trainByHand(corners, or, [0.1, 0.2], 0.3, 'as printed')
+  console.log(`\nThe same with the slip that tutorials print: weights ${show(slip.weights)}, not ${show(gate.weights)}`)
+
+  const virus = await trainNeuron(patients, hasVirus, [0.1, 0.2, 0.3, 0.4], 0.3, strangers)
+  console.log('\nThe virus: eight patients')
+  for (const [i, symptom] of symptoms.entries()) {
+    console.log(`  ${symptom.padEnd(14)} ${virus.weights[i]?.toFixed(2).padStart(6)}`)
+  }
+  const heaviest = symptoms[virus.weights.indexOf(Math.max(...virus.weights))]
+  console.log(`It is ${heaviest} that weighs most. Three strangers: ${show(virus.points)}`)
+
+  const [oneLayer, twoLayers] = [await learnXor([]), await learnXor([4])]
+  console.log('\nXOR, one layer: no line has both 1s on one side and both 0s on the other')
+  printTable(corners, xor, oneLayer.predictions)
+  console.log('\nXOR, two layers')
+  printTable(corners, xor, twoLayers.predictions)
+
+  return { gate, biasless, virus, heaviest, slip, xor: { oneLayer, twoLayers } }
+}
+
+/**
+ * One sigmoid unit, 10,000 steps on all rows with learning rate 0.05 along error × slope × input: half the gradient of
+ * the sum of squared errors, so half the rate.
+ */
+async function trainNeuron(
+  inputs: readonly number[][],
+  targets: readonly number[],
+  weights: readonly number[],
+  bias?: number,
+  points = inputs,
+) {
+  const useBias = bias !== undefined
+  using model = sequential([layers.dense({ units: 1, activation: 'sigmoid', useBias, inputShape: [weights.length] })])
+  model.compile({ optimizer: optimizers.sgd({ learningRate: 0.05 / 2 }), loss: 'sumSquaredError' })
+  model.setWeights([array(weights, [weights.length, 1]), ...(useBias ? [array([bias])] : [])])
+  await model.fit(inputs, targets, { batchSize: inputs.length, epochs: 10_000, shuffle: false, verbose: 0 })
+  const [kernel, offset] = model.getWeights()
+  return {
+    weights: [...(kernel?.data ?? [])],
+    bias: offset?.data[0],
+    predictions: (await model.predict(inputs)).data,
+    points: (await model.predict(points)).data,
+  }
+}
+
+/** A network with hidden layers of these sizes, trained on the exclusive or. */
+async function learnXor(hidden: readonly number[]) {
+  using model = sequential({
+    layers: [
+      layers.input({ shape: [2] }),
+      ...hidden.map((units) => layers.dense({ units, activation: 'sigmoid' })),
+      layers.dense({ units: 1, activation: 'sigmoid' }),
+    ],
+    seed: 2,
+  })
+  model.compile({ optimizer: optimizers.sgd({ learningRate: 1 }), loss: 'sumSquaredError' })
+  const { history } = await model.fit(corners, xor, { batchSize: 4, epochs: 5000, shuffle: false, verbose: 0 })
+  return { predictions: (await model.predict(corners)).data, loss: history.loss.at(-1) }
+}
+
+function printTable(inputs: readonly number[][], targets: readonly number[], predictions: ArrayLike<number>) {
+  console.log('  inputs  fact  prediction')
+  for (const [i, row] of inputs.entries()) {
+    console.log(`  ${row.join(', ')}     ${targets[i]}    ${predictions[i]?.toFixed(4)}`)
+  }
+}
+
+function show(values: ArrayLike<number>): string {
+  return `[${Array.from(values, (value) => value.toFixed(2)).join(', ')}]`
+}

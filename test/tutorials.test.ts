@@ -1,0 +1,119 @@
+/** `npm run example`: each tutorial in a process of its own, its numbers against the golden ones. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { runNode } from './support/children.js'
+import { assertGolden, type GoldenCase, goldenFolder, readGolden } from './support/golden.js'
+
+let folder = ''
+
+/** What the example printed, and the numbers it wrote. */
+async function runExample(name: string, args: readonly string[] = [], options: readonly string[] = []) {
+  const program = [...options, 'build/examples/main.js', name, '--out', folder, ...args]
+  const { code, stdout, stderr } = await runNode(program, { NEURODE_DEVICE: 'cpu' }, 280_000)
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /Numbers and pictures are in /)
+  return { stdout, results: JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) }
+}
+
+function golden(file: string, name: string): GoldenCase {
+  return readGolden(file).cases.find((each) => each.name === name) ?? assert.fail(`${file} has a case ${name}`)
+}
+
+describe('npm run example', function () {
+  this.slow(20_000)
+  this.timeout(300_000)
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'neurode-example-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('linear-regression finds [2, -3] and 5 in data of its own', async () => {
+    const { results, stdout } = await runExample('linear-regression')
+    const [x, z, bias] = [...results.weights, ...results.bias]
+    // Steps as large as the tutorial's stay within a tenth of the plane.
+    assert.ok(Math.abs(x - 2) < 0.1 && Math.abs(z + 3) < 0.1 && Math.abs(bias - 5) < 0.1, stdout)
+    assert.ok(results.rmse > 0.5 && results.rmse < 0.8, `RMSE ${results.rmse}`)
+  })
+
+  it("linear-regression on the tutorial's data ends where the golden training ends", async () => {
+    const { results } = await runExample('linear-regression', ['--data', join(goldenFolder, 'TF_intro.npz')])
+    const expected = golden('tutorials.json', 'linear_regression')
+    assertGolden(expected, 'weights', [...results.weights, ...results.bias])
+    // From other first weights: the losses meet once those are forgotten.
+    const losses = expected.outputs.loss as number[]
+    const late = { ...expected, outputs: { loss: losses.slice(30) } }
+    assertGolden(late, 'loss', results.history.loss.slice(30))
+  })
+
+  it('two-layer-sigmoid gives the golden predictions, weights and errors', async () => {
+    const { results, stdout } = await runExample('two-layer-sigmoid')
+    const expected = golden('tutorials.json', 'two_layer_net')
+    assertGolden(expected, 'output', results.predictions)
+    assertGolden(expected, 'weights', results.weights.flat())
+    assertGolden(
+      expected,
+      'error_before_every_100th',
+      results.loss.filter((_: number, i: number) => i % 100 === 0),
+    )
+    assert.match(stdout, /0, 1, 1 {4}1 {5}0\.9769/)
+  })
+
+  it('perceptron gives the golden gates and patients, and learns XOR with two layers alone', async () => {
+    const { results, stdout } = await runExample('perceptron')
+    const runs = {
+      'gate bias true': results.gate,
+      'gate no bias true': results.biasless,
+      'virus bias true': results.virus,
+      'gate bias as_printed': results.slip,
+    }
+    for (const [name, { weights, bias, predictions }] of Object.entries(runs)) {
+      const expected = golden('tutorials.json', name)
+      assertGolden(expected, 'weights', weights)
+      if (expected.outputs.bias !== undefined) assertGolden(expected, 'bias', [bias])
+      assertGolden(expected, 'on_training_rows', predictions)
+    }
+    assertGolden(golden('tutorials.json', 'virus bias true'), 'predictions', results.virus.points)
+    assert.match(stdout, /It is loss of smell that weighs most/)
+    assert.equal(results.biasless.predictions[0], 0.5)
+    for (const value of results.xor.oneLayer.predictions) assert.ok(Math.abs(value - 0.5) < 0.01)
+    results.xor.twoLayers.predictions.forEach((value: number, i: number) => {
+      assert.ok(Math.abs(value - (i === 1 || i === 2 ? 1 : 0)) < 0.05, `row ${i}: ${value}`)
+    })
+  })
+
+  it('mnist reaches the accuracy of Keras', async function () {
+    if (!process.env.NEURODE_DATA) this.skip()
+    const { results, stdout } = await runExample('mnist')
+    const { outputs, atol } = golden('training.json', 'full')
+    for (const key of ['loss', 'accuracy', 'val_loss', 'val_accuracy']) {
+      const { mean, std } = outputs[key]
+      const slack = Math.max(atol, 5 * std.at(-1))
+      assert.ok(Math.abs(results.history[key].at(-1) - mean.at(-1)) <= slack, `${key}: ${results.history[key].at(-1)}`)
+    }
+    assert.match(stdout, /\[loss, accuracy\] on mnist: \[0\.\d{4}, 0\.9\d{3}\]/)
+  })
+
+  it('mnist says so, and takes synthetic digits, where there is no network', async () => {
+    const offline = join(folder, 'offline.mjs')
+    writeFileSync(
+      offline,
+      `globalThis.fetch = async () => { throw new TypeError('no network') }
+       delete process.env.NEURODE_DATA
+       process.env.HOME = process.env.XDG_CACHE_HOME = process.env.LOCALAPPDATA = ${JSON.stringify(folder)}`,
+    )
+    const { results, stdout } = await runExample('mnist', [], ['--import', pathToFileURL(offline).href])
+    assert.match(stdout, /synthetic digits instead/)
+    assert.equal(results.dataset, 'synthetic')
+    assert.ok(results.accuracy > 0.9, `accuracy ${results.accuracy}`)
+  })
+
+  it('names the examples for a name that is none', async () => {
+    const { code, stderr } = await runNode(['build/examples/main.js', 'cifar'])
+    assert.equal(code, 2)
+    assert.match(stderr, /linear-regression\|two-layer-sigmoid\|perceptron\|mnist/)
+  })
+})
