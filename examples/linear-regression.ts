@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { array, layers, optimizers, readNpz, sequential, writeNpz } from 'neurode'
+import { plot } from 'neurode/plot'
 import type { Surroundings } from './main.js'
 import { seededUniform } from './random.js'
 
@@ -32,7 +33,21 @@ export async function run({ folder, data = join(folder, 'TF_intro.npz') }: Surro
   console.log(`Weights             ${x.toFixed(3)}, ${z.toFixed(3)}   (the data were made with 2, -3)`)
   console.log(`Bias                ${bias?.[0]?.toFixed(3)}           (5)`)
   console.log(`RMSE                ${rmse.toFixed(3)}           (the noise alone: 0.577)`)
-  return { weights: kernel, bias, loss, rmse, history, predictions }
+  return {
+    results: { weights: kernel, bias, loss, rmse, history, predictions },
+    pictures: {
+      predictions: await plot.scatter(targets, predictions, {
+        title: 'Linear regression: what comes out against what should',
+        xLabel: 'target',
+        yLabel: 'prediction',
+        diagonal: true,
+      }),
+      loss: await plot.history(
+        { loss: history.loss.slice(0, 20) },
+        { title: 'Linear regression: the first 20 epochs' },
+      ),
+    },
+  }
 }
 
 /** x and z uniform in ±10, y = 2x − 3z + 5 + noise uniform in ±1. */

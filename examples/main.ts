@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { NeurodeError } from 'neurode'
+import type { Picture } from 'neurode/plot'
 
 /** What an example is given. */
 export interface Surroundings {
@@ -15,8 +16,14 @@ export interface Surroundings {
   readonly dataset: string | undefined
 }
 
-/** Runs, prints what a person wants to see, and gives the numbers behind it. */
-export type Example = (surroundings: Surroundings) => Promise<object>
+/** What an example ends with: the numbers behind what it printed, and pictures of them by name. */
+export interface Outcome {
+  readonly results: object
+  readonly pictures: Readonly<Record<string, Picture>>
+}
+
+/** Runs, and prints what a person wants to see. */
+export type Example = (surroundings: Surroundings) => Promise<Outcome>
 
 const names = ['linear-regression', 'two-layer-sigmoid', 'perceptron', 'mnist']
 const usage = `Usage: npm run example -- ${names.join('|')} [--out FOLDER] [--data FILE] [--dataset mnist|synthetic]\n`
@@ -35,8 +42,12 @@ async function main(args: readonly string[]): Promise<number> {
   const folder = resolve(values.out ?? join('build', 'example-output', name))
   await mkdir(folder, { recursive: true })
   const { run } = (await import(`./${name}.js`)) as { run: Example }
-  const results = await run({ folder, data: values.data, dataset: values.dataset })
+  const { results, pictures } = await run({ folder, data: values.data, dataset: values.dataset })
   await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, plainArrays, 2)}\n`)
+  for (const [picture, drawn] of Object.entries(pictures)) {
+    await drawn.save(join(folder, `${picture}.svg`))
+    await drawn.save(join(folder, `${picture}.png`))
+  }
   console.log(`\nNumbers and pictures are in ${relative('', folder) || '.'}`)
   return 0
 }

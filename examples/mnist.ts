@@ -1,6 +1,7 @@
 /** Keras' tutorial on MNIST: 784-100-50-10, SGD, 20 epochs of batches of 128. */
 
-import { datasets, layers, NeurodeError, sequential } from 'neurode'
+import { array, type DatasetPart, datasets, layers, NeurodeError, sequential } from 'neurode'
+import { plot } from 'neurode/plot'
 import type { Surroundings } from './main.js'
 
 export async function run({ dataset }: Surroundings) {
@@ -23,7 +24,32 @@ export async function run({ dataset }: Surroundings) {
   })
   const { loss, accuracy } = await compiled.evaluate(test.images, test.labels)
   console.log(`\n[loss, accuracy] on ${name}: [${loss.toFixed(4)}, ${accuracy.toFixed(4)}]`)
-  return { dataset: name, loss, accuracy, history }
+  const outputs = await model.predict(test.images)
+  return {
+    results: { dataset: name, loss, accuracy, history },
+    pictures: {
+      history: await plot.history(history, { title: `784-100-50-10 on ${name}` }),
+      confusion: await plot.confusionMatrix(test.labels, outputs),
+      mistakes: await drawMistakes(test, outputs.data),
+      weights: await plot.weights(model, { title: 'What the 100 units of the first layer look for' }),
+    },
+  }
+}
+
+/** The first digits whose largest output is another digit's. */
+async function drawMistakes({ images, labels }: DatasetPart, outputs: Float32Array) {
+  const guesses = Array.from(labels.data, (_, row) => {
+    const chances = outputs.subarray(10 * row, 10 * row + 10)
+    return chances.indexOf(Math.max(...chances))
+  })
+  const wrong = guesses.flatMap((guess, row) => (guess === labels.data[row] ? [] : [row]))
+  const shown = wrong.slice(0, 30)
+  const pixels = shown.flatMap((row) => [...images.data.subarray(784 * row, 784 * row + 784)])
+  return plot.images(array(Uint8Array.from(pixels), [shown.length, 784]), {
+    title: `${wrong.length} of ${guesses.length} are wrong; the first ${shown.length}`,
+    labels: shown.map((row) => `${labels.data[row]} as ${guesses[row]}`),
+    columns: 10,
+  })
 }
 
 /** MNIST, or digits drawn by code where it cannot be had. */

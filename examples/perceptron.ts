@@ -1,6 +1,7 @@
 /** A single neuron: what it learns, what its bias is for, and what it cannot learn. */
 
 import { array, layers, optimizers, sequential } from 'neurode'
+import { plot } from 'neurode/plot'
 import { trainByHand } from './by-hand.js'
 
 const corners = [
@@ -50,13 +51,39 @@ export async function run() {
   const heaviest = symptoms[virus.weights.indexOf(Math.max(...virus.weights))]
   console.log(`It is ${heaviest} that weighs most. Three strangers: ${show(virus.points)}`)
 
-  const [oneLayer, twoLayers] = [await learnXor([]), await learnXor([4])]
+  const oneLayer = await learnXor('XOR by one layer', [])
+  const twoLayers = await learnXor('XOR by two layers', [4])
   console.log('\nXOR, one layer: no line has both 1s on one side and both 0s on the other')
   printTable(corners, xor, oneLayer.predictions)
   console.log('\nXOR, two layers')
   printTable(corners, xor, twoLayers.predictions)
 
-  return { gate, biasless, virus, heaviest, slip, xor: { oneLayer, twoLayers } }
+  return {
+    results: {
+      gate,
+      biasless,
+      virus,
+      heaviest,
+      slip,
+      xor: { oneLayer: oneLayer.predictions, twoLayers: twoLayers.predictions },
+    },
+    pictures: {
+      'xor-one-layer': oneLayer.picture,
+      'xor-two-layers': twoLayers.picture,
+      'or-gate': await drawGate(gate.weights, gate.bias),
+      sigmoid: await sigmoidCurves('The sigmoid', { 'sigmoid(x)': [1, 0] }),
+      bias: await sigmoidCurves('The bias shifts the sigmoid', {
+        'sigmoid(x − 3)': [1, -3],
+        'sigmoid(x)': [1, 0],
+        'sigmoid(x + 3)': [1, 3],
+      }),
+      weight: await sigmoidCurves('The weight makes the sigmoid steep', {
+        'sigmoid(½ x)': [0.5, 0],
+        'sigmoid(x)': [1, 0],
+        'sigmoid(3 x)': [3, 0],
+      }),
+    },
+  }
 }
 
 /**
@@ -84,8 +111,15 @@ async function trainNeuron(
   }
 }
 
+/** The plane of inputs as the neuron with these weights divides it. */
+async function drawGate(weights: readonly number[], bias = 0) {
+  using model = sequential([layers.dense({ units: 1, activation: 'sigmoid', inputShape: [2] })])
+  model.setWeights([array(weights, [2, 1]), [bias]])
+  return await plot.decisionBoundary(model, { title: 'OR by one neuron', x: corners, y: or })
+}
+
 /** A network with hidden layers of these sizes, trained on the exclusive or. */
-async function learnXor(hidden: readonly number[]) {
+async function learnXor(title: string, hidden: readonly number[]) {
   using model = sequential({
     layers: [
       layers.input({ shape: [2] }),
@@ -95,8 +129,26 @@ async function learnXor(hidden: readonly number[]) {
     seed: 2,
   })
   model.compile({ optimizer: optimizers.sgd({ learningRate: 1 }), loss: 'sumSquaredError' })
-  const { history } = await model.fit(corners, xor, { batchSize: 4, epochs: 5000, shuffle: false, verbose: 0 })
-  return { predictions: (await model.predict(corners)).data, loss: history.loss.at(-1) }
+  await model.fit(corners, xor, { batchSize: 4, epochs: 5000, shuffle: false, verbose: 0 })
+  return {
+    predictions: (await model.predict(corners)).data,
+    picture: await plot.decisionBoundary(model, { title, x: corners, y: xor }),
+  }
+}
+
+/** What one neuron with each of these pairs of weight and bias gives for inputs from -8 to 8. */
+async function sigmoidCurves(
+  title: string,
+  neurons: Readonly<Record<string, readonly [weight: number, bias: number]>>,
+) {
+  const x = Float32Array.from({ length: 161 }, (_, i) => (i - 80) / 10)
+  const curves: Record<string, Float32Array> = {}
+  for (const [name, [weight, bias]] of Object.entries(neurons)) {
+    using model = sequential([layers.dense({ units: 1, activation: 'sigmoid', inputShape: [1] })])
+    model.setWeights([[[weight]], [bias]])
+    curves[name] = (await model.predict(array(x, [x.length, 1]))).data
+  }
+  return plot.line(curves, { title, x, xLabel: 'x', yLabel: 'output' })
 }
 
 function printTable(inputs: readonly number[][], targets: readonly number[], predictions: ArrayLike<number>) {

@@ -1,6 +1,7 @@
 /** Four hidden sigmoid units learn the exclusive or of two inputs; the third is always 1 and stands in for a bias. */
 
 import { layers, optimizers, sequential } from 'neurode'
+import { plot } from 'neurode/plot'
 
 const inputs = [
   [0, 0, 1],
@@ -37,5 +38,13 @@ export async function run() {
   console.log(
     `\nSum of squared errors: ${history.loss[0]?.toFixed(4)} at first, ${history.loss.at(-1)?.toFixed(4)} at last`,
   )
-  return { predictions, loss: history.loss, weights: model.getWeights().map(({ data }) => data) }
+  return {
+    results: { predictions, loss: history.loss, weights: model.getWeights().map(({ data }) => data) },
+    pictures: {
+      loss: await plot.line(
+        { 'sum of squared errors': history.loss },
+        { title: 'Two layers of sigmoids learn XOR', xLabel: 'iteration' },
+      ),
+    },
+  }
 }

@@ -23,6 +23,7 @@ export const errorCodes = {
   ERR_FILE_NOT_FOUND: 'a file is not there',
   ERR_FILE_WRITE: 'a file could not be written',
   ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
+  ERR_PACKAGE_MISSING: 'an optional package that this needs is not installed',
   ERR_NATIVE_LOAD: 'the native addon could not be loaded',
   ERR_INTERNAL: 'a defect in Neurode itself',
 } as const

@@ -4,6 +4,8 @@ export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callback
 export {
   type CsvLoggerOptions,
   callbacks,
+  type Dashboard,
+  type DashboardOptions,
   type EarlyStopping,
   type EarlyStoppingOptions,
   type EpochSchedule,

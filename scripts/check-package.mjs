@@ -24,7 +24,7 @@ import { formatMessage } from 'publint/utils'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const mostBytes = 20_000_000
 const mayHold =
-  /^(?:dist|prebuilds|native|cuda|cmake)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+  /^(?:assets|dist|prebuilds|native|cuda|cmake)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
 const mayBeInDist = /\.js$|\.d\.ts$/
 const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.so)$/
 

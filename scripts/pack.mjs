@@ -19,7 +19,17 @@ const prebuilds = [
   'win32-x64/neurode.node',
 ]
 /** What `neurode build` compiles, besides what people read. */
-const copied = ['prebuilds', 'native', 'cuda', 'cmake', 'CMakeLists.txt', 'README.md', 'CHANGELOG.md', 'LICENSE']
+const copied = [
+  'assets',
+  'prebuilds',
+  'native',
+  'cuda',
+  'cmake',
+  'CMakeLists.txt',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+]
 const buildTools = ['cmake-js', 'node-addon-api', 'node-api-headers']
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'))

@@ -1,7 +1,7 @@
 /** `npm run example`: each tutorial in a process of its own, its numbers against the golden ones. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,7 +16,13 @@ async function runExample(name: string, args: readonly string[] = [], options: r
   const { code, stdout, stderr } = await runNode(program, { NEURODE_DEVICE: 'cpu' }, 280_000)
   assert.equal(code, 0, stderr)
   assert.match(stdout, /Numbers and pictures are in /)
-  return { stdout, results: JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) }
+  const pictures = readdirSync(folder).filter((file) => file.endsWith('.svg'))
+  for (const file of pictures) {
+    assert.match(readFileSync(join(folder, file), 'utf8'), /^<svg [^>]*>.*<\/svg>$/s)
+    const png = readFileSync(join(folder, file.replace('.svg', '.png')))
+    assert.equal(png.subarray(1, 4).toString(), 'PNG')
+  }
+  return { stdout, pictures, results: JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) }
 }
 
 function golden(file: string, name: string): GoldenCase {
@@ -32,7 +38,8 @@ describe('npm run example', function () {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   it('linear-regression finds [2, -3] and 5 in data of its own', async () => {
-    const { results, stdout } = await runExample('linear-regression')
+    const { results, stdout, pictures } = await runExample('linear-regression')
+    assert.deepEqual(pictures, ['loss.svg', 'predictions.svg'])
     const [x, z, bias] = [...results.weights, ...results.bias]
     // Steps as large as the tutorial's stay within a tenth of the plane.
     assert.ok(Math.abs(x - 2) < 0.1 && Math.abs(z + 3) < 0.1 && Math.abs(bias - 5) < 0.1, stdout)
@@ -63,7 +70,15 @@ describe('npm run example', function () {
   })
 
   it('perceptron gives the golden gates and patients, and learns XOR with two layers alone', async () => {
-    const { results, stdout } = await runExample('perceptron')
+    const { results, stdout, pictures } = await runExample('perceptron')
+    assert.deepEqual(pictures, [
+      'bias.svg',
+      'or-gate.svg',
+      'sigmoid.svg',
+      'weight.svg',
+      'xor-one-layer.svg',
+      'xor-two-layers.svg',
+    ])
     const runs = {
       'gate bias true': results.gate,
       'gate no bias true': results.biasless,
@@ -79,8 +94,8 @@ describe('npm run example', function () {
     assertGolden(golden('tutorials.json', 'virus bias true'), 'predictions', results.virus.points)
     assert.match(stdout, /It is loss of smell that weighs most/)
     assert.equal(results.biasless.predictions[0], 0.5)
-    for (const value of results.xor.oneLayer.predictions) assert.ok(Math.abs(value - 0.5) < 0.01)
-    results.xor.twoLayers.predictions.forEach((value: number, i: number) => {
+    for (const value of results.xor.oneLayer) assert.ok(Math.abs(value - 0.5) < 0.01)
+    results.xor.twoLayers.forEach((value: number, i: number) => {
       assert.ok(Math.abs(value - (i === 1 || i === 2 ? 1 : 0)) < 0.05, `row ${i}: ${value}`)
     })
   })
@@ -105,8 +120,9 @@ describe('npm run example', function () {
        delete process.env.NEURODE_DATA
        process.env.HOME = process.env.XDG_CACHE_HOME = process.env.LOCALAPPDATA = ${JSON.stringify(folder)}`,
     )
-    const { results, stdout } = await runExample('mnist', [], ['--import', pathToFileURL(offline).href])
+    const { results, stdout, pictures } = await runExample('mnist', [], ['--import', pathToFileURL(offline).href])
     assert.match(stdout, /synthetic digits instead/)
+    assert.deepEqual(pictures, ['confusion.svg', 'history.svg', 'mistakes.svg', 'weights.svg'])
     assert.equal(results.dataset, 'synthetic')
     assert.ok(results.accuracy > 0.9, `accuracy ${results.accuracy}`)
   })

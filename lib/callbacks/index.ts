@@ -8,6 +8,7 @@ import {
   type ModelCheckpointOptions,
 } from './checkpoints.js'
 import { CsvLogger, type CsvLoggerOptions } from './csvLogger.js'
+import { Dashboard, type DashboardOptions } from './dashboard.js'
 import { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.js'
 import {
   type EpochSchedule,
@@ -16,7 +17,7 @@ import {
   type ReduceLROnPlateauOptions,
 } from './learningRate.js'
 
-export type { CsvLoggerOptions, EarlyStopping, EarlyStoppingOptions, EpochSchedule }
+export type { CsvLoggerOptions, Dashboard, DashboardOptions, EarlyStopping, EarlyStoppingOptions, EpochSchedule }
 
 /** Ends training, with `stopReason` `'terminateOnNaN'`, within about 100 ms of a loss that is not finite. */
 class TerminateOnNaN implements Callback {
@@ -59,6 +60,8 @@ export const callbacks = {
   learningRateScheduler: (schedule: EpochSchedule): Callback => new LearningRateScheduler(schedule),
   /** Writes the logs of every epoch into a CSV file. */
   csvLogger: (path: string | URL, options?: CsvLoggerOptions): Callback => new CsvLogger(path, options),
+  /** Shows the training while it runs, on a page of this machine with a button that stops it. */
+  dashboard: (options?: DashboardOptions): Dashboard => new Dashboard(options),
   /** Ends training when the loss is NaN or infinite. */
   terminateOnNaN: (): Callback => new TerminateOnNaN(),
   /** A callback from functions. */

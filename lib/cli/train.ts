@@ -7,6 +7,7 @@ import { layers } from '../layers/index.js'
 import type { DeviceName } from '../model/devices.js'
 import type { Progress } from '../model/progress.js'
 import { sequential } from '../model/sequential.js'
+import type { Logs } from '../training/callbacks.js'
 import { optimizers } from '../training/optimizers.js'
 import { onInterrupt } from './interrupt.js'
 import {
@@ -28,6 +29,7 @@ const options: Options = {
   seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (0)' },
   data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
   dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
+  report: { value: 'FILE', help: 'an HTML page of the training: curves, confusion matrix, wrong digits, weights' },
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
 }
 
@@ -40,6 +42,7 @@ interface Settings {
   readonly seed: number
   readonly data: string | undefined
   readonly dataset: string | undefined
+  readonly report: string | undefined
   readonly json: boolean
 }
 
@@ -57,6 +60,7 @@ export async function train(args: readonly string[]): Promise<number> {
     )
   }
   const data = textOption(parsed, 'data', /./, 'a folder')
+  const report = textOption(parsed, 'report', /./, 'a file')
   return run({
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
@@ -66,21 +70,30 @@ export async function train(args: readonly string[]): Promise<number> {
       | undefined,
     threads: integerOption(parsed, 'threads', 1),
     seed: integerOption(parsed, 'seed', 0) ?? 0,
-    data: data === undefined || isAbsolute(data) ? data : resolve(process.env.INIT_CWD ?? '.', data),
+    data: data === undefined ? data : fromUser(data),
+    report: report === undefined ? report : fromUser(report),
     dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
     json: parsed.values.json === true,
   })
 }
 
+/** A path as the user meant it, who may have been elsewhere when npm was called. */
+function fromUser(path: string): string {
+  return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? '.', path)
+}
+
 async function run(settings: Settings): Promise<number> {
   using interrupt = onInterrupt()
   const { signal } = interrupt
+  if (settings.report !== undefined) await (await import('./report.js')).checkReport()
   using model = buildModel(settings)
-  const { name, train, test } = await loadDataset(settings, signal)
+  const dataset = await loadDataset(settings, signal)
+  const { name, train, test } = dataset
   const { epochs, batchSize, learningRate, json } = settings
   if (!json)
     write(`Training 784-100-50-10 on ${name}: batches of ${batchSize}, SGD with learning rate ${learningRate}\n`)
   const seconds: number[] = []
+  const logs: Logs[] = []
   try {
     await model.fit(train.images, train.labels, {
       batchSize,
@@ -92,6 +105,7 @@ async function run(settings: Settings): Promise<number> {
       onProgress: (progress) => {
         if (progress.batch < progress.batches) return
         seconds.push(progress.seconds)
+        logs.push(progress.logs)
         if (json) writeJson(epochEvent(progress))
       },
     })
@@ -111,6 +125,10 @@ async function run(settings: Settings): Promise<number> {
     testAccuracy: accuracy,
     trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
     medianEpochSeconds: seconds.length > 0 ? round(median(seconds)) : null,
+  }
+  if (settings.report !== undefined) {
+    const { writeReport } = await import('./report.js')
+    await writeReport(settings.report, { model, dataset, epochs: logs, facts: describeFacts(result, settings) })
   }
   if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
   else write(describeResult(result, interrupted))
@@ -204,6 +222,17 @@ function describeResult(result: Result, interrupted: boolean): string {
     `Data set       ${dataset}`,
     `Device         ${device}, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}\n`,
   ].join('\n')
+}
+
+function describeFacts(result: Result, { batchSize, learningRate }: Settings): Record<string, string | number> {
+  return {
+    'Test accuracy': result.testAccuracy.toFixed(4),
+    'Test loss': result.testLoss.toFixed(4),
+    Epochs: result.epochs,
+    'Training time': `${result.trainSeconds.toFixed(2)} s`,
+    Optimizer: `SGD, learning rate ${learningRate}, batches of ${batchSize}`,
+    Device: `${result.device}, ${result.isa}, ${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,
+  }
 }
 
 function median(values: readonly number[]): number {

@@ -163,6 +163,7 @@ class Fit {
       await this.#call(callbacks.trainEnd({ ...logs }))
     } finally {
       this.#view.close()
+      await callbacks.trainClose()
     }
     return {
       history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),

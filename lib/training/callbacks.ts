@@ -51,6 +51,8 @@ export interface Callback {
   onTrainBegin?(logs: Logs, context: TrainingContext): unknown
   /** `logs` are those of the last epoch. Called also when training was stopped, not when it failed or was aborted. */
   onTrainEnd?(logs: Logs): unknown
+  /** Called last of all, in whatever way training ended: for what has to be closed. */
+  onTrainClose?(): unknown
   /** `epoch` counts from 0. */
   onEpochBegin?(epoch: number, logs: Logs): unknown
   /** `logs` holds loss, metrics and, where the epoch was validated, `val_…`. */
@@ -70,6 +72,7 @@ export interface Callback {
 const hooks = [
   'onTrainBegin',
   'onTrainEnd',
+  'onTrainClose',
   'onEpochBegin',
   'onEpochEnd',
   'onBatchBegin',
@@ -116,6 +119,10 @@ export class CallbackList {
 
   async trainEnd(logs: Logs): Promise<void> {
     for (const callback of this.#callbacks) await callback.onTrainEnd?.(logs)
+  }
+
+  async trainClose(): Promise<void> {
+    for (const callback of this.#callbacks) await callback.onTrainClose?.()
   }
 
   async epochBegin(epoch: number): Promise<void> {

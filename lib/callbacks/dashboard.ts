@@ -1,0 +1,194 @@
+/** A page that shows a training while it runs, served to this machine alone. */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { NeurodeError } from '../errors.js'
+import type { Callback, Logs, TrainingContext } from '../training/callbacks.js'
+import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { dashboardPage } from './dashboardPage.js'
+
+/** Options of {@link callbacks}.dashboard. */
+export interface DashboardOptions {
+  /** Port on 127.0.0.1; default 0: a free one. */
+  readonly port?: number | undefined
+  /** Called with the address of the page once it is there; default: writes it to stderr. */
+  readonly onListening?: ((url: string) => void) | undefined
+}
+
+/** How a page reads what happened: all of it first, then event by event. */
+interface State {
+  readonly epochs: number
+  readonly keys: readonly string[]
+  readonly logs: Logs[]
+  /** Batches per second of the last ranges. */
+  readonly speeds: number[]
+}
+
+const mostSpeeds = 600
+/** Short epochs share an event. */
+const eventMilliseconds = 100
+
+/**
+ * Serves the page from the beginning of a training to its end. Its address holds a random token, and requests from other
+ * pages and under other names of this machine are refused: no web site can read the training or stop it.
+ */
+export class Dashboard implements Callback {
+  readonly #port: number
+  readonly #onListening: (url: string) => void
+  #server: Server | undefined
+  #url: URL | undefined
+  #context: TrainingContext | undefined
+  #state: State = { epochs: 0, keys: [], logs: [], speeds: [] }
+  #streams = new Set<ServerResponse>()
+  /** When the running range began, and at which batch. */
+  #range = { time: 0, batch: 0 }
+  /** Batches, and milliseconds of training, that no event has told of yet. */
+  #untold = { batches: 0, time: 0 }
+
+  /** @internal */
+  constructor(given?: DashboardOptions) {
+    const argument = 'callbacks.dashboard'
+    const { port = 0, onListening = announce } = checkOptions(given, ['port', 'onListening'], argument)
+    this.#port = checkInteger(port, `${argument}: port`, 0)
+    if (port > 65_535) refuse(`${argument}: port`, 'a port below 65536', port)
+    if (typeof onListening !== 'function') refuse(`${argument}: onListening`, 'a function', onListening)
+    this.#onListening = onListening
+  }
+
+  /** The address of the page while a training runs. */
+  get url(): string | undefined {
+    return this.#url?.href
+  }
+
+  async onTrainBegin(_logs: Logs, context: TrainingContext): Promise<void> {
+    if (this.#server) throw new NeurodeError('ERR_MODEL_BUSY', 'callbacks.dashboard: it shows another training already')
+    this.#context = context
+    this.#state = { epochs: context.epochs, keys: context.keys, logs: [], speeds: [] }
+    await this.#listen()
+    this.#onListening(this.url as string)
+  }
+
+  onEpochBegin(): void {
+    this.#range = { time: performance.now(), batch: 0 }
+  }
+
+  onRangeEnd(batch: number, logs: Logs): void {
+    const now = performance.now()
+    this.#untold.batches += batch + 1 - this.#range.batch
+    this.#untold.time += now - this.#range.time
+    this.#range = { time: now, batch: batch + 1 }
+    if (this.#untold.time < eventMilliseconds) return
+    const speed = (1000 * this.#untold.batches) / this.#untold.time
+    this.#untold = { batches: 0, time: 0 }
+    const { speeds } = this.#state
+    speeds.push(speed)
+    if (speeds.length > mostSpeeds) speeds.shift()
+    this.#send('range', { epoch: this.#state.logs.length, batch: batch + 1, logs, speed })
+  }
+
+  onEpochEnd(_epoch: number, logs: Logs): void {
+    this.#state.logs.push(logs)
+    this.#send('epoch', logs)
+  }
+
+  onTrainEnd(): void {
+    this.#send('end', {})
+  }
+
+  async onTrainClose(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    this.#url = undefined
+    this.#context = undefined
+    for (const stream of this.#streams) stream.end()
+    this.#streams.clear()
+    if (!server) return
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      // A page that does not read must not hold up the training.
+      setTimeout(() => server.closeAllConnections(), 200).unref()
+      server.closeIdleConnections()
+    })
+  }
+
+  async #listen(): Promise<void> {
+    const [{ createServer }, { randomBytes }] = [await import('node:http'), await import('node:crypto')]
+    const token = randomBytes(16).toString('hex')
+    const server = createServer((request, response) => this.#answer(token, request, response))
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => {
+        const got = `got ${this.#port} (${(cause as NodeJS.ErrnoException).code})`
+        reject(new NeurodeError('ERR_ARGUMENT', `callbacks.dashboard: port: expected a free port, ${got}`, { cause }))
+      })
+      server.listen(this.#port, '127.0.0.1', resolve)
+    })
+    server.unref()
+    this.#server = server
+    this.#url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`)
+  }
+
+  #answer(token: string, request: IncomingMessage, response: ServerResponse): void {
+    const url = this.#url
+    response.setHeader('Cache-Control', 'no-store')
+    response.setHeader('X-Content-Type-Options', 'nosniff')
+    response.setHeader('Referrer-Policy', 'no-referrer')
+    const routes: Readonly<Record<string, () => void>> = {
+      [`GET /${token}/`]: () => sendPage(response, token),
+      [`GET /${token}/events`]: () => this.#openStream(response),
+      [`POST /${token}/stop`]: () => {
+        this.#context?.stop('stopped')
+        finish(response, 204)
+      },
+    }
+    const route = routes[`${request.method} ${request.url}`]
+    if (!url || !comesFrom(url, request)) finish(response, 403)
+    else if (route) route()
+    else finish(response, 404)
+  }
+
+  #openStream(response: ServerResponse): void {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+    response.write(formatEvent('begin', this.#state))
+    this.#streams.add(response)
+    response.on('close', () => this.#streams.delete(response))
+  }
+
+  #send(name: string, data: object): void {
+    if (this.#streams.size === 0) return
+    const text = formatEvent(name, data)
+    for (const stream of this.#streams) {
+      // A page that fell behind misses ranges, and gets every epoch.
+      if (name !== 'range' || stream.writableLength < 65_536) stream.write(text)
+    }
+  }
+}
+
+/** From a page of this very address, or from no page; and asked for by its number, not by a name that now means it. */
+function comesFrom(url: URL, { headers }: IncomingMessage): boolean {
+  if (headers.host !== url.host) return false
+  if (headers.origin !== undefined && headers.origin !== url.origin) return false
+  const site = headers['sec-fetch-site']
+  return site === undefined || site === 'same-origin' || site === 'none'
+}
+
+function sendPage(response: ServerResponse, nonce: string): void {
+  const sources = `script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; connect-src 'self'; img-src data:`
+  response.writeHead(200, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': `default-src 'none'; ${sources}; frame-ancestors 'none'`,
+  })
+  response.end(dashboardPage(nonce))
+}
+
+function finish(response: ServerResponse, status: number): void {
+  response.writeHead(status)
+  response.end()
+}
+
+function formatEvent(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+function announce(url: string): void {
+  process.stderr.write(`The training is shown on ${url}\n`)
+}

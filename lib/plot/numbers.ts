@@ -1,0 +1,80 @@
+/** Numbers that pictures are made of, from anything that Neurode takes as an array. */
+
+import { type ArrayInput, array, formatShape, isNdArray, type NdArray, type NestedArray } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import { refuse } from '../validate.js'
+
+/** Values with their shape, scale and offset applied. */
+export interface Numbers {
+  readonly values: Float64Array
+  readonly shape: readonly number[]
+}
+
+export function toNumbers(value: ArrayInput, argument: string): Numbers {
+  const { data, shape, scale = 1, offset = 0 } = toNdArray(value, argument)
+  return { values: Float64Array.from(data, (element) => element * scale + offset), shape }
+}
+
+function toNdArray(value: ArrayInput, argument: string): NdArray {
+  if (isNdArray(value)) return array(value.data, value.shape, pick(value))
+  if (ArrayBuffer.isView(value)) return array(value, [value.length])
+  if (Array.isArray(value)) return array(value as NestedArray)
+  return refuse(argument, 'numbers: an array, a typed array or an object with data and shape', value)
+}
+
+function pick({ scale = 1, offset = 0 }: NdArray) {
+  return { scale, offset }
+}
+
+/** One number for each point. */
+export function toSeries(value: ArrayInput, argument: string): Float64Array {
+  const { values, shape } = toNumbers(value, argument)
+  if (shape.filter((size) => size !== 1).length <= 1) return values
+  throw new NeurodeError(
+    'ERR_SHAPE',
+    `${argument}: expected one number for each point, got shape ${formatShape(shape)}`,
+  )
+}
+
+/** Class indices: as they are, or the largest of each row; of one output, whether it is above ½. */
+export function toClassIndices(value: ArrayInput, argument: string): Int32Array {
+  const { values, shape } = toNumbers(value, argument)
+  const [rows = 0, classes = 1] = shape
+  if (shape.length > 2) {
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${argument}: expected classes of shape [n] or rows of [n, classes], got shape ${formatShape(shape)}`,
+    )
+  }
+  if (shape.length === 2 && classes > 1) {
+    return Int32Array.from({ length: rows }, (_, row) => largest(values.subarray(row * classes, (row + 1) * classes)))
+  }
+  const isProbability = values.some((each) => !Number.isInteger(each))
+  return Int32Array.from(values, (each, i) => {
+    if (isProbability) return each > 0.5 ? 1 : 0
+    if (each >= 0) return each
+    throw new NeurodeError('ERR_LABEL_RANGE', `${argument}[${i}]: expected a class index of at least 0, got ${each}`)
+  })
+}
+
+function largest(row: Float64Array): number {
+  let best = 0
+  for (let i = 1; i < row.length; i++) if ((row[i] as number) > (row[best] as number)) best = i
+  return best
+}
+
+export function checkLength(actual: number, expected: number, argument: string, of: string): void {
+  if (actual === expected) return
+  throw new NeurodeError('ERR_SHAPE', `${argument}: expected ${expected} values, as many as ${of}, got ${actual}`)
+}
+
+/** Least and largest finite value; 0 and 1 where there is none. */
+export function extent(values: Iterable<number>): [low: number, high: number] {
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  return low <= high ? [low, high] : [0, 1]
+}

@@ -1,0 +1,136 @@
+/** What pictures are put together from: charts with a heading and a legend, in Neurode's looks. */
+
+import type { MarkOptions, PlotOptions } from '@observablehq/plot'
+import { loadDrawing } from './packages.js'
+import { Picture } from './picture.js'
+
+/** Okabe and Ito's colours, which colour-blind people tell apart, on white. */
+export const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
+
+/** The colour of number `i`, from the start again after the last. */
+export function colorOf(i: number): string {
+  return palette[i % palette.length] as string
+}
+
+const ink = '#262626'
+const family = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+
+/** One entry of a legend. */
+export interface LegendEntry {
+  readonly text: string
+  readonly color: string
+  readonly kind: 'line' | 'dashed' | 'dot' | 'square'
+}
+
+/** A part of a picture: a chart with a heading and a legend of its own. */
+export interface Panel {
+  readonly heading?: string | undefined
+  readonly legend?: readonly LegendEntry[] | undefined
+  readonly svg: string
+  readonly width: number
+  readonly height: number
+}
+
+/** Draws a chart with Observable Plot, in Neurode's looks. */
+export async function drawPanel(
+  make: (Plot: typeof import('@observablehq/plot')) => PlotOptions,
+  rest: Pick<Panel, 'heading' | 'legend'> = {},
+): Promise<Panel> {
+  const { Plot, document } = await loadDrawing()
+  const { width = 440, height = 300, ...options } = make(Plot)
+  const chart = Plot.plot({
+    marginLeft: 56,
+    marginBottom: 44,
+    marginTop: 14,
+    marginRight: 16,
+    ...options,
+    width,
+    height,
+    document,
+    style: { fontSize: '12px' },
+  })
+  return { ...rest, svg: plain(chart.outerHTML), width, height }
+}
+
+/** Without what belongs into a page: the style element, and classes. */
+function plain(svg: string): string {
+  return svg
+    .replace(/<style>[\s\S]*?<\/style>/g, '')
+    .replace(/ (class|style|font-family)="[^"]*"/g, '')
+    .replace(/(\d\.\d{3})\d+/g, '$1')
+}
+
+/** The options of an axis that every chart has: ticks without lines across, a label in the middle. */
+export const axis = { labelAnchor: 'center', labelArrow: 'none', tickSize: 4, nice: true } as const
+
+/** Lines of a grid, light enough to stay behind. */
+export const faint: MarkOptions = { strokeOpacity: 0.12 }
+
+const margin = 16
+const headingHeight = 24
+const legendHeight = 22
+
+/** Puts panels beside each other, under a title. */
+export function compose(title: string, panels: readonly Panel[], columns = panels.length): Picture {
+  const rows: Panel[][] = []
+  for (let at = 0; at < panels.length; at += columns) rows.push(panels.slice(at, at + columns))
+  const parts: string[] = []
+  let top = title === '' ? margin / 2 : margin + 26
+  let width = 0
+  for (const row of rows) {
+    const above = Math.max(...row.map(spaceAbove))
+    let left = margin
+    for (const panel of row) {
+      parts.push(describePanel(panel, left, top, above))
+      left += panel.width + margin
+    }
+    width = Math.max(width, left, margin * 2 + textWidth(title, 16))
+    top += above + Math.max(...row.map(({ height }) => height)) + margin / 2
+  }
+  const height = Math.ceil(top + margin / 2)
+  width = Math.ceil(width)
+  const svg = [
+    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}" font-family="${family}" font-size="12" fill="${ink}" color="${ink}">`,
+    `<rect width="100%" height="100%" fill="#ffffff"/>`,
+    title && `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
+    ...parts,
+    '</svg>',
+  ].join('')
+  return new Picture(title, svg, width, height)
+}
+
+function spaceAbove({ heading, legend = [] }: Panel): number {
+  return (heading ? headingHeight : 0) + (legend.length > 0 ? legendHeight : 0)
+}
+
+function describePanel(panel: Panel, left: number, top: number, above: number): string {
+  const { heading, legend = [], svg } = panel
+  const start = top + above - spaceAbove(panel)
+  const texts: string[] = []
+  if (heading)
+    texts.push(`<text x="${left}" y="${start + 15}" font-size="13" font-weight="600">${escapeXml(heading)}</text>`)
+  let x = left
+  const y = start + (heading ? headingHeight : 0) + 10
+  for (const { text, color, kind } of legend) {
+    texts.push(`${swatch(kind, color, x, y)}<text x="${x + 26}" y="${y + 4}">${escapeXml(text)}</text>`)
+    x += 26 + textWidth(text, 12) + 16
+  }
+  return `${texts.join('')}${svg.replace('<svg', `<svg x="${left}" y="${top + above}"`)}`
+}
+
+function swatch(kind: LegendEntry['kind'], color: string, x: number, y: number): string {
+  if (kind === 'dot') return `<circle cx="${x + 13}" cy="${y}" r="4" fill="${color}"/>`
+  if (kind === 'square') return `<rect x="${x + 6}" y="${y - 6}" width="12" height="12" fill="${color}"/>`
+  const dash = kind === 'dashed' ? ' stroke-dasharray="5 3"' : ''
+  return `<path d="M${x},${y}h20" stroke="${color}" stroke-width="2"${dash}/>`
+}
+
+/** About as wide as the font makes it. */
+function textWidth(text: string, size: number): number {
+  return text.length * size * 0.58
+}
+
+/** Text as XML has it. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`)
+}

@@ -1,0 +1,66 @@
+/** A picture: SVG text that can be had as PNG and saved. */
+
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { toPath, writeAtomically } from '../io/files.js'
+import { findPackage } from '../packageRoot.js'
+import { checkOptions, checkPositive, refuse } from '../validate.js'
+import { loadRasterizer } from './packages.js'
+
+/** Options of {@link Picture.png}. */
+export interface PngOptions {
+  /** Pixels for each unit of the SVG, above 0; default 2. */
+  readonly scale?: number
+}
+
+/** A finished picture. */
+export class Picture {
+  /** What it shows, as its heading says it. */
+  readonly title: string
+  /** One complete `<svg>` element, with a white background. */
+  readonly svg: string
+  readonly width: number
+  readonly height: number
+
+  /** @internal */
+  constructor(title: string, svg: string, width: number, height: number) {
+    this.title = title
+    this.svg = svg
+    this.width = width
+    this.height = height
+  }
+
+  /**
+   * The picture as a PNG file's bytes. Fonts come with Neurode, so that text is there on machines without any.
+   *
+   * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`.
+   */
+  async png(given?: PngOptions): Promise<Uint8Array> {
+    const { scale = 2 } = checkOptions(given, ['scale'], 'png')
+    const { Resvg } = await loadRasterizer()
+    const folder = join(findPackage().root, 'assets', 'fonts')
+    const fonts = readdirSync(folder).filter((name) => name.endsWith('.ttf'))
+    const resvg = new Resvg(this.svg, {
+      fitTo: { mode: 'zoom', value: checkPositive(scale, 'png: scale') },
+      font: {
+        fontFiles: fonts.map((name) => join(folder, name)),
+        // Letters that Neurode's fonts lack are looked for on the machine.
+        loadSystemFonts: /[^ -\u00ff\u0391-\u03c9\u2000-\u22ff]/u.test(this.svg),
+        defaultFontFamily: 'Inter',
+      },
+    })
+    return resvg.render().asPng()
+  }
+
+  /**
+   * Writes the picture into a file whose name ends in `.svg` or `.png`, whole or not at all.
+   *
+   * @throws NeurodeError `ERR_FILE_WRITE`; `ERR_ARGUMENT` for another ending.
+   */
+  async save(path: string | URL, options?: PngOptions): Promise<void> {
+    const file = toPath(path, 'path')
+    if (/\.svg$/i.test(file)) await writeAtomically(file, [Buffer.from(this.svg)])
+    else if (/\.png$/i.test(file)) await writeAtomically(file, [await this.png(options)])
+    else refuse('path', 'a name that ends in .svg or .png', file)
+  }
+}

@@ -1,0 +1,79 @@
+/** Pixels as PNG data addresses, and the colours that numbers become. */
+
+import { crc32, deflateSync } from 'node:zlib'
+
+export type Rgb = readonly [red: number, green: number, blue: number]
+
+/** A PNG file of `width` × `height` pixels, each drawn `zoom` pixels large, as an address for an image. */
+export function pixelImage(width: number, height: number, colorAt: (x: number, y: number) => Rgb, zoom = 1): string {
+  const stride = 1 + 3 * width * zoom
+  const rows = Buffer.alloc(stride * height * zoom)
+  for (let y = 0; y < height; y++) {
+    const start = y * zoom * stride
+    for (let x = 0; x < width; x++) {
+      const color = colorAt(x, y)
+      for (let i = 0; i < zoom; i++) rows.set(color, start + 1 + 3 * (x * zoom + i))
+    }
+    for (let i = 1; i < zoom; i++) rows.copyWithin(start + i * stride, start, start + stride)
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width * zoom, 0)
+  header.writeUInt32BE(height * zoom, 4)
+  // Eight bits of each of three colours.
+  header.set([8, 2], 8)
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+  const file = [signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]
+  return `data:image/png;base64,${Buffer.concat(file).toString('base64')}`
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const bytes = Buffer.alloc(12 + data.length)
+  bytes.writeUInt32BE(data.length, 0)
+  bytes.write(type, 4, 'latin1')
+  bytes.set(data, 8)
+  bytes.writeUInt32BE(crc32(bytes.subarray(4, 8 + data.length)), 8 + data.length)
+  return bytes
+}
+
+/** Colours that share runs through, from 0 to 1. */
+export type Ramp = readonly Rgb[]
+
+export const gray: Ramp = [
+  [255, 255, 255],
+  [0, 0, 0],
+]
+
+/** Brewer's red and blue, for values on both sides of 0. */
+export const diverging: Ramp = [
+  [33, 102, 172],
+  [146, 197, 222],
+  [247, 247, 247],
+  [244, 165, 130],
+  [178, 24, 43],
+]
+
+/** Blue to orange, pale: classes 0 and 1 of {@link palette} behind points of the full colour. */
+export const sides: Ramp = [
+  [122, 176, 212],
+  [247, 247, 247],
+  [235, 165, 115],
+]
+
+/** The colour at `share` of the ramp. */
+export function colorAlong(ramp: Ramp, share: number): Rgb {
+  const at = Math.min(Math.max(share, 0), 1) * (ramp.length - 1)
+  const from = Math.min(Math.floor(at), ramp.length - 2)
+  const [a, b] = [ramp[from] as Rgb, ramp[from + 1] as Rgb]
+  const mix = (i: 0 | 1 | 2) => Math.round(a[i] + (b[i] - a[i]) * (at - from))
+  return [mix(0), mix(1), mix(2)]
+}
+
+/** `#0072b2` as numbers, mixed with white. */
+export function tint(color: string, share: number): Rgb {
+  const part = (at: number) => Math.round(255 + (Number.parseInt(color.slice(at, at + 2), 16) - 255) * share)
+  return [part(1), part(3), part(5)]
+}
+
+export function toHex([red, green, blue]: Rgb): string {
+  return `#${[red, green, blue].map((part) => part.toString(16).padStart(2, '0')).join('')}`
+}

@@ -1,0 +1,87 @@
+/** Pictures and numbers in one HTML file that needs nothing else. */
+
+import { toPath, writeAtomically } from '../io/files.js'
+import { checkName, checkOptions, refuse } from '../validate.js'
+import { escapeXml } from './panels.js'
+import { Picture } from './picture.js'
+
+/** A part of a report. */
+export interface ReportSection {
+  readonly heading: string
+  /** Paragraphs, as plain text. */
+  readonly text?: string | readonly string[] | undefined
+  /** Rows of a table: what it is, and its value. */
+  readonly table?: Readonly<Record<string, string | number>> | undefined
+  readonly pictures?: readonly Picture[] | undefined
+}
+
+/** Options of `plot.report`. */
+export interface ReportOptions {
+  /** The heading; default `Report`. */
+  readonly title?: string | undefined
+}
+
+const style = `
+body { margin: 0 auto; padding: 1.5rem; max-width: 62rem; font: 16px/1.5 system-ui, sans-serif; color: #262626; background: #fff }
+h1 { font-size: 1.7rem; margin: 0 0 1rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ddd }
+table { border-collapse: collapse } th { text-align: left; font-weight: 600 } th, td { padding: .15rem 1.5rem .15rem 0 }
+td { font-variant-numeric: tabular-nums } figure { margin: 1rem 0; overflow-x: auto }
+figure svg { max-width: 100%; height: auto }`
+
+/** See `plot.report`. */
+export async function report(
+  path: string | URL,
+  content: readonly (Picture | ReportSection)[],
+  given?: ReportOptions,
+): Promise<void> {
+  const { title = 'Report' } = checkOptions(given, ['title'], 'plot.report')
+  if (!Array.isArray(content)) refuse('content', 'a list of pictures and sections', content)
+  const sections = content.map((part: Picture | ReportSection, i) =>
+    part instanceof Picture ? describeFigure(part) : describeSection(part, `content[${i}]`),
+  )
+  await writeAtomically(toPath(path, 'path'), [
+    Buffer.from(page(checkName(title, 'plot.report: title'), sections.join('\n'))),
+  ])
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<link rel="icon" href="data:,">
+<title>${escapeXml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>${escapeXml(title)}</h1>
+${body}
+</body>
+</html>
+`
+}
+
+function describeFigure({ svg }: Picture): string {
+  return `<figure>${svg}</figure>`
+}
+
+function describeSection(section: ReportSection, argument: string): string {
+  const known = ['heading', 'text', 'table', 'pictures']
+  const { heading, text = [], table = {}, pictures = [] } = checkOptions(section, known, argument)
+  const paragraphs = typeof text === 'string' ? [text] : text
+  const rows = Object.entries(table).map(
+    ([name, value]) => `<tr><th>${escapeXml(name)}</th><td>${escapeXml(String(value))}</td></tr>`,
+  )
+  return [
+    `<h2>${escapeXml(checkName(heading, `${argument}.heading`))}</h2>`,
+    ...paragraphs.map((paragraph) => `<p>${escapeXml(paragraph)}</p>`),
+    rows.length > 0 ? `<table>${rows.join('')}</table>` : '',
+    ...pictures.map((picture, i) =>
+      picture instanceof Picture
+        ? describeFigure(picture)
+        : refuse(`${argument}.pictures[${i}]`, 'a picture of plot.*', picture),
+    ),
+  ].join('\n')
+}

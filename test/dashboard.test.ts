@@ -1,0 +1,117 @@
+/** The live page of a training: what it shows, how it stops it, and whom it does not answer. */
+
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { callbacks, type Dashboard, datasets, type FitResult, layers, sequential } from 'neurode'
+import { itInChromium, openPage } from './support/browser.js'
+import { assertRefused } from './support/refusals.js'
+
+/** A training that goes on until it is stopped, and its page. */
+async function startTraining(): Promise<{ url: string; dashboard: Dashboard; training: Promise<FitResult> }> {
+  const { train } = datasets.syntheticDigits({ train: 3000, test: 1 })
+  const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
+  model.compile({ loss: 'categoricalCrossentropy', metrics: ['accuracy'], device: 'cpu', threads: 1 })
+  let listening: (url: string) => void = () => {}
+  const address = new Promise<string>((resolve) => {
+    listening = resolve
+  })
+  const dashboard = callbacks.dashboard({ onListening: listening })
+  const training = model.fit(train.images, train.labels, {
+    epochs: 1_000_000,
+    validationSplit: 0.1,
+    verbose: 0,
+    callbacks: dashboard,
+  })
+  return { url: await address, dashboard, training: training.finally(() => model.dispose()) }
+}
+
+/** The status of an answer. */
+function ask(url: string, method: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, headers, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    asked.on('error', reject).end()
+  })
+}
+
+describe('callbacks.dashboard', () => {
+  it('is there while a training runs, stops it, and is gone after it', async () => {
+    const { url, dashboard, training } = await startTraining()
+    assert.equal(new URL(url).hostname, '127.0.0.1')
+    assert.equal(dashboard.url, url)
+    assert.equal(await ask(url, 'GET'), 200)
+    assert.equal(await ask(`${url}stop`, 'POST'), 204)
+    assert.equal((await training).stopReason, 'stopped')
+    assert.equal(dashboard.url, undefined)
+    await assert.rejects(ask(url, 'GET'), /ECONNREFUSED/)
+  })
+
+  it('answers no other page, no other name, and no one without the token', async () => {
+    const { url, training } = await startTraining()
+    const { origin, host, port } = new URL(url)
+    const refused = [
+      [`${url}stop`, 'POST', { Origin: 'https://example.com' }, 403],
+      [`${url}stop`, 'POST', { Origin: 'null' }, 403],
+      [`${url}stop`, 'POST', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+      [url, 'GET', { Host: `example.com:${port}` }, 403],
+      [url, 'GET', { Host: `localhost:${port}` }, 403],
+      [`${origin}/`, 'GET', { Host: host }, 404],
+      [`${origin}/${'0'.repeat(32)}/stop`, 'POST', {}, 404],
+      [`${url}stop`, 'GET', {}, 404],
+    ] as const
+    for (const [address, method, headers, status] of refused) {
+      assert.equal(await ask(address, method, headers), status, `${method} ${address} ${JSON.stringify(headers)}`)
+    }
+    assert.equal(await ask(`${url}stop`, 'POST', { Origin: origin, 'Sec-Fetch-Site': 'same-origin' }), 204)
+    assert.equal((await training).stopReason, 'stopped')
+  })
+
+  it('is gone after a training that was aborted', async () => {
+    const model = sequential([layers.dense({ units: 1, inputShape: [1] })]).compile({ loss: 'mse', device: 'cpu' })
+    const abort = new AbortController()
+    let url = ''
+    const dashboard = callbacks.dashboard({
+      onListening: (address) => {
+        url = address
+        abort.abort()
+      },
+    })
+    const fit = model.fit([[1], [2]], [1, 2], { epochs: 1e6, verbose: 0, signal: abort.signal, callbacks: dashboard })
+    await assert.rejects(fit, { code: 'ERR_ABORTED' })
+    assert.notEqual(url, '')
+    await assert.rejects(ask(url, 'GET'), /ECONNREFUSED/)
+  })
+
+  it('refuses ports that are none, or taken', async () => {
+    await assertRefused(() => callbacks.dashboard({ port: 65_536 }), 'ERR_ARGUMENT', /port/)
+    await assertRefused(() => callbacks.dashboard({ port: -1 }), 'ERR_ARGUMENT', /port/)
+    const { url, training } = await startTraining()
+    const model = sequential([layers.dense({ units: 1, inputShape: [1] })]).compile({ loss: 'mse', device: 'cpu' })
+    const taken = callbacks.dashboard({ port: Number(new URL(url).port) })
+    await assert.rejects(model.fit([[1]], [1], { verbose: 0, callbacks: taken }), {
+      code: 'ERR_ARGUMENT',
+      message: /port: expected a free port, got \d+ \(EADDRINUSE\)/,
+    })
+    await ask(`${url}stop`, 'POST')
+    await training
+  })
+
+  itInChromium('draws curves and throughput, and its button stops the training', async (browser) => {
+    const { url, training } = await startTraining()
+    const { page, problems } = await openPage(browser)
+    await page.goto(url)
+    await page.waitForFunction("document.querySelectorAll('figure svg polyline').length >= 5")
+    const titles = await page.evaluate(
+      "[...document.querySelectorAll('figcaption')].map((each) => each.firstChild.data)",
+    )
+    assert.deepEqual(titles, ['loss', 'accuracy', 'throughput'])
+    if (process.env.NEURODE_SCREENSHOTS)
+      await page.screenshot({ path: `${process.env.NEURODE_SCREENSHOTS}/dashboard.png` })
+    await page.click('#stop')
+    assert.equal((await training).stopReason, 'stopped')
+    await page.waitForFunction("document.querySelector('dd').textContent === 'over'")
+    assert.deepEqual(problems, [])
+  })
+})
