@@ -160,3 +160,4 @@ export {
   type ScheduleOption,
   schedules,
 } from './training/schedules.js'
+export type { UpdateOptions, UpdateSettings } from './training/updates.js'

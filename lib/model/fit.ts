@@ -160,6 +160,7 @@ class Fit {
         logs = epochLogs
         await this.#call(callbacks.epochEnd(epoch, { ...logs }))
       }
+      core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
     } finally {
       this.#view.close()
