@@ -236,7 +236,7 @@ void PassRunner::find_slice() {
     wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
     wanted[task.gradient] = true;
   }
-  if (&pass_ == &program_.predict) wanted[pass_.output] = true;
+  if (&pass_ == &program_.predict || program_.captures) wanted[pass_.output] = true;
   for (std::size_t t = 0; t < inside.size(); ++t) {
     if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
     if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
@@ -409,17 +409,23 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
   for (const int saved : saves_) fresh[saved] = false;
 }
 
-void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
-  const bool mean = program_.reduction == Reduction::mean;
-  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
-                        capacity_};
-  const FinishRecord end{sums, program_.metrics, mean ? 1 : 0};
+// Without `update`, only what is cut by rows.
+void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
+                         bool update) const {
+  const bool mean = program_.reduction != Reduction::sum;
+  const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
+  const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
+  const FinishRecord end{sums, program_.metrics, program_.weighted_from, mean ? 1 : 0,
+                         update ? 1 : 0};
+  if (weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
   std::vector<bool> fresh(pass_.features.size(), false);
   for (const Launch& launch : launches_) {
     const bool is_last = &launch == &launches_.back();
+    if (!update && launch.kind != Launch::Kind::stages) continue;
     switch (launch.kind) {
       case Launch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
+        if (sums != nullptr && program_.captures) capture(launcher, tensors_[pass_.output], step);
         break;
       case Launch::Kind::weights:
         enqueue_wide_weights(launcher, launch, step, fresh);

@@ -22,7 +22,9 @@ class PassRunner {
   bool reserve(int rows, cudaStream_t stream);
 
   // Launches for one batch. All but a prediction end with the sums and the state of the next batch.
-  void enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const;
+  // `weighted`: the rows have weights; `update`: weights of a training pass change.
+  void enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted = false,
+               bool update = true) const;
 
   const float* output() const { return tensors_[pass_.output].data; }
   int output_stride() const { return tensors_[pass_.output].stride; }

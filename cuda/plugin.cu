@@ -137,12 +137,14 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.predict = to_pass(record.predict);
   program.evaluate = to_pass(record.evaluate);
   program.train = to_pass(record.train);
-  program.reduction = record.mean != 0 ? Reduction::mean : Reduction::sum;
+  program.reduction = static_cast<Reduction>(record.reduction);
   program.update = to_update(record.update);
   program.slots = record.slots;
   program.accumulator = record.accumulator;
   program.average = record.average;
   program.metrics = record.metrics;
+  program.weighted_from = record.weighted_from;
+  program.captures = record.captures != 0;
   program.precision = static_cast<Precision>(record.precision);
   return program;
 }

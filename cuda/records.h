@@ -26,15 +26,20 @@ struct RunState {
   const std::uint32_t* order;   // or null
   const std::int32_t* classes;  // bound targets: one of the two
   const float* target_rows;
+  const float* weights;    // of the rows, or null
+  const float* gradients;  // of the range's rows in their order, in place of targets; or null
+  float* captured;         // the range's rows in their order: outputs, targets, weight; or null
   const float* learning_rates;  // by batch of the range
   float scale, offset;
   std::int32_t features, outputs;
+  std::int64_t begin;     // position of the range's first row
   std::int64_t position;  // of the batch's first row
   std::int64_t total;     // rows of the data
   std::int64_t batch_size;
   std::int64_t step;
   std::int32_t index;      // of the batch in the range
   std::uint32_t finished;  // blocks of the step's last launch
+  float loss_scale;        // of a weighted batch
 };
 
 struct Tensor {
@@ -87,16 +92,18 @@ struct Stage {
 struct StepRecord {
   RunState* state;
   int rows;
-  float loss_scale;
-  float* values;  // (1 + metrics, capacity): losses and metrics of rows
+  float loss_scale;  // below 0: that of the state
+  float* values;     // (1 + metrics, capacity): losses and metrics of rows
   int capacity;
 };
 
 // How a step ends: sums in double precision, in a fixed order.
 struct FinishRecord {
-  double* sums;  // 1 + metrics
+  double* sums;  // loss, metrics, rows that count, their weight
   int metrics;
-  int mean;  // whether a batch's loss is the mean over its rows
+  int weighted_from;  // metrics from here on weigh their rows
+  int mean;           // whether a batch's loss is the mean over its rows
+  int counts_step;    // whether the step counts as one of the optimizer
 };
 
 // Where a parameter's gradient goes: see update_patch.

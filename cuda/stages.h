@@ -84,14 +84,22 @@ NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepReco
   }
   const RunState& state = *step.state;
   const std::int64_t at = target_row(state, batch_row);
-  const TargetView target{
-      state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
-      state.classes != nullptr ? state.classes[at] : 0};
+  const TargetView target =
+      state.gradients != nullptr
+          ? TargetView{state.gradients + (state.position - state.begin + batch_row) * state.outputs,
+                       0}
+          : TargetView{
+                state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
+                state.classes != nullptr ? state.classes[at] : 0};
   float* const prediction = &t.input.at(row, 0);
   if (stage.kind == StageKind::loss) {
     float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
-    step.values[batch_row] =
-        loss_row(stage.op, stage.units, prediction, target, step.loss_scale, gradient);
+    float scale = step.loss_scale < 0 ? state.loss_scale : step.loss_scale;
+    if (state.weights != nullptr && state.gradients == nullptr) {
+      const float weight = state.weights[at];
+      scale = weight == weight ? scale * weight : 0;
+    }
+    step.values[batch_row] = loss_row(stage.op, stage.units, prediction, target, scale, gradient);
   } else {
     step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
         metric_row(stage.op, stage.units, prediction, target);

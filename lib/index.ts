@@ -31,6 +31,7 @@ export {
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
+export { type CheckGradientsOptions, debug, type GradientReport, type ParameterCheck } from './debug.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { DType } from './io/dtypes.js'
@@ -84,8 +85,10 @@ export type {
   ValidationSource,
 } from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
+export type { PerClass } from './model/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
+export type { ClassWeight, WeightOptions } from './model/rowWeights.js'
 export { Sequential, sequential } from './model/sequential.js'
 export type {
   CompileOptions,
@@ -96,14 +99,17 @@ export type {
   ValidatedFitOptions,
 } from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
-export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
+export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
 export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
+export type { CapturedBatch, MetricState } from './training/captured.js'
 export {
   type BinaryFocalOptions,
   type CategoricalFocalOptions,
   type CrossentropyOptions,
+  type CustomLossOptions,
+  type CustomLossResult,
   type HuberOptions,
   type Loss,
   type LossName,
@@ -111,14 +117,21 @@ export {
   losses,
   type Reduction,
   type SmoothedCrossentropyOptions,
+  type SparseCrossentropyOptions,
 } from './training/losses.js'
 export {
+  type AucOptions,
+  type ConstraintOptions,
+  type CountOptions,
+  type CustomMetricOptions,
+  type FBetaMetricOptions,
   type Metric,
   type MetricFactory,
   type MetricKey,
   type MetricLike,
   type MetricName,
   metrics,
+  type R2MetricOptions,
 } from './training/metrics.js'
 export {
   type AdadeltaOptions,

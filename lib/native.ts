@@ -56,8 +56,12 @@ export interface Plan {
   /** Absent while the model is not compiled: it can predict, not train. */
   readonly training?: {
     readonly loss: PlanOp
-    readonly reduction: 'mean' | 'sum'
+    readonly reduction: 'mean' | 'sum' | 'weightedMean'
     readonly metrics: readonly PlanOp[]
+    /** Metrics from this one on weigh their rows; default: none. */
+    readonly weightedFrom?: number
+    /** Ranges may ask for `captured` and give `gradients`; default false. */
+    readonly captures?: boolean
   } & PlanUpdate
 }
 
@@ -86,18 +90,26 @@ export interface NativeInput {
   readonly offset: number
 }
 
-/** Targets of the same rows: a class index each, or a row of outputs each. */
-export type NativeTargets =
+/** Targets of the same rows: a class index each, or a row of outputs each; and the rows' weights, NaN for none at all. */
+export type NativeTargets = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }
+) & { readonly weights?: Float32Array | undefined }
 
 /**
- * Sums over the batches that ran: `[batches, rows, loss, ...metrics]`. `loss` is the sum of each batch's loss times its
- * rows; a metric is the sum of its value over rows. Divide by `rows` for means. Fewer batches than asked for: cancelled.
+ * Sums over the batches that ran: `[batches, rows, loss, counted, weight, ...metrics]`. `loss` is the sum of each batch's
+ * loss times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
+ * by their `weight` if it weighs them. Fewer batches than asked for: cancelled.
  */
 export type NativeSums = Float64Array
 
-export interface NativeTrainRange {
+/** What a range leaves and takes where the Plan captures. */
+interface Captures {
+  /** Filled with the range's rows in their order: outputs, targets, weight. */
+  readonly captured?: Float32Array | undefined
+}
+
+export interface NativeTrainRange extends Captures {
   /** Handle from {@link NativeModel.bind}. */
   readonly data: number
   readonly batchSize: number
@@ -109,9 +121,13 @@ export interface NativeTrainRange {
   readonly batches: number
   /** One rate, or one per batch of the range. */
   readonly learningRates: Float32Array
+  /** d loss / d output of the range's rows in their order, in place of targets; for the loss `dotProduct`. */
+  readonly gradients?: Float32Array | undefined
+  /** Whether weights change; default true. */
+  readonly update?: boolean | undefined
 }
 
-export interface NativeEvaluateRange {
+export interface NativeEvaluateRange extends Captures {
   readonly data: number
   readonly batchSize: number
   readonly firstBatch: number

@@ -70,7 +70,13 @@ function setInitialWeights(model: Sequential): void {
 
 const trajectory: GoldenRunner = async (golden, device) => {
   const data = await mnist()
-  const { batch_size: batchSize, epochs, validation_split: validationSplit } = golden.config.fit
+  const {
+    batch_size: batchSize,
+    epochs,
+    validation_split: validationSplit,
+    class_weight: classWeight,
+  } = golden.config.fit
+  const sampleWeight: number[] | undefined = golden.inputs.sample_weight
   const rows: number = golden.inputs.first_train_rows
   const testRows: number | null = golden.inputs.first_test_rows
   const train = firstRows(data.train, 0, rows)
@@ -82,8 +88,10 @@ const trajectory: GoldenRunner = async (golden, device) => {
   const wanted = golden.outputs.loss_of_step.length
   while (losses.length < wanted) {
     for (let from = 0; from < trained && losses.length < wanted; from += batchSize) {
-      const { x, y } = firstRows(data.train, from, Math.min(from + batchSize, trained))
-      losses.push((await stepped.trainOnBatch(x, y)).loss)
+      const to = Math.min(from + batchSize, trained)
+      const { x, y } = firstRows(data.train, from, to)
+      const weights = { classWeight, sampleWeight: sampleWeight?.slice(from, to) }
+      losses.push((await stepped.trainOnBatch(x, y, weights)).loss)
     }
   }
   assertGolden(golden, 'loss_of_step', losses)
@@ -96,6 +104,8 @@ const trajectory: GoldenRunner = async (golden, device) => {
     epochs,
     shuffle: false,
     verbose: 0,
+    classWeight,
+    sampleWeight,
     ...(validationSplit ? { validationSplit } : {}),
     ...(test ? { validationData: [test.x, test.y] as const } : {}),
   })
@@ -154,6 +164,8 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   adam: trajectory,
   partial_batch: trajectory,
   validation_split: trajectory,
+  class_weight: trajectory,
+  sample_weight: trajectory,
   full,
 }
 

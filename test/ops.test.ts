@@ -142,7 +142,7 @@ perDevice('metrics', (device) => {
             [{ name, params }],
             units,
             device,
-            3,
+            5,
           )
           assertClose(values, expected, reference.tolerance, `${name} of ${units} outputs`)
         }
@@ -377,7 +377,7 @@ function openForLoss(
   })
 }
 
-/** One of the sums for each row on its own: 2 is the loss, then come the metrics. */
+/** One of the sums for each row on its own: 2 is the loss, metrics come from 5 on. */
 async function rowSums(
   loss: PlanOp,
   rows: readonly Row[],

@@ -132,12 +132,18 @@ LayerPlan to_layer(Napi::Value value) {
 TrainingPlan to_training(Napi::Object object) {
   TrainingPlan training;
   training.loss = member(object, "loss", to_op, OpKind::loss);
-  training.reduction =
-      member(object, "reduction", to_text) == "sum" ? Reduction::sum : Reduction::mean;
+  const std::string reduction = member(object, "reduction", to_text);
+  training.reduction = reduction == "sum"            ? Reduction::sum
+                       : reduction == "weightedMean" ? Reduction::weighted_mean
+                                                     : Reduction::mean;
   const Napi::Array metrics = member(object, "metrics", to_array);
   for (std::uint32_t i = 0; i < metrics.Length(); ++i) {
     training.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
   }
+  const bool weighs = !object.Get("weightedFrom").IsUndefined();
+  training.weighted_from = static_cast<int>(
+      weighs ? member(object, "weightedFrom", to_integer, 0, metrics.Length()) : metrics.Length());
+  training.captures = !object.Get("captures").IsUndefined() && member(object, "captures", to_bool);
   training.update = to_update(object);
   return training;
 }

@@ -30,12 +30,31 @@ BatchRange to_range(Napi::Object options, const DataView& data) {
   return range;
 }
 
+// Rows of outputs and targets that a range leaves, and gradients that it takes.
+void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
+  const std::int64_t first = range.first_batch * range.batch_size;
+  const std::int64_t rows =
+      std::min(range.data.input.rows - first, range.batches * std::int64_t{range.batch_size});
+  const auto floats = [&](const char* name, std::int64_t each) -> float* {
+    const Napi::Value value = options.Get(name);
+    if (value.IsUndefined()) return nullptr;
+    Napi::Float32Array array = to_floats(value, name);
+    if (!program.captures || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
+      throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
+    return array.Data();
+  };
+  range.captured = floats("captured", 2 * std::int64_t{program.output_size} + 1);
+  range.gradients = floats("gradients", program.output_size);
+}
+
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 3 + sums.metrics.size());
+  Napi::Float64Array values = Napi::Float64Array::New(env, 5 + sums.metrics.size());
   values[0] = static_cast<double>(sums.batches);
   values[1] = static_cast<double>(sums.rows);
   values[2] = sums.loss;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 3);
+  values[3] = sums.counted;
+  values[4] = sums.weight;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 5);
   return values;
 }
 
@@ -46,6 +65,7 @@ struct Model::Bound {
   TargetsView targets;
   int handle;
   std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
+  std::vector<float> weights;
 
   DataView view() const { return {input, targets, handle}; }
 };
@@ -317,6 +337,14 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
                                    " rows, as the input has, got " + std::to_string(rows));
     }
     if (bound->input.rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
+    const Napi::Value weights = targets.Get("weights");
+    if (!weights.IsUndefined()) {
+      const Napi::Float32Array values = to_floats(weights, "targets.weights");
+      if (values.ElementLength() != rows)
+        throw Error("ERR_SHAPE", "targets.weights: expected one for each row");
+      bound->weights.assign(values.Data(), values.Data() + rows);
+      bound->targets.weights = bound->weights.data();
+    }
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, data);
@@ -339,7 +367,11 @@ void Model::unbind(const Napi::CallbackInfo& info) {
 // What a range's bound data points into; kept alive by the range itself, should the model be
 // disposed meanwhile.
 Napi::Value Model::arrays_of(Napi::Object range) {
-  return arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value());
+  Napi::Array arrays = Napi::Array::New(range.Env(), 3);
+  arrays.Set(0u, arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value()));
+  arrays.Set(1u, range.Get("captured"));
+  arrays.Set(2u, range.Get("gradients"));
+  return arrays;
 }
 
 // The bound data of a range, checked to be where it was.
@@ -403,7 +435,9 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    const BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->view());
+    take_arrays(options, core.program, range);
+    range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
     const bool shuffle = member(options, "shuffle", to_bool);
     const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
     const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
@@ -443,7 +477,8 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    const BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->view());
+    take_arrays(options, core.program, range);
     auto sums = std::make_shared<Sums>();
     return submit(
         env, arrays_of(options), cancellable(),

@@ -166,6 +166,11 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::gather_input:
       return kernels_.gather(view, view.input.scale, view.input.offset, at(task.output));
     case TaskKind::gather_targets:
+      if (context.gradients != nullptr) {
+        const TargetsView gradients{nullptr, context.gradients, context.targets.outputs};
+        return kernels_.gather_targets(gradients, {context.input, nullptr, first_row, rows},
+                                       at(task.output));
+      }
       return kernels_.gather_targets(context.targets, view, at(task.output));
     case TaskKind::activation_forward:
       return kernels_.activation_forward(task.op, at(task.input), at(task.output),
@@ -176,9 +181,15 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
                               width(task.output), rows);
-    case TaskKind::loss:
+    case TaskKind::loss: {
+      float weights[kPanel];
+      const bool weighted = context.targets.weights != nullptr && context.gradients == nullptr;
+      for (int i = 0; weighted && i < rows; ++i)
+        weights[i] = counted_weight(context.targets.weights[row_at(view.order, view.first + i)]);
       return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                           context.loss_scale, row_values, at(task.gradient));
+                           context.loss_scale, weighted ? weights : nullptr, row_values,
+                           at(task.gradient));
+    }
     case TaskKind::metric:
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
                              row_values + (1 + task.metric) * kPanel);
@@ -197,6 +208,30 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::gradient_norm:
     case TaskKind::update:
       return;  // of several panels, or not cut by rows
+  }
+}
+
+// Outputs, targets and weight of the panels' rows.
+void CpuExecutor::capture(const PanelContext& context) const {
+  const Pass& pass = context.layout.pass;
+  int targets = -1;
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::gather_targets) targets = task.output;
+  const int outputs = program_.output_size;
+  for (int panel = 0; panel < context.panels.count; ++panel) {
+    const float* const memory = context.memory + panel * context.panels.step;
+    const float* const y = memory + context.layout.offset[pass.output];
+    const float* const t = memory + context.layout.offset[targets];
+    const std::int64_t first = context.first_rows[panel];
+    float* row = context.captured + first * (2 * outputs + 1);
+    for (int i = 0; i < context.panels.rows[panel]; ++i, row += 2 * outputs + 1) {
+      for (int o = 0; o < outputs; ++o) {
+        row[o] = y[o * kPanel + i];
+        row[outputs + o] = t[o * kPanel + i];
+      }
+      const std::int64_t at = row_at(context.order, context.batch_start + first + i);
+      row[2 * outputs] = context.targets.weights == nullptr ? 1 : context.targets.weights[at];
+    }
   }
 }
 

@@ -118,6 +118,8 @@ class CpuExecutor final : public Executor {
     std::int64_t step = 0;
     float* values =
         nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
+    const float* gradients = nullptr;  // of the batch's rows, in place of targets
+    float* captured = nullptr;         // of the batch's rows
   };
 
   struct TrainingRange;
@@ -138,6 +140,7 @@ class CpuExecutor final : public Executor {
   void cut_into_pieces(TrainingSegment& segment) const;
   void run_on_panels(const Task& task, const PanelContext& context) const;
   void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
+  void capture(const PanelContext& context) const;
 
   void run_rows(const TrainingSegment& segment, const TrainingRange& range,
                 const TrainingStep& step, int thread);

@@ -104,10 +104,10 @@ struct Kernels {
                   float* mask, float* y, int features, int rows);
   void (*multiply)(const float* mask, const float* x, float* y, int features, int rows);
 
-  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale, zero
-  // past the last row.
+  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale * the
+  // row's weight (null: 1), zero past the last row.
   void (*loss)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
-               float scale, float* values, float* gradient);
+               float scale, const float* weights, float* values, float* gradient);
   void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
                  float* values);
 

@@ -128,7 +128,7 @@ inline void multiply(const float* mask, const float* x, float* y, int features, 
 
 template <class Loss>
 void loss_rows(const float* params, const float* prediction, const float* targets, int outputs,
-               int rows, float scale, float* values, float* gradient) {
+               int rows, float scale, const float* weights, float* values, float* gradient) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
     if (gradient == nullptr) {
@@ -137,7 +137,10 @@ void loss_rows(const float* params, const float* prediction, const float* target
     }
     // Lanes past the last row repeat it: they count for nothing.
     Vec scales;
-    for (int lane = 0; lane < kLanes; ++lane) scales[lane] = i + lane < rows ? scale : 0;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float weight = weights == nullptr || i + lane >= rows ? 1 : weights[i + lane];
+      scales[lane] = i + lane < rows ? scale * weight : 0;
+    }
     store(values + i,
           Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
             store(gradient + output * std::int64_t{kPanel} + i, slope * scales);
@@ -154,8 +157,8 @@ void metric_rows(const float* params, const float* prediction, const float* targ
   }
 }
 
-using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, float*,
-                            float*);
+using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, const float*,
+                            float*, float*);
 using MetricKernel = void (*)(const float*, const float*, const float*, int, int, float*);
 
 // By row, then by whether the prediction holds logits.
@@ -178,9 +181,9 @@ constexpr MetricKernel kMetrics[][2] = {
 };
 
 inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
-                 float scale, float* values, float* gradient) {
+                 float scale, const float* weights, float* values, float* gradient) {
   kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale,
-                                     values, gradient);
+                                     weights, values, gradient);
 }
 
 inline void metric(const Op& op, const float* prediction, const float* targets, int outputs,

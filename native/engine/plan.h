@@ -40,7 +40,9 @@ struct LayerPlan {
   float offset = 0;        // rescaling
 };
 
-enum class Reduction { mean, sum };
+// How the weighted losses of a batch's rows become its loss: divided by the rows that count, not
+// divided, or divided by the sum of weights.
+enum class Reduction { mean, sum, weighted_mean };
 
 // How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order.
 struct UpdatePlan {
@@ -63,6 +65,8 @@ struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
+  int weighted_from = 0;  // metrics from here on weigh their rows
+  bool captures = false;  // rows of outputs and targets can be asked for
   UpdatePlan update;
 };
 

@@ -67,10 +67,10 @@ struct ProgramRecord {
   const ParameterRecord* parameters;
   std::int32_t parameter_count;
   PassRecord predict, evaluate, train;
-  std::int32_t mean;  // whether a batch's loss is the mean over its rows
+  std::int32_t reduction;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics;
+  std::int32_t metrics, weighted_from, captures;
   std::int32_t precision;
 };
 
@@ -87,16 +87,20 @@ struct RangeRecord {
   InputRecord input;
   const std::int32_t* classes;
   const float* target_rows;
+  const float* weights;
   std::int32_t handle;
   const std::uint32_t* order;
   std::uint64_t order_version;
   std::int32_t batch_size;
   std::int64_t first_batch, batches;
+  float* captured;
+  const float* gradients;
+  std::int32_t update;
 };
 
 struct SumsRecord {
   std::int64_t batches, rows;
-  double loss;
+  double loss, counted, weight;
   double* metrics;  // the caller's, one for each metric
 };
 

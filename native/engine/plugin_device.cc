@@ -51,15 +51,10 @@ plugin::InputRecord record_of(const InputView& input) {
 
 plugin::RangeRecord record_of(const BatchRange& range) {
   const TargetsView& targets = range.data.targets;
-  return {record_of(range.data.input),
-          targets.classes,
-          targets.rows,
-          range.data.handle,
-          range.order,
-          range.order_version,
-          range.batch_size,
-          range.first_batch,
-          range.batches};
+  return {record_of(range.data.input), targets.classes, targets.rows,        targets.weights,
+          range.data.handle,           range.order,     range.order_version, range.batch_size,
+          range.first_batch,           range.batches,   range.captured,      range.gradients,
+          range.update ? 1 : 0};
 }
 
 std::int32_t is_set(const void* flag) {
@@ -92,12 +87,14 @@ class PluginExecutor final : public Executor {
     record.predict = pass(program.predict, predict);
     record.evaluate = pass(program.evaluate, evaluate);
     record.train = pass(program.train, train);
-    record.mean = program.reduction == Reduction::mean ? 1 : 0;
+    record.reduction = static_cast<std::int32_t>(program.reduction);
     record.update = record_of(program.update);
     record.slots = program.slots;
     record.accumulator = program.accumulator;
     record.average = program.average;
     record.metrics = program.metrics;
+    record.weighted_from = program.weighted_from;
+    record.captures = program.captures ? 1 : 0;
     record.precision = static_cast<std::int32_t>(program.precision);
     void* model = nullptr;
     check(table, table.create_model(device, &record, &model));
@@ -164,11 +161,13 @@ class PluginExecutor final : public Executor {
   Sums sums_of(Run run) {
     Sums sums;
     sums.metrics.resize(metrics_);
-    plugin::SumsRecord record{0, 0, 0, sums.metrics.data()};
+    plugin::SumsRecord record{0, 0, 0, 0, 0, sums.metrics.data()};
     check(table_, run(&record));
     sums.batches = record.batches;
     sums.rows = record.rows;
     sums.loss = record.loss;
+    sums.counted = record.counted;
+    sums.weight = record.weight;
     return sums;
   }
 

@@ -263,6 +263,8 @@ Program compile(const Plan& plan) {
     if (training.update.accumulation_steps > 1) program.accumulator = program.slots++;
     if (training.update.averages) program.average = program.slots++;
     program.metrics = static_cast<int>(training.metrics.size());
+    program.weighted_from = training.weighted_from;
+    program.captures = training.captures;
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();
   }

@@ -128,6 +128,8 @@ struct Program {
   int accumulator = -1;
   int average = -1;
   int metrics = 0;
+  int weighted_from = 0;  // metrics from here on weigh their rows
+  bool captures = false;
   Precision precision = Precision::float32;
 };
 

@@ -502,6 +502,15 @@ const cosineSimilarity: LossReference = {
   tolerance: rowwise,
 }
 
+const dotProduct: LossReference = {
+  cases: [[]],
+  targets: 'real',
+  value: (y, t) => total(y.map((v, i) => v * at(t, i))),
+  gradient: (y, t) => y.map((_, i) => at(t, i)),
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+}
+
 export const losses: Readonly<Record<string, LossReference>> = {
   meanSquaredError: elementwise(
     (y, t) => (y - t) ** 2,
@@ -541,6 +550,7 @@ export const losses: Readonly<Record<string, LossReference>> = {
   categoricalHinge,
   klDivergence,
   cosineSimilarity,
+  dotProduct,
   binaryCrossentropy,
   binaryFocalCrossentropy,
   categoricalCrossentropy,
