@@ -361,6 +361,8 @@ void LibraryProducts::backward_weights(Launcher& launcher, const WeightsProduct&
   trial.kernel_copy = {};
   trial.bias.values = nullptr;
   trial.optimizer = {row::optimizer::sgd, {}};
+  trial.kernel.weight_decay = 0;
+  trial.kernel.stores = false;
   const std::vector<Matmul> variants = {plain};
   const Choice choice = choose(
       launcher, {2, p.rows, p.inputs, p.units, p.kernel_stride}, variants,
