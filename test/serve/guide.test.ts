@@ -42,7 +42,7 @@ describe('docs/serving.md', function () {
     assert.equal(code, 0, output)
     assert.match(output, /"model_name":"mnist"/)
     assert.match(output, /"predictions":\[\[/)
-    assert.match(output, /^320$/m)
+    assert.match(output, /320\n/)
     assert.match(output, /"versions":\["1","2"\]/)
     assert.match(output, /^neurode_model_reloads_total\{worker="1"\} \d+$/m)
   })
