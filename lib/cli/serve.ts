@@ -19,7 +19,7 @@ import {
   UsageError,
 } from './options.js'
 
-const usage = 'neurode serve <file or folder>... [options]'
+const usage = 'neurode serve <file or folder>... [options], or <name>=<file or folder>...'
 
 const options: Options = {
   host: { value: 'ADDRESS', help: 'to listen on (127.0.0.1: this machine alone)' },
@@ -100,7 +100,7 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
   if ((key === undefined) !== (cert === undefined)) throw new UsageError('--tls-key and --tls-cert go together')
   const share = Math.max(1, Math.floor(availableParallelism() / workers))
   return {
-    models: parsed.positionals.map((path) => resolve(path)),
+    models: readModels(parsed.positionals),
     host: textOption(parsed, 'host', /./, 'an address'),
     port: integerOption(parsed, 'port', 0),
     watch: parsed.values.watch === true,
@@ -116,6 +116,20 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
   }
+}
+
+/** Paths, or paths by name: `digits=/models/7.neurode`. */
+function readModels(positionals: readonly string[]): WorkerOptions['models'] {
+  const named = positionals.filter((text) => /^[^/\\=]+=/.test(text))
+  if (named.length === 0) return positionals.map((path) => resolve(path))
+  if (named.length < positionals.length) throw new UsageError('expected a name for every model or for none')
+  const entries = named.map((text): [string, string] => {
+    const place = text.indexOf('=')
+    return [text.slice(0, place), resolve(text.slice(place + 1))]
+  })
+  if (new Set(entries.map(([name]) => name)).size < entries.length)
+    throw new UsageError('a name is given to two models')
+  return Object.fromEntries(entries)
 }
 
 /** Under npm one press of Ctrl-C arrives twice. */

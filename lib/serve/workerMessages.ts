@@ -5,7 +5,9 @@ import type { ServeEvent } from './repository.js'
 import type { ServeOptions } from './server.js'
 
 /** Options that can cross to another process: models are paths. */
-export type WorkerOptions = Omit<ServeOptions, 'onEvent' | 'models'> & { readonly models: readonly string[] }
+export type WorkerOptions = Omit<ServeOptions, 'onEvent' | 'models'> & {
+  readonly models: readonly string[] | Readonly<Record<string, string>>
+}
 
 export type ToWorker =
   | { readonly type: 'start'; readonly worker: number; readonly options: WorkerOptions }

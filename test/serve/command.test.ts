@@ -168,6 +168,7 @@ describe('neurode serve', function () {
     'a file there is not, for workers': { args: ['none.neurode', '--workers', '2'], code: 1, message: /none\.neurode/ },
     'an option there is not': { args: [path, '--prot', '3'], code: 2, message: /did you mean 'port'/ },
     'a port that is none': { args: [path, '--port', 'x'], code: 2, message: /--port: expected an integer/ },
+    'a name for one model alone': { args: [path, `other=${path}`], code: 2, message: /for every model or for none/ },
     'half of TLS': { args: [path, '--tls-key', 'k'], code: 2, message: /go together/ },
     'an empty token file': { args: [path, '--token-file', '/dev/null'], code: 1, message: /expected a token/ },
     'an address that is not here': {
@@ -184,6 +185,15 @@ describe('neurode serve', function () {
       assert.doesNotMatch(ended.stderr, /\n {4}at /)
     })
   }
+
+  it('gives models other names', async () => {
+    server = await startServer([`first=${path}`, `second=${path}`, '--device', 'cpu', '--workers', '2'])
+    const index = (await ask(server.url, '/v2/repository/index', { method: 'POST' })).json()
+    assert.deepEqual(
+      index.map(({ name }: { name: string }) => name),
+      ['first', 'second'],
+    )
+  })
 
   it('says in its help what it takes', async () => {
     const { code, stdout } = await runNode([main, 'serve', '--help'])
