@@ -64,12 +64,12 @@ enum class StageKind : int {
   gather,
   dense_forward,       // output = f(z = input . kernel + bias)
   activation_forward,  // output = f(z)
-  dropout_forward,     // output = input * (auxiliary = mask)
+  noise_forward,       // output = input * (auxiliary = factor) + term
   rescale_forward,
   loss,                 // row losses of input, gradient
   metric,               // row values of input
   activation_backward,  // gradient *= f'(z, output)
-  dropout_backward,     // gradient *= auxiliary
+  noise_backward,       // gradient *= auxiliary
   rescale_backward,
   dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output), of the layer below
 };
@@ -83,7 +83,8 @@ struct Stage {
   const float* bias;
   int kernel_stride;
   OpRecord op;
-  float rate, scale, offset;
+  int length, inner;  // of what a row-wise function works on: see Along
+  float scale, offset;
   int metric;
   std::uint64_t seed;
 };

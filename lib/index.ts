@@ -39,12 +39,27 @@ export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } fr
 export { readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
 export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
 export {
+  ActivationLayer,
+  type ActivationLayerOptions,
+  ELU,
+  type ELUOptions,
+  LeakyReLU,
+  type LeakyReLUOptions,
+  ReLU,
+  type ReLUOptions,
+  Softmax,
+  type SoftmaxOptions,
+} from './layers/activationLayers.js'
+export {
   type Activation,
   type ActivationName,
   activations,
   type ReluOptions,
 } from './layers/activations.js'
+export type { Axis } from './layers/axes.js'
+export { BatchNormalization, type BatchNormalizationOptions } from './layers/batchNormalization.js'
 export { Dense, type DenseOptions } from './layers/dense.js'
+export { type Embedded, Embedding, type EmbeddingOptions } from './layers/embedding.js'
 export { layers } from './layers/index.js'
 export {
   type Distribution,
@@ -56,6 +71,7 @@ export {
   type SeedOption,
   type VarianceScalingOptions,
 } from './layers/initializers.js'
+export { Normalization, type NormalizationOptions } from './layers/inputNormalization.js'
 export {
   Layer,
   type LayerOptions,
@@ -65,14 +81,37 @@ export {
   type Weight,
 } from './layers/layer.js'
 export {
-  ActivationLayer,
-  type ActivationLayerOptions,
+  AlphaDropout,
+  type AlphaDropoutOptions,
   Dropout,
   type DropoutOptions,
-  Rescaling,
-  type RescalingOptions,
-} from './layers/pointwise.js'
-export { Flatten, Input, type InputOptions } from './layers/shaping.js'
+  GaussianDropout,
+  type GaussianDropoutOptions,
+  GaussianNoise,
+  type GaussianNoiseOptions,
+} from './layers/noise.js'
+export {
+  GroupNormalization,
+  type GroupNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+  RMSNormalization,
+  type RMSNormalizationOptions,
+  UnitNormalization,
+  type UnitNormalizationOptions,
+} from './layers/normalization.js'
+export type { ScaleAndCenterOptions } from './layers/parameters.js'
+export { PReLU, type PReLUOptions } from './layers/prelu.js'
+export { Rescaling, type RescalingOptions } from './layers/rescaling.js'
+export {
+  Flatten,
+  Identity,
+  Input,
+  type InputOptions,
+  Reshape,
+  type Reshaped,
+  type ReshapeOptions,
+} from './layers/shaping.js'
 export { type DeviceName, devices } from './model/devices.js'
 export type { EvaluateOptions } from './model/evaluate.js'
 export type {

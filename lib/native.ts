@@ -17,12 +17,37 @@ export interface PlanInitializer {
   readonly seed: number
 }
 
+/** What a row-wise function works on: `length` features that are `inner` apart, group by group. Absent: whole rows. */
+export interface PlanAlong {
+  readonly length: number
+  readonly inner: number
+}
+
 /** One parameter of a layer. */
 export interface PlanParameter {
+  /** Its name in the layer, where that is not the member's. */
+  readonly name?: string
   readonly initializer: PlanInitializer
   /** Takes part in weight decay; default true. */
   readonly decays?: boolean
 }
+
+/** Parameters of the channels along an axis; what is absent counts as 1 and 0. */
+export interface PlanChannels {
+  readonly along?: PlanAlong | undefined
+  readonly kernel?: PlanParameter | undefined
+  readonly bias?: PlanParameter | undefined
+}
+
+/** Statistics of the channels along an axis, as parameters. */
+export interface PlanStatistics {
+  readonly along?: PlanAlong | undefined
+  readonly mean: PlanParameter
+  readonly variance: PlanParameter
+}
+
+/** y = (x - mean) / sqrt(max(variance, least) + epsilon), or its inverse where `inverts` is 1. */
+export type PlanNumbers = readonly [epsilon: number, least: number, inverts: number, momentum: number]
 
 /** One layer, with sizes filled in. */
 export type PlanLayer = {
@@ -38,9 +63,13 @@ export type PlanLayer = {
       readonly kernel: PlanParameter
       readonly bias: PlanParameter
     }
-  | { readonly kind: 'activation'; readonly activation: PlanOp }
-  | { readonly kind: 'dropout'; readonly rate: number; readonly seed: number }
+  | { readonly kind: 'activation'; readonly activation: PlanOp; readonly along?: PlanAlong | undefined }
+  | { readonly kind: 'noise'; readonly noise: PlanOp; readonly seed: number }
   | { readonly kind: 'rescaling'; readonly scale: number; readonly offset: number }
+  | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
+  | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
+  | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
+  | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
 )
 
 /** What the elements of large matrix products are rounded to; sums and all else are float32. */
@@ -226,7 +255,14 @@ export interface NativeTensorSpec {
 export interface NativeAddon {
   readonly version: string
   devices(): DeviceInfo[]
-  ops(): { activations: OpRow[]; losses: OpRow[]; metrics: OpRow[]; optimizers: OpRow[] }
+  ops(): {
+    activations: OpRow[]
+    losses: OpRow[]
+    metrics: OpRow[]
+    optimizers: OpRow[]
+    noises: OpRow[]
+    features: OpRow[]
+  }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
   readonly Predictor: {

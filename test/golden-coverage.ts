@@ -74,38 +74,14 @@ const gaps: readonly Gap[] = [
   },
   {
     file: 'layers.json',
-    classes: ['Softmax'],
-    when: ({ inputs }) => depth(inputs.x) > 2,
-    reason: 'softmax works on rows of one dimension',
-  },
-  {
-    file: 'layers.json',
-    classes: [
-      'BatchNormalization',
-      'LayerNormalization',
-      'RMSNormalization',
-      'UnitNormalization',
-      'GroupNormalization',
-      'Normalization',
-    ],
-    reason: 'not among the layers: normalization',
-  },
-  {
-    file: 'layers.json',
-    classes: ['Reshape', 'Permute', 'RepeatVector', 'Identity', 'ActivityRegularization'],
+    classes: ['Permute', 'RepeatVector', 'ActivityRegularization'],
     reason: 'not among the layers: shapes and penalties',
   },
-  { file: 'layers.json', classes: ['Embedding', 'CategoryEncoding'], reason: 'not among the layers: integer inputs' },
-  { file: 'layers.json', classes: ['PReLU'], reason: 'not among the layers: activations with weights' },
+  { file: 'layers.json', classes: ['CategoryEncoding'], reason: 'not among the layers: encodings of categories' },
   {
     file: 'layers.json',
     classes: ['Add', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Subtract', 'Dot'],
     reason: 'a sequential model has no merges',
-  },
-  {
-    file: 'layers.json',
-    classes: ['AlphaDropout', 'GaussianDropout', 'GaussianNoise'],
-    reason: 'not among the layers: noise',
   },
 
   // metrics.json
@@ -124,9 +100,6 @@ const gaps: readonly Gap[] = [
 
   // optimizers.json
   { file: 'optimizers.json', classes: ['Ftrl'], reason: 'not among the optimizers' },
-
-  // training.json
-  { file: 'training.json', classes: ['batch_normalization'], reason: 'not among the layers: normalization' },
 
   // tutorials.json
   {

@@ -297,11 +297,12 @@ async function checkBackward(reference: PointwiseReference, activation: PlanOp, 
 }
 
 function drawRows(reference: RowReference, width: number, rows: number): number[][] {
+  const { largest = 3e38 } = reference
   const random = new Random(width)
   const drawn = Array.from({ length: rows }, () => [...random.uniforms(width, ...reference.domain)])
   drawn.push(new Array<number>(width).fill(0))
   drawn.push(Array.from({ length: width }, (_, i) => (i % 2 === 0 ? 100 : -100)))
-  drawn.push(Array.from({ length: width }, (_, i) => (i === 0 ? 3e38 : -3e38)))
+  drawn.push(Array.from({ length: width }, (_, i) => (i === 0 ? largest : -largest)))
   return drawn
 }
 

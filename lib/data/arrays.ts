@@ -186,6 +186,14 @@ export function isNdArray(value: unknown): value is NdArray {
   return isNumericArray(data) && Array.isArray(shape)
 }
 
+/** The shape of one row, as far as the data tell it. */
+export function rowShapeOf(x: unknown): readonly number[] {
+  if (isNdArray(x)) return x.shape.slice(1)
+  const shape: number[] = []
+  for (let level: unknown = x; Array.isArray(level) || isNumericArray(level); level = level[0]) shape.push(level.length)
+  return shape.slice(1)
+}
+
 interface Source {
   readonly elements: NumericArray
   readonly shape: readonly number[]

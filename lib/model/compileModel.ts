@@ -107,12 +107,18 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
 /** The Plan of a model; without `training` it can predict alone. */
 export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
   const settings = training?.settings.optimizer.update ?? {}
-  const planned = shapes.layers.map(({ layer, inputShape }, place) => {
+  const layers = shapes.layers.flatMap(({ layer, inputShape }, place) => {
     const { name, trainable } = layer
-    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) })
-    return plan && { ...withDecay(plan, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
+    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) }) ?? []
+    return [plan].flat().map((part) => {
+      return { ...withDecay(part, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
+    })
   })
-  const layers = planned.filter((layer) => layer !== undefined)
+  const embedding = layers.findIndex(({ kind }) => kind === 'embedding')
+  if (embedding > 0) {
+    const text = `layer '${layers[embedding]?.name}': expected integers, the model's input`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, got what layer '${layers[embedding - 1]?.name}' computes`)
+  }
   const plan = { inputSize: shapes.inputSize, layers: layers.length > 0 ? layers : [passThrough] }
   if (training === undefined) return plan
   const { loss, optimizer } = training.settings
@@ -136,7 +142,8 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
 function withDecay(plan: PlanLayer, decays: (parameter: string) => boolean): PlanLayer {
   const entries = Object.entries(plan).map(([key, value]: [string, unknown]) => {
     const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
-    return [key, isParameter ? { ...value, decays: decays(key) } : value]
+    const name = isParameter && 'name' in value ? String(value.name) : key
+    return [key, isParameter ? { ...value, decays: decays(name) } : value]
   })
   return Object.fromEntries(entries) as PlanLayer
 }

@@ -353,8 +353,8 @@ export class ModelCore implements LayerHost {
   #adopt(layers: readonly Layer[], shapes: ModelShapes | undefined): void {
     const names = nameLayers(layers)
     const initial = new Map<Layer, readonly Float32Array[]>()
-    for (const { layer, parameters } of shapes?.layers ?? []) {
-      const values = layer.initialWeights
+    for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
+      const values = layer.initialWeights(inputShape)
       if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
     }
     const training = shapes && this.#settings && setUpTraining(this.#settings, shapes)

@@ -55,6 +55,8 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
   object.Set("losses", rows(OpKind::loss));
   object.Set("metrics", rows(OpKind::metric));
   object.Set("optimizers", rows(OpKind::optimizer));
+  object.Set("noises", rows(OpKind::noise));
+  object.Set("features", rows(OpKind::feature));
   return object;
 }
 

@@ -155,7 +155,7 @@ Napi::Value measure_op(const Napi::CallbackInfo& info) {
       return 1 / passes_per_second({1, seconds}, [&](int) {
                switch (op_kind) {
                  case OpKind::activation:
-                   return kernels.activation_forward(op, x.data(), y.data(), features, kPanel);
+                   return kernels.activation_forward(op, {}, x.data(), y.data(), features, kPanel);
                  case OpKind::loss:
                    return kernels.loss(op, x.data(), x.data(), features, kPanel, 1, nullptr,
                                        values.data(), y.data());

@@ -126,7 +126,19 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
                            at(task.input), width(task.input), width(task.output), at(task.output));
         break;
       case TaskKind::activation_forward:
-        kernels_.activation_row(task.op, at(task.input), at(task.output), width(task.output));
+        kernels_.activation_row(task.op, task.along, at(task.input), at(task.output),
+                                width(task.output));
+        break;
+      case TaskKind::feature_forward:
+        kernels_.feature_row(task.op, task.along, values(task.kernel), values(task.bias),
+                             at(task.input), at(task.output), width(task.output));
+        break;
+      case TaskKind::normalize_forward:
+        kernels_.normalize_row(task.op, task.along, normalizer(task), at(task.input),
+                               at(task.output), width(task.output));
+        break;
+      case TaskKind::embedding_forward:
+        kernels_.embed_row(table(task), at(task.input), at(task.output), width(task.input));
         break;
       case TaskKind::rescale_forward:
         for (int i = 0; i < width(task.output); ++i) {

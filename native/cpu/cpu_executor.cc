@@ -46,6 +46,7 @@ CpuExecutor::CpuExecutor(Program program, const Kernels& kernels, std::shared_pt
       train_(program_.train) {
   for (const Parameter& parameter : program_.parameters) add_parameter(parameter);
   square_sums_.resize(pieces_);
+  add_statistics();
   add_segments();
 }
 
@@ -130,6 +131,15 @@ void CpuExecutor::set_slot(int slot, int index, const float* values) {
   copy_in(weights_[index].slots[slot], index, values);
 }
 
+Normalizer CpuExecutor::normalizer(const Task& task) const {
+  return {values(task.kernel), values(task.bias), values(task.mean), values(task.variance)};
+}
+
+Table CpuExecutor::table(const Task& task) const {
+  const Parameter& parameter = program_.parameters[task.kernel];
+  return {values(task.kernel), weights_[task.kernel].stride, parameter.rows, parameter.columns};
+}
+
 // -----------------------------------------------------------------------------------------------
 // tasks
 
@@ -173,11 +183,22 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
       }
       return kernels_.gather_targets(context.targets, view, at(task.output));
     case TaskKind::activation_forward:
-      return kernels_.activation_forward(task.op, at(task.input), at(task.output),
+      return kernels_.activation_forward(task.op, task.along, at(task.input), at(task.output),
                                          width(task.output), rows);
-    case TaskKind::dropout_forward:
-      return kernels_.dropout(task.rate, task.seed, context.step, first_row, at(task.input),
-                              at(task.auxiliary), at(task.output), width(task.output), rows);
+    case TaskKind::feature_forward:
+      return kernels_.feature_forward(task.op, task.along, values(task.kernel), values(task.bias),
+                                      at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::normalize_forward:
+      return kernels_.normalize(task.op, task.along, normalizer(task), at(task.input),
+                                at(task.output), width(task.output), rows);
+    case TaskKind::batch_normalize_forward:
+      return kernels_.batch_normalize(task.along, statistics_[task.statistics], values(task.bias),
+                                      at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::embedding_forward:
+      return kernels_.embed(table(task), at(task.input), at(task.output), width(task.input), rows);
+    case TaskKind::noise_forward:
+      return kernels_.noise(task.op, task.seed, context.step, first_row, at(task.input),
+                            at(task.auxiliary), at(task.output), width(task.output), rows);
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
                               width(task.output), rows);
@@ -194,19 +215,26 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
                              row_values + (1 + task.metric) * kPanel);
     case TaskKind::activation_backward:
-      return kernels_.activation_backward(task.op, at(task.input), at(task.output),
+      return kernels_.activation_backward(task.op, task.along, at(task.input), at(task.output),
                                           at(task.gradient), width(task.output), rows);
-    case TaskKind::dropout_backward:
+    case TaskKind::feature_backward:
+      return kernels_.feature_backward(task.op, task.along, values(task.kernel), at(task.input),
+                                       at(task.gradient), at(task.input_gradient),
+                                       width(task.output), rows);
+    case TaskKind::normalize_backward:
+      return kernels_.normalize_backward(task.op, task.along, normalizer(task), at(task.gradient),
+                                         width(task.output), rows);
+    case TaskKind::batch_normalize_backward:
+      return kernels_.batch_normalize_backward(task.along, statistics_[task.statistics],
+                                               at(task.input), at(task.gradient),
+                                               width(task.output), rows);
+    case TaskKind::noise_backward:
       return kernels_.multiply(at(task.auxiliary), at(task.gradient), at(task.gradient),
                                width(task.output), rows);
     case TaskKind::rescale_backward:
       return kernels_.rescale(task.scale, 0, at(task.gradient), at(task.gradient),
                               width(task.output), rows);
-    case TaskKind::dense_forward:
-    case TaskKind::dense_backward_input:
-    case TaskKind::dense_backward_weights:
-    case TaskKind::gradient_norm:
-    case TaskKind::update:
+    default:
       return;  // of several panels, or not cut by rows
   }
 }

@@ -149,14 +149,14 @@ class CpuInference final : public Inference {
     const Op& op = step.task.op;
     if (neurode::activation_row(op.row).pointwise) {
       // All at once, with what fills up the rows.
-      kernels_.activation_row(op, values, values, static_cast<int>(rows * stride));
+      kernels_.activation_row(op, {}, values, values, static_cast<int>(rows * stride));
       return;
     }
     for (int r = 0; r < rows; ++r) {
       for (int f = 0; f < step.features; ++f)
         panel[std::int64_t{f} * kPanel + r] = values[r * stride + f];
     }
-    kernels_.activation_forward(op, panel, panel, step.features, rows);
+    kernels_.activation_forward(op, {}, panel, panel, step.features, rows);
     for (int r = 0; r < rows; ++r) {
       for (int f = 0; f < step.features; ++f)
         values[r * stride + f] = panel[std::int64_t{f} * kPanel + r];
@@ -180,7 +180,7 @@ bool is_dense_network(const Program& program) {
     const bool is_known =
         task.kind == TaskKind::gather_input || task.kind == TaskKind::dense_forward ||
         task.kind == TaskKind::activation_forward || task.kind == TaskKind::rescale_forward;
-    if (!is_known || task.input != current) return false;
+    if (!is_known || task.input != current || task.along.length != 0) return false;
     current = task.output;
   }
   return current == program.predict.output;

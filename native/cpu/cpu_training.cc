@@ -141,8 +141,14 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
 
 void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread,
                                  int threads) {
-  if (task.kind == TaskKind::dense_backward_weights)
-    dense_backward_weights(task, step, thread, threads);
+  switch (task.kind) {
+    case TaskKind::dense_backward_weights:
+      return dense_backward_weights(task, step, thread, threads);
+    case TaskKind::embedding_gradients:
+      return embedding_gradients(task, step, thread, threads);
+    default:
+      return run_on_channels(task, step, thread, threads);
+  }
 }
 
 void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& step, int thread,

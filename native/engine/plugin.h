@@ -31,15 +31,18 @@ struct OpRecord {
 struct TaskRecord {
   std::int32_t kind, axis, waits;
   std::int32_t input, output, auxiliary, gradient, input_gradient;
-  std::int32_t kernel, bias, parameter, metric;
+  std::int32_t kernel, bias, mean, variance, parameter, statistics, metric;
   OpRecord op;
-  float rate, scale, offset;
+  std::int32_t length, inner;
+  float scale, offset;
   std::uint64_t seed;
 };
 
 struct PassRecord {
   const std::int32_t* features;
   std::int32_t tensors;
+  const std::int32_t* statistics;
+  std::int32_t statistics_count;
   const TaskRecord* tasks;
   std::int32_t task_count;
   std::int32_t output;

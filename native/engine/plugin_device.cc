@@ -37,10 +37,27 @@ plugin::UpdateRecord record_of(const UpdatePlan& plan) {
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
   std::vector<plugin::TaskRecord> records;
   for (const Task& task : pass.tasks) {
-    records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis),
-                       task.waits ? 1 : 0, task.input, task.output, task.auxiliary, task.gradient,
-                       task.input_gradient, task.kernel, task.bias, task.parameter, task.metric,
-                       record_of(task.op), task.rate, task.scale, task.offset, task.seed});
+    records.push_back({static_cast<std::int32_t>(task.kind),
+                       static_cast<std::int32_t>(task.axis),
+                       task.waits ? 1 : 0,
+                       task.input,
+                       task.output,
+                       task.auxiliary,
+                       task.gradient,
+                       task.input_gradient,
+                       task.kernel,
+                       task.bias,
+                       task.mean,
+                       task.variance,
+                       task.parameter,
+                       task.statistics,
+                       task.metric,
+                       record_of(task.op),
+                       task.along.length,
+                       task.along.inner,
+                       task.scale,
+                       task.offset,
+                       task.seed});
   }
   return records;
 }
@@ -69,8 +86,13 @@ class PluginExecutor final : public Executor {
                train = records_of(program.train);
     const auto pass = [](const Pass& pass,
                          const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
-      return {pass.features.data(), static_cast<std::int32_t>(pass.features.size()), tasks.data(),
-              static_cast<std::int32_t>(tasks.size()), pass.output};
+      return {pass.features.data(),
+              static_cast<std::int32_t>(pass.features.size()),
+              pass.statistics.data(),
+              static_cast<std::int32_t>(pass.statistics.size()),
+              tasks.data(),
+              static_cast<std::int32_t>(tasks.size()),
+              pass.output};
     };
     std::vector<plugin::ParameterRecord> parameters;
     for (const Parameter& parameter : program.parameters)
