@@ -57,7 +57,7 @@ export interface CustomLossResult {
  * const quartic = losses.custom({
  *   name: 'quartic',
  *   compute({ outputs, targets }) {
- *     const errors = outputs.map((y, i) => y - (targets[i] as number))
+ *     const errors = outputs.map((y, i) => y - (targets[i] ?? 0))
  *     return {
  *       loss: errors.reduce((sum, e) => sum + e ** 4, 0) / errors.length,
  *       gradient: errors.map((e) => (4 * e ** 3) / errors.length),

@@ -486,21 +486,26 @@ export interface R2MetricOptions {
  *
  * @example
  * ```ts
- * import { layers, metrics, type MetricState, sequential } from 'neurode'
+ * import { layers, metrics, sequential } from 'neurode'
  *
- * class LargestError implements MetricState {
- *   #largest = 0
- *   updateState({ outputs, targets }: { readonly outputs: Float32Array; readonly targets: Float32Array }) {
- *     outputs.forEach((y, i) => {
- *       this.#largest = Math.max(this.#largest, Math.abs(y - (targets[i] as number)))
- *     })
- *   }
- *   result() {
- *     return this.#largest
- *   }
- * }
- * const largest = metrics.custom({ name: 'largest', state: () => new LargestError() })
- * const bias = metrics.custom({ name: 'bias', rows: ({ outputs, targets }) => outputs.map((y, i) => y - (targets[i] as number)) })
+ * const largest = metrics.custom({
+ *   name: 'largest',
+ *   state: () => {
+ *     let largest = 0
+ *     return {
+ *       updateState({ outputs, targets }) {
+ *         outputs.forEach((y, i) => {
+ *           largest = Math.max(largest, Math.abs(y - (targets[i] ?? 0)))
+ *         })
+ *       },
+ *       result: () => largest,
+ *     }
+ *   },
+ * })
+ * const bias = metrics.custom({
+ *   name: 'bias',
+ *   rows: ({ outputs, targets }) => outputs.map((y, i) => y - (targets[i] ?? 0)),
+ * })
  * const model = sequential([layers.dense({ units: 1, inputShape: [2] })])
  * model.compile({ loss: 'mse', metrics: [largest, bias] })
  * ```
