@@ -59,7 +59,9 @@ function checkPeers(names: readonly string[]): void {
 async function runNeurode(args: readonly string[]): Promise<void> {
   const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
   const program = `process.chdir(${JSON.stringify(folder)}); process.argv.splice(1, 1, 'neurode'); await import(${JSON.stringify(pathToFileURL(main).href)})`
-  const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], oneThread, 200_000)
+  // npm names the folder it was started in: files would go there.
+  const env = { ...oneThread, INIT_CWD: folder }
+  const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], env, 200_000)
   assert.equal(code, 0, stderr)
 }
 
