@@ -58,7 +58,7 @@ __global__ __launch_bounds__(kThreads) void dense_backward_input_kernel(Stage st
 struct WeightsArguments {
   WeightLayer layers[kMostLayers];
   int count;
-  OptimizerRecord optimizer;
+  OpRecord optimizer;
   std::uint32_t* counters;  // blocks that have left their sums, by tile
   float* partials;
   int first_tile;  // of this launch
@@ -125,8 +125,9 @@ NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightL
                             MatrixSource{layer.gradient, layer.gradient_stride}, n, layer.units,
                             begin, end, slabs, sums);
   if (!add_splits<S>(arguments, tile, sums)) return;
-  if (arguments.optimizer.op.row == row::optimizer::sgd) {
-    const float keep = ops::weight_decay_factor(arguments.optimizer.weight_decay, rate);
+  if (layer.kernel.values == nullptr) return;
+  if (arguments.optimizer.row == row::optimizer::sgd && !layer.kernel.stores) {
+    const float keep = ops::weight_decay_factor(layer.kernel.weight_decay, rate);
     const ops::Sgd::Scalars scalars{rate};
     sums.each([&](int y, int x, float sum) {
       const int i = m + y, unit = n + x;
@@ -246,7 +247,7 @@ WeightsPlan::WeightsPlan(const std::vector<WeightLayer>& layers, int rows) : lay
       std::min<std::int64_t>(wanted, rows / kLeastRowsOfASplit), 1, kMostSplits));
 }
 
-void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer,
+void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OpRecord& optimizer,
                       const FinishRecord& finish, std::uint32_t* counters, float* partials) const {
   int first_tile = 0;
   for (std::size_t first = 0; first < layers_.size(); first += kMostLayers) {
@@ -258,7 +259,7 @@ void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const Optimize
     arguments.counters = counters;
     arguments.partials = partials;
     arguments.first_tile = first_tile;
-    arguments.last = first + kMostLayers >= layers_.size();
+    arguments.last = finish.sums != nullptr && first + kMostLayers >= layers_.size();
     arguments.step = step;
     arguments.finish = finish;
     const WeightLayer& end = arguments.layers[arguments.count - 1];

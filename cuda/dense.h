@@ -15,7 +15,7 @@ void dense_forward(Launcher& launcher, const Stage& stage, const StepRecord& ste
 // input_gradient (rows, inputs) = gradient . kernel^T * f'.
 void dense_backward_input(Launcher& launcher, const Stage& stage, const StepRecord& step);
 
-// d kernel = input^T . gradient and d bias = sum of gradient over rows, and the optimizer's update.
+// d kernel = input^T . gradient and d bias = sum of gradient over rows, for update_patch.
 struct WeightLayer {
   const float* input;  // null: the bound data
   int input_stride;
@@ -23,7 +23,7 @@ struct WeightLayer {
   int gradient_stride;
   int inputs, units;
   int kernel_stride;
-  WeightsRecord kernel, bias;  // bias.values null: none
+  WeightsRecord kernel, bias;
   // By the launcher:
   int first_block, tiles_across, tiles, bias_blocks;
 };
@@ -39,7 +39,8 @@ class WeightsPlan {
   std::int64_t counters() const { return tiles_ * (splits_ > 1 ? 1 : 0); }
   std::int64_t partial_floats() const { return splits_ > 1 ? tiles_ * splits_ * tile_size_ : 0; }
 
-  void run(Launcher& launcher, const StepRecord& step, const OptimizerRecord& optimizer,
+  // Ends the step where `finish` has sums.
+  void run(Launcher& launcher, const StepRecord& step, const OpRecord& optimizer,
            const FinishRecord& finish, std::uint32_t* counters, float* partials) const;
 
  private:

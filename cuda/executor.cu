@@ -37,11 +37,12 @@ Executor::Executor(Device& device, Program program)
     : device_(device),
       program_(std::move(program)),
       parameters_(device, program_),
+      updates_(device, program_, parameters_.deferred()),
       wide_(device, program_, parameters_),
       launcher_(device.stream.get()),
-      predict_(program_, program_.predict, parameters_, wide_, kChunk),
-      evaluate_(program_, program_.evaluate, parameters_, wide_, kChunk),
-      train_(program_, program_.train, parameters_, wide_, 0),
+      predict_(program_, program_.predict, parameters_, updates_, wide_, kChunk),
+      evaluate_(program_, program_.evaluate, parameters_, updates_, wide_, kChunk),
+      train_(program_, program_.train, parameters_, updates_, wide_, 0),
       state_(sizeof(RunState), "the state of a range"),
       sums_((1 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)), "sums") {}
 

@@ -59,6 +59,7 @@ class Executor {
   Device& device_;
   const Program program_;
   Parameters parameters_;
+  Updates updates_;
   WideLayers wide_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;

@@ -64,11 +64,11 @@ NEURODE_DEVICE void finish_pair(const BackwardProduct& p, int row, int feature, 
 // Updates `count` weights, up to four, from an even unit on.
 NEURODE_DEVICE void finish_weights(const WeightsProduct& p, float rate, int input, int unit,
                                    int count, const float* gradients) {
-  if (input >= p.inputs || unit >= p.units) return;
+  if (p.kernel.values == nullptr || input >= p.inputs || unit >= p.units) return;
   if (count > p.units - unit) count = p.units - unit;
   float* const values = p.kernel.values + input * static_cast<std::int64_t>(p.kernel_stride) + unit;
-  if (p.optimizer.op.row == row::optimizer::sgd) {
-    const float keep = ops::weight_decay_factor(p.optimizer.weight_decay, rate);
+  if (p.optimizer.row == row::optimizer::sgd && !p.kernel.stores) {
+    const float keep = ops::weight_decay_factor(p.kernel.weight_decay, rate);
     const ops::Sgd::Scalars scalars{rate};
 #pragma unroll
     for (int u = 0; u < 4; ++u) {

@@ -2,12 +2,18 @@
 #pragma once
 
 #include "cuda/records.h"
+#include "native/engine/plan.h"
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/updates.h"
 
 namespace neurode::cuda {
+
+inline OpRecord record_of(const Op& op) {
+  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
+}
 
 namespace row {
 enum Activation : int {
@@ -172,12 +178,12 @@ struct Patch {
 
 // What all weights of a step share is prepared once; a run's loads go out before its first store.
 template <class Optimizer>
-NEURODE_DEVICE void update_patch_by(const OptimizerRecord& optimizer, float rate, std::int64_t step,
+NEURODE_DEVICE void update_patch_by(const OpRecord& optimizer, float rate, std::int64_t step,
                                     const WeightsRecord& weights, const Patch& patch,
                                     const float* gradients) {
   constexpr int kRun = 4;
-  const auto scalars = Optimizer::prepare(rate, step, optimizer.op.params);
-  const float keep = ops::weight_decay_factor(optimizer.weight_decay, rate);
+  const auto scalars = Optimizer::prepare(rate, step, optimizer.params);
+  const float keep = ops::weight_decay_factor(weights.weight_decay, rate);
 #pragma unroll 1
   for (int i = 0; i < patch.rows; ++i) {
     const int row = patch.row + i / kRun * patch.row_step + i % kRun;
@@ -208,13 +214,17 @@ NEURODE_DEVICE void update_patch_by(const OptimizerRecord& optimizer, float rate
   }
 }
 
-// Not inlined: one copy of all optimizers in each kernel, not one for each weight of a tile.
-[[maybe_unused]] static __device__ __noinline__ void update_patch(OptimizerRecord optimizer,
-                                                                  float rate, std::int64_t step,
+// What becomes of gradients once they are whole: an update, or a place in the arena. Not inlined:
+// one copy of all optimizers in each kernel, not one for each weight of a tile.
+[[maybe_unused]] static __device__ __noinline__ void update_patch(OpRecord optimizer, float rate,
+                                                                  std::int64_t step,
                                                                   WeightsRecord weights,
                                                                   Patch patch,
                                                                   const float* gradients) {
-  switch (optimizer.op.row) {
+  if (weights.values == nullptr) return;
+  if (weights.stores)
+    return update_patch_by<ops::StoreGradient>(optimizer, rate, step, weights, patch, gradients);
+  switch (optimizer.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::optimizer::name:            \
     return update_patch_by<ops::Functor>(optimizer, rate, step, weights, patch, gradients);

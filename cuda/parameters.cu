@@ -4,13 +4,24 @@
 namespace neurode::cuda {
 
 Parameters::Parameters(Device& device, const Program& program)
-    : device_(device), slots_(program.slots) {
+    : device_(device),
+      program_(program),
+      optimizer_slots_(program.slots - (program.accumulator >= 0) - (program.average >= 0)) {
+  std::int64_t values = 0, gradients = 0;
   for (const Parameter& parameter : program.parameters) {
-    const int rows = std::max(parameter.inputs, 1), stride = (parameter.units + 3) / 4 * 4;
-    places_.push_back({all_, std::int64_t{rows} * stride, rows, parameter.units, stride});
-    all_ += places_.back().size;
+    const int rows = std::max(parameter.rows, 1), stride = (parameter.columns + 3) / 4 * 4;
+    const std::int64_t size = std::int64_t{rows} * stride;
+    places_.push_back({values, all_slots_, gradients, size, rows, parameter.columns, stride});
+    values += size;
+    if (parameter.trainable) all_slots_ += size;
+    if (parameter.update == Update::deferred) gradients += size;
   }
-  const std::int64_t bytes = all_ * (1 + slots_) * static_cast<std::int64_t>(sizeof(float));
+  for (Place& place : places_) {
+    place.slots += values;
+    place.gradient += values + program.slots * all_slots_;
+  }
+  const std::int64_t bytes =
+      (values + program.slots * all_slots_ + gradients) * static_cast<std::int64_t>(sizeof(float));
   memory_ = DeviceMemory(bytes, "the model's parameters");
   if (bytes > 0)
     check(cudaMemsetAsync(memory_.as<void>(), 0, bytes, device.stream.get()),
@@ -23,8 +34,8 @@ void Parameters::get(int slot, int index, float* values) const {
   device_.staging.download(at(slot, index), place.size * static_cast<std::int64_t>(sizeof(float)),
                            padded.data());
   for (int row = 0; row < place.rows; ++row) {
-    std::copy_n(padded.data() + std::int64_t{row} * place.stride, place.units,
-                values + std::int64_t{row} * place.units);
+    std::copy_n(padded.data() + std::int64_t{row} * place.stride, place.columns,
+                values + std::int64_t{row} * place.columns);
   }
 }
 
@@ -32,19 +43,45 @@ void Parameters::set(int slot, int index, const float* values) {
   const Place& place = places_[index];
   std::vector<float> padded(place.size, 0.0f);
   for (int row = 0; row < place.rows; ++row) {
-    std::copy_n(values + std::int64_t{row} * place.units, place.units,
+    std::copy_n(values + std::int64_t{row} * place.columns, place.columns,
                 padded.data() + std::int64_t{row} * place.stride);
   }
   device_.staging.upload(padded.data(), place.size * static_cast<std::int64_t>(sizeof(float)),
                          at(slot, index));
 }
 
-WeightsRecord Parameters::record(int index) const {
+WeightsRecord Parameters::updated(int index) const {
   WeightsRecord record{};
-  if (index < 0) return record;
   record.values = at(-1, index);
-  for (int s = 0; s < slots_; ++s) record.slots[s] = at(s, index);
+  for (int s = 0; s < optimizer_slots_; ++s) record.slots[s] = at(s, index);
+  record.weight_decay = program_.parameters[index].decays ? program_.update.weight_decay : 0;
   return record;
+}
+
+WeightsRecord Parameters::record(int index) const {
+  if (index < 0 || program_.parameters[index].update == Update::none) return {};
+  if (program_.parameters[index].update == Update::fused) return updated(index);
+  WeightsRecord record{};
+  record.values = memory_.floats() + places_[index].gradient;
+  record.stores = true;
+  return record;
+}
+
+std::vector<DeferredRecord> Parameters::deferred() const {
+  std::vector<DeferredRecord> records;
+  int pieces = 0;
+  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+    if (program_.parameters[i].update != Update::deferred) continue;
+    DeferredRecord record{};
+    record.weights = updated(i);
+    record.gradient = memory_.floats() + places_[i].gradient;
+    record.size = places_[i].size;
+    record.first_piece = pieces;
+    record.pieces = static_cast<int>((record.size + kPiece - 1) / kPiece);
+    pieces += record.pieces;
+    records.push_back(record);
+  }
+  return records;
 }
 
 }  // namespace neurode::cuda

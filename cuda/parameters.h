@@ -6,6 +6,7 @@
 
 #include "cuda/device.h"
 #include "cuda/records.h"
+#include "cuda/updates.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {
@@ -19,23 +20,30 @@ class Parameters {
   void set(int slot, int index, const float* values);
 
   int stride(int index) const { return places_[index].stride; }
-  // No values for -1.
+  // Null for -1.
+  float* values(int index) const { return index < 0 ? nullptr : at(-1, index); }
+  // Where the task that computes the gradient of a parameter puts it.
   WeightsRecord record(int index) const;
+  // Of every parameter that is updated later.
+  std::vector<DeferredRecord> deferred() const;
 
  private:
   struct Place {
-    std::int64_t offset;  // floats
+    std::int64_t values, slots, gradient;  // floats from the beginning; of the first slot
     std::int64_t size;
-    int rows, units, stride;
+    int rows, columns, stride;
   };
   float* at(int slot, int index) const {
-    return memory_.floats() + (1 + slot) * all_ + places_[index].offset;
+    const Place& place = places_[index];
+    return memory_.floats() + (slot < 0 ? place.values : place.slots + slot * all_slots_);
   }
+  WeightsRecord updated(int index) const;
 
   Device& device_;
+  const Program& program_;
   std::vector<Place> places_;
-  std::int64_t all_ = 0;  // floats of all parameters
-  const int slots_;
+  std::int64_t all_slots_ = 0;  // floats of one slot of all parameters
+  const int optimizer_slots_;
   DeviceMemory memory_;
 };
 

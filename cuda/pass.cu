@@ -23,19 +23,16 @@ bool runs_by_rows(const Stage& stage) {
 
 }  // namespace
 
-OpRecord record_of(const Op& op) {
-  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
-}
-
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-                       const WideLayers& wide, int usual_rows)
+                       const Updates& updates, const WideLayers& wide, int usual_rows)
     : program_(program),
       pass_(pass),
       parameters_(parameters),
+      updates_(updates),
       wide_(wide),
       usual_rows_(usual_rows) {
   if (pass.tasks.empty()) return;
-  add_stages();
+  add_launches();
   find_direct_input();
   find_slice();
   find_copies();
@@ -44,16 +41,51 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
 // ----------------------------------------------------------------------------------------------
 // stages
 
-void PassRunner::add_stages() {
-  for (std::size_t i = 0; i < pass_.tasks.size(); ++i) {
+void PassRunner::add_launches() {
+  for (const Segment& segment : segments_of(pass_)) {
+    switch (segment.axis) {
+      case Axis::rows:
+        add_stages(segment);
+        break;
+      case Axis::outputs:
+        add_outputs(segment);
+        break;
+      case Axis::parameters:
+        add_parameters(segment);
+        break;
+    }
+  }
+}
+
+void PassRunner::add_outputs(const Segment& segment) {
+  Launch launch{Launch::Kind::weights, static_cast<int>(weights_.size()), 0, {}};
+  launch.wide_begin = static_cast<int>(wide_weights_.size());
+  for (int i = segment.begin; i < segment.end; ++i) {
+    const Task& task = pass_.tasks[i];
+    (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
+  }
+  launch.end = static_cast<int>(weights_.size());
+  launch.wide_end = static_cast<int>(wide_weights_.size());
+  launches_.push_back(launch);
+}
+
+void PassRunner::add_parameters(const Segment& segment) {
+  std::vector<TaskKind> kinds;
+  for (int i = segment.begin; i < segment.end; ++i) {
+    const TaskKind kind = pass_.tasks[i].kind;
+    if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) continue;
+    kinds.push_back(kind);
+    launches_.push_back({Launch::Kind::parameters, 0, 0, kind});
+  }
+}
+
+void PassRunner::add_stages(const Segment& segment) {
+  const int begin = static_cast<int>(drafts_.size());
+  for (int i = segment.begin; i < segment.end; ++i) {
     const Task& task = pass_.tasks[i];
     if (task.kind == TaskKind::gather_targets)
       continue;  // losses and metrics read the bound targets
-    if (task.kind == TaskKind::dense_backward_weights) {
-      (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
-      continue;
-    }
-    const Task* const next = i + 1 < pass_.tasks.size() ? &pass_.tasks[i + 1] : nullptr;
+    const Task* const next = i + 1 < segment.end ? &pass_.tasks[i + 1] : nullptr;
     add_stage(task, next);
     const Draft& draft = drafts_.back();
     const bool took_next =
@@ -61,6 +93,7 @@ void PassRunner::add_stages() {
                                               draft.stage.kind == StageKind::dense_backward_input);
     if (took_next) ++i;
   }
+  launches_.push_back({Launch::Kind::stages, begin, static_cast<int>(drafts_.size()), {}});
 }
 
 // A dense layer takes the pointwise activation that follows; so does its gradient.
@@ -83,9 +116,9 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
   stage.metric = task.metric;
   const auto set_kernel = [&] {
     stage.inputs = width(task.input);
-    stage.kernel = parameters_.record(task.kernel).values;
+    stage.kernel = parameters_.values(task.kernel);
     stage.kernel_stride = parameters_.stride(task.kernel);
-    stage.bias = parameters_.record(task.bias).values;
+    stage.bias = parameters_.values(task.bias);
     stage.op = {};
   };
   switch (task.kind) {
@@ -168,13 +201,15 @@ void PassRunner::find_direct_input() {
     if (is_wide(drafts_[i]) && drafts_[i].input == input && !wide_.reads_copies())
       direct_input_ = false;
   }
-  if (direct_input_) drafts_.erase(drafts_.begin());
   used_.assign(pass_.features.size(), false);
 }
 
-// Small layers above the first run in one kernel, each block taking a few rows through all of them.
+// Small layers above the first run in one kernel, each block taking a few rows through all of them,
+// where nothing stands between that takes the whole batch.
 void PassRunner::find_slice() {
-  const std::size_t first = direct_input_ ? 1 : 0;
+  const std::size_t first = direct_input_ ? 2 : 0;
+  const auto is_stages = [](const Launch& launch) { return launch.kind == Launch::Kind::stages; };
+  const bool is_whole = std::count_if(launches_.begin(), launches_.end(), is_stages) == 1;
   std::int64_t weights = 0;
   std::vector<bool> inside(pass_.features.size(), false);
   for (std::size_t i = first; i < drafts_.size(); ++i) {
@@ -186,7 +221,7 @@ void PassRunner::find_slice() {
     }
   }
   std::vector<bool> outside(pass_.features.size(), false);
-  for (std::size_t i = 0; i < first; ++i) {
+  for (std::size_t i = first_stage(); i < first; ++i) {
     outside[drafts_[i].output] = true;
     if (drafts_[i].z >= 0) outside[drafts_[i].z] = true;
   }
@@ -206,9 +241,9 @@ void PassRunner::find_slice() {
     if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
     if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
   }
-  const bool fits = drafts_.size() > first && drafts_.size() - first <= kMostSliceStages &&
-                    weights <= kMostSliceWeights && features <= kMostSliceFeatures &&
-                    loads_.size() <= std::size(slice_.loads) &&
+  const bool fits = is_whole && drafts_.size() > first &&
+                    drafts_.size() - first <= kMostSliceStages && weights <= kMostSliceWeights &&
+                    features <= kMostSliceFeatures && loads_.size() <= std::size(slice_.loads) &&
                     saves_.size() <= std::size(slice_.saves);
   if (!fits) {
     for (std::size_t t = 0; t < used_.size(); ++t) used_[t] = inside[t] || outside[t] || wanted[t];
@@ -241,10 +276,11 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   const std::int64_t values = floats;
   floats += (capacity * (1 + program_.metrics) + 3) / 4 * 4;
   std::int64_t partials = 0, counters = 0;
-  if (!weights_.empty()) {
-    const WeightsPlan plan(weight_layers(), rows);
-    partials = plan.partial_floats();
-    counters = plan.counters();
+  for (const Launch& launch : launches_) {
+    if (launch.kind != Launch::Kind::weights || launch.begin == launch.end) continue;
+    const WeightsPlan plan(weight_layers(launch), rows);
+    partials = std::max(partials, plan.partial_floats());
+    counters = std::max(counters, plan.counters());
   }
   std::int64_t wide_partials = 0, wide_counters = 0;
   for (const WeightsSplit& split : wide_splits(rows)) {
@@ -311,9 +347,10 @@ void PassRunner::lay_out_slice() {
     slice_.saves[slice_.save_count++] = {tensors_[t], shared(t), pass_.features[t]};
 }
 
-std::vector<WeightLayer> PassRunner::weight_layers() const {
+std::vector<WeightLayer> PassRunner::weight_layers(const Launch& launch) const {
   std::vector<WeightLayer> layers;
-  for (const Task& task : weights_) {
+  for (int i = launch.begin; i < launch.end; ++i) {
+    const Task& task = weights_[i];
     WeightLayer layer{};
     if (!tensors_.empty()) {
       const bool direct = direct_input_ && task.input == pass_.tasks.front().output;
@@ -335,11 +372,11 @@ std::vector<WeightLayer> PassRunner::weight_layers() const {
 // ----------------------------------------------------------------------------------------------
 // launches
 
-void PassRunner::enqueue_stages(Launcher& launcher, const StepRecord& step,
+void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step,
                                 std::vector<bool>& fresh) const {
-  const std::size_t end = sliced_from_ >= 0 ? sliced_from_ : drafts_.size();
+  const int end = sliced_from_ >= 0 ? sliced_from_ : stages.end;
   RowStages by_rows{};
-  for (std::size_t i = 0; i < end; ++i) {
+  for (int i = std::max(stages.begin, first_stage()); i < end; ++i) {
     const Stage stage = on_device(drafts_[i]);
     if (is_wide(drafts_[i])) {
       enqueue_wide(launcher, drafts_[i], step, fresh);
@@ -373,15 +410,29 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
   const bool mean = program_.reduction == Reduction::mean;
   const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
                         capacity_};
+  const FinishRecord end{sums, program_.metrics, mean ? 1 : 0};
   std::vector<bool> fresh(pass_.features.size(), false);
-  enqueue_stages(launcher, step, fresh);
-  if (sums == nullptr) return;
-  enqueue_wide_weights(launcher, step, fresh);
-  const FinishRecord record{sums, program_.metrics, mean ? 1 : 0};
-  if (weights_.empty()) return finish(launcher, step, record);
-  WeightsPlan(weight_layers(), rows)
-      .run(launcher, step, {record_of(program_.optimizer), program_.weight_decay}, record,
-           counters_, partials_);
+  for (const Launch& launch : launches_) {
+    const bool is_last = &launch == &launches_.back();
+    switch (launch.kind) {
+      case Launch::Kind::stages:
+        enqueue_stages(launcher, launch, step, fresh);
+        break;
+      case Launch::Kind::weights:
+        enqueue_wide_weights(launcher, launch, step, fresh);
+        if (launch.begin == launch.end) break;
+        WeightsPlan(weight_layers(launch), rows)
+            .run(launcher, step, record_of(program_.update.optimizer),
+                 is_last ? end : FinishRecord{}, counters_, partials_);
+        if (is_last) return;
+        break;
+      case Launch::Kind::parameters:
+        updates_.run(launcher, launch.task, step);
+        if (launch.task == TaskKind::update) wide_.copy_deferred(launcher);
+        break;
+    }
+  }
+  if (sums != nullptr) finish(launcher, step, end);
 }
 
 }  // namespace neurode::cuda

@@ -12,13 +12,11 @@
 
 namespace neurode::cuda {
 
-OpRecord record_of(const Op& op);
-
 class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
   PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-             const WideLayers& wide, int usual_rows);
+             const Updates& updates, const WideLayers& wide, int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows, cudaStream_t stream);
@@ -37,15 +35,28 @@ class PassRunner {
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 
-  void add_stages();
+  // What is launched for a part of a segment.
+  struct Launch {
+    enum class Kind { stages, weights, parameters } kind;
+    int begin, end;                    // of drafts_ or weights_
+    TaskKind task;                     // parameters: for all of them that have it
+    int wide_begin = 0, wide_end = 0;  // of wide_weights_
+  };
+
+  void add_launches();
+  void add_stages(const Segment& segment);
+  void add_outputs(const Segment& segment);
+  void add_parameters(const Segment& segment);
   void add_stage(const Task& task, const Task* next);
   void find_direct_input();
   void find_slice();
   bool touches(const Draft& draft, int tensor) const;
   Stage on_device(const Draft& draft) const;
   void lay_out_slice();
-  void enqueue_stages(Launcher& launcher, const StepRecord& step, std::vector<bool>& fresh) const;
-  std::vector<WeightLayer> weight_layers() const;
+  void enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step,
+                      std::vector<bool>& fresh) const;
+  std::vector<WeightLayer> weight_layers(const Launch& weights) const;
+  int first_stage() const { return direct_input_ ? 1 : 0; }
 
   // wide_pass.cu. `fresh`: tensors whose copies hold what the tensors do.
   bool is_wide(const Draft& draft) const;
@@ -59,14 +70,16 @@ class PassRunner {
                  std::vector<bool>& fresh) const;
   void enqueue_wide(Launcher& launcher, const Draft& draft, const StepRecord& step,
                     std::vector<bool>& fresh) const;
-  void enqueue_wide_weights(Launcher& launcher, const StepRecord& step,
+  void enqueue_wide_weights(Launcher& launcher, const Launch& weights, const StepRecord& step,
                             std::vector<bool>& fresh) const;
 
   const Program& program_;
   const Pass& pass_;
   const Parameters& parameters_;
+  const Updates& updates_;
   const WideLayers& wide_;
   const int usual_rows_;
+  std::vector<Launch> launches_;
   std::vector<Draft> drafts_;
   std::vector<Task> weights_, wide_weights_;
   std::vector<bool> used_;     // tensors that need global memory

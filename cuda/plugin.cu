@@ -82,6 +82,7 @@ Pass to_pass(const plugin::PassRecord& record) {
     Task task{};
     task.kind = static_cast<TaskKind>(from.kind);
     task.axis = static_cast<Axis>(from.axis);
+    task.waits = from.waits != 0;
     task.input = from.input;
     task.output = from.output;
     task.auxiliary = from.auxiliary;
@@ -89,6 +90,7 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.input_gradient = from.input_gradient;
     task.kernel = from.kernel;
     task.bias = from.bias;
+    task.parameter = from.parameter;
     task.metric = from.metric;
     task.op = to_op(from.op);
     task.rate = from.rate;
@@ -100,6 +102,28 @@ Pass to_pass(const plugin::PassRecord& record) {
   return pass;
 }
 
+Parameter to_parameter(const plugin::ParameterRecord& record) {
+  Parameter parameter{"", static_cast<Layout>(record.layout), record.rows, record.columns, {}};
+  parameter.trainable = record.trainable != 0;
+  parameter.decays = record.decays != 0;
+  parameter.update = static_cast<Update>(record.update);
+  return parameter;
+}
+
+UpdatePlan to_update(const plugin::UpdateRecord& record) {
+  UpdatePlan plan;
+  plan.optimizer = to_op(record.optimizer);
+  plan.weight_decay = record.weight_decay;
+  plan.clip_value = record.clip_value;
+  plan.clip_norm = record.clip_norm;
+  plan.global_clip_norm = record.global_clip_norm;
+  plan.accumulation_steps = record.accumulation_steps;
+  plan.averages = record.averages != 0;
+  plan.average_momentum = record.average_momentum;
+  plan.overwrite_frequency = record.overwrite_frequency;
+  return plan;
+}
+
 Program to_program(const plugin::ProgramRecord& record) {
   Program program;
   program.input_size = record.input_size;
@@ -107,15 +131,16 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.input_scale = record.input_scale;
   program.input_offset = record.input_offset;
   for (int i = 0; i < record.parameter_count; ++i) {
-    program.parameters.push_back({"", record.parameters[i].inputs, record.parameters[i].units, {}});
+    program.parameters.push_back(to_parameter(record.parameters[i]));
   }
   program.predict = to_pass(record.predict);
   program.evaluate = to_pass(record.evaluate);
   program.train = to_pass(record.train);
   program.reduction = record.mean != 0 ? Reduction::mean : Reduction::sum;
-  program.optimizer = to_op(record.optimizer);
+  program.update = to_update(record.update);
   program.slots = record.slots;
-  program.weight_decay = record.weight_decay;
+  program.accumulator = record.accumulator;
+  program.average = record.average;
   program.metrics = record.metrics;
   program.precision = static_cast<Precision>(record.precision);
   return program;

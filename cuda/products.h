@@ -53,7 +53,7 @@ struct WeightsProduct {
   WeightsRecord kernel, bias;  // bias.values null: none
   int kernel_stride;
   Copy kernel_copy;
-  OptimizerRecord optimizer;
+  OpRecord optimizer;
   const RunState* state;
 };
 

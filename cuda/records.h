@@ -99,15 +99,21 @@ struct FinishRecord {
   int mean;  // whether a batch's loss is the mean over its rows
 };
 
-// Weights or a bias with its optimizer variables.
+// Where a parameter's gradient goes: see update_patch.
 struct WeightsRecord {
-  float* values;
+  float* values;  // null: nowhere. The parameter's, or its gradient's where that is only stored
   float* slots[ops::kMaxSlots];
+  float weight_decay;
+  bool stores;
 };
 
-struct OptimizerRecord {
-  OpRecord op;
-  float weight_decay;
+// A parameter whose gradient is in the arena, for the launches that make an update of it.
+struct DeferredRecord {
+  WeightsRecord weights;
+  float* gradient;
+  std::int64_t size;  // floats
+  int first_piece;    // among the pieces of all such parameters
+  int pieces;
 };
 
 }  // namespace neurode::cuda

@@ -59,8 +59,8 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
   std::int64_t elements = 0;
   for (int i = 0; i < count; ++i) {
     if (!takes(i)) continue;
-    copies_[i].stride = padded_copy(program.parameters[i].units);
-    elements += std::int64_t{program.parameters[i].inputs} * copies_[i].stride;
+    copies_[i].stride = padded_copy(program.parameters[i].columns);
+    elements += std::int64_t{program.parameters[i].rows} * copies_[i].stride;
   }
   memory_ = DeviceMemory(elements * static_cast<std::int64_t>(sizeof(BFloat16)),
                          "bfloat16 copies of kernels");
@@ -68,24 +68,32 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
   for (int i = 0; i < count; ++i) {
     if (copies_[i].stride == 0) continue;
     copies_[i].data = next;
-    next += std::int64_t{program.parameters[i].inputs} * copies_[i].stride;
+    next += std::int64_t{program.parameters[i].rows} * copies_[i].stride;
   }
 }
 
 void WideLayers::refresh(Launcher& launcher) {
   if (!stale_) return;
-  for (int i = 0; i < static_cast<int>(copies_.size()); ++i) {
-    if (copies_[i].stride == 0) continue;
-    const Parameter& parameter = program_.parameters[i];
-    round_to_bfloat16(launcher, {parameters_.record(i).values, parameters_.stride(i)}, nullptr,
-                      parameter.inputs, parameter.units, copies_[i]);
-  }
+  for (int i = 0; i < static_cast<int>(copies_.size()); ++i) copy(launcher, i);
   stale_ = false;
+}
+
+void WideLayers::copy_deferred(Launcher& launcher) const {
+  for (int i = 0; i < static_cast<int>(copies_.size()); ++i) {
+    if (program_.parameters[i].update == Update::deferred) copy(launcher, i);
+  }
+}
+
+void WideLayers::copy(Launcher& launcher, int index) const {
+  if (copies_[index].stride == 0) return;
+  const Parameter& parameter = program_.parameters[index];
+  round_to_bfloat16(launcher, {parameters_.values(index), parameters_.stride(index)}, nullptr,
+                    parameter.rows, parameter.columns, copies_[index]);
 }
 
 Matrix WideLayers::kernel(int index) const {
   if (reads_copies()) return {copies_[index].data, copies_[index].stride};
-  return {parameters_.record(index).values, parameters_.stride(index)};
+  return {parameters_.values(index), parameters_.stride(index)};
 }
 
 void WideLayers::forward(Launcher& launcher, const ForwardProduct& product) const {

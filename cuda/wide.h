@@ -18,7 +18,8 @@ class WideLayers {
 
   // Whether the layer with this kernel is wide.
   bool takes(int kernel) const {
-    return precision_ != Precision::float32 && program_.parameters[kernel].inputs > 0 &&
+    return precision_ != Precision::float32 &&
+           program_.parameters[kernel].layout == Layout::kernel &&
            program_.parameters[kernel].size() >= kWideWeights;
   }
   // Whether operands are bfloat16 copies, not the floats themselves.
@@ -27,6 +28,8 @@ class WideLayers {
   // Kernels were set from outside: copies are made again when `refresh` comes.
   void kernels_changed() { stale_ = true; }
   void refresh(Launcher& launcher);
+  // Kernels that an update task has changed.
+  void copy_deferred(Launcher& launcher) const;
 
   Matrix kernel(int index) const;
   Copy kernel_copy(int index) const { return copies_[index]; }
@@ -37,6 +40,8 @@ class WideLayers {
                         const WeightsSplit& split, std::uint32_t* counters, float* partials) const;
 
  private:
+  void copy(Launcher& launcher, int index) const;
+
   const Program& program_;
   const Parameters& parameters_;
   const Precision precision_;

@@ -132,12 +132,13 @@ void PassRunner::enqueue_wide(Launcher& launcher, const Draft& draft, const Step
   fresh[draft.input_gradient] = true;
 }
 
-void PassRunner::enqueue_wide_weights(Launcher& launcher, const StepRecord& step,
-                                      std::vector<bool>& fresh) const {
+void PassRunner::enqueue_wide_weights(Launcher& launcher, const Launch& weights,
+                                      const StepRecord& step, std::vector<bool>& fresh) const {
+  if (weights.wide_begin == weights.wide_end) return;
   std::uint32_t* counters = wide_counters_;
   float* partials = wide_partials_;
   const std::vector<WeightsSplit> splits = wide_splits(capacity_);
-  for (std::size_t i = 0; i < wide_weights_.size(); ++i) {
+  for (int i = weights.wide_begin; i < weights.wide_end; ++i) {
     const Task& task = wide_weights_[i];
     WeightsProduct product{};
     product.input = operand(launcher, step, task.input, fresh);
@@ -148,8 +149,8 @@ void PassRunner::enqueue_wide_weights(Launcher& launcher, const StepRecord& step
     product.kernel = parameters_.record(task.kernel);
     product.bias = parameters_.record(task.bias);
     product.kernel_stride = parameters_.stride(task.kernel);
-    product.kernel_copy = wide_.kernel_copy(task.kernel);
-    product.optimizer = {record_of(program_.optimizer), program_.weight_decay};
+    if (!product.kernel.stores) product.kernel_copy = wide_.kernel_copy(task.kernel);
+    product.optimizer = record_of(program_.update.optimizer);
     product.state = step.state;
     wide_.backward_weights(launcher, product, splits[i], counters, partials);
     counters += splits[i].counters();

@@ -17,20 +17,31 @@ export interface PlanInitializer {
   readonly seed: number
 }
 
+/** One parameter of a layer. */
+export interface PlanParameter {
+  readonly initializer: PlanInitializer
+  /** Takes part in weight decay; default true. */
+  readonly decays?: boolean
+}
+
 /** One layer, with sizes filled in. */
-export type PlanLayer =
+export type PlanLayer = {
+  readonly name: string
+  /** False: its parameters stay as they are; default true. */
+  readonly trainable?: boolean
+} & (
   | {
       readonly kind: 'dense'
-      readonly name: string
       readonly units: number
       readonly useBias: boolean
       readonly activation: PlanOp
-      readonly kernelInitializer: PlanInitializer
-      readonly biasInitializer: PlanInitializer
+      readonly kernel: PlanParameter
+      readonly bias: PlanParameter
     }
-  | { readonly kind: 'activation'; readonly name: string; readonly activation: PlanOp }
-  | { readonly kind: 'dropout'; readonly name: string; readonly rate: number; readonly seed: number }
-  | { readonly kind: 'rescaling'; readonly name: string; readonly scale: number; readonly offset: number }
+  | { readonly kind: 'activation'; readonly activation: PlanOp }
+  | { readonly kind: 'dropout'; readonly rate: number; readonly seed: number }
+  | { readonly kind: 'rescaling'; readonly scale: number; readonly offset: number }
+)
 
 /** What the elements of large matrix products are rounded to; sums and all else are float32. */
 export type Precision = 'float32' | 'tf32' | 'bfloat16'
@@ -47,10 +58,25 @@ export interface Plan {
     readonly loss: PlanOp
     readonly reduction: 'mean' | 'sum'
     readonly metrics: readonly PlanOp[]
-    readonly optimizer: PlanOp
-    /** Decoupled weight decay, times the learning rate; 0 for none. */
-    readonly weightDecay: number
-  }
+  } & PlanUpdate
+}
+
+/** How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order. Numbers are 0 by default, for none. */
+export interface PlanUpdate {
+  readonly optimizer: PlanOp
+  /** Decoupled, times the learning rate. */
+  readonly weightDecay: number
+  /** Of the three, one at most. */
+  readonly clipValue?: number
+  readonly clipNorm?: number
+  readonly globalClipNorm?: number
+  /** Gradients of so many steps are averaged for an update; default 1. */
+  readonly accumulationSteps?: number
+  /** Keeps an exponential average of the weights; default false. */
+  readonly averages?: boolean
+  readonly averageMomentum?: number
+  /** Updates after which weights become their averages. */
+  readonly overwriteFrequency?: number
 }
 
 /** Rows of input: value = element · scale + offset. `data.length` is rows · features. */
@@ -96,6 +122,8 @@ export interface NativeParameter {
   readonly name: string
   /** Keras order: kernel `[inputs, units]`, bias `[units]`. */
   readonly shape: readonly number[]
+  /** Has optimizer variables; without, it is what a layer counts for itself. */
+  readonly trainable: boolean
 }
 
 /** A Program on one device. Methods that return promises run off the JS thread, in order. */
@@ -105,7 +133,7 @@ export interface NativeModel {
   readonly isa: string
   readonly threads: number
   readonly parameters: readonly NativeParameter[]
-  /** Optimizer variables per parameter. */
+  /** Variables per trainable parameter: the optimizer's, then what accumulates gradients and what averages weights. */
   readonly slots: number
   /** Optimizer steps taken. */
   step: number

@@ -28,8 +28,8 @@ const dense = (units: number, useBias: boolean, activation: PlanOp = { name: 'li
   units,
   useBias,
   activation,
-  kernelInitializer: constant,
-  biasInitializer: constant,
+  kernel: { initializer: constant },
+  bias: { initializer: constant },
 })
 
 function open(device: string, plan: Plan): NativeModel {

@@ -48,6 +48,7 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
   for (const { name, data, shape } of state.weights) tensors.set(name, { data, shape })
   state.slots.forEach((arrays, slot) => {
     arrays.forEach((data, i) => {
+      if (data === undefined) return
       const { name, shape } = state.weights[i] as TrainingState['weights'][number]
       tensors.set(slotName(slot, name), { data, shape })
     })
@@ -126,7 +127,7 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
   const parameters = core
     .built()
     .layers.flatMap(({ layer, parameters }) =>
-      parameters.map(({ name, shape }) => ({ name: `${layer.name}/${name}`, shape })),
+      parameters.map(({ name, ...spec }) => ({ ...spec, name: `${layer.name}/${name}` })),
     )
   const saved = [...tensors.keys()].filter((name) => !name.startsWith(stateMark))
   if (saved.length !== parameters.length) {
@@ -143,7 +144,9 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
     return {
       weights,
       slots: Array.from({ length: core.settings === undefined ? 0 : slots }, (_, slot) =>
-        parameters.map(({ name, shape }) => tensor(slotName(slot, name), shape)),
+        parameters.map(({ name, shape, trainable = true }) =>
+          trainable ? tensor(slotName(slot, name), shape) : undefined,
+        ),
       ),
       seed: checkInteger(state.seed, 'seed', 0),
       step: checkInteger(state.step, 'step', 0),

@@ -119,8 +119,10 @@ export class Dense<const Units extends number = number, const In extends Shape =
       units: this.units,
       useBias: this.useBias,
       activation: this.activation.op,
-      kernelInitializer: this.kernelInitializer.plan([input[0] as number, this.units], context.seedFor('kernel')),
-      biasInitializer: this.biasInitializer.plan([this.units], context.seedFor('bias')),
+      kernel: {
+        initializer: this.kernelInitializer.plan([input[0] as number, this.units], context.seedFor('kernel')),
+      },
+      bias: { initializer: this.biasInitializer.plan([this.units], context.seedFor('bias')) },
     }
   }
 }

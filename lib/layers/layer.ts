@@ -12,6 +12,8 @@ export type Shape = readonly number[]
 export interface ParameterSpec {
   readonly name: string
   readonly shape: Shape
+  /** False for what the layer counts for itself, such as moving statistics: no optimizer changes it. Default true. */
+  readonly trainable?: boolean
 }
 
 /** A parameter's values: a copy, in Keras' order and shape. */

@@ -38,8 +38,8 @@ export interface DeviceSettings {
 /** What {@link ModelCore.readState} gives. */
 export interface TrainingState {
   readonly weights: readonly { readonly name: string; readonly shape: Shape; readonly data: Float32Array }[]
-  /** By slot, then by parameter. */
-  readonly slots: readonly (readonly Float32Array[])[]
+  /** By slot, then by weight; nothing for weights that no optimizer changes. */
+  readonly slots: readonly (readonly (Float32Array | undefined)[])[]
   readonly seed: number
   readonly step: number
   readonly epochsBegun: number
@@ -239,7 +239,7 @@ export class ModelCore implements LayerHost {
     const weights = this.readWeights()
     const model = this.native()
     const slots = Array.from({ length: this.#training === undefined ? 0 : model.slots }, (_, slot) =>
-      weights.map((_, index) => model.getSlot(slot, index)),
+      model.parameters.map(({ trainable }, index) => (trainable ? model.getSlot(slot, index) : undefined)),
     )
     const { seed, step, epochsBegun, position } = this
     return { weights, slots, seed, step, epochsBegun, position, callbacks: this.callbackStates() }
@@ -259,7 +259,7 @@ export class ModelCore implements LayerHost {
     })
     state.slots.forEach((arrays, slot) => {
       arrays.forEach((data, index) => {
-        model.setSlot(slot, index, data)
+        if (data !== undefined) model.setSlot(slot, index, data)
       })
     })
     model.step = this.step = state.step

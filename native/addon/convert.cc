@@ -61,18 +61,56 @@ Initializer to_initializer(Napi::Value value, const char* name) {
               std::string(name) + ": no initializer is called '" + kind_name + "'");
 }
 
+// A member that may be left out.
+template <class T, class Convert, class... More>
+T optional(Napi::Object object, const char* name, T standard, Convert convert, More... more) {
+  return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
+}
+
+ParameterPlan to_parameter(Napi::Value value, const char* name) {
+  const Napi::Object object = to_object(value, name);
+  ParameterPlan parameter;
+  parameter.initializer = member(object, "initializer", to_initializer);
+  parameter.decays = optional(object, "decays", true, to_bool);
+  return parameter;
+}
+
+UpdatePlan to_update(Napi::Object object) {
+  const auto number = [&](const char* key) {
+    const double given = optional(object, key, 0.0, to_number);
+    if (!(given >= 0)) fail(key, "a number of at least 0");
+    return static_cast<float>(given);
+  };
+  const auto count = [&](const char* key, int least) {
+    return static_cast<int>(
+        optional(object, key, std::int64_t{least}, to_integer, least, std::int64_t{1} << 30));
+  };
+  UpdatePlan update;
+  update.optimizer = member(object, "optimizer", to_op, OpKind::optimizer);
+  update.weight_decay = number("weightDecay");
+  update.clip_value = number("clipValue");
+  update.clip_norm = number("clipNorm");
+  update.global_clip_norm = number("globalClipNorm");
+  update.accumulation_steps = count("accumulationSteps", 1);
+  update.averages = optional(object, "averages", false, to_bool);
+  update.average_momentum = number("averageMomentum");
+  update.overwrite_frequency = count("overwriteFrequency", 0);
+  return update;
+}
+
 LayerPlan to_layer(Napi::Value value) {
   const Napi::Object object = to_object(value, "layer");
   const std::string kind = member(object, "kind", to_text);
   LayerPlan layer{};
   layer.name = member(object, "name", to_text);
+  layer.trainable = optional(object, "trainable", true, to_bool);
   if (kind == "dense") {
     layer.kind = LayerKind::dense;
     layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
     layer.use_bias = member(object, "useBias", to_bool);
     layer.activation = member(object, "activation", to_op, OpKind::activation);
-    layer.kernel = member(object, "kernelInitializer", to_initializer);
-    layer.bias = member(object, "biasInitializer", to_initializer);
+    layer.kernel = member(object, "kernel", to_parameter);
+    layer.bias = member(object, "bias", to_parameter);
   } else if (kind == "activation") {
     layer.kind = LayerKind::activation;
     layer.activation = member(object, "activation", to_op, OpKind::activation);
@@ -100,8 +138,7 @@ TrainingPlan to_training(Napi::Object object) {
   for (std::uint32_t i = 0; i < metrics.Length(); ++i) {
     training.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
   }
-  training.optimizer = member(object, "optimizer", to_op, OpKind::optimizer);
-  training.weight_decay = static_cast<float>(member(object, "weightDecay", to_number));
+  training.update = to_update(object);
   return training;
 }
 

@@ -145,8 +145,8 @@ Napi::Value measure_op(const Napi::CallbackInfo& info) {
                  case OpKind::metric:
                    return kernels.metric(op, x.data(), x.data(), features, kPanel, values.data());
                  case OpKind::optimizer:
-                   return kernels.update(x.data(), y.data(), slots, size / kPanel * kPanel, 1,
-                                         {op.row, op.params.data(), 1e-6f, 1});
+                   return kernels.update(x.data(), y.data(), slots, size / kPanel * kPanel,
+                                         {op.row, op.params.data(), 1e-6f, 1, 1});
                }
              });
     });

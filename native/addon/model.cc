@@ -115,7 +115,9 @@ Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
                                static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
     core->executor = core->device->open(core->program);
     for (const Parameter& parameter : core->program.parameters) {
-      external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * (1 + core->program.slots);
+      const int copies = 1 + (parameter.trainable ? core->program.slots : 0) +
+                         (parameter.update == Update::deferred ? 1 : 0);
+      external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * copies;
     }
     Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
     arrays_ = Napi::Persistent(Napi::Object::New(env));
@@ -167,11 +169,12 @@ Napi::Value Model::get_parameters(const Napi::CallbackInfo& info) {
     Napi::Array parameters = Napi::Array::New(env);
     for (const Parameter& parameter : core().program.parameters) {
       Napi::Array shape = Napi::Array::New(env);
-      if (parameter.inputs > 0) shape.Set(shape.Length(), Napi::Number::New(env, parameter.inputs));
-      shape.Set(shape.Length(), Napi::Number::New(env, parameter.units));
+      if (parameter.rows > 0) shape.Set(shape.Length(), Napi::Number::New(env, parameter.rows));
+      shape.Set(shape.Length(), Napi::Number::New(env, parameter.columns));
       Napi::Object object = Napi::Object::New(env);
       object.Set("name", parameter.name);
       object.Set("shape", shape);
+      object.Set("trainable", Napi::Boolean::New(env, parameter.trainable));
       parameters.Set(parameters.Length(), object);
     }
     return parameters;
@@ -194,6 +197,20 @@ void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
 
 Napi::Value Model::get_busy(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), jobs_ > 0);
+}
+
+int Model::slot_index(Napi::Value value) {
+  const std::int64_t count = core().program.slots;
+  if (count == 0) throw Error("ERR_ARGUMENT", "slot: the optimizer has no variables");
+  return static_cast<int>(to_integer(value, "slot", 0, count - 1));
+}
+
+// Of a parameter that has optimizer variables.
+int Model::trainable_index(Napi::Value value) {
+  const int index = parameter_index(value);
+  const Parameter& parameter = core().program.parameters[index];
+  if (parameter.trainable) return index;
+  throw Error("ERR_ARGUMENT", "index: " + parameter.name + " has no optimizer variables");
 }
 
 int Model::parameter_index(Napi::Value value) {
@@ -238,8 +255,8 @@ void Model::set_parameter(const Napi::CallbackInfo& info) {
 Napi::Value Model::get_slot(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     Core& core = idle_core();
-    const int slot = static_cast<int>(to_integer(info[0], "slot", 0, core.program.slots - 1));
-    const int index = parameter_index(info[1]);
+    const int slot = slot_index(info[0]);
+    const int index = trainable_index(info[1]);
     Napi::Float32Array values =
         Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
     core.executor->get_slot(slot, index, values.Data());
@@ -250,8 +267,8 @@ Napi::Value Model::get_slot(const Napi::CallbackInfo& info) {
 void Model::set_slot(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
-    const int slot = static_cast<int>(to_integer(info[0], "slot", 0, core.program.slots - 1));
-    const int index = parameter_index(info[1]);
+    const int slot = slot_index(info[0]);
+    const int index = trainable_index(info[1]);
     core.executor->set_slot(slot, index, sized(info[2], core.program.parameters[index]).Data());
   });
 }

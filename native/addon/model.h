@@ -51,6 +51,8 @@ class Model : public Napi::ObjectWrap<Model> {
   Core& core();
   Core& idle_core();
   int parameter_index(Napi::Value value);
+  int slot_index(Napi::Value value);
+  int trainable_index(Napi::Value value);
   std::shared_ptr<Bound> bound(Napi::Object range);
   Napi::Value arrays_of(Napi::Object range);
   Flag cancellable();

@@ -2,6 +2,7 @@
 // set.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,23 @@
 #include "native/engine/executor.h"
 
 namespace neurode::cpu {
+
+// [begin, end) of thread's part of `count`.
+struct Part {
+  int begin, end;
+};
+inline Part part(int count, int thread, int threads) {
+  return {static_cast<int>(std::int64_t{count} * thread / threads),
+          static_cast<int>(std::int64_t{count} * (thread + 1) / threads)};
+}
+
+inline int round_up(int value, int multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+inline void grow(Floats& memory, std::int64_t size) {
+  if (memory.size() < size) memory = Floats(size);
+}
 
 // Rows of a batch cut into panels of whole vectors, all but equal, as many for each thread.
 struct Cut {
@@ -33,6 +51,17 @@ struct PassLayout {
 // Panels that go through a task together, so that they share what is read of its weights.
 constexpr int kTogether = 2;
 
+// Below this many floating-point operations a thread costs more to wake, or to wait for, than it
+// brings.
+constexpr double kWorthWaking = 2e6;
+constexpr double kWorthABarrier = 2e5;
+
+// Rows that panels and slices are cut at.
+constexpr int kGroup = kAlignment;
+
+// Floats of a parameter that are a piece of work; sums over a parameter are sums over its pieces.
+constexpr int kPiece = 4096;
+
 class CpuExecutor final : public Executor {
  public:
   CpuExecutor(Program program, const Kernels& kernels, std::shared_ptr<ThreadTeam> team);
@@ -48,11 +77,31 @@ class CpuExecutor final : public Executor {
   void predict_here(const InputView& input, float* output) override;
 
  private:
-  // A kernel as (units, stride), or a bias; optimizer variables alike.
+  // A kernel as (units, stride), a table as (rows, stride), or a vector; its gradient where that is
+  // not used up at once; optimizer variables alike. Past the last element are zeros up to `size`.
   struct Weights {
     std::int64_t stride;
+    std::int64_t size;
     Floats values;
+    Floats gradient;
     std::vector<Floats> slots;
+    int first_piece;  // among the pieces of all parameters
+  };
+
+  // Floats [begin, begin + count) of a parameter, and the tasks of a segment that are on it.
+  struct Piece {
+    int parameter;
+    std::int64_t begin;
+    int count;
+    int index;  // among the pieces of all parameters
+    int first_task, tasks;
+  };
+
+  // A segment of the training pass. `tasks` of Axis::parameters are sorted by parameter.
+  struct TrainingSegment {
+    Axis axis;
+    std::vector<Task> tasks;
+    std::vector<Piece> pieces;  // Axis::parameters
   };
 
   // Where the tasks of some panels read and write.
@@ -71,14 +120,36 @@ class CpuExecutor final : public Executor {
         nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
   };
 
-  struct TrainingStep;
+  struct TrainingRange;
+  struct TrainingStep {
+    const Cut& cut;
+    RowsView rows;
+    float* memory;      // of all panels
+    std::int64_t step;  // steps taken before this one
+    float learning_rate;
+  };
 
   const float* values(int parameter) const {
     return parameter < 0 ? nullptr : weights_[parameter].values.data();
   }
+  InputView scaled(InputView input) const;
+  void add_parameter(const Parameter& parameter);
+  void add_segments();
+  void cut_into_pieces(TrainingSegment& segment) const;
   void run_on_panels(const Task& task, const PanelContext& context) const;
   void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
+
+  void run_rows(const TrainingSegment& segment, const TrainingRange& range,
+                const TrainingStep& step, int thread);
   void run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads);
+  void dense_backward_weights(const Task& task, const TrainingStep& step, int thread, int threads);
+  void finish_gradient(int parameter, int begin, int end, const TrainingStep& step);
+  OptimizerStep optimizer_step(int parameter, const TrainingStep& step) const;
+  void run_pieces(const TrainingSegment& segment, const TrainingStep& step, int thread,
+                  int threads);
+  void update(const Piece& piece, const TrainingStep& step, float gradient_scale);
+  float clip_scale(int parameter) const;
+
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
                       int count, float* memory, float* output) const;
   void predict_row(const InputView& input, float* output);
@@ -90,14 +161,18 @@ class CpuExecutor final : public Executor {
   const Program program_;
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
+  const int optimizer_slots_;
   std::vector<Weights> weights_;
+  int pieces_ = 0;
   const PassLayout predict_;
   const PassLayout evaluate_;
   const PassLayout train_;
+  std::vector<TrainingSegment> segments_;
   Floats panels_;      // train, evaluate, predict: the panels of a batch, or one for each thread
   Floats here_;        // predict_here: one panel, or one row
   Floats row_values_;  // losses and metrics of rows
-  std::vector<Floats> scratch_;  // a thread's, for weight gradients
+  std::vector<double> square_sums_;  // of gradients, by piece
+  std::vector<Floats> scratch_;      // a thread's, for weight gradients
 };
 
 }  // namespace neurode::cpu

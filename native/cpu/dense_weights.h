@@ -3,8 +3,7 @@
 #pragma once
 
 #include "native/cpu/dense.h"
-#include "native/cpu/optimizer_step.h"
-#include "native/ops/optimizers.h"
+#include "native/cpu/update.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
@@ -89,20 +88,6 @@ inline void accumulate_panels(const WeightGradient& task, int first, int count, 
   kTiles[width / kLanes - 1][size - 1](product);
 }
 
-// Updates `count` consecutive weights, whole vectors, from their gradients.
-template <class Optimizer>
-NEURODE_INLINE void update_run(float* weights, const float* gradient, float* const* slots,
-                               std::int64_t start, int count, float keep,
-                               const typename Optimizer::Scalars& scalars) {
-  for (int i = 0; i < count; i += kLanes) {
-    Vec state[Optimizer::kSlots + 1];
-    for (int s = 0; s < Optimizer::kSlots; ++s) state[s] = load(slots[s] + start + i);
-    const Vec weight = load(weights + start + i) * keep;
-    store(weights + start + i, Optimizer::update(weight, load(gradient + i), state, scalars));
-    for (int s = 0; s < Optimizer::kSlots; ++s) store(slots[s] + start + i, state[s]);
-  }
-}
-
 template <class Optimizer>
 void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
   const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
@@ -132,7 +117,7 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
         accumulate_panels(task, first, count, slab, width, unit, size, sums);
         for (int i = 0; last && i < size; ++i) {
           update_run<Optimizer>(task.kernel, sums + i * width, task.slots,
-                                (unit + i) * task.stride + column, width, task.keep, scalars);
+                                (unit + i) * task.stride + column, width, step.keep, scalars);
         }
       });
       first += count;
@@ -156,43 +141,32 @@ void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
     float slots[Optimizer::kSlots + 1];
     for (int s = 0; s < Optimizer::kSlots; ++s) slots[s] = task.slots[s][unit];
     task.kernel[unit] =
-        Optimizer::update(task.kernel[unit] * task.keep, sum_lanes(sum), slots, scalars);
+        Optimizer::update(task.kernel[unit] * step.keep, sum_lanes(sum), slots, scalars);
     for (int s = 0; s < Optimizer::kSlots; ++s) task.slots[s][unit] = slots[s];
   }
 }
 
-template <class Optimizer>
-void update_all(float* weights, const float* gradient, float* const* slots, int count, float keep,
-                const cpu::OptimizerStep& step) {
-  update_run<Optimizer>(weights, gradient, slots, 0, count, keep,
-                        Optimizer::prepare(step.learning_rate, step.step, step.params));
-}
-
-struct OptimizerKernels {
+struct WeightKernels {
   void (*weights)(const WeightGradient&, const cpu::OptimizerStep&, float*);
   void (*bias)(const WeightGradient&, const cpu::OptimizerStep&);
-  void (*update)(float*, const float*, float* const*, int, float, const cpu::OptimizerStep&);
 };
 
-constexpr OptimizerKernels kOptimizers[] = {
+// By optimizer; kStoreRow comes first.
+constexpr WeightKernels kWeightKernels[] = {
+    {backward_weights<ops::StoreGradient>, backward_bias<ops::StoreGradient>},
 #define NEURODE_ROW(name, Functor, ...) \
-  {backward_weights<ops::Functor>, backward_bias<ops::Functor>, update_all<ops::Functor>},
+  {backward_weights<ops::Functor>, backward_bias<ops::Functor>},
     NEURODE_OPTIMIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
 };
 
 inline void dense_backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step,
                                    float* scratch) {
-  kOptimizers[step.row].weights(task, step, scratch);
+  kWeightKernels[step.row - cpu::kStoreRow].weights(task, step, scratch);
 }
 
 inline void dense_backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
-  kOptimizers[step.row].bias(task, step);
-}
-
-inline void update(float* weights, const float* gradient, float* const* slots, int count,
-                   float keep, const cpu::OptimizerStep& step) {
-  kOptimizers[step.row].update(weights, gradient, slots, count, keep, step);
+  kWeightKernels[step.row - cpu::kStoreRow].bias(task, step);
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE

@@ -5,6 +5,7 @@
 #include "native/cpu/dense_weights.h"
 #include "native/cpu/inference_product.h"
 #include "native/cpu/pointwise.h"
+#include "native/cpu/update.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 namespace {
@@ -52,6 +53,9 @@ const cpu::Kernels kKernels = {
     .dense_backward_weights = dense_backward_weights,
     .dense_backward_bias = dense_backward_bias,
     .update = update,
+    .scale = scale,
+    .clip = clip,
+    .sum_of_squares = sum_of_squares,
     .dense_row = dense_row,
     .activation_forward = activation_forward,
     .activation_backward = activation_backward,

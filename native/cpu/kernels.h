@@ -34,7 +34,7 @@ struct Panels {
 };
 
 // The gradient of a kernel for inputs [begin, end) and units [unit_begin, unit_end), or of a bias,
-// and its update.
+// and its update; with kStoreStep the gradient alone, into `kernel`.
 struct WeightGradient {
   int inputs;
   int begin, end;  // begin is a multiple of kAlignment
@@ -48,8 +48,7 @@ struct WeightGradient {
   RowsView rows;  // input that is bound data
   float* kernel;  // (units, stride), or the bias (units)
   std::int64_t stride;
-  float* slots[4];  // optimizer variables, shaped like kernel
-  float keep;       // weights are multiplied by it first: 1 - learning rate * weight decay
+  float* slots[kMostSlots];  // optimizer variables, shaped like kernel
 };
 
 // Floats of scratch that dense_backward_weights needs for a layer of `units`: 48 columns of some
@@ -81,8 +80,12 @@ struct Kernels {
                                  float* scratch);
   void (*dense_backward_bias)(const WeightGradient& task, const OptimizerStep& step);
   // The optimizer alone, over `count` floats: whole vectors.
-  void (*update)(float* weights, const float* gradient, float* const* slots, int count, float keep,
+  void (*update)(float* weights, const float* gradient, float* const* slots, int count,
                  const OptimizerStep& step);
+  // x *= factor; x = min(max(x, -limit), limit).
+  void (*scale)(float* x, float factor, int count);
+  void (*clip)(float* x, float limit, int count);
+  double (*sum_of_squares)(const float* x, int count);
   // output (units) = kernel (units, stride) . input (inputs) + bias: one row, padded with zeros to
   // kAlignment.
   void (*dense_row)(const float* kernel, std::int64_t stride, const float* bias, const float* input,

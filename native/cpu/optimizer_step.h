@@ -10,7 +10,14 @@ struct OptimizerStep {
   int row;              // of the op table
   const float* params;  // in the row's order
   float learning_rate;
-  std::int64_t step;  // optimizer steps taken before this one
+  std::int64_t step;  // updates before this one
+  float keep;         // weights are multiplied by it first: 1 - learning rate * weight decay
 };
+
+// Instead of an update: gradients are stored where weights would be.
+constexpr int kStoreRow = -1;
+constexpr OptimizerStep kStoreStep{kStoreRow, nullptr, 0, 0, 1};
+
+constexpr int kMostSlots = 4;  // of an optimizer
 
 }  // namespace neurode::cpu

@@ -19,14 +19,21 @@ struct Op {
 
 enum class LayerKind { dense, activation, dropout, rescaling };
 
+// What a layer says of one of its parameters.
+struct ParameterPlan {
+  Initializer initializer;
+  bool decays = true;  // takes part in weight decay
+};
+
 struct LayerPlan {
   LayerKind kind;
   std::string name;
+  bool trainable = true;   // else its parameters stay as they are
   int units = 0;           // dense
   bool use_bias = false;   // dense
   Op activation;           // dense, activation
-  Initializer kernel;      // dense
-  Initializer bias;        // dense
+  ParameterPlan kernel;    // dense
+  ParameterPlan bias;      // dense
   float rate = 0;          // dropout
   std::uint64_t seed = 0;  // dropout
   float scale = 1;         // rescaling
@@ -35,6 +42,20 @@ struct LayerPlan {
 
 enum class Reduction { mean, sum };
 
+// How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order.
+struct UpdatePlan {
+  Op optimizer;
+  float weight_decay = 0;  // decoupled, times the learning rate
+  // One of the three at most; 0: none.
+  float clip_value = 0;        // of every element
+  float clip_norm = 0;         // of every parameter's gradient
+  float global_clip_norm = 0;  // of all gradients together
+  int accumulation_steps = 1;  // gradients of so many steps are averaged for an update
+  bool averages = false;       // keeps an exponential average of the weights
+  float average_momentum = 0;
+  int overwrite_frequency = 0;  // updates after which weights become their averages; 0: never
+};
+
 // What the elements of large matrix products are rounded to; all else is float32.
 enum class Precision { float32, tf32, bfloat16 };
 
@@ -42,8 +63,7 @@ struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
-  Op optimizer;
-  float weight_decay = 0;  // decoupled, times the learning rate
+  UpdatePlan update;
 };
 
 struct Plan {

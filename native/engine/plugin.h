@@ -29,9 +29,9 @@ struct OpRecord {
 
 // As neurode::Task.
 struct TaskRecord {
-  std::int32_t kind, axis;
+  std::int32_t kind, axis, waits;
   std::int32_t input, output, auxiliary, gradient, input_gradient;
-  std::int32_t kernel, bias, metric;
+  std::int32_t kernel, bias, parameter, metric;
   OpRecord op;
   float rate, scale, offset;
   std::uint64_t seed;
@@ -45,8 +45,20 @@ struct PassRecord {
   std::int32_t output;
 };
 
+// As neurode::Parameter.
 struct ParameterRecord {
-  std::int32_t inputs, units;
+  std::int32_t layout, rows, columns;
+  std::int32_t trainable, decays, update;
+};
+
+// As neurode::UpdatePlan.
+struct UpdateRecord {
+  OpRecord optimizer;
+  float weight_decay, clip_value, clip_norm, global_clip_norm;
+  std::int32_t accumulation_steps;
+  std::int32_t averages;
+  float average_momentum;
+  std::int32_t overwrite_frequency;
 };
 
 struct ProgramRecord {
@@ -56,9 +68,8 @@ struct ProgramRecord {
   std::int32_t parameter_count;
   PassRecord predict, evaluate, train;
   std::int32_t mean;  // whether a batch's loss is the mean over its rows
-  OpRecord optimizer;
-  std::int32_t slots;
-  float weight_decay;
+  UpdateRecord update;
+  std::int32_t slots, accumulator, average;
   std::int32_t metrics;
   std::int32_t precision;
 };

@@ -26,13 +26,21 @@ plugin::OpRecord record_of(const Op& op) {
   return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
 }
 
+plugin::UpdateRecord record_of(const UpdatePlan& plan) {
+  return {record_of(plan.optimizer), plan.weight_decay,
+          plan.clip_value,           plan.clip_norm,
+          plan.global_clip_norm,     plan.accumulation_steps,
+          plan.averages ? 1 : 0,     plan.average_momentum,
+          plan.overwrite_frequency};
+}
+
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
   std::vector<plugin::TaskRecord> records;
   for (const Task& task : pass.tasks) {
     records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis),
-                       task.input, task.output, task.auxiliary, task.gradient, task.input_gradient,
-                       task.kernel, task.bias, task.metric, record_of(task.op), task.rate,
-                       task.scale, task.offset, task.seed});
+                       task.waits ? 1 : 0, task.input, task.output, task.auxiliary, task.gradient,
+                       task.input_gradient, task.kernel, task.bias, task.parameter, task.metric,
+                       record_of(task.op), task.rate, task.scale, task.offset, task.seed});
   }
   return records;
 }
@@ -71,7 +79,9 @@ class PluginExecutor final : public Executor {
     };
     std::vector<plugin::ParameterRecord> parameters;
     for (const Parameter& parameter : program.parameters)
-      parameters.push_back({parameter.inputs, parameter.units});
+      parameters.push_back({static_cast<std::int32_t>(parameter.layout), parameter.rows,
+                            parameter.columns, parameter.trainable ? 1 : 0,
+                            parameter.decays ? 1 : 0, static_cast<std::int32_t>(parameter.update)});
     plugin::ProgramRecord record{};
     record.input_size = program.input_size;
     record.output_size = program.output_size;
@@ -83,9 +93,10 @@ class PluginExecutor final : public Executor {
     record.evaluate = pass(program.evaluate, evaluate);
     record.train = pass(program.train, train);
     record.mean = program.reduction == Reduction::mean ? 1 : 0;
-    record.optimizer = record_of(program.optimizer);
+    record.update = record_of(program.update);
     record.slots = program.slots;
-    record.weight_decay = program.weight_decay;
+    record.accumulator = program.accumulator;
+    record.average = program.average;
     record.metrics = program.metrics;
     record.precision = static_cast<std::int32_t>(program.precision);
     void* model = nullptr;
@@ -143,8 +154,8 @@ class PluginExecutor final : public Executor {
     for (std::size_t i = 0; i < program.parameters.size(); ++i) {
       const Parameter& parameter = program.parameters[i];
       values.resize(parameter.size());
-      initialize(parameter.initializer, parameter.inputs == 0 ? 1 : parameter.inputs,
-                 parameter.units, values.data());
+      initialize(parameter.initializer, parameter.rows == 0 ? 1 : parameter.rows, parameter.columns,
+                 values.data());
       set_parameter(static_cast<int>(i), values.data());
     }
   }

@@ -137,11 +137,20 @@ class PassCompiler {
     if (mode_ == Mode::train) add_backward(top, loss.gradient);
   }
 
-  // From tasks[top - 1] down to the first layer that has weights; below it no gradient is wanted.
+  Update update_of(int parameter) const {
+    return parameter < 0 ? Update::none : program_.parameters[parameter].update;
+  }
+
+  bool learns(const Task& task) const {
+    return update_of(task.kernel) != Update::none || update_of(task.bias) != Update::none;
+  }
+
+  // From tasks[top - 1] down to the first layer that learns; below it no gradient is wanted.
+  // Gradients of parameters come last, all in one segment.
   void add_backward(std::size_t top, int gradient) {
-    std::vector<Task> updates;
+    std::vector<Task> weights;
     std::size_t first = 0;
-    while (first < top && pass_.tasks[first].kind != TaskKind::dense_forward) ++first;
+    while (first < top && !learns(pass_.tasks[first])) ++first;
     for (std::size_t i = top; i-- > first;) {
       Task task = pass_.tasks[i];
       task.gradient = gradient;
@@ -159,9 +168,11 @@ class PassCompiler {
           add(task);
           break;
         case TaskKind::dense_forward:
-          task.kind = TaskKind::dense_backward_weights;
-          task.axis = Axis::outputs;
-          updates.push_back(task);
+          if (learns(task)) {
+            task.kind = TaskKind::dense_backward_weights;
+            task.axis = Axis::outputs;
+            weights.push_back(task);
+          }
           if (i == first) break;
           task.kind = TaskKind::dense_backward_input;
           task.axis = Axis::rows;
@@ -172,7 +183,24 @@ class PassCompiler {
           break;
       }
     }
-    for (const Task& task : updates) add(task);
+    for (const Task& task : weights) add(task);
+    add_updates();
+  }
+
+  // Norms are whole only after a barrier.
+  void add_updates() {
+    const UpdatePlan& plan = program_.update;
+    const bool norms = plan.clip_norm > 0 || plan.global_clip_norm > 0;
+    if (norms) add_by_parameter(TaskKind::gradient_norm, false);
+    add_by_parameter(TaskKind::update, norms);
+  }
+
+  void add_by_parameter(TaskKind kind, bool waits) {
+    for (int i = 0; i < static_cast<int>(program_.parameters.size()); ++i) {
+      if (update_of(i) != Update::deferred) continue;
+      add({.kind = kind, .axis = Axis::parameters, .waits = waits, .parameter = i});
+      waits = false;
+    }
   }
 
   const Plan& plan_;
@@ -183,17 +211,41 @@ class PassCompiler {
   int current_ = -1;
 };
 
-void add_parameters(const Plan& plan, Program& program) {
-  int features = plan.input_size;
-  for (const LayerPlan& layer : plan.layers) {
-    if (layer.kind != LayerKind::dense) continue;
-    program.parameters.push_back({layer.name + "/kernel", features, layer.units, layer.kernel});
-    if (layer.use_bias)
-      program.parameters.push_back({layer.name + "/bias", 0, layer.units, layer.bias});
-    features = layer.units;
-  }
-  program.output_size = features;
+// Whether what an update needs is known only after the whole gradient, or after several.
+bool defers(const UpdatePlan& plan) {
+  return plan.clip_value > 0 || plan.clip_norm > 0 || plan.global_clip_norm > 0 ||
+         plan.accumulation_steps > 1 || plan.averages;
 }
+
+class ParameterCompiler {
+ public:
+  ParameterCompiler(const Plan& plan, Program& program) : plan_(plan), program_(program) {}
+
+  void compile() {
+    int features = plan_.input_size;
+    for (const LayerPlan& layer : plan_.layers) {
+      if (layer.kind != LayerKind::dense) continue;
+      add(layer, "kernel", Layout::kernel, features, layer.units, layer.kernel);
+      if (layer.use_bias) add(layer, "bias", Layout::vector, 0, layer.units, layer.bias);
+      features = layer.units;
+    }
+    program_.output_size = features;
+  }
+
+ private:
+  void add(const LayerPlan& layer, const char* name, Layout layout, int rows, int columns,
+           const ParameterPlan& plan) {
+    Parameter parameter{layer.name + "/" + name, layout, rows, columns, plan.initializer};
+    parameter.decays = plan.decays;
+    if (plan_.training && layer.trainable) {
+      parameter.update = defers(plan_.training->update) ? Update::deferred : Update::fused;
+    }
+    program_.parameters.push_back(std::move(parameter));
+  }
+
+  const Plan& plan_;
+  Program& program_;
+};
 
 }  // namespace
 
@@ -201,14 +253,15 @@ Program compile(const Plan& plan) {
   Program program;
   program.input_size = plan.input_size;
   program.precision = plan.precision;
-  add_parameters(plan, program);
+  ParameterCompiler(plan, program).compile();
   program.predict = PassCompiler(plan, Mode::predict, program).compile();
   if (plan.training) {
     const TrainingPlan& training = *plan.training;
     program.reduction = training.reduction;
-    program.optimizer = training.optimizer;
-    program.slots = optimizer_slots(training.optimizer);
-    program.weight_decay = training.weight_decay;
+    program.update = training.update;
+    program.slots = optimizer_slots(training.update.optimizer);
+    if (training.update.accumulation_steps > 1) program.accumulator = program.slots++;
+    if (training.update.averages) program.average = program.slots++;
     program.metrics = static_cast<int>(training.metrics.size());
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();

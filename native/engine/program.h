@@ -10,9 +10,17 @@
 
 namespace neurode {
 
-// How a task may be cut: by rows of the batch, or by outputs (units, parameters).
-// A barrier stands only where the axis changes.
-enum class Axis { rows, outputs };
+// How a task may be cut among threads. Tasks with the same axis that follow one another are a
+// segment, with no barrier inside: each thread runs its slice of all of them. So a task may read
+// only the same rows, outputs or elements of what another task of its segment wrote.
+//
+// rows: rows of the batch; sees neither other rows nor anything that changes.
+// outputs: units or features over the whole batch; every task cuts itself. Gradients of parameters,
+//   statistics of the batch, and what works on whole columns of a parameter.
+// parameters: elements of the parameter `Task::parameter`, in pieces that are the same for any
+//   number of threads, so that their sums are as well. A segment's tasks on one parameter run piece
+//   by piece.
+enum class Axis { rows, outputs, parameters };
 
 enum class TaskKind {
   gather_input,          // output = rows of the bound input
@@ -27,13 +35,16 @@ enum class TaskKind {
   dropout_backward,      // gradient *= auxiliary
   rescale_backward,      // gradient *= scale
   dense_backward_input,  // input_gradient = gradient . kernel^T
-  dense_backward_weights,  // d kernel and d bias over the whole batch, and their update
+  dense_backward_weights,  // d kernel and d bias over the whole batch: see Update
+  gradient_norm,           // sums of the squares of a parameter's gradient, piece by piece
+  update,                  // a parameter's new value from its gradient
 };
 
 // Tensors and parameters are indices into their tables; -1: none.
 struct Task {
   TaskKind kind;
   Axis axis = Axis::rows;
+  bool waits = false;  // begins a segment, though the axis stays the same
   int input = -1;
   int output = -1;
   int auxiliary = -1;
@@ -41,6 +52,7 @@ struct Task {
   int input_gradient = -1;
   int kernel = -1;
   int bias = -1;
+  int parameter = -1;
   int metric = -1;
   Op op = {};
   float rate = 0;
@@ -49,14 +61,31 @@ struct Task {
   float offset = 0;
 };
 
-// Kernel (inputs, units), or bias (units) with inputs 0.
+// What becomes of a parameter's gradient. A layer's backward task asks for nothing: it hands what
+// it computed to the executor's finish_gradient (CPU) or update_patch (CUDA).
+enum class Update {
+  none,      // no gradient is wanted: the layer is frozen, or the parameter is a statistic
+  fused,     // the task that computes the gradient applies the optimizer at once
+  deferred,  // it writes the gradient to the parameter's place in the arena; an update task follows
+};
+
+// How a parameter lies in memory. Kernels (rows = inputs, columns = units) are transposed on the
+// CPU, (units, inputs); tables (rows, columns), such as embeddings, are not; a vector has rows 0.
+enum class Layout { vector, kernel, table };
+
 struct Parameter {
   std::string name;
-  int inputs;
-  int units;
+  Layout layout;
+  int rows;  // 0: a vector
+  int columns;
   Initializer initializer;
+  // Optimizer variables and, while its layer is not frozen, a gradient. Without: what tasks write
+  // themselves, such as moving statistics.
+  bool trainable = true;
+  bool decays = true;
+  Update update = Update::none;
 
-  std::int64_t size() const { return std::int64_t{inputs == 0 ? 1 : inputs} * units; }
+  std::int64_t size() const { return std::int64_t{rows == 0 ? 1 : rows} * columns; }
 };
 
 // One way through the network. Tensor t is (batch, features[t]).
@@ -65,6 +94,22 @@ struct Pass {
   std::vector<Task> tasks;
   int output = -1;
 };
+
+// Tasks [begin, end) of a pass.
+struct Segment {
+  Axis axis;
+  int begin, end;
+};
+inline std::vector<Segment> segments_of(const Pass& pass) {
+  std::vector<Segment> segments;
+  for (int i = 0; i < static_cast<int>(pass.tasks.size()); ++i) {
+    const Task& task = pass.tasks[i];
+    if (segments.empty() || segments.back().axis != task.axis || task.waits)
+      segments.push_back({task.axis, i, i});
+    segments.back().end = i + 1;
+  }
+  return segments;
+}
 
 struct Program {
   int input_size = 0;
@@ -77,9 +122,11 @@ struct Program {
   Pass evaluate;
   Pass train;
   Reduction reduction = Reduction::mean;
-  Op optimizer;
-  int slots = 0;  // optimizer variables per parameter
-  float weight_decay = 0;
+  UpdatePlan update;
+  // Variables per trainable parameter: the optimizer's, then accumulator and average.
+  int slots = 0;
+  int accumulator = -1;
+  int average = -1;
   int metrics = 0;
   Precision precision = Precision::float32;
 };

@@ -1,6 +1,7 @@
 // The engine and the CPU executor without Node: what the sanitizers watch. Same bits for any number
 // of threads, inference beside training, cancellation.
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -28,8 +29,9 @@ LayerPlan dense(int units, const char* activation, bool use_bias = true) {
   layer.units = units;
   layer.use_bias = use_bias;
   layer.activation = op(OpKind::activation, activation);
-  layer.kernel = {Initializer::Kind::uniform, {-0.3f, 0.3f}, static_cast<std::uint64_t>(units)};
-  layer.bias = {Initializer::Kind::constant, {0.1f, 0}, 0};
+  layer.kernel.initializer = {
+      Initializer::Kind::uniform, {-0.3f, 0.3f}, static_cast<std::uint64_t>(units)};
+  layer.bias.initializer = {Initializer::Kind::constant, {0.1f, 0}, 0};
   return layer;
 }
 
@@ -45,7 +47,7 @@ TrainingPlan training(const char* loss, Op optimizer) {
   TrainingPlan plan;
   plan.loss = op(OpKind::loss, loss);
   plan.metrics = {op(OpKind::metric, "categoricalAccuracy")};
-  plan.optimizer = optimizer;
+  plan.update.optimizer = optimizer;
   return plan;
 }
 
@@ -103,9 +105,8 @@ struct Trained {
   Sums sums;
 };
 
-Trained train(const Case& test, int threads) {
+Trained train(const Case& test, const Program& program, int threads) {
   const std::atomic<bool> never{false};
-  const Program program = compile(test.plan);
   const auto device = open_device("cpu", threads);
   const auto executor = device->open(program);
   const Data data = make_data(test, program.output_size);
@@ -133,18 +134,97 @@ Trained train(const Case& test, int threads) {
   return trained;
 }
 
+void check_same(const Trained& got, const Trained& expected) {
+  CHECK(got.parameters.size() == expected.parameters.size());
+  CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(), got.parameters.size() * 4) ==
+        0);
+  CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(),
+                    got.predictions.size() * 4) == 0);
+  CHECK(got.sums.loss == expected.sums.loss);
+  CHECK(got.sums.metrics == expected.sums.metrics);
+}
+
+void check_near(const std::vector<float>& got, const std::vector<float>& expected) {
+  CHECK(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - expected[i]) < 1e-5f);
+}
+
 void same_bits_for_any_threads(const Case& test) {
-  const Trained expected = train(test, 1);
-  for (const int threads : {2, 3, 7}) {
-    const Trained got = train(test, threads);
-    CHECK(got.parameters.size() == expected.parameters.size());
-    CHECK(std::memcmp(got.parameters.data(), expected.parameters.data(),
-                      got.parameters.size() * 4) == 0);
-    CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(),
-                      got.predictions.size() * 4) == 0);
-    CHECK(got.sums.loss == expected.sums.loss);
-    CHECK(got.sums.metrics == expected.sums.metrics);
+  const Program program = compile(test.plan);
+  const Trained expected = train(test, program, 1);
+  for (const int threads : {2, 3, 7}) check_same(train(test, program, threads), expected);
+}
+
+// Every layer's weight gradient as soon as its output's gradient has been passed on: rows, outputs,
+// rows, outputs, ... instead of rows, outputs.
+Program with_alternating_axes(Program program) {
+  std::vector<Task> tasks, weights;
+  for (const Task& task : program.train.tasks) {
+    (task.kind == TaskKind::dense_backward_weights ? weights : tasks).push_back(task);
   }
+  for (const Task& weight : weights) {
+    auto place = tasks.end();
+    for (auto task = tasks.begin(); task != tasks.end(); ++task) {
+      if (task->kind == TaskKind::dense_backward_input && task->kernel == weight.kernel)
+        place = task + 1;
+    }
+    tasks.insert(place, weight);
+  }
+  program.train.tasks = tasks;
+  return program;
+}
+
+void segments_change_no_bit(const Case& test) {
+  const Program program = compile(test.plan);
+  const Program alternating = with_alternating_axes(program);
+  CHECK(segments_of(program.train).size() == 2);
+  CHECK(segments_of(alternating.train).size() == 6);
+  const Trained expected = train(test, program, 1);
+  for (const int threads : {1, 2, 3, 7}) check_same(train(test, alternating, threads), expected);
+}
+
+// Gradients that go through the arena give the updates that fused ones give.
+void deferred_updates_are_updates(const Case& test) {
+  const Program program = compile(test.plan);
+  Program deferred = program;
+  for (int i = 0; i < static_cast<int>(deferred.parameters.size()); ++i) {
+    deferred.parameters[i].update = Update::deferred;
+    deferred.train.tasks.push_back(
+        {.kind = TaskKind::update, .axis = Axis::parameters, .parameter = i});
+  }
+  check_near(train(test, deferred, 3).parameters, train(test, program, 1).parameters);
+}
+
+// A limit that no norm comes near changes nothing; a low one does, the same for all threads.
+void norms_see_all_gradients(Case test) {
+  const Program program = compile(test.plan);
+  test.plan.training->update.global_clip_norm = 1e6f;
+  check_near(train(test, compile(test.plan), 2).parameters, train(test, program, 1).parameters);
+  test.plan.training->update.global_clip_norm = 0.01f;
+  const Program clipped = compile(test.plan);
+  CHECK(segments_of(clipped.train).size() == 4);
+  std::vector<float> first = all_parameters(*open_device("cpu", 1)->open(clipped), clipped);
+  const Trained trained = train(test, clipped, 1);
+  double squares = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const double moved = trained.parameters[i] - first[i];
+    squares += moved * moved;
+  }
+  const double most = 6 * 0.05 * 0.01;  // steps, rate, limit
+  CHECK(std::sqrt(squares) > 0.3 * most && std::sqrt(squares) < 1.001 * most);
+  same_bits_for_any_threads(test);
+}
+
+void frozen_layers_stay(Case test) {
+  test.plan.layers[0].trainable = false;
+  const Program program = compile(test.plan);
+  const std::vector<float> first = all_parameters(*open_device("cpu", 1)->open(program), program);
+  const Trained trained = train(test, program, 3);
+  const std::size_t frozen = program.parameters[0].size() + program.parameters[1].size();
+  CHECK(std::memcmp(first.data(), trained.parameters.data(), frozen * sizeof(float)) == 0);
+  CHECK(std::memcmp(first.data() + frozen, trained.parameters.data() + frozen,
+                    (first.size() - frozen) * sizeof(float)) != 0);
+  same_bits_for_any_threads(test);
 }
 
 void cancels_after_a_batch(const Case& test) {
@@ -216,6 +296,11 @@ int main() {
        false},
   };
   for (const Case& test : cases) same_bits_for_any_threads(test);
+  segments_change_no_bit(cases[0]);
+  deferred_updates_are_updates(cases[0]);
+  deferred_updates_are_updates(cases[2]);
+  norms_see_all_gradients(cases[0]);
+  frozen_layers_stay(cases[0]);
   cancels_after_a_batch(cases[0]);
   return check_result();
 }

@@ -1,0 +1,141 @@
+// From gradients in the arena to new weights.
+#include "cuda/functors.h"
+#include "cuda/updates.h"
+
+namespace neurode::cuda {
+namespace {
+
+struct PieceArguments {
+  const DeferredRecord* records;
+  const int* owners;
+  double* square_sums;
+  float* scales;  // null: gradients are as they should be
+  OpRecord optimizer;
+  float clip_value;
+  int accumulation_steps;
+};
+
+// The piece of a block; each thread has four floats of it that follow one another.
+struct PieceOfBlock {
+  int parameter;
+  const DeferredRecord& record;
+  std::int64_t begin, end;  // of the thread's floats
+  NEURODE_DEVICE explicit PieceOfBlock(const PieceArguments& arguments)
+      : parameter(arguments.owners[blockIdx.x]), record(arguments.records[parameter]) {
+    begin = (static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x * 4;
+    end = begin + 4 < record.size ? begin + 4 : record.size;
+  }
+};
+
+// The sum over the block, in an order that is always the same; for thread 0.
+NEURODE_DEVICE double sum_of_block(double value) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  parts[thread] = value;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (thread < half) parts[thread] += parts[thread + half];
+    __syncthreads();
+  }
+  return parts[0];
+}
+
+__global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments) {
+  const PieceOfBlock piece(arguments);
+  double sum = 0;
+  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
+    const double g = piece.record.gradient[i];
+    sum += g * g;
+  }
+  sum = sum_of_block(sum);
+  if (threadIdx.x == 0) arguments.square_sums[blockIdx.x] = sum;
+}
+
+// A block for each parameter, or one for all of them.
+__global__ __launch_bounds__(kThreads) void clip_scales_kernel(PieceArguments arguments,
+                                                               int parameters, float limit) {
+  const bool together = gridDim.x == 1;
+  const DeferredRecord& first = arguments.records[blockIdx.x];
+  const DeferredRecord& last = arguments.records[together ? parameters - 1 : blockIdx.x];
+  double sum = 0;
+  for (int p = first.first_piece + static_cast<int>(threadIdx.x);
+       p < last.first_piece + last.pieces; p += kThreads)
+    sum += arguments.square_sums[p];
+  sum = sum_of_block(sum);
+  if (threadIdx.x > 0) return;
+  const float scale = ops::clip_factor(limit, sum);
+  arguments.scales[blockIdx.x] = scale;
+  for (int p = 1; together && p < parameters; ++p) arguments.scales[p] = scale;
+}
+
+__global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments arguments,
+                                                          RunState* state) {
+  const PieceOfBlock piece(arguments);
+  const int count = static_cast<int>(piece.end - piece.begin);
+  if (count <= 0) return;
+  const float limit = arguments.clip_value;
+  float gradients[4];
+  for (int i = 0; i < count; ++i) {
+    float g = piece.record.gradient[piece.begin + i];
+    if (arguments.scales != nullptr) g *= arguments.scales[piece.parameter];
+    if (limit > 0) g = g > limit ? limit : g < -limit ? -limit : g;
+    gradients[i] = g;
+  }
+  WeightsRecord weights = piece.record.weights;
+  weights.values += piece.begin;
+  for (float*& slot : weights.slots) slot = slot != nullptr ? slot + piece.begin : nullptr;
+  update_patch(arguments.optimizer, state->learning_rates[state->index],
+               state->step / arguments.accumulation_steps, weights, {0, 1, 0, 1, 0, 4, 0, count, 0},
+               gradients);
+}
+
+}  // namespace
+
+Updates::Updates(Device& device, const Program& program,
+                 const std::vector<DeferredRecord>& parameters)
+    : program_(program), parameters_(static_cast<int>(parameters.size())) {
+  if (parameters.empty()) return;
+  std::vector<int> owners;
+  for (int i = 0; i < parameters_; ++i) owners.resize(owners.size() + parameters[i].pieces, i);
+  pieces_ = static_cast<int>(owners.size());
+  const std::int64_t record_bytes = parameters_ * static_cast<std::int64_t>(sizeof(DeferredRecord));
+  const std::int64_t sum_bytes = pieces_ * static_cast<std::int64_t>(sizeof(double));
+  const std::int64_t owner_bytes = pieces_ * static_cast<std::int64_t>(sizeof(int));
+  memory_ = DeviceMemory(record_bytes + sum_bytes + owner_bytes +
+                             parameters_ * static_cast<std::int64_t>(sizeof(float)),
+                         "the places of parameters");
+  char* const base = memory_.as<char>();
+  records_ = reinterpret_cast<DeferredRecord*>(base);
+  square_sums_ = reinterpret_cast<double*>(base + record_bytes);
+  owners_ = reinterpret_cast<int*>(base + record_bytes + sum_bytes);
+  scales_ = reinterpret_cast<float*>(base + record_bytes + sum_bytes + owner_bytes);
+  device.staging.upload(parameters.data(), record_bytes, records_);
+  device.staging.upload(owners.data(), owner_bytes, owners_);
+}
+
+void Updates::run(Launcher& launcher, TaskKind kind, const StepRecord& step) const {
+  const UpdatePlan& plan = program_.update;
+  const bool norms = plan.clip_norm > 0 || plan.global_clip_norm > 0;
+  const PieceArguments arguments{records_,
+                                 owners_,
+                                 square_sums_,
+                                 norms ? scales_ : nullptr,
+                                 record_of(plan.optimizer),
+                                 plan.clip_value,
+                                 plan.accumulation_steps};
+  const dim3 blocks(static_cast<unsigned>(pieces_));
+  switch (kind) {
+    case TaskKind::gradient_norm:
+      launcher(square_sums_kernel, blocks, kThreads, 0, arguments);
+      launcher(clip_scales_kernel, dim3(plan.global_clip_norm > 0 ? 1u : parameters_), kThreads, 0,
+               arguments, parameters_, std::max(plan.clip_norm, plan.global_clip_norm));
+      break;
+    case TaskKind::update:
+      launcher(update_kernel, blocks, kThreads, 0, arguments, step.state);
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace neurode::cuda

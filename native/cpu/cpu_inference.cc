@@ -1,0 +1,144 @@
+// Evaluation and prediction on the CPU: rows alone, and no barriers.
+#include <cstring>
+
+#include "native/cpu/cpu_executor.h"
+
+namespace neurode::cpu {
+
+Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) {
+  const InputView input = scaled(range.data.input);
+  const std::int64_t begin = range.first_batch * range.batch_size;
+  const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
+  const bool parallel = team_->size() > 1 && forward_operations(end - begin) > kWorthWaking;
+  const int threads = parallel ? team_->size() : 1;
+  const int values_per_panel = (1 + program_.metrics) * kPanel;
+  constexpr int kRows = kTogether * kPanel;
+  const std::int64_t groups = (end - begin + kRows - 1) / kRows;
+  grow(panels_, evaluate_.size * kTogether * threads);
+  grow(row_values_, values_per_panel * kTogether * groups);
+
+  run(parallel, [&](int thread) {
+    for (std::int64_t group = thread; group < groups; group += threads) {
+      if (cancelled.load(std::memory_order_relaxed)) return;
+      const std::int64_t first = begin + group * kRows;
+      const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, end - first));
+      PanelContext context{evaluate_,
+                           panels_.data() + thread * kTogether * evaluate_.size,
+                           {cut.panels(), cut.rows.data(), evaluate_.size},
+                           input,
+                           range.data.targets,
+                           range.order,
+                           first,
+                           cut.first.data()};
+      context.values = row_values_.data() + group * kTogether * values_per_panel;
+      for (const Task& task : program_.evaluate.tasks) run_on_panels(task, context);
+    }
+  });
+
+  Sums sums;
+  sums.metrics.resize(program_.metrics);
+  if (cancelled.load(std::memory_order_relaxed)) return sums;
+  for (std::int64_t first = begin; first < end; first += range.batch_size) {
+    const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
+    double loss = 0;
+    for (std::int64_t i = first - begin; i < first - begin + rows; ++i) {
+      const float* values = row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
+      loss += values[0];
+      for (int m = 0; m < program_.metrics; ++m) sums.metrics[m] += values[(1 + m) * kPanel];
+    }
+    sums.loss += program_.reduction == Reduction::mean ? loss : loss * static_cast<double>(rows);
+    sums.rows += rows;
+    ++sums.batches;
+  }
+  return sums;
+}
+
+// Panels [panel, panel + count) of a cut of the rows from `first`.
+void CpuExecutor::predict_panels(const InputView& input, std::int64_t first, const Cut& cut,
+                                 int panel, int count, float* memory, float* output) const {
+  const PanelContext context{predict_,
+                             memory,
+                             {count, cut.rows.data() + panel, predict_.size},
+                             input,
+                             {},
+                             nullptr,
+                             first,
+                             cut.first.data() + panel};
+  for (const Task& task : program_.predict.tasks) run_on_panels(task, context);
+  for (int p = 0; p < count; ++p) {
+    const float* lines = memory + p * predict_.size + predict_.offset[program_.predict.output];
+    float* row = output + (first + cut.first[panel + p]) * program_.output_size;
+    for (int i = 0; i < cut.rows[panel + p]; ++i, row += program_.output_size) {
+      for (int o = 0; o < program_.output_size; ++o) row[o] = lines[o * kPanel + i];
+    }
+  }
+}
+
+void CpuExecutor::predict(const InputView& view, float* output,
+                          const std::atomic<bool>& cancelled) {
+  const InputView input = scaled(view);
+  const bool parallel = team_->size() > 1 && forward_operations(input.rows) > kWorthWaking;
+  const int threads = parallel ? team_->size() : 1;
+  const std::int64_t most = std::int64_t{kTogether} * kPanel * threads;
+  grow(panels_, predict_.size * kTogether * threads);
+  run(parallel, [&](int thread) {
+    for (std::int64_t first = 0; first < input.rows; first += most) {
+      if (cancelled.load(std::memory_order_relaxed)) return;
+      const Cut cut = cut_rows(std::min(most, input.rows - first), threads);
+      const Part mine = part(cut.panels(), thread, threads);
+      if (mine.begin == mine.end) continue;
+      predict_panels(input, first, cut, mine.begin, mine.end - mine.begin,
+                     panels_.data() + thread * kTogether * predict_.size, output);
+    }
+  });
+}
+
+void CpuExecutor::predict_here(const InputView& view, float* output) {
+  const FlushSubnormals flush;
+  const InputView input = scaled(view);
+  grow(here_, predict_.size * (input.rows > kPanel ? kTogether : 1));
+  if (input.rows == 1) return predict_row(input, output);
+  constexpr int kRows = kTogether * kPanel;
+  for (std::int64_t first = 0; first < input.rows; first += kRows) {
+    const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, input.rows - first));
+    predict_panels(input, first, cut, 0, cut.panels(), here_.data(), output);
+  }
+}
+
+// Tensors are single rows here; their memory beyond the last feature stays zero up to kAlignment,
+// as kernels expect.
+void CpuExecutor::predict_row(const InputView& input, float* output) {
+  const auto at = [&](int tensor) { return here_.data() + predict_.offset[tensor]; };
+  const auto width = [&](int tensor) { return program_.predict.features[tensor]; };
+  const auto clear_rest = [&](int tensor) {
+    std::fill(at(tensor) + width(tensor), at(tensor) + round_up(width(tensor), kAlignment), 0.0f);
+  };
+  for (const Task& task : program_.predict.tasks) {
+    switch (task.kind) {
+      case TaskKind::gather_input:
+        for (int i = 0; i < input.features; ++i) {
+          const float value = input.bytes != nullptr ? input.bytes[i] : input.floats[i];
+          at(task.output)[i] = value * input.scale + input.offset;
+        }
+        break;
+      case TaskKind::dense_forward:
+        clear_rest(task.input);
+        kernels_.dense_row(values(task.kernel), weights_[task.kernel].stride, values(task.bias),
+                           at(task.input), width(task.input), width(task.output), at(task.output));
+        break;
+      case TaskKind::activation_forward:
+        kernels_.activation_row(task.op, at(task.input), at(task.output), width(task.output));
+        break;
+      case TaskKind::rescale_forward:
+        for (int i = 0; i < width(task.output); ++i) {
+          at(task.output)[i] = at(task.input)[i] * task.scale + task.offset;
+        }
+        break;
+      default:
+        break;
+    }
+  }
+  std::copy_n(at(program_.predict.output), program_.output_size, output);
+}
+
+}  // namespace neurode::cpu

@@ -1,0 +1,196 @@
+// Training on the CPU: segments of a step one after the other, with a barrier between any two.
+#include "native/cpu/cpu_executor.h"
+
+namespace neurode::cpu {
+
+// What the steps of a range have in common.
+struct CpuExecutor::TrainingRange {
+  const BatchRange& batches;
+  InputView input;
+  int batch;  // rows of a whole batch
+  int threads;
+  Cut whole, rest;
+  int values_per_panel;
+
+  RowsView rows_of(std::int64_t index) const {
+    const std::int64_t first = (batches.first_batch + index) * batch;
+    return {input, batches.order, first,
+            static_cast<int>(std::min<std::int64_t>(batch, input.rows - first))};
+  }
+};
+
+void CpuExecutor::add_segments() {
+  const Pass& pass = program_.train;
+  for (const Segment& segment : segments_of(pass)) {
+    TrainingSegment added{
+        segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
+    if (segment.axis == Axis::parameters) cut_into_pieces(added);
+    segments_.push_back(std::move(added));
+  }
+  // Thread 0 adds losses up in the last segment: after a barrier behind the rows.
+  if (!segments_.empty() && segments_.back().axis == Axis::rows)
+    segments_.push_back({Axis::outputs, {}, {}});
+}
+
+void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& range,
+                           const TrainingStep& step, int thread) {
+  const Cut& cut = step.cut;
+  const Part mine = part(cut.panels(), thread, range.threads);
+  for (int p = mine.begin; p < mine.end; p += kTogether) {
+    const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
+    PanelContext context{train_,          step.memory + p * train_.size, panels,
+                         range.input,     range.batches.data.targets,    range.batches.order,
+                         step.rows.first, cut.first.data() + p};
+    context.loss_scale = program_.reduction == Reduction::mean ? 1.0f / step.rows.rows : 1.0f;
+    context.step = step.step;
+    context.values = row_values_.data() + p * range.values_per_panel;
+    for (const Task& task : segment.tasks) run_on_panels(task, context);
+  }
+}
+
+Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
+                        const std::atomic<bool>& cancelled) {
+  const InputView input = scaled(range.data.input);
+  const int batch = static_cast<int>(std::min<std::int64_t>(range.batch_size, input.rows));
+  const bool parallel = team_->size() > 1 && 3 * forward_operations(batch) > kWorthABarrier;
+  const int threads = parallel ? team_->size() : 1;
+  const auto rest = input.rows % batch == 0 ? batch : input.rows % batch;
+  const TrainingRange steps{range,
+                            input,
+                            batch,
+                            threads,
+                            cut_rows(batch, threads),
+                            cut_rows(rest, threads),
+                            (1 + program_.metrics) * kPanel};
+  const int panels = std::max(steps.whole.panels(), steps.rest.panels());
+  grow(panels_, train_.size * panels);
+  grow(row_values_, std::int64_t{steps.values_per_panel} * panels);
+  scratch_.resize(threads);
+  int widest = 0;
+  for (const Parameter& parameter : program_.parameters)
+    widest = std::max(widest, parameter.columns);
+  for (Floats& scratch : scratch_) grow(scratch, weight_scratch(widest));
+
+  Sums sums;
+  sums.metrics.resize(program_.metrics);
+  bool stop = false;
+  const auto add_values = [&](const Cut& cut, int rows) {
+    double loss = 0;
+    for (int p = 0; p < cut.panels(); ++p) {
+      const float* values = row_values_.data() + p * steps.values_per_panel;
+      for (int i = 0; i < cut.rows[p]; ++i) loss += values[i];
+      for (int m = 0; m < program_.metrics; ++m) {
+        for (int i = 0; i < cut.rows[p]; ++i) sums.metrics[m] += values[(1 + m) * kPanel + i];
+      }
+    }
+    sums.loss += program_.reduction == Reduction::mean ? loss : loss * rows;
+    sums.rows += rows;
+    ++sums.batches;
+  };
+  const std::int64_t first_step = step;
+
+  run(parallel, [&](int thread) {
+    for (std::int64_t index = 0; index < range.batches; ++index) {
+      const RowsView rows = steps.rows_of(index);
+      const Cut& cut = rows.rows == batch ? steps.whole : steps.rest;
+      const TrainingStep current{cut, rows, panels_.data(), first_step + index,
+                                 learning_rates[index]};
+      for (const TrainingSegment& segment : segments_) {
+        const bool is_last = &segment == &segments_.back();
+        if (is_last && index + 1 < range.batches) {
+          RowsView next = steps.rows_of(index + 1);
+          const Part ahead = part(next.rows, thread, threads);
+          next.first += ahead.begin;
+          next.rows = ahead.end - ahead.begin;
+          kernels_.prefetch(next);
+        }
+        switch (segment.axis) {
+          case Axis::rows:
+            run_rows(segment, steps, current, thread);
+            break;
+          case Axis::outputs:
+            for (const Task& task : segment.tasks) run_on_outputs(task, current, thread, threads);
+            break;
+          case Axis::parameters:
+            run_pieces(segment, current, thread, threads);
+            break;
+        }
+        if (is_last && thread == 0) {
+          add_values(cut, rows.rows);
+          stop = cancelled.load(std::memory_order_relaxed);
+        }
+        if (parallel) team_->barrier();
+      }
+      if (stop) break;
+    }
+  });
+  step += sums.batches;
+  return sums;
+}
+
+// ------------------------------------------------------------------------------------------------
+// outputs
+
+void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread,
+                                 int threads) {
+  if (task.kind == TaskKind::dense_backward_weights)
+    dense_backward_weights(task, step, thread, threads);
+}
+
+void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& step, int thread,
+                                         int threads) {
+  const Pass& pass = program_.train;
+  WeightGradient gradient{};
+  gradient.inputs = pass.features[task.input];
+  gradient.panels = step.cut.panels();
+  gradient.panel_rows = step.cut.rows.data();
+  gradient.gradient = step.memory + train_.offset[task.gradient];
+  gradient.gradient_step = gradient.activation_step = train_.size;
+  // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where
+  // they are bytes.
+  if (task.input != pass.tasks.front().output)
+    gradient.activation = step.memory + train_.offset[task.input];
+  gradient.rows = step.rows;
+  const auto take = [&](int parameter) {
+    Weights& weights = weights_[parameter];
+    gradient.stride = weights.stride;
+    if (program_.parameters[parameter].update == Update::deferred) {
+      gradient.kernel = weights.gradient.data();
+      return kStoreStep;
+    }
+    gradient.kernel = weights.values.data();
+    for (int s = 0; s < optimizer_slots_; ++s) gradient.slots[s] = weights.slots[s].data();
+    return optimizer_step(parameter, step);
+  };
+
+  const int units = pass.features[task.output];
+  const int groups = round_up(gradient.inputs, kGroup) / kGroup;
+  if (program_.parameters[task.kernel].update != Update::none) {
+    const OptimizerStep optimizer = take(task.kernel);
+    // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
+    if (groups >= threads) {
+      const Part columns = part(groups, thread, threads);
+      gradient.begin = columns.begin * kGroup;
+      gradient.end = columns.end * kGroup;
+      gradient.unit_begin = 0;
+      gradient.unit_end = units;
+    } else {
+      const Part slice = part(units, thread, threads);
+      gradient.begin = 0;
+      gradient.end = groups * kGroup;
+      gradient.unit_begin = slice.begin;
+      gradient.unit_end = slice.end;
+    }
+    if (gradient.begin < gradient.end && gradient.unit_begin < gradient.unit_end)
+      kernels_.dense_backward_weights(gradient, optimizer, scratch_[thread].data());
+  }
+  if (task.bias >= 0 && program_.parameters[task.bias].update != Update::none) {
+    const Part slice = part(units, thread, threads);
+    gradient.unit_begin = slice.begin;
+    gradient.unit_end = slice.end;
+    const OptimizerStep optimizer = take(task.bias);
+    kernels_.dense_backward_bias(gradient, optimizer);
+  }
+}
+
+}  // namespace neurode::cpu
