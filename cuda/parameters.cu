@@ -75,6 +75,8 @@ std::vector<DeferredRecord> Parameters::deferred() const {
     DeferredRecord record{};
     record.weights = updated(i);
     record.gradient = memory_.floats() + places_[i].gradient;
+    if (program_.accumulator >= 0) record.accumulator = at(program_.accumulator, i);
+    if (program_.average >= 0) record.average = at(program_.average, i);
     record.size = places_[i].size;
     record.first_piece = pieces;
     record.pieces = static_cast<int>((record.size + kPiece - 1) / kPiece);

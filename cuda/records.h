@@ -111,8 +111,10 @@ struct WeightsRecord {
 struct DeferredRecord {
   WeightsRecord weights;
   float* gradient;
-  std::int64_t size;  // floats
-  int first_piece;    // among the pieces of all such parameters
+  float* accumulator;  // of gradients between updates, or null
+  float* average;      // of the weights, or null
+  std::int64_t size;   // floats
+  int first_piece;     // among the pieces of all such parameters
   int pieces;
 };
 

@@ -13,7 +13,14 @@ struct PieceArguments {
   OpRecord optimizer;
   float clip_value;
   int accumulation_steps;
+  float average_momentum;
+  int overwrite_frequency;
 };
+
+// Whether a step ends with an update, or only adds its gradient to those before.
+NEURODE_DEVICE bool updates_in(const PieceArguments& arguments, std::int64_t step) {
+  return (step + 1) % arguments.accumulation_steps == 0;
+}
 
 // The piece of a block; each thread has four floats of it that follow one another.
 struct PieceOfBlock {
@@ -26,6 +33,36 @@ struct PieceOfBlock {
     end = begin + 4 < record.size ? begin + 4 : record.size;
   }
 };
+
+// The gradient becomes the average of those since the last update; in between it is only kept.
+NEURODE_DEVICE void accumulate(const PieceArguments& arguments, const PieceOfBlock& piece,
+                               std::int64_t step) {
+  float* const sums = piece.record.accumulator;
+  if (sums == nullptr) return;
+  const bool updates = updates_in(arguments, step);
+  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
+    const float sum = sums[i] + piece.record.gradient[i];
+    sums[i] = updates ? 0 : sum;
+    if (updates) piece.record.gradient[i] = sum / static_cast<float>(arguments.accumulation_steps);
+  }
+}
+
+// The average moves in every step; up to the first update it is a copy. Some updates end with the
+// weights becoming their averages.
+NEURODE_DEVICE void move_averages(const PieceArguments& arguments, const PieceOfBlock& piece,
+                                  std::int64_t step) {
+  float* const averages = piece.record.average;
+  if (averages == nullptr) return;
+  const std::int64_t updates = step / arguments.accumulation_steps;
+  const float keep = updates == 0 ? 0 : arguments.average_momentum;
+  const bool overwrites =
+      arguments.overwrite_frequency > 0 && (updates + 1) % arguments.overwrite_frequency == 0;
+  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
+    float& value = piece.record.weights.values[i];
+    averages[i] = keep * averages[i] + (1 - keep) * value;
+    if (overwrites) value = averages[i];
+  }
+}
 
 // The sum over the block, in an order that is always the same; for thread 0.
 NEURODE_DEVICE double sum_of_block(double value) {
@@ -40,8 +77,10 @@ NEURODE_DEVICE double sum_of_block(double value) {
   return parts[0];
 }
 
-__global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments) {
+__global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments,
+                                                               const RunState* state) {
   const PieceOfBlock piece(arguments);
+  accumulate(arguments, piece, state->step);
   double sum = 0;
   for (std::int64_t i = piece.begin; i < piece.end; ++i) {
     const double g = piece.record.gradient[i];
@@ -68,11 +107,9 @@ __global__ __launch_bounds__(kThreads) void clip_scales_kernel(PieceArguments ar
   for (int p = 1; together && p < parameters; ++p) arguments.scales[p] = scale;
 }
 
-__global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments arguments,
-                                                          RunState* state) {
-  const PieceOfBlock piece(arguments);
+NEURODE_DEVICE void optimize(const PieceArguments& arguments, const PieceOfBlock& piece,
+                             const RunState& state) {
   const int count = static_cast<int>(piece.end - piece.begin);
-  if (count <= 0) return;
   const float limit = arguments.clip_value;
   float gradients[4];
   for (int i = 0; i < count; ++i) {
@@ -84,9 +121,18 @@ __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments argumen
   WeightsRecord weights = piece.record.weights;
   weights.values += piece.begin;
   for (float*& slot : weights.slots) slot = slot != nullptr ? slot + piece.begin : nullptr;
-  update_patch(arguments.optimizer, state->learning_rates[state->index],
-               state->step / arguments.accumulation_steps, weights, {0, 1, 0, 1, 0, 4, 0, count, 0},
+  update_patch(arguments.optimizer, state.learning_rates[state.index],
+               state.step / arguments.accumulation_steps, weights, {0, 1, 0, 1, 0, 4, 0, count, 0},
                gradients);
+}
+
+__global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments arguments,
+                                                          RunState* state) {
+  const PieceOfBlock piece(arguments);
+  if (piece.begin >= piece.end) return;
+  if (arguments.scales == nullptr) accumulate(arguments, piece, state->step);
+  if (updates_in(arguments, state->step)) optimize(arguments, piece, *state);
+  move_averages(arguments, piece, state->step);
 }
 
 }  // namespace
@@ -122,11 +168,13 @@ void Updates::run(Launcher& launcher, TaskKind kind, const StepRecord& step) con
                                  norms ? scales_ : nullptr,
                                  record_of(plan.optimizer),
                                  plan.clip_value,
-                                 plan.accumulation_steps};
+                                 plan.accumulation_steps,
+                                 plan.average_momentum,
+                                 plan.overwrite_frequency};
   const dim3 blocks(static_cast<unsigned>(pieces_));
   switch (kind) {
     case TaskKind::gradient_norm:
-      launcher(square_sums_kernel, blocks, kThreads, 0, arguments);
+      launcher(square_sums_kernel, blocks, kThreads, 0, arguments, step.state);
       launcher(clip_scales_kernel, dim3(plan.global_clip_norm > 0 ? 1u : parameters_), kThreads, 0,
                arguments, parameters_, std::max(plan.clip_norm, plan.global_clip_norm));
       break;

@@ -147,3 +147,4 @@ export {
   type ScheduleOption,
   schedules,
 } from './training/schedules.js'
+export type { UpdateOptions, UpdateSettings } from './training/updates.js'

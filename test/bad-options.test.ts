@@ -103,6 +103,37 @@ describe('descriptions refuse', () => {
     ],
     ['a negative weight decay', () => optimizers.sgd({ weightDecay: -0.1 }), 'ERR_ARGUMENT', /weightDecay: .*got -0.1/],
     [
+      'two ways of clipping',
+      () => optimizers.adam({ clipNorm: 1, clipValue: 1 }),
+      'ERR_ARGUMENT',
+      /optimizers.adam: clipValue: expected one way of clipping, and clipNorm is given, got 1/,
+    ],
+    ['a norm of 0', () => optimizers.sgd({ globalClipNorm: 0 }), 'ERR_ARGUMENT', /globalClipNorm: .*got 0/],
+    [
+      'half an accumulation',
+      () => optimizers.sgd({ gradientAccumulationSteps: 1.5 }),
+      'ERR_ARGUMENT',
+      /gradientAccumulationSteps: expected .*integer.*got 1.5/,
+    ],
+    [
+      'a momentum of averages above 1',
+      () => optimizers.sgd({ emaMomentum: 2 }),
+      'ERR_ARGUMENT',
+      /emaMomentum: .*got 2/,
+    ],
+    [
+      'one text to exclude',
+      () => optimizers.adamw({ excludeFromWeightDecay: 'bias' as never }),
+      'ERR_ARGUMENT',
+      /excludeFromWeightDecay: expected a list of parts of names/,
+    ],
+    [
+      'a layer that is trainable to a degree',
+      () => layers.dense({ units: 1, trainable: 1 as never }),
+      'ERR_ARGUMENT',
+      /layers.dense: trainable: expected true or false, got 1/,
+    ],
+    [
       'a beta of 1',
       () => optimizers.adam({ beta1: 1 }),
       'ERR_ARGUMENT',

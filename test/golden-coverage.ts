@@ -149,17 +149,6 @@ const gaps: readonly Gap[] = [
   },
 
   // optimizers.json
-  {
-    file: 'optimizers.json',
-    when: (golden) => ['clipnorm', 'clipvalue', 'global_clipnorm'].some((key) => has(key)(golden)),
-    reason: 'the optimizers do not clip gradients',
-  },
-  { file: 'optimizers.json', when: has('use_ema'), reason: 'the optimizers keep no average of the weights' },
-  {
-    file: 'optimizers.json',
-    when: has('gradient_accumulation_steps'),
-    reason: 'the optimizers do not accumulate gradients',
-  },
   { file: 'optimizers.json', classes: ['Ftrl'], reason: 'not among the optimizers' },
 
   // training.json

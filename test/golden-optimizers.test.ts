@@ -7,9 +7,9 @@ import { optionsOf, scheduleOf } from './support/keras.js'
 const file = 'optimizers.json'
 const { setup } = readGolden(file)
 
-const steps: GoldenRunner = async (golden, device) => {
+function makeModel(golden: GoldenCase, device: string) {
   const [inputs, hidden, outputs] = setup.sizes
-  using model = sequential([
+  const model = sequential([
     layers.dense({ units: hidden, activation: setup.hidden_activation, inputShape: [inputs] }),
     layers.dense({ units: outputs }),
   ])
@@ -20,14 +20,29 @@ const steps: GoldenRunner = async (golden, device) => {
   const optimizer = make({ ...optionsOf(options), ...(rate === undefined ? {} : { learningRate }) })
   model.compile({ optimizer, loss: setup.loss, device })
   model.setWeights(setup.initial_weights.map((values: number[][]) => array(values)))
-  const history: number[] = []
+  return model
+}
+
+function* batches() {
   for (let step = 0; step < setup.steps; step++) {
     const { x, y } = setup.batches[step % setup.batches.length]
-    history.push((await model.trainOnBatch(array(x), array(y))).loss)
-    if (step === 0) assertWeights(golden, 'weights_after_first_step', model.getWeights())
+    yield { x: array(x), y: array(y) }
+  }
+}
+
+const steps: GoldenRunner = async (golden, device) => {
+  using model = makeModel(golden, device)
+  const history: number[] = []
+  for (const { x, y } of batches()) {
+    history.push((await model.trainOnBatch(x, y)).loss)
+    if (history.length === 1) assertWeights(golden, 'weights_after_first_step', model.getWeights())
   }
   assertGolden(golden, 'loss', history)
   assertWeights(golden, 'weights', model.getWeights())
+  if (golden.outputs.weights_finalized === undefined) return
+  using fitted = makeModel(golden, device)
+  await fitted.fit(batches, { verbose: 0 })
+  assertWeights(golden, 'weights_finalized', fitted.getWeights())
 }
 
 goldenSuite(file, {

@@ -75,9 +75,10 @@ export function fromJson(value: Json, argument: string): unknown {
 export function describeLayers(layers: readonly Layer[]): Json {
   return layers.map((layer) => {
     const { kind, givenName: name, inputShape } = layer
+    const frozen = layer.trainable ? {} : { trainable: false }
     if (!Object.hasOwn(layerKinds, kind))
       return refuse(`layer '${layer.name}'`, 'a kind of layer that files know', kind)
-    return { kind, options: objectToJson({ name, inputShape, ...layer.config() }, `layer '${layer.name}'`) }
+    return { kind, options: objectToJson({ name, inputShape, ...frozen, ...layer.config() }, `layer '${layer.name}'`) }
   })
 }
 

@@ -3,7 +3,7 @@
 import type { ArrayInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
-import { checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
 
 /** Sizes of one row, without the dimension of rows. */
 export type Shape = readonly number[]
@@ -40,16 +40,20 @@ export interface LayerOptions<In extends Shape = Shape> {
   readonly name?: string
   /** Shape of one row of input; on the first layer of a model. */
   readonly inputShape?: In
+  /** Whether training changes the layer's parameters; default true. Can be changed later: {@link Layer.trainable}. */
+  readonly trainable?: boolean
 }
 
 /** Names of the options that every layer has. */
-export const layerOptionNames = ['name', 'inputShape', 'inputDim'] as const
+export const layerOptionNames = ['name', 'inputShape', 'inputDim', 'trainable'] as const
 
 /** What a model gives a layer to speak for it. */
 export interface LayerHost {
   readonly name: string
   readWeights(layer: Layer): Weight[]
   writeWeights(layer: Layer, values: readonly ArrayInput[]): void
+  /** A layer is about to be frozen, or set free; throws `ERR_MODEL_BUSY` while the model trains. */
+  trainableChanges(): void
 }
 
 /** Where a layer stands. */
@@ -88,16 +92,43 @@ export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same'
   /** Shape of one row of input, where it was given. */
   readonly inputShape: Shape | undefined
   readonly #name: string | undefined
+  #trainable: boolean
 
   constructor(options: LayerOptions & { readonly inputDim?: number }, argument: string) {
     if (options.inputShape !== undefined && options.inputDim !== undefined) {
       refuse(`${argument}: inputDim`, 'either inputShape or inputDim', options.inputDim)
     }
     this.#name = options.name === undefined ? undefined : checkName(options.name, `${argument}: name`)
+    this.#trainable = checkBoolean(options.trainable ?? true, `${argument}: trainable`)
     if (options.inputDim !== undefined) this.inputShape = [checkInteger(options.inputDim, `${argument}: inputDim`)]
     else if (options.inputShape !== undefined) {
       this.inputShape = checkRowShape(options.inputShape, `${argument}: inputShape`)
     }
+  }
+
+  /**
+   * Whether training changes the layer's parameters. Can be set between fits, without compiling again: weights and the
+   * optimizer's state stay, those of frozen layers too. Throws `ERR_MODEL_BUSY` while the model trains.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const base = layers.dense({ units: 8, activation: 'relu', inputShape: [4] })
+   * const model = sequential([base, layers.dense({ units: 1 })]).compile({ loss: 'mse', optimizer: 'adam' })
+   * base.trainable = false
+   * await model.fit([[1, 2, 3, 4]], [[1]], { verbose: 0 }) // changes the last layer alone
+   * base.trainable = true
+   * ```
+   */
+  get trainable(): boolean {
+    return this.#trainable
+  }
+
+  set trainable(value: boolean) {
+    if (checkBoolean(value, `layer '${this.name}': trainable`) === this.#trainable) return
+    placementOf(this)?.host.trainableChanges()
+    this.#trainable = value
   }
 
   /** Shape of one row of output for a row of input; throws `ERR_SHAPE` where the input does not fit. */

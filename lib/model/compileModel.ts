@@ -7,6 +7,7 @@ import type { Plan, PlanLayer } from '../native.js'
 import type { Loss, TargetKinds } from '../training/losses.js'
 import type { Metric, ResolvedMetric } from '../training/metrics.js'
 import type { Optimizer } from '../training/optimizers.js'
+import { decays, planUpdate } from '../training/updates.js'
 import { deriveSeed } from './seeds.js'
 
 /** The shapes of a model whose input is known. */
@@ -98,9 +99,12 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
 
 /** The Plan of a model; without `training` it can predict alone. */
 export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
-  const planned = shapes.layers.map(({ layer, inputShape }, place) =>
-    layer.plan(inputShape, { name: layer.name, seedFor: (purpose) => deriveSeed(seed, place, purpose) }),
-  )
+  const settings = training?.settings.optimizer.update ?? {}
+  const planned = shapes.layers.map(({ layer, inputShape }, place) => {
+    const { name, trainable } = layer
+    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) })
+    return plan && { ...withDecay(plan, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
+  })
   const layers = planned.filter((layer) => layer !== undefined)
   const plan = { inputSize: shapes.inputSize, layers: layers.length > 0 ? layers : [passThrough] }
   if (training === undefined) return plan
@@ -113,8 +117,18 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
       metrics: training.metrics.map(({ op }) => op),
       optimizer: optimizer.op,
       weightDecay: optimizer.weightDecay,
+      ...planUpdate(optimizer.update),
     },
   }
+}
+
+/** Says of every parameter of a layer's plan whether it decays. */
+function withDecay(plan: PlanLayer, decays: (parameter: string) => boolean): PlanLayer {
+  const entries = Object.entries(plan).map(([key, value]: [string, unknown]) => {
+    const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
+    return [key, isParameter ? { ...value, decays: decays(key) } : value]
+  })
+  return Object.fromEntries(entries) as PlanLayer
 }
 
 const passThrough: PlanLayer = { kind: 'activation', name: 'linear', activation: { name: 'linear', params: [] } }

@@ -79,6 +79,10 @@ export class ModelCore implements LayerHost {
   #native: NativeModel | undefined
   #slots: readonly Slot[] = []
   #stale = false
+  /** The native model is stale only because layers were frozen or set free: the optimizer's state stays. */
+  #keepsState = false
+  /** Layers that the native model does not train. */
+  #frozen: ReadonlySet<Layer> = new Set()
 
   constructor(name: string, seed: number) {
     this.name = name
@@ -135,6 +139,14 @@ export class ModelCore implements LayerHost {
     this.#training = training
     this.#deviceSettings = device
     this.#stale = true
+    this.#keepsState = false
+  }
+
+  trainableChanges(): void {
+    this.checkIdle('its layers cannot be frozen or set free')
+    if (this.#native === undefined || this.#stale) return
+    this.#stale = true
+    this.#keepsState = true
   }
 
   /** What it was compiled for, else the default device. */
@@ -194,15 +206,17 @@ export class ModelCore implements LayerHost {
     )
     try {
       this.#fill(next, slots)
+      if (this.#keepsState) this.#fillState(next, slots)
     } catch (error) {
       next.dispose()
       throw error
     }
+    if (!this.#keepsState) this.step = 0
     this.#native?.dispose()
     this.#native = next
     this.#slots = slots
-    this.#stale = false
-    this.step = 0
+    this.#stale = this.#keepsState = false
+    this.#frozen = new Set(this.#layers.filter(({ trainable }) => !trainable))
     return next
   }
 
@@ -252,6 +266,7 @@ export class ModelCore implements LayerHost {
       // The Plan has seeds derived from it.
       this.seed = state.seed
       this.#stale = true
+      this.#keepsState = false
     }
     const model = this.native()
     state.weights.forEach(({ data }, index) => {
@@ -267,6 +282,15 @@ export class ModelCore implements LayerHost {
     this.position = state.position
     const { callbacks } = state
     this.callbackStates = () => callbacks
+  }
+
+  /** Weights become their averages, where the optimizer keeps any: Keras does so when fit ends. */
+  finalizeAverages(): void {
+    if (this.#training?.settings.optimizer.update.useEma !== true || this.step === 0) return
+    const model = this.native()
+    this.#slots.forEach(({ layer, parameter: { trainable = true } }, index) => {
+      if (trainable && !this.#frozen.has(layer)) model.setParameter(index, model.getSlot(model.slots - 1, index))
+    })
   }
 
   /** Optimizer variables that every parameter has. */
@@ -331,6 +355,7 @@ export class ModelCore implements LayerHost {
     this.#training = training
     this.#initialWeights = initial
     this.#stale = true
+    this.#keepsState = false
   }
 
   /** Keeps the weights the model has; layers new to it start with their own, if given. */
@@ -349,6 +374,20 @@ export class ModelCore implements LayerHost {
       const initial = this.#initialWeights.get(layer)?.[position]
       if (initial !== undefined) next.setParameter(index, initial)
     })
+  }
+
+  /** Keeps the optimizer's state. Averages of layers that were frozen until now begin with their weights. */
+  #fillState(next: NativeModel, slots: readonly Slot[]): void {
+    const old = this.#native as NativeModel
+    const averages = this.#training?.settings.optimizer.update.useEma === true
+    slots.forEach(({ layer, parameter: { trainable = true } }, index) => {
+      const isFreed = layer.trainable && this.#frozen.has(layer)
+      for (let slot = 0; trainable && slot < next.slots; slot++) {
+        const begins = averages && isFreed && slot === next.slots - 1
+        next.setSlot(slot, index, begins ? old.getParameter(index) : old.getSlot(slot, index))
+      }
+    })
+    next.step = this.step
   }
 
   #slotsOf(layer: Layer | undefined): { slot: Slot; index: number }[] {

@@ -148,6 +148,7 @@ class Fit {
         logs = epochLogs
         await this.#call(callbacks.epochEnd(epoch, { ...logs }))
       }
+      core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
     } finally {
       this.#view.close()

@@ -5,20 +5,17 @@ import type { PlanOp } from '../native.js'
 import { checkNumber, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
 import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
+import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
 
 /** A rate, one of {@link schedules}, or a function from the number of steps taken so far to the rate of the next step. */
 export type LearningRate = number | Schedule | ((step: number) => number)
 
 /** Options of every optimizer. */
-export interface OptimizerOptions {
+export interface OptimizerOptions extends UpdateOptions {
   /** At least 0, a schedule, or a function of the step; the default is each optimizer's own. */
   readonly learningRate?: LearningRate
   /** The same as `learningRate`. */
   readonly lr?: LearningRate
-  /**
-   * Share of every parameter, biases included, taken away per step, times the learning rate; at least 0, default 0.
-   */
-  readonly weightDecay?: number
 }
 
 /** Options of {@link optimizers}.sgd. */
@@ -88,8 +85,10 @@ export interface Optimizer {
   readonly name: string
   /** Rate or schedule. A change holds from the next batches on, also while training. */
   learningRate: LearningRate
-  /** Share of every parameter taken away per step, times the learning rate. */
+  /** Share of every parameter taken away per update, times the learning rate. */
   readonly weightDecay: number
+  /** Clipping, accumulation and averages, as far as they were given. */
+  readonly update: UpdateSettings
   /** All options, as they are now: what files keep. */
   readonly options: Readonly<Record<string, unknown>>
   /** The row of the native op table it becomes. */
@@ -153,6 +152,7 @@ export class RowOptimizer implements Optimizer {
   readonly kind = 'optimizer'
   readonly name: string
   readonly weightDecay: number
+  readonly update: UpdateSettings
   readonly op: PlanOp
   /** All options but the learning rate and the weight decay, defaults filled in. */
   protected readonly own: Options
@@ -162,7 +162,7 @@ export class RowOptimizer implements Optimizer {
     const row: OptimizerRow = table[id]
     const argument = `optimizers.${id}`
     const names = Object.keys(row.options)
-    const options = checkOptions(given, ['learningRate', 'lr', ...names, 'weightDecay'], argument)
+    const options = checkOptions(given, ['learningRate', 'lr', ...names, ...updateOptionNames], argument)
     if (options.learningRate !== undefined && options.lr !== undefined) {
       refuse(`${argument}: lr`, 'either learningRate or lr', options.lr)
     }
@@ -172,6 +172,7 @@ export class RowOptimizer implements Optimizer {
     this.#learningRate = checkLearningRate(rate, `${argument}: learningRate`)
     this.own = fillOptions(row.options, options, argument)
     this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
+    this.update = checkUpdateOptions(options, argument)
     const name = row.op?.(this.own) ?? id
     const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
     this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
@@ -187,7 +188,7 @@ export class RowOptimizer implements Optimizer {
   }
 
   get options(): Readonly<Record<string, unknown>> {
-    return { learningRate: this.learningRate, ...this.own, weightDecay: this.weightDecay }
+    return { learningRate: this.learningRate, ...this.own, weightDecay: this.weightDecay, ...this.update }
   }
 }
 

@@ -147,7 +147,12 @@ class CpuExecutor final : public Executor {
   OptimizerStep optimizer_step(int parameter, const TrainingStep& step) const;
   void run_pieces(const TrainingSegment& segment, const TrainingStep& step, int thread,
                   int threads);
+  bool updates(const TrainingStep& step) const;
+  bool has_norms() const;
+  void accumulate(const Piece& piece, const TrainingStep& step);
   void update(const Piece& piece, const TrainingStep& step, float gradient_scale);
+  void optimize(const Piece& piece, const TrainingStep& step, float gradient_scale);
+  void average(const Piece& piece, const TrainingStep& step);
   float clip_scale(int parameter) const;
 
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,

@@ -51,10 +51,12 @@ void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep&
     for (int t = piece.first_task; t < piece.first_task + piece.tasks; ++t) {
       switch (segment.tasks[t].kind) {
         case TaskKind::gradient_norm:
+          accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
               weights_[piece.parameter].gradient.data() + piece.begin, piece.count);
           break;
         case TaskKind::update:
+          if (!has_norms()) accumulate(piece, step);
           if (scaled != piece.parameter) scale = clip_scale(scaled = piece.parameter);
           update(piece, step, scale);
           break;
@@ -63,6 +65,10 @@ void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep&
       }
     }
   }
+}
+
+bool CpuExecutor::has_norms() const {
+  return program_.update.clip_norm > 0 || program_.update.global_clip_norm > 0;
 }
 
 // What clipping by a norm multiplies a parameter's gradient by.
@@ -85,7 +91,49 @@ float CpuExecutor::clip_scale(int parameter) const {
   return clip_factor(plan.global_clip_norm, squares);
 }
 
+// Whether a step ends with an update, or only adds its gradient to those before.
+bool CpuExecutor::updates(const TrainingStep& step) const {
+  return (step.step + 1) % program_.update.accumulation_steps == 0;
+}
+
+// The gradient becomes the average of those since the last update; in between it is only kept.
+void CpuExecutor::accumulate(const Piece& piece, const TrainingStep& step) {
+  if (program_.accumulator < 0) return;
+  Weights& weights = weights_[piece.parameter];
+  float* const gradient = weights.gradient.data() + piece.begin;
+  float* const sum = weights.slots[program_.accumulator].data() + piece.begin;
+  if (!updates(step)) {
+    for (int i = 0; i < piece.count; ++i) sum[i] += gradient[i];
+    return;
+  }
+  const auto steps = static_cast<float>(program_.update.accumulation_steps);
+  for (int i = 0; i < piece.count; ++i) {
+    gradient[i] = (gradient[i] + sum[i]) / steps;
+    sum[i] = 0;
+  }
+}
+
+// The average moves in every step; up to the first update it is a copy. Some updates end with the
+// weights becoming their averages.
+void CpuExecutor::average(const Piece& piece, const TrainingStep& step) {
+  if (program_.average < 0) return;
+  const UpdatePlan& plan = program_.update;
+  const std::int64_t updates = step.step / plan.accumulation_steps;
+  Weights& weights = weights_[piece.parameter];
+  float* const values = weights.values.data() + piece.begin;
+  float* const averages = weights.slots[program_.average].data() + piece.begin;
+  const float keep = updates == 0 ? 0 : plan.average_momentum;
+  for (int i = 0; i < piece.count; ++i) averages[i] = keep * averages[i] + (1 - keep) * values[i];
+  if (plan.overwrite_frequency > 0 && (updates + 1) % plan.overwrite_frequency == 0)
+    std::copy_n(averages, piece.count, values);
+}
+
 void CpuExecutor::update(const Piece& piece, const TrainingStep& step, float gradient_scale) {
+  if (updates(step)) optimize(piece, step, gradient_scale);
+  average(piece, step);
+}
+
+void CpuExecutor::optimize(const Piece& piece, const TrainingStep& step, float gradient_scale) {
   Weights& weights = weights_[piece.parameter];
   float* const gradient = weights.gradient.data() + piece.begin;
   float* slots[kMostSlots];

@@ -5,6 +5,7 @@ import { type Activation, activations, type Schedule, schedules } from 'neurode'
 /** `negative_slope`, `LeakyReLU` and `KLDivergence` → `negativeSlope`, `leakyRelu` and `klDivergence`. */
 export function camelCase(name: string): string {
   const words = name
+    .replace(/clip(norm|value)/, 'clip_$1')
     .replace(/ReLU/, 'Relu')
     .replace(/ELU$/, 'Elu')
     .replace(/^KL/, 'Kl')
