@@ -2,6 +2,7 @@
 
 export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batcher.js'
 export type { BatcherStats } from './batchStats.js'
+export { servePlugin } from './plugin.js'
 export {
   attachPredictor,
   type PredictInput,
@@ -10,6 +11,10 @@ export {
   type PredictorOptions,
   type PredictorToken,
 } from './predictor.js'
+export type { ServedModels, ServeEvent } from './repository.js'
+export type { ServingOptions } from './servedModel.js'
+export { type InferenceServer, type ServeOptions, serve } from './server.js'
+export type { ServePluginOptions } from './serving.js'
 export {
   formatInferResponse,
   formatPredictResponse,
