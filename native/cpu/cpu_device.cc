@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "native/cpu/cpu_executor.h"
-#include "native/cpu/cpu_inference.h"
+#include "native/cpu/packed_inference.h"
 #include "native/cpu/isa.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"

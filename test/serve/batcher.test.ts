@@ -92,6 +92,25 @@ perDevice('batcher', (device) => {
     assert.equal(queue.stats.rows, 5)
   })
 
+  it('takes a request that comes while another one writes', async () => {
+    using queue = batcher(predictor)
+    let inner: Promise<Float32Array> | undefined
+    const outer = queue.run(2, (into) => {
+      inner = queue.predict(rowsOf(3, 2))
+      into.set(rowsOf(2, 1))
+    })
+    assert.deepEqual(await outer, answer(rowsOf(2, 1)))
+    assert.deepEqual(await inner, answer(rowsOf(3, 2)))
+  })
+
+  it('drains after a write that threw', async () => {
+    using queue = batcher(predictor)
+    const full = queue.predict(rowsOf(8, 1))
+    await assert.rejects(queue.run(1, () => assert.fail('on purpose')), { message: 'on purpose' })
+    await queue.drain()
+    assert.deepEqual(await full, answer(rowsOf(8, 1)))
+  })
+
   it('rejects a request that is aborted while it waits, and answers the others', async () => {
     using queue = batcher(predictor)
     const controller = new AbortController()

@@ -1,6 +1,6 @@
 // Dense networks frozen for inference on the CPU: kernels packed once, rows in small blocks through
 // all layers.
-#include "native/cpu/cpu_inference.h"
+#include "native/cpu/packed_inference.h"
 
 #include <algorithm>
 #include <functional>
