@@ -103,12 +103,26 @@ std::string JsonCursor::what_is_here() const {
 
 void JsonCursor::fail(const std::string& expected) const { fail(expected, what_is_here()); }
 
+namespace {
+
+// What a client sent is told of, not sent back whole.
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kMost = 100;
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // UTF-8
+  return text.substr(0, end) + "...";
+}
+
+}  // namespace
+
 void JsonCursor::fail(const std::string& expected, const std::string& got) const {
-  throw Error("ERR_REQUEST", here() + ": expected " + expected + ", got " + got);
+  throw Error("ERR_REQUEST",
+              shortened(here()) + ": expected " + expected + ", got " + shortened(got));
 }
 
 void JsonCursor::fail_syntax(const char* expected) const {
-  throw Error("ERR_REQUEST", here() + ": not JSON: expected " + expected + ", got " +
+  throw Error("ERR_REQUEST", shortened(here()) + ": not JSON: expected " + expected + ", got " +
                                  what_is_here() + " at byte " + std::to_string(offset()));
 }
 
