@@ -1,19 +1,27 @@
-// What a package costs before it does anything: `footprint.mjs <project> <package…>`, for packages installed in a project's
-// folder. Its size on disk, the time and memory of an import, and, of neurode, all that one epoch of MNIST costs besides
-// the epoch. Prints JSON.
+// What a package costs before it does anything: size on disk, time and memory of an import; and, of neurode, all that one epoch of
+// MNIST costs besides the epoch. Prints JSON. Subjects are measured in turns:
+//   node bench/footprint.mjs <project>:<package>[,<package>…] … [torch:<python>]
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-const [project, ...packages] = process.argv.slice(2)
-if (packages.length === 0) throw new Error('usage: footprint.mjs <project> <package…>')
-const runs = 9
+const rounds = 9
 
-const importing = `
-  const start = performance.now()
+const importing = (packages) => `
+  const [start, before] = [performance.now(), process.cpuUsage()]
   ${packages.map((name) => `await import('${name}')`).join('\n')}
-  console.log(JSON.stringify({ milliseconds: performance.now() - start, megabytes: process.memoryUsage.rss() / 1e6 }))`
+  const { user, system } = process.cpuUsage(before)
+  const milliseconds = performance.now() - start
+  console.log(JSON.stringify({ milliseconds, processor: (user + system) / 1e3, megabytes: process.memoryUsage.rss() / 1e6 }))`
+
+const importingTorch = `
+import json, time
+start, before = time.perf_counter(), time.process_time()
+import torch
+processor, milliseconds = (time.process_time() - before) * 1e3, (time.perf_counter() - start) * 1e3
+megabytes = int(open('/proc/self/statm').read().split()[1]) * 4096 / 1e6
+print(json.dumps(dict(milliseconds=milliseconds, processor=processor, megabytes=megabytes, version=torch.__version__)))`
 
 const training = `
   import { datasets, layers, sequential } from 'neurode'
@@ -27,37 +35,49 @@ const training = `
   await model.fit(train.images, train.labels, { batchSize: 128, verbose: 0 })
   console.log(JSON.stringify({ epoch: performance.now() - start }))`
 
-// Of runs on a machine that does other things too, the quickest says most.
-const least = (values) => Math.min(...values)
-const rounded = (value) => Number(value.toFixed(1))
-const idle = repeat("console.log('{}')")
-const imports = repeat(importing)
-const report = {
-  packages,
-  node: process.version,
-  installedMegabytes: rounded(sizeOf(join(project, 'node_modules')) / 1e6),
-  importMilliseconds: rounded(least(imports.map(({ milliseconds }) => milliseconds))),
-  processMilliseconds: rounded(least(imports.map(({ wall }) => wall))),
-  emptyProcessMilliseconds: rounded(least(idle.map(({ wall }) => wall))),
-  residentMegabytes: rounded(least(imports.map(({ megabytes }) => megabytes))),
-}
-if (packages.includes('neurode')) {
-  report.mnistMillisecondsBesideTheEpoch = rounded(least(repeat(training).map(({ wall, epoch }) => wall - epoch)))
-}
-console.log(JSON.stringify(report, null, 2))
+const node = (project, program) => () => run(process.execPath, ['--input-type=module', '--eval', program], project)
 
-function repeat(program) {
-  const file = join(project, 'footprint-program.mjs')
-  writeFileSync(file, program)
-  const results = Array.from({ length: runs }, () => {
-    const start = performance.now()
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
-    const wall = performance.now() - start
-    if (status !== 0) throw new Error(stderr)
-    return { wall, ...JSON.parse(stdout.trim().split('\n').at(-1)) }
-  })
-  rmSync(file)
-  return results
+const subjects = [{ name: 'node', measure: node('.', importing([])) }, ...process.argv.slice(2).flatMap(subjectsOf)]
+if (subjects.length === 1) throw new Error('usage: footprint.mjs <project>:<package>[,<package>…] … [torch:<python>]')
+const results = subjects.map(() => [])
+for (let round = 0; round < rounds; round++) {
+  for (const [i, { measure }] of subjects.entries()) results[i].push(measure())
+}
+console.log(JSON.stringify({ node: process.version, subjects: subjects.map(describe) }, null, 2))
+
+function subjectsOf(argument) {
+  const at = argument.lastIndexOf(':')
+  const [project, names] = [argument.slice(0, at), argument.slice(at + 1)]
+  if (project === 'torch') return [{ name: 'torch', measure: () => run(names, ['-c', importingTorch], '.') }]
+  const packages = names.split(',')
+  const installed = sizeOf(join(project, 'node_modules'))
+  return [
+    { name: names, installed, measure: node(project, importing(packages)) },
+    ...(packages.includes('neurode') ? [{ name: 'an epoch of MNIST', measure: node(project, training) }] : []),
+  ]
+}
+
+/** Of runs on a machine that does other things too, the quickest says most. */
+function describe({ name, installed }, i) {
+  const least = (read) => Number(Math.min(...results[i].map(read)).toFixed(1))
+  const [{ version, epoch }] = results[i]
+  if (epoch !== undefined) return { name, millisecondsBesideTheEpoch: least((result) => result.wall - result.epoch) }
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(installed === undefined ? {} : { installedMegabytes: Number((installed / 1e6).toFixed(1)) }),
+    importMilliseconds: least(({ milliseconds }) => milliseconds),
+    importProcessorMilliseconds: least(({ processor }) => processor),
+    residentMegabytes: least(({ megabytes }) => megabytes),
+  }
+}
+
+function run(program, args, cwd) {
+  const start = performance.now()
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', cwd })
+  const wall = performance.now() - start
+  if (status !== 0) throw error ?? new Error(stderr)
+  return { wall, ...JSON.parse(stdout.trim().split('\n').at(-1)) }
 }
 
 function sizeOf(path) {

@@ -5,6 +5,7 @@ import { describeOptions, type Options, type ParsedArguments, parse, UsageError 
 import { gemm, ops } from './kernels.js'
 import { predict } from './predict.js'
 import { type Row, table } from './report.js'
+import { serve } from './serve.js'
 import { train } from './train.js'
 
 const options: Options = {
@@ -14,6 +15,14 @@ const options: Options = {
   epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train (5)' },
   rows: { value: 'N', help: 'rows to train on (60000)' },
   threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
+  connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
+  requests: { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
+  rounds: { value: 'N', help: 'turns of every server, for serve (5)' },
+  seconds: { value: 'N', help: 'seconds of a turn, for serve (2)' },
+  server: {
+    value: 'COMMAND',
+    help: 'what Node runs as the server, {folder} with net.neurode, for serve (neurode serve)',
+  },
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
   precision: { value: 'NAME', help: 'float32, tf32 or bfloat16, for train and predict (float32)' },
   baseline: {
@@ -22,7 +31,13 @@ const options: Options = {
   },
 }
 
-const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<Row>>> = { train, predict, gemm, ops }
+const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<Row>>> = {
+  train,
+  predict,
+  gemm,
+  ops,
+  serve,
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const parsed = parse(args, options)

@@ -44,7 +44,7 @@ Executor::Executor(Device& device, Program program)
       evaluate_(program_, program_.evaluate, parameters_, updates_, wide_, kChunk),
       train_(program_, program_.train, parameters_, updates_, wide_, 0),
       state_(sizeof(RunState), "the state of a range"),
-      sums_((1 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)), "sums") {}
+      sums_((3 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)), "sums") {}
 
 void Executor::set_parameter(int slot, int index, const float* values) {
   parameters_.set(slot, index, values);
@@ -75,6 +75,11 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
     const void* const targets =
         range.classes != nullptr ? static_cast<const void*>(range.classes) : range.target_rows;
     device_.staging.upload(targets, target_bytes, data.targets.as<void>());
+    if (range.weights != nullptr) {
+      const std::int64_t weight_bytes = input.rows * static_cast<std::int64_t>(sizeof(float));
+      data.weights = DeviceMemory(weight_bytes, "weights of rows");
+      device_.staging.upload(range.weights, weight_bytes, data.weights.as<void>());
+    }
     bound_[range.handle] = std::move(data);
   }
   BoundData& data = bound_[range.handle];
@@ -100,36 +105,64 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
   state.order = range.order != nullptr ? data.order.as<std::uint32_t>() : nullptr;
   (range.classes != nullptr ? state.classes = data.targets.as<std::int32_t>() : nullptr);
   (range.classes == nullptr ? state.target_rows = data.targets.floats() : nullptr);
+  state.weights = range.weights != nullptr ? data.weights.floats() : nullptr;
   state.scale = input.scale * program_.input_scale;
   state.offset = input.offset * program_.input_scale + program_.input_offset;
   state.features = input.features;
   state.outputs = program_.output_size;
   state.total = input.rows;
   state.batch_size = std::min<std::int64_t>(range.batch_size, input.rows);
-  state.position = range.first_batch * state.batch_size;
+  state.begin = state.position = range.first_batch * state.batch_size;
+  const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
+  const auto grow = [](DeviceMemory& memory, std::int64_t floats, const char* what) {
+    const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
+    if (memory.size() < bytes) {
+      memory = DeviceMemory();
+      memory = DeviceMemory(bytes, what);
+    }
+    return memory.floats();
+  };
+  if (range.captured != nullptr)
+    state.captured = grow(captured_, rows * (2 * state.outputs + 1), "rows of outputs");
+  if (range.gradients != nullptr) {
+    state.gradients = grow(gradients_, rows * state.outputs, "gradients");
+    device_.staging.upload(range.gradients,
+                           rows * state.outputs * static_cast<std::int64_t>(sizeof(float)),
+                           gradients_.as<void>());
+  }
   check(cudaMemsetAsync(sums_.as<void>(), 0, sums_.size(), device_.stream.get()), "clearing sums");
   wide_.refresh(launcher_);
   return state;
 }
 
 void Executor::read_sums(plugin::SumsRecord& sums) {
-  std::vector<double> values(1 + program_.metrics);
+  std::vector<double> values(3 + program_.metrics);
   device_.staging.download(sums_.as<void>(), sums_.size(), values.data());
   sums.loss = values[0];
-  std::copy(values.begin() + 1, values.end(), sums.metrics);
+  std::copy_n(values.begin() + 1, program_.metrics, sums.metrics);
+  sums.counted = values[program_.metrics + 1];
+  sums.weight = values[program_.metrics + 2];
+}
+
+void Executor::read_captured(const plugin::RangeRecord& range, const RunState& state) {
+  if (range.captured == nullptr) return;
+  const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
+  device_.staging.download(
+      captured_.as<void>(),
+      rows * (2 * state.outputs + 1) * static_cast<std::int64_t>(sizeof(float)), range.captured);
 }
 
 // ---------------------------------------------------------------------------------------------
 // training
 
-void Executor::enqueue_step(int rows) {
-  train_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>());
+void Executor::enqueue_step(int rows, bool weighted, bool update) {
+  train_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>(), weighted, update);
 }
 
-Graph& Executor::graph(std::unique_ptr<Graph>& graph, int rows, int steps) {
+Graph& Executor::graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps) {
   if (!graph) {
     graph = std::make_unique<Graph>(device_.stream.get(), [&] {
-      for (int i = 0; i < steps; ++i) enqueue_step(rows);
+      for (int i = 0; i < steps; ++i) enqueue_step(rows, weighted, true);
     });
   }
   return *graph;
@@ -143,27 +176,31 @@ void Executor::pace(std::int64_t launched) {
 }
 
 // Up to `count` steps on batches of `rows`; gives the number that were launched.
-std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::CancelRecord& cancel) {
-  if (steps_.size() >= kMostGraphs && !steps_.contains(rows)) {
+std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
+                                 const plugin::CancelRecord& cancel) {
+  const bool weighted = range.weights != nullptr, update = range.update != 0;
+  const std::pair<int, bool> key{rows, weighted};
+  if (steps_.size() >= kMostGraphs && !steps_.contains(key)) {
     const auto used = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
     steps_.erase(std::min_element(steps_.begin(), steps_.end(), used));
   }
-  Steps& steps = steps_[rows];
+  Steps& steps = steps_[key];
   steps.used = ++uses_;
-  const bool captured = count >= kWorthCapturing || ++steps.ranges > kRangesBeforeCapturing;
+  const bool captured =
+      update && (count >= kWorthCapturing || ++steps.ranges > kRangesBeforeCapturing);
   const int most = static_cast<int>(std::clamp(
       kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
   std::int64_t done = 0;
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
     if (!captured || !steps.loaded) {
-      enqueue_step(rows);
+      enqueue_step(rows, weighted, update);
       steps.loaded = true;
       ++done;
     } else if (most > 1 && count - done >= most) {
-      graph(steps.many, rows, most).launch(device_.stream.get());
+      graph(steps.many, rows, weighted, most).launch(device_.stream.get());
       done += most;
     } else {
-      graph(steps.one, rows, 1).launch(device_.stream.get());
+      graph(steps.one, rows, weighted, 1).launch(device_.stream.get());
       ++done;
     }
     pace(launched);
@@ -186,17 +223,18 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
   const std::int64_t whole =
       std::min(range.batches, state.total / state.batch_size - range.first_batch);
   const std::int64_t done =
-      whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, cancel) : 0;
+      whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, range, cancel) : 0;
   sums.batches = done;
   sums.rows = done * state.batch_size;
   if (done == std::max<std::int64_t>(whole, 0) && done < range.batches) {
     const auto rest = static_cast<int>(state.total % state.batch_size);
-    const std::int64_t last = run_steps(rest, 1, cancel);
+    const std::int64_t last = run_steps(rest, 1, range, cancel);
     sums.batches += last;
     sums.rows += last * rest;
   }
   read_sums(sums);
-  step += sums.batches;
+  read_captured(range, state);
+  if (range.update != 0) step += sums.batches;
 }
 
 // ------------------------------------------------------------------------------- evaluation,
@@ -207,19 +245,22 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   const RunState state = begin(range);
   const std::int64_t begin = state.position;
   const std::int64_t end = std::min(state.total, begin + range.batches * state.batch_size);
-  evaluate_.reserve(static_cast<int>(std::min<std::int64_t>(kChunk, end - begin)),
-                    device_.stream.get());
+  // A weighted batch has a scale of its own: such batches go one by one.
+  const bool weighted = range.weights != nullptr;
+  const std::int64_t chunk = weighted ? state.batch_size : kChunk;
+  evaluate_.reserve(static_cast<int>(std::min(chunk, end - begin)), device_.stream.get());
   write_state(state);
   std::int64_t launched = 0;
-  for (std::int64_t first = begin; first < end; first += kChunk, ++launched) {
+  for (std::int64_t first = begin; first < end; first += chunk, ++launched) {
     if (asked(cancel)) break;
-    const int rows = static_cast<int>(std::min<std::int64_t>(kChunk, end - first));
-    evaluate_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>());
+    const int rows = static_cast<int>(std::min(chunk, end - first));
+    evaluate_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>(), weighted);
     pace(launched);
   }
   read_sums(sums);
-  if (launched * kChunk < end - begin) {  // cancelled: all or nothing
-    sums.loss = 0;
+  read_captured(range, state);
+  if (launched * chunk < end - begin) {  // cancelled: all or nothing
+    sums.loss = sums.counted = sums.weight = 0;
     std::fill_n(sums.metrics, program_.metrics, 0.0);
     return;
   }

@@ -11,7 +11,7 @@ namespace neurode::cuda {
 
 // Bound data on the device, and an order of its rows.
 struct BoundData {
-  DeviceMemory input, targets, order;
+  DeviceMemory input, targets, weights, order;
   std::uint64_t order_version = 0;
 };
 
@@ -48,9 +48,11 @@ class Executor {
   RunState begin(const plugin::RangeRecord& range);
   BoundData& upload(const plugin::RangeRecord& range);
   void write_state(const RunState& state);
-  std::int64_t run_steps(int rows, std::int64_t count, const plugin::CancelRecord& cancel);
-  void enqueue_step(int rows);
-  Graph& graph(std::unique_ptr<Graph>& graph, int rows, int steps);
+  std::int64_t run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
+                         const plugin::CancelRecord& cancel);
+  void enqueue_step(int rows, bool weighted, bool update);
+  void read_captured(const plugin::RangeRecord& range, const RunState& state);
+  Graph& graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps);
   void pace(std::int64_t launched);
   void take_prediction(Prediction& prediction, float* output);
   void read_sums(plugin::SumsRecord& sums);
@@ -63,12 +65,13 @@ class Executor {
   WideLayers wide_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;
-  std::map<int, BoundData> bound_;  // by handle
-  std::map<int, Steps> steps_;      // by rows of the batch
+  std::map<int, BoundData> bound_;               // by handle
+  std::map<std::pair<int, bool>, Steps> steps_;  // by rows of the batch, and whether it is weighted
   std::uint64_t uses_ = 0;
   DeviceMemory state_;  // RunState
   DeviceMemory sums_;
   DeviceMemory rates_;
+  DeviceMemory captured_, gradients_;
   Event launched_[2];
   Prediction predictions_[2];
 };

@@ -5,18 +5,34 @@
 
 namespace neurode::cuda {
 
+// The weight of a row of the batch; NaN where it counts for nothing.
+NEURODE_DEVICE float weight_of(const RunState& state, int row) {
+  if (state.weights == nullptr) return 1;
+  const std::int64_t position = state.position + row;
+  return state.weights[state.order != nullptr ? static_cast<std::int64_t>(state.order[position])
+                                              : position];
+}
+
 // By one whole block. Each sum is in double precision and in an order that depends on nothing but
 // the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
   __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
   RunState& state = *step.state;
-  for (int v = 0; v < 1 + finish.metrics; ++v) {
+  const bool weighted = state.weights != nullptr;
+  for (int v = 0; v < 3 + finish.metrics; ++v) {
     double sum = 0;
     for (int row = thread; row < step.rows; row += kThreads) {
-      const float value = step.values[v * static_cast<std::int64_t>(step.capacity) + row];
+      const float row_weight = weight_of(state, row);
+      if (row_weight != row_weight) continue;
+      const float value =
+          v > finish.metrics ? 1 : step.values[v * static_cast<std::int64_t>(step.capacity) + row];
       double weight = 1;
-      if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
+      if (weighted && v != finish.metrics + 1 && (v == 0 || v > finish.weighted_from))
+        weight = row_weight;
+      if (v == 0 && weighted) {
+        weight *= static_cast<double>(state.loss_scale) * step.rows;
+      } else if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
         const std::int64_t first = (state.position + row) / state.batch_size * state.batch_size;
         weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
                                                                             : state.total - first);
@@ -34,7 +50,7 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
   }
   if (thread == 0) {
     state.position += step.rows;
-    state.step += 1;
+    state.step += finish.counts_step;
     state.index += 1;
     state.finished = 0;
   }

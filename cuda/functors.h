@@ -4,8 +4,10 @@
 #include "cuda/records.h"
 #include "native/engine/plan.h"
 #include "native/ops/activations.h"
+#include "native/ops/features.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
+#include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
 #include "native/ops/updates.h"
 
@@ -44,6 +46,20 @@ enum Optimizer : int {
 #undef NEURODE_ROW
 };
 }  // namespace optimizer
+namespace noise {
+enum Noise : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_NOISES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace noise
+namespace feature {
+enum Feature : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace feature
 }  // namespace row
 
 __host__ __device__ constexpr bool is_pointwise(int activation) {
@@ -86,12 +102,27 @@ NEURODE_DEVICE float slope(const OpRecord& op, float z, float y) {
   return pointwise_derivative(op, z, y);
 }
 
-// One row of a tensor, as the row-wise functors take it.
+// Features of a row that are `step` apart, as the row-wise functors take them.
 struct RowView {
   float* data;
-  NEURODE_FN float operator()(int i) const { return data[i]; }
-  NEURODE_FN void operator()(int i, float value) const { data[i] = value; }
+  int step = 1;
+  NEURODE_FN float operator()(int i) const { return data[static_cast<std::int64_t>(i) * step]; }
+  NEURODE_FN void operator()(int i, float value) const {
+    data[static_cast<std::int64_t>(i) * step] = value;
+  }
 };
+
+[[maybe_unused]] static __device__ __noinline__ ops::FactorAndTerm<float> draw_noise(
+    OpRecord op, std::uint32_t word) {
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::noise::name:                \
+    return ops::Functor::draw<float>(word, op.params);
+    NEURODE_NOISES(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return {1, 0};
+}
 
 struct TargetView {
   const float* values;  // or null: the class
@@ -101,26 +132,23 @@ struct TargetView {
   }
 };
 
-[[maybe_unused]] static __device__ __noinline__ void rowwise_forward(int activation, int n,
-                                                                     const float* z, float* y) {
-  const RowView in{const_cast<float*>(z)}, out{y};
-  switch (activation) {
+[[maybe_unused]] static __device__ __noinline__ void rowwise_forward(OpRecord op, int n, RowView z,
+                                                                     RowView y) {
+  switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::forward<float>(n, in, out);
+    return ops::Functor::forward<float>(n, z, y, op.params);
     NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
 }
 
-[[maybe_unused]] static __device__ __noinline__ void rowwise_backward(int activation, int n,
-                                                                      const float* y,
-                                                                      float* gradient) {
-  const RowView out{const_cast<float*>(y)}, d{gradient};
-  switch (activation) {
+[[maybe_unused]] static __device__ __noinline__ void rowwise_backward(OpRecord op, int n, RowView z,
+                                                                      RowView y, RowView d) {
+  switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::backward<float>(n, out, d, d);
+    return ops::Functor::backward<float>(n, z, y, d, d, op.params);
     NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }

@@ -32,6 +32,15 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
       wide_(wide),
       usual_rows_(usual_rows) {
   if (pass.tasks.empty()) return;
+  std::int64_t floats = 0;
+  for (const int channels : pass.statistics) floats += kStatistics * padded(channels);
+  statistics_memory_ =
+      DeviceMemory(floats * static_cast<std::int64_t>(sizeof(float)), "statistics of a batch");
+  float* next = statistics_memory_.floats();
+  for (const int channels : pass.statistics) {
+    statistics_.push_back(next);
+    next += kStatistics * padded(channels);
+  }
   add_launches();
   find_direct_input();
   find_slice();
@@ -58,15 +67,25 @@ void PassRunner::add_launches() {
 }
 
 void PassRunner::add_outputs(const Segment& segment) {
+  // Those of dense layers last: with them the step may end.
+  const auto is_dense = [](const Task& task) {
+    return task.kind == TaskKind::dense_backward_weights;
+  };
+  Launch channels{Launch::Kind::channels, static_cast<int>(weights_.size()), 0, {}};
+  for (int i = segment.begin; i < segment.end; ++i) {
+    if (!is_dense(pass_.tasks[i])) weights_.push_back(pass_.tasks[i]);
+  }
+  channels.end = static_cast<int>(weights_.size());
+  if (channels.begin < channels.end) launches_.push_back(channels);
   Launch launch{Launch::Kind::weights, static_cast<int>(weights_.size()), 0, {}};
   launch.wide_begin = static_cast<int>(wide_weights_.size());
   for (int i = segment.begin; i < segment.end; ++i) {
     const Task& task = pass_.tasks[i];
-    (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
+    if (is_dense(task)) (wide_.takes(task.kernel) ? wide_weights_ : weights_).push_back(task);
   }
   launch.end = static_cast<int>(weights_.size());
   launch.wide_end = static_cast<int>(wide_weights_.size());
-  launches_.push_back(launch);
+  if (launch.begin < launch.end || launch.wide_begin < launch.wide_end) launches_.push_back(launch);
 }
 
 void PassRunner::add_parameters(const Segment& segment) {
@@ -109,7 +128,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
   draft.kernel = task.kernel;
   stage.op = record_of(task.op);
   stage.units = width(task.output >= 0 ? task.output : task.input);
-  stage.rate = task.rate;
+  stage.length = task.along.length;
+  stage.inner = task.along.inner;
   stage.seed = task.seed;
   stage.scale = task.scale;
   stage.offset = task.offset;
@@ -140,8 +160,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
       draft.z = task.input;
       draft.input = -1;
       break;
-    case TaskKind::dropout_forward:
-      stage.kind = StageKind::dropout_forward;
+    case TaskKind::noise_forward:
+      stage.kind = StageKind::noise_forward;
       break;
     case TaskKind::rescale_forward:
       stage.kind = StageKind::rescale_forward;
@@ -159,8 +179,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
       draft.z = task.input;
       draft.input = -1;
       break;
-    case TaskKind::dropout_backward:
-      stage.kind = StageKind::dropout_backward;
+    case TaskKind::noise_backward:
+      stage.kind = StageKind::noise_backward;
       draft.input = draft.output = -1;
       break;
     case TaskKind::rescale_backward:
@@ -178,7 +198,14 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
         draft.output = next->output;
       }
       break;
+    case TaskKind::feature_backward:
+    case TaskKind::normalize_backward:
+    case TaskKind::batch_normalize_backward:
+      draft.output = -1;
+      draft.by_channel = &task;
+      break;
     default:
+      draft.by_channel = &task;
       break;
   }
   drafts_.push_back(draft);
@@ -212,8 +239,10 @@ void PassRunner::find_slice() {
   const bool is_whole = std::count_if(launches_.begin(), launches_.end(), is_stages) == 1;
   std::int64_t weights = 0;
   std::vector<bool> inside(pass_.features.size(), false);
+  bool by_channel = false;
   for (std::size_t i = first; i < drafts_.size(); ++i) {
     const Draft& draft = drafts_[i];
+    by_channel |= draft.by_channel != nullptr;
     weights +=
         std::int64_t{draft.stage.inputs} * (draft.stage.kernel != nullptr ? draft.stage.units : 0);
     for (std::size_t t = 0; t < inside.size(); ++t) {
@@ -234,14 +263,14 @@ void PassRunner::find_slice() {
   all_weights.insert(all_weights.end(), wide_weights_.begin(), wide_weights_.end());
   for (const Task& task : all_weights) {
     wanted[task.input] = !(direct_input_ && task.input == pass_.tasks.front().output);
-    wanted[task.gradient] = true;
+    if (task.gradient >= 0) wanted[task.gradient] = true;
   }
-  if (&pass_ == &program_.predict) wanted[pass_.output] = true;
+  if (&pass_ == &program_.predict || program_.captures) wanted[pass_.output] = true;
   for (std::size_t t = 0; t < inside.size(); ++t) {
     if (inside[t] && outside[t]) loads_.push_back(static_cast<int>(t));
     if (inside[t] && !outside[t] && wanted[t]) saves_.push_back(static_cast<int>(t));
   }
-  const bool fits = is_whole && drafts_.size() > first &&
+  const bool fits = is_whole && !by_channel && drafts_.size() > first &&
                     drafts_.size() - first <= kMostSliceStages && weights <= kMostSliceWeights &&
                     features <= kMostSliceFeatures && loads_.size() <= std::size(slice_.loads) &&
                     saves_.size() <= std::size(slice_.saves);
@@ -350,6 +379,38 @@ void PassRunner::lay_out_slice() {
     slice_.saves[slice_.save_count++] = {tensors_[t], shared(t), pass_.features[t]};
 }
 
+ChannelRecord PassRunner::channels(const Task& task) const {
+  ChannelRecord record{};
+  const auto at = [&](int tensor) {
+    return tensor < 0 ? Tensor{} : Tensor{tensors_[tensor].data, tensors_[tensor].stride};
+  };
+  record.kind = task.kind;
+  // An embedding's elements are those of its output; sums are over the input's.
+  const bool embeds = task.kind == TaskKind::embedding_forward;
+  record.features = pass_.features[embeds ? task.output : task.input];
+  record.channels = task.along.length == 0 ? record.features : task.along.length;
+  record.inner = task.along.inner;
+  record.op = record_of(task.op);
+  record.kernel = parameters_.values(task.kernel);
+  record.bias = parameters_.values(task.bias);
+  record.mean = parameters_.values(task.mean);
+  record.variance = parameters_.values(task.variance);
+  if (task.statistics >= 0) {
+    record.statistics = statistics_[task.statistics];
+    record.statistics_stride = padded(pass_.statistics[task.statistics]);
+  }
+  if (embeds || task.kind == TaskKind::embedding_gradients) {
+    record.count = program_.parameters[task.kernel].rows;
+    record.size = program_.parameters[task.kernel].columns;
+    record.kernel_stride = parameters_.stride(task.kernel);
+  }
+  record.input = at(task.input);
+  record.output = at(task.output);
+  record.gradient = at(task.gradient);
+  record.input_gradient = at(task.input_gradient);
+  return record;
+}
+
 std::vector<WeightLayer> PassRunner::weight_layers(const Launch& launch) const {
   std::vector<WeightLayer> layers;
   for (int i = launch.begin; i < launch.end; ++i) {
@@ -388,14 +449,16 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
     for (const int written : {drafts_[i].output, drafts_[i].gradient, drafts_[i].input_gradient}) {
       if (written >= 0) fresh[written] = false;
     }
-    if (runs_by_rows(stage)) {
+    if (drafts_[i].by_channel == nullptr && runs_by_rows(stage)) {
       by_rows.stages[by_rows.count++] = stage;
-      const bool more =
-          i + 1 < end && runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
+      const bool more = i + 1 < end && drafts_[i + 1].by_channel == nullptr &&
+                        runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
       if (!more) {
         run_rows(launcher, by_rows, step);
         by_rows.count = 0;
       }
+    } else if (drafts_[i].by_channel != nullptr) {
+      run_channel_elements(launcher, channels(*drafts_[i].by_channel), step);
     } else if (stage.kind == StageKind::dense_forward) {
       dense_forward(launcher, stage, step, usual_rows_ > 0 ? usual_rows_ : step.rows);
     } else if (stage.kind == StageKind::dense_backward_input) {
@@ -409,17 +472,30 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
   for (const int saved : saves_) fresh[saved] = false;
 }
 
-void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const {
-  const bool mean = program_.reduction == Reduction::mean;
-  const StepRecord step{state, rows, mean ? 1.0f / static_cast<float>(rows) : 1.0f, values_,
-                        capacity_};
-  const FinishRecord end{sums, program_.metrics, mean ? 1 : 0};
+// Without `update`, only what is cut by rows.
+void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
+                         bool update) const {
+  const bool mean = program_.reduction != Reduction::sum;
+  const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
+  const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
+  const FinishRecord end{sums, program_.metrics, program_.weighted_from, mean ? 1 : 0,
+                         update ? 1 : 0};
+  if (weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
   std::vector<bool> fresh(pass_.features.size(), false);
   for (const Launch& launch : launches_) {
     const bool is_last = &launch == &launches_.back();
+    if (!update && launch.kind != Launch::Kind::stages) continue;
     switch (launch.kind) {
       case Launch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
+        if (sums != nullptr && program_.captures) capture(launcher, tensors_[pass_.output], step);
+        break;
+      case Launch::Kind::channels:
+        for (int i = launch.begin; i < launch.end; ++i) {
+          const Task& task = weights_[i];
+          run_channel_sums(launcher, channels(task), step, record_of(program_.update.optimizer),
+                           parameters_.record(task.kernel), parameters_.record(task.bias));
+        }
         break;
       case Launch::Kind::weights:
         enqueue_wide_weights(launcher, launch, step, fresh);

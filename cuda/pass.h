@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cuda/dense.h"
+#include "cuda/features.h"
 #include "cuda/parameters.h"
 #include "cuda/rows.h"
 #include "cuda/wide.h"
@@ -22,7 +23,9 @@ class PassRunner {
   bool reserve(int rows, cudaStream_t stream);
 
   // Launches for one batch. All but a prediction end with the sums and the state of the next batch.
-  void enqueue(Launcher& launcher, RunState* state, int rows, double* sums) const;
+  // `weighted`: the rows have weights; `update`: weights of a training pass change.
+  void enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted = false,
+               bool update = true) const;
 
   const float* output() const { return tensors_[pass_.output].data; }
   int output_stride() const { return tensors_[pass_.output].stride; }
@@ -31,13 +34,14 @@ class PassRunner {
   // A stage with its tensors by number.
   struct Draft {
     Stage stage;
+    const Task* by_channel = nullptr;  // the stage is this task, for run_channel_elements
     int kernel = -1;
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 
   // What is launched for a part of a segment.
   struct Launch {
-    enum class Kind { stages, weights, parameters } kind;
+    enum class Kind { stages, channels, weights, parameters } kind;
     int begin, end;                    // of drafts_ or weights_
     TaskKind task;                     // parameters: for all of them that have it
     int wide_begin = 0, wide_end = 0;  // of wide_weights_
@@ -55,6 +59,7 @@ class PassRunner {
   void lay_out_slice();
   void enqueue_stages(Launcher& launcher, const Launch& stages, const StepRecord& step,
                       std::vector<bool>& fresh) const;
+  ChannelRecord channels(const Task& task) const;
   std::vector<WeightLayer> weight_layers(const Launch& weights) const;
   int first_stage() const { return direct_input_ ? 1 : 0; }
 
@@ -94,6 +99,8 @@ class PassRunner {
   std::vector<int> shared_offsets_;
   std::vector<Operand> tensors_;
   DeviceMemory memory_;
+  DeviceMemory statistics_memory_;
+  std::vector<float*> statistics_;
   int capacity_ = 0;
   float* values_ = nullptr;
   float* partials_ = nullptr;

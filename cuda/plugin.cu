@@ -77,6 +77,7 @@ Op to_op(const plugin::OpRecord& record) {
 Pass to_pass(const plugin::PassRecord& record) {
   Pass pass;
   pass.features.assign(record.features, record.features + record.tensors);
+  pass.statistics.assign(record.statistics, record.statistics + record.statistics_count);
   pass.output = record.output;
   for (int i = 0; i < record.task_count; ++i) {
     const plugin::TaskRecord& from = record.tasks[i];
@@ -91,10 +92,13 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.input_gradient = from.input_gradient;
     task.kernel = from.kernel;
     task.bias = from.bias;
+    task.mean = from.mean;
+    task.variance = from.variance;
     task.parameter = from.parameter;
+    task.statistics = from.statistics;
     task.metric = from.metric;
     task.op = to_op(from.op);
-    task.rate = from.rate;
+    task.along = {from.length, from.inner};
     task.seed = from.seed;
     task.scale = from.scale;
     task.offset = from.offset;
@@ -137,12 +141,14 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.predict = to_pass(record.predict);
   program.evaluate = to_pass(record.evaluate);
   program.train = to_pass(record.train);
-  program.reduction = record.mean != 0 ? Reduction::mean : Reduction::sum;
+  program.reduction = static_cast<Reduction>(record.reduction);
   program.update = to_update(record.update);
   program.slots = record.slots;
   program.accumulator = record.accumulator;
   program.average = record.average;
   program.metrics = record.metrics;
+  program.weighted_from = record.weighted_from;
+  program.captures = record.captures != 0;
   program.precision = static_cast<Precision>(record.precision);
   return program;
 }

@@ -26,15 +26,20 @@ struct RunState {
   const std::uint32_t* order;   // or null
   const std::int32_t* classes;  // bound targets: one of the two
   const float* target_rows;
+  const float* weights;    // of the rows, or null
+  const float* gradients;  // of the range's rows in their order, in place of targets; or null
+  float* captured;         // the range's rows in their order: outputs, targets, weight; or null
   const float* learning_rates;  // by batch of the range
   float scale, offset;
   std::int32_t features, outputs;
+  std::int64_t begin;     // position of the range's first row
   std::int64_t position;  // of the batch's first row
   std::int64_t total;     // rows of the data
   std::int64_t batch_size;
   std::int64_t step;
   std::int32_t index;      // of the batch in the range
   std::uint32_t finished;  // blocks of the step's last launch
+  float loss_scale;        // of a weighted batch
 };
 
 struct Tensor {
@@ -59,12 +64,12 @@ enum class StageKind : int {
   gather,
   dense_forward,       // output = f(z = input . kernel + bias)
   activation_forward,  // output = f(z)
-  dropout_forward,     // output = input * (auxiliary = mask)
+  noise_forward,       // output = input * (auxiliary = factor) + term
   rescale_forward,
   loss,                 // row losses of input, gradient
   metric,               // row values of input
   activation_backward,  // gradient *= f'(z, output)
-  dropout_backward,     // gradient *= auxiliary
+  noise_backward,       // gradient *= auxiliary
   rescale_backward,
   dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output), of the layer below
 };
@@ -78,7 +83,8 @@ struct Stage {
   const float* bias;
   int kernel_stride;
   OpRecord op;
-  float rate, scale, offset;
+  int length, inner;  // of what a row-wise function works on: see Along
+  float scale, offset;
   int metric;
   std::uint64_t seed;
 };
@@ -87,16 +93,18 @@ struct Stage {
 struct StepRecord {
   RunState* state;
   int rows;
-  float loss_scale;
-  float* values;  // (1 + metrics, capacity): losses and metrics of rows
+  float loss_scale;  // below 0: that of the state
+  float* values;     // (1 + metrics, capacity): losses and metrics of rows
   int capacity;
 };
 
 // How a step ends: sums in double precision, in a fixed order.
 struct FinishRecord {
-  double* sums;  // 1 + metrics
+  double* sums;  // loss, metrics, rows that count, their weight
   int metrics;
-  int mean;  // whether a batch's loss is the mean over its rows
+  int weighted_from;  // metrics from here on weigh their rows
+  int mean;           // whether a batch's loss is the mean over its rows
+  int counts_step;    // whether the step counts as one of the optimizer
 };
 
 // Where a parameter's gradient goes: see update_patch.

@@ -2,6 +2,7 @@
 #include "cuda/finish.h"
 #include "cuda/rows.h"
 #include "cuda/stages.h"
+#include "native/engine/plan.h"
 
 namespace neurode::cuda {
 namespace {
@@ -162,6 +163,44 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
   }
 }
 
+__global__ __launch_bounds__(kThreads) void weigh_kernel(StepRecord step, int reduction) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  double sum = 0;
+  for (int row = thread; row < step.rows; row += kThreads) {
+    const float weight = weight_of(*step.state, row);
+    if (weight == weight)
+      sum += reduction == static_cast<int>(Reduction::weighted_mean) ? weight : 1;
+  }
+  parts[thread] = sum;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (thread < half) parts[thread] += parts[thread + half];
+    __syncthreads();
+  }
+  if (thread > 0) return;
+  const bool divides = reduction != static_cast<int>(Reduction::sum);
+  step.state->loss_scale = !divides ? 1 : parts[0] == 0 ? 0 : static_cast<float>(1 / parts[0]);
+}
+
+__global__ __launch_bounds__(kThreads) void capture_kernel(Operand output, StepRecord step) {
+  const RunState& state = *step.state;
+  if (state.captured == nullptr) return;
+  const int row = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  if (row >= step.rows) return;
+  const int outputs = state.outputs;
+  const std::int64_t at = target_row(state, row);
+  float* const captured =
+      state.captured + (state.position - state.begin + row) * (2 * std::int64_t{outputs} + 1);
+  for (int o = 0; o < outputs; ++o) {
+    captured[o] = output.data[row * static_cast<std::int64_t>(output.stride) + o];
+    captured[outputs + o] = state.target_rows != nullptr ? state.target_rows[at * outputs + o]
+                            : state.classes[at] == o     ? 1.0f
+                                                         : 0.0f;
+  }
+  captured[2 * outputs] = weight_of(state, row);
+}
+
 __global__ __launch_bounds__(kThreads) void finish_kernel(StepRecord step, FinishRecord record) {
   finish_step(step, record);
 }
@@ -186,6 +225,14 @@ void run_rows(Launcher& launcher, const RowStages& stages, const StepRecord& ste
 void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step) {
   launcher(slice_kernel, dim3(blocks_of(step.rows, kSliceRows)), kThreads,
            slice.shared_floats * sizeof(float), slice, step);
+}
+
+void weigh(Launcher& launcher, const StepRecord& step, int reduction) {
+  launcher(weigh_kernel, dim3(1), kThreads, 0, step, reduction);
+}
+
+void capture(Launcher& launcher, const Operand& output, const StepRecord& step) {
+  launcher(capture_kernel, dim3(blocks_of(step.rows, kThreads)), kThreads, 0, output, step);
 }
 
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record) {

@@ -42,6 +42,12 @@ static_assert(sizeof(Slice) + sizeof(StepRecord) <= 4096);  // what kernels can 
 
 void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step);
 
+// The scale of the loss of a weighted batch: 1 over its rows that count, or over their weight.
+void weigh(Launcher& launcher, const StepRecord& step, int reduction);
+
+// Writes the batch's rows of outputs, targets and weights where the state wants them.
+void capture(Launcher& launcher, const Operand& output, const StepRecord& step);
+
 // Ends a step whose last launch did not.
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record);
 

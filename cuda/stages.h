@@ -44,22 +44,22 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
       t.gradient.at(row, feature) *=
           slope(stage.op, t.z.at(row, feature), t.output.at(row, feature));
       break;
-    case StageKind::dropout_forward: {
+    case StageKind::noise_forward: {
       const auto block = ops::philox<std::uint32_t>(
           static_cast<std::uint32_t>(feature / 4), static_cast<std::uint32_t>(batch_row),
           static_cast<std::uint32_t>(state.step), static_cast<std::uint32_t>(state.step >> 32),
-          ops::philox_key(stage.seed, ops::Purpose::dropout));
+          ops::philox_key(stage.seed, ops::Purpose::noise));
       const int w = feature % 4;
       const std::uint32_t word = w == 0   ? block.words[0]
                                  : w == 1 ? block.words[1]
                                  : w == 2 ? block.words[2]
                                           : block.words[3];
-      const float mask = ops::uniform01<float>(word) >= stage.rate ? 1 / (1 - stage.rate) : 0.0f;
-      t.auxiliary.at(row, feature) = mask;
-      t.output.at(row, feature) = t.input.at(row, feature) * mask;
+      const ops::FactorAndTerm<float> drawn = draw_noise(stage.op, word);
+      if (t.auxiliary.stride != 0) t.auxiliary.at(row, feature) = drawn.factor;
+      t.output.at(row, feature) = t.input.at(row, feature) * drawn.factor + drawn.term;
       break;
     }
-    case StageKind::dropout_backward:
+    case StageKind::noise_backward:
       t.gradient.at(row, feature) *= t.auxiliary.at(row, feature);
       break;
     case StageKind::rescale_forward:
@@ -73,25 +73,44 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
   }
 }
 
+// A row-wise activation of every group of features in a row.
+NEURODE_DEVICE void run_rowwise(const Stage& stage, const Tensors& t, int row) {
+  const int length = stage.length == 0 ? stage.units : stage.length;
+  for (int first = 0; first < stage.units; first += length * stage.inner) {
+    for (int i = first; i < first + stage.inner; ++i) {
+      const RowView z{&t.z.at(row, i), stage.inner}, y{&t.output.at(row, i), stage.inner};
+      if (stage.kind == StageKind::activation_forward) {
+        rowwise_forward(stage.op, length, z, y);
+      } else {
+        rowwise_backward(stage.op, length, z, y, {&t.gradient.at(row, i), stage.inner});
+      }
+    }
+  }
+}
+
 NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row,
                             int batch_row) {
-  if (stage.kind == StageKind::activation_forward) {
-    return rowwise_forward(stage.op.row, stage.units, &t.z.at(row, 0), &t.output.at(row, 0));
-  }
-  if (stage.kind == StageKind::activation_backward) {
-    return rowwise_backward(stage.op.row, stage.units, &t.output.at(row, 0),
-                            &t.gradient.at(row, 0));
+  if (stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward) {
+    return run_rowwise(stage, t, row);
   }
   const RunState& state = *step.state;
   const std::int64_t at = target_row(state, batch_row);
-  const TargetView target{
-      state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
-      state.classes != nullptr ? state.classes[at] : 0};
+  const TargetView target =
+      state.gradients != nullptr
+          ? TargetView{state.gradients + (state.position - state.begin + batch_row) * state.outputs,
+                       0}
+          : TargetView{
+                state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
+                state.classes != nullptr ? state.classes[at] : 0};
   float* const prediction = &t.input.at(row, 0);
   if (stage.kind == StageKind::loss) {
     float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
-    step.values[batch_row] =
-        loss_row(stage.op, stage.units, prediction, target, step.loss_scale, gradient);
+    float scale = step.loss_scale < 0 ? state.loss_scale : step.loss_scale;
+    if (state.weights != nullptr && state.gradients == nullptr) {
+      const float weight = state.weights[at];
+      scale = weight == weight ? scale * weight : 0;
+    }
+    step.values[batch_row] = loss_row(stage.op, stage.units, prediction, target, scale, gradient);
   } else {
     step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
         metric_row(stage.op, stage.units, prediction, target);

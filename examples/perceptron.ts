@@ -51,7 +51,7 @@ export async function run() {
   const heaviest = symptoms[virus.weights.indexOf(Math.max(...virus.weights))]
   console.log(`It is ${heaviest} that weighs most. Three strangers: ${show(virus.points)}`)
 
-  const oneLayer = await learnXor('XOR by one layer', [])
+  const oneLayer = await learnXor('XOR by one layer: ½ everywhere', [])
   const twoLayers = await learnXor('XOR by two layers', [4])
   console.log('\nXOR, one layer: no line has both 1s on one side and both 0s on the other')
   printTable(corners, xor, oneLayer.predictions)

@@ -1,4 +1,4 @@
-/** The public names of Neurode. */
+/** The public names of Neurode. @module neurode */
 
 export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callbacks/checkpoints.js'
 export {
@@ -31,6 +31,7 @@ export {
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
+export { type CheckGradientsOptions, debug, type GradientReport, type ParameterCheck } from './debug.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { DType } from './io/dtypes.js'
@@ -38,12 +39,27 @@ export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } fr
 export { readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
 export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
 export {
+  ActivationLayer,
+  type ActivationLayerOptions,
+  ELU,
+  type ELUOptions,
+  LeakyReLU,
+  type LeakyReLUOptions,
+  ReLU,
+  type ReLUOptions,
+  Softmax,
+  type SoftmaxOptions,
+} from './layers/activationLayers.js'
+export {
   type Activation,
   type ActivationName,
   activations,
   type ReluOptions,
 } from './layers/activations.js'
+export type { Axis } from './layers/axes.js'
+export { BatchNormalization, type BatchNormalizationOptions } from './layers/batchNormalization.js'
 export { Dense, type DenseOptions } from './layers/dense.js'
+export { type Embedded, Embedding, type EmbeddingOptions } from './layers/embedding.js'
 export { layers } from './layers/index.js'
 export {
   type Distribution,
@@ -55,6 +71,7 @@ export {
   type SeedOption,
   type VarianceScalingOptions,
 } from './layers/initializers.js'
+export { Normalization, type NormalizationOptions } from './layers/inputNormalization.js'
 export {
   Layer,
   type LayerOptions,
@@ -64,14 +81,37 @@ export {
   type Weight,
 } from './layers/layer.js'
 export {
-  ActivationLayer,
-  type ActivationLayerOptions,
+  AlphaDropout,
+  type AlphaDropoutOptions,
   Dropout,
   type DropoutOptions,
-  Rescaling,
-  type RescalingOptions,
-} from './layers/pointwise.js'
-export { Flatten, Input, type InputOptions } from './layers/shaping.js'
+  GaussianDropout,
+  type GaussianDropoutOptions,
+  GaussianNoise,
+  type GaussianNoiseOptions,
+} from './layers/noise.js'
+export {
+  GroupNormalization,
+  type GroupNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+  RMSNormalization,
+  type RMSNormalizationOptions,
+  UnitNormalization,
+  type UnitNormalizationOptions,
+} from './layers/normalization.js'
+export type { ScaleAndCenterOptions } from './layers/parameters.js'
+export { PReLU, type PReLUOptions } from './layers/prelu.js'
+export { Rescaling, type RescalingOptions } from './layers/rescaling.js'
+export {
+  Flatten,
+  Identity,
+  Input,
+  type InputOptions,
+  Reshape,
+  type Reshaped,
+  type ReshapeOptions,
+} from './layers/shaping.js'
 export { type DeviceName, devices } from './model/devices.js'
 export type { EvaluateOptions } from './model/evaluate.js'
 export type {
@@ -84,8 +124,10 @@ export type {
   ValidationSource,
 } from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
+export type { PerClass } from './model/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
+export type { ClassWeight, WeightOptions } from './model/rowWeights.js'
 export { Sequential, sequential } from './model/sequential.js'
 export type {
   CompileOptions,
@@ -96,14 +138,17 @@ export type {
   ValidatedFitOptions,
 } from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
-export type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './model/types.js'
+export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
 export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
+export type { CapturedBatch, MetricState } from './training/captured.js'
 export {
   type BinaryFocalOptions,
   type CategoricalFocalOptions,
   type CrossentropyOptions,
+  type CustomLossOptions,
+  type CustomLossResult,
   type HuberOptions,
   type Loss,
   type LossName,
@@ -111,14 +156,21 @@ export {
   losses,
   type Reduction,
   type SmoothedCrossentropyOptions,
+  type SparseCrossentropyOptions,
 } from './training/losses.js'
 export {
+  type AucOptions,
+  type ConstraintOptions,
+  type CountOptions,
+  type CustomMetricOptions,
+  type FBetaMetricOptions,
   type Metric,
   type MetricFactory,
   type MetricKey,
   type MetricLike,
   type MetricName,
   metrics,
+  type R2MetricOptions,
 } from './training/metrics.js'
 export {
   type AdadeltaOptions,

@@ -17,12 +17,37 @@ export interface PlanInitializer {
   readonly seed: number
 }
 
+/** What a row-wise function works on: `length` features that are `inner` apart, group by group. Absent: whole rows. */
+export interface PlanAlong {
+  readonly length: number
+  readonly inner: number
+}
+
 /** One parameter of a layer. */
 export interface PlanParameter {
+  /** Its name in the layer, where that is not the member's. */
+  readonly name?: string
   readonly initializer: PlanInitializer
   /** Takes part in weight decay; default true. */
   readonly decays?: boolean
 }
+
+/** Parameters of the channels along an axis; what is absent counts as 1 and 0. */
+export interface PlanChannels {
+  readonly along?: PlanAlong | undefined
+  readonly kernel?: PlanParameter | undefined
+  readonly bias?: PlanParameter | undefined
+}
+
+/** Statistics of the channels along an axis, as parameters. */
+export interface PlanStatistics {
+  readonly along?: PlanAlong | undefined
+  readonly mean: PlanParameter
+  readonly variance: PlanParameter
+}
+
+/** y = (x - mean) / sqrt(max(variance, least) + epsilon), or its inverse where `inverts` is 1. */
+export type PlanNumbers = readonly [epsilon: number, least: number, inverts: number, momentum: number]
 
 /** One layer, with sizes filled in. */
 export type PlanLayer = {
@@ -38,9 +63,13 @@ export type PlanLayer = {
       readonly kernel: PlanParameter
       readonly bias: PlanParameter
     }
-  | { readonly kind: 'activation'; readonly activation: PlanOp }
-  | { readonly kind: 'dropout'; readonly rate: number; readonly seed: number }
+  | { readonly kind: 'activation'; readonly activation: PlanOp; readonly along?: PlanAlong | undefined }
+  | { readonly kind: 'noise'; readonly noise: PlanOp; readonly seed: number }
   | { readonly kind: 'rescaling'; readonly scale: number; readonly offset: number }
+  | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
+  | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
+  | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
+  | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
 )
 
 /** What the elements of large matrix products are rounded to; sums and all else are float32. */
@@ -56,8 +85,12 @@ export interface Plan {
   /** Absent while the model is not compiled: it can predict, not train. */
   readonly training?: {
     readonly loss: PlanOp
-    readonly reduction: 'mean' | 'sum'
+    readonly reduction: 'mean' | 'sum' | 'weightedMean'
     readonly metrics: readonly PlanOp[]
+    /** Metrics from this one on weigh their rows; default: none. */
+    readonly weightedFrom?: number
+    /** Ranges may ask for `captured` and give `gradients`; default false. */
+    readonly captures?: boolean
   } & PlanUpdate
 }
 
@@ -86,18 +119,26 @@ export interface NativeInput {
   readonly offset: number
 }
 
-/** Targets of the same rows: a class index each, or a row of outputs each. */
-export type NativeTargets =
+/** Targets of the same rows: a class index each, or a row of outputs each; and the rows' weights, NaN for none at all. */
+export type NativeTargets = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }
+) & { readonly weights?: Float32Array | undefined }
 
 /**
- * Sums over the batches that ran: `[batches, rows, loss, ...metrics]`. `loss` is the sum of each batch's loss times its
- * rows; a metric is the sum of its value over rows. Divide by `rows` for means. Fewer batches than asked for: cancelled.
+ * Sums over the batches that ran: `[batches, rows, loss, counted, weight, ...metrics]`. `loss` is the sum of each batch's
+ * loss times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
+ * by their `weight` if it weighs them. Fewer batches than asked for: cancelled.
  */
 export type NativeSums = Float64Array
 
-export interface NativeTrainRange {
+/** What a range leaves and takes where the Plan captures. */
+interface Captures {
+  /** Filled with the range's rows in their order: outputs, targets, weight. */
+  readonly captured?: Float32Array | undefined
+}
+
+export interface NativeTrainRange extends Captures {
   /** Handle from {@link NativeModel.bind}. */
   readonly data: number
   readonly batchSize: number
@@ -109,9 +150,13 @@ export interface NativeTrainRange {
   readonly batches: number
   /** One rate, or one per batch of the range. */
   readonly learningRates: Float32Array
+  /** d loss / d output of the range's rows in their order, in place of targets; for the loss `dotProduct`. */
+  readonly gradients?: Float32Array | undefined
+  /** Whether weights change; default true. */
+  readonly update?: boolean | undefined
 }
 
-export interface NativeEvaluateRange {
+export interface NativeEvaluateRange extends Captures {
   readonly data: number
   readonly batchSize: number
   readonly firstBatch: number
@@ -178,12 +223,61 @@ export interface OpRow {
   readonly params: readonly string[]
 }
 
+/** A model frozen for inference. Calls may overlap. */
+export interface NativePredictor {
+  readonly device: string
+  /** Floating-point operations of one row. */
+  readonly operations: number
+  /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
+  readonly token: number
+  predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
+  predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  dispose(): void
+}
+
+/** Reads requests for one model's tensors; see native/serve/tensor_request.h. */
+export interface NativeTensorReader {
+  /** Gives the rows; numbers in JSON go to `values`, the rest to the report. Throws `ERR_REQUEST`. */
+  readInfer(body: Uint8Array, headerLength: number, values: Float32Array): number
+  readPredict(body: Uint8Array, unused: number, values: Float32Array): number
+  /** Of the last request, if it had one. */
+  readonly id: string
+}
+
+export interface NativeTensorSpec {
+  readonly inputName: string
+  readonly outputName: string
+  readonly inputShape: readonly number[]
+  readonly inputSize: number
+  readonly maxRows: number
+}
+
 export interface NativeAddon {
   readonly version: string
   devices(): DeviceInfo[]
-  ops(): { activations: OpRow[]; losses: OpRow[]; metrics: OpRow[]; optimizers: OpRow[] }
+  ops(): {
+    activations: OpRow[]
+    losses: OpRow[]
+    metrics: OpRow[]
+    optimizers: OpRow[]
+    noises: OpRow[]
+    features: OpRow[]
+  }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
+  readonly Predictor: {
+    new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
+    new (token: number): NativePredictor
+  }
+  /** `report` takes what is known of each request besides its rows: flags (1 id, 2 binary output, 4 rows), place of binary data, datatype. */
+  readonly TensorReader: new (
+    spec: NativeTensorSpec,
+    report: Float64Array,
+  ) => NativeTensorReader
+  /** Little-endian elements of `body` from `begin` on, as floats. */
+  convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** JSON numbers with commas between, in brackets by rows unless that is 0. */
+  formatNumbers(values: Float32Array, rows: number): string
   /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */
   measurePeak(options: { threads: number; milliseconds: number }): Promise<number>
   /** Times one square-ish matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels: seconds per product. */

@@ -14,72 +14,49 @@
 #include <cstdint>
 
 #ifdef __x86_64__
+#define NEURODE_JUMP "jmp *neurode_\\name@GOTPCREL(%rip)"
 #define NEURODE_FIRST_GLIBC "GLIBC_2.2.5"
-#define NEURODE_JUMP(target) "jmp *" target "@GOTPCREL(%rip)"
+#define NEURODE_FIRST_DLMOPEN "GLIBC_2.3.4"
 #else
+#define NEURODE_JUMP "b neurode_\\name"
 #define NEURODE_FIRST_GLIBC "GLIBC_2.17"
-#define NEURODE_JUMP(target) "b " target
+#define NEURODE_FIRST_DLMOPEN "GLIBC_2.17"
 #endif
 
-// Defines `name` as a jump to its first version, in a section that the linker drops when nothing
+// Each name becomes a jump to its first version, in a section that the linker drops when nothing
 // here calls it.
-#define NEURODE_FIRST(name)                                                        \
-  __asm__(".pushsection .text." #name                                              \
-          ",\"ax\",%progbits\n"                                                    \
-          ".symver neurode_first_" #name "," #name "@" NEURODE_FIRST_GLIBC         \
-          "\n"                                                                     \
-          ".globl " #name "\n.hidden " #name "\n.type " #name ",%function\n" #name \
-          ": " NEURODE_JUMP("neurode_first_" #name) "\n.size " #name ",.-" #name   \
-                                                    "\n"                           \
-                                                    ".popsection\n");
-
-NEURODE_FIRST(__pthread_key_create)
-NEURODE_FIRST(dladdr)
-NEURODE_FIRST(dlclose)
-NEURODE_FIRST(dlerror)
-NEURODE_FIRST(dlopen)
-NEURODE_FIRST(dlsym)
-NEURODE_FIRST(dlvsym)
-NEURODE_FIRST(pthread_condattr_setpshared)
-NEURODE_FIRST(pthread_create)
-NEURODE_FIRST(pthread_detach)
-NEURODE_FIRST(pthread_getspecific)
-NEURODE_FIRST(pthread_join)
-NEURODE_FIRST(pthread_key_create)
-NEURODE_FIRST(pthread_key_delete)
-NEURODE_FIRST(pthread_kill)
-NEURODE_FIRST(pthread_mutex_trylock)
-NEURODE_FIRST(pthread_mutexattr_destroy)
-NEURODE_FIRST(pthread_mutexattr_init)
-NEURODE_FIRST(pthread_mutexattr_setpshared)
-NEURODE_FIRST(pthread_mutexattr_settype)
-NEURODE_FIRST(pthread_once)
-NEURODE_FIRST(pthread_rwlock_destroy)
-NEURODE_FIRST(pthread_rwlock_init)
-NEURODE_FIRST(pthread_rwlock_rdlock)
-NEURODE_FIRST(pthread_rwlock_timedrdlock)
-NEURODE_FIRST(pthread_rwlock_timedwrlock)
-NEURODE_FIRST(pthread_rwlock_tryrdlock)
-NEURODE_FIRST(pthread_rwlock_trywrlock)
-NEURODE_FIRST(pthread_rwlock_unlock)
-NEURODE_FIRST(pthread_rwlock_wrlock)
-NEURODE_FIRST(pthread_rwlockattr_destroy)
-NEURODE_FIRST(pthread_rwlockattr_init)
-NEURODE_FIRST(pthread_rwlockattr_setpshared)
-NEURODE_FIRST(pthread_setspecific)
-NEURODE_FIRST(pthread_spin_destroy)
-NEURODE_FIRST(pthread_spin_init)
-NEURODE_FIRST(pthread_spin_lock)
-NEURODE_FIRST(pthread_spin_trylock)
-NEURODE_FIRST(pthread_spin_unlock)
-NEURODE_FIRST(sem_destroy)
-NEURODE_FIRST(sem_init)
-NEURODE_FIRST(sem_post)
-NEURODE_FIRST(sem_timedwait)
-NEURODE_FIRST(sem_trywait)
-NEURODE_FIRST(sem_wait)
-NEURODE_FIRST(shm_open)
-NEURODE_FIRST(shm_unlink)
+__asm__(R"(
+.macro neurode_bind version, names:vararg
+.irp name, \names
+.pushsection .text.\name, "ax", %progbits
+.symver neurode_\name, \name\()@\version
+.globl \name
+.hidden \name
+.type \name, %function
+\name:
+)" NEURODE_JUMP R"(
+.size \name, . - \name
+.popsection
+.endr
+.endm
+.macro neurode_first names:vararg
+neurode_bind )" NEURODE_FIRST_GLIBC R"(, \names
+.endm
+neurode_first __pthread_key_create, dladdr, dlclose, dlerror, dlopen, dlsym, dlvsym
+neurode_first pthread_condattr_setpshared, pthread_create, pthread_detach
+neurode_first pthread_getspecific, pthread_join, pthread_key_create, pthread_key_delete
+neurode_first pthread_kill, pthread_mutex_trylock, pthread_mutexattr_destroy
+neurode_first pthread_mutexattr_init, pthread_mutexattr_setpshared, pthread_mutexattr_settype
+neurode_first pthread_once, pthread_rwlock_destroy, pthread_rwlock_init
+neurode_first pthread_rwlock_rdlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock
+neurode_first pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock
+neurode_first pthread_rwlock_wrlock, pthread_rwlockattr_destroy, pthread_rwlockattr_init
+neurode_first pthread_rwlockattr_setpshared, pthread_setspecific, pthread_spin_destroy
+neurode_first pthread_spin_init, pthread_spin_lock, pthread_spin_trylock, pthread_spin_unlock
+neurode_first sem_destroy, sem_init, sem_post, sem_timedwait, sem_trywait, sem_wait, shm_open
+neurode_first shm_unlink
+neurode_bind )" NEURODE_FIRST_DLMOPEN R"(, dlmopen
+)");
 
 #ifdef DLFO_EH_SEGMENT_TYPE
 namespace {

@@ -1,4 +1,4 @@
-// What the package may hold: `check-package.mjs <tarball or unpacked folder>`. Its files, its package.json, its types as
+// What the package may hold: `check-package.mjs [--only gate] <tarball or unpacked folder>`. Its files, its package.json, its types as
 // each way of resolving modules finds them, and its binaries.
 
 import { spawnSync } from 'node:child_process'
@@ -28,7 +28,8 @@ const mayHold =
 const mayBeInDist = /\.js$|\.d\.ts$/
 const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.so)$/
 
-const [subject] = parseArgs({ allowPositionals: true }).positionals
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
+const [subject] = positionals
 
 /** Each gives what is wrong, as a list of sentences. */
 const gates = {
@@ -66,11 +67,12 @@ const gates = {
   },
 }
 
-if (!subject) throw new Error('usage: check-package.mjs <tarball or unpacked folder>')
+if (!subject) throw new Error('usage: check-package.mjs [--only gate] <tarball or unpacked folder>')
 const scratch = mkdtempSync(join(tmpdir(), 'neurode-package-'))
 try {
   const facts = unpack(resolve(subject))
   for (const [name, gate] of Object.entries(gates)) {
+    if (values.only !== undefined && values.only !== name) continue
     for (const problem of await gate(facts)) {
       console.log(`${name}: ${problem}`)
       process.exitCode = 1

@@ -62,7 +62,7 @@ console.log(join('build', pack()))
 async function bundle() {
   const entries = [...Object.values(manifest.exports).map((target) => target.default), manifest.bin.neurode]
   await build({
-    entryPoints: [...entries.filter(Boolean), 'dist/cli/probe.js'],
+    entryPoints: [...entries.filter(Boolean), 'dist/cli/probe.js', 'dist/serve/worker.js'],
     outdir: join(stage, 'dist'),
     outbase: 'dist',
     bundle: true,
@@ -74,6 +74,8 @@ async function bundle() {
     packages: 'external',
     logLevel: 'warning',
   })
+  // Not for Node: it goes into a page.
+  cpSync('dist/serve/page/client.js', join(stage, 'dist/serve/page/client.js'))
 }
 
 function copyTypes() {

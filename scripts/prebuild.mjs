@@ -23,6 +23,8 @@ const folder = join(root, 'prebuilds', target)
 mkdirSync(stage, { recursive: true })
 // prebuildify moves the first addon that it finds away, and CMake would find nothing to do the next time.
 rmSync(join(stage, 'build', 'Release'), { recursive: true, force: true })
+// cmake-js configures where this is missing: the environment names the CUDA compiler and its architectures.
+rmSync(join(stage, 'build', 'CMakeCache.txt'), { force: true })
 
 await promisify(prebuildify)({
   cwd: stage,

@@ -23,6 +23,7 @@ function main(suites) {
   if (addonIsStale) requireTools()
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])
+  compile('lib/serve/page', 'lib/serve/page/tsconfig.json', 'dist/serve/page', [])
   if (addonIsStale) buildAddon()
   if (suites.includes('test') && (isOurs || isOnPath('cmake'))) buildEmulator()
   for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])

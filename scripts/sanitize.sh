@@ -22,7 +22,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 fixed_addresses=(setarch "$(uname -m)" --addr-no-randomize)
 "${fixed_addresses[@]}" true 2>/dev/null || fixed_addresses=()
 
-for program in ops_test engine_test; do
+for program in ops_test engine_test serve_test; do
   echo "$program with the $1 sanitizer"
   "${fixed_addresses[@]}" "$folder/$program"
 done

@@ -55,6 +55,160 @@ describe('descriptions refuse', () => {
         /rate: expected a number/,
       ],
     ),
+    ...[1, ...wrongNumbers].flatMap((rate): Row[] => [
+      [
+        `a gaussianDropout of ${shown(rate)}`,
+        () => layers.gaussianDropout({ rate: rate as number }),
+        'ERR_ARGUMENT',
+        /layers\.gaussianDropout: rate: expected a number/,
+      ],
+      [
+        `an alphaDropout of ${shown(rate)}`,
+        () => layers.alphaDropout({ rate: rate as number }),
+        'ERR_ARGUMENT',
+        /layers\.alphaDropout: rate: expected a number/,
+      ],
+    ]),
+    [
+      'noise of a negative deviation',
+      () => layers.gaussianNoise({ stddev: -1 }),
+      'ERR_ARGUMENT',
+      /stddev: expected a finite number of at least 0, got -1/,
+    ],
+    [
+      'an elu of alpha NaN',
+      () => layers.elu({ alpha: Number.NaN }),
+      'ERR_ARGUMENT',
+      /alpha: expected a finite number, got NaN/,
+    ],
+    ...[0, 1.5, 'last', []].map(
+      (axis): Row => [
+        `a softmax along ${shown(axis)}`,
+        () => layers.softmax({ axis: axis as number }),
+        'ERR_ARGUMENT',
+        /layers\.softmax: axis: expected an axis of a row/,
+      ],
+    ),
+    [
+      'an axis that the input does not have',
+      () => sequential([layers.softmax({ axis: 2, inputShape: [4] })]),
+      'ERR_SHAPE',
+      /expected different axes of rows of shape \[4\] .*got 2/,
+    ],
+    [
+      'axes that are the same',
+      () => sequential([layers.unitNormalization({ axis: [1, -2], inputShape: [4, 2] })]),
+      'ERR_SHAPE',
+      /expected different axes .*got 1, -2/,
+    ],
+    [
+      'axes that do not stand side by side',
+      () => sequential([layers.unitNormalization({ axis: [1, 3], inputShape: [4, 2, 3] })]),
+      'ERR_SHAPE',
+      /axes that stand side by side, got 1, 3/,
+    ],
+    [
+      'a reshape to two unknown sizes',
+      () => layers.reshape({ targetShape: [-1, -1] }),
+      'ERR_ARGUMENT',
+      /targetShape: expected at most one -1/,
+    ],
+    [
+      'a reshape to a size of 0',
+      () => layers.reshape({ targetShape: [0] }),
+      'ERR_ARGUMENT',
+      /targetShape\[0\]: expected a positive integer, got 0/,
+    ],
+    ...[[5], [4, -1]].map(
+      (targetShape): Row => [
+        `a reshape of 6 values to ${shown(targetShape)}`,
+        () => sequential([layers.reshape({ targetShape, inputShape: [6] })]),
+        'ERR_SHAPE',
+        /expected an input of as many values as/,
+      ],
+    ),
+    ...[-0.1, 1.1, ...wrongNumbers.filter((value) => value !== null)].map(
+      (momentum): Row => [
+        `a batchNormalization of momentum ${shown(momentum)}`,
+        () => layers.batchNormalization({ momentum: momentum as number }),
+        'ERR_ARGUMENT',
+        /layers\.batchNormalization: momentum: expected a number from 0 to 1, got/,
+      ],
+    ),
+    ...[-1, ...wrongNumbers.filter((value) => value !== null)].map(
+      (epsilon): Row => [
+        `a layerNormalization of epsilon ${shown(epsilon)}`,
+        () => layers.layerNormalization({ epsilon: epsilon as number }),
+        'ERR_ARGUMENT',
+        /layers\.layerNormalization: epsilon: expected a finite number of at least 0, got/,
+      ],
+    ),
+    [
+      'a batchNormalization along two axes',
+      () => layers.batchNormalization({ axis: [1, 2] as unknown as number }),
+      'ERR_ARGUMENT',
+      /layers\.batchNormalization: axis: expected an integer/,
+    ],
+    [
+      'a groupNormalization that does not divide',
+      () => sequential([layers.groupNormalization({ groups: 4, inputShape: [6] })]),
+      'ERR_SHAPE',
+      /rows of one dimension that 4 groups share evenly, got shape \[6\]/,
+    ],
+    [
+      'a groupNormalization of 0 groups',
+      () => layers.groupNormalization({ groups: 0 }),
+      'ERR_ARGUMENT',
+      /groups: expected a positive integer or -1, got 0/,
+    ],
+    [
+      'a normalization with a mean alone',
+      () => layers.normalization({ mean: 1 }),
+      'ERR_ARGUMENT',
+      /layers\.normalization: variance: expected both mean and variance/,
+    ],
+    [
+      'a normalization with a negative variance',
+      () => layers.normalization({ mean: [1, 2], variance: [1, -1] }),
+      'ERR_ARGUMENT',
+      /variance\[1\]: expected a finite number of at least 0, got -1/,
+    ],
+    [
+      'a normalization with too few means',
+      () => sequential([layers.normalization({ mean: [1, 2], variance: [1, 1], inputShape: [3] })]),
+      'ERR_SHAPE',
+      /expected 3 means and variances for rows of shape \[3\], got 2/,
+    ],
+    ...[0, 2.5, 2 ** 25, ...wrongNumbers].map(
+      (inputDim): Row => [
+        `an embedding of ${shown(inputDim)} integers`,
+        () => layers.embedding({ inputDim: inputDim as number, outputDim: 2 }),
+        'ERR_ARGUMENT',
+        /layers\.embedding: inputDim: expected/,
+      ],
+    ),
+    [
+      'an embedding behind a layer that computes',
+      () =>
+        sequential([
+          layers.dense({ units: 2, inputShape: [3] }),
+          layers.embedding({ inputDim: 4, outputDim: 2 }),
+        ]).getWeights(),
+      'ERR_ARGUMENT',
+      /layer 'embedding': expected integers, the model's input, got what layer 'dense' computes/,
+    ],
+    [
+      'a prelu whose axes are torn apart',
+      () => sequential([layers.prelu({ sharedAxes: [2], inputShape: [2, 3, 4] })]),
+      'ERR_SHAPE',
+      /axes that stand side by side/,
+    ],
+    [
+      'a layer that is trainable by half',
+      () => layers.dense({ units: 1, trainable: 0.5 as unknown as boolean }),
+      'ERR_ARGUMENT',
+      /layers\.dense: trainable: expected true or false, got 0.5/,
+    ],
     [
       'a rescaling by NaN',
       () => layers.rescaling({ scale: Number.NaN }),

@@ -267,7 +267,7 @@ describe('a model trained on one device', () => {
     },
   }
   const layered = { ...plan, layers: [...plan.layers] }
-  layered.layers.splice(1, 0, { kind: 'dropout', name: 'dropout', rate: 0.25, seed: 5 })
+  layered.layers.splice(1, 0, { kind: 'noise', name: 'dropout', noise: { name: 'dropout', params: [0.25] }, seed: 5 })
 
   const random = new Random(8)
   const input = { data: random.bytes(150 * 21), scale: 1 / 255, offset: -0.5 }

@@ -2,12 +2,24 @@
 
 import assert from 'node:assert/strict'
 import { array, type Layer, layers, losses, optimizers, sequential } from 'neurode'
-import { assertGolden, flatten, type GoldenCase, type GoldenRunner, goldenSuite, shapeOf } from './support/golden.js'
-import { gradientsOf } from './support/gradients.js'
+import {
+  assertGolden,
+  flatten,
+  type GoldenCase,
+  type GoldenRunner,
+  type GoldenValue,
+  goldenSuite,
+  shapeOf,
+} from './support/golden.js'
+import { batchGradientsOf, gradientRate } from './support/gradients.js'
 import { activationOf, optionsOf } from './support/keras.js'
 import { assertNear } from './support/tolerances.js'
 
-type Make = (golden: GoldenCase, inputShape?: readonly number[]) => Layer
+/** Options in Neurode's spelling to a layer. */
+type Make = (options: Anything, golden: GoldenCase) => Layer
+
+// biome-ignore lint/suspicious/noExplicitAny: the options of any layer.
+type Anything = any
 
 /** Output, gradient by the input and, where it has weights, by them. */
 const layer =
@@ -15,85 +27,230 @@ const layer =
   async (golden, device) => {
     const { x, weights = [], cotangent } = golden.inputs
     const [rows = 0, ...shape] = shapeOf(x)
+    const options = optionsOf(golden.config.config)
     const values = weights.map(({ value }: { value: number[][] }) => array(value))
-    using model = sequential([make(golden, shape)])
-    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device })
+    using model = sequential([make({ ...options, inputShape: shape }, golden), layers.flatten()])
+    model.compile({ loss: 'mse', device })
     if (values.length > 0) model.setWeights(values)
-    const { data } = await model.predict(array(x))
-    assertGolden(golden, 'y', data)
+    assert.deepEqual([rows, ...(model.layers[0]?.outputShape ?? [])], shapeOf(golden.outputs.y))
+    assertGolden(golden, 'y', (await model.predict(array(x))).data)
+    if (cotangent === undefined) return
 
-    const flat = Array.from({ length: rows }, (_, r) => flatten(x[r]))
-    const body = () => [make(golden)]
-    const cotangents = Array.from({ length: rows }, (_, r) => flatten(cotangent[r]))
-    const gradients = await gradientsOf(body, values, flat, cotangents, device)
+    const rowsOf = (value: GoldenValue) =>
+      Array.from({ length: rows }, (_, r) => flatten((value as GoldenValue[])[r] as GoldenValue))
+    const body = () => [layers.reshape({ targetShape: shape }), make(options, golden), layers.flatten()]
+    const [inputs, outputs, cotangents] = [rowsOf(x), rowsOf(golden.outputs.y), rowsOf(cotangent)]
+    const gradients = await batchGradientsOf(body, values, inputs, outputs, cotangents, device)
     assertGolden(golden, 'dx', gradients.inputs)
     if (weights.length > 0) assertGolden(golden, 'dweights', gradients.weights.flat())
   }
 
-const dense: Make = ({ config }, inputShape) =>
-  layers.dense({ ...(optionsOf(config.config) as { units: number }), ...(inputShape ? { inputShape } : {}) })
-
-/** Keras' layers of one activation, with the function's name. */
-const activation =
-  (name: string, defaults: object = {}): Make =>
-  ({ config }, inputShape) => {
-    const { axis, ...options } = config.config
-    assert.ok(axis === undefined || axis === 1 || axis === -1)
-    return layers.activation({
-      activation: activationOf(name, { ...defaults, ...options }),
-      ...(inputShape ? { inputShape } : {}),
-    })
-  }
-
 const covered: Readonly<Record<string, GoldenRunner>> = {
-  Dense: layer(dense),
-  Activation: layer((golden, inputShape) =>
-    layers.activation({
-      activation: activationOf(golden.config.config.activation),
-      ...(inputShape ? { inputShape } : {}),
-    }),
+  Dense: layer((options) => layers.dense(options)),
+  Activation: layer(({ activation, ...options }) =>
+    layers.activation({ activation: activationOf(activation), ...options }),
   ),
-  ReLU: layer(activation('relu')),
-  LeakyReLU: layer(activation('leaky_relu', { negative_slope: 0.3 })),
-  ELU: layer(activation('elu')),
-  Softmax: layer(activation('softmax')),
-  Rescaling: layer(({ config }, inputShape) =>
-    layers.rescaling({ ...config.config, ...(inputShape ? { inputShape } : {}) }),
-  ),
-  Flatten: layer((_, inputShape) => layers.flatten(inputShape ? { inputShape } : {})),
-  Dropout: dropout,
+  ReLU: layer((options) => layers.reLU(options)),
+  LeakyReLU: layer((options) => layers.leakyReLU(options)),
+  ELU: layer((options) => layers.elu(options)),
+  Softmax: layer((options) => layers.softmax(options)),
+  PReLU: layer((options) => layers.prelu(options)),
+  BatchNormalization: batchNormalization,
+  LayerNormalization: layer((options) => layers.layerNormalization(options)),
+  RMSNormalization: layer((options) => layers.rmsNormalization(options)),
+  GroupNormalization: layer((options) => layers.groupNormalization(options)),
+  UnitNormalization: layer((options) => layers.unitNormalization(options)),
+  Normalization: normalization,
+  Embedding: embedding,
+  Rescaling: layer((options) => layers.rescaling(options)),
+  Flatten: layer((options) => layers.flatten(options)),
+  Reshape: layer((options) => layers.reshape(options)),
+  Identity: layer((options) => layers.identity(options)),
+  Dropout: noise((options) => layers.dropout(options)),
+  GaussianDropout: noise((options) => layers.gaussianDropout(options)),
+  GaussianNoise: noise((options) => layers.gaussianNoise(options)),
+  AlphaDropout: noise((options) => layers.alphaDropout(options)),
 }
 
 goldenSuite('layers.json', covered)
 
 /** Nothing happens in inference; in training a kernel of zeros moves by what the layer let through. */
-async function dropout(golden: GoldenCase, device: string): Promise<void> {
-  const { inference_x: x, training_value: value, training_count: count } = golden.inputs
-  const { rate } = golden.config.config
-  using idle = sequential([layers.dropout({ rate, inputShape: [x[0].length] })])
-  idle.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device })
-  assertGolden(golden, 'inference_y', (await idle.predict(array(x))).data)
+function noise(make: Make): GoldenRunner {
+  return async (golden, device) => {
+    const { inference_x: x, training_value: value, training_count: count } = golden.inputs
+    const options = optionsOf(golden.config.config)
+    using idle = sequential([make({ ...options, inputShape: [x[0].length] }, golden)])
+    idle.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device })
+    assertGolden(golden, 'inference_y', (await idle.predict(array(x))).data)
 
+    using model = sequential([
+      make({ ...options, seed: 7, inputShape: [count] }, golden),
+      layers.dense({ units: 1, useBias: false, kernelInitializer: 'zeros' }),
+    ])
+    model.compile({
+      optimizer: optimizers.sgd({ learningRate: 1 }),
+      loss: losses.meanAbsoluteError({ reduction: 'sum' }),
+      device,
+    })
+    await model.trainOnBatch(array(new Float32Array(count).fill(value), [1, count]), array([[1]]))
+    const passed = model.getWeights()[0]?.data ?? new Float32Array()
+    const { mean, std, zero_fraction: zeros, distinct_values: distinct } = golden.outputs.training
+    const average = passed.reduce((sum, v) => sum + v, 0) / count
+    const deviation = Math.sqrt(passed.reduce((sum, v) => sum + (v - average) ** 2, 0) / count)
+    assertNear(average, mean, golden, 'mean')
+    assertNear(deviation, std, golden, 'std')
+    assertNear(passed.filter((v) => v === 0).length / count, zeros, golden, 'share of zeros')
+    if (distinct === undefined) return
+    const values = [...new Set(passed)].sort((a, b) => a - b)
+    assert.equal(values.length, distinct.length)
+    values.forEach((v, i) => {
+      assertNear(v, distinct[i], { atol: 1e-6, rtol: 1e-6 }, 'distinct value')
+    })
+  }
+}
+
+interface GoldenWeight {
+  readonly name: string
+  readonly value: GoldenValue[]
+}
+
+const valuesOf = (weights: readonly GoldenWeight[]) => weights.map(({ value }) => array(value as number[]))
+
+/** Histories of the statistics, gradients in both modes, and a frozen layer. */
+async function batchNormalization(golden: GoldenCase, device: string): Promise<void> {
+  const options = optionsOf(golden.config.config)
+  const make = (more: Anything) => layers.batchNormalization({ ...options, ...more })
+  const { batches, x, cotangent, training, weights = [] } = golden.inputs
+  if (batches !== undefined) return batchHistory(golden, make, device)
+  const [rows = 0, ...shape] = shapeOf(x)
+  const rowsOf = (value: GoldenValue) =>
+    Array.from({ length: rows }, (_, r) => flatten((value as GoldenValue[])[r] ?? []))
+  const learns = training && options.trainable !== false
+  if (learns) {
+    assertGolden(
+      golden,
+      'y',
+      (await trainingOutputs(make({ inputShape: shape }), valuesOf(weights), x, device)).outputs,
+    )
+  } else {
+    using model = sequential([make({ inputShape: shape }), layers.flatten()])
+    model.compile({ loss: 'mse', device })
+    model.setWeights(valuesOf(weights))
+    assertGolden(golden, 'y', (await model.predict(array(x))).data)
+  }
+  // Out of training no gradient by its weights is taken: only that by its input can be seen.
+  const body = () => [
+    layers.reshape({ targetShape: shape }),
+    make(learns ? {} : { trainable: false }),
+    layers.flatten(),
+  ]
+  const outputs = rowsOf(golden.outputs.y)
+  const gradients = await batchGradientsOf(body, valuesOf(weights), rowsOf(x), outputs, rowsOf(cotangent), device)
+  assertGolden(golden, 'dx', gradients.inputs)
+  if (!learns || golden.outputs.dweights === undefined) return
+  const count = golden.outputs.dweights.length
+  assertGolden(golden, 'dweights', gradients.weights.slice(0, count).flat())
+}
+
+/** Outputs and moving statistics of batch after batch, and the first batch in inference. */
+async function batchHistory(golden: GoldenCase, make: (more: Anything) => Layer, device: string): Promise<void> {
+  const { batches, weights } = golden.inputs
+  const [, , ...shape] = shapeOf(batches)
+  let values = valuesOf(weights)
+  const outputs: number[] = []
+  const moving: number[] = []
+  for (const batch of batches) {
+    const step = await trainingOutputs(make({ inputShape: shape }), values, batch, device)
+    outputs.push(...step.outputs)
+    values = step.weights
+    moving.push(...step.weights.slice(-2).flatMap(({ data }) => [...data]))
+  }
+  assertGolden(golden, 'training', outputs)
+  const expected = golden.outputs.moving_after_each.flatMap((each: Anything) =>
+    flatten(Object.values(each) as GoldenValue),
+  )
+  assert.equal(moving.length, expected.length)
+  moving.forEach((v, i) => {
+    assertNear(v, expected[i], golden, `moving statistic ${i}`)
+  })
+  using model = sequential([make({ inputShape: shape }), layers.flatten()])
+  model.compile({ loss: 'mse', device })
+  model.setWeights(values)
+  assertGolden(golden, 'inference_on_first_batch', (await model.predict(array(batches[0]))).data)
+}
+
+/** What a layer gives while training: a kernel of zeros behind it, with slopes of 1 for one row each, moves by it. */
+async function trainingOutputs(
+  tested: Layer,
+  weights: readonly ReturnType<typeof array>[],
+  x: Anything,
+  device: string,
+) {
+  const rows = x.length
   using model = sequential([
-    layers.dropout({ rate, seed: 7, inputShape: [count] }),
-    layers.dense({ units: 1, useBias: false, kernelInitializer: 'zeros' }),
+    tested,
+    layers.flatten(),
+    layers.dense({ units: rows, useBias: false, kernelInitializer: 'zeros' }),
   ])
   model.compile({
     optimizer: optimizers.sgd({ learningRate: 1 }),
-    loss: losses.meanAbsoluteError({ reduction: 'sum' }),
+    loss: losses.meanSquaredError({ reduction: 'sum' }),
     device,
   })
-  await model.trainOnBatch(array(new Float32Array(count).fill(value), [1, count]), array([[1]]))
-  const passed = model.getWeights()[0]?.data ?? new Float32Array()
-  const { mean, std, zero_fraction: zeros, distinct_values: distinct } = golden.outputs.training
-  const average = passed.reduce((sum, v) => sum + v, 0) / count
-  const deviation = Math.sqrt(passed.reduce((sum, v) => sum + (v - average) ** 2, 0) / count)
-  assertNear(average, mean, golden, 'mean')
-  assertNear(deviation, std, golden, 'std')
-  assertNear(passed.filter((v) => v === 0).length / count, zeros, golden, 'share of zeros')
-  const values = [...new Set(passed)].sort((a, b) => a - b)
-  assert.equal(values.length, distinct.length)
-  values.forEach((v, i) => {
-    assertNear(v, distinct[i], { atol: 1e-6, rtol: 1e-6 }, 'distinct value')
+  const kernel = model.getWeights().at(-1) as { data: Float32Array; shape: readonly number[] }
+  model.setWeights([...weights, kernel])
+  const targets = new Float32Array(rows * rows)
+  for (let r = 0; r < rows; r++) targets[r * rows + r] = rows / 2
+  await model.trainOnBatch(array(x), array(targets, [rows, rows]))
+  const after = model.getWeights()
+  const moved = after.at(-1)?.data as Float32Array
+  const size = moved.length / rows
+  const outputs = Array.from(
+    { length: rows * size },
+    (_, i) => moved[(i % size) * rows + Math.floor(i / size)] as number,
+  )
+  return { outputs, weights: after.slice(0, -1).map(({ data, shape }) => array(data, shape)) }
+}
+
+/** Given statistics as any layer; else those that adapt() finds. */
+async function normalization(golden: GoldenCase, device: string): Promise<void> {
+  if (golden.inputs.data === undefined) return layer((options) => layers.normalization(options))(golden, device)
+  const tested = layers.normalization(optionsOf(golden.config.config))
+  await tested.adapt(golden.inputs.data)
+  using model = sequential([layers.input({ shape: [3] }), tested])
+  model.compile({ loss: 'mse', device })
+  assertGolden(golden, 'y', (await model.predict(array(golden.inputs.x))).data)
+  const [mean, variance] = tested.getWeights()
+  assertGolden(golden, 'mean', mean?.data ?? [])
+  assertGolden(golden, 'variance', variance?.data ?? [])
+}
+
+/** Rows of integers; Keras' rows without a dimension become rows of one. */
+async function embedding(golden: GoldenCase, device: string): Promise<void> {
+  const { x, weights, cotangent } = golden.inputs
+  const rows: number = x.length
+  const shape = [flatten(x).length / rows]
+  const input = array(Float32Array.from(flatten(x)), [rows, ...shape])
+  using model = sequential([
+    layers.embedding({ ...optionsOf(golden.config.config), inputShape: shape } as Anything),
+    layers.flatten(),
+  ])
+  model.compile({
+    optimizer: optimizers.sgd({ learningRate: gradientRate }),
+    loss: losses.meanSquaredError({ reduction: 'sum' }),
+    device,
   })
+  model.setWeights(valuesOf(weights))
+  assertGolden(golden, 'y', (await model.predict(input)).data)
+  const before = model.getWeights()[0]?.data as Float32Array
+  const slopes = flatten(cotangent)
+  const size = slopes.length / rows
+  const targets = flatten(golden.outputs.y).map((v, i) => v - ((slopes[i] as number) * size) / 2)
+  await model.trainOnBatch(input, array(Float32Array.from(targets), [rows, size]))
+  const after = model.getWeights()[0]?.data as Float32Array
+  assertGolden(
+    golden,
+    'dweights',
+    Array.from(before, (v, i) => (v - (after[i] as number)) / gradientRate),
+  )
 }

@@ -13,6 +13,7 @@ type Kind = 'sum' | 'mean' | 'sum_over_batch_size' | 'mean_with_sample_weight'
 interface Predictions {
   readonly rows: readonly (readonly number[])[]
   readonly targets: readonly (number | readonly number[])[]
+  readonly weights?: readonly (number | readonly number[])[] | undefined
   readonly loss: (reduction: string) => unknown
   readonly activation?: 'softmax' | 'sigmoid'
 }
@@ -25,12 +26,13 @@ const ofPredictions: GoldenRunner = async (golden, device) => {
   const given: Predictions = {
     rows: golden.inputs.y_pred,
     targets: golden.inputs.y_true,
+    weights: golden.inputs.sample_weight,
     loss: (kind) => make({ ...optionsOf(settings), reduction: kind }),
   }
   if (reduction === 'none') {
     assertGolden(golden, 'value', await rowValues(given, device))
   } else {
-    assertGolden(golden, 'value', [await value(given, reduction, given.rows, given.targets, device)])
+    assertGolden(golden, 'value', [await value(given, reduction, device)])
   }
   const kind: Kind = reduction === 'none' ? 'sum' : reduction
   assertGolden(golden, 'grad', await gradient(given, kind, device), {
@@ -92,21 +94,21 @@ function toTargets(targets: Predictions['targets']): ArrayInput {
   return typeof targets[0] === 'number' ? Int32Array.from(targets as number[]) : array(targets as number[][])
 }
 
-async function value(
-  given: Predictions,
-  reduction: Kind,
-  rows: Predictions['rows'],
-  targets: Predictions['targets'],
-  device: string,
-): Promise<number> {
-  using model = build({ ...given, rows }, reduction, device)
-  return (await model.testOnBatch(identity(rows.length), toTargets(targets))).loss
+function toWeights({ weights }: Predictions) {
+  return weights === undefined ? {} : { sampleWeight: array(weights.flat()) }
+}
+
+async function value(given: Predictions, reduction: Kind, device: string): Promise<number> {
+  using model = build(given, reduction, device)
+  return (await model.testOnBatch(identity(given.rows.length), toTargets(given.targets), toWeights(given))).loss
 }
 
 async function rowValues(given: Predictions, device: string): Promise<number[]> {
   const values: number[] = []
   for (const [i, row] of given.rows.entries()) {
-    values.push(await value(given, 'mean', [row], [given.targets[i] as number | number[]], device))
+    const weights = given.weights && [given.weights[i] as number]
+    const targets = [given.targets[i] as number | number[]]
+    values.push(await value({ ...given, rows: [row], targets, weights }, 'mean', device))
   }
   return values
 }
@@ -114,7 +116,7 @@ async function rowValues(given: Predictions, device: string): Promise<number[]> 
 async function gradient(given: Predictions, reduction: Kind, device: string): Promise<number[]> {
   using model = build(given, reduction, device)
   const before = model.getWeights()[0]?.data ?? []
-  await model.trainOnBatch(identity(given.rows.length), toTargets(given.targets))
+  await model.trainOnBatch(identity(given.rows.length), toTargets(given.targets), toWeights(given))
   const after = model.getWeights()[0]?.data ?? []
   return Array.from(before, (w, i) => (w - (after[i] as number)) / gradientRate)
 }
@@ -128,7 +130,9 @@ function gradientsAround({ config, inputs }: GoldenCase, index: number, kind: Ki
   const numbers = make(optionsOf(settings)).op.params
   const units = inputs.y_pred[0].length
   const r = Math.floor(index / units)
-  const scale = kind === 'sum' ? 1 : 1 / inputs.y_pred.length
+  const weights: number[] = flatten(inputs.sample_weight ?? inputs.y_pred.map(() => 1))
+  const sum = kind === 'mean_with_sample_weight' ? weights.reduce((a, b) => a + b, 0) : inputs.y_pred.length
+  const scale = (weights[r] as number) / (kind === 'sum' ? 1 : sum)
   const targets = inputs.y_true[r]
   const t =
     typeof targets === 'number' ? inputs.y_pred[r].map((_: number, i: number) => (i === targets ? 1 : 0)) : targets

@@ -142,7 +142,7 @@ perDevice('metrics', (device) => {
             [{ name, params }],
             units,
             device,
-            3,
+            5,
           )
           assertClose(values, expected, reference.tolerance, `${name} of ${units} outputs`)
         }
@@ -297,11 +297,12 @@ async function checkBackward(reference: PointwiseReference, activation: PlanOp, 
 }
 
 function drawRows(reference: RowReference, width: number, rows: number): number[][] {
+  const { largest = 3e38 } = reference
   const random = new Random(width)
   const drawn = Array.from({ length: rows }, () => [...random.uniforms(width, ...reference.domain)])
   drawn.push(new Array<number>(width).fill(0))
   drawn.push(Array.from({ length: width }, (_, i) => (i % 2 === 0 ? 100 : -100)))
-  drawn.push(Array.from({ length: width }, (_, i) => (i === 0 ? 3e38 : -3e38)))
+  drawn.push(Array.from({ length: width }, (_, i) => (i === 0 ? largest : -largest)))
   return drawn
 }
 
@@ -377,7 +378,7 @@ function openForLoss(
   })
 }
 
-/** One of the sums for each row on its own: 2 is the loss, then come the metrics. */
+/** One of the sums for each row on its own: 2 is the loss, metrics come from 5 on. */
 async function rowSums(
   loss: PlanOp,
   rows: readonly Row[],

@@ -264,7 +264,7 @@ describe('training that goes on', () => {
       device: 'cpu',
     })
     const resumed = model.fit(x, y, { verbose: 0, batchSize: 16, resume: true })
-    await rejects(resumed, 'ERR_ARGUMENT', /expected 1 metrics.*got 0/)
+    await rejects(resumed, 'ERR_ARGUMENT', /expected the same metrics/)
   })
 
   it('passes a damaged backup over for the one before', async () => {

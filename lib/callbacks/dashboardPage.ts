@@ -35,6 +35,8 @@ function chart(title, series, label, floor = Infinity) {
   const ticks = values.length === 0 ? '' : [low, (low + high) / 2, high].map((value) =>
     '<text x="' + (left - 6) + '" y="' + (y(value) + 4) + '" text-anchor="end">' + number(value) + '</text>' +
     '<path d="M' + left + ',' + y(value) + 'H' + (width - 8) + '" stroke="#ddd"/>').join('')
+  const ends = label === 'epoch' && values.length > 1 ? [1, longest].map((at) =>
+    '<text x="' + x(at - 1) + '" y="' + (height - 20) + '" text-anchor="middle">' + at + '</text>').join('') : ''
   const figure = document.createElement('figure')
   const caption = document.createElement('figcaption')
   caption.textContent = title
@@ -46,7 +48,7 @@ function chart(title, series, label, floor = Infinity) {
   }
   figure.append(caption)
   figure.insertAdjacentHTML('beforeend',
-    '<svg viewBox="0 0 ' + width + ' ' + height + '" role="img" aria-label="chart">' + ticks + lines.join('') +
+    '<svg viewBox="0 0 ' + width + ' ' + height + '" role="img" aria-label="chart">' + ticks + ends + lines.join('') +
     '<text x="' + ((left + width) / 2) + '" y="' + (height - 6) + '" text-anchor="middle">' + label + '</text></svg>')
   return figure
 }
@@ -61,7 +63,7 @@ function draw() {
     return chart(key, series, 'epoch')
   })
   byId('charts').replaceChildren(...charts, chart('throughput', [{ name: 'speed', kind: 'first', values: state.speeds }], 'batches per second, over time', 0))
-  const facts = [['status', status], ['epoch', Math.min(state.logs.length + 1, state.epochs) + ' of ' + state.epochs], ['batch', running.batch], ['batches per second', number(running.speed)]]
+  const facts = [['status', status], ['epoch', Math.min(state.logs.length + 1, state.epochs) + ' of ' + state.epochs.toLocaleString('en')], ['batch', running.batch], ['batches per second', number(running.speed)]]
   for (const key of state.keys) facts.push([key, number(key in running.logs ? running.logs[key] : state.logs.at(-1)?.[key])])
   byId('facts').replaceChildren(...facts.map(([name, value]) => {
     const box = document.createElement('div')

@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'train a network on a data set',
     run: async (args) => (await import('./train.js')).train(args),
   },
+  serve: {
+    summary: 'serve models over HTTP',
+    run: async (args) => (await import('./serve.js')).serve(args),
+  },
   doctor: {
     summary: 'show what Neurode finds on this machine, and why what is missing is missing',
     run: async (args) => (await import('./doctor.js')).doctor(args),

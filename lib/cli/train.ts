@@ -1,6 +1,7 @@
 /** `neurode train mnist`: the data set, the network, progress and the result. */
 
-import { isAbsolute, resolve } from 'node:path'
+import { access, constants } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { type Dataset, datasets } from '../data/datasets.js'
 import { NeurodeError } from '../errors.js'
 import { layers } from '../layers/index.js'
@@ -29,6 +30,7 @@ const options: Options = {
   seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (0)' },
   data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
   dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
+  save: { value: 'FILE', help: 'where the trained model goes, such as mnist.neurode, for `neurode serve`' },
   report: { value: 'FILE', help: 'an HTML page of the training: curves, confusion matrix, wrong digits, weights' },
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
 }
@@ -42,6 +44,7 @@ interface Settings {
   readonly seed: number
   readonly data: string | undefined
   readonly dataset: string | undefined
+  readonly save: string | undefined
   readonly report: string | undefined
   readonly json: boolean
 }
@@ -61,6 +64,7 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const data = textOption(parsed, 'data', /./, 'a folder')
   const report = textOption(parsed, 'report', /./, 'a file')
+  const save = textOption(parsed, 'save', /./, 'a file')
   return run({
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
@@ -72,6 +76,7 @@ export async function train(args: readonly string[]): Promise<number> {
     seed: integerOption(parsed, 'seed', 0) ?? 0,
     data: data === undefined ? data : fromUser(data),
     report: report === undefined ? report : fromUser(report),
+    save: save === undefined ? save : fromUser(save),
     dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
     json: parsed.values.json === true,
   })
@@ -85,6 +90,7 @@ function fromUser(path: string): string {
 async function run(settings: Settings): Promise<number> {
   using interrupt = onInterrupt()
   const { signal } = interrupt
+  if (settings.save !== undefined) await checkFolder(dirname(settings.save))
   if (settings.report !== undefined) await (await import('./report.js')).checkReport()
   using model = buildModel(settings)
   const dataset = await loadDataset(settings, signal)
@@ -113,6 +119,7 @@ async function run(settings: Settings): Promise<number> {
     if (!(error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
   }
   const interrupted = signal.aborted
+  if (settings.save !== undefined) await model.save(settings.save)
   const { loss, accuracy } = await model.evaluate(test.images, test.labels)
   const result = {
     dataset: name,
@@ -125,6 +132,7 @@ async function run(settings: Settings): Promise<number> {
     testAccuracy: accuracy,
     trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
     medianEpochSeconds: seconds.length > 0 ? round(median(seconds)) : null,
+    ...(settings.save === undefined ? {} : { saved: settings.save }),
   }
   if (settings.report !== undefined) {
     const { writeReport } = await import('./report.js')
@@ -133,6 +141,13 @@ async function run(settings: Settings): Promise<number> {
   if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
   else write(describeResult(result, interrupted))
   return interrupted ? 130 : 0
+}
+
+/** What cannot be saved is better known before the training. */
+async function checkFolder(folder: string): Promise<void> {
+  await access(folder, constants.W_OK).catch(() => {
+    throw new UsageError(`--save: expected a file in a folder that can be written to, got one in ${folder}`)
+  })
 }
 
 function buildModel({ seed, learningRate, device, threads }: Settings) {
@@ -210,6 +225,7 @@ interface Result {
   readonly testAccuracy: number
   readonly trainSeconds: number
   readonly medianEpochSeconds: number | null
+  readonly saved?: string
 }
 
 function describeResult(result: Result, interrupted: boolean): string {
@@ -220,7 +236,9 @@ function describeResult(result: Result, interrupted: boolean): string {
     `\nTest accuracy  ${testAccuracy.toFixed(4)} (loss ${testLoss.toFixed(4)})`,
     `Training time  ${trainSeconds.toFixed(2)} s${pace}`,
     `Data set       ${dataset}`,
-    `Device         ${device}, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}\n`,
+    `Device         ${device}, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(result.saved === undefined ? [] : [`Saved in       ${result.saved}`]),
+    '',
   ].join('\n')
 }
 

@@ -119,6 +119,8 @@ export interface TargetsExpected {
   readonly classes: boolean
   /** The loss takes rows of outputs; default true. */
   readonly rows?: boolean
+  /** Rows of this class do not count. */
+  readonly ignoreClass?: number | undefined
 }
 
 /**
@@ -131,7 +133,13 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
   const isColumn = source.shape.length === 1 || (source.shape.length === 2 && source.shape[1] === 1)
   if (classes && isColumn && (outputs > 1 || !takesRows)) {
     const rows = checkRows(source.elements.length, argumentName)
-    return { kind: 'classes', data: toClasses(source, outputs, argumentName), rows }
+    const { ignoreClass } = expected
+    if (ignoreClass === undefined) return { kind: 'classes', data: toClasses(source, outputs, argumentName), rows }
+    const labels = Float64Array.from(source.elements, (element: number) => element * source.scale + source.offset)
+    const weights = Float32Array.from(labels, (label) => (label === ignoreClass ? Number.NaN : 1))
+    const elements = labels.map((label) => (label === ignoreClass ? 0 : label))
+    const data = toClasses({ ...source, elements, scale: 1, offset: 0 }, outputs, argumentName)
+    return { kind: 'classes', data, rows, weights }
   }
   if (!takesRows) {
     const expectedText = `class indices, one per row (shape [n] or [n, 1])`
@@ -152,7 +160,8 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
 /** Rows `from` (inclusive) to `to` (exclusive) of what {@link toInput} or {@link toTargets} gave, without a copy. */
 export function sliceRows<T extends InputRows | TargetRows>(value: T, from: number, to: number): T {
   const size = value.data.length / value.rows
-  return { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
+  const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
+  return 'weights' in value && value.weights ? { ...rows, weights: value.weights.subarray(from, to) } : rows
 }
 
 /** The product of a shape. */
@@ -175,6 +184,14 @@ export function isNdArray(value: unknown): value is NdArray {
   if (typeof value !== 'object' || value === null) return false
   const { data, shape } = value as Partial<NdArray>
   return isNumericArray(data) && Array.isArray(shape)
+}
+
+/** The shape of one row, as far as the data tell it. */
+export function rowShapeOf(x: unknown): readonly number[] {
+  if (isNdArray(x)) return x.shape.slice(1)
+  const shape: number[] = []
+  for (let level: unknown = x; Array.isArray(level) || isNumericArray(level); level = level[0]) shape.push(level.length)
+  return shape.slice(1)
 }
 
 interface Source {

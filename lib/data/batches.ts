@@ -9,6 +9,8 @@ import { type ArrayInput, isNdArray, isNumericArray } from './arrays.js'
 export interface Batch {
   readonly x: ArrayInput
   readonly y: ArrayInput
+  /** A weight for each row. */
+  readonly sampleWeight?: ArrayInput | undefined
 }
 
 /** Anything that can be iterated over, at once or asynchronously; Node's object streams are among it. */
@@ -114,7 +116,9 @@ export class BatchReader {
 
 /** The parts of a batch, or `ERR_ARGUMENT`. */
 export function toBatch(value: unknown, argument: string): Batch {
-  if (Array.isArray(value) && value.length === 2) return { x: value[0], y: value[1] }
+  if (Array.isArray(value) && (value.length === 2 || value.length === 3)) {
+    return { x: value[0], y: value[1], sampleWeight: value[2] }
+  }
   if (typeof value === 'object' && value !== null && 'x' in value && 'y' in value) return value as Batch
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected batches { x, y }, got ${describe(value)}`)
 }

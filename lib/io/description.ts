@@ -6,7 +6,7 @@ import { initializerFrom } from '../layers/initializers.js'
 import type { Layer } from '../layers/layer.js'
 import type { CompileSettings } from '../model/compileModel.js'
 import { lossFrom } from '../training/losses.js'
-import { metricFrom } from '../training/metrics.js'
+import { type Metric, metricFrom } from '../training/metrics.js'
 import { type LearningRate, optimizerFrom } from '../training/optimizers.js'
 import { scheduleFrom } from '../training/schedules.js'
 import { describe, refuse } from '../validate.js'
@@ -93,19 +93,25 @@ export function makeLayers(described: Json | undefined): Layer[] {
 }
 
 /** What a model was compiled with. */
-export function describeSettings({ loss, optimizer, metrics }: CompileSettings): Json {
+export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: CompileSettings): Json {
+  const describeMetric = ({ id, name, options }: Metric) => {
+    if (id === 'custom') refuse(`metric '${name}'`, 'a metric that files can hold, not one of your own', name)
+    return { id, name, options: objectToJson(options, 'metrics') }
+  }
+  if (loss.custom !== undefined) refuse('loss', 'a loss that files can hold, not one of your own', loss.name)
   const { learningRate, ...options } = optimizer.options
   const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
   return {
     optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
     loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction },
-    metrics: metrics.map(({ id, name, options }) => ({ id, name, options: objectToJson(options, 'metrics') })),
+    metrics: metrics.map(describeMetric),
+    weightedMetrics: weightedMetrics.map(describeMetric),
   }
 }
 
 /** What {@link describeSettings} described. A rate that was a function must be given again. */
 export function makeSettings(described: Json, learningRate: LearningRate | undefined): CompileSettings {
-  const { optimizer, loss, metrics } = object(described, 'training')
+  const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
   const { name, options } = object(optimizer, 'optimizer')
   const saved = object(options, 'optimizer: options')
   const isFunction = JSON.stringify(saved.learningRate) === JSON.stringify(functionMark)
@@ -124,11 +130,16 @@ export function makeSettings(described: Json, learningRate: LearningRate | undef
       lossPart.reduction,
       'loss',
     ),
-    metrics: list(metrics, 'metrics').map((item, i) => {
-      const { id, name: key, options: metricOptions } = object(item, `metrics[${i}]`)
-      return metricFrom(id, fromJson(object(metricOptions, 'metrics'), 'metrics') as object, key, `metrics[${i}]`)
-    }),
+    metrics: makeMetrics(metrics, 'metrics'),
+    weightedMetrics: makeMetrics(weightedMetrics, 'weightedMetrics'),
   }
+}
+
+function makeMetrics(described: Json | undefined, argument: string): Metric[] {
+  return list(described, argument).map((item, i) => {
+    const { id, name: key, options } = object(item, `${argument}[${i}]`)
+    return metricFrom(id, fromJson(object(options, argument), argument) as object, key, `${argument}[${i}]`)
+  })
 }
 
 export function object(value: Json | undefined, argument: string): JsonObject {

@@ -114,7 +114,7 @@ export interface Activation {
   readonly name: string
   /** All options, defaults filled in. */
   readonly options: Readonly<Record<string, number | boolean>>
-  /** Works on whole rows of outputs (softmax), so its input must have one dimension per row. */
+  /** Works on whole rows of outputs (softmax), or along the last axis where a row has several. */
   readonly wholeRow: boolean
   /** The row of the native op table it becomes. */
   readonly op: PlanOp

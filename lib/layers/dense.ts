@@ -89,7 +89,7 @@ export class Dense<const Units extends number = number, const In extends Shape =
     this.#weights = checked.weights
   }
 
-  override get initialWeights(): readonly ArrayInput[] | undefined {
+  override initialWeights(): readonly ArrayInput[] | undefined {
     return this.#weights
   }
 

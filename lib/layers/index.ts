@@ -1,17 +1,46 @@
 /** The factories of all layers. */
 
-import type { Activation, ActivationName } from './activations.js'
-import { Dense, type DenseOptions } from './dense.js'
-import type { Layer, LayerOptions, Shape } from './layer.js'
 import {
   ActivationLayer,
   type ActivationLayerOptions,
+  ELU,
+  type ELUOptions,
+  LeakyReLU,
+  type LeakyReLUOptions,
+  ReLU,
+  type ReLUOptions,
+  Softmax,
+  type SoftmaxOptions,
+} from './activationLayers.js'
+import type { Activation, ActivationName } from './activations.js'
+import { BatchNormalization, type BatchNormalizationOptions } from './batchNormalization.js'
+import { Dense, type DenseOptions } from './dense.js'
+import { Embedding, type EmbeddingOptions } from './embedding.js'
+import { Normalization, type NormalizationOptions } from './inputNormalization.js'
+import type { Layer, LayerOptions, Shape } from './layer.js'
+import {
+  AlphaDropout,
+  type AlphaDropoutOptions,
   Dropout,
   type DropoutOptions,
-  Rescaling,
-  type RescalingOptions,
-} from './pointwise.js'
-import { Flatten, Input, type InputOptions } from './shaping.js'
+  GaussianDropout,
+  type GaussianDropoutOptions,
+  GaussianNoise,
+  type GaussianNoiseOptions,
+} from './noise.js'
+import {
+  GroupNormalization,
+  type GroupNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+  RMSNormalization,
+  type RMSNormalizationOptions,
+  UnitNormalization,
+  type UnitNormalizationOptions,
+} from './normalization.js'
+import { PReLU, type PReLUOptions } from './prelu.js'
+import { Rescaling, type RescalingOptions } from './rescaling.js'
+import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 
 /**
  * Makes layers for {@link sequential}.
@@ -39,10 +68,60 @@ export const layers = {
   activation: <const In extends Shape = Shape>(
     options: ActivationLayerOptions<In> | ActivationName | Activation,
   ): ActivationLayer<In> => new ActivationLayer(isBare(options) ? { activation: options } : options),
+  /** See {@link ReLU}. */
+  reLU: <const In extends Shape = Shape>(options?: ReLUOptions<In>): ReLU<In> => new ReLU(options),
+  /** See {@link LeakyReLU}. */
+  leakyReLU: <const In extends Shape = Shape>(options?: LeakyReLUOptions<In>): LeakyReLU<In> => new LeakyReLU(options),
+  /** See {@link ELU}. */
+  elu: <const In extends Shape = Shape>(options?: ELUOptions<In>): ELU<In> => new ELU(options),
+  /** See {@link Softmax}. */
+  softmax: <const In extends Shape = Shape>(options?: SoftmaxOptions<In>): Softmax<In> => new Softmax(options),
   /** See {@link Dropout}. */
   dropout: <const In extends Shape = Shape>(options: DropoutOptions<In>): Dropout<In> => new Dropout(options),
+  /** See {@link GaussianDropout}. */
+  gaussianDropout: <const In extends Shape = Shape>(options: GaussianDropoutOptions<In>): GaussianDropout<In> =>
+    new GaussianDropout(options),
+  /** See {@link GaussianNoise}. */
+  gaussianNoise: <const In extends Shape = Shape>(options: GaussianNoiseOptions<In>): GaussianNoise<In> =>
+    new GaussianNoise(options),
+  /** See {@link AlphaDropout}. */
+  alphaDropout: <const In extends Shape = Shape>(options: AlphaDropoutOptions<In>): AlphaDropout<In> =>
+    new AlphaDropout(options),
+  /** See {@link PReLU}. */
+  prelu: <const In extends Shape = Shape>(options?: PReLUOptions<In>): PReLU<In> => new PReLU(options),
+  /** See {@link BatchNormalization}. */
+  batchNormalization: <const In extends Shape = Shape>(
+    options?: BatchNormalizationOptions<In>,
+  ): BatchNormalization<In> => new BatchNormalization(options),
+  /** See {@link LayerNormalization}. */
+  layerNormalization: <const In extends Shape = Shape>(
+    options?: LayerNormalizationOptions<In>,
+  ): LayerNormalization<In> => new LayerNormalization(options),
+  /** See {@link RMSNormalization}. */
+  rmsNormalization: <const In extends Shape = Shape>(options?: RMSNormalizationOptions<In>): RMSNormalization<In> =>
+    new RMSNormalization(options),
+  /** See {@link GroupNormalization}. */
+  groupNormalization: <const In extends Shape = Shape>(
+    options?: GroupNormalizationOptions<In>,
+  ): GroupNormalization<In> => new GroupNormalization(options),
+  /** See {@link Normalization}. */
+  normalization: <const In extends Shape = Shape>(options?: NormalizationOptions<In>): Normalization<In> =>
+    new Normalization(options),
+  /** See {@link Embedding}. */
+  embedding: <const Size extends number, const In extends Shape = Shape>(
+    options: EmbeddingOptions<Size, In>,
+  ): Embedding<Size, In> => new Embedding(options),
+  /** See {@link UnitNormalization}. */
+  unitNormalization: <const In extends Shape = Shape>(options?: UnitNormalizationOptions<In>): UnitNormalization<In> =>
+    new UnitNormalization(options),
   /** See {@link Flatten}. */
   flatten: <const In extends Shape = Shape>(options?: LayerOptions<In>): Flatten<In> => new Flatten(options),
+  /** See {@link Reshape}. */
+  reshape: <const Target extends Shape, const In extends Shape = Shape>(
+    options: ReshapeOptions<Target, In>,
+  ): Reshape<Target, In> => new Reshape(options),
+  /** See {@link Identity}. */
+  identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
   /** See {@link Rescaling}. */
   rescaling: <const In extends Shape = Shape>(options: RescalingOptions<In>): Rescaling<In> => new Rescaling(options),
 } as const
@@ -56,7 +135,24 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   Input: ({ inputShape, ...options }: LayerOptions) => new Input({ shape: inputShape as Shape, ...options }),
   Dense: (options: DenseOptions) => new Dense(options),
   Activation: (options: ActivationLayerOptions) => new ActivationLayer(options),
+  ReLU: (options: ReLUOptions) => new ReLU(options),
+  LeakyReLU: (options: LeakyReLUOptions) => new LeakyReLU(options),
+  ELU: (options: ELUOptions) => new ELU(options),
+  Softmax: (options: SoftmaxOptions) => new Softmax(options),
   Dropout: (options: DropoutOptions) => new Dropout(options),
+  GaussianDropout: (options: GaussianDropoutOptions) => new GaussianDropout(options),
+  GaussianNoise: (options: GaussianNoiseOptions) => new GaussianNoise(options),
+  AlphaDropout: (options: AlphaDropoutOptions) => new AlphaDropout(options),
+  PReLU: (options: PReLUOptions) => new PReLU(options),
+  BatchNormalization: (options: BatchNormalizationOptions) => new BatchNormalization(options),
+  LayerNormalization: (options: LayerNormalizationOptions) => new LayerNormalization(options),
+  RMSNormalization: (options: RMSNormalizationOptions) => new RMSNormalization(options),
+  GroupNormalization: (options: GroupNormalizationOptions) => new GroupNormalization(options),
+  Normalization: (options: NormalizationOptions) => new Normalization(options),
+  Embedding: (options: EmbeddingOptions) => new Embedding(options),
+  UnitNormalization: (options: UnitNormalizationOptions) => new UnitNormalization(options),
   Flatten: (options: LayerOptions) => new Flatten(options),
+  Reshape: (options: ReshapeOptions) => new Reshape(options),
+  Identity: (options: LayerOptions) => new Identity(options),
   Rescaling: (options: RescalingOptions) => new Rescaling(options),
 }

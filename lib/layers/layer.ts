@@ -108,7 +108,8 @@ export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same'
 
   /**
    * Whether training changes the layer's parameters. Can be set between fits, without compiling again: weights and the
-   * optimizer's state stay, those of frozen layers too. Throws `ERR_MODEL_BUSY` while the model trains.
+   * optimizer's state stay, those of frozen layers too. A frozen BatchNormalization normalizes by its moving statistics and
+   * leaves them as they are. Throws `ERR_MODEL_BUSY` while the model trains.
    *
    * @example
    * ```ts
@@ -140,12 +141,12 @@ export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same'
   }
 
   /** Values the parameters start with instead of their initializers', in the order of {@link parameters}. */
-  get initialWeights(): readonly ArrayInput[] | undefined {
+  initialWeights(_input: Shape): readonly ArrayInput[] | undefined {
     return undefined
   }
 
   /** The layer's part of the Plan; nothing where no arithmetic is left to do. */
-  abstract plan(input: Shape, context: PlanContext): PlanLayer | undefined
+  abstract plan(input: Shape, context: PlanContext): PlanLayer | readonly PlanLayer[] | undefined
 
   /** The options it was made with, defaults filled in, but for name, input shape and initial weights: what files keep. */
   abstract config(): Readonly<Record<string, unknown>>

@@ -1,6 +1,8 @@
-/** Layers that only speak about shapes and leave no arithmetic: input and flatten. */
+/** Layers that only speak about shapes and leave no arithmetic: input, flatten, reshape and identity. */
 
-import { checkOptions, refuse } from '../validate.js'
+import { elementCount, formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import { checkInteger, checkOptions, refuse } from '../validate.js'
 import { Layer, type LayerOptions, layerOptionNames, type Shape } from './layer.js'
 
 /** Options of {@link Input}. */
@@ -8,6 +10,8 @@ export interface InputOptions<In extends Shape = Shape> {
   /** Shape of one row of input. */
   readonly shape: In
   readonly name?: string
+  /** It has no weights: kept so that all layers can be frozen alike. */
+  readonly trainable?: boolean
 }
 
 /** Says the shape of one row of a model's input. */
@@ -15,9 +19,10 @@ export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Input'
 
   constructor(options: InputOptions<In>) {
-    const { shape, name } = checkOptions(options, ['shape', 'name'], 'layers.input')
+    const { shape, name, trainable } = checkOptions(options, ['shape', 'name', 'trainable'], 'layers.input')
     if (shape === undefined) refuse('layers.input: shape', 'an array of positive integers, such as [784]', shape)
-    super({ inputShape: shape, ...(name === undefined ? {} : { name }) }, 'layers.input')
+    const given = { ...(name === undefined ? {} : { name }), ...(trainable === undefined ? {} : { trainable }) }
+    super({ inputShape: shape, ...given }, 'layers.input')
   }
 
   override computeOutputShape(input: Shape): Shape {
@@ -42,11 +47,93 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
   }
 
   override computeOutputShape(input: Shape): Shape {
-    return [input.reduce((product, size) => product * size, 1)]
+    return [elementCount(input)]
   }
 
   override config() {
     return {}
+  }
+
+  override plan(): undefined {
+    return undefined
+  }
+}
+
+/** Does nothing: a place for a name. */
+export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'Identity'
+
+  constructor(options?: LayerOptions<In>) {
+    super(checkOptions(options, layerOptionNames, 'layers.identity'), 'layers.identity')
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    return input
+  }
+
+  override config() {
+    return {}
+  }
+
+  override plan(): undefined {
+    return undefined
+  }
+}
+
+/** The shape that a target with a -1 stands for, as far as types tell. */
+export type Reshaped<Target extends Shape> = -1 extends Target[number]
+  ? { readonly [K in keyof Target]: Target[K] extends -1 ? number : Target[K] }
+  : Target
+
+/** Options of {@link Reshape}. */
+export interface ReshapeOptions<Target extends Shape = Shape, In extends Shape = Shape> extends LayerOptions<In> {
+  /** Shape of one row of output: positive integers, one of which may be -1 and is then worked out. */
+  readonly targetShape: Target
+}
+
+/**
+ * Gives a row another shape with as many values, in the same order. Throws `ERR_SHAPE` where their number differs.
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.reshape({ targetShape: [28, -1], inputShape: [784] })
+ * ```
+ */
+export class Reshape<const Target extends Shape = Shape, const In extends Shape = Shape> extends Layer<
+  In,
+  Reshaped<Target>
+> {
+  readonly kind = 'Reshape'
+  /** As given. */
+  readonly targetShape: Target
+
+  constructor(options: ReshapeOptions<Target, In>) {
+    const checked = checkOptions(options, [...layerOptionNames, 'targetShape'], 'layers.reshape')
+    super(checked, 'layers.reshape')
+    const argument = 'layers.reshape: targetShape'
+    const target: unknown = checked.targetShape
+    if (!Array.isArray(target)) refuse(argument, 'an array of positive integers, one of which may be -1', target)
+    const sizes = (target as unknown[]).map((size, i) => (size === -1 ? -1 : checkInteger(size, `${argument}[${i}]`)))
+    if (sizes.filter((size) => size === -1).length > 1) refuse(argument, 'at most one -1', sizes)
+    this.targetShape = Object.freeze(sizes) as unknown as Target
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    const count = elementCount(input)
+    const known = this.targetShape.reduce((product, size) => product * (size === -1 ? 1 : size), 1)
+    const shape = this.targetShape.map((size) => (size === -1 ? count / known : size))
+    if (shape.every(Number.isInteger) && elementCount(shape) === count) return shape
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `layer '${this.name}': expected an input of as many values as ${formatShape(this.targetShape)}, ` +
+        `got shape ${formatShape(input)}`,
+    )
+  }
+
+  override config() {
+    return { targetShape: this.targetShape }
   }
 
   override plan(): undefined {

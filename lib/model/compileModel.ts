@@ -3,7 +3,7 @@
 import { elementCount, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
-import type { Plan, PlanLayer } from '../native.js'
+import type { Plan, PlanLayer, PlanOp } from '../native.js'
 import type { Loss, TargetKinds } from '../training/losses.js'
 import type { Metric, ResolvedMetric } from '../training/metrics.js'
 import type { Optimizer } from '../training/optimizers.js'
@@ -54,12 +54,17 @@ export interface CompileSettings {
   readonly loss: Loss
   readonly optimizer: Optimizer
   readonly metrics: readonly Metric[]
+  /** Metrics that weigh their rows. */
+  readonly weightedMetrics: readonly Metric[]
 }
 
 /** Loss and metrics as they are for one model's outputs. */
 export interface TrainingSetup {
   readonly settings: CompileSettings
+  /** All metrics, those that weigh their rows last. */
   readonly metrics: readonly ResolvedMetric[]
+  /** Rows of outputs are asked for: a metric or the loss is computed from them. */
+  readonly captures: boolean
   /** The targets that loss and metrics can all read. */
   readonly targets: TargetKinds
   /** The loss takes class indices but a metric does not: they are written out as one-hot rows. */
@@ -73,7 +78,8 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
     const got = `got shape ${formatShape(shapes.outputShape)}; put layers.flatten() at the end`
     throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has one dimension per row, ${got}`)
   }
-  const metrics = settings.metrics.map((metric) => metric.resolve(shapes.outputSize, loss))
+  const resolve = (weighted: boolean) => (metric: Metric) => ({ ...metric.resolve(shapes.outputSize, loss), weighted })
+  const metrics = [...settings.metrics.map(resolve(false)), ...settings.weightedMetrics.map(resolve(true))]
   const parts = [
     { text: `loss '${loss.name}'`, ...loss },
     ...metrics.map((metric) => ({ text: `metric '${metric.key}'`, ...metric })),
@@ -92,6 +98,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
   return {
     settings,
     metrics,
+    captures: loss.custom !== undefined || metrics.some(({ state }) => state !== undefined),
     targets: { rows: onlyClasses === undefined, classes: loss.targets.classes },
     oneHot: onlyRows !== undefined && loss.targets.classes,
   }
@@ -100,21 +107,30 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
 /** The Plan of a model; without `training` it can predict alone. */
 export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
   const settings = training?.settings.optimizer.update ?? {}
-  const planned = shapes.layers.map(({ layer, inputShape }, place) => {
+  const layers = shapes.layers.flatMap(({ layer, inputShape }, place) => {
     const { name, trainable } = layer
-    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) })
-    return plan && { ...withDecay(plan, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
+    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) }) ?? []
+    return [plan].flat().map((part) => {
+      return { ...withDecay(part, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
+    })
   })
-  const layers = planned.filter((layer) => layer !== undefined)
+  const embedding = layers.findIndex(({ kind }) => kind === 'embedding')
+  if (embedding > 0) {
+    const text = `layer '${layers[embedding]?.name}': expected integers, the model's input`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, got what layer '${layers[embedding - 1]?.name}' computes`)
+  }
   const plan = { inputSize: shapes.inputSize, layers: layers.length > 0 ? layers : [passThrough] }
   if (training === undefined) return plan
   const { loss, optimizer } = training.settings
+  const rows = training.metrics.filter(({ op }) => op !== undefined)
   return {
     ...plan,
     training: {
       loss: loss.op,
-      reduction: loss.reduction,
-      metrics: training.metrics.map(({ op }) => op),
+      reduction: loss.reduction === 'meanWithSampleWeight' ? 'weightedMean' : loss.reduction,
+      metrics: rows.map(({ op }) => op as PlanOp),
+      weightedFrom: rows.filter(({ weighted }) => !weighted).length,
+      captures: training.captures,
       optimizer: optimizer.op,
       weightDecay: optimizer.weightDecay,
       ...planUpdate(optimizer.update),
@@ -126,7 +142,8 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
 function withDecay(plan: PlanLayer, decays: (parameter: string) => boolean): PlanLayer {
   const entries = Object.entries(plan).map(([key, value]: [string, unknown]) => {
     const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
-    return [key, isParameter ? { ...value, decays: decays(key) } : value]
+    const name = isParameter && 'name' in value ? String(value.name) : key
+    return [key, isParameter ? { ...value, decays: decays(name) } : value]
   })
   return Object.fromEntries(entries) as PlanLayer
 }

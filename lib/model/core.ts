@@ -26,7 +26,13 @@ import {
 import { defaultDevice } from './devices.js'
 import type { StopReason } from './fitOptions.js'
 import { startPosition, type TrainingPosition } from './position.js'
+import { readWeights, type WeightOptions, weighTargets } from './rowWeights.js'
 import { toParameters } from './weights.js'
+
+/** Weights of rows as they were given, and what messages call them. */
+export interface WeightsGiven extends WeightOptions {
+  readonly weightArgument?: string | undefined
+}
 
 /** Where a model runs: the device's name and the number of threads, 0 for the default. */
 export interface DeviceSettings {
@@ -175,11 +181,19 @@ export class ModelCore implements LayerHost {
     throw new NeurodeError('ERR_NOT_COMPILED', text)
   }
 
-  /** Targets of all kinds that loss and metrics read. */
-  readTargets(value: unknown, rows: number, argument: string): TargetRows {
-    const { targets: expected, oneHot } = this.training()
+  /** Targets of all kinds that loss and metrics read, with the weights of rows and classes. */
+  readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): TargetRows {
+    const targets = this.#readTargets(value, rows, argument)
+    const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
+    const own = readWeights(sampleWeight, rows, weightArgument)
+    return weighTargets(targets, this.built().outputSize, own, classWeight)
+  }
+
+  #readTargets(value: unknown, rows: number, argument: string): TargetRows {
+    const { targets: expected, oneHot, settings } = this.training()
     const { outputSize } = this.built()
-    const targets = toTargets(value, { outputs: outputSize, ...expected }, argument)
+    const ignoreClass = settings.loss.options.ignoreClass as number | undefined
+    const targets = toTargets(value, { outputs: outputSize, ...expected, ignoreClass }, argument)
     if (targets.rows !== rows) {
       const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
       const onePerRow = targets.kind === 'rows' && outputSize > 1 && targets.data.length === rows
@@ -191,7 +205,7 @@ export class ModelCore implements LayerHost {
     targets.data.forEach((label, row) => {
       data[row * outputSize + label] = 1
     })
-    return { kind: 'rows', data, rows }
+    return { kind: 'rows', data, rows, weights: targets.weights }
   }
 
   /** The native model; made, or made anew with the same weights, when needed. */
@@ -339,8 +353,8 @@ export class ModelCore implements LayerHost {
   #adopt(layers: readonly Layer[], shapes: ModelShapes | undefined): void {
     const names = nameLayers(layers)
     const initial = new Map<Layer, readonly Float32Array[]>()
-    for (const { layer, parameters } of shapes?.layers ?? []) {
-      const values = layer.initialWeights
+    for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
+      const values = layer.initialWeights(inputShape)
       if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
     }
     const training = shapes && this.#settings && setUpTraining(this.#settings, shapes)

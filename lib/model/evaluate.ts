@@ -1,11 +1,14 @@
 /** Evaluation: loss and metrics over rows, without any change of weights. */
 
 import { isBatchSource } from '../data/batches.js'
+import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
+import { evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { Feed } from './feed.js'
 import { rowFeed, streamFeed } from './feeds.js'
+import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
   checkVerbose,
@@ -14,10 +17,11 @@ import {
   progressView,
   type Verbose,
 } from './progress.js'
-import { abortError, RangePacer, Totals } from './ranges.js'
+import { abortError, RangePacer, type Totals } from './ranges.js'
+import type { WeightOptions } from './rowWeights.js'
 
 /** Options of {@link Sequential.evaluate}. */
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'> {
   /**
    * Rows at a time, a positive integer. Means do not depend on it: default 1024, or 32 as in Keras where the loss is a
    * sum over the rows of a batch.
@@ -25,6 +29,11 @@ export interface EvaluateOptions {
   readonly batchSize?: number | undefined
   /** Evaluates so many batches at most, a positive integer; default: all. */
   readonly steps?: number | undefined
+  /**
+   * Says as well what a classification does class by class, from a second pass over the rows; for rows in memory.
+   * Default false.
+   */
+  readonly perClass?: boolean | undefined
   /** Default 0: nothing is printed. */
   readonly verbose?: Verbose | undefined
   /** Where progress is written; default `process.stdout`. */
@@ -53,7 +62,7 @@ export async function evaluateFeed(
   feed: Feed,
   { signal, steps = Number.POSITIVE_INFINITY, onRange }: EvaluateLimits = {},
 ): Promise<Totals> {
-  const totals = new Totals(core.training().metrics)
+  const totals = totalsOf(core)
   const batches = Math.min(steps, feed.batches ?? Number.POSITIVE_INFINITY)
   const pacer = new RangePacer(2 * core.countParameters() * feed.batchSize)
   await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
@@ -65,7 +74,7 @@ export async function evaluateFeed(
     const sums = await feed.run((range) => {
       core.checkAlive()
       if (signal?.aborted) throw abortError(what, signal)
-      return core.native().evaluate(range)
+      return evaluateRange(core, totals, range, (native) => core.native().evaluate(native))
     }, count)
     if (sums === undefined) break
     totals.add(sums)
@@ -85,7 +94,7 @@ export interface EvaluateLimits {
   readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
 }
 
-const optionNames = ['batchSize', 'steps', 'verbose', 'stream', 'signal']
+const optionNames = ['sampleWeight', 'perClass', 'batchSize', 'steps', 'verbose', 'stream', 'signal']
 
 /** See {@link Sequential.evaluate}. */
 export async function evaluateModel(
@@ -93,19 +102,28 @@ export async function evaluateModel(
   x: unknown,
   y: unknown,
   given: EvaluateOptions | undefined,
-): Promise<Record<string, number>> {
+): Promise<Record<string, number> | (Record<string, number> & { readonly perClass: PerClass })> {
   const options = checkOptions(given, optionNames, 'evaluate')
+  const perClass = checkBoolean(options.perClass ?? false, 'perClass')
   const signal = checkSignal(options.signal, 'signal')
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
   const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
+  if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
+    refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)
+  }
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
   const isStream = isBatchSource(x)
+  if (isStream && options.sampleWeight !== undefined) {
+    refuse('sampleWeight', 'none with batches, which have their own', options.sampleWeight)
+  }
   if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
   const size = () => asked ?? evaluationBatchSize(core, 32)
-  const feed = isStream ? await streamFeed(core, x, 'x', signal) : rowFeed(core, x, y, size, ['x', 'y'])
+  const feed = isStream
+    ? await streamFeed(core, x, 'x', signal)
+    : rowFeed(core, x, y, size, ['x', 'y'], { sampleWeight: options.sampleWeight })
   if (signal?.aborted) throw abortError('evaluate', signal)
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
@@ -114,7 +132,9 @@ export async function evaluateModel(
     const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
     const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
-    return totals.logs()
+    if (!perClass) return totals.logs()
+    const targets = core.readTargets(y, totals.rows, 'y')
+    return { ...totals.logs(), perClass: await perClassOf(core, x, targets) } as never
   } finally {
     stopListening()
     view.close()

@@ -13,7 +13,10 @@ export interface EpochOrder {
 }
 
 /** A range of bound batches in the order of an epoch. */
-export type FeedRange = Omit<NativeTrainRange, 'learningRates'>
+export interface FeedRange extends Omit<NativeTrainRange, 'learningRates'> {
+  /** Of the data that is bound. */
+  readonly rows: number
+}
 
 /** What is done with ranges: training or evaluation. Ranges may be queued. */
 export type Work = (range: FeedRange) => Promise<NativeSums>
@@ -71,7 +74,8 @@ export class ArrayFeed implements Feed {
     const left = this.batches - this.#batch
     if (left <= 0) return undefined
     const { batchSize } = this
-    const range = { data: this.bind(), batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
+    const { rows } = this
+    const range = { data: this.bind(), rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
     const sums = await work({ ...range, ...this.#order })
     this.#batch += sums[0] as number
     return sums

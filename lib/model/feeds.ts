@@ -4,11 +4,12 @@ import { elementCount, formatShape, toInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
-import type { ModelCore } from './core.js'
+import type { ModelCore, WeightsGiven } from './core.js'
 import { ArrayFeed, type Feed } from './feed.js'
 import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './fileFeed.js'
 import { buildFrom } from './inputs.js'
 import { abortError, unlessAborted } from './ranges.js'
+import type { ClassWeight } from './rowWeights.js'
 import { StreamFeed } from './streamFeed.js'
 
 /** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
@@ -17,6 +18,7 @@ export async function streamFeed(
   source: unknown,
   argument: string,
   signal: AbortSignal | undefined,
+  classWeight?: ClassWeight,
 ): Promise<Feed> {
   if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
   const reader = new BatchReader(source, argument)
@@ -25,7 +27,7 @@ export async function streamFeed(
     if (first !== undefined) buildFrom(core, toBatch(first, argument).x)
     core.built()
   }
-  return new StreamFeed(core, reader, argument, signal)
+  return new StreamFeed(core, reader, argument, signal, classWeight)
 }
 
 /** Rows of input and their targets, in memory or in files. */
@@ -35,24 +37,26 @@ export function rowFeed(
   y: unknown,
   batchSize: number | ((core: ModelCore) => number),
   [xName, yName]: readonly [string, string],
+  weights: WeightsGiven = {},
 ): Feed {
   buildRows(core, x)
   const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
   if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
     const input = toInput(x, core.built().inputShape, xName)
-    return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName), size)
+    return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName, weights), size)
   }
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
   const { rows } = input
   if (!(y instanceof RowSource)) {
-    return new FileFeed(core, input.reader, new MemoryTargets(core.readTargets(y, rows, yName)), input, size)
+    const targets = new MemoryTargets(core.readTargets(y, rows, yName))
+    return new FileFeed(core, input.reader, targets, input, size, weights)
   }
   if (y.rows !== rows) {
     const text = `${yName}: expected ${rows} rows, as many as the input has`
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${y.rows} in ${y.path}`)
   }
   core.training()
-  return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size)
+  return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
 }
 
 /** {@link buildFrom}, for files as well. */

@@ -5,8 +5,9 @@ import { toInput } from '../data/arrays.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
-import type { ModelCore } from './core.js'
+import type { ModelCore, WeightsGiven } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
+import { type ClassWeight, readWeights, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 
 const blockBytes = 32 * 2 ** 20
@@ -107,7 +108,9 @@ export class MemoryTargets implements BlockReader<TargetRows> {
 
   async read(pieces: readonly Piece[], rows: number): Promise<TargetRows> {
     const data = gather<Int32Array | Float32Array>(this.#targets.data, this.#targets.rows, pieces, rows)
-    return { ...this.#targets, data, rows } as TargetRows
+    const { weights: own } = this.#targets
+    const weights = own && gather(own, this.#targets.rows, pieces, rows)
+    return { ...this.#targets, data, rows, weights } as TargetRows
   }
 
   release(): void {}
@@ -145,6 +148,8 @@ export class FileFeed implements Feed {
   readonly #core: ModelCore
   readonly #input: BlockReader<InputRows>
   readonly #targets: BlockReader<TargetRows>
+  readonly #weights: Float32Array | undefined
+  readonly #classWeight: ClassWeight | undefined
   readonly #pieceRows: number
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #plan: readonly (readonly Piece[])[] = []
@@ -159,8 +164,11 @@ export class FileFeed implements Feed {
     targets: BlockReader<TargetRows>,
     { rows, rowBytes }: { readonly rows: number; readonly rowBytes: number },
     batchSize: number,
+    { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
   ) {
     this.#core = core
+    this.#weights = readWeights(sampleWeight, rows, weightArgument)
+    this.#classWeight = classWeight
     this.#input = input
     this.#targets = targets
     this.rows = rows
@@ -192,7 +200,8 @@ export class FileFeed implements Feed {
     if (block === undefined) return undefined
     const { batchSize } = this
     const left = Math.ceil(block.rows / batchSize) - block.batch
-    const range = { data: block.handle, batchSize, firstBatch: block.batch, batches: Math.min(limit, left) }
+    const { handle: data, rows, batch: firstBatch } = block
+    const range = { data, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
     const { shuffle, seed, epoch } = this.#order
     const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
     block.batch += sums[0] as number
@@ -226,7 +235,11 @@ export class FileFeed implements Feed {
     this.#nextBlock++
     const rows = rowsOf(pieces)
     const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
-      ([input, targets]) => ({ input, targets, index, rows }),
+      ([input, read]) => {
+        const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
+        const targets = weighTargets(read, this.#core.built().outputSize, weights, this.#classWeight)
+        return { input, targets, index, rows }
+      },
     )
     // A failure belongs to the batches that need the block.
     reading.catch(() => {})

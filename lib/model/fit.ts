@@ -7,6 +7,7 @@ import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
+import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
@@ -22,7 +23,8 @@ import {
 import { buildFrom } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
-import { abortError, RangePacer, Totals, unlessAborted, validationLogs } from './ranges.js'
+import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
+import { type ClassWeight, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -71,7 +73,13 @@ async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitS
     }
     return splitRows(core, x, y, settings)
   }
-  const train = isStream ? await streamFeed(core, x, 'x', settings.signal) : rowFeed(core, x, y, batchSize, ['x', 'y'])
+  const { classWeight, sampleWeight } = settings
+  if (isStream && sampleWeight !== undefined) {
+    refuse('sampleWeight', 'none with batches, which have their own', sampleWeight)
+  }
+  const train = isStream
+    ? await streamFeed(core, x, 'x', settings.signal, classWeight)
+    : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight })
   if (validationData === undefined) return { train }
   return { train, validation: await validationFeed(core, validationData, settings) }
 }
@@ -79,23 +87,27 @@ async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitS
 async function validationFeed(core: ModelCore, data: ValidationSource, settings: FitSettings): Promise<Feed> {
   if (!isRowPair(data)) return streamFeed(core, data, 'validationData', settings.signal)
   const size = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
-  return rowFeed(core, data[0], data[1], size, ['validationData[0]', 'validationData[1]'])
+  const weights = { sampleWeight: data[2], weightArgument: 'validationData[2]' }
+  return rowFeed(core, data[0], data[1], size, ['validationData[0]', 'validationData[1]'], weights)
 }
 
 function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
   buildFrom(core, x)
   const input = toInput(x, core.built().inputShape, 'x')
-  const targets = core.readTargets(y, input.rows, 'y')
+  // As in Keras, the weights of classes are for training alone.
+  const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: settings.sampleWeight })
   const at = Math.floor(input.rows * (1 - settings.validationSplit))
   if (at === 0 || at === input.rows) {
     const got = `got ${settings.validationSplit}, which leaves ${at} and ${input.rows - at}`
     const expected = `validationSplit: expected a share that leaves rows on both sides of ${input.rows} rows`
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
-  const part = (from: number, to: number, batchSize: number) =>
-    new ArrayFeed(core, sliceRows(input, from, to), sliceRows(targets, from, to), batchSize)
+  const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeight) => {
+    const own = weighTargets(sliceRows(targets, from, to), core.built().outputSize, undefined, classWeight)
+    return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
+  }
   return {
-    train: part(0, at, settings.batchSize),
+    train: part(0, at, settings.batchSize, settings.classWeight),
     validation: part(at, input.rows, settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)),
   }
 }
@@ -196,10 +208,9 @@ class Fit {
       const expected = `expected ${batches} batches in an epoch, as where training is to go on`
       throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${describe(this.#batches)}`)
     }
-    const metrics = core.training().metrics.length
-    if (sums.length > 0 && sums.length !== metrics + 3) {
-      const expected = `expected ${sums.length - 3} metrics, as where training is to go on`
-      throw new NeurodeError('ERR_ARGUMENT', `resume: ${expected}, got ${metrics}`)
+    const { length } = totalsOf(core).sums
+    if (sums.length > 0 && sums.length !== length) {
+      throw new NeurodeError('ERR_ARGUMENT', 'resume: expected the same metrics as where training is to go on')
     }
     return epoch
   }
@@ -212,7 +223,7 @@ class Fit {
   /** Trains, validates and shows one epoch; gives its logs, or nothing if it was stopped before its first batch. */
   async #epoch(epoch: number): Promise<Record<string, number> | undefined> {
     const core = this.#core
-    const totals = new Totals(core.training().metrics)
+    const totals = totalsOf(core)
     let { order } = core.position
     if (core.position.sums.length > 0) {
       totals.add(core.position.sums)
@@ -258,7 +269,7 @@ class Fit {
       this.#check()
       const limit = Math.min(batches - totals.batches, callbacks.batchesUntilCall(totals.batches))
       const from = performance.now()
-      const sums = await this.#trainRange(this.#pacer.next(limit))
+      const sums = await this.#trainRange(this.#pacer.next(limit), totals)
       if (sums === undefined) break
       this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
       const done = totals.batches
@@ -277,7 +288,7 @@ class Fit {
     return callbackSeconds
   }
 
-  #trainRange(limit: number) {
+  #trainRange(limit: number, totals: Totals) {
     const core = this.#core
     const model = core.native()
     const { optimizer } = core.training().settings
@@ -287,7 +298,10 @@ class Fit {
       this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return model.train({ ...range, learningRates: rates })
+      return trainRange(core, totals, range, rates, (native) => {
+        this.#check()
+        return model.train(native)
+      })
     }, limit)
   }
 

@@ -6,22 +6,25 @@ import type { RowSource } from '../data/rowSource.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
 import { checkBoolean, checkInteger, checkNumber, checkOptions, checkSeed, checkSignal, refuse } from '../validate.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
+import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
 /** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
 export type DataInput = ArrayInput | RowSource
 
 /** Rows and targets to validate on after epochs. */
-export type ValidationData = readonly [x: DataInput, y: DataInput]
+export type ValidationData =
+  | readonly [x: DataInput, y: DataInput]
+  | readonly [x: DataInput, y: DataInput, sampleWeight: ArrayInput]
 
 /** What `validationData` may be. */
 export type ValidationSource = ValidationData | BatchSource
 
 export function isRowPair(value: unknown): value is ValidationData {
-  return Array.isArray(value) && value.length === 2 && !isBatchSource(value)
+  return Array.isArray(value) && (value.length === 2 || value.length === 3) && !isBatchSource(value)
 }
 
 /** Options of {@link Sequential.fit} but for those that ask for validation. */
-export interface BaseFitOptions {
+export interface BaseFitOptions extends WeightOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
   /** Ends an epoch after so many batches, a positive integer; default: when there are no more. */
@@ -88,6 +91,8 @@ export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
 export type StopReason = 'completed' | 'stopped' | 'dataEnded' | 'earlyStopping' | 'terminateOnNaN'
 
 const optionNames = [
+  'sampleWeight',
+  'classWeight',
   'batchSize',
   'stepsPerEpoch',
   'validationSteps',
@@ -122,6 +127,8 @@ export function checkFitOptions(given: FitOptions | undefined) {
   }
   return {
     resume,
+    sampleWeight: options.sampleWeight,
+    classWeight: checkClassWeight(options.classWeight, 'classWeight'),
     givenBatchSize: options.batchSize,
     stepsPerEpoch: optionalInteger(options.stepsPerEpoch, 'stepsPerEpoch'),
     validationSteps: optionalInteger(options.validationSteps, 'validationSteps'),
@@ -151,5 +158,5 @@ function optionalInteger(value: unknown, argument: string): number | undefined {
 
 function checkValidationData(value: ValidationSource | undefined): ValidationSource | undefined {
   if (value === undefined || isRowPair(value) || isBatchSource(value)) return value
-  return refuse('validationData', '[x, y] or batches', value)
+  return refuse('validationData', '[x, y], [x, y, sampleWeight] or batches', value)
 }

@@ -1,10 +1,11 @@
 /** Models from files. */
 
 import { list, makeLayers, makeSettings, object } from '../io/description.js'
-import { readModelFile, sensible, stateOf } from '../io/modelFile.js'
+import { type ModelFile, readModelFile, sensible, stateOf } from '../io/modelFile.js'
 import type { Precision } from '../native.js'
 import type { LearningRate } from '../training/optimizers.js'
 import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
+import type { ModelCore } from './core.js'
 import { checkPrecision, chooseDevice, type DeviceName } from './devices.js'
 import { coreOf, Sequential } from './sequential.js'
 
@@ -43,6 +44,17 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
   const { training } = file.description
   // Outside of what blames the file: a learning rate that is missing is the caller's.
   const settings = training === undefined ? undefined : makeSettings(training, options.learningRate)
+  return makeModel(file, (core) => {
+    if (settings !== undefined) core.compile(settings, { device, threads, precision })
+  })
+}
+
+/** The same without loss, optimizer and metrics: all that inference needs, whatever the model was trained with. */
+export async function loadForInference(path: string): Promise<Sequential> {
+  return makeModel(await readModelFile(path), () => {})
+}
+
+function makeModel(file: ModelFile, compile: (core: ModelCore) => void): Sequential {
   const model = sensible(file.path, () => {
     const { name, layers, inputShape } = object(file.description.model, 'model')
     const seed = checkInteger(object(file.description.state, 'state').seed, 'seed', 0)
@@ -50,7 +62,7 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
     return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
   })
   const core = coreOf(model)
-  if (settings !== undefined) core.compile(settings, { device, threads, precision })
+  compile(core)
   try {
     core.writeState(stateOf(file, core))
   } catch (error) {

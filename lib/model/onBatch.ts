@@ -3,19 +3,26 @@
 import { toInput } from '../data/arrays.js'
 import type { NativeSums } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
+import { checkOptions } from '../validate.js'
+import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { evaluateFeed } from './evaluate.js'
-import { ArrayFeed } from './feed.js'
+import { ArrayFeed, type FeedRange } from './feed.js'
 import { buildFrom } from './inputs.js'
-import { Totals } from './ranges.js'
+import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
 /** See {@link Sequential.trainOnBatch}. */
-export async function trainOnBatch(core: ModelCore, x: unknown, y: unknown): Promise<Record<string, number>> {
+export async function trainOnBatch(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  weights?: WeightOptions,
+): Promise<Record<string, number>> {
   core.checkCompiled()
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
-  const feed = oneBatch(core, x, y)
-  const { settings, metrics } = core.training()
-  const totals = new Totals(metrics)
+  const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
+  const { settings } = core.training()
+  const totals = totalsOf(core)
   try {
     await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
     const model = core.native()
@@ -24,7 +31,8 @@ export async function trainOnBatch(core: ModelCore, x: unknown, y: unknown): Pro
     // Cancelled on behalf of other work before it ran: once more.
     while (totals.batches === 0) {
       core.checkAlive()
-      const sums = await feed.run((range) => model.train({ ...range, learningRates: rates }), 1)
+      const train = (range: FeedRange) => trainRange(core, totals, range, rates, (native) => model.train(native))
+      const sums = await feed.run(train, 1)
       totals.add(sums as NativeSums)
     }
     return totals.logs()
@@ -34,10 +42,15 @@ export async function trainOnBatch(core: ModelCore, x: unknown, y: unknown): Pro
 }
 
 /** See {@link Sequential.testOnBatch}. */
-export async function testOnBatch(core: ModelCore, x: unknown, y: unknown): Promise<Record<string, number>> {
+export async function testOnBatch(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  weights?: Pick<WeightOptions, 'sampleWeight'>,
+): Promise<Record<string, number>> {
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
-  const feed = oneBatch(core, x, y)
+  const feed = oneBatch(core, x, y, weights, 'testOnBatch')
   try {
     return (await evaluateFeed(core, 'testOnBatch', feed)).logs()
   } finally {
@@ -45,8 +58,10 @@ export async function testOnBatch(core: ModelCore, x: unknown, y: unknown): Prom
   }
 }
 
-function oneBatch(core: ModelCore, x: unknown, y: unknown): ArrayFeed {
+function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions | undefined, what: string): ArrayFeed {
+  const { sampleWeight, classWeight } = checkOptions(given, ['sampleWeight', 'classWeight'], what)
   buildFrom(core, x)
   const input = toInput(x, core.built().inputShape, 'x')
-  return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y'), input.rows)
+  const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
+  return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y', weights), input.rows)
 }

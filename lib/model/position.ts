@@ -10,7 +10,7 @@ export interface TrainingPosition {
   readonly seed: number | undefined
   /** Batches of the epoch, where they are known. */
   readonly batches: number | undefined
-  /** Of the epoch that is not over, as in `NativeSums`: batches, rows, loss, metrics. Empty between epochs. */
+  /** Of the epoch that is not over, as in `NativeSums`, then what states of metrics remember. Empty between epochs. */
   readonly sums: readonly number[]
 }
 

@@ -3,6 +3,7 @@
 import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
 import type { Logs } from '../training/callbacks.js'
+import type { CapturedBatch, MetricState } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metrics.js'
 
 const targetSeconds = 0.1
@@ -39,32 +40,59 @@ export class Totals {
   batches = 0
   rows = 0
   #loss = 0
+  #counted = 0
+  #weight = 0
   readonly #metrics: readonly ResolvedMetric[]
   readonly #sums: Float64Array
+  /** Of the metrics that have no row of the op table. */
+  readonly #states: ReadonlyMap<ResolvedMetric, MetricState>
 
-  constructor(metrics: readonly ResolvedMetric[]) {
+  constructor(metrics: readonly ResolvedMetric[], outputs: number) {
     this.#metrics = metrics
-    this.#sums = new Float64Array(metrics.length)
+    this.#sums = new Float64Array(metrics.filter(({ op }) => op !== undefined).length)
+    this.#states = new Map(metrics.flatMap((metric) => (metric.state ? [[metric, metric.state(outputs)]] : [])))
   }
 
+  /** Adds the sums of a range; or, from {@link Totals.sums}, what states remember as well. */
   add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[0] as number
     this.rows += sums[1] as number
     this.#loss += sums[2] as number
-    for (let i = 0; i < this.#sums.length; i++) this.#sums[i] = (this.#sums[i] as number) + (sums[i + 3] as number)
+    this.#counted += sums[3] as number
+    this.#weight += sums[4] as number
+    const add = (to: Float64Array, from: number) => {
+      for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + (sums[from + i] as number)
+    }
+    add(this.#sums, 5)
+    let at = 5 + this.#sums.length
+    if (sums.length === at) return
+    for (const { numbers } of this.#states.values()) {
+      if (numbers === undefined) continue
+      add(numbers, at)
+      at += numbers.length
+    }
+  }
+
+  /** Takes rows into account for the metrics that are computed from them. */
+  update(plain: CapturedBatch, weighted: CapturedBatch): void {
+    for (const [metric, state] of this.#states) state.updateState(metric.weighted ? weighted : plain)
   }
 
   /** Everything so far, as one range. */
   get sums(): number[] {
-    return [this.batches, this.rows, this.#loss, ...this.#sums]
+    const states = [...this.#states.values()].flatMap(({ numbers = [] }) => [...numbers])
+    return [this.batches, this.rows, this.#loss, this.#counted, this.#weight, ...this.#sums, ...states]
   }
 
   /** Loss and metrics over the rows so far. */
   logs(): Record<string, number> {
     const logs: Record<string, number> = { loss: round(this.#loss / this.rows) }
-    this.#metrics.forEach(({ key, finish }, i) => {
-      logs[key] = round(finish((this.#sums[i] as number) / this.rows))
-    })
+    let row = 0
+    for (const metric of this.#metrics) {
+      const state = this.#states.get(metric)
+      const rows = metric.weighted ? this.#weight : this.#counted
+      logs[metric.key] = round(state ? state.result() : metric.finish((this.#sums[row++] as number) / rows))
+    }
     return logs
   }
 }

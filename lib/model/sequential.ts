@@ -8,7 +8,7 @@ import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
 import { makePredictor, type Predictor, type PredictorOptions } from '../serve/predictor.js'
 import { type Loss, toLoss } from '../training/losses.js'
-import { type MetricLike, toMetrics } from '../training/metrics.js'
+import { type MetricLike, toMetricLists } from '../training/metrics.js'
 import { type Optimizer, toOptimizer } from '../training/optimizers.js'
 import {
   checkBoolean,
@@ -36,6 +36,7 @@ import {
   predictStream,
   predictSync,
 } from './predict.js'
+import type { WeightOptions } from './rowWeights.js'
 import { randomSeed } from './seeds.js'
 import type {
   CompileOptions,
@@ -46,12 +47,12 @@ import type {
   ValidatedFitOptions,
 } from './sequentialOptions.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
-import type { History, InputShapeOf, MetricKeys, OutputShapeOf, Results } from './types.js'
+import type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './types.js'
 
 /** The state behind a model, for what stands beside it. */
 export let coreOf: (model: Sequential) => ModelCore
 
-const compileOptionNames = ['optimizer', 'loss', 'metrics', 'device', 'threads', 'precision']
+const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
 /**
  * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and
@@ -193,19 +194,20 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
    * console.log(result.history.mae.at(-1))
    * ```
    */
-  compile<const Metrics extends readonly MetricLike[] = readonly []>(
-    options: CompileOptions<Metrics>,
-  ): Sequential<In, Out, MetricKeys<Metrics>> {
+  compile<
+    const Metrics extends readonly MetricLike[] = readonly [],
+    const Weighted extends readonly MetricLike[] = readonly [],
+  >(options: CompileOptions<Metrics, Weighted>): Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>> {
     const checked = checkOptions(options, compileOptionNames, 'compile')
     const settings = {
       optimizer: toOptimizer(checked.optimizer ?? 'sgd', 'optimizer'),
       loss: toLoss(checked.loss, 'loss'),
-      metrics: toMetrics(checked.metrics, 'metrics'),
+      ...toMetricLists(checked.metrics, checked.weightedMetrics),
     }
     const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
     const device = chooseDevice(checked.device)
     this.#core.compile(settings, { device, threads, precision: checkPrecision(checked.precision, device) })
-    return this as unknown as Sequential<In, Out, MetricKeys<Metrics>>
+    return this as unknown as Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>>
   }
 
   /**
@@ -260,13 +262,31 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
-  /** Loss and metrics over all rows. Rejects as {@link Sequential.fit} does. */
+  /**
+   * Loss and metrics over all rows. Rejects as {@link Sequential.fit} does.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const model = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [2] })])
+   * model.compile({ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] })
+   * const { perClass } = await model.evaluate([[0, 1], [1, 0]], [0, 2], { perClass: true })
+   * console.log(perClass.confusionMatrix, perClass.accuracy)
+   * ```
+   */
+  evaluate(
+    x: ArrayInput,
+    y: ArrayInput,
+    options: EvaluateOptions & { readonly perClass: true },
+  ): Promise<PerClassResults<Keys>>
+  /** Loss and metrics over all rows. */
   evaluate(x: DataInput, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
   /** Loss and metrics over all rows of all batches. */
   evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
-  evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<Results<Keys>> {
+  evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
     const [targets, given] = isBatchSource(x) ? [undefined, y as EvaluateOptions] : [y, options]
-    return evaluateModel(this.#core, x, targets, given) as unknown as Promise<Results<Keys>>
+    return evaluateModel(this.#core, x, targets, given)
   }
 
   /**
@@ -348,13 +368,13 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 
   /** One step on all rows as one batch; gives loss and metrics from before the step. */
-  trainOnBatch(x: ArrayInput, y: ArrayInput): Promise<Results<Keys>> {
-    return trainOnBatch(this.#core, x, y) as unknown as Promise<Results<Keys>>
+  trainOnBatch(x: ArrayInput, y: ArrayInput, weights?: WeightOptions): Promise<Results<Keys>> {
+    return trainOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 
   /** Loss and metrics of all rows as one batch. */
-  testOnBatch(x: ArrayInput, y: ArrayInput): Promise<Results<Keys>> {
-    return testOnBatch(this.#core, x, y) as unknown as Promise<Results<Keys>>
+  testOnBatch(x: ArrayInput, y: ArrayInput, weights?: Pick<WeightOptions, 'sampleWeight'>): Promise<Results<Keys>> {
+    return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 
   /** Copies of all weights, in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. */

@@ -22,12 +22,17 @@ export interface SequentialOptions<Layers extends readonly Layer[] = readonly La
 }
 
 /** Options of {@link Sequential.compile}. */
-export interface CompileOptions<Metrics extends readonly MetricLike[] = readonly MetricLike[]> {
+export interface CompileOptions<
+  Metrics extends readonly MetricLike[] = readonly MetricLike[],
+  Weighted extends readonly MetricLike[] = readonly MetricLike[],
+> {
   /** Default `sgd` with a learning rate of 0.01. */
   readonly optimizer?: OptimizerName | Optimizer | undefined
   readonly loss: LossName | Loss
   /** Default none. Names become keys as they are written here. */
   readonly metrics?: Metrics | undefined
+  /** Metrics that weigh rows by `sampleWeight` and `classWeight`, which the others do not; default none. */
+  readonly weightedMetrics?: Weighted | undefined
   /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
   readonly device?: DeviceName | undefined
   /**

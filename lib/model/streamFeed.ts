@@ -6,6 +6,7 @@ import type { NativeSums } from '../native.js'
 import type { ModelCore } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
 import { abortError, unlessAborted } from './ranges.js'
+import type { ClassWeight } from './rowWeights.js'
 
 /** Batches queued on the device: one runs, one waits. */
 const mostInFlight = 2
@@ -21,11 +22,19 @@ export class StreamFeed implements Feed {
   readonly #reader: BatchReader
   readonly #argument: string
   readonly #signal: AbortSignal | undefined
+  readonly #classWeight: ClassWeight | undefined
   /** Taken from the source, then cancelled. */
   #returned: Rows[] = []
   #ended = false
 
-  constructor(core: ModelCore, reader: BatchReader, argument: string, signal: AbortSignal | undefined) {
+  constructor(
+    core: ModelCore,
+    reader: BatchReader,
+    argument: string,
+    signal: AbortSignal | undefined,
+    classWeight?: ClassWeight,
+  ) {
+    this.#classWeight = classWeight
     this.#core = core
     this.#reader = reader
     this.#argument = argument
@@ -84,9 +93,14 @@ export class StreamFeed implements Feed {
     const abort = (signal: AbortSignal) => abortError('reading batches', signal)
     const value = await unlessAborted(this.#reader.next(), this.#signal, abort)
     if (value === undefined) return undefined
-    const { x, y } = toBatch(value, this.#argument)
+    const { x, y, sampleWeight } = toBatch(value, this.#argument)
     const input = toInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
-    return [input, this.#core.readTargets(y, input.rows, `${this.#argument}: y`)]
+    const weights = {
+      sampleWeight,
+      classWeight: this.#classWeight,
+      weightArgument: `${this.#argument}: sampleWeight`,
+    }
+    return [input, this.#core.readTargets(y, input.rows, `${this.#argument}: y`, weights)]
   }
 
   async #submit(work: Work, [input, targets]: Rows): Promise<NativeSums> {
@@ -94,7 +108,7 @@ export class StreamFeed implements Feed {
     const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
-      return await work({ data, ...whole })
+      return await work({ data, rows: input.rows, ...whole })
     } finally {
       if (!this.#core.disposed) model.unbind(data)
     }

@@ -20,6 +20,8 @@ export interface ModelSummary {
   readonly name: string
   readonly layers: readonly SummaryRow[]
   readonly totalParameters: number
+  /** Those that training changes: not of frozen layers, and no moving statistics. */
+  readonly trainableParameters: number
   /** Bytes of all parameters. */
   readonly bytes: number
   /** The table, as printed. */
@@ -43,13 +45,17 @@ export function summarize(core: ModelCore, given: SummaryOptions | undefined): M
     parameters: countParameters(parameters),
   }))
   const totalParameters = core.countParameters()
-  const text = formatSummary(core.name, layers, totalParameters)
+  const trainableParameters = core.built().layers.reduce((sum, { layer, parameters }) => {
+    const learnt = parameters.filter(({ trainable = true }) => trainable && layer.trainable)
+    return sum + countParameters(learnt)
+  }, 0)
+  const text = formatSummary(core.name, layers, totalParameters, trainableParameters)
   if (typeof print === 'function') print(text)
   else if (print) process.stdout.write(`${text}\n`)
-  return { name: core.name, layers, totalParameters, bytes: 4 * totalParameters, text }
+  return { name: core.name, layers, totalParameters, trainableParameters, bytes: 4 * totalParameters, text }
 }
 
-function formatSummary(name: string, layers: readonly SummaryRow[], total: number): string {
+function formatSummary(name: string, layers: readonly SummaryRow[], total: number, trainable: number): string {
   const cells = [
     ['Layer (type)', 'Output shape', 'Parameters'],
     ...layers.map((row) => [
@@ -72,7 +78,9 @@ function formatSummary(name: string, layers: readonly SummaryRow[], total: numbe
     rule('├', '┼', '┤'),
     ...lines.slice(1),
     rule('└', '┴', '┘'),
-    `Parameters: ${total.toLocaleString('en-US')} (${formatBytes(4 * total)})`,
+    `Parameters: ${total.toLocaleString('en-US')} (${formatBytes(4 * total)})${
+      trainable === total ? '' : `, of which ${trainable.toLocaleString('en-US')} are trained`
+    }`,
   ].join('\n')
 }
 

@@ -2,6 +2,7 @@
 
 import type { Layer, Shape } from '../layers/layer.js'
 import type { MetricKey, MetricLike } from '../training/metrics.js'
+import type { PerClass } from './perClass.js'
 
 /** The shape of one row of input, as far as the first layer says it. */
 export type InputShapeOf<Layers> = Layers extends readonly [Layer<infer In>, ...unknown[]] ? In : Shape
@@ -20,6 +21,12 @@ export type MetricKeys<Metrics extends readonly MetricLike[]> = MetricKey<Metric
 
 /** Loss and metrics by key. */
 export type Results<Keys extends string> = { readonly loss: number } & { readonly [K in Keys]: number }
+
+/** The same, with what a classification does class by class. */
+export type PerClassResults<Keys extends string> = {
+  readonly loss: number
+  readonly perClass: PerClass
+} & (string extends Keys ? unknown : Results<Keys>)
 
 type Series<Keys extends string> = { readonly [K in Keys]: Float64Array }
 type Validation<Keys extends string> = Series<`val_${Keys | 'loss'}`>

@@ -91,6 +91,7 @@ export function compose(title: string, panels: readonly Panel[], columns = panel
   width = Math.ceil(width)
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}" font-family="${family}" font-size="12" fill="${ink}" color="${ink}">`,
+    title && `<title>${escapeXml(title)}</title>`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     title && `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
     ...parts,

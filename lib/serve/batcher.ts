@@ -190,7 +190,20 @@ export class Batcher {
     const { inputSize } = this.predictor
     const buffer = this.#bufferFor(rows)
     const first = buffer.rows
-    write(buffer.input.subarray(first * inputSize, (first + rows) * inputSize))
+    const end = first + rows
+    buffer.rows = end
+    this.#queuedRows += rows
+    try {
+      write(buffer.input.subarray(first * inputSize, end * inputSize))
+      if (this.#disposed) throw disposedError()
+    } catch (error) {
+      // Unless others came after, as when write asks for something itself.
+      if (buffer.rows === end && !this.#disposed) {
+        buffer.rows = first
+        this.#queuedRows -= rows
+      }
+      throw error
+    }
     const arrived = performance.now()
     return new Promise((resolve, reject) => {
       const ticket: Ticket = {
@@ -204,8 +217,6 @@ export class Batcher {
         forget: signal && this.#watch(signal, () => ticket),
       }
       buffer.tickets.push(ticket)
-      buffer.rows += rows
-      this.#queuedRows += rows
       this.#queuedRequests++
       if (ticket.deadline < this.#sweepAt) this.#sweepSoon(ticket.deadline, arrived)
       this.#turn.wake()
@@ -307,7 +318,7 @@ export class Batcher {
   #recycle(buffer: Buffer): void {
     buffer.clear()
     if (this.#spare.length < 2 && !this.#disposed) this.#spare.push(buffer)
-    if (this.#waiting.length === 0) this.#becomeIdle()
+    if (this.#queuedRequests === 0) this.#becomeIdle()
   }
 
   #becomeIdle(): void {

@@ -2,7 +2,19 @@
 
 export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batcher.js'
 export type { BatcherStats } from './batchStats.js'
-export { type PredictInput, type PredictIntoOptions, Predictor, type PredictorOptions } from './predictor.js'
+export { servePlugin } from './plugin.js'
+export {
+  attachPredictor,
+  type PredictInput,
+  type PredictIntoOptions,
+  Predictor,
+  type PredictorOptions,
+  type PredictorToken,
+} from './predictor.js'
+export type { ServedModels, ServeEvent } from './repository.js'
+export type { ServingOptions } from './servedModel.js'
+export { type InferenceServer, type ServeOptions, serve } from './server.js'
+export type { ServePluginOptions } from './serving.js'
 export {
   formatInferResponse,
   formatPredictResponse,

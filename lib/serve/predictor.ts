@@ -6,8 +6,8 @@ import type { Shape } from '../layers/layer.js'
 import { compileModel } from '../model/compileModel.js'
 import type { ModelCore } from '../model/core.js'
 import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.js'
-import { type NativeModel, native, type Precision } from '../native.js'
-import { checkInteger, checkOptions, describe } from '../validate.js'
+import { type NativePredictor, native, type Precision } from '../native.js'
+import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../validate.js'
 
 /** Floating-point operations that take about as long as waking another thread and being woken by it. */
 const quickOperations = 5e6
@@ -33,6 +33,14 @@ export interface PredictIntoOptions {
   readonly out?: Float32Array | undefined
 }
 
+/** See {@link Predictor.token}: plain data, for `postMessage` or `workerData`. */
+export interface PredictorToken {
+  readonly id: number
+  readonly inputShape: Shape
+  readonly outputShape: Shape
+  readonly maxBatchSize: number
+}
+
 /**
  * A model frozen for inference, made by {@link Sequential.predictor}. It holds a copy of the weights; a row's output does not
  * depend on the rows that share its batch. Free it with {@link Predictor.dispose} or `using`.
@@ -51,12 +59,12 @@ export class Predictor {
   /** Where it runs: `cpu`, `cuda:0`, … */
   readonly device: string
 
-  readonly #native: NativeModel
+  readonly #native: NativePredictor
   readonly #operations: number
   #disposed = false
 
   /** @internal */
-  constructor(model: NativeModel, inputShape: Shape, outputShape: Shape, maxBatchSize: number) {
+  constructor(model: NativePredictor, inputShape: Shape, outputShape: Shape, maxBatchSize: number) {
     this.#native = model
     this.inputShape = inputShape
     this.outputShape = outputShape
@@ -64,8 +72,7 @@ export class Predictor {
     this.outputSize = elementCount(outputShape)
     this.maxBatchSize = maxBatchSize
     this.device = model.device
-    // Floating-point operations of one row.
-    this.#operations = 2 * model.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+    this.#operations = model.operations
   }
 
   /**
@@ -77,15 +84,25 @@ export class Predictor {
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
     const out = this.#outputFor(input, options?.out)
-    await this.#native.predict({ data: input, scale: 1, offset: 0 }, out, this.maxBatchSize)
+    await this.#native.predict(input, out)
     return out
   }
 
   /** The same at once, on the JavaScript thread: quickest where the arithmetic takes microseconds. Throws as it rejects. */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
     const out = this.#outputFor(input, options?.out)
-    this.#native.predictSync({ data: input, scale: 1, offset: 0 }, out)
+    this.#native.predictSync(input, out)
     return out
+  }
+
+  /**
+   * What another thread of this process makes a predictor from, with {@link attachPredictor}: the weights are shared, not
+   * copied. It can be posted to workers, and is good until this predictor is disposed.
+   */
+  get token(): PredictorToken {
+    if (this.#disposed) throw disposedError()
+    const { inputShape, outputShape, maxBatchSize } = this
+    return { id: this.#native.token, inputShape, outputShape, maxBatchSize }
   }
 
   /** Whether rows are computed about as fast as they are handed to another thread: then predictSync is the better call. */
@@ -106,7 +123,7 @@ export class Predictor {
   }
 
   #outputFor(input: unknown, out: unknown): Float32Array {
-    if (this.#disposed) throw new NeurodeError('ERR_DISPOSED', 'the predictor was disposed')
+    if (this.#disposed) throw disposedError()
     if (!(input instanceof Float32Array || input instanceof Uint8Array)) {
       throw new NeurodeError('ERR_DTYPE', `input: expected a Float32Array or a Uint8Array, got ${describe(input)}`)
     }
@@ -135,10 +152,40 @@ export function makePredictor(core: ModelCore, given: PredictorOptions | undefin
   const precision = checkPrecision(options.precision ?? usual, device)
   const threads = options.threads === undefined ? settings.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
-  const weights = core.readWeights()
-  const model = native().createModel({ ...compileModel(shapes, core.seed, undefined), precision }, { device, threads })
-  weights.forEach(({ data }, index) => {
-    model.setParameter(index, data)
-  })
+  const weights = core.readWeights().map(({ data }) => data)
+  const { Predictor: FrozenModel } = native()
+  const plan = { ...compileModel(shapes, core.seed, undefined), precision }
+  const model = new FrozenModel(plan, { device, threads }, weights)
   return new Predictor(model, shapes.inputShape, shapes.outputShape, maxBatchSize)
+}
+
+/**
+ * A predictor that shares the weights of the one the token was taken from, in this or another thread of the process.
+ * Disposing of one leaves the other.
+ *
+ * Throws `ERR_DISPOSED` where that one was disposed before, `ERR_ARGUMENT` for what is no token.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ * import { attachPredictor } from 'neurode/serve'
+ *
+ * const predictor = sequential([layers.dense({ units: 3, inputShape: [4] })]).predictor()
+ * const { token } = predictor // new Worker(file, { workerData: token })
+ * const shared = attachPredictor(token) // in the worker
+ * console.log(shared.predictSync(Float32Array.of(1, 2, 3, 4)))
+ * ```
+ */
+export function attachPredictor(token: PredictorToken): Predictor {
+  if (typeof token !== 'object' || token === null) refuse('token', 'the token of a predictor', token)
+  const id = checkInteger(token.id, 'token: id')
+  const inputShape = checkRowShape(token.inputShape, 'token: inputShape')
+  const outputShape = checkRowShape(token.outputShape, 'token: outputShape')
+  const maxBatchSize = checkInteger(token.maxBatchSize, 'token: maxBatchSize')
+  const { Predictor: FrozenModel } = native()
+  return new Predictor(new FrozenModel(id), inputShape, outputShape, maxBatchSize)
+}
+
+function disposedError(): NeurodeError {
+  return new NeurodeError('ERR_DISPOSED', 'the predictor was disposed')
 }

@@ -1,9 +1,9 @@
 /** Tensors in requests and responses: KServe V2 in JSON and with binary tensors, and TensorFlow Serving's V1. */
 
 import { elementCount } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
 import type { Shape } from '../layers/layer.js'
-import { describe } from '../validate.js'
+import { type NativeTensorReader, native } from '../native.js'
+import { checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
 
 /** What the tensors of a model's requests look like. */
 export interface TensorSpec {
@@ -11,11 +11,11 @@ export interface TensorSpec {
   readonly inputName?: string | undefined
   /** Default `output`. */
   readonly outputName?: string | undefined
-  /** Shape of one row of input. */
+  /** Shape of one row of input; requests may also have their rows flat. */
   readonly inputShape: Shape
   /** Shape of one row of output. */
   readonly outputShape: Shape
-  /** Rows of one request at most. Default 4096. */
+  /** Rows of one request at most, a positive integer. Default 4096. */
   readonly maxRows?: number | undefined
 }
 
@@ -30,13 +30,13 @@ export interface TensorRequest {
   /** V1: the member of the response that holds the output. */
   readonly outputKey: 'predictions' | 'outputs'
   /** Puts the input where it is wanted, (rows, inputSize) float32. To be called once. */
-  write(into: Float32Array): void
+  readonly write: (into: Float32Array) => void
 }
 
-/** A response to {@link parseInferRequest}'s request. */
+/** What {@link formatInferResponse} gives. */
 export interface InferResponse {
   readonly body: string | Buffer
-  /** Length of the JSON before the tensors: the header `Inference-Header-Content-Length`. */
+  /** Bytes of the JSON before the tensor: the header `Inference-Header-Content-Length`. None: all is JSON. */
   readonly headerLength: number | undefined
 }
 
@@ -46,156 +46,187 @@ export interface ModelIdentity {
   readonly version?: string | undefined
 }
 
-const defaultMaxRows = 4096
-
 /**
  * Reads a request of the Open Inference Protocol (KServe V2): its one input, as JSON numbers or, when `headerLength` (the
  * header `Inference-Header-Content-Length`) says where the JSON ends, as raw little-endian bytes after it.
  *
- * Throws `ERR_REQUEST`, with the member that is wrong, such as `inputs[0].shape`.
+ * All of the body is checked before anything is queued: JSON's grammar, each member that has a meaning, the number of elements
+ * against the shape. Numbers become the nearest float32. Throws `ERR_REQUEST`, with the member that is wrong, such as
+ * `inputs[0].shape`.
+ *
+ * @example
+ * ```ts
+ * import { formatInferResponse, parseInferRequest } from 'neurode/serve'
+ *
+ * const spec = { inputShape: [2], outputShape: [2] }
+ * const body = Buffer.from('{"inputs":[{"name":"input","shape":[1,2],"datatype":"FP32","data":[0.5,1]}]}')
+ * const request = parseInferRequest(body, undefined, spec)
+ * const row = new Float32Array(2)
+ * request.write(row)
+ * console.log(formatInferResponse(request, row, spec, { name: 'echo', version: '1' }).body)
+ * ```
  */
 export function parseInferRequest(body: Buffer, headerLength: number | undefined, spec: TensorSpec): TensorRequest {
-  const header = headerLength === undefined ? body : body.subarray(0, headerLength)
-  if (headerLength !== undefined && headerLength > body.length) {
-    fail('Inference-Header-Content-Length', `at most the body's ${body.length} bytes`, headerLength)
+  const compiled = compile(spec)
+  const { report, reader } = compiled
+  const values = takeRoom(body.length, compiled)
+  let rows: number
+  try {
+    rows = reader.readInfer(body, headerLength ?? -1, values)
+  } catch (error) {
+    giveBack(values)
+    throw error
   }
-  const request = object(parseJson(header), 'request')
-  const inputs = array(request.inputs, 'inputs')
-  const name = spec.inputName ?? 'input'
-  if (inputs.length !== 1) fail('inputs', `one tensor, '${name}'`, `${inputs.length}`)
-  const input = object(inputs[0], 'inputs[0]')
-  if (input.name !== name) fail('inputs[0].name', `'${name}'`, input.name)
-  const shape = array(input.shape, 'inputs[0].shape')
-  const rows = rowsOf(shape, spec)
-  const count = rows * elementCount(spec.inputShape)
-  const datatype = String(input.datatype)
-  const size = input.parameters === undefined ? undefined : object(input.parameters, 'p').binary_data_size
-  const outputs = request.outputs === undefined ? [] : array(request.outputs, 'outputs')
-  let binaryOutput = Boolean((request.parameters as Record<string, unknown> | undefined)?.binary_data_output)
-  outputs.forEach((value, i) => {
-    const output = object(value, `outputs[${i}]`)
-    const outputName = spec.outputName ?? 'output'
-    if (output.name !== outputName) fail(`outputs[${i}].name`, `'${outputName}'`, output.name)
-    const wanted = (output.parameters as Record<string, unknown> | undefined)?.binary_data
-    if (wanted !== undefined) binaryOutput = wanted === true
-  })
-  const id = request.id === undefined ? undefined : String(request.id)
-  const parsed = { rows, id, binaryOutput, outputKey: 'outputs' } as const
-  if (size !== undefined) {
-    const Reader = binaryTypes[datatype]
-    if (Reader === undefined)
-      return fail('inputs[0].datatype', `one of ${Object.keys(binaryTypes).join(', ')}`, datatype)
-    const bytes = body.subarray(headerLength ?? body.length)
-    if (size !== count * Reader.BYTES_PER_ELEMENT || size !== bytes.length) {
-      fail('inputs[0].parameters.binary_data_size', `${count * Reader.BYTES_PER_ELEMENT} bytes`, size)
-    }
-    return { ...parsed, write: (into) => into.set(new Reader(Uint8Array.from(bytes).buffer)) }
-  }
-  const data = flatten(input.data, 'inputs[0].data', count)
-  return { ...parsed, write: (into) => into.set(data) }
+  const flags = report[0] as number
+  const begin = report[1] as number
+  const id = flags & 1 ? reader.id : undefined
+  const binaryOutput = (flags & 2) !== 0
+  if (begin < 0) return readRequest(rows, id, binaryOutput, 'outputs', values, rows * compiled.inputSize)
+  giveBack(values)
+  const datatype = report[2] as number
+  const write = (into: Float32Array) => native().convertTensor(datatype, body, begin, into)
+  return { rows, id, binaryOutput, outputKey: 'outputs', write }
 }
 
 /**
  * Reads a request of TensorFlow Serving's REST interface, `instances` (rows) or `inputs` (one tensor), each as it is or under
- * the input's name. Throws `ERR_REQUEST`, with the member that is wrong, such as `instances[3]`.
+ * the input's name. Checked as {@link parseInferRequest} does. Throws `ERR_REQUEST`, with the member that is wrong, such as
+ * `instances[3]`.
  */
 export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest {
-  const request = object(parseJson(body), 'request')
-  const name = spec.inputName ?? 'input'
-  const size = elementCount(spec.inputShape)
-  const isRows = request.instances !== undefined
-  const given = isRows ? request.instances : request.inputs
-  if (given === undefined) fail('request', "'instances' or 'inputs'", 'neither')
-  const key = isRows ? 'instances' : 'inputs'
-  const named = !isRows && !Array.isArray(given) ? object(given, key)[name] : given
-  const instances = array(named, key)
-  const rows = rowsOf([instances.length, size], spec, key)
-  const data = instances.map((value, i) => {
-    const at = `${key}[${i}]`
-    return flatten(Array.isArray(value) ? value : object(value, at)[name], at, size)
-  })
-  return {
-    rows,
-    id: undefined,
-    binaryOutput: false,
-    outputKey: isRows ? 'predictions' : 'outputs',
-    write: (into) => {
-      data.forEach((row, i) => {
-        into.set(row, i * size)
-      })
-    },
+  const compiled = compile(spec)
+  const values = takeRoom(body.length, compiled)
+  try {
+    const rows = compiled.reader.readPredict(body, -1, values)
+    const key = (compiled.report[0] as number) & 4 ? 'predictions' : 'outputs'
+    return readRequest(rows, undefined, false, key, values, rows * compiled.inputSize)
+  } catch (error) {
+    giveBack(values)
+    throw error
   }
 }
 
-/** The response of the Open Inference Protocol to a request that {@link parseInferRequest} read. */
+/**
+ * The response of the Open Inference Protocol to a request that {@link parseInferRequest} read. Numbers are the shortest that
+ * read back as the same float32; what JSON has no number for (NaN, infinities) is `null`.
+ */
 export function formatInferResponse(
   request: TensorRequest,
   output: Float32Array,
   spec: TensorSpec,
   model: ModelIdentity,
 ): InferResponse {
-  const name = spec.outputName ?? 'output'
-  const tensor = { name, shape: [request.rows, ...spec.outputShape], datatype: 'FP32' }
-  const response = { model_name: model.name, model_version: model.version, id: request.id }
+  const { outputText, outputShapeText } = compile(spec)
+  const id = request.id === undefined ? '' : `,"id":${JSON.stringify(request.id)}`
+  const tensor = `${identityText(model)}${id},"outputs":[{${outputText}"shape":[${request.rows}${outputShapeText}]`
   if (!request.binaryOutput) {
-    return {
-      body: JSON.stringify({ ...response, outputs: [{ ...tensor, data: Array.from(output) }] }),
-      headerLength: undefined,
-    }
+    return { body: `${tensor},"data":[${native().formatNumbers(output, 0)}]}]}`, headerLength: undefined }
   }
-  const parameters = { binary_data_size: output.byteLength }
-  const header = Buffer.from(JSON.stringify({ ...response, outputs: [{ ...tensor, parameters }] }))
-  const bytes = Buffer.from(output.buffer, output.byteOffset, output.byteLength)
-  return { body: Buffer.concat([header, bytes]), headerLength: header.length }
+  const header = `${tensor},"parameters":{"binary_data_size":${output.byteLength}}}]}`
+  const headerLength = Buffer.byteLength(header)
+  const body = Buffer.allocUnsafe(headerLength + output.byteLength)
+  body.write(header)
+  body.set(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), headerLength)
+  return { body, headerLength }
 }
 
-/** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read. */
+/** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read; numbers as in {@link formatInferResponse}. */
 export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string {
-  const size = elementCount(spec.outputShape)
-  const rows = Array.from({ length: request.rows }, (_, i) => Array.from(output.subarray(i * size, (i + 1) * size)))
-  return JSON.stringify({ [request.outputKey]: rows })
+  return `{"${request.outputKey}":${nest(output, [request.rows, ...spec.outputShape])}}`
 }
 
-interface ArrayType {
-  new (buffer: ArrayBuffer): Uint8Array | Float32Array | Float64Array
-  readonly BYTES_PER_ELEMENT: number
+/** Numbers in brackets in brackets, as the shape says. */
+function nest(values: Float32Array, shape: readonly number[]): string {
+  const [count = 1, ...rest] = shape
+  if (rest.length === 1) return `[${native().formatNumbers(values, count)}]`
+  const size = values.length / count
+  return `[${Array.from({ length: count }, (_, i) => nest(values.subarray(i * size, (i + 1) * size), rest))}]`
 }
 
-const binaryTypes: Readonly<Record<string, ArrayType>> = { FP32: Float32Array, FP64: Float64Array, UINT8: Uint8Array }
-
-function fail(at: string, expected: string, got: unknown): never {
-  throw new NeurodeError('ERR_REQUEST', `${at}: expected ${expected}, got ${describe(got)}`)
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString())
-  } catch (error) {
-    throw new NeurodeError('ERR_REQUEST', `request: not JSON: ${(error as Error).message}`)
+/** A request whose numbers were read into `values`, until they are written. */
+function readRequest(
+  rows: number,
+  id: string | undefined,
+  binaryOutput: boolean,
+  outputKey: 'predictions' | 'outputs',
+  values: Float32Array,
+  count: number,
+): TensorRequest {
+  let read: Float32Array | undefined = values
+  const write = (into: Float32Array) => {
+    const room = read ?? refuse('write', 'to be called once', 'a second call')
+    if (into.length !== count) refuse('into', `${count} elements`, into.length)
+    into.set(room.subarray(0, count))
+    read = undefined
+    giveBack(room)
   }
+  return { rows, id, binaryOutput, outputKey, write }
 }
 
-function object(value: unknown, at: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  return fail(at, 'an object', value)
+/** What is worked out once for a spec. */
+interface CompiledSpec {
+  readonly reader: NativeTensorReader
+  /** Flags, place of binary data, datatype: of the request read last. */
+  readonly report: Float64Array
+  readonly inputSize: number
+  readonly mostValues: number
+  readonly outputText: string
+  readonly outputShapeText: string
 }
 
-function array(value: unknown, at: string): unknown[] {
-  return Array.isArray(value) ? value : fail(at, 'an array', value)
+const defaultMaxRows = 4096
+const compiledSpecs = new WeakMap<TensorSpec, CompiledSpec>()
+
+function compile(spec: TensorSpec): CompiledSpec {
+  const known = compiledSpecs.get(spec)
+  if (known !== undefined) return known
+  const inputShape = checkRowShape(spec.inputShape, 'inputShape')
+  const outputShape = checkRowShape(spec.outputShape, 'outputShape')
+  const inputName = checkName(spec.inputName ?? 'input', 'inputName')
+  const outputName = checkName(spec.outputName ?? 'output', 'outputName')
+  const maxRows = checkInteger(spec.maxRows ?? defaultMaxRows, 'maxRows')
+  const inputSize = elementCount(inputShape)
+  const report = new Float64Array(3)
+  const { TensorReader } = native()
+  const compiled: CompiledSpec = {
+    reader: new TensorReader({ inputName, outputName, inputShape, inputSize, maxRows }, report),
+    report,
+    inputSize,
+    mostValues: maxRows * inputSize,
+    outputText: `"name":${JSON.stringify(outputName)},"datatype":"FP32",`,
+    outputShapeText: outputShape.map((size) => `,${size}`).join(''),
+  }
+  compiledSpecs.set(spec, compiled)
+  return compiled
 }
 
-function rowsOf(shape: readonly unknown[], spec: TensorSpec, at = 'inputs[0].shape'): number {
-  const [rows, ...rest] = shape
-  const size = elementCount(spec.inputShape)
-  const { maxRows = defaultMaxRows } = spec
-  const fits = rest.join() === spec.inputShape.join() || rest.join() === `${size}`
-  if (fits && Number.isInteger(rows) && (rows as number) >= 1 && (rows as number) <= maxRows) return rows as number
-  return fail(at, `[${['n', ...spec.inputShape].join(', ')}] with n from 1 to ${maxRows}`, shape.join(', '))
+const identityTexts = new WeakMap<ModelIdentity, string>()
+
+function identityText(model: ModelIdentity): string {
+  const known = identityTexts.get(model)
+  if (known !== undefined) return known
+  const version = model.version === undefined ? '' : `,"model_version":${JSON.stringify(model.version)}`
+  const text = `{"model_name":${JSON.stringify(model.name)}${version}`
+  identityTexts.set(model, text)
+  return text
 }
 
-function flatten(value: unknown, at: string, count: number): readonly number[] {
-  const flat = array(value, at).flat(Infinity)
-  if (flat.length !== count) fail(at, `${count} numbers`, `${flat.length}`)
-  const wrong = flat.findIndex((number) => typeof number !== 'number')
-  return wrong < 0 ? (flat as number[]) : fail(`${at}[${wrong}]`, 'a number', flat[wrong])
+/** Rooms for numbers, by powers of two; few are kept, and no large ones. */
+const rooms: Float32Array[][] = []
+const roomsKept = 4
+const largestRoomKept = 2 ** 18
+
+/** Room for as many numbers as a body of that length can hold, or as the spec allows. */
+function takeRoom(bodyLength: number, { mostValues }: CompiledSpec): Float32Array {
+  const size = Math.min((bodyLength >> 1) + 1, mostValues)
+  const power = 32 - Math.clz32(size - 1)
+  return rooms[power]?.pop() ?? new Float32Array(2 ** power)
+}
+
+function giveBack(room: Float32Array): void {
+  if (room.length > largestRoomKept) return
+  const power = 31 - Math.clz32(room.length)
+  rooms[power] ??= []
+  const kept = rooms[power]
+  if (kept.length < roomsKept) kept.push(room)
 }

@@ -2,12 +2,13 @@
 
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
-import { checkOptions, lookUp, nameTable, refuse } from '../validate.js'
-import { fillOptions, flag, number, type OptionRows, type Options } from './options.js'
+import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import type { CapturedBatch } from './captured.js'
+import { fillOptions, flag, number, type OptionRows, type Options, optionalInteger } from './options.js'
 
 /**
- * How the losses of a batch's rows become one number: their mean (`sumOverBatchSize` and `meanWithSampleWeight` are
- * the same without sample weights), or their sum.
+ * How the weighted losses of a batch's rows become one number: divided by the number of rows (`mean`, `sumOverBatchSize`),
+ * by the sum of their weights (`meanWithSampleWeight`, the same where there are none), or not at all (`sum`).
  */
 export type Reduction = Spelled<'mean' | 'sum' | 'sumOverBatchSize' | 'meanWithSampleWeight'>
 
@@ -23,15 +24,55 @@ export interface Loss {
   /** In camelCase: `meanSquaredError`. */
   readonly name: string
   /** All options but the reduction, defaults filled in. */
-  readonly options: Readonly<Record<string, number | boolean>>
+  readonly options: Options
   /** How the losses of a batch's rows become one number. */
-  readonly reduction: 'mean' | 'sum'
+  readonly reduction: 'mean' | 'sum' | 'meanWithSampleWeight'
   /** The targets it can read. */
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
+  /** Computes it in TypeScript, see {@link CustomLossOptions}. */
+  readonly custom?: ((batch: CapturedBatch) => CustomLossResult) | undefined
+}
+
+/** What a loss of your own gives for a batch. */
+export interface CustomLossResult {
+  /** Of the batch: a number, already a mean or a sum as you like it. */
+  readonly loss: number
+  /** Its derivative by every output, as many numbers as `outputs` has. */
+  readonly gradient: ArrayLike<number>
+}
+
+/**
+ * A loss of your own, computed in TypeScript: you give its value and its derivative by the outputs, and everything below
+ * is differentiated as ever. A batch's outputs cross from native code and the gradient goes back, so a step computes its
+ * forward pass twice: the slow path. Files cannot hold it; models with such a loss save their weights alone.
+ *
+ * @example
+ * ```ts
+ * import { layers, losses, sequential } from 'neurode'
+ *
+ * const quartic = losses.custom({
+ *   name: 'quartic',
+ *   compute({ outputs, targets }) {
+ *     const errors = outputs.map((y, i) => y - (targets[i] ?? 0))
+ *     return {
+ *       loss: errors.reduce((sum, e) => sum + e ** 4, 0) / errors.length,
+ *       gradient: errors.map((e) => (4 * e ** 3) / errors.length),
+ *     }
+ *   },
+ * })
+ * const model = sequential([layers.dense({ units: 1, inputShape: [2] })]).compile({ loss: quartic })
+ * await model.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 2, verbose: 0 })
+ * ```
+ */
+export interface CustomLossOptions {
+  /** Shown in messages. */
+  readonly name: string
+  /** Value and derivative for one batch. */
+  readonly compute: (batch: CapturedBatch) => CustomLossResult
 }
 
 /** Options of every loss. */
@@ -44,6 +85,15 @@ export interface LossOptions {
 export interface CrossentropyOptions extends LossOptions {
   /** The outputs are logits, before sigmoid or softmax; default false. */
   readonly fromLogits?: boolean
+}
+
+/** Options of {@link losses}.sparseCategoricalCrossentropy. */
+export interface SparseCrossentropyOptions extends CrossentropyOptions {
+  /**
+   * Rows of this class count neither in the loss nor in metrics, and the mean is over the others; any integer. Default:
+   * all rows count.
+   */
+  readonly ignoreClass?: number
 }
 
 /** Options of {@link losses}.huber. */
@@ -76,8 +126,8 @@ export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
   readonly gamma?: number
 }
 
-const reductions = nameTable(['mean', 'sum'], (id) =>
-  id === 'mean' ? ['sumOverBatchSize', 'meanWithSampleWeight'] : [],
+const reductions = nameTable(['mean', 'sum', 'meanWithSampleWeight'], (id) =>
+  id === 'mean' ? ['sumOverBatchSize'] : [],
 )
 
 interface LossRow {
@@ -127,7 +177,12 @@ const table = {
   },
   categoricalCrossentropy: { ...categorical, options: crossentropy },
   categoricalFocalCrossentropy: { ...categorical, options: { ...crossentropy, ...focal } },
-  sparseCategoricalCrossentropy: { ...categorical, options: { fromLogits: flag(false) }, targets: classesOnly },
+  sparseCategoricalCrossentropy: {
+    ...categorical,
+    options: { fromLogits: flag(false), ignoreClass: optionalInteger(Number.MIN_SAFE_INTEGER) },
+    numbers: ({ fromLogits }: Options) => [Number(fromLogits)],
+    targets: classesOnly,
+  },
 } as const satisfies Record<string, LossRow>
 
 type LossId = keyof typeof table
@@ -179,7 +234,9 @@ export const lossMetrics = Object.fromEntries(
         asMetric: finish = (mean) => mean,
         best = 'min',
       }: LossRow = table[id]
-      return [id, { options, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
+      // A metric has no class to ignore.
+      const { ignoreClass: _, ...own } = options
+      return [id, { options: own, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
     }),
 ) as Readonly<Record<LossMetricId, LossAsMetric>>
 
@@ -276,8 +333,23 @@ export const losses = {
   categoricalFocalCrossentropy: (options?: CategoricalFocalOptions): Loss =>
     make('categoricalFocalCrossentropy', options),
   /** `-log(p[class])`; targets are class indices. */
-  sparseCategoricalCrossentropy: (options?: CrossentropyOptions): Loss =>
+  sparseCategoricalCrossentropy: (options?: SparseCrossentropyOptions): Loss =>
     make('sparseCategoricalCrossentropy', options),
+  /** See {@link CustomLossOptions}. */
+  custom: (options: CustomLossOptions): Loss => {
+    const { name, compute } = checkOptions(options, ['name', 'compute'], 'losses.custom')
+    if (typeof compute !== 'function') refuse('losses.custom: compute', 'a function', compute)
+    return Object.freeze({
+      kind: 'loss',
+      name: checkName(name, 'losses.custom: name'),
+      options: {},
+      reduction: 'sum',
+      targets: rowsOrClasses,
+      leastOutputs: 1,
+      op: { name: 'dotProduct', params: [] },
+      custom: compute,
+    })
+  },
 } as const
 
 /** The loss that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */

@@ -1,8 +1,8 @@
 /** Options of losses, metrics and optimizers: their defaults and checks as data. */
 
-import { checkBoolean, checkInteger, checkNumber, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse } from '../validate.js'
 
-export type OptionValue = number | boolean
+export type OptionValue = number | boolean | string | readonly number[] | undefined
 
 /** One option: its default and its check. */
 export interface OptionRow {
@@ -35,6 +35,34 @@ export const count = (value: number): OptionRow => ({
   default: value,
   check: (given, name) => checkInteger(given, name),
 })
+
+/** An integer that need not be given. */
+export const optionalInteger = (low: number): OptionRow => ({
+  default: undefined,
+  check: (given, name) => (given === undefined ? undefined : checkInteger(given, name, low)),
+})
+
+/** A number in a closed range that need not be given. */
+export const optionalNumber = (low?: number, high?: number): OptionRow => ({
+  default: undefined,
+  check: (given, name) => (given === undefined ? undefined : checkNumber(given, name, low, high)),
+})
+
+/** A list of numbers in a closed range that need not be given. */
+export const optionalNumbers = (low?: number, high?: number): OptionRow => ({
+  default: undefined,
+  check: (given, name) => {
+    if (given === undefined) return undefined
+    if (!Array.isArray(given) || given.length === 0) return refuse(name, 'a list of numbers', given)
+    return Object.freeze(given.map((value, i) => checkNumber(value, `${name}[${i}]`, low, high)))
+  },
+})
+
+/** One of some words, the first one by default. */
+export const choice = (...words: readonly [string, ...string[]]): OptionRow => {
+  const table = nameTable(words, () => [])
+  return { default: words[0], check: (given, name) => lookUp(table, given, name) }
+}
 
 export const flag = (value: boolean): OptionRow => ({ default: value, check: checkBoolean })
 

@@ -3,6 +3,8 @@
 
 #include "native/addon/measure.h"
 #include "native/addon/model.h"
+#include "native/addon/predictor.h"
+#include "native/addon/tensors.h"
 #include "native/addon/worker.h"
 #include "native/engine/device.h"
 #include "native/engine/op_table.h"
@@ -53,6 +55,8 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
   object.Set("losses", rows(OpKind::loss));
   object.Set("metrics", rows(OpKind::metric));
   object.Set("optimizers", rows(OpKind::optimizer));
+  object.Set("noises", rows(OpKind::noise));
+  object.Set("features", rows(OpKind::feature));
   return object;
 }
 
@@ -78,6 +82,10 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
   exports.Set("measureDevice", Napi::Function::New<measure_device>(env, "measureDevice"));
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
+  exports.Set("Predictor", define_predictor(env));
+  exports.Set("TensorReader", define_tensor_reader(env));
+  exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
+  exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));
   return exports;
 }
 

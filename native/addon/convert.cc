@@ -10,6 +10,7 @@ namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostFeatures = 1 << 28;
+constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
 constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
@@ -35,6 +36,12 @@ std::array<float, 4> to_params(Napi::Value value, const char* name) {
 Op to_op(Napi::Value value, const char* name, OpKind kind) {
   const Napi::Object object = to_object(value, name);
   return {op_row(kind, member(object, "name", to_text)), member(object, "params", to_params)};
+}
+
+Along to_along(Napi::Value value, const char* name) {
+  const Napi::Object object = to_object(value, name);
+  return {static_cast<int>(member(object, "length", to_integer, 1, kMostFeatures)),
+          static_cast<int>(member(object, "inner", to_integer, 1, kMostFeatures))};
 }
 
 Initializer to_initializer(Napi::Value value, const char* name) {
@@ -98,12 +105,25 @@ UpdatePlan to_update(Napi::Object object) {
   return update;
 }
 
+void read_scale_and_center(Napi::Object object, LayerPlan& layer) {
+  layer.use_kernel = !object.Get("kernel").IsUndefined();
+  layer.use_bias = !object.Get("bias").IsUndefined();
+  layer.kernel = optional(object, "kernel", ParameterPlan{}, to_parameter);
+  layer.bias = optional(object, "bias", ParameterPlan{}, to_parameter);
+}
+
+void read_statistics(Napi::Object object, LayerPlan& layer) {
+  layer.mean = member(object, "mean", to_parameter);
+  layer.variance = member(object, "variance", to_parameter);
+}
+
 LayerPlan to_layer(Napi::Value value) {
   const Napi::Object object = to_object(value, "layer");
   const std::string kind = member(object, "kind", to_text);
   LayerPlan layer{};
   layer.name = member(object, "name", to_text);
   layer.trainable = optional(object, "trainable", true, to_bool);
+  layer.along = optional(object, "along", Along{}, to_along);
   if (kind == "dense") {
     layer.kind = LayerKind::dense;
     layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
@@ -114,15 +134,32 @@ LayerPlan to_layer(Napi::Value value) {
   } else if (kind == "activation") {
     layer.kind = LayerKind::activation;
     layer.activation = member(object, "activation", to_op, OpKind::activation);
-  } else if (kind == "dropout") {
-    layer.kind = LayerKind::dropout;
-    layer.rate = static_cast<float>(member(object, "rate", to_number));
-    if (!(layer.rate >= 0 && layer.rate < 1)) fail("rate", "a number from 0 to below 1");
+  } else if (kind == "noise") {
+    layer.kind = LayerKind::noise;
+    layer.op = member(object, "noise", to_op, OpKind::noise);
     layer.seed = member(object, "seed", to_integer, 0, kMostSeed);
   } else if (kind == "rescaling") {
     layer.kind = LayerKind::rescaling;
     layer.scale = static_cast<float>(member(object, "scale", to_number));
     layer.offset = static_cast<float>(member(object, "offset", to_number));
+  } else if (kind == "feature") {
+    layer.kind = LayerKind::feature;
+    layer.op = member(object, "function", to_op, OpKind::feature);
+    read_scale_and_center(object, layer);
+  } else if (kind == "normalization") {
+    layer.kind = LayerKind::normalization;
+    layer.op.params = member(object, "numbers", to_params);
+    read_statistics(object, layer);
+  } else if (kind == "batchNormalization") {
+    layer.kind = LayerKind::batch_normalization;
+    layer.op.params = member(object, "numbers", to_params);
+    read_scale_and_center(object, layer);
+    read_statistics(object, layer);
+  } else if (kind == "embedding") {
+    layer.kind = LayerKind::embedding;
+    layer.inputs = static_cast<int>(member(object, "inputs", to_integer, 1, kMostIndices));
+    layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
+    layer.kernel = member(object, "kernel", to_parameter);
   } else {
     throw Error("ERR_UNKNOWN_NAME", "layer: no kind is called '" + kind + "'");
   }
@@ -132,12 +169,18 @@ LayerPlan to_layer(Napi::Value value) {
 TrainingPlan to_training(Napi::Object object) {
   TrainingPlan training;
   training.loss = member(object, "loss", to_op, OpKind::loss);
-  training.reduction =
-      member(object, "reduction", to_text) == "sum" ? Reduction::sum : Reduction::mean;
+  const std::string reduction = member(object, "reduction", to_text);
+  training.reduction = reduction == "sum"            ? Reduction::sum
+                       : reduction == "weightedMean" ? Reduction::weighted_mean
+                                                     : Reduction::mean;
   const Napi::Array metrics = member(object, "metrics", to_array);
   for (std::uint32_t i = 0; i < metrics.Length(); ++i) {
     training.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
   }
+  const bool weighs = !object.Get("weightedFrom").IsUndefined();
+  training.weighted_from = static_cast<int>(
+      weighs ? member(object, "weightedFrom", to_integer, 0, metrics.Length()) : metrics.Length());
+  training.captures = !object.Get("captures").IsUndefined() && member(object, "captures", to_bool);
   training.update = to_update(object);
   return training;
 }
@@ -222,12 +265,21 @@ Plan to_plan(Napi::Value value) {
   const Napi::Array layers = member(object, "layers", to_array);
   std::int64_t features = plan.input_size, parameters = 0;
   for (std::uint32_t i = 0; i < layers.Length(); ++i) {
-    plan.layers.push_back(to_layer(layers.Get(i)));
-    if (plan.layers.back().kind != LayerKind::dense) continue;
-    parameters += features * plan.layers.back().units;
-    features = plan.layers.back().units;
-    if (parameters > kMostParameters)
+    const LayerPlan layer = to_layer(layers.Get(i));
+    const Along& along = layer.along;
+    if (along.length > 0 && features % (std::int64_t{along.length} * along.inner) != 0)
+      fail("along", "whole groups of features");
+    if (layer.kind == LayerKind::embedding && i > 0) fail("layers", "an embedding at the input");
+    if (layer.kind == LayerKind::dense) {
+      parameters += features * layer.units;
+      features = layer.units;
+    } else if (layer.kind == LayerKind::embedding) {
+      parameters += std::int64_t{layer.inputs} * layer.units;
+      features *= layer.units;
+    }
+    if (parameters > kMostParameters || features > kMostFeatures)
       throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
+    plan.layers.push_back(layer);
   }
   if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");

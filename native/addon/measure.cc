@@ -155,10 +155,10 @@ Napi::Value measure_op(const Napi::CallbackInfo& info) {
       return 1 / passes_per_second({1, seconds}, [&](int) {
                switch (op_kind) {
                  case OpKind::activation:
-                   return kernels.activation_forward(op, x.data(), y.data(), features, kPanel);
+                   return kernels.activation_forward(op, {}, x.data(), y.data(), features, kPanel);
                  case OpKind::loss:
-                   return kernels.loss(op, x.data(), x.data(), features, kPanel, 1, values.data(),
-                                       y.data());
+                   return kernels.loss(op, x.data(), x.data(), features, kPanel, 1, nullptr,
+                                       values.data(), y.data());
                  case OpKind::metric:
                    return kernels.metric(op, x.data(), x.data(), features, kPanel, values.data());
                  case OpKind::optimizer:

@@ -2,6 +2,8 @@
 #include "native/addon/model.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <future>
 #include <string>
 #include <utility>
@@ -30,12 +32,47 @@ BatchRange to_range(Napi::Object options, const DataView& data) {
   return range;
 }
 
+// Rows of outputs and targets that a range leaves, and gradients that it takes.
+void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
+  const std::int64_t first = range.first_batch * range.batch_size;
+  const std::int64_t rows =
+      std::min(range.data.input.rows - first, range.batches * std::int64_t{range.batch_size});
+  const auto floats = [&](const char* name, std::int64_t each) -> float* {
+    const Napi::Value value = options.Get(name);
+    if (value.IsUndefined()) return nullptr;
+    Napi::Float32Array array = to_floats(value, name);
+    if (!program.captures || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
+      throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
+    return array.Data();
+  };
+  range.captured = floats("captured", 2 * std::int64_t{program.output_size} + 1);
+  range.gradients = floats("gradients", program.output_size);
+}
+
+// An embedding's input: integers from 0 to below `count`.
+void check_indices(const InputView& input, int count) {
+  if (count == 0) return;
+  for (std::int64_t i = 0; i < input.rows * input.features; ++i) {
+    const float element =
+        input.bytes != nullptr ? static_cast<float>(input.bytes[i]) : input.floats[i];
+    const float value = element * input.scale + input.offset;
+    if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
+    char number[32];
+    std::snprintf(number, sizeof number, "%g", value);
+    throw Error("ERR_LABEL_RANGE", "x: expected integers from 0 to " + std::to_string(count - 1) +
+                                       " for the embedding, got " + number + " in row " +
+                                       std::to_string(i / input.features));
+  }
+}
+
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 3 + sums.metrics.size());
+  Napi::Float64Array values = Napi::Float64Array::New(env, 5 + sums.metrics.size());
   values[0] = static_cast<double>(sums.batches);
   values[1] = static_cast<double>(sums.rows);
   values[2] = sums.loss;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 3);
+  values[3] = sums.counted;
+  values[4] = sums.weight;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 5);
   return values;
 }
 
@@ -46,6 +83,7 @@ struct Model::Bound {
   TargetsView targets;
   int handle;
   std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
+  std::vector<float> weights;
 
   DataView view() const { return {input, targets, handle}; }
 };
@@ -282,6 +320,7 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     const Program& program = core().program;
     auto bound = std::make_shared<Bound>();
     bound->input = to_input(info[0], program.input_size);
+    check_indices(bound->input, program.input_indices);
     const Napi::Object targets = to_object(info[1], "targets");
     const Napi::Value data = targets.Get("data");
     std::size_t rows = 0;
@@ -317,6 +356,14 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
                                    " rows, as the input has, got " + std::to_string(rows));
     }
     if (bound->input.rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
+    const Napi::Value weights = targets.Get("weights");
+    if (!weights.IsUndefined()) {
+      const Napi::Float32Array values = to_floats(weights, "targets.weights");
+      if (values.ElementLength() != rows)
+        throw Error("ERR_SHAPE", "targets.weights: expected one for each row");
+      bound->weights.assign(values.Data(), values.Data() + rows);
+      bound->targets.weights = bound->weights.data();
+    }
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, data);
@@ -339,7 +386,11 @@ void Model::unbind(const Napi::CallbackInfo& info) {
 // What a range's bound data points into; kept alive by the range itself, should the model be
 // disposed meanwhile.
 Napi::Value Model::arrays_of(Napi::Object range) {
-  return arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value());
+  Napi::Array arrays = Napi::Array::New(range.Env(), 3);
+  arrays.Set(0u, arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value()));
+  arrays.Set(1u, range.Get("captured"));
+  arrays.Set(2u, range.Get("gradients"));
+  return arrays;
 }
 
 // The bound data of a range, checked to be where it was.
@@ -403,7 +454,9 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    const BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->view());
+    take_arrays(options, core.program, range);
+    range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
     const bool shuffle = member(options, "shuffle", to_bool);
     const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
     const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
@@ -443,7 +496,8 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    const BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->view());
+    take_arrays(options, core.program, range);
     auto sums = std::make_shared<Sums>();
     return submit(
         env, arrays_of(options), cancellable(),
@@ -472,6 +526,7 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
     const InputView input = to_input(info[0], core.program.input_size);
+    check_indices(input, core.program.input_indices);
     float* const out = output_of(info[1], input, core.program.output_size);
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
@@ -489,6 +544,7 @@ void Model::predict_sync(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
     const InputView input = to_input(info[0], core.program.input_size);
+    check_indices(input, core.program.input_indices);
     core.executor->predict_here(input, output_of(info[1], input, core.program.output_size));
   });
 }

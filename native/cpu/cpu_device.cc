@@ -6,6 +6,7 @@
 
 #include "native/cpu/cpu_executor.h"
 #include "native/cpu/isa.h"
+#include "native/cpu/packed_inference.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"
 
@@ -25,8 +26,15 @@ class CpuDevice final : public Device {
   std::unique_ptr<Executor> open(Program program) override {
     if (program.precision != Precision::float32)
       throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
-    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
-    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_);
+    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team());
+  }
+
+  std::shared_ptr<const Inference> open_inference(Program program,
+                                                  const ParameterValues& values) override {
+    std::shared_ptr<const Inference> packed;
+    if (program.precision == Precision::float32)
+      packed = pack_for_inference(program, kernels_, team(), values);
+    return packed ? packed : Device::open_inference(std::move(program), values);
   }
 
   void submit(std::function<void()> work) override {
@@ -37,6 +45,11 @@ class CpuDevice final : public Device {
   }
 
  private:
+  std::shared_ptr<ThreadTeam> team() {
+    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
+    return team_;
+  }
+
   const Kernels& kernels_;
   const int threads_;
   std::once_flag started_;

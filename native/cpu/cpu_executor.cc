@@ -46,6 +46,7 @@ CpuExecutor::CpuExecutor(Program program, const Kernels& kernels, std::shared_pt
       train_(program_.train) {
   for (const Parameter& parameter : program_.parameters) add_parameter(parameter);
   square_sums_.resize(pieces_);
+  add_statistics();
   add_segments();
 }
 
@@ -130,6 +131,15 @@ void CpuExecutor::set_slot(int slot, int index, const float* values) {
   copy_in(weights_[index].slots[slot], index, values);
 }
 
+Normalizer CpuExecutor::normalizer(const Task& task) const {
+  return {values(task.kernel), values(task.bias), values(task.mean), values(task.variance)};
+}
+
+Table CpuExecutor::table(const Task& task) const {
+  const Parameter& parameter = program_.parameters[task.kernel];
+  return {values(task.kernel), weights_[task.kernel].stride, parameter.rows, parameter.columns};
+}
+
 // -----------------------------------------------------------------------------------------------
 // tasks
 
@@ -166,37 +176,90 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::gather_input:
       return kernels_.gather(view, view.input.scale, view.input.offset, at(task.output));
     case TaskKind::gather_targets:
+      if (context.gradients != nullptr) {
+        const TargetsView gradients{nullptr, context.gradients, context.targets.outputs};
+        return kernels_.gather_targets(gradients, {context.input, nullptr, first_row, rows},
+                                       at(task.output));
+      }
       return kernels_.gather_targets(context.targets, view, at(task.output));
     case TaskKind::activation_forward:
-      return kernels_.activation_forward(task.op, at(task.input), at(task.output),
+      return kernels_.activation_forward(task.op, task.along, at(task.input), at(task.output),
                                          width(task.output), rows);
-    case TaskKind::dropout_forward:
-      return kernels_.dropout(task.rate, task.seed, context.step, first_row, at(task.input),
-                              at(task.auxiliary), at(task.output), width(task.output), rows);
+    case TaskKind::feature_forward:
+      return kernels_.feature_forward(task.op, task.along, values(task.kernel), values(task.bias),
+                                      at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::normalize_forward:
+      return kernels_.normalize(task.op, task.along, normalizer(task), at(task.input),
+                                at(task.output), width(task.output), rows);
+    case TaskKind::batch_normalize_forward:
+      return kernels_.batch_normalize(task.along, statistics_[task.statistics], values(task.bias),
+                                      at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::embedding_forward:
+      return kernels_.embed(table(task), at(task.input), at(task.output), width(task.input), rows);
+    case TaskKind::noise_forward:
+      return kernels_.noise(task.op, task.seed, context.step, first_row, at(task.input),
+                            at(task.auxiliary), at(task.output), width(task.output), rows);
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
                               width(task.output), rows);
-    case TaskKind::loss:
+    case TaskKind::loss: {
+      float weights[kPanel];
+      const bool weighted = context.targets.weights != nullptr && context.gradients == nullptr;
+      for (int i = 0; weighted && i < rows; ++i)
+        weights[i] = counted_weight(context.targets.weights[row_at(view.order, view.first + i)]);
       return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                           context.loss_scale, row_values, at(task.gradient));
+                           context.loss_scale, weighted ? weights : nullptr, row_values,
+                           at(task.gradient));
+    }
     case TaskKind::metric:
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
                              row_values + (1 + task.metric) * kPanel);
     case TaskKind::activation_backward:
-      return kernels_.activation_backward(task.op, at(task.input), at(task.output),
+      return kernels_.activation_backward(task.op, task.along, at(task.input), at(task.output),
                                           at(task.gradient), width(task.output), rows);
-    case TaskKind::dropout_backward:
+    case TaskKind::feature_backward:
+      return kernels_.feature_backward(task.op, task.along, values(task.kernel), at(task.input),
+                                       at(task.gradient), at(task.input_gradient),
+                                       width(task.output), rows);
+    case TaskKind::normalize_backward:
+      return kernels_.normalize_backward(task.op, task.along, normalizer(task), at(task.gradient),
+                                         width(task.output), rows);
+    case TaskKind::batch_normalize_backward:
+      return kernels_.batch_normalize_backward(task.along, statistics_[task.statistics],
+                                               at(task.input), at(task.gradient),
+                                               width(task.output), rows);
+    case TaskKind::noise_backward:
       return kernels_.multiply(at(task.auxiliary), at(task.gradient), at(task.gradient),
                                width(task.output), rows);
     case TaskKind::rescale_backward:
       return kernels_.rescale(task.scale, 0, at(task.gradient), at(task.gradient),
                               width(task.output), rows);
-    case TaskKind::dense_forward:
-    case TaskKind::dense_backward_input:
-    case TaskKind::dense_backward_weights:
-    case TaskKind::gradient_norm:
-    case TaskKind::update:
+    default:
       return;  // of several panels, or not cut by rows
+  }
+}
+
+// Outputs, targets and weight of the panels' rows.
+void CpuExecutor::capture(const PanelContext& context) const {
+  const Pass& pass = context.layout.pass;
+  int targets = -1;
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::gather_targets) targets = task.output;
+  const int outputs = program_.output_size;
+  for (int panel = 0; panel < context.panels.count; ++panel) {
+    const float* const memory = context.memory + panel * context.panels.step;
+    const float* const y = memory + context.layout.offset[pass.output];
+    const float* const t = memory + context.layout.offset[targets];
+    const std::int64_t first = context.first_rows[panel];
+    float* row = context.captured + first * (2 * outputs + 1);
+    for (int i = 0; i < context.panels.rows[panel]; ++i, row += 2 * outputs + 1) {
+      for (int o = 0; o < outputs; ++o) {
+        row[o] = y[o * kPanel + i];
+        row[outputs + o] = t[o * kPanel + i];
+      }
+      const std::int64_t at = row_at(context.order, context.batch_start + first + i);
+      row[2 * outputs] = context.targets.weights == nullptr ? 1 : context.targets.weights[at];
+    }
   }
 }
 

@@ -118,6 +118,8 @@ class CpuExecutor final : public Executor {
     std::int64_t step = 0;
     float* values =
         nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
+    const float* gradients = nullptr;  // of the batch's rows, in place of targets
+    float* captured = nullptr;         // of the batch's rows
   };
 
   struct TrainingRange;
@@ -134,15 +136,24 @@ class CpuExecutor final : public Executor {
   }
   InputView scaled(InputView input) const;
   void add_parameter(const Parameter& parameter);
+  void add_statistics();
   void add_segments();
   void cut_into_pieces(TrainingSegment& segment) const;
   void run_on_panels(const Task& task, const PanelContext& context) const;
   void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
+  void capture(const PanelContext& context) const;
 
   void run_rows(const TrainingSegment& segment, const TrainingRange& range,
                 const TrainingStep& step, int thread);
+  Normalizer normalizer(const Task& task) const;
+  Table table(const Task& task) const;
+
   void run_on_outputs(const Task& task, const TrainingStep& step, int thread, int threads);
   void dense_backward_weights(const Task& task, const TrainingStep& step, int thread, int threads);
+  BatchLines batch_lines(const Task& task, const TrainingStep& step) const;
+  float* gradient_of(int parameter);
+  void run_on_channels(const Task& task, const TrainingStep& step, int thread, int threads);
+  void embedding_gradients(const Task& task, const TrainingStep& step, int thread, int threads);
   void finish_gradient(int parameter, int begin, int end, const TrainingStep& step);
   OptimizerStep optimizer_step(int parameter, const TrainingStep& step) const;
   void run_pieces(const TrainingSegment& segment, const TrainingStep& step, int thread,
@@ -173,6 +184,8 @@ class CpuExecutor final : public Executor {
   const PassLayout evaluate_;
   const PassLayout train_;
   std::vector<TrainingSegment> segments_;
+  std::vector<BatchStatistics> statistics_;  // of a training batch
+  std::vector<Floats> statistics_memory_;    // (kStatistics, stride)
   Floats panels_;      // train, evaluate, predict: the panels of a batch, or one for each thread
   Floats here_;        // predict_here: one panel, or one row
   Floats row_values_;  // losses and metrics of rows

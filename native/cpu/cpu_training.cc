@@ -1,5 +1,6 @@
 // Training on the CPU: segments of a step one after the other, with a barrier between any two.
 #include "native/cpu/cpu_executor.h"
+#include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {
 
@@ -36,15 +37,25 @@ void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& 
                            const TrainingStep& step, int thread) {
   const Cut& cut = step.cut;
   const Part mine = part(cut.panels(), thread, range.threads);
+  const auto scale = static_cast<float>(
+      loss_scale(program_.reduction, count_rows(range.batches.data.targets, range.batches.order,
+                                                step.rows.first, step.rows.rows)));
   for (int p = mine.begin; p < mine.end; p += kTogether) {
     const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
     PanelContext context{train_,          step.memory + p * train_.size, panels,
                          range.input,     range.batches.data.targets,    range.batches.order,
                          step.rows.first, cut.first.data() + p};
-    context.loss_scale = program_.reduction == Reduction::mean ? 1.0f / step.rows.rows : 1.0f;
+    context.loss_scale = scale;
+    const std::int64_t batch_row =
+        step.rows.first - range.batches.first_batch * std::int64_t{range.batch};
+    if (range.batches.gradients != nullptr)
+      context.gradients = range.batches.gradients + batch_row * program_.output_size;
+    if (range.batches.captured != nullptr)
+      context.captured = range.batches.captured + batch_row * (2 * program_.output_size + 1);
     context.step = step.step;
     context.values = row_values_.data() + p * range.values_per_panel;
     for (const Task& task : segment.tasks) run_on_panels(task, context);
+    if (context.captured != nullptr) capture(context);
   }
 }
 
@@ -74,18 +85,12 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
   Sums sums;
   sums.metrics.resize(program_.metrics);
   bool stop = false;
-  const auto add_values = [&](const Cut& cut, int rows) {
-    double loss = 0;
-    for (int p = 0; p < cut.panels(); ++p) {
-      const float* values = row_values_.data() + p * steps.values_per_panel;
-      for (int i = 0; i < cut.rows[p]; ++i) loss += values[i];
-      for (int m = 0; m < program_.metrics; ++m) {
-        for (int i = 0; i < cut.rows[p]; ++i) sums.metrics[m] += values[(1 + m) * kPanel + i];
-      }
-    }
-    sums.loss += program_.reduction == Reduction::mean ? loss : loss * rows;
-    sums.rows += rows;
-    ++sums.batches;
+  const auto add_values = [&](const Cut& cut, const RowsView& rows) {
+    int panel = 0;
+    add_rows(program_, sums, range, rows.first, rows.rows, [&](std::int64_t i) {
+      while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
+      return row_values_.data() + panel * steps.values_per_panel + (i - cut.first[panel]);
+    });
   };
   const std::int64_t first_step = step;
 
@@ -109,14 +114,17 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
             run_rows(segment, steps, current, thread);
             break;
           case Axis::outputs:
-            for (const Task& task : segment.tasks) run_on_outputs(task, current, thread, threads);
+            for (const Task& task : segment.tasks) {
+              if (range.update || task.kind != TaskKind::dense_backward_weights)
+                run_on_outputs(task, current, thread, threads);
+            }
             break;
           case Axis::parameters:
-            run_pieces(segment, current, thread, threads);
+            if (range.update) run_pieces(segment, current, thread, threads);
             break;
         }
         if (is_last && thread == 0) {
-          add_values(cut, rows.rows);
+          add_values(cut, rows);
           stop = cancelled.load(std::memory_order_relaxed);
         }
         if (parallel) team_->barrier();
@@ -124,7 +132,7 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
       if (stop) break;
     }
   });
-  step += sums.batches;
+  if (range.update) step += sums.batches;
   return sums;
 }
 
@@ -133,8 +141,14 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
 
 void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread,
                                  int threads) {
-  if (task.kind == TaskKind::dense_backward_weights)
-    dense_backward_weights(task, step, thread, threads);
+  switch (task.kind) {
+    case TaskKind::dense_backward_weights:
+      return dense_backward_weights(task, step, thread, threads);
+    case TaskKind::embedding_gradients:
+      return embedding_gradients(task, step, thread, threads);
+    default:
+      return run_on_channels(task, step, thread, threads);
+  }
 }
 
 void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& step, int thread,

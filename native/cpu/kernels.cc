@@ -3,6 +3,9 @@
 
 #include "native/cpu/dense.h"
 #include "native/cpu/dense_weights.h"
+#include "native/cpu/embedding.h"
+#include "native/cpu/features.h"
+#include "native/cpu/inference_product.h"
 #include "native/cpu/pointwise.h"
 #include "native/cpu/update.h"
 
@@ -59,11 +62,29 @@ const cpu::Kernels kKernels = {
     .activation_forward = activation_forward,
     .activation_backward = activation_backward,
     .activation_row = activation_row,
+    .feature_forward = feature_forward,
+    .feature_backward = feature_backward,
+    .feature_row = feature_row,
+    .feature_gradients = feature_gradients,
+    .normalize = normalize,
+    .normalize_row = normalize_row,
+    .normalize_backward = normalize_backward,
+    .batch_statistics = batch_statistics,
+    .batch_normalize = batch_normalize,
+    .batch_sums = batch_sums,
+    .batch_normalize_backward = batch_normalize_backward,
+    .embed = embed,
+    .embed_row = embed_row,
+    .embedding_gradients = embedding_gradients,
     .rescale = rescale,
-    .dropout = dropout,
+    .noise = noise,
     .multiply = multiply,
     .loss = loss,
     .metric = metric,
+    .pack_kernel = pack_kernel,
+    .infer_dense = infer_dense,
+    .scale_floats = scale_floats,
+    .scale_bytes = scale_bytes,
     .peak = peak,
 };
 

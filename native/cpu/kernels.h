@@ -58,6 +58,36 @@ constexpr std::int64_t weight_scratch(int units) {
   return (kSlabRows + 1 + std::int64_t{units}) * 48;
 }
 
+// Channels [begin, end) over a whole batch: lines of `features` features in some panels.
+struct BatchLines {
+  Along along;
+  int features;
+  int begin, end;
+  int panels;
+  const int* panel_rows;
+  std::int64_t step;  // floats from a panel to the next
+  const float* x;     // panel 0, (features, kPanel)
+  const float* gradient;
+};
+
+// Numbers of the channels of a batch: y = (x - mean) factor + beta with factor = inverse gamma, and
+// dx = dy factor + ((x - mean) slope + term).
+struct BatchStatistics {
+  float *mean, *inverse, *factor, *slope, *term;
+};
+
+// Parameters of a normalization by known statistics; gamma and beta may be null.
+struct Normalizer {
+  const float *gamma, *beta, *mean, *variance;
+};
+
+// Vectors of an embedding, (count, stride), of which the first `size` floats count.
+struct Table {
+  const float* values;
+  std::int64_t stride;
+  int count, size;
+};
+
 struct Kernels {
   const char* name;
   int lanes;
@@ -92,24 +122,73 @@ struct Kernels {
                     int inputs, int units, float* output);
 
   // `rows` lanes of each of `features` lines of a panel; z and y may be the same.
-  void (*activation_forward)(const Op& op, const float* z, float* y, int features, int rows);
+  void (*activation_forward)(const Op& op, const Along& along, const float* z, float* y,
+                             int features, int rows);
   // gradient = gradient * f'(z, y), or the product with the Jacobian of a row-wise activation.
-  void (*activation_backward)(const Op& op, const float* z, const float* y, float* gradient,
-                              int features, int rows);
+  void (*activation_backward)(const Op& op, const Along& along, const float* z, const float* y,
+                              float* gradient, int features, int rows);
   // One row of consecutive floats.
-  void (*activation_row)(const Op& op, const float* z, float* y, int features);
+  void (*activation_row)(const Op& op, const Along& along, const float* z, float* y, int features);
+  // y = f(x; kernel, bias of the channel), either of which may be null.
+  void (*feature_forward)(const Op& op, const Along& along, const float* kernel, const float* bias,
+                          const float* x, float* y, int features, int rows);
+  // input_gradient = gradient * f'(x); they may be the same.
+  void (*feature_backward)(const Op& op, const Along& along, const float* kernel, const float* x,
+                           const float* gradient, float* input_gradient, int features, int rows);
+  void (*feature_row)(const Op& op, const Along& along, const float* kernel, const float* bias,
+                      const float* x, float* y, int features);
+  // d kernel and d bias, either of which may be null, of channels [begin, end).
+  void (*feature_gradients)(const Op& op, const BatchLines& lines, float* by_kernel,
+                            float* by_bias);
+
+  // The numbers of `op`: epsilon, the least variance, whether it undoes a normalization, momentum.
+  void (*normalize)(const Op& op, const Along& along, const Normalizer& normalizer, const float* x,
+                    float* y, int features, int rows);
+  void (*normalize_row)(const Op& op, const Along& along, const Normalizer& normalizer,
+                        const float* x, float* y, int features);
+  void (*normalize_backward)(const Op& op, const Along& along, const Normalizer& normalizer,
+                             float* gradient, int features, int rows);
+  void (*batch_statistics)(const Op& op, const BatchLines& lines, const float* gamma,
+                           const BatchStatistics& statistics, float* moving_mean,
+                           float* moving_variance);
+  void (*batch_normalize)(const Along& along, const BatchStatistics& statistics, const float* beta,
+                          const float* x, float* y, int features, int rows);
+  void (*batch_sums)(const BatchLines& lines, const BatchStatistics& statistics, float* by_gamma,
+                     float* by_beta);
+  void (*batch_normalize_backward)(const Along& along, const BatchStatistics& statistics,
+                                   const float* x, float* gradient, int features, int rows);
+
+  // y (features * size, kPanel) = the vectors that x (features, kPanel) names.
+  void (*embed)(const Table& table, const float* x, float* y, int features, int rows);
+  void (*embed_row)(const Table& table, const float* x, float* y, int features);
+  // gradient (count, stride) of vectors [begin, end) that the batch names, row after row; 0 of
+  // others.
+  void (*embedding_gradients)(const BatchLines& lines, const Table& table, float* gradient);
+
   void (*rescale)(float scale, float offset, const float* x, float* y, int features, int rows);
-  // mask = 0 or 1 / (1 - rate), y = x * mask. `first_row`: the panel's first row in the batch.
-  void (*dropout)(float rate, std::uint64_t seed, std::int64_t step, int first_row, const float* x,
-                  float* mask, float* y, int features, int rows);
+  // y = x * factor + term, kept where `factor` is not null. `first_row`: the panel's first row in
+  // the batch.
+  void (*noise)(const Op& op, std::uint64_t seed, std::int64_t step, int first_row, const float* x,
+                float* factor, float* y, int features, int rows);
   void (*multiply)(const float* mask, const float* x, float* y, int features, int rows);
 
-  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale, zero
-  // past the last row.
+  // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale * the
+  // row's weight (null: 1), zero past the last row.
   void (*loss)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
-               float scale, float* values, float* gradient);
+               float scale, const float* weights, float* values, float* gradient);
   void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
                  float* values);
+
+  // For inference, see inference_product.h: a kernel (inputs, units) to its packed form, of inputs
+  // times the units rounded up to kAlignment at most; output (rows, output_stride) = input
+  // (rows, input_stride) . kernel + bias, which is padded; to = from * scale + offset.
+  void (*pack_kernel)(const float* kernel, int inputs, int units, float* packed);
+  void (*infer_dense)(const float* packed, const float* bias, int inputs, int units,
+                      const float* input, std::int64_t input_stride, int rows, float* output,
+                      std::int64_t output_stride);
+  void (*scale_floats)(const float* from, std::int64_t count, float scale, float offset, float* to);
+  void (*scale_bytes)(const std::uint8_t* from, std::int64_t count, float scale, float offset,
+                      float* to);
 
   // Fused multiply-adds in registers: floating-point operations done.
   double (*peak)(std::int64_t iterations);

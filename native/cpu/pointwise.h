@@ -1,4 +1,4 @@
-// Activations, losses, metrics and dropout on panels: the rows of the op table, vectorised over
+// Activations, losses, metrics and noise on panels: the rows of the op table, vectorised over
 // rows of the batch.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
-#include "native/ops/random.h"
+#include "native/ops/noise.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
@@ -38,14 +38,15 @@ NEURODE_INLINE void each_vector(int features, int rows, Visit visit) {
 // activations
 
 template <class Activation>
-void pointwise_forward(const float* params, const float* z, float* y, int features, int rows) {
+void pointwise_forward(const float* params, const Along&, const float* z, float* y, int features,
+                       int rows) {
   each_vector(features, rows,
               [&](std::int64_t i) { store(y + i, Activation::forward(load(z + i), params)); });
 }
 
 template <class Activation>
-void pointwise_backward(const float* params, const float* z, const float* y, float* gradient,
-                        int features, int rows) {
+void pointwise_backward(const float* params, const Along&, const float* z, const float* y,
+                        float* gradient, int features, int rows) {
   each_vector(features, rows, [&](std::int64_t i) {
     store(gradient + i,
           load(gradient + i) * Activation::derivative(load(z + i), load(y + i), params));
@@ -54,41 +55,63 @@ void pointwise_backward(const float* params, const float* z, const float* y, flo
 
 // Memory of one row is padded to kAlignment.
 template <class Activation>
-void pointwise_row(const float* params, const float* z, float* y, int features) {
+void pointwise_row(const float* params, const Along&, const float* z, float* y, int features) {
   for (int i = 0; i < features; i += kLanes) store(y + i, Activation::forward(load(z + i), params));
 }
 
-template <class Activation>
-void rowwise_forward(const float*, const float* z, float* y, int features, int rows) {
-  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
-    Activation::template forward<Vec>(features, ConstLines{z + i, kPanel}, Lines{y + i, kPanel});
+// Calls visit(first feature, length, distance between features) for every group that a row-wise
+// function works on.
+template <class Visit>
+NEURODE_INLINE void each_group(const Along& along, int features, Visit visit) {
+  const int length = along.length == 0 ? features : along.length;
+  for (int first = 0; first < features; first += length * along.inner) {
+    for (int i = 0; i < along.inner; ++i) visit(first + i, length, std::int64_t{along.inner});
   }
 }
 
 template <class Activation>
-void rowwise_backward(const float*, const float*, const float* y, float* gradient, int features,
-                      int rows) {
-  for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
-    const Lines d{gradient + i, kPanel};
-    Activation::template backward<Vec>(features, ConstLines{y + i, kPanel}, d, d);
-  }
+void rowwise_forward(const float* params, const Along& along, const float* z, float* y,
+                     int features, int rows) {
+  each_group(along, features, [&](int first, int length, std::int64_t step) {
+    for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+      const std::int64_t at = first * std::int64_t{kPanel} + i;
+      Activation::template forward<Vec>(length, ConstLines{z + at, step * kPanel},
+                                        Lines{y + at, step * kPanel}, params);
+    }
+  });
 }
 
 template <class Activation>
-void rowwise_row(const float*, const float* z, float* y, int features) {
-  struct Row {
+void rowwise_backward(const float* params, const Along& along, const float* z, const float* y,
+                      float* gradient, int features, int rows) {
+  each_group(along, features, [&](int first, int length, std::int64_t step) {
+    for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
+      const std::int64_t at = first * std::int64_t{kPanel} + i;
+      const Lines d{gradient + at, step * kPanel};
+      Activation::template backward<Vec>(length, ConstLines{z + at, step * kPanel},
+                                         ConstLines{y + at, step * kPanel}, d, d, params);
+    }
+  });
+}
+
+template <class Activation>
+void rowwise_row(const float* params, const Along& along, const float* z, float* y, int features) {
+  struct Values {
     float* data;
-    NEURODE_INLINE float operator()(int i) const { return data[i]; }
-    NEURODE_INLINE void operator()(int i, float value) const { data[i] = value; }
+    std::int64_t step;
+    NEURODE_INLINE float operator()(int i) const { return data[i * step]; }
+    NEURODE_INLINE void operator()(int i, float value) const { data[i * step] = value; }
   };
-  Activation::template forward<float>(
-      features, [z](int i) { return z[i]; }, Row{y});
+  each_group(along, features, [&](int first, int length, std::int64_t step) {
+    Activation::template forward<float>(
+        length, [=](int i) { return z[first + i * step]; }, Values{y + first, step}, params);
+  });
 }
 
 struct ActivationKernels {
-  void (*forward)(const float*, const float*, float*, int, int);
-  void (*backward)(const float*, const float*, const float*, float*, int, int);
-  void (*row)(const float*, const float*, float*, int);
+  void (*forward)(const float*, const Along&, const float*, float*, int, int);
+  void (*backward)(const float*, const Along&, const float*, const float*, float*, int, int);
+  void (*row)(const float*, const Along&, const float*, float*, int);
 };
 
 constexpr ActivationKernels kActivations[] = {
@@ -102,17 +125,19 @@ constexpr ActivationKernels kActivations[] = {
 #undef NEURODE_ROW
 };
 
-inline void activation_forward(const Op& op, const float* z, float* y, int features, int rows) {
-  kActivations[op.row].forward(op.params.data(), z, y, features, rows);
+inline void activation_forward(const Op& op, const Along& along, const float* z, float* y,
+                               int features, int rows) {
+  kActivations[op.row].forward(op.params.data(), along, z, y, features, rows);
 }
 
-inline void activation_backward(const Op& op, const float* z, const float* y, float* gradient,
-                                int features, int rows) {
-  kActivations[op.row].backward(op.params.data(), z, y, gradient, features, rows);
+inline void activation_backward(const Op& op, const Along& along, const float* z, const float* y,
+                                float* gradient, int features, int rows) {
+  kActivations[op.row].backward(op.params.data(), along, z, y, gradient, features, rows);
 }
 
-inline void activation_row(const Op& op, const float* z, float* y, int features) {
-  kActivations[op.row].row(op.params.data(), z, y, features);
+inline void activation_row(const Op& op, const Along& along, const float* z, float* y,
+                           int features) {
+  kActivations[op.row].row(op.params.data(), along, z, y, features);
 }
 
 inline void rescale(float scale, float offset, const float* x, float* y, int features, int rows) {
@@ -128,7 +153,7 @@ inline void multiply(const float* mask, const float* x, float* y, int features, 
 
 template <class Loss>
 void loss_rows(const float* params, const float* prediction, const float* targets, int outputs,
-               int rows, float scale, float* values, float* gradient) {
+               int rows, float scale, const float* weights, float* values, float* gradient) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
     if (gradient == nullptr) {
@@ -137,7 +162,10 @@ void loss_rows(const float* params, const float* prediction, const float* target
     }
     // Lanes past the last row repeat it: they count for nothing.
     Vec scales;
-    for (int lane = 0; lane < kLanes; ++lane) scales[lane] = i + lane < rows ? scale : 0;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float weight = weights == nullptr || i + lane >= rows ? 1 : weights[i + lane];
+      scales[lane] = i + lane < rows ? scale * weight : 0;
+    }
     store(values + i,
           Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
             store(gradient + output * std::int64_t{kPanel} + i, slope * scales);
@@ -154,8 +182,8 @@ void metric_rows(const float* params, const float* prediction, const float* targ
   }
 }
 
-using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, float*,
-                            float*);
+using LossKernel = void (*)(const float*, const float*, const float*, int, int, float, const float*,
+                            float*, float*);
 using MetricKernel = void (*)(const float*, const float*, const float*, int, int, float*);
 
 // By row, then by whether the prediction holds logits.
@@ -178,9 +206,9 @@ constexpr MetricKernel kMetrics[][2] = {
 };
 
 inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
-                 float scale, float* values, float* gradient) {
+                 float scale, const float* weights, float* values, float* gradient) {
   kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale,
-                                     values, gradient);
+                                     weights, values, gradient);
 }
 
 inline void metric(const Op& op, const float* prediction, const float* targets, int outputs,
@@ -189,13 +217,13 @@ inline void metric(const Op& op, const float* prediction, const float* targets, 
 }
 
 // ---------------------------------------------------------------------------------------------
-// dropout
+// noise
 
 // One block of Philox gives four features of each row.
-inline void dropout(float rate, std::uint64_t seed, std::int64_t step, int first_row,
-                    const float* x, float* mask, float* y, int features, int rows) {
-  const ops::PhiloxKey key = ops::philox_key(seed, ops::Purpose::dropout);
-  const float keep = 1 / (1 - rate);
+template <class Noise>
+void noise_rows(const float* params, std::uint64_t seed, std::int64_t step, int first_row,
+                const float* x, float* factor, float* y, int features, int rows) {
+  const ops::PhiloxKey key = ops::philox_key(seed, ops::Purpose::noise);
   const UintVec low = UintVec{} + static_cast<std::uint32_t>(step);
   const UintVec high = UintVec{} + static_cast<std::uint32_t>(step >> 32);
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
@@ -207,13 +235,26 @@ inline void dropout(float rate, std::uint64_t seed, std::int64_t step, int first
           ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
       for (int w = 0; w < 4 && f + w < features; ++w) {
         const std::int64_t at = (f + w) * std::int64_t{kPanel} + i;
-        const Vec chance = ops::uniform01<Vec>(block.words[w]);
-        const Vec scale = ops::select<Vec>(chance >= rate, broadcast(keep), Vec{});
-        store(mask + at, scale);
-        store(y + at, load(x + at) * scale);
+        const auto drawn = Noise::template draw<Vec>(block.words[w], params);
+        if (factor != nullptr) store(factor + at, drawn.factor);
+        store(y + at, load(x + at) * drawn.factor + drawn.term);
       }
     }
   }
+}
+
+using NoiseKernel = void (*)(const float*, std::uint64_t, std::int64_t, int, const float*, float*,
+                             float*, int, int);
+
+constexpr NoiseKernel kNoises[] = {
+#define NEURODE_ROW(name, Functor, ...) noise_rows<ops::Functor>,
+    NEURODE_NOISES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+inline void noise(const Op& op, std::uint64_t seed, std::int64_t step, int first_row,
+                  const float* x, float* factor, float* y, int features, int rows) {
+  kNoises[op.row](op.params.data(), seed, step, first_row, x, factor, y, features, rows);
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE

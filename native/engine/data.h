@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "native/engine/plan.h"
+
 namespace neurode {
 
 // Rows of input, (rows, features): value = element * scale + offset.
@@ -16,11 +18,13 @@ struct InputView {
   float offset = 0;
 };
 
-// Targets of the same rows: a class index each, or (rows, outputs).
+// Targets of the same rows: a class index each, or (rows, outputs); and the rows' weights, or null
+// for 1 each. A row whose weight is NaN counts for nothing.
 struct TargetsView {
   const std::int32_t* classes = nullptr;  // one of the two
   const float* rows = nullptr;
   int outputs = 0;
+  const float* weights = nullptr;
 };
 
 struct DataView {
@@ -29,6 +33,9 @@ struct DataView {
   int handle =
       0;  // of the bound arrays: an executor may keep copies under it, until told to release them
 };
+
+// What a row's weight counts for.
+inline float counted_weight(float weight) { return weight == weight ? weight : 0; }
 
 // A range of batches of one epoch.
 struct BatchRange {
@@ -39,13 +46,51 @@ struct BatchRange {
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
   std::uint64_t order_version = 0;  // changes when the order does
+  // The rows of the range in their order, (rows, 2 outputs + 1), are written here: outputs,
+  // targets, weight. Null, unless the Program captures.
+  float* captured = nullptr;
+  // In place of what the loss gives: d loss / d output of the range's rows in their order,
+  // (rows, outputs). Only for the loss dotProduct.
+  const float* gradients = nullptr;
+  bool update = true;  // training: whether weights change
 };
+
+// The position of a row in the data.
+inline std::int64_t row_at(const std::uint32_t* order, std::int64_t position) {
+  return order != nullptr ? static_cast<std::int64_t>(order[position]) : position;
+}
+
+// Rows of a batch that count, and the sum of their weights.
+struct Counted {
+  double rows = 0, weight = 0;
+};
+inline Counted count_rows(const TargetsView& targets, const std::uint32_t* order,
+                          std::int64_t first, std::int64_t rows) {
+  if (targets.weights == nullptr) return {static_cast<double>(rows), static_cast<double>(rows)};
+  Counted counted;
+  for (std::int64_t i = first; i < first + rows; ++i) {
+    const float weight = targets.weights[row_at(order, i)];
+    counted.rows += weight == weight ? 1 : 0;
+    counted.weight += counted_weight(weight);
+  }
+  return counted;
+}
+
+// What the sum of a batch's weighted losses is multiplied by to be its loss.
+inline double loss_scale(Reduction reduction, const Counted& counted) {
+  const double divisor = reduction == Reduction::mean            ? counted.rows
+                         : reduction == Reduction::weighted_mean ? counted.weight
+                                                                 : 1;
+  return divisor == 0 ? 0 : 1 / divisor;
+}
 
 // Sums over the batches that ran. A batch's loss counts once per row; metrics are summed over rows.
 struct Sums {
   std::int64_t batches = 0;
   std::int64_t rows = 0;
   double loss = 0;
+  double counted = 0;  // rows that count
+  double weight = 0;   // of these
   std::vector<double> metrics;
 };
 

@@ -8,10 +8,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "native/engine/error.h"
 #include "native/engine/executor.h"
+#include "native/engine/inference.h"
 
 namespace neurode {
 
@@ -41,6 +43,11 @@ class Device {
   };
   virtual double measure(const Measured&) {
     throw Error("ERR_ARGUMENT", "device: expected a CUDA device, got " + name());
+  }
+  // Copies the values.
+  virtual std::shared_ptr<const Inference> open_inference(Program program,
+                                                          const ParameterValues& values) {
+    return infer_by_executor(open(std::move(program)), values);
   }
   // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
   virtual void submit(std::function<void()> work) = 0;

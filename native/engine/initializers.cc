@@ -27,30 +27,6 @@ Vec load(const float* p) {
 void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 float sum_lanes(Vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
-// Minus the normal distribution's quantile of the probability v in (0, 1/2]: with x = 1 - 2 v,
-// x P(-log(1 - x^2)), P fitted to 1e-7.
-Vec normal_quantile(Vec v) {
-  const Vec w = ops::max(-ops::log(v * 4.0f * (1.0f - v)), Vec{});
-  const Vec central = ops::polynomial(w - 2.5f, 2.12331367f, 0.348802686f, -0.00590815861f,
-                                      -0.00177303189f, 0.000309135707f, -6.20955825e-06f,
-                                      -4.98565169e-06f, 4.85197404e-07f, 3.98661868e-08f);
-  const Vec tail =
-      ops::polynomial(ops::sqrt(w) - 3.45f, 4.64586878f, 1.42415059f, 0.00511141354f,
-                      -0.00327383354f, 0.00172917161f, -0.00109854608f, 0.000881938788f,
-                      -0.000445992628f, -3.31228694e-06f, 5.70154771e-05f);
-  return (1.0f - v * 2.0f) * ops::select<Vec>(w < 5.0f, central, tail);
-}
-
-// A word's lower 31 bits as a probability in (0, 1/2]; its upper bit is the sign.
-Vec half_probability(UintVec word) {
-  const ops::IntOf<Vec> magnitude = __builtin_bit_cast(ops::IntOf<Vec>, word & 0x7fffffffu);
-  return (ops::to_float<Vec>(magnitude) + 0.5f) * 2.3283064365386963e-10f;
-}
-
-Vec with_sign(Vec magnitude, UintVec word) {
-  return ops::from_bits<Vec>(ops::bits(magnitude) ^ (word & 0x80000000u));
-}
-
 struct Uniform {
   float low, high;
   Vec operator()(UintVec word) const { return ops::uniform01<Vec>(word) * (high - low) + low; }
@@ -58,9 +34,7 @@ struct Uniform {
 
 struct Normal {
   float mean, deviation;
-  Vec operator()(UintVec word) const {
-    return with_sign(normal_quantile(half_probability(word)), word) * deviation + mean;
-  }
+  Vec operator()(UintVec word) const { return ops::standard_normal<Vec>(word) * deviation + mean; }
 };
 
 struct TruncatedNormal {
@@ -69,8 +43,8 @@ struct TruncatedNormal {
   static constexpr float kWithin = 0.954499736f;
   float mean, deviation;
   Vec operator()(UintVec word) const {
-    const Vec z = normal_quantile(half_probability(word) * kWithin + kBelow);
-    return with_sign(ops::min(z, Vec{} + kBound), word) * deviation + mean;
+    const Vec z = ops::normal_quantile<Vec>(ops::half_probability<Vec>(word) * kWithin + kBelow);
+    return ops::with_sign<Vec>(ops::min(z, Vec{} + kBound), word) * deviation + mean;
   }
 };
 

@@ -7,8 +7,10 @@
 
 #include "native/engine/error.h"
 #include "native/ops/activations.h"
+#include "native/ops/features.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
+#include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
 
 namespace neurode {
@@ -40,7 +42,8 @@ NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 
 const char* kind_name(OpKind kind) {
-  static constexpr const char* names[] = {"activation", "loss", "metric", "optimizer"};
+  static constexpr const char* names[] = {"activation", "loss",  "metric",
+                                          "optimizer",  "noise", "feature function"};
   return names[static_cast<int>(kind)];
 }
 
@@ -54,6 +57,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
   static const std::vector<OpRow> metrics = {NEURODE_METRICS(NEURODE_ROW)
                                                  NEURODE_LOSSES(NEURODE_LOSS_ROW)};
   static const std::vector<OpRow> optimizers = {NEURODE_OPTIMIZERS(NEURODE_ROW)};
+  static const std::vector<OpRow> noises = {NEURODE_NOISES(NEURODE_ROW)};
+  static const std::vector<OpRow> functions = {NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)};
 #undef NEURODE_ROW
 #undef NEURODE_LOSS_ROW
   switch (kind) {
@@ -63,6 +68,10 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
       return losses;
     case OpKind::metric:
       return metrics;
+    case OpKind::noise:
+      return noises;
+    case OpKind::feature:
+      return functions;
     default:
       return optimizers;
   }
@@ -79,6 +88,15 @@ int op_row(OpKind kind, std::string_view name) {
                 std::string("no ") + kind_name(kind) + " is called '" + std::string(name) + "'");
   }
   return static_cast<int>(found - rows.begin());
+}
+
+bool noise_scales(const Op& noise) {
+  static constexpr bool scales[] = {
+#define NEURODE_ROW(name, Functor, ...) ops::Functor::kScales,
+      NEURODE_NOISES(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return scales[noise.row];
 }
 
 int optimizer_slots(const Op& optimizer) {

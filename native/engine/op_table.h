@@ -10,7 +10,7 @@
 
 namespace neurode {
 
-enum class OpKind { activation, loss, metric, optimizer };
+enum class OpKind { activation, loss, metric, optimizer, noise, feature };
 
 struct OpRow {
   std::string name;
@@ -27,6 +27,9 @@ const ActivationRow& activation_row(int row);
 
 // Throws ERR_UNKNOWN_NAME.
 int op_row(OpKind kind, std::string_view name);
+
+// Whether it multiplies values, not only adds to them.
+bool noise_scales(const Op& noise);
 
 // Optimizer variables per parameter.
 int optimizer_slots(const Op& optimizer);

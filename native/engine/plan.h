@@ -17,7 +17,24 @@ struct Op {
   std::array<float, 4> params{};
 };
 
-enum class LayerKind { dense, activation, dropout, rescaling };
+// Features along an axis: `length` of them, `inner` apart; length 0: all of a row. What row-wise
+// functions work on; or, for functions with parameters, the channels, each `inner` features at a
+// time.
+struct Along {
+  int length = 0;
+  int inner = 1;
+};
+
+enum class LayerKind {
+  dense,
+  activation,
+  noise,
+  rescaling,
+  feature,              // a function with parameters for each channel
+  normalization,        // by known statistics
+  batch_normalization,  // by those of the batch while it trains
+  embedding
+};
 
 // What a layer says of one of its parameters.
 struct ParameterPlan {
@@ -29,18 +46,25 @@ struct LayerPlan {
   LayerKind kind;
   std::string name;
   bool trainable = true;   // else its parameters stay as they are
-  int units = 0;           // dense
-  bool use_bias = false;   // dense
+  int units = 0;           // dense; size of an embedding's vectors
+  int inputs = 0;          // embedding: how many vectors
+  bool use_kernel = true;  // feature, batch_normalization: scale
+  bool use_bias = false;   // dense; feature, batch_normalization: center
   Op activation;           // dense, activation
-  ParameterPlan kernel;    // dense
-  ParameterPlan bias;      // dense
-  float rate = 0;          // dropout
-  std::uint64_t seed = 0;  // dropout
+  ParameterPlan kernel;    // dense, embedding, feature, batch_normalization (gamma)
+  ParameterPlan bias;      // dense, feature, batch_normalization (beta)
+  ParameterPlan mean;      // normalization, batch_normalization
+  ParameterPlan variance;  // normalization, batch_normalization
+  Along along;             // activation, feature, normalization, batch_normalization
+  Op op;                   // noise, feature; of normalizations only the numbers: see normalize
+  std::uint64_t seed = 0;  // noise
   float scale = 1;         // rescaling
   float offset = 0;        // rescaling
 };
 
-enum class Reduction { mean, sum };
+// How the weighted losses of a batch's rows become its loss: divided by the rows that count, not
+// divided, or divided by the sum of weights.
+enum class Reduction { mean, sum, weighted_mean };
 
 // How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order.
 struct UpdatePlan {
@@ -63,6 +87,8 @@ struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
+  int weighted_from = 0;  // metrics from here on weigh their rows
+  bool captures = false;  // rows of outputs and targets can be asked for
   UpdatePlan update;
 };
 

@@ -31,15 +31,18 @@ struct OpRecord {
 struct TaskRecord {
   std::int32_t kind, axis, waits;
   std::int32_t input, output, auxiliary, gradient, input_gradient;
-  std::int32_t kernel, bias, parameter, metric;
+  std::int32_t kernel, bias, mean, variance, parameter, statistics, metric;
   OpRecord op;
-  float rate, scale, offset;
+  std::int32_t length, inner;
+  float scale, offset;
   std::uint64_t seed;
 };
 
 struct PassRecord {
   const std::int32_t* features;
   std::int32_t tensors;
+  const std::int32_t* statistics;
+  std::int32_t statistics_count;
   const TaskRecord* tasks;
   std::int32_t task_count;
   std::int32_t output;
@@ -67,10 +70,10 @@ struct ProgramRecord {
   const ParameterRecord* parameters;
   std::int32_t parameter_count;
   PassRecord predict, evaluate, train;
-  std::int32_t mean;  // whether a batch's loss is the mean over its rows
+  std::int32_t reduction;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics;
+  std::int32_t metrics, weighted_from, captures;
   std::int32_t precision;
 };
 
@@ -87,16 +90,20 @@ struct RangeRecord {
   InputRecord input;
   const std::int32_t* classes;
   const float* target_rows;
+  const float* weights;
   std::int32_t handle;
   const std::uint32_t* order;
   std::uint64_t order_version;
   std::int32_t batch_size;
   std::int64_t first_batch, batches;
+  float* captured;
+  const float* gradients;
+  std::int32_t update;
 };
 
 struct SumsRecord {
   std::int64_t batches, rows;
-  double loss;
+  double loss, counted, weight;
   double* metrics;  // the caller's, one for each metric
 };
 

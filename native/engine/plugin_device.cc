@@ -37,10 +37,27 @@ plugin::UpdateRecord record_of(const UpdatePlan& plan) {
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
   std::vector<plugin::TaskRecord> records;
   for (const Task& task : pass.tasks) {
-    records.push_back({static_cast<std::int32_t>(task.kind), static_cast<std::int32_t>(task.axis),
-                       task.waits ? 1 : 0, task.input, task.output, task.auxiliary, task.gradient,
-                       task.input_gradient, task.kernel, task.bias, task.parameter, task.metric,
-                       record_of(task.op), task.rate, task.scale, task.offset, task.seed});
+    records.push_back({static_cast<std::int32_t>(task.kind),
+                       static_cast<std::int32_t>(task.axis),
+                       task.waits ? 1 : 0,
+                       task.input,
+                       task.output,
+                       task.auxiliary,
+                       task.gradient,
+                       task.input_gradient,
+                       task.kernel,
+                       task.bias,
+                       task.mean,
+                       task.variance,
+                       task.parameter,
+                       task.statistics,
+                       task.metric,
+                       record_of(task.op),
+                       task.along.length,
+                       task.along.inner,
+                       task.scale,
+                       task.offset,
+                       task.seed});
   }
   return records;
 }
@@ -51,15 +68,10 @@ plugin::InputRecord record_of(const InputView& input) {
 
 plugin::RangeRecord record_of(const BatchRange& range) {
   const TargetsView& targets = range.data.targets;
-  return {record_of(range.data.input),
-          targets.classes,
-          targets.rows,
-          range.data.handle,
-          range.order,
-          range.order_version,
-          range.batch_size,
-          range.first_batch,
-          range.batches};
+  return {record_of(range.data.input), targets.classes, targets.rows,        targets.weights,
+          range.data.handle,           range.order,     range.order_version, range.batch_size,
+          range.first_batch,           range.batches,   range.captured,      range.gradients,
+          range.update ? 1 : 0};
 }
 
 std::int32_t is_set(const void* flag) {
@@ -74,8 +86,13 @@ class PluginExecutor final : public Executor {
                train = records_of(program.train);
     const auto pass = [](const Pass& pass,
                          const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
-      return {pass.features.data(), static_cast<std::int32_t>(pass.features.size()), tasks.data(),
-              static_cast<std::int32_t>(tasks.size()), pass.output};
+      return {pass.features.data(),
+              static_cast<std::int32_t>(pass.features.size()),
+              pass.statistics.data(),
+              static_cast<std::int32_t>(pass.statistics.size()),
+              tasks.data(),
+              static_cast<std::int32_t>(tasks.size()),
+              pass.output};
     };
     std::vector<plugin::ParameterRecord> parameters;
     for (const Parameter& parameter : program.parameters)
@@ -92,12 +109,14 @@ class PluginExecutor final : public Executor {
     record.predict = pass(program.predict, predict);
     record.evaluate = pass(program.evaluate, evaluate);
     record.train = pass(program.train, train);
-    record.mean = program.reduction == Reduction::mean ? 1 : 0;
+    record.reduction = static_cast<std::int32_t>(program.reduction);
     record.update = record_of(program.update);
     record.slots = program.slots;
     record.accumulator = program.accumulator;
     record.average = program.average;
     record.metrics = program.metrics;
+    record.weighted_from = program.weighted_from;
+    record.captures = program.captures ? 1 : 0;
     record.precision = static_cast<std::int32_t>(program.precision);
     void* model = nullptr;
     check(table, table.create_model(device, &record, &model));
@@ -164,11 +183,13 @@ class PluginExecutor final : public Executor {
   Sums sums_of(Run run) {
     Sums sums;
     sums.metrics.resize(metrics_);
-    plugin::SumsRecord record{0, 0, 0, sums.metrics.data()};
+    plugin::SumsRecord record{0, 0, 0, 0, 0, sums.metrics.data()};
     check(table_, run(&record));
     sums.batches = record.batches;
     sums.rows = record.rows;
     sums.loss = record.loss;
+    sums.counted = record.counted;
+    sums.weight = record.weight;
     return sums;
   }
 

@@ -40,11 +40,19 @@ class PassCompiler {
       case LayerKind::dense:
         return add_dense(layer);
       case LayerKind::activation:
-        return add_activation(layer.activation);
-      case LayerKind::dropout:
-        return add_dropout(layer);
+        return add_activation(layer.activation, layer.along);
+      case LayerKind::noise:
+        return add_noise(layer);
       case LayerKind::rescaling:
         return add_rescaling(layer);
+      case LayerKind::feature:
+        return add_feature(layer);
+      case LayerKind::normalization:
+        return add_normalization(layer, take_parameters(layer));
+      case LayerKind::batch_normalization:
+        return add_batch_normalization(layer);
+      case LayerKind::embedding:
+        return add_embedding(layer);
     }
   }
 
@@ -61,27 +69,38 @@ class PassCompiler {
     add_activation(layer.activation);
   }
 
+  // Whether the backward task reads what the forward one wrote, or what wrote it is bound data.
+  static bool reads_own_output(TaskKind kind) {
+    return kind != TaskKind::dense_forward && kind != TaskKind::feature_forward &&
+           kind != TaskKind::normalize_forward && kind != TaskKind::batch_normalize_forward;
+  }
+
   // The output takes the input's place where nothing reads the input later.
-  void add_activation(const Op& op) {
+  void add_activation(const Op& op, const Along& along = {}) {
     if (op.row == op_row(OpKind::activation, "linear")) return;
     const ActivationRow& row = activation_row(op.row);
-    const bool input_is_free = pass_.tasks.back().kind == TaskKind::dense_forward &&
+    const bool input_is_free = !reads_own_output(pass_.tasks.back().kind) &&
                                (mode_ == Mode::predict || row.from_output) &&
                                !is_fused_with_loss(op);
     const int output = input_is_free && row.pointwise ? current_ : add_tensor(features(current_));
-    add({.kind = TaskKind::activation_forward, .input = current_, .output = output, .op = op});
+    add({.kind = TaskKind::activation_forward,
+         .input = current_,
+         .output = output,
+         .op = op,
+         .along = along});
     current_ = output;
   }
 
-  void add_dropout(const LayerPlan& layer) {
-    if (mode_ != Mode::train || layer.rate == 0) return;
-    const int mask = add_tensor(features(current_));
+  // All numbers 0 (rate, standard deviation): nothing is changed.
+  void add_noise(const LayerPlan& layer) {
+    if (mode_ != Mode::train || layer.op.params == Op{}.params) return;
+    const int factor = noise_scales(layer.op) ? add_tensor(features(current_)) : -1;
     const int output = add_tensor(features(current_));
-    add({.kind = TaskKind::dropout_forward,
+    add({.kind = TaskKind::noise_forward,
          .input = current_,
          .output = output,
-         .auxiliary = mask,
-         .rate = layer.rate,
+         .auxiliary = factor,
+         .op = layer.op,
          .seed = layer.seed});
     current_ = output;
   }
@@ -99,6 +118,62 @@ class PassCompiler {
          .output = output,
          .scale = layer.scale,
          .offset = layer.offset});
+    current_ = output;
+  }
+
+  // Parameters of a layer by channel: -1 for those it does not have.
+  Task take_parameters(const LayerPlan& layer) {
+    Task task{};
+    if (layer.use_kernel && layer.kind != LayerKind::normalization) task.kernel = parameters_++;
+    if (layer.use_bias) task.bias = parameters_++;
+    if (layer.kind == LayerKind::feature) return task;
+    task.mean = parameters_++;
+    task.variance = parameters_++;
+    return task;
+  }
+
+  // Adds a forward task whose backward one reads its input.
+  void add_by_channel(const LayerPlan& layer, TaskKind kind, Task task) {
+    const bool in_place = mode_ == Mode::predict && pass_.tasks.size() > 1;
+    task.kind = kind;
+    task.op = layer.op;
+    task.along = layer.along;
+    task.input = current_;
+    task.output = in_place ? current_ : add_tensor(features(current_));
+    add(task);
+    current_ = task.output;
+  }
+
+  void add_feature(const LayerPlan& layer) {
+    add_by_channel(layer, TaskKind::feature_forward, take_parameters(layer));
+  }
+
+  void add_normalization(const LayerPlan& layer, const Task& parameters) {
+    add_by_channel(layer, TaskKind::normalize_forward, parameters);
+  }
+
+  // A frozen layer goes on with its moving statistics.
+  void add_batch_normalization(const LayerPlan& layer) {
+    Task task = take_parameters(layer);
+    if (mode_ != Mode::train || !layer.trainable) return add_normalization(layer, task);
+    task.statistics = static_cast<int>(pass_.statistics.size());
+    pass_.statistics.push_back(layer.along.length == 0 ? features(current_) : layer.along.length);
+    Task statistics = task;
+    statistics.kind = TaskKind::batch_statistics;
+    statistics.axis = Axis::outputs;
+    statistics.op = layer.op;
+    statistics.along = layer.along;
+    statistics.input = current_;
+    add(statistics);
+    add_by_channel(layer, TaskKind::batch_normalize_forward, task);
+  }
+
+  void add_embedding(const LayerPlan& layer) {
+    const int output = add_tensor(features(current_) * layer.units);
+    add({.kind = TaskKind::embedding_forward,
+         .input = current_,
+         .output = output,
+         .kernel = parameters_++});
     current_ = output;
   }
 
@@ -120,7 +195,8 @@ class PassCompiler {
         .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
     std::size_t top = pass_.tasks.size() - 1;  // backward starts below the loss
     const Task& last = pass_.tasks[top - 1];
-    if (last.kind == TaskKind::activation_forward && is_fused_with_loss(last.op)) {
+    if (last.kind == TaskKind::activation_forward && last.along.length == 0 &&
+        is_fused_with_loss(last.op)) {
       loss.input = last.input;
       loss.op.params[0] = 1;
       --top;
@@ -142,7 +218,14 @@ class PassCompiler {
   }
 
   bool learns(const Task& task) const {
-    return update_of(task.kernel) != Update::none || update_of(task.bias) != Update::none;
+    return task.kind != TaskKind::batch_statistics &&
+           (update_of(task.kernel) != Update::none || update_of(task.bias) != Update::none);
+  }
+
+  static Task as_gradients(Task task, TaskKind kind) {
+    task.kind = kind;
+    task.axis = Axis::outputs;
+    return task;
   }
 
   // From tasks[top - 1] down to the first layer that learns; below it no gradient is wanted.
@@ -159,20 +242,44 @@ class PassCompiler {
           task.kind = TaskKind::activation_backward;
           add(task);
           break;
-        case TaskKind::dropout_forward:
-          task.kind = TaskKind::dropout_backward;
+        case TaskKind::noise_forward:
+          if (task.auxiliary < 0) break;
+          task.kind = TaskKind::noise_backward;
           add(task);
           break;
         case TaskKind::rescale_forward:
           task.kind = TaskKind::rescale_backward;
           add(task);
           break;
-        case TaskKind::dense_forward:
+        case TaskKind::normalize_forward:
+          task.kind = TaskKind::normalize_backward;
+          add(task);
+          break;
+        case TaskKind::batch_normalize_forward:
+          task.kind = TaskKind::batch_sums;
+          task.axis = Axis::outputs;
+          add(task);
+          if (i == first) break;
+          task.kind = TaskKind::batch_normalize_backward;
+          task.axis = Axis::rows;
+          add(task);
+          break;
+        case TaskKind::feature_forward:
+          // Its gradient stays as it is where that by its parameters is still to come.
+          task.input_gradient = gradient;
           if (learns(task)) {
-            task.kind = TaskKind::dense_backward_weights;
-            task.axis = Axis::outputs;
-            weights.push_back(task);
+            weights.push_back(as_gradients(task, TaskKind::feature_gradients));
+            if (i == first) break;
+            task.input_gradient = gradient = add_tensor(features(task.input));
           }
+          task.kind = TaskKind::feature_backward;
+          add(task);
+          break;
+        case TaskKind::embedding_forward:
+          if (learns(task)) weights.push_back(as_gradients(task, TaskKind::embedding_gradients));
+          break;
+        case TaskKind::dense_forward:
+          if (learns(task)) weights.push_back(as_gradients(task, TaskKind::dense_backward_weights));
           if (i == first) break;
           task.kind = TaskKind::dense_backward_input;
           task.axis = Axis::rows;
@@ -222,29 +329,64 @@ class ParameterCompiler {
   ParameterCompiler(const Plan& plan, Program& program) : plan_(plan), program_(program) {}
 
   void compile() {
-    int features = plan_.input_size;
-    for (const LayerPlan& layer : plan_.layers) {
-      if (layer.kind != LayerKind::dense) continue;
-      add(layer, "kernel", Layout::kernel, features, layer.units, layer.kernel);
-      if (layer.use_bias) add(layer, "bias", Layout::vector, 0, layer.units, layer.bias);
-      features = layer.units;
-    }
-    program_.output_size = features;
+    features_ = plan_.input_size;
+    for (const LayerPlan& layer : plan_.layers) add_layer(layer);
+    program_.output_size = features_;
   }
 
  private:
+  void add_layer(const LayerPlan& layer) {
+    const int channels = layer.along.length == 0 ? features_ : layer.along.length;
+    switch (layer.kind) {
+      case LayerKind::dense:
+        add(layer, "kernel", Layout::kernel, features_, layer.units, layer.kernel);
+        if (layer.use_bias) add(layer, "bias", Layout::vector, 0, layer.units, layer.bias);
+        features_ = layer.units;
+        break;
+      case LayerKind::feature:
+      case LayerKind::batch_normalization:
+        if (layer.use_kernel) add(layer, "kernel", Layout::vector, 0, channels, layer.kernel);
+        if (layer.use_bias) add(layer, "bias", Layout::vector, 0, channels, layer.bias);
+        if (layer.kind == LayerKind::batch_normalization) add_statistics(layer, channels);
+        break;
+      case LayerKind::normalization:
+        add_statistics(layer, channels);
+        break;
+      case LayerKind::embedding:
+        add(layer, "embeddings", Layout::table, layer.inputs, layer.units, layer.kernel);
+        program_.input_indices = layer.inputs;
+        features_ *= layer.units;
+        break;
+      case LayerKind::activation:
+      case LayerKind::noise:
+      case LayerKind::rescaling:
+        break;
+    }
+  }
+
+  void add_statistics(const LayerPlan& layer, int channels) {
+    for (const auto& [name, plan] :
+         {std::pair{"mean", &layer.mean}, {"variance", &layer.variance}}) {
+      add(layer, name, Layout::vector, 0, channels, *plan);
+      program_.parameters.back().trainable = false;
+      program_.parameters.back().update = Update::none;
+    }
+  }
+
   void add(const LayerPlan& layer, const char* name, Layout layout, int rows, int columns,
            const ParameterPlan& plan) {
     Parameter parameter{layer.name + "/" + name, layout, rows, columns, plan.initializer};
     parameter.decays = plan.decays;
     if (plan_.training && layer.trainable) {
-      parameter.update = defers(plan_.training->update) ? Update::deferred : Update::fused;
+      const bool waits = layout == Layout::table || defers(plan_.training->update);
+      parameter.update = waits ? Update::deferred : Update::fused;
     }
     program_.parameters.push_back(std::move(parameter));
   }
 
   const Plan& plan_;
   Program& program_;
+  int features_ = 0;
 };
 
 }  // namespace
@@ -263,6 +405,8 @@ Program compile(const Plan& plan) {
     if (training.update.accumulation_steps > 1) program.accumulator = program.slots++;
     if (training.update.averages) program.average = program.slots++;
     program.metrics = static_cast<int>(training.metrics.size());
+    program.weighted_from = training.weighted_from;
+    program.captures = training.captures;
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();
   }

@@ -23,21 +23,32 @@ namespace neurode {
 enum class Axis { rows, outputs, parameters };
 
 enum class TaskKind {
-  gather_input,          // output = rows of the bound input
-  gather_targets,        // output = rows of the bound targets, class indices as one-hot rows
-  dense_forward,         // output = input . kernel + bias
-  activation_forward,    // output = f(input)
-  dropout_forward,       // output = input * mask; auxiliary = mask
-  rescale_forward,       // output = input * scale + offset
-  loss,                  // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
-  metric,                // input = prediction, auxiliary = targets: row values
-  activation_backward,   // gradient *= f'(input, output)
-  dropout_backward,      // gradient *= auxiliary
-  rescale_backward,      // gradient *= scale
-  dense_backward_input,  // input_gradient = gradient . kernel^T
-  dense_backward_weights,  // d kernel and d bias over the whole batch: see Update
-  gradient_norm,           // sums of the squares of a parameter's gradient, piece by piece
-  update,                  // a parameter's new value from its gradient
+  gather_input,             // output = rows of the bound input
+  gather_targets,           // output = rows of the bound targets, class indices as one-hot rows
+  dense_forward,            // output = input . kernel + bias
+  activation_forward,       // output = f(input)
+  noise_forward,            // output = input * factor + term; auxiliary = factor (-1: always 1)
+  rescale_forward,          // output = input * scale + offset
+  feature_forward,          // output = f(input; kernel, bias of the channel)
+  normalize_forward,        // output = (input - mean) factor(variance) kernel + bias, by channel
+  batch_normalize_forward,  // the same by the batch's statistics
+  embedding_forward,        // output = rows of kernel, one for each input, which is an index
+  loss,                 // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
+  metric,               // input = prediction, auxiliary = targets: row values
+  activation_backward,  // gradient *= f'(input, output)
+  noise_backward,       // gradient *= auxiliary
+  rescale_backward,     // gradient *= scale
+  feature_backward,     // input_gradient = gradient * f'(input)
+  normalize_backward,   // gradient *= factor(variance) kernel
+  batch_normalize_backward,  // gradient = d input, from what batch_sums found
+  dense_backward_input,      // input_gradient = gradient . kernel^T
+  dense_backward_weights,    // d kernel and d bias over the whole batch: see Update
+  batch_statistics,          // statistics = those of input; mean and variance move towards them
+  batch_sums,                // of the backward pass into statistics; d kernel, d bias: see Update
+  feature_gradients,         // d kernel and d bias: see Update
+  embedding_gradients,       // d kernel
+  gradient_norm,             // sums of the squares of a parameter's gradient, piece by piece
+  update,                    // a parameter's new value from its gradient
 };
 
 // Tensors and parameters are indices into their tables; -1: none.
@@ -52,10 +63,13 @@ struct Task {
   int input_gradient = -1;
   int kernel = -1;
   int bias = -1;
+  int mean = -1;
+  int variance = -1;
   int parameter = -1;
+  int statistics = -1;  // of the pass
   int metric = -1;
   Op op = {};
-  float rate = 0;
+  Along along = {};
   std::uint64_t seed = 0;
   float scale = 1;
   float offset = 0;
@@ -88,12 +102,18 @@ struct Parameter {
   std::int64_t size() const { return std::int64_t{rows == 0 ? 1 : rows} * columns; }
 };
 
-// One way through the network. Tensor t is (batch, features[t]).
+// One way through the network. Tensor t is (batch, features[t]). Statistics s are those of a
+// batch's channels: an executor keeps kStatistics numbers for each.
 struct Pass {
   std::vector<int> features;
+  std::vector<int> statistics;
   std::vector<Task> tasks;
   int output = -1;
 };
+
+// Numbers of a channel of a batch: mean, inverse of the deviation, factor, and slope and term of
+// the backward pass.
+constexpr int kStatistics = 5;
 
 // Tasks [begin, end) of a pass.
 struct Segment {
@@ -114,6 +134,7 @@ inline std::vector<Segment> segments_of(const Pass& pass) {
 struct Program {
   int input_size = 0;
   int output_size = 0;
+  int input_indices = 0;  // inputs are integers from 0 to below it; 0: they are any numbers
   float input_scale = 1;  // rescaling layers at the input, folded into the gather
   float input_offset = 0;
   std::vector<Parameter> parameters;
@@ -128,6 +149,8 @@ struct Program {
   int accumulator = -1;
   int average = -1;
   int metrics = 0;
+  int weighted_from = 0;  // metrics from here on weigh their rows
+  bool captures = false;
   Precision precision = Precision::float32;
 };
 

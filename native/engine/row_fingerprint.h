@@ -4,8 +4,10 @@
 #include <cstdint>
 
 #include "native/ops/activations.h"
+#include "native/ops/features.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
+#include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
@@ -17,6 +19,7 @@ constexpr std::uint64_t row_fingerprint() {
 #define NEURODE_ROW(name, ...) #name,
       NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
           NEURODE_LOSSES(NEURODE_ROW) NEURODE_METRICS(NEURODE_ROW) NEURODE_OPTIMIZERS(NEURODE_ROW)
+              NEURODE_NOISES(NEURODE_ROW) NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   };
   for (const char* name : names) {

@@ -1,10 +1,11 @@
 // Activations: one functor and one row each. The formulas are Keras'.
 //
 // Pointwise: forward(z, p) is y, derivative(z, y, p) is dy/dz; p holds the row's numbers in order.
-// With kFromOutput the derivative reads y alone. Row-wise ones are in softmax.h.
+// With kFromOutput the derivative reads y alone. Row-wise ones are in softmax.h and normalizers.h.
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/normalizers.h"
 #include "native/ops/softmax.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
@@ -426,6 +427,9 @@ struct Threshold {  // threshold, defaultValue
   ROW(sparseSigmoid, SparseSigmoid)                                       \
   ROW(threshold, Threshold, "threshold", "defaultValue")
 
-#define NEURODE_ROWWISE_ACTIVATIONS(ROW) \
-  ROW(softmax, Softmax)                  \
-  ROW(logSoftmax, LogSoftmax)
+#define NEURODE_ROWWISE_ACTIVATIONS(ROW)                           \
+  ROW(softmax, Softmax)                                            \
+  ROW(logSoftmax, LogSoftmax)                                      \
+  ROW(standardize, Standardize, "epsilon")                         \
+  ROW(rootMeanSquareNormalize, RootMeanSquareNormalize, "epsilon") \
+  ROW(unitNormalize, UnitNormalize)

@@ -15,7 +15,7 @@
 #endif
 
 // Before a loop whose body is large: nvcc would write it four times, into every kernel.
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #define NEURODE_ROLLED _Pragma("unroll 1")
 #else
 #define NEURODE_ROLLED

@@ -357,6 +357,21 @@ struct CosineSimilarity {
   }
 };
 
+// sum(t y): targets that are slopes, from a loss that was computed elsewhere.
+struct DotProduct {
+  template <class T, class Y, class Target, class Grad>
+  static NEURODE_FN T row(int n, Y y, Target target, const float*, Grad grad) {
+    T sum = splat<T>(0.0f);
+    NEURODE_ROLLED
+    for (int i = 0; i < n; ++i) {
+      const T t = target(i);
+      sum += t * y(i);
+      if constexpr (kWantsGradient<Grad>) grad(i, t);
+    }
+    return sum;
+  }
+};
+
 // t (1 - labelSmoothing) + labelSmoothing / n
 template <class T>
 NEURODE_FN T smooth_categorical(T target, int n, const float* p) {
@@ -566,6 +581,7 @@ struct SparseCategoricalCrossentropyLogits {
   ROW(categoricalHinge, CategoricalHinge, CategoricalHinge)                                  \
   ROW(klDivergence, KlDivergence, KlDivergence)                                              \
   ROW(cosineSimilarity, CosineSimilarity, CosineSimilarity)                                  \
+  ROW(dotProduct, DotProduct, DotProduct)                                                    \
   ROW(binaryCrossentropy, BinaryCrossentropy, BinaryCrossentropyLogits, "fromLogits",        \
       "labelSmoothing")                                                                      \
   ROW(binaryFocalCrossentropy, BinaryFocalCrossentropy, BinaryFocalCrossentropyLogits,       \

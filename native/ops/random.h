@@ -5,7 +5,7 @@
 // seed, below 2^56, with the purpose in its upper byte. The counters, with words of a block i % 4:
 // - initial weights: (low, high of i / 4, 0, 0) for element i
 // - shuffle: (low, high of the draw, low, high of the epoch)
-// - dropout: (i / 4, row of the batch, low, high of the step) for feature i
+// - noise: (i / 4, row of the batch, low, high of the step) for feature i
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-enum class Purpose : std::uint32_t { initial_weights = 1, shuffle = 2, dropout = 3 };
+enum class Purpose : std::uint32_t { initial_weights = 1, shuffle = 2, noise = 3 };
 
 struct PhiloxKey {
   std::uint32_t low, high;
@@ -70,6 +70,38 @@ NEURODE_FN PhiloxBlock<U> philox(U c0, U c1, U c2, U c3, PhiloxKey key) {
 template <class T>
 NEURODE_FN T uniform01(UintOf<T> word) {
   return to_float<T>(__builtin_bit_cast(IntOf<T>, UintOf<T>(word >> 8))) * 5.9604644775390625e-8f;
+}
+
+// Minus the normal distribution's quantile of the probability v in (0, 1/2]: with x = 1 - 2 v,
+// x P(-log(1 - x^2)), P fitted to 1e-7.
+template <class T>
+NEURODE_FN T normal_quantile(T v) {
+  const T w = max(-log(v * 4.0f * (1.0f - v)), T{});
+  const T central = polynomial(w - 2.5f, 2.12331367f, 0.348802686f, -0.00590815861f,
+                               -0.00177303189f, 0.000309135707f, -6.20955825e-06f, -4.98565169e-06f,
+                               4.85197404e-07f, 3.98661868e-08f);
+  const T tail = polynomial(sqrt(w) - 3.45f, 4.64586878f, 1.42415059f, 0.00511141354f,
+                            -0.00327383354f, 0.00172917161f, -0.00109854608f, 0.000881938788f,
+                            -0.000445992628f, -3.31228694e-06f, 5.70154771e-05f);
+  return (1.0f - v * 2.0f) * select<T>(w < 5.0f, central, tail);
+}
+
+// A word's lower 31 bits as a probability in (0, 1/2]; its upper bit is the sign.
+template <class T>
+NEURODE_FN T half_probability(UintOf<T> word) {
+  const IntOf<T> magnitude = __builtin_bit_cast(IntOf<T>, UintOf<T>(word & 0x7fffffffu));
+  return (to_float<T>(magnitude) + 0.5f) * 2.3283064365386963e-10f;
+}
+
+template <class T>
+NEURODE_FN T with_sign(T magnitude, UintOf<T> word) {
+  return from_bits<T>(bits(magnitude) ^ (word & 0x80000000u));
+}
+
+// Mean 0, standard deviation 1.
+template <class T>
+NEURODE_FN T standard_normal(UintOf<T> word) {
+  return with_sign<T>(normal_quantile<T>(half_probability<T>(word)), word);
 }
 
 // [0, bound) from 64 random bits: floor(word * bound / 2^64).

@@ -1,8 +1,8 @@
 // Row-wise activations: functors over accessors of features; each lane handles a row. As Keras.
 //
 // An accessor is passed by value, read as a(i) and written as a(i, value) for feature i: see
-// rows.h. forward reads z, reads and writes y. backward reads y and dy, writes dz. y may be the
-// memory of z, and dz that of dy.
+// rows.h. forward reads z, reads and writes y. backward reads z, y and dy, writes dz. y may be the
+// memory of z in forward, and dz that of dy. p holds the row's numbers in order.
 #pragma once
 
 #include "native/ops/math.h"
@@ -11,7 +11,7 @@ namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
 struct Softmax {
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y) {
+  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
     T largest = z(0);
     for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
     T sum = splat<T>(0.0f);
@@ -24,8 +24,8 @@ struct Softmax {
     for (int i = 0; i < n; ++i) y(i, y(i) * inverse);
   }
   // dz = y (dy - sum(y dy))
-  template <class T, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Y y, DY dy, DZ dz) {
+  template <class T, class Z, class Y, class DY, class DZ>
+  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, const float*) {
     T dot = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
     for (int i = 0; i < n; ++i) dz(i, y(i) * (dy(i) - dot));
@@ -34,7 +34,7 @@ struct Softmax {
 
 struct LogSoftmax {
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y) {
+  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
     T largest = z(0);
     for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
     T sum = splat<T>(0.0f);
@@ -43,8 +43,8 @@ struct LogSoftmax {
     for (int i = 0; i < n; ++i) y(i, (z(i) - largest) - log_of_sum);
   }
   // dz = dy - exp(y) sum(dy)
-  template <class T, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Y y, DY dy, DZ dz) {
+  template <class T, class Z, class Y, class DY, class DZ>
+  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, const float*) {
     T sum = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) sum += dy(i);
     for (int i = 0; i < n; ++i) dz(i, dy(i) - exp<T>(y(i)) * sum);

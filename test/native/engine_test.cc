@@ -37,9 +37,31 @@ LayerPlan dense(int units, const char* activation, bool use_bias = true) {
 
 LayerPlan dropout(float rate) {
   LayerPlan layer{};
-  layer.kind = LayerKind::dropout;
-  layer.rate = rate;
+  layer.kind = LayerKind::noise;
+  layer.op = op(OpKind::noise, "dropout", rate);
   layer.seed = 9;
+  return layer;
+}
+
+// With gamma, beta and moving statistics.
+LayerPlan batch_normalization() {
+  LayerPlan layer{};
+  layer.kind = LayerKind::batch_normalization;
+  layer.name = "norm";
+  layer.use_bias = true;
+  layer.op.params = {1e-3f, 0, 0, 0.9f};
+  for (ParameterPlan* parameter : {&layer.kernel, &layer.variance})
+    parameter->initializer = {Initializer::Kind::constant, {1, 0}, 0};
+  return layer;
+}
+
+LayerPlan parametric_relu(int channels, int inner) {
+  LayerPlan layer{};
+  layer.kind = LayerKind::feature;
+  layer.name = "prelu";
+  layer.op = op(OpKind::feature, "parametricRelu");
+  layer.along = {channels, inner};
+  layer.kernel.initializer = {Initializer::Kind::constant, {0.1f, 0}, 0};
   return layer;
 }
 
@@ -259,6 +281,7 @@ int main() {
       {"reference",
        {100,
         {dense(40, "relu"), dense(20, "relu"), dense(10, "softmax")},
+        Precision::float32,
         training(cross_entropy, sgd)},
        300,
        128,
@@ -266,6 +289,7 @@ int main() {
       {"odd widths",
        {13,
         {dense(17, "tanh"), dense(1, "gelu"), dense(5, "softmax")},
+        Precision::float32,
         training(cross_entropy, sgd)},
        101,
        33,
@@ -273,24 +297,41 @@ int main() {
       {"dropout",
        {33,
         {dense(31, "mish"), dropout(0.4f), dense(3, "softmax")},
+        Precision::float32,
         training(cross_entropy, nesterov)},
        97,
        40,
        false},
+      {"normalization by the batch",
+       {17,
+        {dense(37, "linear"), batch_normalization(), parametric_relu(37, 1), dense(12, "tanh"),
+         parametric_relu(3, 2), batch_normalization(), dense(3, "softmax")},
+        Precision::float32,
+        training(cross_entropy, nesterov)},
+       109,
+       40,
+       false},
       {"large batch",
-       {50, {dense(70, "sigmoid"), dense(4, "softmax")}, training(cross_entropy, sgd)},
+       {50,
+        {dense(70, "sigmoid"), dense(4, "softmax")},
+        Precision::float32,
+        training(cross_entropy, sgd)},
        700,
        300,
        true},
       {"no bias",
        {3,
         {dense(129, "relu", false), dense(2, "linear", false)},
+        Precision::float32,
         training("meanSquaredError", sgd)},
        64,
        16,
        false},
       {"one row",
-       {2, {dense(2, "softplus"), dense(2, "softmax")}, training(cross_entropy, sgd)},
+       {2,
+        {dense(2, "softplus"), dense(2, "softmax")},
+        Precision::float32,
+        training(cross_entropy, sgd)},
        5,
        1,
        false},

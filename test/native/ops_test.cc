@@ -206,12 +206,12 @@ void check_rowwise(bool log) {
     for (const float size : {1.0f, 30.0f, 1e4f}) {
       Panel z = random_panel(n, -size, size), dy = random_panel(n, -1, 1), y{n}, dz{n}, alone = z,
             in_place = dy;
-      Functor::template forward<Vec>(n, z.lanes(), y.lanes());
-      Functor::template backward<Vec>(n, y.lanes(), dy.lanes(), dz.lanes());
+      Functor::template forward<Vec>(n, z.lanes(), y.lanes(), nullptr);
+      Functor::template backward<Vec>(n, z.lanes(), y.lanes(), dy.lanes(), dz.lanes(), nullptr);
       for (int lane = 0; lane < kLanes; ++lane) {
-        Functor::template forward<float>(n, alone.lane(lane), alone.lane(lane));
-        Functor::template backward<float>(n, y.lane(lane), in_place.lane(lane),
-                                          in_place.lane(lane));
+        Functor::template forward<float>(n, alone.lane(lane), alone.lane(lane), nullptr);
+        Functor::template backward<float>(n, z.lane(lane), y.lane(lane), in_place.lane(lane),
+                                          in_place.lane(lane), nullptr);
         const reference::Row row = z.row(lane);
         for (int i = 0; i < n; ++i) {
           const double expected = f(row, static_cast<std::size_t>(i));

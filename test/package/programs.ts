@@ -1,7 +1,7 @@
 /** What a user of the package writes: the files of a small project. */
 
 const training = `
-  const { train, test } = datasets.syntheticDigits({ seed: 1 })
+  const { train, test } = datasets.syntheticDigits({ seed: 1, train: 6_000, test: 1_000 })
   const model = sequential({
     layers: [
       layers.dense({ units: 32, activation: 'relu', inputShape: [784] }),
@@ -9,7 +9,7 @@ const training = `
     ],
     seed: 1,
   }).compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'], device: 'cpu' })
-  const { history } = await model.fit(train.images, train.labels, { epochs: 2, seed: 1, verbose: 0 })
+  const { history } = await model.fit(train.images, train.labels, { epochs: 8, seed: 1, verbose: 0 })
   const { accuracy } = await model.evaluate(test.images, test.labels)
   const { data, shape } = await model.predict(test.images)
   if (!(accuracy > 0.5) || shape[1] !== 10 || !data.every(Number.isFinite)) throw new Error('accuracy ' + accuracy)

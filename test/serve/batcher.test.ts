@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
 import { layers, NeurodeError, type Predictor, sequential } from 'neurode'
-import { batcher } from '#lib/serve/index.js'
+import { batcher } from 'neurode/serve'
 import { perDevice } from '../support/devices.js'
 import { Random } from '../support/random.js'
 
 const inputs = 5
 const outputs = 3
-
-function assertClose(got: Float32Array | undefined, expected: Float32Array): void {
-  assert.equal(got?.length, expected.length)
-  expected.forEach((value, i) => {
-    assert.ok(Math.abs((got?.[i] as number) - value) < 1e-6, `${got?.[i]} at ${i}, expected ${value}`)
-  })
-}
 
 perDevice('batcher', (device) => {
   let predictor: Predictor
@@ -35,7 +28,7 @@ perDevice('batcher', (device) => {
     using queue = batcher(predictor, { maxQueueSize: 1024 })
     const requests = Array.from({ length: 40 }, (_, i) => rowsOf(1 + (i % 8), i))
     const answers = await Promise.all(requests.map((rows) => queue.predict(rows)))
-    for (const [i, got] of answers.entries()) assertClose(got, answer(requests[i] as Float32Array))
+    for (const [i, got] of answers.entries()) assert.deepEqual(got, answer(requests[i] as Float32Array))
     const { requests: answered, rows, batches, batchSizes, queuedRows, queuedRequests } = queue.stats
     assert.deepEqual(
       { answered, rows, queuedRows, queuedRequests },
@@ -60,7 +53,7 @@ perDevice('batcher', (device) => {
     )
     assert.deepEqual(lengths, [inputs, 3 * inputs, 2 * inputs])
     for (const [i, rows] of [1, 3, 2].entries()) {
-      assertClose(await promises[i], answer(new Float32Array(rows * inputs).fill(rows)))
+      assert.deepEqual(await promises[i], answer(new Float32Array(rows * inputs).fill(rows)))
     }
   })
 
@@ -68,7 +61,7 @@ perDevice('batcher', (device) => {
     using queue = batcher(predictor)
     const rows = rowsOf(29, 3)
     const [, large] = await Promise.all([queue.predict(rowsOf(3, 4)), queue.predict(rows)])
-    assertClose(large, answer(rows))
+    assert.deepEqual(large, answer(rows))
   })
 
   it('refuses what the queue has no room for, and takes more when it has', async () => {
@@ -78,7 +71,7 @@ perDevice('batcher', (device) => {
     await assert.rejects(queue.predict(rowsOf(1, 3)), { code: 'ERR_QUEUE_FULL' })
     await assert.rejects(queue.predict(rowsOf(11, 3)), { code: 'ERR_ARGUMENT' })
     await Promise.all([first, second])
-    assertClose(await queue.predict(rowsOf(10, 5)), answer(rowsOf(10, 5)))
+    assert.deepEqual(await queue.predict(rowsOf(10, 5)), answer(rowsOf(10, 5)))
     assert.equal(queue.stats.rejected, 1)
   })
 
@@ -94,9 +87,28 @@ perDevice('batcher', (device) => {
       thrown,
     )
     const after = queue.predict(rowsOf(3, 2))
-    assertClose(await before, answer(rowsOf(2, 1)))
-    assertClose(await after, answer(rowsOf(3, 2)))
+    assert.deepEqual(await before, answer(rowsOf(2, 1)))
+    assert.deepEqual(await after, answer(rowsOf(3, 2)))
     assert.equal(queue.stats.rows, 5)
+  })
+
+  it('takes a request that comes while another one writes', async () => {
+    using queue = batcher(predictor)
+    let inner: Promise<Float32Array> | undefined
+    const outer = queue.run(2, (into) => {
+      inner = queue.predict(rowsOf(3, 2))
+      into.set(rowsOf(2, 1))
+    })
+    assert.deepEqual(await outer, answer(rowsOf(2, 1)))
+    assert.deepEqual(await inner, answer(rowsOf(3, 2)))
+  })
+
+  it('drains after a write that threw', async () => {
+    using queue = batcher(predictor)
+    const full = queue.predict(rowsOf(8, 1))
+    await assert.rejects(queue.run(1, () => assert.fail('on purpose')), { message: 'on purpose' })
+    await queue.drain()
+    assert.deepEqual(await full, answer(rowsOf(8, 1)))
   })
 
   it('rejects a request that is aborted while it waits, and answers the others', async () => {
@@ -107,7 +119,7 @@ perDevice('batcher', (device) => {
     const other = queue.predict(rowsOf(1, 2))
     controller.abort(reason)
     await assert.rejects(aborted, (error: NeurodeError) => error.code === 'ERR_ABORTED' && error.cause === reason)
-    assertClose(await other, answer(rowsOf(1, 2)))
+    assert.deepEqual(await other, answer(rowsOf(1, 2)))
     await assert.rejects(queue.predict(rowsOf(1, 1), { signal: controller.signal }), { code: 'ERR_ABORTED' })
   })
 
@@ -116,7 +128,7 @@ perDevice('batcher', (device) => {
     const late = queue.predict(rowsOf(1, 1), { timeoutMs: 10 })
     const inTime = queue.predict(rowsOf(1, 2))
     await assert.rejects(late, { code: 'ERR_TIMEOUT' })
-    assertClose(await inTime, answer(rowsOf(1, 2)))
+    assert.deepEqual(await inTime, answer(rowsOf(1, 2)))
     assert.equal(queue.stats.timedOut, 1)
   })
 

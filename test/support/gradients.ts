@@ -68,3 +68,36 @@ export async function gradientsOf(
   }
   return { inputs, weights: sums }
 }
+
+/**
+ * The same for all rows as one batch, with `outputs` for every row: the rows are the kernel of a first Dense layer, whose
+ * input is an identity, and targets stand so far from the outputs that the squared error has the slopes wanted. `weights`
+ * are those after the first kernel, in order; without any, layers keep their own.
+ */
+export async function batchGradientsOf(
+  body: () => Layer[],
+  weights: readonly ArrayInput[],
+  rows: readonly (readonly number[])[],
+  outputs: readonly (readonly number[])[],
+  cotangents: readonly (readonly number[])[],
+  device: string,
+): Promise<Gradients> {
+  const width = rows[0]?.length ?? 0
+  const size = cotangents[0]?.length ?? 0
+  using model = sequential([layers.dense({ units: width, useBias: false, inputShape: [rows.length] }), ...body()])
+  model.compile({
+    optimizer: optimizers.sgd({ learningRate: gradientRate }),
+    loss: losses.meanSquaredError({ reduction: 'sum' }),
+    device,
+  })
+  const own = model.getWeights().slice(1 + weights.length)
+  const kernel = array(Float32Array.from(rows.flat()), [rows.length, width])
+  model.setWeights([kernel, ...weights, ...own.map(({ data, shape }) => array(data, shape))])
+  const before = model.getWeights()
+  const targets = outputs.flatMap((row, r) => row.map((v, i) => v - ((cotangents[r]?.[i] ?? 0) * size) / 2))
+  await model.trainOnBatch(identity(rows.length), array(Float32Array.from(targets), [rows.length, size]))
+  const moved = model
+    .getWeights()
+    .map(({ data }, k) => Array.from(data, (v, i) => ((before[k]?.data[i] as number) - v) / gradientRate))
+  return { inputs: moved[0] ?? [], weights: moved.slice(1) }
+}

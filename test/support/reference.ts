@@ -28,6 +28,8 @@ export interface RowReference {
   /** The gradient of Σ cotangent·y by x. */
   readonly gradient: (x: Numbers, cotangent: Numbers, p: Numbers) => number[]
   readonly domain: readonly [number, number]
+  /** The largest values it is tested with; default: the largest there are. */
+  readonly largest?: number
   readonly tolerance: Tolerance
 }
 
@@ -139,6 +141,22 @@ const logSumExp = (x: Numbers): number => {
   const max = Math.max(...x)
   return max + Math.log(x.reduce((sum, v) => sum + Math.exp(v - max), 0))
 }
+
+const mean = (x: Numbers): number => x.reduce((sum, v) => sum + v, 0) / x.length
+const dot = (x: Numbers, y: Numbers): number => x.reduce((sum, v, i) => sum + v * at(y, i), 0)
+const deviations = (x: Numbers): number[] => x.map((v) => v - mean(x))
+const standardDeviation = (x: Numbers, epsilon: number): number =>
+  Math.sqrt(mean(deviations(x).map((v) => v * v)) + epsilon)
+const rootMeanSquare = (x: Numbers, epsilon: number): number => Math.sqrt(mean(x.map((v) => v * v)) + epsilon)
+
+/** A normalization of rows; squares of its values must be finite. */
+const normalizer = (part: Pick<RowReference, 'cases' | 'value' | 'gradient'>): RowReference => ({
+  kind: 'row',
+  domain: [-6, 6],
+  largest: 1e15,
+  tolerance: rowwise,
+  ...part,
+})
 
 export const activations: Readonly<Record<string, ActivationReference>> = {
   linear: row({ value: (x) => x, slope: () => 1 }),
@@ -285,6 +303,33 @@ export const activations: Readonly<Record<string, ActivationReference>> = {
     domain: [-6, 6],
     tolerance: rowwise,
   },
+  standardize: normalizer({
+    cases: [[1e-3], [1e-5]],
+    value: (x, p) => deviations(x).map((v) => v / standardDeviation(x, at(p, 0))),
+    gradient: (x, cotangent, p) => {
+      const deviation = standardDeviation(x, at(p, 0))
+      const y = deviations(x).map((v) => v / deviation)
+      return cotangent.map((c, i) => (c - mean(cotangent) - at(y, i) * (dot(y, cotangent) / y.length)) / deviation)
+    },
+  }),
+  rootMeanSquareNormalize: normalizer({
+    cases: [[1e-6], [1e-3]],
+    value: (x, p) => x.map((v) => v / rootMeanSquare(x, at(p, 0))),
+    gradient: (x, cotangent, p) => {
+      const root = rootMeanSquare(x, at(p, 0))
+      const y = x.map((v) => v / root)
+      return cotangent.map((c, i) => (c - at(y, i) * (dot(y, cotangent) / y.length)) / root)
+    },
+  }),
+  unitNormalize: normalizer({
+    cases: [[]],
+    value: (x) => x.map((v) => v / Math.sqrt(Math.max(dot(x, x), 1e-12))),
+    gradient: (x, cotangent) => {
+      const norm = Math.sqrt(Math.max(dot(x, x), 1e-12))
+      const y = x.map((v) => v / norm)
+      return cotangent.map((c, i) => (c - at(y, i) * (dot(x, x) < 1e-12 ? 0 : dot(y, cotangent))) / norm)
+    },
+  }),
 }
 
 /** Probabilities are clipped to [epsilon, 1 - epsilon]. */
@@ -502,6 +547,15 @@ const cosineSimilarity: LossReference = {
   tolerance: rowwise,
 }
 
+const dotProduct: LossReference = {
+  cases: [[]],
+  targets: 'real',
+  value: (y, t) => total(y.map((v, i) => v * at(t, i))),
+  gradient: (y, t) => y.map((_, i) => at(t, i)),
+  domain: () => [-3, 3],
+  tolerance: rowwise,
+}
+
 export const losses: Readonly<Record<string, LossReference>> = {
   meanSquaredError: elementwise(
     (y, t) => (y - t) ** 2,
@@ -541,6 +595,7 @@ export const losses: Readonly<Record<string, LossReference>> = {
   categoricalHinge,
   klDivergence,
   cosineSimilarity,
+  dotProduct,
   binaryCrossentropy,
   binaryFocalCrossentropy,
   categoricalCrossentropy,

@@ -20,6 +20,10 @@ export const mean: Tolerance = { atol: 1e-5, rtol: 2e-5 }
 export const differences: Tolerance = { atol: 1e-7, rtol: 1e-6 }
 export const differenceStep = 1e-5
 
+/** Central differences of a loss in float32 by a weight, with step {@link lossStep}. */
+export const lossDifferences: Tolerance = { atol: 2e-3, rtol: 4e-3 }
+export const lossStep = 2 ** -8
+
 /** A matrix product over k terms of about unit size: rounding grows like the square root of k. */
 export function product(k: number): Tolerance {
   return { atol: 1e-6 * Math.sqrt(k), rtol: 2e-5 }

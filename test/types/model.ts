@@ -39,6 +39,33 @@ const shaped = sequential([layers.input({ shape: [28, 28] }), layers.rescaling({
 expectType<Equal<(typeof shaped)['inputShape'], readonly [28, 28]>>()
 expectType<Equal<(typeof shaped)['outputShape'], readonly [number]>>()
 
+const reshaped = sequential([layers.reshape({ targetShape: [7, -1], inputShape: [28] }), layers.softmax({ axis: 1 })])
+expectType<Equal<(typeof reshaped)['outputShape'], readonly [7, number]>>()
+
+const noisy = sequential([
+  layers.gaussianNoise({ stddev: 0.1, inputShape: [5] }),
+  layers.leakyReLU(),
+  layers.unitNormalization(),
+  layers.reshape({ targetShape: [1, 5] }),
+])
+expectType<Equal<(typeof noisy)['outputShape'], readonly [1, 5]>>()
+
+const embedded = sequential([
+  layers.embedding({ inputDim: 9, outputDim: 3, inputShape: [4] }),
+  layers.layerNormalization(),
+])
+expectType<Equal<(typeof embedded)['outputShape'], readonly [4, 3]>>()
+
+const normalized = sequential([
+  layers.normalization({ inputShape: [6] }),
+  layers.dense({ units: 5 }),
+  layers.batchNormalization({ momentum: 0.9 }),
+  layers.prelu(),
+  layers.rmsNormalization(),
+  layers.groupNormalization({ groups: 5 }),
+])
+expectType<Equal<(typeof normalized)['outputShape'], readonly [5]>>()
+
 const kept = sequential({ layers: [layers.input({ shape: [5] }), layers.activation('tanh')], seed: 1 })
 expectType<Equal<(typeof kept)['outputShape'], readonly [5]>>()
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "native/cpu/cpu_executor.h"
+#include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {
 
@@ -31,7 +32,10 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
                            first,
                            cut.first.data()};
       context.values = row_values_.data() + group * kTogether * values_per_panel;
+      if (range.captured != nullptr)
+        context.captured = range.captured + (first - begin) * (2 * program_.output_size + 1);
       for (const Task& task : program_.evaluate.tasks) run_on_panels(task, context);
+      if (range.captured != nullptr) capture(context);
     }
   });
 
@@ -40,15 +44,10 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   if (cancelled.load(std::memory_order_relaxed)) return sums;
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
-    double loss = 0;
-    for (std::int64_t i = first - begin; i < first - begin + rows; ++i) {
-      const float* values = row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
-      loss += values[0];
-      for (int m = 0; m < program_.metrics; ++m) sums.metrics[m] += values[(1 + m) * kPanel];
-    }
-    sums.loss += program_.reduction == Reduction::mean ? loss : loss * static_cast<double>(rows);
-    sums.rows += rows;
-    ++sums.batches;
+    add_rows(program_, sums, range, first, rows, [&](std::int64_t row) {
+      const std::int64_t i = first - begin + row;
+      return row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
+    });
   }
   return sums;
 }
@@ -127,7 +126,19 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
                            at(task.input), width(task.input), width(task.output), at(task.output));
         break;
       case TaskKind::activation_forward:
-        kernels_.activation_row(task.op, at(task.input), at(task.output), width(task.output));
+        kernels_.activation_row(task.op, task.along, at(task.input), at(task.output),
+                                width(task.output));
+        break;
+      case TaskKind::feature_forward:
+        kernels_.feature_row(task.op, task.along, values(task.kernel), values(task.bias),
+                             at(task.input), at(task.output), width(task.output));
+        break;
+      case TaskKind::normalize_forward:
+        kernels_.normalize_row(task.op, task.along, normalizer(task), at(task.input),
+                               at(task.output), width(task.output));
+        break;
+      case TaskKind::embedding_forward:
+        kernels_.embed_row(table(task), at(task.input), at(task.output), width(task.input));
         break;
       case TaskKind::rescale_forward:
         for (int i = 0; i < width(task.output); ++i) {

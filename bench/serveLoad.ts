@@ -1,0 +1,145 @@
+/** The load generator of `bench serve`, a process of its own: connections that ask again as soon as they are answered. */
+
+import { connect, type Socket } from 'node:net'
+
+/** One run, as the bench asks for it. */
+export interface Load {
+  readonly port: number
+  readonly connections: number
+  readonly seconds: number
+  /** Whole HTTP requests. */
+  readonly requests: readonly Uint8Array[]
+  /** The outputs that answer each. */
+  readonly outputs: readonly Float32Array[]
+  /** Outputs may differ from those by as much. */
+  readonly tolerance: number
+  /** Answers without outputs count as right. */
+  readonly answersNothing: boolean
+}
+
+/** What came of it. */
+export interface LoadResult {
+  readonly answers: number
+  readonly seconds: number
+  /** Answers that were no 200, and connections that broke. */
+  readonly errors: number
+  /** Answers with other outputs. */
+  readonly wrong: number
+  readonly p50: number
+  readonly p99: number
+}
+
+const endOfHeaders = Buffer.from('\r\n\r\n')
+
+class Connection {
+  readonly #socket: Socket
+  readonly #run: Run
+  #at = 0
+  #asked = 0
+  #received: Buffer | undefined
+
+  constructor(run: Run, first: number) {
+    this.#run = run
+    this.#at = first
+    this.#socket = connect({ port: run.load.port, host: '127.0.0.1', noDelay: true })
+    this.#socket.on('connect', () => this.#ask())
+    this.#socket.on('data', (chunk) => this.#receive(chunk))
+    this.#socket.on('error', () => {})
+    this.#socket.on('close', () => run.closed())
+  }
+
+  end(): void {
+    this.#socket.destroy()
+  }
+
+  #ask(): void {
+    this.#asked = performance.now()
+    this.#socket.write(this.#run.load.requests[this.#at] as Uint8Array)
+  }
+
+  #receive(chunk: Buffer): void {
+    const received = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk])
+    const headers = received.indexOf(endOfHeaders)
+    const head = headers < 0 ? '' : received.toString('latin1', 0, headers).toLowerCase()
+    const begin = headers + endOfHeaders.length
+    const end = begin + Number(/^content-length: *(\d+)/m.exec(head)?.[1] ?? Number.NaN)
+    if (headers < 0 || !(received.length >= end)) {
+      this.#received = received
+      return
+    }
+    this.#received = undefined
+    const jsonLength = /inference-header-content-length: *(\d+)/.exec(head)?.[1]
+    this.#run.answered(
+      this.#at,
+      performance.now() - this.#asked,
+      head,
+      received.subarray(begin, end),
+      Number(jsonLength ?? 0),
+    )
+    if (this.#run.over) return
+    this.#at = (this.#at + 1) % this.#run.load.requests.length
+    this.#ask()
+  }
+}
+
+class Run {
+  readonly load: Load
+  over = false
+  errors = 0
+  wrong = 0
+  readonly #milliseconds: number[] = []
+  /** Answers that were compared before, by request. */
+  readonly #right: (Buffer | undefined)[] = []
+
+  constructor(load: Load) {
+    this.load = load
+  }
+
+  async result(): Promise<LoadResult> {
+    const { connections, requests, seconds } = this.load
+    const all = Array.from({ length: connections }, (_, i) => new Connection(this, (i * 7) % requests.length))
+    const began = performance.now()
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    this.over = true
+    const taken = (performance.now() - began) / 1000
+    for (const connection of all) connection.end()
+    const sorted = Float64Array.from(this.#milliseconds).sort()
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+    return {
+      answers: sorted.length,
+      seconds: taken,
+      errors: this.errors,
+      wrong: this.wrong,
+      p50: at(0.5),
+      p99: at(0.99),
+    }
+  }
+
+  closed(): void {
+    if (!this.over) this.errors++
+  }
+
+  answered(request: number, milliseconds: number, head: string, body: Buffer, jsonLength: number): void {
+    if (this.over) return
+    this.#milliseconds.push(milliseconds)
+    if (!head.startsWith('http/1.1 200')) {
+      this.errors++
+    } else if (!this.load.answersNothing && !this.#right[request]?.equals(body)) {
+      if (this.#isRight(body, jsonLength, this.load.outputs[request] as Float32Array))
+        this.#right[request] = Buffer.from(body)
+      else this.wrong++
+    }
+  }
+
+  #isRight(body: Buffer, jsonLength: number, expected: Float32Array): boolean {
+    const json = jsonLength > 0 ? body.subarray(0, jsonLength) : body
+    const { data } = JSON.parse(json.toString()).outputs[0] as { data?: number[] }
+    const got = data ?? new Float32Array(Uint8Array.from(body.subarray(jsonLength)).buffer)
+    if (got.length !== expected.length) return false
+    return expected.every((value, i) => Math.abs(Math.fround(got[i] as number) - value) <= this.load.tolerance)
+  }
+}
+
+process.on('message', async (load: Load) => {
+  process.send?.(await new Run(load).result())
+})

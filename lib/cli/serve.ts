@@ -1,0 +1,164 @@
+/** `neurode serve`: models over HTTP, until the process is told to end. */
+
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NeurodeError } from '../errors.js'
+import { readTokens } from '../serve/auth.js'
+import type { ServeEvent } from '../serve/repository.js'
+import { listen } from '../serve/server.js'
+import { Serving } from '../serve/serving.js'
+import type { WorkerOptions } from '../serve/workerMessages.js'
+import {
+  describeOptions,
+  integerOption,
+  type Options,
+  type ParsedArguments,
+  parse,
+  textOption,
+  UsageError,
+} from './options.js'
+
+const usage = 'neurode serve <file or folder>... [options], or <name>=<file or folder>...'
+
+const options: Options = {
+  host: { value: 'ADDRESS', help: 'to listen on (127.0.0.1: this machine alone)' },
+  port: { value: 'N', help: '0: a free one (8000)' },
+  workers: { value: 'N', help: 'processes that share the port (1)' },
+  watch: { help: 'reload models whose files change; SIGHUP reloads them, too' },
+  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
+  threads: { value: 'N', help: 'threads of the CPU for a model (the physical cores, shared among workers)' },
+  'max-batch-size': { value: 'N', help: 'rows in one batch at most (256)' },
+  'max-queue-delay-micros': { value: 'N', help: 'microseconds that a row may wait for others on an idle device (0)' },
+  'max-queue-size': { value: 'N', help: 'rows that may wait for a model; more get 503 (16 batches)' },
+  'timeout-ms': { value: 'N', help: 'milliseconds that a request may wait for its answer; then it gets 503 (1000)' },
+  'body-limit': { value: 'N', help: 'bytes of a request at most (16777216)' },
+  'max-connections': { value: 'N', help: 'open connections of a worker at most (4096)' },
+  'request-timeout-ms': { value: 'N', help: 'milliseconds in which a request has to come in whole (30000)' },
+  'token-file': { value: 'FILE', help: 'bearer tokens, one a line; without one, everyone is let in' },
+  'tls-key': { value: 'FILE', help: 'private key (PEM), for HTTPS' },
+  'tls-cert': { value: 'FILE', help: 'its certificate (PEM)' },
+  'shutdown-delay-ms': { value: 'N', help: 'milliseconds between "not ready" and closing, at the end (0)' },
+}
+
+/** Both kinds of servers: in this process, and in workers. */
+interface Running {
+  readonly url: string
+  reload(): Promise<void>
+  close(delayMs: number): Promise<void>
+}
+
+/** Gives the exit code: 0 once everything that was asked is answered. */
+export async function serve(args: readonly string[]): Promise<number> {
+  const parsed = parse(args, options)
+  if (parsed.values.help) {
+    process.stdout.write(describeOptions(usage, options))
+    return 0
+  }
+  if (parsed.positionals.length === 0) throw new UsageError(`expected '${usage}', got no file or folder`)
+  const workers = integerOption(parsed, 'workers', 1) ?? 1
+  const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0) ?? 0
+  const given = await readOptions(parsed, workers)
+  const end = onEnd()
+  const starting = start(given, workers).catch((error) => {
+    throw error instanceof NeurodeError ? error : new NeurodeError('ERR_ARGUMENT', describeFailure(error, given))
+  })
+  const reload = () => void starting.then((server) => server.reload()).catch(() => {})
+  process.on('SIGHUP', reload)
+  const running = await starting
+  const count = workers === 1 ? '' : ` with ${workers} workers`
+  log({ level: 'info', message: `listening on ${running.url}${count}` })
+  const signal = await end
+  log({ level: 'info', message: `${signal}: answering what was asked, then closing` })
+  await running.close(delayMs)
+  log({ level: 'info', message: 'closed' })
+  process.off('SIGHUP', reload)
+  return 0
+}
+
+async function start(given: WorkerOptions, workers: number): Promise<Running> {
+  if (workers > 1) {
+    const { serveInWorkers } = await import('../serve/workers.js')
+    return serveInWorkers(given, workers, log)
+  }
+  const serving = new Serving(given, log)
+  const server = await listen(given, serving)
+  return {
+    url: server.url,
+    reload: () => server.reload(),
+    close: async (delayMs) => {
+      serving.draining = true
+      await sleep(delayMs)
+      await server.close()
+    },
+  }
+}
+
+async function readOptions(parsed: ParsedArguments, workers: number): Promise<WorkerOptions> {
+  const file = (name: string) => textOption(parsed, name, /./, 'a file')
+  const [tokenFile, key, cert] = [file('token-file'), file('tls-key'), file('tls-cert')]
+  if ((key === undefined) !== (cert === undefined)) throw new UsageError('--tls-key and --tls-cert go together')
+  const share = Math.max(1, Math.floor(availableParallelism() / workers))
+  return {
+    models: readModels(parsed.positionals),
+    host: textOption(parsed, 'host', /./, 'an address'),
+    port: integerOption(parsed, 'port', 0),
+    watch: parsed.values.watch === true,
+    device: textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N'),
+    threads: integerOption(parsed, 'threads', 1) ?? (workers === 1 ? undefined : share),
+    maxBatchSize: integerOption(parsed, 'max-batch-size', 1),
+    maxQueueDelayMicros: integerOption(parsed, 'max-queue-delay-micros', 0),
+    maxQueueSize: integerOption(parsed, 'max-queue-size', 1),
+    timeoutMs: integerOption(parsed, 'timeout-ms', 1),
+    bodyLimit: integerOption(parsed, 'body-limit', 1),
+    maxConnections: integerOption(parsed, 'max-connections', 1),
+    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1),
+    tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
+    tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
+  }
+}
+
+/** Paths, or paths by name: `digits=/models/7.neurode`. */
+function readModels(positionals: readonly string[]): WorkerOptions['models'] {
+  const named = positionals.filter((text) => /^[^/\\=]+=/.test(text))
+  if (named.length === 0) return positionals.map((path) => resolve(path))
+  if (named.length < positionals.length) throw new UsageError('expected a name for every model or for none')
+  const entries = named.map((text): [string, string] => {
+    const place = text.indexOf('=')
+    return [text.slice(0, place), resolve(text.slice(place + 1))]
+  })
+  if (new Set(entries.map(([name]) => name)).size < entries.length)
+    throw new UsageError('a name is given to two models')
+  return Object.fromEntries(entries)
+}
+
+/** Under npm one press of Ctrl-C arrives twice. */
+const samePressMilliseconds = 500
+
+/** The first SIGTERM or SIGINT; a second Ctrl-C does not wait for answers. */
+function onEnd(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let first: number | undefined
+    const end = (signal: NodeJS.Signals) => {
+      if (first === undefined) first = performance.now()
+      else if (signal === 'SIGINT' && performance.now() - first > samePressMilliseconds) process.exit(130)
+      resolve(signal)
+    }
+    process.on('SIGTERM', end).on('SIGINT', end)
+  })
+}
+
+function describeFailure(error: NodeJS.ErrnoException, { host = '127.0.0.1', port = 8000 }: WorkerOptions): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there',
+    EACCES: 'this user may not listen there',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+    ENOTFOUND: 'there is no such address',
+  }
+  const reason = reasons[error.code ?? '']
+  return reason === undefined ? `the server failed: ${error.message}` : `cannot listen on ${host}:${port}: ${reason}`
+}
+
+function log({ level, message }: ServeEvent): void {
+  process.stderr.write(`${new Date().toISOString()} ${level === 'error' ? 'error: ' : ''}${message}\n`)
+}

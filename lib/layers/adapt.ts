@@ -1,0 +1,130 @@
+/** Mean and variance of data, channel by channel: in double precision, batch after batch. */
+
+import { setImmediate } from 'node:timers/promises'
+import { array, elementCount, formatShape, type NdArray, rowShapeOf, toInput } from '../data/arrays.js'
+import { BatchReader, isBatchSource } from '../data/batches.js'
+import { NeurodeError } from '../errors.js'
+import type { Shape } from './layer.js'
+
+interface Channels {
+  readonly length: number
+  readonly inner: number
+  /** Shape of the results. */
+  readonly sizes: Shape
+}
+
+interface Statistics {
+  readonly mean: NdArray<Float32Array>
+  readonly variance: NdArray<Float32Array>
+}
+
+/** Values between which other work gets its turn. */
+const valuesAtATime = 1 << 20
+
+/** The statistics of rows, or of batches of rows. `known`: the shape of a row, where it is known. */
+export async function adaptTo(
+  data: unknown,
+  known: Shape | undefined,
+  channelsOf: (shape: Shape) => Channels,
+): Promise<Statistics> {
+  let moments: Moments | undefined
+  const add = async (x: unknown) => {
+    const shape = known ?? rowShapeOf(x)
+    if (shape.length === 0) {
+      const hint = 'give the layer an inputShape, or the data a shape'
+      throw new NeurodeError('ERR_SHAPE', `data: expected rows of a known shape; ${hint}`)
+    }
+    moments ??= new Moments(shape, channelsOf(shape))
+    await moments.add(x)
+  }
+  if (!isBatchSource(data)) await add(data)
+  else {
+    const reader = new BatchReader(data, 'data')
+    try {
+      await reader.begin()
+      for (;;) {
+        const batch = await reader.next()
+        if (batch === undefined) break
+        await add(typeof batch === 'object' && batch !== null && 'x' in batch ? batch.x : batch)
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+  if (moments === undefined) throw new NeurodeError('ERR_SHAPE', 'data: expected at least one batch, got none')
+  return moments.result()
+}
+
+/** Sums over rows of one shape, by channel: the deviations of parts are joined as Chan, Golub and LeVeque do. */
+class Moments {
+  readonly #shape: Shape
+  readonly #sizes: Shape
+  /** Channel of each value of a row. */
+  readonly #channelOf: Int32Array
+  readonly #perRow: number
+  readonly #mean: Float64Array
+  readonly #squares: Float64Array
+  #rows = 0
+
+  constructor(shape: Shape, { length, inner, sizes }: Channels) {
+    const features = elementCount(shape)
+    this.#shape = shape
+    this.#sizes = sizes
+    this.#perRow = features / length
+    this.#channelOf = Int32Array.from({ length: features }, (_, f) => Math.floor(f / inner) % length)
+    this.#mean = new Float64Array(length)
+    this.#squares = new Float64Array(length)
+  }
+
+  async add(x: unknown): Promise<void> {
+    const { data, scale, offset, rows } = toInput(x, this.#shape, 'data')
+    const features = this.#channelOf.length
+    const most = Math.max(1, Math.floor(valuesAtATime / features))
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first)
+      this.#join(data.subarray(first * features, (first + count) * features), scale, offset, count)
+      await setImmediate()
+    }
+  }
+
+  #join(data: Uint8Array | Float32Array, scale: number, offset: number, rows: number): void {
+    const channelOf = this.#channelOf
+    const features = channelOf.length
+    const count = rows * this.#perRow
+    const mean = new Float64Array(this.#mean.length)
+    const squares = new Float64Array(this.#mean.length)
+    for (let row = 0; row < data.length; row += features) {
+      for (let f = 0; f < features; f++) {
+        const c = channelOf[f] as number
+        mean[c] = (mean[c] as number) + ((data[row + f] as number) * scale + offset)
+      }
+    }
+    for (let c = 0; c < mean.length; c++) mean[c] = (mean[c] as number) / count
+    for (let row = 0; row < data.length; row += features) {
+      for (let f = 0; f < features; f++) {
+        const c = channelOf[f] as number
+        const d = (data[row + f] as number) * scale + offset - (mean[c] as number)
+        squares[c] = (squares[c] as number) + d * d
+      }
+    }
+    const before = this.#rows * this.#perRow
+    const all = before + count
+    for (let c = 0; c < mean.length; c++) {
+      const delta = (mean[c] as number) - (this.#mean[c] as number)
+      this.#mean[c] = (this.#mean[c] as number) + (delta * count) / all
+      this.#squares[c] = (this.#squares[c] as number) + (squares[c] as number) + (delta * delta * before * count) / all
+    }
+    this.#rows += rows
+  }
+
+  result(): Statistics {
+    const count = this.#rows * this.#perRow
+    const bad = this.#squares.findIndex((sum) => !Number.isFinite(sum))
+    if (bad >= 0) {
+      const text = `data: expected finite numbers, got others in channel ${bad} of rows of shape ${formatShape(this.#shape)}`
+      throw new NeurodeError('ERR_ARGUMENT', text)
+    }
+    const give = (values: Float64Array) => array(Float32Array.from(values), this.#sizes)
+    return { mean: give(this.#mean), variance: give(this.#squares.map((sum) => sum / count)) }
+  }
+}

@@ -1,0 +1,144 @@
+/** Normalization by the statistics of the batch. */
+
+import type { PlanLayer } from '../native.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../validate.js'
+import { checkAxis, planAlong } from './axes.js'
+import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+} from './layer.js'
+import {
+  planParameter,
+  type ScaleAndCenterOptions,
+  scaleAndCenterInitializers,
+  scaleAndCenterNames,
+  sizesAlong,
+} from './parameters.js'
+
+/** Options of {@link BatchNormalization}. */
+export interface BatchNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
+  /** Axis of a row that holds the channels; 1 is the first, -1 (default) the last. */
+  readonly axis?: number
+  /** Share of the moving statistics that stays in a step, from 0 to 1; default 0.99. */
+  readonly momentum?: number
+  /** Added to the variance, at least 0; default 1e-3. */
+  readonly epsilon?: number
+  /** First moving means; default `zeros`. */
+  readonly movingMeanInitializer?: InitializerName | Initializer
+  /** First moving variances; default `ones`. */
+  readonly movingVarianceInitializer?: InitializerName | Initializer
+}
+
+/**
+ * `(x - mean) / sqrt(variance + epsilon) · gamma + beta`, channel by channel. While training, mean and variance (the
+ * population's) are those of the batch, and the moving statistics follow them:
+ * `moving · momentum + batch · (1 - momentum)`. Else, and while the layer is frozen, they are the moving ones.
+ * Weights: gamma, beta, moving_mean, moving_variance. https://arxiv.org/abs/1502.03167
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([
+ *   layers.dense({ units: 100, useBias: false, inputShape: [784] }),
+ *   layers.batchNormalization(),
+ *   layers.activation('relu'),
+ *   layers.dense({ units: 10, activation: 'softmax' }),
+ * ])
+ * ```
+ */
+export class BatchNormalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'BatchNormalization'
+  /** Axis of a row that holds the channels. */
+  readonly axis: number
+  /** Share of the moving statistics that stays in a step. */
+  readonly momentum: number
+  /** Added to the variance. */
+  readonly epsilon: number
+  /** Whether there is a beta. */
+  readonly center: boolean
+  /** Whether there is a gamma. */
+  readonly scale: boolean
+  /** Draws beta's first values. */
+  readonly betaInitializer: Initializer
+  /** Draws gamma's first values. */
+  readonly gammaInitializer: Initializer
+  /** Draws the first moving means. */
+  readonly movingMeanInitializer: Initializer
+  /** Draws the first moving variances. */
+  readonly movingVarianceInitializer: Initializer
+
+  constructor(options?: BatchNormalizationOptions<In>) {
+    const argument = 'layers.batchNormalization'
+    const own = ['axis', 'momentum', 'epsilon', 'movingMeanInitializer', 'movingVarianceInitializer']
+    const checked = checkOptions(options, [...layerOptionNames, ...own, ...scaleAndCenterNames], argument)
+    super(checked, argument)
+    this.axis = checkAxis(checkInteger(checked.axis ?? -1, `${argument}: axis`, -32), `${argument}: axis`) as number
+    this.momentum = checkNumber(checked.momentum ?? 0.99, `${argument}: momentum`, 0, 1)
+    this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
+    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
+    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
+    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
+    this.betaInitializer = betaInitializer
+    this.gammaInitializer = gammaInitializer
+    this.movingMeanInitializer = toInitializer(
+      checked.movingMeanInitializer ?? 'zeros',
+      `${argument}: movingMeanInitializer`,
+    )
+    this.movingVarianceInitializer = toInitializer(
+      checked.movingVarianceInitializer ?? 'ones',
+      `${argument}: movingVarianceInitializer`,
+    )
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    planAlong(this.axis, input, this.name)
+    return input
+  }
+
+  override parameters(input: Shape): readonly ParameterSpec[] {
+    const shape = sizesAlong(this.axis, input, this.name)
+    return [
+      ...(this.scale ? [{ name: 'gamma', shape }] : []),
+      ...(this.center ? [{ name: 'beta', shape }] : []),
+      { name: 'moving_mean', shape, trainable: false },
+      { name: 'moving_variance', shape, trainable: false },
+    ]
+  }
+
+  override config() {
+    const { axis, momentum, epsilon, center, scale } = this
+    const { betaInitializer, gammaInitializer, movingMeanInitializer, movingVarianceInitializer } = this
+    return {
+      axis,
+      momentum,
+      epsilon,
+      center,
+      scale,
+      betaInitializer,
+      gammaInitializer,
+      movingMeanInitializer,
+      movingVarianceInitializer,
+    }
+  }
+
+  override plan(input: Shape, context: PlanContext): PlanLayer {
+    const shape = sizesAlong(this.axis, input, context.name)
+    const parameter = (initializer: Initializer, purpose: string) => planParameter(initializer, purpose, shape, context)
+    return {
+      kind: 'batchNormalization',
+      name: context.name,
+      numbers: [this.epsilon, 0, 0, this.momentum],
+      along: planAlong(this.axis, input, context.name),
+      kernel: this.scale ? parameter(this.gammaInitializer, 'gamma') : undefined,
+      bias: this.center ? parameter(this.betaInitializer, 'beta') : undefined,
+      mean: parameter(this.movingMeanInitializer, 'moving_mean'),
+      variance: parameter(this.movingVarianceInitializer, 'moving_variance'),
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** Embedding: integers to vectors that are learnt. */
+
+import type { ArrayInput } from '../data/arrays.js'
+import type { PlanLayer } from '../native.js'
+import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+} from './layer.js'
+
+/** The output of {@link Embedding}: the input's shape with the vectors' size behind it. */
+export type Embedded<In extends Shape, Size extends number> = Shape extends In ? Shape : readonly [...In, Size]
+
+/** Options of {@link Embedding}. */
+export interface EmbeddingOptions<Size extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
+  /** How many vectors: inputs are integers from 0 to below it, at most 2²⁴. */
+  readonly inputDim: number
+  /** Size of each vector. */
+  readonly outputDim: Size
+  /** First vectors; default uniform in -0.05 … 0.05. */
+  readonly embeddingsInitializer?: InitializerName | Initializer
+  /** `[embeddings]` of shape [inputDim, outputDim] instead of the initializer. */
+  readonly weights?: readonly ArrayInput[]
+}
+
+/**
+ * Turns every integer of a row into a vector: rows of shape [n] become [n, outputDim]. It reads the model's input, so no layer
+ * that computes may stand before it. Inputs that are no integers from 0 to below `inputDim` are refused with
+ * `ERR_LABEL_RANGE` before anything changes.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([
+ *   layers.embedding({ inputDim: 1000, outputDim: 16, inputShape: [20] }),
+ *   layers.flatten(),
+ *   layers.dense({ units: 1, activation: 'sigmoid' }),
+ * ])
+ * ```
+ */
+export class Embedding<const Size extends number = number, const In extends Shape = Shape> extends Layer<
+  In,
+  Embedded<In, Size>
+> {
+  readonly kind = 'Embedding'
+  /** How many vectors. */
+  readonly inputDim: number
+  /** Size of each vector. */
+  readonly outputDim: Size
+  /** Draws the first vectors. */
+  readonly embeddingsInitializer: Initializer
+  readonly #weights: readonly ArrayInput[] | undefined
+
+  constructor(options: EmbeddingOptions<Size, In>) {
+    const argument = 'layers.embedding'
+    const own = ['inputDim', 'outputDim', 'embeddingsInitializer', 'weights']
+    const { inputDim, ...checked } = checkOptions(options, [...layerOptionNames, ...own], argument)
+    super(checked, argument)
+    const most = 2 ** 24
+    this.inputDim = checkInteger(inputDim, `${argument}: inputDim`)
+    if (this.inputDim > most) refuse(`${argument}: inputDim`, `at most ${most}`, inputDim)
+    this.outputDim = checkInteger(checked.outputDim, `${argument}: outputDim`) as Size
+    this.embeddingsInitializer = toInitializer(
+      checked.embeddingsInitializer ?? initializers.randomUniform(),
+      `${argument}: embeddingsInitializer`,
+    )
+    if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
+      refuse(`${argument}: weights`, 'a list [embeddings]', checked.weights)
+    }
+    this.#weights = checked.weights
+  }
+
+  override initialWeights(): readonly ArrayInput[] | undefined {
+    return this.#weights
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    return [...input, this.outputDim]
+  }
+
+  override parameters(): readonly ParameterSpec[] {
+    return [{ name: 'embeddings', shape: [this.inputDim, this.outputDim] }]
+  }
+
+  override config() {
+    const { inputDim, outputDim, embeddingsInitializer } = this
+    return { inputDim, outputDim, embeddingsInitializer }
+  }
+
+  override plan(_input: Shape, context: PlanContext): PlanLayer {
+    const shape = [this.inputDim, this.outputDim]
+    return {
+      kind: 'embedding',
+      name: context.name,
+      inputs: this.inputDim,
+      units: this.outputDim,
+      kernel: { initializer: this.embeddingsInitializer.plan(shape, context.seedFor('embeddings')) },
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/** Normalization: to mean 0 and variance 1 by statistics of the data, given or found with adapt(). */
+
+import { type ArrayInput, array, elementCount, formatShape } from '../data/arrays.js'
+import type { BatchSource } from '../data/batches.js'
+import { NeurodeError } from '../errors.js'
+import type { PlanLayer } from '../native.js'
+import { checkBoolean, checkNumber, checkOptions, refuse } from '../validate.js'
+import { adaptTo } from './adapt.js'
+import { type Axis, alongAxes, checkAxis, planAlong } from './axes.js'
+import { initializers } from './initializers.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  placementOf,
+  type Shape,
+} from './layer.js'
+import { planParameter, sizesAlong } from './parameters.js'
+
+/** Options of {@link Normalization}. */
+export interface NormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** Axis of a row whose places have statistics of their own, or several side by side; null: one for all. Default -1. */
+  readonly axis?: Axis | null
+  /** Means, one for each place of the axis or one for all; with `variance`, instead of adapt(). */
+  readonly mean?: number | readonly number[]
+  /** Variances of at least 0, as many as means. */
+  readonly variance?: number | readonly number[]
+  /** Undoes the normalization: `x · deviation + mean`; default false. */
+  readonly invert?: boolean
+}
+
+/** Standard deviations are at least 1e-7. */
+const leastVariance = 1e-14
+
+/**
+ * `(x - mean) / max(sqrt(variance), 1e-7)`. Mean and variance are given, or those of data that {@link Normalization.adapt}
+ * saw; before that they are 0 and 1. They are weights that no training changes: `mean` and `variance`.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const normalization = layers.normalization({ inputShape: [2] })
+ * await normalization.adapt([[1, 200], [2, 300], [3, 700]])
+ * const model = sequential([normalization, layers.dense({ units: 1 })])
+ * ```
+ */
+export class Normalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'Normalization'
+  /** Axis of a row whose places have statistics of their own; null: one for all. */
+  readonly axis: Axis | null
+  /** The means given, if any. */
+  readonly mean: number | readonly number[] | undefined
+  /** The variances given, if any. */
+  readonly variance: number | readonly number[] | undefined
+  /** Whether it undoes a normalization. */
+  readonly invert: boolean
+  #adapted: readonly ArrayInput[] | undefined
+
+  constructor(options?: NormalizationOptions<In>) {
+    const argument = 'layers.normalization'
+    const checked = checkOptions(options, [...layerOptionNames, 'axis', 'mean', 'variance', 'invert'], argument)
+    super(checked, argument)
+    const { axis = -1, mean, variance } = checked
+    this.axis = axis === null ? null : checkAxis(axis, `${argument}: axis`)
+    this.invert = checkBoolean(checked.invert ?? false, `${argument}: invert`)
+    if ((mean === undefined) !== (variance === undefined)) {
+      refuse(
+        `${argument}: ${mean === undefined ? 'mean' : 'variance'}`,
+        'both mean and variance, or neither',
+        undefined,
+      )
+    }
+    this.mean = mean === undefined ? undefined : checkNumbers(mean, `${argument}: mean`)
+    this.variance = variance === undefined ? undefined : checkNumbers(variance, `${argument}: variance`, 0)
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    const sizes = this.#sizes(input)
+    const channels = elementCount(sizes)
+    for (const given of [this.mean, this.variance]) {
+      if (given === undefined || typeof given === 'number' || given.length === channels) continue
+      const text = `layer '${this.name}': expected ${channels} means and variances for rows of shape ${formatShape(input)}`
+      throw new NeurodeError('ERR_SHAPE', `${text}, got ${given.length}`)
+    }
+    return input
+  }
+
+  override parameters(input: Shape): readonly ParameterSpec[] {
+    const shape = this.#sizes(input)
+    return [
+      { name: 'mean', shape, trainable: false },
+      { name: 'variance', shape, trainable: false },
+    ]
+  }
+
+  override config() {
+    const { axis, mean, variance, invert } = this
+    return { axis, mean, variance, invert }
+  }
+
+  override plan(input: Shape, context: PlanContext): PlanLayer {
+    const shape = this.#sizes(input)
+    const along = this.axis === null ? { length: 1, inner: 1 } : planAlong(this.axis, input, context.name)
+    return {
+      kind: 'normalization',
+      name: context.name,
+      numbers: [0, leastVariance, this.invert ? 1 : 0, 0],
+      along,
+      mean: planParameter(initializers.zeros(), 'mean', shape, context),
+      variance: planParameter(initializers.ones(), 'variance', shape, context),
+    }
+  }
+
+  override initialWeights(input: Shape): readonly ArrayInput[] | undefined {
+    const { mean, variance } = this
+    if (mean === undefined || variance === undefined) return this.#adapted
+    const shape = this.#sizes(input)
+    const filled = (given: number | readonly number[]) => {
+      const values = new Float32Array(elementCount(shape))
+      return array(typeof given === 'number' ? values.fill(given) : Float32Array.from(given), shape)
+    }
+    return [filled(mean), filled(variance)]
+  }
+
+  /**
+   * Sets mean and variance to those of data: rows, or batches of them (arrays, or objects with `x`). Sums are in double
+   * precision. What was adapted to before is forgotten. Rejects with `ERR_SHAPE`, `ERR_DTYPE`, `ERR_MODEL_BUSY`, or
+   * `ERR_ARGUMENT` where mean and variance were given.
+   *
+   * @example
+   * ```ts
+   * import { layers } from 'neurode'
+   *
+   * const layer = layers.normalization({ inputShape: [2] })
+   * await layer.adapt([[[1, 2], [3, 4]], [[5, 6]]].map((x) => ({ x })))
+   * ```
+   */
+  async adapt(data: ArrayInput | BatchSource<ArrayInput | { readonly x: ArrayInput }>): Promise<void> {
+    if (this.mean !== undefined) {
+      throw new NeurodeError(
+        'ERR_ARGUMENT',
+        `layer '${this.name}': it was given mean and variance, so it does not adapt`,
+      )
+    }
+    const known = placementOf(this)?.inputShape ?? this.inputShape
+    const { mean, variance } = await adaptTo(data, known, (shape) => {
+      const along = this.axis === null ? { length: 1, inner: 1 } : alongAxes(this.axis, shape, this.name)
+      return { ...along, sizes: this.#sizes(shape) }
+    })
+    this.#adapted = [mean, variance]
+    if (placementOf(this)?.inputShape !== undefined) this.setWeights([mean, variance])
+  }
+
+  #sizes(input: Shape): Shape {
+    return this.axis === null ? [1] : sizesAlong(this.axis, input, this.name)
+  }
+}
+
+function checkNumbers(value: unknown, argument: string, low?: number): number | readonly number[] {
+  if (!Array.isArray(value)) return checkNumber(value, argument, low)
+  if (value.length === 0) return refuse(argument, 'a number or a list of them', value)
+  return Object.freeze(value.map((one, i) => checkNumber(one, `${argument}[${i}]`, low)))
+}

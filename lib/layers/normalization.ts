@@ -1,0 +1,282 @@
+/** Normalization of each row by itself. */
+
+import { elementCount, formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { PlanAlong, PlanLayer, PlanOp } from '../native.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
+import { type Axis, checkAxis, planAlong } from './axes.js'
+import type { Initializer } from './initializers.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+} from './layer.js'
+import {
+  planParameter,
+  type ScaleAndCenterOptions,
+  scaleAndCenterInitializers,
+  scaleAndCenterNames,
+  sizesAlong,
+} from './parameters.js'
+
+/** Options of {@link UnitNormalization}. */
+export interface UnitNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  readonly axis?: Axis
+}
+
+/**
+ * Divides by the Euclidean norm along an axis: `x / sqrt(max(Σ x², 1e-12))`. Throws `ERR_SHAPE` where the input has no such
+ * axis.
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.unitNormalization()
+ * ```
+ */
+export class UnitNormalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'UnitNormalization'
+  /** Axis of a row that the norm is taken along. */
+  readonly axis: Axis
+
+  constructor(options?: UnitNormalizationOptions<In>) {
+    const checked = checkOptions(options, [...layerOptionNames, 'axis'], 'layers.unitNormalization')
+    super(checked, 'layers.unitNormalization')
+    this.axis = checkAxis(checked.axis ?? -1, 'layers.unitNormalization: axis')
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    planAlong(this.axis, input, this.name)
+    return input
+  }
+
+  override config() {
+    return { axis: this.axis }
+  }
+
+  override plan(input: Shape, context: PlanContext): PlanLayer {
+    const along = planAlong(this.axis, input, context.name)
+    return { kind: 'activation', name: context.name, activation: { name: 'unitNormalize', params: [] }, along }
+  }
+}
+
+/** What the layers share that normalize a row, then scale and shift its channels. */
+abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> {
+  /** Axis of a row that gamma and beta go along. */
+  abstract readonly axis: Axis
+  /** Names of the factor and of what is added. */
+  protected readonly names: readonly [scale: string, offset: string] = ['gamma', 'beta']
+  abstract readonly scale: boolean
+  abstract readonly center: boolean
+  abstract readonly gammaInitializer: Initializer
+  abstract readonly betaInitializer: Initializer
+
+  /** The row of the op table, and what it works on. */
+  protected abstract normalizer(input: Shape): { readonly op: PlanOp; readonly along: PlanAlong | undefined }
+
+  override computeOutputShape(input: Shape): Shape {
+    planAlong(this.axis, input, this.name)
+    this.normalizer(input)
+    return input
+  }
+
+  override parameters(input: Shape): readonly ParameterSpec[] {
+    const shape = sizesAlong(this.axis, input, this.name)
+    const [gamma, beta] = this.names.map((name) => ({ name, shape })) as [ParameterSpec, ParameterSpec]
+    return [...(this.scale ? [gamma] : []), ...(this.center ? [beta] : [])]
+  }
+
+  override plan(input: Shape, context: PlanContext): readonly PlanLayer[] {
+    const { name } = context
+    const { op, along } = this.normalizer(input)
+    const normalize: PlanLayer = { kind: 'activation', name, activation: op, along }
+    if (!this.scale && !this.center) return [normalize]
+    const shape = sizesAlong(this.axis, input, name)
+    const [gamma, beta] = this.names
+    const feature: PlanLayer = {
+      kind: 'feature',
+      name,
+      function: { name: 'scaleOffset', params: [] },
+      along: planAlong(this.axis, input, name),
+      kernel: this.scale ? planParameter(this.gammaInitializer, gamma, shape, context) : undefined,
+      bias: this.center ? planParameter(this.betaInitializer, beta, shape, context) : undefined,
+    }
+    return [normalize, feature]
+  }
+}
+
+/** Options of {@link LayerNormalization}. */
+export interface LayerNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
+  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  readonly axis?: Axis
+  /** Added to the variance, at least 0; default 1e-3. */
+  readonly epsilon?: number
+}
+
+/**
+ * `(x - mean) / sqrt(variance + epsilon) · gamma + beta` with mean and variance of each row along an axis, the same while
+ * training and after. https://arxiv.org/abs/1607.06450
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.layerNormalization({ epsilon: 1e-5 })
+ * ```
+ */
+export class LayerNormalization<const In extends Shape = Shape> extends RowNormalization<In> {
+  readonly kind = 'LayerNormalization'
+  override readonly axis: Axis
+  /** Added to the variance. */
+  readonly epsilon: number
+  override readonly center: boolean
+  override readonly scale: boolean
+  override readonly betaInitializer: Initializer
+  override readonly gammaInitializer: Initializer
+
+  constructor(options?: LayerNormalizationOptions<In>) {
+    const argument = 'layers.layerNormalization'
+    const checked = checkOptions(options, [...layerOptionNames, 'axis', 'epsilon', ...scaleAndCenterNames], argument)
+    super(checked, argument)
+    this.axis = checkAxis(checked.axis ?? -1, `${argument}: axis`)
+    this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
+    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
+    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
+    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
+    this.betaInitializer = betaInitializer
+    this.gammaInitializer = gammaInitializer
+  }
+
+  override config() {
+    const { axis, epsilon, center, scale, betaInitializer, gammaInitializer } = this
+    return { axis, epsilon, center, scale, betaInitializer, gammaInitializer }
+  }
+
+  protected override normalizer(input: Shape) {
+    return {
+      op: { name: 'standardize', params: [this.epsilon] },
+      along: planAlong(this.axis, input, this.name),
+    }
+  }
+}
+
+/** Options of {@link RMSNormalization}. */
+export interface RMSNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  readonly axis?: Axis
+  /** Added to the mean of squares, at least 0; default 1e-6. */
+  readonly epsilon?: number
+}
+
+/**
+ * `x / sqrt(mean(x²) + epsilon) · scale` with the mean of each row along an axis. https://arxiv.org/abs/1910.07467
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.rmsNormalization()
+ * ```
+ */
+export class RMSNormalization<const In extends Shape = Shape> extends RowNormalization<In> {
+  readonly kind = 'RMSNormalization'
+  override readonly axis: Axis
+  /** Added to the mean of squares. */
+  readonly epsilon: number
+  protected override readonly names = ['scale', ''] as const
+  override readonly center = false
+  override readonly scale = true
+  override readonly betaInitializer: Initializer
+  override readonly gammaInitializer: Initializer
+
+  constructor(options?: RMSNormalizationOptions<In>) {
+    const argument = 'layers.rmsNormalization'
+    const checked = checkOptions(options, [...layerOptionNames, 'axis', 'epsilon'], argument)
+    super(checked, argument)
+    this.axis = checkAxis(checked.axis ?? -1, `${argument}: axis`)
+    this.epsilon = checkNumber(checked.epsilon ?? 1e-6, `${argument}: epsilon`, 0)
+    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers({}, argument)
+    this.betaInitializer = betaInitializer
+    this.gammaInitializer = gammaInitializer
+  }
+
+  override config() {
+    return { axis: this.axis, epsilon: this.epsilon }
+  }
+
+  protected override normalizer(input: Shape) {
+    return {
+      op: { name: 'rootMeanSquareNormalize', params: [this.epsilon] },
+      along: planAlong(this.axis, input, this.name),
+    }
+  }
+}
+
+/** Options of {@link GroupNormalization}. */
+export interface GroupNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
+  /** Groups of neighbouring channels, a divisor of their number, or -1 for groups of one; default 32. */
+  readonly groups?: number
+  /** Added to the variance, at least 0; default 1e-3. */
+  readonly epsilon?: number
+}
+
+/**
+ * {@link LayerNormalization} of groups of neighbouring channels, each with its own mean and variance. It takes rows of one
+ * dimension; `ERR_SHAPE` for others. https://arxiv.org/abs/1803.08494
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.groupNormalization({ groups: 4, inputShape: [64] })
+ * ```
+ */
+export class GroupNormalization<const In extends Shape = Shape> extends RowNormalization<In> {
+  readonly kind = 'GroupNormalization'
+  override readonly axis: Axis = -1
+  /** As given. */
+  readonly groups: number
+  /** Added to the variance. */
+  readonly epsilon: number
+  override readonly center: boolean
+  override readonly scale: boolean
+  override readonly betaInitializer: Initializer
+  override readonly gammaInitializer: Initializer
+
+  constructor(options?: GroupNormalizationOptions<In>) {
+    const argument = 'layers.groupNormalization'
+    const checked = checkOptions(options, [...layerOptionNames, 'groups', 'epsilon', ...scaleAndCenterNames], argument)
+    super(checked, argument)
+    const groups = checkInteger(checked.groups ?? 32, `${argument}: groups`, -1)
+    this.groups = groups === 0 ? refuse(`${argument}: groups`, 'a positive integer or -1', groups) : groups
+    this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
+    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
+    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
+    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
+    this.betaInitializer = betaInitializer
+    this.gammaInitializer = gammaInitializer
+  }
+
+  override config() {
+    const { groups, epsilon, center, scale, betaInitializer, gammaInitializer } = this
+    return { groups, epsilon, center, scale, betaInitializer, gammaInitializer }
+  }
+
+  protected override normalizer(input: Shape) {
+    const channels = elementCount(input)
+    const groups = this.groups === -1 ? channels : this.groups
+    if (input.length !== 1 || channels % groups !== 0) {
+      const text = `layer '${this.name}': expected rows of one dimension that ${groups} groups share evenly`
+      throw new NeurodeError('ERR_SHAPE', `${text}, got shape ${formatShape(input)}`)
+    }
+    return {
+      op: { name: 'standardize', params: [this.epsilon] },
+      along: groups === 1 ? undefined : { length: channels / groups, inner: 1 },
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** PReLU: a rectifier that learns its slope below 0. */
+
+import type { PlanLayer } from '../native.js'
+import { checkOptions } from '../validate.js'
+import { alongAxes, checkAxis, placesOf } from './axes.js'
+import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
+import {
+  Layer,
+  type LayerOptions,
+  layerOptionNames,
+  type ParameterSpec,
+  type PlanContext,
+  type Shape,
+} from './layer.js'
+import { planParameter } from './parameters.js'
+
+/** Options of {@link PReLU}. */
+export interface PReLUOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** First slopes; default `zeros`. */
+  readonly alphaInitializer?: InitializerName | Initializer
+  /** Axes of a row along which the slope is the same; 1 is the first. Default none. The others stand side by side. */
+  readonly sharedAxes?: readonly number[]
+}
+
+/**
+ * `x` above 0, `alpha · x` below, with an alpha for each place of a row. https://arxiv.org/abs/1502.01852
+ *
+ * @example
+ * ```ts
+ * import { layers } from 'neurode'
+ *
+ * const layer = layers.prelu({ inputShape: [16] })
+ * ```
+ */
+export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'PReLU'
+  /** Draws the first slopes. */
+  readonly alphaInitializer: Initializer
+  /** Axes of a row along which the slope is the same. */
+  readonly sharedAxes: readonly number[]
+
+  constructor(options?: PReLUOptions<In>) {
+    const argument = 'layers.prelu'
+    const checked = checkOptions(options, [...layerOptionNames, 'alphaInitializer', 'sharedAxes'], argument)
+    super(checked, argument)
+    this.alphaInitializer = toInitializer(checked.alphaInitializer ?? 'zeros', `${argument}: alphaInitializer`)
+    const { sharedAxes = [] } = checked
+    const isEmpty = Array.isArray(sharedAxes) && sharedAxes.length === 0
+    this.sharedAxes = isEmpty ? [] : [checkAxis(sharedAxes, `${argument}: sharedAxes`)].flat()
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    this.#along(input)
+    return input
+  }
+
+  override parameters(input: Shape): readonly ParameterSpec[] {
+    const shared = this.#shared(input)
+    return [{ name: 'alpha', shape: input.map((size, place) => (shared.includes(place) ? 1 : size)) }]
+  }
+
+  override config() {
+    return { alphaInitializer: this.alphaInitializer, sharedAxes: this.sharedAxes }
+  }
+
+  override plan(input: Shape, context: PlanContext): PlanLayer {
+    const shape = this.parameters(input)[0]?.shape ?? []
+    return {
+      kind: 'feature',
+      name: context.name,
+      function: { name: 'parametricRelu', params: [] },
+      along: this.#along(input),
+      kernel: planParameter(this.alphaInitializer, 'alpha', shape, context),
+    }
+  }
+
+  #shared(input: Shape): readonly number[] {
+    return this.sharedAxes.length === 0 ? [] : placesOf(this.sharedAxes, input, this.name)
+  }
+
+  #along(input: Shape) {
+    const shared = this.#shared(input)
+    const own = input.flatMap((_, place) => (shared.includes(place) ? [] : [place + 1]))
+    return own.length === 0 ? { length: 1, inner: 1 } : alongAxes(own, input, this.name)
+  }
+}

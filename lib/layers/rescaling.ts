@@ -1,0 +1,41 @@
+/** Rescaling: a factor and an addend for every value. */
+
+import type { PlanLayer } from '../native.js'
+import { checkNumber, checkOptions } from '../validate.js'
+import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
+
+/** Options of {@link Rescaling}. */
+export interface RescalingOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** Factor of every value. */
+  readonly scale: number
+  /** Added to every scaled value; default 0. */
+  readonly offset?: number
+}
+
+/** `x · scale + offset`: pixels from 0 … 255 to 0 … 1, for example. */
+export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'> {
+  readonly kind = 'Rescaling'
+  /** Factor of every value. */
+  readonly scale: number
+  /** Added to every scaled value. */
+  readonly offset: number
+
+  constructor(options: RescalingOptions<In>) {
+    const checked = checkOptions(options, [...layerOptionNames, 'scale', 'offset'], 'layers.rescaling')
+    super(checked, 'layers.rescaling')
+    this.scale = checkNumber(checked.scale, 'layers.rescaling: scale')
+    this.offset = checkNumber(checked.offset ?? 0, 'layers.rescaling: offset')
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    return input
+  }
+
+  override config() {
+    return { scale: this.scale, offset: this.offset }
+  }
+
+  override plan(_input: Shape, context: PlanContext): PlanLayer {
+    return { kind: 'rescaling', name: context.name, scale: this.scale, offset: this.offset }
+  }
+}

@@ -1,0 +1,50 @@
+/** Bearer tokens. */
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { NeurodeError } from '../errors.js'
+import { HttpError } from './httpErrors.js'
+
+/** Checks a header `Authorization`; throws 401. */
+export type Authorize = (header: string | undefined) => void
+
+const challenge = { 'www-authenticate': 'Bearer realm="neurode"' }
+
+/** Any of these tokens is let in. The time a check takes does not tell how much of a token is right. */
+export function bearerTokens(tokens: readonly string[]): Authorize {
+  for (const token of tokens) {
+    // Whatever else a header cannot carry as it is.
+    if (!/^[\x21-\x7e]+$/.test(token)) {
+      throw new NeurodeError('ERR_ARGUMENT', 'tokens: expected visible ASCII characters without blanks')
+    }
+  }
+  const digests = tokens.map(digest)
+  return (header) => {
+    const token = /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1]
+    if (token === undefined) {
+      throw new HttpError(401, 'Authorization: expected a bearer token', challenge)
+    }
+    const given = digest(token)
+    let matches = 0
+    for (const known of digests) matches |= Number(timingSafeEqual(given, known))
+    if (matches === 0) {
+      const headers = { 'www-authenticate': `${challenge['www-authenticate']}, error="invalid_token"` }
+      throw new HttpError(401, 'Authorization: the token is not known', headers)
+    }
+  }
+}
+
+/** The tokens in a file, one on a line; blank lines and those that begin with # do not count. */
+export async function readTokens(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })
+  })
+  const lines = text.split(/\r?\n/).map((line) => line.trim())
+  const tokens = lines.filter((line) => line !== '' && !line.startsWith('#'))
+  if (tokens.length > 0) return tokens
+  throw new NeurodeError('ERR_FILE_FORMAT', `${path}: expected a token, got an empty file`)
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}

@@ -1,0 +1,52 @@
+/** Errors as clients see them: a status, and JSON that names what is wrong. */
+
+import type { FastifyReply } from 'fastify'
+import { type ErrorCode, NeurodeError } from '../errors.js'
+import type { FailureReason } from './statistics.js'
+
+/** An answer that is not 200. */
+export class HttpError extends Error {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** Seconds after which a client that was refused may try again. */
+export const retryAfter = { 'retry-after': '1' }
+
+interface Translation {
+  readonly status: number
+  readonly reason: FailureReason
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const translations: Partial<Record<ErrorCode, Translation>> = {
+  ERR_REQUEST: { status: 400, reason: 'OTHER' },
+  ERR_QUEUE_FULL: { status: 503, reason: 'REJECTED', headers: retryAfter },
+  ERR_TIMEOUT: { status: 503, reason: 'REJECTED', headers: retryAfter },
+  ERR_DISPOSED: { status: 503, reason: 'BACKEND', headers: retryAfter },
+  ERR_ABORTED: { status: 499, reason: 'CANCELED' },
+}
+
+/** What an error of the queue, the device or a request is to clients, and to the statistics. */
+export function translateError(error: unknown): { readonly error: HttpError; readonly reason: FailureReason } {
+  if (error instanceof HttpError) return { error, reason: 'OTHER' }
+  const translation = error instanceof NeurodeError ? translations[error.code] : undefined
+  if (translation === undefined) {
+    // What it says is for the log: it may name files.
+    return { error: new HttpError(500, 'the server failed to compute the answer'), reason: 'BACKEND' }
+  }
+  const { status, headers, reason } = translation
+  return { error: new HttpError(status, (error as Error).message, headers), reason }
+}
+
+/** Sends an error as `{"error": …}`. */
+export function sendError(reply: FastifyReply, { status, message, headers }: HttpError): void {
+  reply.code(status).headers(headers).header('content-type', 'application/json; charset=utf-8')
+  reply.send(JSON.stringify({ error: message }))
+}

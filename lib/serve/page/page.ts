@@ -1,0 +1,48 @@
+/** `GET /`: one HTML document with everything in it, the same for everyone; what it shows it asks the server for. */
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { findPackage } from '../../packageRoot.js'
+import { markup } from './markup.js'
+import { style } from './style.js'
+
+/** Sends the page. It may load nothing, and run nothing but what is in it. */
+export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
+  const script = readFileSync(join(findPackage().root, 'dist/serve/page/client.js'), 'utf8').replace(
+    /^export \{\};?\n?/m,
+    '',
+  )
+  const document = markup(style, script)
+  const headers = {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': [
+      "default-src 'none'",
+      `script-src '${hashOf(script)}'`,
+      `style-src '${hashOf(style)}'`,
+      "connect-src 'self'",
+      'img-src data:',
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join('; '),
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-cache',
+  }
+  return (request, reply) => {
+    const path = request.url.replace(/\?.*$/s, '')
+    // The page asks for what lies beside it, wherever the plugin is registered.
+    if (path.endsWith('/')) reply.headers(headers).send(document)
+    else
+      reply
+        .code(308)
+        .header('location', `./${path.slice(path.lastIndexOf('/') + 1)}/`)
+        .send()
+  }
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+}

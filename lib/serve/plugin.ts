@@ -1,0 +1,170 @@
+/** The Fastify plugin: routes, limits and authentication of an inference server. */
+
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { bearerTokens } from './auth.js'
+import { HttpError, sendError } from './httpErrors.js'
+import { pageHandler } from './page/page.js'
+import { bodyReader } from './requestBody.js'
+import {
+  live,
+  metrics,
+  modelConfig,
+  modelMetadata,
+  modelReady,
+  modelStatistics,
+  modelStatus,
+  notFound,
+  ready,
+  repositoryIndex,
+  serverMetadata,
+} from './routes/description.js'
+import { inferHandler, type ModelParams, predictHandler } from './routes/inference.js'
+import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
+
+interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  /** Asks for no token. */
+  readonly open?: boolean
+  // biome-ignore lint/suspicious/noExplicitAny: Fastify's handlers are as many types as there are routes
+  readonly handler: (request: FastifyRequest<any>, reply: FastifyReply) => unknown
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Asks for no token. */
+    open?: boolean
+  }
+}
+
+const mebibyte = 2 ** 20
+const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+/**
+ * A Fastify plugin that serves models: KServe V2, TensorFlow Serving's `:predict`, `GET /metrics` and a page at `GET /`, all
+ * below the prefix it is registered with. Models are loaded before the server is ready, and freed after its last answer.
+ *
+ * Registering rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT`, `ERR_DEVICE_UNAVAILABLE`.
+ *
+ * @example
+ * ```ts
+ * import fastify from 'fastify'
+ * import { layers, sequential } from 'neurode'
+ * import { servePlugin } from 'neurode/serve'
+ *
+ * const model = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })])
+ * const app = fastify()
+ * await app.register(servePlugin, { prefix: '/models', models: { iris: model } })
+ * const answer = await app.inject({
+ *   method: 'POST',
+ *   url: '/models/v1/models/iris:predict',
+ *   payload: { instances: [[5.1, 3.5, 1.4, 0.2]] },
+ * })
+ * console.log(answer.json()) // { predictions: [[…]] }
+ * await app.close()
+ * ```
+ */
+export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, options) => {
+  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as RegisterOptions
+  checkOptions(own, pluginOptionNames, 'servePlugin')
+  const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
+  const serving = new Serving(options, log)
+  await addServing(app, serving, options)
+}
+
+type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
+
+/** Loads the models and adds the routes; the models go when the app closes. */
+export async function addServing(app: FastifyInstance, serving: Serving, options: ServePluginOptions): Promise<void> {
+  const { tokens, watch = false } = options
+  if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
+  const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
+  const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', bodyReader({ bodyLimit, totalLimit }))
+  app.setErrorHandler(handleError)
+  if (tokens !== undefined) {
+    const authorize = bearerTokens(tokens)
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.routeOptions.config.open !== true) authorize(request.headers.authorization)
+      done()
+    })
+  }
+  addRoutes(app, routesOf(serving))
+  serving.observe(app.server as Parameters<Serving['observe']>[0])
+  app.addHook('onClose', () => serving.repository.close())
+  try {
+    await serving.repository.open()
+  } catch (error) {
+    await serving.repository.close()
+    throw error
+  }
+  if (watch) serving.repository.watch()
+}
+
+function routesOf(serving: Serving): readonly Route[] {
+  const { repository } = serving
+  const model = '/v2/models/:model'
+  const version = `${model}/versions/:version`
+  const ofModel = [model, version].flatMap((base): Route[] => [
+    { method: 'GET', url: base, handler: modelMetadata(repository) },
+    { method: 'GET', url: `${base}/ready`, handler: modelReady(serving) },
+    { method: 'GET', url: `${base}/config`, handler: modelConfig(repository) },
+    { method: 'GET', url: `${base}/stats`, handler: modelStatistics(serving) },
+    { method: 'POST', url: `${base}/infer`, handler: inferHandler(repository) },
+  ])
+  const ofV1 = ['/v1/models/:model', '/v1/models/:model/versions/:version'].flatMap((url): Route[] => [
+    { method: 'GET', url, handler: modelStatus(repository) },
+    { method: 'POST', url, handler: predictHandler(repository) },
+  ])
+  return [
+    { method: 'GET', url: '/', open: true, handler: pageHandler() },
+    { method: 'GET', url: '/v2', handler: serverMetadata() },
+    { method: 'GET', url: '/v2/health/live', open: true, handler: live },
+    { method: 'GET', url: '/v2/health/ready', open: true, handler: ready(serving) },
+    { method: 'GET', url: '/v2/models/stats', handler: modelStatistics(serving) },
+    { method: 'POST', url: '/v2/repository/index', handler: repositoryIndex(repository) },
+    { method: 'GET', url: '/metrics', handler: metrics(serving) },
+    ...ofModel,
+    ...ofV1,
+  ]
+}
+
+function addRoutes(app: FastifyInstance, routes: readonly Route[]): void {
+  const allowed = new Map<string, string[]>()
+  for (const { method, url, open = false, handler } of routes) {
+    app.route<{ Params: ModelParams }>({ method, url, handler, config: { open } })
+    allowed.set(url, [...(allowed.get(url) ?? []), method])
+  }
+  for (const [url, methods] of allowed) {
+    const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ')
+    const method = otherMethods.filter((other) => !methods.includes(other))
+    const refuseMethod = (request: FastifyRequest) => {
+      throw new HttpError(405, `the method: expected ${allow}, got ${request.method}`, { allow })
+    }
+    // Before the body is read.
+    app.route({ method, url, onRequest: refuseMethod, handler: refuseMethod })
+  }
+}
+
+/** For servers that serve nothing else: whatever has no route is a JSON error, too. */
+export function refuseUnknownRoutes(app: FastifyInstance): void {
+  app.setNotFoundHandler(notFound as () => void)
+}
+
+function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const translated = toHttpError(error)
+  if (translated.status >= 500) request.log.error(error)
+  sendError(reply, translated)
+}
+
+/** Fastify's own errors have a status. */
+function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error
+  const { statusCode = 500, message } = error as { statusCode?: number; message: string }
+  return statusCode >= 400 && statusCode < 500
+    ? new HttpError(statusCode, message)
+    : new HttpError(500, 'the server failed')
+}

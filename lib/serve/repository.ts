@@ -1,0 +1,253 @@
+/** Which models are served: loaded, warmed up, swapped in one step, and drained before they go. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NeurodeError } from '../errors.js'
+import { loadForInference } from '../model/load.js'
+import { Sequential } from '../model/sequential.js'
+import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
+import { ServedModel, type ServingOptions } from './servedModel.js'
+import { ModelStatistics } from './statistics.js'
+
+/** Models by name: files and folders, as for `neurode serve`, or models in memory. */
+export type ServedModels = string | readonly string[] | Readonly<Record<string, string | Sequential>>
+
+/** What happened to the models, for a log. */
+export interface ServeEvent {
+  readonly level: 'info' | 'error'
+  readonly message: string
+}
+
+type Log = (event: ServeEvent) => void
+
+/** How often files are looked at, in milliseconds. */
+const watchMilliseconds = 1000
+
+interface Wanted {
+  readonly model: string
+  readonly version: string
+  readonly signature: string
+  /** Words for the log. */
+  readonly where: string
+  open(): Promise<Sequential>
+  /** Once its predictor is made. */
+  close(model: Sequential): void
+}
+
+interface Opened {
+  readonly signature: string
+  readonly served: ServedModel
+}
+
+export class Repository {
+  readonly #paths: readonly string[]
+  readonly #renamed: ReadonlyMap<string, string>
+  readonly #inMemory: readonly Wanted[]
+  readonly #options: ServingOptions
+  readonly #log: Log
+  /** By name, then by version, in ascending order of versions. */
+  #models: ReadonlyMap<string, ReadonlyMap<string, Opened>> = new Map()
+  readonly #latest = new Map<string, ServedModel>()
+  /** Kept when a file is replaced, so that counters never go back. */
+  readonly #statistics = new Map<string, ModelStatistics>()
+  /** Signatures that could not be loaded: they are not tried again until the file changes. */
+  readonly #refused = new Map<string, string>()
+  #refusedScan = ''
+  #retiring = new Set<Promise<void>>()
+  #reloading: Promise<void> = Promise.resolve()
+  #watching: AbortController | undefined
+  #closed = false
+  /** Times that a version was loaded in place of another. */
+  reloads = 0
+  /** Times that a file or folder could not be loaded and what was there stayed. */
+  loadFailures = 0
+
+  constructor(models: ServedModels, options: ServingOptions, log: Log) {
+    const named = typeof models === 'string' || Array.isArray(models) ? [] : Object.entries(models)
+    const files = named.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    this.#paths = typeof models === 'string' ? [models] : Array.isArray(models) ? models : []
+    this.#renamed = new Map(files.map(([name, path]) => [checkModelName(name, 'models'), path]))
+    this.#inMemory = named.flatMap(([name, model]) => {
+      if (typeof model === 'string') return []
+      if (model instanceof Sequential) return [wantedFromMemory(checkModelName(name, 'models'), model)]
+      throw new NeurodeError('ERR_ARGUMENT', `models['${name}']: expected a model or a path`)
+    })
+    this.#options = options
+    this.#log = log
+  }
+
+  /** The version asked for, or the latest. */
+  find(model: string, version?: string): ServedModel | undefined {
+    if (version === undefined) return this.#latest.get(model)
+    return this.#models.get(model)?.get(version)?.served
+  }
+
+  /** Versions of a model, ascending; none for a model that is not there. */
+  versions(model: string): ServedModel[] {
+    return [...(this.#models.get(model)?.values() ?? [])].map(({ served }) => served)
+  }
+
+  /** All versions of all models. */
+  all(): ServedModel[] {
+    return [...this.#models.keys()].flatMap((model) => this.versions(model))
+  }
+
+  /** Statistics of everything that was ever served. */
+  statistics(): readonly ModelStatistics[] {
+    return [...this.#statistics.values()]
+  }
+
+  /** Loads everything; rejects with the first thing that cannot be loaded. */
+  async open(): Promise<void> {
+    const wanted = await this.#wanted()
+    if (wanted.length === 0) {
+      const places = [...this.#paths, ...this.#renamed.values()].join(', ')
+      throw new NeurodeError('ERR_FILE_NOT_FOUND', `no model is in ${places || 'the list of models'}`)
+    }
+    for (const want of wanted) await this.#serve(want)
+  }
+
+  /**
+   * Looks at the files again: versions that changed or are new are loaded and warmed up, then take over between two
+   * requests; versions that are gone are no longer found. What cannot be loaded is logged, and leaves what was there.
+   */
+  reload(): Promise<void> {
+    const next = this.#reloading.then(() => this.#reloadNow())
+    this.#reloading = next.catch(() => {})
+    return next
+  }
+
+  /** Reloads whenever files change, until {@link Repository.close}. */
+  watch(): void {
+    this.#watching ??= new AbortController()
+    void this.#watch(this.#watching.signal)
+  }
+
+  /** Answers what was asked, then frees everything. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#watching?.abort()
+    await this.#reloading
+    for (const model of [...this.#models.keys()]) this.#replace(model, new Map())
+    await Promise.all(this.#retiring)
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(watchMilliseconds, undefined, { signal, ref: false }).catch(() => {})
+      if (!signal.aborted) await this.reload().catch(() => {})
+    }
+  }
+
+  async #reloadNow(): Promise<void> {
+    if (this.#closed) return
+    const wanted = await this.#scanAgain()
+    if (wanted === undefined) return
+    for (const want of wanted) {
+      const key = `${want.model}/${want.version}`
+      const there = this.#models.get(want.model)?.get(want.version)
+      if (there?.signature === want.signature || this.#refused.get(key) === want.signature) continue
+      try {
+        await this.#serve(want)
+        this.#refused.delete(key)
+        if (there !== undefined) this.reloads++
+      } catch (error) {
+        this.#refused.set(key, want.signature)
+        this.#fail(`version ${want.version} of model '${want.model}' stays as it was: ${(error as Error).message}`)
+      }
+    }
+    this.#forgetAllBut(wanted)
+  }
+
+  async #scanAgain(): Promise<readonly Wanted[] | undefined> {
+    try {
+      const wanted = await this.#wanted()
+      this.#refusedScan = ''
+      return wanted
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== this.#refusedScan) this.#fail(`models stay as they were: ${message}`)
+      this.#refusedScan = message
+      return undefined
+    }
+  }
+
+  #fail(message: string): void {
+    this.loadFailures++
+    this.#log({ level: 'error', message })
+  }
+
+  async #wanted(): Promise<Wanted[]> {
+    const scanned = await scanModels(this.#paths)
+    const renamed = [...this.#renamed].map(async ([name, path]) => {
+      const sources = await scanModels([path])
+      const other = sources.find(({ model }) => model !== sources[0]?.model)
+      if (other === undefined) return sources.map((source) => ({ ...source, model: name }))
+      throw new NeurodeError('ERR_ARGUMENT', `models['${name}']: expected one model, got several in ${path}`)
+    })
+    const sources = [...scanned, ...(await Promise.all(renamed)).flat()]
+    return [...sources.map(wantedFromFile), ...this.#inMemory]
+  }
+
+  async #serve({ model, version, signature, where, open, close }: Wanted): Promise<void> {
+    const key = `${model}/${version}`
+    const began = performance.now()
+    const statistics = this.#statistics.get(key) ?? new ModelStatistics(model, version)
+    const source = await open()
+    const served = await ServedModel.open(source, model, version, statistics, this.#options).finally(() =>
+      close(source),
+    )
+    this.#statistics.set(key, statistics)
+    const versions = new Map(this.#models.get(model))
+    versions.set(version, { signature, served })
+    this.#replace(model, new Map([...versions].sort(([a], [b]) => compareVersions(a, b))))
+    const seconds = ((performance.now() - began) / 1000).toFixed(2)
+    this.#log({
+      level: 'info',
+      message: `model '${model}' version ${version} from ${where}: ${served.describe()}, ready in ${seconds} s`,
+    })
+  }
+
+  #forgetAllBut(wanted: readonly Wanted[]): void {
+    for (const [model, versions] of this.#models) {
+      const kept = [...versions].filter(([version]) => {
+        return wanted.some((want) => want.model === model && want.version === version)
+      })
+      if (kept.length === versions.size) continue
+      this.#replace(model, new Map(kept))
+      this.#log({ level: 'info', message: `model '${model}': ${versions.size - kept.length} of its versions are gone` })
+    }
+  }
+
+  /** The one place where requests begin to find other versions; those that none finds any more are drained. */
+  #replace(model: string, versions: ReadonlyMap<string, Opened>): void {
+    const before = this.#models.get(model)
+    const models = new Map(this.#models)
+    const latest = [...versions.values()].at(-1)
+    if (latest === undefined) {
+      models.delete(model)
+      this.#latest.delete(model)
+    } else {
+      models.set(model, versions)
+      this.#latest.set(model, latest.served)
+    }
+    this.#models = models
+    for (const { served } of before?.values() ?? []) {
+      if (this.find(model, served.version) !== served) this.#retire(served)
+    }
+  }
+
+  #retire(served: ServedModel): void {
+    const retired = served.retire().finally(() => this.#retiring.delete(retired))
+    this.#retiring.add(retired)
+  }
+}
+
+function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {
+  const open = () => loadForInference(path)
+  return { model, version, signature: `${path} ${signature}`, where: path, open, close: (loaded) => loaded.dispose() }
+}
+
+/** A model in memory stays its owner's. */
+function wantedFromMemory(name: string, model: Sequential): Wanted {
+  return { model: name, version: '1', signature: 'memory', where: 'memory', open: async () => model, close: () => {} }
+}

@@ -1,0 +1,149 @@
+/** What a server tells of itself and its models: metadata, configuration, readiness, statistics. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { packageVersion } from '../../cli/version.js'
+import { HttpError } from '../httpErrors.js'
+import { formatMetrics, metricsContentType } from '../metrics.js'
+import type { Repository } from '../repository.js'
+import type { ServedModel } from '../servedModel.js'
+import type { Serving } from '../serving.js'
+import type { ModelSnapshot } from '../statistics.js'
+import { findModel, type ModelParams } from './inference.js'
+
+type Handler = (request: FastifyRequest<{ Params: ModelParams }>, reply: FastifyReply) => unknown
+
+/** `GET /v2`. */
+export function serverMetadata(): Handler {
+  const extensions = ['binary_tensor_data', 'statistics', 'model_configuration', 'model_repository']
+  const metadata = { name: 'neurode', version: packageVersion(), extensions }
+  return () => metadata
+}
+
+/** `GET /v2/health/live`: the process answers. */
+export const live: Handler = () => ({ live: true })
+
+/** `GET /v2/health/ready`: models are loaded, and the server does not shut down. */
+export function ready(serving: Serving): Handler {
+  return (_request, reply) => {
+    if (!serving.ready) reply.code(503)
+    return { ready: serving.ready }
+  }
+}
+
+/** `GET /v2/models/{model}[/versions/{version}]/ready`. */
+export function modelReady(serving: Serving): Handler {
+  return ({ params }, reply) => {
+    const { name } = findModel(serving.repository, params.model, params.version)
+    if (serving.draining) reply.code(503)
+    return { name, ready: !serving.draining }
+  }
+}
+
+/** `GET /v2/models/{model}[/versions/{version}]`. */
+export function modelMetadata(repository: Repository): Handler {
+  return ({ params }) => {
+    const { name, spec } = findModel(repository, params.model, params.version)
+    return {
+      name,
+      versions: repository.versions(name).map(({ version }) => version),
+      platform: 'neurode',
+      inputs: [{ name: 'input', datatype: 'FP32', shape: [-1, ...spec.inputShape] }],
+      outputs: [{ name: 'output', datatype: 'FP32', shape: [-1, ...spec.outputShape] }],
+    }
+  }
+}
+
+/** `GET /v2/models/{model}[/versions/{version}]/config`: Triton's description of a model, and its layers. */
+export function modelConfig(repository: Repository): Handler {
+  return ({ params }) => {
+    const served = findModel(repository, params.model, params.version)
+    const { spec, summary } = served
+    return {
+      name: served.name,
+      platform: 'neurode',
+      backend: 'neurode',
+      max_batch_size: served.maxBatchSize,
+      input: [{ name: 'input', data_type: 'TYPE_FP32', dims: spec.inputShape }],
+      output: [{ name: 'output', data_type: 'TYPE_FP32', dims: spec.outputShape }],
+      version: served.version,
+      device: served.device,
+      timeout_ms: served.timeoutMs,
+      max_queue_size: served.queue.maxQueueSize,
+      summary: {
+        name: summary.name,
+        total_parameters: summary.totalParameters,
+        layers: summary.layers.map(({ name, kind, outputShape, parameters }) => {
+          return { name, kind, output_shape: outputShape, parameters }
+        }),
+      },
+    }
+  }
+}
+
+/** `POST /v2/repository/index`: all versions of all models. */
+export function repositoryIndex(repository: Repository): Handler {
+  return () => {
+    return repository.all().map(({ name, version }) => ({ name, version, state: 'READY', reason: '' }))
+  }
+}
+
+/** `GET /v1/models/{model}[/versions/{version}]`: TensorFlow Serving's status of versions. */
+export function modelStatus(repository: Repository): Handler {
+  return ({ params }) => {
+    const asked = findModel(repository, params.model, params.version)
+    const versions: readonly ServedModel[] = params.version === undefined ? repository.versions(asked.name) : [asked]
+    return {
+      model_version_status: versions.map(({ version }) => {
+        return { version, state: 'AVAILABLE', status: { error_code: 'OK', error_message: '' } }
+      }),
+    }
+  }
+}
+
+/** `GET /v2/models[/{model}[/versions/{version}]]/stats`: all workers together. */
+export function modelStatistics(serving: Serving): Handler {
+  return async ({ params }) => {
+    const { model, version } = params
+    if (model !== undefined) findModel(serving.repository, model, version)
+    const { models } = await serving.collect()
+    const asked = models.filter((found) => {
+      return (model === undefined || found.model === model) && (version === undefined || found.version === version)
+    })
+    return { model_stats: asked.map(describeStatistics) }
+  }
+}
+
+/** `GET /metrics`: all workers together. */
+export function metrics(serving: Serving): Handler {
+  return async (_request, reply) => {
+    const text = formatMetrics(await serving.collect())
+    return reply.header('content-type', metricsContentType).send(text)
+  }
+}
+
+/** What there is no route for. */
+export const notFound: Handler = ({ method, url }) => {
+  throw new HttpError(404, `the address: nothing is at ${method} ${JSON.stringify(url.slice(0, 200))}`)
+}
+
+function describeStatistics(of: ModelSnapshot): object {
+  const failed = Object.values(of.failures).reduce((sum, count) => sum + count, 0)
+  const duration = (count: number, micros: number) => ({ count, ns: Math.round(1000 * micros) })
+  return {
+    name: of.model,
+    version: of.version,
+    last_inference: of.lastInference,
+    inference_count: of.rows,
+    execution_count: of.batches,
+    inference_stats: {
+      success: duration(of.success, of.successMicros),
+      fail: duration(failed, of.failureMicros),
+      queue: duration(of.success, of.queueMicros),
+      compute_infer: duration(of.batches, of.computeMicros),
+    },
+    // Batches of up to so many rows, and of more than the one before.
+    batch_stats: of.batchSizes.bounds.map((bound, i) => {
+      return { batch_size: bound, compute_infer: { count: of.batchSizes.counts[i] ?? 0 } }
+    }),
+  }
+}

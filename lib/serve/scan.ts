@@ -1,0 +1,108 @@
+/** Where models lie: files, folders of files, and folders with a numbered folder for each version. */
+
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { NeurodeError } from '../errors.js'
+
+const extension = '.neurode'
+const versionName = /^(0|[1-9]\d{0,15})$/
+/** Names stand in addresses, labels and logs. */
+const modelName = /^[A-Za-z0-9][\w.-]{0,127}$/
+
+/** One version of one model on disk. */
+export interface ModelSource {
+  readonly model: string
+  /** The name of its folder; `1` for a file without one. */
+  readonly version: string
+  readonly path: string
+  /** Changes whenever the file does. */
+  readonly signature: string
+}
+
+/**
+ * All versions of all models under these paths. A file is one version; a folder with numbered folders is one model; any
+ * other folder holds model files and such folders. Hidden entries and empty version folders are passed over.
+ *
+ * Rejects with `ERR_FILE_NOT_FOUND`, or `ERR_ARGUMENT` where two sources have one name or a name cannot stand in an address.
+ */
+export async function scanModels(paths: readonly string[]): Promise<ModelSource[]> {
+  const found = (await Promise.all(paths.map((path) => scan(resolve(path))))).flat()
+  const places = new Map<string, string>()
+  for (const { model, version, path } of found) {
+    checkModelName(model, path)
+    const key = `${model}/${version}`
+    const other = places.get(key)
+    if (other !== undefined && other !== path) {
+      throw new NeurodeError('ERR_ARGUMENT', `version ${version} of model '${model}' is both ${other} and ${path}`)
+    }
+    places.set(key, path)
+  }
+  return found.filter(({ model, version, path }, i) => {
+    return found.findIndex((other) => other.model === model && other.version === version && other.path === path) === i
+  })
+}
+
+/** Refuses what cannot stand in an address. */
+export function checkModelName(name: string, where: string): string {
+  if (modelName.test(name)) return name
+  const expected = "expected letters, digits, '.', '_' and '-' alone, beginning with a letter or digit"
+  throw new NeurodeError('ERR_ARGUMENT', `${where}: the name of a model: ${expected}, got ${JSON.stringify(name)}`)
+}
+
+/** Versions in ascending order: by number, not by text. */
+export function compareVersions(a: string, b: string): number {
+  return Number(a) - Number(b)
+}
+
+async function scan(path: string): Promise<ModelSource[]> {
+  const found = await sourceAt(path, basename(path, extension), '1')
+  if (found !== undefined) return [found]
+  const versions = await scanVersions(path, basename(path))
+  if (versions !== undefined) return versions
+  const names = await entriesOf(path)
+  const inside = await Promise.all(names.map((name) => scanEntry(join(path, name), name)))
+  return inside.flat()
+}
+
+async function scanEntry(path: string, name: string): Promise<ModelSource[]> {
+  if (!name.endsWith(extension)) return (await scanVersions(path, name)) ?? []
+  const found = await sourceAt(path, basename(name, extension), '1')
+  return found === undefined ? [] : [found]
+}
+
+/** The versions in a folder's numbered folders; undefined where it has none. */
+async function scanVersions(folder: string, model: string): Promise<ModelSource[] | undefined> {
+  const versions = (await entriesOf(folder)).filter((name) => versionName.test(name))
+  if (versions.length === 0) return undefined
+  const found = await Promise.all(versions.map((version) => scanVersion(join(folder, version), model, version)))
+  return found.filter((source) => source !== undefined)
+}
+
+/** The one model file of a version's folder. */
+async function scanVersion(folder: string, model: string, version: string): Promise<ModelSource | undefined> {
+  const files = (await entriesOf(folder)).filter((name) => name.endsWith(extension))
+  if (files.length > 1) {
+    throw new NeurodeError('ERR_ARGUMENT', `${folder}: expected one file *${extension}, got ${files.join(', ')}`)
+  }
+  return files[0] === undefined ? undefined : sourceAt(join(folder, files[0]), model, version)
+}
+
+/** The file at a path; undefined for a folder, and for what went away meanwhile inside a folder. */
+async function sourceAt(path: string, model: string, version: string): Promise<ModelSource | undefined> {
+  const stats = await stat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+    const code = error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE_FORMAT'
+    throw new NeurodeError(code, `${path}: cannot be read: ${error.message}`, { cause: error })
+  })
+  if (stats.isDirectory()) return undefined
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats
+  return { model, version, path, signature: [dev, ino, size, mtimeNs, ctimeNs].join(':') }
+}
+
+/** Names in a folder, in order; none for a file. */
+async function entriesOf(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return []
+    throw new NeurodeError('ERR_FILE_NOT_FOUND', `${folder}: cannot be read: ${error.message}`, { cause: error })
+  })
+  return names.filter((name) => !name.startsWith('.')).sort()
+}

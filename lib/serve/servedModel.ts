@@ -1,0 +1,118 @@
+/** One version of a model while it is served: its predictor, its queue, and what clients are told of it. */
+
+import type { DeviceName } from '../model/devices.js'
+import type { Sequential } from '../model/sequential.js'
+import type { ModelSummary } from '../model/summary.js'
+import { type Batcher, batcher } from './batcher.js'
+import type { Predictor } from './predictor.js'
+import type { ModelStatistics } from './statistics.js'
+import type { TensorSpec } from './tensors.js'
+
+/** How models are run; see {@link Sequential.predictor} and {@link batcher}. */
+export interface ServingOptions {
+  /** Default: that of a model in memory; `auto` for files. */
+  readonly device?: DeviceName | undefined
+  /** Threads of the CPU for a model, a positive integer. */
+  readonly threads?: number | undefined
+  /** Rows in one batch at most, a positive integer. Default 256. */
+  readonly maxBatchSize?: number | undefined
+  /** Microseconds that the first row of a batch may wait for others while the device is idle. Default 0. */
+  readonly maxQueueDelayMicros?: number | undefined
+  /** Rows that may wait for a model at most; requests above get 503. Default 16 · maxBatchSize. */
+  readonly maxQueueSize?: number | undefined
+  /** Milliseconds that a request may wait for its answer at most; later it gets 503. Default 1000. */
+  readonly timeoutMs?: number | undefined
+}
+
+const defaultTimeoutMs = 1000
+const maxRows = 4096
+
+export class ServedModel {
+  readonly name: string
+  readonly version: string
+  readonly summary: ModelSummary
+  readonly statistics: ModelStatistics
+  readonly queue: Batcher
+  /** What requests and responses look like. */
+  readonly spec: TensorSpec
+  readonly timeoutMs: number
+  readonly #predictor: Predictor
+  readonly #unfollow: () => void
+
+  private constructor(
+    name: string,
+    version: string,
+    summary: ModelSummary,
+    statistics: ModelStatistics,
+    predictor: Predictor,
+    options: ServingOptions,
+  ) {
+    const { maxQueueDelayMicros, maxQueueSize, timeoutMs = defaultTimeoutMs } = options
+    this.name = name
+    this.version = version
+    this.summary = summary
+    this.statistics = statistics
+    this.timeoutMs = timeoutMs
+    this.#predictor = predictor
+    this.queue = batcher(predictor, { maxQueueDelayMicros, maxQueueSize, timeoutMs })
+    this.spec = {
+      inputShape: predictor.inputShape,
+      outputShape: predictor.outputShape,
+      maxRows: Math.min(maxRows, this.queue.maxQueueSize),
+    }
+    this.#unfollow = statistics.follow(() => this.queue.stats)
+  }
+
+  /** Makes the predictor and runs it once for one row and once for a full batch, so that no request pays for the first time. */
+  static async open(
+    model: Sequential,
+    name: string,
+    version: string,
+    statistics: ModelStatistics,
+    options: ServingOptions,
+  ): Promise<ServedModel> {
+    const { device, threads, maxBatchSize } = options
+    const predictor = model.predictor({ device, threads, maxBatchSize })
+    try {
+      const summary = model.summary({ print: false })
+      for (const rows of [1, predictor.maxBatchSize]) {
+        await predictor.predict(new Float32Array(rows * predictor.inputSize))
+      }
+      predictor.predictSync(new Float32Array(predictor.inputSize))
+      return new ServedModel(name, version, summary, statistics, predictor, options)
+    } catch (error) {
+      predictor.dispose()
+      throw error
+    }
+  }
+
+  get inputShape(): readonly number[] {
+    return this.#predictor.inputShape
+  }
+
+  get outputShape(): readonly number[] {
+    return this.#predictor.outputShape
+  }
+
+  get device(): string {
+    return this.#predictor.device
+  }
+
+  get maxBatchSize(): number {
+    return this.queue.maxBatchSize
+  }
+
+  /** A few words for a log. */
+  describe(): string {
+    const shapes = `[${this.inputShape.join(', ')}] → [${this.outputShape.join(', ')}]`
+    return `${shapes}, ${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
+  }
+
+  /** Waits until everything that was asked is answered, then frees the memory. No request may come any more. */
+  async retire(): Promise<void> {
+    await this.queue.drain()
+    this.#unfollow()
+    this.queue.dispose()
+    this.#predictor.dispose()
+  }
+}

@@ -1,0 +1,194 @@
+/** A server of its own: the plugin in a Fastify with limits on connections and times. */
+
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { NeurodeError } from '../errors.js'
+import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { HttpError, sendError } from './httpErrors.js'
+import { addServing, refuseUnknownRoutes } from './plugin.js'
+import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
+
+/** Options of {@link serve}. */
+export interface ServeOptions extends ServePluginOptions {
+  /** Address to listen on. Default `127.0.0.1`: this machine alone. */
+  readonly host?: string | undefined
+  /** Default 8000; 0: a free one. */
+  readonly port?: number | undefined
+  /** Paths of a key and its certificate (PEM), for HTTPS. */
+  readonly tls?: { readonly key: string; readonly cert: string } | undefined
+  /** Open connections at most; default 4096. */
+  readonly maxConnections?: number | undefined
+  /** Milliseconds in which a request has to come in whole; default 30,000. */
+  readonly requestTimeoutMs?: number | undefined
+  /** Milliseconds in which its headers have to; default 10,000. */
+  readonly headersTimeoutMs?: number | undefined
+  /** Milliseconds that a connection may be idle between two requests; default 65,000, longer than usual load balancers. */
+  readonly keepAliveTimeoutMs?: number | undefined
+}
+
+/** The names of {@link ServeOptions}. */
+export const serveOptionNames = [
+  ...pluginOptionNames,
+  'host',
+  'port',
+  'tls',
+  'maxConnections',
+  'requestTimeoutMs',
+  'headersTimeoutMs',
+  'keepAliveTimeoutMs',
+] as const
+
+/** Between two looks for connections that became idle while the server closes, in milliseconds. */
+const closingMilliseconds = 20
+
+/** A server that runs, made by {@link serve}. */
+export interface InferenceServer {
+  /** Such as `http://127.0.0.1:8000`. */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /** Loads models whose files changed, without losing a request. */
+  reload(): Promise<void>
+  /** Is not ready any more, answers what was asked, then frees everything. */
+  close(): Promise<void>
+  /** {@link InferenceServer.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Serves models over HTTP on its own: what `neurode serve` does, in this process.
+ *
+ * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT`, `ERR_DEVICE_UNAVAILABLE`, or the system's error where
+ * the address is taken.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ * import { serve } from 'neurode/serve'
+ *
+ * const model = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })])
+ * const server = await serve({ models: { iris: model }, port: 0 })
+ * const answer = await fetch(`${server.url}/v1/models/iris:predict`, {
+ *   method: 'POST',
+ *   body: JSON.stringify({ instances: [[5.1, 3.5, 1.4, 0.2]] }),
+ * })
+ * console.log(await answer.json()) // { predictions: [[…]] }
+ * await server.close()
+ * ```
+ */
+export async function serve(given: ServeOptions): Promise<InferenceServer> {
+  const options = checkOptions(given, serveOptionNames, 'serve')
+  const serving = new Serving(options, options.onEvent ?? (() => {}))
+  return listen(options, serving)
+}
+
+/** The same for what is shared with other workers. */
+export async function listen(options: ServeOptions, serving: Serving): Promise<InferenceServer> {
+  const { host = '127.0.0.1', port = 8000 } = options
+  if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
+  checkInteger(port, 'port', 0)
+  const app = await makeApp(options)
+  try {
+    refuseUnknownRoutes(app)
+    await addServing(app, serving, options)
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  const address = app.server.address()
+  const actualPort = typeof address === 'object' && address !== null ? address.port : port
+  let closing: Promise<void> | undefined
+  const close = () => {
+    serving.draining = true
+    closing ??= closeApp(app)
+    return closing
+  }
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
+    host,
+    port: actualPort,
+    reload: () => serving.repository.reload(),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function makeApp(options: ServeOptions): Promise<FastifyInstance> {
+  const milliseconds = (name: 'requestTimeoutMs' | 'headersTimeoutMs' | 'keepAliveTimeoutMs', otherwise: number) =>
+    checkInteger(options[name] ?? otherwise, name)
+  const requestTimeout = milliseconds('requestTimeoutMs', 30_000)
+  const headersTimeout = Math.min(milliseconds('headersTimeoutMs', 10_000), requestTimeout)
+  const maxConnections = checkInteger(options.maxConnections ?? 4096, 'maxConnections')
+  const { fastify } = await import('fastify')
+  const app = fastify({
+    http: { headersTimeout, requestTimeout, connectionsCheckingInterval: Math.min(1000, headersTimeout) },
+    https: await readTls(options.tls),
+    requestTimeout,
+    keepAliveTimeout: milliseconds('keepAliveTimeoutMs', 65_000),
+    // Connections that were open before the end still get their answer.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200 },
+    clientErrorHandler,
+    frameworkErrors: (error: Error & { statusCode?: number }, _request: FastifyRequest, reply: FastifyReply) => {
+      const status = error.statusCode ?? 400
+      sendError(reply, new HttpError(status, `the address: ${error.message.replace(/'.{100,}'/s, 'it')}`))
+    },
+    onProtoPoisoning: 'ignore',
+  } as object) as FastifyInstance
+  app.server.headersTimeout = headersTimeout
+  app.server.maxConnections = maxConnections
+  app.server.on('checkExpectation', refuseExpectation)
+  return app
+}
+
+async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
+  if (tls === undefined) return null
+  const read = (path: string) =>
+    readFile(path).catch((error: NodeJS.ErrnoException) => {
+      throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })
+    })
+  const [key, cert] = await Promise.all([read(tls.key), read(tls.cert)])
+  return { key, cert }
+}
+
+/** `Expect` with anything but `100-continue`. */
+function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
+  const error = `Expect: expected 100-continue, got ${JSON.stringify(headers.expect)}`
+  const body = Buffer.from(JSON.stringify({ error }))
+  const type = 'application/json; charset=utf-8'
+  response.writeHead(417, { 'content-type': type, 'content-length': body.length, connection: 'close' }).end(body)
+}
+
+const clientErrors: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come in whole in time'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'the chunk extensions are too large'],
+}
+
+/** What is not HTTP never becomes a request. */
+function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
+  const [status, message] = clientErrors[error.code ?? ''] ?? ['400 Bad Request', 'the request is not HTTP/1.1']
+  const body = JSON.stringify({ error: message })
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+  // A response to an earlier request of this connection may be on its way: then nothing more can be said.
+  if (socket.bytesWritten > 0 && hasOpenResponse(socket)) return void socket.destroy()
+  socket.end(`${head}Connection: close\r\n\r\n${body}`)
+}
+
+function hasOpenResponse(socket: Socket): boolean {
+  const { _httpMessage: message } = socket as { _httpMessage?: { headersSent: boolean; writableEnded: boolean } | null }
+  return message?.headersSent === true && !message.writableEnded
+}
+
+async function closeApp(app: FastifyInstance): Promise<void> {
+  const timer = setInterval(() => app.server.closeIdleConnections(), closingMilliseconds)
+  try {
+    await app.close()
+  } finally {
+    clearInterval(timer)
+  }
+}

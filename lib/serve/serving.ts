@@ -1,0 +1,87 @@
+/** What the routes of a server share: models, state, statistics. */
+
+import type { Server } from 'node:http'
+import type { ServerSnapshot } from './metrics.js'
+import { Repository, type ServedModels, type ServeEvent } from './repository.js'
+import type { ServingOptions } from './servedModel.js'
+import { observeProcess } from './workerSnapshot.js'
+
+/** Options of {@link servePlugin}. */
+export interface ServePluginOptions extends ServingOptions {
+  /**
+   * What is served. A path to a file that {@link Sequential.save} wrote: the model has the name of the file. A path to a folder:
+   * its files, and its folders with a folder for each version, `digits/1/model.neurode`. A record of models and paths by name.
+   */
+  readonly models: ServedModels
+  /** Reload models whose files change. Default false. */
+  readonly watch?: boolean | undefined
+  /** Bearer tokens, any of which is let in; the health routes and the page ask for none. Default: all are let in. */
+  readonly tokens?: readonly string[] | undefined
+  /** Bytes of a request's body at most; default 16 MiB. */
+  readonly bodyLimit?: number | undefined
+  /** Bytes of all bodies on their way in together, at most; default 256 MiB. */
+  readonly totalBodyLimit?: number | undefined
+  /** Called with what happens to models. Default: the logger of Fastify. */
+  readonly onEvent?: ((event: ServeEvent) => void) | undefined
+}
+
+/** The names of {@link ServePluginOptions}. */
+export const pluginOptionNames = [
+  'models',
+  'device',
+  'threads',
+  'maxBatchSize',
+  'maxQueueDelayMicros',
+  'maxQueueSize',
+  'timeoutMs',
+  'watch',
+  'tokens',
+  'bodyLimit',
+  'totalBodyLimit',
+  'onEvent',
+] as const
+
+export class Serving {
+  readonly repository: Repository
+  /** Which of several workers this process is. */
+  readonly worker: number
+  /** Set while a server shuts down: it is not ready any more, and still answers. */
+  draining = false
+  /** The snapshots of all workers. */
+  collect: () => Promise<ServerSnapshot> = async () => this.snapshot()
+  #server: Server | undefined
+  #connections = 0
+
+  constructor(options: ServePluginOptions, log: (event: ServeEvent) => void, worker = 1) {
+    this.repository = new Repository(options.models, options, log)
+    this.worker = worker
+  }
+
+  get ready(): boolean {
+    return !this.draining && this.repository.all().length > 0
+  }
+
+  /** Counts the connections of a server. */
+  observe(server: Server): void {
+    this.#server = server
+  }
+
+  /** This process alone. */
+  async snapshot(): Promise<ServerSnapshot> {
+    await this.#countConnections()
+    const { repository, worker } = this
+    const { reloads, loadFailures } = repository
+    const observed = { ...observeProcess(), worker, reloads, loadFailures, connections: this.#connections }
+    return { models: repository.statistics().map((statistics) => statistics.snapshot()), workers: [observed] }
+  }
+
+  #countConnections(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#server === undefined) return resolve()
+      this.#server.getConnections((_error, count) => {
+        this.#connections = count ?? 0
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,73 @@
+/** A worker of `neurode serve --workers`: a server that shares its port, told what to do by the first process. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NeurodeError } from '../errors.js'
+import type { ServerSnapshot } from './metrics.js'
+import { type InferenceServer, listen } from './server.js'
+import { Serving } from './serving.js'
+import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
+
+/** The first process may be gone, in which case the worker ends soon, too. */
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}
+
+let server: InferenceServer | undefined
+let serving: Serving | undefined
+let asked = 0
+const waiting = new Map<number, (snapshot: ServerSnapshot) => void>()
+
+async function start(worker: number, options: WorkerOptions): Promise<void> {
+  serving = new Serving(options, (event) => tell({ type: 'event', event }), worker)
+  serving.collect = () => {
+    const id = asked++
+    tell({ type: 'collect', id })
+    return new Promise((resolve) => waiting.set(id, resolve))
+  }
+  server = await listen(options, serving)
+  const { url, host, port } = server
+  tell({ type: 'listening', url, host, port })
+}
+
+/** Answers what was asked, and ends. */
+async function close(delayMs = 0): Promise<void> {
+  if (serving !== undefined) serving.draining = true
+  await sleep(delayMs)
+  await server?.close()
+  process.exit(0)
+}
+
+function fail(error: unknown): void {
+  const { message } = error as Error
+  const code = error instanceof NeurodeError ? error.code : (error as NodeJS.ErrnoException).code
+  if (!process.connected) process.exit(1)
+  process.send?.({ type: 'failed', message, code } satisfies FromWorker, undefined, undefined, () => process.exit(1))
+}
+
+const actions: { readonly [T in ToWorker['type']]: (message: Extract<ToWorker, { type: T }>) => Promise<void> } = {
+  start: ({ worker, options }) => start(worker, options),
+  reload: async () => {
+    await server?.reload()
+    tell({ type: 'reloaded' })
+  },
+  close: ({ delayMs }) => close(delayMs),
+  observe: async ({ id }) => {
+    if (serving !== undefined) tell({ type: 'observed', id, snapshot: await serving.snapshot() })
+  },
+  collected: async ({ id, snapshot }) => {
+    waiting.get(id)?.(snapshot)
+    waiting.delete(id)
+  },
+}
+
+process.on('message', (message: ToWorker) => {
+  const action = actions[message.type] as (message: ToWorker) => Promise<void>
+  action(message).catch(fail)
+})
+// Ctrl-C reaches every process of a terminal: the first process tells what to do then.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => void close())
+process.on('SIGHUP', () => void server?.reload())
+process.on('disconnect', () => void close())
+
+tell({ type: 'born' })

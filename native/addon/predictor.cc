@@ -1,0 +1,207 @@
+// The JavaScript object of a model frozen for inference; threads of the process may share what is
+// behind it.
+#include "native/addon/predictor.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "native/addon/convert.h"
+#include "native/addon/worker.h"
+#include "native/engine/device.h"
+
+namespace neurode::addon {
+namespace {
+
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 52;
+
+struct Frozen {
+  std::shared_ptr<Device> device;
+  std::shared_ptr<const Inference> inference;
+  int input_size, output_size;
+  std::int64_t bytes = 0;
+  double operations = 0;  // of a row
+};
+
+// What is shared, by token, for all environments of the process. Never destroyed: threads of an
+// exiting process may still use it.
+class Registry {
+ public:
+  static Registry& instance() {
+    static auto* const registry = new Registry;
+    return *registry;
+  }
+
+  std::int64_t add(std::shared_ptr<const Frozen> frozen) {
+    const std::lock_guard lock(mutex_);
+    shared_[++last_] = std::move(frozen);
+    return last_;
+  }
+
+  void remove(std::int64_t token) {
+    const std::lock_guard lock(mutex_);
+    shared_.erase(token);
+  }
+
+  std::shared_ptr<const Frozen> find(std::int64_t token) {
+    const std::lock_guard lock(mutex_);
+    const auto found = shared_.find(token);
+    if (found == shared_.end())
+      throw Error("ERR_DISPOSED", "token: the predictor that it was taken from was disposed");
+    return found->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::int64_t last_ = 0;
+  std::map<std::int64_t, std::shared_ptr<const Frozen>> shared_;
+};
+
+std::shared_ptr<const Frozen> freeze(const Napi::CallbackInfo& info) {
+  const Napi::Object options = to_object(info[1], "options");
+  Program program = compile(to_plan(info[0]));
+  auto frozen = std::make_shared<Frozen>();
+  frozen->input_size = program.input_size;
+  frozen->output_size = program.output_size;
+  const Napi::Array arrays = info[2].As<Napi::Array>();
+  ParameterValues values;
+  for (const Parameter& parameter : program.parameters) {
+    const Napi::Float32Array array =
+        to_floats(arrays.Get(static_cast<std::uint32_t>(values.size())), "parameters");
+    if (static_cast<std::int64_t>(array.ElementLength()) != parameter.size())
+      throw Error("ERR_SHAPE", "parameters: " + parameter.name + " has another size");
+    values.push_back(array.Data());
+    frozen->bytes += parameter.size() * std::int64_t{sizeof(float)};
+    frozen->operations += 2.0 * static_cast<double>(parameter.size());
+  }
+  frozen->device = open_device(member(options, "device", to_text),
+                               static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
+  frozen->inference = frozen->device->open_inference(std::move(program), values);
+  return frozen;
+}
+
+class Predictor : public Napi::ObjectWrap<Predictor> {
+ public:
+  explicit Predictor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Predictor>(info) {
+    const Napi::Env env = info.Env();
+    guard(env, [&] {
+      const bool is_token = info.Length() == 1;
+      frozen_ = is_token ? Registry::instance().find(to_integer(info[0], "token", 1, kMostTokens))
+                         : freeze(info);
+      if (is_token) return;
+      external_bytes_ = frozen_->bytes;
+      Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
+    });
+  }
+
+  ~Predictor() override { release(); }
+
+  Napi::Value get_device(const Napi::CallbackInfo& info) {
+    return guard(info.Env(),
+                 [&] { return Napi::String::New(info.Env(), frozen().device->name()); });
+  }
+
+  Napi::Value get_operations(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] { return Napi::Number::New(info.Env(), frozen().operations); });
+  }
+
+  // Others may share it until this one is disposed.
+  Napi::Value get_token(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      frozen();
+      if (token_ == 0) token_ = Registry::instance().add(frozen_);
+      return Napi::Number::New(info.Env(), static_cast<double>(token_));
+    });
+  }
+
+  // (input, output)
+  Napi::Value predict(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guard(env, [&]() -> Napi::Value {
+      const InputView input = input_of(info[0]);
+      float* const output = output_of(info[1], input);
+      Napi::Array keep = Napi::Array::New(env, 2);
+      keep.Set(0u, info[0]);
+      keep.Set(1u, info[1]);
+      const auto cancelled = std::make_shared<std::atomic<bool>>(false);
+      return env.GetInstanceData<AddonData>()->worker.submit(
+          env, *frozen_->device, keep,
+          [frozen = frozen_, input, output, cancelled] {
+            frozen->inference->predict(input, output, *cancelled);
+          },
+          [](Napi::Env env) { return env.Undefined(); }, [cancelled] { *cancelled = true; }, [] {});
+    });
+  }
+
+  void predict_sync(const Napi::CallbackInfo& info) {
+    guard(info.Env(), [&] {
+      const InputView input = input_of(info[0]);
+      frozen_->inference->predict_here(input, output_of(info[1], input));
+    });
+  }
+
+  void dispose(const Napi::CallbackInfo&) { release(); }
+
+ private:
+  const Frozen& frozen() const {
+    if (!frozen_) throw Error("ERR_DISPOSED", "the predictor was disposed");
+    return *frozen_;
+  }
+
+  InputView input_of(Napi::Value value) const {
+    InputView view;
+    view.features = frozen().input_size;
+    const Napi::TypedArray array = value.As<Napi::TypedArray>();
+    if (array.TypedArrayType() == napi_uint8_array) {
+      view.bytes = value.As<Napi::Uint8Array>().Data();
+    } else {
+      view.floats = to_floats(value, "input").Data();
+    }
+    const auto size = static_cast<std::int64_t>(array.ElementLength());
+    view.rows = size / view.features;
+    if (view.rows == 0 || view.rows * view.features != size) {
+      throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(view.features) +
+                                   " values, got " + std::to_string(size) + " values");
+    }
+    return view;
+  }
+
+  float* output_of(Napi::Value value, const InputView& input) const {
+    Napi::Float32Array output = to_floats(value, "out");
+    const std::int64_t size = input.rows * frozen().output_size;
+    if (static_cast<std::int64_t>(output.ElementLength()) != size) {
+      throw Error("ERR_SHAPE", "out: expected " + std::to_string(size) + " values, got " +
+                                   std::to_string(output.ElementLength()));
+    }
+    return output.Data();
+  }
+
+  void release() {
+    if (token_ != 0) Registry::instance().remove(token_);
+    token_ = 0;
+    frozen_.reset();
+    if (external_bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -external_bytes_);
+    external_bytes_ = 0;
+  }
+
+  std::shared_ptr<const Frozen> frozen_;
+  std::int64_t token_ = 0;
+  std::int64_t external_bytes_ = 0;
+};
+
+}  // namespace
+
+Napi::Function define_predictor(Napi::Env env) {
+  return Predictor::DefineClass(
+      env, "Predictor",
+      {Predictor::InstanceAccessor<&Predictor::get_device>("device"),
+       Predictor::InstanceAccessor<&Predictor::get_operations>("operations"),
+       Predictor::InstanceAccessor<&Predictor::get_token>("token"),
+       Predictor::InstanceMethod<&Predictor::predict>("predict"),
+       Predictor::InstanceMethod<&Predictor::predict_sync>("predictSync"),
+       Predictor::InstanceMethod<&Predictor::dispose>("dispose")});
+}
+
+}  // namespace neurode::addon

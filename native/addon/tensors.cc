@@ -1,0 +1,128 @@
+// Tensors of requests and responses, for JavaScript.
+#include "native/addon/tensors.h"
+
+#include <string>
+
+#include "native/addon/convert.h"
+#include "native/addon/worker.h"
+#include "native/serve/decimal.h"
+#include "native/serve/tensor_request.h"
+
+namespace neurode::addon {
+namespace {
+
+constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
+
+struct Bytes {
+  const char* data;
+  std::size_t size;
+};
+
+Bytes to_bytes(Napi::Value value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Error("ERR_DTYPE", std::string(name) + ": expected a Buffer");
+  const Napi::Uint8Array array = value.As<Napi::Uint8Array>();
+  return {reinterpret_cast<const char*>(array.Data()), array.ElementLength()};
+}
+
+// A request leaves its rows as the result, and the rest in `report`: flags, the place of binary
+// data in the body or -1, and its datatype.
+class TensorReader : public Napi::ObjectWrap<TensorReader> {
+ public:
+  // ({ inputName, outputName, inputShape, inputSize, maxRows }, report)
+  explicit TensorReader(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorReader>(info) {
+    guard(info.Env(), [&] {
+      const Napi::Object spec = to_object(info[0], "spec");
+      spec_.input_name = member(spec, "inputName", to_text);
+      spec_.output_name = member(spec, "outputName", to_text);
+      spec_.input_size = member(spec, "inputSize", to_integer, 1, kMost);
+      spec_.max_rows = member(spec, "maxRows", to_integer, 1, kMost);
+      const Napi::Array shape = spec.Get("inputShape").As<Napi::Array>();
+      for (std::uint32_t i = 0; i < shape.Length(); ++i)
+        spec_.input_shape.push_back(to_integer(shape.Get(i), "inputShape", 1, kMost));
+      report_ = Napi::Persistent(info[1].As<Napi::Float64Array>());
+    });
+  }
+
+  // (body, headerLength or -1, values)
+  Napi::Value read_infer(const Napi::CallbackInfo& info) {
+    return read(info, [&](Bytes body, float* values, std::int64_t room) {
+      return serve::read_infer(spec_, body.data, body.size,
+                               to_integer(info[1], "headerLength", -1, kMost), values, room);
+    });
+  }
+
+  // (body, unused, values)
+  Napi::Value read_predict(const Napi::CallbackInfo& info) {
+    return read(info, [&](Bytes body, float* values, std::int64_t room) {
+      return serve::read_predict(spec_, body.data, body.size, values, room);
+    });
+  }
+
+  // Of the last request.
+  Napi::Value get_id(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), id_); }
+
+ private:
+  template <class Read>
+  Napi::Value read(const Napi::CallbackInfo& info, Read read) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      Napi::Float32Array values = to_floats(info[2], "values");
+      serve::TensorRequest request = read(to_bytes(info[0], "body"), values.Data(),
+                                          static_cast<std::int64_t>(values.ElementLength()));
+      double* const report = report_.Value().Data();
+      report[0] =
+          (request.has_id ? 1 : 0) | (request.binary_output ? 2 : 0) | (request.is_rows ? 4 : 0);
+      report[1] = static_cast<double>(request.binary_begin);
+      report[2] = static_cast<double>(request.datatype);
+      id_ = std::move(request.id);
+      return Napi::Number::New(info.Env(), static_cast<double>(request.rows));
+    });
+  }
+
+  serve::TensorSpec spec_;
+  Napi::Reference<Napi::Float64Array> report_;
+  std::string id_;
+};
+
+}  // namespace
+
+Napi::Function define_tensor_reader(Napi::Env env) {
+  return TensorReader::DefineClass(
+      env, "TensorReader",
+      {TensorReader::InstanceMethod<&TensorReader::read_infer>("readInfer"),
+       TensorReader::InstanceMethod<&TensorReader::read_predict>("readPredict"),
+       TensorReader::InstanceAccessor<&TensorReader::get_id>("id")});
+}
+
+void convert_tensor(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    const auto datatype = static_cast<serve::Datatype>(to_integer(info[0], "datatype", 0, 11));
+    const Bytes body = to_bytes(info[1], "body");
+    const std::int64_t begin = to_integer(info[2], "begin", 0, kMost);
+    Napi::Float32Array into = to_floats(info[3], "into");
+    const auto count = static_cast<std::int64_t>(into.ElementLength());
+    if (begin + count * serve::bytes_of(datatype) > static_cast<std::int64_t>(body.size))
+      throw Error("ERR_SHAPE", "body: too short");
+    serve::convert(datatype, body.data + begin, count, into.Data());
+  });
+}
+
+Napi::Value format_numbers(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const Napi::Float32Array values = to_floats(info[0], "values");
+    const auto count = static_cast<std::int64_t>(values.ElementLength());
+    const std::int64_t rows = to_integer(info[1], "rows", 0, count);
+    if (rows > 0 && count % rows != 0) throw Error("ERR_SHAPE", "rows: expected whole rows");
+    thread_local std::string text;
+    text.clear();
+    serve::append_numbers(values.Data(), static_cast<std::size_t>(count),
+                          static_cast<std::size_t>(rows), text);
+    napi_value result;
+    if (napi_create_string_latin1(info.Env(), text.data(), text.size(), &result) != napi_ok)
+      throw Error("ERR_OUT_OF_MEMORY", "the text is too long");
+    if (text.capacity() > (std::size_t{1} << 20)) std::string().swap(text);
+    return Napi::Value(info.Env(), result);
+  });
+}
+
+}  // namespace neurode::addon

@@ -1,0 +1,305 @@
+// Tasks whose parameters belong to features: scales, parametric activations, normalization by
+// moving statistics and by those of the batch.
+//
+// A channel is the features that share a parameter. Sums over a batch are in double precision, in
+// an order that does not depend on how rows are cut into panels: row r is in lane r % kHalf.
+#pragma once
+
+#include "native/cpu/pointwise.h"
+#include "native/ops/features.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE {
+
+using cpu::BatchLines;
+using cpu::BatchStatistics;
+
+constexpr int kHalf = kLanes / 2;
+typedef float HalfVec __attribute__((vector_size(kVectorBytes / 2)));
+typedef float UnalignedHalfVec
+    __attribute__((vector_size(kVectorBytes / 2), aligned(4), may_alias));
+typedef double WideVec __attribute__((vector_size(kVectorBytes)));
+
+NEURODE_INLINE HalfVec load_half(const float* p) {
+  return *reinterpret_cast<const UnalignedHalfVec*>(p);
+}
+NEURODE_INLINE WideVec widen(HalfVec v) { return __builtin_convertvector(v, WideVec); }
+NEURODE_INLINE double widen(float v) { return v; }
+
+// The parameters of a channel: what is not there counts as 1 and 0.
+NEURODE_INLINE float kernel_of(const float* kernel, int channel) {
+  return kernel != nullptr ? kernel[channel] : 1;
+}
+NEURODE_INLINE float bias_of(const float* bias, int channel) {
+  return bias != nullptr ? bias[channel] : 0;
+}
+
+NEURODE_INLINE int channels_of(const Along& along, int features) {
+  return along.length == 0 ? features : along.length;
+}
+
+// Calls visit(feature) for every feature of a channel.
+template <class Visit>
+NEURODE_INLINE void each_feature(const Along& along, int features, int channel, Visit visit) {
+  const int period = channels_of(along, features) * along.inner;
+  for (int first = channel * along.inner; first < features; first += period) {
+    for (int f = first; f < first + along.inner; ++f) visit(f);
+  }
+}
+
+// Calls visit(offset of the vector) for every vector of a channel in a panel.
+template <class Visit>
+NEURODE_INLINE void each_channel_vector(const Along& along, int features, int rows, int channel,
+                                        Visit visit) {
+  const int lanes = vectors_of(rows) * kLanes;
+  each_feature(along, features, channel, [&](int f) {
+    for (int i = 0; i < lanes; i += kLanes) visit(f * std::int64_t{kPanel} + i);
+  });
+}
+
+// ------------------------------------------------------------------------------------------------
+// functions with parameters
+
+template <class Function>
+void feature_forward_rows(const Along& along, const float* kernel, const float* bias,
+                          const float* x, float* y, int features, int rows) {
+  for (int c = 0; c < channels_of(along, features); ++c) {
+    const float k = kernel_of(kernel, c), b = bias_of(bias, c);
+    each_channel_vector(along, features, rows, c, [=](std::int64_t i) {
+      store(y + i, Function::forward(load(x + i), k, b));
+    });
+  }
+}
+
+template <class Function>
+void feature_backward_rows(const Along& along, const float* kernel, const float* x,
+                           const float* gradient, float* input_gradient, int features, int rows) {
+  for (int c = 0; c < channels_of(along, features); ++c) {
+    const float k = kernel_of(kernel, c);
+    each_channel_vector(along, features, rows, c, [=](std::int64_t i) {
+      store(input_gradient + i, load(gradient + i) * Function::slope(load(x + i), k));
+    });
+  }
+}
+
+template <class Function>
+void feature_one_row(const Along& along, const float* kernel, const float* bias, const float* x,
+                     float* y, int features) {
+  for (int c = 0; c < channels_of(along, features); ++c) {
+    each_feature(along, features, c, [&](int f) {
+      y[f] = Function::forward(x[f], kernel_of(kernel, c), bias_of(bias, c));
+    });
+  }
+}
+
+// Sums of a channel over the batch: add(x, gradient, sums) for half vectors of rows, and for single
+// ones at the end.
+template <int kSums, class Add>
+NEURODE_INLINE void channel_sums(const BatchLines& lines, int channel, double (&sums)[kSums],
+                                 Add add) {
+  WideVec wide[kSums] = {};
+  const float* const gradient = lines.gradient != nullptr ? lines.gradient : lines.x;
+  each_feature(lines.along, lines.features, channel, [&](int f) {
+    for (int p = 0; p < lines.panels; ++p) {
+      const std::int64_t at = p * lines.step + f * std::int64_t{kPanel};
+      const int rows = lines.panel_rows[p], whole = rows / kHalf * kHalf;
+      for (int i = 0; i < whole; i += kHalf)
+        add(load_half(lines.x + at + i), load_half(gradient + at + i), wide);
+      for (int i = whole; i < rows; ++i) {
+        double one[kSums] = {};
+        add(lines.x[at + i], gradient[at + i], one);
+        for (int s = 0; s < kSums; ++s) wide[s][i - whole] += one[s];
+      }
+    }
+  });
+  for (int s = 0; s < kSums; ++s) {
+    sums[s] = 0;
+    for (int lane = 0; lane < kHalf; ++lane) sums[s] += wide[s][lane];
+  }
+}
+
+template <class Function>
+void feature_gradient_sums(const BatchLines& lines, float* by_kernel, float* by_bias) {
+  for (int c = lines.begin; c < lines.end; ++c) {
+    double sums[2];
+    channel_sums(lines, c, sums, [](auto x, auto gradient, auto* sum) {
+      sum[0] += widen(Function::by_kernel(x) * gradient);
+      sum[1] += widen(Function::by_bias(x) * gradient);
+    });
+    if (by_kernel != nullptr) by_kernel[c] = static_cast<float>(sums[0]);
+    if (by_bias != nullptr) by_bias[c] = static_cast<float>(sums[1]);
+  }
+}
+
+struct FeatureKernels {
+  void (*forward)(const Along&, const float*, const float*, const float*, float*, int, int);
+  void (*backward)(const Along&, const float*, const float*, const float*, float*, int, int);
+  void (*row)(const Along&, const float*, const float*, const float*, float*, int);
+  void (*gradients)(const BatchLines&, float*, float*);
+};
+
+constexpr FeatureKernels kFeatureFunctions[] = {
+#define NEURODE_ROW(name, Functor)                                          \
+  {feature_forward_rows<ops::Functor>, feature_backward_rows<ops::Functor>, \
+   feature_one_row<ops::Functor>, feature_gradient_sums<ops::Functor>},
+    NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+
+inline void feature_forward(const Op& op, const Along& along, const float* kernel,
+                            const float* bias, const float* x, float* y, int features, int rows) {
+  kFeatureFunctions[op.row].forward(along, kernel, bias, x, y, features, rows);
+}
+
+inline void feature_backward(const Op& op, const Along& along, const float* kernel, const float* x,
+                             const float* gradient, float* input_gradient, int features, int rows) {
+  kFeatureFunctions[op.row].backward(along, kernel, x, gradient, input_gradient, features, rows);
+}
+
+inline void feature_row(const Op& op, const Along& along, const float* kernel, const float* bias,
+                        const float* x, float* y, int features) {
+  kFeatureFunctions[op.row].row(along, kernel, bias, x, y, features);
+}
+
+inline void feature_gradients(const Op& op, const BatchLines& lines, float* by_kernel,
+                              float* by_bias) {
+  kFeatureFunctions[op.row].gradients(lines, by_kernel, by_bias);
+}
+
+// ------------------------------------------------------------------------------------------------
+// normalization by known statistics
+
+// The factors of some channels: whole vectors, as parameters are padded.
+struct Factors {
+  static constexpr int kMost = 64;
+  float values[kMost];
+
+  Factors(const Op& op, const float* variance, const float* gamma, int begin, int end) {
+    for (int i = 0; i < end - begin; i += kLanes) {
+      const Vec factor = ops::normalizing_factor(load(variance + begin + i), op.params[0],
+                                                 op.params[1], op.params[2] != 0);
+      store(values + i, gamma != nullptr ? factor * load(gamma + begin + i) : factor);
+    }
+  }
+};
+
+// Calls visit(channel, mean, factor, offset) with which y = (x - mean) factor + offset.
+template <class Visit>
+NEURODE_INLINE void each_normalized(const Op& op, const cpu::Normalizer& n, int channels,
+                                    Visit visit) {
+  const bool inverts = op.params[2] != 0;
+  for (int begin = 0; begin < channels; begin += Factors::kMost) {
+    const int end = std::min(begin + Factors::kMost, channels);
+    const Factors factors(op, n.variance, n.gamma, begin, end);
+    for (int c = begin; c < end; ++c) {
+      visit(c, inverts ? 0.0f : n.mean[c], factors.values[c - begin],
+            inverts ? n.mean[c] : bias_of(n.beta, c));
+    }
+  }
+}
+
+inline void normalize(const Op& op, const Along& along, const cpu::Normalizer& normalizer,
+                      const float* x, float* y, int features, int rows) {
+  each_normalized(op, normalizer, channels_of(along, features),
+                  [&](int channel, float mean, float factor, float offset) {
+                    each_channel_vector(along, features, rows, channel, [=](std::int64_t i) {
+                      store(y + i, (load(x + i) - mean) * factor + offset);
+                    });
+                  });
+}
+
+inline void normalize_row(const Op& op, const Along& along, const cpu::Normalizer& normalizer,
+                          const float* x, float* y, int features) {
+  each_normalized(op, normalizer, channels_of(along, features),
+                  [&](int channel, float mean, float factor, float offset) {
+                    each_feature(along, features, channel,
+                                 [&](int f) { y[f] = (x[f] - mean) * factor + offset; });
+                  });
+}
+
+inline void normalize_backward(const Op& op, const Along& along, const cpu::Normalizer& normalizer,
+                               float* gradient, int features, int rows) {
+  each_normalized(op, normalizer, channels_of(along, features),
+                  [&](int channel, float, float factor, float) {
+                    each_channel_vector(along, features, rows, channel, [=](std::int64_t i) {
+                      store(gradient + i, load(gradient + i) * factor);
+                    });
+                  });
+}
+
+// ------------------------------------------------------------------------------------------------
+// normalization by the batch
+
+// Values of a channel in the batch.
+NEURODE_INLINE double count_of(const BatchLines& lines) {
+  double rows = 0;
+  for (int p = 0; p < lines.panels; ++p) rows += lines.panel_rows[p];
+  return rows * (lines.features / channels_of(lines.along, lines.features));
+}
+
+// Mean and variance (the population's) of channels [begin, end); moving statistics follow them.
+inline void batch_statistics(const Op& op, const BatchLines& lines, const float* gamma,
+                             const BatchStatistics& statistics, float* moving_mean,
+                             float* moving_variance) {
+  const float momentum = op.params[3], rest = 1 - momentum;
+  const double count = count_of(lines);
+  for (int c = lines.begin; c < lines.end; ++c) {
+    double sum[1], squares[1];
+    channel_sums(lines, c, sum, [](auto x, auto, auto* s) { s[0] += widen(x); });
+    const double mean = sum[0] / count;
+    channel_sums(lines, c, squares, [mean](auto x, auto, auto* s) {
+      const auto d = widen(x) - mean;
+      s[0] += d * d;
+    });
+    const float variance = static_cast<float>(squares[0] / count);
+    statistics.mean[c] = static_cast<float>(mean);
+    statistics.inverse[c] = ops::normalizing_factor(variance, op.params[0], op.params[1], false);
+    statistics.factor[c] = statistics.inverse[c] * kernel_of(gamma, c);
+    moving_mean[c] = moving_mean[c] * momentum + statistics.mean[c] * rest;
+    moving_variance[c] = moving_variance[c] * momentum + variance * rest;
+  }
+}
+
+inline void batch_normalize(const Along& along, const BatchStatistics& statistics,
+                            const float* beta, const float* x, float* y, int features, int rows) {
+  for (int c = 0; c < channels_of(along, features); ++c) {
+    const float mean = statistics.mean[c], factor = statistics.factor[c], b = bias_of(beta, c);
+    each_channel_vector(along, features, rows, c,
+                        [=](std::int64_t i) { store(y + i, (load(x + i) - mean) * factor + b); });
+  }
+}
+
+// d gamma = sum(dy x'), d beta = sum(dy) with x' = (x - mean) inverse, and what the gradient by x
+// needs of them: dx = factor (dy - d beta / count - x' d gamma / count)
+//                   = dy factor + ((x - mean) slope + term).
+inline void batch_sums(const BatchLines& lines, const BatchStatistics& statistics, float* by_gamma,
+                       float* by_beta) {
+  const double count = count_of(lines);
+  for (int c = lines.begin; c < lines.end; ++c) {
+    const double mean = statistics.mean[c], inverse = statistics.inverse[c],
+                 factor = statistics.factor[c];
+    double sums[2];
+    channel_sums(lines, c, sums, [mean](auto x, auto gradient, auto* sum) {
+      const auto wide = widen(gradient);
+      sum[0] += (widen(x) - mean) * wide;
+      sum[1] += wide;
+    });
+    sums[0] *= inverse;
+    statistics.slope[c] = static_cast<float>(-factor * inverse * sums[0] / count);
+    statistics.term[c] = static_cast<float>(-factor * sums[1] / count);
+    if (by_gamma != nullptr) by_gamma[c] = static_cast<float>(sums[0]);
+    if (by_beta != nullptr) by_beta[c] = static_cast<float>(sums[1]);
+  }
+}
+
+inline void batch_normalize_backward(const Along& along, const BatchStatistics& statistics,
+                                     const float* x, float* gradient, int features, int rows) {
+  for (int c = 0; c < channels_of(along, features); ++c) {
+    const float mean = statistics.mean[c], factor = statistics.factor[c],
+                slope = statistics.slope[c], term = statistics.term[c];
+    each_channel_vector(along, features, rows, c, [=](std::int64_t i) {
+      store(gradient + i, load(gradient + i) * factor + ((load(x + i) - mean) * slope + term));
+    });
+  }
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE

@@ -1,0 +1,38 @@
+// From the losses and metrics of a batch's rows to sums: in double precision, in the order of the
+// rows.
+#pragma once
+
+#include "native/cpu/kernels.h"
+#include "native/engine/program.h"
+
+namespace neurode::cpu {
+
+// Adds a batch: values(i) are the loss and metrics of its row i, kPanel floats apart.
+template <class Values>
+void add_rows(const Program& program, Sums& sums, const BatchRange& range, std::int64_t first,
+              std::int64_t rows, Values values) {
+  const float* const weights = range.data.targets.weights;
+  const Counted counted = count_rows(range.data.targets, range.order, first, rows);
+  double loss = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* const row = values(i);
+    const float weight = weights == nullptr ? 1 : weights[row_at(range.order, first + i)];
+    if (weight != weight) continue;
+    loss += double{row[0]} * weight;
+    for (int m = 0; m < program.metrics; ++m) {
+      const double value = row[(1 + m) * kPanel];
+      sums.metrics[m] += m < program.weighted_from ? value : value * weight;
+    }
+  }
+  const double scale = loss_scale(program.reduction, counted);
+  // Where the scale is 1 / rows, the loss counts once for each of them.
+  sums.loss += program.reduction == Reduction::mean && counted.rows == static_cast<double>(rows)
+                   ? loss
+                   : loss * scale * static_cast<double>(rows);
+  sums.rows += rows;
+  sums.counted += counted.rows;
+  sums.weight += counted.weight;
+  ++sums.batches;
+}
+
+}  // namespace neurode::cpu

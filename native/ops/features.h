@@ -1,0 +1,62 @@
+// Functions of a value and the parameters of its feature: functors and rows. As Keras.
+//
+// forward(x, k, b): k is the feature's value of the task's kernel (1 where there is none), b of its
+// bias (0). slope is dy/dx; by_kernel and by_bias are dy/dk and dy/db.
+#pragma once
+
+#include "native/ops/math.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE::ops {
+
+struct ScaleOffset {
+  template <class T>
+  static NEURODE_FN T forward(T x, float k, float b) {
+    return x * k + b;
+  }
+  template <class T>
+  static NEURODE_FN T slope(T, float k) {
+    return splat<T>(k);
+  }
+  template <class T>
+  static NEURODE_FN T by_kernel(T x) {
+    return x;
+  }
+  template <class T>
+  static NEURODE_FN T by_bias(T) {
+    return splat<T>(1.0f);
+  }
+};
+
+struct ParametricRelu {
+  template <class T>
+  static NEURODE_FN T forward(T x, float k, float) {
+    return select<T>(x < 0.0f, x * k, x);
+  }
+  template <class T>
+  static NEURODE_FN T slope(T x, float k) {
+    return select<T>(x > 0.0f, splat<T>(1.0f), splat<T>(k));
+  }
+  template <class T>
+  static NEURODE_FN T by_kernel(T x) {
+    return min(x, splat<T>(0.0f));
+  }
+  template <class T>
+  static NEURODE_FN T by_bias(T) {
+    return splat<T>(0.0f);
+  }
+};
+
+// The factor of a normalization by a variance: 1 / sqrt(max(variance, least) + epsilon), or the
+// root itself to undo it.
+template <class T>
+NEURODE_FN T normalizing_factor(T variance, float epsilon, float least, bool inverts) {
+  const T root = sqrt<T>(max<T>(variance, splat<T>(least)) + epsilon);
+  return inverts ? root : 1.0f / root;
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
+
+// ROW(name, functor)
+#define NEURODE_FEATURE_FUNCTIONS(ROW) \
+  ROW(scaleOffset, ScaleOffset)        \
+  ROW(parametricRelu, ParametricRelu)

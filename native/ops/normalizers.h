@@ -1,0 +1,103 @@
+// Normalization of a row: functors over accessors of features, as those of softmax.h. As Keras.
+#pragma once
+
+#include "native/ops/math.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE::ops {
+
+// y = (z - mean) / sqrt(variance + epsilon) with the population's variance. What the mean loses to
+// rounding is found by the second pass and taken out of both, so large means do no harm.
+struct Standardize {  // epsilon
+  template <class T>
+  struct Moments {
+    T rough, lost;  // the mean is their sum
+    T inverse;
+  };
+  template <class T, class Z>
+  static NEURODE_FN Moments<T> moments(int n, Z z, float epsilon) {
+    const float share = 1.0f / static_cast<float>(n);
+    T sum = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) sum += z(i);
+    const T rough = sum * share;
+    T lost = splat<T>(0.0f), squares = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) {
+      const T d = z(i) - rough;
+      lost += d;
+      squares += d * d;
+    }
+    lost = lost * share;
+    const T variance = max<T>(squares * share - lost * lost, splat<T>(0.0f));
+    return {rough, lost, 1.0f / sqrt<T>(variance + epsilon)};
+  }
+  template <class T, class Z, class Y>
+  static NEURODE_FN void forward(int n, Z z, Y y, const float* p) {
+    const Moments<T> m = moments<T>(n, z, p[0]);
+    for (int i = 0; i < n; ++i) y(i, ((z(i) - m.rough) - m.lost) * m.inverse);
+  }
+  // dz = (dy - mean(dy) - y mean(y dy)) / sqrt(variance + epsilon)
+  template <class T, class Z, class Y, class DY, class DZ>
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float* p) {
+    const float share = 1.0f / static_cast<float>(n);
+    T sum = splat<T>(0.0f), dot = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) {
+      sum += dy(i);
+      dot += y(i) * dy(i);
+    }
+    sum = sum * share;
+    dot = dot * share;
+    const T inverse = moments<T>(n, z, p[0]).inverse;
+    for (int i = 0; i < n; ++i) dz(i, (dy(i) - sum - y(i) * dot) * inverse);
+  }
+};
+
+// y = z / sqrt(mean(z^2) + epsilon). https://arxiv.org/abs/1910.07467
+struct RootMeanSquareNormalize {  // epsilon
+  template <class T, class Z>
+  static NEURODE_FN T inverse(int n, Z z, float epsilon) {
+    T squares = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) squares += z(i) * z(i);
+    return 1.0f / sqrt<T>(squares * (1.0f / static_cast<float>(n)) + epsilon);
+  }
+  template <class T, class Z, class Y>
+  static NEURODE_FN void forward(int n, Z z, Y y, const float* p) {
+    const T scale = inverse<T>(n, z, p[0]);
+    for (int i = 0; i < n; ++i) y(i, z(i) * scale);
+  }
+  // dz = (dy - y mean(y dy)) / sqrt(mean(z^2) + epsilon)
+  template <class T, class Z, class Y, class DY, class DZ>
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float* p) {
+    T dot = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
+    dot = dot * (1.0f / static_cast<float>(n));
+    const T scale = inverse<T>(n, z, p[0]);
+    for (int i = 0; i < n; ++i) dz(i, (dy(i) - y(i) * dot) * scale);
+  }
+};
+
+// y = z / sqrt(max(sum(z^2), 1e-12))
+struct UnitNormalize {
+  static constexpr float kLeast = 1e-12f;
+  template <class T, class Z>
+  static NEURODE_FN T squares(int n, Z z) {
+    T sum = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) sum += z(i) * z(i);
+    return sum;
+  }
+  template <class T, class Z, class Y>
+  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
+    const T scale = 1.0f / sqrt<T>(max<T>(squares<T>(n, z), splat<T>(kLeast)));
+    for (int i = 0; i < n; ++i) y(i, z(i) * scale);
+  }
+  // dz = (dy - y sum(y dy)) / norm; without the second term where the norm is the least.
+  template <class T, class Z, class Y, class DY, class DZ>
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float*) {
+    T dot = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
+    const T sum = squares<T>(n, z);
+    dot = select<T>(sum < kLeast, splat<T>(0.0f), dot);
+    const T scale = 1.0f / sqrt<T>(max<T>(sum, splat<T>(kLeast)));
+    for (int i = 0; i < n; ++i) dz(i, (dy(i) - y(i) * dot) * scale);
+  }
+};
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE::ops

@@ -1,0 +1,382 @@
+// Requests for inference, their tensors read straight into floats: KServe V2 and TensorFlow
+// Serving's V1.
+#include "native/serve/tensor_request.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "native/engine/error.h"
+#include "native/serve/json_cursor.h"
+#include "native/serve/json_tensor.h"
+
+namespace neurode::serve {
+namespace {
+
+using Place = JsonCursor::Place;
+
+struct DatatypeRow {
+  const char* name;
+  int bytes;
+  bool in_json;
+  bool is_whole;
+  float least, most;  // of whole numbers
+};
+constexpr DatatypeRow kDatatypes[] = {{"FP32", 4, true, false, 0, 0},
+                                      {"FP64", 8, true, false, 0, 0},
+                                      {"FP16", 2, false, false, 0, 0},
+                                      {"BF16", 2, false, false, 0, 0},
+                                      {"UINT8", 1, true, true, 0, 255},
+                                      {"UINT16", 2, true, true, 0, 65535},
+                                      {"UINT32", 4, true, true, 0, 0x1p32f},
+                                      {"UINT64", 8, true, true, 0, 0x1p64f},
+                                      {"INT8", 1, true, true, -128, 127},
+                                      {"INT16", 2, true, true, -32768, 32767},
+                                      {"INT32", 4, true, true, -0x1p31f, 0x1p31f},
+                                      {"INT64", 8, true, true, -0x1p63f, 0x1p63f}};
+
+std::string datatype_names() {
+  std::string names;
+  for (const DatatypeRow& row : kDatatypes)
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+  return names;
+}
+
+// Refuses a name that came before.
+class Once {
+ public:
+  explicit Once(const JsonCursor& cursor) : cursor_(cursor) {}
+  void take(const std::string& name) {
+    for (const std::string& taken : taken_) {
+      if (taken == name) cursor_.fail("each member once", "'" + name + "' twice");
+    }
+    taken_.push_back(name);
+  }
+
+ private:
+  const JsonCursor& cursor_;
+  std::vector<std::string> taken_;
+};
+
+// Members by name; those that are not in the table are checked and left out.
+template <class... Reader>
+void read_members(JsonCursor& cursor, std::pair<const char*, Reader>... readers) {
+  Once once(cursor);
+  cursor.members("an object", [&](const std::string& name) {
+    bool known = false;
+    const auto try_one = [&](const auto& reader) {
+      if (known || name != reader.first) return;
+      known = true;
+      once.take(name);
+      const Place place(cursor, reader.first);
+      reader.second();
+    };
+    (try_one(readers), ...);
+    if (known) return;
+    const Place place(cursor, name);
+    cursor.skip();
+  });
+}
+
+template <class Reader>
+std::pair<const char*, Reader> on(const char* name, Reader reader) {
+  return {name, std::move(reader)};
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape, const char* first = nullptr) {
+  std::string text = "[";
+  if (first != nullptr) text += first;
+  for (const std::int64_t size : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string expected_shape(const TensorSpec& spec) {
+  return shape_text(spec.input_shape, "n") + " with n from 1 to " + std::to_string(spec.max_rows);
+}
+
+// Whether these are the sizes of rows of input: as the model has them, or flat.
+bool is_row_shape(const TensorSpec& spec, const std::int64_t* sizes, std::size_t rank) {
+  if (rank == 1 && sizes[0] == spec.input_size) return true;
+  return std::vector<std::int64_t>(sizes, sizes + rank) == spec.input_shape;
+}
+
+// The one input of a V2 request, as far as it has been read.
+struct InferInput {
+  std::optional<std::string> name, datatype;
+  std::optional<std::vector<std::int64_t>> shape;
+  std::optional<std::int64_t> binary_size;
+  std::optional<JsonTensor> data;
+};
+
+[[noreturn]] void fail_at(JsonCursor& cursor, const char* member, const std::string& expected,
+                          const std::string& got) {
+  const Place place(cursor, member);
+  cursor.fail(expected, got);
+}
+
+template <class T>
+const T& required(JsonCursor& cursor, const std::optional<T>& member, const char* name) {
+  if (!member) cursor.fail(std::string("a member '") + name + "'", "none");
+  return *member;
+}
+
+InferInput read_input(JsonCursor& cursor, float* values, std::int64_t room) {
+  InferInput input;
+  read_members(cursor, on("name", [&] { input.name = cursor.string(); }),
+               on("datatype", [&] { input.datatype = cursor.string(); }),
+               on("shape",
+                  [&] {
+                    auto& shape = input.shape.emplace();
+                    cursor.elements("an array of whole numbers", [&] {
+                      if (shape.size() == kMostDimensions)
+                        cursor.fail("at most " + std::to_string(kMostDimensions) + " dimensions");
+                      shape.push_back(cursor.count());
+                    });
+                  }),
+               on("parameters",
+                  [&] {
+                    read_members(cursor, on("binary_data_size",
+                                            [&] { input.binary_size = cursor.count(); }));
+                  }),
+               on("data", [&] { input.data = read_json_tensor(cursor, values, room); }));
+  return input;
+}
+
+void check_values(JsonCursor& cursor, const DatatypeRow& row, const float* values,
+                  std::int64_t count) {
+  if (!row.is_whole) return;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (values[i] >= row.least && values[i] <= row.most && values[i] == std::trunc(values[i]))
+      continue;
+    fail_at(cursor, "data", std::string("values of ") + row.name,
+            std::to_string(values[i]) + " at " + std::to_string(i));
+  }
+}
+
+// Fits the input to the spec; sets the request's rows and where its values are.
+void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& input,
+                 std::int64_t binary_begin, std::int64_t binary_bytes, const float* values,
+                 TensorRequest& request) {
+  const std::string& name = required(cursor, input.name, "name");
+  if (name != spec.input_name)
+    fail_at(cursor, "name", "'" + spec.input_name + "'", "'" + name + "'");
+  const std::vector<std::int64_t>& shape = required(cursor, input.shape, "shape");
+  const bool fits = !shape.empty() && shape[0] >= 1 && shape[0] <= spec.max_rows &&
+                    is_row_shape(spec, shape.data() + 1, shape.size() - 1);
+  if (!fits) fail_at(cursor, "shape", expected_shape(spec), shape_text(shape));
+  request.rows = shape[0];
+  const std::int64_t count = request.rows * spec.input_size;
+
+  const std::string& datatype = required(cursor, input.datatype, "datatype");
+  const DatatypeRow* row = nullptr;
+  for (const DatatypeRow& candidate : kDatatypes) {
+    if (datatype == candidate.name) row = &candidate;
+  }
+  if (row == nullptr)
+    fail_at(cursor, "datatype", "one of " + datatype_names(), "'" + datatype + "'");
+  request.datatype = static_cast<Datatype>(row - kDatatypes);
+
+  if (input.binary_size) {
+    if (input.data) cursor.fail("'data' or binary data", "both");
+    const std::int64_t bytes = count * row->bytes;
+    if (*input.binary_size != bytes) {
+      const Place place(cursor, "parameters");
+      fail_at(cursor, "binary_data_size", std::to_string(bytes) + " for this shape",
+              std::to_string(*input.binary_size));
+    }
+    if (binary_bytes != bytes) {
+      cursor.fail(std::to_string(bytes) + " bytes after the JSON", std::to_string(binary_bytes));
+    }
+    request.binary_begin = binary_begin;
+    return;
+  }
+  if (binary_bytes != 0) {
+    cursor.fail("a binary_data_size for the bytes after the JSON", "none");
+  }
+  const JsonTensor& data = required(cursor, input.data, "data");
+  if (!row->in_json) fail_at(cursor, "data", datatype + " as binary data", "numbers in JSON");
+  if (data.sizes.size() == 1 ? data.count != count : data.sizes != shape) {
+    fail_at(cursor, "data", shape_text({count}) + " or " + shape_text(shape) + " as in shape",
+            shape_text(data.sizes));
+  }
+  check_values(cursor, *row, values, count);
+}
+
+void read_outputs(JsonCursor& cursor, const TensorSpec& spec, TensorRequest& request) {
+  int count = 0;
+  cursor.elements("an array", [&] {
+    if (count++ > 0) cursor.fail("one output, '" + spec.output_name + "'", "more");
+    std::optional<std::string> name;
+    read_members(cursor, on("name", [&] { name = cursor.string(); }), on("parameters", [&] {
+                   read_members(
+                       cursor, on("binary_data", [&] { request.binary_output = cursor.boolean(); }),
+                       on("classification", [&] { cursor.fail("no classification"); }));
+                 }));
+    if (required(cursor, name, "name") != spec.output_name)
+      fail_at(cursor, "name", "'" + spec.output_name + "'", "'" + *name + "'");
+  });
+}
+
+template <class T, class Convert>
+void convert_each(const char* bytes, std::int64_t count, float* values, Convert convert) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    T element;
+    std::memcpy(&element, bytes + i * sizeof(T), sizeof(T));
+    if constexpr (std::endian::native == std::endian::big && sizeof(T) > 1) {
+      char swapped[sizeof(T)];
+      for (std::size_t b = 0; b < sizeof(T); ++b) swapped[b] = bytes[(i + 1) * sizeof(T) - 1 - b];
+      std::memcpy(&element, swapped, sizeof(T));
+    }
+    values[i] = convert(element);
+  }
+}
+
+float half_to_float(std::uint16_t bits) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
+  const std::uint32_t exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | mantissa << 13);
+  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+  const float small = static_cast<float>(mantissa) * 0x1p-24f;
+  return sign != 0 ? -small : small;
+}
+
+}  // namespace
+
+TensorRequest read_infer(const TensorSpec& spec, const char* body, std::size_t size,
+                         std::int64_t header_length, float* values, std::int64_t room) {
+  const std::size_t json_size = header_length < 0 ? size : static_cast<std::size_t>(header_length);
+  if (json_size > size) {
+    throw Error("ERR_REQUEST", "Inference-Header-Content-Length: expected at most the body's " +
+                                   std::to_string(size) + " bytes, got " +
+                                   std::to_string(json_size));
+  }
+  const JsonText text(body, json_size);
+  JsonCursor cursor(text);
+  TensorRequest request;
+  bool binary_by_default = false, has_outputs = false;
+  std::optional<InferInput> input;
+  const auto begin = static_cast<std::int64_t>(json_size);
+  read_members(cursor,
+               on("id",
+                  [&] {
+                    request.id = cursor.string();
+                    request.has_id = true;
+                  }),
+               on("parameters",
+                  [&] {
+                    read_members(cursor, on("binary_data_output",
+                                            [&] { binary_by_default = cursor.boolean(); }));
+                  }),
+               on("inputs",
+                  [&] {
+                    cursor.elements("an array of one tensor", [&] {
+                      if (input) cursor.fail("one tensor, '" + spec.input_name + "'", "more");
+                      input = read_input(cursor, values, room);
+                      check_input(cursor, spec, *input, begin,
+                                  static_cast<std::int64_t>(size) - begin, values, request);
+                    });
+                    if (!input) cursor.fail("one tensor, '" + spec.input_name + "'", "none");
+                  }),
+               on("outputs", [&] {
+                 request.binary_output = false;
+                 read_outputs(cursor, spec, request);
+                 has_outputs = true;
+               }));
+  cursor.expect_end();
+  required(cursor, input, "inputs");
+  if (!has_outputs) request.binary_output = binary_by_default;
+  return request;
+}
+
+TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t size,
+                           float* values, std::int64_t room) {
+  const JsonText text(body, size);
+  JsonCursor cursor(text);
+  TensorRequest request;
+  std::optional<JsonTensor> tensor;
+  // Under the input's name, or as it is.
+  const auto named = [&](auto read) {
+    if (cursor.peek() != '{') return read();
+    bool found = false;
+    cursor.members("an object", [&](const std::string& name) {
+      if (name != spec.input_name || found)
+        cursor.fail("one member, '" + spec.input_name + "'", "'" + name + "'");
+      found = true;
+      const Place place(cursor, spec.input_name);
+      read();
+    });
+    if (!found) cursor.fail("a member '" + spec.input_name + "'", "none");
+  };
+  const auto once = [&](const char* name) {
+    if (tensor) cursor.fail("'instances' or 'inputs'", std::string("'") + name + "' too");
+  };
+  const auto check = [&] {
+    const std::vector<std::int64_t>& sizes = tensor->sizes;
+    if (sizes[0] > spec.max_rows || !is_row_shape(spec, sizes.data() + 1, sizes.size() - 1))
+      cursor.fail(expected_shape(spec), shape_text(sizes));
+    request.rows = sizes[0];
+  };
+  read_members(cursor, on("signature_name", [&] { cursor.string(); }),
+               on("instances",
+                  [&] {
+                    once("instances");
+                    request.is_rows = true;
+                    JsonTensorReader reader(cursor, values, room);
+                    std::int64_t rows = 0;
+                    cursor.elements("an array of rows", [&] {
+                      named([&] { reader.read(1); });
+                      ++rows;
+                    });
+                    if (rows == 0) cursor.fail("at least one row", "none");
+                    reader.set_length(0, rows);
+                    tensor = reader.finish();
+                    check();
+                  }),
+               on("inputs", [&] {
+                 once("inputs");
+                 named([&] { tensor = read_json_tensor(cursor, values, room); });
+                 check();
+               }));
+  cursor.expect_end();
+  if (!tensor) cursor.fail("a member 'instances' or 'inputs'", "none");
+  return request;
+}
+
+std::int64_t bytes_of(Datatype datatype) { return kDatatypes[static_cast<int>(datatype)].bytes; }
+
+void convert(Datatype datatype, const char* bytes, std::int64_t count, float* values) {
+  const auto plain = [](auto element) { return static_cast<float>(element); };
+  switch (datatype) {
+    case Datatype::fp32:
+      return convert_each<float>(bytes, count, values, plain);
+    case Datatype::fp64:
+      return convert_each<double>(bytes, count, values, plain);
+    case Datatype::fp16:
+      return convert_each<std::uint16_t>(bytes, count, values, half_to_float);
+    case Datatype::bf16:
+      return convert_each<std::uint16_t>(bytes, count, values, [](std::uint16_t bits) {
+        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+      });
+    case Datatype::uint8:
+      return convert_each<std::uint8_t>(bytes, count, values, plain);
+    case Datatype::uint16:
+      return convert_each<std::uint16_t>(bytes, count, values, plain);
+    case Datatype::uint32:
+      return convert_each<std::uint32_t>(bytes, count, values, plain);
+    case Datatype::uint64:
+      return convert_each<std::uint64_t>(bytes, count, values, plain);
+    case Datatype::int8:
+      return convert_each<std::int8_t>(bytes, count, values, plain);
+    case Datatype::int16:
+      return convert_each<std::int16_t>(bytes, count, values, plain);
+    case Datatype::int32:
+      return convert_each<std::int32_t>(bytes, count, values, plain);
+    case Datatype::int64:
+      return convert_each<std::int64_t>(bytes, count, values, plain);
+  }
+}
+
+}  // namespace neurode::serve

@@ -1,0 +1,144 @@
+/** docs/add-an-op.md, followed to the letter in a copy of the tree: three files for each row, and the row is right. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ActivationReference, LossReference, OptimizerReference } from './support/reference.js'
+import { assertNear } from './support/tolerances.js'
+
+interface Step {
+  readonly file: string
+  readonly before: string
+  readonly text: string
+}
+
+/** What the page says to put where. */
+function readPage(): Step[] {
+  const page = readFileSync('docs/add-an-op.md', 'utf8')
+  return [...page.matchAll(/^`([^`]+)`, before `([^`]+)`:\n\n```\w+\n([\s\S]*?)^```$/gm)].map(
+    ([, file = '', before = '', text = '']) => ({ file, before, text }),
+  )
+}
+
+function apply(folder: string, { file, before, text }: Step): void {
+  const path = join(folder, file)
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const places = lines.flatMap((line, i) => (line.startsWith(before) ? [i] : []))
+  assert.equal(places.length, 1, `${file} has one line that begins with '${before}'`)
+  const at = places[0] as number
+  // Above a declaration's comment.
+  lines.splice(lines[at - 1]?.trimStart().startsWith('/**') ? at - 1 : at, 0, text.replace(/\n$/, ''))
+  writeFileSync(path, lines.join('\n'))
+}
+
+function run(program: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  assert.equal(status, 0, `${program} ${args.join(' ')}: ${stdout}${stderr}`)
+  return stdout
+}
+
+const names = { activation: 'gaussian', loss: 'cauchy', optimizer: 'signum' } as const
+
+interface References {
+  readonly activations: Readonly<Record<string, ActivationReference>>
+  readonly losses: Readonly<Record<string, LossReference>>
+  readonly optimizers: Readonly<Record<string, OptimizerReference>>
+}
+
+const tolerance = { atol: 2e-6, rtol: 2e-6 }
+const slopeTolerance = { atol: 2e-5, rtol: 2e-5 }
+
+describe('docs/add-an-op.md', function () {
+  this.timeout(300_000)
+  const steps = readPage()
+  const folder = mkdtempSync(join(tmpdir(), 'neurode-op-'))
+  let reference: References
+
+  before(async function () {
+    if (process.platform !== 'linux') this.skip()
+    for (const part of ['native', 'lib', 'test/support', 'test/native', 'tsconfig.base.json', 'package.json']) {
+      cpSync(part, join(folder, part), { recursive: true })
+    }
+    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
+    for (const step of steps) apply(folder, step)
+    mkdirSync(join(folder, 'out'))
+    const config = {
+      extends: './tsconfig.base.json',
+      compilerOptions: { rootDir: '.', outDir: 'out' },
+      files: ['lib/index.ts', 'test/support/reference.ts'],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '-p', folder])
+    const source = join(folder, 'test/native/row_values.cc')
+    run('c++', ['-std=c++20', '-O0', '-w', '-I', folder, source, '-o', join(folder, 'row_values')])
+    reference = await import(pathToFileURL(join(folder, 'out/test/support/reference.js')).href)
+  })
+
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  /** Lines of numbers of the new row. */
+  function valuesOf(kind: keyof typeof names, numbers: readonly number[]): number[][] {
+    const text = run(join(folder, 'row_values'), [kind, names[kind], ...numbers.map(String)])
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').map(Number))
+  }
+
+  it('touches three files for each', () => {
+    const files = (first: number, last: number) => new Set(steps.slice(first, last).map(({ file }) => file)).size
+    assert.equal(steps.length, 15)
+    for (const first of [0, 5, 10]) assert.equal(files(first, first + 5), 3)
+  })
+
+  it('makes an activation that is its reference, with its derivative', () => {
+    const { value, slope } = reference.activations[names.activation] as ActivationReference & { kind: 'pointwise' }
+    for (const [x = 0, y = 0, derivative = 0] of valuesOf('activation', [])) {
+      assertNear(y, value(x, []), tolerance, `value at ${x}`)
+      assertNear(derivative, slope(x, []), tolerance, `derivative at ${x}`)
+      const difference = (value(x + 1e-6, []) - value(x - 1e-6, [])) / 2e-6
+      assertNear(derivative, difference, slopeTolerance, `difference at ${x}`)
+    }
+  })
+
+  it('makes a loss that is its reference, with its gradient', () => {
+    const { value, gradient, cases } = reference.losses[names.loss] as LossReference
+    const t = [0.5, -1.25, 2]
+    for (const p of cases) {
+      for (const [first = 0, loss = 0, ...slopes] of valuesOf('loss', p)) {
+        const y = [first, 0.25, 1.5]
+        assertNear(loss, value(y, t, p), tolerance, `value at ${first}`)
+        gradient(y, t, p).forEach((slope, i) => {
+          assertNear(slopes[i] as number, slope, tolerance, `slope ${i} at ${first}`)
+          const moved = (step: number) => value(y.with(i, (y[i] as number) + step), t, p)
+          const difference = (moved(1e-6) - moved(-1e-6)) / 2e-6
+          assertNear(slopes[i] as number, difference, slopeTolerance, `difference ${i} at ${first}`)
+        })
+      }
+    }
+  })
+
+  it('makes an optimizer that is its reference, step by step', () => {
+    const { update, slots, cases } = reference.optimizers[names.optimizer] as OptimizerReference
+    for (const p of cases) {
+      const state = Array.from({ length: slots }, () => 0)
+      let w = 0.75
+      valuesOf('optimizer', p).forEach(([g = 0, after = 0], step) => {
+        w = update(w, g, 0.125, state, p, step + 1)
+        assertNear(after, w, tolerance, `weight after step ${step + 1}`)
+      })
+    }
+  })
+
+  it('gives names and options to TypeScript', async () => {
+    const neurode = await import(pathToFileURL(join(folder, 'out/lib/index.js')).href)
+    assert.deepEqual(neurode.activations.gaussian().op, { name: 'gaussian', params: [] })
+    assert.deepEqual(neurode.losses.cauchy({ scale: 2 }).op, { name: 'cauchy', params: [2] })
+    assert.deepEqual(neurode.optimizers.signum().op, { name: 'signum', params: [0.9] })
+    assert.equal(neurode.metrics.cauchy().name, 'cauchy')
+    assert.throws(() => neurode.losses.cauchy({ scale: -1 }), { code: 'ERR_ARGUMENT' })
+  })
+})

@@ -1,0 +1,126 @@
+/** Losses and metrics of the user's, and metrics over whole epochs: against what native code computes. */
+
+import assert from 'node:assert/strict'
+import { array, type CapturedBatch, debug, layers, losses, metrics, optimizers, sequential } from 'neurode'
+import { perDevice } from './support/devices.js'
+import { Random } from './support/random.js'
+import { assertClose, assertNear } from './support/tolerances.js'
+
+const rows = 90
+const random = new Random(8)
+const x = array(Float32Array.from(random.normals(rows * 4)), [rows, 4])
+const y = array(Float32Array.from(random.normals(rows * 2)), [rows, 2])
+const labels = Int32Array.from({ length: rows }, () => random.below(3))
+const tolerance = { rtol: 2e-5, atol: 2e-6 }
+
+const squares = losses.custom({
+  name: 'squares',
+  compute: ({ outputs, targets }) => {
+    const errors = outputs.map((value, i) => value - (targets[i] as number))
+    return {
+      loss: errors.reduce((sum, e) => sum + e * e, 0) / errors.length,
+      gradient: errors.map((e) => (2 * e) / errors.length),
+    }
+  },
+})
+
+/** What a built-in metric sees, batch by batch. */
+const bias = metrics.custom({
+  name: 'bias',
+  rows: ({ outputs, targets, shape: [count, size] }: CapturedBatch) =>
+    Array.from({ length: count }, (_, row) =>
+      [...outputs.subarray(row * size, (row + 1) * size)].reduce(
+        (sum, value, o) => sum + (value - (targets[row * size + o] as number)) ** 2 / size,
+        0,
+      ),
+    ),
+})
+
+perDevice('custom losses and metrics', (device) => {
+  const build = (loss: ReturnType<typeof losses.meanSquaredError>) =>
+    sequential({
+      layers: [
+        layers.dense({ units: 8, activation: 'tanh', inputShape: [4] }),
+        layers.dropout({ rate: 0.25 }),
+        layers.dense({ units: 2 }),
+      ],
+      seed: 2,
+    }).compile({
+      loss,
+      optimizer: optimizers.adam({ learningRate: 0.01 }),
+      metrics: ['mse', bias],
+      device,
+    })
+
+  it('train as the native loss of the same formula does, with dropout and shuffling', async () => {
+    using own = build(squares)
+    using native = build(losses.meanSquaredError())
+    const options = { epochs: 3, batchSize: 20, seed: 6, verbose: 0 } as const
+    const [a, b] = [await own.fit(x, y, options), await native.fit(x, y, options)]
+    assertClose(a.history.loss, b.history.loss, tolerance, 'loss')
+    assertClose(a.history.mse, b.history.mse, tolerance, 'mse')
+    assertClose(a.history.bias, a.history.mse, tolerance, 'the metric in TypeScript')
+    own.getWeights().forEach(({ data, name }, i) => {
+      assertClose(data, native.getWeights()[i]?.data ?? [], { rtol: 1e-3, atol: 1e-4 }, name)
+    })
+    const [c, d] = [await own.evaluate(x, y), await native.evaluate(x, y, { batchSize: 7 })]
+    assertNear(c.loss, d.loss, { rtol: 1e-3, atol: 1e-4 }, 'loss of evaluate')
+    assert.equal(own.position.step, native.position.step)
+  })
+
+  it('refuse results of another size, and leave the weights as they were', async () => {
+    using model = build(losses.custom({ name: 'short', compute: () => ({ loss: 1, gradient: [1] }) }))
+    const before = model.getWeights()
+    await assert.rejects(model.fit(x, y, { verbose: 0 }), { code: 'ERR_ARGUMENT', message: /'short'.*gradient/ })
+    assert.deepEqual(model.getWeights(), before)
+    await assert.rejects(model.save('/tmp/never-written.neurode'), { code: 'ERR_ARGUMENT' })
+  })
+
+  it('say the same for any cut of an epoch, and count a classification class by class', async () => {
+    using model = sequential({ layers: [layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })], seed: 1 })
+    model.compile({
+      loss: 'sparseCategoricalCrossentropy',
+      metrics: ['auc', 'f1Score', 'precision', 'iou'],
+      device,
+    })
+    const whole = await model.evaluate(x, labels)
+    assert.deepEqual(await model.evaluate(x, labels, { batchSize: 11 }), whole)
+    const { perClass } = await model.evaluate(x, labels, { perClass: true })
+    const { data } = await model.predict(x)
+    const matrix = [0, 1, 2].map(() => [0, 0, 0])
+    labels.forEach((label, row) => {
+      const out = [...data.subarray(row * 3, row * 3 + 3)]
+      const line = matrix[label] as number[]
+      line[out.indexOf(Math.max(...out))] = (line[out.indexOf(Math.max(...out))] as number) + 1
+    })
+    assert.deepEqual(perClass.confusionMatrix, matrix)
+    perClass.accuracy.forEach((value, c) => {
+      assertNear(value, (matrix[c]?.[c] as number) / (perClass.support[c] as number), tolerance, `class ${c}`)
+    })
+  })
+
+  it('are found right by debug.checkGradients, which finds a wrong one', async () => {
+    for (const loss of [losses.meanSquaredError(), losses.huber(), squares]) {
+      using model = build(loss)
+      const before = model.getWeights()
+      const report = await debug.checkGradients(model, x, y, { samples: 6 })
+      assert.ok(report.agrees, `${loss.name}: ${JSON.stringify(report.parameters)}`)
+      assert.deepEqual(
+        report.parameters.map(({ checked, kinks }) => checked + kinks),
+        [6, 6, 6, 2],
+      )
+      assert.deepEqual(model.getWeights(), before)
+    }
+    const wrong = losses.custom({
+      name: 'wrong',
+      compute: (batch) => {
+        const { loss, gradient } = squares.custom?.(batch) ?? assert.fail()
+        return { loss, gradient: Array.from(gradient, (g) => 1.5 * g) }
+      },
+    })
+    using model = build(wrong)
+    const report = await debug.checkGradients(model, x, y, { samples: 4 })
+    assert.equal(report.agrees, false)
+    assert.ok(report.parameters.some(({ worst }) => worst !== undefined))
+  })
+})

@@ -1,0 +1,191 @@
+/** The documentation: its programs run, its links lead somewhere, and nothing public is missing from it. */
+
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { errorCodes } from 'neurode'
+import { runNode } from './support/children.js'
+import { type Block, blocksOf, linksOf, type Program, programsOf, slugsOf } from './support/markdown.js'
+
+const folder = resolve('build/documentation')
+const pages = ['README.md', ...markdownIn('docs')]
+/** A test of its own follows each to the letter: add-an-op.test.ts, serve/guide.test.ts. */
+const followed = ['docs/add-an-op.md', 'docs/serving.md']
+const written = pages.filter((page) => !page.startsWith(join('docs', 'reference')) && !followed.includes(page))
+
+function markdownIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name))
+    .sort()
+}
+
+/** Small networks gain nothing from more, and what stands beside the tests loses. */
+const oneThread = { NEURODE_THREADS: '1' }
+
+const read = (page: string) => readFileSync(page, 'utf8')
+
+/** What makes of a line of a shell block something that can be tested; the first that fits counts. */
+const shellLines: readonly (readonly [line: RegExp, test: (match: RegExpExecArray) => Promise<void> | void])[] = [
+  [/^npm run (\S+)(?: -- (.*))?$/, ([, name = '', rest = '']) => checkScript(name, rest.split(' '))],
+  [/^npm test$/, () => checkScript('test', [])],
+  [/^npm install (.*)$/, ([, names = '']) => checkPeers(names.split(' '))],
+  [/^npx neurode train mnist(.*)$/, ([, options = '']) => runNeurode(['train', 'mnist', ...words(options), ...quick])],
+  [/^npm i neurode$/, () => assert.equal(JSON.parse(read('package.json')).name, 'neurode')],
+  [/^npx neurode (doctor)(.*)$/, ([, name = '', options = '']) => runNeurode([name, ...words(options)])],
+  // It would go on for long, or change the machine: that it is there.
+  [/^npx neurode (\w+)/, ([, name = '']) => runNeurode([name, '--help'])],
+]
+/** The last of two options of a name counts. */
+const quick = ['--epochs', '1', '--dataset', 'synthetic', '--device', 'cpu', '--threads', '1']
+
+function words(text: string): string[] {
+  return text.split(' ').filter((word) => word !== '')
+}
+
+function checkScript(name: string, [first = '']: readonly string[]): void {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  assert.ok(name in scripts, `package.json has no script ${name}`)
+  if (name === 'example') assert.ok(existsSync(join('examples', `${first}.ts`)), `there is no example ${first}`)
+}
+
+function checkPeers(names: readonly string[]): void {
+  const { peerDependencies } = JSON.parse(read('package.json')) as { peerDependencies: Record<string, string> }
+  for (const name of names) assert.ok(name in peerDependencies, `${name} is not a peer dependency`)
+}
+
+async function runNeurode(args: readonly string[]): Promise<void> {
+  const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
+  const program = `process.chdir(${JSON.stringify(folder)}); process.argv.splice(1, 1, 'neurode'); await import(${JSON.stringify(pathToFileURL(main).href)})`
+  // npm names the folder it was started in: files would go there.
+  const env = { ...oneThread, INIT_CWD: folder }
+  const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], env, 200_000)
+  assert.equal(code, 0, stderr)
+}
+
+/** Compiles all programs at once, each a module of its own in the folder. */
+async function compile(programs: readonly Program[]): Promise<void> {
+  for (const { name, code } of programs) writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
+  const options = { rootDir: '.', outDir: '.', noUnusedLocals: false, noUnusedParameters: false, types: ['node'] }
+  const project = { extends: '../../tsconfig.base.json', compilerOptions: options, include: ['*.ts'], exclude: [] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
+  const { code, stdout } = await runNode(['node_modules/typescript/bin/tsc', '-p', folder], {}, 200_000)
+  assert.equal(code, 0, stdout)
+}
+
+describe('the documentation', function () {
+  this.timeout(240_000)
+  this.slow(20_000)
+  const programs = written.flatMap((page) => programsOf(page, blocksOf(read(page))))
+
+  before(async () => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    await compile(programs)
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  for (const { page, name, isRun } of programs) {
+    it(`has a program that ${isRun ? 'runs' : 'compiles'}: ${page}, ${name}`, async () => {
+      assert.ok(existsSync(join(folder, `${name}.js`)))
+      if (!isRun) return
+      const program = `process.chdir(${JSON.stringify(folder)}); await import('./${name}.js')`
+      writeFileSync(join(folder, `${name}.run.mjs`), program)
+      const { code, stderr } = await runNode([join(folder, `${name}.run.mjs`)], oneThread, 200_000)
+      assert.equal(code, 0, stderr)
+    })
+  }
+
+  const shell = written.flatMap((page) => blocksOf(read(page)).map((block) => ({ page, ...block })))
+  for (const { page, language, code, reason } of shell) {
+    if (language !== 'sh' || reason !== undefined) continue
+    for (const line of code.split('\n').map((text) => text.replace(/\s*#.*$/, ''))) {
+      if (line.trim() === '') continue
+      it(`has commands that work: ${page}: ${line}`, async () => {
+        const [test, match] = shellLines
+          .map(([pattern, run]) => [run, pattern.exec(line)] as const)
+          .find(([, found]) => found) ?? [undefined, null]
+        assert.ok(test && match, 'no way is known to test this line')
+        await test(match)
+      })
+    }
+  }
+
+  const blocks = written.flatMap((page) => blocksOf(read(page)))
+  const isProgram = ({ language }: Block) => language === 'ts' || language === 'sh'
+  const notRun = blocks.filter((block) => isProgram(block) && block.reason !== undefined)
+  it(`has ${notRun.length} of ${blocks.filter(isProgram).length} blocks that are not run, each with its reason`, () => {
+    for (const { reason } of notRun) assert.ok((reason ?? '').length > 10)
+    assert.ok(blocks.filter(isProgram).length > 20)
+    assert.deepEqual(
+      blocks.map(({ language }) => language).filter((language) => !['ts', 'sh', ''].includes(language)),
+      [],
+    )
+    assert.ok(notRun.length * 5 <= blocks.length, 'most blocks are run')
+  })
+
+  for (const page of pages) {
+    it(`has links that lead somewhere: ${page}`, () => {
+      for (const { target } of linksOf(read(page))) {
+        if (/^[a-z]+:/.test(target)) continue
+        const [path = '', anchor] = target.split('#')
+        const file = path === '' ? page : join(dirname(page), decodeURIComponent(path))
+        assert.ok(existsSync(file), `${target}: there is no ${file}`)
+        if (anchor === undefined || !file.endsWith('.md')) continue
+        // The generator numbers some headings that are not there twice.
+        const numbered = file.startsWith(join('docs', 'reference')) ? anchor.replace(/-\d+$/, '') : anchor
+        const slugs = slugsOf(read(file))
+        assert.ok(slugs.has(anchor) || slugs.has(numbered), `${target}: ${basename(file)} has no such heading`)
+      }
+    })
+  }
+
+  it('describes every error code, and none that there is not', () => {
+    const described = [...read('docs/errors.md').matchAll(/^\| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
+    assert.deepEqual(described.sort(), Object.keys(errorCodes).sort())
+  })
+
+  for (const [source, page] of [
+    ['lib/index.ts', 'neurode.md'],
+    ['lib/plot/index.ts', 'plot.md'],
+    ['lib/serve/index.ts', 'serve.md'],
+  ] as const) {
+    it(`has every export of ${source} in its reference: else run "npm run docs"`, () => {
+      const headings = [...read(join('docs', 'reference', page)).matchAll(/^### (?:`abstract` )?(\w+)/gm)]
+      const described = new Set(headings.map(([, name]) => name))
+      const missing = exportsOf(read(source)).filter((name) => !described.has(name))
+      assert.deepEqual(missing, [])
+    })
+  }
+
+  it('has a page of its reference for every entry of the package', () => {
+    const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, unknown> }
+    const entries = Object.keys(exports).filter((name) => !name.endsWith('.json'))
+    assert.deepEqual(
+      entries.map((name) => (name === '.' ? 'neurode' : name.slice(2))).sort(),
+      readdirSync('docs/reference')
+        .map((name) => name.replace('.md', ''))
+        .filter((name) => name !== 'README')
+        .sort(),
+    )
+  })
+})
+
+/** The names that a file exports. */
+function exportsOf(source: string): string[] {
+  const lists = [...source.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list = '']) => list.split(','))
+  const own = [...source.matchAll(/^export (?:const|class|function|interface|type) (\w+)/gm)].map(
+    ([, name = '']) => name,
+  )
+  return [
+    ...lists.map((item) =>
+      item
+        .trim()
+        .replace(/^type /, '')
+        .replace(/.* as /, ''),
+    ),
+    ...own,
+  ].filter((name) => name !== '')
+}

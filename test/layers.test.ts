@@ -1,0 +1,123 @@
+/** What holds for every layer: gradients by finite differences, the same bits for any number of threads, saved and resumed. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { array, layers, load, losses, optimizers, sequential } from 'neurode'
+import { inFolder } from './data/files.js'
+import { perDevice } from './support/devices.js'
+import { type LayerCase, layerCases } from './support/layerCases.js'
+import { clouds } from './support/problems.js'
+import { Random } from './support/random.js'
+import { bitsOf } from './support/resumable.js'
+import { assertNear, lossDifferences, lossStep } from './support/tolerances.js'
+
+/** The layer behind a Dense one of `inputs`, or first where it takes integers. */
+function bodyOf({ make, shape, indices }: LayerCase, inputs: number, activation: 'tanh' | 'linear', name: string) {
+  if (indices !== undefined) return [make({ name, inputShape: shape }), layers.flatten()]
+  const units = shape.reduce((product, size) => product * size, 1)
+  const first = layers.dense({ units, activation, inputShape: [inputs] })
+  return [first, layers.reshape({ targetShape: shape }), make({ name }), layers.flatten()]
+}
+
+/** Rows of input for it. */
+function inputsFor({ shape, indices }: LayerCase, x: Float32Array, inputs: number) {
+  if (indices === undefined) return { data: x, shape: [x.length / inputs, inputs] }
+  const size = shape[0] as number
+  const rows = Math.floor(x.length / inputs)
+  const data = Uint8Array.from({ length: rows * size }, (_, i) => Math.abs(Math.round(3 * (x[i] as number))) % indices)
+  return { data, shape: [rows, size] }
+}
+
+/** A classifier of 12 numbers with the layer in its middle, between two Dense layers that learn. */
+function classifierWith(tested: LayerCase, device: string, threads = 1) {
+  const model = sequential({
+    seed: 8,
+    layers: [...bodyOf(tested, 6, 'tanh', 'tested'), layers.dense({ units: 3, activation: 'softmax' })],
+  })
+  return model.compile({
+    optimizer: optimizers.sgd({ learningRate: 0.1, momentum: 0.9 }),
+    loss: 'sparseCategoricalCrossentropy',
+    device,
+    threads,
+  })
+}
+
+perDevice('every layer', (device) => {
+  const { x: points, y } = clouds(101, 6, 3)
+
+  for (const tested of layerCases) {
+    const x = inputsFor(tested, points.data, 6)
+    it(`gives the same bits with 1, 2, 3 and 7 threads: ${tested.title}`, async () => {
+      const seen = new Set<string>()
+      for (const threads of [1, 2, 3, 7]) {
+        using model = classifierWith(tested, device, threads)
+        const { history } = await model.fit(x, y, { batchSize: 37, epochs: 2, verbose: 0 })
+        const { data } = await model.predict(x)
+        assert.ok(data.every(Number.isFinite))
+        seen.add(`${bitsOf(model)} ${[...history.loss]} ${[...data]}`)
+      }
+      assert.equal(seen.size, 1)
+    })
+
+    it(`goes on from a file as if nothing had happened: ${tested.title}`, async () => {
+      await inFolder(async (folder) => {
+        const path = join(folder, 'model.neurode')
+        using model = classifierWith(tested, device)
+        await model.fit(x, y, { batchSize: 16, epochs: 2, verbose: 0 })
+        await model.save(path)
+        using loaded = await load(path, { device, threads: 1 })
+        const [one, other] = [model, loaded].map((each) => JSON.stringify(each.getLayer('tested').config()))
+        assert.equal(other, one)
+        assert.deepEqual(loaded.summary({ print: false }), model.summary({ print: false }))
+        for (const each of [model, loaded]) await each.fit(x, y, { batchSize: 16, epochs: 4, resume: true, verbose: 0 })
+        assert.equal(bitsOf(loaded), bitsOf(model))
+      })
+    })
+
+    it(`has the gradients that finite differences have: ${tested.title}`, async () => {
+      await checkGradients(tested, device)
+    })
+  }
+})
+
+/** The gradients of a step on a few rows, by every parameter before, in and behind the layer. */
+async function checkGradients(tested: LayerCase, device: string): Promise<void> {
+  const random = new Random(17)
+  const rows = 5
+  using model = sequential({ seed: 2, layers: [...bodyOf(tested, 4, 'linear', 'tested'), layers.dense({ units: 2 })] })
+  const x = inputsFor(tested, random.normals(rows * 4), 4)
+  const y = array(random.normals(rows * 2), [rows, 2])
+  const weights = model.getWeights().map(({ data }) => data.slice())
+  // Made anew, the model draws the same noise.
+  const step = async (values: readonly Float32Array[], learningRate: number) => {
+    model.compile({
+      optimizer: optimizers.sgd({ learningRate }),
+      loss: losses.meanSquaredError({ reduction: 'sum' }),
+      device,
+      threads: 1,
+    })
+    model.setWeights(values)
+    const { loss } = await model.trainOnBatch(x, y)
+    return loss
+  }
+  const rate = 2 ** 10
+  await step(weights, rate)
+  const moved = model.getWeights().map(({ data }) => data)
+  const learns = model.getWeights().map(({ name }) => {
+    const [layer = '', parameter = ''] = name.split('/')
+    return model.getLayer(layer).trainable && !/mean|variance/.test(parameter)
+  })
+  for (const [k, values] of weights.entries()) {
+    if (!learns[k]) continue
+    for (const i of [0, Math.floor(values.length / 2), values.length - 1]) {
+      const analytic = ((values[i] as number) - (moved[k]?.[i] as number)) / rate
+      const at = (delta: number) => {
+        const changed = weights.map((array) => array.slice())
+        ;(changed[k] as Float32Array)[i] = (values[i] as number) + delta
+        return step(changed, 0)
+      }
+      const numeric = ((await at(lossStep)) - (await at(-lossStep))) / (2 * lossStep)
+      assertNear(analytic, numeric, lossDifferences, `gradient of weight ${k}[${i}]`)
+    }
+  }
+}

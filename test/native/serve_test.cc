@@ -1,0 +1,265 @@
+// Tensors of requests without Node: what the sanitizers watch. Decimals against the C library, the
+// grammar of JSON, and requests with bytes changed.
+#include <bit>
+#include <cinttypes>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "native/engine/error.h"
+#include "native/serve/decimal.h"
+#include "native/serve/tensor_request.h"
+#include "test/native/check.h"
+
+namespace neurode::serve {
+namespace {
+
+Decimal read(const std::string& text) {
+  static std::vector<char> padded;
+  padded.assign(text.begin(), text.end());
+  padded.resize(text.size() + 16);
+  Decimal decimal = read_decimal(padded.data());
+  decimal.end = text.data() + (decimal.end - padded.data());
+  return decimal;
+}
+
+bool same(float a, float b) {
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+void check_decimal(const std::string& written) {
+  const float expected = std::strtof(written.c_str(), nullptr);
+  const Decimal got = read(written);
+  const bool is_too_large = std::isinf(expected);
+  CHECK_THAT(got.error == (is_too_large ? DecimalError::range : DecimalError::none), "%s: error %d",
+             written.c_str(), static_cast<int>(got.error));
+  CHECK_THAT(got.end == written.data() + written.size(), "%s: not read to its end",
+             written.c_str());
+  if (!is_too_large)
+    CHECK_THAT(same(got.value, expected), "%s: got %.9g, expected %.9g", written.c_str(), got.value,
+               expected);
+}
+
+void test_decimals() {
+  for (const char* text : {"0",
+                           "-0",
+                           "0.0",
+                           "1",
+                           "-1",
+                           "0.1",
+                           "123456789",
+                           "12345678901234567890",
+                           "1e10",
+                           "1E+10",
+                           "1e-10",
+                           "0.000000000000000000000000000000000000000000001",
+                           "1e-45",
+                           "7e-46",
+                           "1e-400",
+                           "-1e-400",
+                           "0e999999999999",
+                           "3.4028234663852886e38",
+                           "3.4028235677973366e38",
+                           "3.4028235677973367e38",
+                           "1e39",
+                           "1e400",
+                           "-1e400",
+                           "16777217",
+                           "16777219",
+                           "16777217.0000000000000000000000000000000001",
+                           "0.1000000000000000055511151231257827",
+                           "1.17549435e-38",
+                           "1.1754943508222875e-38",
+                           "1.40129846432481707e-45",
+                           "0.00000000000000000000000000000000000000000000070064923216240854",
+                           "0.00000000000000000000000000000000000000000000070064923216240853",
+                           "9007199254740993",
+                           "99999999999999999999999999999999999999",
+                           "8589934592.5",
+                           "1.00000005960464477539",
+                           "1.000000059604644775390625",
+                           "1.0000000596046447753906251"}) {
+    check_decimal(text);
+  }
+  std::mt19937_64 random(1);
+  char text[64];
+  for (int i = 0; i < 300'000; ++i) {
+    // Every float, as nine digits, as the double nearest to it, and as what lies halfway to the
+    // next.
+    const float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+    if (!std::isfinite(value)) continue;
+    std::snprintf(text, sizeof text, "%.9g", value);
+    check_decimal(text);
+    std::snprintf(text, sizeof text, "%.17g", static_cast<double>(value));
+    check_decimal(text);
+    const float next = std::nextafter(value, std::numeric_limits<float>::infinity());
+    const double middle = (static_cast<double>(value) + static_cast<double>(next)) / 2;
+    std::snprintf(text, sizeof text, "%.*g", 10 + static_cast<int>(random() % 12), middle);
+    check_decimal(text);
+    // Short ones, as people write them, and long ones.
+    std::snprintf(text, sizeof text, "%s%" PRIu64 ".%0*" PRIu64, random() % 2 ? "-" : "",
+                  static_cast<std::uint64_t>(random() % 1000), 1 + static_cast<int>(random() % 12),
+                  static_cast<std::uint64_t>(random() % 1000000000000));
+    check_decimal(text);
+    std::snprintf(text, sizeof text, "0.%019" PRIu64 "%06d",
+                  static_cast<std::uint64_t>(random()) >> 1, static_cast<int>(random() % 1000000));
+    check_decimal(text);
+    std::snprintf(text, sizeof text, "%" PRIu64 "e%d", static_cast<std::uint64_t>(random()) >> 1,
+                  static_cast<int>(random() % 80) - 60);
+    check_decimal(text);
+  }
+  for (const char* wrong : {"", "-", "+1", "01", "-01", "00", ".5", "1.", "1.e5", "1e", "1e+",
+                            "1e-", "--1", "NaN", "Infinity", "-Infinity", "a"}) {
+    CHECK_THAT(read(wrong).error == DecimalError::syntax, "'%s' is no number", wrong);
+  }
+}
+
+void test_numbers() {
+  const auto text_of = [](std::vector<float> values, std::size_t rows) {
+    std::string text;
+    append_numbers(values.data(), values.size(), rows, text);
+    return text;
+  };
+  CHECK(text_of({0.1f, -2, 1e-7f, 3e38f}, 0) == "0.1,-2,1e-07,3e+38");
+  CHECK(text_of({1, 2, 3, 4}, 2) == "[1,2],[3,4]");
+  CHECK(text_of({1, 2}, 2) == "[1],[2]");
+  CHECK(text_of({NAN, INFINITY, -INFINITY}, 1) == "[null,null,null]");
+  std::mt19937 random(2);
+  for (int i = 0; i < 200'000; ++i) {
+    const float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+    if (!std::isfinite(value)) continue;
+    const std::string written = text_of({value}, 0);
+    CHECK_THAT(same(std::strtof(written.c_str(), nullptr), value), "%s is not %.9g",
+               written.c_str(), value);
+    CHECK_THAT(written.size() <= 15, "%s is long", written.c_str());
+  }
+}
+
+const TensorSpec kSpec{"input", "output", {2, 3}, 6, 4};
+
+struct Outcome {
+  TensorRequest request;
+  std::vector<float> values;
+  std::string error;
+};
+
+Outcome parse(const std::string& body, std::int64_t header_length, bool is_infer) {
+  // Exactly the memory there is: the sanitizer sees every byte beyond.
+  const std::vector<char> bytes(body.begin(), body.end());
+  const auto room = std::min<std::size_t>(body.size() / 2 + 1, kSpec.max_rows * kSpec.input_size);
+  Outcome outcome;
+  outcome.values.assign(room, -7);
+  try {
+    outcome.request = is_infer
+                          ? read_infer(kSpec, bytes.data(), bytes.size(), header_length,
+                                       outcome.values.data(), static_cast<std::int64_t>(room))
+                          : read_predict(kSpec, bytes.data(), bytes.size(), outcome.values.data(),
+                                         static_cast<std::int64_t>(room));
+  } catch (const Error& error) {
+    CHECK(std::string(error.code) == "ERR_REQUEST");
+    outcome.error = error.what();
+  }
+  return outcome;
+}
+
+const std::string kInfer =
+    R"({"id":"a\u00e9\n","parameters":{"binary_data_output":false,"other":[1,{"x":null}]},)"
+    R"("inputs":[{"name":"input","shape":[2,2,3],"datatype":"FP32","data":[[[1,2,3],[4.5,-5,6e0]],)"
+    R"([[7,8,9],[10,11,0.12]]]}],"outputs":[{"name":"output","parameters":{"binary_data":true}}]})";
+const std::string kPredict =
+    R"({"signature_name":"serving_default","instances":[[[1,2,3],[4,5,6]],)"
+    R"({"input":[[7,8,9],[10,11,12]]}]})";
+
+void test_requests() {
+  const Outcome infer = parse(kInfer, -1, true);
+  CHECK_THAT(infer.error.empty(), "%s", infer.error.c_str());
+  CHECK(infer.request.rows == 2 && infer.request.binary_output && infer.request.has_id);
+  CHECK(infer.request.id == "a\xc3\xa9\n");
+  CHECK(infer.values[3] == 4.5f && infer.values[5] == 6 && infer.values[11] == 0.12f);
+  const Outcome predict = parse(kPredict, -1, false);
+  CHECK_THAT(predict.error.empty(), "%s", predict.error.c_str());
+  CHECK(predict.request.rows == 2 && predict.request.is_rows && predict.values[11] == 12);
+  const std::string header =
+      R"({"inputs":[{"name":"input","shape":[1,6],"datatype":"UINT8","parameters":{"binary_data_size":6}}]})";
+  const Outcome binary =
+      parse(header + "\x01\x02\x03\x04\x05\xff", static_cast<std::int64_t>(header.size()), true);
+  CHECK_THAT(binary.error.empty(), "%s", binary.error.c_str());
+  CHECK(binary.request.binary_begin == static_cast<std::int64_t>(header.size()));
+  const auto deep = [](int levels) { return std::string(levels, '['); };
+  CHECK(parse(deep(1'000'000), -1, true).error.size() > 0);
+  CHECK(parse("{\"x\":" + deep(1'000'000), -1, true).error.size() > 0);
+  CHECK(parse("{\"inputs\":" + deep(1'000'000), -1, false).error.size() > 0);
+}
+
+// Every prefix, and many changes of bytes: nothing but an answer or ERR_REQUEST.
+void test_changed_requests() {
+  std::mt19937 random(3);
+  for (const bool is_infer : {true, false}) {
+    const std::string& whole = is_infer ? kInfer : kPredict;
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      CHECK(!parse(whole.substr(0, size), -1, is_infer).error.empty());
+    static constexpr char kBytes[] = "{}[]\",:.-+eE0123456789 tfn\\u\0\x80\xff";
+    for (int i = 0; i < 60'000; ++i) {
+      std::string changed = whole;
+      for (unsigned n = random() % 4 + 1; n > 0; --n) {
+        const std::size_t at = random() % changed.size();
+        const char byte = random() % 8 == 0 ? static_cast<char>(random())
+                                            : kBytes[random() % (sizeof kBytes - 1)];
+        switch (random() % 4) {
+          case 0:
+            changed.erase(at, random() % 8);
+            break;
+          case 1:
+            changed.insert(at, 1, byte);
+            break;
+          case 2:
+            changed.insert(at, changed.substr(random() % changed.size(), random() % 30));
+            break;
+          default:
+            changed[at] = byte;
+        }
+        if (changed.empty()) changed = " ";
+      }
+      const auto header = random() % 3 == 0 ? static_cast<std::int64_t>(random() % 400) : -1;
+      const Outcome outcome = parse(changed, header, is_infer);
+      if (outcome.error.empty())
+        CHECK(outcome.request.rows >= 1 && outcome.request.rows <= kSpec.max_rows);
+    }
+  }
+}
+
+void test_conversion() {
+  const auto converted = [](Datatype type, std::vector<unsigned char> bytes) {
+    float value = 0;
+    convert(type, reinterpret_cast<const char*>(bytes.data()), 1, &value);
+    return value;
+  };
+  CHECK(converted(Datatype::fp32, {0, 0, 0xc0, 0x3f}) == 1.5f);
+  CHECK(converted(Datatype::fp64, {0, 0, 0, 0, 0, 0, 0xf8, 0x3f}) == 1.5f);
+  CHECK(converted(Datatype::bf16, {0xc0, 0x3f}) == 1.5f);
+  CHECK(converted(Datatype::fp16, {0x00, 0x3e}) == 1.5f);
+  CHECK(converted(Datatype::fp16, {0x01, 0x80}) == -0x1p-24f);
+  CHECK(converted(Datatype::fp16, {0xff, 0x7b}) == 65504);
+  CHECK(std::isinf(converted(Datatype::fp16, {0x00, 0x7c})));
+  CHECK(std::isnan(converted(Datatype::fp16, {0x01, 0x7c})));
+  CHECK(converted(Datatype::int8, {0xff}) == -1);
+  CHECK(converted(Datatype::uint16, {0x01, 0x02}) == 513);
+  CHECK(converted(Datatype::int64, {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) == -2);
+}
+
+}  // namespace
+}  // namespace neurode::serve
+
+int main() {
+  using namespace neurode::serve;
+  test_decimals();
+  test_numbers();
+  test_requests();
+  test_changed_requests();
+  test_conversion();
+  return neurode::check_result();
+}

@@ -1,0 +1,220 @@
+/** `neurode serve` as a process: workers, signals, options. */
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runNode } from '../support/children.js'
+import {
+  ask,
+  constantModel,
+  inferBody,
+  loadServer,
+  type Served,
+  startServer,
+  temporaryFolder,
+} from '../support/serving.js'
+
+const infer = '/v2/models/m/infer'
+const body = inferBody([[1, 2, 3, 4]])
+const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
+
+describe('neurode serve', function () {
+  this.timeout(180_000)
+  this.slow(20_000)
+  const folder = temporaryFolder()
+  const path = join(folder.path, 'm.neurode')
+  let server: Served | undefined
+  const save = async (value: number) => {
+    using model = constantModel(value)
+    await model.save(path)
+  }
+  const start = async (...args: string[]) => {
+    server = await startServer([path, '--device', 'cpu', '--threads', '1', ...args])
+    return server
+  }
+  beforeEach(() => save(1))
+  afterEach(async () => {
+    await server?.stop('SIGKILL')
+  })
+  after(() => folder.remove())
+
+  const valueAt = async (url: string) => {
+    const answer = await ask(url, infer, { body })
+    assert.equal(answer.status, 200, answer.body.toString())
+    return answer.json().outputs[0].data[0]
+  }
+  const metric = async (url: string, name: string) => {
+    const text = (await ask(url, '/metrics')).body.toString()
+    return [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'gm'))].map(([, value]) => Number(value))
+  }
+
+  for (const args of [[], ['--workers', '2']]) {
+    const name = args.length === 0 ? 'one process' : 'two workers'
+
+    it(`${name}: reloads on SIGHUP, and on SIGTERM answers what was asked and exits with 0`, async () => {
+      const { url, child, logged, log, stop } = await start(...args)
+      assert.equal(await valueAt(url), 1)
+      await save(2)
+      child.kill('SIGHUP')
+      while ((await valueAt(url)) !== 2) await new Promise((resolve) => setTimeout(resolve, 20))
+      // Half a request, the other half of which comes after SIGTERM.
+      const { hostname, port } = new URL(url)
+      const socket = connect(Number(port), hostname)
+      let answer = ''
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        answer += text
+      })
+      const closed = new Promise((resolve) => socket.on('close', resolve))
+      const head = `POST ${infer} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`
+      socket.write(head + body.slice(0, 20))
+      while ((await metric(url, 'neurode_connections')).reduce((sum, count) => sum + count, 0) < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      const stopped = stop()
+      await logged(/SIGTERM/)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      socket.write(body.slice(20))
+      assert.equal(await stopped, 0, log())
+      await closed
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+      await assert.rejects(ask(url, '/v2'))
+    })
+
+    it(`${name}: on Ctrl-C loses no request that has reached it`, async () => {
+      const { url, stop } = await start(...args)
+      let answered = 0
+      let ending = false
+      const load = loadServer(
+        4,
+        () => ending,
+        async (agent) => {
+          try {
+            const answer = await ask(url, infer, { body, agent })
+            assert.equal(answer.status, 200, answer.body.toString())
+            answered++
+          } catch (error) {
+            if (error instanceof assert.AssertionError) throw error
+            // Refused before it was read: the server is gone.
+            const { code = '' } = error as NodeJS.ErrnoException
+            assert.ok(['ECONNREFUSED', 'ECONNRESET'].includes(code), String(error))
+            ending = true
+          }
+        },
+      )
+      while (answered < 50) await new Promise((resolve) => setTimeout(resolve, 5))
+      assert.equal(await stop('SIGINT'), 0)
+      await load
+    })
+  }
+
+  it('is not ready, and still answers, before it closes', async () => {
+    const { url, logged, stop } = await start('--shutdown-delay-ms', '1500')
+    assert.equal((await ask(url, '/v2/health/ready')).status, 200)
+    const stopped = stop()
+    await logged(/SIGTERM/)
+    assert.equal((await ask(url, '/v2/health/ready')).status, 503)
+    assert.equal((await ask(url, '/v2/health/live')).status, 200)
+    assert.equal(await valueAt(url), 1)
+    assert.equal(await stopped, 0)
+  })
+
+  it('replaces a worker that is killed, whose end is felt by its own requests alone', async function () {
+    // Where else the numbers of its processes could be had from differs.
+    if (process.platform !== 'linux') this.skip()
+    const { url, child, logged } = await start('--workers', '2', '--max-queue-delay-micros', '200000')
+    const agents = [1, 2, 3, 4].map(() => new Agent({ keepAlive: true, maxSockets: 1 }))
+    const all = () => Promise.allSettled(agents.map((agent) => ask(url, infer, { body, agent })))
+    assert.deepEqual(new Set((await all()).map(({ status }) => status)), new Set(['fulfilled']))
+    const counted = (await metric(url, 'nv_inference_request_success'))[0]
+    assert.equal(counted, 4)
+    const workers = workersOf(child.pid as number)
+    assert.equal(workers.length, 2)
+    // While all wait for their batch.
+    const asked = all()
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    process.kill(workers[0] as number, 'SIGKILL')
+    const results = await asked
+    // Connections are dealt out in turn: two for each worker.
+    assert.equal(results.filter(({ status }) => status === 'rejected').length, 2)
+    for (const result of results) {
+      if (result.status === 'fulfilled') assert.equal(result.value.status, 200)
+      else assert.match(result.reason.code, /^ECONNRESET$/)
+    }
+    await logged(/worker \d ended \(SIGKILL\)/)
+    while ((await metric(url, 'process_start_time_seconds')).length < 2) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    // Two of the first four were the dead worker's: its counts stay.
+    assert.equal((await metric(url, 'nv_inference_request_success'))[0], 6)
+    for (const agent of agents) agent.destroy()
+    assert.equal(await valueAt(url), 1)
+  })
+
+  it('serves with a token from a file', async () => {
+    const tokens = join(folder.path, 'tokens')
+    writeFileSync(tokens, '# of the tests\nsecret\n\n')
+    const { url } = await start('--token-file', tokens, '--workers', '2')
+    assert.equal((await ask(url, infer, { body })).status, 401)
+    assert.equal((await ask(url, infer, { body, headers: { authorization: 'Bearer secret' } })).status, 200)
+  })
+
+  const mistakes: Readonly<Record<string, { args: string[]; code: number; message: RegExp }>> = {
+    'no model': { args: [], code: 2, message: /expected 'neurode serve <file or folder>/ },
+    'a file there is not': { args: ['none.neurode'], code: 1, message: /none\.neurode/ },
+    'a file there is not, for workers': { args: ['none.neurode', '--workers', '2'], code: 1, message: /none\.neurode/ },
+    'an option there is not': { args: [path, '--prot', '3'], code: 2, message: /did you mean 'port'/ },
+    'a port that is none': { args: [path, '--port', 'x'], code: 2, message: /--port: expected an integer/ },
+    'a name for one model alone': { args: [path, `other=${path}`], code: 2, message: /for every model or for none/ },
+    'half of TLS': { args: [path, '--tls-key', 'k'], code: 2, message: /go together/ },
+    'an empty token file': { args: [path, '--token-file', '/dev/null'], code: 1, message: /expected a token/ },
+    'an address that is not here': {
+      args: [path, '--host', '192.0.2.1', '--port', '0'],
+      code: 1,
+      message: /192\.0\.2\.1/,
+    },
+  }
+  for (const [name, { args, code, message }] of Object.entries(mistakes)) {
+    it(`refuses ${name}`, async () => {
+      const ended = await runNode([main, 'serve', ...args])
+      assert.equal(ended.code, code, ended.stderr)
+      assert.match(ended.stderr, message)
+      assert.doesNotMatch(ended.stderr, /\n {4}at /)
+    })
+  }
+
+  it('gives models other names', async () => {
+    server = await startServer([`first=${path}`, `second=${path}`, '--device', 'cpu', '--workers', '2'])
+    const index = (await ask(server.url, '/v2/repository/index', { method: 'POST' })).json()
+    assert.deepEqual(
+      index.map(({ name }: { name: string }) => name),
+      ['first', 'second'],
+    )
+  })
+
+  it('says in its help what it takes', async () => {
+    const { code, stdout } = await runNode([main, 'serve', '--help'])
+    assert.equal(code, 0)
+    assert.match(stdout, /--max-queue-delay-micros N/)
+  })
+
+  it('serves what `neurode train mnist --save` wrote', async () => {
+    const saved = join(folder.path, 'mnist.neurode')
+    const args = ['train', 'mnist', '--dataset', 'synthetic', '--epochs', '1', '--device', 'cpu', '--save', saved]
+    assert.match(execFileSync(process.execPath, [main, ...args], { encoding: 'utf8' }), /Saved in .*mnist\.neurode/)
+    server = await startServer([saved, '--device', 'cpu'])
+    const { inputs } = (await ask(server.url, '/v2/models/mnist')).json()
+    assert.deepEqual(inputs[0].shape, [-1, 784])
+    const ended = await runNode([main, 'train', 'mnist', '--save', join(folder.path, 'none', 'x.neurode')])
+    assert.equal(ended.code, 2)
+    assert.match(ended.stderr, /--save/)
+  })
+})
+
+/** The processes that this one started. */
+function workersOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).map(Number)
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { Worker } from 'node:worker_threads'
+import { activations, layers, type Predictor, sequential } from 'neurode'
+import { attachPredictor } from 'neurode/serve'
+import { isEmulated, perDevice } from '../support/devices.js'
+import { Random } from '../support/random.js'
+
+perDevice('predictor', (device) => {
+  const random = new Random(5)
+  const build = (sizes: readonly number[], activation = 'relu', last = 'softmax') => {
+    const [inputs = 1, ...units] = sizes
+    return sequential({
+      layers: units.map((size, i) =>
+        layers.dense({
+          units: size,
+          activation: (i === units.length - 1 ? last : activation) as 'relu',
+          biasInitializer: 'randomNormal',
+          ...(i === 0 ? { inputShape: [inputs] } : {}),
+        }),
+      ),
+      seed: 3,
+    }).compile({ loss: 'mse', device: device as 'cpu' })
+  }
+
+  /** As close as two orders of summation come. */
+  const assertClose = (got: Float32Array, expected: Float32Array, what: string) => {
+    assert.equal(got.length, expected.length)
+    got.forEach((value, i) => {
+      const error = Math.abs(value - (expected[i] as number))
+      assert.ok(error <= 2e-5 * (1 + Math.abs(value)), `${what}: ${value} at ${i}, expected ${expected[i]}`)
+    })
+  }
+
+  it('gives what the model gives, for layers of every width and any number of rows', async () => {
+    const widths = isEmulated(device) ? [1, 17] : [1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 127, 129, 145, 260]
+    for (const units of widths) {
+      using model = build([13, units, 5])
+      using predictor = model.predictor()
+      for (const rows of [1, 2, 3, 5, 31, 32, 33, 70]) {
+        const x = random.normals(rows * 13)
+        const { data } = await model.predict(x)
+        assertClose(await predictor.predict(x), data, `${units} units, ${rows} rows`)
+      }
+    }
+  })
+
+  it('gives a row the same bits whatever batch it is in, on either thread', async () => {
+    const sizes = isEmulated(device) ? [20, 12, 6] : [784, 100, 50, 10]
+    const [inputs = 1] = sizes
+    using model = build(sizes)
+    using predictor = model.predictor({ maxBatchSize: 64 })
+    const x = random.uniforms(75 * inputs, 0, 1)
+    const all = predictor.predictSync(x)
+    const outputs = predictor.outputSize
+    for (let row = 0, step = 1; row < 75; row += step, step = (step * 5) % 13) {
+      const end = Math.min(75, row + step)
+      const part = x.slice(row * inputs, end * inputs)
+      const expected = all.slice(row * outputs, end * outputs)
+      assert.deepEqual(predictor.predictSync(part), expected)
+      assert.deepEqual(await predictor.predict(part), expected)
+    }
+    assert.deepEqual(await predictor.predict(x), all)
+  })
+
+  it('takes every activation, and layers without weights', async () => {
+    const names = Object.keys(activations).filter((name) => name !== 'threshold') // takes a number
+    const tried = isEmulated(device) ? names.slice(0, 4) : names
+    for (const name of tried) {
+      using model = build([6, 9, 4], name, name)
+      using predictor = model.predictor()
+      const x = random.normals(19 * 6)
+      assertClose(predictor.predictSync(x), (await model.predict(x)).data, name)
+    }
+    using plain = sequential({
+      layers: [
+        layers.input({ shape: [3, 2] }),
+        layers.flatten(),
+        layers.activation('softmax'),
+        layers.rescaling({ scale: 2, offset: 1 }),
+        layers.dropout({ rate: 0.5 }),
+        layers.dense({ units: 3, useBias: false }),
+        layers.activation('tanh'),
+      ],
+      seed: 1,
+    })
+    using predictor = plain.predictor({ device })
+    const x = random.normals(5 * 6)
+    assertClose(predictor.predictSync(x), (await plain.predict(x)).data, 'layers')
+    assert.deepEqual([predictor.inputShape, predictor.outputShape], [[3, 2], [3]])
+  })
+
+  it('takes bytes as the numbers they are', async () => {
+    using model = sequential({
+      layers: [layers.rescaling({ scale: 1 / 255, inputShape: [7] }), layers.dense({ units: 3 })],
+      seed: 1,
+    })
+    using predictor = model.predictor({ device })
+    const bytes = random.bytes(9 * 7)
+    const expected = predictor.predictSync(Float32Array.from(bytes))
+    assert.deepEqual(predictor.predictSync(bytes), expected)
+    assert.deepEqual(await predictor.predict(bytes), expected)
+  })
+
+  it('does not change when the model trains, is disposed of, or is asked at the same time', async () => {
+    const model = build([4, 8, 2])
+    using predictor = model.predictor()
+    const x = random.normals(3 * 4)
+    const before = predictor.predictSync(x)
+    await model.fit(random.normals(8 * 4), random.normals(8 * 2), { epochs: 2, verbose: 0 })
+    model.dispose()
+    const pending = predictor.predict(x)
+    assert.deepEqual(predictor.predictSync(x), before)
+    assert.deepEqual(await pending, before)
+  })
+
+  it('writes into the array it is given', async () => {
+    using predictor = build([4, 2]).predictor()
+    const x = random.normals(3 * 4)
+    const out = new Float32Array(6)
+    assert.equal(await predictor.predict(x, { out }), out)
+    assert.deepEqual(out, predictor.predictSync(x))
+    assert.equal(predictor.predictSync(x, { out }), out)
+  })
+
+  it('is shared with worker threads', async () => {
+    const predictor = build([5, 9, 3]).predictor({ maxBatchSize: 7 })
+    const x = random.normals(4 * 5)
+    const expected = predictor.predictSync(x)
+    const { token } = predictor
+    const workers = [1, 2, 3].map(
+      () => new Worker(new URL('../support/programs/attach.js', import.meta.url), { workerData: { token, x } }),
+    )
+    const answers = await Promise.all(
+      workers.map(
+        (worker) => new Promise<Float32Array>((resolve, reject) => worker.on('message', resolve).on('error', reject)),
+      ),
+    )
+    for (const answer of answers) assert.deepEqual(answer, expected)
+    const kept = attachPredictor(token)
+    assert.equal(kept.maxBatchSize, 7)
+    predictor.dispose()
+    assert.deepEqual(kept.predictSync(x), expected)
+    assert.throws(() => attachPredictor(token), { code: 'ERR_DISPOSED' })
+    kept.dispose()
+  })
+
+  it('refuses what is no input, and everything once it is disposed of', async () => {
+    const predictor: Predictor = build([4, 2]).predictor()
+    const predict = (input: unknown, options?: object) => predictor.predict(input as Float32Array, options)
+    await assert.rejects(predict([1, 2, 3, 4]), { code: 'ERR_DTYPE' })
+    await assert.rejects(predict(new Float64Array(4)), { code: 'ERR_DTYPE' })
+    await assert.rejects(predict(new Float32Array(5)), { code: 'ERR_SHAPE' })
+    await assert.rejects(predict(new Float32Array(0)), { code: 'ERR_SHAPE' })
+    await assert.rejects(predict(new Float32Array(4), { out: new Float32Array(3) }), { code: 'ERR_SHAPE' })
+    await assert.rejects(predict(new Float32Array(4), { out: [0, 0] }), { code: 'ERR_DTYPE' })
+    assert.throws(() => predictor.predictSync(new Float32Array(3)), { code: 'ERR_SHAPE' })
+    predictor.dispose()
+    predictor.dispose()
+    await assert.rejects(predict(new Float32Array(4)), { code: 'ERR_DISPOSED' })
+    assert.throws(() => predictor.predictSync(new Float32Array(4)), { code: 'ERR_DISPOSED' })
+    assert.throws(() => predictor.token, { code: 'ERR_DISPOSED' })
+  })
+
+  it('refuses options that make no sense, and models that are not built', () => {
+    using model = build([4, 2])
+    assert.throws(() => model.predictor({ maxBatchSize: 0 }), { code: 'ERR_ARGUMENT' })
+    assert.throws(() => model.predictor({ precision: 'int3' as 'float32' }), { code: 'ERR_ARGUMENT' })
+    assert.throws(() => model.predictor({ device: 'tpu' }), { code: 'ERR_UNKNOWN_NAME' })
+    assert.throws(() => model.predictor({ batch: 1 } as object), { code: 'ERR_UNKNOWN_NAME' })
+    assert.throws(() => sequential([layers.dense({ units: 1 })]).predictor(), { code: 'ERR_NOT_BUILT' })
+    assert.throws(() => attachPredictor(5 as never), { code: 'ERR_ARGUMENT' })
+  })
+})

@@ -1,0 +1,90 @@
+/** Every kind of layer once or more, with options, for tests that go over all of them. */
+
+import { initializers, type Layer, layers } from 'neurode'
+
+export interface LayerCase {
+  readonly title: string
+  /** Shape of a row of its input. */
+  readonly shape: readonly number[]
+  /** Its inputs are integers from 0 to below it, so that it stands first. */
+  readonly indices?: number
+  readonly make: (options?: object) => Layer
+}
+
+const flat = [12]
+const matrix = [3, 4]
+
+export const layerCases: readonly LayerCase[] = [
+  { title: 'reLU', shape: flat, make: (options) => layers.reLU({ maxValue: 2, negativeSlope: 0.25, ...options }) },
+  { title: 'leakyReLU', shape: flat, make: (options) => layers.leakyReLU(options) },
+  { title: 'elu', shape: flat, make: (options) => layers.elu({ alpha: 0.5, ...options }) },
+  { title: 'softmax', shape: flat, make: (options) => layers.softmax(options) },
+  { title: 'softmax along axis 1', shape: matrix, make: (options) => layers.softmax({ axis: 1, ...options }) },
+  { title: 'softmax along the last axis', shape: matrix, make: (options) => layers.softmax(options) },
+  { title: 'activation', shape: matrix, make: (options) => layers.activation({ activation: 'tanh', ...options }) },
+  { title: 'dropout', shape: flat, make: (options) => layers.dropout({ rate: 0.3, ...options }) },
+  { title: 'gaussianDropout', shape: flat, make: (options) => layers.gaussianDropout({ rate: 0.3, ...options }) },
+  { title: 'gaussianNoise', shape: matrix, make: (options) => layers.gaussianNoise({ stddev: 0.2, ...options }) },
+  { title: 'alphaDropout', shape: flat, make: (options) => layers.alphaDropout({ rate: 0.3, ...options }) },
+  { title: 'unitNormalization', shape: flat, make: (options) => layers.unitNormalization(options) },
+  {
+    title: 'unitNormalization of rows and columns',
+    shape: matrix,
+    make: (options) => layers.unitNormalization({ axis: [1, 2], ...options }),
+  },
+  { title: 'prelu', shape: flat, make: (options) => layers.prelu({ alphaInitializer: 'heNormal', ...options }) },
+  {
+    title: 'prelu with a shared axis',
+    shape: matrix,
+    make: (options) => layers.prelu({ sharedAxes: [2], alphaInitializer: 'heNormal', ...options }),
+  },
+  { title: 'batchNormalization', shape: flat, make: (options) => layers.batchNormalization(options) },
+  {
+    title: 'batchNormalization of columns',
+    shape: matrix,
+    make: (options) => layers.batchNormalization({ axis: 1, momentum: 0.5, ...options }),
+  },
+  {
+    title: 'batchNormalization of the last axis, without gamma and beta',
+    shape: matrix,
+    make: (options) => layers.batchNormalization({ scale: false, center: false, ...options }),
+  },
+  {
+    title: 'batchNormalization that is frozen',
+    shape: flat,
+    make: (options) =>
+      layers.batchNormalization({
+        trainable: false,
+        movingVarianceInitializer: initializers.constant({ value: 0.5 }),
+        ...options,
+      }),
+  },
+  { title: 'layerNormalization', shape: flat, make: (options) => layers.layerNormalization(options) },
+  {
+    title: 'layerNormalization along axis 1',
+    shape: matrix,
+    make: (options) => layers.layerNormalization({ axis: 1, epsilon: 1e-5, ...options }),
+  },
+  { title: 'rmsNormalization', shape: matrix, make: (options) => layers.rmsNormalization(options) },
+  {
+    title: 'groupNormalization',
+    shape: flat,
+    make: (options) => layers.groupNormalization({ groups: 3, ...options }),
+  },
+  {
+    title: 'normalization',
+    shape: matrix,
+    make: (options) => layers.normalization({ mean: [1, 2, 3, 4], variance: [4, 3, 2, 1], ...options }),
+  },
+  {
+    title: 'embedding',
+    shape: [4],
+    indices: 9,
+    make: (options) =>
+      layers.embedding({ inputDim: 9, outputDim: 3, embeddingsInitializer: 'randomNormal', ...options }),
+  },
+  { title: 'rescaling', shape: flat, make: (options) => layers.rescaling({ scale: 0.5, offset: 0.1, ...options }) },
+  { title: 'reshape', shape: flat, make: (options) => layers.reshape({ targetShape: [2, -1], ...options }) },
+  { title: 'flatten', shape: matrix, make: (options) => layers.flatten(options) },
+  { title: 'identity', shape: flat, make: (options) => layers.identity(options) },
+]
