@@ -57,7 +57,7 @@ strip "$root/bin/node"
 
 rm -rf "$pack"
 mkdir -p "$pack"
-tar -c -C "$work" neurode | xz -T0 -6 >"$pack/neurode.tar.xz"
+tar -c -C "$work" neurode | xz -T0 -3 >"$pack/neurode.tar.xz"
 git log -1 --format='%H %cI' >"$pack/commit" 2>/dev/null || echo unknown >"$pack/commit"
 size=$(du -sb "$pack" | cut -f1)
 echo "$pack: $size bytes, for ${NEURODE_CUDA_ARCHS}"
