@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "native/cpu/cpu_executor.h"
-#include "native/cpu/packed_inference.h"
 #include "native/cpu/isa.h"
+#include "native/cpu/packed_inference.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"
 
