@@ -20,7 +20,12 @@ void JsonTensorReader::read(std::size_t level) {
     cursor_.fail("at most " + std::to_string(kMostDimensions) + " dimensions");
   if (cursor_.peek() != '[') cursor_.fail("an array");
   cursor_.move_to(cursor_.position() + 1);
-  if (cursor_.peek() == ']') cursor_.fail("at least one number", "an empty array");
+  if (cursor_.peek() == ']') {
+    if (level > 0) cursor_.fail("at least one number", "an empty array");
+    cursor_.move_to(cursor_.position() + 1);
+    sizes_ = {0};
+    return;
+  }
   set_length(level, read_elements(level));
 }
 

@@ -119,7 +119,7 @@ struct InferInput {
 
 template <class T>
 const T& required(JsonCursor& cursor, const std::optional<T>& member, const char* name) {
-  if (!member) cursor.fail(std::string("a member '") + name + "'", "none");
+  if (!member) fail_at(cursor, name, "a value", "none");
   return *member;
 }
 
@@ -188,7 +188,9 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
               std::to_string(*input.binary_size));
     }
     if (binary_bytes != bytes) {
-      cursor.fail(std::to_string(bytes) + " bytes after the JSON", std::to_string(binary_bytes));
+      const Place place(cursor, "parameters");
+      fail_at(cursor, "binary_data_size", "as many bytes after the JSON, " + std::to_string(bytes),
+              std::to_string(binary_bytes));
     }
     request.binary_begin = binary_begin;
     return;
@@ -315,8 +317,13 @@ TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t
   };
   const auto check = [&] {
     const std::vector<std::int64_t>& sizes = tensor->sizes;
-    if (sizes[0] > spec.max_rows || !is_row_shape(spec, sizes.data() + 1, sizes.size() - 1))
-      cursor.fail(expected_shape(spec), shape_text(sizes));
+    if (sizes[0] < 1 || sizes[0] > spec.max_rows)
+      cursor.fail("from 1 to " + std::to_string(spec.max_rows) + " rows", std::to_string(sizes[0]));
+    if (!is_row_shape(spec, sizes.data() + 1, sizes.size() - 1)) {
+      const Place place(cursor, std::int64_t{0});  // all are like the first
+      cursor.fail("shape " + shape_text(spec.input_shape),
+                  shape_text({sizes.begin() + 1, sizes.end()}));
+    }
     request.rows = sizes[0];
   };
   read_members(cursor, on("signature_name", [&] { cursor.string(); }),

@@ -106,7 +106,10 @@ perDevice('batcher', (device) => {
   it('drains after a write that threw', async () => {
     using queue = batcher(predictor)
     const full = queue.predict(rowsOf(8, 1))
-    await assert.rejects(queue.run(1, () => assert.fail('on purpose')), { message: 'on purpose' })
+    await assert.rejects(
+      queue.run(1, () => assert.fail('on purpose')),
+      { message: 'on purpose' },
+    )
     await queue.drain()
     assert.deepEqual(await full, answer(rowsOf(8, 1)))
   })
