@@ -10,14 +10,8 @@
 namespace neurode::cuda {
 namespace {
 
-struct LastError {
-  std::string text;
-};
-
-LastError& last_error_of_thread() {
-  static thread_local LastError error;
-  return error;
-}
+// Not local to a function: there the emulator would take it for shared memory.
+thread_local std::string last_error_of_thread;
 
 plugin::Status status_of(const Error& error) {
   if (std::strcmp(error.code, "ERR_OUT_OF_MEMORY") == 0) return plugin::kOutOfMemory;
@@ -34,13 +28,13 @@ plugin::Status guarded(Function function) noexcept {
       function();
       return plugin::kOk;
     } catch (const Error& error) {
-      last_error_of_thread().text = error.what();
+      last_error_of_thread = error.what();
       return status_of(error);
     } catch (const std::bad_alloc&) {
-      last_error_of_thread().text = "the CPU has too little free memory";
+      last_error_of_thread = "the CPU has too little free memory";
       return plugin::kOutOfMemory;
     } catch (const std::exception& error) {
-      last_error_of_thread().text = error.what();
+      last_error_of_thread = error.what();
       return plugin::kInternal;
     }
   } catch (...) {
@@ -155,7 +149,7 @@ Program to_program(const plugin::ProgramRecord& record) {
 
 Model& model_of(void* model) { return *static_cast<Model*>(model); }
 
-const char* last_error() { return last_error_of_thread().text.c_str(); }
+const char* last_error() { return last_error_of_thread.c_str(); }
 
 plugin::Status device_count(std::int32_t* count) {
   return guarded([&] {

@@ -174,6 +174,13 @@ describe('the CUDA executor on the emulator', function () {
     assert.equal(sum, 3)
   })
 
+  it('ends by itself after an error and a prediction on one thread', async () => {
+    const env = { ...none, NEURODE_CUDA_LIBRARY: emulated, NEURODE_EMULATOR_MEMORY: '300K' }
+    const { code, stdout } = await runChild('cuda-refused', [], env)
+    assert.equal(code, 0)
+    assert.deepEqual(JSON.parse(stdout), { code: 'ERR_OUT_OF_MEMORY', outputs: 7 })
+  })
+
   it('rejects with ERR_DEVICE_LOST after a fault; the process and other devices live on', async () => {
     const { stdout } = await run(['all'], { NEURODE_EMULATOR_FAIL: '5' })
     const { code, message, sum } = JSON.parse(stdout)
