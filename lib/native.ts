@@ -23,6 +23,15 @@ export interface PlanAlong {
   readonly inner: number
 }
 
+/** What a parameter is brought back to after every step. */
+export interface PlanConstraint {
+  readonly name: 'notNegative' | 'norm'
+  /** norm: least, most, and how much of the way into these bounds a step goes. */
+  readonly params: readonly number[]
+  /** Groups of elements in Keras' order that share a norm. Absent: all do. */
+  readonly along?: PlanAlong | undefined
+}
+
 /** One parameter of a layer. */
 export interface PlanParameter {
   /** Its name in the layer, where that is not the member's. */
@@ -30,6 +39,9 @@ export interface PlanParameter {
   readonly initializer: PlanInitializer
   /** Takes part in weight decay; default true. */
   readonly decays?: boolean
+  /** Its penalty. */
+  readonly regularizer?: PlanOp | undefined
+  readonly constraint?: PlanConstraint | undefined
 }
 
 /** Parameters of the channels along an axis; what is absent counts as 1 and 0. */
@@ -69,6 +81,8 @@ export type PlanLayer = {
   | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
   | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
   | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
+  /** A penalty of what comes in, which goes on as it is. */
+  | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
   | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
 )
 
@@ -126,8 +140,8 @@ export type NativeTargets = (
 ) & { readonly weights?: Float32Array | undefined }
 
 /**
- * Sums over the batches that ran: `[batches, rows, loss, counted, weight, ...metrics]`. `loss` is the sum of each batch's
- * loss times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
+ * Sums over the batches that ran: `[batches, rows, loss, counted, weight, penalty, ...metrics]`. `loss` and `penalty`
+ * are sums of each batch's times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
  * by their `weight` if it weighs them. Fewer batches than asked for: cancelled.
  */
 export type NativeSums = Float64Array
@@ -262,6 +276,7 @@ export interface NativeAddon {
     optimizers: OpRow[]
     noises: OpRow[]
     features: OpRow[]
+    regularizers: OpRow[]
   }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel

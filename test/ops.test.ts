@@ -378,7 +378,7 @@ function openForLoss(
   })
 }
 
-/** One of the sums for each row on its own: 2 is the loss, metrics come from 5 on. */
+/** One of the sums for each row on its own: 2 is the loss, metrics come from 6 on. */
 async function rowSums(
   loss: PlanOp,
   rows: readonly Row[],

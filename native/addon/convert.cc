@@ -74,11 +74,27 @@ T optional(Napi::Object object, const char* name, T standard, Convert convert, M
   return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
 }
 
+Constraint to_constraint(Napi::Value value, const char* name) {
+  const Napi::Object object = to_object(value, name);
+  const std::string kind = member(object, "name", to_text);
+  const std::array<float, 4> params = member(object, "params", to_params);
+  Constraint constraint{Constraint::Kind::not_negative, params[0], params[1], params[2], {}};
+  if (kind == "notNegative") return constraint;
+  if (kind != "norm")
+    throw Error("ERR_UNKNOWN_NAME", std::string(name) + ": no constraint is called '" + kind + "'");
+  constraint.kind = Constraint::Kind::norm;
+  constraint.along = optional(object, "along", Along{}, to_along);
+  return constraint;
+}
+
 ParameterPlan to_parameter(Napi::Value value, const char* name) {
   const Napi::Object object = to_object(value, name);
   ParameterPlan parameter;
   parameter.initializer = member(object, "initializer", to_initializer);
   parameter.decays = optional(object, "decays", true, to_bool);
+  if (!object.Get("regularizer").IsUndefined())
+    parameter.regularizer = member(object, "regularizer", to_op, OpKind::regularizer);
+  parameter.constraint = optional(object, "constraint", Constraint{}, to_constraint);
   return parameter;
 }
 
@@ -155,6 +171,10 @@ LayerPlan to_layer(Napi::Value value) {
     layer.op.params = member(object, "numbers", to_params);
     read_scale_and_center(object, layer);
     read_statistics(object, layer);
+  } else if (kind == "activityPenalty") {
+    layer.kind = LayerKind::activity_penalty;
+    layer.op = member(object, "regularizer", to_op, OpKind::regularizer);
+    if (is_of_matrices(layer.op)) fail("regularizer", "one of single values");
   } else if (kind == "embedding") {
     layer.kind = LayerKind::embedding;
     layer.inputs = static_cast<int>(member(object, "inputs", to_integer, 1, kMostIndices));

@@ -66,13 +66,14 @@ void check_indices(const InputView& input, int count) {
 }
 
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 5 + sums.metrics.size());
+  Napi::Float64Array values = Napi::Float64Array::New(env, 6 + sums.metrics.size());
   values[0] = static_cast<double>(sums.batches);
   values[1] = static_cast<double>(sums.rows);
   values[2] = sums.loss;
   values[3] = sums.counted;
   values[4] = sums.weight;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 5);
+  values[5] = sums.penalty;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 6);
   return values;
 }
 
