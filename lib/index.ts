@@ -159,6 +159,7 @@ export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Pr
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
+export type { CustomMetricOptions } from './training/customMetric.js'
 export {
   type BinaryFocalOptions,
   type CategoricalFocalOptions,
@@ -178,7 +179,6 @@ export {
   type AucOptions,
   type ConstraintOptions,
   type CountOptions,
-  type CustomMetricOptions,
   type FBetaMetricOptions,
   type Metric,
   type MetricFactory,
