@@ -141,7 +141,7 @@ describe('descriptions refuse', () => {
       'ERR_ARGUMENT',
       /rate: expected a number from 0 to 1, got 2/,
     ],
-    ...[0.5, [], 'rows', null].map(
+    ...[0.5, [], 'rows'].map(
       (axis): Row => [
         `a unitNorm along ${shown(axis)}`,
         () => constraints.unitNorm({ axis: axis as number }),

@@ -142,7 +142,7 @@ perDevice('metrics', (device) => {
             [{ name, params }],
             units,
             device,
-            5,
+            6,
           )
           assertClose(values, expected, reference.tolerance, `${name} of ${units} outputs`)
         }
