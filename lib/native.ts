@@ -276,6 +276,8 @@ export interface NativeAddon {
   ) => NativeTensorReader
   /** Little-endian elements of `body` from `begin` on, as floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */
+  freeBuffer(buffer: Uint8Array): void
   /** JSON numbers with commas between, in brackets by rows unless that is 0. */
   formatNumbers(values: Float32Array, rows: number): string
   /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */

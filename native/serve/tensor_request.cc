@@ -358,6 +358,10 @@ void convert(Datatype datatype, const char* bytes, std::int64_t count, float* va
   const auto plain = [](auto element) { return static_cast<float>(element); };
   switch (datatype) {
     case Datatype::fp32:
+      if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(values, bytes, static_cast<std::size_t>(count) * sizeof(float));
+        return;
+      }
       return convert_each<float>(bytes, count, values, plain);
     case Datatype::fp64:
       return convert_each<double>(bytes, count, values, plain);

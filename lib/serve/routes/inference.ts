@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError, sendError, translateError } from '../httpErrors.js'
 import type { Repository } from '../repository.js'
+import { RequestBody } from '../requestBody.js'
 import type { ServedModel } from '../servedModel.js'
 import {
   formatInferResponse,
@@ -81,22 +82,23 @@ function answer(protocol: Protocol, served: ServedModel, request: ModelRequest, 
     if (error.status === 500) request.log.error(thrown)
     sendError(reply, error)
   }
-  let parsed: TensorRequest
+  const { body } = request
+  if (!(body instanceof RequestBody)) return fail(new HttpError(400, 'the body: expected a request, got none'))
   try {
-    const { body } = request
-    if (!Buffer.isBuffer(body)) throw new HttpError(400, 'the body: expected a request, got none')
-    parsed = protocol.parse(request, body, served)
+    const parsed = protocol.parse(request, body.bytes(), served)
+    // Writes the rows where they are wanted before it returns.
+    const output = served.queue.run(parsed.rows, parsed.write)
+    output
+      .then((values) => {
+        statistics.succeed(performance.now() - began)
+        protocol.send(reply, parsed, values, served)
+      })
+      .catch(fail)
   } catch (error) {
     fail(error)
-    return
+  } finally {
+    body.release()
   }
-  served.queue
-    .run(parsed.rows, parsed.write)
-    .then((output) => {
-      statistics.succeed(performance.now() - began)
-      protocol.send(reply, parsed, output, served)
-    })
-    .catch(fail)
 }
 
 function headerLength(header: string | string[] | undefined): number | undefined {
