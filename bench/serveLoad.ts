@@ -58,7 +58,10 @@ class Connection {
 
   #ask(): void {
     this.#asks = this.#run.take()
-    if (!this.#asks) return this.end()
+    if (!this.#asks) {
+      this.end()
+      return
+    }
     this.#asked = performance.now()
     this.#socket.write(this.#run.load.requests[this.#at] as Uint8Array)
   }

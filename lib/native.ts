@@ -228,10 +228,14 @@ export interface NativePredictor {
   readonly device: string
   /** Floating-point operations of one row. */
   readonly operations: number
+  /** Whether inputs are indices of an embedding. */
+  readonly takesIndices: boolean
   /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
   readonly token: number
   predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
   predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  /** Throws as predict would for such rows. */
+  check(input: Float32Array | Uint8Array): void
   dispose(): void
 }
 

@@ -83,12 +83,15 @@ function answer(protocol: Protocol, served: ServedModel, request: ModelRequest, 
     sendError(reply, error)
   }
   const { body } = request
-  if (!(body instanceof RequestBody)) return fail(new HttpError(400, 'the body: expected a request, got none'))
+  if (!(body instanceof RequestBody)) {
+    fail(new HttpError(400, 'the body: expected a request, got none'))
+    return
+  }
   try {
     const parsed = protocol.parse(request, body.bytes(), served)
     // Writes the rows where they are wanted before it returns.
-    const output = served.queue.run(parsed.rows, parsed.write)
-    output
+    served.queue
+      .run(parsed.rows, parsed.write)
       .then((values) => {
         statistics.succeed(performance.now() - began)
         protocol.send(reply, parsed, values, served)
