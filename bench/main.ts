@@ -2,6 +2,7 @@
 
 import { NeurodeError } from 'neurode'
 import { describeOptions, type Options, type ParsedArguments, parse, UsageError } from '#lib/cli/options.js'
+import { cost } from './cost.js'
 import { gemm, ops } from './kernels.js'
 import { predict } from './predict.js'
 import { type Row, table } from './report.js'
@@ -10,9 +11,9 @@ import { train } from './train.js'
 
 const options: Options = {
   json: { help: 'JSON Lines on stdout' },
-  net: { value: 'SIZES', help: 'sizes of the input and of every layer, for train and predict (784,100,50,10)' },
-  batch: { value: 'N', help: 'rows per step, for train (128)' },
-  epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train (5)' },
+  net: { value: 'SIZES', help: 'sizes of the input and of every layer, for train, cost and predict (784,100,50,10)' },
+  batch: { value: 'N', help: 'rows per step, for train and cost (128)' },
+  epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train and cost (5)' },
   rows: { value: 'N', help: 'rows to train on (60000)' },
   threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
@@ -38,6 +39,7 @@ const options: Options = {
 
 const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<Row>>> = {
   train,
+  cost,
   predict,
   gemm,
   ops,

@@ -16,11 +16,23 @@ export function netOption(args: ParsedArguments): readonly number[] {
   return net
 }
 
+/** What every bench compiles its model with. */
+export function compileOptions(args: ParsedArguments) {
+  const device = textOption(args, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') ?? 'auto'
+  const precision = textOption(args, 'precision', /^(float32|tf32|bfloat16)$/, 'float32, tf32 or bfloat16') ?? 'float32'
+  return {
+    optimizer: 'sgd',
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+    device: device as 'auto',
+    threads: integerOption(args, 'threads', 1),
+    precision: precision as Precision,
+  } as const
+}
+
 /** A compiled network of Dense layers: relu, and softmax at the end. */
 export function buildNet(net: readonly number[], args: ParsedArguments) {
   const [inputs = 1, ...units] = net
-  const device = textOption(args, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') ?? 'auto'
-  const precision = textOption(args, 'precision', /^(float32|tf32|bfloat16)$/, 'float32, tf32 or bfloat16') ?? 'float32'
   return sequential({
     layers: units.map((size, i) =>
       layers.dense({
@@ -30,14 +42,7 @@ export function buildNet(net: readonly number[], args: ParsedArguments) {
       }),
     ),
     seed: 1,
-  }).compile({
-    optimizer: 'sgd',
-    loss: 'sparseCategoricalCrossentropy',
-    metrics: ['accuracy'],
-    device: device as 'auto',
-    threads: integerOption(args, 'threads', 1),
-    precision: precision as 'float32',
-  })
+  }).compile(compileOptions(args))
 }
 
 export interface BenchRows {

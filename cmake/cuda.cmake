@@ -50,6 +50,12 @@ list(GET NEURODE_CUDA_ARCHS -1 newest)
 list(APPEND arch_flags -gencode=arch=compute_${newest},code=compute_${newest})
 set(cuda_flags -std=c++20 -O3 -ftz=true -DNDEBUG -DNEURODE_ISA_NAMESPACE=cuda -I${CMAKE_SOURCE_DIR} ${arch_flags}
                -Xcompiler=-fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden,-Wall,-Wno-psabi)
+# A quarter of the size. Drivers of CUDA 12 read the better compression only since 12.4.
+if(nvcc_version VERSION_LESS 13)
+  list(APPEND cuda_flags -Xfatbin=-compress-all)
+else()
+  list(APPEND cuda_flags --compress-mode=size)
+endif()
 
 set(cuda_objects "")
 foreach(name IN LISTS cuda_sources)

@@ -143,6 +143,7 @@ export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp, Precision } from '
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
+export type { CustomMetricOptions } from './training/customMetric.js'
 export {
   type BinaryFocalOptions,
   type CategoricalFocalOptions,
@@ -162,7 +163,6 @@ export {
   type AucOptions,
   type ConstraintOptions,
   type CountOptions,
-  type CustomMetricOptions,
   type FBetaMetricOptions,
   type Metric,
   type MetricFactory,

@@ -32,9 +32,29 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
   }
 }
 
-function checkRate(value: unknown, argument: string): number {
-  const rate = checkNumber(value, argument, 0, 1)
-  return rate === 1 ? refuse(argument, 'a number of at least 0 and below 1', rate) : rate
+/** The noise of layers that have a rate. */
+abstract class RateNoise<In extends Shape> extends Noise<In> {
+  /** The rate given, at least 0 and below 1. */
+  readonly rate: number
+  readonly #row: string
+
+  /** `row` names the row of the op table and the function of `layers`. */
+  constructor(options: NoiseOptions<In> & { readonly rate: number }, row: string) {
+    const argument = `layers.${row}`
+    const checked = checkOptions(options, [...layerOptionNames, 'rate', 'seed'], argument)
+    super(checked, argument)
+    this.rate = checkNumber(checked.rate, `${argument}: rate`, 0, 1)
+    if (this.rate === 1) refuse(`${argument}: rate`, 'a number of at least 0 and below 1', this.rate)
+    this.#row = row
+  }
+
+  override config() {
+    return { rate: this.rate, seed: this.seed }
+  }
+
+  protected override get noise() {
+    return { name: this.#row, params: [this.rate] }
+  }
 }
 
 /** Options of {@link Dropout}. */
@@ -54,23 +74,11 @@ export interface DropoutOptions<In extends Shape = Shape> extends NoiseOptions<I
  * const layer = layers.dropout({ rate: 0.2 })
  * ```
  */
-export class Dropout<const In extends Shape = Shape> extends Noise<In> {
+export class Dropout<const In extends Shape = Shape> extends RateNoise<In> {
   readonly kind = 'Dropout'
-  /** Share of the values set to 0. */
-  readonly rate: number
 
   constructor(options: DropoutOptions<In>) {
-    const checked = checkOptions(options, [...layerOptionNames, 'rate', 'seed'], 'layers.dropout')
-    super(checked, 'layers.dropout')
-    this.rate = checkRate(checked.rate, 'layers.dropout: rate')
-  }
-
-  override config() {
-    return { rate: this.rate, seed: this.seed }
-  }
-
-  protected override get noise() {
-    return { name: 'dropout', params: [this.rate] }
+    super(options, 'dropout')
   }
 }
 
@@ -91,23 +99,11 @@ export interface GaussianDropoutOptions<In extends Shape = Shape> extends NoiseO
  * const layer = layers.gaussianDropout({ rate: 0.2 })
  * ```
  */
-export class GaussianDropout<const In extends Shape = Shape> extends Noise<In> {
+export class GaussianDropout<const In extends Shape = Shape> extends RateNoise<In> {
   readonly kind = 'GaussianDropout'
-  /** As for dropout of the same variance. */
-  readonly rate: number
 
   constructor(options: GaussianDropoutOptions<In>) {
-    const checked = checkOptions(options, [...layerOptionNames, 'rate', 'seed'], 'layers.gaussianDropout')
-    super(checked, 'layers.gaussianDropout')
-    this.rate = checkRate(checked.rate, 'layers.gaussianDropout: rate')
-  }
-
-  override config() {
-    return { rate: this.rate, seed: this.seed }
-  }
-
-  protected override get noise() {
-    return { name: 'gaussianDropout', params: [this.rate] }
+    super(options, 'gaussianDropout')
   }
 }
 
@@ -164,22 +160,10 @@ export interface AlphaDropoutOptions<In extends Shape = Shape> extends NoiseOpti
  * const layer = layers.alphaDropout({ rate: 0.1 })
  * ```
  */
-export class AlphaDropout<const In extends Shape = Shape> extends Noise<In> {
+export class AlphaDropout<const In extends Shape = Shape> extends RateNoise<In> {
   readonly kind = 'AlphaDropout'
-  /** Share of the values set to selu's lowest. */
-  readonly rate: number
 
   constructor(options: AlphaDropoutOptions<In>) {
-    const checked = checkOptions(options, [...layerOptionNames, 'rate', 'seed'], 'layers.alphaDropout')
-    super(checked, 'layers.alphaDropout')
-    this.rate = checkRate(checked.rate, 'layers.alphaDropout: rate')
-  }
-
-  override config() {
-    return { rate: this.rate, seed: this.seed }
-  }
-
-  protected override get noise() {
-    return { name: 'alphaDropout', params: [this.rate] }
+    super(options, 'alphaDropout')
   }
 }

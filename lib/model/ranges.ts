@@ -4,7 +4,7 @@ import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
 import type { Logs } from '../training/callbacks.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
-import type { ResolvedMetric } from '../training/metrics.js'
+import type { ResolvedMetric } from '../training/metricTable.js'
 
 const targetSeconds = 0.1
 const firstSeconds = 0.02

@@ -2,69 +2,12 @@
 
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
-import type { PlanOp } from '../native.js'
-import { checkInteger, checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
-import type { CapturedBatch, MetricState } from './captured.js'
-import {
-  type Average,
-  areaUnder,
-  bestWhere,
-  ConfusionState,
-  type Counts,
-  type Curve,
-  concordance,
-  FBetaState,
-  intersectionOverUnion,
-  largestOf,
-  overThreshold,
-  pearson,
-  precisionOf,
-  R2State,
-  RowMeanState,
-  recallOf,
-  type Summation,
-  specificityOf,
-  ThresholdState,
-} from './countMetrics.js'
-import {
-  type Loss,
-  type LossAsMetric,
-  type LossMetricId,
-  type losses,
-  lossMetrics,
-  type TargetKinds,
-} from './losses.js'
-import {
-  choice,
-  count,
-  fillOptions,
-  flag,
-  number,
-  type OptionRows,
-  type Options,
-  optionalInteger,
-  optionalNumber,
-  optionalNumbers,
-} from './options.js'
-
-/** What a metric becomes for one model. */
-export interface ResolvedMetric {
-  /** Key in logs and results. */
-  readonly key: string
-  /** The row of the native op table it becomes; none where it is computed from the rows of outputs. */
-  readonly op?: PlanOp | undefined
-  /** Its state for an epoch or an evaluation, where it has no row. */
-  readonly state?: ((outputs: number) => MetricState) | undefined
-  readonly targets: TargetKinds
-  /** Fewest outputs it makes sense with. */
-  readonly leastOutputs: number
-  /** From the mean over rows to the value shown. */
-  readonly finish: (mean: number) => number
-  /** Whether smaller or larger values are better. */
-  readonly best: 'min' | 'max'
-  /** Whether it weighs its rows; default false. */
-  readonly weighted?: boolean
-}
+import { checkName, checkOptions, lookUp, refuse } from '../validate.js'
+import type { Curve, Summation } from './countMetrics.js'
+import { type CustomMetricOptions, checkKey, customMetric } from './customMetric.js'
+import type { Loss, LossMetricId, losses } from './losses.js'
+import { type MetricId, metricIds, metricNames, metricRows, type ResolvedMetric } from './metricTable.js'
+import { fillOptions, type Options } from './options.js'
 
 /** A metric with its options filled in. `Key` is its key in logs and results. */
 export interface Metric<Key extends string = string> {
@@ -78,212 +21,6 @@ export interface Metric<Key extends string = string> {
   /** What it becomes for a model with so many outputs and this loss. */
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
 }
-
-type Recipe = Omit<ResolvedMetric, 'key'>
-
-/** What a metric becomes, from its checked options. */
-interface MetricRow {
-  readonly options: OptionRows
-  readonly recipe: (options: Options, outputs: number) => Recipe
-  readonly aliases: readonly string[]
-}
-
-const identity = (mean: number) => mean
-const rowsOnly: TargetKinds = { rows: true, classes: false }
-const rowsOrClasses: TargetKinds = { rows: true, classes: true }
-
-const binaryAccuracy = (threshold: number): Recipe => ({
-  op: { name: 'binaryAccuracy', params: [threshold] },
-  targets: rowsOnly,
-  leastOutputs: 1,
-  finish: identity,
-  best: 'max',
-})
-const categoricalAccuracy: Recipe = {
-  op: { name: 'categoricalAccuracy', params: [] },
-  targets: rowsOrClasses,
-  leastOutputs: 2,
-  finish: identity,
-  best: 'max',
-}
-const topK: MetricRow = {
-  options: { k: count(5) },
-  recipe: ({ k }) => ({ ...categoricalAccuracy, op: { name: 'topKCategoricalAccuracy', params: [Number(k)] } }),
-  aliases: [],
-}
-
-function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: LossAsMetric): MetricRow {
-  return { options, recipe: (given) => ({ op: op(given), targets, leastOutputs, finish, best }), aliases }
-}
-
-const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalInteger(1), classId: optionalInteger(0) }
-
-/** A metric from the rows of outputs. */
-function ofState(
-  options: OptionRows,
-  state: (options: Options, outputs: number) => MetricState,
-  best: 'min' | 'max' = 'max',
-  aliases: readonly string[] = [],
-): MetricRow {
-  return {
-    options,
-    recipe: (given) => ({
-      state: (outputs) => state(given, outputs),
-      targets: rowsOrClasses,
-      leastOutputs: 1,
-      finish: identity,
-      best,
-    }),
-    aliases,
-  }
-}
-
-function ofCounts(value: (counts: Counts) => number, best?: 'min' | 'max'): MetricRow {
-  return ofState(
-    thresholdOptions,
-    ({ threshold, topK, classId }) =>
-      new ThresholdState(
-        {
-          thresholds: [Number(threshold ?? (topK === undefined ? 0.5 : -1e10))],
-          topK: topK as number | undefined,
-          classId: classId as number | undefined,
-        },
-        (groups) => value(groups[0]?.[0] as Counts),
-      ),
-    best,
-  )
-}
-
-/** `least` is the option of this name, held by `held`; the best `wanted` counts. */
-function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (counts: Counts) => number): MetricRow {
-  return ofState(
-    { [least]: number(0.5, 0, 1), numThresholds: count(200), classId: optionalInteger(0) },
-    ({ numThresholds, classId, [least]: value }) => {
-      const n = Number(numThresholds)
-      const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
-      const options = { thresholds, classId: classId as number | undefined }
-      return new ThresholdState(options, bestWhere(wanted, held, Number(value)))
-    },
-  )
-}
-
-const auc = ofState(
-  {
-    numThresholds: { ...count(200), check: (given, name) => checkInteger(given, name, 2) },
-    curve: choice('ROC', 'PR'),
-    summationMethod: choice('interpolation', 'minoring', 'majoring'),
-    thresholds: optionalNumbers(0, 1),
-    multiLabel: flag(false),
-    labelWeights: optionalNumbers(0),
-    fromLogits: flag(false),
-  },
-  ({ numThresholds, curve, summationMethod, thresholds, multiLabel, labelWeights, fromLogits }, outputs) => {
-    const n = Number(numThresholds)
-    const inner =
-      (thresholds as readonly number[] | undefined)?.toSorted((a, b) => a - b) ??
-      Array.from({ length: n - 2 }, (_, i) => (i + 1) / (n - 1))
-    const all = [-1e-7, ...inner, 1 + 1e-7]
-    const ends = fromLogits ? all.map((p) => (p <= 0 ? -Infinity : p >= 1 ? Infinity : Math.log(p / (1 - p)))) : all
-    const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined }
-    const weights = labelWeights as readonly number[] | undefined
-    if (weights !== undefined && (!multiLabel || weights.length !== outputs)) {
-      refuse('metrics.auc: labelWeights', `with multiLabel, ${outputs} numbers, one for each output`, weights)
-    }
-    return new ThresholdState(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
-  },
-)
-
-const fBeta = (beta: number | undefined): MetricRow =>
-  ofState(
-    {
-      ...(beta === undefined ? { beta: number(1, 0) } : {}),
-      average: choice('macro', 'micro', 'weighted'),
-      threshold: optionalNumber(0, 1),
-      classId: optionalInteger(0),
-    },
-    (given, outputs) =>
-      new FBetaState(outputs, {
-        beta: beta ?? Number(given.beta),
-        average: given.average as Average,
-        threshold: given.threshold as number | undefined,
-        classId: given.classId as number | undefined,
-      }),
-  )
-
-const r2 = ofState(
-  {
-    classAggregation: choice('uniformAverage', 'varianceWeightedAverage'),
-    numRegressors: { ...number(0), check: (given, name) => checkInteger(given, name, 0) },
-    classId: optionalInteger(0),
-  },
-  ({ classAggregation, numRegressors, classId }, outputs) =>
-    new R2State(outputs, {
-      classAggregation: classAggregation as 'uniformAverage',
-      numRegressors: Number(numRegressors),
-      classId: classId as number | undefined,
-    }),
-  'max',
-  ['r2'],
-)
-
-const classIds = (given: unknown) => given as readonly number[] | undefined
-const iou = ofState({ numClasses: optionalInteger(2), targetClassIds: optionalNumbers(0) }, (given, outputs) => {
-  const classes = Number(given.numClasses ?? Math.max(outputs, 2))
-  return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
-})
-const binaryIoU = ofState(
-  { threshold: number(0.5), targetClassIds: optionalNumbers(0, 1) },
-  ({ threshold, targetClassIds }) =>
-    new ConfusionState(2, overThreshold(Number(threshold)), intersectionOverUnion(classIds(targetClassIds))),
-)
-
-const ownRows = {
-  precision: ofCounts(precisionOf),
-  recall: ofCounts(recallOf),
-  truePositives: ofCounts(({ tp }) => tp),
-  falsePositives: ofCounts(({ fp }) => fp, 'min'),
-  trueNegatives: ofCounts(({ tn }) => tn),
-  falseNegatives: ofCounts(({ fn }) => fn, 'min'),
-  auc,
-  sensitivityAtSpecificity: ofConstraint('specificity', recallOf, specificityOf),
-  specificityAtSensitivity: ofConstraint('sensitivity', specificityOf, recallOf),
-  precisionAtRecall: ofConstraint('recall', precisionOf, recallOf),
-  recallAtPrecision: ofConstraint('precision', recallOf, precisionOf),
-  f1Score: fBeta(1),
-  fBetaScore: fBeta(undefined),
-  r2Score: r2,
-  pearsonCorrelation: ofState({}, () => new RowMeanState(pearson)),
-  concordanceCorrelation: ofState({}, () => new RowMeanState(concordance)),
-  iou,
-  binaryIoU,
-  accuracy: {
-    options: {},
-    recipe: (_, outputs) => (outputs === 1 ? binaryAccuracy(0.5) : categoricalAccuracy),
-    aliases: ['acc'],
-  },
-  binaryAccuracy: {
-    options: { threshold: number(0.5) },
-    recipe: ({ threshold }) => binaryAccuracy(Number(threshold)),
-    aliases: [],
-  },
-  categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
-  sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
-  topKCategoricalAccuracy: topK,
-  sparseTopKCategoricalAccuracy: topK,
-  rootMeanSquaredError: {
-    ...ofLoss(lossMetrics.meanSquaredError),
-    recipe: () => ({ ...ofLoss(lossMetrics.meanSquaredError).recipe({}, 1), finish: Math.sqrt }),
-    aliases: ['rmse'],
-  },
-} as const satisfies Record<string, MetricRow>
-
-const lossRows = Object.fromEntries(
-  Object.entries(lossMetrics).map(([id, loss]): [string, MetricRow] => [id, ofLoss(loss)]),
-) as Readonly<Record<LossMetricId, MetricRow>>
-
-const table: Readonly<Record<MetricId, MetricRow>> = { ...ownRows, ...lossRows }
-
-type MetricId = keyof typeof ownRows | LossMetricId
 
 /** The metrics by name: camelCase or snake_case, and the usual short forms. The name is the key in logs and results. */
 export type MetricName =
@@ -305,16 +42,13 @@ export type MetricName =
   | 'kld'
   | 'KLD'
 
-const ids = Object.keys(table) as MetricId[]
-const names = nameTable(ids, (id) => table[id].aliases)
-
 /** The option that every metric has. */
 interface NameOption {
   readonly name?: string | undefined
 }
 
 function make<Key extends string>(id: MetricId, given: NameOption | undefined, key: string = id): Metric<Key> {
-  const row = table[id]
+  const row = metricRows[id]
   const argument = `metrics.${id}`
   const checked = checkOptions(given, [...Object.keys(row.options), 'name'], argument)
   const name = checked.name === undefined ? key : checkKey(checked.name, argument)
@@ -422,7 +156,7 @@ export const metrics: {
   >
   /** See {@link CustomMetricOptions}. */
   readonly custom: <const Key extends string>(options: CustomMetricOptions<Key>) => Metric<Key>
-} & LossMetrics = { ...Object.fromEntries(ids.map((id) => [id, factory(id)])), custom: customMetric } as never
+} & LossMetrics = { ...Object.fromEntries(metricIds.map((id) => [id, factory(id)])), custom: customMetric } as never
 
 /** Options of the metrics that count positives and negatives. */
 export interface CountOptions {
@@ -480,105 +214,6 @@ export interface R2MetricOptions {
   readonly classId?: number
 }
 
-/**
- * A metric of your own, computed in TypeScript from the rows of outputs and targets: exact over an epoch, and slower than
- * the metrics of the op table, as every row crosses from native code.
- *
- * @example
- * ```ts
- * import { layers, metrics, sequential } from 'neurode'
- *
- * const largest = metrics.custom({
- *   name: 'largest',
- *   state: () => {
- *     let largest = 0
- *     return {
- *       updateState({ outputs, targets }) {
- *         outputs.forEach((y, i) => {
- *           largest = Math.max(largest, Math.abs(y - (targets[i] ?? 0)))
- *         })
- *       },
- *       result: () => largest,
- *     }
- *   },
- * })
- * const bias = metrics.custom({
- *   name: 'bias',
- *   rows: ({ outputs, targets }) => outputs.map((y, i) => y - (targets[i] ?? 0)),
- * })
- * const model = sequential([layers.dense({ units: 1, inputShape: [2] })])
- * model.compile({ loss: 'mse', metrics: [largest, bias] })
- * ```
- */
-export interface CustomMetricOptions<Key extends string = string> {
-  /** Key in logs and results. */
-  readonly name: Key
-  /** Makes the state of an epoch or an evaluation: an object with `updateState` and `result`. Either this or `rows`. */
-  readonly state?: (outputs: number) => MetricState
-  /** Gives one value for each row of a batch; the metric is their mean. */
-  readonly rows?: (batch: CapturedBatch) => ArrayLike<number>
-  /** Whether smaller or larger values are better; default `min`. */
-  readonly best?: 'min' | 'max'
-}
-
-class ValuesState implements MetricState {
-  readonly numbers = new Float64Array(2)
-  readonly #values: (batch: CapturedBatch) => ArrayLike<number>
-  readonly #argument: string
-
-  constructor(values: (batch: CapturedBatch) => ArrayLike<number>, argument: string) {
-    this.#values = values
-    this.#argument = argument
-  }
-
-  updateState(batch: CapturedBatch): void {
-    const values = this.#values(batch)
-    const rows = batch.shape[0]
-    if (values?.length !== rows) refuse(`${this.#argument}: rows`, `a function that gives ${rows} numbers`, values)
-    for (let row = 0; row < rows; row++) {
-      const weight = batch.weights[row] as number
-      this.numbers[0] = (this.numbers[0] as number) + weight * (values[row] as number)
-      this.numbers[1] = (this.numbers[1] as number) + weight
-    }
-  }
-
-  result(): number {
-    const [sum = 0, weight = 0] = this.numbers
-    return sum / weight
-  }
-}
-
-function customMetric<const Key extends string>(given: CustomMetricOptions<Key>): Metric<Key> {
-  const argument = 'metrics.custom'
-  const { name, state, rows, best = 'min' } = checkOptions(given, ['name', 'state', 'rows', 'best'], argument)
-  const key = checkKey(name, argument)
-  if (typeof (state ?? rows) !== 'function' || (state !== undefined && rows !== undefined)) {
-    refuse(argument, 'either state or rows, a function', state ?? rows)
-  }
-  const make = state ?? (() => new ValuesState(rows as NonNullable<typeof rows>, argument))
-  return Object.freeze({
-    kind: 'metric',
-    name: key as Key,
-    id: 'custom',
-    options: {},
-    resolve: () => ({
-      key,
-      state: make,
-      targets: rowsOrClasses,
-      leastOutputs: 1,
-      finish: identity,
-      best,
-    }),
-  })
-}
-
-function checkKey(value: unknown, argument: string): string {
-  const name = checkName(value, `${argument}: name`)
-  return name === 'loss' || name.startsWith('val_')
-    ? refuse(`${argument}: name`, "a name but 'loss' or 'val_…'", name)
-    : name
-}
-
 /** What `metrics` may list: names and objects. */
 export type MetricLike = MetricName | Metric
 
@@ -613,11 +248,11 @@ export function toMetricLists(plain: readonly MetricLike[] | undefined, weighted
 }
 
 function toMetric(value: MetricLike, argument: string): Metric {
-  if (typeof value !== 'object' || value === null) return make(lookUp(names, value, argument), undefined, value)
+  if (typeof value !== 'object' || value === null) return make(lookUp(metricNames, value, argument), undefined, value)
   return value.kind === 'metric' ? value : refuse(argument, 'a name or an object of metrics.*', value)
 }
 
 /** The metric of an id, its options and its key, as a file describes it. */
 export function metricFrom(id: unknown, options: object, key: unknown, argument: string): Metric {
-  return make(lookUp(names, id, argument), { ...options, name: checkName(key, argument) })
+  return make(lookUp(metricNames, id, argument), { ...options, name: checkName(key, argument) })
 }

@@ -1,0 +1,106 @@
+/** Metrics of a user's own. */
+
+import { checkName, checkOptions, refuse } from '../validate.js'
+import type { CapturedBatch, MetricState } from './captured.js'
+import type { Metric } from './metrics.js'
+import { identity, rowsOrClasses } from './metricTable.js'
+
+/**
+ * A metric of your own, computed in TypeScript from the rows of outputs and targets: exact over an epoch, and slower than
+ * the metrics of the op table, as every row crosses from native code.
+ *
+ * @example
+ * ```ts
+ * import { layers, metrics, sequential } from 'neurode'
+ *
+ * const largest = metrics.custom({
+ *   name: 'largest',
+ *   state: () => {
+ *     let largest = 0
+ *     return {
+ *       updateState({ outputs, targets }) {
+ *         outputs.forEach((y, i) => {
+ *           largest = Math.max(largest, Math.abs(y - (targets[i] ?? 0)))
+ *         })
+ *       },
+ *       result: () => largest,
+ *     }
+ *   },
+ * })
+ * const bias = metrics.custom({
+ *   name: 'bias',
+ *   rows: ({ outputs, targets }) => outputs.map((y, i) => y - (targets[i] ?? 0)),
+ * })
+ * const model = sequential([layers.dense({ units: 1, inputShape: [2] })])
+ * model.compile({ loss: 'mse', metrics: [largest, bias] })
+ * ```
+ */
+export interface CustomMetricOptions<Key extends string = string> {
+  /** Key in logs and results. */
+  readonly name: Key
+  /** Makes the state of an epoch or an evaluation: an object with `updateState` and `result`. Either this or `rows`. */
+  readonly state?: (outputs: number) => MetricState
+  /** Gives one value for each row of a batch; the metric is their mean. */
+  readonly rows?: (batch: CapturedBatch) => ArrayLike<number>
+  /** Whether smaller or larger values are better; default `min`. */
+  readonly best?: 'min' | 'max'
+}
+
+class ValuesState implements MetricState {
+  readonly numbers = new Float64Array(2)
+  readonly #values: (batch: CapturedBatch) => ArrayLike<number>
+  readonly #argument: string
+
+  constructor(values: (batch: CapturedBatch) => ArrayLike<number>, argument: string) {
+    this.#values = values
+    this.#argument = argument
+  }
+
+  updateState(batch: CapturedBatch): void {
+    const values = this.#values(batch)
+    const rows = batch.shape[0]
+    if (values?.length !== rows) refuse(`${this.#argument}: rows`, `a function that gives ${rows} numbers`, values)
+    for (let row = 0; row < rows; row++) {
+      const weight = batch.weights[row] as number
+      this.numbers[0] = (this.numbers[0] as number) + weight * (values[row] as number)
+      this.numbers[1] = (this.numbers[1] as number) + weight
+    }
+  }
+
+  result(): number {
+    const [sum = 0, weight = 0] = this.numbers
+    return sum / weight
+  }
+}
+
+export function customMetric<const Key extends string>(given: CustomMetricOptions<Key>): Metric<Key> {
+  const argument = 'metrics.custom'
+  const { name, state, rows, best = 'min' } = checkOptions(given, ['name', 'state', 'rows', 'best'], argument)
+  const key = checkKey(name, argument)
+  if (typeof (state ?? rows) !== 'function' || (state !== undefined && rows !== undefined)) {
+    refuse(argument, 'either state or rows, a function', state ?? rows)
+  }
+  const make = state ?? (() => new ValuesState(rows as NonNullable<typeof rows>, argument))
+  return Object.freeze({
+    kind: 'metric',
+    name: key as Key,
+    id: 'custom',
+    options: {},
+    resolve: () => ({
+      key,
+      state: make,
+      targets: rowsOrClasses,
+      leastOutputs: 1,
+      finish: identity,
+      best,
+    }),
+  })
+}
+
+/** A name that can be a key in logs and results. */
+export function checkKey(value: unknown, argument: string): string {
+  const name = checkName(value, `${argument}: name`)
+  return name === 'loss' || name.startsWith('val_')
+    ? refuse(`${argument}: name`, "a name but 'loss' or 'val_…'", name)
+    : name
+}

@@ -1,0 +1,267 @@
+/** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
+
+import type { PlanOp } from '../native.js'
+import { checkInteger, nameTable, refuse } from '../validate.js'
+import type { MetricState } from './captured.js'
+import {
+  type Average,
+  areaUnder,
+  bestWhere,
+  ConfusionState,
+  type Counts,
+  type Curve,
+  concordance,
+  FBetaState,
+  intersectionOverUnion,
+  largestOf,
+  overThreshold,
+  pearson,
+  precisionOf,
+  R2State,
+  RowMeanState,
+  recallOf,
+  type Summation,
+  specificityOf,
+  ThresholdState,
+} from './countMetrics.js'
+import { type LossAsMetric, type LossMetricId, lossMetrics, type TargetKinds } from './losses.js'
+import {
+  choice,
+  count,
+  flag,
+  number,
+  type OptionRows,
+  type Options,
+  optionalInteger,
+  optionalNumber,
+  optionalNumbers,
+} from './options.js'
+
+/** What a metric becomes for one model. */
+export interface ResolvedMetric {
+  /** Key in logs and results. */
+  readonly key: string
+  /** The row of the native op table it becomes; none where it is computed from the rows of outputs. */
+  readonly op?: PlanOp | undefined
+  /** Its state for an epoch or an evaluation, where it has no row. */
+  readonly state?: ((outputs: number) => MetricState) | undefined
+  readonly targets: TargetKinds
+  /** Fewest outputs it makes sense with. */
+  readonly leastOutputs: number
+  /** From the mean over rows to the value shown. */
+  readonly finish: (mean: number) => number
+  /** Whether smaller or larger values are better. */
+  readonly best: 'min' | 'max'
+  /** Whether it weighs its rows; default false. */
+  readonly weighted?: boolean
+}
+
+type Recipe = Omit<ResolvedMetric, 'key'>
+
+/** What a metric becomes, from its checked options. */
+export interface MetricRow {
+  readonly options: OptionRows
+  readonly recipe: (options: Options, outputs: number) => Recipe
+  readonly aliases: readonly string[]
+}
+
+export const identity = (mean: number) => mean
+const rowsOnly: TargetKinds = { rows: true, classes: false }
+export const rowsOrClasses: TargetKinds = { rows: true, classes: true }
+
+const binaryAccuracy = (threshold: number): Recipe => ({
+  op: { name: 'binaryAccuracy', params: [threshold] },
+  targets: rowsOnly,
+  leastOutputs: 1,
+  finish: identity,
+  best: 'max',
+})
+const categoricalAccuracy: Recipe = {
+  op: { name: 'categoricalAccuracy', params: [] },
+  targets: rowsOrClasses,
+  leastOutputs: 2,
+  finish: identity,
+  best: 'max',
+}
+const topK: MetricRow = {
+  options: { k: count(5) },
+  recipe: ({ k }) => ({ ...categoricalAccuracy, op: { name: 'topKCategoricalAccuracy', params: [Number(k)] } }),
+  aliases: [],
+}
+
+function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: LossAsMetric): MetricRow {
+  return { options, recipe: (given) => ({ op: op(given), targets, leastOutputs, finish, best }), aliases }
+}
+
+const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalInteger(1), classId: optionalInteger(0) }
+
+/** A metric from the rows of outputs. */
+function ofState(
+  options: OptionRows,
+  state: (options: Options, outputs: number) => MetricState,
+  best: 'min' | 'max' = 'max',
+  aliases: readonly string[] = [],
+): MetricRow {
+  return {
+    options,
+    recipe: (given) => ({
+      state: (outputs) => state(given, outputs),
+      targets: rowsOrClasses,
+      leastOutputs: 1,
+      finish: identity,
+      best,
+    }),
+    aliases,
+  }
+}
+
+function ofCounts(value: (counts: Counts) => number, best?: 'min' | 'max'): MetricRow {
+  return ofState(
+    thresholdOptions,
+    ({ threshold, topK, classId }) =>
+      new ThresholdState(
+        {
+          thresholds: [Number(threshold ?? (topK === undefined ? 0.5 : -1e10))],
+          topK: topK as number | undefined,
+          classId: classId as number | undefined,
+        },
+        (groups) => value(groups[0]?.[0] as Counts),
+      ),
+    best,
+  )
+}
+
+/** `least` is the option of this name, held by `held`; the best `wanted` counts. */
+function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (counts: Counts) => number): MetricRow {
+  return ofState(
+    { [least]: number(0.5, 0, 1), numThresholds: count(200), classId: optionalInteger(0) },
+    ({ numThresholds, classId, [least]: value }) => {
+      const n = Number(numThresholds)
+      const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
+      const options = { thresholds, classId: classId as number | undefined }
+      return new ThresholdState(options, bestWhere(wanted, held, Number(value)))
+    },
+  )
+}
+
+const auc = ofState(
+  {
+    numThresholds: { ...count(200), check: (given, name) => checkInteger(given, name, 2) },
+    curve: choice('ROC', 'PR'),
+    summationMethod: choice('interpolation', 'minoring', 'majoring'),
+    thresholds: optionalNumbers(0, 1),
+    multiLabel: flag(false),
+    labelWeights: optionalNumbers(0),
+    fromLogits: flag(false),
+  },
+  ({ numThresholds, curve, summationMethod, thresholds, multiLabel, labelWeights, fromLogits }, outputs) => {
+    const n = Number(numThresholds)
+    const inner =
+      (thresholds as readonly number[] | undefined)?.toSorted((a, b) => a - b) ??
+      Array.from({ length: n - 2 }, (_, i) => (i + 1) / (n - 1))
+    const all = [-1e-7, ...inner, 1 + 1e-7]
+    const ends = fromLogits ? all.map((p) => (p <= 0 ? -Infinity : p >= 1 ? Infinity : Math.log(p / (1 - p)))) : all
+    const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined }
+    const weights = labelWeights as readonly number[] | undefined
+    if (weights !== undefined && (!multiLabel || weights.length !== outputs)) {
+      refuse('metrics.auc: labelWeights', `with multiLabel, ${outputs} numbers, one for each output`, weights)
+    }
+    return new ThresholdState(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
+  },
+)
+
+const fBeta = (beta: number | undefined): MetricRow =>
+  ofState(
+    {
+      ...(beta === undefined ? { beta: number(1, 0) } : {}),
+      average: choice('macro', 'micro', 'weighted'),
+      threshold: optionalNumber(0, 1),
+      classId: optionalInteger(0),
+    },
+    (given, outputs) =>
+      new FBetaState(outputs, {
+        beta: beta ?? Number(given.beta),
+        average: given.average as Average,
+        threshold: given.threshold as number | undefined,
+        classId: given.classId as number | undefined,
+      }),
+  )
+
+const r2 = ofState(
+  {
+    classAggregation: choice('uniformAverage', 'varianceWeightedAverage'),
+    numRegressors: { ...number(0), check: (given, name) => checkInteger(given, name, 0) },
+    classId: optionalInteger(0),
+  },
+  ({ classAggregation, numRegressors, classId }, outputs) =>
+    new R2State(outputs, {
+      classAggregation: classAggregation as 'uniformAverage',
+      numRegressors: Number(numRegressors),
+      classId: classId as number | undefined,
+    }),
+  'max',
+  ['r2'],
+)
+
+const classIds = (given: unknown) => given as readonly number[] | undefined
+const iou = ofState({ numClasses: optionalInteger(2), targetClassIds: optionalNumbers(0) }, (given, outputs) => {
+  const classes = Number(given.numClasses ?? Math.max(outputs, 2))
+  return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
+})
+const binaryIoU = ofState(
+  { threshold: number(0.5), targetClassIds: optionalNumbers(0, 1) },
+  ({ threshold, targetClassIds }) =>
+    new ConfusionState(2, overThreshold(Number(threshold)), intersectionOverUnion(classIds(targetClassIds))),
+)
+
+const ownRows = {
+  precision: ofCounts(precisionOf),
+  recall: ofCounts(recallOf),
+  truePositives: ofCounts(({ tp }) => tp),
+  falsePositives: ofCounts(({ fp }) => fp, 'min'),
+  trueNegatives: ofCounts(({ tn }) => tn),
+  falseNegatives: ofCounts(({ fn }) => fn, 'min'),
+  auc,
+  sensitivityAtSpecificity: ofConstraint('specificity', recallOf, specificityOf),
+  specificityAtSensitivity: ofConstraint('sensitivity', specificityOf, recallOf),
+  precisionAtRecall: ofConstraint('recall', precisionOf, recallOf),
+  recallAtPrecision: ofConstraint('precision', recallOf, precisionOf),
+  f1Score: fBeta(1),
+  fBetaScore: fBeta(undefined),
+  r2Score: r2,
+  pearsonCorrelation: ofState({}, () => new RowMeanState(pearson)),
+  concordanceCorrelation: ofState({}, () => new RowMeanState(concordance)),
+  iou,
+  binaryIoU,
+  accuracy: {
+    options: {},
+    recipe: (_, outputs) => (outputs === 1 ? binaryAccuracy(0.5) : categoricalAccuracy),
+    aliases: ['acc'],
+  },
+  binaryAccuracy: {
+    options: { threshold: number(0.5) },
+    recipe: ({ threshold }) => binaryAccuracy(Number(threshold)),
+    aliases: [],
+  },
+  categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
+  sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
+  topKCategoricalAccuracy: topK,
+  sparseTopKCategoricalAccuracy: topK,
+  rootMeanSquaredError: {
+    ...ofLoss(lossMetrics.meanSquaredError),
+    recipe: () => ({ ...ofLoss(lossMetrics.meanSquaredError).recipe({}, 1), finish: Math.sqrt }),
+    aliases: ['rmse'],
+  },
+} as const satisfies Record<string, MetricRow>
+
+const lossRows = Object.fromEntries(
+  Object.entries(lossMetrics).map(([id, loss]): [string, MetricRow] => [id, ofLoss(loss)]),
+) as Readonly<Record<LossMetricId, MetricRow>>
+
+export const metricRows: Readonly<Record<MetricId, MetricRow>> = { ...ownRows, ...lossRows }
+
+/** The name of a metric, in camelCase. */
+export type MetricId = keyof typeof ownRows | LossMetricId
+
+export const metricIds = Object.keys(metricRows) as MetricId[]
+export const metricNames = nameTable(metricIds, (id) => metricRows[id].aliases)
