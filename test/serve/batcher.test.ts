@@ -74,7 +74,9 @@ perDevice('batcher', (device) => {
     const [first, wrong, third, long] = await Promise.allSettled(requests.map((x) => queue.predict(x)))
     for (const [answer, request] of [[first, 0] as const, [third, 2] as const]) {
       assert.ok(answer?.status === 'fulfilled')
-      assert.deepEqual(answer.value, ofWords.predictSync(requests[request] as Float32Array))
+      // One row alone is summed in another order than on panels.
+      const expected = ofWords.predictSync(requests[request] as Float32Array)
+      for (const [k, value] of answer.value.entries()) assert.ok(Math.abs(value - (expected[k] as number)) < 1e-6)
     }
     for (const [answer, message] of [
       [wrong, /got 7 in row 0 at position 1/] as const,
