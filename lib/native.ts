@@ -242,10 +242,14 @@ export interface NativePredictor {
   readonly device: string
   /** Floating-point operations of one row. */
   readonly operations: number
+  /** Whether inputs are indices of an embedding. */
+  readonly takesIndices: boolean
   /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
   readonly token: number
   predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
   predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  /** Throws as predict would for such rows. */
+  check(input: Float32Array | Uint8Array): void
   dispose(): void
 }
 
@@ -291,6 +295,8 @@ export interface NativeAddon {
   ) => NativeTensorReader
   /** Little-endian elements of `body` from `begin` on, as floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */
+  freeBuffer(buffer: Uint8Array): void
   /** JSON numbers with commas between, in brackets by rows unless that is 0. */
   formatNumbers(values: Float32Array, rows: number): string
   /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */

@@ -2,6 +2,7 @@
 #include "native/addon/convert.h"
 
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "native/engine/op_table.h"
@@ -305,6 +306,22 @@ Plan to_plan(Napi::Value value) {
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
   return plan;
+}
+
+void check_indices(const InputView& input, int count, const char* name) {
+  if (count == 0) return;
+  for (std::int64_t i = 0; i < input.rows * input.features; ++i) {
+    const float element =
+        input.bytes != nullptr ? static_cast<float>(input.bytes[i]) : input.floats[i];
+    const float value = element * input.scale + input.offset;
+    if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
+    char number[32];
+    std::snprintf(number, sizeof number, "%g", value);
+    throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
+                                       std::to_string(count - 1) + " for the embedding, got " +
+                                       number + " in row " + std::to_string(i / input.features) +
+                                       " at position " + std::to_string(i % input.features));
+  }
 }
 
 }  // namespace neurode::addon
