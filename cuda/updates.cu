@@ -147,7 +147,8 @@ Updates::Updates(Device& device, const Program& program,
   const std::int64_t record_bytes = parameters_ * static_cast<std::int64_t>(sizeof(DeferredRecord));
   const std::int64_t sum_bytes = pieces_ * static_cast<std::int64_t>(sizeof(double));
   const std::int64_t owner_bytes = pieces_ * static_cast<std::int64_t>(sizeof(int));
-  memory_ = DeviceMemory(record_bytes + sum_bytes + owner_bytes +
+  memory_ = DeviceMemory(device.pool,
+                         record_bytes + sum_bytes + owner_bytes +
                              parameters_ * static_cast<std::int64_t>(sizeof(float)),
                          "the places of parameters");
   char* const base = memory_.as<char>();
