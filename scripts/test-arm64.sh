@@ -20,9 +20,10 @@ node=$(node scripts/node-binary.mjs linux-arm64 20)
 # The trainings on MNIST itself would take an hour.
 unset NEURODE_DATA
 export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
-# Every kernel, in a few minutes: not those that start processes, which a binary for another machine cannot, nor those that
-# train for long.
-tests=(dense batches golden-activations golden-losses golden-initializers)
+# The suites of models; not those that start processes, which a Node for another machine cannot, nor those that measure memory.
+tests=(batches bad-input bad-options callbacks custom dense determinism fit golden-activations golden-coverage golden-initializers
+  golden-layers golden-losses golden-metrics golden-optimizers golden-training golden-tutorials layer-state layers ops
+  row-sources row-weights streams updates)
 "${emulate[@]}" "$node" --expose-gc node_modules/mocha/lib/cli/cli.js --no-config --timeout 600000 \
   --grep 'NEURODE_ISA' --invert \
   "${tests[@]/#/build/test/}" --extension test.js
