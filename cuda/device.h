@@ -1,4 +1,4 @@
-// An open device: its stream, its pinned buffers, and whether it still works.
+// An open device: its streams, its memory pool, its pinned buffers, and whether it still works.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,14 @@ namespace neurode::cuda {
 class Staging {
  public:
   explicit Staging(cudaStream_t stream) : stream_(stream) {}
+
+  // Takes the buffers for copies of so many bytes now, rather than with the first of them.
+  void reserve(std::int64_t bytes) {
+    for (int slot = 0; slot < 2; ++slot) {
+      done_[slot].wait();
+      take(slot, static_cast<std::size_t>(std::min(kBytes, bytes)));
+    }
+  }
 
   // `from` is free again when this returns; the device has it when the stream comes to it.
   void upload(const void* from, std::int64_t bytes, void* to) {
@@ -48,9 +56,13 @@ class Staging {
   void* next(std::size_t bytes) {
     slot_ ^= 1;
     done_[slot_].wait();
-    if (pinned_[slot_].size() < bytes)
-      pinned_[slot_] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
+    take(slot_, bytes);
     return pinned_[slot_].as<void>();
+  }
+
+  void take(int slot, std::size_t bytes) {
+    if (pinned_[slot].size() < bytes)
+      pinned_[slot] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
   }
 
   const cudaStream_t stream_;
@@ -60,11 +72,17 @@ class Staging {
 };
 
 struct Device {
-  explicit Device(int ordinal) : ordinal(ordinal), staging(stream.get()) {}
+  explicit Device(int ordinal) : ordinal(ordinal) {}
 
   const int ordinal;
   Stream stream;
-  Staging staging;
+  MemoryPool pool{ordinal, stream.get()};
+  Staging staging{stream.get()};
+  // For copies that run beside the work of `stream`.
+  Stream ahead_stream;
+  Staging ahead{ahead_stream.get()};
+  Event ahead_done;
+  int models = 0;
   std::mutex mutex;
   std::string lost;  // why it does not work any more
 };

@@ -6,30 +6,12 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr int kChunk = 1024;                   // rows of a prediction or an evaluation at a time
-constexpr std::int64_t kChunkBytes = 8 << 20;  // of input
-constexpr double kOperationsOfALaunch = 1e9;   // a graph holds as many steps, at most
+constexpr int kChunk = 1024;                  // rows of an evaluation at a time
+constexpr double kOperationsOfALaunch = 1e9;  // a graph holds as many steps, at most
 constexpr int kMostStepsOfALaunch = 16;
 constexpr std::int64_t kWorthCapturing = 8;  // batches
 constexpr int kRangesBeforeCapturing = 3;
 constexpr std::size_t kMostGraphs = 8;  // sizes of batches whose graphs are kept
-
-bool asked(const plugin::CancelRecord& cancel) {
-  return cancel.asked != nullptr && cancel.asked(cancel.context) != 0;
-}
-
-std::int64_t element_size(const plugin::InputRecord& input) {
-  return input.bytes != nullptr ? 1 : sizeof(float);
-}
-
-const void* data_of(const plugin::InputRecord& input) {
-  return input.bytes != nullptr ? static_cast<const void*>(input.bytes) : input.floats;
-}
-
-void point_at(RunState& state, const plugin::InputRecord& input, const void* on_device) {
-  (input.bytes != nullptr ? state.bytes = static_cast<const std::uint8_t*>(on_device) : nullptr);
-  (input.bytes == nullptr ? state.floats = static_cast<const float*>(on_device) : nullptr);
-}
 
 }  // namespace
 
@@ -40,11 +22,13 @@ Executor::Executor(Device& device, Program program)
       updates_(device, program_, parameters_),
       wide_(device, program_, parameters_),
       launcher_(device.stream.get()),
-      predict_(program_, program_.predict, parameters_, updates_, wide_, kChunk),
-      evaluate_(program_, program_.evaluate, parameters_, updates_, wide_, kChunk),
-      train_(program_, program_.train, parameters_, updates_, wide_, 0),
-      state_(sizeof(RunState), "the state of a range"),
-      sums_((4 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)), "sums") {}
+      predict_(device, program_, program_.predict, parameters_, updates_, wide_, kMostPredicted),
+      evaluate_(device, program_, program_.evaluate, parameters_, updates_, wide_, kChunk),
+      train_(device, program_, program_.train, parameters_, updates_, wide_, 0),
+      predictions_(device, program_, predict_),
+      state_(device.pool, sizeof(RunState), "the state of a range"),
+      sums_(device.pool, (4 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)),
+            "sums") {}
 
 void Executor::set_parameter(int slot, int index, const float* values) {
   parameters_.set(slot, index, values);
@@ -67,30 +51,105 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
   if (found == bound_.end()) {
     BoundData data;
     const std::int64_t bytes = input.rows * input.features * element_size(input);
-    data.input = DeviceMemory(bytes, "bound input");
+    data.input = DeviceMemory(device_.pool, bytes, "bound input");
     const std::int64_t each = range.classes != nullptr ? 1 : program_.output_size;
     const std::int64_t target_bytes = input.rows * each * 4;
-    data.targets = DeviceMemory(target_bytes, "bound targets");
+    data.targets = DeviceMemory(device_.pool, target_bytes, "bound targets");
     device_.staging.upload(data_of(input), bytes, data.input.as<void>());
     const void* const targets =
         range.classes != nullptr ? static_cast<const void*>(range.classes) : range.target_rows;
     device_.staging.upload(targets, target_bytes, data.targets.as<void>());
     if (range.weights != nullptr) {
       const std::int64_t weight_bytes = input.rows * static_cast<std::int64_t>(sizeof(float));
-      data.weights = DeviceMemory(weight_bytes, "weights of rows");
+      data.weights = DeviceMemory(device_.pool, weight_bytes, "weights of rows");
       device_.staging.upload(range.weights, weight_bytes, data.weights.as<void>());
     }
     bound_[range.handle] = std::move(data);
   }
-  BoundData& data = bound_[range.handle];
-  if (range.order != nullptr && data.order_version != range.order_version) {
-    const std::int64_t bytes = input.rows * static_cast<std::int64_t>(sizeof(std::uint32_t));
-    if (data.order.size() < bytes) data.order = DeviceMemory(bytes, "the order of rows");
-    data.order_version = 0;
-    device_.staging.upload(range.order, bytes, data.order.as<void>());
-    data.order_version = range.order_version;
+  return bound_[range.handle];
+}
+
+void Executor::take_orders(BoundData& data, std::int64_t rows) {
+  const std::int64_t bytes = rows * static_cast<std::int64_t>(sizeof(std::uint32_t));
+  if (data.orders[1].size() > 0) return;
+  for (DeviceMemory& order : data.orders) order.grow(device_.pool, bytes, "the order of rows");
+  device_.ahead.reserve(bytes);
+  device_.stream.wait();  // memory is there in the order of this stream, and another writes to it
+}
+
+const std::uint32_t* Executor::order_of(const plugin::RangeRecord& range, BoundData& data) {
+  if (range.order == nullptr) return nullptr;
+  for (int i = 0; i < 2; ++i) {
+    if (data.versions[i] == range.order_version) return data.orders[i].as<std::uint32_t>();
   }
-  return data;
+  take_orders(data, range.input.rows);
+  data.versions[0] = 0;
+  device_.staging.upload(range.order, data.orders[0].size(), data.orders[0].as<void>());
+  data.versions[0] = range.order_version;
+  return data.orders[0].as<std::uint32_t>();
+}
+
+// While the device works: the order of the next epoch, in place of the one before.
+void Executor::upload_ahead(const plugin::RangeRecord& range) {
+  if (range.order == nullptr || range.next_order == nullptr) return;
+  BoundData& data = bound_[range.handle];
+  const int next = data.versions[0] == range.order_version ? 1 : 0;
+  if (data.versions[next] == range.order_version + 1) return;
+  const std::uint32_t* const order = range.next_order(range.next_order_context);
+  if (order == nullptr) return;
+  data.versions[next] = 0;
+  device_.ahead.upload(order, data.orders[next].size(), data.orders[next].as<void>());
+  device_.ahead_done.record(device_.ahead_stream.get());
+  device_.ahead_done.hold_up(device_.stream.get());
+  data.versions[next] = range.order_version + 1;
+}
+
+std::int64_t Executor::captured_bytes(std::int64_t rows) const {
+  return rows * (2 * program_.output_size + 1) * static_cast<std::int64_t>(sizeof(float));
+}
+
+// Graphs hold places of tensors.
+void Executor::reserve_training(std::int64_t batch_size) {
+  if (train_.reserve(static_cast<int>(batch_size))) steps_.clear();
+}
+
+void Executor::take_for(const plugin::ReservationRecord& reservation) {
+  const plugin::RangeRecord& range = reservation.range;
+  const std::int64_t all = range.input.rows;
+  if (all > 0) {
+    BoundData& data = upload(range);
+    if (reservation.shuffles) take_orders(data, all);
+  }
+  const std::int64_t batch =
+      all > 0 ? std::min<std::int64_t>(range.batch_size, all) : range.batch_size;
+  const std::int64_t rows = all > 0 ? std::min(all, range.batches * batch) : range.batches * batch;
+  if (reservation.trains) {
+    reserve_training(batch);
+    const std::int64_t rate_bytes = range.batches * static_cast<std::int64_t>(sizeof(float));
+    rates_.grow(device_.pool, rate_bytes, "learning rates");
+    device_.staging.reserve(rate_bytes);
+  } else {
+    const bool weighted = range.weights != nullptr;
+    evaluate_.reserve(static_cast<int>(std::min<std::int64_t>(weighted ? batch : kChunk, rows)));
+  }
+  if (reservation.captures) {
+    captured_.grow(device_.pool, captured_bytes(rows), "rows of outputs");
+    device_.staging.reserve(captured_bytes(rows));
+    const std::int64_t bytes = batch * program_.output_size * sizeof(float);
+    if (reservation.trains) gradients_.grow(device_.pool, bytes, "gradients");
+  }
+  device_.stream.wait();
+}
+
+void Executor::reserve(const plugin::ReservationRecord& reservation) {
+  const int handle = reservation.range.handle;
+  const bool known = bound_.contains(handle);
+  try {
+    take_for(reservation);
+  } catch (...) {
+    if (!known) bound_.erase(handle);
+    throw;
+  }
 }
 
 void Executor::write_state(const RunState& state) {
@@ -98,11 +157,11 @@ void Executor::write_state(const RunState& state) {
 }
 
 RunState Executor::begin(const plugin::RangeRecord& range) {
-  const BoundData& data = upload(range);
+  BoundData& data = upload(range);
   const plugin::InputRecord& input = range.input;
   RunState state{};
   point_at(state, input, data.input.as<void>());
-  state.order = range.order != nullptr ? data.order.as<std::uint32_t>() : nullptr;
+  state.order = order_of(range, data);
   (range.classes != nullptr ? state.classes = data.targets.as<std::int32_t>() : nullptr);
   (range.classes == nullptr ? state.target_rows = data.targets.floats() : nullptr);
   state.weights = range.weights != nullptr ? data.weights.floats() : nullptr;
@@ -114,21 +173,15 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
   state.batch_size = std::min<std::int64_t>(range.batch_size, input.rows);
   state.begin = state.position = range.first_batch * state.batch_size;
   const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
-  const auto grow = [](DeviceMemory& memory, std::int64_t floats, const char* what) {
-    const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
-    if (memory.size() < bytes) {
-      memory = DeviceMemory();
-      memory = DeviceMemory(bytes, what);
-    }
-    return memory.floats();
-  };
-  if (range.captured != nullptr)
-    state.captured = grow(captured_, rows * (2 * state.outputs + 1), "rows of outputs");
+  if (range.captured != nullptr) {
+    captured_.grow(device_.pool, captured_bytes(rows), "rows of outputs");
+    state.captured = captured_.floats();
+  }
   if (range.gradients != nullptr) {
-    state.gradients = grow(gradients_, rows * state.outputs, "gradients");
-    device_.staging.upload(range.gradients,
-                           rows * state.outputs * static_cast<std::int64_t>(sizeof(float)),
-                           gradients_.as<void>());
+    const std::int64_t bytes = rows * state.outputs * static_cast<std::int64_t>(sizeof(float));
+    gradients_.grow(device_.pool, bytes, "gradients");
+    state.gradients = gradients_.floats();
+    device_.staging.upload(range.gradients, bytes, gradients_.as<void>());
   }
   check(cudaMemsetAsync(sums_.as<void>(), 0, sums_.size(), device_.stream.get()), "clearing sums");
   wide_.refresh(launcher_);
@@ -148,9 +201,7 @@ void Executor::read_sums(plugin::SumsRecord& sums) {
 void Executor::read_captured(const plugin::RangeRecord& range, const RunState& state) {
   if (range.captured == nullptr) return;
   const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
-  device_.staging.download(
-      captured_.as<void>(),
-      rows * (2 * state.outputs + 1) * static_cast<std::int64_t>(sizeof(float)), range.captured);
+  device_.staging.download(captured_.as<void>(), captured_bytes(rows), range.captured);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -213,9 +264,9 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
                      std::int64_t& step, const plugin::CancelRecord& cancel,
                      plugin::SumsRecord& sums) {
   RunState state = begin(range);
-  if (train_.reserve(static_cast<int>(state.batch_size), device_.stream.get())) steps_.clear();
+  reserve_training(state.batch_size);
   const std::int64_t rate_bytes = range.batches * static_cast<std::int64_t>(sizeof(float));
-  if (rates_.size() < rate_bytes) rates_ = DeviceMemory(rate_bytes, "learning rates");
+  rates_.grow(device_.pool, rate_bytes, "learning rates");
   device_.staging.upload(learning_rates, rate_bytes, rates_.as<void>());
   state.learning_rates = rates_.floats();
   state.step = step;
@@ -233,6 +284,7 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
     sums.batches += last;
     sums.rows += last * rest;
   }
+  upload_ahead(range);
   read_sums(sums);
   read_captured(range, state);
   if (range.update != 0) step += sums.batches;
@@ -249,7 +301,7 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   // A weighted batch has a scale of its own: such batches go one by one.
   const bool weighted = range.weights != nullptr;
   const std::int64_t chunk = weighted ? state.batch_size : kChunk;
-  evaluate_.reserve(static_cast<int>(std::min(chunk, end - begin)), device_.stream.get());
+  evaluate_.reserve(static_cast<int>(std::min(chunk, end - begin)));
   write_state(state);
   updates_.penalties().measure(launcher_);
   std::int64_t launched = 0;
@@ -270,70 +322,10 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   sums.batches = (end - begin + state.batch_size - 1) / state.batch_size;
 }
 
-void Executor::take_prediction(Prediction& prediction, float* output) {
-  if (prediction.rows == 0) return;
-  prediction.done.wait();
-  for (int row = 0; row < prediction.rows; ++row) {
-    std::copy_n(prediction.out.as<float>() + std::int64_t{row} * predict_.output_stride(),
-                program_.output_size, output + (prediction.first + row) * program_.output_size);
-  }
-  prediction.rows = 0;
-}
-
 void Executor::predict(const plugin::InputRecord& input, float* output,
                        const plugin::CancelRecord& cancel) {
-  const std::int64_t row_bytes = input.features * element_size(input);
-  const int chunk = static_cast<int>(std::clamp<std::int64_t>(
-      kChunkBytes / row_bytes, 1, std::min<std::int64_t>(kChunk, input.rows)));
-  predict_.reserve(chunk, device_.stream.get());
   wide_.refresh(launcher_);
-  const std::int64_t out_stride = predict_.output_stride();
-  constexpr std::int64_t kHead = 256;  // the state comes before the rows, in one copy
-  static_assert(sizeof(RunState) <= kHead);
-  const std::int64_t in_bytes = kHead + chunk * row_bytes;
-  const auto out_bytes = static_cast<std::size_t>(chunk * out_stride) * sizeof(float);
-  const int slots = input.rows > chunk ? 2 : 1;
-  for (int s = 0; s < slots; ++s) {
-    Prediction& prediction = predictions_[s];
-    prediction.rows = 0;
-    if (prediction.input.size() < in_bytes) {
-      prediction.input = DeviceMemory();
-      prediction.input = DeviceMemory(in_bytes, "rows of a prediction");
-      prediction.in = PinnedMemory(static_cast<std::size_t>(in_bytes));
-    }
-    if (prediction.out.size() < out_bytes) prediction.out = PinnedMemory(out_bytes);
-  }
-
-  RunState state{};
-  state.scale = input.scale * program_.input_scale;
-  state.offset = input.offset * program_.input_scale + program_.input_offset;
-  state.features = input.features;
-  state.outputs = program_.output_size;
-  const cudaStream_t stream = device_.stream.get();
-  int slot = 0;
-  for (std::int64_t first = 0; first < input.rows && !asked(cancel);
-       first += chunk, slot = (slot + 1) % slots) {
-    Prediction& prediction = predictions_[slot];
-    take_prediction(prediction, output);
-    prediction.first = first;
-    const int rows = static_cast<int>(std::min<std::int64_t>(chunk, input.rows - first));
-    char* const on_device = prediction.input.as<char>();
-    point_at(state, input, on_device + kHead);
-    std::memcpy(prediction.in.as<void>(), &state, sizeof state);
-    std::memcpy(prediction.in.as<char>() + kHead,
-                static_cast<const char*>(data_of(input)) + first * row_bytes, rows * row_bytes);
-    check(cudaMemcpyAsync(on_device, prediction.in.as<void>(), kHead + rows * row_bytes,
-                          cudaMemcpyHostToDevice, stream),
-          "uploading");
-    predict_.enqueue(launcher_, prediction.input.as<RunState>(), rows, nullptr);
-    check(cudaMemcpyAsync(prediction.out.as<void>(), predict_.output(),
-                          rows * out_stride * sizeof(float), cudaMemcpyDeviceToHost, stream),
-          "downloading");
-    prediction.done.record(stream);
-    prediction.rows = rows;
-  }
-  for (int s = 0; s < slots; ++s) take_prediction(predictions_[(slot + s) % slots], output);
-  device_.stream.wait();
+  predictions_.run(launcher_, input, output, cancel);
 }
 
 }  // namespace neurode::cuda

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "cuda/pass.h"
+#include "cuda/predictions.h"
 
 namespace neurode::cuda {
 
-// Bound data on the device, and an order of its rows.
+// Bound data on the device, and two orders of its rows: that of an epoch, and the next one's.
 struct BoundData {
-  DeviceMemory input, targets, weights, order;
-  std::uint64_t order_version = 0;
+  DeviceMemory input, targets, weights, orders[2];
+  std::uint64_t versions[2] = {0, 0};  // of the orders; 0: none
 };
 
 class Executor {
@@ -21,6 +22,8 @@ class Executor {
 
   const Parameters& parameters() const { return parameters_; }
   void set_parameter(int slot, int index, const float* values);
+  // Where memory is short, takes none for the reservation.
+  void reserve(const plugin::ReservationRecord& reservation);
   void train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
              const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
   void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
@@ -36,17 +39,14 @@ class Executor {
     std::unique_ptr<Graph> one, many;
     std::uint64_t used = 0;
   };
-  // One of the two chunks of a prediction that are on their way.
-  struct Prediction {
-    DeviceMemory input;
-    PinnedMemory in, out;
-    Event done;
-    std::int64_t first = 0;
-    int rows = 0;
-  };
-
   RunState begin(const plugin::RangeRecord& range);
   BoundData& upload(const plugin::RangeRecord& range);
+  void take_orders(BoundData& data, std::int64_t rows);
+  const std::uint32_t* order_of(const plugin::RangeRecord& range, BoundData& data);
+  void upload_ahead(const plugin::RangeRecord& range);
+  std::int64_t captured_bytes(std::int64_t rows) const;
+  void reserve_training(std::int64_t batch_size);
+  void take_for(const plugin::ReservationRecord& reservation);
   void write_state(const RunState& state);
   std::int64_t run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
                          const plugin::CancelRecord& cancel);
@@ -54,7 +54,6 @@ class Executor {
   void read_captured(const plugin::RangeRecord& range, const RunState& state);
   Graph& graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps);
   void pace(std::int64_t launched);
-  void take_prediction(Prediction& prediction, float* output);
   void read_sums(plugin::SumsRecord& sums);
   double operations(std::int64_t rows) const;
 
@@ -65,6 +64,7 @@ class Executor {
   WideLayers wide_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;
+  Predictions predictions_;
   std::map<int, BoundData> bound_;               // by handle
   std::map<std::pair<int, bool>, Steps> steps_;  // by rows of the batch, and whether it is weighted
   std::uint64_t uses_ = 0;
@@ -73,7 +73,6 @@ class Executor {
   DeviceMemory rates_;
   DeviceMemory captured_, gradients_;
   Event launched_[2];
-  Prediction predictions_[2];
 };
 
 }  // namespace neurode::cuda

@@ -171,20 +171,20 @@ float time_of(cudaStream_t stream, float hopeless, const Run& run) {
 
 }  // namespace
 
-LibraryProducts::LibraryProducts(int ordinal, bool bfloat16, lt::Handle handle)
-    : ordinal_(ordinal),
+LibraryProducts::LibraryProducts(Device& device, bool bfloat16, lt::Handle handle)
+    : ordinal_(device.ordinal),
       bfloat16_(bfloat16),
       handle_(handle),
-      workspace_(kLibraryWorkspace, "cuBLASLt's workspace") {}
+      workspace_(device.pool, kLibraryWorkspace, "cuBLASLt's workspace") {}
 
 LibraryProducts::~LibraryProducts() { lt::library().destroy(handle_); }
 
-std::unique_ptr<LibraryProducts> LibraryProducts::open(int ordinal, bool bfloat16) {
+std::unique_ptr<LibraryProducts> LibraryProducts::open(Device& device, bool bfloat16) {
   if (!lt::library().found) return nullptr;
   lt::Handle handle = nullptr;
   if (lt::library().create(&handle) != lt::kSuccess) return nullptr;
   try {
-    return std::unique_ptr<LibraryProducts>(new LibraryProducts(ordinal, bfloat16, handle));
+    return std::unique_ptr<LibraryProducts>(new LibraryProducts(device, bfloat16, handle));
   } catch (...) {
     lt::library().destroy(handle);
     throw;

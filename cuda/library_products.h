@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "cuda/cublas_lt.h"
-#include "cuda/memory.h"
+#include "cuda/device.h"
 #include "cuda/tensor_cores.h"
 
 namespace neurode::cuda {
@@ -24,7 +24,7 @@ struct LibraryMemory {
 class LibraryProducts {
  public:
   // Null where the library is absent or does not start.
-  static std::unique_ptr<LibraryProducts> open(int ordinal, bool bfloat16);
+  static std::unique_ptr<LibraryProducts> open(Device& device, bool bfloat16);
   ~LibraryProducts();
   LibraryProducts(const LibraryProducts&) = delete;
   LibraryProducts& operator=(const LibraryProducts&) = delete;
@@ -40,7 +40,7 @@ class LibraryProducts {
   struct Matmul;
   struct Candidate;
   struct Choice;
-  LibraryProducts(int ordinal, bool bfloat16, lt::Handle handle);
+  LibraryProducts(Device& device, bool bfloat16, lt::Handle handle);
 
   bool add_candidates(const Matmul& matmul, int variant, std::vector<Candidate>& candidates);
   bool run(Launcher& launcher, const Matmul& matmul, const lt::Algorithm& algorithm);

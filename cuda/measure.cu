@@ -53,16 +53,17 @@ struct RandomMatrix {
   DeviceMemory floats, rounded;
   int stride, copy_stride;
 
-  RandomMatrix(Launcher& launcher, int rows, int columns, bool copied, std::uint32_t seed)
+  RandomMatrix(MemoryPool& pool, Launcher& launcher, int rows, int columns, bool copied,
+               std::uint32_t seed)
       : stride((columns + 3) / 4 * 4), copy_stride(padded_copy(columns)) {
     const std::int64_t count = std::int64_t{rows} * stride;
-    floats = DeviceMemory(count * 4, "a matrix");
+    floats = DeviceMemory(pool, count * 4, "a matrix");
     launcher(noise_kernel,
              dim3(static_cast<unsigned>(
                  std::min<std::int64_t>(4096, (count + kThreads - 1) / kThreads))),
              kThreads, 0, floats.floats(), count, seed);
     if (!copied) return;
-    rounded = DeviceMemory(std::int64_t{rows} * copy_stride * 2, "a matrix");
+    rounded = DeviceMemory(pool, std::int64_t{rows} * copy_stride * 2, "a matrix");
     round_to_bfloat16(launcher, Tensor{floats.floats(), stride}, nullptr, rows, columns,
                       {rounded.as<BFloat16>(), copy_stride});
   }
@@ -75,7 +76,8 @@ struct RandomMatrix {
 }  // namespace
 
 double measure_copy(Device& device, std::int64_t bytes) {
-  const DeviceMemory from(bytes, "what is copied"), to(bytes, "what is copied");
+  const DeviceMemory from(device.pool, bytes, "what is copied"),
+      to(device.pool, bytes, "what is copied");
   Launcher launcher(device.stream.get());
   launcher(noise_kernel, dim3(4096), kThreads, 0, from.floats(), bytes / 4, 1u);
   return seconds_of(device.stream.get(), [&] {
@@ -88,12 +90,13 @@ double measure_copy(Device& device, std::int64_t bytes) {
 double measure_product(Device& device, Precision precision, int rows, int inputs, int units) {
   Launcher launcher(device.stream.get());
   const bool copied = precision == Precision::bfloat16;
-  const RandomMatrix input(launcher, rows, inputs, copied, 1),
-      kernel(launcher, inputs, units, copied, 2);
+  const RandomMatrix input(device.pool, launcher, rows, inputs, copied, 1),
+      kernel(device.pool, launcher, inputs, units, copied, 2);
   const int stride = copied ? padded_copy(units) : (units + 3) / 4 * 4;
-  const DeviceMemory output(std::int64_t{rows} * stride * (copied ? 2 : 4), "a matrix");
+  const DeviceMemory output(device.pool, std::int64_t{rows} * stride * (copied ? 2 : 4),
+                            "a matrix");
   if (precision == Precision::float32) {
-    const DeviceMemory state(sizeof(RunState), "a state");
+    const DeviceMemory state(device.pool, sizeof(RunState), "a state");
     check(cudaMemsetAsync(state.as<void>(), 0, sizeof(RunState), device.stream.get()), "clearing");
     Stage stage{};
     stage.kind = StageKind::dense_forward;
@@ -118,8 +121,8 @@ double measure_product(Device& device, Precision precision, int rows, int inputs
   } else {
     product.output = {output.floats(), stride};
   }
-  const DeviceMemory sums(std::int64_t{rows} * padded_copy(units) * 4, "sums");
-  const auto library = LibraryProducts::open(device.ordinal, copied);
+  const DeviceMemory sums(device.pool, std::int64_t{rows} * padded_copy(units) * 4, "sums");
+  const auto library = LibraryProducts::open(device, copied);
   return seconds_of(device.stream.get(), [&] {
     if (library) return library->forward(launcher, product, {sums.floats(), nullptr});
     (copied ? tensor_forward<Bf16> : tensor_forward<Tf32>)(launcher, product);

@@ -23,7 +23,7 @@ Parameters::Parameters(Device& device, const Program& program)
   }
   const std::int64_t bytes =
       (values + program.slots * all_slots_ + gradients) * static_cast<std::int64_t>(sizeof(float));
-  memory_ = DeviceMemory(bytes, "the model's parameters");
+  memory_ = DeviceMemory(device.pool, bytes, "the model's parameters");
   if (bytes > 0)
     check(cudaMemsetAsync(memory_.as<void>(), 0, bytes, device.stream.get()),
           "clearing parameters");

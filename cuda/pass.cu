@@ -24,9 +24,11 @@ bool runs_by_rows(const Stage& stage) {
 
 }  // namespace
 
-PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
-                       const Updates& updates, const WideLayers& wide, int usual_rows)
-    : program_(program),
+PassRunner::PassRunner(Device& device, const Program& program, const Pass& pass,
+                       const Parameters& parameters, const Updates& updates, const WideLayers& wide,
+                       int usual_rows)
+    : device_(device),
+      program_(program),
       pass_(pass),
       parameters_(parameters),
       updates_(updates),
@@ -35,8 +37,8 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
   if (pass.tasks.empty()) return;
   std::int64_t floats = 0;
   for (const int channels : pass.statistics) floats += kStatistics * padded(channels);
-  statistics_memory_ =
-      DeviceMemory(floats * static_cast<std::int64_t>(sizeof(float)), "statistics of a batch");
+  statistics_memory_ = DeviceMemory(device.pool, floats * static_cast<std::int64_t>(sizeof(float)),
+                                    "statistics of a batch");
   float* next = statistics_memory_.floats();
   for (const int channels : pass.statistics) {
     statistics_.push_back(next);
@@ -303,7 +305,7 @@ void PassRunner::find_slice() {
 // ----------------------------------------------------------------------------------------------
 // memory
 
-bool PassRunner::reserve(int rows, cudaStream_t stream) {
+bool PassRunner::reserve(int rows) {
   if (pass_.tasks.empty() || rows <= capacity_) return false;
   const std::int64_t capacity = rows;
   std::int64_t floats = 0;
@@ -333,7 +335,8 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   const std::int64_t sums = library_sums(rows), gradients = library_gradients();
   const std::int64_t all =
       floats + copies + partials + wide_partials + sums + gradients + counters + wide_counters;
-  memory_ = DeviceMemory(all * static_cast<std::int64_t>(sizeof(float)), "tensors of a batch");
+  memory_ = DeviceMemory(device_.pool, all * static_cast<std::int64_t>(sizeof(float)),
+                         "tensors of a batch");
   float* const base = memory_.floats();
   values_ = base + values;
   place_copies(rows, reinterpret_cast<BFloat16*>(base + floats));
@@ -343,7 +346,8 @@ bool PassRunner::reserve(int rows, cudaStream_t stream) {
   counters_ = reinterpret_cast<std::uint32_t*>(library_memory_.gradients + gradients);
   wide_counters_ = counters_ + counters;
   if (counters + wide_counters > 0)
-    check(cudaMemsetAsync(counters_, 0, (counters + wide_counters) * sizeof(float), stream),
+    check(cudaMemsetAsync(counters_, 0, (counters + wide_counters) * sizeof(float),
+                          device_.stream.get()),
           "clearing counters");
   tensors_.assign(pass_.features.size(), Operand{});
   for (std::size_t t = 0; t < offsets.size(); ++t) {

@@ -17,11 +17,11 @@ namespace neurode::cuda {
 class PassRunner {
  public:
   // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
-  PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
+  PassRunner(Device& device, const Program& program, const Pass& pass, const Parameters& parameters,
              const Updates& updates, const WideLayers& wide, int usual_rows);
 
   // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
-  bool reserve(int rows, cudaStream_t stream);
+  bool reserve(int rows);
 
   // Launches for one batch. All but a prediction end with the sums and the state of the next batch.
   // `weighted`: the rows have weights; `update`: weights of a training pass change.
@@ -83,6 +83,7 @@ class PassRunner {
   void enqueue_wide_weights(Launcher& launcher, const Launch& weights, const StepRecord& step,
                             std::vector<bool>& fresh) const;
 
+  Device& device_;
   const Program& program_;
   const Pass& pass_;
   const Parameters& parameters_;

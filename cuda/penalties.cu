@@ -93,7 +93,7 @@ __global__ __launch_bounds__(kThreads) void add_penalties_kernel(const double* p
 
 }  // namespace
 
-Penalties::Penalties(const std::vector<DeferredRecord>& parameters,
+Penalties::Penalties(MemoryPool& pool, const std::vector<DeferredRecord>& parameters,
                      std::vector<MatrixRecord> matrices, const Pieces& pieces)
     : matrices_(std::move(matrices)), pieces_(pieces) {
   for (const DeferredRecord& parameter : parameters)
@@ -102,7 +102,7 @@ Penalties::Penalties(const std::vector<DeferredRecord>& parameters,
   values_ = pieces_.count;
   for (const MatrixRecord& matrix : matrices_) values_ += matrix.vectors;
   if (values_ == 0) return;
-  memory_ = DeviceMemory(values_ * static_cast<std::int64_t>(sizeof(double) + sizeof(float)),
+  memory_ = DeviceMemory(pool, values_ * static_cast<std::int64_t>(sizeof(double) + sizeof(float)),
                          "penalties of parameters");
   double* penalties = memory_.as<double>() + pieces_.count;
   float* norms = reinterpret_cast<float*>(memory_.as<double>() + values_);

@@ -20,8 +20,8 @@ struct Pieces {
 class Penalties {
  public:
   Penalties() = default;
-  Penalties(const std::vector<DeferredRecord>& parameters, std::vector<MatrixRecord> matrices,
-            const Pieces& pieces);
+  Penalties(MemoryPool& pool, const std::vector<DeferredRecord>& parameters,
+            std::vector<MatrixRecord> matrices, const Pieces& pieces);
 
   // One kind of task, for all parameters that have it. Without `learns` the values alone.
   void run(Launcher& launcher, TaskKind kind, bool learns) const;

@@ -2,6 +2,7 @@
 // into a Program.
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "cuda/executor.h"
 #include "cuda/measure.h"
@@ -59,9 +60,16 @@ plugin::Status on_device(Device& device, Function function) noexcept {
 }
 
 struct Model {
-  Model(Device& device, Program program) : device(device), executor(device, std::move(program)) {}
+  Model(Device& device, Program program)
+      : device(device), executor(std::in_place, device, std::move(program)) {
+    ++device.models;
+  }
+  ~Model() {
+    executor.reset();
+    if (--device.models == 0) device.pool.trim();
+  }
   Device& device;
-  Executor executor;
+  std::optional<Executor> executor;
 };
 
 Op to_op(const plugin::OpRecord& record) {
@@ -213,13 +221,18 @@ void destroy_model(void* pointer) {
 
 plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index, float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.parameters().get(slot, index, values); });
+  return on_device(open.device, [&] { open.executor->parameters().get(slot, index, values); });
 }
 
 plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
                              const float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.set_parameter(slot, index, values); });
+  return on_device(open.device, [&] { open.executor->set_parameter(slot, index, values); });
+}
+
+plugin::Status reserve(void* model, const plugin::ReservationRecord* reservation) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor->reserve(*reservation); });
 }
 
 plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,
@@ -227,24 +240,24 @@ plugin::Status train(void* model, const plugin::RangeRecord* range, const float*
                      plugin::SumsRecord* sums) {
   Model& open = model_of(model);
   return on_device(open.device,
-                   [&] { open.executor.train(*range, learning_rates, *step, *cancel, *sums); });
+                   [&] { open.executor->train(*range, learning_rates, *step, *cancel, *sums); });
 }
 
 plugin::Status evaluate(void* model, const plugin::RangeRecord* range,
                         const plugin::CancelRecord* cancel, plugin::SumsRecord* sums) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.evaluate(*range, *cancel, *sums); });
+  return on_device(open.device, [&] { open.executor->evaluate(*range, *cancel, *sums); });
 }
 
 plugin::Status predict(void* model, const plugin::InputRecord* input, float* output,
                        const plugin::CancelRecord* cancel) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.predict(*input, output, *cancel); });
+  return on_device(open.device, [&] { open.executor->predict(*input, output, *cancel); });
 }
 
 void release(void* model, std::int32_t handle) {
   Model& open = model_of(model);
-  static_cast<void>(on_device(open.device, [&] { open.executor.release(handle); }));
+  static_cast<void>(on_device(open.device, [&] { open.executor->release(handle); }));
 }
 
 plugin::Status measure(void* device, const plugin::MeasureRecord* record, double* seconds) {
@@ -283,6 +296,7 @@ neurode_cuda_plugin() {
     .destroy_model = destroy_model,
     .get_parameter = get_parameter,
     .set_parameter = set_parameter,
+    .reserve = reserve,
     .train = train,
     .evaluate = evaluate,
     .predict = predict,

@@ -32,6 +32,10 @@ class Event {
     check(cudaEventRecord(event_, stream), "recording an event");
   }
   void wait() const { check(cudaEventSynchronize(event_), "waiting for its work"); }
+  // What is put on the stream from now on comes after it.
+  void hold_up(cudaStream_t stream) const {
+    check(cudaStreamWaitEvent(stream, event_, 0), "ordering its work");
+  }
 
  private:
   cudaEvent_t event_ = nullptr;

@@ -181,7 +181,8 @@ Updates::Updates(Device& device, const Program& program, const Parameters& place
   const std::int64_t record_bytes = parameters_ * static_cast<std::int64_t>(sizeof(DeferredRecord));
   const std::int64_t sum_bytes = pieces_ * static_cast<std::int64_t>(sizeof(double));
   const std::int64_t owner_bytes = pieces_ * static_cast<std::int64_t>(sizeof(int));
-  memory_ = DeviceMemory(record_bytes + sum_bytes + owner_bytes +
+  memory_ = DeviceMemory(device.pool,
+                         record_bytes + sum_bytes + owner_bytes +
                              parameters_ * static_cast<std::int64_t>(sizeof(float)),
                          "the places of parameters");
   char* const base = memory_.as<char>();
@@ -191,7 +192,7 @@ Updates::Updates(Device& device, const Program& program, const Parameters& place
   scales_ = reinterpret_cast<float*>(base + record_bytes + sum_bytes + owner_bytes);
   device.staging.upload(parameters.data(), record_bytes, records_);
   device.staging.upload(owners.data(), owner_bytes, owners_);
-  penalties_ = Penalties(parameters, places.matrices(), {records_, owners_, pieces_});
+  penalties_ = Penalties(device.pool, parameters, places.matrices(), {records_, owners_, pieces_});
 }
 
 void Updates::run(Launcher& launcher, TaskKind kind, const StepRecord& step) const {

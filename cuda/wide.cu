@@ -64,8 +64,7 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
   const int count = static_cast<int>(program.parameters.size());
   bool any = false;
   for (int i = 0; i < count; ++i) any = any || takes(i);
-  if (any && !program.train.tasks.empty())
-    library_ = LibraryProducts::open(device.ordinal, reads_copies());
+  if (any && !program.train.tasks.empty()) library_ = LibraryProducts::open(device, reads_copies());
   copies_.assign(count, Copy{});
   if (!reads_copies()) return;
   std::int64_t elements = 0;
@@ -74,7 +73,7 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
     copies_[i].stride = padded_copy(program.parameters[i].columns);
     elements += std::int64_t{program.parameters[i].rows} * copies_[i].stride;
   }
-  memory_ = DeviceMemory(elements * static_cast<std::int64_t>(sizeof(BFloat16)),
+  memory_ = DeviceMemory(device.pool, elements * static_cast<std::int64_t>(sizeof(BFloat16)),
                          "bfloat16 copies of kernels");
   BFloat16* next = memory_.as<BFloat16>();
   for (int i = 0; i < count; ++i) {

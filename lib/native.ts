@@ -177,6 +177,17 @@ export interface NativeEvaluateRange extends Captures {
   readonly batches: number
 }
 
+/** What ranges will be at most. */
+export interface NativeReservation {
+  /** Their data; absent where it is bound later. */
+  readonly data?: number
+  readonly batchSize: number
+  /** Of one range. */
+  readonly batches: number
+  readonly trains: boolean
+  readonly shuffles: boolean
+}
+
 export interface NativeParameter {
   readonly name: string
   /** Keras order: kernel `[inputs, units]`, bias `[units]`. */
@@ -205,6 +216,8 @@ export interface NativeModel {
   /** Keeps the arrays alive and remembers them under a handle. Labels are checked and copied. */
   bind(input: NativeInput, targets: NativeTargets): number
   unbind(handle: number): void
+  /** Takes the memory that such ranges need, or rejects with `ERR_OUT_OF_MEMORY` and all as it was. */
+  reserve(reservation: NativeReservation): Promise<void>
   train(range: NativeTrainRange): Promise<NativeSums>
   evaluate(range: NativeEvaluateRange): Promise<NativeSums>
   predict(input: NativeInput, out: Float32Array, batchSize: number): Promise<void>

@@ -116,6 +116,9 @@ describe('the CUDA executor on the emulator', function () {
     readonly kernelLaunches: number
     readonly graphLaunches: number
     readonly faults: number
+    readonly allocations: number
+    readonly kernelsAtLastAllocation: number
+    readonly instantiatedGraphs: number
   }
 
   const run = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
@@ -157,13 +160,64 @@ describe('the CUDA executor on the emulator', function () {
   it('leaves no device memory behind when its models are disposed of', async () => {
     const { stderr } = await run(['all'], { NEURODE_EMULATOR_STRICT: '1' })
     const leaks = stderr.split('\n').filter((line) => line.includes('leak'))
-    // What an open device keeps to the end of the process: pinned buffers, a stream and its events.
-    const kept = /page-locked|streams|events/
+    // What an open device keeps to the end of the process: pinned buffers, streams, their events and a pool.
+    const kept = /page-locked|streams|events|pools/
     assert.deepEqual(
       leaks.filter((line) => !kept.test(line)),
       [],
     )
-    assert.ok(leaks.length <= 4, leaks.join('\n'))
+    assert.ok(leaks.length <= 7, leaks.join('\n'))
+  })
+
+  it('takes all memory before the first kernel of a training: a step takes none', async () => {
+    const [two, four] = [await run(['validated', '2']), await run(['validated', '4'])]
+    assert.ok(two.counts.kernelLaunches > 0 && two.counts.allocations > 0)
+    assert.equal(two.counts.kernelsAtLastAllocation, 0)
+    assert.equal(four.counts.kernelsAtLastAllocation, 0)
+    assert.equal(four.counts.allocations, two.counts.allocations)
+  })
+
+  it("uploads the next epoch's order beside an epoch's steps, before its sums come back", async () => {
+    const trace = join(folder, 'trace')
+    const epochs = 4
+    const env = { ...none, NEURODE_CUDA_LIBRARY: emulated, NEURODE_EMULATOR_TRACE: trace }
+    const { code, stderr } = await runChild('cuda-orders', [String(epochs)], env)
+    assert.equal(code, 0, stderr)
+    const lines = readFileSync(trace, 'utf8').trimEnd().split('\n')
+    const isStep = (line: string) => /^(kernel|graph) /.test(line)
+    const isOrder = (line: string) => /^upload \d+ 400$/.test(line)
+    const steps = lines.find(isStep)?.split(' ')[1]
+    // Every epoch ends with its sums; nothing else comes back.
+    const ends = lines.flatMap((line, i) => (line.startsWith('download') ? [i] : []))
+    assert.equal(ends.length, epochs)
+    ends.forEach((end, epoch) => {
+      const own = lines.slice(epoch === 0 ? 0 : (ends[epoch - 1] as number) + 1, end)
+      const firstStep = own.findIndex(isStep)
+      assert.equal(own.slice(0, firstStep).filter(isOrder).length, epoch === 0 ? 1 : 0, 'it was there')
+      const ahead = own.findIndex((line, i) => i > firstStep && isOrder(line))
+      assert.ok(ahead > firstStep, `epoch ${epoch}`)
+      assert.notEqual(own[ahead]?.split(' ')[1], steps, 'on a stream of its own')
+      assert.ok(own.slice(ahead).includes(`wait ${steps} 0`), 'which the steps wait for')
+    })
+  })
+
+  it('refuses a batch for which memory is short before its first step, and trains on as if nothing had been', async () => {
+    const { stdout } = await run(['short'], { NEURODE_EMULATOR_MEMORY: '8M' })
+    const { code, message, trainBegan, losses, expected } = JSON.parse(stdout)
+    assert.equal(code, 'ERR_OUT_OF_MEMORY')
+    assert.match(message, /\d+ bytes of the CUDA device's memory are wanted, \d+ of 8388608 are free/)
+    assert.equal(trainBegan, 0)
+    assert.deepEqual(losses, expected)
+  })
+
+  it('predicts batches of any size with few graphs, and the bits of predict', async () => {
+    const { code, stdout, stderr, counts } = await run(['predictor'], { NEURODE_EMULATOR_GUARD: '1' })
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout), { different: [] })
+    assert.equal(counts.faults, 0)
+    assert.ok(counts.graphLaunches > 50, `${counts.graphLaunches} launches of graphs`)
+    // A size of batch for floats and for bytes; two chunks are on their way at a time.
+    assert.ok(counts.instantiatedGraphs <= 2 * 2 * 20, `${counts.instantiatedGraphs} graphs`)
   })
 
   it('rejects with ERR_OUT_OF_MEMORY and the bytes wanted and free, and goes on', async () => {

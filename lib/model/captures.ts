@@ -11,6 +11,14 @@ export function totalsOf(core: ModelCore): Totals {
   return new Totals(core.training().metrics, core.built().outputSize)
 }
 
+const mostCaptured = 2 ** 24
+
+/** Batches of one range at most: what they capture, in floats, has to stay within bounds. */
+export function batchesAtOnce(core: ModelCore, batchSize: number): number {
+  if (!core.training().captures) return Number.POSITIVE_INFINITY
+  return Math.max(1, Math.floor(mostCaptured / (batchSize * stride(core))))
+}
+
 /** Evaluates a range; `run` does it natively. */
 export async function evaluateRange(
   core: ModelCore,

@@ -4,7 +4,7 @@ import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
-import { evaluateRange, totalsOf } from './captures.js'
+import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { Feed } from './feed.js'
 import { rowFeed, streamFeed } from './feeds.js'
@@ -70,7 +70,7 @@ export async function evaluateFeed(
     core.checkAlive()
     if (signal?.aborted) throw abortError(what, signal)
     const began = performance.now()
-    const count = pacer.next(batches - totals.batches)
+    const count = pacer.next(Math.min(batches - totals.batches, batchesAtOnce(core, feed.batchSize)))
     const sums = await feed.run((range) => {
       core.checkAlive()
       if (signal?.aborted) throw abortError(what, signal)

@@ -1,7 +1,8 @@
 /** Feeds: where the batches of an epoch come from. This one reads arrays that stay bound; others read streams and files. */
 
 import type { InputRows, TargetRows } from '../data/arrays.js'
-import type { NativeModel, NativeSums, NativeTrainRange } from '../native.js'
+import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
+import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
 
 /** How one epoch visits the rows. */
@@ -18,6 +19,9 @@ export interface FeedRange extends Omit<NativeTrainRange, 'learningRates'> {
   readonly rows: number
 }
 
+/** What memory is taken for. */
+export type Reserved = Pick<NativeReservation, 'trains' | 'shuffles'>
+
 /** What is done with ranges: training or evaluation. Ranges may be queued. */
 export type Work = (range: FeedRange) => Promise<NativeSums>
 
@@ -28,6 +32,8 @@ export interface Feed {
   readonly batches: number | undefined
   /** Rows of a usual batch. */
   readonly batchSize: number
+  /** Takes the device's memory for its ranges, as far as their sizes are known: `ERR_OUT_OF_MEMORY` comes now or never. */
+  reserve(work: Reserved): Promise<void>
   /** Begins an epoch at one of its batches. */
   begin(order: EpochOrder, firstBatch: number): Promise<void>
   /** Does work on at most `limit` batches. Nothing: the epoch is over. Fewer, or none: cancelled, or a piece has ended. */
@@ -55,6 +61,13 @@ export class ArrayFeed implements Feed {
     this.rows = input.rows
     this.batchSize = Math.min(batchSize, input.rows)
     this.batches = Math.ceil(input.rows / this.batchSize)
+  }
+
+  async reserve(work: Reserved): Promise<void> {
+    const { batchSize } = this
+    const data = this.bind()
+    const batches = Math.min(this.batches, batchesAtOnce(this.#core, batchSize))
+    await this.#core.native().reserve({ data, batchSize, batches, ...work })
   }
 
   async begin(order: EpochOrder, firstBatch: number): Promise<void> {

@@ -5,8 +5,9 @@ import { toInput } from '../data/arrays.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
+import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
-import type { EpochOrder, Feed, Work } from './feed.js'
+import type { EpochOrder, Feed, Reserved, Work } from './feed.js'
 import { type ClassWeight, readWeights, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 
@@ -177,6 +178,13 @@ export class FileFeed implements Feed {
     // Whole batches, so that only the last piece has rows that are not enough for one.
     const batchBytes = this.batchSize * rowBytes
     this.#pieceRows = this.batchSize * Math.max(1, Math.floor(blockBytes / piecesPerBlock / batchBytes))
+  }
+
+  async reserve(work: Reserved): Promise<void> {
+    const { batchSize } = this
+    const inBlock = Math.ceil((this.#pieceRows * piecesPerBlock) / batchSize)
+    const batches = Math.min(this.batches, inBlock, batchesAtOnce(this.#core, batchSize))
+    await this.#core.native().reserve({ batchSize, batches, ...work })
   }
 
   async begin(order: EpochOrder, firstBatch: number): Promise<void> {

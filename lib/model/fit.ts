@@ -7,7 +7,7 @@ import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
-import { totalsOf, trainRange } from './captures.js'
+import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
@@ -47,6 +47,8 @@ export async function fitModel(
   try {
     feeds = await openFeeds(core, x, y, settings)
     core.native()
+    await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
+    await feeds.validation?.reserve({ trains: false, shuffles: false })
     return await new Fit(core, settings, feeds).run(model)
   } finally {
     core.fitting = false
@@ -267,7 +269,8 @@ class Fit {
     while (totals.batches < batches && !core.stopTraining) {
       if (callbacks.perBatch) await call(callbacks.batchBegin(totals.batches))
       this.#check()
-      const limit = Math.min(batches - totals.batches, callbacks.batchesUntilCall(totals.batches))
+      const untilCall = callbacks.batchesUntilCall(totals.batches)
+      const limit = Math.min(batches - totals.batches, untilCall, batchesAtOnce(core, feed.batchSize))
       const from = performance.now()
       const sums = await this.#trainRange(this.#pacer.next(limit), totals)
       if (sums === undefined) break

@@ -41,6 +41,9 @@ export class StreamFeed implements Feed {
     this.#signal = signal
   }
 
+  /** Batches have the sizes that they have. */
+  async reserve(): Promise<void> {}
+
   /** Passes over the first batches, for training that goes on. */
   async begin(_order: EpochOrder, firstBatch: number): Promise<void> {
     this.#ended = false

@@ -2,6 +2,7 @@
 #include "native/addon/model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <future>
@@ -82,20 +83,42 @@ struct Model::Core {
   struct {
     std::int64_t rows = -1, epoch = -1;
     std::uint64_t seed = 0, version = 0;
-    std::vector<std::uint32_t> rows_in_order;
+    std::vector<std::uint32_t> rows_in_order, rows_ahead;
     std::future<std::vector<std::uint32_t>> next;
   } order;
+
+  // The order of the epoch after, or null while it is being drawn.
+  const std::uint32_t* next_order() {
+    if (order.rows_ahead.empty()) {
+      if (order.next.valid()) {
+        if (order.next.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+          return nullptr;
+        order.rows_ahead = order.next.get();
+      } else if (order.rows < kWorthAThread) {
+        order.rows_ahead = shuffled_order(order.rows, order.seed, order.epoch + 1);
+      } else {
+        return nullptr;
+      }
+    }
+    return order.rows_ahead.data();
+  }
 
   const std::uint32_t* epoch_order(std::int64_t rows, std::uint64_t seed, std::int64_t epoch) {
     if (order.rows == rows && order.seed == seed && order.epoch == epoch)
       return order.rows_in_order.data();
-    const bool foreseen =
-        order.rows == rows && order.seed == seed && order.epoch + 1 == epoch && order.next.valid();
-    order.rows_in_order = foreseen ? order.next.get() : shuffled_order(rows, seed, epoch);
+    const bool foreseen = order.rows == rows && order.seed == seed && order.epoch + 1 == epoch;
+    // An executor may hold what was ahead as the next version.
+    order.version += foreseen ? 1 : 2;
+    if (foreseen && !order.rows_ahead.empty()) {
+      order.rows_in_order.swap(order.rows_ahead);
+    } else {
+      order.rows_in_order =
+          foreseen && order.next.valid() ? order.next.get() : shuffled_order(rows, seed, epoch);
+    }
+    order.rows_ahead.clear();
     order.rows = rows;
     order.seed = seed;
     order.epoch = epoch;
-    ++order.version;
     if (rows >= kWorthAThread && rows <= kMostRowsAhead) {
       order.next = std::async(std::launch::async, shuffled_order, rows, seed, epoch + 1);
     }
@@ -119,6 +142,7 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::set_slot>("setSlot"),
                          InstanceMethod<&Model::bind>("bind"),
                          InstanceMethod<&Model::unbind>("unbind"),
+                         InstanceMethod<&Model::reserve>("reserve"),
                          InstanceMethod<&Model::train>("train"),
                          InstanceMethod<&Model::evaluate>("evaluate"),
                          InstanceMethod<&Model::predict>("predict"),
@@ -431,6 +455,30 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cance
   return promise;
 }
 
+Napi::Value Model::reserve(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const Napi::Object options = to_object(info[0], "reservation");
+    const bool has_data = !options.Get("data").IsUndefined();
+    const std::shared_ptr<Bound> bound = has_data ? this->bound(options) : nullptr;
+    Reservation reservation;
+    if (bound) reservation.data = bound->view();
+    reservation.batch_size =
+        static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+    reservation.batches = member(options, "batches", to_integer, 1, kMostRows);
+    reservation.trains = member(options, "trains", to_bool);
+    reservation.shuffles = member(options, "shuffles", to_bool);
+    reservation.captures = core().program.captures;
+    const Napi::Value arrays = bound ? arrays_of(options) : env.Undefined();
+    return submit(
+        env, arrays, std::make_shared<std::atomic<bool>>(false),
+        [core = core_, bound, reservation](const std::atomic<bool>&) {
+          core->executor->reserve(reservation);
+        },
+        [](Napi::Env env) { return env.Undefined(); });
+  });
+}
+
 Napi::Value Model::train(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
@@ -466,6 +514,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
           if (shuffle) {
             ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
             ordered.order_version = core->order.version;
+            ordered.next_order = [core] { return core->next_order(); };
           }
           *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
         },

@@ -41,6 +41,7 @@ class Model : public Napi::ObjectWrap<Model> {
   void set_slot(const Napi::CallbackInfo& info);
   Napi::Value bind(const Napi::CallbackInfo& info);
   void unbind(const Napi::CallbackInfo& info);
+  Napi::Value reserve(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);

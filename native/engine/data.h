@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "native/engine/plan.h"
@@ -46,6 +47,9 @@ struct BatchRange {
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
   std::uint64_t order_version = 0;  // changes when the order does
+  // The order of version + 1, or null while it is not known: for executors that copy orders ahead.
+  // On the thread of the range, and valid as long as the range's own.
+  std::function<const std::uint32_t*()> next_order;
   // The rows of the range in their order, (rows, 2 outputs + 1), are written here: outputs,
   // targets, weight. Null, unless the Program captures.
   float* captured = nullptr;
@@ -53,6 +57,14 @@ struct BatchRange {
   // (rows, outputs). Only for the loss dotProduct.
   const float* gradients = nullptr;
   bool update = true;  // training: whether weights change
+};
+
+// What ranges of bound data will be at most.
+struct Reservation {
+  DataView data;  // or no rows, where it comes later
+  int batch_size = 0;
+  std::int64_t batches = 0;  // of one range
+  bool trains = false, shuffles = false, captures = false;
 };
 
 // The position of a row in the data.

@@ -19,6 +19,9 @@ class Executor {
   virtual void get_slot(int slot, int index, float* values) const = 0;
   virtual void set_slot(int slot, int index, const float* values) = 0;
 
+  // Takes the memory that such ranges need, so that none is taken while they run. Throws
+  // ERR_OUT_OF_MEMORY, and then is as it was.
+  virtual void reserve(const Reservation& reservation) { static_cast<void>(reservation); }
   // `learning_rates` holds one rate per batch of the range; `step` counts optimizer steps and goes
   // on. Stops after a batch once `cancelled` is set.
   virtual Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,

@@ -97,11 +97,19 @@ struct RangeRecord {
   std::int32_t handle;
   const std::uint32_t* order;
   std::uint64_t order_version;
+  const std::uint32_t* (*next_order)(const void* context);  // null: none will be known
+  const void* next_order_context;
   std::int32_t batch_size;
   std::int64_t first_batch, batches;
   float* captured;
   const float* gradients;
   std::int32_t update;
+};
+
+// As neurode::Reservation; of the range: input, targets, weights, handle, batch_size and batches.
+struct ReservationRecord {
+  RangeRecord range;
+  std::int32_t trains, shuffles, captures;
 };
 
 struct SumsRecord {
@@ -148,6 +156,8 @@ struct Table {
   // Keras order, without padding. `slot` -1: the parameter itself.
   Status (*get_parameter)(void* model, std::int32_t slot, std::int32_t index, float* values);
   Status (*set_parameter)(void* model, std::int32_t slot, std::int32_t index, const float* values);
+  // Takes the memory that such ranges need; where it fails, none.
+  Status (*reserve)(void* model, const ReservationRecord* reservation);
   // `step` counts optimizer steps and goes on.
   Status (*train)(void* model, const RangeRecord* range, const float* learning_rates,
                   std::int64_t* step, const CancelRecord* cancel, SumsRecord* sums);

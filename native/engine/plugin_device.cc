@@ -83,11 +83,26 @@ plugin::InputRecord record_of(const InputView& input) {
   return {input.bytes, input.floats, input.rows, input.features, input.scale, input.offset};
 }
 
+const std::uint32_t* next_order(const void* range) {
+  return static_cast<const BatchRange*>(range)->next_order();
+}
+
 plugin::RangeRecord record_of(const BatchRange& range) {
   const TargetsView& targets = range.data.targets;
-  return {record_of(range.data.input), targets.classes, targets.rows,        targets.weights,
-          range.data.handle,           range.order,     range.order_version, range.batch_size,
-          range.first_batch,           range.batches,   range.captured,      range.gradients,
+  return {record_of(range.data.input),
+          targets.classes,
+          targets.rows,
+          targets.weights,
+          range.data.handle,
+          range.order,
+          range.order_version,
+          range.next_order ? next_order : nullptr,
+          &range,
+          range.batch_size,
+          range.first_batch,
+          range.batches,
+          range.captured,
+          range.gradients,
           range.update ? 1 : 0};
 }
 
@@ -147,6 +162,17 @@ class PluginExecutor final : public Executor {
   }
   void set_slot(int slot, int index, const float* values) override {
     check(table_, table_.set_parameter(model_.get(), slot, index, values));
+  }
+
+  void reserve(const Reservation& reservation) override {
+    BatchRange range;
+    range.data = reservation.data;
+    range.batch_size = reservation.batch_size;
+    range.batches = reservation.batches;
+    const plugin::ReservationRecord record{record_of(range), reservation.trains ? 1 : 0,
+                                           reservation.shuffles ? 1 : 0,
+                                           reservation.captures ? 1 : 0};
+    check(table_, table_.reserve(model_.get(), &record));
   }
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,

@@ -95,9 +95,11 @@ struct ExitReport {
       std::fprintf(
           file,
           "{\"kernelLaunches\":%llu,\"graphLaunches\":%llu,\"copies\":%llu,\"copiedBytes\":%llu,"
-          "\"faults\":%llu,\"leaks\":%d}\n",
+          "\"faults\":%llu,\"allocations\":%llu,\"kernelsAtLastAllocation\":%llu,"
+          "\"instantiatedGraphs\":%llu,\"leaks\":%d}\n",
           counters.kernels, counters.graphs, counters.copies, counters.copied_bytes,
-          counters.faults, leaks);
+          counters.faults, counters.allocations, counters.kernels_at_last_allocation,
+          counters.instantiated, leaks);
       std::fclose(file);
     }
     if (strict && (leaks > 0 || counters.faults > 0)) {

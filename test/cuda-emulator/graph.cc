@@ -161,6 +161,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsig
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (exec == nullptr || !lives(graphs().graphs, graph)) return fail(cudaErrorInvalidValue);
+  ++counters.instantiated;
   *exec =
       graphs()
           .execs.emplace_back(std::make_unique<EmulatedGraphExec>(EmulatedGraphExec{graph->nodes}))
@@ -191,7 +192,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (!lives(graphs().execs, exec)) return fail(cudaErrorInvalidValue);
-  if (!capturing(stream)) ++counters.graphs;
+  if (!capturing(stream)) {
+    ++counters.graphs;
+    trace("graph", stream);
+  }
   for (const Node& node : exec->nodes) {
     if (capturing(stream)) {
       enqueue(stream, node);

@@ -8,10 +8,14 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <memory>
+#include <vector>
 
 #include "test/cuda-emulator/state.h"
 
 using namespace neurode::emulator;
+
+struct EmulatedPool {};
 
 namespace neurode::emulator {
 
@@ -24,6 +28,7 @@ constexpr std::size_t kQuarantine = 256;
 struct Memory {
   std::map<std::uintptr_t, Allocation> live;
   std::deque<std::pair<std::uintptr_t, Allocation>> freed;  // without access; only with guard pages
+  std::vector<std::unique_ptr<EmulatedPool>> pools;
   std::size_t device_bytes = 0;
 };
 
@@ -31,6 +36,16 @@ struct Memory {
 Memory& memory() {
   static Memory& instance = *new Memory;
   return instance;
+}
+
+EmulatedPool* default_pool() {
+  static EmulatedPool& instance = *new EmulatedPool;
+  return &instance;
+}
+
+bool known_pool(const EmulatedPool* pool) {
+  const auto is_it = [&](const auto& one) { return one.get() == pool; };
+  return pool == default_pool() || std::any_of(memory().pools.begin(), memory().pools.end(), is_it);
 }
 
 std::size_t device_limit() {
@@ -51,7 +66,7 @@ void add_guard_bytes(Allocation& allocation, char* begin, char* end) {
 }
 
 char* allocate(std::size_t bytes, bool device) {
-  Allocation allocation{bytes, device, false, nullptr, 0, {}};
+  Allocation allocation{bytes, device, false, nullptr, 0, {}, nullptr};
   char* begin;
   if (guard_pages()) {
     trap_wrong_accesses();
@@ -118,6 +133,8 @@ cudaError_t allocate_call(void** pointer, std::size_t bytes, bool device) {
   if (device && (bytes > device_limit() || memory().device_bytes > device_limit() - bytes)) {
     return fail(cudaErrorMemoryAllocation);
   }
+  ++counters.allocations;
+  counters.kernels_at_last_allocation = counters.kernels;
   *pointer = allocate(bytes, device);
   return *pointer == nullptr ? fail(cudaErrorMemoryAllocation) : cudaSuccess;
 }
@@ -182,11 +199,14 @@ int report_allocations() {
     std::fprintf(stderr, "CUDA emulator: leak: %zu bytes of %s memory\n", allocation.bytes,
                  kind_of(allocation));
   }
-  return int(memory().live.size());
+  if (!memory().pools.empty())
+    std::fprintf(stderr, "CUDA emulator: leak: %zu memory pools\n", memory().pools.size());
+  return int(memory().live.size() + memory().pools.size());
 }
 
 void free_everything() {
   while (!memory().live.empty()) release(memory().live.begin());
+  memory().pools.clear();
 }
 
 std::string describe_address(const void* address) {
@@ -264,7 +284,7 @@ cudaError_t cudaHostRegister(void* pointer, std::size_t bytes, unsigned) {
   char* begin = nullptr;
   if (find_allocation(pointer, &begin) != nullptr)
     return fail(cudaErrorHostMemoryAlreadyRegistered);
-  memory().live.emplace(key(pointer), Allocation{bytes, false, true, nullptr, 0, {}});
+  memory().live.emplace(key(pointer), Allocation{bytes, false, true, nullptr, 0, {}, nullptr});
   return cudaSuccess;
 }
 
@@ -302,19 +322,56 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   return cudaSuccess;
 }
 
-// One pool, which keeps nothing back.
+// Pools keep nothing back: what is freed is poisoned and its use is found.
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
+  const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (pool == nullptr) return fail(cudaErrorInvalidValue);
   if (device != 0) return fail(cudaErrorInvalidDevice);
-  *pool = reinterpret_cast<cudaMemPool_t>(&memory());
+  *pool = default_pool();
   return cudaSuccess;
 }
 
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  const Lock lock(device_mutex());
+  if (const cudaError_t error = device_error()) return fail(error);
+  if (pool == nullptr || properties == nullptr ||
+      properties->allocType != cudaMemAllocationTypePinned ||
+      properties->location.type != cudaMemLocationTypeDevice)
+    return fail(cudaErrorInvalidValue);
+  if (properties->location.id != 0) return fail(cudaErrorInvalidDevice);
+  *pool = memory().pools.emplace_back(std::make_unique<EmulatedPool>()).get();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  const Lock lock(device_mutex());
+  if (!known_pool(pool) || pool == default_pool()) return fail(cudaErrorInvalidValue);
+  for (auto& [address, allocation] : memory().live) {
+    if (allocation.pool != pool) continue;
+    complain("cudaMemPoolDestroy of a pool with live allocations");
+    break;
+  }
+  std::erase_if(memory().pools, [&](const auto& one) { return one.get() == pool; });
+  return device_error();
+}
+
+cudaError_t cudaMallocFromPoolAsync(void** pointer, std::size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  const Lock lock(device_mutex());
+  if (!known_pool(pool)) return fail(cudaErrorInvalidValue);
+  const cudaError_t error = cudaMallocAsync(pointer, bytes, stream);
+  if (error == cudaSuccess && *pointer != nullptr)
+    memory().live.find(key(*pointer))->second.pool = pool;
+  return error;
+}
+
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* value) {
-  return pool == nullptr || value == nullptr ? fail(cudaErrorInvalidValue) : cudaSuccess;
+  const Lock lock(device_mutex());
+  return !known_pool(pool) || value == nullptr ? fail(cudaErrorInvalidValue) : cudaSuccess;
 }
 
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t) {
-  return pool == nullptr ? fail(cudaErrorInvalidValue) : cudaSuccess;
+  const Lock lock(device_mutex());
+  return known_pool(pool) ? cudaSuccess : fail(cudaErrorInvalidValue);
 }

@@ -21,6 +21,8 @@ constexpr std::size_t kSharedLimit = 48 << 10, kSharedOptinLimit = 64 << 10;
 
 struct Counters {
   unsigned long long kernels = 0, graphs = 0, copies = 0, copied_bytes = 0, faults = 0;
+  // Of device and page-locked memory; graphs that were instantiated.
+  unsigned long long allocations = 0, kernels_at_last_allocation = 0, instantiated = 0;
   double clock = 0;  // nanoseconds that events see: one for each kernel and each call of a warp function, so that timings
                      // repeat
 };
@@ -91,6 +93,7 @@ struct Allocation {
   char* mapping = nullptr;  // with the guards
   std::size_t mapped = 0;
   std::vector<std::pair<char*, std::size_t>> guards;
+  cudaMemPool_t pool = nullptr;
 };
 // The live allocation whose bytes hold `pointer`, and its first byte.
 const Allocation* find_allocation(const void* pointer, char** begin);
@@ -109,6 +112,11 @@ bool guard_pages();
 bool guard_starts();
 // Makes a wrong access of the calling thread print what it did, and end the process.
 void trap_wrong_accesses();
+
+// stream.cc. Appends a line to the file that NEURODE_EMULATOR_TRACE names.
+void trace(const char* what, cudaStream_t stream, unsigned long long bytes = 0);
+// The stream's number, in the order in which they were made; 0 for the default.
+int stream_number(cudaStream_t stream);
 
 // graph.cc
 using Node = std::function<bool()>;  // false after a fault

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 using namespace neurode::emulator;
@@ -82,10 +83,16 @@ struct Copy {
   }
 };
 
+const char* name_of(cudaMemcpyKind kind) {
+  static constexpr const char* names[] = {"copy", "upload", "download", "copy", "copy"};
+  return names[kind];
+}
+
 cudaError_t copy_call(const Copy& copy, cudaStream_t stream) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (const cudaError_t error = copy.check()) return fail(error);
+  trace(name_of(copy.kind), stream, copy.width * copy.rows);
   return enqueue(stream, [copy] { return copy.run(); });
 }
 
@@ -152,6 +159,21 @@ bool is_default(const EmulatedStream* stream) { return stream == &handles().defa
 
 const std::vector<std::unique_ptr<EmulatedStream>>& streams() { return handles().streams; }
 
+int stream_number(cudaStream_t handle) {
+  const EmulatedStream* stream = find_stream(handle);
+  return stream == nullptr ? -1 : stream->number;
+}
+
+void trace(const char* what, cudaStream_t stream, unsigned long long bytes) {
+  static std::FILE* const file = [] {
+    const char* const path = std::getenv("NEURODE_EMULATOR_TRACE");
+    return path == nullptr || *path == 0 ? nullptr : std::fopen(path, "w");
+  }();
+  if (file == nullptr) return;
+  std::fprintf(file, "%s %d %llu\n", what, stream_number(stream), bytes);
+  std::fflush(file);
+}
+
 bool known_stream(cudaStream_t stream) { return find_stream(stream) != nullptr; }
 
 int report_handles() {
@@ -176,6 +198,7 @@ void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_byt
   if (!capturing(stream)) {
     const bool recorded = find_stream(stream)->status != cudaStreamCaptureStatusNone;
     if (recorded) return void(fail(cudaErrorStreamCaptureInvalidated));
+    trace("kernel", stream);
     run_kernel(launch);
     return;
   }
@@ -242,6 +265,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   if (const cudaError_t error = device_error()) return fail(error);
   if (stream == nullptr || flags > cudaStreamNonBlocking) return fail(cudaErrorInvalidValue);
   *stream = handles().streams.emplace_back(std::make_unique<EmulatedStream>()).get();
+  static int streams = 0;
+  (*stream)->number = ++streams;
   return cudaSuccess;
 }
 
@@ -278,6 +303,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (const cudaError_t error = device_error()) return fail(error);
   EmulatedEvent* found = find_event(event);
   if (!known_stream(stream) || found == nullptr) return fail(cudaErrorInvalidResourceHandle);
+  trace("wait", stream);
   // A wait for an event of another capture would fork or join streams, which the emulator does not
   // record.
   return found->captured && !capturing(stream) ? fail(cudaErrorStreamCaptureUnsupported)

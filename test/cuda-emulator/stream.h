@@ -12,6 +12,7 @@ struct EmulatedGraph {
 };
 
 struct EmulatedStream {
+  int number = 0;
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   std::thread::id thread;  // that began the capture

@@ -33,9 +33,80 @@ function odd(units: number) {
   return { model, x, y: random.classes(111, 5), batchSize: 37 }
 }
 
-const jobs = { tutorial: [tutorial], all: [() => odd(17), () => odd(1100)] }[kind] ?? []
+/** Trains, fails for want of memory, and trains on; and the same without the failure. */
+async function short() {
+  const x = { data: random.normals(256 * 13), shape: [256, 13] }
+  const y = random.classes(256, 5)
+  const started: number[] = []
+  const epochs = async (fails: boolean) => {
+    using model = odd(17).model
+    model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', device: 'cuda' })
+    const options = { epochs: 2, verbose: 0, batchSize: 32, seed: 2 } as const
+    const losses = [...(await model.fit(x, y, options)).history.loss]
+    let error: NeurodeError | undefined
+    if (fails) {
+      const large = { data: random.normals(65536 * 13), shape: [65536, 13] }
+      const callbacks = [{ onTrainBegin: () => void started.push(1) }]
+      error = await model.fit(large, random.classes(65536, 5), { ...options, batchSize: 65536, callbacks }).then(
+        () => undefined,
+        (reason) => reason as NeurodeError,
+      )
+    }
+    losses.push(...(await model.fit(x, y, { ...options, seed: 3 })).history.loss)
+    return { losses, error }
+  }
+  const { losses, error } = await epochs(true)
+  const { losses: expected } = await epochs(false)
+  console.log(
+    JSON.stringify({ losses, expected, code: error?.code, message: error?.message, trainBegan: started.length }),
+  )
+}
+
+/** Predicts batches of every size, several times over, and compares with predict; prints the sizes that differ. */
+async function predictor() {
+  using model = sequential({
+    layers: [layers.dense({ units: 9, activation: 'relu', inputShape: [7] }), layers.dense({ units: 3 })],
+    seed: 1,
+  })
+  model.compile({ loss: 'mse', device: 'cuda' })
+  using frozen = model.predictor()
+  const different = new Set<number>()
+  const compare = (rows: number, got: Float32Array, expected: Float32Array) => {
+    if (Buffer.compare(Buffer.from(got.buffer), Buffer.from(expected.buffer)) !== 0) different.add(rows)
+  }
+  const floats = random.normals(2500 * 7)
+  const bytes = random.bytes(2500 * 7)
+  const expected = (await model.predict({ data: floats, shape: [2500, 7] })).data.slice()
+  const ofBytes = (await model.predict({ data: bytes, shape: [2500, 7] })).data.slice()
+  const sizes = [
+    ...Array.from({ length: 25 }, (_, i) => i + 1),
+    63,
+    64,
+    65,
+    100,
+    255,
+    257,
+    400,
+    513,
+    700,
+    1024,
+    1025,
+    2500,
+  ]
+  for (let time = 0; time < 3; time++) {
+    for (const rows of sizes) {
+      compare(rows, await frozen.predict(floats.slice(0, rows * 7)), expected.slice(0, rows * 3))
+      compare(rows, frozen.predictSync(bytes.slice(0, rows * 7)), ofBytes.slice(0, rows * 3))
+    }
+  }
+  console.log(JSON.stringify({ different: [...different] }))
+}
+
+const jobs = { tutorial: [tutorial], validated: [() => odd(17)], all: [() => odd(17), () => odd(1100)] }[kind] ?? []
 const losses: number[] = []
 try {
+  if (kind === 'short') await short()
+  if (kind === 'predictor') await predictor()
   for (const make of jobs) {
     const { model, x, y, batchSize } = make()
     using _ = model
@@ -45,7 +116,8 @@ try {
       metrics: ['accuracy'],
       device: 'cuda',
     })
-    const { history } = await model.fit(x, y, { batchSize, epochs: Number(epochs), verbose: 0 })
+    const validationData = kind === 'validated' ? ([x, y] as const) : undefined
+    const { history } = await model.fit(x, y, { batchSize, epochs: Number(epochs), verbose: 0, validationData })
     losses.push(...history.loss)
     if (kind !== 'all') continue
     const { loss } = await model.evaluate(x, y)
@@ -53,7 +125,7 @@ try {
     await model.predict(x)
     model.predictSync(x)
   }
-  console.log(JSON.stringify({ losses, devices: devices() }))
+  if (jobs.length > 0) console.log(JSON.stringify({ losses, devices: devices() }))
 } catch (error) {
   if (!(error instanceof NeurodeError)) throw error
   // The process and its other models live on.
