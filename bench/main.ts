@@ -17,9 +17,14 @@ const options: Options = {
   rows: { value: 'N', help: 'rows to train on (60000)' },
   threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
-  requests: { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
+  'request-rows': { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
+  formats: { value: 'LIST', help: 'json, binary or both, for serve (json,binary)' },
   rounds: { value: 'N', help: 'turns of every server, for serve (5)' },
   seconds: { value: 'N', help: 'seconds of a turn, for serve (2)' },
+  requests: {
+    value: 'N',
+    help: 'for serve: no turns and no peers, so many requests in all instead, every one of them answered and compared',
+  },
   server: {
     value: 'COMMAND',
     help: 'what Node runs as the server, {folder} with net.neurode, for serve (neurode serve)',

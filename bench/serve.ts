@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Predictor } from 'neurode'
-import { integerOption, type ParsedArguments, textOption } from '#lib/cli/options.js'
+import { integerOption, type ParsedArguments, positiveOption, textOption } from '#lib/cli/options.js'
 import { toOnnx } from './onnx.js'
 import { median, type Row, round } from './report.js'
 import type { Load, LoadResult } from './serveLoad.js'
@@ -17,9 +17,10 @@ import { benchRows, buildNet, netOption } from './setup.js'
 const peersTolerance = 1e-5
 const distinctRequests = 61
 const warmUpSeconds = 0.5
+const formats = ['json', 'binary'] as const
 
 interface Cell {
-  readonly format: 'json' | 'binary'
+  readonly format: (typeof formats)[number]
   readonly rows: number
   readonly connections: number
 }
@@ -33,13 +34,9 @@ interface Server {
 export async function* serve(args: ParsedArguments): AsyncGenerator<Row> {
   const net = netOption(args)
   const rounds = integerOption(args, 'rounds', 1) ?? 5
-  const seconds = integerOption(args, 'seconds', 1) ?? 2
-  const connections = numbers(args, 'connections', '1,32,128,256')
-  const cells: Cell[] = numbers(args, 'requests', '1,32').flatMap((rows) =>
-    (['json', 'binary'] as const).flatMap((format) =>
-      connections.map((count) => ({ format, rows, connections: count })),
-    ),
-  )
+  const seconds = positiveOption(args, 'seconds') ?? 2
+  const requests = integerOption(args, 'requests', 1)
+  const cells = cellsOf(args)
   const folder = await mkdtemp(join(tmpdir(), 'neurode-bench-'))
   const servers: Server[] = []
   const generator = fork(new URL('serveLoad.js', import.meta.url), { serialization: 'advanced' })
@@ -48,14 +45,33 @@ export async function* serve(args: ParsedArguments): AsyncGenerator<Row> {
     using predictor = model.predictor()
     await model.save(join(folder, 'net.neurode'))
     await writeFile(join(folder, 'net.onnx'), toOnnx(net, model.getWeights()))
-    servers.push(...(await startServers(folder, args)))
+    servers.push(...(await startServers(folder, args, requests === undefined)))
     const images = (await benchRows(net, distinctRequests * 32)).images.data
-    for (const cell of cells) yield* measure(cell, { net, predictor, images, servers, generator, rounds, seconds })
+    const setting = { net, predictor, images, servers, generator, rounds, seconds }
+    for (const [i, cell] of cells.entries()) {
+      if (requests === undefined) yield* measure(cell, setting)
+      else yield await check(cell, share(requests, cells.length, i), setting)
+    }
   } finally {
     for (const server of servers) server.process.kill('SIGKILL')
     generator.kill()
     await rm(folder, { recursive: true })
   }
+}
+
+function cellsOf(args: ParsedArguments): Cell[] {
+  const connections = numbers(args, 'connections', '1,32,128,256')
+  const asked = textOption(args, 'formats', /^(json|binary)(,(json|binary))*$/, 'json, binary or both') ?? 'json,binary'
+  return numbers(args, 'request-rows', '1,32').flatMap((rows) =>
+    formats
+      .filter((format) => asked.split(',').includes(format))
+      .flatMap((format) => connections.map((count) => ({ format, rows, connections: count }))),
+  )
+}
+
+/** The parts add up to the whole. */
+function share(whole: number, parts: number, part: number): number {
+  return Math.floor((whole * (part + 1)) / parts) - Math.floor((whole * part) / parts)
 }
 
 interface Setting {
@@ -70,50 +86,78 @@ interface Setting {
 
 /** All servers in turn, round after round: what else the machine does meets them alike. */
 async function* measure(cell: Cell, setting: Setting): AsyncGenerator<Row> {
-  const { predictor, servers, generator, rounds, seconds } = setting
-  const inputs = Array.from({ length: distinctRequests }, (_, i) => digits(setting, i * cell.rows, cell.rows))
-  const requests = inputs.map((input) => requestOf(cell, input))
-  const outputs = inputs.map((input) => predictor.predictSync(input))
+  const { servers, generator, rounds, seconds } = setting
+  const load = loadOf(cell, setting)
   const results = servers.map((): LoadResult[] => [])
   const batches = servers.map(() => 0)
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { name, port }] of servers.entries()) {
-      const load = {
-        port,
-        connections: cell.connections,
-        requests,
-        outputs,
-        tolerance: name === 'neurode' ? 0 : peersTolerance,
-        answersNothing: name === 'none',
-      }
-      await generate(generator, { ...load, seconds: warmUpSeconds })
-      const before = await batchCounts(name, port)
-      const result = await generate(generator, { ...load, seconds })
-      const after = await batchCounts(name, port)
+    for (const [i, server] of servers.entries()) {
+      const own = { ...load, ...expectations(server) }
+      await generate(generator, { ...own, seconds: warmUpSeconds })
+      const before = await batchCounts(server)
+      const result = await generate(generator, { ...own, seconds })
+      const after = await batchCounts(server)
       results[i]?.push(result)
       if (before && after) batches[i] = (after.rows - before.rows) / (after.batches - before.batches)
     }
   }
+  const [ofNeurode = []] = results
   for (const [i, { name }] of servers.entries()) {
     const ofServer = results[i] as LoadResult[]
-    const sum = (key: 'answers' | 'errors' | 'wrong') => ofServer.reduce((total, result) => total + result[key], 0)
-    const perSecond = median(ofServer.map(({ answers, seconds }) => answers / seconds))
+    const ratio = (of: (result: LoadResult) => number) =>
+      round(median(ofNeurode.map((result, turn) => of(result) / of(ofServer[turn] as LoadResult))))
     yield {
-      bench: 'serve',
-      server: name,
-      net: setting.net,
-      format: cell.format,
-      rowsPerRequest: cell.rows,
-      connections: cell.connections,
-      requestsPerSecond: round(perSecond),
-      rowsPerSecond: round(perSecond * cell.rows),
-      p50Milliseconds: round(median(ofServer.map(({ p50 }) => p50))),
-      p99Milliseconds: round(median(ofServer.map(({ p99 }) => p99))),
+      ...describe(cell, setting, name, ofServer),
       meanBatch: batches[i] ? round(batches[i] as number) : null,
-      answers: sum('answers'),
-      errors: sum('errors'),
-      wrong: sum('wrong'),
+      // Medians over the rounds of Neurode's figure divided by this server's.
+      neurodeTimes: ratio(({ answers, seconds }) => answers / seconds),
+      neurodeP99Times: ratio(({ p99 }) => p99),
     }
+  }
+}
+
+/** So many requests to Neurode alone. */
+async function check(cell: Cell, requests: number, setting: Setting): Promise<Row> {
+  const [server] = setting.servers as [Server]
+  const load = { ...loadOf(cell, setting), ...expectations(server), seconds: Number.POSITIVE_INFINITY, most: requests }
+  const before = await batchCounts(server)
+  const result = await generate(setting.generator, load)
+  const after = await batchCounts(server)
+  const batches = before && after ? (after.rows - before.rows) / (after.batches - before.batches) : 0
+  const row = describe(cell, setting, server.name, [result])
+  return { ...row, meanBatch: batches ? round(batches) : null, requests, lost: requests - result.answers }
+}
+
+function loadOf(cell: Cell, setting: Setting): Pick<Load, 'connections' | 'requests' | 'outputs'> {
+  const inputs = Array.from({ length: distinctRequests }, (_, i) => digits(setting, i * cell.rows, cell.rows))
+  return {
+    connections: cell.connections,
+    requests: inputs.map((input) => requestOf(cell, input)),
+    outputs: inputs.map((input) => setting.predictor.predictSync(input)),
+  }
+}
+
+function expectations({ name, port }: Server): Pick<Load, 'port' | 'tolerance' | 'answersNothing'> {
+  return { port, tolerance: name === 'neurode' ? 0 : peersTolerance, answersNothing: name === 'none' }
+}
+
+function describe(cell: Cell, { net }: Setting, server: string, results: readonly LoadResult[]): Row {
+  const sum = (key: 'answers' | 'errors' | 'wrong') => results.reduce((total, result) => total + result[key], 0)
+  const perSecond = median(results.map(({ answers, seconds }) => answers / seconds))
+  return {
+    bench: 'serve',
+    server,
+    net,
+    format: cell.format,
+    rowsPerRequest: cell.rows,
+    connections: cell.connections,
+    requestsPerSecond: round(perSecond),
+    rowsPerSecond: round(perSecond * cell.rows),
+    p50Milliseconds: round(median(results.map(({ p50 }) => p50))),
+    p99Milliseconds: round(median(results.map(({ p99 }) => p99))),
+    answers: sum('answers'),
+    errors: sum('errors'),
+    wrong: sum('wrong'),
   }
 }
 
@@ -147,10 +191,11 @@ function requestOf({ format, rows }: Cell, input: Float32Array): Buffer {
   return Buffer.concat([Buffer.from(header + json), Buffer.from(input.buffer)])
 }
 
-async function startServers(folder: string, args: ParsedArguments): Promise<Server[]> {
+async function startServers(folder: string, args: ParsedArguments, withPeers: boolean): Promise<Server[]> {
   const command =
     textOption(args, 'server', /./, 'a command') ?? `dist/cli/main.js serve ${join(folder, 'net.neurode')} --port 0`
   const commands: [name: string, command: string][] = [['neurode', command.replaceAll('{folder}', folder)]]
+  if (!withPeers) return Promise.all(commands.map(([name, text]) => start(name, text.split(' '))))
   const peer = (mode: string) => `bench/peers/serve.mjs ${mode} ${join(folder, 'net.onnx')}`
   if (existsSync('node_modules/onnxruntime-node')) commands.push(['plain', peer('plain')], ['batch', peer('batch')])
   else
@@ -176,7 +221,7 @@ async function start(name: string, command: readonly string[]): Promise<Server> 
 }
 
 /** From the counters that `neurode serve` shows; peers have none. */
-async function batchCounts(name: string, port: number): Promise<{ rows: number; batches: number } | undefined> {
+async function batchCounts({ name, port }: Server): Promise<{ rows: number; batches: number } | undefined> {
   if (name !== 'neurode') return undefined
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const sum = (metric: string) =>

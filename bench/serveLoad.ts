@@ -6,7 +6,10 @@ import { connect, type Socket } from 'node:net'
 export interface Load {
   readonly port: number
   readonly connections: number
+  /** How long it lasts, Infinity: until `most` requests are answered. */
   readonly seconds: number
+  /** Requests in all; with a time, as many as there is time for. */
+  readonly most?: number
   /** Whole HTTP requests. */
   readonly requests: readonly Uint8Array[]
   /** The outputs that answer each. */
@@ -36,6 +39,7 @@ class Connection {
   readonly #run: Run
   #at = 0
   #asked = 0
+  #asks = true
   #received: Buffer | undefined
 
   constructor(run: Run, first: number) {
@@ -45,7 +49,7 @@ class Connection {
     this.#socket.on('connect', () => this.#ask())
     this.#socket.on('data', (chunk) => this.#receive(chunk))
     this.#socket.on('error', () => {})
-    this.#socket.on('close', () => run.closed())
+    this.#socket.on('close', () => run.closed(this.#asks))
   }
 
   end(): void {
@@ -53,6 +57,11 @@ class Connection {
   }
 
   #ask(): void {
+    this.#asks = this.#run.take()
+    if (!this.#asks) {
+      this.end()
+      return
+    }
     this.#asked = performance.now()
     this.#socket.write(this.#run.load.requests[this.#at] as Uint8Array)
   }
@@ -76,7 +85,6 @@ class Connection {
       received.subarray(begin, end),
       Number(jsonLength ?? 0),
     )
-    if (this.#run.over) return
     this.#at = (this.#at + 1) % this.#run.load.requests.length
     this.#ask()
   }
@@ -87,6 +95,9 @@ class Run {
   over = false
   errors = 0
   wrong = 0
+  #asked = 0
+  #open = 0
+  #finish = () => {}
   readonly #milliseconds: number[] = []
   /** Answers that were compared before, by request. */
   readonly #right: (Buffer | undefined)[] = []
@@ -97,9 +108,13 @@ class Run {
 
   async result(): Promise<LoadResult> {
     const { connections, requests, seconds } = this.load
-    const all = Array.from({ length: connections }, (_, i) => new Connection(this, (i * 7) % requests.length))
+    this.#open = connections
     const began = performance.now()
-    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    const all = Array.from({ length: connections }, (_, i) => new Connection(this, (i * 7) % requests.length))
+    await new Promise<void>((resolve) => {
+      this.#finish = resolve
+      if (seconds < Infinity) setTimeout(resolve, 1000 * seconds)
+    })
     this.over = true
     const taken = (performance.now() - began) / 1000
     for (const connection of all) connection.end()
@@ -115,8 +130,18 @@ class Run {
     }
   }
 
-  closed(): void {
-    if (!this.over) this.errors++
+  /** Whether one more request is to be sent. */
+  take(): boolean {
+    if (this.over || this.#asked === this.load.most) return false
+    this.#asked++
+    return true
+  }
+
+  /** A connection is no more, `broken` while it waited for an answer. */
+  closed(broken: boolean): void {
+    if (this.over) return
+    if (broken) this.errors++
+    if (--this.#open === 0) this.#finish()
   }
 
   answered(request: number, milliseconds: number, head: string, body: Buffer, jsonLength: number): void {

@@ -19,7 +19,7 @@ Executor::Executor(Device& device, Program program)
     : device_(device),
       program_(std::move(program)),
       parameters_(device, program_),
-      updates_(device, program_, parameters_.deferred()),
+      updates_(device, program_, parameters_),
       wide_(device, program_, parameters_),
       launcher_(device.stream.get()),
       predict_(device, program_, program_.predict, parameters_, updates_, wide_, kMostPredicted),
@@ -27,7 +27,7 @@ Executor::Executor(Device& device, Program program)
       train_(device, program_, program_.train, parameters_, updates_, wide_, 0),
       predictions_(device, program_, predict_),
       state_(device.pool, sizeof(RunState), "the state of a range"),
-      sums_(device.pool, (3 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)),
+      sums_(device.pool, (4 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)),
             "sums") {}
 
 void Executor::set_parameter(int slot, int index, const float* values) {
@@ -189,12 +189,13 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
 }
 
 void Executor::read_sums(plugin::SumsRecord& sums) {
-  std::vector<double> values(3 + program_.metrics);
+  std::vector<double> values(4 + program_.metrics);
   device_.staging.download(sums_.as<void>(), sums_.size(), values.data());
   sums.loss = values[0];
   std::copy_n(values.begin() + 1, program_.metrics, sums.metrics);
   sums.counted = values[program_.metrics + 1];
   sums.weight = values[program_.metrics + 2];
+  sums.penalty = values[program_.metrics + 3];
 }
 
 void Executor::read_captured(const plugin::RangeRecord& range, const RunState& state) {
@@ -302,6 +303,7 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   const std::int64_t chunk = weighted ? state.batch_size : kChunk;
   evaluate_.reserve(static_cast<int>(std::min(chunk, end - begin)));
   write_state(state);
+  updates_.penalties().measure(launcher_);
   std::int64_t launched = 0;
   for (std::int64_t first = begin; first < end; first += chunk, ++launched) {
     if (asked(cancel)) break;
@@ -312,7 +314,7 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   read_sums(sums);
   read_captured(range, state);
   if (launched * chunk < end - begin) {  // cancelled: all or nothing
-    sums.loss = sums.counted = sums.weight = 0;
+    sums.loss = sums.penalty = sums.counted = sums.weight = 0;
     std::fill_n(sums.metrics, program_.metrics, 0.0);
     return;
   }

@@ -13,6 +13,19 @@ NEURODE_DEVICE float weight_of(const RunState& state, int row) {
                                               : position];
 }
 
+// The sum over the block, in an order that is always the same; for thread 0.
+NEURODE_DEVICE double sum_of_block(double value) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  parts[thread] = value;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (thread < half) parts[thread] += parts[thread + half];
+    __syncthreads();
+  }
+  return parts[0];
+}
+
 // By one whole block. Each sum is in double precision and in an order that depends on nothing but
 // the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
@@ -47,6 +60,15 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
     }
     if (thread == 0) finish.sums[v] += parts[0];
     __syncthreads();
+  }
+  if (finish.activities > 0) {
+    double sum = 0;
+    for (int a = 1 + finish.metrics; a < 1 + finish.metrics + finish.activities; ++a) {
+      for (int row = thread; row < step.rows; row += kThreads)
+        sum += step.values[a * static_cast<std::int64_t>(step.capacity) + row];
+    }
+    sum = sum_of_block(sum);
+    if (thread == 0) finish.sums[finish.metrics + 3] += sum;
   }
   if (thread == 0) {
     state.position += step.rows;

@@ -9,6 +9,7 @@
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/regularizers.h"
 #include "native/ops/updates.h"
 
 namespace neurode::cuda {
@@ -60,7 +61,43 @@ enum Feature : int {
 #undef NEURODE_ROW
 };
 }  // namespace feature
+namespace regularizer {
+enum Regularizer : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW) first_matrix,
+  before_matrices = first_matrix - 1,
+  NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace regularizer
 }  // namespace row
+
+// A value's part of a penalty, and the slope of that.
+[[maybe_unused]] static __device__ float penalty_value(const OpRecord& op, float x) {
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::regularizer::name:          \
+    return ops::Functor::value<float>(x, op.params);
+    NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return 0;
+}
+[[maybe_unused]] static __device__ float penalty_slope(const OpRecord& op, float x) {
+  switch (op.row) {
+#define NEURODE_ROW(name, Functor, ...) \
+  case row::regularizer::name:          \
+    return ops::Functor::derivative<float>(x, op.params);
+    NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+  return 0;
+}
+
+// Whether a regularizer is of whole rows or columns.
+constexpr bool is_of_matrix(const Op& regularizer) {
+  return regularizer.row >= row::regularizer::first_matrix;
+}
 
 __host__ __device__ constexpr bool is_pointwise(int activation) {
   return activation < row::first_rowwise;

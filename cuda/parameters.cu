@@ -1,4 +1,5 @@
 // A model's parameters and optimizer variables on the device.
+#include "cuda/functors.h"
 #include "cuda/parameters.h"
 
 namespace neurode::cuda {
@@ -81,6 +82,54 @@ std::vector<DeferredRecord> Parameters::deferred() const {
     record.first_piece = pieces;
     record.pieces = static_cast<int>((record.size + kPiece - 1) / kPiece);
     pieces += record.pieces;
+    const Parameter& parameter = program_.parameters[i];
+    record.regularizer.row = -1;
+    if (parameter.regularizer && !is_of_matrix(*parameter.regularizer))
+      record.regularizer = record_of(*parameter.regularizer);
+    record.not_negative = parameter.constraint.kind == Constraint::Kind::not_negative;
+    records.push_back(record);
+  }
+  return records;
+}
+
+std::vector<MatrixRecord> Parameters::matrices() const {
+  std::vector<MatrixRecord> records;
+  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+    const Parameter& parameter = program_.parameters[i];
+    if (!parameter.regularizer || !is_of_matrix(*parameter.regularizer)) continue;
+    const Place& place = places_[i];
+    const bool columns = parameter.regularizer->params[1] != 0;
+    MatrixRecord record{};
+    record.values = at(-1, i);
+    record.gradient = memory_.floats() + place.gradient;
+    record.vectors = columns ? place.columns : place.rows;
+    record.size = columns ? place.rows : place.columns;
+    record.step = columns ? 1 : place.stride;
+    record.element_step = columns ? place.stride : 1;
+    record.regularizer = record_of(*parameter.regularizer);
+    records.push_back(record);
+  }
+  return records;
+}
+
+std::vector<ConstraintRecord> Parameters::constraints() const {
+  std::vector<ConstraintRecord> records;
+  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+    const Parameter& parameter = program_.parameters[i];
+    const Constraint& constraint = parameter.constraint;
+    if (constraint.kind != Constraint::Kind::norm) continue;
+    const Along& along = constraint.along;
+    const Place& place = places_[i];
+    ConstraintRecord record{};
+    record.values = at(-1, i);
+    record.columns = place.columns;
+    record.stride = place.stride;
+    record.size = std::int64_t{place.rows} * place.columns;
+    record.length = along.length == 0 ? record.size : along.length;
+    record.inner = along.inner;
+    record.least = constraint.least;
+    record.most = constraint.most;
+    record.rate = constraint.rate;
     records.push_back(record);
   }
   return records;

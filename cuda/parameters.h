@@ -6,10 +6,11 @@
 
 #include "cuda/device.h"
 #include "cuda/records.h"
-#include "cuda/updates.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {
+
+constexpr int kPiece = 4 * kThreads;  // floats; sums over a parameter are sums over its pieces
 
 class Parameters {
  public:
@@ -26,6 +27,9 @@ class Parameters {
   WeightsRecord record(int index) const;
   // Of every parameter that is updated later.
   std::vector<DeferredRecord> deferred() const;
+  // Those whose regularizer is of whole rows or columns.
+  std::vector<MatrixRecord> matrices() const;
+  std::vector<ConstraintRecord> constraints() const;
 
  private:
   struct Place {

@@ -16,6 +16,7 @@ bool is_pointwise_activation(const Task* task, TaskKind kind) {
 
 bool runs_by_rows(const Stage& stage) {
   return stage.kind == StageKind::loss || stage.kind == StageKind::metric ||
+         stage.kind == StageKind::activity_penalty ||
          ((stage.kind == StageKind::activation_forward ||
            stage.kind == StageKind::activation_backward) &&
           !is_pointwise(stage.op.row));
@@ -69,6 +70,10 @@ void PassRunner::add_launches() {
 }
 
 void PassRunner::add_outputs(const Segment& segment) {
+  // Of whole rows and columns of parameters, such tasks alone make up a segment.
+  const TaskKind first = pass_.tasks[segment.begin].kind;
+  if (first == TaskKind::matrix_penalty || first == TaskKind::constrain)
+    return add_parameters(segment);
   // Those of dense layers last: with them the step may end.
   const auto is_dense = [](const Task& task) {
     return task.kind == TaskKind::dense_backward_weights;
@@ -175,6 +180,12 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
     case TaskKind::metric:
       stage.kind = StageKind::metric;
       draft.auxiliary = -1;
+      break;
+    case TaskKind::activity_penalty:
+      stage.kind = StageKind::activity_penalty;
+      break;
+    case TaskKind::activity_gradient:
+      stage.kind = StageKind::activity_gradient;
       break;
     case TaskKind::activation_backward:
       stage.kind = StageKind::activation_backward;
@@ -305,7 +316,7 @@ bool PassRunner::reserve(int rows) {
     floats += capacity * padded(pass_.features[t]);
   }
   const std::int64_t values = floats;
-  floats += (capacity * (1 + program_.metrics) + 3) / 4 * 4;
+  floats += (capacity * program_.row_values() + 3) / 4 * 4;
   std::int64_t partials = 0, counters = 0;
   for (const Launch& launch : launches_) {
     if (launch.kind != Launch::Kind::weights || launch.begin == launch.end) continue;
@@ -482,12 +493,15 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
   const bool mean = program_.reduction != Reduction::sum;
   const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
   const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
-  const FinishRecord end{sums, program_.metrics, program_.weighted_from, mean ? 1 : 0,
-                         update ? 1 : 0};
+  const FinishRecord end{
+      sums,         program_.metrics, program_.activities, program_.weighted_from,
+      mean ? 1 : 0, update ? 1 : 0};
   if (weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
   std::vector<bool> fresh(pass_.features.size(), false);
   for (const Launch& launch : launches_) {
     const bool is_last = &launch == &launches_.back();
+    if (!update && launch.kind == Launch::Kind::parameters)
+      updates_.penalties().run(launcher, launch.task, false);
     if (!update && launch.kind != Launch::Kind::stages) continue;
     switch (launch.kind) {
       case Launch::Kind::stages:
@@ -511,10 +525,11 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
         break;
       case Launch::Kind::parameters:
         updates_.run(launcher, launch.task, step);
-        if (launch.task == TaskKind::update) wide_.copy_deferred(launcher);
+        if (is_last) wide_.copy_deferred(launcher);
         break;
     }
   }
+  if (sums != nullptr) updates_.penalties().add(launcher, rows, sums + program_.metrics + 3);
   if (sums != nullptr) finish(launcher, step, end);
 }
 

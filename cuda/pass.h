@@ -9,6 +9,7 @@
 #include "cuda/features.h"
 #include "cuda/parameters.h"
 #include "cuda/rows.h"
+#include "cuda/updates.h"
 #include "cuda/wide.h"
 
 namespace neurode::cuda {

@@ -114,6 +114,12 @@ Parameter to_parameter(const plugin::ParameterRecord& record) {
   parameter.trainable = record.trainable != 0;
   parameter.decays = record.decays != 0;
   parameter.update = static_cast<Update>(record.update);
+  if (record.regularizer.row >= 0) parameter.regularizer = to_op(record.regularizer);
+  parameter.constraint = {static_cast<Constraint::Kind>(record.constraint),
+                          record.least,
+                          record.most,
+                          record.rate,
+                          {record.length, record.inner}};
   return parameter;
 }
 
@@ -149,6 +155,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.accumulator = record.accumulator;
   program.average = record.average;
   program.metrics = record.metrics;
+  program.activities = record.activities;
   program.weighted_from = record.weighted_from;
   program.captures = record.captures != 0;
   program.precision = static_cast<Precision>(record.precision);

@@ -68,6 +68,8 @@ enum class StageKind : int {
   rescale_forward,
   loss,                 // row losses of input, gradient
   metric,               // row values of input
+  activity_penalty,     // row values of input
+  activity_gradient,    // gradient += penalty'(input) / rows of the batch
   activation_backward,  // gradient *= f'(z, output)
   noise_backward,       // gradient *= auxiliary
   rescale_backward,
@@ -94,14 +96,15 @@ struct StepRecord {
   RunState* state;
   int rows;
   float loss_scale;  // below 0: that of the state
-  float* values;     // (1 + metrics, capacity): losses and metrics of rows
+  float* values;     // (row_values(), capacity): losses, metrics and penalties of rows
   int capacity;
 };
 
 // How a step ends: sums in double precision, in a fixed order.
 struct FinishRecord {
-  double* sums;  // loss, metrics, rows that count, their weight
+  double* sums;  // loss, metrics, rows that count, their weight, penalties
   int metrics;
+  int activities;     // penalties of outputs
   int weighted_from;  // metrics from here on weigh their rows
   int mean;           // whether a batch's loss is the mean over its rows
   int counts_step;    // whether the step counts as one of the optimizer
@@ -124,6 +127,30 @@ struct DeferredRecord {
   std::int64_t size;   // floats
   int first_piece;     // among the pieces of all such parameters
   int pieces;
+  OpRecord regularizer;  // of single values; row -1: none
+  int not_negative;
+};
+
+// A kernel or a table with a regularizer of its rows or columns: vector v has its element e at
+// v * step + e * element_step.
+struct MatrixRecord {
+  const float* values;
+  float* gradient;
+  int vectors, size;
+  int step, element_step;
+  OpRecord regularizer;
+  float* inverse_norms;
+  double* penalties;  // of the vectors
+};
+
+// A parameter whose norms are constrained: groups of `length` elements `inner` apart, in Keras'
+// order; the parameter is (rows, stride).
+struct ConstraintRecord {
+  float* values;
+  int columns, stride;
+  std::int64_t size;  // elements
+  std::int64_t length, inner;
+  float least, most, rate;
 };
 
 }  // namespace neurode::cuda

@@ -13,7 +13,7 @@ NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
   const bool activation =
       stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
   return (activation && !is_pointwise(stage.op.row)) || stage.kind == StageKind::loss ||
-         stage.kind == StageKind::metric;
+         stage.kind == StageKind::metric || stage.kind == StageKind::activity_penalty;
 }
 
 // The tensors of a stage, wherever they are.
@@ -65,6 +65,12 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
     case StageKind::rescale_forward:
       t.output.at(row, feature) = t.input.at(row, feature) * stage.scale + stage.offset;
       break;
+    case StageKind::activity_gradient: {
+      const std::int64_t left = state.total - state.position;
+      const auto rows = static_cast<float>(left < state.batch_size ? left : state.batch_size);
+      t.gradient.at(row, feature) += penalty_slope(stage.op, t.input.at(row, feature)) / rows;
+      break;
+    }
     case StageKind::rescale_backward:
       t.gradient.at(row, feature) *= stage.scale;
       break;
@@ -92,6 +98,12 @@ NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepReco
                             int batch_row) {
   if (stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward) {
     return run_rowwise(stage, t, row);
+  }
+  if (stage.kind == StageKind::activity_penalty) {
+    float sum = 0;
+    for (int f = 0; f < stage.units; ++f) sum += penalty_value(stage.op, t.input.at(row, f));
+    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] = sum;
+    return;
   }
   const RunState& state = *step.state;
   const std::int64_t at = target_row(state, batch_row);

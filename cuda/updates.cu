@@ -1,4 +1,5 @@
 // From gradients in the arena to new weights.
+#include "cuda/finish.h"
 #include "cuda/functors.h"
 #include "cuda/updates.h"
 
@@ -64,17 +65,11 @@ NEURODE_DEVICE void move_averages(const PieceArguments& arguments, const PieceOf
   }
 }
 
-// The sum over the block, in an order that is always the same; for thread 0.
-NEURODE_DEVICE double sum_of_block(double value) {
-  __shared__ double parts[kThreads];
-  const int thread = static_cast<int>(threadIdx.x);
-  parts[thread] = value;
-  __syncthreads();
-  for (int half = kThreads / 2; half > 0; half /= 2) {
-    if (thread < half) parts[thread] += parts[thread + half];
-    __syncthreads();
+NEURODE_DEVICE void lift_negatives(const PieceOfBlock& piece) {
+  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
+    float& value = piece.record.weights.values[i];
+    if (value < 0) value = 0;
   }
-  return parts[0];
 }
 
 __global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments,
@@ -133,14 +128,53 @@ __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments argumen
   if (arguments.scales == nullptr) accumulate(arguments, piece, state->step);
   if (updates_in(arguments, state->step)) optimize(arguments, piece, *state);
   move_averages(arguments, piece, state->step);
+  if (piece.record.not_negative != 0) lift_negatives(piece);
+}
+
+// Lanes of a block stand side by side where groups do, so that what they read does.
+int lanes_of(const ConstraintRecord& record) { return record.inner > 1 ? 32 : 1; }
+
+__global__ __launch_bounds__(kThreads) void constrain_kernel(ConstraintRecord record, int lanes) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % lanes;
+  const std::int64_t blocks = (record.inner + lanes - 1) / lanes;
+  const std::int64_t group = blockIdx.x % blocks * lanes + lane;
+  const std::int64_t first = blockIdx.x / blocks * record.length * record.inner + group;
+  const bool is_inside = group < record.inner;
+  const auto value = [&](std::int64_t i) -> float& {
+    const std::int64_t at = first + i * record.inner;
+    return record.values[at / record.columns * record.stride + at % record.columns];
+  };
+  const int begin = thread / lanes, step = kThreads / lanes;
+  double sum = 0;
+  for (std::int64_t i = begin; is_inside && i < record.length; i += step) {
+    const double v = value(i);
+    sum += v * v;
+  }
+  parts[thread] = sum;
+  __syncthreads();
+  for (int half = kThreads / 2; half >= lanes; half /= 2) {
+    if (thread < half) parts[thread] += parts[thread + half];
+    __syncthreads();
+  }
+  const float factor = ops::norm_factor(parts[lane], record.least, record.most, record.rate);
+  for (std::int64_t i = begin; is_inside && i < record.length; i += step) value(i) *= factor;
+}
+
+void constrain(Launcher& launcher, const ConstraintRecord& record) {
+  const int lanes = lanes_of(record);
+  const std::int64_t outer = record.size / (record.length * record.inner);
+  const std::int64_t blocks = outer * ((record.inner + lanes - 1) / lanes);
+  launcher(constrain_kernel, dim3(static_cast<unsigned>(blocks)), kThreads, 0, record, lanes);
 }
 
 }  // namespace
 
-Updates::Updates(Device& device, const Program& program,
-                 const std::vector<DeferredRecord>& parameters)
-    : program_(program), parameters_(static_cast<int>(parameters.size())) {
+Updates::Updates(Device& device, const Program& program, const Parameters& places)
+    : program_(program), constraints_(places.constraints()) {
+  const std::vector<DeferredRecord> parameters = places.deferred();
   if (parameters.empty()) return;
+  parameters_ = static_cast<int>(parameters.size());
   std::vector<int> owners;
   for (int i = 0; i < parameters_; ++i) owners.resize(owners.size() + parameters[i].pieces, i);
   pieces_ = static_cast<int>(owners.size());
@@ -158,6 +192,7 @@ Updates::Updates(Device& device, const Program& program,
   scales_ = reinterpret_cast<float*>(base + record_bytes + sum_bytes + owner_bytes);
   device.staging.upload(parameters.data(), record_bytes, records_);
   device.staging.upload(owners.data(), owner_bytes, owners_);
+  penalties_ = Penalties(device.pool, parameters, places.matrices(), {records_, owners_, pieces_});
 }
 
 void Updates::run(Launcher& launcher, TaskKind kind, const StepRecord& step) const {
@@ -181,6 +216,13 @@ void Updates::run(Launcher& launcher, TaskKind kind, const StepRecord& step) con
       break;
     case TaskKind::update:
       launcher(update_kernel, blocks, kThreads, 0, arguments, step.state);
+      break;
+    case TaskKind::constrain:
+      for (const ConstraintRecord& constraint : constraints_) constrain(launcher, constraint);
+      break;
+    case TaskKind::penalty:
+    case TaskKind::matrix_penalty:
+      penalties_.run(launcher, kind, true);
       break;
     default:
       break;

@@ -6,28 +6,32 @@
 
 #include "cuda/device.h"
 #include "cuda/launch.h"
+#include "cuda/parameters.h"
+#include "cuda/penalties.h"
 #include "cuda/records.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {
 
-constexpr int kPiece = 4 * kThreads;  // floats; sums over a parameter are sums over its pieces
-
 class Updates {
  public:
-  Updates(Device& device, const Program& program, const std::vector<DeferredRecord>& parameters);
+  Updates(Device& device, const Program& program, const Parameters& parameters);
 
   // One kind of task of Axis::parameters, for all parameters that have it.
   void run(Launcher& launcher, TaskKind kind, const StepRecord& step) const;
 
+  const Penalties& penalties() const { return penalties_; }
+
  private:
   const Program& program_;
-  int parameters_, pieces_ = 0;
+  int parameters_ = 0, pieces_ = 0;
   DeviceMemory memory_;  // records, owners of pieces, and sums
   DeferredRecord* records_ = nullptr;
   int* owners_ = nullptr;          // parameter of each piece
   double* square_sums_ = nullptr;  // of gradients, by piece
   float* scales_ = nullptr;        // by parameter
+  std::vector<ConstraintRecord> constraints_;
+  Penalties penalties_;
 };
 
 }  // namespace neurode::cuda

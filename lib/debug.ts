@@ -8,7 +8,7 @@ import { compileModel } from './model/compileModel.js'
 import type { ModelCore } from './model/core.js'
 import { buildFrom } from './model/inputs.js'
 import { coreOf, type Sequential } from './model/sequential.js'
-import { type NativeModel, native } from './native.js'
+import { type NativeModel, native, type Plan, type PlanLayer } from './native.js'
 import { optimizers } from './training/optimizers.js'
 import { checkInteger, checkNumber, checkOptions } from './validate.js'
 
@@ -108,11 +108,23 @@ function copyOf(core: ModelCore): NativeModel {
   const settings = { ...training.settings, optimizer: optimizers.sgd(), metrics: [], weightedMetrics: [] }
   const plan = compileModel(core.built(), core.seed, { ...training, settings, metrics: [], captures: true })
   const own = core.native()
-  const copy = native().createModel(plan, { device: own.device, threads: 0 })
+  const copy = native().createModel(withoutConstraints(plan), { device: own.device, threads: 0 })
   own.parameters.forEach((_, index) => {
     copy.setParameter(index, own.getParameter(index))
   })
   return copy
+}
+
+/** The Plan whose steps move weights by their gradients alone. */
+function withoutConstraints(plan: Plan): Plan {
+  const layers = plan.layers.map((layer) => {
+    const entries = Object.entries(layer).map(([key, value]: [string, unknown]) => {
+      const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
+      return [key, isParameter ? { ...value, constraint: undefined } : value]
+    })
+    return Object.fromEntries(entries) as PlanLayer
+  })
+  return { ...plan, layers }
 }
 
 /** Losses and gradients of one batch. */
@@ -152,8 +164,11 @@ class Probe {
   async #forward() {
     const captured = new Float32Array(this.#rows * (2 * this.#core.built().outputSize + 1))
     const sums = await this.#run(false, { captured })
-    if (this.#core.training().settings.loss.custom !== undefined) return customLoss(this.#core, captured)
-    return { loss: (sums[2] as number) / this.#rows, gradient: undefined }
+    const penalty = (sums[5] as number) / this.#rows
+    if (this.#core.training().settings.loss.custom === undefined)
+      return { loss: (sums[2] as number) / this.#rows + penalty, gradient: undefined }
+    const { loss, gradient } = customLoss(this.#core, captured)
+    return { loss: loss + penalty, gradient }
   }
 
   #run(update: boolean, arrays: { captured?: Float32Array; gradients?: Float32Array }) {

@@ -56,8 +56,17 @@ export {
   activations,
   type ReluOptions,
 } from './layers/activations.js'
+export { ActivityRegularization, type ActivityRegularizationOptions } from './layers/activityRegularization.js'
 export type { Axis } from './layers/axes.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './layers/batchNormalization.js'
+export {
+  type Constraint,
+  type ConstraintName,
+  constraints,
+  type MaxNormOptions,
+  type MinMaxNormOptions,
+  type NormOptions,
+} from './layers/constraints.js'
 export { Dense, type DenseOptions } from './layers/dense.js'
 export { type Embedded, Embedding, type EmbeddingOptions } from './layers/embedding.js'
 export { layers } from './layers/index.js'
@@ -102,6 +111,13 @@ export {
 } from './layers/normalization.js'
 export type { ScaleAndCenterOptions } from './layers/parameters.js'
 export { PReLU, type PReLUOptions } from './layers/prelu.js'
+export {
+  type OrthogonalMode,
+  type OrthogonalOptions,
+  type Regularizer,
+  type RegularizerName,
+  regularizers,
+} from './layers/regularizers.js'
 export { Rescaling, type RescalingOptions } from './layers/rescaling.js'
 export {
   Flatten,
@@ -139,7 +155,7 @@ export type {
 } from './model/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
-export type { DeviceInfo, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
+export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'

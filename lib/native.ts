@@ -23,6 +23,15 @@ export interface PlanAlong {
   readonly inner: number
 }
 
+/** What a parameter is brought back to after every step. */
+export interface PlanConstraint {
+  readonly name: 'notNegative' | 'norm'
+  /** norm: least, most, and how much of the way into these bounds a step goes. */
+  readonly params: readonly number[]
+  /** Groups of elements in Keras' order that share a norm. Absent: all do. */
+  readonly along?: PlanAlong | undefined
+}
+
 /** One parameter of a layer. */
 export interface PlanParameter {
   /** Its name in the layer, where that is not the member's. */
@@ -30,6 +39,9 @@ export interface PlanParameter {
   readonly initializer: PlanInitializer
   /** Takes part in weight decay; default true. */
   readonly decays?: boolean
+  /** Its penalty. */
+  readonly regularizer?: PlanOp | undefined
+  readonly constraint?: PlanConstraint | undefined
 }
 
 /** Parameters of the channels along an axis; what is absent counts as 1 and 0. */
@@ -69,6 +81,8 @@ export type PlanLayer = {
   | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
   | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
   | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
+  /** A penalty of what comes in, which goes on as it is. */
+  | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
   | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
 )
 
@@ -126,8 +140,8 @@ export type NativeTargets = (
 ) & { readonly weights?: Float32Array | undefined }
 
 /**
- * Sums over the batches that ran: `[batches, rows, loss, counted, weight, ...metrics]`. `loss` is the sum of each batch's
- * loss times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
+ * Sums over the batches that ran: `[batches, rows, loss, counted, weight, penalty, ...metrics]`. `loss` and `penalty`
+ * are sums of each batch's times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
  * by their `weight` if it weighs them. Fewer batches than asked for: cancelled.
  */
 export type NativeSums = Float64Array
@@ -241,10 +255,14 @@ export interface NativePredictor {
   readonly device: string
   /** Floating-point operations of one row. */
   readonly operations: number
+  /** Whether inputs are indices of an embedding. */
+  readonly takesIndices: boolean
   /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
   readonly token: number
   predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
   predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
+  /** Throws as predict would for such rows. */
+  check(input: Float32Array | Uint8Array): void
   dispose(): void
 }
 
@@ -275,6 +293,7 @@ export interface NativeAddon {
     optimizers: OpRow[]
     noises: OpRow[]
     features: OpRow[]
+    regularizers: OpRow[]
   }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
@@ -289,6 +308,8 @@ export interface NativeAddon {
   ) => NativeTensorReader
   /** Little-endian elements of `body` from `begin` on, as floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */
+  freeBuffer(buffer: Uint8Array): void
   /** JSON numbers with commas between, in brackets by rows unless that is 0. */
   formatNumbers(values: Float32Array, rows: number): string
   /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */

@@ -3,12 +3,14 @@
 import {
   activations,
   array,
+  constraints,
   type ErrorCode,
   initializers,
   layers,
   losses,
   metrics,
   optimizers,
+  regularizers,
   sequential,
 } from 'neurode'
 import { type Anything, assertRefused, shown, wrongNumbers } from './support/refusals.js'
@@ -75,6 +77,78 @@ describe('descriptions refuse', () => {
       'ERR_ARGUMENT',
       /stddev: expected a finite number of at least 0, got -1/,
     ],
+    ...[-0.1, ...wrongNumbers.filter((value) => value !== null)].flatMap((factor): Row[] => [
+      [
+        `an l1 of ${shown(factor)}`,
+        () => regularizers.l1({ l1: factor as number }),
+        'ERR_ARGUMENT',
+        /regularizers\.l1: l1: expected a finite number of at least 0, got/,
+      ],
+      [
+        `an orthogonal regularizer of factor ${shown(factor)}`,
+        () => regularizers.orthogonal({ factor: factor as number }),
+        'ERR_ARGUMENT',
+        /regularizers\.orthogonal: factor: expected a finite number of at least 0, got/,
+      ],
+    ]),
+    [
+      'an orthogonal regularizer of diagonals',
+      () => regularizers.orthogonal({ mode: 'diagonals' as 'rows' }),
+      'ERR_UNKNOWN_NAME',
+      /mode: expected a known name, got "diagonals"/,
+    ],
+    ['an l2 of -1 by itself', () => regularizers.l2(-1), 'ERR_ARGUMENT', /regularizers\.l2: expected .*got -1/],
+    [
+      'an unknown regularizer',
+      () => layers.dense({ units: 1, kernelRegularizer: 'l3' as 'l2' }),
+      'ERR_UNKNOWN_NAME',
+      /layers\.dense: kernelRegularizer: .*got "l3"; did you mean/,
+    ],
+    [
+      'a constraint for a regularizer',
+      () => layers.dense({ units: 1, biasRegularizer: constraints.nonNeg() as never }),
+      'ERR_ARGUMENT',
+      /biasRegularizer: expected a name or an object of regularizers/,
+    ],
+    [
+      'a regularizer of matrices for outputs',
+      () => layers.embedding({ inputDim: 2, outputDim: 2, activityRegularizer: 'orthogonal' }),
+      'ERR_ARGUMENT',
+      /layers\.embedding: activityRegularizer: expected a regularizer of single values .*got "orthogonal"/,
+    ],
+    [
+      'an activityRegularization of a negative factor',
+      () => layers.activityRegularization({ l2: -1 }),
+      'ERR_ARGUMENT',
+      /layers\.activityRegularization: l2: expected .*got -1/,
+    ],
+    [
+      'an unknown constraint',
+      () => layers.prelu({ alphaConstraint: 'maxNrom' as 'maxNorm' }),
+      'ERR_UNKNOWN_NAME',
+      /alphaConstraint: .*did you mean .*'maxNorm'/,
+    ],
+    ['a maxNorm of NaN', () => constraints.maxNorm(Number.NaN), 'ERR_ARGUMENT', /maxNorm: maxValue: .*got NaN/],
+    [
+      'a minMaxNorm whose bounds are the wrong way round',
+      () => constraints.minMaxNorm({ minValue: 2 }),
+      'ERR_ARGUMENT',
+      /maxValue: expected a finite number of at least 2, got 1/,
+    ],
+    [
+      'a minMaxNorm of rate 2',
+      () => constraints.minMaxNorm({ rate: 2 }),
+      'ERR_ARGUMENT',
+      /rate: expected a number from 0 to 1, got 2/,
+    ],
+    ...[0.5, [], 'rows'].map(
+      (axis): Row => [
+        `a unitNorm along ${shown(axis)}`,
+        () => constraints.unitNorm({ axis: axis as number }),
+        'ERR_ARGUMENT',
+        /unitNorm: axis: expected a dimension of the parameter/,
+      ],
+    ),
     [
       'an elu of alpha NaN',
       () => layers.elu({ alpha: Number.NaN }),

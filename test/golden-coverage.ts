@@ -49,20 +49,6 @@ const gaps: readonly Gap[] = [
   {
     file: 'layers.json',
     classes: ['Dense'],
-    when: (golden) =>
-      ['kernel_regularizer', 'bias_regularizer', 'activity_regularizer'].some((key) => has(key)(golden)),
-    reason: 'Dense has no regularizers',
-  },
-  {
-    file: 'layers.json',
-    classes: ['Dense'],
-    when: (golden) => ['kernel_constraint', 'bias_constraint'].some((key) => has(key)(golden)),
-    reason: 'Dense has no constraints',
-  },
-  { file: 'layers.json', classes: ['NonNeg', 'MaxNorm', 'UnitNorm', 'MinMaxNorm'], reason: 'Dense has no constraints' },
-  {
-    file: 'layers.json',
-    classes: ['Dense'],
     when: ({ inputs }) => depth(inputs.x) > 2,
     reason: 'Dense takes rows of one dimension',
   },
@@ -74,8 +60,8 @@ const gaps: readonly Gap[] = [
   },
   {
     file: 'layers.json',
-    classes: ['Permute', 'RepeatVector', 'ActivityRegularization'],
-    reason: 'not among the layers: shapes and penalties',
+    classes: ['Permute', 'RepeatVector'],
+    reason: 'not among the layers: shapes',
   },
   { file: 'layers.json', classes: ['CategoryEncoding'], reason: 'not among the layers: encodings of categories' },
   {

@@ -1,7 +1,7 @@
 /** Layers against Keras: outputs by predict, gradients of Σ cotangent·output by SGD steps, dropout by its statistics. */
 
 import assert from 'node:assert/strict'
-import { array, type Layer, layers, losses, optimizers, sequential } from 'neurode'
+import { type ArrayInput, array, type Constraint, type Layer, layers, losses, optimizers, sequential } from 'neurode'
 import {
   assertGolden,
   flatten,
@@ -12,7 +12,7 @@ import {
   shapeOf,
 } from './support/golden.js'
 import { batchGradientsOf, gradientRate } from './support/gradients.js'
-import { activationOf, optionsOf } from './support/keras.js'
+import { activationOf, optionsOf, ruleOf } from './support/keras.js'
 import { assertNear } from './support/tolerances.js'
 
 /** Options in Neurode's spelling to a layer. */
@@ -33,7 +33,9 @@ const layer =
     model.compile({ loss: 'mse', device })
     if (values.length > 0) model.setWeights(values)
     assert.deepEqual([rows, ...(model.layers[0]?.outputShape ?? [])], shapeOf(golden.outputs.y))
-    assertGolden(golden, 'y', (await model.predict(array(x))).data)
+    const { data: outputsOf } = await model.predict(array(x))
+    assertGolden(golden, 'y', outputsOf)
+    if (golden.outputs.penalties !== undefined) await checkPenalties(golden, model, array(x), outputsOf)
     if (cotangent === undefined) return
 
     const rowsOf = (value: GoldenValue) =>
@@ -45,8 +47,52 @@ const layer =
     if (weights.length > 0) assertGolden(golden, 'dweights', gradients.weights.flat())
   }
 
+/** The loss that is left where targets are the outputs themselves, evaluating and training. */
+async function checkPenalties(golden: GoldenCase, model: Anything, x: ArrayInput, outputs: Float32Array) {
+  const [rows = 0] = shapeOf(golden.inputs.x)
+  const y = array(outputs.slice(), [rows, outputs.length / rows])
+  const expected = golden.outputs.penalties.reduce((sum: number, penalty: number) => sum + penalty, 0)
+  const { loss } = await model.evaluate(x, y, { verbose: 0 })
+  assertNear(loss, expected, golden, 'penalties')
+  assert.equal((await model.testOnBatch(x, y)).loss, loss)
+  assertNear((await model.trainOnBatch(x, y)).loss, expected, golden, 'penalties while training')
+}
+
+/** Dense: forward and gradients, or some steps of training under constraints. */
+async function dense(golden: GoldenCase, device: string): Promise<void> {
+  const { x, y, weights, optimizer, steps } = golden.inputs
+  if (steps === undefined) return layer((options) => layers.dense(options))(golden, device)
+  const [, inputs = 0] = shapeOf(x)
+  using model = sequential([layers.dense({ ...(optionsOf(golden.config.config) as Anything), inputShape: [inputs] })])
+  model.compile({ optimizer: optimizers.sgd(optionsOf(optimizer.config)), loss: 'mse', device })
+  model.setWeights(weights.map((value: number[][]) => array(value)))
+  const after: number[] = []
+  for (let step = 0; step < steps; step++) {
+    await model.trainOnBatch(array(x), array(y))
+    for (const { data } of model.getWeights()) after.push(...data)
+  }
+  assertGolden(golden, 'weights_after_each_step', after)
+}
+
+/** What a step that moves nothing makes of a kernel. */
+async function constraint(golden: GoldenCase, device: string): Promise<void> {
+  const { w } = golden.inputs
+  const [inputs = 0, units = 0] = shapeOf(w)
+  const kernelConstraint = ruleOf(golden.config as Anything) as Constraint
+  using model = sequential([layers.dense({ units, useBias: false, kernelConstraint, inputShape: [inputs] })])
+  model.compile({ optimizer: optimizers.sgd({ learningRate: 0 }), loss: 'mse', device })
+  model.setWeights([array(w)])
+  await model.trainOnBatch(array(new Float32Array(inputs), [1, inputs]), array(new Float32Array(units), [1, units]))
+  assertGolden(golden, 'w', model.getWeights()[0]?.data ?? [])
+}
+
 const covered: Readonly<Record<string, GoldenRunner>> = {
-  Dense: layer((options) => layers.dense(options)),
+  Dense: dense,
+  NonNeg: constraint,
+  MaxNorm: constraint,
+  UnitNorm: constraint,
+  MinMaxNorm: constraint,
+  ActivityRegularization: layer((options) => layers.activityRegularization(options)),
   Activation: layer(({ activation, ...options }) =>
     layers.activation({ activation: activationOf(activation), ...options }),
   ),

@@ -142,7 +142,7 @@ perDevice('metrics', (device) => {
             [{ name, params }],
             units,
             device,
-            5,
+            6,
           )
           assertClose(values, expected, reference.tolerance, `${name} of ${units} outputs`)
         }
@@ -378,7 +378,7 @@ function openForLoss(
   })
 }
 
-/** One of the sums for each row on its own: 2 is the loss, metrics come from 5 on. */
+/** One of the sums for each row on its own: 2 is the loss, metrics come from 6 on. */
 async function rowSums(
   loss: PlanOp,
   rows: readonly Row[],

@@ -1,9 +1,11 @@
 /** Descriptions of models as JSON: layers, loss, optimizer and metrics, and back. */
 
 import { activationFrom } from '../layers/activations.js'
+import { constraintFrom } from '../layers/constraints.js'
 import { layerKinds } from '../layers/index.js'
 import { initializerFrom } from '../layers/initializers.js'
 import type { Layer } from '../layers/layer.js'
+import { regularizerFrom } from '../layers/regularizers.js'
 import type { CompileSettings } from '../model/compileModel.js'
 import { lossFrom } from '../training/losses.js'
 import { type Metric, metricFrom } from '../training/metrics.js'
@@ -51,6 +53,8 @@ interface Described {
 const revivers: Readonly<Record<string, (name: Json, options: object, seed: Json | undefined, at: string) => unknown>> =
   {
     activation: (name, options, _, at) => activationFrom(name, options, at),
+    constraint: (name, options, _, at) => constraintFrom(name, options, at),
+    regularizer: (name, options, _, at) => regularizerFrom(name, options, at),
     initializer: (name, options, seed, at) => initializerFrom(name, options, seed, at),
     schedule: (name, options, _, at) => scheduleFrom(name, options, at),
   }

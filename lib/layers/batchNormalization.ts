@@ -1,8 +1,9 @@
 /** Normalization by the statistics of the batch. */
 
 import type { PlanLayer } from '../native.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../validate.js'
+import { checkInteger, checkNumber, checkOptions } from '../validate.js'
 import { checkAxis, planAlong } from './axes.js'
+import type { Constraint } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import {
   Layer,
@@ -14,11 +15,14 @@ import {
 } from './layer.js'
 import {
   planParameter,
+  planScaleAndCenter,
+  readScaleAndCenter,
   type ScaleAndCenterOptions,
-  scaleAndCenterInitializers,
   scaleAndCenterNames,
+  scaleAndCenterOf,
   sizesAlong,
 } from './parameters.js'
+import type { Regularizer } from './regularizers.js'
 
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
@@ -68,6 +72,14 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
   readonly betaInitializer: Initializer
   /** Draws gamma's first values. */
   readonly gammaInitializer: Initializer
+  /** Penalty of beta. */
+  readonly betaRegularizer: Regularizer | undefined
+  /** Penalty of gamma. */
+  readonly gammaRegularizer: Regularizer | undefined
+  /** What beta is brought back to after every step. */
+  readonly betaConstraint: Constraint | undefined
+  /** What gamma is brought back to after every step. */
+  readonly gammaConstraint: Constraint | undefined
   /** Draws the first moving means. */
   readonly movingMeanInitializer: Initializer
   /** Draws the first moving variances. */
@@ -81,11 +93,15 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
     this.axis = checkAxis(checkInteger(checked.axis ?? -1, `${argument}: axis`, -32), `${argument}: axis`) as number
     this.momentum = checkNumber(checked.momentum ?? 0.99, `${argument}: momentum`, 0, 1)
     this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
-    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
-    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
-    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
-    this.betaInitializer = betaInitializer
-    this.gammaInitializer = gammaInitializer
+    const settings = readScaleAndCenter(checked, argument)
+    this.center = settings.center
+    this.scale = settings.scale
+    this.betaInitializer = settings.betaInitializer
+    this.gammaInitializer = settings.gammaInitializer
+    this.betaRegularizer = settings.betaRegularizer
+    this.gammaRegularizer = settings.gammaRegularizer
+    this.betaConstraint = settings.betaConstraint
+    this.gammaConstraint = settings.gammaConstraint
     this.movingMeanInitializer = toInitializer(
       checked.movingMeanInitializer ?? 'zeros',
       `${argument}: movingMeanInitializer`,
@@ -112,19 +128,8 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
   }
 
   override config() {
-    const { axis, momentum, epsilon, center, scale } = this
-    const { betaInitializer, gammaInitializer, movingMeanInitializer, movingVarianceInitializer } = this
-    return {
-      axis,
-      momentum,
-      epsilon,
-      center,
-      scale,
-      betaInitializer,
-      gammaInitializer,
-      movingMeanInitializer,
-      movingVarianceInitializer,
-    }
+    const { axis, momentum, epsilon, movingMeanInitializer, movingVarianceInitializer } = this
+    return { axis, momentum, epsilon, movingMeanInitializer, movingVarianceInitializer, ...scaleAndCenterOf(this) }
   }
 
   override plan(input: Shape, context: PlanContext): PlanLayer {
@@ -135,8 +140,7 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
       name: context.name,
       numbers: [this.epsilon, 0, 0, this.momentum],
       along: planAlong(this.axis, input, context.name),
-      kernel: this.scale ? parameter(this.gammaInitializer, 'gamma') : undefined,
-      bias: this.center ? parameter(this.betaInitializer, 'beta') : undefined,
+      ...planScaleAndCenter(this, ['gamma', 'beta'], shape, context),
       mean: parameter(this.movingMeanInitializer, 'moving_mean'),
       variance: parameter(this.movingVarianceInitializer, 'moving_variance'),
     }

@@ -5,6 +5,7 @@ import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
 import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
 import { type Activation, type ActivationName, toActivation } from './activations.js'
+import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import {
   Layer,
@@ -14,6 +15,8 @@ import {
   type PlanContext,
   type Shape,
 } from './layer.js'
+import { planRules, readRules, ruleNames } from './parameters.js'
+import { planActivity, type Regularizer, type RegularizerName, toActivityRegularizer } from './regularizers.js'
 
 /** Options of {@link Dense}. */
 export interface DenseOptions<Units extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
@@ -27,6 +30,16 @@ export interface DenseOptions<Units extends number = number, In extends Shape = 
   readonly kernelInitializer?: InitializerName | Initializer
   /** First values of the bias; default `zeros`. */
   readonly biasInitializer?: InitializerName | Initializer
+  /** Penalty of the kernel, part of the loss; default none. */
+  readonly kernelRegularizer?: RegularizerName | Regularizer | null
+  /** Penalty of the bias, part of the loss; default none. */
+  readonly biasRegularizer?: RegularizerName | Regularizer | null
+  /** Penalty of the outputs, behind the activation, divided by the rows of the batch; part of the loss; default none. */
+  readonly activityRegularizer?: RegularizerName | Regularizer | null
+  /** What the kernel is brought back to after every step; default none. */
+  readonly kernelConstraint?: ConstraintName | Constraint | null
+  /** What the bias is brought back to after every step; default none. */
+  readonly biasConstraint?: ConstraintName | Constraint | null
   /** Short for `inputShape: [inputDim]`. */
   readonly inputDim?: number
   /** `[kernel, bias]`, or `[kernel]` without bias, instead of the initializers. */
@@ -40,6 +53,9 @@ const optionNames = [
   'useBias',
   'kernelInitializer',
   'biasInitializer',
+  ...ruleNames('kernel'),
+  ...ruleNames('bias'),
+  'activityRegularizer',
   'weights',
 ]
 
@@ -70,6 +86,16 @@ export class Dense<const Units extends number = number, const In extends Shape =
   readonly kernelInitializer: Initializer
   /** Draws the bias's first values. */
   readonly biasInitializer: Initializer
+  /** Penalty of the kernel. */
+  readonly kernelRegularizer: Regularizer | undefined
+  /** Penalty of the bias. */
+  readonly biasRegularizer: Regularizer | undefined
+  /** Penalty of the outputs. */
+  readonly activityRegularizer: Regularizer | undefined
+  /** What the kernel is brought back to after every step. */
+  readonly kernelConstraint: Constraint | undefined
+  /** What the bias is brought back to after every step. */
+  readonly biasConstraint: Constraint | undefined
   readonly #weights: readonly ArrayInput[] | undefined
 
   constructor(options: DenseOptions<Units, In>) {
@@ -83,6 +109,13 @@ export class Dense<const Units extends number = number, const In extends Shape =
       'layers.dense: kernelInitializer',
     )
     this.biasInitializer = toInitializer(checked.biasInitializer ?? 'zeros', 'layers.dense: biasInitializer')
+    const { kernelRegularizer, kernelConstraint } = readRules(checked, 'kernel', 'layers.dense')
+    this.kernelRegularizer = kernelRegularizer
+    this.kernelConstraint = kernelConstraint
+    const { biasRegularizer, biasConstraint } = readRules(checked, 'bias', 'layers.dense')
+    this.biasRegularizer = biasRegularizer
+    this.biasConstraint = biasConstraint
+    this.activityRegularizer = toActivityRegularizer(checked.activityRegularizer, 'layers.dense: activityRegularizer')
     if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
       refuse('layers.dense: weights', 'a list [kernel, bias]', checked.weights)
     }
@@ -109,20 +142,39 @@ export class Dense<const Units extends number = number, const In extends Shape =
 
   override config() {
     const { units, activation, useBias, kernelInitializer, biasInitializer } = this
-    return { units, activation, useBias, kernelInitializer, biasInitializer }
+    const { kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint } = this
+    return {
+      units,
+      activation,
+      useBias,
+      kernelInitializer,
+      biasInitializer,
+      kernelRegularizer,
+      biasRegularizer,
+      activityRegularizer,
+      kernelConstraint,
+      biasConstraint,
+    }
   }
 
-  override plan(input: Shape, context: PlanContext): PlanLayer {
-    return {
+  override plan(input: Shape, context: PlanContext): readonly PlanLayer[] {
+    const { name } = context
+    const [kernel, bias] = [[input[0] as number, this.units], [this.units]]
+    const layer: PlanLayer = {
       kind: 'dense',
-      name: context.name,
+      name,
       units: this.units,
       useBias: this.useBias,
       activation: this.activation.op,
       kernel: {
-        initializer: this.kernelInitializer.plan([input[0] as number, this.units], context.seedFor('kernel')),
+        initializer: this.kernelInitializer.plan(kernel, context.seedFor('kernel')),
+        ...planRules(this, 'kernel', kernel, context),
       },
-      bias: { initializer: this.biasInitializer.plan([this.units], context.seedFor('bias')) },
+      bias: {
+        initializer: this.biasInitializer.plan(bias, context.seedFor('bias')),
+        ...planRules(this, 'bias', bias, context),
+      },
     }
+    return [layer, ...planActivity(this.activityRegularizer, context)]
   }
 }

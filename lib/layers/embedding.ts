@@ -3,6 +3,7 @@
 import type { ArrayInput } from '../data/arrays.js'
 import type { PlanLayer } from '../native.js'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
+import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
 import {
   Layer,
@@ -12,6 +13,8 @@ import {
   type PlanContext,
   type Shape,
 } from './layer.js'
+import { planRules, readRules, ruleNames } from './parameters.js'
+import { planActivity, type Regularizer, type RegularizerName, toActivityRegularizer } from './regularizers.js'
 
 /** The output of {@link Embedding}: the input's shape with the vectors' size behind it. */
 export type Embedded<In extends Shape, Size extends number> = Shape extends In ? Shape : readonly [...In, Size]
@@ -24,6 +27,12 @@ export interface EmbeddingOptions<Size extends number = number, In extends Shape
   readonly outputDim: Size
   /** First vectors; default uniform in -0.05 … 0.05. */
   readonly embeddingsInitializer?: InitializerName | Initializer
+  /** Penalty of the vectors, all of them, part of the loss; default none. */
+  readonly embeddingsRegularizer?: RegularizerName | Regularizer | null
+  /** Penalty of the outputs, divided by the rows of the batch; part of the loss; default none. */
+  readonly activityRegularizer?: RegularizerName | Regularizer | null
+  /** What the vectors are brought back to after every step; default none. */
+  readonly embeddingsConstraint?: ConstraintName | Constraint | null
   /** `[embeddings]` of shape [inputDim, outputDim] instead of the initializer. */
   readonly weights?: readonly ArrayInput[]
 }
@@ -55,11 +64,18 @@ export class Embedding<const Size extends number = number, const In extends Shap
   readonly outputDim: Size
   /** Draws the first vectors. */
   readonly embeddingsInitializer: Initializer
+  /** Penalty of the vectors. */
+  readonly embeddingsRegularizer: Regularizer | undefined
+  /** Penalty of the outputs. */
+  readonly activityRegularizer: Regularizer | undefined
+  /** What the vectors are brought back to after every step. */
+  readonly embeddingsConstraint: Constraint | undefined
   readonly #weights: readonly ArrayInput[] | undefined
 
   constructor(options: EmbeddingOptions<Size, In>) {
     const argument = 'layers.embedding'
-    const own = ['inputDim', 'outputDim', 'embeddingsInitializer', 'weights']
+    const rules = [...ruleNames('embeddings'), 'activityRegularizer']
+    const own = ['inputDim', 'outputDim', 'embeddingsInitializer', ...rules, 'weights']
     const { inputDim, ...checked } = checkOptions(options, [...layerOptionNames, ...own], argument)
     super(checked, argument)
     const most = 2 ** 24
@@ -70,6 +86,10 @@ export class Embedding<const Size extends number = number, const In extends Shap
       checked.embeddingsInitializer ?? initializers.randomUniform(),
       `${argument}: embeddingsInitializer`,
     )
+    const { embeddingsRegularizer, embeddingsConstraint } = readRules(checked, 'embeddings', argument)
+    this.embeddingsRegularizer = embeddingsRegularizer
+    this.embeddingsConstraint = embeddingsConstraint
+    this.activityRegularizer = toActivityRegularizer(checked.activityRegularizer, `${argument}: activityRegularizer`)
     if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
       refuse(`${argument}: weights`, 'a list [embeddings]', checked.weights)
     }
@@ -90,17 +110,23 @@ export class Embedding<const Size extends number = number, const In extends Shap
 
   override config() {
     const { inputDim, outputDim, embeddingsInitializer } = this
-    return { inputDim, outputDim, embeddingsInitializer }
+    const { embeddingsRegularizer, activityRegularizer, embeddingsConstraint } = this
+    const rules = { embeddingsRegularizer, activityRegularizer, embeddingsConstraint }
+    return { inputDim, outputDim, embeddingsInitializer, ...rules }
   }
 
-  override plan(_input: Shape, context: PlanContext): PlanLayer {
+  override plan(_input: Shape, context: PlanContext): readonly PlanLayer[] {
     const shape = [this.inputDim, this.outputDim]
-    return {
+    const layer: PlanLayer = {
       kind: 'embedding',
       name: context.name,
       inputs: this.inputDim,
       units: this.outputDim,
-      kernel: { initializer: this.embeddingsInitializer.plan(shape, context.seedFor('embeddings')) },
+      kernel: {
+        initializer: this.embeddingsInitializer.plan(shape, context.seedFor('embeddings')),
+        ...planRules(this, 'embeddings', shape, context),
+      },
     }
+    return [layer, ...planActivity(this.activityRegularizer, context)]
   }
 }

@@ -13,6 +13,7 @@ import {
   type SoftmaxOptions,
 } from './activationLayers.js'
 import type { Activation, ActivationName } from './activations.js'
+import { ActivityRegularization, type ActivityRegularizationOptions } from './activityRegularization.js'
 import { BatchNormalization, type BatchNormalizationOptions } from './batchNormalization.js'
 import { Dense, type DenseOptions } from './dense.js'
 import { Embedding, type EmbeddingOptions } from './embedding.js'
@@ -114,6 +115,10 @@ export const layers = {
   /** See {@link UnitNormalization}. */
   unitNormalization: <const In extends Shape = Shape>(options?: UnitNormalizationOptions<In>): UnitNormalization<In> =>
     new UnitNormalization(options),
+  /** See {@link ActivityRegularization}. */
+  activityRegularization: <const In extends Shape = Shape>(
+    options?: ActivityRegularizationOptions<In>,
+  ): ActivityRegularization<In> => new ActivityRegularization(options),
   /** See {@link Flatten}. */
   flatten: <const In extends Shape = Shape>(options?: LayerOptions<In>): Flatten<In> => new Flatten(options),
   /** See {@link Reshape}. */
@@ -151,6 +156,7 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   Normalization: (options: NormalizationOptions) => new Normalization(options),
   Embedding: (options: EmbeddingOptions) => new Embedding(options),
   UnitNormalization: (options: UnitNormalizationOptions) => new UnitNormalization(options),
+  ActivityRegularization: (options: ActivityRegularizationOptions) => new ActivityRegularization(options),
   Flatten: (options: LayerOptions) => new Flatten(options),
   Reshape: (options: ReshapeOptions) => new Reshape(options),
   Identity: (options: LayerOptions) => new Identity(options),

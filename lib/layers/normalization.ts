@@ -3,8 +3,9 @@
 import { elementCount, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanAlong, PlanLayer, PlanOp } from '../native.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
+import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
+import type { Constraint } from './constraints.js'
 import type { Initializer } from './initializers.js'
 import {
   Layer,
@@ -15,12 +16,15 @@ import {
   type Shape,
 } from './layer.js'
 import {
-  planParameter,
+  planScaleAndCenter,
+  readScaleAndCenter,
+  type ScaleAndCenter,
   type ScaleAndCenterOptions,
-  scaleAndCenterInitializers,
   scaleAndCenterNames,
+  scaleAndCenterOf,
   sizesAlong,
 } from './parameters.js'
+import type { Regularizer } from './regularizers.js'
 
 /** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
@@ -66,15 +70,40 @@ export class UnitNormalization<const In extends Shape = Shape> extends Layer<In,
 }
 
 /** What the layers share that normalize a row, then scale and shift its channels. */
-abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> {
+abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> implements ScaleAndCenter {
   /** Axis of a row that gamma and beta go along. */
   abstract readonly axis: Axis
   /** Names of the factor and of what is added. */
   protected readonly names: readonly [scale: string, offset: string] = ['gamma', 'beta']
-  abstract readonly scale: boolean
-  abstract readonly center: boolean
-  abstract readonly gammaInitializer: Initializer
-  abstract readonly betaInitializer: Initializer
+  /** Whether there is a gamma. */
+  readonly scale: boolean
+  /** Whether there is a beta. */
+  readonly center: boolean
+  /** Draws gamma's first values. */
+  readonly gammaInitializer: Initializer
+  /** Draws beta's first values. */
+  readonly betaInitializer: Initializer
+  /** Penalty of gamma. */
+  readonly gammaRegularizer: Regularizer | undefined
+  /** Penalty of beta. */
+  readonly betaRegularizer: Regularizer | undefined
+  /** What gamma is brought back to after every step. */
+  readonly gammaConstraint: Constraint | undefined
+  /** What beta is brought back to after every step. */
+  readonly betaConstraint: Constraint | undefined
+
+  constructor(options: LayerOptions & ScaleAndCenterOptions, argument: string) {
+    super(options, argument)
+    const settings = readScaleAndCenter(options, argument)
+    this.scale = settings.scale
+    this.center = settings.center
+    this.gammaInitializer = settings.gammaInitializer
+    this.betaInitializer = settings.betaInitializer
+    this.gammaRegularizer = settings.gammaRegularizer
+    this.betaRegularizer = settings.betaRegularizer
+    this.gammaConstraint = settings.gammaConstraint
+    this.betaConstraint = settings.betaConstraint
+  }
 
   /** The row of the op table, and what it works on. */
   protected abstract normalizer(input: Shape): { readonly op: PlanOp; readonly along: PlanAlong | undefined }
@@ -97,14 +126,12 @@ abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> {
     const normalize: PlanLayer = { kind: 'activation', name, activation: op, along }
     if (!this.scale && !this.center) return [normalize]
     const shape = sizesAlong(this.axis, input, name)
-    const [gamma, beta] = this.names
     const feature: PlanLayer = {
       kind: 'feature',
       name,
       function: { name: 'scaleOffset', params: [] },
       along: planAlong(this.axis, input, name),
-      kernel: this.scale ? planParameter(this.gammaInitializer, gamma, shape, context) : undefined,
-      bias: this.center ? planParameter(this.betaInitializer, beta, shape, context) : undefined,
+      ...planScaleAndCenter(this, this.names, shape, context),
     }
     return [normalize, feature]
   }
@@ -134,10 +161,6 @@ export class LayerNormalization<const In extends Shape = Shape> extends RowNorma
   override readonly axis: Axis
   /** Added to the variance. */
   readonly epsilon: number
-  override readonly center: boolean
-  override readonly scale: boolean
-  override readonly betaInitializer: Initializer
-  override readonly gammaInitializer: Initializer
 
   constructor(options?: LayerNormalizationOptions<In>) {
     const argument = 'layers.layerNormalization'
@@ -145,16 +168,10 @@ export class LayerNormalization<const In extends Shape = Shape> extends RowNorma
     super(checked, argument)
     this.axis = checkAxis(checked.axis ?? -1, `${argument}: axis`)
     this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
-    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
-    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
-    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
-    this.betaInitializer = betaInitializer
-    this.gammaInitializer = gammaInitializer
   }
 
   override config() {
-    const { axis, epsilon, center, scale, betaInitializer, gammaInitializer } = this
-    return { axis, epsilon, center, scale, betaInitializer, gammaInitializer }
+    return { axis: this.axis, epsilon: this.epsilon, ...scaleAndCenterOf(this) }
   }
 
   protected override normalizer(input: Shape) {
@@ -189,20 +206,13 @@ export class RMSNormalization<const In extends Shape = Shape> extends RowNormali
   /** Added to the mean of squares. */
   readonly epsilon: number
   protected override readonly names = ['scale', ''] as const
-  override readonly center = false
-  override readonly scale = true
-  override readonly betaInitializer: Initializer
-  override readonly gammaInitializer: Initializer
 
   constructor(options?: RMSNormalizationOptions<In>) {
     const argument = 'layers.rmsNormalization'
     const checked = checkOptions(options, [...layerOptionNames, 'axis', 'epsilon'], argument)
-    super(checked, argument)
+    super({ ...checked, center: false }, argument)
     this.axis = checkAxis(checked.axis ?? -1, `${argument}: axis`)
     this.epsilon = checkNumber(checked.epsilon ?? 1e-6, `${argument}: epsilon`, 0)
-    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers({}, argument)
-    this.betaInitializer = betaInitializer
-    this.gammaInitializer = gammaInitializer
   }
 
   override config() {
@@ -243,10 +253,6 @@ export class GroupNormalization<const In extends Shape = Shape> extends RowNorma
   readonly groups: number
   /** Added to the variance. */
   readonly epsilon: number
-  override readonly center: boolean
-  override readonly scale: boolean
-  override readonly betaInitializer: Initializer
-  override readonly gammaInitializer: Initializer
 
   constructor(options?: GroupNormalizationOptions<In>) {
     const argument = 'layers.groupNormalization'
@@ -255,16 +261,10 @@ export class GroupNormalization<const In extends Shape = Shape> extends RowNorma
     const groups = checkInteger(checked.groups ?? 32, `${argument}: groups`, -1)
     this.groups = groups === 0 ? refuse(`${argument}: groups`, 'a positive integer or -1', groups) : groups
     this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
-    this.center = checkBoolean(checked.center ?? true, `${argument}: center`)
-    this.scale = checkBoolean(checked.scale ?? true, `${argument}: scale`)
-    const { betaInitializer, gammaInitializer } = scaleAndCenterInitializers(checked, argument)
-    this.betaInitializer = betaInitializer
-    this.gammaInitializer = gammaInitializer
   }
 
   override config() {
-    const { groups, epsilon, center, scale, betaInitializer, gammaInitializer } = this
-    return { groups, epsilon, center, scale, betaInitializer, gammaInitializer }
+    return { groups: this.groups, epsilon: this.epsilon, ...scaleAndCenterOf(this) }
   }
 
   protected override normalizer(input: Shape) {

@@ -3,6 +3,7 @@
 import type { PlanLayer } from '../native.js'
 import { checkOptions } from '../validate.js'
 import { alongAxes, checkAxis, placesOf } from './axes.js'
+import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import {
   Layer,
@@ -12,12 +13,17 @@ import {
   type PlanContext,
   type Shape,
 } from './layer.js'
-import { planParameter } from './parameters.js'
+import { planParameter, planRules, readRules, ruleNames } from './parameters.js'
+import type { Regularizer, RegularizerName } from './regularizers.js'
 
 /** Options of {@link PReLU}. */
 export interface PReLUOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** First slopes; default `zeros`. */
   readonly alphaInitializer?: InitializerName | Initializer
+  /** Penalty of the slopes, part of the loss; default none. */
+  readonly alphaRegularizer?: RegularizerName | Regularizer | null
+  /** What the slopes are brought back to after every step; default none. */
+  readonly alphaConstraint?: ConstraintName | Constraint | null
   /** Axes of a row along which the slope is the same; 1 is the first. Default none. The others stand side by side. */
   readonly sharedAxes?: readonly number[]
 }
@@ -36,14 +42,22 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'PReLU'
   /** Draws the first slopes. */
   readonly alphaInitializer: Initializer
+  /** Penalty of the slopes. */
+  readonly alphaRegularizer: Regularizer | undefined
+  /** What the slopes are brought back to after every step. */
+  readonly alphaConstraint: Constraint | undefined
   /** Axes of a row along which the slope is the same. */
   readonly sharedAxes: readonly number[]
 
   constructor(options?: PReLUOptions<In>) {
     const argument = 'layers.prelu'
-    const checked = checkOptions(options, [...layerOptionNames, 'alphaInitializer', 'sharedAxes'], argument)
+    const own = ['alphaInitializer', ...ruleNames('alpha'), 'sharedAxes']
+    const checked = checkOptions(options, [...layerOptionNames, ...own], argument)
     super(checked, argument)
     this.alphaInitializer = toInitializer(checked.alphaInitializer ?? 'zeros', `${argument}: alphaInitializer`)
+    const { alphaRegularizer, alphaConstraint } = readRules(checked, 'alpha', argument)
+    this.alphaRegularizer = alphaRegularizer
+    this.alphaConstraint = alphaConstraint
     const { sharedAxes = [] } = checked
     const isEmpty = Array.isArray(sharedAxes) && sharedAxes.length === 0
     this.sharedAxes = isEmpty ? [] : [checkAxis(sharedAxes, `${argument}: sharedAxes`)].flat()
@@ -60,7 +74,8 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
   }
 
   override config() {
-    return { alphaInitializer: this.alphaInitializer, sharedAxes: this.sharedAxes }
+    const { alphaInitializer, alphaRegularizer, alphaConstraint, sharedAxes } = this
+    return { alphaInitializer, alphaRegularizer, alphaConstraint, sharedAxes }
   }
 
   override plan(input: Shape, context: PlanContext): PlanLayer {
@@ -70,7 +85,10 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
       name: context.name,
       function: { name: 'parametricRelu', params: [] },
       along: this.#along(input),
-      kernel: planParameter(this.alphaInitializer, 'alpha', shape, context),
+      kernel: {
+        ...planParameter(this.alphaInitializer, 'alpha', shape, context),
+        ...planRules(this, 'alpha', shape, context),
+      },
     }
   }
 

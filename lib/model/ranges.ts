@@ -42,6 +42,7 @@ export class Totals {
   #loss = 0
   #counted = 0
   #weight = 0
+  #penalty = 0
   readonly #metrics: readonly ResolvedMetric[]
   readonly #sums: Float64Array
   /** Of the metrics that have no row of the op table. */
@@ -60,11 +61,12 @@ export class Totals {
     this.#loss += sums[2] as number
     this.#counted += sums[3] as number
     this.#weight += sums[4] as number
+    this.#penalty += sums[5] as number
     const add = (to: Float64Array, from: number) => {
       for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + (sums[from + i] as number)
     }
-    add(this.#sums, 5)
-    let at = 5 + this.#sums.length
+    add(this.#sums, 6)
+    let at = 6 + this.#sums.length
     if (sums.length === at) return
     for (const { numbers } of this.#states.values()) {
       if (numbers === undefined) continue
@@ -81,12 +83,13 @@ export class Totals {
   /** Everything so far, as one range. */
   get sums(): number[] {
     const states = [...this.#states.values()].flatMap(({ numbers = [] }) => [...numbers])
-    return [this.batches, this.rows, this.#loss, this.#counted, this.#weight, ...this.#sums, ...states]
+    const own = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty]
+    return [...own, ...this.#sums, ...states]
   }
 
   /** Loss and metrics over the rows so far. */
   logs(): Record<string, number> {
-    const logs: Record<string, number> = { loss: round(this.#loss / this.rows) }
+    const logs: Record<string, number> = { loss: round((this.#loss + this.#penalty) / this.rows) }
     let row = 0
     for (const metric of this.#metrics) {
       const state = this.#states.get(metric)

@@ -103,7 +103,8 @@ export class Batcher {
    * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before this returns. What
    * `write` throws is what this rejects with, and nothing is queued then. Answers come in the order of the requests.
    *
-   * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, and as the predictor does.
+   * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, `ERR_LABEL_RANGE` for what is no
+   * index of the model's embedding, and as the predictor does.
    *
    * @example
    * ```ts
@@ -122,8 +123,10 @@ export class Batcher {
       if (this.#disposed) throw disposedError()
       if (options !== undefined) checkRunOptions(options)
       this.#checkRoom(rows)
-      if (rows > this.maxBatchSize) return this.#runInParts(rows, write, timeoutMs, options?.signal)
-      return this.#enqueue(rows, write, timeoutMs, options?.signal)
+      const { checkRows } = this.predictor
+      const checked = checkRows === undefined ? write : writeChecked(write, checkRows)
+      if (rows > this.maxBatchSize) return this.#runInParts(rows, checked, timeoutMs, options?.signal)
+      return this.#enqueue(rows, checked, timeoutMs, options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -382,6 +385,14 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
     maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
     timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
   })
+}
+
+/** What is wrong with a request's rows is its own error alone, and not its batch's. */
+function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32Array) => void) {
+  return (into: Float32Array) => {
+    write(into)
+    check(into)
+  }
 }
 
 function checkRunOptions(given: RunOptions): void {

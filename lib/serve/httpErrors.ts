@@ -27,6 +27,7 @@ interface Translation {
 
 const translations: Partial<Record<ErrorCode, Translation>> = {
   ERR_REQUEST: { status: 400, reason: 'OTHER' },
+  ERR_LABEL_RANGE: { status: 400, reason: 'OTHER' },
   ERR_QUEUE_FULL: { status: 503, reason: 'REJECTED', headers: retryAfter },
   ERR_TIMEOUT: { status: 503, reason: 'REJECTED', headers: retryAfter },
   ERR_DISPOSED: { status: 503, reason: 'BACKEND', headers: retryAfter },

@@ -70,20 +70,25 @@ export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, o
   checkOptions(own, pluginOptionNames, 'servePlugin')
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
   const serving = new Serving(options, log)
-  await addServing(app, serving, options)
+  await addServing(app, serving, options, false)
 }
 
 type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
 
-/** Loads the models and adds the routes; the models go when the app closes. */
-export async function addServing(app: FastifyInstance, serving: Serving, options: ServePluginOptions): Promise<void> {
+/** Loads the models and adds the routes; the models go when the app closes. `alone`: nobody else works on its requests. */
+export async function addServing(
+  app: FastifyInstance,
+  serving: Serving,
+  options: ServePluginOptions,
+  alone: boolean,
+): Promise<void> {
   const { tokens, watch = false } = options
   if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
   const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
   const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', bodyReader({ bodyLimit, totalLimit }))
+  app.addContentTypeParser('*', bodyReader({ bodyLimit, totalLimit, alone }))
   app.setErrorHandler(handleError)
   if (tokens !== undefined) {
     const authorize = bearerTokens(tokens)

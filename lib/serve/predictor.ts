@@ -59,6 +59,9 @@ export class Predictor {
   /** Where it runs: `cpu`, `cuda:0`, … */
   readonly device: string
 
+  /** @internal Throws where rows hold what is no index of the model's embedding; undefined for models without one. */
+  readonly checkRows: ((rows: Float32Array) => void) | undefined
+
   readonly #native: NativePredictor
   readonly #operations: number
   #disposed = false
@@ -73,6 +76,7 @@ export class Predictor {
     this.maxBatchSize = maxBatchSize
     this.device = model.device
     this.#operations = model.operations
+    this.checkRows = model.takesIndices ? (rows) => model.check(rows) : undefined
   }
 
   /**
@@ -80,7 +84,7 @@ export class Predictor {
    * `input.length / inputSize` rows. Input and `out` must stay untouched until it is done.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` where there are no whole rows or `out` has another size,
-   * `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
+   * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
     const out = this.#outputFor(input, options?.out)

@@ -2,20 +2,58 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { native } from '../native.js'
 import { HttpError, retryAfter } from './httpErrors.js'
 
-/** Bytes a body may have at most, and bytes that all bodies on their way in may have together. */
-export interface BodyLimits {
+export interface BodyOptions {
+  /** Bytes a body may have at most. */
   readonly bodyLimit: number
+  /** Bytes that all bodies on their way in may have together. */
   readonly totalLimit: number
+  /** Nobody else looks at what comes in: its memory is given back at once, without waiting for a garbage collection. */
+  readonly alone: boolean
 }
 
-type Done = (error: Error | null, body?: Buffer) => void
+/** A body of several pieces is put together here. */
+let scratch = Buffer.allocUnsafeSlow(0)
+const largestScratch = 2 ** 21
 
-const nothing = Buffer.alloc(0)
+/** What came in, in the pieces in which it came. */
+export class RequestBody {
+  readonly #pieces: readonly Buffer[]
+  readonly #size: number
+  readonly #alone: boolean
+
+  constructor(pieces: readonly Buffer[], size: number, alone: boolean) {
+    this.#pieces = pieces
+    this.#size = size
+    this.#alone = alone
+  }
+
+  /** All of it, to be read at once: the next body is put together in the same memory. */
+  bytes(): Buffer {
+    const [first] = this.#pieces
+    if (this.#pieces.length === 1 && first !== undefined) return first
+    if (this.#size > largestScratch) return Buffer.concat(this.#pieces, this.#size)
+    if (scratch.length < this.#size) scratch = Buffer.allocUnsafeSlow(2 ** (32 - Math.clz32(this.#size - 1)))
+    let at = 0
+    for (const piece of this.#pieces) {
+      scratch.set(piece, at)
+      at += piece.length
+    }
+    return scratch.subarray(0, at)
+  }
+
+  /** Nothing reads it any more. */
+  release(): void {
+    if (this.#alone) for (const piece of this.#pieces) native().freeBuffer(piece)
+  }
+}
+
+type Done = (error: Error | null, body?: RequestBody) => void
 
 /** A parser for Fastify that reads a body and looks at nothing in it. */
-export function bodyReader({ bodyLimit, totalLimit }: BodyLimits) {
+export function bodyReader({ bodyLimit, totalLimit, alone }: BodyOptions) {
   let arriving = 0
 
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
@@ -29,27 +67,20 @@ export function bodyReader({ bodyLimit, totalLimit }: BodyLimits) {
     if (arriving > totalLimit) {
       throw new HttpError(503, 'too many bytes of other requests are on their way in', retryAfter)
     }
-    let first: Buffer = nothing
-    let rest: Buffer[] | undefined
+    const pieces: Buffer[] = []
     let received = 0
 
     const finish = (error: Error | null) => {
       arriving -= received
       payload.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak)
       if (error !== null) done(error)
-      else done(null, rest === undefined ? first : Buffer.concat(rest, received))
+      else done(null, new RequestBody(pieces, received, alone))
     }
     const onData = (chunk: Buffer) => {
       received += chunk.length
       arriving += chunk.length
-      if (received > bodyLimit) {
-        finish(tooLarge(bodyLimit))
-      } else if (first === nothing) {
-        first = chunk
-      } else {
-        rest ??= [first]
-        rest.push(chunk)
-      }
+      if (received > bodyLimit) finish(tooLarge(bodyLimit))
+      else pieces.push(chunk)
     }
     const onEnd = () => finish(null)
     const onBreak = () => finish(new HttpError(400, 'the body ended before it was whole'))

@@ -92,7 +92,7 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   const app = await makeApp(options)
   try {
     refuseUnknownRoutes(app)
-    await addServing(app, serving, options)
+    await addServing(app, serving, options, true)
     await app.listen({ host, port })
   } catch (error) {
     await app.close()

@@ -57,6 +57,7 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
   object.Set("optimizers", rows(OpKind::optimizer));
   object.Set("noises", rows(OpKind::noise));
   object.Set("features", rows(OpKind::feature));
+  object.Set("regularizers", rows(OpKind::regularizer));
   return object;
 }
 
@@ -84,6 +85,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
   exports.Set("Predictor", define_predictor(env));
   exports.Set("TensorReader", define_tensor_reader(env));
+  exports.Set("freeBuffer", Napi::Function::New<free_buffer>(env, "freeBuffer"));
   exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
   exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));
   return exports;

@@ -2,6 +2,7 @@
 #include "native/addon/convert.h"
 
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "native/engine/op_table.h"
@@ -74,11 +75,27 @@ T optional(Napi::Object object, const char* name, T standard, Convert convert, M
   return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
 }
 
+Constraint to_constraint(Napi::Value value, const char* name) {
+  const Napi::Object object = to_object(value, name);
+  const std::string kind = member(object, "name", to_text);
+  const std::array<float, 4> params = member(object, "params", to_params);
+  Constraint constraint{Constraint::Kind::not_negative, params[0], params[1], params[2], {}};
+  if (kind == "notNegative") return constraint;
+  if (kind != "norm")
+    throw Error("ERR_UNKNOWN_NAME", std::string(name) + ": no constraint is called '" + kind + "'");
+  constraint.kind = Constraint::Kind::norm;
+  constraint.along = optional(object, "along", Along{}, to_along);
+  return constraint;
+}
+
 ParameterPlan to_parameter(Napi::Value value, const char* name) {
   const Napi::Object object = to_object(value, name);
   ParameterPlan parameter;
   parameter.initializer = member(object, "initializer", to_initializer);
   parameter.decays = optional(object, "decays", true, to_bool);
+  if (!object.Get("regularizer").IsUndefined())
+    parameter.regularizer = member(object, "regularizer", to_op, OpKind::regularizer);
+  parameter.constraint = optional(object, "constraint", Constraint{}, to_constraint);
   return parameter;
 }
 
@@ -155,6 +172,10 @@ LayerPlan to_layer(Napi::Value value) {
     layer.op.params = member(object, "numbers", to_params);
     read_scale_and_center(object, layer);
     read_statistics(object, layer);
+  } else if (kind == "activityPenalty") {
+    layer.kind = LayerKind::activity_penalty;
+    layer.op = member(object, "regularizer", to_op, OpKind::regularizer);
+    if (is_of_matrices(layer.op)) fail("regularizer", "one of single values");
   } else if (kind == "embedding") {
     layer.kind = LayerKind::embedding;
     layer.inputs = static_cast<int>(member(object, "inputs", to_integer, 1, kMostIndices));
@@ -285,6 +306,22 @@ Plan to_plan(Napi::Value value) {
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
   return plan;
+}
+
+void check_indices(const InputView& input, int count, const char* name) {
+  if (count == 0) return;
+  for (std::int64_t i = 0; i < input.rows * input.features; ++i) {
+    const float element =
+        input.bytes != nullptr ? static_cast<float>(input.bytes[i]) : input.floats[i];
+    const float value = element * input.scale + input.offset;
+    if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
+    char number[32];
+    std::snprintf(number, sizeof number, "%g", value);
+    throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
+                                       std::to_string(count - 1) + " for the embedding, got " +
+                                       number + " in row " + std::to_string(i / input.features) +
+                                       " at position " + std::to_string(i % input.features));
+  }
 }
 
 }  // namespace neurode::addon

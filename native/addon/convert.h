@@ -17,6 +17,10 @@ Plan to_plan(Napi::Value value);
 // A view of the array's memory, checked to hold whole rows of `features`. Does not keep it alive.
 InputView to_input(Napi::Value value, int features);
 
+// Refuses what is no index of an embedding: other than integers from 0 to below `count`, unless
+// that is 0.
+void check_indices(const InputView& input, int count, const char* name);
+
 Napi::Object to_object(Napi::Value value, const char* name);
 std::string to_text(Napi::Value value, const char* name);
 bool to_bool(Napi::Value value, const char* name);

@@ -50,30 +50,15 @@ void take_arrays(Napi::Object options, const Program& program, BatchRange& range
   range.gradients = floats("gradients", program.output_size);
 }
 
-// An embedding's input: integers from 0 to below `count`.
-void check_indices(const InputView& input, int count) {
-  if (count == 0) return;
-  for (std::int64_t i = 0; i < input.rows * input.features; ++i) {
-    const float element =
-        input.bytes != nullptr ? static_cast<float>(input.bytes[i]) : input.floats[i];
-    const float value = element * input.scale + input.offset;
-    if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
-    char number[32];
-    std::snprintf(number, sizeof number, "%g", value);
-    throw Error("ERR_LABEL_RANGE", "x: expected integers from 0 to " + std::to_string(count - 1) +
-                                       " for the embedding, got " + number + " in row " +
-                                       std::to_string(i / input.features));
-  }
-}
-
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 5 + sums.metrics.size());
+  Napi::Float64Array values = Napi::Float64Array::New(env, 6 + sums.metrics.size());
   values[0] = static_cast<double>(sums.batches);
   values[1] = static_cast<double>(sums.rows);
   values[2] = sums.loss;
   values[3] = sums.counted;
   values[4] = sums.weight;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 5);
+  values[5] = sums.penalty;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 6);
   return values;
 }
 
@@ -344,7 +329,7 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     const Program& program = core().program;
     auto bound = std::make_shared<Bound>();
     bound->input = to_input(info[0], program.input_size);
-    check_indices(bound->input, program.input_indices);
+    check_indices(bound->input, program.input_indices, "x");
     const Napi::Object targets = to_object(info[1], "targets");
     const Napi::Value data = targets.Get("data");
     std::size_t rows = 0;
@@ -575,7 +560,7 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
     const InputView input = to_input(info[0], core.program.input_size);
-    check_indices(input, core.program.input_indices);
+    check_indices(input, core.program.input_indices, "x");
     float* const out = output_of(info[1], input, core.program.output_size);
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
@@ -593,7 +578,7 @@ void Model::predict_sync(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
     const InputView input = to_input(info[0], core.program.input_size);
-    check_indices(input, core.program.input_indices);
+    check_indices(input, core.program.input_indices, "x");
     core.executor->predict_here(input, output_of(info[1], input, core.program.output_size));
   });
 }

@@ -21,6 +21,7 @@ struct Frozen {
   std::shared_ptr<Device> device;
   std::shared_ptr<const Inference> inference;
   int input_size, output_size;
+  int input_indices;  // as the Program has it
   std::int64_t bytes = 0;
   double operations = 0;  // of a row
 };
@@ -65,6 +66,7 @@ std::shared_ptr<const Frozen> freeze(const Napi::CallbackInfo& info) {
   auto frozen = std::make_shared<Frozen>();
   frozen->input_size = program.input_size;
   frozen->output_size = program.output_size;
+  frozen->input_indices = program.input_indices;
   const Napi::Array arrays = info[2].As<Napi::Array>();
   ParameterValues values;
   for (const Parameter& parameter : program.parameters) {
@@ -107,6 +109,11 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
     return guard(info.Env(), [&] { return Napi::Number::New(info.Env(), frozen().operations); });
   }
 
+  Napi::Value get_takes_indices(const Napi::CallbackInfo& info) {
+    return guard(info.Env(),
+                 [&] { return Napi::Boolean::New(info.Env(), frozen().input_indices > 0); });
+  }
+
   // Others may share it until this one is disposed.
   Napi::Value get_token(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&] {
@@ -142,6 +149,11 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
     });
   }
 
+  // (input): throws as predict would.
+  void check(const Napi::CallbackInfo& info) {
+    guard(info.Env(), [&] { input_of(info[0]); });
+  }
+
   void dispose(const Napi::CallbackInfo&) { release(); }
 
  private:
@@ -165,6 +177,7 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
       throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(view.features) +
                                    " values, got " + std::to_string(size) + " values");
     }
+    check_indices(view, frozen_->input_indices, "input");
     return view;
   }
 
@@ -198,9 +211,11 @@ Napi::Function define_predictor(Napi::Env env) {
       env, "Predictor",
       {Predictor::InstanceAccessor<&Predictor::get_device>("device"),
        Predictor::InstanceAccessor<&Predictor::get_operations>("operations"),
+       Predictor::InstanceAccessor<&Predictor::get_takes_indices>("takesIndices"),
        Predictor::InstanceAccessor<&Predictor::get_token>("token"),
        Predictor::InstanceMethod<&Predictor::predict>("predict"),
        Predictor::InstanceMethod<&Predictor::predict_sync>("predictSync"),
+       Predictor::InstanceMethod<&Predictor::check>("check"),
        Predictor::InstanceMethod<&Predictor::dispose>("dispose")});
 }
 

@@ -107,6 +107,15 @@ void convert_tensor(const Napi::CallbackInfo& info) {
   });
 }
 
+void free_buffer(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    to_bytes(info[0], "buffer");
+    const Napi::Uint8Array array = info[0].As<Napi::Uint8Array>();
+    Napi::ArrayBuffer memory = array.ArrayBuffer();
+    if (memory.ByteLength() == array.ByteLength()) napi_detach_arraybuffer(info.Env(), memory);
+  });
+}
+
 Napi::Value format_numbers(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const Napi::Float32Array values = to_floats(info[0], "values");

@@ -12,13 +12,15 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
   const bool parallel = team_->size() > 1 && forward_operations(end - begin) > kWorthWaking;
   const int threads = parallel ? team_->size() : 1;
-  const int values_per_panel = (1 + program_.metrics) * kPanel;
+  const int values_per_panel = program_.row_values() * kPanel;
   constexpr int kRows = kTogether * kPanel;
   const std::int64_t groups = (end - begin + kRows - 1) / kRows;
   grow(panels_, evaluate_.size * kTogether * threads);
   grow(row_values_, values_per_panel * kTogether * groups);
 
+  grow_scratch(threads, penalty_scratch());
   run(parallel, [&](int thread) {
+    for (const TrainingSegment& segment : segments_) measure_penalties(segment, thread, threads);
     for (std::int64_t group = thread; group < groups; group += threads) {
       if (cancelled.load(std::memory_order_relaxed)) return;
       const std::int64_t first = begin + group * kRows;
@@ -49,6 +51,7 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
       return row_values_.data() + i / kPanel * values_per_panel + i % kPanel;
     });
   }
+  sums.penalty += penalty() * static_cast<double>(end - begin);
   return sums;
 }
 

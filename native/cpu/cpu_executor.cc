@@ -63,6 +63,11 @@ double CpuExecutor::forward_operations(std::int64_t rows) const {
   return 2 * weights * static_cast<double>(rows);
 }
 
+void CpuExecutor::grow_scratch(int threads, std::int64_t floats) {
+  scratch_.resize(threads);
+  for (Floats& scratch : scratch_) grow(scratch, floats);
+}
+
 void CpuExecutor::run(bool parallel, const std::function<void(int)>& body) {
   if (parallel) {
     team_->run(body);
@@ -81,12 +86,19 @@ void CpuExecutor::add_parameter(const Parameter& parameter) {
   if (is_kernel && stride % 256 == 0) stride += kAlignment;
   const std::int64_t lines = is_kernel ? parameter.columns : std::max(parameter.rows, 1);
   const std::int64_t size = stride * lines;
-  Weights weights{stride, size, Floats(size), {}, {}, pieces_};
+  Weights weights{stride, size, Floats(size), {}, {}, pieces_, {}};
+  const int pieces = static_cast<int>((size + kPiece - 1) / kPiece);
+  if (parameter.regularizer) {
+    const bool of_columns = parameter.regularizer->params[1] != 0;
+    weights.penalties.resize(!is_of_matrices(*parameter.regularizer) ? pieces
+                             : of_columns                            ? parameter.columns
+                                                                     : parameter.rows);
+  }
   const bool in_arena = parameter.update == Update::deferred ||
                         (parameter.update == Update::fused && parameter.layout == Layout::vector);
   if (in_arena) weights.gradient = Floats(size);
   for (int s = 0; parameter.trainable && s < program_.slots; ++s) weights.slots.emplace_back(size);
-  pieces_ += static_cast<int>((size + kPiece - 1) / kPiece);
+  pieces_ += pieces;
   weights_.push_back(std::move(weights));
   std::vector<float> first_values(parameter.size());
   initialize(parameter.initializer, std::max(parameter.rows, 1), parameter.columns,
@@ -168,9 +180,8 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
   const auto width = [&](int tensor) { return context.layout.pass.features[tensor]; };
   const int rows = context.panels.rows[panel];
   const int first_row = context.first_rows[panel];
-  float* const row_values = context.values == nullptr
-                                ? nullptr
-                                : context.values + panel * (1 + program_.metrics) * kPanel;
+  float* const row_values =
+      context.values == nullptr ? nullptr : context.values + panel * program_.row_values() * kPanel;
   const RowsView view{context.input, context.order, context.batch_start + first_row, rows};
   switch (task.kind) {
     case TaskKind::gather_input:
@@ -214,6 +225,12 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::metric:
       return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
                              row_values + (1 + task.metric) * kPanel);
+    case TaskKind::activity_penalty:
+      return kernels_.penalize_rows(task.op, at(task.input), width(task.input), rows,
+                                    row_values + (1 + task.metric) * kPanel);
+    case TaskKind::activity_gradient:
+      return kernels_.penalize_rows_backward(task.op, context.activity_scale, at(task.input),
+                                             at(task.gradient), width(task.input), rows);
     case TaskKind::activation_backward:
       return kernels_.activation_backward(task.op, task.along, at(task.input), at(task.output),
                                           at(task.gradient), width(task.output), rows);

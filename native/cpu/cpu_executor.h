@@ -85,7 +85,14 @@ class CpuExecutor final : public Executor {
     Floats values;
     Floats gradient;
     std::vector<Floats> slots;
-    int first_piece;  // among the pieces of all parameters
+    int first_piece;                // among the pieces of all parameters
+    std::vector<double> penalties;  // of the regularizer, by piece or by vector of a matrix
+  };
+
+  // A kernel or a table as it lies in memory: of each line `length` floats count.
+  struct Matrix {
+    int lines, length;
+    std::int64_t stride;
   };
 
   // Floats [begin, begin + count) of a parameter, and the tasks of a segment that are on it.
@@ -117,9 +124,10 @@ class CpuExecutor final : public Executor {
     float loss_scale = 1;
     std::int64_t step = 0;
     float* values =
-        nullptr;  // of the first panel: (1 + metrics, kPanel), losses and metrics of the rows
+        nullptr;  // of the first panel: (row_values(), kPanel), losses and metrics of the rows
     const float* gradients = nullptr;  // of the batch's rows, in place of targets
     float* captured = nullptr;         // of the batch's rows
+    float activity_scale = 1;          // of the gradients of penalties of outputs
   };
 
   struct TrainingRange;
@@ -165,6 +173,14 @@ class CpuExecutor final : public Executor {
   void optimize(const Piece& piece, const TrainingStep& step, float gradient_scale);
   void average(const Piece& piece, const TrainingStep& step);
   float clip_scale(int parameter) const;
+  void penalize(const Piece& piece, bool learns);
+  Matrix matrix_of(int parameter) const;
+  void penalize_matrix(int parameter, int thread, int threads, bool learns);
+  std::int64_t penalty_scratch() const;
+  void grow_scratch(int threads, std::int64_t floats);
+  void measure_penalties(const TrainingSegment& segment, int thread, int threads);
+  double penalty() const;
+  void constrain(int parameter, int thread, int threads);
 
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
                       int count, float* memory, float* output) const;
@@ -190,7 +206,7 @@ class CpuExecutor final : public Executor {
   Floats here_;        // predict_here: one panel, or one row
   Floats row_values_;  // losses and metrics of rows
   std::vector<double> square_sums_;  // of gradients, by piece
-  std::vector<Floats> scratch_;      // a thread's, for weight gradients
+  std::vector<Floats> scratch_;      // a thread's, for weight gradients and penalties of matrices
 };
 
 }  // namespace neurode::cpu

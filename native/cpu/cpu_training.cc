@@ -46,6 +46,7 @@ void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& 
                          range.input,     range.batches.data.targets,    range.batches.order,
                          step.rows.first, cut.first.data() + p};
     context.loss_scale = scale;
+    context.activity_scale = 1 / static_cast<float>(step.rows.rows);
     const std::int64_t batch_row =
         step.rows.first - range.batches.first_batch * std::int64_t{range.batch};
     if (range.batches.gradients != nullptr)
@@ -72,15 +73,14 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
                             threads,
                             cut_rows(batch, threads),
                             cut_rows(rest, threads),
-                            (1 + program_.metrics) * kPanel};
+                            program_.row_values() * kPanel};
   const int panels = std::max(steps.whole.panels(), steps.rest.panels());
   grow(panels_, train_.size * panels);
   grow(row_values_, std::int64_t{steps.values_per_panel} * panels);
-  scratch_.resize(threads);
   int widest = 0;
   for (const Parameter& parameter : program_.parameters)
     widest = std::max(widest, parameter.columns);
-  for (Floats& scratch : scratch_) grow(scratch, weight_scratch(widest));
+  grow_scratch(threads, std::max(weight_scratch(widest), penalty_scratch()));
 
   Sums sums;
   sums.metrics.resize(program_.metrics);
@@ -115,7 +115,7 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
             break;
           case Axis::outputs:
             for (const Task& task : segment.tasks) {
-              if (range.update || task.kind != TaskKind::dense_backward_weights)
+              if (range.update || task.kind == TaskKind::batch_statistics)
                 run_on_outputs(task, current, thread, threads);
             }
             break;
@@ -123,11 +123,13 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
             if (range.update) run_pieces(segment, current, thread, threads);
             break;
         }
+        if (!range.update) measure_penalties(segment, thread, threads);
         if (is_last && thread == 0) {
           add_values(cut, rows);
           stop = cancelled.load(std::memory_order_relaxed);
         }
         if (parallel) team_->barrier();
+        if (is_last && thread == 0) sums.penalty += penalty() * rows.rows;
       }
       if (stop) break;
     }
@@ -146,6 +148,10 @@ void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int
       return dense_backward_weights(task, step, thread, threads);
     case TaskKind::embedding_gradients:
       return embedding_gradients(task, step, thread, threads);
+    case TaskKind::matrix_penalty:
+      return penalize_matrix(task.parameter, thread, threads, true);
+    case TaskKind::constrain:
+      return constrain(task.parameter, thread, threads);
     default:
       return run_on_channels(task, step, thread, threads);
   }

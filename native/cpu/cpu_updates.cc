@@ -50,6 +50,9 @@ void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep&
     const Piece& piece = segment.pieces[i];
     for (int t = piece.first_task; t < piece.first_task + piece.tasks; ++t) {
       switch (segment.tasks[t].kind) {
+        case TaskKind::penalty:
+          penalize(piece, true);
+          break;
         case TaskKind::gradient_norm:
           accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
@@ -131,6 +134,10 @@ void CpuExecutor::average(const Piece& piece, const TrainingStep& step) {
 void CpuExecutor::update(const Piece& piece, const TrainingStep& step, float gradient_scale) {
   if (updates(step)) optimize(piece, step, gradient_scale);
   average(piece, step);
+  if (program_.parameters[piece.parameter].constraint.kind != Constraint::Kind::not_negative)
+    return;
+  float* const values = weights_[piece.parameter].values.data() + piece.begin;
+  for (int i = 0; i < piece.count; ++i) values[i] = values[i] < 0 ? 0 : values[i];
 }
 
 void CpuExecutor::optimize(const Piece& piece, const TrainingStep& step, float gradient_scale) {

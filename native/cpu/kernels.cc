@@ -6,6 +6,7 @@
 #include "native/cpu/embedding.h"
 #include "native/cpu/features.h"
 #include "native/cpu/inference_product.h"
+#include "native/cpu/penalties.h"
 #include "native/cpu/pointwise.h"
 #include "native/cpu/update.h"
 
@@ -58,6 +59,7 @@ const cpu::Kernels kKernels = {
     .scale = scale,
     .clip = clip,
     .sum_of_squares = sum_of_squares,
+    .penalize = penalize,
     .dense_row = dense_row,
     .activation_forward = activation_forward,
     .activation_backward = activation_backward,
@@ -81,6 +83,8 @@ const cpu::Kernels kKernels = {
     .multiply = multiply,
     .loss = loss,
     .metric = metric,
+    .penalize_rows = penalize_rows,
+    .penalize_rows_backward = penalize_rows_backward,
     .pack_kernel = pack_kernel,
     .infer_dense = infer_dense,
     .scale_floats = scale_floats,

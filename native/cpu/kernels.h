@@ -116,6 +116,8 @@ struct Kernels {
   void (*scale)(float* x, float factor, int count);
   void (*clip)(float* x, float limit, int count);
   double (*sum_of_squares)(const float* x, int count);
+  // The penalty of `count` floats; gradient (null: none) += its derivative.
+  double (*penalize)(const Op& op, const float* x, float* gradient, int count);
   // output (units) = kernel (units, stride) . input (inputs) + bias: one row, padded with zeros to
   // kAlignment.
   void (*dense_row)(const float* kernel, std::int64_t stride, const float* bias, const float* input,
@@ -178,6 +180,11 @@ struct Kernels {
                float scale, const float* weights, float* values, float* gradient);
   void (*metric)(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
                  float* values);
+
+  // values[lane] = penalty of the row; gradient += its derivative * scale.
+  void (*penalize_rows)(const Op& op, const float* x, int features, int rows, float* values);
+  void (*penalize_rows_backward)(const Op& op, float scale, const float* x, float* gradient,
+                                 int features, int rows);
 
   // For inference, see inference_product.h: a kernel (inputs, units) to its packed form, of inputs
   // times the units rounded up to kAlignment at most; output (rows, output_stride) = input

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "native/cpu/affine.h"
 #include "native/cpu/memory.h"
 #include "native/engine/op_table.h"
 
@@ -35,33 +36,44 @@ class CpuInference final : public Inference {
       : kernels_(kernels),
         team_(std::move(team)),
         input_size_(program.input_size),
-        output_size_(program.output_size),
-        scale_(program.input_scale),
-        offset_(program.input_offset) {
-    int widest = program.input_size, widest_panel = 0;
-    for (const Task& task : program.predict.tasks) {
-      const int features = program.predict.features[task.output];
-      widest = std::max(widest, features);
-      if (task.kind == TaskKind::gather_input) continue;
-      Step step{task, features, {}, {}};
-      if (task.kind == TaskKind::dense_forward) {
-        step.inputs = program.predict.features[task.input];
-        step.kernel = Floats(std::int64_t{step.inputs} * padded(features));
-        kernels.pack_kernel(values[task.kernel], step.inputs, features, step.kernel.data());
-        step.bias = Floats(padded(features));
-        if (task.bias >= 0) std::copy_n(values[task.bias], features, step.bias.data());
-        operations_ += 2.0 * step.inputs * features;
-      } else {
-        operations_ += 20.0 * features;
-        const bool by_row = task.kind == TaskKind::activation_forward &&
-                            !neurode::activation_row(task.op.row).pointwise;
-        if (by_row) widest_panel = std::max(widest_panel, features);
-      }
-      steps_.push_back(std::move(step));
+        output_size_(program.output_size) {
+    const std::vector<Task>& tasks = program.predict.tasks;
+    const auto features = [&](int tensor) { return program.predict.features[tensor]; };
+    std::vector<Affine> maps;  // since the last other step
+    if (program.input_scale != 1 || program.input_offset != 0) {
+      const Task rescaling{.kind = TaskKind::rescale_forward,
+                           .scale = program.input_scale,
+                           .offset = program.input_offset};
+      maps.push_back(*affine_of(rescaling, input_size_, values));
     }
+    // Adds the maps of the tasks from `i` on to `to`; the first task that is none.
+    const auto take_maps = [&](std::size_t i, std::vector<Affine>& to) {
+      for (; i < tasks.size(); ++i) {
+        std::optional<Affine> map = affine_of(tasks[i], features(tasks[i].output), values);
+        if (!map) break;
+        to.push_back(std::move(*map));
+      }
+      return i;
+    };
+    int widest = input_size_;
+    for (const Task& task : tasks) widest = std::max(widest, features(task.output));
+    for (std::size_t i = take_maps(1, maps); i < tasks.size(); i = take_maps(i, maps)) {
+      const Task& task = tasks[i++];
+      if (task.kind == TaskKind::dense_forward) {
+        std::vector<Affine> after;
+        i = take_maps(i, after);
+        add_dense({values[task.kernel], task.bias >= 0 ? values[task.bias] : nullptr,
+                   features(task.input), features(task.output)},
+                  std::exchange(maps, {}), after);
+      } else {
+        add_maps(std::exchange(maps, {}));
+        add_activation(task.op, features(task.output));
+      }
+    }
+    add_maps(std::move(maps));
     rows_ = std::clamp(kBlockFloats / widest, 1, kMostRows);
     block_ = std::int64_t{rows_} * padded(widest);
-    panel_ = std::int64_t{kPanel} * widest_panel;
+    panel_ = std::int64_t{kPanel} * widest_panel_;
   }
 
   void predict(const InputView& input, float* output,
@@ -90,12 +102,65 @@ class CpuInference final : public Inference {
   }
 
  private:
+  enum class Kind { dense, activation, affine };
+
   struct Step {
-    Task task;
+    Kind kind;
     int features;  // of its output
-    Floats kernel, bias;
     int inputs = 0;
+    Floats kernel, bias;  // packed and padded
+    Op op = {};
+    std::optional<Affine> map = {};
   };
+
+  struct Dense {
+    const float* kernel;
+    const float* bias;
+    int inputs, units;
+  };
+
+  void add_dense(const Dense& dense, std::vector<Affine> before, std::vector<Affine> after) {
+    if (before.empty() && after.empty()) return pack(dense);
+    std::optional<FoldedDense> folded =
+        fold(dense.kernel, dense.bias, dense.inputs, dense.units, before, after);
+    if (!folded) {
+      add_maps(std::move(before));
+      folded = fold(dense.kernel, dense.bias, dense.inputs, dense.units, {}, after);
+    }
+    if (folded)
+      return pack({folded->kernel.data(), folded->bias.data(), dense.inputs, dense.units});
+    pack(dense);
+    add_maps(std::move(after));
+  }
+
+  void pack(const Dense& dense) {
+    Step step{Kind::dense, dense.units, dense.inputs};
+    step.kernel = Floats(std::int64_t{dense.inputs} * padded(dense.units));
+    kernels_.pack_kernel(dense.kernel, dense.inputs, dense.units, step.kernel.data());
+    step.bias = Floats(padded(dense.units));
+    if (dense.bias != nullptr) std::copy_n(dense.bias, dense.units, step.bias.data());
+    operations_ += 2.0 * dense.inputs * dense.units;
+    steps_.push_back(std::move(step));
+  }
+
+  void add_maps(std::vector<Affine> maps) {
+    for (Affine& map : maps) {
+      const int features = static_cast<int>(map.scale.size());
+      operations_ += 3.0 * features;
+      Step step{Kind::affine, features};
+      step.map = std::move(map);
+      steps_.push_back(std::move(step));
+    }
+  }
+
+  void add_activation(const Op& op, int features) {
+    operations_ += 20.0 * features;
+    if (!neurode::activation_row(op.row).pointwise)
+      widest_panel_ = std::max(widest_panel_, features);
+    Step step{Kind::activation, features};
+    step.op = op;
+    steps_.push_back(std::move(step));
+  }
 
   // A block is (rows, stride) in one of two buffers; the next dense layer's goes to the other.
   void predict_block(const InputView& view, std::int64_t first, float* output) const {
@@ -105,8 +170,8 @@ class CpuInference final : public Inference {
     float* current = gather(view, first, rows, memory, input);
     std::int64_t stride = input_size_;
     for (const Step& step : steps_) {
-      switch (step.task.kind) {
-        case TaskKind::dense_forward: {
+      switch (step.kind) {
+        case Kind::dense: {
           float* const next = current == memory ? memory + block_ : memory;
           kernels_.infer_dense(step.kernel.data(), step.bias.data(), step.inputs, step.features,
                                input != nullptr ? input : current, stride, rows, next,
@@ -116,10 +181,10 @@ class CpuInference final : public Inference {
           input = nullptr;
           break;
         }
-        case TaskKind::rescale_forward:
-          kernels_.scale_floats(current, rows * stride, step.task.scale, step.task.offset, current);
+        case Kind::affine:
+          for (int r = 0; r < rows; ++r) step.map->apply(current + r * stride);
           break;
-        default:
+        case Kind::activation:
           activate(step, current, stride, rows, memory + 2 * block_);
       }
     }
@@ -131,12 +196,11 @@ class CpuInference final : public Inference {
   // Where a dense layer comes first and takes the rows as they are, they stay where they are.
   float* gather(const InputView& view, std::int64_t first, int rows, float* memory,
                 const float*& input) const {
-    const float scale = view.scale * scale_, offset = view.offset * scale_ + offset_;
+    const float scale = view.scale, offset = view.offset;
     const std::int64_t from = first * input_size_, count = std::int64_t{rows} * input_size_;
     if (view.bytes != nullptr) {
       kernels_.scale_bytes(view.bytes + from, count, scale, offset, memory);
-    } else if (scale == 1 && offset == 0 && !steps_.empty() &&
-               steps_.front().task.kind == TaskKind::dense_forward) {
+    } else if (scale == 1 && offset == 0 && !steps_.empty() && steps_.front().kind == Kind::dense) {
       input = view.floats + from;
     } else {
       kernels_.scale_floats(view.floats + from, count, scale, offset, memory);
@@ -146,7 +210,7 @@ class CpuInference final : public Inference {
 
   void activate(const Step& step, float* values, std::int64_t stride, int rows,
                 float* panel) const {
-    const Op& op = step.task.op;
+    const Op& op = step.op;
     if (neurode::activation_row(op.row).pointwise) {
       // All at once, with what fills up the rows.
       kernels_.activation_row(op, {}, values, values, static_cast<int>(rows * stride));
@@ -166,21 +230,34 @@ class CpuInference final : public Inference {
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
   const int input_size_, output_size_;
-  const float scale_, offset_;
   std::vector<Step> steps_;
   int rows_ = 1;  // of a block
   std::int64_t block_ = 0, panel_ = 0;
+  int widest_panel_ = 0;
   double operations_ = 0;  // of a row
 };
+
+bool is_known(const Task& task) {
+  switch (task.kind) {
+    case TaskKind::gather_input:
+    case TaskKind::dense_forward:
+    case TaskKind::rescale_forward:
+    case TaskKind::normalize_forward:
+      return true;
+    case TaskKind::activation_forward:
+      return task.along.length == 0;
+    case TaskKind::feature_forward:
+      return is_affine(task);
+    default:
+      return false;
+  }
+}
 
 // One task after the other, each of what the one before gave.
 bool is_dense_network(const Program& program) {
   int current = -1;
   for (const Task& task : program.predict.tasks) {
-    const bool is_known =
-        task.kind == TaskKind::gather_input || task.kind == TaskKind::dense_forward ||
-        task.kind == TaskKind::activation_forward || task.kind == TaskKind::rescale_forward;
-    if (!is_known || task.input != current || task.along.length != 0) return false;
+    if (!is_known(task) || task.input != current) return false;
     current = task.output;
   }
   return current == program.predict.output;

@@ -16,6 +16,8 @@ void add_rows(const Program& program, Sums& sums, const BatchRange& range, std::
   double loss = 0;
   for (std::int64_t i = 0; i < rows; ++i) {
     const float* const row = values(i);
+    for (int a = 0; a < program.activities; ++a)
+      sums.penalty += double{row[(1 + program.metrics + a) * kPanel]};
     const float weight = weights == nullptr ? 1 : weights[row_at(range.order, first + i)];
     if (weight != weight) continue;
     loss += double{row[0]} * weight;

@@ -96,11 +96,13 @@ inline double loss_scale(Reduction reduction, const Counted& counted) {
   return divisor == 0 ? 0 : 1 / divisor;
 }
 
-// Sums over the batches that ran. A batch's loss counts once per row; metrics are summed over rows.
+// Sums over the batches that ran. A batch's loss and penalties count once per row; metrics are
+// summed over rows.
 struct Sums {
   std::int64_t batches = 0;
   std::int64_t rows = 0;
   double loss = 0;
+  double penalty = 0;  // of parameters and outputs
   double counted = 0;  // rows that count
   double weight = 0;   // of these
   std::vector<double> metrics;

@@ -12,6 +12,7 @@
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/regularizers.h"
 
 namespace neurode {
 namespace {
@@ -42,8 +43,8 @@ NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 
 const char* kind_name(OpKind kind) {
-  static constexpr const char* names[] = {"activation", "loss",  "metric",
-                                          "optimizer",  "noise", "feature function"};
+  static constexpr const char* names[] = {
+      "activation", "loss", "metric", "optimizer", "noise", "feature function", "regularizer"};
   return names[static_cast<int>(kind)];
 }
 
@@ -59,6 +60,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
   static const std::vector<OpRow> optimizers = {NEURODE_OPTIMIZERS(NEURODE_ROW)};
   static const std::vector<OpRow> noises = {NEURODE_NOISES(NEURODE_ROW)};
   static const std::vector<OpRow> functions = {NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)};
+  static const std::vector<OpRow> regularizers = {NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+                                                      NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)};
 #undef NEURODE_ROW
 #undef NEURODE_LOSS_ROW
   switch (kind) {
@@ -72,6 +75,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
       return noises;
     case OpKind::feature:
       return functions;
+    case OpKind::regularizer:
+      return regularizers;
     default:
       return optimizers;
   }
@@ -97,6 +102,18 @@ bool noise_scales(const Op& noise) {
 #undef NEURODE_ROW
   };
   return scales[noise.row];
+}
+
+bool is_of_matrices(const Op& regularizer) {
+  static constexpr bool of_matrices[] = {
+#define NEURODE_ROW(...) false,
+      NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(...) true,
+          NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return of_matrices[regularizer.row];
 }
 
 int optimizer_slots(const Op& optimizer) {

@@ -10,7 +10,7 @@
 
 namespace neurode {
 
-enum class OpKind { activation, loss, metric, optimizer, noise, feature };
+enum class OpKind { activation, loss, metric, optimizer, noise, feature, regularizer };
 
 struct OpRow {
   std::string name;
@@ -30,6 +30,9 @@ int op_row(OpKind kind, std::string_view name);
 
 // Whether it multiplies values, not only adds to them.
 bool noise_scales(const Op& noise);
+
+// Whether it is of whole rows or columns of a parameter, not of its elements.
+bool is_of_matrices(const Op& regularizer);
 
 // Optimizer variables per parameter.
 int optimizer_slots(const Op& optimizer);

@@ -33,13 +33,26 @@ enum class LayerKind {
   feature,              // a function with parameters for each channel
   normalization,        // by known statistics
   batch_normalization,  // by those of the batch while it trains
-  embedding
+  embedding,
+  activity_penalty  // of what comes in, which goes on as it is
+};
+
+// What a parameter is brought back to after every step.
+struct Constraint {
+  enum class Kind { none, not_negative, norm };
+  Kind kind = Kind::none;
+  // Norm: the way into [least, most] that a step goes, 1 being all of it, and whose norms these
+  // are: groups of elements in Keras' order; length 0: of all together.
+  float least = 0, most = 0, rate = 1;
+  Along along;
 };
 
 // What a layer says of one of its parameters.
 struct ParameterPlan {
   Initializer initializer;
   bool decays = true;  // takes part in weight decay
+  std::optional<Op> regularizer;
+  Constraint constraint;
 };
 
 struct LayerPlan {
@@ -56,7 +69,7 @@ struct LayerPlan {
   ParameterPlan mean;      // normalization, batch_normalization
   ParameterPlan variance;  // normalization, batch_normalization
   Along along;             // activation, feature, normalization, batch_normalization
-  Op op;                   // noise, feature; of normalizations only the numbers: see normalize
+  Op op;  // noise, feature, activity_penalty; of normalizations only the numbers: see normalize
   std::uint64_t seed = 0;  // noise
   float scale = 1;         // rescaling
   float offset = 0;        // rescaling

@@ -52,6 +52,9 @@ struct PassRecord {
 struct ParameterRecord {
   std::int32_t layout, rows, columns;
   std::int32_t trainable, decays, update;
+  OpRecord regularizer;  // row -1: none
+  std::int32_t constraint, length, inner;
+  float least, most, rate;
 };
 
 // As neurode::UpdatePlan.
@@ -73,7 +76,7 @@ struct ProgramRecord {
   std::int32_t reduction;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics, weighted_from, captures;
+  std::int32_t metrics, activities, weighted_from, captures;
   std::int32_t precision;
 };
 
@@ -111,7 +114,7 @@ struct ReservationRecord {
 
 struct SumsRecord {
   std::int64_t batches, rows;
-  double loss, counted, weight;
+  double loss, penalty, counted, weight;
   double* metrics;  // the caller's, one for each metric
 };
 

@@ -34,6 +34,23 @@ plugin::UpdateRecord record_of(const UpdatePlan& plan) {
           plan.overwrite_frequency};
 }
 
+plugin::ParameterRecord record_of(const Parameter& parameter) {
+  const Constraint& constraint = parameter.constraint;
+  return {static_cast<std::int32_t>(parameter.layout),
+          parameter.rows,
+          parameter.columns,
+          parameter.trainable ? 1 : 0,
+          parameter.decays ? 1 : 0,
+          static_cast<std::int32_t>(parameter.update),
+          record_of(parameter.regularizer.value_or(Op{-1, {}})),
+          static_cast<std::int32_t>(constraint.kind),
+          constraint.along.length,
+          constraint.along.inner,
+          constraint.least,
+          constraint.most,
+          constraint.rate};
+}
+
 std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
   std::vector<plugin::TaskRecord> records;
   for (const Task& task : pass.tasks) {
@@ -111,9 +128,7 @@ class PluginExecutor final : public Executor {
     };
     std::vector<plugin::ParameterRecord> parameters;
     for (const Parameter& parameter : program.parameters)
-      parameters.push_back({static_cast<std::int32_t>(parameter.layout), parameter.rows,
-                            parameter.columns, parameter.trainable ? 1 : 0,
-                            parameter.decays ? 1 : 0, static_cast<std::int32_t>(parameter.update)});
+      parameters.push_back(record_of(parameter));
     plugin::ProgramRecord record{};
     record.input_size = program.input_size;
     record.output_size = program.output_size;
@@ -130,6 +145,7 @@ class PluginExecutor final : public Executor {
     record.accumulator = program.accumulator;
     record.average = program.average;
     record.metrics = program.metrics;
+    record.activities = program.activities;
     record.weighted_from = program.weighted_from;
     record.captures = program.captures ? 1 : 0;
     record.precision = static_cast<std::int32_t>(program.precision);
@@ -209,11 +225,12 @@ class PluginExecutor final : public Executor {
   Sums sums_of(Run run) {
     Sums sums;
     sums.metrics.resize(metrics_);
-    plugin::SumsRecord record{0, 0, 0, 0, 0, sums.metrics.data()};
+    plugin::SumsRecord record{0, 0, 0, 0, 0, 0, sums.metrics.data()};
     check(table_, run(&record));
     sums.batches = record.batches;
     sums.rows = record.rows;
     sums.loss = record.loss;
+    sums.penalty = record.penalty;
     sums.counted = record.counted;
     sums.weight = record.weight;
     return sums;

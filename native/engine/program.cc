@@ -1,8 +1,10 @@
 // Compiles a Plan into the Program of a step.
 #include "native/engine/program.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "native/engine/error.h"
 #include "native/engine/op_table.h"
 
 namespace neurode {
@@ -36,6 +38,7 @@ class PassCompiler {
   void add(const Task& task) { pass_.tasks.push_back(task); }
 
   void add_layer(const LayerPlan& layer) {
+    if (layer.kind != LayerKind::rescaling) at_input_ = false;
     switch (layer.kind) {
       case LayerKind::dense:
         return add_dense(layer);
@@ -53,6 +56,8 @@ class PassCompiler {
         return add_batch_normalization(layer);
       case LayerKind::embedding:
         return add_embedding(layer);
+      case LayerKind::activity_penalty:
+        return add_activity_penalty(layer);
     }
   }
 
@@ -106,7 +111,7 @@ class PassCompiler {
   }
 
   void add_rescaling(const LayerPlan& layer) {
-    if (pass_.tasks.size() == 1) {
+    if (at_input_) {
       if (mode_ != Mode::predict) return;  // the predicting pass comes first
       program_.input_scale *= layer.scale;
       program_.input_offset = program_.input_offset * layer.scale + layer.offset;
@@ -177,6 +182,17 @@ class PassCompiler {
     current_ = output;
   }
 
+  // What it is a penalty of stays as it is until its gradient has been taken.
+  void add_activity_penalty(const LayerPlan& layer) {
+    if (mode_ == Mode::predict) return;
+    const int metrics = static_cast<int>(plan_.training->metrics.size());
+    add({.kind = TaskKind::activity_penalty,
+         .input = current_,
+         .metric = metrics + activities_++,
+         .op = layer.op});
+    program_.activities = activities_;
+  }
+
   // Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and
   // one product less.
   bool is_fused_with_loss(const Op& activation) const {
@@ -242,6 +258,10 @@ class PassCompiler {
           task.kind = TaskKind::activation_backward;
           add(task);
           break;
+        case TaskKind::activity_penalty:
+          task.kind = TaskKind::activity_gradient;
+          add(task);
+          break;
         case TaskKind::noise_forward:
           if (task.auxiliary < 0) break;
           task.kind = TaskKind::noise_backward;
@@ -294,18 +314,31 @@ class PassCompiler {
     add_updates();
   }
 
-  // Norms are whole only after a barrier.
+  // Gradients, and their norms, are whole only after a barrier.
   void add_updates() {
     const UpdatePlan& plan = program_.update;
     const bool norms = plan.clip_norm > 0 || plan.global_clip_norm > 0;
-    if (norms) add_by_parameter(TaskKind::gradient_norm, false);
-    add_by_parameter(TaskKind::update, norms);
+    const auto any = [](const Parameter&) { return true; };
+    add_for(TaskKind::matrix_penalty, Axis::outputs, true, [](const Parameter& parameter) {
+      return parameter.regularizer && is_of_matrices(*parameter.regularizer);
+    });
+    add_for(TaskKind::penalty, Axis::parameters, false, [](const Parameter& parameter) {
+      return parameter.regularizer && !is_of_matrices(*parameter.regularizer);
+    });
+    if (norms) add_for(TaskKind::gradient_norm, Axis::parameters, false, any);
+    add_for(TaskKind::update, Axis::parameters, norms, any);
+    add_for(TaskKind::constrain, Axis::outputs, false, [](const Parameter& parameter) {
+      return parameter.constraint.kind == Constraint::Kind::norm;
+    });
   }
 
-  void add_by_parameter(TaskKind kind, bool waits) {
+  // For every parameter that waits for its update and is `wanted`; the first may wait for all
+  // before.
+  template <class Wanted>
+  void add_for(TaskKind kind, Axis axis, bool waits, Wanted wanted) {
     for (int i = 0; i < static_cast<int>(program_.parameters.size()); ++i) {
-      if (update_of(i) != Update::deferred) continue;
-      add({.kind = kind, .axis = Axis::parameters, .waits = waits, .parameter = i});
+      if (update_of(i) != Update::deferred || !wanted(program_.parameters[i])) continue;
+      add({.kind = kind, .axis = axis, .waits = waits, .parameter = i});
       waits = false;
     }
   }
@@ -315,6 +348,8 @@ class PassCompiler {
   Program& program_;
   Pass pass_;
   int parameters_ = 0;
+  int activities_ = 0;
+  bool at_input_ = true;  // no layer so far but rescaling ones, in any pass
   int current_ = -1;
 };
 
@@ -360,6 +395,7 @@ class ParameterCompiler {
       case LayerKind::activation:
       case LayerKind::noise:
       case LayerKind::rescaling:
+      case LayerKind::activity_penalty:
         break;
     }
   }
@@ -378,10 +414,35 @@ class ParameterCompiler {
     Parameter parameter{layer.name + "/" + name, layout, rows, columns, plan.initializer};
     parameter.decays = plan.decays;
     if (plan_.training && layer.trainable) {
-      const bool waits = layout == Layout::table || defers(plan_.training->update);
+      parameter.regularizer = plan.regularizer;
+      parameter.constraint = plan.constraint;
+      check(parameter);
+      const bool waits = layout == Layout::table || plan.regularizer ||
+                         plan.constraint.kind != Constraint::Kind::none ||
+                         defers(plan_.training->update);
       parameter.update = waits ? Update::deferred : Update::fused;
     }
     program_.parameters.push_back(std::move(parameter));
+  }
+
+  // That its groups and vectors are those of its shape: executors rely on it.
+  static void check(const Parameter& parameter) {
+    const auto fail = [&](const char* what) {
+      throw Error("ERR_ARGUMENT", parameter.name + ": " + what);
+    };
+    const bool is_vector = parameter.layout == Layout::vector;
+    const std::int64_t rows = std::max(parameter.rows, 1), columns = parameter.columns;
+    const Along& along = parameter.constraint.along;
+    const std::int64_t group = std::int64_t{along.length} * along.inner;
+    const bool fits = is_vector ? along.length == 0 || columns % group == 0
+                                : along.length == 0 ||
+                                      (group == rows * columns && along.inner == columns) ||
+                                      (along.length == columns && along.inner == 1);
+    if (!fits) fail("a constraint along axes that it does not have");
+    if (!parameter.regularizer || !is_of_matrices(*parameter.regularizer)) return;
+    const bool of_columns = parameter.regularizer->params[1] != 0;
+    if (is_vector || (of_columns ? columns : rows) < 2)
+      fail("a regularizer that needs a matrix of several rows or columns");
   }
 
   const Plan& plan_;

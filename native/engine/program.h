@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ enum class TaskKind {
   embedding_forward,        // output = rows of kernel, one for each input, which is an index
   loss,                 // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
   metric,               // input = prediction, auxiliary = targets: row values
+  activity_penalty,     // row values of input
+  activity_gradient,    // gradient += penalty'(input) / rows of the batch
   activation_backward,  // gradient *= f'(input, output)
   noise_backward,       // gradient *= auxiliary
   rescale_backward,     // gradient *= scale
@@ -47,8 +50,11 @@ enum class TaskKind {
   batch_sums,                // of the backward pass into statistics; d kernel, d bias: see Update
   feature_gradients,         // d kernel and d bias: see Update
   embedding_gradients,       // d kernel
+  matrix_penalty,            // as penalty, of whole rows or columns
+  penalty,                   // of a parameter, piece by piece; its gradient += penalty'
   gradient_norm,             // sums of the squares of a parameter's gradient, piece by piece
   update,                    // a parameter's new value from its gradient
+  constrain,                 // a parameter's norms are brought back into their bounds
 };
 
 // Tensors and parameters are indices into their tables; -1: none.
@@ -98,6 +104,8 @@ struct Parameter {
   bool trainable = true;
   bool decays = true;
   Update update = Update::none;
+  std::optional<Op> regularizer;  // while its layer is not frozen
+  Constraint constraint;
 
   std::int64_t size() const { return std::int64_t{rows == 0 ? 1 : rows} * columns; }
 };
@@ -149,9 +157,13 @@ struct Program {
   int accumulator = -1;
   int average = -1;
   int metrics = 0;
+  int activities = 0;     // penalties of outputs
   int weighted_from = 0;  // metrics from here on weigh their rows
   bool captures = false;
   Precision precision = Precision::float32;
+
+  // Values of a row: its loss, metrics, and penalties of outputs.
+  int row_values() const { return 1 + metrics + activities; }
 };
 
 Program compile(const Plan& plan);

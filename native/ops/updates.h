@@ -25,4 +25,12 @@ NEURODE_FN float clip_factor(float limit, double sum_of_squares) {
   return limit / (norm > limit ? norm : limit) + (norm - norm);
 }
 
+// What a constraint of the norm multiplies its weights by: `rate` of the way into [least, most].
+// As Keras, which shortens even legal weights a little.
+NEURODE_FN float norm_factor(double sum_of_squares, float least, float most, float rate) {
+  const float norm = static_cast<float>(::sqrt(sum_of_squares));
+  const float inside = norm < least ? least : norm > most ? most : norm;
+  return (rate * inside + (1 - rate) * norm) / (1e-7f + norm);
+}
+
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops

@@ -105,7 +105,8 @@ bool is_row_shape(const TensorSpec& spec, const std::int64_t* sizes, std::size_t
 
 // The one input of a V2 request, as far as it has been read.
 struct InferInput {
-  std::optional<std::string> name, datatype;
+  std::optional<std::string> name;
+  const DatatypeRow* datatype = nullptr;
   std::optional<std::vector<std::int64_t>> shape;
   std::optional<std::int64_t> binary_size;
   std::optional<JsonTensor> data;
@@ -123,10 +124,19 @@ const T& required(JsonCursor& cursor, const std::optional<T>& member, const char
   return *member;
 }
 
+// Refused where it stands: data of a type that is not known may be anything.
+const DatatypeRow& read_datatype(JsonCursor& cursor) {
+  const std::string name = cursor.string();
+  for (const DatatypeRow& row : kDatatypes) {
+    if (name == row.name) return row;
+  }
+  cursor.fail("one of " + datatype_names(), "'" + name + "'");
+}
+
 InferInput read_input(JsonCursor& cursor, float* values, std::int64_t room) {
   InferInput input;
   read_members(cursor, on("name", [&] { input.name = cursor.string(); }),
-               on("datatype", [&] { input.datatype = cursor.string(); }),
+               on("datatype", [&] { input.datatype = &read_datatype(cursor); }),
                on("shape",
                   [&] {
                     auto& shape = input.shape.emplace();
@@ -170,18 +180,13 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
   request.rows = shape[0];
   const std::int64_t count = request.rows * spec.input_size;
 
-  const std::string& datatype = required(cursor, input.datatype, "datatype");
-  const DatatypeRow* row = nullptr;
-  for (const DatatypeRow& candidate : kDatatypes) {
-    if (datatype == candidate.name) row = &candidate;
-  }
-  if (row == nullptr)
-    fail_at(cursor, "datatype", "one of " + datatype_names(), "'" + datatype + "'");
-  request.datatype = static_cast<Datatype>(row - kDatatypes);
+  if (input.datatype == nullptr) fail_at(cursor, "datatype", "a value", "none");
+  const DatatypeRow& row = *input.datatype;
+  request.datatype = static_cast<Datatype>(&row - kDatatypes);
 
   if (input.binary_size) {
     if (input.data) cursor.fail("'data' or binary data", "both");
-    const std::int64_t bytes = count * row->bytes;
+    const std::int64_t bytes = count * row.bytes;
     if (*input.binary_size != bytes) {
       const Place place(cursor, "parameters");
       fail_at(cursor, "binary_data_size", std::to_string(bytes) + " for this shape",
@@ -199,12 +204,13 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
     cursor.fail("a binary_data_size for the bytes after the JSON", "none");
   }
   const JsonTensor& data = required(cursor, input.data, "data");
-  if (!row->in_json) fail_at(cursor, "data", datatype + " as binary data", "numbers in JSON");
+  if (!row.in_json)
+    fail_at(cursor, "data", std::string(row.name) + " as binary data", "numbers in JSON");
   if (data.sizes.size() == 1 ? data.count != count : data.sizes != shape) {
     fail_at(cursor, "data", shape_text({count}) + " or " + shape_text(shape) + " as in shape",
             shape_text(data.sizes));
   }
-  check_values(cursor, *row, values, count);
+  check_values(cursor, row, values, count);
 }
 
 void read_outputs(JsonCursor& cursor, const TensorSpec& spec, TensorRequest& request) {
@@ -320,6 +326,7 @@ TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t
     if (sizes[0] < 1 || sizes[0] > spec.max_rows)
       cursor.fail("from 1 to " + std::to_string(spec.max_rows) + " rows", std::to_string(sizes[0]));
     if (!is_row_shape(spec, sizes.data() + 1, sizes.size() - 1)) {
+      if (!request.is_rows) cursor.fail("shape " + expected_shape(spec), shape_text(sizes));
       const Place place(cursor, std::int64_t{0});  // all are like the first
       cursor.fail("shape " + shape_text(spec.input_shape),
                   shape_text({sizes.begin() + 1, sizes.end()}));
@@ -358,6 +365,10 @@ void convert(Datatype datatype, const char* bytes, std::int64_t count, float* va
   const auto plain = [](auto element) { return static_cast<float>(element); };
   switch (datatype) {
     case Datatype::fp32:
+      if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(values, bytes, static_cast<std::size_t>(count) * sizeof(float));
+        return;
+      }
       return convert_each<float>(bytes, count, values, plain);
     case Datatype::fp64:
       return convert_each<double>(bytes, count, values, plain);

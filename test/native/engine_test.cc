@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "native/cpu/cpu_device.h"
+#include "native/cpu/isa.h"
+#include "native/cpu/packed_inference.h"
+#include "native/cpu/threads.h"
 #include "native/engine/device.h"
 #include "native/engine/error.h"
 #include "native/engine/op_table.h"
@@ -249,6 +252,73 @@ void frozen_layers_stay(Case test) {
   same_bits_for_any_threads(test);
 }
 
+LayerPlan rescaling(float scale, float offset) {
+  LayerPlan layer{};
+  layer.kind = LayerKind::rescaling;
+  layer.scale = scale;
+  layer.offset = offset;
+  return layer;
+}
+
+// Packed weights take rescalings and normalizations in, wherever they stand, and give what an
+// executor gives.
+void packs_normalizations() {
+  const std::atomic<bool> never{false};
+  const auto norm = batch_normalization;
+  const Case cases[] = {
+      {"before", {9, {norm(), dense(21, "relu")}}, 70, 0, false},
+      {"after", {9, {dense(21, "linear"), norm(), dense(4, "softmax")}}, 70, 0, false},
+      {"between activations",
+       {9, {dense(21, "relu"), norm(), dense(4, "tanh"), norm()}},
+       70,
+       0,
+       false},
+      {"one after the other",
+       {9, {rescaling(2, -1), norm(), norm(), dense(5, "linear"), norm(), rescaling(3, 1), norm()}},
+       70,
+       0,
+       false},
+      {"alone", {9, {norm(), rescaling(2, 1)}}, 70, 0, false},
+      {"bytes",
+       {9, {rescaling(1.0f / 255, -0.5f), dense(7, "linear", false), norm()}},
+       33,
+       0,
+       true},
+  };
+  for (const Case& test : cases) {
+    const Program program = compile(test.plan);
+    const auto device = open_device("cpu", 2);
+    const auto executor = device->open(program);
+    std::vector<std::vector<float>> parameters;
+    ParameterValues values;
+    std::uint32_t state = 7;
+    for (std::size_t i = 0; i < program.parameters.size(); ++i) {
+      std::vector<float>& parameter = parameters.emplace_back(program.parameters[i].size());
+      const bool is_variance = program.parameters[i].name.ends_with("variance");
+      for (float& value : parameter) {
+        state = state * 1664525 + 1013904223;
+        value = static_cast<float>(state >> 8) / 0x1p24f + (is_variance ? 0.2f : -0.5f);
+      }
+      executor->set_parameter(static_cast<int>(i), parameter.data());
+    }
+    for (const auto& parameter : parameters) values.push_back(parameter.data());
+    const auto packed = cpu::pack_for_inference(program, cpu::chosen_kernels(),
+                                                std::make_shared<cpu::ThreadTeam>(2), values);
+    CHECK_THAT(packed != nullptr, "%s: not packed", test.name);
+    if (packed == nullptr) continue;
+    Data data = make_data(test, program.output_size);
+    data.view.input.scale = 1;
+    const auto count = static_cast<std::size_t>(test.rows) * program.output_size;
+    std::vector<float> expected(count), got(count);
+    executor->predict(data.view.input, expected.data(), never);
+    packed->predict(data.view.input, got.data(), never);
+    for (std::size_t i = 0; i < count; ++i) {
+      CHECK_THAT(std::abs(got[i] - expected[i]) <= 2e-5f * (1 + std::abs(expected[i])),
+                 "%s: %g at %zu, expected %g", test.name, got[i], i, expected[i]);
+    }
+  }
+}
+
 void cancels_after_a_batch(const Case& test) {
   const Program program = compile(test.plan);
   const auto device = open_device("cpu", 2);
@@ -342,6 +412,7 @@ int main() {
   deferred_updates_are_updates(cases[2]);
   norms_see_all_gradients(cases[0]);
   frozen_layers_stay(cases[0]);
+  packs_normalizations();
   cancels_after_a_batch(cases[0]);
   return check_result();
 }

@@ -31,7 +31,7 @@ const edit =
   }
 
 const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
-  ['20 MB', write('native/large', Buffer.alloc(20_000_000)), /size: it has 2\d{7} bytes, and may have 20000000/],
+  ['20 MB', write('native/large', Buffer.alloc(20_000_000)), /size: it has \d{8} bytes, and may have 20000000/],
   ['a source map', write('dist/index.js.map', '{}'), /files: it holds dist\/index\.js\.map/],
   ['a source', write('dist/index.ts', ''), /files: it holds dist\/index\.ts/],
   ['a test', write('native/cpu/ops_test.cc', ''), /files: it holds a test: native\/cpu\/ops_test\.cc/],

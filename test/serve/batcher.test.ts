@@ -57,6 +57,38 @@ perDevice('batcher', (device) => {
     }
   })
 
+  it('refuses wrong indices of an embedding to whom they are from, and to nobody else in the batch', async () => {
+    using model = sequential([
+      layers.embedding({ inputDim: 5, outputDim: 2, inputShape: [2] }),
+      layers.flatten(),
+      layers.dense({ units: 2 }),
+    ])
+    using ofWords = model.predictor({ device, maxBatchSize: 4 })
+    using queue = batcher(ofWords)
+    const requests = [
+      [0, 1],
+      [2, 7],
+      [4, 3],
+      [1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, -1],
+    ].map((x) => Float32Array.from(x))
+    const [first, wrong, third, long] = await Promise.allSettled(requests.map((x) => queue.predict(x)))
+    for (const [answer, request] of [[first, 0] as const, [third, 2] as const]) {
+      assert.ok(answer?.status === 'fulfilled')
+      // One row alone is summed in another order than on panels.
+      const expected = ofWords.predictSync(requests[request] as Float32Array)
+      for (const [k, value] of answer.value.entries()) assert.ok(Math.abs(value - (expected[k] as number)) < 1e-6)
+    }
+    for (const [answer, message] of [
+      [wrong, /got 7 in row 0 at position 1/] as const,
+      [long, /got -1 in row 5/] as const,
+    ]) {
+      assert.ok(answer?.status === 'rejected')
+      assert.ok(answer.reason instanceof NeurodeError && answer.reason.code === 'ERR_LABEL_RANGE', answer.reason)
+      assert.match(answer.reason.message, message)
+    }
+    assert.equal(queue.stats.queuedRows, 0)
+  })
+
   it('splits what is larger than a batch, and joins the answers', async () => {
     using queue = batcher(predictor)
     const rows = rowsOf(29, 3)

@@ -1,7 +1,9 @@
 /** What the server answers: every route, and every mistake a client can make. */
 
 import assert from 'node:assert/strict'
+import { layers, sequential } from 'neurode'
 import { type InferenceServer, serve } from 'neurode/serve'
+import { Random } from '../support/random.js'
 import { ask, binaryInfer, constantModel, inferBody, randomModel } from '../support/serving.js'
 
 describe('the server', function () {
@@ -198,6 +200,18 @@ describe('the server', function () {
     'too many numbers': { path: infer, body: withInput({ data: [...input.data, 7] }), status: 400, error: /data/ },
     'texts for numbers': { path: infer, body: withInput({ data: ['1', 2, 3, 4, 5, 6] }), status: 400, error: /data/ },
     'null for a number': { path: infer, body: withInput({ data: [null, 2, 3, 4, 5, 6] }), status: 400, error: /data/ },
+    'an unknown datatype': {
+      path: infer,
+      body: withInput({ datatype: 'FLOAT' }),
+      status: 400,
+      error: /^inputs\[0\]\.datatype: expected one of FP32, .*, got 'FLOAT'$/,
+    },
+    'data of an unknown datatype': {
+      path: infer,
+      body: withInput({ datatype: 'BYTES', data: ['a', 'b'] }),
+      status: 400,
+      error: /^inputs\[0\]\.datatype: expected one of FP32, .*, got 'BYTES'$/,
+    },
     'an output there is not': {
       path: infer,
       body: JSON.stringify({ inputs: [input], outputs: [{ name: 'y' }] }),
@@ -229,6 +243,30 @@ describe('the server', function () {
     'V1 without instances': { path: predict, body: '{}', status: 400, error: /instances/ },
     'V1 with no rows': { path: predict, body: '{"instances": []}', status: 400, error: /instances/ },
     'V1 with a short row': { path: predict, body: '{"instances": [[1, 2]]}', status: 400, error: /instances\[0\]/ },
+    'V1 with rows that are too deep': {
+      path: predict,
+      body: '{"instances": [[[1, 2, 3, 4, 5, 6]]]}',
+      status: 400,
+      error: /^instances\[0\]: expected shape \[6\], got \[1, 6\]$/,
+    },
+    'V1 with numbers for rows': {
+      path: predict,
+      body: '{"instances": [1, 2, 3, 4, 5, 6]}',
+      status: 400,
+      error: /^instances\[0\]: expected an array, got 1$/,
+    },
+    'V1 with a tensor that is too deep': {
+      path: predict,
+      body: '{"inputs": [[[1, 2, 3, 4, 5, 6]]]}',
+      status: 400,
+      error: /^inputs: expected shape \[n, 6\] with n from 1 to \d+, got \[1, 1, 6\]$/,
+    },
+    'V1 with a row for a tensor': {
+      path: predict,
+      body: '{"inputs": [1, 2, 3, 4, 5, 6]}',
+      status: 400,
+      error: /^inputs: expected shape \[n, 6\] with n from 1 to \d+, got \[6\]$/,
+    },
     'V1 without a verb': { path: '/v1/models/digits', body: '{}', status: 404, error: /predict/ },
     'V1 with another verb': { path: '/v1/models/digits:classify', body: '{}', status: 404, error: /predict/ },
     'an encoding': {
@@ -275,6 +313,52 @@ describe('the server', function () {
     assert.equal(({} as Record<string, unknown>).polluted, undefined)
     const answer = await post(infer, inferBody(rows))
     assert.deepEqual(Float32Array.from(answer.json().outputs[0].data), await expected())
+  })
+})
+
+describe('the server', () => {
+  it('refuses indices that an embedding does not have', async () => {
+    const model = sequential([
+      layers.embedding({ inputDim: 5, outputDim: 2, inputShape: [3] }),
+      layers.flatten(),
+      layers.dense({ units: 2 }),
+    ])
+    await using server = await serve({ models: { words: model }, port: 0, device: 'cpu' })
+    const predict = (instances: number[][]) =>
+      ask(server.url, '/v1/models/words:predict', { body: JSON.stringify({ instances }) })
+    const infer = (rows: number[][]) => ask(server.url, '/v2/models/words/infer', { body: inferBody(rows) })
+    const wrong = [
+      [0, 1, 2],
+      [4, 5, 0],
+    ]
+    const error = 'input: expected integers from 0 to 4 for the embedding, got 5 in row 1 at position 1'
+    for (const answer of await Promise.all([predict(wrong), infer(wrong)])) {
+      assert.equal(answer.status, 400)
+      assert.deepEqual(answer.json(), { error })
+    }
+    const { headers, body } = binaryInfer(Float32Array.of(0, 1, Number.NaN), 3)
+    const binary = await ask(server.url, '/v2/models/words/infer', { body, headers })
+    assert.deepEqual([binary.status, /got -?nan in row 0 at position 2/.test(binary.json().error)], [400, true])
+    assert.equal((await predict([[0, 4, 2]])).status, 200)
+  })
+
+  it('keeps apart bodies that come in pieces at the same time', async () => {
+    const model = randomModel(784, 8, 3)
+    await using server = await serve({ models: { model }, port: 0, device: 'cpu' })
+    const random = new Random(9)
+    const requests = Array.from({ length: 24 }, (_, i) => random.normals((1 + ((i * 7) % 80)) * 784))
+    const answers = await Promise.all(
+      requests.map((rows) => {
+        const { headers, body } = binaryInfer(rows, 784)
+        return ask(server.url, '/v2/models/model/infer', { body, headers })
+      }),
+    )
+    using predictor = model.predictor({ device: 'cpu' })
+    for (const [i, answer] of answers.entries()) {
+      assert.equal(answer.status, 200)
+      const expected = predictor.predictSync(requests[i] as Float32Array)
+      assert.deepEqual(Float32Array.from(answer.json().outputs[0].data), expected, `request ${i}`)
+    }
   })
 })
 

@@ -205,6 +205,10 @@ describe('limits of a server', function () {
     assert.deepEqual(echoed.json(), { a: 1 })
     const answer = await app.inject({ method: 'POST', url: `/models${infer}`, payload: JSON.parse(body) })
     assert.equal(answer.json().outputs[0].data[0], 3)
+    // Its memory is the sender's.
+    const payload = Buffer.from(new TextEncoder().encode(body).buffer)
+    assert.equal((await app.inject({ method: 'POST', url: `/models${infer}`, payload })).statusCode, 200)
+    assert.equal(payload.toString(), body)
     assert.equal((await app.inject('/models/v2/models/none')).json().error, 'model: there is none called "none"')
     const moved = await app.inject('/models')
     assert.deepEqual([moved.statusCode, moved.headers.location], [308, './models/'])

@@ -89,6 +89,66 @@ perDevice('predictor', (device) => {
     assert.deepEqual([predictor.inputShape, predictor.outputShape], [[3, 2], [3]])
   })
 
+  it('takes normalizations and rescalings with what they learned, before, between and after dense layers', async () => {
+    const { dense, batchNormalization, normalization, layerNormalization, rescaling, activation } = layers
+    const stacks = {
+      'after a dense layer': () => [dense({ units: 9 }), batchNormalization(), activation('relu'), dense({ units: 4 })],
+      'before one': () => [batchNormalization(), dense({ units: 9, activation: 'relu' }), dense({ units: 4 })],
+      'after an activation': () => [dense({ units: 9, activation: 'relu' }), batchNormalization(), dense({ units: 4 })],
+      'at the end': () => [dense({ units: 9, activation: 'tanh' }), batchNormalization(), rescaling({ scale: 3 })],
+      'one after the other': () => [
+        rescaling({ scale: 0.5, offset: 1 }),
+        batchNormalization(),
+        rescaling({ scale: -2 }),
+        dense({ units: 9, useBias: false }),
+        batchNormalization({ scale: false }),
+        batchNormalization({ center: false }),
+      ],
+      'of rows': () => [dense({ units: 9 }), layerNormalization(), dense({ units: 4 })],
+      'known before': () => [
+        normalization({ mean: [1, 2, 3, 4, 5, 6], variance: [1, 4, 9, 1, 0.25, 2] }),
+        dense({ units: 4, activation: 'softmax' }),
+      ],
+      'far from 0': () => [normalization({ mean: 1e6, variance: 1 }), dense({ units: 4 })],
+    }
+    for (const [name, stack] of Object.entries(stacks)) {
+      using model = sequential({ layers: [layers.input({ shape: [6] }), ...stack()], seed: 2 })
+      model.compile({ loss: 'mse', optimizer: 'sgd', device: device as 'cpu' })
+      const mean = name === 'far from 0' ? 1e6 : 0.5
+      const x = random.normals(40 * 6).map((value) => mean + value)
+      const y = random.normals(40 * (model.outputShape.at(-1) as number))
+      await model.fit(x, y, { epochs: 2, batchSize: 8, verbose: 0 })
+      using predictor = model.predictor()
+      const all = predictor.predictSync(x)
+      assertClose(all, (await model.predict(x)).data, name)
+      assert.deepEqual(predictor.predictSync(x.slice(6, 12)), all.slice(predictor.outputSize, 2 * predictor.outputSize))
+    }
+  })
+
+  it('refuses what is no index of an embedding, with its row and position', async () => {
+    using model = sequential({
+      layers: [
+        layers.embedding({ inputDim: 5, outputDim: 2, inputShape: [3] }),
+        layers.flatten(),
+        layers.dense({ units: 2 }),
+      ],
+      seed: 1,
+    })
+    using predictor = model.predictor({ device })
+    for (const wrong of [5, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const x = Float32Array.of(0, 1, 2, 4, wrong, 0)
+      const expected = { code: 'ERR_LABEL_RANGE', message: /integers from 0 to 4 .* in row 1 at position 1/ }
+      assert.throws(() => predictor.predictSync(x), expected)
+      await assert.rejects(predictor.predict(x), expected)
+    }
+    assert.throws(() => predictor.predictSync(Uint8Array.of(0, 1, 255)), {
+      code: 'ERR_LABEL_RANGE',
+      message: /got 255/,
+    })
+    const good = Float32Array.of(0, 1, 2, 4, 3, 0)
+    assertClose(predictor.predictSync(good), (await model.predict(good)).data, 'indices')
+  })
+
   it('takes bytes as the numbers they are', async () => {
     using model = sequential({
       layers: [layers.rescaling({ scale: 1 / 255, inputShape: [7] }), layers.dense({ units: 3 })],

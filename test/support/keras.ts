@@ -1,6 +1,15 @@
 /** Keras' spelling of options and classes in Neurode's. */
 
-import { type Activation, activations, type Schedule, schedules } from 'neurode'
+import {
+  type Activation,
+  activations,
+  type Constraint,
+  constraints,
+  type Regularizer,
+  regularizers,
+  type Schedule,
+  schedules,
+} from 'neurode'
 
 /** `negative_slope`, `LeakyReLU` and `KLDivergence` → `negativeSlope`, `leakyRelu` and `klDivergence`. */
 export function camelCase(name: string): string {
@@ -15,7 +24,25 @@ export function camelCase(name: string): string {
 
 /** An object of Keras' options with camelCase keys; texts that are names too. */
 export function optionsOf(config: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config ?? {}).map(([key, value]) => [camelCase(key), value]))
+  return Object.fromEntries(
+    Object.entries(config ?? {}).map(([key, value]) => [camelCase(key), isRule(key, value) ? ruleOf(value) : value]),
+  )
+}
+
+interface KerasObject {
+  readonly class_name: string
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+function isRule(key: string, value: unknown): value is KerasObject {
+  return /_(regularizer|constraint)$/.test(key) && typeof value === 'object' && value !== null
+}
+
+/** The regularizer or constraint of a Keras class and its options. */
+export function ruleOf({ class_name: name, config }: KerasObject): Regularizer | Constraint {
+  const rules: Readonly<Record<string, unknown>> = { ...regularizers, ...constraints }
+  const id = Object.keys(rules).find((key) => key.toLowerCase() === name.toLowerCase()) as string
+  return (rules[id] as (options: object) => Regularizer | Constraint)(optionsOf(config))
 }
 
 /** The activation of a Keras name and its options. */

@@ -1,6 +1,6 @@
 /** Every kind of layer once or more, with options, for tests that go over all of them. */
 
-import { initializers, type Layer, layers } from 'neurode'
+import { initializers, type Layer, layers, regularizers } from 'neurode'
 
 export interface LayerCase {
   readonly title: string
@@ -82,6 +82,70 @@ export const layerCases: readonly LayerCase[] = [
     indices: 9,
     make: (options) =>
       layers.embedding({ inputDim: 9, outputDim: 3, embeddingsInitializer: 'randomNormal', ...options }),
+  },
+  {
+    title: 'dense with penalties of all that it has',
+    shape: flat,
+    make: (options) =>
+      layers.dense({
+        units: 5,
+        activation: 'tanh',
+        kernelRegularizer: regularizers.l1l2({ l1: 0.02, l2: 0.03 }),
+        biasRegularizer: regularizers.l2(0.1),
+        activityRegularizer: 'l1',
+        ...options,
+      }),
+  },
+  {
+    title: 'dense with orthogonal rows',
+    shape: flat,
+    make: (options) =>
+      layers.dense({ units: 70, kernelRegularizer: regularizers.orthogonal({ factor: 0.5 }), ...options }),
+  },
+  {
+    title: 'dense with orthogonal columns',
+    shape: flat,
+    make: (options) =>
+      layers.dense({
+        units: 70,
+        kernelRegularizer: regularizers.orthogonal({ factor: 0.5, mode: 'columns' }),
+        ...options,
+      }),
+  },
+  {
+    title: 'embedding with orthogonal vectors',
+    shape: [4],
+    indices: 9,
+    make: (options) =>
+      layers.embedding({
+        inputDim: 9,
+        outputDim: 20,
+        embeddingsInitializer: 'randomNormal',
+        embeddingsRegularizer: 'orthogonal',
+        activityRegularizer: 'l2',
+        ...options,
+      }),
+  },
+  {
+    title: 'layerNormalization with penalties',
+    shape: matrix,
+    make: (options) =>
+      layers.layerNormalization({ gammaRegularizer: 'l2', betaRegularizer: regularizers.l2(0.1), ...options }),
+  },
+  {
+    title: 'batchNormalization with penalties',
+    shape: flat,
+    make: (options) => layers.batchNormalization({ gammaRegularizer: 'l1', betaRegularizer: 'l2', ...options }),
+  },
+  {
+    title: 'prelu with a penalty',
+    shape: flat,
+    make: (options) => layers.prelu({ alphaInitializer: 'heNormal', alphaRegularizer: 'l2', ...options }),
+  },
+  {
+    title: 'activityRegularization',
+    shape: matrix,
+    make: (options) => layers.activityRegularization({ l1: 0.01, l2: 0.02, ...options }),
   },
   { title: 'rescaling', shape: flat, make: (options) => layers.rescaling({ scale: 0.5, offset: 0.1, ...options }) },
   { title: 'reshape', shape: flat, make: (options) => layers.reshape({ targetShape: [2, -1], ...options }) },

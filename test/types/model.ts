@@ -4,6 +4,7 @@ import {
   type ActivationName,
   activations,
   type Batch,
+  type ConstraintName,
   Dense,
   type FitResult,
   type History,
@@ -12,6 +13,7 @@ import {
   losses,
   metrics,
   optimizers,
+  type RegularizerName,
   type RowSource,
   type Sequential,
   type StopReason,
@@ -166,9 +168,11 @@ model.compile({ optimizer: 'sgd' })
 
 // Both spellings do.
 const activationNames: ActivationName[] = ['leakyRelu', 'leaky_relu', 'leakyReLU', 'hard_swish', 'logSoftmax', 'relu6']
+const regularizerNames: RegularizerName[] = ['l1', 'l1l2', 'l1_l2', 'orthogonal']
+const constraintNames: ConstraintName[] = ['maxNorm', 'min_max_norm', 'nonNegative', 'unit_norm']
 const initializerNames: InitializerName[] = ['heNormal', 'he_normal', 'lecun_uniform', 'leCunNormal', 'zeros']
 
-export { activationNames, general, initializerNames, lossAlone, result, results }
+export { activationNames, constraintNames, general, initializerNames, lossAlone, regularizerNames, result, results }
 
 // Batches and files are data as well; validation decides the keys all the same.
 async function streamed(batches: AsyncIterable<Batch>, file: RowSource) {

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError, sendError, translateError } from '../httpErrors.js'
 import type { Repository } from '../repository.js'
+import { RequestBody } from '../requestBody.js'
 import type { ServedModel } from '../servedModel.js'
 import {
   formatInferResponse,
@@ -81,22 +82,26 @@ function answer(protocol: Protocol, served: ServedModel, request: ModelRequest, 
     if (error.status === 500) request.log.error(thrown)
     sendError(reply, error)
   }
-  let parsed: TensorRequest
-  try {
-    const { body } = request
-    if (!Buffer.isBuffer(body)) throw new HttpError(400, 'the body: expected a request, got none')
-    parsed = protocol.parse(request, body, served)
-  } catch (error) {
-    fail(error)
+  const { body } = request
+  if (!(body instanceof RequestBody)) {
+    fail(new HttpError(400, 'the body: expected a request, got none'))
     return
   }
-  served.queue
-    .run(parsed.rows, parsed.write)
-    .then((output) => {
-      statistics.succeed(performance.now() - began)
-      protocol.send(reply, parsed, output, served)
-    })
-    .catch(fail)
+  try {
+    const parsed = protocol.parse(request, body.bytes(), served)
+    // Writes the rows where they are wanted before it returns.
+    served.queue
+      .run(parsed.rows, parsed.write)
+      .then((values) => {
+        statistics.succeed(performance.now() - began)
+        protocol.send(reply, parsed, values, served)
+      })
+      .catch(fail)
+  } catch (error) {
+    fail(error)
+  } finally {
+    body.release()
+  }
 }
 
 function headerLength(header: string | string[] | undefined): number | undefined {

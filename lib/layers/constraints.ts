@@ -1,0 +1,148 @@
+/** Constraints: what weights are brought back to after every step. Keras' names, defaults and formulas. */
+
+import { formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { Spelled } from '../names.js'
+import type { PlanConstraint } from '../native.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+
+/** What weights are brought back to after every step. */
+export interface Constraint {
+  readonly kind: 'constraint'
+  /** In camelCase: `maxNorm`. */
+  readonly name: string
+  /** All options, defaults filled in. */
+  readonly options: Readonly<Record<string, number | readonly number[]>>
+  /** What crosses to C++ for a parameter of this shape. */
+  readonly plan: (shape: readonly number[], argument: string) => PlanConstraint
+}
+
+/** What all constraints of norms have. */
+export interface NormOptions {
+  /**
+   * Dimension of the parameter, or several side by side, that norms are taken along, from 0 (default). A kernel is
+   * [inputs, units]: 0 is the norm of each unit's weights, 1 that of each input's, [0, 1] that of all.
+   */
+  readonly axis?: number | readonly number[]
+}
+
+/** Options of {@link constraints}.maxNorm. */
+export interface MaxNormOptions extends NormOptions {
+  /** At least 0; default 2. */
+  readonly maxValue?: number
+}
+
+/** Options of {@link constraints}.minMaxNorm. */
+export interface MinMaxNormOptions extends NormOptions {
+  /** At least 0; default 0. */
+  readonly minValue?: number
+  /** At least `minValue`; default 1. */
+  readonly maxValue?: number
+  /** How much of the way into the bounds a step goes, from 0 to 1; default 1. */
+  readonly rate?: number
+}
+
+type Bounds = readonly [least: number, most: number, rate: number]
+
+function make(name: string, options: Constraint['options'], plan: Constraint['plan']): Constraint {
+  return Object.freeze({ kind: 'constraint', name, options: Object.freeze(options), plan })
+}
+
+function norm(name: string, options: Constraint['options'], given: NormOptions['axis'], bounds: Bounds): Constraint {
+  const axis = checkDimensions(given ?? 0, `constraints.${name}: axis`)
+  return make(name, { ...options, axis }, (shape, at) => {
+    return { name: 'norm', params: bounds, along: alongDimensions(axis, shape, at) }
+  })
+}
+
+function checkDimensions(value: unknown, argument: string): number | readonly number[] {
+  const list = Array.isArray(value) ? value : [value]
+  const valid = list.length > 0 && list.every((axis) => Number.isSafeInteger(axis))
+  if (valid) return Array.isArray(value) ? Object.freeze([...list]) : (value as number)
+  return refuse(argument, 'a dimension of the parameter, such as 0, or a list of them', value)
+}
+
+/** The groups of elements that share a norm; undefined where all do. */
+function alongDimensions(axis: number | readonly number[], shape: readonly number[], argument: string) {
+  const places = [axis]
+    .flat()
+    .map((one) => (one < 0 ? one + shape.length : one))
+    .sort((a, b) => a - b)
+  const [first = 0] = places
+  const sideBySide = places.every((place, i) => place === first + i)
+  if (!sideBySide || first < 0 || first + places.length > shape.length) {
+    const text = `${argument}: expected different dimensions, side by side, of a parameter of shape ${formatShape(shape)}`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got axis ${[axis].flat().join(', ')}`)
+  }
+  if (places.length === shape.length) return undefined
+  const product = (sizes: readonly number[]) => sizes.reduce((result, size) => result * size, 1)
+  const last = first + places.length
+  return { length: product(shape.slice(first, last)), inner: product(shape.slice(last)) }
+}
+
+/**
+ * Constraints of weights, for options such as `kernelConstraint`. They are applied after every step of the optimizer, to layers that
+ * are not frozen, behind all else that a step does. Names alone stand for the defaults. Formulas as in Keras, where a norm is
+ * `sqrt(Σ w²)` and what it is divided by has 1e-7 added: https://keras.io/api/layers/constraints/
+ *
+ * Throws `ERR_ARGUMENT` for options out of range; a model is not built (`ERR_SHAPE`) where a parameter has no such axis.
+ *
+ * @example
+ * ```ts
+ * import { constraints, layers } from 'neurode'
+ *
+ * const layer = layers.dense({ units: 8, kernelConstraint: constraints.maxNorm(3), biasConstraint: 'nonNeg' })
+ * ```
+ */
+export const constraints = {
+  /** No norm above `maxValue`: `w · min(norm, maxValue) / (norm + 1e-7)`. https://jmlr.org/papers/v15/srivastava14a.html */
+  maxNorm: (given?: number | MaxNormOptions): Constraint => {
+    const argument = 'constraints.maxNorm'
+    const options = checkOptions(
+      typeof given === 'number' ? { maxValue: given } : given,
+      ['maxValue', 'axis'],
+      argument,
+    )
+    const maxValue = checkNumber(options.maxValue ?? 2, `${argument}: maxValue`, 0)
+    return norm('maxNorm', { maxValue }, options.axis, [0, maxValue, 1])
+  },
+  /** Norms from `minValue` to `maxValue`: `w · (rate · clip(norm, minValue, maxValue) + (1 - rate) · norm) / (norm + 1e-7)`. */
+  minMaxNorm: (given?: MinMaxNormOptions): Constraint => {
+    const argument = 'constraints.minMaxNorm'
+    const options = checkOptions(given, ['minValue', 'maxValue', 'rate', 'axis'], argument)
+    const minValue = checkNumber(options.minValue ?? 0, `${argument}: minValue`, 0)
+    const maxValue = checkNumber(options.maxValue ?? 1, `${argument}: maxValue`, minValue)
+    const rate = checkNumber(options.rate ?? 1, `${argument}: rate`, 0, 1)
+    return norm('minMaxNorm', { minValue, maxValue, rate }, options.axis, [minValue, maxValue, rate])
+  },
+  /** No weight below 0: those become 0. */
+  nonNeg: (): Constraint => make('nonNeg', {}, () => ({ name: 'notNegative', params: [] })),
+  /** Norms of 1: `w / (norm + 1e-7)`. */
+  unitNorm: (given?: NormOptions): Constraint => {
+    const options = checkOptions(given, ['axis'], 'constraints.unitNorm')
+    return norm('unitNorm', {}, options.axis, [1, 1, 1])
+  },
+} as const
+
+type ConstraintId = keyof typeof constraints
+
+/** The constraints by name: camelCase or snake_case; also `nonNegative`. */
+export type ConstraintName = Spelled<ConstraintId> | 'nonNegative' | 'non_negative'
+
+const names = nameTable(Object.keys(constraints) as ConstraintId[], (id) => (id === 'nonNeg' ? ['nonNegative'] : []))
+
+/** The constraint that an option stands for, if any; `ERR_UNKNOWN_NAME` with suggestions. */
+export function toConstraint(
+  value: ConstraintName | Constraint | null | undefined,
+  argument: string,
+): Constraint | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'object') return constraints[lookUp(names, value, argument)]()
+  return value.kind === 'constraint' ? value : refuse(argument, 'a name or an object of constraints.*', value)
+}
+
+/** The constraint of a name and its options, as a file describes it. */
+export function constraintFrom(name: unknown, options: object, argument: string): Constraint {
+  const id = lookUp(names, name, argument)
+  return (constraints[id] as (options: object) => Constraint)(options)
+}
