@@ -28,18 +28,22 @@ failed=0
 
 say() { echo "$1" | tee -a "$summary"; }
 
-# step NAME SECONDS FILE COMMAND...: JSON Lines of the command go to FILE, all else to the log.
+# step NAME SECONDS FILE COMMAND...: JSON Lines of the command go to FILE, all else to the log; why it failed is the last line
+# that it wrote to stderr.
 step() {
-  local name=$1 limit=$2 file=$3 start=$SECONDS status
+  local name=$1 limit=$2 file=$3 start=$SECONDS status reason
   shift 3
   echo "== $name: $*" >>"$log"
-  timeout "$limit" "$@" > >(tee -a "$log" | grep '^{' >>"$file") 2>>"$log"
+  timeout "$limit" "$@" > >(tee -a "$log" | grep '^{' >>"$file") 2>"$work/stderr"
   status=$?
+  cat "$work/stderr" >>"$log"
   if [ $status -eq 0 ]; then
     say "{\"step\":\"$name\",\"status\":\"passed\",\"seconds\":$((SECONDS - start))}"
   else
     failed=1
-    say "{\"step\":\"$name\",\"status\":\"failed\",\"exit\":$status,\"seconds\":$((SECONDS - start))}"
+    reason=$(grep -v '^[[:space:]]*$' "$work/stderr" | tail -n 1 | cut -c1-400 | tr -d '"\\\000-\037')
+    [ $status -ne 124 ] || reason="it took more than $limit seconds"
+    say "{\"step\":\"$name\",\"status\":\"failed\",\"exit\":$status,\"seconds\":$((SECONDS - start)),\"reason\":\"$reason\"}"
   fi
 }
 

@@ -91,7 +91,8 @@ describe('cuBLASLt on the emulator', function () {
     const { graphLaunches } = JSON.parse(readFileSync(report, 'utf8')) as { graphLaunches: number }
     assert.ok(graphLaunches > 0)
     assert.deepEqual(two.result.losses.slice(0, one.result.losses.length), one.result.losses)
-    assert.ok((two.counts?.products ?? 0) > (one.counts?.products ?? 0))
+    // Graphs replay products without asking for them again; how many steps come before depends on how fast they are.
+    assert.ok((one.counts?.products ?? 0) > 0 && (two.counts?.products ?? 0) > 0)
     assert.equal(two.counts?.heuristics, one.counts?.heuristics)
   })
 

@@ -10,7 +10,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
