@@ -405,6 +405,19 @@ describe('descriptions refuse', () => {
       /topKCategoricalAccuracy: k: expected a positive integer, got 0/,
     ],
     [
+      'a class to ignore that is no integer',
+      () => metrics.sparseCategoricalCrossentropy({ ignoreClass: 0.5 }),
+      'ERR_ARGUMENT',
+      /sparseCategoricalCrossentropy: ignoreClass: .*got 0.5/,
+    ],
+    ['an unknown curve', () => metrics.auc({ curve: 'GAIN' as 'PR' }), 'ERR_UNKNOWN_NAME', /auc: curve: .*"GAIN"/],
+    [
+      'a mean of something',
+      () => metrics.mean({ of: 'loss' } as never),
+      'ERR_UNKNOWN_NAME',
+      /metrics.mean: no option is called 'of'/,
+    ],
+    [
       'a reduction of a metric',
       () => metrics.huber({ reduction: 'sum' } as never),
       'ERR_UNKNOWN_NAME',

@@ -80,7 +80,16 @@ perDevice('custom losses and metrics', (device) => {
     using model = sequential({ layers: [layers.dense({ units: 3, activation: 'softmax', inputShape: [4] })], seed: 1 })
     model.compile({
       loss: 'sparseCategoricalCrossentropy',
-      metrics: ['auc', 'f1Score', 'precision', 'iou'],
+      metrics: [
+        'auc',
+        'f1Score',
+        'precision',
+        'iou',
+        'mean',
+        'sum',
+        metrics.sparseCategoricalCrossentropy({ ignoreClass: 1, name: 'others' }),
+        metrics.auc({ curve: 'PRGAIN', name: 'gains' }),
+      ],
       device,
     })
     const whole = await model.evaluate(x, labels)

@@ -10,7 +10,6 @@ interface Gap {
   readonly reason: string
 }
 
-const has = (key: string) => (golden: GoldenCase) => (golden.config.config?.[key] ?? undefined) !== undefined
 const depth = (value: unknown): number => (Array.isArray(value) ? 1 + depth(value[0]) : 0)
 
 const gaps: readonly Gap[] = [
@@ -68,20 +67,6 @@ const gaps: readonly Gap[] = [
     file: 'layers.json',
     classes: ['Add', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Subtract', 'Dot'],
     reason: 'a sequential model has no merges',
-  },
-
-  // metrics.json
-  { file: 'metrics.json', when: has('ignore_class'), reason: 'ignore_class is not an option of the metrics' },
-  {
-    file: 'metrics.json',
-    classes: ['AUC'],
-    when: ({ config }) => config.config.curve === 'PRGAIN',
-    reason: 'the curve of gains is not an option of auc',
-  },
-  {
-    file: 'metrics.json',
-    classes: ['Accuracy', 'Mean', 'Sum', 'MeanMetricWrapper'],
-    reason: 'of values that are no outputs of a model beside its targets',
   },
 
   // optimizers.json

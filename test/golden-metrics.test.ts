@@ -18,6 +18,7 @@ const names: Readonly<Record<string, string>> = {
   IoU: 'iou',
   MeanIoU: 'iou',
   OneHotMeanIoU: 'iou',
+  Accuracy: 'exactAccuracy',
 }
 
 /** The metric over all rows, from a model whose kernel is the predictions. */
@@ -30,8 +31,8 @@ async function evaluate(name: string, options: object, rows: Rows, batchSize: nu
   using model = sequential([layers.dense({ units, useBias: false, inputShape: [kernel.length] })])
   // A loss that takes the same targets.
   const loss = sparse ? 'sparseCategoricalCrossentropy' : 'meanSquaredError'
-  const weightedMetrics = [make({ ...options, name: 'result' })]
-  model.compile({ optimizer: 'sgd', loss, weightedMetrics, device })
+  const list = [make({ ...options, name: 'result' })]
+  model.compile({ optimizer: 'sgd', loss, [weights ? 'weightedMetrics' : 'metrics']: list, device })
   model.setWeights([array(kernel)])
   const targets: ArrayInput = sparse
     ? Int32Array.from(flatten(y_true as number[]))
@@ -74,6 +75,16 @@ const overBatches: GoldenRunner = async (golden, device) => {
     }
   }
   assertGolden(golden, 'result_after_each', results)
+}
+
+/** Keras' Mean and Sum take values alone. */
+const ofValues: GoldenRunner = (golden, device) => {
+  const batches = golden.inputs.batches.map(({ values, ...rest }: { readonly values: readonly number[] }) => ({
+    ...rest,
+    y_pred: values,
+    y_true: values.map(() => 0),
+  }))
+  return overBatches({ ...golden, inputs: { batches } }, device)
 }
 
 const ofTies: GoldenRunner = async (golden, device) => {
@@ -124,6 +135,9 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   BinaryIoU: overBatches,
   MeanIoU: overBatches,
   OneHotMeanIoU: overBatches,
+  Accuracy: overBatches,
+  Mean: ofValues,
+  Sum: ofValues,
   'equal scores': ofTies,
 }
 

@@ -360,6 +360,7 @@ function drawRow({ targets, domain }: Drawn, params: readonly number[], units: n
   const y = [...random.uniforms(units, ...domain(params))]
   if (targets === 'real') return { y, t: [...random.normals(units)] }
   if (targets === 'binary') return { y, t: y.map(() => random.below(2)) }
+  if (targets === 'predictions') return { y, t: y.map((v) => v + random.below(2)) }
   const label = random.below(units)
   return { y, t: y.map((_, i) => (i === label ? 1 : 0)) }
 }

@@ -51,7 +51,9 @@ export class Totals {
   constructor(metrics: readonly ResolvedMetric[], outputs: number) {
     this.#metrics = metrics
     this.#sums = new Float64Array(metrics.filter(({ op }) => op !== undefined).length)
-    this.#states = new Map(metrics.flatMap((metric) => (metric.state ? [[metric, metric.state(outputs)]] : [])))
+    this.#states = new Map(
+      metrics.flatMap((metric) => (metric.state ? [[metric, metric.state(outputs, metric.weighted === true)]] : [])),
+    )
   }
 
   /** Adds the sums of a range; or, from {@link Totals.sums}, what states remember as well. */
@@ -94,7 +96,7 @@ export class Totals {
     for (const metric of this.#metrics) {
       const state = this.#states.get(metric)
       const rows = metric.weighted ? this.#weight : this.#counted
-      logs[metric.key] = round(state ? state.result() : metric.finish((this.#sums[row++] as number) / rows))
+      logs[metric.key] = round(state ? state.result() : metric.finish((this.#sums[row++] as number) / rows, rows))
     }
     return logs
   }

@@ -124,7 +124,7 @@ export function bestWhere(
   return ([all = []]) => all.filter((counts) => held(counts) >= least).reduce((best, c) => Math.max(best, wanted(c)), 0)
 }
 
-export type Curve = 'ROC' | 'PR'
+export type Curve = 'ROC' | 'PR' | 'PRGAIN'
 export type Summation = 'interpolation' | 'minoring' | 'majoring'
 
 /** The area under a curve of counts, thresholds ascending; a weighted mean over groups. */
@@ -142,13 +142,24 @@ export function areaUnder(
   }
 }
 
+/** Precision and recall on a harmonic scale from that of chance, 0, to 1: https://papers.nips.cc/paper/5867. As Keras bounds them. */
+function gains({ tp, fp, tn, fn }: Counts): [number, number] {
+  if (tp === 0) return [0, 1]
+  const odds = ratio(tp + fn, tn + fp)
+  return [Math.max(1 - (odds * fn) / tp, 0), 1 - (odds * fp) / tp]
+}
+
+const pointOn: Readonly<Record<Curve, (counts: Counts) => [x: number, y: number]>> = {
+  ROC: (counts) => [ratio(counts.fp, counts.fp + counts.tn), recallOf(counts)],
+  PR: (counts) => [recallOf(counts), precisionOf(counts)],
+  PRGAIN: gains,
+}
+
 function trapezoids(all: readonly Counts[], curve: Curve, method: Summation): number {
   let area = 0
   for (let i = 0; i + 1 < all.length; i++) {
-    const points = [all[i] as Counts, all[i + 1] as Counts].map((c) =>
-      curve === 'ROC' ? [ratio(c.fp, c.fp + c.tn), recallOf(c)] : [recallOf(c), precisionOf(c)],
-    ) as [[number, number], [number, number]]
-    const [[x0, y0], [x1, y1]] = points
+    const [x0, y0] = pointOn[curve](all[i] as Counts)
+    const [x1, y1] = pointOn[curve](all[i + 1] as Counts)
     const height =
       method === 'interpolation' ? (y0 + y1) / 2 : method === 'minoring' ? Math.min(y0, y1) : Math.max(y0, y1)
     area += (x0 - x1) * height
@@ -289,15 +300,18 @@ export interface R2Options {
 export class RowMeanState implements MetricState {
   readonly numbers = new Float64Array(2)
   readonly #value: (y: Float32Array, t: Float32Array) => number
+  readonly #counts: (t: Float32Array) => boolean
 
-  constructor(value: (y: Float32Array, t: Float32Array) => number) {
+  /** `counts`: rows whose weight counts. */
+  constructor(value: (y: Float32Array, t: Float32Array) => number, counts: (t: Float32Array) => boolean = () => true) {
     this.#value = value
+    this.#counts = counts
   }
 
   updateState(batch: CapturedBatch): void {
     eachRow(batch, (y, t, weight) => {
       this.numbers[0] = (this.numbers[0] as number) + weight * this.#value(y, t)
-      this.numbers[1] = (this.numbers[1] as number) + weight
+      this.numbers[1] = (this.numbers[1] as number) + (this.#counts(t) ? weight : 0)
     })
   }
 
@@ -325,6 +339,14 @@ function moments(y: Float32Array, t: Float32Array) {
 export function pearson(y: Float32Array, t: Float32Array): number {
   const { yy, tt, yt } = moments(y, t)
   return yt / Math.max(Math.sqrt(yy * tt), epsilon)
+}
+
+/** `-log` of the share that the target's class has in the outputs, which are logits or probabilities. */
+export const crossentropyOf = (fromLogits: boolean) => (y: Float32Array, t: Float32Array) => {
+  const logits = fromLogits ? y : y.map((p) => Math.log(Math.min(Math.max(p, epsilon), 1 - epsilon)))
+  const top = logits.reduce((a, b) => Math.max(a, b), -Infinity)
+  const sum = logits.reduce((all, z) => all + Math.exp(z - top), 0)
+  return Math.log(sum) + top - (logits[argmax(t)] as number)
 }
 
 /** Lin's concordance. https://doi.org/10.2307/2532051 */

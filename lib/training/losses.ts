@@ -234,9 +234,7 @@ export const lossMetrics = Object.fromEntries(
         asMetric: finish = (mean) => mean,
         best = 'min',
       }: LossRow = table[id]
-      // A metric has no class to ignore.
-      const { ignoreClass: _, ...own } = options
-      return [id, { options: own, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
+      return [id, { options, op: (given) => opOf(id, given), targets, leastOutputs, aliases, finish, best }]
     }),
 ) as Readonly<Record<LossMetricId, LossAsMetric>>
 

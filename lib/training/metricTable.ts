@@ -11,6 +11,7 @@ import {
   type Counts,
   type Curve,
   concordance,
+  crossentropyOf,
   FBetaState,
   intersectionOverUnion,
   largestOf,
@@ -44,12 +45,12 @@ export interface ResolvedMetric {
   /** The row of the native op table it becomes; none where it is computed from the rows of outputs. */
   readonly op?: PlanOp | undefined
   /** Its state for an epoch or an evaluation, where it has no row. */
-  readonly state?: ((outputs: number) => MetricState) | undefined
+  readonly state?: ((outputs: number, weighted: boolean) => MetricState) | undefined
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number
-  /** From the mean over rows to the value shown. */
-  readonly finish: (mean: number) => number
+  /** From the mean over rows, and their number or weight, to the value shown. */
+  readonly finish: (mean: number, rows: number) => number
   /** Whether smaller or larger values are better. */
   readonly best: 'min' | 'max'
   /** Whether it weighs its rows; default false. */
@@ -83,14 +84,41 @@ const categoricalAccuracy: Recipe = {
   finish: identity,
   best: 'max',
 }
+const exactAccuracy: Recipe = {
+  op: { name: 'exactAccuracy', params: [] },
+  targets: rowsOnly,
+  leastOutputs: 1,
+  finish: identity,
+  best: 'max',
+}
+const ofOutputs = (name: 'mean' | 'sum', finish: Recipe['finish']): MetricRow => ({
+  options: {},
+  recipe: () => ({ op: { name, params: [] }, targets: rowsOrClasses, leastOutputs: 1, finish, best: 'min' }),
+  aliases: [],
+})
 const topK: MetricRow = {
   options: { k: count(5) },
   recipe: ({ k }) => ({ ...categoricalAccuracy, op: { name: 'topKCategoricalAccuracy', params: [Number(k)] } }),
   aliases: [],
 }
 
+/** As in Keras, rows of the class are 0, and where rows are weighed their weight does not count. */
+function ignoring(ignored: number, { fromLogits }: Options): NonNullable<Recipe['state']> {
+  const value = crossentropyOf(fromLogits === true)
+  const isIgnored = (t: Float32Array) => t[ignored] === 1
+  return (_, weighted) =>
+    new RowMeanState(
+      (y, t) => (isIgnored(t) ? 0 : value(y, t)),
+      (t) => !weighted || !isIgnored(t),
+    )
+}
+
 function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: LossAsMetric): MetricRow {
-  return { options, recipe: (given) => ({ op: op(given), targets, leastOutputs, finish, best }), aliases }
+  const recipe = ({ ignoreClass, ...given }: Options): Recipe => {
+    const ofRows = ignoreClass === undefined ? { op: op(given) } : { state: ignoring(Number(ignoreClass), given) }
+    return { ...ofRows, targets, leastOutputs, finish, best }
+  }
+  return { options, recipe, aliases }
 }
 
 const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalInteger(1), classId: optionalInteger(0) }
@@ -147,7 +175,7 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
 const auc = ofState(
   {
     numThresholds: { ...count(200), check: (given, name) => checkInteger(given, name, 2) },
-    curve: choice('ROC', 'PR'),
+    curve: choice('ROC', 'PR', 'PRGAIN'),
     summationMethod: choice('interpolation', 'minoring', 'majoring'),
     thresholds: optionalNumbers(0, 1),
     multiLabel: flag(false),
@@ -243,6 +271,9 @@ const ownRows = {
     recipe: ({ threshold }) => binaryAccuracy(Number(threshold)),
     aliases: [],
   },
+  exactAccuracy: { options: {}, recipe: () => exactAccuracy, aliases: [] },
+  mean: ofOutputs('mean', identity),
+  sum: ofOutputs('sum', (mean, rows) => (rows === 0 ? 0 : mean * rows)),
   categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   topKCategoricalAccuracy: topK,

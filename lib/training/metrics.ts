@@ -72,6 +72,10 @@ function factory<Id extends MetricId>(id: Id): MetricFactory<Id> {
   return (options?: NameOption) => make<never>(id, options)
 }
 
+/**
+ * Options of the loss; `ignoreClass`, where there is one, means for a metric: rows of that class count as 0, and in
+ * `weightedMetrics` not at all.
+ */
 type OptionsOf<Factory> = Factory extends (options?: infer Given) => Loss
   ? Omit<NonNullable<Given>, 'reduction'>
   : never
@@ -99,6 +103,12 @@ export const metrics: {
   readonly accuracy: MetricFactory<'accuracy'>
   /** Share of outputs on the right side of `threshold` (default 0.5; above it means 1). */
   readonly binaryAccuracy: MetricFactory<'binaryAccuracy', { readonly threshold?: number }>
+  /** Share of outputs that equal their targets: Keras' `Accuracy`, for outputs that are values and not probabilities. */
+  readonly exactAccuracy: MetricFactory<'exactAccuracy'>
+  /** Mean of the outputs, whatever their targets. A mean of a value of your own is {@link CustomMetricOptions.rows}. */
+  readonly mean: MetricFactory<'mean'>
+  /** Sum of the outputs over all rows, whatever their targets. */
+  readonly sum: MetricFactory<'sum'>
   /** Share of rows whose largest output is the class. */
   readonly categoricalAccuracy: MetricFactory<'categoricalAccuracy'>
   /** The same, by Keras' name for class indices. */
@@ -121,7 +131,7 @@ export const metrics: {
   readonly trueNegatives: MetricFactory<'trueNegatives', CountOptions>
   /** Weight of the wrong negatives. */
   readonly falseNegatives: MetricFactory<'falseNegatives', CountOptions>
-  /** Area under the ROC or the precision-recall curve, by Keras' sums over thresholds. */
+  /** Area under the ROC, the precision-recall or the precision-recall-gain curve, by Keras' sums over thresholds. */
   readonly auc: MetricFactory<'auc', AucOptions>
   /** The best recall at any threshold where specificity is at least `specificity` (default 0.5). */
   readonly sensitivityAtSpecificity: MetricFactory<
@@ -172,7 +182,7 @@ export interface CountOptions {
 export interface AucOptions {
   /** How many thresholds the curve is made of, at least 2; default 200. */
   readonly numThresholds?: number
-  /** Default `ROC`. */
+  /** `ROC` (default), `PR`, or `PRGAIN` (https://papers.nips.cc/paper/5867), which means nothing without negatives. */
   readonly curve?: Curve
   /** How the area between two points is taken; default `interpolation`. */
   readonly summationMethod?: Summation

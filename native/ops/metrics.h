@@ -20,6 +20,33 @@ struct BinaryAccuracy {  // threshold
   }
 };
 
+// The part of outputs that equal the target.
+struct ExactAccuracy {
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float*) {
+    T hits = splat<T>(0.0f);
+    for (int i = 0; i < n; ++i)
+      hits += select<T>(y(i) == target(i), splat<T>(1.0f), splat<T>(0.0f));
+    return hits / static_cast<float>(n);
+  }
+};
+
+// Of the outputs alone.
+struct Sum {
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target, const float*) {
+    T sum = y(0);
+    for (int i = 1; i < n; ++i) sum += y(i);
+    return sum;
+  }
+};
+struct Mean {
+  template <class T, class Y, class Target>
+  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+    return Sum::row<T>(n, y, target, p) / static_cast<float>(n);
+  }
+};
+
 // 1 where the first maximum of y stands where the first maximum of the target does.
 struct CategoricalAccuracy {
   template <class T, class Y, class Target>
@@ -75,5 +102,8 @@ struct LossAsMetric {
 // NEURODE_LOSSES is a metric as well, through LossAsMetric, with the same numbers.
 #define NEURODE_METRICS(ROW)                       \
   ROW(binaryAccuracy, BinaryAccuracy, "threshold") \
+  ROW(exactAccuracy, ExactAccuracy)                \
+  ROW(sum, Sum)                                    \
+  ROW(mean, Mean)                                  \
   ROW(categoricalAccuracy, CategoricalAccuracy)    \
   ROW(topKCategoricalAccuracy, TopKCategoricalAccuracy, "k")

@@ -35,8 +35,8 @@ export interface RowReference {
 
 export type ActivationReference = PointwiseReference | RowReference
 
-/** What a loss is given: real numbers, 0 or 1 each, or one class of several. */
-export type Targets = 'real' | 'binary' | 'classes'
+/** What a loss is given: real numbers, 0 or 1 each, one class of several, or numbers of which half are the predictions. */
+export type Targets = 'real' | 'binary' | 'classes' | 'predictions'
 
 export interface LossReference {
   readonly cases: readonly Numbers[]
@@ -617,6 +617,27 @@ export const metrics: Readonly<Record<string, MetricReference>> = {
     targets: 'binary',
     value: (y, t, p) => meanOf(y.map((v, i) => ((v > at(p, 0) ? 1 : 0) === at(t, i) ? 1 : 0))),
     domain: probabilities,
+    tolerance: rowwise,
+  },
+  exactAccuracy: {
+    cases: [[]],
+    targets: 'predictions',
+    value: (y, t) => meanOf(y.map((v, i) => (v === at(t, i) ? 1 : 0))),
+    domain: () => [-3, 3],
+    tolerance: rowwise,
+  },
+  sum: {
+    cases: [[]],
+    targets: 'real',
+    value: (y) => y.reduce((sum, v) => sum + v, 0),
+    domain: () => [-3, 3],
+    tolerance: rowwise,
+  },
+  mean: {
+    cases: [[]],
+    targets: 'real',
+    value: (y) => meanOf(y),
+    domain: () => [-3, 3],
     tolerance: rowwise,
   },
   categoricalAccuracy: {
