@@ -99,7 +99,7 @@ NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightL
   const int unit = first + column;
   float sum = 0;
   if (unit < layer.units) {
-    for (int row = part; row < arguments.step.rows; row += kParts) {
+    for (int row = part; row < arguments.step.rows * layer.positions; row += kParts) {
       sum += layer.gradient[row * static_cast<std::int64_t>(layer.gradient_stride) + unit];
     }
   }
@@ -115,7 +115,7 @@ template <class S>
 NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightLayer& layer,
                                 int index, int tile, float rate, Slabs<S>& slabs) {
   const int m = index / layer.tiles_across * S::kM, n = index % layer.tiles_across * S::kN;
-  const int rows = arguments.step.rows, splits = gridDim.y, split = blockIdx.y;
+  const int rows = arguments.step.rows * layer.positions, splits = gridDim.y, split = blockIdx.y;
   const int each = (rows + splits - 1) / splits;
   const int begin = split * each < rows ? split * each : rows,
             end = begin + each < rows ? begin + each : rows;
@@ -219,6 +219,9 @@ void dense_backward_input(Launcher& launcher, const Stage& stage, const StepReco
 }
 
 WeightsPlan::WeightsPlan(const std::vector<WeightLayer>& layers, int rows) : layers_(layers) {
+  std::int64_t most_rows = 0;
+  for (const WeightLayer& layer : layers)
+    most_rows = std::max(most_rows, std::int64_t{rows} * layer.positions);
   const auto tiles_of = [&](int m, int n) {
     std::int64_t count = 0;
     for (const WeightLayer& layer : layers) count += tiles(layer.inputs, m) * tiles(layer.units, n);
@@ -244,7 +247,7 @@ WeightsPlan::WeightsPlan(const std::vector<WeightLayer>& layers, int rows) : lay
   }
   const std::int64_t wanted = tiles_ == 0 ? 1 : 2 * kWorthATile / tiles_;
   splits_ = static_cast<int>(std::clamp<std::int64_t>(
-      std::min<std::int64_t>(wanted, rows / kLeastRowsOfASplit), 1, kMostSplits));
+      std::min<std::int64_t>(wanted, most_rows / kLeastRowsOfASplit), 1, kMostSplits));
 }
 
 void WeightsPlan::run(Launcher& launcher, const StepRecord& step, const OpRecord& optimizer,

@@ -22,6 +22,7 @@ struct WeightLayer {
   const float* gradient;
   int gradient_stride;
   int inputs, units;
+  int positions;  // rows for one of the batch
   int kernel_stride;
   WeightsRecord kernel, bias;
   // By the launcher:

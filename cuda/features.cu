@@ -48,6 +48,34 @@ NEURODE_DEVICE int index_of(float x, int count) {
   return x > 0 ? static_cast<int>(x < static_cast<float>(count - 1) ? x : count - 1) : 0;
 }
 
+// Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.
+NEURODE_DEVICE int transposed(const Block& block, int feature) {
+  const int i = feature % block.inner, at = feature / block.inner;
+  const int r = at % block.rows, c = at / block.rows % block.columns,
+            outer = at / block.rows / block.columns;
+  return ((outer * block.rows + r) * block.columns + c) * block.inner + i;
+}
+
+NEURODE_DEVICE float sum_of_repeats(const ChannelRecord& r, int row, int feature) {
+  float sum = 0;
+  for (int k = 0; k < r.block.rows; ++k) sum += r.input.at(row, k * r.features + feature);
+  return sum;
+}
+
+NEURODE_DEVICE float encoded(const ChannelRecord& r, int row, int feature) {
+  const int first = feature / r.block.columns * r.block.rows, category = feature % r.block.columns;
+  float count = 0;
+  for (int i = 0; i < r.block.rows; ++i)
+    count += index_of(r.input.at(row, first + i), r.block.columns) == category ? 1.0f : 0.0f;
+  return r.counts != 0 || count == 0 ? count : 1.0f;
+}
+
+// Row and feature of the whole as they are in a tensor of so many features a position.
+NEURODE_DEVICE float& grouped(const ChannelRecord& r, const Tensor& tensor, int features, int row,
+                              int feature) {
+  return tensor.at(row * (r.features / features) + feature / features, feature % features);
+}
+
 NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
   const int channel = feature / r.inner % r.channels;
   switch (r.kind) {
@@ -90,6 +118,22 @@ NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
           ((r.input.at(row, feature) - s.mean[channel]) * s.slope[channel] + s.term[channel]);
       break;
     }
+    case TaskKind::regroup:
+      grouped(r, r.output, r.output_features, row, feature) =
+          grouped(r, r.input, r.input_features, row, feature);
+      break;
+    case TaskKind::transpose:
+      r.output.at(row, feature) = r.input.at(row, transposed(r.block, feature));
+      break;
+    case TaskKind::repeat:
+      r.output.at(row, feature) = r.input.at(row, feature % r.input_features);
+      break;
+    case TaskKind::repeat_backward:
+      r.output.at(row, feature) = sum_of_repeats(r, row, feature);
+      break;
+    case TaskKind::encode:
+      r.output.at(row, feature) = encoded(r, row, feature);
+      break;
     case TaskKind::embedding_forward: {
       const int index = index_of(r.input.at(row, feature / r.size), r.count);
       r.output.at(row, feature) =

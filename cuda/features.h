@@ -1,5 +1,5 @@
-// Tasks whose parameters belong to channels or to vectors of a table: the elements of a batch by
-// them, and sums over a batch for them.
+// Tasks whose parameters belong to channels or to vectors of a table, and those that move features:
+// the elements of a batch by them, and sums over a batch for them.
 #pragma once
 
 #include "cuda/launch.h"
@@ -17,6 +17,9 @@ struct ChannelRecord {
   float* statistics;  // (kStatistics, statistics_stride) of the batch
   int statistics_stride;
   int count, size, kernel_stride;  // of an embedding's table: vectors, floats of each
+  Block block;
+  int counts;
+  int input_features, output_features;  // regroup: of a position
   Tensor input, output, gradient, input_gradient;
 };
 

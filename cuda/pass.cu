@@ -22,6 +22,17 @@ bool runs_by_rows(const Stage& stage) {
           !is_pointwise(stage.op.row));
 }
 
+bool moves_features(TaskKind kind) {
+  return kind == TaskKind::regroup || kind == TaskKind::transpose || kind == TaskKind::repeat ||
+         kind == TaskKind::repeat_backward || kind == TaskKind::encode;
+}
+
+// A product over positions has so many times the rows.
+StepRecord by_positions(StepRecord step, int positions) {
+  step.rows *= positions;
+  return step;
+}
+
 }  // namespace
 
 PassRunner::PassRunner(Device& device, const Program& program, const Pass& pass,
@@ -133,6 +144,8 @@ void PassRunner::add_stage(const Task& task, const Task* next) {
   draft.gradient = task.gradient;
   draft.input_gradient = task.input_gradient;
   draft.kernel = task.kernel;
+  draft.positions =
+      moves_features(task.kind) ? 1 : pass_.positions[task.output >= 0 ? task.output : task.input];
   stage.op = record_of(task.op);
   stage.units = width(task.output >= 0 ? task.output : task.input);
   stage.length = task.along.length;
@@ -313,7 +326,7 @@ bool PassRunner::reserve(int rows) {
   for (std::size_t t = 0; t < offsets.size(); ++t) {
     if (!used_[t]) continue;
     offsets[t] = floats;
-    floats += capacity * padded(pass_.features[t]);
+    floats += capacity * pass_.positions[t] * padded(pass_.features[t]);
   }
   const std::int64_t values = floats;
   floats += (capacity * program_.row_values() + 3) / 4 * 4;
@@ -400,9 +413,16 @@ ChannelRecord PassRunner::channels(const Task& task) const {
     return tensor < 0 ? Tensor{} : Tensor{tensors_[tensor].data, tensors_[tensor].stride};
   };
   record.kind = task.kind;
-  // An embedding's elements are those of its output; sums are over the input's.
+  // Elements of what gives others than it takes are those of its output; sums are over the input's.
   const bool embeds = task.kind == TaskKind::embedding_forward;
-  record.features = pass_.features[embeds ? task.output : task.input];
+  const bool moves = moves_features(task.kind);
+  record.features = pass_.width(embeds || moves ? task.output : task.input);
+  if (moves) {
+    record.block = task.block;
+    record.counts = task.counts ? 1 : 0;
+    record.input_features = pass_.features[task.input];
+    record.output_features = pass_.features[task.output];
+  }
   record.channels = task.along.length == 0 ? record.features : task.along.length;
   record.inner = task.along.inner;
   record.op = record_of(task.op);
@@ -438,6 +458,7 @@ std::vector<WeightLayer> PassRunner::weight_layers(const Launch& launch) const {
       layer.gradient = tensors_[task.gradient].data;
       layer.gradient_stride = tensors_[task.gradient].stride;
     }
+    layer.positions = pass_.positions[task.output];
     layer.inputs = pass_.features[task.input];
     layer.units = pass_.features[task.output];
     layer.kernel_stride = parameters_.stride(task.kernel);
@@ -457,6 +478,7 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
   RowStages by_rows{};
   for (int i = std::max(stages.begin, first_stage()); i < end; ++i) {
     const Stage stage = on_device(drafts_[i]);
+    const StepRecord own = by_positions(step, drafts_[i].positions);
     if (is_wide(drafts_[i])) {
       enqueue_wide(launcher, drafts_[i], step, fresh);
       continue;
@@ -467,19 +489,21 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
     if (drafts_[i].by_channel == nullptr && runs_by_rows(stage)) {
       by_rows.stages[by_rows.count++] = stage;
       const bool more = i + 1 < end && drafts_[i + 1].by_channel == nullptr &&
-                        runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages;
+                        runs_by_rows(drafts_[i + 1].stage) && by_rows.count < kMostRowStages &&
+                        drafts_[i + 1].positions == drafts_[i].positions;
       if (!more) {
-        run_rows(launcher, by_rows, step);
+        run_rows(launcher, by_rows, own);
         by_rows.count = 0;
       }
     } else if (drafts_[i].by_channel != nullptr) {
       run_channel_elements(launcher, channels(*drafts_[i].by_channel), step);
     } else if (stage.kind == StageKind::dense_forward) {
-      dense_forward(launcher, stage, step, usual_rows_ > 0 ? usual_rows_ : step.rows);
+      const int usual = usual_rows_ > 0 ? usual_rows_ : step.rows;
+      dense_forward(launcher, stage, own, usual * drafts_[i].positions);
     } else if (stage.kind == StageKind::dense_backward_input) {
-      dense_backward_input(launcher, stage, step);
+      dense_backward_input(launcher, stage, own);
     } else {
-      run_elements(launcher, stage, step);
+      run_elements(launcher, stage, own);
     }
   }
   if (sliced_from_ < 0) return;

@@ -37,6 +37,7 @@ class PassRunner {
     Stage stage;
     const Task* by_channel = nullptr;  // the stage is this task, for run_channel_elements
     int kernel = -1;
+    int positions = 1;  // its tensors have so many rows for one of the batch
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
   };
 

@@ -79,6 +79,7 @@ Op to_op(const plugin::OpRecord& record) {
 Pass to_pass(const plugin::PassRecord& record) {
   Pass pass;
   pass.features.assign(record.features, record.features + record.tensors);
+  pass.positions.assign(record.positions, record.positions + record.tensors);
   pass.statistics.assign(record.statistics, record.statistics + record.statistics_count);
   pass.output = record.output;
   for (int i = 0; i < record.task_count; ++i) {
@@ -101,6 +102,8 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.metric = from.metric;
     task.op = to_op(from.op);
     task.along = {from.length, from.inner};
+    task.block = {from.block_rows, from.block_columns, from.block_inner};
+    task.counts = from.counts != 0;
     task.seed = from.seed;
     task.scale = from.scale;
     task.offset = from.offset;
@@ -111,6 +114,7 @@ Pass to_pass(const plugin::PassRecord& record) {
 
 Parameter to_parameter(const plugin::ParameterRecord& record) {
   Parameter parameter{"", static_cast<Layout>(record.layout), record.rows, record.columns, {}};
+  parameter.positions = record.positions;
   parameter.trainable = record.trainable != 0;
   parameter.decays = record.decays != 0;
   parameter.update = static_cast<Update>(record.update);

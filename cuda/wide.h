@@ -21,6 +21,7 @@ class WideLayers {
   bool takes(int kernel) const {
     return precision_ != Precision::float32 &&
            program_.parameters[kernel].layout == Layout::kernel &&
+           program_.parameters[kernel].positions == 1 &&
            program_.parameters[kernel].size() >= kWideWeights;
   }
   // Whether operands are bfloat16 copies, not the floats themselves.

@@ -59,6 +59,7 @@ export {
 export { ActivityRegularization, type ActivityRegularizationOptions } from './layers/activityRegularization.js'
 export type { Axis } from './layers/axes.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './layers/batchNormalization.js'
+export { CategoryEncoding, type CategoryEncodingOptions } from './layers/categoryEncoding.js'
 export {
   type Constraint,
   type ConstraintName,
@@ -82,6 +83,7 @@ export {
 } from './layers/initializers.js'
 export { Normalization, type NormalizationOptions } from './layers/inputNormalization.js'
 export {
+  type LastAxis,
   Layer,
   type LayerOptions,
   type ParameterSpec,
@@ -111,6 +113,7 @@ export {
 } from './layers/normalization.js'
 export type { ScaleAndCenterOptions } from './layers/parameters.js'
 export { PReLU, type PReLUOptions } from './layers/prelu.js'
+export { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './layers/rearranging.js'
 export {
   type OrthogonalMode,
   type OrthogonalOptions,

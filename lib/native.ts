@@ -70,6 +70,8 @@ export type PlanLayer = {
   | {
       readonly kind: 'dense'
       readonly units: number
+      /** Features of a position, where a row has several that all go through the same kernel. */
+      readonly inputs?: number
       readonly useBias: boolean
       readonly activation: PlanOp
       readonly kernel: PlanParameter
@@ -84,6 +86,12 @@ export type PlanLayer = {
   /** A penalty of what comes in, which goes on as it is. */
   | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
   | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
+  /** Rows and columns change places in every block (rows, columns, inner) of features. */
+  | { readonly kind: 'transpose'; readonly rows: number; readonly columns: number; readonly inner: number }
+  /** A row, so many times. */
+  | { readonly kind: 'repeat'; readonly rows: number }
+  /** Every `rows` integers become `columns` values: whether, or how often, each integer below `columns` is among them. */
+  | { readonly kind: 'encoding'; readonly rows: number; readonly columns: number; readonly counts: boolean }
 )
 
 /** What the elements of large matrix products are rounded to; sums and all else are float32. */

@@ -47,24 +47,6 @@ const gaps: readonly Gap[] = [
   // layers.json
   {
     file: 'layers.json',
-    classes: ['Dense'],
-    when: ({ inputs }) => depth(inputs.x) > 2,
-    reason: 'Dense takes rows of one dimension',
-  },
-  {
-    file: 'layers.json',
-    classes: ['Flatten'],
-    when: ({ inputs }) => depth(inputs.x) < 2,
-    reason: 'a row has at least one dimension',
-  },
-  {
-    file: 'layers.json',
-    classes: ['Permute', 'RepeatVector'],
-    reason: 'not among the layers: shapes',
-  },
-  { file: 'layers.json', classes: ['CategoryEncoding'], reason: 'not among the layers: encodings of categories' },
-  {
-    file: 'layers.json',
     classes: ['Add', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Subtract', 'Dot'],
     reason: 'a sequential model has no merges',
   },

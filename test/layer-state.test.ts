@@ -169,7 +169,7 @@ perDevice('layers with state', (device) => {
         [0, 1, 2],
         [4, wrong, 0],
       ]
-      const pattern = /expected integers from 0 to 4 for the embedding, got .* in row 1/
+      const pattern = /expected integers from 0 to 4, got .* in row 1/
       const acts = [() => model.fit(x, [[0], [0]], { verbose: 0 }), () => model.predict(x), () => model.predictSync(x)]
       for (const act of acts) await assertRefused(act, 'ERR_LABEL_RANGE', pattern)
     }

@@ -22,10 +22,10 @@ function bodyOf({ make, shape, indices }: LayerCase, inputs: number, activation:
 /** Rows of input for it. */
 function inputsFor({ shape, indices }: LayerCase, x: Float32Array, inputs: number) {
   if (indices === undefined) return { data: x, shape: [x.length / inputs, inputs] }
-  const size = shape[0] as number
+  const size = shape.reduce((product, each) => product * each, 1)
   const rows = Math.floor(x.length / inputs)
-  const data = Uint8Array.from({ length: rows * size }, (_, i) => Math.abs(Math.round(3 * (x[i] as number))) % indices)
-  return { data, shape: [rows, size] }
+  const value = (i: number) => Math.abs(Math.round(3 * (x[i % x.length] as number))) % indices
+  return { data: Uint8Array.from({ length: rows * size }, (_, i) => value(i)), shape: [rows, ...shape] }
 }
 
 /** A classifier of 12 numbers with the layer in its middle, between two Dense layers that learn. */

@@ -8,6 +8,7 @@ import { type Activation, type ActivationName, toActivation } from './activation
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import {
+  type LastAxis,
   Layer,
   type LayerOptions,
   layerOptionNames,
@@ -60,7 +61,8 @@ const optionNames = [
 ]
 
 /**
- * `activation(x · kernel + bias)` with a kernel of shape [inputs, units] and a bias of shape [units].
+ * `activation(x · kernel + bias)` with a kernel of shape [inputs, units] and a bias of shape [units]. In rows of several
+ * dimensions, [..., inputs], every position goes through the same kernel and the row becomes [..., units].
  *
  * Throws `ERR_ARGUMENT` for options out of range and `ERR_UNKNOWN_NAME` for names that do not exist.
  *
@@ -73,7 +75,7 @@ const optionNames = [
  */
 export class Dense<const Units extends number = number, const In extends Shape = Shape> extends Layer<
   In,
-  readonly [Units]
+  LastAxis<Units>
 > {
   readonly kind = 'Dense'
   /** Outputs of the layer. */
@@ -127,16 +129,15 @@ export class Dense<const Units extends number = number, const In extends Shape =
   }
 
   override computeOutputShape(input: Shape): Shape {
-    if (input.length === 1) return [this.units]
-    const hint = input.length > 1 ? '; put layers.flatten() before it' : ''
+    if (input.length > 0) return [...input.slice(0, -1), this.units]
     throw new NeurodeError(
       'ERR_SHAPE',
-      `layer '${this.name}': expected an input of one dimension per row, got shape [${input.join(', ')}]${hint}`,
+      `layer '${this.name}': expected an input of at least one dimension per row, got shape []; put layers.flatten() before it`,
     )
   }
 
   override parameters(input: Shape): readonly ParameterSpec[] {
-    const kernel = { name: 'kernel', shape: [input[0] as number, this.units] }
+    const kernel = { name: 'kernel', shape: [input.at(-1) as number, this.units] }
     return this.useBias ? [kernel, { name: 'bias', shape: [this.units] }] : [kernel]
   }
 
@@ -159,11 +160,13 @@ export class Dense<const Units extends number = number, const In extends Shape =
 
   override plan(input: Shape, context: PlanContext): readonly PlanLayer[] {
     const { name } = context
-    const [kernel, bias] = [[input[0] as number, this.units], [this.units]]
+    const inputs = input.at(-1) as number
+    const [kernel, bias] = [[inputs, this.units], [this.units]]
     const layer: PlanLayer = {
       kind: 'dense',
       name,
       units: this.units,
+      ...(input.length > 1 ? { inputs } : {}),
       useBias: this.useBias,
       activation: this.activation.op,
       kernel: {

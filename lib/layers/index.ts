@@ -15,6 +15,7 @@ import {
 import type { Activation, ActivationName } from './activations.js'
 import { ActivityRegularization, type ActivityRegularizationOptions } from './activityRegularization.js'
 import { BatchNormalization, type BatchNormalizationOptions } from './batchNormalization.js'
+import { CategoryEncoding, type CategoryEncodingOptions } from './categoryEncoding.js'
 import { Dense, type DenseOptions } from './dense.js'
 import { Embedding, type EmbeddingOptions } from './embedding.js'
 import { Normalization, type NormalizationOptions } from './inputNormalization.js'
@@ -40,6 +41,7 @@ import {
   type UnitNormalizationOptions,
 } from './normalization.js'
 import { PReLU, type PReLUOptions } from './prelu.js'
+import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 
@@ -125,6 +127,17 @@ export const layers = {
   reshape: <const Target extends Shape, const In extends Shape = Shape>(
     options: ReshapeOptions<Target, In>,
   ): Reshape<Target, In> => new Reshape(options),
+  /** See {@link Permute}. */
+  permute: <const Dims extends Shape, const In extends Shape = Shape>(
+    options: PermuteOptions<Dims, In>,
+  ): Permute<Dims, In> => new Permute(options),
+  /** See {@link RepeatVector}. */
+  repeatVector: <const N extends number, const In extends Shape = Shape>(
+    options: RepeatVectorOptions<N, In>,
+  ): RepeatVector<N, In> => new RepeatVector(options),
+  /** See {@link CategoryEncoding}. */
+  categoryEncoding: <const In extends Shape = Shape>(options: CategoryEncodingOptions<In>): CategoryEncoding<In> =>
+    new CategoryEncoding(options),
   /** See {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
   /** See {@link Rescaling}. */
@@ -159,6 +172,9 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   ActivityRegularization: (options: ActivityRegularizationOptions) => new ActivityRegularization(options),
   Flatten: (options: LayerOptions) => new Flatten(options),
   Reshape: (options: ReshapeOptions) => new Reshape(options),
+  Permute: (options: PermuteOptions) => new Permute(options),
+  RepeatVector: (options: RepeatVectorOptions) => new RepeatVector(options),
+  CategoryEncoding: (options: CategoryEncodingOptions) => new CategoryEncoding(options),
   Identity: (options: LayerOptions) => new Identity(options),
   Rescaling: (options: RescalingOptions) => new Rescaling(options),
 }

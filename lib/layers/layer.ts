@@ -78,13 +78,21 @@ export function place(layer: Layer, placement: Placement | undefined): void {
   else placements.set(layer, placement)
 }
 
+/** The output of a layer that gives the last dimension of its input another size. */
+export interface LastAxis<Size extends number = number> {
+  readonly lastAxis: Size
+}
+
 declare const types: unique symbol
 
 /**
  * A layer: a plain, immutable description. It belongs to at most one model, which holds its weights.
- * `In` is the shape of its input where given, `Out` that of its output, `'same'` where the input decides.
+ * `In` is the shape of its input where given, `Out` that of its output, `'same'` or {@link LastAxis} where the input decides.
  */
-export abstract class Layer<In extends Shape = Shape, Out extends Shape | 'same' = Shape | 'same'> {
+export abstract class Layer<
+  In extends Shape = Shape,
+  Out extends Shape | 'same' | LastAxis = Shape | 'same' | LastAxis,
+> {
   declare readonly [types]?: { in: In; out: Out }
 
   /** Class name, as in summaries: `Dense`. */

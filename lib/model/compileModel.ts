@@ -115,7 +115,7 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
       return { ...withDecay(part, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
     })
   })
-  const embedding = layers.findIndex(({ kind }) => kind === 'embedding')
+  const embedding = layers.findIndex(({ kind }) => kind === 'embedding' || kind === 'encoding')
   if (embedding > 0) {
     const text = `layer '${layers[embedding]?.name}': expected integers, the model's input`
     throw new NeurodeError('ERR_ARGUMENT', `${text}, got what layer '${layers[embedding - 1]?.name}' computes`)

@@ -1,6 +1,6 @@
 /** Types that follow from what a model is made of: shapes from layers, result keys from metrics. */
 
-import type { Layer, Shape } from '../layers/layer.js'
+import type { LastAxis, Layer, Shape } from '../layers/layer.js'
 import type { MetricKey, MetricLike } from '../training/metrics.js'
 import type { PerClass } from './perClass.js'
 
@@ -10,11 +10,18 @@ export type InputShapeOf<Layers> = Layers extends readonly [Layer<infer In>, ...
 /** The shape of one row of output, as far as the layers say it. */
 export type OutputShapeOf<Layers> = Layers extends readonly [...infer Before, Layer<infer In, infer Out>]
   ? Out extends 'same'
-    ? Before extends readonly []
-      ? In
-      : OutputShapeOf<Before>
-    : Out
+    ? ShapeBefore<Before, In>
+    : Out extends LastAxis<infer Size>
+      ? WithLastAxis<ShapeBefore<Before, In>, Size>
+      : Out
   : Shape
+
+type ShapeBefore<Before, In> = Before extends readonly [] ? In : OutputShapeOf<Before>
+
+/** Where the number of dimensions is not known, there is one. */
+type WithLastAxis<Before, Size extends number> = Before extends readonly [...infer Others extends Shape, number]
+  ? readonly [...Others, Size]
+  : readonly [Size]
 
 /** The keys that metrics have in logs and results. */
 export type MetricKeys<Metrics extends readonly MetricLike[]> = MetricKey<Metrics[number]>

@@ -45,6 +45,20 @@ Along to_along(Napi::Value value, const char* name) {
           static_cast<int>(member(object, "inner", to_integer, 1, kMostFeatures))};
 }
 
+// A member that may be left out.
+template <class T, class Convert, class... More>
+T optional(Napi::Object object, const char* name, T standard, Convert convert, More... more) {
+  return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
+}
+
+Block to_block(Napi::Object object) {
+  const auto size = [&](const char* key) {
+    return static_cast<int>(
+        optional(object, key, std::int64_t{1}, to_integer, std::int64_t{1}, kMostFeatures));
+  };
+  return {size("rows"), size("columns"), size("inner")};
+}
+
 Initializer to_initializer(Napi::Value value, const char* name) {
   using Kind = Initializer::Kind;
   static constexpr std::pair<const char*, Kind> kinds[] = {
@@ -67,12 +81,6 @@ Initializer to_initializer(Napi::Value value, const char* name) {
   }
   throw Error("ERR_UNKNOWN_NAME",
               std::string(name) + ": no initializer is called '" + kind_name + "'");
-}
-
-// A member that may be left out.
-template <class T, class Convert, class... More>
-T optional(Napi::Object object, const char* name, T standard, Convert convert, More... more) {
-  return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
 }
 
 Constraint to_constraint(Napi::Value value, const char* name) {
@@ -144,6 +152,8 @@ LayerPlan to_layer(Napi::Value value) {
   if (kind == "dense") {
     layer.kind = LayerKind::dense;
     layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
+    layer.inputs = static_cast<int>(
+        optional(object, "inputs", std::int64_t{0}, to_integer, std::int64_t{1}, kMostFeatures));
     layer.use_bias = member(object, "useBias", to_bool);
     layer.activation = member(object, "activation", to_op, OpKind::activation);
     layer.kernel = member(object, "kernel", to_parameter);
@@ -181,6 +191,17 @@ LayerPlan to_layer(Napi::Value value) {
     layer.inputs = static_cast<int>(member(object, "inputs", to_integer, 1, kMostIndices));
     layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
     layer.kernel = member(object, "kernel", to_parameter);
+  } else if (kind == "transpose") {
+    layer.kind = LayerKind::transpose;
+    layer.block = to_block(object);
+  } else if (kind == "repeat") {
+    layer.kind = LayerKind::repeat;
+    layer.block = to_block(object);
+  } else if (kind == "encoding") {
+    layer.kind = LayerKind::encoding;
+    layer.block = to_block(object);
+    layer.counts = member(object, "counts", to_bool);
+    if (layer.block.columns > kMostIndices) fail("columns", "at most 2^24");
   } else {
     throw Error("ERR_UNKNOWN_NAME", "layer: no kind is called '" + kind + "'");
   }
@@ -290,10 +311,24 @@ Plan to_plan(Napi::Value value) {
     const Along& along = layer.along;
     if (along.length > 0 && features % (std::int64_t{along.length} * along.inner) != 0)
       fail("along", "whole groups of features");
-    if (layer.kind == LayerKind::embedding && i > 0) fail("layers", "an embedding at the input");
+    const bool reads_indices =
+        layer.kind == LayerKind::embedding || layer.kind == LayerKind::encoding;
+    if (reads_indices && i > 0) fail("layers", "a layer of integers at the input");
+    const Block& block = layer.block;
     if (layer.kind == LayerKind::dense) {
-      parameters += features * layer.units;
-      features = layer.units;
+      const std::int64_t inputs = layer.inputs == 0 ? features : layer.inputs;
+      if (features % inputs != 0) fail("inputs", "whole positions");
+      parameters += inputs * layer.units;
+      features = features / inputs * layer.units;
+    } else if (layer.kind == LayerKind::transpose) {
+      const std::int64_t outer = std::int64_t{block.columns} * block.inner;
+      if (features % block.rows != 0 || features / block.rows % outer != 0)
+        fail("layers", "whole blocks to transpose");
+    } else if (layer.kind == LayerKind::repeat) {
+      features *= block.rows;
+    } else if (layer.kind == LayerKind::encoding) {
+      if (features % block.rows != 0) fail("rows", "whole groups of integers");
+      features = features / block.rows * block.columns;
     } else if (layer.kind == LayerKind::embedding) {
       parameters += std::int64_t{layer.inputs} * layer.units;
       features *= layer.units;
@@ -318,9 +353,9 @@ void check_indices(const InputView& input, int count, const char* name) {
     char number[32];
     std::snprintf(number, sizeof number, "%g", value);
     throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
-                                       std::to_string(count - 1) + " for the embedding, got " +
-                                       number + " in row " + std::to_string(i / input.features) +
-                                       " at position " + std::to_string(i % input.features));
+                                       std::to_string(count - 1) + ", got " + number + " in row " +
+                                       std::to_string(i / input.features) + " at position " +
+                                       std::to_string(i % input.features));
   }
 }
 

@@ -99,7 +99,7 @@ void CpuExecutor::predict_here(const InputView& view, float* output) {
   const FlushSubnormals flush;
   const InputView input = scaled(view);
   grow(here_, predict_.size * (input.rows > kPanel ? kTogether : 1));
-  if (input.rows == 1) return predict_row(input, output);
+  if (input.rows == 1 && !has_positions_) return predict_row(input, output);
   constexpr int kRows = kTogether * kPanel;
   for (std::int64_t first = 0; first < input.rows; first += kRows) {
     const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, input.rows - first));
@@ -139,6 +139,11 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
       case TaskKind::normalize_forward:
         kernels_.normalize_row(task.op, task.along, normalizer(task), at(task.input),
                                at(task.output), width(task.output));
+        break;
+      case TaskKind::transpose:
+      case TaskKind::repeat:
+      case TaskKind::encode:
+        rearrange(task, program_.predict, at(task.input), at(task.output), 1, 1);
         break;
       case TaskKind::embedding_forward:
         kernels_.embed_row(table(task), at(task.input), at(task.output), width(task.input));

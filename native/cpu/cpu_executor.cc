@@ -1,6 +1,8 @@
 // The CPU executor: parameters, and what a task does to some rows.
 #include "native/cpu/cpu_executor.h"
 
+#include <algorithm>
+
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {
@@ -30,9 +32,12 @@ Cut cut_whole_panels(std::int64_t rows) {
 }
 
 PassLayout::PassLayout(const Pass& pass) : pass(pass) {
-  for (const int features : pass.features) {
-    offset.push_back(size);
-    size += std::int64_t{features} * kPanel;
+  std::vector<int> same_as(pass.features.size(), -1);
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::regroup) same_as[task.output] = task.input;
+  for (std::size_t t = 0; t < same_as.size(); ++t) {
+    offset.push_back(same_as[t] < 0 ? size : offset[same_as[t]]);
+    if (same_as[t] < 0) size += std::int64_t{pass.width(static_cast<int>(t))} * kPanel;
   }
 }
 
@@ -41,6 +46,9 @@ CpuExecutor::CpuExecutor(Program program, const Kernels& kernels, std::shared_pt
       kernels_(kernels),
       team_(std::move(team)),
       optimizer_slots_(optimizer_slots(program_.update.optimizer)),
+      has_positions_(
+          std::any_of(program_.parameters.begin(), program_.parameters.end(),
+                      [](const Parameter& parameter) { return parameter.positions > 1; })),
       predict_(program_.predict),
       evaluate_(program_.evaluate),
       train_(program_.train) {
@@ -59,7 +67,7 @@ InputView CpuExecutor::scaled(InputView input) const {
 double CpuExecutor::forward_operations(std::int64_t rows) const {
   double weights = 0;
   for (const Parameter& parameter : program_.parameters)
-    weights += static_cast<double>(parameter.size());
+    weights += static_cast<double>(parameter.size()) * parameter.positions;
   return 2 * weights * static_cast<double>(rows);
 }
 
@@ -157,16 +165,26 @@ Table CpuExecutor::table(const Task& task) const {
 
 void CpuExecutor::run_on_panels(const Task& task, const PanelContext& context) const {
   const auto at = [&](int tensor) { return context.memory + context.layout.offset[tensor]; };
-  const auto width = [&](int tensor) { return context.layout.pass.features[tensor]; };
+  const Pass& pass = context.layout.pass;
   switch (task.kind) {
     case TaskKind::dense_forward:
-      return kernels_.dense_forward(values(task.kernel), weights_[task.kernel].stride,
-                                    values(task.bias), width(task.input), width(task.output),
-                                    context.panels, at(task.input), at(task.output));
-    case TaskKind::dense_backward_input:
-      return kernels_.dense_backward_input(values(task.kernel), weights_[task.kernel].stride,
-                                           width(task.input), width(task.output), context.panels,
-                                           at(task.gradient), at(task.input_gradient));
+    case TaskKind::dense_backward_input: {
+      const int inputs = pass.features[task.input], units = pass.features[task.output];
+      const float* const kernel = values(task.kernel);
+      const std::int64_t stride = weights_[task.kernel].stride;
+      for (int position = 0; position < pass.positions[task.output]; ++position) {
+        const std::int64_t in = std::int64_t{position} * inputs * kPanel;
+        const std::int64_t out = std::int64_t{position} * units * kPanel;
+        if (task.kind == TaskKind::dense_forward) {
+          kernels_.dense_forward(kernel, stride, values(task.bias), inputs, units, context.panels,
+                                 at(task.input) + in, at(task.output) + out);
+        } else {
+          kernels_.dense_backward_input(kernel, stride, inputs, units, context.panels,
+                                        at(task.gradient) + out, at(task.input_gradient) + in);
+        }
+      }
+      return;
+    }
     default:
       for (int panel = 0; panel < context.panels.count; ++panel) run_on_panel(task, context, panel);
   }
@@ -177,7 +195,7 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
   const auto at = [&](int tensor) {
     return tensor < 0 ? nullptr : memory + context.layout.offset[tensor];
   };
-  const auto width = [&](int tensor) { return context.layout.pass.features[tensor]; };
+  const auto width = [&](int tensor) { return context.layout.pass.width(tensor); };
   const int rows = context.panels.rows[panel];
   const int first_row = context.first_rows[panel];
   float* const row_values =
@@ -205,6 +223,12 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::batch_normalize_forward:
       return kernels_.batch_normalize(task.along, statistics_[task.statistics], values(task.bias),
                                       at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::transpose:
+    case TaskKind::repeat:
+    case TaskKind::repeat_backward:
+    case TaskKind::encode:
+      return rearrange(task, context.layout.pass, at(task.input), at(task.output), kPanel,
+                       round_up(rows, kGroup));
     case TaskKind::embedding_forward:
       return kernels_.embed(table(task), at(task.input), at(task.output), width(task.input), rows);
     case TaskKind::noise_forward:

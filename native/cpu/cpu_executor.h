@@ -40,7 +40,8 @@ Cut cut_rows(std::int64_t rows, int threads);
 // All panels full but the last.
 Cut cut_whole_panels(std::int64_t rows);
 
-// A pass with the place of every tensor in a panel's memory.
+// A pass with the place of every tensor in a panel's memory, (positions, features, kPanel): the
+// same memory before and after the features are grouped by positions.
 struct PassLayout {
   explicit PassLayout(const Pass& pass);
   const Pass& pass;
@@ -149,6 +150,8 @@ class CpuExecutor final : public Executor {
   void cut_into_pieces(TrainingSegment& segment) const;
   void run_on_panels(const Task& task, const PanelContext& context) const;
   void run_on_panel(const Task& task, const PanelContext& context, int panel) const;
+  void rearrange(const Task& task, const Pass& pass, const float* x, float* y, int line,
+                 int lanes) const;
   void capture(const PanelContext& context) const;
 
   void run_rows(const TrainingSegment& segment, const TrainingRange& range,
@@ -196,6 +199,7 @@ class CpuExecutor final : public Executor {
   const int optimizer_slots_;
   std::vector<Weights> weights_;
   int pieces_ = 0;
+  const bool has_positions_;  // a dense layer with several
   const PassLayout predict_;
   const PassLayout evaluate_;
   const PassLayout train_;

@@ -162,6 +162,8 @@ void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& s
   const Pass& pass = program_.train;
   WeightGradient gradient{};
   gradient.inputs = pass.features[task.input];
+  gradient.units = pass.features[task.output];
+  gradient.positions = pass.positions[task.output];
   gradient.panels = step.cut.panels();
   gradient.panel_rows = step.cut.rows.data();
   gradient.gradient = step.memory + train_.offset[task.gradient];
@@ -183,7 +185,7 @@ void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& s
     return optimizer_step(parameter, step);
   };
 
-  const int units = pass.features[task.output];
+  const int units = gradient.units;
   const int groups = round_up(gradient.inputs, kGroup) / kGroup;
   if (program_.parameters[task.kernel].update != Update::none) {
     const OptimizerStep optimizer = take(task.kernel);

@@ -36,7 +36,8 @@ struct Panels {
 // The gradient of a kernel for inputs [begin, end) and units [unit_begin, unit_end), or of a bias,
 // and its update; with kStoreStep the gradient alone, into `kernel`.
 struct WeightGradient {
-  int inputs;
+  int inputs, units;
+  int positions;   // of a row; their inputs and units follow each other in a panel
   int begin, end;  // begin is a multiple of kAlignment
   int unit_begin, unit_end;
   int panels;

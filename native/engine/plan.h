@@ -25,6 +25,12 @@ struct Along {
   int inner = 1;
 };
 
+// How the features of a row are arranged: (outer, rows, columns, inner), outer as many as there
+// are.
+struct Block {
+  int rows = 1, columns = 1, inner = 1;
+};
+
 enum class LayerKind {
   dense,
   activation,
@@ -34,7 +40,10 @@ enum class LayerKind {
   normalization,        // by known statistics
   batch_normalization,  // by those of the batch while it trains
   embedding,
-  activity_penalty  // of what comes in, which goes on as it is
+  activity_penalty,  // of what comes in, which goes on as it is
+  transpose,         // rows and columns of a block change places
+  repeat,            // a row of features becomes the rows of a block
+  encoding           // the integers of a block's row become its columns, one for each category
 };
 
 // What a parameter is brought back to after every step.
@@ -60,7 +69,7 @@ struct LayerPlan {
   std::string name;
   bool trainable = true;   // else its parameters stay as they are
   int units = 0;           // dense; size of an embedding's vectors
-  int inputs = 0;          // embedding: how many vectors
+  int inputs = 0;          // dense: features of a position; embedding: how many vectors
   bool use_kernel = true;  // feature, batch_normalization: scale
   bool use_bias = false;   // dense; feature, batch_normalization: center
   Op activation;           // dense, activation
@@ -71,6 +80,8 @@ struct LayerPlan {
   Along along;             // activation, feature, normalization, batch_normalization
   Op op;  // noise, feature, activity_penalty; of normalizations only the numbers: see normalize
   std::uint64_t seed = 0;  // noise
+  Block block;             // transpose, repeat, encoding
+  bool counts = false;     // encoding: how often, not whether
   float scale = 1;         // rescaling
   float offset = 0;        // rescaling
 };

@@ -10,7 +10,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersion = 5;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -34,12 +34,14 @@ struct TaskRecord {
   std::int32_t kernel, bias, mean, variance, parameter, statistics, metric;
   OpRecord op;
   std::int32_t length, inner;
+  std::int32_t block_rows, block_columns, block_inner, counts;
   float scale, offset;
   std::uint64_t seed;
 };
 
 struct PassRecord {
   const std::int32_t* features;
+  const std::int32_t* positions;
   std::int32_t tensors;
   const std::int32_t* statistics;
   std::int32_t statistics_count;
@@ -50,7 +52,7 @@ struct PassRecord {
 
 // As neurode::Parameter.
 struct ParameterRecord {
-  std::int32_t layout, rows, columns;
+  std::int32_t layout, rows, columns, positions;
   std::int32_t trainable, decays, update;
   OpRecord regularizer;  // row -1: none
   std::int32_t constraint, length, inner;

@@ -39,6 +39,7 @@ plugin::ParameterRecord record_of(const Parameter& parameter) {
   return {static_cast<std::int32_t>(parameter.layout),
           parameter.rows,
           parameter.columns,
+          parameter.positions,
           parameter.trainable ? 1 : 0,
           parameter.decays ? 1 : 0,
           static_cast<std::int32_t>(parameter.update),
@@ -72,6 +73,10 @@ std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
                        record_of(task.op),
                        task.along.length,
                        task.along.inner,
+                       task.block.rows,
+                       task.block.columns,
+                       task.block.inner,
+                       task.counts ? 1 : 0,
                        task.scale,
                        task.offset,
                        task.seed});
@@ -119,6 +124,7 @@ class PluginExecutor final : public Executor {
     const auto pass = [](const Pass& pass,
                          const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
       return {pass.features.data(),
+              pass.positions.data(),
               static_cast<std::int32_t>(pass.features.size()),
               pass.statistics.data(),
               static_cast<std::int32_t>(pass.statistics.size()),

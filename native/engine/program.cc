@@ -22,6 +22,7 @@ class PassCompiler {
     current_ = add_tensor(plan_.input_size);
     add({.kind = TaskKind::gather_input, .output = current_});
     for (const LayerPlan& layer : plan_.layers) add_layer(layer);
+    regroup(1);
     pass_.output = current_;
     if (mode_ != Mode::predict) add_loss(*plan_.training);
     return std::move(pass_);
@@ -29,16 +30,20 @@ class PassCompiler {
 
  private:
   int features(int tensor) const { return pass_.features[tensor]; }
+  int positions(int tensor) const { return pass_.positions[tensor]; }
 
-  int add_tensor(int features) {
+  int add_tensor(int features, int positions = 1) {
     pass_.features.push_back(features);
+    pass_.positions.push_back(positions);
     return static_cast<int>(pass_.features.size()) - 1;
   }
+  int add_tensor_like(int tensor) { return add_tensor(features(tensor), positions(tensor)); }
 
   void add(const Task& task) { pass_.tasks.push_back(task); }
 
   void add_layer(const LayerPlan& layer) {
     if (layer.kind != LayerKind::rescaling) at_input_ = false;
+    if (layer.kind != LayerKind::dense) regroup(1);
     switch (layer.kind) {
       case LayerKind::dense:
         return add_dense(layer);
@@ -58,20 +63,47 @@ class PassCompiler {
         return add_embedding(layer);
       case LayerKind::activity_penalty:
         return add_activity_penalty(layer);
+      case LayerKind::transpose:
+        return add_rearrangement(layer, TaskKind::transpose, features(current_));
+      case LayerKind::repeat:
+        return add_rearrangement(layer, TaskKind::repeat, layer.block.rows * features(current_));
+      case LayerKind::encoding:
+        return add_rearrangement(layer, TaskKind::encode,
+                                 features(current_) / layer.block.rows * layer.block.columns);
     }
+  }
+
+  // From here on, the features of a row by so many positions.
+  void regroup(int positions) {
+    if (this->positions(current_) == positions) return;
+    const int output = add_tensor(pass_.width(current_) / positions, positions);
+    add({.kind = TaskKind::regroup, .input = current_, .output = output});
+    current_ = output;
+  }
+
+  void add_rearrangement(const LayerPlan& layer, TaskKind kind, int features) {
+    const int output = add_tensor(features);
+    add({.kind = kind,
+         .input = current_,
+         .output = output,
+         .block = layer.block,
+         .counts = layer.counts});
+    current_ = output;
   }
 
   void add_dense(const LayerPlan& layer) {
     const int kernel = parameters_++;
     const int bias = layer.use_bias ? parameters_++ : -1;
-    const int output = add_tensor(layer.units);
+    regroup(program_.parameters[kernel].positions);
+    const int output = add_tensor(layer.units, positions(current_));
     add({.kind = TaskKind::dense_forward,
          .input = current_,
          .output = output,
          .kernel = kernel,
          .bias = bias});
     current_ = output;
-    add_activation(layer.activation);
+    const bool is_of_rows = positions(current_) == 1;
+    add_activation(layer.activation, is_of_rows ? Along{} : Along{layer.units, 1});
   }
 
   // Whether the backward task reads what the forward one wrote, or what wrote it is bound data.
@@ -87,7 +119,7 @@ class PassCompiler {
     const bool input_is_free = !reads_own_output(pass_.tasks.back().kind) &&
                                (mode_ == Mode::predict || row.from_output) &&
                                !is_fused_with_loss(op);
-    const int output = input_is_free && row.pointwise ? current_ : add_tensor(features(current_));
+    const int output = input_is_free && row.pointwise ? current_ : add_tensor_like(current_);
     add({.kind = TaskKind::activation_forward,
          .input = current_,
          .output = output,
@@ -303,8 +335,19 @@ class PassCompiler {
           if (i == first) break;
           task.kind = TaskKind::dense_backward_input;
           task.axis = Axis::rows;
-          task.input_gradient = gradient = add_tensor(features(task.input));
+          task.input_gradient = gradient = add_tensor_like(task.input);
           add(task);
+          break;
+        case TaskKind::regroup:
+          gradient = add_backward_rearrangement(task, gradient);
+          break;
+        case TaskKind::transpose:
+          std::swap(task.block.rows, task.block.columns);
+          gradient = add_backward_rearrangement(task, gradient);
+          break;
+        case TaskKind::repeat:
+          task.kind = TaskKind::repeat_backward;
+          gradient = add_backward_rearrangement(task, gradient);
           break;
         default:
           break;
@@ -312,6 +355,16 @@ class PassCompiler {
     }
     for (const Task& task : weights) add(task);
     add_updates();
+  }
+
+  // The gradient of what came in, from that of what went out.
+  int add_backward_rearrangement(Task task, int gradient) {
+    const int input_gradient = add_tensor_like(task.input);
+    task.gradient = -1;
+    task.input = gradient;
+    task.output = input_gradient;
+    add(task);
+    return input_gradient;
   }
 
   // Gradients, and their norms, are whole only after a barrier.
@@ -373,11 +426,15 @@ class ParameterCompiler {
   void add_layer(const LayerPlan& layer) {
     const int channels = layer.along.length == 0 ? features_ : layer.along.length;
     switch (layer.kind) {
-      case LayerKind::dense:
-        add(layer, "kernel", Layout::kernel, features_, layer.units, layer.kernel);
+      case LayerKind::dense: {
+        const int inputs = layer.inputs == 0 ? features_ : layer.inputs;
+        const int positions = features_ / inputs;
+        add(layer, "kernel", Layout::kernel, inputs, layer.units, layer.kernel);
+        program_.parameters.back().positions = positions;
         if (layer.use_bias) add(layer, "bias", Layout::vector, 0, layer.units, layer.bias);
-        features_ = layer.units;
+        features_ = layer.units * positions;
         break;
+      }
       case LayerKind::feature:
       case LayerKind::batch_normalization:
         if (layer.use_kernel) add(layer, "kernel", Layout::vector, 0, channels, layer.kernel);
@@ -392,10 +449,18 @@ class ParameterCompiler {
         program_.input_indices = layer.inputs;
         features_ *= layer.units;
         break;
+      case LayerKind::repeat:
+        features_ *= layer.block.rows;
+        break;
+      case LayerKind::encoding:
+        program_.input_indices = layer.block.columns;
+        features_ = features_ / layer.block.rows * layer.block.columns;
+        break;
       case LayerKind::activation:
       case LayerKind::noise:
       case LayerKind::rescaling:
       case LayerKind::activity_penalty:
+      case LayerKind::transpose:
         break;
     }
   }

@@ -34,15 +34,20 @@ enum class TaskKind {
   normalize_forward,        // output = (input - mean) factor(variance) kernel + bias, by channel
   batch_normalize_forward,  // the same by the batch's statistics
   embedding_forward,        // output = rows of kernel, one for each input, which is an index
-  loss,                 // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
-  metric,               // input = prediction, auxiliary = targets: row values
-  activity_penalty,     // row values of input
-  activity_gradient,    // gradient += penalty'(input) / rows of the batch
-  activation_backward,  // gradient *= f'(input, output)
-  noise_backward,       // gradient *= auxiliary
-  rescale_backward,     // gradient *= scale
-  feature_backward,     // input_gradient = gradient * f'(input)
-  normalize_backward,   // gradient *= factor(variance) kernel
+  regroup,                  // output = input, its features by positions or all in one row
+  transpose,          // output (outer, columns, rows, inner) = input (outer, rows, columns, inner)
+  repeat,             // output (rows, columns) = input (columns), row after row
+  encode,             // output (outer, columns) = how often each occurs in input (outer, rows)
+  loss,               // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
+  metric,             // input = prediction, auxiliary = targets: row values
+  activity_penalty,   // row values of input
+  activity_gradient,  // gradient += penalty'(input) / rows of the batch
+  repeat_backward,    // output (columns) = sum of input (rows, columns) over rows
+  activation_backward,       // gradient *= f'(input, output)
+  noise_backward,            // gradient *= auxiliary
+  rescale_backward,          // gradient *= scale
+  feature_backward,          // input_gradient = gradient * f'(input)
+  normalize_backward,        // gradient *= factor(variance) kernel
   batch_normalize_backward,  // gradient = d input, from what batch_sums found
   dense_backward_input,      // input_gradient = gradient . kernel^T
   dense_backward_weights,    // d kernel and d bias over the whole batch: see Update
@@ -76,6 +81,8 @@ struct Task {
   int metric = -1;
   Op op = {};
   Along along = {};
+  Block block = {};
+  bool counts = false;
   std::uint64_t seed = 0;
   float scale = 1;
   float offset = 0;
@@ -99,6 +106,7 @@ struct Parameter {
   int rows;  // 0: a vector
   int columns;
   Initializer initializer;
+  int positions = 1;  // of a dense layer: its products have so many rows for one of the batch
   // Optimizer variables and, while its layer is not frozen, a gradient. Without: what tasks write
   // themselves, such as moving statistics.
   bool trainable = true;
@@ -110,13 +118,17 @@ struct Parameter {
   std::int64_t size() const { return std::int64_t{rows == 0 ? 1 : rows} * columns; }
 };
 
-// One way through the network. Tensor t is (batch, features[t]). Statistics s are those of a
-// batch's channels: an executor keeps kStatistics numbers for each.
+// One way through the network. Tensor t is (batch, positions[t], features[t]); where there are
+// several positions it is matrix products, their activations and `regroup` alone that read it.
+// Statistics s are those of a batch's channels: an executor keeps kStatistics numbers for each.
 struct Pass {
   std::vector<int> features;
+  std::vector<int> positions;
   std::vector<int> statistics;
   std::vector<Task> tasks;
   int output = -1;
+
+  int width(int tensor) const { return features[tensor] * positions[tensor]; }
 };
 
 // Numbers of a channel of a batch: mean, inverse of the deviation, factor, and slope and term of

@@ -331,7 +331,7 @@ describe('the server', () => {
       [0, 1, 2],
       [4, 5, 0],
     ]
-    const error = 'input: expected integers from 0 to 4 for the embedding, got 5 in row 1 at position 1'
+    const error = 'input: expected integers from 0 to 4, got 5 in row 1 at position 1'
     for (const answer of await Promise.all([predict(wrong), infer(wrong)])) {
       assert.equal(answer.status, 400)
       assert.deepEqual(answer.json(), { error })

@@ -150,5 +150,47 @@ export const layerCases: readonly LayerCase[] = [
   { title: 'rescaling', shape: flat, make: (options) => layers.rescaling({ scale: 0.5, offset: 0.1, ...options }) },
   { title: 'reshape', shape: flat, make: (options) => layers.reshape({ targetShape: [2, -1], ...options }) },
   { title: 'flatten', shape: matrix, make: (options) => layers.flatten(options) },
+  { title: 'permute', shape: matrix, make: (options) => layers.permute({ dims: [2, 1], ...options }) },
+  {
+    title: 'permute of four dimensions',
+    shape: [2, 3, 1, 5],
+    make: (options) => layers.permute({ dims: [4, 2, 1, 3], ...options }),
+  },
+  { title: 'repeatVector', shape: flat, make: (options) => layers.repeatVector({ n: 3, ...options }) },
+  {
+    title: 'categoryEncoding',
+    shape: [3, 4],
+    indices: 5,
+    make: (options) => layers.categoryEncoding({ numTokens: 5, outputMode: 'count', ...options }),
+  },
+  {
+    title: 'categoryEncoding of each integer',
+    shape: [4],
+    indices: 5,
+    make: (options) => layers.categoryEncoding({ numTokens: 5, outputMode: 'oneHot', ...options }),
+  },
+  {
+    title: 'dense of positions',
+    shape: matrix,
+    make: (options) => layers.dense({ units: 5, activation: 'tanh', ...options }),
+  },
+  {
+    title: 'dense of positions in three dimensions, with softmax',
+    shape: [2, 3, 7],
+    make: (options) => layers.dense({ units: 6, activation: 'softmax', ...options }),
+  },
+  {
+    title: 'dense of positions with penalties of all that it has',
+    shape: [5, 3],
+    make: (options) =>
+      layers.dense({
+        units: 4,
+        activation: 'sigmoid',
+        kernelRegularizer: 'l2',
+        biasRegularizer: 'l1',
+        activityRegularizer: 'l2',
+        ...options,
+      }),
+  },
   { title: 'identity', shape: flat, make: (options) => layers.identity(options) },
 ]

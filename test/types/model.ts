@@ -58,6 +58,15 @@ const embedded = sequential([
 ])
 expectType<Equal<(typeof embedded)['outputShape'], readonly [4, 3]>>()
 
+const positions = sequential([
+  layers.permute({ dims: [2, 1], inputShape: [4, 3] }),
+  layers.dense({ units: 8 }),
+  layers.dense({ units: 5 }),
+])
+expectType<Equal<(typeof positions)['outputShape'], readonly [number, 5]>>()
+const repeated = sequential([layers.repeatVector({ n: 3, inputShape: [4] }), layers.dense({ units: 2 })])
+expectType<Equal<(typeof repeated)['outputShape'], readonly [3, 2]>>()
+
 const normalized = sequential([
   layers.normalization({ inputShape: [6] }),
   layers.dense({ units: 5 }),

@@ -1,0 +1,73 @@
+/** CategoryEncoding: integers to rows of zeros and ones, or of counts. */
+
+import { formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { Spelled } from '../names.js'
+import type { PlanLayer } from '../native.js'
+import { checkInteger, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
+
+type OutputMode = 'multiHot' | 'oneHot' | 'count'
+
+const outputModes = nameTable<OutputMode>(['multiHot', 'oneHot', 'count'], () => [])
+
+/** Options of {@link CategoryEncoding}. */
+export interface CategoryEncodingOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** How many categories: inputs are integers from 0 to below it, at most 2²⁴. */
+  readonly numTokens: number
+  /**
+   * `multiHot` (default): the integers along the last dimension become one vector, 1 for each category that occurs; `count`:
+   * the same with how often it does; `oneHot`: every integer becomes a vector of its own, a last dimension of 1 going away.
+   */
+  readonly outputMode?: Spelled<OutputMode>
+}
+
+/**
+ * Turns integers into vectors of `numTokens` values: rows of shape [..., n] become [..., numTokens], or with `oneHot`
+ * [..., n, numTokens]. It reads the model's input, so no layer that computes may stand before it. Inputs that are no integers
+ * from 0 to below `numTokens` are refused with `ERR_LABEL_RANGE` before anything changes. As in Keras, without its weights of
+ * counts.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([layers.categoryEncoding({ numTokens: 4, outputMode: 'count', inputShape: [3] })])
+ * console.log((await model.predict([[1, 3, 1]])).data) // 0, 2, 0, 1
+ * ```
+ */
+export class CategoryEncoding<const In extends Shape = Shape> extends Layer<In, Shape> {
+  readonly kind = 'CategoryEncoding'
+  /** How many categories. */
+  readonly numTokens: number
+  /** What becomes of integers. */
+  readonly outputMode: OutputMode
+
+  constructor(options: CategoryEncodingOptions<In>) {
+    const argument = 'layers.categoryEncoding'
+    const checked = checkOptions(options, [...layerOptionNames, 'numTokens', 'outputMode'], argument)
+    super(checked, argument)
+    const most = 2 ** 24
+    this.numTokens = checkInteger(checked.numTokens, `${argument}: numTokens`)
+    if (this.numTokens > most) refuse(`${argument}: numTokens`, `at most ${most}`, this.numTokens)
+    this.outputMode = lookUp(outputModes, checked.outputMode ?? 'multiHot', `${argument}: outputMode`)
+  }
+
+  override computeOutputShape(input: Shape): Shape {
+    if (this.outputMode === 'oneHot' && input.at(-1) !== 1) return [...input, this.numTokens]
+    if (input.length > 0) return [...input.slice(0, -1), this.numTokens]
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `layer '${this.name}': expected rows of integers for '${this.outputMode}', got shape ${formatShape(input)}`,
+    )
+  }
+
+  override config() {
+    return { numTokens: this.numTokens, outputMode: this.outputMode }
+  }
+
+  override plan(input: Shape, { name }: PlanContext): PlanLayer {
+    const rows = this.outputMode === 'oneHot' ? 1 : (input.at(-1) as number)
+    return { kind: 'encoding', name, rows, columns: this.numTokens, counts: this.outputMode === 'count' }
+  }
+}

@@ -1,0 +1,74 @@
+// Tasks that move features, repeat them, or count them: on the lines of a panel, or on one row.
+#include "native/cpu/cpu_executor.h"
+
+namespace neurode::cpu {
+namespace {
+
+// Feature f is `lanes` floats from f * line on.
+struct Lines {
+  int line, lanes;
+  void copy(const float* x, std::int64_t from, float* y, std::int64_t to) const {
+    std::copy_n(x + from * line, lanes, y + to * line);
+  }
+  void add(const float* x, std::int64_t from, float* y, std::int64_t to) const {
+    for (int i = 0; i < lanes; ++i) y[to * line + i] += x[from * line + i];
+  }
+  void clear(float* y, std::int64_t feature) const { std::fill_n(y + feature * line, lanes, 0.0f); }
+};
+
+void transpose(const Lines& lines, const Block& block, int features, const float* x, float* y) {
+  const auto [rows, columns, inner] = block;
+  const int size = rows * columns * inner;
+  for (int first = 0; first < features; first += size) {
+    for (int r = 0; r < rows; ++r) {
+      for (int c = 0; c < columns; ++c) {
+        for (int i = 0; i < inner; ++i)
+          lines.copy(x, first + (r * columns + c) * inner + i, y,
+                     first + (c * rows + r) * inner + i);
+      }
+    }
+  }
+}
+
+// Bound data is checked when it is bound, but its memory is the caller's.
+int index_of(float x, int count) {
+  return x > 0 ? static_cast<int>(std::min(x, static_cast<float>(count - 1))) : 0;
+}
+
+void encode(const Lines& lines, const Task& task, int features, const float* x, float* y) {
+  const int integers = task.block.rows, categories = task.block.columns;
+  for (int f = 0; f < features; ++f) {
+    const int first = f / integers * categories;
+    for (int c = 0; f % integers == 0 && c < categories; ++c) lines.clear(y, first + c);
+    for (int i = 0; i < lines.lanes; ++i) {
+      const int category = index_of(x[f * std::int64_t{lines.line} + i], categories);
+      float& value = y[(first + category) * std::int64_t{lines.line} + i];
+      value = task.counts ? value + 1 : 1;
+    }
+  }
+}
+
+}  // namespace
+
+void CpuExecutor::rearrange(const Task& task, const Pass& pass, const float* x, float* y, int line,
+                            int lanes) const {
+  const Lines lines{line, lanes};
+  const int from = pass.width(task.input), to = pass.width(task.output);
+  switch (task.kind) {
+    case TaskKind::transpose:
+      return transpose(lines, task.block, from, x, y);
+    case TaskKind::repeat:
+      for (int f = 0; f < to; ++f) lines.copy(x, f % from, y, f);
+      return;
+    case TaskKind::repeat_backward:
+      for (int f = 0; f < to; ++f) lines.copy(x, f, y, f);
+      for (int f = to; f < from; ++f) lines.add(x, f, y, f % to);
+      return;
+    case TaskKind::encode:
+      return encode(lines, task, from, x, y);
+    default:
+      return;
+  }
+}
+
+}  // namespace neurode::cpu
