@@ -88,11 +88,7 @@ class CpuInference final : public Inference {
         predict_block(input, block * rows_, output);
       }
     };
-    if (parallel) {
-      team_->run(body);
-    } else {
-      body(0);
-    }
+    team_->run(threads, body);
   }
 
   void predict_here(const InputView& input, float* output) const override {
