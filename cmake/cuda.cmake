@@ -42,12 +42,19 @@ endif()
 
 list(JOIN NEURODE_CUDA_ARCHS " " arch_text)
 message(STATUS "Neurode: with CUDA ${nvcc_version} for ${arch_text}")
+# Their PTX is of the oldest that it is the same for: most of the time to compile goes into PTX.
+set(ptx_of_86 80)
+set(ptx_of_89 80)
+set(ptx_of_100 90)
 set(arch_flags "")
 foreach(arch IN LISTS NEURODE_CUDA_ARCHS)
-  list(APPEND arch_flags -gencode=arch=compute_${arch},code=sm_${arch})
+  set(ptx ${arch})
+  if(DEFINED ptx_of_${arch})
+    set(ptx ${ptx_of_${arch}})
+  endif()
+  list(APPEND arch_flags -gencode=arch=compute_${ptx},code=sm_${arch})
 endforeach()
-list(GET NEURODE_CUDA_ARCHS -1 newest)
-list(APPEND arch_flags -gencode=arch=compute_${newest},code=compute_${newest})
+list(APPEND arch_flags -gencode=arch=compute_${ptx},code=compute_${ptx})
 set(cuda_flags -std=c++20 -O3 -ftz=true -DNDEBUG -DNEURODE_ISA_NAMESPACE=cuda -I${CMAKE_SOURCE_DIR} ${arch_flags}
                -Xcompiler=-fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden,-Wall,-Wno-psabi)
 # A quarter of the size. Drivers of CUDA 12 read the better compression only since 12.4.

@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-  address) sanitizers=address,undefined folder=build/asan ;;
-  thread) sanitizers=thread folder=build/tsan ;;
+  address) sanitizers=address,undefined folder=build/asan programs=(ops_test engine_test serve_test) ;;
+  thread) sanitizers=thread folder=build/tsan programs=(engine_test) ;;  # the others have one thread
   *) echo "usage: scripts/sanitize.sh address|thread" >&2; exit 2 ;;
 esac
 
@@ -13,7 +13,7 @@ cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release -DNEURODE_NATIVE_TESTS=ON -DN
   cat "$folder.log"
   exit 1
 }
-cmake --build "$folder" --parallel "$(nproc)"
+cmake --build "$folder" --parallel "$(nproc)" --target "${programs[@]}"
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_init_order=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -22,7 +22,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 fixed_addresses=(setarch "$(uname -m)" --addr-no-randomize)
 "${fixed_addresses[@]}" true 2>/dev/null || fixed_addresses=()
 
-for program in ops_test engine_test serve_test; do
+for program in "${programs[@]}"; do
   echo "$program with the $1 sanitizer"
   "${fixed_addresses[@]}" "$folder/$program"
 done

@@ -51,8 +51,7 @@ interface References {
 const tolerance = { atol: 2e-6, rtol: 2e-6 }
 const slopeTolerance = { atol: 2e-5, rtol: 2e-5 }
 
-describe('docs/add-an-op.md', function () {
-  this.timeout(300_000)
+describe('docs/add-an-op.md', () => {
   const steps = readPage()
   const folder = mkdtempSync(join(tmpdir(), 'neurode-op-'))
   let reference: References

@@ -16,7 +16,7 @@ interface Counts {
 }
 
 describe('cuBLASLt on the emulator', function () {
-  this.slow(30_000).timeout(180_000)
+  this.slow(30_000)
   let reports: string
   before(function () {
     if (!existsSync(join(folder, 'libcublasLt.so.13'))) this.skip()

@@ -76,7 +76,6 @@ async function compile(programs: readonly Program[]): Promise<void> {
 }
 
 describe('the documentation', function () {
-  this.timeout(240_000)
   this.slow(20_000)
   const programs = written.flatMap((page) => programsOf(page, blocksOf(read(page))))
 

@@ -66,7 +66,7 @@ perDevice('memory and sharing', (device) => {
 })
 
 describe('a GPU', function () {
-  this.slow(20_000).timeout(180_000)
+  this.slow(20_000)
   const found = devices().find(({ name }) => name === 'cuda:0')
   const real = found?.available && !isEmulated('cuda:0')
   const reason = real ? '' : `: not here, ${found?.available ? 'cuda:0 is emulated' : found?.reason}`

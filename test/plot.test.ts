@@ -77,7 +77,6 @@ function neuron(): Sequential {
 }
 
 describe('neurode/plot', function () {
-  this.timeout(120_000)
   this.slow(10_000)
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'neurode-plot-'))

@@ -23,7 +23,7 @@ async function run<T>(job: string, precision: string, seed = 1): Promise<T> {
 }
 
 describe('precision', function () {
-  this.slow(20_000).timeout(180_000)
+  this.slow(20_000)
   before(function () {
     if (!existsSync(emulated) && !devices().some(({ precisions }) => precisions?.includes('bfloat16'))) this.skip()
   })

@@ -189,8 +189,7 @@ describe('row sources', () => {
     }
   })
 
-  it('train on a file larger than the memory they take', async function () {
-    this.timeout(120_000)
+  it('train on a file larger than the memory they take', async () => {
     await inFolder(async (folder) => {
       const path = join(folder, 'large.npy')
       const rows = 2 ** 20

@@ -31,7 +31,6 @@ function golden(file: string, name: string): GoldenCase {
 
 describe('npm run example', function () {
   this.slow(20_000)
-  this.timeout(300_000)
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'neurode-example-'))
   })

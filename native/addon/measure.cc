@@ -40,16 +40,16 @@ double passes_per_second(const Measurement& measurement, Pass pass) {
   cpu::ThreadTeam team(measurement.threads);
   std::vector<std::int64_t> passes(measurement.threads * 16);  // a cache line each
   double seconds = 0;
-  team.run([&](int thread) {
+  team.run(measurement.threads, [&](int thread) {
     const cpu::FlushSubnormals flush;
     pass(thread);
-    team.barrier();
+    if (measurement.threads > 1) team.barrier();
     const double start = now();
     do {
       pass(thread);
       ++passes[thread * 16];
     } while (now() - start < measurement.seconds);
-    team.barrier();
+    if (measurement.threads > 1) team.barrier();
     if (thread == 0) seconds = now() - start;
   });
   std::int64_t total = 0;

@@ -1,4 +1,5 @@
 // Evaluation and prediction on the CPU: rows alone, and no barriers.
+#include <atomic>
 #include <cstring>
 
 #include "native/cpu/cpu_executor.h"
@@ -19,9 +20,10 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   grow(row_values_, values_per_panel * kTogether * groups);
 
   grow_scratch(threads, penalty_scratch());
-  run(parallel, [&](int thread) {
+  std::atomic<std::int64_t> next{0};
+  team_->run(threads, [&](int thread) {
     for (const TrainingSegment& segment : segments_) measure_penalties(segment, thread, threads);
-    for (std::int64_t group = thread; group < groups; group += threads) {
+    for (std::int64_t group; (group = next.fetch_add(1, std::memory_order_relaxed)) < groups;) {
       if (cancelled.load(std::memory_order_relaxed)) return;
       const std::int64_t first = begin + group * kRows;
       const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, end - first));
@@ -83,7 +85,7 @@ void CpuExecutor::predict(const InputView& view, float* output,
   const int threads = parallel ? team_->size() : 1;
   const std::int64_t most = std::int64_t{kTogether} * kPanel * threads;
   grow(panels_, predict_.size * kTogether * threads);
-  run(parallel, [&](int thread) {
+  team_->run(threads, [&](int thread) {
     for (std::int64_t first = 0; first < input.rows; first += most) {
       if (cancelled.load(std::memory_order_relaxed)) return;
       const Cut cut = cut_rows(std::min(most, input.rows - first), threads);

@@ -45,6 +45,7 @@ CpuExecutor::CpuExecutor(Program program, const Kernels& kernels, std::shared_pt
     : program_(std::move(program)),
       kernels_(kernels),
       team_(std::move(team)),
+      choice_(team_->size()),
       optimizer_slots_(optimizer_slots(program_.update.optimizer)),
       has_positions_(
           std::any_of(program_.parameters.begin(), program_.parameters.end(),
@@ -72,16 +73,8 @@ double CpuExecutor::forward_operations(std::int64_t rows) const {
 }
 
 void CpuExecutor::grow_scratch(int threads, std::int64_t floats) {
-  scratch_.resize(threads);
+  if (static_cast<int>(scratch_.size()) < threads) scratch_.resize(threads);
   for (Floats& scratch : scratch_) grow(scratch, floats);
-}
-
-void CpuExecutor::run(bool parallel, const std::function<void(int)>& body) {
-  if (parallel) {
-    team_->run(body);
-  } else {
-    body(0);
-  }
 }
 
 // ------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include "native/cpu/kernels.h"
 #include "native/cpu/memory.h"
+#include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"
 #include "native/engine/executor.h"
 
@@ -188,7 +189,6 @@ class CpuExecutor final : public Executor {
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
                       int count, float* memory, float* output) const;
   void predict_row(const InputView& input, float* output);
-  void run(bool parallel, const std::function<void(int)>& body);
   double forward_operations(std::int64_t rows) const;
   void copy_out(const Floats& from, int index, float* values) const;
   void copy_in(Floats& to, int index, const float* values) const;
@@ -196,6 +196,7 @@ class CpuExecutor final : public Executor {
   const Program program_;
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
+  ThreadChoice choice_;  // of training steps
   const int optimizer_slots_;
   std::vector<Weights> weights_;
   int pieces_ = 0;

@@ -1,4 +1,6 @@
 // Training on the CPU: segments of a step one after the other, with a barrier between any two.
+#include <chrono>
+
 #include "native/cpu/cpu_executor.h"
 #include "native/cpu/row_sums.h"
 
@@ -64,8 +66,9 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
                         const std::atomic<bool>& cancelled) {
   const InputView input = scaled(range.data.input);
   const int batch = static_cast<int>(std::min<std::int64_t>(range.batch_size, input.rows));
-  const bool parallel = team_->size() > 1 && 3 * forward_operations(batch) > kWorthABarrier;
-  const int threads = parallel ? team_->size() : 1;
+  const double operations = 3 * forward_operations(batch);
+  const bool parallel = operations > kWorthABarrier;
+  const int threads = parallel ? choice_.threads() : 1;
   const auto rest = input.rows % batch == 0 ? batch : input.rows % batch;
   const TrainingRange steps{range,
                             input,
@@ -94,7 +97,9 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
   };
   const std::int64_t first_step = step;
 
-  run(parallel, [&](int thread) {
+  const std::int64_t sleeps = team_->sleeps();
+  const auto start = std::chrono::steady_clock::now();
+  team_->run(threads, [&](int thread) {
     for (std::int64_t index = 0; index < range.batches; ++index) {
       const RowsView rows = steps.rows_of(index);
       const Cut& cut = rows.rows == batch ? steps.whole : steps.rest;
@@ -128,12 +133,19 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
           add_values(cut, rows);
           stop = cancelled.load(std::memory_order_relaxed);
         }
-        if (parallel) team_->barrier();
+        if (threads > 1) team_->barrier();
         if (is_last && thread == 0) sums.penalty += penalty() * rows.rows;
       }
       if (stop) break;
     }
   });
+  if (parallel) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const auto steps_taken = static_cast<double>(sums.batches);
+    const double waits = steps_taken * static_cast<double>(segments_.size()) * (threads - 1);
+    choice_.record(operations * steps_taken, seconds.count(),
+                   static_cast<double>(team_->sleeps() - sleeps) / std::max(waits, 1.0));
+  }
   if (range.update) step += sums.batches;
   return sums;
 }

@@ -82,17 +82,13 @@ class CpuInference final : public Inference {
     const bool parallel =
         team_->size() > 1 && operations_ * static_cast<double>(input.rows) > kWorthWaking;
     const int threads = parallel ? team_->size() : 1;
-    const std::function<void(int)> body = [&](int thread) {
-      for (std::int64_t block = thread; block < blocks; block += threads) {
+    std::atomic<std::int64_t> next{0};
+    team_->run(threads, [&](int) {
+      for (std::int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
         if (cancelled.load(std::memory_order_relaxed)) return;
         predict_block(input, block * rows_, output);
       }
-    };
-    if (parallel) {
-      team_->run(body);
-    } else {
-      body(0);
-    }
+    });
   }
 
   void predict_here(const InputView& input, float* output) const override {

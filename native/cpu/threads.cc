@@ -126,27 +126,28 @@ void ThreadTeam::stop() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadTeam::run(const std::function<void(int)>& body) {
-  if (size_ > 1) {
-    {
-      std::lock_guard lock(mutex_);
-      body_ = &body;
-      ++runs_;
-    }
-    start_.notify_all();
+void ThreadTeam::run(int threads, const std::function<void(int)>& body) {
+  if (threads == 1) return body(0);
+  {
+    std::lock_guard lock(mutex_);
+    body_ = &body;
+    running_ = threads;
+    ++runs_;
   }
+  start_.notify_all();
   body(0);
   barrier();
 }
 
 void ThreadTeam::work(int thread) {
   const FlushSubnormals flush;
-  for (std::uint64_t run = 1;; ++run) {
+  for (std::uint64_t seen = 0;;) {
     const std::function<void(int)>* body;
     {
       std::unique_lock lock(mutex_);
-      start_.wait(lock, [&] { return stopping_ || runs_ >= run; });
+      start_.wait(lock, [&] { return stopping_ || (runs_ != seen && thread < running_); });
       if (stopping_) return;
+      seen = runs_;
       body = body_;
     }
     (*body)(thread);
@@ -155,9 +156,10 @@ void ThreadTeam::work(int thread) {
 }
 
 void ThreadTeam::barrier() {
-  if (size_ == 1) return;
   const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
-  if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
+  // Read before the others can leave, and begin another run.
+  const int last = running_ - 1;
+  if (waiting_.fetch_add(1, std::memory_order_acq_rel) == last) {
     waiting_.store(0, std::memory_order_relaxed);
     // Sequentially consistent: notify_all must not look for sleepers before the new phase is
     // visible.
@@ -171,6 +173,7 @@ void ThreadTeam::barrier() {
     relax();
   }
   patience.was_too_short();
+  sleeps_.fetch_add(1, std::memory_order_relaxed);
   phase_.wait(phase, std::memory_order_acquire);
 }
 

@@ -36,12 +36,15 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  // Calls body(0 .. size - 1), one on each thread, the caller being thread 0; returns when all are
-  // done. `body` must not throw.
-  void run(const std::function<void(int)>& body);
+  // Calls body(0 .. threads - 1), one on each thread, the caller being thread 0; returns when all
+  // are done. `threads`: at most size(). `body` must not throw.
+  void run(int threads, const std::function<void(int)>& body);
 
-  // Waits for every thread of the running body.
+  // Waits for every thread of the running body, which runs on more than one.
   void barrier();
+
+  // Waits at barriers that ended in sleep, since the team was made.
+  std::int64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
 
  private:
   void work(int thread);
@@ -53,9 +56,11 @@ class ThreadTeam {
   std::condition_variable start_;
   const std::function<void(int)>* body_ = nullptr;
   std::uint64_t runs_ = 0;
+  int running_ = 0;  // threads of the current run
   bool stopping_ = false;
   alignas(64) std::atomic<int> waiting_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
+  alignas(64) std::atomic<std::int64_t> sleeps_{0};
 };
 
 }  // namespace neurode::cpu

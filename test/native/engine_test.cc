@@ -10,6 +10,7 @@
 #include "native/cpu/cpu_device.h"
 #include "native/cpu/isa.h"
 #include "native/cpu/packed_inference.h"
+#include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"
 #include "native/engine/device.h"
 #include "native/engine/error.h"
@@ -319,6 +320,56 @@ void packs_normalizations() {
   }
 }
 
+// Runs of any number of its threads, one after the other, meet at every barrier.
+void teams_run_on_some_of_their_threads() {
+  cpu::ThreadTeam team(5);
+  for (int run = 0; run < 300; ++run) {
+    const int threads = 1 + run * 7 % 5;
+    std::vector<int> passes(threads);
+    std::atomic<int> early{0};
+    team.run(threads, [&](int thread) {
+      for (int pass = 1; pass <= 20; ++pass) {
+        passes[thread] = pass;
+        if (threads > 1) team.barrier();
+        for (const int other : passes) early += other != pass;
+        if (threads > 1) team.barrier();
+      }
+    });
+    CHECK_THAT(early == 0, "a run of %d threads left a barrier early", threads);
+  }
+}
+
+// Works for `seconds` on a machine where `threads` do a unit of work in cost(threads) seconds, and
+// a share of their waits ends in sleep; the seconds that it would have taken with the best number.
+template <class Cost>
+double work_with(cpu::ThreadChoice& choice, double seconds, double asleep, int best, Cost cost) {
+  double work = 0;
+  for (double spent = 0; spent < seconds;) {
+    const int threads = choice.threads();
+    const double taken = 100 * cost(threads);
+    choice.record(100, taken, threads == 1 ? 0 : asleep);
+    spent += taken;
+    work += 100;
+  }
+  return work * cost(best);
+}
+
+void threads_are_as_many_as_pay() {
+  const auto idle = [](int threads) { return 1e-4 / threads; };
+  const auto busy = [](int threads) { return threads == 1 ? 2e-4 : 1e-3; };
+  const auto half = [](int threads) { return threads > 4 ? 2e-3 : 1e-4 / threads; };
+  for (const int most : {2, 3, 8}) {
+    cpu::ThreadChoice choice(most);
+    CHECK_THAT(choice.threads() == most, "%d threads at first", choice.threads());
+    CHECK(work_with(choice, 1, 0, most, idle) > 0.999);
+    CHECK(work_with(choice, 10, 1, 1, busy) > 9);
+    CHECK(work_with(choice, 60, 0, most, idle) > 50);
+    CHECK_THAT(choice.threads() == most, "%d of %d threads on idle cores", choice.threads(), most);
+  }
+  cpu::ThreadChoice choice(8);
+  CHECK(work_with(choice, 60, 0.3, 4, half) > 50);
+}
+
 void cancels_after_a_batch(const Case& test) {
   const Program program = compile(test.plan);
   const auto device = open_device("cpu", 2);
@@ -413,6 +464,8 @@ int main() {
   norms_see_all_gradients(cases[0]);
   frozen_layers_stay(cases[0]);
   packs_normalizations();
+  teams_run_on_some_of_their_threads();
+  threads_are_as_many_as_pay();
   cancels_after_a_batch(cases[0]);
   return check_result();
 }

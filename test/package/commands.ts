@@ -24,7 +24,7 @@ interface SpawnOptions {
 
 /** Runs a program to its end. */
 export function run(program: string, args: readonly string[], options: SpawnOptions = {}): Ran {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000, ...options })
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: 500_000, ...options })
   if (error) throw error
   return { code: status, stdout, output: stdout + stderr }
 }

@@ -23,7 +23,6 @@ const body = inferBody([[1, 2, 3, 4]])
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
 describe('neurode serve', function () {
-  this.timeout(180_000)
   this.slow(20_000)
   const folder = temporaryFolder()
   const path = join(folder.path, 'm.neurode')

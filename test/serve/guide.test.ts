@@ -21,7 +21,6 @@ const elsewhere = /^(npm install|docker|kubectl) /
 const dataset = process.env.NEURODE_DATA ? '' : '--dataset synthetic'
 
 describe('docs/serving.md', function () {
-  this.timeout(300_000)
   this.slow(60_000)
   const folder = temporaryFolder()
   after(() => folder.remove())

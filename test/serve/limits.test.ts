@@ -185,7 +185,6 @@ describe('limits of a server', function () {
 
   it('twice the load that it bears: the surplus gets 503, the others their answer in time, and memory stays', async function () {
     const seconds = Number(process.env.NEURODE_OVERLOAD_SECONDS ?? 3)
-    this.timeout(120_000 + 4000 * seconds)
     this.slow(60_000)
     const { accepted, refused, other, p99, deadline, grownBytes, before, after } = await overload(seconds)
     console.log(

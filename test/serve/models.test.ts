@@ -142,7 +142,6 @@ describe('served models', function () {
   })
 
   it('are replaced 100 times under load: no request is lost, no answer is of two versions', async function () {
-    this.timeout(300_000)
     this.slow(60_000)
     const path = await save(0, 'm.neurode')
     const spare = await Promise.all([1, 2, 3, 4].map((value) => save(value, `spare-${value}`)))

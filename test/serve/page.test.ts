@@ -29,7 +29,6 @@ describe('the page', function () {
     it('needs Chromium, and there is none on the path')
     return
   }
-  this.timeout(240_000)
   this.slow(20_000)
   let server: InferenceServer
   let browser: Browser
@@ -73,7 +72,7 @@ describe('the page', function () {
       await page.mouse.up()
     }
   }
-  const reads = (page: Page, digit: string) => page.locator('#digit', { hasText: digit }).waitFor({ timeout: 20_000 })
+  const reads = (page: Page, digit: string) => page.locator('#digit', { hasText: digit }).waitFor()
 
   it('reads digits that are drawn, while they are drawn', async () => {
     const page = await open()

@@ -37,7 +37,7 @@ export function launchChromium(): Promise<Browser> {
 
 export async function openPage(browser: Browser, width = 1100, height = 900): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport: { width, height } })
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(120_000)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error)))
   page.on('console', (message) => {
@@ -53,8 +53,7 @@ export function itInChromium(title: string, body: (browser: Browser) => Promise<
     it(`${title}: needs Chromium, and there is none on the path`)
     return
   }
-  it(title, async function () {
-    this.timeout(240_000)
+  it(title, async () => {
     const browser = await launchChromium()
     try {
       await body(browser)

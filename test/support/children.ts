@@ -28,7 +28,7 @@ export function runChild(
 export function runNode(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  timeout = 150_000,
+  timeout = 500_000,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--expose-gc', ...args], {
