@@ -52,7 +52,7 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
     BoundData data;
     const std::int64_t bytes = input.rows * input.features * element_size(input);
     data.input = DeviceMemory(device_.pool, bytes, "bound input");
-    const std::int64_t each = range.classes != nullptr ? 1 : program_.output_size;
+    const std::int64_t each = range.classes != nullptr ? program_.positions : program_.output_size;
     const std::int64_t target_bytes = input.rows * each * 4;
     data.targets = DeviceMemory(device_.pool, target_bytes, "bound targets");
     device_.staging.upload(data_of(input), bytes, data.input.as<void>());
@@ -60,7 +60,8 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
         range.classes != nullptr ? static_cast<const void*>(range.classes) : range.target_rows;
     device_.staging.upload(targets, target_bytes, data.targets.as<void>());
     if (range.weights != nullptr) {
-      const std::int64_t weight_bytes = input.rows * static_cast<std::int64_t>(sizeof(float));
+      const std::int64_t weight_bytes =
+          input.rows * program_.positions * static_cast<std::int64_t>(sizeof(float));
       data.weights = DeviceMemory(device_.pool, weight_bytes, "weights of rows");
       device_.staging.upload(range.weights, weight_bytes, data.weights.as<void>());
     }
@@ -105,7 +106,8 @@ void Executor::upload_ahead(const plugin::RangeRecord& range) {
 }
 
 std::int64_t Executor::captured_bytes(std::int64_t rows) const {
-  return rows * (2 * program_.output_size + 1) * static_cast<std::int64_t>(sizeof(float));
+  return rows * program_.positions * (2 * program_.outputs() + 1) *
+         static_cast<std::int64_t>(sizeof(float));
 }
 
 // Graphs hold places of tensors.
@@ -168,7 +170,8 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
   state.scale = input.scale * program_.input_scale;
   state.offset = input.offset * program_.input_scale + program_.input_offset;
   state.features = input.features;
-  state.outputs = program_.output_size;
+  state.outputs = program_.outputs();
+  state.positions = program_.positions;
   state.total = input.rows;
   state.batch_size = std::min<std::int64_t>(range.batch_size, input.rows);
   state.begin = state.position = range.first_batch * state.batch_size;
@@ -178,7 +181,8 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
     state.captured = captured_.floats();
   }
   if (range.gradients != nullptr) {
-    const std::int64_t bytes = rows * state.outputs * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t bytes =
+        rows * program_.output_size * static_cast<std::int64_t>(sizeof(float));
     gradients_.grow(device_.pool, bytes, "gradients");
     state.gradients = gradients_.floats();
     device_.staging.upload(range.gradients, bytes, gradients_.as<void>());

@@ -1,16 +1,13 @@
 // The end of a step: sums of losses and metrics, and the state of the next one.
 #pragma once
 
-#include "cuda/records.h"
+#include "cuda/sources.h"
 
 namespace neurode::cuda {
 
-// The weight of a row of the batch; NaN where it counts for nothing.
-NEURODE_DEVICE float weight_of(const RunState& state, int row) {
-  if (state.weights == nullptr) return 1;
-  const std::int64_t position = state.position + row;
-  return state.weights[state.order != nullptr ? static_cast<std::int64_t>(state.order[position])
-                                              : position];
+// The weight of a position of the batch; NaN where it counts for nothing.
+NEURODE_DEVICE float weight_of(const RunState& state, int at) {
+  return state.weights == nullptr ? 1 : state.weights[target_at(state, at)];
 }
 
 // The sum over the block, in an order that is always the same; for thread 0.
@@ -35,7 +32,7 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
   const bool weighted = state.weights != nullptr;
   for (int v = 0; v < 3 + finish.metrics; ++v) {
     double sum = 0;
-    for (int row = thread; row < step.rows; row += kThreads) {
+    for (int row = thread; row < step.rows * state.positions; row += kThreads) {
       const float row_weight = weight_of(state, row);
       if (row_weight != row_weight) continue;
       const float value =
@@ -46,9 +43,12 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
       if (v == 0 && weighted) {
         weight *= static_cast<double>(state.loss_scale) * step.rows;
       } else if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
-        const std::int64_t first = (state.position + row) / state.batch_size * state.batch_size;
+        const std::int64_t first =
+            (state.position + row / state.positions) / state.batch_size * state.batch_size;
         weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
                                                                             : state.total - first);
+      } else if (v == 0) {
+        weight = 1.0 / state.positions;
       }
       sum += value * weight;
     }

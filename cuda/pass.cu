@@ -329,7 +329,7 @@ bool PassRunner::reserve(int rows) {
     floats += capacity * pass_.positions[t] * padded(pass_.features[t]);
   }
   const std::int64_t values = floats;
-  floats += (capacity * program_.row_values() + 3) / 4 * 4;
+  floats += (capacity * program_.positions * program_.row_values() + 3) / 4 * 4;
   std::int64_t partials = 0, counters = 0;
   for (const Launch& launch : launches_) {
     if (launch.kind != Launch::Kind::weights || launch.begin == launch.end) continue;
@@ -515,8 +515,9 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
 void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
                          bool update) const {
   const bool mean = program_.reduction != Reduction::sum;
-  const float scale = mean ? 1.0f / static_cast<float>(rows) : 1.0f;
-  const StepRecord step{state, rows, weighted ? -1.0f : scale, values_, capacity_};
+  const float scale = mean ? 1.0f / static_cast<float>(rows * program_.positions) : 1.0f;
+  const StepRecord step{state, rows, weighted ? -1.0f : scale, values_,
+                        capacity_ * program_.positions};
   const FinishRecord end{
       sums,         program_.metrics, program_.activities, program_.weighted_from,
       mean ? 1 : 0, update ? 1 : 0};
@@ -530,7 +531,8 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
     switch (launch.kind) {
       case Launch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
-        if (sums != nullptr && program_.captures) capture(launcher, tensors_[pass_.output], step);
+        if (sums != nullptr && program_.captures)
+          capture(launcher, tensors_[pass_.output], by_positions(step, program_.positions));
         break;
       case Launch::Kind::channels:
         for (int i = launch.begin; i < launch.end; ++i) {

@@ -161,6 +161,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.metrics = record.metrics;
   program.activities = record.activities;
   program.weighted_from = record.weighted_from;
+  program.positions = record.positions;
   program.captures = record.captures != 0;
   program.precision = static_cast<Precision>(record.precision);
   return program;

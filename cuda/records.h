@@ -26,15 +26,16 @@ struct RunState {
   const std::uint32_t* order;   // or null
   const std::int32_t* classes;  // bound targets: one of the two
   const float* target_rows;
-  const float* weights;    // of the rows, or null
+  const float* weights;    // of the targets, or null
   const float* gradients;  // of the range's rows in their order, in place of targets; or null
   float* captured;         // the range's rows in their order: outputs, targets, weight; or null
   const float* learning_rates;  // by batch of the range
   float scale, offset;
   std::int32_t features, outputs;
-  std::int64_t begin;     // position of the range's first row
-  std::int64_t position;  // of the batch's first row
-  std::int64_t total;     // rows of the data
+  std::int32_t positions;  // of a row's outputs: so many targets, weights and losses has each
+  std::int64_t begin;      // position of the range's first row
+  std::int64_t position;   // of the batch's first row
+  std::int64_t total;      // rows of the data
   std::int64_t batch_size;
   std::int64_t step;
   std::int32_t index;      // of the batch in the range
@@ -96,7 +97,7 @@ struct StepRecord {
   RunState* state;
   int rows;
   float loss_scale;  // below 0: that of the state
-  float* values;     // (row_values(), capacity): losses, metrics and penalties of rows
+  float* values;     // (row_values(), capacity): losses, metrics and penalties of positions
   int capacity;
 };
 

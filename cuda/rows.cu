@@ -167,7 +167,7 @@ __global__ __launch_bounds__(kThreads) void weigh_kernel(StepRecord step, int re
   __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
   double sum = 0;
-  for (int row = thread; row < step.rows; row += kThreads) {
+  for (int row = thread; row < step.rows * step.state->positions; row += kThreads) {
     const float weight = weight_of(*step.state, row);
     if (weight == weight)
       sum += reduction == static_cast<int>(Reduction::weighted_mean) ? weight : 1;
@@ -189,9 +189,10 @@ __global__ __launch_bounds__(kThreads) void capture_kernel(Operand output, StepR
   const int row = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
   if (row >= step.rows) return;
   const int outputs = state.outputs;
-  const std::int64_t at = target_row(state, row);
+  const std::int64_t at = target_at(state, row);
   float* const captured =
-      state.captured + (state.position - state.begin + row) * (2 * std::int64_t{outputs} + 1);
+      state.captured +
+      ((state.position - state.begin) * state.positions + row) * (2 * std::int64_t{outputs} + 1);
   for (int o = 0; o < outputs; ++o) {
     captured[o] = output.data[row * static_cast<std::int64_t>(output.stride) + o];
     captured[outputs + o] = state.target_rows != nullptr ? state.target_rows[at * outputs + o]

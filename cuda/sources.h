@@ -88,9 +88,12 @@ struct InputSource {
   }
 };
 
-NEURODE_DEVICE std::int64_t target_row(const RunState& state, int row) {
-  const std::int64_t position = state.position + row;
-  return state.order != nullptr ? static_cast<std::int64_t>(state.order[position]) : position;
+// Where the targets are of a position of a row: number `at` of all positions in the batch.
+NEURODE_DEVICE std::int64_t target_at(const RunState& state, int at) {
+  const std::int64_t position = state.position + at / state.positions;
+  const std::int64_t row =
+      state.order != nullptr ? static_cast<std::int64_t>(state.order[position]) : position;
+  return row * state.positions + at % state.positions;
 }
 
 }  // namespace neurode::cuda

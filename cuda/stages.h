@@ -106,10 +106,12 @@ NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepReco
     return;
   }
   const RunState& state = *step.state;
-  const std::int64_t at = target_row(state, batch_row);
+  const std::int64_t at = target_at(state, batch_row);
   const TargetView target =
       state.gradients != nullptr
-          ? TargetView{state.gradients + (state.position - state.begin + batch_row) * state.outputs,
+          ? TargetView{state.gradients +
+                           ((state.position - state.begin) * state.positions + batch_row) *
+                               state.outputs,
                        0}
           : TargetView{
                 state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,

@@ -3,7 +3,7 @@
 import type { ArrayInput } from './data/arrays.js'
 import { toInput } from './data/arrays.js'
 import type { Shape } from './layers/layer.js'
-import { customLoss } from './model/captures.js'
+import { customLoss, stride } from './model/captures.js'
 import { compileModel } from './model/compileModel.js'
 import type { ModelCore } from './model/core.js'
 import { buildFrom } from './model/inputs.js'
@@ -162,7 +162,7 @@ class Probe {
   }
 
   async #forward() {
-    const captured = new Float32Array(this.#rows * (2 * this.#core.built().outputSize + 1))
+    const captured = new Float32Array(this.#rows * stride(this.#core))
     const sums = await this.#run(false, { captured })
     const penalty = (sums[5] as number) / this.#rows
     if (this.#core.training().settings.loss.custom === undefined)

@@ -111,6 +111,8 @@ export interface Plan {
     readonly metrics: readonly PlanOp[]
     /** Metrics from this one on weigh their rows; default: none. */
     readonly weightedFrom?: number
+    /** Of an output, each with targets, weights, a loss and metrics of its own; default 1. */
+    readonly positions?: number
     /** Ranges may ask for `captured` and give `gradients`; default false. */
     readonly captures?: boolean
   } & PlanUpdate

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type ArrayInput, array, type Loss, layers, losses, optimizers, sequential } from 'neurode'
-import { assertGolden, flatten, type GoldenCase, type GoldenRunner, goldenSuite } from './support/golden.js'
+import { assertGolden, flatten, type GoldenCase, type GoldenRunner, goldenSuite, shapeOf } from './support/golden.js'
 import { gradientRate, identity } from './support/gradients.js'
 import { camelCase, optionsOf } from './support/keras.js'
 import { type LossReference, losses as reference } from './support/reference.js'
@@ -80,12 +80,14 @@ goldenSuite('losses.json', covered)
 
 /** A model whose kernel is the predictions and whose input is the identity. */
 function build({ rows, loss, activation }: Predictions, reduction: Kind, device: string) {
-  const units = rows[0]?.length ?? 0
+  const [, ...shape] = shapeOf(rows)
+  const units = shape.reduce((product, size) => product * size, 1)
   const model = sequential([
     layers.dense({ units, useBias: false, inputShape: [rows.length], ...(activation ? { activation } : {}) }),
+    layers.reshape({ targetShape: shape }),
   ])
   model.compile({ optimizer: optimizers.sgd({ learningRate: gradientRate }), loss: loss(reduction) as never, device })
-  model.setWeights([array(Float32Array.from(rows.flat()), [rows.length, units])])
+  model.setWeights([array(Float32Array.from(flatten(rows)), [rows.length, units])])
   return model
 }
 
@@ -95,7 +97,9 @@ function toTargets(targets: Predictions['targets']): ArrayInput {
 }
 
 function toWeights({ weights }: Predictions) {
-  return weights === undefined ? {} : { sampleWeight: array(weights.flat()) }
+  if (weights === undefined) return {}
+  const isColumn = shapeOf(weights)[1] === 1
+  return { sampleWeight: array(isColumn ? flatten(weights) : (weights as number[])) }
 }
 
 async function value(given: Predictions, reduction: Kind, device: string): Promise<number> {

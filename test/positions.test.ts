@@ -1,7 +1,7 @@
 /** Dense layers of rows of several dimensions: against the same layers of as many single rows. */
 
 import assert from 'node:assert/strict'
-import { array, type Layer, layers, optimizers, sequential } from 'neurode'
+import { array, debug, type Layer, type Loss, layers, losses, metrics, optimizers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
@@ -97,6 +97,135 @@ perDevice('rows of several dimensions', (device) => {
       positionsOf(outputs).map((value, p) => (p === 1 ? Number.isNaN(value) : value === all[p * 3])),
       new Array(positions).fill(true),
     )
+  })
+
+  const batch = { batchSize: 16, shuffle: false, verbose: 0 } as const
+  const ofSingle = { ...batch, batchSize: 16 * positions }
+  const inputs = array(data, [rows, positions, features])
+  const singles = array(data, [rows * positions, features])
+  const labels = random.classes(rows * positions, 4)
+  const perPosition = random.uniforms(rows * positions, 0, 2)
+  const repeated = (perRow: Float32Array) =>
+    Float32Array.from(perPosition, (_, i) => perRow[Math.floor(i / positions)] ?? 0)
+
+  /** A classifier of every position, by a loss of the positions or of as many single rows. */
+  const classifier = (inputShape: readonly number[], loss: Loss, learningRate = 0.2) =>
+    sequential({
+      seed: 6,
+      layers: [
+        layers.dense({ units: 10, activation: 'tanh', inputShape }),
+        layers.dense({ units: 4, activation: 'softmax' }),
+      ],
+    }).compile({
+      loss,
+      optimizer: optimizers.sgd({ learningRate, momentum: 0.5 }),
+      metrics: ['accuracy', 'auc', metrics.topKCategoricalAccuracy({ k: 2 }), metrics.precision({ classId: 1 })],
+      weightedMetrics: [metrics.categoricalAccuracy({ name: 'weighed' }), 'f1Score'],
+      device,
+    })
+
+  const given = [
+    { title: 'class indices', loss: losses.sparseCategoricalCrossentropy() },
+    { title: 'a class that is ignored', loss: losses.sparseCategoricalCrossentropy({ ignoreClass: 2 }) },
+    { title: 'weights of positions', loss: losses.categoricalCrossentropy(), weights: perPosition },
+    {
+      title: 'weights of rows, their mean',
+      loss: losses.sparseCategoricalCrossentropy({ reduction: 'meanWithSampleWeight' }),
+      weights: random.uniforms(rows, 0, 2),
+    },
+    { title: 'weights of classes', loss: losses.categoricalCrossentropy(), classWeight: { 1: 3, 2: 0.5 } },
+    { title: 'a sum', loss: losses.categoricalCrossentropy({ reduction: 'sum' }), learningRate: 0.002 },
+  ]
+  for (const { title, loss, weights, classWeight, learningRate } of given) {
+    it(`has the losses and metrics of single rows: ${title}`, async () => {
+      using grouped = classifier([positions, features], loss, learningRate)
+      using single = classifier([features], loss, learningRate)
+      assert.deepEqual(grouped.outputShape, [positions, 4])
+      const byPosition = weights && array(weights, weights.length === rows ? [rows] : [rows, positions])
+      const byRow = weights && (weights.length === rows ? repeated(weights) : weights)
+      const y = array(labels, [rows, positions])
+      const one = await grouped.fit(inputs, y, { ...batch, epochs: 3, sampleWeight: byPosition, classWeight })
+      const other = await single.fit(singles, labels, { ...ofSingle, epochs: 3, sampleWeight: byRow, classWeight })
+      for (const [key, values] of Object.entries(other.history)) {
+        assertClose((one.history as typeof other.history)[key as 'loss'], values, trained(rows, 9), key)
+      }
+      const a = await grouped.evaluate(inputs, y, { batchSize: 10, sampleWeight: byPosition })
+      const b = await single.evaluate(singles, labels, { batchSize: 10 * positions, sampleWeight: byRow })
+      assertClose(Object.values(a), Object.values(b), trained(rows, 9), 'evaluated')
+      assert.deepEqual(await grouped.evaluate(inputs, y, { batchSize: 10, sampleWeight: byPosition }), a)
+    })
+  }
+
+  it('takes one-hot targets, batches that come by themselves, and tells class by class', async () => {
+    const loss = losses.categoricalCrossentropy()
+    using model = classifier([positions, features], loss)
+    using single = classifier([features], loss)
+    const oneHot = new Float32Array(rows * positions * 4)
+    labels.forEach((label, i) => {
+      oneHot[i * 4 + label] = 1
+    })
+    const whole = await model.evaluate(inputs, array(oneHot, [rows, positions, 4]), { batchSize: rows })
+    assert.deepEqual(await model.evaluate(inputs, array(labels, [rows, positions]), { batchSize: rows }), whole)
+    const batches = [
+      { x: inputs, y: array(labels, [rows, positions]), sampleWeight: array(perPosition, [rows, positions]) },
+    ]
+    const streamed = await model.evaluate(batches)
+    const weighed = await model.evaluate(inputs, array(labels, [rows, positions]), {
+      batchSize: rows,
+      sampleWeight: array(perPosition, [rows, positions]),
+    })
+    assert.deepEqual(streamed, weighed)
+    const { perClass } = await model.evaluate(inputs, array(labels, [rows, positions]), { perClass: true })
+    assert.deepEqual(perClass, (await single.evaluate(singles, labels, { perClass: true })).perClass)
+  })
+
+  it('has the gradients that finite differences have, of built-in losses and of its own', async () => {
+    const own = losses.custom({
+      name: 'quartic',
+      compute: ({ outputs, targets }) => {
+        const errors = outputs.map((value, i) => value - (targets[i] ?? 0))
+        return {
+          loss: errors.reduce((sum, e) => sum + e ** 4, 0) / errors.length,
+          gradient: errors.map((e) => (4 * e ** 3) / errors.length),
+        }
+      },
+    })
+    for (const loss of [losses.categoricalCrossentropy({ labelSmoothing: 0.1 }), losses.meanSquaredError(), own]) {
+      using model = sequential({
+        seed: 6,
+        layers: [
+          layers.dense({ units: 10, activation: 'tanh', inputShape: [positions, features] }),
+          layers.dense({ units: 4, activation: 'softmax' }),
+        ],
+      }).compile({ loss, device })
+      const targets = new Float32Array(5 * positions * 4)
+      labels.subarray(0, 5 * positions).forEach((label, i) => {
+        targets[i * 4 + label] = 1
+      })
+      const x = array(data.slice(0, 5 * positions * features), [5, positions, features])
+      const report = await debug.checkGradients(model, x, array(targets, [5, positions, 4]))
+      assert.ok(report.agrees, `${loss.name}: ${JSON.stringify(report)}`)
+    }
+  })
+
+  it('refuses targets and weights of other shapes', async () => {
+    using model = classifier([positions, features], losses.sparseCategoricalCrossentropy())
+    const y = array(labels, [rows, positions])
+    const evaluate = (targets: unknown, sampleWeight?: unknown) => () =>
+      model.evaluate(
+        inputs,
+        targets as typeof y,
+        sampleWeight === undefined ? {} : { sampleWeight: sampleWeight as typeof y },
+      )
+    await assertRefused(
+      evaluate(labels.subarray(0, rows)),
+      'ERR_SHAPE',
+      /y: expected class indices, one per position \(shape \[n, 6\] or \[n, 6, 1\]\), got shape \[37\]/,
+    )
+    await assertRefused(evaluate(array(labels, [positions, rows])), 'ERR_SHAPE', /y: expected class indices/)
+    await assertRefused(evaluate(array(labels.with(3, 4), [rows, positions])), 'ERR_LABEL_RANGE', /y/)
+    await assertRefused(evaluate(y, array(perPosition, [positions, rows])), 'ERR_SHAPE', /sampleWeight/)
+    await assertRefused(evaluate(y, perPosition), 'ERR_SHAPE', /sampleWeight: expected 37 weights, one a row, got 222/)
   })
 
   it('reads what permutations, repeats and embeddings give', async () => {

@@ -113,8 +113,10 @@ export function toInput(value: unknown, rowShape: readonly number[], argumentNam
 
 /** What the loss compares with: see {@link toTargets}. */
 export interface TargetsExpected {
-  /** Outputs of the model for one row. */
+  /** Outputs of the model along its last dimension. */
   readonly outputs: number
+  /** Dimensions of a row before that one; default none. */
+  readonly positionShape?: readonly number[]
   /** The loss takes class indices. */
   readonly classes: boolean
   /** The loss takes rows of outputs; default true. */
@@ -124,15 +126,16 @@ export interface TargetsExpected {
 }
 
 /**
- * Turns `value` into targets: one-dimensional (or `[n, 1]`) integers become class indices where the loss takes them, all
- * else rows of `outputs` float32 values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
+ * Turns `value` into targets: integers of shape `[n, ...positionShape]` (or with a 1 behind) become class indices where the loss
+ * takes them, all else rows of `[...positionShape, outputs]` float32 values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
  */
 export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): TargetRows {
-  const { outputs, classes, rows: takesRows = true } = expected
+  const { outputs, positionShape = [], classes, rows: takesRows = true } = expected
   const source = read(value, argumentName)
-  const isColumn = source.shape.length === 1 || (source.shape.length === 2 && source.shape[1] === 1)
+  const rowShape = formatShape(source.shape.slice(1))
+  const isColumn = rowShape === formatShape(positionShape) || rowShape === formatShape([...positionShape, 1])
   if (classes && isColumn && (outputs > 1 || !takesRows)) {
-    const rows = checkRows(source.elements.length, argumentName)
+    const rows = checkRows(source.shape[0] as number, argumentName)
     const { ignoreClass } = expected
     if (ignoreClass === undefined) return { kind: 'classes', data: toClasses(source, outputs, argumentName), rows }
     const labels = Float64Array.from(source.elements, (element: number) => element * source.scale + source.offset)
@@ -142,9 +145,10 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
     return { kind: 'classes', data, rows, weights }
   }
   if (!takesRows) {
-    const expectedText = `class indices, one per row (shape [n] or [n, 1])`
+    const shapes = [[], [1]].map((last) => formatShape(['n', ...positionShape, ...last]))
+    const expectedText = `class indices, one per ${positionShape.length > 0 ? 'position' : 'row'} (shape ${shapes.join(' or ')})`
     const hint =
-      source.shape.length === 2 && source.shape[1] === outputs
+      rowShape === formatShape([...positionShape, outputs])
         ? '; categoricalCrossentropy takes one-hot rows as well'
         : ''
     throw new NeurodeError(
@@ -152,8 +156,8 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
       `${argumentName}: expected ${expectedText}, got shape ${formatShape(source.shape)}${hint}`,
     )
   }
-  const also = classes && outputs > 1 ? ' or class indices of shape [n]' : ''
-  const rows = countRows(source, [outputs], argumentName, also)
+  const also = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
+  const rows = countRows(source, [...positionShape, outputs], argumentName, also)
   return { kind: 'rows', data: toScaledFloats(source), rows }
 }
 
@@ -161,7 +165,9 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
 export function sliceRows<T extends InputRows | TargetRows>(value: T, from: number, to: number): T {
   const size = value.data.length / value.rows
   const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
-  return 'weights' in value && value.weights ? { ...rows, weights: value.weights.subarray(from, to) } : rows
+  if (!('weights' in value) || !value.weights) return rows
+  const each = value.weights.length / value.rows
+  return { ...rows, weights: value.weights.subarray(from * each, to * each) }
 }
 
 /** The product of a shape. */
@@ -170,7 +176,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** `[2, 784]`. */
-export function formatShape(shape: readonly number[]): string {
+export function formatShape(shape: readonly (number | string)[]): string {
   return `[${shape.join(', ')}]`
 }
 
@@ -299,7 +305,7 @@ function countRows(source: Source, rowShape: readonly number[], argumentName: st
   const isRow = shape.length === rowShape.length + 1 && rowShape.every((size, i) => shape[i + 1] === size)
   if (isRow || (rowSize === 1 && shape.length === 1)) return checkRows(shape[0] as number, argumentName)
   if (flat && elements.length % rowSize === 0) return checkRows(elements.length / rowSize, argumentName)
-  const expected = `shape ${formatShape(['n', ...rowShape] as unknown as number[])}${also}`
+  const expected = `shape ${formatShape(['n', ...rowShape])}${also}`
   const got = flat ? `${elements.length} elements, not a multiple of ${rowSize}` : `shape ${formatShape(shape)}`
   throw new NeurodeError(
     'ERR_SHAPE',

@@ -8,7 +8,7 @@ import type { FeedRange } from './feed.js'
 import { Totals } from './ranges.js'
 
 export function totalsOf(core: ModelCore): Totals {
-  return new Totals(core.training().metrics, core.built().outputSize)
+  return new Totals(core.training().metrics, core.built().outputs)
 }
 
 const mostCaptured = 2 ** 24
@@ -76,8 +76,10 @@ export async function trainRange(
   return total as NativeSums
 }
 
-function stride(core: ModelCore): number {
-  return 2 * core.built().outputSize + 1
+/** Floats that are captured of a row. */
+export function stride(core: ModelCore): number {
+  const { positions, outputs } = core.built()
+  return positions * (2 * outputs + 1)
 }
 
 function buffer(core: ModelCore, { rows, batchSize, firstBatch, batches }: FeedRange): Float32Array {
@@ -91,20 +93,20 @@ function part(core: ModelCore, captured: Float32Array, from: number, to: number)
 function take(core: ModelCore, totals: Totals, captured: Float32Array, rows: number): void {
   if (rows === 0 || !core.training().metrics.some(({ state }) => state !== undefined)) return
   const done = part(core, captured, 0, rows)
-  const { outputSize } = core.built()
-  totals.update(splitRows(done, outputSize, false), splitRows(done, outputSize, true))
+  const { outputs } = core.built()
+  totals.update(splitRows(done, outputs, false), splitRows(done, outputs, true))
 }
 
 export function customLoss(core: ModelCore, captured: Float32Array) {
   const { loss } = core.training().settings
-  const { outputSize } = core.built()
-  const batch = splitRows(captured, outputSize, true)
+  const { outputs } = core.built()
+  const batch = splitRows(captured, outputs, true)
   const result = loss.custom?.(batch)
   const argument = `loss '${loss.name}'`
   if (typeof result !== 'object' || typeof result.loss !== 'number') {
     return refuse(argument, 'a function that gives { loss, gradient }', result)
   }
-  const count = batch.shape[0] * outputSize
+  const count = batch.shape[0] * outputs
   if (result.gradient?.length !== count) {
     return refuse(`${argument}: gradient`, `${count} numbers, one for each output`, result.gradient)
   }

@@ -18,6 +18,9 @@ export interface ModelShapes {
   /** Features in one row of input, outputs of one row. */
   readonly inputSize: number
   readonly outputSize: number
+  /** Outputs along the last dimension, of which a loss is, and how many times a row has so many. */
+  readonly outputs: number
+  readonly positions: number
   readonly layers: readonly LayerShapes[]
 }
 
@@ -46,6 +49,8 @@ export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelS
     outputShape: shape,
     inputSize: elementCount(inputShape),
     outputSize: elementCount(shape),
+    outputs: shape.at(-1) ?? 1,
+    positions: elementCount(shape.slice(0, -1)),
     layers: shapes,
   }
 }
@@ -75,18 +80,19 @@ export interface TrainingSetup {
 /** Fits loss and metrics to a model's outputs; throws `ERR_SHAPE` or `ERR_ARGUMENT` where that makes no sense. */
 export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): TrainingSetup {
   const { loss } = settings
-  if (shapes.outputShape.length !== 1) {
-    const got = `got shape ${formatShape(shapes.outputShape)}; put layers.flatten() at the end`
-    throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has one dimension per row, ${got}`)
+  if (shapes.outputShape.length === 0) {
+    const got = `got shape []; put layers.flatten() at the end`
+    throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has dimensions, ${got}`)
   }
-  const resolve = (weighted: boolean) => (metric: Metric) => ({ ...metric.resolve(shapes.outputSize, loss), weighted })
+  const { outputs } = shapes
+  const resolve = (weighted: boolean) => (metric: Metric) => ({ ...metric.resolve(outputs, loss), weighted })
   const metrics = [...settings.metrics.map(resolve(false)), ...settings.weightedMetrics.map(resolve(true))]
   const parts = [
     { text: `loss '${loss.name}'`, ...loss },
     ...metrics.map((metric) => ({ text: `metric '${metric.key}'`, ...metric })),
   ]
   for (const { text, leastOutputs } of parts) {
-    if (shapes.outputSize >= leastOutputs) continue
+    if (outputs >= leastOutputs) continue
     const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
     throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
   }
@@ -130,6 +136,7 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
       loss: loss.op,
       reduction: loss.reduction === 'meanWithSampleWeight' ? 'weightedMean' : loss.reduction,
       metrics: rows.map(({ op }) => op as PlanOp),
+      ...(shapes.positions > 1 ? { positions: shapes.positions } : {}),
       weightedFrom: rows.filter(({ weighted }) => !weighted).length,
       captures: training.captures,
       optimizer: optimizer.op,

@@ -185,15 +185,21 @@ export class ModelCore implements LayerHost {
   readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): TargetRows {
     const targets = this.#readTargets(value, rows, argument)
     const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
-    const own = readWeights(sampleWeight, rows, weightArgument)
-    return weighTargets(targets, this.built().outputSize, own, classWeight)
+    const own = readWeights(sampleWeight, rows, weightArgument, this.positionShape())
+    return weighTargets(targets, this.built().outputs, own, classWeight)
+  }
+
+  /** Dimensions of an output before the last one. */
+  positionShape(): Shape {
+    return this.built().outputShape.slice(0, -1)
   }
 
   #readTargets(value: unknown, rows: number, argument: string): TargetRows {
     const { targets: expected, oneHot, settings } = this.training()
-    const { outputSize } = this.built()
+    const { outputSize, outputs } = this.built()
     const ignoreClass = settings.loss.options.ignoreClass as number | undefined
-    const targets = toTargets(value, { outputs: outputSize, ...expected, ignoreClass }, argument)
+    const positionShape = this.positionShape()
+    const targets = toTargets(value, { outputs, positionShape, ...expected, ignoreClass }, argument)
     if (targets.rows !== rows) {
       const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
       const onePerRow = targets.kind === 'rows' && outputSize > 1 && targets.data.length === rows
@@ -202,8 +208,8 @@ export class ModelCore implements LayerHost {
     }
     if (targets.kind === 'rows' || !oneHot) return targets
     const data = new Float32Array(rows * outputSize)
-    targets.data.forEach((label, row) => {
-      data[row * outputSize + label] = 1
+    targets.data.forEach((label, at) => {
+      data[at * outputs + label] = 1
     })
     return { kind: 'rows', data, rows, weights: targets.weights }
   }

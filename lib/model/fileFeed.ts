@@ -168,7 +168,7 @@ export class FileFeed implements Feed {
     { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
   ) {
     this.#core = core
-    this.#weights = readWeights(sampleWeight, rows, weightArgument)
+    this.#weights = readWeights(sampleWeight, rows, weightArgument, core.positionShape())
     this.#classWeight = classWeight
     this.#input = input
     this.#targets = targets
@@ -245,7 +245,7 @@ export class FileFeed implements Feed {
     const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
       ([input, read]) => {
         const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
-        const targets = weighTargets(read, this.#core.built().outputSize, weights, this.#classWeight)
+        const targets = weighTargets(read, this.#core.built().outputs, weights, this.#classWeight)
         return { input, targets, index, rows }
       },
     )

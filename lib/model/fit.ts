@@ -105,7 +105,7 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
   const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeight) => {
-    const own = weighTargets(sliceRows(targets, from, to), core.built().outputSize, undefined, classWeight)
+    const own = weighTargets(sliceRows(targets, from, to), core.built().outputs, undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   return {

@@ -22,17 +22,17 @@ export interface PerClass {
 
 /** With one output a class is 1 above 0.5; else it is that of the largest output. Rows that do not count are left out. */
 export async function perClassOf(core: ModelCore, x: unknown, targets: TargetRows): Promise<PerClass> {
-  const { inputShape, outputSize } = core.built()
+  const { inputShape, outputSize, outputs, positions } = core.built()
   const input = toInput(x, inputShape, 'x')
   const out = new Float32Array(input.rows * outputSize)
   await core.native().predict(input, out, 1024)
-  const classes = Math.max(outputSize, 2)
+  const classes = Math.max(outputs, 2)
   const matrix = new Float64Array(classes * classes)
-  for (let row = 0; row < input.rows; row++) {
+  for (let row = 0; row < input.rows * positions; row++) {
     if (Number.isNaN(targets.weights?.[row] ?? 1)) continue
     const target =
-      targets.kind === 'classes' ? (targets.data[row] as number) : classOf(targets.data, row, outputSize, 'targets')
-    const at = target * classes + classOf(out, row, outputSize, 'outputs')
+      targets.kind === 'classes' ? (targets.data[row] as number) : classOf(targets.data, row, outputs, 'targets')
+    const at = target * classes + classOf(out, row, outputs, 'outputs')
     matrix[at] = (matrix[at] as number) + 1
   }
   const counts = classCounts(matrix, classes)

@@ -1,6 +1,6 @@
 /** Weights of rows: those given, those of their classes, and rows that do not count. */
 
-import { type ArrayInput, type TargetRows, toInput } from '../data/arrays.js'
+import { type ArrayInput, formatShape, rowShapeOf, type TargetRows, toInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { describe, refuse } from '../validate.js'
 
@@ -9,7 +9,10 @@ export type ClassWeight = Readonly<Record<number, number>>
 
 /** Where the weights of rows come from. */
 export interface WeightOptions {
-  /** A weight for each row. Weighs the loss and the `weightedMetrics`. */
+  /**
+   * A weight for each row; or for each of its positions, where outputs have several dimensions: all but the last one. Weighs the
+   * loss and the `weightedMetrics`.
+   */
   readonly sampleWeight?: ArrayInput | undefined
   /**
    * A weight for each class, 1 for those that are not there: `{ 0: 1, 1: 5 }`. The class of a row is its index, its
@@ -18,10 +21,16 @@ export interface WeightOptions {
   readonly classWeight?: ClassWeight | undefined
 }
 
-/** Weights from the user, one for each of `rows` rows. Throws `ERR_SHAPE` or `ERR_ARGUMENT`. */
-export function readWeights(value: ArrayInput | undefined, rows: number, argument: string): Float32Array | undefined {
+/** Weights from the user, one for each of `rows` rows, or of their positions. Throws `ERR_SHAPE` or `ERR_ARGUMENT`. */
+export function readWeights(
+  value: ArrayInput | undefined,
+  rows: number,
+  argument: string,
+  positionShape: readonly number[] = [],
+): Float32Array | undefined {
   if (value === undefined) return undefined
-  const { data, scale, offset, rows: given } = toInput(value, [1], argument)
+  const byPosition = positionShape.length > 0 && formatShape(rowShapeOf(value)) === formatShape(positionShape)
+  const { data, scale, offset, rows: given } = toInput(value, byPosition ? positionShape : [1], argument)
   if (given !== rows)
     throw new NeurodeError('ERR_SHAPE', `${argument}: expected ${rows} weights, one a row, got ${given}`)
   const weights = Float32Array.from(data, (weight) => weight * scale + offset)
@@ -56,9 +65,11 @@ export function weighTargets(
 ): TargetRows {
   if (sampleWeight === undefined && classWeight === undefined) return targets
   const before = targets.weights
-  const weights = Float32Array.from({ length: targets.rows }, (_, row) => {
-    const own = (before?.[row] ?? 1) * (sampleWeight?.[row] ?? 1)
-    return classWeight === undefined ? own : own * (classWeight[classOf(targets, outputs, row)] ?? 1)
+  const count = targets.kind === 'classes' ? targets.data.length : targets.data.length / outputs
+  const each = count / (sampleWeight?.length ?? count)
+  const weights = Float32Array.from({ length: count }, (_, at) => {
+    const own = (before?.[at] ?? 1) * (sampleWeight?.[Math.floor(at / each)] ?? 1)
+    return classWeight === undefined ? own : own * (classWeight[classOf(targets, outputs, at)] ?? 1)
   })
   return { ...targets, weights }
 }

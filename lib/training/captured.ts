@@ -1,6 +1,9 @@
 /** Metrics and losses that are computed from the rows of outputs themselves, in TypeScript. */
 
-/** Rows of outputs beside their targets. The arrays are valid until the function that is given them returns. */
+/**
+ * Rows of outputs beside their targets; outputs of several dimensions are as many rows of the last one. The arrays are valid until the function that is given them
+ * returns.
+ */
 export interface CapturedBatch {
   /** The model's outputs, row-major. */
   readonly outputs: Float32Array

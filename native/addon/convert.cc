@@ -222,6 +222,8 @@ TrainingPlan to_training(Napi::Object object) {
   const bool weighs = !object.Get("weightedFrom").IsUndefined();
   training.weighted_from = static_cast<int>(
       weighs ? member(object, "weightedFrom", to_integer, 0, metrics.Length()) : metrics.Length());
+  training.positions = static_cast<int>(
+      optional(object, "positions", std::int64_t{1}, to_integer, std::int64_t{1}, kMostFeatures));
   training.captures = !object.Get("captures").IsUndefined() && member(object, "captures", to_bool);
   training.update = to_update(object);
   return training;
@@ -340,6 +342,8 @@ Plan to_plan(Napi::Value value) {
   if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
+  if (plan.training && features % plan.training->positions != 0)
+    fail("positions", "a divisor of the outputs");
   return plan;
 }
 

@@ -46,7 +46,8 @@ void take_arrays(Napi::Object options, const Program& program, BatchRange& range
       throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
     return array.Data();
   };
-  range.captured = floats("captured", 2 * std::int64_t{program.output_size} + 1);
+  range.captured =
+      floats("captured", program.positions * (2 * std::int64_t{program.outputs()} + 1));
   range.gradients = floats("gradients", program.output_size);
 }
 
@@ -339,14 +340,17 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
         throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
       }
       const Napi::Int32Array classes = data.As<Napi::Int32Array>();
-      rows = classes.ElementLength();
-      bound->classes.assign(classes.Data(), classes.Data() + rows);
-      for (std::size_t i = 0; i < rows; ++i) {
-        if (bound->classes[i] >= 0 && bound->classes[i] < program.output_size) continue;
+      const std::size_t labels = classes.ElementLength();
+      rows = labels / program.positions;
+      if (rows * program.positions != labels)
+        throw Error("ERR_SHAPE", "targets: expected a class index for each position");
+      bound->classes.assign(classes.Data(), classes.Data() + labels);
+      for (std::size_t i = 0; i < labels; ++i) {
+        if (bound->classes[i] >= 0 && bound->classes[i] < program.outputs()) continue;
         throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
-                                           std::to_string(program.output_size - 1) + ", got " +
+                                           std::to_string(program.outputs() - 1) + ", got " +
                                            std::to_string(bound->classes[i]) + " in row " +
-                                           std::to_string(i));
+                                           std::to_string(i / program.positions));
       }
       bound->targets.classes = bound->classes.data();
     } else {
@@ -359,7 +363,8 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
       }
       bound->targets.rows = values.Data();
     }
-    bound->targets.outputs = program.output_size;
+    bound->targets.outputs = program.outputs();
+    bound->targets.positions = program.positions;
     if (static_cast<std::int64_t>(rows) != bound->input.rows) {
       throw Error("ERR_SHAPE", "targets: expected " + std::to_string(bound->input.rows) +
                                    " rows, as the input has, got " + std::to_string(rows));
@@ -368,9 +373,9 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
     const Napi::Value weights = targets.Get("weights");
     if (!weights.IsUndefined()) {
       const Napi::Float32Array values = to_floats(weights, "targets.weights");
-      if (values.ElementLength() != rows)
+      if (values.ElementLength() != rows * program.positions)
         throw Error("ERR_SHAPE", "targets.weights: expected one for each row");
-      bound->weights.assign(values.Data(), values.Data() + rows);
+      bound->weights.assign(values.Data(), values.Data() + values.ElementLength());
       bound->targets.weights = bound->weights.data();
     }
     Napi::Array arrays = Napi::Array::New(env, 2);
@@ -421,7 +426,8 @@ std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
                                : is_at(0, bound.input.floats, values * sizeof(float));
   const bool targets_stay =
       bound.targets.rows == nullptr ||
-      is_at(1, bound.targets.rows, bound.input.rows * bound.targets.outputs * sizeof(float));
+      is_at(1, bound.targets.rows,
+            bound.input.rows * bound.targets.outputs * bound.targets.positions * sizeof(float));
   if (!input_stays || !targets_stay) {
     throw Error("ERR_DATA_DETACHED", "the memory of a bound array was transferred or resized");
   }

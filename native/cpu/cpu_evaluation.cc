@@ -13,7 +13,7 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
   const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
   const bool parallel = team_->size() > 1 && forward_operations(end - begin) > kWorthWaking;
   const int threads = parallel ? team_->size() : 1;
-  const int values_per_panel = program_.row_values() * kPanel;
+  const int values_per_panel = program_.row_values() * program_.positions * kPanel;
   constexpr int kRows = kTogether * kPanel;
   const std::int64_t groups = (end - begin + kRows - 1) / kRows;
   grow(panels_, evaluate_.size * kTogether * threads);
@@ -37,7 +37,7 @@ Sums CpuExecutor::evaluate(const BatchRange& range, const std::atomic<bool>& can
                            cut.first.data()};
       context.values = row_values_.data() + group * kTogether * values_per_panel;
       if (range.captured != nullptr)
-        context.captured = range.captured + (first - begin) * (2 * program_.output_size + 1);
+        context.captured = range.captured + (first - begin) * captured_floats();
       for (const Task& task : program_.evaluate.tasks) run_on_panels(task, context);
       if (range.captured != nullptr) capture(context);
     }

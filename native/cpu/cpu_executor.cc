@@ -192,14 +192,17 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
   const int rows = context.panels.rows[panel];
   const int first_row = context.first_rows[panel];
   float* const row_values =
-      context.values == nullptr ? nullptr : context.values + panel * program_.row_values() * kPanel;
+      context.values == nullptr
+          ? nullptr
+          : context.values + panel * program_.positions * program_.row_values() * kPanel;
   const RowsView view{context.input, context.order, context.batch_start + first_row, rows};
   switch (task.kind) {
     case TaskKind::gather_input:
       return kernels_.gather(view, view.input.scale, view.input.offset, at(task.output));
     case TaskKind::gather_targets:
       if (context.gradients != nullptr) {
-        const TargetsView gradients{nullptr, context.gradients, context.targets.outputs};
+        const TargetsView gradients{nullptr, context.gradients, program_.outputs(),
+                                    program_.positions};
         return kernels_.gather_targets(gradients, {context.input, nullptr, first_row, rows},
                                        at(task.output));
       }
@@ -230,18 +233,16 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
                               width(task.output), rows);
-    case TaskKind::loss: {
-      float weights[kPanel];
-      const bool weighted = context.targets.weights != nullptr && context.gradients == nullptr;
-      for (int i = 0; weighted && i < rows; ++i)
-        weights[i] = counted_weight(context.targets.weights[row_at(view.order, view.first + i)]);
-      return kernels_.loss(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                           context.loss_scale, weighted ? weights : nullptr, row_values,
-                           at(task.gradient));
-    }
+    case TaskKind::loss:
+      return loss(task, context, panel, row_values);
     case TaskKind::metric:
-      return kernels_.metric(task.op, at(task.input), at(task.auxiliary), width(task.input), rows,
-                             row_values + (1 + task.metric) * kPanel);
+      for (int position = 0; position < program_.positions; ++position) {
+        const std::int64_t lines = std::int64_t{position} * program_.outputs() * kPanel;
+        kernels_.metric(task.op, at(task.input) + lines, at(task.auxiliary) + lines,
+                        program_.outputs(), rows,
+                        row_values + (position * program_.row_values() + 1 + task.metric) * kPanel);
+      }
+      return;
     case TaskKind::activity_penalty:
       return kernels_.penalize_rows(task.op, at(task.input), width(task.input), rows,
                                     row_values + (1 + task.metric) * kPanel);
@@ -273,26 +274,51 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
   }
 }
 
+// Of each position of a panel's rows.
+void CpuExecutor::loss(const Task& task, const PanelContext& context, int panel,
+                       float* values) const {
+  float* const memory = context.memory + panel * context.panels.step;
+  const auto at = [&](int tensor) { return memory + context.layout.offset[tensor]; };
+  const TargetsView& targets = context.targets;
+  const int rows = context.panels.rows[panel], outputs = program_.outputs();
+  const std::int64_t first = context.batch_start + context.first_rows[panel];
+  const bool weighted = targets.weights != nullptr && context.gradients == nullptr;
+  for (int position = 0; position < program_.positions; ++position) {
+    float weights[kPanel];
+    for (int i = 0; weighted && i < rows; ++i) {
+      const std::int64_t row = row_at(context.order, first + i);
+      weights[i] = counted_weight(targets.weights[row * program_.positions + position]);
+    }
+    const std::int64_t lines = std::int64_t{position} * outputs * kPanel;
+    kernels_.loss(task.op, at(task.input) + lines, at(task.auxiliary) + lines, outputs, rows,
+                  context.loss_scale, weighted ? weights : nullptr,
+                  values + position * program_.row_values() * kPanel,
+                  task.gradient < 0 ? nullptr : at(task.gradient) + lines);
+  }
+}
+
 // Outputs, targets and weight of the panels' rows.
 void CpuExecutor::capture(const PanelContext& context) const {
   const Pass& pass = context.layout.pass;
   int targets = -1;
   for (const Task& task : pass.tasks)
     if (task.kind == TaskKind::gather_targets) targets = task.output;
-  const int outputs = program_.output_size;
+  const int outputs = program_.outputs(), positions = program_.positions;
   for (int panel = 0; panel < context.panels.count; ++panel) {
     const float* const memory = context.memory + panel * context.panels.step;
     const float* const y = memory + context.layout.offset[pass.output];
     const float* const t = memory + context.layout.offset[targets];
     const std::int64_t first = context.first_rows[panel];
-    float* row = context.captured + first * (2 * outputs + 1);
-    for (int i = 0; i < context.panels.rows[panel]; ++i, row += 2 * outputs + 1) {
-      for (int o = 0; o < outputs; ++o) {
-        row[o] = y[o * kPanel + i];
-        row[outputs + o] = t[o * kPanel + i];
+    float* row = context.captured + first * captured_floats();
+    for (int i = 0; i < context.panels.rows[panel]; ++i) {
+      const std::int64_t at = row_at(context.order, context.batch_start + first + i) * positions;
+      for (int p = 0; p < positions; ++p, row += 2 * outputs + 1) {
+        for (int o = 0; o < outputs; ++o) {
+          row[o] = y[(p * outputs + o) * kPanel + i];
+          row[outputs + o] = t[(p * outputs + o) * kPanel + i];
+        }
+        row[2 * outputs] = context.targets.weights == nullptr ? 1 : context.targets.weights[at + p];
       }
-      const std::int64_t at = row_at(context.order, context.batch_start + first + i);
-      row[2 * outputs] = context.targets.weights == nullptr ? 1 : context.targets.weights[at];
     }
   }
 }

@@ -126,7 +126,7 @@ class CpuExecutor final : public Executor {
     float loss_scale = 1;
     std::int64_t step = 0;
     float* values =
-        nullptr;  // of the first panel: (row_values(), kPanel), losses and metrics of the rows
+        nullptr;  // of the first panel: (positions, row_values(), kPanel), losses and metrics
     const float* gradients = nullptr;  // of the batch's rows, in place of targets
     float* captured = nullptr;         // of the batch's rows
     float activity_scale = 1;          // of the gradients of penalties of outputs
@@ -154,6 +154,11 @@ class CpuExecutor final : public Executor {
   void rearrange(const Task& task, const Pass& pass, const float* x, float* y, int line,
                  int lanes) const;
   void capture(const PanelContext& context) const;
+  // Of a row.
+  std::int64_t captured_floats() const {
+    return program_.positions * (2 * std::int64_t{program_.outputs()} + 1);
+  }
+  void loss(const Task& task, const PanelContext& context, int panel, float* values) const;
 
   void run_rows(const TrainingSegment& segment, const TrainingRange& range,
                 const TrainingStep& step, int thread);

@@ -54,7 +54,7 @@ void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& 
     if (range.batches.gradients != nullptr)
       context.gradients = range.batches.gradients + batch_row * program_.output_size;
     if (range.batches.captured != nullptr)
-      context.captured = range.batches.captured + batch_row * (2 * program_.output_size + 1);
+      context.captured = range.batches.captured + batch_row * captured_floats();
     context.step = step.step;
     context.values = row_values_.data() + p * range.values_per_panel;
     for (const Task& task : segment.tasks) run_on_panels(task, context);
@@ -76,7 +76,7 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
                             threads,
                             cut_rows(batch, threads),
                             cut_rows(rest, threads),
-                            program_.row_values() * kPanel};
+                            program_.row_values() * program_.positions * kPanel};
   const int panels = std::max(steps.whole.panels(), steps.rest.panels());
   grow(panels_, train_.size * panels);
   grow(row_values_, std::int64_t{steps.values_per_panel} * panels);

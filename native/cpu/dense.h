@@ -92,17 +92,21 @@ inline void gather(const RowsView& view, float scale, float offset, float* panel
 
 inline void gather_targets(const TargetsView& targets, const RowsView& view, float* panel) {
   const int lanes = vectors_of(view.rows) * kLanes;
+  const int outputs = targets.outputs, all = targets.positions * outputs;
   if (targets.classes != nullptr) {
-    for (int o = 0; o < targets.outputs; ++o) {
+    for (int o = 0; o < all; ++o) {
       for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
     }
-    for (int i = 0; i < lanes; ++i)
-      panel[targets.classes[row_index(view, i)] * std::int64_t{kPanel} + i] = 1;
+    for (int i = 0; i < lanes; ++i) {
+      const std::int32_t* classes = targets.classes + row_index(view, i) * targets.positions;
+      for (int o = 0; o < all; o += outputs, ++classes)
+        panel[(o + *classes) * std::int64_t{kPanel} + i] = 1;
+    }
     return;
   }
   for (int i = 0; i < lanes; ++i) {
-    const float* row = targets.rows + row_index(view, i) * targets.outputs;
-    for (int o = 0; o < targets.outputs; ++o) panel[o * kPanel + i] = row[o];
+    const float* row = targets.rows + row_index(view, i) * all;
+    for (int o = 0; o < all; ++o) panel[o * kPanel + i] = row[o];
   }
 }
 

@@ -19,12 +19,13 @@ struct InputView {
   float offset = 0;
 };
 
-// Targets of the same rows: a class index each, or (rows, outputs); and the rows' weights, or null
-// for 1 each. A row whose weight is NaN counts for nothing.
+// Targets of the same rows, for each of their positions: a class index, or `outputs` values; and a
+// weight, or null for 1 each. What has the weight NaN counts for nothing.
 struct TargetsView {
   const std::int32_t* classes = nullptr;  // one of the two
   const float* rows = nullptr;
   int outputs = 0;
+  int positions = 1;
   const float* weights = nullptr;
 };
 
@@ -50,11 +51,11 @@ struct BatchRange {
   // The order of version + 1, or null while it is not known: for executors that copy orders ahead.
   // On the thread of the range, and valid as long as the range's own.
   std::function<const std::uint32_t*()> next_order;
-  // The rows of the range in their order, (rows, 2 outputs + 1), are written here: outputs,
-  // targets, weight. Null, unless the Program captures.
+  // The rows of the range in their order, (rows, positions, 2 outputs + 1), are written here:
+  // outputs, targets, weight. Null, unless the Program captures.
   float* captured = nullptr;
   // In place of what the loss gives: d loss / d output of the range's rows in their order,
-  // (rows, outputs). Only for the loss dotProduct.
+  // (rows, positions, outputs). Only for the loss dotProduct.
   const float* gradients = nullptr;
   bool update = true;  // training: whether weights change
 };
@@ -72,18 +73,21 @@ inline std::int64_t row_at(const std::uint32_t* order, std::int64_t position) {
   return order != nullptr ? static_cast<std::int64_t>(order[position]) : position;
 }
 
-// Rows of a batch that count, and the sum of their weights.
+// Positions of a batch's rows that count, and the sum of their weights.
 struct Counted {
   double rows = 0, weight = 0;
 };
 inline Counted count_rows(const TargetsView& targets, const std::uint32_t* order,
                           std::int64_t first, std::int64_t rows) {
-  if (targets.weights == nullptr) return {static_cast<double>(rows), static_cast<double>(rows)};
+  const auto all = static_cast<double>(rows * targets.positions);
+  if (targets.weights == nullptr) return {all, all};
   Counted counted;
   for (std::int64_t i = first; i < first + rows; ++i) {
-    const float weight = targets.weights[row_at(order, i)];
-    counted.rows += weight == weight ? 1 : 0;
-    counted.weight += counted_weight(weight);
+    const float* const weights = targets.weights + row_at(order, i) * targets.positions;
+    for (int p = 0; p < targets.positions; ++p) {
+      counted.rows += weights[p] == weights[p] ? 1 : 0;
+      counted.weight += counted_weight(weights[p]);
+    }
   }
   return counted;
 }
@@ -97,13 +101,13 @@ inline double loss_scale(Reduction reduction, const Counted& counted) {
 }
 
 // Sums over the batches that ran. A batch's loss and penalties count once per row; metrics are
-// summed over rows.
+// summed over rows, or over all of their positions.
 struct Sums {
   std::int64_t batches = 0;
   std::int64_t rows = 0;
   double loss = 0;
   double penalty = 0;  // of parameters and outputs
-  double counted = 0;  // rows that count
+  double counted = 0;  // what counts, as metrics are summed
   double weight = 0;   // of these
   std::vector<double> metrics;
 };

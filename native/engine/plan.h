@@ -112,6 +112,7 @@ struct TrainingPlan {
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
   int weighted_from = 0;  // metrics from here on weigh their rows
+  int positions = 1;      // of an output: losses and metrics are of each of them
   bool captures = false;  // rows of outputs and targets can be asked for
   UpdatePlan update;
 };

@@ -78,7 +78,7 @@ struct ProgramRecord {
   std::int32_t reduction;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics, activities, weighted_from, captures;
+  std::int32_t metrics, activities, weighted_from, positions, captures;
   std::int32_t precision;
 };
 

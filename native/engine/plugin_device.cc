@@ -153,6 +153,7 @@ class PluginExecutor final : public Executor {
     record.metrics = program.metrics;
     record.activities = program.activities;
     record.weighted_from = program.weighted_from;
+    record.positions = program.positions;
     record.captures = program.captures ? 1 : 0;
     record.precision = static_cast<std::int32_t>(program.precision);
     void* model = nullptr;

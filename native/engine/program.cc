@@ -22,7 +22,7 @@ class PassCompiler {
     current_ = add_tensor(plan_.input_size);
     add({.kind = TaskKind::gather_input, .output = current_});
     for (const LayerPlan& layer : plan_.layers) add_layer(layer);
-    regroup(1);
+    regroup(mode_ == Mode::predict ? 1 : program_.positions);
     pass_.output = current_;
     if (mode_ != Mode::predict) add_loss(*plan_.training);
     return std::move(pass_);
@@ -237,19 +237,19 @@ class PassCompiler {
   }
 
   void add_loss(const TrainingPlan& training) {
-    const int targets = add_tensor(features(pass_.output));
+    const int targets = add_tensor_like(pass_.output);
     add({.kind = TaskKind::gather_targets, .output = targets});
     Task loss{
         .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
     std::size_t top = pass_.tasks.size() - 1;  // backward starts below the loss
     const Task& last = pass_.tasks[top - 1];
-    if (last.kind == TaskKind::activation_forward && last.along.length == 0 &&
-        is_fused_with_loss(last.op)) {
+    const bool is_whole = last.along.length == 0 || positions(pass_.output) > 1;
+    if (last.kind == TaskKind::activation_forward && is_whole && is_fused_with_loss(last.op)) {
       loss.input = last.input;
       loss.op.params[0] = 1;
       --top;
     }
-    if (mode_ == Mode::train) loss.gradient = add_tensor(features(loss.input));
+    if (mode_ == Mode::train) loss.gradient = add_tensor_like(loss.input);
     add(loss);
     for (std::size_t i = 0; i < training.metrics.size(); ++i) {
       add({.kind = TaskKind::metric,
@@ -532,6 +532,7 @@ Program compile(const Plan& plan) {
     if (training.update.averages) program.average = program.slots++;
     program.metrics = static_cast<int>(training.metrics.size());
     program.weighted_from = training.weighted_from;
+    program.positions = training.positions;
     program.captures = training.captures;
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();

@@ -171,10 +171,13 @@ struct Program {
   int metrics = 0;
   int activities = 0;     // penalties of outputs
   int weighted_from = 0;  // metrics from here on weigh their rows
+  int positions = 1;      // of an output, each with a loss and metrics of its own
   bool captures = false;
   Precision precision = Precision::float32;
 
-  // Values of a row: its loss, metrics, and penalties of outputs.
+  // Outputs of a position.
+  int outputs() const { return output_size / positions; }
+  // Values of a position: its loss, metrics, and penalties of outputs, which the first one has.
   int row_values() const { return 1 + metrics + activities; }
 };
 
