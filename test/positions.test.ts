@@ -1,7 +1,21 @@
 /** Dense layers of rows of several dimensions: against the same layers of as many single rows. */
 
 import assert from 'node:assert/strict'
-import { array, debug, type Layer, type Loss, layers, losses, metrics, optimizers, sequential } from 'neurode'
+import { join } from 'node:path'
+import {
+  array,
+  debug,
+  type Layer,
+  type Loss,
+  layers,
+  losses,
+  metrics,
+  openNpy,
+  optimizers,
+  sequential,
+  writeNpy,
+} from 'neurode'
+import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
@@ -177,6 +191,24 @@ perDevice('rows of several dimensions', (device) => {
     assert.deepEqual(streamed, weighed)
     const { perClass } = await model.evaluate(inputs, array(labels, [rows, positions]), { perClass: true })
     assert.deepEqual(perClass, (await single.evaluate(singles, labels, { perClass: true })).perClass)
+  })
+
+  it('reads targets of positions from files, with weights', async () => {
+    await inFolder(async (folder) => {
+      const [xPath, yPath] = [join(folder, 'x.npy'), join(folder, 'y.npy')]
+      const y = array(labels, [rows, positions])
+      await writeNpy(xPath, inputs)
+      await writeNpy(yPath, y)
+      await using x = await openNpy(xPath)
+      await using targets = await openNpy(yPath)
+      const options = { ...batch, epochs: 2, sampleWeight: array(perPosition, [rows, positions]) }
+      using one = classifier([positions, features], losses.sparseCategoricalCrossentropy())
+      using other = classifier([positions, features], losses.sparseCategoricalCrossentropy())
+      const fromFiles = await one.fit(x, targets, options)
+      const inMemory = await other.fit(inputs, y, options)
+      assert.deepEqual(fromFiles.history, inMemory.history)
+      assert.deepEqual(one.getWeights(), other.getWeights())
+    })
   })
 
   it('has the gradients that finite differences have, of built-in losses and of its own', async () => {
