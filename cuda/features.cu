@@ -225,6 +225,7 @@ __global__ __launch_bounds__(kThreads) void batch_statistics_kernel(ChannelRecor
   s.inverse[channel] =
       ops::normalizing_factor<float>(variance, r.op.params[0], r.op.params[1], false);
   s.factor[channel] = s.inverse[channel] * value_or(r.kernel, channel, 1);
+  if (r.mean == nullptr) return;
   r.mean[channel] = r.mean[channel] * momentum + s.mean[channel] * rest;
   r.variance[channel] = r.variance[channel] * momentum + variance * rest;
 }

@@ -511,7 +511,7 @@ void PassRunner::enqueue_stages(Launcher& launcher, const Launch& stages, const 
   for (const int saved : saves_) fresh[saved] = false;
 }
 
-// Without `update`, only what is cut by rows.
+// Without `update`, only what rows need: no weight moves, and no moving statistics do.
 void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* sums, bool weighted,
                          bool update) const {
   const bool mean = program_.reduction != Reduction::sum;
@@ -527,7 +527,8 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
     const bool is_last = &launch == &launches_.back();
     if (!update && launch.kind == Launch::Kind::parameters)
       updates_.penalties().run(launcher, launch.task, false);
-    if (!update && launch.kind != Launch::Kind::stages) continue;
+    if (!update && launch.kind != Launch::Kind::stages && launch.kind != Launch::Kind::channels)
+      continue;
     switch (launch.kind) {
       case Launch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
@@ -537,7 +538,10 @@ void PassRunner::enqueue(Launcher& launcher, RunState* state, int rows, double* 
       case Launch::Kind::channels:
         for (int i = launch.begin; i < launch.end; ++i) {
           const Task& task = weights_[i];
-          run_channel_sums(launcher, channels(task), step, record_of(program_.update.optimizer),
+          if (!update && task.kind != TaskKind::batch_statistics) continue;
+          ChannelRecord record = channels(task);
+          if (!update) record.mean = record.variance = nullptr;
+          run_channel_sums(launcher, record, step, record_of(program_.update.optimizer),
                            parameters_.record(task.kernel), parameters_.record(task.bias));
         }
         break;

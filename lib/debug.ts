@@ -52,8 +52,8 @@ const gradientRate = 2 ** 16
 const step = 2 ** -6
 
 /**
- * Compares the gradient of the loss by every parameter with central differences of the loss, on a copy of the model: with
- * dropout as in the training pass, as one batch. Differences are taken in float32, by Richardson's extrapolation of two
+ * Compares the gradient of the loss by every parameter that learns with central differences of the loss, on a copy of the
+ * model: with dropout as in the training pass, as one batch. Differences are taken in float32, by Richardson's extrapolation of two
  * steps, which leaves about four digits. Changes nothing, and does not throw where gradients differ: the report says which.
  *
  * @param model - Built and compiled.
@@ -92,7 +92,8 @@ async function checkGradients(
     const probe = new Probe(core, copy, copy.bind(input, targets), input.rows)
     const gradients = await probe.gradients()
     const parameters: ParameterCheck[] = []
-    for (const [index, { name, shape }] of copy.parameters.entries()) {
+    for (const [index, { name, shape, trainable }] of copy.parameters.entries()) {
+      if (!trainable) continue
       const gradient = gradients[index] as Float64Array
       parameters.push({ name, shape, ...(await checkParameter(probe, index, gradient, samples, tolerance)) })
     }

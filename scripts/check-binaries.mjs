@@ -19,7 +19,7 @@ const cudaArchs = process.env.NEURODE_CUDA_ARCHS?.match(/\d+a?/g)?.length ?? 7
 /** It must export the first of `exports`, and may export the others. */
 const kinds = {
   '.node': { most: 3_000_000, exports: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'] },
-  '.so': { most: (20_000_000 * cudaArchs) / 7, exports: ['neurode_cuda_plugin'] },
+  '.so': { most: Math.ceil((20_000_000 * cudaArchs) / 7), exports: ['neurode_cuda_plugin'] },
 }
 
 /** Each gives what is wrong, as a list of sentences. */

@@ -41,6 +41,7 @@ perDevice('custom losses and metrics', (device) => {
     sequential({
       layers: [
         layers.dense({ units: 8, activation: 'tanh', inputShape: [4] }),
+        layers.batchNormalization(),
         layers.dropout({ rate: 0.25 }),
         layers.dense({ units: 2 }),
       ],
@@ -116,7 +117,7 @@ perDevice('custom losses and metrics', (device) => {
       assert.ok(report.agrees, `${loss.name}: ${JSON.stringify(report.parameters)}`)
       assert.deepEqual(
         report.parameters.map(({ checked, kinks }) => checked + kinks),
-        [6, 6, 6, 2],
+        [6, 6, 6, 6, 6, 2],
       )
       assert.deepEqual(model.getWeights(), before)
     }

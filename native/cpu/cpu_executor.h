@@ -139,6 +139,7 @@ class CpuExecutor final : public Executor {
     float* memory;      // of all panels
     std::int64_t step;  // steps taken before this one
     float learning_rate;
+    bool update;  // weights and moving statistics
   };
 
   const float* values(int parameter) const {

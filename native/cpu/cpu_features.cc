@@ -40,9 +40,12 @@ void CpuExecutor::run_on_channels(const Task& task, const TrainingStep& step, in
   lines.end = std::min(groups.end * kGroup, channels);
   if (lines.begin >= lines.end) return;
   if (task.kind == TaskKind::batch_statistics) {
-    return kernels_.batch_statistics(
-        task.op, lines, values(task.kernel), statistics_[task.statistics],
-        weights_[task.mean].values.data(), weights_[task.variance].values.data());
+    const auto moving = [&](int parameter) {
+      return step.update ? weights_[parameter].values.data() : nullptr;
+    };
+    return kernels_.batch_statistics(task.op, lines, values(task.kernel),
+                                     statistics_[task.statistics], moving(task.mean),
+                                     moving(task.variance));
   }
   float* const by_kernel = gradient_of(task.kernel);
   float* const by_bias = gradient_of(task.bias);

@@ -103,8 +103,8 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
     for (std::int64_t index = 0; index < range.batches; ++index) {
       const RowsView rows = steps.rows_of(index);
       const Cut& cut = rows.rows == batch ? steps.whole : steps.rest;
-      const TrainingStep current{cut, rows, panels_.data(), first_step + index,
-                                 learning_rates[index]};
+      const TrainingStep current{
+          cut, rows, panels_.data(), first_step + index, learning_rates[index], range.update};
       for (const TrainingSegment& segment : segments_) {
         const bool is_last = &segment == &segments_.back();
         if (is_last && index + 1 < range.batches) {

@@ -236,7 +236,8 @@ NEURODE_INLINE double count_of(const BatchLines& lines) {
   return rows * (lines.features / channels_of(lines.along, lines.features));
 }
 
-// Mean and variance (the population's) of channels [begin, end); moving statistics follow them.
+// Mean and variance (the population's) of channels [begin, end); moving statistics follow them,
+// where given.
 inline void batch_statistics(const Op& op, const BatchLines& lines, const float* gamma,
                              const BatchStatistics& statistics, float* moving_mean,
                              float* moving_variance) {
@@ -254,6 +255,7 @@ inline void batch_statistics(const Op& op, const BatchLines& lines, const float*
     statistics.mean[c] = static_cast<float>(mean);
     statistics.inverse[c] = ops::normalizing_factor(variance, op.params[0], op.params[1], false);
     statistics.factor[c] = statistics.inverse[c] * kernel_of(gamma, c);
+    if (moving_mean == nullptr) continue;
     moving_mean[c] = moving_mean[c] * momentum + statistics.mean[c] * rest;
     moving_variance[c] = moving_variance[c] * momentum + variance * rest;
   }
