@@ -84,9 +84,6 @@ const gaps: readonly Gap[] = [
     reason: 'of values that are no outputs of a model beside its targets',
   },
 
-  // optimizers.json
-  { file: 'optimizers.json', classes: ['Ftrl'], reason: 'not among the optimizers' },
-
   // tutorials.json
   {
     file: 'tutorials.json',

@@ -6,11 +6,14 @@
 // time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+
+#include "native/engine/plan.h"
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersion = 5;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -24,8 +27,14 @@ enum Status : std::int32_t {
 
 struct OpRecord {
   std::int32_t row;
-  float params[4];
+  float params[kMostParams];
 };
+
+inline OpRecord record_of(const Op& op) {
+  OpRecord record{op.row, {}};
+  std::copy(op.params.begin(), op.params.end(), record.params);
+  return record;
+}
 
 // As neurode::Task.
 struct TaskRecord {
