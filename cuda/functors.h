@@ -14,9 +14,7 @@
 
 namespace neurode::cuda {
 
-inline OpRecord record_of(const Op& op) {
-  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
-}
+using plugin::record_of;
 
 namespace row {
 enum Activation : int {

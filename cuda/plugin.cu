@@ -73,7 +73,9 @@ struct Model {
 };
 
 Op to_op(const plugin::OpRecord& record) {
-  return {record.row, {record.params[0], record.params[1], record.params[2], record.params[3]}};
+  Op op{record.row, {}};
+  std::copy_n(record.params, kMostParams, op.params.begin());
+  return op;
 }
 
 Pass to_pass(const plugin::PassRecord& record) {

@@ -81,6 +81,7 @@ enum class StageKind : int {
 struct Stage {
   StageKind kind;
   int inputs, units;  // of a dense layer; else units are the features
+  int metric;
   Operand input, z, output, auxiliary, gradient, input_gradient;
   const float* kernel;  // (inputs, kernel_stride)
   const float* bias;
@@ -88,7 +89,6 @@ struct Stage {
   OpRecord op;
   int length, inner;  // of what a row-wise function works on: see Along
   float scale, offset;
-  int metric;
   std::uint64_t seed;
 };
 

@@ -195,6 +195,7 @@ export {
   type AdadeltaOptions,
   type AdagradOptions,
   type AdamOptions,
+  type FtrlOptions,
   type LearningRate,
   type LionOptions,
   type MomentsOptions,

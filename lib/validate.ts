@@ -102,7 +102,7 @@ export function checkNumber(value: unknown, argument: string, low = -Infinity, h
 }
 
 function expectedNumber(low: number, high: number): string {
-  if (low === -Infinity) return 'a finite number'
+  if (low === -Infinity) return high === Infinity ? 'a finite number' : `a finite number of at most ${high}`
   return high === Infinity ? `a finite number of at least ${low}` : `a number from ${low} to ${high}`
 }
 

@@ -374,6 +374,12 @@ describe('descriptions refuse', () => {
       /optimizers.rmsprop: epsilon: expected a finite number of at least 1e-37, got 0/,
     ],
     [
+      'a learningRatePower above 0',
+      () => optimizers.ftrl({ learningRatePower: 0.5 }),
+      'ERR_ARGUMENT',
+      /optimizers.ftrl: learningRatePower: expected a finite number of at most 0, got 0.5/,
+    ],
+    [
       'an option of another optimizer',
       () => optimizers.lion({ epsilon: 1 } as never),
       'ERR_UNKNOWN_NAME',

@@ -48,9 +48,6 @@ const gaps: readonly Gap[] = [
     reason: 'a sequential model has no merges',
   },
 
-  // optimizers.json
-  { file: 'optimizers.json', classes: ['Ftrl'], reason: 'not among the optimizers' },
-
   // tutorials.json
   {
     file: 'tutorials.json',

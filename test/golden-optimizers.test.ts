@@ -55,6 +55,7 @@ goldenSuite(file, {
   Adamax: steps,
   Nadam: steps,
   Lion: steps,
+  Ftrl: steps,
 })
 
 function assertWeights(golden: GoldenCase, key: string, weights: readonly { readonly data: Float32Array }[]): void {

@@ -104,9 +104,7 @@ perDevice('updates', (device) => {
     await model.trainOnBatch(x, y)
     await plain.trainOnBatch(x, y)
     const [decayed, others] = [model.getWeights(), plain.getWeights()]
-    const same = decayed.map(({ data }, i) =>
-      Buffer.from(data.buffer).equals(Buffer.from(others[i]?.data.buffer as never)),
-    )
+    const same = decayed.map(({ data }, i) => bytesOf(data).equals(bytesOf(others[i]?.data)))
     assert.deepEqual(same, [false, true, true, true])
   })
 
@@ -164,6 +162,24 @@ perDevice('updates', (device) => {
     assert.equal(bitsOf(model), before)
   })
 
+  it('change nothing where FTRL would divide by 0: at a rate of 0, and before the first gradient of a weight', async () => {
+    using still = makeModel(make('ftrl', { learningRate: 0, beta: 0.5 }), device)
+    const before = bitsOf(still)
+    await still.trainOnBatch(x, y)
+    assert.equal(bitsOf(still), before)
+
+    using model = makeModel(make('ftrl', { initialAccumulatorValue: 0 }), device)
+    const [kernel] = model.getWeights()
+    await model.trainOnBatch(array(Float32Array.of(0, 1, 0, 0, 0, 0), [1, 6]), array(Float32Array.of(1, 2, 3), [1, 3]))
+    const [trained] = model.getWeights()
+    const changed = Array.from({ length: 6 }, (_, row) => {
+      const bytes = (weights: typeof kernel) => bytesOf(weights?.data.subarray(row * 40, row * 40 + 40))
+      return !bytes(trained).equals(bytes(kernel))
+    })
+    assert.deepEqual(changed, [false, true, false, false, false, false])
+    assert.ok(trained?.data.every(Number.isFinite))
+  })
+
   it('cannot freeze a layer while it trains', async () => {
     using model = makeModel(make('sgd'), device)
     const training = train(model, 3)
@@ -191,6 +207,10 @@ describe('updates of several threads', () => {
     })
   }
 })
+
+function bytesOf(data: Float32Array = new Float32Array()): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}
 
 function assertNear(got: Sequential, expected: Sequential): void {
   const values = expected.getWeights().flatMap(({ data }) => [...data])

@@ -78,6 +78,22 @@ export interface LionOptions extends OptimizerOptions {
   readonly beta2?: number
 }
 
+/** Options of {@link optimizers}.ftrl. */
+export interface FtrlOptions extends OptimizerOptions {
+  /** To which power of the sums of squared gradients the rate of a weight falls; at most 0, default -0.5. */
+  readonly learningRatePower?: number
+  /** Where the sums of squared gradients start; at least 0, default 0.1. */
+  readonly initialAccumulatorValue?: number
+  /** Penalty of `|w|`: weights that gradients hardly miss become exactly 0. At least 0, default 0. */
+  readonly l1RegularizationStrength?: number
+  /** Penalty of `w²`, which pulls towards 0 from the start; at least 0, default 0. */
+  readonly l2RegularizationStrength?: number
+  /** Share of `2·w` that is added to the gradient; at least 0, default 0. */
+  readonly l2ShrinkageRegularizationStrength?: number
+  /** Added to the roots of the sums of squares; at least 0, default 0. */
+  readonly beta?: number
+}
+
 /** What every optimizer has. */
 export interface Optimizer {
   readonly kind: 'optimizer'
@@ -135,6 +151,17 @@ const table = {
   adamax: { learningRate: 0.001, options: moments },
   nadam: { learningRate: 0.001, options: moments },
   lion: { learningRate: 0.001, options: { beta1: share(0.9), beta2: share(0.99) } },
+  ftrl: {
+    learningRate: 0.001,
+    options: {
+      learningRatePower: number(-0.5, undefined, 0),
+      initialAccumulatorValue: number(0.1, 0),
+      l1RegularizationStrength: number(0, 0),
+      l2RegularizationStrength: number(0, 0),
+      l2ShrinkageRegularizationStrength: number(0, 0),
+      beta: number(0, 0),
+    },
+  },
 } as const satisfies Record<string, OptimizerRow>
 
 const shares = ['beta1', 'beta2', 'rho']
@@ -284,6 +311,16 @@ export const optimizers = {
    * https://arxiv.org/abs/2302.06675
    */
   lion: (options?: LionOptions): RowOptimizer => new RowOptimizer('lion', options),
+  /**
+   * Follow the regularized leader, for wide and sparse linear models. With `n` the sum of `g²` and
+   * `q = n^(-learningRatePower) / rate`: `z += g + 2·l2Shrinkage·w - (q - q before)·w;
+   * w = (clip(z, -l1, l1) - z) / (q + beta / rate + 2·l2)`; default rate 0.001.
+   * https://research.google.com/pubs/archive/41159.pdf
+   *
+   * As in Keras, weights are computed anew from `z` and the rate: the first step keeps little of the initial weights, and
+   * when a schedule lowers the rate, weights shrink with it. A rate of 0 changes nothing.
+   */
+  ftrl: (options?: FtrlOptions): RowOptimizer => new RowOptimizer('ftrl', options),
 } as const
 
 /** The optimizers by name, in any case. */

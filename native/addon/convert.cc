@@ -24,10 +24,11 @@ Napi::Array to_array(Napi::Value value, const char* name) {
   return value.As<Napi::Array>();
 }
 
-std::array<float, 4> to_params(Napi::Value value, const char* name) {
+Params to_params(Napi::Value value, const char* name) {
   const Napi::Array numbers = to_array(value, name);
-  std::array<float, 4> params{};
-  if (numbers.Length() > params.size()) fail(name, "at most 4 numbers");
+  Params params{};
+  if (numbers.Length() > params.size())
+    fail(name, ("at most " + std::to_string(kMostParams) + " numbers").c_str());
   for (std::uint32_t i = 0; i < numbers.Length(); ++i) {
     params[i] = static_cast<float>(to_number(numbers.Get(i), name));
   }
@@ -71,7 +72,7 @@ Initializer to_initializer(Napi::Value value, const char* name) {
   const std::string kind_name = member(object, "name", to_text);
   for (const auto& [text, kind] : kinds) {
     if (kind_name != text) continue;
-    const std::array<float, 4> params = member(object, "params", to_params);
+    const Params params = member(object, "params", to_params);
     Initializer initializer{};
     initializer.kind = kind;
     initializer.params[0] = params[0];
@@ -86,7 +87,7 @@ Initializer to_initializer(Napi::Value value, const char* name) {
 Constraint to_constraint(Napi::Value value, const char* name) {
   const Napi::Object object = to_object(value, name);
   const std::string kind = member(object, "name", to_text);
-  const std::array<float, 4> params = member(object, "params", to_params);
+  const Params params = member(object, "params", to_params);
   Constraint constraint{Constraint::Kind::not_negative, params[0], params[1], params[2], {}};
   if (kind == "notNegative") return constraint;
   if (kind != "norm")

@@ -140,7 +140,8 @@ Napi::Value measure_op(const Napi::CallbackInfo& info) {
                            : kind == "loss"     ? OpKind::loss
                            : kind == "metric"   ? OpKind::metric
                                                 : OpKind::optimizer;
-    const Op op{op_row(op_kind, name), {0.5f, 0.5f, 0.5f, 0.5f}};
+    Op op{op_row(op_kind, name), {}};
+    op.params.fill(0.5f);
     return measure(info, [=] {
       using cpu::kPanel;
       const cpu::Kernels& kernels = cpu::chosen_kernels();

@@ -11,10 +11,14 @@
 
 namespace neurode {
 
+// The most numbers that a row of an op table has.
+constexpr int kMostParams = 6;
+using Params = std::array<float, kMostParams>;
+
 // A row of one of the op tables, with its numbers in the row's order.
 struct Op {
   int row = 0;
-  std::array<float, 4> params{};
+  Params params{};
 };
 
 // Features along an axis: `length` of them, `inner` apart; length 0: all of a row. What row-wise

@@ -6,7 +6,10 @@
 // time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+
+#include "native/engine/plan.h"
 
 namespace neurode::plugin {
 
@@ -24,8 +27,14 @@ enum Status : std::int32_t {
 
 struct OpRecord {
   std::int32_t row;
-  float params[4];
+  float params[kMostParams];
 };
+
+inline OpRecord record_of(const Op& op) {
+  OpRecord record{op.row, {}};
+  std::copy(op.params.begin(), op.params.end(), record.params);
+  return record;
+}
 
 // As neurode::Task.
 struct TaskRecord {

@@ -22,9 +22,7 @@ void check(const plugin::Table& table, plugin::Status status) {
   if (status != plugin::kOk) throw Error(codes[status], table.last_error());
 }
 
-plugin::OpRecord record_of(const Op& op) {
-  return {op.row, {op.params[0], op.params[1], op.params[2], op.params[3]}};
-}
+using plugin::record_of;
 
 plugin::UpdateRecord record_of(const UpdatePlan& plan) {
   return {record_of(plan.optimizer), plan.weight_decay,

@@ -221,6 +221,40 @@ struct Lion {  // rate1, rate2
   }
 };
 
+// Follow the regularized leader. n: sum of g^2; q = n^power / learningRate:
+// z += g + 2 l2Shrinkage w - (q - q of the step before) w
+// w = (clip(z, -l1, l1) - z) / (q + beta / learningRate + 2 l2)
+// The first slot holds n without its first value, as Adagrad's. Where Keras would divide by 0, no
+// gradient having come yet or at a rate of 0, weights stay.
+struct Ftrl {  // learningRatePower, initialAccumulatorValue, l1, l2, l2Shrinkage, beta
+  static constexpr int kSlots = 2;
+  struct Scalars {
+    float power, first, l1, shrinkage2;
+    float inverse_rate, offset;  // divisor = n^power inverse_rate + offset
+  };
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+    const float inverse_rate = learning_rate > 0.0f ? 1.0f / learning_rate : 0.0f;
+    return {-p[0], p[1], p[2], 2.0f * p[4], inverse_rate, 2.0f * p[3] + p[5] * inverse_rate};
+  }
+  template <class T>
+  static NEURODE_FN T power(T n, float exponent) {
+    if (exponent == 0.5f) return sqrt<T>(n);
+    if (exponent == 0.0f) return splat<T>(1.0f);
+    return exp<T>(log(n) * exponent);
+  }
+  template <class T>
+  static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    if (s.inverse_rate == 0.0f) return w;
+    const T before = power<T>(slots[0] + s.first, s.power);
+    slots[0] += g * g;
+    const T after = power<T>(slots[0] + s.first, s.power);
+    slots[1] += (g + w * s.shrinkage2) - (after - before) * s.inverse_rate * w;
+    const T divisor = after * s.inverse_rate + s.offset;
+    const T moved = (clamp(slots[1], -s.l1, s.l1) - slots[1]) / divisor;
+    return select<T>(divisor == 0.0f, w, moved);
+  }
+};
+
 // What decoupled weight decay multiplies weights by before the update.
 NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
   return 1.0f - weight_decay * learning_rate;
@@ -229,17 +263,19 @@ NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor, names of its numbers...)
-#define NEURODE_OPTIMIZERS(ROW)                                                        \
-  ROW(sgd, Sgd)                                                                        \
-  ROW(momentum, Momentum, "momentum", "nesterov")                                      \
-  ROW(adam, Adam, "rate1", "rate2", "epsilon")                                         \
-  ROW(adamAmsgrad, AdamAmsgrad, "rate1", "rate2", "epsilon")                           \
-  ROW(rmsprop, Rmsprop, "rate", "momentum", "epsilon")                                 \
-  ROW(rmspropMomentum, RmspropMomentum, "rate", "momentum", "epsilon")                 \
-  ROW(rmspropCentered, RmspropCentered, "rate", "momentum", "epsilon")                 \
-  ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rate", "momentum", "epsilon") \
-  ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                          \
-  ROW(adadelta, Adadelta, "rate", "epsilon")                                           \
-  ROW(adamax, Adamax, "rate1", "rate2", "epsilon")                                     \
-  ROW(nadam, Nadam, "rate1", "rate2", "epsilon")                                       \
-  ROW(lion, Lion, "rate1", "rate2")
+#define NEURODE_OPTIMIZERS(ROW)                                                               \
+  ROW(sgd, Sgd)                                                                               \
+  ROW(momentum, Momentum, "momentum", "nesterov")                                             \
+  ROW(adam, Adam, "rate1", "rate2", "epsilon")                                                \
+  ROW(adamAmsgrad, AdamAmsgrad, "rate1", "rate2", "epsilon")                                  \
+  ROW(rmsprop, Rmsprop, "rate", "momentum", "epsilon")                                        \
+  ROW(rmspropMomentum, RmspropMomentum, "rate", "momentum", "epsilon")                        \
+  ROW(rmspropCentered, RmspropCentered, "rate", "momentum", "epsilon")                        \
+  ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rate", "momentum", "epsilon")        \
+  ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                                 \
+  ROW(adadelta, Adadelta, "rate", "epsilon")                                                  \
+  ROW(adamax, Adamax, "rate1", "rate2", "epsilon")                                            \
+  ROW(nadam, Nadam, "rate1", "rate2", "epsilon")                                              \
+  ROW(lion, Lion, "rate1", "rate2")                                                           \
+  ROW(ftrl, Ftrl, "learningRatePower", "initialAccumulatorValue", "l1RegularizationStrength", \
+      "l2RegularizationStrength", "l2ShrinkageRegularizationStrength", "beta")

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "native/engine/plan.h"
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/optimizers.h"
@@ -55,8 +56,9 @@ void print_optimizer(const float* p) {
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
-  float p[4] = {};
-  for (int i = 3; i < count && i < 7; ++i) p[i - 3] = std::strtof(arguments[i], nullptr);
+  float p[neurode::kMostParams] = {};
+  for (int i = 3; i < count && i < 3 + neurode::kMostParams; ++i)
+    p[i - 3] = std::strtof(arguments[i], nullptr);
   const auto is = [&](const char* kind, const char* name) {
     return std::strcmp(arguments[1], kind) == 0 && std::strcmp(arguments[2], name) == 0;
   };

@@ -787,4 +787,22 @@ export const optimizers: Readonly<Record<string, OptimizerReference>> = {
       return w - rate * direction
     },
   },
+  ftrl: {
+    // learningRatePower, initialAccumulatorValue, l1, l2, l2Shrinkage, beta
+    cases: [
+      [-0.5, 0.1, 0, 0, 0, 0],
+      [-0.5, 0, 0.0625, 0.03125, 0.015625, 0.25],
+      [-0.75, 0.25, 0.03125, 0, 0, 0],
+      [0, 0.1, 0, 0.5, 0, 0],
+    ],
+    slots: 2,
+    update: (w, g, rate, state, p) => {
+      const q = () => (at(p, 1) + at(state, 0)) ** -at(p, 0) / rate
+      const before = q()
+      state[0] = at(state, 0) + g * g
+      const z = at(state, 1) + g + 2 * at(p, 4) * w - (q() - before) * w
+      state[1] = z
+      return (clamp(z, -at(p, 2), at(p, 2)) - z) / (q() + at(p, 5) / rate + 2 * at(p, 3))
+    },
+  },
 }
