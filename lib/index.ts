@@ -169,6 +169,7 @@ export {
   type CrossentropyOptions,
   type CustomLossOptions,
   type CustomLossResult,
+  type GeneralizedCrossEntropyOptions,
   type HuberOptions,
   type Loss,
   type LossName,

@@ -405,6 +405,12 @@ describe('descriptions refuse', () => {
       /alpha: expected a number from 0 to 1, got 2/,
     ],
     [
+      'a q of 1',
+      () => losses.categoricalGeneralizedCrossEntropy({ q: 1 }),
+      'ERR_ARGUMENT',
+      /q: expected a number above 0 and below 1, got 1/,
+    ],
+    [
       'top 0 classes',
       () => metrics.topKCategoricalAccuracy({ k: 0 }),
       'ERR_ARGUMENT',

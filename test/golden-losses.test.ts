@@ -67,6 +67,7 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   CosineSimilarity: ofPredictions,
   BinaryFocalCrossentropy: ofPredictions,
   CategoricalFocalCrossentropy: ofPredictions,
+  CategoricalGeneralizedCrossEntropy: ofPredictions,
   MeanSquaredError: ofPredictions,
   MeanAbsoluteError: ofPredictions,
   BinaryCrossentropy: ofPredictions,

@@ -4,7 +4,7 @@ import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
 import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import type { CapturedBatch } from './captured.js'
-import { fillOptions, flag, number, type OptionRows, type Options, optionalInteger } from './options.js'
+import { fillOptions, flag, fraction, number, type OptionRows, type Options, optionalInteger } from './options.js'
 
 /**
  * How the weighted losses of a batch's rows become one number: divided by the number of rows (`mean`, `sumOverBatchSize`),
@@ -116,6 +116,12 @@ export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
   readonly gamma?: number
 }
 
+/** Options of {@link losses}.categoricalGeneralizedCrossEntropy. */
+export interface GeneralizedCrossEntropyOptions extends LossOptions {
+  /** From cross-entropy, near 0, to the mean absolute error of the class, near 1; above 0 and below 1, default 0.5. */
+  readonly q?: number
+}
+
 /** Options of {@link losses}.binaryFocalCrossentropy. */
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
   /** Weighs targets of 1 by `alpha` and those of 0 by `1 - alpha`; default false. */
@@ -177,6 +183,7 @@ const table = {
   },
   categoricalCrossentropy: { ...categorical, options: crossentropy },
   categoricalFocalCrossentropy: { ...categorical, options: { ...crossentropy, ...focal } },
+  categoricalGeneralizedCrossEntropy: { ...categorical, options: { q: fraction(0.5) } },
   sparseCategoricalCrossentropy: {
     ...categorical,
     options: { fromLogits: flag(false), ignoreClass: optionalInteger(Number.MIN_SAFE_INTEGER) },
@@ -330,6 +337,12 @@ export const losses = {
    */
   categoricalFocalCrossentropy: (options?: CategoricalFocalOptions): Loss =>
     make('categoricalFocalCrossentropy', options),
+  /**
+   * `(1 - p^q) / q`, where `p` is the probability of the class, `Σ t·y`: wrong labels weigh less than in cross-entropy.
+   * Targets are one-hot rows or class indices. Keras' class of that name; https://arxiv.org/abs/1805.07836
+   */
+  categoricalGeneralizedCrossEntropy: (options?: GeneralizedCrossEntropyOptions): Loss =>
+    make('categoricalGeneralizedCrossEntropy', options),
   /** `-log(p[class])`; targets are class indices. */
   sparseCategoricalCrossentropy: (options?: SparseCrossentropyOptions): Loss =>
     make('sparseCategoricalCrossentropy', options),

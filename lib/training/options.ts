@@ -30,6 +30,15 @@ export const share = (value: number): OptionRow => ({
       : refuse(argument, 'a number from 0 to below 1', given),
 })
 
+/** A number above 0 and below 1, also once it is float32. */
+export const fraction = (value: number): OptionRow => ({
+  default: value,
+  check: (given, argument) =>
+    typeof given === 'number' && Math.fround(given) > 0 && Math.fround(given) < 1
+      ? given
+      : refuse(argument, 'a number above 0 and below 1', given),
+})
+
 /** An integer of at least 1. */
 export const count = (value: number): OptionRow => ({
   default: value,

@@ -416,6 +416,23 @@ struct CategoricalCrossentropy {
   }
 };
 
+// (1 - own^q) / q, where own = sum(t y), at least kMinNormal: below, its slope has no bound.
+struct CategoricalGeneralizedCrossEntropy {  // q
+  template <class T, class Y, class Target, class Grad>
+  static NEURODE_FN T row(int n, Y y, Target target, const float* p, Grad grad) {
+    T own = splat<T>(0.0f);
+    NEURODE_ROLLED
+    for (int i = 0; i < n; ++i) own += target(i) * y(i);
+    const T logarithm = log(max(own, splat<T>(kMinNormal)));
+    if constexpr (kWantsGradient<Grad>) {
+      const T slope = -exp<T>(logarithm * (p[0] - 1.0f));
+      NEURODE_ROLLED
+      for (int i = 0; i < n; ++i) grad(i, T(target(i) * slope));
+    }
+    return expm1<T>(logarithm * p[0]) * (-1.0f / p[0]);
+  }
+};
+
 // log(sum(exp(z))) = largest + log(sum).
 template <class T>
 struct LogSumExp {
@@ -590,5 +607,7 @@ struct SparseCategoricalCrossentropyLogits {
       "fromLogits", "labelSmoothing")                                                        \
   ROW(categoricalFocalCrossentropy, CategoricalFocalCrossentropy,                            \
       CategoricalFocalCrossentropyLogits, "fromLogits", "labelSmoothing", "alpha", "gamma")  \
+  ROW(categoricalGeneralizedCrossEntropy, CategoricalGeneralizedCrossEntropy,                \
+      CategoricalGeneralizedCrossEntropy, "q")                                               \
   ROW(sparseCategoricalCrossentropy, SparseCategoricalCrossentropy,                          \
       SparseCategoricalCrossentropyLogits, "fromLogits")

@@ -492,6 +492,18 @@ const categoricalFocalCrossentropy: LossReference = {
   tolerance: rowwise,
 }
 
+const categoricalGeneralizedCrossEntropy: LossReference = {
+  cases: [[0.5], [0.0625], [0.9375]],
+  targets: 'classes',
+  value: (y, t, [q = 0]) => (1 - total(y.map((v, i) => v * at(t, i))) ** q) / q,
+  gradient: (y, t, [q = 0]) => {
+    const own = total(y.map((v, i) => v * at(t, i)))
+    return y.map((_, i) => -at(t, i) * own ** (q - 1))
+  },
+  domain: probabilities,
+  tolerance: rowwise,
+}
+
 /** Targets that are all 0 or 1 mean -1 and 1. */
 const signs = (t: Numbers): Numbers => (t.every((v) => v === 0 || v === 1) ? t.map((v) => 2 * v - 1) : t)
 
@@ -600,6 +612,7 @@ export const losses: Readonly<Record<string, LossReference>> = {
   binaryFocalCrossentropy,
   categoricalCrossentropy,
   categoricalFocalCrossentropy,
+  categoricalGeneralizedCrossEntropy,
   sparseCategoricalCrossentropy,
 }
 
