@@ -7,8 +7,11 @@ import { gapOf } from '../golden-coverage.js'
 import { isEmulated, perDevice } from './devices.js'
 import { isClose } from './tolerances.js'
 
+/** The cases beside the tests. */
+const ownFolder = 'test/golden'
+
 /** The folder of the golden files. */
-export const goldenFolder = process.env.NEURODE_GOLDEN ?? 'test/golden'
+export const goldenFolder = process.env.NEURODE_GOLDEN ?? ownFolder
 
 /** A number, one of the texts "NaN", "Infinity", "-Infinity", or arrays of them. */
 export type GoldenValue = number | string | readonly GoldenValue[]
@@ -45,8 +48,8 @@ export interface GoldenFile {
   readonly setup?: any
 }
 
-export function readGolden(file: string): GoldenFile {
-  return JSON.parse(readFileSync(join(goldenFolder, file), 'utf8')) as GoldenFile
+export function readGolden(file: string, folder = goldenFolder): GoldenFile {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as GoldenFile
 }
 
 /** The number that a golden number or text stands for. */
@@ -116,7 +119,7 @@ export interface GoldenSuiteOptions {
 
 /**
  * Runs every case of the file whose class is in `covered`, once per device. A case of another class needs a reason in
- * golden-coverage.ts, and every covered class needs a case.
+ * golden-coverage.ts, and every covered class needs a case, beside the tests as well.
  */
 export function goldenSuite(
   file: string,
@@ -124,10 +127,12 @@ export function goldenSuite(
   { missing, long = [] }: GoldenSuiteOptions = {},
 ): void {
   const cases = readGolden(file).cases.filter((golden) => gapOf(file, golden) === undefined)
+  const own = new Set(readGolden(file, ownFolder).cases.map(classOf))
   describe(`golden coverage of ${file}`, () => {
     for (const name of Object.keys(covered)) {
       it(`has a case of ${name}`, () => {
         assert.ok(cases.some((golden) => classOf(golden) === name))
+        assert.ok(own.has(name), `${ownFolder}/${file} has none`)
       })
     }
     it('has a test or a reason for every case', () => {
