@@ -111,7 +111,6 @@ export {
   UnitNormalization,
   type UnitNormalizationOptions,
 } from './layers/normalization.js'
-export type { ScaleAndCenterOptions } from './layers/parameters.js'
 export { PReLU, type PReLUOptions } from './layers/prelu.js'
 export { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './layers/rearranging.js'
 export {
@@ -122,6 +121,7 @@ export {
   regularizers,
 } from './layers/regularizers.js'
 export { Rescaling, type RescalingOptions } from './layers/rescaling.js'
+export type { ScaleAndCenterOptions } from './layers/scalingLayer.js'
 export {
   Flatten,
   Identity,

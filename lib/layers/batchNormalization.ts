@@ -3,26 +3,10 @@
 import type { PlanLayer } from '../native.js'
 import { checkInteger, checkNumber, checkOptions } from '../validate.js'
 import { checkAxis, planAlong } from './axes.js'
-import type { Constraint } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
-import {
-  Layer,
-  type LayerOptions,
-  layerOptionNames,
-  type ParameterSpec,
-  type PlanContext,
-  type Shape,
-} from './layer.js'
-import {
-  planParameter,
-  planScaleAndCenter,
-  readScaleAndCenter,
-  type ScaleAndCenterOptions,
-  scaleAndCenterNames,
-  scaleAndCenterOf,
-  sizesAlong,
-} from './parameters.js'
-import type { Regularizer } from './regularizers.js'
+import { type LayerOptions, layerOptionNames, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
+import { planParameter, sizesAlong } from './parameters.js'
+import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from './scalingLayer.js'
 
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
@@ -56,7 +40,7 @@ export interface BatchNormalizationOptions<In extends Shape = Shape> extends Lay
  * ])
  * ```
  */
-export class BatchNormalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
+export class BatchNormalization<const In extends Shape = Shape> extends ScalingLayer<In> {
   readonly kind = 'BatchNormalization'
   /** Axis of a row that holds the channels. */
   readonly axis: number
@@ -64,22 +48,6 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
   readonly momentum: number
   /** Added to the variance. */
   readonly epsilon: number
-  /** Whether there is a beta. */
-  readonly center: boolean
-  /** Whether there is a gamma. */
-  readonly scale: boolean
-  /** Draws beta's first values. */
-  readonly betaInitializer: Initializer
-  /** Draws gamma's first values. */
-  readonly gammaInitializer: Initializer
-  /** Penalty of beta. */
-  readonly betaRegularizer: Regularizer | undefined
-  /** Penalty of gamma. */
-  readonly gammaRegularizer: Regularizer | undefined
-  /** What beta is brought back to after every step. */
-  readonly betaConstraint: Constraint | undefined
-  /** What gamma is brought back to after every step. */
-  readonly gammaConstraint: Constraint | undefined
   /** Draws the first moving means. */
   readonly movingMeanInitializer: Initializer
   /** Draws the first moving variances. */
@@ -93,15 +61,6 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
     this.axis = checkAxis(checkInteger(checked.axis ?? -1, `${argument}: axis`, -32), `${argument}: axis`) as number
     this.momentum = checkNumber(checked.momentum ?? 0.99, `${argument}: momentum`, 0, 1)
     this.epsilon = checkNumber(checked.epsilon ?? 1e-3, `${argument}: epsilon`, 0)
-    const settings = readScaleAndCenter(checked, argument)
-    this.center = settings.center
-    this.scale = settings.scale
-    this.betaInitializer = settings.betaInitializer
-    this.gammaInitializer = settings.gammaInitializer
-    this.betaRegularizer = settings.betaRegularizer
-    this.gammaRegularizer = settings.gammaRegularizer
-    this.betaConstraint = settings.betaConstraint
-    this.gammaConstraint = settings.gammaConstraint
     this.movingMeanInitializer = toInitializer(
       checked.movingMeanInitializer ?? 'zeros',
       `${argument}: movingMeanInitializer`,
@@ -120,8 +79,7 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
   override parameters(input: Shape): readonly ParameterSpec[] {
     const shape = sizesAlong(this.axis, input, this.name)
     return [
-      ...(this.scale ? [{ name: 'gamma', shape }] : []),
-      ...(this.center ? [{ name: 'beta', shape }] : []),
+      ...this.scaleAndCenterParameters(shape),
       { name: 'moving_mean', shape, trainable: false },
       { name: 'moving_variance', shape, trainable: false },
     ]
@@ -129,7 +87,7 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
 
   override config() {
     const { axis, momentum, epsilon, movingMeanInitializer, movingVarianceInitializer } = this
-    return { axis, momentum, epsilon, movingMeanInitializer, movingVarianceInitializer, ...scaleAndCenterOf(this) }
+    return { axis, momentum, epsilon, movingMeanInitializer, movingVarianceInitializer, ...this.scaleAndCenter() }
   }
 
   override plan(input: Shape, context: PlanContext): PlanLayer {
@@ -140,7 +98,7 @@ export class BatchNormalization<const In extends Shape = Shape> extends Layer<In
       name: context.name,
       numbers: [this.epsilon, 0, 0, this.momentum],
       along: planAlong(this.axis, input, context.name),
-      ...planScaleAndCenter(this, ['gamma', 'beta'], shape, context),
+      ...this.planScaleAndCenter(shape, context),
       mean: parameter(this.movingMeanInitializer, 'moving_mean'),
       variance: parameter(this.movingVarianceInitializer, 'moving_variance'),
     }

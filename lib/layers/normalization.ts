@@ -5,8 +5,6 @@ import { NeurodeError } from '../errors.js'
 import type { PlanAlong, PlanLayer, PlanOp } from '../native.js'
 import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
-import type { Constraint } from './constraints.js'
-import type { Initializer } from './initializers.js'
 import {
   Layer,
   type LayerOptions,
@@ -15,16 +13,8 @@ import {
   type PlanContext,
   type Shape,
 } from './layer.js'
-import {
-  planScaleAndCenter,
-  readScaleAndCenter,
-  type ScaleAndCenter,
-  type ScaleAndCenterOptions,
-  scaleAndCenterNames,
-  scaleAndCenterOf,
-  sizesAlong,
-} from './parameters.js'
-import type { Regularizer } from './regularizers.js'
+import { sizesAlong } from './parameters.js'
+import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from './scalingLayer.js'
 
 /** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
@@ -70,40 +60,9 @@ export class UnitNormalization<const In extends Shape = Shape> extends Layer<In,
 }
 
 /** What the layers share that normalize a row, then scale and shift its channels. */
-abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> implements ScaleAndCenter {
+abstract class RowNormalization<In extends Shape> extends ScalingLayer<In> {
   /** Axis of a row that gamma and beta go along. */
   abstract readonly axis: Axis
-  /** Names of the factor and of what is added. */
-  protected readonly names: readonly [scale: string, offset: string] = ['gamma', 'beta']
-  /** Whether there is a gamma. */
-  readonly scale: boolean
-  /** Whether there is a beta. */
-  readonly center: boolean
-  /** Draws gamma's first values. */
-  readonly gammaInitializer: Initializer
-  /** Draws beta's first values. */
-  readonly betaInitializer: Initializer
-  /** Penalty of gamma. */
-  readonly gammaRegularizer: Regularizer | undefined
-  /** Penalty of beta. */
-  readonly betaRegularizer: Regularizer | undefined
-  /** What gamma is brought back to after every step. */
-  readonly gammaConstraint: Constraint | undefined
-  /** What beta is brought back to after every step. */
-  readonly betaConstraint: Constraint | undefined
-
-  constructor(options: LayerOptions & ScaleAndCenterOptions, argument: string) {
-    super(options, argument)
-    const settings = readScaleAndCenter(options, argument)
-    this.scale = settings.scale
-    this.center = settings.center
-    this.gammaInitializer = settings.gammaInitializer
-    this.betaInitializer = settings.betaInitializer
-    this.gammaRegularizer = settings.gammaRegularizer
-    this.betaRegularizer = settings.betaRegularizer
-    this.gammaConstraint = settings.gammaConstraint
-    this.betaConstraint = settings.betaConstraint
-  }
 
   /** The row of the op table, and what it works on. */
   protected abstract normalizer(input: Shape): { readonly op: PlanOp; readonly along: PlanAlong | undefined }
@@ -115,9 +74,7 @@ abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> impl
   }
 
   override parameters(input: Shape): readonly ParameterSpec[] {
-    const shape = sizesAlong(this.axis, input, this.name)
-    const [gamma, beta] = this.names.map((name) => ({ name, shape })) as [ParameterSpec, ParameterSpec]
-    return [...(this.scale ? [gamma] : []), ...(this.center ? [beta] : [])]
+    return this.scaleAndCenterParameters(sizesAlong(this.axis, input, this.name))
   }
 
   override plan(input: Shape, context: PlanContext): readonly PlanLayer[] {
@@ -131,7 +88,7 @@ abstract class RowNormalization<In extends Shape> extends Layer<In, 'same'> impl
       name,
       function: { name: 'scaleOffset', params: [] },
       along: planAlong(this.axis, input, name),
-      ...planScaleAndCenter(this, this.names, shape, context),
+      ...this.planScaleAndCenter(shape, context),
     }
     return [normalize, feature]
   }
@@ -171,7 +128,7 @@ export class LayerNormalization<const In extends Shape = Shape> extends RowNorma
   }
 
   override config() {
-    return { axis: this.axis, epsilon: this.epsilon, ...scaleAndCenterOf(this) }
+    return { axis: this.axis, epsilon: this.epsilon, ...this.scaleAndCenter() }
   }
 
   protected override normalizer(input: Shape) {
@@ -264,7 +221,7 @@ export class GroupNormalization<const In extends Shape = Shape> extends RowNorma
   }
 
   override config() {
-    return { groups: this.groups, epsilon: this.epsilon, ...scaleAndCenterOf(this) }
+    return { groups: this.groups, epsilon: this.epsilon, ...this.scaleAndCenter() }
   }
 
   protected override normalizer(input: Shape) {

@@ -1,0 +1,103 @@
+/** What layers share that normalize, and then scale and shift the channels along an axis. */
+
+import type { PlanParameter } from '../native.js'
+import { checkBoolean } from '../validate.js'
+import type { Constraint, ConstraintName } from './constraints.js'
+import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
+import { Layer, type LayerOptions, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
+import { planParameter, planRules, readRules, ruleNames } from './parameters.js'
+import type { Regularizer, RegularizerName } from './regularizers.js'
+
+/** Options of layers that scale and shift the channels of what they have normalized. */
+export interface ScaleAndCenterOptions {
+  /** Adds `beta`, one for each channel; default true. */
+  readonly center?: boolean
+  /** Multiplies by `gamma`, one for each channel; default true. */
+  readonly scale?: boolean
+  /** First values of beta; default `zeros`. */
+  readonly betaInitializer?: InitializerName | Initializer
+  /** First values of gamma; default `ones`. */
+  readonly gammaInitializer?: InitializerName | Initializer
+  /** Penalty of beta, part of the loss; default none. */
+  readonly betaRegularizer?: RegularizerName | Regularizer | null
+  /** Penalty of gamma, part of the loss; default none. */
+  readonly gammaRegularizer?: RegularizerName | Regularizer | null
+  /** What beta is brought back to after every step; default none. */
+  readonly betaConstraint?: ConstraintName | Constraint | null
+  /** What gamma is brought back to after every step; default none. */
+  readonly gammaConstraint?: ConstraintName | Constraint | null
+}
+
+/** Names of the options of {@link ScaleAndCenterOptions}. */
+export const scaleAndCenterNames = [
+  'center',
+  'scale',
+  'betaInitializer',
+  'gammaInitializer',
+  ...ruleNames('beta'),
+  ...ruleNames('gamma'),
+] as const
+
+/** A layer that multiplies its channels by a gamma and adds a beta, or either, or neither. */
+export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
+  /** @internal Names of the factor and of what is added. */
+  protected readonly names: readonly [scale: string, offset: string] = ['gamma', 'beta']
+  /** Whether there is a beta. */
+  readonly center: boolean
+  /** Whether there is a gamma. */
+  readonly scale: boolean
+  /** Draws beta's first values. */
+  readonly betaInitializer: Initializer
+  /** Draws gamma's first values. */
+  readonly gammaInitializer: Initializer
+  /** Penalty of beta. */
+  readonly betaRegularizer: Regularizer | undefined
+  /** Penalty of gamma. */
+  readonly gammaRegularizer: Regularizer | undefined
+  /** What beta is brought back to after every step. */
+  readonly betaConstraint: Constraint | undefined
+  /** What gamma is brought back to after every step. */
+  readonly gammaConstraint: Constraint | undefined
+
+  constructor(options: LayerOptions & ScaleAndCenterOptions, argument: string) {
+    super(options, argument)
+    this.center = checkBoolean(options.center ?? true, `${argument}: center`)
+    this.scale = checkBoolean(options.scale ?? true, `${argument}: scale`)
+    this.betaInitializer = toInitializer(options.betaInitializer ?? 'zeros', `${argument}: betaInitializer`)
+    this.gammaInitializer = toInitializer(options.gammaInitializer ?? 'ones', `${argument}: gammaInitializer`)
+    const beta = readRules(options, 'beta', argument)
+    this.betaRegularizer = beta.betaRegularizer
+    this.betaConstraint = beta.betaConstraint
+    const gamma = readRules(options, 'gamma', argument)
+    this.gammaRegularizer = gamma.gammaRegularizer
+    this.gammaConstraint = gamma.gammaConstraint
+  }
+
+  /** @internal What {@link ScaleAndCenterOptions} said: part of {@link Layer.config}. */
+  protected scaleAndCenter() {
+    const { center, scale, betaInitializer, gammaInitializer } = this
+    const { betaRegularizer, gammaRegularizer, betaConstraint, gammaConstraint } = this
+    const rules = { betaRegularizer, gammaRegularizer, betaConstraint, gammaConstraint }
+    return { center, scale, betaInitializer, gammaInitializer, ...rules }
+  }
+
+  /** @internal Gamma and beta, of that shape each. */
+  protected scaleAndCenterParameters(shape: Shape): readonly ParameterSpec[] {
+    const [gamma, beta] = this.names
+    return [...(this.scale ? [{ name: gamma, shape }] : []), ...(this.center ? [{ name: beta, shape }] : [])]
+  }
+
+  /** @internal The same in the Plan, where they are called `kernel` and `bias`. */
+  protected planScaleAndCenter(shape: Shape, context: PlanContext) {
+    const [gamma, beta] = this.names
+    const kernel = (): PlanParameter => ({
+      ...planParameter(this.gammaInitializer, gamma, shape, context),
+      ...planRules(this, 'gamma', shape, context),
+    })
+    const bias = (): PlanParameter => ({
+      ...planParameter(this.betaInitializer, beta, shape, context),
+      ...planRules(this, 'beta', shape, context),
+    })
+    return { kernel: this.scale ? kernel() : undefined, bias: this.center ? bias() : undefined }
+  }
+}
