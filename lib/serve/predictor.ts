@@ -9,8 +9,8 @@ import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.j
 import { type NativePredictor, native, type Precision } from '../native.js'
 import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../validate.js'
 
-/** Floating-point operations that take about as long as waking another thread and being woken by it. */
-const quickOperations = 5e6
+/** Floating-point operations that take about as long as waking other threads and being woken by them, with what that does to caches. */
+const quickOperations = 1e7
 
 /** Options of {@link Sequential.predictor}. */
 export interface PredictorOptions {
