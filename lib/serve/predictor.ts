@@ -9,7 +9,7 @@ import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.j
 import { type NativePredictor, native, type Precision } from '../native.js'
 import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../validate.js'
 
-/** Floating-point operations that take about as long as waking other threads and being woken by them, with what that does to caches. */
+/** With fewer floating-point operations, a server answers more requests when the JavaScript thread computes them: bench/results. */
 const quickOperations = 1e7
 
 /** Options of {@link Sequential.predictor}. */

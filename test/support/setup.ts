@@ -8,4 +8,8 @@ const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
 
 const isChosen = Boolean(process.env.NEURODE_CUDA_LIBRARY) || process.env.NEURODE_CUDA === 'off'
 const hasGpu = () => devices().some(({ name, available }) => name.startsWith('cuda') && available)
-if (!isChosen && existsSync(emulated) && !hasGpu()) process.env.NEURODE_CUDA_LIBRARY = emulated
+if (process.platform === 'linux' && !isChosen && !hasGpu()) {
+  // Else what runs on CUDA alone would be pending, unnoticed.
+  if (!existsSync(emulated)) throw new Error(`${emulated} is missing: npm test builds it`)
+  process.env.NEURODE_CUDA_LIBRARY = emulated
+}
