@@ -293,6 +293,33 @@ export interface NativeTensorSpec {
   readonly maxRows: number
 }
 
+/** Connections on which requests for inference come, by number; see native/addon/connections.cc. */
+export interface NativeConnections {
+  /** Watches what comes from a socket that nobody else reads from. Gives its number, or -1 where that cannot be. */
+  add(fd: number): number
+  /** Gives the bytes that the connection took: with fewer than all, it is not watched any more. */
+  respond(id: number, head: string, body: string | Uint8Array): number
+  /** It is not watched any more. */
+  remove(id: number): void
+  /** Those that asked for nothing yet, are in the middle of a request, or between two, for as many milliseconds or longer. */
+  overdue(fresh: number, receiving: number, idle: number): number[]
+  /** Those on which nothing is asked or on its way. */
+  quiet(): number[]
+}
+
+/** A request is `buffer` from `begin` to `end`, until this returns. */
+export type NativeRequestListener = (
+  id: number,
+  isV1: boolean,
+  model: string,
+  version: string | undefined,
+  tensorHeaderLength: number,
+  authorization: string | undefined,
+  buffer: Buffer,
+  begin: number,
+  end: number,
+) => void
+
 export interface NativeAddon {
   readonly version: string
   devices(): DeviceInfo[]
@@ -318,6 +345,17 @@ export interface NativeAddon {
   ) => NativeTensorReader
   /** Little-endian elements of `body` from `begin` on, as floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** `arriving[0]`: bytes of all requests on their way in. Undefined where descriptors cannot be watched. */
+  readonly Connections:
+    | (new (
+        limits: { bodyLimit: number; totalLimit: number },
+        arriving: Float64Array,
+        onRequest: NativeRequestListener,
+        /** Its next request is for an HTTP server; nothing of it was taken. */
+        onForeign: (id: number) => void,
+        onEnd: (id: number) => void,
+      ) => NativeConnections)
+    | undefined
   /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */
   freeBuffer(buffer: Uint8Array): void
   /** JSON numbers with commas between, in brackets by rows unless that is 0. */

@@ -46,8 +46,23 @@ export function translateError(error: unknown): { readonly error: HttpError; rea
   return { error: new HttpError(status, (error as Error).message, headers), reason }
 }
 
-/** Sends an error as `{"error": …}`. */
-export function sendError(reply: FastifyReply, { status, message, headers }: HttpError): void {
-  reply.code(status).headers(headers).header('content-type', 'application/json; charset=utf-8')
-  reply.send(JSON.stringify({ error: message }))
+/** The content type of all JSON. */
+export const jsonType = 'application/json; charset=utf-8'
+
+/** Errors are `{"error": …}`. */
+export function errorBody({ message }: HttpError): string {
+  return JSON.stringify({ error: message })
+}
+
+export function sendError(reply: FastifyReply, error: HttpError): void {
+  reply.code(error.status).headers(error.headers).header('content-type', jsonType).send(errorBody(error))
+}
+
+/** Fastify's own errors have a status. */
+export function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error
+  const { statusCode = 500, message } = error as { statusCode?: number; message: string }
+  return statusCode >= 400 && statusCode < 500
+    ? new HttpError(statusCode, message)
+    : new HttpError(500, 'the server failed')
 }

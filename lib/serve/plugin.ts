@@ -2,8 +2,8 @@
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
-import { bearerTokens } from './auth.js'
-import { HttpError, sendError } from './httpErrors.js'
+import { type Authorize, bearerTokens } from './auth.js'
+import { HttpError, sendError, toHttpError } from './httpErrors.js'
 import { pageHandler } from './page/page.js'
 import { bodyReader } from './requestBody.js'
 import {
@@ -75,23 +75,36 @@ export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, o
 
 type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
 
+/** What holds for every request, however it is read. */
+export interface RequestRules {
+  /** None: all are let in. */
+  readonly authorize: Authorize | undefined
+  /** Bytes a body may have at most. */
+  readonly bodyLimit: number
+  /** Bytes that all bodies on their way in may have together. */
+  readonly totalLimit: number
+  /** Its one element counts them. */
+  readonly arriving: Float64Array
+}
+
 /** Loads the models and adds the routes; the models go when the app closes. `alone`: nobody else works on its requests. */
 export async function addServing(
   app: FastifyInstance,
   serving: Serving,
   options: ServePluginOptions,
   alone: boolean,
-): Promise<void> {
+): Promise<RequestRules> {
   const { tokens, watch = false } = options
   if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
   const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
   const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')
+  const authorize = tokens === undefined ? undefined : bearerTokens(tokens)
+  const rules = { authorize, bodyLimit, totalLimit, arriving: new Float64Array(1) }
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', bodyReader({ bodyLimit, totalLimit, alone }))
+  app.addContentTypeParser('*', bodyReader(rules, alone))
   app.setErrorHandler(handleError)
-  if (tokens !== undefined) {
-    const authorize = bearerTokens(tokens)
+  if (authorize !== undefined) {
     app.addHook('onRequest', (request, _reply, done) => {
       if (request.routeOptions.config.open !== true) authorize(request.headers.authorization)
       done()
@@ -107,6 +120,7 @@ export async function addServing(
     throw error
   }
   if (watch) serving.repository.watch()
+  return rules
 }
 
 function routesOf(serving: Serving): readonly Route[] {
@@ -163,13 +177,4 @@ function handleError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const translated = toHttpError(error)
   if (translated.status >= 500) request.log.error(error)
   sendError(reply, translated)
-}
-
-/** Fastify's own errors have a status. */
-function toHttpError(error: unknown): HttpError {
-  if (error instanceof HttpError) return error
-  const { statusCode = 500, message } = error as { statusCode?: number; message: string }
-  return statusCode >= 400 && statusCode < 500
-    ? new HttpError(statusCode, message)
-    : new HttpError(500, 'the server failed')
 }

@@ -10,7 +10,7 @@ import { type NativePredictor, native, type Precision } from '../native.js'
 import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../validate.js'
 
 /** With fewer floating-point operations, a server answers more requests when the JavaScript thread computes them: bench/results. */
-const quickOperations = 1e7
+const quickOperations = 5e7
 
 /** Options of {@link Sequential.predictor}. */
 export interface PredictorOptions {

@@ -4,15 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { native } from '../native.js'
 import { HttpError, retryAfter } from './httpErrors.js'
-
-export interface BodyOptions {
-  /** Bytes a body may have at most. */
-  readonly bodyLimit: number
-  /** Bytes that all bodies on their way in may have together. */
-  readonly totalLimit: number
-  /** Nobody else looks at what comes in: its memory is given back at once, without waiting for a garbage collection. */
-  readonly alone: boolean
-}
+import type { RequestRules } from './plugin.js'
 
 /** A body of several pieces is put together here. */
 let scratch = Buffer.allocUnsafeSlow(0)
@@ -52,9 +44,14 @@ export class RequestBody {
 
 type Done = (error: Error | null, body?: RequestBody) => void
 
-/** A parser for Fastify that reads a body and looks at nothing in it. */
-export function bodyReader({ bodyLimit, totalLimit, alone }: BodyOptions) {
-  let arriving = 0
+/**
+ * A parser for Fastify that reads a body and looks at nothing in it. `alone`: nobody else looks at what comes in, so that its
+ * memory is given back at once, without waiting for a garbage collection.
+ */
+export function bodyReader({ bodyLimit, totalLimit, arriving }: RequestRules, alone: boolean) {
+  const count = (bytes: number) => {
+    arriving[0] = (arriving[0] as number) + bytes
+  }
 
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
     const { headers } = request
@@ -64,21 +61,21 @@ export function bodyReader({ bodyLimit, totalLimit, alone }: BodyOptions) {
     }
     const declared = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
     if (declared !== undefined && declared > bodyLimit) throw tooLarge(bodyLimit)
-    if (arriving > totalLimit) {
+    if ((arriving[0] as number) > totalLimit) {
       throw new HttpError(503, 'too many bytes of other requests are on their way in', retryAfter)
     }
     const pieces: Buffer[] = []
     let received = 0
 
     const finish = (error: Error | null) => {
-      arriving -= received
+      count(-received)
       payload.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak)
       if (error !== null) done(error)
       else done(null, new RequestBody(pieces, received, alone))
     }
     const onData = (chunk: Buffer) => {
       received += chunk.length
-      arriving += chunk.length
+      count(chunk.length)
       if (received > bodyLimit) finish(tooLarge(bodyLimit))
       else pieces.push(chunk)
     }

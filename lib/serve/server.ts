@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { FastPath } from './fastPath.js'
 import { HttpError, sendError } from './httpErrors.js'
 import { addServing, refuseUnknownRoutes } from './plugin.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
@@ -89,13 +90,19 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   const { host = '127.0.0.1', port = 8000 } = options
   if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
   checkInteger(port, 'port', 0)
-  const app = await makeApp(options)
+  const times = timeouts(options)
+  const app = await makeApp(options, times)
+  let fastPath: FastPath | undefined
   try {
     refuseUnknownRoutes(app)
-    await addServing(app, serving, options, true)
+    const rules = await addServing(app, serving, options, true)
+    if (options.tls === undefined) {
+      const onTimeout = (socket: Socket) => clientErrorHandler(requestTimeout, socket)
+      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, onTimeout })
+    }
     await app.listen({ host, port })
   } catch (error) {
-    await app.close()
+    await closeApp(app, fastPath)
     throw error
   }
   const address = app.server.address()
@@ -103,7 +110,7 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   let closing: Promise<void> | undefined
   const close = () => {
     serving.draining = true
-    closing ??= closeApp(app)
+    closing ??= closeApp(app, fastPath)
     return closing
   }
   return {
@@ -116,18 +123,38 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   }
 }
 
-async function makeApp(options: ServeOptions): Promise<FastifyInstance> {
+/** In milliseconds. */
+export interface Timeouts {
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+  readonly keepAliveTimeout: number
+  /** Between two looks for those that are over. */
+  readonly connectionsCheckingInterval: number
+}
+
+function timeouts(options: ServeOptions): Timeouts {
   const milliseconds = (name: 'requestTimeoutMs' | 'headersTimeoutMs' | 'keepAliveTimeoutMs', otherwise: number) =>
     checkInteger(options[name] ?? otherwise, name)
   const requestTimeout = milliseconds('requestTimeoutMs', 30_000)
   const headersTimeout = Math.min(milliseconds('headersTimeoutMs', 10_000), requestTimeout)
+  const keepAliveTimeout = milliseconds('keepAliveTimeoutMs', 65_000)
+  return {
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(1000, headersTimeout),
+  }
+}
+
+async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyInstance> {
+  const { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval } = times
   const maxConnections = checkInteger(options.maxConnections ?? 4096, 'maxConnections')
   const { fastify } = await import('fastify')
   const app = fastify({
-    http: { headersTimeout, requestTimeout, connectionsCheckingInterval: Math.min(1000, headersTimeout) },
+    http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
     https: await readTls(options.tls),
     requestTimeout,
-    keepAliveTimeout: milliseconds('keepAliveTimeoutMs', 65_000),
+    keepAliveTimeout,
     // Connections that were open before the end still get their answer.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
@@ -168,6 +195,8 @@ const clientErrors: Readonly<Record<string, readonly [status: string, message: s
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'the chunk extensions are too large'],
 }
 
+const requestTimeout = Object.assign(new Error('the request took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+
 /** What is not HTTP never becomes a request. */
 function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
@@ -184,11 +213,16 @@ function hasOpenResponse(socket: Socket): boolean {
   return message?.headersSent === true && !message.writableEnded
 }
 
-async function closeApp(app: FastifyInstance): Promise<void> {
-  const timer = setInterval(() => app.server.closeIdleConnections(), closingMilliseconds)
+async function closeApp(app: FastifyInstance, fastPath: FastPath | undefined): Promise<void> {
+  const closeIdle = () => {
+    app.server.closeIdleConnections()
+    fastPath?.closeIdle()
+  }
+  const timer = setInterval(closeIdle, closingMilliseconds)
   try {
     await app.close()
   } finally {
     clearInterval(timer)
+    fastPath?.stop()
   }
 }

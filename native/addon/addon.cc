@@ -1,6 +1,7 @@
 // The module: devices, the op table, models and measurements.
 #include <napi.h>
 
+#include "native/addon/connections.h"
 #include "native/addon/measure.h"
 #include "native/addon/model.h"
 #include "native/addon/predictor.h"
@@ -85,6 +86,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
   exports.Set("Predictor", define_predictor(env));
   exports.Set("TensorReader", define_tensor_reader(env));
+  exports.Set("Connections", define_connections(env));
   exports.Set("freeBuffer", Napi::Function::New<free_buffer>(env, "freeBuffer"));
   exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
   exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));

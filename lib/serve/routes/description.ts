@@ -3,12 +3,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { packageVersion } from '../../cli/version.js'
 import { HttpError } from '../httpErrors.js'
+import { findModel } from '../inference.js'
 import { formatMetrics, metricsContentType } from '../metrics.js'
 import type { Repository } from '../repository.js'
 import type { ServedModel } from '../servedModel.js'
 import type { Serving } from '../serving.js'
 import type { ModelSnapshot } from '../statistics.js'
-import { findModel, type ModelParams } from './inference.js'
+import type { ModelParams } from './inference.js'
 
 type Handler = (request: FastifyRequest<{ Params: ModelParams }>, reply: FastifyReply) => unknown
 

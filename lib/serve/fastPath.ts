@@ -1,0 +1,173 @@
+/** Inference past node:http: requests in their usual form are read and answered natively; the server gets all others. */
+
+import { type Server, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../native.js'
+import { errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
+import { answerInference, findModel, type InferenceAnswer, protocols } from './inference.js'
+import type { RequestRules } from './plugin.js'
+import type { Timeouts } from './server.js'
+import type { Serving } from './serving.js'
+
+export interface FastPathOptions extends RequestRules, Timeouts {
+  readonly serving: Serving
+  /** Answers a request that does not come in whole in time. */
+  readonly onTimeout: (socket: Socket) => void
+}
+
+/** Bytes. What is larger takes its time anyhow. */
+const largestBody = 2 ** 20
+
+type Listener = (this: Server, socket: Socket) => void
+/** net.Server keeps this option as a property. */
+type PausingServer = Server & { pauseOnConnect: boolean }
+/** Undocumented: the descriptor of a socket, where it has one. */
+type SocketWithHandle = Socket & { readonly _handle?: { readonly fd?: number } | null }
+
+/** A connection while it is here: its socket reads nothing. */
+interface Client {
+  readonly id: number
+  readonly socket: Socket
+  isHere: boolean
+}
+
+export class FastPath {
+  readonly #server: Server
+  readonly #options: FastPathOptions
+  /** What the server does with a connection. */
+  readonly #listeners: readonly Listener[]
+  readonly #connections: NativeConnections
+  readonly #clients: (Client | undefined)[] = []
+  readonly #timer: NodeJS.Timeout
+  readonly #keepAlive: string
+  /** The header `Date`, as it was at the last look. */
+  #date = ''
+
+  private constructor(server: Server, options: FastPathOptions, Connections: NonNullable<NativeAddon['Connections']>) {
+    const { arriving, bodyLimit, totalLimit, keepAliveTimeout, connectionsCheckingInterval } = options
+    this.#server = server
+    this.#options = options
+    this.#listeners = server.listeners('connection') as Listener[]
+    const limits = { bodyLimit: Math.min(bodyLimit, largestBody), totalLimit }
+    this.#connections = new Connections(
+      limits,
+      arriving,
+      this.#onRequest,
+      (id) => this.#handOver(this.#leave(id)),
+      (id) => this.#leave(id).socket.destroy(),
+    )
+    this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n`
+    this.#look()
+    server.removeAllListeners('connection')
+    server.on('connection', (socket) => this.#enter(socket))
+    ;(server as PausingServer).pauseOnConnect = true
+    this.#timer = setInterval(() => this.#look(), connectionsCheckingInterval).unref()
+  }
+
+  /** Takes the connections of a server that does not listen yet; undefined where they cannot be watched. */
+  static open(server: Server, options: FastPathOptions): FastPath | undefined {
+    const { Connections } = native()
+    return Connections === undefined ? undefined : new FastPath(server, options, Connections)
+  }
+
+  /** Ends the connections on which nothing is asked. */
+  closeIdle(): void {
+    for (const id of this.#connections.quiet()) this.#take(id).socket.destroy()
+  }
+
+  /** After the last connection. */
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #enter(socket: Socket): void {
+    const fd = (socket as SocketWithHandle)._handle?.fd ?? -1
+    const id = fd < 0 ? -1 : this.#connections.add(fd)
+    const client = { id, socket, isHere: id >= 0 }
+    if (!client.isHere) {
+      this.#handOver(client)
+      return
+    }
+    this.#clients[id] = client
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (client.isHere) this.#take(id)
+    })
+  }
+
+  /** What the connections have let go of. */
+  #leave(id: number): Client {
+    const client = this.#clients[id] as Client
+    this.#clients[id] = undefined
+    client.isHere = false
+    return client
+  }
+
+  #take(id: number): Client {
+    this.#connections.remove(id)
+    return this.#leave(id)
+  }
+
+  #handOver({ socket }: Client): void {
+    for (const listener of this.#listeners) listener.call(this.#server, socket)
+    socket.resume()
+  }
+
+  #look(): void {
+    this.#date = `Date: ${new Date().toUTCString()}\r\n`
+    const { headersTimeout, requestTimeout, keepAliveTimeout, onTimeout } = this.#options
+    for (const id of this.#connections.overdue(headersTimeout, requestTimeout, Infinity)) {
+      const { socket } = this.#take(id)
+      onTimeout(socket)
+      socket.destroySoon()
+    }
+    for (const id of this.#connections.overdue(Infinity, Infinity, keepAliveTimeout)) this.#take(id).socket.destroy()
+  }
+
+  #onRequest: NativeRequestListener = (id, isV1, model, version, headerLength, authorization, buffer, begin, end) => {
+    const client = this.#clients[id] as Client
+    const { authorize, serving } = this.#options
+    const fail = (error: HttpError) => {
+      this.#respond(client, error.status, error.headers, { type: jsonType, body: errorBody(error) })
+    }
+    try {
+      authorize?.(authorization)
+      const served = findModel(serving.repository, model, version)
+      const tensorHeaderLength = headerLength < 0 ? undefined : headerLength
+      answerInference(
+        isV1 ? protocols.v1 : protocols.v2,
+        served,
+        (parse) => parse(buffer.subarray(begin, end), tensorHeaderLength, served),
+        { send: (answer) => this.#respond(client, 200, undefined, answer), fail },
+      )
+    } catch (error) {
+      fail(toHttpError(error))
+    }
+  }
+
+  #respond(
+    client: Client,
+    status: number,
+    headers: Readonly<Record<string, string>> | undefined,
+    { type, body, tensorHeaderLength }: Omit<InferenceAnswer, 'tensorHeaderLength'> & Partial<InferenceAnswer>,
+  ): void {
+    if (!client.isHere) return
+    const isLast = this.#options.serving.draining
+    const bodyLength = Buffer.byteLength(body)
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\n`
+    if (tensorHeaderLength !== undefined) head += `inference-header-content-length: ${tensorHeaderLength}\r\n`
+    for (const name in headers) head += `${name}: ${headers[name]}\r\n`
+    head += `content-length: ${bodyLength}\r\n${this.#date}${isLast ? 'Connection: close\r\n' : this.#keepAlive}\r\n`
+    const { id, socket } = client
+    const sent = this.#connections.respond(id, head, body)
+    if (sent < head.length + bodyLength) {
+      this.#leave(id)
+      const rest = Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]).subarray(sent)
+      socket.write(rest)
+      if (isLast) socket.destroySoon()
+      else this.#handOver(client)
+    } else if (isLast) {
+      this.#take(id).socket.destroySoon()
+    }
+  }
+}

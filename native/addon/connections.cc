@@ -1,0 +1,424 @@
+#include "native/addon/connections.h"
+
+#if !defined(_WIN32)
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "native/addon/convert.h"
+#include "native/addon/uv_poll.h"
+#include "native/addon/worker.h"
+#include "native/serve/request_head.h"
+
+namespace neurode::addon {
+namespace {
+
+#if defined(MSG_NOSIGNAL)
+constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+#else
+constexpr int kSendFlags = MSG_DONTWAIT;
+#endif
+
+constexpr std::size_t kLongestHead = 4096;
+// Before as much has come, no more is set aside.
+constexpr std::size_t kFirstRoom = std::size_t{1} << 17;
+constexpr std::size_t kRoomsKept = 4;
+constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
+
+using Clock = std::chrono::steady_clock;
+
+bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+// Memory for one request, head and body, that JavaScript can look at.
+struct Room {
+  napi_ref buffer = nullptr;
+  char* data = nullptr;
+  std::size_t size = 0;
+};
+
+enum class State {
+  fresh,      // nothing came yet
+  idle,       // between two requests
+  receiving,  // a part of a request is there
+  answering,  // it is with JavaScript
+};
+
+class Connections;
+
+struct Connection {
+  Connections* owner;
+  std::uint32_t id;
+  int fd;
+  UvPoll* poll = nullptr;
+  bool is_watched = true;
+  State state = State::fresh;
+  Clock::time_point since = Clock::now();
+  Room room;
+  std::size_t received = 0;
+  std::size_t expected = 0;  // head and body
+
+  void enter(State next) {
+    state = next;
+    since = Clock::now();
+  }
+};
+
+// Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands every
+// other connection back with nothing of its next request taken.
+class Connections : public Napi::ObjectWrap<Connections> {
+ public:
+  // ({ bodyLimit, totalLimit }, arriving, onRequest, onForeign, onEnd); `arriving[0]` counts the
+  // bytes of requests on their way in, others' included.
+  //   onRequest(id, isV1, model, version | undefined, tensorHeaderLength | -1, authorization | undefined,
+  //             buffer, begin, end)
+  //   onForeign(id), onEnd(id): the connection is not watched any more.
+  explicit Connections(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Connections>(info),
+        env_(info.Env()),
+        context_(info.Env(), "neurode:connections") {
+    guard(info.Env(), [&] {
+      const Napi::Object limits = to_object(info[0], "limits");
+      body_limit_ = member(limits, "bodyLimit", to_integer, 1, kMost);
+      total_limit_ = static_cast<double>(member(limits, "totalLimit", to_integer, 1, kMost));
+      arriving_ = Napi::Persistent(info[1].As<Napi::Float64Array>());
+      on_request_ = Napi::Persistent(info[2].As<Napi::Function>());
+      on_foreign_ = Napi::Persistent(info[3].As<Napi::Function>());
+      on_end_ = Napi::Persistent(info[4].As<Napi::Function>());
+      if (napi_get_uv_event_loop(info.Env(), &loop_) != napi_ok)
+        throw Error("ERR_INTERNAL", "there is no event loop");
+      napi_add_async_cleanup_hook(info.Env(), close_all, this, &cleanup_);
+    });
+  }
+
+  ~Connections() override {
+    if (cleanup_ != nullptr) napi_remove_async_cleanup_hook(cleanup_);
+  }
+
+  // (fd): the number of the connection, or -1 where the loop cannot watch it. The descriptor stays
+  // with the caller, who does not read from it.
+  Napi::Value add(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const auto fd = static_cast<int>(to_integer(info[0], "fd", 0, 1 << 30));
+      return Napi::Number::New(info.Env(), watch(fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+    });
+  }
+
+  // (id, head, body): the answer to the request of that connection, which is watched again. Gives
+  // how many of its bytes the connection took; with fewer than all, it is not watched any more.
+  Napi::Value respond(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      Connection& connection = find(info[0]);
+      append_response(info.Env(), info[1], info[2]);
+      const ssize_t sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
+      if (sent == static_cast<ssize_t>(response_.size())) {
+        connection.enter(State::idle);
+        if (!connection.is_watched) connection.poll->start();
+        connection.is_watched = true;
+      } else {
+        close(connection);
+      }
+      return Napi::Number::New(info.Env(), static_cast<double>(std::max<ssize_t>(sent, 0)));
+    });
+  }
+
+  // (id): it is not watched any more.
+  void remove(const Napi::CallbackInfo& info) {
+    guard(info.Env(), [&] { close(find(info[0])); });
+  }
+
+  // (fresh, receiving, idle): those that have been so for as many milliseconds or longer.
+  Napi::Value overdue(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      const double limits[] = {to_number(info[0], "fresh"), to_number(info[2], "idle"),
+                               to_number(info[1], "receiving")};
+      const Clock::time_point now = Clock::now();
+      Napi::Array ids = Napi::Array::New(info.Env());
+      for (const std::unique_ptr<Connection>& connection : connections_) {
+        if (!connection || connection->state == State::answering) continue;
+        const std::chrono::duration<double, std::milli> waited = now - connection->since;
+        if (waited.count() >= limits[static_cast<int>(connection->state)])
+          ids.Set(ids.Length(), connection->id);
+      }
+      return ids;
+    });
+  }
+
+  // Those on which nothing is asked: neither here nor on its way.
+  Napi::Value quiet(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&]() -> Napi::Value {
+      Napi::Array ids = Napi::Array::New(info.Env());
+      for (const std::unique_ptr<Connection>& connection : connections_) {
+        if (!connection || connection->state > State::idle) continue;
+        char byte;
+        if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+          ids.Set(ids.Length(), connection->id);
+      }
+      return ids;
+    });
+  }
+
+ private:
+  double watch(int fd) {
+    if (fd < 0) return -1;
+    auto connection = std::make_unique<Connection>(Connection{.owner = this, .fd = fd});
+    connection->poll = UvPoll::create(loop_, fd, readable, connection.get());
+    if (connection->poll == nullptr) {
+      ::close(fd);
+      return -1;
+    }
+    const auto free = std::find(connections_.begin(), connections_.end(), nullptr);
+    connection->id = static_cast<std::uint32_t>(free - connections_.begin());
+    connection->poll->start();
+    if (open_++ == 0) Ref();
+    const std::uint32_t id = connection->id;
+    if (free == connections_.end())
+      connections_.push_back(std::move(connection));
+    else
+      *free = std::move(connection);
+    return id;
+  }
+
+  Connection& find(Napi::Value id) {
+    const std::int64_t place = to_integer(id, "id", 0, kMost);
+    if (place >= static_cast<std::int64_t>(connections_.size()) || !connections_[place])
+      throw Error("ERR_ARGUMENT", "id: there is no such connection");
+    return *connections_[place];
+  }
+
+  // The loop lets go of it later.
+  void close(Connection& connection) {
+    drop_room(connection);
+    connection.poll->close(closed);
+    ::close(connection.fd);
+    closing_.push_back(std::move(connections_[connection.id]));
+  }
+
+  static void closed(void* data) {
+    auto* const connection = static_cast<Connection*>(data);
+    Connections* const self = connection->owner;
+    std::erase_if(self->closing_, [&](const auto& other) { return other.get() == connection; });
+    if (--self->open_ > 0) return;
+    if (self->is_ending_)
+      self->finish_cleanup();
+    else
+      self->Unref();
+  }
+
+  // The environment ends: the loop has to be let go of first.
+  static void close_all(napi_async_cleanup_hook_handle, void* data) {
+    auto* const self = static_cast<Connections*>(data);
+    self->is_ending_ = true;
+    for (std::size_t i = 0; i < self->connections_.size(); ++i)
+      if (self->connections_[i]) self->close(*self->connections_[i]);
+    if (self->open_ == 0) self->finish_cleanup();
+  }
+
+  void finish_cleanup() {
+    napi_remove_async_cleanup_hook(cleanup_);
+    cleanup_ = nullptr;
+  }
+
+  static void readable(void* data) {
+    auto& connection = *static_cast<Connection*>(data);
+    const Napi::HandleScope scope(connection.owner->env_);
+    connection.owner->read(connection);
+  }
+
+  void read(Connection& connection) {
+    if (connection.state == State::answering) {
+      // What comes next, or the end, waits for the answer.
+      connection.poll->stop();
+      connection.is_watched = false;
+      return;
+    }
+    if (connection.state != State::receiving && !begin(connection)) return;
+    while (connection.received < connection.expected) {
+      if (connection.received == connection.room.size) grow_room(connection);
+      const std::size_t room = std::min(connection.expected, connection.room.size);
+      const ssize_t got = recv(connection.fd, connection.room.data + connection.received,
+                               room - connection.received, MSG_DONTWAIT);
+      if (got < 0 && is_for_later()) return;
+      if (got <= 0) return lose(connection, on_end_);
+      connection.received += static_cast<std::size_t>(got);
+      arriving() += static_cast<double>(got);
+    }
+    deliver(connection);
+  }
+
+  // Looks at the head of the next request, which stays where it is. False: there is none for this.
+  bool begin(Connection& connection) {
+    const ssize_t got = recv(connection.fd, peeked_, sizeof(peeked_), MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && is_for_later()) return false;
+    if (got <= 0) {
+      lose(connection, on_end_);
+      return false;
+    }
+    serve::RequestHead head;
+    if (!serve::read_request_head({peeked_, static_cast<std::size_t>(got)}, head) ||
+        head.content_length > body_limit_ || arriving() > total_limit_) {
+      lose(connection, on_foreign_);
+      return false;
+    }
+    connection.expected = head.size + static_cast<std::size_t>(head.content_length);
+    connection.received = 0;
+    connection.room = take_room(std::min(connection.expected, kFirstRoom));
+    connection.enter(State::receiving);
+    return true;
+  }
+
+  void deliver(Connection& connection) {
+    const Napi::Env env(env_);
+    serve::RequestHead head;
+    const Room room = connection.room;
+    serve::read_request_head({room.data, connection.received}, head);
+    connection.enter(State::answering);
+    const auto text = [&](std::string_view view) -> napi_value {
+      napi_value value;
+      if (view.empty()) return env.Undefined();
+      napi_create_string_latin1(env, view.data(), view.size(), &value);
+      return value;
+    };
+    napi_value buffer;
+    napi_get_reference_value(env, room.buffer, &buffer);
+    const auto number = [&](std::size_t value) {
+      return Napi::Number::New(env, static_cast<double>(value));
+    };
+    call(on_request_,
+         {number(connection.id), Napi::Boolean::New(env, head.protocol == serve::Protocol::v1),
+          text(head.model), text(head.version),
+          Napi::Number::New(env, static_cast<double>(head.tensor_header_length)),
+          text(head.authorization), buffer, number(head.size), number(connection.expected)},
+         &connection);
+  }
+
+  void lose(Connection& connection, Napi::FunctionReference& tell) {
+    const std::uint32_t id = connection.id;
+    close(connection);
+    call(tell, {Napi::Number::New(env_, id)}, nullptr);
+  }
+
+  // As node calls a listener: what it has scheduled to run next runs. `connection`: its room is free
+  // once the function returns.
+  void call(Napi::FunctionReference& function, const std::vector<napi_value>& arguments,
+            Connection* connection) {
+    const Room room = connection == nullptr ? Room{} : std::exchange(connection->room, Room{});
+    if (connection != nullptr) count_out(*connection);
+    napi_value result;
+    if (napi_make_callback(env_, context_, Napi::Object(env_, function.Value()), function.Value(),
+                           arguments.size(), arguments.data(), &result) != napi_ok) {
+      napi_value error;
+      if (napi_get_and_clear_last_exception(env_, &error) == napi_ok)
+        napi_fatal_exception(env_, error);
+    }
+    if (room.buffer != nullptr) give_back(room);
+  }
+
+  void append_response(Napi::Env env, Napi::Value head, Napi::Value body) {
+    response_.clear();
+    const auto append_text = [&](napi_value text) {
+      std::size_t size = 0;
+      napi_get_value_string_utf8(env, text, nullptr, 0, &size);
+      const std::size_t begin = response_.size();
+      response_.resize(begin + size + 1);
+      napi_get_value_string_utf8(env, text, response_.data() + begin, size + 1, &size);
+      response_.resize(begin + size);
+    };
+    append_text(head);
+    if (body.IsString()) return append_text(body);
+    const Napi::Uint8Array bytes = body.As<Napi::Uint8Array>();
+    response_.insert(response_.end(), bytes.Data(), bytes.Data() + bytes.ElementLength());
+  }
+
+  Room take_room(std::size_t size) {
+    while (!rooms_.empty()) {
+      const Room room = rooms_.back();
+      rooms_.pop_back();
+      if (room.size >= size) return room;
+      napi_delete_reference(env_, room.buffer);
+    }
+    std::size_t power = kFirstRoom;
+    while (power < size) power *= 2;
+    const Napi::Buffer<char> buffer = Napi::Buffer<char>::New(env_, power);
+    Room room{.data = buffer.Data(), .size = power};
+    napi_create_reference(env_, buffer, 1, &room.buffer);
+    return room;
+  }
+
+  void give_back(const Room& room) {
+    if (rooms_.size() < kRoomsKept)
+      rooms_.push_back(room);
+    else
+      napi_delete_reference(env_, room.buffer);
+  }
+
+  void grow_room(Connection& connection) {
+    const Room small = connection.room;
+    connection.room = take_room(std::min(connection.expected, 2 * small.size));
+    std::memcpy(connection.room.data, small.data, connection.received);
+    give_back(small);
+  }
+
+  void drop_room(Connection& connection) {
+    if (connection.room.buffer == nullptr || is_ending_) return;
+    count_out(connection);
+    give_back(std::exchange(connection.room, Room{}));
+  }
+
+  double& arriving() { return arriving_.Value().Data()[0]; }
+
+  void count_out(Connection& connection) {
+    arriving() -= static_cast<double>(connection.received);
+  }
+
+  napi_env env_;
+  Napi::AsyncContext context_;
+  uv_loop_s* loop_ = nullptr;
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  std::int64_t body_limit_ = 0;
+  double total_limit_ = 0;
+  Napi::Reference<Napi::Float64Array> arriving_;
+  Napi::FunctionReference on_request_;
+  Napi::FunctionReference on_foreign_;
+  Napi::FunctionReference on_end_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Connection>> closing_;
+  std::vector<Room> rooms_;
+  std::vector<char> response_;
+  std::size_t open_ = 0;
+  bool is_ending_ = false;
+  char peeked_[kLongestHead];
+};
+
+}  // namespace
+
+Napi::Value define_connections(Napi::Env env) {
+  if (!UvPoll::is_available()) return env.Undefined();
+  return Connections::DefineClass(
+      env, "Connections",
+      {Connections::InstanceMethod<&Connections::add>("add"),
+       Connections::InstanceMethod<&Connections::respond>("respond"),
+       Connections::InstanceMethod<&Connections::remove>("remove"),
+       Connections::InstanceMethod<&Connections::overdue>("overdue"),
+       Connections::InstanceMethod<&Connections::quiet>("quiet")});
+}
+
+}  // namespace neurode::addon
+
+#else
+
+namespace neurode::addon {
+
+Napi::Value define_connections(Napi::Env env) { return env.Undefined(); }
+
+}  // namespace neurode::addon
+
+#endif
