@@ -298,7 +298,7 @@ export interface NativeConnections {
   /** Watches what comes from a socket that nobody else reads from. Gives its number, or -1 where that cannot be. */
   add(fd: number): number
   /** Gives the bytes that the connection took: with fewer than all, it is not watched any more. */
-  respond(id: number, head: string, body: string | Uint8Array): number
+  respond(id: number, head: string, json: string, tensor: Float32Array | undefined): number
   /** It is not watched any more. */
   remove(id: number): void
   /** Those that asked for nothing yet, are in the middle of a request, or between two, for as many milliseconds or longer. */

@@ -8,6 +8,7 @@ import { answerInference, findModel, type InferenceAnswer, protocols } from './i
 import type { RequestRules } from './plugin.js'
 import type { Timeouts } from './server.js'
 import type { Serving } from './serving.js'
+import { withTensor } from './tensors.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
@@ -128,7 +129,7 @@ export class FastPath {
     const client = this.#clients[id] as Client
     const { authorize, serving } = this.#options
     const fail = (error: HttpError) => {
-      this.#respond(client, error.status, error.headers, { type: jsonType, body: errorBody(error) })
+      this.#respond(client, error.status, error.headers, { type: jsonType, json: errorBody(error) })
     }
     try {
       authorize?.(authorization)
@@ -149,21 +150,22 @@ export class FastPath {
     client: Client,
     status: number,
     headers: Readonly<Record<string, string>> | undefined,
-    { type, body, tensorHeaderLength }: Omit<InferenceAnswer, 'tensorHeaderLength'> & Partial<InferenceAnswer>,
+    { type, json, tensor }: InferenceAnswer,
   ): void {
     if (!client.isHere) return
     const isLast = this.#options.serving.draining
-    const bodyLength = Buffer.byteLength(body)
+    const jsonLength = Buffer.byteLength(json)
+    const length = jsonLength + (tensor?.byteLength ?? 0)
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\n`
-    if (tensorHeaderLength !== undefined) head += `inference-header-content-length: ${tensorHeaderLength}\r\n`
+    if (tensor !== undefined) head += `inference-header-content-length: ${jsonLength}\r\n`
     for (const name in headers) head += `${name}: ${headers[name]}\r\n`
-    head += `content-length: ${bodyLength}\r\n${this.#date}${isLast ? 'Connection: close\r\n' : this.#keepAlive}\r\n`
+    head += `content-length: ${length}\r\n${this.#date}${isLast ? 'Connection: close\r\n' : this.#keepAlive}\r\n`
     const { id, socket } = client
-    const sent = this.#connections.respond(id, head, body)
-    if (sent < head.length + bodyLength) {
+    const sent = this.#connections.respond(id, head, json, tensor)
+    if (sent < head.length + length) {
       this.#leave(id)
-      const rest = Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]).subarray(sent)
-      socket.write(rest)
+      const all = withTensor(head + json, tensor ?? new Float32Array(0))
+      socket.write(all.subarray(sent))
       if (isLast) socket.destroySoon()
       else this.#handOver(client)
     } else if (isLast) {

@@ -4,7 +4,7 @@ import { HttpError, jsonType, translateError } from './httpErrors.js'
 import type { Repository } from './repository.js'
 import type { ServedModel } from './servedModel.js'
 import {
-  formatInferResponse,
+  formatInferJson,
   formatPredictResponse,
   parseInferRequest,
   parsePredictRequest,
@@ -15,9 +15,9 @@ import {
 export interface InferenceAnswer {
   /** Its content type. */
   readonly type: string
-  readonly body: string | Buffer
-  /** Bytes of the JSON before a binary tensor; undefined: all is JSON. */
-  readonly tensorHeaderLength: number | undefined
+  readonly json: string
+  /** Its bytes follow the JSON. */
+  readonly tensor?: Float32Array | undefined
 }
 
 /** Where an answer goes. One of the two is called once, now or later. */
@@ -37,16 +37,15 @@ const binaryType = 'application/octet-stream'
 const v1: Protocol = {
   parse: (body, _tensorHeaderLength, served) => parsePredictRequest(body, served.spec),
   format: (request, output, served) => {
-    const body = formatPredictResponse(request, output, served.spec)
-    return { type: jsonType, body, tensorHeaderLength: undefined }
+    return { type: jsonType, json: formatPredictResponse(request, output, served.spec) }
   },
 }
 
 const v2: Protocol = {
   parse: (body, tensorHeaderLength, served) => parseInferRequest(body, tensorHeaderLength, served.spec),
   format: (request, output, served) => {
-    const { body, headerLength } = formatInferResponse(request, output, served.spec, served)
-    return { type: headerLength === undefined ? jsonType : binaryType, body, tensorHeaderLength: headerLength }
+    const json = formatInferJson(request, output, served.spec, served)
+    return request.binaryOutput ? { type: binaryType, json, tensor: output } : { type: jsonType, json }
   },
 }
 

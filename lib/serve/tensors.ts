@@ -116,18 +116,30 @@ export function formatInferResponse(
   spec: TensorSpec,
   model: ModelIdentity,
 ): InferResponse {
+  const json = formatInferJson(request, output, spec, model)
+  if (!request.binaryOutput) return { body: json, headerLength: undefined }
+  const body = withTensor(json, output)
+  return { body, headerLength: body.length - output.byteLength }
+}
+
+/** The JSON of a response; binary output follows it. */
+export function formatInferJson(
+  request: TensorRequest,
+  output: Float32Array,
+  spec: TensorSpec,
+  model: ModelIdentity,
+): string {
   const { outputText, outputShapeText } = compile(spec)
   const id = request.id === undefined ? '' : `,"id":${JSON.stringify(request.id)}`
   const tensor = `${identityText(model)}${id},"outputs":[{${outputText}"shape":[${request.rows}${outputShapeText}]`
-  if (!request.binaryOutput) {
-    return { body: `${tensor},"data":[${native().formatNumbers(output, 0)}]}]}`, headerLength: undefined }
-  }
-  const header = `${tensor},"parameters":{"binary_data_size":${output.byteLength}}}]}`
-  const headerLength = Buffer.byteLength(header)
-  const body = Buffer.allocUnsafe(headerLength + output.byteLength)
-  body.write(header)
-  body.set(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), headerLength)
-  return { body, headerLength }
+  return request.binaryOutput
+    ? `${tensor},"parameters":{"binary_data_size":${output.byteLength}}}]}`
+    : `${tensor},"data":[${native().formatNumbers(output, 0)}]}]}`
+}
+
+/** The bytes of a tensor behind its JSON. */
+export function withTensor(json: string, tensor: Float32Array): Buffer {
+  return Buffer.concat([Buffer.from(json), new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength)])
 }
 
 /** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read; numbers as in {@link formatInferResponse}. */

@@ -72,13 +72,14 @@ struct Connection {
   }
 };
 
-// Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands every
-// other connection back with nothing of its next request taken.
+// Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands
+// every other connection back with nothing of its next request taken.
 class Connections : public Napi::ObjectWrap<Connections> {
  public:
   // ({ bodyLimit, totalLimit }, arriving, onRequest, onForeign, onEnd); `arriving[0]` counts the
   // bytes of requests on their way in, others' included.
-  //   onRequest(id, isV1, model, version | undefined, tensorHeaderLength | -1, authorization | undefined,
+  //   onRequest(id, isV1, model, version | undefined, tensorHeaderLength | -1, authorization |
+  //   undefined,
   //             buffer, begin, end)
   //   onForeign(id), onEnd(id): the connection is not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
@@ -112,12 +113,20 @@ class Connections : public Napi::ObjectWrap<Connections> {
     });
   }
 
-  // (id, head, body): the answer to the request of that connection, which is watched again. Gives
-  // how many of its bytes the connection took; with fewer than all, it is not watched any more.
+  // (id, head, json, tensor | undefined): the answer to the request of that connection, which is
+  // watched again. Gives how many of its bytes the connection took; with fewer than all, it is not
+  // watched any more.
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
-      append_response(info.Env(), info[1], info[2]);
+      response_.clear();
+      append_text(info.Env(), info[1]);
+      append_text(info.Env(), info[2]);
+      if (!info[3].IsUndefined()) {
+        const Napi::Float32Array tensor = to_floats(info[3], "tensor");
+        const char* const bytes = reinterpret_cast<const char*>(tensor.Data());
+        response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
+      }
       const ssize_t sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
       if (sent == static_cast<ssize_t>(response_.size())) {
         connection.enter(State::idle);
@@ -306,8 +315,8 @@ class Connections : public Napi::ObjectWrap<Connections> {
     call(tell, {Napi::Number::New(env_, id)}, nullptr);
   }
 
-  // As node calls a listener: what it has scheduled to run next runs. `connection`: its room is free
-  // once the function returns.
+  // As node calls a listener: what it has scheduled to run next runs. `connection`: its room is
+  // free once the function returns.
   void call(Napi::FunctionReference& function, const std::vector<napi_value>& arguments,
             Connection* connection) {
     const Room room = connection == nullptr ? Room{} : std::exchange(connection->room, Room{});
@@ -322,20 +331,13 @@ class Connections : public Napi::ObjectWrap<Connections> {
     if (room.buffer != nullptr) give_back(room);
   }
 
-  void append_response(Napi::Env env, Napi::Value head, Napi::Value body) {
-    response_.clear();
-    const auto append_text = [&](napi_value text) {
-      std::size_t size = 0;
-      napi_get_value_string_utf8(env, text, nullptr, 0, &size);
-      const std::size_t begin = response_.size();
-      response_.resize(begin + size + 1);
-      napi_get_value_string_utf8(env, text, response_.data() + begin, size + 1, &size);
-      response_.resize(begin + size);
-    };
-    append_text(head);
-    if (body.IsString()) return append_text(body);
-    const Napi::Uint8Array bytes = body.As<Napi::Uint8Array>();
-    response_.insert(response_.end(), bytes.Data(), bytes.Data() + bytes.ElementLength());
+  void append_text(Napi::Env env, Napi::Value text) {
+    std::size_t size = 0;
+    napi_get_value_string_utf8(env, text, nullptr, 0, &size);
+    const std::size_t begin = response_.size();
+    response_.resize(begin + size + 1);
+    napi_get_value_string_utf8(env, text, response_.data() + begin, size + 1, &size);
+    response_.resize(begin + size);
   }
 
   Room take_room(std::size_t size) {
@@ -375,9 +377,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
   double& arriving() { return arriving_.Value().Data()[0]; }
 
-  void count_out(Connection& connection) {
-    arriving() -= static_cast<double>(connection.received);
-  }
+  void count_out(Connection& connection) { arriving() -= static_cast<double>(connection.received); }
 
   napi_env env_;
   Napi::AsyncContext context_;
@@ -402,13 +402,12 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
 Napi::Value define_connections(Napi::Env env) {
   if (!UvPoll::is_available()) return env.Undefined();
-  return Connections::DefineClass(
-      env, "Connections",
-      {Connections::InstanceMethod<&Connections::add>("add"),
-       Connections::InstanceMethod<&Connections::respond>("respond"),
-       Connections::InstanceMethod<&Connections::remove>("remove"),
-       Connections::InstanceMethod<&Connections::overdue>("overdue"),
-       Connections::InstanceMethod<&Connections::quiet>("quiet")});
+  return Connections::DefineClass(env, "Connections",
+                                  {Connections::InstanceMethod<&Connections::add>("add"),
+                                   Connections::InstanceMethod<&Connections::respond>("respond"),
+                                   Connections::InstanceMethod<&Connections::remove>("remove"),
+                                   Connections::InstanceMethod<&Connections::overdue>("overdue"),
+                                   Connections::InstanceMethod<&Connections::quiet>("quiet")});
 }
 
 }  // namespace neurode::addon

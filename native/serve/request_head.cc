@@ -26,9 +26,8 @@ bool is_value_char(char c) { return (c >= ' ' && c <= '~') || c == '\t'; }
 
 // `lower` is in lower case.
 bool equals(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() &&
-         std::equal(text.begin(), text.end(), lower.begin(),
-                    [](char a, char b) { return to_lower(a) == b; });
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(),
+                                                   [](char a, char b) { return to_lower(a) == b; });
 }
 
 std::string_view trim(std::string_view text) {
@@ -55,8 +54,8 @@ bool is_known_type(std::string_view value) {
 
 enum Field : unsigned { kHost = 1, kType = 2, kLength = 4, kTensorLength = 8, kAuthorization = 16 };
 
-constexpr std::string_view kForeign[] = {"transfer-encoding", "content-encoding", "expect",
-                                         "upgrade",           "te",               "trailer"};
+constexpr std::string_view kForeign[] = {
+    "transfer-encoding", "content-encoding", "expect", "upgrade", "te", "trailer"};
 
 class FieldReader {
  public:

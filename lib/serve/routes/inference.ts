@@ -5,6 +5,7 @@ import { HttpError, sendError } from '../httpErrors.js'
 import { answerInference, findModel, type Protocol, protocols } from '../inference.js'
 import type { Repository } from '../repository.js'
 import { RequestBody } from '../requestBody.js'
+import { withTensor } from '../tensors.js'
 
 /** Names in an address. */
 export interface ModelParams {
@@ -42,9 +43,10 @@ function answer(
   }
   try {
     answerInference(protocol, served, (parse) => parse(bytes(), headerLength(headers[headerLengthName]), served), {
-      send: ({ type, body, tensorHeaderLength }) => {
-        if (tensorHeaderLength !== undefined) reply.header(headerLengthName, tensorHeaderLength)
-        reply.header('content-type', type).send(body)
+      send: ({ type, json, tensor }) => {
+        reply.header('content-type', type)
+        if (tensor === undefined) reply.send(json)
+        else reply.header(headerLengthName, Buffer.byteLength(json)).send(withTensor(json, tensor))
       },
       fail: (error, thrown) => {
         if (error.status === 500) request.log.error(thrown)
