@@ -17,8 +17,8 @@ namespace {
 // Rows of a block, so that its activations stay in cache.
 constexpr int kMostRows = 32;
 constexpr int kBlockFloats = 1 << 20;
-// Below this many floating-point operations a thread costs more to wake than it brings.
-constexpr double kWorthWaking = 2e6;
+// Below this many floating-point operations a thread costs more to wake (20 us) than it brings.
+constexpr double kWorthWaking = 1e7;
 
 int padded(int features) { return (features + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -78,23 +78,16 @@ class CpuInference final : public Inference {
 
   void predict(const InputView& input, float* output,
                const std::atomic<bool>& cancelled) const override {
-    const std::int64_t blocks = (input.rows + rows_ - 1) / rows_;
-    const bool parallel =
-        team_->size() > 1 && operations_ * static_cast<double>(input.rows) > kWorthWaking;
-    const int threads = parallel ? team_->size() : 1;
-    std::atomic<std::int64_t> next{0};
-    team_->run(threads, [&](int) {
-      for (std::int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
-        if (cancelled.load(std::memory_order_relaxed)) return;
-        predict_block(input, block * rows_, output);
-      }
-    });
+    Blocks blocks(*this, input, output, cancelled);
+    team_->run(threads_for(input.rows), [&](int) { blocks.work(); });
   }
 
   void predict_here(const InputView& input, float* output) const override {
     const FlushSubnormals flush;
-    for (std::int64_t first = 0; first < input.rows; first += rows_)
-      predict_block(input, first, output);
+    const std::atomic<bool> never{false};
+    Blocks blocks(*this, input, output, never);
+    const int threads = threads_for(input.rows);
+    if (threads == 1 || !team_->try_run(threads, [&](int) { blocks.work(); })) blocks.work();
   }
 
  private:
@@ -114,6 +107,32 @@ class CpuInference final : public Inference {
     const float* bias;
     int inputs, units;
   };
+
+  // Of some rows, for the threads that take one after the other.
+  struct Blocks {
+    const CpuInference& of;
+    const InputView& input;
+    float* const output;
+    const std::atomic<bool>& cancelled;
+    std::atomic<std::int64_t> next{0};
+
+    Blocks(const CpuInference& of, const InputView& input, float* output,
+           const std::atomic<bool>& cancelled)
+        : of(of), input(input), output(output), cancelled(cancelled) {}
+
+    void work() {
+      for (std::int64_t first;
+           (first = next.fetch_add(of.rows_, std::memory_order_relaxed)) < input.rows;) {
+        if (cancelled.load(std::memory_order_relaxed)) return;
+        of.predict_block(input, first, output);
+      }
+    }
+  };
+
+  int threads_for(std::int64_t rows) const {
+    if (operations_ * static_cast<double>(rows) <= kWorthWaking) return 1;
+    return static_cast<int>(std::min<std::int64_t>(team_->size(), (rows + rows_ - 1) / rows_));
+  }
 
   void add_dense(const Dense& dense, std::vector<Affine> before, std::vector<Affine> after) {
     if (before.empty() && after.empty()) return pack(dense);

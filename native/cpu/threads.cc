@@ -128,8 +128,20 @@ void ThreadTeam::stop() {
 
 void ThreadTeam::run(int threads, const std::function<void(int)>& body) {
   if (threads == 1) return body(0);
+  const std::lock_guard turn(turn_);
+  run_now(threads, body);
+}
+
+bool ThreadTeam::try_run(int threads, const std::function<void(int)>& body) {
+  const std::unique_lock turn(turn_, std::try_to_lock);
+  if (!turn) return false;
+  run_now(threads, body);
+  return true;
+}
+
+void ThreadTeam::run_now(int threads, const std::function<void(int)>& body) {
   {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     body_ = &body;
     running_ = threads;
     ++runs_;

@@ -38,7 +38,10 @@ class ThreadTeam {
 
   // Calls body(0 .. threads - 1), one on each thread, the caller being thread 0; returns when all
   // are done. `threads`: at most size(). `body` must not throw.
+  // Callers of different threads take turns.
   void run(int threads, const std::function<void(int)>& body);
+  // The same, or false at once when it is another's turn.
+  bool try_run(int threads, const std::function<void(int)>& body);
 
   // Waits for every thread of the running body, which runs on more than one.
   void barrier();
@@ -47,11 +50,13 @@ class ThreadTeam {
   std::int64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
 
  private:
+  void run_now(int threads, const std::function<void(int)>& body);
   void work(int thread);
   void stop();
 
   const int size_;
   std::vector<std::thread> threads_;
+  std::mutex turn_;
   std::mutex mutex_;
   std::condition_variable start_;
   const std::function<void(int)>* body_ = nullptr;
