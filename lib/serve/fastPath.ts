@@ -128,6 +128,7 @@ export class FastPath {
   #onRequest: NativeRequestListener = (id, isV1, model, version, headerLength, authorization, buffer, begin, end) => {
     const client = this.#clients[id] as Client
     const { authorize, serving } = this.#options
+    serving.fastRequests++
     const fail = (error: HttpError) => {
       this.#respond(client, error.status, error.headers, { type: jsonType, json: errorBody(error) })
     }

@@ -100,6 +100,12 @@ const workerFamilies: readonly Family<WorkerSnapshot>[] = [
     'Files that could not be loaded, so that what was there stayed',
     (of) => of.loadFailures,
   ),
+  ofWorker(
+    'neurode_fast_path_requests_total',
+    'counter',
+    'Requests for inference read and answered natively, past node:http',
+    (of) => of.fastRequests,
+  ),
   ofWorker('neurode_connections', 'gauge', 'Connections of clients now', (of) => of.connections),
   ofWorker('process_cpu_seconds_total', 'counter', 'User and system time', (of) => of.cpuSeconds),
   ofWorker('process_start_time_seconds', 'gauge', 'Start, in seconds since 1970', (of) => of.startSeconds),

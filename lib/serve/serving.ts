@@ -47,6 +47,8 @@ export class Serving {
   readonly worker: number
   /** Set while a server shuts down: it is not ready any more, and still answers. */
   draining = false
+  /** Requests for inference that came past node:http. */
+  fastRequests = 0
   /** The snapshots of all workers. */
   collect: () => Promise<ServerSnapshot> = async () => this.snapshot()
   #server: Server | undefined
@@ -69,9 +71,9 @@ export class Serving {
   /** This process alone. */
   async snapshot(): Promise<ServerSnapshot> {
     await this.#countConnections()
-    const { repository, worker } = this
+    const { repository, worker, fastRequests } = this
     const { reloads, loadFailures } = repository
-    const observed = { ...observeProcess(), worker, reloads, loadFailures, connections: this.#connections }
+    const observed = { ...observeProcess(), worker, reloads, loadFailures, fastRequests, connections: this.#connections }
     return { models: repository.statistics().map((statistics) => statistics.snapshot()), workers: [observed] }
   }
 

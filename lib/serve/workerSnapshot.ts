@@ -10,6 +10,7 @@ export interface WorkerSnapshot {
   readonly reloads: number
   readonly loadFailures: number
   readonly connections: number
+  readonly fastRequests: number
   readonly cpuSeconds: number
   readonly startSeconds: number
   readonly residentBytes: number
@@ -21,8 +22,13 @@ export interface WorkerSnapshot {
   readonly eventLoopUtilization: number
 }
 
+type ProcessSnapshot = Omit<
+  WorkerSnapshot,
+  'worker' | 'reloads' | 'loadFailures' | 'connections' | 'fastRequests'
+>
+
 /** This process. */
-export function observeProcess(): Omit<WorkerSnapshot, 'worker' | 'reloads' | 'loadFailures' | 'connections'> {
+export function observeProcess(): ProcessSnapshot {
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, external } = process.memoryUsage()
   return {

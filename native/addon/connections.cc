@@ -238,8 +238,15 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
   static void readable(void* data) {
     auto& connection = *static_cast<Connection*>(data);
-    const Napi::HandleScope scope(connection.owner->env_);
-    connection.owner->read(connection);
+    Connections& self = *connection.owner;
+    const Napi::HandleScope scope(self.env_);
+    try {
+      self.read(connection);
+    } catch (const std::exception&) {
+      // There is no memory for its request.
+      if (self.connections_[connection.id].get() == &connection)
+        self.lose(connection, self.on_end_);
+    }
   }
 
   void read(Connection& connection) {
@@ -322,11 +329,12 @@ class Connections : public Napi::ObjectWrap<Connections> {
     const Room room = connection == nullptr ? Room{} : std::exchange(connection->room, Room{});
     if (connection != nullptr) count_out(*connection);
     napi_value result;
-    if (napi_make_callback(env_, context_, Napi::Object(env_, function.Value()), function.Value(),
-                           arguments.size(), arguments.data(), &result) != napi_ok) {
+    const napi_value of = function.Value();
+    if (napi_make_callback(env_, context_, of, of, arguments.size(), arguments.data(), &result) ==
+        napi_pending_exception) {
       napi_value error;
-      if (napi_get_and_clear_last_exception(env_, &error) == napi_ok)
-        napi_fatal_exception(env_, error);
+      napi_get_and_clear_last_exception(env_, &error);
+      napi_fatal_exception(env_, error);
     }
     if (room.buffer != nullptr) give_back(room);
   }

@@ -47,15 +47,18 @@ std::optional<std::int64_t> to_count(std::string_view text) {
   return count;
 }
 
-bool is_known_type(std::string_view value) {
-  const std::string_view type = trim(value.substr(0, value.find(';')));
-  return equals(type, "application/json") || equals(type, "application/octet-stream");
+constexpr std::string_view kTypes[] = {"application/json", "application/octet-stream",
+                                       "application/x-www-form-urlencoded", "text/plain"};
+constexpr std::string_view kForeign[] = {
+    "transfer-encoding", "content-encoding", "expect", "upgrade", "te", "trailer"};
+
+template <std::size_t kCount>
+bool is_one_of(const std::string_view (&names)[kCount], std::string_view text) {
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](std::string_view name) { return equals(text, name); });
 }
 
 enum Field : unsigned { kHost = 1, kType = 2, kLength = 4, kTensorLength = 8, kAuthorization = 16 };
-
-constexpr std::string_view kForeign[] = {
-    "transfer-encoding", "content-encoding", "expect", "upgrade", "te", "trailer"};
 
 class FieldReader {
  public:
@@ -63,7 +66,8 @@ class FieldReader {
 
   bool read(std::string_view name, std::string_view value) {
     if (equals(name, "host")) return once(kHost) && !value.empty();
-    if (equals(name, "content-type")) return once(kType) && is_known_type(value);
+    if (equals(name, "content-type"))
+      return once(kType) && is_one_of(kTypes, trim(value.substr(0, value.find(';'))));
     if (equals(name, "content-length")) {
       const std::optional<std::int64_t> length = to_count(value);
       head_.content_length = length.value_or(0);
@@ -79,11 +83,10 @@ class FieldReader {
       return once(kAuthorization) && !value.empty();
     }
     if (equals(name, "connection")) return equals(value, "keep-alive");
-    return std::none_of(std::begin(kForeign), std::end(kForeign),
-                        [&](std::string_view foreign) { return equals(name, foreign); });
+    return !is_one_of(kForeign, name);
   }
 
-  bool is_whole() const { return (~seen_ & (kHost | kType | kLength)) == 0; }
+  bool is_whole() const { return (~seen_ & (kHost | kLength)) == 0; }
 
  private:
   bool once(Field field) {

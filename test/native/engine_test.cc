@@ -339,6 +339,27 @@ void teams_run_on_some_of_their_threads() {
   }
 }
 
+// Callers of several threads take turns, or go on alone when it is another's.
+void teams_are_shared() {
+  cpu::ThreadTeam team(3);
+  std::atomic<int> inside{0}, together{0}, ran{0};
+  const auto body = [&](int thread) {
+    if (thread == 0) together += inside.fetch_add(1) != 0;
+    team.barrier();
+    if (thread == 0) --inside;
+    ++ran;
+  };
+  int tried = 0, refused = 0;
+  {
+    std::jthread other([&] {
+      for (int run = 0; run < 500; ++run) team.run(3, body);
+    });
+    for (; tried < 500; ++tried) refused += !team.try_run(2, body);
+  }
+  CHECK_THAT(together == 0, "%d runs at the same time", together.load());
+  CHECK_THAT(ran == 3 * 500 + 2 * (tried - refused), "%d bodies ran", ran.load());
+}
+
 // Works for `seconds` on a machine where `threads` do a unit of work in cost(threads) seconds, and
 // a share of their waits ends in sleep; the seconds that it would have taken with the best number.
 template <class Cost>
@@ -465,6 +486,7 @@ int main() {
   frozen_layers_stay(cases[0]);
   packs_normalizations();
   teams_run_on_some_of_their_threads();
+  teams_are_shared();
   threads_are_as_many_as_pay();
   cancels_after_a_batch(cases[0]);
   return check_result();

@@ -12,6 +12,7 @@
 
 #include "native/engine/error.h"
 #include "native/serve/decimal.h"
+#include "native/serve/request_head.h"
 #include "native/serve/tensor_request.h"
 #include "test/native/check.h"
 
@@ -251,6 +252,129 @@ void test_conversion() {
   CHECK(converted(Datatype::int64, {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) == -2);
 }
 
+std::string head_of(const std::string& first, const std::string& fields) {
+  return first + "\r\n" + fields + "\r\n";
+}
+
+const std::string kInfer = "POST /v2/models/net/infer HTTP/1.1";
+const std::string kHost = "Host: x\r\n";
+const std::string kLength = "Content-Length: 12\r\n";
+
+void test_usual_heads() {
+  RequestHead head;
+  const std::string text =
+      head_of(kInfer,
+              "hOsT: x\r\nContent-Type: application/json; charset=utf-8\r\n"
+              "CONTENT-LENGTH:\t0012 \r\nInference-Header-Content-Length: 7\r\n"
+              "Authorization: Bearer a.b\r\nAccept: */*\r\nX-Empty:\r\n"
+              "Connection: Keep-Alive\r\n");
+  CHECK_THAT(read_request_head(text + "{\"inputs\":", head), "the usual head was refused");
+  CHECK_THAT(head.size == text.size(), "size %zu", head.size);
+  CHECK_THAT(head.protocol == Protocol::v2 && head.model == "net" && head.version.empty(),
+             "another address");
+  CHECK_THAT(head.content_length == 12 && head.tensor_header_length == 7, "other lengths");
+  CHECK_THAT(head.authorization == "Bearer a.b", "another authorization");
+  for (std::size_t size = 0; size < text.size(); ++size)
+    CHECK_THAT(!read_request_head(std::string_view(text).substr(0, size), head),
+               "taken for whole at %zu bytes", size);
+
+  struct Target {
+    const char* path;
+    Protocol protocol;
+    const char* model;
+    const char* version;
+  };
+  for (const Target& target :
+       {Target{"/v2/models/a.b-c_1/versions/12/infer", Protocol::v2, "a.b-c_1", "12"},
+        Target{"/v1/models/m:predict", Protocol::v1, "m", ""},
+        Target{"/v1/models/m/versions/3:predict", Protocol::v1, "m", "3"}}) {
+    const std::string first = std::string("POST ") + target.path + " HTTP/1.1";
+    CHECK_THAT(read_request_head(head_of(first, kHost + kLength), head), "%s: refused",
+               target.path);
+    CHECK_THAT(head.protocol == target.protocol && head.model == target.model &&
+                   head.version == target.version && head.tensor_header_length == -1,
+               "%s: another address", target.path);
+  }
+}
+
+void test_foreign_heads() {
+  RequestHead head;
+  for (const char* first :
+       {"GET /v2/models/net/infer HTTP/1.1", "POST /v2/models/net/infer HTTP/1.0",
+        "POST  /v2/models/net/infer HTTP/1.1", "POST /v2/models/net/infer  HTTP/1.1",
+        "POST /v2/models/net/infer?x=1 HTTP/1.1", "POST /v2/models/n%65t/infer HTTP/1.1",
+        "POST /v2/models//infer HTTP/1.1", "POST /v2/models/a/b/infer HTTP/1.1",
+        "POST /v2/models/net HTTP/1.1", "POST /v2/models/net/ready HTTP/1.1",
+        "POST /v2/models/net/infer/ HTTP/1.1", "POST /v2/models/net/versions//infer HTTP/1.1",
+        "POST /v1/models/net HTTP/1.1", "POST /v1/models/net:classify HTTP/1.1",
+        "POST /v1/models/net/infer HTTP/1.1", "POST /v2/models/net:predict HTTP/1.1",
+        "post /v2/models/net/infer HTTP/1.1", "POST http://x/v2/models/net/infer HTTP/1.1"}) {
+    CHECK_THAT(!read_request_head(head_of(first, kHost + kLength), head), "taken: %s", first);
+  }
+  const std::string longest(100, 'm');
+  const auto named = [](const std::string& name) {
+    return "POST /v2/models/" + name + "/infer HTTP/1.1";
+  };
+  CHECK_THAT(read_request_head(head_of(named(longest), kHost + kLength), head), "a long name");
+  CHECK_THAT(!read_request_head(head_of(named(longest + "m"), kHost + kLength), head),
+             "a longer name");
+  for (const char* fields :
+       {"Content-Length: 12\r\n",
+        "Host:\r\nContent-Length: 12\r\n",
+        "Host: x\r\n",
+        "Host: x\r\nHost: x\r\nContent-Length: 12\r\n",
+        "Host: x\r\nContent-Length: 12\r\nContent-Length: 12\r\n",
+        "Host: x\r\nContent-Length: -1\r\n",
+        "Host: x\r\nContent-Length: +1\r\n",
+        "Host: x\r\nContent-Length: 1 2\r\n",
+        "Host: x\r\nContent-Length: 1,2\r\n",
+        "Host: x\r\nContent-Length: 0x10\r\n",
+        "Host: x\r\nContent-Length:\r\n",
+        "Host: x\r\nContent-Length: 1000000000000000\r\n",
+        "Host: x\r\nContent-Length : 12\r\n",
+        " Host: x\r\nContent-Length: 12\r\n",
+        "Host: x\nContent-Length: 12\r\n",
+        "Host: x\r\nContent-Length: 12\r\n folded\r\n",
+        "Host: x\r\nContent-Length: 12\r\n: y\r\n",
+        "Host: x\r\nContent-Length: 12\r\nA\x01: y\r\n",
+        "Host: x\r\nContent-Length: 12\r\nA: y\x7f\r\n",
+        "Host: x\r\nContent-Length: 12\r\nA: \xc3\xa4\r\n",
+        "Host: x\r\nContent-Length: 12\r\nTransfer-Encoding: chunked\r\n",
+        "Host: x\r\nContent-Length: 12\r\nTransfer-Encoding: identity\r\n",
+        "Host: x\r\nContent-Length: 12\r\nContent-Encoding: gzip\r\n",
+        "Host: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n",
+        "Host: x\r\nContent-Length: 12\r\nUpgrade: h2c\r\n",
+        "Host: x\r\nContent-Length: 12\r\nConnection: close\r\n",
+        "Host: x\r\nContent-Length: 12\r\nConnection: keep-alive, upgrade\r\n",
+        "Host: x\r\nContent-Length: 12\r\nContent-Type: {}\r\n",
+        "Host: x\r\nContent-Length: 12\r\nContent-Type: application/jsonx\r\n",
+        "Host: x\r\nContent-Length: 12\r\nAuthorization:\r\n",
+        "Host: x\r\nContent-Length: 12\r\nInference-Header-Content-Length: many\r\n"}) {
+    CHECK_THAT(!read_request_head(head_of(kInfer, fields), head), "taken: %s", fields);
+  }
+}
+
+void test_changed_heads() {
+  const std::string text = head_of(kInfer, kHost + kLength + "Accept: */*\r\n");
+  std::mt19937 random(7);
+  RequestHead head;
+  int taken = 0;
+  for (int i = 0; i < 200000; ++i) {
+    std::string changed = text;
+    for (int change = 0; change <= i % 3; ++change)
+      changed[random() % changed.size()] = static_cast<char>(random() % 256);
+    if (!read_request_head(changed, head)) continue;
+    ++taken;
+    const char* const begin = changed.data();
+    CHECK_THAT(head.size <= changed.size() && changed.compare(head.size - 4, 4, "\r\n\r\n") == 0,
+               "does not end with a blank line");
+    CHECK_THAT(head.content_length >= 0 && head.model.data() > begin &&
+                   head.model.data() + head.model.size() < begin + head.size,
+               "what was read lies outside");
+  }
+  CHECK_THAT(taken > 1000, "only %d were taken", taken);
+}
+
 }  // namespace
 }  // namespace neurode::serve
 
@@ -261,5 +385,8 @@ int main() {
   test_requests();
   test_changed_requests();
   test_conversion();
+  test_usual_heads();
+  test_foreign_heads();
+  test_changed_heads();
   return neurode::check_result();
 }
