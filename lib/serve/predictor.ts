@@ -92,7 +92,10 @@ export class Predictor {
     return out
   }
 
-  /** The same at once, on the JavaScript thread: quickest where the arithmetic takes microseconds. Throws as it rejects. */
+  /**
+   * The same at once: the JavaScript thread computes, with the threads of the CPU that are free. Quickest where the arithmetic
+   * takes microseconds. Throws as it rejects.
+   */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
     const out = this.#outputFor(input, options?.out)
     this.#native.predictSync(input, out)

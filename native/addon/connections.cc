@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "native/addon/convert.h"
+#include "native/addon/rooms.h"
 #include "native/addon/uv_poll.h"
 #include "native/addon/worker.h"
 #include "native/serve/request_head.h"
@@ -29,21 +30,11 @@ constexpr int kSendFlags = MSG_DONTWAIT;
 #endif
 
 constexpr std::size_t kLongestHead = 4096;
-// Before as much has come, no more is set aside.
-constexpr std::size_t kFirstRoom = std::size_t{1} << 17;
-constexpr std::size_t kRoomsKept = 4;
 constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
 
 using Clock = std::chrono::steady_clock;
 
 bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
-
-// Memory for one request, head and body, that JavaScript can look at.
-struct Room {
-  napi_ref buffer = nullptr;
-  char* data = nullptr;
-  std::size_t size = 0;
-};
 
 enum class State {
   fresh,      // nothing came yet
@@ -78,14 +69,14 @@ class Connections : public Napi::ObjectWrap<Connections> {
  public:
   // ({ bodyLimit, totalLimit }, arriving, onRequest, onForeign, onEnd); `arriving[0]` counts the
   // bytes of requests on their way in, others' included.
-  //   onRequest(id, isV1, model, version | undefined, tensorHeaderLength | -1, authorization |
-  //   undefined,
-  //             buffer, begin, end)
+  //   onRequest(id, isV1, model, version?, tensorHeaderLength or -1, authorization?, buffer, begin,
+  //             end)
   //   onForeign(id), onEnd(id): the connection is not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<Connections>(info),
         env_(info.Env()),
-        context_(info.Env(), "neurode:connections") {
+        context_(info.Env(), "neurode:connections"),
+        rooms_(info.Env()) {
     guard(info.Env(), [&] {
       const Napi::Object limits = to_object(info[0], "limits");
       body_limit_ = member(limits, "bodyLimit", to_integer, 1, kMost);
@@ -286,7 +277,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
     }
     connection.expected = head.size + static_cast<std::size_t>(head.content_length);
     connection.received = 0;
-    connection.room = take_room(std::min(connection.expected, kFirstRoom));
+    connection.room = rooms_.take(std::min(connection.expected, Rooms::kSmallest));
     connection.enter(State::receiving);
     return true;
   }
@@ -336,7 +327,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
       napi_get_and_clear_last_exception(env_, &error);
       napi_fatal_exception(env_, error);
     }
-    if (room.buffer != nullptr) give_back(room);
+    if (room.buffer != nullptr) rooms_.give_back(room);
   }
 
   void append_text(Napi::Env env, Napi::Value text) {
@@ -348,39 +339,17 @@ class Connections : public Napi::ObjectWrap<Connections> {
     response_.resize(begin + size);
   }
 
-  Room take_room(std::size_t size) {
-    while (!rooms_.empty()) {
-      const Room room = rooms_.back();
-      rooms_.pop_back();
-      if (room.size >= size) return room;
-      napi_delete_reference(env_, room.buffer);
-    }
-    std::size_t power = kFirstRoom;
-    while (power < size) power *= 2;
-    const Napi::Buffer<char> buffer = Napi::Buffer<char>::New(env_, power);
-    Room room{.data = buffer.Data(), .size = power};
-    napi_create_reference(env_, buffer, 1, &room.buffer);
-    return room;
-  }
-
-  void give_back(const Room& room) {
-    if (rooms_.size() < kRoomsKept)
-      rooms_.push_back(room);
-    else
-      napi_delete_reference(env_, room.buffer);
-  }
-
   void grow_room(Connection& connection) {
     const Room small = connection.room;
-    connection.room = take_room(std::min(connection.expected, 2 * small.size));
+    connection.room = rooms_.take(std::min(connection.expected, 2 * small.size));
     std::memcpy(connection.room.data, small.data, connection.received);
-    give_back(small);
+    rooms_.give_back(small);
   }
 
   void drop_room(Connection& connection) {
     if (connection.room.buffer == nullptr || is_ending_) return;
     count_out(connection);
-    give_back(std::exchange(connection.room, Room{}));
+    rooms_.give_back(std::exchange(connection.room, Room{}));
   }
 
   double& arriving() { return arriving_.Value().Data()[0]; }
@@ -399,7 +368,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
   Napi::FunctionReference on_end_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Connection>> closing_;
-  std::vector<Room> rooms_;
+  Rooms rooms_;
   std::vector<char> response_;
   std::size_t open_ = 0;
   bool is_ending_ = false;

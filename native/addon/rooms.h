@@ -1,0 +1,54 @@
+// Memory for requests that JavaScript can look at, used again.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+namespace neurode::addon {
+
+// A Buffer.
+struct Room {
+  napi_ref buffer = nullptr;
+  char* data = nullptr;
+  std::size_t size = 0;
+};
+
+class Rooms {
+ public:
+  static constexpr std::size_t kSmallest = std::size_t{1} << 17;
+
+  explicit Rooms(napi_env env) : env_(env) {}
+  Rooms(const Rooms&) = delete;
+  Rooms& operator=(const Rooms&) = delete;
+
+  Room take(std::size_t size) {
+    while (!spare_.empty()) {
+      const Room room = spare_.back();
+      spare_.pop_back();
+      if (room.size >= size) return room;
+      napi_delete_reference(env_, room.buffer);
+    }
+    std::size_t power = kSmallest;
+    while (power < size) power *= 2;
+    const Napi::Buffer<char> buffer = Napi::Buffer<char>::New(env_, power);
+    Room room{.data = buffer.Data(), .size = power};
+    napi_create_reference(env_, buffer, 1, &room.buffer);
+    return room;
+  }
+
+  void give_back(const Room& room) {
+    if (spare_.size() < kSpare)
+      spare_.push_back(room);
+    else
+      napi_delete_reference(env_, room.buffer);
+  }
+
+ private:
+  static constexpr std::size_t kSpare = 4;
+
+  napi_env env_;
+  std::vector<Room> spare_;
+};
+
+}  // namespace neurode::addon
