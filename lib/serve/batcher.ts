@@ -79,6 +79,7 @@ export class Batcher {
   readonly #spares: number
   #queuedRows = 0
   #queuedRequests = 0
+  #writing = 0
   #turn: Turn
   #sweep: NodeJS.Timeout | undefined
   #sweepAt = Infinity
@@ -203,6 +204,7 @@ export class Batcher {
     const end = first + rows
     buffer.rows = end
     this.#queuedRows += rows
+    this.#writing++
     try {
       write(buffer.input.subarray(first * inputSize, end * inputSize))
       if (this.#disposed) throw disposedError()
@@ -213,6 +215,8 @@ export class Batcher {
         this.#queuedRows -= rows
       }
       throw error
+    } finally {
+      this.#writing--
     }
     const arrived = performance.now()
     return new Promise((resolve, reject) => {
@@ -229,7 +233,10 @@ export class Batcher {
       buffer.tickets.push(ticket)
       this.#queuedRequests++
       if (ticket.deadline < this.#sweepAt) this.#sweepSoon(ticket.deadline, arrived)
-      this.#turn.wake()
+      const isFull = buffer.rows === this.maxBatchSize || this.#waiting[0] !== buffer
+      // A request whose rows are being written has its place in a batch, and must not be left behind.
+      if (isFull && this.#writing === 0) this.#turn.hurry()
+      else this.#turn.wake()
     })
   }
 

@@ -12,6 +12,8 @@ export interface Member {
 export interface Turn {
   /** It has, or will have, a batch to run. */
   wake(): void
+  /** It has a batch that nothing more can come into. */
+  hurry(): void
   leave(): void
 }
 
@@ -26,6 +28,7 @@ class DeviceQueue {
     this.#members.push(member)
     return {
       wake: () => this.#schedule(),
+      hurry: this.#turn,
       leave: () => {
         const place = this.#members.indexOf(member)
         if (place < 0) return
@@ -35,7 +38,7 @@ class DeviceQueue {
     }
   }
 
-  /** After the event loop has read what is there to read: all of it comes into one batch. */
+  /** After the event loop has read what is there to read: as much of it as has room comes into one batch. */
   #schedule(): void {
     if (this.#busy || this.#scheduled) return
     this.#scheduled = true

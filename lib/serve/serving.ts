@@ -73,7 +73,14 @@ export class Serving {
     await this.#countConnections()
     const { repository, worker, fastRequests } = this
     const { reloads, loadFailures } = repository
-    const observed = { ...observeProcess(), worker, reloads, loadFailures, fastRequests, connections: this.#connections }
+    const observed = {
+      ...observeProcess(),
+      worker,
+      reloads,
+      loadFailures,
+      fastRequests,
+      connections: this.#connections,
+    }
     return { models: repository.statistics().map((statistics) => statistics.snapshot()), workers: [observed] }
   }
 

@@ -22,10 +22,7 @@ export interface WorkerSnapshot {
   readonly eventLoopUtilization: number
 }
 
-type ProcessSnapshot = Omit<
-  WorkerSnapshot,
-  'worker' | 'reloads' | 'loadFailures' | 'connections' | 'fastRequests'
->
+type ProcessSnapshot = Omit<WorkerSnapshot, 'worker' | 'reloads' | 'loadFailures' | 'connections' | 'fastRequests'>
 
 /** This process. */
 export function observeProcess(): ProcessSnapshot {

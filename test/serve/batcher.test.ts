@@ -9,6 +9,8 @@ const outputs = 3
 
 perDevice('batcher', (device) => {
   let predictor: Predictor
+  /** Whose batches take the device a while, so that others wait for them. */
+  let slow: Predictor
   before(() => {
     using model = sequential({
       layers: [
@@ -18,8 +20,17 @@ perDevice('batcher', (device) => {
       seed: 1,
     })
     predictor = model.predictor({ device, maxBatchSize: 8 })
+    using wide = sequential([
+      layers.dense({ units: device === 'cpu' ? 400_000 : 3, inputShape: [inputs] }),
+      layers.dense({ units: outputs }),
+    ])
+    slow = wide.predictor({ device, maxBatchSize: 8 })
+    assert.ok(!slow.isQuick(8))
   })
-  after(() => predictor.dispose())
+  after(() => {
+    predictor.dispose()
+    slow.dispose()
+  })
 
   const rowsOf = (count: number, seed: number) => new Random(seed).normals(count * inputs)
   const answer = (rows: Float32Array) => predictor.predictSync(rows)
@@ -97,13 +108,14 @@ perDevice('batcher', (device) => {
   })
 
   it('refuses what the queue has no room for, and takes more when it has', async () => {
-    using queue = batcher(predictor, { maxQueueSize: 10 })
+    using queue = batcher(slow, { maxQueueSize: 10 })
+    const running = queue.predict(rowsOf(8, 1))
     const first = queue.predict(rowsOf(8, 1))
     const second = queue.predict(rowsOf(2, 2))
     await assert.rejects(queue.predict(rowsOf(1, 3)), { code: 'ERR_QUEUE_FULL' })
     await assert.rejects(queue.predict(rowsOf(11, 3)), { code: 'ERR_ARGUMENT' })
-    await Promise.all([first, second])
-    assert.deepEqual(await queue.predict(rowsOf(10, 5)), answer(rowsOf(10, 5)))
+    await Promise.all([running, first, second])
+    assert.deepEqual(await queue.predict(rowsOf(10, 5)), slow.predictSync(rowsOf(10, 5)))
     assert.equal(queue.stats.rejected, 1)
   })
 
@@ -133,6 +145,27 @@ perDevice('batcher', (device) => {
     })
     assert.deepEqual(await outer, answer(rowsOf(2, 1)))
     assert.deepEqual(await inner, answer(rowsOf(3, 2)))
+    for (const rows of [6, 8]) {
+      const outer = queue.run(2, (into) => {
+        inner = queue.predict(rowsOf(rows, 2))
+        into.set(rowsOf(2, 1))
+      })
+      assert.deepEqual(await outer, answer(rowsOf(2, 1)), `a batch that ${rows} rows fill`)
+      assert.deepEqual(await inner, answer(rowsOf(rows, 2)))
+    }
+  })
+
+  it('starts a full batch at once', async () => {
+    using queue = batcher(predictor)
+    const waiting = queue.predict(rowsOf(5, 1))
+    assert.equal(queue.stats.queuedRequests, 1)
+    const filling = queue.predict(rowsOf(3, 2))
+    assert.equal(queue.stats.queuedRequests, 0)
+    const overflowing = [rowsOf(7, 3), rowsOf(7, 4)].map((rows) => queue.predict(rows))
+    assert.deepEqual(await waiting, answer(rowsOf(5, 1)))
+    assert.deepEqual(await filling, answer(rowsOf(3, 2)))
+    for (const [i, rows] of [rowsOf(7, 3), rowsOf(7, 4)].entries()) assert.deepEqual(await overflowing[i], answer(rows))
+    assert.equal(queue.stats.batches, 3)
   })
 
   it('drains after a write that threw', async () => {
@@ -179,8 +212,8 @@ perDevice('batcher', (device) => {
   })
 
   it('takes turns with other batchers on the device', async () => {
-    using one = batcher(predictor)
-    using two = batcher(predictor)
+    using one = batcher(slow)
+    using two = batcher(slow)
     const order: string[] = []
     const send = (name: string, queue: typeof one) =>
       Array.from({ length: 4 }, () => queue.predict(rowsOf(8, 1)).then(() => order.push(name)))
