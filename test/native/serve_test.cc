@@ -256,19 +256,20 @@ std::string head_of(const std::string& first, const std::string& fields) {
   return first + "\r\n" + fields + "\r\n";
 }
 
-const std::string kInfer = "POST /v2/models/net/infer HTTP/1.1";
+const std::string kFirstLine = "POST /v2/models/net/infer HTTP/1.1";
 const std::string kHost = "Host: x\r\n";
 const std::string kLength = "Content-Length: 12\r\n";
 
 void test_usual_heads() {
   RequestHead head;
   const std::string text =
-      head_of(kInfer,
+      head_of(kFirstLine,
               "hOsT: x\r\nContent-Type: application/json; charset=utf-8\r\n"
               "CONTENT-LENGTH:\t0012 \r\nInference-Header-Content-Length: 7\r\n"
               "Authorization: Bearer a.b\r\nAccept: */*\r\nX-Empty:\r\n"
               "Connection: Keep-Alive\r\n");
-  CHECK_THAT(read_request_head(text + "{\"inputs\":", head), "the usual head was refused");
+  const std::string whole = text + "{\"inputs\":";
+  CHECK_THAT(read_request_head(whole, head), "the usual head was refused");
   CHECK_THAT(head.size == text.size(), "size %zu", head.size);
   CHECK_THAT(head.protocol == Protocol::v2 && head.model == "net" && head.version.empty(),
              "another address");
@@ -289,8 +290,8 @@ void test_usual_heads() {
         Target{"/v1/models/m:predict", Protocol::v1, "m", ""},
         Target{"/v1/models/m/versions/3:predict", Protocol::v1, "m", "3"}}) {
     const std::string first = std::string("POST ") + target.path + " HTTP/1.1";
-    CHECK_THAT(read_request_head(head_of(first, kHost + kLength), head), "%s: refused",
-               target.path);
+    const std::string text = head_of(first, kHost + kLength);
+    CHECK_THAT(read_request_head(text, head), "%s: refused", target.path);
     CHECK_THAT(head.protocol == target.protocol && head.model == target.model &&
                    head.version == target.version && head.tensor_header_length == -1,
                "%s: another address", target.path);
@@ -350,12 +351,12 @@ void test_foreign_heads() {
         "Host: x\r\nContent-Length: 12\r\nContent-Type: application/jsonx\r\n",
         "Host: x\r\nContent-Length: 12\r\nAuthorization:\r\n",
         "Host: x\r\nContent-Length: 12\r\nInference-Header-Content-Length: many\r\n"}) {
-    CHECK_THAT(!read_request_head(head_of(kInfer, fields), head), "taken: %s", fields);
+    CHECK_THAT(!read_request_head(head_of(kFirstLine, fields), head), "taken: %s", fields);
   }
 }
 
 void test_changed_heads() {
-  const std::string text = head_of(kInfer, kHost + kLength + "Accept: */*\r\n");
+  const std::string text = head_of(kFirstLine, kHost + kLength + "Accept: */*\r\n");
   std::mt19937 random(7);
   RequestHead head;
   int taken = 0;
