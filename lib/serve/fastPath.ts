@@ -130,7 +130,7 @@ export class FastPath {
     const { authorize, serving } = this.#options
     serving.fastRequests++
     const fail = (error: HttpError) => {
-      this.#respond(client, error.status, error.headers, { type: jsonType, json: errorBody(error) })
+      this.#respond(client, error.status, error.headers, { type: jsonType, json: errorBody(error.message) })
     }
     try {
       authorize?.(authorization)

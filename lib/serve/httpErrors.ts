@@ -50,12 +50,12 @@ export function translateError(error: unknown): { readonly error: HttpError; rea
 export const jsonType = 'application/json; charset=utf-8'
 
 /** Errors are `{"error": …}`. */
-export function errorBody({ message }: HttpError): string {
+export function errorBody(message: string): string {
   return JSON.stringify({ error: message })
 }
 
 export function sendError(reply: FastifyReply, error: HttpError): void {
-  reply.code(error.status).headers(error.headers).header('content-type', jsonType).send(errorBody(error))
+  reply.code(error.status).headers(error.headers).header('content-type', jsonType).send(errorBody(error.message))
 }
 
 /** Fastify's own errors have a status. */

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import { FastPath } from './fastPath.js'
-import { HttpError, sendError } from './httpErrors.js'
+import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { addServing, refuseUnknownRoutes } from './plugin.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
@@ -97,7 +97,7 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
     refuseUnknownRoutes(app)
     const rules = await addServing(app, serving, options, true)
     if (options.tls === undefined) {
-      const onTimeout = (socket: Socket) => clientErrorHandler(requestTimeout, socket)
+      const onTimeout = (socket: Socket) => clientErrorHandler(timedOut, socket)
       fastPath = FastPath.open(app.server, { ...rules, ...times, serving, onTimeout })
     }
     await app.listen({ host, port })
@@ -184,9 +184,8 @@ async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
 /** `Expect` with anything but `100-continue`. */
 function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
   const error = `Expect: expected 100-continue, got ${JSON.stringify(headers.expect)}`
-  const body = Buffer.from(JSON.stringify({ error }))
-  const type = 'application/json; charset=utf-8'
-  response.writeHead(417, { 'content-type': type, 'content-length': body.length, connection: 'close' }).end(body)
+  const body = Buffer.from(errorBody(error))
+  response.writeHead(417, { 'content-type': jsonType, 'content-length': body.length, connection: 'close' }).end(body)
 }
 
 const clientErrors: Readonly<Record<string, readonly [status: string, message: string]>> = {
@@ -195,13 +194,13 @@ const clientErrors: Readonly<Record<string, readonly [status: string, message: s
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'the chunk extensions are too large'],
 }
 
-const requestTimeout = Object.assign(new Error('the request took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+const timedOut = Object.assign(new Error('the request took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
 
 /** What is not HTTP never becomes a request. */
 function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
   const [status, message] = clientErrors[error.code ?? ''] ?? ['400 Bad Request', 'the request is not HTTP/1.1']
-  const body = JSON.stringify({ error: message })
+  const body = errorBody(message)
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
   // A response to an earlier request of this connection may be on its way: then nothing more can be said.
   if (socket.bytesWritten > 0 && hasOpenResponse(socket)) return void socket.destroy()

@@ -53,6 +53,7 @@ struct Connection {
   bool is_watched = true;
   State state = State::fresh;
   Clock::time_point since = Clock::now();
+  serve::RequestHead head;  // of `peeked_`, which holds another's by now
   Room room;
   std::size_t received = 0;
   std::size_t expected = 0;  // head and body
@@ -269,7 +270,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
       lose(connection, on_end_);
       return false;
     }
-    serve::RequestHead head;
+    serve::RequestHead& head = connection.head;
     if (!serve::read_request_head({peeked_, static_cast<std::size_t>(got)}, head) ||
         head.content_length > body_limit_ || arriving() > total_limit_) {
       lose(connection, on_foreign_);
@@ -284,14 +285,14 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
   void deliver(Connection& connection) {
     const Napi::Env env(env_);
-    serve::RequestHead head;
+    const serve::RequestHead& head = connection.head;
     const Room room = connection.room;
-    serve::read_request_head({room.data, connection.received}, head);
     connection.enter(State::answering);
     const auto text = [&](std::string_view view) -> napi_value {
       napi_value value;
       if (view.empty()) return env.Undefined();
-      napi_create_string_latin1(env, view.data(), view.size(), &value);
+      // The same bytes lie in the room.
+      napi_create_string_latin1(env, room.data + (view.data() - peeked_), view.size(), &value);
       return value;
     };
     napi_value buffer;

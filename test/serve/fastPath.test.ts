@@ -218,6 +218,19 @@ describe('the fast path', function () {
     }
   })
 
+  it('keeps apart requests that come in pieces at the same time', async () => {
+    const seven = post({
+      path: '/v1/models/constant/versions/1:predict',
+      body: JSON.stringify({ instances: [[1, 2, 3, 4]] }),
+    })
+    const pairs = [post(), seven, post({ path: '/v2/models/none/infer' })].map((whole) => ({ whole, asks: client() }))
+    for (const { whole, asks } of pairs) asks.send(whole.subarray(0, -3))
+    await sleep(50)
+    for (const { whole, asks } of pairs) asks.send(whole.subarray(-3))
+    const expected = [/"model_name":"digits"/, /"predictions":\[\[7,/, /none called \\"none\\"/]
+    for (const [i, { asks }] of pairs.entries()) assert.match((await asks.response()).body, expected[i] as RegExp)
+  })
+
   it('answers whoever has said everything', async () => {
     const asks = client()
     asks.socket.end(post())
