@@ -77,6 +77,9 @@ export function positiveOption({ values }: ParsedArguments, name: string): numbe
   throw new UsageError(`--${name}: expected a number above 0, got '${text}'`)
 }
 
+/** A path, and not an address such as `file:///…`. */
+export const pathPattern = /^(?![a-z][a-z\d+.-]+:\/\/)./i
+
 /** One of the texts that `pattern` accepts, or undefined when the option was not given. */
 export function textOption(
   { values }: ParsedArguments,

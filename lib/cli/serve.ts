@@ -15,6 +15,7 @@ import {
   type Options,
   type ParsedArguments,
   parse,
+  pathPattern,
   textOption,
   UsageError,
 } from './options.js'
@@ -95,7 +96,7 @@ async function start(given: WorkerOptions, workers: number): Promise<Running> {
 }
 
 async function readOptions(parsed: ParsedArguments, workers: number): Promise<WorkerOptions> {
-  const file = (name: string) => textOption(parsed, name, /./, 'a file')
+  const file = (name: string) => textOption(parsed, name, pathPattern, 'the path of a file')
   const [tokenFile, key, cert] = [file('token-file'), file('tls-key'), file('tls-cert')]
   if ((key === undefined) !== (cert === undefined)) throw new UsageError('--tls-key and --tls-cert go together')
   const share = Math.max(1, Math.floor(availableParallelism() / workers))
@@ -120,6 +121,8 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
 
 /** Paths, or paths by name: `digits=/models/7.neurode`. */
 function readModels(positionals: readonly string[]): WorkerOptions['models'] {
+  const address = positionals.find((text) => !pathPattern.test(text.replace(/^[^/\\=]+=/, '')))
+  if (address !== undefined) throw new UsageError(`expected paths of files and folders, got '${address}'`)
   const named = positionals.filter((text) => /^[^/\\=]+=/.test(text))
   if (named.length === 0) return positionals.map((path) => resolve(path))
   if (named.length < positionals.length) throw new UsageError('expected a name for every model or for none')

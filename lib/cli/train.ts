@@ -4,6 +4,7 @@ import { access, constants } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { type Dataset, datasets } from '../data/datasets.js'
 import { NeurodeError } from '../errors.js'
+import { checkWritable } from '../io/files.js'
 import { layers } from '../layers/index.js'
 import type { DeviceName } from '../model/devices.js'
 import type { Progress } from '../model/progress.js'
@@ -16,6 +17,7 @@ import {
   integerOption,
   type Options,
   parse,
+  pathPattern,
   positiveOption,
   textOption,
   UsageError,
@@ -62,9 +64,9 @@ export async function train(args: readonly string[]): Promise<number> {
       `expected 'neurode train mnist [options]', got '${['train', ...parsed.positionals].join(' ')}'`,
     )
   }
-  const data = textOption(parsed, 'data', /./, 'a folder')
-  const report = textOption(parsed, 'report', /./, 'a file')
-  const save = textOption(parsed, 'save', /./, 'a file')
+  const data = textOption(parsed, 'data', pathPattern, 'the path of a folder')
+  const report = textOption(parsed, 'report', pathPattern, 'the path of a file')
+  const save = textOption(parsed, 'save', pathPattern, 'the path of a file')
   return run({
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
@@ -90,7 +92,8 @@ function fromUser(path: string): string {
 async function run(settings: Settings): Promise<number> {
   using interrupt = onInterrupt()
   const { signal } = interrupt
-  if (settings.save !== undefined) await checkFolder(dirname(settings.save))
+  await checkPlace('save', settings.save)
+  await checkPlace('report', settings.report)
   if (settings.report !== undefined) await (await import('./report.js')).checkReport()
   using model = buildModel(settings)
   const dataset = await loadDataset(settings, signal)
@@ -144,10 +147,13 @@ async function run(settings: Settings): Promise<number> {
 }
 
 /** What cannot be saved is better known before the training. */
-async function checkFolder(folder: string): Promise<void> {
+async function checkPlace(option: string, path: string | undefined): Promise<void> {
+  if (path === undefined) return
+  const folder = dirname(path)
   await access(folder, constants.W_OK).catch(() => {
-    throw new UsageError(`--save: expected a file in a folder that can be written to, got one in ${folder}`)
+    throw new UsageError(`--${option}: expected a file in a folder that can be written to, got one in ${folder}`)
   })
+  await checkWritable(path)
 }
 
 function buildModel({ seed, learningRate, device, threads }: Settings) {

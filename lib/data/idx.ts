@@ -5,11 +5,11 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import { isUint8Array } from 'node:util/types'
 import { createGunzip } from 'node:zlib'
 import { NeurodeError } from '../errors.js'
-import { checkNumber, checkOptions, checkSignal, refuse } from '../validate.js'
+import { toPath } from '../io/paths.js'
+import { checkNumber, checkOptions, checkSignal } from '../validate.js'
 import { elementCount, formatShape, type NdArray, type NumericArray } from './arrays.js'
 
 /** Options of {@link readIdx}. */
@@ -62,8 +62,7 @@ export async function readIdx(source: string | URL | Uint8Array, options: ReadId
   if (maxBytes !== undefined) checkNumber(maxBytes, 'maxBytes', 0)
   checkSignal(signal, 'signal')
   if (isUint8Array(source)) return readBytes(source, options)
-  const path = source instanceof URL ? fileURLToPath(source) : source
-  if (typeof path !== 'string') refuse('source', 'a path or bytes', path)
+  const path = toPath(source, 'source', 'a path or bytes')
   let handle: FileHandle | undefined
   try {
     // A pipe would block open() for as long as nobody writes to it.

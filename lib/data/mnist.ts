@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { NeurodeError } from '../errors.js'
-import { checkOptions, checkSignal, refuse } from '../validate.js'
+import { toPath } from '../io/paths.js'
+import { checkOptions, checkSignal } from '../validate.js'
 import { formatShape, type NdArray } from './arrays.js'
 import type { Dataset, DatasetPart } from './datasets.js'
 import { type DownloadProgress, download, type MirrorFailure, throwIfAborted } from './download.js'
@@ -16,7 +17,7 @@ export interface MnistOptions {
    * A folder to look in first, and to download into when the files are nowhere. Default: only the folder named by the
    * environment variable `NEURODE_DATA` and the user's cache are searched, and downloads go to the cache.
    */
-  readonly dir?: string | undefined
+  readonly dir?: string | URL | undefined
   /** Stops reading and downloading; the promise rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined
   /** Called with every piece of a download that arrives; never when the files are there. */
@@ -79,10 +80,10 @@ const mnistSource: MnistSource = {
 export async function loadMnist(options: MnistOptions = {}, source: MnistSource = mnistSource): Promise<Dataset> {
   const { files } = source
   checkOptions(options, ['dir', 'signal', 'onProgress'], 'options')
-  if (options.dir !== undefined && typeof options.dir !== 'string') refuse('dir', 'a path', options.dir)
+  const dir = options.dir === undefined || options.dir === '' ? undefined : toPath(options.dir, 'dir')
   throwIfAborted(checkSignal(options.signal, 'signal'))
-  const { found } = await locateMnist(options.dir, source)
-  const paths = found ?? (await fetchMissing(options, source))
+  const { found } = await locateMnist(dir, source)
+  const paths = found ?? (await fetchMissing({ ...options, dir }, source))
   const read = (file: MnistFile) => readChecked(file, paths.get(file.name) as string, options.signal)
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
     read(files.trainImages),
@@ -145,7 +146,10 @@ function spellings(name: string): string[] {
   return [plain, plain.replace('-idx', '.idx')].flatMap((spelling) => [`${spelling}.gz`, spelling])
 }
 
-async function fetchMissing(options: MnistOptions, source: MnistSource): Promise<Map<string, string>> {
+async function fetchMissing(
+  options: MnistOptions & { dir: string | undefined },
+  source: MnistSource,
+): Promise<Map<string, string>> {
   const { signal, onProgress } = options
   const folder = options.dir ? resolve(options.dir) : join(cacheFolder(source.environment), 'mnist')
   const paths = await locateIn(folder, source)

@@ -50,7 +50,7 @@ export async function readCsv(source: string | URL | Uint8Array, given?: ReadCsv
   if (separator.length !== 1 || /["\r\n]/.test(separator)) {
     refuse('separator', 'one character but a quote or the end of a line', separator)
   }
-  const name = isUint8Array(source) ? 'data' : toPath(source, 'source')
+  const name = isUint8Array(source) ? 'data' : toPath(source, 'source', 'a path or bytes')
   const bytes = isUint8Array(source) ? source : await readBytes(name)
   const rows = parseRows(decode(bytes, name), separator, name)
   const header = checkBoolean(options.header ?? true, 'header') ? rows.shift() : []

@@ -1,21 +1,28 @@
 /** Whole files: read at once, and written so that a crash leaves the old file or the new one, never a part. */
 
-import { constants, type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
+import {
+  access,
+  constants,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { basename, dirname, join, resolve } from 'node:path'
 import { createSha256 } from '../data/sha256.js'
 import { NeurodeError } from '../errors.js'
-import { refuse } from '../validate.js'
+import { foreignFolder, formatOf, formats } from './formats.js'
+
+export { toPath } from './paths.js'
 
 /** The most that one call of the system reads or writes. */
 const chunkBytes = 2 ** 30
-
-/** A path from what users give. */
-export function toPath(value: unknown, argument: string): string {
-  const path = value instanceof URL ? fileURLToPath(value) : value
-  return typeof path === 'string' && path !== '' ? path : refuse(argument, 'a path', value)
-}
 
 /** All bytes of a regular file. */
 export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
@@ -24,7 +31,7 @@ export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
     // A pipe would block open() for as long as nobody writes to it.
     file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const stats = await file.stat()
-    if (!stats.isFile()) throw new NeurodeError('ERR_FILE_FORMAT', `${path}: expected a file, got a folder or device`)
+    if (!stats.isFile()) throw await notFile(path, stats)
     const bytes = Buffer.from(new ArrayBuffer(stats.size))
     await readInto(file, bytes, 0, path)
     return bytes
@@ -33,6 +40,31 @@ export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
   } finally {
     await file?.close()
   }
+}
+
+/** What is said of a folder, device or pipe where a file was expected. */
+export async function notFile(path: string, stats: { isDirectory(): boolean }): Promise<NeurodeError> {
+  const names = stats.isDirectory() ? await readdir(path).catch(() => []) : undefined
+  return damaged(path, `expected a file, got ${names === undefined ? 'a device or pipe' : foreignFolder(names)}`)
+}
+
+/** Runs a parser; where it fails because the bytes are another format altogether, the error says which, and what reads it. */
+export function parseAs<T>(expected: string, bytes: Uint8Array, path: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    const found = formatOf(bytes)
+    if (found === undefined || found.name === expected) throw error
+    // What save() writes is a safetensors file, too.
+    if (expected === formats.safetensors && found.name === formats.model) throw error
+    throw damaged(path, `expected ${expected}, got ${found.name}${found.advice}`, error)
+  }
+}
+
+/** What a file is that begins otherwise than it should: the end of a message. */
+export function beginning(bytes: Uint8Array): string {
+  const found = formatOf(bytes)
+  return found === undefined ? 'another beginning' : `${found.name}${found.advice}`
 }
 
 /** Fills `bytes` from a place of the file; `ERR_FILE_FORMAT` where the file ends before. */
@@ -53,8 +85,9 @@ let writes = 0
  * take its name in one step. Temporary files of processes that were killed are removed.
  */
 export async function writeAtomically(path: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const folder = dirname(path)
-  const prefix = `.${basename(path)}.${hostId()}-`
+  const target = await targetOf(path)
+  const folder = dirname(target)
+  const prefix = `.${basename(target)}.${hostId()}-`
   const temporary = join(folder, `${prefix}${process.pid}-${writes++}.tmp`)
   try {
     await removeStale(folder, prefix)
@@ -65,12 +98,57 @@ export async function writeAtomically(path: string, chunks: readonly Uint8Array[
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    await rename(temporary, target)
     await syncFolder(folder)
   } catch (error) {
     await unlink(temporary).catch(() => {})
     throw fileError(error, path, 'written')
   }
+}
+
+/** The file that a write replaces: what a link points to, and never a folder or device. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    const isLink = (await lstatOf(path))?.isSymbolicLink() === true
+    const target = isLink ? await realpath(path).catch(() => path) : path
+    const stats = await statOf(target)
+    if (stats === undefined || stats.isFile()) return target
+    const got = stats.isDirectory() ? 'a folder' : 'a device or pipe'
+    throw new NeurodeError('ERR_FILE_WRITE', `${path}: expected the name of a file, got ${got}`)
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+/** Makes the folder of a file that is to be written. */
+export async function makeFolderOf(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+/**
+ * Rejects with `ERR_FILE_WRITE` where {@link makeFolderOf} and {@link writeAtomically} would for any reason but a lack of space.
+ * Makes and changes nothing.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const target = await targetOf(path)
+  try {
+    let folder = dirname(resolve(target))
+    while ((await statOf(folder)) === undefined) folder = dirname(folder)
+    await access(join(folder, '.'), constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+const statOf = (path: string) => stat(path).catch(ifMissing)
+const lstatOf = (path: string) => lstat(path).catch(ifMissing)
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

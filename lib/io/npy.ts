@@ -12,7 +12,7 @@ import {
 } from '../data/arrays.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
-import { damaged, readBytes, toPath, writeAtomically } from './files.js'
+import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
 
 /** An array from a file, with the element type it has there. */
 export interface FileArray extends NdArray {
@@ -64,7 +64,9 @@ const maxHeaderBytes = 10_240
 /** Bytes of the header, from the first {@link npyStartBytes} (or fewer, if there are no more) bytes of a file. */
 export function npyHeaderLength(start: Uint8Array, name: string): number {
   const bytes = Buffer.from(start.buffer, start.byteOffset, start.length)
-  if (bytes.toString('latin1', 0, 6) !== '\x93NUMPY') throw damaged(name, 'expected an npy file, got another beginning')
+  if (bytes.toString('latin1', 0, 6) !== '\x93NUMPY') {
+    throw damaged(name, `expected an npy file, got ${beginning(bytes)}`)
+  }
   const version = bytes[6] ?? 0
   if (version < 1 || version > 3 || bytes[7] !== 0) {
     throw damaged(name, `expected version 1.0, 2.0 or 3.0 of the format, got ${version}.${bytes[7] ?? 0}`)
@@ -174,7 +176,7 @@ function transposed(elements: NumericArray, shape: readonly number[]): NumericAr
  */
 export async function readNpy(source: string | URL | Uint8Array): Promise<FileArray> {
   if (isUint8Array(source)) return parseNpy(owned(source), 'data')
-  const path = toPath(source, 'source')
+  const path = toPath(source, 'source', 'a path or bytes')
   return parseNpy(await readBytes(path), path)
 }
 

@@ -2,8 +2,10 @@
 
 import { isUint8Array } from 'node:util/types'
 import type { ArrayInput } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
-import { damaged, readBytes, toPath, writeAtomically } from './files.js'
+import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
+import { formats } from './formats.js'
 import { encodeNpy, type FileArray, parseNpy } from './npy.js'
 import { readZip, writeZip } from './zip.js'
 
@@ -13,12 +15,32 @@ export interface WriteNpzOptions {
   readonly compress?: boolean
 }
 
+/** The arrays of an npz file by name, in the order of the file. */
+export class NpzArrays extends Map<string, FileArray> {
+  /** Why the others cannot be read, by name: objects, texts and damaged arrays do not keep from the rest. */
+  readonly unreadable: ReadonlyMap<string, NeurodeError>
+
+  /** @internal */
+  constructor(arrays: Iterable<readonly [string, FileArray]>, unreadable: ReadonlyMap<string, NeurodeError>) {
+    super(arrays)
+    this.unreadable = unreadable
+  }
+
+  /** The array of that name; throws for one of {@link NpzArrays.unreadable}. */
+  override get(name: string): FileArray | undefined {
+    const error = this.unreadable.get(name)
+    if (error !== undefined) throw error
+    return super.get(name)
+  }
+}
+
 /**
- * Reads all arrays of an npz file, by name, in the order of the file; see {@link readNpy} for what they become.
+ * Reads all arrays of an npz file, by name, in the order of the file; see {@link readNpy} for what they become. An array that
+ * cannot be read is left out: `get` of its name throws, and `unreadable` says why.
  *
  * @param source - Path of the file, or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for archives that are damaged, encrypted or hold anything
- * but arrays, checksums included.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for archives that are damaged, and for those of which no array
+ * can be read.
  *
  * @example
  * ```ts
@@ -29,16 +51,33 @@ export interface WriteNpzOptions {
  * console.log(arrays.get('x')?.shape) // [2, 2]
  * ```
  */
-export async function readNpz(source: string | URL | Uint8Array): Promise<Map<string, FileArray>> {
-  const path = isUint8Array(source) ? 'data' : toPath(source, 'source')
-  const bytes = isUint8Array(source) ? Buffer.from(Uint8Array.from(source).buffer) : await readBytes(path)
-  const arrays = new Map<string, FileArray>()
-  for (const [member, content] of readZip(bytes, path)) {
-    const name = member.replace(/\.npy$/, '')
-    if (arrays.has(name)) throw damaged(path, `two arrays are called ${JSON.stringify(name)}`)
-    arrays.set(name, parseNpy(content, `${path}: ${member}`))
-  }
-  return arrays
+export async function readNpz(source: string | URL | Uint8Array): Promise<NpzArrays> {
+  if (isUint8Array(source)) return parseNpz(Buffer.from(Uint8Array.from(source).buffer), 'data')
+  const path = toPath(source, 'source', 'a path or bytes')
+  return parseNpz(await readBytes(path), path)
+}
+
+/** The arrays in the bytes of a whole file. */
+export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string): NpzArrays {
+  return parseAs(formats.npz, bytes, path, () => {
+    const arrays = new Map<string, FileArray>()
+    const unreadable = new Map<string, NeurodeError>()
+    for (const [member, unpack] of readZip(bytes, path)) {
+      const name = member.replace(/\.npy$/, '')
+      if (arrays.has(name) || unreadable.has(name)) {
+        throw damaged(path, `two arrays are called ${JSON.stringify(name)}`)
+      }
+      try {
+        arrays.set(name, parseNpy(unpack(), `${path}: ${member}`))
+      } catch (error) {
+        if (!(error instanceof NeurodeError)) throw error
+        unreadable.set(name, error)
+      }
+    }
+    const [first] = unreadable.values()
+    if (arrays.size === 0 && first !== undefined) throw first
+    return new NpzArrays(arrays, unreadable)
+  })
 }
 
 /**

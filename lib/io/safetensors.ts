@@ -6,7 +6,8 @@ import { type ArrayInput, elementCount, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { checkName, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes } from './dtypes.js'
-import { damaged, readBytes, toPath, writeAtomically } from './files.js'
+import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
+import { formats } from './formats.js'
 import { type FileArray, plainArray } from './npy.js'
 
 /** Options of {@link writeSafetensors}. */
@@ -62,10 +63,10 @@ const metadataKey = '__metadata__'
  * ```
  */
 export async function readSafetensors(source: string | URL | Uint8Array): Promise<Safetensors> {
-  if (isUint8Array(source)) return parseSafetensors(Uint8Array.from(source), 'data')
-  const path = toPath(source, 'source')
+  const path = isUint8Array(source) ? 'data' : toPath(source, 'source', 'a path or bytes')
   if (path.endsWith('.index.json')) return readShards(path)
-  return parseSafetensors(await readBytes(path), path)
+  const bytes = isUint8Array(source) ? Uint8Array.from(source) : await readBytes(path)
+  return parseAs(formats.safetensors, bytes, path, () => parseSafetensors(bytes, path))
 }
 
 /** The tensors of several files, as their index says. The files stand beside it. */

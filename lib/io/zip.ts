@@ -18,6 +18,7 @@ const deflated = 8
 
 interface Entry {
   readonly name: string
+  readonly encrypted: boolean
   readonly method: number
   readonly crc: number
   readonly packed: number
@@ -25,15 +26,18 @@ interface Entry {
   readonly offset: number
 }
 
-/** The members of an archive by name, in its order. Every size, checksum and place is checked before memory is taken. */
-export function readZip(bytes: Buffer<ArrayBuffer>, path: string): Map<string, Uint8Array<ArrayBuffer>> {
-  const members = new Map<string, Uint8Array<ArrayBuffer>>()
+/**
+ * The members of an archive by name, in its order, each as a function that unpacks it. Places are checked at once, sizes and
+ * checksums when a member is unpacked, before memory is taken.
+ */
+export function readZip(bytes: Buffer<ArrayBuffer>, path: string): Map<string, () => Uint8Array<ArrayBuffer>> {
+  const members = new Map<string, () => Uint8Array<ArrayBuffer>>()
   const spans: [from: number, to: number, name: string][] = []
   for (const entry of readDirectory(bytes, path)) {
     if (members.has(entry.name)) throw damaged(path, `two members are called ${JSON.stringify(entry.name)}`)
     const from = dataOffset(bytes, entry, path)
     spans.push([entry.offset, from + entry.packed, entry.name])
-    members.set(entry.name, unpack(bytes.subarray(from, from + entry.packed), entry, path))
+    members.set(entry.name, () => unpack(bytes.subarray(from, from + entry.packed), entry, path))
   }
   spans.sort(([a], [b]) => a - b)
   spans.forEach(([from, , name], i) => {
@@ -65,9 +69,9 @@ function readDirectory(bytes: Buffer, path: string): Entry[] {
     if (next > end) throw damaged(path, 'an entry of the directory ends beyond it')
     const flags = bytes.readUInt16LE(at + 8)
     const name = bytes.toString('utf8', at + centralBytes, at + centralBytes + nameBytes)
-    if ((flags & 0x2041) !== 0) throw damaged(path, `member ${JSON.stringify(name)} is encrypted`)
     entries.push({
       name,
+      encrypted: (flags & 0x2041) !== 0,
       method: bytes.readUInt16LE(at + 10),
       crc: bytes.readUInt32LE(at + 16),
       packed: bytes.readUInt32LE(at + 20),
@@ -103,8 +107,9 @@ function dataOffset(bytes: Buffer, { name, offset, packed }: Entry, path: string
 }
 
 function unpack(packed: Buffer<ArrayBuffer>, entry: Entry, path: string): Uint8Array<ArrayBuffer> {
-  const { method, size, crc } = entry
+  const { method, size, crc, encrypted } = entry
   const member = `member ${JSON.stringify(entry.name)}`
+  if (encrypted) throw damaged(path, `${member} is encrypted`)
   if (method !== stored && method !== deflated) throw damaged(path, `${member}: unknown compression method ${method}`)
   if (method === stored && size !== packed.length) throw damaged(path, `${member}: its two sizes differ`)
   if (size > packed.length * maxDeflateRatio) {

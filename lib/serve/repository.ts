@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../errors.js'
+import { isUrl, toPath } from '../io/paths.js'
 import { loadForInference } from '../model/load.js'
 import { Sequential } from '../model/sequential.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
@@ -9,7 +10,11 @@ import { ServedModel, type ServingOptions } from './servedModel.js'
 import { ModelStatistics } from './statistics.js'
 
 /** Models by name: files and folders, as for `neurode serve`, or models in memory. */
-export type ServedModels = string | readonly string[] | Readonly<Record<string, string | Sequential>>
+export type ServedModels =
+  | string
+  | URL
+  | readonly (string | URL)[]
+  | Readonly<Record<string, string | URL | Sequential>>
 
 /** What happened to the models, for a log. */
 export interface ServeEvent {
@@ -62,15 +67,17 @@ export class Repository {
   loadFailures = 0
 
   constructor(models: ServedModels, options: ServingOptions, log: Log) {
-    const named = typeof models === 'string' || Array.isArray(models) ? [] : Object.entries(models)
-    const files = named.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-    this.#paths = typeof models === 'string' ? [models] : Array.isArray(models) ? models : []
-    this.#renamed = new Map(files.map(([name, path]) => [checkModelName(name, 'models'), path]))
+    const { paths, named } = isPath(models) ? { paths: [models], named: [] } : listModels(models)
+    this.#paths = paths.map((path, i) => toPath(path, isPath(models) ? 'models' : `models[${i}]`))
+    const renamed = new Map<string, string>()
     this.#inMemory = named.flatMap(([name, model]) => {
-      if (typeof model === 'string') return []
-      if (model instanceof Sequential) return [wantedFromMemory(checkModelName(name, 'models'), model)]
-      throw new NeurodeError('ERR_ARGUMENT', `models['${name}']: expected a model or a path`)
+      checkModelName(name, 'models')
+      if (model instanceof Sequential) return [wantedFromMemory(name, model)]
+      if (!isPath(model)) throw new NeurodeError('ERR_ARGUMENT', `models['${name}']: expected a model or a path`)
+      renamed.set(name, toPath(model, `models['${name}']`))
+      return []
     })
+    this.#renamed = renamed
     this.#options = options
     this.#log = log
   }
@@ -240,6 +247,13 @@ export class Repository {
     const retired = served.retire().finally(() => this.#retiring.delete(retired))
     this.#retiring.add(retired)
   }
+}
+
+const isPath = (value: unknown): value is string | URL => typeof value === 'string' || isUrl(value)
+
+function listModels(models: Exclude<ServedModels, string | URL>) {
+  if (Array.isArray(models)) return { paths: models as readonly (string | URL)[], named: [] }
+  return { paths: [], named: Object.entries(models) }
 }
 
 function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {

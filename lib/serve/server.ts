@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
+import { toPath } from '../io/paths.js'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import { FastPath } from './fastPath.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
@@ -18,7 +19,7 @@ export interface ServeOptions extends ServePluginOptions {
   /** Default 8000; 0: a free one. */
   readonly port?: number | undefined
   /** Paths of a key and its certificate (PEM), for HTTPS. */
-  readonly tls?: { readonly key: string; readonly cert: string } | undefined
+  readonly tls?: { readonly key: string | URL; readonly cert: string | URL } | undefined
   /** Open connections at most; default 4096. */
   readonly maxConnections?: number | undefined
   /** Milliseconds in which a request has to come in whole; default 30,000. */
@@ -177,7 +178,7 @@ async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
     readFile(path).catch((error: NodeJS.ErrnoException) => {
       throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })
     })
-  const [key, cert] = await Promise.all([read(tls.key), read(tls.cert)])
+  const [key, cert] = await Promise.all([read(toPath(tls.key, 'tls.key')), read(toPath(tls.cert, 'tls.cert'))])
   return { key, cert }
 }
 

@@ -1,0 +1,159 @@
+/** Formats of files by their first bytes, so that a file given to the wrong reader is called by its name. */
+
+/** What a file is, and what to do with it: the end of a sentence. */
+export interface Format {
+  readonly name: string
+  readonly advice: string
+}
+
+interface Row extends Format {
+  readonly matches: (file: Sample) => boolean
+}
+
+/** What is looked at: the ends of a file, as one character for each byte. */
+interface Sample {
+  readonly head: string
+  readonly tail: string
+  readonly length: number
+}
+
+const sampleBytes = 65_536
+
+const notRead = ', which is not read here'
+const savez = "numpy.savez('weights.npz', *model.get_weights())"
+const fromKeras = `${notRead}; in Keras, ${savez} writes what loadWeights() reads`
+const fromTorch = `${notRead}, as it may run code; safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') writes what loadWeights() reads`
+const fromTfjs = `${notRead}; model.setWeights() takes the arrays that getWeights() of TensorFlow.js gives`
+const readBy = (...readers: readonly string[]) => `, for ${readers.map((name) => `${name}()`).join(' and ')}`
+
+const begins = (...starts: readonly string[]) => {
+  return ({ head }: Sample) => starts.some((start) => head.startsWith(start))
+}
+const zipWith = (...members: readonly string[]) => {
+  return ({ head, tail }: Sample) => head.startsWith('PK\x03\x04') && members.some((member) => tail.includes(member))
+}
+const json = ({ head }: Sample) => /^(?:\xef\xbb\xbf)?\s*[{[]\s*["{[\]}\d-]/.test(head)
+const jsonWith = (key: RegExp) => (file: Sample) => json(file) && key.test(file.head)
+const text = ({ head }: Sample) =>
+  [...head.slice(0, 512)].every((letter) => (letter >= ' ' && letter !== '\x7f') || '\t\n\r'.includes(letter))
+
+/** Bytes from the beginning on, each one of a few or within a range. */
+const bytes = (...wanted: readonly (number | string | readonly [low: number, high: number])[]) => {
+  return ({ head }: Sample) =>
+    wanted.every((allowed, i) => {
+      const code = head.charCodeAt(i)
+      if (typeof allowed === 'number') return code === allowed
+      if (typeof allowed === 'string') return i < head.length && allowed.includes(head[i] as string)
+      return code >= allowed[0] && code <= allowed[1]
+    })
+}
+
+/** An object after a header's length of 8 bytes that fits into the file. */
+function isSafetensors({ head, length }: Sample): boolean {
+  if (head.slice(4, 8) !== '\0\0\0\0' || !head.slice(8).trimStart().startsWith('{')) return false
+  const header = [3, 2, 1, 0].reduce((sum, i) => sum * 256 + head.charCodeAt(i), 0)
+  return 8 + header <= length
+}
+
+/** The names of the formats that are read here. */
+export const formats = {
+  model: 'a file that save() wrote',
+  safetensors: 'a safetensors file',
+  npz: 'an npz file',
+  npy: 'an npy file',
+} as const
+
+/** The first that matches counts. */
+const rows: readonly Row[] = [
+  { name: 'an empty file', advice: '', matches: ({ length }) => length === 0 },
+  {
+    name: formats.model,
+    advice: readBy('load', 'loadWeights'),
+    matches: (file) => isSafetensors(file) && file.head.startsWith('{"__metadata__":{"sha256":"', 8),
+  },
+  { name: formats.safetensors, advice: readBy('loadWeights', 'readSafetensors'), matches: isSafetensors },
+  { name: 'a Keras file (.keras)', advice: fromKeras, matches: zipWith('model.weights.h5', 'metadata.json') },
+  { name: 'a PyTorch file (.pt)', advice: fromTorch, matches: zipWith('data.pkl', 'constants.pkl') },
+  { name: formats.npz, advice: readBy('loadWeights', 'readNpz'), matches: zipWith('.npy') },
+  { name: 'a zip archive', advice: notRead, matches: begins('PK\x03\x04', 'PK\x05\x06') },
+  {
+    name: 'an HDF5 file (.h5)',
+    advice: fromKeras,
+    matches: ({ head }) => [0, 512, 1024, 2048].some((at) => head.startsWith('\x89HDF\r\n\x1a\n', at)),
+  },
+  { name: formats.npy, advice: readBy('readNpy', 'openNpy'), matches: begins('\x93NUMPY') },
+  { name: 'a PyTorch file (.pt)', advice: fromTorch, matches: begins('\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19') },
+  {
+    name: 'a Python pickle',
+    advice: `${notRead}, as it may run code; numpy.savez writes what readNpz() reads`,
+    matches: bytes(0x80, [2, 5], [1, 255]),
+  },
+  { name: 'a TensorFlow Lite model', advice: notRead, matches: ({ head }) => head.startsWith('TFL3', 4) },
+  { name: 'a TensorFlow SavedModel', advice: fromKeras, matches: begins('\x08\x01\x12') },
+  // Fields of a ModelProto: its version, then a producer, a graph or sets of operators.
+  { name: 'an ONNX model', advice: notRead, matches: bytes(8, [1, 31], '\x12\x1a"*:B') },
+  { name: 'a GGUF file', advice: notRead, matches: begins('GGUF') },
+  {
+    name: 'an IDX file',
+    advice: readBy('readIdx', 'openIdx'),
+    matches: bytes(0, 0, [8, 14], [1, 8]),
+  },
+  { name: 'a MATLAB file (.mat)', advice: notRead, matches: begins('MATLAB ') },
+  { name: 'a Parquet file', advice: notRead, matches: begins('PAR1') },
+  { name: 'an Arrow file', advice: notRead, matches: begins('ARROW1') },
+  { name: 'gzip data', advice: ': unpack it first', matches: begins('\x1f\x8b') },
+  { name: 'bzip2 data', advice: ': unpack it first', matches: begins('BZh') },
+  { name: 'xz data', advice: ': unpack it first', matches: begins('\xfd7zXZ\0') },
+  { name: 'Zstandard data', advice: ': unpack it first', matches: begins('(\xb5/\xfd') },
+  { name: 'a tar archive', advice: ': unpack it first', matches: ({ head }) => head.startsWith('ustar', 257) },
+  { name: 'a PNG image', advice: notRead, matches: begins('\x89PNG\r\n\x1a\n') },
+  { name: 'a JPEG image', advice: notRead, matches: begins('\xff\xd8\xff') },
+  { name: 'a GIF image', advice: notRead, matches: begins('GIF8') },
+  { name: 'a PDF document', advice: notRead, matches: begins('%PDF-') },
+  { name: 'an SQLite database', advice: notRead, matches: begins('SQLite format 3\0') },
+  {
+    name: 'a pointer of Git LFS',
+    advice: ' in place of the file: git lfs pull fetches it',
+    matches: begins('version https://git-lfs.'),
+  },
+  {
+    name: 'an HTML page',
+    advice: ', perhaps what a server said in place of the file',
+    matches: ({ head }) => /^\s*<(?:!doctype html|html)/i.test(head),
+  },
+  {
+    name: 'a TensorFlow.js model',
+    advice: fromTfjs,
+    matches: jsonWith(/"(?:modelTopology|weightsManifest)"\s*:/),
+  },
+  {
+    name: 'the index of a safetensors file in parts',
+    advice: readBy('readSafetensors'),
+    matches: jsonWith(/"weight_map"/),
+  },
+  {
+    name: 'the layers of a Keras model as JSON',
+    advice: `${notRead}: it holds no weights`,
+    matches: jsonWith(/"class_name"\s*:/),
+  },
+  { name: 'JSON', advice: '', matches: json },
+  { name: 'text', advice: '', matches: text },
+]
+
+/** The format of a file; undefined where nothing is known about it. */
+export function formatOf(content: Uint8Array): Format | undefined {
+  const { length } = content
+  const buffer = Buffer.from(content.buffer, content.byteOffset, length)
+  const head = buffer.toString('latin1', 0, Math.min(length, sampleBytes))
+  const tail = buffer.toString('latin1', Math.max(0, length - sampleBytes))
+  return rows.find(({ matches }) => matches({ head, tail, length }))
+}
+
+/** What a folder is, by the names in it. */
+export function foreignFolder(names: readonly string[]): string {
+  if (names.includes('saved_model.pb')) return `a TensorFlow SavedModel${fromKeras}`
+  if (names.includes('model.weights.h5')) return `an unpacked Keras file${fromKeras}`
+  if (names.includes('model.json')) return `a TensorFlow.js model${fromTfjs}`
+  const [file] = names.filter((name) => /\.(?:neurode|safetensors|npz)$/.test(name))
+  return file === undefined ? 'a folder' : `a folder; a file in it is ${file}`
+}
