@@ -36,7 +36,7 @@ export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { DType } from './io/dtypes.js'
 export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
-export { readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
+export { type NpzArrays, readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
 export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
 export {
   ActivationLayer,
@@ -163,6 +163,7 @@ export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } fr
 export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type { CustomMetricOptions } from './training/customMetric.js'
+export type { CustomLosses, CustomMetrics } from './training/customParts.js'
 export {
   type BinaryFocalOptions,
   type CategoricalFocalOptions,

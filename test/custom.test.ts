@@ -74,7 +74,6 @@ perDevice('custom losses and metrics', (device) => {
     const before = model.getWeights()
     await assert.rejects(model.fit(x, y, { verbose: 0 }), { code: 'ERR_ARGUMENT', message: /'short'.*gradient/ })
     assert.deepEqual(model.getWeights(), before)
-    await assert.rejects(model.save('/tmp/never-written.neurode'), { code: 'ERR_ARGUMENT' })
   })
 
   it('say the same for any cut of an epoch, and count a classification class by class', async () => {

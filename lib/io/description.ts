@@ -7,11 +7,13 @@ import { initializerFrom } from '../layers/initializers.js'
 import type { Layer } from '../layers/layer.js'
 import { regularizerFrom } from '../layers/regularizers.js'
 import type { CompileSettings } from '../model/compileModel.js'
-import { lossFrom } from '../training/losses.js'
+import { customId, missingMetric } from '../training/customMetric.js'
+import type { CustomParts } from '../training/customParts.js'
+import { type Loss, lossFrom, missingLoss } from '../training/losses.js'
 import { type Metric, metricFrom } from '../training/metrics.js'
 import { type LearningRate, optimizerFrom } from '../training/optimizers.js'
 import { scheduleFrom } from '../training/schedules.js'
-import { describe, refuse } from '../validate.js'
+import { checkName, describe, refuse } from '../validate.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
@@ -96,53 +98,58 @@ export function makeLayers(described: Json | undefined): Layer[] {
   })
 }
 
-/** What a model was compiled with. */
+/** What a model was compiled with; losses and metrics of the user's by name. */
 export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: CompileSettings): Json {
-  const describeMetric = ({ id, name, options }: Metric) => {
-    if (id === 'custom') refuse(`metric '${name}'`, 'a metric that files can hold, not one of your own', name)
-    return { id, name, options: objectToJson(options, 'metrics') }
-  }
-  if (loss.custom !== undefined) refuse('loss', 'a loss that files can hold, not one of your own', loss.name)
+  const describeMetric = ({ id, name, options }: Metric) => ({ id, name, options: objectToJson(options, 'metrics') })
   const { learningRate, ...options } = optimizer.options
   const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
+  const custom = loss.custom === undefined ? {} : { custom: true }
   return {
     optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
-    loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction },
+    loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction, ...custom },
     metrics: metrics.map(describeMetric),
     weightedMetrics: weightedMetrics.map(describeMetric),
   }
 }
 
+/** What a file cannot hold, and has to be given again. */
+export interface GivenAgain extends CustomParts {
+  readonly learningRate: LearningRate | undefined
+}
+
 /** What {@link describeSettings} described. A rate that was a function must be given again. */
-export function makeSettings(described: Json, learningRate: LearningRate | undefined): CompileSettings {
+export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
   const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
   const { name, options } = object(optimizer, 'optimizer')
   const saved = object(options, 'optimizer: options')
   const isFunction = JSON.stringify(saved.learningRate) === JSON.stringify(functionMark)
-  if (isFunction && learningRate === undefined) {
+  const { learningRate = isFunction ? undefined : fromJson(saved.learningRate ?? null, 'learningRate') } = given
+  if (learningRate === undefined) {
     refuse('learningRate', 'the function that was the learning rate when the model was saved', undefined)
   }
-  const rate = isFunction ? {} : { learningRate: fromJson(saved.learningRate ?? null, 'learningRate') }
-  const given = learningRate === undefined ? rate : { learningRate }
   const { learningRate: _, ...rest } = saved
-  const lossPart = object(loss, 'loss')
+  const rebuilt = { ...(fromJson(rest, 'optimizer') as object), learningRate }
   return {
-    optimizer: optimizerFrom(name, { ...(fromJson(rest, 'optimizer') as object), ...given }, 'optimizer'),
-    loss: lossFrom(
-      lossPart.name,
-      fromJson(object(lossPart.options, 'loss'), 'loss') as object,
-      lossPart.reduction,
-      'loss',
-    ),
-    metrics: makeMetrics(metrics, 'metrics'),
-    weightedMetrics: makeMetrics(weightedMetrics, 'weightedMetrics'),
+    optimizer: optimizerFrom(name, rebuilt, 'optimizer'),
+    loss: makeLoss(object(loss, 'loss'), given),
+    metrics: makeMetrics(metrics, given, 'metrics'),
+    weightedMetrics: makeMetrics(weightedMetrics, given, 'weightedMetrics'),
   }
 }
 
-function makeMetrics(described: Json | undefined, argument: string): Metric[] {
+function makeLoss({ name, options, reduction, custom }: JsonObject, { losses }: GivenAgain): Loss {
+  if (custom !== true) return lossFrom(name, fromJson(object(options, 'loss'), 'loss') as object, reduction, 'loss')
+  const own = checkName(name, 'loss: name')
+  return losses.get(own) ?? missingLoss(own)
+}
+
+function makeMetrics(described: Json | undefined, { metrics }: GivenAgain, argument: string): Metric[] {
   return list(described, argument).map((item, i) => {
-    const { id, name: key, options } = object(item, `${argument}[${i}]`)
-    return metricFrom(id, fromJson(object(options, argument), argument) as object, key, `${argument}[${i}]`)
+    const { id, name, options } = object(item, `${argument}[${i}]`)
+    const filled = fromJson(object(options, argument), argument) as { readonly best?: unknown }
+    if (id !== customId) return metricFrom(id, filled, name, `${argument}[${i}]`)
+    const own = checkName(name, `${argument}[${i}]: name`)
+    return metrics.get(own) ?? missingMetric(own, filled.best === 'max' ? 'max' : 'min')
   })
 }
 

@@ -20,7 +20,8 @@ import {
   object,
   toJson,
 } from './description.js'
-import { damaged, readBytes, toPath, writeAtomically } from './files.js'
+import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
+import { formats } from './formats.js'
 import type { FileArray } from './npy.js'
 import { encodeSafetensors, parseSafetensors } from './safetensors.js'
 
@@ -43,7 +44,6 @@ export async function saveModel(core: ModelCore, path: string | URL): Promise<vo
 /** The bytes of the file, in chunks. */
 export function encodeModel(core: ModelCore): Uint8Array[] {
   const state = core.readState()
-  const shapes = core.built()
   const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>()
   for (const { name, data, shape } of state.weights) tensors.set(name, { data, shape })
   state.slots.forEach((arrays, slot) => {
@@ -58,11 +58,7 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
       tensors.set(callbackName(name, i), { data, shape: [data.length] })
     })
   }
-  const description: Json = {
-    model: { name: core.name, inputShape: shapes.inputShape, layers: describeLayers(core.layers) },
-    ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
-    state: describeState(state),
-  }
+  const description: Json = { ...describeModel(core), state: describeState(state) }
   const metadata = { sha256: noDigest, format: formatName, description: JSON.stringify(description) }
   const chunks = encodeSafetensors(tensors, { metadata })
   const hash = createSha256()
@@ -71,10 +67,28 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
   return chunks
 }
 
-function describeState({ seed, step, epochsBegun, position, callbacks, slots }: TrainingState): Json {
-  const states = Object.entries(callbacks).map(([name, { values, arrays = [] }]) => {
+function describeModel(core: ModelCore): JsonObject {
+  const { inputShape } = core.built()
+  return {
+    model: { name: core.name, inputShape, layers: describeLayers(core.layers) },
+    ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
+  }
+}
+
+/** Throws what {@link encodeModel} would, at no cost. */
+export function checkSavable(core: ModelCore): void {
+  describeModel(core)
+  describeCallbacks(core.callbackStates())
+}
+
+function describeCallbacks(states: CallbackStates): Json[] {
+  return Object.entries(states).map(([name, { values, arrays = [] }]) => {
     return { name, values: toJson(values, `callback '${name}'`), arrays: arrays.length }
   })
+}
+
+function describeState({ seed, step, epochsBegun, position, callbacks, slots }: TrainingState): Json {
+  const states = describeCallbacks(callbacks)
   return { seed, step, epochsBegun, slots: slots.length, position: toJson(position, 'position'), callbacks: states }
 }
 
@@ -94,7 +108,7 @@ export async function readModelFile(source: string | URL): Promise<ModelFile> {
 /** The same for the bytes of a file. */
 export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
   if (bytes.toString('latin1', 8, digestAt) !== start) {
-    throw damaged(path, 'expected a file that save() wrote, got another beginning')
+    throw damaged(path, `expected ${formats.model}, got ${beginning(bytes)}`)
   }
   const hash = createSha256().update(bytes.subarray(0, digestAt)).update(noDigest)
   const digest = hash.update(bytes.subarray(digestAt + digestLength)).digest('hex')

@@ -64,6 +64,17 @@ export interface CompileSettings {
   readonly weightedMetrics: readonly Metric[]
 }
 
+/** `ERR_NOT_COMPILED` where a loss or metric of the user's was not given when the model was loaded. */
+export function checkNoneMissing(model: string, { loss, metrics, weightedMetrics }: CompileSettings): void {
+  const own = [...metrics, ...weightedMetrics].filter(({ missing }) => missing)
+  if (!loss.missing && own.length === 0) return
+  const parts = [...(loss.missing ? [loss] : []), ...own].map(({ kind, name }) => `${kind} '${name}'`).join(', ')
+  const options = [...(loss.missing ? ['losses'] : []), ...(own.length > 0 ? ['metrics'] : [])]
+  const remedy = `load(path, { ${options.map((option) => `${option}: […]`).join(', ')} }) gives them back`
+  const text = `model '${model}' was loaded without what was its own: ${parts}`
+  throw new NeurodeError('ERR_NOT_COMPILED', `${text}; ${remedy}, and compile() replaces them`)
+}
+
 /** Loss and metrics as they are for one model's outputs. */
 export interface TrainingSetup {
   readonly settings: CompileSettings

@@ -17,6 +17,7 @@ import { type NativeModel, native, type Precision } from '../native.js'
 import type { CallbackStates } from '../training/callbacks.js'
 import {
   type CompileSettings,
+  checkNoneMissing,
   compileModel,
   inferShapes,
   type ModelShapes,
@@ -176,9 +177,11 @@ export class ModelCore implements LayerHost {
 
   checkCompiled(): void {
     this.checkAlive()
-    if (this.#settings !== undefined) return
-    const text = `model '${this.name}' was not compiled: call compile({ optimizer, loss }) before`
-    throw new NeurodeError('ERR_NOT_COMPILED', text)
+    if (this.#settings === undefined) {
+      const text = `model '${this.name}' was not compiled: call compile({ optimizer, loss }) before`
+      throw new NeurodeError('ERR_NOT_COMPILED', text)
+    }
+    checkNoneMissing(this.name, this.#settings)
   }
 
   /** Targets of all kinds that loss and metrics read, with the weights of rows and classes. */

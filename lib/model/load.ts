@@ -3,6 +3,7 @@
 import { list, makeLayers, makeSettings, object } from '../io/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../io/modelFile.js'
 import type { Precision } from '../native.js'
+import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
 import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
 import type { ModelCore } from './core.js'
@@ -19,7 +20,17 @@ export interface LoadOptions {
   readonly threads?: number | undefined
   /** Instead of the rate in the file; needed where that was a function. */
   readonly learningRate?: LearningRate | undefined
+  /**
+   * The losses of your own that the model may have been compiled with: a list of {@link losses}.custom, or their functions by
+   * name. A model without its own still predicts, is served and saved with all it has; to train or evaluate it rejects with
+   * `ERR_NOT_COMPILED`.
+   */
+  readonly losses?: CustomLosses | undefined
+  /** The same for {@link metrics}.custom; a function is its `rows`. */
+  readonly metrics?: CustomMetrics | undefined
 }
+
+const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics']
 
 /**
  * Loads a model that {@link Sequential.save} wrote: compiled if it was, with its weights, the optimizer's variables and the
@@ -36,14 +47,15 @@ export interface LoadOptions {
  * ```
  */
 export async function load(path: string | URL, given?: LoadOptions): Promise<Sequential> {
-  const options = checkOptions(given, ['device', 'threads', 'precision', 'learningRate'], 'load')
+  const options = checkOptions(given, optionNames, 'load')
   const device = chooseDevice(options.device)
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
   const precision = checkPrecision(options.precision, device)
+  const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readModelFile(path)
   const { training } = file.description
   // Outside of what blames the file: a learning rate that is missing is the caller's.
-  const settings = training === undefined ? undefined : makeSettings(training, options.learningRate)
+  const settings = training === undefined ? undefined : makeSettings(training, again)
   return makeModel(file, (core) => {
     if (settings !== undefined) core.compile(settings, { device, threads, precision })
   })

@@ -23,7 +23,10 @@ export interface MetricState {
   result(): number
   /** Forgets all rows. */
   resetState?(): void
-  /** Everything it remembers, so that a checkpoint in the middle of an epoch can keep it. */
+  /**
+   * Everything it remembers, so that a checkpoint in the middle of an epoch can keep it. Without, an epoch that goes on in its
+   * middle counts the rows from there on.
+   */
   readonly numbers?: Float64Array
 }
 

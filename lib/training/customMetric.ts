@@ -7,7 +7,8 @@ import { identity, rowsOrClasses } from './metricTable.js'
 
 /**
  * A metric of your own, computed in TypeScript from the rows of outputs and targets: exact over an epoch, and slower than
- * the metrics of the op table, as every row crosses from native code.
+ * the metrics of the op table, as every row crosses from native code. Files hold its name; `load(path, { metrics: [bias] })`
+ * gives it back to the model.
  *
  * @example
  * ```ts
@@ -81,20 +82,25 @@ export function customMetric<const Key extends string>(given: CustomMetricOption
     refuse(argument, 'either state or rows, a function', state ?? rows)
   }
   const make = state ?? (() => new ValuesState(rows as NonNullable<typeof rows>, argument))
-  return Object.freeze({
-    kind: 'metric',
-    name: key as Key,
-    id: 'custom',
-    options: {},
-    resolve: () => ({
-      key,
-      state: make,
-      targets: rowsOrClasses,
-      leastOutputs: 1,
-      finish: identity,
-      best,
-    }),
-  })
+  return metricOf(key as Key, best, make)
+}
+
+function metricOf<Key extends string>(
+  key: Key,
+  best: 'min' | 'max',
+  state: NonNullable<CustomMetricOptions['state']>,
+): Metric<Key> {
+  const resolved = { key, state, targets: rowsOrClasses, leastOutputs: 1, finish: identity, best }
+  return Object.freeze({ kind: 'metric', name: key, id: customId, options: { best }, resolve: () => resolved })
+}
+
+/** What files call metrics of the user's. */
+export const customId = 'custom'
+
+/** In place of a metric of the user's that was not given when its model was loaded. */
+export function missingMetric(name: string, best: 'min' | 'max'): Metric {
+  const state = () => refuse(`metric '${name}'`, 'the function that load was not given', undefined)
+  return Object.freeze({ ...metricOf(name, best, state), missing: true })
 }
 
 /** A name that can be a key in logs and results. */

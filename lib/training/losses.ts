@@ -35,6 +35,8 @@ export interface Loss {
   readonly op: PlanOp
   /** Computes it in TypeScript, see {@link CustomLossOptions}. */
   readonly custom?: ((batch: CapturedBatch) => CustomLossResult) | undefined
+  /** True for a loss of your own in a model that was loaded without it: the model predicts, and does not train. */
+  readonly missing?: boolean | undefined
 }
 
 /** What a loss of your own gives for a batch. */
@@ -48,7 +50,7 @@ export interface CustomLossResult {
 /**
  * A loss of your own, computed in TypeScript: you give its value and its derivative by the outputs, and everything below
  * is differentiated as ever. A batch's outputs cross from native code and the gradient goes back, so a step computes its
- * forward pass twice: the slow path. Files cannot hold it; models with such a loss save their weights alone.
+ * forward pass twice: the slow path. Files hold its name; `load(path, { losses: [quartic] })` gives it back to the model.
  *
  * @example
  * ```ts
@@ -69,7 +71,7 @@ export interface CustomLossResult {
  * ```
  */
 export interface CustomLossOptions {
-  /** Shown in messages. */
+  /** Shown in messages; what files call it. */
   readonly name: string
   /** Value and derivative for one batch. */
   readonly compute: (batch: CapturedBatch) => CustomLossResult
@@ -350,18 +352,24 @@ export const losses = {
   custom: (options: CustomLossOptions): Loss => {
     const { name, compute } = checkOptions(options, ['name', 'compute'], 'losses.custom')
     if (typeof compute !== 'function') refuse('losses.custom: compute', 'a function', compute)
-    return Object.freeze({
-      kind: 'loss',
-      name: checkName(name, 'losses.custom: name'),
-      options: {},
-      reduction: 'sum',
-      targets: rowsOrClasses,
-      leastOutputs: 1,
-      op: { name: 'dotProduct', params: [] },
-      custom: compute,
-    })
+    return Object.freeze({ ...customRow, name: checkName(name, 'losses.custom: name'), custom: compute })
   },
 } as const
+
+const customRow = {
+  kind: 'loss',
+  options: {},
+  reduction: 'sum',
+  targets: rowsOrClasses,
+  leastOutputs: 1,
+  op: { name: 'dotProduct', params: [] },
+} as const
+
+/** In place of a loss of the user's that was not given when its model was loaded. */
+export function missingLoss(name: string): Loss {
+  const custom = () => refuse(`loss '${name}'`, 'the function that load was not given', undefined)
+  return Object.freeze({ ...customRow, name, custom, missing: true })
+}
 
 /** The loss that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toLoss(value: LossName | Loss, argument: string): Loss {

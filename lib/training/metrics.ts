@@ -20,6 +20,8 @@ export interface Metric<Key extends string = string> {
   readonly options: Options
   /** What it becomes for a model with so many outputs and this loss. */
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
+  /** True for a metric of your own in a model that was loaded without it: the model predicts, and does not train. */
+  readonly missing?: boolean | undefined
 }
 
 /** The metrics by name: camelCase or snake_case, and the usual short forms. The name is the key in logs and results. */

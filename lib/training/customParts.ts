@@ -1,0 +1,60 @@
+/** Losses and metrics of the user's, given to a model that is loaded: files hold their names alone. */
+
+import { NeurodeError } from '../errors.js'
+import { refuse } from '../validate.js'
+import { type CustomMetricOptions, customId } from './customMetric.js'
+import { type CustomLossOptions, type Loss, losses } from './losses.js'
+import { type Metric, metrics } from './metrics.js'
+
+/** Losses of `losses.custom`, or by name: such a loss, or its function `compute`. */
+export type CustomLosses = readonly Loss[] | Readonly<Record<string, Loss | CustomLossOptions['compute']>>
+
+/** Metrics of `metrics.custom`, or by name: such a metric, or its function `rows`. */
+export type CustomMetrics =
+  | readonly Metric[]
+  | Readonly<Record<string, Metric | NonNullable<CustomMetricOptions['rows']>>>
+
+/** By name. More may be given than a file needs. */
+export interface CustomParts {
+  readonly losses: ReadonlyMap<string, Loss>
+  readonly metrics: ReadonlyMap<string, Metric>
+}
+
+/** The parts that {@link LoadOptions} give. */
+export function toCustomParts(given: {
+  readonly losses?: CustomLosses | undefined
+  readonly metrics?: CustomMetrics | undefined
+}): CustomParts {
+  const isLoss = (value: Partial<Loss>): value is Loss =>
+    value.kind === 'loss' && value.custom !== undefined && value.missing !== true
+  const isMetric = (value: Partial<Metric>): value is Metric =>
+    value.kind === 'metric' && value.id === customId && value.missing !== true
+  return {
+    losses: byName(given.losses, 'losses', isLoss, (name, compute) => losses.custom({ name, compute } as never)),
+    metrics: byName(given.metrics, 'metrics', isMetric, (name, rows) => metrics.custom({ name, rows } as never)),
+  }
+}
+
+function byName<T extends { readonly name: string }>(
+  given: unknown,
+  argument: 'losses' | 'metrics',
+  isOwn: (value: object) => value is T,
+  make: (name: string, compute: unknown) => T,
+): Map<string, T> {
+  if (given === undefined) return new Map()
+  if (typeof given !== 'object' || given === null) {
+    return refuse(argument, `a list of ${argument}.custom(…), or functions by name`, given)
+  }
+  if (isOwn(given)) return new Map([[given.name, given]])
+  const own = (value: unknown, at: string, name?: string): [string, T] => {
+    const part = typeof value === 'function' && name !== undefined ? make(name, value) : value
+    if (typeof part !== 'object' || part === null || !isOwn(part)) {
+      return refuse(at, `what ${argument}.custom gives${name === undefined ? '' : ', or its function'}`, value)
+    }
+    if (name === undefined || part.name === name) return [part.name, part]
+    const text = `${at}: expected one whose name is '${name}', got one called '${part.name}'`
+    throw new NeurodeError('ERR_ARGUMENT', text)
+  }
+  if (Array.isArray(given)) return new Map(given.map((value, i) => own(value, `${argument}[${i}]`)))
+  return new Map(Object.entries(given).map(([name, value]) => own(value, `${argument}['${name}']`, name)))
+}
