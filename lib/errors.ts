@@ -10,7 +10,7 @@ export const errorCodes = {
   ERR_NOT_BUILT: 'the model has no weights yet: its input shape is not known',
   ERR_NOT_COMPILED: 'the model was not compiled with a loss and an optimizer',
   ERR_MODEL_BUSY: 'the model is training or predicting already',
-  ERR_DISPOSED: 'the model was disposed',
+  ERR_DISPOSED: 'the model was disposed, or the rows of a file were closed',
   ERR_ABORTED: 'an AbortSignal stopped the work',
   ERR_QUEUE_FULL: 'as many rows wait for the device as may',
   ERR_TIMEOUT: 'the work was not done in the time that was given',

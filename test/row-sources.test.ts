@@ -1,9 +1,19 @@
 /** Rows that stay in files: the same training as in memory, in little memory. */
 
 import assert from 'node:assert/strict'
-import { appendFileSync, ftruncateSync, openSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { array, layers, openIdx, openNpy, readIdx, sequential, writeNpy } from 'neurode'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { array, layers, openIdx, openNpy, type RowSource, readIdx, sequential, writeNpy } from 'neurode'
 import { FileFeed, FileInput, MemoryTargets } from '#lib/model/fileFeed.js'
 import { coreOf } from '#lib/model/sequential.js'
 import { idxBytes, inFolder, rejects } from './data/files.js'
@@ -159,6 +169,127 @@ perDevice('rows in files', (device) => {
       await rejects(right.fit(x, files, quiet), 'ERR_SHAPE', /y/)
       ftruncateSync(openSync(path, 'r+'), 200)
       await rejects(right.fit(files, y, quiet), 'ERR_FILE_FORMAT', /became shorter/)
+    })
+  })
+})
+
+/** What Node warns of while garbage is collected. */
+async function warningsOf(work: () => Promise<void>): Promise<string[]> {
+  const warnings: string[] = []
+  const listen = (warning: Error) => warnings.push(warning.message)
+  process.on('warning', listen)
+  await work()
+  for (let i = 0; i < 5; i++) {
+    global.gc?.()
+    await sleep(5)
+  }
+  process.off('warning', listen)
+  return warnings
+}
+
+/** The open files of this process with this path. */
+function openCount(path: string): number {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return links.filter((link) => link === path).length
+}
+
+describe('files behind row sources', () => {
+  const { x, y } = clouds(64, 6, 3)
+
+  it('are closed by whoever opened them: fit, evaluate and read, also where they fail', async () => {
+    await inFolder(async (folder) => {
+      const [xPath, yPath, short] = ['x.npy', 'y.npy', 'short.npy'].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ]
+      await writeNpy(xPath, x)
+      await writeNpy(yPath, array(y))
+      await writeNpy(short, array(y.slice(1)))
+      const isOpen = () => (existsSync('/proc/self/fd') ? [xPath, yPath, short].map(openCount) : [0, 0, 0])
+      const closed = [0, 0, 0]
+      const warnings = await warningsOf(async () => {
+        using model = classifier()
+        // Nobody closes these.
+        const [rows, labels, few] = [await openNpy(xPath), await openNpy(yPath), await openNpy(short)]
+        assert.deepEqual(isOpen(), closed)
+        assert.equal((await Promise.all([rows.read(0, 2), rows.read(3, 1)])).length, 2)
+        assert.deepEqual(isOpen(), closed)
+        const seen: number[][] = []
+        const look = { onEpochEnd: () => void seen.push(isOpen()) }
+        const validationData = [rows, labels] as const
+        await model.fit(rows, labels, { ...quiet, epochs: 2, validationData, callbacks: look })
+        if (existsSync('/proc/self/fd')) assert.deepEqual(seen.at(-1), [1, 1, 0], 'open once, as long as the fit')
+        assert.deepEqual(isOpen(), closed)
+        await model.evaluate(rows, labels)
+        assert.deepEqual(isOpen(), closed)
+        await rejects(model.fit(rows, few, quiet), 'ERR_SHAPE')
+        const fails = {
+          onBatchEnd() {
+            throw new Error('mine')
+          },
+        }
+        await assert.rejects(model.fit(rows, labels, { ...quiet, callbacks: fails }), /mine/)
+        const signal = AbortSignal.abort()
+        await rejects(model.fit(rows, labels, { ...quiet, signal }), 'ERR_ABORTED')
+        assert.deepEqual(isOpen(), closed)
+        await openIdx(join(goldenFolder, 'files', 'ubyte.idx3'))
+      })
+      assert.deepEqual(warnings, [])
+    })
+  })
+
+  it('are not read any more after close, using and await using', async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, 'x.npy')
+      await writeNpy(path, x)
+      const ways: readonly ((source: RowSource) => unknown)[] = [
+        (source) => source.close(),
+        (source) => {
+          using ended = source
+          return ended.rows
+        },
+        async (source) => {
+          await using ended = source
+          return ended.rows
+        },
+      ]
+      for (const end of ways) {
+        using model = classifier()
+        const source = await openNpy(path)
+        await model.fit(source, y, quiet)
+        await end(source)
+        await source.close()
+        await rejects(source.read(0, 1), 'ERR_DISPOSED', /x\.npy: its rows were closed/)
+        await rejects(model.fit(source, y, quiet), 'ERR_DISPOSED')
+      }
+      using model = classifier()
+      const source = await openNpy(path)
+      const close = { onBatchEnd: () => source.close() }
+      await model.fit(source, y, { ...quiet, callbacks: close })
+      await rejects(model.fit(source, y, quiet), 'ERR_DISPOSED')
+    })
+  })
+
+  it('have to be what they were when they are opened again', async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, 'x.npy')
+      await writeNpy(path, x)
+      using model = classifier()
+      using source = await openNpy(path)
+      await model.fit(source, y, quiet)
+      await writeNpy(path, x, { version: 2 })
+      await rejects(model.fit(source, y, quiet), 'ERR_FILE_FORMAT', /changed since it was opened: open it again/)
+      appendFileSync(path, 'x')
+      await rejects(source.read(0, 1), 'ERR_FILE_FORMAT', /changed since/)
+      rmSync(path)
+      await rejects(source.read(0, 1), 'ERR_FILE_NOT_FOUND')
     })
   })
 })

@@ -1,8 +1,9 @@
 /** Rows of npy and IDX files that stay on disk: read in pieces, never whole. */
 
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, type FileHandle, open } from 'node:fs/promises'
+import { NeurodeError } from '../errors.js'
 import { type DType, dtypes } from '../io/dtypes.js'
-import { damaged, fileError, readInto, toPath } from '../io/files.js'
+import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
 import { checkNumber, checkOptions } from '../validate.js'
 import { type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
@@ -15,7 +16,16 @@ interface Layout {
   readonly start: number
 }
 
-/** Rows of an array in a file; made by {@link openNpy} or {@link openIdx}. Stays open until it is closed. */
+/** What is there when a file is opened again has to be what was there before. */
+interface Identity {
+  readonly size: number
+  readonly header: Uint8Array
+}
+
+/**
+ * Rows of an array in a file; made by {@link openNpy} or {@link openIdx}. The file is open only while it is read: `fit` and
+ * `evaluate` open it and close it at their end, and so does {@link RowSource.read}.
+ */
 export class RowSource {
   /** Path of the file. */
   readonly path: string
@@ -29,13 +39,17 @@ export class RowSource {
   readonly scale: number
   /** Added to every scaled element. */
   readonly offset: number
-  readonly #file: FileHandle
   readonly #layout: Layout
+  readonly #identity: Identity
   readonly #rowElements: number
   readonly #isPlain: boolean
+  /** Open as long as there are holders. */
+  #file: Promise<FileHandle> | undefined
+  #holders = 0
+  #closed = false
 
   /** @internal */
-  constructor(path: string, file: FileHandle, layout: Layout, { scale = 1, offset = 0 }: ArrayOptions) {
+  constructor(path: string, layout: Layout, identity: Identity, { scale = 1, offset = 0 }: ArrayOptions) {
     const [rows = 1, ...rowShape] = layout.shape
     this.path = path
     this.rows = rows
@@ -43,8 +57,8 @@ export class RowSource {
     this.dtype = layout.dtype
     this.scale = checkNumber(scale, 'scale')
     this.offset = checkNumber(offset, 'offset')
-    this.#file = file
     this.#layout = layout
+    this.#identity = identity
     this.#rowElements = elementCount(rowShape)
     this.#isPlain = layout.dtype === 'uint8' || (layout.dtype === 'float32' && !layout.bigEndian)
   }
@@ -59,7 +73,10 @@ export class RowSource {
     return this.#rowElements
   }
 
-  /** The elements of `count` rows from `from` on, neither scaled nor offset. Rejects with `ERR_FILE_FORMAT` if the file changed. */
+  /**
+   * The elements of `count` rows from `from` on, neither scaled nor offset. Rejects with `ERR_FILE_FORMAT` if the file changed,
+   * `ERR_FILE_NOT_FOUND` if it is gone, `ERR_DISPOSED` after {@link RowSource.close}.
+   */
   async read(from: number, count: number): Promise<NumericArray> {
     const { dtype, bigEndian, start } = this.#layout
     const width = this.#rowElements * dtypes[dtype].bytes
@@ -80,21 +97,69 @@ export class RowSource {
     await this.#fill(bytes, this.#layout.start + from * width)
   }
 
-  /** Closes the file. */
+  /** @internal Keeps the file open until the function given back is called, which closes it if nobody else holds it. */
+  async hold(): Promise<() => Promise<void>> {
+    if (this.#closed) throw new NeurodeError('ERR_DISPOSED', `${this.path}: its rows were closed`)
+    this.#holders++
+    this.#file ??= this.#open()
+    const file = this.#file
+    const release = async () => {
+      this.#holders--
+      if (this.#holders > 0) return
+      this.#file = undefined
+      await (await file).close()
+    }
+    try {
+      await file
+      return release
+    } catch (error) {
+      this.#holders--
+      if (this.#file === file) this.#file = undefined
+      throw fileError(error, this.path, 'read')
+    }
+  }
+
+  /** Ends it: what reads rows of it from now on rejects with `ERR_DISPOSED`. Twice does no harm. */
   async close(): Promise<void> {
-    await this.#file.close()
+    this[Symbol.dispose]()
+  }
+
+  /** {@link RowSource.close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.#closed = true
   }
 
   /** {@link RowSource.close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
+    this[Symbol.dispose]()
   }
 
   async #fill(bytes: Uint8Array, position: number): Promise<void> {
+    const release = await this.hold()
     try {
-      await readInto(this.#file, bytes, position, this.path)
+      await readInto(await (this.#file as Promise<FileHandle>), bytes, position, this.path)
     } catch (error) {
       throw fileError(error, this.path, 'read')
+    } finally {
+      await release()
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    const file = await open(this.path)
+    try {
+      const { size, header } = this.#identity
+      const stats = await file.stat()
+      const there = new Uint8Array(header.length)
+      if (stats.size >= there.length) await readInto(file, there, 0, this.path)
+      if (stats.size < size) throw damaged(this.path, 'the file became shorter since it was opened')
+      if (stats.size > size || !header.every((byte, i) => byte === there[i])) {
+        throw damaged(this.path, 'the file changed since it was opened: open it again')
+      }
+      return file
+    } catch (error) {
+      await file.close()
+      throw error
     }
   }
 }
@@ -117,7 +182,7 @@ export class RowSource {
  * const x = await openNpy('example.npy', { scale: 1 / 255 })
  * const model = sequential([layers.dense({ units: 1, inputShape: [4] })]).compile({ loss: 'mse' })
  * await model.fit(x, new Float32Array(1000), { epochs: 2, verbose: 0 })
- * await x.close() // or: await using x = …
+ * await x.close() // or: using x = …
  * ```
  */
 export async function openNpy(path: string | URL, options?: ArrayOptions): Promise<RowSource> {
@@ -168,10 +233,11 @@ async function openRows(
   const path = toPath(target, 'path')
   let file: FileHandle | undefined
   try {
-    file = await open(path)
+    // A pipe would block open() for as long as nobody writes to it.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const opened = file
     const stats = await file.stat()
-    if (!stats.isFile()) throw damaged(path, 'expected a file, got a folder or device')
+    if (!stats.isFile()) throw await notFile(path, stats)
     const read: ReadBytes = async (position, length) => {
       const bytes = new Uint8Array(length)
       await readInto(opened, bytes, position, path)
@@ -185,9 +251,10 @@ async function openRows(
       throw damaged(path, `${text}, got ${stats.size - start}`)
     }
     if (shape.length === 0 || elementCount(shape) === 0) throw damaged(path, 'expected rows, got an array without any')
-    return new RowSource(path, file, layout, options)
+    return new RowSource(path, layout, { size: stats.size, header: await read(0, start) }, options)
   } catch (error) {
-    await file?.close()
     throw fileError(error, path, 'read')
+  } finally {
+    await file?.close()
   }
 }

@@ -23,6 +23,8 @@ interface Piece {
 
 /** Gives the rows of pieces, one after the other. */
 interface BlockReader<T> {
+  /** The file it reads, if it does. */
+  readonly source?: RowSource
   read(pieces: readonly Piece[], rows: number): Promise<T>
   /** What was read is not used any more: its memory may be. */
   release(block: T): void
@@ -30,22 +32,22 @@ interface BlockReader<T> {
 
 /** Input from a file: bytes or float32, in memory that is used again. */
 export class FileInput implements BlockReader<InputRows> {
-  readonly #source: RowSource
+  readonly source: RowSource
   readonly #free: ArrayBuffer[] = []
 
   constructor(source: RowSource) {
-    this.#source = source
+    this.source = source
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<InputRows> {
-    const { rowBytes, rowElements, dtype, scale, offset } = this.#source
+    const { rowBytes, rowElements, dtype, scale, offset } = this.source
     const at = this.#free.findIndex(({ byteLength }) => byteLength >= rows * rowBytes)
     const [buffer = new ArrayBuffer(rows * rowBytes)] = at < 0 ? [] : this.#free.splice(at, 1)
     const type = dtype === 'uint8' ? Uint8Array : Float32Array
     const data = new type(buffer, 0, rows * rowElements)
     let row = 0
     for (const { from, to } of pieces) {
-      await this.#source.readInto(data, row * rowElements, from, to - from)
+      await this.source.readInto(data, row * rowElements, from, to - from)
       row += to - from
     }
     return { data, scale, offset, rows }
@@ -74,21 +76,21 @@ export class MemoryInput implements BlockReader<InputRows> {
 /** Targets from a file. */
 export class FileTargets implements BlockReader<TargetRows> {
   readonly #core: ModelCore
-  readonly #source: RowSource
+  readonly source: RowSource
   readonly #argument: string
 
   constructor(core: ModelCore, source: RowSource, argument: string) {
     this.#core = core
-    this.#source = source
+    this.source = source
     this.#argument = argument
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<TargetRows> {
-    const { rowShape, rowElements, scale, offset } = this.#source
+    const { rowShape, rowElements, scale, offset } = this.source
     let data = new Float64Array(0) as Awaited<ReturnType<RowSource['read']>>
     let row = 0
     for (const { from, to } of pieces) {
-      const part = await this.#source.read(from, to - from)
+      const part = await this.source.read(from, to - from)
       if (row === 0) data = new (part.constructor as Float64ArrayConstructor)(rows * rowElements)
       data.set(part, row * rowElements)
       row += to - from
@@ -158,6 +160,9 @@ export class FileFeed implements Feed {
   #reading: Promise<Block> | undefined
   #current: (Block & { readonly handle: number; batch: number }) | undefined
   #skip = 0
+  /** Closes what it opened. */
+  #releases: (() => Promise<void>)[] = []
+  #opened = false
 
   constructor(
     core: ModelCore,
@@ -189,6 +194,7 @@ export class FileFeed implements Feed {
 
   async begin(order: EpochOrder, firstBatch: number): Promise<void> {
     await this.#drop()
+    await this.#open()
     this.#order = order
     this.#plan = this.#planBlocks(order)
     this.#nextBlock = 0
@@ -219,6 +225,16 @@ export class FileFeed implements Feed {
 
   async close(): Promise<void> {
     await this.#drop()
+    for (const release of this.#releases.splice(0)) await release()
+  }
+
+  /** Opens the files, for as long as the feed is. */
+  async #open(): Promise<void> {
+    if (this.#opened) return
+    this.#opened = true
+    for (const { source } of [this.#input, this.#targets]) {
+      if (source !== undefined) this.#releases.push(await source.hold())
+    }
   }
 
   /** Pieces in their order, the incomplete one last, in groups. */
