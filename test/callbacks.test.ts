@@ -164,7 +164,7 @@ describe('callbacks', () => {
       assert.equal(lines.length, 4)
       await run(1, 0, false)
       assert.equal(readFileSync(path, 'utf8').trimEnd().split('\n').length, 2)
-      const nowhere = callbacks.csvLogger(join(folder, 'no', 'log.csv'))
+      const nowhere = callbacks.csvLogger(join(path, 'log.csv'))
       await rejects(model.fit(x, y, { ...quiet, callbacks: nowhere }), 'ERR_FILE_WRITE')
     })
   })

@@ -1,20 +1,23 @@
 /** npy, npz, safetensors and CSV files of real libraries: read as they should be, written so that they read the same; damaged ones refused. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   array,
   type DType,
   encodeNpy,
   type FileArray,
+  layers,
   readCsv,
   readNpy,
   readNpz,
   readSafetensors,
+  sequential,
   writeNpz,
   writeSafetensors,
 } from 'neurode'
+import { writeZip } from '#lib/io/zip.js'
 import { inFolder, rejects, throws } from './data/files.js'
 import { goldenFolder } from './support/golden.js'
 
@@ -211,6 +214,37 @@ describe('files of arrays', () => {
       for (let length = 0; length < tensors.length; length++) {
         await rejects(readSafetensors(tensors.subarray(0, length)), 'ERR_FILE_FORMAT')
       }
+    })
+  })
+
+  it('in an npz do not keep others from being read', async () => {
+    const npy = (value: number[]) => encodeNpy(value)
+    const objects = readFileSync(join(folder, 'bad', 'dtype_object.npy'))
+    const pack = (members: Readonly<Record<string, Uint8Array>>) =>
+      Buffer.concat(writeZip(new Map(Object.entries(members)), false))
+    const bytes = pack({
+      'a.npy': npy([1]),
+      'labels.npy': objects,
+      'notes.txt': Buffer.from('x'),
+      'b.npy': npy([2, 3]),
+      'c.npy': npy([7]),
+    })
+    // The element of c, so that its checksum is wrong.
+    bytes[bytes.indexOf(Buffer.from(Float32Array.of(7).buffer))] = 1
+    const arrays = await readNpz(bytes)
+    assert.deepEqual([...arrays.keys()], ['a', 'b'])
+    assert.deepEqual([...(arrays.get('b')?.data ?? [])], [2, 3])
+    assert.deepEqual([...arrays.unreadable.keys()], ['labels', 'notes.txt', 'c'])
+    throws(() => arrays.get('labels'), 'ERR_FILE_FORMAT', /labels\.npy: expected.*got/)
+    throws(() => arrays.get('c'), 'ERR_FILE_FORMAT', /member "c\.npy": wrong checksum/)
+    assert.equal(arrays.get('d'), undefined)
+    await rejects(readNpz(pack({ 'labels.npy': objects })), 'ERR_FILE_FORMAT', /labels\.npy/)
+    await rejects(readNpz(pack({ 'a.npy': objects, a: npy([1]) })), 'ERR_FILE_FORMAT', /two arrays are called "a"/)
+    await inFolder(async (temporary) => {
+      const path = join(temporary, 'w.npz')
+      writeFileSync(path, pack({ 'dense/kernel.npy': npy([1]), 'dense/bias.npy': objects }))
+      using model = sequential([layers.dense({ units: 1, inputShape: [1] })])
+      await rejects(model.loadWeights(path), 'ERR_FILE_FORMAT', /w\.npz: dense\/bias\.npy/)
     })
   })
 

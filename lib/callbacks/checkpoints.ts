@@ -1,9 +1,11 @@
 /** Callbacks that save the model while it trains. */
 
-import { mkdir, readdir, rm, unlink } from 'node:fs/promises'
+import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NeurodeError } from '../errors.js'
-import { fileError, toPath } from '../io/files.js'
+import { checkWritable, fileError, makeFolderOf, toPath } from '../io/files.js'
+import { checkSavable } from '../io/modelFile.js'
+import { coreOf } from '../model/sequential.js'
 import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
 import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
@@ -30,7 +32,10 @@ export interface ModelCheckpointOptions extends MonitorOptions {
 
 const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
 
-/** Saves the model under a path in which `{epoch}` (from 1), `{batch}` and keys of the logs stand for their values. */
+/**
+ * Saves the model under a path in which `{epoch}` (from 1), `{batch}` and keys of the logs stand for their values; makes the
+ * folder. That it can is tried before the first batch.
+ */
 export class ModelCheckpoint implements Callback {
   readonly name = 'modelCheckpoint'
   readonly runsLast = true
@@ -67,6 +72,14 @@ export class ModelCheckpoint implements Callback {
     this.#context = context
   }
 
+  async tryOut(): Promise<void> {
+    const { model, keys } = this.#context as TrainingContext
+    const known = this.#perEpoch ? keys : keys.filter((key) => !key.startsWith('val_'))
+    const logs = Object.fromEntries(known.map((key) => [key, 0]))
+    await checkWritable(formatPath(this.#path, { ...logs, epoch: 1, batch: 1 }))
+    if (!this.#weightsOnly) checkSavable(coreOf(model))
+  }
+
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#epoch = epoch
     if (!this.#perEpoch) return
@@ -92,21 +105,25 @@ export class ModelCheckpoint implements Callback {
   }
 
   async #save(batch: number, logs: Logs): Promise<void> {
-    const { model } = this.#context as TrainingContext
-    const path = formatPath(this.#path, { ...logs, epoch: this.#epoch + 1, batch: batch + 1 })
+    const { model, keys } = this.#context as TrainingContext
+    // An epoch that was not validated has no values of validation.
+    const values = Object.fromEntries(keys.map((key) => [key, logs[key]]))
+    const path = formatPath(this.#path, { ...values, epoch: this.#epoch + 1, batch: batch + 1 })
+    await makeFolderOf(path)
     if (this.#weightsOnly) await model.saveWeights(path)
     else await model.save(path)
   }
 }
 
-/** `model-{epoch:03}-{val_loss:.2f}` → `model-007-0.31`. */
-function formatPath(template: string, values: Readonly<Record<string, number>>): string {
+/** `model-{epoch:03}-{val_loss:.2f}` → `model-007-0.31`; NA for what has no value. */
+function formatPath(template: string, values: Readonly<Record<string, number | undefined>>): string {
   return template.replace(/\{(\w+)(?::(0?)(\d*)d?)?(?::?\.(\d+)f)?\}/g, (_, key: string, zero, width, digits) => {
     if (!Object.hasOwn(values, key)) {
       const known = Object.keys(values).join(', ')
       throw new NeurodeError('ERR_UNKNOWN_NAME', `callbacks.modelCheckpoint: path: no value '${key}'; known: ${known}`)
     }
-    const value = values[key] as number
+    const value = values[key]
+    if (value === undefined) return 'NA'
     const text = digits === undefined ? String(value) : value.toFixed(Number(digits))
     return text.padStart(Number(width ?? 0), zero ? '0' : ' ')
   })
@@ -161,6 +178,11 @@ export class BackupAndRestore implements Callback {
     }
   }
 
+  async tryOut(): Promise<void> {
+    await checkWritable(this.#path(0))
+    checkSavable(coreOf((this.#context as TrainingContext).model))
+  }
+
   async onEpochEnd(): Promise<void> {
     await this.#save()
   }
@@ -176,18 +198,18 @@ export class BackupAndRestore implements Callback {
 
   /** Their numbers, the newest first. */
   async #backups(): Promise<number[]> {
-    try {
-      await mkdir(this.#folder, { recursive: true })
-      const names = await readdir(this.#folder)
-      const numbers = names.map((name) => Number(backupPattern.exec(name)?.[1] ?? Number.NaN))
-      return numbers.filter(Number.isSafeInteger).sort((a, b) => b - a)
-    } catch (error) {
+    const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
       throw fileError(error, this.#folder, 'read')
-    }
+    })
+    const numbers = names.map((name) => Number(backupPattern.exec(name)?.[1] ?? Number.NaN))
+    return numbers.filter(Number.isSafeInteger).sort((a, b) => b - a)
   }
 
   async #save(): Promise<void> {
-    await this.#context?.model.save(this.#path(this.#next++))
+    const path = this.#path(this.#next++)
+    await makeFolderOf(path)
+    await this.#context?.model.save(path)
     for (const number of (await this.#backups()).slice(this.#keep)) await unlink(this.#path(number)).catch(() => {})
   }
 }

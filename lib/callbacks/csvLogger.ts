@@ -1,9 +1,8 @@
 /** Logs of epochs as lines of a CSV file. */
 
-import { type FileHandle, open } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { constants, open, stat } from 'node:fs/promises'
 import { formatCsvLine } from '../io/csv.js'
-import { fileError } from '../io/files.js'
+import { checkWritable, fileError, makeFolderOf, toPath, writeAtomically } from '../io/files.js'
 import type { Callback, Logs, TrainingContext } from '../training/callbacks.js'
 import { checkBoolean, checkName, checkOptions } from '../validate.js'
 
@@ -15,39 +14,70 @@ export interface CsvLoggerOptions {
   readonly append?: boolean
 }
 
-/** Writes `epoch` (from 0) and the logs of every epoch, each line as soon as its epoch is over. */
+/**
+ * Writes `epoch` (from 0) and the logs of every epoch, each line as soon as its epoch is over and whole or not at all. Makes the
+ * folder of its file; that it can is tried before the first batch.
+ */
 export class CsvLogger implements Callback {
   readonly #path: string
   readonly #separator: string
   readonly #append: boolean
   #keys: readonly string[] = []
+  #begun = false
 
   constructor(path: string | URL, given?: CsvLoggerOptions) {
     const argument = 'callbacks.csvLogger'
     const options = checkOptions(given, ['separator', 'append'], argument)
-    this.#path = path instanceof URL ? fileURLToPath(path) : checkName(path, `${argument}: path`)
+    this.#path = toPath(path, `${argument}: path`)
     this.#separator = checkName(options.separator ?? ',', `${argument}: separator`)
     this.#append = checkBoolean(options.append ?? false, `${argument}: append`)
   }
 
-  async onTrainBegin(_logs: Logs, { keys }: TrainingContext): Promise<void> {
+  onTrainBegin(_logs: Logs, { keys }: TrainingContext): void {
     this.#keys = keys
-    await this.#write(this.#append ? 'a' : 'w', async (file) => {
-      if ((await file.stat()).size === 0) await file.write(formatCsvLine(['epoch', ...keys], this.#separator))
-    })
+    this.#begun = false
+  }
+
+  async tryOut(): Promise<void> {
+    await checkWritable(this.#path)
+  }
+
+  async onEpochBegin(): Promise<void> {
+    await this.#begin()
   }
 
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    await this.#begin()
     const cells = [epoch, ...this.#keys.map((key) => logs[key] ?? 'NA')]
-    await this.#write('a', async (file) => {
-      await file.write(formatCsvLine(cells.map(String), this.#separator))
-    })
+    await this.#appendLine(formatCsvLine(cells.map(String), this.#separator))
   }
 
-  async #write(flags: string, work: (file: FileHandle) => Promise<void>): Promise<void> {
+  async #begin(): Promise<void> {
+    if (this.#begun) return
+    const there = await stat(this.#path).catch(() => undefined)
+    if (!this.#append || there === undefined || there.size === 0) {
+      await makeFolderOf(this.#path)
+      await writeAtomically(this.#path, [Buffer.from(formatCsvLine(['epoch', ...this.#keys], this.#separator))])
+    }
+    this.#begun = true
+  }
+
+  async #appendLine(text: string): Promise<void> {
     try {
-      await using file = await open(this.#path, flags)
-      await work(file)
+      await using file = await open(this.#path, constants.O_RDWR | constants.O_CREAT)
+      const { size } = await file.stat()
+      const last = Buffer.alloc(1)
+      if (size > 0) await file.read(last, 0, 1, size - 1)
+      const line = Buffer.from(size > 0 && last[0] !== 10 ? `\n${text}` : text)
+      try {
+        let written = 0
+        while (written < line.length) {
+          written += (await file.write(line, written, line.length - written, size + written)).bytesWritten
+        }
+      } catch (error) {
+        await file.truncate(size)
+        throw error
+      }
     } catch (error) {
       throw fileError(error, this.#path, 'written')
     }

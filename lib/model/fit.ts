@@ -196,14 +196,21 @@ class Fit {
         resume = restored = true
       },
     }
+    const before = { position: core.position, states: core.callbackStates }
     core.position = resume ? core.position : { ...startPosition, epoch: initialEpoch }
-    await this.#call(callbacks.trainBegin(context))
-    if (!resume) {
+    try {
+      await this.#call(callbacks.trainBegin(context))
+      if (resume) callbacks.restore(restored ? core.callbackStates() : states)
       core.callbackStates = () => callbacks.states()
-      return initialEpoch
+      await this.#call(callbacks.tryOut())
+    } catch (error) {
+      if (!restored) {
+        core.position = before.position
+        core.callbackStates = before.states
+      }
+      throw error
     }
-    callbacks.restore(restored ? core.callbackStates() : states)
-    core.callbackStates = () => callbacks.states()
+    if (!resume) return initialEpoch
     const { epoch, sums, batches, seed } = core.position
     this.#givenSeed ??= seed
     if (sums.length > 0 && batches !== this.#batches) {

@@ -63,6 +63,8 @@ export interface Callback {
   onBatchEnd?(batch: number, logs: Logs): unknown
   /** After every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
   onRangeEnd?(batch: number, logs: Logs): unknown
+  /** @internal Tries what it will do later, once all callbacks have begun and before the first batch; leaves no trace. */
+  tryOut?(): unknown
   /** Keras' name of `onBatchBegin`. */
   onTrainBatchBegin?(batch: number, logs: Logs): unknown
   /** Keras' name of `onBatchEnd`. */
@@ -115,6 +117,10 @@ export class CallbackList {
 
   async trainBegin(context: TrainingContext): Promise<void> {
     for (const callback of this.#callbacks) await callback.onTrainBegin?.({}, context)
+  }
+
+  async tryOut(): Promise<void> {
+    for (const callback of this.#callbacks) await callback.tryOut?.()
   }
 
   async trainEnd(logs: Logs): Promise<void> {

@@ -30,8 +30,18 @@ export function runNode(
   env: Readonly<Record<string, string>> = {},
   timeout = 500_000,
 ): Promise<Ended> {
+  return runCommand(process.execPath, ['--expose-gc', ...args], env, timeout)
+}
+
+/** Runs a command to the end of its process. */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  timeout = 500_000,
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--expose-gc', ...args], {
+    const child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout,
