@@ -5,7 +5,6 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -64,10 +63,8 @@ describe('places of files', () => {
       if (process.platform === 'win32') return
       const fifo = join(folder, 'pipe')
       assert.equal(spawnSync('mkfifo', [fifo]).status, 0)
-      for (const path of ['/dev/null', '/dev/full', fifo].filter((name) => existsSync(name))) {
-        await rejects(writeNpy(path, [1]), 'ERR_FILE_WRITE', /expected the name of a file, got a device or pipe/)
-        assert.ok(!statSync(path).isFile())
-      }
+      await rejects(writeNpy(fifo, [1]), 'ERR_FILE_WRITE', /expected the name of a file, got a device or pipe/)
+      assert.ok(statSync(fifo).isFIFO())
       const [target, link] = [join(folder, 'target.neurode'), join(folder, 'latest')]
       symlinkSync(target, link)
       await model.save(target)

@@ -107,8 +107,8 @@ export class ModelCheckpoint implements Callback {
   async #save(batch: number, logs: Logs): Promise<void> {
     const { model, keys } = this.#context as TrainingContext
     // An epoch that was not validated has no values of validation.
-    const values = Object.fromEntries(keys.map((key) => [key, logs[key]]))
-    const path = formatPath(this.#path, { ...values, epoch: this.#epoch + 1, batch: batch + 1 })
+    const none = Object.fromEntries(keys.map((key) => [key, undefined]))
+    const path = formatPath(this.#path, { ...none, ...logs, epoch: this.#epoch + 1, batch: batch + 1 })
     await makeFolderOf(path)
     if (this.#weightsOnly) await model.saveWeights(path)
     else await model.save(path)

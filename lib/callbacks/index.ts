@@ -58,7 +58,7 @@ export const callbacks = {
   reduceLROnPlateau: (options?: ReduceLROnPlateauOptions): Callback => new ReduceLROnPlateau(options),
   /** Sets the learning rate before every epoch: `(epoch, rate) => rate`. */
   learningRateScheduler: (schedule: EpochSchedule): Callback => new LearningRateScheduler(schedule),
-  /** Writes the logs of every epoch into a CSV file. */
+  /** Writes the logs of every epoch into a CSV file, whose folder it makes. */
   csvLogger: (path: string | URL, options?: CsvLoggerOptions): Callback => new CsvLogger(path, options),
   /** Shows the training while it runs, on a page of this machine with a button that stops it. */
   dashboard: (options?: DashboardOptions): Dashboard => new Dashboard(options),
@@ -66,7 +66,10 @@ export const callbacks = {
   terminateOnNaN: (): Callback => new TerminateOnNaN(),
   /** A callback from functions. */
   lambda: (functions: Callback): Callback => ({ ...functions }),
-  /** Saves the model after epochs or batches, always or when it became better. */
+  /**
+   * Saves the model after epochs or batches, always or when it became better, under a path in which `{epoch}` (from 1), `{batch}`
+   * and keys of the logs stand for their values. Makes the folder; that it can save is tried before the first batch.
+   */
   modelCheckpoint: (path: string | URL, options?: ModelCheckpointOptions): Callback =>
     new ModelCheckpoint(path, options),
   /**

@@ -137,8 +137,15 @@ export async function checkWritable(path: string): Promise<void> {
   const target = await targetOf(path)
   try {
     let folder = dirname(resolve(target))
-    while ((await statOf(folder)) === undefined) folder = dirname(folder)
-    await access(join(folder, '.'), constants.W_OK | constants.X_OK)
+    let stats = await statOf(folder)
+    while (stats === undefined && folder !== dirname(folder)) {
+      folder = dirname(folder)
+      stats = await statOf(folder)
+    }
+    if (stats?.isDirectory() === false) {
+      throw new NeurodeError('ERR_FILE_WRITE', `${path}: expected a place in a folder, got one in the file ${folder}`)
+    }
+    await access(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw fileError(error, path, 'written')
   }

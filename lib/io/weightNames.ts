@@ -62,7 +62,7 @@ export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeight
     const text = `${file.path}: expected weights called ${listed(expected)}, got ${listed(names)}`
     return new NeurodeError('ERR_SHAPE', `${text}${why}`)
   }
-  if (known.length > 0) throw fail('')
+  if (known.length > 0) throw fail(': some of the names fit, and others do not')
   const numbered = names.map((_, i) => tensors.get(`arr_${i}`))
   if (names.length > 0 && numbered.every((array) => array !== undefined)) {
     if (numbered.length !== expected.length) throw fail(': arrays without names are taken in the order of getWeights()')

@@ -396,8 +396,14 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 
   /**
-   * Reads weights from a safetensors or npz file, or from one that {@link Sequential.save} wrote, by name; where no name
-   * fits, by order. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before any weight is changed.
+   * Reads weights from a safetensors or npz file, or from one that {@link Sequential.save} wrote, by name. Where no name fits,
+   * names of Neurode and Keras (`dense_3/kernel`) and arrays without names (`arr_0`, what `numpy.savez(path, *weights)` writes)
+   * are taken in the order of {@link Sequential.getWeights}, with kernels of shape (in, out); PyTorch's `*.weight` and `*.bias` of
+   * Linear layers, with weights of shape (out, in), are transposed. A safetensors file from Python has its names sorted: there
+   * layers come by their names, their shapes and their numbers, and are refused where none of these tells them apart.
+   *
+   * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE`, which says what the names look like and what to do,
+   * before any weight is changed.
    */
   async loadWeights(path: string | URL): Promise<void> {
     await loadWeights(this.#core, path)
@@ -406,7 +412,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   /**
    * Writes everything into one file: layers, loss, optimizer with its variables, metrics, weights, and the position of the
    * training, so that {@link load} and fit with `resume` go on as if nothing had happened, bit for bit. In a callback it
-   * saves what is there at that moment. The file is a safetensors file with checksums and is replaced whole or not at all.
+   * saves what is there at that moment. Losses and metrics of your own are there by name, and {@link load} takes them again. The
+   * file is a safetensors file with checksums and is replaced whole or not at all.
    * Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
    *
    * @example
