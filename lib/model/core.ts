@@ -27,11 +27,19 @@ import {
 import { defaultDevice } from './devices.js'
 import type { StopReason } from './fitOptions.js'
 import { startPosition, type TrainingPosition } from './position.js'
-import { readWeights, type WeightOptions, weighTargets } from './rowWeights.js'
+import {
+  type Classes,
+  type ClassWeights,
+  classesOf,
+  readWeights,
+  type WeightOptions,
+  weighTargets,
+} from './rowWeights.js'
 import { toParameters } from './weights.js'
 
 /** Weights of rows as they were given, and what messages call them. */
-export interface WeightsGiven extends WeightOptions {
+export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
+  readonly classWeight?: ClassWeights | undefined
   readonly weightArgument?: string | undefined
 }
 
@@ -189,7 +197,12 @@ export class ModelCore implements LayerHost {
     const targets = this.#readTargets(value, rows, argument)
     const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
     const own = readWeights(sampleWeight, rows, weightArgument, this.positionShape())
-    return weighTargets(targets, this.built().outputs, own, classWeight)
+    return weighTargets(targets, this.classes(), own, classWeight)
+  }
+
+  /** The classes that targets can be of. */
+  classes(): Classes {
+    return classesOf(this.built().outputs, this.training().settings.loss.targetRange)
   }
 
   /** Dimensions of an output before the last one. */

@@ -24,7 +24,7 @@ import { buildFrom } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
-import { type ClassWeight, weighTargets } from './rowWeights.js'
+import { type ClassWeights, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -104,8 +104,8 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     const expected = `validationSplit: expected a share that leaves rows on both sides of ${input.rows} rows`
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
-  const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeight) => {
-    const own = weighTargets(sliceRows(targets, from, to), core.built().outputs, undefined, classWeight)
+  const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
+    const own = weighTargets(sliceRows(targets, from, to), core.classes(), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   return {

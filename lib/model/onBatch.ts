@@ -8,6 +8,7 @@ import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { evaluateFeed } from './evaluate.js'
 import { ArrayFeed, type FeedRange } from './feed.js'
+import { refuseBalanced } from './feeds.js'
 import { buildFrom } from './inputs.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
@@ -63,5 +64,6 @@ function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions 
   buildFrom(core, x)
   const input = toInput(x, core.built().inputShape, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
+  if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
   return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y', weights), input.rows)
 }

@@ -6,7 +6,7 @@ import type { NativeSums } from '../native.js'
 import type { ModelCore } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
 import { abortError, unlessAborted } from './ranges.js'
-import type { ClassWeight } from './rowWeights.js'
+import type { ClassWeights } from './rowWeights.js'
 
 /** Batches queued on the device: one runs, one waits. */
 const mostInFlight = 2
@@ -22,7 +22,7 @@ export class StreamFeed implements Feed {
   readonly #reader: BatchReader
   readonly #argument: string
   readonly #signal: AbortSignal | undefined
-  readonly #classWeight: ClassWeight | undefined
+  readonly #classWeight: ClassWeights | undefined
   /** Taken from the source, then cancelled. */
   #returned: Rows[] = []
   #ended = false
@@ -32,7 +32,7 @@ export class StreamFeed implements Feed {
     reader: BatchReader,
     argument: string,
     signal: AbortSignal | undefined,
-    classWeight?: ClassWeight,
+    classWeight?: ClassWeights,
   ) {
     this.#classWeight = classWeight
     this.#core = core

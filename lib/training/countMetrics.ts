@@ -5,7 +5,8 @@ import type { CapturedBatch, MetricState } from './captured.js'
 /** Keras' guard against divisions by 0. */
 const epsilon = 1e-7
 
-const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
+/** As in Keras, what nothing counts for is 0. */
+export const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** Calls `visit` with every row of a batch. */
@@ -138,7 +139,7 @@ export function areaUnder(
   return (groups) => {
     const weights = labelWeights ?? groups.map(() => 1)
     const all = weights.reduce((a, b) => a + b, 0)
-    return groups.reduce((sum, group, label) => sum + (area(group) * (weights[label] ?? 0)) / all, 0)
+    return groups.reduce((sum, group, label) => sum + ratio(area(group) * (weights[label] ?? 0), all), 0)
   }
 }
 
@@ -274,7 +275,7 @@ export class R2State implements MetricState {
     const { classAggregation, numRegressors, classId } = this.#options
     const outputs = Array.from({ length: this.#outputs }, (_, o) => {
       const [sum = 0, squares = 0, errors = 0] = this.numbers.subarray(2 + 3 * o, 5 + 3 * o)
-      const total = squares - (sum * sum) / weight
+      const total = squares - ratio(sum * sum, weight)
       const score = 1 - errors / total
       return { total, score: Number.isFinite(score) ? score : 0 }
     })
@@ -284,7 +285,7 @@ export class R2State implements MetricState {
         ? (outputs[classId]?.score ?? 0)
         : classAggregation === 'uniformAverage'
           ? mean(outputs.map((output) => output.score))
-          : outputs.reduce((sum, { total, score: own }) => sum + (total * own) / all, 0)
+          : outputs.reduce((sum, { total, score: own }) => sum + ratio(total * own, all), 0)
     const free = samples - numRegressors - 1
     return numRegressors === 0 || free <= 0 ? score : 1 - ((1 - score) * (samples - 1)) / free
   }

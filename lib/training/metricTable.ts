@@ -49,7 +49,7 @@ export interface ResolvedMetric {
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number
-  /** From the mean over rows, and their number or weight, to the value shown. */
+  /** From the mean over rows (0 where none counts), and their number or weight, to the value shown. */
   readonly finish: (mean: number, rows: number) => number
   /** Whether smaller or larger values are better. */
   readonly best: 'min' | 'max'
@@ -273,7 +273,7 @@ const ownRows = {
   },
   exactAccuracy: { options: {}, recipe: () => exactAccuracy, aliases: [] },
   mean: ofOutputs('mean', identity),
-  sum: ofOutputs('sum', (mean, rows) => (rows === 0 ? 0 : mean * rows)),
+  sum: ofOutputs('sum', (mean, rows) => mean * rows),
   categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   topKCategoricalAccuracy: topK,
