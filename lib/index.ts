@@ -222,3 +222,4 @@ export {
   schedules,
 } from './training/schedules.js'
 export type { UpdateOptions, UpdateSettings } from './training/updates.js'
+export { type WarningCode, warningCodes } from './warnings.js'

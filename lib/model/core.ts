@@ -15,6 +15,7 @@ import {
 } from '../layers/layer.js'
 import { type NativeModel, native, type Precision } from '../native.js'
 import type { CallbackStates } from '../training/callbacks.js'
+import type { WarningCode } from '../warnings.js'
 import {
   type CompileSettings,
   checkNoneMissing,
@@ -82,6 +83,8 @@ export class ModelCore implements LayerHost {
   step = 0
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
+  /** What was warned of since it was compiled. */
+  readonly warned = new Set<WarningCode>()
   /** The states of the callbacks at that position. */
   callbackStates: () => CallbackStates = () => ({})
 
@@ -151,6 +154,7 @@ export class ModelCore implements LayerHost {
     this.checkIdle('it cannot be compiled')
     const training = this.#shapes && setUpTraining(settings, this.#shapes)
     this.#settings = settings
+    this.warned.clear()
     this.#training = training
     this.#deviceSettings = device
     this.#stale = true

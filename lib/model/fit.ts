@@ -7,6 +7,7 @@ import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
+import { adviseOnModel } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
@@ -47,6 +48,7 @@ export async function fitModel(
   try {
     feeds = await openFeeds(core, x, y, settings)
     core.native()
+    adviseOnModel(core)
     await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
     await feeds.validation?.reserve({ trains: false, shuffles: false })
     return await new Fit(core, settings, feeds).run(model)

@@ -37,6 +37,8 @@ export interface ThresholdOptions {
   readonly topK?: number | undefined
   /** Targets between 0 and 1 are positive to that part. */
   readonly soft?: boolean
+  /** Outputs below 0 count as 0 and those above 1 as 1; default false. */
+  readonly clips?: boolean
   /** Groups of counts: one for each output, instead of one for all. */
   readonly labels?: number | undefined
 }
@@ -56,13 +58,14 @@ export class ThresholdState implements MetricState {
   }
 
   updateState(batch: CapturedBatch): void {
-    const { classId, topK, soft = false, labels } = this.#options
+    const { classId, topK, soft = false, labels, clips = false } = this.#options
     const bins = this.#thresholds.length + 1
     eachRow(batch, (y, t, weight) => {
       const chosen = topK === undefined ? undefined : largest(y, topK)
       const [from, to] = classId === undefined ? [0, y.length] : [classId, classId + 1]
       for (let o = from; o < to; o++) {
-        const value = chosen === undefined || chosen.has(o) ? (y[o] as number) : -Infinity
+        const output = clips ? Math.min(Math.max(y[o] as number, 0), 1) : (y[o] as number)
+        const value = chosen === undefined || chosen.has(o) ? output : -Infinity
         const truth = t[o] as number
         const positive = soft ? truth : Number(truth !== 0)
         const at = 2 * ((labels === undefined ? 0 : o) * bins + this.#above(value))
