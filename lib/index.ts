@@ -143,7 +143,7 @@ export type {
   ValidationSource,
 } from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
-export type { PerClass } from './model/perClass.js'
+export type { BinaryConfusion, PerClass } from './model/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
 export type { ClassWeight, WeightOptions } from './model/rowWeights.js'

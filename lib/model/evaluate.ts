@@ -31,8 +31,8 @@ export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'> {
   /** Evaluates so many batches at most, a positive integer; default: all. */
   readonly steps?: number | undefined
   /**
-   * Says as well what a classification does class by class, from a second pass over the rows; for rows in memory.
-   * Default false.
+   * Says as well what a classification does class by class, or label by label, from a second pass over the rows; for
+   * rows in memory. See {@link PerClass}. Default false.
    */
   readonly perClass?: boolean | undefined
   /** Default 0: nothing is printed. */

@@ -33,6 +33,8 @@ export interface Loss {
   readonly leastOutputs: number
   /** The lowest and the highest target that it is made for; none where any will do. */
   readonly targetRange?: readonly [lowest: number, highest: number] | undefined
+  /** Every output answers for itself, with yes above this number; none where it is no such loss. */
+  readonly threshold?: number | undefined
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
   /** Computes it in TypeScript, see {@link CustomLossOptions}. */
@@ -150,6 +152,8 @@ interface LossRow {
   readonly leastOutputs: number
   /** Targets it is made for; any by default. Keras clips others, or takes them for what they are not. */
   readonly targetRange?: readonly [lowest: number, highest: number]
+  /** Outputs above it mean yes, where each answers for itself; without one, it is no such loss. */
+  readonly threshold?: (options: Options) => number
   readonly reduction?: 'sum'
   readonly aliases: readonly string[]
   /** From the mean of this loss to the metric of the same name; the mean itself by default. */
@@ -166,7 +170,8 @@ const categorical = { options: {}, targets: rowsOrClasses, leastOutputs: 2, alia
 const crossentropy = { fromLogits: flag(false), labelSmoothing: number(0, 0, 1) }
 const unit = { targetRange: [0, 1] } as const
 const positive = { targetRange: [0, Infinity] } as const
-const signs = { targetRange: [-1, 1] } as const
+const signs = { targetRange: [-1, 1], threshold: () => 0 } as const
+const binary = { ...unit, threshold: ({ fromLogits }: Options) => (fromLogits ? 0 : 0.5) } as const
 const focal = { alpha: number(0.25, 0, 1), gamma: number(2, 0) }
 
 const table = {
@@ -183,10 +188,10 @@ const table = {
   categoricalHinge: { ...categorical, ...unit },
   klDivergence: { ...pointwise, ...unit, aliases: ['kld'] },
   cosineSimilarity: { ...pointwise, asMetric: (mean: number) => -mean, best: 'max' },
-  binaryCrossentropy: { ...pointwise, ...unit, options: crossentropy, aliases: ['bce'] },
+  binaryCrossentropy: { ...pointwise, ...binary, options: crossentropy, aliases: ['bce'] },
   binaryFocalCrossentropy: {
     ...pointwise,
-    ...unit,
+    ...binary,
     options: { ...crossentropy, applyClassBalancing: flag(false), ...focal },
     numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) =>
       [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number),
@@ -275,6 +280,7 @@ function make(id: LossId, given: LossOptions | undefined): Loss {
     targets: row.targets,
     leastOutputs: row.leastOutputs,
     targetRange: row.targetRange,
+    threshold: row.threshold?.(options),
     op: opOf(id, options),
   })
 }
