@@ -152,7 +152,8 @@ perDevice('custom losses and metrics', (device) => {
     assert.deepEqual((await ofLogits.evaluate(logits, targets, { perClass: true })).perClass, perClass)
     using margins = build(losses.hinge())
     assert.deepEqual((await margins.evaluate(logits, signs, { perClass: true })).perClass, perClass)
-    await assert.rejects(model.evaluate(outputs, signs, { perClass: true }), /targets of 0 and 1, got -1 in row 2/)
+    const soft = targets.map((row) => row.map((t) => t / 2))
+    await assert.rejects(model.evaluate(outputs, soft, { perClass: true }), /targets of 0 and 1, got 0.5 in row 0/)
     using squares = build(losses.meanSquaredError())
     await assert.rejects(squares.evaluate(outputs, targets, { perClass: true }), {
       code: 'ERR_ARGUMENT',
