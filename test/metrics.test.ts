@@ -1,7 +1,7 @@
 /** Metrics with thresholds, where outputs are no probabilities: Keras' numbers, and one warning. */
 
 import assert from 'node:assert/strict'
-import { array, layers, losses, type Metric, metrics, sequential } from 'neurode'
+import { array, type Loss, layers, losses, type Metric, metrics, optimizers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertNear } from './support/tolerances.js'
@@ -134,22 +134,37 @@ perDevice('metrics with thresholds', (device) => {
     assert.deepEqual(await codesOf(() => model.evaluate(x, [0, 0, 1, 1])), ['NEURODE_OUTPUT_RANGE'])
   })
 
-  it('warn of an accuracy of logits, before the first batch and with a remedy', async () => {
-    const loss = losses.binaryCrossentropy({ fromLogits: true })
-    using model = sequential([layers.dense({ units: 1, inputShape: [1] })])
-    model.compile({ loss, optimizer: 'sgd', metrics: ['accuracy'], device })
-    const run = async () => {
-      await model.fit([1, 2], [0, 1], { verbose: 0 })
-      await model.evaluate([1, 2], [0, 1])
-      await model.trainOnBatch([1, 2], [0, 1])
+  it('warn of accuracies of logits, whose outputs stay in native code', async () => {
+    const run = async (loss: Loss, metric: Metric | 'accuracy', last: 'linear' | 'sigmoid', bias: number) => {
+      using model = sequential([layers.dense({ units: 1, activation: last, inputShape: [1] })])
+      const settings = { loss, optimizer: optimizers.sgd({ learningRate: 0 }), metrics: [metric], device }
+      model.setWeights([[[0]], [bias]])
+      const works: readonly (() => Promise<unknown>)[] = [
+        () => model.fit([1, 2], [0, 1], { verbose: 0 }),
+        () => model.fit(() => [{ x: [1, 2], y: [0, 1] }], { verbose: 0 }),
+        () => model.evaluate([1, 2], [0, 1]),
+        () => model.testOnBatch([1, 2], [0, 1]),
+        () => model.trainOnBatch([1, 2], [0, 1]),
+      ]
+      const found: number[] = []
+      for (const work of works) {
+        model.compile(settings)
+        const codes = await codesOf(async () => {
+          await work()
+          await work()
+        })
+        assert.ok(codes.every((code) => code === 'NEURODE_OUTPUT_RANGE'))
+        found.push(codes.length)
+      }
+      return found
     }
-    const warnings = await warningsOf(run)
-    assert.deepEqual(
-      warnings.map(({ code }) => code),
-      ['NEURODE_OUTPUT_RANGE'],
-    )
-    assert.match(warnings[0]?.message ?? '', /metric 'accuracy'.*threshold: 0/)
-    model.compile({ loss, optimizer: 'sgd', metrics: [metrics.binaryAccuracy({ threshold: 0 })], device })
-    assert.deepEqual(await codesOf(run), [])
+    const ofLogits = losses.binaryCrossentropy({ fromLogits: true })
+    const once = [1, 1, 1, 1, 1]
+    const never = [0, 0, 0, 0, 0]
+    assert.deepEqual(await run(ofLogits, 'accuracy', 'linear', -2), once)
+    assert.deepEqual(await run(losses.meanSquaredError(), metrics.binaryAccuracy(), 'linear', 1.5), once)
+    assert.deepEqual(await run(ofLogits, metrics.binaryAccuracy({ threshold: 0 }), 'linear', -2), never)
+    assert.deepEqual(await run(ofLogits, 'accuracy', 'linear', 0.5), never)
+    assert.deepEqual(await run(losses.binaryCrossentropy(), 'accuracy', 'sigmoid', -2), never)
   })
 })

@@ -158,7 +158,10 @@ perDevice('weights of rows', (device) => {
     ]
     const none = [0, 0, 0]
     for (const reduction of ['mean', 'sum', 'meanWithSampleWeight'] as const) {
-      using model = sequential({ layers: [layers.dense({ units: 2, inputShape: [1] })], seed: 1 })
+      using model = sequential({
+        layers: [layers.dense({ units: 2, activation: 'sigmoid', inputShape: [1] })],
+        seed: 1,
+      })
       model.compile({ loss: losses.meanSquaredError({ reduction }), optimizer: 'adam', weightedMetrics, device })
       const before = model.getWeights()
       const seen: Readonly<Record<string, number>>[] = []

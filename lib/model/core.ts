@@ -1,6 +1,6 @@
 /** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
 
-import { type ArrayInput, formatShape, type TargetRows, toTargets } from '../data/arrays.js'
+import { type ArrayInput, formatShape, type InputRows, type TargetRows, toTargets } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import {
   countParameters,
@@ -85,6 +85,8 @@ export class ModelCore implements LayerHost {
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */
   readonly warned = new Set<WarningCode>()
+  /** Some of the rows that were bound last, where their outputs are to be looked at. */
+  sample: InputRows | undefined
   /** The states of the callbacks at that position. */
   callbackStates: () => CallbackStates = () => ({})
 

@@ -4,7 +4,7 @@ import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
-import { adviseOnModel } from './advice.js'
+import { adviseOnSample } from './advice.js'
 import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { Feed } from './feed.js'
@@ -85,6 +85,7 @@ export async function evaluateFeed(
   core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
   if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  await adviseOnSample(core)
   return totals
 }
 
@@ -126,7 +127,6 @@ export async function evaluateModel(
     ? await streamFeed(core, x, 'x', signal)
     : rowFeed(core, x, y, size, ['x', 'y'], { sampleWeight: options.sampleWeight })
   if (signal?.aborted) throw abortError('evaluate', signal)
-  adviseOnModel(core)
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
   const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)

@@ -2,7 +2,7 @@
 
 import type { InputRows, TargetRows } from '../data/arrays.js'
 import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
-import { adviseOnTargets } from './advice.js'
+import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
 
@@ -81,7 +81,7 @@ export class ArrayFeed implements Feed {
   bind(): number {
     const model = this.#core.native()
     if (this.#bound?.model !== model) {
-      adviseOnTargets(this.#core, this.#targets)
+      adviseOnBatch(this.#core, this.#input, this.#targets)
       this.#bound = { model, handle: model.bind(this.#input, this.#targets) }
     }
     return this.#bound.handle

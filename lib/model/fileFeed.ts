@@ -5,7 +5,7 @@ import { toInput } from '../data/arrays.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
-import { adviseOnTargets } from './advice.js'
+import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import type { EpochOrder, Feed, Reserved, Work } from './feed.js'
@@ -277,7 +277,7 @@ export class FileFeed implements Feed {
     this.#reading = undefined
     if (block === undefined) return undefined
     this.#core.checkAlive()
-    adviseOnTargets(this.#core, block.targets)
+    adviseOnBatch(this.#core, block.input, block.targets)
     const handle = this.#core.native().bind(block.input, block.targets)
     this.#readNext()
     const batch = this.#skip

@@ -7,7 +7,7 @@ import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
-import { adviseOnModel } from './advice.js'
+import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
@@ -48,7 +48,7 @@ export async function fitModel(
   try {
     feeds = await openFeeds(core, x, y, settings)
     core.native()
-    adviseOnModel(core)
+    adviseOnLayers(core)
     await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
     await feeds.validation?.reserve({ trains: false, shuffles: false })
     return await new Fit(core, settings, feeds).run(model)
@@ -164,6 +164,7 @@ class Fit {
         logs = epochLogs
         await this.#call(callbacks.epochEnd(epoch, { ...logs }))
       }
+      await adviseOnSample(core)
       core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
     } finally {

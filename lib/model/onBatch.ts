@@ -4,7 +4,7 @@ import { toInput } from '../data/arrays.js'
 import type { NativeSums } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
-import { adviseOnModel } from './advice.js'
+import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { evaluateFeed } from './evaluate.js'
@@ -24,7 +24,7 @@ export async function trainOnBatch(
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
   const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
   const { settings } = core.training()
-  adviseOnModel(core)
+  adviseOnLayers(core)
   const totals = totalsOf(core)
   try {
     await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
@@ -38,6 +38,7 @@ export async function trainOnBatch(
       const sums = await feed.run(train, 1)
       totals.add(sums as NativeSums)
     }
+    await adviseOnSample(core)
     return totals.logs()
   } finally {
     feed.release()

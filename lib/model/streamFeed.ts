@@ -3,7 +3,7 @@
 import { type InputRows, type TargetRows, toInput } from '../data/arrays.js'
 import { type BatchReader, toBatch } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
-import { adviseOnTargets } from './advice.js'
+import { adviseOnBatch } from './advice.js'
 import type { ModelCore } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
 import { abortError, unlessAborted } from './ranges.js'
@@ -109,7 +109,7 @@ export class StreamFeed implements Feed {
 
   async #submit(work: Work, [input, targets]: Rows): Promise<NativeSums> {
     const model = this.#core.native()
-    adviseOnTargets(this.#core, targets)
+    adviseOnBatch(this.#core, input, targets)
     const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
