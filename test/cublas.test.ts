@@ -80,8 +80,8 @@ describe('cuBLASLt on the emulator', function () {
   })
 
   it('is that of CUDA 12 where that of CUDA 13 does not start, as on an older driver', async () => {
-    const { result, counts } = await run('exact', 'tf32', { NEURODE_EMULATED_CUBLAS: 'old-driver' })
-    assert.deepEqual(result.differing, [])
+    const { result, counts } = await run('steps', 'bfloat16', { NEURODE_EMULATED_CUBLAS: 'old-driver' })
+    assert.ok(result.losses.every(Number.isFinite))
     assert.equal(counts?.version, 12)
     assert.ok(counts.products > 0)
     assert.equal(counts.handles, 0)
@@ -94,8 +94,8 @@ describe('cuBLASLt on the emulator', function () {
   })
 
   it('stays the one that was found where it wants memory for a moment', async () => {
-    const { result, counts } = await run('exact', 'tf32', { NEURODE_EMULATED_CUBLAS: 'short' })
-    assert.deepEqual(result.differing, [])
+    const { result, counts } = await run('steps', 'bfloat16', { NEURODE_EMULATED_CUBLAS: 'short' })
+    assert.ok(result.losses.every(Number.isFinite))
     assert.equal(counts?.version, 13)
     assert.ok(counts.products > 0)
   })

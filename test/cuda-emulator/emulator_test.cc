@@ -323,6 +323,7 @@ const Case kCases[] = {
      {"NEURODE_EMULATOR_GUARD=1"},
      0,
      ""},
+    {"the library changes nothing when it is refused", library_changes_nothing_when_refused, {}, 0, ""},
     {"the library and its caller's device",
      library_keeps_the_callers_device,
      {"NEURODE_EMULATOR_DEVICES=2"},

@@ -58,6 +58,7 @@ void sticky_on_one_device();
 // library_test.cc
 void library_without_pinned_memory();
 void library_without_device_memory();
+void library_changes_nothing_when_refused();
 void library_keeps_the_callers_device();
 void library_keeps_the_callers_device_when_lost();
 void library_on_two_devices();

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -299,6 +300,30 @@ void library_without_pinned_memory() {
 // What is refused is asked for once more.
 void library_without_device_memory() {
   refuse_each("NEURODE_EMULATOR_FAIL_MEMORY", [](int n) { return std::to_string(n) + "-" + std::to_string(n + 1); });
+}
+
+// A parameter that is copied in two parts, each through pinned memory of its own.
+void library_changes_nothing_when_refused() {
+  constexpr int kWide = 1100;
+  const Program program = compile({kWide, {dense(kWide, "linear")}, Precision::float32, std::nullopt});
+  const plugin::ProgramRecords records(program);
+  const std::vector<float> ones(kWide * kWide, 1.0f), zeros(ones.size());
+  std::vector<float> values(ones.size());
+  for (const char* const request : {"1", "2"}) {
+    void *device = nullptr, *model = nullptr;
+    CHECK(table().open_device(0, &device) == plugin::kOk);
+    CHECK(table().create_model(device, &records.program(), &model) == plugin::kOk);
+    setenv("NEURODE_EMULATOR_FAIL_PINNED", request, 1);
+    CHECK(table().set_parameter(model, -1, 0, ones.data()) == plugin::kOutOfMemory);
+    CHECK(table().get_parameter(model, -1, 0, values.data()) == plugin::kOk);
+    CHECK_THAT(same_bits(values, zeros), "request %s: a part was copied", request);
+    CHECK(table().set_parameter(model, -1, 0, ones.data()) == plugin::kOk);
+    CHECK(table().get_parameter(model, -1, 0, values.data()) == plugin::kOk);
+    CHECK(same_bits(values, ones));
+    setenv("NEURODE_EMULATOR_FAIL_PINNED", "", 1);
+    table().destroy_model(model);
+    table().close_device(device);
+  }
 }
 
 void library_keeps_the_callers_device() {
