@@ -42,6 +42,11 @@ interface Ticket {
   readonly forget: (() => void) | undefined
 }
 
+/** What limits the rows that wait, as messages call it. */
+export const queueLimit = "maxQueueSize, the queue's size"
+/** As many batches may wait, unless told otherwise. */
+export const usualBatches = 16
+
 /** Kept between batches: new memory is cleared first, which took 3 % of a busy server's time. */
 const spareFloats = 2 ** 21
 
@@ -183,7 +188,7 @@ export class Batcher {
     if (rows > this.maxQueueSize) {
       throw new NeurodeError(
         'ERR_ARGUMENT',
-        `rows: expected at most ${this.maxQueueSize}, the queue's size, got ${rows}`,
+        `rows: expected at most ${this.maxQueueSize} rows (${queueLimit}), got ${rows}`,
       )
     }
     this.#counts.rejected++
@@ -395,7 +400,7 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
   const maxBatchSize = checkInteger(options.maxBatchSize ?? predictor.maxBatchSize, 'batcher: maxBatchSize')
   return new Batcher(predictor, {
     maxBatchSize,
-    maxQueueSize: checkInteger(options.maxQueueSize ?? 16 * maxBatchSize, 'batcher: maxQueueSize'),
+    maxQueueSize: checkInteger(options.maxQueueSize ?? usualBatches * maxBatchSize, 'batcher: maxQueueSize'),
     maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
     timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
   })
