@@ -6,7 +6,7 @@ import { type Sequential, Sequential as SequentialClass } from '../model/sequent
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
-import { axis, colorOf, compose, drawPanel } from './panels.js'
+import { axisOf, colorOf, compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 import { colorAlong, pixelImage, type Rgb, sides, tint } from './pixels.js'
 
@@ -51,8 +51,8 @@ export async function decisionBoundary(model: Sequential, given?: DecisionBounda
     (Plot) => ({
       width: 440,
       height: 420,
-      x: { ...axis, label: xLabel, domain: xRange, nice: false },
-      y: { ...axis, label: yLabel, domain: yRange, nice: false },
+      x: { ...axisOf(xRange), label: xLabel, domain: xRange, nice: false },
+      y: { ...axisOf(yRange), label: yLabel, domain: yRange, nice: false },
       marks: [
         Plot.image([0], {
           x: (xRange[0] + xRange[1]) / 2,

@@ -1,10 +1,8 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { toPath, writeAtomically } from '../io/files.js'
-import { findPackage } from '../packageRoot.js'
 import { checkOptions, checkPositive, refuse } from '../validate.js'
+import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
@@ -38,14 +36,12 @@ export class Picture {
   async png(given?: PngOptions): Promise<Uint8Array> {
     const { scale = 2 } = checkOptions(given, ['scale'], 'png')
     const { Resvg } = await loadRasterizer()
-    const folder = join(findPackage().root, 'assets', 'fonts')
-    const fonts = readdirSync(folder).filter((name) => name.endsWith('.ttf'))
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: checkPositive(scale, 'png: scale') },
       font: {
-        fontFiles: fonts.map((name) => join(folder, name)),
-        // Letters that Neurode's fonts lack are looked for on the machine.
-        loadSystemFonts: /[^ -\u00ff\u0391-\u03c9\u2000-\u22ff]/u.test(this.svg),
+        fontFiles: fontFiles(),
+        // What Neurode's fonts lack is looked for on the machine.
+        loadSystemFonts: !fontsHave(this.svg),
         defaultFontFamily: 'Inter',
       },
     })
