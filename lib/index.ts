@@ -18,6 +18,7 @@ export {
   array,
   type NdArray,
   type NestedArray,
+  type NestedNumbers,
   type NumericArray,
 } from './data/arrays.js'
 export type { Batch, Batches, BatchSource } from './data/batches.js'

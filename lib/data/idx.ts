@@ -11,6 +11,7 @@ import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
 import { checkNumber, checkOptions, checkSignal } from '../validate.js'
 import { elementCount, formatShape, type NdArray, type NumericArray } from './arrays.js'
+import { ShapedArray } from './shapedArray.js'
 
 /** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
@@ -175,7 +176,7 @@ class IdxDecoder {
     if (this.#filled < this.#elements.length) this.#fail(`${this.#declared()}, got ${this.#filled}`)
     const bytes = Buffer.from(this.#elements.buffer)
     if (endianness() === 'LE') swapBytes(bytes, this.#type.bytes)
-    return Object.freeze({ data: this.#type.view(this.#elements.buffer), shape: Object.freeze(shape) })
+    return Object.freeze(new ShapedArray(this.#type.view(this.#elements.buffer), Object.freeze(shape)))
   }
 
   #readType(): void {

@@ -4,6 +4,7 @@ import { checkInteger, checkOptions, refuse } from '../validate.js'
 import type { Dataset, DatasetPart } from './datasets.js'
 import { glyphs, type Stroke } from './glyphs.js'
 import { Philox } from './philox.js'
+import { ShapedArray, shapedArray } from './shapedArray.js'
 
 /** Options of `datasets.syntheticDigits`. */
 export interface SyntheticDigitsOptions {
@@ -53,8 +54,8 @@ function paintPart(painter: Painter, firstIndex: number, count: number): Dataset
   const labels = new Uint8Array(count)
   for (let i = 0; i < count; i++) labels[i] = painter.paint(firstIndex + i, images, i * pixels)
   return {
-    images: { data: images, shape: [count, pixels], scale: 1 / 255 },
-    labels: { data: labels, shape: [count] },
+    images: shapedArray(images, [count, pixels], { scale: 1 / 255 }),
+    labels: new ShapedArray(labels, [count]),
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type NdArray,
   type NumericArray,
 } from '../data/arrays.js'
+import { shapedArray } from '../data/shapedArray.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
@@ -126,7 +127,7 @@ export function parseNpy(bytes: Uint8Array<ArrayBuffer>, name: string): FileArra
     throw damaged(name, `${text}, got ${bytes.length - length}`)
   }
   const data = decodeElements(bytes.subarray(length), header, name)
-  return Object.freeze({ data, shape: Object.freeze(shape), dtype })
+  return Object.freeze(shapedArray(data, Object.freeze(shape), { dtype }))
 }
 
 /** Elements of an npy file from their bytes, row-major. */

@@ -1,6 +1,6 @@
 /** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
 
-import type { ArrayInput } from '../data/arrays.js'
+import type { ArrayInput, NestedNumbers } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
@@ -24,6 +24,8 @@ export interface Weight {
   readonly dtype: 'float32'
   /** Row-major. */
   readonly data: Float32Array
+  /** The values in nested lists, which `JSON.stringify` takes. */
+  readonly toJSON?: (() => NestedNumbers) | undefined
 }
 
 /** What a layer may ask for while it makes its part of the Plan. */

@@ -3,6 +3,7 @@
 import { sliceRows, toInput } from '../data/arrays.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
+import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
@@ -171,12 +172,13 @@ class Fit {
       this.#view.close()
       await callbacks.trainClose()
     }
-    return {
-      history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),
+    const history = [...this.#history].map(([key, values]) => [key, Float64Array.from(values)] as const)
+    return withLists({
+      history: withLists(Object.fromEntries(history)),
       epochs: this.#epochSeconds.length,
       epochSeconds: Float64Array.from(this.#epochSeconds),
       stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
-    }
+    } as const)
   }
 
   /** Calls the callbacks, one of which may load a checkpoint, and gives the first epoch. */

@@ -2,6 +2,7 @@
 
 import type { ArrayInput } from '../data/arrays.js'
 import { type BatchSource, isBatchSource } from '../data/batches.js'
+import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
@@ -340,7 +341,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
       const given = options?.out
       const out = given === undefined || given.length !== sizes[1] ? outputFor(this.#core, 1, given) : given
       native.predictSync({ data: x, scale: 1, offset: 0 }, out)
-      return { data: out, shape: this.#oneRow } as unknown as Prediction<Out>
+      return new ShapedArray(out, this.#oneRow) as unknown as Prediction<Out>
     }
     const result = predictSync(this.#core, x, options)
     const { inputSize, outputSize, outputShape } = this.#core.built()
