@@ -33,9 +33,9 @@ export interface NdArray<T extends NumericArray = NumericArray> {
   /** Size of each dimension, rows first. */
   readonly shape: readonly number[]
   /** Factor of every element; 1 when absent. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** Added to every scaled element; 0 when absent. */
-  readonly offset?: number
+  readonly offset?: number | undefined
   /** The values in nested lists. Arrays that Neurode gives have it: it is what `JSON.stringify` takes. */
   readonly toJSON?: (() => NestedNumbers) | undefined
 }
@@ -46,9 +46,9 @@ export type ArrayInput = NdArray | NumericArray | NestedArray
 /** Factor and addend of {@link array}. */
 export interface ArrayOptions {
   /** Factor of every element, a finite number; default 1. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** Added to every scaled element, a finite number; default 0. */
-  readonly offset?: number
+  readonly offset?: number | undefined
 }
 
 const maxRank = 32
@@ -121,11 +121,11 @@ export interface TargetsExpected {
   /** Outputs of the model along its last dimension. */
   readonly outputs: number
   /** Dimensions of a row before that one; default none. */
-  readonly positionShape?: readonly number[]
+  readonly positionShape?: readonly number[] | undefined
   /** The loss takes class indices. */
   readonly classes: boolean
   /** The loss takes rows of outputs; default true. */
-  readonly rows?: boolean
+  readonly rows?: boolean | undefined
   /** Rows of this class do not count. */
   readonly ignoreClass?: number | undefined
 }

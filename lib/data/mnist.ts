@@ -30,8 +30,8 @@ export interface MnistSource {
   readonly mirrors: readonly string[]
   readonly files: Readonly<Record<'trainImages' | 'trainLabels' | 'testImages' | 'testLabels', MnistFile>>
   readonly environment: NodeJS.ProcessEnv
-  readonly connectMilliseconds?: number
-  readonly idleMilliseconds?: number
+  readonly connectMilliseconds?: number | undefined
+  readonly idleMilliseconds?: number | undefined
 }
 
 /** @internal */
@@ -99,7 +99,7 @@ export async function loadMnist(options: MnistOptions = {}, source: MnistSource 
 export async function locateMnist(
   dir?: string,
   source: MnistSource = mnistSource,
-): Promise<{ readonly found?: ReadonlyMap<string, string>; readonly searched: readonly string[] }> {
+): Promise<{ readonly found?: ReadonlyMap<string, string> | undefined; readonly searched: readonly string[] }> {
   const searched = searchFolders(dir, source.environment)
   for (const folder of searched) {
     const paths = await locateIn(folder, source)

@@ -6,8 +6,8 @@ import type { NdArray, NestedNumbers, NumericArray } from './arrays.js'
 export class ShapedArray<T extends NumericArray = Float32Array> implements NdArray<T> {
   readonly data: T
   readonly shape: readonly number[]
-  declare readonly scale?: number
-  declare readonly offset?: number
+  declare readonly scale?: number | undefined
+  declare readonly offset?: number | undefined
 
   constructor(data: T, shape: readonly number[]) {
     this.data = data

@@ -9,11 +9,11 @@ import { ShapedArray, shapedArray } from './shapedArray.js'
 /** Options of `datasets.syntheticDigits`. */
 export interface SyntheticDigitsOptions {
   /** Picks the images, an integer from 0 to 2^53 - 1; default 0. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Number of images to learn from; default 60,000. The first images are the same for any number. */
-  readonly train?: number
+  readonly train?: number | undefined
   /** Number of images to test with; default 10,000. */
-  readonly test?: number
+  readonly test?: number | undefined
 }
 
 const side = 28

@@ -10,9 +10,9 @@ import { damaged, readBytes, toPath } from './files.js'
 /** Options of {@link readCsv}. */
 export interface ReadCsvOptions {
   /** Between cells: one character but a quote or the end of a line; default a comma. */
-  readonly separator?: string
+  readonly separator?: string | undefined
   /** The first row names the columns; default true. */
-  readonly header?: boolean
+  readonly header?: boolean | undefined
 }
 
 /** The cells of a CSV file. */

@@ -23,11 +23,11 @@ export interface FileArray extends NdArray {
 /** Options of {@link writeNpy}. */
 export interface WriteNpyOptions {
   /** Element type in the file; default that of the array. */
-  readonly dtype?: DType
+  readonly dtype?: DType | undefined
   /** First index fastest, as in Fortran; default false. */
-  readonly fortranOrder?: boolean
+  readonly fortranOrder?: boolean | undefined
   /** Version of the format, 1 to 3; default 1. */
-  readonly version?: 1 | 2 | 3
+  readonly version?: 1 | 2 | 3 | undefined
 }
 
 /** Element types by NumPy's letter and size. bfloat16 is not among them. */

@@ -14,9 +14,9 @@ import { type FileArray, plainArray } from './npy.js'
 /** Options of {@link writeSafetensors}. */
 export interface WriteSafetensorsOptions {
   /** Element type of all tensors in the file; default that of each array. */
-  readonly dtype?: DType
+  readonly dtype?: DType | undefined
   /** Texts by name, kept in the header. */
-  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /** What a safetensors file holds. */

@@ -61,7 +61,7 @@ export async function perClassOf(core: ModelCore, x: unknown, targets: TargetRow
 /** Several outputs that each answer for themselves. */
 function hasLabels(core: ModelCore): boolean {
   const { outputs, layers } = core.built()
-  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation }
+  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation | undefined }
   return outputs > 1 && core.training().settings.loss.threshold !== undefined && activation?.name !== 'softmax'
 }
 

@@ -151,6 +151,29 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     if (value && this.#core.fitting) this.#core.cancel()
   }
 
+  /**
+   * Whether training changes anything: whether any layer is trainable. Setting it sets {@link Layer.trainable} of all layers
+   * that are there, without compiling again. Throws `ERR_MODEL_BUSY` while the model trains.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const head = layers.dense({ units: 1 })
+   * const model = sequential([layers.dense({ units: 8, activation: 'relu', inputShape: [4] }), head])
+   * model.trainable = false
+   * head.trainable = true // only the head is trained now
+   * ```
+   */
+  get trainable(): boolean {
+    return this.layers.some((layer) => layer.trainable)
+  }
+
+  set trainable(value: boolean) {
+    checkBoolean(value, 'trainable')
+    for (const layer of this.layers) layer.trainable = value
+  }
+
   /** Puts a layer at the end. Layers there keep their weights; the optimizer's state begins anew. */
   add<const L extends Layer>(
     layer: L,

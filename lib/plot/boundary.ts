@@ -158,7 +158,7 @@ function widen([low, high]: Range, cells: number): Range {
 async function askGrid(
   model: Sequential,
   { x, y, side }: { readonly x: Range; readonly y: Range; readonly side: number },
-): Promise<{ readonly colorAt: (x: number, y: number) => Rgb; readonly chances?: Float32Array }> {
+): Promise<{ readonly colorAt: (x: number, y: number) => Rgb; readonly chances?: Float32Array | undefined }> {
   const grid = new Float32Array(2 * side * side)
   const along = ([low, high]: Range, i: number) => low + ((i + 0.5) / side) * (high - low)
   for (let row = 0, at = 0; row < side; row++) {

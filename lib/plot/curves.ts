@@ -118,10 +118,10 @@ interface Curve {
 interface CurvesLook {
   readonly xLabel: string
   /** Where the ticks are; default: at round numbers. */
-  readonly xTicks?: readonly number[]
+  readonly xTicks?: readonly number[] | undefined
   readonly yLabel: string
-  readonly yLog?: boolean
-  readonly width?: number
+  readonly yLog?: boolean | undefined
+  readonly width?: number | undefined
 }
 
 /** Curves in one panel; those of validation dashed, so that they differ without colour too. */

@@ -65,7 +65,9 @@ function plain(svg: string): string {
 export const axis = { labelAnchor: 'center', labelArrow: 'none', tickSize: 4, nice: true } as const
 
 /** {@link axis} for these values: in powers of ten where Plot's own labels would be too long, or all 0. */
-export function axisOf(values: Iterable<number>): typeof axis & { readonly tickFormat?: (value: number) => string } {
+export function axisOf(
+  values: Iterable<number>,
+): typeof axis & { readonly tickFormat?: (value: number) => string | undefined } {
   const [low, high] = extent(values)
   const largest = Math.max(Math.abs(low), Math.abs(high))
   const isUsual = largest === 0 || (largest >= 1e-3 && largest < 1e6)

@@ -8,7 +8,7 @@ import { loadRasterizer } from './packages.js'
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
   /** Pixels for each unit of the SVG, above 0; default 2. */
-  readonly scale?: number
+  readonly scale?: number | undefined
 }
 
 /** A finished picture. */
