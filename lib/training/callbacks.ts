@@ -56,20 +56,21 @@ export interface Callback {
   readonly getState?: (() => CallbackState) | undefined
   /** Takes back what `getState` gave; called after `onTrainBegin` when training goes on. */
   readonly setState?: ((state: CallbackState) => void) | undefined
+  /** `(logs: NoLogs, context: TrainingContext)`, before the first epoch. */
   readonly onTrainBegin?: Hook<[logs: NoLogs, context: TrainingContext]> | undefined
-  /** `logs` are those of the last epoch, if there was one. Called also when training was stopped, not when it failed or was aborted. */
+  /** `(logs: Partial<Logs>)`: those of the last epoch, if there was one. Called also when training was stopped, not when it failed or was aborted. */
   readonly onTrainEnd?: Hook<[logs: Partial<Logs>]> | undefined
-  /** Called last of all, in whatever way training ended: for what has to be closed. */
+  /** `()`. Called last of all, in whatever way training ended: for what has to be closed. */
   readonly onTrainClose?: Hook<[]> | undefined
-  /** `epoch` counts from 0. */
+  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. */
   readonly onEpochBegin?: Hook<[epoch: number, logs: NoLogs]> | undefined
-  /** `logs` holds loss, metrics and, where the epoch was validated, `val_…`. */
+  /** `(epoch: number, logs: Logs)`: loss, metrics and, where the epoch was validated, `val_…`. */
   readonly onEpochEnd?: Hook<[epoch: number, logs: Logs]> | undefined
-  /** `batch` counts from 0 in every epoch. */
+  /** `(batch: number, logs: NoLogs)`; `batch` counts from 0 in every epoch. */
   readonly onBatchBegin?: Hook<[batch: number, logs: NoLogs]> | undefined
-  /** `logs` holds loss and metrics of the epoch so far, as in Keras. */
+  /** `(batch: number, logs: Logs)`: loss and metrics of the epoch so far, as in Keras. */
   readonly onBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
-  /** After every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
+  /** `(batch: number, logs: Logs)`, after every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
   readonly onRangeEnd?: Hook<[batch: number, logs: Logs]> | undefined
   /** @internal Tries what it will do later, once all callbacks have begun and before the first batch; leaves no trace. */
   readonly tryOut?: (() => unknown) | undefined
