@@ -1,6 +1,6 @@
 /** Feeds: where the batches of an epoch come from. This one reads arrays that stay bound; others read streams and files. */
 
-import type { InputRows, TargetRows } from '../data/arrays.js'
+import type { GivenTargets, InputRows } from '../data/arrays.js'
 import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
 import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
@@ -50,12 +50,12 @@ export class ArrayFeed implements Feed {
   readonly batchSize: number
   readonly #core: ModelCore
   readonly #input: InputRows
-  readonly #targets: TargetRows
+  readonly #targets: GivenTargets
   #bound: { readonly model: NativeModel; readonly handle: number } | undefined
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #batch = 0
 
-  constructor(core: ModelCore, input: InputRows, targets: TargetRows, batchSize: number) {
+  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, batchSize: number) {
     this.#core = core
     this.#input = input
     this.#targets = targets

@@ -1,6 +1,6 @@
 /** The feed for what users give as data: arrays, files, batches. */
 
-import { elementCount, formatShape, toInput } from '../data/arrays.js'
+import { elementCount, formatShape, takeInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
@@ -44,7 +44,7 @@ export function rowFeed(
   buildRows(core, x)
   const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
   if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
-    const input = toInput(x, core.built().inputShape, xName)
+    const input = takeInput(x, core.built().inputShape, xName)
     return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName, weights), size)
   }
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)

@@ -1,6 +1,6 @@
 /** Batches from a stream: one is read and converted while the device works on another. */
 
-import { type InputRows, type TargetRows, toInput } from '../data/arrays.js'
+import { type GivenTargets, type InputRows, takeInput } from '../data/arrays.js'
 import { type BatchReader, toBatch } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
 import { adviseOnBatch } from './advice.js'
@@ -12,7 +12,7 @@ import type { ClassWeights } from './rowWeights.js'
 /** Batches queued on the device: one runs, one waits. */
 const mostInFlight = 2
 
-type Rows = readonly [InputRows, TargetRows]
+type Rows = readonly [InputRows, GivenTargets]
 
 /** Batches as the source gives them, in its order. */
 export class StreamFeed implements Feed {
@@ -98,7 +98,7 @@ export class StreamFeed implements Feed {
     const value = await unlessAborted(this.#reader.next(), this.#signal, abort)
     if (value === undefined) return undefined
     const { x, y, sampleWeight } = toBatch(value, this.#argument)
-    const input = toInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
+    const input = takeInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
     const weights = {
       sampleWeight,
       classWeight: this.#classWeight,
