@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import { NeurodeError } from '../errors.js'
 import { describe } from '../validate.js'
-import { type ArrayInput, isNdArray, isNumericArray } from './arrays.js'
+import { type ArrayInput, isNdArray } from './arrays.js'
 
 /** Rows of input and their targets, for one step: any number of rows. */
 export interface Batch {
@@ -25,7 +25,7 @@ export type BatchSource<T = Batch> = Batches<T> | (() => Batches<T>)
 /** Whether this is a source of batches, not an array of rows. */
 export function isBatchSource(value: unknown): value is BatchSource<unknown> {
   if (typeof value === 'function') return true
-  if (typeof value !== 'object' || value === null || isNdArray(value) || isNumericArray(value)) return false
+  if (typeof value !== 'object' || value === null || isNdArray(value) || ArrayBuffer.isView(value)) return false
   if (!Array.isArray(value)) return Symbol.asyncIterator in value || Symbol.iterator in value
   const first: unknown = value[0]
   return typeof first === 'object' && first !== null && !Array.isArray(first) && 'x' in first

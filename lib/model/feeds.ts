@@ -3,6 +3,7 @@
 import { elementCount, formatShape, takeInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
+import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import { ArrayFeed, type Feed } from './feed.js'
@@ -51,7 +52,8 @@ export function rowFeed(
   const { rows } = input
   if (!(y instanceof RowSource)) {
     const targets = core.readTargets(y, rows, yName)
-    const classWeight = weights.classWeight && balanceClasses(weights.classWeight, targets, core.classes())
+    const classWeight =
+      weights.classWeight && balanceClasses(weights.classWeight, toPlainTargets(targets), core.classes())
     return new FileFeed(core, input.reader, new MemoryTargets(targets), input, size, { ...weights, classWeight })
   }
   if (y.rows !== rows) {

@@ -1,6 +1,6 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
-import { sliceRows, toInput } from '../data/arrays.js'
+import { sliceRows, takeInput } from '../data/arrays.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
@@ -21,11 +21,11 @@ import {
   isRowPair,
   type ValidationSource,
 } from './fitOptions.js'
-import { buildFrom } from './inputs.js'
+import { buildFrom, targetsAndOptions } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
-import { type ClassWeights, weighTargets } from './rowWeights.js'
+import type { ClassWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -34,9 +34,10 @@ export async function fitModel(
   core: ModelCore,
   model: Sequential,
   x: unknown,
-  y: unknown,
-  given: FitOptions | undefined,
+  targets: unknown,
+  options: FitOptions | undefined,
 ): Promise<FitResult> {
+  const [y, given] = targetsAndOptions(x, targets, options)
   const settings = checkFitOptions(given)
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
@@ -97,7 +98,7 @@ async function validationFeed(core: ModelCore, data: ValidationSource, settings:
 
 function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
   buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
+  const input = takeInput(x, core.built().inputShape, 'x')
   // As in Keras, the weights of classes are for training alone.
   const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: settings.sampleWeight })
   const at = Math.floor(input.rows * (1 - settings.validationSplit))
@@ -107,7 +108,7 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
   const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
-    const own = weighTargets(sliceRows(targets, from, to), core.classes(), undefined, classWeight)
+    const own = core.weighTargets(sliceRows(targets, from, to), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   return {

@@ -1,7 +1,7 @@
 /** The Sequential model: what users hold; the work is done by its neighbours. */
 
 import type { ArrayInput } from '../data/arrays.js'
-import { type BatchSource, isBatchSource } from '../data/batches.js'
+import type { BatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
@@ -257,8 +257,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    const [targets, given] = isBatchSource(x) ? [undefined, y as FitOptions] : [y, options]
-    const result = fitModel(this.#core, this as unknown as Sequential, x, targets, given)
+    const result = fitModel(this.#core, this as unknown as Sequential, x, y, options)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
@@ -285,8 +284,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   /** Loss and metrics over all rows of all batches. */
   evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
   evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
-    const [targets, given] = isBatchSource(x) ? [undefined, y as EvaluateOptions] : [y, options]
-    return evaluateModel(this.#core, x, targets, given)
+    return evaluateModel(this.#core, x, y, options)
   }
 
   /**
