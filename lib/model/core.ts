@@ -83,6 +83,8 @@ export class ModelCore implements LayerHost {
   stopReason: StopReason = 'stopped'
   /** Optimizer steps taken. */
   step = 0
+  /** Loss and metrics by key, epoch by epoch, of the fit that runs or ran last. */
+  history: ReadonlyMap<string, readonly number[]> | undefined
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */

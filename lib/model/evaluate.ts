@@ -86,7 +86,9 @@ export async function evaluateFeed(
   }
   core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
-  if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  if (totals.rows === 0) {
+    throw feed.reader?.noBatches() ?? new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  }
   await adviseOnSample(core)
   return totals
 }

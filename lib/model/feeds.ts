@@ -26,7 +26,8 @@ export async function streamFeed(
   const reader = new BatchReader(source, argument)
   if (core.shapes === undefined) {
     const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
-    if (first !== undefined) buildFrom(core, toBatch(first, argument).x)
+    if (first === undefined) throw reader.noBatches()
+    buildFrom(core, toBatch(first, argument).x)
     core.built()
   }
   if (classWeight !== undefined) checkClasses(classWeight, core.classes())

@@ -1,12 +1,13 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
 import { sliceRows, takeInput } from '../data/arrays.js'
-import { isBatchSource } from '../data/batches.js'
+import { isBatchSource, remedy } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
+import { warn } from '../warnings.js'
 import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
@@ -117,6 +118,11 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
   }
 }
 
+/** Numbers by key as arrays of their own. */
+export function historyOf(numbers: ReadonlyMap<string, readonly number[]>): Record<string, Float64Array> {
+  return Object.fromEntries([...numbers].map(([key, values]) => [key, Float64Array.from(values)]))
+}
+
 /** One call of fit. */
 class Fit {
   readonly #core: ModelCore
@@ -147,6 +153,7 @@ class Fit {
     const keys = ['loss', ...core.training().metrics.map(({ key }) => key)]
     for (const key of keys) this.#history.set(key, [])
     if (validation !== undefined) for (const key of keys) this.#history.set(`val_${key}`, [])
+    core.history = this.#history
   }
 
   async run(model: Sequential): Promise<FitResult> {
@@ -156,10 +163,14 @@ class Fit {
     try {
       const first = await this.#begin(model)
       for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
+        if (this.#feed.reader?.isSpent) {
+          this.#endData(`after epoch ${epoch}`)
+          break
+        }
         if (core.position.sums.length === 0) await this.#call(callbacks.epochBegin(epoch))
         const epochLogs = await this.#epoch(epoch)
         if (epochLogs === undefined) {
-          this.#dataEnded = !core.stopTraining
+          if (!core.stopTraining) this.#endData(`after epoch ${epoch}`)
           break
         }
         logs = epochLogs
@@ -173,7 +184,7 @@ class Fit {
       await callbacks.trainClose()
     }
     return {
-      history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),
+      history: historyOf(this.#history),
       epochs: this.#epochSeconds.length,
       epochSeconds: Float64Array.from(this.#epochSeconds),
       stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
@@ -250,13 +261,15 @@ class Fit {
     const callbackSeconds = await this.#batchRanges(epoch, order, totals, began)
     if (totals.rows === 0) {
       if (this.#epochSeconds.length > 0 || core.stopTraining) return undefined
-      throw new NeurodeError('ERR_ARGUMENT', 'x: expected batches, got none')
+      throw this.#feed.reader?.noBatches() ?? new NeurodeError('ERR_ARGUMENT', 'x: expected batches, got none')
     }
+    if (this.#endedWithin(totals, this.#feed, this.#settings.stepsPerEpoch)) this.#endData(`in epoch ${epoch + 1}`)
     const seconds = (performance.now() - began) / 1000 - callbackSeconds
     this.#epochSeconds.push(seconds)
     const validate = this.#validation !== undefined && (epoch + 1) % this.#settings.validationFreq === 0
-    const logs = { ...totals.logs(), ...(validate ? await this.#validate() : {}) }
-    for (const [key, value] of Object.entries(logs)) this.#history.get(key)?.push(value)
+    const logs = totals.logs()
+    this.#remember(logs)
+    if (validate) Object.assign(logs, await this.#validate(epoch))
     const progress = this.#progress(epoch, totals, seconds, logs)
     this.#view.finish(progress)
     this.#settings.onProgress?.(progress)
@@ -319,11 +332,33 @@ class Fit {
     }, limit)
   }
 
-  async #validate(): Promise<Record<string, number>> {
+  async #validate(epoch: number): Promise<Record<string, number>> {
     if (this.#validation === undefined) return {}
     const { signal, validationSteps: steps } = this.#settings
     const totals = await evaluateFeed(this.#core, 'fit', this.#validation, { signal, steps })
-    return validationLogs(totals.logs())
+    if (this.#endedWithin(totals, this.#validation, steps)) this.#warn('validationData', `in epoch ${epoch + 1}`)
+    const logs = validationLogs(totals.logs())
+    this.#remember(logs)
+    return logs
+  }
+
+  #remember(logs: Record<string, number>): void {
+    for (const [key, value] of Object.entries(logs)) this.#history.get(key)?.push(value)
+  }
+
+  /** Whether an iterator gave fewer batches than were asked for, and will give no more. */
+  #endedWithin({ batches }: Totals, { reader }: Feed, steps: number | undefined): boolean {
+    return steps !== undefined && batches < steps && reader?.isSpent === true && !this.#core.stopTraining
+  }
+
+  #endData(when: string): void {
+    if (!this.#dataEnded) this.#warn('x', when)
+    this.#dataEnded = true
+  }
+
+  #warn(argument: string, when: string): void {
+    const text = `${argument}: the batches ended ${when} of ${this.#settings.epochs}: an iterator cannot begin anew`
+    warn('NEURODE_DATA_ENDED', `${text}; ${remedy}`)
   }
 
   #show(epoch: number, totals: Totals, seconds: number): void {

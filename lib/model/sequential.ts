@@ -23,7 +23,7 @@ import {
 import { ModelCore } from './core.js'
 import { checkPrecision, chooseDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel } from './evaluate.js'
-import { fitModel } from './fit.js'
+import { fitModel, historyOf } from './fit.js'
 import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
 import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
@@ -137,6 +137,14 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   get position(): Position {
     const { epoch, sums } = this.#core.position
     return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
+  }
+
+  /**
+   * Loss, metrics and `val_…` of the epochs of the fit that runs or ran last, as {@link FitResult.history}: those that were done
+   * also where it was rejected or aborted. Undefined before the first.
+   */
+  get history(): History<Keys, boolean> | undefined {
+    return this.#core.history && (historyOf(this.#core.history) as History<Keys, boolean>)
   }
 
   /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
