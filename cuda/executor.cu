@@ -45,6 +45,19 @@ double Executor::operations(std::int64_t rows) const {
 // ------------------------------------------------------------------------------------------------
 // data
 
+// Targets that are bytes become float32 on their way.
+void Executor::upload_levels(const plugin::RangeRecord& range, std::int64_t count, float* to) {
+  constexpr std::int64_t kPiece = 1 << 18;
+  std::vector<float> values(std::min(count, kPiece));
+  for (std::int64_t first = 0; first < count; first += kPiece) {
+    const std::int64_t piece = std::min(count - first, kPiece);
+    for (std::int64_t i = 0; i < piece; ++i)
+      values[i] = range.target_levels[range.target_bytes[first + i]];
+    const auto bytes = piece * static_cast<std::int64_t>(sizeof(float));
+    device_.staging.upload(values.data(), bytes, to + first);
+  }
+}
+
 BoundData& Executor::upload(const plugin::RangeRecord& range) {
   const plugin::InputRecord& input = range.input;
   const auto found = bound_.find(range.handle);
@@ -56,9 +69,13 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
     const std::int64_t target_bytes = input.rows * each * 4;
     data.targets = DeviceMemory(device_.pool, target_bytes, "bound targets");
     device_.staging.upload(data_of(input), bytes, data.input.as<void>());
-    const void* const targets =
-        range.classes != nullptr ? static_cast<const void*>(range.classes) : range.target_rows;
-    device_.staging.upload(targets, target_bytes, data.targets.as<void>());
+    if (range.target_bytes != nullptr) {
+      upload_levels(range, input.rows * each, data.targets.floats());
+    } else {
+      const void* const targets =
+          range.classes != nullptr ? static_cast<const void*>(range.classes) : range.target_rows;
+      device_.staging.upload(targets, target_bytes, data.targets.as<void>());
+    }
     if (range.weights != nullptr) {
       const std::int64_t weight_bytes =
           input.rows * program_.positions * static_cast<std::int64_t>(sizeof(float));

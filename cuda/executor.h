@@ -41,6 +41,7 @@ class Executor {
   };
   RunState begin(const plugin::RangeRecord& range);
   BoundData& upload(const plugin::RangeRecord& range);
+  void upload_levels(const plugin::RangeRecord& range, std::int64_t count, float* to);
   void take_orders(BoundData& data, std::int64_t rows);
   const std::uint32_t* order_of(const plugin::RangeRecord& range, BoundData& data);
   void upload_ahead(const plugin::RangeRecord& range);

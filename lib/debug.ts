@@ -1,6 +1,6 @@
 /** Checks of a model that are for finding mistakes, not for training. */
 
-import { type ArrayInput, toInput } from './data/arrays.js'
+import { type ArrayInput, takeInput } from './data/arrays.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
 import { buildFrom } from './model/inputs.js'
@@ -70,7 +70,7 @@ async function checkGradients(
   buildFrom(core, x)
   const copy = copyOf(core)
   try {
-    const input = toInput(x, core.built().inputShape, 'x')
+    const input = takeInput(x, core.built().inputShape, 'x')
     const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: options.sampleWeight })
     const probe = new Probe(core, copy, copy.bind(input, targets), input.rows)
     const parameters = await compareGradients(probe, await probe.gradients(), { samples, tolerance })

@@ -36,6 +36,7 @@ export { type CheckGradientsOptions, debug, type GradientReport } from './debug.
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
 export type { ParameterCheck } from './gradients/compare.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
+export type { CsvNumbersOptions } from './io/csvNumbers.js'
 export type { DType } from './io/dtypes.js'
 export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
 export { type NpzArrays, readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'

@@ -1,5 +1,6 @@
 /** The seam to C++: the loaded addon, and the types of everything that crosses. */
 
+import type { NumericArray } from './data/arrays.js'
 import { NeurodeError } from './errors.js'
 import { loadAddon } from './loadAddon.js'
 
@@ -138,15 +139,19 @@ export interface PlanUpdate {
 
 /** Rows of input: value = element · scale + offset. `data.length` is rows · features. */
 export interface NativeInput {
-  readonly data: Uint8Array | Float32Array
+  /** Bytes and float32 are read where they are; others become float32 on the device's thread when they are first used. */
+  readonly data: NumericArray
   readonly scale: number
   readonly offset: number
 }
 
-/** Targets of the same rows: a class index each, or a row of outputs each; and the rows' weights, NaN for none at all. */
+/**
+ * Targets of the same rows: a class index each, or a row of outputs each; and the rows' weights, NaN for none at all. An output
+ * is float32 of element · scale + offset: bytes stay bytes, others become float32 as input does.
+ */
 export type NativeTargets = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
-  | { readonly kind: 'rows'; readonly data: Float32Array }
+  | { readonly kind: 'rows'; readonly data: NumericArray; readonly scale?: number; readonly offset?: number }
 ) & { readonly weights?: Float32Array | undefined }
 
 /**

@@ -10,12 +10,19 @@ export function withMain<T extends object | undefined>(given: number | T, name: 
 /** What came, in a few words, for the end of an error message. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
-  const name = (value as object).constructor?.name
-  return name && name !== 'Object' ? `a ${name}` : 'an object'
+  const { constructor: type, [Symbol.toStringTag]: tag } = value as Partial<Record<symbol, string>> & object
+  const name = (type as { readonly name?: string } | undefined)?.name || tag
+  return name && name !== 'Object' ? withArticle(name) : 'an object'
+}
+
+/** `an ArrayBuffer`, but `a Uint8Array` and `a URL`. */
+function withArticle(name: string): string {
+  return /^[aeio]/i.test(name) ? `an ${name}` : `a ${name}`
 }
 
 /** Throws `ERR_ARGUMENT`: "batchSize: expected a positive integer, got -3". */

@@ -5,6 +5,8 @@ export const warningCodes = {
   NEURODE_OUTPUT_RANGE: 'a metric with thresholds met outputs that are no probabilities',
   NEURODE_TARGET_RANGE: 'targets lie outside of the range that the loss is made for',
   NEURODE_CONSTANT_OUTPUT: 'a layer gives the same output for any input',
+  NEURODE_DATA_ENDED: 'the batches of an iterator ended before training or validation did',
+  NEURODE_ROUNDED: 'numbers of a file were rounded so far that different ones may have become the same',
 } as const
 
 /** A stable, documented code of a warning, by which `process.on('warning', …)` and `--disable-warning` know it. */

@@ -196,6 +196,33 @@ perDevice('a model refuses', (device) => {
       'ERR_ARGUMENT',
       /stopTraining: expected true or false, got 1/,
     ],
+    ...[
+      ['a generator', () => (function* () {})(), /^y: expected no targets beside batches.*x is a Generator: /],
+      ['a Set', () => new Set([1]), /^y: expected no targets beside batches.*x is a Set: .*\[\.\.\.x\]/],
+      ['a function', () => () => [], /^y: expected no targets beside batches.*x is a function: /],
+      [
+        '64-bit integers',
+        () => new BigInt64Array(120),
+        /^x: expected a typed array.*Float64Array\.from\(array, Number\)/,
+      ],
+      ['an ArrayBuffer', () => new ArrayBuffer(480), /^x: .*got an ArrayBuffer$/],
+    ].flatMap(([what, given, message]): ModelRow[] => {
+      const code = String(what).startsWith('a ') ? 'ERR_ARGUMENT' : 'ERR_DTYPE'
+      const value = given as () => Anything
+      return [
+        [`to train on ${what} beside targets`, (model) => model.fit(value(), y), code, message as RegExp],
+        [`to evaluate ${what} beside targets`, (model) => model.evaluate(value(), y), code, message as RegExp],
+      ]
+    }),
+    [
+      'labels that are BigInt',
+      train(
+        x,
+        Array.from(y, (label) => BigInt(label)),
+      ),
+      'ERR_DTYPE',
+      /^y\[0\]: expected a number, got \dn; convert it: Number\(value\)/,
+    ],
     [
       'a learning rate of NaN later on',
       (model) => {

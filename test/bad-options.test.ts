@@ -272,6 +272,29 @@ describe('descriptions refuse', () => {
       /layer 'embedding': expected integers, the model's input, got what layer 'dense' computes/,
     ],
     [
+      'a second layer of a kind by the name that it would have',
+      () =>
+        sequential([layers.reshape({ targetShape: [2, 2], inputShape: [4] }), layers.reshape({ targetShape: [5] })]),
+      'ERR_SHAPE',
+      /layer 'reshape_1': expected an input of as many values as \[5\]/,
+    ],
+    [
+      'an inputShape of a layer further down by the name that it would have',
+      () => sequential([layers.dense({ units: 2, inputShape: [4] }), layers.dense({ units: 2, inputShape: [3] })]),
+      'ERR_SHAPE',
+      /layer 'dense_1': its inputShape is \[3\]/,
+    ],
+    [
+      'weights of a second layer by the name that it would have',
+      () =>
+        sequential([
+          layers.dense({ units: 2, inputShape: [4] }),
+          layers.dense({ units: 2, weights: [new Float32Array(3), new Float32Array(2)] }),
+        ]),
+      'ERR_SHAPE',
+      /layer 'dense_1': weights/,
+    ],
+    [
       'a prelu whose axes are torn apart',
       () => sequential([layers.prelu({ sharedAxes: [2], inputShape: [2, 3, 4] })]),
       'ERR_SHAPE',

@@ -4,7 +4,21 @@ import assert from 'node:assert/strict'
 import { array, layers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
+import { Random } from './support/random.js'
+import { bitsOf } from './support/resumable.js'
 import { assertClose, assertNear, mean, product } from './support/tolerances.js'
+
+const everyKind = [
+  Uint8Array,
+  Uint8ClampedArray,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+] as unknown as readonly Float64ArrayConstructor[]
 
 const quiet = { verbose: 0 } as const
 
@@ -49,6 +63,46 @@ perDevice('single batches', (device) => {
     const expected = (await model.predict(x)).data
     for (const form of [rows, x.data, Float64Array.from(x.data), array(rows)]) {
       assert.deepEqual((await model.predict(form)).data, expected)
+    }
+  })
+
+  it('reads rows and targets of every type, scaled or not, as their float32 values to the bit', async () => {
+    const random = new Random(31)
+    const [rows, width] = [37, 6]
+    const make = () => sequential({ layers: [layers.dense({ units: width, inputShape: [width] })], seed: 3 })
+    const compiled = () => make().compile({ loss: 'mse', metrics: ['mae', 'f1Score'], optimizer: 'adam', device })
+    const x = array(random.normals(rows * width), [rows, width])
+    const options = { ...quiet, batchSize: 16, epochs: 2 }
+    for (const Kind of everyKind) {
+      const isSigned = !Kind.name.startsWith('U')
+      const numbers = Float64Array.from({ length: rows * width }, () => random.below(200) * 1.3 - (isSigned ? 100 : 0))
+      const data = Kind.from(numbers)
+      for (const [scale, offset] of [
+        [1, 0],
+        [1 / 255, -0.3],
+      ] as const) {
+        const given = array(data, [rows, width], { scale, offset })
+        const floats = new Float32Array(data.length)
+        for (let i = 0; i < floats.length; i++) floats[i] = (data[i] as number) * scale + offset
+        const right = array(floats, [rows, width])
+        using one = compiled()
+        using other = compiled()
+        const result = await one.fit(x, given, { ...options, validationData: [x, given] })
+        const expected = await other.fit(x, right, { ...options, validationData: [x, right] })
+        assert.deepEqual(result.history, expected.history, Kind.name)
+        assert.equal(bitsOf(one), bitsOf(other), Kind.name)
+        const batch = await one.trainOnBatch(x, given)
+        assert.deepEqual(batch, await other.trainOnBatch(x, right))
+        assert.deepEqual(await one.evaluate([{ x, y: given }]), await other.evaluate(x, right, { batchSize: rows }))
+        if (Kind.name.startsWith('Uint8')) continue
+        // Input is float32 first, and scaled then.
+        const asInput = array(new Float32Array(data), [rows, width], { scale, offset })
+        await one.fit(given, right, options)
+        await other.fit(asInput, right, options)
+        assert.equal(bitsOf(one), bitsOf(other), Kind.name)
+        assert.deepEqual((await one.predict(given)).data, (await other.predict(asInput)).data)
+        assert.deepEqual(one.predictSync(given).data, other.predictSync(asInput).data)
+      }
     }
   })
 

@@ -165,7 +165,7 @@ describe('golden CSV files', () => {
     assert.deepEqual([...table.numbers(['b']).data, ...table.numbers([0, 1]).data], [2, 1, 2])
     throws(() => table.numbers(['c']), 'ERR_UNKNOWN_NAME', /no column 'c'/)
     throws(() => table.numbers(['a']), 'ERR_ARGUMENT', /several columns/)
-    throws(() => table.numbers([2]), 'ERR_FILE_FORMAT', /row 0, column a: expected a number, got "x"/)
+    throws(() => table.numbers([2]), 'ERR_FILE_FORMAT', /line 2, column 'a' at place 2: expected a number, got "x"/)
     const bare = await readCsv(new TextEncoder().encode('1;2\r\n3;4\r\n'), { separator: ';', header: false })
     assert.deepEqual([...bare.numbers().data], [1, 2, 3, 4])
   })

@@ -8,6 +8,7 @@ import { rejects } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
 import { bitsOf } from './support/resumable.js'
+import { codesOf, warningsOf } from './support/warnings.js'
 
 const { x, y } = clouds(90, 6, 3)
 const rowsOf = (from: number, to: number): Batch => ({
@@ -57,6 +58,80 @@ perDevice('streams of batches', (device) => {
     assert.deepEqual([epochs, stopReason], [3, 'dataEnded'])
     await rejects(model.fit(slowly([]), { verbose: 0 }), 'ERR_ARGUMENT', /x: expected batches, got none/)
     await rejects(model.evaluate(slowly([])), 'ERR_ARGUMENT', /expected batches, got none/)
+  })
+
+  it('that ended warn and say what to give, and keep the history', async () => {
+    using model = classifier({ device })
+    const few = function* () {
+      yield* list
+    }
+    const quiet = { verbose: 0 } as const
+    const remedy = /an iterator cannot begin anew; give a function that makes a new one/
+    const ended = async (work: () => unknown, when: RegExp) => {
+      const warnings = await warningsOf(work)
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ['NEURODE_DATA_ENDED'],
+      )
+      assert.match(String(warnings[0]?.message), when)
+      assert.match(String(warnings[0]?.message), remedy)
+    }
+    let begun = 0
+    const onEpochBegin = () => {
+      begun++
+    }
+    await ended(async () => {
+      const result = await model.fit(few(), { ...quiet, epochs: 5, callbacks: [{ onEpochBegin }] })
+      assert.deepEqual([result.epochs, result.stopReason, begun], [1, 'dataEnded', 1])
+      assert.equal(result.history.loss.length, 1)
+    }, /^x: the batches ended after epoch 1 of 5: /)
+    await ended(async () => {
+      const { epochs, stopReason } = await model.fit(slowly(list), { ...quiet, epochs: 2, stepsPerEpoch: 4 })
+      assert.deepEqual([epochs, stopReason], [2, 'dataEnded'])
+    }, /^x: the batches ended in epoch 2 of 2: /)
+    await ended(async () => {
+      const validation = { validationData: few(), validationSteps: 4 }
+      const { history } = await model.fit(x, y, { ...quiet, epochs: 2, ...validation })
+      assert.equal(history.val_loss.length, 2)
+    }, /^validationData: the batches ended in epoch 2 of 2: /)
+
+    // What is asked for, and no more, is no reason to warn; nor is what begins anew.
+    const silent = await codesOf(async () => {
+      await model.fit(few(), quiet)
+      await model.fit(slowly([...list, ...list]), { ...quiet, epochs: 2, stepsPerEpoch: 6 })
+      await model.fit(few, { ...quiet, epochs: 2, validationData: few })
+      await model.fit(list, { ...quiet, epochs: 2, stepsPerEpoch: 99 })
+    })
+    assert.deepEqual(silent, [])
+  })
+
+  it('that ended are told from those that are empty, and the argument is named', async () => {
+    using model = classifier({ device })
+    const few = function* () {
+      yield* list
+    }
+    const quiet = { verbose: 0 } as const
+    const none = (argument: string) =>
+      new RegExp(`^${argument}: expected batches, got none: the iterator has ended before.*give a function`)
+    const fit = model.fit(few, { ...quiet, epochs: 5, validationData: few() })
+    await rejects(fit, 'ERR_ARGUMENT', none('validationData'))
+    assert.deepEqual([model.history?.loss.length, model.history?.val_loss?.length], [2, 1])
+    const [generator, stream] = [few(), Readable.from(list)]
+    for (const source of [generator, stream]) {
+      await model.fit(source, quiet)
+      await rejects(model.fit(source, quiet), 'ERR_ARGUMENT', none('x'))
+      await rejects(model.evaluate(source), 'ERR_ARGUMENT', none('x'))
+    }
+    using unbuilt = sequential([layers.dense({ units: 3 })]).compile({ loss: 'mse', device })
+    await rejects(unbuilt.fit(generator, quiet), 'ERR_ARGUMENT', none('x'))
+    await rejects(unbuilt.fit([][Symbol.iterator](), quiet), 'ERR_ARGUMENT', /^x: expected batches, got none$/)
+    const aborted = new AbortController()
+    const onEpochEnd = (epoch: number) => {
+      if (epoch === 1) aborted.abort()
+    }
+    const stopped = model.fit(x, y, { ...quiet, epochs: 9, signal: aborted.signal, callbacks: [{ onEpochEnd }] })
+    await rejects(stopped, 'ERR_ABORTED')
+    assert.equal(model.history?.loss.length, 2)
   })
 
   it('are read while the device works, two batches ahead and no more', async () => {

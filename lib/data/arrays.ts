@@ -17,8 +17,8 @@ export type NumericArray =
   | Float32Array
   | Float64Array
 
-/** Numbers in arrays in arrays; the innermost ones may be typed arrays. */
-export type NestedArray = readonly (number | NumericArray | NestedArray)[]
+/** Numbers in arrays in arrays; the innermost ones may be typed arrays. `true` and `false` are 1 and 0. */
+export type NestedArray = readonly (number | boolean | NumericArray | NestedArray)[]
 
 /** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
 export type NestedNumbers = number | NestedNumbers[]
@@ -53,17 +53,19 @@ export interface ArrayOptions {
 
 const maxRank = 32
 const maxElements = 2 ** 32
-const typedArrayNames: ReadonlySet<string> = new Set([
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Int8Array',
-  'Uint16Array',
-  'Int16Array',
-  'Uint32Array',
-  'Int32Array',
-  'Float32Array',
-  'Float64Array',
-])
+const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = new Map(
+  [
+    Uint8Array,
+    Uint8ClampedArray,
+    Int8Array,
+    Uint16Array,
+    Int16Array,
+    Uint32Array,
+    Int32Array,
+    Float32Array,
+    Float64Array,
+  ].map((type) => [type.name, type]),
+)
 
 /**
  * Gives an array its shape. Typed arrays are kept as they are, without a copy; nested arrays become float32.
@@ -103,71 +105,36 @@ export function array(data: NumericArray | NestedArray, shape?: readonly number[
 /** Rows of input ready to cross to C++, with their number. */
 export type InputRows = NativeInput & { readonly rows: number }
 
+/** The same, of elements that TypeScript reads one by one. */
+export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
+
 /** Targets ready to cross to C++, with the number of rows. */
-export type TargetRows = NativeTargets & { readonly rows: number }
+export type GivenTargets = NativeTargets & { readonly rows: number }
+
+/** The same, with rows of float32 values, neither scaled nor offset. */
+export type TargetRows = (
+  | { readonly kind: 'classes'; readonly data: Int32Array }
+  | { readonly kind: 'rows'; readonly data: Float32Array }
+) & { readonly weights?: Float32Array | undefined; readonly rows: number }
 
 /**
- * Turns `value` into rows of `rowShape`. Bytes and float32 are passed on without a copy, all else becomes float32.
- * Throws `ERR_SHAPE` or `ERR_DTYPE` that names `argumentName`.
+ * Takes `value` as rows of `rowShape`, without a copy of typed arrays: C++ reads elements of any type. Throws `ERR_SHAPE` or
+ * `ERR_DTYPE` that names `argumentName`.
  */
-export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
+export function takeInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
   const source = read(value, argumentName)
   const rows = countRows(source, rowShape, argumentName)
-  return { data: bytesOrFloats(source.elements), scale: source.scale, offset: source.offset, rows }
+  return { data: fixed(source.elements), scale: source.scale, offset: source.offset, rows }
 }
 
-/** What the loss compares with: see {@link toTargets}. */
-export interface TargetsExpected {
-  /** Outputs of the model along its last dimension. */
-  readonly outputs: number
-  /** Dimensions of a row before that one; default none. */
-  readonly positionShape?: readonly number[] | undefined
-  /** The loss takes class indices. */
-  readonly classes: boolean
-  /** The loss takes rows of outputs; default true. */
-  readonly rows?: boolean | undefined
-  /** Rows of this class do not count. */
-  readonly ignoreClass?: number | undefined
+/** {@link takeInput} for code that reads elements: bytes and float32 stay as they are, all else becomes float32. */
+export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): PlainInput {
+  const input = takeInput(value, rowShape, argumentName)
+  return { ...input, data: bytesOrFloats(input.data) }
 }
 
-/**
- * Turns `value` into targets: integers of shape `[n, ...positionShape]` (or with a 1 behind) become class indices where the loss
- * takes them, all else rows of `[...positionShape, outputs]` float32 values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
- */
-export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): TargetRows {
-  const { outputs, positionShape = [], classes, rows: takesRows = true } = expected
-  const source = read(value, argumentName)
-  const rowShape = formatShape(source.shape.slice(1))
-  const isColumn = rowShape === formatShape(positionShape) || rowShape === formatShape([...positionShape, 1])
-  if (classes && isColumn && (outputs > 1 || !takesRows)) {
-    const rows = checkRows(source.shape[0] as number, argumentName)
-    const { ignoreClass } = expected
-    if (ignoreClass === undefined) return { kind: 'classes', data: toClasses(source, outputs, argumentName), rows }
-    const labels = Float64Array.from(source.elements, (element: number) => element * source.scale + source.offset)
-    const weights = Float32Array.from(labels, (label) => (label === ignoreClass ? Number.NaN : 1))
-    const elements = labels.map((label) => (label === ignoreClass ? 0 : label))
-    const data = toClasses({ ...source, elements, scale: 1, offset: 0 }, outputs, argumentName)
-    return { kind: 'classes', data, rows, weights }
-  }
-  if (!takesRows) {
-    const shapes = [[], [1]].map((last) => formatShape(['n', ...positionShape, ...last]))
-    const expectedText = `class indices, one per ${positionShape.length > 0 ? 'position' : 'row'} (shape ${shapes.join(' or ')})`
-    const hint =
-      rowShape === formatShape([...positionShape, outputs])
-        ? '; categoricalCrossentropy takes one-hot rows as well'
-        : ''
-    throw new NeurodeError(
-      'ERR_SHAPE',
-      `${argumentName}: expected ${expectedText}, got shape ${formatShape(source.shape)}${hint}`,
-    )
-  }
-  const also = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
-  const rows = countRows(source, [...positionShape, outputs], argumentName, also)
-  return { kind: 'rows', data: toScaledFloats(source), rows }
-}
-
-/** Rows `from` (inclusive) to `to` (exclusive) of what {@link toInput} or {@link toTargets} gave, without a copy. */
-export function sliceRows<T extends InputRows | TargetRows>(value: T, from: number, to: number): T {
+/** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` gave, without a copy. */
+export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: number, to: number): T {
   const size = value.data.length / value.rows
   const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
   if (!('weights' in value) || !value.weights) return rows
@@ -187,7 +154,7 @@ export function formatShape(shape: readonly (number | string)[]): string {
 
 /** A typed array Neurode reads, of any realm. */
 export function isNumericArray(value: unknown): value is NumericArray {
-  return ArrayBuffer.isView(value) && typedArrayNames.has(typeName(value))
+  return ArrayBuffer.isView(value) && typedArrays.has(typeName(value))
 }
 
 /** Has `data`, a typed array, and `shape`. */
@@ -205,7 +172,8 @@ export function rowShapeOf(x: unknown): readonly number[] {
   return shape.slice(1)
 }
 
-interface Source {
+/** What a user gave as an array. */
+export interface Source {
   readonly elements: NumericArray
   readonly shape: readonly number[]
   readonly scale: number
@@ -214,7 +182,8 @@ interface Source {
   readonly flat: boolean
 }
 
-function read(value: unknown, argumentName: string): Source {
+/** Reads a typed array, nested arrays or `{ data, shape }`; throws `ERR_DTYPE`, `ERR_SHAPE` or `ERR_DATA_DETACHED`. */
+export function read(value: unknown, argumentName: string): Source {
   if (!isNdArray(value)) {
     const { elements, shape } = typedOrNested(value, argumentName)
     return { elements, shape, scale: 1, offset: 0, flat: shape.length === 1 }
@@ -236,12 +205,28 @@ function typedOrNested(value: unknown, argumentName: string) {
   if (isNumericArray(value)) return { elements: value, shape: [value.length] }
   if (!Array.isArray(value)) {
     const expected = 'a typed array, nested arrays of numbers, or { data, shape }'
-    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, got ${describe(value)}`)
+    const got = `got ${describe(value)}${hintFor(value)}`
+    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, ${got}`)
   }
   const shape = nestedShape(value, argumentName)
   const elements = new Float32Array(elementCount(shape))
   fill(elements, 0, value, shape, 0, argumentName)
   return { elements, shape }
+}
+
+/** How 64-bit integers become what is read. */
+function hintFor(value: unknown): string {
+  if (typeof value === 'bigint') return '; convert it: Number(value)'
+  if (isNdArray64(value)) return '; convert its data: Float64Array.from(data, Number)'
+  return isBigIntArray(value) ? '; convert it: Float64Array.from(array, Number)' : ''
+}
+
+function isBigIntArray(value: unknown): boolean {
+  return ArrayBuffer.isView(value) && /^Big(?:Int|Uint)64Array$/.test(typeName(value))
+}
+
+function isNdArray64(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'data' in value && isBigIntArray(value.data)
 }
 
 function nestedShape(value: readonly unknown[], argumentName: string): number[] {
@@ -291,11 +276,11 @@ function fill(
   if (innermost) {
     for (let i = 0; i < size; i++) {
       const element: unknown = value[i]
-      if (typeof element !== 'number') {
+      if (typeof element !== 'number' && typeof element !== 'boolean') {
         const code = Array.isArray(element) || isNumericArray(element) ? 'ERR_SHAPE' : 'ERR_DTYPE'
-        throw new NeurodeError(code, `${path}[${i}]: expected a number, got ${describe(element)}`)
+        throw new NeurodeError(code, `${path}[${i}]: expected a number, got ${describe(element)}${hintFor(element)}`)
       }
-      out[at + i] = element
+      out[at + i] = Number(element)
     }
     return at + size
   }
@@ -304,7 +289,8 @@ function fill(
   return end
 }
 
-function countRows(source: Source, rowShape: readonly number[], argumentName: string, also = ''): number {
+/** Rows of `rowShape` in a source; `also` says what else would do. */
+export function countRows(source: Source, rowShape: readonly number[], argumentName: string, also = ''): number {
   const { elements, shape, flat } = source
   const rowSize = elementCount(rowShape)
   const isRow = shape.length === rowShape.length + 1 && rowShape.every((size, i) => shape[i + 1] === size)
@@ -331,53 +317,52 @@ function reshapeHint({ shape, flat }: Source, rowShape: readonly number[]): stri
   return isOneRow ? `; a single row has the shape ${formatShape([1, ...shape])}` : ''
 }
 
-function checkRows(rows: number, argumentName: string): number {
+/** At least one row, or `ERR_SHAPE`. */
+export function checkRows(rows: number, argumentName: string): number {
   if (rows > 0) return rows
   throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at least one row, got none`)
 }
 
-function toClasses({ elements, scale, offset }: Source, outputs: number, argumentName: string): Int32Array {
-  const data = elements
-  const plain = scale === 1 && offset === 0
-  const inPlace = plain && typeName(data) === 'Int32Array' && !canShrink(data)
-  const labels = inPlace ? (data as Int32Array) : new Int32Array(data.length)
-  for (let row = 0; row < labels.length; row++) {
-    const element = data[row] as number
-    const label = plain ? element : element * scale + offset
-    if (!(label >= 0 && label < outputs && Number.isInteger(label))) {
-      const got = `got ${label} in row ${row}`
-      throw new NeurodeError('ERR_LABEL_RANGE', `${argumentName}: expected class indices 0 to ${outputs - 1}, ${got}`)
-    }
-    if (!inPlace) labels[row] = label
-  }
-  return labels
+/** Elements whose memory stays as large as it is. */
+export function fixed<T extends NumericArray>(elements: T): T {
+  const { buffer } = elements
+  // A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them.
+  if (!('resizable' in buffer && buffer.resizable === true)) return elements
+  const copy = emptyLike(elements, elements.length)
+  copy.set(elements)
+  return copy
+}
+
+/** A typed array of the same type. */
+export function emptyLike<T extends NumericArray>(elements: T, length: number): T {
+  const type = typedArrays.get(typeName(elements)) as new (length: number) => NumericArray
+  return new type(length) as T
 }
 
 function bytesOrFloats(elements: NumericArray): Uint8Array | Float32Array {
-  const copied = canShrink(elements) ? elements.slice() : elements
-  switch (typeName(copied)) {
+  switch (typeName(elements)) {
     case 'Uint8Array':
     case 'Float32Array':
-      return copied as Uint8Array | Float32Array
+      return elements as Uint8Array | Float32Array
     case 'Uint8ClampedArray':
-      return new Uint8Array(copied.buffer, copied.byteOffset, copied.length)
+      return new Uint8Array(elements.buffer, elements.byteOffset, elements.length)
     default:
-      return new Float32Array(copied)
+      return new Float32Array(elements)
   }
 }
 
-function toScaledFloats({ elements, scale, offset }: Source): Float32Array {
-  if (scale !== 1 || offset !== 0) return Float32Array.from(elements, (element: number) => element * scale + offset)
-  const inPlace = typeName(elements) === 'Float32Array' && !canShrink(elements)
-  return inPlace ? (elements as Float32Array) : new Float32Array(elements)
+/** Float32 of `element * scale + offset`, rounded once; float32 that is neither scaled nor offset stays as it is. */
+export function toFloats(elements: NumericArray, scale = 1, offset = 0): Float32Array {
+  if (scale === 1 && offset === 0) {
+    return typeName(elements) === 'Float32Array' ? (elements as Float32Array) : new Float32Array(elements)
+  }
+  const values = new Float32Array(elements.length)
+  for (let i = 0; i < values.length; i++) values[i] = (elements[i] as number) * scale + offset
+  return values
 }
 
-/** A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them. */
-function canShrink({ buffer }: NumericArray): boolean {
-  return 'resizable' in buffer && buffer.resizable === true
-}
-
-function typeName(view: ArrayBufferView): string {
+/** `Uint8Array`, of any realm and for subclasses as well. */
+export function typeName(view: ArrayBufferView): string {
   return (view as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
 }
 

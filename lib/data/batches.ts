@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import { NeurodeError } from '../errors.js'
 import { describe } from '../validate.js'
-import { type ArrayInput, isNdArray, isNumericArray } from './arrays.js'
+import { type ArrayInput, isNdArray } from './arrays.js'
 
 /** Rows of input and their targets, for one step: any number of rows. */
 export interface Batch {
@@ -25,7 +25,7 @@ export type BatchSource<T = Batch> = Batches<T> | (() => Batches<T>)
 /** Whether this is a source of batches, not an array of rows. */
 export function isBatchSource(value: unknown): value is BatchSource<unknown> {
   if (typeof value === 'function') return true
-  if (typeof value !== 'object' || value === null || isNdArray(value) || isNumericArray(value)) return false
+  if (typeof value !== 'object' || value === null || isNdArray(value) || ArrayBuffer.isView(value)) return false
   if (!Array.isArray(value)) return Symbol.asyncIterator in value || Symbol.iterator in value
   const first: unknown = value[0]
   return typeof first === 'object' && first !== null && !Array.isArray(first) && 'x' in first
@@ -33,8 +33,14 @@ export function isBatchSource(value: unknown): value is BatchSource<unknown> {
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
 
+/** What to give in place of an iterator that ends too early. */
+export const remedy = 'give a function that makes a new one every time, such as () => batches()'
+
 /** Batches read ahead in the order of the source. */
 const depth = 2
+
+/** Iterators that have given all they had, and streams that were read to their end. */
+const ended = new WeakSet<object>()
 
 /** One source over all epochs. */
 export class BatchReader {
@@ -42,8 +48,9 @@ export class BatchReader {
   readonly #argument: string
   #iterator: AnyIterator | undefined
   #ahead: (IteratorResult<unknown> | Promise<IteratorResult<unknown>>)[] = []
-  /** A source that cannot begin anew has ended. */
   #spent = false
+  /** It had given all it had when the epoch began. */
+  #endedBefore = false
 
   constructor(source: BatchSource<unknown>, argument: string) {
     this.#source = source
@@ -52,9 +59,23 @@ export class BatchReader {
 
   /** Begins an epoch: anew where the source can. */
   async begin(): Promise<void> {
-    if (this.#iterator !== undefined && !this.#canBeginAnew) return
-    await this.close()
-    this.#iterator = this.#open()
+    if (this.#iterator === undefined || this.#canBeginAnew) {
+      await this.close()
+      this.#iterator = this.#open()
+    }
+    this.#endedBefore = ended.has(this.#iterator) || ended.has(this.#source)
+  }
+
+  /** It has ended, and cannot begin anew. */
+  get isSpent(): boolean {
+    return this.#spent
+  }
+
+  /** The error of an epoch without a batch: whether there never were any, or there are no more. */
+  noBatches(): NeurodeError {
+    const text = `${this.#argument}: expected batches, got none`
+    const why = `${text}: the iterator has ended before, and cannot begin anew`
+    return new NeurodeError('ERR_ARGUMENT', this.#endedBefore ? `${why}; ${remedy}` : text)
   }
 
   /** Whether there is another batch, which is not taken. */
@@ -69,7 +90,11 @@ export class BatchReader {
   async next(): Promise<unknown> {
     const value = await this.peek()
     if (value === undefined) {
-      if (!this.#canBeginAnew) this.#spent = true
+      if (this.#iterator !== undefined) ended.add(this.#iterator)
+      if (!this.#canBeginAnew) {
+        this.#spent = true
+        ended.add(this.#source)
+      }
       return undefined
     }
     this.#ahead.shift()

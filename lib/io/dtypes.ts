@@ -31,14 +31,14 @@ interface DTypeRow {
 type ArrayClass<T extends NumericArray> = {
   readonly BYTES_PER_ELEMENT: number
   new (buffer: ArrayBuffer, byteOffset: number, length: number): T
-  from(values: ArrayLike<number>): T
+  new (values: ArrayLike<number>): T
 }
 
 const isLittle = endianness() === 'LE'
 
 /** The same bytes, each element the other way round. */
 export function swapped(bytes: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
-  const copy = Uint8Array.from(bytes)
+  const copy = new Uint8Array(bytes)
   const view = Buffer.from(copy.buffer)
   if (width === 2) view.swap16()
   if (width === 4) view.swap32()
@@ -57,7 +57,7 @@ function plain<T extends NumericArray>(type: ArrayClass<T>): DTypeRow {
       return new type(aligned.buffer, aligned.byteOffset, aligned.length / width)
     },
     encode: (values, argument) => {
-      const converted = values instanceof (type as unknown as typeof Float64Array) ? values : type.from(values)
+      const converted = values instanceof (type as unknown as typeof Float64Array) ? values : new type(values)
       if (width < 4 || !String(type.name).startsWith('Float')) checkSame(values, converted as NumericArray, argument)
       const bytes = new Uint8Array(converted.buffer, converted.byteOffset, converted.byteLength)
       return isLittle ? bytes : swapped(bytes, width)
@@ -80,9 +80,13 @@ function wideIntegers(type: typeof BigInt64Array | typeof BigUint64Array): DType
       const ordered = isLittle ? bytes : swapped(bytes, 8)
       const aligned = ordered.byteOffset % 8 === 0 ? ordered : new Uint8Array(ordered)
       const integers = new type(aligned.buffer, aligned.byteOffset, aligned.length / 8)
+      const low = new Uint32Array(integers.buffer, integers.byteOffset, 2 * integers.length)
+      const high = type === BigInt64Array ? new Int32Array(low.buffer, low.byteOffset, low.length) : low
+      const [lowAt, highAt] = isLittle ? [0, 1] : [1, 0]
       const values = new Float64Array(integers.length)
       for (let i = 0; i < values.length; i++) {
-        const value = Number(integers[i])
+        // Beyond 2^53 the sum is rounded, but not to below it.
+        const value = (high[2 * i + highAt] as number) * 2 ** 32 + (low[2 * i + lowAt] as number)
         if (!Number.isSafeInteger(value)) {
           throw new NeurodeError('ERR_FILE_FORMAT', `${argument}: expected integers up to 2^53, got ${integers[i]}`)
         }
@@ -108,10 +112,21 @@ function wideIntegers(type: typeof BigInt64Array | typeof BigUint64Array): DType
 /** 16-bit numbers, as float32. */
 function halves(widen: (half: number) => number, narrow: (value: number) => number): DTypeRow {
   const words = plain(Uint16Array)
+  let widened: Float32Array | undefined
   return {
     bytes: 2,
-    decode: (bytes, argument) => Float32Array.from(words.decode(bytes, argument), widen),
-    encode: (values, argument) => words.encode(Uint16Array.from(values, narrow), argument),
+    decode: (bytes, argument) => {
+      const halves = words.decode(bytes, argument)
+      widened ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => widen(half))
+      const values = new Float32Array(halves.length)
+      for (let i = 0; i < values.length; i++) values[i] = widened[halves[i] as number] as number
+      return values
+    },
+    encode: (values, argument) => {
+      const halves = new Uint16Array(values.length)
+      for (let i = 0; i < halves.length; i++) halves[i] = narrow(values[i] as number)
+      return words.encode(halves, argument)
+    },
   }
 }
 
@@ -164,17 +179,22 @@ export function numberToBfloat16(value: number): number {
 
 const bytes = plain(Uint8Array)
 
+function firstNoBoolean(values: NumericArray): number | undefined {
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0 && values[i] !== 1) return values[i]
+  return undefined
+}
+
 /** Every element type that is read and written. */
 export const dtypes: Readonly<Record<DType, DTypeRow>> = {
   bool: {
     bytes: 1,
     decode: (raw, argument) => {
-      const wrong = raw.find((value) => value > 1)
+      const wrong = firstNoBoolean(raw)
       if (wrong === undefined) return bytes.decode(raw, argument)
       throw new NeurodeError('ERR_FILE_FORMAT', `${argument}: expected booleans, 0 or 1, got ${wrong}`)
     },
     encode: (values, argument) => {
-      const wrong = values.find((value) => value !== 0 && value !== 1)
+      const wrong = firstNoBoolean(values)
       if (wrong === undefined) return bytes.encode(values, argument)
       throw new NeurodeError('ERR_DTYPE', `${argument}: expected booleans, 0 or 1, got ${wrong}`)
     },

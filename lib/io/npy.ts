@@ -9,6 +9,7 @@ import {
   isNdArray,
   type NdArray,
   type NumericArray,
+  toFloats,
 } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
@@ -183,7 +184,7 @@ export async function readNpy(source: string | URL | Uint8Array): Promise<FileAr
 
 /** The caller's bytes, copied: arrays must not change with them. */
 export function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(bytes)
+  return new Uint8Array(bytes)
 }
 
 /**
@@ -224,8 +225,7 @@ export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions): Uint8Arra
 export function plainArray(value: ArrayInput): { readonly data: NumericArray; readonly shape: readonly number[] } {
   if (!isNdArray(value)) return array(value as never)
   const { data, shape, scale = 1, offset = 0 } = array(value.data, value.shape, optionsOf(value))
-  if (scale === 1 && offset === 0) return { data, shape }
-  return { data: Float32Array.from(data, (element: number) => element * scale + offset), shape }
+  return scale === 1 && offset === 0 ? { data, shape } : { data: toFloats(data, scale, offset), shape }
 }
 
 function optionsOf({ scale, offset }: NdArray) {

@@ -52,7 +52,7 @@ export class NpzArrays extends Map<string, FileArray> {
  * ```
  */
 export async function readNpz(source: string | URL | Uint8Array): Promise<NpzArrays> {
-  if (isUint8Array(source)) return parseNpz(Buffer.from(Uint8Array.from(source).buffer), 'data')
+  if (isUint8Array(source)) return parseNpz(Buffer.from(new Uint8Array(source).buffer), 'data')
   const path = toPath(source, 'source', 'a path or bytes')
   return parseNpz(await readBytes(path), path)
 }

@@ -66,7 +66,7 @@ const metadataKey = '__metadata__'
 export async function readSafetensors(source: string | URL | Uint8Array): Promise<Safetensors> {
   const path = isUint8Array(source) ? 'data' : toPath(source, 'source', 'a path or bytes')
   if (path.endsWith('.index.json')) return readShards(path)
-  const bytes = isUint8Array(source) ? Uint8Array.from(source) : await readBytes(path)
+  const bytes = isUint8Array(source) ? new Uint8Array(source) : await readBytes(path)
   return parseAs(formats.safetensors, bytes, path, () => parseSafetensors(bytes, path))
 }
 

@@ -80,6 +80,21 @@ export function place(layer: Layer, placement: Placement | undefined): void {
   else placements.set(layer, placement)
 }
 
+/** The names that layers will have, while it is worked out whether a model can be made of them. */
+const futureNames = new WeakMap<Layer, string>()
+
+/** Does work whose messages call layers by names that they do not have yet. */
+export function withNames<T>(layers: readonly Layer[], names: readonly string[], work: () => T): T {
+  layers.forEach((layer, i) => {
+    futureNames.set(layer, names[i] as string)
+  })
+  try {
+    return work()
+  } finally {
+    for (const layer of layers) futureNames.delete(layer)
+  }
+}
+
 /** The output of a layer that gives the last dimension of its input another size. */
 export interface LastAxis<Size extends number = number> {
   readonly lastAxis: Size
@@ -163,7 +178,7 @@ export abstract class Layer<
 
   /** The name given or, in a model, the name made for it. */
   get name(): string {
-    return this.#name ?? placementOf(this)?.name ?? defaultName(this.kind)
+    return this.#name ?? futureNames.get(this) ?? placementOf(this)?.name ?? defaultName(this.kind)
   }
 
   /** The name given, if any. */

@@ -1,6 +1,6 @@
 /** What is likely a mistake in a model and its data: said once, until the model is compiled again. */
 
-import { type InputRows, sliceRows, type TargetRows } from '../data/arrays.js'
+import { type GivenTargets, type InputRows, type NumericArray, sliceRows } from '../data/arrays.js'
 import type { Activation } from '../layers/activations.js'
 import { type Axis, alongAxes } from '../layers/axes.js'
 import type { CapturedBatch } from '../training/captured.js'
@@ -37,7 +37,7 @@ export function adviseOnLayers(core: ModelCore): void {
 }
 
 /** What is bound: targets at once, and some rows for {@link adviseOnSample}. */
-export function adviseOnBatch(core: ModelCore, input: InputRows, targets: TargetRows): void {
+export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets): void {
   adviseOnTargets(core, targets)
   const wanted = thresholdMetric(core, 'op') !== undefined && !isBounded(core)
   const some = wanted ? sliceRows(input, 0, Math.min(input.rows, sampleRows)) : undefined
@@ -45,15 +45,17 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: Target
 }
 
 /** Targets that the loss is not made for; rows that weigh nothing may hold anything. */
-function adviseOnTargets(core: ModelCore, { kind, data, rows, weights }: TargetRows): void {
+function adviseOnTargets(core: ModelCore, targets: GivenTargets): void {
   const { loss } = core.training().settings
-  if (kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
+  if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
+  const { data, scale = 1, offset = 0, rows, weights } = targets
   const [low, high] = loss.targetRange
   const size = data.length / (weights?.length ?? rows)
-  const at = firstOutside(data, low, high, (i) => !weights || Math.abs(weights[Math.floor(i / size)] as number) > 0)
+  const counts = (i: number) => !weights || Math.abs(weights[Math.floor(i / size)] as number) > 0
+  const at = firstOutside({ values: data, scale, offset }, low, high, counts)
   if (at < 0) return
   const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`
-  const text = `loss '${loss.name}' is made for targets ${range}, got ${shown(data, at)}`
+  const text = `loss '${loss.name}' is made for targets ${range}, got ${shown((data[at] as number) * scale + offset)}`
   const hint = low === 0 && high === 1 ? "; 'hinge' takes labels of -1 and 1" : ''
   warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in row ${Math.floor((at * rows) / data.length)}${hint}`)
 }
@@ -87,24 +89,35 @@ function isBounded(core: ModelCore): boolean {
 }
 
 function adviseOnRange(core: ModelCore, { key }: ResolvedMetric, outputs: Float32Array): void {
-  const at = firstOutside(outputs, 0, 1)
+  const at = firstOutside({ values: outputs, scale: 1, offset: 0 }, 0, 1)
   if (at < 0) return
-  const text = `metric '${key}' has thresholds for outputs from 0 to 1, got ${shown(outputs, at)}`
+  const text = `metric '${key}' has thresholds for outputs from 0 to 1, got ${shown(outputs[at] as number)}`
   const hint = 'for logits there are metrics.auc({ fromLogits: true }) and threshold: 0'
   warnOnce(core, 'NEURODE_OUTPUT_RANGE', `${text}; end the model with 'sigmoid' or 'softmax', or ${hint}`)
 }
 
 /** A float32 in its digits. */
-function shown(values: Float32Array, at: number): number {
-  return Number((values[at] as number).toPrecision(7))
+function shown(value: number): number {
+  return Number(value.toPrecision(7))
+}
+
+interface Scaled {
+  readonly values: NumericArray
+  readonly scale: number
+  readonly offset: number
 }
 
 /** Where the first value outside of a range is that counts, or -1. */
-function firstOutside(values: Float32Array, low: number, high: number, counts = (_: number) => true): number {
+function firstOutside(
+  { values, scale, offset }: Scaled,
+  low: number,
+  high: number,
+  counts = (_: number) => true,
+): number {
   const [from, to] = [low - slack, high + slack]
   const stride = Math.ceil(values.length / mostLookedAt) || 1
   for (let i = 0; i < values.length; i += stride) {
-    const value = values[i] as number
+    const value = (values[i] as number) * scale + offset
     if ((value < from || value > to) && counts(i)) return i
   }
   return -1

@@ -1,7 +1,8 @@
 /** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
 
-import { type ArrayInput, formatShape, type InputRows, type TargetRows, toTargets } from '../data/arrays.js'
+import { type ArrayInput, formatShape, type GivenTargets, type InputRows, type TargetRows } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
+import { toOneHot, toPlainTargets, toTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
 import {
   countParameters,
@@ -13,6 +14,7 @@ import {
   placementOf,
   type Shape,
   type Weight,
+  withNames,
 } from '../layers/layer.js'
 import { type NativeModel, native, type Precision } from '../native.js'
 import type { CallbackStates } from '../training/callbacks.js'
@@ -82,6 +84,8 @@ export class ModelCore implements LayerHost {
   stopReason: StopReason = 'stopped'
   /** Optimizer steps taken. */
   step = 0
+  /** Loss and metrics by key, epoch by epoch, of the fit that runs or ran last. */
+  history: ReadonlyMap<string, readonly number[]> | undefined
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */
@@ -136,8 +140,7 @@ export class ModelCore implements LayerHost {
         )
       }
     }
-    const inputShape = layers[0]?.inputShape
-    this.#adopt(layers, inputShape === undefined ? undefined : inferShapes(layers, inputShape))
+    this.#adopt(layers, layers[0]?.inputShape)
   }
 
   /** Fixes the shape of one row of input; does nothing if it is that shape already. */
@@ -149,7 +152,7 @@ export class ModelCore implements LayerHost {
       throw new NeurodeError('ERR_SHAPE', `inputShape: expected ${built} as built, got ${formatShape(inputShape)}`)
     }
     if (this.#layers.length === 0) throw this.#notBuilt()
-    this.#adopt(this.#layers, inferShapes(this.#layers, inputShape))
+    this.#adopt(this.#layers, inputShape)
   }
 
   /** Remembers loss, optimizer and metrics; the native model is made anew, with the weights it has. */
@@ -200,11 +203,19 @@ export class ModelCore implements LayerHost {
   }
 
   /** Targets of all kinds that loss and metrics read, with the weights of rows and classes. */
-  readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): TargetRows {
+  readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): GivenTargets {
     const targets = this.#readTargets(value, rows, argument)
     const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
     const own = readWeights(sampleWeight, rows, weightArgument, this.positionShape())
-    return weighTargets(targets, this.classes(), own, classWeight)
+    return this.weighTargets(targets, own, classWeight)
+  }
+
+  /** Targets with the product of all weights. Only those of classes read the targets themselves. */
+  weighTargets(targets: GivenTargets, own: Float32Array | undefined, classes: ClassWeights | undefined): GivenTargets {
+    if (own === undefined && classes === undefined) return targets
+    const read = classes === undefined ? (targets as TargetRows) : toPlainTargets(targets)
+    const { weights } = weighTargets(read, this.classes(), own, classes)
+    return { ...targets, weights }
   }
 
   /** The classes that targets can be of. */
@@ -217,7 +228,7 @@ export class ModelCore implements LayerHost {
     return this.built().outputShape.slice(0, -1)
   }
 
-  #readTargets(value: unknown, rows: number, argument: string): TargetRows {
+  #readTargets(value: unknown, rows: number, argument: string): GivenTargets {
     const { targets: expected, oneHot, settings } = this.training()
     const { outputSize, outputs } = this.built()
     const ignoreClass = settings.loss.options.ignoreClass as number | undefined
@@ -230,10 +241,7 @@ export class ModelCore implements LayerHost {
       throw new NeurodeError('ERR_SHAPE', onePerRow ? text + hint : text)
     }
     if (targets.kind === 'rows' || !oneHot) return targets
-    const data = new Float32Array(rows * outputSize)
-    targets.data.forEach((label, at) => {
-      data[at * outputs + label] = 1
-    })
+    const data = toOneHot(targets.data, outputs)
     return { kind: 'rows', data, rows, weights: targets.weights }
   }
 
@@ -379,13 +387,12 @@ export class ModelCore implements LayerHost {
     this.#native = undefined
   }
 
-  #adopt(layers: readonly Layer[], shapes: ModelShapes | undefined): void {
+  #adopt(layers: readonly Layer[], inputShape: Shape | undefined): void {
     const names = nameLayers(layers)
-    const initial = new Map<Layer, readonly Float32Array[]>()
-    for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
-      const values = layer.initialWeights(inputShape)
-      if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
-    }
+    const { shapes, initial } = withNames(layers, names, () => {
+      const shapes = inputShape && inferShapes(layers, inputShape)
+      return { shapes, initial: initialWeightsOf(shapes) }
+    })
     const training = shapes && this.#settings && setUpTraining(this.#settings, shapes)
     for (const layer of this.#layers) place(layer, undefined)
     layers.forEach((layer, i) => {
@@ -445,6 +452,16 @@ export class ModelCore implements LayerHost {
         : 'give its first layer an inputShape, call build(inputShape), or begin with layers.input({ shape })'
     return new NeurodeError('ERR_NOT_BUILT', `model '${this.name}' is not built: ${hint}`)
   }
+}
+
+/** Weights that layers were given, by layer. */
+function initialWeightsOf(shapes: ModelShapes | undefined): ReadonlyMap<Layer, readonly Float32Array[]> {
+  const initial = new Map<Layer, readonly Float32Array[]>()
+  for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
+    const values = layer.initialWeights(inputShape)
+    if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
+  }
+  return initial
 }
 
 function sameShape(a: ParameterSpec, b: ParameterSpec): boolean {

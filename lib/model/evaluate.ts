@@ -2,6 +2,7 @@
 
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
+import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
 import { adviseOnSample } from './advice.js'
@@ -9,6 +10,7 @@ import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { Feed } from './feed.js'
 import { rowFeed, streamFeed } from './feeds.js'
+import { targetsAndOptions } from './inputs.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
@@ -84,7 +86,9 @@ export async function evaluateFeed(
   }
   core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
-  if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  if (totals.rows === 0) {
+    throw feed.reader?.noBatches() ?? new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  }
   await adviseOnSample(core)
   return totals
 }
@@ -102,9 +106,10 @@ const optionNames = ['sampleWeight', 'perClass', 'batchSize', 'steps', 'verbose'
 export async function evaluateModel(
   core: ModelCore,
   x: unknown,
-  y: unknown,
-  given: EvaluateOptions | undefined,
+  targets: unknown,
+  last: EvaluateOptions | undefined,
 ): Promise<Record<string, number> | (Record<string, number> & { readonly perClass: PerClass })> {
+  const [y, given] = targetsAndOptions(x, targets, last)
   const options = checkOptions(given, optionNames, 'evaluate')
   const perClass = checkBoolean(options.perClass ?? false, 'perClass')
   const signal = checkSignal(options.signal, 'signal')
@@ -135,7 +140,7 @@ export async function evaluateModel(
     const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
     if (!perClass) return totals.logs()
-    const targets = core.readTargets(y, totals.rows, 'y')
+    const targets = toPlainTargets(core.readTargets(y, totals.rows, 'y'))
     return { ...totals.logs(), perClass: await perClassOf(core, x, targets) } as never
   } finally {
     stopListening()

@@ -1,6 +1,7 @@
 /** Feeds: where the batches of an epoch come from. This one reads arrays that stay bound; others read streams and files. */
 
-import type { InputRows, TargetRows } from '../data/arrays.js'
+import type { GivenTargets, InputRows } from '../data/arrays.js'
+import type { BatchReader } from '../data/batches.js'
 import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
 import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
@@ -31,6 +32,8 @@ export interface Feed {
   /** Rows and batches of an epoch, where they are known before it ends. */
   readonly rows: number | undefined
   readonly batches: number | undefined
+  /** What batches are read from, where they are not rows of arrays. */
+  readonly reader?: BatchReader
   /** Rows of a usual batch. */
   readonly batchSize: number
   /** Takes the device's memory for its ranges, as far as their sizes are known: `ERR_OUT_OF_MEMORY` comes now or never. */
@@ -50,12 +53,12 @@ export class ArrayFeed implements Feed {
   readonly batchSize: number
   readonly #core: ModelCore
   readonly #input: InputRows
-  readonly #targets: TargetRows
+  readonly #targets: GivenTargets
   #bound: { readonly model: NativeModel; readonly handle: number } | undefined
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #batch = 0
 
-  constructor(core: ModelCore, input: InputRows, targets: TargetRows, batchSize: number) {
+  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, batchSize: number) {
     this.#core = core
     this.#input = input
     this.#targets = targets

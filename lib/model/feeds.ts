@@ -1,8 +1,9 @@
 /** The feed for what users give as data: arrays, files, batches. */
 
-import { elementCount, formatShape, toInput } from '../data/arrays.js'
+import { elementCount, formatShape, takeInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
+import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import { ArrayFeed, type Feed } from './feed.js'
@@ -25,7 +26,8 @@ export async function streamFeed(
   const reader = new BatchReader(source, argument)
   if (core.shapes === undefined) {
     const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
-    if (first !== undefined) buildFrom(core, toBatch(first, argument).x)
+    if (first === undefined) throw reader.noBatches()
+    buildFrom(core, toBatch(first, argument).x)
     core.built()
   }
   if (classWeight !== undefined) checkClasses(classWeight, core.classes())
@@ -44,14 +46,15 @@ export function rowFeed(
   buildRows(core, x)
   const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
   if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
-    const input = toInput(x, core.built().inputShape, xName)
+    const input = takeInput(x, core.built().inputShape, xName)
     return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName, weights), size)
   }
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
   const { rows } = input
   if (!(y instanceof RowSource)) {
     const targets = core.readTargets(y, rows, yName)
-    const classWeight = weights.classWeight && balanceClasses(weights.classWeight, targets, core.classes())
+    const classWeight =
+      weights.classWeight && balanceClasses(weights.classWeight, toPlainTargets(targets), core.classes())
     return new FileFeed(core, input.reader, new MemoryTargets(targets), input, size, { ...weights, classWeight })
   }
   if (y.rows !== rows) {

@@ -1,7 +1,6 @@
 /** Rows that stay in files: blocks of many pieces are read ahead, bound, and trained on as if they were all there is. */
 
-import type { InputRows, TargetRows } from '../data/arrays.js'
-import { toInput } from '../data/arrays.js'
+import { emptyLike, type GivenTargets, type InputRows, type NumericArray, takeInput } from '../data/arrays.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
@@ -9,7 +8,7 @@ import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import type { EpochOrder, Feed, Reserved, Work } from './feed.js'
-import { type ClassWeights, checkClasses, readWeights, weighTargets } from './rowWeights.js'
+import { type ClassWeights, checkClasses, readWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 
 const blockBytes = 32 * 2 ** 20
@@ -75,7 +74,7 @@ export class MemoryInput implements BlockReader<InputRows> {
 }
 
 /** Targets from a file. */
-export class FileTargets implements BlockReader<TargetRows> {
+export class FileTargets implements BlockReader<GivenTargets> {
   readonly #core: ModelCore
   readonly source: RowSource
   readonly #argument: string
@@ -86,7 +85,7 @@ export class FileTargets implements BlockReader<TargetRows> {
     this.#argument = argument
   }
 
-  async read(pieces: readonly Piece[], rows: number): Promise<TargetRows> {
+  async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
     const { rowShape, rowElements, scale, offset } = this.source
     let data = new Float64Array(0) as Awaited<ReturnType<RowSource['read']>>
     let row = 0
@@ -103,31 +102,26 @@ export class FileTargets implements BlockReader<TargetRows> {
 }
 
 /** Targets in memory, copied piece by piece. */
-export class MemoryTargets implements BlockReader<TargetRows> {
-  readonly #targets: TargetRows
+export class MemoryTargets implements BlockReader<GivenTargets> {
+  readonly #targets: GivenTargets
 
-  constructor(targets: TargetRows) {
+  constructor(targets: GivenTargets) {
     this.#targets = targets
   }
 
-  async read(pieces: readonly Piece[], rows: number): Promise<TargetRows> {
-    const data = gather<Int32Array | Float32Array>(this.#targets.data, this.#targets.rows, pieces, rows)
+  async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
+    const data = gather(this.#targets.data, this.#targets.rows, pieces, rows)
     const { weights: own } = this.#targets
     const weights = own && gather(own, this.#targets.rows, pieces, rows)
-    return { ...this.#targets, data, rows, weights } as TargetRows
+    return { ...this.#targets, data, rows, weights } as GivenTargets
   }
 
   release(): void {}
 }
 
-function gather<T extends Uint8Array | Int32Array | Float32Array>(
-  data: T,
-  allRows: number,
-  pieces: readonly Piece[],
-  rows: number,
-): T {
+function gather<T extends NumericArray>(data: T, allRows: number, pieces: readonly Piece[], rows: number): T {
   const size = data.length / allRows
-  const out = new (data.constructor as new (length: number) => T)(rows * size)
+  const out = emptyLike(data, rows * size)
   let row = 0
   for (const { from, to } of pieces) {
     out.set(data.subarray(from * size, to * size), row * size)
@@ -138,7 +132,7 @@ function gather<T extends Uint8Array | Int32Array | Float32Array>(
 
 interface Block {
   readonly input: InputRows
-  readonly targets: TargetRows
+  readonly targets: GivenTargets
   /** Its place in the epoch, and its first batch. */
   readonly index: number
   readonly rows: number
@@ -151,7 +145,7 @@ export class FileFeed implements Feed {
   readonly batchSize: number
   readonly #core: ModelCore
   readonly #input: BlockReader<InputRows>
-  readonly #targets: BlockReader<TargetRows>
+  readonly #targets: BlockReader<GivenTargets>
   readonly #weights: Float32Array | undefined
   readonly #classWeight: ClassWeights | undefined
   readonly #pieceRows: number
@@ -168,7 +162,7 @@ export class FileFeed implements Feed {
   constructor(
     core: ModelCore,
     input: BlockReader<InputRows>,
-    targets: BlockReader<TargetRows>,
+    targets: BlockReader<GivenTargets>,
     { rows, rowBytes }: { readonly rows: number; readonly rowBytes: number },
     batchSize: number,
     { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
@@ -263,7 +257,7 @@ export class FileFeed implements Feed {
     const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
       ([input, read]) => {
         const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
-        const targets = weighTargets(read, this.#core.classes(), weights, this.#classWeight)
+        const targets = this.#core.weighTargets(read, weights, this.#classWeight)
         return { input, targets, index, rows }
       },
     )
@@ -321,7 +315,8 @@ function shufflePieces(pieces: Piece[], count: number, seed: number): void {
 
 /** Input in memory as blocks. */
 export function memoryInput(core: ModelCore, x: unknown, argument: string) {
-  const input = toInput(x, core.built().inputShape, argument)
-  const rowBytes = (input.data.length / input.rows) * input.data.BYTES_PER_ELEMENT
+  const input = takeInput(x, core.built().inputShape, argument)
+  // As bytes or float32, so that the pieces of a file are the same whatever the elements are.
+  const rowBytes = (input.data.length / input.rows) * (input.data.BYTES_PER_ELEMENT === 1 ? 1 : 4)
   return { reader: new MemoryInput(input), rows: input.rows, rowBytes }
 }

@@ -1,13 +1,14 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
-import { sliceRows, toInput } from '../data/arrays.js'
-import { isBatchSource } from '../data/batches.js'
+import { sliceRows, takeInput } from '../data/arrays.js'
+import { isBatchSource, remedy } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { Logs, TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
+import { warn } from '../warnings.js'
 import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
@@ -22,11 +23,11 @@ import {
   isRowPair,
   type ValidationSource,
 } from './fitOptions.js'
-import { buildFrom } from './inputs.js'
+import { buildFrom, targetsAndOptions } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
-import { type ClassWeights, weighTargets } from './rowWeights.js'
+import type { ClassWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -35,9 +36,10 @@ export async function fitModel(
   core: ModelCore,
   model: Sequential,
   x: unknown,
-  y: unknown,
-  given: FitOptions | undefined,
+  targets: unknown,
+  options: FitOptions | undefined,
 ): Promise<FitResult> {
+  const [y, given] = targetsAndOptions(x, targets, options)
   const settings = checkFitOptions(given)
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
@@ -98,7 +100,7 @@ async function validationFeed(core: ModelCore, data: ValidationSource, settings:
 
 function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
   buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
+  const input = takeInput(x, core.built().inputShape, 'x')
   // As in Keras, the weights of classes are for training alone.
   const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: settings.sampleWeight })
   const at = Math.floor(input.rows * (1 - settings.validationSplit))
@@ -108,13 +110,18 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
   const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
-    const own = weighTargets(sliceRows(targets, from, to), core.classes(), undefined, classWeight)
+    const own = core.weighTargets(sliceRows(targets, from, to), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   return {
     train: part(0, at, settings.batchSize, settings.classWeight),
     validation: part(at, input.rows, settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)),
   }
+}
+
+/** Numbers by key as arrays of their own. */
+export function historyOf(numbers: ReadonlyMap<string, readonly number[]>): Record<string, Float64Array> {
+  return withLists(Object.fromEntries([...numbers].map(([key, values]) => [key, Float64Array.from(values)])))
 }
 
 /** One call of fit. */
@@ -147,6 +154,7 @@ class Fit {
     const keys = ['loss', ...core.training().metrics.map(({ key }) => key)]
     for (const key of keys) this.#history.set(key, [])
     if (validation !== undefined) for (const key of keys) this.#history.set(`val_${key}`, [])
+    core.history = this.#history
   }
 
   async run(model: Sequential): Promise<FitResult> {
@@ -156,10 +164,14 @@ class Fit {
     try {
       const first = await this.#begin(model)
       for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
+        if (this.#feed.reader?.isSpent) {
+          this.#endData(`after epoch ${epoch}`)
+          break
+        }
         if (core.position.sums.length === 0) await this.#call(callbacks.epochBegin(epoch))
         const epochLogs = await this.#epoch(epoch)
         if (epochLogs === undefined) {
-          this.#dataEnded = !core.stopTraining
+          if (!core.stopTraining) this.#endData(`after epoch ${epoch}`)
           break
         }
         logs = epochLogs
@@ -172,9 +184,8 @@ class Fit {
       this.#view.close()
       await callbacks.trainClose()
     }
-    const history = [...this.#history].map(([key, values]) => [key, Float64Array.from(values)] as const)
     return withLists({
-      history: withLists(Object.fromEntries(history)),
+      history: historyOf(this.#history),
       epochs: this.#epochSeconds.length,
       epochSeconds: Float64Array.from(this.#epochSeconds),
       stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
@@ -251,13 +262,15 @@ class Fit {
     const callbackSeconds = await this.#batchRanges(epoch, order, totals, began)
     if (totals.rows === 0) {
       if (this.#epochSeconds.length > 0 || core.stopTraining) return undefined
-      throw new NeurodeError('ERR_ARGUMENT', 'x: expected batches, got none')
+      throw this.#feed.reader?.noBatches() ?? new NeurodeError('ERR_ARGUMENT', 'x: expected batches, got none')
     }
+    if (this.#endedWithin(totals, this.#feed, this.#settings.stepsPerEpoch)) this.#endData(`in epoch ${epoch + 1}`)
     const seconds = (performance.now() - began) / 1000 - callbackSeconds
     this.#epochSeconds.push(seconds)
     const validate = this.#validation !== undefined && (epoch + 1) % this.#settings.validationFreq === 0
-    const logs = { ...totals.logs(), ...(validate ? await this.#validate() : {}) }
-    for (const [key, value] of Object.entries(logs)) this.#history.get(key)?.push(value)
+    const logs = totals.logs()
+    this.#remember(logs)
+    if (validate) Object.assign(logs, await this.#validate(epoch))
     const progress = this.#progress(epoch, totals, seconds, logs)
     this.#view.finish(progress)
     this.#settings.onProgress?.(progress)
@@ -320,11 +333,33 @@ class Fit {
     }, limit)
   }
 
-  async #validate(): Promise<Record<string, number>> {
+  async #validate(epoch: number): Promise<Record<string, number>> {
     if (this.#validation === undefined) return {}
     const { signal, validationSteps: steps } = this.#settings
     const totals = await evaluateFeed(this.#core, 'fit', this.#validation, { signal, steps })
-    return validationLogs(totals.logs())
+    if (this.#endedWithin(totals, this.#validation, steps)) this.#warn('validationData', `in epoch ${epoch + 1}`)
+    const logs = validationLogs(totals.logs())
+    this.#remember(logs)
+    return logs
+  }
+
+  #remember(logs: Record<string, number>): void {
+    for (const [key, value] of Object.entries(logs)) this.#history.get(key)?.push(value)
+  }
+
+  /** Whether an iterator gave fewer batches than were asked for, and will give no more. */
+  #endedWithin({ batches }: Totals, { reader }: Feed, steps: number | undefined): boolean {
+    return steps !== undefined && batches < steps && reader?.isSpent === true && !this.#core.stopTraining
+  }
+
+  #endData(when: string): void {
+    if (!this.#dataEnded) this.#warn('x', when)
+    this.#dataEnded = true
+  }
+
+  #warn(argument: string, when: string): void {
+    const text = `${argument}: the batches ended ${when} of ${this.#settings.epochs}: an iterator cannot begin anew`
+    warn('NEURODE_DATA_ENDED', `${text}; ${remedy}`)
   }
 
   #show(epoch: number, totals: Totals, seconds: number): void {

@@ -86,7 +86,7 @@ export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
 
 /**
  * Why a fit ended. `completed`: the last epoch is over; `stopped`: `model.stopTraining` was set before; `earlyStopping` and
- * `terminateOnNaN`: that callback stopped it; `dataEnded`: the stream of batches had no more for another epoch.
+ * `terminateOnNaN`: that callback stopped it; `dataEnded`: an iterator or stream of batches had no more for the epochs or steps that were asked for, as a warning says.
  */
 export type StopReason = 'completed' | 'stopped' | 'dataEnded' | 'earlyStopping' | 'terminateOnNaN'
 

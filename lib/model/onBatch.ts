@@ -1,6 +1,6 @@
 /** Single batches: trainOnBatch and testOnBatch. */
 
-import { toInput } from '../data/arrays.js'
+import { takeInput } from '../data/arrays.js'
 import type { NativeSums } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
@@ -65,7 +65,7 @@ export async function testOnBatch(
 function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions | undefined, what: string): ArrayFeed {
   const { sampleWeight, classWeight } = checkOptions(given, ['sampleWeight', 'classWeight'], what)
   buildFrom(core, x)
-  const input = toInput(x, core.built().inputShape, 'x')
+  const input = takeInput(x, core.built().inputShape, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
   return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y', weights), input.rows)

@@ -1,7 +1,7 @@
 /** What an evaluation can say class by class. */
 
 import type { TargetRows } from '../data/arrays.js'
-import { toInput } from '../data/arrays.js'
+import { takeInput } from '../data/arrays.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { Activation } from '../layers/activations.js'
@@ -40,7 +40,7 @@ type ClassCounts = ReturnType<typeof classCounts>[number]
 /** Rows that do not count are left out. */
 export async function perClassOf(core: ModelCore, x: unknown, targets: TargetRows): Promise<PerClass> {
   const { inputShape, outputSize, outputs, positions } = core.built()
-  const input = toInput(x, inputShape, 'x')
+  const input = takeInput(x, inputShape, 'x')
   const out = new Float32Array(input.rows * outputSize)
   await core.native().predict(input, out, 1024)
   const counted: number[] = []

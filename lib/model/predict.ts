@@ -1,6 +1,6 @@
 /** Prediction: outputs for rows of input. */
 
-import { elementCount, type InputRows, type NdArray, sliceRows, toInput } from '../data/arrays.js'
+import { elementCount, type InputRows, type NdArray, sliceRows, takeInput } from '../data/arrays.js'
 import { BatchReader, type BatchSource, isBatchSource } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
@@ -150,5 +150,5 @@ function readInput(core: ModelCore, x: unknown): InputRows {
   core.checkNotRunning('it cannot predict')
   buildFrom(core, x)
   if (x === undefined) refuse('x', 'rows of input', x)
-  return toInput(x, core.built().inputShape, 'x')
+  return takeInput(x, core.built().inputShape, 'x')
 }

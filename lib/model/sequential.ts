@@ -1,7 +1,7 @@
 /** The Sequential model: what users hold; the work is done by its neighbours. */
 
 import type { ArrayInput } from '../data/arrays.js'
-import { type BatchSource, isBatchSource } from '../data/batches.js'
+import type { BatchSource } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
@@ -24,7 +24,7 @@ import {
 import { ModelCore } from './core.js'
 import { checkPrecision, chooseDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel } from './evaluate.js'
-import { fitModel } from './fit.js'
+import { fitModel, historyOf } from './fit.js'
 import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
 import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
@@ -138,6 +138,14 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   get position(): Position {
     const { epoch, sums } = this.#core.position
     return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
+  }
+
+  /**
+   * Loss, metrics and `val_…` of the epochs of the fit that runs or ran last, as {@link FitResult.history}: those that were done
+   * also where it was rejected or aborted. Undefined before the first.
+   */
+  get history(): History<Keys, boolean> | undefined {
+    return this.#core.history && (historyOf(this.#core.history) as History<Keys, boolean>)
   }
 
   /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
@@ -281,8 +289,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    const [targets, given] = isBatchSource(x) ? [undefined, y as FitOptions] : [y, options]
-    const result = fitModel(this.#core, this as unknown as Sequential, x, targets, given)
+    const result = fitModel(this.#core, this as unknown as Sequential, x, y, options)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
@@ -309,8 +316,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   /** Loss and metrics over all rows of all batches. */
   evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
   evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
-    const [targets, given] = isBatchSource(x) ? [undefined, y as EvaluateOptions] : [y, options]
-    return evaluateModel(this.#core, x, targets, given)
+    return evaluateModel(this.#core, x, y, options)
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Batches from a stream: one is read and converted while the device works on another. */
 
-import { type InputRows, type TargetRows, toInput } from '../data/arrays.js'
+import { type GivenTargets, type InputRows, takeInput } from '../data/arrays.js'
 import { type BatchReader, toBatch } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
 import { adviseOnBatch } from './advice.js'
@@ -12,7 +12,7 @@ import type { ClassWeights } from './rowWeights.js'
 /** Batches queued on the device: one runs, one waits. */
 const mostInFlight = 2
 
-type Rows = readonly [InputRows, TargetRows]
+type Rows = readonly [InputRows, GivenTargets]
 
 /** Batches as the source gives them, in its order. */
 export class StreamFeed implements Feed {
@@ -20,7 +20,7 @@ export class StreamFeed implements Feed {
   readonly batches = undefined
   readonly batchSize = 32
   readonly #core: ModelCore
-  readonly #reader: BatchReader
+  readonly reader: BatchReader
   readonly #argument: string
   readonly #signal: AbortSignal | undefined
   readonly #classWeight: ClassWeights | undefined
@@ -37,7 +37,7 @@ export class StreamFeed implements Feed {
   ) {
     this.#classWeight = classWeight
     this.#core = core
-    this.#reader = reader
+    this.reader = reader
     this.#argument = argument
     this.#signal = signal
   }
@@ -49,8 +49,8 @@ export class StreamFeed implements Feed {
   async begin(_order: EpochOrder, firstBatch: number): Promise<void> {
     this.#ended = false
     this.#returned = []
-    await this.#reader.begin()
-    for (let batch = 0; batch < firstBatch; batch++) await this.#reader.next()
+    await this.reader.begin()
+    for (let batch = 0; batch < firstBatch; batch++) await this.reader.next()
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
@@ -76,7 +76,7 @@ export class StreamFeed implements Feed {
           break
         }
         inFlight.push({ rows, sums: this.#submit(work, rows) })
-        this.#reader.readAhead()
+        this.reader.readAhead()
         if (inFlight.length >= mostInFlight) await settle()
       }
       while (inFlight.length > 0) await settle()
@@ -87,7 +87,7 @@ export class StreamFeed implements Feed {
   }
 
   async close(): Promise<void> {
-    await this.#reader.close()
+    await this.reader.close()
   }
 
   async #next(): Promise<Rows | undefined> {
@@ -95,10 +95,10 @@ export class StreamFeed implements Feed {
     if (returned !== undefined) return returned
     // A stream may stay silent for ever.
     const abort = (signal: AbortSignal) => abortError('reading batches', signal)
-    const value = await unlessAborted(this.#reader.next(), this.#signal, abort)
+    const value = await unlessAborted(this.reader.next(), this.#signal, abort)
     if (value === undefined) return undefined
     const { x, y, sampleWeight } = toBatch(value, this.#argument)
-    const input = toInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
+    const input = takeInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
     const weights = {
       sampleWeight,
       classWeight: this.#classWeight,

@@ -1,6 +1,6 @@
 /** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
 
-import { type ArrayInput, formatShape, isNdArray, toInput } from '../data/arrays.js'
+import { type ArrayInput, formatShape, isNdArray, toFloats, toInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { ParameterSpec } from '../layers/layer.js'
 import { refuse } from '../validate.js'
@@ -31,6 +31,5 @@ function toParameter(value: unknown, { shape }: ParameterSpec, argument: string)
     const got = formatShape([rows, ...rest])
     throw new NeurodeError('ERR_SHAPE', `${argument}: expected shape ${formatShape(shape)}, got ${got}`)
   }
-  if (scale !== 1 || offset !== 0) return Float32Array.from(data, (element: number) => element * scale + offset)
-  return data instanceof Float32Array ? data : new Float32Array(data)
+  return toFloats(data, scale, offset)
 }

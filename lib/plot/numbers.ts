@@ -12,7 +12,9 @@ export interface Numbers {
 
 export function toNumbers(value: ArrayInput, argument: string): Numbers {
   const { data, shape, scale = 1, offset = 0 } = toNdArray(value, argument)
-  return { values: Float64Array.from(data, (element) => element * scale + offset), shape }
+  const values = new Float64Array(data.length)
+  for (let i = 0; i < values.length; i++) values[i] = (data[i] as number) * scale + offset
+  return { values, shape }
 }
 
 function toNdArray(value: ArrayInput, argument: string): NdArray {

@@ -46,8 +46,10 @@ export function splitRows(captured: Float32Array, outputs: number, weighted: boo
     const at = i * stride
     const weight = captured[at + 2 * outputs] as number
     if (Number.isNaN(weight)) continue
-    batch.outputs.set(captured.subarray(at, at + outputs), row * outputs)
-    batch.targets.set(captured.subarray(at + outputs, at + 2 * outputs), row * outputs)
+    for (let o = 0; o < outputs; o++) {
+      batch.outputs[row * outputs + o] = captured[at + o] as number
+      batch.targets[row * outputs + o] = captured[at + outputs + o] as number
+    }
     if (weighted) batch.weights[row] = weight
     row++
   }

@@ -1,6 +1,7 @@
 // Between JavaScript values and the engine's types.
 #include "native/addon/convert.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -280,26 +281,47 @@ Napi::Float32Array to_floats(Napi::Value value, const char* name) {
   return value.As<Napi::Float32Array>();
 }
 
-InputView to_input(Napi::Value value, int features) {
-  const Napi::Object object = to_object(value, "input");
-  const Napi::Value data = object.Get("data");
+Elements to_elements(Napi::Value value, const char* name) {
+  static constexpr std::pair<napi_typedarray_type, ElementType> kTypes[] = {
+      {napi_uint8_array, ElementType::uint8},    {napi_uint8_clamped_array, ElementType::uint8},
+      {napi_int8_array, ElementType::int8},      {napi_uint16_array, ElementType::uint16},
+      {napi_int16_array, ElementType::int16},    {napi_uint32_array, ElementType::uint32},
+      {napi_int32_array, ElementType::int32},    {napi_float32_array, ElementType::float32},
+      {napi_float64_array, ElementType::float64}};
+  if (!value.IsTypedArray())
+    throw Error("ERR_DTYPE", std::string(name) + ": expected a typed array");
+  const Napi::TypedArray array = value.As<Napi::TypedArray>();
+  for (const auto& [type, element] : kTypes) {
+    if (array.TypedArrayType() != type) continue;
+    const auto* const start = static_cast<const char*>(array.ArrayBuffer().Data());
+    return {start + array.ByteOffset(), element, static_cast<std::int64_t>(array.ElementLength())};
+  }
+  throw Error("ERR_DTYPE", std::string(name) + ": expected no 64-bit integers");
+}
+
+InputView to_input(Napi::Object object, const Elements& elements, int features) {
   InputView view;
   view.features = features;
   view.scale = static_cast<float>(member(object, "scale", to_number));
   view.offset = static_cast<float>(member(object, "offset", to_number));
-  if (!data.IsTypedArray()) throw Error("ERR_DTYPE", "input.data: expected a typed array");
-  const Napi::TypedArray array = data.As<Napi::TypedArray>();
-  if (array.TypedArrayType() == napi_uint8_array) {
-    view.bytes = data.As<Napi::Uint8Array>().Data();
-  } else {
-    view.floats = to_floats(data, "input.data").Data();
+  if (elements.type == ElementType::uint8) {
+    view.bytes = static_cast<const std::uint8_t*>(elements.data);
+  } else if (elements.type == ElementType::float32) {
+    view.floats = static_cast<const float*>(elements.data);
   }
-  view.rows = static_cast<std::int64_t>(array.ElementLength()) / features;
-  if (view.rows == 0 || view.rows * features != static_cast<std::int64_t>(array.ElementLength())) {
+  view.rows = elements.count / features;
+  if (view.rows == 0 || view.rows * features != elements.count) {
     throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(features) +
-                                 " values, got " + std::to_string(array.ElementLength()) +
-                                 " values");
+                                 " values, got " + std::to_string(elements.count) + " values");
   }
+  return view;
+}
+
+InputView to_input(Napi::Value value, int features) {
+  const Napi::Object object = to_object(value, "input");
+  const InputView view = to_input(object, to_elements(object.Get("data"), "input.data"), features);
+  if (view.bytes == nullptr && view.floats == nullptr)
+    throw Error("ERR_DTYPE", "input.data: expected a Float32Array or a Uint8Array");
   return view;
 }
 
@@ -348,20 +370,33 @@ Plan to_plan(Napi::Value value) {
   return plan;
 }
 
-void check_indices(const InputView& input, int count, const char* name) {
+void check_indices(const Elements& elements, const InputView& input, int count, const char* name) {
   if (count == 0) return;
-  for (std::int64_t i = 0; i < input.rows * input.features; ++i) {
-    const float element =
-        input.bytes != nullptr ? static_cast<float>(input.bytes[i]) : input.floats[i];
-    const float value = element * input.scale + input.offset;
-    if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
-    char number[32];
-    std::snprintf(number, sizeof number, "%g", value);
-    throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
-                                       std::to_string(count - 1) + ", got " + number + " in row " +
-                                       std::to_string(i / input.features) + " at position " +
-                                       std::to_string(i % input.features));
+  constexpr std::int64_t kPiece = 1024;
+  float values[kPiece];
+  for (std::int64_t first = 0; first < elements.count; first += kPiece) {
+    const std::int64_t end = std::min(first + kPiece, elements.count);
+    const auto* const start = static_cast<const char*>(elements.data);
+    const Elements piece{start + first * size_of(elements.type), elements.type, end - first};
+    convert_to_floats(piece, 1, 0, values);
+    for (std::int64_t i = first; i < end; ++i) {
+      const float value = values[i - first] * input.scale + input.offset;
+      if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
+      char number[32];
+      std::snprintf(number, sizeof number, "%g", value);
+      throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
+                                         std::to_string(count - 1) + ", got " + number +
+                                         " in row " + std::to_string(i / input.features) +
+                                         " at position " + std::to_string(i % input.features));
+    }
   }
+}
+
+void check_indices(const InputView& input, int count, const char* name) {
+  const bool is_bytes = input.bytes != nullptr;
+  const void* const data = is_bytes ? static_cast<const void*>(input.bytes) : input.floats;
+  const ElementType type = is_bytes ? ElementType::uint8 : ElementType::float32;
+  check_indices(Elements{data, type, input.rows * input.features}, input, count, name);
 }
 
 }  // namespace neurode::addon

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "native/engine/data.h"
+#include "native/engine/elements.h"
 #include "native/engine/error.h"
 #include "native/engine/plan.h"
 
@@ -17,9 +18,13 @@ Plan to_plan(Napi::Value value);
 // A view of the array's memory, checked to hold whole rows of `features`. Does not keep it alive.
 InputView to_input(Napi::Value value, int features);
 
+// The same for elements of any type: a view of neither bytes nor floats where they are others.
+InputView to_input(Napi::Object input, const Elements& elements, int features);
+
 // Refuses what is no index of an embedding: other than integers from 0 to below `count`, unless
 // that is 0.
 void check_indices(const InputView& input, int count, const char* name);
+void check_indices(const Elements& elements, const InputView& input, int count, const char* name);
 
 Napi::Object to_object(Napi::Value value, const char* name);
 std::string to_text(Napi::Value value, const char* name);
@@ -28,6 +33,8 @@ Precision to_precision(Napi::Value value, const char* name);
 double to_number(Napi::Value value, const char* name);
 std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least, std::int64_t most);
 Napi::Float32Array to_floats(Napi::Value value, const char* name);
+// The memory of a typed array of any elements but 64-bit integers.
+Elements to_elements(Napi::Value value, const char* name);
 
 // Members of an object, named in errors.
 template <class Convert, class... Rest>

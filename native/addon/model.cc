@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "native/addon/bound.h"
 #include "native/addon/convert.h"
 #include "native/addon/worker.h"
 #include "native/engine/order.h"
@@ -64,16 +65,6 @@ Napi::Value to_sums(Napi::Env env, const Sums& sums) {
 }
 
 }  // namespace
-
-struct Model::Bound {
-  InputView input;
-  TargetsView targets;
-  int handle;
-  std::vector<std::int32_t> classes;  // copied: the caller's could change after they were checked
-  std::vector<float> weights;
-
-  DataView view() const { return {input, targets, handle}; }
-};
 
 struct Model::Core {
   std::shared_ptr<Device> device;
@@ -328,60 +319,13 @@ Napi::Value Model::bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     const Program& program = core().program;
-    auto bound = std::make_shared<Bound>();
-    bound->input = to_input(info[0], program.input_size);
-    check_indices(bound->input, program.input_indices, "x");
     const Napi::Object targets = to_object(info[1], "targets");
-    const Napi::Value data = targets.Get("data");
-    std::size_t rows = 0;
-    if (member(targets, "kind", to_text) == "classes") {
-      if (!data.IsTypedArray() ||
-          data.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-        throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
-      }
-      const Napi::Int32Array classes = data.As<Napi::Int32Array>();
-      const std::size_t labels = classes.ElementLength();
-      rows = labels / program.positions;
-      if (rows * program.positions != labels)
-        throw Error("ERR_SHAPE", "targets: expected a class index for each position");
-      bound->classes.assign(classes.Data(), classes.Data() + labels);
-      for (std::size_t i = 0; i < labels; ++i) {
-        if (bound->classes[i] >= 0 && bound->classes[i] < program.outputs()) continue;
-        throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
-                                           std::to_string(program.outputs() - 1) + ", got " +
-                                           std::to_string(bound->classes[i]) + " in row " +
-                                           std::to_string(i / program.positions));
-      }
-      bound->targets.classes = bound->classes.data();
-    } else {
-      const Napi::Float32Array values = to_floats(data, "targets.data");
-      rows = values.ElementLength() / program.output_size;
-      if (rows * program.output_size != values.ElementLength()) {
-        throw Error("ERR_SHAPE", "targets: expected whole rows of " +
-                                     std::to_string(program.output_size) + " values, got " +
-                                     std::to_string(values.ElementLength()));
-      }
-      bound->targets.rows = values.Data();
-    }
-    bound->targets.outputs = program.outputs();
-    bound->targets.positions = program.positions;
-    if (static_cast<std::int64_t>(rows) != bound->input.rows) {
-      throw Error("ERR_SHAPE", "targets: expected " + std::to_string(bound->input.rows) +
-                                   " rows, as the input has, got " + std::to_string(rows));
-    }
-    if (bound->input.rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
-    const Napi::Value weights = targets.Get("weights");
-    if (!weights.IsUndefined()) {
-      const Napi::Float32Array values = to_floats(weights, "targets.weights");
-      if (values.ElementLength() != rows * program.positions)
-        throw Error("ERR_SHAPE", "targets.weights: expected one for each row");
-      bound->weights.assign(values.Data(), values.Data() + values.ElementLength());
-      bound->targets.weights = bound->weights.data();
-    }
+    const int handle = next_handle_;
+    auto bound = std::make_shared<Bound>(info[0], targets, program, handle);
+    ++next_handle_;
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
-    arrays.Set(1u, data);
-    const int handle = bound->handle = next_handle_++;
+    arrays.Set(1u, targets.Get("data"));
     arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
     bound_[handle] = std::move(bound);
     return Napi::Number::New(env, handle);
@@ -408,29 +352,13 @@ Napi::Value Model::arrays_of(Napi::Object range) {
 }
 
 // The bound data of a range, checked to be where it was.
-std::shared_ptr<Model::Bound> Model::bound(Napi::Object range) {
+std::shared_ptr<Bound> Model::bound(Napi::Object range) {
   const int handle = static_cast<int>(member(range, "data", to_integer, 0, next_handle_));
   const auto found = bound_.find(handle);
   if (found == bound_.end()) throw Error("ERR_ARGUMENT", "data: nothing is bound to this handle");
-  const Bound& bound = *found->second;
-  const Napi::Array arrays =
-      arrays_.Value().Get(static_cast<std::uint32_t>(handle)).As<Napi::Array>();
-  const auto is_at = [&](std::uint32_t index, const void* data, std::size_t bytes) {
-    const Napi::TypedArray array = arrays.Get(index).As<Napi::TypedArray>();
-    return array.ByteLength() == bytes &&
-           static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset() == data;
-  };
-  const std::size_t values = bound.input.rows * bound.input.features;
-  const bool input_stays = bound.input.bytes != nullptr
-                               ? is_at(0, bound.input.bytes, values)
-                               : is_at(0, bound.input.floats, values * sizeof(float));
-  const bool targets_stay =
-      bound.targets.rows == nullptr ||
-      is_at(1, bound.targets.rows,
-            bound.input.rows * bound.targets.outputs * bound.targets.positions * sizeof(float));
-  if (!input_stays || !targets_stay) {
+  const Napi::Value arrays = arrays_.Value().Get(static_cast<std::uint32_t>(handle));
+  if (found->second->is_lost(arrays.As<Napi::Array>()))
     throw Error("ERR_DATA_DETACHED", "the memory of a bound array was transferred or resized");
-  }
   return found->second;
 }
 
@@ -468,7 +396,6 @@ Napi::Value Model::reserve(const Napi::CallbackInfo& info) {
     const bool has_data = !options.Get("data").IsUndefined();
     const std::shared_ptr<Bound> bound = has_data ? this->bound(options) : nullptr;
     Reservation reservation;
-    if (bound) reservation.data = bound->view();
     reservation.batch_size =
         static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
     reservation.batches = member(options, "batches", to_integer, 1, kMostRows);
@@ -478,7 +405,8 @@ Napi::Value Model::reserve(const Napi::CallbackInfo& info) {
     const Napi::Value arrays = bound ? arrays_of(options) : env.Undefined();
     return submit(
         env, arrays, std::make_shared<std::atomic<bool>>(false),
-        [core = core_, bound, reservation](const std::atomic<bool>&) {
+        [core = core_, bound, reservation](const std::atomic<bool>&) mutable {
+          if (bound) reservation.data = bound->view();
           core->executor->reserve(reservation);
         },
         [](Napi::Env env) { return env.Undefined(); });
@@ -493,7 +421,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->rows());
     take_arrays(options, core.program, range);
     range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
     const bool shuffle = member(options, "shuffle", to_bool);
@@ -517,6 +445,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
             sums->metrics.resize(core->program.metrics);
             return;
           }
+          ordered.data = bound->view();
           if (shuffle) {
             ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
             ordered.order_version = core->order.version;
@@ -536,12 +465,13 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
       throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = this->bound(options);
-    BatchRange range = to_range(options, bound->view());
+    BatchRange range = to_range(options, bound->rows());
     take_arrays(options, core.program, range);
     auto sums = std::make_shared<Sums>();
     return submit(
         env, arrays_of(options), cancellable(),
-        [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) {
+        [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) mutable {
+          range.data = bound->view();
           *sums = core->executor->evaluate(range, cancelled);
         },
         [sums](Napi::Env env) { return to_sums(env, *sums); });
@@ -550,11 +480,11 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
 
 namespace {
 
-float* output_of(Napi::Value value, const InputView& input, int outputs) {
+float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
   Napi::Float32Array out = to_floats(value, "out");
-  if (static_cast<std::int64_t>(out.ElementLength()) != input.rows * outputs) {
-    throw Error("ERR_SHAPE", "out: expected " + std::to_string(input.rows * outputs) +
-                                 " values, got " + std::to_string(out.ElementLength()));
+  if (static_cast<std::int64_t>(out.ElementLength()) != rows * outputs) {
+    throw Error("ERR_SHAPE", "out: expected " + std::to_string(rows * outputs) + " values, got " +
+                                 std::to_string(out.ElementLength()));
   }
   return out.Data();
 }
@@ -565,16 +495,15 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
-    const InputView input = to_input(info[0], core.program.input_size);
-    check_indices(input, core.program.input_indices, "x");
-    float* const out = output_of(info[1], input, core.program.output_size);
+    const auto input = std::make_shared<BoundInput>(info[0], core.program);
+    float* const out = output_of(info[1], input->rows(), core.program.output_size);
     Napi::Array arrays = Napi::Array::New(env, 2);
     arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
     arrays.Set(1u, info[1]);
     return submit(
         env, arrays, std::make_shared<std::atomic<bool>>(false),
         [core = core_, input, out](const std::atomic<bool>& cancelled) {
-          core->executor->predict(input, out, cancelled);
+          core->executor->predict(input->view(), out, cancelled);
         },
         [](Napi::Env env) { return env.Undefined(); });
   });
@@ -583,9 +512,9 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
 void Model::predict_sync(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
-    const InputView input = to_input(info[0], core.program.input_size);
-    check_indices(input, core.program.input_indices, "x");
-    core.executor->predict_here(input, output_of(info[1], input, core.program.output_size));
+    BoundInput input(info[0], core.program);
+    float* const out = output_of(info[1], input.rows(), core.program.output_size);
+    core.executor->predict_here(input.view(), out);
   });
 }
 

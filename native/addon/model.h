@@ -13,6 +13,8 @@
 
 namespace neurode::addon {
 
+struct Bound;
+
 class Model : public Napi::ObjectWrap<Model> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -22,7 +24,6 @@ class Model : public Napi::ObjectWrap<Model> {
   ~Model() override;
 
  private:
-  struct Bound;
   using Flag = std::shared_ptr<std::atomic<bool>>;
   // What a device's thread works on; outlives the JavaScript object while work is in flight.
   struct Core;

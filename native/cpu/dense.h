@@ -104,6 +104,13 @@ inline void gather_targets(const TargetsView& targets, const RowsView& view, flo
     }
     return;
   }
+  if (targets.bytes != nullptr) {
+    for (int i = 0; i < lanes; ++i) {
+      const std::uint8_t* row = targets.bytes + row_index(view, i) * all;
+      for (int o = 0; o < all; ++o) panel[o * kPanel + i] = targets.levels[row[o]];
+    }
+    return;
+  }
   for (int i = 0; i < lanes; ++i) {
     const float* row = targets.rows + row_index(view, i) * all;
     for (int o = 0; o < all; ++o) panel[o * kPanel + i] = row[o];

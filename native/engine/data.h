@@ -22,11 +22,13 @@ struct InputView {
 // Targets of the same rows, for each of their positions: a class index, or `outputs` values; and a
 // weight, or null for 1 each. What has the weight NaN counts for nothing.
 struct TargetsView {
-  const std::int32_t* classes = nullptr;  // one of the two
+  const std::int32_t* classes = nullptr;  // one of the three
   const float* rows = nullptr;
   int outputs = 0;
   int positions = 1;
   const float* weights = nullptr;
+  const std::uint8_t* bytes = nullptr;
+  const float* levels = nullptr;  // the value of each byte
 };
 
 struct DataView {

@@ -13,7 +13,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 6;
+constexpr std::uint32_t kVersion = 7;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -104,6 +104,8 @@ struct RangeRecord {
   InputRecord input;
   const std::int32_t* classes;
   const float* target_rows;
+  const std::uint8_t* target_bytes;
+  const float* target_levels;
   const float* weights;
   std::int32_t handle;
   const std::uint32_t* order;

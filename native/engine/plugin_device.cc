@@ -36,6 +36,8 @@ plugin::RangeRecord record_of(const BatchRange& range) {
   return {record_of(range.data.input),
           targets.classes,
           targets.rows,
+          targets.bytes,
+          targets.levels,
           targets.weights,
           range.data.handle,
           range.order,

@@ -20,7 +20,8 @@ import {
   writeNpz,
   writeSafetensors,
 } from 'neurode'
-import { sliceRows, toInput, toTargets } from '#lib/data/arrays.js'
+import { sliceRows, takeInput, toInput } from '#lib/data/arrays.js'
+import { toPlainTargets, toTargets } from '#lib/data/targets.js'
 import { Random } from '../support/random.js'
 import { inFolder, throws } from './files.js'
 
@@ -86,7 +87,7 @@ describe('array', () => {
   })
 
   it('refuses what is no number and says where', () => {
-    for (const bad of ['1', null, undefined, true, 1n, {}, Symbol('s'), () => 1]) {
+    for (const bad of ['1', null, undefined, 1n, {}, Symbol('s'), () => 1]) {
       throws(
         () =>
           array([
@@ -117,6 +118,48 @@ describe('array', () => {
     throws(() => array([1], [1], { scale: Number.NaN }), 'ERR_ARGUMENT', /scale: expected a finite number, got NaN/)
     throws(() => array([1], [1], { offset: Infinity }), 'ERR_ARGUMENT', /offset/)
     throws(() => array([1], [1], { sclae: 2 } as object), 'ERR_UNKNOWN_NAME', /scale/)
+  })
+})
+
+const kinds = [
+  Uint8Array,
+  Uint8ClampedArray,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+] as const
+
+describe('takeInput and toTargets', () => {
+  it('leave elements of every type where they are: no loop of JavaScript passes over them', () => {
+    for (const Kind of kinds) {
+      const data: NumericArray = new Kind(12)
+      const given = array(data, [3, 4], { scale: 1 / 255, offset: -0.5 })
+      for (const value of [data, given]) {
+        assert.equal(takeInput(value, [4], 'x').data, data)
+        assert.equal(toTargets(value, rows(4), 'y').data, data)
+      }
+      const { scale, offset } = toTargets(given, rows(4), 'y') as { scale?: number; offset?: number }
+      assert.deepEqual([scale, offset], [1 / 255, -0.5])
+    }
+  })
+
+  it('say how 64-bit integers are converted', () => {
+    const bigs = [BigInt64Array.of(1n, 2n), BigUint64Array.of(1n, 2n)]
+    for (const value of bigs) {
+      const hint = /got a Big(?:Int|Uint)64Array; convert it: Float64Array\.from\(array, Number\)/
+      throws(() => takeInput(value, [1], 'x'), 'ERR_DTYPE', hint)
+      throws(() => takeInput({ data: value, shape: [2] }, [1], 'x'), 'ERR_DTYPE', /Float64Array\.from\(data, Number\)/)
+      throws(() => array(value as never), 'ERR_DTYPE', hint)
+    }
+    throws(
+      () => toTargets([0n, 1n], classes, 'y'),
+      'ERR_DTYPE',
+      /^y\[0\]: expected a number, got 0n; .*Number\(value\)/,
+    )
   })
 })
 
@@ -267,7 +310,25 @@ describe('toTargets', () => {
   it('applies scale and offset', () => {
     const scaled = array(Uint8Array.of(0, 2, 4), [3], { scale: 0.5, offset: 1 })
     assert.deepEqual(toTargets(scaled, classes, 'y').data, Int32Array.of(1, 2, 3))
-    assert.deepEqual(toTargets(scaled, rows(1), 'y').data, Float32Array.of(1, 2, 3))
+    assert.deepEqual(toPlainTargets(toTargets(scaled, rows(1), 'y')).data, Float32Array.of(1, 2, 3))
+  })
+
+  it('takes true and false as 1 and 0', () => {
+    const labels = [true, false, true]
+    assert.deepEqual(toTargets(labels, rows(1), 'y').data, Float32Array.of(1, 0, 1))
+    assert.deepEqual(toTargets(labels, classes, 'y').data, Int32Array.of(1, 0, 1))
+    assert.deepEqual(
+      toInput(
+        [
+          [true, 2],
+          [3, false],
+        ],
+        [2],
+        'x',
+      ).data,
+      Float32Array.of(1, 2, 3, 0),
+    )
+    assert.deepEqual(array([[true], [false]]), array([[1], [0]]))
   })
 
   it('names the first label that is no class', () => {

@@ -1,0 +1,25 @@
+// Elements of typed arrays, and their values as float32.
+#pragma once
+
+#include <cstdint>
+
+namespace neurode {
+
+enum class ElementType { uint8, int8, uint16, int16, uint32, int32, float32, float64 };
+
+// Bytes of one element.
+int size_of(ElementType type);
+
+struct Elements {
+  const void* data = nullptr;
+  ElementType type = ElementType::float32;
+  std::int64_t count = 0;
+
+  std::int64_t bytes() const { return count * size_of(type); }
+};
+
+// out[i] = element * scale + offset in double precision, rounded once; with scale 1 and offset 0
+// the element itself, rounded.
+void convert_to_floats(const Elements& elements, double scale, double offset, float* out);
+
+}  // namespace neurode
