@@ -62,7 +62,7 @@ std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
       stop(p);
       cursor_.fail("at most " + std::to_string(room_) + " numbers");
     }
-    const Decimal number = read_decimal(p);
+    const Decimal number = read_decimal(p, cursor_.end());
     if (number.error != DecimalError::none) {
       stop(p);
       if (number.error == DecimalError::range) cursor_.fail("a number that float32 can hold");
