@@ -143,3 +143,8 @@ export function checkRowShape(value: unknown, argument: string): readonly number
   if (!Array.isArray(value)) return refuse(argument, 'an array of positive integers, such as [784]', value)
   return Object.freeze(value.map((size: unknown, i) => checkInteger(size, `${argument}[${i}]`)))
 }
+
+/** Whether a function gave a promise, of whatever kind. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

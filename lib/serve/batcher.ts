@@ -1,7 +1,7 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkNumber, checkOptions, checkSignal, refuse } from '../validate.js'
+import { checkInteger, checkNumber, checkOptions, checkSignal, describe, isPromise, refuse } from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
 import { type PredictInput, Predictor } from './predictor.js'
@@ -108,8 +108,9 @@ export class Batcher {
   }
 
   /**
-   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before this returns. What
-   * `write` throws is what this rejects with, and nothing is queued then. Answers come in the order of the requests.
+   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before it returns; values that it
+   * does not write are 0. What `write` throws is what this rejects with, and nothing is queued then; a promise is refused.
+   * Answers come in the order of the requests.
    *
    * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, `ERR_LABEL_RANGE` for what is no
    * index of the model's embedding, and as the predictor does.
@@ -125,6 +126,14 @@ export class Batcher {
    * ```
    */
   run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
+    if (typeof write !== 'function') {
+      return Promise.reject(new NeurodeError('ERR_ARGUMENT', `write: expected a function, got ${describe(write)}`))
+    }
+    return this.runWhole(rows, writeOwn(write), options)
+  }
+
+  /** @internal {@link Batcher.run} for a `write` that writes every value: the memory holds what earlier requests left there. */
+  runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
       const timeoutMs = options?.timeoutMs ?? this.#timeoutMs
       if (!Number.isInteger(rows) || rows < 1) refuse('rows', 'a positive integer', rows)
@@ -150,7 +159,7 @@ export class Batcher {
       const text = `input: expected whole rows of ${this.predictor.inputSize} values, got ${input.length} values`
       return Promise.reject(new NeurodeError('ERR_SHAPE', text))
     }
-    return this.run(rows, (into) => into.set(input), options)
+    return this.runWhole(rows, (into) => into.set(input), options)
   }
 
   /** Resolves once nothing waits or runs. */
@@ -399,6 +408,17 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
     maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
     timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
   })
+}
+
+/** Writes into cleared memory, and at once: afterwards it may be another request's. */
+function writeOwn(write: (into: Float32Array) => unknown) {
+  return (into: Float32Array) => {
+    into.fill(0)
+    const written = write(into)
+    if (!isPromise(written)) return
+    written.then(undefined, () => {})
+    throw new NeurodeError('ERR_ARGUMENT', 'write: expected a function that has written when it returns, got a promise')
+  }
 }
 
 /** What is wrong with a request's rows is its own error alone, and not its batch's. */
