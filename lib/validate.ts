@@ -15,6 +15,8 @@ export function describe(value: unknown): string {
 
 /** Throws `ERR_ARGUMENT`: "batchSize: expected a positive integer, got -3". */
 export function refuse(argument: string, expected: string, got: unknown): never {
+  // Nobody else will hear what a promise that is refused rejects with.
+  if (isPromise(got)) got.then(undefined, () => {})
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected ${expected}, got ${describe(got)}`)
 }
 

@@ -23,6 +23,7 @@ import {
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
 import type { FileArray } from './npy.js'
+import { plainToJson } from './plainData.js'
 import { encodeSafetensors, parseSafetensors } from './safetensors.js'
 
 const formatName = 'neurode-1'
@@ -83,7 +84,10 @@ export function checkSavable(core: ModelCore): void {
 
 function describeCallbacks(states: CallbackStates): Json[] {
   return Object.entries(states).map(([name, { values, arrays = [] }]) => {
-    return { name, values: toJson(values, `callback '${name}'`), arrays: arrays.length }
+    const argument = `callback '${name}': getState`
+    const bad = arrays.findIndex((array) => !(array instanceof Float32Array))
+    if (bad >= 0) refuse(`${argument}: arrays[${bad}]`, 'a Float32Array', arrays[bad])
+    return { name, values: plainToJson(values, `${argument}: values`), arrays: arrays.length }
   })
 }
 

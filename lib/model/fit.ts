@@ -40,6 +40,7 @@ export async function fitModel(
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
   if (settings.signal?.aborted) throw abortError('fit', settings.signal)
+  const release = settings.callbacks.claim()
   core.fitting = true
   core.stopTraining = false
   const stopListening = cancelOnAbort(core, settings.signal)
@@ -53,6 +54,7 @@ export async function fitModel(
   } finally {
     core.fitting = false
     stopListening()
+    release()
     await feeds?.train.close()
     await feeds?.validation?.close()
   }
@@ -114,6 +116,9 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
   }
 }
 
+/** How long callbacks may close what they opened once fit was aborted. */
+const closeMilliseconds = 1000
+
 /** One call of fit. */
 class Fit {
   readonly #core: ModelCore
@@ -164,10 +169,12 @@ class Fit {
       }
       core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
-    } finally {
-      this.#view.close()
-      await callbacks.trainClose()
+    } catch (error) {
+      // What went wrong first is what fit rejects with.
+      await this.#close().catch(() => {})
+      throw error
     }
+    await this.#close()
     return {
       history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),
       epochs: this.#epochSeconds.length,
@@ -182,7 +189,7 @@ class Fit {
     const core = this.#core
     let resume = this.#settings.resume
     let restored = false
-    const states = core.callbackStates()
+    const states = resume ? core.callbackStates() : {}
     const context: TrainingContext = {
       model,
       epochs: this.#settings.epochs,
@@ -200,7 +207,7 @@ class Fit {
     core.position = resume ? core.position : { ...startPosition, epoch: initialEpoch }
     try {
       await this.#call(callbacks.trainBegin(context))
-      if (resume) callbacks.restore(restored ? core.callbackStates() : states)
+      if (resume) await this.#call(callbacks.restore(restored ? core.callbackStates() : states))
       core.callbackStates = () => callbacks.states()
       await this.#call(callbacks.tryOut())
     } catch (error) {
@@ -255,7 +262,7 @@ class Fit {
     for (const [key, value] of Object.entries(logs)) this.#history.get(key)?.push(value)
     const progress = this.#progress(epoch, totals, seconds, logs)
     this.#view.finish(progress)
-    this.#settings.onProgress?.(progress)
+    await this.#tell(progress)
     return logs
   }
 
@@ -290,7 +297,10 @@ class Fit {
       if (totals.batches === done) continue
       if (callbacks.perBatch) await call(callbacks.batchEnd(totals.batches, totals.logs(), totals.batches === batches))
       if (callbacks.perRange) await call(callbacks.rangeEnd(totals.batches - 1, totals.logs()))
-      if (totals.batches < batches) this.#show(epoch, totals, (performance.now() - began) / 1000)
+      if (totals.batches === batches) continue
+      const progress = this.#progress(epoch, totals, (performance.now() - began) / 1000, totals.logs())
+      this.#view.update(progress)
+      await call(this.#tell(progress))
     }
     if (!core.stopTraining || totals.batches === batches) {
       core.position = { ...startPosition, epoch: epoch + 1, seed: this.#givenSeed }
@@ -322,10 +332,32 @@ class Fit {
     return validationLogs(totals.logs())
   }
 
-  #show(epoch: number, totals: Totals, seconds: number): void {
-    const progress = this.#progress(epoch, totals, seconds, totals.logs())
-    this.#view.update(progress)
-    this.#settings.onProgress?.(progress)
+  async #tell(progress: Progress): Promise<void> {
+    const { onProgress } = this.#settings
+    if (onProgress !== undefined) await this.#call(Promise.resolve(onProgress(progress)))
+  }
+
+  /** Lets callbacks close what they opened; an abort gives them a second. */
+  async #close(): Promise<void> {
+    this.#view.close()
+    const { callbacks, signal } = this.#settings
+    const closed = callbacks.trainClose()
+    if (signal === undefined) return closed
+    let timer: NodeJS.Timeout | undefined
+    let begin = () => {}
+    const late = new Promise<never>((_, reject) => {
+      begin = () => {
+        timer = setTimeout(() => reject(abortError('fit', signal)), closeMilliseconds)
+      }
+    })
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
+    try {
+      await Promise.race([closed, late])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', begin)
+    }
   }
 
   #progress(epoch: number, totals: Totals, seconds: number, logs: Record<string, number>): Progress {
@@ -345,7 +377,7 @@ class Fit {
     }
   }
 
-  async #call(work: Promise<void>): Promise<void> {
+  async #call(work: Promise<unknown>): Promise<void> {
     await unlessAborted(work, this.#settings.signal, (signal) => abortError('fit', signal))
     this.#check()
   }

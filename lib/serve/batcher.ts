@@ -1,7 +1,7 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkNumber, checkOptions, checkSignal, describe, isPromise, refuse } from '../validate.js'
+import { checkInteger, checkNumber, checkOptions, checkSignal, isPromise, refuse } from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
 import { type PredictInput, Predictor } from './predictor.js'
@@ -126,9 +126,6 @@ export class Batcher {
    * ```
    */
   run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
-    if (typeof write !== 'function') {
-      return Promise.reject(new NeurodeError('ERR_ARGUMENT', `write: expected a function, got ${describe(write)}`))
-    }
     return this.runWhole(rows, writeOwn(write), options)
   }
 
@@ -136,6 +133,7 @@ export class Batcher {
   runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
       const timeoutMs = options?.timeoutMs ?? this.#timeoutMs
+      if (typeof write !== 'function') refuse('write', 'a function', write)
       if (!Number.isInteger(rows) || rows < 1) refuse('rows', 'a positive integer', rows)
       if (this.#disposed) throw disposedError()
       if (options !== undefined) checkRunOptions(options)
@@ -411,13 +409,12 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
 }
 
 /** Writes into cleared memory, and at once: afterwards it may be another request's. */
-function writeOwn(write: (into: Float32Array) => unknown) {
+function writeOwn(write: (into: Float32Array) => unknown): (into: Float32Array) => void {
+  if (typeof write !== 'function') return write
   return (into: Float32Array) => {
     into.fill(0)
     const written = write(into)
-    if (!isPromise(written)) return
-    written.then(undefined, () => {})
-    throw new NeurodeError('ERR_ARGUMENT', 'write: expected a function that has written when it returns, got a promise')
+    if (isPromise(written)) refuse('write', 'a function that has written when it returns', written)
   }
 }
 

@@ -1,8 +1,7 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
-import { NeurodeError } from '../errors.js'
 import type { PlanOp } from '../native.js'
-import { checkNumber, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
@@ -248,8 +247,7 @@ export function learningRateAt(learningRate: LearningRate, step: number): number
   if (typeof learningRate === 'object') return learningRate.at(step)
   const rate: unknown = learningRate(step)
   if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate
-  const expected = `learningRate(${step}): expected a finite number of at least 0`
-  throw new NeurodeError('ERR_ARGUMENT', `${expected}, got ${describe(rate)}`)
+  return refuse(`learningRate(${step})`, 'a finite number of at least 0', rate)
 }
 
 /** The rates of the steps from `step` on: one if it is constant, else one per step. Throws for rates out of range. */

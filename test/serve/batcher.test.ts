@@ -90,7 +90,7 @@ perDevice('batcher', (device) => {
         }
         await assert.rejects(
           queue.run(rows, (into) => later(into)),
-          { code: 'ERR_ARGUMENT', message: /write: .*got a promise/ },
+          { code: 'ERR_ARGUMENT', message: /write: .*got a Promise/ },
         )
       }
     }
