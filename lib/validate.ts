@@ -114,11 +114,20 @@ export function checkPositive(value: unknown, argument: string): number {
   return refuse(argument, 'a finite number above 0', value)
 }
 
-/** An integer of at least `low` that a double holds exactly. */
-export function checkInteger(value: unknown, argument: string, low = 1): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low) return value
-  return refuse(argument, low === 1 ? 'a positive integer' : `an integer of at least ${low}`, value)
+/** An integer in a closed range that a double holds exactly. */
+export function checkInteger(value: unknown, argument: string, low = 1, high = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low && value <= high) return value
+  return refuse(argument, expectedInteger(low, high), value)
 }
+
+/** What {@link checkInteger} expects, in words. */
+export function expectedInteger(low: number, high: number): string {
+  if (high < Number.MAX_SAFE_INTEGER) return `an integer from ${low} to ${high}`
+  return low === 1 ? 'a positive integer' : `an integer of at least ${low}`
+}
+
+/** What a timer can wait for: 24.8 days. */
+export const longestMilliseconds = 2 ** 31 - 1
 
 /** A seed: a non-negative safe integer, or nothing. */
 export function checkSeed(value: unknown, argument: string): number | undefined {

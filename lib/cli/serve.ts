@@ -9,6 +9,7 @@ import type { ServeEvent } from '../serve/repository.js'
 import { listen } from '../serve/server.js'
 import { Serving } from '../serve/serving.js'
 import type { WorkerOptions } from '../serve/workerMessages.js'
+import { longestMilliseconds } from '../validate.js'
 import {
   describeOptions,
   integerOption,
@@ -58,7 +59,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   if (parsed.positionals.length === 0) throw new UsageError(`expected '${usage}', got no file or folder`)
   const workers = integerOption(parsed, 'workers', 1) ?? 1
-  const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0) ?? 0
+  const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0, longestMilliseconds) ?? 0
   const given = await readOptions(parsed, workers)
   const end = onEnd()
   const starting = start(given, workers).catch((error) => {
@@ -110,10 +111,10 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
     maxBatchSize: integerOption(parsed, 'max-batch-size', 1),
     maxQueueDelayMicros: integerOption(parsed, 'max-queue-delay-micros', 0),
     maxQueueSize: integerOption(parsed, 'max-queue-size', 1),
-    timeoutMs: integerOption(parsed, 'timeout-ms', 1),
+    timeoutMs: integerOption(parsed, 'timeout-ms', 1, longestMilliseconds),
     bodyLimit: integerOption(parsed, 'body-limit', 1),
     maxConnections: integerOption(parsed, 'max-connections', 1),
-    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1),
+    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1, longestMilliseconds),
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
   }

@@ -1,10 +1,18 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkNumber, checkOptions, checkSignal, isPromise, refuse } from '../validate.js'
+import {
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  isPromise,
+  longestMilliseconds,
+  refuse,
+} from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
-import { type PredictInput, Predictor } from './predictor.js'
+import { checkBatchSize, type PredictInput, Predictor } from './predictor.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
@@ -41,6 +49,8 @@ interface Ticket {
   settled: boolean
   readonly forget: (() => void) | undefined
 }
+
+const longestDelay = 1000 * longestMilliseconds
 
 /** Kept between batches: new memory is cleared first, which took 3 % of a busy server's time. */
 const spareFloats = 2 ** 21
@@ -254,7 +264,7 @@ export class Batcher {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const { inputSize, outputSize } = this.predictor
-    const input = new Float32Array(rows * inputSize)
+    const input = new Float32Array(checkBatchSize(rows, this.predictor, 'rows') * inputSize)
     write(input)
     const parts: Promise<Float32Array>[] = []
     for (let first = 0; first < rows; first += this.maxBatchSize) {
@@ -399,12 +409,16 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
   if (!(predictor instanceof Predictor)) refuse('predictor', 'what model.predictor() gives', predictor)
   const names = ['maxBatchSize', 'maxQueueDelayMicros', 'maxQueueSize', 'timeoutMs']
   const options = checkOptions(given, names, 'batcher')
-  const maxBatchSize = checkInteger(options.maxBatchSize ?? predictor.maxBatchSize, 'batcher: maxBatchSize')
+  const maxBatchSize = checkBatchSize(
+    options.maxBatchSize ?? predictor.maxBatchSize,
+    predictor,
+    'batcher: maxBatchSize',
+  )
   return new Batcher(predictor, {
     maxBatchSize,
     maxQueueSize: checkInteger(options.maxQueueSize ?? 16 * maxBatchSize, 'batcher: maxQueueSize'),
-    maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
-    timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
+    maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0, longestDelay),
+    timeoutMs: checkTimeout(options.timeoutMs, 'batcher: timeoutMs') ?? Infinity,
   })
 }
 
@@ -429,7 +443,11 @@ function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32
 function checkRunOptions(given: RunOptions): void {
   const options = checkOptions(given, ['signal', 'timeoutMs'], 'run')
   checkSignal(options.signal, 'run: signal')
-  if (options.timeoutMs !== undefined) checkNumber(options.timeoutMs, 'run: timeoutMs', 0)
+  checkTimeout(options.timeoutMs, 'run: timeoutMs')
+}
+
+function checkTimeout(value: number | undefined, argument: string): number | undefined {
+  return value === undefined ? undefined : checkNumber(value, argument, 0, longestMilliseconds)
 }
 
 function abortError(signal: AbortSignal): NeurodeError {

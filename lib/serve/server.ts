@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../validate.js'
 import { FastPath } from './fastPath.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { addServing, refuseUnknownRoutes } from './plugin.js'
@@ -135,7 +135,7 @@ export interface Timeouts {
 
 function timeouts(options: ServeOptions): Timeouts {
   const milliseconds = (name: 'requestTimeoutMs' | 'headersTimeoutMs' | 'keepAliveTimeoutMs', otherwise: number) =>
-    checkInteger(options[name] ?? otherwise, name)
+    checkInteger(options[name] ?? otherwise, name, 1, longestMilliseconds)
   const requestTimeout = milliseconds('requestTimeoutMs', 30_000)
   const headersTimeout = Math.min(milliseconds('headersTimeoutMs', 10_000), requestTimeout)
   const keepAliveTimeout = milliseconds('keepAliveTimeoutMs', 65_000)
