@@ -63,7 +63,9 @@ export async function serve(args: readonly string[]): Promise<number> {
   const given = await readOptions(parsed, workers)
   const end = onEnd()
   const starting = start(given, workers).catch((error) => {
-    throw error instanceof NeurodeError ? error : new NeurodeError('ERR_ARGUMENT', describeFailure(error, given))
+    throw error instanceof NeurodeError
+      ? error
+      : new NeurodeError('ERR_ARGUMENT', `the server failed: ${error.message}`)
   })
   const reload = () => void starting.then((server) => server.reload()).catch(() => {})
   process.on('SIGHUP', reload)
@@ -150,17 +152,6 @@ function onEnd(): Promise<NodeJS.Signals> {
     }
     process.on('SIGTERM', end).on('SIGINT', end)
   })
-}
-
-function describeFailure(error: NodeJS.ErrnoException, { host = '127.0.0.1', port = 8000 }: WorkerOptions): string {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program listens there',
-    EACCES: 'this user may not listen there',
-    EADDRNOTAVAIL: 'this machine does not have that address',
-    ENOTFOUND: 'there is no such address',
-  }
-  const reason = reasons[error.code ?? '']
-  return reason === undefined ? `the server failed: ${error.message}` : `cannot listen on ${host}:${port}: ${reason}`
 }
 
 function log({ level, message }: ServeEvent): void {

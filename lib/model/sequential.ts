@@ -63,7 +63,8 @@ const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', '
 export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
   readonly #core: ModelCore
   static {
-    coreOf = (model) => model.#core
+    coreOf = (model) =>
+      model instanceof Object && #core in model ? model.#core : refuse('model', 'a model of sequential()', model)
   }
 
   #oneRow: readonly number[] = []
