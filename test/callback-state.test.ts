@@ -114,14 +114,14 @@ describe('callback objects', () => {
         callbacks.terminateOnNaN(),
         callbacks.dashboard({ onListening: () => {} }),
         callbacks.lambda({ onEpochEnd: () => {} }),
-        {},
+        { onEpochEnd: () => {} },
       ]
       for (const callback of all) {
         using first = classifier()
         using second = classifier()
         const fit = first.fit(x, y, { ...quiet, callbacks: callback })
         await rejects(
-          second.fit(x, y, { ...quiet, callbacks: [{}, callback] }),
+          second.fit(x, y, { ...quiet, callbacks: [{ onEpochEnd: () => {} }, callback] }),
           'ERR_MODEL_BUSY',
           /make one for each use/,
         )
@@ -131,5 +131,71 @@ describe('callback objects', () => {
         await second.fit(x, y, { ...quiet, callbacks: callback })
       }
     })
+  })
+})
+
+describe('hooks of callbacks', () => {
+  class Old {
+    epochs = 0
+    on_epoch_end() {
+      this.epochs++
+    }
+  }
+  class Heir extends Old {}
+  const misspelt: readonly [name: string, callback: object][] = [
+    ['on_epoch_end', { on_epoch_end: () => {} }],
+    ['on_epoch_end', new Heir()],
+    ['onEpochEnded', { onEpochEnded: () => {} }],
+    ['epochEnd', { epochEnd: () => {} }],
+    ['OnTrainBegin', { OnTrainBegin: () => {} }],
+    ['onPredictBegin', { onPredictBegin: () => {} }],
+    [
+      'onTestEnd',
+      new (class {
+        onTestEnd() {}
+      })(),
+    ],
+  ]
+  for (const [name, callback] of misspelt) {
+    it(`are refused where they are not called so: ${name} of ${callback.constructor.name}`, async () => {
+      using model = classifier()
+      await rejects(
+        model.fit(x, y, { ...quiet, callbacks: callback as Callback }),
+        'ERR_UNKNOWN_NAME',
+        new RegExp(`'${name}'`),
+      )
+    })
+  }
+
+  it('are missed in objects that have none, such as copies', async () => {
+    using model = classifier()
+    for (const callback of [
+      {},
+      { ...callbacks.earlyStopping() },
+      JSON.parse(JSON.stringify(callbacks.terminateOnNaN())),
+    ]) {
+      await rejects(
+        model.fit(x, y, { ...quiet, callbacks: callback as Callback }),
+        'ERR_ARGUMENT',
+        /such as onEpochEnd, got none/,
+      )
+    }
+  })
+
+  it('may be those of a class', async () => {
+    using model = classifier()
+    class Counting {
+      epochs = 0
+      #helper() {
+        return 1
+      }
+      lower() {}
+      onEpochEnd() {
+        this.epochs += this.#helper()
+      }
+    }
+    const counting = new Counting()
+    await model.fit(x, y, { ...quiet, epochs: 3, callbacks: counting })
+    assert.equal(counting.epochs, 3)
   })
 })

@@ -87,7 +87,7 @@ export class Predictor {
    * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
-    const out = this.#outputFor(input, options?.out)
+    const out = this.#outputFor(input, outOf(options))
     await this.#native.predict(input, out)
     return out
   }
@@ -97,7 +97,7 @@ export class Predictor {
    * takes microseconds. Throws as it rejects.
    */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
-    const out = this.#outputFor(input, options?.out)
+    const out = this.#outputFor(input, outOf(options))
     this.#native.predictSync(input, out)
     return out
   }
@@ -147,6 +147,10 @@ export class Predictor {
     if (out.length === size) return out
     throw new NeurodeError('ERR_SHAPE', `out: expected ${size} values, got ${out.length}`)
   }
+}
+
+function outOf(options: PredictIntoOptions | undefined): unknown {
+  return options === undefined ? undefined : checkOptions(options, ['out'], 'predict').out
 }
 
 /** Values of a batch at most, 1 GiB. */

@@ -3,7 +3,7 @@
 import { NeurodeError } from '../errors.js'
 import type { StopReason } from '../model/fitOptions.js'
 import type { Sequential } from '../model/sequential.js'
-import { checkInteger, describe, refuse, suggest } from '../validate.js'
+import { checkInteger, describe, normalize, refuse, suggest } from '../validate.js'
 
 /** Loss and metrics so far, by key; for epochs also `val_…`. */
 export type Logs = Readonly<Record<string, number>>
@@ -249,14 +249,41 @@ function hasBatchHook(callback: Callback): boolean {
   return batchHooks.some((hook) => callback[hook] !== undefined)
 }
 
+/** What may be meant as a hook: functions of an object and of its classes, and whatever is named like one. */
+function hookNames(object: object): Set<string> {
+  const names = new Set<string>()
+  for (let at = object; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (/^on[A-Z]/.test(name) || (typeof value === 'function' && name !== 'constructor')) names.add(name)
+    }
+  }
+  return names
+}
+
+/** `on_epoch_end`, `epochEnd` and `onEpochEnded` for `onEpochEnd`. */
+function isOtherSpelling(name: string, hook: Hook): boolean {
+  const [given, wanted] = [name, hook].map((each) => normalize(each).replace(/^on/, '').replace(/ed$/, ''))
+  return given === wanted
+}
+
 function checkCallback(callback: Callback, argument: string): void {
   if (typeof callback !== 'object' || callback === null)
     refuse(argument, 'an object with functions such as onEpochEnd', callback)
-  for (const key in callback) {
-    if (!/^on[A-Z]/.test(key)) continue
-    if (!hooks.some((hook) => hook === key)) {
-      throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${key}'${suggest(key, hooks)}`)
-    }
+  for (const key of hookNames(callback)) {
+    const hook = hooks.find((each) => isOtherSpelling(key, each))
+    if (hook === undefined && !/^on[A-Z]/.test(key)) continue
+    if (hooks.some((each) => each === key)) continue
+    throw new NeurodeError(
+      'ERR_UNKNOWN_NAME',
+      `${argument}: no callback is called '${key}'${suggest(hook ?? key, hooks)}`,
+    )
+  }
+  if (hooks.every((hook) => callback[hook] === undefined) && !callback.getState && !callback.setState) {
+    // A copy of an object with methods, such as { ...callback }, has lost them.
+    throw new NeurodeError(
+      'ERR_ARGUMENT',
+      `${argument}: expected an object with functions such as onEpochEnd, got none`,
+    )
   }
   if (callback.batchInterval !== undefined) checkInteger(callback.batchInterval, `${argument}.batchInterval`)
   for (const hook of hooks) {
