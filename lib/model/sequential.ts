@@ -77,6 +77,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
     this.#core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
     if (layers.length > 0) this.#core.setLayers(layers)
+    if (new.target === Sequential) Object.freeze(this)
   }
 
   /** The name given, or `sequential`. */

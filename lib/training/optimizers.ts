@@ -202,6 +202,7 @@ export class RowOptimizer implements Optimizer {
     const name = row.op?.(this.own) ?? id
     const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
     this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
+    if (new.target === RowOptimizer) Object.freeze(this)
   }
 
   /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */
@@ -232,12 +233,13 @@ export class Sgd extends RowOptimizer {
     super('sgd', given)
     this.momentum = Number(this.own.momentum)
     this.nesterov = Boolean(this.own.nesterov)
+    if (new.target === Sgd) Object.freeze(this)
   }
 }
 
 function checkLearningRate(value: LearningRate, argument: string): LearningRate {
   if (typeof value === 'function') return value
-  if (typeof value === 'object' && value !== null && value.kind === 'schedule') return value
+  if (typeof value === 'object' && value?.kind === 'schedule' && typeof value.at === 'function') return value
   return checkNumber(value, argument, 0)
 }
 
