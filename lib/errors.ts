@@ -20,6 +20,7 @@ export const errorCodes = {
   ERR_OUT_OF_MEMORY: 'the device has too little free memory',
   ERR_DATA_DETACHED: "an array's memory was transferred away while it was in use",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
+  ERR_CHECKPOINT_MISMATCH: 'a checkpoint is whole, and of another model or training',
   ERR_FILE_NOT_FOUND: 'a file is not there',
   ERR_FILE_WRITE: 'a file could not be written',
   ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
