@@ -31,8 +31,9 @@ export {
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
-export { type CheckGradientsOptions, debug, type GradientReport, type ParameterCheck } from './debug.js'
+export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
+export type { ParameterCheck } from './gradients/compare.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { DType } from './io/dtypes.js'
 export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
@@ -143,7 +144,7 @@ export type {
   ValidationSource,
 } from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
-export type { PerClass } from './model/perClass.js'
+export type { BinaryConfusion, PerClass } from './model/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
 export type { Progress, ProgressStream, Verbose } from './model/progress.js'
 export type { ClassWeight, WeightOptions } from './model/rowWeights.js'
@@ -222,3 +223,4 @@ export {
   schedules,
 } from './training/schedules.js'
 export type { UpdateOptions, UpdateSettings } from './training/updates.js'
+export { type WarningCode, warningCodes } from './warnings.js'

@@ -1,7 +1,7 @@
 /** Losses and metrics of the user's, and metrics over whole epochs: against what native code computes. */
 
 import assert from 'node:assert/strict'
-import { array, type CapturedBatch, debug, layers, losses, metrics, optimizers, sequential } from 'neurode'
+import { array, type CapturedBatch, debug, type Loss, layers, losses, metrics, optimizers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertClose, assertNear } from './support/tolerances.js'
@@ -106,6 +106,91 @@ perDevice('custom losses and metrics', (device) => {
     perClass.accuracy.forEach((value, c) => {
       assertNear(value, (matrix[c]?.[c] as number) / (perClass.support[c] as number), tolerance, `class ${c}`)
     })
+  })
+
+  it('count labels one by one where they do not exclude each other', async () => {
+    const outputs = [
+      [0.9, 0.2, 0.6],
+      [0.1, 0.7, 0.4],
+      [0.8, 0.9, 0.2],
+      [0.3, 0.1, 0.7],
+    ]
+    const targets = [
+      [1, 0, 1],
+      [1, 1, 1],
+      [0, 1, 0],
+      [0, 0, 1],
+    ]
+    // scikit-learn's multilabel_confusion_matrix of these.
+    const matrices = [
+      [
+        [1, 1],
+        [1, 1],
+      ],
+      [
+        [2, 0],
+        [0, 2],
+      ],
+      [
+        [1, 0],
+        [1, 2],
+      ],
+    ]
+    const build = (loss: Loss) => sequential([layers.identity({ inputShape: [3] })]).compile({ loss, device })
+    using model = build(losses.binaryCrossentropy())
+    const { perClass } = await model.evaluate(outputs, targets, { perClass: true })
+    assert.deepEqual(perClass.confusionMatrices, matrices)
+    assert.deepEqual(perClass.confusionMatrix, [])
+    assert.deepEqual([...perClass.support], [2, 2, 3])
+    assert.deepEqual([...perClass.accuracy], [0.5, 1, 2 / 3])
+    assert.deepEqual([...perClass.precision], [0.5, 1, 1])
+    assert.deepEqual([...perClass.f1], [0.5, 1, 0.8])
+    // Logits and margins are above 0 where probabilities are above a half.
+    const logits = outputs.map((row) => row.map((p) => Math.log(p / (1 - p))))
+    const signs = targets.map((row) => row.map((t) => 2 * t - 1))
+    using ofLogits = build(losses.binaryFocalCrossentropy({ fromLogits: true }))
+    assert.deepEqual((await ofLogits.evaluate(logits, targets, { perClass: true })).perClass, perClass)
+    using margins = build(losses.hinge())
+    assert.deepEqual((await margins.evaluate(logits, signs, { perClass: true })).perClass, perClass)
+    const soft = targets.map((row) => row.map((t) => t / 2))
+    await assert.rejects(model.evaluate(outputs, soft, { perClass: true }), /targets of 0 and 1, got 0.5 in row 0/)
+    using squares = build(losses.meanSquaredError())
+    await assert.rejects(squares.evaluate(outputs, targets, { perClass: true }), {
+      code: 'ERR_ARGUMENT',
+      message: /one largest value a row, got several in row 0/,
+    })
+  })
+
+  it('count classes against the rest, of one output and of a softmax under a binary loss', async () => {
+    using one = sequential([layers.identity({ inputShape: [1] })])
+    one.compile({ loss: losses.binaryCrossentropy({ fromLogits: true }), device })
+    const { perClass } = await one.evaluate([[-1], [0.2], [3], [0.4]], [0, 0, 1, 1], { perClass: true })
+    assert.deepEqual(perClass.confusionMatrix, [
+      [1, 1],
+      [0, 2],
+    ])
+    assert.deepEqual(perClass.confusionMatrices, [
+      [
+        [2, 0],
+        [1, 1],
+      ],
+      [
+        [1, 1],
+        [0, 2],
+      ],
+    ])
+    using softmax = sequential([layers.softmax({ inputShape: [3] })]).compile({ loss: 'binaryCrossentropy', device })
+    const three = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ]
+    const { perClass: ofThree } = await softmax.evaluate(three, three, { perClass: true })
+    assert.deepEqual(ofThree.confusionMatrix, three)
+    assert.deepEqual(ofThree.confusionMatrices[0], [
+      [2, 0],
+      [0, 1],
+    ])
   })
 
   it('are found right by debug.checkGradients, which finds a wrong one', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { errorCodes } from 'neurode'
+import { errorCodes, warningCodes } from 'neurode'
 import { runNode } from './support/children.js'
 import { type Block, blocksOf, linksOf, type Program, programsOf, slugsOf } from './support/markdown.js'
 
@@ -146,6 +146,8 @@ describe('the documentation', function () {
   it('describes every error code, and none that there is not', () => {
     const described = [...read('docs/errors.md').matchAll(/^\| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
     assert.deepEqual(described.sort(), Object.keys(errorCodes).sort())
+    const warned = [...read('docs/errors.md').matchAll(/^\| `(NEURODE_\w+)` \|/gm)].map(([, code]) => code)
+    assert.deepEqual(warned.sort(), Object.keys(warningCodes).sort())
   })
 
   for (const [source, page] of [

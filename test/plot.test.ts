@@ -222,6 +222,12 @@ describe('neurode/plot', function () {
     ['a matrix that is no square', () => plot.confusionMatrix([[1, 2]]), 'ERR_SHAPE', /matrix/],
     ['more labels than predictions', () => plot.confusionMatrix([0, 1], [0]), 'ERR_SHAPE', /predictions/],
     ['negative labels', () => plot.confusionMatrix([0, -1], [0, 1]), 'ERR_LABEL_RANGE', /labels\[1\]/],
+    [
+      'rows of several labels',
+      () => plot.confusionMatrix(array([1, 0, 1, 1], [2, 2]), array([1, 0, 1, 0], [2, 2])),
+      'ERR_ARGUMENT',
+      /labels: expected rows with one largest value, got several in row 1/,
+    ],
     ['labels that are no classes', () => plot.confusionMatrix([1e9], [1]), 'ERR_LABEL_RANGE', /classes/],
     ['images of no square', () => plot.images(array(new Float32Array(7), [1, 7])), 'ERR_SHAPE', /shape/],
     ['weights of no kernel', () => plot.weights([1, 2, 3]), 'ERR_SHAPE', /kernel/],

@@ -22,6 +22,7 @@ import { goldenFolder } from './support/golden.js'
 import { classifier, clouds } from './support/problems.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
+import { codesOf } from './support/warnings.js'
 
 const quiet = { verbose: 0 } as const
 
@@ -153,6 +154,31 @@ perDevice('rows in files', (device) => {
       await model.fit(files, classes, options)
       await expected.fit(array(images, [50, 784], { scale: 1 / 255 }), labels, options)
       assert.equal(bitsOf(model), bitsOf(expected))
+    })
+  })
+
+  it('balance classes by all targets, which have to be in memory, and warn of targets as arrays do', async () => {
+    await inFolder(async (folder) => {
+      const [xPath, yPath] = [join(folder, 'x.npy'), join(folder, 'y.npy')]
+      const skewed = y.map((label, row) => (row % 3 ? 0 : label))
+      await writeNpy(xPath, x)
+      await writeNpy(yPath, array(skewed), { dtype: 'int64' })
+      await using files = await openNpy(xPath)
+      await using labels = await openNpy(yPath)
+      using model = classifier({ device })
+      using expected = classifier({ device })
+      const options = { ...quiet, classWeight: 'balanced', batchSize: 7, shuffle: false } as const
+      await model.fit(files, skewed, options)
+      await expected.fit(x, skewed, options)
+      assert.equal(bitsOf(model), bitsOf(expected))
+      await rejects(model.fit(files, labels, options), 'ERR_ARGUMENT', /'balanced' with targets in a file/)
+      await rejects(model.fit(files, skewed, { ...options, classWeight: { 9: 2 } }), 'ERR_ARGUMENT', /got class 9/)
+      using binary = sequential([layers.dense({ units: 1, activation: 'sigmoid', inputShape: [6] })])
+      binary.compile({ loss: 'binaryCrossentropy', device })
+      assert.deepEqual(await codesOf(() => binary.fit(files, labels, quiet)), ['NEURODE_TARGET_RANGE'])
+      const sampleWeight = skewed.map((label) => (label > 1 ? 0 : 1))
+      binary.compile({ loss: 'binaryCrossentropy', device })
+      assert.deepEqual(await codesOf(() => binary.fit(files, labels, { ...quiet, sampleWeight })), [])
     })
   })
 

@@ -1,7 +1,7 @@
 /** Weights of rows and classes: the same by every way in, weighted as Keras weighs. */
 
 import assert from 'node:assert/strict'
-import { array, layers, losses, metrics, optimizers, sequential } from 'neurode'
+import { array, type ClassWeight, type FitOptions, layers, losses, metrics, optimizers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertNear } from './support/tolerances.js'
@@ -131,6 +131,147 @@ perDevice('weights of rows', (device) => {
     const first = await ignoring.evaluate(array(slice(0, 100), [100, 6]), labels.slice(0, 100))
     assertNear(some.loss, first.loss, tolerance, 'loss without the class')
     assertNear(some.accuracy, first.accuracy, tolerance, 'accuracy without the class')
+  })
+
+  it('makes 0 of metrics and losses where nothing counts, by every way in', async () => {
+    const names = [
+      'meanSquaredError',
+      'rootMeanSquaredError',
+      'cosineSimilarity',
+      'exactAccuracy',
+      'mean',
+      'sum',
+    ] as const
+    const counted = ['auc', 'precision', 'f1Score', 'r2Score', 'pearsonCorrelation', 'binaryIoU'] as const
+    const weightedMetrics = [
+      ...names,
+      ...counted,
+      metrics.r2Score({ classAggregation: 'varianceWeightedAverage', name: 'variance' }),
+      metrics.auc({ multiLabel: true, labelWeights: [0, 0], name: 'labels' }),
+      metrics.custom({ name: 'own', rows: ({ shape }) => new Float32Array(shape[0]).fill(3) }),
+    ]
+    const inputs = [[1], [2], [3]]
+    const targets = [
+      [1, 4],
+      [0, 1],
+      [1, 0],
+    ]
+    const none = [0, 0, 0]
+    for (const reduction of ['mean', 'sum', 'meanWithSampleWeight'] as const) {
+      using model = sequential({
+        layers: [layers.dense({ units: 2, activation: 'sigmoid', inputShape: [1] })],
+        seed: 1,
+      })
+      model.compile({ loss: losses.meanSquaredError({ reduction }), optimizer: 'adam', weightedMetrics, device })
+      const before = model.getWeights()
+      const seen: Readonly<Record<string, number>>[] = []
+      const batches = () => [{ x: inputs, y: targets, sampleWeight: none }]
+      const { history } = await model.fit(inputs, targets, {
+        sampleWeight: none,
+        batchSize: 2,
+        verbose: 0,
+        validationData: [inputs, targets, none],
+        callbacks: { onBatchEnd: (_, logs) => void seen.push(logs) },
+      })
+      const streamed = await model.fit(batches, { verbose: 0, validationData: batches() })
+      for (const logs of [
+        await model.evaluate(inputs, targets, { sampleWeight: none }),
+        await model.evaluate(batches()),
+        await model.testOnBatch(inputs, targets, { sampleWeight: none }),
+        await model.trainOnBatch(inputs, targets, { sampleWeight: none }),
+        ...seen,
+      ]) {
+        assert.equal(Object.keys(logs).length, weightedMetrics.length + 1)
+        for (const [key, value] of Object.entries(logs)) assert.equal(value, 0, `${key} with ${reduction}`)
+      }
+      assert.equal(seen.length, 2)
+      for (const [key, values] of [...Object.entries(history), ...Object.entries(streamed.history)]) {
+        assert.deepEqual([...values], [0], `${key} with ${reduction}`)
+      }
+      assert.deepEqual(model.getWeights(), before)
+    }
+  })
+
+  it('makes 0 of metrics where every row is of the class that does not count', async () => {
+    using model = build(losses.sparseCategoricalCrossentropy({ ignoreClass: -1 }))
+    assert.deepEqual(
+      await model.evaluate(
+        x,
+        labels.map(() => -1),
+      ),
+      { loss: 0, accuracy: 0, weighted: 0 },
+    )
+  })
+
+  it('rounds soft labels of one output to classes, halves to the even one', async () => {
+    const loss = async (targets: number[], given: ClassWeight | 'balanced') => {
+      using model = sequential([
+        layers.dense({ units: 1, activation: 'sigmoid', kernelInitializer: 'zeros', inputShape: [1] }),
+      ]).compile({ loss: 'binaryCrossentropy', device })
+      const zeros = targets.map(() => [0])
+      const { history } = await model.fit(zeros, targets, { verbose: 0, classWeight: given })
+      return history.loss[0] as number
+    }
+    // Every row loses log(2) before the first step.
+    const weigh = (...weights: number[]) => (weights.reduce((a, b) => a + b) * Math.LN2) / weights.length
+    assertNear(await loss([0.95, 0.05, 0.9], { 0: 1, 1: 10 }), 4.85203, tolerance, "Keras' number")
+    assertNear(await loss([0.5, 0.5000001, 0.4999999], { 0: 1, 1: 10 }), weigh(1, 10, 1), tolerance, 'halves')
+    assertNear(await loss([1, 0, 1], new Map([[1, 10]])), weigh(10, 1, 10), tolerance, 'a Map')
+    assertNear(await loss([1, 0, 1, 1], 'balanced'), weigh(4 / 6, 2, 4 / 6, 4 / 6), tolerance, 'balanced')
+  })
+
+  it('balances the classes that are there, of the rows that are trained on', async () => {
+    const skewed = labels.map((label, row) => (row % 5 ? 2 : label % 2))
+    const count = (wanted: number, of: Int32Array) => of.filter((label) => label === wanted).length
+    const weightsOf = (of: Int32Array) =>
+      new Map([0, 1, 2].map((label) => [label, of.length / (3 * count(label, of))] as const))
+    const train = async (options: FitOptions) => {
+      using model = build()
+      await model.fit(x, skewed, { ...options, epochs: 2, shuffle: false, verbose: 0 })
+      return bits(model)
+    }
+    assert.deepEqual(await train({ classWeight: 'balanced' }), await train({ classWeight: weightsOf(skewed) }))
+    const validationSplit = 0.4
+    assert.deepEqual(
+      await train({ classWeight: 'balanced', validationSplit }),
+      await train({ classWeight: weightsOf(skewed.subarray(0, 90)), validationSplit }),
+    )
+    using some = build(losses.sparseCategoricalCrossentropy({ ignoreClass: 2 }))
+    const { history } = await some.fit(x, skewed, { classWeight: 'balanced', verbose: 0, epochs: 1 })
+    assert.ok((history.loss[0] as number) > 0)
+  })
+
+  it('refuses classes that the model does not have, and weights that are no such table', async () => {
+    const refused = async (work: Promise<unknown>, message: RegExp) =>
+      assert.rejects(work, { code: 'ERR_ARGUMENT', message })
+    using model = build()
+    const batches = () => [{ x, y: labels }]
+    for (const classWeight of [{ 3: 2 }, new Map([[-1, 2]])]) {
+      const text = /classWeight: expected classes from 0 to 2, got class (3|-1)/
+      await refused(model.fit(x, labels, { classWeight, verbose: 0 }), text)
+      await refused(model.fit(x, labels, { classWeight, validationSplit: 0.2, verbose: 0 }), text)
+      await refused(model.fit(batches, { classWeight, verbose: 0 }), text)
+      await refused(model.trainOnBatch(x, labels, { classWeight }), text)
+    }
+    for (const classWeight of [new Map([['1', 2]]), new Map([[1, '2']]), new Set([1]), { a: 1 }, new Float32Array(3)]) {
+      await refused(model.fit(x, labels, { classWeight: classWeight as never, verbose: 0 }), /classWeight: expected/)
+    }
+    await refused(model.fit(batches, { classWeight: 'balanced', verbose: 0 }), /'balanced' with batches/)
+    await refused(model.trainOnBatch(x, labels, { classWeight: 'balanced' }), /'balanced' with a single batch/)
+    const one = (loss: 'binaryCrossentropy' | 'hinge' | 'mse') =>
+      sequential([layers.dense({ units: 1, inputShape: [6] })]).compile({ loss, device })
+    const targets = labels.map((label) => Number(label > 0))
+    using binary = one('binaryCrossentropy')
+    await refused(binary.fit(x, targets, { classWeight: { 7: 100 }, verbose: 0 }), /from 0 to 1, got class 7/)
+    using signs = one('hinge')
+    await refused(signs.fit(x, targets, { classWeight: { [-2]: 2 }, verbose: 0 }), /from -1 to 1, got class -2/)
+    await signs.fit(
+      x,
+      targets.map((t) => 2 * t - 1),
+      { classWeight: { [-1]: 2 }, verbose: 0 },
+    )
+    using values = one('mse')
+    await values.fit(x, labels, { classWeight: { 7: 100 }, verbose: 0 })
   })
 
   it('refuses weights that make no sense', async () => {

@@ -3,6 +3,7 @@
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native.js'
 import { splitRows } from '../training/captured.js'
 import { refuse } from '../validate.js'
+import { adviseOnOutputs } from './advice.js'
 import type { ModelCore } from './core.js'
 import type { FeedRange } from './feed.js'
 import { Totals } from './ranges.js'
@@ -94,7 +95,9 @@ function take(core: ModelCore, totals: Totals, captured: Float32Array, rows: num
   if (rows === 0 || !core.training().metrics.some(({ state }) => state !== undefined)) return
   const done = part(core, captured, 0, rows)
   const { outputs } = core.built()
-  totals.update(splitRows(done, outputs, false), splitRows(done, outputs, true))
+  const plain = splitRows(done, outputs, false)
+  adviseOnOutputs(core, plain)
+  totals.update(plain, splitRows(done, outputs, true))
 }
 
 export function customLoss(core: ModelCore, captured: Float32Array) {

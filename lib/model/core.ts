@@ -1,6 +1,6 @@
 /** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
 
-import { type ArrayInput, formatShape, type TargetRows, toTargets } from '../data/arrays.js'
+import { type ArrayInput, formatShape, type InputRows, type TargetRows, toTargets } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import {
   countParameters,
@@ -15,6 +15,7 @@ import {
 } from '../layers/layer.js'
 import { type NativeModel, native, type Precision } from '../native.js'
 import type { CallbackStates } from '../training/callbacks.js'
+import type { WarningCode } from '../warnings.js'
 import {
   type CompileSettings,
   checkNoneMissing,
@@ -27,11 +28,19 @@ import {
 import { defaultDevice } from './devices.js'
 import type { StopReason } from './fitOptions.js'
 import { startPosition, type TrainingPosition } from './position.js'
-import { readWeights, type WeightOptions, weighTargets } from './rowWeights.js'
+import {
+  type Classes,
+  type ClassWeights,
+  classesOf,
+  readWeights,
+  type WeightOptions,
+  weighTargets,
+} from './rowWeights.js'
 import { toParameters } from './weights.js'
 
 /** Weights of rows as they were given, and what messages call them. */
-export interface WeightsGiven extends WeightOptions {
+export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
+  readonly classWeight?: ClassWeights | undefined
   readonly weightArgument?: string | undefined
 }
 
@@ -74,6 +83,10 @@ export class ModelCore implements LayerHost {
   step = 0
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
+  /** What was warned of since it was compiled. */
+  readonly warned = new Set<WarningCode>()
+  /** Some of the rows that were bound last, where their outputs are to be looked at. */
+  sample: InputRows | undefined
   /** The states of the callbacks at that position. */
   callbackStates: () => CallbackStates = () => ({})
 
@@ -143,6 +156,7 @@ export class ModelCore implements LayerHost {
     this.checkIdle('it cannot be compiled')
     const training = this.#shapes && setUpTraining(settings, this.#shapes)
     this.#settings = settings
+    this.warned.clear()
     this.#training = training
     this.#deviceSettings = device
     this.#stale = true
@@ -189,7 +203,12 @@ export class ModelCore implements LayerHost {
     const targets = this.#readTargets(value, rows, argument)
     const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
     const own = readWeights(sampleWeight, rows, weightArgument, this.positionShape())
-    return weighTargets(targets, this.built().outputs, own, classWeight)
+    return weighTargets(targets, this.classes(), own, classWeight)
+  }
+
+  /** The classes that targets can be of. */
+  classes(): Classes {
+    return classesOf(this.built().outputs, this.training().settings.loss.targetRange)
   }
 
   /** Dimensions of an output before the last one. */

@@ -4,6 +4,7 @@ import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
+import { adviseOnSample } from './advice.js'
 import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { Feed } from './feed.js'
@@ -30,8 +31,8 @@ export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'> {
   /** Evaluates so many batches at most, a positive integer; default: all. */
   readonly steps?: number | undefined
   /**
-   * Says as well what a classification does class by class, from a second pass over the rows; for rows in memory.
-   * Default false.
+   * Says as well what a classification does class by class, or label by label, from a second pass over the rows; for
+   * rows in memory. See {@link PerClass}. Default false.
    */
   readonly perClass?: boolean | undefined
   /** Default 0: nothing is printed. */
@@ -84,6 +85,7 @@ export async function evaluateFeed(
   core.checkAlive()
   if (signal?.aborted) throw abortError(what, signal)
   if (totals.rows === 0) throw new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  await adviseOnSample(core)
   return totals
 }
 

@@ -2,6 +2,7 @@
 
 import type { InputRows, TargetRows } from '../data/arrays.js'
 import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
+import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
 
@@ -79,7 +80,10 @@ export class ArrayFeed implements Feed {
   /** The handle the arrays are bound under. */
   bind(): number {
     const model = this.#core.native()
-    if (this.#bound?.model !== model) this.#bound = { model, handle: model.bind(this.#input, this.#targets) }
+    if (this.#bound?.model !== model) {
+      adviseOnBatch(this.#core, this.#input, this.#targets)
+      this.#bound = { model, handle: model.bind(this.#input, this.#targets) }
+    }
     return this.#bound.handle
   }
 

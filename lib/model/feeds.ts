@@ -9,7 +9,7 @@ import { ArrayFeed, type Feed } from './feed.js'
 import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './fileFeed.js'
 import { buildFrom } from './inputs.js'
 import { abortError, unlessAborted } from './ranges.js'
-import type { ClassWeight } from './rowWeights.js'
+import { balanceClasses, type ClassWeights, checkClasses } from './rowWeights.js'
 import { StreamFeed } from './streamFeed.js'
 
 /** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
@@ -18,15 +18,17 @@ export async function streamFeed(
   source: unknown,
   argument: string,
   signal: AbortSignal | undefined,
-  classWeight?: ClassWeight,
+  classWeight?: ClassWeights,
 ): Promise<Feed> {
   if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
+  if (classWeight === 'balanced') refuseBalanced('batches')
   const reader = new BatchReader(source, argument)
   if (core.shapes === undefined) {
     const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
     if (first !== undefined) buildFrom(core, toBatch(first, argument).x)
     core.built()
   }
+  if (classWeight !== undefined) checkClasses(classWeight, core.classes())
   return new StreamFeed(core, reader, argument, signal, classWeight)
 }
 
@@ -48,15 +50,25 @@ export function rowFeed(
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
   const { rows } = input
   if (!(y instanceof RowSource)) {
-    const targets = new MemoryTargets(core.readTargets(y, rows, yName))
-    return new FileFeed(core, input.reader, targets, input, size, weights)
+    const targets = core.readTargets(y, rows, yName)
+    const classWeight = weights.classWeight && balanceClasses(weights.classWeight, targets, core.classes())
+    return new FileFeed(core, input.reader, new MemoryTargets(targets), input, size, { ...weights, classWeight })
   }
   if (y.rows !== rows) {
     const text = `${yName}: expected ${rows} rows, as many as the input has`
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${y.rows} in ${y.path}`)
   }
   core.training()
+  if (weights.classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')
   return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
+}
+
+/** What is balanced has to be known as a whole. */
+export function refuseBalanced(got: string): never {
+  throw new NeurodeError(
+    'ERR_ARGUMENT',
+    `classWeight: expected weights by class, or 'balanced' for all targets of a fit in memory, got 'balanced' with ${got}`,
+  )
 }
 
 /** {@link buildFrom}, for files as well. */

@@ -5,10 +5,11 @@ import { toInput } from '../data/arrays.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
+import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import type { EpochOrder, Feed, Reserved, Work } from './feed.js'
-import { type ClassWeight, readWeights, weighTargets } from './rowWeights.js'
+import { type ClassWeights, checkClasses, readWeights, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 
 const blockBytes = 32 * 2 ** 20
@@ -152,7 +153,7 @@ export class FileFeed implements Feed {
   readonly #input: BlockReader<InputRows>
   readonly #targets: BlockReader<TargetRows>
   readonly #weights: Float32Array | undefined
-  readonly #classWeight: ClassWeight | undefined
+  readonly #classWeight: ClassWeights | undefined
   readonly #pieceRows: number
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #plan: readonly (readonly Piece[])[] = []
@@ -174,6 +175,7 @@ export class FileFeed implements Feed {
   ) {
     this.#core = core
     this.#weights = readWeights(sampleWeight, rows, weightArgument, core.positionShape())
+    checkClasses(classWeight, core.classes())
     this.#classWeight = classWeight
     this.#input = input
     this.#targets = targets
@@ -261,7 +263,7 @@ export class FileFeed implements Feed {
     const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
       ([input, read]) => {
         const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
-        const targets = weighTargets(read, this.#core.built().outputs, weights, this.#classWeight)
+        const targets = weighTargets(read, this.#core.classes(), weights, this.#classWeight)
         return { input, targets, index, rows }
       },
     )
@@ -275,6 +277,7 @@ export class FileFeed implements Feed {
     this.#reading = undefined
     if (block === undefined) return undefined
     this.#core.checkAlive()
+    adviseOnBatch(this.#core, block.input, block.targets)
     const handle = this.#core.native().bind(block.input, block.targets)
     this.#readNext()
     const batch = this.#skip

@@ -7,6 +7,7 @@ import { NeurodeError } from '../errors.js'
 import type { TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
+import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
@@ -24,7 +25,7 @@ import { buildFrom } from './inputs.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
-import { type ClassWeight, weighTargets } from './rowWeights.js'
+import { type ClassWeights, weighTargets } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 import type { Sequential } from './sequential.js'
 
@@ -48,6 +49,7 @@ export async function fitModel(
   try {
     feeds = await openFeeds(core, x, y, settings)
     core.native()
+    adviseOnLayers(core)
     await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
     await feeds.validation?.reserve({ trains: false, shuffles: false })
     return await new Fit(core, settings, feeds).run(model)
@@ -106,8 +108,8 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     const expected = `validationSplit: expected a share that leaves rows on both sides of ${input.rows} rows`
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
-  const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeight) => {
-    const own = weighTargets(sliceRows(targets, from, to), core.built().outputs, undefined, classWeight)
+  const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
+    const own = weighTargets(sliceRows(targets, from, to), core.classes(), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   return {
@@ -167,6 +169,7 @@ class Fit {
         logs = epochLogs
         await this.#call(callbacks.epochEnd(epoch, { ...logs }))
       }
+      await adviseOnSample(core)
       core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
     } catch (error) {

@@ -4,10 +4,12 @@ import { toInput } from '../data/arrays.js'
 import type { NativeSums } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
+import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { evaluateFeed } from './evaluate.js'
 import { ArrayFeed, type FeedRange } from './feed.js'
+import { refuseBalanced } from './feeds.js'
 import { buildFrom } from './inputs.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
@@ -22,6 +24,7 @@ export async function trainOnBatch(
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
   const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
   const { settings } = core.training()
+  adviseOnLayers(core)
   const totals = totalsOf(core)
   try {
     await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
@@ -35,6 +38,7 @@ export async function trainOnBatch(
       const sums = await feed.run(train, 1)
       totals.add(sums as NativeSums)
     }
+    await adviseOnSample(core)
     return totals.logs()
   } finally {
     feed.release()
@@ -63,5 +67,6 @@ function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions 
   buildFrom(core, x)
   const input = toInput(x, core.built().inputShape, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
+  if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
   return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y', weights), input.rows)
 }

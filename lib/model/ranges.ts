@@ -4,6 +4,7 @@ import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
 import type { Logs } from '../training/callbacks.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
+import { ratio } from '../training/countMetrics.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
 import { isPromise, refuse } from '../validate.js'
 
@@ -100,7 +101,7 @@ export class Totals {
     for (const metric of this.#metrics) {
       const state = this.#states.get(metric)
       const rows = metric.weighted ? this.#weight : this.#counted
-      const result = state ? state.result() : metric.finish((this.#sums[row++] as number) / rows, rows)
+      const result = state ? state.result() : metric.finish(ratio(this.#sums[row++] as number, rows), rows)
       if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
       logs[metric.key] = round(result)
     }

@@ -3,10 +3,11 @@
 import { type InputRows, type TargetRows, toInput } from '../data/arrays.js'
 import { type BatchReader, toBatch } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
+import { adviseOnBatch } from './advice.js'
 import type { ModelCore } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
 import { abortError, unlessAborted } from './ranges.js'
-import type { ClassWeight } from './rowWeights.js'
+import type { ClassWeights } from './rowWeights.js'
 
 /** Batches queued on the device: one runs, one waits. */
 const mostInFlight = 2
@@ -22,7 +23,7 @@ export class StreamFeed implements Feed {
   readonly #reader: BatchReader
   readonly #argument: string
   readonly #signal: AbortSignal | undefined
-  readonly #classWeight: ClassWeight | undefined
+  readonly #classWeight: ClassWeights | undefined
   /** Taken from the source, then cancelled. */
   #returned: Rows[] = []
   #ended = false
@@ -32,7 +33,7 @@ export class StreamFeed implements Feed {
     reader: BatchReader,
     argument: string,
     signal: AbortSignal | undefined,
-    classWeight?: ClassWeight,
+    classWeight?: ClassWeights,
   ) {
     this.#classWeight = classWeight
     this.#core = core
@@ -108,6 +109,7 @@ export class StreamFeed implements Feed {
 
   async #submit(work: Work, [input, targets]: Rows): Promise<NativeSums> {
     const model = this.#core.native()
+    adviseOnBatch(this.#core, input, targets)
     const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {

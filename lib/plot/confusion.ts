@@ -4,7 +4,7 @@ import { type ArrayInput, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { checkOptions, refuse } from '../validate.js'
 import type { PictureOptions } from './curves.js'
-import { checkLength, toClassIndices, toNumbers } from './numbers.js'
+import { checkLength, toClassIndices, toNumbers, toTargetClasses } from './numbers.js'
 import { compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 
@@ -49,7 +49,7 @@ function toMatrix(value: ArrayInput): number[][] {
 }
 
 function countPairs(labels: ArrayInput, predictions: ArrayInput): number[][] {
-  const [facts, guesses] = [toClassIndices(labels, 'labels'), toClassIndices(predictions, 'predictions')]
+  const [facts, guesses] = [toTargetClasses(labels, 'labels'), toClassIndices(predictions, 'predictions')]
   checkLength(guesses.length, facts.length, 'predictions', 'labels')
   const classes = Math.max(widthOf(predictions), largestOf(facts) + 1, largestOf(guesses) + 1)
   if (classes > maxClasses) {

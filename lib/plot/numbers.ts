@@ -57,6 +57,21 @@ export function toClassIndices(value: ArrayInput, argument: string): Int32Array 
   })
 }
 
+/** The same of targets: rows of several largest values, as those of several labels, have no class and are refused. */
+export function toTargetClasses(value: ArrayInput, argument: string): Int32Array {
+  const found = toClassIndices(value, argument)
+  const { values, shape } = toNumbers(value, argument)
+  const [, classes = 1] = shape
+  for (let row = 0; classes > 1 && row < found.length; row++) {
+    const one = values.subarray(row * classes, (row + 1) * classes)
+    const best = found[row] as number
+    if (!one.includes(one[best] as number, best + 1)) continue
+    const text = `${argument}: expected rows with one largest value, got several in row ${row}`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; labels that do not exclude each other have a matrix each`)
+  }
+  return found
+}
+
 function largest(row: Float64Array): number {
   let best = 0
   for (let i = 1; i < row.length; i++) if ((row[i] as number) > (row[best] as number)) best = i

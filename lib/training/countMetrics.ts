@@ -5,7 +5,8 @@ import type { CapturedBatch, MetricState } from './captured.js'
 /** Keras' guard against divisions by 0. */
 const epsilon = 1e-7
 
-const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
+/** As in Keras, what nothing counts for is 0. */
+export const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** Calls `visit` with every row of a batch. */
@@ -36,6 +37,8 @@ export interface ThresholdOptions {
   readonly topK?: number | undefined
   /** Targets between 0 and 1 are positive to that part. */
   readonly soft?: boolean
+  /** Outputs below 0 count as 0 and those above 1 as 1; default false. */
+  readonly clips?: boolean
   /** Groups of counts: one for each output, instead of one for all. */
   readonly labels?: number | undefined
 }
@@ -55,13 +58,14 @@ export class ThresholdState implements MetricState {
   }
 
   updateState(batch: CapturedBatch): void {
-    const { classId, topK, soft = false, labels } = this.#options
+    const { classId, topK, soft = false, labels, clips = false } = this.#options
     const bins = this.#thresholds.length + 1
     eachRow(batch, (y, t, weight) => {
       const chosen = topK === undefined ? undefined : largest(y, topK)
       const [from, to] = classId === undefined ? [0, y.length] : [classId, classId + 1]
       for (let o = from; o < to; o++) {
-        const value = chosen === undefined || chosen.has(o) ? (y[o] as number) : -Infinity
+        const output = clips ? Math.min(Math.max(y[o] as number, 0), 1) : (y[o] as number)
+        const value = chosen === undefined || chosen.has(o) ? output : -Infinity
         const truth = t[o] as number
         const positive = soft ? truth : Number(truth !== 0)
         const at = 2 * ((labels === undefined ? 0 : o) * bins + this.#above(value))
@@ -138,7 +142,7 @@ export function areaUnder(
   return (groups) => {
     const weights = labelWeights ?? groups.map(() => 1)
     const all = weights.reduce((a, b) => a + b, 0)
-    return groups.reduce((sum, group, label) => sum + (area(group) * (weights[label] ?? 0)) / all, 0)
+    return groups.reduce((sum, group, label) => sum + ratio(area(group) * (weights[label] ?? 0), all), 0)
   }
 }
 
@@ -274,7 +278,7 @@ export class R2State implements MetricState {
     const { classAggregation, numRegressors, classId } = this.#options
     const outputs = Array.from({ length: this.#outputs }, (_, o) => {
       const [sum = 0, squares = 0, errors = 0] = this.numbers.subarray(2 + 3 * o, 5 + 3 * o)
-      const total = squares - (sum * sum) / weight
+      const total = squares - ratio(sum * sum, weight)
       const score = 1 - errors / total
       return { total, score: Number.isFinite(score) ? score : 0 }
     })
@@ -284,7 +288,7 @@ export class R2State implements MetricState {
         ? (outputs[classId]?.score ?? 0)
         : classAggregation === 'uniformAverage'
           ? mean(outputs.map((output) => output.score))
-          : outputs.reduce((sum, { total, score: own }) => sum + (total * own) / all, 0)
+          : outputs.reduce((sum, { total, score: own }) => sum + ratio(total * own, all), 0)
     const free = samples - numRegressors - 1
     return numRegressors === 0 || free <= 0 ? score : 1 - ((1 - score) * (samples - 1)) / free
   }

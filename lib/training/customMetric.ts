@@ -2,6 +2,7 @@
 
 import { checkName, checkOptions, refuse } from '../validate.js'
 import type { CapturedBatch, MetricState } from './captured.js'
+import { ratio } from './countMetrics.js'
 import type { Metric } from './metrics.js'
 import { identity, rowsOrClasses } from './metricTable.js'
 
@@ -70,7 +71,7 @@ class ValuesState implements MetricState {
 
   result(): number {
     const [sum = 0, weight = 0] = this.numbers
-    return sum / weight
+    return ratio(sum, weight)
   }
 }
 

@@ -31,6 +31,10 @@ export interface Loss {
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number
+  /** The lowest and the highest target that it is made for; none where any will do. */
+  readonly targetRange?: readonly [lowest: number, highest: number] | undefined
+  /** Every output answers for itself, with yes above this number; none where it is no such loss. */
+  readonly threshold?: number | undefined
   /** The row of the native op table it becomes. */
   readonly op: PlanOp
   /** Computes it in TypeScript, see {@link CustomLossOptions}. */
@@ -146,6 +150,10 @@ interface LossRow {
   readonly numbers?: (options: Options) => readonly number[]
   readonly targets: TargetKinds
   readonly leastOutputs: number
+  /** Targets it is made for; any by default. Keras clips others, or takes them for what they are not. */
+  readonly targetRange?: readonly [lowest: number, highest: number]
+  /** Outputs above it mean yes, where each answers for itself; without one, it is no such loss. */
+  readonly threshold?: (options: Options) => number
   readonly reduction?: 'sum'
   readonly aliases: readonly string[]
   /** From the mean of this loss to the metric of the same name; the mean itself by default. */
@@ -160,32 +168,37 @@ const rowsOrClasses: TargetKinds = { rows: true, classes: true }
 const pointwise = { options: {}, targets: rowsOnly, leastOutputs: 1, aliases: [] } as const
 const categorical = { options: {}, targets: rowsOrClasses, leastOutputs: 2, aliases: [] } as const
 const crossentropy = { fromLogits: flag(false), labelSmoothing: number(0, 0, 1) }
+const unit = { targetRange: [0, 1] } as const
+const positive = { targetRange: [0, Infinity] } as const
+const signs = { targetRange: [-1, 1], threshold: () => 0 } as const
+const binary = { ...unit, threshold: ({ fromLogits }: Options) => (fromLogits ? 0 : 0.5) } as const
 const focal = { alpha: number(0.25, 0, 1), gamma: number(2, 0) }
 
 const table = {
   meanSquaredError: { ...pointwise, aliases: ['mse'] },
   meanAbsoluteError: { ...pointwise, aliases: ['mae'] },
   meanAbsolutePercentageError: { ...pointwise, aliases: ['mape'] },
-  meanSquaredLogarithmicError: { ...pointwise, aliases: ['msle'] },
+  meanSquaredLogarithmicError: { ...pointwise, ...positive, aliases: ['msle'] },
   sumSquaredError: { ...pointwise, op: 'meanSquaredError', reduction: 'sum', aliases: ['sse'] },
   huber: { ...pointwise, options: { delta: number(1, 0) } },
   logCosh: pointwise,
-  poisson: pointwise,
-  hinge: pointwise,
-  squaredHinge: pointwise,
-  categoricalHinge: categorical,
-  klDivergence: { ...pointwise, aliases: ['kld'] },
+  poisson: { ...pointwise, ...positive },
+  hinge: { ...pointwise, ...signs },
+  squaredHinge: { ...pointwise, ...signs },
+  categoricalHinge: { ...categorical, ...unit },
+  klDivergence: { ...pointwise, ...unit, aliases: ['kld'] },
   cosineSimilarity: { ...pointwise, asMetric: (mean: number) => -mean, best: 'max' },
-  binaryCrossentropy: { ...pointwise, options: crossentropy, aliases: ['bce'] },
+  binaryCrossentropy: { ...pointwise, ...binary, options: crossentropy, aliases: ['bce'] },
   binaryFocalCrossentropy: {
     ...pointwise,
+    ...binary,
     options: { ...crossentropy, applyClassBalancing: flag(false), ...focal },
     numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) =>
       [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number),
   },
-  categoricalCrossentropy: { ...categorical, options: crossentropy },
-  categoricalFocalCrossentropy: { ...categorical, options: { ...crossentropy, ...focal } },
-  categoricalGeneralizedCrossEntropy: { ...categorical, options: { q: fraction(0.5) } },
+  categoricalCrossentropy: { ...categorical, ...positive, options: crossentropy },
+  categoricalFocalCrossentropy: { ...categorical, ...positive, options: { ...crossentropy, ...focal } },
+  categoricalGeneralizedCrossEntropy: { ...categorical, ...unit, options: { q: fraction(0.5) } },
   sparseCategoricalCrossentropy: {
     ...categorical,
     options: { fromLogits: flag(false), ignoreClass: optionalInteger(Number.MIN_SAFE_INTEGER) },
@@ -266,6 +279,8 @@ function make(id: LossId, given: LossOptions | undefined): Loss {
     reduction,
     targets: row.targets,
     leastOutputs: row.leastOutputs,
+    targetRange: row.targetRange,
+    threshold: row.threshold?.(options),
     op: opOf(id, options),
   })
 }

@@ -49,10 +49,12 @@ export interface ResolvedMetric {
   readonly targets: TargetKinds
   /** Fewest outputs it makes sense with. */
   readonly leastOutputs: number
-  /** From the mean over rows, and their number or weight, to the value shown. */
+  /** From the mean over rows (0 where none counts), and their number or weight, to the value shown. */
   readonly finish: (mean: number, rows: number) => number
   /** Whether smaller or larger values are better. */
   readonly best: 'min' | 'max'
+  /** Its thresholds are made for outputs from 0 to 1; default false. */
+  readonly probabilities?: boolean
   /** Whether it weighs its rows; default false. */
   readonly weighted?: boolean
 }
@@ -70,7 +72,11 @@ export const identity = (mean: number) => mean
 const rowsOnly: TargetKinds = { rows: true, classes: false }
 export const rowsOrClasses: TargetKinds = { rows: true, classes: true }
 
+/** Thresholds of 0 and less, or 1 and more, say that outputs are no probabilities. */
+const isShare = (threshold: unknown) => typeof threshold === 'number' && threshold > 0 && threshold < 1
+
 const binaryAccuracy = (threshold: number): Recipe => ({
+  probabilities: isShare(threshold),
   op: { name: 'binaryAccuracy', params: [threshold] },
   targets: rowsOnly,
   leastOutputs: 1,
@@ -127,12 +133,20 @@ const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalIntege
 function ofState(
   options: OptionRows,
   state: (options: Options, outputs: number) => MetricState,
-  best: 'min' | 'max' = 'max',
-  aliases: readonly string[] = [],
+  {
+    best = 'max',
+    aliases = [],
+    probabilities = () => false,
+  }: {
+    readonly best?: 'min' | 'max'
+    readonly aliases?: readonly string[]
+    readonly probabilities?: (options: Options) => boolean
+  } = {},
 ): MetricRow {
   return {
     options,
     recipe: (given) => ({
+      probabilities: probabilities(given),
       state: (outputs) => state(given, outputs),
       targets: rowsOrClasses,
       leastOutputs: 1,
@@ -143,7 +157,7 @@ function ofState(
   }
 }
 
-function ofCounts(value: (counts: Counts) => number, best?: 'min' | 'max'): MetricRow {
+function ofCounts(value: (counts: Counts) => number, best: 'min' | 'max' = 'max'): MetricRow {
   return ofState(
     thresholdOptions,
     ({ threshold, topK, classId }) =>
@@ -155,7 +169,7 @@ function ofCounts(value: (counts: Counts) => number, best?: 'min' | 'max'): Metr
         },
         (groups) => value(groups[0]?.[0] as Counts),
       ),
-    best,
+    { best, probabilities: ({ threshold, topK }) => isShare(threshold ?? (topK === undefined ? 0.5 : undefined)) },
   )
 }
 
@@ -174,9 +188,11 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
     ({ numThresholds, classId, [least]: value }) => {
       const n = Number(numThresholds)
       const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
-      const options = { thresholds, classId: classId as number | undefined }
+      // As in Keras, which does not clip for a single threshold.
+      const options = { thresholds, classId: classId as number | undefined, clips: n > 1 }
       return new ThresholdState(options, bestWhere(wanted, held, Number(value)))
     },
+    { probabilities: () => true },
   )
 }
 
@@ -197,13 +213,14 @@ const auc = ofState(
       Array.from({ length: n - 2 }, (_, i) => (i + 1) / (n - 1))
     const all = [-1e-7, ...inner, 1 + 1e-7]
     const ends = fromLogits ? all.map((p) => (p <= 0 ? -Infinity : p >= 1 ? Infinity : Math.log(p / (1 - p)))) : all
-    const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined }
+    const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined, clips: !fromLogits }
     const weights = labelWeights as readonly number[] | undefined
     if (weights !== undefined && (!multiLabel || weights.length !== outputs)) {
       refuse('metrics.auc: labelWeights', `with multiLabel, ${outputs} numbers, one for each output`, weights)
     }
     return new ThresholdState(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
   },
+  { probabilities: ({ fromLogits }) => !fromLogits },
 )
 
 const fBeta = (beta: number | undefined): MetricRow =>
@@ -221,6 +238,7 @@ const fBeta = (beta: number | undefined): MetricRow =>
         threshold: given.threshold as number | undefined,
         classId: given.classId as number | undefined,
       }),
+    { probabilities: ({ threshold }) => isShare(threshold) },
   )
 
 const r2 = ofState(
@@ -235,8 +253,7 @@ const r2 = ofState(
       numRegressors: Number(numRegressors),
       classId: classId as number | undefined,
     }),
-  'max',
-  ['r2'],
+  { aliases: ['r2'] },
 )
 
 const classIds = (given: unknown) => given as readonly number[] | undefined
@@ -251,6 +268,7 @@ const binaryIoU = ofState(
   { threshold: number(0.5), targetClassIds: optionalNumbers(0, 1) },
   ({ threshold, targetClassIds }) =>
     new ConfusionState(2, overThreshold(Number(threshold)), intersectionOverUnion(classIds(targetClassIds))),
+  { probabilities: ({ threshold }) => isShare(threshold) },
 )
 
 const ownRows = {
@@ -284,7 +302,7 @@ const ownRows = {
   },
   exactAccuracy: { options: {}, recipe: () => exactAccuracy, aliases: [] },
   mean: ofOutputs('mean', identity),
-  sum: ofOutputs('sum', (mean, rows) => (rows === 0 ? 0 : mean * rows)),
+  sum: ofOutputs('sum', (mean, rows) => mean * rows),
   categoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   sparseCategoricalAccuracy: { options: {}, recipe: () => categoricalAccuracy, aliases: [] },
   topKCategoricalAccuracy: topK,

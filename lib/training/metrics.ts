@@ -103,7 +103,7 @@ type LossMetrics = {
 export const metrics: {
   /** `binaryAccuracy` for one output, else `categoricalAccuracy`, for one-hot rows as for class indices. */
   readonly accuracy: MetricFactory<'accuracy'>
-  /** Share of outputs on the right side of `threshold` (default 0.5; above it means 1). */
+  /** Share of outputs on the right side of `threshold` (default 0.5; above it means 1). For logits it is 0. */
   readonly binaryAccuracy: MetricFactory<'binaryAccuracy', { readonly threshold?: number }>
   /** Share of outputs that equal their targets: Keras' `Accuracy`, for outputs that are values and not probabilities. */
   readonly exactAccuracy: MetricFactory<'exactAccuracy'>
@@ -172,7 +172,7 @@ export const metrics: {
 
 /** Options of the metrics that count positives and negatives. */
 export interface CountOptions {
-  /** Outputs above it are positive, 0 to 1; default 0.5, with `topK` none. */
+  /** Outputs above it are positive, 0 to 1; default 0.5, with `topK` none. For logits it is 0. */
   readonly threshold?: number
   /** Only the so many largest outputs of a row can be positive. */
   readonly topK?: number
@@ -194,11 +194,14 @@ export interface AucOptions {
   readonly multiLabel?: boolean
   /** Weights of the curves in that mean, at least 0; default: all the same. */
   readonly labelWeights?: readonly number[]
-  /** The outputs are logits; default false. */
+  /**
+   * The outputs are logits, and the curve is that of their sigmoid; default false: outputs are probabilities, and others are
+   * clipped to 0 … 1 as in Keras, whatever the loss takes them for.
+   */
   readonly fromLogits?: boolean
 }
 
-/** Options of the metrics that are the best under a constraint. */
+/** Options of the metrics that are the best under a constraint; outputs below 0 and above 1 are clipped, as in Keras. */
 export interface ConstraintOptions {
   /** Thresholds that are tried, evenly spaced; default 200. */
   readonly numThresholds?: number

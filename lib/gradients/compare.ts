@@ -1,0 +1,101 @@
+/** Gradients beside differences of the loss. */
+
+import type { Shape } from '../layers/layer.js'
+import type { Probe } from './probe.js'
+import { slopeAt } from './slope.js'
+
+/** One parameter's gradient beside differences of the loss. */
+export interface ParameterCheck {
+  /** As in {@link Sequential.getWeights}: `dense/kernel`. */
+  readonly name: string
+  readonly shape: Shape
+  /** Elements that were compared. */
+  readonly checked: number
+  /**
+   * Elements that were left out: the loss has a kink so near, as those of ReLU, that differences do not tell its slope; or
+   * rounding of the loss hides the slope.
+   */
+  readonly kinks: number
+  /** Largest difference, relative to the larger of the two and of the parameter's root mean square gradient. */
+  readonly largestError: number
+  /** Where that was, row-major, and what the two were. */
+  readonly worst: { readonly index: number; readonly gradient: number; readonly difference: number } | undefined
+  /** Whether `largestError` is within the tolerance. */
+  readonly agrees: boolean
+}
+
+/** How many elements of a parameter are compared, and what counts as agreement. */
+export interface Comparison {
+  readonly samples: number
+  readonly tolerance: number
+}
+
+/** Slopes below it are 0. */
+const leastScale = 1e-6
+
+/** Compares gradients, one array for each of a model's parameters, with the loss around its weights, which stay. */
+export async function compareGradients(
+  probe: Probe,
+  gradients: readonly Float64Array[],
+  comparison: Comparison,
+): Promise<ParameterCheck[]> {
+  const checks: ParameterCheck[] = []
+  for (const [index, { name, shape, trainable }] of probe.model.parameters.entries()) {
+    if (!trainable) continue
+    checks.push({
+      name,
+      shape,
+      ...(await compareParameter(probe, index, gradients[index] as Float64Array, comparison)),
+    })
+  }
+  return checks
+}
+
+async function compareParameter(
+  probe: Probe,
+  index: number,
+  gradient: Float64Array,
+  { samples, tolerance }: Comparison,
+): Promise<Omit<ParameterCheck, 'name' | 'shape'>> {
+  const values = probe.model.getParameter(index)
+  const scale = Math.max(rootMeanSquare(gradient), leastScale)
+  let [checked, kinks, largestError] = [0, 0, 0]
+  let worst: ParameterCheck['worst']
+  for (const i of chooseElements(gradient, samples)) {
+    const difference = await slopeAt(async (distance) => {
+      const moved = values.slice()
+      moved[i] = (values[i] as number) + distance
+      probe.model.setParameter(index, moved)
+      return { distance: (moved[i] as number) - (values[i] as number), value: await probe.loss() }
+    }, scale)
+    if (difference === undefined) {
+      kinks++
+      continue
+    }
+    checked++
+    const own = gradient[i] as number
+    const error = Math.abs(own - difference) / Math.max(Math.abs(own), Math.abs(difference), scale)
+    if (error < largestError && worst !== undefined) continue
+    largestError = error
+    worst = { index: i, gradient: own, difference }
+  }
+  probe.model.setParameter(index, values)
+  return { checked, kinks, largestError, worst, agrees: largestError <= tolerance }
+}
+
+/** A quarter are those of the largest gradients, where an error weighs most; the others are spread evenly. */
+function chooseElements(gradient: Float64Array, samples: number): ReadonlySet<number> {
+  const count = Math.min(samples, gradient.length)
+  const bySize = Array.from(gradient.keys()).sort(
+    (a, b) => Math.abs(gradient[b] as number) - Math.abs(gradient[a] as number),
+  )
+  const chosen = new Set(bySize.slice(0, Math.ceil(count / 4)))
+  const rest = Array.from(gradient.keys()).filter((i) => !chosen.has(i))
+  const others = count - chosen.size
+  for (let n = 0; n < others; n++) chosen.add(rest[Math.floor(((n + 0.5) * rest.length) / others)] as number)
+  return chosen
+}
+
+function rootMeanSquare(values: Float64Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+}

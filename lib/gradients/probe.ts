@@ -1,0 +1,86 @@
+/** Losses and gradients of one batch, of a copy of a model. */
+
+import { customLoss, stride } from '../model/captures.js'
+import { compileModel } from '../model/compileModel.js'
+import type { ModelCore } from '../model/core.js'
+import { type NativeModel, native, type Plan, type PlanLayer } from '../native.js'
+import { optimizers } from '../training/optimizers.js'
+
+// A power of two, so that no gradient is rounded, and large, so that the weight is small beside it.
+const gradientRate = 2 ** 16
+
+/** The model's program with plain SGD, and its weights. */
+export function copyOf(core: ModelCore): NativeModel {
+  const training = core.training()
+  const settings = { ...training.settings, optimizer: optimizers.sgd(), metrics: [], weightedMetrics: [] }
+  const plan = compileModel(core.built(), core.seed, { ...training, settings, metrics: [], captures: true })
+  const own = core.native()
+  const copy = native().createModel(withoutConstraints(plan), { device: own.device, threads: 0 })
+  own.parameters.forEach((_, index) => {
+    copy.setParameter(index, own.getParameter(index))
+  })
+  return copy
+}
+
+/** The Plan whose steps move weights by their gradients alone. */
+function withoutConstraints(plan: Plan): Plan {
+  const layers = plan.layers.map((layer) => {
+    const entries = Object.entries(layer).map(([key, value]: [string, unknown]) => {
+      const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
+      return [key, isParameter ? { ...value, constraint: undefined } : value]
+    })
+    return Object.fromEntries(entries) as PlanLayer
+  })
+  return { ...plan, layers }
+}
+
+/** Losses and gradients of one batch. */
+export class Probe {
+  readonly model: NativeModel
+  readonly #core: ModelCore
+  readonly #range: { readonly data: number; readonly batchSize: number }
+  readonly #rows: number
+
+  constructor(core: ModelCore, model: NativeModel, data: number, rows: number) {
+    this.#core = core
+    this.model = model
+    this.#range = { data, batchSize: rows }
+    this.#rows = rows
+  }
+
+  async loss(): Promise<number> {
+    return (await this.#forward()).loss
+  }
+
+  async gradients(): Promise<Float64Array[]> {
+    const before = this.model.parameters.map((_, index) => this.model.getParameter(index))
+    const { gradient } = await this.#forward()
+    const step = this.model.step
+    await this.#run(true, gradient === undefined ? {} : { gradients: gradient })
+    const gradients = before.map((values, index) => {
+      const after = this.model.getParameter(index)
+      return Float64Array.from(values, (value, i) => (value - (after[i] as number)) / gradientRate)
+    })
+    before.forEach((values, index) => {
+      this.model.setParameter(index, values)
+    })
+    this.model.step = step
+    return gradients
+  }
+
+  async #forward() {
+    const captured = new Float32Array(this.#rows * stride(this.#core))
+    const sums = await this.#run(false, { captured })
+    const penalty = (sums[5] as number) / this.#rows
+    if (this.#core.training().settings.loss.custom === undefined)
+      return { loss: (sums[2] as number) / this.#rows + penalty, gradient: undefined }
+    const { loss, gradient } = customLoss(this.#core, captured)
+    return { loss: loss + penalty, gradient }
+  }
+
+  #run(update: boolean, arrays: { captured?: Float32Array; gradients?: Float32Array }) {
+    const order = { epoch: 0, shuffle: false, seed: 0, firstBatch: 0, batches: 1 }
+    const learningRates = Float32Array.of(gradientRate)
+    return this.model.train({ ...this.#range, ...order, learningRates, update, ...arrays })
+  }
+}
