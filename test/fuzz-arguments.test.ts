@@ -40,6 +40,8 @@ async function outcome({ call }: PublicCall, args: unknown[]): Promise<string | 
   try {
     return await Promise.race([Promise.resolve(call(...args)).then(() => undefined), late])
   } catch (error) {
+    // A class is a function whose call is the caller's own mistake.
+    if (error instanceof TypeError && error.message.startsWith('Class constructor')) return undefined
     if (error instanceof OddError || error instanceof NeurodeError) {
       if (error instanceof NeurodeError && error.code === 'ERR_INTERNAL') return String(error)
       return undefined

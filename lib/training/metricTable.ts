@@ -173,7 +173,7 @@ function ofCounts(value: (counts: Counts) => number, best: 'min' | 'max' = 'max'
   )
 }
 
-const mostThresholds = 10_000
+const mostThresholds = 100_000
 /** Their counts are a square. */
 const mostClasses = 4096
 

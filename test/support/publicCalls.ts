@@ -420,7 +420,8 @@ export const publicCalls: readonly PublicCall[] = [
         stream: { write: () => true },
         callbacks: [],
         onProgress: () => {},
-        signal: new AbortController().signal,
+        // Some numbers of epochs are a long time.
+        signal: AbortSignal.timeout(2000),
         sampleWeight: [1, 1, 1],
         classWeight: { 0: 1, 1: 2 },
         stepsPerEpoch: 1,
