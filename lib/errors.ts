@@ -29,6 +29,9 @@ export const errorCodes = {
   ERR_INTERNAL: 'a defect in Neurode itself',
 } as const
 
+/** Texts of files and requests come into messages. */
+const longestMessage = 2000
+
 /** A stable, documented error code. */
 export type ErrorCode = keyof typeof errorCodes
 
@@ -51,7 +54,7 @@ export class NeurodeError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message, options)
     this.code = code
   }
 }

@@ -6,7 +6,7 @@ import { NeurodeError } from './errors.js'
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
+  if (typeof value === 'string') return JSON.stringify(shorten(value))
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   const name = (value as object).constructor?.name
@@ -20,9 +20,9 @@ export function refuse(argument: string, expected: string, got: unknown): never 
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected ${expected}, got ${describe(got)}`)
 }
 
-/** One spelling for camelCase, snake_case and kebab-case. */
+/** One spelling for camelCase, snake_case and kebab-case; no name that is known is longer than what is looked at. */
 export function normalize(name: string): string {
-  return name.replace(/[_-]/g, '').toLowerCase()
+  return name.slice(0, 200).replace(/[_-]/g, '').toLowerCase()
 }
 
 /** What names stand for, under any spelling, and the names to suggest. */
@@ -50,17 +50,32 @@ export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument:
   throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: expected a known name, ${got}`)
 }
 
-/** "; did you mean 'relu' or 'relu6'?", or all names where none is near. */
+const mostNames = 100
+const mostCompared = 10_000
+
+/** Texts of others come into messages, and are compared, to this length. */
+const longestText = 60
+
+/** The beginning of a text that may be long. */
+export function shorten(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText - 3)}...` : text
+}
+
+/** "; did you mean 'relu' or 'relu6'?", or the names where none is near. */
 export function suggest(name: string, names: readonly string[]): string {
-  const wanted = normalize(name)
+  const wanted = normalize(name.slice(0, longestText))
   const near = names
+    .filter((candidate) => candidate.length <= longestText)
+    .slice(0, mostCompared)
     .map((candidate) => ({ candidate, distance: distanceTo(wanted, normalize(candidate)) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.min(wanted.length, candidate.length) * 0.4))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ candidate }) => `'${candidate}'`)
   if (near.length > 0) return `; did you mean ${near.join(' or ')}?`
-  return names.length > 0 ? `; known: ${names.join(', ')}` : ''
+  if (names.length === 0) return ''
+  const more = names.length > mostNames ? `, … (${names.length})` : ''
+  return `; known: ${names.slice(0, mostNames).map(shorten).join(', ')}${more}`
 }
 
 /** Letters to change, with neighbours swapped counting as one; a name that was not finished is near. */
@@ -92,7 +107,10 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no option is called '${key}'${suggest(key, known)}`)
+    throw new NeurodeError(
+      'ERR_UNKNOWN_NAME',
+      `${argument}: no option is called '${shorten(key)}'${suggest(key, known)}`,
+    )
   }
   return options
 }
