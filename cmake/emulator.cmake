@@ -1,4 +1,4 @@
-# The CUDA library compiled by the host compiler, with the emulator in place of a GPU; and the emulator's own tests.
+# The CUDA library compiled by the host compiler, with the emulator in place of a GPU; and tests of both.
 set(emulated "")
 foreach(name IN LISTS cuda_sources)
   list(APPEND emulated cuda/${name}.cu)
@@ -8,8 +8,9 @@ set_source_files_properties(${emulated} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS 
 file(GLOB emulator_sources CONFIGURE_DEPENDS test/cuda-emulator/*.cc)
 list(FILTER emulator_sources EXCLUDE REGEX "_test\\.cc$")
 add_library(neurode_emulator OBJECT ${emulator_sources})
-add_library(neurode_cuda_emulated MODULE ${emulated} $<TARGET_OBJECTS:neurode_emulator>)
-foreach(target neurode_emulator neurode_cuda_emulated)
+add_library(neurode_cuda_objects OBJECT ${emulated})
+add_library(neurode_cuda_emulated MODULE $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>)
+foreach(target neurode_emulator neurode_cuda_objects neurode_cuda_emulated)
   target_compile_definitions(${target} PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
   target_compile_options(${target} PRIVATE -fno-strict-aliasing ${baseline_flags})
   target_link_libraries(${target} PRIVATE neurode_options)
@@ -17,17 +18,21 @@ endforeach()
 set_target_properties(neurode_cuda_emulated PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 file(GLOB emulator_tests CONFIGURE_DEPENDS test/cuda-emulator/*_test.cc)
-add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_emulator>)
+add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>
+                             native/engine/initializers.cc native/engine/op_table.cc native/engine/plugin_records.cc
+                             native/engine/program.cc)
 target_compile_definitions(emulator_test PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
 target_compile_options(emulator_test PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas ${baseline_flags})
 target_link_libraries(emulator_test PRIVATE neurode_options)
 set_target_properties(emulator_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 # What stands in for cuBLASLt there.
-add_library(neurode_cublas_emulated MODULE test/cuda-emulator/cublas/cublas_lt.cc)
-target_link_libraries(neurode_cublas_emulated PRIVATE neurode_options)
-set_target_properties(neurode_cublas_emulated PROPERTIES PREFIX "" OUTPUT_NAME libcublasLt.so.13 SUFFIX ""
-                                                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cublas)
+foreach(version 12 13)
+  add_library(neurode_cublas${version}_emulated MODULE test/cuda-emulator/cublas/cublas_lt.cc)
+  target_link_libraries(neurode_cublas${version}_emulated PRIVATE neurode_options)
+  set_target_properties(neurode_cublas${version}_emulated PROPERTIES PREFIX "" OUTPUT_NAME libcublasLt.so.${version} SUFFIX ""
+                                                                     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cublas)
+endforeach()
 
 # A library that the addon must leave alone.
 add_library(neurode_cuda_other MODULE test/native/other_plugin.cc)

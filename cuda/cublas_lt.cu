@@ -51,7 +51,7 @@ void add_environment(std::vector<std::string>& folders, const std::string& root)
   }
 }
 
-// Behind NEURODE_CUDA_LIB_DIR and the loader's own.
+// Behind NEURODE_CUDA_LIB_DIR and the loader's own, which is "".
 std::vector<std::string> folders() {
   std::vector<std::string> folders;
   for (const char* const name : {"CUDA_HOME", "CUDA_PATH"}) {
@@ -67,36 +67,12 @@ std::vector<std::string> folders() {
   return folders;
 }
 
-void* open_in(const std::string& folder) {
-  for (const char* const name : kNames) {
-    const std::string path = folder.empty() ? name : folder + "/" + name;
-    if (void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
-      return handle;
-  }
-  return nullptr;
-}
-
-void* open_anywhere() {
-  const std::string wanted = variable("NEURODE_CUDA_LIB_DIR");
-  if (wanted == "off") return nullptr;
-  if (!wanted.empty()) {
-    if (void* const handle = open_in(wanted)) return handle;
-  }
-  if (void* const handle = open_in("")) return handle;
-  for (const std::string& folder : folders()) {
-    if (void* const handle = open_in(folder)) return handle;
-  }
-  return nullptr;
-}
-
-Library load() {
+Library functions_of(void* handle) {
   Library lt;
-  void* const handle = open_anywhere();
-  if (handle == nullptr) return lt;
-  bool whole = true;
+  lt.found = true;
   const auto take = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
-    whole = whole && function != nullptr;
+    lt.found = lt.found && function != nullptr;
   };
   take(lt.create, "cublasLtCreate");
   take(lt.destroy, "cublasLtDestroy");
@@ -110,8 +86,38 @@ Library load() {
   take(lt.preference_set, "cublasLtMatmulPreferenceSetAttribute");
   take(lt.heuristic, "cublasLtMatmulAlgoGetHeuristic");
   take(lt.matmul, "cublasLtMatmul");
-  lt.found = whole;
   return lt;
+}
+
+// A library that is too new for the driver loads all the same. A want of memory is another matter.
+bool starts(const Library& lt) {
+  Handle handle = nullptr;
+  const int status = lt.create(&handle);
+  if (status == kSuccess) lt.destroy(handle);
+  return status == kSuccess || status == kAllocationFailed;
+}
+
+Library open_in(const std::string& folder) {
+  for (const char* const name : kNames) {
+    const std::string path = folder.empty() ? name : folder + "/" + name;
+    void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle == nullptr) continue;
+    const Library lt = functions_of(handle);
+    if (lt.found && starts(lt)) return lt;
+  }
+  return {};
+}
+
+Library load() {
+  const std::string wanted = variable("NEURODE_CUDA_LIB_DIR");
+  if (wanted == "off") return {};
+  std::vector<std::string> places = folders();
+  places.insert(places.begin(), "");
+  if (!wanted.empty()) places.insert(places.begin(), wanted);
+  for (const std::string& place : places) {
+    if (const Library lt = open_in(place); lt.found) return lt;
+  }
+  return {};
 }
 
 }  // namespace

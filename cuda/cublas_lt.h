@@ -14,7 +14,7 @@ using MatmulDesc = struct MatmulDescOpaque*;
 using Layout = struct LayoutOpaque*;
 using Preference = struct PreferenceOpaque*;
 
-constexpr int kSuccess = 0;
+constexpr int kSuccess = 0, kAllocationFailed = 3;
 enum DataType { kFloat32 = 0, kBFloat16 = 14 };
 enum ComputeType { kCompute32F = 68, kCompute32FFastTf32 = 77 };
 enum Operation { kNone = 0, kTransposed = 1 };
@@ -61,7 +61,8 @@ struct Library {
                 void* workspace, std::size_t, cudaStream_t) = nullptr;
 };
 
-// Looked for once. NEURODE_CUDA_LIB_DIR names a folder, or is 'off'.
+// Looked for once, on the current device: the first that starts there. NEURODE_CUDA_LIB_DIR names a
+// folder, or is 'off'.
 const Library& library();
 
 }  // namespace neurode::cuda::lt

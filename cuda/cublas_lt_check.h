@@ -16,7 +16,8 @@ static_assert(sizeof(Heuristic) == sizeof(cublasLtMatmulHeuristicResult_t));
 static_assert(offsetof(Heuristic, workspace) ==
               offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
 static_assert(offsetof(Heuristic, status) == offsetof(cublasLtMatmulHeuristicResult_t, state));
-static_assert(sizeof(cublasStatus_t) == sizeof(int) && kSuccess == CUBLAS_STATUS_SUCCESS);
+static_assert(sizeof(cublasStatus_t) == sizeof(int) && kSuccess == CUBLAS_STATUS_SUCCESS &&
+              kAllocationFailed == CUBLAS_STATUS_ALLOC_FAILED);
 static_assert(kFloat32 == CUDA_R_32F && kBFloat16 == CUDA_R_16BF);
 static_assert(kCompute32F == CUBLAS_COMPUTE_32F &&
               kCompute32FFastTf32 == CUBLAS_COMPUTE_32F_FAST_TF32);

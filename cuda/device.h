@@ -18,17 +18,21 @@ class Staging {
 
   // Takes the buffers for copies of so many bytes now, rather than with the first of them.
   void reserve(std::int64_t bytes) {
+    const auto wanted = static_cast<std::size_t>(std::min(kBytes, bytes));
     for (int slot = 0; slot < 2; ++slot) {
+      if (pinned_[slot].size() >= wanted) continue;
       done_[slot].wait();
-      take(slot, static_cast<std::size_t>(std::min(kBytes, bytes)));
+      pinned_[slot].grow(std::max(wanted, kLeastBytes));
     }
   }
 
-  // `from` is free again when this returns; the device has it when the stream comes to it.
+  // `from` is free again when this returns; the device has it when the stream comes to it. Where
+  // memory is short, nothing is copied.
   void upload(const void* from, std::int64_t bytes, void* to) {
+    reserve(bytes);
     for (std::int64_t at = 0; at < bytes; at += kBytes) {
       const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
-      void* const pinned = next(count);
+      void* const pinned = next();
       std::memcpy(pinned, static_cast<const char*>(from) + at, count);
       check(cudaMemcpyAsync(static_cast<char*>(to) + at, pinned, count, cudaMemcpyHostToDevice,
                             stream_),
@@ -38,9 +42,10 @@ class Staging {
   }
 
   void download(const void* from, std::int64_t bytes, void* to) {
+    reserve(bytes);
     for (std::int64_t at = 0; at < bytes; at += kBytes) {
       const std::size_t count = static_cast<std::size_t>(std::min(kBytes, bytes - at));
-      void* const pinned = next(count);
+      void* const pinned = next();
       check(cudaMemcpyAsync(pinned, static_cast<const char*>(from) + at, count,
                             cudaMemcpyDeviceToHost, stream_),
             "downloading");
@@ -52,17 +57,12 @@ class Staging {
 
  private:
   static constexpr std::int64_t kBytes = 4 << 20;
+  static constexpr std::size_t kLeastBytes = 1 << 16;
 
-  void* next(std::size_t bytes) {
+  void* next() {
     slot_ ^= 1;
     done_[slot_].wait();
-    take(slot_, bytes);
     return pinned_[slot_].as<void>();
-  }
-
-  void take(int slot, std::size_t bytes) {
-    if (pinned_[slot].size() < bytes)
-      pinned_[slot] = PinnedMemory(std::max<std::size_t>(bytes, 1 << 16));
   }
 
   const cudaStream_t stream_;

@@ -31,8 +31,8 @@ Executor::Executor(Device& device, Program program)
             "sums") {}
 
 void Executor::set_parameter(int slot, int index, const float* values) {
-  parameters_.set(slot, index, values);
   if (slot < 0) wide_.kernels_changed();
+  parameters_.set(slot, index, values);
 }
 
 double Executor::operations(std::int64_t rows) const {
@@ -72,10 +72,12 @@ BoundData& Executor::upload(const plugin::RangeRecord& range) {
 
 void Executor::take_orders(BoundData& data, std::int64_t rows) {
   const std::int64_t bytes = rows * static_cast<std::int64_t>(sizeof(std::uint32_t));
-  if (data.orders[1].size() > 0) return;
-  for (DeviceMemory& order : data.orders) order.grow(device_.pool, bytes, "the order of rows");
+  if (data.orders[0].size() > 0) return;
+  DeviceMemory orders[2];
+  for (DeviceMemory& order : orders) order = DeviceMemory(device_.pool, bytes, "the order of rows");
   device_.ahead.reserve(bytes);
   device_.stream.wait();  // memory is there in the order of this stream, and another writes to it
+  std::swap(data.orders, orders);
 }
 
 const std::uint32_t* Executor::order_of(const plugin::RangeRecord& range, BoundData& data) {
@@ -178,6 +180,7 @@ RunState Executor::begin(const plugin::RangeRecord& range) {
   const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
   if (range.captured != nullptr) {
     captured_.grow(device_.pool, captured_bytes(rows), "rows of outputs");
+    device_.staging.reserve(captured_bytes(rows));
     state.captured = captured_.floats();
   }
   if (range.gradients != nullptr) {
@@ -250,7 +253,7 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Ran
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
     if (!captured || !steps.loaded) {
       enqueue_step(rows, weighted, update);
-      steps.loaded = true;
+      steps.loaded = steps.loaded || update;
       ++done;
     } else if (most > 1 && count - done >= most) {
       graph(steps.many, rows, weighted, most).launch(device_.stream.get());

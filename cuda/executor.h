@@ -35,7 +35,7 @@ class Executor {
   // Steps of a training batch with so many rows.
   struct Steps {
     int ranges = 0;       // that had such batches
-    bool loaded = false;  // one has run: it loads the kernels, which must not happen in a capture
+    bool loaded = false;  // one with an update has run: kernels must not be loaded in a capture
     std::unique_ptr<Graph> one, many;
     std::uint64_t used = 0;
   };

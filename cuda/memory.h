@@ -122,8 +122,9 @@ class DeviceMemory {
 class PinnedMemory {
  public:
   PinnedMemory() = default;
-  explicit PinnedMemory(std::size_t bytes) : size_(bytes) {
+  explicit PinnedMemory(std::size_t bytes) {
     check(cudaMallocHost(&data_, bytes), "taking pinned memory");
+    size_ = bytes;
   }
   ~PinnedMemory() {
     if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
@@ -133,6 +134,11 @@ class PinnedMemory {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
+  }
+
+  // At least so many bytes; what was there before goes when the new memory is there.
+  void grow(std::size_t bytes) {
+    if (size_ < bytes) *this = PinnedMemory(bytes);
   }
 
   template <class T>

@@ -1,9 +1,8 @@
 // The exported table: the only symbol of this library. Turns exceptions into statuses and records
 // into a Program.
 #include <cstring>
-#include <memory>
-#include <optional>
 
+#include "cuda/callers_context.h"
 #include "cuda/executor.h"
 #include "cuda/measure.h"
 #include "native/engine/row_fingerprint.h"
@@ -24,6 +23,7 @@ plugin::Status status_of(const Error& error) {
 
 template <class Function>
 plugin::Status guarded(Function function) noexcept {
+  const CallersContext callers;
   try {
     try {
       function();
@@ -59,17 +59,26 @@ plugin::Status on_device(Device& device, Function function) noexcept {
   });
 }
 
+// Counts a model among those of its device. What the last one gave back is left to others.
+class Share {
+ public:
+  explicit Share(Device& device) : device_(device) { ++device.models; }
+  ~Share() {
+    if (--device_.models == 0) device_.pool.trim();
+  }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+ private:
+  Device& device_;
+};
+
 struct Model {
   Model(Device& device, Program program)
-      : device(device), executor(std::in_place, device, std::move(program)) {
-    ++device.models;
-  }
-  ~Model() {
-    executor.reset();
-    if (--device.models == 0) device.pool.trim();
-  }
+      : device(device), share(device), executor(device, std::move(program)) {}
   Device& device;
-  std::optional<Executor> executor;
+  const Share share;
+  Executor executor;
 };
 
 Op to_op(const plugin::OpRecord& record) {
@@ -209,6 +218,7 @@ plugin::Status open_device(std::int32_t ordinal, void** device) {
 }
 
 void close_device(void* device) {
+  const CallersContext callers;
   auto* const open = static_cast<Device*>(device);
   static_cast<void>(cudaSetDevice(open->ordinal));
   delete open;
@@ -220,6 +230,7 @@ plugin::Status create_model(void* device, const plugin::ProgramRecord* program, 
 }
 
 void destroy_model(void* pointer) {
+  const CallersContext callers;
   Device& device = model_of(pointer).device;
   const std::lock_guard lock(device.mutex);
   static_cast<void>(cudaSetDevice(device.ordinal));
@@ -228,18 +239,18 @@ void destroy_model(void* pointer) {
 
 plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index, float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor->parameters().get(slot, index, values); });
+  return on_device(open.device, [&] { open.executor.parameters().get(slot, index, values); });
 }
 
 plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
                              const float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor->set_parameter(slot, index, values); });
+  return on_device(open.device, [&] { open.executor.set_parameter(slot, index, values); });
 }
 
 plugin::Status reserve(void* model, const plugin::ReservationRecord* reservation) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor->reserve(*reservation); });
+  return on_device(open.device, [&] { open.executor.reserve(*reservation); });
 }
 
 plugin::Status train(void* model, const plugin::RangeRecord* range, const float* learning_rates,
@@ -247,24 +258,24 @@ plugin::Status train(void* model, const plugin::RangeRecord* range, const float*
                      plugin::SumsRecord* sums) {
   Model& open = model_of(model);
   return on_device(open.device,
-                   [&] { open.executor->train(*range, learning_rates, *step, *cancel, *sums); });
+                   [&] { open.executor.train(*range, learning_rates, *step, *cancel, *sums); });
 }
 
 plugin::Status evaluate(void* model, const plugin::RangeRecord* range,
                         const plugin::CancelRecord* cancel, plugin::SumsRecord* sums) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor->evaluate(*range, *cancel, *sums); });
+  return on_device(open.device, [&] { open.executor.evaluate(*range, *cancel, *sums); });
 }
 
 plugin::Status predict(void* model, const plugin::InputRecord* input, float* output,
                        const plugin::CancelRecord* cancel) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor->predict(*input, output, *cancel); });
+  return on_device(open.device, [&] { open.executor.predict(*input, output, *cancel); });
 }
 
 void release(void* model, std::int32_t handle) {
   Model& open = model_of(model);
-  static_cast<void>(on_device(open.device, [&] { open.executor->release(handle); }));
+  static_cast<void>(on_device(open.device, [&] { open.executor.release(handle); }));
 }
 
 plugin::Status measure(void* device, const plugin::MeasureRecord* record, double* seconds) {

@@ -32,15 +32,19 @@ void Predictions::reserve(int capacity, std::int64_t row_bytes, int chunks) {
   if (pass_.reserve(capacity)) forget_graphs();
   const auto out_bytes =
       static_cast<std::size_t>(std::int64_t{capacity} * pass_.output_stride()) * sizeof(float);
-  const std::int64_t in_bytes = kHead + capacity * row_bytes;
+  const std::int64_t input_bytes = kHead + capacity * row_bytes;
+  const auto in_bytes = static_cast<std::size_t>(input_bytes);
   for (int c = 0; c < chunks; ++c) {
     Chunk& chunk = chunks_[c];
+    if (chunk.rows > 0) device_.stream.wait();  // a run that failed left them on their way
     chunk.rows = 0;
-    if (chunk.input.size() >= in_bytes && chunk.out.size() >= out_bytes) continue;
+    if (chunk.input.size() >= input_bytes && chunk.in.size() >= in_bytes &&
+        chunk.out.size() >= out_bytes)
+      continue;
     forget_graphs();
-    chunk.input.grow(device_.pool, in_bytes, "rows of a prediction");
-    chunk.in = PinnedMemory(static_cast<std::size_t>(chunk.input.size()));
-    if (chunk.out.size() < out_bytes) chunk.out = PinnedMemory(out_bytes);
+    chunk.input.grow(device_.pool, input_bytes, "rows of a prediction");
+    chunk.in.grow(in_bytes);
+    chunk.out.grow(out_bytes);
   }
 }
 
@@ -61,8 +65,9 @@ void Predictions::start(Launcher& launcher, Chunk& chunk, int most, std::int64_t
   const int size = bucket_of(chunk.rows, most);
   Bucket& bucket = chunk.buckets[{size, row_bytes}];
   if (bucket.uses < kUsesBeforeCapturing) {
-    const bool is_last = ++bucket.uses == kUsesBeforeCapturing;
+    const bool is_last = bucket.uses + 1 == kUsesBeforeCapturing;
     enqueue(launcher, chunk, is_last ? size : chunk.rows, row_bytes);
+    ++bucket.uses;
   } else {
     if (!bucket.graph) {
       bucket.graph = std::make_unique<Graph>(launcher.stream(),

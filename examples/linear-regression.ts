@@ -15,7 +15,7 @@ export async function run({ folder, data = join(folder, 'TF_intro.npz') }: Surro
   const targets = arrays.get('targets')
   if (!inputs || !targets) throw new Error(`${data}: expected the arrays 'inputs' and 'targets'`)
 
-  using model = sequential({ layers: [layers.dense({ units: 1, inputShape: [2] })], seed: 1 })
+  using model = sequential({ layers: [layers.dense({ units: 1, inputShape: [inputs.shape[1] ?? 1] })], seed: 1 })
   const compiled = model.compile({
     optimizer: optimizers.sgd({ learningRate: 0.02 }),
     loss: 'meanSquaredError',

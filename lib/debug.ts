@@ -13,11 +13,11 @@ export interface CheckGradientsOptions {
    * Elements of every parameter that are looked at, a positive integer, default 16: a quarter where gradients are largest, the
    * others spread evenly.
    */
-  readonly samples?: number
+  readonly samples?: number | undefined
   /** Largest relative difference that counts as agreement; default 0.01. */
-  readonly tolerance?: number
+  readonly tolerance?: number | undefined
   /** A weight for each row. */
-  readonly sampleWeight?: ArrayInput
+  readonly sampleWeight?: ArrayInput | undefined
 }
 
 /** What {@link debug}.checkGradients found. */

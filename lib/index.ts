@@ -18,6 +18,7 @@ export {
   array,
   type NdArray,
   type NestedArray,
+  type NestedNumbers,
   type NumericArray,
 } from './data/arrays.js'
 export type { Batch, Batches, BatchSource } from './data/batches.js'
@@ -161,7 +162,7 @@ export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.j
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
 export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
-export type { Callback, CallbackState, Logs, TrainingContext } from './training/callbacks.js'
+export type { Callback, CallbackState, Hook, Logs, NoLogs, TrainingContext } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type { CustomMetricOptions } from './training/customMetric.js'
 export type { CustomLosses, CustomMetrics } from './training/customParts.js'

@@ -3,7 +3,7 @@
 export interface Libc {
   readonly name: 'glibc' | 'musl'
   /** Of glibc, as it runs; musl does not tell. */
-  readonly version?: string
+  readonly version?: string | undefined
 }
 
 /** What this process runs on, or undefined where the system has one C library only. */

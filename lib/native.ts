@@ -291,6 +291,8 @@ export interface NativeTensorSpec {
   readonly inputShape: readonly number[]
   readonly inputSize: number
   readonly maxRows: number
+  /** The option that sets it, for messages. */
+  readonly limitName: string
 }
 
 /** Connections on which requests for inference come, by number; see native/addon/connections.cc. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 interface PackageFile {
-  readonly name?: string
+  readonly name?: string | undefined
   readonly version: string
 }
 

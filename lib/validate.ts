@@ -2,6 +2,11 @@
 
 import { NeurodeError } from './errors.js'
 
+/** Options, or a number alone that stands for the one of that name. */
+export function withMain<T extends object | undefined>(given: number | T, name: keyof NonNullable<T>): T {
+  return typeof given === 'number' ? ({ [name]: given } as T) : given
+}
+
 /** What came, in a few words, for the end of an error message. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)

@@ -97,7 +97,7 @@ describe('descriptions refuse', () => {
       'ERR_UNKNOWN_NAME',
       /mode: expected a known name, got "diagonals"/,
     ],
-    ['an l2 of -1 by itself', () => regularizers.l2(-1), 'ERR_ARGUMENT', /regularizers\.l2: expected .*got -1/],
+    ['an l2 of -1 by itself', () => regularizers.l2(-1), 'ERR_ARGUMENT', /regularizers\.l2: l2: expected .*got -1/],
     [
       'an unknown regularizer',
       () => layers.dense({ units: 1, kernelRegularizer: 'l3' as 'l2' }),

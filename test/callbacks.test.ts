@@ -33,7 +33,7 @@ async function stopsAfter(
   let epoch = 0
   await callback.onTrainBegin?.({}, context)
   for (; epoch < values.length && stopped === undefined; epoch++) {
-    await callback.onEpochEnd?.(epoch, { [key]: values[epoch] as number })
+    await callback.onEpochEnd?.(epoch, { loss: Number.NaN, [key]: values[epoch] as number })
   }
   return stopped
 }

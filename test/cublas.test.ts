@@ -10,6 +10,9 @@ const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
 const folder = resolve('build/emulator/cublas')
 
 interface Counts {
+  readonly version: number
+  /** That were created and not destroyed. */
+  readonly handles: number
   readonly heuristics: number
   readonly products: number
   readonly fused: number
@@ -51,6 +54,8 @@ describe('cuBLASLt on the emulator', function () {
       const { result, counts } = await run('exact', precision, {})
       assert.deepEqual(result.differing, [])
       assert.ok(counts !== undefined && counts.heuristics > 0 && counts.products > 0 && counts.fused > 0)
+      assert.equal(counts.version, 13)
+      assert.equal(counts.handles, 0)
     })
   }
 
@@ -72,6 +77,27 @@ describe('cuBLASLt on the emulator', function () {
     assert.deepEqual(result.differing, [])
     assert.ok(counts !== undefined && counts.heuristics > 0)
     assert.equal(counts.products, 0)
+  })
+
+  it('is that of CUDA 12 where that of CUDA 13 does not start, as on an older driver', async () => {
+    const { result, counts } = await run('steps', 'bfloat16', { NEURODE_EMULATED_CUBLAS: 'old-driver' })
+    assert.ok(result.losses.every(Number.isFinite))
+    assert.equal(counts?.version, 12)
+    assert.ok(counts.products > 0)
+    assert.equal(counts.handles, 0)
+  })
+
+  it('is not used where none starts', async () => {
+    const { result, counts } = await run('steps', 'bfloat16', { NEURODE_EMULATED_CUBLAS: 'no-driver' })
+    assert.ok(result.losses.every(Number.isFinite))
+    assert.equal(counts, undefined)
+  })
+
+  it('stays the one that was found where it wants memory for a moment', async () => {
+    const { result, counts } = await run('steps', 'bfloat16', { NEURODE_EMULATED_CUBLAS: 'short' })
+    assert.ok(result.losses.every(Number.isFinite))
+    assert.equal(counts?.version, 13)
+    assert.ok(counts.products > 0)
   })
 
   it('is timed once for a shape, and asked again for no product that our kernels are faster at', async () => {

@@ -228,6 +228,16 @@ describe('the CUDA executor on the emulator', function () {
     assert.equal(sum, 3)
   })
 
+  it('gives the right bits at a second try, whichever request for memory was refused', async () => {
+    const env = { ...none, NEURODE_CUDA_LIBRARY: emulated, NEURODE_EMULATOR_GUARD: '1' }
+    const { code, stdout, stderr } = await runChild('cuda-memory', [], env)
+    assert.equal(code, 0, stderr)
+    const { scenarios, refused, different } = JSON.parse(stdout)
+    assert.deepEqual(different, [])
+    assert.deepEqual([...new Set(refused)], ['ERR_OUT_OF_MEMORY'])
+    assert.ok(refused.length > 10 && refused.length === scenarios - 2, `${refused.length} of ${scenarios} refused`)
+  })
+
   it('ends by itself after an error and a prediction on one thread', async () => {
     const env = { ...none, NEURODE_CUDA_LIBRARY: emulated, NEURODE_EMULATOR_MEMORY: '300K' }
     const { code, stdout } = await runChild('cuda-refused', [], env)
@@ -241,6 +251,16 @@ describe('the CUDA executor on the emulator', function () {
     assert.equal(code, 'ERR_DEVICE_LOST')
     assert.match(message, /cudaErrorIllegalAddress/)
     assert.equal(sum, 3)
+  })
+
+  it('trains on two devices in turns, each with memory, streams and kernels of its own', async () => {
+    const env = { NEURODE_EMULATOR_DEVICES: '2', NEURODE_EMULATOR_GUARD: '1' }
+    const { code, stdout, stderr, counts } = await run(['two'], env)
+    assert.equal(code, 0, stderr)
+    const [first, second] = JSON.parse(stdout).losses as number[][]
+    assert.ok((first?.length ?? 0) > 4)
+    assert.deepEqual(second, first)
+    assert.equal(counts.faults, 0)
   })
 
   it("is not what 'auto' takes", async () => {

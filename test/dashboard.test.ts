@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { callbacks, type Dashboard, datasets, type FitResult, layers, sequential } from 'neurode'
+import { setTimeout } from 'node:timers/promises'
+import { callbacks, type Dashboard, datasets, type FitResult, layers, optimizers, sequential } from 'neurode'
 import { itInChromium, openPage } from './support/browser.js'
 import { assertRefused } from './support/refusals.js'
 
@@ -96,6 +97,40 @@ describe('callbacks.dashboard', () => {
     })
     await ask(`${url}stop`, 'POST')
     await training
+  })
+
+  itInChromium('shows the labels of very small and very large values whole', async (browser) => {
+    for (const [target, label] of [
+      [0.00035, /^1\.2\de-7$/],
+      [1e11, /^1\.00e\+22$/],
+    ] as const) {
+      let address = ''
+      const model = sequential([layers.dense({ units: 1, kernelInitializer: 'zeros', inputShape: [1] })])
+      model.compile({ loss: 'mse', optimizer: optimizers.sgd({ learningRate: 0 }), device: 'cpu' })
+      const dashboard = callbacks.dashboard({
+        onListening: (url) => {
+          address = url
+        },
+      })
+      const training = model.fit([[1]], [target], {
+        epochs: 1e9,
+        verbose: 0,
+        callbacks: dashboard,
+      })
+      while (address === '') await setTimeout(10)
+      const { page } = await openPage(browser)
+      await page.goto(address)
+      await page.waitForFunction("document.querySelectorAll('figure svg text').length >= 4")
+      const texts = (await page.evaluate(
+        "[...document.querySelector('figure svg').querySelectorAll('text')].map((each) => [each.textContent, each.getBBox().x])",
+      )) as [string, number][]
+      assert.match(texts[0]?.[0] ?? '', label)
+      for (const [text, x] of texts) assert.ok(x >= 0, `${text} begins at ${x}`)
+      await page.close()
+      await ask(`${address}stop`, 'POST')
+      await training
+      model.dispose()
+    }
   })
 
   itInChromium('draws curves and throughput, and its button stops the training', async (browser) => {

@@ -128,7 +128,8 @@ function noise(make: Make): GoldenRunner {
   return async (golden, device) => {
     const { inference_x: x, training_value: value, training_count: count } = golden.inputs
     const options = optionsOf(golden.config.config)
-    using idle = sequential([make({ ...options, inputShape: [x[0].length] }, golden)])
+    const [, ...shape] = shapeOf(x)
+    using idle = sequential([make({ ...options, inputShape: shape }, golden)])
     idle.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device })
     assertGolden(golden, 'inference_y', (await idle.predict(array(x))).data)
 
@@ -266,7 +267,8 @@ async function normalization(golden: GoldenCase, device: string): Promise<void> 
   if (golden.inputs.data === undefined) return layer((options) => layers.normalization(options))(golden, device)
   const tested = layers.normalization(optionsOf(golden.config.config))
   await tested.adapt(golden.inputs.data)
-  using model = sequential([layers.input({ shape: [3] }), tested])
+  const [, ...shape] = shapeOf(golden.inputs.x)
+  using model = sequential([layers.input({ shape }), tested])
   model.compile({ loss: 'mse', device })
   assertGolden(golden, 'y', (await model.predict(array(golden.inputs.x))).data)
   const [mean, variance] = tested.getWeights()

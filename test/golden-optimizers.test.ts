@@ -8,9 +8,11 @@ const file = 'optimizers.json'
 const { setup } = readGolden(file)
 
 function makeModel(golden: GoldenCase, device: string) {
-  const [inputs, hidden, outputs] = setup.sizes
+  const [inputs, ...sizes] = setup.sizes
+  const outputs = sizes.pop()
   const model = sequential([
-    layers.dense({ units: hidden, activation: setup.hidden_activation, inputShape: [inputs] }),
+    layers.input({ shape: [inputs] }),
+    ...sizes.map((units: number) => layers.dense({ units, activation: setup.hidden_activation })),
     layers.dense({ units: outputs }),
   ])
   const { class_name: name = '', config } = golden.config

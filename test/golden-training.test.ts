@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import {
+  type ActivationName,
   type ArrayInput,
   array,
   Dense,
@@ -29,29 +30,35 @@ function mnist(): Promise<Mnist> {
   return loaded
 }
 
-/** The first rows, their labels as one-hot rows. */
-function firstRows({ images, labels }: Part, from: number, to: number): { x: ArrayInput; y: ArrayInput } {
+/** Some rows, their labels as one-hot rows. */
+function rowsOf({ images, labels }: Part, from: number, to: number, classes: number): { x: ArrayInput; y: ArrayInput } {
   const size = images.shape[1] as number
   const data = images.data.subarray(from * size, to * size)
-  const hot = new Float32Array((to - from) * 10)
-  for (let i = from; i < to; i++) hot[(i - from) * 10 + (labels.data[i] as number)] = 1
+  const hot = new Float32Array((to - from) * classes)
+  for (let i = from; i < to; i++) hot[(i - from) * classes + (labels.data[i] as number)] = 1
   return {
     x: array(data, [to - from, size], { scale: images.scale ?? 1, offset: images.offset ?? 0 }),
-    y: array(hot, [to - from, 10]),
+    y: array(hot, [to - from, classes]),
   }
 }
 
-function build(golden: GoldenCase, device: string, seed = 1): Sequential {
+/** `softmax 10` of the folder's cases. */
+function outputOf({ config }: GoldenCase): { readonly activation: ActivationName; readonly units: number } {
+  const [activation, units] = config.output.split(' ')
+  return { activation, units: Number(units) }
+}
+
+function build(golden: GoldenCase, inputs: number, device: string, seed = 1): Sequential {
   const { hidden, activation, optimizer, loss, metrics } = golden.config
   const model = sequential({
     layers: [
-      layers.input({ shape: [784] }),
+      layers.input({ shape: [inputs] }),
       ...hidden.flatMap((units: number, i: number) =>
         golden.config.batch_normalization
           ? [layers.dense({ units }), layers.batchNormalization({ name: `norm_${i}` }), layers.activation(activation)]
           : [layers.dense({ units, activation })],
       ),
-      layers.dense({ units: 10, activation: 'softmax' }),
+      layers.dense(outputOf(golden)),
     ],
     seed,
   })
@@ -64,13 +71,14 @@ function build(golden: GoldenCase, device: string, seed = 1): Sequential {
 
 function setInitialWeights(model: Sequential): void {
   const initial = readNpz(join(goldenFolder, 'mnist_init.npz'))
-  const names = [0, 1, 2].flatMap((i) => [`dense_${i}_kernel`, `dense_${i}_bias`])
-  const weights = names.map((name) => {
+  const weightOf = (name: string) => {
     const { data, shape } = initial.get(name) ?? assert.fail(`mnist_init.npz has ${name}`)
     return array(data, shape)
-  })
+  }
   const dense = model.layers.filter((layer) => layer instanceof Dense)
-  for (const [i, layer] of dense.entries()) layer.setWeights(weights.slice(2 * i, 2 * i + 2))
+  for (const [i, layer] of dense.entries()) {
+    layer.setWeights([weightOf(`dense_${i}_kernel`), weightOf(`dense_${i}_bias`)])
+  }
 }
 
 /**
@@ -103,9 +111,11 @@ const trajectory: GoldenRunner = async (golden, device) => {
   const sampleWeight: number[] | undefined = golden.inputs.sample_weight
   const rows: number = golden.inputs.first_train_rows
   const testRows: number | null = golden.inputs.first_test_rows
-  const train = firstRows(data.train, 0, rows)
+  const { units: classes } = outputOf(golden)
+  const inputs = data.train.images.shape[1] as number
+  const train = rowsOf(data.train, 0, rows, classes)
 
-  using stepped = build(golden, device)
+  using stepped = build(golden, inputs, device)
   setInitialWeights(stepped)
   const trained = rows - Math.floor(rows * (validationSplit ?? 0))
   const losses: number[] = []
@@ -113,16 +123,16 @@ const trajectory: GoldenRunner = async (golden, device) => {
   while (losses.length < wanted) {
     for (let from = 0; from < trained && losses.length < wanted; from += batchSize) {
       const to = Math.min(from + batchSize, trained)
-      const { x, y } = firstRows(data.train, from, to)
+      const { x, y } = rowsOf(data.train, from, to, classes)
       const weights = { classWeight, sampleWeight: sampleWeight?.slice(from, to) }
       losses.push((await stepped.trainOnBatch(x, y, weights)).loss)
     }
   }
   assertGolden(golden, 'loss_of_step', losses)
 
-  using model = build(golden, device)
+  using model = build(golden, inputs, device)
   setInitialWeights(model)
-  const test = testRows === null ? undefined : firstRows(data.test, 0, testRows)
+  const test = testRows === null ? undefined : rowsOf(data.test, 0, testRows, classes)
   const { history } = await model.fit(train.x, train.y, {
     batchSize,
     epochs,
@@ -139,7 +149,7 @@ const trajectory: GoldenRunner = async (golden, device) => {
     assertClose((history as Record<string, Float64Array>)[key] ?? [], values, tolerance, key)
   }
   assertWeights(golden, model)
-  const { data: predictions } = await model.predict(firstRows(data.test, 0, golden.outputs.predictions.length).x)
+  const { data: predictions } = await model.predict(rowsOf(data.test, 0, golden.outputs.predictions.length, classes).x)
   const side = otherSides[golden.name]
   if (side !== undefined && isAll(predictions, side, golden)) return
   assertGolden(golden, 'predictions', predictions)
@@ -164,8 +174,8 @@ function assertWeights(golden: GoldenCase, model: Sequential): void {
 const full: GoldenRunner = async (golden, device) => {
   const data = await mnist()
   const { batch_size: batchSize, epochs } = golden.config.fit
-  using model = build(golden, device, 3)
   const { images, labels } = data.train
+  using model = build(golden, images.shape[1] as number, device, 3)
   const { history } = await model.fit(images, labels, {
     batchSize,
     epochs,

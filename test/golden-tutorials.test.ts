@@ -1,7 +1,7 @@
 /** The tutorials' networks against their own numbers: linear regression, a two-layer net, single neurons. */
 
 import { join } from 'node:path'
-import { array, layers, losses, optimizers, sequential } from 'neurode'
+import { type ActivationName, array, layers, losses, optimizers, sequential } from 'neurode'
 import { assertGolden, type GoldenRunner, goldenFolder, goldenSuite } from './support/golden.js'
 import { optionsOf } from './support/keras.js'
 import { readNpz } from './support/npz.js'
@@ -12,7 +12,7 @@ const linearRegression: GoldenRunner = async (golden, device) => {
   const x = data.get('input')
   const y = data.get('targets')
   if (!x || !y) throw new Error(`${golden.inputs.file} has input and targets`)
-  using model = sequential([layers.dense({ units: 1, inputShape: [x.shape[1] as number] })])
+  using model = sequential([layers.dense({ units: y.shape[1] as number, inputShape: [x.shape[1] as number] })])
   model.compile({ optimizer: optimizers.sgd(optionsOf(optimizer.config)), loss, device })
   model.setWeights(golden.inputs.initial_weights.map((values: number[]) => array(values)))
   const { history } = await model.fit(array(x.data, x.shape), array(y.data, y.shape), {
@@ -30,11 +30,17 @@ const linearRegression: GoldenRunner = async (golden, device) => {
 }
 
 /** The tutorials' steps go along the gradient of the sum of squared errors, or of half of it. */
-function compileSigmoidNet(widths: readonly number[], useBias: boolean, learningRate: number, device: string) {
+function compileNet(
+  activation: ActivationName,
+  widths: readonly number[],
+  useBias: boolean,
+  learningRate: number,
+  device: string,
+) {
   const [inputs = 0, ...units] = widths
   const model = sequential([
     layers.input({ shape: [inputs] }),
-    ...units.map((width) => layers.dense({ units: width, activation: 'sigmoid', useBias })),
+    ...units.map((width) => layers.dense({ units: width, activation, useBias })),
   ])
   model.compile({
     optimizer: optimizers.sgd({ learningRate }),
@@ -45,15 +51,17 @@ function compileSigmoidNet(widths: readonly number[], useBias: boolean, learning
 }
 
 const twoLayerNet: GoldenRunner = async (golden, device) => {
-  const { hidden, iterations, learning_rate: rate } = golden.config
+  const { hidden, iterations, learning_rate: rate, use_bias: useBias, activation } = golden.config
   const [x, y] = [array(golden.inputs.x), array(golden.inputs.y)]
-  using model = compileSigmoidNet([golden.inputs.x[0].length, hidden, 1], false, rate, device)
+  const widths = [golden.inputs.x[0].length, hidden, golden.inputs.y[0].length]
+  using model = compileNet(activation, widths, useBias, rate, device)
   model.setWeights(golden.inputs.initial_weights.map((values: number[][]) => array(values)))
   const weights = () => model.getWeights().flatMap(({ data }) => [...data])
   const errors: number[] = []
   for (let done = 0; done < iterations; done += 100) {
     errors.push((await model.testOnBatch(x, y)).loss)
-    await model.fit(x, y, { batchSize: golden.inputs.x.length, epochs: 100, shuffle: false, verbose: 0 })
+    const epochs = Math.min(100, iterations - done)
+    await model.fit(x, y, { batchSize: golden.inputs.x.length, epochs, shuffle: false, verbose: 0 })
     if (done === 0) assertGolden(golden, 'weights_after_100', weights())
   }
   assertGolden(golden, 'error_before_every_100th', errors)
@@ -64,7 +72,7 @@ const twoLayerNet: GoldenRunner = async (golden, device) => {
 const neuron: GoldenRunner = async (golden, device) => {
   const { learning_rate: rate, iterations, use_bias: useBias } = golden.config
   const { x, y, weights, bias, points } = golden.inputs
-  using model = compileSigmoidNet([x[0].length, 1], useBias, rate / 2, device)
+  using model = compileNet('sigmoid', [x[0].length, y[0].length], useBias, rate / 2, device)
   model.setWeights([array(weights), ...(useBias ? [array([bias])] : [])])
   await model.fit(array(x), array(y), { batchSize: x.length, epochs: iterations, shuffle: false, verbose: 0 })
   const [kernel, offset] = model.getWeights()

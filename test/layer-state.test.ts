@@ -90,6 +90,49 @@ perDevice('layers with state', (device) => {
     assert.deepEqual(weightsOf(other), weightsOf(third))
   })
 
+  it('freezes all layers of a model, and sets them free, without compiling again', async () => {
+    const random = new Random(8)
+    const [x, y] = [array(random.normals(90), [30, 3]), array(random.normals(30), [30, 1])]
+    const body = layers.dense({ units: 4, activation: 'tanh', inputShape: [3] })
+    const head = layers.dense({ units: 1 })
+    using model = sequential([body, layers.batchNormalization(), head])
+    model.compile({ optimizer: 'adam', loss: 'mse', device })
+    const changesOf = async (epochs = 2) => {
+      const before = weightsOf(model)
+      await model.fit(x, y, { epochs, verbose: 0 })
+      return weightsOf(model).map((weight, i) => weight.some((value, k) => value !== before[i]?.[k]))
+    }
+    assert.equal(model.trainable, true)
+    assert.deepEqual(await changesOf(), Array(8).fill(true))
+    model.trainable = false
+    assert.deepEqual([model.trainable, ...model.layers.map(({ trainable }) => trainable)], Array(4).fill(false))
+    assert.equal(model.summary({ print: false }).trainableParameters, 0)
+    const { loss } = await model.evaluate(x, y)
+    assert.deepEqual(await changesOf(), Array(8).fill(false))
+    assert.equal((await model.evaluate(x, y)).loss, loss)
+    head.trainable = true
+    assert.equal(model.trainable, true)
+    assert.deepEqual(await changesOf(), [...Array(6).fill(false), true, true])
+    model.trainable = true
+    assert.deepEqual(await changesOf(), Array(8).fill(true))
+  })
+
+  it('is not frozen while it trains, nor by what is no boolean', async () => {
+    using model = sequential([layers.dense({ units: 1, inputShape: [1] })])
+    model.compile({ loss: 'mse', device })
+    const frozen = model.fit([[1]], [[1]], {
+      verbose: 0,
+      callbacks: {
+        onBatchEnd: () => {
+          model.trainable = false
+        },
+      },
+    })
+    await assertRefused(() => frozen, 'ERR_MODEL_BUSY', /frozen/)
+    assert.equal(model.trainable, true)
+    await assertRefused(() => Object.assign(model, { trainable: 0 }), 'ERR_ARGUMENT', /trainable: expected/)
+  })
+
   it('adapts to arrays, bytes and streams of batches alike, and forgets what it knew', async () => {
     const bytes = new Random(7).bytes(400)
     const whole = array(bytes, [100, 4], { scale: 1 / 255 })

@@ -64,6 +64,13 @@ function paeth(left: number, up: number, corner: number): number {
   return [left, up, corner][distances.indexOf(Math.min(...distances))] as number
 }
 
+/** Dark pixels where a title begins, at a scale of 1. */
+function titleInk(pixel: (x: number, y: number) => number[]): number {
+  let inked = 0
+  for (let x = 16; x < 80; x++) for (let y = 14; y < 34; y++) if ((pixel(x, y)[0] as number) < 128) inked++
+  return inked
+}
+
 function embedded({ svg }: Picture) {
   return [...svg.matchAll(/data:image\/png;base64,([^"]*)/g)].map(([, text = '']) =>
     decodePng(Buffer.from(text, 'base64')),
@@ -203,9 +210,39 @@ describe('neurode/plot', function () {
     const { width, height, pixel } = decodePng(readFileSync(join(folder, 'line.png')))
     assert.deepEqual([width, height], [picture.width, picture.height])
     assert.deepEqual(pixel(0, 0), [255, 255, 255])
-    let inked = 0
-    for (let x = 16; x < 80; x++) for (let y = 14; y < 34; y++) if ((pixel(x, y)[0] as number) < 128) inked++
+    const inked = titleInk(pixel)
     assert.ok(inked > 100, `${inked} dark pixels where the title is`)
+  })
+
+  it('draws what its fonts lack with those of the machine, signs as well as letters', async function () {
+    const inkOf = async (title: string) => {
+      const picture = await plot.line({ a: [1, 2] }, { title })
+      return titleInk(decodePng(await picture.png({ scale: 1 })).pixel)
+    }
+    // Nothing is drawn for a letter that the machine lacks, too.
+    if ((await inkOf('Ж')) === 0) this.skip()
+    for (const sign of '€™‰₂') {
+      const inked = await inkOf(sign)
+      assert.ok(inked > 3, `${sign}: ${inked} dark pixels where the title is`)
+    }
+  })
+
+  it('labels axes of very small and very large values in powers of ten', async () => {
+    const labels = async (scale: number) => {
+      const picture = await plot.line({ a: [scale, 2 * scale] }, { x: [0, 3 * scale] })
+      return textsOf(picture).filter((text) => /\d/.test(text))
+    }
+    for (const [scale, ticks] of [
+      [1e-7, ['0', '5e−8', '1e−7', '1.2e−7', '2e−7']],
+      [1e20, ['0', '5e19', '1e20', '1.2e20', '2e20']],
+      [-1e-7, ['0', '−5e−8', '−1e−7', '−1.2e−7', '−2e−7']],
+    ] as const) {
+      const texts = await labels(scale)
+      for (const tick of ticks) assert.ok(texts.includes(tick), `${tick} is among ${texts}`)
+      assert.ok(texts.every((text) => text.length <= 8))
+    }
+    assert.ok((await labels(1)).includes('1.2'))
+    assert.ok((await labels(1e5)).includes('120,000'))
   })
 
   const refusals = [

@@ -22,13 +22,13 @@ function checkFrequency(value: unknown, argument: string): SaveFrequency {
 /** Options of {@link callbacks}.modelCheckpoint. */
 export interface ModelCheckpointOptions extends MonitorOptions {
   /** Saves only when the value became better; default false. */
-  readonly saveBestOnly?: boolean
+  readonly saveBestOnly?: boolean | undefined
   /** Saves weights alone, as `model.saveWeights` does; default false. */
-  readonly saveWeightsOnly?: boolean
+  readonly saveWeightsOnly?: boolean | undefined
   /** Default `epoch`. A number cannot go with `saveBestOnly`, as batches are not validated. */
-  readonly saveFreq?: SaveFrequency
+  readonly saveFreq?: SaveFrequency | undefined
   /** With `saveBestOnly`: saves only what is better than this; default none. */
-  readonly initialValueThreshold?: number
+  readonly initialValueThreshold?: number | undefined
 }
 
 const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
@@ -50,7 +50,7 @@ export class ModelCheckpoint implements Callback {
   #epoch = 0
   #best: number | undefined
   /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
-  readonly onBatchEnd?: (batch: number, logs: Logs) => Promise<void>
+  readonly onBatchEnd?: ((batch: number, logs: Logs) => Promise<void>) | undefined
 
   constructor(path: string | URL, given?: ModelCheckpointOptions) {
     const argument = 'callbacks.modelCheckpoint'
@@ -133,11 +133,11 @@ function formatPath(template: string, values: Readonly<Record<string, number | u
 /** Options of {@link callbacks}.backupAndRestore. */
 export interface BackupAndRestoreOptions {
   /** Default `epoch`. */
-  readonly saveFreq?: SaveFrequency
+  readonly saveFreq?: SaveFrequency | undefined
   /** Checkpoints to keep, at least 2: an older one is used when the newest is damaged. Default 2. */
-  readonly keep?: number
+  readonly keep?: number | undefined
   /** Removes the checkpoints once training has come to its end; default true. */
-  readonly deleteCheckpoint?: boolean
+  readonly deleteCheckpoint?: boolean | undefined
 }
 
 const backupPattern = /^backup-(\d{8,})\.neurode$/
@@ -165,7 +165,7 @@ export class BackupAndRestore implements Callback {
   #context: TrainingContext | undefined
   #next = 0
   /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
-  readonly onBatchEnd?: () => Promise<void>
+  readonly onBatchEnd?: (() => Promise<void>) | undefined
 
   constructor(folder: string | URL, given?: BackupAndRestoreOptions) {
     const argument = 'callbacks.backupAndRestore'

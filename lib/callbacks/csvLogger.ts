@@ -9,9 +9,9 @@ import { checkBoolean, checkName, checkOptions } from '../validate.js'
 /** Options of {@link callbacks}.csvLogger. */
 export interface CsvLoggerOptions {
   /** Between columns; default a comma. */
-  readonly separator?: string
+  readonly separator?: string | undefined
   /** Goes on at the end of a file that is there, without a second header; default false: replaces it. */
-  readonly append?: boolean
+  readonly append?: boolean | undefined
 }
 
 /**

@@ -18,10 +18,15 @@ const state = { epochs: 0, keys: [], logs: [], speeds: [] }
 let running = { batch: 0, speed: 0, logs: {} }
 let status = 'training'
 const byId = (id) => document.getElementById(id)
-const number = (value) => value === undefined ? '' : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4)
+const number = (value) => {
+  if (value === undefined) return ''
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2)
+  return size >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4)
+}
 
 function chart(title, series, label, floor = Infinity) {
-  const [width, height, left, bottom, top] = [420, 220, 52, 34, 8]
+  const [width, height, left, bottom, top] = [420, 220, 62, 34, 8]
   const values = series.flatMap((each) => each.values).filter(Number.isFinite)
   const low = Math.min(floor, ...values), high = Math.max(...values)
   const longest = Math.max(2, ...series.map((each) => each.values.length))

@@ -7,15 +7,15 @@ import { Monitor, type MonitorOptions } from './monitor.js'
 /** Options of {@link callbacks}.earlyStopping. */
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** The least change that counts as better, at least 0; default 0. */
-  readonly minDelta?: number
+  readonly minDelta?: number | undefined
   /** Epochs without improvement after which training ends; default 0. */
-  readonly patience?: number
+  readonly patience?: number | undefined
   /** The value must become better than this, or improvements do not count against `patience`. */
-  readonly baseline?: number
+  readonly baseline?: number | undefined
   /** At the end, the weights become those of the best epoch; default false. */
-  readonly restoreBestWeights?: boolean
+  readonly restoreBestWeights?: boolean | undefined
   /** Watches from this epoch on, counted from 0; default 0. */
-  readonly startFromEpoch?: number
+  readonly startFromEpoch?: number | undefined
 }
 
 const argument = 'callbacks.earlyStopping'

@@ -9,15 +9,15 @@ import { Monitor, type MonitorOptions } from './monitor.js'
 /** Options of {@link callbacks}.reduceLROnPlateau. */
 export interface ReduceLROnPlateauOptions extends MonitorOptions {
   /** The rate is multiplied by it, at least 0 and below 1; default 0.1. */
-  readonly factor?: number
+  readonly factor?: number | undefined
   /** Epochs without improvement after which the rate falls; default 10. */
-  readonly patience?: number
+  readonly patience?: number | undefined
   /** The least change that counts as better, at least 0; default 0.0001. */
-  readonly minDelta?: number
+  readonly minDelta?: number | undefined
   /** Epochs after a reduction that do not count; default 0. */
-  readonly cooldown?: number
+  readonly cooldown?: number | undefined
   /** The rate never falls below; default 0. */
-  readonly minLearningRate?: number
+  readonly minLearningRate?: number | undefined
 }
 
 const optionNames = ['monitor', 'mode', 'factor', 'patience', 'minDelta', 'cooldown', 'minLearningRate']

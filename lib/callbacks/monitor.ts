@@ -10,9 +10,9 @@ export type MonitorMode = 'auto' | 'min' | 'max'
 /** Options of callbacks that watch a key of the logs. */
 export interface MonitorOptions {
   /** A key of the logs; default `val_loss`. */
-  readonly monitor?: string
+  readonly monitor?: string | undefined
   /** Whether smaller or larger values are better; default `auto`. */
-  readonly mode?: MonitorMode
+  readonly mode?: MonitorMode | undefined
 }
 
 const modes = nameTable(['auto', 'min', 'max'], () => [])

@@ -3,6 +3,7 @@
 import { NeurodeError } from '../errors.js'
 import type { NativeInput, NativeTargets } from '../native.js'
 import { checkNumber, checkOptions, describe } from '../validate.js'
+import { shapedArray } from './shapedArray.js'
 
 /** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
 export type NumericArray =
@@ -19,6 +20,9 @@ export type NumericArray =
 /** Numbers in arrays in arrays; the innermost ones may be typed arrays. */
 export type NestedArray = readonly (number | NumericArray | NestedArray)[]
 
+/** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
+export type NestedNumbers = number | NestedNumbers[]
+
 /**
  * A typed array with a shape, row-major. Each value is `element * scale + offset`, applied where the value is used:
  * images stay bytes in memory.
@@ -29,9 +33,11 @@ export interface NdArray<T extends NumericArray = NumericArray> {
   /** Size of each dimension, rows first. */
   readonly shape: readonly number[]
   /** Factor of every element; 1 when absent. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** Added to every scaled element; 0 when absent. */
-  readonly offset?: number
+  readonly offset?: number | undefined
+  /** The values in nested lists. Arrays that Neurode gives have it: it is what `JSON.stringify` takes. */
+  readonly toJSON?: (() => NestedNumbers) | undefined
 }
 
 /** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is cut into rows of the shape expected. */
@@ -40,9 +46,9 @@ export type ArrayInput = NdArray | NumericArray | NestedArray
 /** Factor and addend of {@link array}. */
 export interface ArrayOptions {
   /** Factor of every element, a finite number; default 1. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** Added to every scaled element, a finite number; default 0. */
-  readonly offset?: number
+  readonly offset?: number | undefined
 }
 
 const maxRank = 32
@@ -87,12 +93,11 @@ export function array(data: NumericArray | NestedArray, shape?: readonly number[
     const text = `${formatShape(dimensions)} of ${count} elements`
     throw new NeurodeError('ERR_SHAPE', `shape: expected the shape of ${elements.length} elements, got ${text}`)
   }
-  return Object.freeze({
-    data: elements,
-    shape: dimensions,
+  const factors = {
     ...(scale === undefined ? {} : { scale: checkNumber(scale, 'scale') }),
     ...(offset === undefined ? {} : { offset: checkNumber(offset, 'offset') }),
-  })
+  }
+  return Object.freeze(shapedArray(elements, dimensions, factors))
 }
 
 /** Rows of input ready to cross to C++, with their number. */
@@ -116,11 +121,11 @@ export interface TargetsExpected {
   /** Outputs of the model along its last dimension. */
   readonly outputs: number
   /** Dimensions of a row before that one; default none. */
-  readonly positionShape?: readonly number[]
+  readonly positionShape?: readonly number[] | undefined
   /** The loss takes class indices. */
   readonly classes: boolean
   /** The loss takes rows of outputs; default true. */
-  readonly rows?: boolean
+  readonly rows?: boolean | undefined
   /** Rows of this class do not count. */
   readonly ignoreClass?: number | undefined
 }

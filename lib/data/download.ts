@@ -41,7 +41,7 @@ export interface MirrorFailure {
 
 /** What {@link download} did: the address that delivered, or nothing and only failures. */
 export interface DownloadResult {
-  readonly url?: string
+  readonly url?: string | undefined
   readonly failures: readonly MirrorFailure[]
 }
 

@@ -11,13 +11,14 @@ import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
 import { checkNumber, checkOptions, checkSignal } from '../validate.js'
 import { elementCount, formatShape, type NdArray, type NumericArray } from './arrays.js'
+import { ShapedArray } from './shapedArray.js'
 
 /** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
   /** The most bytes of elements to accept, for files from strangers; default: the longest array Node can hold. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Stops reading; the promise rejects with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 interface ElementType {
@@ -77,7 +78,10 @@ export async function readIdx(source: string | URL | Uint8Array, options: ReadId
 }
 
 /** Parses the bytes of an IDX file that is not gzipped. `name` begins the message of every error. */
-export function parseIdx(bytes: Uint8Array, { maxBytes, name = 'data' }: { maxBytes?: number; name?: string } = {}) {
+export function parseIdx(
+  bytes: Uint8Array,
+  { maxBytes, name = 'data' }: { maxBytes?: number | undefined; name?: string | undefined } = {},
+) {
   const decoder = new IdxDecoder(name, { exactly: bytes.length }, maxBytes)
   decoder.push(bytes)
   return decoder.finish()
@@ -136,7 +140,7 @@ async function inflate(compressed: Readable, size: number, name: string, options
 /** Takes a file's bytes in any pieces; allocates once the header's sizes are known to be possible. */
 class IdxDecoder {
   readonly #name: string
-  readonly #length: { readonly exactly?: number; readonly atMost?: number }
+  readonly #length: { readonly exactly?: number | undefined; readonly atMost?: number | undefined }
   readonly #maxBytes: number
   readonly #header = new Uint8Array(fixedHeaderBytes + 4 * 255)
   #headerBytes = 0
@@ -175,7 +179,7 @@ class IdxDecoder {
     if (this.#filled < this.#elements.length) this.#fail(`${this.#declared()}, got ${this.#filled}`)
     const bytes = Buffer.from(this.#elements.buffer)
     if (endianness() === 'LE') swapBytes(bytes, this.#type.bytes)
-    return Object.freeze({ data: this.#type.view(this.#elements.buffer), shape: Object.freeze(shape) })
+    return Object.freeze(new ShapedArray(this.#type.view(this.#elements.buffer), Object.freeze(shape)))
   }
 
   #readType(): void {

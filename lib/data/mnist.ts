@@ -10,6 +10,7 @@ import { formatShape, type NdArray } from './arrays.js'
 import type { Dataset, DatasetPart } from './datasets.js'
 import { type DownloadProgress, download, type MirrorFailure, throwIfAborted } from './download.js'
 import { readIdx } from './idx.js'
+import { ShapedArray, shapedArray } from './shapedArray.js'
 
 /** Options of `datasets.mnist`. */
 export interface MnistOptions {
@@ -29,8 +30,8 @@ export interface MnistSource {
   readonly mirrors: readonly string[]
   readonly files: Readonly<Record<'trainImages' | 'trainLabels' | 'testImages' | 'testLabels', MnistFile>>
   readonly environment: NodeJS.ProcessEnv
-  readonly connectMilliseconds?: number
-  readonly idleMilliseconds?: number
+  readonly connectMilliseconds?: number | undefined
+  readonly idleMilliseconds?: number | undefined
 }
 
 /** @internal */
@@ -98,7 +99,7 @@ export async function loadMnist(options: MnistOptions = {}, source: MnistSource 
 export async function locateMnist(
   dir?: string,
   source: MnistSource = mnistSource,
-): Promise<{ readonly found?: ReadonlyMap<string, string>; readonly searched: readonly string[] }> {
+): Promise<{ readonly found?: ReadonlyMap<string, string> | undefined; readonly searched: readonly string[] }> {
   const searched = searchFolders(dir, source.environment)
   for (const folder of searched) {
     const paths = await locateIn(folder, source)
@@ -196,10 +197,10 @@ async function readChecked(
   if (row >= 0) {
     throw new NeurodeError('ERR_FILE_FORMAT', `${path}: expected labels 0 to 9, got ${data[row]} in row ${row}`)
   }
-  return { data, shape }
+  return new ShapedArray(data, shape)
 }
 
 function toPart({ data, shape }: NdArray<Uint8Array>, labels: NdArray<Uint8Array>): DatasetPart {
   const [rows = 0, height = 0, width = 0] = shape
-  return { images: { data, shape: [rows, height * width], scale: 1 / 255 }, labels }
+  return { images: shapedArray(data, [rows, height * width], { scale: 1 / 255 }), labels }
 }

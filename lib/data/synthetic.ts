@@ -4,15 +4,16 @@ import { checkInteger, checkOptions, refuse } from '../validate.js'
 import type { Dataset, DatasetPart } from './datasets.js'
 import { glyphs, type Stroke } from './glyphs.js'
 import { Philox } from './philox.js'
+import { ShapedArray, shapedArray } from './shapedArray.js'
 
 /** Options of `datasets.syntheticDigits`. */
 export interface SyntheticDigitsOptions {
   /** Picks the images, an integer from 0 to 2^53 - 1; default 0. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Number of images to learn from; default 60,000. The first images are the same for any number. */
-  readonly train?: number
+  readonly train?: number | undefined
   /** Number of images to test with; default 10,000. */
-  readonly test?: number
+  readonly test?: number | undefined
 }
 
 const side = 28
@@ -53,8 +54,8 @@ function paintPart(painter: Painter, firstIndex: number, count: number): Dataset
   const labels = new Uint8Array(count)
   for (let i = 0; i < count; i++) labels[i] = painter.paint(firstIndex + i, images, i * pixels)
   return {
-    images: { data: images, shape: [count, pixels], scale: 1 / 255 },
-    labels: { data: labels, shape: [count] },
+    images: shapedArray(images, [count, pixels], { scale: 1 / 255 }),
+    labels: new ShapedArray(labels, [count]),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { isUint8Array } from 'node:util/types'
 import type { NdArray } from '../data/arrays.js'
+import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkName, checkOptions, describe, refuse, suggest } from '../validate.js'
 import { damaged, readBytes, toPath } from './files.js'
@@ -9,9 +10,9 @@ import { damaged, readBytes, toPath } from './files.js'
 /** Options of {@link readCsv}. */
 export interface ReadCsvOptions {
   /** Between cells: one character but a quote or the end of a line; default a comma. */
-  readonly separator?: string
+  readonly separator?: string | undefined
   /** The first row names the columns; default true. */
-  readonly header?: boolean
+  readonly header?: boolean | undefined
 }
 
 /** The cells of a CSV file. */
@@ -146,7 +147,7 @@ function toNumbers(
       data[r * places.length + c] = value
     })
   })
-  return Object.freeze({ data, shape: Object.freeze([rows.length, places.length]) })
+  return Object.freeze(new ShapedArray(data, Object.freeze([rows.length, places.length])))
 }
 
 function placeOf(column: string | number, header: readonly string[], width: number): number {

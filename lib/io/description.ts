@@ -46,10 +46,10 @@ function objectToJson(value: object, argument: string): JsonObject {
 }
 
 interface Described {
-  readonly kind?: string
+  readonly kind?: string | undefined
   readonly name: string
-  readonly options?: object
-  readonly seed?: number
+  readonly options?: object | undefined
+  readonly seed?: number | undefined
 }
 
 const revivers: Readonly<Record<string, (name: Json, options: object, seed: Json | undefined, at: string) => unknown>> =

@@ -10,6 +10,7 @@ import {
   type NdArray,
   type NumericArray,
 } from '../data/arrays.js'
+import { shapedArray } from '../data/shapedArray.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
@@ -22,11 +23,11 @@ export interface FileArray extends NdArray {
 /** Options of {@link writeNpy}. */
 export interface WriteNpyOptions {
   /** Element type in the file; default that of the array. */
-  readonly dtype?: DType
+  readonly dtype?: DType | undefined
   /** First index fastest, as in Fortran; default false. */
-  readonly fortranOrder?: boolean
+  readonly fortranOrder?: boolean | undefined
   /** Version of the format, 1 to 3; default 1. */
-  readonly version?: 1 | 2 | 3
+  readonly version?: 1 | 2 | 3 | undefined
 }
 
 /** Element types by NumPy's letter and size. bfloat16 is not among them. */
@@ -126,7 +127,7 @@ export function parseNpy(bytes: Uint8Array<ArrayBuffer>, name: string): FileArra
     throw damaged(name, `${text}, got ${bytes.length - length}`)
   }
   const data = decodeElements(bytes.subarray(length), header, name)
-  return Object.freeze({ data, shape: Object.freeze(shape), dtype })
+  return Object.freeze(shapedArray(data, Object.freeze(shape), { dtype }))
 }
 
 /** Elements of an npy file from their bytes, row-major. */

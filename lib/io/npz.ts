@@ -12,7 +12,7 @@ import { readZip, writeZip } from './zip.js'
 /** Options of {@link writeNpz}. */
 export interface WriteNpzOptions {
   /** Default false, as `numpy.savez`; true as `numpy.savez_compressed`. */
-  readonly compress?: boolean
+  readonly compress?: boolean | undefined
 }
 
 /** The arrays of an npz file by name, in the order of the file. */

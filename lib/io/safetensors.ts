@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path'
 import { isUint8Array } from 'node:util/types'
 import { type ArrayInput, elementCount, formatShape } from '../data/arrays.js'
+import { shapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { checkName, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes } from './dtypes.js'
@@ -13,9 +14,9 @@ import { type FileArray, plainArray } from './npy.js'
 /** Options of {@link writeSafetensors}. */
 export interface WriteSafetensorsOptions {
   /** Element type of all tensors in the file; default that of each array. */
-  readonly dtype?: DType
+  readonly dtype?: DType | undefined
   /** Texts by name, kept in the header. */
-  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /** What a safetensors file holds. */
@@ -131,7 +132,7 @@ export function parseSafetensors(bytes: Uint8Array<ArrayBuffer>, path: string): 
     if (from !== end) throw damaged(path, `tensor ${quoted(name)}: expected its data at ${end}, got ${from}`)
     if (to > body.length) throw damaged(path, `tensor ${quoted(name)}: its data end beyond the file`)
     const data = dtypes[dtype].decode(body.subarray(from, to), `${path}: tensor ${quoted(name)}`)
-    tensors.set(name, Object.freeze({ data, shape: Object.freeze(shape), dtype }))
+    tensors.set(name, Object.freeze(shapedArray(data, Object.freeze(shape), { dtype })))
     end = to
   }
   if (end !== body.length) throw damaged(path, `expected ${end} bytes of data, got ${body.length}`)

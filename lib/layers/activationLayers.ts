@@ -93,7 +93,7 @@ export class ReLU<const In extends Shape = Shape> extends Activating<In> {
 /** Options of {@link LeakyReLU}. */
 export interface LeakyReLUOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Slope below 0, a finite number; default 0.3. */
-  readonly negativeSlope?: number
+  readonly negativeSlope?: number | undefined
 }
 
 /**
@@ -124,7 +124,7 @@ export class LeakyReLU<const In extends Shape = Shape> extends Activating<In> {
 /** Options of {@link ELU}. */
 export interface ELUOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Factor below 0, a finite number; default 1. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
 }
 
 /**
@@ -155,7 +155,7 @@ export class ELU<const In extends Shape = Shape> extends Activating<In> {
 /** Options of {@link Softmax}. */
 export interface SoftmaxOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
-  readonly axis?: Axis
+  readonly axis?: Axis | undefined
 }
 
 /**

@@ -2,13 +2,22 @@
 
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
-import { checkBoolean, checkNumber, checkOptions, checkPositive, lookUp, nameTable, refuse } from '../validate.js'
+import {
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkPositive,
+  lookUp,
+  nameTable,
+  refuse,
+  withMain,
+} from '../validate.js'
 
 type OptionValue = number | boolean
 
 /** One option: its default (none: it must be given) and its check. */
 interface OptionRow<T extends OptionValue = OptionValue> {
-  readonly default?: T
+  readonly default?: T | undefined
   readonly check: (value: unknown, argument: string) => T
 }
 
@@ -157,15 +166,16 @@ export function toActivation(value: ActivationName | Activation | null | undefin
 /** Options of {@link activations}.relu. */
 export interface ReluOptions {
   /** Slope below the threshold; default 0. */
-  readonly negativeSlope?: number
+  readonly negativeSlope?: number | undefined
   /** Largest output; default Infinity. */
-  readonly maxValue?: number
+  readonly maxValue?: number | undefined
   /** Values below it count as negative; default 0. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
 }
 
 /**
- * Activations with options, for the `activation` of a layer. Those without options can be given by name.
+ * Activations with options, for the `activation` of a layer. Those without options can be given by name. Where there is one option, a
+ * number alone stands for it.
  *
  * @example
  * ```ts
@@ -182,15 +192,18 @@ export const activations = {
   /** `min(max(x, 0), 6)` */
   relu6: (): Activation => make('relu6', undefined),
   /** `x` above 0, `negativeSlope · x` below; default slope 0.2. */
-  leakyRelu: (options?: { readonly negativeSlope?: number }): Activation => make('leakyRelu', options),
+  leakyRelu: (options?: number | { readonly negativeSlope?: number | undefined }): Activation =>
+    make('leakyRelu', withMain(options, 'negativeSlope')),
   /** `x` above 0, `alpha · (exp(x) - 1)` below; default alpha 1. */
-  elu: (options?: { readonly alpha?: number }): Activation => make('elu', options),
+  elu: (options?: number | { readonly alpha?: number | undefined }): Activation =>
+    make('elu', withMain(options, 'alpha')),
   /** Scaled elu that keeps mean 0 and variance 1. https://arxiv.org/abs/1706.02515 */
   selu: (): Activation => make('selu', undefined),
   /** `max(x, 0) + min(0, alpha · (exp(x / alpha) - 1))`; default alpha 1. https://arxiv.org/abs/1704.07483 */
-  celu: (options?: { readonly alpha?: number }): Activation => make('celu', options),
+  celu: (options?: number | { readonly alpha?: number | undefined }): Activation =>
+    make('celu', withMain(options, 'alpha')),
   /** `x · Φ(x)`, or its tanh form with `approximate: true`. https://arxiv.org/abs/1606.08415 */
-  gelu: (options?: { readonly approximate?: boolean }): Activation => make('gelu', options),
+  gelu: (options?: { readonly approximate?: boolean | undefined }): Activation => make('gelu', options),
   /** `x · sigmoid(x)`, also called swish. */
   silu: (): Activation => make('silu', undefined),
   /** The same as silu. */
@@ -214,15 +227,18 @@ export const activations = {
   /** `x - tanh(x)` */
   tanhShrink: (): Activation => make('tanhShrink', undefined),
   /** Moves `x` towards 0 by `threshold`, default 0.5. */
-  softShrink: (options?: { readonly threshold?: number }): Activation => make('softShrink', options),
+  softShrink: (options?: number | { readonly threshold?: number | undefined }): Activation =>
+    make('softShrink', withMain(options, 'threshold')),
   /** 0 where `|x| <= threshold`, default 0.5; else `x`. */
-  hardShrink: (options?: { readonly threshold?: number }): Activation => make('hardShrink', options),
+  hardShrink: (options?: number | { readonly threshold?: number | undefined }): Activation =>
+    make('hardShrink', withMain(options, 'threshold')),
   /** `log(1 + exp(x))` */
   softplus: (): Activation => make('softplus', undefined),
   /** `x / (1 + |x|)` */
   softsign: (): Activation => make('softsign', undefined),
   /** `(x + sqrt(x² + b)) / 2`; default b 4. https://arxiv.org/abs/2112.11687 */
-  squareplus: (options?: { readonly b?: number }): Activation => make('squareplus', options),
+  squareplus: (options?: number | { readonly b?: number | undefined }): Activation =>
+    make('squareplus', withMain(options, 'b')),
   /** `exp(x)` */
   exponential: (): Activation => make('exponential', undefined),
   /** 0 up to -1, `(x + 1)² / 4` up to 1, then `x`. */

@@ -8,9 +8,9 @@ import { planActivity, regularizers } from './regularizers.js'
 /** Options of {@link ActivityRegularization}. */
 export interface ActivityRegularizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Factor of the sum of absolute values, at least 0; default 0. */
-  readonly l1?: number
+  readonly l1?: number | undefined
   /** Factor of the sum of squares, at least 0; default 0. */
-  readonly l2?: number
+  readonly l2?: number | undefined
 }
 
 /**

@@ -11,15 +11,15 @@ import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from '.
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
   /** Axis of a row that holds the channels; 1 is the first, -1 (default) the last. */
-  readonly axis?: number
+  readonly axis?: number | undefined
   /** Share of the moving statistics that stays in a step, from 0 to 1; default 0.99. */
-  readonly momentum?: number
+  readonly momentum?: number | undefined
   /** Added to the variance, at least 0; default 1e-3. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
   /** First moving means; default `zeros`. */
-  readonly movingMeanInitializer?: InitializerName | Initializer
+  readonly movingMeanInitializer?: InitializerName | Initializer | undefined
   /** First moving variances; default `ones`. */
-  readonly movingVarianceInitializer?: InitializerName | Initializer
+  readonly movingVarianceInitializer?: InitializerName | Initializer | undefined
 }
 
 /**

@@ -19,7 +19,7 @@ export interface CategoryEncodingOptions<In extends Shape = Shape> extends Layer
    * `multiHot` (default): the integers along the last dimension become one vector, 1 for each category that occurs; `count`:
    * the same with how often it does; `oneHot`: every integer becomes a vector of its own, a last dimension of 1 going away.
    */
-  readonly outputMode?: Spelled<OutputMode>
+  readonly outputMode?: Spelled<OutputMode> | undefined
 }
 
 /**

@@ -4,7 +4,7 @@ import { formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanConstraint } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
 
 /** What weights are brought back to after every step. */
 export interface Constraint {
@@ -23,23 +23,23 @@ export interface NormOptions {
    * Dimension of the parameter, or several side by side, that norms are taken along, from 0 (default). A kernel is
    * [inputs, units]: 0 is the norm of each unit's weights, 1 that of each input's, [0, 1] that of all.
    */
-  readonly axis?: number | readonly number[]
+  readonly axis?: number | readonly number[] | undefined
 }
 
 /** Options of {@link constraints}.maxNorm. */
 export interface MaxNormOptions extends NormOptions {
   /** At least 0; default 2. */
-  readonly maxValue?: number
+  readonly maxValue?: number | undefined
 }
 
 /** Options of {@link constraints}.minMaxNorm. */
 export interface MinMaxNormOptions extends NormOptions {
   /** At least 0; default 0. */
-  readonly minValue?: number
+  readonly minValue?: number | undefined
   /** At least `minValue`; default 1. */
-  readonly maxValue?: number
+  readonly maxValue?: number | undefined
   /** How much of the way into the bounds a step goes, from 0 to 1; default 1. */
-  readonly rate?: number
+  readonly rate?: number | undefined
 }
 
 type Bounds = readonly [least: number, most: number, rate: number]
@@ -98,11 +98,7 @@ export const constraints = {
   /** No norm above `maxValue`: `w · min(norm, maxValue) / (norm + 1e-7)`. https://jmlr.org/papers/v15/srivastava14a.html */
   maxNorm: (given?: number | MaxNormOptions): Constraint => {
     const argument = 'constraints.maxNorm'
-    const options = checkOptions(
-      typeof given === 'number' ? { maxValue: given } : given,
-      ['maxValue', 'axis'],
-      argument,
-    )
+    const options = checkOptions(withMain(given, 'maxValue'), ['maxValue', 'axis'], argument)
     const maxValue = checkNumber(options.maxValue ?? 2, `${argument}: maxValue`, 0)
     return norm('maxNorm', { maxValue }, options.axis, [0, maxValue, 1])
   },

@@ -24,27 +24,27 @@ export interface DenseOptions<Units extends number = number, In extends Shape = 
   /** Outputs of the layer, a positive integer. */
   readonly units: Units
   /** Applied to every output; default none (`linear`). */
-  readonly activation?: ActivationName | Activation | null
+  readonly activation?: ActivationName | Activation | null | undefined
   /** Adds a bias to every output; default true. */
-  readonly useBias?: boolean
+  readonly useBias?: boolean | undefined
   /** First values of the kernel; default `glorotUniform`. */
-  readonly kernelInitializer?: InitializerName | Initializer
+  readonly kernelInitializer?: InitializerName | Initializer | undefined
   /** First values of the bias; default `zeros`. */
-  readonly biasInitializer?: InitializerName | Initializer
+  readonly biasInitializer?: InitializerName | Initializer | undefined
   /** Penalty of the kernel, part of the loss; default none. */
-  readonly kernelRegularizer?: RegularizerName | Regularizer | null
+  readonly kernelRegularizer?: RegularizerName | Regularizer | null | undefined
   /** Penalty of the bias, part of the loss; default none. */
-  readonly biasRegularizer?: RegularizerName | Regularizer | null
+  readonly biasRegularizer?: RegularizerName | Regularizer | null | undefined
   /** Penalty of the outputs, behind the activation, divided by the rows of the batch; part of the loss; default none. */
-  readonly activityRegularizer?: RegularizerName | Regularizer | null
+  readonly activityRegularizer?: RegularizerName | Regularizer | null | undefined
   /** What the kernel is brought back to after every step; default none. */
-  readonly kernelConstraint?: ConstraintName | Constraint | null
+  readonly kernelConstraint?: ConstraintName | Constraint | null | undefined
   /** What the bias is brought back to after every step; default none. */
-  readonly biasConstraint?: ConstraintName | Constraint | null
+  readonly biasConstraint?: ConstraintName | Constraint | null | undefined
   /** Short for `inputShape: [inputDim]`. */
-  readonly inputDim?: number
+  readonly inputDim?: number | undefined
   /** `[kernel, bias]`, or `[kernel]` without bias, instead of the initializers. */
-  readonly weights?: readonly ArrayInput[]
+  readonly weights?: readonly ArrayInput[] | undefined
 }
 
 const optionNames = [

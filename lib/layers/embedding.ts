@@ -26,15 +26,15 @@ export interface EmbeddingOptions<Size extends number = number, In extends Shape
   /** Size of each vector. */
   readonly outputDim: Size
   /** First vectors; default uniform in -0.05 … 0.05. */
-  readonly embeddingsInitializer?: InitializerName | Initializer
+  readonly embeddingsInitializer?: InitializerName | Initializer | undefined
   /** Penalty of the vectors, all of them, part of the loss; default none. */
-  readonly embeddingsRegularizer?: RegularizerName | Regularizer | null
+  readonly embeddingsRegularizer?: RegularizerName | Regularizer | null | undefined
   /** Penalty of the outputs, divided by the rows of the batch; part of the loss; default none. */
-  readonly activityRegularizer?: RegularizerName | Regularizer | null
+  readonly activityRegularizer?: RegularizerName | Regularizer | null | undefined
   /** What the vectors are brought back to after every step; default none. */
-  readonly embeddingsConstraint?: ConstraintName | Constraint | null
+  readonly embeddingsConstraint?: ConstraintName | Constraint | null | undefined
   /** `[embeddings]` of shape [inputDim, outputDim] instead of the initializer. */
-  readonly weights?: readonly ArrayInput[]
+  readonly weights?: readonly ArrayInput[] | undefined
 }
 
 /**

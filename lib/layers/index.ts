@@ -1,5 +1,6 @@
 /** The factories of all layers. */
 
+import { withMain } from '../validate.js'
 import {
   ActivationLayer,
   type ActivationLayerOptions,
@@ -46,7 +47,8 @@ import { Rescaling, type RescalingOptions } from './rescaling.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 
 /**
- * Makes layers for {@link sequential}.
+ * Makes layers for {@link sequential}. Where a layer has one number that matters most, that number alone will do: `dense(10)`,
+ * `dropout(0.2)`.
  *
  * @example
  * ```ts
@@ -65,8 +67,8 @@ export const layers = {
   input: <const In extends Shape>(options: InputOptions<In>): Input<In> => new Input(options),
   /** See {@link Dense}. */
   dense: <const Units extends number, const In extends Shape = Shape>(
-    options: DenseOptions<Units, In>,
-  ): Dense<Units, In> => new Dense(options),
+    options: Units | DenseOptions<Units, In>,
+  ): Dense<Units, In> => new Dense(withMain<DenseOptions<Units, In>>(options, 'units')),
   /** See {@link ActivationLayer}; a name alone will do. */
   activation: <const In extends Shape = Shape>(
     options: ActivationLayerOptions<In> | ActivationName | Activation,
@@ -74,22 +76,26 @@ export const layers = {
   /** See {@link ReLU}. */
   reLU: <const In extends Shape = Shape>(options?: ReLUOptions<In>): ReLU<In> => new ReLU(options),
   /** See {@link LeakyReLU}. */
-  leakyReLU: <const In extends Shape = Shape>(options?: LeakyReLUOptions<In>): LeakyReLU<In> => new LeakyReLU(options),
+  leakyReLU: <const In extends Shape = Shape>(options?: number | LeakyReLUOptions<In>): LeakyReLU<In> =>
+    new LeakyReLU(withMain(options, 'negativeSlope')),
   /** See {@link ELU}. */
-  elu: <const In extends Shape = Shape>(options?: ELUOptions<In>): ELU<In> => new ELU(options),
+  elu: <const In extends Shape = Shape>(options?: number | ELUOptions<In>): ELU<In> =>
+    new ELU(withMain(options, 'alpha')),
   /** See {@link Softmax}. */
   softmax: <const In extends Shape = Shape>(options?: SoftmaxOptions<In>): Softmax<In> => new Softmax(options),
   /** See {@link Dropout}. */
-  dropout: <const In extends Shape = Shape>(options: DropoutOptions<In>): Dropout<In> => new Dropout(options),
+  dropout: <const In extends Shape = Shape>(options: number | DropoutOptions<In>): Dropout<In> =>
+    new Dropout(withMain(options, 'rate')),
   /** See {@link GaussianDropout}. */
-  gaussianDropout: <const In extends Shape = Shape>(options: GaussianDropoutOptions<In>): GaussianDropout<In> =>
-    new GaussianDropout(options),
+  gaussianDropout: <const In extends Shape = Shape>(
+    options: number | GaussianDropoutOptions<In>,
+  ): GaussianDropout<In> => new GaussianDropout(withMain(options, 'rate')),
   /** See {@link GaussianNoise}. */
-  gaussianNoise: <const In extends Shape = Shape>(options: GaussianNoiseOptions<In>): GaussianNoise<In> =>
-    new GaussianNoise(options),
+  gaussianNoise: <const In extends Shape = Shape>(options: number | GaussianNoiseOptions<In>): GaussianNoise<In> =>
+    new GaussianNoise(withMain(options, 'stddev')),
   /** See {@link AlphaDropout}. */
-  alphaDropout: <const In extends Shape = Shape>(options: AlphaDropoutOptions<In>): AlphaDropout<In> =>
-    new AlphaDropout(options),
+  alphaDropout: <const In extends Shape = Shape>(options: number | AlphaDropoutOptions<In>): AlphaDropout<In> =>
+    new AlphaDropout(withMain(options, 'rate')),
   /** See {@link PReLU}. */
   prelu: <const In extends Shape = Shape>(options?: PReLUOptions<In>): PReLU<In> => new PReLU(options),
   /** See {@link BatchNormalization}. */
@@ -105,8 +111,8 @@ export const layers = {
     new RMSNormalization(options),
   /** See {@link GroupNormalization}. */
   groupNormalization: <const In extends Shape = Shape>(
-    options?: GroupNormalizationOptions<In>,
-  ): GroupNormalization<In> => new GroupNormalization(options),
+    options?: number | GroupNormalizationOptions<In>,
+  ): GroupNormalization<In> => new GroupNormalization(withMain(options, 'groups')),
   /** See {@link Normalization}. */
   normalization: <const In extends Shape = Shape>(options?: NormalizationOptions<In>): Normalization<In> =>
     new Normalization(options),
@@ -133,15 +139,17 @@ export const layers = {
   ): Permute<Dims, In> => new Permute(options),
   /** See {@link RepeatVector}. */
   repeatVector: <const N extends number, const In extends Shape = Shape>(
-    options: RepeatVectorOptions<N, In>,
-  ): RepeatVector<N, In> => new RepeatVector(options),
+    options: N | RepeatVectorOptions<N, In>,
+  ): RepeatVector<N, In> => new RepeatVector(withMain<RepeatVectorOptions<N, In>>(options, 'n')),
   /** See {@link CategoryEncoding}. */
-  categoryEncoding: <const In extends Shape = Shape>(options: CategoryEncodingOptions<In>): CategoryEncoding<In> =>
-    new CategoryEncoding(options),
+  categoryEncoding: <const In extends Shape = Shape>(
+    options: number | CategoryEncodingOptions<In>,
+  ): CategoryEncoding<In> => new CategoryEncoding(withMain(options, 'numTokens')),
   /** See {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
   /** See {@link Rescaling}. */
-  rescaling: <const In extends Shape = Shape>(options: RescalingOptions<In>): Rescaling<In> => new Rescaling(options),
+  rescaling: <const In extends Shape = Shape>(options: number | RescalingOptions<In>): Rescaling<In> =>
+    new Rescaling(withMain(options, 'scale')),
 } as const
 
 function isBare(options: object | string): options is ActivationName | Activation {

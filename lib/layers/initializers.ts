@@ -3,7 +3,16 @@
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanInitializer } from '../native.js'
-import { checkNumber, checkOptions, checkPositive, checkSeed, lookUp, nameTable, refuse } from '../validate.js'
+import {
+  checkNumber,
+  checkOptions,
+  checkPositive,
+  checkSeed,
+  lookUp,
+  nameTable,
+  refuse,
+  withMain,
+} from '../validate.js'
 
 type Draw = Omit<PlanInitializer, 'seed'>
 
@@ -15,7 +24,7 @@ export interface Initializer {
   /** All options but the seed, defaults filled in. */
   readonly options: Readonly<Record<string, number | string>>
   /** The seed given; without one the model's seed, the layer's place and the parameter decide. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** What crosses to C++ for a parameter of this shape. */
   readonly plan: (shape: readonly number[], derivedSeed: number) => PlanInitializer
 }
@@ -29,17 +38,17 @@ export type Distribution = Spelled<'normal' | 'truncatedNormal' | 'untruncatedNo
 /** A seed of its own makes an initializer draw the same numbers in every layer and model. */
 export interface SeedOption {
   /** A non-negative integer; default: derived from the model's seed. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 /** Options of {@link initializers}.varianceScaling. */
 export interface VarianceScalingOptions extends SeedOption {
   /** Factor of the variance, above 0; default 1. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** Default `fanIn`. */
-  readonly mode?: FanMode
+  readonly mode?: FanMode | undefined
   /** Default `truncatedNormal`. */
-  readonly distribution?: Distribution
+  readonly distribution?: Distribution | undefined
 }
 
 const modes = nameTable(['fanIn', 'fanOut', 'fanAvg'], () => [])
@@ -107,9 +116,9 @@ function constantOf(name: string, value: number): Initializer {
 /** Options of {@link initializers}.randomNormal and truncatedNormal. */
 export interface NormalOptions extends SeedOption {
   /** Default 0. */
-  readonly mean?: number
+  readonly mean?: number | undefined
   /** Standard deviation before any truncation, at least 0; default 0.05. */
-  readonly stddev?: number
+  readonly stddev?: number | undefined
 }
 
 /**
@@ -127,13 +136,15 @@ export const initializers = {
   zeros: (): Initializer => constantOf('zeros', 0),
   /** All 1. */
   ones: (): Initializer => constantOf('ones', 1),
-  /** All `value`, default 0. */
-  constant: (options?: { readonly value?: number }): Initializer => {
-    const { value } = checkOptions(options, ['value'], 'initializers.constant')
+  /** All `value`, default 0; a number alone is the value. */
+  constant: (options?: number | { readonly value?: number | undefined }): Initializer => {
+    const { value } = checkOptions(withMain(options, 'value'), ['value'], 'initializers.constant')
     return constantOf('constant', checkNumber(value ?? 0, 'initializers.constant: value'))
   },
   /** Uniform in [minval, maxval); defaults -0.05 and 0.05. */
-  randomUniform: (given?: SeedOption & { readonly minval?: number; readonly maxval?: number }): Initializer => {
+  randomUniform: (
+    given?: SeedOption & { readonly minval?: number | undefined; readonly maxval?: number | undefined },
+  ): Initializer => {
     const argument = 'initializers.randomUniform'
     const options = checkOptions(given, ['minval', 'maxval', 'seed'], argument)
     const minval = checkNumber(options.minval ?? -0.05, `${argument}: minval`)
@@ -146,10 +157,10 @@ export const initializers = {
   randomNormal: (options?: NormalOptions): Initializer => normalOf('randomNormal', 'normal', options),
   /** Normal, drawn again beyond two standard deviations; defaults mean 0, standard deviation 0.05. */
   truncatedNormal: (options?: NormalOptions): Initializer => normalOf('truncatedNormal', 'truncatedNormal', options),
-  /** Variance `scale / fan`. */
-  varianceScaling: (given?: VarianceScalingOptions): Initializer => {
+  /** Variance `scale / fan`; a number alone is the scale. */
+  varianceScaling: (given?: number | VarianceScalingOptions): Initializer => {
     const argument = 'initializers.varianceScaling'
-    const options = checkOptions(given, ['scale', 'mode', 'distribution', 'seed'], argument)
+    const options = checkOptions(withMain(given, 'scale'), ['scale', 'mode', 'distribution', 'seed'], argument)
     const scale = checkPositive(options.scale ?? 1, `${argument}: scale`)
     const mode = lookUp(modes, options.mode ?? 'fanIn', `${argument}: mode`)
     const distribution = lookUp(distributions, options.distribution ?? 'truncatedNormal', `${argument}: distribution`)
@@ -167,10 +178,10 @@ export const initializers = {
   lecunUniform: (options?: SeedOption): Initializer => scaled('lecunUniform', options, 1, 'fanIn', 'uniform'),
   /** Truncated normal, variance `1 / fanIn`. */
   lecunNormal: (options?: SeedOption): Initializer => scaled('lecunNormal', options, 1, 'fanIn', 'truncatedNormal'),
-  /** Rows or columns orthonormal, times `gain` (default 1); kernels only. https://arxiv.org/abs/1312.6120 */
-  orthogonal: (given?: SeedOption & { readonly gain?: number }): Initializer => {
+  /** Rows or columns orthonormal, times `gain` (default 1; a number alone is the gain); kernels only. https://arxiv.org/abs/1312.6120 */
+  orthogonal: (given?: number | (SeedOption & { readonly gain?: number | undefined })): Initializer => {
     const argument = 'initializers.orthogonal'
-    const options = checkOptions(given, ['gain', 'seed'], argument)
+    const options = checkOptions(withMain(given, 'gain'), ['gain', 'seed'], argument)
     const gain = checkNumber(options.gain ?? 1, `${argument}: gain`)
     return make('orthogonal', checkSeed(options.seed, `${argument}: seed`), { gain }, (shape) => {
       if (shape.length === 2) return { name: 'orthogonal', params: [gain] }

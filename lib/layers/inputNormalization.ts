@@ -22,13 +22,13 @@ import { planParameter, sizesAlong } from './parameters.js'
 /** Options of {@link Normalization}. */
 export interface NormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Axis of a row whose places have statistics of their own, or several side by side; null: one for all. Default -1. */
-  readonly axis?: Axis | null
+  readonly axis?: Axis | null | undefined
   /** Means, one for each place of the axis or one for all; with `variance`, instead of adapt(). */
-  readonly mean?: number | readonly number[]
+  readonly mean?: number | readonly number[] | undefined
   /** Variances of at least 0, as many as means. */
-  readonly variance?: number | readonly number[]
+  readonly variance?: number | readonly number[] | undefined
   /** Undoes the normalization: `x · deviation + mean`; default false. */
-  readonly invert?: boolean
+  readonly invert?: boolean | undefined
 }
 
 /** Standard deviations are at least 1e-7. */

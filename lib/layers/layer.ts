@@ -1,6 +1,6 @@
 /** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
 
-import type { ArrayInput } from '../data/arrays.js'
+import type { ArrayInput, NestedNumbers } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
@@ -13,7 +13,7 @@ export interface ParameterSpec {
   readonly name: string
   readonly shape: Shape
   /** False for what the layer counts for itself, such as moving statistics: no optimizer changes it. Default true. */
-  readonly trainable?: boolean
+  readonly trainable?: boolean | undefined
 }
 
 /** A parameter's values: a copy, in Keras' order and shape. */
@@ -24,6 +24,8 @@ export interface Weight {
   readonly dtype: 'float32'
   /** Row-major. */
   readonly data: Float32Array
+  /** The values in nested lists, which `JSON.stringify` takes. */
+  readonly toJSON?: (() => NestedNumbers) | undefined
 }
 
 /** What a layer may ask for while it makes its part of the Plan. */
@@ -37,11 +39,11 @@ export interface PlanContext {
 /** Options that every layer has. */
 export interface LayerOptions<In extends Shape = Shape> {
   /** Name in the model; default: the kind with a number, as in `dense`, `dense_1`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Shape of one row of input; on the first layer of a model. */
-  readonly inputShape?: In
+  readonly inputShape?: In | undefined
   /** Whether training changes the layer's parameters; default true. Can be changed later: {@link Layer.trainable}. */
-  readonly trainable?: boolean
+  readonly trainable?: boolean | undefined
 }
 
 /** Names of the options that every layer has. */
@@ -104,7 +106,7 @@ export abstract class Layer<
   readonly #name: string | undefined
   #trainable: boolean
 
-  constructor(options: LayerOptions & { readonly inputDim?: number }, argument: string) {
+  constructor(options: LayerOptions & { readonly inputDim?: number | undefined }, argument: string) {
     if (options.inputShape !== undefined && options.inputDim !== undefined) {
       refuse(`${argument}: inputDim`, 'either inputShape or inputDim', options.inputDim)
     }

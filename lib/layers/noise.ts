@@ -7,7 +7,7 @@ import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shap
 /** Options of layers that draw random numbers. */
 interface NoiseOptions<In extends Shape> extends LayerOptions<In> {
   /** A non-negative integer; default: derived from the model's seed. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 /** What the noise layers share: a row of the op table, a number and a seed. */

@@ -19,7 +19,7 @@ import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from '.
 /** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
-  readonly axis?: Axis
+  readonly axis?: Axis | undefined
 }
 
 /**
@@ -97,9 +97,9 @@ abstract class RowNormalization<In extends Shape> extends ScalingLayer<In> {
 /** Options of {@link LayerNormalization}. */
 export interface LayerNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
   /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
-  readonly axis?: Axis
+  readonly axis?: Axis | undefined
   /** Added to the variance, at least 0; default 1e-3. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /**
@@ -142,9 +142,9 @@ export class LayerNormalization<const In extends Shape = Shape> extends RowNorma
 /** Options of {@link RMSNormalization}. */
 export interface RMSNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
-  readonly axis?: Axis
+  readonly axis?: Axis | undefined
   /** Added to the mean of squares, at least 0; default 1e-6. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /**
@@ -187,9 +187,9 @@ export class RMSNormalization<const In extends Shape = Shape> extends RowNormali
 /** Options of {@link GroupNormalization}. */
 export interface GroupNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
   /** Groups of neighbouring channels, a divisor of their number, or -1 for groups of one; default 32. */
-  readonly groups?: number
+  readonly groups?: number | undefined
   /** Added to the variance, at least 0; default 1e-3. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /**

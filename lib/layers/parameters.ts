@@ -20,8 +20,8 @@ export type Rules<Name extends string> = {
 
 /** The options that {@link Rules} come from. */
 type RuleOptions<Name extends string> = {
-  readonly [Key in `${Name}Regularizer`]?: RegularizerName | Regularizer | null
-} & { readonly [Key in `${Name}Constraint`]?: ConstraintName | Constraint | null }
+  readonly [Key in `${Name}Regularizer`]?: RegularizerName | Regularizer | null | undefined
+} & { readonly [Key in `${Name}Constraint`]?: ConstraintName | Constraint | null | undefined }
 
 /** Names of the options of {@link Rules}. */
 export function ruleNames(name: string): readonly string[] {

@@ -19,13 +19,13 @@ import type { Regularizer, RegularizerName } from './regularizers.js'
 /** Options of {@link PReLU}. */
 export interface PReLUOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** First slopes; default `zeros`. */
-  readonly alphaInitializer?: InitializerName | Initializer
+  readonly alphaInitializer?: InitializerName | Initializer | undefined
   /** Penalty of the slopes, part of the loss; default none. */
-  readonly alphaRegularizer?: RegularizerName | Regularizer | null
+  readonly alphaRegularizer?: RegularizerName | Regularizer | null | undefined
   /** What the slopes are brought back to after every step; default none. */
-  readonly alphaConstraint?: ConstraintName | Constraint | null
+  readonly alphaConstraint?: ConstraintName | Constraint | null | undefined
   /** Axes of a row along which the slope is the same; 1 is the first. Default none. The others stand side by side. */
-  readonly sharedAxes?: readonly number[]
+  readonly sharedAxes?: readonly number[] | undefined
 }
 
 /**

@@ -4,7 +4,7 @@ import { formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanLayer, PlanOp } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
 import type { PlanContext } from './layer.js'
 
 /** A penalty that is added to the loss. */
@@ -24,9 +24,9 @@ export type OrthogonalMode = Spelled<'rows' | 'columns'>
 /** Options of {@link regularizers}.orthogonal. */
 export interface OrthogonalOptions {
   /** Factor of the penalty, at least 0; default 0.01. */
-  readonly factor?: number
+  readonly factor?: number | undefined
   /** Whether rows or columns shall be orthogonal to one another; default `rows`. */
-  readonly mode?: OrthogonalMode
+  readonly mode?: OrthogonalMode | undefined
 }
 
 const modes = nameTable(['rows', 'columns'], () => [])
@@ -42,8 +42,11 @@ function make(
 /** A factor by itself, or as an option of that name. */
 function factorOf(name: 'l1' | 'l2', given: number | object | undefined): number {
   const argument = `regularizers.${name}`
-  if (typeof given === 'number') return checkNumber(given, argument, 0)
-  const options = checkOptions(given as Readonly<Record<string, unknown>> | undefined, [name], argument)
+  const options = checkOptions(
+    withMain(given as number | Readonly<Record<string, unknown>> | undefined, name),
+    [name],
+    argument,
+  )
   return checkNumber(options[name] ?? 0.01, `${argument}: ${name}`, 0)
 }
 
@@ -64,17 +67,17 @@ function factorOf(name: 'l1' | 'l2', given: number | object | undefined): number
  */
 export const regularizers = {
   /** `l1 · Σ |x|`; default 0.01. */
-  l1: (options?: number | { readonly l1?: number }): Regularizer => {
+  l1: (options?: number | { readonly l1?: number | undefined }): Regularizer => {
     const l1 = factorOf('l1', options)
     return make('l1', { l1 }, () => ({ name: 'l1l2', params: [l1, 0] }))
   },
   /** `l2 · Σ x²`; default 0.01. */
-  l2: (options?: number | { readonly l2?: number }): Regularizer => {
+  l2: (options?: number | { readonly l2?: number | undefined }): Regularizer => {
     const l2 = factorOf('l2', options)
     return make('l2', { l2 }, () => ({ name: 'l1l2', params: [0, l2] }))
   },
   /** `l1 · Σ |x| + l2 · Σ x²`; defaults 0. */
-  l1l2: (options?: { readonly l1?: number; readonly l2?: number }): Regularizer => {
+  l1l2: (options?: { readonly l1?: number | undefined; readonly l2?: number | undefined }): Regularizer => {
     const argument = 'regularizers.l1l2'
     const checked = checkOptions(options, ['l1', 'l2'], argument)
     const l1 = checkNumber(checked.l1 ?? 0, `${argument}: l1`, 0)
@@ -83,11 +86,11 @@ export const regularizers = {
   },
   /**
    * `factor` times the mean of `|cos|` of the angles between any two rows, or columns, of a matrix: of kernels and embeddings that
-   * have at least two of them, else the model cannot be built (`ERR_SHAPE`).
+   * have at least two of them, else the model cannot be built (`ERR_SHAPE`). A number alone is the factor.
    */
-  orthogonal: (options?: OrthogonalOptions): Regularizer => {
+  orthogonal: (options?: number | OrthogonalOptions): Regularizer => {
     const argument = 'regularizers.orthogonal'
-    const checked = checkOptions(options, ['factor', 'mode'], argument)
+    const checked = checkOptions(withMain(options, 'factor'), ['factor', 'mode'], argument)
     const factor = checkNumber(checked.factor ?? 0.01, `${argument}: factor`, 0)
     const mode = lookUp(modes, checked.mode ?? 'rows', `${argument}: mode`)
     return make('orthogonal', { factor, mode }, (shape, at) => {

@@ -9,7 +9,7 @@ export interface RescalingOptions<In extends Shape = Shape> extends LayerOptions
   /** Factor of every value. */
   readonly scale: number
   /** Added to every scaled value; default 0. */
-  readonly offset?: number
+  readonly offset?: number | undefined
 }
 
 /** `x · scale + offset`: pixels from 0 … 255 to 0 … 1, for example. */

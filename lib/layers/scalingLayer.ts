@@ -11,21 +11,21 @@ import type { Regularizer, RegularizerName } from './regularizers.js'
 /** Options of layers that scale and shift the channels of what they have normalized. */
 export interface ScaleAndCenterOptions {
   /** Adds `beta`, one for each channel; default true. */
-  readonly center?: boolean
+  readonly center?: boolean | undefined
   /** Multiplies by `gamma`, one for each channel; default true. */
-  readonly scale?: boolean
+  readonly scale?: boolean | undefined
   /** First values of beta; default `zeros`. */
-  readonly betaInitializer?: InitializerName | Initializer
+  readonly betaInitializer?: InitializerName | Initializer | undefined
   /** First values of gamma; default `ones`. */
-  readonly gammaInitializer?: InitializerName | Initializer
+  readonly gammaInitializer?: InitializerName | Initializer | undefined
   /** Penalty of beta, part of the loss; default none. */
-  readonly betaRegularizer?: RegularizerName | Regularizer | null
+  readonly betaRegularizer?: RegularizerName | Regularizer | null | undefined
   /** Penalty of gamma, part of the loss; default none. */
-  readonly gammaRegularizer?: RegularizerName | Regularizer | null
+  readonly gammaRegularizer?: RegularizerName | Regularizer | null | undefined
   /** What beta is brought back to after every step; default none. */
-  readonly betaConstraint?: ConstraintName | Constraint | null
+  readonly betaConstraint?: ConstraintName | Constraint | null | undefined
   /** What gamma is brought back to after every step; default none. */
-  readonly gammaConstraint?: ConstraintName | Constraint | null
+  readonly gammaConstraint?: ConstraintName | Constraint | null | undefined
 }
 
 /** Names of the options of {@link ScaleAndCenterOptions}. */

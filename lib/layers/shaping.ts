@@ -9,9 +9,9 @@ import { Layer, type LayerOptions, layerOptionNames, type Shape } from './layer.
 export interface InputOptions<In extends Shape = Shape> {
   /** Shape of one row of input. */
   readonly shape: In
-  readonly name?: string
+  readonly name?: string | undefined
   /** It has no weights: kept so that all layers can be frozen alike. */
-  readonly trainable?: boolean
+  readonly trainable?: boolean | undefined
 }
 
 /** Says the shape of one row of a model's input. */

@@ -25,7 +25,10 @@ function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
 export function adviseOnLayers(core: ModelCore): void {
   if (core.warned.has('NEURODE_CONSTANT_OUTPUT')) return
   for (const { layer, outputShape } of core.built().layers) {
-    const { activation, axis = -1 } = layer as { readonly activation?: Activation; readonly axis?: Axis }
+    const { activation, axis = -1 } = layer as {
+      readonly activation?: Activation | undefined
+      readonly axis?: Axis | undefined
+    }
     if (activation?.wholeRow !== true || alongAxes(axis, outputShape, layer.name).length > 1) continue
     const text = `layer '${layer.name}': ${activation.name} over a single output is the same for any input`
     warnOnce(core, 'NEURODE_CONSTANT_OUTPUT', `${text}; for one probability use 'sigmoid'`)
@@ -79,7 +82,7 @@ function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric 
 
 /** Outputs can be nothing but probabilities. */
 function isBounded(core: ModelCore): boolean {
-  const { activation } = (core.layers.at(-1) ?? {}) as { readonly activation?: Activation }
+  const { activation } = (core.layers.at(-1) ?? {}) as { readonly activation?: Activation | undefined }
   return activation !== undefined && bounded.has(activation.name)
 }
 

@@ -1,6 +1,7 @@
 /** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
 
 import { type ArrayInput, formatShape, type InputRows, type TargetRows, toTargets } from '../data/arrays.js'
+import { shapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import {
   countParameters,
@@ -270,12 +271,12 @@ export class ModelCore implements LayerHost {
   readWeights(layer?: Layer): Weight[] {
     this.checkNotRunning('its weights cannot be read')
     const model = this.native()
-    return this.#slotsOf(layer).map(({ slot, index }) => ({
-      name: `${slot.layer.name}/${slot.parameter.name}`,
-      shape: slot.parameter.shape,
-      dtype: 'float32',
-      data: model.getParameter(index),
-    }))
+    return this.#slotsOf(layer).map(({ slot, index }) =>
+      shapedArray(model.getParameter(index), slot.parameter.shape, {
+        name: `${slot.layer.name}/${slot.parameter.name}`,
+        dtype: 'float32',
+      }),
+    )
   }
 
   writeWeights(layer: Layer | undefined, values: readonly ArrayInput[]): void {

@@ -25,7 +25,7 @@ interface Piece {
 /** Gives the rows of pieces, one after the other. */
 interface BlockReader<T> {
   /** The file it reads, if it does. */
-  readonly source?: RowSource
+  readonly source?: RowSource | undefined
   read(pieces: readonly Piece[], rows: number): Promise<T>
   /** What was read is not used any more: its memory may be. */
   release(block: T): void

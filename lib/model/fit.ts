@@ -3,8 +3,9 @@
 import { sliceRows, toInput } from '../data/arrays.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
+import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
-import type { TrainingContext } from '../training/callbacks.js'
+import type { Logs, TrainingContext } from '../training/callbacks.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
 import { adviseOnLayers, adviseOnSample } from './advice.js'
@@ -156,7 +157,7 @@ class Fit {
   async run(model: Sequential): Promise<FitResult> {
     const { callbacks, epochs } = this.#settings
     const core = this.#core
-    let logs: Record<string, number> = {}
+    let logs: Partial<Logs> = {}
     try {
       const first = await this.#begin(model)
       for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
@@ -167,7 +168,7 @@ class Fit {
           break
         }
         logs = epochLogs
-        await this.#call(callbacks.epochEnd(epoch, { ...logs }))
+        await this.#call(callbacks.epochEnd(epoch, { ...epochLogs }))
       }
       await adviseOnSample(core)
       core.finalizeAverages()
@@ -178,12 +179,13 @@ class Fit {
       throw error
     }
     await this.#close()
-    return {
-      history: Object.fromEntries([...this.#history].map(([key, values]) => [key, Float64Array.from(values)])),
+    const history = [...this.#history].map(([key, values]) => [key, Float64Array.from(values)] as const)
+    return withLists({
+      history: withLists(Object.fromEntries(history)),
       epochs: this.#epochSeconds.length,
       epochSeconds: Float64Array.from(this.#epochSeconds),
       stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
-    }
+    } as const)
   }
 
   /** Calls the callbacks, one of which may load a checkpoint, and gives the first epoch. */
@@ -240,7 +242,7 @@ class Fit {
   }
 
   /** Trains, validates and shows one epoch; gives its logs, or nothing if it was stopped before its first batch. */
-  async #epoch(epoch: number): Promise<Record<string, number> | undefined> {
+  async #epoch(epoch: number): Promise<Logs | undefined> {
     const core = this.#core
     const totals = totalsOf(core)
     let { order } = core.position
@@ -363,7 +365,7 @@ class Fit {
     }
   }
 
-  #progress(epoch: number, totals: Totals, seconds: number, logs: Record<string, number>): Progress {
+  #progress(epoch: number, totals: Totals, seconds: number, logs: Logs): Progress {
     const rowsPerSecond = totals.rows / Math.max(seconds, 1e-9)
     const batches = this.#batches ?? totals.batches
     const rows = Math.min(this.#feed.rows ?? Infinity, (totals.rows / totals.batches) * batches)

@@ -2,6 +2,7 @@
 
 import type { TargetRows } from '../data/arrays.js'
 import { toInput } from '../data/arrays.js'
+import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { Activation } from '../layers/activations.js'
 import { classCounts } from '../training/countMetrics.js'
@@ -60,7 +61,7 @@ export async function perClassOf(core: ModelCore, x: unknown, targets: TargetRow
 /** Several outputs that each answer for themselves. */
 function hasLabels(core: ModelCore): boolean {
   const { outputs, layers } = core.built()
-  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation }
+  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation | undefined }
   return outputs > 1 && core.training().settings.loss.threshold !== undefined && activation?.name !== 'softmax'
 }
 
@@ -85,7 +86,7 @@ function summarize(
   rows: number,
 ): PerClass {
   const list = (of: (counts: ClassCounts) => number) => Float64Array.from(counts, of)
-  return {
+  return withLists<PerClass>({
     confusionMatrix,
     confusionMatrices: counts.map(({ right, targets, answers }) => [
       [rows - targets - answers + right, answers - right],
@@ -95,7 +96,7 @@ function summarize(
     accuracy: list(({ right, targets }) => right / targets),
     precision: list(({ right, answers }) => right / answers),
     f1: list(({ right, targets, answers }) => (2 * right) / (targets + answers)),
-  }
+  })
 }
 
 /** Whether an output means yes, 1, or no, 0. */

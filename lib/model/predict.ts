@@ -2,6 +2,7 @@
 
 import { elementCount, type InputRows, type NdArray, sliceRows, toInput } from '../data/arrays.js'
 import { BatchReader, type BatchSource, isBatchSource } from '../data/batches.js'
+import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
@@ -36,7 +37,7 @@ export async function predictModel(
   const batchSize = Math.min(asked, input.rows)
   if (signal === undefined) await run(core, input, out, batchSize)
   else await predictInRanges(core, input, out, batchSize, signal)
-  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
 
 /** See {@link Sequential.predictOnBatch}. */
@@ -49,7 +50,7 @@ export async function predictOnBatch(
   const input = readInput(core, x)
   const out = outputFor(core, input.rows, options.out)
   await run(core, input, out, input.rows)
-  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
 
 /** Options of {@link Sequential.predictStream}. */
@@ -103,7 +104,7 @@ export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptio
   const input = readInput(core, x)
   const out = outputFor(core, input.rows, options.out)
   core.native().predictSync(input, out)
-  return { data: out, shape: [input.rows, ...core.built().outputShape] }
+  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
 
 /** The array results go to: the caller's, checked, or a new one. */

@@ -6,8 +6,8 @@ import { checkNumber, refuse } from '../validate.js'
 /** Where progress is written. `process.stdout` is one. */
 export interface ProgressStream {
   write(text: string): unknown
-  readonly isTTY?: boolean
-  readonly columns?: number
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
 }
 
 /** 0: nothing; 1: a bar; 2: a line per epoch; `'auto'`: a bar on a terminal, else lines. */

@@ -95,8 +95,8 @@ export class Totals {
   }
 
   /** Loss and metrics over the rows so far. */
-  logs(): Record<string, number> {
-    const logs: Record<string, number> = { loss: round((this.#loss + this.#penalty) / this.rows) }
+  logs(): Logs {
+    const logs: Record<string, number> & { loss: number } = { loss: round((this.#loss + this.#penalty) / this.rows) }
     let row = 0
     for (const metric of this.#metrics) {
       const state = this.#states.get(metric)

@@ -2,6 +2,7 @@
 
 import type { ArrayInput } from '../data/arrays.js'
 import { type BatchSource, isBatchSource } from '../data/batches.js'
+import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
@@ -150,6 +151,29 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     this.#core.stopTraining = checkBoolean(value, 'stopTraining')
     this.#core.stopReason = 'stopped'
     if (value && this.#core.fitting) this.#core.cancel()
+  }
+
+  /**
+   * Whether training changes anything: whether any layer is trainable. Setting it sets {@link Layer.trainable} of all layers
+   * that are there, without compiling again. Throws `ERR_MODEL_BUSY` while the model trains.
+   *
+   * @example
+   * ```ts
+   * import { layers, sequential } from 'neurode'
+   *
+   * const head = layers.dense({ units: 1 })
+   * const model = sequential([layers.dense({ units: 8, activation: 'relu', inputShape: [4] }), head])
+   * model.trainable = false
+   * head.trainable = true // only the head is trained now
+   * ```
+   */
+  get trainable(): boolean {
+    return this.layers.some((layer) => layer.trainable)
+  }
+
+  set trainable(value: boolean) {
+    checkBoolean(value, 'trainable')
+    for (const layer of this.layers) layer.trainable = value
   }
 
   /** Puts a layer at the end. Layers there keep their weights; the optimizer's state begins anew. */
@@ -342,7 +366,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
       const given = options?.out
       const out = given === undefined || given.length !== sizes[1] ? outputFor(this.#core, 1, given) : given
       native.predictSync({ data: x, scale: 1, offset: 0 }, out)
-      return { data: out, shape: this.#oneRow } as unknown as Prediction<Out>
+      return new ShapedArray(out, this.#oneRow) as unknown as Prediction<Out>
     }
     const result = predictSync(this.#core, x, options)
     const { inputSize, outputSize, outputShape } = this.#core.built()

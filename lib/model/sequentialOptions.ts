@@ -1,6 +1,6 @@
 /** Options and results of a Sequential model. */
 
-import type { NdArray } from '../data/arrays.js'
+import type { NdArray, NestedNumbers } from '../data/arrays.js'
 import type { Layer, Shape } from '../layers/layer.js'
 import type { Precision } from '../native.js'
 import type { Loss, LossName } from '../training/losses.js'
@@ -59,6 +59,8 @@ export interface Position {
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
   readonly shape: readonly [rows: number, ...Out]
+  /** The outputs in nested lists, which `JSON.stringify` takes. */
+  readonly toJSON: () => NestedNumbers
 }
 
 /** Options of a fit that validates. */

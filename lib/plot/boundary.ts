@@ -6,7 +6,7 @@ import { type Sequential, Sequential as SequentialClass } from '../model/sequent
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
-import { axis, colorOf, compose, drawPanel } from './panels.js'
+import { axisOf, colorOf, compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 import { colorAlong, pixelImage, type Rgb, sides, tint } from './pixels.js'
 
@@ -51,8 +51,8 @@ export async function decisionBoundary(model: Sequential, given?: DecisionBounda
     (Plot) => ({
       width: 440,
       height: 420,
-      x: { ...axis, label: xLabel, domain: xRange, nice: false },
-      y: { ...axis, label: yLabel, domain: yRange, nice: false },
+      x: { ...axisOf(xRange), label: xLabel, domain: xRange, nice: false },
+      y: { ...axisOf(yRange), label: yLabel, domain: yRange, nice: false },
       marks: [
         Plot.image([0], {
           x: (xRange[0] + xRange[1]) / 2,
@@ -158,7 +158,7 @@ function widen([low, high]: Range, cells: number): Range {
 async function askGrid(
   model: Sequential,
   { x, y, side }: { readonly x: Range; readonly y: Range; readonly side: number },
-): Promise<{ readonly colorAt: (x: number, y: number) => Rgb; readonly chances?: Float32Array }> {
+): Promise<{ readonly colorAt: (x: number, y: number) => Rgb; readonly chances?: Float32Array | undefined }> {
   const grid = new Float32Array(2 * side * side)
   const along = ([low, high]: Range, i: number) => low + ((i + 0.5) / side) * (high - low)
   for (let row = 0, at = 0; row < side; row++) {

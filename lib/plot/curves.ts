@@ -3,7 +3,7 @@
 import type { ArrayInput } from '../data/arrays.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
 import { checkLength, extent, toSeries } from './numbers.js'
-import { axis, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
+import { axisOf, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
 import type { Picture } from './picture.js'
 
 /** What every picture may be told. */
@@ -118,14 +118,15 @@ interface Curve {
 interface CurvesLook {
   readonly xLabel: string
   /** Where the ticks are; default: at round numbers. */
-  readonly xTicks?: readonly number[]
+  readonly xTicks?: readonly number[] | undefined
   readonly yLabel: string
-  readonly yLog?: boolean
-  readonly width?: number
+  readonly yLog?: boolean | undefined
+  readonly width?: number | undefined
 }
 
 /** Curves in one panel; those of validation dashed, so that they differ without colour too. */
 function drawCurves(curves: readonly Curve[], look: CurvesLook): Promise<Panel> {
+  const points = curves.flatMap((curve) => curve.points)
   const legend: LegendEntry[] = curves.map(({ name }, i) => ({
     text: name,
     color: colorOf(i),
@@ -135,12 +136,12 @@ function drawCurves(curves: readonly Curve[], look: CurvesLook): Promise<Panel> 
     (Plot) => ({
       ...(look.width ? { width: look.width } : {}),
       x: {
-        ...axis,
+        ...axisOf(points.map(({ x }) => x)),
         label: look.xLabel,
         nice: false,
         ...(look.xTicks ? { ticks: [...look.xTicks], tickFormat: 'd' } : {}),
       },
-      y: { ...axis, label: look.yLabel, type: look.yLog ? 'log' : 'linear' },
+      y: { ...axisOf(points.map(({ y }) => y)), label: look.yLabel, type: look.yLog ? 'log' : 'linear' },
       marks: [
         Plot.gridX({ ...faint, ...(look.xTicks ? { ticks: [...look.xTicks] } : {}) }),
         Plot.gridY(faint),
@@ -179,8 +180,8 @@ export async function scatter(x: ArrayInput, y: ArrayInput, given?: ScatterOptio
     (Plot) => ({
       width: 480,
       height: diagonal ? 480 : 360,
-      x: { ...axis, label: xLabel },
-      y: { ...axis, label: yLabel },
+      x: { ...axisOf(xs), label: xLabel },
+      y: { ...axisOf(ys), label: yLabel },
       marks: [
         Plot.gridX(faint),
         Plot.gridY(faint),

@@ -151,8 +151,8 @@ function colorBar(limit: number, available: number): Panel {
   const labels = [label(limit, 16), `<text x="20" y="${height / 2 + 4}">0</text>`, label(-limit, height - 8)]
   return {
     heading: ' ',
-    width: 60,
+    width: 84,
     height,
-    svg: `<svg width="60" height="${height}">${bars.join('')}${labels.join('')}</svg>`,
+    svg: `<svg width="84" height="${height}">${bars.join('')}${labels.join('')}</svg>`,
   }
 }

@@ -1,6 +1,7 @@
 /** What pictures are put together from: charts with a heading and a legend, in Neurode's looks. */
 
 import type { MarkOptions, PlotOptions } from '@observablehq/plot'
+import { extent } from './numbers.js'
 import { loadDrawing } from './packages.js'
 import { Picture } from './picture.js'
 
@@ -62,6 +63,23 @@ function plain(svg: string): string {
 
 /** The options of an axis that every chart has: ticks without lines across, a label in the middle. */
 export const axis = { labelAnchor: 'center', labelArrow: 'none', tickSize: 4, nice: true } as const
+
+/** {@link axis} for these values: in powers of ten where Plot's own labels would be too long, or all 0. */
+export function axisOf(
+  values: Iterable<number>,
+): typeof axis & { readonly tickFormat?: (value: number) => string | undefined } {
+  const [low, high] = extent(values)
+  const largest = Math.max(Math.abs(low), Math.abs(high))
+  const isUsual = largest === 0 || (largest >= 1e-3 && largest < 1e6)
+  return isUsual ? axis : { ...axis, tickFormat: inPowersOfTen }
+}
+
+/** `1.2e−7` */
+function inPowersOfTen(value: number): string {
+  if (value === 0) return '0'
+  const [digits, power] = value.toExponential(3).split('e')
+  return `${Number(digits)}e${Number(power)}`.replaceAll('-', '−')
+}
 
 /** Lines of a grid, light enough to stay behind. */
 export const faint: MarkOptions = { strokeOpacity: 0.12 }

@@ -1,16 +1,14 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { toPath, writeAtomically } from '../io/files.js'
-import { findPackage } from '../packageRoot.js'
 import { checkNumber, checkOptions, checkPositive, refuse } from '../validate.js'
+import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
   /** Pixels for each unit of the SVG, above 0; default 2. Pictures have at most 2^25 pixels. */
-  readonly scale?: number
+  readonly scale?: number | undefined
 }
 
 const mostPixels = 2 ** 25
@@ -42,14 +40,12 @@ export class Picture {
     const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
     const scale = checkNumber(checkPositive(options.scale ?? 2, 'png: scale'), 'png: scale', 0, mostScale)
     const { Resvg } = await loadRasterizer()
-    const folder = join(findPackage().root, 'assets', 'fonts')
-    const fonts = readdirSync(folder).filter((name) => name.endsWith('.ttf'))
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: scale },
       font: {
-        fontFiles: fonts.map((name) => join(folder, name)),
-        // Letters that Neurode's fonts lack are looked for on the machine.
-        loadSystemFonts: /[^ -\u00ff\u0391-\u03c9\u2000-\u22ff]/u.test(this.svg),
+        fontFiles: fontFiles(),
+        // What Neurode's fonts lack is looked for on the machine.
+        loadSystemFonts: !fontsHave(this.svg),
         defaultFontFamily: 'Inter',
       },
     })

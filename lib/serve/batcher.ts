@@ -52,6 +52,11 @@ interface Ticket {
 
 const longestDelay = 1000 * longestMilliseconds
 
+/** What limits the rows that wait, as messages call it. */
+export const queueLimit = "maxQueueSize, the queue's size"
+/** As many batches may wait, unless told otherwise. */
+export const usualBatches = 16
+
 /** Kept between batches: new memory is cleared first, which took 3 % of a busy server's time. */
 const spareFloats = 2 ** 21
 
@@ -200,7 +205,7 @@ export class Batcher {
     if (rows > this.maxQueueSize) {
       throw new NeurodeError(
         'ERR_ARGUMENT',
-        `rows: expected at most ${this.maxQueueSize}, the queue's size, got ${rows}`,
+        `rows: expected at most ${this.maxQueueSize} rows (${queueLimit}), got ${rows}`,
       )
     }
     this.#counts.rejected++
@@ -416,7 +421,7 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
   )
   return new Batcher(predictor, {
     maxBatchSize,
-    maxQueueSize: checkInteger(options.maxQueueSize ?? 16 * maxBatchSize, 'batcher: maxQueueSize'),
+    maxQueueSize: checkInteger(options.maxQueueSize ?? usualBatches * maxBatchSize, 'batcher: maxQueueSize'),
     maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0, longestDelay),
     timeoutMs: checkTimeout(options.timeoutMs, 'batcher: timeoutMs') ?? Infinity,
   })

@@ -23,7 +23,7 @@ type Listener = (this: Server, socket: Socket) => void
 /** net.Server keeps this option as a property. */
 type PausingServer = Server & { pauseOnConnect: boolean }
 /** Undocumented: the descriptor of a socket, where it has one. */
-type SocketWithHandle = Socket & { readonly _handle?: { readonly fd?: number } | null }
+type SocketWithHandle = Socket & { readonly _handle?: { readonly fd?: number | undefined } | null }
 
 /** A connection while it is here: its socket reads nothing. */
 interface Client {

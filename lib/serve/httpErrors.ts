@@ -22,7 +22,7 @@ export const retryAfter = { 'retry-after': '1' }
 interface Translation {
   readonly status: number
   readonly reason: FailureReason
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 const translations: Partial<Record<ErrorCode, Translation>> = {

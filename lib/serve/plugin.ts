@@ -26,7 +26,7 @@ interface Route {
   readonly method: 'GET' | 'POST'
   readonly url: string
   /** Asks for no token. */
-  readonly open?: boolean
+  readonly open?: boolean | undefined
   // biome-ignore lint/suspicious/noExplicitAny: Fastify's handlers are as many types as there are routes
   readonly handler: (request: FastifyRequest<any>, reply: FastifyReply) => unknown
 }
@@ -34,7 +34,7 @@ interface Route {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Asks for no token. */
-    open?: boolean
+    open?: boolean | undefined
   }
 }
 

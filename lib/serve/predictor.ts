@@ -81,7 +81,7 @@ export class Predictor {
 
   /**
    * Outputs for rows of input, (rows, outputSize) row by row, off the JavaScript thread; there are
-   * `input.length / inputSize` rows. Input and `out` must stay untouched until it is done.
+   * `input.length / inputSize` rows. It is a plain Float32Array: for JSON, `Array.from` makes a list of it. Input and `out` must stay untouched until it is done.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` where there are no whole rows or `out` has another size,
    * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DISPOSED`, `ERR_DEVICE_LOST`.

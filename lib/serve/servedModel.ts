@@ -3,10 +3,11 @@
 import type { DeviceName } from '../model/devices.js'
 import type { Sequential } from '../model/sequential.js'
 import type { ModelSummary } from '../model/summary.js'
-import { type Batcher, batcher } from './batcher.js'
+import { checkInteger } from '../validate.js'
+import { type Batcher, batcher, queueLimit, usualBatches } from './batcher.js'
 import type { Predictor } from './predictor.js'
 import type { ModelStatistics } from './statistics.js'
-import type { TensorSpec } from './tensors.js'
+import { defaultMaxRows, type TensorSpec } from './tensors.js'
 
 /** How models are run; see {@link Sequential.predictor} and {@link batcher}. */
 export interface ServingOptions {
@@ -18,14 +19,15 @@ export interface ServingOptions {
   readonly maxBatchSize?: number | undefined
   /** Microseconds that the first row of a batch may wait for others while the device is idle. Default 0. */
   readonly maxQueueDelayMicros?: number | undefined
-  /** Rows that may wait for a model at most; requests above get 503. Default 16 · maxBatchSize. */
+  /** Rows of one request at most, a positive integer; a request of more gets 400. Default 4096, and never more than maxQueueSize. */
+  readonly maxRows?: number | undefined
+  /** Rows that may wait for a model at most; requests above get 503. Default 16 · maxBatchSize, and no less than maxRows given. */
   readonly maxQueueSize?: number | undefined
   /** Milliseconds that a request may wait for its answer at most; later it gets 503. Default 1000. */
   readonly timeoutMs?: number | undefined
 }
 
 const defaultTimeoutMs = 1000
-const maxRows = 4096
 
 export class ServedModel {
   readonly name: string
@@ -47,7 +49,10 @@ export class ServedModel {
     predictor: Predictor,
     options: ServingOptions,
   ) {
-    const { maxQueueDelayMicros, maxQueueSize, timeoutMs = defaultTimeoutMs } = options
+    const { maxQueueDelayMicros, timeoutMs = defaultTimeoutMs } = options
+    const maxRows = checkInteger(options.maxRows ?? defaultMaxRows, 'maxRows')
+    const roomFor = options.maxRows === undefined ? undefined : Math.max(maxRows, usualBatches * predictor.maxBatchSize)
+    const maxQueueSize = options.maxQueueSize ?? roomFor
     this.name = name
     this.version = version
     this.summary = summary
@@ -59,6 +64,7 @@ export class ServedModel {
       inputShape: predictor.inputShape,
       outputShape: predictor.outputShape,
       maxRows: Math.min(maxRows, this.queue.maxQueueSize),
+      limitName: maxRows <= this.queue.maxQueueSize ? 'maxRows' : queueLimit,
     }
     this.#unfollow = statistics.follow(() => this.queue.stats)
   }

@@ -32,6 +32,7 @@ export const pluginOptionNames = [
   'threads',
   'maxBatchSize',
   'maxQueueDelayMicros',
+  'maxRows',
   'maxQueueSize',
   'timeoutMs',
   'watch',

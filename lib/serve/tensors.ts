@@ -17,6 +17,8 @@ export interface TensorSpec {
   readonly outputShape: Shape
   /** Rows of one request at most, a positive integer. Default 4096. */
   readonly maxRows?: number | undefined
+  /** @internal The option that sets maxRows, for messages; default `maxRows`. */
+  readonly limitName?: string | undefined
 }
 
 /** A request that is as its protocol says. */
@@ -208,7 +210,8 @@ interface CompiledSpec {
   readonly outputShapeText: string
 }
 
-const defaultMaxRows = 4096
+/** Rows of one request at most, unless told otherwise. */
+export const defaultMaxRows = 4096
 const compiledSpecs = new WeakMap<TensorSpec, CompiledSpec>()
 
 function compile(spec: TensorSpec): CompiledSpec {
@@ -224,7 +227,10 @@ function compile(spec: TensorSpec): CompiledSpec {
   const report = new Float64Array(3)
   const { TensorReader } = native()
   const compiled: CompiledSpec = {
-    reader: new TensorReader({ inputName, outputName, inputShape, inputSize, maxRows }, report),
+    reader: new TensorReader(
+      { inputName, outputName, inputShape, inputSize, maxRows, limitName: spec.limitName ?? 'maxRows' },
+      report,
+    ),
     report,
     inputSize,
     mostValues: maxRows * inputSize,

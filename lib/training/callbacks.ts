@@ -6,7 +6,15 @@ import type { Sequential } from '../model/sequential.js'
 import { checkInteger, describe, normalize, refuse, suggest } from '../validate.js'
 
 /** Loss and metrics so far, by key; for epochs also `val_…`. */
-export type Logs = Readonly<Record<string, number>>
+export interface Logs extends Readonly<Record<string, number>> {
+  readonly loss: number
+}
+
+/** The logs of what begins: none. */
+export type NoLogs = Readonly<Record<string, number>>
+
+/** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */
+export type Hook<Args extends readonly unknown[]> = { call(...args: Args): unknown }['call']
 
 /** What a callback knows about the training it is part of. */
 export interface TrainingContext {
@@ -27,7 +35,7 @@ export interface TrainingContext {
 export interface CallbackState {
   /** Numbers, texts, lists and plain objects of them: what a file gives back as it was. */
   readonly values: Readonly<Record<string, unknown>>
-  readonly arrays?: readonly Float32Array[]
+  readonly arrays?: readonly Float32Array[] | undefined
 }
 
 /** States of callbacks by their names. */
@@ -39,42 +47,43 @@ export type CallbackStates = Readonly<Record<string, CallbackState>>
  */
 export interface Callback {
   /** The name its state has in checkpoints. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Batch hooks are called for every so many batches of an epoch, a positive integer; default 1. */
-  readonly batchInterval?: number
+  readonly batchInterval?: number | undefined
   /** Called after all callbacks that do not say so, as what saves checkpoints has to be. */
-  readonly runsLast?: boolean
+  readonly runsLast?: boolean | undefined
   /**
    * What a checkpoint has to remember, so that training goes on as if it had never stopped. Needs a `name`. Called whenever the
    * model is saved, until the next fit; what it throws, or what no file can hold, is what `save` rejects with.
    */
-  getState?(): CallbackState
+  readonly getState?: (() => CallbackState) | undefined
   /** Takes back what `getState` gave; called after `onTrainBegin` when training goes on. */
-  setState?(state: CallbackState): unknown
-  onTrainBegin?(logs: Logs, context: TrainingContext): unknown
-  /** `logs` are those of the last epoch. Called also when training was stopped, not when it failed or was aborted. */
-  onTrainEnd?(logs: Logs): unknown
+  readonly setState?: ((state: CallbackState) => unknown) | undefined
+  /** `(logs: NoLogs, context: TrainingContext)`, before the first epoch. */
+  readonly onTrainBegin?: Hook<[logs: NoLogs, context: TrainingContext]> | undefined
+  /** `(logs: Partial<Logs>)`: those of the last epoch, if there was one. Called also when training was stopped, not when it failed or was aborted. */
+  readonly onTrainEnd?: Hook<[logs: Partial<Logs>]> | undefined
   /**
-   * Called last of all, in whatever way training ended: for what has to be closed. What it throws is lost where training failed
-   * before. Once fit is aborted, all callbacks together have a second to close.
+   * `()`. Called last of all, in whatever way training ended: for what has to be closed. What it throws is lost where training
+   * failed before. Once fit is aborted, all callbacks together have a second to close.
    */
-  onTrainClose?(): unknown
-  /** `epoch` counts from 0. */
-  onEpochBegin?(epoch: number, logs: Logs): unknown
-  /** `logs` holds loss, metrics and, where the epoch was validated, `val_…`. */
-  onEpochEnd?(epoch: number, logs: Logs): unknown
-  /** `batch` counts from 0 in every epoch. */
-  onBatchBegin?(batch: number, logs: Logs): unknown
-  /** `logs` holds loss and metrics of the epoch so far, as in Keras. */
-  onBatchEnd?(batch: number, logs: Logs): unknown
-  /** After every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
-  onRangeEnd?(batch: number, logs: Logs): unknown
+  readonly onTrainClose?: Hook<[]> | undefined
+  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. */
+  readonly onEpochBegin?: Hook<[epoch: number, logs: NoLogs]> | undefined
+  /** `(epoch: number, logs: Logs)`: loss, metrics and, where the epoch was validated, `val_…`. */
+  readonly onEpochEnd?: Hook<[epoch: number, logs: Logs]> | undefined
+  /** `(batch: number, logs: NoLogs)`; `batch` counts from 0 in every epoch. */
+  readonly onBatchBegin?: Hook<[batch: number, logs: NoLogs]> | undefined
+  /** `(batch: number, logs: Logs)`: loss and metrics of the epoch so far, as in Keras. */
+  readonly onBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
+  /** `(batch: number, logs: Logs)`, after every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
+  readonly onRangeEnd?: Hook<[batch: number, logs: Logs]> | undefined
   /** @internal Tries what it will do later, once all callbacks have begun and before the first batch; leaves no trace. */
-  tryOut?(): unknown
+  readonly tryOut?: (() => unknown) | undefined
   /** Keras' name of `onBatchBegin`. */
-  onTrainBatchBegin?(batch: number, logs: Logs): unknown
+  readonly onTrainBatchBegin?: Hook<[batch: number, logs: NoLogs]> | undefined
   /** Keras' name of `onBatchEnd`. */
-  onTrainBatchEnd?(batch: number, logs: Logs): unknown
+  readonly onTrainBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
 }
 
 const hooks = [
@@ -90,8 +99,8 @@ const hooks = [
   'onTrainBatchEnd',
 ] as const satisfies readonly (keyof Callback)[]
 
-type Hook = (typeof hooks)[number]
-const batchHooks: readonly Hook[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatchBegin', 'onTrainBatchEnd']
+type HookName = (typeof hooks)[number]
+const batchHooks: readonly HookName[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatchBegin', 'onTrainBatchEnd']
 
 /** The fit that a callback object was in last: what the object remembers is of that training. */
 const lastUsers = new WeakMap<Callback, CallbackList>()
@@ -155,7 +164,7 @@ export class CallbackList {
     for (const callback of this.#callbacks) await callback.tryOut?.()
   }
 
-  async trainEnd(logs: Logs): Promise<void> {
+  async trainEnd(logs: Partial<Logs>): Promise<void> {
     for (const callback of this.#callbacks) await callback.onTrainEnd?.(logs)
   }
 
@@ -261,7 +270,7 @@ function hookNames(object: object): Set<string> {
 }
 
 /** `on_epoch_end`, `epochEnd` and `onEpochEnded` for `onEpochEnd`. */
-function isOtherSpelling(name: string, hook: Hook): boolean {
+function isOtherSpelling(name: string, hook: HookName): boolean {
   const [given, wanted] = [name, hook].map((each) => normalize(each).replace(/^on/, '').replace(/ed$/, ''))
   return given === wanted
 }

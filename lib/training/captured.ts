@@ -22,12 +22,12 @@ export interface MetricState {
   /** The value over all rows so far. */
   result(): number
   /** Forgets all rows. */
-  resetState?(): void
+  readonly resetState?: (() => void) | undefined
   /**
    * Everything it remembers, so that a checkpoint in the middle of an epoch can keep it. Without, an epoch that goes on in its
    * middle counts the rows from there on.
    */
-  readonly numbers?: Float64Array
+  readonly numbers?: Float64Array | undefined
 }
 
 /** The captured rows of a range (`outputs`, `targets`, weight each) as arrays; rows that do not count are left out. */

@@ -36,9 +36,9 @@ export interface ThresholdOptions {
   /** Only the largest outputs of a row can be positive. */
   readonly topK?: number | undefined
   /** Targets between 0 and 1 are positive to that part. */
-  readonly soft?: boolean
+  readonly soft?: boolean | undefined
   /** Outputs below 0 count as 0 and those above 1 as 1; default false. */
-  readonly clips?: boolean
+  readonly clips?: boolean | undefined
   /** Groups of counts: one for each output, instead of one for all. */
   readonly labels?: number | undefined
 }

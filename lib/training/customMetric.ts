@@ -41,11 +41,11 @@ export interface CustomMetricOptions<Key extends string = string> {
   /** Key in logs and results. */
   readonly name: Key
   /** Makes the state of an epoch or an evaluation: an object with `updateState` and `result`. Either this or `rows`. */
-  readonly state?: (outputs: number) => MetricState
+  readonly state?: ((outputs: number) => MetricState) | undefined
   /** Gives one value for each row of a batch; the metric is their mean. */
-  readonly rows?: (batch: CapturedBatch) => ArrayLike<number>
+  readonly rows?: ((batch: CapturedBatch) => ArrayLike<number>) | undefined
   /** Whether smaller or larger values are better; default `min`. */
-  readonly best?: 'min' | 'max'
+  readonly best?: 'min' | 'max' | undefined
 }
 
 class ValuesState implements MetricState {

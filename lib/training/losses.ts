@@ -84,13 +84,13 @@ export interface CustomLossOptions {
 /** Options of every loss. */
 export interface LossOptions {
   /** Default `mean`. */
-  readonly reduction?: Reduction
+  readonly reduction?: Reduction | undefined
 }
 
 /** Options of the cross-entropies. */
 export interface CrossentropyOptions extends LossOptions {
   /** The outputs are logits, before sigmoid or softmax; default false. */
-  readonly fromLogits?: boolean
+  readonly fromLogits?: boolean | undefined
 }
 
 /** Options of {@link losses}.sparseCategoricalCrossentropy. */
@@ -99,43 +99,43 @@ export interface SparseCrossentropyOptions extends CrossentropyOptions {
    * Rows of this class count neither in the loss nor in metrics, and the mean is over the others; any integer. Default:
    * all rows count.
    */
-  readonly ignoreClass?: number
+  readonly ignoreClass?: number | undefined
 }
 
 /** Options of {@link losses}.huber. */
 export interface HuberOptions extends LossOptions {
   /** Errors up to it count squared, larger ones linearly; at least 0, default 1. */
-  readonly delta?: number
+  readonly delta?: number | undefined
 }
 
 /** Options of the cross-entropies whose targets can be smoothed. */
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
   /** Share of every target spread over all classes, 0 to 1; default 0. */
-  readonly labelSmoothing?: number
+  readonly labelSmoothing?: number | undefined
 }
 
 /** Options of {@link losses}.categoricalFocalCrossentropy. */
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
   /** Weight of every class, 0 to 1; default 0.25. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
   /** How fast outputs that are right already lose weight; at least 0, default 2. */
-  readonly gamma?: number
+  readonly gamma?: number | undefined
 }
 
 /** Options of {@link losses}.categoricalGeneralizedCrossEntropy. */
 export interface GeneralizedCrossEntropyOptions extends LossOptions {
   /** From cross-entropy, near 0, to the mean absolute error of the class, near 1; above 0 and below 1, default 0.5. */
-  readonly q?: number
+  readonly q?: number | undefined
 }
 
 /** Options of {@link losses}.binaryFocalCrossentropy. */
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
   /** Weighs targets of 1 by `alpha` and those of 0 by `1 - alpha`; default false. */
-  readonly applyClassBalancing?: boolean
+  readonly applyClassBalancing?: boolean | undefined
   /** Only with `applyClassBalancing`; 0 to 1, default 0.25. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
   /** How fast outputs that are right already lose weight; at least 0, default 2. */
-  readonly gamma?: number
+  readonly gamma?: number | undefined
 }
 
 const reductions = nameTable(['mean', 'sum', 'meanWithSampleWeight'], (id) =>
@@ -144,22 +144,22 @@ const reductions = nameTable(['mean', 'sum', 'meanWithSampleWeight'], (id) =>
 
 interface LossRow {
   /** The row of the op table; the same name by default. */
-  readonly op?: string
+  readonly op?: string | undefined
   readonly options: OptionRows
   /** The numbers of that row from the options; these themselves by default. */
-  readonly numbers?: (options: Options) => readonly number[]
+  readonly numbers?: ((options: Options) => readonly number[]) | undefined
   readonly targets: TargetKinds
   readonly leastOutputs: number
   /** Targets it is made for; any by default. Keras clips others, or takes them for what they are not. */
-  readonly targetRange?: readonly [lowest: number, highest: number]
+  readonly targetRange?: readonly [lowest: number, highest: number] | undefined
   /** Outputs above it mean yes, where each answers for itself; without one, it is no such loss. */
-  readonly threshold?: (options: Options) => number
-  readonly reduction?: 'sum'
+  readonly threshold?: ((options: Options) => number) | undefined
+  readonly reduction?: 'sum' | undefined
   readonly aliases: readonly string[]
   /** From the mean of this loss to the metric of the same name; the mean itself by default. */
-  readonly asMetric?: (mean: number) => number
+  readonly asMetric?: ((mean: number) => number) | undefined
   /** Whether smaller or larger values of that metric are better; smaller ones by default. */
-  readonly best?: 'min' | 'max'
+  readonly best?: 'min' | 'max' | undefined
 }
 
 const rowsOnly: TargetKinds = { rows: true, classes: false }

@@ -54,9 +54,9 @@ export interface ResolvedMetric {
   /** Whether smaller or larger values are better. */
   readonly best: 'min' | 'max'
   /** Its thresholds are made for outputs from 0 to 1; default false. */
-  readonly probabilities?: boolean
+  readonly probabilities?: boolean | undefined
   /** Whether it weighs its rows; default false. */
-  readonly weighted?: boolean
+  readonly weighted?: boolean | undefined
 }
 
 type Recipe = Omit<ResolvedMetric, 'key'>
@@ -138,9 +138,9 @@ function ofState(
     aliases = [],
     probabilities = () => false,
   }: {
-    readonly best?: 'min' | 'max'
-    readonly aliases?: readonly string[]
-    readonly probabilities?: (options: Options) => boolean
+    readonly best?: 'min' | 'max' | undefined
+    readonly aliases?: readonly string[] | undefined
+    readonly probabilities?: ((options: Options) => boolean) | undefined
   } = {},
 ): MetricRow {
   return {

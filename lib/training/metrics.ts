@@ -104,7 +104,7 @@ export const metrics: {
   /** `binaryAccuracy` for one output, else `categoricalAccuracy`, for one-hot rows as for class indices. */
   readonly accuracy: MetricFactory<'accuracy'>
   /** Share of outputs on the right side of `threshold` (default 0.5; above it means 1). For logits it is 0. */
-  readonly binaryAccuracy: MetricFactory<'binaryAccuracy', { readonly threshold?: number }>
+  readonly binaryAccuracy: MetricFactory<'binaryAccuracy', { readonly threshold?: number | undefined }>
   /** Share of outputs that equal their targets: Keras' `Accuracy`, for outputs that are values and not probabilities. */
   readonly exactAccuracy: MetricFactory<'exactAccuracy'>
   /** Mean of the outputs, whatever their targets. A mean of a value of your own is {@link CustomMetricOptions.rows}. */
@@ -116,9 +116,12 @@ export const metrics: {
   /** The same, by Keras' name for class indices. */
   readonly sparseCategoricalAccuracy: MetricFactory<'sparseCategoricalAccuracy'>
   /** Share of rows where fewer than `k` outputs (default 5) are larger than that of the class. */
-  readonly topKCategoricalAccuracy: MetricFactory<'topKCategoricalAccuracy', { readonly k?: number }>
+  readonly topKCategoricalAccuracy: MetricFactory<'topKCategoricalAccuracy', { readonly k?: number | undefined }>
   /** The same, by Keras' name for class indices. */
-  readonly sparseTopKCategoricalAccuracy: MetricFactory<'sparseTopKCategoricalAccuracy', { readonly k?: number }>
+  readonly sparseTopKCategoricalAccuracy: MetricFactory<
+    'sparseTopKCategoricalAccuracy',
+    { readonly k?: number | undefined }
+  >
   /** Square root of the mean of `(target - output)²` over all rows. */
   readonly rootMeanSquaredError: MetricFactory<'rootMeanSquaredError'>
   /** Right positives as a share of all that were said; over the epoch, not averaged over batches. */
@@ -138,21 +141,27 @@ export const metrics: {
   /** The best recall at any threshold where specificity is at least `specificity` (default 0.5). */
   readonly sensitivityAtSpecificity: MetricFactory<
     'sensitivityAtSpecificity',
-    ConstraintOptions & { readonly specificity?: number }
+    ConstraintOptions & { readonly specificity?: number | undefined }
   >
   /** The best specificity where recall is at least `sensitivity` (default 0.5). */
   readonly specificityAtSensitivity: MetricFactory<
     'specificityAtSensitivity',
-    ConstraintOptions & { readonly sensitivity?: number }
+    ConstraintOptions & { readonly sensitivity?: number | undefined }
   >
   /** The best precision where recall is at least `recall` (default 0.5). */
-  readonly precisionAtRecall: MetricFactory<'precisionAtRecall', ConstraintOptions & { readonly recall?: number }>
+  readonly precisionAtRecall: MetricFactory<
+    'precisionAtRecall',
+    ConstraintOptions & { readonly recall?: number | undefined }
+  >
   /** The best recall where precision is at least `precision` (default 0.5). */
-  readonly recallAtPrecision: MetricFactory<'recallAtPrecision', ConstraintOptions & { readonly precision?: number }>
+  readonly recallAtPrecision: MetricFactory<
+    'recallAtPrecision',
+    ConstraintOptions & { readonly precision?: number | undefined }
+  >
   /** Harmonic mean of precision and recall, class by class. Without `threshold` the largest outputs are positive. */
   readonly f1Score: MetricFactory<'f1Score', FBetaMetricOptions>
   /** The same with recall `beta` times as important as precision. https://doi.org/10.1007/3-540-36182-0_24 */
-  readonly fBetaScore: MetricFactory<'fBetaScore', FBetaMetricOptions & { readonly beta?: number }>
+  readonly fBetaScore: MetricFactory<'fBetaScore', FBetaMetricOptions & { readonly beta?: number | undefined }>
   /** 1 - squared errors / variance of the targets, output by output. */
   readonly r2Score: MetricFactory<'r2Score', R2MetricOptions>
   /** Correlation of the outputs of a row with its targets, a mean over rows. */
@@ -160,11 +169,14 @@ export const metrics: {
   /** Lin's concordance of the same. https://doi.org/10.2307/2532051 */
   readonly concordanceCorrelation: MetricFactory<'concordanceCorrelation'>
   /** Intersection over union of targets and answers, a mean over classes; weights are cut to integers, as in Keras. */
-  readonly iou: MetricFactory<'iou', { readonly numClasses?: number; readonly targetClassIds?: readonly number[] }>
+  readonly iou: MetricFactory<
+    'iou',
+    { readonly numClasses?: number | undefined; readonly targetClassIds?: readonly number[] | undefined }
+  >
   /** The same for outputs that are each 0 or 1, 1 from `threshold` (default 0.5) on. */
   readonly binaryIoU: MetricFactory<
     'binaryIoU',
-    { readonly threshold?: number; readonly targetClassIds?: readonly number[] }
+    { readonly threshold?: number | undefined; readonly targetClassIds?: readonly number[] | undefined }
   >
   /** See {@link CustomMetricOptions}. */
   readonly custom: <const Key extends string>(options: CustomMetricOptions<Key>) => Metric<Key>
@@ -173,60 +185,60 @@ export const metrics: {
 /** Options of the metrics that count positives and negatives. */
 export interface CountOptions {
   /** Outputs above it are positive, 0 to 1; default 0.5, with `topK` none. For logits it is 0. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
   /** Only the so many largest outputs of a row can be positive. */
-  readonly topK?: number
+  readonly topK?: number | undefined
   /** Only this output counts; default: all. */
-  readonly classId?: number
+  readonly classId?: number | undefined
 }
 
 /** Options of {@link metrics}.auc. */
 export interface AucOptions {
   /** How many thresholds the curve is made of, 2 to 100,000; default 200. */
-  readonly numThresholds?: number
+  readonly numThresholds?: number | undefined
   /** `ROC` (default), `PR`, or `PRGAIN` (https://papers.nips.cc/paper/5867), which means nothing without negatives. */
-  readonly curve?: Curve
+  readonly curve?: Curve | undefined
   /** How the area between two points is taken; default `interpolation`. */
-  readonly summationMethod?: Summation
+  readonly summationMethod?: Summation | undefined
   /** Thresholds in place of evenly spaced ones, each from 0 to 1. */
-  readonly thresholds?: readonly number[]
+  readonly thresholds?: readonly number[] | undefined
   /** A curve for each output, and the mean of their areas; default false: one curve for all. */
-  readonly multiLabel?: boolean
+  readonly multiLabel?: boolean | undefined
   /** Weights of the curves in that mean, at least 0; default: all the same. */
-  readonly labelWeights?: readonly number[]
+  readonly labelWeights?: readonly number[] | undefined
   /**
    * The outputs are logits, and the curve is that of their sigmoid; default false: outputs are probabilities, and others are
    * clipped to 0 … 1 as in Keras, whatever the loss takes them for.
    */
-  readonly fromLogits?: boolean
+  readonly fromLogits?: boolean | undefined
 }
 
 /** Options of the metrics that are the best under a constraint; outputs below 0 and above 1 are clipped, as in Keras. */
 export interface ConstraintOptions {
   /** Thresholds that are tried, evenly spaced, at most 100,000; default 200. */
-  readonly numThresholds?: number
+  readonly numThresholds?: number | undefined
   /** Only this output counts; default: all. */
-  readonly classId?: number
+  readonly classId?: number | undefined
 }
 
 /** Options of {@link metrics}.f1Score and {@link metrics}.fBetaScore. */
 export interface FBetaMetricOptions {
   /** `macro` (default): the mean over classes; `micro`: all counts together; `weighted`: by the targets of each class. */
-  readonly average?: 'macro' | 'micro' | 'weighted'
+  readonly average?: 'macro' | 'micro' | 'weighted' | undefined
   /** Outputs above it are positive; default: the largest of a row, all of them if several are. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
   /** The score of this class alone. */
-  readonly classId?: number
+  readonly classId?: number | undefined
 }
 
 /** Options of {@link metrics}.r2Score. */
 export interface R2MetricOptions {
   /** How outputs become one number; default `uniformAverage`. */
-  readonly classAggregation?: 'uniformAverage' | 'varianceWeightedAverage'
+  readonly classAggregation?: 'uniformAverage' | 'varianceWeightedAverage' | undefined
   /** Independent regressors to adjust for; default 0: no adjustment. */
-  readonly numRegressors?: number
+  readonly numRegressors?: number | undefined
   /** The score of this output alone. */
-  readonly classId?: number
+  readonly classId?: number | undefined
 }
 
 /** What `metrics` may list: names and objects. */

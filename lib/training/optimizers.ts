@@ -1,7 +1,7 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
 import type { PlanOp } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
 import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
@@ -12,85 +12,85 @@ export type LearningRate = number | Schedule | ((step: number) => number)
 /** Options of every optimizer. */
 export interface OptimizerOptions extends UpdateOptions {
   /** At least 0, a schedule, or a function of the step; the default is each optimizer's own. */
-  readonly learningRate?: LearningRate
+  readonly learningRate?: LearningRate | undefined
   /** The same as `learningRate`. */
-  readonly lr?: LearningRate
+  readonly lr?: LearningRate | undefined
 }
 
 /** Options of {@link optimizers}.sgd. */
 export interface SgdOptions extends OptimizerOptions {
   /** 0 to 1; default 0. */
-  readonly momentum?: number
+  readonly momentum?: number | undefined
   /** Nesterov's momentum; default false. */
-  readonly nesterov?: boolean
+  readonly nesterov?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.adamax and {@link optimizers}.nadam. */
 export interface MomentsOptions extends OptimizerOptions {
   /** Share that the average of gradients keeps per step, 0 to below 1; default 0.9. */
-  readonly beta1?: number
+  readonly beta1?: number | undefined
   /** Share that the average of squared gradients (Adamax: the largest gradient) keeps, 0 to below 1; default 0.999. */
-  readonly beta2?: number
+  readonly beta2?: number | undefined
   /** Added to the divisor, above 0; default 1e-7. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /** Options of {@link optimizers}.adam and {@link optimizers}.adamw. */
 export interface AdamOptions extends MomentsOptions {
   /** Divides by the largest average of squares so far. https://openreview.net/forum?id=ryQu7f-RZ; default false. */
-  readonly amsgrad?: boolean
+  readonly amsgrad?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.rmsprop. */
 export interface RmspropOptions extends OptimizerOptions {
   /** Share that the average of squared gradients keeps per step, 0 to below 1; default 0.9. */
-  readonly rho?: number
+  readonly rho?: number | undefined
   /** Share of the last step that is taken again, 0 to 1; default 0. */
-  readonly momentum?: number
+  readonly momentum?: number | undefined
   /** Added under the root, above 0; default 1e-7. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
   /** Divides by the variance of the gradient instead of its square's mean; default false. */
-  readonly centered?: boolean
+  readonly centered?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.adagrad. */
 export interface AdagradOptions extends OptimizerOptions {
   /** Where the sums of squared gradients start; at least 0, default 0.1. */
-  readonly initialAccumulatorValue?: number
+  readonly initialAccumulatorValue?: number | undefined
   /** Added under the root, above 0; default 1e-7. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /** Options of {@link optimizers}.adadelta. */
 export interface AdadeltaOptions extends OptimizerOptions {
   /** Share that both averages of squares keep per step, 0 to below 1; default 0.95. */
-  readonly rho?: number
+  readonly rho?: number | undefined
   /** Added under the roots, above 0; default 1e-7. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 /** Options of {@link optimizers}.lion. */
 export interface LionOptions extends OptimizerOptions {
   /** Share of the average in what decides the sign, 0 to below 1; default 0.9. */
-  readonly beta1?: number
+  readonly beta1?: number | undefined
   /** Share that the average of gradients keeps per step, 0 to below 1; default 0.99. */
-  readonly beta2?: number
+  readonly beta2?: number | undefined
 }
 
 /** Options of {@link optimizers}.ftrl. */
 export interface FtrlOptions extends OptimizerOptions {
   /** To which power of the sums of squared gradients the rate of a weight falls; at most 0, default -0.5. */
-  readonly learningRatePower?: number
+  readonly learningRatePower?: number | undefined
   /** Where the sums of squared gradients start; at least 0, default 0.1. */
-  readonly initialAccumulatorValue?: number
+  readonly initialAccumulatorValue?: number | undefined
   /** Penalty of `|w|`: weights that gradients hardly miss become exactly 0. At least 0, default 0. */
-  readonly l1RegularizationStrength?: number
+  readonly l1RegularizationStrength?: number | undefined
   /** Penalty of `w²`, which pulls towards 0 from the start; at least 0, default 0. */
-  readonly l2RegularizationStrength?: number
+  readonly l2RegularizationStrength?: number | undefined
   /** Share of `2·w` that is added to the gradient; at least 0, default 0. */
-  readonly l2ShrinkageRegularizationStrength?: number
+  readonly l2ShrinkageRegularizationStrength?: number | undefined
   /** Added to the roots of the sums of squares; at least 0, default 0. */
-  readonly beta?: number
+  readonly beta?: number | undefined
 }
 
 /** What every optimizer has. */
@@ -112,12 +112,12 @@ export interface Optimizer {
 
 interface OptimizerRow {
   readonly learningRate: number
-  readonly weightDecay?: number
+  readonly weightDecay?: number | undefined
   readonly options: OptionRows
   /** The row of the op table that computes it; the same name by default. */
-  readonly op?: (options: Options) => string
+  readonly op?: ((options: Options) => string) | undefined
   /** The options that are numbers of that row, in its order; all by default. A share β goes as the rate 1 - β. */
-  readonly numbers?: readonly string[]
+  readonly numbers?: readonly string[] | undefined
 }
 
 // An epsilon that is 0 in float32 would divide 0 by 0.
@@ -259,7 +259,8 @@ export function learningRates({ learningRate }: Optimizer, step: number, count: 
 }
 
 /**
- * Optimizers with options, for the `optimizer` of {@link Sequential.compile}. All can be given by name as well.
+ * Optimizers with options, for the `optimizer` of {@link Sequential.compile}. All can be given by name as well; a number alone is the
+ * learning rate.
  *
  * @example
  * ```ts
@@ -273,44 +274,49 @@ export function learningRates({ learningRate }: Optimizer, step: number, count: 
  */
 export const optimizers = {
   /** See {@link Sgd}. Default rate 0.01. */
-  sgd: (options?: SgdOptions): Sgd => new Sgd(options),
+  sgd: (options?: number | SgdOptions): Sgd => new Sgd(withMain(options, 'learningRate')),
   /**
    * With `m` and `v` the averages of `g` and `g²`: `w -= rate·√(1 - β₂ᵗ) / (1 - β₁ᵗ)·m / (√v + epsilon)`; default rate
    * 0.001. https://arxiv.org/abs/1412.6980, section 2: epsilon is added before the bias of `v` is corrected.
    */
-  adam: (options?: AdamOptions): RowOptimizer => new RowOptimizer('adam', options),
+  adam: (options?: number | AdamOptions): RowOptimizer => new RowOptimizer('adam', withMain(options, 'learningRate')),
   /** Adam with `weightDecay` 0.004 by default. https://arxiv.org/abs/1711.05101 */
-  adamw: (options?: AdamOptions): RowOptimizer => new RowOptimizer('adamw', options),
+  adamw: (options?: number | AdamOptions): RowOptimizer => new RowOptimizer('adamw', withMain(options, 'learningRate')),
   /**
    * With `v` the average of `g²`: `w -= rate·g / √(v + epsilon)`; default rate 0.001. With momentum the steps add up:
    * `s = momentum·s + step; w -= s`. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
    */
-  rmsprop: (options?: RmspropOptions): RowOptimizer => new RowOptimizer('rmsprop', options),
+  rmsprop: (options?: number | RmspropOptions): RowOptimizer =>
+    new RowOptimizer('rmsprop', withMain(options, 'learningRate')),
   /**
    * With `a` the sum of `g²`: `w -= rate·g / √(a + epsilon)`; default rate 0.001.
    * https://jmlr.org/papers/v12/duchi11a.html
    */
-  adagrad: (options?: AdagradOptions): RowOptimizer => new RowOptimizer('adagrad', options),
+  adagrad: (options?: number | AdagradOptions): RowOptimizer =>
+    new RowOptimizer('adagrad', withMain(options, 'learningRate')),
   /**
    * With averages of `g²` and of the squared steps `d²`: `d = g·√(average(d²) + epsilon) / √(average(g²) + epsilon);
    * w -= rate·d`; default rate 0.001, where the paper has 1. https://arxiv.org/abs/1212.5701
    */
-  adadelta: (options?: AdadeltaOptions): RowOptimizer => new RowOptimizer('adadelta', options),
+  adadelta: (options?: number | AdadeltaOptions): RowOptimizer =>
+    new RowOptimizer('adadelta', withMain(options, 'learningRate')),
   /**
    * Adam with the largest gradient for the root of squares: `u = max(β₂·u, |g|); w -= rate / (1 - β₁ᵗ)·m / (u + epsilon)`;
    * default rate 0.001. https://arxiv.org/abs/1412.6980, section 7
    */
-  adamax: (options?: MomentsOptions): RowOptimizer => new RowOptimizer('adamax', options),
+  adamax: (options?: number | MomentsOptions): RowOptimizer =>
+    new RowOptimizer('adamax', withMain(options, 'learningRate')),
   /**
    * Adam with Nesterov's momentum, `β₁·(1 - 0.96ᵗ / 2)` at step `t`; default rate 0.001.
    * https://cs229.stanford.edu/proj2015/054_report.pdf
    */
-  nadam: (options?: MomentsOptions): RowOptimizer => new RowOptimizer('nadam', options),
+  nadam: (options?: number | MomentsOptions): RowOptimizer =>
+    new RowOptimizer('nadam', withMain(options, 'learningRate')),
   /**
    * `w -= rate·sign(β₁·m + (1 - β₁)·g); m = β₂·m + (1 - β₂)·g`; default rate 0.001, best a third to a tenth of Adam's.
    * https://arxiv.org/abs/2302.06675
    */
-  lion: (options?: LionOptions): RowOptimizer => new RowOptimizer('lion', options),
+  lion: (options?: number | LionOptions): RowOptimizer => new RowOptimizer('lion', withMain(options, 'learningRate')),
   /**
    * Follow the regularized leader, for wide and sparse linear models. With `n` the sum of `g²` and
    * `q = n^(-learningRatePower) / rate`: `z += g + 2·l2Shrinkage·w - (q - q before)·w;
@@ -320,7 +326,7 @@ export const optimizers = {
    * As in Keras, weights are computed anew from `z` and the rate: the first step keeps little of the initial weights, and
    * when a schedule lowers the rate, weights shrink with it. A rate of 0 changes nothing.
    */
-  ftrl: (options?: FtrlOptions): RowOptimizer => new RowOptimizer('ftrl', options),
+  ftrl: (options?: number | FtrlOptions): RowOptimizer => new RowOptimizer('ftrl', withMain(options, 'learningRate')),
 } as const
 
 /** The optimizers by name, in any case. */

@@ -35,7 +35,7 @@ export interface DecayOptions {
   /** Above 0. */
   readonly decayRate: number
   /** Only whole multiples of `decaySteps` count; default false. */
-  readonly staircase?: boolean
+  readonly staircase?: boolean | undefined
 }
 
 /** Options of {@link schedules}.piecewiseConstantDecay. */
@@ -53,11 +53,11 @@ export interface PolynomialDecayOptions {
   /** Steps until the end rate, above 0. */
   readonly decaySteps: number
   /** At least 0; default 0.0001. */
-  readonly endLearningRate?: number
+  readonly endLearningRate?: number | undefined
   /** Default 1, a straight line. */
-  readonly power?: number
+  readonly power?: number | undefined
   /** Beyond `decaySteps`, decays again over the next multiple of it; default false: the rate stays at its end. */
-  readonly cycle?: boolean
+  readonly cycle?: boolean | undefined
 }
 
 /** Options of {@link schedules}.cosineDecay. */
@@ -67,11 +67,11 @@ export interface CosineDecayOptions {
   /** Steps of the decay, after those of the warm-up; above 0. */
   readonly decaySteps: number
   /** The end rate as a share of the rate it decays from; default 0. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
   /** Rises in a line to this rate first, and decays from there; default: no warm-up. */
   readonly warmupTarget?: number | undefined
   /** Steps of the warm-up; default 0. */
-  readonly warmupSteps?: number
+  readonly warmupSteps?: number | undefined
 }
 
 /** Options of {@link schedules}.cosineDecayRestarts. */
@@ -81,11 +81,11 @@ export interface CosineRestartsOptions {
   /** Steps of the first period, above 0. */
   readonly firstDecaySteps: number
   /** Length of a period as a multiple of the one before, at least 1; default 2. */
-  readonly tMul?: number
+  readonly tMul?: number | undefined
   /** First rate of a period as a multiple of that of the one before, at least 0; default 1. */
-  readonly mMul?: number
+  readonly mMul?: number | undefined
   /** The end rate of a period as a share of the initial rate; default 0. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
 }
 
 /** Options of {@link schedules}.oneCycle. */
@@ -95,13 +95,13 @@ export interface OneCycleOptions {
   /** Steps of the whole cycle, a positive integer; after it the rate stays at its end. */
   readonly totalSteps: number
   /** Share of the steps spent rising, 0 to 1; default 0.3. */
-  readonly pctStart?: number
+  readonly pctStart?: number | undefined
   /** Default `cos`; `linear` moves in straight lines. */
-  readonly annealStrategy?: 'cos' | 'linear'
+  readonly annealStrategy?: 'cos' | 'linear' | undefined
   /** The first rate is `maxLearningRate / divFactor`; default 25. */
-  readonly divFactor?: number
+  readonly divFactor?: number | undefined
   /** The last rate is the first divided by this; default 10,000. */
-  readonly finalDivFactor?: number
+  readonly finalDivFactor?: number | undefined
 }
 
 type Checked = Readonly<Record<string, ScheduleOption>>
@@ -112,16 +112,16 @@ const power = (base: number, exponent: number) => f(base ** exponent)
 const pi = f(Math.PI)
 
 interface OptionRow {
-  readonly default?: ScheduleOption
+  readonly default?: ScheduleOption | undefined
   /** May be left out, and then is not there. */
-  readonly optional?: true
+  readonly optional?: true | undefined
   readonly check: (value: unknown, argument: string) => ScheduleOption
 }
 
 interface ScheduleRow {
   readonly options: Readonly<Record<string, OptionRow>>
   /** Checks what one option alone cannot show. */
-  readonly check?: (options: Checked, argument: string) => void
+  readonly check?: ((options: Checked, argument: string) => void) | undefined
   readonly rate: (options: Checked) => Rate
 }
 
@@ -241,7 +241,7 @@ const table = {
       finalDivFactor: orElse(1e4, above0),
     },
     rate: (options) => {
-      const given = options as Checked & Required<OneCycleOptions>
+      const given = options as Checked & { readonly [K in keyof OneCycleOptions]-?: NonNullable<OneCycleOptions[K]> }
       const { maxLearningRate: top, totalSteps, pctStart, annealStrategy, divFactor, finalDivFactor } = given
       const first = top / divFactor
       const last = first / finalDivFactor

@@ -9,26 +9,26 @@ export interface UpdateOptions {
    * Batches whose gradients are averaged for one update; default 1. Schedules still count batches, and the optimizer
    * counts updates.
    */
-  readonly gradientAccumulationSteps?: number
+  readonly gradientAccumulationSteps?: number | undefined
   /** Largest norm of each parameter's gradient: a longer one is scaled down to it. Above 0; default none. */
-  readonly clipNorm?: number
+  readonly clipNorm?: number | undefined
   /** Largest norm of all gradients together. Above 0; default none. */
-  readonly globalClipNorm?: number
+  readonly globalClipNorm?: number | undefined
   /** Largest absolute value of every element of the gradients. Above 0; default none. One of the three at most. */
-  readonly clipValue?: number
+  readonly clipValue?: number | undefined
   /**
    * Share of every parameter, biases included, taken away per update, times the learning rate; at least 0, default 0.
    * https://arxiv.org/abs/1711.05101
    */
-  readonly weightDecay?: number
+  readonly weightDecay?: number | undefined
   /** Parameters that do not decay: texts that their names contain, as in `['bias', 'dense_1/']`. */
-  readonly excludeFromWeightDecay?: readonly string[]
+  readonly excludeFromWeightDecay?: readonly string[] | undefined
   /** Keeps an exponential average of the weights, which they become when fit ends; default false. */
-  readonly useEma?: boolean
+  readonly useEma?: boolean | undefined
   /** Share of the average that is kept per step, 0 to 1; default 0.99. */
-  readonly emaMomentum?: number
+  readonly emaMomentum?: number | undefined
   /** Updates after which, again and again, the weights become their averages; default never. */
-  readonly emaOverwriteFrequency?: number
+  readonly emaOverwriteFrequency?: number | undefined
 }
 
 /** The options, checked; absent where they were not given. */

@@ -29,7 +29,7 @@ Bytes to_bytes(Napi::Value value, const char* name) {
 // data in the body or -1, and its datatype.
 class TensorReader : public Napi::ObjectWrap<TensorReader> {
  public:
-  // ({ inputName, outputName, inputShape, inputSize, maxRows }, report)
+  // ({ inputName, outputName, inputShape, inputSize, maxRows, limitName }, report)
   explicit TensorReader(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorReader>(info) {
     guard(info.Env(), [&] {
       const Napi::Object spec = to_object(info[0], "spec");
@@ -37,6 +37,7 @@ class TensorReader : public Napi::ObjectWrap<TensorReader> {
       spec_.output_name = member(spec, "outputName", to_text);
       spec_.input_size = member(spec, "inputSize", to_integer, 1, kMost);
       spec_.max_rows = member(spec, "maxRows", to_integer, 1, kMost);
+      spec_.limit_name = member(spec, "limitName", to_text);
       const Napi::Array shape = spec.Get("inputShape").As<Napi::Array>();
       for (std::uint32_t i = 0; i < shape.Length(); ++i)
         spec_.input_shape.push_back(to_integer(shape.Get(i), "inputShape", 1, kMost));

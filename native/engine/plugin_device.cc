@@ -8,6 +8,7 @@
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"
 #include "native/engine/plugin_library.h"
+#include "native/engine/plugin_records.h"
 
 namespace neurode {
 namespace {
@@ -20,66 +21,6 @@ void check(const plugin::Table& table, plugin::Status status) {
                                           "ERR_DEVICE_UNAVAILABLE",
                                           "ERR_INTERNAL"};
   if (status != plugin::kOk) throw Error(codes[status], table.last_error());
-}
-
-using plugin::record_of;
-
-plugin::UpdateRecord record_of(const UpdatePlan& plan) {
-  return {record_of(plan.optimizer), plan.weight_decay,
-          plan.clip_value,           plan.clip_norm,
-          plan.global_clip_norm,     plan.accumulation_steps,
-          plan.averages ? 1 : 0,     plan.average_momentum,
-          plan.overwrite_frequency};
-}
-
-plugin::ParameterRecord record_of(const Parameter& parameter) {
-  const Constraint& constraint = parameter.constraint;
-  return {static_cast<std::int32_t>(parameter.layout),
-          parameter.rows,
-          parameter.columns,
-          parameter.positions,
-          parameter.trainable ? 1 : 0,
-          parameter.decays ? 1 : 0,
-          static_cast<std::int32_t>(parameter.update),
-          record_of(parameter.regularizer.value_or(Op{-1, {}})),
-          static_cast<std::int32_t>(constraint.kind),
-          constraint.along.length,
-          constraint.along.inner,
-          constraint.least,
-          constraint.most,
-          constraint.rate};
-}
-
-std::vector<plugin::TaskRecord> records_of(const Pass& pass) {
-  std::vector<plugin::TaskRecord> records;
-  for (const Task& task : pass.tasks) {
-    records.push_back({static_cast<std::int32_t>(task.kind),
-                       static_cast<std::int32_t>(task.axis),
-                       task.waits ? 1 : 0,
-                       task.input,
-                       task.output,
-                       task.auxiliary,
-                       task.gradient,
-                       task.input_gradient,
-                       task.kernel,
-                       task.bias,
-                       task.mean,
-                       task.variance,
-                       task.parameter,
-                       task.statistics,
-                       task.metric,
-                       record_of(task.op),
-                       task.along.length,
-                       task.along.inner,
-                       task.block.rows,
-                       task.block.columns,
-                       task.block.inner,
-                       task.counts ? 1 : 0,
-                       task.scale,
-                       task.offset,
-                       task.seed});
-  }
-  return records;
 }
 
 plugin::InputRecord record_of(const InputView& input) {
@@ -117,45 +58,9 @@ class PluginExecutor final : public Executor {
  public:
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
       : table_(table), queue_(queue), metrics_(program.metrics) {
-    const auto predict = records_of(program.predict), evaluate = records_of(program.evaluate),
-               train = records_of(program.train);
-    const auto pass = [](const Pass& pass,
-                         const std::vector<plugin::TaskRecord>& tasks) -> plugin::PassRecord {
-      return {pass.features.data(),
-              pass.positions.data(),
-              static_cast<std::int32_t>(pass.features.size()),
-              pass.statistics.data(),
-              static_cast<std::int32_t>(pass.statistics.size()),
-              tasks.data(),
-              static_cast<std::int32_t>(tasks.size()),
-              pass.output};
-    };
-    std::vector<plugin::ParameterRecord> parameters;
-    for (const Parameter& parameter : program.parameters)
-      parameters.push_back(record_of(parameter));
-    plugin::ProgramRecord record{};
-    record.input_size = program.input_size;
-    record.output_size = program.output_size;
-    record.input_scale = program.input_scale;
-    record.input_offset = program.input_offset;
-    record.parameters = parameters.data();
-    record.parameter_count = static_cast<std::int32_t>(parameters.size());
-    record.predict = pass(program.predict, predict);
-    record.evaluate = pass(program.evaluate, evaluate);
-    record.train = pass(program.train, train);
-    record.reduction = static_cast<std::int32_t>(program.reduction);
-    record.update = record_of(program.update);
-    record.slots = program.slots;
-    record.accumulator = program.accumulator;
-    record.average = program.average;
-    record.metrics = program.metrics;
-    record.activities = program.activities;
-    record.weighted_from = program.weighted_from;
-    record.positions = program.positions;
-    record.captures = program.captures ? 1 : 0;
-    record.precision = static_cast<std::int32_t>(program.precision);
+    const plugin::ProgramRecords records(program);
     void* model = nullptr;
-    check(table, table.create_model(device, &record, &model));
+    check(table, table.create_model(device, &records.program(), &model));
     model_ = std::shared_ptr<void>(model, table.destroy_model);
     initialize_parameters(program);
   }

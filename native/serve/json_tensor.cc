@@ -1,6 +1,7 @@
 // Numbers in arrays in arrays, read from JSON straight into floats.
 #include "native/serve/json_tensor.h"
 
+#include <algorithm>
 #include <string>
 
 #include "native/serve/decimal.h"
@@ -50,18 +51,14 @@ std::int64_t JsonTensorReader::read_elements(std::size_t level) {
 // Up to and with the bracket that ends them.
 std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
   const char* p = cursor_.position();
-  float* const values = values_ + count_;
-  const std::int64_t room = room_ - count_;
+  const std::int64_t kept = std::min(count_, room_), room = room_ - kept;
+  float* const values = values_ + kept;
   std::int64_t length = 0;
   for (;; ++length) {
     const auto stop = [&](const char* at) {
       cursor_.move_to(at);
       place.move_to(length);
     };
-    if (length == room) {
-      stop(p);
-      cursor_.fail("at most " + std::to_string(room_) + " numbers");
-    }
     const Decimal number = read_decimal(p, cursor_.end());
     if (number.error != DecimalError::none) {
       stop(p);
@@ -70,7 +67,7 @@ std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
       cursor_.move_to(number.end);
       cursor_.fail_syntax("a digit");
     }
-    values[length] = number.value;
+    if (length < room) values[length] = number.value;
     p = number.end;
     if (*p == ',') {
       ++p;

@@ -15,7 +15,8 @@ struct JsonTensor {
   std::int64_t count;
 };
 
-// Appends to `values`, at most `room`. All arrays of a level must have the same length.
+// Appends to `values`. Numbers beyond `room` are read and counted, and not kept: what has too many
+// is refused by its shape. All arrays of a level must have the same length.
 class JsonTensorReader {
  public:
   JsonTensorReader(JsonCursor& cursor, float* values, std::int64_t room)

@@ -97,6 +97,13 @@ std::string expected_shape(const TensorSpec& spec) {
   return shape_text(spec.input_shape, "n") + " with n from 1 to " + std::to_string(spec.max_rows);
 }
 
+// Refuses more rows than the spec allows, whatever else is wrong with them.
+void check_most_rows(JsonCursor& cursor, const TensorSpec& spec, std::int64_t rows) {
+  if (rows > spec.max_rows)
+    cursor.fail("at most " + std::to_string(spec.max_rows) + " rows (" + spec.limit_name + ")",
+                std::to_string(rows));
+}
+
 // Whether these are the sizes of rows of input: as the model has them, or flat.
 bool is_row_shape(const TensorSpec& spec, const std::int64_t* sizes, std::size_t rank) {
   if (rank == 1 && sizes[0] == spec.input_size) return true;
@@ -174,9 +181,13 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
   if (name != spec.input_name)
     fail_at(cursor, "name", "'" + spec.input_name + "'", "'" + name + "'");
   const std::vector<std::int64_t>& shape = required(cursor, input.shape, "shape");
-  const bool fits = !shape.empty() && shape[0] >= 1 && shape[0] <= spec.max_rows &&
-                    is_row_shape(spec, shape.data() + 1, shape.size() - 1);
+  const bool fits =
+      !shape.empty() && shape[0] >= 1 && is_row_shape(spec, shape.data() + 1, shape.size() - 1);
   if (!fits) fail_at(cursor, "shape", expected_shape(spec), shape_text(shape));
+  {
+    const Place place(cursor, "shape");
+    check_most_rows(cursor, spec, shape[0]);
+  }
   request.rows = shape[0];
   const std::int64_t count = request.rows * spec.input_size;
 
@@ -323,8 +334,8 @@ TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t
   };
   const auto check = [&] {
     const std::vector<std::int64_t>& sizes = tensor->sizes;
-    if (sizes[0] < 1 || sizes[0] > spec.max_rows)
-      cursor.fail("from 1 to " + std::to_string(spec.max_rows) + " rows", std::to_string(sizes[0]));
+    if (sizes[0] < 1) cursor.fail("at least one row", "none");
+    check_most_rows(cursor, spec, sizes[0]);
     if (!is_row_shape(spec, sizes.data() + 1, sizes.size() - 1)) {
       if (!request.is_rows) cursor.fail("shape " + expected_shape(spec), shape_text(sizes));
       const Place place(cursor, std::int64_t{0});  // all are like the first

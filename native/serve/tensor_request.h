@@ -15,6 +15,7 @@ struct TensorSpec {
   std::vector<std::int64_t> input_shape;  // of one row
   std::int64_t input_size = 1;
   std::int64_t max_rows = 0;
+  std::string limit_name;  // the option that sets max_rows
 };
 
 // Element types of binary tensors, in the order of kDatatypes in the source.

@@ -22,7 +22,7 @@ constexpr int kRuntimeVersion = CUDART_VERSION, kDriverVersion = 13000, kOldDriv
 constexpr int kMultiprocessors = 40, kThreadsPerMultiprocessor = 1024,
               kBlocksPerMultiprocessor = 16;
 
-std::atomic<cudaError_t> sticky_error{cudaSuccess};
+std::atomic<cudaError_t> sticky_errors[kMostDevices];  // by device
 thread_local cudaError_t last_error = cudaSuccess;
 
 struct ErrorText {
@@ -74,14 +74,7 @@ bool pretends(const char* driver) {
   return std::strcmp(environment_text("NEURODE_EMULATOR_DRIVER"), driver) == 0;
 }
 
-cudaError_t driver_error() {
-  if (pretends("none") || pretends("old")) return cudaErrorInsufficientDriver;
-  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  if (pretends("no-device") || (visible != nullptr && *visible != '0')) return cudaErrorNoDevice;
-  return cudaSuccess;
-}
-
-int report_leaks() { return report_allocations() + report_handles() + report_graphs(); }
+int report_leaks() { return report_allocations() + report_pools() + report_handles() + report_graphs(); }
 
 // Constructed when the library is loaded, so that it is destroyed after everything that still uses
 // the device.
@@ -121,9 +114,16 @@ cudaError_t fail(cudaError_t error) {
   return error;
 }
 
+cudaError_t driver_error() {
+  if (pretends("none") || pretends("old")) return cudaErrorInsufficientDriver;
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (pretends("no-device") || (visible != nullptr && *visible != '0')) return cudaErrorNoDevice;
+  return cudaSuccess;
+}
+
 cudaError_t device_error() {
   const cudaError_t error = driver_error();
-  return error != cudaSuccess ? error : sticky_error.load();
+  return error != cudaSuccess ? error : sticky_errors[current_device()].load();
 }
 
 void complain(const std::string& what) {
@@ -136,7 +136,7 @@ void fault(cudaError_t error, const std::string& what) {
   lose_device(error);
 }
 
-void lose_device(cudaError_t error) { sticky_error = last_error = error; }
+void lose_device(cudaError_t error) { sticky_errors[current_device()] = last_error = error; }
 
 unsigned long long environment_number(const char* name, unsigned long long otherwise) {
   const char* text = environment_text(name);
@@ -190,7 +190,8 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaPeekAtLastError() {
-  return sticky_error != cudaSuccess ? sticky_error.load() : last_error;
+  const cudaError_t sticky = sticky_errors[current_device()];
+  return sticky != cudaSuccess ? sticky : last_error;
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
@@ -208,19 +209,8 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return fail(cudaErrorInvalidValue);
   const cudaError_t error = driver_error();
-  *count = error == cudaSuccess ? 1 : 0;
+  *count = error == cudaSuccess ? device_count() : 0;
   return error == cudaSuccess ? error : fail(error);
-}
-
-cudaError_t cudaGetDevice(int* device) {
-  if (device == nullptr) return fail(cudaErrorInvalidValue);
-  *device = 0;
-  return driver_error() == cudaSuccess ? cudaSuccess : fail(driver_error());
-}
-
-cudaError_t cudaSetDevice(int device) {
-  if (const cudaError_t error = device_error()) return fail(error);
-  return device == 0 ? cudaSuccess : fail(cudaErrorInvalidDevice);
 }
 
 cudaError_t cudaSetDeviceFlags(unsigned) {
@@ -230,11 +220,12 @@ cudaError_t cudaSetDeviceFlags(unsigned) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (const cudaError_t error = device_error()) return fail(error);
   if (properties == nullptr) return fail(cudaErrorInvalidValue);
-  if (device != 0) return fail(cudaErrorInvalidDevice);
+  if (device < 0 || device >= device_count()) return fail(cudaErrorInvalidDevice);
   cudaDeviceProp& p = *properties;
   p = {};
   std::snprintf(p.name, sizeof p.name, "Emulated CUDA device");
   std::memcpy(p.uuid.bytes, "neurode-emulator", sizeof p.uuid.bytes);
+  p.uuid.bytes[7] = char('0' + device);
   std::size_t free = 0;
   cudaMemGetInfo(&free, &p.totalGlobalMem);
   p.sharedMemPerBlock = kSharedLimit;
@@ -310,8 +301,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 cudaError_t cudaDeviceGetPCIBusId(char* text, int size, int device) {
   if (const cudaError_t error = device_error()) return fail(error);
   if (text == nullptr || size < 13) return fail(cudaErrorInvalidValue);
-  if (device != 0) return fail(cudaErrorInvalidDevice);
-  std::snprintf(text, std::size_t(size), "0000:00:00.0");
+  if (device < 0 || device >= device_count()) return fail(cudaErrorInvalidDevice);
+  std::snprintf(text, std::size_t(size), "0000:%02x:00.0", unsigned(device));
   return cudaSuccess;
 }
 
@@ -321,7 +312,9 @@ cudaError_t cudaDeviceReset() {
   forget_graphs();
   forget_handles();
   free_everything();
-  sticky_error = last_error = cudaSuccess;
+  forget_pools();
+  for (auto& sticky : sticky_errors) sticky = cudaSuccess;
+  last_error = cudaSuccess;
   return driver_error();
 }
 
@@ -329,6 +322,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (kernel == nullptr) return fail(cudaErrorInvalidDeviceFunction);
+  load_kernel(kernel);
   if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) return cudaSuccess;
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
       std::size_t(value) + static_shared_bytes(kernel) > kSharedOptinLimit) {
@@ -342,6 +336,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (attributes == nullptr) return fail(cudaErrorInvalidValue);
+  load_kernel(kernel);
   *attributes = {static_shared_bytes(kernel),      0, 0, kMaxThreads, 64, 75, 75,
                  int(std::max(dynamic_shared_limit(kernel), kSharedLimit))};
   return cudaSuccess;
@@ -353,6 +348,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (blocks == nullptr || threads <= 0) return fail(cudaErrorInvalidValue);
+  load_kernel(kernel);
   const std::size_t shared = static_shared_bytes(kernel) + shared_bytes;
   int count = threads > kMaxThreads
                   ? 0

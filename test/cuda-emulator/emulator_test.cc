@@ -1,6 +1,6 @@
-// Tests of the CUDA emulator: correct kernels give right results, and every planted defect is
-// caught. Usage: emulator_test [bench]; each case runs in a child process, since the environment is
-// read once.
+// Tests of the CUDA emulator: correct kernels give right results, every planted defect is caught, and the CUDA library
+// keeps its promises. Usage: emulator_test [bench | part of the names of cases]; each case runs in a child process, since
+// the environment is read once.
 #include "test/cuda-emulator/emulator_test.h"
 
 #include <fcntl.h>
@@ -18,8 +18,6 @@ namespace {
 
 using neurode::emulator::dynamic_shared;
 using neurode::emulator::launch;
-
-constexpr int kDefect = 3;  // exit status of a child whose runtime reported an error
 
 // ------------------------------------------------------------ planted defects
 
@@ -260,6 +258,88 @@ const Case kCases[] = {
      {"NEURODE_EMULATOR_FAIL=2"},
      kDefect,
      "fails by NEURODE_EMULATOR_FAIL"},
+    {"pinned memory is refused", refused_pinned_memory, {"NEURODE_EMULATOR_FAIL_PINNED=3"}, 0, ""},
+    {"device memory is refused", refused_device_memory, {"NEURODE_EMULATOR_FAIL_MEMORY=3"}, 0, ""},
+    {"first launch in a capture",
+     first_launch_in_capture,
+     {},
+     kDefect,
+     "fresh_kernel is loaded by its first launch"},
+    {"first launch in a capture, of another device",
+     first_launch_on_each_device,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "fresh_kernel is loaded by its first launch"},
+    {"first launch in a capture, all loaded",
+     first_launch_in_capture,
+     {"CUDA_MODULE_LOADING=EAGER"},
+     0,
+     ""},
+    {"second launch in a capture", loaded_kernel_in_capture, {}, 0, ""},
+    {"two devices", two_devices, {"NEURODE_EMULATOR_DEVICES=2"}, 0, ""},
+    {"contexts of two devices", contexts, {"NEURODE_EMULATOR_DEVICES=2"}, 0, ""},
+    {"stream of another device",
+     foreign_stream,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "a stream of cuda:1 is used while cuda:0 is the current device"},
+    {"event of another device",
+     foreign_event,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "an event of cuda:1 is used"},
+    {"pool of another device",
+     foreign_pool,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "a memory pool of cuda:1 is used"},
+    {"copy of another device's memory",
+     foreign_copy,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "memory of cuda:1 is used"},
+    {"free of another device's memory",
+     foreign_free,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     kDefect,
+     "memory of cuda:1 is used"},
+    {"another device's memory in a kernel, guarded",
+     foreign_memory_in_kernel,
+     {"NEURODE_EMULATOR_DEVICES=2", "NEURODE_EMULATOR_GUARD=1"},
+     86,
+     "of a cuda:1 allocation of 128 bytes"},
+    {"sticky error of one device",
+     sticky_on_one_device,
+     {"NEURODE_EMULATOR_DEVICES=2", "NEURODE_EMULATOR_FAIL=1"},
+     kDefect,
+     "fails by NEURODE_EMULATOR_FAIL"},
+    {"the library, pinned memory refused anywhere",
+     library_without_pinned_memory,
+     {"NEURODE_EMULATOR_GUARD=1"},
+     0,
+     ""},
+    {"the library, device memory refused anywhere",
+     library_without_device_memory,
+     {"NEURODE_EMULATOR_GUARD=1"},
+     0,
+     ""},
+    {"the library changes nothing when it is refused", library_changes_nothing_when_refused, {}, 0, ""},
+    {"the library and its caller's device",
+     library_keeps_the_callers_device,
+     {"NEURODE_EMULATOR_DEVICES=2"},
+     0,
+     ""},
+    {"the library and its caller's device, lost",
+     library_keeps_the_callers_device_when_lost,
+     {"NEURODE_EMULATOR_DEVICES=2", "NEURODE_EMULATOR_FAIL=10"},
+     0,
+     ""},
+    {"the library on two devices",
+     library_on_two_devices,
+     {"NEURODE_EMULATOR_DEVICES=2", "NEURODE_EMULATOR_GUARD=1"},
+     0,
+     ""},
+    {"the library loads kernels before captures", library_loads_kernels_before_captures, {}, 0, ""},
 };
 
 // Returns the child's exit status, or -1 when a signal ended it; `output` is what it printed.
@@ -268,6 +348,7 @@ int run_in_child(const Case& test, std::string& output) {
   if (pipe(ends) != 0) return -1;
   const pid_t child = fork();
   if (child == 0) {
+    neurode::failed_checks = 0;
     dup2(ends[1], STDERR_FILENO);
     for (const char* variable : test.environment) putenv(const_cast<char*>(variable));
     test.run();
@@ -291,7 +372,9 @@ int main(int argc, char** argv) {
     benchmark();
     return 0;
   }
+  const char* const wanted = argc > 1 ? argv[1] : "";
   for (const Case& test : kCases) {
+    if (std::strstr(test.name, wanted) == nullptr) continue;
     std::string output;
     const int status = run_in_child(test, output);
     const bool says = output.find(test.says) != std::string::npos;

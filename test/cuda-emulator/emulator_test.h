@@ -1,5 +1,4 @@
-// What the emulator's tests share: memory with known contents, the kernels that must work, the
-// benchmark.
+// What the emulator's tests share: memory with known contents, and the cases of other files.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +8,7 @@
 #include "test/native/check.h"
 
 constexpr unsigned kAll = 0xffffffffu;
+constexpr int kDefect = 3;  // exit status of a child whose runtime reported an error
 
 #define CUDA(call) \
   CHECK_THAT((call) == cudaSuccess, "%s: %s", #call, cudaGetErrorName(cudaPeekAtLastError()))
@@ -38,3 +38,28 @@ inline __global__ void add_kernel(float* x, float by) { x[threadIdx.x] += by; }
 // correct_kernels_test.cc
 void test_correct_kernels();
 void benchmark();
+
+// devices_test.cc
+void refused_pinned_memory();
+void refused_device_memory();
+void first_launch_in_capture();
+void first_launch_on_each_device();
+void loaded_kernel_in_capture();
+void two_devices();
+void contexts();
+void foreign_stream();
+void foreign_event();
+void foreign_pool();
+void foreign_copy();
+void foreign_free();
+void foreign_memory_in_kernel();
+void sticky_on_one_device();
+
+// library_test.cc
+void library_without_pinned_memory();
+void library_without_device_memory();
+void library_changes_nothing_when_refused();
+void library_keeps_the_callers_device();
+void library_keeps_the_callers_device_when_lost();
+void library_on_two_devices();
+void library_loads_kernels_before_captures();

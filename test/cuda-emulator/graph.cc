@@ -39,8 +39,8 @@ bool capturing(cudaStream_t stream) {
 }
 
 cudaError_t enqueue(cudaStream_t handle, Node node) {
+  if (const cudaError_t error = stream_error(handle)) return fail(error);
   EmulatedStream* stream = find_stream(handle);
-  if (stream == nullptr) return fail(cudaErrorInvalidResourceHandle);
   if (stream->status == cudaStreamCaptureStatusInvalidated)
     return fail(cudaErrorStreamCaptureInvalidated);
   if (stream->status == cudaStreamCaptureStatusActive) {
@@ -87,8 +87,8 @@ void forget_graphs() {
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
+  if (const cudaError_t error = stream_error(handle)) return fail(error);
   EmulatedStream* stream = find_stream(handle);
-  if (stream == nullptr) return fail(cudaErrorInvalidResourceHandle);
   if (is_default(stream)) return fail(cudaErrorStreamCaptureUnsupported);
   if (stream->status != cudaStreamCaptureStatusNone) return fail(cudaErrorInvalidValue);
   stream->status = cudaStreamCaptureStatusActive;
@@ -100,8 +100,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
 
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   const Lock lock(device_mutex());
+  if (const cudaError_t error = stream_error(handle)) return fail(error);
   EmulatedStream* stream = find_stream(handle);
-  if (stream == nullptr) return fail(cudaErrorInvalidResourceHandle);
   if (graph == nullptr) return fail(cudaErrorInvalidValue);
   *graph = nullptr;
   if (stream->status == cudaStreamCaptureStatusNone) return fail(cudaErrorStreamCaptureUnmatched);
@@ -184,7 +184,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
-  if (!known_stream(stream)) return fail(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
   return lives(graphs().execs, exec) ? cudaSuccess : fail(cudaErrorInvalidValue);
 }
 
@@ -192,6 +192,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (!lives(graphs().execs, exec)) return fail(cudaErrorInvalidValue);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
   if (!capturing(stream)) {
     ++counters.graphs;
     trace("graph", stream);
@@ -199,8 +200,6 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   for (const Node& node : exec->nodes) {
     if (capturing(stream)) {
       enqueue(stream, node);
-    } else if (!known_stream(stream)) {
-      return fail(cudaErrorInvalidResourceHandle);
     } else if (!node()) {
       return fail(device_error());
     }

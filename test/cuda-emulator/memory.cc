@@ -15,8 +15,6 @@
 
 using namespace neurode::emulator;
 
-struct EmulatedPool {};
-
 namespace neurode::emulator {
 
 namespace {
@@ -28,24 +26,13 @@ constexpr std::size_t kQuarantine = 256;
 struct Memory {
   std::map<std::uintptr_t, Allocation> live;
   std::deque<std::pair<std::uintptr_t, Allocation>> freed;  // without access; only with guard pages
-  std::vector<std::unique_ptr<EmulatedPool>> pools;
-  std::size_t device_bytes = 0;
+  std::size_t device_bytes[kMostDevices] = {};
 };
 
 // Never destroyed: the report at exit needs it.
 Memory& memory() {
   static Memory& instance = *new Memory;
   return instance;
-}
-
-EmulatedPool* default_pool() {
-  static EmulatedPool& instance = *new EmulatedPool;
-  return &instance;
-}
-
-bool known_pool(const EmulatedPool* pool) {
-  const auto is_it = [&](const auto& one) { return one.get() == pool; };
-  return pool == default_pool() || std::any_of(memory().pools.begin(), memory().pools.end(), is_it);
 }
 
 std::size_t device_limit() {
@@ -65,8 +52,8 @@ void add_guard_bytes(Allocation& allocation, char* begin, char* end) {
   allocation.guards.emplace_back(begin, std::size_t(end - begin));
 }
 
-char* allocate(std::size_t bytes, bool device) {
-  Allocation allocation{bytes, device, false, nullptr, 0, {}, nullptr};
+char* allocate(std::size_t bytes, bool device, cudaMemPool_t pool) {
+  Allocation allocation{bytes, device, false, current_device(), nullptr, 0, {}, pool};
   char* begin;
   if (guard_pages()) {
     trap_wrong_accesses();
@@ -91,7 +78,7 @@ char* allocate(std::size_t bytes, bool device) {
     add_guard_bytes(allocation, begin + bytes, allocation.mapping + allocation.mapped);
   }
   std::memset(begin, kPoison, bytes);
-  if (device) memory().device_bytes += bytes;
+  if (device) memory().device_bytes[allocation.owner] += bytes;
   memory().live.emplace(key(begin), std::move(allocation));
   return begin;
 }
@@ -101,7 +88,7 @@ void unmap(Allocation& allocation) { munmap(allocation.mapping, allocation.mappe
 void release(std::map<std::uintptr_t, Allocation>::iterator found) {
   Allocation& allocation = found->second;
   Memory& m = memory();
-  if (allocation.device) m.device_bytes -= allocation.bytes;
+  if (allocation.device) m.device_bytes[allocation.owner] -= allocation.bytes;
   if (allocation.registered) {
     m.live.erase(found);
     return;
@@ -120,23 +107,36 @@ void release(std::map<std::uintptr_t, Allocation>::iterator found) {
   m.live.erase(found);
 }
 
-const char* kind_of(const Allocation& allocation) {
-  return allocation.device ? "device" : "page-locked host";
+std::string kind_of(const Allocation& allocation) {
+  if (!allocation.device) return "page-locked host";
+  return allocation.owner == current_device() ? "device" : "cuda:" + std::to_string(allocation.owner);
 }
 
-cudaError_t allocate_call(void** pointer, std::size_t bytes, bool device) {
-  const Lock lock(device_mutex());
-  if (const cudaError_t error = device_error()) return fail(error);
-  if (pointer == nullptr) return fail(cudaErrorInvalidValue);
-  *pointer = nullptr;
-  if (bytes == 0) return cudaSuccess;
-  if (device && (bytes > device_limit() || memory().device_bytes > device_limit() - bytes)) {
-    return fail(cudaErrorMemoryAllocation);
+// Requests that a variable dooms, as "5" or "5-7": counted since it got this value, so that a running program may set it.
+struct Doom {
+  const char* variable;
+  std::string value;
+  unsigned long long count = 0, first = 0, last = 0;
+
+  explicit Doom(const char* variable) : variable(variable) {}
+
+  bool takes_next() {
+    const char* const now = std::getenv(variable);
+    if (value != (now == nullptr ? "" : now)) {
+      value = now == nullptr ? "" : now;
+      const std::size_t dash = value.find('-');
+      count = 0;
+      first = std::strtoull(value.c_str(), nullptr, 10);
+      last = dash == std::string::npos ? first : std::strtoull(value.c_str() + dash + 1, nullptr, 10);
+    }
+    ++count;
+    return first <= count && count <= last;
   }
-  ++counters.allocations;
-  counters.kernels_at_last_allocation = counters.kernels;
-  *pointer = allocate(bytes, device);
-  return *pointer == nullptr ? fail(cudaErrorMemoryAllocation) : cudaSuccess;
+};
+
+bool is_doomed(bool device) {
+  static Doom pinned("NEURODE_EMULATOR_FAIL_PINNED"), memory("NEURODE_EMULATOR_FAIL_MEMORY");
+  return (device ? memory : pinned).takes_next();
 }
 
 // After a sticky error memory still goes, as it does with a real context, so that it is no leak.
@@ -145,7 +145,9 @@ cudaError_t free_call(void* pointer, bool device) {
   const cudaError_t error = device_error();
   if (pointer == nullptr) return error == cudaSuccess ? error : fail(error);
   const auto found = memory().live.find(key(pointer));
-  if (found == memory().live.end() || found->second.device != device || found->second.registered) {
+  const bool is_one = found != memory().live.end() && found->second.device == device && !found->second.registered;
+  if (is_one && device) is_foreign(found->second.owner, "memory");
+  if (!is_one) {
     complain(std::string(device ? "cudaFree" : "cudaFreeHost") +
              " of a pointer that no such allocation begins at (freed twice?)");
     return fail(error != cudaSuccess ? error : cudaErrorInvalidValue);
@@ -173,6 +175,7 @@ bool accessible(const void* pointer, std::size_t bytes, bool device) {
   const Allocation* allocation = find_allocation(pointer, &begin);
   if (allocation == nullptr) return !device;
   const std::size_t offset = key(pointer) - key(begin);
+  if (allocation->device && device && is_foreign(allocation->owner, "memory")) return false;
   return allocation->device == device && bytes <= allocation->bytes - offset;
 }
 
@@ -197,16 +200,48 @@ void check_guards(const char* where, const void* kernel) {
 int report_allocations() {
   for (const auto& [address, allocation] : memory().live) {
     std::fprintf(stderr, "CUDA emulator: leak: %zu bytes of %s memory\n", allocation.bytes,
-                 kind_of(allocation));
+                 kind_of(allocation).c_str());
   }
-  if (!memory().pools.empty())
-    std::fprintf(stderr, "CUDA emulator: leak: %zu memory pools\n", memory().pools.size());
-  return int(memory().live.size() + memory().pools.size());
+  return int(memory().live.size());
 }
 
 void free_everything() {
   while (!memory().live.empty()) release(memory().live.begin());
-  memory().pools.clear();
+}
+
+namespace {
+
+void protect_other_devices(int protection) {
+  if (device_count() == 1 || !guard_pages()) return;
+  for (const auto& [address, allocation] : memory().live) {
+    if (allocation.device && allocation.owner != current_device())
+      mprotect(allocation.mapping + kPage, allocation.mapped - 2 * kPage, protection);
+  }
+}
+
+}  // namespace
+
+OtherDevicesHidden::OtherDevicesHidden() { protect_other_devices(PROT_NONE); }
+OtherDevicesHidden::~OtherDevicesHidden() { protect_other_devices(PROT_READ | PROT_WRITE); }
+
+cudaError_t allocate_call(void** pointer, std::size_t bytes, bool device, cudaMemPool_t pool) {
+  const Lock lock(device_mutex());
+  if (const cudaError_t error = device_error()) return fail(error);
+  if (pointer == nullptr) return fail(cudaErrorInvalidValue);
+  *pointer = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  const std::size_t taken = memory().device_bytes[current_device()];
+  const bool fits = !device || (bytes <= device_limit() && taken <= device_limit() - bytes);
+  if (is_doomed(device) || !fits) return fail(cudaErrorMemoryAllocation);
+  ++counters.allocations;
+  counters.kernels_at_last_allocation = counters.kernels;
+  *pointer = allocate(bytes, device, pool);
+  return *pointer == nullptr ? fail(cudaErrorMemoryAllocation) : cudaSuccess;
+}
+
+bool is_in_use(cudaMemPool_t pool) {
+  const auto is_of_it = [&](const auto& entry) { return entry.second.pool == pool; };
+  return std::any_of(memory().live.begin(), memory().live.end(), is_of_it);
 }
 
 std::string describe_address(const void* address) {
@@ -251,14 +286,14 @@ cudaError_t cudaFree(void* pointer) {
 
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   const Lock lock(device_mutex());
-  if (!known_stream(stream)) return fail(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
   if (capturing(stream)) return fail(cudaErrorStreamCaptureUnsupported);
   return allocate_call(pointer, bytes, true);
 }
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   const Lock lock(device_mutex());
-  if (!known_stream(stream)) return fail(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
   if (capturing(stream)) return fail(cudaErrorStreamCaptureUnsupported);
   return free_call(pointer, true);
 }
@@ -284,7 +319,7 @@ cudaError_t cudaHostRegister(void* pointer, std::size_t bytes, unsigned) {
   char* begin = nullptr;
   if (find_allocation(pointer, &begin) != nullptr)
     return fail(cudaErrorHostMemoryAlreadyRegistered);
-  memory().live.emplace(key(pointer), Allocation{bytes, false, true, nullptr, 0, {}, nullptr});
+  memory().live.emplace(key(pointer), Allocation{bytes, false, true, 0, nullptr, 0, {}, nullptr});
   return cudaSuccess;
 }
 
@@ -303,7 +338,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (const cudaError_t error = device_error()) return fail(error);
   if (free == nullptr || total == nullptr) return fail(cudaErrorInvalidValue);
   *total = device_limit();
-  *free = device_limit() - memory().device_bytes;
+  *free = device_limit() - memory().device_bytes[current_device()];
   return cudaSuccess;
 }
 
@@ -316,62 +351,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   void* address = const_cast<void*>(pointer);
   *attributes = {cudaMemoryTypeUnregistered, -1, nullptr, address};
   if (allocation != nullptr && allocation->device)
-    *attributes = {cudaMemoryTypeDevice, 0, address, nullptr};
+    *attributes = {cudaMemoryTypeDevice, allocation->owner, address, nullptr};
   if (allocation != nullptr && !allocation->device)
     *attributes = {cudaMemoryTypeHost, 0, address, address};
   return cudaSuccess;
-}
-
-// Pools keep nothing back: what is freed is poisoned and its use is found.
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  const Lock lock(device_mutex());
-  if (const cudaError_t error = device_error()) return fail(error);
-  if (pool == nullptr) return fail(cudaErrorInvalidValue);
-  if (device != 0) return fail(cudaErrorInvalidDevice);
-  *pool = default_pool();
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
-  const Lock lock(device_mutex());
-  if (const cudaError_t error = device_error()) return fail(error);
-  if (pool == nullptr || properties == nullptr ||
-      properties->allocType != cudaMemAllocationTypePinned ||
-      properties->location.type != cudaMemLocationTypeDevice)
-    return fail(cudaErrorInvalidValue);
-  if (properties->location.id != 0) return fail(cudaErrorInvalidDevice);
-  *pool = memory().pools.emplace_back(std::make_unique<EmulatedPool>()).get();
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
-  const Lock lock(device_mutex());
-  if (!known_pool(pool) || pool == default_pool()) return fail(cudaErrorInvalidValue);
-  for (auto& [address, allocation] : memory().live) {
-    if (allocation.pool != pool) continue;
-    complain("cudaMemPoolDestroy of a pool with live allocations");
-    break;
-  }
-  std::erase_if(memory().pools, [&](const auto& one) { return one.get() == pool; });
-  return device_error();
-}
-
-cudaError_t cudaMallocFromPoolAsync(void** pointer, std::size_t bytes, cudaMemPool_t pool,
-                                    cudaStream_t stream) {
-  const Lock lock(device_mutex());
-  if (!known_pool(pool)) return fail(cudaErrorInvalidValue);
-  const cudaError_t error = cudaMallocAsync(pointer, bytes, stream);
-  if (error == cudaSuccess && *pointer != nullptr)
-    memory().live.find(key(*pointer))->second.pool = pool;
-  return error;
-}
-
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* value) {
-  const Lock lock(device_mutex());
-  return !known_pool(pool) || value == nullptr ? fail(cudaErrorInvalidValue) : cudaSuccess;
-}
-
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t) {
-  const Lock lock(device_mutex());
-  return known_pool(pool) ? cudaSuccess : fail(cudaErrorInvalidValue);
 }

@@ -17,6 +17,7 @@ namespace neurode::emulator {
 constexpr int kExitStatus = 86;
 constexpr unsigned char kPoison = 0xff;  // every float made of it is NaN
 constexpr int kMaxThreads = 1024;
+constexpr int kMostDevices = 8;
 constexpr std::size_t kSharedLimit = 48 << 10, kSharedOptinLimit = 64 << 10;
 
 struct Counters {
@@ -34,16 +35,28 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 
 // device.cc. Remembers an error for cudaGetLastError, and returns it.
 cudaError_t fail(cudaError_t error);
-// The error of a driver that the environment pretends, or a sticky error; cudaSuccess otherwise.
+// The error of a driver that the environment pretends; cudaSuccess otherwise.
+cudaError_t driver_error();
+// The same, or the sticky error of the current device.
 cudaError_t device_error();
-// Makes an error sticky.
+// Makes an error of the current device sticky.
 void lose_device(cudaError_t error);
-// Says on stderr what is wrong, counts it, and loses the device.
+// Says on stderr what is wrong, counts it, and loses the current device.
 void fault(cudaError_t error, const std::string& what);
 // Counts and says it, without harm to the device.
 void complain(const std::string& what);
 // A whole number with an optional suffix K, M or G.
 unsigned long long environment_number(const char* name, unsigned long long otherwise);
+
+// current_device.cc
+int device_count();
+int current_device();
+// Whether something is of another device than the current one, which is said, and counted as a fault. It is stricter than
+// a GPU, on which some calls do not mind.
+bool is_foreign(int device, const char* what);
+// A kernel's first launch on a device, or question about it, loads it.
+void load_kernel(const void* kernel);
+bool is_loaded(const void* kernel);
 
 // block.cc. Runs the blocks of a grid; false when a fault ended it.
 struct Grid {
@@ -90,6 +103,7 @@ bool in_shared_guard(const void* address);
 struct Allocation {
   std::size_t bytes = 0;
   bool device = false, registered = false;
+  int owner = 0;  // the device that it is memory of
   char* mapping = nullptr;  // with the guards
   std::size_t mapped = 0;
   std::vector<std::pair<char*, std::size_t>> guards;
@@ -97,13 +111,26 @@ struct Allocation {
 };
 // The live allocation whose bytes hold `pointer`, and its first byte.
 const Allocation* find_allocation(const void* pointer, char** begin);
-// Whether a copy may read or write these bytes; `device` says whose they must be.
+// Whether a copy may read or write these bytes; `device`: they must be the current device's, else the host's.
 bool accessible(const void* pointer, std::size_t bytes, bool device);
 // Reports every guard word that a kernel, or who else `where` names, destroyed.
 void check_guards(const char* where, const void* kernel = nullptr);
 // A line of stderr for each live allocation.
 int report_allocations();
 void free_everything();
+// Takes the access to memory of other devices from the current one's kernels; only with guard pages.
+class OtherDevicesHidden {
+ public:
+  OtherDevicesHidden();
+  ~OtherDevicesHidden();
+};
+cudaError_t allocate_call(void** pointer, std::size_t bytes, bool device, cudaMemPool_t pool = nullptr);
+bool is_in_use(cudaMemPool_t pool);
+
+// pool.cc
+int report_pools();
+void forget_pools();
+
 // What lies at an address in or near an allocation, live or freed; "" when it is none of ours.
 std::string describe_address(const void* address);
 
@@ -125,7 +152,8 @@ cudaError_t enqueue(cudaStream_t stream, Node node);
 bool capturing(cudaStream_t stream);
 // An error when the calling thread may not allocate or wait now; ends the captures that forbid it.
 cudaError_t forbidden_while_capturing();
-bool known_stream(cudaStream_t stream);
+// What is wrong with using a stream now: it does not exist, or belongs to another device than the current one.
+cudaError_t stream_error(cudaStream_t stream);
 int report_handles();
 int report_graphs();
 void forget_handles();

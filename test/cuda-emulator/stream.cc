@@ -9,6 +9,7 @@
 using namespace neurode::emulator;
 
 struct EmulatedEvent {
+  int device = 0;
   bool timed = true;
   bool recorded = false;
   bool captured = false;  // its last record is part of a graph
@@ -20,13 +21,17 @@ namespace neurode::emulator {
 namespace {
 
 struct Handles {
-  EmulatedStream default_stream;
+  EmulatedStream default_streams[kMostDevices];
   std::vector<std::unique_ptr<EmulatedStream>> streams;
   std::vector<std::unique_ptr<EmulatedEvent>> events;
 };
 
 Handles& handles() {
-  static Handles& instance = *new Handles;
+  static Handles& instance = *[] {
+    auto* const handles = new Handles;
+    for (int i = 0; i < kMostDevices; ++i) handles->default_streams[i].device = i;
+    return handles;
+  }();
   return instance;
 }
 
@@ -35,6 +40,13 @@ EmulatedEvent* find_event(cudaEvent_t handle) {
     if (event.get() == handle) return handle;
   }
   return nullptr;
+}
+
+// What is wrong with using an event now: it does not exist, or belongs to another device than the current one.
+cudaError_t event_error(cudaEvent_t handle) {
+  const EmulatedEvent* event = find_event(handle);
+  const bool usable = event != nullptr && !is_foreign(event->device, "an event");
+  return usable ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 
 // `rows` rows of `width` bytes.
@@ -122,7 +134,11 @@ bool run_kernel(const Grid& grid) {
   }
   trap_wrong_accesses();
   const unsigned long long faults = counters.faults;
-  if (run_grid(grid)) check_guards("kernel ", grid.call.kernel);
+  const bool whole = [&] {
+    const OtherDevicesHidden hidden;
+    return run_grid(grid);
+  }();
+  if (whole) check_guards("kernel ", grid.call.kernel);
   return counters.faults == faults;
 }
 
@@ -148,14 +164,16 @@ cudaError_t check_grid(const Grid& g) {
 
 EmulatedStream* find_stream(cudaStream_t handle) {
   // 1 and 2 are the runtime's own names for the legacy and the per-thread default stream.
-  if (reinterpret_cast<std::uintptr_t>(handle) <= 2) return &handles().default_stream;
+  if (reinterpret_cast<std::uintptr_t>(handle) <= 2) return &handles().default_streams[current_device()];
   for (const auto& stream : handles().streams) {
     if (stream.get() == handle) return handle;
   }
   return nullptr;
 }
 
-bool is_default(const EmulatedStream* stream) { return stream == &handles().default_stream; }
+bool is_default(const EmulatedStream* stream) {
+  return stream >= handles().default_streams && stream < handles().default_streams + kMostDevices;
+}
 
 const std::vector<std::unique_ptr<EmulatedStream>>& streams() { return handles().streams; }
 
@@ -174,7 +192,11 @@ void trace(const char* what, cudaStream_t stream, unsigned long long bytes) {
   std::fflush(file);
 }
 
-bool known_stream(cudaStream_t stream) { return find_stream(stream) != nullptr; }
+cudaError_t stream_error(cudaStream_t handle) {
+  const EmulatedStream* stream = find_stream(handle);
+  const bool usable = stream != nullptr && !is_foreign(stream->device, "a stream");
+  return usable ? cudaSuccess : cudaErrorInvalidResourceHandle;
+}
 
 int report_handles() {
   const std::size_t count = handles().streams.size(), events = handles().events.size();
@@ -194,13 +216,19 @@ void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_byt
   if (const cudaError_t error = device_error()) return void(fail(error));
   Grid launch{call, grid, block, shared_bytes};
   if (const cudaError_t error = check_grid(launch)) return void(fail(error));
-  if (!known_stream(stream)) return void(fail(cudaErrorInvalidResourceHandle));
+  if (const cudaError_t error = stream_error(stream)) return void(fail(error));
   if (!capturing(stream)) {
+    load_kernel(call.kernel);
     const bool recorded = find_stream(stream)->status != cudaStreamCaptureStatusNone;
     if (recorded) return void(fail(cudaErrorStreamCaptureInvalidated));
     trace("kernel", stream);
     run_kernel(launch);
     return;
+  }
+  if (!is_loaded(call.kernel)) {
+    complain("kernel " + kernel_name(call.kernel) + " is loaded by its first launch, in a capture, where that may fail");
+    find_stream(stream)->status = cudaStreamCaptureStatusInvalidated;
+    return void(fail(cudaErrorStreamCaptureUnsupported));
   }
   const std::shared_ptr<const void> copy = call.copy(call.call);
   enqueue(stream, [launch, copy]() mutable {
@@ -267,6 +295,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   *stream = handles().streams.emplace_back(std::make_unique<EmulatedStream>()).get();
   static int streams = 0;
   (*stream)->number = ++streams;
+  (*stream)->device = current_device();
   return cudaSuccess;
 }
 
@@ -274,6 +303,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const Lock lock(device_mutex());
   const auto found = find_stream(stream);
   if (found == nullptr || is_default(found)) return fail(cudaErrorInvalidResourceHandle);
+  is_foreign(found->device, "a stream");
   std::erase_if(handles().streams, [&](const auto& one) { return one.get() == found; });
   return device_error();
 }
@@ -293,7 +323,8 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(device_mutex());
-  return known_stream(stream) ? synchronize() : fail(cudaErrorInvalidResourceHandle);
+  const cudaError_t error = stream_error(stream);
+  return error == cudaSuccess ? synchronize() : fail(error);
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
@@ -301,12 +332,12 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
-  EmulatedEvent* found = find_event(event);
-  if (!known_stream(stream) || found == nullptr) return fail(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
+  if (const cudaError_t error = event_error(event)) return fail(error);
   trace("wait", stream);
   // A wait for an event of another capture would fork or join streams, which the emulator does not
   // record.
-  return found->captured && !capturing(stream) ? fail(cudaErrorStreamCaptureUnsupported)
+  return find_event(event)->captured && !capturing(stream) ? fail(cudaErrorStreamCaptureUnsupported)
                                                : cudaSuccess;
 }
 
@@ -319,6 +350,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   if (const cudaError_t error = device_error()) return fail(error);
   if (event == nullptr) return fail(cudaErrorInvalidValue);
   *event = handles().events.emplace_back(std::make_unique<EmulatedEvent>()).get();
+  (*event)->device = current_device();
   (*event)->timed = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
@@ -326,6 +358,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   const Lock lock(device_mutex());
   if (find_event(event) == nullptr) return fail(cudaErrorInvalidResourceHandle);
+  is_foreign(event->device, "an event");
   std::erase_if(handles().events, [&](const auto& one) { return one.get() == event; });
   return device_error();
 }
@@ -333,8 +366,9 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
+  if (const cudaError_t error = event_error(event)) return fail(error);
+  if (const cudaError_t error = stream_error(stream)) return fail(error);
   EmulatedEvent* found = find_event(event);
-  if (found == nullptr || !known_stream(stream)) return fail(cudaErrorInvalidResourceHandle);
   found->captured = capturing(stream);
   found->recorded = !found->captured;
   found->at = counters.clock;
@@ -343,7 +377,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(device_mutex());
-  return find_event(event) == nullptr ? fail(cudaErrorInvalidResourceHandle) : synchronize();
+  const cudaError_t error = event_error(event);
+  return error == cudaSuccess ? synchronize() : fail(error);
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) { return cudaEventSynchronize(event); }

@@ -13,6 +13,7 @@ struct EmulatedGraph {
 
 struct EmulatedStream {
   int number = 0;
+  int device = 0;
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   std::thread::id thread;  // that began the capture

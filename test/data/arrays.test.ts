@@ -1,11 +1,28 @@
 /** What is accepted as x and y, and what becomes of it. */
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
-import { type ArrayInput, array, type NumericArray } from 'neurode'
+import {
+  type ArrayInput,
+  array,
+  datasets,
+  encodeNpy,
+  layers,
+  type NumericArray,
+  optimizers,
+  readCsv,
+  readIdx,
+  readNpy,
+  readNpz,
+  readSafetensors,
+  sequential,
+  writeNpz,
+  writeSafetensors,
+} from 'neurode'
 import { sliceRows, toInput, toTargets } from '#lib/data/arrays.js'
 import { Random } from '../support/random.js'
-import { throws } from './files.js'
+import { inFolder, throws } from './files.js'
 
 type Resizable = new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
 const ResizableBuffer = ArrayBuffer as unknown as Resizable
@@ -22,13 +39,11 @@ describe('array', () => {
   })
 
   it('infers the shape of nested arrays and of typed arrays', () => {
-    assert.deepEqual(
-      array([
-        [1, 2, 3],
-        [4, 5, 6],
-      ]),
-      { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] },
-    )
+    const rows = [
+      [1, 2, 3],
+      [4, 5, 6],
+    ]
+    assert.deepEqual({ ...array(rows) }, { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] })
     assert.deepEqual(array([[Float64Array.of(1, 2)], [[3, 4]]]).shape, [2, 1, 2])
     assert.deepEqual(array(new Uint8Array(5)).shape, [5])
   })
@@ -291,5 +306,75 @@ describe('sliceRows', () => {
     assert.equal(part.data.buffer, input.data.buffer)
     const targets = toTargets([3, 2, 1, 0], { outputs: 4, classes: true }, 'y')
     assert.deepEqual(sliceRows(targets, 3, 4), { kind: 'classes', data: Int32Array.of(0), rows: 1 })
+  })
+})
+
+describe('arrays as JSON', () => {
+  const json = (value: unknown) => JSON.parse(JSON.stringify(value))
+
+  it('are nested lists, of the values that count', () => {
+    assert.deepEqual(json(array([1, 2, 3, 4, 5, 6], [1, 3, 2])), [
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    ])
+    assert.deepEqual(json({ x: array(Uint8Array.of(0, 255), [2], { scale: 2, offset: 1 }) }), { x: [1, 511] })
+    assert.deepEqual(json(array([[], []])), [[], []])
+    assert.equal(json(array([7], [])), 7)
+    assert.deepEqual(json(array([[Number.NaN, 0.5]])), [[null, 0.5]])
+    assert.deepEqual(Object.keys(array([1])), ['data', 'shape'])
+    assert.deepEqual(array([[1, 2]]).toJSON?.(), [[1, 2]])
+  })
+
+  it('are so wherever Neurode gives them', async () => {
+    using model = sequential([layers.dense({ units: 2, kernelInitializer: 'ones', inputShape: [2] })])
+    const compiled = model.compile({ loss: 'mse', device: 'cpu', optimizer: optimizers.sgd({ learningRate: 0 }) })
+    const x = [
+      [1, 2],
+      [3, 4],
+    ]
+    const outputs = [
+      [3, 3],
+      [7, 7],
+    ]
+    assert.deepEqual(json(await model.predict(x)), outputs)
+    assert.deepEqual(json(await model.predictOnBatch(x)), outputs)
+    assert.deepEqual(json(model.predictSync(x)), outputs)
+    assert.deepEqual(json(model.predictSync(Float32Array.of(1, 2))), [[3, 3]])
+    assert.deepEqual(model.predictSync(x).toJSON(), outputs)
+    for await (const batch of model.predictStream([x])) assert.deepEqual(json(batch), outputs)
+    const kernel = [
+      [1, 1],
+      [1, 1],
+    ]
+    assert.deepEqual(json(model.getWeights()), [kernel, [0, 0]])
+    assert.deepEqual(json(model.layers[0]?.getWeights()), [kernel, [0, 0]])
+    await inFolder(async (folder) => {
+      await writeNpz(join(folder, 'a.npz'), { x })
+      assert.deepEqual(json((await readNpz(join(folder, 'a.npz'))).get('x')), x)
+      await writeSafetensors(join(folder, 'a.safetensors'), { x })
+      assert.deepEqual(json((await readSafetensors(join(folder, 'a.safetensors'))).tensors.get('x')), x)
+    })
+    assert.deepEqual(json(await readNpy(encodeNpy(x))), x)
+    assert.deepEqual(json((await readCsv(Buffer.from('a,b\n1,2\n3,4\n'))).numbers()), x)
+    assert.deepEqual(json(await readIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 5, 6))), [5, 6])
+    const { train } = datasets.syntheticDigits({ train: 2, test: 1 })
+    assert.equal(json(train.labels).length, 2)
+    assert.equal(json(train.images)[1].length, 784)
+
+    const result = await compiled.fit(x, outputs, { epochs: 2, verbose: 0 })
+    assert.deepEqual(json(result.history), { loss: [0, 0] })
+    const { history, epochs, stopReason, epochSeconds } = json(result)
+    assert.deepEqual([history, epochs, stopReason, epochSeconds.length], [{ loss: [0, 0] }, 2, 'completed', 2])
+  })
+
+  it('are so for what an evaluation says of each class', async () => {
+    using model = sequential([layers.dense({ units: 2, activation: 'softmax', inputShape: [1] })])
+    model.compile({ loss: 'sparseCategoricalCrossentropy', device: 'cpu' })
+    const { perClass } = await model.evaluate([[1], [2]], [0, 1], { perClass: true, verbose: 0 })
+    const { support, f1 } = json(perClass)
+    assert.deepEqual([support, f1.length], [[1, 1], 2])
   })
 })

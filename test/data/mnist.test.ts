@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { datasets } from 'neurode'
+import { array, datasets } from 'neurode'
 import { cacheFolder, loadMnist, locateMnist, type MnistSource } from '#lib/data/mnist.js'
 import { idxBytes, inFolder, rejects, throws } from './files.js'
 import { missing, serve, silent, withMirrors } from './server.js'
@@ -58,12 +58,16 @@ async function writeAll(folder: string, rename = (name: string) => name, unzip =
 const expected = {
   name: 'mnist',
   train: {
-    images: { data: Uint8Array.from({ length: 12 }, (_, i) => i), shape: [3, 4], scale: 1 / 255 },
-    labels: { data: Uint8Array.of(7, 0, 9), shape: [3] },
+    images: array(
+      Uint8Array.from({ length: 12 }, (_, i) => i),
+      [3, 4],
+      { scale: 1 / 255 },
+    ),
+    labels: array(Uint8Array.of(7, 0, 9)),
   },
   test: {
-    images: { data: Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7), shape: [2, 4], scale: 1 / 255 },
-    labels: { data: Uint8Array.of(1, 2), shape: [2] },
+    images: array(Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7), [2, 4], { scale: 1 / 255 }),
+    labels: array(Uint8Array.of(1, 2)),
   },
 }
 

@@ -146,7 +146,10 @@ perDevice('batcher', (device) => {
     const first = queue.predict(rowsOf(8, 1))
     const second = queue.predict(rowsOf(2, 2))
     await assert.rejects(queue.predict(rowsOf(1, 3)), { code: 'ERR_QUEUE_FULL' })
-    await assert.rejects(queue.predict(rowsOf(11, 3)), { code: 'ERR_ARGUMENT' })
+    await assert.rejects(queue.predict(rowsOf(11, 3)), {
+      code: 'ERR_ARGUMENT',
+      message: "rows: expected at most 10 rows (maxQueueSize, the queue's size), got 11",
+    })
     await Promise.all([running, first, second])
     assert.deepEqual(await queue.predict(rowsOf(10, 5)), slow.predictSync(rowsOf(10, 5)))
     assert.equal(queue.stats.rejected, 1)

@@ -193,10 +193,20 @@ describe('neurode serve', function () {
     )
   })
 
+  for (const args of [[], ['--workers', '2']]) {
+    it(`takes as many rows in a request as --max-rows says${args.length === 0 ? '' : ', in workers too'}`, async () => {
+      const { url } = await start('--max-rows', '3', ...args)
+      const asked = (rows: number) => ask(url, infer, { body: inferBody(new Array(rows).fill([1, 2, 3, 4])) })
+      assert.equal((await asked(3)).status, 200)
+      assert.equal((await asked(4)).json().error, 'inputs[0].shape: expected at most 3 rows (maxRows), got 4')
+    })
+  }
+
   it('says in its help what it takes', async () => {
     const { code, stdout } = await runNode([main, 'serve', '--help'])
     assert.equal(code, 0)
     assert.match(stdout, /--max-queue-delay-micros N/)
+    assert.match(stdout, /--max-rows N/)
   })
 
   it('serves what `neurode train mnist --save` wrote', async () => {

@@ -169,6 +169,55 @@ describe('limits of a server', function () {
     assert.match(await exchange(url, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 .*\{"error":/s)
   })
 
+  describe('rows of a request', () => {
+    const rows = (count: number, width: number) => Array.from({ length: count }, () => new Array(width).fill(1))
+    const flat = (count: number, width: number) => {
+      const data = new Array(count * width).fill(1)
+      return JSON.stringify({ inputs: [{ name: 'input', shape: [count, width], datatype: 'FP32', data }] })
+    }
+    /** What is asked past node:http, and through it. */
+    const ways: readonly Record<string, string>[] = [{}, { 'content-encoding': 'identity' }]
+    const refusedWith = async (url: string, count: number, width: number, limit: string) => {
+      const wanted = `expected at most ${limit}, got ${count}`
+      for (const headers of ways) {
+        for (const [path, asked, place] of [
+          [infer, flat(count, width), 'inputs[0].shape'],
+          [infer, inferBody(rows(count, width)), 'inputs[0].shape'],
+          ['/v1/models/m:predict', JSON.stringify({ instances: rows(count, width) }), 'instances'],
+          ['/v1/models/m:predict', JSON.stringify({ inputs: rows(count, width) }), 'inputs'],
+        ] as const) {
+          const answer = await ask(url, path, { body: asked, headers })
+          assert.deepEqual([answer.status, answer.json().error], [400, `${place}: ${wanted}`])
+        }
+      }
+    }
+
+    it('have a limit that the error names, whatever the width and however many there are', async () => {
+      for (const width of [1, 3]) {
+        const url = await start({ models: { m: constantModel(1, width, 1) } })
+        assert.equal((await ask(url, infer, { body: flat(4096, width) })).status, 200)
+        for (const count of [4097, 5000, 6000]) await refusedWith(url, count, width, '4096 rows (maxRows)')
+        await server?.close()
+      }
+    })
+
+    it('have the limit that serve is given, for which the queue has room', async () => {
+      const url = await start({ models: { m: constantModel(1, 1, 1) }, maxRows: 5000 })
+      assert.equal((await ask(url, infer, { body: flat(5000, 1) })).status, 200)
+      await refusedWith(url, 5001, 1, '5000 rows (maxRows)')
+      await assert.rejects(start({ maxRows: 0 }), { code: 'ERR_ARGUMENT', message: /maxRows: expected/ })
+    })
+
+    it("have the queue's limit where that is less, and the error says so", async () => {
+      const limit = "32 rows (maxQueueSize, the queue's size)"
+      await refusedWith(await start({ maxQueueSize: 32 }), 33, 4, limit)
+      await server?.close()
+      await refusedWith(await start({ maxBatchSize: 2 }), 100, 4, limit)
+      await server?.close()
+      await refusedWith(await start({ maxQueueSize: 32, maxRows: 64 }), 100, 4, limit)
+    })
+  })
+
   it('a full queue answers 503 with Retry-After, and later all is well', async () => {
     const url = await start({ maxQueueDelayMicros: 200_000, maxQueueSize: 8 })
     const answers = await Promise.all(Array.from({ length: 60 }, () => ask(url, infer, { body })))

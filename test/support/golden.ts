@@ -8,7 +8,7 @@ import { isEmulated, perDevice } from './devices.js'
 import { isClose } from './tolerances.js'
 
 /** The cases beside the tests. */
-const ownFolder = 'test/golden'
+export const ownFolder = 'test/golden'
 
 /** The folder of the golden files. */
 export const goldenFolder = process.env.NEURODE_GOLDEN ?? ownFolder

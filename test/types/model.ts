@@ -4,11 +4,14 @@ import {
   type ActivationName,
   activations,
   type Batch,
+  type Callback,
   type ConstraintName,
+  callbacks,
   Dense,
   type FitResult,
   type History,
   type InitializerName,
+  type Logs,
   layers,
   losses,
   metrics,
@@ -76,6 +79,34 @@ const normalized = sequential([
   layers.groupNormalization({ groups: 5 }),
 ])
 expectType<Equal<(typeof normalized)['outputShape'], readonly [5]>>()
+
+// A number alone stands for the one option that matters most.
+const brief = sequential([
+  layers.input({ shape: [6] }),
+  layers.dense(4),
+  layers.dropout(0.5),
+  layers.rescaling(2),
+  layers.leakyReLU(0.1),
+])
+expectType<Equal<(typeof brief)['outputShape'], readonly [4]>>()
+const repeatedBriefly = sequential([layers.repeatVector(3), layers.dense(2)])
+expectType<Equal<(typeof repeatedBriefly)['outputShape'], readonly [3, 2]>>()
+// @ts-expect-error: shapes are no numbers
+layers.reshape(3)
+
+// Logs of what is over have a loss; there are none where something begins.
+callbacks.earlyStopping() satisfies Callback
+const logging: Callback = {
+  onTrainBegin: (logs) => logs.loss satisfies number | undefined,
+  onEpochEnd: (_epoch, logs) => [logs.loss satisfies number, logs.val_loss satisfies number | undefined],
+  onBatchEnd(_batch, logs: Logs) {
+    expectType<Equal<typeof logs.loss, number>>()
+  },
+  onTrainEnd: (logs) => logs.loss satisfies number | undefined,
+  onBatchBegin: undefined,
+}
+// @ts-expect-error: perhaps it was not validated
+const validationLoss = (logs: Logs): number => logs.val_loss
 
 const kept = sequential({ layers: [layers.input({ shape: [5] }), layers.activation('tanh')], seed: 1 })
 expectType<Equal<(typeof kept)['outputShape'], readonly [5]>>()
@@ -181,7 +212,18 @@ const regularizerNames: RegularizerName[] = ['l1', 'l1l2', 'l1_l2', 'orthogonal'
 const constraintNames: ConstraintName[] = ['maxNorm', 'min_max_norm', 'nonNegative', 'unit_norm']
 const initializerNames: InitializerName[] = ['heNormal', 'he_normal', 'lecun_uniform', 'leCunNormal', 'zeros']
 
-export { activationNames, constraintNames, general, initializerNames, lossAlone, regularizerNames, result, results }
+export {
+  activationNames,
+  constraintNames,
+  general,
+  initializerNames,
+  logging,
+  lossAlone,
+  regularizerNames,
+  result,
+  results,
+  validationLoss,
+}
 
 // Batches and files are data as well; validation decides the keys all the same.
 async function streamed(batches: AsyncIterable<Batch>, file: RowSource) {

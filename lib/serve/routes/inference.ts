@@ -10,7 +10,7 @@ import { withTensor } from '../tensors.js'
 /** Names in an address. */
 export interface ModelParams {
   readonly model: string
-  readonly version?: string
+  readonly version?: string | undefined
 }
 
 type ModelRequest = FastifyRequest<{ Params: ModelParams }>

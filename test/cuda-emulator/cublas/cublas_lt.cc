@@ -1,7 +1,8 @@
-// For tests: the functions of cuBLASLt that Neurode calls, in the emulator's memory. Loaded as libcublasLt.so.13.
+// For tests: the functions of cuBLASLt that Neurode calls, in the emulator's memory. Loaded as libcublasLt.so.13 or .12.
 //
-// NEURODE_EMULATED_CUBLAS=fail: products fail; slow: they take a second each, of the device's clock; plain: no epilogues.
-// NEURODE_EMULATED_CUBLAS_REPORT=path: at exit, counts of calls as JSON.
+// NEURODE_EMULATED_CUBLAS=fail: products fail; slow: they take a second each, of the device's clock; plain: no epilogues;
+// old-driver: 13 does not start; no-driver: neither does 12; short: for want of memory, neither starts the first time.
+// NEURODE_EMULATED_CUBLAS_REPORT=path: at exit, counts of calls as JSON, if it was started.
 #include <dlfcn.h>
 
 #include <bit>
@@ -13,7 +14,7 @@
 
 namespace {
 
-constexpr int kSuccess = 0, kInvalid = 7, kFailed = 13, kUnsupported = 15;
+constexpr int kSuccess = 0, kNotInitialized = 1, kAllocationFailed = 3, kInvalid = 7, kFailed = 13, kUnsupported = 15;
 constexpr int kBFloat16 = 14, kFastTf32 = 77, kRelu = 2, kBias = 4;
 
 struct Desc {
@@ -39,19 +40,28 @@ struct Result {
   int reserved[4];
 };
 
-int heuristics = 0, products = 0, fused = 0;
+int starts = 0, handles = 0, heuristics = 0, products = 0, fused = 0;
 
 bool mode(const char* name) {
   const char* const value = std::getenv("NEURODE_EMULATED_CUBLAS");
   return value != nullptr && std::strcmp(value, name) == 0;
 }
 
+// The last part of this library's version.
+int version() {
+  Dl_info info{};
+  const bool known = dladdr(reinterpret_cast<const void*>(&version), &info) != 0 && info.dli_fname != nullptr;
+  const char* const dot = known ? std::strrchr(info.dli_fname, '.') : nullptr;
+  return dot == nullptr ? 0 : std::atoi(dot + 1);
+}
+
 struct Report {
   ~Report() {
     const char* const path = std::getenv("NEURODE_EMULATED_CUBLAS_REPORT");
-    if (path == nullptr) return;
+    if (path == nullptr || starts == 0) return;
     if (std::FILE* const file = std::fopen(path, "w")) {
-      std::fprintf(file, "{\"heuristics\":%d,\"products\":%d,\"fused\":%d}\n", heuristics, products, fused);
+      std::fprintf(file, "{\"version\":%d,\"handles\":%d,\"heuristics\":%d,\"products\":%d,\"fused\":%d}\n", version(),
+                   handles, heuristics, products, fused);
       std::fclose(file);
     }
   }
@@ -129,12 +139,18 @@ bool fits(const Desc& desc, const Layout& a, const Layout& b, const Layout& d) {
 
 #define NEURODE_EXPORT extern "C" __attribute__((visibility("default")))
 
-NEURODE_EXPORT std::size_t cublasLtGetVersion() { return 130001; }
+NEURODE_EXPORT std::size_t cublasLtGetVersion() { return version() * 10000 + 1; }
 NEURODE_EXPORT int cublasLtCreate(void** handle) {
+  static int tries = 0;
+  if (mode("no-driver") || (mode("old-driver") && version() == 13)) return kNotInitialized;
+  if (mode("short") && ++tries == 1) return kAllocationFailed;
+  ++starts;
+  ++handles;
   *handle = new int(0);
   return kSuccess;
 }
 NEURODE_EXPORT int cublasLtDestroy(void* handle) {
+  --handles;
   delete static_cast<int*>(handle);
   return kSuccess;
 }

@@ -62,6 +62,23 @@ async function short() {
   )
 }
 
+/** Trains a model on each of two devices, now a step of the one and now of the other, on their threads and on this one. */
+async function two() {
+  const losses: number[][] = []
+  const { x, y } = odd(17)
+  const models = ['cuda:0', 'cuda:1'].map((device) =>
+    odd(17).model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', device }),
+  )
+  for (let step = 0; step < 5; step++) {
+    for (const [i, model] of models.entries()) {
+      const { loss } = await model.trainOnBatch(x, y)
+      losses[i] = [...(losses[i] ?? []), loss, ...model.predictSync(x).data.slice(0, 5)]
+    }
+  }
+  for (const model of models) model.dispose()
+  console.log(JSON.stringify({ losses, devices: devices().length }))
+}
+
 /** Predicts batches of every size, several times over, and compares with predict; prints the sizes that differ. */
 async function predictor() {
   using model = sequential({
@@ -106,6 +123,7 @@ const jobs = { tutorial: [tutorial], validated: [() => odd(17)], all: [() => odd
 const losses: number[] = []
 try {
   if (kind === 'short') await short()
+  if (kind === 'two') await two()
   if (kind === 'predictor') await predictor()
   for (const make of jobs) {
     const { model, x, y, batchSize } = make()

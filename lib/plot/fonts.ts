@@ -1,0 +1,63 @@
+/** The fonts that come with Neurode, and which characters they have. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findPackage } from '../packageRoot.js'
+
+interface Font {
+  readonly path: string
+  /** First and last code points of what it has, in order. */
+  readonly ranges: readonly (readonly [first: number, last: number])[]
+}
+
+let loaded: readonly Font[] | undefined
+
+function fonts(): readonly Font[] {
+  loaded ??= readFonts(join(findPackage().root, 'assets', 'fonts'))
+  return loaded
+}
+
+function readFonts(folder: string): Font[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.ttf'))
+  return names.map((name) => {
+    const path = join(folder, name)
+    return { path, ranges: readRanges(readFileSync(path)) }
+  })
+}
+
+/** The paths of the fonts. */
+export function fontFiles(): string[] {
+  return fonts().map(({ path }) => path)
+}
+
+/** Characters that nothing is drawn for: white space, controls, and what only changes its neighbours. */
+const invisible = /[\s\p{C}\p{Default_Ignorable_Code_Point}]/u
+
+/** Whether every font has every character of a text that is seen. */
+export function fontsHave(text: string): boolean {
+  return [...new Set(text)].every((character) => {
+    const code = character.codePointAt(0) as number
+    return invisible.test(character) || fonts().every(({ ranges }) => isWithin(code, ranges))
+  })
+}
+
+function isWithin(code: number, ranges: Font['ranges']): boolean {
+  return ranges.some(([first, last]) => code >= first && code <= last)
+}
+
+/** The segments of format 4 of a TrueType font's table `cmap`, but the last, which ends every table. */
+function readRanges(file: Buffer): Font['ranges'] {
+  const tables = Array.from({ length: file.readUInt16BE(4) }, (_, i) => 12 + 16 * i)
+  const entry = tables.find((at) => file.toString('latin1', at, at + 4) === 'cmap') as number
+  const cmap = file.readUInt32BE(entry + 8)
+  const subtables = Array.from(
+    { length: file.readUInt16BE(cmap + 2) },
+    (_, i) => cmap + file.readUInt32BE(cmap + 8 + 8 * i),
+  )
+  const at = subtables.find((offset) => file.readUInt16BE(offset) === 4) as number
+  const segments = file.readUInt16BE(at + 6) / 2
+  return Array.from({ length: segments - 1 }, (_, i): readonly [number, number] => [
+    file.readUInt16BE(at + 16 + 2 * (segments + i)),
+    file.readUInt16BE(at + 14 + 2 * i),
+  ])
+}

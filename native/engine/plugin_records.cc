@@ -1,0 +1,107 @@
+// A Program as the plain data that crosses to the CUDA library.
+#include "native/engine/plugin_records.h"
+
+namespace neurode::plugin {
+namespace {
+
+using plugin::record_of;
+
+UpdateRecord record_of(const UpdatePlan& plan) {
+  return {record_of(plan.optimizer), plan.weight_decay,
+          plan.clip_value,           plan.clip_norm,
+          plan.global_clip_norm,     plan.accumulation_steps,
+          plan.averages ? 1 : 0,     plan.average_momentum,
+          plan.overwrite_frequency};
+}
+
+ParameterRecord record_of(const Parameter& parameter) {
+  const Constraint& constraint = parameter.constraint;
+  return {static_cast<std::int32_t>(parameter.layout),
+          parameter.rows,
+          parameter.columns,
+          parameter.positions,
+          parameter.trainable ? 1 : 0,
+          parameter.decays ? 1 : 0,
+          static_cast<std::int32_t>(parameter.update),
+          record_of(parameter.regularizer.value_or(Op{-1, {}})),
+          static_cast<std::int32_t>(constraint.kind),
+          constraint.along.length,
+          constraint.along.inner,
+          constraint.least,
+          constraint.most,
+          constraint.rate};
+}
+
+std::vector<TaskRecord> records_of(const Pass& pass) {
+  std::vector<TaskRecord> records;
+  for (const Task& task : pass.tasks) {
+    records.push_back({static_cast<std::int32_t>(task.kind),
+                       static_cast<std::int32_t>(task.axis),
+                       task.waits ? 1 : 0,
+                       task.input,
+                       task.output,
+                       task.auxiliary,
+                       task.gradient,
+                       task.input_gradient,
+                       task.kernel,
+                       task.bias,
+                       task.mean,
+                       task.variance,
+                       task.parameter,
+                       task.statistics,
+                       task.metric,
+                       record_of(task.op),
+                       task.along.length,
+                       task.along.inner,
+                       task.block.rows,
+                       task.block.columns,
+                       task.block.inner,
+                       task.counts ? 1 : 0,
+                       task.scale,
+                       task.offset,
+                       task.seed});
+  }
+  return records;
+}
+
+PassRecord record_of(const Pass& pass, const std::vector<TaskRecord>& tasks) {
+  return {pass.features.data(),
+          pass.positions.data(),
+          static_cast<std::int32_t>(pass.features.size()),
+          pass.statistics.data(),
+          static_cast<std::int32_t>(pass.statistics.size()),
+          tasks.data(),
+          static_cast<std::int32_t>(tasks.size()),
+          pass.output};
+}
+
+}  // namespace
+
+ProgramRecords::ProgramRecords(const Program& program)
+    : predict_(records_of(program.predict)),
+      evaluate_(records_of(program.evaluate)),
+      train_(records_of(program.train)) {
+  for (const Parameter& parameter : program.parameters) parameters_.push_back(record_of(parameter));
+  record_.input_size = program.input_size;
+  record_.output_size = program.output_size;
+  record_.input_scale = program.input_scale;
+  record_.input_offset = program.input_offset;
+  record_.parameters = parameters_.data();
+  record_.parameter_count = static_cast<std::int32_t>(parameters_.size());
+  record_.predict = record_of(program.predict, predict_);
+  record_.evaluate = record_of(program.evaluate, evaluate_);
+  record_.train = record_of(program.train, train_);
+  record_.reduction = static_cast<std::int32_t>(program.reduction);
+  record_.update = record_of(program.update);
+  record_.slots = program.slots;
+  record_.accumulator = program.accumulator;
+  record_.average = program.average;
+  record_.metrics = program.metrics;
+  record_.activities = program.activities;
+  record_.weighted_from = program.weighted_from;
+  record_.positions = program.positions;
+  record_.captures = program.captures ? 1 : 0;
+  record_.precision = static_cast<std::int32_t>(program.precision);
+}
+
+}  // namespace neurode::plugin

@@ -1,0 +1,26 @@
+// A Program as the plain data that crosses to the CUDA library.
+#pragma once
+
+#include <vector>
+
+#include "native/engine/plugin.h"
+#include "native/engine/program.h"
+
+namespace neurode::plugin {
+
+// Points into the Program, which must live as long.
+class ProgramRecords {
+ public:
+  explicit ProgramRecords(const Program& program);
+  ProgramRecords(const ProgramRecords&) = delete;
+  ProgramRecords& operator=(const ProgramRecords&) = delete;
+
+  const ProgramRecord& program() const { return record_; }
+
+ private:
+  const std::vector<TaskRecord> predict_, evaluate_, train_;
+  std::vector<ParameterRecord> parameters_;
+  ProgramRecord record_{};
+};
+
+}  // namespace neurode::plugin

@@ -1,0 +1,79 @@
+/** Factories that take a number alone for the option that matters most, and those that do not. */
+
+import assert from 'node:assert/strict'
+import { activations, constraints, initializers, layers, optimizers, regularizers } from 'neurode'
+import { assertRefused } from './support/refusals.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: each factory has its own options
+type Factories = Readonly<Record<string, (options?: any) => any>>
+
+/** By factory, the option that a number alone stands for. */
+const mainOptions: readonly (readonly [kind: string, factories: Factories, Readonly<Record<string, string>>])[] = [
+  ['initializers', initializers, { constant: 'value', varianceScaling: 'scale', orthogonal: 'gain' }],
+  ['regularizers', regularizers, { l1: 'l1', l2: 'l2', orthogonal: 'factor' }],
+  ['constraints', constraints, { maxNorm: 'maxValue' }],
+  [
+    'activations',
+    activations,
+    {
+      leakyRelu: 'negativeSlope',
+      elu: 'alpha',
+      celu: 'alpha',
+      softShrink: 'threshold',
+      hardShrink: 'threshold',
+      squareplus: 'b',
+    },
+  ],
+  ['optimizers', optimizers, Object.fromEntries(Object.keys(optimizers).map((name) => [name, 'learningRate']))],
+  [
+    'layers',
+    layers,
+    {
+      dense: 'units',
+      dropout: 'rate',
+      gaussianDropout: 'rate',
+      gaussianNoise: 'stddev',
+      alphaDropout: 'rate',
+      rescaling: 'scale',
+      leakyReLU: 'negativeSlope',
+      elu: 'alpha',
+      groupNormalization: 'groups',
+      repeatVector: 'n',
+      categoryEncoding: 'numTokens',
+    },
+  ],
+]
+
+/** All that a factory was told, as files describe it. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever a factory gives
+const told = (made: any) => JSON.stringify([made.kind, made.config?.() ?? [made.name, made.options]])
+
+describe('a number alone', () => {
+  for (const [kind, factories, options] of mainOptions) {
+    for (const [name, option] of Object.entries(options)) {
+      it(`is the ${option} of ${kind}.${name}`, () => {
+        const make = factories[name] ?? assert.fail(`${kind} has ${name}`)
+        const value = /^(units|groups|n|numTokens)$/.test(option) ? 3 : 0.25
+        assert.equal(told(make(value)), told(make({ [option]: value })))
+      })
+
+      it(`is checked as the ${option} of ${kind}.${name} is`, () =>
+        assertRefused(
+          () => factories[name]?.(Number.NaN),
+          'ERR_ARGUMENT',
+          new RegExp(`${name}: ${option}: expected`, 'i'),
+        ))
+    }
+  }
+
+  it('fills a kernel', () => {
+    const [kernel] = initializers.constant(0.5).plan([2, 2], 1).params
+    assert.equal(kernel, 0.5)
+  })
+
+  it('is refused where it says nothing', async () => {
+    for (const make of [layers.softmax, layers.flatten, initializers.randomUniform, regularizers.l1l2] as const) {
+      await assertRefused(() => make(3 as never), 'ERR_ARGUMENT', /expected an object/)
+    }
+  })
+})

@@ -1,0 +1,76 @@
+/** Trains and predicts on 'cuda' while one request for memory after the other is refused, and tries again; prints codes and differences. */
+
+import { createHash } from 'node:crypto'
+import { layers, NeurodeError, sequential } from 'neurode'
+import { Random } from '../random.js'
+
+const rows = 200
+const features = 60
+const random = new Random(5)
+const bytes = { data: random.bytes(rows * features), shape: [rows, features], scale: 1 / 255 }
+const floats = { data: random.normals(rows * features), shape: [rows, features] }
+const y = random.classes(rows, 5)
+const refused: string[] = []
+
+/** The result, after a second try where memory was short. */
+async function twice<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof NeurodeError)) throw error
+    refused.push(error.code)
+    return await run()
+  }
+}
+
+/** A digest of everything that can be seen of a training and of predictions of bytes, then of floats of equal rows. */
+async function scenario(): Promise<string> {
+  const digest = createHash('sha1')
+  using model = sequential({
+    layers: [
+      layers.dense({ units: 30, activation: 'relu', inputShape: [features] }),
+      layers.dense({ units: 5, activation: 'softmax' }),
+    ],
+    seed: 1,
+  })
+  await twice(() => model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', device: 'cuda' }))
+  const options = { epochs: 2, batchSize: 16, seed: 2, verbose: 0, validationData: [floats, y] } as const
+  const { history } = await twice(() => model.fit(bytes, y, options))
+  const { loss } = await twice(() => model.evaluate(bytes, y))
+  digest.update(JSON.stringify([history.loss, history.valLoss, loss]))
+  for (const x of [bytes, floats]) digest.update((await twice(() => model.predict(x))).data)
+  for (const x of [bytes, floats]) digest.update(twiceHere(() => model.predictSync(x).data))
+  for (const { data } of model.getWeights()) digest.update(data)
+  return digest.digest('hex')
+}
+
+function twiceHere<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof NeurodeError)) throw error
+    refused.push(error.code)
+    return run()
+  }
+}
+
+/** Refuses the first request, then the second, until a scenario needs no more; gives the scenarios' results. */
+async function sweep(variable: string, requests: (n: number) => string): Promise<string[]> {
+  const results: string[] = []
+  for (let n = 1, before = -1; refused.length > before; n++) {
+    before = refused.length
+    process.env[variable] = requests(n)
+    results.push(await scenario())
+    process.env[variable] = ''
+  }
+  return results
+}
+
+const results = [
+  ...(await sweep('NEURODE_EMULATOR_FAIL_PINNED', String)),
+  // What is refused is asked for once more.
+  ...(await sweep('NEURODE_EMULATOR_FAIL_MEMORY', (n) => `${n}-${n + 1}`)),
+]
+const expected = await scenario()
+const different = results.flatMap((result, i) => (result === expected ? [] : [i]))
+console.log(JSON.stringify({ scenarios: results.length, refused, different }))
