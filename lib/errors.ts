@@ -20,6 +20,7 @@ export const errorCodes = {
   ERR_OUT_OF_MEMORY: 'the device has too little free memory',
   ERR_DATA_DETACHED: "an array's memory was transferred away while it was in use",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
+  ERR_CHECKPOINT_MISMATCH: 'a checkpoint is whole, and of another model or training',
   ERR_FILE_NOT_FOUND: 'a file is not there',
   ERR_FILE_WRITE: 'a file could not be written',
   ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
@@ -27,6 +28,9 @@ export const errorCodes = {
   ERR_NATIVE_LOAD: 'the native addon could not be loaded',
   ERR_INTERNAL: 'a defect in Neurode itself',
 } as const
+
+/** Texts of files and requests come into messages. */
+const longestMessage = 2000
 
 /** A stable, documented error code. */
 export type ErrorCode = keyof typeof errorCodes
@@ -50,7 +54,7 @@ export class NeurodeError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message, options)
     this.code = code
   }
 }

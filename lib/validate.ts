@@ -11,8 +11,8 @@ export function withMain<T extends object | undefined>(given: number | T, name: 
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return String(value)
-  if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)
+  if (typeof value === 'bigint') return `${shorten(String(value))}n`
+  if (typeof value === 'string') return JSON.stringify(shorten(value))
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   const { constructor: type, [Symbol.toStringTag]: tag } = value as Partial<Record<symbol, string>> & object
@@ -27,12 +27,14 @@ function withArticle(name: string): string {
 
 /** Throws `ERR_ARGUMENT`: "batchSize: expected a positive integer, got -3". */
 export function refuse(argument: string, expected: string, got: unknown): never {
+  // Nobody else will hear what a promise that is refused rejects with.
+  if (isPromise(got)) got.then(undefined, () => {})
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected ${expected}, got ${describe(got)}`)
 }
 
-/** One spelling for camelCase, snake_case and kebab-case. */
+/** One spelling for camelCase, snake_case and kebab-case; no name that is known is longer than what is looked at. */
 export function normalize(name: string): string {
-  return name.replace(/[_-]/g, '').toLowerCase()
+  return name.slice(0, 200).replace(/[_-]/g, '').toLowerCase()
 }
 
 /** What names stand for, under any spelling, and the names to suggest. */
@@ -60,17 +62,32 @@ export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument:
   throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: expected a known name, ${got}`)
 }
 
-/** "; did you mean 'relu' or 'relu6'?", or all names where none is near. */
+const mostNames = 100
+const mostCompared = 10_000
+
+/** Texts of others come into messages, and are compared, to this length. */
+const longestText = 60
+
+/** The beginning of a text that may be long. */
+export function shorten(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText - 3)}...` : text
+}
+
+/** "; did you mean 'relu' or 'relu6'?", or the names where none is near. */
 export function suggest(name: string, names: readonly string[]): string {
-  const wanted = normalize(name)
+  const wanted = normalize(name.slice(0, longestText))
   const near = names
+    .filter((candidate) => candidate.length <= longestText)
+    .slice(0, mostCompared)
     .map((candidate) => ({ candidate, distance: distanceTo(wanted, normalize(candidate)) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.min(wanted.length, candidate.length) * 0.4))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ candidate }) => `'${candidate}'`)
   if (near.length > 0) return `; did you mean ${near.join(' or ')}?`
-  return names.length > 0 ? `; known: ${names.join(', ')}` : ''
+  if (names.length === 0) return ''
+  const more = names.length > mostNames ? `, … (${names.length})` : ''
+  return `; known: ${names.slice(0, mostNames).map(shorten).join(', ')}${more}`
 }
 
 /** Letters to change, with neighbours swapped counting as one; a name that was not finished is near. */
@@ -102,7 +119,10 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no option is called '${key}'${suggest(key, known)}`)
+    throw new NeurodeError(
+      'ERR_UNKNOWN_NAME',
+      `${argument}: no option is called '${shorten(key)}'${suggest(key, known)}`,
+    )
   }
   return options
 }
@@ -124,11 +144,20 @@ export function checkPositive(value: unknown, argument: string): number {
   return refuse(argument, 'a finite number above 0', value)
 }
 
-/** An integer of at least `low` that a double holds exactly. */
-export function checkInteger(value: unknown, argument: string, low = 1): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low) return value
-  return refuse(argument, low === 1 ? 'a positive integer' : `an integer of at least ${low}`, value)
+/** An integer in a closed range that a double holds exactly. */
+export function checkInteger(value: unknown, argument: string, low = 1, high = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low && value <= high) return value
+  return refuse(argument, expectedInteger(low, high), value)
 }
+
+/** What {@link checkInteger} expects, in words. */
+export function expectedInteger(low: number, high: number): string {
+  if (high < Number.MAX_SAFE_INTEGER) return `an integer from ${low} to ${high}`
+  return low === 1 ? 'a positive integer' : `an integer of at least ${low}`
+}
+
+/** What a timer can wait for: 24.8 days. */
+export const longestMilliseconds = 2 ** 31 - 1
 
 /** A seed: a non-negative safe integer, or nothing. */
 export function checkSeed(value: unknown, argument: string): number | undefined {
@@ -154,4 +183,9 @@ export function checkSignal(value: unknown, argument: string): AbortSignal | und
 export function checkRowShape(value: unknown, argument: string): readonly number[] {
   if (!Array.isArray(value)) return refuse(argument, 'an array of positive integers, such as [784]', value)
   return Object.freeze(value.map((size: unknown, i) => checkInteger(size, `${argument}[${i}]`)))
+}
+
+/** Whether a function gave a promise, of whatever kind. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -25,6 +25,7 @@ const copied = [
   'native',
   'cuda',
   'cmake',
+  'third_party',
   'CMakeLists.txt',
   'README.md',
   'CHANGELOG.md',

@@ -19,7 +19,8 @@ function main(suites) {
   // One that is named was built elsewhere.
   const isOurs = !process.env.NEURODE_NATIVE_PATH
   const addonIsStale =
-    isOurs && (!existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'cmake', 'native', 'cuda']))
+    isOurs &&
+    (!existsSync(addon) || changed('build/addon.stamp', ['CMakeLists.txt', 'cmake', 'native', 'third_party', 'cuda']))
   if (addonIsStale) requireTools()
   if (changed('node_modules/.package-lock.json', ['package.json', 'package-lock.json'])) installPackages()
   compile('lib', 'tsconfig.json', 'dist', [])

@@ -137,7 +137,7 @@ describe('callbacks.dashboard', () => {
     const { url, training } = await startTraining()
     const { page, problems } = await openPage(browser)
     await page.goto(url)
-    await page.waitForFunction("document.querySelectorAll('figure svg polyline').length >= 5")
+    await page.locator('figure svg polyline').nth(4).waitFor({ state: 'attached' })
     const titles = await page.evaluate(
       "[...document.querySelectorAll('figcaption')].map((each) => each.firstChild.data)",
     )
@@ -146,7 +146,7 @@ describe('callbacks.dashboard', () => {
       await page.screenshot({ path: `${process.env.NEURODE_SCREENSHOTS}/dashboard.png` })
     await page.click('#stop')
     assert.equal((await training).stopReason, 'stopped')
-    await page.waitForFunction("document.querySelector('dd').textContent === 'over'")
+    await page.locator('dd').first().filter({ hasText: 'over' }).waitFor()
     // The page closes its stream, unless the server was sooner.
     const others = problems.filter((problem) => !problem.endsWith('/events: net::ERR_ABORTED'))
     assert.deepEqual(others, [])

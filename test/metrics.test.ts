@@ -44,6 +44,26 @@ perDevice('metrics with thresholds', (device) => {
     })
   })
 
+  it('take as many thresholds as the sharpest curve asks for', async () => {
+    const random = new Random(4)
+    const targets = Array.from({ length: 500 }, () => random.below(2))
+    const outputs = targets.map((target) => random.normal() / 8 + 0.4 + target / 5)
+    const pairs = targets.flatMap((positive, i) =>
+      targets.flatMap((other, j) =>
+        positive === 1 && other === 0 ? [Math.fround(outputs[i] ?? 0) - Math.fround(outputs[j] ?? 0)] : [],
+      ),
+    )
+    const exact = pairs.filter((difference) => difference > 0).length / pairs.length
+    const numThresholds = 100_000
+    const list = [
+      metrics.auc({ numThresholds }),
+      metrics.sensitivityAtSpecificity({ specificity: 0.5, numThresholds, name: 'at' }),
+    ]
+    const { auc = NaN, at = NaN } = await evaluate(column(outputs), column(targets), list)
+    assertNear(auc, exact, { rtol: 1e-4, atol: 0 }, 'auc')
+    assert.ok(at > 0.5 && at < 1)
+  })
+
   it('clip or compare as Keras does, whatever the outputs are', async () => {
     const random = new Random(8)
     const rows = 80

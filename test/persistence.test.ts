@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -145,7 +146,9 @@ describe('saved models', () => {
       using wider = classifier({ hidden: 5 })
       await rejects(wider.restore(path), 'ERR_SHAPE', /expected shape \[6, 5\], got \[6, 4\]/)
       using momentum = classifier({ hidden: 4, optimizer: { momentum: 0.5 } })
-      await rejects(momentum.restore(path), 'ERR_FILE_FORMAT', /0 variables per weight, and this model's has 1/)
+      await rejects(momentum.restore(path), 'ERR_CHECKPOINT_MISMATCH', /0 variables per weight, and this model's has 1/)
+      using other = classifier({ hidden: 4 }).compile({ loss: 'sparseCategoricalCrossentropy', optimizer: 'lion' })
+      await rejects(other.restore(path), 'ERR_CHECKPOINT_MISMATCH', /the optimizer sgd, and this model is with lion/)
     })
   })
 
@@ -284,6 +287,52 @@ describe('training that goes on', () => {
       assert.equal(epochs, 3)
       assert.equal(bitsOf(second), bitsOf(straight))
       assert.deepEqual(await readdir(folder), [], 'removed at the end')
+    })
+  })
+
+  it('stops at a backup of another training, and leaves it where it is', async () => {
+    const dense = (units: number, activation: 'relu' | 'tanh') =>
+      layers.dense({ units, activation, inputShape: [x.shape[1] as number] })
+    const make = (hidden: number, activation: 'relu' | 'tanh', loss: 'mse' | 'mae', optimizer: 'adagrad' | 'lion') =>
+      sequential([dense(hidden, activation), layers.dense({ units: 1 })]).compile({ loss, optimizer })
+    const targets = Float32Array.from(y)
+    await inFolder(async (folder) => {
+      const options = () => ({
+        verbose: 0 as const,
+        epochs: 2,
+        callbacks: [callbacks.backupAndRestore(folder, { deleteCheckpoint: false })],
+      })
+      using first = make(4, 'relu', 'mse', 'adagrad')
+      await first.fit(x, targets, options())
+      const others = [
+        make(5, 'relu', 'mse', 'adagrad'),
+        make(4, 'tanh', 'mse', 'adagrad'),
+        make(4, 'relu', 'mae', 'adagrad'),
+        make(4, 'relu', 'mse', 'lion'),
+        sequential([dense(1, 'relu')]).compile({ loss: 'mse', optimizer: 'adagrad' }),
+      ]
+      const names = (await readdir(folder)).sort()
+      for (const other of others) {
+        const before = bitsOf(other)
+        await rejects(
+          other.fit(x, targets, options()),
+          'ERR_CHECKPOINT_MISMATCH',
+          /backup-00000001\.neurode.*another folder/,
+        )
+        assert.equal(bitsOf(other), before)
+        assert.deepEqual((await readdir(folder)).sort(), names)
+        other.dispose()
+      }
+      // Whole, and of a version that is not known yet: nothing to be passed over, or removed.
+      const newest = join(folder, names[1] as string)
+      const newer = Buffer.from(readFileSync(newest).toString('latin1').replace('"neurode-1"', '"neurode-2"'), 'latin1')
+      const at = newer.indexOf('"sha256":"') + 10
+      newer.fill('0', at, at + 64)
+      newer.write(createHash('sha256').update(newer).digest('hex'), at)
+      await writeFile(newest, newer)
+      using again = make(4, 'relu', 'mse', 'adagrad')
+      await rejects(again.fit(x, targets, options()), 'ERR_CHECKPOINT_MISMATCH', /newer Neurode/)
+      assert.deepEqual((await readdir(folder)).sort(), names)
     })
   })
 

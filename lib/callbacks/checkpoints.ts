@@ -4,7 +4,8 @@ import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NeurodeError } from '../errors.js'
 import { checkWritable, fileError, makeFolderOf, toPath } from '../io/files.js'
-import { checkSavable } from '../io/modelFile.js'
+import { checkSameTraining, checkSavable, describedFile, readIntactFile, restoreFile } from '../io/modelFile.js'
+import type { ModelCore } from '../model/core.js'
 import { coreOf } from '../model/sequential.js'
 import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
 import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
@@ -141,6 +142,19 @@ export interface BackupAndRestoreOptions {
 
 const backupPattern = /^backup-(\d{8,})\.neurode$/
 
+/** Goes on from a backup; one of another training is an error, and stays. */
+function resumeFrom(core: ModelCore, intact: Awaited<ReturnType<typeof readIntactFile>>): void {
+  try {
+    const file = describedFile(intact)
+    checkSameTraining(core, file)
+    restoreFile(core, file)
+  } catch (cause) {
+    const reason = (cause as Error).message
+    const text = `callbacks.backupAndRestore: the backup is not of this training: ${reason}; name another folder, or remove it`
+    throw new NeurodeError('ERR_CHECKPOINT_MISMATCH', text, { cause })
+  }
+}
+
 /** Saves the training into a folder and, when a fit begins and there is a checkpoint, goes on from the newest. */
 export class BackupAndRestore implements Callback {
   readonly runsLast = true
@@ -169,12 +183,14 @@ export class BackupAndRestore implements Callback {
     const backups = await this.#backups()
     this.#next = (backups[0] ?? -1) + 1
     for (const number of backups) {
-      try {
-        await context.model.restore(this.#path(number))
-        return context.resume()
-      } catch (error) {
-        if (!(error instanceof NeurodeError) || error.code !== 'ERR_FILE_FORMAT') throw error
-      }
+      const path = this.#path(number)
+      const intact = await readIntactFile(path).catch((error: unknown) => {
+        if (error instanceof NeurodeError && error.code === 'ERR_FILE_FORMAT') return undefined
+        throw error
+      })
+      if (intact === undefined) continue
+      resumeFrom(coreOf(context.model), intact)
+      return context.resume()
     }
   }
 

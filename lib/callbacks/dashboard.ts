@@ -11,8 +11,8 @@ import { dashboardPage } from './dashboardPage.js'
 export interface DashboardOptions {
   /** Port on 127.0.0.1; default 0: a free one. */
   readonly port?: number | undefined
-  /** Called with the address of the page once it is there; default: writes it to stderr. */
-  readonly onListening?: ((url: string) => void) | undefined
+  /** Called with the address of the page once it is there; a promise is waited for. Default: writes it to stderr. */
+  readonly onListening?: ((url: string) => unknown) | undefined
 }
 
 /** How a page reads what happened: all of it first, then event by event. */
@@ -34,7 +34,7 @@ const eventMilliseconds = 100
  */
 export class Dashboard implements Callback {
   readonly #port: number
-  readonly #onListening: (url: string) => void
+  readonly #onListening: (url: string) => unknown
   #server: Server | undefined
   #url: URL | undefined
   #context: TrainingContext | undefined
@@ -61,11 +61,10 @@ export class Dashboard implements Callback {
   }
 
   async onTrainBegin(_logs: Logs, context: TrainingContext): Promise<void> {
-    if (this.#server) throw new NeurodeError('ERR_MODEL_BUSY', 'callbacks.dashboard: it shows another training already')
     this.#context = context
     this.#state = { epochs: context.epochs, keys: context.keys, logs: [], speeds: [] }
     await this.#listen()
-    this.#onListening(this.url as string)
+    await this.#onListening(this.url as string)
   }
 
   onEpochBegin(): void {

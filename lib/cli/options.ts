@@ -1,7 +1,7 @@
 /** Command-line options: parsed strictly, with messages that name the option. */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { suggest } from '../validate.js'
+import { expectedInteger, suggest } from '../validate.js'
 
 /** A command line that cannot be understood: exit code 2. */
 export class UsageError extends Error {}
@@ -60,12 +60,17 @@ export function describeOptions(usage: string, options: Options): string {
 }
 
 /** An integer of at least `low`, or undefined when the option was not given. */
-export function integerOption({ values }: ParsedArguments, name: string, low: number): number | undefined {
+export function integerOption(
+  { values }: ParsedArguments,
+  name: string,
+  low: number,
+  high = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   const text = values[name]
   if (typeof text !== 'string') return undefined
   const value = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= low) return value
-  throw new UsageError(`--${name}: expected an integer of at least ${low}, got '${text}'`)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= low && value <= high) return value
+  throw new UsageError(`--${name}: expected ${expectedInteger(low, high)}, got '${text}'`)
 }
 
 /** A finite number above 0, or undefined when the option was not given. */

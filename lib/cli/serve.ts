@@ -9,6 +9,7 @@ import type { ServeEvent } from '../serve/repository.js'
 import { listen } from '../serve/server.js'
 import { Serving } from '../serve/serving.js'
 import type { WorkerOptions } from '../serve/workerMessages.js'
+import { longestMilliseconds } from '../validate.js'
 import {
   describeOptions,
   integerOption,
@@ -59,11 +60,13 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   if (parsed.positionals.length === 0) throw new UsageError(`expected '${usage}', got no file or folder`)
   const workers = integerOption(parsed, 'workers', 1) ?? 1
-  const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0) ?? 0
+  const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0, longestMilliseconds) ?? 0
   const given = await readOptions(parsed, workers)
   const end = onEnd()
   const starting = start(given, workers).catch((error) => {
-    throw error instanceof NeurodeError ? error : new NeurodeError('ERR_ARGUMENT', describeFailure(error, given))
+    throw error instanceof NeurodeError
+      ? error
+      : new NeurodeError('ERR_ARGUMENT', `the server failed: ${error.message}`)
   })
   const reload = () => void starting.then((server) => server.reload()).catch(() => {})
   process.on('SIGHUP', reload)
@@ -112,10 +115,10 @@ async function readOptions(parsed: ParsedArguments, workers: number): Promise<Wo
     maxQueueDelayMicros: integerOption(parsed, 'max-queue-delay-micros', 0),
     maxRows: integerOption(parsed, 'max-rows', 1),
     maxQueueSize: integerOption(parsed, 'max-queue-size', 1),
-    timeoutMs: integerOption(parsed, 'timeout-ms', 1),
+    timeoutMs: integerOption(parsed, 'timeout-ms', 1, longestMilliseconds),
     bodyLimit: integerOption(parsed, 'body-limit', 1),
     maxConnections: integerOption(parsed, 'max-connections', 1),
-    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1),
+    requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1, longestMilliseconds),
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
   }
@@ -151,17 +154,6 @@ function onEnd(): Promise<NodeJS.Signals> {
     }
     process.on('SIGTERM', end).on('SIGINT', end)
   })
-}
-
-function describeFailure(error: NodeJS.ErrnoException, { host = '127.0.0.1', port = 8000 }: WorkerOptions): string {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program listens there',
-    EACCES: 'this user may not listen there',
-    EADDRNOTAVAIL: 'this machine does not have that address',
-    ENOTFOUND: 'there is no such address',
-  }
-  const reason = reasons[error.code ?? '']
-  return reason === undefined ? `the server failed: ${error.message}` : `cannot listen on ${host}:${port}: ${reason}`
 }
 
 function log({ level, message }: ServeEvent): void {

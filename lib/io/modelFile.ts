@@ -23,6 +23,7 @@ import {
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
 import type { FileArray } from './npy.js'
+import { plainToJson } from './plainData.js'
 import { encodeSafetensors, parseSafetensors } from './safetensors.js'
 
 const formatName = 'neurode-1'
@@ -83,7 +84,10 @@ export function checkSavable(core: ModelCore): void {
 
 function describeCallbacks(states: CallbackStates): Json[] {
   return Object.entries(states).map(([name, { values, arrays = [] }]) => {
-    return { name, values: toJson(values, `callback '${name}'`), arrays: arrays.length }
+    const argument = `callback '${name}': getState`
+    const bad = arrays.findIndex((array) => !(array instanceof Float32Array))
+    if (bad >= 0) refuse(`${argument}: arrays[${bad}]`, 'a Float32Array', arrays[bad])
+    return { name, values: plainToJson(values, `${argument}: values`), arrays: arrays.length }
   })
 }
 
@@ -99,14 +103,30 @@ export interface ModelFile {
   readonly tensors: ReadonlyMap<string, FileArray>
 }
 
-/** Reads a model file and checks every byte of it. */
-export async function readModelFile(source: string | URL): Promise<ModelFile> {
-  const path = toPath(source, 'path')
-  return parseModelFile(await readBytes(path), path)
+/** The bytes of a model file that are as they were written. */
+interface IntactFile {
+  readonly path: string
+  readonly tensors: ReadonlyMap<string, FileArray>
+  readonly metadata: ReadonlyMap<string, string>
 }
 
-/** The same for the bytes of a file. */
+/** Reads a model file and checks every byte of it. */
+export async function readModelFile(source: string | URL): Promise<ModelFile> {
+  return describedFile(await readIntactFile(source))
+}
+
+/** Reads a model file of any version; `ERR_FILE_FORMAT` means that it is damaged, or was never one. */
+export async function readIntactFile(source: string | URL): Promise<IntactFile> {
+  const path = toPath(source, 'path')
+  return checkBytes(await readBytes(path), path)
+}
+
+/** {@link readModelFile} for the bytes of a file. */
 export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
+  return describedFile(checkBytes(bytes, path))
+}
+
+function checkBytes(bytes: Buffer<ArrayBuffer>, path: string): IntactFile {
   if (bytes.toString('latin1', 8, digestAt) !== start) {
     throw damaged(path, `expected ${formats.model}, got ${beginning(bytes)}`)
   }
@@ -115,7 +135,11 @@ export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelF
   if (bytes.toString('latin1', digestAt, digestAt + digestLength) !== digest) {
     throw damaged(path, 'the file is damaged: its checksum is wrong')
   }
-  const { tensors, metadata } = parseSafetensors(bytes, path)
+  return { path, ...parseSafetensors(bytes, path) }
+}
+
+/** What an intact file says. Throws where it is of a version that is not known. */
+export function describedFile({ path, tensors, metadata }: IntactFile): ModelFile {
   if (metadata.get('format') !== formatName) {
     throw damaged(path, `expected the format ${formatName}, got ${metadata.get('format')}: a newer Neurode may read it`)
   }
@@ -125,12 +149,18 @@ export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelF
   })
 }
 
+const known: ReadonlySet<string> = new Set(['ERR_FILE_FORMAT', 'ERR_CHECKPOINT_MISMATCH'])
+
+function mismatch(path: string, what: string): NeurodeError {
+  return new NeurodeError('ERR_CHECKPOINT_MISMATCH', `${path}: ${what}`)
+}
+
 /** Runs what reads a description; whatever it finds wrong is wrong with the file. */
 export function sensible<T>(path: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof NeurodeError && error.code === 'ERR_FILE_FORMAT') throw error
+    if (error instanceof NeurodeError && known.has(error.code)) throw error
     throw damaged(path, `the description of the model makes no sense: ${(error as Error).message}`, error)
   }
 }
@@ -153,7 +183,7 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
     const state = object(description.state, 'state')
     const slots = checkInteger(state.slots, 'slots', 0)
     if (core.settings !== undefined && slots !== core.slotCount) {
-      throw damaged(path, `the optimizer has ${slots} variables per weight, and this model's has ${core.slotCount}`)
+      throw mismatch(path, `the optimizer has ${slots} variables per weight, and this model's has ${core.slotCount}`)
     }
     return {
       weights,
@@ -209,7 +239,12 @@ function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, Fi
 
 /** See {@link Sequential.restore}. */
 export async function restoreModel(core: ModelCore, path: string | URL): Promise<void> {
-  const file = await readModelFile(path)
+  restoreFile(core, await readModelFile(path))
+}
+
+/** Takes over the training of a file; throws before anything is changed. */
+export function restoreFile(core: ModelCore, file: ModelFile): void {
+  checkOptimizer(core, file)
   const optimizer = core.settings?.optimizer
   const state = stateOf(file, core)
   const rate = savedRate(file)
@@ -217,6 +252,44 @@ export async function restoreModel(core: ModelCore, path: string | URL): Promise
   if (optimizer !== undefined && typeof optimizer.learningRate === 'number' && rate !== undefined) {
     optimizer.learningRate = rate
   }
+}
+
+/** Variables of one optimizer mean nothing to another, though there may be as many. */
+function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFile): void {
+  const saved = trainingOf(description)?.optimizer
+  if (settings === undefined || saved === undefined || saved === settings.optimizer.name) return
+  throw mismatch(path, `it was trained with the optimizer ${saved}, and this model is with ${settings.optimizer.name}`)
+}
+
+/** Throws `ERR_CHECKPOINT_MISMATCH` for the file of a model of other layers, or that was trained with another loss. */
+export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
+  const { layers } = object(description.model, 'model')
+  const [saved, own] = [list(layers, 'layers'), list(describeLayers(core.layers), 'layers')].map((each) =>
+    each.map(layerText),
+  ) as [string[], string[]]
+  const at = own.findIndex((text, i) => text !== saved[i])
+  if (at >= 0 || saved.length !== own.length) {
+    const index = at < 0 ? own.length : at
+    throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, and is ${own[index] ?? 'not there'} now`)
+  }
+  const loss = core.settings?.loss.name
+  const savedLoss = trainingOf(description)?.loss
+  if (savedLoss !== undefined && loss !== savedLoss) {
+    throw mismatch(path, `it was trained with the loss ${savedLoss}, and this model is with ${loss}`)
+  }
+}
+
+/** A layer but for what its weights began with. */
+function layerText(described: Json): string {
+  const { kind, options } = object(described, 'layer')
+  const entries = Object.entries(object(options, 'options')).filter(([name]) => !name.endsWith('Initializer'))
+  return `${kind} ${JSON.stringify(Object.fromEntries(entries))}`
+}
+
+function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; loss: Json | undefined } | undefined {
+  if (training === undefined) return undefined
+  const { optimizer, loss } = object(training, 'training')
+  return { optimizer: object(optimizer, 'optimizer').name, loss: object(loss, 'loss').name }
 }
 
 /** The learning rate of a file, if it is a number: a callback may have changed it. */

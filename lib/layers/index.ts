@@ -153,7 +153,8 @@ export const layers = {
 } as const
 
 function isBare(options: object | string): options is ActivationName | Activation {
-  return typeof options === 'string' || ('kind' in options && options.kind === 'activation')
+  if (typeof options !== 'object' || options === null) return true
+  return 'kind' in options && options.kind === 'activation'
 }
 
 /** Makes a layer of a kind from its options, as a file has them. */

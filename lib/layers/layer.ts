@@ -76,8 +76,10 @@ export function placementOf(layer: Layer): Placement | undefined {
 
 /** Gives a layer its place, or takes it away. */
 export function place(layer: Layer, placement: Placement | undefined): void {
-  if (placement === undefined) placements.delete(layer)
-  else placements.set(layer, placement)
+  if (placement === undefined) return void placements.delete(layer)
+  placements.set(layer, placement)
+  // A model was built from it: what is assigned now, or misspelt, would change nothing.
+  Object.freeze(layer)
 }
 
 /** The names that layers will have, while it is worked out whether a model can be made of them. */

@@ -34,6 +34,7 @@ interface LayerShapes {
 /** Passes the input's shape through all layers; throws `ERR_SHAPE` where one does not fit. */
 export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelShapes {
   let shape = inputShape
+  checkSize(inputShape, 'inputShape')
   const shapes = layers.map((layer): LayerShapes => {
     const expected = layer.inputShape
     if (expected !== undefined && formatShape(expected) !== formatShape(shape)) {
@@ -42,6 +43,7 @@ export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelS
     }
     const input = shape
     shape = layer.computeOutputShape(input)
+    checkSize(shape, `layer '${layer.name}': its output`)
     return { layer, inputShape: input, outputShape: shape, parameters: layer.parameters(input) }
   })
   return {
@@ -53,6 +55,14 @@ export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelS
     positions: elementCount(shape.slice(0, -1)),
     layers: shapes,
   }
+}
+
+/** Values of one row at most. */
+const mostValues = 2 ** 28
+
+function checkSize(shape: Shape, what: string): void {
+  if (elementCount(shape) <= mostValues) return
+  throw new NeurodeError('ERR_SHAPE', `${what}: expected at most ${mostValues} values a row, got ${formatShape(shape)}`)
 }
 
 /** What compile() was given, checked. */

@@ -44,6 +44,7 @@ export async function fitModel(
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
   if (settings.signal?.aborted) throw abortError('fit', settings.signal)
+  const release = settings.callbacks.claim()
   core.fitting = true
   core.stopTraining = false
   const stopListening = cancelOnAbort(core, settings.signal)
@@ -58,6 +59,7 @@ export async function fitModel(
   } finally {
     core.fitting = false
     stopListening()
+    release()
     await feeds?.train.close()
     await feeds?.validation?.close()
   }
@@ -124,6 +126,9 @@ export function historyOf(numbers: ReadonlyMap<string, readonly number[]>): Reco
   return withLists(Object.fromEntries([...numbers].map(([key, values]) => [key, Float64Array.from(values)])))
 }
 
+/** How long callbacks may close what they opened once fit was aborted. */
+const closeMilliseconds = 1000
+
 /** One call of fit. */
 class Fit {
   readonly #core: ModelCore
@@ -180,10 +185,12 @@ class Fit {
       await adviseOnSample(core)
       core.finalizeAverages()
       await this.#call(callbacks.trainEnd({ ...logs }))
-    } finally {
-      this.#view.close()
-      await callbacks.trainClose()
+    } catch (error) {
+      // What went wrong first is what fit rejects with.
+      await this.#close().catch(() => {})
+      throw error
     }
+    await this.#close()
     return withLists({
       history: historyOf(this.#history),
       epochs: this.#epochSeconds.length,
@@ -198,7 +205,7 @@ class Fit {
     const core = this.#core
     let resume = this.#settings.resume
     let restored = false
-    const states = core.callbackStates()
+    const states = resume ? core.callbackStates() : {}
     const context: TrainingContext = {
       model,
       epochs: this.#settings.epochs,
@@ -216,7 +223,7 @@ class Fit {
     core.position = resume ? core.position : { ...startPosition, epoch: initialEpoch }
     try {
       await this.#call(callbacks.trainBegin(context))
-      if (resume) callbacks.restore(restored ? core.callbackStates() : states)
+      if (resume) await this.#call(callbacks.restore(restored ? core.callbackStates() : states))
       core.callbackStates = () => callbacks.states()
       await this.#call(callbacks.tryOut())
     } catch (error) {
@@ -273,7 +280,7 @@ class Fit {
     if (validate) Object.assign(logs, await this.#validate(epoch))
     const progress = this.#progress(epoch, totals, seconds, logs)
     this.#view.finish(progress)
-    this.#settings.onProgress?.(progress)
+    await this.#tell(progress)
     return logs
   }
 
@@ -308,7 +315,10 @@ class Fit {
       if (totals.batches === done) continue
       if (callbacks.perBatch) await call(callbacks.batchEnd(totals.batches, totals.logs(), totals.batches === batches))
       if (callbacks.perRange) await call(callbacks.rangeEnd(totals.batches - 1, totals.logs()))
-      if (totals.batches < batches) this.#show(epoch, totals, (performance.now() - began) / 1000)
+      if (totals.batches === batches) continue
+      const progress = this.#progress(epoch, totals, (performance.now() - began) / 1000, totals.logs())
+      this.#view.update(progress)
+      await call(this.#tell(progress))
     }
     if (!core.stopTraining || totals.batches === batches) {
       core.position = { ...startPosition, epoch: epoch + 1, seed: this.#givenSeed }
@@ -362,10 +372,32 @@ class Fit {
     warn('NEURODE_DATA_ENDED', `${text}; ${remedy}`)
   }
 
-  #show(epoch: number, totals: Totals, seconds: number): void {
-    const progress = this.#progress(epoch, totals, seconds, totals.logs())
-    this.#view.update(progress)
-    this.#settings.onProgress?.(progress)
+  async #tell(progress: Progress): Promise<void> {
+    const { onProgress } = this.#settings
+    if (onProgress !== undefined) await this.#call(Promise.resolve(onProgress(progress)))
+  }
+
+  /** Lets callbacks close what they opened; an abort gives them a second. */
+  async #close(): Promise<void> {
+    this.#view.close()
+    const { callbacks, signal } = this.#settings
+    const closed = callbacks.trainClose()
+    if (signal === undefined) return closed
+    let timer: NodeJS.Timeout | undefined
+    let begin = () => {}
+    const late = new Promise<never>((_, reject) => {
+      begin = () => {
+        timer = setTimeout(() => reject(abortError('fit', signal)), closeMilliseconds)
+      }
+    })
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
+    try {
+      await Promise.race([closed, late])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', begin)
+    }
   }
 
   #progress(epoch: number, totals: Totals, seconds: number, logs: Logs): Progress {
@@ -385,7 +417,7 @@ class Fit {
     }
   }
 
-  async #call(work: Promise<void>): Promise<void> {
+  async #call(work: Promise<unknown>): Promise<void> {
     await unlessAborted(work, this.#settings.signal, (signal) => abortError('fit', signal))
     this.#check()
   }

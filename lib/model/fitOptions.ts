@@ -58,8 +58,8 @@ export interface BaseFitOptions extends WeightOptions {
   readonly stream?: ProgressStream | undefined
   /** One callback or several. */
   readonly callbacks?: Callback | readonly Callback[] | undefined
-  /** Called about ten times a second and at the end of every epoch. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Called about ten times a second and at the end of every epoch. A promise is waited for; its rejection is fit's. */
+  readonly onProgress?: ((progress: Progress) => unknown) | undefined
   /** Aborting rejects with `ERR_ABORTED` within about a batch; the weights are those after the last batch. */
   readonly signal?: AbortSignal | undefined
 }

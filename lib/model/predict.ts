@@ -7,7 +7,7 @@ import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
 import { buildFrom } from './inputs.js'
-import { abortError, RangePacer } from './ranges.js'
+import { abortError, RangePacer, unlessAborted } from './ranges.js'
 
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {
@@ -55,7 +55,7 @@ export async function predictOnBatch(
 
 /** Options of {@link Sequential.predictStream}. */
 export interface PredictStreamOptions {
-  /** Aborting rejects with `ERR_ABORTED` before the next batch. */
+  /** Aborting rejects with `ERR_ABORTED` before the next batch, also while the source is waited for. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -69,10 +69,11 @@ export async function* predictStream(
   checkSignal(signal, 'signal')
   if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
   const reader = new BatchReader(source, 'source')
+  const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
   const predictNext = async () => {
-    const value = await reader.next()
+    const value = await unlessAborted(reader.next(), signal, aborted)
     if (value === undefined) return undefined
-    if (signal?.aborted) throw abortError('predictStream', signal)
+    if (signal?.aborted) throw aborted(signal)
     const isBatch = typeof value === 'object' && value !== null && !Array.isArray(value) && 'x' in value
     return predictModel(core, isBatch ? value.x : value, { signal })
   }

@@ -6,6 +6,7 @@ import type { Logs } from '../training/callbacks.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
 import { ratio } from '../training/countMetrics.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
+import { isPromise, refuse } from '../validate.js'
 
 const targetSeconds = 0.1
 const firstSeconds = 0.02
@@ -80,7 +81,10 @@ export class Totals {
 
   /** Takes rows into account for the metrics that are computed from them. */
   update(plain: CapturedBatch, weighted: CapturedBatch): void {
-    for (const [metric, state] of this.#states) state.updateState(metric.weighted ? weighted : plain)
+    for (const [metric, state] of this.#states) {
+      const updated: unknown = state.updateState(metric.weighted ? weighted : plain)
+      if (isPromise(updated)) refuse(`metric '${metric.key}': updateState`, 'a function that is done at once', updated)
+    }
   }
 
   /** Everything so far, as one range. */
@@ -97,7 +101,9 @@ export class Totals {
     for (const metric of this.#metrics) {
       const state = this.#states.get(metric)
       const rows = metric.weighted ? this.#weight : this.#counted
-      logs[metric.key] = round(state ? state.result() : metric.finish(ratio(this.#sums[row++] as number, rows), rows))
+      const result = state ? state.result() : metric.finish(ratio(this.#sums[row++] as number, rows), rows)
+      if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
+      logs[metric.key] = round(result)
     }
     return logs
   }

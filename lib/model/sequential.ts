@@ -64,7 +64,8 @@ const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', '
 export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
   readonly #core: ModelCore
   static {
-    coreOf = (model) => model.#core
+    coreOf = (model) =>
+      model instanceof Object && #core in model ? model.#core : refuse('model', 'a model of sequential()', model)
   }
 
   #oneRow: readonly number[] = []
@@ -77,6 +78,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
     this.#core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
     if (layers.length > 0) this.#core.setLayers(layers)
+    if (new.target === Sequential) Object.freeze(this)
   }
 
   /** The name given, or `sequential`. */

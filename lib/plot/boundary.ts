@@ -31,7 +31,7 @@ export async function decisionBoundary(model: Sequential, given?: DecisionBounda
   const options = checkOptions(given, optionNames, 'plot.decisionBoundary')
   checkModel(model)
   const points = toPoints(options)
-  const resolution = checkInteger(options.resolution ?? 120, 'plot.decisionBoundary: resolution', 2)
+  const resolution = checkInteger(options.resolution ?? 120, 'plot.decisionBoundary: resolution', 2, 2000)
   const xRange = rangeOf(
     options.xRange,
     points.map(({ at: [x] }) => x),

@@ -39,7 +39,7 @@ export async function images(source: ArrayInput, given?: ImagesOptions): Promise
   const [count = 0, ...rest] = shape
   const size = rest.reduce((product, each) => product * each, 1)
   const [height, width] = pixelShape(options.shape ?? rest, size, 'plot.images: shape')
-  const shown = Math.min(count, checkInteger(options.limit ?? 100, 'plot.images: limit'))
+  const shown = Math.min(count, checkInteger(options.limit ?? 100, 'plot.images: limit', 1, 10_000))
   if (shown === 0) refuse('images', 'one image at least', source)
   const [low, high] = extent(values)
   const tiles = Array.from({ length: shown }, (_, i) => ({
@@ -112,7 +112,7 @@ interface Tile {
 /** Small pictures in rows, each at least as large as can be seen. */
 function tileGrid(tiles: readonly Tile[], height: number, width: number, given?: number, heading?: string): Panel {
   const columns =
-    given === undefined ? Math.min(10, Math.ceil(Math.sqrt(tiles.length))) : checkInteger(given, 'columns')
+    given === undefined ? Math.min(10, Math.ceil(Math.sqrt(tiles.length))) : checkInteger(given, 'columns', 1, 10_000)
   const longest = Math.max(...tiles.map(({ caption }) => caption.length))
   const least = tiles.length === 1 ? 320 : 56
   const zoom = Math.max(1, Math.min(24, Math.ceil(least / Math.max(height, width))))

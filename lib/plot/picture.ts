@@ -1,15 +1,17 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
 import { toPath, writeAtomically } from '../io/files.js'
-import { checkOptions, checkPositive, refuse } from '../validate.js'
+import { checkNumber, checkOptions, checkPositive, refuse } from '../validate.js'
 import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
-  /** Pixels for each unit of the SVG, above 0; default 2. */
+  /** Pixels for each unit of the SVG, above 0; default 2. Pictures have at most 2^25 pixels. */
   readonly scale?: number | undefined
 }
+
+const mostPixels = 2 ** 25
 
 /** A finished picture. */
 export class Picture {
@@ -34,10 +36,12 @@ export class Picture {
    * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`.
    */
   async png(given?: PngOptions): Promise<Uint8Array> {
-    const { scale = 2 } = checkOptions(given, ['scale'], 'png')
+    const options = checkOptions(given, ['scale'], 'png')
+    const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
+    const scale = checkNumber(checkPositive(options.scale ?? 2, 'png: scale'), 'png: scale', 0, mostScale)
     const { Resvg } = await loadRasterizer()
     const resvg = new Resvg(this.svg, {
-      fitTo: { mode: 'zoom', value: checkPositive(scale, 'png: scale') },
+      fitTo: { mode: 'zoom', value: scale },
       font: {
         fontFiles: fontFiles(),
         // What Neurode's fonts lack is looked for on the machine.

@@ -14,7 +14,7 @@ const challenge = { 'www-authenticate': 'Bearer realm="neurode"' }
 export function bearerTokens(tokens: readonly string[]): Authorize {
   for (const token of tokens) {
     // Whatever else a header cannot carry as it is.
-    if (!/^[\x21-\x7e]+$/.test(token)) {
+    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
       throw new NeurodeError('ERR_ARGUMENT', 'tokens: expected visible ASCII characters without blanks')
     }
   }

@@ -1,10 +1,18 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkNumber, checkOptions, checkSignal, refuse } from '../validate.js'
+import {
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  isPromise,
+  longestMilliseconds,
+  refuse,
+} from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
-import { type PredictInput, Predictor } from './predictor.js'
+import { checkBatchSize, type PredictInput, Predictor } from './predictor.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
@@ -41,6 +49,8 @@ interface Ticket {
   settled: boolean
   readonly forget: (() => void) | undefined
 }
+
+const longestDelay = 1000 * longestMilliseconds
 
 /** What limits the rows that wait, as messages call it. */
 export const queueLimit = "maxQueueSize, the queue's size"
@@ -113,8 +123,9 @@ export class Batcher {
   }
 
   /**
-   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before this returns. What
-   * `write` throws is what this rejects with, and nothing is queued then. Answers come in the order of the requests.
+   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before it returns; values that it
+   * does not write are 0. What `write` throws is what this rejects with, and nothing is queued then; a promise is refused.
+   * Answers come in the order of the requests.
    *
    * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, `ERR_LABEL_RANGE` for what is no
    * index of the model's embedding, and as the predictor does.
@@ -130,8 +141,14 @@ export class Batcher {
    * ```
    */
   run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
+    return this.runWhole(rows, writeOwn(write), options)
+  }
+
+  /** @internal {@link Batcher.run} for a `write` that writes every value: the memory holds what earlier requests left there. */
+  runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
       const timeoutMs = options?.timeoutMs ?? this.#timeoutMs
+      if (typeof write !== 'function') refuse('write', 'a function', write)
       if (!Number.isInteger(rows) || rows < 1) refuse('rows', 'a positive integer', rows)
       if (this.#disposed) throw disposedError()
       if (options !== undefined) checkRunOptions(options)
@@ -155,7 +172,7 @@ export class Batcher {
       const text = `input: expected whole rows of ${this.predictor.inputSize} values, got ${input.length} values`
       return Promise.reject(new NeurodeError('ERR_SHAPE', text))
     }
-    return this.run(rows, (into) => into.set(input), options)
+    return this.runWhole(rows, (into) => into.set(input), options)
   }
 
   /** Resolves once nothing waits or runs. */
@@ -252,7 +269,7 @@ export class Batcher {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const { inputSize, outputSize } = this.predictor
-    const input = new Float32Array(rows * inputSize)
+    const input = new Float32Array(checkBatchSize(rows, this.predictor, 'rows') * inputSize)
     write(input)
     const parts: Promise<Float32Array>[] = []
     for (let first = 0; first < rows; first += this.maxBatchSize) {
@@ -397,13 +414,27 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
   if (!(predictor instanceof Predictor)) refuse('predictor', 'what model.predictor() gives', predictor)
   const names = ['maxBatchSize', 'maxQueueDelayMicros', 'maxQueueSize', 'timeoutMs']
   const options = checkOptions(given, names, 'batcher')
-  const maxBatchSize = checkInteger(options.maxBatchSize ?? predictor.maxBatchSize, 'batcher: maxBatchSize')
+  const maxBatchSize = checkBatchSize(
+    options.maxBatchSize ?? predictor.maxBatchSize,
+    predictor,
+    'batcher: maxBatchSize',
+  )
   return new Batcher(predictor, {
     maxBatchSize,
     maxQueueSize: checkInteger(options.maxQueueSize ?? usualBatches * maxBatchSize, 'batcher: maxQueueSize'),
-    maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0),
-    timeoutMs: options.timeoutMs === undefined ? Infinity : checkNumber(options.timeoutMs, 'batcher: timeoutMs', 0),
+    maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0, longestDelay),
+    timeoutMs: checkTimeout(options.timeoutMs, 'batcher: timeoutMs') ?? Infinity,
   })
+}
+
+/** Writes into cleared memory, and at once: afterwards it may be another request's. */
+function writeOwn(write: (into: Float32Array) => unknown): (into: Float32Array) => void {
+  if (typeof write !== 'function') return write
+  return (into: Float32Array) => {
+    into.fill(0)
+    const written = write(into)
+    if (isPromise(written)) refuse('write', 'a function that has written when it returns', written)
+  }
 }
 
 /** What is wrong with a request's rows is its own error alone, and not its batch's. */
@@ -417,7 +448,11 @@ function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32
 function checkRunOptions(given: RunOptions): void {
   const options = checkOptions(given, ['signal', 'timeoutMs'], 'run')
   checkSignal(options.signal, 'run: signal')
-  if (options.timeoutMs !== undefined) checkNumber(options.timeoutMs, 'run: timeoutMs', 0)
+  checkTimeout(options.timeoutMs, 'run: timeoutMs')
+}
+
+function checkTimeout(value: number | undefined, argument: string): number | undefined {
+  return value === undefined ? undefined : checkNumber(value, argument, 0, longestMilliseconds)
 }
 
 function abortError(signal: AbortSignal): NeurodeError {

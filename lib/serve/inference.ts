@@ -79,7 +79,7 @@ export function answerInference(
     const request = read(parse)
     // Writes the rows where they are wanted before it returns.
     served.queue
-      .run(request.rows, request.write)
+      .runWhole(request.rows, request.write)
       .then((output) => {
         statistics.succeed(performance.now() - began)
         reply.send(format(request, output, served))

@@ -1,7 +1,7 @@
 /** The Fastify plugin: routes, limits and authentication of an inference server. */
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
 import { type Authorize, bearerTokens } from './auth.js'
 import { HttpError, sendError, toHttpError } from './httpErrors.js'
 import { pageHandler } from './page/page.js'
@@ -69,6 +69,7 @@ export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, o
   const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as RegisterOptions
   checkOptions(own, pluginOptionNames, 'servePlugin')
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
+  if (typeof log !== 'function') refuse('onEvent', 'a function', log)
   const serving = new Serving(options, log)
   await addServing(app, serving, options, false)
 }
@@ -94,7 +95,8 @@ export async function addServing(
   options: ServePluginOptions,
   alone: boolean,
 ): Promise<RequestRules> {
-  const { tokens, watch = false } = options
+  const { tokens } = options
+  const watch = checkBoolean(options.watch ?? false, 'watch')
   if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
   const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
   const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')

@@ -87,7 +87,7 @@ export class Predictor {
    * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
-    const out = this.#outputFor(input, options?.out)
+    const out = this.#outputFor(input, outOf(options))
     await this.#native.predict(input, out)
     return out
   }
@@ -97,7 +97,7 @@ export class Predictor {
    * takes microseconds. Throws as it rejects.
    */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
-    const out = this.#outputFor(input, options?.out)
+    const out = this.#outputFor(input, outOf(options))
     this.#native.predictSync(input, out)
     return out
   }
@@ -149,16 +149,32 @@ export class Predictor {
   }
 }
 
+function outOf(options: PredictIntoOptions | undefined): unknown {
+  return options === undefined ? undefined : checkOptions(options, ['out'], 'predict').out
+}
+
+/** Values of a batch at most, 1 GiB. */
+const mostValues = 2 ** 28
+
+/** Rows of a batch whose input and output have room in memory. */
+export function checkBatchSize(
+  value: unknown,
+  { inputSize, outputSize }: { readonly inputSize: number; readonly outputSize: number },
+  argument: string,
+): number {
+  return checkInteger(value, argument, 1, Math.max(1, Math.floor(mostValues / Math.max(inputSize, outputSize))))
+}
+
 /** See {@link Sequential.predictor}. */
 export function makePredictor(core: ModelCore, given: PredictorOptions | undefined): Predictor {
   const options = checkOptions(given, ['device', 'maxBatchSize', 'precision', 'threads'], 'predictor')
-  const maxBatchSize = checkInteger(options.maxBatchSize ?? 256, 'predictor: maxBatchSize')
   const settings = core.deviceSettings
   const device = options.device === undefined ? settings.device : checkDevice(options.device, 'predictor: device')
   const usual = options.device === undefined ? settings.precision : 'float32'
   const precision = checkPrecision(options.precision ?? usual, device)
   const threads = options.threads === undefined ? settings.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
+  const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
   const weights = core.readWeights().map(({ data }) => data)
   const { Predictor: FrozenModel } = native()
   const plan = { ...compileModel(shapes, core.seed, undefined), precision }
@@ -188,7 +204,8 @@ export function attachPredictor(token: PredictorToken): Predictor {
   const id = checkInteger(token.id, 'token: id')
   const inputShape = checkRowShape(token.inputShape, 'token: inputShape')
   const outputShape = checkRowShape(token.outputShape, 'token: outputShape')
-  const maxBatchSize = checkInteger(token.maxBatchSize, 'token: maxBatchSize')
+  const sizes = { inputSize: elementCount(inputShape), outputSize: elementCount(outputShape) }
+  const maxBatchSize = checkBatchSize(token.maxBatchSize, sizes, 'token: maxBatchSize')
   const { Predictor: FrozenModel } = native()
   return new Predictor(new FrozenModel(id), inputShape, outputShape, maxBatchSize)
 }

@@ -5,6 +5,7 @@ import { NeurodeError } from '../errors.js'
 import { isUrl, toPath } from '../io/paths.js'
 import { loadForInference } from '../model/load.js'
 import { Sequential } from '../model/sequential.js'
+import { refuse } from '../validate.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServingOptions } from './servedModel.js'
 import { ModelStatistics } from './statistics.js'
@@ -73,7 +74,7 @@ export class Repository {
     this.#inMemory = named.flatMap(([name, model]) => {
       checkModelName(name, 'models')
       if (model instanceof Sequential) return [wantedFromMemory(name, model)]
-      if (!isPath(model)) throw new NeurodeError('ERR_ARGUMENT', `models['${name}']: expected a model or a path`)
+      if (!isPath(model)) refuse(`models['${name}']`, 'a model or a path', model)
       renamed.set(name, toPath(model, `models['${name}']`))
       return []
     })
@@ -252,6 +253,7 @@ export class Repository {
 const isPath = (value: unknown): value is string | URL => typeof value === 'string' || isUrl(value)
 
 function listModels(models: Exclude<ServedModels, string | URL>) {
+  if (typeof models !== 'object' || models === null) refuse('models', 'paths, or models and paths by name', models)
   if (Array.isArray(models)) return { paths: models as readonly (string | URL)[], named: [] }
   return { paths: [], named: Object.entries(models) }
 }

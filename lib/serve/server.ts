@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../validate.js'
 import { FastPath } from './fastPath.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { addServing, refuseUnknownRoutes } from './plugin.js'
@@ -82,7 +82,9 @@ export interface InferenceServer {
  */
 export async function serve(given: ServeOptions): Promise<InferenceServer> {
   const options = checkOptions(given, serveOptionNames, 'serve')
-  const serving = new Serving(options, options.onEvent ?? (() => {}))
+  const { onEvent = () => {} } = options
+  if (typeof onEvent !== 'function') refuse('onEvent', 'a function', onEvent)
+  const serving = new Serving(options, onEvent)
   return listen(options, serving)
 }
 
@@ -90,7 +92,7 @@ export async function serve(given: ServeOptions): Promise<InferenceServer> {
 export async function listen(options: ServeOptions, serving: Serving): Promise<InferenceServer> {
   const { host = '127.0.0.1', port = 8000 } = options
   if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
-  checkInteger(port, 'port', 0)
+  checkInteger(port, 'port', 0, 65_535)
   const times = timeouts(options)
   const app = await makeApp(options, times)
   let fastPath: FastPath | undefined
@@ -101,7 +103,10 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
       const onTimeout = (socket: Socket) => clientErrorHandler(timedOut, socket)
       fastPath = FastPath.open(app.server, { ...rules, ...times, serving, onTimeout })
     }
-    await app.listen({ host, port })
+    await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
+      const text = `cannot listen on ${host.slice(0, 100)}:${port}: ${refusals[cause.code ?? ''] ?? cause.message}`
+      throw new NeurodeError('ERR_ARGUMENT', text, { cause })
+    })
   } catch (error) {
     await closeApp(app, fastPath)
     throw error
@@ -124,6 +129,13 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   }
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EACCES: 'this user may not listen there',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'there is no such address',
+}
+
 /** In milliseconds. */
 export interface Timeouts {
   readonly headersTimeout: number
@@ -135,7 +147,7 @@ export interface Timeouts {
 
 function timeouts(options: ServeOptions): Timeouts {
   const milliseconds = (name: 'requestTimeoutMs' | 'headersTimeoutMs' | 'keepAliveTimeoutMs', otherwise: number) =>
-    checkInteger(options[name] ?? otherwise, name)
+    checkInteger(options[name] ?? otherwise, name, 1, longestMilliseconds)
   const requestTimeout = milliseconds('requestTimeoutMs', 30_000)
   const headersTimeout = Math.min(milliseconds('headersTimeoutMs', 10_000), requestTimeout)
   const keepAliveTimeout = milliseconds('keepAliveTimeoutMs', 65_000)
@@ -174,6 +186,7 @@ async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyI
 
 async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
   if (tls === undefined) return null
+  checkOptions(tls, ['key', 'cert'], 'tls')
   const read = (path: string) =>
     readFile(path).catch((error: NodeJS.ErrnoException) => {
       throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })

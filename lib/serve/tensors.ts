@@ -70,6 +70,7 @@ export interface ModelIdentity {
  */
 export function parseInferRequest(body: Buffer, headerLength: number | undefined, spec: TensorSpec): TensorRequest {
   const compiled = compile(spec)
+  checkBody(body)
   const { report, reader } = compiled
   const values = takeRoom(body.length, compiled)
   let rows: number
@@ -97,6 +98,7 @@ export function parseInferRequest(body: Buffer, headerLength: number | undefined
  */
 export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest {
   const compiled = compile(spec)
+  checkBody(body)
   const values = takeRoom(body.length, compiled)
   try {
     const rows = compiled.reader.readPredict(body, -1, values)
@@ -131,7 +133,9 @@ export function formatInferJson(
   spec: TensorSpec,
   model: ModelIdentity,
 ): string {
-  const { outputText, outputShapeText } = compile(spec)
+  const compiled = compile(spec)
+  checkAnswer(request, output, compiled)
+  const { outputText, outputShapeText } = compiled
   const id = request.id === undefined ? '' : `,"id":${JSON.stringify(request.id)}`
   const tensor = `${identityText(model)}${id},"outputs":[{${outputText}"shape":[${request.rows}${outputShapeText}]`
   return request.binaryOutput
@@ -146,7 +150,24 @@ export function withTensor(json: string, tensor: Float32Array): Buffer {
 
 /** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read; numbers as in {@link formatInferResponse}. */
 export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string {
+  checkAnswer(request, output, compile(spec))
   return `{"${request.outputKey}":${nest(output, [request.rows, ...spec.outputShape])}}`
+}
+
+function checkBody(body: unknown): void {
+  if (!(body instanceof Uint8Array)) refuse('body', 'a Buffer', body)
+}
+
+function checkAnswer(request: TensorRequest, output: unknown, { outputSize }: CompiledSpec): void {
+  const { rows, id, outputKey } =
+    typeof request === 'object' && request !== null ? request : refuse('request', 'what was parsed', request)
+  checkInteger(rows, 'request: rows')
+  if (id !== undefined && typeof id !== 'string') refuse('request: id', 'a text', id)
+  if (outputKey !== 'outputs' && outputKey !== 'predictions')
+    refuse('request: outputKey', "'outputs' or 'predictions'", outputKey)
+  if (!(output instanceof Float32Array)) refuse('output', 'a Float32Array', output)
+  if (output.length !== rows * outputSize)
+    refuse('output', `${rows * outputSize} values, a row for each of the request`, output.length)
 }
 
 /** Numbers in brackets in brackets, as the shape says. */
@@ -184,6 +205,7 @@ interface CompiledSpec {
   readonly report: Float64Array
   readonly inputSize: number
   readonly mostValues: number
+  readonly outputSize: number
   readonly outputText: string
   readonly outputShapeText: string
 }
@@ -195,6 +217,7 @@ const compiledSpecs = new WeakMap<TensorSpec, CompiledSpec>()
 function compile(spec: TensorSpec): CompiledSpec {
   const known = compiledSpecs.get(spec)
   if (known !== undefined) return known
+  if (typeof spec !== 'object' || spec === null) refuse('spec', '{ inputShape, outputShape }', spec)
   const inputShape = checkRowShape(spec.inputShape, 'inputShape')
   const outputShape = checkRowShape(spec.outputShape, 'outputShape')
   const inputName = checkName(spec.inputName ?? 'input', 'inputName')
@@ -211,6 +234,7 @@ function compile(spec: TensorSpec): CompiledSpec {
     report,
     inputSize,
     mostValues: maxRows * inputSize,
+    outputSize: elementCount(outputShape),
     outputText: `"name":${JSON.stringify(outputName)},"datatype":"FP32",`,
     outputShapeText: outputShape.map((size) => `,${size}`).join(''),
   }
@@ -223,6 +247,9 @@ const identityTexts = new WeakMap<ModelIdentity, string>()
 function identityText(model: ModelIdentity): string {
   const known = identityTexts.get(model)
   if (known !== undefined) return known
+  if (typeof model !== 'object' || model === null) refuse('model', '{ name, version }', model)
+  checkName(model.name, 'model: name')
+  if (model.version !== undefined) checkName(model.version, 'model: version')
   const version = model.version === undefined ? '' : `,"model_version":${JSON.stringify(model.version)}`
   const text = `{"model_name":${JSON.stringify(model.name)}${version}`
   identityTexts.set(model, text)

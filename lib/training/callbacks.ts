@@ -3,7 +3,7 @@
 import { NeurodeError } from '../errors.js'
 import type { StopReason } from '../model/fitOptions.js'
 import type { Sequential } from '../model/sequential.js'
-import { checkInteger, describe, refuse, suggest } from '../validate.js'
+import { checkInteger, describe, normalize, refuse, suggest } from '../validate.js'
 
 /** Loss and metrics so far, by key; for epochs also `val_…`. */
 export interface Logs extends Readonly<Record<string, number>> {
@@ -33,7 +33,7 @@ export interface TrainingContext {
 
 /** What a callback remembers in a checkpoint. */
 export interface CallbackState {
-  /** Numbers, texts, lists and objects of them. */
+  /** Numbers, texts, lists and plain objects of them: what a file gives back as it was. */
   readonly values: Readonly<Record<string, unknown>>
   readonly arrays?: readonly Float32Array[] | undefined
 }
@@ -52,15 +52,21 @@ export interface Callback {
   readonly batchInterval?: number | undefined
   /** Called after all callbacks that do not say so, as what saves checkpoints has to be. */
   readonly runsLast?: boolean | undefined
-  /** What a checkpoint has to remember, so that training goes on as if it had never stopped. Needs a `name`. */
+  /**
+   * What a checkpoint has to remember, so that training goes on as if it had never stopped. Needs a `name`. Called whenever the
+   * model is saved, until the next fit; what it throws, or what no file can hold, is what `save` rejects with.
+   */
   readonly getState?: (() => CallbackState) | undefined
   /** Takes back what `getState` gave; called after `onTrainBegin` when training goes on. */
-  readonly setState?: ((state: CallbackState) => void) | undefined
+  readonly setState?: ((state: CallbackState) => unknown) | undefined
   /** `(logs: NoLogs, context: TrainingContext)`, before the first epoch. */
   readonly onTrainBegin?: Hook<[logs: NoLogs, context: TrainingContext]> | undefined
   /** `(logs: Partial<Logs>)`: those of the last epoch, if there was one. Called also when training was stopped, not when it failed or was aborted. */
   readonly onTrainEnd?: Hook<[logs: Partial<Logs>]> | undefined
-  /** `()`. Called last of all, in whatever way training ended: for what has to be closed. */
+  /**
+   * `()`. Called last of all, in whatever way training ended: for what has to be closed. What it throws is lost where training
+   * failed before. Once fit is aborted, all callbacks together have a second to close.
+   */
   readonly onTrainClose?: Hook<[]> | undefined
   /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. */
   readonly onEpochBegin?: Hook<[epoch: number, logs: NoLogs]> | undefined
@@ -96,8 +102,13 @@ const hooks = [
 type HookName = (typeof hooks)[number]
 const batchHooks: readonly HookName[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatchBegin', 'onTrainBatchEnd']
 
+/** The fit that a callback object was in last: what the object remembers is of that training. */
+const lastUsers = new WeakMap<Callback, CallbackList>()
+const inUse = new WeakSet<Callback>()
+
 /** The callbacks of one fit, called in order. */
 export class CallbackList {
+  readonly #argument: string
   readonly #callbacks: readonly Callback[]
   /** By name; several of one name are numbered. */
   readonly #named: ReadonlyMap<string, Callback>
@@ -112,11 +123,32 @@ export class CallbackList {
     callbacks.forEach((callback, i) => {
       checkCallback(callback, `${argument}[${i}]`)
     })
+    this.#argument = argument
     this.#callbacks = callbacks.toSorted((a, b) => Number(a.runsLast ?? false) - Number(b.runsLast ?? false))
     this.#named = nameCallbacks(this.#callbacks)
     this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval = 1 }) => batchInterval)
     this.perBatch = this.#batchIntervals.length > 0
     this.perRange = callbacks.some(({ onRangeEnd }) => onRangeEnd !== undefined)
+  }
+
+  /** Takes the objects for this fit; throws `ERR_MODEL_BUSY` where one is in use. Gives what lets them go. */
+  claim(): () => void {
+    const claimed: Callback[] = []
+    const release = () => {
+      for (const callback of claimed) inUse.delete(callback)
+    }
+    for (const callback of this.#callbacks) {
+      if (inUse.has(callback)) {
+        release()
+        const name = callback.name ?? callback.constructor?.name ?? 'callback'
+        const text = `${this.#argument}: the object '${name}' is in use, by another fit or twice: make one for each use`
+        throw new NeurodeError('ERR_MODEL_BUSY', text)
+      }
+      inUse.add(callback)
+      claimed.push(callback)
+    }
+    for (const callback of claimed) lastUsers.set(callback, this)
+    return release
   }
 
   /** Batches after `batch` ones that may run until a batch hook is due. */
@@ -136,8 +168,17 @@ export class CallbackList {
     for (const callback of this.#callbacks) await callback.onTrainEnd?.(logs)
   }
 
+  /** Closes all, then throws what the first of them threw. */
   async trainClose(): Promise<void> {
-    for (const callback of this.#callbacks) await callback.onTrainClose?.()
+    const failures: unknown[] = []
+    for (const callback of this.#callbacks) {
+      try {
+        await callback.onTrainClose?.()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   async epochBegin(epoch: number): Promise<void> {
@@ -171,20 +212,35 @@ export class CallbackList {
 
   /** What the callbacks want checkpoints to remember. */
   states(): CallbackStates {
-    const states: Record<string, CallbackState> = {}
+    const states = new Map<string, CallbackState>()
     for (const [name, callback] of this.#named) {
-      const state = callback.getState?.()
-      if (state !== undefined) states[name] = state
+      if (lastUsers.get(callback) !== this) continue
+      const state = readState(callback, name)
+      if (state !== undefined) states.set(name, state)
     }
-    return states
+    return Object.fromEntries(states)
   }
 
   /** Gives the callbacks back what a checkpoint remembers of them. */
-  restore(states: CallbackStates): void {
+  async restore(states: CallbackStates): Promise<void> {
     for (const [name, callback] of this.#named) {
-      if (Object.hasOwn(states, name)) callback.setState?.(states[name] as CallbackState)
+      if (Object.hasOwn(states, name)) await callback.setState?.(states[name] as CallbackState)
     }
   }
+}
+
+function readState(callback: Callback, name: string): CallbackState | undefined {
+  const argument = `callback '${name}': getState`
+  let state: unknown
+  try {
+    state = callback.getState?.()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : describe(cause)
+    throw new NeurodeError('ERR_ARGUMENT', `${argument}: it threw: ${reason}`, { cause })
+  }
+  if (state === undefined) return undefined
+  const isState = typeof state === 'object' && state !== null && 'values' in state
+  return isState ? (state as CallbackState) : refuse(argument, 'an object with values', state)
 }
 
 function nameCallbacks(callbacks: readonly Callback[]): Map<string, Callback> {
@@ -202,14 +258,41 @@ function hasBatchHook(callback: Callback): boolean {
   return batchHooks.some((hook) => callback[hook] !== undefined)
 }
 
+/** What may be meant as a hook: functions of an object and of its classes, and whatever is named like one. */
+function hookNames(object: object): Set<string> {
+  const names = new Set<string>()
+  for (let at = object; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (/^on[A-Z]/.test(name) || (typeof value === 'function' && name !== 'constructor')) names.add(name)
+    }
+  }
+  return names
+}
+
+/** `on_epoch_end`, `epochEnd` and `onEpochEnded` for `onEpochEnd`. */
+function isOtherSpelling(name: string, hook: HookName): boolean {
+  const [given, wanted] = [name, hook].map((each) => normalize(each).replace(/^on/, '').replace(/ed$/, ''))
+  return given === wanted
+}
+
 function checkCallback(callback: Callback, argument: string): void {
   if (typeof callback !== 'object' || callback === null)
     refuse(argument, 'an object with functions such as onEpochEnd', callback)
-  for (const key in callback) {
-    if (!/^on[A-Z]/.test(key)) continue
-    if (!hooks.some((hook) => hook === key)) {
-      throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${key}'${suggest(key, hooks)}`)
-    }
+  for (const key of hookNames(callback)) {
+    const hook = hooks.find((each) => isOtherSpelling(key, each))
+    if (hook === undefined && !/^on[A-Z]/.test(key)) continue
+    if (hooks.some((each) => each === key)) continue
+    throw new NeurodeError(
+      'ERR_UNKNOWN_NAME',
+      `${argument}: no callback is called '${key}'${suggest(hook ?? key, hooks)}`,
+    )
+  }
+  if (hooks.every((hook) => callback[hook] === undefined) && !callback.getState && !callback.setState) {
+    // A copy of an object with methods, such as { ...callback }, has lost them.
+    throw new NeurodeError(
+      'ERR_ARGUMENT',
+      `${argument}: expected an object with functions such as onEpochEnd, got none`,
+    )
   }
   if (callback.batchInterval !== undefined) checkInteger(callback.batchInterval, `${argument}.batchInterval`)
   for (const hook of hooks) {

@@ -76,24 +76,26 @@ export class ThresholdState implements MetricState {
   }
 
   result(): number {
+    const groups = this.#options.labels ?? 1
+    return this.#result(Array.from({ length: groups }, (_, group) => this.#countsOf(group)))
+  }
+
+  /** Counts at each threshold: running sums of what lies between them, from the lowest up and from the highest down. */
+  #countsOf(group: number): Counts[] {
     const bins = this.#thresholds.length + 1
-    const groups: Counts[][] = []
-    for (let group = 0; group < (this.#options.labels ?? 1); group++) {
-      const of = (kind: 0 | 1) =>
-        Array.from({ length: bins }, (_, bin) => this.numbers[2 * (group * bins + bin) + kind] as number)
-      const [positives, negatives] = [of(0), of(1)]
-      const sum = (values: readonly number[], from: number, to: number) =>
-        values.slice(from, to).reduce((a, b) => a + b, 0)
-      groups.push(
-        Array.from({ length: bins - 1 }, (_, i) => ({
-          tp: sum(positives, i + 1, bins),
-          fp: sum(negatives, i + 1, bins),
-          fn: sum(positives, 0, i + 1),
-          tn: sum(negatives, 0, i + 1),
-        })),
-      )
+    const between = (bin: number, kind: 0 | 1) => this.numbers[2 * (group * bins + bin) + kind] as number
+    const above = new Float64Array(2 * bins)
+    for (let bin = bins - 2; bin >= 0; bin--) {
+      above[2 * bin] = (above[2 * bin + 2] as number) + between(bin + 1, 0)
+      above[2 * bin + 1] = (above[2 * bin + 3] as number) + between(bin + 1, 1)
     }
-    return this.#result(groups)
+    let fn = 0
+    let tn = 0
+    return Array.from({ length: bins - 1 }, (_, bin) => {
+      fn += between(bin, 0)
+      tn += between(bin, 1)
+      return { tp: above[2 * bin] as number, fp: above[2 * bin + 1] as number, fn, tn }
+    })
   }
 
   /** How many thresholds the value is above. */

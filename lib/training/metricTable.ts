@@ -1,7 +1,7 @@
 /** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
 
 import type { PlanOp } from '../native.js'
-import { checkInteger, nameTable, refuse } from '../validate.js'
+import { nameTable, refuse } from '../validate.js'
 import type { MetricState } from './captured.js'
 import {
   type Average,
@@ -173,10 +173,18 @@ function ofCounts(value: (counts: Counts) => number, best: 'min' | 'max' = 'max'
   )
 }
 
+const mostThresholds = 100_000
+/** Their counts are a square. */
+const mostClasses = 4096
+
 /** `least` is the option of this name, held by `held`; the best `wanted` counts. */
 function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (counts: Counts) => number): MetricRow {
   return ofState(
-    { [least]: number(0.5, 0, 1), numThresholds: count(200), classId: optionalInteger(0) },
+    {
+      [least]: number(0.5, 0, 1),
+      numThresholds: count(200, 1, mostThresholds),
+      classId: optionalInteger(0),
+    },
     ({ numThresholds, classId, [least]: value }) => {
       const n = Number(numThresholds)
       const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
@@ -190,7 +198,7 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
 
 const auc = ofState(
   {
-    numThresholds: { ...count(200), check: (given, name) => checkInteger(given, name, 2) },
+    numThresholds: count(200, 2, mostThresholds),
     curve: choice('ROC', 'PR', 'PRGAIN'),
     summationMethod: choice('interpolation', 'minoring', 'majoring'),
     thresholds: optionalNumbers(0, 1),
@@ -236,7 +244,7 @@ const fBeta = (beta: number | undefined): MetricRow =>
 const r2 = ofState(
   {
     classAggregation: choice('uniformAverage', 'varianceWeightedAverage'),
-    numRegressors: { ...number(0), check: (given, name) => checkInteger(given, name, 0) },
+    numRegressors: count(0, 0),
     classId: optionalInteger(0),
   },
   ({ classAggregation, numRegressors, classId }, outputs) =>
@@ -249,10 +257,13 @@ const r2 = ofState(
 )
 
 const classIds = (given: unknown) => given as readonly number[] | undefined
-const iou = ofState({ numClasses: optionalInteger(2), targetClassIds: optionalNumbers(0) }, (given, outputs) => {
-  const classes = Number(given.numClasses ?? Math.max(outputs, 2))
-  return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
-})
+const iou = ofState(
+  { numClasses: optionalInteger(2, mostClasses), targetClassIds: optionalNumbers(0) },
+  (given, outputs) => {
+    const classes = Number(given.numClasses ?? Math.max(outputs, 2))
+    return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
+  },
+)
 const binaryIoU = ofState(
   { threshold: number(0.5), targetClassIds: optionalNumbers(0, 1) },
   ({ threshold, targetClassIds }) =>

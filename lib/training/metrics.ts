@@ -194,7 +194,7 @@ export interface CountOptions {
 
 /** Options of {@link metrics}.auc. */
 export interface AucOptions {
-  /** How many thresholds the curve is made of, at least 2; default 200. */
+  /** How many thresholds the curve is made of, 2 to 100,000; default 200. */
   readonly numThresholds?: number | undefined
   /** `ROC` (default), `PR`, or `PRGAIN` (https://papers.nips.cc/paper/5867), which means nothing without negatives. */
   readonly curve?: Curve | undefined
@@ -215,7 +215,7 @@ export interface AucOptions {
 
 /** Options of the metrics that are the best under a constraint; outputs below 0 and above 1 are clipped, as in Keras. */
 export interface ConstraintOptions {
-  /** Thresholds that are tried, evenly spaced; default 200. */
+  /** Thresholds that are tried, evenly spaced, at most 100,000; default 200. */
   readonly numThresholds?: number | undefined
   /** Only this output counts; default: all. */
   readonly classId?: number | undefined

@@ -1,8 +1,7 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
-import { NeurodeError } from '../errors.js'
 import type { PlanOp } from '../native.js'
-import { checkNumber, checkOptions, describe, lookUp, nameTable, refuse, withMain } from '../validate.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
 import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
@@ -203,6 +202,7 @@ export class RowOptimizer implements Optimizer {
     const name = row.op?.(this.own) ?? id
     const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
     this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
+    if (new.target === RowOptimizer) Object.freeze(this)
   }
 
   /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */
@@ -233,12 +233,13 @@ export class Sgd extends RowOptimizer {
     super('sgd', given)
     this.momentum = Number(this.own.momentum)
     this.nesterov = Boolean(this.own.nesterov)
+    if (new.target === Sgd) Object.freeze(this)
   }
 }
 
 function checkLearningRate(value: LearningRate, argument: string): LearningRate {
   if (typeof value === 'function') return value
-  if (typeof value === 'object' && value !== null && value.kind === 'schedule') return value
+  if (typeof value === 'object' && value?.kind === 'schedule' && typeof value.at === 'function') return value
   return checkNumber(value, argument, 0)
 }
 
@@ -248,8 +249,7 @@ export function learningRateAt(learningRate: LearningRate, step: number): number
   if (typeof learningRate === 'object') return learningRate.at(step)
   const rate: unknown = learningRate(step)
   if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate
-  const expected = `learningRate(${step}): expected a finite number of at least 0`
-  throw new NeurodeError('ERR_ARGUMENT', `${expected}, got ${describe(rate)}`)
+  return refuse(`learningRate(${step})`, 'a finite number of at least 0', rate)
 }
 
 /** The rates of the steps from `step` on: one if it is constant, else one per step. Throws for rates out of range. */

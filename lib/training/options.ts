@@ -39,16 +39,16 @@ export const fraction = (value: number): OptionRow => ({
       : refuse(argument, 'a number above 0 and below 1', given),
 })
 
-/** An integer of at least 1. */
-export const count = (value: number): OptionRow => ({
+/** An integer in a closed range, of at least 1 by default. */
+export const count = (value: number, low?: number, high?: number): OptionRow => ({
   default: value,
-  check: (given, name) => checkInteger(given, name),
+  check: (given, name) => checkInteger(given, name, low, high),
 })
 
-/** An integer that need not be given. */
-export const optionalInteger = (low: number): OptionRow => ({
+/** An integer in a closed range that need not be given. */
+export const optionalInteger = (low: number, high?: number): OptionRow => ({
   default: undefined,
-  check: (given, name) => (given === undefined ? undefined : checkInteger(given, name, low)),
+  check: (given, name) => (given === undefined ? undefined : checkInteger(given, name, low, high)),
 })
 
 /** A number in a closed range that need not be given. */

@@ -256,6 +256,17 @@ bool to_bool(Napi::Value value, const char* name) {
   return value.As<Napi::Boolean>();
 }
 
+namespace {
+
+// As JavaScript writes usual numbers: 100000, 0.5, 1e+21.
+std::string decimal(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.15g", number);
+  return text;
+}
+
+}  // namespace
+
 double to_number(Napi::Value value, const char* name) {
   if (!value.IsNumber()) fail(name, "a number");
   return value.As<Napi::Number>().DoubleValue();
@@ -268,7 +279,7 @@ std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least,
       number != std::floor(number)) {
     throw Error("ERR_ARGUMENT", std::string(name) + ": expected an integer from " +
                                     std::to_string(least) + " to " + std::to_string(most) +
-                                    ", got " + std::to_string(number));
+                                    ", got " + decimal(number));
   }
   return static_cast<std::int64_t>(number);
 }

@@ -9,52 +9,14 @@
 
 #if !defined(__cpp_lib_to_chars)
 #include <cstdio>
-#include <cstdlib>
-#if defined(__APPLE__)
-#include <xlocale.h>
-#endif
 #endif
 
 namespace neurode::serve {
-DecimalError round_exactly(const char* text, const char* end, float& value) {
-#if defined(__cpp_lib_to_chars)
-  const auto result = std::from_chars(text, end, value);
-  if (result.ec == std::errc{}) return DecimalError::none;
-#else
-  const std::string copy(text, end);
-#if defined(__APPLE__)
-  value = strtof_l(copy.c_str(), nullptr, nullptr);
-#else
-  value = std::strtof(copy.c_str(), nullptr);
-#endif
-  if (std::isfinite(value)) return DecimalError::none;
-#endif
-  // Out of range one way or the other: the place of the first digit that is not zero tells.
-  const bool negative = *text == '-';
-  long place = 0;
-  bool after_point = false, found = false;
-  const char* p = text + negative;
-  for (; is_digit(*p) || *p == '.'; ++p) {
-    if (*p == '.') {
-      after_point = true;
-    } else if (!found) {
-      found = *p != '0';
-      if (after_point) --place;
-    } else if (!after_point) {
-      ++place;
-    }
-  }
-  if (*p == 'e' || *p == 'E') {
-    const bool down = p[1] == '-';
-    long power = 0;
-    for (p += p[1] == '-' || p[1] == '+' ? 2 : 1; is_digit(*p); ++p) {
-      if (power < 1'000'000'000) power = power * 10 + (*p - '0');
-    }
-    place += down ? -power : power;
-  }
-  if (found && place >= 0) return DecimalError::range;
-  value = negative ? -0.0f : 0.0f;
-  return DecimalError::none;
+
+const char* syntax_error(const char* text, const char* end) {
+  if (text == end) return text;
+  const fast_float::parse_options options{fast_float::chars_format::json};
+  return fast_float::parse_number_string<true, char>(text, end, options).lastmatch;
 }
 
 namespace {

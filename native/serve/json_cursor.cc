@@ -232,7 +232,7 @@ void JsonCursor::skip(int depth) {
     default:
       break;
   }
-  const Decimal number = read_decimal(p_);
+  const Decimal number = read_decimal(p_, end_);
   if (number.error == DecimalError::syntax) fail_syntax("a value");
   p_ = number.end;
 }

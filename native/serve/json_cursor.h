@@ -59,6 +59,7 @@ class JsonCursor {
     return true;
   }
   const char* position() const { return p_; }
+  const char* end() const { return end_; }
   void move_to(const char* p) { p_ = p; }
   std::int64_t offset() const { return p_ - begin_; }
 

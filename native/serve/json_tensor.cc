@@ -59,7 +59,7 @@ std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
       cursor_.move_to(at);
       place.move_to(length);
     };
-    const Decimal number = read_decimal(p);
+    const Decimal number = read_decimal(p, cursor_.end());
     if (number.error != DecimalError::none) {
       stop(p);
       if (number.error == DecimalError::range) cursor_.fail("a number that float32 can hold");

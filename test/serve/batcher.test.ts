@@ -68,6 +68,39 @@ perDevice('batcher', (device) => {
     }
   })
 
+  it('computes nothing of earlier requests where a writer writes too little, nothing or later', async () => {
+    using queue = batcher(predictor)
+    for (const rows of [2, 20]) {
+      const secret = rowsOf(rows, 3)
+      const zeros = answer(new Float32Array(rows * inputs))
+      for (let round = 0; round < 3; round++) {
+        await queue.predict(secret)
+        assert.deepEqual(await queue.run(rows, () => {}), zeros)
+        await queue.predict(secret)
+        const first = Float32Array.from({ length: rows * inputs }, (_, i) => (i === 0 ? 1 : 0))
+        const written = queue.run(rows, (into) => {
+          into[0] = 1
+        })
+        assert.deepEqual(await written, answer(first))
+        await queue.predict(secret)
+        const later = async (into: Float32Array) => {
+          await undefined
+          into.fill(1)
+          throw new Error('nobody hears this')
+        }
+        await assert.rejects(
+          queue.run(rows, (into) => later(into)),
+          { code: 'ERR_ARGUMENT', message: /write: .*got a Promise/ },
+        )
+      }
+    }
+    await assert.rejects(queue.run(1, 7 as never), {
+      code: 'ERR_ARGUMENT',
+      message: /write: expected a function, got 7/,
+    })
+    assert.equal(queue.stats.queuedRows, 0)
+  })
+
   it('refuses wrong indices of an embedding to whom they are from, and to nobody else in the batch', async () => {
     using model = sequential([
       layers.embedding({ inputDim: 5, outputDim: 2, inputShape: [2] }),

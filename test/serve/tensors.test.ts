@@ -7,6 +7,7 @@ import {
   parsePredictRequest,
   type TensorRequest,
 } from 'neurode/serve'
+import { nearestFloat32 } from '../support/nearestFloat32.js'
 import { Random } from '../support/random.js'
 
 const spec = { inputShape: [2, 3], outputShape: [2], maxRows: 4 }
@@ -236,28 +237,58 @@ describe('requests of TensorFlow Serving', () => {
 })
 
 describe('numbers of requests', () => {
+  const read = (texts: readonly string[]) => {
+    const wide = { inputShape: [texts.length], outputShape: [1] }
+    return written(parsePredictRequest(Buffer.from(`{"instances":[[${texts}]]}`), wide), texts.length)
+  }
+
+  function assertNearest(texts: readonly string[]): void {
+    const got = read(texts)
+    texts.forEach((text, i) => {
+      if (Object.is(got[i], Math.fround(Number(text))) && !isHalfway(Number(text))) return
+      assert.ok(Object.is(got[i], nearestFloat32(text)), `${text} became ${got[i]}`)
+    })
+  }
+
+  /** Whether rounding to float64 may have moved a number to or from the middle between two of float32. */
+  function isHalfway(value: number): boolean {
+    const [bits] = new BigUint64Array(Float64Array.of(value).buffer) as unknown as [bigint]
+    return Math.abs(value) < 2 ** -120 || bits % 2n ** 29n === 2n ** 28n
+  }
+
   it('become the float32 that is nearest', () => {
     const random = new Random(7)
-    const wide = { inputShape: [1000], outputShape: [1] }
     for (let round = 0; round < 300; round++) {
       const texts = Array.from({ length: 1000 }, () => {
         const value = random.normal() * 10 ** random.below(12 - 6)
         const forms = [String(value), value.toFixed(random.below(12)), value.toPrecision(1 + random.below(17))]
         return random.pick([...forms, value.toExponential(random.below(17)), String(Math.fround(value))])
       })
-      const request = parsePredictRequest(Buffer.from(`{"instances":[[${texts}]]}`), wide)
-      const got = written(request, 1000)
-      texts.forEach((text, i) => {
-        if (!Object.is(got[i], Math.fround(Number(text)))) assertNearest(text, got[i] as number)
-      })
+      assertNearest(texts)
     }
   })
 
-  /** Rounding twice, to float64 and then to float32, may miss: where the float64 is halfway between two. */
-  function assertNearest(text: string, got: number): void {
-    const isHalfway = (new BigUint64Array(Float64Array.of(Number(text)).buffer)[0] as bigint) % 2n ** 29n === 2n ** 28n
-    assert.ok(isHalfway, `${text} became ${got}`)
-  }
+  it('become the float32 that is nearest where digits exceed 64 bits', () => {
+    const powers = Array.from({ length: 128 }, (_, exponent) => String(2n ** BigInt(exponent)))
+    assertNearest(powers)
+    assertNearest(powers.slice(0, 127).flatMap((power) => [`${power}.5`, `-${power}`, `${power}e-20`, `${power}0e-1`]))
+    const [exact, fraction] = read(['18446744073709551616', '18446744073709551616.5'])
+    assert.deepEqual([exact, fraction], [2 ** 64, 2 ** 64])
+  })
+
+  it('become the float32 that is nearest where one is halfway between two', () => {
+    const random = new Random(8)
+    const texts = Array.from({ length: 20_000 }, () => {
+      const exponent = random.below(253) - 149
+      const odd = 2n * BigInt(2 ** 23 + random.below(2 ** 23)) + 1n
+      const twice = exponent - 1
+      const middle = twice >= 0 ? `${odd * 2n ** BigInt(twice)}` : `${odd * 5n ** BigInt(-twice)}`
+      const power = twice >= 0 ? 0 : twice
+      const off = random.pick(['', `${'0'.repeat(random.below(30))}1`])
+      return `${random.pick(['', '-'])}${middle}${off}e${power - off.length}`
+    })
+    assertNearest([...texts, '1.000000059604644775390625', '1.000000059604644775390625000001'])
+  })
 })
 
 describe('responses', () => {
