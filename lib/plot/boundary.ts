@@ -3,9 +3,10 @@
 import { type ArrayInput, array, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkInteger, checkNumber, refuse } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
+import { checkPictureOptions } from './options.js'
 import { axisOf, colorOf, compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 import { colorAlong, pixelImage, type Rgb, sides, tint } from './pixels.js'
@@ -28,7 +29,7 @@ const optionNames = ['title', 'xLabel', 'yLabel', 'x', 'y', 'xRange', 'yRange', 
 
 /** See `plot.decisionBoundary`. */
 export async function decisionBoundary(model: Sequential, given?: DecisionBoundaryOptions): Promise<Picture> {
-  const options = checkOptions(given, optionNames, 'plot.decisionBoundary')
+  const options = checkPictureOptions(given, optionNames, 'plot.decisionBoundary')
   checkModel(model)
   const points = toPoints(options)
   const resolution = checkInteger(options.resolution ?? 120, 'plot.decisionBoundary: resolution', 2, 2000)
@@ -137,8 +138,10 @@ function rangeOf(
   name: string,
 ): [low: number, high: number] {
   if (given !== undefined) {
-    const [low, high] = given
-    return low < high ? [low, high] : refuse(`plot.decisionBoundary: ${name}`, 'a low and a higher number', given)
+    const argument = `plot.decisionBoundary: ${name}`
+    if (!Array.isArray(given) || given.length !== 2) refuse(argument, 'a low and a higher number', given)
+    const [low, high] = given.map((value, i) => checkNumber(value, `${argument}[${i}]`)) as [number, number]
+    return low < high ? [low, high] : refuse(argument, 'a low and a higher number', given)
   }
   if (values.length === 0) return [-1, 1]
   const [low, high] = extent(values)

@@ -2,9 +2,10 @@
 
 import { type ArrayInput, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
-import { checkOptions, refuse } from '../validate.js'
+import { refuse } from '../validate.js'
 import type { PictureOptions } from './curves.js'
 import { checkLength, toClassIndices, toNumbers, toTargetClasses } from './numbers.js'
+import { checkPictureOptions, checkTexts } from './options.js'
 import { compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 
@@ -24,9 +25,12 @@ export async function confusionMatrix(
   given?: ConfusionMatrixOptions,
 ): Promise<Picture> {
   const isMatrix = predictions === undefined || isOptions(predictions)
-  const options = checkOptions(isMatrix ? predictions : given, ['title', 'classes'], 'plot.confusionMatrix')
+  const options = checkPictureOptions(isMatrix ? predictions : given, ['title', 'classes'], 'plot.confusionMatrix')
   const counts = isMatrix ? toMatrix(labels) : countPairs(labels, predictions)
-  const names = options.classes ?? counts.map((_, i) => String(i))
+  const names =
+    options.classes === undefined
+      ? counts.map((_, i) => String(i))
+      : checkTexts(options.classes, 'plot.confusionMatrix: classes')
   if (names.length < counts.length) refuse('plot.confusionMatrix: classes', `${counts.length} names`, names)
   const total = counts.flat().reduce((sum, count) => sum + count, 0)
   const right = counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0)
@@ -35,7 +39,13 @@ export async function confusionMatrix(
 }
 
 function isOptions(value: ArrayInput | ConfusionMatrixOptions): value is ConfusionMatrixOptions {
-  return typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value) && !('data' in value)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !('data' in value)
+  )
 }
 
 function toMatrix(value: ArrayInput): number[][] {

@@ -1,8 +1,9 @@
 /** Curves and points: the history of a training, lines, scatter plots. */
 
 import type { ArrayInput } from '../data/arrays.js'
-import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
+import { checkBoolean, checkName, refuse } from '../validate.js'
 import { checkLength, extent, toSeries } from './numbers.js'
+import { checkPictureOptions } from './options.js'
 import { axisOf, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
 import type { Picture } from './picture.js'
 
@@ -41,10 +42,11 @@ export type HistoryInput =
 
 /** See `plot.history`. */
 export async function history(input: HistoryInput, given?: PictureOptions): Promise<Picture> {
-  const { title = 'Training' } = checkOptions(given, ['title'], 'plot.history')
+  const { title = 'Training' } = checkPictureOptions(given, ['title'], 'plot.history')
   const series = seriesOf(input)
   const keys = Object.keys(series).filter((key) => !key.startsWith('val_'))
-  if (keys.length === 0) refuse('history', 'what fit gives: one list of numbers for each key', input)
+  if (keys.every((key) => series[key]?.length === 0))
+    refuse('history', 'what fit gives: one list of numbers for each key', input)
   const epochs = Math.max(...keys.map((key) => series[key]?.length ?? 0))
   const panels = keys.map((key) => {
     const curves = [key, `val_${key}`].flatMap((name) => {
@@ -81,7 +83,7 @@ function overEpochs(values: Float64Array, epochs: number): Point[] {
 
 /** See `plot.line`. */
 export async function line(lines: Readonly<Record<string, ArrayInput>>, given?: LineOptions): Promise<Picture> {
-  const options = checkOptions(given, ['title', 'xLabel', 'yLabel', 'x', 'yLog'], 'plot.line')
+  const options = checkPictureOptions(given, ['title', 'xLabel', 'yLabel', 'x', 'yLog'], 'plot.line')
   if (typeof lines !== 'object' || lines === null || isNumberList(lines) || Object.keys(lines).length === 0) {
     refuse('lines', 'lists of numbers by name, such as { loss: history.loss }', lines)
   }
@@ -168,7 +170,7 @@ function dashOf(name: string, i: number): boolean {
 
 /** See `plot.scatter`. */
 export async function scatter(x: ArrayInput, y: ArrayInput, given?: ScatterOptions): Promise<Picture> {
-  const options = checkOptions(given, ['title', 'xLabel', 'yLabel', 'diagonal'], 'plot.scatter')
+  const options = checkPictureOptions(given, ['title', 'xLabel', 'yLabel', 'diagonal'], 'plot.scatter')
   const [xs, ys] = [toSeries(x, 'x'), toSeries(y, 'y')]
   checkLength(ys.length, xs.length, 'y', 'x')
   const { xLabel = 'x', yLabel = 'y' } = options

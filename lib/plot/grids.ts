@@ -3,9 +3,10 @@
 import { type ArrayInput, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkInteger, checkOptions, checkRowShape, refuse } from '../validate.js'
+import { checkInteger, checkRowShape, refuse } from '../validate.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
+import { checkPictureOptions, checkTexts } from './options.js'
 import { compose, escapeXml, type Panel } from './panels.js'
 import type { Picture } from './picture.js'
 import { colorAlong, diverging, gray, pixelImage, type Rgb, toHex } from './pixels.js'
@@ -34,16 +35,17 @@ export interface WeightsOptions extends PictureOptions {
 
 /** See `plot.images`. */
 export async function images(source: ArrayInput, given?: ImagesOptions): Promise<Picture> {
-  const options = checkOptions(given, ['title', 'shape', 'labels', 'columns', 'limit'], 'plot.images')
+  const options = checkPictureOptions(given, ['title', 'shape', 'labels', 'columns', 'limit'], 'plot.images')
   const { values, shape } = toNumbers(source, 'images')
   const [count = 0, ...rest] = shape
   const size = rest.reduce((product, each) => product * each, 1)
   const [height, width] = pixelShape(options.shape ?? rest, size, 'plot.images: shape')
   const shown = Math.min(count, checkInteger(options.limit ?? 100, 'plot.images: limit', 1, 10_000))
   if (shown === 0) refuse('images', 'one image at least', source)
+  const labels = options.labels === undefined ? [] : checkTexts(options.labels, 'plot.images: labels')
   const [low, high] = extent(values)
   const tiles = Array.from({ length: shown }, (_, i) => ({
-    caption: options.labels?.[i] === undefined ? '' : String(options.labels[i]),
+    caption: labels[i] ?? '',
     colorAt: (x: number, y: number) => {
       const value = values[i * size + y * width + x] as number
       return colorAlong(gray, (value - low) / (high - low || 1))
@@ -55,7 +57,7 @@ export async function images(source: ArrayInput, given?: ImagesOptions): Promise
 
 /** See `plot.weights`. */
 export async function weights(source: Sequential | ArrayInput, given?: WeightsOptions): Promise<Picture> {
-  const options = checkOptions(given, ['title', 'layer', 'shape', 'columns'], 'plot.weights')
+  const options = checkPictureOptions(given, ['title', 'layer', 'shape', 'columns'], 'plot.weights')
   const kernel = kernelOf(source, checkInteger(options.layer ?? 0, 'plot.weights: layer', 0))
   const [inputs = 0, units = 0] = kernel.shape
   const { values } = kernel

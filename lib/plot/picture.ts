@@ -1,13 +1,13 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
 import { toPath, writeAtomically } from '../io/files.js'
-import { checkNumber, checkOptions, checkPositive, refuse } from '../validate.js'
+import { checkNumber, checkOptions, refuse } from '../validate.js'
 import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
-  /** Pixels for each unit of the SVG, above 0; default 2. Pictures have at most 2^25 pixels. */
+  /** Pixels for each unit of the SVG; default 2. Pictures have at least a pixel each way, and at most 2^25. */
   readonly scale?: number | undefined
 }
 
@@ -38,7 +38,7 @@ export class Picture {
   async png(given?: PngOptions): Promise<Uint8Array> {
     const options = checkOptions(given, ['scale'], 'png')
     const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
-    const scale = checkNumber(checkPositive(options.scale ?? 2, 'png: scale'), 'png: scale', 0, mostScale)
+    const scale = checkNumber(options.scale ?? 2, 'png: scale', 1 / Math.min(this.width, this.height), mostScale)
     const { Resvg } = await loadRasterizer()
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: scale },

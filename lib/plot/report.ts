@@ -2,6 +2,7 @@
 
 import { toPath, writeAtomically } from '../io/files.js'
 import { checkName, checkOptions, refuse } from '../validate.js'
+import { checkPictureOptions } from './options.js'
 import { escapeXml } from './panels.js'
 import { Picture } from './picture.js'
 
@@ -34,7 +35,7 @@ export async function report(
   content: readonly (Picture | ReportSection)[],
   given?: ReportOptions,
 ): Promise<void> {
-  const { title = 'Report' } = checkOptions(given, ['title'], 'plot.report')
+  const { title = 'Report' } = checkPictureOptions(given, ['title'], 'plot.report')
   if (!Array.isArray(content)) refuse('content', 'a list of pictures and sections', content)
   const sections = content.map((part: Picture | ReportSection, i) =>
     part instanceof Picture ? describeFigure(part) : describeSection(part, `content[${i}]`),

@@ -1,0 +1,26 @@
+/** Options that pictures share. */
+
+import { checkOptions, refuse } from '../validate.js'
+
+/** {@link checkOptions}, and that titles and labels are texts. */
+export function checkPictureOptions<T extends object>(
+  given: T | undefined,
+  names: readonly string[],
+  argument: string,
+): T {
+  const options = checkOptions(given, names, argument)
+  for (const name of ['title', 'xLabel', 'yLabel']) {
+    const value: unknown = (options as Readonly<Record<string, unknown>>)[name]
+    if (value !== undefined && typeof value !== 'string') refuse(`${argument}: ${name}`, 'a text', value)
+  }
+  return options
+}
+
+/** A list of things to be written beside what is shown: texts and numbers. */
+export function checkTexts(value: unknown, argument: string): readonly string[] {
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return refuse(argument, 'a list of texts', value)
+  return Array.from(value as ArrayLike<unknown>, (item, i) => {
+    if (typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean') return String(item)
+    return item === undefined ? '' : refuse(`${argument}[${i}]`, 'a text', item)
+  })
+}
