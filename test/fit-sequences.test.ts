@@ -8,7 +8,7 @@ import { isEmulated, perDevice } from './support/devices.js'
 const sequences = Number(process.env.NEURODE_FIT_SEQUENCES ?? 30)
 const inOneProcess = 50
 
-perDevice('random sequences of fits', function (device) {
+perDevice('random sequences of fits', (device) => {
   it(`train as fresh models do: ${sequences} of them`, async function () {
     this.timeout(0)
     this.slow(30_000)

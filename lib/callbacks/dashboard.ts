@@ -64,6 +64,7 @@ export class Dashboard implements Callback {
     if (this.#server) throw new NeurodeError('ERR_MODEL_BUSY', 'callbacks.dashboard: it shows another training already')
     this.#context = context
     this.#state = { epochs: context.epochs, keys: context.keys, logs: [], speeds: [] }
+    this.#untold = { batches: 0, time: 0 }
     await this.#listen()
     this.#onListening(this.url as string)
   }

@@ -175,6 +175,13 @@ export function sliceRows<T extends InputRows | TargetRows>(value: T, from: numb
   return { ...rows, weights: value.weights.subarray(from * each, to * each) }
 }
 
+/** The same rows in memory of their own: a copy where they lie in that of `given`, which its owner may use again. */
+export function ownRows<T extends InputRows | TargetRows>(rows: T, given: unknown): T {
+  const lent = isNdArray(given) ? given.data : given
+  const isLent = isNumericArray(lent) && lent.buffer === rows.data.buffer
+  return isLent ? { ...rows, data: copyOf(rows.data) } : rows
+}
+
 /** The product of a shape. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
@@ -354,7 +361,7 @@ function toClasses({ elements, scale, offset }: Source, outputs: number, argumen
 }
 
 function bytesOrFloats(elements: NumericArray): Uint8Array | Float32Array {
-  const copied = canShrink(elements) ? elements.slice() : elements
+  const copied = canShrink(elements) ? copyOf(elements) : elements
   switch (typeName(copied)) {
     case 'Uint8Array':
     case 'Float32Array':
@@ -370,6 +377,13 @@ function toScaledFloats({ elements, scale, offset }: Source): Float32Array {
   if (scale !== 1 || offset !== 0) return Float32Array.from(elements, (element: number) => element * scale + offset)
   const inPlace = typeName(elements) === 'Float32Array' && !canShrink(elements)
   return inPlace ? (elements as Float32Array) : new Float32Array(elements)
+}
+
+/** Not `slice`: a Buffer's shares its memory. */
+function copyOf<T extends NumericArray>(elements: T): T {
+  const constructors = globalThis as unknown as Record<string, new (elements: T) => T>
+  const type = constructors[typeName(elements)] as new (elements: T) => T
+  return new type(elements)
 }
 
 /** A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them. */

@@ -82,6 +82,8 @@ export class ModelCore implements LayerHost {
   stopReason: StopReason = 'stopped'
   /** Optimizer steps taken. */
   step = 0
+  /** How often ranges in flight were cancelled. */
+  cancellations = 0
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */
@@ -368,6 +370,7 @@ export class ModelCore implements LayerHost {
 
   /** Ends running ranges after their current batch. */
   cancel(): void {
+    this.cancellations++
     this.#native?.cancel()
   }
 

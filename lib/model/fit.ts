@@ -289,7 +289,6 @@ class Fit {
       this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
       const done = totals.batches
       totals.add(sums)
-      core.step += sums[0] as number
       if (totals.batches > done) core.position = { ...core.position, sums: totals.sums }
       this.#check()
       if (totals.batches === done) continue
@@ -313,9 +312,11 @@ class Fit {
       this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return trainRange(core, totals, range, rates, (native) => {
+      return trainRange(core, totals, range, rates, async (native) => {
         this.#check()
-        return model.train(native)
+        const sums = await model.train(native)
+        if (native.update !== false) core.step += sums[0] as number
+        return sums
       })
     }, limit)
   }

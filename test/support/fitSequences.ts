@@ -3,7 +3,17 @@
  * optimizer variables, step and seed. Nothing that was left behind by earlier fits may show.
  */
 
-import { array, type Batch, type Callback, type FitOptions, layers, losses, optimizers, schedules, sequential } from 'neurode'
+import {
+  array,
+  type Batch,
+  type Callback,
+  type FitOptions,
+  layers,
+  losses,
+  optimizers,
+  schedules,
+  sequential,
+} from 'neurode'
 import { coreOf, type Sequential } from '#lib/model/sequential.js'
 import { Random } from './random.js'
 import { bitsOf } from './resumable.js'
@@ -58,7 +68,8 @@ function makeModel(kind: (typeof kinds)[number], device: string) {
     ],
     seed: 7,
   }).compile({
-    optimizer: kind === 'momentum' ? optimizers.sgd({ learningRate, momentum: 0.9 }) : optimizers.adam({ learningRate }),
+    optimizer:
+      kind === 'momentum' ? optimizers.sgd({ learningRate, momentum: 0.9 }) : optimizers.adam({ learningRate }),
     loss: kind === 'custom loss' ? squares : 'sparseCategoricalCrossentropy',
     metrics: ['accuracy'],
     device,
