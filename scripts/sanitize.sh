@@ -38,9 +38,10 @@ done
 
 if [ "$1" = address ]; then
   echo 'the addon with the address sanitizer'
-  # Node itself is built without: the sanitizer comes first, and what Node leaves to the end of the process is no leak.
+  # Node is built without: the sanitizer is loaded first and keeps its signals, and what Node leaves at its end is no leak.
   preloaded=$(g++ -print-file-name=libasan.so):$(g++ -print-file-name=libubsan.so)
-  LD_PRELOAD=$preloaded ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 NEURODE_NATIVE_PATH=$PWD/$folder/neurode.node NEURODE_CUDA=off \
+  LD_PRELOAD=$preloaded ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:handle_segv=2:handle_sigbus=2 \
+    NEURODE_NATIVE_PATH=$PWD/$folder/neurode.node NEURODE_CUDA=off \
     "${fixed_addresses[@]}" node node_modules/mocha/bin/mocha.js --no-config --require build/test/support/setup.js \
     build/test/fit-sequences.test.js
 fi

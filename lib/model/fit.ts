@@ -130,6 +130,8 @@ class Fit {
   /** Batches of an epoch, where they are known. */
   readonly #batches: number | undefined
   #dataEnded = false
+  /** What failed after steps that count. */
+  #failure: { readonly error: unknown } | undefined
   /** The seed given, in this call or in the one that goes on. */
   #givenSeed: number | undefined
 
@@ -308,16 +310,26 @@ class Fit {
     const { optimizer } = core.training().settings
     // A feed may queue ranges: the rates of each begin where those of the one before end.
     let step = core.step
+    const fail = (error: unknown) => {
+      this.#failure ??= { error }
+    }
     return this.#feed.run((range) => {
       this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return trainRange(core, totals, range, rates, async (native) => {
-        this.#check()
-        const sums = await model.train(native)
-        if (native.update !== false) core.step += sums[0] as number
-        return sums
-      })
+      return trainRange(
+        core,
+        totals,
+        range,
+        rates,
+        async (native) => {
+          this.#check()
+          const sums = await model.train(native)
+          if (native.update !== false) core.step += sums[0] as number
+          return sums
+        },
+        fail,
+      )
     }, limit)
   }
 
@@ -358,6 +370,7 @@ class Fit {
 
   #check(): void {
     this.#core.checkAlive()
+    if (this.#failure !== undefined) throw this.#failure.error
     const { signal } = this.#settings
     if (signal?.aborted) throw abortError('fit', signal)
   }

@@ -40,10 +40,13 @@ export async function trainOnBatch(
       if (native.update !== false && sums[0] === 1) isTrained = true
       return sums
     }
+    const refuse = (error: unknown) => {
+      throw error
+    }
     // Cancelled on behalf of other work before it ran: once more.
     while (totals.batches === 0) {
       core.checkAlive()
-      const sums = await feed.run((range) => trainRange(core, totals, range, rates, train), 1)
+      const sums = await feed.run((range) => trainRange(core, totals, range, rates, train, refuse), 1)
       totals.add(sums as NativeSums)
     }
     await adviseOnSample(core)

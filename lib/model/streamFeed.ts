@@ -25,7 +25,7 @@ export class StreamFeed implements Feed {
   readonly #signal: AbortSignal | undefined
   /** Taken from the source and not run: cancelled. */
   #returned: BatchRows[] = []
-  /** Why the next batch could not be read, while those before it count. */
+  /** Why a batch could not be read or trained on, while others count. */
   #failure: { readonly error: unknown } | undefined
   #ended = false
 
@@ -48,7 +48,7 @@ export class StreamFeed implements Feed {
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
-    if (this.#failure !== undefined) throw this.#failure.error
+    this.#throwFailure()
     if (this.#ended) return undefined
     const core = this.#core
     const { cancellations } = core
@@ -59,13 +59,16 @@ export class StreamFeed implements Feed {
     const settle = async () => {
       const first = inFlight.shift()
       if (first === undefined) return
-      const sums = await first.sums
+      const sums = await first.sums.catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      if (sums === undefined) return
       if (sums[0] === 0) returned.push(first.rows)
       total = total === undefined ? sums : total.map((value, i) => value + (sums[i] as number))
     }
     try {
       let unused: BatchRows | undefined
-      for (let batch = 0; batch < limit && !isCancelled(); batch++) {
+      for (let batch = 0; batch < limit && !isCancelled() && this.#failure === undefined; batch++) {
         const rows = await this.#next()
         if (rows === undefined) break
         // A batch behind one that was cancelled would run before it.
@@ -80,13 +83,18 @@ export class StreamFeed implements Feed {
       await Promise.allSettled(inFlight.map(({ sums }) => sums))
     }
     this.#returned.unshift(...returned)
-    if (total !== undefined || this.#ended) return total
-    if (this.#failure !== undefined) throw this.#failure.error
+    if (total !== undefined) return total
+    this.#throwFailure()
+    if (this.#ended) return undefined
     return Float64Array.from(totalsOf(core).sums) // cancelled before the first batch came
   }
 
   async close(): Promise<void> {
     await this.#reader.close()
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   async #next(): Promise<BatchRows | undefined> {
