@@ -6,7 +6,7 @@
 
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, transform } from 'esbuild'
 
 const programs = ['dist/cli/main.js', 'dist/cli/probe.js', 'dist/serve/worker.js']
@@ -99,11 +99,14 @@ function relativeFrom(path, other) {
   return name.startsWith('.') ? name : `./${name}`
 }
 
+/** Node reads the text of what a module takes names from, to find these: there is little in it but the names. */
 function writeModule(path, names) {
   const file = path.replace(/\.js$/, '')
-  const from = `./${file.split(/[\\/]/).at(-1)}.cjs`
-  writeFileSync(`${file}.mjs`, `export {\n${names.map((name) => `  ${name},\n`).join('')}} from '${from}'\n`)
-  writeFileSync(`${file}.d.mts`, `export * from '${from}'\n`)
+  const name = basename(file)
+  const list = names.map((name) => `  ${name},\n`).join('')
+  writeFileSync(`${file}.names.cjs`, `module.exports = require('./${name}.cjs')\n0 && (module.exports = {\n${list}})\n`)
+  writeFileSync(`${file}.mjs`, `export {\n${list}} from './${name}.names.cjs'\n`)
+  writeFileSync(`${file}.d.mts`, `export * from './${name}.cjs'\n`)
 }
 
 /** All that the declarations of the entries lead to, as CommonJS; what declares a module adds its names to these. */

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle.mjs'
+import { licensesOf } from './licenses.mjs'
 
 const prebuilds = [
   'darwin-arm64/neurode.node',
@@ -55,10 +56,11 @@ for (const name of readdirSync('build').filter((name) => name.endsWith('.tgz')))
 mkdirSync(stage, { recursive: true })
 for (const path of copied.filter((path) => existsSync(path))) cpSync(path, join(stage, path), { recursive: true })
 const entries = Object.entries(manifest.exports).filter(([, target]) => typeof target !== 'string')
-await bundle(
+const inputs = await bundle(
   entries.map(([, target]) => target.default),
   stage,
 )
+writeFileSync(join(stage, 'THIRD-PARTY.md'), licensesOf(inputs))
 writeManifest()
 console.log(join('build', pack()))
 
