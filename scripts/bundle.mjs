@@ -118,6 +118,10 @@ function writeDeclarations(entries, out) {
     for (const [, , path] of text.matchAll(paths)) files.add(join(dirname(file), path))
     const target = join(out, `${file}.d.cts`)
     mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, text.replace(paths, '$1$2.cjs'))
+    // Before 5.7 TypeScript knew nothing of the buffer in the type of an array: the type that its own library gives says it.
+    const ofAll = text
+      .replace(/\b(\w+Array)<ArrayBuffer>/g, "ReturnType<$1Constructor['of']>")
+      .replaceAll('Buffer<ArrayBuffer>', 'Buffer')
+    writeFileSync(target, ofAll.replace(paths, '$1$2.cjs'))
   }
 }
