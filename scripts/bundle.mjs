@@ -99,14 +99,17 @@ function relativeFrom(path, other) {
   return name.startsWith('.') ? name : `./${name}`
 }
 
-/** Node reads the text of what a module takes names from, to find these: there is little in it but the names. */
+/** Required, not imported: of CommonJS that is imported, Node reads the whole text to find its names, and here they are known. */
 function writeModule(path, names) {
   const file = path.replace(/\.js$/, '')
-  const name = basename(file)
+  const from = `./${basename(file)}.cjs`
   const list = names.map((name) => `  ${name},\n`).join('')
-  writeFileSync(`${file}.names.cjs`, `module.exports = require('./${name}.cjs')\n0 && (module.exports = {\n${list}})\n`)
-  writeFileSync(`${file}.mjs`, `export {\n${list}} from './${name}.names.cjs'\n`)
-  writeFileSync(`${file}.d.mts`, `export * from './${name}.cjs'\n`)
+  const required = `createRequire(import.meta.url)('${from}')`
+  writeFileSync(
+    `${file}.mjs`,
+    `import { createRequire } from 'node:module'\n\nexport const {\n${list}} = ${required}\n`,
+  )
+  writeFileSync(`${file}.d.mts`, `export * from '${from}'\n`)
 }
 
 /** All that the declarations of the entries lead to, as CommonJS; what declares a module adds its names to these. */
