@@ -23,7 +23,7 @@ import { formatMessage } from 'publint/utils'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const mostBytes = 20_000_000
 const mayHold =
-  /^(?:assets|dist|prebuilds|native|cuda|cmake)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD-PARTY\.md)$/
+  /^(?:assets|dist|prebuilds|native|cuda|cmake|third_party)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD-PARTY\.md)$/
 const mayBeInDist = /\.[cm]?js$|\.d\.[cm]ts$/
 /** What every export must have; bundlers get more. */
 const conditions = ['import', 'require']
