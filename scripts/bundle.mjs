@@ -28,6 +28,8 @@ export async function bundle(entries, out) {
     chunkNames: 'shared/[name]-[hash]',
     format: 'esm',
     metafile: true,
+    // What is in a program's bundle knows it only so.
+    define: { NEURODE_VERSION: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version) },
     plugins: [external, builtinsAsModules],
   })
   const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [resolve(path), output]))

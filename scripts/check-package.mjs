@@ -23,12 +23,10 @@ import { formatMessage } from 'publint/utils'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const mostBytes = 20_000_000
 const mayHold =
-  /^(?:assets|dist|prebuilds|native|cuda|cmake|third_party)\/|^(?:CMakeLists\.txt|package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD-PARTY\.md)$/
+  /^(?:assets|dist|prebuilds|native|cuda|cmake|third_party|docs|examples)\/|^(?:CMakeLists\.txt|package\.json|LICENSE|bench\/results\/README\.md|[A-Z-]+\.md)$/
 const mayBeInDist = /\.[cm]?js$|\.d\.[cm]ts$/
 /** What every export must have; bundlers get more. */
 const conditions = ['import', 'require']
-/** Packages that need nothing themselves, and run on every Node. */
-const mayDependOn = ['node-gyp-build']
 const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.so)$/
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
@@ -50,6 +48,14 @@ const gates = {
       .filter((path) => mayBeInDist.test(path))
       .filter((path) => /^\/\/# sourceMappingURL=/m.test(readFileSync(join(folder, path), 'utf8')))
       .map((path) => `${path} names a source map`),
+  links: ({ folder, files }) =>
+    files
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        linksOf(readFileSync(join(folder, path), 'utf8'))
+          .filter((target) => !existsSync(join(folder, dirname(path), target)))
+          .map((target) => `${path} leads to ${target}, which is not in the package`),
+      ),
   prebuilds: ({ files }) =>
     files.some((path) => path.startsWith('prebuilds/')) ? [] : ['it has no prebuilt addon: run "npm run prebuild"'],
   scripts: ({ manifest }) => [
@@ -62,9 +68,7 @@ const gates = {
   ],
   // What npm, pnpm and Yarn find for a user on the oldest Node is not what this repository has locked.
   dependencies: ({ manifest }) =>
-    Object.keys(manifest.dependencies ?? {})
-      .filter((name) => !mayDependOn.includes(name))
-      .map((name) => `it depends on ${name}: bundle it`),
+    Object.keys(manifest.dependencies ?? {}).map((name) => `it depends on ${name}: bundle it`),
   licenses: checkLicenses,
   publint: async ({ folder }) => {
     const { messages, pkg } = await publint({ pkgDir: folder, pack: false, strict: true })
@@ -114,6 +118,13 @@ function unpack(path) {
     ? statSync(path).size
     : files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
   return { folder, files, bytes, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+}
+
+/** Paths that a page leads to, but for those of its code. */
+function linksOf(markdown) {
+  const text = markdown.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '')
+  const targets = [...text.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, target]) => decodeURIComponent(target))
+  return targets.filter((target) => !/^[a-z]+:/.test(target))
 }
 
 function checkExport(folder, name, target) {

@@ -3,7 +3,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
 import { type ErrorCode, errorCodes, NeurodeError } from '../errors.js'
-import { findPackage } from '../packageRoot.js'
+import { thisPackage } from '../packageRoot.js'
 import type { ServerSnapshot } from './metrics.js'
 import type { ServeEvent } from './repository.js'
 import type { InferenceServer } from './server.js'
@@ -59,7 +59,7 @@ class Workers {
   }
 
   async start(): Promise<Address> {
-    cluster.setupPrimary({ exec: join(findPackage().root, 'dist/serve/worker.js'), args: [] })
+    cluster.setupPrimary({ exec: join(thisPackage().root, 'dist/serve/worker.js'), args: [] })
     const begun = new Promise<Address>((resolve, reject) => {
       this.#begin = resolve
       this.#refuse = reject
