@@ -1,11 +1,12 @@
-// `npm run pack`: the package as it is published, in build/package, and its tarball in build/. With --release, refuses to
-// pack when a prebuilt addon is missing.
+// `npm run pack`: the package as it is published, in build/package, and its tarball in build/. Refuses to pack without a
+// prebuilt addon, and with --release when any is missing.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { build } from 'esbuild'
 import { bundle } from './bundle.mjs'
 import { licensesOf } from './licenses.mjs'
 
@@ -28,8 +29,11 @@ const copied = [
   'cmake',
   'third_party',
   'CMakeLists.txt',
+  'docs',
+  'bench/results/README.md',
   'README.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'LICENSE',
 ]
 const buildTools = ['cmake-js', 'node-addon-api', 'node-api-headers']
@@ -39,6 +43,11 @@ const { values } = parseArgs({ options: { release: { type: 'boolean', default: f
 const missing = prebuilds.filter((path) => !existsSync(join('prebuilds', path)))
 if (values.release && missing.length > 0) {
   console.error(`Not packed: prebuilds/ lacks ${missing.join(', ')}`)
+  process.exit(1)
+}
+
+if (readPrebuilds().every((path) => !path.endsWith('.node'))) {
+  console.error('Not packed: prebuilds/ has no addon, and npm would install none: run "npm run prebuild" first')
   process.exit(1)
 }
 
@@ -61,8 +70,22 @@ const inputs = await bundle(
   stage,
 )
 writeFileSync(join(stage, 'THIRD-PARTY.md'), licensesOf(inputs))
+await copyExamples()
 writeManifest()
 console.log(join('build', pack()))
+
+function readPrebuilds() {
+  return existsSync('prebuilds') ? readdirSync('prebuilds', { recursive: true, encoding: 'utf8' }) : []
+}
+
+/** To read in TypeScript, and to run in JavaScript: Node takes no types off within node_modules. */
+async function copyExamples() {
+  const sources = readdirSync('examples').filter((name) => name.endsWith('.ts'))
+  const outdir = join(stage, 'examples')
+  const entryPoints = sources.map((name) => join('examples', name))
+  await build({ entryPoints, outdir, format: 'esm', platform: 'node', target: 'node20.19', logLevel: 'warning' })
+  for (const name of sources) cpSync(join('examples', name), join(outdir, name))
+}
 
 /** Bundlers come first: they would load an entry twice where a program imports and requires it. */
 function exportOf({ default: path }) {

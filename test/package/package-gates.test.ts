@@ -48,6 +48,11 @@ const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
     /source maps: dist\/index\.js names a source map/,
   ],
   [
+    'a page that leads out of the package',
+    write('docs/more.md', '[the tests](../test/fit.test.ts)'),
+    /links: docs\/more\.md leads to \.\.\/test\/fit\.test\.ts, which is not in the package/,
+  ],
+  [
     'no prebuilt addon',
     (folder) => rmSync(join(folder, 'prebuilds'), { recursive: true }),
     /prebuilds: it has no prebuilt addon/,
