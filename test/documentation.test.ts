@@ -31,6 +31,7 @@ const read = (page: string) => readFileSync(page, 'utf8')
 const shellLines: readonly (readonly [line: RegExp, test: (match: RegExpExecArray) => Promise<void> | void])[] = [
   [/^npm run (\S+)(?: -- (.*))?$/, ([, name = '', rest = '']) => checkScript(name, rest.split(' '))],
   [/^npm test$/, () => checkScript('test', [])],
+  [/^node node_modules\/neurode\/examples\/main\.js (\S+)/, ([, name = '']) => checkScript('example', [name])],
   [/^npm install (.*)$/, ([, names = '']) => checkPeers(names.split(' '))],
   [/^npx neurode train mnist(.*)$/, ([, options = '']) => runNeurode(['train', 'mnist', ...words(options), ...quick])],
   [/^npm i neurode$/, () => assert.equal(JSON.parse(read('package.json')).name, 'neurode')],
