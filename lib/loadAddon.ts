@@ -61,7 +61,34 @@ function searchOf(override: string | undefined): Search {
 
 function* inPackage({ root }: Package): Iterable<Place> {
   yield { path: join(root, 'build', 'Release', 'neurode.node') }
-  yield prebuilt(root)
+  const place = prebuilt(root)
+  yield { ...place, path: resolvePrebuilt(root) ?? place.path }
+}
+
+interface PrebuildResolver {
+  /** Path of the prebuilt addon for this process; throws when there is none. */
+  resolve(root: string): string
+}
+
+/** node-gyp-build reads both variables when it is loaded, and knows musl by Alpine's files alone. */
+function resolvePrebuilt(root: string): string | undefined {
+  const { LIBC, PREBUILDS_ONLY } = process.env
+  const libc = detectLibc()
+  if (libc !== undefined) process.env.LIBC = LIBC ?? libc.name
+  process.env.PREBUILDS_ONLY = '1'
+  try {
+    return (requireFrom(join(root, 'package.json'))('node-gyp-build') as PrebuildResolver).resolve(root)
+  } catch {
+    return undefined
+  } finally {
+    restore('LIBC', LIBC)
+    restore('PREBUILDS_ONLY', PREBUILDS_ONLY)
+  }
+}
+
+function restore(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name]
+  else process.env[name] = value
 }
 
 /** First what a copied folder `prebuilds`, a copied file and a bundler's loader of `.node` files leave beside a bundle. */
@@ -77,7 +104,7 @@ Or copy the folder 'prebuilds' of the package beside the bundle, or name the add
   return { places, advice }
 }
 
-/** prebuildify's names. */
+/** Where a folder beside a bundle has it, by prebuildify's names. */
 function prebuilt(folder: string): Place {
   const libc = detectLibc()
   const prebuilds = join(folder, 'prebuilds')

@@ -68,7 +68,9 @@ const gates = {
   ],
   // What npm, pnpm and Yarn find for a user on the oldest Node is not what this repository has locked.
   dependencies: ({ manifest }) =>
-    Object.keys(manifest.dependencies ?? {}).map((name) => `it depends on ${name}: bundle it`),
+    Object.keys(manifest.dependencies ?? {})
+      .filter((name) => name !== 'node-gyp-build')
+      .map((name) => `it depends on ${name}: bundle it`),
   licenses: checkLicenses,
   publint: async ({ folder }) => {
     const { messages, pkg } = await publint({ pkgDir: folder, pack: false, strict: true })
