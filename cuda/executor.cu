@@ -13,6 +13,10 @@ constexpr std::int64_t kWorthCapturing = 8;  // batches
 constexpr int kRangesBeforeCapturing = 3;
 constexpr std::size_t kMostGraphs = 8;  // sizes of batches whose graphs are kept
 
+OrderKey order_key(const plugin::RangeRecord& range) {
+  return {range.input.rows, range.order_seed, range.order_epoch};
+}
+
 }  // namespace
 
 Executor::Executor(Device& device, Program program)
@@ -99,13 +103,14 @@ void Executor::take_orders(BoundData& data, std::int64_t rows) {
 
 const std::uint32_t* Executor::order_of(const plugin::RangeRecord& range, BoundData& data) {
   if (range.order == nullptr) return nullptr;
+  const OrderKey key = order_key(range);
   for (int i = 0; i < 2; ++i) {
-    if (data.versions[i] == range.order_version) return data.orders[i].as<std::uint32_t>();
+    if (data.keys[i] == key) return data.orders[i].as<std::uint32_t>();
   }
   take_orders(data, range.input.rows);
-  data.versions[0] = 0;
+  data.keys[0].reset();
   device_.staging.upload(range.order, data.orders[0].size(), data.orders[0].as<void>());
-  data.versions[0] = range.order_version;
+  data.keys[0] = key;
   return data.orders[0].as<std::uint32_t>();
 }
 
@@ -113,15 +118,16 @@ const std::uint32_t* Executor::order_of(const plugin::RangeRecord& range, BoundD
 void Executor::upload_ahead(const plugin::RangeRecord& range) {
   if (range.order == nullptr || range.next_order == nullptr) return;
   BoundData& data = bound_[range.handle];
-  const int next = data.versions[0] == range.order_version ? 1 : 0;
-  if (data.versions[next] == range.order_version + 1) return;
+  const OrderKey key = order_key(range);
+  const int next = data.keys[0] == key ? 1 : 0;
+  if (data.keys[next] == key.next_epoch()) return;
   const std::uint32_t* const order = range.next_order(range.next_order_context);
   if (order == nullptr) return;
-  data.versions[next] = 0;
+  data.keys[next].reset();
   device_.ahead.upload(order, data.orders[next].size(), data.orders[next].as<void>());
   device_.ahead_done.record(device_.ahead_stream.get());
   device_.ahead_done.hold_up(device_.stream.get());
-  data.versions[next] = range.order_version + 1;
+  data.keys[next] = key.next_epoch();
 }
 
 std::int64_t Executor::captured_bytes(std::int64_t rows) const {

@@ -3,17 +3,19 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cuda/pass.h"
 #include "cuda/predictions.h"
+#include "native/engine/order.h"
 
 namespace neurode::cuda {
 
 // Bound data on the device, and two orders of its rows: that of an epoch, and the next one's.
 struct BoundData {
   DeviceMemory input, targets, weights, orders[2];
-  std::uint64_t versions[2] = {0, 0};  // of the orders; 0: none
+  std::optional<OrderKey> keys[2];  // of the orders that are there
 };
 
 class Executor {

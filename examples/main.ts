@@ -1,4 +1,4 @@
-/** `npm run example -- <name>`: runs one example, with a folder for what it writes. */
+/** `npm run example -- <name>`, or `node node_modules/neurode/examples/main.js <name>`: runs one example, with a folder for what it writes. */
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
@@ -26,7 +26,8 @@ export interface Outcome {
 export type Example = (surroundings: Surroundings) => Promise<Outcome>
 
 const names = ['linear-regression', 'two-layer-sigmoid', 'perceptron', 'mnist']
-const usage = `Usage: npm run example -- ${names.join('|')} [--out FOLDER] [--data FILE] [--dataset mnist|synthetic]\n`
+const program = relative('', process.argv[1] ?? 'main.js')
+const usage = `Usage: node ${program} ${names.join('|')} [--out FOLDER] [--data FILE] [--dataset mnist|synthetic]\n`
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({

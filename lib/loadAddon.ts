@@ -1,87 +1,85 @@
 /** Finds the native addon and loads it: the one that was named, the one that was built, or a prebuilt one. */
 
 import { existsSync, readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { NeurodeError } from './errors.js'
 import { detectLibc, type Libc } from './libc.js'
-import { findPackage } from './packageRoot.js'
+import { bundleFolders, bundlerAdvice, findPackage, ownPackage, type Package, requireFrom } from './packageRoot.js'
 
 export interface LoadedAddon {
   readonly exports: unknown
   readonly path: string
 }
 
-/** A place where the addon was looked for in vain. */
-interface Attempt {
+/** Where an addon may be, and what to say where it is not. */
+interface Place {
   readonly path: string
-  readonly error: Error
+  readonly whyMissing?: () => string
 }
 
-const require = createRequire(import.meta.url)
+/** Where to look, and what to do if all of it is in vain. */
+interface Search {
+  readonly places: Iterable<Place>
+  readonly advice: string
+}
+
+const target = `${process.platform}-${process.arch}`
+const loadModule = requireFrom(process.execPath)
 
 /**
  * Loads the addon that `NEURODE_NATIVE_PATH` names and no other; without it the one in `build/Release`, else the one in
- * `prebuilds` for this platform. Throws `ERR_NATIVE_LOAD` with every path tried, why it failed, and what to do.
+ * `prebuilds` for this platform; in a bundle, one that lies beside it or in node_modules. Throws `ERR_NATIVE_LOAD` with every path tried, why it
+ * failed, and what to do.
  */
 export function loadAddon(): LoadedAddon {
-  const override = process.env.NEURODE_NATIVE_PATH
-  const { root } = findPackage()
-  const attempts: Attempt[] = []
-  for (const place of override ? [resolve(override)] : [join(root, 'build', 'Release', 'neurode.node'), root]) {
+  const { places, advice } = searchOf(process.env.NEURODE_NATIVE_PATH)
+  const failures: string[] = []
+  let cause: unknown
+  for (const { path, whyMissing } of places) {
     try {
-      const path = place === root ? findPrebuilt(root) : place
-      if (!existsSync(path)) throw new Failure(path, new Error('there is no such file'))
-      return load(path)
+      if (!existsSync(path)) throw new Error(whyMissing?.() ?? 'there is no such file')
+      return { exports: loadModule(path), path }
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      attempts.push({ path: error.path, error: error.cause })
+      cause = error
+      failures.push(`  ${path}: ${(error as Error).message.split('\n')[0]}`)
     }
   }
-  const tried = attempts.map(({ path, error }) => `  ${path}: ${firstLine(error)}`).join('\n')
-  const next = override
-    ? 'NEURODE_NATIVE_PATH names it: set it to an addon built for this machine, or unset it.'
-    : 'Run "npx neurode build" to build it here; that takes CMake 3.20 or newer and a C++20 compiler.'
-  const target = `${process.platform}-${process.arch}`
-  const message = `no native addon for ${target} could be loaded. Tried:\n${tried}\n${next}`
-  throw new NeurodeError('ERR_NATIVE_LOAD', message, { cause: attempts.at(-1)?.error })
+  const message = `no native addon for ${target} could be loaded. Tried:\n${failures.join('\n')}\n${advice}`
+  throw new NeurodeError('ERR_NATIVE_LOAD', message, { cause })
 }
 
-class Failure extends Error {
-  declare readonly cause: Error
-  readonly path: string
-
-  constructor(path: string, cause: Error) {
-    super(cause.message, { cause })
-    this.path = path
+function searchOf(override: string | undefined): Search {
+  if (override) {
+    const advice = 'NEURODE_NATIVE_PATH names it: set it to an addon built for this machine, or unset it.'
+    return { places: [{ path: resolve(override) }], advice }
   }
+  const own = ownPackage()
+  if (own === undefined) return ofBundle()
+  const advice = 'Run "npx neurode build" to build it here; that takes CMake 3.20 or newer and a C++20 compiler.'
+  return { places: inPackage(own), advice }
 }
 
-function load(path: string): LoadedAddon {
-  try {
-    return { exports: require(path), path }
-  } catch (error) {
-    throw new Failure(path, error as Error)
-  }
+function* inPackage({ root }: Package): Iterable<Place> {
+  yield { path: join(root, 'build', 'Release', 'neurode.node') }
+  const place = prebuilt(root)
+  yield { ...place, path: resolvePrebuilt(root) ?? place.path }
 }
 
-function findPrebuilt(root: string): string {
-  const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`)
-  const libc = detectLibc()
-  try {
-    return resolvePrebuilt(root, libc)
-  } catch {
-    throw new Failure(folder, new Error(whyNoPrebuilt(root, folder, libc)))
-  }
+interface PrebuildResolver {
+  /** Path of the prebuilt addon for this process; throws when there is none. */
+  resolve(root: string): string
 }
 
 /** node-gyp-build reads both variables when it is loaded, and knows musl by Alpine's files alone. */
-function resolvePrebuilt(root: string, libc: Libc | undefined): string {
+function resolvePrebuilt(root: string): string | undefined {
   const { LIBC, PREBUILDS_ONLY } = process.env
-  if (libc) process.env.LIBC = LIBC ?? libc.name
+  const libc = detectLibc()
+  if (libc !== undefined) process.env.LIBC = LIBC ?? libc.name
   process.env.PREBUILDS_ONLY = '1'
   try {
-    return (require('node-gyp-build') as PrebuildResolver).resolve(root)
+    return (requireFrom(join(root, 'package.json'))('node-gyp-build') as PrebuildResolver).resolve(root)
+  } catch {
+    return undefined
   } finally {
     restore('LIBC', LIBC)
     restore('PREBUILDS_ONLY', PREBUILDS_ONLY)
@@ -93,26 +91,41 @@ function restore(name: string, value: string | undefined): void {
   else process.env[name] = value
 }
 
-function whyNoPrebuilt(root: string, folder: string, libc: Libc | undefined): string {
-  const here = addonsIn(folder)
+/** First what a copied folder `prebuilds`, a copied file and a bundler's loader of `.node` files leave beside a bundle. */
+function ofBundle(): Search {
+  const beside = bundleFolders().flatMap((folder) => [
+    prebuilt(folder),
+    ...addonsIn(folder).map((name) => ({ path: join(folder, name) })),
+  ])
+  const installed = findPackage()
+  const places = installed === undefined ? beside : [...beside, ...inPackage(installed)]
+  const advice = `This program is a bundle, which holds no native addon. ${bundlerAdvice}
+Or copy the folder 'prebuilds' of the package beside the bundle, or name the addon in NEURODE_NATIVE_PATH.`
+  return { places, advice }
+}
+
+/** Where a folder beside a bundle has it, by prebuildify's names. */
+function prebuilt(folder: string): Place {
+  const libc = detectLibc()
+  const prebuilds = join(folder, 'prebuilds')
+  const own = join(prebuilds, target)
+  const path = join(own, libc === undefined ? 'neurode.node' : `neurode.${libc.name}.node`)
+  return { path, whyMissing: () => whyNoPrebuilt(prebuilds, own, libc) }
+}
+
+function whyNoPrebuilt(prebuilds: string, own: string, libc: Libc | undefined): string {
+  const here = addonsIn(own)
   if (here.length > 0) return `it has ${here.join(', ')}, and this process runs on ${libc?.name ?? process.platform}`
-  const targets = foldersIn(join(root, 'prebuilds'))
-  return `there is none; ${targets.length > 0 ? `this package has ${targets.join(', ')}` : 'this package has none at all'}`
+  const targets = namesIn(prebuilds)
+  return targets.length > 0
+    ? `there is none for this platform: ${targets.join(', ')} are there`
+    : 'there is no such file'
 }
 
 function addonsIn(folder: string): string[] {
-  return foldersIn(folder).filter((name) => name.endsWith('.node'))
+  return namesIn(folder).filter((name) => /^neurode.*\.node$/.test(name))
 }
 
-function foldersIn(folder: string): string[] {
+function namesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).sort() : []
-}
-
-function firstLine(error: Error): string {
-  return error.message.split('\n')[0] ?? ''
-}
-
-interface PrebuildResolver {
-  /** Path of the prebuilt addon for this process; throws when there is none. */
-  resolve(root: string): string
 }

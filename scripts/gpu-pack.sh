@@ -30,7 +30,7 @@ packages() {
       const { dependencies = {} } = JSON.parse(readFileSync(`${place}/package.json`, "utf8"))
       for (const other of Object.keys(dependencies)) add(other, place)
     }
-    for (const name of ["mocha", "node-gyp-build"]) add(name, ".")
+    for (const name of ["mocha"]) add(name, ".")
     console.log([...found].join("\n"))'
 }
 

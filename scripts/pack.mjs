@@ -1,5 +1,5 @@
-// `npm run pack`: the package as it is published, in build/package, and its tarball in build/. With --release, refuses to
-// pack when a prebuilt addon is missing.
+// `npm run pack`: the package as it is published, in build/package, and its tarball in build/. Refuses to pack without a
+// prebuilt addon, and with --release when any is missing.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { bundle } from './bundle.mjs'
+import { licensesOf } from './licenses.mjs'
 
 const prebuilds = [
   'darwin-arm64/neurode.node',
@@ -27,8 +29,11 @@ const copied = [
   'cmake',
   'third_party',
   'CMakeLists.txt',
+  'docs',
+  'bench/results/README.md',
   'README.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'LICENSE',
 ]
 const buildTools = ['cmake-js', 'node-addon-api', 'node-api-headers']
@@ -38,6 +43,11 @@ const { values } = parseArgs({ options: { release: { type: 'boolean', default: f
 const missing = prebuilds.filter((path) => !existsSync(join('prebuilds', path)))
 if (values.release && missing.length > 0) {
   console.error(`Not packed: prebuilds/ lacks ${missing.join(', ')}`)
+  process.exit(1)
+}
+
+if (readPrebuilds().every((path) => !path.endsWith('.node'))) {
+  console.error('Not packed: prebuilds/ has no addon, and npm would install none: run "npm run prebuild" first')
   process.exit(1)
 }
 
@@ -54,38 +64,49 @@ rmSync(stage, { recursive: true, force: true })
 for (const name of readdirSync('build').filter((name) => name.endsWith('.tgz'))) rmSync(join('build', name))
 mkdirSync(stage, { recursive: true })
 for (const path of copied.filter((path) => existsSync(path))) cpSync(path, join(stage, path), { recursive: true })
-await bundle()
-copyTypes()
+const entries = Object.entries(manifest.exports).filter(([, target]) => typeof target !== 'string')
+const inputs = await bundle(
+  entries.map(([, target]) => target.default),
+  stage,
+)
+writeFileSync(join(stage, 'THIRD-PARTY.md'), licensesOf(inputs))
+await copyExamples()
 writeManifest()
 console.log(join('build', pack()))
 
-/** One file for each entry and what they share: half the time of an import goes into opening files. */
-async function bundle() {
-  const entries = [...Object.values(manifest.exports).map((target) => target.default), manifest.bin.neurode]
-  await build({
-    entryPoints: [...entries.filter(Boolean), 'dist/cli/probe.js', 'dist/serve/worker.js'],
-    outdir: join(stage, 'dist'),
-    outbase: 'dist',
-    bundle: true,
-    splitting: true,
-    chunkNames: 'shared/[name]-[hash]',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    packages: 'external',
-    logLevel: 'warning',
-  })
-  // Not for Node: it goes into a page.
-  cpSync('dist/serve/page/client.js', join(stage, 'dist/serve/page/client.js'))
+function readPrebuilds() {
+  return existsSync('prebuilds') ? readdirSync('prebuilds', { recursive: true, encoding: 'utf8' }) : []
 }
 
-function copyTypes() {
-  for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('.d.ts') && !name.startsWith('cli')) cpSync(join('dist', name), join(stage, 'dist', name))
+/** To read in TypeScript, and to run in JavaScript: Node takes no types off within node_modules. */
+async function copyExamples() {
+  const sources = readdirSync('examples').filter((name) => name.endsWith('.ts'))
+  const outdir = join(stage, 'examples')
+  const entryPoints = sources.map((name) => join('examples', name))
+  await build({ entryPoints, outdir, format: 'esm', platform: 'node', target: 'node20.19', logLevel: 'warning' })
+  for (const name of sources) cpSync(join('examples', name), join(outdir, name))
+}
+
+/** Bundlers come first: they would load an entry twice where a program imports and requires it. */
+function exportOf({ default: path }) {
+  const file = path.replace(/\.js$/, '')
+  return {
+    module: { types: `${file}.d.mts`, default: path },
+    import: { types: `${file}.d.mts`, default: `${file}.mjs` },
+    require: { types: `${file}.d.cts`, default: `${file}.cjs` },
   }
 }
 
 function writeManifest() {
+  const published = Object.fromEntries(entries.map(([name, target]) => [name, exportOf(target)]))
+  manifest.exports = { ...published, './package.json': './package.json' }
+  // For what knows nothing of exports, as TypeScript's node10 does not.
+  const { '.': main, ...others } = published
+  manifest.main = main.require.default
+  manifest.types = main.require.types
+  manifest.typesVersions = {
+    '*': Object.fromEntries(Object.entries(others).map(([name, target]) => [name.slice(2), [target.require.types]])),
+  }
   const repository = process.env.GITHUB_REPOSITORY
   // The registry ties the provenance of a package to the repository that it names.
   if (repository) manifest.repository ??= { type: 'git', url: `git+https://github.com/${repository}.git` }

@@ -1,19 +1,28 @@
 #!/usr/bin/env bash
-# Builds the native test programs with sanitizers and runs them: `address` (with undefined behaviour) or `thread`.
+# Builds the native test programs with sanitizers and runs them: `address` (with undefined behaviour) or `thread`. With `address`
+# the addon as well, which Node runs random sequences of fits on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-  address) sanitizers=address,undefined folder=build/asan programs=(ops_test engine_test serve_test) ;;
-  thread) sanitizers=thread folder=build/tsan programs=(engine_test) ;;  # the others have one thread
+  address) sanitizers=address,undefined folder=build/asan programs=(cgroup_test ops_test engine_test order_test serve_test) ;;
+  thread) sanitizers=thread folder=build/tsan programs=(engine_test order_test) ;;  # the others have one thread
   *) echo "usage: scripts/sanitize.sh address|thread" >&2; exit 2 ;;
 esac
 
-cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release -DNEURODE_NATIVE_TESTS=ON -DNEURODE_SANITIZE=$sanitizers >"$folder.log" || {
+targets=("${programs[@]}")
+addon=()
+if [ "$1" = address ]; then
+  node scripts/prepare.mjs test
+  targets+=(neurode)
+  addon=(-DCMAKE_JS_INC="$(node -p "require('node-api-headers').include_dir")" -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$PWD/$folder")
+fi
+NEURODE_CUDA_ARCHS=none cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release -DNEURODE_NATIVE_TESTS=ON \
+  -DNEURODE_SANITIZE=$sanitizers "${addon[@]}" >"$folder.log" || {
   cat "$folder.log"
   exit 1
 }
-cmake --build "$folder" --parallel "$(nproc)" --target "${programs[@]}"
+cmake --build "$folder" --parallel "$(nproc)" --target "${targets[@]}"
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_init_order=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -26,3 +35,13 @@ for program in "${programs[@]}"; do
   echo "$program with the $1 sanitizer"
   "${fixed_addresses[@]}" "$folder/$program"
 done
+
+if [ "$1" = address ]; then
+  echo 'the addon with the address sanitizer'
+  # Node is built without: the sanitizer is loaded first and keeps its signals, and what Node leaves at its end is no leak.
+  preloaded=$(g++ -print-file-name=libasan.so):$(g++ -print-file-name=libubsan.so)
+  LD_PRELOAD=$preloaded ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:handle_segv=2:handle_sigbus=2 \
+    NEURODE_NATIVE_PATH=$PWD/$folder/neurode.node NEURODE_CUDA=off \
+    "${fixed_addresses[@]}" node node_modules/mocha/bin/mocha.js --no-config --require build/test/support/setup.js \
+    build/test/fit-sequences.test.js
+fi

@@ -69,6 +69,34 @@ perDevice('custom losses and metrics', (device) => {
     assert.equal(own.position.step, native.position.step)
   })
 
+  it('see the weights after the batch before, in streams as in arrays', async () => {
+    using whole = build(squares)
+    using stream = build(squares)
+    const batches = Array.from({ length: 6 }, (_, i) => ({
+      x: array(x.data.slice(i * 60, (i + 1) * 60), [15, 4]),
+      y: array(y.data.slice(i * 30, (i + 1) * 30), [15, 2]),
+    }))
+    const { history } = await whole.fit(x, y, { epochs: 2, batchSize: 15, shuffle: false, verbose: 0 })
+    assert.deepEqual((await stream.fit(batches, { epochs: 2, verbose: 0 })).history, history)
+    assert.deepEqual(stream.getWeights(), whole.getWeights())
+  })
+
+  it('count the steps that were taken before they failed, and no other', async () => {
+    let calls = 0
+    const compute = (batch: CapturedBatch) => {
+      if (++calls === 3) throw new Error('no loss')
+      return squares.custom?.(batch) as never
+    }
+    using model = build(losses.custom({ name: 'failing', compute }))
+    await assert.rejects(model.fit(x, y, { batchSize: 15, verbose: 0 }), /no loss/)
+    assert.deepEqual(model.position, { epoch: 0, batch: 2, step: 2 })
+    calls = 2
+    await assert.rejects(model.trainOnBatch(x, y), /no loss/)
+    assert.equal(model.position.step, 2)
+    await model.trainOnBatch(x, y)
+    assert.equal(model.position.step, 3)
+  })
+
   it('refuse results of another size, and leave the weights as they were', async () => {
     using model = build(losses.custom({ name: 'short', compute: () => ({ loss: 1, gradient: [1] }) }))
     const before = model.getWeights()

@@ -10,8 +10,8 @@ import { type Block, blocksOf, linksOf, type Program, programsOf, slugsOf } from
 
 const folder = resolve('build/documentation')
 const pages = ['README.md', ...markdownIn('docs')]
-/** A test of its own follows each to the letter: add-an-op.test.ts, serve/guide.test.ts. */
-const followed = ['docs/add-an-op.md', 'docs/serving.md']
+/** A test of its own follows each to the letter: add-an-op.test.ts, serve/guide.test.ts, package/bundlers.test.ts. */
+const followed = ['docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
 const written = pages.filter((page) => !page.startsWith(join('docs', 'reference')) && !followed.includes(page))
 
 function markdownIn(folder: string): string[] {
@@ -31,6 +31,7 @@ const read = (page: string) => readFileSync(page, 'utf8')
 const shellLines: readonly (readonly [line: RegExp, test: (match: RegExpExecArray) => Promise<void> | void])[] = [
   [/^npm run (\S+)(?: -- (.*))?$/, ([, name = '', rest = '']) => checkScript(name, rest.split(' '))],
   [/^npm test$/, () => checkScript('test', [])],
+  [/^node node_modules\/neurode\/examples\/main\.js (\S+)/, ([, name = '']) => checkScript('example', [name])],
   [/^npm install (.*)$/, ([, names = '']) => checkPeers(names.split(' '))],
   [/^npx neurode train mnist(.*)$/, ([, options = '']) => runNeurode(['train', 'mnist', ...words(options), ...quick])],
   [/^npm i neurode$/, () => assert.equal(JSON.parse(read('package.json')).name, 'neurode')],

@@ -151,10 +151,19 @@ perDevice('layers with state', (device) => {
         }
       }
     }
+    async function* refilled() {
+      const data = new Uint8Array(20)
+      for (let r = 0; r < 100; r += 5) {
+        data.set(bytes.subarray(4 * r, 4 * r + 20))
+        yield { x: array(data, [5, 4], { scale: 1 / 255 }) }
+      }
+      data.fill(0)
+    }
     const kernel = model.layers[1]?.getWeights()[0]?.data
     for (const data of [
       whole,
       batches,
+      refilled,
       [[0, 0, 0, 0]],
       Array.from({ length: 100 }, (_, r) => [...bytes.slice(4 * r, 4 * r + 4)].map((v) => v / 255)),
     ]) {

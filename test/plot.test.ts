@@ -1,7 +1,7 @@
 /** Pictures: what is in them, as SVG, PNG and HTML, and what is refused. */
 
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -290,12 +290,12 @@ describe('neurode/plot', function () {
   }
 
   it('says what to install where what draws is missing', async () => {
+    const install = 'npm install @observablehq/plot linkedom @resvg/resvg-js'
     // A copy of the library that no folder of packages lies above.
     const copy = join(folder, 'copy')
     const dist = fileURLToPath(new URL('.', import.meta.resolve('neurode')))
     cpSync(dist, join(copy, 'dist'), { recursive: true })
     writeFileSync(join(copy, 'package.json'), readFileSync(join(dist, '..', 'package.json')))
-    mkdirSync(join(copy, 'node_modules', 'node-gyp-build'), { recursive: true })
     const program = join(copy, 'program.mjs')
     writeFileSync(
       program,
@@ -305,8 +305,13 @@ describe('neurode/plot', function () {
     const { stdout, stderr } = await runNode([program])
     assert.equal(
       stdout.trim(),
-      'ERR_PACKAGE_MISSING neurode/plot needs the package @observablehq/plot: npm install @observablehq/plot',
+      `ERR_PACKAGE_MISSING neurode/plot needs the package @observablehq/plot. Pictures take: ${install}`,
       stderr,
+    )
+    // Before a training that takes long, and ends in a picture.
+    assert.match(
+      stderr,
+      /neurode\/plot draws nothing without @observablehq\/plot and linkedom\. Pictures take: npm install/,
     )
   })
 

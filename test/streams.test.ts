@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { array, type Batch, layers, sequential } from 'neurode'
+import { array, type Batch, layers, type NumericArray, schedules, sequential } from 'neurode'
+import { coreOf } from '#lib/model/sequential.js'
 import { rejects } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
@@ -24,7 +25,118 @@ async function* slowly(batches: readonly Batch[]): AsyncGenerator<Batch> {
   }
 }
 
+/** What a batch may lie in, for eight rows: arrays that are filled, and the batch that lends them. */
+const lenders = {
+  'float32 with a shape': () => {
+    const [data, y, weights] = [new Float32Array(48), new Int32Array(8), new Float32Array(8)]
+    return { filled: [data, y, weights], batch: { x: array(data, [8, 6]), y, sampleWeight: weights } }
+  },
+  bytes: () => {
+    const [data, y] = [new Uint8Array(48), new Float64Array(8)]
+    return { filled: [data, y], batch: { x: array(data, [8, 6], { scale: 1 / 3 }), y } }
+  },
+  'a view into a Buffer, and one-hot rows': () => {
+    const [x, rows] = [Buffer.alloc(50).subarray(1, 49), new Float32Array(24)]
+    return { filled: [x, rows], batch: { x, y: array(rows, [8, 3]) } }
+  },
+  'nested arrays': () => {
+    const x = Array.from({ length: 8 }, () => [0, 0, 0, 0, 0, 0])
+    const y = [0, 0, 0, 0, 0, 0, 0, 0]
+    return { filled: [...x, y], batch: { x, y } }
+  },
+}
+
+/** 0, 1, 2, 0, 1, 2, … from one of them on. */
+function count(values: NumericArray | number[], from: number): void {
+  for (let i = 0; i < values.length; i++) values[i] = (from + i) % 3
+}
+
 perDevice('streams of batches', (device) => {
+  for (const [title, lend] of Object.entries(lenders)) {
+    it(`count batches as they were when they were yielded: ${title}`, async () => {
+      function* batches(refills: boolean): Generator<Batch> {
+        let { filled, batch } = lend()
+        for (let i = 0; i < 6; i++) {
+          if (!refills) ({ filled, batch } = lend())
+          for (const values of filled) count(values, i)
+          yield batch
+        }
+        for (const values of filled) values.fill(0)
+      }
+      async function* later(refills: boolean) {
+        yield* batches(refills)
+      }
+      const seen = async (source: (refills: boolean) => Iterable<Batch> | AsyncIterable<Batch>, refills: boolean) => {
+        // It takes class indices and rows.
+        using model = classifier({ device }).compile({ loss: 'categoricalCrossentropy', device, threads: 1 })
+        const batches = () => source(refills)
+        const { history } = await model.fit(batches, { epochs: 2, verbose: 0, validationData: batches })
+        const outputs: Float32Array[] = []
+        for await (const { data } of model.predictStream(batches)) outputs.push(data as Float32Array)
+        return { history, evaluated: await model.evaluate(batches), outputs, bits: bitsOf(model) }
+      }
+      const expected = await seen(batches, false)
+      assert.notDeepEqual(expected.outputs[0], expected.outputs[1])
+      assert.deepEqual(await seen(batches, true), expected)
+      assert.deepEqual(await seen(later, true), expected)
+    })
+  }
+
+  it('count single batches as they were when they were given', async () => {
+    const { filled, batch } = lenders['float32 with a shape']()
+    const { x, y, sampleWeight } = batch
+    using model = classifier({ device, optimizer: { learningRate: 0 } })
+    for (const run of [
+      () => model.trainOnBatch(x, y, { sampleWeight }),
+      () => model.testOnBatch(x, y, { sampleWeight }),
+      () => model.predictOnBatch(x),
+    ]) {
+      for (const values of filled) count(values, 0)
+      const expected = await run()
+      const result = run()
+      for (const values of filled) values.fill(0)
+      assert.deepEqual(await result, expected)
+    }
+  })
+
+  it('come in their order, each with the rate of its step, when ranges are cancelled on behalf of others', async () => {
+    const learningRate = schedules.exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.9 })
+    const make = () => classifier({ device, optimizer: { learningRate, momentum: 0.9 } })
+    using expected = make()
+    await expected.fit(list, { epochs: 3, verbose: 0 })
+    for (const at of [1, 2, 3, 4]) {
+      using model = make()
+      const source = function* () {
+        for (const [i, batch] of list.entries()) {
+          if (i >= at) coreOf(model as never).cancel()
+          yield batch
+        }
+      }
+      await model.fit(source, { epochs: 3, verbose: 0 })
+      assert.equal(bitsOf(model), bitsOf(expected), `from batch ${at} on`)
+    }
+  })
+
+  it('keep what was trained before a batch that cannot be read', async () => {
+    using model = classifier({ device })
+    using expected = classifier({ device })
+    await expected.fit(list.slice(0, 2), { verbose: 0 })
+    const bad = { x: [[1, 2]], y: [0] }
+    await rejects(model.fit([...list.slice(0, 2), bad], { epochs: 2, verbose: 0 }), 'ERR_SHAPE', /x: x: expected shape/)
+    assert.deepEqual([bitsOf(model), model.position], [bitsOf(expected), { epoch: 0, batch: 2, step: 2 }])
+  })
+
+  it('are validated on after training was stopped', async () => {
+    using model = classifier({ device })
+    const callbacks = {
+      onBatchEnd: () => {
+        model.stopTraining = true
+      },
+    }
+    const { history, stopReason } = await model.fit(x, y, { epochs: 2, verbose: 0, validationData: list, callbacks })
+    assert.deepEqual([history.val_loss.length, stopReason], [1, 'stopped'])
+  })
+
   it('train as the same rows in memory do', async () => {
     using expected = classifier({ device })
     const straight = await expected.fit(x, y, { batchSize: 16, epochs: 3, shuffle: false, verbose: 0 })

@@ -63,6 +63,7 @@ export class Dashboard implements Callback {
   async onTrainBegin(_logs: Logs, context: TrainingContext): Promise<void> {
     this.#context = context
     this.#state = { epochs: context.epochs, keys: context.keys, logs: [], speeds: [] }
+    this.#untold = { batches: 0, time: 0 }
     await this.#listen()
     await this.#onListening(this.url as string)
   }

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { NeurodeError } from '../errors.js'
-import { findPackage } from '../packageRoot.js'
+import { thisPackage } from '../packageRoot.js'
 import { probe } from './children.js'
 import { describeOptions, integerOption, type Options, parse, UsageError } from './options.js'
 
@@ -23,7 +23,7 @@ export async function build(args: readonly string[]): Promise<number> {
     throw new UsageError(`expected 'neurode build [options]', got '${parsed.positionals[0]}'`)
   }
   const jobs = integerOption(parsed, 'jobs', 1) ?? availableParallelism()
-  const { root } = findPackage()
+  const { root } = thisPackage()
   requirePrograms()
   const modules = findTools(root) ?? installTools(root)
   run(

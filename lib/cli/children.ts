@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { findPackage } from '../packageRoot.js'
+import { thisPackage } from '../packageRoot.js'
 import type { Probes } from './probe.js'
 
 export type Outcome<T> =
@@ -17,7 +17,7 @@ export function probe<Name extends keyof Probes>(
   name: Name,
   ...args: readonly string[]
 ): Promise<Outcome<Probes[Name]>> {
-  const script = join(findPackage().root, 'dist', 'cli', 'probe.js')
+  const script = join(thisPackage().root, 'dist', 'cli', 'probe.js')
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [script, name, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

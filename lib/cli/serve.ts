@@ -1,6 +1,5 @@
 /** `neurode serve`: models over HTTP, until the process is told to end. */
 
-import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../errors.js'
@@ -29,7 +28,7 @@ const options: Options = {
   workers: { value: 'N', help: 'processes that share the port (1)' },
   watch: { help: 'reload models whose files change; SIGHUP reloads them, too' },
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
-  threads: { value: 'N', help: 'threads of the CPU for a model (the physical cores, shared among workers)' },
+  threads: { value: 'N', help: 'threads of the CPU for a model (those of one process, shared among workers)' },
   'max-batch-size': { value: 'N', help: 'rows in one batch at most (256)' },
   'max-queue-delay-micros': { value: 'N', help: 'microseconds that a row may wait for others on an idle device (0)' },
   'max-rows': { value: 'N', help: 'rows of one request at most; more get 400 (4096)' },
@@ -61,7 +60,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   if (parsed.positionals.length === 0) throw new UsageError(`expected '${usage}', got no file or folder`)
   const workers = integerOption(parsed, 'workers', 1) ?? 1
   const delayMs = integerOption(parsed, 'shutdown-delay-ms', 0, longestMilliseconds) ?? 0
-  const given = await readOptions(parsed, workers)
+  const given = await readOptions(parsed)
   const end = onEnd()
   const starting = start(given, workers).catch((error) => {
     throw error instanceof NeurodeError
@@ -99,18 +98,17 @@ async function start(given: WorkerOptions, workers: number): Promise<Running> {
   }
 }
 
-async function readOptions(parsed: ParsedArguments, workers: number): Promise<WorkerOptions> {
+async function readOptions(parsed: ParsedArguments): Promise<WorkerOptions> {
   const file = (name: string) => textOption(parsed, name, pathPattern, 'the path of a file')
   const [tokenFile, key, cert] = [file('token-file'), file('tls-key'), file('tls-cert')]
   if ((key === undefined) !== (cert === undefined)) throw new UsageError('--tls-key and --tls-cert go together')
-  const share = Math.max(1, Math.floor(availableParallelism() / workers))
   return {
     models: readModels(parsed.positionals),
     host: textOption(parsed, 'host', /./, 'an address'),
     port: integerOption(parsed, 'port', 0),
     watch: parsed.values.watch === true,
     device: textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N'),
-    threads: integerOption(parsed, 'threads', 1) ?? (workers === 1 ? undefined : share),
+    threads: integerOption(parsed, 'threads', 1),
     maxBatchSize: integerOption(parsed, 'max-batch-size', 1),
     maxQueueDelayMicros: integerOption(parsed, 'max-queue-delay-micros', 0),
     maxRows: integerOption(parsed, 'max-rows', 1),

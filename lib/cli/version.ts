@@ -1,7 +1,7 @@
 /** The version of the package. */
 
-import { findPackage } from '../packageRoot.js'
+import { thisPackage } from '../packageRoot.js'
 
 export function packageVersion(): string {
-  return findPackage().packageFile.version
+  return thisPackage().version
 }

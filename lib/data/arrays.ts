@@ -142,6 +142,13 @@ export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: nu
   return { ...rows, weights: value.weights.subarray(from * each, to * each) }
 }
 
+/** The same rows in memory of their own: a copy where they lie in that of `given`, which its owner may use again. */
+export function ownRows<T extends InputRows | GivenTargets>(rows: T, given: unknown): T {
+  const lent = isNdArray(given) ? given.data : given
+  const isLent = isNumericArray(lent) && lent.buffer === rows.data.buffer
+  return isLent ? { ...rows, data: copyOf(rows.data) } : rows
+}
+
 /** The product of a shape. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
@@ -270,7 +277,8 @@ function fill(
     throw new NeurodeError('ERR_SHAPE', `${path}: expected ${size} elements as in the first row, got ${value.length}`)
   }
   if (typed) {
-    out.set(value, at)
+    // What was transferred away has no elements, and cannot be read.
+    if (size > 0) out.set(value, at)
     return at + size
   }
   if (innermost) {
@@ -327,7 +335,11 @@ export function checkRows(rows: number, argumentName: string): number {
 export function fixed<T extends NumericArray>(elements: T): T {
   const { buffer } = elements
   // A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them.
-  if (!('resizable' in buffer && buffer.resizable === true)) return elements
+  return 'resizable' in buffer && buffer.resizable === true ? copyOf(elements) : elements
+}
+
+/** Not `slice`: a Buffer's shares its memory. */
+function copyOf<T extends NumericArray>(elements: T): T {
   const copy = emptyLike(elements, elements.length)
   copy.set(elements)
   return copy

@@ -19,6 +19,9 @@ export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
 /**
  * Where batches come from. A function is called at the beginning of every epoch; what can be iterated over again (an array, an
  * object with `[Symbol.iterator]`) is; generators and streams go on in the next epoch where they were in the last.
+ *
+ * Two batches are read ahead, each when the one before it has come. A batch counts as it was when it was yielded: a source may
+ * fill the same arrays again for the next one.
  */
 export type BatchSource<T = Batch> = Batches<T> | (() => Batches<T>)
 
@@ -42,19 +45,22 @@ const depth = 2
 /** Iterators that have given all they had, and streams that were read to their end. */
 const ended = new WeakSet<object>()
 
-/** One source over all epochs. */
-export class BatchReader {
+/** One source over all epochs. Batches are read as soon as the source gives them, as it may use its memory again. */
+export class BatchReader<T> {
   readonly #source: BatchSource<unknown>
   readonly #argument: string
+  readonly #read: (value: unknown) => T
   #iterator: AnyIterator | undefined
-  #ahead: (IteratorResult<unknown> | Promise<IteratorResult<unknown>>)[] = []
+  #ahead: Promise<IteratorResult<T, undefined>>[] = []
   #spent = false
   /** It had given all it had when the epoch began. */
   #endedBefore = false
 
-  constructor(source: BatchSource<unknown>, argument: string) {
+  /** What `read` makes of a value must not lie in the source's memory. */
+  constructor(source: BatchSource<unknown>, argument: string, read: (value: unknown) => T) {
     this.#source = source
     this.#argument = argument
+    this.#read = read
   }
 
   /** Begins an epoch: anew where the source can. */
@@ -79,15 +85,14 @@ export class BatchReader {
   }
 
   /** Whether there is another batch, which is not taken. */
-  async peek(): Promise<unknown> {
+  async peek(): Promise<T | undefined> {
     if (this.#iterator === undefined) await this.begin()
     this.readAhead()
-    const result = await this.#ahead[0]
-    return result === undefined || result.done ? undefined : result.value
+    return (await this.#ahead[0])?.value
   }
 
   /** The next batch, or nothing at the end of the epoch. */
-  async next(): Promise<unknown> {
+  async next(): Promise<T | undefined> {
     const value = await this.peek()
     if (value === undefined) {
       if (this.#iterator !== undefined) ended.add(this.#iterator)
@@ -101,14 +106,30 @@ export class BatchReader {
     return value
   }
 
+  /** Passes over batches, which are not read. */
+  async skip(count: number): Promise<void> {
+    for (let batch = 0; batch < count; batch++) await (this.#ahead.shift() ?? this.#iterator?.next())
+  }
+
   /** Asks the source for what comes next, so that it works while the device does. */
   readAhead(): void {
     while (this.#iterator !== undefined && !this.#spent && this.#ahead.length < depth) {
-      const result = this.#iterator.next()
+      const result = this.#take(this.#iterator, this.#ahead.at(-1))
       // Rejections are those of the batch they belong to, once it is asked for.
-      if (result instanceof Promise) result.catch(() => {})
+      result.catch(() => {})
       this.#ahead.push(result)
     }
+  }
+
+  /** A source is asked for a batch when the one before it was read, not earlier: it would go on at once. */
+  async #take(
+    iterator: AnyIterator,
+    before: Promise<IteratorResult<T, undefined>> | undefined,
+  ): Promise<IteratorResult<T, undefined>> {
+    const last = await before
+    if (last?.done || iterator !== this.#iterator) return { done: true, value: undefined }
+    const { done, value } = await iterator.next()
+    return done ? { done: true, value: undefined } : { done: false, value: this.#read(value) }
   }
 
   /** Ends what was opened here. Generators and streams stay as they are: they are the caller's. */

@@ -85,7 +85,8 @@ export async function readCsv(source: string | URL | Uint8Array, given?: ReadCsv
   const table = { name, header, rows, lines, decimal }
   const numbers = (columns?: readonly (string | number)[], given?: CsvNumbersOptions) => {
     const wanted = columns ?? Array.from({ length: width }, (_, i) => i)
-    const places = wanted.map((column) => placeOf(column, header, width))
+    if (!Array.isArray(wanted)) refuse('columns', 'a list of names and places', columns)
+    const places = Array.from(wanted, (column) => placeOf(column, header, width))
     return toNumbers(table, places, checkNumbersOptions(given))
   }
   const texts = (column: string | number) => {
@@ -212,6 +213,7 @@ function placeOf(column: string | number, header: readonly string[], width: numb
     if (Number.isInteger(column) && column >= 0 && column < width) return column
     return refuse('columns', `places from 0 to ${width - 1}`, column)
   }
+  if (typeof column !== 'string') return refuse('columns', 'names and places', column)
   const place = header.indexOf(column)
   if (place < 0) {
     throw new NeurodeError('ERR_UNKNOWN_NAME', `columns: there is no column '${column}'${suggest(column, header)}`)

@@ -59,6 +59,8 @@ function plain<T extends NumericArray>(type: ArrayClass<T>): DTypeRow {
     encode: (values, argument) => {
       const converted = values instanceof (type as unknown as typeof Float64Array) ? values : new type(values)
       if (width < 4 || !String(type.name).startsWith('Float')) checkSame(values, converted as NumericArray, argument)
+      // What was transferred away has no elements, and no memory to look at.
+      if (converted.length === 0) return new Uint8Array()
       const bytes = new Uint8Array(converted.buffer, converted.byteOffset, converted.byteLength)
       return isLittle ? bytes : swapped(bytes, width)
     },

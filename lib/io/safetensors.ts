@@ -229,6 +229,16 @@ export async function writeSafetensors(
   await writeAtomically(toPath(path, 'path'), encodeSafetensors(tensors, options))
 }
 
+/** Readers of the format take texts alone. */
+function checkMetadata(metadata: unknown): object {
+  const isRecord = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
+  if (!isRecord) return refuse('metadata', 'an object of texts', metadata)
+  for (const [name, text] of Object.entries(metadata)) {
+    if (typeof text !== 'string') refuse(`metadata: ${name}`, 'a text', text)
+  }
+  return metadata
+}
+
 /** The bytes of a safetensors file, in chunks; see {@link writeSafetensors}. */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, ArrayInput>> | ReadonlyMap<string, ArrayInput>,
@@ -239,7 +249,7 @@ export function encodeSafetensors(
   const asked = options.dtype === undefined ? undefined : lookUp(dtypeNames, options.dtype, 'dtype')
   const chunks: Uint8Array[] = []
   const header: [string, unknown][] = []
-  if (options.metadata !== undefined) header.push([metadataKey, options.metadata])
+  if (options.metadata !== undefined) header.push([metadataKey, checkMetadata(options.metadata)])
   let end = 0
   for (const [name, value] of tensors instanceof Map ? tensors : Object.entries(tensors)) {
     if (checkName(name, 'tensors: name') === metadataKey) {

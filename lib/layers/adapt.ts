@@ -1,7 +1,16 @@
 /** Mean and variance of data, channel by channel: in double precision, batch after batch. */
 
 import { setImmediate } from 'node:timers/promises'
-import { array, elementCount, formatShape, type NdArray, rowShapeOf, toInput } from '../data/arrays.js'
+import {
+  array,
+  elementCount,
+  formatShape,
+  type NdArray,
+  ownRows,
+  type PlainInput,
+  rowShapeOf,
+  toInput,
+} from '../data/arrays.js'
 import { BatchReader, isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from './layer.js'
@@ -28,24 +37,29 @@ export async function adaptTo(
   channelsOf: (shape: Shape) => Channels,
 ): Promise<Statistics> {
   let moments: Moments | undefined
-  const add = async (x: unknown) => {
+  const read = (x: unknown): PlainInput => {
     const shape = known ?? rowShapeOf(x)
     if (shape.length === 0) {
       const hint = 'give the layer an inputShape, or the data a shape'
       throw new NeurodeError('ERR_SHAPE', `data: expected rows of a known shape; ${hint}`)
     }
     moments ??= new Moments(shape, channelsOf(shape))
-    await moments.add(x)
+    return toInput(x, moments.shape, 'data')
   }
-  if (!isBatchSource(data)) await add(data)
-  else {
-    const reader = new BatchReader(data, 'data')
+  if (!isBatchSource(data)) {
+    const rows = read(data)
+    await moments?.add(rows)
+  } else {
+    const reader = new BatchReader(data, 'data', (batch) => {
+      const x = typeof batch === 'object' && batch !== null && 'x' in batch ? batch.x : batch
+      return ownRows(read(x), x)
+    })
     try {
       await reader.begin()
       for (;;) {
         const batch = await reader.next()
         if (batch === undefined) break
-        await add(typeof batch === 'object' && batch !== null && 'x' in batch ? batch.x : batch)
+        await moments?.add(batch)
       }
     } finally {
       await reader.close()
@@ -57,7 +71,7 @@ export async function adaptTo(
 
 /** Sums over rows of one shape, by channel: the deviations of parts are joined as Chan, Golub and LeVeque do. */
 class Moments {
-  readonly #shape: Shape
+  readonly shape: Shape
   readonly #sizes: Shape
   /** Channel of each value of a row. */
   readonly #channelOf: Int32Array
@@ -68,7 +82,7 @@ class Moments {
 
   constructor(shape: Shape, { length, inner, sizes }: Channels) {
     const features = elementCount(shape)
-    this.#shape = shape
+    this.shape = shape
     this.#sizes = sizes
     this.#perRow = features / length
     this.#channelOf = Int32Array.from({ length: features }, (_, f) => Math.floor(f / inner) % length)
@@ -76,8 +90,7 @@ class Moments {
     this.#squares = new Float64Array(length)
   }
 
-  async add(x: unknown): Promise<void> {
-    const { data, scale, offset, rows } = toInput(x, this.#shape, 'data')
+  async add({ data, scale, offset, rows }: PlainInput): Promise<void> {
     const features = this.#channelOf.length
     const most = Math.max(1, Math.floor(valuesAtATime / features))
     for (let first = 0; first < rows; first += most) {
@@ -121,7 +134,7 @@ class Moments {
     const count = this.#rows * this.#perRow
     const bad = this.#squares.findIndex((sum) => !Number.isFinite(sum))
     if (bad >= 0) {
-      const text = `data: expected finite numbers, got others in channel ${bad} of rows of shape ${formatShape(this.#shape)}`
+      const text = `data: expected finite numbers, got others in channel ${bad} of rows of shape ${formatShape(this.shape)}`
       throw new NeurodeError('ERR_ARGUMENT', text)
     }
     const give = (values: Float64Array) => array(Float32Array.from(values), this.#sizes)

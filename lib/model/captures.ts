@@ -42,39 +42,62 @@ export async function evaluateRange(
   return withLoss(sums, loss)
 }
 
-/** Trains on a range; `run` does it natively. With a loss of the user's every batch goes there and back. */
+/**
+ * Trains on a range; `run` does it natively. With a loss of the user's every batch goes there and back. What fails after steps
+ * were taken goes to `fail`, as their sums count.
+ */
 export async function trainRange(
   core: ModelCore,
   totals: Totals,
   range: FeedRange,
   learningRates: Float32Array,
   run: (range: NativeTrainRange) => Promise<NativeSums>,
+  fail: (error: unknown) => void,
 ): Promise<NativeSums> {
   const { captures, settings } = core.training()
   if (!captures) return run({ ...range, learningRates })
   if (settings.loss.custom === undefined) {
     const captured = buffer(core, range)
     const sums = await run({ ...range, learningRates, captured })
-    take(core, totals, captured, sums[1] as number)
+    try {
+      take(core, totals, captured, sums[1] as number)
+    } catch (error) {
+      fail(error)
+    }
     return sums
   }
   let total: NativeSums | undefined
-  for (let batch = 0; batch < range.batches; batch++) {
+  const step = async (batch: number): Promise<boolean> => {
     const one = { ...range, firstBatch: range.firstBatch + batch, batches: 1 }
     const rates = learningRates.length === 1 ? learningRates : learningRates.subarray(batch, batch + 1)
     const captured = buffer(core, one)
     const forward = await run({ ...one, learningRates: rates, captured, update: false })
     const rows = forward[1] as number
-    if (rows === 0) return total ?? forward
+    if (rows === 0) {
+      total ??= forward
+      return false
+    }
     const { loss, gradient } = customLoss(core, captured)
     const sums = await run({ ...one, learningRates: rates, gradients: gradient })
-    if (sums[0] === 0) return total ?? sums
-    take(core, totals, captured, rows)
+    if (sums[0] === 0) {
+      total ??= sums
+      return false
+    }
     // Metrics are those of the forward pass: the update saw gradients in place of targets.
     const own = withLoss(forward, loss * rows)
     total = total === undefined ? own : total.map((value, i) => value + (own[i] as number))
+    take(core, totals, captured, rows)
+    return true
   }
-  return total as NativeSums
+  try {
+    for (let batch = 0; batch < range.batches; batch++) {
+      if (!(await step(batch))) break
+    }
+  } catch (error) {
+    if (total === undefined) throw error
+    fail(error)
+  }
+  return total as unknown as NativeSums
 }
 
 /** Floats that are captured of a row. */

@@ -86,6 +86,8 @@ export class ModelCore implements LayerHost {
   step = 0
   /** Loss and metrics by key, epoch by epoch, of the fit that runs or ran last. */
   history: ReadonlyMap<string, readonly number[]> | undefined
+  /** How often ranges in flight were cancelled. */
+  cancellations = 0
   /** Where the last fit was, or the file that was loaded. */
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */
@@ -376,6 +378,7 @@ export class ModelCore implements LayerHost {
 
   /** Ends running ranges after their current batch. */
   cancel(): void {
+    this.cancellations++
     this.#native?.cancel()
   }
 

@@ -33,7 +33,7 @@ export interface Feed {
   readonly rows: number | undefined
   readonly batches: number | undefined
   /** What batches are read from, where they are not rows of arrays. */
-  readonly reader?: BatchReader
+  readonly reader?: BatchReader<unknown> | undefined
   /** Rows of a usual batch. */
   readonly batchSize: number
   /** Takes the device's memory for its ranges, as far as their sizes are known: `ERR_OUT_OF_MEMORY` comes now or never. */

@@ -1,6 +1,6 @@
 /** The feed for what users give as data: arrays, files, batches. */
 
-import { elementCount, formatShape, takeInput } from '../data/arrays.js'
+import { elementCount, formatShape, ownRows, takeInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
@@ -11,7 +11,7 @@ import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './
 import { buildFrom } from './inputs.js'
 import { abortError, unlessAborted } from './ranges.js'
 import { balanceClasses, type ClassWeights, checkClasses } from './rowWeights.js'
-import { StreamFeed } from './streamFeed.js'
+import { type BatchRows, StreamFeed } from './streamFeed.js'
 
 /** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
 export async function streamFeed(
@@ -23,15 +23,22 @@ export async function streamFeed(
 ): Promise<Feed> {
   if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
   if (classWeight === 'balanced') refuseBalanced('batches')
-  const reader = new BatchReader(source, argument)
+  const weightArgument = `${argument}: sampleWeight`
+  const reader = new BatchReader(source, argument, (value): BatchRows => {
+    const { x, y, sampleWeight } = toBatch(value, argument)
+    buildFrom(core, x)
+    const input = takeInput(x, core.built().inputShape, `${argument}: x`)
+    const weights = { sampleWeight, classWeight, weightArgument }
+    const targets = core.readTargets(y, input.rows, `${argument}: y`, weights)
+    return [ownRows(input, x), ownRows(targets, y)]
+  })
   if (core.shapes === undefined) {
     const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
     if (first === undefined) throw reader.noBatches()
-    buildFrom(core, toBatch(first, argument).x)
     core.built()
   }
   if (classWeight !== undefined) checkClasses(classWeight, core.classes())
-  return new StreamFeed(core, reader, argument, signal, classWeight)
+  return new StreamFeed(core, reader, signal)
 }
 
 /** Rows of input and their targets, in memory or in files. */

@@ -142,6 +142,8 @@ class Fit {
   /** Batches of an epoch, where they are known. */
   readonly #batches: number | undefined
   #dataEnded = false
+  /** What failed after steps that count. */
+  #failure: { readonly error: unknown } | undefined
   /** The seed given, in this call or in the one that goes on. */
   #givenSeed: number | undefined
 
@@ -309,7 +311,6 @@ class Fit {
       this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
       const done = totals.batches
       totals.add(sums)
-      core.step += sums[0] as number
       if (totals.batches > done) core.position = { ...core.position, sums: totals.sums }
       this.#check()
       if (totals.batches === done) continue
@@ -332,14 +333,26 @@ class Fit {
     const { optimizer } = core.training().settings
     // A feed may queue ranges: the rates of each begin where those of the one before end.
     let step = core.step
+    const fail = (error: unknown) => {
+      this.#failure ??= { error }
+    }
     return this.#feed.run((range) => {
       this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return trainRange(core, totals, range, rates, (native) => {
-        this.#check()
-        return model.train(native)
-      })
+      return trainRange(
+        core,
+        totals,
+        range,
+        rates,
+        async (native) => {
+          this.#check()
+          const sums = await model.train(native)
+          if (native.update !== false) core.step += sums[0] as number
+          return sums
+        },
+        fail,
+      )
     }, limit)
   }
 
@@ -424,6 +437,7 @@ class Fit {
 
   #check(): void {
     this.#core.checkAlive()
+    if (this.#failure !== undefined) throw this.#failure.error
     const { signal } = this.#settings
     if (signal?.aborted) throw abortError('fit', signal)
   }

@@ -1,14 +1,14 @@
 /** Single batches: trainOnBatch and testOnBatch. */
 
-import { takeInput } from '../data/arrays.js'
-import type { NativeSums } from '../native.js'
+import { ownRows, takeInput } from '../data/arrays.js'
+import type { NativeSums, NativeTrainRange } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
 import { adviseOnLayers, adviseOnSample } from './advice.js'
 import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
 import { evaluateFeed } from './evaluate.js'
-import { ArrayFeed, type FeedRange } from './feed.js'
+import { ArrayFeed } from './feed.js'
 import { refuseBalanced } from './feeds.js'
 import { buildFrom } from './inputs.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
@@ -26,21 +26,33 @@ export async function trainOnBatch(
   const { settings } = core.training()
   adviseOnLayers(core)
   const totals = totalsOf(core)
+  let isCounted = false
+  let isTrained = false
   try {
     await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
     const model = core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
+    // Before it is done: the rates of what is queued behind it are those of later steps.
     core.step++
+    isCounted = true
+    const train = async (native: NativeTrainRange) => {
+      const sums = await model.train(native)
+      if (native.update !== false && sums[0] === 1) isTrained = true
+      return sums
+    }
+    const refuse = (error: unknown) => {
+      throw error
+    }
     // Cancelled on behalf of other work before it ran: once more.
     while (totals.batches === 0) {
       core.checkAlive()
-      const train = (range: FeedRange) => trainRange(core, totals, range, rates, (native) => model.train(native))
-      const sums = await feed.run(train, 1)
+      const sums = await feed.run((range) => trainRange(core, totals, range, rates, train, refuse), 1)
       totals.add(sums as NativeSums)
     }
     await adviseOnSample(core)
     return totals.logs()
   } finally {
+    if (isCounted && !isTrained) core.step--
     feed.release()
   }
 }
@@ -68,5 +80,7 @@ function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions 
   const input = takeInput(x, core.built().inputShape, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
-  return new ArrayFeed(core, input, core.readTargets(y, input.rows, 'y', weights), input.rows)
+  const targets = core.readTargets(y, input.rows, 'y', weights)
+  // They wait for the device, and a loop may fill the next batch meanwhile.
+  return new ArrayFeed(core, ownRows(input, x), ownRows(targets, y), input.rows)
 }

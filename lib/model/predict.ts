@@ -1,6 +1,6 @@
 /** Prediction: outputs for rows of input. */
 
-import { elementCount, type InputRows, type NdArray, sliceRows, takeInput } from '../data/arrays.js'
+import { elementCount, type InputRows, type NdArray, ownRows, sliceRows, takeInput } from '../data/arrays.js'
 import { BatchReader, type BatchSource, isBatchSource } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
@@ -30,9 +30,16 @@ export async function predictModel(
   given: PredictOptions | undefined,
 ): Promise<NdArray<Float32Array>> {
   const options = checkOptions(given, ['batchSize', 'out', 'signal'], 'predict')
-  const signal = checkSignal(options.signal, 'signal')
-  const asked = checkInteger(options.batchSize ?? 1024, 'batchSize')
-  const input = readInput(core, x)
+  checkSignal(options.signal, 'signal')
+  checkInteger(options.batchSize ?? 1024, 'batchSize')
+  return predictRows(core, readInput(core, x), options)
+}
+
+async function predictRows(
+  core: ModelCore,
+  input: InputRows,
+  { batchSize: asked = 1024, signal, ...options }: PredictOptions,
+): Promise<NdArray<Float32Array>> {
   const out = outputFor(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
   if (signal === undefined) await run(core, input, out, batchSize)
@@ -47,7 +54,7 @@ export async function predictOnBatch(
   given: PredictSyncOptions | undefined,
 ): Promise<NdArray<Float32Array>> {
   const options = checkOptions(given, ['out'], 'predictOnBatch')
-  const input = readInput(core, x)
+  const input = ownRows(readInput(core, x), x)
   const out = outputFor(core, input.rows, options.out)
   await run(core, input, out, input.rows)
   return new ShapedArray(out, [input.rows, ...core.built().outputShape])
@@ -68,14 +75,18 @@ export async function* predictStream(
   const { signal } = checkOptions(given, ['signal'], 'predictStream')
   checkSignal(signal, 'signal')
   if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
-  const reader = new BatchReader(source, 'source')
+  const reader = new BatchReader(source, 'source', (value) => {
+    const isBatch = typeof value === 'object' && value !== null && !Array.isArray(value) && 'x' in value
+    const x = isBatch ? value.x : value
+    return ownRows(toRows(core, x), x)
+  })
   const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
   const predictNext = async () => {
-    const value = await unlessAborted(reader.next(), signal, aborted)
-    if (value === undefined) return undefined
+    const input = await unlessAborted(reader.next(), signal, aborted)
+    if (input === undefined) return undefined
     if (signal?.aborted) throw aborted(signal)
-    const isBatch = typeof value === 'object' && value !== null && !Array.isArray(value) && 'x' in value
-    return predictModel(core, isBatch ? value.x : value, { signal })
+    core.checkNotRunning('it cannot predict')
+    return predictRows(core, input, { signal })
   }
   try {
     await reader.begin()
@@ -149,6 +160,10 @@ async function predictInRanges(
 
 function readInput(core: ModelCore, x: unknown): InputRows {
   core.checkNotRunning('it cannot predict')
+  return toRows(core, x)
+}
+
+function toRows(core: ModelCore, x: unknown): InputRows {
   buildFrom(core, x)
   if (x === undefined) refuse('x', 'rows of input', x)
   return takeInput(x, core.built().inputShape, 'x')

@@ -273,8 +273,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   fit(x: DataInput, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   /**
    * The same for batches from an iterable, a stream or a function that gives one, each a step of its own. The next ones are
-   * read while the device works. An epoch ends with the iterable, or after `stepsPerEpoch`. `batchSize`, `shuffle` and
-   * `validationSplit` make no sense here.
+   * read while the device works; each counts as it was when it was yielded, so that a source may fill its arrays again. An
+   * epoch ends with the iterable, or after `stepsPerEpoch`. `batchSize`, `shuffle` and `validationSplit` make no sense here.
    *
    * @example
    * ```ts
@@ -322,7 +322,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 
   /**
-   * Outputs for batch after batch of input (arrays, or objects with `x`), while the next batch is read and computed.
+   * Outputs for batch after batch of input (arrays, or objects with `x`), while the next batch is read and computed. A batch
+   * counts as it was when it was yielded, and every result is an array of its own.
    *
    * @example
    * ```ts

@@ -58,7 +58,7 @@ export interface Position {
 
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
-  readonly shape: readonly [rows: number, ...Out]
+  readonly shape: readonly [rows: number, ...features: Out]
   /** The outputs in nested lists, which `JSON.stringify` takes. */
   readonly toJSON: () => NestedNumbers
 }

@@ -1,18 +1,19 @@
 /** Batches from a stream: one is read and converted while the device works on another. */
 
-import { type GivenTargets, type InputRows, takeInput } from '../data/arrays.js'
-import { type BatchReader, toBatch } from '../data/batches.js'
+import type { GivenTargets, InputRows } from '../data/arrays.js'
+import type { BatchReader } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
 import { adviseOnBatch } from './advice.js'
+import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import type { EpochOrder, Feed, Work } from './feed.js'
 import { abortError, unlessAborted } from './ranges.js'
-import type { ClassWeights } from './rowWeights.js'
 
-/** Batches queued on the device: one runs, one waits. */
-const mostInFlight = 2
+/** Batches queued on the device: one runs, one waits. With a loss of the user's a batch needs the weights after the one before it. */
+const mostInFlight = (core: ModelCore) => (core.training().settings.loss.custom === undefined ? 2 : 1)
 
-type Rows = readonly [InputRows, GivenTargets]
+/** What a batch is read into. */
+export type BatchRows = readonly [InputRows, GivenTargets]
 
 /** Batches as the source gives them, in its order. */
 export class StreamFeed implements Feed {
@@ -20,25 +21,17 @@ export class StreamFeed implements Feed {
   readonly batches = undefined
   readonly batchSize = 32
   readonly #core: ModelCore
-  readonly reader: BatchReader
-  readonly #argument: string
+  readonly reader: BatchReader<BatchRows>
   readonly #signal: AbortSignal | undefined
-  readonly #classWeight: ClassWeights | undefined
-  /** Taken from the source, then cancelled. */
-  #returned: Rows[] = []
+  /** Taken from the source and not run: cancelled. */
+  #returned: BatchRows[] = []
+  /** Why a batch could not be read or trained on, while others count. */
+  #failure: { readonly error: unknown } | undefined
   #ended = false
 
-  constructor(
-    core: ModelCore,
-    reader: BatchReader,
-    argument: string,
-    signal: AbortSignal | undefined,
-    classWeight?: ClassWeights,
-  ) {
-    this.#classWeight = classWeight
+  constructor(core: ModelCore, reader: BatchReader<BatchRows>, signal: AbortSignal | undefined) {
     this.#core = core
     this.reader = reader
-    this.#argument = argument
     this.#signal = signal
   }
 
@@ -49,65 +42,84 @@ export class StreamFeed implements Feed {
   async begin(_order: EpochOrder, firstBatch: number): Promise<void> {
     this.#ended = false
     this.#returned = []
+    this.#failure = undefined
     await this.reader.begin()
-    for (let batch = 0; batch < firstBatch; batch++) await this.reader.next()
+    await this.reader.skip(firstBatch)
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
+    this.#throwFailure()
     if (this.#ended) return undefined
-    const inFlight: { readonly rows: Rows; readonly sums: Promise<NativeSums> }[] = []
+    const core = this.#core
+    const { cancellations } = core
+    const isCancelled = () => core.cancellations !== cancellations
+    const returned: BatchRows[] = []
+    const inFlight: { readonly rows: BatchRows; readonly sums: Promise<NativeSums> }[] = []
     let total: Float64Array | undefined
-    let cancelled = false
     const settle = async () => {
       const first = inFlight.shift()
       if (first === undefined) return
-      const sums = await first.sums
-      if (sums[0] === 0) {
-        cancelled = true
-        this.#returned.push(first.rows)
-      }
+      const sums = await first.sums.catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      if (sums === undefined) return
+      if (sums[0] === 0) returned.push(first.rows)
       total = total === undefined ? sums : total.map((value, i) => value + (sums[i] as number))
     }
     try {
-      for (let batch = 0; batch < limit && !cancelled && !this.#core.stopTraining; batch++) {
+      let unused: BatchRows | undefined
+      for (let batch = 0; batch < limit && !isCancelled() && this.#failure === undefined; batch++) {
         const rows = await this.#next()
-        if (rows === undefined) {
-          this.#ended = true
-          break
-        }
-        inFlight.push({ rows, sums: this.#submit(work, rows) })
+        if (rows === undefined) break
+        // A batch behind one that was cancelled would run before it.
+        if (isCancelled()) unused = rows
+        else inFlight.push({ rows, sums: this.#submit(work, rows) })
         this.reader.readAhead()
-        if (inFlight.length >= mostInFlight) await settle()
+        if (inFlight.length >= mostInFlight(core)) await settle()
       }
       while (inFlight.length > 0) await settle()
-      return total
+      if (unused !== undefined) returned.push(unused)
     } finally {
       await Promise.allSettled(inFlight.map(({ sums }) => sums))
     }
+    this.#returned.unshift(...returned)
+    if (total !== undefined) return total
+    this.#throwFailure()
+    if (this.#ended) return undefined
+    return Float64Array.from(totalsOf(core).sums) // cancelled before the first batch came
   }
 
   async close(): Promise<void> {
     await this.reader.close()
   }
 
-  async #next(): Promise<Rows | undefined> {
-    const returned = this.#returned.shift()
-    if (returned !== undefined) return returned
-    // A stream may stay silent for ever.
-    const abort = (signal: AbortSignal) => abortError('reading batches', signal)
-    const value = await unlessAborted(this.reader.next(), this.#signal, abort)
-    if (value === undefined) return undefined
-    const { x, y, sampleWeight } = toBatch(value, this.#argument)
-    const input = takeInput(x, this.#core.built().inputShape, `${this.#argument}: x`)
-    const weights = {
-      sampleWeight,
-      classWeight: this.#classWeight,
-      weightArgument: `${this.#argument}: sampleWeight`,
-    }
-    return [input, this.#core.readTargets(y, input.rows, `${this.#argument}: y`, weights)]
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #submit(work: Work, [input, targets]: Rows): Promise<NativeSums> {
+  async #next(): Promise<BatchRows | undefined> {
+    const returned = this.#returned.shift()
+    if (returned !== undefined) return returned
+    try {
+      // A stream may stay silent for ever.
+      const abort = (signal: AbortSignal) => abortError('reading batches', signal)
+      const rows = await unlessAborted(this.reader.next(), this.#signal, abort)
+      this.#ended = rows === undefined
+      return rows
+    } catch (error) {
+      this.#failure = { error }
+      return undefined
+    }
+  }
+
+  /** Its rejection is that of the batches up to it, once they are settled. */
+  #submit(work: Work, rows: BatchRows): Promise<NativeSums> {
+    const sums = this.#work(work, rows)
+    sums.catch(() => {})
+    return sums
+  }
+
+  async #work(work: Work, [input, targets]: BatchRows): Promise<NativeSums> {
     const model = this.#core.native()
     adviseOnBatch(this.#core, input, targets)
     const data = model.bind(input, targets)

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findPackage } from '../packageRoot.js'
+import { findFile, missing } from '../packageRoot.js'
 
 interface Font {
   readonly path: string
@@ -10,14 +10,18 @@ interface Font {
   readonly ranges: readonly (readonly [first: number, last: number])[]
 }
 
+const fontsFolder = 'assets/fonts'
+
 let loaded: readonly Font[] | undefined
 
 function fonts(): readonly Font[] {
-  loaded ??= readFonts(join(findPackage().root, 'assets', 'fonts'))
+  loaded ??= readFonts()
   return loaded
 }
 
-function readFonts(folder: string): Font[] {
+function readFonts(): Font[] {
+  const folder = findFile(fontsFolder)
+  if (folder === undefined) throw missing(fontsFolder)
   const names = readdirSync(folder).filter((name) => name.endsWith('.ttf'))
   return names.map((name) => {
     const path = join(folder, name)

@@ -4,6 +4,7 @@ import { decisionBoundary } from './boundary.js'
 import { confusionMatrix } from './confusion.js'
 import { history, line, scatter } from './curves.js'
 import { images, weights } from './grids.js'
+import { warnOfMissing } from './packages.js'
 import { report } from './report.js'
 
 export type { DecisionBoundaryOptions } from './boundary.js'
@@ -13,12 +14,14 @@ export type { ImagesOptions, WeightsOptions } from './grids.js'
 export { Picture, type PngOptions } from './picture.js'
 export type { ReportOptions, ReportSection } from './report.js'
 
+warnOfMissing()
+
 /**
  * Draws pictures: each function gives a {@link Picture}, which `save('name.svg')` and `save('name.png')` write. Colours are
  * ones that colour-blind people tell apart; backgrounds are white.
  *
- * The packages that draw are optional, and loaded with the first picture: `npm install @observablehq/plot linkedom`, and
- * `@resvg/resvg-js` for PNG. Without them functions reject with `ERR_PACKAGE_MISSING`.
+ * The packages that draw are optional, and loaded with the first picture: `npm install @observablehq/plot linkedom
+ * @resvg/resvg-js`, the last for PNG alone. Without them an import warns, and functions reject with `ERR_PACKAGE_MISSING`.
  *
  * @example
  * ```ts

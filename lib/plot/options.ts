@@ -1,5 +1,6 @@
 /** Options that pictures share. */
 
+import { isNumericArray } from '../data/arrays.js'
 import { checkOptions, refuse } from '../validate.js'
 
 /** {@link checkOptions}, and that titles and labels are texts. */
@@ -18,8 +19,9 @@ export function checkPictureOptions<T extends object>(
 
 /** A list of things to be written beside what is shown: texts and numbers. */
 export function checkTexts(value: unknown, argument: string): readonly string[] {
-  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return refuse(argument, 'a list of texts', value)
-  return Array.from(value as ArrayLike<unknown>, (item, i) => {
+  if (!Array.isArray(value) && !isNumericArray(value)) return refuse(argument, 'a list of texts', value)
+  return Array.from({ length: value.length }, (_, i) => {
+    const item: unknown = value[i]
     if (typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean') return String(item)
     return item === undefined ? '' : refuse(`${argument}[${i}]`, 'a text', item)
   })

@@ -2,21 +2,32 @@
 
 import type { PlotOptions } from '@observablehq/plot'
 import { NeurodeError } from '../errors.js'
+import { ownPackage, requireHere } from '../packageRoot.js'
 
-/** Imports the optional package; `ERR_PACKAGE_MISSING` says what to install where it is not there. */
-async function optional<T>(name: string, what: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new NeurodeError('ERR_PACKAGE_MISSING', `${what} needs the package ${name}: npm install ${name}`, { cause })
-  }
-}
+const install = 'npm install @observablehq/plot linkedom @resvg/resvg-js'
 
 /** Observable Plot and a document for it to draw in. */
 export interface Drawing {
   readonly Plot: typeof import('@observablehq/plot')
   readonly document: NonNullable<PlotOptions['document']>
+}
+
+/** Warns where nothing can be drawn: a training takes long, and the first picture often comes after it. */
+export function warnOfMissing(): void {
+  // A bundler has taken them in, or warned.
+  if (ownPackage() === undefined) return
+  const { resolve } = requireHere()
+  const isMissing = (name: string) => {
+    try {
+      return resolve(name) === ''
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
+    }
+  }
+  const missing = ['@observablehq/plot', 'linkedom'].filter(isMissing)
+  if (missing.length === 0) return
+  const message = `neurode/plot draws nothing without ${missing.join(' and ')}. Pictures take: ${install}`
+  process.emitWarning(message, { code: 'NEURODE_PACKAGE_MISSING' })
 }
 
 let drawing: Promise<Drawing> | undefined
@@ -30,16 +41,36 @@ export function loadDrawing(): Promise<Drawing> {
   return drawing
 }
 
+// Where an import stands in a try block of its own, bundlers take the package in if it is there, and go on if not.
 async function load(): Promise<Drawing> {
-  const what = 'neurode/plot'
-  const [Plot, { parseHTML }] = [
-    await optional('@observablehq/plot', what, () => import('@observablehq/plot')),
-    await optional('linkedom', what, () => import('linkedom')),
-  ]
-  return { Plot, document: parseHTML('<html></html>').document as unknown as Drawing['document'] }
+  let Plot: Drawing['Plot']
+  try {
+    Plot = await import('@observablehq/plot')
+  } catch (cause) {
+    throw explain(cause, 'neurode/plot', '@observablehq/plot')
+  }
+  try {
+    const { parseHTML } = await import('linkedom')
+    return { Plot, document: parseHTML('<html></html>').document as unknown as Drawing['document'] }
+  } catch (cause) {
+    throw explain(cause, 'neurode/plot', 'linkedom')
+  }
 }
 
-/** Loads what turns SVG into PNG. */
-export async function loadRasterizer(): Promise<typeof import('@resvg/resvg-js')> {
-  return optional('@resvg/resvg-js', 'a PNG file', () => import('@resvg/resvg-js'))
+/** Loads what turns SVG into PNG: native code, which bundlers could not take in. */
+export function loadRasterizer(): typeof import('@resvg/resvg-js') {
+  try {
+    return requireHere()('@resvg/resvg-js')
+  } catch (cause) {
+    throw explain(cause, 'a PNG file', '@resvg/resvg-js')
+  }
+}
+
+/** What to throw where an import failed: `ERR_PACKAGE_MISSING`, with everything that pictures take, if the package is not there. */
+function explain(cause: unknown, what: string, name: string): unknown {
+  const { code } = cause as NodeJS.ErrnoException
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return cause
+  return new NeurodeError('ERR_PACKAGE_MISSING', `${what} needs the package ${name}. Pictures take: ${install}`, {
+    cause,
+  })
 }

@@ -33,13 +33,14 @@ export class Picture {
   /**
    * The picture as a PNG file's bytes. Fonts come with Neurode, so that text is there on machines without any.
    *
-   * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`.
+   * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`; `ERR_FILE_NOT_FOUND` in a bundle that has
+   * left the fonts behind.
    */
   async png(given?: PngOptions): Promise<Uint8Array> {
     const options = checkOptions(given, ['scale'], 'png')
     const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
     const scale = checkNumber(options.scale ?? 2, 'png: scale', 1 / Math.min(this.width, this.height), mostScale)
-    const { Resvg } = await loadRasterizer()
+    const { Resvg } = loadRasterizer()
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: scale },
       font: {

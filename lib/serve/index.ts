@@ -2,7 +2,7 @@
 
 export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batcher.js'
 export type { BatcherStats } from './batchStats.js'
-export { servePlugin } from './plugin.js'
+export { type FastifyApplication, servePlugin } from './plugin.js'
 export {
   attachPredictor,
   type PredictInput,

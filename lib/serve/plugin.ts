@@ -1,45 +1,18 @@
-/** The Fastify plugin: routes, limits and authentication of an inference server. */
+/** The Fastify plugin. Its types name none of Fastify's: who only calls `serve` needs no Fastify. */
 
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
-import { type Authorize, bearerTokens } from './auth.js'
-import { HttpError, sendError, toHttpError } from './httpErrors.js'
-import { pageHandler } from './page/page.js'
-import { bodyReader } from './requestBody.js'
-import {
-  live,
-  metrics,
-  modelConfig,
-  modelMetadata,
-  modelReady,
-  modelStatistics,
-  modelStatus,
-  notFound,
-  ready,
-  repositoryIndex,
-  serverMetadata,
-} from './routes/description.js'
-import { inferHandler, type ModelParams, predictHandler } from './routes/inference.js'
+import type { FastifyInstance } from 'fastify'
+import { checkOptions, refuse } from '../validate.js'
+import { addServing } from './application.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
-interface Route {
-  readonly method: 'GET' | 'POST'
-  readonly url: string
-  /** Asks for no token. */
-  readonly open?: boolean | undefined
-  // biome-ignore lint/suspicious/noExplicitAny: Fastify's handlers are as many types as there are routes
-  readonly handler: (request: FastifyRequest<any>, reply: FastifyReply) => unknown
+/** What {@link servePlugin} is registered in: an application of Fastify 5. */
+export interface FastifyApplication {
+  readonly version: string
+  readonly register: object
+  readonly route: object
 }
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Asks for no token. */
-    open?: boolean | undefined
-  }
-}
-
-const mebibyte = 2 ** 20
-const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
 
 /**
  * A Fastify plugin that serves models: KServe V2, TensorFlow Serving's `:predict`, `GET /metrics` and a page at `GET /`, all
@@ -65,7 +38,8 @@ const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
  * await app.close()
  * ```
  */
-export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, options) => {
+export async function servePlugin(application: FastifyApplication, options: ServePluginOptions): Promise<void> {
+  const app = application as unknown as FastifyInstance
   const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as RegisterOptions
   checkOptions(own, pluginOptionNames, 'servePlugin')
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
@@ -74,109 +48,5 @@ export const servePlugin: FastifyPluginAsync<ServePluginOptions> = async (app, o
   await addServing(app, serving, options, false)
 }
 
-type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
-
-/** What holds for every request, however it is read. */
-export interface RequestRules {
-  /** None: all are let in. */
-  readonly authorize: Authorize | undefined
-  /** Bytes a body may have at most. */
-  readonly bodyLimit: number
-  /** Bytes that all bodies on their way in may have together. */
-  readonly totalLimit: number
-  /** Its one element counts them. */
-  readonly arriving: Float64Array
-}
-
-/** Loads the models and adds the routes; the models go when the app closes. `alone`: nobody else works on its requests. */
-export async function addServing(
-  app: FastifyInstance,
-  serving: Serving,
-  options: ServePluginOptions,
-  alone: boolean,
-): Promise<RequestRules> {
-  const { tokens } = options
-  const watch = checkBoolean(options.watch ?? false, 'watch')
-  if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
-  const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
-  const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')
-  const authorize = tokens === undefined ? undefined : bearerTokens(tokens)
-  const rules = { authorize, bodyLimit, totalLimit, arriving: new Float64Array(1) }
-
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', bodyReader(rules, alone))
-  app.setErrorHandler(handleError)
-  if (authorize !== undefined) {
-    app.addHook('onRequest', (request, _reply, done) => {
-      if (request.routeOptions.config.open !== true) authorize(request.headers.authorization)
-      done()
-    })
-  }
-  addRoutes(app, routesOf(serving))
-  serving.observe(app.server as Parameters<Serving['observe']>[0])
-  app.addHook('onClose', () => serving.repository.close())
-  try {
-    await serving.repository.open()
-  } catch (error) {
-    await serving.repository.close()
-    throw error
-  }
-  if (watch) serving.repository.watch()
-  return rules
-}
-
-function routesOf(serving: Serving): readonly Route[] {
-  const { repository } = serving
-  const model = '/v2/models/:model'
-  const version = `${model}/versions/:version`
-  const ofModel = [model, version].flatMap((base): Route[] => [
-    { method: 'GET', url: base, handler: modelMetadata(repository) },
-    { method: 'GET', url: `${base}/ready`, handler: modelReady(serving) },
-    { method: 'GET', url: `${base}/config`, handler: modelConfig(repository) },
-    { method: 'GET', url: `${base}/stats`, handler: modelStatistics(serving) },
-    { method: 'POST', url: `${base}/infer`, handler: inferHandler(repository) },
-  ])
-  const ofV1 = ['/v1/models/:model', '/v1/models/:model/versions/:version'].flatMap((url): Route[] => [
-    { method: 'GET', url, handler: modelStatus(repository) },
-    { method: 'POST', url, handler: predictHandler(repository) },
-  ])
-  return [
-    { method: 'GET', url: '/', open: true, handler: pageHandler() },
-    { method: 'GET', url: '/v2', handler: serverMetadata() },
-    { method: 'GET', url: '/v2/health/live', open: true, handler: live },
-    { method: 'GET', url: '/v2/health/ready', open: true, handler: ready(serving) },
-    { method: 'GET', url: '/v2/models/stats', handler: modelStatistics(serving) },
-    { method: 'POST', url: '/v2/repository/index', handler: repositoryIndex(repository) },
-    { method: 'GET', url: '/metrics', handler: metrics(serving) },
-    ...ofModel,
-    ...ofV1,
-  ]
-}
-
-function addRoutes(app: FastifyInstance, routes: readonly Route[]): void {
-  const allowed = new Map<string, string[]>()
-  for (const { method, url, open = false, handler } of routes) {
-    app.route<{ Params: ModelParams }>({ method, url, handler, config: { open } })
-    allowed.set(url, [...(allowed.get(url) ?? []), method])
-  }
-  for (const [url, methods] of allowed) {
-    const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ')
-    const method = otherMethods.filter((other) => !methods.includes(other))
-    const refuseMethod = (request: FastifyRequest) => {
-      throw new HttpError(405, `the method: expected ${allow}, got ${request.method}`, { allow })
-    }
-    // Before the body is read.
-    app.route({ method, url, onRequest: refuseMethod, handler: refuseMethod })
-  }
-}
-
-/** For servers that serve nothing else: whatever has no route is a JSON error, too. */
-export function refuseUnknownRoutes(app: FastifyInstance): void {
-  app.setNotFoundHandler(notFound as () => void)
-}
-
-function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const translated = toHttpError(error)
-  if (translated.status >= 500) request.log.error(error)
-  sendError(reply, translated)
-}
+// What fastify-plugin would write: Fastify refuses to register it in another major version. It keeps its own scope.
+Object.assign(servePlugin, { [Symbol.for('plugin-meta')]: { name: 'neurode', fastify: '5.x' } })

@@ -7,9 +7,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
 import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../validate.js'
+import { addServing, refuseUnknownRoutes } from './application.js'
 import { FastPath } from './fastPath.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
-import { addServing, refuseUnknownRoutes } from './plugin.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
 /** Options of {@link serve}. */
@@ -162,7 +162,7 @@ function timeouts(options: ServeOptions): Timeouts {
 async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyInstance> {
   const { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval } = times
   const maxConnections = checkInteger(options.maxConnections ?? 4096, 'maxConnections')
-  const { fastify } = await import('fastify')
+  const { default: fastify } = await import('fastify')
   const app = fastify({
     http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
     https: await readTls(options.tls),

@@ -220,6 +220,7 @@ function compile(spec: TensorSpec): CompiledSpec {
   if (typeof spec !== 'object' || spec === null) refuse('spec', '{ inputShape, outputShape }', spec)
   const inputShape = checkRowShape(spec.inputShape, 'inputShape')
   const outputShape = checkRowShape(spec.outputShape, 'outputShape')
+  if (outputShape.length === 0) refuse('outputShape', 'one dimension at least', outputShape)
   const inputName = checkName(spec.inputName ?? 'input', 'inputName')
   const outputName = checkName(spec.outputName ?? 'output', 'outputName')
   const maxRows = checkInteger(spec.maxRows ?? defaultMaxRows, 'maxRows')

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../errors.js'
+import { devices } from '../model/devices.js'
 import type { ServerSnapshot } from './metrics.js'
 import { type InferenceServer, listen } from './server.js'
 import { Serving } from './serving.js'
@@ -17,7 +18,8 @@ let serving: Serving | undefined
 let asked = 0
 const waiting = new Map<number, (snapshot: ServerSnapshot) => void>()
 
-async function start(worker: number, options: WorkerOptions): Promise<void> {
+async function start(worker: number, workers: number, given: WorkerOptions): Promise<void> {
+  const options = { ...given, threads: given.threads ?? shareOfThreads(workers) }
   serving = new Serving(options, (event) => tell({ type: 'event', event }), worker)
   serving.collect = () => {
     const id = asked++
@@ -27,6 +29,12 @@ async function start(worker: number, options: WorkerOptions): Promise<void> {
   server = await listen(options, serving)
   const { url, host, port } = server
   tell({ type: 'listening', url, host, port })
+}
+
+/** Of the threads that one process would take. */
+function shareOfThreads(workers: number): number {
+  const threads = devices().find(({ name }) => name === 'cpu')?.threads ?? 1
+  return Math.max(1, Math.floor(threads / workers))
 }
 
 /** Answers what was asked, and ends. */
@@ -45,7 +53,7 @@ function fail(error: unknown): void {
 }
 
 const actions: { readonly [T in ToWorker['type']]: (message: Extract<ToWorker, { type: T }>) => Promise<void> } = {
-  start: ({ worker, options }) => start(worker, options),
+  start: ({ worker, workers, options }) => start(worker, workers, options),
   reload: async () => {
     await server?.reload()
     tell({ type: 'reloaded' })

@@ -10,7 +10,7 @@ export type WorkerOptions = Omit<ServeOptions, 'onEvent' | 'models'> & {
 }
 
 export type ToWorker =
-  | { readonly type: 'start'; readonly worker: number; readonly options: WorkerOptions }
+  | { readonly type: 'start'; readonly worker: number; readonly workers: number; readonly options: WorkerOptions }
   | { readonly type: 'reload' }
   | { readonly type: 'close'; readonly delayMs: number }
   /** Asks for its own snapshot. */

@@ -3,7 +3,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
 import { type ErrorCode, errorCodes, NeurodeError } from '../errors.js'
-import { findPackage } from '../packageRoot.js'
+import { thisPackage } from '../packageRoot.js'
 import type { ServerSnapshot } from './metrics.js'
 import type { ServeEvent } from './repository.js'
 import type { InferenceServer } from './server.js'
@@ -38,6 +38,7 @@ const nothing: ServerSnapshot = { models: [], workers: [] }
 
 class Workers {
   readonly #options: WorkerOptions
+  readonly #count: number
   readonly #log: (event: ServeEvent) => void
   readonly #members = new Map<number, Member>()
   /** What workers that are gone had counted. */
@@ -51,18 +52,19 @@ class Workers {
   #begin: (address: Address) => void = () => {}
   #refuse: (error: Error) => void = () => {}
 
-  constructor(options: WorkerOptions, log: (event: ServeEvent) => void) {
+  constructor(options: WorkerOptions, count: number, log: (event: ServeEvent) => void) {
     this.#options = options
+    this.#count = count
     this.#log = log
   }
 
-  async start(count: number): Promise<Address> {
-    cluster.setupPrimary({ exec: join(findPackage().root, 'dist/serve/worker.js'), args: [] })
+  async start(): Promise<Address> {
+    cluster.setupPrimary({ exec: join(thisPackage().root, 'dist/serve/worker.js'), args: [] })
     const begun = new Promise<Address>((resolve, reject) => {
       this.#begin = resolve
       this.#refuse = reject
     })
-    for (let number = 1; number <= count; number++) this.#fork(number)
+    for (let number = 1; number <= this.#count; number++) this.#fork(number)
     try {
       const address = await begun
       await this.#allListening()
@@ -128,7 +130,7 @@ class Workers {
   readonly #actions: { readonly [T in FromWorker['type']]: (of: Member, message: FromWorkerOf<T>) => void } = {
     born: (member) => {
       if (this.#closing) this.#tell(member, { type: 'close', delayMs: 0 })
-      else this.#tell(member, { type: 'start', worker: member.number, options: this.#options })
+      else this.#tell(member, { type: 'start', worker: member.number, workers: this.#count, options: this.#options })
     },
     listening: (member, address) => {
       member.listening = true
@@ -211,8 +213,8 @@ export async function serveInWorkers(
   count: number,
   log: (event: ServeEvent) => void,
 ): Promise<InferenceServer & { close(delayMs?: number): Promise<void> }> {
-  const workers = new Workers(options, log)
-  const { url, host, port } = await workers.start(count)
+  const workers = new Workers(options, count, log)
+  const { url, host, port } = await workers.start()
   const close = (delayMs = 0) => workers.close(delayMs)
   return { url, host, port, reload: () => workers.reload(), close, [Symbol.asyncDispose]: () => close() }
 }

@@ -2,26 +2,21 @@
 #include "native/addon/model.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <future>
 #include <string>
 #include <utility>
 
 #include "native/addon/bound.h"
 #include "native/addon/convert.h"
 #include "native/addon/worker.h"
-#include "native/engine/order.h"
+#include "native/engine/epoch_orders.h"
 
 namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
-// Rows whose order is drawn ahead, on a thread of its own.
-constexpr std::int64_t kWorthAThread = 1 << 13;
-constexpr std::int64_t kMostRowsAhead = 1 << 26;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 BatchRange to_range(Napi::Object options, const DataView& data) {
@@ -71,51 +66,7 @@ struct Model::Core {
   Program program;
   std::unique_ptr<Executor> executor;
   std::int64_t step = 0;
-  // The order of the epoch that was trained last, and the next one's, drawn while this one trains.
-  struct {
-    std::int64_t rows = -1, epoch = -1;
-    std::uint64_t seed = 0, version = 0;
-    std::vector<std::uint32_t> rows_in_order, rows_ahead;
-    std::future<std::vector<std::uint32_t>> next;
-  } order;
-
-  // The order of the epoch after, or null while it is being drawn.
-  const std::uint32_t* next_order() {
-    if (order.rows_ahead.empty()) {
-      if (order.next.valid()) {
-        if (order.next.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
-          return nullptr;
-        order.rows_ahead = order.next.get();
-      } else if (order.rows < kWorthAThread) {
-        order.rows_ahead = shuffled_order(order.rows, order.seed, order.epoch + 1);
-      } else {
-        return nullptr;
-      }
-    }
-    return order.rows_ahead.data();
-  }
-
-  const std::uint32_t* epoch_order(std::int64_t rows, std::uint64_t seed, std::int64_t epoch) {
-    if (order.rows == rows && order.seed == seed && order.epoch == epoch)
-      return order.rows_in_order.data();
-    const bool foreseen = order.rows == rows && order.seed == seed && order.epoch + 1 == epoch;
-    // An executor may hold what was ahead as the next version.
-    order.version += foreseen ? 1 : 2;
-    if (foreseen && !order.rows_ahead.empty()) {
-      order.rows_in_order.swap(order.rows_ahead);
-    } else {
-      order.rows_in_order =
-          foreseen && order.next.valid() ? order.next.get() : shuffled_order(rows, seed, epoch);
-    }
-    order.rows_ahead.clear();
-    order.rows = rows;
-    order.seed = seed;
-    order.epoch = epoch;
-    if (rows >= kWorthAThread && rows <= kMostRowsAhead) {
-      order.next = std::async(std::launch::async, shuffled_order, rows, seed, epoch + 1);
-    }
-    return order.rows_in_order.data();
-  }
+  EpochOrders orders;
 };
 
 Napi::Function Model::define(Napi::Env env) {
@@ -447,9 +398,9 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
           }
           ordered.data = bound->view();
           if (shuffle) {
-            ordered.order = core->epoch_order(range.data.input.rows, seed, epoch);
-            ordered.order_version = core->order.version;
-            ordered.next_order = [core] { return core->next_order(); };
+            ordered.order_key = {range.data.input.rows, seed, epoch};
+            ordered.order = core->orders.take(ordered.order_key);
+            ordered.next_order = [core] { return core->orders.ahead(); };
           }
           *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
         },

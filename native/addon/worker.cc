@@ -34,10 +34,14 @@ Worker::Worker(Napi::Env env) : channel_(Channel::New(env, "neurode", 0, 1)), en
   napi_add_env_cleanup_hook(env, close, this);
 }
 
-Worker::~Worker() { napi_remove_env_cleanup_hook(env_, close, this); }
+// A hook that has run is gone, and removing it again is an error.
+Worker::~Worker() {
+  if (!is_closed_) napi_remove_env_cleanup_hook(env_, close, this);
+}
 
 void Worker::close(void* pointer) {
   auto* worker = static_cast<Worker*>(pointer);
+  worker->is_closed_ = true;
   std::unique_lock lock(worker->mutex_);
   for (Job* job : worker->running_) job->cancel();
   worker->idle_.wait(lock, [worker] { return worker->running_.empty(); });

@@ -41,7 +41,8 @@ class Worker {
 
   Channel channel_;
   napi_env env_;
-  int unsettled_ = 0;  // JS thread only
+  int unsettled_ = 0;       // JS thread only
+  bool is_closed_ = false;  // JS thread only
   std::mutex mutex_;
   std::condition_variable idle_;
   std::set<Job*> running_;

@@ -2,13 +2,13 @@
 #include "native/cpu/threads.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "native/cpu/cgroup.h"
 #include "native/engine/error.h"
 
 #if defined(__linux__)
@@ -50,15 +50,6 @@ void relax() {
 }
 
 #if defined(__linux__)
-// Cores that a control group lets this process use at once, or 0 when it sets no limit.
-int cgroup_cores() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
-  return static_cast<int>(std::ceil(std::strtod(quota.c_str(), nullptr) / period));
-}
-
 int affinity_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -83,7 +74,7 @@ int usable_cores() {
   int cores = static_cast<int>(std::thread::hardware_concurrency());
 #if defined(__linux__)
   if (const int allowed = affinity_cores(); allowed > 0) cores = allowed;
-  if (const int quota = cgroup_cores(); quota > 0) cores = std::min(cores, quota);
+  if (const int limit = cgroup_cores(); limit > 0) cores = std::min(cores, limit);
 #endif
   return std::max(cores, 1);
 }

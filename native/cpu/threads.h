@@ -11,7 +11,7 @@
 
 namespace neurode::cpu {
 
-// Physical cores this process may use: affinity and cgroup quota respected.
+// Physical cores this process may use: affinity and the limits of control groups respected.
 int usable_cores();
 
 // Subnormal floats count as zero on this thread while it lives: they cost a hundred times a normal

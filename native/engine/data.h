@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "native/engine/order.h"
 #include "native/engine/plan.h"
 
 namespace neurode {
@@ -49,9 +50,10 @@ struct BatchRange {
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
-  std::uint64_t order_version = 0;  // changes when the order does
-  // The order of version + 1, or null while it is not known: for executors that copy orders ahead.
-  // On the thread of the range, and valid as long as the range's own.
+  OrderKey order_key = {};  // what the order was drawn from
+  // The order of the next epoch's key, or null while it is not known: for executors that copy
+  // orders ahead. Called on the thread of the range; valid as long as the range's own. It does not
+  // throw.
   std::function<const std::uint32_t*()> next_order;
   // The rows of the range in their order, (rows, positions, 2 outputs + 1), are written here:
   // outputs, targets, weight. Null, unless the Program captures.

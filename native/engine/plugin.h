@@ -13,7 +13,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 7;
+constexpr std::uint32_t kVersion = 8;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -109,7 +109,8 @@ struct RangeRecord {
   const float* weights;
   std::int32_t handle;
   const std::uint32_t* order;
-  std::uint64_t order_version;
+  std::uint64_t order_seed;  // with the rows of the input and the epoch: what it was drawn from
+  std::int64_t order_epoch;
   const std::uint32_t* (*next_order)(const void* context);  // null: none will be known
   const void* next_order_context;
   std::int32_t batch_size;

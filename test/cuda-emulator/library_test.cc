@@ -113,12 +113,12 @@ class Scenario {
     const plugin::ReservationRecord reservation{range, 1, 1, 0};
     run_("reserve", [&] { return table().reserve(model_, &reservation); });
     range.order = images_.order.data();
-    range.order_version = 1;
+    range.order_epoch = 1;
     range.next_order = [](const void* next) { return static_cast<const std::uint32_t*>(next); };
     range.next_order_context = images_.next.data();
     train("first epoch", range);
     range.order = images_.next.data();
-    range.order_version = 2;
+    range.order_epoch = 2;
     range.next_order = nullptr;
     train("second epoch", range);
     run_("release", [&] {
@@ -135,7 +135,7 @@ class Scenario {
     train("stream", range);
     keep(captured);
     range.order = images_.order.data();
-    range.order_version = 1;
+    range.order_epoch = 1;
     train("stream in order", range);
     keep(captured);
   }

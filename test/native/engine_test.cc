@@ -139,7 +139,7 @@ Trained train(const Case& test, const Program& program, int threads) {
   Trained trained;
   std::int64_t step = 0;
   for (int epoch = 0; epoch < 2; ++epoch) {
-    const std::vector<std::uint32_t> order = shuffled_order(test.rows, 5, epoch);
+    const std::vector<std::uint32_t> order = shuffled_order({test.rows, 5, epoch});
     BatchRange range{data.view, order.data(), test.batch, 0,
                      (test.rows + test.batch - 1) / test.batch};
     const std::vector<float> rates(range.batches, 0.05f);

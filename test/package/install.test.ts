@@ -1,101 +1,28 @@
 /** The packed tarball, as users get it: installed into empty folders, without a script and without any build tool. */
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { folderWith, mustRun, root, run } from './commands.js'
-import { files, type ImportReport, type TrainingReport } from './programs.js'
-
-const programs: typeof import('../../scripts/node-binary.mjs') = await import(join(root, 'scripts', 'node-binary.mjs'))
-const target = `${process.platform}-${process.arch}`
-const isWindows = process.platform === 'win32'
-const tarball = join(root, 'build', readdirSync(join(root, 'build')).find((name) => name.endsWith('.tgz')) ?? 'none')
-const pnpm = 'pnpm@10.34.8'
-
-/** npm's own program, whatever Node runs it. */
-function npmProgram(): string {
-  const { npm_execpath: running } = process.env
-  if (running && /npm-cli\.c?js$/.test(running)) return running
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const found = folders.flatMap((folder) =>
-    readdirIn(folder).includes('npm') ? [realpathSync(join(folder, 'npm'))] : [],
-  )
-  assert.ok(found[0], 'npm is not on PATH')
-  return found[0]
-}
-
-function readdirIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-const registry =
-  mustRun(isWindows ? 'npm.cmd' : 'npm', ['config', 'get', 'registry'], { shell: isWindows })
-    .trim()
-    .split('\n')
-    .at(-1) ?? ''
-
-const lines = programs.nodeLines(target)
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { mustRun, run } from './commands.js'
+import type { ImportReport, SharedReport, TrainingReport } from './programs.js'
+import { environment, installedWith, isWindows, lines, oldest, programs, target } from './trees.js'
 
 describe('the package', function () {
   this.slow(30_000)
 
-  let folder: ReturnType<typeof folderWith>
-
-  /** An environment whose PATH holds this Node and a shell, and no compiler, no CMake and no Python. */
-  function environment(line: string): NodeJS.ProcessEnv {
-    const node = programs.nodeBinary(target, line)
-    const bin = join(folder.path, `bin-${line}`)
-    const home = join(folder.path, 'home')
-    for (const path of [bin, home]) mkdirSync(path, { recursive: true })
-    if (!isWindows) {
-      linkTo(node, join(bin, 'node'))
-      linkTo('/bin/sh', join(bin, 'sh'))
-    }
-    return {
-      PATH: isWindows ? `${join(node, '..')};C:\\Windows\\System32` : bin,
-      HOME: home,
-      ...(isWindows
-        ? { SystemRoot: process.env.SystemRoot, USERPROFILE: home, APPDATA: home, LOCALAPPDATA: home }
-        : {}),
-      // The machine's own, where it has some.
-      ...(process.env.NODE_EXTRA_CA_CERTS ? { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS } : {}),
-      npm_config_cache: join(folder.path, 'cache'),
-      npm_config_registry: registry,
-      npm_config_update_notifier: 'false',
-      npm_config_manage_package_manager_versions: 'false',
-    }
-  }
-
-  /** A new project in which a package manager, a JavaScript program, has installed the tarball. */
-  function install(name: string, manager: string, ...args: readonly string[]): string {
-    const cwd = join(folder.path, name)
-    mkdirSync(cwd)
-    writeFileSync(join(cwd, 'package.json'), JSON.stringify({ name, version: '1.0.0', type: 'module', private: true }))
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(cwd, file), text)
-    const [line = ''] = lines
-    mustRun(programs.nodeBinary(target, line), [manager, ...args, tarball], { cwd, env: environment(line) })
-    return cwd
-  }
-
   let withNpm: string
   let withPnpm: string
+  let withYarn: string
 
   before(() => {
-    folder = folderWith({})
-    withNpm = install('with-npm', npmProgram(), 'install', '--ignore-scripts', '--no-audit', '--no-fund')
-    const pnpmProgram = join(programs.fetchPackage(pnpm), 'bin', 'pnpm.cjs')
-    withPnpm = install('with-pnpm', pnpmProgram, 'add', `--store-dir=${join(folder.path, 'store')}`)
+    withNpm = installedWith('npm')
+    withPnpm = installedWith('pnpm')
+    withYarn = installedWith('yarn')
   })
-
-  after(() => folder?.[Symbol.dispose]())
 
   it('is installed where there is no build tool', function () {
     if (isWindows) this.skip()
-    const env = environment(lines[0] as string)
+    const env = environment(oldest)
     for (const program of ['g++', 'gcc', 'clang', 'cc', 'c++', 'make', 'cmake', 'python', 'python3', 'node-gyp']) {
       assert.notEqual(run('/bin/sh', ['-c', `command -v ${program}`], { env }).code, 0, program)
     }
@@ -104,13 +31,6 @@ describe('the package', function () {
   it('asks pnpm for no approval of scripts', () => {
     const { pnpm: settings } = JSON.parse(readFileSync(join(withPnpm, 'package.json'), 'utf8'))
     assert.equal(settings, undefined)
-  })
-
-  it('type-checks a strict program', () => {
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const options = ['--strict', '--noEmit', '--target', 'es2023', '--lib', 'es2023,esnext.disposable']
-    options.push('--module', 'nodenext', '--types', 'node', '--typeRoots', join(root, 'node_modules', '@types'))
-    mustRun(process.execPath, [tsc, ...options, 'program.ts'], { cwd: withNpm })
   })
 
   for (const line of lines) {
@@ -126,12 +46,24 @@ describe('the package', function () {
       const report = <T>(cwd: string, program: string) =>
         JSON.parse(mustRun(node, [program], { cwd, env }).trim().split('\n').at(-1) ?? '') as T
 
-      it('trains and predicts, imported, required and in a worker, from npm and from pnpm', () => {
+      it('trains and predicts, imported, required and in a worker, from npm, pnpm and Yarn', () => {
         const imported = report<TrainingReport>(withNpm, 'train.mjs')
         assert.ok(imported.accuracy > 0.5)
         assert.deepEqual(report<TrainingReport>(withNpm, 'train.cjs'), imported)
         assert.deepEqual(report<TrainingReport>(withNpm, 'worker.mjs'), imported)
         assert.deepEqual(report<TrainingReport>(withPnpm, 'train.mjs'), imported)
+        assert.deepEqual(report<TrainingReport>(withYarn, 'train.cjs'), imported)
+      })
+
+      it('is one, imported and required, and serves without a Fastify beside it', () => {
+        assert.deepEqual(report<SharedReport>(withNpm, 'shared.cjs'), {
+          differing: [],
+          errors: [true, true],
+          addons: 1,
+          loadedBefore: false,
+          answer: { predictions: [[0, 0]] },
+          page: 200,
+        })
       })
 
       it('does nothing when it is imported, and shows what it exports alone', () => {
@@ -157,7 +89,7 @@ describe('the package', function () {
     const program = 'process.report.getReport = () => ({ header: {} }); import("neurode").then((n) => n.devices())'
     const { code, output } = run(process.execPath, ['-e', program], {
       cwd: withNpm,
-      env: environment(lines[0] as string),
+      env: environment(oldest),
     })
     assert.equal(code, 1)
     assert.match(output, /build\/Release\/neurode\.node: there is no such file/)
@@ -165,7 +97,3 @@ describe('the package', function () {
     assert.match(output, /Run "npx neurode build"/)
   })
 })
-
-function linkTo(path: string, link: string): void {
-  if (!existsSync(link)) symlinkSync(path, link)
-}

@@ -8,7 +8,7 @@ import { folderWith, root, run } from './commands.js'
 interface Manifest {
   [key: string]: unknown
   scripts?: Record<string, string>
-  exports: Record<string, unknown>
+  exports: { [path: string]: Record<string, unknown>; '.': Record<string, unknown> }
 }
 
 /** Plants something in the package that lies in `folder`. */
@@ -48,6 +48,11 @@ const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
     /source maps: dist\/index\.js names a source map/,
   ],
   [
+    'a page that leads out of the package',
+    write('docs/more.md', '[the tests](../test/fit.test.ts)'),
+    /links: docs\/more\.md leads to \.\.\/test\/fit\.test\.ts, which is not in the package/,
+  ],
+  [
     'no prebuilt addon',
     (folder) => rmSync(join(folder, 'prebuilds'), { recursive: true }),
     /prebuilds: it has no prebuilt addon/,
@@ -68,17 +73,68 @@ const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
   ],
   [
     'types that come last',
-    edit((manifest) => {
-      manifest.exports['.'] = { default: './dist/index.js', types: './dist/index.d.ts' }
+    edit(({ exports: { '.': main } }) => {
+      main.require = { default: './dist/index.cjs', types: './dist/index.d.cts' }
     }),
-    /exports: .*'types' must come first/,
+    /exports: \.: require: 'types' must come first/,
   ],
   [
     'an export of nothing',
     edit((manifest) => {
-      manifest.exports['./more'] = { types: './dist/more.d.ts', default: './dist/more.js' }
+      const branch = { types: './dist/more.d.cts', default: './dist/more.cjs' }
+      manifest.exports['./more'] = { import: branch, require: branch }
     }),
-    /exports: \.\/more: there is no \.\/dist\/more\.d\.ts/,
+    /exports: \.\/more: import: there is no \.\/dist\/more\.d\.cts/,
+  ],
+  [
+    'an export that cannot be required',
+    edit(({ exports: { '.': main } }) => {
+      delete main.require
+    }),
+    /exports: \.: there is no condition 'require'/,
+  ],
+  [
+    'another main than what require gives',
+    edit((manifest) => {
+      manifest.main = './dist/index.js'
+    }),
+    /exports: main is \.\/dist\/index\.js, and not/,
+  ],
+  [
+    'no types for what knows no exports',
+    edit((manifest) => {
+      delete manifest.typesVersions
+    }),
+    /exports: typesVersions does not name the types of \.\/plot/,
+  ],
+  [
+    'a dependency',
+    edit((manifest) => {
+      manifest.dependencies = { fastify: '^5.0.0' }
+    }),
+    /dependencies: it depends on fastify/,
+  ],
+  [
+    'a bundled package without its licence',
+    (folder) => {
+      const path = join(folder, 'THIRD-PARTY.md')
+      writeFileSync(path, readFileSync(path, 'utf8').replace('## ajv ', '## other '))
+    },
+    /licenses: THIRD-PARTY\.md has no licence of ajv\n/,
+  ],
+  [
+    'a licence without its text',
+    (folder) => {
+      const path = join(folder, 'THIRD-PARTY.md')
+      const text = readFileSync(path, 'utf8')
+      writeFileSync(path, text.replace(/(## fastify .*\n\n```text\n)[\s\S]*?(?=\n```)/, '$1MIT'))
+    },
+    /licenses: THIRD-PARTY\.md has no licence of fastify\n/,
+  ],
+  [
+    'a file of another package',
+    write('dist/shared/other.cjs', '// node_modules/@some/other/index.js\nmodule.exports = 1\n'),
+    /licenses: THIRD-PARTY\.md has no licence of @some\/other\n/,
   ],
   [
     'what publint finds',
@@ -89,18 +145,18 @@ const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
   ],
   [
     'no types',
-    (folder) => {
-      rmSync(join(folder, 'dist', 'index.d.ts'))
-      edit((manifest) => {
-        manifest.exports['.'] = { default: './dist/index.js' }
-      })(folder)
-    },
+    (folder) => rmSync(join(folder, 'dist', 'index.d.cts')),
     /types: node16: [\s\S]*types: nodenext: [\s\S]*types: bundler: /,
   ],
   [
+    'the types of a package that users need not have',
+    (folder) => appendFileSync(join(folder, 'dist', 'index.d.cts'), "export { FastifyInstance } from 'fastify'\n"),
+    /types: node16: [\s\S]*Cannot find module 'fastify'/,
+  ],
+  [
     'types that do not check',
-    write('dist/errors.d.ts', 'export type ErrorCode = Nothing\n'),
-    /types: node16: .*errors\.d\.ts/,
+    write('dist/errors.d.cts', 'export type ErrorCode = Nothing\n'),
+    /types: node16: .*errors\.d\.cts/,
   ],
   [
     'an addon that no other gate lets pass',

@@ -69,6 +69,66 @@ export const files = {
     console.log(JSON.stringify(report))
   `,
   'empty.mjs': '',
+  // Whoever loads it, there is one of everything.
+  'shared.cjs': `
+    const required = ['neurode', 'neurode/plot', 'neurode/serve'].map((name) => [name, require(name)])
+    const { NeurodeError, layers, sequential } = require('neurode')
+    const isServerLoaded = () => Object.keys(require.cache).some((path) => path.includes('fastify'))
+    async function main() {
+      const differing = []
+      for (const [name, names] of required) {
+        const imported = await import(name)
+        const all = new Set([...Object.keys(imported), ...Object.keys(names)])
+        // Some runtimes add these to whatever is CommonJS.
+        for (const key of ['default', 'module.exports']) all.delete(key)
+        for (const key of all) if (imported[key] !== names[key]) differing.push(name + ' ' + key)
+      }
+      const imported = await import('neurode')
+      const thrown = (program) => { try { program() } catch (error) { return error } }
+      const errors = [
+        thrown(() => layers.dense({ units: -1 })) instanceof imported.NeurodeError,
+        thrown(() => imported.layers.dense({ units: -1 })) instanceof NeurodeError,
+      ]
+      const model = sequential([layers.dense({ units: 2, inputShape: [3], kernelInitializer: 'zeros' })])
+      const loadedBefore = isServerLoaded()
+      const { serve } = await import('neurode/serve')
+      const server = await serve({ models: { model }, port: 0 })
+      const body = JSON.stringify({ instances: [[1, 2, 3]] })
+      const answer = await (await fetch(server.url + '/v1/models/model:predict', { method: 'POST', body })).json()
+      const page = (await fetch(server.url)).status
+      await server.close()
+      const addons = Object.keys(require.cache).filter((path) => path.endsWith('.node')).length
+      console.log(JSON.stringify({ differing, errors, addons, loadedBefore, answer, page }))
+    }
+    main()
+  `,
+  // CommonJS as TypeScript compiles it.
+  'common.ts': `
+    import { datasets, layers, NeurodeError, sequential } from 'neurode'
+    import { plot } from 'neurode/plot'
+    export async function main(): Promise<string> {
+      const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
+        .compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] })
+      const { train } = datasets.syntheticDigits({ train: 200, test: 10 })
+      const { history } = await model.fit(train.images, train.labels, { epochs: 1, verbose: 0 })
+      const losses: Float64Array = history.loss
+      try {
+        // @ts-expect-error: no such activation
+        layers.dense({ units: 1, activation: 'rellu' })
+      } catch (error) {
+        if (!(error instanceof NeurodeError)) throw error
+        return error.code + ' ' + losses.length + ' ' + typeof plot.line
+      }
+      return ''
+    }
+    main().then((text) => console.log(text))
+  `,
+  'serving.ts': `
+    import { type InferenceServer, serve, servePlugin, type ServePluginOptions } from 'neurode/serve'
+    export const options: ServePluginOptions = { models: 'models', watch: true }
+    export const server: Promise<InferenceServer> = serve(options)
+    export { servePlugin }
+  `,
   'program.ts': `
     import { datasets, layers, type NeurodeError, sequential } from 'neurode'
     const model = sequential([
@@ -92,6 +152,18 @@ export interface TrainingReport {
   readonly losses: readonly number[]
   readonly accuracy: number
   readonly rows: number
+}
+
+export interface SharedReport {
+  /** Names that are not the same, imported and required. */
+  readonly differing: readonly string[]
+  /** Whether errors of each are those of the other. */
+  readonly errors: readonly boolean[]
+  readonly addons: number
+  /** The server's own packages, before there was one. */
+  readonly loadedBefore: boolean
+  readonly answer: unknown
+  readonly page: number
 }
 
 export interface ImportReport {

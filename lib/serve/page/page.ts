@@ -2,18 +2,18 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { findPackage } from '../../packageRoot.js'
+import { findFile, missing } from '../../packageRoot.js'
 import { markup } from './markup.js'
 import { style } from './style.js'
 
-/** Sends the page. It may load nothing, and run nothing but what is in it. */
+const client = 'dist/serve/page/client.js'
+
+/** Sends the page. It may load nothing, and run nothing but what is in it. A bundle without the package has none. */
 export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
-  const script = readFileSync(join(findPackage().root, 'dist/serve/page/client.js'), 'utf8').replace(
-    /^export \{\};?\n?/m,
-    '',
-  )
+  const file = findFile(client)
+  if (file === undefined) return (_request, reply) => reply.code(404).send({ error: missing(client).message })
+  const script = readFileSync(file, 'utf8').replace(/^export \{\};?\n?/m, '')
   const document = markup(style, script)
   const headers = {
     'content-type': 'text/html; charset=utf-8',

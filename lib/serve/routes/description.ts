@@ -1,7 +1,7 @@
 /** What a server tells of itself and its models: metadata, configuration, readiness, statistics. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { packageVersion } from '../../cli/version.js'
+import { native } from '../../native.js'
 import { HttpError } from '../httpErrors.js'
 import { findModel } from '../inference.js'
 import { formatMetrics, metricsContentType } from '../metrics.js'
@@ -16,7 +16,7 @@ type Handler = (request: FastifyRequest<{ Params: ModelParams }>, reply: Fastify
 /** `GET /v2`. */
 export function serverMetadata(): Handler {
   const extensions = ['binary_tensor_data', 'statistics', 'model_configuration', 'model_repository']
-  const metadata = { name: 'neurode', version: packageVersion(), extensions }
+  const metadata = { name: 'neurode', version: native().version, extensions }
   return () => metadata
 }
 

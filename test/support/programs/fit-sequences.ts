@@ -1,0 +1,8 @@
+/** Runs random sequences of fits: on a device, so many, from a seed on. Prints what differed from fresh models. */
+
+import { runFitSequence } from '../fitSequences.js'
+
+const [device = 'cpu', count, first] = process.argv.slice(2)
+const different: string[] = []
+for (let i = 0; i < Number(count); i++) different.push(...(await runFitSequence(device, Number(first) + i)))
+console.log(JSON.stringify(different))
