@@ -10,6 +10,12 @@ import { assertNear, assertSameBits, mean } from './support/tolerances.js'
 const quiet = { verbose: 0 } as const
 const hasCode = (code: string) => (error: unknown) => error instanceof NeurodeError && error.code === code
 
+/** Bits, for sets. */
+const textOf = (arrays: readonly Float32Array[]) =>
+  arrays
+    .map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength).toString('base64'))
+    .join()
+
 perDevice('fit', (device) => {
   it('calls callbacks in order, with epochs, batches and logs', async () => {
     const { x, y } = clouds(50)
@@ -266,6 +272,72 @@ perDevice('fit', (device) => {
     const { epochs } = await first
     assert.equal(epochs, 20)
     await model.fit(x, y, quiet)
+  })
+
+  it('answers who asks for predictions and weights meanwhile, with the weights after a range', async () => {
+    const { model, x, y } = slowClassifier(device)
+    const rows = { data: x.data.subarray(0, 4 * 256), shape: [4, 256] }
+    const snapshots: string[] = []
+    const predictions = new Set<string>()
+    const weightsOf = () => model.getWeights().map(({ data }) => data)
+    const remember = async () => {
+      snapshots.push(textOf(weightsOf()))
+      predictions.add(textOf([(await model.predict(rows)).data]))
+    }
+    let isOver = false
+    const fit = model
+      .fit(x, y, { ...quiet, batchSize: 64, epochs: 2, callbacks: { onTrainBegin: remember, onRangeEnd: remember } })
+      .finally(() => {
+        isOver = true
+      })
+    const asked: { weights: string; frozen: string; prediction: string }[] = []
+    while (!isOver) {
+      const weights = textOf(weightsOf())
+      using predictor = model.predictor()
+      const frozen = textOf([await predictor.predict(rows.data)])
+      asked.push({ weights, frozen, prediction: textOf([(await model.predict(rows)).data]) })
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await fit
+    assert.ok(asked.length >= 2, `asked ${asked.length} times`)
+    for (const { weights, prediction } of asked) {
+      assert.ok(snapshots.includes(weights), 'weights of the middle of a range')
+      assert.ok(predictions.has(prediction), 'a prediction of the middle of a range')
+    }
+    assert.equal(new Set(asked.map(({ frozen }) => frozen)).size > 1, true)
+    model.dispose()
+  })
+
+  it('lets the source of batches ask the model that it trains', async () => {
+    const { x, y } = clouds(64)
+    using model = classifier({ device })
+    async function* batches() {
+      for (let i = 0; i < 6; i++) {
+        const { data } = await model.predict(x)
+        assert.equal(data.length, 64 * 3)
+        assert.equal(model.getWeights().length, 4)
+        yield { x, y }
+      }
+    }
+    const { epochs } = await model.fit(batches, { verbose: 0, epochs: 2 })
+    assert.equal(epochs, 2)
+  })
+
+  it('says what to do instead of predictSync', async () => {
+    const { model, x, y } = slowClassifier(device)
+    const fit = model.fit(x, y, { ...quiet, epochs: 2 })
+    let message = ''
+    for (let i = 0; i < 200 && message === ''; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      try {
+        model.predictSync(new Float32Array(256))
+      } catch (error) {
+        message = (error as Error).message
+      }
+    }
+    assert.match(message, /is training: predictSync cannot be called.*predict\(\) waits.*predictor\(\)/)
+    await fit
+    model.dispose()
   })
 
   it('keeps the event loop alive', async () => {

@@ -261,13 +261,26 @@ describe('training that goes on', () => {
     }
     await model.fit(x, y, { verbose: 0, batchSize: 16, callbacks: stop })
     await rejects(model.fit(x, y, { verbose: 0, resume: true }), 'ERR_ARGUMENT', /expected 13 batches.*got 7/)
-    model.compile({
-      optimizer: optimizers.sgd({ momentum: 0.9 }),
-      loss: 'sparseCategoricalCrossentropy',
-      device: 'cpu',
+    await inFolder(async (folder) => {
+      const path = join(folder, 'm.neurode')
+      await model.save(path)
+      const { optimizer } = model
+      model.compile({ optimizer, loss: 'sparseCategoricalCrossentropy', device: 'cpu' })
+      await model.restore(path)
+      const resumed = model.fit(x, y, { verbose: 0, batchSize: 16, resume: true })
+      await rejects(resumed, 'ERR_ARGUMENT', /expected the same metrics/)
     })
-    const resumed = model.fit(x, y, { verbose: 0, batchSize: 16, resume: true })
-    await rejects(resumed, 'ERR_ARGUMENT', /expected the same metrics/)
+  })
+
+  it('begins anew once the model is compiled again', async () => {
+    using model = resumableModel()
+    await model.fit(x, y, { verbose: 0, epochs: 3 })
+    const start = { epoch: 0, step: 0 }
+    assert.notEqual(model.position.step, 0)
+    model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', device: 'cpu' })
+    assert.deepEqual({ epoch: model.position.epoch, step: model.position.step }, start)
+    const { epochs } = await model.fit(x, y, { verbose: 0, epochs: 3, resume: true })
+    assert.equal(epochs, 3)
   })
 
   it('passes a damaged backup over for the one before', async () => {

@@ -167,6 +167,10 @@ export class ModelCore implements LayerHost {
     this.#deviceSettings = device
     this.#stale = true
     this.#keepsState = false
+    // The optimizer begins anew, and with it the training.
+    this.step = 0
+    this.position = startPosition
+    this.callbackStates = () => ({})
   }
 
   trainableChanges(): void {
@@ -279,7 +283,7 @@ export class ModelCore implements LayerHost {
   }
 
   readWeights(layer?: Layer): Weight[] {
-    this.checkNotRunning('its weights cannot be read')
+    this.checkAlive()
     const model = this.native()
     return this.#slotsOf(layer).map(({ slot, index }) =>
       shapedArray(model.getParameter(index), slot.parameter.shape, {
@@ -360,9 +364,9 @@ export class ModelCore implements LayerHost {
   }
 
   /** Refuses while a fit is running batches; between its ranges, as in its callbacks, it lets through. */
-  checkNotRunning(what: string): void {
+  checkNotRunning(what: string, advice?: string): void {
     this.checkAlive()
-    if (this.fitting && this.#native?.busy) throw this.busyError(what)
+    if (this.fitting && this.#native?.busy) throw this.busyError(what, advice)
   }
 
   /** Refuses while a fit is in progress or native work is queued. */
@@ -371,9 +375,9 @@ export class ModelCore implements LayerHost {
     if (this.fitting || this.#native?.busy) throw this.busyError(what)
   }
 
-  busyError(what: string): NeurodeError {
+  busyError(what: string, advice = ''): NeurodeError {
     const doing = this.fitting ? 'is training' : 'is working'
-    return new NeurodeError('ERR_MODEL_BUSY', `model '${this.name}' ${doing}: ${what} until that has ended`)
+    return new NeurodeError('ERR_MODEL_BUSY', `model '${this.name}' ${doing}: ${what} until that has ended${advice}`)
   }
 
   /** Ends running ranges after their current batch. */

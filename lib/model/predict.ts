@@ -42,7 +42,8 @@ async function predictRows(
 ): Promise<NdArray<Float32Array>> {
   const out = outputFor(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
-  if (signal === undefined) await run(core, input, out, batchSize)
+  // Ranges of a training would change the weights between those of the prediction.
+  if (signal === undefined || core.fitting) await run(core, input, out, batchSize)
   else await predictInRanges(core, input, out, batchSize, signal)
   return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
@@ -85,7 +86,7 @@ export async function* predictStream(
     const input = await unlessAborted(reader.next(), signal, aborted)
     if (input === undefined) return undefined
     if (signal?.aborted) throw aborted(signal)
-    core.checkNotRunning('it cannot predict')
+    core.checkAlive()
     return predictRows(core, input, { signal })
   }
   try {
@@ -112,6 +113,10 @@ function isInputSource(value: unknown): value is BatchSource<unknown> {
 /** predictSync without shortcuts. */
 export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions | undefined): NdArray<Float32Array> {
   const options = checkOptions(given, ['out'], 'predictSync')
+  core.checkNotRunning(
+    'predictSync cannot be called',
+    '; predict() waits for its turn, and a predictor() is free at any time',
+  )
   const input = readInput(core, x)
   const out = outputFor(core, input.rows, options.out)
   core.native().predictSync(input, out)
@@ -159,7 +164,7 @@ async function predictInRanges(
 }
 
 function readInput(core: ModelCore, x: unknown): InputRows {
-  core.checkNotRunning('it cannot predict')
+  core.checkAlive()
   return toRows(core, x)
 }
 

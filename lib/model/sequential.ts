@@ -342,7 +342,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 
   /**
-   * Outputs for rows of input, shape [n, ...outputShape].
+   * Outputs for rows of input, shape [n, ...outputShape]. While the model trains, they are those of the weights after the batches
+   * that run at the call, about 100 ms of them.
    *
    * @example
    * ```ts
@@ -383,9 +384,10 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 
   /**
-   * The model as it is now, for inference alone: later training does not change it. See {@link Predictor}.
+   * The model as it is now, for inference alone: later training does not change it. While the model trains, this waits for the
+   * batches that run, about 100 ms of them. See {@link Predictor}.
    *
-   * Throws `ERR_NOT_BUILT`, `ERR_MODEL_BUSY` while a fit runs batches, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`.
+   * Throws `ERR_NOT_BUILT`, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`.
    *
    * @example
    * ```ts
@@ -410,7 +412,10 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 
-  /** Copies of all weights, in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. */
+  /**
+   * Copies of all weights, in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. While the model trains,
+   * this waits for the batches that run, about 100 ms of them.
+   */
   getWeights(): Weight[] {
     return this.#core.readWeights()
   }

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
+#include <functional>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -138,6 +141,24 @@ Model::Core& Model::idle_core() {
   return core;
 }
 
+// Reads of the core: at once, or on the device's thread after the ranges that are there, while this
+// thread waits. Nobody submits others meanwhile, so that several reads in a row see the same
+// weights.
+void Model::read_core(const std::function<void(Core&)>& read) {
+  Core& core = this->core();
+  if (jobs_ == 0) return read(core);
+  std::promise<void> done;
+  core.device->submit([&] {
+    try {
+      read(core);
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
+  });
+  done.get_future().get();
+}
+
 // ---------------------------------------------------------------------------------------------
 // members
 
@@ -225,11 +246,11 @@ Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
 
 Napi::Value Model::get_parameter(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
-    Core& core = idle_core();
     const int index = parameter_index(info[0]);
     Napi::Float32Array values =
-        Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
-    core.executor->get_parameter(index, values.Data());
+        Napi::Float32Array::New(info.Env(), core().program.parameters[index].size());
+    float* const to = values.Data();
+    read_core([&](Core& core) { core.executor->get_parameter(index, to); });
     return values;
   });
 }

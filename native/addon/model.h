@@ -52,6 +52,7 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Core& core();
   Core& idle_core();
+  void read_core(const std::function<void(Core&)>& read);
   int parameter_index(Napi::Value value);
   int slot_index(Napi::Value value);
   int trainable_index(Napi::Value value);
