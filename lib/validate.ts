@@ -127,6 +127,14 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   return options
 }
 
+/** Refuses options that would change nothing in the company they are given in; `because` says why. */
+export function refuseIdle(options: object, names: readonly string[], argument: string, because: string): void {
+  for (const name of names) {
+    const value = (options as Readonly<Record<string, unknown>>)[name]
+    if (value !== undefined) refuse(`${argument}: ${name}`, `none ${because}`, value)
+  }
+}
+
 /** A finite number in a closed range. */
 export function checkNumber(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) return value

@@ -220,3 +220,36 @@ describe('paths', () => {
     }
   })
 })
+
+describe('names of files that are written', () => {
+  const model = () => sequential([layers.dense({ units: 1, inputShape: [2] })])
+  const writers: Readonly<Record<string, readonly [write: (path: string) => Promise<void>, own: readonly string[]]>> = {
+    'model.save': [(path) => model().save(path), ['a.neurode', 'a', 'a.model', 'a.safetensors']],
+    'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a']],
+    'plot.report': [(path) => plot.report(path, []), ['a.html']],
+  }
+  const foreign = ['h5', 'keras', 'onnx', 'pt', 'H5', 'json', 'npy', 'pdf', 'npz', 'csv']
+  for (const [name, [write, own]] of Object.entries(writers)) {
+    it(`say the format that is written: ${name}`, async () => {
+      await inFolder(async (folder) => {
+        for (const file of own) await write(join(folder, file))
+        const before = readdirSync(folder).sort()
+        for (const ending of foreign.filter((ending) => !own.includes(`a.${ending}`))) {
+          await rejects(write(join(folder, `b.${ending}`)), 'ERR_ARGUMENT', /path: expected a name that ends in \.\w+/)
+        }
+        assert.deepEqual(readdirSync(folder).sort(), before)
+      })
+    })
+  }
+
+  it('keep a model from being replaced by its weights', async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, 'a')
+      await model().save(path)
+      const before = readFileSync(path)
+      await rejects(model().saveWeights(path), 'ERR_ARGUMENT', /holds no model/)
+      assert.deepEqual(readFileSync(path), before)
+      await model().save(path)
+    })
+  })
+})

@@ -8,7 +8,7 @@ import { checkSameTraining, checkSavable, describedFile, readIntactFile, restore
 import type { ModelCore } from '../model/core.js'
 import { coreOf } from '../model/sequential.js'
 import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse, refuseIdle } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** When a checkpoint is written: after every epoch, or after every so many batches of an epoch. */
@@ -61,6 +61,9 @@ export class ModelCheckpoint implements Callback {
     this.#weightsOnly = checkBoolean(options.saveWeightsOnly ?? false, `${argument}: saveWeightsOnly`)
     const frequency = checkFrequency(options.saveFreq, `${argument}: saveFreq`)
     if (this.#bestOnly && frequency !== 'epoch') refuse(`${argument}: saveFreq`, "'epoch' with saveBestOnly", frequency)
+    if (!this.#bestOnly) {
+      refuseIdle(options, ['monitor', 'mode', 'initialValueThreshold'], argument, 'without saveBestOnly: true')
+    }
     const threshold = options.initialValueThreshold
     this.#best = threshold === undefined ? undefined : checkNumber(threshold, `${argument}: initialValueThreshold`)
     this.#perEpoch = frequency === 'epoch'

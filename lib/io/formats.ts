@@ -55,6 +55,9 @@ function isSafetensors({ head, length }: Sample): boolean {
   return 8 + header <= length
 }
 
+/** What stands behind the first eight bytes of a file that save() wrote. */
+export const modelStart = '{"__metadata__":{"sha256":"'
+
 /** The names of the formats that are read here. */
 export const formats = {
   model: 'a file that save() wrote',
@@ -69,7 +72,7 @@ const rows: readonly Row[] = [
   {
     name: formats.model,
     advice: readBy('load', 'loadWeights'),
-    matches: (file) => isSafetensors(file) && file.head.startsWith('{"__metadata__":{"sha256":"', 8),
+    matches: (file) => isSafetensors(file) && file.head.startsWith(modelStart, 8),
   },
   { name: formats.safetensors, advice: readBy('loadWeights', 'readSafetensors'), matches: isSafetensors },
   { name: 'a Keras file (.keras)', advice: fromKeras, matches: zipWith('model.weights.h5', 'metadata.json') },

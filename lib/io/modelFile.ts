@@ -20,15 +20,15 @@ import {
   object,
   toJson,
 } from './description.js'
+import { checkEnding } from './endings.js'
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
-import { formats } from './formats.js'
+import { formats, modelStart } from './formats.js'
 import type { FileArray } from './npy.js'
 import { plainToJson } from './plainData.js'
 import { encodeSafetensors, parseSafetensors } from './safetensors.js'
 
 const formatName = 'neurode-1'
-const start = '{"__metadata__":{"sha256":"'
-const digestAt = 8 + start.length
+const digestAt = 8 + modelStart.length
 const digestLength = 64
 const noDigest = '0'.repeat(digestLength)
 
@@ -39,7 +39,9 @@ const callbackName = (name: string, place: number) => `${stateMark}callback/${na
 
 /** See {@link Sequential.save}. */
 export async function saveModel(core: ModelCore, path: string | URL): Promise<void> {
-  await writeAtomically(toPath(path, 'path'), encodeModel(core))
+  const file = toPath(path, 'path')
+  checkEnding(file, ['neurode'])
+  await writeAtomically(file, encodeModel(core))
 }
 
 /** The bytes of the file, in chunks. */
@@ -127,7 +129,7 @@ export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelF
 }
 
 function checkBytes(bytes: Buffer<ArrayBuffer>, path: string): IntactFile {
-  if (bytes.toString('latin1', 8, digestAt) !== start) {
+  if (bytes.toString('latin1', 8, digestAt) !== modelStart) {
     throw damaged(path, `expected ${formats.model}, got ${beginning(bytes)}`)
   }
   const hash = createSha256().update(bytes.subarray(0, digestAt)).update(noDigest)

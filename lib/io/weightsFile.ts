@@ -1,6 +1,7 @@
 /** Weights alone, in safetensors and npz files. */
 
 import type { ModelCore } from '../model/core.js'
+import { checkEnding, checkNoModel } from './endings.js'
 import { parseAs, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
 import { stateMark } from './modelFile.js'
@@ -11,6 +12,8 @@ import { arrangeWeights, isSortedByName, type WeightTensors } from './weightName
 /** See {@link Sequential.saveWeights}. */
 export async function saveWeights(core: ModelCore, target: string | URL): Promise<void> {
   const path = toPath(target, 'path')
+  checkEnding(path, ['safetensors', 'npz'])
+  await checkNoModel(path)
   const arrays = new Map(core.readWeights().map(({ name, data, shape }) => [name, { data, shape }]))
   if (path.endsWith('.npz')) await writeNpz(path, arrays)
   else await writeAtomically(path, encodeSafetensors(arrays))

@@ -73,6 +73,9 @@ interface Feeds {
 async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Promise<Feeds> {
   const { batchSize, validationData, validationSplit: split } = settings
   const isStream = isBatchSource(x)
+  if (isStream && settings.givenShuffle === true) {
+    refuse('shuffle', 'none with batches, which come in the order of their source', true)
+  }
   if (isStream && settings.givenBatchSize !== undefined) {
     refuse('batchSize', 'none with batches, which have their own', settings.givenBatchSize)
   }

@@ -4,7 +4,16 @@ import type { ArrayInput } from '../data/arrays.js'
 import { type BatchSource, isBatchSource } from '../data/batches.js'
 import type { RowSource } from '../data/rowSource.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions, checkSeed, checkSignal, refuse } from '../validate.js'
+import {
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSeed,
+  checkSignal,
+  refuse,
+  refuseIdle,
+} from '../validate.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
@@ -125,8 +134,18 @@ export function checkFitOptions(given: FitOptions | undefined) {
   if (resume && options.initialEpoch !== undefined) {
     refuse('initialEpoch', 'none with resume: the position says where to go on', options.initialEpoch)
   }
+  if (options.validationData === undefined && !split) {
+    const names = ['validationBatchSize', 'validationFreq', 'validationSteps']
+    refuseIdle(options, names, 'fit', 'without validationData or validationSplit')
+  } else if (options.validationData !== undefined) {
+    refuseIdle(options, ['validationSplit'], 'fit', 'with validationData, which is taken')
+  }
+  if (isBatchSource(options.validationData)) {
+    refuseIdle(options, ['validationBatchSize'], 'fit', 'with batches, which have their own')
+  }
   return {
     resume,
+    givenShuffle: options.shuffle,
     sampleWeight: options.sampleWeight,
     classWeight: checkClassWeight(options.classWeight, 'classWeight'),
     givenBatchSize: options.batchSize,

@@ -1,5 +1,6 @@
 /** Pictures and numbers in one HTML file that needs nothing else. */
 
+import { checkEnding } from '../io/endings.js'
 import { toPath, writeAtomically } from '../io/files.js'
 import { checkName, checkOptions, refuse } from '../validate.js'
 import { checkPictureOptions } from './options.js'
@@ -40,9 +41,9 @@ export async function report(
   const sections = content.map((part: Picture | ReportSection, i) =>
     part instanceof Picture ? describeFigure(part) : describeSection(part, `content[${i}]`),
   )
-  await writeAtomically(toPath(path, 'path'), [
-    Buffer.from(page(checkName(title, 'plot.report: title'), sections.join('\n'))),
-  ])
+  const file = toPath(path, 'path')
+  checkEnding(file, ['html'])
+  await writeAtomically(file, [Buffer.from(page(checkName(title, 'plot.report: title'), sections.join('\n')))])
 }
 
 function page(title: string, body: string): string {

@@ -104,10 +104,12 @@ export function missingMetric(name: string, best: 'min' | 'max'): Metric {
   return Object.freeze({ ...metricOf(name, best, state), missing: true })
 }
 
+/** Other columns of logs; and a key that JavaScript's objects have for themselves. */
+const taken: ReadonlySet<string> = new Set(['loss', 'epoch', '__proto__'])
+
 /** A name that can be a key in logs and results. */
 export function checkKey(value: unknown, argument: string): string {
   const name = checkName(value, `${argument}: name`)
-  return name === 'loss' || name.startsWith('val_')
-    ? refuse(`${argument}: name`, "a name but 'loss' or 'val_…'", name)
-    : name
+  const isTaken = taken.has(name) || name.startsWith('val_')
+  return isTaken ? refuse(`${argument}: name`, "a name but 'loss', 'epoch' or 'val_…'", name) : name
 }

@@ -193,8 +193,12 @@ const table = {
     ...pointwise,
     ...binary,
     options: { ...crossentropy, applyClassBalancing: flag(false), ...focal },
-    numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) =>
-      [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number),
+    numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) => {
+      if (!applyClassBalancing && alpha !== focal.alpha.default) {
+        refuse('losses.binaryFocalCrossentropy: alpha', 'none without applyClassBalancing: true', alpha)
+      }
+      return [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number)
+    },
   },
   categoricalCrossentropy: { ...categorical, ...positive, options: crossentropy },
   categoricalFocalCrossentropy: { ...categorical, ...positive, options: { ...crossentropy, ...focal } },

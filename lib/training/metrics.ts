@@ -60,7 +60,13 @@ function make<Key extends string>(id: MetricId, given: NameOption | undefined, k
     name: name as Key,
     id,
     options,
-    resolve: (outputs: number) => ({ key: name, ...row.recipe(options, outputs) }),
+    resolve: (outputs: number) => {
+      const { classId } = options
+      if (typeof classId === 'number' && classId >= outputs) {
+        refuse(`${argument}: classId`, `a class of this model's, 0 to ${outputs - 1}`, classId)
+      }
+      return { key: name, ...row.recipe(options, outputs) }
+    },
   })
 }
 

@@ -204,6 +204,9 @@ const table = {
     },
     rate: (options) => {
       const { initialLearningRate: initial, decaySteps, alpha, warmupTarget, warmupSteps } = floats(options)
+      if (options.warmupTarget === undefined && warmupSteps > 0) {
+        refuse('schedules.cosineDecay: warmupSteps', 'none without a warmupTarget to rise to', warmupSteps)
+      }
       const decay = (step: number, from: number) => f(from * cosineShare(f(step / decaySteps), 1, alpha))
       if (options.warmupTarget === undefined) return (step) => decay(f(Math.min(step, decaySteps)), initial)
       const rise = f(warmupTarget - initial)

@@ -1,7 +1,7 @@
 /** What every optimizer does around its formula: clipping, weight decay, accumulation, averages of the weights. */
 
 import type { PlanUpdate } from '../native.js'
-import { checkBoolean, checkInteger, checkNumber, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, refuse, refuseIdle } from '../validate.js'
 
 /** Options that every optimizer has, besides its learning rate. Steps run in the order in which they stand here. */
 export interface UpdateOptions {
@@ -77,6 +77,9 @@ export function checkUpdateOptions(given: UpdateOptions, argument: string): Upda
   const [first, second] = limits.filter((key) => settings[key] !== undefined)
   if (first !== undefined && second !== undefined) {
     refuse(`${argument}: ${second}`, `one way of clipping, and ${first} is given`, settings[second])
+  }
+  if (settings.useEma !== true) {
+    refuseIdle(settings, ['emaMomentum', 'emaOverwriteFrequency'], argument, 'without useEma: true')
   }
   return Object.freeze(settings)
 }
