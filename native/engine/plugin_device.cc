@@ -107,7 +107,10 @@ class PluginExecutor final : public Executor {
 
   // After the ranges that are queued.
   void release(int handle) override {
-    queue_.push([&table = table_, model = model_, handle] { table.release(model.get(), handle); });
+    // Waiting keeps no model that is disposed of: the process may end before.
+    queue_.push([&table = table_, waiting = std::weak_ptr(model_), handle] {
+      if (const auto model = waiting.lock()) table.release(model.get(), handle);
+    });
   }
 
   void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override {
