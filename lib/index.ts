@@ -39,7 +39,7 @@ export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
 export type { CsvNumbersOptions } from './io/csvNumbers.js'
 export type { DType } from './io/dtypes.js'
 export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
-export { type NpzArrays, readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
+export { type NpzArrays, type ReadNpzOptions, readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
 export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
 export {
   ActivationLayer,

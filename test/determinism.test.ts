@@ -164,5 +164,10 @@ describe('instruction sets of the CPU', () => {
       const { stdout: usual } = await runChild('train-one', [])
       assertClose(weights, (JSON.parse(usual) as { weights: number[] }).weights, otherInstructions, 'weights')
     })
+
+    it(`gives a row the same bits alone and in a batch with NEURODE_ISA=${isa}`, async () => {
+      const { stdout } = await runChild('row-bits', [], { NEURODE_ISA: isa })
+      assert.deepEqual(JSON.parse(stdout), [])
+    })
   }
 })

@@ -248,6 +248,74 @@ describe('files of arrays', () => {
     })
   })
 
+  it('are refused before anything is unpacked, where it would be too much or members share bytes', async () => {
+    const pack = (arrays: Readonly<Record<string, number>>) =>
+      inFolder(async (temporary) => {
+        const path = join(temporary, 'x.npz')
+        const made = Object.entries(arrays).map(([name, bytes]) => [name, new Uint8Array(bytes)] as const)
+        await writeNpz(path, new Map(made), { compress: true })
+        return readFileSync(path)
+      })
+    // 300 MiB of zeros in 300 KB.
+    const large = await pack({ small: 10, large: 300 * 2 ** 20 })
+    const limit = /member "large\.npy".*beyond the limit of 268435456: readNpz\(path, \{ maxBytes \}\)/
+    await rejects(readNpz(large), 'ERR_FILE_FORMAT', limit)
+    await inFolder(async (temporary) => {
+      const path = join(temporary, 'w.npz')
+      writeFileSync(path, large)
+      using model = sequential([layers.dense({ units: 1, inputShape: [1] })])
+      const named = new RegExp(`w\\.npz: ${limit.source}`)
+      await rejects(readNpz(path), 'ERR_FILE_FORMAT', named)
+      await rejects(model.loadWeights(path), 'ERR_FILE_FORMAT', named)
+    })
+    const bytes = await pack({ a: 1000, b: 1000 })
+    const each = 1000 + 128
+    assert.equal((await readNpz(bytes, { maxBytes: 2 * each })).size, 2)
+    await rejects(readNpz(bytes, { maxBytes: 2 * each - 1 }), 'ERR_FILE_FORMAT', /member "b\.npy".*limit of 2255/)
+    await rejects(readNpz(bytes, { maxBytes: -1 }), 'ERR_ARGUMENT', /maxBytes/)
+    await rejects(readNpz(bytes, { maxbytes: 1 } as object), 'ERR_UNKNOWN_NAME', /maxBytes/)
+    // The first member says that it reaches into the second, or both that they reach into the directory.
+    const central = (name: string) => bytes.lastIndexOf(`${name}.npy`) - 46
+    const reaching = (name: string, to: number) => {
+      const changed = Buffer.from(bytes)
+      const offset = changed.readUInt32LE(central(name) + 42)
+      changed.writeUInt32LE(to - offset - 30 - 'a.npy'.length, central(name) + 20)
+      // What would show, were it unpacked.
+      changed.writeUInt16LE(99, central('a') + 10)
+      return changed
+    }
+    const second = bytes.readUInt32LE(central('b') + 42)
+    await rejects(readNpz(reaching('a', second + 1)), 'ERR_FILE_FORMAT', /member "b\.npy" overlaps "a\.npy"/)
+    await rejects(readNpz(reaching('b', central('a') + 1)), 'ERR_FILE_FORMAT', /"the directory" overlaps "b\.npy"/)
+  })
+
+  it('in JSON are names that stand twice, in a tensor, in the metadata or in an index', async () => {
+    const file = (header: string) => {
+      const length = Buffer.alloc(8)
+      length.writeBigUInt64LE(BigInt(header.length))
+      return Buffer.concat([length, Buffer.from(header), Buffer.alloc(4)])
+    }
+    const entry = '"dtype":"F32","shape":[1],"data_offsets":[0,4]'
+    const good = `{"__metadata__":{"a:b":"\\"x\\":"},"t":{${entry}}}`
+    assert.equal((await readSafetensors(file(good))).tensors.size, 1)
+    const twice = [
+      `{"t":{${entry},"dtype":"F32"}}`,
+      `{"t":{${entry},"\\u0064type":"F32"}}`,
+      `{"t":{"data_offsets":[0,8],${entry}}}`,
+      `{"t":{${entry}},"t":{${entry}}}`,
+      `{"__metadata__":{"a":"1","a":"2"},"t":{${entry}}}`,
+    ]
+    for (const header of twice) await rejects(readSafetensors(file(header)), 'ERR_FILE_FORMAT', /stands twice/)
+    await inFolder(async (temporary) => {
+      const path = join(temporary, 'm.safetensors.index.json')
+      writeFileSync(join(temporary, 'm.safetensors'), file(good))
+      writeFileSync(path, '{"weight_map":{"t":"m.safetensors"}}')
+      assert.equal((await readSafetensors(path)).tensors.size, 1)
+      writeFileSync(path, '{"weight_map":{"t":"other.safetensors","t":"m.safetensors"}}')
+      await rejects(readSafetensors(path), 'ERR_FILE_FORMAT', /stands twice/)
+    })
+  })
+
   it('say what is missing', async () => {
     await rejects(readNpy('no/such.npy'), 'ERR_FILE_NOT_FOUND', /no such file/)
     await rejects(readNpz(folder), 'ERR_FILE_FORMAT')

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { array, layers, load, losses, optimizers, sequential } from 'neurode'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
-import { type LayerCase, layerCases } from './support/layerCases.js'
+import { activationCases, type LayerCase, layerCases } from './support/layerCases.js'
 import { clouds } from './support/problems.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
+import { rowsThatDiffer } from './support/rowBits.js'
 import { assertNear, lossDifferences, lossStep } from './support/tolerances.js'
 
 /** The layer behind a Dense one of `inputs`, or first where it takes integers. */
@@ -45,7 +46,21 @@ function classifierWith(tested: LayerCase, device: string, threads = 1) {
 perDevice('every layer', (device) => {
   const { x: points, y } = clouds(101, 6, 3)
 
+  it('is among the cases', () => {
+    const titles = layerCases.map(({ title }) => title.split(' ')[0])
+    const missing = Object.keys(layers).filter((name) => name !== 'input' && !titles.includes(name))
+    assert.deepEqual(missing, [])
+  })
+
+  it('gives a row the same bits alone and in a batch: activations', async () => {
+    for (const tested of activationCases) assert.deepEqual(await rowsThatDiffer(tested, device), [])
+  })
+
   for (const tested of layerCases) {
+    it(`gives a row the same bits alone and in a batch: ${tested.title}`, async () => {
+      assert.deepEqual(await rowsThatDiffer(tested, device), [])
+    })
+
     const x = inputsFor(tested, points.data, 6)
     it(`gives the same bits with 1, 2, 3 and 7 threads: ${tested.title}`, async () => {
       const seen = new Set<string>()
@@ -70,7 +85,10 @@ perDevice('every layer', (device) => {
         assert.equal(other, one)
         assert.deepEqual(loaded.summary({ print: false }), model.summary({ print: false }))
         for (const each of [model, loaded]) await each.fit(x, y, { batchSize: 16, epochs: 4, resume: true, verbose: 0 })
-        assert.equal(bitsOf(loaded), bitsOf(model))
+        using straight = classifierWith(tested, device)
+        await straight.fit(x, y, { batchSize: 16, epochs: 4, verbose: 0 })
+        assert.equal(bitsOf(loaded), bitsOf(straight))
+        assert.equal(bitsOf(model), bitsOf(straight))
       })
     })
 

@@ -21,7 +21,7 @@ import {
 } from 'neurode'
 import { parseModelFile } from '#lib/io/modelFile.js'
 import { inFolder, rejects } from './data/files.js'
-import { programPath, runChild } from './support/children.js'
+import { asProcessOne, programPath, runChild } from './support/children.js'
 import { classifier, clouds } from './support/problems.js'
 import { bitsOf, data, resumableModel, resumableOptions } from './support/resumable.js'
 
@@ -349,36 +349,43 @@ describe('training that goes on', () => {
     })
   })
 
-  it('survives SIGKILL at random moments', async () => {
-    const kills = Number(process.env.NEURODE_KILLS ?? 20)
-    const epochs = '40'
-    const { stdout: expected, stderr } = await runChild('train-backed-up', ['none', epochs, 'epoch'])
-    assert.ok(expected.length > 0, stderr)
-    await inFolder(async (folder) => {
-      for (let killed = 0, round = 0; killed < kills; round++) {
-        const backups = join(folder, String(round))
-        const saveFreq = round % 2 === 0 ? '3' : 'epoch'
-        // Killed until it comes to its end: after each kill, a little later than before.
-        for (let patience = 0; ; patience++) {
-          const delay = Math.random() * (250 + 40 * patience)
-          const output = await killedAfter(delay, ['train-backed-up', backups, epochs, saveFreq], backups)
-          if (output === undefined) {
-            killed++
-            if (killed < kills || patience < 3) continue
+  for (const isFirst of [false, true]) {
+    const where = isFirst ? ', as process 1 of namespaces of their own' : ''
+    it(`survives SIGKILL at random moments${where}`, async function () {
+      const prefix = isFirst ? asProcessOne() : []
+      // Some containers refuse namespaces.
+      if (prefix === undefined) return this.skip()
+      const run = [...prefix, process.execPath, programPath('train-backed-up')]
+      const kills = Number(process.env.NEURODE_KILLS ?? 20)
+      const epochs = '40'
+      const { stdout: expected, stderr } = await runChild('train-backed-up', ['none', epochs, 'epoch'])
+      assert.ok(expected.length > 0, stderr)
+      await inFolder(async (folder) => {
+        for (let killed = 0, round = 0; killed < kills; round++) {
+          const backups = join(folder, String(round))
+          const saveFreq = round % 2 === 0 ? '3' : 'epoch'
+          // Killed until it comes to its end: after each kill, a little later than before.
+          for (let patience = 0; ; patience++) {
+            const delay = Math.random() * (250 + 40 * patience)
+            const output = await killedAfter(delay, [...run, backups, epochs, saveFreq], backups)
+            if (output === undefined) {
+              killed++
+              if (killed < kills || patience < 3) continue
+            }
+            const done = output ?? (await runChild('train-backed-up', [backups, epochs, saveFreq])).stdout
+            assert.equal(done, expected, `round ${round}, after ${patience} kills`)
+            break
           }
-          const done = output ?? (await runChild('train-backed-up', [backups, epochs, saveFreq])).stdout
-          assert.equal(done, expected, `round ${round}, after ${patience} kills`)
-          break
         }
-      }
+      })
     })
-  })
+  }
 })
 
 /** What the program prints, or nothing if it was killed: some time after its first backup is there, or its start. */
-function killedAfter(milliseconds: number, [name = '', ...args]: readonly string[], folder: string) {
+function killedAfter(milliseconds: number, [command = '', ...args]: readonly string[], folder: string) {
   return new Promise<string | undefined>((resolve, reject) => {
-    const child = spawn(process.execPath, [programPath(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
     let timer: NodeJS.Timeout | undefined
     const before = countOf(folder)

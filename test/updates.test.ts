@@ -40,7 +40,34 @@ const optionSets: readonly Options[] = [
   { useEma: true, emaMomentum: 0.75, emaOverwriteFrequency: 4 },
   { gradientAccumulationSteps: 2 },
   { gradientAccumulationSteps: 4, globalClipNorm: 0.1, useEma: true, weightDecay: 0.1 },
+  { useEma: true, emaMomentum: 0.5, weightDecay: 0.1, excludeFromWeightDecay: ['bias'] },
 ]
+
+/** Options that every optimizer has, as it says itself. */
+const sharedOptions = ['weightDecay', 'excludeFromWeightDecay', ...updateOptions()]
+
+function updateOptions(): string[] {
+  const known = refusalOf(() => make('lion', { unknown: 1 })).replace(/^.*known: /, '')
+  return known.split(', ').filter((name) => !(name in make('lion').options) && name !== 'lr')
+}
+
+function refusalOf(call: () => unknown): string {
+  try {
+    call()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return ''
+}
+
+/** Every option of its own that adds something, alone and all together. */
+function ownOptionSets(name: string): Options[] {
+  const own = Object.entries(make(name).options).filter(([key]) => key !== 'weightDecay')
+  const added = own.flatMap(([key, value]): [string, unknown][] =>
+    value === false ? [[key, true]] : value === 0 ? [[key, 0.25]] : [],
+  )
+  return [Object.fromEntries(added), ...added.map((option) => Object.fromEntries([option]))]
+}
 
 const titleOf = (options: Options) => Object.keys(options).join(', ') || 'no options'
 
@@ -72,6 +99,50 @@ perDevice('updates', (device) => {
       }
     })
   }
+
+  it('have all their options among the sets', () => {
+    const tried = new Set(optionSets.flatMap((options) => Object.keys(options)))
+    assert.deepEqual(
+      sharedOptions.filter((name) => !tried.has(name)),
+      [],
+    )
+  })
+
+  for (const name of Object.keys(optimizers)) {
+    it(`${name}: stopped after some epochs and continued, from a file or not, gives the bits of one fit`, async () => {
+      for (const options of [...optionSets, ...ownOptionSets(name)]) {
+        const path = join(folder, 'stopped')
+        using whole = makeModel(make(name, options), device)
+        await train(whole, 4)
+        using stopped = makeModel(make(name, options), device)
+        await train(stopped, 2)
+        await stopped.save(path)
+        using loaded = await load(path, { device, threads: 1 })
+        assert.equal(bitsOf(loaded), bitsOf(stopped), titleOf(options))
+        for (const each of [stopped, loaded]) {
+          await train(each, 4, { resume: true })
+          assert.equal(bitsOf(each), bitsOf(whole), titleOf(options))
+        }
+      }
+    })
+  }
+
+  it('go on from averages where these were changed, or without resume', async () => {
+    const averaging = () => makeModel(make('sgd', { useEma: true, emaMomentum: 0.5 }), device)
+    using resumed = averaging()
+    await train(resumed, 2)
+    await train(resumed, 4, { resume: true })
+    using changed = averaging()
+    await train(changed, 2)
+    changed.setWeights(changed.getWeights().map(({ data }) => data.map((value) => value + 1)))
+    await train(changed, 4, { resume: true })
+    const distance = (changed.getWeights()[0]?.data[0] as number) - (resumed.getWeights()[0]?.data[0] as number)
+    assert.ok(distance > 0.5, `${distance}`)
+    using anew = averaging()
+    await train(anew, 2)
+    await train(anew, 2)
+    assert.notEqual(bitsOf(anew), bitsOf(resumed))
+  })
 
   it('become averages when fit ends, not between its epochs', async () => {
     using averaged = makeModel(make('sgd', { useEma: true, emaMomentum: 0.5 }), device)

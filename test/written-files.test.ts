@@ -1,7 +1,7 @@
 /** Files that are written: whole or not at all, to their places alone, and tried before a training that needs them. */
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -11,14 +11,18 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { type Callback, callbacks, layers, load, sequential, writeNpy } from 'neurode'
+import { temporaryPath } from '#lib/io/temporary.js'
 import { inFolder, rejects } from './data/files.js'
-import { programPath, runCommand } from './support/children.js'
+import { asProcessOne, programPath, runCommand } from './support/children.js'
 import { classifier, clouds } from './support/problems.js'
 
 const { x, y } = clouds(48, 6, 3)
@@ -75,6 +79,125 @@ describe('places of files', () => {
       assert.notDeepEqual(readFileSync(target), first)
       using loaded = await load(link)
       assert.deepEqual(loaded.getWeights(), model.getWeights())
+    })
+  })
+})
+
+describe('what saving keeps', () => {
+  it('is the mode of a file that was there, and a link whose file is not', async function () {
+    if (process.platform === 'win32') this.skip()
+    await inFolder(async (folder) => {
+      const path = join(folder, 'x.npy')
+      for (const mode of [0o600, 0o640, 0o755]) {
+        writeFileSync(path, 'old')
+        chmodSync(path, mode)
+        await writeNpy(path, [1])
+        assert.equal(statSync(path).mode & 0o777, mode)
+      }
+      const [first, second, target] = ['first', 'second', 'none.npy'].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ]
+      symlinkSync('second', first)
+      symlinkSync(target, second)
+      await writeNpy(first, [1])
+      assert.ok(lstatSync(first).isSymbolicLink() && lstatSync(second).isSymbolicLink())
+      assert.ok(lstatSync(target).isFile())
+    })
+  })
+
+  it('is nothing else where a name is as long as names may be', async () => {
+    await inFolder(async (folder) => {
+      for (const length of [225, 226, 250, 255]) await writeNpy(join(folder, 'n'.repeat(length)), [1])
+      await rejects(writeNpy(join(folder, 'n'.repeat(256)), [1]), 'ERR_FILE_WRITE')
+      assert.equal(readdirSync(folder).length, 4)
+    })
+  })
+})
+
+describe('temporary files', () => {
+  /** The name of one that is being written now, by this process. */
+  async function namePart(folder: string): Promise<string[]> {
+    return basename(await temporaryPath(folder)).split('-')
+  }
+
+  it('are removed where their writer is gone for sure, and stay else', async () => {
+    await inFolder(async (folder) => {
+      const own = await namePart(folder)
+      const gone = spawnSync(process.execPath, ['-e', '']).pid
+      const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1e6)'])
+      const [, host = '', space = '', pid = '', start = ''] = own
+      const [minute, hour] = [60, 3600]
+      const left: readonly [kept: boolean, writer: readonly (string | number)[], ageSeconds: number][] = [
+        [true, [host, space, pid, start], 0],
+        [true, [host, space, pid, start], 23 * hour],
+        [false, [host, space, pid, start], 25 * hour],
+        [false, [host, space, gone, start], 0],
+        [false, [host, space, pid, Number(start) + 1], 0],
+        [true, [host, '00000000', pid, Number(start) + 1], minute],
+        [true, [host, '00000000', gone, start], minute],
+        [false, [host, '00000000', pid, start], hour],
+        [true, ['00000000', space, gone, start], 23 * hour],
+        [false, ['00000000', space, gone, start], 25 * hour],
+        // Another process, with an id that was used before.
+        [process.platform !== 'linux', [host, space, other.pid as number, Number(start) + 1e9], 0],
+      ]
+      const names = left.map(([, writer, age], i) => {
+        const name = `.neurode-${writer.join('-')}-${String(i).padStart(32, '0')}.tmp`
+        writeFileSync(join(folder, name), '')
+        const time = Date.now() / 1000 - age
+        utimesSync(join(folder, name), time, time)
+        return name
+      })
+      writeFileSync(join(folder, '.neurode-notes.tmp'), '')
+      await writeNpy(join(folder, 'x.npy'), [1])
+      other.kill()
+      const kept = names.filter((_, i) => left[i]?.[0])
+      assert.deepEqual(readdirSync(folder).sort(), [...kept, '.neurode-notes.tmp', 'x.npy'].sort())
+    })
+  })
+
+  for (const how of ['save', 'backup']) {
+    it(`of a process 1 that was killed at them are never in the way of the next: ${how}`, async function () {
+      const [command, ...namespaced] = asProcessOne() ?? []
+      if (command === undefined) return this.skip()
+      await inFolder(async (folder) => {
+        const run = (last: number) => {
+          const program = [process.execPath, programPath('save-and-die'), folder, how, String(last)]
+          return runCommand(command, [...namespaced, ...program])
+        }
+        for (const last of [1, 1, 2, 2]) {
+          const { code, stderr } = await run(last)
+          assert.equal(code, 137, stderr)
+        }
+        const { code, stderr } = await run(0)
+        assert.equal(code, 0, stderr)
+      })
+    })
+  }
+
+  it('of workers that write to one path, and are terminated at it, never meet', async () => {
+    const terminated = Number(process.env.NEURODE_TERMINATIONS ?? 10)
+    await inFolder(async (folder) => {
+      const path = join(folder, 'm.neurode')
+      const start = (saves: number) => new Worker(programPath('save-often'), { workerData: { path, saves } })
+      const whole = [start(30), start(30), start(30)].map((worker) => once(worker, 'exit'))
+      for (let i = 0; i < terminated; i++) {
+        const worker = start(Number.POSITIVE_INFINITY)
+        const failed = once(worker, 'error').then(([error]) => assert.fail(error as Error))
+        const saved = (async () => {
+          await once(worker, 'message')
+          await setTimeout(Math.random() * 20)
+        })()
+        await Promise.race([saved, failed])
+        await worker.terminate()
+        using loaded = await load(path)
+        assert.ok(loaded.getWeights().length > 0)
+      }
+      assert.deepEqual(await Promise.all(whole), [[0], [0], [0]])
+      using loaded = await load(path)
+      assert.deepEqual(loaded.getWeights(), classifier().getWeights())
     })
   })
 })

@@ -1,8 +1,9 @@
 /** Downloads of known files: mirrors in turn, time-outs, checksums, and never a half file under the final name. */
 
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { NeurodeError } from '../errors.js'
+import { removeLeftovers, temporaryPath } from '../io/temporary.js'
 import { createSha256 } from './sha256.js'
 
 /** How far a download is. */
@@ -51,10 +52,11 @@ export interface DownloadResult {
  */
 export async function download(request: DownloadRequest): Promise<DownloadResult> {
   const folder = dirname(request.path)
-  const temporary = join(folder, `.${basename(request.path)}.${process.pid}.${crypto.randomUUID()}.part`)
+  const temporary = await temporaryPath(folder)
   const failures: MirrorFailure[] = []
   try {
     await writable(folder, () => mkdir(folder, { recursive: true }))
+    await writable(folder, () => removeLeftovers(folder))
     for (const url of request.urls) {
       const reason = await fetchTo(temporary, url, request)
       if (reason === undefined) {

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { isUint8Array } from 'node:util/types'
 import { createGunzip } from 'node:zlib'
 import { NeurodeError } from '../errors.js'
+import { unpackedLimit } from '../io/archives.js'
 import { toPath } from '../io/paths.js'
 import { checkNumber, checkOptions, checkSignal } from '../validate.js'
 import { elementCount, formatShape, type NdArray, type NumericArray } from './arrays.js'
@@ -15,7 +16,10 @@ import { ShapedArray } from './shapedArray.js'
 
 /** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
-  /** The most bytes of elements to accept, for files from strangers; default: the longest array Node can hold. */
+  /**
+   * The most bytes of elements to accept, at least 0. Default: what a file that is not gzipped holds; of a gzipped one 256 MiB, or 16
+   * times its bytes where that is more.
+   */
   readonly maxBytes?: number | undefined
   /** Stops reading; the promise rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined
@@ -114,7 +118,7 @@ async function readFile(handle: FileHandle, size: number, path: string, options:
 }
 
 async function inflate(compressed: Readable, size: number, name: string, options: ReadIdxOptions): Promise<NdArray> {
-  const decoder = new IdxDecoder(name, { atMost: size * maxDeflateRatio }, options.maxBytes)
+  const decoder = new IdxDecoder(name, { atMost: size * maxDeflateRatio }, unpackedLimit(options.maxBytes, size))
   const gunzip = createGunzip({ chunkSize: chunkBytes })
   let failure: unknown
   const sink = async (chunks: AsyncIterable<Buffer>) => {
@@ -208,7 +212,7 @@ class IdxDecoder {
     }
     if (atMost !== undefined && atMost < bytes) this.#fail(`expected ${declared}, got gzip data too short for that`)
     if (bytes > this.#maxBytes)
-      this.#fail(`expected at most ${this.#maxBytes} bytes of elements, got a header for ${bytes}`)
+      this.#fail(`expected at most ${this.#maxBytes} bytes of elements, as maxBytes says, got a header for ${bytes}`)
     try {
       this.#elements = new Uint8Array(bytes)
     } catch (cause) {

@@ -3,8 +3,8 @@
 import { isUtf8 } from 'node:buffer'
 import { isUint8Array } from 'node:util/types'
 import type { NdArray } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { checkBoolean, checkName, checkOptions, refuse, suggest } from '../validate.js'
+import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
+import { columnFinder } from './columns.js'
 import { type CsvNumbersOptions, checkNumbersOptions, type Decimal, toNumbers } from './csvNumbers.js'
 import { damaged, readBytes, toPath } from './files.js'
 
@@ -83,14 +83,16 @@ export async function readCsv(source: string | URL | Uint8Array, given?: ReadCsv
   if (hasHeader) lines.shift()
   const width = header.length || (rows[0]?.length ?? 0)
   const table = { name, header, rows, lines, decimal }
+  const placeOf = columnFinder(header, width)
   const numbers = (columns?: readonly (string | number)[], given?: CsvNumbersOptions) => {
     const wanted = columns ?? Array.from({ length: width }, (_, i) => i)
     if (!Array.isArray(wanted)) refuse('columns', 'a list of names and places', columns)
-    const places = Array.from(wanted, (column) => placeOf(column, header, width))
+    // Holes of a list are refused, too.
+    const places = Array.from(wanted, (column) => placeOf(column))
     return toNumbers(table, places, checkNumbersOptions(given))
   }
   const texts = (column: string | number) => {
-    const place = placeOf(column, header, width)
+    const place = placeOf(column)
     return rows.map((row) => row[place] as string)
   }
   return Object.freeze({ header, rows, lines, numbers: numbers as CsvTable['numbers'], texts } satisfies CsvTable)
@@ -206,20 +208,6 @@ function endOfQuoted(text: string, from: number, line: number, name: string): nu
     if (text.charCodeAt(at + 1) !== quote) return at + 1
     at += 2
   }
-}
-
-function placeOf(column: string | number, header: readonly string[], width: number): number {
-  if (typeof column === 'number') {
-    if (Number.isInteger(column) && column >= 0 && column < width) return column
-    return refuse('columns', `places from 0 to ${width - 1}`, column)
-  }
-  if (typeof column !== 'string') return refuse('columns', 'names and places', column)
-  const place = header.indexOf(column)
-  if (place < 0) {
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `columns: there is no column '${column}'${suggest(column, header)}`)
-  }
-  if (header.lastIndexOf(column) === place) return place
-  throw new NeurodeError('ERR_ARGUMENT', `columns: '${column}' names several columns: give their places`)
 }
 
 /** One line, with quotes where cells need them. */

@@ -1,5 +1,6 @@
 /** Whole files: read at once, and written so that a crash leaves the old file or the new one, never a part. */
 
+import type { Stats } from 'node:fs'
 import {
   access,
   constants,
@@ -8,16 +9,16 @@ import {
   mkdir,
   open,
   readdir,
+  readlink,
   realpath,
   rename,
   stat,
   unlink,
 } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
-import { createSha256 } from '../data/sha256.js'
+import { dirname, resolve } from 'node:path'
 import { NeurodeError } from '../errors.js'
 import { foreignFolder, formatOf, formats } from './formats.js'
+import { removeLeftovers, temporaryPath } from './temporary.js'
 
 export { toPath } from './paths.js'
 
@@ -78,46 +79,66 @@ export async function readInto(file: FileHandle, bytes: Uint8Array, position: nu
   }
 }
 
-let writes = 0
-
 /**
  * Replaces a file by these bytes, one chunk after the other: they go into a temporary file next to it, reach the disk, and
- * take its name in one step. Temporary files of processes that were killed are removed.
+ * take its name in one step. A file that was there leaves its mode and, where the system allows it, its owner. Temporary files of
+ * processes that were killed are removed.
  */
 export async function writeAtomically(path: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const target = await targetOf(path)
+  const { target, replaced } = await targetOf(path)
   const folder = dirname(target)
-  const prefix = `.${basename(target)}.${hostId()}-`
-  const temporary = join(folder, `${prefix}${process.pid}-${writes++}.tmp`)
+  let temporary: string | undefined
   try {
-    await removeStale(folder, prefix)
-    const file = await open(temporary, 'wx')
+    await removeLeftovers(folder)
+    const chosen = await temporaryPath(folder)
+    // Until it has the owner of the file that it replaces, nobody else reads it.
+    const file = await open(chosen, 'wx', replaced === undefined ? 0o666 : 0o600)
+    temporary = chosen
     try {
       for (const chunk of chunks) await writeAll(file, chunk)
+      if (replaced !== undefined) await takeAccess(file, replaced)
       await file.sync()
     } finally {
       await file.close()
     }
     await rename(temporary, target)
+    temporary = undefined
     await syncFolder(folder)
   } catch (error) {
-    await unlink(temporary).catch(() => {})
+    if (temporary !== undefined) await unlink(temporary).catch(() => {})
     throw fileError(error, path, 'written')
   }
 }
 
-/** The file that a write replaces: what a link points to, and never a folder or device. */
-async function targetOf(path: string): Promise<string> {
+/** Gives a file the owner, where that is allowed, and the mode of the one that it replaces. */
+async function takeAccess(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  if (process.platform === 'win32') return
+  const own = await file.stat()
+  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {})
+  await file.chmod(mode & 0o777)
+}
+
+/** The file that a write replaces, if it is there: what a link points to, and never a folder or device. */
+async function targetOf(path: string): Promise<{ target: string; replaced?: Stats }> {
   try {
     const isLink = (await lstatOf(path))?.isSymbolicLink() === true
-    const target = isLink ? await realpath(path).catch(() => path) : path
-    const stats = await statOf(target)
-    if (stats === undefined || stats.isFile()) return target
-    const got = stats.isDirectory() ? 'a folder' : 'a device or pipe'
+    const target = isLink ? await endOfLinks(path) : path
+    const replaced = await statOf(target)
+    if (replaced === undefined) return { target }
+    if (replaced.isFile()) return { target, replaced }
+    const got = replaced.isDirectory() ? 'a folder' : 'a device or pipe'
     throw new NeurodeError('ERR_FILE_WRITE', `${path}: expected the name of a file, got ${got}`)
   } catch (error) {
     throw fileError(error, path, 'written')
   }
+}
+
+/** What a link points to in the end, whether it is there or not. */
+async function endOfLinks(path: string): Promise<string> {
+  const there = await realpath(path).catch(ifMissing)
+  if (there !== undefined) return there
+  const next = resolve(await realpath(dirname(path)), await readlink(path))
+  return (await lstatOf(next))?.isSymbolicLink() === true ? endOfLinks(next) : next
 }
 
 /** Makes the folder of a file that is to be written. */
@@ -134,7 +155,7 @@ export async function makeFolderOf(path: string): Promise<void> {
  * Makes and changes nothing.
  */
 export async function checkWritable(path: string): Promise<void> {
-  const target = await targetOf(path)
+  const { target } = await targetOf(path)
   try {
     let folder = dirname(resolve(target))
     let stats = await statOf(folder)
@@ -173,28 +194,6 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-async function removeStale(folder: string, prefix: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(prefix) || !name.endsWith('.tmp')) continue
-    const pid = Number.parseInt(name.slice(prefix.length), 10)
-    if (pid !== process.pid && !isRunning(pid)) await unlink(join(folder, name)).catch(() => {})
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
-
-/** Process ids mean nothing on other machines that share the folder. */
-function hostId(): string {
-  return createSha256().update(hostname()).digest('hex').slice(0, 8)
 }
 
 /** What the system says, as a NeurodeError that names the file. */

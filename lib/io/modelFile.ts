@@ -1,6 +1,7 @@
 /**
  * Model files: a safetensors file whose metadata hold the SHA-256 of everything, first, and a description as JSON. Tensors:
- * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#callback/<name>/<place>` for what callbacks remember.
+ * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#trained/<weight>` for what training left of weights that became
+ * their averages; `#callback/<name>/<place>` for what callbacks remember.
  */
 
 import { formatShape } from '../data/arrays.js'
@@ -35,6 +36,7 @@ const noDigest = '0'.repeat(digestLength)
 /** Marks tensors of a model file that are not weights. */
 export const stateMark = '#'
 const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${weight}`
+const trainedName = (weight: string) => `${stateMark}trained/${weight}`
 const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
 
 /** See {@link Sequential.save}. */
@@ -49,13 +51,15 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
   const state = core.readState()
   const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>()
   for (const { name, data, shape } of state.weights) tensors.set(name, { data, shape })
-  state.slots.forEach((arrays, slot) => {
+  const addState = (arrays: TrainingState['trained'], nameOf: (weight: string) => string) => {
     arrays.forEach((data, i) => {
       if (data === undefined) return
       const { name, shape } = state.weights[i] as TrainingState['weights'][number]
-      tensors.set(slotName(slot, name), { data, shape })
+      tensors.set(nameOf(name), { data, shape })
     })
-  })
+  }
+  for (const [slot, arrays] of state.slots.entries()) addState(arrays, (name) => slotName(slot, name))
+  addState(state.trained, trainedName)
   for (const [name, { arrays = [] }] of Object.entries(state.callbacks)) {
     arrays.forEach((data, i) => {
       tensors.set(callbackName(name, i), { data, shape: [data.length] })
@@ -194,6 +198,10 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
           trainable ? tensor(slotName(slot, name), shape) : undefined,
         ),
       ),
+      trained: parameters.map(({ name, shape }) => {
+        const kept = core.settings !== undefined && tensors.has(trainedName(name))
+        return kept ? tensor(trainedName(name), shape) : undefined
+      }),
       seed: checkInteger(state.seed, 'seed', 0),
       step: checkInteger(state.step, 'step', 0),
       epochsBegun: checkInteger(state.epochsBegun, 'epochsBegun', 0),

@@ -4,6 +4,7 @@ import { isUint8Array } from 'node:util/types'
 import type { ArrayInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
+import { unpackedLimit } from './archives.js'
 import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
 import { encodeNpy, type FileArray, parseNpy } from './npy.js'
@@ -13,6 +14,14 @@ import { readZip, writeZip } from './zip.js'
 export interface WriteNpzOptions {
   /** Default false, as `numpy.savez`; true as `numpy.savez_compressed`. */
   readonly compress?: boolean | undefined
+}
+
+/** Options of {@link readNpz}. */
+export interface ReadNpzOptions {
+  /**
+   * The most bytes that all arrays may unpack to, at least 0; default 256 MiB, or 16 times the bytes of the file where that is more.
+   */
+  readonly maxBytes?: number | undefined
 }
 
 /** The arrays of an npz file by name, in the order of the file. */
@@ -39,8 +48,8 @@ export class NpzArrays extends Map<string, FileArray> {
  * cannot be read is left out: `get` of its name throws, and `unreadable` says why.
  *
  * @param source - Path of the file, or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for archives that are damaged, and for those of which no array
- * can be read.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for archives that are damaged, for those that unpack to more than
+ * `maxBytes`, before anything is unpacked, and for those of which no array can be read.
  *
  * @example
  * ```ts
@@ -51,18 +60,20 @@ export class NpzArrays extends Map<string, FileArray> {
  * console.log(arrays.get('x')?.shape) // [2, 2]
  * ```
  */
-export async function readNpz(source: string | URL | Uint8Array): Promise<NpzArrays> {
-  if (isUint8Array(source)) return parseNpz(Buffer.from(new Uint8Array(source).buffer), 'data')
+export async function readNpz(source: string | URL | Uint8Array, given?: ReadNpzOptions): Promise<NpzArrays> {
+  const { maxBytes } = checkOptions(given, ['maxBytes'], 'readNpz')
+  unpackedLimit(maxBytes, 0)
+  if (isUint8Array(source)) return parseNpz(Buffer.from(Uint8Array.from(source).buffer), 'data', maxBytes)
   const path = toPath(source, 'source', 'a path or bytes')
-  return parseNpz(await readBytes(path), path)
+  return parseNpz(await readBytes(path), path, maxBytes)
 }
 
 /** The arrays in the bytes of a whole file. */
-export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string): NpzArrays {
+export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string, maxBytes?: number): NpzArrays {
   return parseAs(formats.npz, bytes, path, () => {
     const arrays = new Map<string, FileArray>()
     const unreadable = new Map<string, NeurodeError>()
-    for (const [member, unpack] of readZip(bytes, path)) {
+    for (const [member, unpack] of readZip(bytes, path, unpackedLimit(maxBytes, bytes.length))) {
       const name = member.replace(/\.npy$/, '')
       if (arrays.has(name) || unreadable.has(name)) {
         throw damaged(path, `two arrays are called ${JSON.stringify(name)}`)

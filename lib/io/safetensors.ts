@@ -10,6 +10,7 @@ import { type DType, dtypeOf, dtypes } from './dtypes.js'
 import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
 import { type FileArray, plainArray } from './npy.js'
+import { parseStrictJson } from './strictJson.js'
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteSafetensorsOptions {
@@ -93,9 +94,9 @@ async function readShards(path: string): Promise<Safetensors> {
 function shardsOf(text: string, path: string): Map<string, string> {
   let index: unknown
   try {
-    index = JSON.parse(text)
+    index = parseStrictJson(text)
   } catch (error) {
-    throw damaged(path, 'the index is not JSON', error)
+    throw damaged(path, `the index is not JSON of its format: ${(error as Error).message}`, error)
   }
   const map = isObject(index) && Object.hasOwn(index, 'weight_map') ? index.weight_map : undefined
   if (!isObject(map)) throw damaged(path, 'expected an index with a weight_map')
@@ -152,33 +153,13 @@ function readHeader(bytes: Uint8Array, path: string) {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
       bytes.subarray(lengthBytes, lengthBytes + length),
     )
-    parsed = JSON.parse(text)
+    parsed = parseStrictJson(text)
   } catch (error) {
-    throw damaged(path, 'the header is not JSON', error)
+    throw damaged(path, `the header is not JSON of its format: ${(error as Error).message}`, error)
   }
   if (!text.startsWith('{') || !isObject(parsed))
     throw damaged(path, `expected an object as header, got ${describe(parsed)}`)
-  const entries = Object.entries(parsed)
-  // JSON.parse keeps the last of several equal keys: a header written anew then is shorter.
-  if (topLevelKeys(text) !== entries.length) throw damaged(path, 'a name stands in the header twice')
-  return { length, entries }
-}
-
-/** Counts the keys of an object's text, which is known to be JSON. */
-function topLevelKeys(text: string): number {
-  let depth = 0
-  let keys = 0
-  let inText = false
-  for (let i = 0; i < text.length; i++) {
-    const letter = text[i]
-    if (inText && letter === '\\') i++
-    else if (letter === '"') inText = !inText
-    else if (inText) continue
-    else if (letter === '{' || letter === '[') depth++
-    else if (letter === '}' || letter === ']') depth--
-    else if (letter === ':' && depth === 1) keys++
-  }
-  return keys
+  return { length, entries: Object.entries(parsed) }
 }
 
 function metadataOf(value: unknown, path: string): [string, string][] {

@@ -27,13 +27,24 @@ interface Entry {
 }
 
 /**
- * The members of an archive by name, in its order, each as a function that unpacks it. Places are checked at once, sizes and
- * checksums when a member is unpacked, before memory is taken.
+ * The members of an archive by name, in its order, each as a function that unpacks it. Places and the sum of the sizes, at most
+ * `maxBytes`, are checked at once; checksums, and that the sizes are true, when a member is unpacked, before memory is taken.
  */
-export function readZip(bytes: Buffer<ArrayBuffer>, path: string): Map<string, () => Uint8Array<ArrayBuffer>> {
+export function readZip(
+  bytes: Buffer<ArrayBuffer>,
+  path: string,
+  maxBytes: number,
+): Map<string, () => Uint8Array<ArrayBuffer>> {
   const members = new Map<string, () => Uint8Array<ArrayBuffer>>()
-  const spans: [from: number, to: number, name: string][] = []
-  for (const entry of readDirectory(bytes, path)) {
+  const { entries, start } = readDirectory(bytes, path)
+  const spans: [from: number, to: number, name: string][] = [[start, bytes.length, 'the directory']]
+  let unpacked = 0
+  for (const entry of entries) {
+    unpacked += entry.size
+    if (unpacked > maxBytes) {
+      const text = `member ${JSON.stringify(entry.name)}: with it the archive unpacks to ${unpacked} bytes`
+      throw damaged(path, `${text}, beyond the limit of ${maxBytes}: readNpz(path, { maxBytes }) raises it`)
+    }
     if (members.has(entry.name)) throw damaged(path, `two members are called ${JSON.stringify(entry.name)}`)
     const from = dataOffset(bytes, entry, path)
     spans.push([entry.offset, from + entry.packed, entry.name])
@@ -41,14 +52,14 @@ export function readZip(bytes: Buffer<ArrayBuffer>, path: string): Map<string, (
   }
   spans.sort(([a], [b]) => a - b)
   spans.forEach(([from, , name], i) => {
-    if (i > 0 && from < (spans[i - 1] as (typeof spans)[number])[1]) {
-      throw damaged(path, `member ${JSON.stringify(name)} overlaps another`)
-    }
+    if (i === 0) return
+    const [, to, before] = spans[i - 1] as (typeof spans)[number]
+    if (from < to) throw damaged(path, `member ${JSON.stringify(name)} overlaps ${JSON.stringify(before)}`)
   })
   return members
 }
 
-function readDirectory(bytes: Buffer, path: string): Entry[] {
+function readDirectory(bytes: Buffer, path: string): { entries: Entry[]; start: number } {
   const end = findEnd(bytes)
   if (end < 0) throw damaged(path, 'expected a zip archive, got a file without its directory')
   const count = bytes.readUInt16LE(end + 10)
@@ -81,7 +92,7 @@ function readDirectory(bytes: Buffer, path: string): Entry[] {
     at = next
   }
   if (at !== end) throw damaged(path, `the directory holds more than the ${count} entries declared`)
-  return entries
+  return { entries, start }
 }
 
 /** The place of the last record, whose comment must reach the end of the file. */

@@ -59,12 +59,16 @@ export interface TrainingState {
   readonly weights: readonly { readonly name: string; readonly shape: Shape; readonly data: Float32Array }[]
   /** By slot, then by weight; nothing for weights that no optimizer changes. */
   readonly slots: readonly (readonly (Float32Array | undefined)[])[]
+  /** By weight: those that fit has replaced by their averages, as training left them. Empty where it has not. */
+  readonly trained: readonly (Float32Array | undefined)[]
   readonly seed: number
   readonly step: number
   readonly epochsBegun: number
   readonly position: TrainingPosition
   readonly callbacks: CallbackStates
 }
+
+const noneTrained = { step: 0, weights: [] }
 
 interface Slot {
   readonly layer: Layer
@@ -108,6 +112,8 @@ export class ModelCore implements LayerHost {
   #stale = false
   /** The native model is stale only because layers were frozen or set free: the optimizer's state stays. */
   #keepsState = false
+  /** By parameter: weights as training left them, where they are averages now, and the step at which they became so. */
+  #trained: { readonly step: number; readonly weights: TrainingState['trained'] } = noneTrained
   /** Layers that the native model does not train. */
   #frozen: ReadonlySet<Layer> = new Set()
 
@@ -165,6 +171,7 @@ export class ModelCore implements LayerHost {
     this.warned.clear()
     this.#training = training
     this.#deviceSettings = device
+    this.#trained = noneTrained
     this.#stale = true
     this.#keepsState = false
     // The optimizer begins anew, and with it the training.
@@ -313,7 +320,8 @@ export class ModelCore implements LayerHost {
       model.parameters.map(({ trainable }, index) => (trainable ? model.getSlot(slot, index) : undefined)),
     )
     const { seed, step, epochsBegun, position } = this
-    return { weights, slots, seed, step, epochsBegun, position, callbacks: this.callbackStates() }
+    const trained = this.#trainedWeights()
+    return { weights, slots, trained, seed, step, epochsBegun, position, callbacks: this.callbackStates() }
   }
 
   /** Takes over a state whose arrays fit; see {@link readState}. */
@@ -335,6 +343,7 @@ export class ModelCore implements LayerHost {
       })
     })
     model.step = this.step = state.step
+    this.#trained = { step: state.step, weights: state.trained }
     this.epochsBegun = state.epochsBegun
     this.position = state.position
     const { callbacks } = state
@@ -343,11 +352,38 @@ export class ModelCore implements LayerHost {
 
   /** Weights become their averages, where the optimizer keeps any: Keras does so when fit ends. */
   finalizeAverages(): void {
-    if (this.#training?.settings.optimizer.update.useEma !== true || this.step === 0) return
+    if (!this.#keepsAverages || this.step === 0) return
     const model = this.native()
-    this.#slots.forEach(({ layer, parameter: { trainable = true } }, index) => {
-      if (trainable && !this.#frozen.has(layer)) model.setParameter(index, model.getSlot(model.slots - 1, index))
+    const weights = this.#slots.map(({ layer, parameter: { trainable = true } }, index) => {
+      if (!trainable || this.#frozen.has(layer)) return undefined
+      const trained = model.getParameter(index)
+      model.setParameter(index, model.getSlot(model.slots - 1, index))
+      return trained
     })
+    this.#trained = { step: this.step, weights }
+  }
+
+  /** Undoes {@link finalizeAverages} for a training that goes on, unless the weights were changed since. */
+  undoAverages(): void {
+    const model = this.native()
+    this.#trainedWeights().forEach((data, index) => {
+      if (data !== undefined && this.#slots[index]?.layer.trainable) model.setParameter(index, data)
+    })
+    this.#trained = noneTrained
+  }
+
+  /** What training left, where the weights are still the averages that they became. */
+  #trainedWeights(): TrainingState['trained'] {
+    const { step, weights } = this.#trained
+    if (!this.#keepsAverages || step !== this.step) return []
+    const model = this.native()
+    const isAverage = (data: Float32Array | undefined, index: number) =>
+      data === undefined || sameBits(model.getParameter(index), model.getSlot(model.slots - 1, index))
+    return weights.every(isAverage) ? weights : []
+  }
+
+  get #keepsAverages(): boolean {
+    return this.#training?.settings.optimizer.update.useEma === true
   }
 
   /** Optimizer variables that every parameter has. */
@@ -411,6 +447,7 @@ export class ModelCore implements LayerHost {
     this.#shapes = shapes
     this.#training = training
     this.#initialWeights = initial
+    this.#trained = noneTrained
     this.#stale = true
     this.#keepsState = false
   }
@@ -436,7 +473,7 @@ export class ModelCore implements LayerHost {
   /** Keeps the optimizer's state. Averages of layers that were frozen until now begin with their weights. */
   #fillState(next: NativeModel, slots: readonly Slot[]): void {
     const old = this.#native as NativeModel
-    const averages = this.#training?.settings.optimizer.update.useEma === true
+    const averages = this.#keepsAverages
     slots.forEach(({ layer, parameter: { trainable = true } }, index) => {
       const isFreed = layer.trainable && this.#frozen.has(layer)
       for (let slot = 0; trainable && slot < next.slots; slot++) {
@@ -469,6 +506,11 @@ function initialWeightsOf(shapes: ModelShapes | undefined): ReadonlyMap<Layer, r
     if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
   }
   return initial
+}
+
+function sameBits(a: Float32Array, b: Float32Array): boolean {
+  const [one, other] = [a, b].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))
+  return (one as Buffer).equals(other as Buffer)
 }
 
 function sameShape(a: ParameterSpec, b: ParameterSpec): boolean {

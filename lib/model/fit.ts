@@ -249,6 +249,7 @@ class Fit {
     if (sums.length > 0 && sums.length !== length) {
       throw new NeurodeError('ERR_ARGUMENT', 'resume: expected the same metrics as where training is to go on')
     }
+    core.undoAverages()
     return epoch
   }
 

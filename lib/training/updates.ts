@@ -23,7 +23,10 @@ export interface UpdateOptions {
   readonly weightDecay?: number | undefined
   /** Parameters that do not decay: texts that their names contain, as in `['bias', 'dense_1/']`. */
   readonly excludeFromWeightDecay?: readonly string[] | undefined
-  /** Keeps an exponential average of the weights, which they become when fit ends; default false. */
+  /**
+   * Keeps an exponential average of the weights, which they become when fit ends; a fit with `resume` goes on from what they were
+   * before. Default false.
+   */
   readonly useEma?: boolean | undefined
   /** Share of the average that is kept per step, 0 to 1; default 0.99. */
   readonly emaMomentum?: number | undefined

@@ -101,7 +101,8 @@ void CpuExecutor::predict_here(const InputView& view, float* output) {
   const FlushSubnormals flush;
   const InputView input = scaled(view);
   grow(here_, predict_.size * (input.rows > kPanel ? kTogether : 1));
-  if (input.rows == 1 && !has_positions_) return predict_row(input, output);
+  if (input.rows == 1 && !has_positions_ && ++single_rows_ > kWorthPacking)
+    return predict_row(input, output);
   constexpr int kRows = kTogether * kPanel;
   for (std::int64_t first = 0; first < input.rows; first += kRows) {
     const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, input.rows - first));
@@ -109,14 +110,29 @@ void CpuExecutor::predict_here(const InputView& view, float* output) {
   }
 }
 
-// Tensors are single rows here; their memory beyond the last feature stays zero up to kAlignment,
-// as kernels expect.
+// Packed for a row at a time, once for as long as the weights stay as they are.
+const CpuExecutor::PackedKernel& CpuExecutor::packed(int kernel) {
+  PackedKernel& packed = packed_[kernel];
+  if (packed.kernel.size() > 0) return packed;
+  const Parameter& parameter = program_.parameters[kernel];
+  const int units = parameter.columns;
+  std::vector<float> values(parameter.size());
+  get_parameter(kernel, values.data());
+  packed.no_bias = Floats(round_up(units, kAlignment));
+  packed.kernel = Floats(std::int64_t{parameter.rows} * round_up(units, kAlignment));
+  kernels_.pack_kernel(values.data(), parameter.rows, units, packed.kernel.data());
+  return packed;
+}
+
+void CpuExecutor::weights_change() {
+  packed_.clear();
+  single_rows_ = 0;
+}
+
+// Tensors are single rows here, and every sum runs as it does on panels.
 void CpuExecutor::predict_row(const InputView& input, float* output) {
   const auto at = [&](int tensor) { return here_.data() + predict_.offset[tensor]; };
   const auto width = [&](int tensor) { return program_.predict.features[tensor]; };
-  const auto clear_rest = [&](int tensor) {
-    std::fill(at(tensor) + width(tensor), at(tensor) + round_up(width(tensor), kAlignment), 0.0f);
-  };
   for (const Task& task : program_.predict.tasks) {
     switch (task.kind) {
       case TaskKind::gather_input:
@@ -125,11 +141,14 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
           at(task.output)[i] = value * input.scale + input.offset;
         }
         break;
-      case TaskKind::dense_forward:
-        clear_rest(task.input);
-        kernels_.dense_row(values(task.kernel), weights_[task.kernel].stride, values(task.bias),
-                           at(task.input), width(task.input), width(task.output), at(task.output));
+      case TaskKind::dense_forward: {
+        const PackedKernel& dense = packed(task.kernel);
+        const float* const bias = task.bias >= 0 ? values(task.bias) : dense.no_bias.data();
+        const int inputs = width(task.input), units = width(task.output);
+        kernels_.infer_dense(dense.kernel.data(), bias, inputs, units, at(task.input), inputs, 1,
+                             at(task.output), round_up(units, kAlignment));
         break;
+      }
       case TaskKind::activation_forward:
         kernels_.activation_row(task.op, task.along, at(task.input), at(task.output),
                                 width(task.output));

@@ -135,6 +135,7 @@ void CpuExecutor::get_parameter(int index, float* values) const {
   copy_out(weights_[index].values, index, values);
 }
 void CpuExecutor::set_parameter(int index, const float* values) {
+  weights_change();
   copy_in(weights_[index].values, index, values);
 }
 void CpuExecutor::get_slot(int slot, int index, float* values) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -57,6 +58,8 @@ constexpr int kTogether = 2;
 // brings.
 constexpr double kWorthWaking = 2e6;
 constexpr double kWorthABarrier = 2e5;
+// Single rows that cost through panels what it costs to pack the kernels for them.
+constexpr int kWorthPacking = 8;
 
 // Rows that panels and slices are cut at.
 constexpr int kGroup = kAlignment;
@@ -89,6 +92,11 @@ class CpuExecutor final : public Executor {
     std::vector<Floats> slots;
     int first_piece;                // among the pieces of all parameters
     std::vector<double> penalties;  // of the regularizer, by piece or by vector of a matrix
+  };
+
+  // A kernel for single rows, and zeros where its layer has no bias.
+  struct PackedKernel {
+    Floats kernel, no_bias;
   };
 
   // A kernel or a table as it lies in memory: of each line `length` floats count.
@@ -195,6 +203,8 @@ class CpuExecutor final : public Executor {
   void predict_panels(const InputView& input, std::int64_t first, const Cut& cut, int panel,
                       int count, float* memory, float* output) const;
   void predict_row(const InputView& input, float* output);
+  const PackedKernel& packed(int kernel);
+  void weights_change();
   double forward_operations(std::int64_t rows) const;
   void copy_out(const Floats& from, int index, float* values) const;
   void copy_in(Floats& to, int index, const float* values) const;
@@ -213,11 +223,13 @@ class CpuExecutor final : public Executor {
   std::vector<TrainingSegment> segments_;
   std::vector<BatchStatistics> statistics_;  // of a training batch
   std::vector<Floats> statistics_memory_;    // (kStatistics, stride)
-  Floats panels_;      // train, evaluate, predict: the panels of a batch, or one for each thread
-  Floats here_;        // predict_here: one panel, or one row
-  Floats row_values_;  // losses and metrics of rows
-  std::vector<double> square_sums_;  // of gradients, by piece
-  std::vector<Floats> scratch_;      // a thread's, for weight gradients and penalties of matrices
+  Floats panels_;  // train, evaluate, predict: the panels of a batch, or one for each thread
+  Floats here_;    // predict_here: one panel, or one row
+  std::map<int, PackedKernel> packed_;  // by parameter, of the weights as they are
+  int single_rows_ = 0;                 // predicted with the weights as they are
+  Floats row_values_;                   // losses and metrics of rows
+  std::vector<double> square_sums_;     // of gradients, by piece
+  std::vector<Floats> scratch_;  // a thread's, for weight gradients and penalties of matrices
 };
 
 }  // namespace neurode::cpu

@@ -64,6 +64,7 @@ void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& 
 
 Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
                         const std::atomic<bool>& cancelled) {
+  weights_change();
   const InputView input = scaled(range.data.input);
   const int batch = static_cast<int>(std::min<std::int64_t>(range.batch_size, input.rows));
   const double operations = 3 * forward_operations(batch);

@@ -180,30 +180,4 @@ inline void dense_backward_input(const float* kernel, std::int64_t stride, int i
   panel_product(kernel, 1, stride, inputs, units, panels, gradient, nullptr, input_gradient);
 }
 
-// One row: dot products along the kernel's rows, four units and two vectors at a time. Input and
-// kernel rows are padded with zeros to kAlignment.
-inline void dense_row(const float* kernel, std::int64_t stride, const float* bias,
-                      const float* input, int inputs, int units, float* output) {
-  const int length = (inputs + cpu::kAlignment - 1) / cpu::kAlignment * cpu::kAlignment;
-  split(units, 4, [&](int unit, int size) {
-    const float* row[4];
-    for (int i = 0; i < 4; ++i) row[i] = kernel + (unit + std::min(i, size - 1)) * stride;
-    Vec even[4] = {}, odd[4] = {};
-    int k = 0;
-    for (; k + 2 * kLanes <= length; k += 2 * kLanes) {
-      const Vec x = load(input + k), y = load(input + k + kLanes);
-      for (int i = 0; i < 4; ++i) {
-        even[i] += load(row[i] + k) * x;
-        odd[i] += load(row[i] + k + kLanes) * y;
-      }
-    }
-    for (; k < length; k += kLanes) {
-      for (int i = 0; i < 4; ++i) even[i] += load(row[i] + k) * load(input + k);
-    }
-    for (int i = 0; i < size; ++i) {
-      output[unit + i] = sum_lanes(even[i] + odd[i]) + (bias != nullptr ? bias[unit + i] : 0);
-    }
-  });
-}
-
 }  // namespace neurode::NEURODE_ISA_NAMESPACE

@@ -60,7 +60,6 @@ const cpu::Kernels kKernels = {
     .clip = clip,
     .sum_of_squares = sum_of_squares,
     .penalize = penalize,
-    .dense_row = dense_row,
     .activation_forward = activation_forward,
     .activation_backward = activation_backward,
     .activation_row = activation_row,

@@ -119,10 +119,6 @@ struct Kernels {
   double (*sum_of_squares)(const float* x, int count);
   // The penalty of `count` floats; gradient (null: none) += its derivative.
   double (*penalize)(const Op& op, const float* x, float* gradient, int count);
-  // output (units) = kernel (units, stride) . input (inputs) + bias: one row, padded with zeros to
-  // kAlignment.
-  void (*dense_row)(const float* kernel, std::int64_t stride, const float* bias, const float* input,
-                    int inputs, int units, float* output);
 
   // `rows` lanes of each of `features` lines of a panel; z and y may be the same.
   void (*activation_forward)(const Op& op, const Along& along, const float* z, float* y,

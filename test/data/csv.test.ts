@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type CsvTable, callbacks, layers, type ReadCsvOptions, readCsv, sequential } from 'neurode'
+import { columnFinder } from '#lib/io/columns.js'
 import { codesOf, warningsOf } from '../support/warnings.js'
 import { inFolder, rejects, throws } from './files.js'
 
@@ -173,6 +174,20 @@ describe('numbers of a CSV file', () => {
         [1, 2],
       ],
     )
+  })
+
+  it('are found in a header of any width that is read once', () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `n${i}`)
+    let reads = 0
+    const header = new Proxy(names, {
+      get(target, key) {
+        if (/^\d+$/.test(String(key))) reads++
+        return Reflect.get(target, key) as unknown
+      },
+    })
+    const placeOf = columnFinder(header, names.length)
+    assert.deepEqual(names.map(placeOf), [...names.keys()])
+    assert.ok(reads <= 2 * names.length, `${reads} reads`)
   })
 
   it('read what csvLogger writes, where an epoch was not validated', async () => {

@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url'
 import { createGzip, gzipSync } from 'node:zlib'
 import { NeurodeError, readIdx } from 'neurode'
 import { parseIdx } from '#lib/data/idx.js'
+import { Random } from '../support/random.js'
 import { idxBytes, inFolder, rejects, throws } from './files.js'
 
 const bytes = Uint8Array.from({ length: 24 }, (_, i) => (i * 37 + 200) & 255)
@@ -183,6 +184,10 @@ describe('readIdx', () => {
     for (const source of [small, gzipSync(small)]) {
       await rejects(readIdx(source, { maxBytes: 23 }), 'ERR_FILE_FORMAT', /at most 23 bytes/)
     }
+    // As long as gzip data of so many bytes are at least.
+    const large = gzipSync(idxBytes(8, [300 * 2 ** 20], new Random(1).bytes(310_000)))
+    await rejects(readIdx(large), 'ERR_FILE_FORMAT', /at most 268435456 bytes of elements, as maxBytes says/)
+    await rejects(readIdx(large, { maxBytes: 2 ** 30 }), 'ERR_FILE_FORMAT', /as its header declares.*, got 310000/)
   })
 
   it('stops inflating a bomb where the array ends', () =>

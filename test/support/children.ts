@@ -1,6 +1,6 @@
 /** Runs the small programs of test/support/programs in processes of their own. */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 export interface Ended {
@@ -57,4 +57,16 @@ export function runCommand(
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+}
+
+/** What runs a command as process 1 of a namespace of its own, and dies with it; nothing where that is refused. */
+export function asProcessOne(): readonly string[] | undefined {
+  const ways = [[], ['--user', '--map-root-user']].map((more) => [
+    'unshare',
+    ...more,
+    '--pid',
+    '--fork',
+    '--kill-child',
+  ])
+  return ways.find(([command = '', ...args]) => spawnSync(command, [...args, 'true']).status === 0)
 }

@@ -1,6 +1,6 @@
 /** Every kind of layer once or more, with options, for tests that go over all of them. */
 
-import { initializers, type Layer, layers, regularizers } from 'neurode'
+import { type ActivationName, activations, initializers, type Layer, layers, regularizers } from 'neurode'
 
 export interface LayerCase {
   readonly title: string
@@ -194,3 +194,14 @@ export const layerCases: readonly LayerCase[] = [
   },
   { title: 'identity', shape: flat, make: (options) => layers.identity(options) },
 ]
+
+/** Every activation that a name alone makes, of a row and along the last axis of several. */
+export const activationCases: readonly LayerCase[] = Object.keys(activations)
+  .filter((name) => name !== 'threshold')
+  .flatMap((name) =>
+    [flat, matrix].map((shape) => ({
+      title: `${name} of ${shape.length} dimensions`,
+      shape,
+      make: (options?: object) => layers.activation({ activation: name as ActivationName, ...options }),
+    })),
+  )

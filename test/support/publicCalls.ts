@@ -645,7 +645,7 @@ export const publicCalls: readonly PublicCall[] = [
   ),
   call(
     'readNpz',
-    () => [file('npz')],
+    () => [file('npz'), { maxBytes: 2 ** 20 }],
     (...args) => (readNpz as Loose)(...args),
   ),
   call(
