@@ -304,14 +304,27 @@ export interface NativeTensorSpec {
 export interface NativeConnections {
   /** Watches what comes from a socket that nobody else reads from. Gives its number, or -1 where that cannot be. */
   add(fd: number): number
-  /** Gives the bytes that the connection took: with fewer than all, it is not watched any more. */
+  /** Gives the bytes that the connection took: with fewer than all, it waits for `resume`. */
   respond(id: number, head: string, json: string, tensor: Float32Array | undefined): number
+  /** The rest of its answer is sent. */
+  resume(id: number): void
   /** It is not watched any more. */
   remove(id: number): void
   /** Those that asked for nothing yet, are in the middle of a request, or between two, for as many milliseconds or longer. */
   overdue(fresh: number, receiving: number, idle: number): number[]
   /** Those on which nothing is asked or on its way. */
   quiet(): number[]
+}
+
+export interface NativeConnectionListeners {
+  /** Whether requests to that host are taken; asked where it is not the one of the request before. */
+  admitsHost(host: string): boolean
+  /** Whether the body of a request is waited for, which is not there with its head. */
+  admitsBody(id: number, model: string, version: string | undefined, authorization: string | undefined): boolean
+  readonly onRequest: NativeRequestListener
+  /** Its next request is for an HTTP server; nothing of it was taken. */
+  onForeign(id: number): void
+  onEnd(id: number): void
 }
 
 /** A request is `buffer` from `begin` to `end`, until this returns. */
@@ -357,10 +370,7 @@ export interface NativeAddon {
     | (new (
         limits: { bodyLimit: number; totalLimit: number },
         arriving: Float64Array,
-        onRequest: NativeRequestListener,
-        /** Its next request is for an HTTP server; nothing of it was taken. */
-        onForeign: (id: number) => void,
-        onEnd: (id: number) => void,
+        listeners: NativeConnectionListeners,
       ) => NativeConnections)
     | undefined
   /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */

@@ -10,20 +10,23 @@ export class UsageError extends Error {}
 export interface Option {
   /** What its value is called in the help; without one it is a switch. */
   readonly value?: string
+  /** It may be given several times. */
+  readonly many?: boolean | undefined
   readonly help: string
 }
 
 export type Options = Readonly<Record<string, Option>>
 
 export interface ParsedArguments {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
   readonly positionals: readonly string[]
 }
 
 /** Parses the arguments; every command has `--help` besides its own options. */
 export function parse(args: readonly string[], options: Options): ParsedArguments {
   const config: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } }
-  for (const [name, { value }] of Object.entries(options)) config[name] = { type: value ? 'string' : 'boolean' }
+  for (const [name, { value, many = false }] of Object.entries(options))
+    config[name] = { type: value ? 'string' : 'boolean', multiple: many }
   const joined = joinNegative(args, options)
   for (const arg of joined) {
     const name = /^--([^=]+)/.exec(arg)?.[1]
@@ -80,6 +83,12 @@ export function positiveOption({ values }: ParsedArguments, name: string): numbe
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
   throw new UsageError(`--${name}: expected a number above 0, got '${text}'`)
+}
+
+/** The values of an option that may be given several times, or undefined when it was not given. */
+export function manyOption({ values }: ParsedArguments, name: string): readonly string[] | undefined {
+  const given = values[name]
+  return Array.isArray(given) ? given : undefined
 }
 
 /** A path, and not an address such as `file:///…`. */

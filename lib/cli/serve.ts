@@ -12,6 +12,7 @@ import { longestMilliseconds } from '../validate.js'
 import {
   describeOptions,
   integerOption,
+  manyOption,
   type Options,
   type ParsedArguments,
   parse,
@@ -40,7 +41,13 @@ const options: Options = {
   'token-file': { value: 'FILE', help: 'bearer tokens, one a line; without one, everyone is let in' },
   'tls-key': { value: 'FILE', help: 'private key (PEM), for HTTPS' },
   'tls-cert': { value: 'FILE', help: 'its certificate (PEM)' },
+  'allowed-host': {
+    value: 'NAME',
+    many: true,
+    help: 'a name that the header Host may have, besides localhost (on other addresses than loopback: any)',
+  },
   'shutdown-delay-ms': { value: 'N', help: 'milliseconds between "not ready" and closing, at the end (0)' },
+  'shutdown-timeout-ms': { value: 'N', help: 'milliseconds from then on in which requests may end (10000)' },
 }
 
 /** Both kinds of servers: in this process, and in workers. */
@@ -117,6 +124,8 @@ async function readOptions(parsed: ParsedArguments): Promise<WorkerOptions> {
     bodyLimit: integerOption(parsed, 'body-limit', 1),
     maxConnections: integerOption(parsed, 'max-connections', 1),
     requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1, longestMilliseconds),
+    shutdownTimeoutMs: integerOption(parsed, 'shutdown-timeout-ms', 0, longestMilliseconds),
+    allowedHosts: manyOption(parsed, 'allowed-host'),
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },
   }

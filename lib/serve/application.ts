@@ -1,8 +1,10 @@
 /** What makes a Fastify application an inference server: routes, limits and authentication. */
 
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { checkBoolean, checkInteger, refuse } from '../validate.js'
-import { type Authorize, bearerTokens } from './auth.js'
+import { bearerTokens } from './auth.js'
+import { type CheckHost, checkOneHost } from './hosts.js'
 import { HttpError, sendError, toHttpError } from './httpErrors.js'
 import { pageHandler } from './page/page.js'
 import { bodyReader } from './requestBody.js'
@@ -19,7 +21,7 @@ import {
   repositoryIndex,
   serverMetadata,
 } from './routes/description.js'
-import { inferHandler, type ModelParams, predictHandler } from './routes/inference.js'
+import { checkModel, checkPredict, inferHandler, type ModelParams, predictHandler } from './routes/inference.js'
 import type { ServePluginOptions, Serving } from './serving.js'
 
 interface Route {
@@ -27,6 +29,9 @@ interface Route {
   readonly url: string
   /** Asks for no token. */
   readonly open?: boolean | undefined
+  /** Refuses what can be refused before the body is read. */
+  // biome-ignore lint/suspicious/noExplicitAny: as the handler
+  readonly check?: ((request: FastifyRequest<any>) => void) | undefined
   // biome-ignore lint/suspicious/noExplicitAny: Fastify's handlers are as many types as there are routes
   readonly handler: (request: FastifyRequest<any>, reply: FastifyReply) => unknown
 }
@@ -44,7 +49,7 @@ const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
 /** What holds for every request, however it is read. */
 export interface RequestRules {
   /** None: all are let in. */
-  readonly authorize: Authorize | undefined
+  readonly authorize: ((header: string | undefined, socket: Socket) => void) | undefined
   /** Bytes a body may have at most. */
   readonly bodyLimit: number
   /** Bytes that all bodies on their way in may have together. */
@@ -53,30 +58,48 @@ export interface RequestRules {
   readonly arriving: Float64Array
 }
 
-/** Loads the models and adds the routes; the models go when the app closes. `alone`: nobody else works on its requests. */
+/** What a server of its own adds to the rules. */
+export interface ServerRules {
+  readonly checkHost: CheckHost | undefined
+  /** Called with each connection that has shown a token. */
+  readonly welcome: (socket: Socket) => void
+}
+
+/** Loads the models and adds the routes; the models go when the app closes. `own`: nobody else works on its requests. */
 export async function addServing(
   app: FastifyInstance,
   serving: Serving,
   options: ServePluginOptions,
-  alone: boolean,
+  own?: ServerRules,
 ): Promise<RequestRules> {
   const { tokens } = options
   const watch = checkBoolean(options.watch ?? false, 'watch')
   if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
   const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
   const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')
-  const authorize = tokens === undefined ? undefined : bearerTokens(tokens)
+  const checkToken = tokens === undefined ? undefined : bearerTokens(tokens)
+  const authorize =
+    checkToken &&
+    ((header: string | undefined, socket: Socket) => {
+      checkToken(header)
+      own?.welcome(socket)
+    })
   const rules = { authorize, bodyLimit, totalLimit, arriving: new Float64Array(1) }
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', bodyReader(rules, alone))
+  app.addContentTypeParser('*', bodyReader(rules, own !== undefined))
   app.setErrorHandler(handleError)
-  if (authorize !== undefined) {
-    app.addHook('onRequest', (request, _reply, done) => {
-      if (request.routeOptions.config.open !== true) authorize(request.headers.authorization)
-      done()
-    })
-  }
+  app.addHook('onRequest', ({ raw, headers, routeOptions }, _reply, done) => {
+    checkOneHost(raw.rawHeaders)
+    own?.checkHost?.(headers.host)
+    if (routeOptions.config.open !== true) authorize?.(headers.authorization, raw.socket)
+    done()
+  })
+  // Fastify says so where a request comes after the end began.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (serving.draining) reply.header('connection', 'close')
+    done(null, payload)
+  })
   addRoutes(app, routesOf(serving))
   serving.observe(app.server as Parameters<Serving['observe']>[0])
   app.addHook('onClose', () => serving.repository.close())
@@ -99,15 +122,16 @@ function routesOf(serving: Serving): readonly Route[] {
     { method: 'GET', url: `${base}/ready`, handler: modelReady(serving) },
     { method: 'GET', url: `${base}/config`, handler: modelConfig(repository) },
     { method: 'GET', url: `${base}/stats`, handler: modelStatistics(serving) },
-    { method: 'POST', url: `${base}/infer`, handler: inferHandler(repository) },
+    { method: 'POST', url: `${base}/infer`, check: checkModel(repository), handler: inferHandler(repository) },
   ])
   const ofV1 = ['/v1/models/:model', '/v1/models/:model/versions/:version'].flatMap((url): Route[] => [
     { method: 'GET', url, handler: modelStatus(repository) },
-    { method: 'POST', url, handler: predictHandler(repository) },
+    { method: 'POST', url, check: checkPredict(repository), handler: predictHandler(repository) },
   ])
   return [
     { method: 'GET', url: '/', open: true, handler: pageHandler() },
     { method: 'GET', url: '/v2', handler: serverMetadata() },
+    { method: 'GET', url: '/v2/', handler: serverMetadata() },
     { method: 'GET', url: '/v2/health/live', open: true, handler: live },
     { method: 'GET', url: '/v2/health/ready', open: true, handler: ready(serving) },
     { method: 'GET', url: '/v2/models/stats', handler: modelStatistics(serving) },
@@ -120,8 +144,12 @@ function routesOf(serving: Serving): readonly Route[] {
 
 function addRoutes(app: FastifyInstance, routes: readonly Route[]): void {
   const allowed = new Map<string, string[]>()
-  for (const { method, url, open = false, handler } of routes) {
-    app.route<{ Params: ModelParams }>({ method, url, handler, config: { open } })
+  for (const { method, url, open = false, check, handler } of routes) {
+    const onRequest = (request: FastifyRequest, _reply: FastifyReply, done: () => void) => {
+      check?.(request)
+      done()
+    }
+    app.route<{ Params: ModelParams }>({ method, url, onRequest, handler, config: { open } })
     allowed.set(url, [...(allowed.get(url) ?? []), method])
   }
   for (const [url, methods] of allowed) {

@@ -4,6 +4,7 @@ import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../native.js'
 import type { RequestRules } from './application.js'
+import type { CheckHost } from './hosts.js'
 import { errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
 import { answerInference, findModel, type InferenceAnswer, protocols } from './inference.js'
 import type { Timeouts } from './server.js'
@@ -12,6 +13,8 @@ import { withTensor } from './tensors.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
+  /** None: every host is taken. */
+  readonly checkHost: CheckHost | undefined
   /** Answers a request that does not come in whole in time. */
   readonly onTimeout: (socket: Socket) => void
 }
@@ -30,6 +33,8 @@ interface Client {
   readonly id: number
   readonly socket: Socket
   isHere: boolean
+  /** The token of its next request was checked before its body came. */
+  isAdmitted: boolean
 }
 
 export class FastPath {
@@ -39,6 +44,7 @@ export class FastPath {
   readonly #listeners: readonly Listener[]
   readonly #connections: NativeConnections
   readonly #clients: (Client | undefined)[] = []
+  readonly #sockets = new Set<Socket>()
   readonly #timer: NodeJS.Timeout
   readonly #keepAlive: string
   /** The header `Date`, as it was at the last look. */
@@ -50,13 +56,13 @@ export class FastPath {
     this.#options = options
     this.#listeners = server.listeners('connection') as Listener[]
     const limits = { bodyLimit: Math.min(bodyLimit, largestBody), totalLimit }
-    this.#connections = new Connections(
-      limits,
-      arriving,
-      this.#onRequest,
-      (id) => this.#handOver(this.#leave(id)),
-      (id) => this.#leave(id).socket.destroy(),
-    )
+    this.#connections = new Connections(limits, arriving, {
+      admitsHost: (host) => passes(() => options.checkHost?.(host)),
+      admitsBody: this.#admitsBody,
+      onRequest: this.#onRequest,
+      onForeign: (id) => this.#handOver(this.#leave(id)),
+      onEnd: (id) => this.#leave(id).socket.destroy(),
+    })
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n`
     this.#look()
     server.removeAllListeners('connection')
@@ -76,6 +82,11 @@ export class FastPath {
     for (const id of this.#connections.quiet()) this.#take(id).socket.destroy()
   }
 
+  /** Whether what comes on the connection is read here. */
+  holds(socket: Socket): boolean {
+    return this.#sockets.has(socket)
+  }
+
   /** After the last connection. */
   stop(): void {
     clearInterval(this.#timer)
@@ -84,12 +95,13 @@ export class FastPath {
   #enter(socket: Socket): void {
     const fd = (socket as SocketWithHandle)._handle?.fd ?? -1
     const id = fd < 0 ? -1 : this.#connections.add(fd)
-    const client = { id, socket, isHere: id >= 0 }
+    const client = { id, socket, isHere: id >= 0, isAdmitted: false }
     if (!client.isHere) {
       this.#handOver(client)
       return
     }
     this.#clients[id] = client
+    this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => {
       if (client.isHere) this.#take(id)
@@ -101,6 +113,7 @@ export class FastPath {
     const client = this.#clients[id] as Client
     this.#clients[id] = undefined
     client.isHere = false
+    this.#sockets.delete(client.socket)
     return client
   }
 
@@ -125,6 +138,22 @@ export class FastPath {
     for (const id of this.#connections.overdue(Infinity, Infinity, keepAliveTimeout)) this.#take(id).socket.destroy()
   }
 
+  /** What is refused here gets its answer from the server, which waits for no body either. */
+  #admitsBody = (
+    id: number,
+    model: string,
+    version: string | undefined,
+    authorization: string | undefined,
+  ): boolean => {
+    const client = this.#clients[id] as Client
+    const { authorize, serving } = this.#options
+    client.isAdmitted = passes(() => {
+      authorize?.(authorization, client.socket)
+      findModel(serving.repository, model, version)
+    })
+    return client.isAdmitted
+  }
+
   #onRequest: NativeRequestListener = (id, isV1, model, version, headerLength, authorization, buffer, begin, end) => {
     const client = this.#clients[id] as Client
     const { authorize, serving } = this.#options
@@ -133,7 +162,8 @@ export class FastPath {
       this.#respond(client, error.status, error.headers, { type: jsonType, json: errorBody(error.message) })
     }
     try {
-      authorize?.(authorization)
+      if (!client.isAdmitted) authorize?.(authorization, client.socket)
+      client.isAdmitted = false
       const served = findModel(serving.repository, model, version)
       const tensorHeaderLength = headerLength < 0 ? undefined : headerLength
       answerInference(
@@ -164,13 +194,23 @@ export class FastPath {
     const { id, socket } = client
     const sent = this.#connections.respond(id, head, json, tensor)
     if (sent < head.length + length) {
-      this.#leave(id)
       const all = withTensor(head + json, tensor ?? new Float32Array(0))
-      socket.write(all.subarray(sent))
-      if (isLast) socket.destroySoon()
-      else this.#handOver(client)
+      socket.write(all.subarray(sent), (error) => {
+        if (!client.isHere || error) return
+        if (isLast) this.#take(id).socket.destroySoon()
+        else this.#connections.resume(id)
+      })
     } else if (isLast) {
       this.#take(id).socket.destroySoon()
     }
+  }
+}
+
+function passes(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
   }
 }

@@ -28,6 +28,7 @@ export interface InferenceReply {
 }
 
 export interface Protocol {
+  /** Of a body that is not empty. */
   parse(body: Buffer, tensorHeaderLength: number | undefined, served: ServedModel): TensorRequest
   format(request: TensorRequest, output: Float32Array, served: ServedModel): InferenceAnswer
 }
@@ -76,7 +77,10 @@ export function answerInference(
     reply.fail(error, thrown)
   }
   try {
-    const request = read(parse)
+    const request = read((body, ...rest) => {
+      if (body.length === 0) throw new HttpError(400, 'the body: expected a request, got none')
+      return parse(body, ...rest)
+    })
     // Writes the rows where they are wanted before it returns.
     served.queue
       .runWhole(request.rows, request.write)

@@ -45,7 +45,7 @@ export async function servePlugin(application: FastifyApplication, options: Serv
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
   if (typeof log !== 'function') refuse('onEvent', 'a function', log)
   const serving = new Serving(options, log)
-  await addServing(app, serving, options, false)
+  await addServing(app, serving, options)
 }
 
 // What fastify-plugin would write: Fastify refuses to register it in another major version. It keeps its own scope.

@@ -9,7 +9,10 @@ import { toPath } from '../io/paths.js'
 import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../validate.js'
 import { addServing, refuseUnknownRoutes } from './application.js'
 import { FastPath } from './fastPath.js'
+import { hostRule } from './hosts.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
+import { OpenConnections } from './openConnections.js'
+import type { ServeEvent } from './repository.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
 /** Options of {@link serve}. */
@@ -28,6 +31,13 @@ export interface ServeOptions extends ServePluginOptions {
   readonly headersTimeoutMs?: number | undefined
   /** Milliseconds that a connection may be idle between two requests; default 65,000, longer than usual load balancers. */
   readonly keepAliveTimeoutMs?: number | undefined
+  /** Milliseconds that {@link InferenceServer.close} waits for requests whose head has come; default 10,000. */
+  readonly shutdownTimeoutMs?: number | undefined
+  /**
+   * Hosts that requests may name in their header `Host`, without ports, besides localhost, loopback addresses and `host`;
+   * others get 421. Default: none where it listens on a loopback address, any elsewhere. With `tokens` any is taken.
+   */
+  readonly allowedHosts?: readonly string[] | undefined
 }
 
 /** The names of {@link ServeOptions}. */
@@ -40,9 +50,11 @@ export const serveOptionNames = [
   'requestTimeoutMs',
   'headersTimeoutMs',
   'keepAliveTimeoutMs',
+  'shutdownTimeoutMs',
+  'allowedHosts',
 ] as const
 
-/** Between two looks for connections that became idle while the server closes, in milliseconds. */
+/** Between two looks for connections that are idle while the server closes, in milliseconds. */
 const closingMilliseconds = 20
 
 /** A server that runs, made by {@link serve}. */
@@ -53,7 +65,10 @@ export interface InferenceServer {
   readonly port: number
   /** Loads models whose files changed, without losing a request. */
   reload(): Promise<void>
-  /** Is not ready any more, answers what was asked, then frees everything. */
+  /**
+   * Is not ready any more, answers what was asked, then frees everything. Connections on which the head of a request has not
+   * come whole end at once, and what is not answered after `shutdownTimeoutMs` is cut off.
+   */
   close(): Promise<void>
   /** {@link InferenceServer.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
@@ -94,29 +109,43 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
   checkInteger(port, 'port', 0, 65_535)
   const times = timeouts(options)
+  const maxConnections = checkInteger(options.maxConnections ?? 4096, 'maxConnections')
+  const shutdownTimeout = checkInteger(
+    options.shutdownTimeoutMs ?? defaultShutdownTimeout,
+    'shutdownTimeoutMs',
+    0,
+    longestMilliseconds,
+  )
   const app = await makeApp(options, times)
   let fastPath: FastPath | undefined
+  let connections: OpenConnections | undefined
   try {
     refuseUnknownRoutes(app)
-    const rules = await addServing(app, serving, options, true)
+    const checkHost = hostRule(app.server, { ...options, host })
+    const welcome = (socket: Socket) => connections?.welcome(socket)
+    const rules = await addServing(app, serving, options, { checkHost, welcome })
     if (options.tls === undefined) {
       const onTimeout = (socket: Socket) => clientErrorHandler(timedOut, socket)
-      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, onTimeout })
+      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, checkHost, onTimeout })
     }
+    const asksTokens = options.tokens !== undefined
+    connections = new OpenConnections(app.server, { maxConnections, asksTokens, log: serving.log })
     await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
       const text = `cannot listen on ${host.slice(0, 100)}:${port}: ${refusals[cause.code ?? ''] ?? cause.message}`
       throw new NeurodeError('ERR_ARGUMENT', text, { cause })
     })
   } catch (error) {
-    await closeApp(app, fastPath)
+    await app.close()
+    fastPath?.stop()
     throw error
   }
+  const opened = connections
   const address = app.server.address()
   const actualPort = typeof address === 'object' && address !== null ? address.port : port
   let closing: Promise<void> | undefined
   const close = () => {
     serving.draining = true
-    closing ??= closeApp(app, fastPath)
+    closing ??= closeApp(app, opened, fastPath, shutdownTimeout, serving.log)
     return closing
   }
   return {
@@ -135,6 +164,9 @@ const refusals: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'there is no such address',
 }
+
+/** In milliseconds. */
+export const defaultShutdownTimeout = 10_000
 
 /** In milliseconds. */
 export interface Timeouts {
@@ -159,9 +191,11 @@ function timeouts(options: ServeOptions): Timeouts {
   }
 }
 
+/** node:http keeps this option as a property. */
+type HalfOpenServer = FastifyInstance['server'] & { httpAllowHalfOpen: boolean }
+
 async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyInstance> {
   const { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval } = times
-  const maxConnections = checkInteger(options.maxConnections ?? 4096, 'maxConnections')
   const { default: fastify } = await import('fastify')
   const app = fastify({
     http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
@@ -179,7 +213,10 @@ async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyI
     onProtoPoisoning: 'ignore',
   } as object) as FastifyInstance
   app.server.headersTimeout = headersTimeout
-  app.server.maxConnections = maxConnections
+  // Whoever has said everything still gets an answer.
+  ;(app.server as HalfOpenServer).httpAllowHalfOpen = true
+  // A second Host is one too many, wherever it stands.
+  app.server.maxHeadersCount = 0
   app.server.on('checkExpectation', refuseExpectation)
   return app
 }
@@ -226,12 +263,28 @@ function hasOpenResponse(socket: Socket): boolean {
   return message?.headersSent === true && !message.writableEnded
 }
 
-async function closeApp(app: FastifyInstance, fastPath: FastPath | undefined): Promise<void> {
-  const closeIdle = () => {
-    app.server.closeIdleConnections()
+/** Ends the connections that nobody waits on, and all that are left once the time is over. */
+async function closeApp(
+  app: FastifyInstance,
+  connections: OpenConnections,
+  fastPath: FastPath | undefined,
+  shutdownTimeout: number,
+  log: (event: ServeEvent) => void,
+): Promise<void> {
+  const end = performance.now() + shutdownTimeout
+  const look = () => {
     fastPath?.closeIdle()
+    connections.closeIdle((socket) => fastPath?.holds(socket) ?? false)
+    if (performance.now() < end) return
+    const count = connections.cut()
+    if (count === 0) return
+    log({
+      level: 'error',
+      message: `connections not ended ${shutdownTimeout} ms after closing began, cut off: ${count}`,
+    })
   }
-  const timer = setInterval(closeIdle, closingMilliseconds)
+  const timer = setInterval(look, closingMilliseconds)
+  look()
   try {
     await app.close()
   } finally {

@@ -44,6 +44,7 @@ export const pluginOptionNames = [
 
 export class Serving {
   readonly repository: Repository
+  readonly log: (event: ServeEvent) => void
   /** Which of several workers this process is. */
   readonly worker: number
   /** Set while a server shuts down: it is not ready any more, and still answers. */
@@ -57,6 +58,7 @@ export class Serving {
 
   constructor(options: ServePluginOptions, log: (event: ServeEvent) => void, worker = 1) {
     this.repository = new Repository(options.models, options, log)
+    this.log = log
     this.worker = worker
   }
 

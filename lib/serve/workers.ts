@@ -4,15 +4,18 @@ import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
 import { type ErrorCode, errorCodes, NeurodeError } from '../errors.js'
 import { thisPackage } from '../packageRoot.js'
+import { longestMilliseconds } from '../validate.js'
 import type { ServerSnapshot } from './metrics.js'
 import type { ServeEvent } from './repository.js'
-import type { InferenceServer } from './server.js'
+import { defaultShutdownTimeout, type InferenceServer } from './server.js'
 import { mergeSnapshots } from './statistics.js'
 import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
 /** A worker that ends sooner after its start is replaced later and later: its end may have to do with its start. */
 const youngMilliseconds = 2000
 const longestPause = 10_000
+/** What a worker has to end in, once it has cut off what was left. */
+const endingMilliseconds = 2000
 /** A worker that does not tell its counts in this time is taken as it last was. */
 const observeMilliseconds = 1000
 
@@ -95,7 +98,20 @@ class Workers {
       this.#allGone = resolve
     })
     for (const member of this.#members.values()) this.#tell(member, { type: 'close', delayMs })
+    const { shutdownTimeoutMs = defaultShutdownTimeout } = this.#options
+    const timer = setTimeout(
+      () => this.#kill(),
+      Math.min(delayMs + shutdownTimeoutMs + endingMilliseconds, longestMilliseconds),
+    )
     await gone
+    clearTimeout(timer)
+  }
+
+  #kill(): void {
+    for (const { number, worker } of this.#members.values()) {
+      this.#log({ level: 'error', message: `worker ${number} does not end, and is killed` })
+      worker.process.kill('SIGKILL')
+    }
   }
 
   #fork(number: number): void {

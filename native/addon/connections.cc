@@ -11,12 +11,14 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "native/addon/connection.h"
+#include "native/addon/connection_listeners.h"
 #include "native/addon/convert.h"
-#include "native/addon/rooms.h"
-#include "native/addon/uv_poll.h"
 #include "native/addon/worker.h"
 #include "native/serve/request_head.h"
 
@@ -30,62 +32,35 @@ constexpr int kSendFlags = MSG_DONTWAIT;
 #endif
 
 constexpr std::size_t kLongestHead = 4096;
+constexpr std::size_t kLargestKept = std::size_t{1} << 22;  // of the answers' memory
 constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
-
-using Clock = std::chrono::steady_clock;
 
 bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-enum class State {
-  fresh,      // nothing came yet
-  idle,       // between two requests
-  receiving,  // a part of a request is there
-  answering,  // it is with JavaScript
-};
-
-class Connections;
-
-struct Connection {
-  Connections* owner;
-  std::uint32_t id;
-  int fd;
-  UvPoll* poll = nullptr;
-  bool is_watched = true;
-  State state = State::fresh;
-  Clock::time_point since = Clock::now();
-  serve::RequestHead head;  // of `peeked_`, which holds another's by now
-  Room room;
-  std::size_t received = 0;
-  std::size_t expected = 0;  // head and body
-
-  void enter(State next) {
-    state = next;
-    since = Clock::now();
-  }
-};
+}  // namespace
 
 // Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands
 // every other connection back with nothing of its next request taken.
 class Connections : public Napi::ObjectWrap<Connections> {
  public:
-  // ({ bodyLimit, totalLimit }, arriving, onRequest, onForeign, onEnd); `arriving[0]` counts the
-  // bytes of requests on their way in, others' included.
+  // ({ bodyLimit, totalLimit }, arriving, { admitsHost, admitsBody, onRequest, onForeign, onEnd });
+  // `arriving[0]` counts the bytes of requests on their way in, others' included.
+  //   admitsHost(host): asked where it is another than that of the request before
+  //   admitsBody(id, model, version?, authorization?): asked before a body is waited for
   //   onRequest(id, isV1, model, version?, tensorHeaderLength or -1, authorization?, buffer, begin,
   //             end)
   //   onForeign(id), onEnd(id): the connection is not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<Connections>(info),
         env_(info.Env()),
-        context_(info.Env(), "neurode:connections"),
+        listeners_(info.Env()),
         rooms_(info.Env()) {
     guard(info.Env(), [&] {
       const Napi::Object limits = to_object(info[0], "limits");
       body_limit_ = member(limits, "bodyLimit", to_integer, 1, kMost);
       total_limit_ = static_cast<double>(member(limits, "totalLimit", to_integer, 1, kMost));
       arriving_ = Napi::Persistent(info[1].As<Napi::Float64Array>());
-      on_request_ = Napi::Persistent(info[2].As<Napi::Function>());
-      on_foreign_ = Napi::Persistent(info[3].As<Napi::Function>());
-      on_end_ = Napi::Persistent(info[4].As<Napi::Function>());
+      listeners_.set(to_object(info[2], "listeners"));
       if (napi_get_uv_event_loop(info.Env(), &loop_) != napi_ok)
         throw Error("ERR_INTERNAL", "there is no event loop");
       napi_add_async_cleanup_hook(info.Env(), close_all, this, &cleanup_);
@@ -106,8 +81,8 @@ class Connections : public Napi::ObjectWrap<Connections> {
   }
 
   // (id, head, json, tensor | undefined): the answer to the request of that connection, which is
-  // watched again. Gives how many of its bytes the connection took; with fewer than all, it is not
-  // watched any more.
+  // watched again. Gives how many of its bytes the connection took; with fewer than all, it waits
+  // for `resume`.
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
@@ -120,15 +95,15 @@ class Connections : public Napi::ObjectWrap<Connections> {
         response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
       }
       const ssize_t sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
-      if (sent == static_cast<ssize_t>(response_.size())) {
-        connection.enter(State::idle);
-        if (!connection.is_watched) connection.poll->start();
-        connection.is_watched = true;
-      } else {
-        close(connection);
-      }
+      if (sent == static_cast<ssize_t>(response_.size())) await_request(connection);
+      if (response_.capacity() > kLargestKept) response_ = {};
       return Napi::Number::New(info.Env(), static_cast<double>(std::max<ssize_t>(sent, 0)));
     });
+  }
+
+  // (id): all of its answer is sent, and it is watched again.
+  void resume(const Napi::CallbackInfo& info) {
+    guard(info.Env(), [&] { await_request(find(info[0])); });
   }
 
   // (id): it is not watched any more.
@@ -195,6 +170,12 @@ class Connections : public Napi::ObjectWrap<Connections> {
     return *connections_[place];
   }
 
+  void await_request(Connection& connection) {
+    connection.enter(State::idle);
+    if (!connection.is_watched) connection.poll->start();
+    connection.is_watched = true;
+  }
+
   // The loop lets go of it later.
   void close(Connection& connection) {
     drop_room(connection);
@@ -237,7 +218,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
     } catch (const std::exception&) {
       // There is no memory for its request.
       if (self.connections_[connection.id].get() == &connection)
-        self.lose(connection, self.on_end_);
+        self.lose(connection, self.listeners_.on_end);
     }
   }
 
@@ -255,7 +236,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
       const ssize_t got = recv(connection.fd, connection.room.data + connection.received,
                                room - connection.received, MSG_DONTWAIT);
       if (got < 0 && is_for_later()) return;
-      if (got <= 0) return lose(connection, on_end_);
+      if (got <= 0) return lose(connection, listeners_.on_end);
       connection.received += static_cast<std::size_t>(got);
       arriving() += static_cast<double>(got);
     }
@@ -267,68 +248,70 @@ class Connections : public Napi::ObjectWrap<Connections> {
     const ssize_t got = recv(connection.fd, peeked_, sizeof(peeked_), MSG_PEEK | MSG_DONTWAIT);
     if (got < 0 && is_for_later()) return false;
     if (got <= 0) {
-      lose(connection, on_end_);
+      lose(connection, listeners_.on_end);
       return false;
     }
     serve::RequestHead& head = connection.head;
     if (!serve::read_request_head({peeked_, static_cast<std::size_t>(got)}, head) ||
-        head.content_length > body_limit_ || arriving() > total_limit_) {
-      lose(connection, on_foreign_);
+        head.content_length > body_limit_ || arriving() > total_limit_ ||
+        !is_admitted(connection, static_cast<std::size_t>(got))) {
+      lose(connection, listeners_.on_foreign);
       return false;
     }
-    connection.expected = head.size + static_cast<std::size_t>(head.content_length);
+    connection.expected = head.whole_size();
     connection.received = 0;
     connection.room = rooms_.take(std::min(connection.expected, Rooms::kSmallest));
     connection.enter(State::receiving);
     return true;
   }
 
+  // What the head alone decides. JavaScript is not asked where the host is the one before, and all
+  // of the request is there.
+  bool is_admitted(const Connection& connection, std::size_t peeked) {
+    const serve::RequestHead& head = connection.head;
+    if (head.host != admitted_host_) {
+      if (!listeners_.ask(listeners_.admits_host, {to_text(head.host, peeked_)})) return false;
+      admitted_host_ = head.host;
+    }
+    if (head.whole_size() <= peeked) return true;
+    return listeners_.ask(listeners_.admits_body,
+                          {Napi::Number::New(env_, connection.id), to_text(head.model, peeked_),
+                           to_text(head.version, peeked_), to_text(head.authorization, peeked_)});
+  }
+
+  // A view into what was peeked at, whose bytes lie at `bytes`, too.
+  napi_value to_text(std::string_view view, const char* bytes) {
+    napi_value value;
+    if (view.empty()) return Napi::Env(env_).Undefined();
+    napi_create_string_latin1(env_, bytes + (view.data() - peeked_), view.size(), &value);
+    return value;
+  }
+
   void deliver(Connection& connection) {
     const Napi::Env env(env_);
     const serve::RequestHead& head = connection.head;
-    const Room room = connection.room;
+    const Room room = std::exchange(connection.room, Room{});
     connection.enter(State::answering);
-    const auto text = [&](std::string_view view) -> napi_value {
-      napi_value value;
-      if (view.empty()) return env.Undefined();
-      // The same bytes lie in the room.
-      napi_create_string_latin1(env, room.data + (view.data() - peeked_), view.size(), &value);
-      return value;
-    };
+    count_out(connection);
+    const auto text = [&](std::string_view view) { return to_text(view, room.data); };
     napi_value buffer;
     napi_get_reference_value(env, room.buffer, &buffer);
     const auto number = [&](std::size_t value) {
       return Napi::Number::New(env, static_cast<double>(value));
     };
-    call(on_request_,
-         {number(connection.id), Napi::Boolean::New(env, head.protocol == serve::Protocol::v1),
-          text(head.model), text(head.version),
-          Napi::Number::New(env, static_cast<double>(head.tensor_header_length)),
-          text(head.authorization), buffer, number(head.size), number(connection.expected)},
-         &connection);
+    listeners_.tell(
+        listeners_.on_request,
+        {number(connection.id), Napi::Boolean::New(env, head.protocol == serve::Protocol::v1),
+         text(head.model), text(head.version),
+         Napi::Number::New(env, static_cast<double>(head.tensor_header_length)),
+         text(head.authorization), buffer, number(head.size), number(connection.expected)});
+    rooms_.give_back(room);
   }
 
   void lose(Connection& connection, Napi::FunctionReference& tell) {
     const std::uint32_t id = connection.id;
     close(connection);
-    call(tell, {Napi::Number::New(env_, id)}, nullptr);
-  }
-
-  // As node calls a listener: what it has scheduled to run next runs. `connection`: its room is
-  // free once the function returns.
-  void call(Napi::FunctionReference& function, const std::vector<napi_value>& arguments,
-            Connection* connection) {
-    const Room room = connection == nullptr ? Room{} : std::exchange(connection->room, Room{});
-    if (connection != nullptr) count_out(*connection);
-    napi_value result;
-    const napi_value of = function.Value();
-    if (napi_make_callback(env_, context_, of, of, arguments.size(), arguments.data(), &result) ==
-        napi_pending_exception) {
-      napi_value error;
-      napi_get_and_clear_last_exception(env_, &error);
-      napi_fatal_exception(env_, error);
-    }
-    if (room.buffer != nullptr) rooms_.give_back(room);
+    listeners_.tell(tell, {Napi::Number::New(env_, id)});
   }
 
   void append_text(Napi::Env env, Napi::Value text) {
@@ -358,31 +341,28 @@ class Connections : public Napi::ObjectWrap<Connections> {
   void count_out(Connection& connection) { arriving() -= static_cast<double>(connection.received); }
 
   napi_env env_;
-  Napi::AsyncContext context_;
   uv_loop_s* loop_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::int64_t body_limit_ = 0;
   double total_limit_ = 0;
   Napi::Reference<Napi::Float64Array> arriving_;
-  Napi::FunctionReference on_request_;
-  Napi::FunctionReference on_foreign_;
-  Napi::FunctionReference on_end_;
+  ConnectionListeners listeners_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Connection>> closing_;
   Rooms rooms_;
+  std::string admitted_host_;
   std::vector<char> response_;
   std::size_t open_ = 0;
   bool is_ending_ = false;
   char peeked_[kLongestHead];
 };
 
-}  // namespace
-
 Napi::Value define_connections(Napi::Env env) {
   if (!UvPoll::is_available()) return env.Undefined();
   return Connections::DefineClass(env, "Connections",
                                   {Connections::InstanceMethod<&Connections::add>("add"),
                                    Connections::InstanceMethod<&Connections::respond>("respond"),
+                                   Connections::InstanceMethod<&Connections::resume>("resume"),
                                    Connections::InstanceMethod<&Connections::remove>("remove"),
                                    Connections::InstanceMethod<&Connections::overdue>("overdue"),
                                    Connections::InstanceMethod<&Connections::quiet>("quiet")});

@@ -65,7 +65,10 @@ class FieldReader {
   explicit FieldReader(RequestHead& head) : head_(head) {}
 
   bool read(std::string_view name, std::string_view value) {
-    if (equals(name, "host")) return once(kHost) && !value.empty();
+    if (equals(name, "host")) {
+      head_.host = value;
+      return once(kHost) && !value.empty();
+    }
     if (equals(name, "content-type"))
       return once(kType) && is_one_of(kTypes, trim(value.substr(0, value.find(';'))));
     if (equals(name, "content-length")) {
@@ -82,7 +85,8 @@ class FieldReader {
       head_.authorization = value;
       return once(kAuthorization) && !value.empty();
     }
-    if (equals(name, "connection")) return equals(value, "keep-alive");
+    if (equals(name, "connection") || equals(name, "proxy-connection"))
+      return equals(value, "keep-alive");
     return !is_one_of(kForeign, name);
   }
 

@@ -15,8 +15,12 @@ struct RequestHead {
   std::string_view model;
   std::string_view version;        // empty: none
   std::string_view authorization;  // empty: none
+  std::string_view host;
   std::int64_t content_length = 0;
   std::int64_t tensor_header_length = -1;  // Inference-Header-Content-Length; -1: none
+
+  // Bytes, the body included.
+  std::size_t whole_size() const { return size + static_cast<std::size_t>(content_length); }
 };
 
 // False for all that needs a whole HTTP server: other addresses and methods, heads that are not all

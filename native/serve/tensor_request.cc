@@ -224,19 +224,21 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
   check_values(cursor, row, values, count);
 }
 
-void read_outputs(JsonCursor& cursor, const TensorSpec& spec, TensorRequest& request) {
+// Whether the output says that it is wanted as bytes; nothing: it does not say.
+std::optional<bool> read_outputs(JsonCursor& cursor, const TensorSpec& spec) {
+  std::optional<bool> is_binary;
   int count = 0;
   cursor.elements("an array", [&] {
     if (count++ > 0) cursor.fail("one output, '" + spec.output_name + "'", "more");
     std::optional<std::string> name;
     read_members(cursor, on("name", [&] { name = cursor.string(); }), on("parameters", [&] {
-                   read_members(
-                       cursor, on("binary_data", [&] { request.binary_output = cursor.boolean(); }),
-                       on("classification", [&] { cursor.fail("no classification"); }));
+                   read_members(cursor, on("binary_data", [&] { is_binary = cursor.boolean(); }),
+                                on("classification", [&] { cursor.fail("no classification"); }));
                  }));
     if (required(cursor, name, "name") != spec.output_name)
       fail_at(cursor, "name", "'" + spec.output_name + "'", "'" + *name + "'");
   });
+  return is_binary;
 }
 
 template <class T, class Convert>
@@ -275,7 +277,8 @@ TensorRequest read_infer(const TensorSpec& spec, const char* body, std::size_t s
   const JsonText text(body, json_size);
   JsonCursor cursor(text);
   TensorRequest request;
-  bool binary_by_default = false, has_outputs = false;
+  bool binary_by_default = false;
+  std::optional<bool> is_binary;
   std::optional<InferInput> input;
   const auto begin = static_cast<std::int64_t>(json_size);
   read_members(cursor,
@@ -299,14 +302,10 @@ TensorRequest read_infer(const TensorSpec& spec, const char* body, std::size_t s
                     });
                     if (!input) cursor.fail("one tensor, '" + spec.input_name + "'", "none");
                   }),
-               on("outputs", [&] {
-                 request.binary_output = false;
-                 read_outputs(cursor, spec, request);
-                 has_outputs = true;
-               }));
+               on("outputs", [&] { is_binary = read_outputs(cursor, spec); }));
   cursor.expect_end();
   required(cursor, input, "inputs");
-  if (!has_outputs) request.binary_output = binary_by_default;
+  request.binary_output = is_binary.value_or(binary_by_default);
   return request;
 }
 

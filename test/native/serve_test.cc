@@ -278,6 +278,7 @@ void test_usual_heads() {
              "another address");
   CHECK_THAT(head.content_length == 12 && head.tensor_header_length == 7, "other lengths");
   CHECK_THAT(head.authorization == "Bearer a.b", "another authorization");
+  CHECK_THAT(head.host == "x" && head.whole_size() == text.size() + 12, "another host or size");
   for (std::size_t size = 0; size < text.size(); ++size)
     CHECK_THAT(!read_request_head(std::string_view(text).substr(0, size), head),
                "taken for whole at %zu bytes", size);
@@ -350,6 +351,7 @@ void test_foreign_heads() {
         "Host: x\r\nContent-Length: 12\r\nUpgrade: h2c\r\n",
         "Host: x\r\nContent-Length: 12\r\nConnection: close\r\n",
         "Host: x\r\nContent-Length: 12\r\nConnection: keep-alive, upgrade\r\n",
+        "Host: x\r\nContent-Length: 12\r\nProxy-Connection: close\r\n",
         "Host: x\r\nContent-Length: 12\r\nContent-Type: {}\r\n",
         "Host: x\r\nContent-Length: 12\r\nContent-Type: application/jsonx\r\n",
         "Host: x\r\nContent-Length: 12\r\nAuthorization:\r\n",

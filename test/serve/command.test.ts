@@ -68,7 +68,7 @@ describe('neurode serve', function () {
         answer += text
       })
       const closed = new Promise((resolve) => socket.on('close', resolve))
-      const head = `POST ${infer} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`
+      const head = `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`
       socket.write(head + body.slice(0, 20))
       while ((await metric(url, 'neurode_connections')).reduce((sum, count) => sum + count, 0) < 2) {
         await new Promise((resolve) => setTimeout(resolve, 10))
@@ -81,6 +81,24 @@ describe('neurode serve', function () {
       await closed
       assert.match(answer, /^HTTP\/1\.1 200 /)
       await assert.rejects(ask(url, '/v2'))
+    })
+
+    it(`${name}: ends within its time on SIGTERM, whoever holds a connection`, async () => {
+      const { url, logged, log, stop } = await start(...args, '--shutdown-timeout-ms', '300')
+      const { hostname, port } = new URL(url)
+      const head = `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`
+      const sockets = ['', 'P', head + body.slice(0, 20), `${head.slice(0, -2)}TE: trailers\r\n\r\n{`].map((text) => {
+        const socket = connect(Number(port), hostname)
+        socket.on('error', () => {})
+        socket.write(text)
+        return socket
+      })
+      while ((await metric(url, 'neurode_connections')).reduce((sum, count) => sum + count, 0) < 5) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      assert.equal(await stop(), 0, log())
+      await logged(/connections not ended 300 ms after closing began, cut off: \d/)
+      for (const socket of sockets) socket.destroy()
     })
 
     it(`${name}: on Ctrl-C loses no request that has reached it`, async () => {
@@ -150,6 +168,25 @@ describe('neurode serve', function () {
     assert.equal((await metric(url, 'nv_inference_request_success'))[0], 6)
     for (const agent of agents) agent.destroy()
     assert.equal(await valueAt(url), 1)
+  })
+
+  it('kills a worker that does not end', async function () {
+    if (process.platform !== 'linux') this.skip()
+    const { child, log, stop } = await start('--workers', '2', '--shutdown-timeout-ms', '100')
+    process.kill(workersOf(child.pid as number)[0] as number, 'SIGSTOP')
+    assert.equal(await stop(), 0)
+    assert.match(log(), /worker \d does not end, and is killed/)
+  })
+
+  it('answers to the names that --allowed-host gives', async () => {
+    const { url } = await start('--allowed-host', 'a.example', '--allowed-host', 'b.example', '--workers', '2')
+    for (const [host, status] of [
+      ['a.example', 200],
+      ['b.example:80', 200],
+      ['c.example', 421],
+    ] as const) {
+      assert.equal((await ask(url, infer, { body, headers: { host } })).status, status, host)
+    }
   })
 
   it('serves with a token from a file', async () => {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { layers, sequential } from 'neurode'
 import { type InferenceServer, type ServeOptions, serve } from 'neurode/serve'
+import { Client } from '../support/client.js'
 import { ask, binaryInfer, constantModel, inferBody, randomModel } from '../support/serving.js'
 
 const isWatched = process.platform !== 'win32'
@@ -17,73 +17,20 @@ const rows = [
 ]
 const body = inferBody(rows)
 
-interface Response {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-/** One connection, and the responses that come on it, in order. */
-class Client {
-  readonly socket: Socket
-  #received = ''
-  #ended = false
-  #look = () => {}
-
-  constructor(url: string) {
-    const { hostname, port } = new URL(url)
-    this.socket = connect({ port: Number(port), host: hostname, noDelay: true })
-    this.socket.setEncoding('latin1').on('data', (text: string) => {
-      this.#received += text
-      this.#look()
-    })
-    this.socket.on('error', () => {})
-    this.socket.on('close', () => {
-      this.#ended = true
-      this.#look()
-    })
-  }
-
-  send(text: string | Buffer): void {
-    this.socket.write(text, 'latin1')
-  }
-
-  async response(): Promise<Response> {
-    for (;;) {
-      const end = this.#received.indexOf('\r\n\r\n')
-      const [first = '', ...fields] = this.#received.slice(0, end).split('\r\n')
-      const headers = Object.fromEntries(
-        fields.map((field) => [field.slice(0, field.indexOf(':')).toLowerCase(), field.slice(field.indexOf(':') + 2)]),
-      )
-      const whole = end + 4 + Number(headers['content-length'])
-      if (end >= 0 && this.#received.length >= whole) {
-        const body = this.#received.slice(end + 4, whole)
-        this.#received = this.#received.slice(whole)
-        return { status: Number(first.split(' ')[1]), headers, body }
-      }
-      assert.ok(!this.#ended, `the connection ended after ${JSON.stringify(this.#received.slice(0, 200))}`)
-      await new Promise<void>((resolve) => {
-        this.#look = resolve
-      })
-    }
-  }
-
-  /** Resolves with what was not taken as a response once the server has closed. */
-  async end(): Promise<string> {
-    if (!this.#ended) await once(this.socket, 'close')
-    return this.#received
-  }
-}
-
 interface Post {
   readonly path?: string
   readonly body?: string | Buffer
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | undefined>>
 }
 
 function post({ path = infer, body: sent = body, headers = {} }: Post = {}): Buffer {
-  const all = { host: 'x', 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent), ...headers }
-  const fields = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  const all = {
+    host: 'localhost',
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(sent),
+    ...headers,
+  }
+  const fields = Object.entries(all).map(([name, value]) => (value === undefined ? '' : `${name}: ${value}\r\n`))
   return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${fields.join('')}\r\n`), Buffer.from(sent)])
 }
 
@@ -139,6 +86,7 @@ describe('the fast path', function () {
     ['no such version', { path: '/v1/models/digits/versions/2:predict' }, 404],
     ['a body that is no JSON', { body: '{"inputs"' }, 400],
     ['an empty body', { body: '' }, 400],
+    ['an empty body of no type', { body: '', headers: { 'content-type': undefined } }, 400],
     ['rows of another width', { body: inferBody([[1, 2]]) }, 400],
     ['a tensor that is cut off', { body: binaryBody.subarray(0, -1), headers: binaryHeaders }, 400],
   ]
@@ -180,9 +128,9 @@ describe('the fast path', function () {
     for (const [request, expected] of [
       [post(), /"outputs"/],
       [post(), /"outputs"/],
-      [Buffer.from('GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n'), /"live":true/],
+      [Buffer.from('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n'), /"live":true/],
       [post(), /"outputs"/],
-      [Buffer.from('GET /none HTTP/1.1\r\nHost: x\r\n\r\n'), /"error"/],
+      [Buffer.from('GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n'), /"error"/],
     ] as const) {
       asks.send(request)
       assert.match((await asks.response()).body, expected)
@@ -193,7 +141,7 @@ describe('the fast path', function () {
   it('answers requests that come at once in their order', async () => {
     const asks = client()
     const seven = post({ path: '/v2/models/constant/infer', body: inferBody([[1, 2, 3, 4]]) })
-    const live = Buffer.from('GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+    const live = Buffer.from('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n')
     asks.send(Buffer.concat([post(), seven, post({ path: '/v2/models/none/infer' }), seven, live, post()]))
     const texts: string[] = []
     for (let i = 0; i < 6; i++) texts.push((await asks.response()).body)
@@ -231,12 +179,28 @@ describe('the fast path', function () {
     for (const [i, { asks }] of pairs.entries()) assert.match((await asks.response()).body, expected[i] as RegExp)
   })
 
-  it('answers whoever has said everything', async () => {
-    const asks = client()
-    asks.socket.end(post())
-    assert.equal((await asks.response()).status, 200)
-    assert.equal(await asks.end(), '')
-  })
+  for (const [name, headers] of [
+    ['here', {}],
+    ['by node:http', slow],
+  ] as const) {
+    it(`answers whoever has said everything: ${name}`, async () => {
+      // The end comes before the answer.
+      const asks = client(await start({ maxQueueDelayMicros: 200_000 }))
+      asks.socket.end(post({ headers }))
+      assert.equal((await asks.response()).status, 200)
+      assert.equal(await asks.end(), '')
+    })
+  }
+
+  for (const name of ['Connection', 'Proxy-Connection']) {
+    it(`ends the connection where it is asked to: ${name}`, async () => {
+      const asks = client()
+      asks.send(post({ headers: { [name]: 'close' } }))
+      const { status, headers } = await asks.response()
+      assert.deepEqual([status, headers.connection], [200, 'close'])
+      assert.equal(await asks.end(), '')
+    })
+  }
 
   it('takes bodies of all sizes', async () => {
     const wide = randomModel(1000, 4, 2)
@@ -276,6 +240,25 @@ describe('the fast path', function () {
       const bytes = Buffer.from(body, 'latin1').subarray(Number(headers['inference-header-content-length']))
       assert.deepEqual(new Float32Array(Uint8Array.from(bytes).buffer), expected)
     }
+    broad.dispose()
+  })
+
+  it('goes on with a connection whose answer was read late', async () => {
+    const broad = sequential([layers.dense({ units: 4000, inputShape: [2] })])
+    const hasty = await start({ models: { broad }, headersTimeoutMs: 200 })
+    const asks = client(hasty)
+    await once(asks.socket, 'connect')
+    asks.socket.pause()
+    const { headers, body } = binaryInfer(new Float32Array(1000), 2, { parameters: { binary_data_output: true } })
+    const request = post({ path: '/v2/models/broad/infer', headers, body })
+    asks.send(request)
+    await sleep(600)
+    asks.socket.resume()
+    assert.equal((await asks.response()).headers.connection, 'keep-alive')
+    await sleep(600)
+    asks.send(request)
+    assert.equal((await asks.response()).status, 200)
+    assert.equal(await fastRequests(hasty), isWatched ? 2 : 0)
     broad.dispose()
   })
 

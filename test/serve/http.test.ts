@@ -33,6 +33,7 @@ describe('the server', function () {
   describe('describes', () => {
     const routes: readonly [path: string, check: (body: ReturnType<typeof JSON.parse>) => void][] = [
       ['/v2', (body) => assert.ok(body.name === 'neurode' && body.extensions.includes('binary_tensor_data'))],
+      ['/v2/', (body) => assert.equal(body.name, 'neurode')],
       ['/v2/health/live', (body) => assert.deepEqual(body, { live: true })],
       ['/v2/health/ready', (body) => assert.deepEqual(body, { ready: true })],
       ['/v2/models/digits/ready', (body) => assert.deepEqual(body, { name: 'digits', ready: true })],
@@ -101,6 +102,29 @@ describe('the server', function () {
       const bytes = Uint8Array.from(answer.body.subarray(length))
       assert.deepEqual(new Float32Array(bytes.buffer), await expected())
     })
+
+    const outputs: readonly [parameters: object | undefined, byDefault: boolean, isBinary: boolean][] = [
+      [undefined, true, true],
+      [{}, true, true],
+      [{ binary_data: false }, true, false],
+      [{ binary_data: true }, true, true],
+      [undefined, false, false],
+      [{ binary_data: true }, false, true],
+    ]
+    for (const [parameters, byDefault, isBinary] of outputs) {
+      const name = `${JSON.stringify(parameters ?? 'nothing')} of an output, binary_data_output: ${byDefault}`
+      it(`to ${isBinary ? 'a binary tensor' : 'JSON'} for ${name}`, async () => {
+        const named = { name: 'output', ...(parameters && { parameters }) }
+        for (const more of [
+          { outputs: [named], parameters: { binary_data_output: byDefault } },
+          { parameters: { binary_data_output: byDefault }, outputs: [named] },
+        ]) {
+          const answer = await post('/v2/models/digits/infer', inferBody(rows, more))
+          assert.equal(answer.status, 200, answer.body.toString())
+          assert.equal(answer.headers['inference-header-content-length'] !== undefined, isBinary)
+        }
+      })
+    }
 
     it('from binary tensors to JSON', async () => {
       const { headers, body } = binaryInfer(Float32Array.from(rows.flat()), 6)

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { get as httpsGet } from 'node:https'
+import { Agent, get as httpsGet } from 'node:https'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import fastify from 'fastify'
-import { type InferenceServer, type ServeOptions, serve, servePlugin } from 'neurode/serve'
+import { type InferenceServer, type ServeEvent, type ServeOptions, serve, servePlugin } from 'neurode/serve'
 import { overload } from '../support/overload.js'
 import { ask, constantModel, exchange, inferBody, temporaryFolder } from '../support/serving.js'
 
@@ -105,6 +105,29 @@ describe('limits of a server', function () {
       const [response] = await once(httpsGet(`${url}/v2/health/ready`, { ca: readFileSync(cert) }), 'response')
       assert.equal(response.statusCode, 200)
       response.destroy()
+      await server?.close()
+
+      // A connection that has shown a token stays, whoever comes, and those that say nothing do not hold up the end.
+      const guarded = await start({ tls: { key, cert }, tokens: ['secret'], maxConnections: 3, shutdownTimeoutMs: 1e9 })
+      const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: readFileSync(cert) })
+      const { port, hostname } = new URL(guarded)
+      const status = async () => {
+        const [answer] = await once(
+          httpsGet(`${guarded}/v2`, { agent, headers: { authorization: 'Bearer secret' } }),
+          'response',
+        )
+        answer.resume()
+        await once(answer, 'end')
+        return [answer.statusCode, answer.req.reusedSocket]
+      }
+      assert.deepEqual(await status(), [200, false])
+      const strangers = Array.from({ length: 8 }, () => connect(Number(port), hostname))
+      await Promise.all(strangers.slice(0, 5).map((socket) => once(socket.resume(), 'close')))
+      assert.deepEqual(await status(), [200, true])
+      await server?.close()
+      agent.destroy()
+      for (const socket of strangers) socket.destroy()
+
       await assert.rejects(start({ tls: { key: join(folder.path, 'none'), cert } }), { code: 'ERR_FILE_NOT_FOUND' })
       writeFileSync(key, 'no key')
       await assert.rejects(start({ tls: { key, cert } }))
@@ -115,23 +138,26 @@ describe('limits of a server', function () {
 
   it('headers that do not come in time end with 408', async () => {
     const url = await start({ headersTimeoutMs: 300, requestTimeoutMs: 500 })
-    const answer = await exchange(url, 'GET /v2 HTTP/1.1\r\nHost: x\r\n')
+    const answer = await exchange(url, 'GET /v2 HTTP/1.1\r\nHost: localhost\r\n')
     assert.match(answer, /^HTTP\/1\.1 408 .*\{"error":/s)
   })
 
   it('a body that does not come in time ends with 408, and others are answered meanwhile', async () => {
     const url = await start({ headersTimeoutMs: 300, requestTimeoutMs: 600 })
-    const slow = exchange(url, `POST ${infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"inputs"`)
+    const slow = exchange(url, `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{"inputs"`)
     assert.equal((await ask(url, infer, { body })).status, 200)
     assert.match(await slow, /^HTTP\/1\.1 408 .*\{"error":/s)
   })
 
   it('bodies that are too large are refused before they are read', async () => {
     const url = await start({ bodyLimit: 1000 })
-    const answer = await exchange(url, `POST ${infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n`)
+    const answer = await exchange(
+      url,
+      `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n`,
+    )
     assert.match(answer, /^HTTP\/1\.1 413 .*\{"error":/s)
     const piece = `3e8\r\n${' '.repeat(1000)}\r\n`
-    const chunked = `POST ${infer} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${piece}${piece}`
+    const chunked = `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${piece}${piece}`
     assert.match(await exchange(url, chunked), /^HTTP\/1\.1 413 .*\{"error":/s)
   })
 
@@ -139,7 +165,7 @@ describe('limits of a server', function () {
     const url = await start({ totalBodyLimit: 100 })
     const { hostname, port } = new URL(url)
     const slow = connect(Number(port), hostname)
-    slow.write(`POST ${infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n${' '.repeat(200)}`)
+    slow.write(`POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n${' '.repeat(200)}`)
     let answer = await ask(url, infer, { body })
     while (answer.status === 200) answer = await ask(url, infer, { body })
     assert.equal(answer.status, 503)
@@ -149,18 +175,21 @@ describe('limits of a server', function () {
     assert.equal(answer.status, 200)
   })
 
-  it('connections have a limit', async () => {
-    const url = await start({ maxConnections: 2 })
+  it('connections have a limit, of which the log tells', async () => {
+    const events: ServeEvent[] = []
+    const url = await start({ maxConnections: 2, onEvent: (event) => events.push(event) })
     const { hostname, port } = new URL(url)
     const open = [1, 2].map(() => connect(Number(port), hostname))
     await Promise.all(open.map((socket) => once(socket, 'connect')))
-    assert.equal(await exchange(url, 'GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n'), '')
+    assert.equal(await exchange(url, 'GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n'), '')
+    const said = events.filter(({ level }) => level === 'error').map(({ message }) => message)
+    assert.deepEqual(said, ['connections beyond the limit of 2, closed: 1'])
     for (const socket of open) socket.destroy()
   })
 
   it('headers have a limit', async () => {
     const url = await start({})
-    const answer = await exchange(url, `GET /v2 HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
+    const answer = await exchange(url, `GET /v2 HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 431 .*\{"error":/s)
   })
 

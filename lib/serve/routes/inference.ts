@@ -16,6 +16,7 @@ export interface ModelParams {
 type ModelRequest = FastifyRequest<{ Params: ModelParams }>
 type Handler = (request: ModelRequest, reply: FastifyReply) => void
 
+const noBytes = Buffer.alloc(0)
 const headerLengthName = 'inference-header-content-length'
 
 /** `POST /v2/models/{model}[/versions/{version}]/infer`. */
@@ -28,6 +29,19 @@ export function predictHandler(repository: Repository): Handler {
   return (request, reply) => answer(protocols.v1, repository, withoutVerb(request.params), request, reply)
 }
 
+/** Whether there is such a model, before its body is read. */
+export function checkModel(repository: Repository): (request: ModelRequest) => void {
+  return ({ params: { model, version } }) => void findModel(repository, model, version)
+}
+
+/** The same for {@link predictHandler}. */
+export function checkPredict(repository: Repository): (request: ModelRequest) => void {
+  return ({ params }) => {
+    const { model, version } = withoutVerb(params)
+    findModel(repository, model, version)
+  }
+}
+
 function answer(
   protocol: Protocol,
   repository: Repository,
@@ -37,10 +51,7 @@ function answer(
 ): void {
   const served = findModel(repository, model, version)
   const { body, headers } = request
-  const bytes = () => {
-    if (body instanceof RequestBody) return body.bytes()
-    throw new HttpError(400, 'the body: expected a request, got none')
-  }
+  const bytes = () => (body instanceof RequestBody ? body.bytes() : noBytes)
   try {
     answerInference(protocol, served, (parse) => parse(bytes(), headerLength(headers[headerLengthName]), served), {
       send: ({ type, json, tensor }) => {

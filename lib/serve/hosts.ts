@@ -1,0 +1,80 @@
+/** The header `Host`: a page elsewhere whose name was made to lead to this machine (DNS rebinding) gets no answers. */
+
+import type { Server } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+import { refuse } from '../validate.js'
+import { HttpError } from './httpErrors.js'
+
+/** Checks a header `Host`; throws 421. */
+export type CheckHost = (header: string | undefined) => void
+
+interface HostOptions {
+  /** What the server listens on, as it was given. */
+  readonly host: string
+  readonly tokens?: readonly string[] | undefined
+  readonly allowedHosts?: readonly string[] | undefined
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/**
+ * The check for a server; undefined where it asks for tokens, which no page elsewhere has. Without `allowedHosts` it holds on
+ * loopback addresses alone: what listens for a network has names that it does not know.
+ */
+export function hostRule(server: Server, { host, tokens, allowedHosts }: HostOptions): CheckHost | undefined {
+  const names = new Set(['localhost', plain(host), ...checkNames(allowedHosts ?? []).map(plain)])
+  if (tokens !== undefined) return undefined
+  let isOpen: boolean | undefined
+  let isEverywhere = false
+  const listening = () => {
+    const address = server.address()
+    const at = typeof address === 'object' && address !== null ? address.address : ''
+    names.add(at)
+    isEverywhere = at === '::' || at === '0.0.0.0'
+    return allowedHosts === undefined && !isLoopback(at)
+  }
+  return (header) => {
+    isOpen ??= listening()
+    // Browsers always send one.
+    if (isOpen || header === undefined) return
+    const name = nameIn(header)
+    if (names.has(name) || isLoopback(name) || (isEverywhere && isIP(name) !== 0)) return
+    throw new HttpError(
+      421,
+      `Host: expected localhost or a host that is allowed, got ${JSON.stringify(name.slice(0, 100))}`,
+    )
+  }
+}
+
+/** Throws 400 where a request has two (RFC 9112, 3.2). `fields` are names and values in turn. */
+export function checkOneHost(fields: readonly string[]): void {
+  const hosts = fields.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host')
+  if (hosts.length > 1) throw new HttpError(400, `Host: expected one, got ${hosts.length}`)
+}
+
+function isLoopback(name: string): boolean {
+  const version = isIP(name)
+  return version !== 0 && loopback.check(name, version === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Without its port and brackets. */
+function nameIn(header: string): string {
+  return plain(header.replace(/:\d*$/, ''))
+}
+
+function plain(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/s, '$1')
+    .replace(/\.$/, '')
+}
+
+function checkNames(names: unknown): readonly string[] {
+  if (!Array.isArray(names)) return refuse('allowedHosts', 'a list of names', names)
+  return names.map((name: unknown) => {
+    const isName = typeof name === 'string' && (/^[\w.-]{1,255}$/.test(name) || isIP(plain(name)) !== 0)
+    return isName ? name : refuse('allowedHosts', "names without ports, such as 'models.example'", name)
+  })
+}

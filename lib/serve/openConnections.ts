@@ -1,0 +1,129 @@
+/** The connections of a server: how many there may be, and how they end. */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ServeEvent } from './repository.js'
+
+export interface ConnectionOptions {
+  /** Open connections at most. */
+  readonly maxConnections: number
+  /** Connections that have shown no token make room for others. */
+  readonly asksTokens: boolean
+  readonly log: (event: ServeEvent) => void
+}
+
+/** Connections that the system accepts before the server looks at them, at most: Node's default. */
+const backlog = 511
+/** Between two lines of the log that tell of connections beyond the limit, in milliseconds. */
+const tellingMilliseconds = 10_000
+
+interface Open {
+  /** Requests whose head is here, and whose answer is not all sent. */
+  requests: number
+  /** Nothing was asked at the last look. */
+  wasIdle: boolean
+}
+
+/** Undocumented: what a TLS socket was made of. */
+type WrappedSocket = Socket & { readonly _parent?: Socket | null }
+
+const connectionOf = (socket: WrappedSocket): Socket => socket._parent ?? socket
+
+export class OpenConnections {
+  readonly #options: ConnectionOptions
+  /** In the order in which they came. */
+  readonly #open = new Map<Socket, Open>()
+  /** Those that have shown no token. */
+  readonly #strangers = new Set<Socket>()
+  #beyond = 0
+  #isTelling = false
+  #makesRoom = false
+
+  /** After everybody else has said what happens to a connection. */
+  constructor(server: Server, options: ConnectionOptions) {
+    const { maxConnections, asksTokens } = options
+    this.#options = options
+    // Whoever waits is let in, and may show a token before one of them has to go.
+    server.maxConnections = asksTokens ? maxConnections + backlog : maxConnections
+    server.on('connection', (socket) => this.#enter(socket))
+    server.on('drop', () => this.#tell(1))
+    server.prependListener('request', (request, response) => this.#count(request, response))
+    // To node:http an answer that it has not sent yet is over, and a head that has begun is a request: see closeIdle.
+    server.closeIdleConnections = () => {}
+  }
+
+  /** The connection has shown a token. */
+  welcome(socket: Socket): void {
+    this.#strangers.delete(connectionOf(socket))
+  }
+
+  /** Ends connections on which nothing was asked at two looks, apart from those that are looked after elsewhere. */
+  closeIdle(isElsewhere: (socket: Socket) => boolean): void {
+    for (const [socket, open] of this.#open) {
+      const isIdle = open.requests === 0 && !isElsewhere(socket)
+      if (isIdle && open.wasIdle) socket.destroy()
+      open.wasIdle = isIdle
+    }
+  }
+
+  /** Ends all of them, and gives how many there were. */
+  cut(): number {
+    const sockets = [...this.#open.keys()]
+    for (const socket of sockets) this.#end(socket)
+    return sockets.length
+  }
+
+  #enter(socket: Socket): void {
+    this.#open.set(socket, { requests: 0, wasIdle: false })
+    socket.once('close', () => this.#forget(socket))
+    if (!this.#options.asksTokens) return
+    this.#strangers.add(socket)
+    if (this.#open.size <= this.#options.maxConnections || this.#makesRoom) return
+    this.#makesRoom = true
+    // What has come in with the connections is read first.
+    setImmediate(() => setImmediate(() => this.#makeRoom()))
+  }
+
+  #makeRoom(): void {
+    this.#makesRoom = false
+    const { maxConnections } = this.#options
+    const before = this.#open.size
+    for (const socket of this.#strangers) {
+      if (this.#open.size <= maxConnections) break
+      this.#end(socket)
+    }
+    for (const socket of [...this.#open.keys()].slice(maxConnections)) this.#end(socket)
+    this.#tell(before - this.#open.size)
+  }
+
+  #end(socket: Socket): void {
+    socket.destroy()
+    this.#forget(socket)
+  }
+
+  #forget(socket: Socket): void {
+    this.#open.delete(socket)
+    this.#strangers.delete(socket)
+  }
+
+  #count({ socket }: IncomingMessage, response: ServerResponse): void {
+    const open = this.#open.get(connectionOf(socket))
+    if (open === undefined) return
+    open.requests++
+    open.wasIdle = false
+    response.once('close', () => open.requests--)
+  }
+
+  #tell(count: number): void {
+    this.#beyond += count
+    if (this.#isTelling || this.#beyond === 0) return
+    const message = `connections beyond the limit of ${this.#options.maxConnections}, closed: ${this.#beyond}`
+    this.#options.log({ level: 'error', message })
+    this.#beyond = 0
+    this.#isTelling = true
+    setTimeout(() => {
+      this.#isTelling = false
+      this.#tell(0)
+    }, tellingMilliseconds).unref()
+  }
+}
