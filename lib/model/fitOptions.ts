@@ -134,16 +134,7 @@ export function checkFitOptions(given: FitOptions | undefined) {
   if (resume && options.initialEpoch !== undefined) {
     refuse('initialEpoch', 'none with resume: the position says where to go on', options.initialEpoch)
   }
-  if (options.validationData === undefined && !split) {
-    const names = ['validationBatchSize', 'validationFreq', 'validationSteps']
-    refuseIdle(options, names, 'fit', 'without validationData or validationSplit')
-  } else if (options.validationData !== undefined) {
-    refuseIdle(options, ['validationSplit'], 'fit', 'with validationData, which is taken')
-  }
-  if (isBatchSource(options.validationData)) {
-    refuseIdle(options, ['validationBatchSize'], 'fit', 'with batches, which have their own')
-  }
-  return {
+  const settings = {
     resume,
     givenShuffle: options.shuffle,
     sampleWeight: options.sampleWeight,
@@ -169,6 +160,16 @@ export function checkFitOptions(given: FitOptions | undefined) {
     onProgress: options.onProgress,
     signal: checkSignal(options.signal, 'signal'),
   }
+  if (options.validationData === undefined && !split) {
+    const names = ['validationBatchSize', 'validationFreq', 'validationSteps']
+    refuseIdle(options, names, 'fit', 'without validationData or validationSplit')
+  } else if (options.validationData !== undefined) {
+    refuseIdle(options, ['validationSplit'], 'fit', 'with validationData, which is taken')
+  }
+  if (isBatchSource(options.validationData)) {
+    refuseIdle(options, ['validationBatchSize'], 'fit', 'with batches, which have their own')
+  }
+  return settings
 }
 
 function optionalInteger(value: unknown, argument: string): number | undefined {
