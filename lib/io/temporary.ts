@@ -1,10 +1,9 @@
 /** Names for files that are written next to their place, and the removal of those whose writers died. */
 
-import { randomBytes } from 'node:crypto'
 import { readdir, readFile, readlink, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { createSha256 } from '../data/sha256.js'
+import { createSha256, randomHex } from '../data/sha256.js'
 
 const pattern = /^\.neurode-([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{32}\.tmp$/
 
@@ -37,7 +36,7 @@ const shortHash = (text: string) => createSha256().update(text).digest('hex').sl
 export async function temporaryPath(folder: string): Promise<string> {
   self ??= describeSelf()
   const { host, space, pid, start } = await self
-  return join(folder, `.neurode-${host}-${space}-${pid}-${start}-${randomBytes(16).toString('hex')}.tmp`)
+  return join(folder, `.neurode-${host}-${space}-${pid}-${start}-${randomHex(16)}.tmp`)
 }
 
 /** Removes what writers left in the folder that are gone for sure. */

@@ -56,7 +56,9 @@ describe('requests of the Open Inference Protocol', () => {
     const outputs = [{ name: 'output', parameters: { binary_data: true } }]
     assert.ok(infer({ outputs, inputs: [tensor] }).binaryOutput)
     const parameters = { binary_data_output: true }
-    assert.ok(!infer({ parameters, outputs: [{ name: 'output' }], inputs: [tensor] }).binaryOutput)
+    assert.ok(infer({ parameters, outputs: [{ name: 'output' }], inputs: [tensor] }).binaryOutput)
+    const asJson = [{ name: 'output', parameters: { binary_data: false } }]
+    assert.ok(!infer({ parameters, outputs: asJson, inputs: [tensor] }).binaryOutput)
   })
 
   it('may have binary tensors of every numeric datatype', () => {
