@@ -145,7 +145,7 @@ async function outcomeOf(model: Model, plan: Plan, refills: boolean): Promise<st
       throw new Error('no callback')
     },
   }[ending as string]
-  const callback: Callback = act === undefined ? {} : { onBatchEnd: () => (batches++ === at ? act() : undefined) }
+  const callback: Callback[] = act === undefined ? [] : [{ onBatchEnd: () => (batches++ === at ? act() : undefined) }]
   if (ending === 'aborted any time') setTimeout(() => abort.abort(), at)
   const given = { ...plan.options, signal: abort.signal, callbacks: callback, verbose: 0 as const }
   const data = (source === 'bytes' ? bytes : floats).subarray(0, rows * features)
@@ -158,6 +158,7 @@ async function outcomeOf(model: Model, plan: Plan, refills: boolean): Promise<st
         : await model.fit(x, labels.subarray(0, rows), { ...given, batchSize })
     seen = { stopReason, history: Object.entries(history).map(([key, values]) => [key, ...values]) }
   } catch (error) {
+    if (ending === 'completed' || ending === 'stopped') throw error
     seen = `${error}`
   }
   return JSON.stringify({ seen, position: model.position, bits: bitsOf(model) })
