@@ -296,6 +296,7 @@ perDevice('fit', (device) => {
       using predictor = model.predictor()
       const frozen = textOf([await predictor.predict(rows.data)])
       asked.push({ weights, frozen, prediction: textOf([(await model.predict(rows)).data]) })
+      if (asked.length === 6) model.stopTraining = true
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     await fit
@@ -335,6 +336,7 @@ perDevice('fit', (device) => {
         message = (error as Error).message
       }
     }
+    model.stopTraining = true
     assert.match(message, /is training: predictSync cannot be called.*predict\(\) waits.*predictor\(\)/)
     await fit
     model.dispose()
