@@ -3,22 +3,13 @@
 import assert from 'node:assert/strict'
 import { array, layers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
+import { numericArrays } from './support/numericArrays.js'
 import { classifier, clouds } from './support/problems.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
 import { assertClose, assertNear, mean, product } from './support/tolerances.js'
 
-const everyKind = [
-  Uint8Array,
-  Uint8ClampedArray,
-  Int8Array,
-  Uint16Array,
-  Int16Array,
-  Uint32Array,
-  Int32Array,
-  Float32Array,
-  Float64Array,
-] as unknown as readonly Float64ArrayConstructor[]
+const everyKind = numericArrays as unknown as readonly Float64ArrayConstructor[]
 
 const quiet = { verbose: 0 } as const
 

@@ -86,7 +86,8 @@ export interface Callback {
   readonly onTrainBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
 }
 
-const hooks = [
+/** Every function of a callback that fit calls. */
+export const hooks = [
   'onTrainBegin',
   'onTrainEnd',
   'onTrainClose',

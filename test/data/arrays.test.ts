@@ -22,6 +22,7 @@ import {
 } from 'neurode'
 import { sliceRows, takeInput, toInput } from '#lib/data/arrays.js'
 import { toPlainTargets, toTargets } from '#lib/data/targets.js'
+import { numericArrays } from '../support/numericArrays.js'
 import { Random } from '../support/random.js'
 import { inFolder, throws } from './files.js'
 
@@ -121,21 +122,9 @@ describe('array', () => {
   })
 })
 
-const kinds = [
-  Uint8Array,
-  Uint8ClampedArray,
-  Int8Array,
-  Uint16Array,
-  Int16Array,
-  Uint32Array,
-  Int32Array,
-  Float32Array,
-  Float64Array,
-] as const
-
 describe('takeInput and toTargets', () => {
   it('leave elements of every type where they are: no loop of JavaScript passes over them', () => {
-    for (const Kind of kinds) {
+    for (const Kind of numericArrays) {
       const data: NumericArray = new Kind(12)
       const given = array(data, [3, 4], { scale: 1 / 255, offset: -0.5 })
       for (const value of [data, given]) {
