@@ -157,8 +157,8 @@ describe('the CUDA executor on the emulator', function () {
     assert.match(outputs[0] ?? '', /losses/)
   })
 
-  it('leaves no device memory behind when its models are disposed of', async () => {
-    const { stderr } = await run(['all'], { NEURODE_EMULATOR_STRICT: '1' })
+  const leavesNothing = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+    const { stderr } = await run(args, { NEURODE_EMULATOR_STRICT: '1', ...env })
     const leaks = stderr.split('\n').filter((line) => line.includes('leak'))
     // What an open device keeps to the end of the process: pinned buffers, streams, their events and a pool.
     const kept = /page-locked|streams|events|pools/
@@ -167,7 +167,12 @@ describe('the CUDA executor on the emulator', function () {
       [],
     )
     assert.ok(leaks.length <= 7, leaks.join('\n'))
-  })
+  }
+
+  it('leaves no device memory behind when its models are disposed of', () => leavesNothing(['all']))
+
+  it('leaves none behind either while data is still being let go of as the process ends', () =>
+    leavesNothing(['validated', '1'], { NEURODE_EMULATOR_FREE_MS: '50' }))
 
   it('takes all memory before the first kernel of a training: a step takes none', async () => {
     const [two, four] = [await run(['validated', '2']), await run(['validated', '4'])]

@@ -57,24 +57,54 @@ std::int32_t is_set(const void* flag) {
   return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
 }
 
+// A model of the library, which goes when its executor does: the process may end as soon as it has.
+// A release that waits for its turn does not keep it, and one that runs is waited for.
+class PluginModel {
+ public:
+  PluginModel(const plugin::Table& table, void* device, const Program& program) : table_(table) {
+    const plugin::ProgramRecords records(program);
+    check(table, table.create_model(device, &records.program(), &model_));
+  }
+  ~PluginModel() { dispose(); }
+  PluginModel(const PluginModel&) = delete;
+  PluginModel& operator=(const PluginModel&) = delete;
+
+  void* get() const { return model_; }
+
+  void release(int handle) {
+    const std::lock_guard lock(mutex_);
+    if (model_ != nullptr) table_.release(model_, handle);
+  }
+
+  void dispose() {
+    const std::lock_guard lock(mutex_);
+    if (model_ != nullptr) table_.destroy_model(std::exchange(model_, nullptr));
+  }
+
+ private:
+  const plugin::Table& table_;
+  std::mutex mutex_;
+  void* model_ = nullptr;
+};
+
 class PluginExecutor final : public Executor {
  public:
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
-      : table_(table), queue_(queue), metrics_(program.metrics) {
-    const plugin::ProgramRecords records(program);
-    void* model = nullptr;
-    check(table, table.create_model(device, &records.program(), &model));
-    model_ = std::shared_ptr<void>(model, table.destroy_model);
+      : table_(table),
+        queue_(queue),
+        metrics_(program.metrics),
+        model_(std::make_shared<PluginModel>(table, device, program)) {
     initialize_parameters(program);
   }
+  ~PluginExecutor() override { model_->dispose(); }
 
   void get_parameter(int index, float* values) const override { get_slot(-1, index, values); }
   void set_parameter(int index, const float* values) override { set_slot(-1, index, values); }
   void get_slot(int slot, int index, float* values) const override {
-    check(table_, table_.get_parameter(model_.get(), slot, index, values));
+    check(table_, table_.get_parameter(model_->get(), slot, index, values));
   }
   void set_slot(int slot, int index, const float* values) override {
-    check(table_, table_.set_parameter(model_.get(), slot, index, values));
+    check(table_, table_.set_parameter(model_->get(), slot, index, values));
   }
 
   void reserve(const Reservation& reservation) override {
@@ -85,7 +115,7 @@ class PluginExecutor final : public Executor {
     const plugin::ReservationRecord record{record_of(range), reservation.trains ? 1 : 0,
                                            reservation.shuffles ? 1 : 0,
                                            reservation.captures ? 1 : 0};
-    check(table_, table_.reserve(model_.get(), &record));
+    check(table_, table_.reserve(model_->get(), &record));
   }
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
@@ -93,7 +123,7 @@ class PluginExecutor final : public Executor {
     return sums_of([&](plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(range);
       const plugin::CancelRecord cancel{is_set, &cancelled};
-      return table_.train(model_.get(), &record, learning_rates, &step, &cancel, sums);
+      return table_.train(model_->get(), &record, learning_rates, &step, &cancel, sums);
     });
   }
 
@@ -101,28 +131,25 @@ class PluginExecutor final : public Executor {
     return sums_of([&](plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(range);
       const plugin::CancelRecord cancel{is_set, &cancelled};
-      return table_.evaluate(model_.get(), &record, &cancel, sums);
+      return table_.evaluate(model_->get(), &record, &cancel, sums);
     });
   }
 
   // After the ranges that are queued.
   void release(int handle) override {
-    // Waiting keeps no model that is disposed of: the process may end before.
-    queue_.push([&table = table_, waiting = std::weak_ptr(model_), handle] {
-      if (const auto model = waiting.lock()) table.release(model.get(), handle);
-    });
+    queue_.push([model = model_, handle] { model->release(handle); });
   }
 
   void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override {
     const plugin::InputRecord record = record_of(input);
     const plugin::CancelRecord cancel{is_set, &cancelled};
-    check(table_, table_.predict(model_.get(), &record, output, &cancel));
+    check(table_, table_.predict(model_->get(), &record, output, &cancel));
   }
 
   void predict_here(const InputView& input, float* output) override {
     const plugin::InputRecord record = record_of(input);
     const plugin::CancelRecord cancel{};
-    check(table_, table_.predict(model_.get(), &record, output, &cancel));
+    check(table_, table_.predict(model_->get(), &record, output, &cancel));
   }
 
  private:
@@ -155,7 +182,7 @@ class PluginExecutor final : public Executor {
   const plugin::Table& table_;
   WorkQueue& queue_;
   const int metrics_;
-  std::shared_ptr<void> model_;
+  const std::shared_ptr<PluginModel> model_;
 };
 
 class PluginDevice final : public Device {

@@ -22,6 +22,7 @@
 //   NEURODE_EMULATOR_FAIL_MEMORY=n, n-m   requests n to m for device memory fail, counted since the variable got its
 //                                value: a running program may set it
 //   NEURODE_EMULATOR_FAIL_PINNED=n, n-m   the same of page-locked memory
+//   NEURODE_EMULATOR_FREE_MS=n   giving device memory back takes so long
 //   CUDA_MODULE_LOADING=EAGER    kernels are there from the beginning; else their first launch on a device loads them,
 //                                which is a fault in a capture
 //   NEURODE_EMULATOR_STRICT=1    at exit, report leaks and faults, and exit with status 86 if there were any

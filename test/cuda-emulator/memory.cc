@@ -3,12 +3,14 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "test/cuda-emulator/state.h"
@@ -137,6 +139,11 @@ struct Doom {
 bool is_doomed(bool device) {
   static Doom pinned("NEURODE_EMULATOR_FAIL_PINNED"), memory("NEURODE_EMULATOR_FAIL_MEMORY");
   return (device ? memory : pinned).takes_next();
+}
+
+void take_time_to_free() {
+  static const auto milliseconds = environment_number("NEURODE_EMULATOR_FREE_MS", 0);
+  if (milliseconds > 0) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
 // After a sticky error memory still goes, as it does with a real context, so that it is no leak.
@@ -280,6 +287,7 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* pointer) {
+  take_time_to_free();
   if (const cudaError_t error = forbidden_while_capturing()) return fail(error);
   return free_call(pointer, true);
 }
@@ -292,6 +300,7 @@ cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stre
 }
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+  take_time_to_free();
   const Lock lock(device_mutex());
   if (const cudaError_t error = stream_error(stream)) return fail(error);
   if (capturing(stream)) return fail(cudaErrorStreamCaptureUnsupported);
