@@ -6,6 +6,7 @@
 
 #include "native/engine/error.h"
 #include "native/engine/op_table.h"
+#include "native/engine/program_dump.h"
 
 namespace neurode {
 namespace {
@@ -537,6 +538,7 @@ Program compile(const Plan& plan) {
     program.evaluate = PassCompiler(plan, Mode::evaluate, program).compile();
     program.train = PassCompiler(plan, Mode::train, program).compile();
   }
+  dump_if_asked(program);
   return program;
 }
 

@@ -1,0 +1,213 @@
+// Programs as text.
+#include "native/engine/program_dump.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include "native/engine/op_table.h"
+
+namespace neurode {
+namespace {
+
+constexpr const char* kAxes[] = {"rows", "outputs", "parameters"};
+constexpr const char* kLayouts[] = {"vector", "kernel", "table"};
+constexpr const char* kUpdates[] = {"none", "fused", "deferred"};
+constexpr const char* kReductions[] = {"mean", "sum", "weighted_mean"};
+constexpr const char* kPrecisions[] = {"float32", "tf32", "bfloat16"};
+constexpr const char* kConstraints[] = {"none", "not_negative", "norm"};
+constexpr const char* kInitializers[] = {"constant", "uniform", "normal", "truncated_normal",
+                                         "orthogonal"};
+
+// In the order of TaskKind.
+struct TaskName {
+  const char* name;
+  std::optional<OpKind> op = {};  // the table that its op is of
+  bool has_numbers = false;       // of its op, which is no row of a table
+};
+constexpr TaskName kTasks[] = {
+    {"gather_input"},
+    {"gather_targets"},
+    {"dense_forward"},
+    {"activation_forward", OpKind::activation},
+    {"noise_forward", OpKind::noise},
+    {"rescale_forward"},
+    {"feature_forward", OpKind::feature},
+    {"normalize_forward", {}, true},
+    {"batch_normalize_forward", {}, true},
+    {"embedding_forward"},
+    {"regroup"},
+    {"transpose"},
+    {"repeat"},
+    {"encode"},
+    {"loss", OpKind::loss},
+    {"metric", OpKind::metric},
+    {"activity_penalty", OpKind::regularizer},
+    {"activity_gradient", OpKind::regularizer},
+    {"repeat_backward"},
+    {"activation_backward", OpKind::activation},
+    {"noise_backward"},
+    {"rescale_backward"},
+    {"feature_backward", OpKind::feature},
+    {"normalize_backward", {}, true},
+    {"batch_normalize_backward", {}, true},
+    {"dense_backward_input"},
+    {"dense_backward_weights"},
+    {"batch_statistics", {}, true},
+    {"batch_sums", {}, true},
+    {"feature_gradients", OpKind::feature},
+    {"embedding_gradients"},
+    {"matrix_penalty", OpKind::regularizer},
+    {"penalty", OpKind::regularizer},
+    {"gradient_norm"},
+    {"update"},
+    {"constrain"},
+};
+static_assert(std::size(kTasks) == static_cast<std::size_t>(TaskKind::constrain) + 1);
+
+template <class Value, std::size_t n>
+const char* name_of(const char* const (&names)[n], Value value) {
+  return names[static_cast<std::size_t>(value)];
+}
+
+class Description {
+ public:
+  std::string of(const Program& program) {
+    out_.precision(9);
+    out_ << "input " << program.input_size << " indices below " << program.input_indices
+         << " scale " << program.input_scale << " offset " << program.input_offset << "\noutput "
+         << program.output_size << " positions " << program.positions << "\nprecision "
+         << name_of(kPrecisions, program.precision) << "\n";
+    for (const Parameter& parameter : program.parameters) add(parameter);
+    add("predict", program, program.predict);
+    if (program.train.tasks.empty()) return out_.str();
+    out_ << "reduction " << name_of(kReductions, program.reduction) << " metrics "
+         << program.metrics << " weighted from " << program.weighted_from << " activities "
+         << program.activities << " captures " << program.captures << "\n";
+    add(program.update);
+    out_ << " slots " << program.slots << " accumulator " << program.accumulator << " average "
+         << program.average << "\n";
+    add("evaluate", program, program.evaluate);
+    add("train", program, program.train);
+    return out_.str();
+  }
+
+ private:
+  void add(const Parameter& parameter) {
+    out_ << "parameter " << name_of(kLayouts, parameter.layout) << " " << parameter.rows << "x"
+         << parameter.columns << " positions " << parameter.positions << " trainable "
+         << parameter.trainable << " decays " << parameter.decays << " update "
+         << name_of(kUpdates, parameter.update) << " initializer "
+         << name_of(kInitializers, parameter.initializer.kind) << " "
+         << parameter.initializer.params[0] << " " << parameter.initializer.params[1];
+    if (parameter.regularizer) add(" regularizer", OpKind::regularizer, *parameter.regularizer);
+    const Constraint& constraint = parameter.constraint;
+    if (constraint.kind != Constraint::Kind::none) {
+      out_ << " constraint " << name_of(kConstraints, constraint.kind) << " " << constraint.least
+           << " " << constraint.most << " " << constraint.rate;
+      add(constraint.along);
+    }
+    out_ << "\n";
+  }
+
+  void add(const UpdatePlan& update) {
+    add("update", OpKind::optimizer, update.optimizer);
+    out_ << " weight_decay " << update.weight_decay << " clip_value " << update.clip_value
+         << " clip_norm " << update.clip_norm << " global_clip_norm " << update.global_clip_norm
+         << " accumulation_steps " << update.accumulation_steps << " averages " << update.averages
+         << " " << update.average_momentum << " " << update.overwrite_frequency;
+  }
+
+  void add(const char* label, OpKind kind, const Op& op) {
+    const OpRow& row = op_rows(kind)[op.row];
+    out_ << label << " " << row.name << "(";
+    for (std::size_t i = 0; i < row.params.size(); ++i)
+      out_ << (i == 0 ? "" : ", ") << row.params[i] << " " << op.params[i];
+    out_ << ")";
+  }
+
+  void add(const Along& along) { out_ << " along " << along.length << "/" << along.inner; }
+
+  void add(const char* name, const Program& program, const Pass& pass) {
+    out_ << "pass " << name << "\n";
+    int end = 0;
+    for (const Segment& segment : segments_of(pass)) {
+      out_ << " segment of " << name_of(kAxes, segment.axis) << "\n";
+      for (int i = segment.begin; i < segment.end; ++i) add(program, pass, pass.tasks[i]);
+      end = segment.end;
+    }
+    out_ << " output";
+    tensor("", pass, pass.output);
+    out_ << " after " << end << " tasks, statistics";
+    for (const int channels : pass.statistics) out_ << " " << channels;
+    out_ << "\n";
+  }
+
+  void add(const Program& program, const Pass& pass, const Task& task) {
+    const TaskName& kind = kTasks[static_cast<std::size_t>(task.kind)];
+    out_ << "  " << kind.name;
+    if (kind.op) add("", *kind.op, task.op);
+    if (kind.has_numbers)
+      for (const float number : task.op.params) out_ << " " << number;
+    tensor(" input", pass, task.input);
+    tensor(" output", pass, task.output);
+    tensor(" auxiliary", pass, task.auxiliary);
+    tensor(" gradient", pass, task.gradient);
+    tensor(" input_gradient", pass, task.input_gradient);
+    parameter(" kernel", program, task.kernel);
+    parameter(" bias", program, task.bias);
+    parameter(" mean", program, task.mean);
+    parameter(" variance", program, task.variance);
+    parameter(" parameter", program, task.parameter);
+    if (task.statistics >= 0) out_ << " statistics " << task.statistics;
+    if (task.metric >= 0) out_ << " metric " << task.metric;
+    if (task.along.length != 0 || task.along.inner != 1) add(task.along);
+    if (task.block.rows != 1 || task.block.columns != 1 || task.block.inner != 1) {
+      out_ << " block " << task.block.rows << "x" << task.block.columns << "x" << task.block.inner;
+    }
+    if (task.counts) out_ << " counts";
+    if (task.scale != 1 || task.offset != 0)
+      out_ << " scale " << task.scale << " offset " << task.offset;
+    out_ << "\n";
+  }
+
+  void tensor(const char* label, const Pass& pass, int index) {
+    if (index < 0) return;
+    out_ << label << " t" << index << "[" << pass.positions[index] << "," << pass.features[index]
+         << "]";
+  }
+
+  void parameter(const char* label, const Program& program, int index) {
+    if (index < 0) return;
+    const Parameter& parameter = program.parameters[index];
+    out_ << label << " p" << index << "[" << parameter.rows << "," << parameter.columns << "]";
+  }
+
+  std::ostringstream out_;
+};
+
+// FNV-1a.
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace
+
+std::string describe(const Program& program) { return Description().of(program); }
+
+void dump_if_asked(const Program& program) {
+  const char* folder = std::getenv("NEURODE_DUMP_PROGRAMS");
+  if (folder == nullptr || *folder == '\0') return;
+  const std::string text = describe(program);
+  char name[24];
+  std::snprintf(name, sizeof name, "/%016llx.txt", static_cast<unsigned long long>(hash_of(text)));
+  std::ofstream(folder + std::string(name), std::ios::binary) << text;
+}
+
+}  // namespace neurode
