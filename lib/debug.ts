@@ -3,8 +3,9 @@
 import { type ArrayInput, takeInput } from './data/arrays.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
+import { coreOf } from './model/cores.js'
 import { buildFrom } from './model/inputs.js'
-import { coreOf, type Sequential } from './model/sequential.js'
+import type { Sequential } from './model/sequential.js'
 import { checkInteger, checkNumber, checkOptions } from './validate.js'
 
 /** Options of {@link debug}.checkGradients. */
@@ -64,7 +65,7 @@ async function checkGradients(
   const options = checkOptions(given, ['samples', 'tolerance', 'sampleWeight'], 'checkGradients')
   const samples = checkInteger(options.samples ?? 16, 'samples')
   const tolerance = checkNumber(options.tolerance ?? 0.01, 'tolerance', 0)
-  const core = coreOf(model as Sequential)
+  const core = coreOf(model)
   core.checkCompiled()
   core.checkIdle('its gradients cannot be checked')
   buildFrom(core, x)

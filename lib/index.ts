@@ -31,6 +31,7 @@ export {
   type SyntheticDigitsOptions,
 } from './data/datasets.js'
 export { type ReadIdxOptions, readIdx } from './data/idx.js'
+export type { DataInput } from './data/rowSource.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
 export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
@@ -136,15 +137,7 @@ export {
 } from './layers/shaping.js'
 export { type DeviceName, devices } from './model/devices.js'
 export type { EvaluateOptions } from './model/evaluate.js'
-export type {
-  BaseFitOptions,
-  DataInput,
-  FitOptions,
-  FitResult,
-  StopReason,
-  ValidationData,
-  ValidationSource,
-} from './model/fitOptions.js'
+export type { BaseFitOptions, FitOptions, FitResult, ValidationData, ValidationSource } from './model/fitOptions.js'
 export { type LoadOptions, load } from './model/load.js'
 export type { BinaryConfusion, PerClass } from './model/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
@@ -154,7 +147,6 @@ export { Sequential, sequential } from './model/sequential.js'
 export type {
   CompileOptions,
   PlainFitOptions,
-  Position,
   Prediction,
   SequentialOptions,
   ValidatedFitOptions,
@@ -163,8 +155,17 @@ export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.j
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
 export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
 export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
-export type { Callback, CallbackState, Hook, Logs, NoLogs, TrainingContext } from './training/callbacks.js'
+export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
+export type {
+  CallbackState,
+  Logs,
+  NoLogs,
+  Position,
+  StopReason,
+  TrainedModel,
+  TrainingContext,
+} from './training/context.js'
 export type { CustomMetricOptions } from './training/customMetric.js'
 export type { CustomLosses, CustomMetrics } from './training/customParts.js'
 export {
@@ -188,7 +189,6 @@ export {
   type ConstraintOptions,
   type CountOptions,
   type FBetaMetricOptions,
-  type Metric,
   type MetricFactory,
   type MetricKey,
   type MetricLike,
@@ -196,6 +196,7 @@ export {
   metrics,
   type R2MetricOptions,
 } from './training/metrics.js'
+export type { Metric } from './training/metricTable.js'
 export {
   type AdadeltaOptions,
   type AdagradOptions,

@@ -1,8 +1,19 @@
 /** The seam to C++: the loaded addon, and the types of everything that crosses. */
 
-import type { NumericArray } from './data/arrays.js'
 import { NeurodeError } from './errors.js'
 import { loadAddon } from './loadAddon.js'
+
+/** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
+export type NumericArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array
 
 /** A row of the op table by name, with its numbers in the order the row declares. */
 export interface PlanOp {

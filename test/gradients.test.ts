@@ -15,7 +15,7 @@ import { toInput } from '#lib/data/arrays.js'
 import { compareGradients } from '#lib/gradients/compare.js'
 import { copyOf, Probe } from '#lib/gradients/probe.js'
 import { slopeAt } from '#lib/gradients/slope.js'
-import { coreOf } from '#lib/model/sequential.js'
+import { coreOf } from '#lib/model/cores.js'
 import { isEmulated, perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 

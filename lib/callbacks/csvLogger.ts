@@ -3,7 +3,8 @@
 import { constants, open, stat } from 'node:fs/promises'
 import { formatCsvLine } from '../io/csv.js'
 import { checkWritable, fileError, makeFolderOf, toPath, writeAtomically } from '../io/files.js'
-import type { Callback, Logs, TrainingContext } from '../training/callbacks.js'
+import type { Callback } from '../training/callbacks.js'
+import type { Logs, TrainingContext } from '../training/context.js'
 import { checkBoolean, checkName, checkOptions } from '../validate.js'
 
 /** Options of {@link callbacks}.csvLogger. */

@@ -3,7 +3,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { NeurodeError } from '../errors.js'
-import type { Callback, Logs, TrainingContext } from '../training/callbacks.js'
+import type { Callback } from '../training/callbacks.js'
+import type { Logs, TrainingContext } from '../training/context.js'
 import { checkInteger, checkOptions, refuse } from '../validate.js'
 import { dashboardPage } from './dashboardPage.js'
 

@@ -1,6 +1,7 @@
 /** Early stopping, with the best weights restored where asked. */
 
-import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
+import type { Callback } from '../training/callbacks.js'
+import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
 import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 

@@ -1,6 +1,7 @@
 /** The factories of all callbacks. */
 
-import type { Callback, Logs, TrainingContext } from '../training/callbacks.js'
+import type { Callback } from '../training/callbacks.js'
+import type { Logs, TrainingContext } from '../training/context.js'
 import {
   BackupAndRestore,
   type BackupAndRestoreOptions,

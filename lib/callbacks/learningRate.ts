@@ -1,7 +1,8 @@
 /** Callbacks that set the learning rate between epochs. */
 
 import { NeurodeError } from '../errors.js'
-import type { Callback, CallbackState, Logs, TrainingContext } from '../training/callbacks.js'
+import type { Callback } from '../training/callbacks.js'
+import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
 import { learningRateAt, type Optimizer } from '../training/optimizers.js'
 import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'

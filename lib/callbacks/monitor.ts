@@ -1,7 +1,7 @@
 /** Watching one key of the logs: whether it got better. */
 
 import { NeurodeError } from '../errors.js'
-import type { Logs, TrainingContext } from '../training/callbacks.js'
+import type { Logs, TrainingContext } from '../training/context.js'
 import { checkName, checkNumber, lookUp, nameTable, suggest } from '../validate.js'
 
 /** `auto`: larger is better for accuracies, smaller for all else. */

@@ -4,7 +4,7 @@ import { array } from '../data/arrays.js'
 import type { Dataset } from '../data/datasets.js'
 import type { Sequential } from '../model/sequential.js'
 import { loadDrawing } from '../plot/packages.js'
-import type { Logs } from '../training/callbacks.js'
+import type { Logs } from '../training/context.js'
 
 const mostMistakes = 40
 

@@ -9,7 +9,7 @@ import { layers } from '../layers/index.js'
 import type { DeviceName } from '../model/devices.js'
 import type { Progress } from '../model/progress.js'
 import { sequential } from '../model/sequential.js'
-import type { Logs } from '../training/callbacks.js'
+import type { Logs } from '../training/context.js'
 import { optimizers } from '../training/optimizers.js'
 import { onInterrupt } from './interrupt.js'
 import {

@@ -1,44 +1,15 @@
 /** Arrays that come from the user: what is accepted, and how it becomes what crosses to C++. */
 
 import { NeurodeError } from '../errors.js'
-import type { NativeInput, NativeTargets } from '../native.js'
+import type { NativeInput, NativeTargets, NumericArray } from '../native.js'
 import { checkNumber, checkOptions, describe } from '../validate.js'
-import { shapedArray } from './shapedArray.js'
+import { type NdArray, shapedArray } from './shapedArray.js'
 
-/** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
-export type NumericArray =
-  | Uint8Array
-  | Uint8ClampedArray
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | Float64Array
+export type { NumericArray } from '../native.js'
+export type { NdArray, NestedNumbers } from './shapedArray.js'
 
 /** Numbers in arrays in arrays; the innermost ones may be typed arrays. `true` and `false` are 1 and 0. */
 export type NestedArray = readonly (number | boolean | NumericArray | NestedArray)[]
-
-/** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
-export type NestedNumbers = number | NestedNumbers[]
-
-/**
- * A typed array with a shape, row-major. Each value is `element * scale + offset`, applied where the value is used:
- * images stay bytes in memory.
- */
-export interface NdArray<T extends NumericArray = NumericArray> {
-  /** The elements, row-major; `data.length` is the product of `shape`. */
-  readonly data: T
-  /** Size of each dimension, rows first. */
-  readonly shape: readonly number[]
-  /** Factor of every element; 1 when absent. */
-  readonly scale?: number | undefined
-  /** Added to every scaled element; 0 when absent. */
-  readonly offset?: number | undefined
-  /** The values in nested lists. Arrays that Neurode gives have it: it is what `JSON.stringify` takes. */
-  readonly toJSON?: (() => NestedNumbers) | undefined
-}
 
 /** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is cut into rows of the shape expected. */
 export type ArrayInput = NdArray | NumericArray | NestedArray

@@ -1,26 +1,8 @@
 /** The data sets that come with Neurode, under one name. */
 
-import type { NdArray } from './arrays.js'
+import type { Dataset } from './dataset.js'
 import { loadMnist, type MnistOptions } from './mnist.js'
 import { type SyntheticDigitsOptions, syntheticDigits } from './synthetic.js'
-
-/** Images and the class of each. */
-export interface DatasetPart {
-  /** Bytes, shape `[n, 784]`: 28 rows of 28 pixels, 0 black to 255 white, `scale` 1/255. */
-  readonly images: NdArray<Uint8Array>
-  /** Class indices 0 to 9, shape `[n]`. */
-  readonly labels: NdArray<Uint8Array>
-}
-
-/** A data set, in two parts that share no image. */
-export interface Dataset {
-  /** What the data are: results are to name it. */
-  readonly name: 'mnist' | 'synthetic'
-  /** 60,000 images to learn from. */
-  readonly train: DatasetPart
-  /** 10,000 images to test with. */
-  readonly test: DatasetPart
-}
 
 /**
  * MNIST: 60,000 + 10,000 handwritten digits of 28 × 28 pixels (LeCun, Cortes, Burges).
@@ -46,5 +28,6 @@ async function mnist(options: MnistOptions = {}): Promise<Dataset> {
 /** Data sets ready for `fit`: `datasets.mnist()`, and `datasets.syntheticDigits()` where there is no network. */
 export const datasets = Object.freeze({ mnist, syntheticDigits })
 
+export type { Dataset, DatasetPart } from './dataset.js'
 export type { DownloadProgress } from './download.js'
 export type { MnistOptions, SyntheticDigitsOptions }

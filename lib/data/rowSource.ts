@@ -6,7 +6,10 @@ import { type DType, dtypes } from '../io/dtypes.js'
 import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
 import { checkNumber, checkOptions } from '../validate.js'
-import { type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
+import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
+
+/** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
+export type DataInput = ArrayInput | RowSource
 
 interface Layout {
   readonly dtype: DType

@@ -1,6 +1,26 @@
 /** The arrays that Neurode gives, and what they are as JSON. */
 
-import type { NdArray, NestedNumbers, NumericArray } from './arrays.js'
+import type { NumericArray } from '../native.js'
+
+/** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
+export type NestedNumbers = number | NestedNumbers[]
+
+/**
+ * A typed array with a shape, row-major. Each value is `element * scale + offset`, applied where the value is used:
+ * images stay bytes in memory.
+ */
+export interface NdArray<T extends NumericArray = NumericArray> {
+  /** The elements, row-major; `data.length` is the product of `shape`. */
+  readonly data: T
+  /** Size of each dimension, rows first. */
+  readonly shape: readonly number[]
+  /** Factor of every element; 1 when absent. */
+  readonly scale?: number | undefined
+  /** Added to every scaled element; 0 when absent. */
+  readonly offset?: number | undefined
+  /** The values in nested lists. Arrays that Neurode gives have it: it is what `JSON.stringify` takes. */
+  readonly toJSON?: (() => NestedNumbers) | undefined
+}
 
 /** An array whose JSON is its values in nested lists. Its toJSON is no property of its own: a copy by spreading has none. */
 export class ShapedArray<T extends NumericArray = Float32Array> implements NdArray<T> {

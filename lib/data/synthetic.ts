@@ -1,7 +1,7 @@
 /** Digits drawn by code: the same bytes on every machine, for wherever MNIST cannot be had. */
 
 import { checkInteger, checkOptions, refuse } from '../validate.js'
-import type { Dataset, DatasetPart } from './datasets.js'
+import type { Dataset, DatasetPart } from './dataset.js'
 import { glyphs, type Stroke } from './glyphs.js'
 import { Philox } from './philox.js'
 import { ShapedArray, shapedArray } from './shapedArray.js'

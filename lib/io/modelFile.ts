@@ -9,7 +9,7 @@ import { createSha256 } from '../data/sha256.js'
 import { NeurodeError } from '../errors.js'
 import type { ModelCore, TrainingState } from '../model/core.js'
 import type { TrainingPosition } from '../model/position.js'
-import type { CallbackState, CallbackStates } from '../training/callbacks.js'
+import type { CallbackState, CallbackStates } from '../training/context.js'
 import { checkInteger, refuse } from '../validate.js'
 import {
   describeLayers,

@@ -5,7 +5,7 @@ import { splitRows } from '../training/captured.js'
 import { refuse } from '../validate.js'
 import { adviseOnOutputs } from './advice.js'
 import type { ModelCore } from './core.js'
-import type { FeedRange } from './feed.js'
+import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
 
 export function totalsOf(core: ModelCore): Totals {

@@ -17,7 +17,7 @@ import {
   withNames,
 } from '../layers/layer.js'
 import { type NativeModel, native, type Precision } from '../native.js'
-import type { CallbackStates } from '../training/callbacks.js'
+import type { CallbackStates, StopReason } from '../training/context.js'
 import type { WarningCode } from '../warnings.js'
 import {
   type CompileSettings,
@@ -29,7 +29,6 @@ import {
   type TrainingSetup,
 } from './compileModel.js'
 import { defaultDevice } from './devices.js'
-import type { StopReason } from './fitOptions.js'
 import { startPosition, type TrainingPosition } from './position.js'
 import {
   type Classes,

@@ -2,24 +2,11 @@
 
 import type { GivenTargets, InputRows } from '../data/arrays.js'
 import type { BatchReader } from '../data/batches.js'
-import type { NativeModel, NativeReservation, NativeSums, NativeTrainRange } from '../native.js'
+import type { NativeModel, NativeReservation, NativeSums } from '../native.js'
 import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
-
-/** How one epoch visits the rows. */
-export interface EpochOrder {
-  readonly shuffle: boolean
-  /** Together they pick the order. */
-  readonly seed: number
-  readonly epoch: number
-}
-
-/** A range of bound batches in the order of an epoch. */
-export interface FeedRange extends Omit<NativeTrainRange, 'learningRates'> {
-  /** Of the data that is bound. */
-  readonly rows: number
-}
+import type { EpochOrder, FeedRange } from './feedRange.js'
 
 /** What memory is taken for. */
 export type Reserved = Pick<NativeReservation, 'trains' | 'shuffles'>

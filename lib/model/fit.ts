@@ -5,7 +5,7 @@ import { isBatchSource, remedy } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
-import type { Logs, TrainingContext } from '../training/callbacks.js'
+import type { Logs, TrainedModel, TrainingContext } from '../training/context.js'
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
 import { warn } from '../warnings.js'
@@ -29,12 +29,11 @@ import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
 import type { ClassWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
-import type { Sequential } from './sequential.js'
 
 /** See {@link Sequential.fit}. */
 export async function fitModel(
   core: ModelCore,
-  model: Sequential,
+  model: TrainedModel,
   x: unknown,
   targets: unknown,
   options: FitOptions | undefined,
@@ -167,7 +166,7 @@ class Fit {
     core.history = this.#history
   }
 
-  async run(model: Sequential): Promise<FitResult> {
+  async run(model: TrainedModel): Promise<FitResult> {
     const { callbacks, epochs } = this.#settings
     const core = this.#core
     let logs: Partial<Logs> = {}
@@ -205,7 +204,7 @@ class Fit {
   }
 
   /** Calls the callbacks, one of which may load a checkpoint, and gives the first epoch. */
-  async #begin(model: Sequential): Promise<number> {
+  async #begin(model: TrainedModel): Promise<number> {
     const { callbacks, initialEpoch } = this.#settings
     const core = this.#core
     let resume = this.#settings.resume

@@ -2,8 +2,9 @@
 
 import type { ArrayInput } from '../data/arrays.js'
 import { type BatchSource, isBatchSource } from '../data/batches.js'
-import type { RowSource } from '../data/rowSource.js'
+import type { DataInput } from '../data/rowSource.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
+import type { StopReason } from '../training/context.js'
 import {
   checkBoolean,
   checkInteger,
@@ -16,9 +17,6 @@ import {
 } from '../validate.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
-
-/** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
-export type DataInput = ArrayInput | RowSource
 
 /** Rows and targets to validate on after epochs. */
 export type ValidationData =
@@ -92,12 +90,6 @@ export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
   /** Why it ended. */
   readonly stopReason: StopReason
 }
-
-/**
- * Why a fit ended. `completed`: the last epoch is over; `stopped`: `model.stopTraining` was set before; `earlyStopping` and
- * `terminateOnNaN`: that callback stopped it; `dataEnded`: an iterator or stream of batches had no more for the epochs or steps that were asked for, as a warning says.
- */
-export type StopReason = 'completed' | 'stopped' | 'dataEnded' | 'earlyStopping' | 'terminateOnNaN'
 
 const optionNames = [
   'sampleWeight',

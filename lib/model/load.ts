@@ -7,8 +7,9 @@ import { type CustomLosses, type CustomMetrics, toCustomParts } from '../trainin
 import type { LearningRate } from '../training/optimizers.js'
 import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
 import type { ModelCore } from './core.js'
+import { coreOf } from './cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from './devices.js'
-import { coreOf, Sequential } from './sequential.js'
+import { Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
 export interface LoadOptions {

@@ -1,6 +1,6 @@
 /** What fit and evaluate show while they work: a bar on a terminal, a line per epoch elsewhere, or nothing. */
 
-import type { Logs } from '../training/callbacks.js'
+import type { Logs } from '../training/context.js'
 import { checkNumber, refuse } from '../validate.js'
 
 /** Where progress is written. `process.stdout` is one. */

@@ -2,8 +2,8 @@
 
 import { NeurodeError } from '../errors.js'
 import type { NativeSums } from '../native.js'
-import type { Logs } from '../training/callbacks.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
+import type { Logs } from '../training/context.js'
 import { ratio } from '../training/countMetrics.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
 import { isPromise, refuse } from '../validate.js'

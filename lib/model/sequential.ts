@@ -2,12 +2,14 @@
 
 import type { ArrayInput } from '../data/arrays.js'
 import type { BatchSource } from '../data/batches.js'
+import type { DataInput } from '../data/rowSource.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
 import { Layer, type Shape, type Weight } from '../layers/layer.js'
 import { makePredictor, type Predictor, type PredictorOptions } from '../serve/predictor.js'
+import type { Position } from '../training/context.js'
 import { type Loss, toLoss } from '../training/losses.js'
 import { type MetricLike, toMetricLists } from '../training/metrics.js'
 import { type Optimizer, toOptimizer } from '../training/optimizers.js'
@@ -22,10 +24,11 @@ import {
   refuse,
 } from '../validate.js'
 import { ModelCore } from './core.js'
+import { holdCore } from './cores.js'
 import { checkPrecision, chooseDevice } from './devices.js'
 import { type EvaluateOptions, evaluateModel } from './evaluate.js'
 import { fitModel, historyOf } from './fit.js'
-import type { DataInput, FitOptions, FitResult } from './fitOptions.js'
+import type { FitOptions, FitResult } from './fitOptions.js'
 import { testOnBatch, trainOnBatch } from './onBatch.js'
 import {
   outputFor,
@@ -42,16 +45,12 @@ import { randomSeed } from './seeds.js'
 import type {
   CompileOptions,
   PlainFitOptions,
-  Position,
   Prediction,
   SequentialOptions,
   ValidatedFitOptions,
 } from './sequentialOptions.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 import type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './types.js'
-
-/** The state behind a model, for what stands beside it. */
-export let coreOf: (model: Sequential) => ModelCore
 
 const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
@@ -63,10 +62,6 @@ const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', '
  */
 export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Keys extends string = string> {
   readonly #core: ModelCore
-  static {
-    coreOf = (model) =>
-      model instanceof Object && #core in model ? model.#core : refuse('model', 'a model of sequential()', model)
-  }
 
   #oneRow: readonly number[] = []
   #oneRowSizes: readonly [input: number, output: number] = [-1, -1]
@@ -77,6 +72,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     for (const [i, layer] of layers.entries()) checkLayer(layer, `layers[${i}]`)
     const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
     this.#core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
+    holdCore(this, this.#core)
     if (layers.length > 0) this.#core.setLayers(layers)
     if (new.target === Sequential) Object.freeze(this)
   }
@@ -291,7 +287,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    const result = fitModel(this.#core, this as unknown as Sequential, x, y, options)
+    const result = fitModel(this.#core, this, x, y, options)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 

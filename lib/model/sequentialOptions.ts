@@ -46,16 +46,6 @@ export interface CompileOptions<
   readonly threads?: number | undefined
 }
 
-/** How far the training of a model is. */
-export interface Position {
-  /** Epochs that are over. */
-  readonly epoch: number
-  /** Batches that are done of the epoch that is not. */
-  readonly batch: number
-  /** Optimizer steps since the model was compiled. */
-  readonly step: number
-}
-
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
   readonly shape: readonly [rows: number, ...features: Out]

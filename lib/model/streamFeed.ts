@@ -6,7 +6,8 @@ import type { NativeSums } from '../native.js'
 import { adviseOnBatch } from './advice.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
-import type { EpochOrder, Feed, Work } from './feed.js'
+import type { Feed, Work } from './feed.js'
+import type { EpochOrder } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
 /** Batches queued on the device: one runs, one waits. With a loss of the user's a batch needs the weights after the one before it. */

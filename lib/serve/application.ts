@@ -22,6 +22,7 @@ import {
   serverMetadata,
 } from './routes/description.js'
 import { checkModel, checkPredict, inferHandler, type ModelParams, predictHandler } from './routes/inference.js'
+import type { RequestRules } from './rules.js'
 import type { ServePluginOptions, Serving } from './serving.js'
 
 interface Route {
@@ -45,18 +46,6 @@ declare module 'fastify' {
 
 const mebibyte = 2 ** 20
 const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
-
-/** What holds for every request, however it is read. */
-export interface RequestRules {
-  /** None: all are let in. */
-  readonly authorize: ((header: string | undefined, socket: Socket) => void) | undefined
-  /** Bytes a body may have at most. */
-  readonly bodyLimit: number
-  /** Bytes that all bodies on their way in may have together. */
-  readonly totalLimit: number
-  /** Its one element counts them. */
-  readonly arriving: Float64Array
-}
 
 /** What a server of its own adds to the rules. */
 export interface ServerRules {

@@ -3,11 +3,10 @@
 import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../native.js'
-import type { RequestRules } from './application.js'
 import type { CheckHost } from './hosts.js'
 import { errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
 import { answerInference, findModel, type InferenceAnswer, protocols } from './inference.js'
-import type { Timeouts } from './server.js'
+import type { RequestRules, Timeouts } from './rules.js'
 import type { Serving } from './serving.js'
 import { withTensor } from './tensors.js'
 

@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { native } from '../native.js'
-import type { RequestRules } from './application.js'
 import { HttpError, retryAfter } from './httpErrors.js'
+import type { RequestRules } from './rules.js'
 
 /** A body of several pieces is put together here. */
 let scratch = Buffer.allocUnsafeSlow(0)

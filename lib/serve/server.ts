@@ -13,6 +13,7 @@ import { hostRule } from './hosts.js'
 import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { OpenConnections } from './openConnections.js'
 import type { ServeEvent } from './repository.js'
+import type { Timeouts } from './rules.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
 /** Options of {@link serve}. */
@@ -167,15 +168,6 @@ const refusals: Readonly<Record<string, string>> = {
 
 /** In milliseconds. */
 export const defaultShutdownTimeout = 10_000
-
-/** In milliseconds. */
-export interface Timeouts {
-  readonly headersTimeout: number
-  readonly requestTimeout: number
-  readonly keepAliveTimeout: number
-  /** Between two looks for those that are over. */
-  readonly connectionsCheckingInterval: number
-}
 
 function timeouts(options: ServeOptions): Timeouts {
   const milliseconds = (name: 'requestTimeoutMs' | 'headersTimeoutMs' | 'keepAliveTimeoutMs', otherwise: number) =>

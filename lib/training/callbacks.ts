@@ -1,45 +1,11 @@
 /** Callbacks of fit: what may be called when. */
 
 import { NeurodeError } from '../errors.js'
-import type { StopReason } from '../model/fitOptions.js'
-import type { Sequential } from '../model/sequential.js'
 import { checkInteger, describe, normalize, refuse, suggest } from '../validate.js'
-
-/** Loss and metrics so far, by key; for epochs also `val_…`. */
-export interface Logs extends Readonly<Record<string, number>> {
-  readonly loss: number
-}
-
-/** The logs of what begins: none. */
-export type NoLogs = Readonly<Record<string, number>>
+import type { CallbackState, CallbackStates, Logs, NoLogs, TrainingContext } from './context.js'
 
 /** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */
 export type Hook<Args extends readonly unknown[]> = { call(...args: Args): unknown }['call']
-
-/** What a callback knows about the training it is part of. */
-export interface TrainingContext {
-  readonly model: Sequential
-  /** Where training ends: the last epoch, plus 1. */
-  readonly epochs: number
-  /** The keys that logs of epochs can have: `loss`, metrics and, when fit validates, `val_…`. */
-  readonly keys: readonly string[]
-  /** Whether smaller or larger values of a key are better. */
-  direction(key: string): 'min' | 'max'
-  /** Ends training after the current batch, as `model.stopTraining` does, with this reason in the result. */
-  stop(reason: StopReason): void
-  /** In `onTrainBegin`, after a checkpoint was loaded into the model: training goes on from its position. */
-  resume(): void
-}
-
-/** What a callback remembers in a checkpoint. */
-export interface CallbackState {
-  /** Numbers, texts, lists and plain objects of them: what a file gives back as it was. */
-  readonly values: Readonly<Record<string, unknown>>
-  readonly arrays?: readonly Float32Array[] | undefined
-}
-
-/** States of callbacks by their names. */
-export type CallbackStates = Readonly<Record<string, CallbackState>>
 
 /**
  * Functions that {@link Sequential.fit} calls. It waits for promises, and rejects with what a callback throws; the

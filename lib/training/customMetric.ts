@@ -3,8 +3,7 @@
 import { checkName, checkOptions, refuse } from '../validate.js'
 import type { CapturedBatch, MetricState } from './captured.js'
 import { ratio } from './countMetrics.js'
-import type { Metric } from './metrics.js'
-import { identity, rowsOrClasses } from './metricTable.js'
+import { identity, type Metric, rowsOrClasses } from './metricTable.js'
 
 /**
  * A metric of your own, computed in TypeScript from the rows of outputs and targets: exact over an epoch, and slower than

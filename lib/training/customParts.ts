@@ -4,7 +4,8 @@ import { NeurodeError } from '../errors.js'
 import { refuse } from '../validate.js'
 import { type CustomMetricOptions, customId } from './customMetric.js'
 import { type CustomLossOptions, type Loss, losses } from './losses.js'
-import { type Metric, metrics } from './metrics.js'
+import { metrics } from './metrics.js'
+import type { Metric } from './metricTable.js'
 
 /** Losses of `losses.custom`, or by name: such a loss, or its function `compute`. */
 export type CustomLosses = readonly Loss[] | Readonly<Record<string, Loss | CustomLossOptions['compute']>>

@@ -25,7 +25,7 @@ import {
   specificityOf,
   ThresholdState,
 } from './countMetrics.js'
-import { type LossAsMetric, type LossMetricId, lossMetrics, type TargetKinds } from './losses.js'
+import { type Loss, type LossAsMetric, type LossMetricId, lossMetrics, type TargetKinds } from './losses.js'
 import {
   choice,
   count,
@@ -57,6 +57,21 @@ export interface ResolvedMetric {
   readonly probabilities?: boolean | undefined
   /** Whether it weighs its rows; default false. */
   readonly weighted?: boolean | undefined
+}
+
+/** A metric with its options filled in. `Key` is its key in logs and results. */
+export interface Metric<Key extends string = string> {
+  readonly kind: 'metric'
+  /** Key in logs and results. */
+  readonly name: Key
+  /** Which metric it is, in camelCase: `binaryAccuracy`. */
+  readonly id: string
+  /** All options but the name, defaults filled in. */
+  readonly options: Options
+  /** What it becomes for a model with so many outputs and this loss. */
+  readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
+  /** True for a metric of your own in a model that was loaded without it: the model predicts, and does not train. */
+  readonly missing?: boolean | undefined
 }
 
 type Recipe = Omit<ResolvedMetric, 'key'>

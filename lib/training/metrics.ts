@@ -6,23 +6,8 @@ import { checkName, checkOptions, lookUp, refuse } from '../validate.js'
 import type { Curve, Summation } from './countMetrics.js'
 import { type CustomMetricOptions, checkKey, customMetric } from './customMetric.js'
 import type { Loss, LossMetricId, losses } from './losses.js'
-import { type MetricId, metricIds, metricNames, metricRows, type ResolvedMetric } from './metricTable.js'
-import { fillOptions, type Options } from './options.js'
-
-/** A metric with its options filled in. `Key` is its key in logs and results. */
-export interface Metric<Key extends string = string> {
-  readonly kind: 'metric'
-  /** Key in logs and results. */
-  readonly name: Key
-  /** Which metric it is, in camelCase: `binaryAccuracy`. */
-  readonly id: string
-  /** All options but the name, defaults filled in. */
-  readonly options: Options
-  /** What it becomes for a model with so many outputs and this loss. */
-  readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
-  /** True for a metric of your own in a model that was loaded without it: the model predicts, and does not train. */
-  readonly missing?: boolean | undefined
-}
+import { type Metric, type MetricId, metricIds, metricNames, metricRows } from './metricTable.js'
+import { fillOptions } from './options.js'
 
 /** The metrics by name: camelCase or snake_case, and the usual short forms. The name is the key in logs and results. */
 export type MetricName =
