@@ -6,7 +6,7 @@ import { copyOf, Probe } from './gradients/probe.js'
 import { coreOf } from './model/cores.js'
 import { buildFrom } from './model/inputs.js'
 import type { Sequential } from './model/sequential.js'
-import { checkInteger, checkNumber, checkOptions } from './validate.js'
+import { checkDouble, checkInteger, checkOptions } from './validate.js'
 
 /** Options of {@link debug}.checkGradients. */
 export interface CheckGradientsOptions {
@@ -64,7 +64,7 @@ async function checkGradients(
 ): Promise<GradientReport> {
   const options = checkOptions(given, ['samples', 'tolerance', 'sampleWeight'], 'checkGradients')
   const samples = checkInteger(options.samples ?? 16, 'samples')
-  const tolerance = checkNumber(options.tolerance ?? 0.01, 'tolerance', 0)
+  const tolerance = checkDouble(options.tolerance ?? 0.01, 'tolerance', 0)
   const core = coreOf(model)
   core.checkCompiled()
   core.checkIdle('its gradients cannot be checked')

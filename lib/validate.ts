@@ -135,10 +135,29 @@ export function refuseIdle(options: object, names: readonly string[], argument: 
   }
 }
 
-/** A finite number in a closed range. */
+/** A finite number that stays one as float32: what native code computes with. */
+export function isFloat(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(Math.fround(value))
+}
+
+/** A number in a closed range that float32 holds. */
 export function checkNumber(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
+  if (isFloat(value) && value >= low && value <= high) return value
+  return refuse(argument, isDouble(value) ? expectedFloat : expectedNumber(low, high), value)
+}
+
+/** The same of a number that stays in TypeScript. */
+export function checkDouble(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) return value
   return refuse(argument, expectedNumber(low, high), value)
+}
+
+/** What is expected of a number that float32 does not hold. */
+export const expectedFloat = 'a number that float32 holds, up to 3.4e38'
+
+/** A finite number that float32 does not hold. */
+export function isDouble(value: unknown): value is number {
+  return Number.isFinite(value) && !isFloat(value)
 }
 
 function expectedNumber(low: number, high: number): string {
@@ -146,10 +165,10 @@ function expectedNumber(low: number, high: number): string {
   return high === Infinity ? `a finite number of at least ${low}` : `a number from ${low} to ${high}`
 }
 
-/** A finite number above zero. */
+/** A number above zero that float32 holds. */
 export function checkPositive(value: unknown, argument: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  return refuse(argument, 'a finite number above 0', value)
+  if (isFloat(value) && value > 0) return value
+  return refuse(argument, isDouble(value) ? expectedFloat : 'a finite number above 0', value)
 }
 
 /** An integer in a closed range that a double holds exactly. */

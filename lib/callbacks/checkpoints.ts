@@ -9,7 +9,7 @@ import type { ModelCore } from '../model/core.js'
 import { coreOf } from '../model/cores.js'
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions, refuse, refuseIdle } from '../validate.js'
+import { checkBoolean, checkDouble, checkInteger, checkOptions, refuse, refuseIdle } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** When a checkpoint is written: after every epoch, or after every so many batches of an epoch. */
@@ -66,7 +66,7 @@ export class ModelCheckpoint implements Callback {
       refuseIdle(options, ['monitor', 'mode', 'initialValueThreshold'], argument, 'without saveBestOnly: true')
     }
     const threshold = options.initialValueThreshold
-    this.#best = threshold === undefined ? undefined : checkNumber(threshold, `${argument}: initialValueThreshold`)
+    this.#best = threshold === undefined ? undefined : checkDouble(threshold, `${argument}: initialValueThreshold`)
     this.#perEpoch = frequency === 'epoch'
     this.batchInterval = frequency === 'epoch' ? 1 : frequency
     if (frequency !== 'epoch') this.onBatchEnd = (batch, logs) => this.#save(batch, logs)

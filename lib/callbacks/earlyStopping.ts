@@ -2,7 +2,7 @@
 
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
-import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../validate.js'
+import { checkBoolean, checkDouble, checkInteger, checkOptions } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** Options of {@link callbacks}.earlyStopping. */
@@ -44,7 +44,7 @@ export class EarlyStopping implements Callback {
     const options = checkOptions(given, optionNames, argument)
     this.#monitor = new Monitor(options, options.minDelta ?? 0, argument)
     this.#patience = checkInteger(options.patience ?? 0, `${argument}: patience`, 0)
-    this.#baseline = options.baseline === undefined ? undefined : checkNumber(options.baseline, `${argument}: baseline`)
+    this.#baseline = options.baseline === undefined ? undefined : checkDouble(options.baseline, `${argument}: baseline`)
     this.#restore = checkBoolean(options.restoreBestWeights ?? false, `${argument}: restoreBestWeights`)
     this.#startFromEpoch = checkInteger(options.startFromEpoch ?? 0, `${argument}: startFromEpoch`, 0)
   }

@@ -2,7 +2,7 @@
 
 import { NeurodeError } from '../errors.js'
 import type { Logs, TrainingContext } from '../training/context.js'
-import { checkName, checkNumber, lookUp, nameTable, suggest } from '../validate.js'
+import { checkDouble, checkName, lookUp, nameTable, suggest } from '../validate.js'
 
 /** `auto`: larger is better for accuracies, smaller for all else. */
 export type MonitorMode = 'auto' | 'min' | 'max'
@@ -28,7 +28,7 @@ export class Monitor {
     this.#argument = argument
     this.key = checkName(monitor ?? 'val_loss', `${argument}: monitor`)
     this.#mode = lookUp(modes, mode ?? 'auto', `${argument}: mode`)
-    this.#minDelta = Math.abs(checkNumber(minDelta, `${argument}: minDelta`))
+    this.#minDelta = Math.abs(checkDouble(minDelta, `${argument}: minDelta`))
   }
 
   /** Throws `ERR_UNKNOWN_NAME` when the logs will never have the key. */

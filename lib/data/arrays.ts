@@ -2,7 +2,7 @@
 
 import { NeurodeError } from '../errors.js'
 import type { NativeInput, NativeTargets, NumericArray } from '../native.js'
-import { checkNumber, checkOptions, describe } from '../validate.js'
+import { checkNumber, checkOptions, describe, expectedFloat, refuse } from '../validate.js'
 import { type NdArray, shapedArray } from './shapedArray.js'
 
 export type { NumericArray } from '../native.js'
@@ -45,7 +45,7 @@ const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = n
  * @param shape - Size of each dimension; their product is the number of elements. Default: the nesting's own shape,
  * or `[data.length]`.
  * @throws NeurodeError `ERR_SHAPE` when shape and elements disagree or nested rows differ in length, `ERR_DTYPE` for
- * anything that is not numbers, `ERR_ARGUMENT` for a scale or offset that is not finite.
+ * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 does not hold.
  *
  * @example
  * ```ts
@@ -101,7 +101,7 @@ export function takeInput(value: unknown, rowShape: readonly number[], argumentN
 /** {@link takeInput} for code that reads elements: bytes and float32 stay as they are, all else becomes float32. */
 export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): PlainInput {
   const input = takeInput(value, rowShape, argumentName)
-  return { ...input, data: bytesOrFloats(input.data) }
+  return { ...input, data: bytesOrFloats(input.data, argumentName) }
 }
 
 /** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` gave, without a copy. */
@@ -249,7 +249,7 @@ function fill(
   }
   if (typed) {
     // What was transferred away has no elements, and cannot be read.
-    if (size > 0) out.set(value, at)
+    if (size > 0) putFloats(out, at, value, path)
     return at + size
   }
   if (innermost) {
@@ -259,7 +259,9 @@ function fill(
         const code = Array.isArray(element) || isNumericArray(element) ? 'ERR_SHAPE' : 'ERR_DTYPE'
         throw new NeurodeError(code, `${path}[${i}]: expected a number, got ${describe(element)}${hintFor(element)}`)
       }
-      out[at + i] = Number(element)
+      const number = Number(element)
+      if (isTooLarge(number)) refuseTooLarge(`${path}[${i}]`, number)
+      out[at + i] = number
     }
     return at + size
   }
@@ -322,7 +324,7 @@ export function emptyLike<T extends NumericArray>(elements: T, length: number): 
   return new type(length) as T
 }
 
-function bytesOrFloats(elements: NumericArray): Uint8Array | Float32Array {
+function bytesOrFloats(elements: NumericArray, argumentName: string): Uint8Array | Float32Array {
   switch (typeName(elements)) {
     case 'Uint8Array':
     case 'Float32Array':
@@ -330,18 +332,43 @@ function bytesOrFloats(elements: NumericArray): Uint8Array | Float32Array {
     case 'Uint8ClampedArray':
       return new Uint8Array(elements.buffer, elements.byteOffset, elements.length)
     default:
-      return new Float32Array(elements)
+      return toFloats(elements, 1, 0, argumentName)
   }
 }
 
-/** Float32 of `element * scale + offset`, rounded once; float32 that is neither scaled nor offset stays as it is. */
-export function toFloats(elements: NumericArray, scale = 1, offset = 0): Float32Array {
-  if (scale === 1 && offset === 0) {
-    return typeName(elements) === 'Float32Array' ? (elements as Float32Array) : new Float32Array(elements)
-  }
+/**
+ * Float32 of `element * scale + offset`, rounded once; float32 that is neither scaled nor offset stays as it is. `ERR_ARGUMENT`
+ * for numbers that float32 does not hold.
+ */
+export function toFloats(elements: NumericArray, scale = 1, offset = 0, argumentName = 'data'): Float32Array {
+  const type = typeName(elements)
+  const isPlain = scale === 1 && offset === 0
+  if (isPlain && type === 'Float32Array') return elements as Float32Array
+  if (isPlain && type !== 'Float64Array') return new Float32Array(elements)
   const values = new Float32Array(elements.length)
-  for (let i = 0; i < values.length; i++) values[i] = (elements[i] as number) * scale + offset
+  for (let i = 0; i < values.length; i++) {
+    const value = (elements[i] as number) * scale + offset
+    values[i] = value
+    if (isTooLarge(value)) refuseTooLarge(`${argumentName}[${i}]`, value)
+  }
   return values
+}
+
+/** Puts elements into `out` from `at` on; `ERR_ARGUMENT` for numbers that float32 does not hold. */
+export function putFloats(out: Uint8Array | Float32Array, at: number, from: NumericArray, argumentName: string): void {
+  out.set(typeName(from) === 'Float64Array' ? toFloats(from, 1, 0, argumentName) : from, at)
+}
+
+/** What rounds to an infinite float32, from here on. */
+const leastTooLarge = 2 ** 128 - 2 ** 103
+
+/** A finite number beyond float32. */
+function isTooLarge(value: number): boolean {
+  return (value >= leastTooLarge || value <= -leastTooLarge) && Number.isFinite(value)
+}
+
+function refuseTooLarge(argument: string, value: number): never {
+  return refuse(argument, `${expectedFloat}: scale the data`, value)
 }
 
 /** `Uint8Array`, of any realm and for subclasses as well. */

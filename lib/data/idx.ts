@@ -10,7 +10,7 @@ import { createGunzip } from 'node:zlib'
 import { NeurodeError } from '../errors.js'
 import { unpackedLimit } from '../io/archives.js'
 import { toPath } from '../io/paths.js'
-import { checkNumber, checkOptions, checkSignal } from '../validate.js'
+import { checkDouble, checkOptions, checkSignal } from '../validate.js'
 import { elementCount, formatShape, type NdArray, type NumericArray } from './arrays.js'
 import { ShapedArray } from './shapedArray.js'
 
@@ -64,7 +64,7 @@ const maxDeflateRatio = 1032
  */
 export async function readIdx(source: string | URL | Uint8Array, options: ReadIdxOptions = {}): Promise<NdArray> {
   const { maxBytes, signal } = checkOptions(options, ['maxBytes', 'signal'], 'options')
-  if (maxBytes !== undefined) checkNumber(maxBytes, 'maxBytes', 0)
+  if (maxBytes !== undefined) checkDouble(maxBytes, 'maxBytes', 0)
   checkSignal(signal, 'signal')
   if (isUint8Array(source)) return readBytes(source, options)
   const path = toPath(source, 'source', 'a path or bytes')

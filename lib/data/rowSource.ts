@@ -6,7 +6,14 @@ import { type DType, dtypes } from '../io/dtypes.js'
 import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
 import { checkNumber, checkOptions } from '../validate.js'
-import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
+import {
+  type ArrayInput,
+  type ArrayOptions,
+  elementCount,
+  formatShape,
+  type NumericArray,
+  putFloats,
+} from './arrays.js'
 
 /** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
 export type DataInput = ArrayInput | RowSource
@@ -92,7 +99,7 @@ export class RowSource {
   /** The same as bytes or float32, into `out` from element `at` on. */
   async readInto(out: Uint8Array | Float32Array, at: number, from: number, count: number): Promise<void> {
     if (!this.#isPlain) {
-      out.set(await this.read(from, count), at)
+      putFloats(out, at, await this.read(from, count), `${this.path}: rows from ${from}`)
       return
     }
     const width = this.#rowElements * out.BYTES_PER_ELEMENT

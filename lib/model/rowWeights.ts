@@ -3,7 +3,7 @@
 import { types } from 'node:util'
 import { type ArrayInput, formatShape, rowShapeOf, type TargetRows, toInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
-import { describe, refuse } from '../validate.js'
+import { checkNumber, describe, isFloat, refuse } from '../validate.js'
 
 /** The weight of every class by its index, as an object or a `Map`; 1 for those that are not there. */
 export type ClassWeight = Readonly<Record<number, number>> | ReadonlyMap<number, number>
@@ -44,8 +44,7 @@ export function readWeights(
   const weights = new Float32Array(data.length)
   for (let i = 0; i < weights.length; i++) {
     const weight = (data[i] as number) * scale + offset
-    weights[i] = weight
-    if (!Number.isFinite(weights[i])) refuse(`${argument}[${i}]`, 'a finite number', weight)
+    weights[i] = checkNumber(weight, `${argument}[${i}]`)
   }
   return weights
 }
@@ -61,7 +60,7 @@ export function checkClassWeight(value: unknown, argument: string): ClassWeights
     : Object.entries(value).map(([key, weight]) => [classKey(key), weight] as const)
   const weights = new Map<number, number>()
   for (const [key, weight] of entries) {
-    if (!Number.isInteger(key) || typeof weight !== 'number' || !Number.isFinite(weight)) {
+    if (!Number.isInteger(key) || !isFloat(weight)) {
       const got = `${typeof key === 'string' ? key : describe(key)}: ${describe(weight)}`
       throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected finite numbers by class index, got ${got}`)
     }

@@ -3,7 +3,7 @@
 import { type ArrayInput, array, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkInteger, checkNumber, refuse } from '../validate.js'
+import { checkDouble, checkInteger, refuse } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
 import { checkPictureOptions } from './options.js'
@@ -140,7 +140,7 @@ function rangeOf(
   if (given !== undefined) {
     const argument = `plot.decisionBoundary: ${name}`
     if (!Array.isArray(given) || given.length !== 2) refuse(argument, 'a low and a higher number', given)
-    const [low, high] = given.map((value, i) => checkNumber(value, `${argument}[${i}]`)) as [number, number]
+    const [low, high] = given.map((value, i) => checkDouble(value, `${argument}[${i}]`)) as [number, number]
     return low < high ? [low, high] : refuse(argument, 'a low and a higher number', given)
   }
   if (values.length === 0) return [-1, 1]

@@ -243,13 +243,11 @@ function checkLearningRate(value: LearningRate, argument: string): LearningRate 
   return checkNumber(value, argument, 0)
 }
 
-/** The rate of the step after `step` steps. Throws `ERR_ARGUMENT` for what a function gives that is not a rate. */
+/** The rate of the step after `step` steps. Throws `ERR_ARGUMENT` for what a function or schedule gives that is no rate. */
 export function learningRateAt(learningRate: LearningRate, step: number): number {
   if (typeof learningRate === 'number') return learningRate
-  if (typeof learningRate === 'object') return learningRate.at(step)
-  const rate: unknown = learningRate(step)
-  if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate
-  return refuse(`learningRate(${step})`, 'a finite number of at least 0', rate)
+  if (typeof learningRate === 'function') return checkNumber(learningRate(step), `learningRate(${step})`, 0)
+  return checkNumber(learningRate.at(step), `learningRate.at(${step})`)
 }
 
 /** The rates of the steps from `step` on: one if it is constant, else one per step. Throws for rates out of range. */

@@ -16,10 +16,16 @@ bool is_at(Napi::Value value, const Elements& elements) {
          static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset() == elements.data;
 }
 
-std::unique_ptr<float[]> converted(const Elements& elements, double scale, double offset) {
+std::unique_ptr<float[]> converted(const Elements& elements, double scale, double offset,
+                                   std::int64_t rows, const char* name) {
   std::unique_ptr<float[]> floats(new float[elements.count]);
-  convert_to_floats(elements, scale, offset, floats.get());
-  return floats;
+  const std::int64_t at = convert_to_floats(elements, scale, offset, floats.get());
+  if (at < 0) return floats;
+  throw Error("ERR_ARGUMENT",
+              std::string(name) +
+                  ": expected numbers that float32 holds, up to 3.4e38: scale the data, got a "
+                  "larger one in row " +
+                  std::to_string(at / (elements.count / rows)));
 }
 
 }  // namespace
@@ -34,7 +40,7 @@ BoundInput::BoundInput(Napi::Value input, const Program& program) {
 
 InputView BoundInput::view() {
   if (view_.bytes == nullptr && view_.floats == nullptr) {
-    floats_ = converted(elements_, 1, 0);
+    floats_ = converted(elements_, 1, 0, rows_, "x");
     view_.floats = floats_.get();
     is_copied_ = true;
   }
@@ -111,7 +117,7 @@ void BoundTargets::take_rows(Napi::Object targets, Napi::Value data, const Progr
 
 TargetsView BoundTargets::view() {
   if (view_.classes == nullptr && view_.bytes == nullptr && view_.rows == nullptr) {
-    floats_ = converted(elements_, scale_, offset_);
+    floats_ = converted(elements_, scale_, offset_, rows_, "y");
     view_.rows = floats_.get();
     is_copied_ = true;
   }

@@ -1,23 +1,52 @@
 // Compiled without contraction: a fused product would round otherwise than JavaScript does.
 #include "native/engine/elements.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
 namespace neurode {
 namespace {
 
+bool any_infinite(const float* values, std::int64_t count) {
+  int found = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    found |= std::fabs(values[i]) == std::numeric_limits<float>::infinity();
+  return found != 0;
+}
+
 template <class T>
-void convert(const void* data, std::int64_t count, double scale, double offset, float* out) {
+std::int64_t convert(const void* data, std::int64_t count, double scale, double offset,
+                     float* out) {
+  // Looked through while still in the cache.
+  constexpr std::int64_t kPiece = 4096;
   const T* const elements = static_cast<const T*>(data);
-  if (scale == 1 && offset == 0) {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(elements[i]);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i)
-      out[i] = static_cast<float>(static_cast<double>(elements[i]) * scale + offset);
+  const bool is_plain = scale == 1 && offset == 0;
+  const auto value = [&](std::int64_t i) {
+    const double element = static_cast<double>(elements[i]);
+    return is_plain ? element : element * scale + offset;
+  };
+  std::int64_t too_large = -1;
+  for (std::int64_t first = 0; first < count; first += kPiece) {
+    const std::int64_t end = std::min(first + kPiece, count);
+    if (is_plain) {
+      for (std::int64_t i = first; i < end; ++i) out[i] = static_cast<float>(elements[i]);
+      if (!std::is_same_v<T, double>) continue;
+    } else {
+      for (std::int64_t i = first; i < end; ++i)
+        out[i] = static_cast<float>(static_cast<double>(elements[i]) * scale + offset);
+    }
+    if (too_large >= 0 || !any_infinite(out + first, end - first)) continue;
+    for (std::int64_t i = first; i < end && too_large < 0; ++i)
+      if (std::isinf(out[i]) && std::isfinite(value(i))) too_large = i;
   }
+  return too_large;
 }
 
 struct Row {
   int size;
-  void (*convert)(const void*, std::int64_t, double, double, float*);
+  std::int64_t (*convert)(const void*, std::int64_t, double, double, float*);
 };
 
 template <class T>
@@ -34,8 +63,8 @@ const Row& row_of(ElementType type) { return kRows[static_cast<int>(type)]; }
 
 int size_of(ElementType type) { return row_of(type).size; }
 
-void convert_to_floats(const Elements& elements, double scale, double offset, float* out) {
-  row_of(elements.type).convert(elements.data, elements.count, scale, offset, out);
+std::int64_t convert_to_floats(const Elements& elements, double scale, double offset, float* out) {
+  return row_of(elements.type).convert(elements.data, elements.count, scale, offset, out);
 }
 
 }  // namespace neurode

@@ -19,7 +19,8 @@ struct Elements {
 };
 
 // out[i] = element * scale + offset in double precision, rounded once; with scale 1 and offset 0
-// the element itself, rounded.
-void convert_to_floats(const Elements& elements, double scale, double offset, float* out);
+// the element itself, rounded. Gives the first i whose value is finite and float32 does not hold,
+// or -1.
+std::int64_t convert_to_floats(const Elements& elements, double scale, double offset, float* out);
 
 }  // namespace neurode
