@@ -42,6 +42,10 @@ export interface EmbeddingOptions<Size extends number = number, In extends Shape
  * that computes may stand before it. Inputs that are no integers from 0 to below `inputDim` are refused with
  * `ERR_LABEL_RANGE` before anything changes.
  *
+ * A step updates all vectors, also those that do not occur in its batch: with Adam, RMSprop and the other optimizers that
+ * remember earlier gradients these go on moving them, and weight decay shrinks them. So it is in Keras with dense gradients; Keras
+ * on TensorFlow updates only the vectors that occur, so its numbers differ there. With SGD without momentum both are the same.
+ *
  * @example
  * ```ts
  * import { layers, sequential } from 'neurode'
