@@ -1,12 +1,12 @@
-/** Warnings of models and data that cannot be meant: one each, however often it is met. */
+/** Warnings of targets and layers that cannot be meant: one each, however often it is met. */
 
 import assert from 'node:assert/strict'
-import { type Loss, layers, losses, sequential } from 'neurode'
-import { perDevice } from './support/devices.js'
+import { type ActivationName, array, type Loss, layers, losses, sequential } from 'neurode'
+import { isEmulated, perDevice } from './support/devices.js'
 import { codesOf, warningsOf } from './support/warnings.js'
 
 perDevice('warnings', (device) => {
-  const build = (loss: Loss, units = 1, activation: 'sigmoid' | 'softmax' | 'linear' = 'sigmoid') =>
+  const build = (loss: Loss, units = 1, activation: ActivationName = 'sigmoid') =>
     sequential({ layers: [layers.dense({ units, activation, inputShape: [1] })], seed: 1 }).compile({
       loss,
       optimizer: 'sgd',
@@ -17,18 +17,18 @@ perDevice('warnings', (device) => {
     model.fit(x, y, { epochs: 2, batchSize: 2, verbose: 0, sampleWeight })
 
   it('tell of targets that a loss is not made for', async () => {
-    const cases: readonly (readonly [loss: Loss, targets: number[], good: number[]])[] = [
+    const cases: readonly (readonly [loss: Loss, targets: number[], good: number[], last?: ActivationName])[] = [
       [losses.binaryCrossentropy(), [1, 2, 1, 2], [0, 1, 0, 0.5]],
-      [losses.binaryCrossentropy({ fromLogits: true }), [-1, 1, -1, 1], [0, 1, 1, 1]],
+      [losses.binaryCrossentropy({ fromLogits: true }), [-1, 1, -1, 1], [0, 1, 1, 1], 'linear'],
       [losses.binaryFocalCrossentropy(), [0, 255, 0, 255], [0, 1, 0, 1]],
       [losses.poisson(), [3, -1, 2, 0], [3, 0, 2, 100]],
       [losses.meanSquaredLogarithmicError(), [3, -2, 2, 0], [3, 0, 2, 100]],
       [losses.klDivergence(), [0, 2, 0, 1], [0, 1, 0, 0.5]],
-      [losses.hinge(), [1, 2, 1, 2], [-1, 1, 0, 1]],
-      [losses.squaredHinge(), [1, 2, 1, 2], [0, 1, 0, 1]],
+      [losses.hinge(), [1, 2, 1, 2], [-1, 1, 0, 1], 'tanh'],
+      [losses.squaredHinge(), [1, 2, 1, 2], [0, 1, 0, 1], 'tanh'],
     ]
-    for (const [loss, bad, good] of cases) {
-      using model = build(loss)
+    for (const [loss, bad, good, last] of cases) {
+      using model = build(loss, 1, last)
       assert.deepEqual(await codesOf(() => train(model, good)), [], loss.name)
       const warnings = await warningsOf(async () => {
         await train(model, bad)
@@ -94,6 +94,20 @@ perDevice('warnings', (device) => {
       [-1, 1],
     ]
     assert.deepEqual(await codesOf(() => several.fit(x, rows, { verbose: 0 })), once)
+  })
+
+  it('tell of them in any column of many rows', async () => {
+    const [rows, units] = [4096, 8]
+    for (let column = isEmulated(device) ? units - 1 : 0; column < units; column++) {
+      using model = build(losses.categoricalCrossentropy(), units, 'softmax')
+      const y = Float32Array.from({ length: rows * units }, (_, i) => (i % units === column ? -1 : 1))
+      const many = new Float32Array(rows)
+      assert.deepEqual(
+        await codesOf(() => model.evaluate(many, array(y, [rows, units]))),
+        ['NEURODE_TARGET_RANGE'],
+        `column ${column}`,
+      )
+    }
   })
 
   it('tell of a softmax over a single output when it is trained, and not of one over several', async () => {

@@ -28,7 +28,17 @@ interface ActivationRow {
   /** Works on whole rows of outputs, not on one value at a time. */
   readonly wholeRow: boolean
   readonly aliases: readonly string[]
+  /** Where its outputs lie; anywhere by default. */
+  readonly range?: Range | ((options: Readonly<Record<string, OptionValue>>) => Range) | undefined
 }
+
+/** The lowest and the highest of some values. */
+export type Range = readonly [lowest: number, highest: number]
+
+const unit: Range = [0, 1]
+const signed: Range = [-1, 1]
+const positives: Range = [0, Infinity]
+const negatives: Range = [-Infinity, 0]
 
 const finite = (value: number): OptionRow<number> => ({ default: value, check: (v, name) => checkNumber(v, name) })
 const atLeastZero = (value: number): OptionRow<number> => ({
@@ -41,6 +51,11 @@ const required: OptionRow<number> = { check: (v, name) => checkNumber(v, name) }
 const ceiling: OptionRow<number> = {
   default: Number.POSITIVE_INFINITY,
   check: (value, name) => (value === Number.POSITIVE_INFINITY ? value : checkNumber(value, name, 0)),
+}
+
+/** The same row, with the range of its outputs. */
+function within<T extends ActivationRow>(range: NonNullable<ActivationRow['range']>, row: T) {
+  return { ...row, range }
 }
 
 /** A row without options. */
@@ -69,13 +84,17 @@ const table = {
   linear: plain('linear'),
   relu: {
     ...generalRelu,
+    range: ({ negativeSlope, maxValue, threshold }) => [
+      negativeSlope === 0 && (Number(threshold) >= 0 || Number(maxValue) < Infinity) ? 0 : -Infinity,
+      Number(maxValue),
+    ],
     op: (options) => {
       const usual =
         options.negativeSlope === 0 && options.maxValue === Number.POSITIVE_INFINITY && options.threshold === 0
       return usual ? { name: 'relu', params: [] } : generalRelu.op(options)
     },
   },
-  relu6: plain('relu6'),
+  relu6: within([0, 6], plain('relu6')),
   leakyRelu: tuned('leakyRelu', { negativeSlope: finite(0.2) }),
   elu: tuned('elu', { alpha: finite(1) }),
   selu: plain('selu'),
@@ -88,24 +107,24 @@ const table = {
   },
   silu: plain('silu', 'swish'),
   mish: plain('mish'),
-  sigmoid: plain('sigmoid'),
-  hardSigmoid: plain('hardSigmoid'),
+  sigmoid: within(unit, plain('sigmoid')),
+  hardSigmoid: within(unit, plain('hardSigmoid')),
   hardSilu: plain('hardSilu', 'hardSwish'),
-  logSigmoid: plain('logSigmoid'),
-  tanh: plain('tanh'),
-  hardTanh: plain('hardTanh'),
+  logSigmoid: within(negatives, plain('logSigmoid')),
+  tanh: within(signed, plain('tanh')),
+  hardTanh: within(signed, plain('hardTanh')),
   tanhShrink: plain('tanhShrink'),
   softShrink: tuned('softShrink', { threshold: atLeastZero(0.5) }),
   hardShrink: tuned('hardShrink', { threshold: atLeastZero(0.5) }),
-  softplus: plain('softplus'),
-  softsign: plain('softsign'),
-  squareplus: tuned('squareplus', { b: atLeastZero(4) }),
-  exponential: plain('exponential'),
-  sparsePlus: plain('sparsePlus'),
-  sparseSigmoid: plain('sparseSigmoid'),
+  softplus: within(positives, plain('softplus')),
+  softsign: within(signed, plain('softsign')),
+  squareplus: within(positives, tuned('squareplus', { b: atLeastZero(4) })),
+  exponential: within(positives, plain('exponential')),
+  sparsePlus: within(positives, plain('sparsePlus')),
+  sparseSigmoid: within(unit, plain('sparseSigmoid')),
   threshold: tuned('threshold', { threshold: required, defaultValue: required }),
-  softmax: { ...plain('softmax'), wholeRow: true },
-  logSoftmax: { ...plain('logSoftmax'), wholeRow: true },
+  softmax: within(unit, { ...plain('softmax'), wholeRow: true }),
+  logSoftmax: within(negatives, { ...plain('logSoftmax'), wholeRow: true }),
 } satisfies Record<string, ActivationRow>
 
 type ActivationId = keyof typeof table
@@ -253,6 +272,12 @@ export const activations = {
   /** `log(softmax(x))` */
   logSoftmax: (): Activation => make('logSoftmax', undefined),
 } as const
+
+/** Where the outputs of an activation lie. */
+export function activationRange({ name, options }: Activation): Range {
+  const { range = [-Infinity, Infinity] }: ActivationRow = table[name as ActivationId]
+  return typeof range === 'function' ? range(options) : range
+}
 
 /** The activation of a name and its options, as a file describes it. */
 export function activationFrom(name: unknown, options: object, argument: string): Activation {

@@ -154,6 +154,11 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     if (placementOf(this)?.inputShape !== undefined) this.setWeights([mean, variance])
   }
 
+  /** Whether it has statistics: given, or those of the data that it was last adapted to. */
+  get isAdapted(): boolean {
+    return this.mean !== undefined || this.#adapted !== undefined
+  }
+
   #sizes(input: Shape): Shape {
     return this.axis === null ? [1] : sizesAlong(this.axis, input, this.name)
   }

@@ -1,124 +1,135 @@
-/** What is likely a mistake in a model and its data: said once, until the model is compiled again. */
+/** What is likely a mistake in a model, before any data is looked at: said once, until the model is compiled again. */
 
-import { type GivenTargets, type InputRows, type NumericArray, sliceRows } from '../data/arrays.js'
-import type { Activation } from '../layers/activations.js'
+import { type Activation, activationRange, type Range } from '../layers/activations.js'
 import { type Axis, alongAxes } from '../layers/axes.js'
-import type { CapturedBatch } from '../training/captured.js'
-import type { ResolvedMetric } from '../training/metricTable.js'
+import { Normalization } from '../layers/inputNormalization.js'
+import type { Layer } from '../layers/layer.js'
+import type { Loss } from '../training/losses.js'
+import type { Metric } from '../training/metricTable.js'
 import { type WarningCode, warn } from '../warnings.js'
 import type { ModelCore } from './core.js'
 
-/** Further out than rounding takes a value. */
-const slack = 1e-6
-/** Values looked at, spread evenly where there are more: a few milliseconds. */
-const mostLookedAt = 2 ** 22
-/** Rows whose outputs are looked at where they are not at hand. */
-const sampleRows = 64
-const bounded: ReadonlySet<string> = new Set(['sigmoid', 'softmax', 'hardSigmoid', 'sparseSigmoid'])
+/** Layers whose outputs lie in the range of their inputs, but for what training adds by chance. */
+const keepsRange: ReadonlySet<string> = new Set([
+  'ActivityRegularization',
+  'AlphaDropout',
+  'Dropout',
+  'Flatten',
+  'GaussianDropout',
+  'GaussianNoise',
+  'Identity',
+  'Permute',
+  'RepeatVector',
+  'Reshape',
+])
+/** Layers without an activation whose outputs can be any number. */
+const unbounded: ReadonlySet<string> = new Set([
+  'BatchNormalization',
+  'Embedding',
+  'GroupNormalization',
+  'LayerNormalization',
+  'PReLU',
+  'RMSNormalization',
+])
 
-function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
+export function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
+  if (core.warned.has(code)) return
   core.warned.add(code)
   warn(code, `model '${core.name}': ${message}`)
 }
 
-/** Before training: layers that say nothing. */
-export function adviseOnLayers(core: ModelCore): void {
-  if (core.warned.has('NEURODE_CONSTANT_OUTPUT')) return
-  for (const { layer, outputShape } of core.built().layers) {
-    const { activation, axis = -1 } = layer as {
-      readonly activation?: Activation | undefined
-      readonly axis?: Axis | undefined
-    }
-    if (activation?.wholeRow !== true || alongAxes(axis, outputShape, layer.name).length > 1) continue
-    const text = `layer '${layer.name}': ${activation.name} over a single output is the same for any input`
-    warnOnce(core, 'NEURODE_CONSTANT_OUTPUT', `${text}; for one probability use 'sigmoid'`)
-    return
-  }
-}
-
-/** What is bound: targets at once, and some rows for {@link adviseOnSample}. */
-export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets): void {
-  adviseOnTargets(core, targets)
-  const wanted = thresholdMetric(core, 'op') !== undefined && !isBounded(core)
-  const some = wanted ? sliceRows(input, 0, Math.min(input.rows, sampleRows)) : undefined
-  core.sample = some && { ...some, data: some.data.slice() }
-}
-
-/** Targets that the loss is not made for; rows that weigh nothing may hold anything. */
-function adviseOnTargets(core: ModelCore, targets: GivenTargets): void {
+/** Before training. */
+export function adviseOnModel(core: ModelCore): void {
+  if (core.advised) return
+  core.advised = true
+  adviseOnConstants(core)
+  adviseOnAdapting(core)
+  const last = deciding(core)
+  const range = last && rangeOf(last)
+  if (last && range) adviseOnLoss(core, last, range)
+  const metric = accuracyOfSeveral(core)
   const { loss } = core.training().settings
-  if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
-  const { data, scale = 1, offset = 0, rows, weights } = targets
-  const [low, high] = loss.targetRange
-  const size = data.length / (weights?.length ?? rows)
-  const counts = (i: number) => !weights || Math.abs(weights[Math.floor(i / size)] as number) > 0
-  const at = firstOutside({ values: data, scale, offset }, low, high, counts)
-  if (at < 0) return
-  const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`
-  const text = `loss '${loss.name}' is made for targets ${range}, got ${shown((data[at] as number) * scale + offset)}`
-  const hint = low === 0 && high === 1 ? "; 'hinge' takes labels of -1 and 1" : ''
-  warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in row ${Math.floor((at * rows) / data.length)}${hint}`)
+  if (metric && loss.threshold !== undefined && !(last && activationOf(last)?.wholeRow)) adviseOnAccuracy(core, metric)
 }
 
-/** Outputs that thresholds are not made for, of metrics that are computed from them in TypeScript. */
-export function adviseOnOutputs(core: ModelCore, { outputs }: CapturedBatch): void {
-  const metric = thresholdMetric(core, 'state')
-  if (metric !== undefined) adviseOnRange(core, metric, outputs)
+/** Layers that say nothing. */
+function adviseOnConstants(core: ModelCore): void {
+  const found = core.built().layers.find(({ layer, outputShape }) => {
+    const { axis = -1 } = layer as { readonly axis?: Axis | undefined }
+    return activationOf(layer)?.wholeRow === true && alongAxes(axis, outputShape, layer.name).length === 1
+  })
+  if (found === undefined) return
+  const { layer } = found
+  const text = `layer '${layer.name}': ${activationOf(layer)?.name} over a single output is the same for any input`
+  warnOnce(core, 'NEURODE_CONSTANT_OUTPUT', `${text}; for one probability use 'sigmoid'`)
 }
 
-/** The same of metrics whose outputs stay in native code, from some of the rows that were bound last. */
-export async function adviseOnSample(core: ModelCore): Promise<void> {
-  const { sample } = core
-  const metric = sample && !core.disposed && thresholdMetric(core, 'op')
-  if (!metric) return
-  const outputs = new Float32Array(sample.rows * core.built().outputSize)
-  await core.native().predict(sample, outputs, sample.rows)
-  adviseOnRange(core, metric, outputs)
+/** Layers that would do something if they had seen data. */
+function adviseOnAdapting(core: ModelCore): void {
+  const found = core.layers.find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
+  if (found === undefined) return
+  const text = `layer '${found.name}' was never adapted and passes its input on as it is`
+  warnOnce(core, 'NEURODE_NOT_ADAPTED', `${text}; await adapt(x) before, or give it mean and variance`)
 }
 
-/** A metric whose thresholds are made for outputs from 0 to 1, unless there was a warning. */
-function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric | undefined {
-  if (core.warned.has('NEURODE_OUTPUT_RANGE')) return undefined
-  return core.training().metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
+/** Its weights may have come from a file. */
+function isIdle(core: ModelCore, layer: Layer): boolean {
+  const [mean, variance] = core.readWeights(layer)
+  return mean?.data.every((value) => value === 0) === true && variance?.data.every((value) => value === 1) === true
 }
 
-/** Outputs can be nothing but probabilities. */
-function isBounded(core: ModelCore): boolean {
-  const { activation } = (core.layers.at(-1) ?? {}) as { readonly activation?: Activation | undefined }
-  return activation !== undefined && bounded.has(activation.name)
+/** Outputs that the loss is not made for. */
+function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range): void {
+  const { loss } = core.training().settings
+  const { outputRange, threshold } = loss
+  const name = activationOf(layer)?.name ?? layer.kind
+  const found =
+    outputRange && (low < outputRange[0] || high > outputRange[1])
+      ? `is made for ${expectedOf(outputRange)}, and ${name} gives others${remedyOf(loss)}`
+      : loss.options.fromLogits === true && low >= 0 && high <= 1
+        ? `with fromLogits: true takes outputs for logits, and ${name} gives probabilities; leave one of the two out`
+        : threshold !== undefined && low >= threshold
+          ? `takes outputs above ${threshold} for a yes, and ${name} gives nothing below`
+          : undefined
+  if (found) warnOnce(core, 'NEURODE_LOSS_OUTPUT', `layer '${layer.name}': loss '${loss.name}' ${found}`)
 }
 
-function adviseOnRange(core: ModelCore, { key }: ResolvedMetric, outputs: Float32Array): void {
-  const at = firstOutside({ values: outputs, scale: 1, offset: 0 }, 0, 1)
-  if (at < 0) return
-  const text = `metric '${key}' has thresholds for outputs from 0 to 1, got ${shown(outputs[at] as number)}`
-  const hint = 'for logits there are metrics.auc({ fromLogits: true }) and threshold: 0'
-  warnOnce(core, 'NEURODE_OUTPUT_RANGE', `${text}; end the model with 'sigmoid' or 'softmax', or ${hint}`)
+function expectedOf([low, high]: Range): string {
+  return high === Infinity ? `outputs of at least ${low}` : 'probabilities'
 }
 
-/** A float32 in its digits. */
-function shown(value: number): number {
-  return Number(value.toPrecision(7))
+function remedyOf({ outputRange, threshold, options }: Loss): string {
+  if (outputRange?.[1] !== 1) return "; end the model with 'softplus' or 'exponential'"
+  const logits = 'fromLogits' in options ? ', or give the loss fromLogits: true behind a linear layer' : ''
+  return `; end the model with '${threshold === undefined ? 'softmax' : 'sigmoid'}'${logits}`
 }
 
-interface Scaled {
-  readonly values: NumericArray
-  readonly scale: number
-  readonly offset: number
+/** An `accuracy` that asks which of several outputs is the largest. */
+export function accuracyOfSeveral(core: ModelCore): Metric | undefined {
+  const { metrics, weightedMetrics } = core.training().settings
+  if (core.built().outputs === 1 || core.warned.has('NEURODE_ARGMAX_ACCURACY')) return undefined
+  return [...metrics, ...weightedMetrics].find(({ id }) => id === 'accuracy')
 }
 
-/** Where the first value outside of a range is that counts, or -1. */
-function firstOutside(
-  { values, scale, offset }: Scaled,
-  low: number,
-  high: number,
-  counts = (_: number) => true,
-): number {
-  const [from, to] = [low - slack, high + slack]
-  const stride = Math.ceil(values.length / mostLookedAt) || 1
-  for (let i = 0; i < values.length; i += stride) {
-    const value = (values[i] as number) * scale + offset
-    if ((value < from || value > to) && counts(i)) return i
-  }
-  return -1
+export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
+  const text = `metric '${name}' of ${core.built().outputs} outputs asks which one is the largest, as in Keras`
+  const remedy =
+    "where each answers for itself, use 'binaryAccuracy'; where one of them is right, 'categoricalAccuracy'"
+  warnOnce(core, 'NEURODE_ARGMAX_ACCURACY', `${text}; ${remedy}`)
+}
+
+/** The layer that decides in which range the outputs lie. */
+export function deciding(core: ModelCore): Layer | undefined {
+  return core.layers.findLast(({ kind }) => !keepsRange.has(kind))
+}
+
+/** Where it is known. */
+export function rangeOf(layer: Layer): Range | undefined {
+  const activation = activationOf(layer)
+  if (activation !== undefined) return activationRange(activation)
+  return unbounded.has(layer.kind) ? [-Infinity, Infinity] : undefined
+}
+
+export function activationOf(layer: Layer): Activation | undefined {
+  return (layer as { readonly activation?: Activation | undefined }).activation
 }

@@ -3,8 +3,8 @@
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native.js'
 import { splitRows } from '../training/captured.js'
 import { refuse } from '../validate.js'
-import { adviseOnOutputs } from './advice.js'
 import type { ModelCore } from './core.js'
+import { adviseOnOutputs } from './dataAdvice.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
 

@@ -95,7 +95,10 @@ export class ModelCore implements LayerHost {
   position: TrainingPosition = startPosition
   /** What was warned of since it was compiled. */
   readonly warned = new Set<WarningCode>()
-  /** Some of the rows that were bound last, where their outputs are to be looked at. */
+  /** Whether the model itself was looked at since, and how often data was. */
+  advised = false
+  looks = 0
+  /** Some of the rows that were bound, where their outputs are to be looked at. */
   sample: InputRows | undefined
   /** The states of the callbacks at that position. */
   callbackStates: () => CallbackStates = () => ({})
@@ -168,6 +171,8 @@ export class ModelCore implements LayerHost {
     const training = this.#shapes && setUpTraining(settings, this.#shapes)
     this.#settings = settings
     this.warned.clear()
+    this.advised = false
+    this.looks = 0
     this.#training = training
     this.#deviceSettings = device
     this.#trained = noneTrained
@@ -445,6 +450,7 @@ export class ModelCore implements LayerHost {
     this.#layers = Object.freeze([...layers])
     this.#shapes = shapes
     this.#training = training
+    this.advised = false
     this.#initialWeights = initial
     this.#trained = noneTrained
     this.#stale = true

@@ -3,9 +3,9 @@
 import type { GivenTargets, InputRows } from '../data/arrays.js'
 import type { BatchReader } from '../data/batches.js'
 import type { NativeModel, NativeReservation, NativeSums } from '../native.js'
-import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
+import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
 import type { EpochOrder, FeedRange } from './feedRange.js'
 
 /** What memory is taken for. */
@@ -84,6 +84,7 @@ export class ArrayFeed implements Feed {
     const { rows } = this
     const range = { data: this.bind(), rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
     const sums = await work({ ...range, ...this.#order })
+    adviseOnSums(this.#core, sums, this.#input, this.#targets)
     this.#batch += sums[0] as number
     return sums
   }

@@ -4,9 +4,9 @@ import { emptyLike, type GivenTargets, type InputRows, type NumericArray, takeIn
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native.js'
-import { adviseOnBatch } from './advice.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
+import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
 import type { Feed, Reserved, Work } from './feed.js'
 import type { EpochOrder } from './feedRange.js'
 import { type ClassWeights, checkClasses, readWeights } from './rowWeights.js'
@@ -215,6 +215,7 @@ export class FileFeed implements Feed {
     const range = { data, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
     const { shuffle, seed, epoch } = this.#order
     const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
+    adviseOnSums(this.#core, sums, block.input, block.targets)
     block.batch += sums[0] as number
     if (block.batch * batchSize >= block.rows) this.#release()
     return sums

@@ -9,9 +9,10 @@ import type { Logs, TrainedModel, TrainingContext } from '../training/context.js
 import { learningRates } from '../training/optimizers.js'
 import { describe, refuse } from '../validate.js'
 import { warn } from '../warnings.js'
-import { adviseOnLayers, adviseOnSample } from './advice.js'
+import { adviseOnModel } from './advice.js'
 import { batchesAtOnce, totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
+import { adviseOnSample } from './dataAdvice.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
 import { rowFeed, streamFeed } from './feeds.js'
@@ -51,7 +52,7 @@ export async function fitModel(
   try {
     feeds = await openFeeds(core, x, y, settings)
     core.native()
-    adviseOnLayers(core)
+    adviseOnModel(core)
     await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
     await feeds.validation?.reserve({ trains: false, shuffles: false })
     return await new Fit(core, settings, feeds).run(model)

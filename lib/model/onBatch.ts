@@ -4,9 +4,10 @@ import { ownRows, takeInput } from '../data/arrays.js'
 import type { NativeSums, NativeTrainRange } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
-import { adviseOnLayers, adviseOnSample } from './advice.js'
+import { adviseOnModel } from './advice.js'
 import { totalsOf, trainRange } from './captures.js'
 import type { ModelCore } from './core.js'
+import { adviseOnSample } from './dataAdvice.js'
 import { evaluateFeed } from './evaluate.js'
 import { ArrayFeed } from './feed.js'
 import { refuseBalanced } from './feeds.js'
@@ -24,7 +25,7 @@ export async function trainOnBatch(
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
   const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
   const { settings } = core.training()
-  adviseOnLayers(core)
+  adviseOnModel(core)
   const totals = totalsOf(core)
   let isCounted = false
   let isTrained = false

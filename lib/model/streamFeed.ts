@@ -3,9 +3,9 @@
 import type { GivenTargets, InputRows } from '../data/arrays.js'
 import type { BatchReader } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
-import { adviseOnBatch } from './advice.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
+import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
 import type { Feed, Work } from './feed.js'
 import type { EpochOrder } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
@@ -126,7 +126,9 @@ export class StreamFeed implements Feed {
     const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
-      return await work({ data, rows: input.rows, ...whole })
+      const sums = await work({ data, rows: input.rows, ...whole })
+      adviseOnSums(this.#core, sums, input, targets)
+      return sums
     } finally {
       if (!this.#core.disposed) model.unbind(data)
     }

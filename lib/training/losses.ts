@@ -33,6 +33,8 @@ export interface Loss {
   readonly leastOutputs: number
   /** The lowest and the highest target that it is made for; none where any will do. */
   readonly targetRange?: readonly [lowest: number, highest: number] | undefined
+  /** The lowest and the highest output that it is made for; none where any will do. */
+  readonly outputRange?: readonly [lowest: number, highest: number] | undefined
   /** Every output answers for itself, with yes above this number; none where it is no such loss. */
   readonly threshold?: number | undefined
   /** The row of the native op table it becomes. */
@@ -152,6 +154,8 @@ interface LossRow {
   readonly leastOutputs: number
   /** Targets it is made for; any by default. Keras clips others, or takes them for what they are not. */
   readonly targetRange?: readonly [lowest: number, highest: number] | undefined
+  /** Outputs it is made for; any by default. Keras clips others. */
+  readonly outputRange?: ((options: Options) => Loss['outputRange']) | undefined
   /** Outputs above it mean yes, where each answers for itself; without one, it is no such loss. */
   readonly threshold?: ((options: Options) => number) | undefined
   readonly reduction?: 'sum' | undefined
@@ -170,8 +174,10 @@ const categorical = { options: {}, targets: rowsOrClasses, leastOutputs: 2, alia
 const crossentropy = { fromLogits: flag(false), labelSmoothing: number(0, 0, 1) }
 const unit = { targetRange: [0, 1] } as const
 const positive = { targetRange: [0, Infinity] } as const
+/** Its outputs are probabilities, unless they are logits. */
+const likely = { outputRange: ({ fromLogits }: Options) => (fromLogits ? undefined : ([0, 1] as const)) } as const
 const signs = { targetRange: [-1, 1], threshold: () => 0 } as const
-const binary = { ...unit, threshold: ({ fromLogits }: Options) => (fromLogits ? 0 : 0.5) } as const
+const binary = { ...unit, ...likely, threshold: ({ fromLogits }: Options) => (fromLogits ? 0 : 0.5) } as const
 const focal = { alpha: number(0.25, 0, 1), gamma: number(2, 0) }
 
 const table = {
@@ -182,11 +188,11 @@ const table = {
   sumSquaredError: { ...pointwise, op: 'meanSquaredError', reduction: 'sum', aliases: ['sse'] },
   huber: { ...pointwise, options: { delta: number(1, 0) } },
   logCosh: pointwise,
-  poisson: { ...pointwise, ...positive },
+  poisson: { ...pointwise, ...positive, outputRange: () => [0, Infinity] },
   hinge: { ...pointwise, ...signs },
   squaredHinge: { ...pointwise, ...signs },
   categoricalHinge: { ...categorical, ...unit },
-  klDivergence: { ...pointwise, ...unit, aliases: ['kld'] },
+  klDivergence: { ...pointwise, ...unit, ...likely, aliases: ['kld'] },
   cosineSimilarity: { ...pointwise, asMetric: (mean: number) => -mean, best: 'max' },
   binaryCrossentropy: { ...pointwise, ...binary, options: crossentropy, aliases: ['bce'] },
   binaryFocalCrossentropy: {
@@ -200,11 +206,12 @@ const table = {
       return [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number)
     },
   },
-  categoricalCrossentropy: { ...categorical, ...positive, options: crossentropy },
-  categoricalFocalCrossentropy: { ...categorical, ...positive, options: { ...crossentropy, ...focal } },
-  categoricalGeneralizedCrossEntropy: { ...categorical, ...unit, options: { q: fraction(0.5) } },
+  categoricalCrossentropy: { ...categorical, ...positive, ...likely, options: crossentropy },
+  categoricalFocalCrossentropy: { ...categorical, ...positive, ...likely, options: { ...crossentropy, ...focal } },
+  categoricalGeneralizedCrossEntropy: { ...categorical, ...unit, ...likely, options: { q: fraction(0.5) } },
   sparseCategoricalCrossentropy: {
     ...categorical,
+    ...likely,
     options: { fromLogits: flag(false), ignoreClass: optionalInteger(Number.MIN_SAFE_INTEGER) },
     numbers: ({ fromLogits }: Options) => [Number(fromLogits)],
     targets: classesOnly,
@@ -284,6 +291,7 @@ function make(id: LossId, given: LossOptions | undefined): Loss {
     targets: row.targets,
     leastOutputs: row.leastOutputs,
     targetRange: row.targetRange,
+    outputRange: row.outputRange?.(options),
     threshold: row.threshold?.(options),
     op: opOf(id, options),
   })
