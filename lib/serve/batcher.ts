@@ -384,7 +384,8 @@ export class Batcher {
   #sweepSoon(deadline: number, now: number): void {
     clearTimeout(this.#sweep)
     this.#sweepAt = deadline
-    this.#sweep = setTimeout(() => this.#sweepDeadlines(), Math.max(0, Math.ceil(deadline - now)))
+    const wait = Math.min(longestMilliseconds, Math.max(0, Math.ceil(deadline - now)))
+    this.#sweep = setTimeout(() => this.#sweepDeadlines(), wait)
     this.#sweep.unref()
   }
 

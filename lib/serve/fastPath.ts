@@ -102,9 +102,12 @@ export class FastPath {
     this.#clients[id] = client
     this.#sockets.add(socket)
     socket.on('error', () => {})
-    socket.on('close', () => {
+    // Whoever ends it, the descriptor is let go of before it is closed.
+    const { _destroy: destroy } = socket
+    socket._destroy = (error, done) => {
       if (client.isHere) this.#take(id)
-    })
+      destroy.call(socket, error, done)
+    }
   }
 
   /** What the connections have let go of. */
@@ -197,7 +200,8 @@ export class FastPath {
       socket.write(all.subarray(sent), (error) => {
         if (!client.isHere || error) return
         if (isLast) this.#take(id).socket.destroySoon()
-        else this.#connections.resume(id)
+        // The socket has the descriptor watched until this has returned.
+        else setImmediate(() => client.isHere && this.#connections.resume(id))
       })
     } else if (isLast) {
       this.#take(id).socket.destroySoon()

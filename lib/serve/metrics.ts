@@ -107,6 +107,12 @@ const workerFamilies: readonly Family<WorkerSnapshot>[] = [
     (of) => of.fastRequests,
   ),
   ofWorker('neurode_connections', 'gauge', 'Connections of clients now', (of) => of.connections),
+  ofWorker(
+    'neurode_connections_refused_total',
+    'counter',
+    'Connections closed since there were too many',
+    (of) => of.refusedConnections,
+  ),
   ofWorker('process_cpu_seconds_total', 'counter', 'User and system time', (of) => of.cpuSeconds),
   ofWorker('process_start_time_seconds', 'gauge', 'Start, in seconds since 1970', (of) => of.startSeconds),
   ofWorker('process_resident_memory_bytes', 'gauge', 'Resident memory', (of) => of.residentBytes),

@@ -1,21 +1,25 @@
 /** The connections of a server: how many there may be, and how they end. */
 
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ServeEvent } from './repository.js'
+import type { Serving } from './serving.js'
 
 export interface ConnectionOptions {
   /** Open connections at most. */
   readonly maxConnections: number
   /** Connections that have shown no token make room for others. */
   readonly asksTokens: boolean
-  readonly log: (event: ServeEvent) => void
+  /** Told of connections that are too many. */
+  readonly serving: Serving
 }
 
 /** Connections that the system accepts before the server looks at them, at most: Node's default. */
 const backlog = 511
 /** Between two lines of the log that tell of connections beyond the limit, in milliseconds. */
 const tellingMilliseconds = 10_000
+/** What the process may open besides connections. */
+const otherFiles = 96
 
 interface Open {
   /** Requests whose head is here, and whose answer is not all sent. */
@@ -30,7 +34,9 @@ type WrappedSocket = Socket & { readonly _parent?: Socket | null }
 const connectionOf = (socket: WrappedSocket): Socket => socket._parent ?? socket
 
 export class OpenConnections {
-  readonly #options: ConnectionOptions
+  readonly #serving: Serving
+  readonly #asksTokens: boolean
+  readonly #most: number
   /** In the order in which they came. */
   readonly #open = new Map<Socket, Open>()
   /** Those that have shown no token. */
@@ -41,10 +47,19 @@ export class OpenConnections {
 
   /** After everybody else has said what happens to a connection. */
   constructor(server: Server, options: ConnectionOptions) {
-    const { maxConnections, asksTokens } = options
-    this.#options = options
+    const { maxConnections, asksTokens, serving } = options
+    this.#serving = serving
+    this.#asksTokens = asksTokens
+    const files = mostOpenFiles()
+    const possible = Math.max(files - otherFiles, 2)
     // Whoever waits is let in, and may show a token before one of them has to go.
-    server.maxConnections = asksTokens ? maxConnections + backlog : maxConnections
+    const waiting = asksTokens ? Math.min(backlog, Math.floor(possible / 2)) : 0
+    this.#most = Math.min(maxConnections, possible - waiting)
+    server.maxConnections = this.#most + waiting
+    if (this.#most < maxConnections) {
+      const message = `at most ${this.#most} connections, not ${maxConnections}: a process may open ${files} files here`
+      serving.log({ level: 'info', message })
+    }
     server.on('connection', (socket) => this.#enter(socket))
     server.on('drop', () => this.#tell(1))
     server.prependListener('request', (request, response) => this.#count(request, response))
@@ -76,9 +91,9 @@ export class OpenConnections {
   #enter(socket: Socket): void {
     this.#open.set(socket, { requests: 0, wasIdle: false })
     socket.once('close', () => this.#forget(socket))
-    if (!this.#options.asksTokens) return
+    if (!this.#asksTokens) return
     this.#strangers.add(socket)
-    if (this.#open.size <= this.#options.maxConnections || this.#makesRoom) return
+    if (this.#open.size <= this.#most || this.#makesRoom) return
     this.#makesRoom = true
     // What has come in with the connections is read first.
     setImmediate(() => setImmediate(() => this.#makeRoom()))
@@ -86,13 +101,12 @@ export class OpenConnections {
 
   #makeRoom(): void {
     this.#makesRoom = false
-    const { maxConnections } = this.#options
     const before = this.#open.size
     for (const socket of this.#strangers) {
-      if (this.#open.size <= maxConnections) break
+      if (this.#open.size <= this.#most) break
       this.#end(socket)
     }
-    for (const socket of [...this.#open.keys()].slice(maxConnections)) this.#end(socket)
+    for (const socket of [...this.#open.keys()].slice(this.#most)) this.#end(socket)
     this.#tell(before - this.#open.size)
   }
 
@@ -116,14 +130,24 @@ export class OpenConnections {
 
   #tell(count: number): void {
     this.#beyond += count
+    this.#serving.refusedConnections += count
     if (this.#isTelling || this.#beyond === 0) return
-    const message = `connections beyond the limit of ${this.#options.maxConnections}, closed: ${this.#beyond}`
-    this.#options.log({ level: 'error', message })
+    const message = `connections beyond the limit of ${this.#most}, closed: ${this.#beyond}`
+    this.#serving.log({ level: 'error', message })
     this.#beyond = 0
     this.#isTelling = true
     setTimeout(() => {
       this.#isTelling = false
       this.#tell(0)
     }, tellingMilliseconds).unref()
+  }
+}
+
+/** Of this process; Infinity where the system does not say. */
+function mostOpenFiles(): number {
+  try {
+    return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
+  } catch {
+    return Infinity
   }
 }

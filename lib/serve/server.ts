@@ -130,7 +130,7 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
       fastPath = FastPath.open(app.server, { ...rules, ...times, serving, checkHost, onTimeout })
     }
     const asksTokens = options.tokens !== undefined
-    connections = new OpenConnections(app.server, { maxConnections, asksTokens, log: serving.log })
+    connections = new OpenConnections(app.server, { maxConnections, asksTokens, serving })
     await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
       const text = `cannot listen on ${host.slice(0, 100)}:${port}: ${refusals[cause.code ?? ''] ?? cause.message}`
       throw new NeurodeError('ERR_ARGUMENT', text, { cause })
@@ -193,7 +193,8 @@ async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyI
     http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
     https: await readTls(options.tls),
     requestTimeout,
-    keepAliveTimeout,
+    // Node waits a second longer than it says.
+    keepAliveTimeout: Math.min(keepAliveTimeout, longestMilliseconds - 1000),
     // Connections that were open before the end still get their answer.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },

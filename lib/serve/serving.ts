@@ -51,6 +51,8 @@ export class Serving {
   draining = false
   /** Requests for inference that came past node:http. */
   fastRequests = 0
+  /** Connections that were closed, or had to make room, since there were too many. */
+  refusedConnections = 0
   /** The snapshots of all workers. */
   collect: () => Promise<ServerSnapshot> = async () => this.snapshot()
   #server: Server | undefined
@@ -74,7 +76,7 @@ export class Serving {
   /** This process alone. */
   async snapshot(): Promise<ServerSnapshot> {
     await this.#countConnections()
-    const { repository, worker, fastRequests } = this
+    const { repository, worker, fastRequests, refusedConnections } = this
     const { reloads, loadFailures } = repository
     const observed = {
       ...observeProcess(),
@@ -82,6 +84,7 @@ export class Serving {
       reloads,
       loadFailures,
       fastRequests,
+      refusedConnections,
       connections: this.#connections,
     }
     return { models: repository.statistics().map((statistics) => statistics.snapshot()), workers: [observed] }

@@ -10,6 +10,7 @@ export interface WorkerSnapshot {
   readonly reloads: number
   readonly loadFailures: number
   readonly connections: number
+  readonly refusedConnections: number
   readonly fastRequests: number
   readonly cpuSeconds: number
   readonly startSeconds: number
@@ -22,7 +23,10 @@ export interface WorkerSnapshot {
   readonly eventLoopUtilization: number
 }
 
-type ProcessSnapshot = Omit<WorkerSnapshot, 'worker' | 'reloads' | 'loadFailures' | 'connections' | 'fastRequests'>
+type ProcessSnapshot = Omit<
+  WorkerSnapshot,
+  'worker' | 'reloads' | 'loadFailures' | 'connections' | 'refusedConnections' | 'fastRequests'
+>
 
 /** This process. */
 export function observeProcess(): ProcessSnapshot {

@@ -2,9 +2,7 @@
 
 #if !defined(_WIN32)
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -72,17 +70,18 @@ class Connections : public Napi::ObjectWrap<Connections> {
   }
 
   // (fd): the number of the connection, or -1 where the loop cannot watch it. The descriptor stays
-  // with the caller, who does not read from it.
+  // with the caller. A loop watches a descriptor for one alone: until `remove`, the caller neither
+  // reads from it nor closes it, and writes only what `respond` has left.
   Napi::Value add(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       const auto fd = static_cast<int>(to_integer(info[0], "fd", 0, 1 << 30));
-      return Napi::Number::New(info.Env(), watch(fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+      return Napi::Number::New(info.Env(), watch(fd));
     });
   }
 
   // (id, head, json, tensor | undefined): the answer to the request of that connection, which is
-  // watched again. Gives how many of its bytes the connection took; with fewer than all, it waits
-  // for `resume`.
+  // watched again. Gives how many of its bytes the connection took; with fewer than all, nobody
+  // watches it until `resume`.
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
@@ -95,8 +94,11 @@ class Connections : public Napi::ObjectWrap<Connections> {
         response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
       }
       const ssize_t sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
-      if (sent == static_cast<ssize_t>(response_.size())) await_request(connection);
-      if (response_.capacity() > kLargestKept) response_ = {};
+      if (sent == static_cast<ssize_t>(response_.size()))
+        await_request(connection);
+      else
+        ignore(connection);
+      if (response_.capacity() > kLargestKept) std::vector<char>().swap(response_);
       return Napi::Number::New(info.Env(), static_cast<double>(std::max<ssize_t>(sent, 0)));
     });
   }
@@ -144,13 +146,9 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
  private:
   double watch(int fd) {
-    if (fd < 0) return -1;
     auto connection = std::make_unique<Connection>(Connection{.owner = this, .fd = fd});
     connection->poll = UvPoll::create(loop_, fd, readable, connection.get());
-    if (connection->poll == nullptr) {
-      ::close(fd);
-      return -1;
-    }
+    if (connection->poll == nullptr) return -1;
     const auto free = std::find(connections_.begin(), connections_.end(), nullptr);
     connection->id = static_cast<std::uint32_t>(free - connections_.begin());
     connection->poll->start();
@@ -176,11 +174,15 @@ class Connections : public Napi::ObjectWrap<Connections> {
     connection.is_watched = true;
   }
 
-  // The loop lets go of it later.
+  void ignore(Connection& connection) {
+    connection.poll->stop();
+    connection.is_watched = false;
+  }
+
+  // The loop does not watch it any more, and lets go of its memory later.
   void close(Connection& connection) {
     drop_room(connection);
     connection.poll->close(closed);
-    ::close(connection.fd);
     closing_.push_back(std::move(connections_[connection.id]));
   }
 
@@ -225,8 +227,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
   void read(Connection& connection) {
     if (connection.state == State::answering) {
       // What comes next, or the end, waits for the answer.
-      connection.poll->stop();
-      connection.is_watched = false;
+      ignore(connection);
       return;
     }
     if (connection.state != State::receiving && !begin(connection)) return;

@@ -2,12 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { layers, sequential } from 'neurode'
 import { type InferenceServer, type ServeOptions, serve } from 'neurode/serve'
+import { runChild } from '../support/children.js'
 import { Client } from '../support/client.js'
-import { ask, binaryInfer, constantModel, inferBody, randomModel } from '../support/serving.js'
+import {
+  ask,
+  binaryInfer,
+  constantModel,
+  inferBody,
+  randomModel,
+  startServer,
+  temporaryFolder,
+} from '../support/serving.js'
 
 const isWatched = process.platform !== 'win32'
 const infer = '/v2/models/digits/infer'
@@ -278,9 +288,39 @@ describe('the fast path', function () {
     assert.equal((await asks.response()).status, 200)
   })
 
-  async function connections(): Promise<number> {
-    const { body } = await ask(server.url, '/metrics')
-    return Number(/^neurode_connections\{.*\} (\d+)$/m.exec(body.toString())?.[1])
+  it('costs a connection one descriptor', async function () {
+    if (process.platform !== 'linux') this.skip()
+    const folder = temporaryFolder()
+    const path = join(folder.path, 'digits.neurode')
+    await model.save(path)
+    const served = await startServer([path, '--device', 'cpu', '--threads', '1'])
+    try {
+      const openFiles = () => metric(served.url, 'process_open_fds')
+      const before = await openFiles()
+      for (let i = 0; i < 20; i++) {
+        const asks = new Client(served.url)
+        clients.push(asks)
+        asks.send(post())
+        assert.equal((await asks.response()).status, 200)
+      }
+      assert.equal((await openFiles()) - before, 20)
+    } finally {
+      await served.stop()
+      folder.remove()
+    }
+  })
+
+  it('keeps no memory of its largest answer', async () => {
+    const { stdout, stderr } = await runChild('large-answer')
+    const { grown, answer } = JSON.parse(stdout || assert.fail(stderr))
+    assert.ok(grown < answer / 2, `${grown} bytes more after an answer of ${answer}`)
+  })
+
+  const connections = () => metric(server.url, 'neurode_connections')
+
+  async function metric(url: string, name: string): Promise<number> {
+    const { body } = await ask(url, '/metrics')
+    return Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'm').exec(body.toString())?.[1])
   }
 
   it('ends connections that stay silent, or stop within a request', async () => {

@@ -4,13 +4,15 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent as PlainAgent } from 'node:http'
 import { Agent, get as httpsGet } from 'node:https'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fastify from 'fastify'
 import { type InferenceServer, type ServeEvent, type ServeOptions, serve, servePlugin } from 'neurode/serve'
 import { overload } from '../support/overload.js'
-import { ask, constantModel, exchange, inferBody, temporaryFolder } from '../support/serving.js'
+import { ask, constantModel, exchange, inferBody, startServer, temporaryFolder } from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -185,6 +187,83 @@ describe('limits of a server', function () {
     const said = events.filter(({ level }) => level === 'error').map(({ message }) => message)
     assert.deepEqual(said, ['connections beyond the limit of 2, closed: 1'])
     for (const socket of open) socket.destroy()
+    let refused: string | undefined
+    while (refused === undefined) {
+      const metrics = await ask(url, '/metrics').catch(() => undefined)
+      refused = /^neurode_connections_refused_total\{worker="1"\} (\d+)$/m.exec(metrics?.body.toString() ?? '')?.[1]
+    }
+    assert.ok(Number(refused) >= 1, refused)
+  })
+
+  for (const tokens of [undefined, ['secret']]) {
+    const who = tokens === undefined ? '' : ', and of strangers'
+    it(`connections${who} have a limit that the descriptors of the process allow`, async function () {
+      if (process.platform !== 'linux') this.skip()
+      const folder = temporaryFolder()
+      const [path, file] = [join(folder.path, 'm.neurode'), join(folder.path, 'tokens')]
+      using model = constantModel(1)
+      await model.save(path)
+      writeFileSync(file, 'secret\n')
+      const options = tokens === undefined ? [] : ['--token-file', file]
+      const served = await startServer(
+        [path, '--device', 'cpu', '--threads', '1', ...options],
+        ['prlimit', '--nofile=192'],
+      )
+      const { hostname, port } = new URL(served.url)
+      const open = Array.from({ length: 300 }, () => connect(Number(port), hostname).on('error', () => {}))
+      try {
+        assert.match(served.log(), /at most \d+ connections, not 4096: a process may open 192 files here/)
+        await served.logged(/connections beyond the limit of \d+, closed: \d+/)
+        for (const socket of open.slice(0, 150)) socket.destroy()
+        if (tokens === undefined) for (const socket of open) socket.destroy()
+        const headers = { authorization: 'Bearer secret' }
+        let answer = await ask(served.url, infer, { body, headers }).catch(() => undefined)
+        while (tokens === undefined && answer === undefined) {
+          answer = await ask(served.url, infer, { body, headers }).catch(() => undefined)
+        }
+        assert.equal(answer?.status, 200, served.log())
+      } finally {
+        for (const socket of open) socket.destroy()
+        await served.stop()
+        folder.remove()
+      }
+    })
+  }
+
+  it('times may be as long as timers know, and no longer', async () => {
+    const names = [
+      'requestTimeoutMs',
+      'headersTimeoutMs',
+      'keepAliveTimeoutMs',
+      'shutdownTimeoutMs',
+      'timeoutMs',
+    ] as const
+    const longest = 2 ** 31 - 1
+    for (const name of names) {
+      for (const value of [longest + 1, 2 ** 32, 1e15, Infinity, Number.NaN, -1]) {
+        await assert.rejects(start({ [name]: value }), { code: 'ERR_ARGUMENT', message: new RegExp(name) })
+      }
+    }
+    const warnings: Error[] = []
+    const listener = (warning: Error) => warnings.push(warning)
+    process.on('warning', listener)
+    try {
+      const url = await start({
+        ...Object.fromEntries(names.map((name) => [name, longest])),
+        maxQueueDelayMicros: 1000,
+      })
+      for (const headers of [{}, { TE: 'trailers' }]) {
+        const agent = new PlainAgent({ keepAlive: true })
+        for (let i = 0; i < 2; i++) assert.equal((await ask(url, infer, { body, headers, agent })).status, 200)
+        await sleep(50)
+        assert.equal((await ask(url, infer, { body, headers, agent })).status, 200)
+        agent.destroy()
+      }
+      await server?.close()
+      assert.deepEqual(warnings, [])
+    } finally {
+      process.off('warning', listener)
+    }
   })
 
   it('headers have a limit', async () => {

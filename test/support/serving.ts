@@ -124,9 +124,10 @@ export interface Served {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** `neurode serve` as a process, once it listens. */
-export async function startServer(args: readonly string[]): Promise<Served> {
-  const child = spawn(process.execPath, [main, 'serve', ...args, '--port', '0'], {
+/** `neurode serve` as a process, once it listens; `wrapper` is what starts it. */
+export async function startServer(args: readonly string[], wrapper: readonly string[] = []): Promise<Served> {
+  const [command = '', ...given] = [...wrapper, process.execPath, main, 'serve', ...args, '--port', '0']
+  const child = spawn(command, given, {
     stdio: ['ignore', 'inherit', 'pipe'],
   })
   let text = ''
