@@ -335,7 +335,8 @@ export interface NativeConnectionListeners {
   readonly onRequest: NativeRequestListener
   /** Its next request is for an HTTP server; nothing of it was taken. */
   onForeign(id: number): void
-  onEnd(id: number): void
+  /** `isCut`: its peer said everything, within a request. */
+  onEnd(id: number, isCut: boolean): void
 }
 
 /** A request is `buffer` from `begin` to `end`, until this returns. */

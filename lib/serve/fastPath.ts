@@ -4,7 +4,7 @@ import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../native.js'
 import type { CheckHost } from './hosts.js'
-import { errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
+import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
 import { answerInference, findModel, type InferenceAnswer, protocols } from './inference.js'
 import type { RequestRules, Timeouts } from './rules.js'
 import type { Serving } from './serving.js'
@@ -14,8 +14,8 @@ export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
   /** None: every host is taken. */
   readonly checkHost: CheckHost | undefined
-  /** Answers a request that does not come in whole in time. */
-  readonly onTimeout: (socket: Socket) => void
+  /** Answers a request that does not come in whole, by the code of Node's error. */
+  readonly refuse: (socket: Socket, code: ClientErrorCode) => void
 }
 
 /** Bytes. What is larger takes its time anyhow. */
@@ -60,7 +60,11 @@ export class FastPath {
       admitsBody: this.#admitsBody,
       onRequest: this.#onRequest,
       onForeign: (id) => this.#handOver(this.#leave(id)),
-      onEnd: (id) => this.#leave(id).socket.destroy(),
+      onEnd: (id, isCut) => {
+        const { socket } = this.#leave(id)
+        if (isCut) this.#refuse(socket, 'HPE_INVALID_EOF_STATE')
+        else socket.destroy()
+      },
     })
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n`
     this.#look()
@@ -131,13 +135,16 @@ export class FastPath {
 
   #look(): void {
     this.#date = `Date: ${new Date().toUTCString()}\r\n`
-    const { headersTimeout, requestTimeout, keepAliveTimeout, onTimeout } = this.#options
+    const { headersTimeout, requestTimeout, keepAliveTimeout } = this.#options
     for (const id of this.#connections.overdue(headersTimeout, requestTimeout, Infinity)) {
-      const { socket } = this.#take(id)
-      onTimeout(socket)
-      socket.destroySoon()
+      this.#refuse(this.#take(id).socket, 'ERR_HTTP_REQUEST_TIMEOUT')
     }
     for (const id of this.#connections.overdue(Infinity, Infinity, keepAliveTimeout)) this.#take(id).socket.destroy()
+  }
+
+  #refuse(socket: Socket, code: ClientErrorCode): void {
+    this.#options.refuse(socket, code)
+    socket.destroySoon()
   }
 
   /** What is refused here gets its answer from the server, which waits for no body either. */
@@ -189,9 +196,10 @@ export class FastPath {
     const isLast = this.#options.serving.draining
     const jsonLength = Buffer.byteLength(json)
     const length = jsonLength + (tensor?.byteLength ?? 0)
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\n`
-    if (tensor !== undefined) head += `inference-header-content-length: ${jsonLength}\r\n`
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
     for (const name in headers) head += `${name}: ${headers[name]}\r\n`
+    head += `content-type: ${type}\r\n`
+    if (tensor !== undefined) head += `inference-header-content-length: ${jsonLength}\r\n`
     head += `content-length: ${length}\r\n${this.#date}${isLast ? 'Connection: close\r\n' : this.#keepAlive}\r\n`
     const { id, socket } = client
     const sent = this.#connections.respond(id, head, json, tensor)

@@ -66,3 +66,13 @@ export function toHttpError(error: unknown): HttpError {
     ? new HttpError(statusCode, message)
     : new HttpError(500, 'the server failed')
 }
+
+/** What Node's errors are to clients whose requests never become one. */
+export const clientErrors = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come in whole in time'],
+  HPE_INVALID_EOF_STATE: ['400 Bad Request', 'the request ended before it was whole'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'the chunk extensions are too large'],
+} as const
+
+export type ClientErrorCode = keyof typeof clientErrors

@@ -10,7 +10,7 @@ import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../vali
 import { addServing, refuseUnknownRoutes } from './application.js'
 import { FastPath } from './fastPath.js'
 import { hostRule } from './hosts.js'
-import { errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
+import { type ClientErrorCode, clientErrors, errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { OpenConnections } from './openConnections.js'
 import type { ServeEvent } from './repository.js'
 import type { Timeouts } from './rules.js'
@@ -126,8 +126,8 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
     const welcome = (socket: Socket) => connections?.welcome(socket)
     const rules = await addServing(app, serving, options, { checkHost, welcome })
     if (options.tls === undefined) {
-      const onTimeout = (socket: Socket) => clientErrorHandler(timedOut, socket)
-      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, checkHost, onTimeout })
+      const refuse = (socket: Socket, code: ClientErrorCode) => clientErrorHandler({ code }, socket)
+      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, checkHost, refuse })
     }
     const asksTokens = options.tokens !== undefined
     connections = new OpenConnections(app.server, { maxConnections, asksTokens, serving })
@@ -232,18 +232,12 @@ function refuseExpectation({ headers }: IncomingMessage, response: ServerRespons
   response.writeHead(417, { 'content-type': jsonType, 'content-length': body.length, connection: 'close' }).end(body)
 }
 
-const clientErrors: Readonly<Record<string, readonly [status: string, message: string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come in whole in time'],
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'the chunk extensions are too large'],
-}
-
-const timedOut = Object.assign(new Error('the request took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
-
 /** What is not HTTP never becomes a request. */
-function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
-  const [status, message] = clientErrors[error.code ?? ''] ?? ['400 Bad Request', 'the request is not HTTP/1.1']
+function clientErrorHandler({ code = '' }: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
+  const [status, message] = Object.hasOwn(clientErrors, code)
+    ? clientErrors[code as ClientErrorCode]
+    : ['400 Bad Request', 'the request is not HTTP/1.1']
   const body = errorBody(message)
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
   // A response to an earlier request of this connection may be on its way: then nothing more can be said.

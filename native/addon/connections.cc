@@ -47,7 +47,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
   //   admitsBody(id, model, version?, authorization?): asked before a body is waited for
   //   onRequest(id, isV1, model, version?, tensorHeaderLength or -1, authorization?, buffer, begin,
   //             end)
-  //   onForeign(id), onEnd(id): the connection is not watched any more.
+  //   onForeign(id, false), onEnd(id, within a request): the connection is not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<Connections>(info),
         env_(info.Env()),
@@ -311,8 +311,9 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
   void lose(Connection& connection, Napi::FunctionReference& tell) {
     const std::uint32_t id = connection.id;
+    const bool is_cut = connection.state == State::receiving;
     close(connection);
-    listeners_.tell(tell, {Napi::Number::New(env_, id)});
+    listeners_.tell(tell, {Napi::Number::New(env_, id), Napi::Boolean::New(env_, is_cut)});
   }
 
   void append_text(Napi::Env env, Napi::Value text) {
