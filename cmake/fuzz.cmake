@@ -1,0 +1,13 @@
+# A program for each reader of what strangers send, driven by libFuzzer: clang alone has it.
+set(fuzzed -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
+add_library(neurode_readers OBJECT ${reader_sources})
+target_compile_options(neurode_readers PRIVATE ${fuzzed})
+target_link_libraries(neurode_readers PRIVATE neurode_options)
+file(GLOB fuzzers CONFIGURE_DEPENDS test/fuzz/*.cc)
+foreach(source IN LISTS fuzzers)
+  cmake_path(GET source STEM fuzzer)
+  add_executable(fuzz_${fuzzer} ${source} $<TARGET_OBJECTS:neurode_readers>)
+  target_compile_options(fuzz_${fuzzer} PRIVATE ${fuzzed})
+  target_link_options(fuzz_${fuzzer} PRIVATE -fsanitize=address,undefined,fuzzer)
+  target_link_libraries(fuzz_${fuzzer} PRIVATE neurode_options)
+endforeach()
