@@ -218,7 +218,7 @@ function floatsOf(path: string, tensor: FileArray | undefined, name: string, sha
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(tensor.shape)}`)
   }
   if (tensor.data instanceof Float32Array) return tensor.data
-  return refuse(`${path}: tensor '${name}'`, 'float32', tensor.dtype)
+  throw damaged(path, `tensor '${name}': expected float32, got ${tensor.dtype}`)
 }
 
 function positionOf(value: Json | undefined): TrainingPosition {

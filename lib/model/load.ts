@@ -1,5 +1,6 @@
 /** Models from files. */
 
+import { NeurodeError } from '../errors.js'
 import { list, makeLayers, makeSettings, object } from '../io/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../io/modelFile.js'
 import type { Precision } from '../native.js'
@@ -75,11 +76,15 @@ function makeModel(file: ModelFile, compile: (core: ModelCore) => void): Sequent
     return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
   })
   const core = coreOf(model)
-  compile(core)
   try {
+    compile(core)
     core.writeState(stateOf(file, core))
   } catch (error) {
     model.dispose()
+    // There is no model but the one that the file describes.
+    if (error instanceof NeurodeError && error.code === 'ERR_SHAPE') {
+      throw new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
+    }
     throw error
   }
   return model

@@ -16,7 +16,7 @@ import { ask, constantModel } from '../support/serving.js'
 const seconds = Number(process.env.NEURODE_FUZZ_SECONDS ?? 20)
 const seed = Number(process.env.NEURODE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32))
 /** For a connection to end, in milliseconds. */
-const patience = 10_000
+const patience = 30_000
 /** For an answer, which may never come. */
 const answerPatience = 200
 
@@ -191,7 +191,7 @@ function describeScript(name: string, seed: number, { steps }: Script): string {
 }
 
 function start(options: Partial<ServeOptions>): Promise<InferenceServer> {
-  return serve({ models: { m: constantModel(1) }, port: 0, device: 'cpu', threads: 1, ...options })
+  return serve({ models: { m: constantModel(1) }, port: 0, device: 'cpu', threads: 1, timeoutMs: 60_000, ...options })
 }
 
 async function withoutFastPath<T>(make: () => Promise<T>): Promise<T> {
