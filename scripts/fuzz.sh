@@ -9,6 +9,7 @@ shift || true
 readers=("$@")
 [ ${#readers[@]} -gt 0 ] || readers=(decimals json request_heads tensor_requests)
 
+mkdir -p build
 CXX=clang++ cmake -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DNEURODE_FUZZERS=ON >build/fuzz.log || {
   cat build/fuzz.log
   exit 1
@@ -26,7 +27,7 @@ fuzz() {
   mkdir -p "$found"
   if [ "$seconds" = keep ]; then
     mkdir -p build/fuzz/merged/"$reader"
-    "${fixed_addresses[@]}" build/fuzz/fuzz_"$reader" -set_cover_merge=1 build/fuzz/merged/"$reader" "$kept" "$found"
+    "${fixed_addresses[@]}" build/fuzz/fuzz_"$reader" -set_cover_merge=1 -use_counters=0 build/fuzz/merged/"$reader" "$kept" "$found"
     rm -rf "$kept" && mv build/fuzz/merged/"$reader" "$kept"
   else
     "${fixed_addresses[@]}" build/fuzz/fuzz_"$reader" -max_total_time="$seconds" -max_len=1024 -timeout=10 -rss_limit_mb=1024 \

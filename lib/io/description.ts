@@ -118,13 +118,21 @@ export interface GivenAgain extends CustomParts {
   readonly learningRate: LearningRate | undefined
 }
 
+/** Whether the learning rate that {@link describeSettings} described was a function. */
+export function isRateFunction(described: Json): boolean {
+  const { optimizer } = object(described, 'training')
+  const { options } = object(optimizer, 'optimizer')
+  return JSON.stringify(object(options, 'optimizer: options').learningRate) === JSON.stringify(functionMark)
+}
+
 /** What {@link describeSettings} described. A rate that was a function must be given again. */
 export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
   const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
   const { name, options } = object(optimizer, 'optimizer')
   const saved = object(options, 'optimizer: options')
-  const isFunction = JSON.stringify(saved.learningRate) === JSON.stringify(functionMark)
-  const { learningRate = isFunction ? undefined : fromJson(saved.learningRate ?? null, 'learningRate') } = given
+  const {
+    learningRate = isRateFunction(described) ? undefined : fromJson(saved.learningRate ?? null, 'learningRate'),
+  } = given
   if (learningRate === undefined) {
     refuse('learningRate', 'the function that was the learning rate when the model was saved', undefined)
   }

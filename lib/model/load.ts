@@ -1,12 +1,13 @@
 /** Models from files. */
 
 import { NeurodeError } from '../errors.js'
-import { list, makeLayers, makeSettings, object } from '../io/description.js'
+import { type GivenAgain, isRateFunction, list, makeLayers, makeSettings, object } from '../io/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../io/modelFile.js'
 import type { Precision } from '../native.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
 import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
+import type { CompileSettings } from './compileModel.js'
 import type { ModelCore } from './core.js'
 import { coreOf } from './cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from './devices.js'
@@ -55,12 +56,17 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
   const precision = checkPrecision(options.precision, device)
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readModelFile(path)
-  const { training } = file.description
-  // Outside of what blames the file: a learning rate that is missing is the caller's.
-  const settings = training === undefined ? undefined : makeSettings(training, again)
+  const settings = settingsOf(file, again)
   return makeModel(file, (core) => {
     if (settings !== undefined) core.compile(settings, { device, threads, precision })
   })
+}
+
+function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
+  if (training === undefined) return undefined
+  const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
+  // A learning rate that is missing, or given and wrong, is no fault of the file.
+  return isCallers ? makeSettings(training, given) : sensible(path, () => makeSettings(training, given))
 }
 
 /** The same without loss, optimizer and metrics: all that inference needs, whatever the model was trained with. */
@@ -82,7 +88,7 @@ function makeModel(file: ModelFile, compile: (core: ModelCore) => void): Sequent
   } catch (error) {
     model.dispose()
     // There is no model but the one that the file describes.
-    if (error instanceof NeurodeError && error.code === 'ERR_SHAPE') {
+    if (error instanceof NeurodeError && (error.code === 'ERR_SHAPE' || error.code === 'ERR_CHECKPOINT_MISMATCH')) {
       throw new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
     }
     throw error

@@ -8,8 +8,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runNode } from '../support/children.js'
+import { Client } from '../support/client.js'
 import {
   ask,
+  binaryInfer,
   constantModel,
   inferBody,
   loadServer,
@@ -99,6 +101,44 @@ describe('neurode serve', function () {
       assert.equal(await stop(), 0, log())
       await logged(/connections not ended 300 ms after closing began, cut off: \d/)
       for (const socket of sockets) socket.destroy()
+    })
+
+    it(`${name}: on SIGTERM sends answers to their end that are read late, and ends at once what is idle`, async () => {
+      const [rows, units] = [1000, 8000]
+      const large = join(folder.path, 'large.neurode')
+      using model = constantModel(1, 2, units)
+      await model.save(large)
+      server = await startServer([large, '--device', 'cpu', ...args, '--shutdown-timeout-ms', '1000000000'])
+      const { url, log, stop } = server
+      const { headers, body: sent } = binaryInfer(new Float32Array(2 * rows), 2, {
+        parameters: { binary_data_output: true },
+      })
+      // Past node:http and through it; two that have been answered; and a part of a head.
+      const clients = ['', 'TE: trailers\r\n', '', 'TE: trailers\r\n', undefined].map((more) => {
+        const client = new Client(url)
+        if (more === undefined) {
+          client.send('POST /v2/')
+          return client
+        }
+        const fields = Object.entries(headers).map(([field, value]) => `${field}: ${value}\r\n`)
+        const length = `Content-Length: ${sent.length}\r\n`
+        client.send(`POST /v2/models/large/infer HTTP/1.1\r\nHost: localhost\r\n${length}${fields.join('')}${more}\r\n`)
+        client.send(sent)
+        return client
+      })
+      const [late, alsoLate, ...others] = clients as [Client, Client, ...Client[]]
+      for (const { socket } of [late, alsoLate]) socket.pause()
+      for (const client of others.slice(0, 2)) assert.equal((await client.response()).status, 200)
+      const stopped = stop()
+      for (const client of others) assert.equal(await client.end(), '')
+      for (const client of [late, alsoLate]) {
+        client.socket.resume()
+        const { status, body } = await client.response()
+        assert.equal(status, 200)
+        assert.ok(body.length > 4 * rows * units)
+      }
+      assert.equal(await stopped, 0, log())
+      assert.doesNotMatch(log(), /cut off/)
     })
 
     it(`${name}: on Ctrl-C loses no request that has reached it`, async () => {
