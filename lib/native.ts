@@ -366,9 +366,24 @@ export interface NativeAddon {
   }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
+  /** The same with these values of parameters and, by slot, of optimizer variables, by another thread. They must stay as they are until then. */
+  openModel(
+    plan: Plan,
+    options: { device: string; threads: number },
+    parameters: readonly Float32Array[],
+    slots: readonly (readonly (Float32Array | undefined)[])[],
+  ): Promise<NativeModel>
+  /** {@link NativeModel.slots} of a model that is not made yet. */
+  countSlots(plan: Plan): number
   readonly Predictor: {
     new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
     new (token: number): NativePredictor
+    /** The same as the first, by another thread; the parameters must stay as they are until then. */
+    open(
+      plan: Plan,
+      options: { device: string; threads: number },
+      parameters: readonly Float32Array[],
+    ): Promise<NativePredictor>
   }
   /** `report` takes what is known of each request besides its rows: flags (1 id, 2 binary output, 4 rows), place of binary data, datatype. */
   readonly TensorReader: new (

@@ -22,6 +22,7 @@ import {
 import { parseModelFile } from '#lib/io/modelFile.js'
 import { inFolder, rejects } from './data/files.js'
 import { asProcessOne, programPath, runChild } from './support/children.js'
+import { recordLoading } from './support/loading.js'
 import { classifier, clouds } from './support/problems.js'
 import { bitsOf, data, resumableModel, resumableOptions } from './support/resumable.js'
 
@@ -135,6 +136,36 @@ describe('saved models', () => {
       assert.equal(bitsOf(model), before)
       await rejects(load(join(folder, 'none')), 'ERR_FILE_NOT_FOUND')
       await rejects(model.save(join(folder, 'no', 'folder')), 'ERR_FILE_WRITE')
+    })
+  })
+
+  it('are read and made by other threads where they are large, as small ones are here', async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, 'large.neurode')
+      const compiled = { optimizer: 'adam', loss: 'mse' } as const
+      using model = sequential([layers.dense({ units: 1, inputShape: [300_000] })]).compile(compiled)
+      await model.fit([new Float32Array(300_000).fill(1e-3)], [1], { verbose: 0 })
+      await model.save(path)
+      const steps: string[] = []
+      const loadAndGoOn = async (noThreads: boolean) => {
+        steps.length = 0
+        using _ = recordLoading((step) => steps.push(step), { noThreads })
+        using again = await load(path)
+        assert.deepEqual(again.getWeights(), model.getWeights())
+        // The optimizer's variables have a part in it.
+        await again.fit([new Float32Array(300_000).fill(1e-3)], [1], { verbose: 0 })
+        return bitsOf(again)
+      }
+      const went = await loadAndGoOn(false)
+      assert.deepEqual(steps, ['reading elsewhere', 'making elsewhere', 'making done'])
+      assert.equal(await loadAndGoOn(true), went)
+      assert.deepEqual(steps, ['reading here', 'making elsewhere', 'making done'])
+      await model.fit([new Float32Array(300_000).fill(1e-3)], [1], { verbose: 0 })
+      assert.equal(bitsOf(model), went)
+      const bytes = readFileSync(path)
+      bytes.writeUInt8(bytes.readUInt8(1_000_000) ^ 1, 1_000_000)
+      writeFileSync(path, bytes)
+      await rejects(load(path), 'ERR_FILE_FORMAT', /large\.neurode: the file is damaged: its checksum is wrong/)
     })
   })
 

@@ -4,7 +4,8 @@ import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NeurodeError } from '../errors.js'
 import { checkWritable, fileError, makeFolderOf, toPath } from '../io/files.js'
-import { checkSameTraining, checkSavable, describedFile, readIntactFile, restoreFile } from '../io/modelFile.js'
+import { type IntactFile, readIntactFile } from '../io/intactFile.js'
+import { checkSameTraining, checkSavable, describedFile, restoreFile } from '../io/modelFile.js'
 import type { ModelCore } from '../model/core.js'
 import { coreOf } from '../model/cores.js'
 import type { Callback } from '../training/callbacks.js'
@@ -147,7 +148,7 @@ export interface BackupAndRestoreOptions {
 const backupPattern = /^backup-(\d{8,})\.neurode$/
 
 /** Goes on from a backup; one of another training is an error, and stays. */
-function resumeFrom(core: ModelCore, intact: Awaited<ReturnType<typeof readIntactFile>>): void {
+function resumeFrom(core: ModelCore, intact: IntactFile): void {
   try {
     const file = describedFile(intact)
     checkSameTraining(core, file)

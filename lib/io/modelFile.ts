@@ -22,16 +22,13 @@ import {
   toJson,
 } from './description.js'
 import { checkEnding } from './endings.js'
-import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
-import { formats, modelStart } from './formats.js'
+import { damaged, toPath, writeAtomically } from './files.js'
+import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
 import type { FileArray } from './npy.js'
 import { plainToJson } from './plainData.js'
-import { encodeSafetensors, parseSafetensors } from './safetensors.js'
+import { encodeSafetensors } from './safetensors.js'
 
 const formatName = 'neurode-1'
-const digestAt = 8 + modelStart.length
-const digestLength = 64
-const noDigest = '0'.repeat(digestLength)
 
 /** Marks tensors of a model file that are not weights. */
 export const stateMark = '#'
@@ -109,39 +106,14 @@ export interface ModelFile {
   readonly tensors: ReadonlyMap<string, FileArray>
 }
 
-/** The bytes of a model file that are as they were written. */
-interface IntactFile {
-  readonly path: string
-  readonly tensors: ReadonlyMap<string, FileArray>
-  readonly metadata: ReadonlyMap<string, string>
-}
-
 /** Reads a model file and checks every byte of it. */
 export async function readModelFile(source: string | URL): Promise<ModelFile> {
-  return describedFile(await readIntactFile(source))
-}
-
-/** Reads a model file of any version; `ERR_FILE_FORMAT` means that it is damaged, or was never one. */
-export async function readIntactFile(source: string | URL): Promise<IntactFile> {
-  const path = toPath(source, 'path')
-  return checkBytes(await readBytes(path), path)
+  return describedFile(await readIntactFile(toPath(source, 'path')))
 }
 
 /** {@link readModelFile} for the bytes of a file. */
 export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
-  return describedFile(checkBytes(bytes, path))
-}
-
-function checkBytes(bytes: Buffer<ArrayBuffer>, path: string): IntactFile {
-  if (bytes.toString('latin1', 8, digestAt) !== modelStart) {
-    throw damaged(path, `expected ${formats.model}, got ${beginning(bytes)}`)
-  }
-  const hash = createSha256().update(bytes.subarray(0, digestAt)).update(noDigest)
-  const digest = hash.update(bytes.subarray(digestAt + digestLength)).digest('hex')
-  if (bytes.toString('latin1', digestAt, digestAt + digestLength) !== digest) {
-    throw damaged(path, 'the file is damaged: its checksum is wrong')
-  }
-  return { path, ...parseSafetensors(bytes, path) }
+  return describedFile(parseIntactFile(bytes, path))
 }
 
 /** What an intact file says. Throws where it is of a version that is not known. */

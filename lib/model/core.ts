@@ -16,7 +16,7 @@ import {
   type Weight,
   withNames,
 } from '../layers/layer.js'
-import { type NativeModel, native, type Precision } from '../native.js'
+import { type NativeModel, native, type Plan, type Precision } from '../native.js'
 import type { CallbackStates, StopReason } from '../training/context.js'
 import type { WarningCode } from '../warnings.js'
 import {
@@ -66,6 +66,9 @@ export interface TrainingState {
   readonly position: TrainingPosition
   readonly callbacks: CallbackStates
 }
+
+/** Parameters that are set in less time than it takes to have another thread do it. */
+const worthAThread = 2 ** 18
 
 const noneTrained = { step: 0, weights: [] }
 
@@ -265,13 +268,8 @@ export class ModelCore implements LayerHost {
   /** The native model; made, or made anew with the same weights, when needed. */
   native(): NativeModel {
     if (this.#native !== undefined && !this.#stale) return this.#native
-    const shapes = this.built()
-    const settings = this.deviceSettings
-    const plan = { ...compileModel(shapes, this.seed, this.#training), precision: settings.precision }
-    const next = native().createModel(plan, settings)
-    const slots = shapes.layers.flatMap(({ layer, parameters }) =>
-      parameters.map((parameter) => ({ layer, parameter })),
-    )
+    const next = native().createModel(this.#plan(), this.deviceSettings)
+    const slots = slotsOf(this.built())
     try {
       this.#fill(next, slots)
       if (this.#keepsState) this.#fillState(next, slots)
@@ -280,12 +278,31 @@ export class ModelCore implements LayerHost {
       throw error
     }
     if (!this.#keepsState) this.step = 0
+    this.#take(next, slots)
+    return next
+  }
+
+  #plan(): Plan {
+    return {
+      ...compileModel(this.built(), this.seed, this.#training),
+      precision: this.deviceSettings.precision,
+    }
+  }
+
+  #take(next: NativeModel, slots: readonly Slot[]): void {
     this.#native?.dispose()
     this.#native = next
     this.#slots = slots
     this.#stale = this.#keepsState = false
     this.#frozen = new Set(this.#layers.filter(({ trainable }) => !trainable))
-    return next
+  }
+
+  /** {@link writeState} for a model that nobody has yet, with the seed of the state: another thread makes a large native model. */
+  async open(state: TrainingState): Promise<void> {
+    if (this.countParameters() < worthAThread) return this.writeState(state)
+    const weights = state.weights.map(({ data }) => data)
+    this.#take(await native().openModel(this.#plan(), this.deviceSettings, weights, state.slots), slotsOf(this.built()))
+    this.#takeCounters(state)
   }
 
   /** The native model if it is there and up to date: the fast path of predictSync. */
@@ -346,7 +363,11 @@ export class ModelCore implements LayerHost {
         if (data !== undefined) model.setSlot(slot, index, data)
       })
     })
-    model.step = this.step = state.step
+    this.#takeCounters(state)
+  }
+
+  #takeCounters(state: TrainingState): void {
+    this.native().step = this.step = state.step
     this.#trained = { step: state.step, weights: state.trained }
     this.epochsBegun = state.epochsBegun
     this.position = state.position
@@ -392,7 +413,7 @@ export class ModelCore implements LayerHost {
 
   /** Optimizer variables that every parameter has. */
   get slotCount(): number {
-    return this.#training === undefined ? 0 : this.native().slots
+    return this.#training === undefined ? 0 : native().countSlots(this.#plan())
   }
 
   countParameters(): number {
@@ -501,6 +522,10 @@ export class ModelCore implements LayerHost {
         : 'give its first layer an inputShape, call build(inputShape), or begin with layers.input({ shape })'
     return new NeurodeError('ERR_NOT_BUILT', `model '${this.name}' is not built: ${hint}`)
   }
+}
+
+function slotsOf({ layers }: ModelShapes): Slot[] {
+  return layers.flatMap(({ layer, parameters }) => parameters.map((parameter) => ({ layer, parameter })))
 }
 
 /** Weights that layers were given, by layer. */

@@ -57,9 +57,16 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readModelFile(path)
   const settings = settingsOf(file, again)
-  return makeModel(file, (core) => {
+  const model = describedModel(file)
+  const core = coreOf(model)
+  try {
     if (settings !== undefined) core.compile(settings, { device, threads, precision })
-  })
+    await core.open(stateOf(file, core))
+  } catch (error) {
+    model.dispose()
+    throw blameFile(error)
+  }
+  return model
 }
 
 function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
@@ -69,29 +76,29 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
   return isCallers ? makeSettings(training, given) : sensible(path, () => makeSettings(training, given))
 }
 
-/** The same without loss, optimizer and metrics: all that inference needs, whatever the model was trained with. */
-export async function loadForInference(path: string): Promise<Sequential> {
-  return makeModel(await readModelFile(path), () => {})
+/** The layers of a model file and its weights: all that inference needs, whatever the model was trained with. */
+export async function loadForInference(path: string): Promise<{ core: ModelCore; weights: readonly Float32Array[] }> {
+  const file = await readModelFile(path)
+  const core = coreOf(describedModel(file))
+  try {
+    return { core, weights: stateOf(file, core).weights.map(({ data }) => data) }
+  } catch (error) {
+    throw blameFile(error)
+  }
 }
 
-function makeModel(file: ModelFile, compile: (core: ModelCore) => void): Sequential {
-  const model = sensible(file.path, () => {
-    const { name, layers, inputShape } = object(file.description.model, 'model')
-    const seed = checkInteger(object(file.description.state, 'state').seed, 'seed', 0)
+/** There is no model but the one that the file describes. */
+function blameFile(error: unknown): unknown {
+  if (!(error instanceof NeurodeError)) return error
+  if (error.code !== 'ERR_SHAPE' && error.code !== 'ERR_CHECKPOINT_MISMATCH') return error
+  return new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
+}
+
+function describedModel({ path, description }: ModelFile): Sequential {
+  return sensible(path, () => {
+    const { name, layers, inputShape } = object(description.model, 'model')
+    const seed = checkInteger(object(description.state, 'state').seed, 'seed', 0)
     const made = new Sequential({ name: checkName(name, 'name'), layers: makeLayers(layers), seed })
     return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
   })
-  const core = coreOf(model)
-  try {
-    compile(core)
-    core.writeState(stateOf(file, core))
-  } catch (error) {
-    model.dispose()
-    // There is no model but the one that the file describes.
-    if (error instanceof NeurodeError && (error.code === 'ERR_SHAPE' || error.code === 'ERR_CHECKPOINT_MISMATCH')) {
-      throw new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
-    }
-    throw error
-  }
-  return model
 }

@@ -67,7 +67,11 @@ export class Predictor {
   #disposed = false
 
   /** @internal */
-  constructor(model: NativePredictor, inputShape: Shape, outputShape: Shape, maxBatchSize: number) {
+  constructor(
+    model: NativePredictor,
+    { inputShape, outputShape }: { readonly inputShape: Shape; readonly outputShape: Shape },
+    maxBatchSize: number,
+  ) {
     this.#native = model
     this.inputShape = inputShape
     this.outputShape = outputShape
@@ -167,19 +171,38 @@ export function checkBatchSize(
 
 /** See {@link Sequential.predictor}. */
 export function makePredictor(core: ModelCore, given: PredictorOptions | undefined): Predictor {
+  const { plan, settings, shapes, maxBatchSize } = checkPredictor(core, given)
+  const { Predictor: FrozenModel } = native()
+  return new Predictor(new FrozenModel(plan, settings, parametersOf(core)), shapes, maxBatchSize)
+}
+
+/**
+ * The same with weights that stay as they are until it resolves; by default those of the model. They are packed by another thread,
+ * while requests are answered.
+ */
+export async function openPredictor(
+  core: ModelCore,
+  given: PredictorOptions,
+  weights: readonly Float32Array[] = parametersOf(core),
+): Promise<Predictor> {
+  const { plan, settings, shapes, maxBatchSize } = checkPredictor(core, given)
+  const { Predictor: FrozenModel } = native()
+  return new Predictor(await FrozenModel.open(plan, settings, weights), shapes, maxBatchSize)
+}
+
+const parametersOf = (core: ModelCore) => core.readWeights().map(({ data }) => data)
+
+function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
   const options = checkOptions(given, ['device', 'maxBatchSize', 'precision', 'threads'], 'predictor')
-  const settings = core.deviceSettings
-  const device = options.device === undefined ? settings.device : checkDevice(options.device, 'predictor: device')
-  const usual = options.device === undefined ? settings.precision : 'float32'
+  const usually = core.deviceSettings
+  const device = options.device === undefined ? usually.device : checkDevice(options.device, 'predictor: device')
+  const usual = options.device === undefined ? usually.precision : 'float32'
   const precision = checkPrecision(options.precision ?? usual, device)
-  const threads = options.threads === undefined ? settings.threads : checkInteger(options.threads, 'predictor: threads')
+  const threads = options.threads === undefined ? usually.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
   const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
-  const weights = core.readWeights().map(({ data }) => data)
-  const { Predictor: FrozenModel } = native()
   const plan = { ...compileModel(shapes, core.seed, undefined), precision }
-  const model = new FrozenModel(plan, { device, threads }, weights)
-  return new Predictor(model, shapes.inputShape, shapes.outputShape, maxBatchSize)
+  return { plan, settings: { device, threads }, shapes, maxBatchSize }
 }
 
 /**
@@ -207,7 +230,7 @@ export function attachPredictor(token: PredictorToken): Predictor {
   const sizes = { inputSize: elementCount(inputShape), outputSize: elementCount(outputShape) }
   const maxBatchSize = checkBatchSize(token.maxBatchSize, sizes, 'token: maxBatchSize')
   const { Predictor: FrozenModel } = native()
-  return new Predictor(new FrozenModel(id), inputShape, outputShape, maxBatchSize)
+  return new Predictor(new FrozenModel(id), { inputShape, outputShape }, maxBatchSize)
 }
 
 function disposedError(): NeurodeError {

@@ -3,11 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../errors.js'
 import { isUrl, toPath } from '../io/paths.js'
+import { coreOf } from '../model/cores.js'
 import { loadForInference } from '../model/load.js'
 import { Sequential } from '../model/sequential.js'
 import { refuse } from '../validate.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
-import { ServedModel, type ServingOptions } from './servedModel.js'
+import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 import { ModelStatistics } from './statistics.js'
 
 /** Models by name: files and folders, as for `neurode serve`, or models in memory. */
@@ -34,9 +35,7 @@ interface Wanted {
   readonly signature: string
   /** Words for the log. */
   readonly where: string
-  open(): Promise<Sequential>
-  /** Once its predictor is made. */
-  close(model: Sequential): void
+  open(): Promise<ServedSource>
 }
 
 interface Opened {
@@ -196,14 +195,11 @@ export class Repository {
     return [...sources.map(wantedFromFile), ...this.#inMemory]
   }
 
-  async #serve({ model, version, signature, where, open, close }: Wanted): Promise<void> {
+  async #serve({ model, version, signature, where, open }: Wanted): Promise<void> {
     const key = `${model}/${version}`
     const began = performance.now()
     const statistics = this.#statistics.get(key) ?? new ModelStatistics(model, version)
-    const source = await open()
-    const served = await ServedModel.open(source, model, version, statistics, this.#options).finally(() =>
-      close(source),
-    )
+    const served = await ServedModel.open(await open(), model, version, statistics, this.#options)
     this.#statistics.set(key, statistics)
     const versions = new Map(this.#models.get(model))
     versions.set(version, { signature, served })
@@ -216,10 +212,9 @@ export class Repository {
   }
 
   #forgetAllBut(wanted: readonly Wanted[]): void {
+    const keys = new Set(wanted.map(({ model, version }) => `${model}/${version}`))
     for (const [model, versions] of this.#models) {
-      const kept = [...versions].filter(([version]) => {
-        return wanted.some((want) => want.model === model && want.version === version)
-      })
+      const kept = [...versions].filter(([version]) => keys.has(`${model}/${version}`))
       if (kept.length === versions.size) continue
       this.#replace(model, new Map(kept))
       this.#log({ level: 'info', message: `model '${model}': ${versions.size - kept.length} of its versions are gone` })
@@ -259,11 +254,10 @@ function listModels(models: Exclude<ServedModels, string | URL>) {
 }
 
 function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {
-  const open = () => loadForInference(path)
-  return { model, version, signature: `${path} ${signature}`, where: path, open, close: (loaded) => loaded.dispose() }
+  return { model, version, signature: `${path} ${signature}`, where: path, open: () => loadForInference(path) }
 }
 
-/** A model in memory stays its owner's. */
 function wantedFromMemory(name: string, model: Sequential): Wanted {
-  return { model: name, version: '1', signature: 'memory', where: 'memory', open: async () => model, close: () => {} }
+  const open = async () => ({ core: coreOf(model) })
+  return { model: name, version: '1', signature: 'memory', where: 'memory', open }
 }

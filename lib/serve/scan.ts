@@ -27,19 +27,18 @@ export interface ModelSource {
  */
 export async function scanModels(paths: readonly string[]): Promise<ModelSource[]> {
   const found = (await Promise.all(paths.map((path) => scan(resolve(path))))).flat()
-  const places = new Map<string, string>()
-  for (const { model, version, path } of found) {
+  const sources = new Map<string, ModelSource>()
+  for (const source of found) {
+    const { model, version, path } = source
     checkModelName(model, path)
     const key = `${model}/${version}`
-    const other = places.get(key)
-    if (other !== undefined && other !== path) {
+    const other = sources.get(key)?.path ?? path
+    if (other !== path) {
       throw new NeurodeError('ERR_ARGUMENT', `version ${version} of model '${model}' is both ${other} and ${path}`)
     }
-    places.set(key, path)
+    sources.set(key, source)
   }
-  return found.filter(({ model, version, path }, i) => {
-    return found.findIndex((other) => other.model === model && other.version === version && other.path === path) === i
-  })
+  return [...sources.values()]
 }
 
 /** Refuses what cannot stand in an address. */

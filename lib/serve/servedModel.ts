@@ -1,11 +1,11 @@
 /** One version of a model while it is served: its predictor, its queue, and what clients are told of it. */
 
+import type { ModelCore } from '../model/core.js'
 import type { DeviceName } from '../model/devices.js'
-import type { Sequential } from '../model/sequential.js'
-import type { ModelSummary } from '../model/summary.js'
+import { type ModelSummary, summarize } from '../model/summary.js'
 import { checkInteger } from '../validate.js'
 import { type Batcher, batcher, queueLimit, usualBatches } from './batcher.js'
-import type { Predictor } from './predictor.js'
+import { openPredictor, type Predictor } from './predictor.js'
 import type { ModelStatistics } from './statistics.js'
 import { defaultMaxRows, type TensorSpec } from './tensors.js'
 
@@ -25,6 +25,12 @@ export interface ServingOptions {
   readonly maxQueueSize?: number | undefined
   /** Milliseconds that a request may wait for its answer at most; later it gets 503. Default 1000. */
   readonly timeoutMs?: number | undefined
+}
+
+/** A model and, unless it has them itself, its weights. */
+export interface ServedSource {
+  readonly core: ModelCore
+  readonly weights?: readonly Float32Array[] | undefined
 }
 
 const defaultTimeoutMs = 1000
@@ -69,22 +75,25 @@ export class ServedModel {
     this.#unfollow = statistics.follow(() => this.queue.stats)
   }
 
-  /** Makes the predictor and runs it once for one row and once for a full batch, so that no request pays for the first time. */
+  /**
+   * Makes the predictor, with the weights given or else the model's, and runs it once for one row and once for a full batch, so that
+   * no request pays for the first time.
+   */
   static async open(
-    model: Sequential,
+    { core, weights }: ServedSource,
     name: string,
     version: string,
     statistics: ModelStatistics,
     options: ServingOptions,
   ): Promise<ServedModel> {
     const { device, threads, maxBatchSize } = options
-    const predictor = model.predictor({ device, threads, maxBatchSize })
+    const predictor = await openPredictor(core, { device, threads, maxBatchSize }, weights)
     try {
-      const summary = model.summary({ print: false })
+      const summary = summarize(core, { print: false })
       for (const rows of [1, predictor.maxBatchSize]) {
         await predictor.predict(new Float32Array(rows * predictor.inputSize))
       }
-      predictor.predictSync(new Float32Array(predictor.inputSize))
+      if (predictor.isQuick(1)) predictor.predictSync(new Float32Array(predictor.inputSize))
       return new ServedModel(name, version, summary, statistics, predictor, options)
     } catch (error) {
       predictor.dispose()

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "native/addon/connections.h"
+#include "native/addon/convert.h"
 #include "native/addon/measure.h"
 #include "native/addon/model.h"
 #include "native/addon/predictor.h"
@@ -66,6 +67,12 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<AddonData>()->model_class.New({info[0], info[1]});
 }
 
+// Variables of the optimizer for each parameter.
+Napi::Value count_slots(const Napi::CallbackInfo& info) {
+  return guard(info.Env(),
+               [&] { return Napi::Number::New(info.Env(), compile(to_plan(info[0])).slots); });
+}
+
 void set_error_class(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<AddonData>()->error_class =
       Napi::Persistent(info[0].As<Napi::Function>());
@@ -79,12 +86,15 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
   exports.Set("ops", Napi::Function::New<ops>(env, "ops"));
   exports.Set("createModel", Napi::Function::New<create_model>(env, "createModel"));
+  exports.Set("openModel", Napi::Function::New<Model::open>(env, "openModel"));
+  exports.Set("countSlots", Napi::Function::New<count_slots>(env, "countSlots"));
   exports.Set("setErrorClass", Napi::Function::New<set_error_class>(env, "setErrorClass"));
   exports.Set("measurePeak", Napi::Function::New<measure_peak>(env, "measurePeak"));
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
   exports.Set("measureDevice", Napi::Function::New<measure_device>(env, "measureDevice"));
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
-  exports.Set("Predictor", define_predictor(env));
+  data->predictor_class = Napi::Persistent(define_predictor(env));
+  exports.Set("Predictor", data->predictor_class.Value());
   exports.Set("TensorReader", define_tensor_reader(env));
   exports.Set("Connections", define_connections(env));
   exports.Set("freeBuffer", Napi::Function::New<free_buffer>(env, "freeBuffer"));

@@ -12,8 +12,8 @@
 
 #include "native/addon/bound.h"
 #include "native/addon/convert.h"
+#include "native/addon/opening.h"
 #include "native/addon/worker.h"
-#include "native/engine/epoch_orders.h"
 
 namespace neurode::addon {
 namespace {
@@ -64,14 +64,6 @@ Napi::Value to_sums(Napi::Env env, const Sums& sums) {
 
 }  // namespace
 
-struct Model::Core {
-  std::shared_ptr<Device> device;
-  Program program;
-  std::unique_ptr<Executor> executor;
-  std::int64_t step = 0;
-  EpochOrders orders;
-};
-
 Napi::Function Model::define(Napi::Env env) {
   return DefineClass(env, "NativeModel",
                      {
@@ -98,15 +90,32 @@ Napi::Function Model::define(Napi::Env env) {
                      });
 }
 
+Napi::Value Model::open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const auto opening = std::make_shared<Opening>(to_opening(info));
+    const Napi::Array keep = Napi::Array::New(env, 2);
+    keep.Set(0u, info[2]);
+    keep.Set(1u, info[3]);
+    AddonData* const data = env.GetInstanceData<AddonData>();
+    return data->worker.prepare(
+        env, keep, [opening] { opening->run(); },
+        [opening, data](Napi::Env env) -> Napi::Value {
+          return data->model_class.New({Napi::External<Opening>::New(env, opening.get())});
+        });
+  });
+}
+
 Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
   const Napi::Env env = info.Env();
   guard(env, [&] {
-    const Napi::Object options = to_object(info[1], "options");
-    auto core = std::make_shared<Core>();
-    core->program = compile(to_plan(info[0]));
-    core->device = open_device(member(options, "device", to_text),
-                               static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
-    core->executor = core->device->open(core->program);
+    std::shared_ptr<Core> core;
+    if (info[0].IsExternal()) {
+      core = info[0].As<Napi::External<Opening>>().Data()->core;
+    } else {
+      core = to_core(info);
+      core->executor = core->device->open(core->program);
+    }
     for (const Parameter& parameter : core->program.parameters) {
       const int copies = 1 + (parameter.trainable ? core->program.slots : 0) +
                          (parameter.update == Update::deferred ? 1 : 0);
@@ -229,20 +238,6 @@ int Model::parameter_index(Napi::Value value) {
   if (count == 0) throw Error("ERR_ARGUMENT", "index: the model has no parameters");
   return static_cast<int>(to_integer(value, "index", 0, count - 1));
 }
-
-namespace {
-
-Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
-  const Napi::Float32Array values = to_floats(value, "values");
-  if (static_cast<std::int64_t>(values.ElementLength()) != parameter.size()) {
-    throw Error("ERR_SHAPE", "values: expected " + std::to_string(parameter.size()) + " for " +
-                                 parameter.name + ", got " +
-                                 std::to_string(values.ElementLength()));
-  }
-  return values;
-}
-
-}  // namespace
 
 Napi::Value Model::get_parameter(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {

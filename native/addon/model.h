@@ -14,6 +14,7 @@
 namespace neurode::addon {
 
 struct Bound;
+struct ModelCore;
 
 class Model : public Napi::ObjectWrap<Model> {
  public:
@@ -21,12 +22,14 @@ class Model : public Napi::ObjectWrap<Model> {
 
   // (plan, { device, threads })
   explicit Model(const Napi::CallbackInfo& info);
+  // (plan, { device, threads }, parameters, slots): a promise of one with these values, which
+  // another thread makes.
+  static Napi::Value open(const Napi::CallbackInfo& info);
   ~Model() override;
 
  private:
   using Flag = std::shared_ptr<std::atomic<bool>>;
-  // What a device's thread works on; outlives the JavaScript object while work is in flight.
-  struct Core;
+  using Core = ModelCore;
 
   Napi::Value get_device(const Napi::CallbackInfo& info);
   Napi::Value get_isa(const Napi::CallbackInfo& info);

@@ -60,15 +60,26 @@ class Registry {
   std::map<std::int64_t, std::shared_ptr<const Frozen>> shared_;
 };
 
-std::shared_ptr<const Frozen> freeze(const Napi::CallbackInfo& info) {
+// What is frozen, and from what: the parameters are those of JavaScript's arrays.
+struct Freezing {
+  std::shared_ptr<Frozen> frozen = std::make_shared<Frozen>();
+  Program program;
+  ParameterValues values;
+
+  void run() { frozen->inference = frozen->device->open_inference(std::move(program), values); }
+};
+
+Freezing to_freezing(const Napi::CallbackInfo& info) {
   const Napi::Object options = to_object(info[1], "options");
-  Program program = compile(to_plan(info[0]));
-  auto frozen = std::make_shared<Frozen>();
+  Freezing freezing;
+  freezing.program = compile(to_plan(info[0]));
+  const Program& program = freezing.program;
+  Frozen* const frozen = freezing.frozen.get();
   frozen->input_size = program.input_size;
   frozen->output_size = program.output_size;
   frozen->input_indices = program.input_indices;
   const Napi::Array arrays = info[2].As<Napi::Array>();
-  ParameterValues values;
+  ParameterValues& values = freezing.values;
   for (const Parameter& parameter : program.parameters) {
     const Napi::Float32Array array =
         to_floats(arrays.Get(static_cast<std::uint32_t>(values.size())), "parameters");
@@ -80,8 +91,7 @@ std::shared_ptr<const Frozen> freeze(const Napi::CallbackInfo& info) {
   }
   frozen->device = open_device(member(options, "device", to_text),
                                static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
-  frozen->inference = frozen->device->open_inference(std::move(program), values);
-  return frozen;
+  return freezing;
 }
 
 class Predictor : public Napi::ObjectWrap<Predictor> {
@@ -89,16 +99,37 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
   explicit Predictor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Predictor>(info) {
     const Napi::Env env = info.Env();
     guard(env, [&] {
-      const bool is_token = info.Length() == 1;
-      frozen_ = is_token ? Registry::instance().find(to_integer(info[0], "token", 1, kMostTokens))
-                         : freeze(info);
-      if (is_token) return;
+      if (info[0].IsNumber()) {
+        frozen_ = Registry::instance().find(to_integer(info[0], "token", 1, kMostTokens));
+        return;
+      }
+      if (info[0].IsExternal()) {
+        frozen_ = info[0].As<Napi::External<Freezing>>().Data()->frozen;
+      } else {
+        Freezing freezing = to_freezing(info);
+        freezing.run();
+        frozen_ = std::move(freezing.frozen);
+      }
       external_bytes_ = frozen_->bytes;
       Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
     });
   }
 
   ~Predictor() override { release(); }
+
+  // (plan, options, parameters): a promise, while another thread freezes the model.
+  static Napi::Value open(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    return guard(env, [&]() -> Napi::Value {
+      const auto freezing = std::make_shared<Freezing>(to_freezing(info));
+      AddonData* const data = env.GetInstanceData<AddonData>();
+      return data->worker.prepare(
+          env, to_object(info[2], "parameters"), [freezing] { freezing->run(); },
+          [freezing, data](Napi::Env env) -> Napi::Value {
+            return data->predictor_class.New({Napi::External<Freezing>::New(env, freezing.get())});
+          });
+    });
+  }
 
   Napi::Value get_device(const Napi::CallbackInfo& info) {
     return guard(info.Env(),
@@ -209,7 +240,8 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
 Napi::Function define_predictor(Napi::Env env) {
   return Predictor::DefineClass(
       env, "Predictor",
-      {Predictor::InstanceAccessor<&Predictor::get_device>("device"),
+      {Predictor::StaticMethod<&Predictor::open>("open"),
+       Predictor::InstanceAccessor<&Predictor::get_device>("device"),
        Predictor::InstanceAccessor<&Predictor::get_operations>("operations"),
        Predictor::InstanceAccessor<&Predictor::get_takes_indices>("takesIndices"),
        Predictor::InstanceAccessor<&Predictor::get_token>("token"),

@@ -6,8 +6,8 @@
 
 namespace neurode::addon {
 
-// The class Predictor: new Predictor(plan, { device, threads }, parameters), or new
-// Predictor(token) for what another one shares.
+// The class Predictor: new Predictor(plan, { device, threads }, parameters), a promise of one from
+// Predictor.open of the same, or new Predictor(token) for what another one shares.
 Napi::Function define_predictor(Napi::Env env);
 
 }  // namespace neurode::addon

@@ -52,11 +52,27 @@ Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep,
                              std::function<Napi::Value(Napi::Env)> result,
                              std::function<void()> cancel, std::function<void()> done) {
   auto job = std::make_unique<Job>();
-  job->worker = this;
   job->work = std::move(work);
   job->result = std::move(result);
   job->cancel = std::move(cancel);
   job->done = std::move(done);
+  return start(env, keep, std::move(job), [&](Work run) { device.submit(std::move(run)); });
+}
+
+Napi::Promise Worker::prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
+                              std::function<Napi::Value(Napi::Env)> result) {
+  // Never destroyed: the thread of an exiting process may still use it.
+  static auto* const queue = new WorkQueue;
+  auto job = std::make_unique<Job>();
+  job->work = std::move(work);
+  job->result = std::move(result);
+  job->cancel = job->done = [] {};
+  return start(env, keep, std::move(job), [](Work run) { queue->push(std::move(run)); });
+}
+
+Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> job,
+                            const std::function<void(Work)>& run) {
+  job->worker = this;
   napi_value promise;
   if (napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
       napi_create_reference(env, keep, 1, &job->keep) != napi_ok) {
@@ -68,7 +84,7 @@ Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep,
     std::lock_guard lock(mutex_);
     running_.insert(raw);
   }
-  device.submit([this, raw] {
+  run([this, raw] {
     try {
       raw->work();
     } catch (const Error& error) {

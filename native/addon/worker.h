@@ -32,8 +32,16 @@ class Worker {
                        std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
                        std::function<void()> done);
 
+  // The same on a thread of the process that makes one model after the other, beside what devices
+  // do meanwhile. Not cancelled.
+  Napi::Promise prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
+                        std::function<Napi::Value(Napi::Env)> result);
+
  private:
   struct Job;
+  using Work = std::function<void()>;
+  Napi::Promise start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> job,
+                      const std::function<void(Work)>& run);
   static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* job);
   static void close(void* worker);
 
@@ -53,6 +61,7 @@ struct AddonData {
   explicit AddonData(Napi::Env env) : worker(env) {}
   Napi::FunctionReference error_class;
   Napi::FunctionReference model_class;
+  Napi::FunctionReference predictor_class;
   Worker worker;
 };
 

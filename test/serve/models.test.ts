@@ -5,7 +5,9 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ErrorCode } from 'neurode'
 import { type ServeEvent, serve } from 'neurode/serve'
-import { ask, constantModel, inferBody, loadServer, temporaryFolder } from '../support/serving.js'
+import { perDevice } from '../support/devices.js'
+import { recordLoading } from '../support/loading.js'
+import { ask, constantModel, inferBody, loadServer, randomModel, temporaryFolder } from '../support/serving.js'
 
 describe('served models', function () {
   this.slow(4000)
@@ -139,6 +141,45 @@ describe('served models', function () {
     await using server = await serve({ models: path, port: 0, device: 'cpu', threads: 1, watch: true })
     await save(2, 'm.neurode')
     while ((await valueAt(server.url, '/v2/models/m')) !== 2) await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+
+  perDevice('of many weights', (device) => {
+    it('are read, checked and packed by other threads, while requests are answered', async () => {
+      await save(1, 'small.neurode')
+      const saveLarge = async (seed: number) => {
+        using model = randomModel(1024, 4096, 1, seed)
+        await model.save(join(folder.path, 'large.neurode'))
+      }
+      await saveLarge(1)
+      const sizes = { maxBatchSize: 1, maxQueueSize: 1000, timeoutMs: 60_000 }
+      await using server = await serve({ models: folder.path, port: 0, device, threads: 1, ...sizes })
+      await saveLarge(2)
+      const order: string[] = []
+      let done = false
+      let begin = () => {}
+      const begun = new Promise<void>((resolve) => (begin = resolve))
+      const load = loadServer(
+        2,
+        () => done,
+        async (agent) => {
+          const answer = await ask(server.url, '/v2/models/small/infer', { body: inferBody([[1, 2, 3, 4]]), agent })
+          assert.equal(answer.status, 200, answer.body.toString())
+          order.push('answer')
+          begin()
+        },
+      )
+      using _ = recordLoading((step) => order.push(step))
+      const reload = begun.then(() => server.reload()).finally(() => (done = true))
+      await Promise.all([load, reload])
+      const steps = ['reading elsewhere', 'packing elsewhere', 'packing done']
+      const expected = ['answer', ...steps.flatMap((step) => [step, 'answer'])]
+      assert.deepEqual(
+        order.filter((step, i) => step !== order[i - 1]),
+        expected,
+      )
+      const counts = (await ask(server.url, '/metrics')).body.toString()
+      assert.match(counts, /neurode_model_reloads_total\{worker="1"\} 1\n/)
+    })
   })
 
   it('are replaced 100 times under load: no request is lost, no answer is of two versions', async function () {

@@ -28,13 +28,13 @@ export function constantModel(value: number, inputs = 4, outputs = 8): Sequentia
 }
 
 /** A model of some size with random weights. */
-export function randomModel(inputs = 784, units = 64, outputs = 10): Sequential {
+export function randomModel(inputs = 784, units = 64, outputs = 10, seed = 1): Sequential {
   return sequential({
     layers: [
       layers.dense({ units, activation: 'relu', inputShape: [inputs] }),
       layers.dense({ units: outputs, activation: 'softmax' }),
     ],
-    seed: 1,
+    seed,
   }) as unknown as Sequential
 }
 
