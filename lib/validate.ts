@@ -90,9 +90,11 @@ export function suggest(name: string, names: readonly string[]): string {
   return `; known: ${names.slice(0, mostNames).map(shorten).join(', ')}${more}`
 }
 
-/** Letters to change, with neighbours swapped counting as one; a name that was not finished is near. */
+/** Letters to change, with neighbours swapped counting as one; a name that was not finished is near, as is a word of one. */
 function distanceTo(wanted: string, candidate: string): number {
   if (wanted.length >= 3 && candidate.startsWith(wanted)) return 1
+  const word = wanted.replace(/s$/, '')
+  if (word.length >= 5 && candidate.includes(word)) return 1
   return editDistance(wanted, candidate)
 }
 
@@ -117,14 +119,16 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse(argument, 'an object of options', options)
   }
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    throw new NeurodeError(
-      'ERR_UNKNOWN_NAME',
-      `${argument}: no option is called '${shorten(key)}'${suggest(key, known)}`,
-    )
-  }
+  checkKeys(options, known, `${argument}: no option`)
   return options
+}
+
+/** Refuses what an object has beside the known keys: "fit: no option is called 'epoch'; did you mean 'epochs'?" */
+export function checkKeys(given: object, known: readonly string[], none: string): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${none} is called '${shorten(key)}'${suggest(key, known)}`)
+  }
 }
 
 /** Refuses options that would change nothing in the company they are given in; `because` says why. */

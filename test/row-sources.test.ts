@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { array, layers, openIdx, openNpy, type RowSource, readIdx, readNpy, sequential, writeNpy } from 'neurode'
 import { coreOf } from '#lib/model/cores.js'
+import { wholePass } from '#lib/model/feedRange.js'
 import { FileFeed, FileInput, MemoryTargets } from '#lib/model/fileFeed.js'
 import { idxBytes, inFolder, rejects } from './data/files.js'
 import { perDevice } from './support/devices.js'
@@ -108,7 +109,7 @@ perDevice('rows in files', (device) => {
       for (const epoch of [0, 1]) {
         reads.length = 0
         let batches = 0
-        await feed.begin({ shuffle: true, seed: 5, epoch }, 0)
+        await feed.begin({ ...wholePass, shuffle: true, seed: 5, epoch })
         for (;;) {
           const sums = await feed.run(async ({ batches: count }) => {
             batches += count

@@ -122,7 +122,11 @@ perDevice('streams of batches', (device) => {
     using expected = classifier({ device })
     await expected.fit(list.slice(0, 2), { verbose: 0 })
     const bad = { x: [[1, 2]], y: [0] }
-    await rejects(model.fit([...list.slice(0, 2), bad], { epochs: 2, verbose: 0 }), 'ERR_SHAPE', /x: x: expected shape/)
+    await rejects(
+      model.fit([...list.slice(0, 2), bad], { epochs: 2, verbose: 0 }),
+      'ERR_SHAPE',
+      /x: batch 3 of epoch 1: x: expected shape/,
+    )
     assert.deepEqual([bitsOf(model), model.position], [bitsOf(expected), { epoch: 0, batch: 2, step: 2 }])
   })
 
@@ -323,11 +327,19 @@ perDevice('streams of batches', (device) => {
     const { stopReason } = await model.fit(failing(-1), { epochs: 3, verbose: 0, callbacks: stop })
     assert.deepEqual([stopReason, closed], ['stopped', 3])
     const wrong = [rowsOf(0, 4), { x: [[1, 2]], y: [0] }]
-    await rejects(model.fit(wrong, { verbose: 0 }), 'ERR_SHAPE', /x: x: expected shape \[n, 6\]/)
-    await rejects(model.fit([{ x: [[1]] }] as never, { verbose: 0 }), 'ERR_ARGUMENT', /expected batches \{ x, y \}/)
+    await rejects(model.fit(wrong, { verbose: 0 }), 'ERR_SHAPE', /x: batch 2 of epoch 1: x: expected shape \[n, 6\]/)
+    await rejects(
+      model.fit([{ x: [[1]] }] as never, { verbose: 0 }),
+      'ERR_ARGUMENT',
+      /batch 1 of epoch 1: expected \{ x, y \}/,
+    )
     await rejects(model.fit(list, { batchSize: 3 }), 'ERR_ARGUMENT', /batchSize: expected none/)
     await rejects(model.fit(list, { validationSplit: 0.5 }), 'ERR_ARGUMENT', /validationSplit: expected none/)
-    await rejects(model.fit((() => 3) as never), 'ERR_ARGUMENT', /x: expected a function that gives/)
+    await rejects(
+      model.fit((() => 3) as never),
+      'ERR_ARGUMENT',
+      /x: expected an iterable of batches, or a function that gives one, got 3/,
+    )
     await model.fit(list, { verbose: 0 })
   })
 

@@ -1,11 +1,11 @@
-/** Batches from iterables, streams and functions: opened once per epoch, read ahead while the device works. */
+/** Batches from iterables, streams and functions: pass after pass, read ahead while the device works. */
 
 import { Readable } from 'node:stream'
 import { NeurodeError } from '../errors.js'
-import { describe } from '../validate.js'
+import { checkKeys, describe, isPromise, refuse } from '../validate.js'
 import { type ArrayInput, isNdArray } from './arrays.js'
 
-/** Rows of input and their targets, for one step: any number of rows. */
+/** Rows of input and their targets, for one step: any number of rows. Other keys are refused. */
 export interface Batch {
   readonly x: ArrayInput
   readonly y: ArrayInput
@@ -17,8 +17,11 @@ export interface Batch {
 export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
 
 /**
- * Where batches come from. A function is called at the beginning of every epoch; what can be iterated over again (an array, an
- * object with `[Symbol.iterator]`) is; generators and streams go on in the next epoch where they were in the last.
+ * Where batches come from. A function is called, and what can be iterated over again (an array, an object with
+ * `[Symbol.iterator]`) is, at the beginning of every epoch; with `stepsPerEpoch` an epoch goes on where the one before it
+ * ended, and the source begins anew when it has ended. Generators and streams always go on, and cannot begin anew.
+ *
+ * What was opened here is closed (`return()`) at the end; generators and streams that were given are the caller's and stay open.
  *
  * Two batches are read ahead, each when the one before it has come. A batch counts as it was when it was yielded: a source may
  * fill the same arrays again for the next one.
@@ -31,8 +34,11 @@ export function isBatchSource(value: unknown): value is BatchSource<unknown> {
   if (typeof value !== 'object' || value === null || isNdArray(value) || ArrayBuffer.isView(value)) return false
   if (!Array.isArray(value)) return Symbol.asyncIterator in value || Symbol.iterator in value
   const first: unknown = value[0]
-  return typeof first === 'object' && first !== null && !Array.isArray(first) && 'x' in first
+  return isRecord(first) && batchKeys.some((key) => key in first)
 }
+
+/** What objects have that are meant as batches, here or in TensorFlow.js. */
+const batchKeys = ['x', 'y', 'xs', 'ys']
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
 
@@ -45,15 +51,31 @@ const depth = 2
 /** Iterators that have given all they had, and streams that were read to their end. */
 const ended = new WeakSet<object>()
 
-/** One source over all epochs. Batches are read as soon as the source gives them, as it may use its memory again. */
+/** How many batches sources that cannot begin anew have given. */
+const given = new WeakMap<object, number>()
+
+/** A batch that was read, or why it could not be; nothing at the end. */
+type Taken<T> = { readonly batch: T } | { readonly error: unknown } | undefined
+
+/**
+ * One source, pass after pass. Batches are read as soon as the source gives them, as it may use its memory again. What the source
+ * throws is passed on as it is; what is wrong with a batch says which one it is.
+ */
 export class BatchReader<T> {
   readonly #source: BatchSource<unknown>
   readonly #argument: string
   readonly #read: (value: unknown) => T
   #iterator: AnyIterator | undefined
-  #ahead: Promise<IteratorResult<T, undefined>>[] = []
-  #spent = false
-  /** It had given all it had when the epoch began. */
+  #ahead: Promise<Taken<T>>[] = []
+  /** Batches of this pass that were given or passed over. */
+  #passed = 0
+  /** Batches that will be asked for at most. */
+  #wanted = Number.POSITIVE_INFINITY
+  /** The pass is over. */
+  #over = false
+  /** The source has not answered yet. */
+  #asking = false
+  /** It had given all it had when the pass began. */
   #endedBefore = false
 
   /** What `read` makes of a value must not lie in the source's memory. */
@@ -63,18 +85,33 @@ export class BatchReader<T> {
     this.#read = read
   }
 
-  /** Begins an epoch: anew where the source can. */
-  async begin(): Promise<void> {
-    if (this.#iterator === undefined || this.#canBeginAnew) {
+  /**
+   * Goes to a batch of a pass: anew, unless that one is next or the source cannot. Batches on the way are not read. No more than
+   * `wanted` will be taken from the source.
+   */
+  async seek(batch: number, wanted = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#iterator === undefined || (this.#canBeginAnew && (this.#over || this.#passed !== batch))) {
       await this.close()
       this.#iterator = this.#open()
+      this.#over = false
+      this.#passed = given.get(this.#source) ?? 0
     }
     this.#endedBefore = ended.has(this.#iterator) || ended.has(this.#source)
+    this.#wanted = wanted
+    for (const iterator = this.#iterator; this.#passed < batch; this.#passed++) {
+      const passed = await (this.#ahead.shift() ?? this.#ask(iterator))
+      if (passed === undefined) break
+    }
+  }
+
+  /** Batches of this pass that are over: for what cannot begin anew, all that it ever gave. */
+  get passed(): number {
+    return this.#passed
   }
 
   /** It has ended, and cannot begin anew. */
   get isSpent(): boolean {
-    return this.#spent
+    return this.#over && !this.#canBeginAnew
   }
 
   /** The error of an epoch without a batch: whether there never were any, or there are no more. */
@@ -84,87 +121,169 @@ export class BatchReader<T> {
     return new NeurodeError('ERR_ARGUMENT', this.#endedBefore ? `${why}; ${remedy}` : text)
   }
 
-  /** Whether there is another batch, which is not taken. */
-  async peek(): Promise<T | undefined> {
-    if (this.#iterator === undefined) await this.begin()
+  /** The next batch, which is not taken, or nothing at the end. Messages call it `where`. */
+  async peek(where: string): Promise<T | undefined> {
+    if (this.#iterator === undefined) await this.seek(0)
+    if (this.#over) return undefined
+    if (this.#ahead.length === 0) this.#takeAhead()
     this.readAhead()
-    return (await this.#ahead[0])?.value
+    const taken = await this.#ahead[0]
+    if (taken === undefined) return undefined
+    if ('error' in taken) throw this.locate(taken.error, where)
+    return taken.batch
   }
 
-  /** The next batch, or nothing at the end of the epoch. */
-  async next(): Promise<T | undefined> {
-    const value = await this.peek()
-    if (value === undefined) {
+  /** Takes what {@link BatchReader.peek} gives. */
+  async next(where: string): Promise<T | undefined> {
+    const batch = await this.peek(where)
+    if (batch === undefined) {
+      this.#over = true
       if (this.#iterator !== undefined) ended.add(this.#iterator)
-      if (!this.#canBeginAnew) {
-        this.#spent = true
-        ended.add(this.#source)
-      }
+      if (!this.#canBeginAnew) ended.add(this.#source)
       return undefined
     }
     this.#ahead.shift()
-    return value
-  }
-
-  /** Passes over batches, which are not read. */
-  async skip(count: number): Promise<void> {
-    for (let batch = 0; batch < count; batch++) await (this.#ahead.shift() ?? this.#iterator?.next())
+    this.#passed++
+    this.#wanted--
+    return batch
   }
 
   /** Asks the source for what comes next, so that it works while the device does. */
   readAhead(): void {
-    while (this.#iterator !== undefined && !this.#spent && this.#ahead.length < depth) {
-      const result = this.#take(this.#iterator, this.#ahead.at(-1))
-      // Rejections are those of the batch they belong to, once it is asked for.
-      result.catch(() => {})
-      this.#ahead.push(result)
+    while (!this.#over && this.#ahead.length < Math.min(depth, this.#wanted)) this.#takeAhead()
+  }
+
+  /** An error of Neurode's with the batch that it is about; a user's own stays what it is. */
+  locate(error: unknown, where: string): unknown {
+    if (!(error instanceof NeurodeError)) return error
+    return new NeurodeError(error.code, `${this.#argument}: ${where}: ${error.message}`, { cause: error })
+  }
+
+  /**
+   * Ends what was opened here, and waits for it unless it has not answered: an asynchronous generator ends after what it was asked
+   * for, which may never come.
+   */
+  async close(): Promise<void> {
+    const iterator = this.#iterator
+    if (iterator === undefined || !(this.#canBeginAnew || this.#source instanceof ReadableStream)) return
+    this.#iterator = undefined
+    this.#ahead = []
+    if (this.#over) return
+    const isLate = this.#asking
+    const closed = Promise.resolve(iterator.return?.())
+    if (isLate) closed.catch(() => {})
+    else await closed
+  }
+
+  #takeAhead(): void {
+    const iterator = this.#iterator
+    if (iterator === undefined) return
+    const taken = this.#take(iterator, this.#ahead.at(-1))
+    // Rejections are those of the batch they belong to, once it is asked for.
+    taken.catch(() => {})
+    this.#ahead.push(taken)
+  }
+
+  /** A source is asked for a batch when the one before it was read, not earlier, for it would go on at once; and if it could be. */
+  async #take(iterator: AnyIterator, before: Promise<Taken<T>> | undefined): Promise<Taken<T>> {
+    const last = await before
+    const isEnd = before !== undefined && (last === undefined || 'error' in last)
+    if (isEnd || iterator !== this.#iterator) return undefined
+    const result = await this.#ask(iterator)
+    if (result === undefined) return undefined
+    try {
+      return { batch: this.#read(result.value) }
+    } catch (error) {
+      return { error }
     }
   }
 
-  /** A source is asked for a batch when the one before it was read, not earlier: it would go on at once. */
-  async #take(
-    iterator: AnyIterator,
-    before: Promise<IteratorResult<T, undefined>> | undefined,
-  ): Promise<IteratorResult<T, undefined>> {
-    const last = await before
-    if (last?.done || iterator !== this.#iterator) return { done: true, value: undefined }
-    const { done, value } = await iterator.next()
-    return done ? { done: true, value: undefined } : { done: false, value: this.#read(value) }
-  }
-
-  /** Ends what was opened here. Generators and streams stay as they are: they are the caller's. */
-  async close(): Promise<void> {
-    const iterator = this.#iterator
-    if (iterator === undefined || !this.#canBeginAnew) return
-    this.#iterator = undefined
-    this.#ahead = []
-    // Not waited for: an asynchronous generator ends after what it was asked for, which may never come.
-    Promise.resolve(iterator.return?.()).catch(() => {})
+  /** What the source gives next, whatever it is; nothing at its end. */
+  async #ask(iterator: AnyIterator): Promise<{ readonly value: unknown } | undefined> {
+    this.#asking = true
+    try {
+      const result: unknown = await iterator.next()
+      if (typeof result !== 'object' || result === null) {
+        return refuse(`${this.#argument}: next()`, 'an iterator whose results are { done, value }', result)
+      }
+      const { done, value } = result as Partial<IteratorResult<unknown>>
+      if (done) return undefined
+      if (!this.#canBeginAnew) given.set(this.#source, (given.get(this.#source) ?? 0) + 1)
+      return { value }
+    } finally {
+      this.#asking = false
+    }
   }
 
   get #canBeginAnew(): boolean {
     const source = this.#source
     if (typeof source === 'function') return true
-    if (source instanceof Readable) return false
+    if (source instanceof Readable || source instanceof ReadableStream) return false
     return source !== (this.#iterator as unknown)
   }
 
   #open(): AnyIterator {
     const opened: unknown = typeof this.#source === 'function' ? this.#source() : this.#source
-    if (typeof opened === 'object' && opened !== null) {
-      if (Symbol.asyncIterator in opened) return (opened as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-      if (Symbol.iterator in opened) return (opened as Iterable<unknown>)[Symbol.iterator]()
+    const iterator = iteratorOf(opened)
+    if (typeof iterator === 'object' && iterator !== null && 'next' in iterator) {
+      if (typeof iterator.next === 'function') return iterator as AnyIterator
     }
-    const text = `${this.#argument}: expected a function that gives an iterable of batches`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}, got ${describe(opened)}`)
+    return refuse(this.#argument, 'an iterable of batches, or a function that gives one', opened)
   }
 }
 
-/** The parts of a batch, or `ERR_ARGUMENT`. */
-export function toBatch(value: unknown, argument: string): Batch {
+function iteratorOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return undefined
+  // Its reader is given back in the end, and the stream stays open.
+  if (value instanceof ReadableStream) return value.values({ preventCancel: true })
+  const source = value as Partial<Record<symbol, unknown>>
+  const open = source[Symbol.asyncIterator] ?? source[Symbol.iterator]
+  return typeof open === 'function' ? open.call(value) : undefined
+}
+
+/** Does work, then closes what it used; what went wrong first is what this rejects with. */
+export async function closing<T>(work: () => Promise<T>, close: () => Promise<void>): Promise<T> {
+  let result: T
+  try {
+    result = await work()
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+  await close()
+  return result
+}
+
+const keys = ['x', 'y', 'sampleWeight']
+
+/** The parts of a batch. Throws `ERR_ARGUMENT`, or `ERR_UNKNOWN_NAME` for a key that would not be read. */
+export function toBatch(value: unknown): Batch {
   if (Array.isArray(value) && (value.length === 2 || value.length === 3)) {
     return { x: value[0], y: value[1], sampleWeight: value[2] }
   }
-  if (typeof value === 'object' && value !== null && 'x' in value && 'y' in value) return value as Batch
-  throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected batches { x, y }, got ${describe(value)}`)
+  if (isRecord(value)) {
+    checkKeys(value, keys, 'no key of a batch')
+    if ('x' in value && 'y' in value) return value as Batch
+  }
+  return noBatch(value, '{ x, y }')
+}
+
+/** The input of a batch: its `x`, or the batch itself. Throws as {@link toBatch} does. */
+export function inputOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return noBatch(value, 'rows of input or { x }')
+  if (!isRecord(value)) return value
+  checkKeys(value, keys, 'no key of a batch')
+  return 'x' in value ? value.x : noBatch(value, 'rows of input or { x }')
+}
+
+/** An object that is not meant as an array of any kind. */
+function isRecord(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false
+  return !('data' in value && 'shape' in value)
+}
+
+function noBatch(value: unknown, expected: string): never {
+  // Nobody else will hear what a promise that is refused rejects with.
+  if (isPromise(value)) value.then(undefined, () => {})
+  throw new NeurodeError('ERR_ARGUMENT', `expected ${expected}, got ${describe(value)}`)
 }

@@ -194,13 +194,14 @@ function floatsOf(path: string, tensor: FileArray | undefined, name: string, sha
 }
 
 function positionOf(value: Json | undefined): TrainingPosition {
-  const { epoch, order, seed, batches, sums } = fromJson(object(value, 'position'), 'position') as JsonObject
+  const { epoch, order, seed, batches, passed, sums } = fromJson(object(value, 'position'), 'position') as JsonObject
   const numbers = list(sums, 'position.sums')
   return {
     epoch: checkInteger(epoch, 'position.epoch', 0),
     order: checkInteger(order, 'position.order', 0),
     seed: seed === undefined ? undefined : checkInteger(seed, 'position.seed', 0),
     batches: batches === undefined ? undefined : checkInteger(batches, 'position.batches'),
+    passed: passed === undefined ? 0 : checkInteger(passed, 'position.passed', 0),
     sums: numbers.map((sum) => (typeof sum === 'number' ? sum : refuse('position.sums', 'numbers', sum))),
   }
 }

@@ -11,7 +11,7 @@ import {
   rowShapeOf,
   toInput,
 } from '../data/arrays.js'
-import { BatchReader, isBatchSource } from '../data/batches.js'
+import { BatchReader, closing, inputOf, isBatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from './layer.js'
 
@@ -51,19 +51,17 @@ export async function adaptTo(
     await moments?.add(rows)
   } else {
     const reader = new BatchReader(data, 'data', (batch) => {
-      const x = typeof batch === 'object' && batch !== null && 'x' in batch ? batch.x : batch
+      const x = inputOf(batch)
       return ownRows(read(x), x)
     })
-    try {
-      await reader.begin()
-      for (;;) {
-        const batch = await reader.next()
+    const addAll = async () => {
+      for (let count = 1; ; count++) {
+        const batch = await reader.next(`batch ${count}`)
         if (batch === undefined) break
         await moments?.add(batch)
       }
-    } finally {
-      await reader.close()
     }
+    await closing(addAll, () => reader.close())
   }
   if (moments === undefined) throw new NeurodeError('ERR_SHAPE', 'data: expected at least one batch, got none')
   return moments.result()

@@ -25,8 +25,8 @@ export interface CategoryEncodingOptions<In extends Shape = Shape> extends Layer
 /**
  * Turns integers into vectors of `numTokens` values: rows of shape [..., n] become [..., numTokens], or with `oneHot`
  * [..., n, numTokens]. It reads the model's input, so no layer that computes may stand before it. Inputs that are no integers
- * from 0 to below `numTokens` are refused with `ERR_LABEL_RANGE` before anything changes. As in Keras, without its weights of
- * counts.
+ * from 0 to below `numTokens` are refused with `ERR_LABEL_RANGE` before anything changes; those of a stream or file, before their
+ * batch does. As in Keras, without its weights of counts.
  *
  * @example
  * ```ts

@@ -40,7 +40,7 @@ export interface EmbeddingOptions<Size extends number = number, In extends Shape
 /**
  * Turns every integer of a row into a vector: rows of shape [n] become [n, outputDim]. It reads the model's input, so no layer
  * that computes may stand before it. Inputs that are no integers from 0 to below `inputDim` are refused with
- * `ERR_LABEL_RANGE` before anything changes.
+ * `ERR_LABEL_RANGE` before anything changes; those of a stream or file, before their batch does.
  *
  * A step updates all vectors, also those that do not occur in its batch: with Adam, RMSprop and the other optimizers that
  * remember earlier gradients these go on moving them, and weight decay shrinks them. So it is in Keras with dense gradients; Keras

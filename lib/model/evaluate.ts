@@ -1,6 +1,6 @@
 /** Evaluation: loss and metrics over rows, without any change of weights. */
 
-import { isBatchSource } from '../data/batches.js'
+import { closing, isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
@@ -9,6 +9,7 @@ import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import { adviseOnSample } from './dataAdvice.js'
 import type { Feed } from './feed.js'
+import { wholePass } from './feedRange.js'
 import { rowFeed, streamFeed } from './feeds.js'
 import { targetsAndOptions } from './inputs.js'
 import { type PerClass, perClassOf } from './perClass.js'
@@ -63,12 +64,13 @@ export async function evaluateFeed(
   core: ModelCore,
   what: string,
   feed: Feed,
-  { signal, steps = Number.POSITIVE_INFINITY, onRange }: EvaluateLimits = {},
+  { signal, steps = Number.POSITIVE_INFINITY, title, onRange }: EvaluateLimits = {},
 ): Promise<Totals> {
+  if (signal?.aborted) throw abortError(what, signal)
   const totals = totalsOf(core)
   const batches = Math.min(steps, feed.batches ?? Number.POSITIVE_INFINITY)
   const pacer = new RangePacer(2 * core.countParameters() * feed.batchSize)
-  await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
+  await feed.begin({ ...wholePass, wanted: steps, title })
   while (totals.batches < batches) {
     core.checkAlive()
     if (signal?.aborted) throw abortError(what, signal)
@@ -97,6 +99,8 @@ export async function evaluateFeed(
 export interface EvaluateLimits {
   readonly signal?: AbortSignal | undefined
   readonly steps?: number | undefined
+  /** What messages call it: `epoch 1`. */
+  readonly title?: string | undefined
   readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
 }
 
@@ -131,22 +135,22 @@ export async function evaluateModel(
   const feed = isStream
     ? await streamFeed(core, x, 'x', signal)
     : rowFeed(core, x, y, size, ['x', 'y'], { sampleWeight: options.sampleWeight })
-  if (signal?.aborted) throw abortError('evaluate', signal)
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
   const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
-  try {
+  const run = async () => {
     const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
     const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
     if (!perClass) return totals.logs()
     const targets = toPlainTargets(core.readTargets(y, totals.rows, 'y'))
     return { ...totals.logs(), perClass: await perClassOf(core, x, targets) } as never
-  } finally {
+  }
+  return closing(run, async () => {
     stopListening()
     view.close()
     await feed.close()
-  }
+  })
 }
 
 function showUnlessDone(view: ProgressView, progress: ReturnType<typeof evaluationProgress>): void {

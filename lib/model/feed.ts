@@ -6,7 +6,7 @@ import type { NativeModel, NativeReservation, NativeSums } from '../native.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore } from './core.js'
 import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
-import type { EpochOrder, FeedRange } from './feedRange.js'
+import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 
 /** What memory is taken for. */
 export type Reserved = Pick<NativeReservation, 'trains' | 'shuffles'>
@@ -25,8 +25,8 @@ export interface Feed {
   readonly batchSize: number
   /** Takes the device's memory for its ranges, as far as their sizes are known: `ERR_OUT_OF_MEMORY` comes now or never. */
   reserve(work: Reserved): Promise<void>
-  /** Begins an epoch at one of its batches. */
-  begin(order: EpochOrder, firstBatch: number): Promise<void>
+  /** Begins an epoch. Where the pass is over, a new one begins. Gives the batches of the pass that earlier epochs took. */
+  begin(start: EpochStart): Promise<number>
   /** Does work on at most `limit` batches. Nothing: the epoch is over. Fewer, or none: cancelled, or a piece has ended. */
   run(work: Work, limit: number): Promise<NativeSums | undefined>
   /** Lets go of what it holds; once, after everything else. */
@@ -61,10 +61,12 @@ export class ArrayFeed implements Feed {
     await this.#core.native().reserve({ data, batchSize, batches, ...work })
   }
 
-  async begin(order: EpochOrder, firstBatch: number): Promise<void> {
-    this.#order = order
-    this.#batch = firstBatch
+  async begin(start: EpochStart): Promise<number> {
+    const passed = passedOf(start, this.batches)
+    this.#order = orderOf(start)
+    this.#batch = passed + start.done
     this.bind()
+    return passed
   }
 
   /** The handle the arrays are bound under. */

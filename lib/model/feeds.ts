@@ -11,7 +11,7 @@ import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './
 import { buildFrom } from './inputs.js'
 import { abortError, unlessAborted } from './ranges.js'
 import { balanceClasses, type ClassWeights, checkClasses } from './rowWeights.js'
-import { type BatchRows, StreamFeed } from './streamFeed.js'
+import { type BatchRows, nameBatch, StreamFeed } from './streamFeed.js'
 
 /** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
 export async function streamFeed(
@@ -23,22 +23,35 @@ export async function streamFeed(
 ): Promise<Feed> {
   if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
   if (classWeight === 'balanced') refuseBalanced('batches')
-  const weightArgument = `${argument}: sampleWeight`
   const reader = new BatchReader(source, argument, (value): BatchRows => {
-    const { x, y, sampleWeight } = toBatch(value, argument)
+    const { x, y, sampleWeight } = toBatch(value)
     buildFrom(core, x)
-    const input = takeInput(x, core.built().inputShape, `${argument}: x`)
-    const weights = { sampleWeight, classWeight, weightArgument }
-    const targets = core.readTargets(y, input.rows, `${argument}: y`, weights)
+    const input = takeInput(x, core.built().inputShape, 'x')
+    const targets = core.readTargets(y, input.rows, 'y', { sampleWeight, classWeight })
     return [ownRows(input, x), ownRows(targets, y)]
   })
-  if (core.shapes === undefined) {
-    const first = await unlessAborted(reader.peek(), signal, (aborted) => abortError(argument, aborted))
-    if (first === undefined) throw reader.noBatches()
-    core.built()
+  const feed = new StreamFeed(core, reader, signal)
+  const learnShape = async () => {
+    const first = reader.peek(nameBatch(0))
+    if ((await unlessAborted(first, signal, (aborted) => abortError(argument, aborted))) === undefined) {
+      throw reader.noBatches()
+    }
   }
-  if (classWeight !== undefined) checkClasses(classWeight, core.classes())
-  return new StreamFeed(core, reader, signal)
+  return orClose(feed, async () => {
+    if (core.shapes === undefined) await learnShape()
+    if (classWeight !== undefined) checkClasses(classWeight, core.classes())
+  })
+}
+
+/** The feed, once this is done; closed, where it fails. */
+export async function orClose(feed: Feed, work: () => Promise<void>): Promise<Feed> {
+  try {
+    await work()
+    return feed
+  } catch (error) {
+    await feed.close().catch(() => {})
+    throw error
+  }
 }
 
 /** Rows of input and their targets, in memory or in files. */

@@ -8,7 +8,7 @@ import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
 import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
 import type { Feed, Reserved, Work } from './feed.js'
-import type { EpochOrder } from './feedRange.js'
+import { type EpochOrder, type EpochStart, orderOf, passedOf } from './feedRange.js'
 import { type ClassWeights, checkClasses, readWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
 
@@ -189,13 +189,14 @@ export class FileFeed implements Feed {
     await this.#core.native().reserve({ batchSize, batches, ...work })
   }
 
-  async begin(order: EpochOrder, firstBatch: number): Promise<void> {
+  async begin(start: EpochStart): Promise<number> {
     await this.#drop()
     await this.#open()
-    this.#order = order
-    this.#plan = this.#planBlocks(order)
+    const passed = passedOf(start, this.batches)
+    this.#order = orderOf(start)
+    this.#plan = this.#planBlocks(start)
     this.#nextBlock = 0
-    this.#skip = firstBatch
+    this.#skip = passed + start.done
     while (this.#nextBlock < this.#plan.length) {
       const batches = Math.ceil(rowsOf(this.#plan[this.#nextBlock] ?? []) / this.batchSize)
       if (this.#skip < batches) break
@@ -203,6 +204,7 @@ export class FileFeed implements Feed {
       this.#nextBlock++
     }
     this.#readNext()
+    return passed
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {

@@ -1,7 +1,7 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
 import { sliceRows, takeInput } from '../data/arrays.js'
-import { isBatchSource, remedy } from '../data/batches.js'
+import { closing, isBatchSource, remedy } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
@@ -15,7 +15,7 @@ import type { ModelCore } from './core.js'
 import { adviseOnSample } from './dataAdvice.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
-import { rowFeed, streamFeed } from './feeds.js'
+import { orClose, rowFeed, streamFeed } from './feeds.js'
 import {
   checkFitOptions,
   type FitOptions,
@@ -48,20 +48,22 @@ export async function fitModel(
   core.fitting = true
   core.stopTraining = false
   const stopListening = cancelOnAbort(core, settings.signal)
-  let feeds: Feeds | undefined
   try {
-    feeds = await openFeeds(core, x, y, settings)
-    core.native()
-    adviseOnModel(core)
-    await feeds.train.reserve({ trains: true, shuffles: settings.shuffle })
-    await feeds.validation?.reserve({ trains: false, shuffles: false })
-    return await new Fit(core, settings, feeds).run(model)
+    const { train, validation } = await openFeeds(core, x, y, settings)
+    const run = async () => {
+      core.native()
+      adviseOnModel(core)
+      await train.reserve({ trains: true, shuffles: settings.shuffle })
+      await validation?.reserve({ trains: false, shuffles: false })
+      return await new Fit(core, settings, { train, validation }).run(model)
+    }
+    return await closing(run, async () => {
+      await Promise.all([train.close(), validation?.close()])
+    })
   } finally {
     core.fitting = false
     stopListening()
     release()
-    await feeds?.train.close()
-    await feeds?.validation?.close()
   }
 }
 
@@ -93,7 +95,11 @@ async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitS
     ? await streamFeed(core, x, 'x', settings.signal, classWeight)
     : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight })
   if (validationData === undefined) return { train }
-  return { train, validation: await validationFeed(core, validationData, settings) }
+  let validation: Feed | undefined
+  await orClose(train, async () => {
+    validation = await validationFeed(core, validationData, settings)
+  })
+  return { train, validation }
 }
 
 async function validationFeed(core: ModelCore, data: ValidationSource, settings: FitSettings): Promise<Feed> {
@@ -144,6 +150,8 @@ class Fit {
   readonly #epochSeconds: number[] = []
   /** Batches of an epoch, where they are known. */
   readonly #batches: number | undefined
+  /** Epochs go on where the one before them ended: they are parts of a pass through data that come in their own order. */
+  readonly #sharesPass: boolean
   #dataEnded = false
   /** What failed after steps that count. */
   #failure: { readonly error: unknown } | undefined
@@ -161,6 +169,7 @@ class Fit {
     const { stepsPerEpoch } = settings
     this.#batches = Math.min(train.batches ?? Infinity, stepsPerEpoch ?? Infinity)
     if (this.#batches === Infinity) this.#batches = undefined
+    this.#sharesPass = stepsPerEpoch !== undefined && !(settings.shuffle && train.rows !== undefined)
     const keys = ['loss', ...core.training().metrics.map(({ key }) => key)]
     for (const key of keys) this.#history.set(key, [])
     if (validation !== undefined) for (const key of keys) this.#history.set(`val_${key}`, [])
@@ -270,7 +279,8 @@ class Fit {
       order = this.#givenSeed === undefined ? core.epochsBegun : epoch
       core.epochsBegun++
     }
-    core.position = { epoch, order, seed: this.#givenSeed, batches: this.#batches, sums: [] }
+    const passed = this.#sharesPass ? core.position.passed : 0
+    core.position = { ...core.position, epoch, order, seed: this.#givenSeed, batches: this.#batches, passed }
     const began = performance.now()
     const callbackSeconds = await this.#batchRanges(epoch, order, totals, began)
     if (totals.rows === 0) {
@@ -303,7 +313,10 @@ class Fit {
     }
     const batches = this.#batches ?? Number.POSITIVE_INFINITY
     const seed = this.#givenSeed ?? deriveSeed(core.seed, 0, 'shuffle')
-    await feed.begin({ shuffle, seed, epoch: order }, totals.batches)
+    const title = `epoch ${epoch + 1}`
+    const passed = await feed.begin({ shuffle, seed, epoch: order, ...this.#whereabouts(epoch, totals), title })
+    core.position = { ...core.position, passed }
+    let isOver = false
     while (totals.batches < batches && !core.stopTraining) {
       if (callbacks.perBatch) await call(callbacks.batchBegin(totals.batches))
       this.#check()
@@ -311,7 +324,10 @@ class Fit {
       const limit = Math.min(batches - totals.batches, untilCall, batchesAtOnce(core, feed.batchSize))
       const from = performance.now()
       const sums = await this.#trainRange(this.#pacer.next(limit), totals)
-      if (sums === undefined) break
+      if (sums === undefined) {
+        isOver = true
+        break
+      }
       this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
       const done = totals.batches
       totals.add(sums)
@@ -326,9 +342,15 @@ class Fit {
       await call(this.#tell(progress))
     }
     if (!core.stopTraining || totals.batches === batches) {
-      core.position = { ...startPosition, epoch: epoch + 1, seed: this.#givenSeed }
+      const passedNow = this.#sharesPass && !isOver ? passed + totals.batches : 0
+      core.position = { ...startPosition, epoch: epoch + 1, seed: this.#givenSeed, passed: passedNow }
     }
     return callbackSeconds
+  }
+
+  #whereabouts(epoch: number, { batches: done }: Totals) {
+    const { epochs, stepsPerEpoch = Number.POSITIVE_INFINITY } = this.#settings
+    return { passed: this.#core.position.passed, done, wanted: (epochs - epoch) * stepsPerEpoch - done }
   }
 
   #trainRange(limit: number, totals: Totals) {
@@ -363,7 +385,11 @@ class Fit {
   async #validate(epoch: number): Promise<Record<string, number>> {
     if (this.#validation === undefined) return {}
     const { signal, validationSteps: steps } = this.#settings
-    const totals = await evaluateFeed(this.#core, 'fit', this.#validation, { signal, steps })
+    const totals = await evaluateFeed(this.#core, 'fit', this.#validation, {
+      signal,
+      steps,
+      title: `epoch ${epoch + 1}`,
+    })
     if (this.#endedWithin(totals, this.#validation, steps)) this.#warn('validationData', `in epoch ${epoch + 1}`)
     const logs = validationLogs(totals.logs())
     this.#remember(logs)

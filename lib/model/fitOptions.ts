@@ -34,9 +34,12 @@ export function isRowPair(value: unknown): value is ValidationData {
 export interface BaseFitOptions extends WeightOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
-  /** Ends an epoch after so many batches, a positive integer; default: when there are no more. */
+  /**
+   * Ends an epoch after so many batches, a positive integer; default: when there are no more. Batches of a source, and rows
+   * that are not shuffled, go on in the next epoch; where they end, the epoch does, and the next one begins with the first again.
+   */
   readonly stepsPerEpoch?: number | undefined
-  /** Validates on so many batches at most, a positive integer; default: all. */
+  /** Validates on so many batches at most, a positive integer, from the first one on every time; default: all. */
   readonly validationSteps?: number | undefined
   /** Where to end: the number of epochs in all, counted from 0; default 1. */
   readonly epochs?: number | undefined

@@ -10,6 +10,7 @@ import type { ModelCore } from './core.js'
 import { adviseOnSample } from './dataAdvice.js'
 import { evaluateFeed } from './evaluate.js'
 import { ArrayFeed } from './feed.js'
+import { wholePass } from './feedRange.js'
 import { refuseBalanced } from './feeds.js'
 import { buildFrom } from './inputs.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
@@ -30,7 +31,7 @@ export async function trainOnBatch(
   let isCounted = false
   let isTrained = false
   try {
-    await feed.begin({ shuffle: false, seed: 0, epoch: 0 }, 0)
+    await feed.begin(wholePass)
     const model = core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
     // Before it is done: the rates of what is queued behind it are those of later steps.

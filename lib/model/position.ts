@@ -10,9 +10,18 @@ export interface TrainingPosition {
   readonly seed: number | undefined
   /** Batches of the epoch, where they are known. */
   readonly batches: number | undefined
+  /** Batches of the pass through the data that earlier epochs took, where epochs share one. */
+  readonly passed: number
   /** Of the epoch that is not over, as in `NativeSums`, then what states of metrics remember. Empty between epochs. */
   readonly sums: readonly number[]
 }
 
 /** Before the first batch. */
-export const startPosition: TrainingPosition = { epoch: 0, order: 0, seed: undefined, batches: undefined, sums: [] }
+export const startPosition: TrainingPosition = {
+  epoch: 0,
+  order: 0,
+  seed: undefined,
+  batches: undefined,
+  passed: 0,
+  sums: [],
+}

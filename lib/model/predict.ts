@@ -1,13 +1,14 @@
 /** Prediction: outputs for rows of input. */
 
 import { elementCount, type InputRows, type NdArray, ownRows, sliceRows, takeInput } from '../data/arrays.js'
-import { BatchReader, type BatchSource, isBatchSource } from '../data/batches.js'
+import { BatchReader, type BatchSource, inputOf, isBatchSource } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
 import { buildFrom } from './inputs.js'
 import { abortError, RangePacer, unlessAborted } from './ranges.js'
+import { nameBatch } from './streamFeed.js'
 
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {
@@ -77,20 +78,20 @@ export async function* predictStream(
   checkSignal(signal, 'signal')
   if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
   const reader = new BatchReader(source, 'source', (value) => {
-    const isBatch = typeof value === 'object' && value !== null && !Array.isArray(value) && 'x' in value
-    const x = isBatch ? value.x : value
+    const x = inputOf(value)
     return ownRows(toRows(core, x), x)
   })
   const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
+  let batch = 0
   const predictNext = async () => {
-    const input = await unlessAborted(reader.next(), signal, aborted)
+    const input = await unlessAborted(reader.next(nameBatch(batch++)), signal, aborted)
     if (input === undefined) return undefined
     if (signal?.aborted) throw aborted(signal)
     core.checkAlive()
     return predictRows(core, input, { signal })
   }
+  let hasFailed = false
   try {
-    await reader.begin()
     let next = predictNext()
     for (;;) {
       const result = await next
@@ -100,8 +101,12 @@ export async function* predictStream(
       next.catch(() => {})
       yield result
     }
+  } catch (error) {
+    hasFailed = true
+    throw error
   } finally {
-    await reader.close()
+    const closed = reader.close()
+    await (hasFailed ? closed.catch(() => {}) : closed)
   }
 }
 

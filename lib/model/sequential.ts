@@ -270,7 +270,12 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   /**
    * The same for batches from an iterable, a stream or a function that gives one, each a step of its own. The next ones are
    * read while the device works; each counts as it was when it was yielded, so that a source may fill its arrays again. An
-   * epoch ends with the iterable, or after `stepsPerEpoch`. `batchSize`, `shuffle` and `validationSplit` make no sense here.
+   * epoch ends with the iterable, or after `stepsPerEpoch`, where the next one goes on. `batchSize`, `shuffle` and
+   * `validationSplit` make no sense here.
+   *
+   * Rejects with what the source throws, and with `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE`, `ERR_DTYPE` or
+   * `ERR_LABEL_RANGE` for a batch that makes no sense, whose number the message says. The steps before it stay done:
+   * {@link Sequential.position}.
    *
    * @example
    * ```ts

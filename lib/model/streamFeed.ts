@@ -2,12 +2,12 @@
 
 import type { GivenTargets, InputRows } from '../data/arrays.js'
 import type { BatchReader } from '../data/batches.js'
-import type { NativeSums } from '../native.js'
+import type { NativeModel, NativeSums } from '../native.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
 import type { Feed, Work } from './feed.js'
-import type { EpochOrder } from './feedRange.js'
+import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
 /** Batches queued on the device: one runs, one waits. With a loss of the user's a batch needs the weights after the one before it. */
@@ -15,6 +15,17 @@ const mostInFlight = (core: ModelCore) => (core.training().settings.loss.custom 
 
 /** What a batch is read into. */
 export type BatchRows = readonly [InputRows, GivenTargets]
+
+/** A batch, and what messages call it. */
+interface Numbered {
+  readonly rows: BatchRows
+  readonly where: string
+}
+
+/** `batch 3 of epoch 1`. */
+export function nameBatch(batch: number, title?: string): string {
+  return title === undefined ? `batch ${batch + 1}` : `batch ${batch + 1} of ${title}`
+}
 
 /** Batches as the source gives them, in its order. */
 export class StreamFeed implements Feed {
@@ -25,7 +36,10 @@ export class StreamFeed implements Feed {
   readonly reader: BatchReader<BatchRows>
   readonly #signal: AbortSignal | undefined
   /** Taken from the source and not run: cancelled. */
-  #returned: BatchRows[] = []
+  #returned: Numbered[] = []
+  /** Batches of the epoch that were taken from the source, and what messages call the epoch. */
+  #taken = 0
+  #title: string | undefined
   /** Why a batch could not be read or trained on, while others count. */
   #failure: { readonly error: unknown } | undefined
   #ended = false
@@ -40,12 +54,19 @@ export class StreamFeed implements Feed {
   async reserve(): Promise<void> {}
 
   /** Passes over the first batches, for training that goes on. */
-  async begin(_order: EpochOrder, firstBatch: number): Promise<void> {
+  async begin({ passed, done, wanted, title }: EpochStart): Promise<number> {
     this.#ended = false
     this.#returned = []
     this.#failure = undefined
-    await this.reader.begin()
-    await this.reader.skip(firstBatch)
+    this.#taken = done
+    this.#title = title
+    const { reader } = this
+    await this.#unlessAborted(reader.seek(passed + done, wanted))
+    if (passed > 0 && done === 0) {
+      const next = await this.#unlessAborted(reader.peek(nameBatch(done, title)))
+      if (next === undefined) await reader.seek(0, wanted)
+    }
+    return Math.max(0, reader.passed - done)
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
@@ -54,8 +75,8 @@ export class StreamFeed implements Feed {
     const core = this.#core
     const { cancellations } = core
     const isCancelled = () => core.cancellations !== cancellations
-    const returned: BatchRows[] = []
-    const inFlight: { readonly rows: BatchRows; readonly sums: Promise<NativeSums> }[] = []
+    const returned: Numbered[] = []
+    const inFlight: { readonly batch: Numbered; readonly sums: Promise<NativeSums> }[] = []
     let total: Float64Array | undefined
     const settle = async () => {
       const first = inFlight.shift()
@@ -64,17 +85,17 @@ export class StreamFeed implements Feed {
         this.#failure ??= { error }
       })
       if (sums === undefined) return
-      if (sums[0] === 0) returned.push(first.rows)
+      if (sums[0] === 0) returned.push(first.batch)
       total = total === undefined ? sums : total.map((value, i) => value + (sums[i] as number))
     }
     try {
-      let unused: BatchRows | undefined
-      for (let batch = 0; batch < limit && !isCancelled() && this.#failure === undefined; batch++) {
-        const rows = await this.#next()
-        if (rows === undefined) break
+      let unused: Numbered | undefined
+      for (let count = 0; count < limit && !isCancelled() && this.#failure === undefined; count++) {
+        const batch = await this.#next()
+        if (batch === undefined) break
         // A batch behind one that was cancelled would run before it.
-        if (isCancelled()) unused = rows
-        else inFlight.push({ rows, sums: this.#submit(work, rows) })
+        if (isCancelled()) unused = batch
+        else inFlight.push({ batch, sums: this.#submit(work, batch) })
         this.reader.readAhead()
         if (inFlight.length >= mostInFlight(core)) await settle()
       }
@@ -91,39 +112,44 @@ export class StreamFeed implements Feed {
   }
 
   async close(): Promise<void> {
-    await this.reader.close()
+    await this.#unlessAborted(this.reader.close())
   }
 
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #next(): Promise<BatchRows | undefined> {
+  async #next(): Promise<Numbered | undefined> {
     const returned = this.#returned.shift()
     if (returned !== undefined) return returned
+    const where = nameBatch(this.#taken, this.#title)
     try {
-      // A stream may stay silent for ever.
-      const abort = (signal: AbortSignal) => abortError('reading batches', signal)
-      const rows = await unlessAborted(this.reader.next(), this.#signal, abort)
+      const rows = await this.#unlessAborted(this.reader.next(where))
       this.#ended = rows === undefined
-      return rows
+      this.#taken++
+      return rows && { rows, where }
     } catch (error) {
       this.#failure = { error }
       return undefined
     }
   }
 
+  /** A stream may stay silent for ever. */
+  #unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    return unlessAborted(promise, this.#signal, (signal) => abortError('reading batches', signal))
+  }
+
   /** Its rejection is that of the batches up to it, once they are settled. */
-  #submit(work: Work, rows: BatchRows): Promise<NativeSums> {
-    const sums = this.#work(work, rows)
+  #submit(work: Work, batch: Numbered): Promise<NativeSums> {
+    const sums = this.#work(work, batch)
     sums.catch(() => {})
     return sums
   }
 
-  async #work(work: Work, [input, targets]: BatchRows): Promise<NativeSums> {
+  async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {
     const model = this.#core.native()
     adviseOnBatch(this.#core, input, targets)
-    const data = model.bind(input, targets)
+    const data = this.#bind(model, input, targets, where)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
       const sums = await work({ data, rows: input.rows, ...whole })
@@ -131,6 +157,14 @@ export class StreamFeed implements Feed {
       return sums
     } finally {
       if (!this.#core.disposed) model.unbind(data)
+    }
+  }
+
+  #bind(model: NativeModel, input: InputRows, targets: GivenTargets, where: string): number {
+    try {
+      return model.bind(input, targets)
+    } catch (error) {
+      throw this.reader.locate(error, where)
     }
   }
 }
