@@ -254,6 +254,11 @@ export async function closing<T>(work: () => Promise<T>, close: () => Promise<vo
   return result
 }
 
+/** What messages call a batch, counted from 0: `batch 3 of epoch 1`. */
+export function nameBatch(batch: number, title?: string): string {
+  return title === undefined ? `batch ${batch + 1}` : `batch ${batch + 1} of ${title}`
+}
+
 const keys = ['x', 'y', 'sampleWeight']
 
 /** The parts of a batch. Throws `ERR_ARGUMENT`, or `ERR_UNKNOWN_NAME` for a key that would not be read. */

@@ -11,7 +11,7 @@ import {
   rowShapeOf,
   toInput,
 } from '../data/arrays.js'
-import { BatchReader, closing, inputOf, isBatchSource } from '../data/batches.js'
+import { BatchReader, closing, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from './layer.js'
 
@@ -55,8 +55,8 @@ export async function adaptTo(
       return ownRows(read(x), x)
     })
     const addAll = async () => {
-      for (let count = 1; ; count++) {
-        const batch = await reader.next(`batch ${count}`)
+      for (let count = 0; ; count++) {
+        const batch = await reader.next(nameBatch(count))
         if (batch === undefined) break
         await moments?.add(batch)
       }

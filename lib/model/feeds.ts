@@ -1,7 +1,7 @@
 /** The feed for what users give as data: arrays, files, batches. */
 
 import { elementCount, formatShape, ownRows, takeInput } from '../data/arrays.js'
-import { BatchReader, isBatchSource, toBatch } from '../data/batches.js'
+import { BatchReader, isBatchSource, nameBatch, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
@@ -11,7 +11,7 @@ import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './
 import { buildFrom } from './inputs.js'
 import { abortError, unlessAborted } from './ranges.js'
 import { balanceClasses, type ClassWeights, checkClasses } from './rowWeights.js'
-import { type BatchRows, nameBatch, StreamFeed } from './streamFeed.js'
+import { type BatchRows, StreamFeed } from './streamFeed.js'
 
 /** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
 export async function streamFeed(

@@ -1,14 +1,13 @@
 /** Prediction: outputs for rows of input. */
 
 import { elementCount, type InputRows, type NdArray, ownRows, sliceRows, takeInput } from '../data/arrays.js'
-import { BatchReader, type BatchSource, inputOf, isBatchSource } from '../data/batches.js'
+import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
 import { buildFrom } from './inputs.js'
 import { abortError, RangePacer, unlessAborted } from './ranges.js'
-import { nameBatch } from './streamFeed.js'
 
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {

@@ -1,7 +1,7 @@
 /** Batches from a stream: one is read and converted while the device works on another. */
 
 import type { GivenTargets, InputRows } from '../data/arrays.js'
-import type { BatchReader } from '../data/batches.js'
+import { type BatchReader, nameBatch } from '../data/batches.js'
 import type { NativeModel, NativeSums } from '../native.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
@@ -20,11 +20,6 @@ export type BatchRows = readonly [InputRows, GivenTargets]
 interface Numbered {
   readonly rows: BatchRows
   readonly where: string
-}
-
-/** `batch 3 of epoch 1`. */
-export function nameBatch(batch: number, title?: string): string {
-  return title === undefined ? `batch ${batch + 1}` : `batch ${batch + 1} of ${title}`
 }
 
 /** Batches as the source gives them, in its order. */
