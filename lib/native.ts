@@ -1,6 +1,6 @@
 /** The seam to C++: the loaded addon, and the types of everything that crosses. */
 
-import { NeurodeError } from './errors.js'
+import { type ErrorCode, NeurodeError } from './errors.js'
 import { loadAddon } from './loadAddon.js'
 
 /** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
@@ -437,8 +437,30 @@ export let addonPath: string | undefined
 
 function load(): NativeAddon {
   const { exports, path } = loadAddon()
-  const loaded = exports as NativeAddon & { setErrorClass(errorClass: typeof NeurodeError): void }
-  loaded.setErrorClass(NeurodeError)
+  const loaded = exports as NativeAddon & { setErrorClass(errorClass: typeof nativeError): void }
+  loaded.setErrorClass(nativeError)
   addonPath = path
   return loaded
+}
+
+/** Errors that native code has made, and no function of a user's. */
+const nativeErrors = new WeakSet<NeurodeError>()
+
+/** What native code calls with `new`. */
+function nativeError(code: ErrorCode, message: string): NeurodeError {
+  const error = new NeurodeError(code, message)
+  nativeErrors.add(error)
+  return error
+}
+
+const ofData: ReadonlySet<string> = new Set([
+  'ERR_ARGUMENT',
+  'ERR_LABEL_RANGE',
+  'ERR_DATA_DETACHED',
+  'ERR_OUT_OF_MEMORY',
+])
+
+/** Whether native code refused the data that it was given. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof NeurodeError && nativeErrors.has(error) && ofData.has(error.code)
 }

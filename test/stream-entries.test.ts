@@ -120,6 +120,7 @@ const noBatches = {
   'no input': { y: good[0].y },
   'an input of nothing': { x: undefined, y: good[0].y },
   'an input of another shape': { x: [[1, 2]], y: [0] },
+  'numbers that float32 does not hold': { x: new Float64Array(48).fill(1e300), y: good[0].y },
   'an input of texts': { x: [['1', '2', '3', '4', '5', '6']], y: [0] },
 } as const
 

@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream'
 import { NeurodeError } from '../errors.js'
+import { isRefusal } from '../native.js'
 import { checkKeys, describe, isPromise, refuse } from '../validate.js'
 import { type ArrayInput, isNdArray } from './arrays.js'
 
@@ -129,7 +130,7 @@ export class BatchReader<T> {
     this.readAhead()
     const taken = await this.#ahead[0]
     if (taken === undefined) return undefined
-    if ('error' in taken) throw this.locate(taken.error, where)
+    if ('error' in taken) throw this.#locate(taken.error, where)
     return taken.batch
   }
 
@@ -153,8 +154,17 @@ export class BatchReader<T> {
     while (!this.#over && this.#ahead.length < Math.min(depth, this.#wanted)) this.#takeAhead()
   }
 
+  /** Works on a batch; where native code refuses it, the error says which one it is. */
+  async located<R>(where: string, work: () => Promise<R>): Promise<R> {
+    try {
+      return await work()
+    } catch (error) {
+      throw isRefusal(error) ? this.#locate(error, where) : error
+    }
+  }
+
   /** An error of Neurode's with the batch that it is about; a user's own stays what it is. */
-  locate(error: unknown, where: string): unknown {
+  #locate(error: unknown, where: string): unknown {
     if (!(error instanceof NeurodeError)) return error
     return new NeurodeError(error.code, `${this.#argument}: ${where}: ${error.message}`, { cause: error })
   }

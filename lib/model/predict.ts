@@ -83,11 +83,12 @@ export async function* predictStream(
   const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
   let batch = 0
   const predictNext = async () => {
-    const input = await unlessAborted(reader.next(nameBatch(batch++)), signal, aborted)
+    const where = nameBatch(batch++)
+    const input = await unlessAborted(reader.next(where), signal, aborted)
     if (input === undefined) return undefined
     if (signal?.aborted) throw aborted(signal)
     core.checkAlive()
-    return predictRows(core, input, { signal })
+    return reader.located(where, () => predictRows(core, input, { signal }))
   }
   let hasFailed = false
   try {

@@ -2,7 +2,7 @@
 
 import type { GivenTargets, InputRows } from '../data/arrays.js'
 import { type BatchReader, nameBatch } from '../data/batches.js'
-import type { NativeModel, NativeSums } from '../native.js'
+import type { NativeSums } from '../native.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
@@ -136,15 +136,15 @@ export class StreamFeed implements Feed {
 
   /** Its rejection is that of the batches up to it, once they are settled. */
   #submit(work: Work, batch: Numbered): Promise<NativeSums> {
-    const sums = this.#work(work, batch)
+    const sums = this.reader.located(batch.where, () => this.#work(work, batch.rows))
     sums.catch(() => {})
     return sums
   }
 
-  async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {
+  async #work(work: Work, [input, targets]: BatchRows): Promise<NativeSums> {
     const model = this.#core.native()
     adviseOnBatch(this.#core, input, targets)
-    const data = this.#bind(model, input, targets, where)
+    const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
       const sums = await work({ data, rows: input.rows, ...whole })
@@ -152,14 +152,6 @@ export class StreamFeed implements Feed {
       return sums
     } finally {
       if (!this.#core.disposed) model.unbind(data)
-    }
-  }
-
-  #bind(model: NativeModel, input: InputRows, targets: GivenTargets, where: string): number {
-    try {
-      return model.bind(input, targets)
-    } catch (error) {
-      throw this.reader.locate(error, where)
     }
   }
 }
