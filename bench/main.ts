@@ -7,6 +7,7 @@ import { gemm, ops } from './kernels.js'
 import { predict } from './predict.js'
 import { type Row, table } from './report.js'
 import { serve } from './serve.js'
+import { strangers } from './strangers.js'
 import { train } from './train.js'
 
 const options: Options = {
@@ -19,12 +20,13 @@ const options: Options = {
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
   'request-rows': { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
   formats: { value: 'LIST', help: 'json, binary or both, for serve (json,binary)' },
-  rounds: { value: 'N', help: 'turns of every server, for serve (5)' },
-  seconds: { value: 'N', help: 'seconds of a turn, for serve (2)' },
+  rounds: { value: 'N', help: 'turns of every server, for serve and strangers (5)' },
+  seconds: { value: 'N', help: 'seconds of a turn, for serve and strangers (2)' },
   requests: {
     value: 'N',
     help: 'for serve: no turns and no peers, so many requests in all instead, every one of them answered and compared',
   },
+  strangers: { value: 'N', help: 'connections without a token, for strangers (10000)' },
   server: {
     value: 'COMMAND',
     help: 'what Node runs as the server, {folder} with net.neurode, for serve (neurode serve)',
@@ -44,6 +46,7 @@ const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<
   gemm,
   ops,
   serve,
+  strangers,
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -14,7 +14,7 @@ export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
   /** None: every host is taken. */
   readonly checkHost: CheckHost | undefined
-  /** Answers a request that does not come in whole, by the code of Node's error. */
+  /** Answers a request that does not come in whole, and ends its connection, by the code of Node's error. */
   readonly refuse: (socket: Socket, code: ClientErrorCode) => void
 }
 
@@ -62,7 +62,7 @@ export class FastPath {
       onForeign: (id) => this.#handOver(this.#leave(id)),
       onEnd: (id, isCut) => {
         const { socket } = this.#leave(id)
-        if (isCut) this.#refuse(socket, 'HPE_INVALID_EOF_STATE')
+        if (isCut) this.#options.refuse(socket, 'HPE_INVALID_EOF_STATE')
         else socket.destroy()
       },
     })
@@ -135,16 +135,11 @@ export class FastPath {
 
   #look(): void {
     this.#date = `Date: ${new Date().toUTCString()}\r\n`
-    const { headersTimeout, requestTimeout, keepAliveTimeout } = this.#options
+    const { headersTimeout, requestTimeout, keepAliveTimeout, refuse } = this.#options
     for (const id of this.#connections.overdue(headersTimeout, requestTimeout, Infinity)) {
-      this.#refuse(this.#take(id).socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+      refuse(this.#take(id).socket, 'ERR_HTTP_REQUEST_TIMEOUT')
     }
     for (const id of this.#connections.overdue(Infinity, Infinity, keepAliveTimeout)) this.#take(id).socket.destroy()
-  }
-
-  #refuse(socket: Socket, code: ClientErrorCode): void {
-    this.#options.refuse(socket, code)
-    socket.destroySoon()
   }
 
   /** What is refused here gets its answer from the server, which waits for no body either. */

@@ -243,6 +243,8 @@ function clientErrorHandler({ code = '' }: Pick<NodeJS.ErrnoException, 'code'>, 
   // A response to an earlier request of this connection may be on its way: then nothing more can be said.
   if (socket.bytesWritten > 0 && hasOpenResponse(socket)) return void socket.destroy()
   socket.end(`${head}Connection: close\r\n\r\n${body}`)
+  // Its peer may never end it.
+  socket.destroySoon()
 }
 
 function hasOpenResponse(socket: Socket): boolean {

@@ -151,6 +151,25 @@ describe('limits of a server', function () {
     assert.match(await slow, /^HTTP\/1\.1 408 .*\{"error":/s)
   })
 
+  it('connections that are refused are ended, whether their peers end them or not', async () => {
+    const url = await start({ headersTimeoutMs: 200, requestTimeoutMs: 400, keepAliveTimeoutMs: 300 })
+    const { hostname, port } = new URL(url)
+    const head = `POST ${infer} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n`
+    const sockets = ['', 'POST', `${head}\r\n{`, `${head}TE: trailers\r\n\r\n{`, 'hello\r\n\r\n'].map((text) => {
+      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true }).on('error', () => {})
+      socket.write(text)
+      return socket.resume()
+    })
+    await Promise.all(sockets.map((socket) => once(socket, 'end')))
+    let connections = Number.NaN
+    while (connections !== 1) {
+      const { body: metrics } = await ask(url, '/metrics', { headers: { connection: 'close' } })
+      connections = Number(/^neurode_connections\{worker="1"\} (\d+)$/m.exec(metrics.toString())?.[1])
+      await sleep(20)
+    }
+    for (const socket of sockets) socket.destroy()
+  })
+
   it('bodies that are too large are refused before they are read', async () => {
     const url = await start({ bodyLimit: 1000 })
     const answer = await exchange(
