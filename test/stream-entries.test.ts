@@ -11,6 +11,7 @@ import { rejects } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
 import { bitsOf } from './support/resumable.js'
+import { warningsOf } from './support/warnings.js'
 
 const { x, y } = clouds(24, 6, 3)
 const rowsOf = (from: number, to: number): Batch => ({
@@ -365,6 +366,19 @@ perDevice('functions that take batches', (device) => {
       await assert.rejects(model.fit(source, { ...quiet, [option]: value }), new RegExp(`^NeurodeError: .*${option}`))
       assert.equal(seen.closed, 1, option)
     }
+  })
+
+  it('warn of numbers by the batch that they are in', async () => {
+    const bad = { x: array(new Float32Array(48).fill(Number.NaN), [8, 6]), y: good[0].y }
+    using model = classifier({ device })
+    const work = () => model.fit([...good, bad], { verbose: 0 })
+    const texts = (await warningsOf(work)).map(({ message }) => message)
+    assert.match(texts.join(), /x has NaN in row 0 of batch 4 of epoch 1: /)
+    const targets = good.map(({ x }, i) => ({ x, y: new Float32Array(8).fill(i) }))
+    using binary = sequential([layers.dense({ units: 1, activation: 'sigmoid', inputShape: [6] })])
+    binary.compile({ loss: 'binaryCrossentropy', device })
+    const [warned] = await warningsOf(() => binary.evaluate(targets))
+    assert.match(String(warned?.message), /got 2 in row 0 of batch 3/)
   })
 
   it('keep the steps before a batch that is refused, and say where they are', async () => {

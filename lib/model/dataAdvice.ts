@@ -19,14 +19,14 @@ const sampleRows = 64
 /** What is bound is looked at so often, and then at powers of two: a long loop does not pay for it. */
 const firstLooks = 8
 
-/** What is bound: its numbers at once, and some rows for {@link adviseOnSample}. */
-export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets): void {
+/** What is bound: its numbers at once, and some rows for {@link adviseOnSample}. `where` names a batch of a stream. */
+export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string): void {
   const look = ++core.looks
   const isPowerOfTwo = (look & (look - 1)) === 0
   if (look > firstLooks && !isPowerOfTwo) return
-  const bad = notFinite(core, input, targets, mostLookedAt)
+  const bad = notFinite(core, input, targets, mostLookedAt, where)
   if (bad !== undefined) warnOnce(core, 'NEURODE_NOT_FINITE', `${bad}: losses and weights will be no numbers`)
-  adviseOnTargets(core, targets)
+  adviseOnTargets(core, targets, where)
   adviseOnLabels(core, targets)
   if (!isPowerOfTwo || thresholdMetric(core, 'op') === undefined || isBounded(core)) return
   const some = sliceRows(input, 0, Math.min(input.rows, sampleRows))
@@ -34,30 +34,46 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
 }
 
 /** The sums of a range: a loss that is no number shows what looking at some values has missed. */
-export function adviseOnSums(core: ModelCore, sums: NativeSums, input: InputRows, targets: GivenTargets): void {
+export function adviseOnSums(
+  core: ModelCore,
+  sums: NativeSums,
+  input: InputRows,
+  targets: GivenTargets,
+  where?: string,
+): void {
   const loss = (sums[2] as number) + (sums[5] as number)
   if (Number.isFinite(loss) || core.warned.has('NEURODE_NOT_FINITE')) return
   const { custom, name } = core.training().settings.loss
   const otherwise = custom
     ? `x is finite: see what loss '${name}' computes, and whether weights have grown beyond float32`
     : 'x and y are finite, and weights have grown beyond float32; try a smaller learning rate, or clipNorm'
-  const cause = notFinite(core, input, targets, mostSearched) ?? otherwise
+  const cause = notFinite(core, input, targets, mostSearched, where) ?? otherwise
   warnOnce(core, 'NEURODE_NOT_FINITE', `the loss is ${loss}: ${cause}; callbacks.terminateOnNaN() ends such a training`)
 }
 
 /** Where data is NaN or infinite. What targets mean to a loss of the user's, nobody else knows. */
-function notFinite(core: ModelCore, input: InputRows, targets: GivenTargets, most: number): string | undefined {
+function notFinite(
+  core: ModelCore,
+  input: InputRows,
+  targets: GivenTargets,
+  most: number,
+  where: string | undefined,
+): string | undefined {
   if (core.warned.has('NEURODE_NOT_FINITE')) return undefined
   const tell = (what: string, found: Found | undefined) =>
-    found && `${what} ${Number.isNaN(found.value) ? 'has NaN' : 'is infinite'} in row ${found.row}`
+    found && `${what} ${Number.isNaN(found.value) ? 'has NaN' : 'is infinite'} in ${nameRow(found, where)}`
   const ofInput = tell('x', firstNotFinite({ ...input, size: input.data.length / input.rows }, most))
   if (ofInput !== undefined || targets.kind === 'classes') return ofInput
   if (core.training().settings.loss.custom !== undefined) return undefined
   return tell('y', firstNotFinite({ ...targets, size: targets.data.length / targets.rows }, most))
 }
 
+function nameRow({ row }: Found, where: string | undefined): string {
+  return where === undefined ? `row ${row}` : `row ${row} of ${where}`
+}
+
 /** Targets that the loss is not made for; rows that weigh nothing may hold any number. */
-function adviseOnTargets(core: ModelCore, targets: GivenTargets): void {
+function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string | undefined): void {
   const { loss } = core.training().settings
   if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
   const { data, rows, weights } = targets
@@ -71,7 +87,7 @@ function adviseOnTargets(core: ModelCore, targets: GivenTargets): void {
   const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`
   const text = `loss '${loss.name}' is made for targets ${range}, got ${shown(found.value)}`
   const hint = low === 0 && high === 1 ? "; 'hinge' takes labels of -1 and 1" : ''
-  warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in row ${found.row}${hint}`)
+  warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in ${nameRow(found, where)}${hint}`)
 }
 
 /** Rows with none or several labels, of which the largest output says little. */

@@ -136,19 +136,19 @@ export class StreamFeed implements Feed {
 
   /** Its rejection is that of the batches up to it, once they are settled. */
   #submit(work: Work, batch: Numbered): Promise<NativeSums> {
-    const sums = this.reader.located(batch.where, () => this.#work(work, batch.rows))
+    const sums = this.reader.located(batch.where, () => this.#work(work, batch))
     sums.catch(() => {})
     return sums
   }
 
-  async #work(work: Work, [input, targets]: BatchRows): Promise<NativeSums> {
+  async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {
     const model = this.#core.native()
-    adviseOnBatch(this.#core, input, targets)
+    adviseOnBatch(this.#core, input, targets, where)
     const data = model.bind(input, targets)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
       const sums = await work({ data, rows: input.rows, ...whole })
-      adviseOnSums(this.#core, sums, input, targets)
+      adviseOnSums(this.#core, sums, input, targets, where)
       return sums
     } finally {
       if (!this.#core.disposed) model.unbind(data)
