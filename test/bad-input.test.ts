@@ -62,6 +62,12 @@ perDevice('a model refuses', (device) => {
       'ERR_LABEL_RANGE',
       /y: expected class indices 0 to 2, got 3 in row 2/,
     ],
+    [
+      'a large label',
+      train(x, labels(100000)),
+      'ERR_LABEL_RANGE',
+      /y: expected class indices 0 to 2, got 100000 in row 0/,
+    ],
     ['a negative label', train(x, labels(-1)), 'ERR_LABEL_RANGE', /y: expected class indices 0 to 2, got -1 in row 0/],
     [
       'a label between classes',

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
+#include "native/engine/number_text.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::addon {
@@ -256,17 +256,6 @@ bool to_bool(Napi::Value value, const char* name) {
   return value.As<Napi::Boolean>();
 }
 
-namespace {
-
-// As JavaScript writes usual numbers: 100000, 0.5, 1e+21.
-std::string decimal(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.15g", number);
-  return text;
-}
-
-}  // namespace
-
 double to_number(Napi::Value value, const char* name) {
   if (!value.IsNumber()) fail(name, "a number");
   return value.As<Napi::Number>().DoubleValue();
@@ -279,7 +268,7 @@ std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least,
       number != std::floor(number)) {
     throw Error("ERR_ARGUMENT", std::string(name) + ": expected an integer from " +
                                     std::to_string(least) + " to " + std::to_string(most) +
-                                    ", got " + decimal(number));
+                                    ", got " + number_text(number));
   }
   return static_cast<std::int64_t>(number);
 }
@@ -393,10 +382,8 @@ void check_indices(const Elements& elements, const InputView& input, int count, 
     for (std::int64_t i = first; i < end; ++i) {
       const float value = values[i - first] * input.scale + input.offset;
       if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
-      char number[32];
-      std::snprintf(number, sizeof number, "%g", value);
       throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
-                                         std::to_string(count - 1) + ", got " + number +
+                                         std::to_string(count - 1) + ", got " + number_text(value) +
                                          " in row " + std::to_string(i / input.features) +
                                          " at position " + std::to_string(i % input.features));
     }

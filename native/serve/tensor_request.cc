@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "native/engine/error.h"
+#include "native/engine/number_text.h"
 #include "native/serve/json_cursor.h"
 #include "native/serve/json_tensor.h"
 
@@ -169,7 +170,7 @@ void check_values(JsonCursor& cursor, const DatatypeRow& row, const float* value
     if (values[i] >= row.least && values[i] <= row.most && values[i] == std::trunc(values[i]))
       continue;
     fail_at(cursor, "data", std::string("values of ") + row.name,
-            std::to_string(values[i]) + " at " + std::to_string(i));
+            number_text(values[i]) + " at " + std::to_string(i));
   }
 }
 

@@ -102,6 +102,9 @@ describe('requests of the Open Inference Protocol', () => {
     wrong({ datatype: 'BYTES' }, 'inputs[0].datatype', 'FP32', "'BYTES'")
     wrong({ datatype: 'FP16' }, 'inputs[0].data', 'binary')
     wrong({ datatype: 'UINT8' }, 'inputs[0].data', 'UINT8', '-2')
+    const whole = (value: number, text: string) =>
+      wrong({ datatype: 'INT8', data: [1, value, 3, 4, 5, 6] }, `values of INT8, got ${text} at 1`)
+    for (const value of [1.5, -0.1, 100000, 1234567, 16777216.0, 2 ** 40]) whole(value, String(value))
     wrong({ data: six.slice(1) }, 'inputs[0].data', '[6]', '[5]')
     wrong({ data: [...six, ...six] }, 'inputs[0].data', '[12]')
     wrong({ data: [six] }, 'inputs[0].data', '[1, 6]')
