@@ -146,6 +146,7 @@ export type { ClassWeight, WeightOptions } from './model/rowWeights.js'
 export { Sequential, sequential } from './model/sequential.js'
 export type {
   CompileOptions,
+  ModelOptions,
   PlainFitOptions,
   Prediction,
   SequentialOptions,

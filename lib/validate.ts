@@ -1,5 +1,7 @@
 /** Checks of options and names, with messages that say what was expected and what came. */
 
+import { type Asked, answerFor } from './elsewhere/answers.js'
+import { is } from './elsewhere/rows.js'
 import { NeurodeError } from './errors.js'
 
 /** Options, or a number alone that stands for the one of that name. */
@@ -41,24 +43,32 @@ export function normalize(name: string): string {
 export interface NameTable<T> {
   readonly ids: ReadonlyMap<string, T>
   readonly names: readonly string[]
+  /** What others may call by another name. */
+  readonly asked?: Asked | undefined
 }
 
 /** The table of ids and their aliases. */
-export function nameTable<T extends string>(ids: readonly T[], aliases: (id: T) => readonly string[]): NameTable<T> {
+export function nameTable<T extends string>(
+  ids: readonly T[],
+  aliases: (id: T) => readonly string[],
+  asked?: Asked,
+): NameTable<T> {
   const spellings = ids.flatMap((id) => [id, ...aliases(id)].map((name) => [name, id] as const))
   return {
     ids: new Map(spellings.map(([name, id]) => [normalize(name), id])),
     names: spellings.map(([name]) => name),
+    asked,
   }
 }
 
 /** The id that a name stands for; `ERR_UNKNOWN_NAME` with the nearest names when there is none. */
-export function lookUp<T>({ ids, names }: NameTable<T>, name: unknown, argument: string): T {
+export function lookUp<T>({ ids, names, asked }: NameTable<T>, name: unknown, argument: string): T {
   if (typeof name !== 'string')
     return refuse(argument, `a name (${names.slice(0, 3).join(', ')}, …) or an object`, name)
   const found = ids.get(normalize(name))
   if (found !== undefined) return found
-  const got = `got ${describe(name)}${suggest(name, names)}`
+  const answer = asked && answerFor(asked, normalize(name))
+  const got = `got ${describe(name)}${answer ? `; ${answer}` : suggest(name, names)}`
   throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: expected a known name, ${got}`)
 }
 
@@ -113,6 +123,14 @@ function editDistance(a: string, b: string): number {
   return at(a.length, b.length)
 }
 
+/** What an option that is not known may be, here or elsewhere. */
+function optionLike(key: string, known: readonly string[]): string {
+  const name = normalize(key)
+  const same = known.find((each) => normalize(each) === name)
+  const answer = same === undefined ? answerFor('options', name, known) : is(`'${same}'`)
+  return answer === undefined ? suggest(key, known) : `; ${answer}`
+}
+
 /** An options object with nothing but known keys; `undefined` counts as none given. */
 export function checkOptions<T extends object>(options: T | undefined, known: readonly string[], argument: string): T {
   if (options === undefined) return {} as T
@@ -127,7 +145,7 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
 export function checkKeys(given: object, known: readonly string[], none: string): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `${none} is called '${shorten(key)}'${suggest(key, known)}`)
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${none} is called '${shorten(key)}'${optionLike(key, known)}`)
   }
 }
 
@@ -204,9 +222,17 @@ export function checkName(value: unknown, argument: string): string {
   return typeof value === 'string' && value !== '' ? value : refuse(argument, 'a text that is not empty', value)
 }
 
+/** Signals of other realms are no instances of this one's class. */
+function isSignal(value: unknown): value is AbortSignal {
+  const { aborted, addEventListener } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+}
+
 /** An AbortSignal, or nothing. */
 export function checkSignal(value: unknown, argument: string): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value
+  if (value === undefined || isSignal(value)) return value
   return refuse(argument, 'an AbortSignal', value)
 }
 

@@ -1,7 +1,7 @@
 /** Factories that take a number alone for the option that matters most, and those that do not. */
 
 import assert from 'node:assert/strict'
-import { activations, constraints, initializers, layers, optimizers, regularizers } from 'neurode'
+import { activations, constraints, initializers, layers, optimizers, regularizers, sequential } from 'neurode'
 import { assertRefused } from './support/refusals.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: each factory has its own options
@@ -47,6 +47,29 @@ const mainOptions: readonly (readonly [kind: string, factories: Factories, Reado
 /** All that a factory was told, as files describe it. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever a factory gives
 const told = (made: any) => JSON.stringify([made.kind, made.config?.() ?? [made.name, made.options]])
+
+describe('sequential', () => {
+  it('takes name and seed beside a list of layers as with them', async () => {
+    const list = () => [layers.dense({ units: 3, inputShape: [2] })]
+    const beside = sequential(list(), { name: 'a', seed: 7 })
+    const among = sequential({ layers: list(), name: 'a', seed: 7 })
+    assert.deepEqual([beside.name, beside.seed], ['a', 7])
+    assert.deepEqual(beside.getWeights(), among.getWeights())
+    assert.notDeepEqual(sequential(list(), { seed: 8 }).getWeights(), among.getWeights())
+    assert.equal(sequential([], {}).name, 'sequential')
+    const refused = (second: unknown, pattern: RegExp, first: unknown = list()) =>
+      assertRefused(
+        () => sequential(first as never, second as never),
+        /option is/.test(String(pattern)) ? 'ERR_UNKNOWN_NAME' : 'ERR_ARGUMENT',
+        pattern,
+      )
+    await refused({ sed: 7 }, /^sequential: no option is called 'sed'; did you mean 'seed'\?$/)
+    await refused({ layers: [] }, /^sequential: no option is called 'layers'/)
+    await refused({ seed: -1 }, /^sequential: seed: expected an integer of at least 0, got -1$/)
+    await refused(7, /^sequential: expected .*options, got 7$/)
+    await refused({ seed: 7 }, /^options: expected none beside an object with layers/, { layers: list() })
+  })
+})
 
 describe('a number alone', () => {
   for (const [kind, factories, options] of mainOptions) {

@@ -1,5 +1,6 @@
 /** The factories of all callbacks. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import type { Callback } from '../training/callbacks.js'
 import type { Logs, TrainingContext } from '../training/context.js'
 import {
@@ -80,3 +81,4 @@ export const callbacks = {
   backupAndRestore: (folder: string | URL, options?: BackupAndRestoreOptions): Callback =>
     new BackupAndRestore(folder, options),
 } as const
+answerForeignNames(callbacks, 'callbacks')

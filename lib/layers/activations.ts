@@ -1,5 +1,6 @@
 /** Activations by name and with options: Keras' names, defaults and formulas. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
 import {
@@ -149,7 +150,7 @@ export interface Activation {
 }
 
 const ids = Object.keys(table) as ActivationId[]
-const names = nameTable(ids, (id) => table[id].aliases)
+const names = nameTable(ids, (id) => table[id].aliases, 'activations')
 
 function make(id: ActivationId, given: object | undefined): Activation {
   const row: ActivationRow = table[id]
@@ -272,6 +273,7 @@ export const activations = {
   /** `log(softmax(x))` */
   logSoftmax: (): Activation => make('logSoftmax', undefined),
 } as const
+answerForeignNames(activations, 'activations')
 
 /** Where the outputs of an activation lie. */
 export function activationRange({ name, options }: Activation): Range {

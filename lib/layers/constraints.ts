@@ -1,6 +1,7 @@
 /** Constraints: what weights are brought back to after every step. Keras' names, defaults and formulas. */
 
 import { formatShape } from '../data/arrays.js'
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanConstraint } from '../native.js'
@@ -119,13 +120,18 @@ export const constraints = {
     return norm('unitNorm', {}, options.axis, [1, 1, 1])
   },
 } as const
+answerForeignNames(constraints, 'constraints')
 
 type ConstraintId = keyof typeof constraints
 
 /** The constraints by name: camelCase or snake_case; also `nonNegative`. */
 export type ConstraintName = Spelled<ConstraintId> | 'nonNegative' | 'non_negative'
 
-const names = nameTable(Object.keys(constraints) as ConstraintId[], (id) => (id === 'nonNeg' ? ['nonNegative'] : []))
+const names = nameTable(
+  Object.keys(constraints) as ConstraintId[],
+  (id) => (id === 'nonNeg' ? ['nonNegative'] : []),
+  'constraints',
+)
 
 /** The constraint that an option stands for, if any; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toConstraint(

@@ -1,5 +1,6 @@
 /** The factories of all layers. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { withMain } from '../validate.js'
 import {
   ActivationLayer,
@@ -151,6 +152,7 @@ export const layers = {
   rescaling: <const In extends Shape = Shape>(options: number | RescalingOptions<In>): Rescaling<In> =>
     new Rescaling(withMain(options, 'scale')),
 } as const
+answerForeignNames(layers, 'layers')
 
 function isBare(options: object | string): options is ActivationName | Activation {
   if (typeof options !== 'object' || options === null) return true

@@ -1,5 +1,6 @@
 /** Initializers of kernels and biases: Keras' names, defaults and formulas. The numbers are drawn natively. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanInitializer } from '../native.js'
@@ -192,13 +193,14 @@ export const initializers = {
     })
   },
 } as const
+answerForeignNames(initializers, 'initializers')
 
 type InitializerId = keyof typeof initializers
 
 /** The initializers by name: camelCase or snake_case; also tfjs' `leCunUniform`, `leCunNormal`. */
 export type InitializerName = Spelled<InitializerId> | 'leCunUniform' | 'leCunNormal'
 
-const names = nameTable(Object.keys(initializers) as InitializerId[], () => [])
+const names = nameTable(Object.keys(initializers) as InitializerId[], () => [], 'initializers')
 
 /** The initializer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toInitializer(value: InitializerName | Initializer, argument: string): Initializer {

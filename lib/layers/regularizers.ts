@@ -1,6 +1,7 @@
 /** Regularizers: penalties of weights and outputs that are added to the loss. Keras' names, defaults and formulas. */
 
 import { formatShape } from '../data/arrays.js'
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import type { PlanLayer, PlanOp } from '../native.js'
@@ -101,14 +102,17 @@ export const regularizers = {
     })
   },
 } as const
+answerForeignNames(regularizers, 'regularizers')
 
 type RegularizerId = keyof typeof regularizers
 
 /** The regularizers by name: camelCase or snake_case; also Keras' `l1_l2` and `orthogonal_regularizer`. */
 export type RegularizerName = Spelled<RegularizerId> | 'l1_l2' | 'orthogonal_regularizer'
 
-const names = nameTable(Object.keys(regularizers) as RegularizerId[], (id) =>
-  id === 'orthogonal' ? ['orthogonal_regularizer'] : [],
+const names = nameTable(
+  Object.keys(regularizers) as RegularizerId[],
+  (id) => (id === 'orthogonal' ? ['orthogonal_regularizer'] : []),
+  'regularizers',
 )
 
 /** The regularizer that an option stands for, if any; `ERR_UNKNOWN_NAME` with suggestions. */

@@ -4,6 +4,7 @@ import type { ArrayInput } from '../data/arrays.js'
 import type { BatchSource } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
 import { ShapedArray } from '../data/shapedArray.js'
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
@@ -44,6 +45,7 @@ import type { WeightOptions } from './rowWeights.js'
 import { randomSeed } from './seeds.js'
 import type {
   CompileOptions,
+  ModelOptions,
   PlainFitOptions,
   Prediction,
   SequentialOptions,
@@ -518,6 +520,8 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
   }
 }
 
+answerForeignNames(Sequential.prototype, 'model')
+
 /** The input's shape after a layer was added: an empty model takes the layer's. */
 type AddedInput<In extends Shape, L extends Layer> = Shape extends In ? InputShapeOf<readonly [L]> : In
 
@@ -527,7 +531,7 @@ function checkLayer(value: unknown, argument: string): void {
 
 /**
  * Makes a model from layers, first to last. The first one says the shape of the input; without it the model is built
- * when it first sees data of a known shape.
+ * when it first sees data of a known shape. Name and seed stand beside a list of layers, or in one object with them.
  *
  * Throws `ERR_SHAPE` where a layer does not fit the one before, `ERR_ARGUMENT` for a layer used twice.
  *
@@ -535,16 +539,25 @@ function checkLayer(value: unknown, argument: string): void {
  * ```ts
  * import { layers, sequential } from 'neurode'
  *
- * const model = sequential([
+ * const list = [
  *   layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
  *   layers.dense({ units: 10, activation: 'softmax' }),
- * ])
+ * ]
+ * const model = sequential(list, { seed: 1 }) // the same as sequential({ layers: list, seed: 1 })
  * model.summary()
  * ```
  */
 export function sequential<const Layers extends readonly Layer[] = readonly []>(
-  layersOrOptions?: Layers | SequentialOptions<Layers>,
-): Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>> {
-  const options = Array.isArray(layersOrOptions) ? { layers: layersOrOptions } : layersOrOptions
-  return new Sequential(options as SequentialOptions) as Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>>
+  layers?: Layers,
+  options?: ModelOptions,
+): Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>>
+export function sequential<const Layers extends readonly Layer[] = readonly []>(
+  options: SequentialOptions<Layers>,
+): Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>>
+export function sequential(first?: readonly Layer[] | SequentialOptions, options?: ModelOptions): Sequential {
+  if (Array.isArray(first)) {
+    return new Sequential({ ...checkOptions(options, ['name', 'seed'], 'sequential'), layers: first })
+  }
+  if (options !== undefined) refuse('options', 'none beside an object with layers', options)
+  return new Sequential(first as SequentialOptions)
 }

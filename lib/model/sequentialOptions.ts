@@ -9,9 +9,8 @@ import type { Optimizer, OptimizerName } from '../training/optimizers.js'
 import type { DeviceName } from './devices.js'
 import type { BaseFitOptions, ValidationSource } from './fitOptions.js'
 
-/** Options of {@link sequential}. */
-export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> {
-  readonly layers?: Layers | undefined
+/** Options of {@link sequential} beside a list of layers. */
+export interface ModelOptions {
   /** Default `sequential`. */
   readonly name?: string | undefined
   /**
@@ -19,6 +18,11 @@ export interface SequentialOptions<Layers extends readonly Layer[] = readonly La
    * The same seed gives the same run, bit for bit, on one machine. Default: random.
    */
   readonly seed?: number | undefined
+}
+
+/** Options of {@link sequential} with the layers among them. */
+export interface SequentialOptions<Layers extends readonly Layer[] = readonly Layer[]> extends ModelOptions {
+  readonly layers?: Layers | undefined
 }
 
 /** Options of {@link Sequential.compile}. */

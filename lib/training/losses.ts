@@ -1,5 +1,6 @@
 /** Losses by name and with options: Keras' names, defaults and formulas. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
 import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
@@ -238,7 +239,7 @@ export type LossName =
   | 'KLD'
 
 const ids = Object.keys(table) as LossId[]
-const names = nameTable(ids, (id) => table[id].aliases)
+const names = nameTable(ids, (id) => table[id].aliases, 'losses')
 
 /** A loss as a metric: its options, and what they make of it. */
 export interface LossAsMetric {
@@ -382,6 +383,7 @@ export const losses = {
     return Object.freeze({ ...customRow, name: checkName(name, 'losses.custom: name'), custom: compute })
   },
 } as const
+answerForeignNames(losses, 'losses')
 
 const customRow = {
   kind: 'loss',

@@ -339,4 +339,4 @@ export const metricRows: Readonly<Record<MetricId, MetricRow>> = { ...ownRows, .
 export type MetricId = keyof typeof ownRows | LossMetricId
 
 export const metricIds = Object.keys(metricRows) as MetricId[]
-export const metricNames = nameTable(metricIds, (id) => metricRows[id].aliases)
+export const metricNames = nameTable(metricIds, (id) => metricRows[id].aliases, 'metrics')

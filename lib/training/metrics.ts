@@ -1,5 +1,6 @@
 /** Metrics by name and with options: Keras' names, defaults and formulas; `accuracy` chosen as Keras does. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import type { Spelled } from '../names.js'
 import { checkName, checkOptions, lookUp, refuse } from '../validate.js'
@@ -172,6 +173,7 @@ export const metrics: {
   /** See {@link CustomMetricOptions}. */
   readonly custom: <const Key extends string>(options: CustomMetricOptions<Key>) => Metric<Key>
 } & LossMetrics = { ...Object.fromEntries(metricIds.map((id) => [id, factory(id)])), custom: customMetric } as never
+answerForeignNames(metrics, 'metrics')
 
 /** Options of the metrics that count positives and negatives. */
 export interface CountOptions {

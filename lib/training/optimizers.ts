@@ -1,5 +1,6 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import type { PlanOp } from '../native.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
 import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
@@ -184,11 +185,12 @@ export class RowOptimizer implements Optimizer {
   protected readonly own: Options
   #learningRate: LearningRate
 
-  constructor(id: OptimizerId, given: OptimizerOptions | undefined) {
+  constructor(name: OptimizerId, given: OptimizerOptions | undefined) {
+    const id = lookUp(names, name, 'optimizer')
     const row: OptimizerRow = table[id]
     const argument = `optimizers.${id}`
-    const names = Object.keys(row.options)
-    const options = checkOptions(given, ['learningRate', 'lr', ...names, ...updateOptionNames], argument)
+    const own = Object.keys(row.options)
+    const options = checkOptions(given, ['learningRate', 'lr', ...own, ...updateOptionNames], argument)
     if (options.learningRate !== undefined && options.lr !== undefined) {
       refuse(`${argument}: lr`, 'either learningRate or lr', options.lr)
     }
@@ -199,9 +201,9 @@ export class RowOptimizer implements Optimizer {
     this.own = fillOptions(row.options, options, argument)
     this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
     this.update = checkUpdateOptions(options, argument)
-    const name = row.op?.(this.own) ?? id
-    const numbers = name === 'sgd' ? [] : (row.numbers ?? names)
-    this.op = { name, params: numbers.map((key) => toNumber(key, this.own)) }
+    const op = row.op?.(this.own) ?? id
+    const numbers = op === 'sgd' ? [] : (row.numbers ?? own)
+    this.op = { name: op, params: numbers.map((key) => toNumber(key, this.own)) }
     if (new.target === RowOptimizer) Object.freeze(this)
   }
 
@@ -218,6 +220,8 @@ export class RowOptimizer implements Optimizer {
     return { learningRate: this.learningRate, ...this.own, weightDecay: this.weightDecay, ...this.update }
   }
 }
+
+answerForeignNames(RowOptimizer.prototype, 'optimizer')
 
 /**
  * Stochastic gradient descent, with momentum where asked:
@@ -326,11 +330,12 @@ export const optimizers = {
    */
   ftrl: (options?: number | FtrlOptions): RowOptimizer => new RowOptimizer('ftrl', withMain(options, 'learningRate')),
 } as const
+answerForeignNames(optimizers, 'optimizers')
 
 /** The optimizers by name, in any case. */
 export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
 
-const names = nameTable(Object.keys(table) as OptimizerId[], () => [])
+const names = nameTable(Object.keys(table) as OptimizerId[], () => [], 'optimizers')
 
 /** The optimizer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {

@@ -111,6 +111,13 @@ const validationLoss = (logs: Logs): number => logs.val_loss
 const kept = sequential({ layers: [layers.input({ shape: [5] }), layers.activation('tanh')], seed: 1 })
 expectType<Equal<(typeof kept)['outputShape'], readonly [5]>>()
 
+const seeded = sequential([layers.input({ shape: [5] }), layers.dense({ units: 2 })], { name: 'a', seed: 1 })
+expectType<Equal<(typeof seeded)['outputShape'], readonly [2]>>()
+// @ts-expect-error: the layers are there already
+sequential([layers.dense(2)], { layers: [] })
+// @ts-expect-error: name and seed stand beside the layers
+sequential({ layers: [layers.dense(2)] }, { seed: 1 })
+
 const grown = sequential()
   .add(new Dense({ units: 4, inputShape: [2] }))
   .add(layers.dropout({ rate: 0.1 }))

@@ -1,0 +1,114 @@
+/** Names of layers and callbacks, and of members of models, layers and optimizers, as others have them. */
+
+import { is, no, type Rows } from './rows.js'
+
+const rowsOnly = 'a layer computes on rows, and an image is a row of pixels'
+const before = 'pictures, text, categories and sound become numbers before training'
+const oneByOne = 'positions of a row are computed each by itself, or all together as one row'
+
+export const layerRows: Rows = [
+  ['linear lazylinear fullyconnected', is('layers.dense({ units })')],
+  ['inputlayer', is('layers.input({ shape })')],
+  ['unflatten', is('layers.reshape({ targetShape })')],
+  ['batchnorm batchnorm1d lazybatchnorm1d syncbatchnorm', is('layers.batchNormalization()')],
+  ['layernorm', is('layers.layerNormalization()')],
+  ['rmsnorm', is('layers.rmsNormalization()')],
+  ['groupnorm instancenorm* lazyinstancenorm*', is('layers.groupNormalization({ groups })')],
+  ['thresholdedrelu', is('layers.reLU({ threshold })')],
+  ['featurealphadropout', is('layers.alphaDropout({ rate })')],
+  [
+    'sigmoid tanh gelu silu swish mish selu celu relu6 hardswish hardsilu hardsigmoid hardtanh softplus softsign logsigmoid logsoftmax tanhshrink softshrink hardshrink threshold',
+    is('layers.activation, with the name of the activation'),
+  ],
+  ['glu rrelu softmin', no('layers.activation takes those of activations.*')],
+  ['conv* lazyconv* depthwiseconv* separableconv* convolution* fold unfold', no(rowsOnly)],
+  [
+    'adaptive*pool* average*pool* avgpool* avgpooling* max*pool* maxpooling* global*pool* lppool* fractionalmaxpool* cropping* upsampl* upsample* spatialdropout* dropout1d dropout2d dropout3d batchnorm2d batchnorm3d lazybatchnorm* *pad1d *pad2d *pad3d zeropadding* pixelshuffle pixelunshuffle channelshuffle localresponsenorm softmax2d crossmaplrn2d',
+    no(`it stands around convolutions; ${rowsOnly}`),
+  ],
+  [
+    '*lstm* *gru gru* rnn* *rnn *rnncell *rnncells bidirectional masking',
+    no('a row has one length, and no layer remembers the row before'),
+  ],
+  ['*attention transformer*', no(oneByOne)],
+  ['timedistributed', is('the layer itself: layers.dense works on every position as it is')],
+  [
+    'add average concatenate dot maximum minimum multiply subtract bilinear merge',
+    no('a model has one path of layers: nothing is there to merge'),
+  ],
+  [
+    'augmix autocontrast centercrop contrastlimited* cutmix equalization maxnumboundingboxes mixup rand* resizing solarization',
+    no('pictures are prepared before they are rows; a generator of batches can vary them'),
+  ],
+  [
+    'discretization hashedcrossing hashing integerlookup melspectrogram pipeline stftspectrogram stringlookup textvectorization',
+    no(before),
+  ],
+  ['embeddingbag', is('layers.embedding, then layers.flatten')],
+  ['cosinesimilarity pairwisedistance', no('a layer is of one row, not of pairs')],
+  ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
+  ['einsumdense reversibleembedding spectralnormalization', no('docs/add-an-op.md says how layers are added natively')],
+  [
+    'lambda layer wrapper inputspec module',
+    no('layers cannot be written in JavaScript: no call may stand between two batches'),
+  ],
+  ['flaxlayer jaxlayer tfsmlayer torchmodulewrapper', no('it is a layer of another framework')],
+  ['*loss', is('among the losses: compile({ loss })')],
+]
+
+export const callbackRows: Rows = [
+  ['history', is('what fit resolves to: const { history } = await model.fit(…)')],
+  ['baselogger progbarlogger richprogressbar tqdmprogressbar', is('verbose and onProgress of fit')],
+  ['callback lambdacallback customcallback', is('callbacks.lambda, or any object with functions such as onEpochEnd')],
+  ['callbacklist', is('a list: callbacks takes one')],
+  ['checkpoint', is('callbacks.modelCheckpoint')],
+  ['orbaxcheckpoint', is('callbacks.modelCheckpoint or callbacks.backupAndRestore')],
+  ['remotemonitor', is('fetch, in onEpochEnd')],
+  ['swapemaweights stochasticweightaveraging', is('useEma of an optimizer, which ends a fit with the averages')],
+  ['tensorboard tensorboardlogger wandb*', is('callbacks.dashboard; plot.history shows a training afterwards')],
+  ['nan nanterminate', is('callbacks.terminateOnNaN')],
+  ['lrscheduler learningratemonitor steplr', is('callbacks.learningRateScheduler, or a schedule as learningRate')],
+]
+
+const weights = 'getWeights(), in the order of layers'
+
+/** Members of objects, as `model.fitDataset`. */
+export const objectRows = {
+  model: [
+    ['fitdataset fitgenerator', is('model.fit(batches)')],
+    ['evaluatedataset evaluategenerator', is('model.evaluate(batches)')],
+    ['predictgenerator', is('model.predictStream(batches)')],
+    ['train trainasync', is('model.fit; dropout works in fit alone')],
+    ['eval test', is('model.evaluate; predict and evaluate are without dropout as they are')],
+    ['forward', is('model.predict')],
+    ['predictclasses predictproba', is('model.predict')],
+    ['backward zerograd trainstep teststep', no('fit and trainOnBatch compute gradients and update weights')],
+    [
+      'parameters namedparameters trainableweights trainablevariables nontrainable* variables weights',
+      is(`model.${weights}`),
+    ],
+    ['statedict', is('model.getWeights(), or model.saveWeights(path)')],
+    ['loadstatedict', is('model.setWeights(values), or model.loadWeights(path)')],
+    ['cuda', is("compile({ device: 'cuda' })")],
+    ['metricsnames', is('the keys of what fit and evaluate give')],
+    ['toyaml export', is('model.save(path)')],
+    ['loadmodel loadlayersmodel', is('load(path)')],
+    ['resetstates resetmetrics', no('nothing has to be reset: every fit and every epoch counts anew')],
+    ['addloss addmetric addweight', no('compile takes the loss and the metrics')],
+  ],
+  layer: [
+    ['weights kernel bias trainableweights nontrainableweights parameters', is(`layer.${weights}`)],
+    ['statedict', is('layer.getWeights()')],
+    [
+      'addweight addloss addmetric',
+      no('layers cannot be written in JavaScript: no call may stand between two batches'),
+    ],
+  ],
+  optimizer: [
+    ['lr', is('optimizer.learningRate')],
+    ['getlearningrate setlearningrate paramgroups', is('optimizer.learningRate, which can be set')],
+    ['step zerograd minimize applygradients', no('fit and trainOnBatch compute gradients and update weights')],
+    ['iterations', is('model.position.step')],
+    ['statedict variables', is('in the file that model.save writes')],
+  ],
+} as const satisfies Record<string, Rows>
