@@ -6,53 +6,105 @@ import { NeurodeError } from 'neurode'
 import { inFolder } from './data/files.js'
 import { OddError, oddValues } from './support/oddValues.js'
 import { type PublicCall, publicCalls } from './support/publicCalls.js'
+import { exportedFunctions, methodsOf, objects } from './support/publicSurface.js'
+import { ofOtherRealm } from './support/realms.js'
 
 const longestMilliseconds = 20_000
 
+type Path = readonly (string | number)[]
+
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** The same arguments with another value somewhere. */
+function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
+  if (key === undefined) return by
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, unknown>
+  copy[key] = replaced(copy[key], rest, by)
+  return copy
+}
+
+/** The options of an object of options, also those that are not given: what is said of an option that does not exist. */
+async function knownOptions(call: PublicCall, path: Path): Promise<string[]> {
+  const failure = await failureOf(call, replaced(call.args(), [...path, 'zzzzzzzz'], 1) as unknown[])
+  const [, known] =
+    /no option is called 'zzzzzzzz'; known: (.*)$/.exec(failure instanceof Error ? failure.message : '') ?? []
+  return known?.split(', ') ?? []
+}
+
+/** Where arguments can be replaced: each of them, their options to any depth, and what is in lists but of numbers alone. */
+async function placesIn(call: PublicCall, value: unknown, path: Path = []): Promise<Path[]> {
+  const found: Path[] = path.length === 0 ? [] : [path]
+  if (Array.isArray(value) && value.flat(9).some((each) => typeof each !== 'number')) {
+    for (const [i, each] of value.entries()) found.push(...(await placesIn(call, each, [...path, i])))
+  } else if (isPlain(value)) {
+    for (const key of new Set([...Object.keys(value), ...(await knownOptions(call, path))])) {
+      found.push(...(await placesIn(call, value[key], [...path, key])))
+    }
+  }
+  return found
+}
+
 /** Calls with one argument, or one option of an argument, replaced. */
-function* mutations(call: PublicCall): Generator<[what: string, args: unknown[]]> {
-  const places = call.args()
+async function* mutations(call: PublicCall): AsyncGenerator<[what: string, args: unknown[]]> {
+  const places = await placesIn(call, call.args())
   for (const [name, make] of oddValues) {
-    for (let i = 0; i < places.length; i++) {
-      const args = call.args()
-      args[i] = make()
-      yield [`${call.name}, argument ${i}: ${name}`, args]
-      const options = places[i]
-      if (typeof options !== 'object' || options === null || Object.getPrototypeOf(options) !== Object.prototype)
-        continue
-      for (const key of Object.keys(options)) {
-        const args = call.args()
-        args[i] = { ...(args[i] as object), [key]: make() }
-        yield [`${call.name}, ${key}: ${name}`, args]
-      }
+    for (const path of places) {
+      yield [`${call.name}, ${path.join('.')}: ${name}`, replaced(call.args(), path, make()) as unknown[]]
     }
     // A third argument where two are taken.
     yield [`${call.name}, one argument more: ${name}`, [...call.args(), make()]]
   }
 }
 
-/** What is wrong with how a call ended, or nothing. */
-async function outcome({ call }: PublicCall, args: unknown[]): Promise<string | undefined> {
+/** What a call throws or rejects with, or nothing. */
+async function failureOf({ call }: PublicCall, args: unknown[]): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve('it hangs'), longestMilliseconds)
+  const late = new Promise<Error>((resolve) => {
+    timer = setTimeout(() => resolve(new Error('it hangs')), longestMilliseconds)
   })
   try {
     return await Promise.race([Promise.resolve(call(...args)).then(() => undefined), late])
   } catch (error) {
-    // A class is a function whose call is the caller's own mistake.
-    if (error instanceof TypeError && error.message.startsWith('Class constructor')) return undefined
-    if (error instanceof OddError || error instanceof NeurodeError) {
-      if (error instanceof NeurodeError && error.code === 'ERR_INTERNAL') return String(error)
-      return undefined
-    }
-    return error instanceof Error
-      ? `${error.name}: ${error.message} ${error.stack?.split('\n')[1]?.trim()}`
-      : `${typeof error} thrown`
+    return error ?? new Error(`${error} thrown`)
   } finally {
     clearTimeout(timer)
   }
 }
+
+/** What is wrong with how a call ended, or nothing. */
+function problemOf(error: unknown): string | undefined {
+  if (error === undefined || error instanceof OddError) return undefined
+  if (error instanceof NeurodeError) return error.code === 'ERR_INTERNAL' ? String(error) : wordingOf(error.message)
+  if (!(error instanceof Error)) return `${typeof error} thrown`
+  // A class is a function whose call is the caller's own mistake.
+  if (error instanceof TypeError && error.message.startsWith('Class constructor')) return undefined
+  return `${error.name}: ${error.message} ${error.stack?.split('\n')[1]?.trim()}`
+}
+
+/** How no message reads. */
+const badWords: readonly (readonly [fault: string, pattern: RegExp])[] = [
+  ['a label twice', /(?:^|: )(?!x: x)([\w.[\]]+): \1\b/],
+  ['a number with zeros behind its point', /\d\.\d*0{5}/],
+  ['a number with digits that nobody gave', /\d\.\d{12}(?!\d*e-)/],
+  ['what was expected is what came', /expected (an? [A-Z]\w+)\b.*, got \1$/],
+  ['an object as JavaScript prints it', /\[object /],
+]
+
+function wordingOf(message: string): string | undefined {
+  const [fault] = badWords.find(([, pattern]) => pattern.test(message)) ?? []
+  return fault === undefined ? undefined : `${fault}: ${message}`
+}
+
+/** What is called by models alone, with what they have checked, or made by Neurode alone. */
+const ownCalls = [
+  ...['Layer', 'NeurodeError', 'Picture', 'Batcher', 'Predictor'].map((name) => `new ${name}`),
+  ...['initialWeights', 'outputFor', 'parameters', 'plan'].flatMap((name) => [
+    `layer.${name}`,
+    `normalization.${name}`,
+  ]),
+  ...['initializer.plan', 'regularizer.plan', 'constraint.plan', 'metric.resolve', 'rows.hold', 'batcher.runWhole'],
+]
 
 describe('odd arguments', () => {
   let calls = 0
@@ -68,6 +120,35 @@ describe('odd arguments', () => {
     process.off('warning', quiet)
   })
 
+  it('are given to every function that there is', async () => {
+    const names = await inFolder(async (folder) => {
+      const before = cwd()
+      chdir(folder)
+      try {
+        return [
+          ...exportedFunctions(),
+          ...Object.entries(await objects()).flatMap(([name, each]) => methodsOf(name, each)),
+        ]
+      } finally {
+        chdir(before)
+      }
+    })
+    const isCalled = (name: string) =>
+      publicCalls.some((call) => call.name === name || call.name.startsWith(`${name} `))
+    // What every layer has is called on one.
+    const wanted = names.filter(
+      (name) => !ownCalls.includes(name) && (!name.startsWith('normalization.') || name.endsWith('.adapt')),
+    )
+    assert.deepEqual(
+      wanted.filter((name) => !isCalled(name)),
+      [],
+    )
+    assert.deepEqual(
+      ownCalls.filter((name) => !names.includes(name)),
+      [],
+    )
+  })
+
   for (const call of publicCalls) {
     it(`give typed errors: ${call.name}`, async () => {
       const before = cwd()
@@ -75,10 +156,10 @@ describe('odd arguments', () => {
       await inFolder(async (folder) => {
         chdir(folder)
         try {
-          assert.equal(await outcome(call, call.args()), undefined, 'the call itself')
-          for (const [what, args] of mutations(call)) {
+          assert.equal(await failureOf(call, call.args()), undefined, 'the call itself')
+          for await (const [what, args] of mutations(call)) {
             calls++
-            const result = await outcome(call, args)
+            const result = problemOf(await failureOf(call, args))
             if (result !== undefined) wrong.push(`${what}: ${result}`)
           }
         } finally {
@@ -91,6 +172,23 @@ describe('odd arguments', () => {
       assert.deepEqual(wrong, [])
     })
   }
+
+  it('of another realm are taken as those of this one', async () => {
+    const wrong: string[] = []
+    await inFolder(async (folder) => {
+      const before = cwd()
+      chdir(folder)
+      try {
+        for (const call of publicCalls) {
+          const error = await failureOf(call, call.args().map(ofOtherRealm))
+          if (error !== undefined) wrong.push(`${call.name}: ${error}`)
+        }
+      } finally {
+        chdir(before)
+      }
+    })
+    assert.deepEqual(wrong, [])
+  })
 
   it('were at least 20,000', () => assert.ok(calls >= 20_000, `${calls} calls`))
 })

@@ -73,6 +73,17 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
   }
 }
 
+/** A signal that `fetch` takes: it refuses those of other realms. */
+function ofThisRealm(signal: AbortSignal): AbortSignal {
+  const isOwn: boolean = signal instanceof AbortSignal
+  if (isOwn) return signal
+  const own = new AbortController()
+  const abort = () => own.abort(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  return own.signal
+}
+
 /** Writes the file of `url` to `path`; returns why it could not be had, or undefined when it is there and right. */
 async function fetchTo(path: string, url: string, request: DownloadRequest): Promise<string | undefined> {
   const { signal, onProgress, bytes: totalBytes } = request
@@ -83,7 +94,7 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
     const response = await fetch(url, {
       // A body decoded on the way would have another checksum.
       headers: { 'accept-encoding': 'identity' },
-      signal: signal ? AbortSignal.any([signal, timer.signal]) : timer.signal,
+      signal: signal ? AbortSignal.any([ofThisRealm(signal), timer.signal]) : timer.signal,
     })
     if (!response.ok || !response.body) {
       await response.body?.cancel()

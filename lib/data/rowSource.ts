@@ -1,11 +1,12 @@
 /** Rows of npy and IDX files that stay on disk: read in pieces, never whole. */
 
 import { constants, type FileHandle, open } from 'node:fs/promises'
+import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { NeurodeError } from '../errors.js'
 import { type DType, dtypes } from '../io/dtypes.js'
 import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
-import { checkNumber, checkOptions } from '../validate.js'
+import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import {
   type ArrayInput,
   type ArrayOptions,
@@ -88,6 +89,7 @@ export class RowSource {
    * `ERR_FILE_NOT_FOUND` if it is gone, `ERR_DISPOSED` after {@link RowSource.close}.
    */
   async read(from: number, count: number): Promise<NumericArray> {
+    this.#checkRange(from, count)
     const { dtype, bigEndian, start } = this.#layout
     const width = this.#rowElements * dtypes[dtype].bytes
     const bytes = new Uint8Array(count * width)
@@ -98,6 +100,9 @@ export class RowSource {
 
   /** The same as bytes or float32, into `out` from element `at` on. */
   async readInto(out: Uint8Array | Float32Array, at: number, from: number, count: number): Promise<void> {
+    this.#checkRange(from, count)
+    if (!(isUint8Array(out) || isFloat32Array(out))) refuse('out', 'a Uint8Array or a Float32Array', out)
+    checkInteger(at, 'at', 0, out.length - count * this.#rowElements)
     if (!this.#isPlain) {
       putFloats(out, at, await this.read(from, count), `${this.path}: rows from ${from}`)
       return
@@ -142,6 +147,11 @@ export class RowSource {
   /** {@link RowSource.close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]()
+  }
+
+  #checkRange(from: number, count: number): void {
+    checkInteger(from, 'from', 0, this.rows)
+    checkInteger(count, 'count', 0, this.rows - from)
   }
 
   async #fill(bytes: Uint8Array, position: number): Promise<void> {

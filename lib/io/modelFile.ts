@@ -4,6 +4,7 @@
  * their averages; `#callback/<name>/<place>` for what callbacks remember.
  */
 
+import { isFloat32Array } from 'node:util/types'
 import { formatShape } from '../data/arrays.js'
 import { createSha256 } from '../data/sha256.js'
 import { NeurodeError } from '../errors.js'
@@ -88,7 +89,7 @@ export function checkSavable(core: ModelCore): void {
 function describeCallbacks(states: CallbackStates): Json[] {
   return Object.entries(states).map(([name, { values, arrays = [] }]) => {
     const argument = `callback '${name}': getState`
-    const bad = arrays.findIndex((array) => !(array instanceof Float32Array))
+    const bad = arrays.findIndex((array) => !isFloat32Array(array))
     if (bad >= 0) refuse(`${argument}: arrays[${bad}]`, 'a Float32Array', arrays[bad])
     return { name, values: plainToJson(values, `${argument}: values`), arrays: arrays.length }
   })

@@ -1,6 +1,6 @@
 /** NumPy's npz format: npy files in a zip archive, by name. */
 
-import { isUint8Array } from 'node:util/types'
+import { isMap, isUint8Array } from 'node:util/types'
 import type { ArrayInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
@@ -103,7 +103,7 @@ export async function writeNpz(
 ): Promise<void> {
   const { compress } = checkOptions(given, ['compress'], 'writeNpz')
   if (typeof arrays !== 'object' || arrays === null) refuse('arrays', 'an object or a Map of arrays by name', arrays)
-  const entries = arrays instanceof Map ? [...arrays] : Object.entries(arrays)
+  const entries = isMap(arrays) ? [...arrays] : Object.entries(arrays)
   const members = entries.map(([name, value]) => [`${checkName(name, 'arrays: name')}.npy`, encodeNpy(value)] as const)
   await writeAtomically(toPath(path, 'path'), writeZip(new Map(members), checkBoolean(compress ?? false, 'compress')))
 }

@@ -1,7 +1,7 @@
 /** The safetensors format: https://github.com/huggingface/safetensors#format */
 
 import { dirname, join } from 'node:path'
-import { isUint8Array } from 'node:util/types'
+import { isMap, isUint8Array } from 'node:util/types'
 import { type ArrayInput, elementCount, formatShape } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
@@ -232,7 +232,7 @@ export function encodeSafetensors(
   const header: [string, unknown][] = []
   if (options.metadata !== undefined) header.push([metadataKey, checkMetadata(options.metadata)])
   let end = 0
-  for (const [name, value] of tensors instanceof Map ? tensors : Object.entries(tensors)) {
+  for (const [name, value] of isMap(tensors) ? tensors : Object.entries(tensors)) {
     if (checkName(name, 'tensors: name') === metadataKey) {
       throw new NeurodeError('ERR_ARGUMENT', `tensors: a tensor cannot be called ${metadataKey}`)
     }

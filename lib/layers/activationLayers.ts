@@ -13,7 +13,7 @@ abstract class Activating<In extends Shape> extends Layer<In, 'same'> {
   /** Axis of a row that softmax and logSoftmax work along. */
   readonly axis: Axis = -1
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     if (this.activation.wholeRow) planAlong(this.axis, input, this.name)
     return input
   }

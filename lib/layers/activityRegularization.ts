@@ -38,7 +38,7 @@ export class ActivityRegularization<const In extends Shape = Shape> extends Laye
     this.l2 = checkNumber(checked.l2 ?? 0, `${argument}: l2`, 0)
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return input
   }
 

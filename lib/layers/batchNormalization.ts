@@ -71,7 +71,7 @@ export class BatchNormalization<const In extends Shape = Shape> extends ScalingL
     )
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     planAlong(this.axis, input, this.name)
     return input
   }

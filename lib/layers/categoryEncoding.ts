@@ -53,7 +53,7 @@ export class CategoryEncoding<const In extends Shape = Shape> extends Layer<In, 
     this.outputMode = lookUp(outputModes, checked.outputMode ?? 'multiHot', `${argument}: outputMode`)
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     if (this.outputMode === 'oneHot' && input.at(-1) !== 1) return [...input, this.numTokens]
     if (input.length > 0) return [...input.slice(0, -1), this.numTokens]
     throw new NeurodeError(

@@ -128,7 +128,7 @@ export class Dense<const Units extends number = number, const In extends Shape =
     return this.#weights
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     if (input.length > 0) return [...input.slice(0, -1), this.units]
     throw new NeurodeError(
       'ERR_SHAPE',

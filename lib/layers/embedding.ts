@@ -104,7 +104,7 @@ export class Embedding<const Size extends number = number, const In extends Shap
     return this.#weights
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return [...input, this.outputDim]
   }
 

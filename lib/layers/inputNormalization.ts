@@ -77,7 +77,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     this.variance = variance === undefined ? undefined : checkNumbers(variance, `${argument}: variance`, 0)
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     const sizes = this.#sizes(input)
     const channels = elementCount(sizes)
     for (const given of [this.mean, this.variance]) {

@@ -1,6 +1,7 @@
 /** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
 
 import type { ArrayInput, NestedNumbers } from '../data/arrays.js'
+import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
@@ -160,7 +161,11 @@ export abstract class Layer<
   }
 
   /** Shape of one row of output for a row of input; throws `ERR_SHAPE` where the input does not fit. */
-  abstract computeOutputShape(input: Shape): Shape
+  computeOutputShape(input: Shape): Shape {
+    return this.outputFor(checkRowShape(input, 'input'))
+  }
+
+  protected abstract outputFor(input: Shape): Shape
 
   /** The parameters, in Keras' order, for this input. */
   parameters(_input: Shape): readonly ParameterSpec[] {
@@ -216,6 +221,8 @@ export abstract class Layer<
     return host
   }
 }
+
+answerForeignNames(Layer.prototype, 'layer')
 
 /** Elements of all parameters together. */
 export function countParameters(parameters: readonly ParameterSpec[]): number {

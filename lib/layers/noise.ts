@@ -20,7 +20,7 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
     this.seed = checkSeed(checked.seed, `${argument}: seed`)
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return input
   }
 

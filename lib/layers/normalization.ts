@@ -44,7 +44,7 @@ export class UnitNormalization<const In extends Shape = Shape> extends Layer<In,
     this.axis = checkAxis(checked.axis ?? -1, 'layers.unitNormalization: axis')
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     planAlong(this.axis, input, this.name)
     return input
   }
@@ -67,7 +67,7 @@ abstract class RowNormalization<In extends Shape> extends ScalingLayer<In> {
   /** The row of the op table, and what it works on. */
   protected abstract normalizer(input: Shape): { readonly op: PlanOp; readonly along: PlanAlong | undefined }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     planAlong(this.axis, input, this.name)
     this.normalizer(input)
     return input

@@ -63,7 +63,7 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
     this.sharedAxes = isEmpty ? [] : [checkAxis(sharedAxes, `${argument}: sharedAxes`)].flat()
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     this.#along(input)
     return input
   }

@@ -47,7 +47,7 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
     this.dims = Object.freeze([...order]) as unknown as Dims
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     if (input.length === this.dims.length) return this.dims.map((dimension) => input[dimension - 1] as number)
     throw new NeurodeError(
       'ERR_SHAPE',
@@ -106,7 +106,7 @@ export class RepeatVector<const N extends number = number, const In extends Shap
     this.n = checkInteger(checked.n, 'layers.repeatVector: n') as N
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     if (input.length === 1) return [this.n, ...input]
     throw new NeurodeError(
       'ERR_SHAPE',

@@ -27,7 +27,7 @@ export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'>
     this.offset = checkNumber(checked.offset ?? 0, 'layers.rescaling: offset')
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return input
   }
 

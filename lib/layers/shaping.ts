@@ -25,7 +25,7 @@ export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
     super({ inputShape: shape, ...given }, 'layers.input')
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return input
   }
 
@@ -46,7 +46,7 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
     super(checkOptions(options, layerOptionNames, 'layers.flatten'), 'layers.flatten')
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return [elementCount(input)]
   }
 
@@ -67,7 +67,7 @@ export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> 
     super(checkOptions(options, layerOptionNames, 'layers.identity'), 'layers.identity')
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     return input
   }
 
@@ -120,7 +120,7 @@ export class Reshape<const Target extends Shape = Shape, const In extends Shape 
     this.targetShape = Object.freeze(sizes) as unknown as Target
   }
 
-  override computeOutputShape(input: Shape): Shape {
+  protected override outputFor(input: Shape): Shape {
     const count = elementCount(input)
     const known = this.targetShape.reduce((product, size) => product * (size === -1 ? 1 : size), 1)
     const shape = this.targetShape.map((size) => (size === -1 ? count / known : size))

@@ -1,5 +1,6 @@
 /** Prediction: outputs for rows of input. */
 
+import { isFloat32Array } from 'node:util/types'
 import { elementCount, type InputRows, type NdArray, ownRows, sliceRows, takeInput } from '../data/arrays.js'
 import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import { ShapedArray } from '../data/shapedArray.js'
@@ -133,7 +134,7 @@ export function outputFor(core: ModelCore, rows: number, out: Float32Array | und
   const { outputShape, outputSize } = core.built()
   const size = rows * outputSize
   if (out === undefined) return new Float32Array(size)
-  if (!(out instanceof Float32Array)) {
+  if (!isFloat32Array(out)) {
     throw new NeurodeError('ERR_DTYPE', `out: expected a Float32Array, got ${describe(out)}`)
   }
   if (out.length === size) return out

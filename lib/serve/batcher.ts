@@ -12,7 +12,7 @@ import {
 } from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
-import { checkBatchSize, type PredictInput, Predictor } from './predictor.js'
+import { checkBatchSize, inputError, isPredictInput, type PredictInput, Predictor } from './predictor.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
@@ -164,9 +164,7 @@ export class Batcher {
 
   /** {@link Batcher.run} for rows that are in an array already: they are copied before this returns. */
   predict(input: PredictInput, options?: RunOptions): Promise<Float32Array> {
-    if (!(input instanceof Float32Array || input instanceof Uint8Array)) {
-      return Promise.reject(new NeurodeError('ERR_DTYPE', 'input: expected a Float32Array or a Uint8Array'))
-    }
+    if (!isPredictInput(input)) return Promise.reject(inputError(input))
     const rows = input.length / this.predictor.inputSize
     if (rows === 0 || !Number.isInteger(rows)) {
       const text = `input: expected whole rows of ${this.predictor.inputSize} values, got ${input.length} values`

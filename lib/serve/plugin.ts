@@ -40,6 +40,9 @@ type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unkno
  */
 export async function servePlugin(application: FastifyApplication, options: ServePluginOptions): Promise<void> {
   const app = application as unknown as FastifyInstance
+  if (typeof app !== 'object' || app === null || typeof app.addHook !== 'function') {
+    refuse('application', 'a Fastify instance, to which app.register(servePlugin, options) gives it', app)
+  }
   const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as RegisterOptions
   checkOptions(own, pluginOptionNames, 'servePlugin')
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))

@@ -1,5 +1,6 @@
 /** The predictor: a model frozen for inference on one device. */
 
+import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { elementCount } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from '../layers/layer.js'
@@ -26,6 +27,16 @@ export interface PredictorOptions {
 
 /** Rows of input, one after the other: float32, or bytes that stand for the numbers 0 to 255. */
 export type PredictInput = Float32Array | Uint8Array
+
+/** Whether it is what a predictor reads, of any realm. */
+export function isPredictInput(value: unknown): value is PredictInput {
+  return isFloat32Array(value) || isUint8Array(value)
+}
+
+/** What is said of anything else. */
+export function inputError(got: unknown): NeurodeError {
+  return new NeurodeError('ERR_DTYPE', `input: expected a Float32Array or a Uint8Array, got ${describe(got)}`)
+}
 
 /** Options of {@link Predictor.predict}. */
 export interface PredictIntoOptions {
@@ -135,9 +146,7 @@ export class Predictor {
 
   #outputFor(input: unknown, out: unknown): Float32Array {
     if (this.#disposed) throw disposedError()
-    if (!(input instanceof Float32Array || input instanceof Uint8Array)) {
-      throw new NeurodeError('ERR_DTYPE', `input: expected a Float32Array or a Uint8Array, got ${describe(input)}`)
-    }
+    if (!isPredictInput(input)) throw inputError(input)
     const rows = input.length / this.inputSize
     if (rows === 0 || !Number.isInteger(rows)) {
       const text = `input: expected whole rows of ${this.inputSize} values, got ${input.length} values`
@@ -145,7 +154,7 @@ export class Predictor {
     }
     const size = rows * this.outputSize
     if (out === undefined) return new Float32Array(size)
-    if (!(out instanceof Float32Array)) {
+    if (!isFloat32Array(out)) {
       throw new NeurodeError('ERR_DTYPE', `out: expected a Float32Array, got ${describe(out)}`)
     }
     if (out.length === size) return out

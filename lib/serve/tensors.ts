@@ -1,5 +1,6 @@
 /** Tensors in requests and responses: KServe V2 in JSON and with binary tensors, and TensorFlow Serving's V1. */
 
+import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { elementCount } from '../data/arrays.js'
 import type { Shape } from '../layers/layer.js'
 import { type NativeTensorReader, native } from '../native.js'
@@ -155,7 +156,7 @@ export function formatPredictResponse(request: TensorRequest, output: Float32Arr
 }
 
 function checkBody(body: unknown): void {
-  if (!(body instanceof Uint8Array)) refuse('body', 'a Buffer', body)
+  if (!isUint8Array(body)) refuse('body', 'a Buffer', body)
 }
 
 function checkAnswer(request: TensorRequest, output: unknown, { outputSize }: CompiledSpec): void {
@@ -165,7 +166,7 @@ function checkAnswer(request: TensorRequest, output: unknown, { outputSize }: Co
   if (id !== undefined && typeof id !== 'string') refuse('request: id', 'a text', id)
   if (outputKey !== 'outputs' && outputKey !== 'predictions')
     refuse('request: outputKey', "'outputs' or 'predictions'", outputKey)
-  if (!(output instanceof Float32Array)) refuse('output', 'a Float32Array', output)
+  if (!isFloat32Array(output)) refuse('output', 'a Float32Array', output)
   if (output.length !== rows * outputSize)
     refuse('output', `${rows * outputSize} values, a row for each of the request`, output.length)
 }

@@ -1,5 +1,6 @@
 /** Learning-rate schedules: Keras' names, defaults and formulas in float32, and PyTorch's one-cycle policy. */
 
+import { answerForeignNames } from '../elsewhere/answering.js'
 import type { Spelled } from '../names.js'
 import {
   checkBoolean,
@@ -325,7 +326,9 @@ function make(id: ScheduleId, given: object | undefined): Schedule {
     filled[key] = option.check(value, `${argument}: ${key}`)
   }
   row.check?.(filled, argument)
-  return Object.freeze({ kind: 'schedule', name: id, options: Object.freeze(filled), at: row.rate(filled) })
+  const rate = row.rate(filled)
+  const at = (step: number) => rate(checkNumber(step, 'step'))
+  return Object.freeze({ kind: 'schedule', name: id, options: Object.freeze(filled), at })
 }
 
 /**
@@ -370,11 +373,12 @@ export const schedules = {
    */
   oneCycle: (options: OneCycleOptions): Schedule => make('oneCycle', options),
 } as const
+answerForeignNames(schedules, 'schedules')
 
 /** The schedules by name. */
 export type ScheduleName = Spelled<ScheduleId>
 
-const names = nameTable(Object.keys(table) as ScheduleId[], () => [])
+const names = nameTable(Object.keys(table) as ScheduleId[], () => [], 'schedules')
 
 /** The schedule of a name and its options, as a file describes it. */
 export function scheduleFrom(name: unknown, options: object, argument: string): Schedule {

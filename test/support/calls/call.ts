@@ -1,0 +1,59 @@
+/** A call of a public function, as the tests of odd arguments vary it, and what such calls share. */
+
+import { layers, sequential } from 'neurode'
+
+/** A call: its arguments, made anew each time, and what it does with them. Objects among them are options. */
+export interface PublicCall {
+  readonly name: string
+  readonly args: () => unknown[]
+  // biome-ignore lint/suspicious/noExplicitAny: arguments are replaced by anything
+  readonly call: (...args: any[]) => unknown
+}
+
+export const x = () => [
+  [0.1, 0.2],
+  [0.3, 0.4],
+  [0.5, 0.6],
+]
+export const y = () => [0, 1, 0]
+export const call = (name: string, args: () => unknown[], call: PublicCall['call']): PublicCall => ({
+  name,
+  args,
+  call,
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type Loose = any
+export const small = (options: object = {}, units = 1): Loose =>
+  sequential({
+    layers: [layers.dense({ units: 3, inputShape: [2] }), layers.dense({ units, activation: 'sigmoid' })],
+    seed: 1,
+  }).compile({
+    loss: 'binaryCrossentropy',
+    optimizer: 'adam',
+    metrics: ['accuracy'],
+    device: 'cpu',
+    threads: 1,
+    ...options,
+  })
+
+/** With a model that is disposed of in the end. */
+export function onModel(
+  name: string,
+  args: () => unknown[],
+  run: (model: Loose, args: Loose[]) => unknown,
+): PublicCall {
+  return call(name.includes('.') ? name : `model.${name}`, args, async (...given) => {
+    using model = small()
+    return await run(model, given)
+  })
+}
+
+/** Trains a model for a step with what a factory gave. */
+export async function step(options: object): Promise<void> {
+  using model = small(options)
+  await model.fit(x(), y(), { epochs: 1, verbose: 0 })
+}
+
+/** Written into a folder that is the current one. */
+export const file = (ending: string) => `written.${ending}`

@@ -1,0 +1,320 @@
+/** Calls of all factories. */
+
+import {
+  activations,
+  callbacks,
+  constraints,
+  initializers,
+  layers,
+  losses,
+  metrics,
+  optimizers,
+  RowOptimizer,
+  regularizers,
+  Sequential,
+  Sgd,
+  schedules,
+  sequential,
+} from 'neurode'
+import { call, file, type Loose, type PublicCall, small, step, x, y } from './call.js'
+
+/** Every factory of a table, its options, and what is done with what it gives. */
+function factories(
+  table: string,
+  made: Readonly<Record<string, object | readonly unknown[] | undefined>>,
+  from: Loose,
+  use: (made: Loose, name: string) => unknown,
+): PublicCall[] {
+  return Object.entries(made).map(([name, given]) => {
+    const args = () => (Array.isArray(given) ? structuredClone(given) : given === undefined ? [{}] : [{ ...given }])
+    return call(`${table}.${name}`, args, (...args) => use(from[name](...args), name))
+  })
+}
+
+/** All of a table but those that have calls of their own. */
+function withoutOptions(table: object): Record<string, undefined> {
+  const names = Object.keys(table).filter((name) => name !== 'custom')
+  return Object.fromEntries(names.map((name) => [name, undefined]))
+}
+
+const layerOptions = {
+  input: { shape: [2], name: 'a' },
+  dense: {
+    units: 2,
+    activation: 'relu',
+    useBias: true,
+    inputShape: [2],
+    name: 'a',
+    kernelInitializer: 'heNormal',
+    trainable: true,
+    kernelRegularizer: 'l2',
+    kernelConstraint: 'nonNeg',
+    biasInitializer: 'zeros',
+    weights: undefined,
+  },
+  activation: { activation: 'relu', inputShape: [2] },
+  reLU: { maxValue: 6, negativeSlope: 0.1, threshold: 0, inputShape: [2] },
+  leakyReLU: { negativeSlope: 0.1, inputShape: [2] },
+  elu: { alpha: 1, inputShape: [2] },
+  softmax: { axis: -1, inputShape: [2] },
+  dropout: { rate: 0.5, seed: 1, inputShape: [2] },
+  gaussianDropout: { rate: 0.5, inputShape: [2] },
+  gaussianNoise: { stddev: 0.5, inputShape: [2] },
+  alphaDropout: { rate: 0.5, inputShape: [2] },
+  prelu: { alphaInitializer: 'zeros', sharedAxes: [1], inputShape: [2] },
+  batchNormalization: { axis: -1, momentum: 0.9, epsilon: 1e-3, center: true, scale: true, inputShape: [2] },
+  layerNormalization: { axis: -1, epsilon: 1e-3, center: true, scale: true, inputShape: [2] },
+  rmsNormalization: { axis: -1, epsilon: 1e-3, inputShape: [2] },
+  groupNormalization: { groups: 1, epsilon: 1e-3, inputShape: [2] },
+  normalization: { axis: -1, mean: [0, 0], variance: [1, 1], invert: false, inputShape: [2] },
+  embedding: {
+    inputDim: 3,
+    outputDim: 2,
+    inputShape: [2],
+    embeddingsInitializer: 'zeros',
+    embeddingsRegularizer: 'l2',
+    embeddingsConstraint: 'nonNeg',
+    weights: undefined,
+  },
+  unitNormalization: { axis: -1, inputShape: [2] },
+  activityRegularization: { l1: 0.1, l2: 0.1, inputShape: [2] },
+  flatten: { inputShape: [2] },
+  reshape: { targetShape: [1, 2], inputShape: [2] },
+  permute: { dims: [2, 1], inputShape: [2, 3] },
+  repeatVector: { n: 2, inputShape: [2] },
+  categoryEncoding: { numTokens: 3, outputMode: 'multiHot', inputShape: [2] },
+  identity: { inputShape: [2] },
+  rescaling: { scale: 0.5, offset: 0.1, inputShape: [2] },
+}
+
+const optionsOf = {
+  initializers: {
+    zeros: undefined,
+    ones: undefined,
+    constant: { value: 1 },
+    randomUniform: { minval: 0, maxval: 1, seed: 1 },
+    randomNormal: { mean: 0, stddev: 1, seed: 1 },
+    truncatedNormal: { mean: 0, stddev: 1, seed: 1 },
+    varianceScaling: { scale: 1, mode: 'fanIn', distribution: 'uniform', seed: 1 },
+    glorotUniform: { seed: 1 },
+    glorotNormal: { seed: 1 },
+    heUniform: { seed: 1 },
+    heNormal: { seed: 1 },
+    lecunUniform: { seed: 1 },
+    lecunNormal: { seed: 1 },
+    orthogonal: { gain: 1, seed: 1 },
+  },
+  regularizers: {
+    l1: { l1: 0.1 },
+    l2: { l2: 0.1 },
+    l1l2: { l1: 0.1, l2: 0.1 },
+    orthogonal: { factor: 0.1, mode: 'rows' },
+  },
+  constraints: {
+    maxNorm: { maxValue: 2, axis: 0 },
+    minMaxNorm: { minValue: 0, maxValue: 1, rate: 1, axis: 0 },
+    nonNeg: undefined,
+    unitNorm: { axis: 0 },
+  },
+  optimizers: {
+    sgd: {
+      learningRate: 0.1,
+      momentum: 0.9,
+      nesterov: true,
+      weightDecay: 0.1,
+      clipNorm: 1,
+      useEma: true,
+      emaMomentum: 0.9,
+    },
+    adam: {
+      learningRate: 0.1,
+      beta1: 0.9,
+      beta2: 0.99,
+      epsilon: 1e-7,
+      amsgrad: true,
+      globalClipNorm: 1,
+      gradientAccumulationSteps: 2,
+      useEma: true,
+      emaOverwriteFrequency: 1,
+    },
+    adamw: { weightDecay: 0.1 },
+    rmsprop: { rho: 0.9, momentum: 0.1, centered: true },
+    adagrad: { initialAccumulatorValue: 0.1 },
+    adadelta: { rho: 0.9 },
+    adamax: { beta1: 0.9 },
+    nadam: { beta1: 0.9 },
+    lion: { beta1: 0.9 },
+    ftrl: { learningRatePower: -0.5, l1RegularizationStrength: 0.1 },
+  },
+  schedules: {
+    exponentialDecay: { initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5, staircase: true },
+    inverseTimeDecay: { initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5 },
+    piecewiseConstantDecay: { boundaries: [1, 2], values: [1, 0.5, 0.1] },
+    polynomialDecay: { initialLearningRate: 0.1, decaySteps: 10, endLearningRate: 0, power: 2, cycle: true },
+    cosineDecay: { initialLearningRate: 0.1, decaySteps: 10, alpha: 0.1, warmupTarget: 1, warmupSteps: 2 },
+    cosineDecayRestarts: { initialLearningRate: 0.1, firstDecaySteps: 10, tMul: 2, mMul: 1, alpha: 0 },
+    oneCycle: { maxLearningRate: 0.1, totalSteps: 10 },
+  },
+  losses: { ...withoutOptions(losses), huber: { delta: 1, reduction: 'sum' } },
+  metrics: {
+    ...withoutOptions(metrics),
+    precision: { threshold: 0.5, name: 'a' },
+    auc: { numThresholds: 5, curve: 'PR', summationMethod: 'minoring', fromLogits: true },
+    sensitivityAtSpecificity: { specificity: 0.5, numThresholds: 5 },
+    iou: { numClasses: 2, targetClassIds: [0] },
+  },
+}
+
+const useLayer = async (layer: Loose) => {
+  using model: Loose = sequential([layer])
+  if (model.built)
+    model.predictSync({
+      data: new Float32Array(model.inputShape.reduce((a: number, b: number) => a * b, 1)),
+      shape: [1, ...model.inputShape],
+    })
+}
+const useIn = (options: object) => async (made: Loose) => {
+  using model: Loose = sequential([
+    layers.dense({ units: 2, inputShape: [2], ...Object.fromEntries(Object.keys(options).map((key) => [key, made])) }),
+  ])
+  model.predictSync(x())
+}
+const unitsFor = (name: string) => (/categorical/i.test(name) ? 3 : 1)
+const useMetric = async (metric: Loose, name = '') => {
+  using model = small(
+    { metrics: [metric], loss: unitsFor(name) > 1 ? 'sparseCategoricalCrossentropy' : 'mse' },
+    unitsFor(name),
+  )
+  await model.evaluate(x(), y())
+}
+
+/** Written into a folder that is the current one. */
+/** Constructors that users may call instead of factories, with the same options. */
+function constructors(): PublicCall[] {
+  return Object.entries(layerOptions).map(([name, options]) => {
+    const Class = (layers as Loose)[name]({ ...options }).constructor
+    return call(
+      `new ${Class.name}`,
+      () => [{ ...options }],
+      (...args) => useLayer(new Class(...args)),
+    )
+  })
+}
+
+export const factoryCalls: readonly PublicCall[] = [
+  ...constructors(),
+  call(
+    'new Sequential',
+    () => [{ layers: [layers.dense({ units: 1, inputShape: [2] })], name: 'a', seed: 1 }],
+    (...args) => new (Sequential as Loose)(...args),
+  ),
+  call(
+    'new Sgd',
+    () => [{ learningRate: 0.1 }],
+    (...args) => step({ optimizer: new (Sgd as Loose)(...args) }),
+  ),
+  call(
+    'new RowOptimizer',
+    () => ['adam', { learningRate: 0.1 }],
+    (...args) => step({ optimizer: new (RowOptimizer as Loose)(...args) }),
+  ),
+  call(
+    'schedule.at',
+    () => [1],
+    (...args) => (schedules.cosineDecay({ initialLearningRate: 1, decaySteps: 10 }).at as Loose)(...args),
+  ),
+  ...factories('layers', layerOptions, layers, useLayer),
+  ...factories(
+    'activations',
+    Object.fromEntries(
+      Object.keys(activations).map((name) => [
+        name,
+        name === 'threshold' ? { threshold: 0, defaultValue: 1 } : undefined,
+      ]),
+    ),
+    activations,
+    (made) => useLayer(layers.activation({ activation: made, inputShape: [2] })),
+  ),
+  ...factories('initializers', optionsOf.initializers, initializers, useIn({ kernelInitializer: 1 })),
+  ...factories('regularizers', optionsOf.regularizers, regularizers, useIn({ kernelRegularizer: 1 })),
+  ...factories('constraints', optionsOf.constraints, constraints, useIn({ kernelConstraint: 1 })),
+  ...factories('optimizers', optionsOf.optimizers, optimizers, (optimizer) => step({ optimizer })),
+  ...factories('schedules', optionsOf.schedules, schedules, (learningRate) =>
+    step({ optimizer: optimizers.sgd({ learningRate }) }),
+  ),
+  ...factories('losses', optionsOf.losses, losses, (loss, name) => small({ loss }, unitsFor(name)).dispose()),
+  ...factories('metrics', optionsOf.metrics, metrics, useMetric),
+  call(
+    'losses.custom',
+    () => [{ name: 'a', compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
+    (options) => step({ loss: losses.custom(options) }),
+  ),
+  call(
+    'metrics.custom',
+    () => [{ name: 'a', rows: () => [0, 0, 0], best: 'max' }],
+    (options) => useMetric(metrics.custom(options)),
+  ),
+  call(
+    'callbacks.earlyStopping',
+    () => [
+      {
+        monitor: 'loss',
+        mode: 'min',
+        minDelta: 0,
+        patience: 1,
+        baseline: 1,
+        restoreBestWeights: true,
+        startFromEpoch: 0,
+      },
+    ],
+    (o) => useCallback(callbacks.earlyStopping(o)),
+  ),
+  call(
+    'callbacks.reduceLROnPlateau',
+    () => [{ monitor: 'loss', factor: 0.1, patience: 1, minDelta: 0, cooldown: 0, minLearningRate: 0 }],
+    (o) => useCallback(callbacks.reduceLROnPlateau(o)),
+  ),
+  call(
+    'callbacks.learningRateScheduler',
+    () => [(_: number, rate: number) => rate],
+    (o) => useCallback(callbacks.learningRateScheduler(o)),
+  ),
+  call(
+    'callbacks.modelCheckpoint',
+    () => [
+      file('neurode'),
+      { monitor: 'loss', saveBestOnly: true, saveWeightsOnly: false, saveFreq: 'epoch', initialValueThreshold: 1 },
+    ],
+    (p, o) => useCallback(callbacks.modelCheckpoint(p, o)),
+  ),
+  call(
+    'callbacks.backupAndRestore',
+    () => ['backups', { saveFreq: 'epoch', keep: 2, deleteCheckpoint: true }],
+    (p, o) => useCallback(callbacks.backupAndRestore(p, o)),
+  ),
+  call(
+    'callbacks.csvLogger',
+    () => [file('csv'), { append: false, separator: ',' }],
+    (p, o) => useCallback(callbacks.csvLogger(p, o)),
+  ),
+  call(
+    'callbacks.terminateOnNaN',
+    () => [],
+    () => useCallback(callbacks.terminateOnNaN()),
+  ),
+  call(
+    'callbacks.dashboard',
+    () => [{ port: 0, onListening: () => {} }],
+    (o) => useCallback(callbacks.dashboard(o)),
+  ),
+  call(
+    'callbacks.lambda',
+    () => [{ onEpochEnd: () => {}, batchInterval: 1 }],
+    (o) => useCallback(callbacks.lambda(o)),
+  ),
+]
+
+async function useCallback(callback: Loose): Promise<void> {
+  using model = small()
+  await model.fit(x(), y(), { epochs: 2, verbose: 0, callbacks: [callback] })
+}
