@@ -171,8 +171,15 @@ describe('paths', () => {
           /expected a path or a URL object, got "file:\/\/\/x\/y\.neurode"; as a path it is "\/x\/y\.neurode"/,
         ],
         ['file://./m', /expected a path or a URL object, got "file:\/\/\.\/m"; as a path it is "\.\/m"/],
-        ['https://example.com/m', /expected a path or a URL object, got "https:.*only files/],
-        [new URL('https://example.com/m'), /expected a URL of a file, got "https:.*only files/],
+        [
+          'https://example.com/m',
+          /expected a path or a URL object, got "https:.*only files are read.*await fetch\(url\)/,
+        ],
+        [
+          new URL('https://example.com/m'),
+          /expected a URL of a file, got "https:.*only files are read.*await fetch\(url\)/,
+        ],
+        ['data:text/csv,a', /expected a path or a URL object, got "data:.*await fetch\(url\)/],
         [new URL('file:///a%2Fb'), /expected a URL of a file.*encoded/],
         ['a\0b', /without NUL/],
       ]
@@ -181,6 +188,27 @@ describe('paths', () => {
         await assert.rejects(act, { name: 'NeurodeError', code: 'ERR_ARGUMENT', message }, `${name}: ${path}`)
       }
     }
+  })
+
+  it('that are addresses of data may be read as the message says', async () => {
+    const bytes = encodeNpy([1, 2])
+    const address = (content: Uint8Array) =>
+      `data:,${[...content].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')}`
+    const readers = { readNpy, readCsv, readIdx, readSafetensors, readNpz } as const
+    for (const [name, read] of Object.entries(readers)) {
+      const advice = /give the bytes instead: new Uint8Array\(await \(await fetch\(url\)\)\.arrayBuffer\(\)\)$/
+      await assert.rejects(async () => read(address(bytes)), { code: 'ERR_ARGUMENT', message: advice }, name)
+    }
+    for (const act of [load, openNpy, openIdx]) {
+      const advice =
+        /into one: await writeFile\(path, new Uint8Array\(await \(await fetch\(url\)\)\.arrayBuffer\(\)\)\)$/
+      await assert.rejects(async () => act('http://127.0.0.1/x'), { code: 'ERR_ARGUMENT', message: advice })
+    }
+    const url = address(bytes)
+    assert.deepEqual([...(await readNpy(new Uint8Array(await (await fetch(url)).arrayBuffer()))).data], [1, 2])
+    const table = address(new TextEncoder().encode('a,b\n1,2\n'))
+    const { header } = await readCsv(new Uint8Array(await (await fetch(table)).arrayBuffer()))
+    assert.deepEqual(header, ['a', 'b'])
   })
 
   it('may be URL objects, of other realms as well', async () => {

@@ -1,7 +1,7 @@
 /** Columns of tables by their names. */
 
 import { NeurodeError } from '../errors.js'
-import { refuse, suggest } from '../validate.js'
+import { refuse, shorten, suggest } from '../validate.js'
 
 /** Finds the places of columns, from 0, in a header that is read once; `width` is their number. */
 export function columnFinder(header: readonly string[], width: number): (column: string | number) => number {
@@ -13,12 +13,16 @@ export function columnFinder(header: readonly string[], width: number): (column:
     }
     if (typeof column !== 'string') return refuse('columns', 'names and places', column)
     places ??= placesOf(header)
-    const place = places.get(column)
+    const name = column.trim()
+    const place = places.get(name)
     if (place !== undefined) return place
-    if (places.has(column)) {
-      throw new NeurodeError('ERR_ARGUMENT', `columns: '${column}' names several columns: give their places`)
+    if (places.has(name)) {
+      throw new NeurodeError('ERR_ARGUMENT', `columns: '${shorten(column)}' names several columns: give their places`)
     }
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `columns: there is no column '${column}'${suggest(column, header)}`)
+    throw new NeurodeError(
+      'ERR_UNKNOWN_NAME',
+      `columns: there is no column '${shorten(column)}'${suggest(column, header)}`,
+    )
   }
 }
 

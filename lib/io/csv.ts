@@ -23,7 +23,7 @@ export interface ReadCsvOptions {
 
 /** The cells of a CSV file. */
 export interface CsvTable {
-  /** Names of the columns; empty without a header. */
+  /** Names of the columns, without spaces around them; empty without a header. */
   readonly header: readonly string[]
   /** Cells as texts; all rows have the same number. */
   readonly rows: readonly (readonly string[])[]
@@ -50,8 +50,8 @@ export interface CsvTable {
 }
 
 /**
- * Reads a CSV file in UTF-8. Cells in quotes may hold separators, line ends and, doubled, quotes. Lines end with LF, CR LF or
- * CR. Blank lines do not count: a row of one empty cell is written `""`.
+ * Reads a CSV file in UTF-8; what stands at an address is fetched before, and its bytes are given. Cells in quotes may hold separators, line ends and, doubled, quotes. Lines end with LF, CR LF or
+ * CR. Blank lines, of spaces too, do not count: a row of one empty cell is written `""`.
  *
  * @param source - Path of the file, or its bytes.
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT`, with the line, for rows of different length, quotes that are not
@@ -78,7 +78,7 @@ export async function readCsv(source: string | URL | Uint8Array, given?: ReadCsv
   const name = isUint8Array(source) ? 'data' : toPath(source, 'source', 'a path or bytes')
   const bytes = isUint8Array(source) ? source : await readBytes(name)
   const { rows, lines } = parseRows(decode(bytes, name), separator, name)
-  const header = hasHeader ? rows.shift() : []
+  const header = hasHeader ? rows.shift()?.map((name) => name.trim()) : []
   if (header === undefined) throw damaged(name, 'expected a row with the names of the columns, got an empty file')
   if (hasHeader) lines.shift()
   const width = header.length || (rows[0]?.length ?? 0)
@@ -131,7 +131,7 @@ function firstLineThat(bytes: Uint8Array, holds: (line: Uint8Array) => boolean):
 }
 
 const quote = 34
-const [lineFeed, carriageReturn] = [10, 13]
+const [lineFeed, carriageReturn, space, tab] = [10, 13, 32, 9]
 
 function parseRows(text: string, separator: string, name: string): { rows: string[][]; lines: number[] } {
   const rows: string[][] = []
@@ -139,7 +139,7 @@ function parseRows(text: string, separator: string, name: string): { rows: strin
   const end = separator.charCodeAt(0)
   let line = 1
   for (let at = 0; at < text.length; line++) {
-    const blank = lineEndAt(text, at)
+    const blank = blankLineAt(text, at, end)
     if (blank > 0) {
       at += blank
       continue
@@ -174,6 +174,14 @@ function parseRows(text: string, separator: string, name: string): { rows: strin
     lines.push(begin)
   }
   return { rows, lines }
+}
+
+/** Characters of a line of nothing but spaces and tabs, with its end: 0 where there is another. */
+function blankLineAt(text: string, from: number, end: number): number {
+  let at = from
+  for (let code = text.charCodeAt(at); (code === space || code === tab) && code !== end; ) code = text.charCodeAt(++at)
+  const length = lineEndAt(text, at)
+  return length > 0 || at === text.length ? at - from + length : 0
 }
 
 /** Characters of a line end at a place: 0 where there is none. */

@@ -5,15 +5,15 @@ import { NeurodeError } from '../errors.js'
 import { describe, refuse } from '../validate.js'
 
 /** A letter alone is a drive of Windows. */
-const address = /^[a-z][a-z\d+.-]+:\/\//i
+const address = /^(?:[a-z][a-z\d+.-]+:\/\/|data:[^,]*,)/i
 
 /** The path that is meant; `ERR_ARGUMENT` for addresses, as text or of anything but files. */
 export function toPath(value: unknown, argument: string, expected = 'a path'): string {
-  if (isUrl(value)) return pathOf(new URL(value.href), argument)
+  if (isUrl(value)) return pathOf(new URL(value.href), argument, expected)
   if (typeof value !== 'string' || value === '') return refuse(argument, expected, value)
   if (value.includes('\0')) return refuse(argument, 'a path without NUL characters', value)
   if (!address.test(value)) return value
-  const meant = /^file:/i.test(value) ? `; as a path it is ${describe(pathIn(value))}` : onlyFiles
+  const meant = /^file:/i.test(value) ? `; as a path it is ${describe(pathIn(value))}` : adviceFor(expected)
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a path or a URL object, got ${describe(value)}${meant}`)
 }
 
@@ -24,12 +24,17 @@ export function isUrl(value: unknown): value is { readonly href: string } {
   return typeof href === 'string' && typeof protocol === 'string'
 }
 
-const onlyFiles = ': only files are read and written'
+/** How what stands at an address is read all the same. */
+function adviceFor(expected: string): string {
+  const bytes = 'new Uint8Array(await (await fetch(url)).arrayBuffer())'
+  if (expected.includes('bytes')) return `: only files are read; give the bytes instead: ${bytes}`
+  return `: only files are read and written; write what is to be read into one: await writeFile(path, ${bytes})`
+}
 
-function pathOf(url: URL, argument: string): string {
+function pathOf(url: URL, argument: string, expected: string): string {
   const fail = (why: string, options?: ErrorOptions) =>
     new NeurodeError('ERR_ARGUMENT', `${argument}: expected a URL of a file, got ${describe(url.href)}${why}`, options)
-  if (url.protocol !== 'file:') throw fail(onlyFiles)
+  if (url.protocol !== 'file:') throw fail(adviceFor(expected))
   try {
     return fileURLToPath(url)
   } catch (cause) {

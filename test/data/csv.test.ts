@@ -31,10 +31,28 @@ describe('readCsv', () => {
     }
     const mixed = await read('a,b\r1,2\n\r3,4\r\r\n5,"6\r"\r\n')
     assert.deepEqual(mixed.rows, [...expected, ['5', '6\r']])
+    assert.deepEqual((await read('a,b\n1,2\n  \n3,4\r\n \t\r\n   ')).rows, expected)
+    assert.deepEqual((await read('a\tb\n\t\n1\t2\n', { separator: '\t' })).rows, [
+      ['', ''],
+      ['1', '2'],
+    ])
     // A row of one empty cell is not a blank line.
     assert.deepEqual((await read('a\n1\n\n""\n2\n')).rows, [['1'], [''], ['2']])
     const odd = 'a\u2028b,c\n\u00851,2\n'
     assert.deepEqual([(await read(odd)).header, (await read(odd)).rows], [['a\u2028b', 'c'], [['\u00851', '2']]])
+  })
+
+  it('takes names of columns without the spaces around them', async () => {
+    const table = await read(' a ,\tb,"c ", d e \n1, 2 ,3,4\n\n')
+    assert.deepEqual(table.header, ['a', 'b', 'c', 'd e'])
+    for (const columns of [
+      ['a', 'b'],
+      [' a ', 'b '],
+    ])
+      assert.deepEqual([...table.numbers(columns).data], [1, 2])
+    assert.deepEqual(table.texts('b'), [' 2 '])
+    const twice = await read('a, a\n1,2\n')
+    throws(() => twice.numbers(['a']), 'ERR_ARGUMENT', /'a' names several columns/)
   })
 
   it('says in which line a row begins, as an editor shows it', async () => {
