@@ -39,7 +39,8 @@ export class Picture {
   async png(given?: PngOptions): Promise<Uint8Array> {
     const options = checkOptions(given, ['scale'], 'png')
     const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
-    const scale = checkNumber(options.scale ?? 2, 'png: scale', 1 / Math.min(this.width, this.height), mostScale)
+    const leastScale = Math.ceil(1e4 / Math.min(this.width, this.height)) / 1e4
+    const scale = checkNumber(options.scale ?? 2, 'png: scale', leastScale, mostScale)
     const { Resvg } = loadRasterizer()
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: scale },

@@ -72,11 +72,12 @@ export interface ModelIdentity {
 export function parseInferRequest(body: Buffer, headerLength: number | undefined, spec: TensorSpec): TensorRequest {
   const compiled = compile(spec)
   checkBody(body)
+  const length = headerLength === undefined ? -1 : checkInteger(headerLength, 'headerLength', 0)
   const { report, reader } = compiled
   const values = takeRoom(body.length, compiled)
   let rows: number
   try {
-    rows = reader.readInfer(body, headerLength ?? -1, values)
+    rows = reader.readInfer(body, length, values)
   } catch (error) {
     giveBack(values)
     throw error

@@ -51,7 +51,7 @@ export const updateOptionNames = [
 ] as const
 
 const limits = ['clipNorm', 'globalClipNorm', 'clipValue'] as const
-const smallest = 2 ** -126 // of float32
+const smallest = 1.2e-38 // Below it, float32 has fewer digits.
 
 type Check = (value: unknown, argument: string) => unknown
 
