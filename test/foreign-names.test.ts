@@ -149,6 +149,9 @@ describe('names of others', () => {
       [{ yieldEvery: 'auto' }, /it is not here: training runs off the JavaScript thread$/],
       [{ use_multiprocessing: true }, /it is not here: batches are read ahead as it is$/],
       [{ metrics: ['mae'] }, /here it is an option of compile$/],
+      [{ callbacks: { onYield: () => {} } }, /^callbacks.*'onYield'; it is not here: training runs off/],
+      [{ callbacks: { onTestBegin: () => {} } }, /it is not here: evaluate and predict call no callbacks/],
+      [{ callbacks: { onTrainEpochEnd: () => {} } }, /here it is 'onEpochEnd'$/],
       [{ lr: 0.1 }, /here it is an option of the optimizer, /],
     ]
     for (const [options, text] of later) {

@@ -1,6 +1,6 @@
 /** What is said of names that Keras, TensorFlow.js and PyTorch have: the name here, or why there is none. */
 
-import { callbackRows, layerRows, objectRows } from './layerNames.js'
+import { callbackRows, hookRows, layerRows, objectRows } from './layerNames.js'
 import { optionRows } from './optionNames.js'
 import {
   activationRows,
@@ -32,6 +32,7 @@ const tables = {
   regularizers: ruleRows,
   constraints: ruleRows,
   callbacks: callbackRows,
+  hooks: hookRows,
   options: optionRows,
   ...objectRows,
 } as const satisfies Record<string, Rows>
@@ -44,7 +45,7 @@ const patterns = new Map<Asked, readonly (readonly [pattern: RegExp, answer: str
 function patternsOf(asked: Asked) {
   const known = patterns.get(asked)
   if (known !== undefined) return known
-  const made = [...tables[asked], ...(asked === 'options' ? [] : everywhere)].map(
+  const made = [...tables[asked], ...everywhere].map(
     ([names, answer]) => [new RegExp(`^(?:${names.replaceAll(' ', '|').replaceAll('*', '.*')})$`), answer] as const,
   )
   patterns.set(asked, made)

@@ -70,6 +70,21 @@ export const callbackRows: Rows = [
   ['lrscheduler learningratemonitor steplr', is('callbacks.learningRateScheduler, or a schedule as learningRate')],
 ]
 
+/** Functions of callbacks. */
+export const hookRows: Rows = [
+  ['onyield', no('training runs off the JavaScript thread')],
+  [
+    'ontest* onpredict* onvalidation*',
+    no('evaluate and predict call no callbacks; onEpochEnd has what validation gave'),
+  ],
+  ['ontrainepochend onepochfinish onepochfinished', is("'onEpochEnd'")],
+  ['ontrainepochstart onepochstart', is("'onEpochBegin'")],
+  ['ontrainbatchstart onbatchstart onstepbegin', is("'onBatchBegin'")],
+  ['onstepend onstep', is("'onBatchEnd'")],
+  ['onfitstart ontrainstart', is("'onTrainBegin'")],
+  ['onfitend ontrainfinish', is("'onTrainEnd'")],
+]
+
 const weights = 'getWeights(), in the order of layers'
 
 /** Members of objects, as `model.fitDataset`. */

@@ -1,7 +1,8 @@
 /** Callbacks of fit: what may be called when. */
 
+import { answerFor } from '../elsewhere/answers.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, describe, normalize, refuse, suggest } from '../validate.js'
+import { checkInteger, describe, normalize, refuse, shorten, suggest } from '../validate.js'
 import type { CallbackState, CallbackStates, Logs, NoLogs, TrainingContext } from './context.js'
 
 /** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */
@@ -249,10 +250,9 @@ function checkCallback(callback: Callback, argument: string): void {
     const hook = hooks.find((each) => isOtherSpelling(key, each))
     if (hook === undefined && !/^on[A-Z]/.test(key)) continue
     if (hooks.some((each) => each === key)) continue
-    throw new NeurodeError(
-      'ERR_UNKNOWN_NAME',
-      `${argument}: no callback is called '${key}'${suggest(hook ?? key, hooks)}`,
-    )
+    const answer = answerFor('hooks', normalize(key))
+    const advice = answer === undefined ? suggest(hook ?? key, hooks) : `; ${answer}`
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${shorten(key)}'${advice}`)
   }
   if (hooks.every((hook) => callback[hook] === undefined) && !callback.getState && !callback.setState) {
     // A copy of an object with methods, such as { ...callback }, has lost them.

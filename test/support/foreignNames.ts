@@ -11,6 +11,7 @@ export function answersTo(): string[] {
     ...Object.values(parts),
     others.layerRows,
     others.callbackRows,
+    others.hookRows,
     ...Object.values(others.objectRows),
     optionRows,
   ]

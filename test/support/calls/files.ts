@@ -125,12 +125,10 @@ export const fileCalls: readonly PublicCall[] = [
   call(
     'datasets.mnist',
     () => [{ dir: 'nowhere', signal: AbortSignal.abort(), onProgress: () => {} }],
-    async (options, ...more) => {
+    async (options = {}, ...more) => {
       // Nothing is to be downloaded here.
-      const given =
-        Object.getPrototypeOf(options ?? 0) === Object.prototype ? { signal: AbortSignal.abort(), ...options } : options
-      given.signal ??= AbortSignal.abort()
-      await (datasets.mnist as Loose)(given, ...more).catch((error: NeurodeError) => {
+      if (typeof options === 'object' && options !== null) options.signal ??= AbortSignal.abort()
+      await (datasets.mnist as Loose)(options, ...more).catch((error: NeurodeError) => {
         if (error.code !== 'ERR_ABORTED') throw error
       })
     },
