@@ -2,7 +2,7 @@
 
 import { checkEnding } from '../io/endings.js'
 import { toPath, writeAtomically } from '../io/files.js'
-import { checkName, checkOptions, refuse } from '../validate.js'
+import { checkName, checkOptions, refuse, shorten } from '../validate.js'
 import { checkPictureOptions } from './options.js'
 import { escapeXml } from './panels.js'
 import { Picture } from './picture.js'
@@ -69,18 +69,38 @@ function describeFigure({ svg }: Picture): string {
   return `<figure>${svg}</figure>`
 }
 
+/** Holes of a list count as what they are: undefined. */
+function toList(value: unknown, argument: string, expected: string): unknown[] {
+  return Array.isArray(value) ? Array.from(value as unknown[]) : refuse(argument, expected, value)
+}
+
+function toTable(table: unknown, argument: string): [name: string, value: string | number][] {
+  if (typeof table !== 'object' || table === null || Array.isArray(table)) {
+    return refuse(argument, 'an object of texts and numbers', table)
+  }
+  return Object.entries(table).map(([name, value]: [string, unknown]) =>
+    typeof value === 'string' || typeof value === 'number'
+      ? [name, value]
+      : refuse(`${argument}: ${shorten(name)}`, 'a text or a number', value),
+  )
+}
+
 function describeSection(section: ReportSection, argument: string): string {
   const known = ['heading', 'text', 'table', 'pictures']
   const { heading, text = [], table = {}, pictures = [] } = checkOptions(section, known, argument)
-  const paragraphs = typeof text === 'string' ? [text] : text
-  const rows = Object.entries(table).map(
+  const paragraphs = toList(typeof text === 'string' ? [text] : text, `${argument}.text`, 'a text or a list of texts')
+  const rows = toTable(table, `${argument}.table`).map(
     ([name, value]) => `<tr><th>${escapeXml(name)}</th><td>${escapeXml(String(value))}</td></tr>`,
   )
   return [
     `<h2>${escapeXml(checkName(heading, `${argument}.heading`))}</h2>`,
-    ...paragraphs.map((paragraph) => `<p>${escapeXml(paragraph)}</p>`),
+    ...paragraphs.map((paragraph, i) =>
+      typeof paragraph === 'string'
+        ? `<p>${escapeXml(paragraph)}</p>`
+        : refuse(`${argument}.text[${i}]`, 'a text', paragraph),
+    ),
     rows.length > 0 ? `<table>${rows.join('')}</table>` : '',
-    ...pictures.map((picture, i) =>
+    ...toList(pictures, `${argument}.pictures`, 'a list of pictures').map((picture, i) =>
       picture instanceof Picture
         ? describeFigure(picture)
         : refuse(`${argument}.pictures[${i}]`, 'a picture of plot.*', picture),
