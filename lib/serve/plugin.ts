@@ -43,12 +43,12 @@ export async function servePlugin(application: FastifyApplication, options: Serv
   if (typeof app !== 'object' || app === null || typeof app.addHook !== 'function') {
     refuse('application', 'a Fastify instance, to which app.register(servePlugin, options) gives it', app)
   }
-  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as RegisterOptions
+  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = (options ?? {}) as RegisterOptions
   checkOptions(own, pluginOptionNames, 'servePlugin')
-  const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
+  const log = own.onEvent ?? (({ level, message }) => app.log[level](message))
   if (typeof log !== 'function') refuse('onEvent', 'a function', log)
-  const serving = new Serving(options, log)
-  await addServing(app, serving, options)
+  const serving = new Serving(own, log)
+  await addServing(app, serving, own)
 }
 
 // What fastify-plugin would write: Fastify refuses to register it in another major version. It keeps its own scope.
