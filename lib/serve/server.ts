@@ -12,6 +12,7 @@ import { FastPath } from './fastPath.js'
 import { hostRule } from './hosts.js'
 import { type ClientErrorCode, clientErrors, errorBody, HttpError, jsonType, sendError } from './httpErrors.js'
 import { OpenConnections } from './openConnections.js'
+import { Refusals } from './refusals.js'
 import type { ServeEvent } from './repository.js'
 import type { Timeouts } from './rules.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
@@ -234,6 +235,14 @@ function refuseExpectation({ headers }: IncomingMessage, response: ServerRespons
 
 /** What is not HTTP never becomes a request. */
 function clientErrorHandler({ code = '' }: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') late.add(socket)
+  else refuseSocket(socket, code)
+}
+
+/** Thousands may be late at once. */
+const late = new Refusals((socket) => refuseSocket(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
+
+function refuseSocket(socket: Socket, code: string): void {
   if (code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
   const [status, message] = Object.hasOwn(clientErrors, code)
     ? clientErrors[code as ClientErrorCode]

@@ -6,6 +6,7 @@ import { Agent } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type InferenceServer, type ServeEvent, type ServeOptions, serve } from 'neurode/serve'
+import { mostAtOnce, Refusals } from '#lib/serve/refusals.js'
 import { Client } from '../support/client.js'
 import { ask, constantModel, inferBody } from '../support/serving.js'
 
@@ -112,6 +113,20 @@ describe('strangers', function () {
     await Promise.all(strangers)
     agent.destroy()
     assert.match(events.map(({ message }) => message).join('\n'), /connections beyond the limit of 64, closed: \d+/)
+  })
+})
+
+describe('connections whose time is over', () => {
+  it('are ended a few at a time, in their order, and all of them', async () => {
+    const ended: number[] = []
+    const refusals = new Refusals((socket) => ended.push(socket as never))
+    const all = Array.from({ length: 3 * mostAtOnce + 1 }, (_, i) => i)
+    for (const i of all) refusals.add(i as never)
+    for (const turns of [0, 1, 2, 3]) {
+      assert.equal(ended.length, turns * mostAtOnce)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.deepEqual(ended, all)
   })
 })
 
