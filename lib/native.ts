@@ -279,8 +279,10 @@ export interface OpRow {
 /** A model frozen for inference. Calls may overlap. */
 export interface NativePredictor {
   readonly device: string
-  /** Floating-point operations of one row. */
-  readonly operations: number
+  /** What so many rows cost on the thread that calls, in floating-point operations of large products. */
+  operations(rows: number): number
+  /** Whether that takes half a millisecond at most. */
+  isQuick(rows: number): boolean
   /** Whether inputs are indices of an embedding. */
   readonly takesIndices: boolean
   /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */

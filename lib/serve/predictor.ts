@@ -10,9 +10,6 @@ import { checkDevice, checkPrecision, type DeviceName } from '../model/devices.j
 import { type NativePredictor, native, type Precision } from '../native.js'
 import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../validate.js'
 
-/** With fewer floating-point operations, a server answers more requests when the JavaScript thread computes them: bench/results. */
-const quickOperations = 5e7
-
 /** Options of {@link Sequential.predictor}. */
 export interface PredictorOptions {
   /** Where it runs. Default: the device of the model. */
@@ -74,7 +71,6 @@ export class Predictor {
   readonly checkRows: ((rows: Float32Array) => void) | undefined
 
   readonly #native: NativePredictor
-  readonly #operations: number
   #disposed = false
 
   /** @internal */
@@ -90,7 +86,6 @@ export class Predictor {
     this.outputSize = elementCount(outputShape)
     this.maxBatchSize = maxBatchSize
     this.device = model.device
-    this.#operations = model.operations
     this.checkRows = model.takesIndices ? (rows) => model.check(rows) : undefined
   }
 
@@ -127,9 +122,18 @@ export class Predictor {
     return { id: this.#native.token, inputShape, outputShape, maxBatchSize }
   }
 
-  /** Whether rows are computed about as fast as they are handed to another thread: then predictSync is the better call. */
+  /**
+   * Whether so many rows take this thread half a millisecond at most, by the operations of all layers at all positions: then
+   * predictSync is the better call, and the one that batchers and servers make. Always false on CUDA.
+   */
   isQuick(rows: number): boolean {
-    return this.device === 'cpu' && rows * this.#operations < quickOperations
+    checkInteger(rows, 'rows')
+    return !this.#disposed && this.#native.isQuick(rows)
+  }
+
+  /** @internal What they cost this thread, in floating-point operations of large products. */
+  operations(rows: number): number {
+    return this.#native.operations(rows)
   }
 
   /** Frees the weights. What runs ends as it would have; everything after gives `ERR_DISPOSED`. */

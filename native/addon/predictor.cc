@@ -15,6 +15,7 @@
 namespace neurode::addon {
 namespace {
 
+constexpr std::int64_t kMostRows = std::int64_t{1} << 40;
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 52;
 
 struct Frozen {
@@ -23,7 +24,7 @@ struct Frozen {
   int input_size, output_size;
   int input_indices;  // as the Program has it
   std::int64_t bytes = 0;
-  double operations = 0;  // of a row
+  ForwardCost cost;
 };
 
 // What is shared, by token, for all environments of the process. Never destroyed: threads of an
@@ -87,10 +88,10 @@ Freezing to_freezing(const Napi::CallbackInfo& info) {
       throw Error("ERR_SHAPE", "parameters: " + parameter.name + " has another size");
     values.push_back(array.Data());
     frozen->bytes += parameter.size() * std::int64_t{sizeof(float)};
-    frozen->operations += 2.0 * static_cast<double>(parameter.size());
   }
   frozen->device = open_device(member(options, "device", to_text),
                                static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
+  frozen->cost = frozen->device->forward_cost(program);
   return freezing;
 }
 
@@ -136,8 +137,19 @@ class Predictor : public Napi::ObjectWrap<Predictor> {
                  [&] { return Napi::String::New(info.Env(), frozen().device->name()); });
   }
 
-  Napi::Value get_operations(const Napi::CallbackInfo& info) {
-    return guard(info.Env(), [&] { return Napi::Number::New(info.Env(), frozen().operations); });
+  // (rows): what they cost on the calling thread, in operations.
+  Napi::Value operations(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostRows);
+      return Napi::Number::New(info.Env(), frozen().cost.of(rows));
+    });
+  }
+
+  Napi::Value is_quick(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostRows);
+      return Napi::Boolean::New(info.Env(), frozen().cost.is_quick(rows));
+    });
   }
 
   Napi::Value get_takes_indices(const Napi::CallbackInfo& info) {
@@ -242,9 +254,10 @@ Napi::Function define_predictor(Napi::Env env) {
       env, "Predictor",
       {Predictor::StaticMethod<&Predictor::open>("open"),
        Predictor::InstanceAccessor<&Predictor::get_device>("device"),
-       Predictor::InstanceAccessor<&Predictor::get_operations>("operations"),
        Predictor::InstanceAccessor<&Predictor::get_takes_indices>("takesIndices"),
        Predictor::InstanceAccessor<&Predictor::get_token>("token"),
+       Predictor::InstanceMethod<&Predictor::operations>("operations"),
+       Predictor::InstanceMethod<&Predictor::is_quick>("isQuick"),
        Predictor::InstanceMethod<&Predictor::predict>("predict"),
        Predictor::InstanceMethod<&Predictor::predict_sync>("predictSync"),
        Predictor::InstanceMethod<&Predictor::check>("check"),

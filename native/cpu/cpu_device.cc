@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "native/cpu/cpu_executor.h"
+#include "native/cpu/forward_cost.h"
 #include "native/cpu/isa.h"
 #include "native/cpu/packed_inference.h"
 #include "native/cpu/threads.h"
@@ -35,6 +36,10 @@ class CpuDevice final : public Device {
     if (program.precision == Precision::float32)
       packed = pack_for_inference(program, kernels_, team(), values);
     return packed ? packed : Device::open_inference(std::move(program), values);
+  }
+
+  ForwardCost forward_cost(const Program& program) const override {
+    return cpu::forward_cost(program, kernels_);
   }
 
   void submit(std::function<void()> work) override {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "native/cpu/affine.h"
+#include "native/cpu/forward_cost.h"
 #include "native/cpu/memory.h"
 #include "native/engine/op_table.h"
 
@@ -35,6 +36,7 @@ class CpuInference final : public Inference {
                const ParameterValues& values)
       : kernels_(kernels),
         team_(std::move(team)),
+        cost_(forward_cost(program, kernels)),
         input_size_(program.input_size),
         output_size_(program.output_size) {
     const std::vector<Task>& tasks = program.predict.tasks;
@@ -130,7 +132,7 @@ class CpuInference final : public Inference {
   };
 
   int threads_for(std::int64_t rows) const {
-    if (operations_ * static_cast<double>(rows) <= kWorthWaking) return 1;
+    if (cost_.of(rows) <= kWorthWaking) return 1;
     return static_cast<int>(std::min<std::int64_t>(team_->size(), (rows + rows_ - 1) / rows_));
   }
 
@@ -154,14 +156,12 @@ class CpuInference final : public Inference {
     kernels_.pack_kernel(dense.kernel, dense.inputs, dense.units, step.kernel.data());
     step.bias = Floats(padded(dense.units));
     if (dense.bias != nullptr) std::copy_n(dense.bias, dense.units, step.bias.data());
-    operations_ += 2.0 * dense.inputs * dense.units;
     steps_.push_back(std::move(step));
   }
 
   void add_maps(std::vector<Affine> maps) {
     for (Affine& map : maps) {
       const int features = static_cast<int>(map.scale.size());
-      operations_ += 3.0 * features;
       Step step{Kind::affine, features};
       step.map = std::move(map);
       steps_.push_back(std::move(step));
@@ -169,7 +169,6 @@ class CpuInference final : public Inference {
   }
 
   void add_activation(const Op& op, int features) {
-    operations_ += 20.0 * features;
     if (!neurode::activation_row(op.row).pointwise)
       widest_panel_ = std::max(widest_panel_, features);
     Step step{Kind::activation, features};
@@ -244,12 +243,12 @@ class CpuInference final : public Inference {
 
   const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
+  const ForwardCost cost_;
   const int input_size_, output_size_;
   std::vector<Step> steps_;
   int rows_ = 1;  // of a block
   std::int64_t block_ = 0, panel_ = 0;
   int widest_panel_ = 0;
-  double operations_ = 0;  // of a row
 };
 
 bool is_known(const Task& task) {
@@ -268,8 +267,11 @@ bool is_known(const Task& task) {
   }
 }
 
+}  // namespace
+
 // One task after the other, each of what the one before gave.
-bool is_dense_network(const Program& program) {
+bool is_packed(const Program& program) {
+  if (program.precision != Precision::float32) return false;
   int current = -1;
   for (const Task& task : program.predict.tasks) {
     if (!is_known(task) || task.input != current) return false;
@@ -278,12 +280,10 @@ bool is_dense_network(const Program& program) {
   return current == program.predict.output;
 }
 
-}  // namespace
-
 std::shared_ptr<const Inference> pack_for_inference(const Program& program, const Kernels& kernels,
                                                     std::shared_ptr<ThreadTeam> team,
                                                     const ParameterValues& values) {
-  if (!is_dense_network(program)) return nullptr;
+  if (!is_packed(program)) return nullptr;
   return std::make_shared<CpuInference>(program, kernels, std::move(team), values);
 }
 

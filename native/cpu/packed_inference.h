@@ -10,7 +10,10 @@
 
 namespace neurode::cpu {
 
-// Null where the Program has tasks other than those of dense networks.
+// Whether it has the tasks of dense networks alone.
+bool is_packed(const Program& program);
+
+// Null where it is not packed.
 std::shared_ptr<const Inference> pack_for_inference(const Program& program, const Kernels& kernels,
                                                     std::shared_ptr<ThreadTeam> team,
                                                     const ParameterValues& values);

@@ -49,6 +49,8 @@ class Device {
                                                           const ParameterValues& values) {
     return infer_by_executor(open(std::move(program)), values);
   }
+  // Of inference that was opened for the Program.
+  virtual ForwardCost forward_cost(const Program&) const { return {}; }
   // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
   virtual void submit(std::function<void()> work) = 0;
 };

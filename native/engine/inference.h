@@ -1,7 +1,9 @@
 // A model frozen for inference: it never changes, so any number of threads may share it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,6 +13,22 @@
 namespace neurode {
 
 class Executor;
+
+// What predictions cost on the calling thread, in floating-point operations of large products.
+struct ForwardCost {
+  double row = 0;
+  double weights = 0;        // at least, however few the rows: weights come from memory
+  int lanes = 1;             // rows are computed by so many
+  bool single_rows = false;  // but for one row alone
+  double quick = 0;          // what takes half a millisecond; 0: nothing runs on that thread
+
+  double of(std::int64_t rows) const {
+    const std::int64_t groups = (rows + lanes - 1) / lanes;
+    const std::int64_t computed = rows == 1 && single_rows ? 1 : groups * lanes;
+    return std::max(row * static_cast<double>(computed), weights);
+  }
+  bool is_quick(std::int64_t rows) const { return of(rows) < quick; }
+};
 
 class Inference {
  public:

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
-import { activations, layers, type Predictor, sequential } from 'neurode'
-import { attachPredictor } from 'neurode/serve'
-import { isEmulated, perDevice } from '../support/devices.js'
+import { activations, type Layer, layers, type Predictor, sequential } from 'neurode'
+import { attachPredictor, batcher } from 'neurode/serve'
+import { instructionSets, isEmulated, perDevice } from '../support/devices.js'
 import { Random } from '../support/random.js'
 
 perDevice('predictor', (device) => {
@@ -123,6 +123,73 @@ perDevice('predictor', (device) => {
       assertClose(all, (await model.predict(x)).data, name)
       assert.deepEqual(predictor.predictSync(x.slice(6, 12)), all.slice(predictor.outputSize, 2 * predictor.outputSize))
     }
+  })
+
+  it('counts what all layers do at all positions, and what weights cost from memory', () => {
+    if (device !== 'cpu') return
+    const count = (given: () => readonly Layer[], rows: number) => {
+      using model = sequential(given())
+      using predictor = model.predictor({ device })
+      return predictor.operations(rows)
+    }
+    const dense = (units: number, more = {}) => layers.dense({ units, ...more })
+    const positions = () => [dense(16, { inputShape: [32, 8] })]
+    // Sixteen rows fill a vector, and fewer take as long.
+    assert.equal(count(positions, 16), 16 * (4 * 32 * 8 * 16 + 80 * 32 * (8 + 16)))
+    assert.equal(count(positions, 1), count(positions, 16))
+    assert.equal(count(positions, 17), 2 * count(positions, 16))
+    const plain = () => [dense(100, { activation: 'relu', inputShape: [784] }), dense(10, { activation: 'softmax' })]
+    assert.equal(count(plain, 256), 256 * (2 * (784 * 100 + 100 * 10) + 80 * 100 + (400 + 20) * 10))
+    assert.equal(count(plain, 1), 50 * (784 * 100 + 100 * 10))
+    const embedded = () => [
+      layers.embedding({ inputDim: 100, outputDim: 8, inputShape: [4] }),
+      layers.flatten(),
+      dense(2, { useBias: false }),
+    ]
+    const row = 200 * 4 * 8 + 2 * 4 * 8 * 2 + 80 * (4 + 2)
+    assert.equal(count(embedded, 1), row)
+    assert.equal(count(embedded, 2), 16 * row)
+    assert.equal(
+      count(() => [layers.layerNormalization({ inputShape: [6] })], 1),
+      (400 + 60 + 20) * 6,
+    )
+  })
+
+  it('is quick where that takes half a millisecond with the instruction set, and then alone at once in a batcher', async () => {
+    using small = build([20, 12, 6])
+    using sequences = sequential([
+      layers.embedding({ inputDim: 1000, outputDim: 64, inputShape: [128] }),
+      layers.dense({ units: 256, activation: 'relu' }),
+      layers.dense({ units: 64 }),
+    ])
+    using wide = sequential([layers.dense({ units: 1000, inputShape: [4000] })])
+    const choices = async (model: Predictor) => {
+      const calls: string[] = []
+      const { predict, predictSync } = model
+      Object.assign(model, {
+        predict: (...given: Parameters<typeof predict>) => calls.push('predict') && predict.apply(model, given),
+        predictSync: (...given: Parameters<typeof predictSync>) =>
+          calls.push('sync') && predictSync.apply(model, given),
+      })
+      using queue = batcher(model)
+      await queue.run(1, () => {})
+      return calls
+    }
+    const sizes = { device, maxBatchSize: 4, threads: 1 }
+    using quick = small.predictor(sizes)
+    using slow = sequences.predictor(sizes)
+    using slower = wide.predictor(sizes)
+    assert.deepEqual(
+      [quick, slow, slower].map((each) => each.isQuick(1)),
+      [device === 'cpu', false, false],
+    )
+    assert.deepEqual(await choices(quick), [device === 'cpu' ? 'sync' : 'predict'])
+    assert.deepEqual(await choices(slow), ['predict'])
+    if (device !== 'cpu') return
+    const bounds: Record<string, number> = { avx512: 8.2e7, avx2: 4.9e7, sse42: 1.6e7, neon: 1.6e7 }
+    const bound = bounds[process.env.NEURODE_ISA || (instructionSets()[0] ?? '')] ?? assert.fail('no instruction set')
+    const most = Math.floor(bound / (quick.operations(1000) / 1000))
+    assert.deepEqual([quick.isQuick(most), quick.isQuick(most + 1)], [true, false])
   })
 
   it('refuses what is no index of an embedding, with its row and position', async () => {

@@ -1,0 +1,78 @@
+// What predictions cost on the CPU, as measured: bench/results/.
+#include "native/cpu/forward_cost.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "native/cpu/packed_inference.h"
+#include "native/engine/op_table.h"
+
+namespace neurode::cpu {
+namespace {
+
+// Operations that one thread does in half a millisecond. That of NEON is taken to be that of SSE.
+constexpr std::pair<std::string_view, double> kQuick[] = {
+    {"avx512", 8.2e7}, {"avx2", 4.9e7}, {"sse42", 1.6e7}, {"neon", 1.6e7}};
+
+// Of a number that a step reads or writes.
+constexpr double kOfPackedRows = 20;
+constexpr double kOfPanels = 80;
+constexpr double kOfWeights = 50;  // from memory
+
+struct Sizes {
+  double inputs, outputs;
+  int positions;
+};
+
+double operations_of(const Task& task, const Sizes& sizes) {
+  switch (task.kind) {
+    case TaskKind::dense_forward:
+      // Positions are narrow products, with strides between.
+      return (sizes.positions > 1 ? 4 : 2) * sizes.inputs * sizes.outputs / sizes.positions;
+    case TaskKind::activation_forward:
+      return (activation_row(task.op.row).pointwise ? 80 : 400) * sizes.outputs;
+    case TaskKind::feature_forward:
+    case TaskKind::normalize_forward:
+      return 60 * sizes.outputs;
+    case TaskKind::embedding_forward:
+      return 200 * sizes.outputs;
+    case TaskKind::transpose:
+    case TaskKind::repeat:
+    case TaskKind::encode:
+      return 120 * std::max(sizes.inputs, sizes.outputs);
+    case TaskKind::rescale_forward:
+      return 20 * sizes.outputs;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+ForwardCost forward_cost(const Program& program, const Kernels& kernels) {
+  const Pass& pass = program.predict;
+  const bool packed = is_packed(program);
+  ForwardCost cost;
+  bool has_positions = false;
+  for (const Task& task : pass.tasks) {
+    if (task.input < 0) continue;
+    const Sizes sizes{static_cast<double>(pass.width(task.input)),
+                      static_cast<double>(pass.width(task.output)),
+                      std::max(pass.positions[task.input], 1)};
+    cost.row += operations_of(task, sizes);
+    if (task.kind != TaskKind::dense_forward) continue;
+    has_positions = has_positions || sizes.positions > 1;
+    cost.weights += kOfWeights * static_cast<double>(program.parameters[task.kernel].size());
+  }
+  // Rows of packed inference are read where they are.
+  cost.row += packed ? kOfPackedRows * program.output_size
+                     : kOfPanels * (double{1} * program.input_size + program.output_size);
+  cost.lanes = packed ? 1 : kAlignment;
+  cost.single_rows = !has_positions;
+  for (const auto& [name, quick] : kQuick)
+    if (name == kernels.name) cost.quick = quick;
+  return cost;
+}
+
+}  // namespace neurode::cpu
