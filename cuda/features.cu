@@ -45,7 +45,7 @@ NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
 }
 
 NEURODE_DEVICE int index_of(float x, int count) {
-  return x > 0 ? static_cast<int>(x < static_cast<float>(count - 1) ? x : count - 1) : 0;
+  return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
 }
 
 // Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.

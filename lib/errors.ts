@@ -18,7 +18,7 @@ export const errorCodes = {
   ERR_DEVICE_UNAVAILABLE: 'the device asked for is not there',
   ERR_DEVICE_LOST: 'the device failed while it worked',
   ERR_OUT_OF_MEMORY: 'the device has too little free memory',
-  ERR_DATA_DETACHED: "an array's memory was transferred away while it was in use",
+  ERR_DATA_DETACHED: "an array's memory was transferred away or shrunk before it was read or written",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
   ERR_CHECKPOINT_MISMATCH: 'a checkpoint is whole, and of another model or training',
   ERR_FILE_NOT_FOUND: 'a file is not there',

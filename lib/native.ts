@@ -154,6 +154,8 @@ export interface NativeInput {
   readonly data: NumericArray
   readonly scale: number
   readonly offset: number
+  /** The memory is the caller's, who may change it or take it away: `data` is copied, or becomes float32, at once. Default false. */
+  readonly lent?: boolean
 }
 
 /**
@@ -163,7 +165,7 @@ export interface NativeInput {
 export type NativeTargets = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: NumericArray; readonly scale?: number; readonly offset?: number }
-) & { readonly weights?: Float32Array | undefined }
+) & { readonly weights?: Float32Array | undefined; readonly lent?: boolean }
 
 /**
  * Sums over the batches that ran: `[batches, rows, loss, counted, weight, penalty, ...metrics]`. `loss` and `penalty`
@@ -239,8 +241,10 @@ export interface NativeModel {
   setParameter(index: number, values: Float32Array): void
   getSlot(slot: number, index: number): Float32Array
   setSlot(slot: number, index: number, values: Float32Array): void
-  /** Keeps the arrays alive and remembers them under a handle. Labels are checked and copied. */
+  /** Keeps the arrays alive, or copies of them, and remembers them under a handle. Labels and weights are copied. */
   bind(input: NativeInput, targets: NativeTargets): number
+  /** Gives a handle of its own for what another model has bound, disposed or not, which that one forgets. */
+  takeOver(model: NativeModel, handle: number): number
   unbind(handle: number): void
   /** Takes the memory that such ranges need, or rejects with `ERR_OUT_OF_MEMORY` and all as it was. */
   reserve(reservation: NativeReservation): Promise<void>

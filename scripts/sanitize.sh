@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the native test programs with sanitizers and runs them: `address` (with undefined behaviour) or `thread`. With `address`
-# the addon as well, which Node runs random sequences of fits on.
+# the addon as well, which Node runs random sequences of fits on, and calls whose arrays are taken away.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,6 +42,6 @@ if [ "$1" = address ]; then
   preloaded=$(g++ -print-file-name=libasan.so):$(g++ -print-file-name=libubsan.so)
   LD_PRELOAD=$preloaded ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:handle_segv=2:handle_sigbus=2 \
     NEURODE_NATIVE_PATH=$PWD/$folder/neurode.node NEURODE_CUDA=off \
-    "${fixed_addresses[@]}" node node_modules/mocha/bin/mocha.js --no-config --require build/test/support/setup.js \
-    build/test/fit-sequences.test.js
+    "${fixed_addresses[@]}" node --expose-gc node_modules/mocha/bin/mocha.js --no-config --require build/test/support/setup.js \
+    --timeout 600000 build/test/fit-sequences.test.js build/test/lent-arrays.test.js
 fi

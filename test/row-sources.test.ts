@@ -93,7 +93,12 @@ perDevice('rows in files', (device) => {
       await writeNpy(path, array(data, [rows, width]))
       await using files = await openNpy(path)
       using model = sequential([layers.dense({ units: 1, inputShape: [width] })]).compile({ loss: 'mse', device })
-      const targets = { kind: 'rows', data: Float32Array.from({ length: rows }, (_, i) => i), rows } as const
+      const targets = {
+        kind: 'rows',
+        data: Float32Array.from({ length: rows }, (_, i) => i),
+        rows,
+        lent: false,
+      } as const
       const core = coreOf(model as never)
       const input = new FileInput(files)
       const reads: number[][] = []

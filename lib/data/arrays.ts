@@ -2,8 +2,19 @@
 
 import { NeurodeError } from '../errors.js'
 import type { NativeInput, NativeTargets, NumericArray } from '../native.js'
-import { checkNumber, checkOptions, describe, expectedFloat, refuse } from '../validate.js'
+import { checkNumber, checkOptions, describe } from '../validate.js'
 import { type NdArray, shapedArray } from './shapedArray.js'
+import {
+  bytesOrFloats,
+  checkPresent,
+  hintFor,
+  isNdArray64,
+  isNumericArray,
+  isOurs,
+  isTooLarge,
+  putFloats,
+  refuseTooLarge,
+} from './typedArrays.js'
 
 export type { NumericArray } from '../native.js'
 export type { NdArray, NestedNumbers } from './shapedArray.js'
@@ -24,20 +35,6 @@ export interface ArrayOptions {
 
 const maxRank = 32
 const maxElements = 2 ** 32
-const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = new Map(
-  [
-    Uint8Array,
-    Uint8ClampedArray,
-    Int8Array,
-    Uint16Array,
-    Int16Array,
-    Uint32Array,
-    Int32Array,
-    Float32Array,
-    Float64Array,
-  ].map((type) => [type.name, type]),
-)
-
 /**
  * Gives an array its shape. Typed arrays are kept as they are, without a copy; nested arrays become float32.
  *
@@ -45,7 +42,8 @@ const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = n
  * @param shape - Size of each dimension; their product is the number of elements. Default: the nesting's own shape,
  * or `[data.length]`.
  * @throws NeurodeError `ERR_SHAPE` when shape and elements disagree or nested rows differ in length, `ERR_DTYPE` for
- * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 does not hold.
+ * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 does not hold,
+ * `ERR_DATA_DETACHED` for memory that was transferred away.
  *
  * @example
  * ```ts
@@ -73,35 +71,37 @@ export function array(data: NumericArray | NestedArray, shape?: readonly number[
   return Object.freeze(shapedArray(elements, dimensions, factors))
 }
 
-/** Rows of input ready to cross to C++, with their number. */
-export type InputRows = NativeInput & { readonly rows: number }
+/** Rows of input ready to cross to C++, with their number; `lent`: in memory of the caller's. */
+export type InputRows = NativeInput & { readonly rows: number; readonly lent: boolean }
 
 /** The same, of elements that TypeScript reads one by one. */
 export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
 
-/** Targets ready to cross to C++, with the number of rows. */
-export type GivenTargets = NativeTargets & { readonly rows: number }
+/** Targets ready to cross to C++, with the number of rows; `lent`: in memory of the caller's. */
+export type GivenTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
 
 /** The same, with rows of float32 values, neither scaled nor offset. */
 export type TargetRows = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }
-) & { readonly weights?: Float32Array | undefined; readonly rows: number }
+) & { readonly weights?: Float32Array | undefined; readonly rows: number; readonly lent: boolean }
 
 /**
- * Takes `value` as rows of `rowShape`, without a copy of typed arrays: C++ reads elements of any type. Throws `ERR_SHAPE` or
- * `ERR_DTYPE` that names `argumentName`.
+ * Takes `value` as rows of `rowShape`, without a copy of typed arrays: C++ reads elements of any type. Throws `ERR_SHAPE`,
+ * `ERR_DTYPE` or `ERR_DATA_DETACHED` that names `argumentName`.
  */
 export function takeInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
   const source = read(value, argumentName)
   const rows = countRows(source, rowShape, argumentName)
-  return { data: fixed(source.elements), scale: source.scale, offset: source.offset, rows }
+  const { elements: data, scale, offset, lent } = source
+  return { data, scale, offset, rows, lent }
 }
 
 /** {@link takeInput} for code that reads elements: bytes and float32 stay as they are, all else becomes float32. */
 export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): PlainInput {
   const input = takeInput(value, rowShape, argumentName)
-  return { ...input, data: bytesOrFloats(input.data, argumentName) }
+  const data = bytesOrFloats(input.data, argumentName)
+  return { ...input, data, lent: input.lent && data.buffer === input.data.buffer }
 }
 
 /** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` gave, without a copy. */
@@ -113,13 +113,6 @@ export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: nu
   return { ...rows, weights: value.weights.subarray(from * each, to * each) }
 }
 
-/** The same rows in memory of their own: a copy where they lie in that of `given`, which its owner may use again. */
-export function ownRows<T extends InputRows | GivenTargets>(rows: T, given: unknown): T {
-  const lent = isNdArray(given) ? given.data : given
-  const isLent = isNumericArray(lent) && lent.buffer === rows.data.buffer
-  return isLent ? { ...rows, data: copyOf(rows.data) } : rows
-}
-
 /** The product of a shape. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
@@ -128,11 +121,6 @@ export function elementCount(shape: readonly number[]): number {
 /** `[2, 784]`. */
 export function formatShape(shape: readonly (number | string)[]): string {
   return `[${shape.join(', ')}]`
-}
-
-/** A typed array Neurode reads, of any realm. */
-export function isNumericArray(value: unknown): value is NumericArray {
-  return ArrayBuffer.isView(value) && typedArrays.has(typeName(value))
 }
 
 /** Has `data`, a typed array, and `shape`. */
@@ -158,53 +146,48 @@ export interface Source {
   readonly offset: number
   /** The shape is only a length: any cut into rows will do. */
   readonly flat: boolean
+  /** The elements lie in memory of the caller's. */
+  readonly lent: boolean
 }
 
 /** Reads a typed array, nested arrays or `{ data, shape }`; throws `ERR_DTYPE`, `ERR_SHAPE` or `ERR_DATA_DETACHED`. */
 export function read(value: unknown, argumentName: string): Source {
   if (!isNdArray(value)) {
     const { elements, shape } = typedOrNested(value, argumentName)
-    return { elements, shape, scale: 1, offset: 0, flat: shape.length === 1 }
+    return { elements, shape, scale: 1, offset: 0, flat: shape.length === 1, lent: isLent(elements, value) }
   }
+  const { data } = value
+  checkPresent(data, `${argumentName}.data`)
   const shape = checkShape(value.shape, `${argumentName}.shape`)
   const count = elementCount(shape)
-  if (value.data.length !== count) {
-    const detached = value.data.length === 0 && value.data.buffer.byteLength === 0
-    const text = `${argumentName}.data: expected ${count} elements for shape ${formatShape(shape)}, got ${value.data.length}`
-    if (detached) throw new NeurodeError('ERR_DATA_DETACHED', `${text}; its memory was transferred away`)
+  if (data.length !== count) {
+    const text = `${argumentName}.data: expected ${count} elements for shape ${formatShape(shape)}, got ${data.length}`
     throw new NeurodeError('ERR_SHAPE', text)
   }
   const scale = checkNumber(value.scale ?? 1, `${argumentName}.scale`)
   const offset = checkNumber(value.offset ?? 0, `${argumentName}.offset`)
-  return { elements: value.data, shape, scale, offset, flat: false }
+  return { elements: data, shape, scale, offset, flat: false, lent: isLent(data, data) }
+}
+
+/** Nested arrays become arrays that were made here. */
+function isLent(elements: NumericArray, given: unknown): boolean {
+  return elements === given && !isOurs(elements)
 }
 
 function typedOrNested(value: unknown, argumentName: string) {
-  if (isNumericArray(value)) return { elements: value, shape: [value.length] }
+  if (isNumericArray(value)) {
+    checkPresent(value, argumentName)
+    return { elements: value, shape: [value.length] }
+  }
   if (!Array.isArray(value)) {
     const expected = 'a typed array, nested arrays of numbers, or { data, shape }'
-    const got = `got ${describe(value)}${hintFor(value)}`
-    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, ${got}`)
+    const got = isNdArray64(value) ? `data of ${describe(value.data)}` : describe(value)
+    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, got ${got}${hintFor(value)}`)
   }
   const shape = nestedShape(value, argumentName)
   const elements = new Float32Array(elementCount(shape))
   fill(elements, 0, value, shape, 0, argumentName)
   return { elements, shape }
-}
-
-/** How 64-bit integers become what is read. */
-function hintFor(value: unknown): string {
-  if (typeof value === 'bigint') return '; convert it: Number(value)'
-  if (isNdArray64(value)) return '; convert its data: Float64Array.from(data, Number)'
-  return isBigIntArray(value) ? '; convert it: Float64Array.from(array, Number)' : ''
-}
-
-function isBigIntArray(value: unknown): boolean {
-  return ArrayBuffer.isView(value) && /^Big(?:Int|Uint)64Array$/.test(typeName(value))
-}
-
-function isNdArray64(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'data' in value && isBigIntArray(value.data)
 }
 
 function nestedShape(value: readonly unknown[], argumentName: string): number[] {
@@ -248,8 +231,8 @@ function fill(
     throw new NeurodeError('ERR_SHAPE', `${path}: expected ${size} elements as in the first row, got ${value.length}`)
   }
   if (typed) {
-    // What was transferred away has no elements, and cannot be read.
-    if (size > 0) putFloats(out, at, value, path)
+    checkPresent(value, path)
+    putFloats(out, at, value, path)
     return at + size
   }
   if (innermost) {
@@ -302,78 +285,6 @@ function reshapeHint({ shape, flat }: Source, rowShape: readonly number[]): stri
 export function checkRows(rows: number, argumentName: string): number {
   if (rows > 0) return rows
   throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at least one row, got none`)
-}
-
-/** Elements whose memory stays as large as it is. */
-export function fixed<T extends NumericArray>(elements: T): T {
-  const { buffer } = elements
-  // A resizable ArrayBuffer gives its pages back when it shrinks, whoever still reads them.
-  return 'resizable' in buffer && buffer.resizable === true ? copyOf(elements) : elements
-}
-
-/** Not `slice`: a Buffer's shares its memory. */
-function copyOf<T extends NumericArray>(elements: T): T {
-  const copy = emptyLike(elements, elements.length)
-  copy.set(elements)
-  return copy
-}
-
-/** A typed array of the same type. */
-export function emptyLike<T extends NumericArray>(elements: T, length: number): T {
-  const type = typedArrays.get(typeName(elements)) as new (length: number) => NumericArray
-  return new type(length) as T
-}
-
-function bytesOrFloats(elements: NumericArray, argumentName: string): Uint8Array | Float32Array {
-  switch (typeName(elements)) {
-    case 'Uint8Array':
-    case 'Float32Array':
-      return elements as Uint8Array | Float32Array
-    case 'Uint8ClampedArray':
-      return new Uint8Array(elements.buffer, elements.byteOffset, elements.length)
-    default:
-      return toFloats(elements, 1, 0, argumentName)
-  }
-}
-
-/**
- * Float32 of `element * scale + offset`, rounded once; float32 that is neither scaled nor offset stays as it is. `ERR_ARGUMENT`
- * for numbers that float32 does not hold.
- */
-export function toFloats(elements: NumericArray, scale = 1, offset = 0, argumentName = 'data'): Float32Array {
-  const type = typeName(elements)
-  const isPlain = scale === 1 && offset === 0
-  if (isPlain && type === 'Float32Array') return elements as Float32Array
-  if (isPlain && type !== 'Float64Array') return new Float32Array(elements)
-  const values = new Float32Array(elements.length)
-  for (let i = 0; i < values.length; i++) {
-    const value = (elements[i] as number) * scale + offset
-    values[i] = value
-    if (isTooLarge(value)) refuseTooLarge(`${argumentName}[${i}]`, value)
-  }
-  return values
-}
-
-/** Puts elements into `out` from `at` on; `ERR_ARGUMENT` for numbers that float32 does not hold. */
-export function putFloats(out: Uint8Array | Float32Array, at: number, from: NumericArray, argumentName: string): void {
-  out.set(typeName(from) === 'Float64Array' ? toFloats(from, 1, 0, argumentName) : from, at)
-}
-
-/** What rounds to an infinite float32, from here on. */
-const leastTooLarge = 2 ** 128 - 2 ** 103
-
-/** A finite number beyond float32. */
-function isTooLarge(value: number): boolean {
-  return (value >= leastTooLarge || value <= -leastTooLarge) && Number.isFinite(value)
-}
-
-function refuseTooLarge(argument: string, value: number): never {
-  return refuse(argument, `${expectedFloat}: scale the data`, value)
-}
-
-/** `Uint8Array`, of any realm and for subclasses as well. */
-export function typeName(view: ArrayBufferView): string {
-  return (view as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
 }
 
 function checkShape(shape: readonly number[], name: string): readonly number[] {

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isUint8Array } from 'node:util/types'
 import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
 import { checkOptions, checkSignal } from '../validate.js'
@@ -188,7 +189,7 @@ async function readChecked(
 ): Promise<NdArray<Uint8Array>> {
   const { data, shape } = await readIdx(path, { maxBytes: 2 ** 30, ...(signal ? { signal } : {}) })
   const matches = shape.length === file.shape.length && shape.every((size, i) => size === file.shape[i])
-  if (!matches || !(data instanceof Uint8Array)) {
+  if (!matches || !isUint8Array(data)) {
     const expected = `unsigned bytes of shape ${formatShape(file.shape)}`
     const got = `${data.constructor.name} of shape ${formatShape(shape)}`
     throw new NeurodeError('ERR_FILE_FORMAT', `${path}: expected ${expected}, got ${got}`)

@@ -7,14 +7,8 @@ import { type DType, dtypes } from '../io/dtypes.js'
 import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
 import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
-import {
-  type ArrayInput,
-  type ArrayOptions,
-  elementCount,
-  formatShape,
-  type NumericArray,
-  putFloats,
-} from './arrays.js'
+import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
+import { putFloats } from './typedArrays.js'
 
 /** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
 export type DataInput = ArrayInput | RowSource

@@ -1,18 +1,8 @@
 /** Targets that come from the user: class indices, or rows of outputs. */
 
 import { NeurodeError } from '../errors.js'
-import {
-  checkRows,
-  countRows,
-  fixed,
-  formatShape,
-  type GivenTargets,
-  read,
-  type Source,
-  type TargetRows,
-  toFloats,
-  typeName,
-} from './arrays.js'
+import { checkRows, countRows, formatShape, type GivenTargets, read, type Source, type TargetRows } from './arrays.js'
+import { toFloats, typeName } from './typedArrays.js'
 
 /** What the loss compares with: see {@link toTargets}. */
 export interface TargetsExpected {
@@ -55,21 +45,21 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
   }
   const also = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
   const rows = countRows(source, [...positionShape, outputs], argumentName, also)
-  const data = fixed(source.elements)
-  const { scale, offset } = source
-  return scale === 1 && offset === 0 ? { kind: 'rows', data, rows } : { kind: 'rows', data, scale, offset, rows }
+  const { elements: data, scale, offset, lent } = source
+  const plain = { kind: 'rows' as const, data, rows, lent }
+  return scale === 1 && offset === 0 ? plain : { ...plain, scale, offset }
 }
 
 /** Labels as int32; those of the class to ignore have the weight NaN, for which no class counts. */
 function toClasses(
-  { elements, scale, offset }: Source,
+  { elements, scale, offset, lent }: Source,
   outputs: number,
   ignoreClass: number | undefined,
   argumentName: string,
-): { readonly data: Int32Array; readonly weights?: Float32Array } {
+): { readonly data: Int32Array; readonly weights?: Float32Array; readonly lent: boolean } {
   const plain = scale === 1 && offset === 0 && ignoreClass === undefined
   const inPlace = plain && typeName(elements) === 'Int32Array'
-  const labels = inPlace ? (fixed(elements) as Int32Array) : new Int32Array(elements.length)
+  const labels = inPlace ? (elements as Int32Array) : new Int32Array(elements.length)
   const weights = ignoreClass === undefined ? undefined : new Float32Array(elements.length).fill(1)
   for (let row = 0; row < labels.length; row++) {
     const element = elements[row] as number
@@ -84,14 +74,15 @@ function toClasses(
     }
     if (!inPlace) labels[row] = label
   }
-  return weights === undefined ? { data: labels } : { data: labels, weights }
+  return { data: labels, ...(weights && { weights }), lent: inPlace && lent }
 }
 
 /** Targets as TypeScript reads them. */
 export function toPlainTargets(targets: GivenTargets): TargetRows {
   if (targets.kind === 'classes') return targets
-  const { data, scale, offset, rows, weights } = targets
-  return { kind: 'rows', data: toFloats(data, scale, offset), rows, weights }
+  const { data: given, scale, offset, rows, weights, lent } = targets
+  const data = toFloats(given, scale, offset)
+  return { kind: 'rows', data, rows, weights, lent: lent && data === given }
 }
 
 /** Class indices as one-hot rows. */

@@ -2,6 +2,7 @@
 
 import { endianness } from 'node:os'
 import type { NumericArray } from '../data/arrays.js'
+import { typeName } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
 
 /** Element types that files can hold. */
@@ -57,7 +58,7 @@ function plain<T extends NumericArray>(type: ArrayClass<T>): DTypeRow {
       return new type(aligned.buffer, aligned.byteOffset, aligned.length / width)
     },
     encode: (values, argument) => {
-      const converted = values instanceof (type as unknown as typeof Float64Array) ? values : new type(values)
+      const converted = typeName(values) === type.name ? values : new type(values)
       if (width < 4 || !String(type.name).startsWith('Float')) checkSame(values, converted as NumericArray, argument)
       // What was transferred away has no elements, and no memory to look at.
       if (converted.length === 0) return new Uint8Array()

@@ -190,7 +190,7 @@ function floatsOf(path: string, tensor: FileArray | undefined, name: string, sha
     const text = `${path}: tensor '${name}': expected shape ${formatShape(shape)}`
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(tensor.shape)}`)
   }
-  if (tensor.data instanceof Float32Array) return tensor.data
+  if (isFloat32Array(tensor.data)) return tensor.data
   throw damaged(path, `tensor '${name}': expected float32, got ${tensor.dtype}`)
 }
 
@@ -213,7 +213,7 @@ function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, Fi
     if (typeof name !== 'string') return refuse('callback: name', 'a text', name)
     const found = Array.from({ length: checkInteger(arrays, 'callback: arrays', 0) }, (_, i) => {
       const data = tensors.get(callbackName(name, i))?.data
-      return data instanceof Float32Array ? data : refuse(`callback '${name}'`, 'its arrays', data)
+      return isFloat32Array(data) ? data : refuse(`callback '${name}'`, 'its arrays', data)
     })
     const state = { values: fromJson(object(values, 'callback'), 'callback') as CallbackState['values'] }
     return [name, found.length === 0 ? state : { ...state, arrays: found }]

@@ -9,9 +9,9 @@ import {
   isNdArray,
   type NdArray,
   type NumericArray,
-  toFloats,
 } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
+import { toFloats } from '../data/typedArrays.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'

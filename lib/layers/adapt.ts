@@ -1,17 +1,9 @@
 /** Mean and variance of data, channel by channel: in double precision, batch after batch. */
 
 import { setImmediate } from 'node:timers/promises'
-import {
-  array,
-  elementCount,
-  formatShape,
-  type NdArray,
-  ownRows,
-  type PlainInput,
-  rowShapeOf,
-  toInput,
-} from '../data/arrays.js'
+import { array, elementCount, formatShape, type NdArray, type PlainInput, rowShapeOf, toInput } from '../data/arrays.js'
 import { BatchReader, closing, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
+import { ownRows } from '../data/lentRows.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from './layer.js'
 
@@ -47,12 +39,12 @@ export async function adaptTo(
     return toInput(x, moments.shape, 'data')
   }
   if (!isBatchSource(data)) {
-    const rows = read(data)
+    const rows = ownRows(read(data))
     await moments?.add(rows)
   } else {
     const reader = new BatchReader(data, 'data', (batch) => {
       const x = inputOf(batch)
-      return ownRows(read(x), x)
+      return ownRows(read(x))
     })
     const addAll = async () => {
       for (let count = 0; ; count++) {

@@ -262,7 +262,7 @@ export class ModelCore implements LayerHost {
     }
     if (targets.kind === 'rows' || !oneHot) return targets
     const data = toOneHot(targets.data, outputs)
-    return { kind: 'rows', data, rows, weights: targets.weights }
+    return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
   }
 
   /** The native model; made, or made anew with the same weights, when needed. */

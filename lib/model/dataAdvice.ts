@@ -1,6 +1,7 @@
 /** What is likely a mistake in data and in what becomes of it: said once, until the model is compiled again. */
 
 import { type GivenTargets, type InputRows, sliceRows } from '../data/arrays.js'
+import { ownRows } from '../data/lentRows.js'
 import type { NativeSums } from '../native.js'
 import type { CapturedBatch } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
@@ -30,7 +31,7 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
   adviseOnLabels(core, targets)
   if (!isPowerOfTwo || thresholdMetric(core, 'op') === undefined || isBounded(core)) return
   const some = sliceRows(input, 0, Math.min(input.rows, sampleRows))
-  core.sample = { ...some, data: some.data.slice() }
+  core.sample = ownRows({ ...some, lent: true })
 }
 
 /** The sums of a range: a loss that is no number shows what looking at some values has missed. */

@@ -1,6 +1,8 @@
 /** Evaluation: loss and metrics over rows, without any change of weights. */
 
+import { takeInput } from '../data/arrays.js'
 import { closing, isBatchSource } from '../data/batches.js'
+import { ownArray } from '../data/lentRows.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
@@ -12,6 +14,7 @@ import type { Feed } from './feed.js'
 import { wholePass } from './feedRange.js'
 import { rowFeed, streamFeed } from './feeds.js'
 import { targetsAndOptions } from './inputs.js'
+import { checkCopy, type MemoryOptions } from './memoryOptions.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
@@ -25,7 +28,7 @@ import { abortError, RangePacer, type Totals } from './ranges.js'
 import type { WeightOptions } from './rowWeights.js'
 
 /** Options of {@link Sequential.evaluate}. */
-export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'> {
+export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'>, MemoryOptions {
   /**
    * Rows at a time, a positive integer. Means do not depend on it: default 1024, or 32 as in Keras where the loss is a
    * sum over the rows of a batch.
@@ -104,7 +107,7 @@ export interface EvaluateLimits {
   readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
 }
 
-const optionNames = ['sampleWeight', 'perClass', 'batchSize', 'steps', 'verbose', 'stream', 'signal']
+const optionNames = ['sampleWeight', 'copy', 'perClass', 'batchSize', 'steps', 'verbose', 'stream', 'signal']
 
 /** See {@link Sequential.evaluate}. */
 export async function evaluateModel(
@@ -116,6 +119,7 @@ export async function evaluateModel(
   const [y, given] = targetsAndOptions(x, targets, last)
   const options = checkOptions(given, optionNames, 'evaluate')
   const perClass = checkBoolean(options.perClass ?? false, 'perClass')
+  const copy = checkCopy(options.copy, x, y)
   const signal = checkSignal(options.signal, 'signal')
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
   const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
@@ -124,6 +128,7 @@ export async function evaluateModel(
   if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
     refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)
   }
+  if (perClass && !copy) refuse('copy', 'true with perClass', copy)
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
   const isStream = isBatchSource(x)
@@ -132,19 +137,23 @@ export async function evaluateModel(
   }
   if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
   const size = () => asked ?? evaluationBatchSize(core, 32)
+  // They are looked at a second time, after the evaluation.
+  const rows = perClass ? { x: ownArray(x, 'x'), y: ownArray(y, 'y') } : { x, y }
   const feed = isStream
     ? await streamFeed(core, x, 'x', signal)
-    : rowFeed(core, x, y, size, ['x', 'y'], { sampleWeight: options.sampleWeight })
+    : rowFeed(core, rows.x, rows.y, size, ['x', 'y'], { sampleWeight: options.sampleWeight }, { copy })
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
   const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
   const run = async () => {
+    if (signal?.aborted) throw abortError('evaluate', signal)
     const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
     const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
     view.finish(show(totals, totals.batches))
     if (!perClass) return totals.logs()
-    const targets = toPlainTargets(core.readTargets(y, totals.rows, 'y'))
-    return { ...totals.logs(), perClass: await perClassOf(core, x, targets) } as never
+    const targets = toPlainTargets(core.readTargets(rows.y, totals.rows, 'y'))
+    const input = takeInput(rows.x, core.built().inputShape, 'x')
+    return { ...totals.logs(), perClass: await perClassOf(core, input, targets) } as never
   }
   return closing(run, async () => {
     stopListening()

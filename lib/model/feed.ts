@@ -33,30 +33,70 @@ export interface Feed {
   close(): Promise<void>
 }
 
-/** Rows and targets in memory, bound as long as the feed is open. */
+/**
+ * Rows and targets as they are when this is made, bound to the model's native one. If that is made anew it takes them over, as
+ * the caller's arrays may be others by then.
+ */
+export class BoundData {
+  readonly #core: ModelCore
+  readonly #input: InputRows
+  readonly #targets: GivenTargets
+  readonly #where: string | undefined
+  #model: NativeModel
+  #handle: number
+
+  /** `where`: which batch they are, for messages. */
+  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string) {
+    this.#core = core
+    this.#where = where
+    this.#input = input
+    this.#targets = targets
+    this.#model = core.native()
+    adviseOnBatch(core, input, targets, where)
+    this.#handle = this.#model.bind(input, targets)
+  }
+
+  /** What ranges call it. */
+  get handle(): number {
+    const model = this.#core.native()
+    if (model !== this.#model) {
+      this.#handle = model.takeOver(this.#model, this.#handle)
+      this.#model = model
+    }
+    return this.#handle
+  }
+
+  /** Says what the sums of a range show of a mistake; its cause is looked for in the arrays as they are by then. */
+  look(sums: NativeSums): void {
+    adviseOnSums(this.#core, sums, this.#input, this.#targets, this.#where)
+  }
+
+  release(): void {
+    this.#model.unbind(this.#handle)
+  }
+}
+
+/** Rows and targets in memory, as they are when the feed is made. */
 export class ArrayFeed implements Feed {
   readonly rows: number
   readonly batches: number
   readonly batchSize: number
   readonly #core: ModelCore
-  readonly #input: InputRows
-  readonly #targets: GivenTargets
-  #bound: { readonly model: NativeModel; readonly handle: number } | undefined
+  readonly #bound: BoundData
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #batch = 0
 
   constructor(core: ModelCore, input: InputRows, targets: GivenTargets, batchSize: number) {
     this.#core = core
-    this.#input = input
-    this.#targets = targets
     this.rows = input.rows
     this.batchSize = Math.min(batchSize, input.rows)
     this.batches = Math.ceil(input.rows / this.batchSize)
+    this.#bound = new BoundData(core, input, targets)
   }
 
   async reserve(work: Reserved): Promise<void> {
     const { batchSize } = this
-    const data = this.bind()
+    const data = this.#bound.handle
     const batches = Math.min(this.batches, batchesAtOnce(this.#core, batchSize))
     await this.#core.native().reserve({ data, batchSize, batches, ...work })
   }
@@ -65,18 +105,7 @@ export class ArrayFeed implements Feed {
     const passed = passedOf(start, this.batches)
     this.#order = orderOf(start)
     this.#batch = passed + start.done
-    this.bind()
     return passed
-  }
-
-  /** The handle the arrays are bound under. */
-  bind(): number {
-    const model = this.#core.native()
-    if (this.#bound?.model !== model) {
-      adviseOnBatch(this.#core, this.#input, this.#targets)
-      this.#bound = { model, handle: model.bind(this.#input, this.#targets) }
-    }
-    return this.#bound.handle
   }
 
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
@@ -84,9 +113,9 @@ export class ArrayFeed implements Feed {
     if (left <= 0) return undefined
     const { batchSize } = this
     const { rows } = this
-    const range = { data: this.bind(), rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
+    const range = { data: this.#bound.handle, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
     const sums = await work({ ...range, ...this.#order })
-    adviseOnSums(this.#core, sums, this.#input, this.#targets)
+    this.#bound.look(sums)
     this.#batch += sums[0] as number
     return sums
   }
@@ -97,7 +126,6 @@ export class ArrayFeed implements Feed {
 
   /** {@link ArrayFeed.close}, at once. */
   release(): void {
-    if (this.#bound !== undefined && !this.#core.disposed) this.#bound.model.unbind(this.#bound.handle)
-    this.#bound = undefined
+    this.#bound.release()
   }
 }

@@ -1,7 +1,8 @@
 /** The feed for what users give as data: arrays, files, batches. */
 
-import { elementCount, formatShape, ownRows, takeInput } from '../data/arrays.js'
+import { elementCount, formatShape, type GivenTargets, type InputRows, takeInput } from '../data/arrays.js'
 import { BatchReader, isBatchSource, nameBatch, toBatch } from '../data/batches.js'
+import { inPlace, ownRows, readInPlace } from '../data/lentRows.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
@@ -28,7 +29,7 @@ export async function streamFeed(
     buildFrom(core, x)
     const input = takeInput(x, core.built().inputShape, 'x')
     const targets = core.readTargets(y, input.rows, 'y', { sampleWeight, classWeight })
-    return [ownRows(input, x), ownRows(targets, y)]
+    return [ownRows(input), ownRows(targets)]
   })
   const feed = new StreamFeed(core, reader, signal)
   const learnShape = async () => {
@@ -62,12 +63,13 @@ export function rowFeed(
   batchSize: number | ((core: ModelCore) => number),
   [xName, yName]: readonly [string, string],
   weights: WeightsGiven = {},
+  memory: RowMemory = {},
 ): Feed {
   buildRows(core, x)
   const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
   if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
-    const input = takeInput(x, core.built().inputShape, xName)
-    return new ArrayFeed(core, input, core.readTargets(y, input.rows, yName, weights), size)
+    const [input, targets] = takeRows(core, x, y, [xName, yName], weights, memory)
+    return new ArrayFeed(core, input, targets, size)
   }
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
   const { rows } = input
@@ -84,6 +86,27 @@ export function rowFeed(
   core.training()
   if (weights.classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')
   return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
+}
+
+/** How rows in memory are read: copied unless that is false; where they have to be, x that needs a copy is refused. */
+export interface RowMemory {
+  readonly copy?: boolean | undefined
+  readonly mayCopy?: boolean | undefined
+}
+
+/** Rows of input and their targets in memory. */
+export function takeRows(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  [xName, yName]: readonly [string, string],
+  weights: WeightsGiven,
+  { copy = true, mayCopy = false }: RowMemory,
+): [InputRows, GivenTargets] {
+  const input = takeInput(x, core.built().inputShape, xName)
+  const targets = core.readTargets(y, input.rows, yName, weights)
+  if (copy) return [input, targets]
+  return [mayCopy ? inPlace(input) : readInPlace(input, xName), inPlace(targets)]
 }
 
 /** What is balanced has to be known as a whole. */

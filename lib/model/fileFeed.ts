@@ -1,13 +1,14 @@
 /** Rows that stay in files: blocks of many pieces are read ahead, bound, and trained on as if they were all there is. */
 
-import { emptyLike, type GivenTargets, type InputRows, type NumericArray, takeInput } from '../data/arrays.js'
+import { type GivenTargets, type InputRows, type NumericArray, takeInput } from '../data/arrays.js'
+import { ownRows } from '../data/lentRows.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
+import { emptyLike, ours } from '../data/typedArrays.js'
 import type { NativeSums } from '../native.js'
 import { batchesAtOnce } from './captures.js'
 import type { ModelCore, WeightsGiven } from './core.js'
-import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
-import type { Feed, Reserved, Work } from './feed.js'
+import { BoundData, type Feed, type Reserved, type Work } from './feed.js'
 import { type EpochOrder, type EpochStart, orderOf, passedOf } from './feedRange.js'
 import { type ClassWeights, checkClasses, readWeights } from './rowWeights.js'
 import { deriveSeed } from './seeds.js'
@@ -51,7 +52,7 @@ export class FileInput implements BlockReader<InputRows> {
       await this.source.readInto(data, row * rowElements, from, to - from)
       row += to - from
     }
-    return { data, scale, offset, rows }
+    return { data, scale, offset, rows, lent: false }
   }
 
   release({ data }: InputRows): void {
@@ -59,12 +60,12 @@ export class FileInput implements BlockReader<InputRows> {
   }
 }
 
-/** Input in memory, copied piece by piece. */
+/** Input in memory, as it is when this is made; copied piece by piece. */
 export class MemoryInput implements BlockReader<InputRows> {
   readonly #input: InputRows
 
   constructor(input: InputRows) {
-    this.#input = input
+    this.#input = ownRows(input)
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<InputRows> {
@@ -96,18 +97,18 @@ export class FileTargets implements BlockReader<GivenTargets> {
       data.set(part, row * rowElements)
       row += to - from
     }
-    return this.#core.readTargets({ data, shape: [rows, ...rowShape], scale, offset }, rows, this.#argument)
+    return this.#core.readTargets({ data: ours(data), shape: [rows, ...rowShape], scale, offset }, rows, this.#argument)
   }
 
   release(): void {}
 }
 
-/** Targets in memory, copied piece by piece. */
+/** Targets in memory, as they are when this is made; copied piece by piece. */
 export class MemoryTargets implements BlockReader<GivenTargets> {
   readonly #targets: GivenTargets
 
   constructor(targets: GivenTargets) {
-    this.#targets = targets
+    this.#targets = ownRows(targets)
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
@@ -154,7 +155,7 @@ export class FileFeed implements Feed {
   #plan: readonly (readonly Piece[])[] = []
   #nextBlock = 0
   #reading: Promise<Block> | undefined
-  #current: (Block & { readonly handle: number; batch: number }) | undefined
+  #current: (Block & { readonly bound: BoundData; batch: number }) | undefined
   #skip = 0
   /** Closes what it opened. */
   #releases: (() => Promise<void>)[] = []
@@ -213,11 +214,11 @@ export class FileFeed implements Feed {
     if (block === undefined) return undefined
     const { batchSize } = this
     const left = Math.ceil(block.rows / batchSize) - block.batch
-    const { handle: data, rows, batch: firstBatch } = block
-    const range = { data, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
+    const { bound, rows, batch: firstBatch } = block
+    const range = { data: bound.handle, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
     const { shuffle, seed, epoch } = this.#order
     const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
-    adviseOnSums(this.#core, sums, block.input, block.targets)
+    bound.look(sums)
     block.batch += sums[0] as number
     if (block.batch * batchSize >= block.rows) this.#release()
     return sums
@@ -275,19 +276,18 @@ export class FileFeed implements Feed {
     this.#reading = undefined
     if (block === undefined) return undefined
     this.#core.checkAlive()
-    adviseOnBatch(this.#core, block.input, block.targets)
-    const handle = this.#core.native().bind(block.input, block.targets)
+    const bound = new BoundData(this.#core, block.input, block.targets)
     this.#readNext()
     const batch = this.#skip
     this.#skip = 0
-    return { ...block, handle, batch }
+    return { ...block, bound, batch }
   }
 
   #release(): void {
     const block = this.#current
     if (block === undefined) return
     this.#current = undefined
-    if (!this.#core.disposed) this.#core.native().unbind(block.handle)
+    block.bound.release()
     this.#input.release(block.input)
     this.#targets.release(block.targets)
   }

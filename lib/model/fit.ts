@@ -1,8 +1,9 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
-import { sliceRows, takeInput } from '../data/arrays.js'
+import { sliceRows } from '../data/arrays.js'
 import { closing, isBatchSource, remedy } from '../data/batches.js'
-import { RowSource } from '../data/rowSource.js'
+import { ownArray } from '../data/lentRows.js'
+import { type DataInput, RowSource } from '../data/rowSource.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { Logs, TrainedModel, TrainingContext } from '../training/context.js'
@@ -15,16 +16,18 @@ import type { ModelCore } from './core.js'
 import { adviseOnSample } from './dataAdvice.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
 import { ArrayFeed, type Feed } from './feed.js'
-import { orClose, rowFeed, streamFeed } from './feeds.js'
+import { rowFeed, streamFeed, takeRows } from './feeds.js'
 import {
   checkFitOptions,
   type FitOptions,
   type FitResult,
   type FitSettings,
   isRowPair,
+  type ValidationData,
   type ValidationSource,
 } from './fitOptions.js'
 import { buildFrom, targetsAndOptions } from './inputs.js'
+import { checkCopy } from './memoryOptions.js'
 import { startPosition } from './position.js'
 import { type Progress, type ProgressView, progressView } from './progress.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from './ranges.js'
@@ -48,17 +51,17 @@ export async function fitModel(
   core.fitting = true
   core.stopTraining = false
   const stopListening = cancelOnAbort(core, settings.signal)
+  const feeds: Feeds = {}
+  const run = async () => {
+    const train = await openFeeds(core, x, y, settings, feeds)
+    adviseOnModel(core)
+    await train.reserve({ trains: true, shuffles: settings.shuffle })
+    await feeds.validation?.reserve({ trains: false, shuffles: false })
+    return await new Fit(core, settings, train, feeds.validation).run(model)
+  }
   try {
-    const { train, validation } = await openFeeds(core, x, y, settings)
-    const run = async () => {
-      core.native()
-      adviseOnModel(core)
-      await train.reserve({ trains: true, shuffles: settings.shuffle })
-      await validation?.reserve({ trains: false, shuffles: false })
-      return await new Fit(core, settings, { train, validation }).run(model)
-    }
     return await closing(run, async () => {
-      await Promise.all([train.close(), validation?.close()])
+      await Promise.all([feeds.train?.close(), feeds.validation?.close()])
     })
   } finally {
     core.fitting = false
@@ -67,14 +70,17 @@ export async function fitModel(
   }
 }
 
+/** Those that are open. */
 interface Feeds {
-  readonly train: Feed
-  readonly validation?: Feed | undefined
+  train?: Feed
+  validation?: Feed
 }
 
-async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Promise<Feeds> {
+/** Opens the feeds, those of arrays before anything is waited for, and gives the one to train on. */
+async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitSettings, feeds: Feeds): Promise<Feed> {
   const { batchSize, validationData, validationSplit: split } = settings
   const isStream = isBatchSource(x)
+  const copy = checkCopy(settings.givenCopy, x, y)
   if (isStream && settings.givenShuffle === true) {
     refuse('shuffle', 'none with batches, which come in the order of their source', true)
   }
@@ -85,35 +91,47 @@ async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitS
     if (isStream || x instanceof RowSource || y instanceof RowSource) {
       refuse('validationSplit', 'none with batches and files: use validationData', split)
     }
-    return splitRows(core, x, y, settings)
+    return splitRows(core, x, y, settings, copy, feeds)
   }
   const { classWeight, sampleWeight } = settings
   if (isStream && sampleWeight !== undefined) {
     refuse('sampleWeight', 'none with batches, which have their own', sampleWeight)
   }
+  const held = isStream && isRowPair(validationData) ? ownPair(validationData) : validationData
   const train = isStream
     ? await streamFeed(core, x, 'x', settings.signal, classWeight)
-    : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight })
-  if (validationData === undefined) return { train }
-  let validation: Feed | undefined
-  await orClose(train, async () => {
-    validation = await validationFeed(core, validationData, settings)
-  })
-  return { train, validation }
+    : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight }, { copy })
+  feeds.train = train
+  if (held !== undefined) feeds.validation = await validationFeed(core, held, settings, copy)
+  return train
 }
 
-async function validationFeed(core: ModelCore, data: ValidationSource, settings: FitSettings): Promise<Feed> {
+/** The shape of a model's input may have to be waited for. */
+function ownPair([x, y, sampleWeight]: ValidationData): ValidationData {
+  const own = (data: DataInput, i: number) =>
+    data instanceof RowSource ? data : ownArray(data, `validationData[${i}]`)
+  if (sampleWeight === undefined) return [own(x, 0), own(y, 1)]
+  return [own(x, 0), own(y, 1), ownArray(sampleWeight, 'validationData[2]')]
+}
+
+async function validationFeed(
+  core: ModelCore,
+  data: ValidationSource,
+  settings: FitSettings,
+  copy: boolean,
+): Promise<Feed> {
   if (!isRowPair(data)) return streamFeed(core, data, 'validationData', settings.signal)
   const size = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
   const weights = { sampleWeight: data[2], weightArgument: 'validationData[2]' }
-  return rowFeed(core, data[0], data[1], size, ['validationData[0]', 'validationData[1]'], weights)
+  const names = ['validationData[0]', 'validationData[1]'] as const
+  return rowFeed(core, data[0], data[1], size, names, weights, { copy, mayCopy: true })
 }
 
-function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings): Feeds {
+function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSettings, copy: boolean, feeds: Feeds): Feed {
   buildFrom(core, x)
-  const input = takeInput(x, core.built().inputShape, 'x')
+  const { sampleWeight } = settings
   // As in Keras, the weights of classes are for training alone.
-  const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: settings.sampleWeight })
+  const [input, targets] = takeRows(core, x, y, ['x', 'y'], { sampleWeight }, { copy })
   const at = Math.floor(input.rows * (1 - settings.validationSplit))
   if (at === 0 || at === input.rows) {
     const got = `got ${settings.validationSplit}, which leaves ${at} and ${input.rows - at}`
@@ -124,10 +142,10 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     const own = core.weighTargets(sliceRows(targets, from, to), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
-  return {
-    train: part(0, at, settings.batchSize, settings.classWeight),
-    validation: part(at, input.rows, settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)),
-  }
+  const validationBatchSize = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
+  feeds.train = part(0, at, settings.batchSize, settings.classWeight)
+  feeds.validation = part(at, input.rows, validationBatchSize)
+  return feeds.train
 }
 
 /** Numbers by key as arrays of their own. */
@@ -158,7 +176,7 @@ class Fit {
   /** The seed given, in this call or in the one that goes on. */
   #givenSeed: number | undefined
 
-  constructor(core: ModelCore, settings: FitSettings, { train, validation }: Feeds) {
+  constructor(core: ModelCore, settings: FitSettings, train: Feed, validation: Feed | undefined) {
     this.#core = core
     this.#settings = settings
     this.#feed = train

@@ -15,6 +15,7 @@ import {
   refuse,
   refuseIdle,
 } from '../validate.js'
+import type { MemoryOptions } from './memoryOptions.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 import { checkClassWeight, type WeightOptions } from './rowWeights.js'
 
@@ -31,7 +32,7 @@ export function isRowPair(value: unknown): value is ValidationData {
 }
 
 /** Options of {@link Sequential.fit} but for those that ask for validation. */
-export interface BaseFitOptions extends WeightOptions {
+export interface BaseFitOptions extends WeightOptions, MemoryOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
   /**
@@ -97,6 +98,7 @@ export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
 const optionNames = [
   'sampleWeight',
   'classWeight',
+  'copy',
   'batchSize',
   'stepsPerEpoch',
   'validationSteps',
@@ -134,6 +136,7 @@ export function checkFitOptions(given: FitOptions | undefined) {
     givenShuffle: options.shuffle,
     sampleWeight: options.sampleWeight,
     classWeight: checkClassWeight(options.classWeight, 'classWeight'),
+    givenCopy: options.copy,
     givenBatchSize: options.batchSize,
     stepsPerEpoch: optionalInteger(options.stepsPerEpoch, 'stepsPerEpoch'),
     validationSteps: optionalInteger(options.validationSteps, 'validationSteps'),

@@ -1,6 +1,6 @@
 /** Single batches: trainOnBatch and testOnBatch. */
 
-import { ownRows, takeInput } from '../data/arrays.js'
+import { takeInput } from '../data/arrays.js'
 import type { NativeSums, NativeTrainRange } from '../native.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkOptions } from '../validate.js'
@@ -25,12 +25,12 @@ export async function trainOnBatch(
   core.checkCompiled()
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
   const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
-  const { settings } = core.training()
-  adviseOnModel(core)
-  const totals = totalsOf(core)
   let isCounted = false
   let isTrained = false
   try {
+    const { settings } = core.training()
+    adviseOnModel(core)
+    const totals = totalsOf(core)
     await feed.begin(wholePass)
     const model = core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
@@ -83,6 +83,5 @@ function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions 
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
   const targets = core.readTargets(y, input.rows, 'y', weights)
-  // They wait for the device, and a loop may fill the next batch meanwhile.
-  return new ArrayFeed(core, ownRows(input, x), ownRows(targets, y), input.rows)
+  return new ArrayFeed(core, input, targets, input.rows)
 }

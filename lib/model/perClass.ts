@@ -1,7 +1,6 @@
 /** What an evaluation can say class by class. */
 
-import type { TargetRows } from '../data/arrays.js'
-import { takeInput } from '../data/arrays.js'
+import type { InputRows, TargetRows } from '../data/arrays.js'
 import { withLists } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
 import type { Activation } from '../layers/activations.js'
@@ -38,9 +37,8 @@ export interface PerClass {
 type ClassCounts = ReturnType<typeof classCounts>[number]
 
 /** Rows that do not count are left out. */
-export async function perClassOf(core: ModelCore, x: unknown, targets: TargetRows): Promise<PerClass> {
-  const { inputShape, outputSize, outputs, positions } = core.built()
-  const input = takeInput(x, inputShape, 'x')
+export async function perClassOf(core: ModelCore, input: InputRows, targets: TargetRows): Promise<PerClass> {
+  const { outputSize, outputs, positions } = core.built()
   const out = new Float32Array(input.rows * outputSize)
   await core.native().predict(input, out, 1024)
   const counted: number[] = []

@@ -1,18 +1,23 @@
 /** Prediction: outputs for rows of input. */
 
-import { isFloat32Array } from 'node:util/types'
-import { elementCount, type InputRows, type NdArray, ownRows, sliceRows, takeInput } from '../data/arrays.js'
+import { type InputRows, type NdArray, sliceRows, takeInput } from '../data/arrays.js'
 import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
+import { ownRows } from '../data/lentRows.js'
 import { ShapedArray } from '../data/shapedArray.js'
+import { checkFloats, copyResults } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, checkOptions, checkSignal, describe, refuse } from '../validate.js'
+import { checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
 import { buildFrom } from './inputs.js'
 import { abortError, RangePacer, unlessAborted } from './ranges.js'
 
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {
-  /** Written into instead of a new array: a Float32Array of rows · outputs elements. */
+  /**
+   * Written into instead of a new array: a Float32Array of rows · outputs elements. It may be the memory of `x`. What gives a
+   * promise writes at its end, on the JavaScript thread, and rejects with `ERR_DATA_DETACHED` where the memory was transferred
+   * away meanwhile.
+   */
   readonly out?: Float32Array | undefined
 }
 
@@ -41,12 +46,12 @@ async function predictRows(
   input: InputRows,
   { batchSize: asked = 1024, signal, ...options }: PredictOptions,
 ): Promise<NdArray<Float32Array>> {
-  const out = outputFor(core, input.rows, options.out)
+  const results = new Results(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
   // Ranges of a training would change the weights between those of the prediction.
-  if (signal === undefined || core.fitting) await run(core, input, out, batchSize)
-  else await predictInRanges(core, input, out, batchSize, signal)
-  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
+  if (signal === undefined || core.fitting) await run(core, input, results, 0, batchSize)
+  else await predictInRanges(core, ownRows(input), results, batchSize, signal)
+  return results.whole
 }
 
 /** See {@link Sequential.predictOnBatch}. */
@@ -56,10 +61,10 @@ export async function predictOnBatch(
   given: PredictSyncOptions | undefined,
 ): Promise<NdArray<Float32Array>> {
   const options = checkOptions(given, ['out'], 'predictOnBatch')
-  const input = ownRows(readInput(core, x), x)
-  const out = outputFor(core, input.rows, options.out)
-  await run(core, input, out, input.rows)
-  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
+  const input = readInput(core, x)
+  const results = new Results(core, input.rows, options.out)
+  await run(core, input, results, 0, input.rows)
+  return results.whole
 }
 
 /** Options of {@link Sequential.predictStream}. */
@@ -79,7 +84,7 @@ export async function* predictStream(
   if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
   const reader = new BatchReader(source, 'source', (value) => {
     const x = inputOf(value)
-    return ownRows(toRows(core, x), x)
+    return ownRows(toRows(core, x))
   })
   const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
   let batch = 0
@@ -129,40 +134,75 @@ export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptio
   return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
 
+/** Memory of our own that outputs of rows are computed into, and from there copied into the caller's array if one was given. */
+class Results {
+  readonly #core: ModelCore
+  readonly #rows: number
+  readonly #own: Float32Array
+  readonly #out: Float32Array | undefined
+
+  constructor(core: ModelCore, rows: number, out: Float32Array | undefined) {
+    this.#core = core
+    this.#rows = rows
+    this.#out = out === undefined ? undefined : outputFor(core, rows, out)
+    this.#own = new Float32Array(rows * core.built().outputSize)
+  }
+
+  part(from: number, to: number): Float32Array {
+    const { outputSize } = this.#core.built()
+    return this.#own.subarray(from * outputSize, to * outputSize)
+  }
+
+  /** Hands over what was computed into a part. */
+  done(from: number, to: number): void {
+    if (this.#out === undefined) return
+    copyResults(this.part(from, to), this.#out, from * this.#core.built().outputSize)
+  }
+
+  get whole(): NdArray<Float32Array> {
+    return new ShapedArray(this.#out ?? this.#own, [this.#rows, ...this.#core.built().outputShape])
+  }
+}
+
 /** The array results go to: the caller's, checked, or a new one. */
 export function outputFor(core: ModelCore, rows: number, out: Float32Array | undefined): Float32Array {
   const { outputShape, outputSize } = core.built()
   const size = rows * outputSize
   if (out === undefined) return new Float32Array(size)
-  if (!isFloat32Array(out)) {
-    throw new NeurodeError('ERR_DTYPE', `out: expected a Float32Array, got ${describe(out)}`)
-  }
+  checkFloats(out, 'out')
   if (out.length === size) return out
   const expected = `${size} elements for shape [${[rows, ...outputShape].join(', ')}]`
   throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
 }
 
-async function run(core: ModelCore, input: InputRows, out: Float32Array, batchSize: number): Promise<void> {
-  await core.native().predict(input, out, batchSize)
+/** Predicts rows that begin at `from` of the results. */
+async function run(
+  core: ModelCore,
+  input: InputRows,
+  results: Results,
+  from: number,
+  batchSize: number,
+): Promise<void> {
+  const to = from + input.rows
+  await core.native().predict(input, results.part(from, to), batchSize)
   core.checkAlive()
+  results.done(from, to)
 }
 
 async function predictInRanges(
   core: ModelCore,
   input: InputRows,
-  out: Float32Array,
+  results: Results,
   batchSize: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const outputSize = elementCount(core.built().outputShape)
   const pacer = new RangePacer(2 * core.countParameters() * batchSize)
   for (let row = 0; row < input.rows; ) {
     if (signal.aborted) throw abortError('predict', signal)
     const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
     const end = Math.min(input.rows, row + batches * batchSize)
     const began = performance.now()
-    const part = out.subarray(row * outputSize, end * outputSize)
-    await run(core, sliceRows(input, row, end), part, batchSize)
+    await run(core, sliceRows(input, row, end), results, row, batchSize)
     pacer.done(batches, (performance.now() - began) / 1000)
     row = end
   }

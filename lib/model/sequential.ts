@@ -249,6 +249,9 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
    * @param x - Rows of input: shape [n, ...inputShape].
    * @param y - Targets: rows of outputs, or class indices for the categorical losses.
    *
+   * Arrays count as they are at the call, which copies them: a callback that changes them, or a transfer to a worker, changes
+   * nothing. See `copy` in the options for data too large for that.
+   *
    * Rejects with `ERR_NOT_COMPILED`, `ERR_NOT_BUILT`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_LABEL_RANGE`, `ERR_ARGUMENT`,
    * `ERR_ABORTED`, or with what a callback throws.
    *

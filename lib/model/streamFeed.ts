@@ -5,8 +5,7 @@ import { type BatchReader, nameBatch } from '../data/batches.js'
 import type { NativeSums } from '../native.js'
 import { totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
-import { adviseOnBatch, adviseOnSums } from './dataAdvice.js'
-import type { Feed, Work } from './feed.js'
+import { BoundData, type Feed, type Work } from './feed.js'
 import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
@@ -142,16 +141,14 @@ export class StreamFeed implements Feed {
   }
 
   async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {
-    const model = this.#core.native()
-    adviseOnBatch(this.#core, input, targets, where)
-    const data = model.bind(input, targets)
+    const bound = new BoundData(this.#core, input, targets, where)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
-      const sums = await work({ data, rows: input.rows, ...whole })
-      adviseOnSums(this.#core, sums, input, targets, where)
+      const sums = await work({ data: bound.handle, rows: input.rows, ...whole })
+      bound.look(sums)
       return sums
     } finally {
-      if (!this.#core.disposed) model.unbind(data)
+      bound.release()
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
 
-import { type ArrayInput, formatShape, isNdArray, toFloats, toInput } from '../data/arrays.js'
+import { type ArrayInput, formatShape, isNdArray, toInput } from '../data/arrays.js'
+import { toFloats } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
 import type { ParameterSpec } from '../layers/layer.js'
 import { refuse } from '../validate.js'

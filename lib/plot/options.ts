@@ -1,6 +1,6 @@
 /** Options that pictures share. */
 
-import { isNumericArray } from '../data/arrays.js'
+import { isNumericArray } from '../data/typedArrays.js'
 import { checkOptions, refuse } from '../validate.js'
 
 /** {@link checkOptions}, and that titles and labels are texts. */

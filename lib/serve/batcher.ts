@@ -1,5 +1,6 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
+import { checkPresent } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
 import {
   checkInteger,
@@ -12,7 +13,7 @@ import {
 } from '../validate.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
-import { checkBatchSize, inputError, isPredictInput, type PredictInput, Predictor } from './predictor.js'
+import { checkBatchSize, type PredictInput, Predictor, rowsOf } from './predictor.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
@@ -164,13 +165,12 @@ export class Batcher {
 
   /** {@link Batcher.run} for rows that are in an array already: they are copied before this returns. */
   predict(input: PredictInput, options?: RunOptions): Promise<Float32Array> {
-    if (!isPredictInput(input)) return Promise.reject(inputError(input))
-    const rows = input.length / this.predictor.inputSize
-    if (rows === 0 || !Number.isInteger(rows)) {
-      const text = `input: expected whole rows of ${this.predictor.inputSize} values, got ${input.length} values`
-      return Promise.reject(new NeurodeError('ERR_SHAPE', text))
+    try {
+      const rows = rowsOf(input, this.predictor.inputSize)
+      return this.runWhole(rows, (into) => into.set(input), options)
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return this.runWhole(rows, (into) => into.set(input), options)
   }
 
   /** Resolves once nothing waits or runs. */
@@ -325,7 +325,7 @@ export class Batcher {
       this.#finish(buffer, began, error)
       return undefined
     }
-    return predictor.predict(input, { out }).then(
+    return predictor.predictOwn(input, out).then(
       () => this.#finish(buffer, began, undefined),
       (error: unknown) => this.#finish(buffer, began, error),
     )
@@ -426,13 +426,15 @@ export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
   })
 }
 
-/** Writes into cleared memory, and at once: afterwards it may be another request's. */
+/** Writes at once, into memory that the caller may keep: a batch's is that of other requests as well. */
 function writeOwn(write: (into: Float32Array) => unknown): (into: Float32Array) => void {
   if (typeof write !== 'function') return write
   return (into: Float32Array) => {
-    into.fill(0)
-    const written = write(into)
+    const own = new Float32Array(into.length)
+    const written = write(own)
     if (isPromise(written)) refuse('write', 'a function that has written when it returns', written)
+    checkPresent(own, 'write: its array')
+    into.set(own)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { elementCount } from '../data/arrays.js'
+import { checkFloats, checkPresent, copyOf, copyResults, hintFor } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
 import type { Shape } from '../layers/layer.js'
 import { compileModel } from '../model/compileModel.js'
@@ -32,7 +33,10 @@ export function isPredictInput(value: unknown): value is PredictInput {
 
 /** What is said of anything else. */
 export function inputError(got: unknown): NeurodeError {
-  return new NeurodeError('ERR_DTYPE', `input: expected a Float32Array or a Uint8Array, got ${describe(got)}`)
+  return new NeurodeError(
+    'ERR_DTYPE',
+    `input: expected a Float32Array or a Uint8Array, got ${describe(got)}${hintFor(got)}`,
+  )
 }
 
 /** Options of {@link Predictor.predict}. */
@@ -91,15 +95,26 @@ export class Predictor {
 
   /**
    * Outputs for rows of input, (rows, outputSize) row by row, off the JavaScript thread; there are
-   * `input.length / inputSize` rows. It is a plain Float32Array: for JSON, `Array.from` makes a list of it. Input and `out` must stay untouched until it is done.
+   * `input.length / inputSize` rows. It is a plain Float32Array: for JSON, `Array.from` makes a list of it. The input counts as it
+   * is at the call, which copies it; `out` is written at the end.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` where there are no whole rows or `out` has another size,
-   * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
+   * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
+   * `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
-    const out = this.#outputFor(input, outOf(options))
+    const given = outOf(options)
+    const results = new Float32Array(this.#checkSizes(input, given))
+    await this.#native.predict(copyOf(input), results)
+    if (given === undefined) return results
+    copyResults(results, given)
+    return given
+  }
+
+  /** @internal {@link Predictor.predict} for memory that nobody else has: nothing is copied. */
+  async predictOwn(input: Float32Array, out: Float32Array): Promise<void> {
+    this.#checkSizes(input, out)
     await this.#native.predict(input, out)
-    return out
   }
 
   /**
@@ -107,7 +122,9 @@ export class Predictor {
    * takes microseconds. Throws as it rejects.
    */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
-    const out = this.#outputFor(input, outOf(options))
+    const given = outOf(options)
+    const size = this.#checkSizes(input, given)
+    const out = given ?? new Float32Array(size)
     this.#native.predictSync(input, out)
     return out
   }
@@ -148,25 +165,28 @@ export class Predictor {
     this.dispose()
   }
 
-  #outputFor(input: unknown, out: unknown): Float32Array {
+  /** Values of the outputs, which `out` has room for if it is given. */
+  #checkSizes(input: unknown, out: Float32Array | undefined): number {
     if (this.#disposed) throw disposedError()
-    if (!isPredictInput(input)) throw inputError(input)
-    const rows = input.length / this.inputSize
-    if (rows === 0 || !Number.isInteger(rows)) {
-      const text = `input: expected whole rows of ${this.inputSize} values, got ${input.length} values`
-      throw new NeurodeError('ERR_SHAPE', text)
-    }
-    const size = rows * this.outputSize
-    if (out === undefined) return new Float32Array(size)
-    if (!isFloat32Array(out)) {
-      throw new NeurodeError('ERR_DTYPE', `out: expected a Float32Array, got ${describe(out)}`)
-    }
-    if (out.length === size) return out
+    const size = rowsOf(input, this.inputSize) * this.outputSize
+    if (out === undefined) return size
+    checkFloats(out, 'out')
+    if (out.length === size) return size
     throw new NeurodeError('ERR_SHAPE', `out: expected ${size} values, got ${out.length}`)
   }
 }
 
-function outOf(options: PredictIntoOptions | undefined): unknown {
+/** Rows of `inputSize` values in an input. */
+export function rowsOf(input: unknown, inputSize: number): number {
+  if (!isPredictInput(input)) throw inputError(input)
+  const rows = input.length / inputSize
+  if (rows > 0 && Number.isInteger(rows)) return rows
+  checkPresent(input, 'input')
+  const text = `input: expected whole rows of ${inputSize} values, got ${input.length} values`
+  throw new NeurodeError('ERR_SHAPE', text)
+}
+
+function outOf(options: PredictIntoOptions | undefined): Float32Array | undefined {
   return options === undefined ? undefined : checkOptions(options, ['out'], 'predict').out
 }
 

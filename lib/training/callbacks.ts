@@ -35,7 +35,7 @@ export interface Callback {
    * failed before. Once fit is aborted, all callbacks together have a second to close.
    */
   readonly onTrainClose?: Hook<[]> | undefined
-  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. */
+  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. Arrays that fit was given count as they were at its call. */
   readonly onEpochBegin?: Hook<[epoch: number, logs: NoLogs]> | undefined
   /** `(epoch: number, logs: Logs)`: loss, metrics and, where the epoch was validated, `val_…`. */
   readonly onEpochEnd?: Hook<[epoch: number, logs: Logs]> | undefined

@@ -1,7 +1,10 @@
 #include "native/addon/bound.h"
 
+#include <cstring>
 #include <numeric>
 #include <string>
+#include <system_error>
+#include <thread>
 
 #include "native/addon/convert.h"
 
@@ -9,17 +12,12 @@ namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
+constexpr std::size_t kLargeCopy = std::size_t{8} << 20;
 
-bool is_at(Napi::Value value, const Elements& elements) {
-  const Napi::TypedArray array = value.As<Napi::TypedArray>();
-  return static_cast<std::int64_t>(array.ByteLength()) == elements.bytes() &&
-         static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset() == elements.data;
-}
-
-std::unique_ptr<float[]> converted(const Elements& elements, double scale, double offset,
-                                   std::int64_t rows, const char* name) {
-  std::unique_ptr<float[]> floats(new float[elements.count]);
-  const std::int64_t at = convert_to_floats(elements, scale, offset, floats.get());
+cpu::Uninitialized<float> converted(const Elements& elements, double scale, double offset,
+                                    std::int64_t rows, const char* name) {
+  cpu::Uninitialized<float> floats(elements.count);
+  const std::int64_t at = convert_to_floats(elements, scale, offset, floats.data());
   if (at < 0) return floats;
   throw Error("ERR_ARGUMENT",
               std::string(name) +
@@ -28,27 +26,65 @@ std::unique_ptr<float[]> converted(const Elements& elements, double scale, doubl
                   std::to_string(at / (elements.count / rows)));
 }
 
+// The call waits for it, so that a second thread takes half of what is large. Most of the time goes
+// into memory that is touched for the first time.
+void copy_bytes(char* to, const char* from, std::size_t size) {
+  const std::size_t half = size < kLargeCopy ? size : size / 2;
+  std::thread other;
+  if (half < size) {
+    try {
+      other = std::thread([=] { std::memcpy(to + half, from + half, size - half); });
+    } catch (const std::system_error&) {  // no thread to be had
+    }
+  }
+  std::memcpy(to, from, other.joinable() ? half : size);
+  if (other.joinable()) other.join();
+}
+
+template <class T>
+cpu::Uninitialized<T> copy_of(const T* elements, std::int64_t count) {
+  cpu::Uninitialized<T> copy(count);
+  copy_bytes(reinterpret_cast<char*>(copy.data()), reinterpret_cast<const char*>(elements),
+             static_cast<std::size_t>(count) * sizeof(T));
+  return copy;
+}
+
 }  // namespace
 
-BoundInput::BoundInput(Napi::Value input, const Program& program) {
-  const Napi::Object object = to_object(input, "input");
-  elements_ = to_elements(object.Get("data"), "input.data");
-  view_ = to_input(object, elements_, program.input_size);
+Memory memory_of(Napi::Object array) {
+  const Napi::Value lent = array.Get("lent");
+  return !lent.IsUndefined() && to_bool(lent, "lent") ? Memory::lent : Memory::kept;
+}
+
+BoundInput::BoundInput(Napi::Object input, Memory memory, const Program& program) {
+  elements_ = to_elements(input.Get("data"), "input.data");
+  view_ = to_input(input, elements_, program.input_size);
   rows_ = view_.rows;
-  check_indices(elements_, view_, program.input_indices, "x");
+  if (memory == Memory::lent) {
+    if (view_.bytes != nullptr) {
+      bytes_ = copy_of(view_.bytes, elements_.count);
+      elements_.data = view_.bytes = bytes_.data();
+    } else {
+      floats_ = view_.floats != nullptr ? copy_of(view_.floats, elements_.count)
+                                        : converted(elements_, 1, 0, rows_, "x");
+      elements_ = {floats_.data(), ElementType::float32, elements_.count};
+      view_.floats = floats_.data();
+    }
+  }
+  indices_ = program.input_indices;
+  check_indices(elements_, view_, indices_, "x");
+}
+
+bool BoundInput::fits(const Program& program) const {
+  return view_.features == program.input_size && indices_ == program.input_indices;
 }
 
 InputView BoundInput::view() {
   if (view_.bytes == nullptr && view_.floats == nullptr) {
     floats_ = converted(elements_, 1, 0, rows_, "x");
-    view_.floats = floats_.get();
-    is_copied_ = true;
+    view_.floats = floats_.data();
   }
   return view_;
-}
-
-bool BoundInput::is_lost(Napi::Value array) const {
-  return !is_copied_ && !is_at(array, elements_);
 }
 
 BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::int64_t rows)
@@ -56,11 +92,11 @@ BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::in
   if (rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
   view_.outputs = program.outputs();
   view_.positions = program.positions;
-  const Napi::Value data = targets.Get("data");
+  elements_ = to_elements(targets.Get("data"), "targets.data");
   if (member(targets, "kind", to_text) == "classes") {
-    take_classes(data, program);
+    take_classes(program);
   } else {
-    take_rows(targets, data, program);
+    take_rows(targets, program);
   }
   const Napi::Value weights = targets.Get("weights");
   if (weights.IsUndefined()) return;
@@ -71,8 +107,7 @@ BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::in
   view_.weights = weights_.data();
 }
 
-void BoundTargets::take_classes(Napi::Value data, const Program& program) {
-  elements_ = to_elements(data, "targets.data");
+void BoundTargets::take_classes(const Program& program) {
   if (elements_.type != ElementType::int32)
     throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
   if (elements_.count != rows_ * program.positions)
@@ -88,11 +123,9 @@ void BoundTargets::take_classes(Napi::Value data, const Program& program) {
                                        std::to_string(i / program.positions));
   }
   view_.classes = classes_.data();
-  is_copied_ = true;
 }
 
-void BoundTargets::take_rows(Napi::Object targets, Napi::Value data, const Program& program) {
-  elements_ = to_elements(data, "targets.data");
+void BoundTargets::take_rows(Napi::Object targets, const Program& program) {
   const auto number = [&](const char* name, double standard) {
     return targets.Get(name).IsUndefined() ? standard : member(targets, name, to_number);
   };
@@ -113,30 +146,45 @@ void BoundTargets::take_rows(Napi::Object targets, Napi::Value data, const Progr
   } else if (elements_.type == ElementType::float32 && scale_ == 1 && offset_ == 0) {
     view_.rows = static_cast<const float*>(elements_.data);
   }
+  if (memory_of(targets) == Memory::kept) return;
+  if (view_.bytes != nullptr) {
+    bytes_ = copy_of(view_.bytes, elements_.count);
+    view_.bytes = bytes_.data();
+  } else {
+    floats_ = view_.rows != nullptr ? copy_of(view_.rows, elements_.count)
+                                    : converted(elements_, scale_, offset_, rows_, "y");
+    view_.rows = floats_.data();
+  }
+}
+
+bool BoundTargets::fits(const Program& program) const {
+  return view_.outputs == program.outputs() && view_.positions == program.positions;
 }
 
 TargetsView BoundTargets::view() {
   if (view_.classes == nullptr && view_.bytes == nullptr && view_.rows == nullptr) {
     floats_ = converted(elements_, scale_, offset_, rows_, "y");
-    view_.rows = floats_.get();
-    is_copied_ = true;
+    view_.rows = floats_.data();
   }
   return view_;
 }
 
-bool BoundTargets::is_lost(Napi::Value array) const {
-  return !is_copied_ && !is_at(array, elements_);
+Bound::Bound(Napi::Object input, Napi::Object targets, const Program& program, int handle)
+    : input(std::make_shared<BoundInput>(input, memory_of(input), program)),
+      targets(std::make_shared<BoundTargets>(targets, program, this->input->rows())),
+      handle(handle) {}
+
+Bound::Bound(const Bound& other, const Program& program, int handle)
+    : input(other.input), targets(other.targets), handle(handle) {
+  if (!input->fits(program) || !targets->fits(program))
+    throw Error("ERR_SHAPE", "data: bound for a model of other shapes");
 }
 
 DataView Bound::rows() const {
   DataView data;
-  data.input.rows = input.rows();
+  data.input.rows = input->rows();
   data.handle = handle;
   return data;
-}
-
-bool Bound::is_lost(Napi::Array arrays) const {
-  return input.is_lost(arrays.Get(0u)) || targets.is_lost(arrays.Get(1u));
 }
 
 }  // namespace neurode::addon

@@ -290,12 +290,15 @@ Elements to_elements(Napi::Value value, const char* name) {
       {napi_float64_array, ElementType::float64}};
   if (!value.IsTypedArray())
     throw Error("ERR_DTYPE", std::string(name) + ": expected a typed array");
-  const Napi::TypedArray array = value.As<Napi::TypedArray>();
-  for (const auto& [type, element] : kTypes) {
-    if (array.TypedArrayType() != type) continue;
-    const auto* const start = static_cast<const char*>(array.ArrayBuffer().Data());
-    return {start + array.ByteOffset(), element, static_cast<std::int64_t>(array.ElementLength())};
-  }
+  napi_typedarray_type given;
+  std::size_t count;
+  void* data;
+  // Of shared memory as well, which is no ArrayBuffer for Node-API.
+  if (napi_get_typedarray_info(value.Env(), value, &given, &count, &data, nullptr, nullptr) !=
+      napi_ok)
+    throw Error("ERR_DTYPE", std::string(name) + ": expected a typed array");
+  for (const auto& [type, element] : kTypes)
+    if (given == type) return {data, element, static_cast<std::int64_t>(count)};
   throw Error("ERR_DTYPE", std::string(name) + ": expected no 64-bit integers");
 }
 
@@ -314,14 +317,6 @@ InputView to_input(Napi::Object object, const Elements& elements, int features) 
     throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(features) +
                                  " values, got " + std::to_string(elements.count) + " values");
   }
-  return view;
-}
-
-InputView to_input(Napi::Value value, int features) {
-  const Napi::Object object = to_object(value, "input");
-  const InputView view = to_input(object, to_elements(object.Get("data"), "input.data"), features);
-  if (view.bytes == nullptr && view.floats == nullptr)
-    throw Error("ERR_DTYPE", "input.data: expected a Float32Array or a Uint8Array");
   return view;
 }
 

@@ -15,10 +15,8 @@ namespace neurode::addon {
 
 Plan to_plan(Napi::Value value);
 
-// A view of the array's memory, checked to hold whole rows of `features`. Does not keep it alive.
-InputView to_input(Napi::Value value, int features);
-
-// The same for elements of any type: a view of neither bytes nor floats where they are others.
+// A view of the array's memory, checked to hold whole rows of `features`: of neither bytes nor
+// floats where elements are others. Does not keep it alive.
 InputView to_input(Napi::Object input, const Elements& elements, int features);
 
 // Refuses what is no index of an embedding: other than integers from 0 to below `count`, unless

@@ -79,6 +79,7 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::get_slot>("getSlot"),
                          InstanceMethod<&Model::set_slot>("setSlot"),
                          InstanceMethod<&Model::bind>("bind"),
+                         InstanceMethod<&Model::take_over>("takeOver"),
                          InstanceMethod<&Model::unbind>("unbind"),
                          InstanceMethod<&Model::reserve>("reserve"),
                          InstanceMethod<&Model::train>("train"),
@@ -131,8 +132,6 @@ Model::~Model() { release(); }
 
 void Model::release() {
   for (const auto& cancel : cancels_) *cancel = true;
-  bound_.clear();
-  arrays_.Reset();
   core_.reset();
   if (external_bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -external_bytes_);
   external_bytes_ = 0;
@@ -282,30 +281,63 @@ void Model::set_slot(const Napi::CallbackInfo& info) {
 // ------------------------------------------------------------------------------------------------
 // data
 
+namespace {
+
+constexpr const char* kNothingBound = "data: nothing is bound to this handle";
+
+void keep_unless_lent(Napi::Array arrays, std::uint32_t at, Napi::Object object) {
+  if (memory_of(object) == Memory::kept) arrays.Set(at, object.Get("data"));
+}
+
+}  // namespace
+
 Napi::Value Model::bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     const Program& program = core().program;
+    const Napi::Object input = to_object(info[0], "input");
     const Napi::Object targets = to_object(info[1], "targets");
-    const int handle = next_handle_;
-    auto bound = std::make_shared<Bound>(info[0], targets, program, handle);
-    ++next_handle_;
+    auto bound = std::make_shared<Bound>(input, targets, program, next_handle_);
     Napi::Array arrays = Napi::Array::New(env, 2);
-    arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
-    arrays.Set(1u, targets.Get("data"));
-    arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
-    bound_[handle] = std::move(bound);
-    return Napi::Number::New(env, handle);
+    keep_unless_lent(arrays, 0, input);
+    keep_unless_lent(arrays, 1, targets);
+    return add(std::move(bound), arrays);
   });
 }
 
-void Model::unbind(const Napi::CallbackInfo& info) {
-  guard(info.Env(), [&] {
-    if (!core_) return;
-    const int handle = static_cast<int>(to_integer(info[0], "handle", 0, next_handle_));
-    if (bound_.erase(handle) > 0) core_->executor->release(handle);
-    arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
+// What another model, which may be disposed, has bound becomes this one's.
+Napi::Value Model::take_over(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Napi::Object other = to_object(info[0], "model");
+    const auto* const data = info.Env().GetInstanceData<AddonData>();
+    if (!other.InstanceOf(data->model_class.Value()))
+      throw Error("ERR_ARGUMENT", "model: expected a native model");
+    Model& from = *Unwrap(other);
+    const int handle = static_cast<int>(to_integer(info[1], "handle", 0, from.next_handle_));
+    const auto found = from.bound_.find(handle);
+    if (found == from.bound_.end()) throw Error("ERR_ARGUMENT", kNothingBound);
+    auto bound = std::make_shared<Bound>(*found->second, core().program, next_handle_);
+    const Napi::Value arrays = from.arrays_.Value().Get(static_cast<std::uint32_t>(handle));
+    from.drop(handle);
+    return add(std::move(bound), arrays);
   });
+}
+
+Napi::Value Model::add(std::shared_ptr<Bound> bound, Napi::Value arrays) {
+  const int handle = next_handle_++;
+  arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
+  bound_[handle] = std::move(bound);
+  return Napi::Number::New(Env(), handle);
+}
+
+void Model::unbind(const Napi::CallbackInfo& info) {
+  guard(info.Env(),
+        [&] { drop(static_cast<int>(to_integer(info[0], "handle", 0, next_handle_))); });
+}
+
+void Model::drop(int handle) {
+  if (bound_.erase(handle) > 0 && core_) core_->executor->release(handle);
+  arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
 }
 
 // What a range's bound data points into; kept alive by the range itself, should the model be
@@ -318,14 +350,10 @@ Napi::Value Model::arrays_of(Napi::Object range) {
   return arrays;
 }
 
-// The bound data of a range, checked to be where it was.
 std::shared_ptr<Bound> Model::bound(Napi::Object range) {
   const int handle = static_cast<int>(member(range, "data", to_integer, 0, next_handle_));
   const auto found = bound_.find(handle);
-  if (found == bound_.end()) throw Error("ERR_ARGUMENT", "data: nothing is bound to this handle");
-  const Napi::Value arrays = arrays_.Value().Get(static_cast<std::uint32_t>(handle));
-  if (found->second->is_lost(arrays.As<Napi::Array>()))
-    throw Error("ERR_DATA_DETACHED", "the memory of a bound array was transferred or resized");
+  if (found == bound_.end()) throw Error("ERR_ARGUMENT", kNothingBound);
   return found->second;
 }
 
@@ -462,10 +490,11 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
-    const auto input = std::make_shared<BoundInput>(info[0], core.program);
+    const Napi::Object rows = to_object(info[0], "input");
+    const auto input = std::make_shared<BoundInput>(rows, memory_of(rows), core.program);
     float* const out = output_of(info[1], input->rows(), core.program.output_size);
     Napi::Array arrays = Napi::Array::New(env, 2);
-    arrays.Set(0u, info[0].As<Napi::Object>().Get("data"));
+    keep_unless_lent(arrays, 0, rows);
     arrays.Set(1u, info[1]);
     return submit(
         env, arrays, std::make_shared<std::atomic<bool>>(false),
@@ -479,7 +508,8 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
 void Model::predict_sync(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
-    BoundInput input(info[0], core.program);
+    // Nobody can take the memory away before this returns.
+    BoundInput input(to_object(info[0], "input"), Memory::kept, core.program);
     float* const out = output_of(info[1], input.rows(), core.program.output_size);
     core.executor->predict_here(input.view(), out);
   });

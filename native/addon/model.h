@@ -44,6 +44,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value get_slot(const Napi::CallbackInfo& info);
   void set_slot(const Napi::CallbackInfo& info);
   Napi::Value bind(const Napi::CallbackInfo& info);
+  Napi::Value take_over(const Napi::CallbackInfo& info);
   void unbind(const Napi::CallbackInfo& info);
   Napi::Value reserve(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
@@ -59,6 +60,8 @@ class Model : public Napi::ObjectWrap<Model> {
   int parameter_index(Napi::Value value);
   int slot_index(Napi::Value value);
   int trainable_index(Napi::Value value);
+  void drop(int handle);
+  Napi::Value add(std::shared_ptr<Bound> bound, Napi::Value arrays);
   std::shared_ptr<Bound> bound(Napi::Object range);
   Napi::Value arrays_of(Napi::Object range);
   Flag cancellable();
@@ -69,7 +72,7 @@ class Model : public Napi::ObjectWrap<Model> {
 
   std::shared_ptr<Core> core_;
   std::map<int, std::shared_ptr<Bound>> bound_;
-  Napi::ObjectReference arrays_;  // by handle: what bound data points into
+  Napi::ObjectReference arrays_;  // by handle: what bound data points into and is not its own
   int next_handle_ = 1;
   int jobs_ = 0;
   std::vector<Flag> cancels_;  // of the ranges in flight

@@ -30,9 +30,9 @@ void transpose(const Lines& lines, const Block& block, int features, const float
   }
 }
 
-// Bound data is checked when it is bound, but its memory is the caller's.
+// Data is checked when it is bound, but memory that threads share may change afterwards.
 int index_of(float x, int count) {
-  return x > 0 ? static_cast<int>(std::min(x, static_cast<float>(count - 1))) : 0;
+  return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
 }
 
 void encode(const Lines& lines, const Task& task, int features, const float* x, float* y) {

@@ -7,9 +7,9 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 
 using cpu::Table;
 
-// Bound data is checked when it is bound, but its memory is the caller's.
+// Data is checked when it is bound, but memory that threads share may change afterwards.
 NEURODE_INLINE int index_of(float x, int count) {
-  return x > 0 ? static_cast<int>(std::min(x, static_cast<float>(count - 1))) : 0;
+  return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
 }
 
 inline void embed(const Table& table, const float* x, float* y, int features, int rows) {

@@ -1,4 +1,4 @@
-// Aligned arrays of floats, zeroed, in pages the system may make large.
+// Aligned arrays, in pages the system may make large.
 #pragma once
 
 #include <cstddef>
@@ -16,19 +16,21 @@
 
 namespace neurode::cpu {
 
-class Floats {
+// Elements that are not initialized.
+template <class T>
+class Uninitialized {
  public:
-  Floats() = default;
-  explicit Floats(std::int64_t count) : size_(count) {
+  Uninitialized() = default;
+  explicit Uninitialized(std::int64_t count) : size_(count) {
     if (count == 0) return;
-    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
     // Large arrays get whole large pages.
     const std::size_t alignment = bytes >= (std::size_t{4} << 20) ? std::size_t{2} << 20 : 64;
     const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
 #if defined(_WIN32)
-    data_.reset(static_cast<float*>(_aligned_malloc(rounded, alignment)));
+    data_.reset(static_cast<T*>(_aligned_malloc(rounded, alignment)));
 #else
-    data_.reset(static_cast<float*>(std::aligned_alloc(alignment, rounded)));
+    data_.reset(static_cast<T*>(std::aligned_alloc(alignment, rounded)));
 #endif
     if (!data_)
       throw Error("ERR_OUT_OF_MEMORY",
@@ -36,16 +38,15 @@ class Floats {
 #if defined(__linux__)
     if (alignment > 64) madvise(data_.get(), rounded, MADV_HUGEPAGE);
 #endif
-    std::memset(data_.get(), 0, bytes);
   }
 
-  float* data() { return data_.get(); }
-  const float* data() const { return data_.get(); }
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
   std::int64_t size() const { return size_; }
 
  private:
   struct Free {
-    void operator()(float* p) const {
+    void operator()(T* p) const {
 #if defined(_WIN32)
       _aligned_free(p);
 #else
@@ -54,8 +55,17 @@ class Floats {
     }
   };
 
-  std::unique_ptr<float, Free> data_;
+  std::unique_ptr<T, Free> data_;
   std::int64_t size_ = 0;
+};
+
+// Floats that are zero.
+class Floats : public Uninitialized<float> {
+ public:
+  Floats() = default;
+  explicit Floats(std::int64_t count) : Uninitialized(count) {
+    if (count > 0) std::memset(data(), 0, static_cast<std::size_t>(count) * sizeof(float));
+  }
 };
 
 }  // namespace neurode::cpu

@@ -84,6 +84,7 @@ export const modelCalls: readonly PublicCall[] = [
         stepsPerEpoch: 1,
         validationSteps: 1,
         resume: false,
+        copy: true,
       },
     ],
     (model, args) => model.fit(...args),
@@ -139,7 +140,7 @@ export const modelCalls: readonly PublicCall[] = [
     () => [
       x(),
       y(),
-      { batchSize: 2, perClass: false, sampleWeight: [1, 1, 1], verbose: 0, stream: { write: () => true } },
+      { batchSize: 2, perClass: false, copy: true, sampleWeight: [1, 1, 1], verbose: 0, stream: { write: () => true } },
     ],
     (model, args) => model.evaluate(...args),
   ),
