@@ -165,9 +165,10 @@ perDevice('predictor', (device) => {
     using wide = sequential([layers.dense({ units: 1000, inputShape: [4000] })])
     const choices = async (model: Predictor) => {
       const calls: string[] = []
-      const { predict, predictSync } = model
+      const { predictOwn, predictSync } = model
       Object.assign(model, {
-        predict: (...given: Parameters<typeof predict>) => calls.push('predict') && predict.apply(model, given),
+        predictOwn: (...given: Parameters<typeof predictOwn>) =>
+          calls.push('predict') && predictOwn.apply(model, given),
         predictSync: (...given: Parameters<typeof predictSync>) =>
           calls.push('sync') && predictSync.apply(model, given),
       })
