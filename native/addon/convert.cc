@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "native/engine/layers.h"
 #include "native/engine/number_text.h"
 #include "native/engine/op_table.h"
 
@@ -12,8 +13,6 @@ namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostFeatures = 1 << 28;
-constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
-constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 [[noreturn]] void fail(const char* name, const char* expected) {
@@ -51,14 +50,6 @@ Along to_along(Napi::Value value, const char* name) {
 template <class T, class Convert, class... More>
 T optional(Napi::Object object, const char* name, T standard, Convert convert, More... more) {
   return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
-}
-
-Block to_block(Napi::Object object) {
-  const auto size = [&](const char* key) {
-    return static_cast<int>(
-        optional(object, key, std::int64_t{1}, to_integer, std::int64_t{1}, kMostFeatures));
-  };
-  return {size("rows"), size("columns"), size("inner")};
 }
 
 Initializer to_initializer(Napi::Value value, const char* name) {
@@ -132,83 +123,28 @@ UpdatePlan to_update(Napi::Object object) {
   return update;
 }
 
-void read_scale_and_center(Napi::Object object, LayerPlan& layer) {
-  layer.use_kernel = !object.Get("kernel").IsUndefined();
-  layer.use_bias = !object.Get("bias").IsUndefined();
-  layer.kernel = optional(object, "kernel", ParameterPlan{}, to_parameter);
-  layer.bias = optional(object, "bias", ParameterPlan{}, to_parameter);
-}
+// Reads a layer's members from an object.
+class ObjectReader final : public LayerReader {
+ public:
+  explicit ObjectReader(Napi::Object object) : object_(object) {}
 
-void read_statistics(Napi::Object object, LayerPlan& layer) {
-  layer.mean = member(object, "mean", to_parameter);
-  layer.variance = member(object, "variance", to_parameter);
-}
-
-LayerPlan to_layer(Napi::Value value) {
-  const Napi::Object object = to_object(value, "layer");
-  const std::string kind = member(object, "kind", to_text);
-  LayerPlan layer{};
-  layer.name = member(object, "name", to_text);
-  layer.trainable = optional(object, "trainable", true, to_bool);
-  layer.along = optional(object, "along", Along{}, to_along);
-  if (kind == "dense") {
-    layer.kind = LayerKind::dense;
-    layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
-    layer.inputs = static_cast<int>(
-        optional(object, "inputs", std::int64_t{0}, to_integer, std::int64_t{1}, kMostFeatures));
-    layer.use_bias = member(object, "useBias", to_bool);
-    layer.activation = member(object, "activation", to_op, OpKind::activation);
-    layer.kernel = member(object, "kernel", to_parameter);
-    layer.bias = member(object, "bias", to_parameter);
-  } else if (kind == "activation") {
-    layer.kind = LayerKind::activation;
-    layer.activation = member(object, "activation", to_op, OpKind::activation);
-  } else if (kind == "noise") {
-    layer.kind = LayerKind::noise;
-    layer.op = member(object, "noise", to_op, OpKind::noise);
-    layer.seed = member(object, "seed", to_integer, 0, kMostSeed);
-  } else if (kind == "rescaling") {
-    layer.kind = LayerKind::rescaling;
-    layer.scale = static_cast<float>(member(object, "scale", to_number));
-    layer.offset = static_cast<float>(member(object, "offset", to_number));
-  } else if (kind == "feature") {
-    layer.kind = LayerKind::feature;
-    layer.op = member(object, "function", to_op, OpKind::feature);
-    read_scale_and_center(object, layer);
-  } else if (kind == "normalization") {
-    layer.kind = LayerKind::normalization;
-    layer.op.params = member(object, "numbers", to_params);
-    read_statistics(object, layer);
-  } else if (kind == "batchNormalization") {
-    layer.kind = LayerKind::batch_normalization;
-    layer.op.params = member(object, "numbers", to_params);
-    read_scale_and_center(object, layer);
-    read_statistics(object, layer);
-  } else if (kind == "activityPenalty") {
-    layer.kind = LayerKind::activity_penalty;
-    layer.op = member(object, "regularizer", to_op, OpKind::regularizer);
-    if (is_of_matrices(layer.op)) fail("regularizer", "one of single values");
-  } else if (kind == "embedding") {
-    layer.kind = LayerKind::embedding;
-    layer.inputs = static_cast<int>(member(object, "inputs", to_integer, 1, kMostIndices));
-    layer.units = static_cast<int>(member(object, "units", to_integer, 1, kMostFeatures));
-    layer.kernel = member(object, "kernel", to_parameter);
-  } else if (kind == "transpose") {
-    layer.kind = LayerKind::transpose;
-    layer.block = to_block(object);
-  } else if (kind == "repeat") {
-    layer.kind = LayerKind::repeat;
-    layer.block = to_block(object);
-  } else if (kind == "encoding") {
-    layer.kind = LayerKind::encoding;
-    layer.block = to_block(object);
-    layer.counts = member(object, "counts", to_bool);
-    if (layer.block.columns > kMostIndices) fail("columns", "at most 2^24");
-  } else {
-    throw Error("ERR_UNKNOWN_NAME", "layer: no kind is called '" + kind + "'");
+  bool has(const char* name) const override { return !object_.Get(name).IsUndefined(); }
+  std::string text(const char* name) const override { return member(object_, name, to_text); }
+  bool flag(const char* name) const override { return member(object_, name, to_bool); }
+  double number(const char* name) const override { return member(object_, name, to_number); }
+  std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const override {
+    return member(object_, name, to_integer, least, most);
   }
-  return layer;
-}
+  Params params(const char* name) const override { return member(object_, name, to_params); }
+  Op op(const char* name, OpKind kind) const override { return member(object_, name, to_op, kind); }
+  Along along(const char* name) const override { return member(object_, name, to_along); }
+  ParameterPlan parameter(const char* name) const override {
+    return member(object_, name, to_parameter);
+  }
+
+ private:
+  const Napi::Object object_;
+};
 
 TrainingPlan to_training(Napi::Object object) {
   TrainingPlan training;
@@ -325,43 +261,11 @@ Plan to_plan(Napi::Value value) {
   Plan plan;
   plan.input_size = static_cast<int>(member(object, "inputSize", to_integer, 1, kMostFeatures));
   const Napi::Array layers = member(object, "layers", to_array);
-  std::int64_t features = plan.input_size, parameters = 0;
-  for (std::uint32_t i = 0; i < layers.Length(); ++i) {
-    const LayerPlan layer = to_layer(layers.Get(i));
-    const Along& along = layer.along;
-    if (along.length > 0 && features % (std::int64_t{along.length} * along.inner) != 0)
-      fail("along", "whole groups of features");
-    const bool reads_indices =
-        layer.kind == LayerKind::embedding || layer.kind == LayerKind::encoding;
-    if (reads_indices && i > 0) fail("layers", "a layer of integers at the input");
-    const Block& block = layer.block;
-    if (layer.kind == LayerKind::dense) {
-      const std::int64_t inputs = layer.inputs == 0 ? features : layer.inputs;
-      if (features % inputs != 0) fail("inputs", "whole positions");
-      parameters += inputs * layer.units;
-      features = features / inputs * layer.units;
-    } else if (layer.kind == LayerKind::transpose) {
-      const std::int64_t outer = std::int64_t{block.columns} * block.inner;
-      if (features % block.rows != 0 || features / block.rows % outer != 0)
-        fail("layers", "whole blocks to transpose");
-    } else if (layer.kind == LayerKind::repeat) {
-      features *= block.rows;
-    } else if (layer.kind == LayerKind::encoding) {
-      if (features % block.rows != 0) fail("rows", "whole groups of integers");
-      features = features / block.rows * block.columns;
-    } else if (layer.kind == LayerKind::embedding) {
-      parameters += std::int64_t{layer.inputs} * layer.units;
-      features *= layer.units;
-    }
-    if (parameters > kMostParameters || features > kMostFeatures)
-      throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
-    plan.layers.push_back(layer);
-  }
+  for (std::uint32_t i = 0; i < layers.Length(); ++i)
+    plan.layers.push_back(read_layer(ObjectReader(to_object(layers.Get(i), "layer"))));
   if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
-  if (plan.training && features % plan.training->positions != 0)
-    fail("positions", "a divisor of the outputs");
   return plan;
 }
 

@@ -1,0 +1,28 @@
+// What reads a layer's description from wherever it is written.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "native/engine/op_table.h"
+#include "native/engine/plan.h"
+
+namespace neurode {
+
+// Every function throws Error where the member is absent, of another type or out of bounds.
+class LayerReader {
+ public:
+  virtual ~LayerReader() = default;
+
+  virtual bool has(const char* member) const = 0;
+  virtual std::string text(const char* member) const = 0;
+  virtual bool flag(const char* member) const = 0;
+  virtual double number(const char* member) const = 0;
+  virtual std::int64_t integer(const char* member, std::int64_t least, std::int64_t most) const = 0;
+  virtual Params params(const char* member) const = 0;
+  virtual Op op(const char* member, OpKind kind) const = 0;
+  virtual Along along(const char* member) const = 0;
+  virtual ParameterPlan parameter(const char* member) const = 0;
+};
+
+}  // namespace neurode

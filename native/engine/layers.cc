@@ -1,0 +1,364 @@
+// The table of layer kinds.
+#include "native/engine/layers.h"
+
+#include <string>
+
+#include "native/engine/error.h"
+
+namespace neurode {
+namespace {
+
+constexpr std::int64_t kMostFeatures = 1 << 28;
+constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
+constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
+
+[[noreturn]] void refuse(const char* member, const char* expected) {
+  throw Error("ERR_ARGUMENT", std::string(member) + ": expected " + expected);
+}
+
+int read_size(const LayerReader& reader, const char* member, std::int64_t most = kMostFeatures) {
+  return static_cast<int>(reader.integer(member, 1, most));
+}
+
+int read_size_or(const LayerReader& reader, const char* member, int standard) {
+  return reader.has(member) ? read_size(reader, member) : standard;
+}
+
+void read_block(const LayerReader& reader, LayerPlan& layer) {
+  layer.block = {read_size_or(reader, "rows", 1), read_size_or(reader, "columns", 1),
+                 read_size_or(reader, "inner", 1)};
+}
+
+void read_scale_and_center(const LayerReader& reader, LayerPlan& layer) {
+  layer.use_kernel = reader.has("kernel");
+  layer.use_bias = reader.has("bias");
+  if (layer.use_kernel) layer.kernel = reader.parameter("kernel");
+  if (layer.use_bias) layer.bias = reader.parameter("bias");
+}
+
+void read_statistics(const LayerReader& reader, LayerPlan& layer) {
+  layer.op.params = reader.params("numbers");
+  layer.mean = reader.parameter("mean");
+  layer.variance = reader.parameter("variance");
+}
+
+std::int64_t same(const LayerPlan&, std::int64_t inputs) { return inputs; }
+
+void scale_and_center(const LayerPlan&, ParameterBuilder& builder) {
+  builder.add_scale_and_center();
+}
+
+void rearrange(const LayerPlan& layer, PassBuilder& pass, TaskKind kind, std::int64_t outputs) {
+  pass.add_step({.kind = kind, .block = layer.block, .counts = layer.counts},
+                static_cast<int>(outputs));
+}
+
+// dense
+
+void read_dense(const LayerReader& reader, LayerPlan& layer) {
+  layer.units = read_size(reader, "units");
+  layer.inputs = read_size_or(reader, "inputs", 0);
+  layer.use_bias = reader.flag("useBias");
+  layer.activation = reader.op("activation", OpKind::activation);
+  layer.kernel = reader.parameter("kernel");
+  layer.bias = reader.parameter("bias");
+}
+
+// Features of a position: all of a row, where it has but one.
+std::int64_t dense_inputs(const LayerPlan& layer, std::int64_t inputs) {
+  return layer.inputs == 0 ? inputs : layer.inputs;
+}
+
+std::int64_t dense_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  if (inputs % dense_inputs(layer, inputs) != 0) refuse("inputs", "whole positions");
+  return inputs / dense_inputs(layer, inputs) * layer.units;
+}
+
+void dense_parameters(const LayerPlan& layer, ParameterBuilder& builder) {
+  const int inputs = static_cast<int>(dense_inputs(layer, builder.inputs()));
+  const int positions = builder.inputs() / inputs;
+  builder.add("kernel", Layout::kernel, inputs, layer.units, layer.kernel, positions);
+  if (layer.use_bias) builder.add("bias", Layout::vector, 0, layer.units, layer.bias);
+}
+
+void dense_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  const int kernel = pass.take_parameter();
+  const int bias = layer.use_bias ? pass.take_parameter() : -1;
+  const int positions = pass.parameter(kernel).positions;
+  pass.regroup(positions);
+  pass.add_step({.kind = TaskKind::dense_forward, .kernel = kernel, .bias = bias}, layer.units,
+                positions);
+  pass.add_activation(layer.activation, positions == 1 ? Along{} : Along{layer.units, 1});
+}
+
+// activation
+
+void read_activation(const LayerReader& reader, LayerPlan& layer) {
+  layer.activation = reader.op("activation", OpKind::activation);
+}
+
+void activation_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_activation(layer.activation, layer.along);
+}
+
+// noise
+
+void read_noise(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = reader.op("noise", OpKind::noise);
+  layer.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, kMostSeed));
+}
+
+// All numbers 0 (rate, standard deviation): nothing is changed.
+void noise_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  if (pass.mode() != Mode::train || layer.op.params == Op{}.params) return;
+  const int factor = noise_scales(layer.op) ? pass.add_tensor(pass.features()) : -1;
+  pass.add_step(
+      {.kind = TaskKind::noise_forward, .auxiliary = factor, .op = layer.op, .seed = layer.seed},
+      pass.features());
+}
+
+// rescaling
+
+void read_rescaling(const LayerReader& reader, LayerPlan& layer) {
+  layer.scale = static_cast<float>(reader.number("scale"));
+  layer.offset = static_cast<float>(reader.number("offset"));
+}
+
+void rescaling_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  if (pass.fold_into_input(layer.scale, layer.offset)) return;
+  pass.add_step({.kind = TaskKind::rescale_forward, .scale = layer.scale, .offset = layer.offset},
+                pass.features());
+}
+
+// feature
+
+void read_feature(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = reader.op("function", OpKind::feature);
+  read_scale_and_center(reader, layer);
+}
+
+void feature_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_by_channel(layer, TaskKind::feature_forward, pass.take_parameters(layer));
+}
+
+// normalization
+
+void normalization_parameters(const LayerPlan&, ParameterBuilder& builder) {
+  builder.add_statistics();
+}
+
+void normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_by_channel(layer, TaskKind::normalize_forward, pass.take_parameters(layer));
+}
+
+// batch_normalization
+
+void read_batch_normalization(const LayerReader& reader, LayerPlan& layer) {
+  read_scale_and_center(reader, layer);
+  read_statistics(reader, layer);
+}
+
+void batch_normalization_parameters(const LayerPlan&, ParameterBuilder& builder) {
+  builder.add_scale_and_center();
+  builder.add_statistics();
+}
+
+// A frozen layer goes on with its moving statistics.
+void batch_normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  if (pass.mode() != Mode::train || !layer.trainable) return normalization_tasks(layer, pass);
+  Task task = pass.take_parameters(layer);
+  task.statistics =
+      pass.add_statistics(layer.along.length == 0 ? pass.features() : layer.along.length);
+  Task statistics = task;
+  statistics.kind = TaskKind::batch_statistics;
+  statistics.axis = Axis::outputs;
+  statistics.op = layer.op;
+  statistics.along = layer.along;
+  statistics.input = pass.current();
+  pass.add(statistics);
+  pass.add_by_channel(layer, TaskKind::batch_normalize_forward, task);
+}
+
+// embedding
+
+void read_embedding(const LayerReader& reader, LayerPlan& layer) {
+  layer.inputs = read_size(reader, "inputs", kMostIndices);
+  layer.units = read_size(reader, "units");
+  layer.kernel = reader.parameter("kernel");
+}
+
+std::int64_t embedding_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  return inputs * layer.units;
+}
+
+void embedding_parameters(const LayerPlan& layer, ParameterBuilder& builder) {
+  builder.add("embeddings", Layout::table, layer.inputs, layer.units, layer.kernel);
+}
+
+void embedding_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_step({.kind = TaskKind::embedding_forward, .kernel = pass.take_parameter()},
+                pass.features() * layer.units);
+}
+
+int embedding_indices(const LayerPlan& layer) { return layer.inputs; }
+
+// activity_penalty
+
+void read_activity_penalty(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = reader.op("regularizer", OpKind::regularizer);
+  if (is_of_matrices(layer.op)) refuse("regularizer", "one of single values");
+}
+
+void activity_penalty_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_activity_penalty(layer.op);
+}
+
+// transpose
+
+std::int64_t transpose_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  const auto [rows, columns, inner] = layer.block;
+  if (inputs % rows != 0 || inputs / rows % (std::int64_t{columns} * inner) != 0)
+    refuse("layers", "whole blocks to transpose");
+  return inputs;
+}
+
+void transpose_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  rearrange(layer, pass, TaskKind::transpose, pass.features());
+}
+
+// repeat
+
+std::int64_t repeat_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  return inputs * layer.block.rows;
+}
+
+void repeat_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  rearrange(layer, pass, TaskKind::repeat, repeat_outputs(layer, pass.features()));
+}
+
+// encoding
+
+void read_encoding(const LayerReader& reader, LayerPlan& layer) {
+  read_block(reader, layer);
+  layer.counts = reader.flag("counts");
+  if (layer.block.columns > kMostIndices) refuse("columns", "at most 2^24");
+}
+
+std::int64_t encoding_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  if (inputs % layer.block.rows != 0) refuse("rows", "whole groups of integers");
+  return inputs / layer.block.rows * layer.block.columns;
+}
+
+void encoding_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  rearrange(layer, pass, TaskKind::encode, encoding_outputs(layer, pass.features()));
+}
+
+int encoding_indices(const LayerPlan& layer) { return layer.block.columns; }
+
+// In the order of LayerKind.
+constexpr LayerRow kRows[] = {
+    {.name = "dense",
+     .kind = LayerKind::dense,
+     .read = read_dense,
+     .outputs = dense_outputs,
+     .parameters = dense_parameters,
+     .tasks = dense_tasks,
+     .by_position = true},
+    {.name = "activation",
+     .kind = LayerKind::activation,
+     .read = read_activation,
+     .outputs = same,
+     .parameters = nullptr,
+     .tasks = activation_tasks},
+    {.name = "noise",
+     .kind = LayerKind::noise,
+     .read = read_noise,
+     .outputs = same,
+     .parameters = nullptr,
+     .tasks = noise_tasks},
+    {.name = "rescaling",
+     .kind = LayerKind::rescaling,
+     .read = read_rescaling,
+     .outputs = same,
+     .parameters = nullptr,
+     .tasks = rescaling_tasks},
+    {.name = "feature",
+     .kind = LayerKind::feature,
+     .read = read_feature,
+     .outputs = same,
+     .parameters = scale_and_center,
+     .tasks = feature_tasks},
+    {.name = "normalization",
+     .kind = LayerKind::normalization,
+     .read = read_statistics,
+     .outputs = same,
+     .parameters = normalization_parameters,
+     .tasks = normalization_tasks},
+    {.name = "batchNormalization",
+     .kind = LayerKind::batch_normalization,
+     .read = read_batch_normalization,
+     .outputs = same,
+     .parameters = batch_normalization_parameters,
+     .tasks = batch_normalization_tasks},
+    {.name = "embedding",
+     .kind = LayerKind::embedding,
+     .read = read_embedding,
+     .outputs = embedding_outputs,
+     .parameters = embedding_parameters,
+     .tasks = embedding_tasks,
+     .indices = embedding_indices},
+    {.name = "activityPenalty",
+     .kind = LayerKind::activity_penalty,
+     .read = read_activity_penalty,
+     .outputs = same,
+     .parameters = nullptr,
+     .tasks = activity_penalty_tasks},
+    {.name = "transpose",
+     .kind = LayerKind::transpose,
+     .read = read_block,
+     .outputs = transpose_outputs,
+     .parameters = nullptr,
+     .tasks = transpose_tasks},
+    {.name = "repeat",
+     .kind = LayerKind::repeat,
+     .read = read_block,
+     .outputs = repeat_outputs,
+     .parameters = nullptr,
+     .tasks = repeat_tasks},
+    {.name = "encoding",
+     .kind = LayerKind::encoding,
+     .read = read_encoding,
+     .outputs = encoding_outputs,
+     .parameters = nullptr,
+     .tasks = encoding_tasks,
+     .indices = encoding_indices},
+};
+
+constexpr bool in_order() {
+  int kind = 0;
+  for (const LayerRow& row : kRows)
+    if (static_cast<int>(row.kind) != kind++) return false;
+  return kind == static_cast<int>(LayerKind::encoding) + 1;
+}
+static_assert(in_order());
+
+}  // namespace
+
+const LayerRow& layer_row(LayerKind kind) { return kRows[static_cast<int>(kind)]; }
+
+LayerPlan read_layer(const LayerReader& reader) {
+  const std::string kind = reader.text("kind");
+  for (const LayerRow& row : kRows) {
+    if (kind != row.name) continue;
+    LayerPlan layer{};
+    layer.kind = row.kind;
+    layer.name = reader.text("name");
+    if (reader.has("trainable")) layer.trainable = reader.flag("trainable");
+    if (reader.has("along")) layer.along = reader.along("along");
+    row.read(reader, layer);
+    return layer;
+  }
+  throw Error("ERR_UNKNOWN_NAME", "layer: no kind is called '" + kind + "'");
+}
+
+}  // namespace neurode
