@@ -2,6 +2,7 @@
 #include "cuda/features.h"
 #include "cuda/functors.h"
 #include "native/ops/features.h"
+#include "native/ops/pooling.h"
 
 namespace neurode::cuda {
 namespace {
@@ -37,6 +38,18 @@ NEURODE_DEVICE void with_function(int which, Apply apply) {
   }
 }
 
+// The same for poolings.
+template <class Apply>
+NEURODE_DEVICE void with_pooling(int which, Apply apply) {
+  switch (which) {
+#define NEURODE_ROW(name, Functor) \
+  case row::pooling::name:         \
+    return apply(ops::Functor{});
+    NEURODE_POOLINGS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
 // What (x - mean) is multiplied by where the statistics are parameters.
 NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
   return ops::normalizing_factor<float>(r.variance[channel], r.op.params[0], r.op.params[1],
@@ -60,6 +73,33 @@ NEURODE_DEVICE float sum_of_repeats(const ChannelRecord& r, int row, int feature
   float sum = 0;
   for (int k = 0; k < r.block.rows; ++k) sum += r.input.at(row, k * r.features + feature);
   return sum;
+}
+
+NEURODE_DEVICE float pooled(const ChannelRecord& r, int row, int feature) {
+  float value = r.input.at(row, feature);
+  with_pooling(r.op.row, [&](auto function) {
+    for (int k = 1; k < r.block.rows; ++k)
+      value = decltype(function)::template combine<float>(
+          value, r.input.at(row, k * r.features + feature));
+    value = decltype(function)::template finish<float>(value, static_cast<float>(r.block.rows));
+  });
+  return value;
+}
+
+// Of all positions of a channel.
+NEURODE_DEVICE void pool_backward(const ChannelRecord& r, int row, int feature) {
+  const float y = r.output.at(row, feature);
+  with_pooling(r.op.row, [&](auto function) {
+    const auto share = [&](int k) {
+      return decltype(function)::template share<float>(r.input.at(row, k * r.features + feature),
+                                                       y);
+    };
+    float shares = 0;
+    for (int k = 0; k < r.block.rows; ++k) shares += share(k);
+    const float part = r.gradient.at(row, feature) / shares;
+    for (int k = 0; k < r.block.rows; ++k)
+      r.input_gradient.at(row, k * r.features + feature) = part * share(k);
+  });
 }
 
 NEURODE_DEVICE float encoded(const ChannelRecord& r, int row, int feature) {
@@ -130,6 +170,12 @@ NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
       break;
     case TaskKind::repeat_backward:
       r.output.at(row, feature) = sum_of_repeats(r, row, feature);
+      break;
+    case TaskKind::pool:
+      r.output.at(row, feature) = pooled(r, row, feature);
+      break;
+    case TaskKind::pool_backward:
+      pool_backward(r, row, feature);
       break;
     case TaskKind::encode:
       r.output.at(row, feature) = encoded(r, row, feature);

@@ -9,6 +9,7 @@
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/pooling.h"
 #include "native/ops/regularizers.h"
 #include "native/ops/updates.h"
 
@@ -59,6 +60,13 @@ enum Feature : int {
 #undef NEURODE_ROW
 };
 }  // namespace feature
+namespace pooling {
+enum Pooling : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_POOLINGS(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace pooling
 namespace regularizer {
 enum Regularizer : int {
 #define NEURODE_ROW(name, ...) name,

@@ -24,7 +24,8 @@ bool runs_by_rows(const Stage& stage) {
 
 bool moves_features(TaskKind kind) {
   return kind == TaskKind::regroup || kind == TaskKind::transpose || kind == TaskKind::repeat ||
-         kind == TaskKind::repeat_backward || kind == TaskKind::encode;
+         kind == TaskKind::repeat_backward || kind == TaskKind::encode || kind == TaskKind::pool ||
+         kind == TaskKind::pool_backward;
 }
 
 // A product over positions has so many times the rows.

@@ -102,6 +102,8 @@ export type PlanLayer = {
   | { readonly kind: 'transpose'; readonly rows: number; readonly columns: number; readonly inner: number }
   /** A row, so many times. */
   | { readonly kind: 'repeat'; readonly rows: number }
+  /** Of `rows` positions a row has, one is made. */
+  | { readonly kind: 'pooling'; readonly pooling: PlanOp; readonly rows: number }
   /** Every `rows` integers become `columns` values: whether, or how often, each integer below `columns` is among them. */
   | { readonly kind: 'encoding'; readonly rows: number; readonly columns: number; readonly counts: boolean }
 )
@@ -368,6 +370,7 @@ export interface NativeAddon {
     optimizers: OpRow[]
     noises: OpRow[]
     features: OpRow[]
+    poolings: OpRow[]
     regularizers: OpRow[]
   }
   /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */

@@ -11,6 +11,7 @@ const files = [
   'losses.json',
   'metrics.json',
   'optimizers.json',
+  'pooling.json',
   'schedules.json',
   'training.json',
   'tutorials.json',

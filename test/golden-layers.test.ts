@@ -123,6 +123,10 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
 
 goldenSuite('layers.json', covered)
 
+goldenSuite('pooling.json', {
+  GlobalAveragePooling1D: layer((options) => layers.globalAveragePooling1D(options)),
+})
+
 /** Nothing happens in inference; in training a kernel of zeros moves by what the layer let through. */
 function noise(make: Make): GoldenRunner {
   return async (golden, device) => {

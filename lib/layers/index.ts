@@ -42,6 +42,7 @@ import {
   UnitNormalization,
   type UnitNormalizationOptions,
 } from './normalization.js'
+import { GlobalAveragePooling1D, type GlobalPoolingOptions } from './pooling.js'
 import { PReLU, type PReLUOptions } from './prelu.js'
 import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
@@ -142,6 +143,10 @@ export const layers = {
   repeatVector: <const N extends number, const In extends Shape = Shape>(
     options: N | RepeatVectorOptions<N, In>,
   ): RepeatVector<N, In> => new RepeatVector(withMain<RepeatVectorOptions<N, In>>(options, 'n')),
+  /** See {@link GlobalAveragePooling1D}. */
+  globalAveragePooling1D: <const In extends Shape = Shape>(
+    options?: GlobalPoolingOptions<In>,
+  ): GlobalAveragePooling1D<In> => new GlobalAveragePooling1D(options),
   /** See {@link CategoryEncoding}. */
   categoryEncoding: <const In extends Shape = Shape>(
     options: number | CategoryEncodingOptions<In>,
@@ -185,6 +190,7 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   Reshape: (options: ReshapeOptions) => new Reshape(options),
   Permute: (options: PermuteOptions) => new Permute(options),
   RepeatVector: (options: RepeatVectorOptions) => new RepeatVector(options),
+  GlobalAveragePooling1D: (options: GlobalPoolingOptions) => new GlobalAveragePooling1D(options),
   CategoryEncoding: (options: CategoryEncodingOptions) => new CategoryEncoding(options),
   Identity: (options: LayerOptions) => new Identity(options),
   Rescaling: (options: RescalingOptions) => new Rescaling(options),

@@ -59,6 +59,7 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
   object.Set("optimizers", rows(OpKind::optimizer));
   object.Set("noises", rows(OpKind::noise));
   object.Set("features", rows(OpKind::feature));
+  object.Set("poolings", rows(OpKind::pooling));
   object.Set("regularizers", rows(OpKind::regularizer));
   return object;
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "native/cpu/cpu_executor.h"
+#include "native/cpu/cpu_pooling.h"
 #include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {
@@ -165,6 +166,9 @@ void CpuExecutor::predict_row(const InputView& input, float* output) {
       case TaskKind::repeat:
       case TaskKind::encode:
         rearrange(task, program_.predict, at(task.input), at(task.output), 1, 1);
+        break;
+      case TaskKind::pool:
+        pool(task.op, {task.block.rows, width(task.output), 1, 1}, at(task.input), at(task.output));
         break;
       case TaskKind::embedding_forward:
         kernels_.embed_row(table(task), at(task.input), at(task.output), width(task.input));

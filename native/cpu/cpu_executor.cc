@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "native/cpu/cpu_pooling.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {
@@ -226,6 +227,13 @@ void CpuExecutor::run_on_panel(const Task& task, const PanelContext& context, in
     case TaskKind::encode:
       return rearrange(task, context.layout.pass, at(task.input), at(task.output), kPanel,
                        round_up(rows, kGroup));
+    case TaskKind::pool:
+      return pool(task.op, {task.block.rows, width(task.output), kPanel, round_up(rows, kGroup)},
+                  at(task.input), at(task.output));
+    case TaskKind::pool_backward:
+      return pool_backward(
+          task.op, {task.block.rows, width(task.output), kPanel, round_up(rows, kGroup)},
+          at(task.input), at(task.output), at(task.gradient), at(task.input_gradient));
     case TaskKind::embedding_forward:
       return kernels_.embed(table(task), at(task.input), at(task.output), width(task.input), rows);
     case TaskKind::noise_forward:

@@ -39,6 +39,7 @@ double operations_of(const Task& task, const Sizes& sizes) {
       return 200 * sizes.outputs;
     case TaskKind::transpose:
     case TaskKind::repeat:
+    case TaskKind::pool:
     case TaskKind::encode:
       return 120 * std::max(sizes.inputs, sizes.outputs);
     case TaskKind::rescale_forward:

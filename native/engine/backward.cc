@@ -125,6 +125,10 @@ void add_backward(PassBuilder& pass, std::size_t top, int gradient) {
         std::swap(task.block.rows, task.block.columns);
         gradient = add_rearrangement(pass, task, gradient);
         break;
+      case TaskKind::pool:
+        task.input_gradient = gradient = pass.add_tensor_like(task.input);
+        add_as(task, TaskKind::pool_backward);
+        break;
       case TaskKind::repeat:
         task.kind = TaskKind::repeat_backward;
         gradient = add_rearrangement(pass, task, gradient);

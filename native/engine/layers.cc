@@ -236,6 +236,23 @@ void repeat_tasks(const LayerPlan& layer, PassBuilder& pass) {
   rearrange(layer, pass, TaskKind::repeat, repeat_outputs(layer, pass.features()));
 }
 
+// pooling
+
+void read_pooling(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = reader.op("pooling", OpKind::pooling);
+  read_block(reader, layer);
+}
+
+std::int64_t pooling_outputs(const LayerPlan& layer, std::int64_t inputs) {
+  if (inputs % layer.block.rows != 0) refuse("rows", "whole positions");
+  return inputs / layer.block.rows;
+}
+
+void pooling_tasks(const LayerPlan& layer, PassBuilder& pass) {
+  pass.add_step({.kind = TaskKind::pool, .op = layer.op, .block = layer.block},
+                static_cast<int>(pooling_outputs(layer, pass.features())));
+}
+
 // encoding
 
 void read_encoding(const LayerReader& reader, LayerPlan& layer) {
@@ -325,6 +342,12 @@ constexpr LayerRow kRows[] = {
      .outputs = repeat_outputs,
      .parameters = nullptr,
      .tasks = repeat_tasks},
+    {.name = "pooling",
+     .kind = LayerKind::pooling,
+     .read = read_pooling,
+     .outputs = pooling_outputs,
+     .parameters = nullptr,
+     .tasks = pooling_tasks},
     {.name = "encoding",
      .kind = LayerKind::encoding,
      .read = read_encoding,

@@ -12,6 +12,7 @@
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/pooling.h"
 #include "native/ops/regularizers.h"
 
 namespace neurode {
@@ -43,8 +44,9 @@ NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 
 const char* kind_name(OpKind kind) {
-  static constexpr const char* names[] = {
-      "activation", "loss", "metric", "optimizer", "noise", "feature function", "regularizer"};
+  static constexpr const char* names[] = {"activation", "loss",       "metric",
+                                          "optimizer",  "noise",      "feature function",
+                                          "pooling",    "regularizer"};
   return names[static_cast<int>(kind)];
 }
 
@@ -60,6 +62,7 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
   static const std::vector<OpRow> optimizers = {NEURODE_OPTIMIZERS(NEURODE_ROW)};
   static const std::vector<OpRow> noises = {NEURODE_NOISES(NEURODE_ROW)};
   static const std::vector<OpRow> functions = {NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)};
+  static const std::vector<OpRow> poolings = {NEURODE_POOLINGS(NEURODE_ROW)};
   static const std::vector<OpRow> regularizers = {NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
                                                       NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)};
 #undef NEURODE_ROW
@@ -75,6 +78,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
       return noises;
     case OpKind::feature:
       return functions;
+    case OpKind::pooling:
+      return poolings;
     case OpKind::regularizer:
       return regularizers;
     default:

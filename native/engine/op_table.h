@@ -10,7 +10,7 @@
 
 namespace neurode {
 
-enum class OpKind { activation, loss, metric, optimizer, noise, feature, regularizer };
+enum class OpKind { activation, loss, metric, optimizer, noise, feature, pooling, regularizer };
 
 struct OpRow {
   std::string name;

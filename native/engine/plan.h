@@ -47,6 +47,7 @@ enum class LayerKind {
   activity_penalty,  // of what comes in, which goes on as it is
   transpose,         // rows and columns of a block change places
   repeat,            // a row of features becomes the rows of a block
+  pooling,           // the rows of a block become one
   encoding           // the integers of a block's row become its columns, one for each category
 };
 
@@ -82,9 +83,10 @@ struct LayerPlan {
   ParameterPlan mean;      // normalization, batch_normalization
   ParameterPlan variance;  // normalization, batch_normalization
   Along along;             // activation, feature, normalization, batch_normalization
-  Op op;  // noise, feature, activity_penalty; of normalizations only the numbers: see normalize
+  Op op;  // noise, feature, pooling, activity_penalty; of normalizations only the numbers: see
+          // normalize
   std::uint64_t seed = 0;  // noise
-  Block block;             // transpose, repeat, encoding
+  Block block;             // transpose, repeat, pooling, encoding
   bool counts = false;     // encoding: how often, not whether
   float scale = 1;         // rescaling
   float offset = 0;        // rescaling

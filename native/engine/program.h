@@ -37,11 +37,13 @@ enum class TaskKind {
   regroup,                  // output = input, its features by positions or all in one row
   transpose,          // output (outer, columns, rows, inner) = input (outer, rows, columns, inner)
   repeat,             // output (rows, columns) = input (columns), row after row
+  pool,               // output (columns) = f(input (rows, columns)), over the rows of a block
   encode,             // output (outer, columns) = how often each occurs in input (outer, rows)
   loss,               // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
   metric,             // input = prediction, auxiliary = targets: row values
   activity_penalty,   // row values of input
   activity_gradient,  // gradient += penalty'(input) / rows of the batch
+  pool_backward,      // input_gradient (rows, columns) = gradient (columns) by each row's share
   repeat_backward,    // output (columns) = sum of input (rows, columns) over rows
   activation_backward,       // gradient *= f'(input, output)
   noise_backward,            // gradient *= auxiliary

@@ -9,6 +9,7 @@
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
+#include "native/ops/pooling.h"
 #include "native/ops/regularizers.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
@@ -21,7 +22,7 @@ constexpr std::uint64_t row_fingerprint() {
       NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
           NEURODE_LOSSES(NEURODE_ROW) NEURODE_METRICS(NEURODE_ROW) NEURODE_OPTIMIZERS(NEURODE_ROW)
               NEURODE_NOISES(NEURODE_ROW) NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
-                  NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+                  NEURODE_POOLINGS(NEURODE_ROW) NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
                       NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   };

@@ -158,6 +158,16 @@ export const layerCases: readonly LayerCase[] = [
   },
   { title: 'repeatVector', shape: flat, make: (options) => layers.repeatVector({ n: 3, ...options }) },
   {
+    title: 'globalAveragePooling1D',
+    shape: matrix,
+    make: (options) => layers.globalAveragePooling1D(options),
+  },
+  {
+    title: 'globalAveragePooling1D that keeps its dimensions',
+    shape: [9, 5],
+    make: (options) => layers.globalAveragePooling1D({ keepdims: true, ...options }),
+  },
+  {
     title: 'categoryEncoding',
     shape: [3, 4],
     indices: 5,

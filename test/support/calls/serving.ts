@@ -37,6 +37,11 @@ export const servingCalls: readonly PublicCall[] = [
     (model, args) => model.predictor().isQuick(...args),
   ),
   onModel(
+    'predictor.operations',
+    () => [2],
+    (model, args) => model.predictor().operations(...args),
+  ),
+  onModel(
     'batcher',
     () => [{ maxBatchSize: 4, maxQueueDelayMicros: 0, maxQueueSize: 8, timeoutMs: 1000 }],
     (model, args) => batcher(model.predictor(), ...args),

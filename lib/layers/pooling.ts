@@ -1,0 +1,68 @@
+/** Layers that make one value of those of all positions. */
+
+import { formatShape } from '../data/arrays.js'
+import { NeurodeError } from '../errors.js'
+import type { PlanLayer } from '../native.js'
+import { checkBoolean, checkOptions } from '../validate.js'
+import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
+
+/** Options of {@link GlobalAveragePooling1D}. */
+export interface GlobalPoolingOptions<In extends Shape = Shape> extends LayerOptions<In> {
+  /** Gives [1, channels] instead of [channels]; default false. */
+  readonly keepdims?: boolean | undefined
+}
+
+/** What pooling layers have in common; `pooling` is a row of `native/ops/pooling.h`. */
+abstract class GlobalPooling<In extends Shape> extends Layer<In, Shape> {
+  /** Whether the dimension of positions stays, with size 1. */
+  readonly keepdims: boolean
+  protected abstract readonly pooling: string
+
+  constructor(options: GlobalPoolingOptions<In> | undefined, argument: string) {
+    const checked = checkOptions(options, [...layerOptionNames, 'keepdims'], argument)
+    super(checked, argument)
+    this.keepdims = checkBoolean(checked.keepdims ?? false, `${argument}: keepdims`)
+  }
+
+  protected override outputFor(input: Shape): Shape {
+    const [, channels] = input
+    if (input.length === 2 && channels !== undefined) return this.keepdims ? [1, channels] : [channels]
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `layer '${this.name}': expected an input of [positions, channels] per row, got shape ${formatShape(input)}`,
+    )
+  }
+
+  override config() {
+    return { keepdims: this.keepdims }
+  }
+
+  override plan([positions]: Shape, { name }: PlanContext): PlanLayer {
+    return { kind: 'pooling', name, pooling: { name: this.pooling, params: [] }, rows: positions as number }
+  }
+}
+
+/**
+ * The mean of every channel over the positions of a row: [positions, channels] becomes [channels], as for texts of embedded
+ * words. Throws `ERR_SHAPE` for rows of another number of dimensions. As in Keras, without masks.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([
+ *   layers.embedding({ inputDim: 1000, outputDim: 16, inputShape: [20] }),
+ *   layers.globalAveragePooling1D(),
+ *   layers.dense({ units: 1, activation: 'sigmoid' }),
+ * ])
+ * console.log(model.outputShape) // [1]
+ * ```
+ */
+export class GlobalAveragePooling1D<const In extends Shape = Shape> extends GlobalPooling<In> {
+  readonly kind = 'GlobalAveragePooling1D'
+  protected readonly pooling = 'average'
+
+  constructor(options?: GlobalPoolingOptions<In>) {
+    super(options, 'layers.globalAveragePooling1D')
+  }
+}
