@@ -1,5 +1,6 @@
 /** Checks of a model that are for finding mistakes, not for training. */
 
+import { guardArity } from './arity.js'
 import { type ArrayInput, takeInput } from './data/arrays.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
@@ -91,3 +92,5 @@ async function checkGradients(
 export const debug = {
   checkGradients,
 } as const
+
+guardArity(debug, 'debug')

@@ -131,14 +131,49 @@ function optionLike(key: string, known: readonly string[]): string {
   return answer === undefined ? suggest(key, known) : `; ${answer}`
 }
 
-/** An options object with nothing but known keys; `undefined` counts as none given. */
-export function checkOptions<T extends object>(options: T | undefined, known: readonly string[], argument: string): T {
-  if (options === undefined) return {} as T
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    refuse(argument, 'an object of options', options)
-  }
+/** Whether an object is of no class, of any realm: what braces and JSON make. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+}
+
+/**
+ * The options of a plain object with nothing but known keys. `null` and `undefined` mean that an option, or all of them, was
+ * not given.
+ */
+export function checkOptions<T extends object>(
+  options: T | null | undefined,
+  known: readonly string[],
+  argument: string,
+): T {
+  if (options === undefined || options === null) return {} as T
+  if (!isPlain(options)) return refuse(argument, 'an object of options', options)
+  const entries: [string, unknown][] = Object.entries(options as object)
   checkKeys(options, known, `${argument}: no option`)
-  return options
+  const kept = entries.filter(([, value]) => value !== null)
+  return kept.length === entries.length ? (options as T) : (Object.fromEntries(kept) as T)
+}
+
+/** Checks an object of things by their names, where the names are the caller's. */
+export function checkRecord(value: unknown, argument: string, expected: string): Readonly<Record<string, unknown>> {
+  return isPlain(value) ? (value as Readonly<Record<string, unknown>>) : refuse(argument, expected, value)
+}
+
+let isReadingFile = false
+
+/**
+ * Does work on what a file says, which was checked when the file was written: it holds options without effect with their
+ * defaults, and nothing that an earlier version took keeps it from being loaded.
+ */
+export function readingFile<T>(work: () => T): T {
+  isReadingFile = true
+  try {
+    return work()
+  } finally {
+    isReadingFile = false
+  }
 }
 
 /** Refuses what an object has beside the known keys: "fit: no option is called 'epoch'; did you mean 'epochs'?" */
@@ -153,8 +188,13 @@ export function checkKeys(given: object, known: readonly string[], none: string)
 export function refuseIdle(options: object, names: readonly string[], argument: string, because: string): void {
   for (const name of names) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
-    if (value !== undefined) refuse(`${argument}: ${name}`, `none ${because}`, value)
+    if (value !== undefined) refuseUseless(`${argument}: ${name}`, `none ${because}`, value)
   }
+}
+
+/** Refuses what can have no meaning for a model or in its company, unless a file says it. */
+export function refuseUseless(argument: string, expected: string, got: unknown): void {
+  if (!isReadingFile) refuse(argument, expected, got)
 }
 
 /** A finite number that stays one as float32: what native code computes with. */

@@ -303,7 +303,7 @@ perDevice('meaningless training', (device) => {
       }
       const ways = [
         () => optimizers.sgd({ learningRate: (step) => (step > 1 ? rate : 0.01) }),
-        () => optimizers.sgd({ learningRate: { ...grows, at: (step) => (step > 1 ? Math.fround(rate) : 0.01) } }),
+        () => optimizers.sgd({ learningRate: grows }),
       ]
       for (const optimizer of ways.slice(0, rate === -1 ? 1 : 2)) {
         using model = plain()

@@ -35,6 +35,11 @@ export interface ModelCheckpointOptions extends MonitorOptions {
 
 const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
 
+/** Sets a hook of one object alone, which copies of it do not take over. */
+function setHook(callback: Callback, onBatchEnd: (batch: number, logs: Logs) => Promise<void>): void {
+  Object.defineProperty(callback, 'onBatchEnd', { value: onBatchEnd })
+}
+
 /**
  * Saves the model under a path in which `{epoch}` (from 1), `{batch}` and keys of the logs stand for their values; makes the
  * folder. That it can is tried before the first batch.
@@ -42,7 +47,7 @@ const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly',
 export class ModelCheckpoint implements Callback {
   readonly name = 'modelCheckpoint'
   readonly runsLast = true
-  readonly batchInterval: number
+  readonly batchInterval: number | undefined
   readonly #path: string
   readonly #monitor: Monitor
   readonly #bestOnly: boolean
@@ -52,7 +57,7 @@ export class ModelCheckpoint implements Callback {
   #epoch = 0
   #best: number | undefined
   /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
-  readonly onBatchEnd?: ((batch: number, logs: Logs) => Promise<void>) | undefined
+  declare readonly onBatchEnd?: ((batch: number, logs: Logs) => Promise<void>) | undefined
 
   constructor(path: string | URL, given?: ModelCheckpointOptions) {
     const argument = 'callbacks.modelCheckpoint'
@@ -69,8 +74,8 @@ export class ModelCheckpoint implements Callback {
     const threshold = options.initialValueThreshold
     this.#best = threshold === undefined ? undefined : checkDouble(threshold, `${argument}: initialValueThreshold`)
     this.#perEpoch = frequency === 'epoch'
-    this.batchInterval = frequency === 'epoch' ? 1 : frequency
-    if (frequency !== 'epoch') this.onBatchEnd = (batch, logs) => this.#save(batch, logs)
+    this.batchInterval = frequency === 'epoch' ? undefined : frequency
+    if (frequency !== 'epoch') setHook(this, (batch, logs) => this.#save(batch, logs))
   }
 
   onTrainBegin(_logs: Logs, context: TrainingContext): void {
@@ -163,14 +168,14 @@ function resumeFrom(core: ModelCore, intact: IntactFile): void {
 /** Saves the training into a folder and, when a fit begins and there is a checkpoint, goes on from the newest. */
 export class BackupAndRestore implements Callback {
   readonly runsLast = true
-  readonly batchInterval: number
+  readonly batchInterval: number | undefined
   readonly #folder: string
   readonly #keep: number
   readonly #delete: boolean
   #context: TrainingContext | undefined
   #next = 0
   /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
-  readonly onBatchEnd?: (() => Promise<void>) | undefined
+  declare readonly onBatchEnd?: (() => Promise<void>) | undefined
 
   constructor(folder: string | URL, given?: BackupAndRestoreOptions) {
     const argument = 'callbacks.backupAndRestore'
@@ -179,8 +184,8 @@ export class BackupAndRestore implements Callback {
     this.#keep = checkInteger(options.keep ?? 2, `${argument}: keep`, 2)
     this.#delete = checkBoolean(options.deleteCheckpoint ?? true, `${argument}: deleteCheckpoint`)
     const frequency = checkFrequency(options.saveFreq, `${argument}: saveFreq`)
-    this.batchInterval = frequency === 'epoch' ? 1 : frequency
-    if (frequency !== 'epoch') this.onBatchEnd = () => this.#save()
+    this.batchInterval = frequency === 'epoch' ? undefined : frequency
+    if (frequency !== 'epoch') setHook(this, () => this.#save())
   }
 
   async onTrainBegin(_logs: Logs, context: TrainingContext): Promise<void> {

@@ -1,8 +1,10 @@
 /** The factories of all callbacks. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
-import type { Callback } from '../training/callbacks.js'
+import { type Callback, hooks } from '../training/callbacks.js'
 import type { Logs, TrainingContext } from '../training/context.js'
+import { checkOptions } from '../validate.js'
 import {
   BackupAndRestore,
   type BackupAndRestoreOptions,
@@ -20,6 +22,12 @@ import {
 } from './learningRate.js'
 
 export type { CsvLoggerOptions, Dashboard, DashboardOptions, EarlyStopping, EarlyStoppingOptions, EpochSchedule }
+
+const lambdaNames = [...hooks, 'name', 'batchInterval', 'runsLast', 'getState', 'setState']
+
+function lambda(functions: Callback): Callback {
+  return { ...checkOptions(functions, lambdaNames, 'callbacks.lambda') }
+}
 
 /** Ends training, with `stopReason` `'terminateOnNaN'`, within about 100 ms of a loss that is not finite. */
 class TerminateOnNaN implements Callback {
@@ -66,8 +74,8 @@ export const callbacks = {
   dashboard: (options?: DashboardOptions): Dashboard => new Dashboard(options),
   /** Ends training when the loss is NaN or infinite. */
   terminateOnNaN: (): Callback => new TerminateOnNaN(),
-  /** A callback from functions. */
-  lambda: (functions: Callback): Callback => ({ ...functions }),
+  /** A callback from functions, of which nothing but those of {@link Callback} are taken. */
+  lambda,
   /**
    * Saves the model after epochs or batches, always or when it became better, under a path in which `{epoch}` (from 1), `{batch}`
    * and keys of the logs stand for their values. Makes the folder; that it can save is tried before the first batch.
@@ -82,3 +90,5 @@ export const callbacks = {
     new BackupAndRestore(folder, options),
 } as const
 answerForeignNames(callbacks, 'callbacks')
+
+guardArity(callbacks, 'callbacks')

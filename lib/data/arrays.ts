@@ -1,5 +1,6 @@
 /** Arrays that come from the user: what is accepted, and how it becomes what crosses to C++. */
 
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import type { NativeInput, NativeTargets, NumericArray } from '../native.js'
 import { checkNumber, checkOptions, describe } from '../validate.js'
@@ -54,7 +55,13 @@ const maxElements = 2 ** 32
  */
 export function array<T extends NumericArray>(data: T, shape?: readonly number[], options?: ArrayOptions): NdArray<T>
 export function array(data: NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray<Float32Array>
-export function array(data: NumericArray | NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray {
+export function array(
+  data: NumericArray | NestedArray,
+  shape?: readonly number[],
+  options?: ArrayOptions,
+  ...more: unknown[]
+): NdArray {
+  refuseMore(more, 3, 'array')
   const { scale, offset } = checkOptions(options, ['scale', 'offset'], 'options')
   const source = typedOrNested(data, 'data')
   const elements = source.elements

@@ -1,5 +1,6 @@
 /** The data sets that come with Neurode, under one name. */
 
+import { guardArity } from '../arity.js'
 import type { Dataset } from './dataset.js'
 import { loadMnist, type MnistOptions } from './mnist.js'
 import { type SyntheticDigitsOptions, syntheticDigits } from './synthetic.js'
@@ -21,12 +22,15 @@ import { type SyntheticDigitsOptions, syntheticDigits } from './synthetic.js'
  * console.log(train.images.shape, test.labels.shape) // [60000, 784] [10000]
  * ```
  */
-async function mnist(options: MnistOptions = {}): Promise<Dataset> {
+async function mnist(options?: MnistOptions): Promise<Dataset> {
   return loadMnist(options)
 }
 
 /** Data sets ready for `fit`: `datasets.mnist()`, and `datasets.syntheticDigits()` where there is no network. */
-export const datasets = Object.freeze({ mnist, syntheticDigits })
+export const datasets = { mnist, syntheticDigits } as const
+
+guardArity(datasets, 'datasets')
+Object.freeze(datasets)
 
 export type { Dataset, DatasetPart } from './dataset.js'
 export type { DownloadProgress } from './download.js'

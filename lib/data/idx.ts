@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isUint8Array } from 'node:util/types'
 import { createGunzip } from 'node:zlib'
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import { unpackedLimit } from '../io/archives.js'
 import { toPath } from '../io/paths.js'
@@ -62,8 +63,15 @@ const maxDeflateRatio = 1032
  * const { data, shape } = await readIdx(bytes) // Uint8Array [7, 8, 9], [3]
  * ```
  */
-export async function readIdx(source: string | URL | Uint8Array, options: ReadIdxOptions = {}): Promise<NdArray> {
-  const { maxBytes, signal } = checkOptions(options, ['maxBytes', 'signal'], 'options')
+export function readIdx(source: string | URL | Uint8Array, given?: ReadIdxOptions): Promise<NdArray>
+export async function readIdx(
+  source: string | URL | Uint8Array,
+  given?: ReadIdxOptions,
+  ...more: unknown[]
+): Promise<NdArray> {
+  refuseMore(more, 2, 'readIdx')
+  const options = checkOptions(given, ['maxBytes', 'signal'], 'readIdx')
+  const { maxBytes, signal } = options
   if (maxBytes !== undefined) checkDouble(maxBytes, 'maxBytes', 0)
   checkSignal(signal, 'signal')
   if (isUint8Array(source)) return readBytes(source, options)

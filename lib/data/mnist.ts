@@ -79,9 +79,9 @@ const mnistSource: MnistSource = {
 }
 
 /** See `datasets.mnist`. `source` is for tests: other files, other mirrors, other folders. */
-export async function loadMnist(options: MnistOptions = {}, source: MnistSource = mnistSource): Promise<Dataset> {
+export async function loadMnist(given?: MnistOptions, source: MnistSource = mnistSource): Promise<Dataset> {
   const { files } = source
-  checkOptions(options, ['dir', 'signal', 'onProgress'], 'options')
+  const options = checkOptions(given, ['dir', 'signal', 'onProgress'], 'datasets.mnist')
   const dir = options.dir === undefined || options.dir === '' ? undefined : toPath(options.dir, 'dir')
   throwIfAborted(checkSignal(options.signal, 'signal'))
   const { found } = await locateMnist(dir, source)

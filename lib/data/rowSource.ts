@@ -2,6 +2,7 @@
 
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { isFloat32Array, isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import { type DType, dtypes } from '../io/dtypes.js'
 import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
@@ -199,7 +200,9 @@ export class RowSource {
  * await x.close() // or: using x = …
  * ```
  */
-export async function openNpy(path: string | URL, options?: ArrayOptions): Promise<RowSource> {
+export function openNpy(path: string | URL, options?: ArrayOptions): Promise<RowSource>
+export async function openNpy(path: string | URL, options?: ArrayOptions, ...more: unknown[]): Promise<RowSource> {
+  refuseMore(more, 2, 'openNpy')
   return openRows(path, options, async (read, size, name) => {
     const length = npyHeaderLength(await read(0, Math.min(npyStartBytes, size)), name)
     if (length > size) throw damaged(name, 'the file ends within its header')
@@ -221,7 +224,9 @@ const idxTypes: ReadonlyMap<number, DType> = new Map([
 ])
 
 /** The same for an IDX file that is not gzipped. */
-export async function openIdx(path: string | URL, options?: ArrayOptions): Promise<RowSource> {
+export function openIdx(path: string | URL, options?: ArrayOptions): Promise<RowSource>
+export async function openIdx(path: string | URL, options?: ArrayOptions, ...more: unknown[]): Promise<RowSource> {
+  refuseMore(more, 2, 'openIdx')
   return openRows(path, options, async (read, size, name) => {
     const [first, second, code = 0, rank = 0] = await read(0, Math.min(4, size))
     const dtype = idxTypes.get(code)

@@ -38,8 +38,12 @@ const spanSegments = 4
  * const { train, test } = datasets.syntheticDigits({ seed: 1, train: 1000, test: 100 })
  * ```
  */
-export function syntheticDigits(options: SyntheticDigitsOptions = {}): Dataset {
-  const { seed = 0, train = 60_000, test = 10_000 } = checkOptions(options, ['seed', 'train', 'test'], 'options')
+export function syntheticDigits(options?: SyntheticDigitsOptions): Dataset {
+  const {
+    seed = 0,
+    train = 60_000,
+    test = 10_000,
+  } = checkOptions(options, ['seed', 'train', 'test'], 'datasets.syntheticDigits')
   const painter = new Painter(checkInteger(seed, 'seed', 0))
   const [trainCount, testCount] = [checkCount(train, 'train'), checkCount(test, 'test')]
   return {

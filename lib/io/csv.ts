@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import type { NdArray } from '../data/arrays.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
 import { columnFinder } from './columns.js'
@@ -66,7 +67,13 @@ export interface CsvTable {
  * const kinds = table.texts('kind') // ['cat', 'dog']
  * ```
  */
-export async function readCsv(source: string | URL | Uint8Array, given?: ReadCsvOptions): Promise<CsvTable> {
+export function readCsv(source: string | URL | Uint8Array, given?: ReadCsvOptions): Promise<CsvTable>
+export async function readCsv(
+  source: string | URL | Uint8Array,
+  given?: ReadCsvOptions,
+  ...more: unknown[]
+): Promise<CsvTable> {
+  refuseMore(more, 2, 'readCsv')
   const options = checkOptions(given, ['separator', 'header', 'decimal'], 'readCsv')
   const decimal = options.decimal ?? '.'
   if (decimal !== '.' && decimal !== ',') refuse('decimal', "'.' or ','", decimal)

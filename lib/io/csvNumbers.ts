@@ -2,7 +2,7 @@
 
 import type { NdArray } from '../data/arrays.js'
 import { ShapedArray } from '../data/shapedArray.js'
-import { checkOptions, describe, refuse } from '../validate.js'
+import { checkOptions, describe, refuse, refuseIdle } from '../validate.js'
 import { warn } from '../warnings.js'
 import { damaged } from './files.js'
 
@@ -39,16 +39,14 @@ export interface CsvCells {
 const usuallyMissing: readonly string[] = ['', 'NA', 'NaN']
 
 export function checkNumbersOptions(given: CsvNumbersOptions | undefined): NumbersSettings {
-  const {
-    missing,
-    missingCells = usuallyMissing,
-    dtype = 'float32',
-  } = checkOptions(given, ['missing', 'missingCells', 'dtype'], 'numbers')
+  const options = checkOptions(given, ['missing', 'missingCells', 'dtype'], 'numbers')
+  const { missing, missingCells = usuallyMissing, dtype = 'float32' } = options
   if (missing !== undefined && typeof missing !== 'number') refuse('missing', 'a number or NaN', missing)
   if (!Array.isArray(missingCells) || missingCells.some((cell) => typeof cell !== 'string')) {
     refuse('missingCells', 'texts of cells', missingCells)
   }
   if (dtype !== 'float32' && dtype !== 'float64') refuse('dtype', "'float32' or 'float64'", dtype)
+  if (missing === undefined) refuseIdle(options, ['missingCells'], 'numbers', 'without missing, their value')
   return { missing, missingCells: new Set(missingCells.map((cell) => cell.trim())), dtype }
 }
 

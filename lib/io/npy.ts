@@ -1,6 +1,7 @@
 /** NumPy's npy format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
 import { isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import {
   type ArrayInput,
   array,
@@ -12,6 +13,7 @@ import {
 } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
 import { toFloats } from '../data/typedArrays.js'
+import { NeurodeError } from '../errors.js'
 import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
 import { beginning, damaged, readBytes, toPath, writeAtomically } from './files.js'
@@ -176,7 +178,9 @@ function transposed(elements: NumericArray, shape: readonly number[]): NumericAr
  * const { data, shape, dtype } = await readNpy(bytes) // Float32Array [1, 2, 3, 4], [2, 2], 'float32'
  * ```
  */
-export async function readNpy(source: string | URL | Uint8Array): Promise<FileArray> {
+export function readNpy(source: string | URL | Uint8Array): Promise<FileArray>
+export async function readNpy(source: string | URL | Uint8Array, ...more: unknown[]): Promise<FileArray> {
+  refuseMore(more, 1, 'readNpy')
   if (isUint8Array(source)) return parseNpy(owned(source), 'data')
   const path = toPath(source, 'source', 'a path or bytes')
   return parseNpy(await readBytes(path), path)
@@ -192,12 +196,21 @@ export function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  *
  * @throws NeurodeError `ERR_DTYPE` for values that an integer type cannot hold; `ERR_FILE_WRITE`.
  */
-export async function writeNpy(path: string | URL, value: ArrayInput, options?: WriteNpyOptions): Promise<void> {
+export function writeNpy(path: string | URL, value: ArrayInput, options?: WriteNpyOptions): Promise<void>
+export async function writeNpy(
+  path: string | URL,
+  value: ArrayInput,
+  options?: WriteNpyOptions,
+  ...more: unknown[]
+): Promise<void> {
+  refuseMore(more, 3, 'writeNpy')
   await writeAtomically(toPath(path, 'path'), [encodeNpy(value, options)])
 }
 
 /** The bytes of an npy file; see {@link writeNpy}. */
-export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions): Uint8Array {
+export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions): Uint8Array
+export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions, ...more: unknown[]): Uint8Array {
+  refuseMore(more, 2, 'encodeNpy')
   const options = checkOptions(given, ['dtype', 'fortranOrder', 'version'], 'writeNpy')
   const { data, shape } = plainArray(value)
   const dtype = options.dtype === undefined ? dtypeOf(data) : lookUp(dtypeNames, options.dtype, 'dtype')
@@ -223,9 +236,20 @@ export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions): Uint8Arra
 
 /** A typed array with its shape, scale and offset applied. */
 export function plainArray(value: ArrayInput): { readonly data: NumericArray; readonly shape: readonly number[] } {
-  if (!isNdArray(value)) return array(value as never)
+  if (!isNdArray(value)) return attached(array(value as never))
   const { data, shape, scale = 1, offset = 0 } = array(value.data, value.shape, optionsOf(value))
-  return scale === 1 && offset === 0 ? { data, shape } : { data: toFloats(data, scale, offset), shape }
+  const plain = attached({ data, shape })
+  return scale === 1 && offset === 0 ? plain : { data: toFloats(data, scale, offset), shape }
+}
+
+/** An array whose memory was transferred away looks like an empty one. */
+function attached<T extends { readonly data: NumericArray }>(array: T): T {
+  try {
+    if (array.data.length === 0) new Uint8Array(array.data.buffer)
+  } catch (cause) {
+    throw new NeurodeError('ERR_DATA_DETACHED', 'array: its memory was transferred away', { cause })
+  }
+  return array
 }
 
 function optionsOf({ scale, offset }: NdArray) {

@@ -1,9 +1,10 @@
 /** NumPy's npz format: npy files in a zip archive, by name. */
 
 import { isMap, isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import type { ArrayInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
-import { checkBoolean, checkName, checkOptions, refuse } from '../validate.js'
+import { checkBoolean, checkName, checkOptions, checkRecord } from '../validate.js'
 import { unpackedLimit } from './archives.js'
 import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
@@ -60,7 +61,13 @@ export class NpzArrays extends Map<string, FileArray> {
  * console.log(arrays.get('x')?.shape) // [2, 2]
  * ```
  */
-export async function readNpz(source: string | URL | Uint8Array, given?: ReadNpzOptions): Promise<NpzArrays> {
+export function readNpz(source: string | URL | Uint8Array, given?: ReadNpzOptions): Promise<NpzArrays>
+export async function readNpz(
+  source: string | URL | Uint8Array,
+  given?: ReadNpzOptions,
+  ...more: unknown[]
+): Promise<NpzArrays> {
+  refuseMore(more, 2, 'readNpz')
   const { maxBytes } = checkOptions(given, ['maxBytes'], 'readNpz')
   unpackedLimit(maxBytes, 0)
   if (isUint8Array(source)) return parseNpz(Buffer.from(Uint8Array.from(source).buffer), 'data', maxBytes)
@@ -96,14 +103,25 @@ export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string, maxBytes?: nu
  *
  * @throws NeurodeError `ERR_FILE_WRITE`; `ERR_ARGUMENT` for more than 4 GB.
  */
+export function writeNpz(
+  path: string | URL,
+  arrays: Readonly<Record<string, ArrayInput>> | ReadonlyMap<string, ArrayInput>,
+  given?: WriteNpzOptions,
+): Promise<void>
 export async function writeNpz(
   path: string | URL,
   arrays: Readonly<Record<string, ArrayInput>> | ReadonlyMap<string, ArrayInput>,
   given?: WriteNpzOptions,
+  ...more: unknown[]
 ): Promise<void> {
+  refuseMore(more, 3, 'writeNpz')
   const { compress } = checkOptions(given, ['compress'], 'writeNpz')
-  if (typeof arrays !== 'object' || arrays === null) refuse('arrays', 'an object or a Map of arrays by name', arrays)
-  const entries = isMap(arrays) ? [...arrays] : Object.entries(arrays)
-  const members = entries.map(([name, value]) => [`${checkName(name, 'arrays: name')}.npy`, encodeNpy(value)] as const)
+  const expected = 'a plain object or a Map of arrays by name'
+  const entries: Iterable<readonly [string, ArrayInput]> = isMap(arrays)
+    ? arrays
+    : Object.entries(checkRecord(arrays, 'arrays', expected) as Readonly<Record<string, ArrayInput>>)
+  const members = [...entries].map(
+    ([name, value]) => [`${checkName(name, 'arrays: name')}.npy`, encodeNpy(value)] as const,
+  )
   await writeAtomically(toPath(path, 'path'), writeZip(new Map(members), checkBoolean(compress ?? false, 'compress')))
 }

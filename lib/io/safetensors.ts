@@ -2,10 +2,11 @@
 
 import { dirname, join } from 'node:path'
 import { isMap, isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import { type ArrayInput, elementCount, formatShape } from '../data/arrays.js'
 import { shapedArray } from '../data/shapedArray.js'
 import { NeurodeError } from '../errors.js'
-import { checkName, checkOptions, describe, lookUp, nameTable, refuse } from '../validate.js'
+import { checkName, checkOptions, checkRecord, describe, lookUp, nameTable, refuse } from '../validate.js'
 import { type DType, dtypeOf, dtypes } from './dtypes.js'
 import { damaged, parseAs, readBytes, toPath, writeAtomically } from './files.js'
 import { formats } from './formats.js'
@@ -64,7 +65,9 @@ const metadataKey = '__metadata__'
  * console.log(tensors.get('weight')?.shape) // [2, 2]
  * ```
  */
-export async function readSafetensors(source: string | URL | Uint8Array): Promise<Safetensors> {
+export function readSafetensors(source: string | URL | Uint8Array): Promise<Safetensors>
+export async function readSafetensors(source: string | URL | Uint8Array, ...more: unknown[]): Promise<Safetensors> {
+  refuseMore(more, 1, 'readSafetensors')
   const path = isUint8Array(source) ? 'data' : toPath(source, 'source', 'a path or bytes')
   if (path.endsWith('.index.json')) return readShards(path)
   const bytes = isUint8Array(source) ? new Uint8Array(source) : await readBytes(path)
@@ -202,22 +205,28 @@ const quoted = (name: string) => JSON.stringify(name.length > 60 ? `${name.slice
  *
  * @throws NeurodeError `ERR_DTYPE` for values that an integer type cannot hold; `ERR_FILE_WRITE`.
  */
+export function writeSafetensors(
+  path: string | URL,
+  tensors: Readonly<Record<string, ArrayInput>> | ReadonlyMap<string, ArrayInput>,
+  options?: WriteSafetensorsOptions,
+): Promise<void>
 export async function writeSafetensors(
   path: string | URL,
   tensors: Readonly<Record<string, ArrayInput>> | ReadonlyMap<string, ArrayInput>,
   options?: WriteSafetensorsOptions,
+  ...more: unknown[]
 ): Promise<void> {
+  refuseMore(more, 3, 'writeSafetensors')
   await writeAtomically(toPath(path, 'path'), encodeSafetensors(tensors, options))
 }
 
 /** Readers of the format take texts alone. */
 function checkMetadata(metadata: unknown): object {
-  const isRecord = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
-  if (!isRecord) return refuse('metadata', 'an object of texts', metadata)
-  for (const [name, text] of Object.entries(metadata)) {
+  const record = checkRecord(metadata, 'metadata', 'a plain object of texts')
+  for (const [name, text] of Object.entries(record)) {
     if (typeof text !== 'string') refuse(`metadata: ${name}`, 'a text', text)
   }
-  return metadata
+  return record
 }
 
 /** The bytes of a safetensors file, in chunks; see {@link writeSafetensors}. */
@@ -226,13 +235,15 @@ export function encodeSafetensors(
   given?: WriteSafetensorsOptions,
 ): Uint8Array[] {
   const options = checkOptions(given, ['dtype', 'metadata'], 'writeSafetensors')
-  if (typeof tensors !== 'object' || tensors === null) refuse('tensors', 'an object or a Map of arrays', tensors)
   const asked = options.dtype === undefined ? undefined : lookUp(dtypeNames, options.dtype, 'dtype')
   const chunks: Uint8Array[] = []
   const header: [string, unknown][] = []
   if (options.metadata !== undefined) header.push([metadataKey, checkMetadata(options.metadata)])
   let end = 0
-  for (const [name, value] of isMap(tensors) ? tensors : Object.entries(tensors)) {
+  const entries: Iterable<readonly [string, unknown]> = isMap(tensors)
+    ? tensors
+    : Object.entries(checkRecord(tensors, 'tensors', 'a plain object or a Map of arrays by name'))
+  for (const [name, value] of entries) {
     if (checkName(name, 'tensors: name') === metadataKey) {
       throw new NeurodeError('ERR_ARGUMENT', `tensors: a tensor cannot be called ${metadataKey}`)
     }

@@ -1,18 +1,11 @@
 /** Activations by name and with options: Keras' names, defaults and formulas. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
-import {
-  checkBoolean,
-  checkNumber,
-  checkOptions,
-  checkPositive,
-  lookUp,
-  nameTable,
-  refuse,
-  withMain,
-} from '../validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkPositive, lookUp, nameTable, withMain } from '../validate.js'
 
 type OptionValue = number | boolean
 
@@ -165,7 +158,7 @@ function make(id: ActivationId, given: object | undefined): Activation {
     const value = options[key] ?? option.default
     filled[key] = option.check(value, `${argument}: ${key}`)
   }
-  return Object.freeze({
+  return sealed({
     kind: 'activation',
     name: id,
     options: Object.freeze(filled),
@@ -178,7 +171,7 @@ function make(id: ActivationId, given: object | undefined): Activation {
 export function toActivation(value: ActivationName | Activation | null | undefined, argument: string): Activation {
   if (value === undefined || value === null) return make('linear', undefined)
   if (typeof value === 'object') {
-    return value.kind === 'activation' ? value : refuse(argument, 'a name or an object of activations.*', value)
+    return checkMade(value, 'activation', argument, 'a name or an object of activations.*')
   }
   return make(lookUp(names, value, argument), undefined)
 }
@@ -274,6 +267,8 @@ export const activations = {
   logSoftmax: (): Activation => make('logSoftmax', undefined),
 } as const
 answerForeignNames(activations, 'activations')
+
+guardArity(activations, 'activations')
 
 /** Where the outputs of an activation lie. */
 export function activationRange({ name, options }: Activation): Range {

@@ -1,8 +1,10 @@
 /** Constraints: what weights are brought back to after every step. Keras' names, defaults and formulas. */
 
+import { guardArity } from '../arity.js'
 import { formatShape } from '../data/arrays.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import type { PlanConstraint } from '../native.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
@@ -46,7 +48,7 @@ export interface MinMaxNormOptions extends NormOptions {
 type Bounds = readonly [least: number, most: number, rate: number]
 
 function make(name: string, options: Constraint['options'], plan: Constraint['plan']): Constraint {
-  return Object.freeze({ kind: 'constraint', name, options: Object.freeze(options), plan })
+  return sealed({ kind: 'constraint', name, options: Object.freeze(options), plan })
 }
 
 function norm(name: string, options: Constraint['options'], given: NormOptions['axis'], bounds: Bounds): Constraint {
@@ -122,6 +124,8 @@ export const constraints = {
 } as const
 answerForeignNames(constraints, 'constraints')
 
+guardArity(constraints, 'constraints')
+
 type ConstraintId = keyof typeof constraints
 
 /** The constraints by name: camelCase or snake_case; also `nonNegative`. */
@@ -140,7 +144,7 @@ export function toConstraint(
 ): Constraint | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'object') return constraints[lookUp(names, value, argument)]()
-  return value.kind === 'constraint' ? value : refuse(argument, 'a name or an object of constraints.*', value)
+  return checkMade(value, 'constraint', argument, 'a name or an object of constraints.*')
 }
 
 /** The constraint of a name and its options, as a file describes it. */

@@ -3,7 +3,7 @@
 import type { ArrayInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import type { PlanLayer } from '../native.js'
-import { checkBoolean, checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkOptions, refuse, refuseIdle } from '../validate.js'
 import { type Activation, type ActivationName, toActivation } from './activations.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
@@ -120,6 +120,17 @@ export class Dense<const Units extends number = number, const In extends Shape =
     this.activityRegularizer = toActivityRegularizer(checked.activityRegularizer, 'layers.dense: activityRegularizer')
     if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
       refuse('layers.dense: weights', 'a list [kernel, bias]', checked.weights)
+    }
+    if (!this.useBias) {
+      refuseIdle(checked, ['biasInitializer', ...ruleNames('bias')], 'layers.dense', 'with useBias: false')
+    }
+    if (checked.weights !== undefined) {
+      refuseIdle(
+        checked,
+        ['kernelInitializer', 'biasInitializer'],
+        'layers.dense',
+        'with weights, which are the first values',
+      )
     }
     this.#weights = checked.weights
   }

@@ -2,7 +2,7 @@
 
 import type { ArrayInput } from '../data/arrays.js'
 import type { PlanLayer } from '../native.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { checkInteger, checkOptions, refuse, refuseIdle } from '../validate.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
 import {
@@ -96,6 +96,9 @@ export class Embedding<const Size extends number = number, const In extends Shap
     this.activityRegularizer = toActivityRegularizer(checked.activityRegularizer, `${argument}: activityRegularizer`)
     if (checked.weights !== undefined && !Array.isArray(checked.weights)) {
       refuse(`${argument}: weights`, 'a list [embeddings]', checked.weights)
+    }
+    if (checked.weights !== undefined) {
+      refuseIdle(checked, ['embeddingsInitializer'], argument, 'with weights, which are the first values')
     }
     this.#weights = checked.weights
   }

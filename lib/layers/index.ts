@@ -1,5 +1,6 @@
 /** The factories of all layers. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { withMain } from '../validate.js'
 import {
@@ -159,8 +160,10 @@ export const layers = {
 } as const
 answerForeignNames(layers, 'layers')
 
+guardArity(layers, 'layers')
+
 function isBare(options: object | string): options is ActivationName | Activation {
-  if (typeof options !== 'object' || options === null) return true
+  if (typeof options !== 'object' || options === null) return options !== null
   return 'kind' in options && options.kind === 'activation'
 }
 

@@ -1,7 +1,9 @@
 /** Initializers of kernels and biases: Keras' names, defaults and formulas. The numbers are drawn natively. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import type { PlanInitializer } from '../native.js'
 import {
@@ -78,7 +80,7 @@ function make(
   options: Readonly<Record<string, number | string>>,
   draw: (shape: readonly number[]) => Draw,
 ): Initializer {
-  return Object.freeze({
+  return sealed({
     kind: 'initializer',
     name,
     options: Object.freeze(options),
@@ -195,6 +197,8 @@ export const initializers = {
 } as const
 answerForeignNames(initializers, 'initializers')
 
+guardArity(initializers, 'initializers')
+
 type InitializerId = keyof typeof initializers
 
 /** The initializers by name: camelCase or snake_case; also tfjs' `leCunUniform`, `leCunNormal`. */
@@ -205,7 +209,7 @@ const names = nameTable(Object.keys(initializers) as InitializerId[], () => [], 
 /** The initializer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toInitializer(value: InitializerName | Initializer, argument: string): Initializer {
   if (typeof value !== 'object' || value === null) return initializers[lookUp(names, value, argument)]()
-  return value.kind === 'initializer' ? value : refuse(argument, 'a name or an object of initializers.*', value)
+  return checkMade(value, 'initializer', argument, 'a name or an object of initializers.*')
 }
 
 /** Those whose options are not all in their name. */
@@ -222,6 +226,7 @@ const tunable: readonly string[] = [
 export function initializerFrom(name: unknown, options: object, seed: unknown, argument: string): Initializer {
   const id = lookUp(names, name, argument)
   const seeded = seed === undefined || id === 'constant' ? {} : { seed }
-  const make = initializers[id] as (options: object) => Initializer
+  const make = initializers[id] as (options?: object) => Initializer
+  if (make.length === 0) return make()
   return make({ ...(tunable.includes(id) ? options : {}), ...seeded })
 }

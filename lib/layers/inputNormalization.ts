@@ -1,5 +1,6 @@
 /** Normalization: to mean 0 and variance 1 by statistics of the data, given or found with adapt(). */
 
+import { guardArity } from '../arity.js'
 import { type ArrayInput, array, elementCount, formatShape } from '../data/arrays.js'
 import type { BatchSource } from '../data/batches.js'
 import { NeurodeError } from '../errors.js'
@@ -63,7 +64,9 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     const argument = 'layers.normalization'
     const checked = checkOptions(options, [...layerOptionNames, 'axis', 'mean', 'variance', 'invert'], argument)
     super(checked, argument)
-    const { axis = -1, mean, variance } = checked
+    const { mean, variance } = checked
+    // Here null is a value, as None is in Keras.
+    const axis = options?.axis === null ? null : (checked.axis ?? -1)
     this.axis = axis === null ? null : checkAxis(axis, `${argument}: axis`)
     this.invert = checkBoolean(checked.invert ?? false, `${argument}: invert`)
     if ((mean === undefined) !== (variance === undefined)) {
@@ -163,6 +166,8 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     return this.axis === null ? [1] : sizesAlong(this.axis, input, this.name)
   }
 }
+
+guardArity(Normalization.prototype, 'layer')
 
 function checkNumbers(value: unknown, argument: string, low?: number): number | readonly number[] {
   if (!Array.isArray(value)) return checkNumber(value, argument, low)

@@ -1,5 +1,6 @@
 /** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
 
+import { guardArity } from '../arity.js'
 import type { ArrayInput, NestedNumbers } from '../data/arrays.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
@@ -103,6 +104,9 @@ export interface LastAxis<Size extends number = number> {
   readonly lastAxis: Size
 }
 
+/** Whether something is a layer itself: copies that kept the class have lost what only it holds. */
+export let isLayer: (value: unknown) => value is Layer
+
 declare const types: unique symbol
 
 /**
@@ -121,6 +125,10 @@ export abstract class Layer<
   readonly inputShape: Shape | undefined
   readonly #name: string | undefined
   #trainable: boolean
+
+  static {
+    isLayer = (value): value is Layer => typeof value === 'object' && value !== null && #trainable in value
+  }
 
   constructor(options: LayerOptions & { readonly inputDim?: number | undefined }, argument: string) {
     if (options.inputShape !== undefined && options.inputDim !== undefined) {
@@ -223,6 +231,7 @@ export abstract class Layer<
 }
 
 answerForeignNames(Layer.prototype, 'layer')
+guardArity(Layer.prototype, 'layer')
 
 /** Elements of all parameters together. */
 export function countParameters(parameters: readonly ParameterSpec[]): number {

@@ -1,8 +1,10 @@
 /** Regularizers: penalties of weights and outputs that are added to the loss. Keras' names, defaults and formulas. */
 
+import { guardArity } from '../arity.js'
 import { formatShape } from '../data/arrays.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import type { PlanLayer, PlanOp } from '../native.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
@@ -37,7 +39,7 @@ function make(
   options: Readonly<Record<string, number | string>>,
   plan: Regularizer['plan'],
 ): Regularizer {
-  return Object.freeze({ kind: 'regularizer', name, options: Object.freeze(options), plan })
+  return sealed({ kind: 'regularizer', name, options: Object.freeze(options), plan })
 }
 
 /** A factor by itself, or as an option of that name. */
@@ -104,6 +106,8 @@ export const regularizers = {
 } as const
 answerForeignNames(regularizers, 'regularizers')
 
+guardArity(regularizers, 'regularizers')
+
 type RegularizerId = keyof typeof regularizers
 
 /** The regularizers by name: camelCase or snake_case; also Keras' `l1_l2` and `orthogonal_regularizer`. */
@@ -122,7 +126,7 @@ export function toRegularizer(
 ): Regularizer | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'object') return regularizers[lookUp(names, value, argument)]()
-  return value.kind === 'regularizer' ? value : refuse(argument, 'a name or an object of regularizers.*', value)
+  return checkMade(value, 'regularizer', argument, 'a name or an object of regularizers.*')
 }
 
 /** One for outputs: `ERR_ARGUMENT` for those of matrices. */

@@ -1,7 +1,7 @@
 /** What layers share that normalize, and then scale and shift the channels along an axis. */
 
 import type { PlanParameter } from '../native.js'
-import { checkBoolean } from '../validate.js'
+import { checkBoolean, refuseIdle } from '../validate.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import { Layer, type LayerOptions, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
@@ -65,6 +65,12 @@ export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
     this.scale = checkBoolean(options.scale ?? true, `${argument}: scale`)
     this.betaInitializer = toInitializer(options.betaInitializer ?? 'zeros', `${argument}: betaInitializer`)
     this.gammaInitializer = toInitializer(options.gammaInitializer ?? 'ones', `${argument}: gammaInitializer`)
+    for (const [is, option, name] of [
+      [this.center, 'center', 'beta'],
+      [this.scale, 'scale', 'gamma'],
+    ] as const) {
+      if (!is) refuseIdle(options, [`${name}Initializer`, ...ruleNames(name)], argument, `with ${option}: false`)
+    }
     const beta = readRules(options, 'beta', argument)
     this.betaRegularizer = beta.betaRegularizer
     this.betaConstraint = beta.betaConstraint

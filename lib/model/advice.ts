@@ -44,7 +44,7 @@ export function adviseOnModel(core: ModelCore): void {
   core.advised = true
   adviseOnConstants(core)
   adviseOnAdapting(core)
-  const last = deciding(core)
+  const last = deciding(core.layers)
   const range = last && rangeOf(last)
   if (last && range) adviseOnLoss(core, last, range)
   const metric = accuracyOfSeveral(core)
@@ -119,8 +119,8 @@ export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
 }
 
 /** The layer that decides in which range the outputs lie. */
-export function deciding(core: ModelCore): Layer | undefined {
-  return core.layers.findLast(({ kind }) => !keepsRange.has(kind))
+export function deciding(layers: readonly Layer[]): Layer | undefined {
+  return layers.findLast(({ kind }) => !keepsRange.has(kind))
 }
 
 /** Where it is known. */

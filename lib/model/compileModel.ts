@@ -8,6 +8,7 @@ import type { Loss, TargetKinds } from '../training/losses.js'
 import type { Metric, ResolvedMetric } from '../training/metricTable.js'
 import type { Optimizer } from '../training/optimizers.js'
 import { decays, planUpdate } from '../training/updates.js'
+import { checkMetrics } from './metricChecks.js'
 import { deriveSeed } from './seeds.js'
 
 /** The shapes of a model whose input is known. */
@@ -105,6 +106,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
     throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has dimensions, ${got}`)
   }
   const { outputs } = shapes
+  const own = [...settings.metrics, ...settings.weightedMetrics]
   const resolve = (weighted: boolean) => (metric: Metric) => ({ ...metric.resolve(outputs, loss), weighted })
   const metrics = [...settings.metrics.map(resolve(false)), ...settings.weightedMetrics.map(resolve(true))]
   const parts = [
@@ -116,6 +118,12 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
     const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
     throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
   }
+  checkMetrics(
+    own,
+    loss,
+    shapes.layers.map(({ layer }) => layer),
+    outputs,
+  )
   const onlyRows = parts.find(({ targets }) => !targets.classes)
   const onlyClasses = parts.find(({ targets }) => !targets.rows)
   if (onlyRows && onlyClasses) {

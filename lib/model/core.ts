@@ -38,7 +38,7 @@ import {
   type WeightOptions,
   weighTargets,
 } from './rowWeights.js'
-import { toParameters } from './weights.js'
+import { checkOrder, toParameters } from './weights.js'
 
 /** Weights of rows as they were given, and what messages call them. */
 export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
@@ -187,6 +187,11 @@ export class ModelCore implements LayerHost {
     this.callbackStates = () => ({})
   }
 
+  /** Where a model works that is not compiled. */
+  useDevice(device: DeviceSettings): void {
+    this.#deviceSettings = device
+  }
+
   trainableChanges(): void {
     this.checkIdle('its layers cannot be frozen or set free')
     if (this.#native === undefined || this.#stale) return
@@ -327,6 +332,7 @@ export class ModelCore implements LayerHost {
     const slots = this.#slotsOf(layer)
     const specs = slots.map(({ slot }) => ({ ...slot.parameter, name: `${slot.layer.name}/${slot.parameter.name}` }))
     const arrays = toParameters(values, specs, 'weights')
+    checkOrder(values, specs)
     slots.forEach(({ index }, i) => {
       model.setParameter(index, arrays[i] as Float32Array)
     })

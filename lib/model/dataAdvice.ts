@@ -94,7 +94,7 @@ function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string |
 /** Rows with none or several labels, of which the largest output says little. */
 function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
   const metric = targets.kind === 'rows' && accuracyOfSeveral(core)
-  const last = metric && deciding(core)
+  const last = metric && deciding(core.layers)
   if (!metric || !last || !isBounded(core) || activationOf(last)?.wholeRow) return
   const { data, scale = 1, offset = 0 } = targets
   const { outputs } = core.built()
@@ -136,7 +136,7 @@ function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric 
 
 /** Outputs can be nothing but probabilities. */
 function isBounded(core: ModelCore): boolean {
-  const last = deciding(core)
+  const last = deciding(core.layers)
   const range = last && rangeOf(last)
   return range !== undefined && range[0] >= 0 && range[1] <= 1
 }

@@ -1,5 +1,6 @@
 /** Devices a model can run on. */
 
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import { type DeviceInfo, native, type Precision } from '../native.js'
 import { refuse } from '../validate.js'
@@ -17,7 +18,9 @@ export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}` | (string & 
  * for (const { name, available, reason } of devices()) console.log(name, available ? 'is there' : reason)
  * ```
  */
-export function devices(): DeviceInfo[] {
+export function devices(): DeviceInfo[]
+export function devices(...more: unknown[]): DeviceInfo[] {
+  refuseMore(more, 0, 'devices')
   return native().devices()
 }
 

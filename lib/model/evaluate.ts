@@ -6,7 +6,7 @@ import { ownArray } from '../data/lentRows.js'
 import { RowSource } from '../data/rowSource.js'
 import { toPlainTargets } from '../data/targets.js'
 import { NeurodeError } from '../errors.js'
-import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse, refuseIdle } from '../validate.js'
 import { batchesAtOnce, evaluateRange, totalsOf } from './captures.js'
 import type { ModelCore } from './core.js'
 import { adviseOnSample } from './dataAdvice.js'
@@ -124,6 +124,7 @@ export async function evaluateModel(
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
   const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
+  if (verbose === 0) refuseIdle(options, ['stream'], 'evaluate', 'without verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
   if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
     refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)

@@ -84,6 +84,9 @@ async function openFeeds(core: ModelCore, x: unknown, y: unknown, settings: FitS
   if (isStream && settings.givenShuffle === true) {
     refuse('shuffle', 'none with batches, which come in the order of their source', true)
   }
+  if (isStream && settings.seed !== undefined) {
+    refuse('seed', 'none with batches, which come in the order of their source', settings.seed)
+  }
   if (isStream && settings.givenBatchSize !== undefined) {
     refuse('batchSize', 'none with batches, which have their own', settings.givenBatchSize)
   }

@@ -4,14 +4,19 @@ import { isNdArray, rowShapeOf } from '../data/arrays.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { NeurodeError } from '../errors.js'
-import { describe } from '../validate.js'
+import { describe, refuse } from '../validate.js'
 import type { ModelCore } from './core.js'
 
 /** Targets and options of `(x, y, options)`, or of `(batches, options)`: batches come with their targets. */
 export function targetsAndOptions<T>(x: unknown, y: unknown, options: T | undefined): [unknown, T | undefined] {
   if (!isBatchSource(x)) return [y, options]
   const isData = isNdArray(y) || isBatchSource(y) || ArrayBuffer.isView(y) || Array.isArray(y) || y instanceof RowSource
-  if (!isData) return [undefined, options ?? (y as T | undefined)]
+  if (!isData) {
+    if (y !== undefined && y !== null && options !== undefined && options !== null) {
+      refuse('options', 'them once, behind the batches', options)
+    }
+    return [undefined, options ?? (y as T | undefined)]
+  }
   const text = `y: expected no targets beside batches, which have their own: { x, y }, got ${describe(y)}`
   throw new NeurodeError('ERR_ARGUMENT', `${text}; x is ${describe(x)}: if it holds rows, make an array of it, [...x]`)
 }

@@ -1,12 +1,13 @@
 /** Models from files. */
 
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import { type GivenAgain, isRateFunction, list, makeLayers, makeSettings, object } from '../io/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../io/modelFile.js'
 import type { Precision } from '../native.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
-import { checkInteger, checkName, checkOptions, checkRowShape } from '../validate.js'
+import { checkInteger, checkName, checkOptions, checkRowShape, readingFile, refuseIdle } from '../validate.js'
 import type { CompileSettings } from './compileModel.js'
 import type { ModelCore } from './core.js'
 import { coreOf } from './cores.js'
@@ -49,7 +50,9 @@ const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses',
  * const model = await load('example.neurode')
  * ```
  */
-export async function load(path: string | URL, given?: LoadOptions): Promise<Sequential> {
+export function load(path: string | URL, given?: LoadOptions): Promise<Sequential>
+export async function load(path: string | URL, given?: LoadOptions, ...more: unknown[]): Promise<Sequential> {
+  refuseMore(more, 2, 'load')
   const options = checkOptions(given, optionNames, 'load')
   const device = chooseDevice(options.device)
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
@@ -57,10 +60,12 @@ export async function load(path: string | URL, given?: LoadOptions): Promise<Seq
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readModelFile(path)
   const settings = settingsOf(file, again)
+  if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
   const model = describedModel(file)
   const core = coreOf(model)
   try {
-    if (settings !== undefined) core.compile(settings, { device, threads, precision })
+    if (settings === undefined) core.useDevice({ device, threads, precision })
+    else readingFile(() => core.compile(settings, { device, threads, precision }))
     await core.open(stateOf(file, core))
   } catch (error) {
     model.dispose()
@@ -73,7 +78,8 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
   if (training === undefined) return undefined
   const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
   // A learning rate that is missing, or given and wrong, is no fault of the file.
-  return isCallers ? makeSettings(training, given) : sensible(path, () => makeSettings(training, given))
+  const make = () => readingFile(() => makeSettings(training, given))
+  return isCallers ? make() : sensible(path, make)
 }
 
 /** The layers of a model file and its weights: all that inference needs, whatever the model was trained with. */
@@ -98,7 +104,7 @@ function describedModel({ path, description }: ModelFile): Sequential {
   return sensible(path, () => {
     const { name, layers, inputShape } = object(description.model, 'model')
     const seed = checkInteger(object(description.state, 'state').seed, 'seed', 0)
-    const made = new Sequential({ name: checkName(name, 'name'), layers: makeLayers(layers), seed })
+    const made = new Sequential({ name: checkName(name, 'name'), layers: readingFile(() => makeLayers(layers)), seed })
     return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
   })
 }

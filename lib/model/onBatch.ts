@@ -24,7 +24,7 @@ export async function trainOnBatch(
 ): Promise<Record<string, number>> {
   core.checkCompiled()
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
-  const feed = oneBatch(core, x, y, weights, 'trainOnBatch')
+  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight', 'classWeight'], 'trainOnBatch'))
   let isCounted = false
   let isTrained = false
   try {
@@ -68,7 +68,7 @@ export async function testOnBatch(
 ): Promise<Record<string, number>> {
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
-  const feed = oneBatch(core, x, y, weights, 'testOnBatch')
+  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight'], 'testOnBatch'))
   try {
     return (await evaluateFeed(core, 'testOnBatch', feed)).logs()
   } finally {
@@ -76,8 +76,7 @@ export async function testOnBatch(
   }
 }
 
-function oneBatch(core: ModelCore, x: unknown, y: unknown, given: WeightOptions | undefined, what: string): ArrayFeed {
-  const { sampleWeight, classWeight } = checkOptions(given, ['sampleWeight', 'classWeight'], what)
+function oneBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, classWeight }: WeightOptions): ArrayFeed {
   buildFrom(core, x)
   const input = takeInput(x, core.built().inputShape, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }

@@ -3,7 +3,7 @@
 import { types } from 'node:util'
 import { type ArrayInput, formatShape, rowShapeOf, type TargetRows, toInput } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
-import { checkNumber, describe, isFloat, refuse } from '../validate.js'
+import { checkNumber, describe, isFloat, isPlain, refuse } from '../validate.js'
 
 /** The weight of every class by its index, as an object or a `Map`; 1 for those that are not there. */
 export type ClassWeight = Readonly<Record<number, number>> | ReadonlyMap<number, number>
@@ -31,12 +31,12 @@ export type ClassWeights = ReadonlyMap<number, number> | 'balanced'
 
 /** Weights from the user, one for each of `rows` rows, or of their positions. Throws `ERR_SHAPE` or `ERR_ARGUMENT`. */
 export function readWeights(
-  value: ArrayInput | undefined,
+  value: ArrayInput | null | undefined,
   rows: number,
   argument: string,
   positionShape: readonly number[] = [],
 ): Float32Array | undefined {
-  if (value === undefined) return undefined
+  if (value === undefined || value === null) return undefined
   const byPosition = positionShape.length > 0 && formatShape(rowShapeOf(value)) === formatShape(positionShape)
   const { data, scale, offset, rows: given } = toInput(value, byPosition ? positionShape : [1], argument)
   if (given !== rows)
@@ -67,13 +67,6 @@ export function checkClassWeight(value: unknown, argument: string): ClassWeights
     weights.set(key as number, weight)
   }
   return weights
-}
-
-/** An object of no class, of any realm. */
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** The integer that a property's name spells, or the name. */

@@ -1,5 +1,6 @@
 /** The Sequential model: what users hold; the work is done by its neighbours. */
 
+import { guardArity, refuseMore } from '../arity.js'
 import type { ArrayInput } from '../data/arrays.js'
 import type { BatchSource } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
@@ -8,7 +9,7 @@ import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
 import { restoreModel, saveModel } from '../io/modelFile.js'
 import { loadWeights, saveWeights } from '../io/weightsFile.js'
-import { Layer, type Shape, type Weight } from '../layers/layer.js'
+import { isLayer, type Layer, type Shape, type Weight } from '../layers/layer.js'
 import { makePredictor, type Predictor, type PredictorOptions } from '../serve/predictor.js'
 import type { Position } from '../training/context.js'
 import { type Loss, toLoss } from '../training/losses.js'
@@ -377,7 +378,7 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
     const native = this.#core.ready
     const sizes = this.#oneRowSizes
     if (native !== undefined && x instanceof Float32Array && x.length === sizes[0]) {
-      const given = options?.out
+      const given = options === undefined ? undefined : checkOptions(options, ['out'], 'predictSync').out
       const out = given === undefined || given.length !== sizes[1] ? outputFor(this.#core, 1, given) : given
       native.predictSync({ data: x, scale: 1, offset: 0 }, out)
       return new ShapedArray(out, this.#oneRow) as unknown as Prediction<Out>
@@ -524,12 +525,20 @@ export class Sequential<In extends Shape = Shape, Out extends Shape = Shape, Key
 }
 
 answerForeignNames(Sequential.prototype, 'model')
+guardArity(Sequential.prototype, 'model', [
+  'fit',
+  'evaluate',
+  'predict',
+  'predictOnBatch',
+  'trainOnBatch',
+  'testOnBatch',
+])
 
 /** The input's shape after a layer was added: an empty model takes the layer's. */
 type AddedInput<In extends Shape, L extends Layer> = Shape extends In ? InputShapeOf<readonly [L]> : In
 
 function checkLayer(value: unknown, argument: string): void {
-  if (!(value instanceof Layer)) refuse(argument, 'a layer, such as layers.dense({ units: 10 })', value)
+  if (!isLayer(value)) refuse(argument, 'a layer, such as layers.dense({ units: 10 })', value)
 }
 
 /**
@@ -557,10 +566,15 @@ export function sequential<const Layers extends readonly Layer[] = readonly []>(
 export function sequential<const Layers extends readonly Layer[] = readonly []>(
   options: SequentialOptions<Layers>,
 ): Sequential<InputShapeOf<Layers>, OutputShapeOf<Layers>>
-export function sequential(first?: readonly Layer[] | SequentialOptions, options?: ModelOptions): Sequential {
+export function sequential(
+  first?: readonly Layer[] | SequentialOptions,
+  options?: ModelOptions,
+  ...more: unknown[]
+): Sequential {
+  refuseMore(more, 2, 'sequential')
   if (Array.isArray(first)) {
     return new Sequential({ ...checkOptions(options, ['name', 'seed'], 'sequential'), layers: first })
   }
-  if (options !== undefined) refuse('options', 'none beside an object with layers', options)
+  if (options !== undefined && options !== null) refuse('options', 'none beside an object with layers', options)
   return new Sequential(first as SequentialOptions)
 }

@@ -21,6 +21,16 @@ export function toParameters(
   return parameters.map((parameter, i) => toParameter(values[i], parameter, `${argument}[${i}] (${parameter.name})`))
 }
 
+/** Refuses weights that say whose they are, and all are this model's, in another order than its own. */
+export function checkOrder(values: readonly unknown[], parameters: readonly ParameterSpec[]): void {
+  const names = values.map((value) => (isNdArray(value) && 'name' in value ? value.name : undefined))
+  const places = parameters.map(({ name }) => names.indexOf(name))
+  if (places.includes(-1)) return
+  const wrong = places.findIndex((place, i) => place !== i)
+  if (wrong >= 0)
+    refuse(`weights[${wrong}]`, `'${parameters[wrong]?.name}', in the order of getWeights()`, names[wrong])
+}
+
 function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
   if (isNdArray(value) && formatShape(value.shape) !== formatShape(shape)) {
     const text = `${argument}: expected shape ${formatShape(shape)}`

@@ -3,7 +3,7 @@
 import { type ArrayInput, array, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkDouble, checkInteger, refuse } from '../validate.js'
+import { checkDouble, checkInteger, refuse, refuseIdle } from '../validate.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
 import { checkPictureOptions } from './options.js'
@@ -116,7 +116,10 @@ function checkModel(model: Sequential): void {
 }
 
 function toPoints({ x, y }: DecisionBoundaryOptions): LabelledPoint[] {
-  if (x === undefined) return []
+  if (x === undefined) {
+    refuseIdle({ y }, ['y'], 'plot.decisionBoundary', 'without x, the points')
+    return []
+  }
   const { values, shape } = toNumbers(x, 'plot.decisionBoundary: x')
   if (shape.length !== 2 || shape[1] !== 2) {
     throw new NeurodeError(

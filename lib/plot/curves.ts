@@ -1,7 +1,7 @@
 /** Curves and points: the history of a training, lines, scatter plots. */
 
 import type { ArrayInput } from '../data/arrays.js'
-import { checkBoolean, checkName, refuse } from '../validate.js'
+import { checkBoolean, checkName, isPlain, refuse } from '../validate.js'
 import { checkLength, extent, toSeries } from './numbers.js'
 import { checkPictureOptions } from './options.js'
 import { axisOf, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
@@ -63,7 +63,7 @@ export async function history(input: HistoryInput, given?: PictureOptions): Prom
 }
 
 function seriesOf(input: HistoryInput): Readonly<Record<string, Float64Array>> {
-  if (typeof input !== 'object' || input === null) refuse('history', 'what fit gives', input)
+  if (!isPlain(input)) refuse('history', 'what fit gives', input)
   const inner = (input as { history?: unknown }).history
   const source = (typeof inner === 'object' && inner !== null && !isNumberList(inner) ? inner : input) as object
   return Object.fromEntries(
@@ -84,7 +84,7 @@ function overEpochs(values: Float64Array, epochs: number): Point[] {
 /** See `plot.line`. */
 export async function line(lines: Readonly<Record<string, ArrayInput>>, given?: LineOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'xLabel', 'yLabel', 'x', 'yLog'], 'plot.line')
-  if (typeof lines !== 'object' || lines === null || isNumberList(lines) || Object.keys(lines).length === 0) {
+  if (!isPlain(lines) || Object.keys(lines).length === 0) {
     refuse('lines', 'lists of numbers by name, such as { loss: history.loss }', lines)
   }
   const x = options.x === undefined ? undefined : toSeries(options.x, 'plot.line: x')

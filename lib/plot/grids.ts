@@ -3,7 +3,7 @@
 import { type ArrayInput, formatShape } from '../data/arrays.js'
 import { NeurodeError } from '../errors.js'
 import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkInteger, checkRowShape, refuse } from '../validate.js'
+import { checkInteger, checkRowShape, refuse, refuseIdle } from '../validate.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'
@@ -65,7 +65,11 @@ export async function weights(source: Sequential | ArrayInput, given?: WeightsOp
   const color = (value: number): Rgb => colorAlong(diverging, 0.5 + value / (2 * limit))
   const isSquare = Number.isInteger(Math.sqrt(inputs)) && inputs >= 9
   const { title = `Weights of ${kernel.name}` } = options
+  if (!(source instanceof SequentialClass)) {
+    refuseIdle(options, ['layer'], 'plot.weights', 'with one array, which has no layers')
+  }
   if (!options.shape && !isSquare) {
+    refuseIdle(options, ['columns'], 'plot.weights', 'without shape, as all is one table')
     const table = { caption: '', colorAt: (x: number, y: number) => color(values[y * units + x] as number) }
     const panel = tileGrid([table], inputs, units, 1, `${inputs} inputs (rows), ${units} units (columns)`)
     return compose(title, [panel, colorBar(limit, panel.height)])

@@ -1,5 +1,6 @@
 /** `neurode/plot`: pictures of data, trainings and models, as SVG, PNG and HTML, without a browser. */
 
+import { guardArity } from '../arity.js'
 import { decisionBoundary } from './boundary.js'
 import { confusionMatrix } from './confusion.js'
 import { history, line, scatter } from './curves.js'
@@ -55,3 +56,5 @@ export const plot = {
   /** Writes pictures, texts and tables into one HTML file that needs nothing else. */
   report,
 } as const
+
+guardArity(plot, 'plot')

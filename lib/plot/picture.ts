@@ -1,7 +1,8 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
+import { guardArity } from '../arity.js'
 import { toPath, writeAtomically } from '../io/files.js'
-import { checkNumber, checkOptions, refuse } from '../validate.js'
+import { checkNumber, checkOptions, refuse, refuseIdle } from '../validate.js'
 import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 
@@ -61,8 +62,12 @@ export class Picture {
    */
   async save(path: string | URL, options?: PngOptions): Promise<void> {
     const file = toPath(path, 'path')
-    if (/\.svg$/i.test(file)) await writeAtomically(file, [Buffer.from(this.svg)])
-    else if (/\.png$/i.test(file)) await writeAtomically(file, [await this.png(options)])
+    if (/\.svg$/i.test(file)) {
+      refuseIdle(checkOptions(options, ['scale'], 'save'), ['scale'], 'save', 'for an SVG, which has no pixels')
+      await writeAtomically(file, [Buffer.from(this.svg)])
+    } else if (/\.png$/i.test(file)) await writeAtomically(file, [await this.png(options)])
     else refuse('path', 'a name that ends in .svg or .png', file)
   }
 }
+
+guardArity(Picture.prototype, 'picture')

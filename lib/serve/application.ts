@@ -63,6 +63,7 @@ export async function addServing(
 ): Promise<RequestRules> {
   const { tokens } = options
   const watch = checkBoolean(options.watch ?? false, 'watch')
+  if (watch && !serving.repository.hasFiles) refuse('watch', 'none with models in memory alone', watch)
   if (tokens !== undefined && !Array.isArray(tokens)) refuse('tokens', 'a list of tokens', tokens)
   const bodyLimit = checkInteger(options.bodyLimit ?? 16 * mebibyte, 'bodyLimit')
   const totalLimit = checkInteger(options.totalBodyLimit ?? 256 * mebibyte, 'totalBodyLimit')

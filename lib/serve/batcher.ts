@@ -1,5 +1,6 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
+import { guardArity, refuseMore } from '../arity.js'
 import { checkPresent } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
 import {
@@ -148,16 +149,15 @@ export class Batcher {
   /** @internal {@link Batcher.run} for a `write` that writes every value: the memory holds what earlier requests left there. */
   runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
-      const timeoutMs = options?.timeoutMs ?? this.#timeoutMs
       if (typeof write !== 'function') refuse('write', 'a function', write)
       if (!Number.isInteger(rows) || rows < 1) refuse('rows', 'a positive integer', rows)
       if (this.#disposed) throw disposedError()
-      if (options !== undefined) checkRunOptions(options)
+      const { signal, timeoutMs = this.#timeoutMs } = options === undefined ? none : checkRunOptions(options)
       this.#checkRoom(rows)
       const { checkRows } = this.predictor
       const checked = checkRows === undefined ? write : writeChecked(write, checkRows)
-      if (rows > this.maxBatchSize) return this.#runInParts(rows, checked, timeoutMs, options?.signal)
-      return this.#enqueue(rows, checked, timeoutMs, options?.signal)
+      if (rows > this.maxBatchSize) return this.#runInParts(rows, checked, timeoutMs, signal)
+      return this.#enqueue(rows, checked, timeoutMs, signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -403,13 +403,17 @@ export class Batcher {
   }
 }
 
+guardArity(Batcher.prototype, 'batcher', ['run', 'predict'])
+
 /**
  * A queue that gathers requests into batches: a batch starts when the device is idle and takes what came meanwhile. Batchers
  * whose predictors share a device take turns.
  *
  * Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`.
  */
-export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher {
+export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher
+export function batcher(predictor: Predictor, given?: BatcherOptions, ...more: unknown[]): Batcher {
+  refuseMore(more, 2, 'batcher')
   if (!(predictor instanceof Predictor)) refuse('predictor', 'what model.predictor() gives', predictor)
   const names = ['maxBatchSize', 'maxQueueDelayMicros', 'maxQueueSize', 'timeoutMs']
   const options = checkOptions(given, names, 'batcher')
@@ -446,10 +450,13 @@ function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32
   }
 }
 
-function checkRunOptions(given: RunOptions): void {
+const none: RunOptions = {}
+
+function checkRunOptions(given: RunOptions): RunOptions {
   const options = checkOptions(given, ['signal', 'timeoutMs'], 'run')
   checkSignal(options.signal, 'run: signal')
   checkTimeout(options.timeoutMs, 'run: timeoutMs')
+  return options
 }
 
 function checkTimeout(value: number | undefined, argument: string): number | undefined {

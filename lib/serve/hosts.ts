@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import { refuse } from '../validate.js'
+import { refuse, refuseIdle } from '../validate.js'
 import { HttpError } from './httpErrors.js'
 
 /** Checks a header `Host`; throws 421. */
@@ -25,7 +25,10 @@ loopback.addAddress('::1', 'ipv6')
  */
 export function hostRule(server: Server, { host, tokens, allowedHosts }: HostOptions): CheckHost | undefined {
   const names = new Set(['localhost', plain(host), ...checkNames(allowedHosts ?? []).map(plain)])
-  if (tokens !== undefined) return undefined
+  if (tokens !== undefined) {
+    refuseIdle({ allowedHosts }, ['allowedHosts'], 'serve', 'with tokens, which let in whatever the host is')
+    return undefined
+  }
   let isOpen: boolean | undefined
   let isEverywhere = false
   const listening = () => {

@@ -38,17 +38,17 @@ type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unkno
  * await app.close()
  * ```
  */
-export async function servePlugin(application: FastifyApplication, options: ServePluginOptions): Promise<void> {
+export async function servePlugin(application: FastifyApplication, given: ServePluginOptions): Promise<void> {
   const app = application as unknown as FastifyInstance
   if (typeof app !== 'object' || app === null || typeof app.addHook !== 'function') {
     refuse('application', 'a Fastify instance, to which app.register(servePlugin, options) gives it', app)
   }
-  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = (options ?? {}) as RegisterOptions
-  checkOptions(own, pluginOptionNames, 'servePlugin')
-  const log = own.onEvent ?? (({ level, message }) => app.log[level](message))
+  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = (given ?? {}) as RegisterOptions
+  const options = checkOptions<ServePluginOptions>(own, pluginOptionNames, 'servePlugin')
+  const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
   if (typeof log !== 'function') refuse('onEvent', 'a function', log)
-  const serving = new Serving(own, log)
-  await addServing(app, serving, own)
+  const serving = new Serving(options, log)
+  await addServing(app, serving, options)
 }
 
 // What fastify-plugin would write: Fastify refuses to register it in another major version. It keeps its own scope.

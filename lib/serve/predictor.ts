@@ -1,6 +1,7 @@
 /** The predictor: a model frozen for inference on one device. */
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
+import { guardArity, refuseMore } from '../arity.js'
 import { elementCount } from '../data/arrays.js'
 import { checkFloats, checkPresent, copyOf, copyResults, hintFor } from '../data/typedArrays.js'
 import { NeurodeError } from '../errors.js'
@@ -176,6 +177,8 @@ export class Predictor {
   }
 }
 
+guardArity(Predictor.prototype, 'predictor')
+
 /** Rows of `inputSize` values in an input. */
 export function rowsOf(input: unknown, inputSize: number): number {
   if (!isPredictInput(input)) throw inputError(input)
@@ -255,7 +258,9 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
  * console.log(shared.predictSync(Float32Array.of(1, 2, 3, 4)))
  * ```
  */
-export function attachPredictor(token: PredictorToken): Predictor {
+export function attachPredictor(token: PredictorToken): Predictor
+export function attachPredictor(token: PredictorToken, ...more: unknown[]): Predictor {
+  refuseMore(more, 1, 'attachPredictor')
   if (typeof token !== 'object' || token === null) refuse('token', 'the token of a predictor', token)
   const id = checkInteger(token.id, 'token: id')
   const inputShape = checkRowShape(token.inputShape, 'token: inputShape')

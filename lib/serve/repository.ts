@@ -6,7 +6,7 @@ import { isUrl, toPath } from '../io/paths.js'
 import { coreOf } from '../model/cores.js'
 import { loadForInference } from '../model/load.js'
 import { Sequential } from '../model/sequential.js'
-import { refuse } from '../validate.js'
+import { checkRecord, refuse } from '../validate.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 import { ModelStatistics } from './statistics.js'
@@ -80,6 +80,11 @@ export class Repository {
     this.#renamed = renamed
     this.#options = options
     this.#log = log
+  }
+
+  /** Whether some of the models are of files, which may change. */
+  get hasFiles(): boolean {
+    return this.#paths.length > 0 || this.#renamed.size > 0
   }
 
   /** The version asked for, or the latest. */
@@ -248,9 +253,8 @@ export class Repository {
 const isPath = (value: unknown): value is string | URL => typeof value === 'string' || isUrl(value)
 
 function listModels(models: Exclude<ServedModels, string | URL>) {
-  if (typeof models !== 'object' || models === null) refuse('models', 'paths, or models and paths by name', models)
   if (Array.isArray(models)) return { paths: models as readonly (string | URL)[], named: [] }
-  return { paths: [], named: Object.entries(models) }
+  return { paths: [], named: Object.entries(checkRecord(models, 'models', 'paths, or models and paths by name')) }
 }
 
 function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {

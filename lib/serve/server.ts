@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { refuseMore } from '../arity.js'
 import { NeurodeError } from '../errors.js'
 import { toPath } from '../io/paths.js'
 import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../validate.js'
@@ -97,7 +98,9 @@ export interface InferenceServer {
  * await server.close()
  * ```
  */
-export async function serve(given: ServeOptions): Promise<InferenceServer> {
+export function serve(given: ServeOptions): Promise<InferenceServer>
+export async function serve(given: ServeOptions, ...more: unknown[]): Promise<InferenceServer> {
+  refuseMore(more, 1, 'serve')
   const options = checkOptions(given, serveOptionNames, 'serve')
   const { onEvent = () => {} } = options
   if (typeof onEvent !== 'function') refuse('onEvent', 'a function', onEvent)

@@ -1,6 +1,7 @@
 /** Tensors in requests and responses: KServe V2 in JSON and with binary tensors, and TensorFlow Serving's V1. */
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
+import { refuseMore } from '../arity.js'
 import { elementCount } from '../data/arrays.js'
 import type { Shape } from '../layers/layer.js'
 import { type NativeTensorReader, native } from '../native.js'
@@ -69,7 +70,14 @@ export interface ModelIdentity {
  * console.log(formatInferResponse(request, row, spec, { name: 'echo', version: '1' }).body)
  * ```
  */
-export function parseInferRequest(body: Buffer, headerLength: number | undefined, spec: TensorSpec): TensorRequest {
+export function parseInferRequest(body: Buffer, headerLength: number | undefined, spec: TensorSpec): TensorRequest
+export function parseInferRequest(
+  body: Buffer,
+  headerLength: number | undefined,
+  spec: TensorSpec,
+  ...more: unknown[]
+): TensorRequest {
+  refuseMore(more, 3, 'parseInferRequest')
   const compiled = compile(spec)
   checkBody(body)
   const length = headerLength === undefined ? -1 : checkInteger(headerLength, 'headerLength', 0)
@@ -98,7 +106,9 @@ export function parseInferRequest(body: Buffer, headerLength: number | undefined
  * the input's name. Checked as {@link parseInferRequest} does. Throws `ERR_REQUEST`, with the member that is wrong, such as
  * `instances[3]`.
  */
-export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest {
+export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest
+export function parsePredictRequest(body: Buffer, spec: TensorSpec, ...more: unknown[]): TensorRequest {
+  refuseMore(more, 2, 'parsePredictRequest')
   const compiled = compile(spec)
   checkBody(body)
   const values = takeRoom(body.length, compiled)
@@ -121,7 +131,15 @@ export function formatInferResponse(
   output: Float32Array,
   spec: TensorSpec,
   model: ModelIdentity,
+): InferResponse
+export function formatInferResponse(
+  request: TensorRequest,
+  output: Float32Array,
+  spec: TensorSpec,
+  model: ModelIdentity,
+  ...more: unknown[]
 ): InferResponse {
+  refuseMore(more, 4, 'formatInferResponse')
   const json = formatInferJson(request, output, spec, model)
   if (!request.binaryOutput) return { body: json, headerLength: undefined }
   const body = withTensor(json, output)
@@ -151,7 +169,14 @@ export function withTensor(json: string, tensor: Float32Array): Buffer {
 }
 
 /** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read; numbers as in {@link formatInferResponse}. */
-export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string {
+export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string
+export function formatPredictResponse(
+  request: TensorRequest,
+  output: Float32Array,
+  spec: TensorSpec,
+  ...more: unknown[]
+): string {
+  refuseMore(more, 3, 'formatPredictResponse')
   checkAnswer(request, output, compile(spec))
   return `{"${request.outputKey}":${nest(output, [request.rows, ...spec.outputShape])}}`
 }

@@ -2,7 +2,7 @@
 
 import { answerFor } from '../elsewhere/answers.js'
 import { NeurodeError } from '../errors.js'
-import { checkInteger, describe, normalize, refuse, shorten, suggest } from '../validate.js'
+import { checkInteger, describe, normalize, refuse, refuseIdle, shorten, suggest } from '../validate.js'
 import type { CallbackState, CallbackStates, Logs, NoLogs, TrainingContext } from './context.js'
 
 /** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */
@@ -94,9 +94,9 @@ export class CallbackList {
     this.#argument = argument
     this.#callbacks = callbacks.toSorted((a, b) => Number(a.runsLast ?? false) - Number(b.runsLast ?? false))
     this.#named = nameCallbacks(this.#callbacks)
-    this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval = 1 }) => batchInterval)
+    this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval }) => batchInterval ?? 1)
     this.perBatch = this.#batchIntervals.length > 0
-    this.perRange = callbacks.some(({ onRangeEnd }) => onRangeEnd !== undefined)
+    this.perRange = callbacks.some(({ onRangeEnd }) => typeof onRangeEnd === 'function')
   }
 
   /** Takes the objects for this fit; throws `ERR_MODEL_BUSY` where one is in use. Gives what lets them go. */
@@ -214,7 +214,7 @@ function readState(callback: Callback, name: string): CallbackState | undefined 
 function nameCallbacks(callbacks: readonly Callback[]): Map<string, Callback> {
   const named = new Map<string, Callback>()
   for (const callback of callbacks) {
-    if (callback.name === undefined) continue
+    if (typeof callback.name !== 'string') continue
     let name = callback.name
     for (let count = 1; named.has(name); count++) name = `${callback.name}_${count}`
     named.set(name, callback)
@@ -223,7 +223,7 @@ function nameCallbacks(callbacks: readonly Callback[]): Map<string, Callback> {
 }
 
 function hasBatchHook(callback: Callback): boolean {
-  return batchHooks.some((hook) => callback[hook] !== undefined)
+  return batchHooks.some((hook) => typeof callback[hook] === 'function')
 }
 
 /** What may be meant as a hook: functions of an object and of its classes, and whatever is named like one. */
@@ -254,17 +254,21 @@ function checkCallback(callback: Callback, argument: string): void {
     const advice = answer === undefined ? suggest(hook ?? key, hooks) : `; ${answer}`
     throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${shorten(key)}'${advice}`)
   }
-  if (hooks.every((hook) => callback[hook] === undefined) && !callback.getState && !callback.setState) {
+  if (hooks.every((hook) => !callback[hook]) && !callback.getState && !callback.setState) {
     // A copy of an object with methods, such as { ...callback }, has lost them.
     throw new NeurodeError(
       'ERR_ARGUMENT',
       `${argument}: expected an object with functions such as onEpochEnd, got none`,
     )
   }
-  if (callback.batchInterval !== undefined) checkInteger(callback.batchInterval, `${argument}.batchInterval`)
+  if (callback.batchInterval !== undefined && callback.batchInterval !== null) {
+    checkInteger(callback.batchInterval, `${argument}.batchInterval`)
+    if (!hasBatchHook(callback))
+      refuseIdle(callback, ['batchInterval'], argument, 'without a hook for batches, such as onBatchEnd')
+  }
   for (const hook of hooks) {
     const value: unknown = callback[hook]
-    if (value === undefined || typeof value === 'function') continue
+    if (value === undefined || value === null || typeof value === 'function') continue
     throw new NeurodeError('ERR_ARGUMENT', `${argument}.${hook}: expected a function, got ${describe(value)}`)
   }
 }

@@ -1,6 +1,7 @@
 /** Metrics of a user's own. */
 
-import { checkName, checkOptions, refuse } from '../validate.js'
+import { sealed } from '../made.js'
+import { checkName, checkOptions, refuse, refuseUseless } from '../validate.js'
 import type { CapturedBatch, MetricState } from './captured.js'
 import { ratio } from './countMetrics.js'
 import { identity, type Metric, rowsOrClasses } from './metricTable.js'
@@ -81,8 +82,17 @@ export function customMetric<const Key extends string>(given: CustomMetricOption
   if (typeof (state ?? rows) !== 'function' || (state !== undefined && rows !== undefined)) {
     refuse(argument, 'either state or rows, a function', state ?? rows)
   }
-  const make = state ?? (() => new ValuesState(rows as NonNullable<typeof rows>, argument))
+  const make = state ? checked(state, argument) : () => new ValuesState(rows as NonNullable<typeof rows>, argument)
   return metricOf(key as Key, best, make)
+}
+
+/** The user's states, as far as they can be what is asked for. */
+function checked(make: NonNullable<CustomMetricOptions['state']>, argument: string) {
+  return (outputs: number): MetricState => {
+    const state: Partial<MetricState> | undefined = make(outputs)
+    if (typeof state?.updateState === 'function' && typeof state.result === 'function') return state as MetricState
+    return refuse(`${argument}: state`, 'a function that gives an object with updateState and result', state)
+  }
 }
 
 function metricOf<Key extends string>(
@@ -91,7 +101,7 @@ function metricOf<Key extends string>(
   state: NonNullable<CustomMetricOptions['state']>,
 ): Metric<Key> {
   const resolved = { key, state, targets: rowsOrClasses, leastOutputs: 1, finish: identity, best }
-  return Object.freeze({ kind: 'metric', name: key, id: customId, options: { best }, resolve: () => resolved })
+  return sealed({ kind: 'metric', name: key, id: customId, options: { best }, resolve: () => resolved })
 }
 
 /** What files call metrics of the user's. */
@@ -100,15 +110,17 @@ export const customId = 'custom'
 /** In place of a metric of the user's that was not given when its model was loaded. */
 export function missingMetric(name: string, best: 'min' | 'max'): Metric {
   const state = () => refuse(`metric '${name}'`, 'the function that load was not given', undefined)
-  return Object.freeze({ ...metricOf(name, best, state), missing: true })
+  return sealed({ ...metricOf(name, best, state), missing: true })
 }
 
-/** Other columns of logs; and a key that JavaScript's objects have for themselves. */
-const taken: ReadonlySet<string> = new Set(['loss', 'epoch', '__proto__'])
+/** What stands beside metrics in logs, results and paths; and a key that JavaScript's objects have for themselves. */
+const taken: ReadonlySet<string> = new Set(['loss', 'epoch', 'batch', 'perClass', '__proto__'])
 
 /** A name that can be a key in logs and results. */
 export function checkKey(value: unknown, argument: string): string {
   const name = checkName(value, `${argument}: name`)
-  const isTaken = taken.has(name) || name.startsWith('val_')
-  return isTaken ? refuse(`${argument}: name`, "a name but 'loss', 'epoch' or 'val_…'", name) : name
+  if (taken.has(name) || name.startsWith('val_')) {
+    refuseUseless(`${argument}: name`, "a name but 'loss', 'epoch', 'batch', 'perClass' or 'val_…'", name)
+  }
+  return name
 }

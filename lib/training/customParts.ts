@@ -1,7 +1,8 @@
 /** Losses and metrics of the user's, given to a model that is loaded: files hold their names alone. */
 
 import { NeurodeError } from '../errors.js'
-import { refuse } from '../validate.js'
+import { isMade } from '../made.js'
+import { checkRecord, refuse } from '../validate.js'
 import { type CustomMetricOptions, customId } from './customMetric.js'
 import { type CustomLossOptions, type Loss, losses } from './losses.js'
 import { metrics } from './metrics.js'
@@ -27,9 +28,9 @@ export function toCustomParts(given: {
   readonly metrics?: CustomMetrics | undefined
 }): CustomParts {
   const isLoss = (value: Partial<Loss>): value is Loss =>
-    value.kind === 'loss' && value.custom !== undefined && value.missing !== true
+    isMade(value) && value.kind === 'loss' && value.custom !== undefined && value.missing !== true
   const isMetric = (value: Partial<Metric>): value is Metric =>
-    value.kind === 'metric' && value.id === customId && value.missing !== true
+    isMade(value) && value.kind === 'metric' && value.id === customId && value.missing !== true
   return {
     losses: byName(given.losses, 'losses', isLoss, (name, compute) => losses.custom({ name, compute } as never)),
     metrics: byName(given.metrics, 'metrics', isMetric, (name, rows) => metrics.custom({ name, rows } as never)),
@@ -43,10 +44,7 @@ function byName<T extends { readonly name: string }>(
   make: (name: string, compute: unknown) => T,
 ): Map<string, T> {
   if (given === undefined) return new Map()
-  if (typeof given !== 'object' || given === null) {
-    return refuse(argument, `a list of ${argument}.custom(…), or functions by name`, given)
-  }
-  if (isOwn(given)) return new Map([[given.name, given]])
+  if (typeof given === 'object' && given !== null && isOwn(given)) return new Map([[given.name, given]])
   const own = (value: unknown, at: string, name?: string): [string, T] => {
     const part = typeof value === 'function' && name !== undefined ? make(name, value) : value
     if (typeof part !== 'object' || part === null || !isOwn(part)) {
@@ -57,5 +55,6 @@ function byName<T extends { readonly name: string }>(
     throw new NeurodeError('ERR_ARGUMENT', text)
   }
   if (Array.isArray(given)) return new Map(given.map((value, i) => own(value, `${argument}[${i}]`)))
-  return new Map(Object.entries(given).map(([name, value]) => own(value, `${argument}['${name}']`, name)))
+  const record = checkRecord(given, argument, `a list of ${argument}.custom(…), or functions by name`)
+  return new Map(Object.entries(record).map(([name, value]) => own(value, `${argument}['${name}']`, name)))
 }

@@ -1,11 +1,22 @@
 /** Losses by name and with options: Keras' names, defaults and formulas. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import type { PlanOp } from '../native.js'
 import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
 import type { CapturedBatch } from './captured.js'
-import { fillOptions, flag, fraction, number, type OptionRows, type Options, optionalInteger } from './options.js'
+import {
+  fillOptions,
+  flag,
+  fraction,
+  needing,
+  number,
+  type OptionRows,
+  type Options,
+  optionalInteger,
+} from './options.js'
 
 /**
  * How the weighted losses of a batch's rows become one number: divided by the number of rows (`mean`, `sumOverBatchSize`),
@@ -199,13 +210,14 @@ const table = {
   binaryFocalCrossentropy: {
     ...pointwise,
     ...binary,
-    options: { ...crossentropy, applyClassBalancing: flag(false), ...focal },
-    numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) => {
-      if (!applyClassBalancing && alpha !== focal.alpha.default) {
-        refuse('losses.binaryFocalCrossentropy: alpha', 'none without applyClassBalancing: true', alpha)
-      }
-      return [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number)
+    options: {
+      ...crossentropy,
+      applyClassBalancing: flag(false),
+      ...focal,
+      alpha: needing('applyClassBalancing', focal.alpha),
     },
+    numbers: ({ fromLogits, labelSmoothing, applyClassBalancing, alpha, gamma }: Options) =>
+      [fromLogits, labelSmoothing, applyClassBalancing ? alpha : -1, gamma].map(Number),
   },
   categoricalCrossentropy: { ...categorical, ...positive, ...likely, options: crossentropy },
   categoricalFocalCrossentropy: { ...categorical, ...positive, ...likely, options: { ...crossentropy, ...focal } },
@@ -284,7 +296,7 @@ function make(id: LossId, given: LossOptions | undefined): Loss {
   const checked = checkOptions(given, row.reduction === undefined ? [...known, 'reduction'] : known, argument)
   const options = fillOptions(row.options, checked, argument)
   const reduction = lookUp(reductions, checked.reduction ?? row.reduction ?? 'mean', `${argument}: reduction`)
-  return Object.freeze({
+  return sealed({
     kind: 'loss',
     name: id,
     options,
@@ -380,10 +392,12 @@ export const losses = {
   custom: (options: CustomLossOptions): Loss => {
     const { name, compute } = checkOptions(options, ['name', 'compute'], 'losses.custom')
     if (typeof compute !== 'function') refuse('losses.custom: compute', 'a function', compute)
-    return Object.freeze({ ...customRow, name: checkName(name, 'losses.custom: name'), custom: compute })
+    return sealed({ ...customRow, name: checkName(name, 'losses.custom: name'), custom: compute })
   },
 } as const
 answerForeignNames(losses, 'losses')
+
+guardArity(losses, 'losses')
 
 const customRow = {
   kind: 'loss',
@@ -397,13 +411,13 @@ const customRow = {
 /** In place of a loss of the user's that was not given when its model was loaded. */
 export function missingLoss(name: string): Loss {
   const custom = () => refuse(`loss '${name}'`, 'the function that load was not given', undefined)
-  return Object.freeze({ ...customRow, name, custom, missing: true })
+  return sealed({ ...customRow, name, custom, missing: true })
 }
 
 /** The loss that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toLoss(value: LossName | Loss, argument: string): Loss {
   if (typeof value !== 'object' || value === null) return make(lookUp(names, value, argument), undefined)
-  return value.kind === 'loss' ? value : refuse(argument, 'a name or an object of losses.*', value)
+  return checkMade(value, 'loss', argument, 'a name or an object of losses.*')
 }
 
 /** The loss of a name, its options and its reduction, as a file describes it. */

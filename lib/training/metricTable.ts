@@ -1,7 +1,7 @@
 /** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
 
 import type { PlanOp } from '../native.js'
-import { nameTable, refuse } from '../validate.js'
+import { nameTable } from '../validate.js'
 import type { MetricState } from './captured.js'
 import {
   type Average,
@@ -30,10 +30,13 @@ import {
   choice,
   count,
   flag,
+  needing,
+  notWith,
   number,
   type OptionRows,
   type Options,
   optionalInteger,
+  optionalIntegers,
   optionalNumber,
   optionalNumbers,
 } from './options.js'
@@ -213,12 +216,12 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
 
 const auc = ofState(
   {
-    numThresholds: count(200, 2, mostThresholds),
+    numThresholds: notWith('thresholds', count(200, 2, mostThresholds)),
     curve: choice('ROC', 'PR', 'PRGAIN'),
     summationMethod: choice('interpolation', 'minoring', 'majoring'),
     thresholds: optionalNumbers(0, 1),
     multiLabel: flag(false),
-    labelWeights: optionalNumbers(0),
+    labelWeights: needing('multiLabel', optionalNumbers(0)),
     fromLogits: flag(false),
   },
   ({ numThresholds, curve, summationMethod, thresholds, multiLabel, labelWeights, fromLogits }, outputs) => {
@@ -229,10 +232,7 @@ const auc = ofState(
     const all = [-1e-7, ...inner, 1 + 1e-7]
     const ends = fromLogits ? all.map((p) => (p <= 0 ? -Infinity : p >= 1 ? Infinity : Math.log(p / (1 - p)))) : all
     const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined, clips: !fromLogits }
-    const weights = labelWeights as readonly number[] | undefined
-    if (weights !== undefined && (!multiLabel || weights.length !== outputs)) {
-      refuse('metrics.auc: labelWeights', `with multiLabel, ${outputs} numbers, one for each output`, weights)
-    }
+    const weights = multiLabel ? (labelWeights as readonly number[] | undefined) : undefined
     return new ThresholdState(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
   },
   { probabilities: ({ fromLogits }) => !fromLogits },
@@ -242,7 +242,7 @@ const fBeta = (beta: number | undefined): MetricRow =>
   ofState(
     {
       ...(beta === undefined ? { beta: number(1, 0) } : {}),
-      average: choice('macro', 'micro', 'weighted'),
+      average: notWith('classId', choice('macro', 'micro', 'weighted')),
       threshold: optionalNumber(0, 1),
       classId: optionalInteger(0),
     },
@@ -258,7 +258,7 @@ const fBeta = (beta: number | undefined): MetricRow =>
 
 const r2 = ofState(
   {
-    classAggregation: choice('uniformAverage', 'varianceWeightedAverage'),
+    classAggregation: notWith('classId', choice('uniformAverage', 'varianceWeightedAverage')),
     numRegressors: count(0, 0),
     classId: optionalInteger(0),
   },
@@ -273,14 +273,14 @@ const r2 = ofState(
 
 const classIds = (given: unknown) => given as readonly number[] | undefined
 const iou = ofState(
-  { numClasses: optionalInteger(2, mostClasses), targetClassIds: optionalNumbers(0) },
+  { numClasses: optionalInteger(2, mostClasses), targetClassIds: optionalIntegers(0) },
   (given, outputs) => {
     const classes = Number(given.numClasses ?? Math.max(outputs, 2))
     return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
   },
 )
 const binaryIoU = ofState(
-  { threshold: number(0.5), targetClassIds: optionalNumbers(0, 1) },
+  { threshold: number(0.5), targetClassIds: optionalIntegers(0, 1) },
   ({ threshold, targetClassIds }) =>
     new ConfusionState(2, overThreshold(Number(threshold)), intersectionOverUnion(classIds(targetClassIds))),
   { probabilities: ({ threshold }) => isShare(threshold) },

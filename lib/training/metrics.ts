@@ -1,7 +1,9 @@
 /** Metrics by name and with options: Keras' names, defaults and formulas; `accuracy` chosen as Keras does. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
 import { NeurodeError } from '../errors.js'
+import { checkMade, sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import { checkName, checkOptions, lookUp, refuse } from '../validate.js'
 import type { Curve, Summation } from './countMetrics.js'
@@ -41,18 +43,12 @@ function make<Key extends string>(id: MetricId, given: NameOption | undefined, k
   const checked = checkOptions(given, [...Object.keys(row.options), 'name'], argument)
   const name = checked.name === undefined ? key : checkKey(checked.name, argument)
   const options = fillOptions(row.options, checked, argument)
-  return Object.freeze({
+  return sealed({
     kind: 'metric',
     name: name as Key,
     id,
     options,
-    resolve: (outputs: number) => {
-      const { classId } = options
-      if (typeof classId === 'number' && classId >= outputs) {
-        refuse(`${argument}: classId`, `a class of this model's, 0 to ${outputs - 1}`, classId)
-      }
-      return { key: name, ...row.recipe(options, outputs) }
-    },
+    resolve: (outputs: number) => ({ key: name, ...row.recipe(options, outputs) }),
   })
 }
 
@@ -175,6 +171,8 @@ export const metrics: {
 } & LossMetrics = { ...Object.fromEntries(metricIds.map((id) => [id, factory(id)])), custom: customMetric } as never
 answerForeignNames(metrics, 'metrics')
 
+guardArity(metrics, 'metrics')
+
 /** Options of the metrics that count positives and negatives. */
 export interface CountOptions {
   /** Outputs above it are positive, 0 to 1; default 0.5, with `topK` none. For logits it is 0. */
@@ -269,7 +267,7 @@ export function toMetricLists(plain: readonly MetricLike[] | undefined, weighted
 
 function toMetric(value: MetricLike, argument: string): Metric {
   if (typeof value !== 'object' || value === null) return make(lookUp(metricNames, value, argument), undefined, value)
-  return value.kind === 'metric' ? value : refuse(argument, 'a name or an object of metrics.*', value)
+  return checkMade(value, 'metric', argument, 'a name or an object of metrics.*')
 }
 
 /** The metric of an id, its options and its key, as a file describes it. */

@@ -1,9 +1,11 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
+import { checkMade, remember } from '../made.js'
 import type { PlanOp } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
-import { fillOptions, flag, number, type OptionRows, type Options, share } from './options.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, refuseIdle, withMain } from '../validate.js'
+import { fillOptions, flag, needing, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
 
@@ -135,7 +137,7 @@ const adam = {
 const table = {
   sgd: {
     learningRate: 0.01,
-    options: { momentum: number(0, 0, 1), nesterov: flag(false) },
+    options: { momentum: number(0, 0, 1), nesterov: needing('momentum', flag(false)) },
     op: ({ momentum }) => (momentum === 0 ? 'sgd' : 'momentum'),
   },
   adam,
@@ -201,9 +203,11 @@ export class RowOptimizer implements Optimizer {
     this.own = fillOptions(row.options, options, argument)
     this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
     this.update = checkUpdateOptions(options, argument)
+    if (this.weightDecay === 0) refuseIdle(options, ['excludeFromWeightDecay'], argument, 'without weightDecay')
     const op = row.op?.(this.own) ?? id
     const numbers = op === 'sgd' ? [] : (row.numbers ?? own)
     this.op = { name: op, params: numbers.map((key) => toNumber(key, this.own)) }
+    remember(this)
     if (new.target === RowOptimizer) Object.freeze(this)
   }
 
@@ -241,9 +245,11 @@ export class Sgd extends RowOptimizer {
   }
 }
 
+const expectedRate = 'a rate, a function of the step or an object of schedules.*'
+
 function checkLearningRate(value: LearningRate, argument: string): LearningRate {
   if (typeof value === 'function') return value
-  if (typeof value === 'object' && value?.kind === 'schedule' && typeof value.at === 'function') return value
+  if (typeof value === 'object' && value !== null) return checkMade(value, 'schedule', argument, expectedRate)
   return checkNumber(value, argument, 0)
 }
 
@@ -332,6 +338,8 @@ export const optimizers = {
 } as const
 answerForeignNames(optimizers, 'optimizers')
 
+guardArity(optimizers, 'optimizers')
+
 /** The optimizers by name, in any case. */
 export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
 
@@ -340,7 +348,7 @@ const names = nameTable(Object.keys(table) as OptimizerId[], () => [], 'optimize
 /** The optimizer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {
   if (typeof value !== 'object' || value === null) return optimizers[lookUp(names, value, argument)]()
-  return value.kind === 'optimizer' ? value : refuse(argument, 'a name or an object of optimizers.*', value)
+  return checkMade(value, 'optimizer', argument, 'a name or an object of optimizers.*')
 }
 
 /** The optimizer of a name and its options, as a file describes it. */

@@ -1,6 +1,6 @@
 /** Options of losses, metrics and optimizers: their defaults and checks as data. */
 
-import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse, refuseIdle } from '../validate.js'
 
 export type OptionValue = number | boolean | string | readonly number[] | undefined
 
@@ -8,6 +8,10 @@ export type OptionValue = number | boolean | string | readonly number[] | undefi
 export interface OptionRow {
   readonly default: OptionValue
   readonly check: (value: unknown, argument: string) => OptionValue
+  /** The option without which this one changes nothing. */
+  readonly needs?: string | undefined
+  /** The option beside which this one changes nothing. */
+  readonly notWith?: string | undefined
 }
 
 export type OptionRows = Readonly<Record<string, OptionRow>>
@@ -57,15 +61,22 @@ export const optionalNumber = (low?: number, high?: number): OptionRow => ({
   check: (given, name) => (given === undefined ? undefined : checkNumber(given, name, low, high)),
 })
 
+const optionalList =
+  (check: (value: unknown, argument: string, low?: number, high?: number) => number) =>
+  (low?: number, high?: number): OptionRow => ({
+    default: undefined,
+    check: (given, name) => {
+      if (given === undefined) return undefined
+      if (!Array.isArray(given) || given.length === 0) return refuse(name, 'a list of numbers', given)
+      return Object.freeze(given.map((value, i) => check(value, `${name}[${i}]`, low, high)))
+    },
+  })
+
 /** A list of numbers in a closed range that need not be given. */
-export const optionalNumbers = (low?: number, high?: number): OptionRow => ({
-  default: undefined,
-  check: (given, name) => {
-    if (given === undefined) return undefined
-    if (!Array.isArray(given) || given.length === 0) return refuse(name, 'a list of numbers', given)
-    return Object.freeze(given.map((value, i) => checkNumber(value, `${name}[${i}]`, low, high)))
-  },
-})
+export const optionalNumbers = optionalList(checkNumber)
+
+/** The same of integers. */
+export const optionalIntegers = optionalList(checkInteger)
 
 /** One of some words, the first one by default. */
 export const choice = (...words: readonly [string, ...string[]]): OptionRow => {
@@ -75,12 +86,23 @@ export const choice = (...words: readonly [string, ...string[]]): OptionRow => {
 
 export const flag = (value: boolean): OptionRow => ({ default: value, check: checkBoolean })
 
+/** An option that changes nothing unless another is there, and is not 0 or false. */
+export const needing = (needs: string, row: OptionRow): OptionRow => ({ ...row, needs })
+
+/** An option that changes nothing where another is given. */
+export const notWith = (other: string, row: OptionRow): OptionRow => ({ ...row, notWith: other })
+
 /** The options of `rows`, checked, defaults filled in, in the order of `rows`. */
 export function fillOptions(rows: OptionRows, given: object, argument: string): Options {
   const values = given as Readonly<Record<string, unknown>>
   const filled: Record<string, OptionValue> = {}
   for (const [key, row] of Object.entries(rows)) {
     filled[key] = row.check(values[key] ?? row.default, `${argument}: ${key}`)
+  }
+  for (const [key, { needs, notWith }] of Object.entries(rows)) {
+    if (values[key] === false) continue
+    if (needs !== undefined && !filled[needs]) refuseIdle(values, [key], argument, `without ${needs}`)
+    if (notWith !== undefined && values[notWith] !== undefined) refuseIdle(values, [key], argument, `with ${notWith}`)
   }
   return Object.freeze(filled)
 }

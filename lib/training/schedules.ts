@@ -1,6 +1,8 @@
 /** Learning-rate schedules: Keras' names, defaults and formulas in float32, and PyTorch's one-cycle policy. */
 
+import { guardArity } from '../arity.js'
 import { answerForeignNames } from '../elsewhere/answering.js'
+import { sealed } from '../made.js'
 import type { Spelled } from '../names.js'
 import {
   checkBoolean,
@@ -11,6 +13,7 @@ import {
   lookUp,
   nameTable,
   refuse,
+  refuseIdle,
 } from '../validate.js'
 
 /** What the options of a schedule hold. */
@@ -123,6 +126,8 @@ interface ScheduleRow {
   readonly options: Readonly<Record<string, OptionRow>>
   /** Checks what one option alone cannot show. */
   readonly check?: ((options: Checked, argument: string) => void) | undefined
+  /** Options that change nothing without another. */
+  readonly idle?: Readonly<Record<string, string>> | undefined
   readonly rate: (options: Checked) => Rate
 }
 
@@ -203,11 +208,9 @@ const table = {
       warmupTarget: { ...rate, optional: true },
       warmupSteps: orElse(0, rate),
     },
+    idle: { warmupSteps: 'warmupTarget' },
     rate: (options) => {
       const { initialLearningRate: initial, decaySteps, alpha, warmupTarget, warmupSteps } = floats(options)
-      if (options.warmupTarget === undefined && warmupSteps > 0) {
-        refuse('schedules.cosineDecay: warmupSteps', 'none without a warmupTarget to rise to', warmupSteps)
-      }
       const decay = (step: number, from: number) => f(from * cosineShare(f(step / decaySteps), 1, alpha))
       if (options.warmupTarget === undefined) return (step) => decay(f(Math.min(step, decaySteps)), initial)
       const rise = f(warmupTarget - initial)
@@ -326,9 +329,12 @@ function make(id: ScheduleId, given: object | undefined): Schedule {
     filled[key] = option.check(value, `${argument}: ${key}`)
   }
   row.check?.(filled, argument)
+  for (const [name, other] of Object.entries(row.idle ?? {})) {
+    if (options[other] === undefined && options[name] !== 0) refuseIdle(options, [name], argument, `without ${other}`)
+  }
   const rate = row.rate(filled)
   const at = (step: number) => rate(checkNumber(step, 'step'))
-  return Object.freeze({ kind: 'schedule', name: id, options: Object.freeze(filled), at })
+  return sealed({ kind: 'schedule', name: id, options: Object.freeze(filled), at })
 }
 
 /**
@@ -374,6 +380,8 @@ export const schedules = {
   oneCycle: (options: OneCycleOptions): Schedule => make('oneCycle', options),
 } as const
 answerForeignNames(schedules, 'schedules')
+
+guardArity(schedules, 'schedules')
 
 /** The schedules by name. */
 export type ScheduleName = Spelled<ScheduleId>

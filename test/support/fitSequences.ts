@@ -108,7 +108,8 @@ function drawPlan(random: Random, kind: string): Plan {
   const seed = random.below(2) === 0 ? {} : { seed: random.below(2) }
   const isWhole = random.below(2) === 0 && rows <= 100
   const steps = isWhole ? {} : { stepsPerEpoch: batches }
-  const order = source === 'stream' ? {} : { shuffle: random.below(4) > 0, ...seed }
+  const shuffle = source === 'stream' || random.below(4) > 0
+  const order = source === 'stream' ? {} : { shuffle, ...(shuffle ? seed : {}) }
   const validates = source !== 'stream' && rows > 2 && random.below(3) === 0
   const validation = validates ? { validationSplit: 0.3, validationSteps: 2, validationBatchSize: 20 } : {}
   const options = { epochs, ...steps, ...order, ...validation }
