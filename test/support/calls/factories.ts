@@ -310,7 +310,7 @@ export const factoryCalls: readonly PublicCall[] = [
   ),
   call(
     'callbacks.lambda',
-    () => [{ onEpochEnd: () => {}, batchInterval: 1 }],
+    () => [{ onBatchEnd: () => {}, batchInterval: 1 }],
     (o) => useCallback(callbacks.lambda(o)),
   ),
 ]

@@ -173,7 +173,7 @@ export const fileCalls: readonly PublicCall[] = [
   ),
   call(
     'plot.weights',
-    () => [array(new Float32Array(8), [4, 2]), { shape: [2, 2], columns: 1, layer: 0, title: 'a' }],
+    () => [array(new Float32Array(8), [4, 2]), { shape: [2, 2], columns: 1, title: 'a' }],
     (...args) => (plot.weights as Loose)(...args),
   ),
   call(
@@ -188,7 +188,7 @@ export const fileCalls: readonly PublicCall[] = [
   ),
   call(
     'picture.save',
-    () => [file('svg'), { scale: 1 }],
+    () => [file('png'), { scale: 1 }],
     async (...args) => {
       const picture: Loose = await plot.line({ a: [1, 2] })
       await picture.save(...args)

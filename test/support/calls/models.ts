@@ -73,7 +73,7 @@ export const modelCalls: readonly PublicCall[] = [
         validationSplit: 0.4,
         validationBatchSize: 1,
         validationFreq: 1,
-        verbose: 0,
+        verbose: 2,
         stream: { write: () => true },
         callbacks: [],
         onProgress: () => {},
@@ -140,7 +140,7 @@ export const modelCalls: readonly PublicCall[] = [
     () => [
       x(),
       y(),
-      { batchSize: 2, perClass: false, copy: true, sampleWeight: [1, 1, 1], verbose: 0, stream: { write: () => true } },
+      { batchSize: 2, perClass: false, copy: true, sampleWeight: [1, 1, 1], verbose: 2, stream: { write: () => true } },
     ],
     (model, args) => model.evaluate(...args),
   ),
