@@ -38,6 +38,7 @@ const leftOut: readonly string[] = [
   'servePlugin',
   'model.batcher.runWhole',
   'model.predictor.operations',
+  'model.predictor.predictOwn',
 ]
 
 const isOptions = (value: unknown): value is Options =>

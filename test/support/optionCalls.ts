@@ -318,6 +318,7 @@ export const optionCalls: readonly OptionCall[] = [
       y(),
       {
         epochs: 1,
+        copy: true,
         batchSize: 2,
         initialEpoch: 0,
         shuffle: true,
@@ -360,6 +361,7 @@ export const optionCalls: readonly OptionCall[] = [
       x(),
       y(),
       {
+        copy: true,
         batchSize: 2,
         steps: 1,
         perClass: false,
