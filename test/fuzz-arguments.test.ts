@@ -103,7 +103,16 @@ const ownCalls = [
     `layer.${name}`,
     `normalization.${name}`,
   ]),
-  ...['initializer.plan', 'regularizer.plan', 'constraint.plan', 'metric.resolve', 'rows.hold', 'batcher.runWhole'],
+  ...[
+    'initializer.plan',
+    'regularizer.plan',
+    'constraint.plan',
+    'metric.resolve',
+    'rows.hold',
+    'batcher.runWhole',
+    'predictor.predictOwn',
+    'predictor.operations',
+  ],
 ]
 
 describe('odd arguments', () => {
