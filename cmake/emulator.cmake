@@ -16,6 +16,10 @@ foreach(target neurode_emulator neurode_cuda_objects neurode_cuda_emulated)
   target_link_libraries(${target} PRIVATE neurode_options)
 endforeach()
 set_target_properties(neurode_cuda_emulated PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+# As the library for GPUs is linked; and its requests for memory are told from others'.
+if(NOT NEURODE_SANITIZE)
+  target_link_options(neurode_cuda_emulated PRIVATE -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL)
+endif()
 
 file(GLOB emulator_tests CONFIGURE_DEPENDS test/cuda-emulator/*_test.cc)
 add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>
@@ -39,3 +43,9 @@ endforeach()
 add_library(neurode_cuda_other MODULE test/native/other_plugin.cc)
 target_link_libraries(neurode_cuda_other PRIVATE neurode_options)
 set_target_properties(neurode_cuda_other PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+# What lets requests to the system fail.
+add_library(neurode_faults MODULE test/faults/faults.cc)
+target_link_libraries(neurode_faults PRIVATE neurode_options)
+target_compile_definitions(neurode_faults PRIVATE _GNU_SOURCE _LARGEFILE64_SOURCE)
+set_target_properties(neurode_faults PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

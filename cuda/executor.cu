@@ -257,9 +257,10 @@ void Executor::pace(std::int64_t launched) {
   event.record(device_.stream.get());
 }
 
-// Up to `count` steps on batches of `rows`; gives the number that were launched.
+// Up to `count` steps on batches of `rows`; `sums` counts those that were launched, also where the
+// next one fails.
 std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
-                                 const plugin::CancelRecord& cancel) {
+                                 const plugin::CancelRecord& cancel, plugin::SumsRecord& sums) {
   const bool weighted = range.weights != nullptr, update = range.update != 0;
   const std::pair<int, bool> key{rows, weighted};
   if (steps_.size() >= kMostGraphs && !steps_.contains(key)) {
@@ -274,17 +275,19 @@ std::int64_t Executor::run_steps(int rows, std::int64_t count, const plugin::Ran
       kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
   std::int64_t done = 0;
   for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
+    int now = 1;
     if (!captured || !steps.loaded) {
       enqueue_step(rows, weighted, update);
       steps.loaded = steps.loaded || update;
-      ++done;
     } else if (most > 1 && count - done >= most) {
       graph(steps.many, rows, weighted, most).launch(device_.stream.get());
-      done += most;
+      now = most;
     } else {
       graph(steps.one, rows, weighted, 1).launch(device_.stream.get());
-      ++done;
     }
+    done += now;
+    sums.batches += now;
+    sums.rows += std::int64_t{now} * rows;
     pace(launched);
   }
   return done;
@@ -304,19 +307,20 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
 
   const std::int64_t whole =
       std::min(range.batches, state.total / state.batch_size - range.first_batch);
-  const std::int64_t done =
-      whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, range, cancel) : 0;
-  sums.batches = done;
-  sums.rows = done * state.batch_size;
-  if (done == std::max<std::int64_t>(whole, 0) && done < range.batches) {
-    const auto rest = static_cast<int>(state.total % state.batch_size);
-    const std::int64_t last = run_steps(rest, 1, range, cancel);
-    sums.batches += last;
-    sums.rows += last * rest;
+  sums.batches = sums.rows = 0;
+  try {
+    const std::int64_t done =
+        whole > 0 ? run_steps(static_cast<int>(state.batch_size), whole, range, cancel, sums) : 0;
+    if (done == std::max<std::int64_t>(whole, 0) && done < range.batches)
+      run_steps(static_cast<int>(state.total % state.batch_size), 1, range, cancel, sums);
+    upload_ahead(range);
+    read_sums(sums);
+    read_captured(range, state);
+  } catch (...) {
+    // The weights are those after the steps that were taken.
+    if (range.update != 0) step += sums.batches;
+    throw;
   }
-  upload_ahead(range);
-  read_sums(sums);
-  read_captured(range, state);
   if (range.update != 0) step += sums.batches;
 }
 

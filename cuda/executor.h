@@ -52,7 +52,7 @@ class Executor {
   void take_for(const plugin::ReservationRecord& reservation);
   void write_state(const RunState& state);
   std::int64_t run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
-                         const plugin::CancelRecord& cancel);
+                         const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
   void enqueue_step(int rows, bool weighted, bool update);
   void read_captured(const plugin::RangeRecord& range, const RunState& state);
   Graph& graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps);

@@ -66,7 +66,15 @@ function buildAddon() {
 /** The CUDA library on the emulator, for tests where there is no GPU. */
 function buildEmulator() {
   if (process.platform !== 'linux') return
-  const sources = ['CMakeLists.txt', 'cmake', 'native/engine', 'native/ops', 'cuda', 'test/cuda-emulator']
+  const sources = [
+    'CMakeLists.txt',
+    'cmake',
+    'native/engine',
+    'native/ops',
+    'cuda',
+    'test/cuda-emulator',
+    'test/faults',
+  ]
   if (!changed('build/emulator.stamp', sources)) return
   say('Building the CUDA library on the emulator')
   run('cmake', ['-S', '.', '-B', 'build/emulator', '-DNEURODE_EMULATOR=ON', '-DCMAKE_BUILD_TYPE=Release'])

@@ -215,7 +215,14 @@ export class BackupAndRestore implements Callback {
 
   async onTrainEnd(): Promise<void> {
     if (!this.#delete) return
-    for (const number of await this.#backups()) await rm(this.#path(number), { force: true })
+    for (const number of await this.#backups()) await this.#remove(number)
+  }
+
+  async #remove(number: number): Promise<void> {
+    const path = this.#path(number)
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw fileError(error, path, 'written')
+    })
   }
 
   #path(number: number): string {

@@ -128,7 +128,13 @@ export function describedFile({ path, tensors, metadata }: IntactFile): ModelFil
   })
 }
 
-const known: ReadonlySet<string> = new Set(['ERR_FILE_FORMAT', 'ERR_CHECKPOINT_MISMATCH'])
+/** What is said of a file already, or is no fault of a file. */
+const known: ReadonlySet<string> = new Set([
+  'ERR_FILE_FORMAT',
+  'ERR_CHECKPOINT_MISMATCH',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_NATIVE_LOAD',
+])
 
 function mismatch(path: string, what: string): NeurodeError {
   return new NeurodeError('ERR_CHECKPOINT_MISMATCH', `${path}: ${what}`)

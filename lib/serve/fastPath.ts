@@ -95,9 +95,18 @@ export class FastPath {
     clearInterval(this.#timer)
   }
 
+  /** The number of a connection that is watched; -1 where that cannot be, or there is no memory for it. */
+  #watch(fd: number): number {
+    try {
+      return this.#connections.add(fd)
+    } catch {
+      return -1
+    }
+  }
+
   #enter(socket: Socket): void {
     const fd = (socket as SocketWithHandle)._handle?.fd ?? -1
-    const id = fd < 0 ? -1 : this.#connections.add(fd)
+    const id = fd < 0 ? -1 : this.#watch(fd)
     const client = { id, socket, isHere: id >= 0, isAdmitted: false }
     if (!client.isHere) {
       this.#handOver(client)

@@ -30,6 +30,7 @@ const translations: Partial<Record<ErrorCode, Translation>> = {
   ERR_LABEL_RANGE: { status: 400, reason: 'OTHER' },
   ERR_QUEUE_FULL: { status: 503, reason: 'REJECTED', headers: retryAfter },
   ERR_TIMEOUT: { status: 503, reason: 'REJECTED', headers: retryAfter },
+  ERR_OUT_OF_MEMORY: { status: 503, reason: 'BACKEND', headers: retryAfter },
   ERR_DISPOSED: { status: 503, reason: 'BACKEND', headers: retryAfter },
   ERR_ABORTED: { status: 499, reason: 'CANCELED' },
 }

@@ -52,20 +52,25 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
     }
     return array;
   };
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("activations", rows(OpKind::activation));
-  object.Set("losses", rows(OpKind::loss));
-  object.Set("metrics", rows(OpKind::metric));
-  object.Set("optimizers", rows(OpKind::optimizer));
-  object.Set("noises", rows(OpKind::noise));
-  object.Set("features", rows(OpKind::feature));
-  object.Set("poolings", rows(OpKind::pooling));
-  object.Set("regularizers", rows(OpKind::regularizer));
-  return object;
+  return guard(env, [&] {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("activations", rows(OpKind::activation));
+    object.Set("losses", rows(OpKind::loss));
+    object.Set("metrics", rows(OpKind::metric));
+    object.Set("optimizers", rows(OpKind::optimizer));
+    object.Set("noises", rows(OpKind::noise));
+    object.Set("features", rows(OpKind::feature));
+    object.Set("poolings", rows(OpKind::pooling));
+    object.Set("regularizers", rows(OpKind::regularizer));
+    return object;
+  });
 }
 
 Napi::Value create_model(const Napi::CallbackInfo& info) {
-  return info.Env().GetInstanceData<AddonData>()->model_class.New({info[0], info[1]});
+  const Napi::Env env = info.Env();
+  return guard(env, [&] {
+    return env.GetInstanceData<AddonData>()->model_class.New({info[0], info[1]});
+  });
 }
 
 // Variables of the optimizer for each parameter.

@@ -3,13 +3,13 @@
 
 #include <napi.h>
 
-#include <vector>
+#include <initializer_list>
 
 namespace neurode::addon {
 
 class ConnectionListeners {
  public:
-  using Arguments = std::vector<napi_value>;
+  using Arguments = std::initializer_list<napi_value>;
 
   explicit ConnectionListeners(napi_env env) : env_(env), context_(env, "neurode:connections") {}
 
@@ -29,7 +29,7 @@ class ConnectionListeners {
     napi_value answer, error;
     const napi_value of = function.Value();
     bool is_yes = false;
-    if (napi_call_function(env_, of, of, arguments.size(), arguments.data(), &answer) == napi_ok)
+    if (napi_call_function(env_, of, of, arguments.size(), arguments.begin(), &answer) == napi_ok)
       napi_get_value_bool(env_, answer, &is_yes);
     else
       napi_get_and_clear_last_exception(env_, &error);
@@ -40,7 +40,7 @@ class ConnectionListeners {
   void tell(Napi::FunctionReference& function, const Arguments& arguments) {
     napi_value result;
     const napi_value of = function.Value();
-    if (napi_make_callback(env_, context_, of, of, arguments.size(), arguments.data(), &result) ==
+    if (napi_make_callback(env_, context_, of, of, arguments.size(), arguments.begin(), &result) ==
         napi_pending_exception) {
       napi_value error;
       napi_get_and_clear_last_exception(env_, &error);

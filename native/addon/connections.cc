@@ -39,7 +39,7 @@ bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno ==
 
 // Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands
 // every other connection back with nothing of its next request taken.
-class Connections : public Napi::ObjectWrap<Connections> {
+class Connections : public Wrapped<Connections> {
  public:
   // ({ bodyLimit, totalLimit }, arriving, { admitsHost, admitsBody, onRequest, onForeign, onEnd });
   // `arriving[0]` counts the bytes of requests on their way in, others' included.
@@ -49,10 +49,7 @@ class Connections : public Napi::ObjectWrap<Connections> {
   //             end)
   //   onForeign(id, false), onEnd(id, within a request): the connection is not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<Connections>(info),
-        env_(info.Env()),
-        listeners_(info.Env()),
-        rooms_(info.Env()) {
+      : Wrapped<Connections>(info), env_(info.Env()), listeners_(info.Env()), rooms_(info.Env()) {
     guard(info.Env(), [&] {
       const Napi::Object limits = to_object(info[0], "limits");
       body_limit_ = member(limits, "bodyLimit", to_integer, 1, kMost);
@@ -85,15 +82,9 @@ class Connections : public Napi::ObjectWrap<Connections> {
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
-      response_.clear();
-      append_text(info.Env(), info[1]);
-      append_text(info.Env(), info[2]);
-      if (!info[3].IsUndefined()) {
-        const Napi::Float32Array tensor = to_floats(info[3], "tensor");
-        const char* const bytes = reinterpret_cast<const char*>(tensor.Data());
-        response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
-      }
-      const ssize_t sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
+      ssize_t sent = -1;
+      if (gather_response(info))
+        sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
       if (sent == static_cast<ssize_t>(response_.size()))
         await_request(connection);
       else
@@ -146,19 +137,17 @@ class Connections : public Napi::ObjectWrap<Connections> {
 
  private:
   double watch(int fd) {
+    const auto free = std::find(connections_.begin(), connections_.end(), nullptr);
+    const auto place = static_cast<std::size_t>(free - connections_.begin());
+    if (free == connections_.end()) connections_.emplace_back();
     auto connection = std::make_unique<Connection>(Connection{.owner = this, .fd = fd});
     connection->poll = UvPoll::create(loop_, fd, readable, connection.get());
     if (connection->poll == nullptr) return -1;
-    const auto free = std::find(connections_.begin(), connections_.end(), nullptr);
-    connection->id = static_cast<std::uint32_t>(free - connections_.begin());
+    connection->id = static_cast<std::uint32_t>(place);
     connection->poll->start();
     if (open_++ == 0) Ref();
-    const std::uint32_t id = connection->id;
-    if (free == connections_.end())
-      connections_.push_back(std::move(connection));
-    else
-      *free = std::move(connection);
-    return id;
+    connections_[place] = std::move(connection);
+    return static_cast<double>(place);
   }
 
   Connection& find(Napi::Value id) {
@@ -183,13 +172,12 @@ class Connections : public Napi::ObjectWrap<Connections> {
   void close(Connection& connection) {
     drop_room(connection);
     connection.poll->close(closed);
-    closing_.push_back(std::move(connections_[connection.id]));
+    static_cast<void>(connections_[connection.id].release());  // `closed` deletes it
   }
 
   static void closed(void* data) {
-    auto* const connection = static_cast<Connection*>(data);
+    const std::unique_ptr<Connection> connection(static_cast<Connection*>(data));
     Connections* const self = connection->owner;
-    std::erase_if(self->closing_, [&](const auto& other) { return other.get() == connection; });
     if (--self->open_ > 0) return;
     if (self->is_ending_)
       self->finish_cleanup();
@@ -316,6 +304,22 @@ class Connections : public Napi::ObjectWrap<Connections> {
     listeners_.tell(tell, {Napi::Number::New(env_, id), Napi::Boolean::New(env_, is_cut)});
   }
 
+  // The arguments of `respond` in one piece; false where there is no memory for that.
+  bool gather_response(const Napi::CallbackInfo& info) {
+    try {
+      response_.clear();
+      append_text(info.Env(), info[1]);
+      append_text(info.Env(), info[2]);
+      if (info[3].IsUndefined()) return true;
+      const Napi::Float32Array tensor = to_floats(info[3], "tensor");
+      const char* const bytes = reinterpret_cast<const char*>(tensor.Data());
+      response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
   void append_text(Napi::Env env, Napi::Value text) {
     std::size_t size = 0;
     napi_get_value_string_utf8(env, text, nullptr, 0, &size);
@@ -350,7 +354,6 @@ class Connections : public Napi::ObjectWrap<Connections> {
   Napi::Reference<Napi::Float64Array> arriving_;
   ConnectionListeners listeners_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<std::unique_ptr<Connection>> closing_;
   Rooms rooms_;
   std::string admitted_host_;
   std::vector<char> response_;

@@ -107,7 +107,7 @@ Napi::Value Model::open(const Napi::CallbackInfo& info) {
   });
 }
 
-Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
+Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info) {
   const Napi::Env env = info.Env();
   guard(env, [&] {
     std::shared_ptr<Core> core;
@@ -325,8 +325,8 @@ Napi::Value Model::take_over(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::add(std::shared_ptr<Bound> bound, Napi::Value arrays) {
   const int handle = next_handle_++;
-  arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
   bound_[handle] = std::move(bound);
+  arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
   return Napi::Number::New(Env(), handle);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/addon/worker.h"
 #include "native/engine/device.h"
 
 namespace neurode::addon {
@@ -16,7 +17,7 @@ namespace neurode::addon {
 struct Bound;
 struct ModelCore;
 
-class Model : public Napi::ObjectWrap<Model> {
+class Model : public Wrapped<Model> {
  public:
   static Napi::Function define(Napi::Env env);
 

@@ -95,9 +95,9 @@ Freezing to_freezing(const Napi::CallbackInfo& info) {
   return freezing;
 }
 
-class Predictor : public Napi::ObjectWrap<Predictor> {
+class Predictor : public Wrapped<Predictor> {
  public:
-  explicit Predictor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Predictor>(info) {
+  explicit Predictor(const Napi::CallbackInfo& info) : Wrapped<Predictor>(info) {
     const Napi::Env env = info.Env();
     guard(env, [&] {
       if (info[0].IsNumber()) {

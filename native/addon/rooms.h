@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include <vector>
+#include <array>
 
 namespace neurode::addon {
 
@@ -23,9 +23,8 @@ class Rooms {
   Rooms& operator=(const Rooms&) = delete;
 
   Room take(std::size_t size) {
-    while (!spare_.empty()) {
-      const Room room = spare_.back();
-      spare_.pop_back();
+    while (spares_ > 0) {
+      const Room room = spare_[--spares_];
       if (room.size >= size) return room;
       napi_delete_reference(env_, room.buffer);
     }
@@ -38,17 +37,16 @@ class Rooms {
   }
 
   void give_back(const Room& room) {
-    if (spare_.size() < kSpare)
-      spare_.push_back(room);
+    if (spares_ < spare_.size())
+      spare_[spares_++] = room;
     else
       napi_delete_reference(env_, room.buffer);
   }
 
  private:
-  static constexpr std::size_t kSpare = 4;
-
   napi_env env_;
-  std::vector<Room> spare_;
+  std::array<Room, 4> spare_;
+  std::size_t spares_ = 0;
 };
 
 }  // namespace neurode::addon

@@ -27,10 +27,10 @@ Bytes to_bytes(Napi::Value value, const char* name) {
 
 // A request leaves its rows as the result, and the rest in `report`: flags, the place of binary
 // data in the body or -1, and its datatype.
-class TensorReader : public Napi::ObjectWrap<TensorReader> {
+class TensorReader : public Wrapped<TensorReader> {
  public:
   // ({ inputName, outputName, inputShape, inputSize, maxRows, limitName }, report)
-  explicit TensorReader(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorReader>(info) {
+  explicit TensorReader(const Napi::CallbackInfo& info) : Wrapped<TensorReader>(info) {
     guard(info.Env(), [&] {
       const Napi::Object spec = to_object(info[0], "spec");
       spec_.input_name = member(spec, "inputName", to_text);

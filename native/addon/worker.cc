@@ -1,6 +1,7 @@
 // Work that leaves the JS thread for a device's thread and comes back as a settled promise.
 #include "native/addon/worker.h"
 
+#include <exception>
 #include <utility>
 
 namespace neurode::addon {
@@ -14,11 +15,11 @@ struct Worker::Job {
   std::function<Napi::Value(Napi::Env)> result;
   std::function<void()> cancel;
   std::function<void()> done;
-  std::string error_code;
-  std::string error_message;
+  std::list<std::unique_ptr<Job>>::iterator place;  // among those that run
+  std::exception_ptr error;
 };
 
-Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message) {
+Napi::Error make_error(Napi::Env env, const char* code, const char* message) {
   const auto* data = env.GetInstanceData<AddonData>();
   if (data != nullptr && !data->error_class.IsEmpty()) {
     return Napi::Error(env, data->error_class.New(
@@ -43,7 +44,7 @@ void Worker::close(void* pointer) {
   auto* worker = static_cast<Worker*>(pointer);
   worker->is_closed_ = true;
   std::unique_lock lock(worker->mutex_);
-  for (Job* job : worker->running_) job->cancel();
+  for (const auto& job : worker->running_) job->cancel();
   worker->idle_.wait(lock, [worker] { return worker->running_.empty(); });
 }
 
@@ -70,8 +71,12 @@ Napi::Promise Worker::prepare(Napi::Env env, Napi::Object keep, std::function<vo
   return start(env, keep, std::move(job), [](Work run) { queue->push(std::move(run)); });
 }
 
-Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> job,
-                            const std::function<void(Work)>& run) {
+Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> started,
+                            const std::function<void(Work)>& hand_over) {
+  Job* const job = started.get();
+  std::list<std::unique_ptr<Job>> one;
+  one.push_back(std::move(started));
+  job->place = one.begin();
   job->worker = this;
   napi_value promise;
   if (napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
@@ -79,31 +84,39 @@ Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Jo
     throw Error("ERR_INTERNAL", "the promise could not be made");
   }
   if (unsettled_++ == 0) channel_.Ref(env);
-  Job* const raw = job.release();
   {
     std::lock_guard lock(mutex_);
-    running_.insert(raw);
+    running_.splice(running_.end(), one);
   }
-  run([this, raw] {
-    try {
-      raw->work();
-    } catch (const Error& error) {
-      raw->error_code = error.code;
-      raw->error_message = error.what();
-    } catch (const std::bad_alloc&) {
-      raw->error_code = "ERR_OUT_OF_MEMORY";
-      raw->error_message = "the CPU has too little free memory";
-    } catch (const std::exception& error) {
-      raw->error_code = "ERR_INTERNAL";
-      raw->error_message = error.what();
+  const napi_deferred deferred = job->deferred;
+  const napi_ref reference = job->keep;
+  try {
+    hand_over([this, job] { run(job); });
+  } catch (...) {
+    {
+      std::lock_guard lock(mutex_);
+      running_.erase(job->place);
     }
-    // Under the lock: once nothing is running, the environment may go.
-    std::lock_guard lock(mutex_);
-    channel_.NonBlockingCall(raw);
-    running_.erase(raw);
-    idle_.notify_all();
-  });
+    if (--unsettled_ == 0) channel_.Unref(env);
+    napi_resolve_deferred(env, deferred, env.Undefined());  // nobody has its promise
+    napi_delete_reference(env, reference);
+    throw;
+  }
   return Napi::Promise(env, promise);
+}
+
+void Worker::run(Job* job) {
+  try {
+    job->work();
+  } catch (...) {
+    job->error = std::current_exception();
+  }
+  // Under the lock: once nothing is running, the environment may go.
+  std::lock_guard lock(mutex_);
+  static_cast<void>(job->place->release());  // it is the channel's now
+  running_.erase(job->place);
+  channel_.NonBlockingCall(job);
+  idle_.notify_all();
 }
 
 void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
@@ -114,8 +127,10 @@ void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
   const napi_deferred deferred = job->deferred;
   job->done();
   try {
-    if (!job->error_code.empty()) throw make_error(env, job->error_code, job->error_message);
-    const Napi::Value value = guard(env, [&] { return job->result(env); });
+    const Napi::Value value = guard(env, [&] {
+      if (job->error) std::rethrow_exception(job->error);
+      return job->result(env);
+    });
     napi_resolve_deferred(env, deferred, value);
   } catch (const Napi::Error& error) {
     try {

@@ -5,10 +5,10 @@
 
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
-#include <set>
-#include <string>
+#include <new>
 
 #include "native/engine/device.h"
 #include "native/engine/error.h"
@@ -16,7 +16,7 @@
 namespace neurode::addon {
 
 // Napi values throw through this: NeurodeError with its code.
-Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message);
+Napi::Error make_error(Napi::Env env, const char* code, const char* message);
 
 // One environment's work in flight. Keeps the event loop alive while there is some; at the
 // environment's end, cancels and waits, so that no device reads memory that is gone.
@@ -40,8 +40,9 @@ class Worker {
  private:
   struct Job;
   using Work = std::function<void()>;
-  Napi::Promise start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> job,
-                      const std::function<void(Work)>& run);
+  Napi::Promise start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> started,
+                      const std::function<void(Work)>& hand_over);
+  void run(Job* job);
   static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* job);
   static void close(void* worker);
 
@@ -53,7 +54,7 @@ class Worker {
   bool is_closed_ = false;  // JS thread only
   std::mutex mutex_;
   std::condition_variable idle_;
-  std::set<Job*> running_;
+  std::list<std::unique_ptr<Job>> running_;
 };
 
 // What belongs to one environment.
@@ -80,5 +81,33 @@ auto guard(Napi::Env env, Function fn) {
     throw make_error(env, "ERR_INTERNAL", error.what());
   }
 }
+
+// A class whose objects JavaScript makes. node-addon-api lets no exception out of `new` itself:
+// where there is no memory for an object, it is made in a reserve, only to throw.
+template <class T>
+class Wrapped : public Napi::ObjectWrap<T> {
+ public:
+  explicit Wrapped(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
+    if (is_reserve(this)) guard(info.Env(), [] { throw std::bad_alloc(); });
+  }
+
+  static void* operator new(std::size_t size) {
+    void* const memory = ::operator new(size, std::nothrow);
+    return memory != nullptr ? memory : reserve();
+  }
+  static void operator delete(void* memory) {
+    if (!is_reserve(memory)) ::operator delete(memory);
+  }
+
+ private:
+  static char* reserve() {
+    alignas(T) thread_local char memory[sizeof(T)];
+    return memory;
+  }
+  static bool is_reserve(const void* memory) {
+    const std::less<const void*> is_before;
+    return !is_before(memory, reserve()) && is_before(memory, reserve() + sizeof(T));
+  }
+};
 
 }  // namespace neurode::addon

@@ -2,6 +2,7 @@
 #include "native/cpu/cpu_device.h"
 
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "native/cpu/cpu_executor.h"
@@ -51,13 +52,14 @@ class CpuDevice final : public Device {
 
  private:
   std::shared_ptr<ThreadTeam> team() {
-    std::call_once(started_, [this] { team_ = std::make_shared<ThreadTeam>(threads_); });
+    const std::lock_guard lock(starting_);
+    if (!team_) team_ = std::make_shared<ThreadTeam>(threads_);
     return team_;
   }
 
   const Kernels& kernels_;
   const int threads_;
-  std::once_flag started_;
+  std::mutex starting_;
   std::shared_ptr<ThreadTeam> team_;
   WorkQueue queue_;
 };

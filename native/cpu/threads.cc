@@ -5,7 +5,6 @@
 #include <fstream>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "native/cpu/cgroup.h"
@@ -97,12 +96,13 @@ FlushSubnormals::~FlushSubnormals() = default;
 
 ThreadTeam::ThreadTeam(int size) : size_(std::max(size, 1)) {
   threads_.reserve(size_ - 1);
+  const std::string what = "threads: " + std::to_string(size_);
   try {
-    for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { work(i); });
-  } catch (const std::system_error& error) {
+    for (int i = 1; i < size_; ++i)
+      threads_.push_back(start_thread(what.c_str(), [this, i] { work(i); }));
+  } catch (...) {
     stop();
-    throw Error("ERR_OUT_OF_MEMORY",
-                "threads: " + std::to_string(size_) + " could not be started: " + error.what());
+    throw;
   }
 }
 
@@ -138,8 +138,19 @@ void ThreadTeam::run_now(int threads, const std::function<void(int)>& body) {
     ++runs_;
   }
   start_.notify_all();
-  body(0);
+  work_on(body, 0);
   barrier();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+// What is thrown is the caller's, once all threads are done.
+void ThreadTeam::work_on(const std::function<void(int)>& body, int thread) {
+  try {
+    body(thread);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 void ThreadTeam::work(int thread) {
@@ -153,7 +164,7 @@ void ThreadTeam::work(int thread) {
       seen = runs_;
       body = body_;
     }
-    (*body)(thread);
+    work_on(*body, thread);
     barrier();
   }
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -37,8 +38,8 @@ class ThreadTeam {
   int size() const { return size_; }
 
   // Calls body(0 .. threads - 1), one on each thread, the caller being thread 0; returns when all
-  // are done. `threads`: at most size(). `body` must not throw.
-  // Callers of different threads take turns.
+  // are done, and throws what one of them threw. `threads`: at most size(). A body that meets the
+  // others at barriers must not throw. Callers of different threads take turns.
   void run(int threads, const std::function<void(int)>& body);
   // The same, or false at once when it is another's turn.
   bool try_run(int threads, const std::function<void(int)>& body);
@@ -52,6 +53,7 @@ class ThreadTeam {
  private:
   void run_now(int threads, const std::function<void(int)>& body);
   void work(int thread);
+  void work_on(const std::function<void(int)>& body, int thread);
   void stop();
 
   const int size_;
@@ -62,6 +64,7 @@ class ThreadTeam {
   const std::function<void(int)>* body_ = nullptr;
   std::uint64_t runs_ = 0;
   int running_ = 0;  // threads of the current run
+  std::exception_ptr failure_;
   bool stopping_ = false;
   alignas(64) std::atomic<int> waiting_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};

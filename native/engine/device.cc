@@ -33,7 +33,7 @@ WorkQueue::~WorkQueue() {
 void WorkQueue::push(std::function<void()> work) {
   {
     std::lock_guard lock(mutex_);
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (!thread_.joinable()) thread_ = start_thread("the device's thread", [this] { run(); });
     work_.push_back(std::move(work));
   }
   ready_.notify_one();

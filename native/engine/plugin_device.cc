@@ -137,7 +137,11 @@ class PluginExecutor final : public Executor {
 
   // After the ranges that are queued.
   void release(int handle) override {
-    queue_.push([model = model_, handle] { model->release(handle); });
+    try {
+      queue_.push([model = model_, handle] { model->release(handle); });
+    } catch (const std::exception&) {  // it cannot wait: there is no memory for it
+      model_->release(handle);
+    }
   }
 
   void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override {

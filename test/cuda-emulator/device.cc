@@ -109,6 +109,22 @@ std::recursive_mutex& device_mutex() {
   return mutex;
 }
 
+namespace {
+thread_local int locks = 0;
+}
+
+Lock::Lock(std::recursive_mutex& mutex) : mutex_(mutex) {
+  mutex_.lock();
+  ++locks;
+}
+
+Lock::~Lock() {
+  --locks;
+  mutex_.unlock();
+}
+
+bool is_working() { return locks > 0; }
+
 cudaError_t fail(cudaError_t error) {
   last_error = error;
   return error;
@@ -151,6 +167,8 @@ unsigned long long environment_number(const char* name, unsigned long long other
 
 unsigned long long emulator_kernel_launches() { return counters.kernels; }
 unsigned long long emulator_graph_launches() { return counters.graphs; }
+
+int emulator_is_working() { return is_working() ? 1 : 0; }
 
 int emulator_report() {
   const Lock lock(device_mutex());

@@ -67,6 +67,8 @@ __attribute__((visibility("default"))) unsigned long long emulator_kernel_launch
 __attribute__((visibility("default"))) unsigned long long emulator_graph_launches();
 // Prints every leak to stderr; returns the number of leaks and of faults so far.
 __attribute__((visibility("default"))) int emulator_report();
+// Whether the calling thread is within the emulator.
+__attribute__((visibility("default"))) int emulator_is_working();
 // Calls run with a copy of the data when the stream comes to it: what a library for the device does. It takes so many
 // nanoseconds of the device's clock.
 __attribute__((visibility("default"))) void emulator_enqueue(cudaStream_t stream, void (*run)(void* data),

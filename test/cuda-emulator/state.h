@@ -31,7 +31,18 @@ extern Counters counters;
 
 // Every call of the runtime and every kernel holds it: the device does one thing at a time.
 std::recursive_mutex& device_mutex();
-using Lock = std::lock_guard<std::recursive_mutex>;
+class Lock {
+ public:
+  explicit Lock(std::recursive_mutex& mutex);
+  ~Lock();
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::recursive_mutex& mutex_;
+};
+// Whether the calling thread holds it.
+bool is_working();
 
 // device.cc. Remembers an error for cudaGetLastError, and returns it.
 cudaError_t fail(cudaError_t error);

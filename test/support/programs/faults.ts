@@ -1,0 +1,73 @@
+/**
+ * Runs a scenario while one request to the system after the other fails (test/faults/faults.cc), and prints a line for each:
+ * what was said, and whether everything is right afterwards.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const [name = '', device = '', kind = '', first = '1', last = '1', start = 'warm', step = '1'] = process.argv.slice(2)
+
+/** From now on the n-th request fails, or none. */
+function arm(n?: number): void {
+  process.env.NEURODE_FAULT = n === undefined ? '' : `${kind}:${n}`
+}
+
+const requests = () => Number(process.env.NEURODE_FAULT_REQUESTS)
+
+// What a process does but once, it does under the fault, too.
+if (start === 'cold') arm(Number(first))
+const { scenarios } = await import('../faultScenarios.js')
+const { NeurodeError } = await import('neurode')
+const make = scenarios[name]
+if (make === undefined) throw new Error(`no scenario ${name}`)
+
+function told(error: unknown): string {
+  if (error instanceof NeurodeError) return error.code
+  return `not a NeurodeError: ${(error as Error)?.stack ?? String(error)}`
+}
+
+process.on('uncaughtException', (error) => {
+  console.log(JSON.stringify({ problem: `uncaught: ${told(error)}` }))
+  process.exit(3)
+})
+
+for (let n = Number(first); n <= Number(last); n += Number(step)) {
+  console.log(JSON.stringify({ n }))
+  const said: string[] = []
+  let problem: string | undefined
+  let scenario: Awaited<ReturnType<typeof make>> | undefined
+  const attempt = async (what: () => unknown) => {
+    try {
+      await what()
+    } catch (error) {
+      said.push(told(error))
+    }
+  }
+  if (start === 'cold') {
+    await attempt(async () => {
+      scenario = await make(device)
+      await scenario.run()
+    })
+  } else {
+    scenario = await make(device)
+    arm(n)
+    await attempt(scenario.run)
+  }
+  // What still runs on other threads runs under the fault.
+  await sleep(start === 'cold' ? 20 : 0)
+  const count = requests()
+  arm()
+  try {
+    scenario ??= await make(device)
+    problem = await scenario.check()
+    await scenario.end()
+  } catch (error) {
+    // A library that did not load is not tried again in the process.
+    if (kind === 'library') said.push(told(error))
+    else problem = `afterwards: ${told(error)}`
+  }
+  problem ??= said.find((code) => code.startsWith('not'))
+  console.log(JSON.stringify({ n, count, said, ...(problem === undefined ? {} : { problem }) }))
+  if (count < n) break
+}
+console.log(JSON.stringify({ done: true }))
