@@ -104,7 +104,7 @@ describe('datasets.syntheticDigits', () => {
   })
 
   it('refuses seeds and numbers of images that make no sense', () => {
-    for (const bad of [-1, 0.5, Number.NaN, 2 ** 53, '1', null]) {
+    for (const bad of [-1, 0.5, Number.NaN, 2 ** 53, '1']) {
       throws(() => datasets.syntheticDigits({ seed: bad as number }), 'ERR_ARGUMENT', /^seed: expected/)
       throws(() => datasets.syntheticDigits({ train: bad as number }), 'ERR_ARGUMENT', /^train: expected/)
     }
