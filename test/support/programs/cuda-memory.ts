@@ -1,7 +1,11 @@
-/** Trains and predicts on 'cuda' while one request for memory after the other is refused, and tries again; prints codes and differences. */
+/** Trains, predicts, loads and serves on 'cuda' while one request for memory after the other is refused, and tries again; prints codes and differences. */
 
 import { createHash } from 'node:crypto'
-import { layers, NeurodeError, sequential } from 'neurode'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { layers, load, NeurodeError, type Sequential, sequential } from 'neurode'
+import { serve } from 'neurode/serve'
 import { Random } from '../random.js'
 
 const rows = 200
@@ -11,6 +15,8 @@ const bytes = { data: random.bytes(rows * features), shape: [rows, features], sc
 const floats = { data: random.normals(rows * features), shape: [rows, features] }
 const y = random.classes(rows, 5)
 const refused: string[] = []
+const folder = mkdtempSync(join(tmpdir(), 'neurode-'))
+const path = join(folder, 'model.neurode')
 
 /** The result, after a second try where memory was short. */
 async function twice<T>(run: () => T | Promise<T>): Promise<T> {
@@ -41,7 +47,22 @@ async function scenario(): Promise<string> {
   for (const x of [bytes, floats]) digest.update((await twice(() => model.predict(x))).data)
   for (const x of [bytes, floats]) digest.update(twiceHere(() => model.predictSync(x).data))
   for (const { data } of model.getWeights()) digest.update(data)
+  await model.save(path)
+  using loaded = await twice(() => load(path, { device: 'cuda' }))
+  digest.update((await twice(() => loaded.predict(floats))).data)
+  digest.update(await served(loaded))
   return digest.digest('hex')
+}
+
+/** What a server of the model answers. */
+async function served(model: Sequential): Promise<string> {
+  await using server = await twice(() => serve({ models: { model }, port: 0, device: 'cuda' }))
+  return await twice(async () => {
+    const body = JSON.stringify({ instances: [[...floats.data.subarray(0, features)]] })
+    const response = await fetch(`${server.url}/v1/models/model:predict`, { method: 'POST', body })
+    if (response.status === 503) throw new NeurodeError('ERR_OUT_OF_MEMORY', await response.text())
+    return response.text()
+  })
 }
 
 function twiceHere<T>(run: () => T): T {
@@ -72,5 +93,6 @@ const results = [
   ...(await sweep('NEURODE_EMULATOR_FAIL_MEMORY', (n) => `${n}-${n + 1}`)),
 ]
 const expected = await scenario()
+rmSync(folder, { recursive: true })
 const different = results.flatMap((result, i) => (result === expected ? [] : [i]))
 console.log(JSON.stringify({ scenarios: results.length, refused, different }))
