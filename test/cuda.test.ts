@@ -104,6 +104,7 @@ describe('without a CUDA device', () => {
 describe('the CUDA executor on the emulator', function () {
   this.slow(10_000)
   let folder: string
+  let runs = 0
   before(function () {
     if (!existsSync(emulated)) this.skip()
     folder = mkdtempSync(join(tmpdir(), 'neurode-'))
@@ -122,7 +123,7 @@ describe('the CUDA executor on the emulator', function () {
   }
 
   const run = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-    const report = join(folder, 'report.json')
+    const report = join(folder, `${runs++}.json`)
     const ended = await runChild('cuda-train', args, {
       ...none,
       NEURODE_CUDA_LIBRARY: emulated,

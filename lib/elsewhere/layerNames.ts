@@ -21,6 +21,7 @@ export const layerRows: Rows = [
     is('layers.activation, with the name of the activation'),
   ],
   ['glu rrelu softmin', no('layers.activation takes those of activations.*')],
+  ['globalavgpool1d', is('layers.globalAveragePooling1D()')],
   ['conv* lazyconv* depthwiseconv* separableconv* convolution* fold unfold', no(rowsOnly)],
   [
     'adaptive*pool* average*pool* avgpool* avgpooling* max*pool* maxpooling* global*pool* lppool* fractionalmaxpool* cropping* upsampl* upsample* spatialdropout* dropout1d dropout2d dropout3d batchnorm2d batchnorm3d lazybatchnorm* *pad1d *pad2d *pad3d zeropadding* pixelshuffle pixelunshuffle channelshuffle localresponsenorm softmax2d crossmaplrn2d',
@@ -44,7 +45,7 @@ export const layerRows: Rows = [
     'discretization hashedcrossing hashing integerlookup melspectrogram pipeline stftspectrogram stringlookup textvectorization',
     no(before),
   ],
-  ['embeddingbag', is('layers.embedding, then layers.flatten')],
+  ['embeddingbag', is('layers.embedding, then layers.globalAveragePooling1D')],
   ['cosinesimilarity pairwisedistance', no('a layer is of one row, not of pairs')],
   ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
   ['einsumdense reversibleembedding spectralnormalization', no('docs/add-an-op.md says how layers are added natively')],
