@@ -83,7 +83,6 @@ const cases: Readonly<Record<string, readonly [call: () => unknown, reason: RegE
   ),
   'a seed of orders without shuffling': [train(x, { shuffle: false, seed: 1 }), /seed: .*shuffle: false/],
   'a seed of orders with batches': [train(batches, { seed: 1 }), /seed: .*order of their source/],
-  'a stream to print to without printing': [train(x, { stream: process.stdout }), /stream: .*verbose: 0/],
   'a stream of an evaluation that prints nothing': [
     async () => {
       using model = classifier()
@@ -261,6 +260,7 @@ describe('options without effect', () => {
     compile(() => ({ metrics: [metrics.binaryAccuracy({ threshold: 1 }), metrics.iou({ numClasses: 3 })] }))()
     await train(x, { shuffle: true, seed: 1 })()
     await train(x, { verbose: 2, stream: { write: () => true } })()
+    await train(x, { verbose: 0, stream: process.stdout })()
     optimizers.sgd({ nesterov: false })
     optimizers.adamw({ excludeFromWeightDecay: ['bias'] })
     layers.dense({ units: 1, useBias: false, biasInitializer: null as never, biasRegularizer: null })

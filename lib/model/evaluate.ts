@@ -124,7 +124,7 @@ export async function evaluateModel(
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
   const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
-  if (verbose === 0) refuseIdle(options, ['stream'], 'evaluate', 'without verbose')
+  if (options.verbose === undefined) refuseIdle(options, ['stream'], 'evaluate', 'without verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
   if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
     refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)

@@ -166,7 +166,6 @@ export function checkFitOptions(given: FitOptions | undefined) {
   }
   if (!settings.shuffle && !resume)
     refuseIdle(options, ['seed'], 'fit', 'with shuffle: false: it decides the order of rows')
-  if (settings.verbose === 0) refuseIdle(options, ['stream'], 'fit', 'with verbose: 0, which prints nothing')
   if (isBatchSource(options.validationData)) {
     refuseIdle(options, ['validationBatchSize'], 'fit', 'with batches, which have their own')
   }
