@@ -25,6 +25,8 @@ interface Member {
   readonly started: number
   listening: boolean
   last: ServerSnapshot
+  /** Wait until it listens, or is gone. */
+  readonly starting: (() => void)[]
   /** Wait until it has looked at the files again. */
   readonly reloading: (() => void)[]
 }
@@ -117,7 +119,7 @@ class Workers {
   #fork(number: number): void {
     const worker = cluster.fork()
     const started = performance.now()
-    const member: Member = { worker, number, started, listening: false, last: nothing, reloading: [] }
+    const member: Member = { worker, number, started, listening: false, last: nothing, starting: [], reloading: [] }
     this.#members.set(number, member)
     worker.on('message', (message: FromWorker) => this.#hear(member, message))
     worker.once('exit', (code, signal) => this.#replace(member, signal ?? `exit code ${code}`))
@@ -126,9 +128,9 @@ class Workers {
   }
 
   #replace(member: Member, how: string): void {
-    const { number, started, last, reloading } = member
+    const { number, started, last, starting, reloading } = member
     this.#members.delete(number)
-    for (const resolve of reloading) resolve()
+    for (const resolve of [...starting, ...reloading]) resolve()
     const past = last.models.map((model) => ({ ...model, pending: 0 }))
     this.#departed = mergeSnapshots([...this.#departed, ...past])
     if (this.#closing) {
@@ -150,6 +152,7 @@ class Workers {
     },
     listening: (member, address) => {
       member.listening = true
+      for (const resolve of member.starting) resolve()
       this.#begin(address)
     },
     failed: (member, { code, message }) => {
@@ -203,14 +206,7 @@ class Workers {
 
   async #allListening(): Promise<void> {
     const waiting = [...this.#members.values()].filter(({ listening }) => !listening)
-    await Promise.all(
-      waiting.map(({ worker }) => {
-        return new Promise<void>((resolve) => {
-          worker.once('listening', () => resolve())
-          worker.once('exit', () => resolve())
-        })
-      }),
-    )
+    await Promise.all(waiting.map(({ starting }) => new Promise<void>((resolve) => starting.push(resolve))))
   }
 
   #tell({ worker }: Member, message: ToWorker): void {
