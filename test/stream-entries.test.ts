@@ -217,7 +217,7 @@ perDevice('functions that take batches', (device) => {
       ]
       for (const name of names) {
         const bad = { ...good[1], [name]: new Float32Array(8).fill(1) }
-        const says = new RegExp(`no key of a batch is called '${name}'; did you mean 'sampleWeight'\\?`)
+        const says = new RegExp(`no key of a batch is called '${name}'; (?:did you mean|here it is) 'sampleWeight'`)
         for (const make of Object.values(kinds)) {
           await rejects(run(model, make([good[0], bad])), 'ERR_UNKNOWN_NAME', located(says))
         }

@@ -60,13 +60,17 @@ function refusalOf(call: () => unknown): string {
   return ''
 }
 
-/** Every option of its own that adds something, alone and all together. */
+/** Options that change nothing by themselves. */
+const together: Readonly<Record<string, readonly string[]>> = { nesterov: ['momentum'] }
+
+/** Every option of its own that adds something, with those it needs, and all together. */
 function ownOptionSets(name: string): Options[] {
   const own = Object.entries(make(name).options).filter(([key]) => key !== 'weightDecay')
   const added = own.flatMap(([key, value]): [string, unknown][] =>
     value === false ? [[key, true]] : value === 0 ? [[key, 0.25]] : [],
   )
-  return [Object.fromEntries(added), ...added.map((option) => Object.fromEntries([option]))]
+  const only = (names: readonly string[]) => Object.fromEntries(added.filter(([key]) => names.includes(key)))
+  return [Object.fromEntries(added), ...added.map(([key]) => only([key, ...(together[key] ?? [])]))]
 }
 
 const titleOf = (options: Options) => Object.keys(options).join(', ') || 'no options'

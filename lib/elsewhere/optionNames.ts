@@ -68,6 +68,7 @@ export const optionRows: Rows = [
   ['thresholds', is("'threshold'")],
   ['numlabels', no('the model says how many outputs there are')],
   ['posweight weight labelweights', is("'classWeight'")],
+  ['weight', is("'sampleWeight'")],
   ['posweight weight labelweights', is('classWeight of fit')],
   ['axis', no('losses and metrics are along the last axis')],
   ['logtarget margin', no('losses.custom computes it')],

@@ -1,36 +1,14 @@
 /** What is likely a mistake in a model, before any data is looked at: said once, until the model is compiled again. */
 
-import { type Activation, activationRange, type Range } from '../layers/activations.js'
+import type { Range } from '../layers/activations.js'
 import { type Axis, alongAxes } from '../layers/axes.js'
 import { Normalization } from '../layers/inputNormalization.js'
 import type { Layer } from '../layers/layer.js'
+import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { Loss } from '../training/losses.js'
 import type { Metric } from '../training/metricTable.js'
 import { type WarningCode, warn } from '../warnings.js'
 import type { ModelCore } from './core.js'
-
-/** Layers whose outputs lie in the range of their inputs, but for what training adds by chance. */
-const keepsRange: ReadonlySet<string> = new Set([
-  'ActivityRegularization',
-  'AlphaDropout',
-  'Dropout',
-  'Flatten',
-  'GaussianDropout',
-  'GaussianNoise',
-  'Identity',
-  'Permute',
-  'RepeatVector',
-  'Reshape',
-])
-/** Layers without an activation whose outputs can be any number. */
-const unbounded: ReadonlySet<string> = new Set([
-  'BatchNormalization',
-  'Embedding',
-  'GroupNormalization',
-  'LayerNormalization',
-  'PReLU',
-  'RMSNormalization',
-])
 
 export function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
   if (core.warned.has(code)) return
@@ -116,20 +94,4 @@ export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
   const remedy =
     "where each answers for itself, use 'binaryAccuracy'; where one of them is right, 'categoricalAccuracy'"
   warnOnce(core, 'NEURODE_ARGMAX_ACCURACY', `${text}; ${remedy}`)
-}
-
-/** The layer that decides in which range the outputs lie. */
-export function deciding(layers: readonly Layer[]): Layer | undefined {
-  return layers.findLast(({ kind }) => !keepsRange.has(kind))
-}
-
-/** Where it is known. */
-export function rangeOf(layer: Layer): Range | undefined {
-  const activation = activationOf(layer)
-  if (activation !== undefined) return activationRange(activation)
-  return unbounded.has(layer.kind) ? [-Infinity, Infinity] : undefined
-}
-
-export function activationOf(layer: Layer): Activation | undefined {
-  return (layer as { readonly activation?: Activation | undefined }).activation
 }

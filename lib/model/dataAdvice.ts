@@ -2,10 +2,11 @@
 
 import { type GivenTargets, type InputRows, sliceRows } from '../data/arrays.js'
 import { ownRows } from '../data/lentRows.js'
+import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { NativeSums } from '../native.js'
 import type { CapturedBatch } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
-import { accuracyOfSeveral, activationOf, adviseOnAccuracy, deciding, rangeOf, warnOnce } from './advice.js'
+import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
 import type { ModelCore } from './core.js'
 import { type Found, firstNotFinite, firstOutside, shown } from './looks.js'
 

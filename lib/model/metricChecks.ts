@@ -2,10 +2,10 @@
 
 import type { Range } from '../layers/activations.js'
 import type { Layer } from '../layers/layer.js'
+import { deciding, rangeOf } from '../layers/outputRange.js'
 import type { Loss } from '../training/losses.js'
 import type { Metric } from '../training/metricTable.js'
 import { refuseUseless } from '../validate.js'
-import { deciding, rangeOf } from './advice.js'
 
 /** What a model gives, as far as its layers tell. */
 interface Outputs {
