@@ -7,7 +7,8 @@ import { NeurodeError } from 'neurode'
 import { plot } from 'neurode/plot'
 import * as serving from 'neurode/serve'
 import { inFolder } from './data/files.js'
-import { type OptionCall as PublicCall, optionCalls as publicCalls } from './support/optionCalls.js'
+import type { PublicCall } from './support/calls/call.js'
+import { optionCalls } from './support/optionCalls.js'
 import { needs } from './support/publicOptions.js'
 
 type Options = Readonly<Record<string, unknown>>
@@ -36,9 +37,9 @@ const nullable: readonly string[] = ['layers.normalization axis']
 const leftOut: readonly string[] = [
   'datasets.mnist',
   'servePlugin',
-  'model.batcher.runWhole',
-  'model.predictor.operations',
-  'model.predictor.predictOwn',
+  'batcher.runWhole',
+  'predictor.operations',
+  'predictor.predictOwn',
 ]
 
 const isOptions = (value: unknown): value is Options =>
@@ -113,8 +114,8 @@ function publicFunctions(): Map<string, (...args: unknown[]) => unknown> {
   }
   const { Sequential, Layer, errorCodes, warningCodes, ...rest } = neurode
   add(Sequential.prototype, 'model.')
-  add(serving.Predictor.prototype, 'model.predictor.')
-  add(serving.Batcher.prototype, 'model.batcher.')
+  add(serving.Predictor.prototype, 'predictor.')
+  add(serving.Batcher.prototype, 'batcher.')
   add(plot, 'plot.')
   for (const module of [rest, serving]) {
     add(module, '')
@@ -133,7 +134,7 @@ describe('options', () => {
     lists.set(key, new Set([...(lists.get(key) ?? []), ...names]))
   }
 
-  for (const call of publicCalls) {
+  for (const call of optionCalls) {
     it(`are those of ${call.name}, and nothing else`, async () => {
       const home = cwd()
       await inFolder(async (folder) => {
@@ -197,7 +198,7 @@ describe('options', () => {
   })
 
   it('are of functions that are all tried', () => {
-    const names = new Set([...publicCalls.map(baseOf), ...leftOut])
+    const names = new Set([...optionCalls.map(baseOf), ...leftOut])
     const missing = [...publicFunctions()].filter(([name, { length }]) => length > 0 && !names.has(name))
     assert.deepEqual(
       missing.map(([name]) => name),
@@ -211,9 +212,9 @@ describe('options', () => {
     for (const [name, call] of publicFunctions()) {
       if (leftOut.includes(name)) continue
       const args = [...Array.from({ length: call.length }), { epochs: 3 }]
-      const self = name.startsWith('model.predictor.')
+      const self = name.startsWith('predictor.')
         ? predictor
-        : name.startsWith('model.batcher.')
+        : name.startsWith('batcher.')
           ? serving.batcher(predictor)
           : model
       await assert.rejects(

@@ -55,5 +55,23 @@ export async function step(options: object): Promise<void> {
   await model.fit(x(), y(), { epochs: 1, verbose: 0 })
 }
 
+/** Predicts with a model of a layer. */
+export const useLayer = async (layer: Loose) => {
+  using model: Loose = sequential([layer])
+  if (model.built)
+    model.predictSync({
+      data: new Float32Array(model.inputShape.reduce((a: number, b: number) => a * b, 1)),
+      shape: [1, ...model.inputShape],
+    })
+}
+
+/** Predicts with a layer that has what a factory gave, under the names of these options. */
+export const useIn = (options: object) => async (made: Loose) => {
+  using model: Loose = sequential([
+    layers.dense({ units: 2, inputShape: [2], ...Object.fromEntries(Object.keys(options).map((key) => [key, made])) }),
+  ])
+  model.predictSync(x())
+}
+
 /** Written into a folder that is the current one. */
 export const file = (ending: string) => `written.${ending}`

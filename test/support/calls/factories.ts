@@ -14,9 +14,9 @@ import {
   Sequential,
   Sgd,
   schedules,
-  sequential,
 } from 'neurode'
-import { call, file, type Loose, type PublicCall, small, step, x, y } from './call.js'
+import { initializerOptions, regularizerOptions } from '../publicOptions.js'
+import { call, file, type Loose, type PublicCall, small, step, useIn, useLayer, x, y } from './call.js'
 
 /** Every factory of a table, its options, and what is done with what it gives. */
 function factories(
@@ -89,28 +89,8 @@ const layerOptions = {
 }
 
 const optionsOf = {
-  initializers: {
-    zeros: undefined,
-    ones: undefined,
-    constant: { value: 1 },
-    randomUniform: { minval: 0, maxval: 1, seed: 1 },
-    randomNormal: { mean: 0, stddev: 1, seed: 1 },
-    truncatedNormal: { mean: 0, stddev: 1, seed: 1 },
-    varianceScaling: { scale: 1, mode: 'fanIn', distribution: 'uniform', seed: 1 },
-    glorotUniform: { seed: 1 },
-    glorotNormal: { seed: 1 },
-    heUniform: { seed: 1 },
-    heNormal: { seed: 1 },
-    lecunUniform: { seed: 1 },
-    lecunNormal: { seed: 1 },
-    orthogonal: { gain: 1, seed: 1 },
-  },
-  regularizers: {
-    l1: { l1: 0.1 },
-    l2: { l2: 0.1 },
-    l1l2: { l1: 0.1, l2: 0.1 },
-    orthogonal: { factor: 0.1, mode: 'rows' },
-  },
+  initializers: { zeros: undefined, ones: undefined, ...initializerOptions },
+  regularizers: regularizerOptions,
   constraints: {
     maxNorm: { maxValue: 2, axis: 0 },
     minMaxNorm: { minValue: 0, maxValue: 1, rate: 1, axis: 0 },
@@ -166,20 +146,6 @@ const optionsOf = {
   },
 }
 
-const useLayer = async (layer: Loose) => {
-  using model: Loose = sequential([layer])
-  if (model.built)
-    model.predictSync({
-      data: new Float32Array(model.inputShape.reduce((a: number, b: number) => a * b, 1)),
-      shape: [1, ...model.inputShape],
-    })
-}
-const useIn = (options: object) => async (made: Loose) => {
-  using model: Loose = sequential([
-    layers.dense({ units: 2, inputShape: [2], ...Object.fromEntries(Object.keys(options).map((key) => [key, made])) }),
-  ])
-  model.predictSync(x())
-}
 const unitsFor = (name: string) => (/categorical/i.test(name) ? 3 : 1)
 const useMetric = async (metric: Loose, name = '') => {
   using model = small(
@@ -189,7 +155,6 @@ const useMetric = async (metric: Loose, name = '') => {
   await model.evaluate(x(), y())
 }
 
-/** Written into a folder that is the current one. */
 /** Constructors that users may call instead of factories, with the same options. */
 function constructors(): PublicCall[] {
   return Object.entries(layerOptions).map(([name, options]) => {
