@@ -12,9 +12,6 @@
 namespace neurode::addon {
 namespace {
 
-constexpr std::int64_t kMostFeatures = 1 << 28;
-constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
-
 [[noreturn]] void fail(const char* name, const char* expected) {
   throw Error("ERR_ARGUMENT", std::string(name) + ": expected " + expected);
 }

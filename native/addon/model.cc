@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
-constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 BatchRange to_range(Napi::Object options, const DataView& data) {
   BatchRange range;

@@ -8,9 +8,7 @@
 namespace neurode {
 namespace {
 
-constexpr std::int64_t kMostFeatures = 1 << 28;
 constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
-constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 [[noreturn]] void refuse(const char* member, const char* expected) {
   throw Error("ERR_ARGUMENT", std::string(member) + ": expected " + expected);

@@ -12,7 +12,6 @@
 namespace neurode {
 namespace {
 
-constexpr std::int64_t kMostFeatures = 1 << 28;
 constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 
 // Whether what an update needs is known only after the whole gradient, or after several.

@@ -11,6 +11,10 @@
 
 namespace neurode {
 
+// What sizes and seeds of a Plan may be at most.
+constexpr std::int64_t kMostFeatures = 1 << 28;
+constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
+
 // The most numbers that a row of an op table has.
 constexpr int kMostParams = 6;
 using Params = std::array<float, kMostParams>;
