@@ -3,11 +3,11 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../errors.js'
-import { readTokens } from '../serve/auth.js'
-import type { ServeEvent } from '../serve/repository.js'
-import { listen } from '../serve/server.js'
-import { Serving } from '../serve/serving.js'
-import type { WorkerOptions } from '../serve/workerMessages.js'
+import { readTokens } from '../serve/http/auth.js'
+import { Serving } from '../serve/http/serving.js'
+import type { ServeEvent } from '../serve/repository/repository.js'
+import { listen } from '../serve/server/server.js'
+import type { WorkerOptions } from '../serve/workers/workerMessages.js'
 import { longestMilliseconds } from '../validate.js'
 import {
   describeOptions,
@@ -89,7 +89,7 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 async function start(given: WorkerOptions, workers: number): Promise<Running> {
   if (workers > 1) {
-    const { serveInWorkers } = await import('../serve/workers.js')
+    const { serveInWorkers } = await import('../serve/workers/workers.js')
     return serveInWorkers(given, workers, log)
   }
   const serving = new Serving(given, log)

@@ -1,8 +1,9 @@
 /** `neurode/serve`: inference for servers. */
 
-export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batcher.js'
-export type { BatcherStats } from './batchStats.js'
-export { type FastifyApplication, servePlugin } from './plugin.js'
+export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batching/batcher.js'
+export type { BatcherStats } from './batching/batchStats.js'
+export { type FastifyApplication, servePlugin } from './http/plugin.js'
+export type { ServePluginOptions } from './http/serving.js'
 export {
   attachPredictor,
   type PredictInput,
@@ -11,10 +12,6 @@ export {
   type PredictorOptions,
   type PredictorToken,
 } from './predictor.js'
-export type { ServedModels, ServeEvent } from './repository.js'
-export type { ServingOptions } from './servedModel.js'
-export { type InferenceServer, type ServeOptions, serve } from './server.js'
-export type { ServePluginOptions } from './serving.js'
 export {
   formatInferResponse,
   formatPredictResponse,
@@ -24,4 +21,7 @@ export {
   parsePredictRequest,
   type TensorRequest,
   type TensorSpec,
-} from './tensors.js'
+} from './protocol/tensors.js'
+export type { ServedModels, ServeEvent } from './repository/repository.js'
+export type { ServingOptions } from './repository/servedModel.js'
+export { type InferenceServer, type ServeOptions, serve } from './server/server.js'

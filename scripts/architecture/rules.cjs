@@ -8,6 +8,7 @@ module.exports = {
       from: {},
       to: { circular: true },
     },
+    ...require('./serve.cjs'),
   ],
   options: {
     tsPreCompilationDeps: true,

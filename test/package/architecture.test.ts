@@ -13,6 +13,12 @@ const planted: readonly (readonly [what: string, path: string, text: string, say
     "import type { NeurodeError as Planted } from './index.js'\nexport type More = Planted\n",
     /^no-circles: lib\/\S+ -> .*lib\/native\.ts/m,
   ],
+  [
+    'a room of serving that uses one above it',
+    'lib/serve/metrics/statistics.ts',
+    "import type { FastPath } from '../server/fastPath.js'\nexport type More = FastPath\n",
+    /^order-of-serve: lib\/serve\/metrics\/statistics\.ts -> lib\/serve\/server\/fastPath\.ts/m,
+  ],
 ]
 
 describe('the check of the order of files', () => {

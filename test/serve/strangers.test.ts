@@ -6,7 +6,7 @@ import { Agent } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type InferenceServer, type ServeEvent, type ServeOptions, serve } from 'neurode/serve'
-import { mostAtOnce, Refusals } from '#lib/serve/refusals.js'
+import { mostAtOnce, Refusals } from '#lib/serve/server/refusals.js'
 import { Client } from '../support/client.js'
 import { ask, constantModel, inferBody } from '../support/serving.js'
 

@@ -2,13 +2,13 @@
 
 import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../native.js'
-import type { CheckHost } from './hosts.js'
-import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from './httpErrors.js'
-import { answerInference, findModel, type InferenceAnswer, protocols } from './inference.js'
-import type { RequestRules, Timeouts } from './rules.js'
-import type { Serving } from './serving.js'
-import { withTensor } from './tensors.js'
+import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../../native.js'
+import type { CheckHost } from '../http/hosts.js'
+import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from '../http/httpErrors.js'
+import { answerInference, findModel, type InferenceAnswer, protocols } from '../http/inference.js'
+import type { RequestRules, Timeouts } from '../http/rules.js'
+import type { Serving } from '../http/serving.js'
+import { withTensor } from '../protocol/tensors.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving

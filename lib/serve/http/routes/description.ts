@@ -1,14 +1,14 @@
 /** What a server tells of itself and its models: metadata, configuration, readiness, statistics. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { native } from '../../native.js'
+import { native } from '../../../native.js'
+import { formatMetrics, metricsContentType } from '../../metrics/metrics.js'
+import type { ModelSnapshot } from '../../metrics/statistics.js'
+import type { Repository } from '../../repository/repository.js'
+import type { ServedModel } from '../../repository/servedModel.js'
 import { HttpError } from '../httpErrors.js'
 import { findModel } from '../inference.js'
-import { formatMetrics, metricsContentType } from '../metrics.js'
-import type { Repository } from '../repository.js'
-import type { ServedModel } from '../servedModel.js'
 import type { Serving } from '../serving.js'
-import type { ModelSnapshot } from '../statistics.js'
 import type { ModelParams } from './inference.js'
 
 type Handler = (request: FastifyRequest<{ Params: ModelParams }>, reply: FastifyReply) => unknown

@@ -2,11 +2,11 @@
 
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { checkBoolean, checkInteger, refuse } from '../validate.js'
+import { checkBoolean, checkInteger, refuse } from '../../validate.js'
+import { pageHandler } from '../page/page.js'
 import { bearerTokens } from './auth.js'
 import { type CheckHost, checkOneHost } from './hosts.js'
 import { HttpError, sendError, toHttpError } from './httpErrors.js'
-import { pageHandler } from './page/page.js'
 import { bodyReader } from './requestBody.js'
 import {
   live,

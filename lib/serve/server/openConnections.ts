@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Serving } from './serving.js'
+import type { Serving } from '../http/serving.js'
 
 export interface ConnectionOptions {
   /** Open connections at most. */

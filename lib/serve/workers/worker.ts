@@ -1,11 +1,11 @@
 /** A worker of `neurode serve --workers`: a server that shares its port, told what to do by the first process. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NeurodeError } from '../errors.js'
-import { devices } from '../model/devices.js'
-import type { ServerSnapshot } from './metrics.js'
-import { type InferenceServer, listen } from './server.js'
-import { Serving } from './serving.js'
+import { NeurodeError } from '../../errors.js'
+import { devices } from '../../model/devices.js'
+import { Serving } from '../http/serving.js'
+import type { ServerSnapshot } from '../metrics/metrics.js'
+import { type InferenceServer, listen } from '../server/server.js'
 import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
 /** The first process may be gone, in which case the worker ends soon, too. */

@@ -1,8 +1,8 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
-import { guardArity, refuseMore } from '../arity.js'
-import { checkPresent } from '../data/typedArrays.js'
-import { NeurodeError } from '../errors.js'
+import { guardArity, refuseMore } from '../../arity.js'
+import { checkPresent } from '../../data/typedArrays.js'
+import { NeurodeError } from '../../errors.js'
 import {
   checkInteger,
   checkNumber,
@@ -11,10 +11,10 @@ import {
   isPromise,
   longestMilliseconds,
   refuse,
-} from '../validate.js'
+} from '../../validate.js'
+import { checkBatchSize, type PredictInput, Predictor, rowsOf } from '../predictor.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
-import { checkBatchSize, type PredictInput, Predictor, rowsOf } from './predictor.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {

@@ -1,15 +1,15 @@
 /** Inference, however a request came: its rows through the queue, and what is answered. */
 
-import { HttpError, jsonType, translateError } from './httpErrors.js'
-import type { Repository } from './repository.js'
-import type { ServedModel } from './servedModel.js'
 import {
   formatInferJson,
   formatPredictResponse,
   parseInferRequest,
   parsePredictRequest,
   type TensorRequest,
-} from './tensors.js'
+} from '../protocol/tensors.js'
+import type { Repository } from '../repository/repository.js'
+import type { ServedModel } from '../repository/servedModel.js'
+import { HttpError, jsonType, translateError } from './httpErrors.js'
 
 /** The body of an answer. */
 export interface InferenceAnswer {

@@ -1,8 +1,8 @@
 /** Errors as clients see them: a status, and JSON that names what is wrong. */
 
 import type { FastifyReply } from 'fastify'
-import { type ErrorCode, NeurodeError } from '../errors.js'
-import type { FailureReason } from './statistics.js'
+import { type ErrorCode, NeurodeError } from '../../errors.js'
+import type { FailureReason } from '../metrics/statistics.js'
 
 /** An answer that is not 200. */
 export class HttpError extends Error {

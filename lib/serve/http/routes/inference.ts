@@ -1,11 +1,11 @@
 /** The routes of inference: what Fastify read in, and the answer out. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { withTensor } from '../../protocol/tensors.js'
+import type { Repository } from '../../repository/repository.js'
 import { HttpError, sendError } from '../httpErrors.js'
 import { answerInference, findModel, type Protocol, protocols } from '../inference.js'
-import type { Repository } from '../repository.js'
 import { RequestBody } from '../requestBody.js'
-import { withTensor } from '../tensors.js'
 
 /** Names in an address. */
 export interface ModelParams {

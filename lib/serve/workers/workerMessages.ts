@@ -1,8 +1,8 @@
 /** What the first process of a server and its workers tell each other. */
 
-import type { ServerSnapshot } from './metrics.js'
-import type { ServeEvent } from './repository.js'
-import type { ServeOptions } from './server.js'
+import type { ServerSnapshot } from '../metrics/metrics.js'
+import type { ServeEvent } from '../repository/repository.js'
+import type { ServeOptions } from '../server/server.js'
 
 /** Options that can cross to another process: models are paths. */
 export type WorkerOptions = Omit<ServeOptions, 'onEvent' | 'models'> & {

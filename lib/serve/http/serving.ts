@@ -1,10 +1,10 @@
 /** What the routes of a server share: models, state, statistics. */
 
 import type { Server } from 'node:http'
-import type { ServerSnapshot } from './metrics.js'
-import { Repository, type ServedModels, type ServeEvent } from './repository.js'
-import type { ServingOptions } from './servedModel.js'
-import { observeProcess } from './workerSnapshot.js'
+import type { ServerSnapshot } from '../metrics/metrics.js'
+import { observeProcess } from '../metrics/workerSnapshot.js'
+import { Repository, type ServedModels, type ServeEvent } from '../repository/repository.js'
+import type { ServingOptions } from '../repository/servedModel.js'
 
 /** Options of {@link servePlugin}. */
 export interface ServePluginOptions extends ServingOptions {

@@ -2,13 +2,13 @@
 
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
-import { type ErrorCode, errorCodes, NeurodeError } from '../errors.js'
-import { thisPackage } from '../packageRoot.js'
-import { longestMilliseconds } from '../validate.js'
-import type { ServerSnapshot } from './metrics.js'
-import type { ServeEvent } from './repository.js'
-import { defaultShutdownTimeout, type InferenceServer } from './server.js'
-import { mergeSnapshots } from './statistics.js'
+import { type ErrorCode, errorCodes, NeurodeError } from '../../errors.js'
+import { thisPackage } from '../../packageRoot.js'
+import { longestMilliseconds } from '../../validate.js'
+import type { ServerSnapshot } from '../metrics/metrics.js'
+import { mergeSnapshots } from '../metrics/statistics.js'
+import type { ServeEvent } from '../repository/repository.js'
+import { defaultShutdownTimeout, type InferenceServer } from '../server/server.js'
 import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
 /** A worker that ends sooner after its start is replaced later and later: its end may have to do with its start. */
@@ -64,7 +64,7 @@ class Workers {
   }
 
   async start(): Promise<Address> {
-    cluster.setupPrimary({ exec: join(thisPackage().root, 'dist/serve/worker.js'), args: [] })
+    cluster.setupPrimary({ exec: join(thisPackage().root, 'dist/serve/workers/worker.js'), args: [] })
     const begun = new Promise<Address>((resolve, reject) => {
       this.#begin = resolve
       this.#refuse = reject

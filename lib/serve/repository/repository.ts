@@ -1,15 +1,15 @@
 /** Which models are served: loaded, warmed up, swapped in one step, and drained before they go. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NeurodeError } from '../errors.js'
-import { isUrl, toPath } from '../io/paths.js'
-import { coreOf } from '../model/cores.js'
-import { loadForInference } from '../model/load.js'
-import { Sequential } from '../model/sequential.js'
-import { checkRecord, refuse } from '../validate.js'
+import { NeurodeError } from '../../errors.js'
+import { isUrl, toPath } from '../../io/paths.js'
+import { coreOf } from '../../model/cores.js'
+import { loadForInference } from '../../model/load.js'
+import { Sequential } from '../../model/sequential.js'
+import { checkRecord, refuse } from '../../validate.js'
+import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
-import { ModelStatistics } from './statistics.js'
 
 /** Models by name: files and folders, as for `neurode serve`, or models in memory. */
 export type ServedModels =

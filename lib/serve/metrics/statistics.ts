@@ -1,6 +1,6 @@
 /** What a server counts: plain numbers, so that the counts of several workers add up. */
 
-import type { BatcherStats } from './batchStats.js'
+import type { BatcherStats } from '../batching/batchStats.js'
 
 /** Upper bounds of the histogram of request durations, in microseconds. */
 export const durationBounds = [
