@@ -1,26 +1,33 @@
-// `npm run docs`: generates docs/reference from the docstrings. With --check, only says whether it is up to date: the
-// reference remembers a checksum of the declarations that it was made from.
+// `npm run docs`, or docs.mjs [--check] [tree]: generates docs/reference from the docstrings, and the report of the public API. With
+// --check it only says whether both are up to date: the reference remembers a checksum of the declarations it was made from.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeEntries } from './reference/entries.mjs'
+import { toolFolder } from './toolFolder.mjs'
 
-const tools = join('scripts', 'reference')
+const here = dirname(fileURLToPath(import.meta.url))
+const isCheck = process.argv.includes('--check')
+const given = process.argv.slice(2).find((argument) => argument !== '--check')
 const cover = join('docs', 'reference', 'README.md')
 
-process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'))
+process.chdir(resolve(given ?? join(here, '..')))
 const mark = `<!-- from declarations with the SHA-256 ${checksum()} -->`
-if (!process.argv.includes('--check')) {
-  generate()
-  writeFileSync(cover, `${readFileSync(cover, 'utf8').trimEnd()}\n\n${mark}\n`)
+if (!isCheck) {
+  const rows = generate().map(({ page, about }) => `| [${page}](${page}.md) | ${about} |`)
+  const table = ['| page | what it describes |', '| --- | --- |', ...rows].join('\n')
+  writeFileSync(cover, `# Reference\n\n${table}\n\n${mark}\n`)
 } else if (!existsSync(cover) || !readFileSync(cover, 'utf8').includes(mark)) {
   console.error('docs/reference is older than the declarations of the library: run "npm run docs"')
   process.exitCode = 1
 }
+const { status } = spawnSync(process.execPath, [join(here, 'api.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' })
+if (status !== 0) process.exitCode = 1
 
-/** Of all declarations that the public entries lead to. */
+/** Of all declarations that the public entries lead to, and of what says on which page each stands. */
 function checksum() {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
   const files = new Set(Object.values(exports).flatMap((target) => (target.types ? [resolve(target.types)] : [])))
@@ -29,21 +36,21 @@ function checksum() {
       files.add(`${resolve(dirname(file), path)}.d.ts`)
     }
   }
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(readFileSync(join(here, 'reference', 'pages.json')))
   for (const file of [...files].sort()) hash.update(readFileSync(file))
   return hash.digest('hex')
 }
 
 function generate() {
-  if (!existsSync(join(tools, 'node_modules'))) npm('ci', '--ignore-scripts', '--no-audit', '--no-fund')
+  const tools = toolFolder('reference')
   const typedoc = join('node_modules', 'typedoc', 'bin', 'typedoc')
-  const { status } = spawnSync(process.execPath, [typedoc], { cwd: tools, stdio: ['ignore', 'inherit', 'inherit'] })
+  const folder = resolve('build', 'reference')
+  const pages = writeEntries(folder)
+  const entries = pages.map(({ page }) => join(folder, `${page}.ts`))
+  const { status } = spawnSync(process.execPath, [typedoc, ...entries], {
+    cwd: tools,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   if (status !== 0) process.exit(status ?? 1)
-}
-
-function npm(...args) {
-  const isWindows = process.platform === 'win32'
-  const options = { cwd: tools, shell: isWindows, stdio: ['ignore', 'ignore', 'inherit'] }
-  const { status } = spawnSync(isWindows ? 'npm.cmd' : 'npm', args, options)
-  if (status !== 0) process.exit(status ?? 1)
+  return pages
 }

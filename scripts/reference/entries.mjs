@@ -1,0 +1,53 @@
+// The pages of the reference: an entry of TypeDoc for each, since what one entry exports is one page.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What the package's other entries export has its page there. */
+const others = [
+  { page: 'plot', about: 'Pictures: `neurode/plot`.', from: 'lib/plot/index.ts' },
+  { page: 'serve', about: 'Inference for servers: `neurode/serve`.', from: 'lib/serve/index.ts' },
+]
+
+/** Writes the entries of the pages in pages.json to `folder`; gives all pages. */
+export function writeEntries(folder) {
+  const pages = JSON.parse(readFileSync('scripts/reference/pages.json', 'utf8'))
+  checkNames(pages)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const all = [...pages, ...others]
+  for (const { page, about, names, from = 'lib/index.ts' } of all) {
+    const exported = names ? `{ ${names.join(', ')} }` : '*'
+    const text = `/** ${about} @module ${page} */\nexport ${exported} from '../../${from.replace('.ts', '.js')}'\n`
+    writeFileSync(join(folder, `${page}.ts`), text)
+  }
+  const config = { extends: '../../tsconfig.json', compilerOptions: { rootDir: '../..', noEmit: true } }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...config, include: ['../../lib', '.'] }))
+  return all
+}
+
+/** Each public name is on one page. */
+function checkNames(pages) {
+  const elsewhere = new Set(others.flatMap(({ from }) => exportsOf(from)))
+  const wanted = new Set(exportsOf('lib/index.ts').filter((name) => !elsewhere.has(name)))
+  const problems = []
+  for (const name of pages.flatMap(({ names }) => names)) {
+    if (!wanted.delete(name)) problems.push(`${name} is there twice, or no export of lib/index.ts`)
+  }
+  for (const name of wanted) problems.push(`${name} is on no page`)
+  if (problems.length > 0) throw new Error(`scripts/reference/pages.json: ${problems.join('; ')}`)
+}
+
+/** The names in a file's lists of exports. */
+function exportsOf(path) {
+  const lists = [...readFileSync(path, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
+  const items = lists.flatMap(([, list]) => list.split(','))
+  return items
+    .map((item) =>
+      item
+        .trim()
+        .replace(/^type /, '')
+        .replace(/.* as /, ''),
+    )
+    .filter((name) => name !== '')
+}

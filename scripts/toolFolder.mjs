@@ -1,0 +1,20 @@
+// Tools that need a compiler with an API, or whose packages are many: each has a folder with a lock file of its own.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The path of `scripts/<name>`, with its packages installed. */
+export function toolFolder(name) {
+  const folder = join(dirname(fileURLToPath(import.meta.url)), name)
+  if (existsSync(join(folder, 'node_modules'))) return folder
+  const isWindows = process.platform === 'win32'
+  const { status } = spawnSync(isWindows ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: folder,
+    shell: isWindows,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if (status !== 0) throw new Error(`npm ci in ${folder} ended with ${status}`)
+  return folder
+}
