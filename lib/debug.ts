@@ -1,13 +1,13 @@
 /** Checks of a model that are for finding mistakes, not for training. */
 
-import { guardArity } from './arity.js'
-import { type ArrayInput, takeInput } from './data/arrays.js'
+import { type ArrayInput, takeInput } from './arrays/arrays.js'
+import { guardArity } from './checks/arity.js'
+import { checkDouble, checkInteger, checkOptions } from './checks/validate.js'
+import { coreOf } from './core/cores.js'
+import { buildFrom } from './core/inputs.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
-import { coreOf } from './model/cores.js'
-import { buildFrom } from './model/inputs.js'
-import type { Sequential } from './model/sequential.js'
-import { checkDouble, checkInteger, checkOptions } from './validate.js'
+import type { Sequential } from './models/sequential.js'
 
 /** Options of {@link debug}.checkGradients. */
 export interface CheckGradientsOptions {

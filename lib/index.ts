@@ -1,5 +1,16 @@
 /** The public names of Neurode. @module neurode */
 
+export {
+  type ArrayInput,
+  type ArrayOptions,
+  array,
+  type NdArray,
+  type NestedArray,
+  type NestedNumbers,
+  type NumericArray,
+} from './arrays/arrays.js'
+export { type ErrorCode, errorCodes, NeurodeError } from './base/errors.js'
+export { type WarningCode, warningCodes } from './base/warnings.js'
 export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callbacks/checkpoints.js'
 export {
   type CsvLoggerOptions,
@@ -12,15 +23,8 @@ export {
 } from './callbacks/index.js'
 export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
 export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
-export {
-  type ArrayInput,
-  type ArrayOptions,
-  array,
-  type NdArray,
-  type NestedArray,
-  type NestedNumbers,
-  type NumericArray,
-} from './data/arrays.js'
+export { type DeviceName, devices } from './core/devices.js'
+export type { ClassWeight, WeightOptions } from './core/rowWeights.js'
 export type { Batch, Batches, BatchSource } from './data/batches.js'
 export {
   type Dataset,
@@ -30,18 +34,28 @@ export {
   type MnistOptions,
   type SyntheticDigitsOptions,
 } from './data/datasets.js'
-export { type ReadIdxOptions, readIdx } from './data/idx.js'
 export type { DataInput } from './data/rowSource.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
-export { type ErrorCode, errorCodes, NeurodeError } from './errors.js'
+export type { EvaluateOptions } from './fit/evaluate.js'
+export type { BaseFitOptions, FitOptions, FitResult, ValidationData, ValidationSource } from './fit/fitOptions.js'
+export type { BinaryConfusion, PerClass } from './fit/perClass.js'
+export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './fit/predict.js'
+export type { Progress, ProgressStream, Verbose } from './fit/progress.js'
+export { type CsvTable, type ReadCsvOptions, readCsv } from './formats/csv.js'
+export type { CsvNumbersOptions } from './formats/csvNumbers.js'
+export type { DType } from './formats/dtypes.js'
+export { type ReadIdxOptions, readIdx } from './formats/idx.js'
+export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './formats/npy.js'
+export { type NpzArrays, type ReadNpzOptions, readNpz, type WriteNpzOptions, writeNpz } from './formats/npz.js'
+export {
+  readSafetensors,
+  type Safetensors,
+  type WriteSafetensorsOptions,
+  writeSafetensors,
+} from './formats/safetensors.js'
 export type { ParameterCheck } from './gradients/compare.js'
-export { type CsvTable, type ReadCsvOptions, readCsv } from './io/csv.js'
-export type { CsvNumbersOptions } from './io/csvNumbers.js'
-export type { DType } from './io/dtypes.js'
-export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './io/npy.js'
-export { type NpzArrays, type ReadNpzOptions, readNpz, type WriteNpzOptions, writeNpz } from './io/npz.js'
-export { readSafetensors, type Safetensors, type WriteSafetensorsOptions, writeSafetensors } from './io/safetensors.js'
+export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './inference/predictor.js'
 export {
   ActivationLayer,
   type ActivationLayerOptions,
@@ -136,15 +150,8 @@ export {
   type Reshaped,
   type ReshapeOptions,
 } from './layers/shaping.js'
-export { type DeviceName, devices } from './model/devices.js'
-export type { EvaluateOptions } from './model/evaluate.js'
-export type { BaseFitOptions, FitOptions, FitResult, ValidationData, ValidationSource } from './model/fitOptions.js'
-export { type LoadOptions, load } from './model/load.js'
-export type { BinaryConfusion, PerClass } from './model/perClass.js'
-export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './model/predict.js'
-export type { Progress, ProgressStream, Verbose } from './model/progress.js'
-export type { ClassWeight, WeightOptions } from './model/rowWeights.js'
-export { Sequential, sequential } from './model/sequential.js'
+export { type LoadOptions, load } from './models/load.js'
+export { Sequential, sequential } from './models/sequential.js'
 export type {
   CompileOptions,
   ModelOptions,
@@ -152,11 +159,10 @@ export type {
   Prediction,
   SequentialOptions,
   ValidatedFitOptions,
-} from './model/sequentialOptions.js'
-export type { ModelSummary, SummaryOptions, SummaryRow } from './model/summary.js'
-export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './model/types.js'
-export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native.js'
-export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './serve/predictor.js'
+} from './models/sequentialOptions.js'
+export type { ModelSummary, SummaryOptions, SummaryRow } from './models/summary.js'
+export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './models/types.js'
+export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/native.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {
@@ -228,4 +234,3 @@ export {
   schedules,
 } from './training/schedules.js'
 export type { UpdateOptions, UpdateSettings } from './training/updates.js'
-export { type WarningCode, warningCodes } from './warnings.js'

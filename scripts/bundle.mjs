@@ -9,7 +9,12 @@ import { isBuiltin } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, transform } from 'esbuild'
 
-const programs = ['dist/cli/main.js', 'dist/cli/probe.js', 'dist/io/modelReader.js', 'dist/serve/workers/worker.js']
+const programs = [
+  'dist/cli/main.js',
+  'dist/cli/probe.js',
+  'dist/persistence/modelReader.js',
+  'dist/serve/workers/worker.js',
+]
 /** Goes into a page: nothing for Node. */
 const page = 'dist/serve/page/client.js'
 /** What is bundled with its dependencies: users resolve versions of their own, for a Node that may be older than these ask for. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import prebuildify from 'prebuildify'
-import { detectLibc } from '../dist/libc.js'
+import { detectLibc } from '../dist/native/libc.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } })

@@ -26,7 +26,7 @@ import {
 } from 'neurode'
 import { Picture, plot } from 'neurode/plot'
 import { serve } from 'neurode/serve'
-import { writeZip } from '#lib/io/zip.js'
+import { writeZip } from '#lib/formats/zip.js'
 import { inFolder, rejects, throws } from './data/files.js'
 import { goldenFolder } from './support/golden.js'
 import { bitsOf } from './support/resumable.js'

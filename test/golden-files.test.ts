@@ -17,7 +17,7 @@ import {
   writeNpz,
   writeSafetensors,
 } from 'neurode'
-import { writeZip } from '#lib/io/zip.js'
+import { writeZip } from '#lib/formats/zip.js'
 import { inFolder, rejects, throws } from './data/files.js'
 import { goldenFolder } from './support/golden.js'
 

@@ -11,11 +11,11 @@ import {
   losses,
   sequential,
 } from 'neurode'
-import { toInput } from '#lib/data/arrays.js'
+import { toInput } from '#lib/arrays/arrays.js'
+import { coreOf } from '#lib/core/cores.js'
 import { compareGradients } from '#lib/gradients/compare.js'
 import { copyOf, Probe } from '#lib/gradients/probe.js'
 import { slopeAt } from '#lib/gradients/slope.js'
-import { coreOf } from '#lib/model/cores.js'
 import { isEmulated, perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 

@@ -18,7 +18,7 @@ import {
   writeNpy,
 } from 'neurode'
 import { batcher } from 'neurode/serve'
-import type { NumericArray } from '#lib/data/arrays.js'
+import type { NumericArray } from '#lib/arrays/arrays.js'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { type Arrays, memories } from './support/memories.js'

@@ -25,7 +25,7 @@ import {
   writeNpz,
   writeSafetensors,
 } from 'neurode'
-import { writeZip } from '#lib/io/zip.js'
+import { writeZip } from '#lib/formats/zip.js'
 import { inFolder } from './data/files.js'
 import { goldenFolder } from './support/golden.js'
 import { mutate } from './support/mutations.js'

@@ -19,7 +19,7 @@ import {
   schedules,
   sequential,
 } from 'neurode'
-import { parseModelFile } from '#lib/io/modelFile.js'
+import { parseModelFile } from '#lib/persistence/modelFile.js'
 import { inFolder, rejects } from './data/files.js'
 import { asProcessOne, programPath, runChild } from './support/children.js'
 import { recordLoading } from './support/loading.js'

@@ -2,15 +2,15 @@
 
 import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NeurodeError } from '../errors.js'
-import { checkWritable, fileError, makeFolderOf, toPath } from '../io/files.js'
-import { type IntactFile, readIntactFile } from '../io/intactFile.js'
-import { checkSameTraining, checkSavable, describedFile, restoreFile } from '../io/modelFile.js'
-import type { ModelCore } from '../model/core.js'
-import { coreOf } from '../model/cores.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkBoolean, checkDouble, checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { coreOf } from '../core/cores.js'
+import { checkWritable, fileError, makeFolderOf, toPath } from '../files/files.js'
+import { type IntactFile, readIntactFile } from '../persistence/intactFile.js'
+import { checkSameTraining, checkSavable, describedFile, restoreFile } from '../persistence/modelFile.js'
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
-import { checkBoolean, checkDouble, checkInteger, checkOptions, refuse, refuseIdle } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** When a checkpoint is written: after every epoch, or after every so many batches of an epoch. */

@@ -1,11 +1,11 @@
 /** Logs of epochs as lines of a CSV file. */
 
 import { constants, open, stat } from 'node:fs/promises'
-import { formatCsvLine } from '../io/csv.js'
-import { checkWritable, fileError, makeFolderOf, toPath, writeAtomically } from '../io/files.js'
+import { checkBoolean, checkName, checkOptions } from '../checks/validate.js'
+import { checkWritable, fileError, makeFolderOf, toPath, writeAtomically } from '../files/files.js'
+import { formatCsvLine } from '../formats/csv.js'
 import type { Callback } from '../training/callbacks.js'
 import type { Logs, TrainingContext } from '../training/context.js'
-import { checkBoolean, checkName, checkOptions } from '../validate.js'
 
 /** Options of {@link callbacks}.csvLogger. */
 export interface CsvLoggerOptions {

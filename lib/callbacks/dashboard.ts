@@ -2,10 +2,10 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { NeurodeError } from '../errors.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkOptions, refuse } from '../checks/validate.js'
 import type { Callback } from '../training/callbacks.js'
 import type { Logs, TrainingContext } from '../training/context.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
 import { dashboardPage } from './dashboardPage.js'
 
 /** Options of {@link callbacks}.dashboard. */

@@ -1,8 +1,8 @@
 /** Early stopping, with the best weights restored where asked. */
 
+import { checkBoolean, checkDouble, checkInteger, checkOptions } from '../checks/validate.js'
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
-import { checkBoolean, checkDouble, checkInteger, checkOptions } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** Options of {@link callbacks}.earlyStopping. */

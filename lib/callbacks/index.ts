@@ -1,10 +1,10 @@
 /** The factories of all callbacks. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkOptions } from '../checks/validate.js'
 import { type Callback, hooks } from '../training/callbacks.js'
 import type { Logs, TrainingContext } from '../training/context.js'
-import { checkOptions } from '../validate.js'
 import {
   BackupAndRestore,
   type BackupAndRestoreOptions,

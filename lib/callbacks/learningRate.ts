@@ -1,10 +1,10 @@
 /** Callbacks that set the learning rate between epochs. */
 
-import { NeurodeError } from '../errors.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
 import { learningRateAt, type Optimizer } from '../training/optimizers.js'
-import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** Options of {@link callbacks}.reduceLROnPlateau. */

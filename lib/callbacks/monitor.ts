@@ -1,8 +1,8 @@
 /** Watching one key of the logs: whether it got better. */
 
-import { NeurodeError } from '../errors.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkDouble, checkName, lookUp, nameTable, suggest } from '../checks/validate.js'
 import type { Logs, TrainingContext } from '../training/context.js'
-import { checkDouble, checkName, lookUp, nameTable, suggest } from '../validate.js'
 
 /** `auto`: larger is better for accuracies, smaller for all else. */
 export type MonitorMode = 'auto' | 'min' | 'max'

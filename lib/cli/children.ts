@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { thisPackage } from '../packageRoot.js'
+import { thisPackage } from '../base/packageRoot.js'
 import type { Probes } from './probe.js'
 
 export type Outcome<T> =

@@ -2,14 +2,14 @@
 
 import { availableParallelism, cpus } from 'node:os'
 import { dirname } from 'node:path'
+import { packageVersion } from '../base/version.js'
 import { locateMnist } from '../data/mnist.js'
-import { detectLibc } from '../libc.js'
-import type { DeviceInfo } from '../native.js'
+import { detectLibc } from '../native/libc.js'
+import type { DeviceInfo } from '../native/native.js'
 import { type Outcome, probe } from './children.js'
 import { type FileFinding, findCublasLt, findCudaLibrary, findDriver } from './cudaFiles.js'
 import { describeOptions, type Options, parse, UsageError } from './options.js'
 import type { TrainingFindings } from './probe.js'
-import { packageVersion } from './version.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command `neurode`: finds the subcommand and turns errors into one line and an exit code. */
 
-import { NeurodeError } from '../errors.js'
+import { NeurodeError } from '../base/errors.js'
+import { packageVersion } from '../base/version.js'
 import { UsageError } from './options.js'
-import { packageVersion } from './version.js'
 
 interface Command {
   readonly summary: string

@@ -1,7 +1,7 @@
 /** Command-line options: parsed strictly, with messages that name the option. */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { expectedInteger, suggest } from '../validate.js'
+import { expectedInteger, suggest } from '../checks/validate.js'
 
 /** A command line that cannot be understood: exit code 2. */
 export class UsageError extends Error {}

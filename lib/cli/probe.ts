@@ -1,9 +1,9 @@
 /** Looks at one thing natively, in a process of its own: `neurode doctor` outlives whatever happens here. */
 
+import type { DeviceName } from '../core/devices.js'
 import { layers } from '../layers/index.js'
-import type { DeviceName } from '../model/devices.js'
-import { sequential } from '../model/sequential.js'
-import { addonPath, type DeviceInfo, native } from '../native.js'
+import { sequential } from '../models/sequential.js'
+import { addonPath, type DeviceInfo, native } from '../native/native.js'
 
 /** What the addon says of itself. */
 export interface AddonFindings {

@@ -1,8 +1,8 @@
 /** `neurode train mnist --report FILE`: the training as one HTML page. */
 
-import { array } from '../data/arrays.js'
+import { array } from '../arrays/arrays.js'
 import type { Dataset } from '../data/datasets.js'
-import type { Sequential } from '../model/sequential.js'
+import type { Sequential } from '../models/sequential.js'
 import { loadDrawing } from '../plot/packages.js'
 import type { Logs } from '../training/context.js'
 

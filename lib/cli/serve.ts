@@ -2,13 +2,13 @@
 
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NeurodeError } from '../errors.js'
+import { NeurodeError } from '../base/errors.js'
+import { longestMilliseconds } from '../checks/validate.js'
 import { readTokens } from '../serve/http/auth.js'
 import { Serving } from '../serve/http/serving.js'
 import type { ServeEvent } from '../serve/repository/repository.js'
 import { listen } from '../serve/server/server.js'
 import type { WorkerOptions } from '../serve/workers/workerMessages.js'
-import { longestMilliseconds } from '../validate.js'
 import {
   describeOptions,
   integerOption,

@@ -1,10 +1,10 @@
 /** Batches from iterables, streams and functions: pass after pass, read ahead while the device works. */
 
 import { Readable } from 'node:stream'
-import { NeurodeError } from '../errors.js'
-import { isRefusal } from '../native.js'
-import { checkKeys, describe, isPromise, refuse } from '../validate.js'
-import { type ArrayInput, isNdArray } from './arrays.js'
+import { type ArrayInput, isNdArray } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkKeys, describe, isPromise, refuse } from '../checks/validate.js'
+import { isRefusal } from '../native/native.js'
 
 /** Rows of input and their targets, for one step: any number of rows. Other keys are refused. */
 export interface Batch {

@@ -1,6 +1,6 @@
 /** What a data set is. */
 
-import type { NdArray } from './shapedArray.js'
+import type { NdArray } from '../arrays/shapedArray.js'
 
 /** Images and the class of each. */
 export interface DatasetPart {

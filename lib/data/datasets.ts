@@ -1,6 +1,6 @@
 /** The data sets that come with Neurode, under one name. */
 
-import { guardArity } from '../arity.js'
+import { guardArity } from '../checks/arity.js'
 import type { Dataset } from './dataset.js'
 import { loadMnist, type MnistOptions } from './mnist.js'
 import { type SyntheticDigitsOptions, syntheticDigits } from './synthetic.js'

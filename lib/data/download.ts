@@ -2,9 +2,9 @@
 
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { NeurodeError } from '../errors.js'
-import { removeLeftovers, temporaryPath } from '../io/temporary.js'
-import { createSha256 } from './sha256.js'
+import { NeurodeError } from '../base/errors.js'
+import { createSha256 } from '../files/sha256.js'
+import { removeLeftovers, temporaryPath } from '../files/temporary.js'
 
 /** How far a download is. */
 export interface DownloadProgress {

@@ -2,14 +2,14 @@
 
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { isFloat32Array, isUint8Array } from 'node:util/types'
-import { refuseMore } from '../arity.js'
-import { NeurodeError } from '../errors.js'
-import { type DType, dtypes } from '../io/dtypes.js'
-import { damaged, fileError, notFile, readInto, toPath } from '../io/files.js'
-import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../io/npy.js'
-import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
-import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from './arrays.js'
-import { putFloats } from './typedArrays.js'
+import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from '../arrays/arrays.js'
+import { putFloats } from '../arrays/typedArrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuseMore } from '../checks/arity.js'
+import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
+import { damaged, fileError, notFile, readInto, toPath } from '../files/files.js'
+import { type DType, dtypes } from '../formats/dtypes.js'
+import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../formats/npy.js'
 
 /** Rows in memory, or in a file that {@link openNpy} or {@link openIdx} opened. */
 export type DataInput = ArrayInput | RowSource

@@ -1,10 +1,10 @@
 /** Digits drawn by code: the same bytes on every machine, for wherever MNIST cannot be had. */
 
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { ShapedArray, shapedArray } from '../arrays/shapedArray.js'
+import { checkInteger, checkOptions, refuse } from '../checks/validate.js'
 import type { Dataset, DatasetPart } from './dataset.js'
 import { glyphs, type Stroke } from './glyphs.js'
 import { Philox } from './philox.js'
-import { ShapedArray, shapedArray } from './shapedArray.js'
 
 /** Options of `datasets.syntheticDigits`. */
 export interface SyntheticDigitsOptions {

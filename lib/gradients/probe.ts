@@ -1,9 +1,9 @@
 /** Losses and gradients of one batch, of a copy of a model. */
 
-import { customLoss, stride } from '../model/captures.js'
-import { compileModel } from '../model/compileModel.js'
-import type { ModelCore } from '../model/core.js'
-import { type NativeModel, native, type Plan, type PlanLayer } from '../native.js'
+import { compileModel } from '../core/compileModel.js'
+import type { ModelCore } from '../core/core.js'
+import { customLoss, stride } from '../feeds/captures.js'
+import { type NativeModel, native, type Plan, type PlanLayer } from '../native/native.js'
 import { optimizers } from '../training/optimizers.js'
 
 // A power of two, so that no gradient is rounded, and large, so that the weight is small beside it.

@@ -1,10 +1,18 @@
 /** Mean and variance of data, channel by channel: in double precision, batch after batch. */
 
 import { setImmediate } from 'node:timers/promises'
-import { array, elementCount, formatShape, type NdArray, type PlainInput, rowShapeOf, toInput } from '../data/arrays.js'
+import {
+  array,
+  elementCount,
+  formatShape,
+  type NdArray,
+  type PlainInput,
+  rowShapeOf,
+  toInput,
+} from '../arrays/arrays.js'
+import { ownRows } from '../arrays/lentRows.js'
+import { NeurodeError } from '../base/errors.js'
 import { BatchReader, closing, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
-import { ownRows } from '../data/lentRows.js'
-import { NeurodeError } from '../errors.js'
 import type { Shape } from './layer.js'
 
 interface Channels {

@@ -1,9 +1,9 @@
 /** Axes of a row: Keras counts the dimension of rows as 0, so the first of a row is 1 and the last -1. */
 
-import { formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanAlong } from '../native.js'
-import { refuse } from '../validate.js'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
+import type { PlanAlong } from '../native/native.js'
 import type { Shape } from './layer.js'
 
 /** One axis or several, as Keras counts: 1 is the first of a row, -1 the last. */

@@ -1,10 +1,10 @@
 /** CategoryEncoding: integers to rows of zeros and ones, or of counts. */
 
-import { formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import type { Spelled } from '../names.js'
-import type { PlanLayer } from '../native.js'
-import { checkInteger, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import type { Spelled } from '../base/names.js'
+import { checkInteger, checkOptions, lookUp, nameTable, refuse } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 type OutputMode = 'multiHot' | 'oneHot' | 'count'

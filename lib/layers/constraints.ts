@@ -1,13 +1,13 @@
 /** Constraints: what weights are brought back to after every step. Keras' names, defaults and formulas. */
 
-import { guardArity } from '../arity.js'
-import { formatShape } from '../data/arrays.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { NeurodeError } from '../errors.js'
-import { checkMade, sealed } from '../made.js'
-import type { Spelled } from '../names.js'
-import type { PlanConstraint } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../validate.js'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import type { Spelled } from '../base/names.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkMade, sealed } from '../checks/made.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../checks/validate.js'
+import type { PlanConstraint } from '../native/native.js'
 
 /** What weights are brought back to after every step. */
 export interface Constraint {

@@ -1,8 +1,8 @@
 /** Embedding: integers to vectors that are learnt. */
 
-import type { ArrayInput } from '../data/arrays.js'
-import type { PlanLayer } from '../native.js'
-import { checkInteger, checkOptions, refuse, refuseIdle } from '../validate.js'
+import type { ArrayInput } from '../arrays/arrays.js'
+import { checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
 import {

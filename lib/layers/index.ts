@@ -1,8 +1,8 @@
 /** The factories of all layers. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { withMain } from '../validate.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { withMain } from '../checks/validate.js'
 import {
   ActivationLayer,
   type ActivationLayerOptions,

@@ -1,11 +1,10 @@
 /** Initializers of kernels and biases: Keras' names, defaults and formulas. The numbers are drawn natively. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { NeurodeError } from '../errors.js'
-import { checkMade, sealed } from '../made.js'
-import type { Spelled } from '../names.js'
-import type { PlanInitializer } from '../native.js'
+import { NeurodeError } from '../base/errors.js'
+import type { Spelled } from '../base/names.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkMade, sealed } from '../checks/made.js'
 import {
   checkNumber,
   checkOptions,
@@ -15,7 +14,8 @@ import {
   nameTable,
   refuse,
   withMain,
-} from '../validate.js'
+} from '../checks/validate.js'
+import type { PlanInitializer } from '../native/native.js'
 
 type Draw = Omit<PlanInitializer, 'seed'>
 

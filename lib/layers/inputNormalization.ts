@@ -1,11 +1,11 @@
 /** Normalization: to mean 0 and variance 1 by statistics of the data, given or found with adapt(). */
 
-import { guardArity } from '../arity.js'
-import { type ArrayInput, array, elementCount, formatShape } from '../data/arrays.js'
+import { type ArrayInput, array, elementCount, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { guardArity } from '../checks/arity.js'
+import { checkBoolean, checkNumber, checkOptions, refuse } from '../checks/validate.js'
 import type { BatchSource } from '../data/batches.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanLayer } from '../native.js'
-import { checkBoolean, checkNumber, checkOptions, refuse } from '../validate.js'
+import type { PlanLayer } from '../native/native.js'
 import { adaptTo } from './adapt.js'
 import { type Axis, alongAxes, checkAxis, planAlong } from './axes.js'
 import { initializers } from './initializers.js'

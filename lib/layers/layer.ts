@@ -1,11 +1,11 @@
 /** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
 
-import { guardArity } from '../arity.js'
-import type { ArrayInput, NestedNumbers } from '../data/arrays.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanLayer } from '../native.js'
-import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../validate.js'
+import type { ArrayInput, NestedNumbers } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 
 /** Sizes of one row, without the dimension of rows. */
 export type Shape = readonly number[]

@@ -1,9 +1,9 @@
 /** Normalization of each row by itself. */
 
-import { elementCount, formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanAlong, PlanLayer, PlanOp } from '../native.js'
-import { checkInteger, checkNumber, checkOptions, refuse } from '../validate.js'
+import { elementCount, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
+import type { PlanAlong, PlanLayer, PlanOp } from '../native/native.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
 import {
   Layer,

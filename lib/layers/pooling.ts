@@ -1,9 +1,9 @@
 /** Layers that make one value of those of all positions. */
 
-import { formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanLayer } from '../native.js'
-import { checkBoolean, checkOptions } from '../validate.js'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkBoolean, checkOptions } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 /** Options of {@link GlobalAveragePooling1D}. */

@@ -1,9 +1,9 @@
 /** Layers that move or repeat the values of a row: permute and repeatVector. */
 
-import { formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import type { PlanLayer } from '../native.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkOptions, refuse } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 /** Options of {@link Permute}. */

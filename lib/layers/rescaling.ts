@@ -1,7 +1,7 @@
 /** Rescaling: a factor and an addend for every value. */
 
-import type { PlanLayer } from '../native.js'
-import { checkNumber, checkOptions } from '../validate.js'
+import { checkNumber, checkOptions } from '../checks/validate.js'
+import type { PlanLayer } from '../native/native.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 /** Options of {@link Rescaling}. */

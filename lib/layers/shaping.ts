@@ -1,8 +1,8 @@
 /** Layers that only speak about shapes and leave no arithmetic: input, flatten, reshape and identity. */
 
-import { elementCount, formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { checkInteger, checkOptions, refuse } from '../validate.js'
+import { elementCount, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkOptions, refuse } from '../checks/validate.js'
 import { Layer, type LayerOptions, layerOptionNames, type Shape } from './layer.js'
 
 /** Options of {@link Input}. */

@@ -1,9 +1,9 @@
 /** Where a model of two inputs changes its mind. */
 
-import { type ArrayInput, array, formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkDouble, checkInteger, refuse, refuseIdle } from '../validate.js'
+import { type ArrayInput, array, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkDouble, checkInteger, refuse, refuseIdle } from '../checks/validate.js'
+import { type Sequential, Sequential as SequentialClass } from '../models/sequential.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
 import { checkPictureOptions } from './options.js'

@@ -1,8 +1,8 @@
 /** The confusion matrix: how often each class was taken for each other. */
 
-import { type ArrayInput, formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { refuse } from '../validate.js'
+import { type ArrayInput, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
 import type { PictureOptions } from './curves.js'
 import { checkLength, toClassIndices, toNumbers, toTargetClasses } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'

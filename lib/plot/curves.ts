@@ -1,7 +1,7 @@
 /** Curves and points: the history of a training, lines, scatter plots. */
 
-import type { ArrayInput } from '../data/arrays.js'
-import { checkBoolean, checkName, isPlain, refuse } from '../validate.js'
+import type { ArrayInput } from '../arrays/arrays.js'
+import { checkBoolean, checkName, isPlain, refuse } from '../checks/validate.js'
 import { checkLength, extent, toSeries } from './numbers.js'
 import { checkPictureOptions } from './options.js'
 import { axisOf, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'

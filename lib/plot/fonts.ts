@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findFile, missing } from '../packageRoot.js'
+import { findFile, missing } from '../base/packageRoot.js'
 
 interface Font {
   readonly path: string

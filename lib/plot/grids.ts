@@ -1,9 +1,9 @@
 /** Arrays as pictures: images side by side, and weights as colours. */
 
-import { type ArrayInput, formatShape } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { type Sequential, Sequential as SequentialClass } from '../model/sequential.js'
-import { checkInteger, checkRowShape, refuse, refuseIdle } from '../validate.js'
+import { type ArrayInput, formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkRowShape, refuse, refuseIdle } from '../checks/validate.js'
+import { type Sequential, Sequential as SequentialClass } from '../models/sequential.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'

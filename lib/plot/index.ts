@@ -1,6 +1,6 @@
 /** `neurode/plot`: pictures of data, trainings and models, as SVG, PNG and HTML, without a browser. */
 
-import { guardArity } from '../arity.js'
+import { guardArity } from '../checks/arity.js'
 import { decisionBoundary } from './boundary.js'
 import { confusionMatrix } from './confusion.js'
 import { history, line, scatter } from './curves.js'

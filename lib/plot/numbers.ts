@@ -1,8 +1,8 @@
 /** Numbers that pictures are made of, from anything that Neurode takes as an array. */
 
-import { type ArrayInput, array, formatShape, isNdArray, type NdArray, type NestedArray } from '../data/arrays.js'
-import { NeurodeError } from '../errors.js'
-import { refuse } from '../validate.js'
+import { type ArrayInput, array, formatShape, isNdArray, type NdArray, type NestedArray } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
 
 /** Values with their shape, scale and offset applied. */
 export interface Numbers {

@@ -1,7 +1,7 @@
 /** Options that pictures share. */
 
-import { isNumericArray } from '../data/typedArrays.js'
-import { checkOptions, refuse } from '../validate.js'
+import { isNumericArray } from '../arrays/typedArrays.js'
+import { checkOptions, refuse } from '../checks/validate.js'
 
 /** {@link checkOptions}, and that titles and labels are texts. */
 export function checkPictureOptions<T extends object>(

@@ -1,8 +1,8 @@
 /** The packages that pictures are drawn with: optional, and loaded when the first picture is. */
 
 import type { PlotOptions } from '@observablehq/plot'
-import { NeurodeError } from '../errors.js'
-import { ownPackage, requireHere } from '../packageRoot.js'
+import { NeurodeError } from '../base/errors.js'
+import { ownPackage, requireHere } from '../base/packageRoot.js'
 
 const install = 'npm install @observablehq/plot linkedom @resvg/resvg-js'
 

@@ -1,8 +1,8 @@
 /** A picture: SVG text that can be had as PNG and saved. */
 
-import { guardArity } from '../arity.js'
-import { toPath, writeAtomically } from '../io/files.js'
-import { checkNumber, checkOptions, refuse, refuseIdle } from '../validate.js'
+import { guardArity } from '../checks/arity.js'
+import { checkNumber, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
+import { toPath, writeAtomically } from '../files/files.js'
 import { fontFiles, fontsHave } from './fonts.js'
 import { loadRasterizer } from './packages.js'
 

@@ -1,8 +1,8 @@
 /** Pictures and numbers in one HTML file that needs nothing else. */
 
-import { checkEnding } from '../io/endings.js'
-import { toPath, writeAtomically } from '../io/files.js'
-import { checkName, checkOptions, refuse, shorten } from '../validate.js'
+import { checkName, checkOptions, refuse, shorten } from '../checks/validate.js'
+import { checkEnding } from '../files/endings.js'
+import { toPath, writeAtomically } from '../files/files.js'
 import { checkPictureOptions } from './options.js'
 import { escapeXml } from './panels.js'
 import { Picture } from './picture.js'

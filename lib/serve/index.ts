@@ -1,9 +1,5 @@
 /** `neurode/serve`: inference for servers. */
 
-export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batching/batcher.js'
-export type { BatcherStats } from './batching/batchStats.js'
-export { type FastifyApplication, servePlugin } from './http/plugin.js'
-export type { ServePluginOptions } from './http/serving.js'
 export {
   attachPredictor,
   type PredictInput,
@@ -11,7 +7,11 @@ export {
   Predictor,
   type PredictorOptions,
   type PredictorToken,
-} from './predictor.js'
+} from '../inference/predictor.js'
+export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batching/batcher.js'
+export type { BatcherStats } from './batching/batchStats.js'
+export { type FastifyApplication, servePlugin } from './http/plugin.js'
+export type { ServePluginOptions } from './http/serving.js'
 export {
   formatInferResponse,
   formatPredictResponse,

@@ -1,8 +1,8 @@
 /** Callbacks of fit: what may be called when. */
 
-import { answerFor } from '../elsewhere/answers.js'
-import { NeurodeError } from '../errors.js'
-import { checkInteger, describe, normalize, refuse, refuseIdle, shorten, suggest } from '../validate.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, describe, normalize, refuse, refuseIdle, shorten, suggest } from '../checks/validate.js'
+import { answerFor } from '../foreignNames/answers.js'
 import type { CallbackState, CallbackStates, Logs, NoLogs, TrainingContext } from './context.js'
 
 /** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */

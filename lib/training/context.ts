@@ -1,8 +1,8 @@
 /** What callbacks know of the training they are part of. */
 
-import type { ArrayInput } from '../data/arrays.js'
+import type { ArrayInput } from '../arrays/arrays.js'
+import type { NdArray } from '../arrays/shapedArray.js'
 import type { DataInput } from '../data/rowSource.js'
-import type { NdArray } from '../data/shapedArray.js'
 import type { Layer, Weight } from '../layers/layer.js'
 import type { Loss } from './losses.js'
 import type { Optimizer } from './optimizers.js'

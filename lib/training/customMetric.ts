@@ -1,7 +1,7 @@
 /** Metrics of a user's own. */
 
-import { sealed } from '../made.js'
-import { checkName, checkOptions, refuse, refuseUseless } from '../validate.js'
+import { sealed } from '../checks/made.js'
+import { checkName, checkOptions, refuse, refuseUseless } from '../checks/validate.js'
 import type { CapturedBatch, MetricState } from './captured.js'
 import { ratio } from './countMetrics.js'
 import { identity, type Metric, rowsOrClasses } from './metricTable.js'

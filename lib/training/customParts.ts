@@ -1,8 +1,8 @@
 /** Losses and metrics of the user's, given to a model that is loaded: files hold their names alone. */
 
-import { NeurodeError } from '../errors.js'
-import { isMade } from '../made.js'
-import { checkRecord, refuse } from '../validate.js'
+import { NeurodeError } from '../base/errors.js'
+import { isMade } from '../checks/made.js'
+import { checkRecord, refuse } from '../checks/validate.js'
 import { type CustomMetricOptions, customId } from './customMetric.js'
 import { type CustomLossOptions, type Loss, losses } from './losses.js'
 import { metrics } from './metrics.js'

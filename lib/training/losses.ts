@@ -1,11 +1,11 @@
 /** Losses by name and with options: Keras' names, defaults and formulas. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { checkMade, sealed } from '../made.js'
-import type { Spelled } from '../names.js'
-import type { PlanOp } from '../native.js'
-import { checkName, checkOptions, lookUp, nameTable, refuse } from '../validate.js'
+import type { Spelled } from '../base/names.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkMade, sealed } from '../checks/made.js'
+import { checkName, checkOptions, lookUp, nameTable, refuse } from '../checks/validate.js'
+import type { PlanOp } from '../native/native.js'
 import type { CapturedBatch } from './captured.js'
 import {
   fillOptions,

@@ -1,7 +1,7 @@
 /** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
 
-import type { PlanOp } from '../native.js'
-import { nameTable } from '../validate.js'
+import { nameTable } from '../checks/validate.js'
+import type { PlanOp } from '../native/native.js'
 import type { MetricState } from './captured.js'
 import {
   type Average,

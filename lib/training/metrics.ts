@@ -1,11 +1,11 @@
 /** Metrics by name and with options: Keras' names, defaults and formulas; `accuracy` chosen as Keras does. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { NeurodeError } from '../errors.js'
-import { checkMade, sealed } from '../made.js'
-import type { Spelled } from '../names.js'
-import { checkName, checkOptions, lookUp, refuse } from '../validate.js'
+import { NeurodeError } from '../base/errors.js'
+import type { Spelled } from '../base/names.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkMade, sealed } from '../checks/made.js'
+import { checkName, checkOptions, lookUp, refuse } from '../checks/validate.js'
 import type { Curve, Summation } from './countMetrics.js'
 import { type CustomMetricOptions, checkKey, customMetric } from './customMetric.js'
 import type { Loss, LossMetricId, losses } from './losses.js'

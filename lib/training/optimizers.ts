@@ -1,10 +1,10 @@
 /** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { checkMade, remember } from '../made.js'
-import type { PlanOp } from '../native.js'
-import { checkNumber, checkOptions, lookUp, nameTable, refuse, refuseIdle, withMain } from '../validate.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { checkMade, remember } from '../checks/made.js'
+import { checkNumber, checkOptions, lookUp, nameTable, refuse, refuseIdle, withMain } from '../checks/validate.js'
+import type { PlanOp } from '../native/native.js'
 import { fillOptions, flag, needing, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'

@@ -1,6 +1,6 @@
 /** Options of losses, metrics and optimizers: their defaults and checks as data. */
 
-import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse, refuseIdle } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse, refuseIdle } from '../checks/validate.js'
 
 export type OptionValue = number | boolean | string | readonly number[] | undefined
 

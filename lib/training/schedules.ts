@@ -1,9 +1,9 @@
 /** Learning-rate schedules: Keras' names, defaults and formulas in float32, and PyTorch's one-cycle policy. */
 
-import { guardArity } from '../arity.js'
-import { answerForeignNames } from '../elsewhere/answering.js'
-import { sealed } from '../made.js'
-import type { Spelled } from '../names.js'
+import type { Spelled } from '../base/names.js'
+import { answerForeignNames } from '../checks/answering.js'
+import { guardArity } from '../checks/arity.js'
+import { sealed } from '../checks/made.js'
 import {
   checkBoolean,
   checkInteger,
@@ -14,7 +14,7 @@ import {
   nameTable,
   refuse,
   refuseIdle,
-} from '../validate.js'
+} from '../checks/validate.js'
 
 /** What the options of a schedule hold. */
 export type ScheduleOption = number | boolean | string | readonly number[]

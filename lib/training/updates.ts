@@ -1,7 +1,7 @@
 /** What every optimizer does around its formula: clipping, weight decay, accumulation, averages of the weights. */
 
-import type { PlanUpdate } from '../native.js'
-import { checkBoolean, checkInteger, checkNumber, refuse, refuseIdle } from '../validate.js'
+import { checkBoolean, checkInteger, checkNumber, refuse, refuseIdle } from '../checks/validate.js'
+import type { PlanUpdate } from '../native/native.js'
 
 /** Options that every optimizer has, besides its learning rate. Steps run in the order in which they stand here. */
 export interface UpdateOptions {

@@ -1,4 +1,24 @@
-// The order of lib's files: imports go one way, types included.
+// The order of lib's folders and files: imports go one way, types included.
+
+/** Each line uses only the lines below it; folders of one line do not use each other. */
+const lines = [
+  ['cli', 'index.ts'],
+  ['serve', 'plot', 'debug.ts'],
+  ['models'],
+  ['callbacks', 'fit', 'gradients'],
+  ['persistence', 'feeds', 'inference'],
+  ['core'],
+  ['training'],
+  ['layers'],
+  ['data'],
+  ['formats'],
+  ['arrays', 'files'],
+  ['checks', 'native'],
+  ['base', 'foreignNames'],
+]
+
+const among = (names) => `^lib/(${names.join('|').replaceAll('.', '\\.')})(?:/|$)`
+
 module.exports = {
   forbidden: [
     {
@@ -7,6 +27,20 @@ module.exports = {
       severity: 'error',
       from: {},
       to: { circular: true },
+    },
+    ...lines.map((names, i) => ({
+      name: 'order-of-folders',
+      comment: 'A folder uses only those of the lines below its own.',
+      severity: 'error',
+      from: { path: among(names) },
+      to: { path: '^lib/', pathNot: [`^lib/$1(?:/|$)`, ...lines.slice(i + 1).map(among)] },
+    })),
+    {
+      name: 'folder-without-a-line',
+      comment: 'A new folder gets its place in the order above.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: lines.map(among) },
+      to: {},
     },
     ...require('./serve.cjs'),
   ],

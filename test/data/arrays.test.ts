@@ -20,8 +20,8 @@ import {
   writeNpz,
   writeSafetensors,
 } from 'neurode'
-import { sliceRows, takeInput, toInput } from '#lib/data/arrays.js'
-import { toPlainTargets, toTargets } from '#lib/data/targets.js'
+import { sliceRows, takeInput, toInput } from '#lib/arrays/arrays.js'
+import { toPlainTargets, toTargets } from '#lib/arrays/targets.js'
 import { numericArrays } from '../support/numericArrays.js'
 import { Random } from '../support/random.js'
 import { inFolder, throws } from './files.js'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type CsvTable, callbacks, layers, type ReadCsvOptions, readCsv, sequential } from 'neurode'
-import { columnFinder } from '#lib/io/columns.js'
+import { columnFinder } from '#lib/formats/columns.js'
 import { codesOf, warningsOf } from '../support/warnings.js'
 import { inFolder, rejects, throws } from './files.js'
 

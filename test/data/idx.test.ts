@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 import { createGzip, gzipSync } from 'node:zlib'
 import { NeurodeError, readIdx } from 'neurode'
-import { parseIdx } from '#lib/data/idx.js'
+import { parseIdx } from '#lib/formats/idx.js'
 import { Random } from '../support/random.js'
 import { idxBytes, inFolder, rejects, throws } from './files.js'
 

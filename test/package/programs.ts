@@ -61,7 +61,7 @@ export const files = {
       const [imported, required] = [await import(name), require(name)]
       if (!Object.keys(imported).every((key) => imported[key] === required[key])) report.differing.push(name)
     }
-    for (const path of ['dist/index.js', 'dist/native.js', 'prebuilds/linux-x64/neurode.glibc.node', 'native/addon/addon.cc']) {
+    for (const path of ['dist/index.js', 'dist/native/native.js', 'prebuilds/linux-x64/neurode.glibc.node', 'native/addon/addon.cc']) {
       await import('neurode/' + path).catch((error) => report.refused.push(error.code))
     }
     report.devices = devices().filter(({ available }) => available).map(({ name }) => name)

@@ -14,8 +14,8 @@ import {
   schedules,
   sequential,
 } from 'neurode'
-import { coreOf } from '#lib/model/cores.js'
-import type { Sequential } from '#lib/model/sequential.js'
+import { coreOf } from '#lib/core/cores.js'
+import type { Sequential } from '#lib/models/sequential.js'
 import { Random } from './random.js'
 import { bitsOf } from './resumable.js'
 

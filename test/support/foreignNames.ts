@@ -1,9 +1,9 @@
 /** Public names of TensorFlow.js and PyTorch, by the kind of thing that they are here. */
 
-import * as others from '#lib/elsewhere/layerNames.js'
-import { optionRows } from '#lib/elsewhere/optionNames.js'
-import * as parts from '#lib/elsewhere/partNames.js'
-import type { Rows } from '#lib/elsewhere/rows.js'
+import * as others from '#lib/foreignNames/layerNames.js'
+import { optionRows } from '#lib/foreignNames/optionNames.js'
+import * as parts from '#lib/foreignNames/partNames.js'
+import type { Rows } from '#lib/foreignNames/rows.js'
 
 /** All that is said of names of others. */
 export function answersTo(): string[] {

@@ -1,6 +1,6 @@
 /** What this thread does itself while models are loaded, and what others do for it. */
 
-import { native } from '#lib/native.js'
+import { native } from '#lib/native/native.js'
 
 const crypto = process.getBuiltinModule('node:crypto')
 const threads = process.getBuiltinModule('node:worker_threads')

@@ -1,6 +1,6 @@
 /** Kinds of memory that arrays of a caller's may lie in, and what may become of it. */
 
-import type { NumericArray } from '#lib/data/arrays.js'
+import type { NumericArray } from '#lib/arrays/arrays.js'
 
 /** Arrays by what they are given as. */
 export type Arrays = Readonly<Record<string, NumericArray>>

@@ -1,6 +1,6 @@
 /** What a batcher counts. */
 
-import { NeurodeError } from '../../errors.js'
+import { NeurodeError } from '../../base/errors.js'
 
 /** Counters of a {@link Batcher} since it was made (they only grow), and the depth of its queue now. */
 export interface BatcherStats {

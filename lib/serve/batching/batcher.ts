@@ -1,8 +1,8 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
-import { guardArity, refuseMore } from '../../arity.js'
-import { checkPresent } from '../../data/typedArrays.js'
-import { NeurodeError } from '../../errors.js'
+import { checkPresent } from '../../arrays/typedArrays.js'
+import { NeurodeError } from '../../base/errors.js'
+import { guardArity, refuseMore } from '../../checks/arity.js'
 import {
   checkInteger,
   checkNumber,
@@ -11,8 +11,8 @@ import {
   isPromise,
   longestMilliseconds,
   refuse,
-} from '../../validate.js'
-import { checkBatchSize, type PredictInput, Predictor, rowsOf } from '../predictor.js'
+} from '../../checks/validate.js'
+import { checkBatchSize, type PredictInput, Predictor, rowsOf } from '../../inference/predictor.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
 

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { checkBoolean, checkInteger, refuse } from '../../validate.js'
+import { checkBoolean, checkInteger, refuse } from '../../checks/validate.js'
 import { pageHandler } from '../page/page.js'
 import { bearerTokens } from './auth.js'
 import { type CheckHost, checkOneHost } from './hosts.js'

@@ -2,7 +2,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { NeurodeError } from '../../errors.js'
+import { NeurodeError } from '../../base/errors.js'
 import { HttpError } from './httpErrors.js'
 
 /** Checks a header `Authorization`; throws 401. */

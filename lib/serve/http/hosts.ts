@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import { refuse, refuseIdle } from '../../validate.js'
+import { refuse, refuseIdle } from '../../checks/validate.js'
 import { HttpError } from './httpErrors.js'
 
 /** Checks a header `Host`; throws 421. */

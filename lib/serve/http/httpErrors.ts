@@ -1,7 +1,7 @@
 /** Errors as clients see them: a status, and JSON that names what is wrong. */
 
 import type { FastifyReply } from 'fastify'
-import { type ErrorCode, NeurodeError } from '../../errors.js'
+import { type ErrorCode, NeurodeError } from '../../base/errors.js'
 import type { FailureReason } from '../metrics/statistics.js'
 
 /** An answer that is not 200. */

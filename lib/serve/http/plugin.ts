@@ -1,7 +1,7 @@
 /** The Fastify plugin. Its types name none of Fastify's: who only calls `serve` needs no Fastify. */
 
 import type { FastifyInstance } from 'fastify'
-import { checkOptions, refuse } from '../../validate.js'
+import { checkOptions, refuse } from '../../checks/validate.js'
 import { addServing } from './application.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { native } from '../../native.js'
+import { native } from '../../native/native.js'
 import { HttpError, retryAfter } from './httpErrors.js'
 import type { RequestRules } from './rules.js'
 

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { findFile, missing } from '../../packageRoot.js'
+import { findFile, missing } from '../../base/packageRoot.js'
 import { markup } from './markup.js'
 import { style } from './style.js'
 

@@ -1,11 +1,11 @@
 /** Tensors in requests and responses: KServe V2 in JSON and with binary tensors, and TensorFlow Serving's V1. */
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
-import { refuseMore } from '../../arity.js'
-import { elementCount } from '../../data/arrays.js'
+import { elementCount } from '../../arrays/arrays.js'
+import { refuseMore } from '../../checks/arity.js'
+import { checkInteger, checkName, checkRowShape, refuse } from '../../checks/validate.js'
 import type { Shape } from '../../layers/layer.js'
-import { type NativeTensorReader, native } from '../../native.js'
-import { checkInteger, checkName, checkRowShape, refuse } from '../../validate.js'
+import { type NativeTensorReader, native } from '../../native/native.js'
 
 /** What the tensors of a model's requests look like. */
 export interface TensorSpec {

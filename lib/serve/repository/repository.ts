@@ -1,12 +1,12 @@
 /** Which models are served: loaded, warmed up, swapped in one step, and drained before they go. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NeurodeError } from '../../errors.js'
-import { isUrl, toPath } from '../../io/paths.js'
-import { coreOf } from '../../model/cores.js'
-import { loadForInference } from '../../model/load.js'
-import { Sequential } from '../../model/sequential.js'
-import { checkRecord, refuse } from '../../validate.js'
+import { NeurodeError } from '../../base/errors.js'
+import { checkRecord, refuse } from '../../checks/validate.js'
+import { coreOf } from '../../core/cores.js'
+import { isUrl, toPath } from '../../files/paths.js'
+import { loadForInference } from '../../models/load.js'
+import { Sequential } from '../../models/sequential.js'
 import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'

@@ -2,7 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { NeurodeError } from '../../errors.js'
+import { NeurodeError } from '../../base/errors.js'
 
 const extension = '.neurode'
 const versionName = /^(0|[1-9]\d{0,15})$/

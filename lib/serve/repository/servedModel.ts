@@ -1,12 +1,12 @@
 /** One version of a model while it is served: its predictor, its queue, and what clients are told of it. */
 
-import type { ModelCore } from '../../model/core.js'
-import type { DeviceName } from '../../model/devices.js'
-import { type ModelSummary, summarize } from '../../model/summary.js'
-import { checkInteger } from '../../validate.js'
+import { checkInteger } from '../../checks/validate.js'
+import type { ModelCore } from '../../core/core.js'
+import type { DeviceName } from '../../core/devices.js'
+import { openPredictor, type Predictor } from '../../inference/predictor.js'
+import { type ModelSummary, summarize } from '../../models/summary.js'
 import { type Batcher, batcher, queueLimit, usualBatches } from '../batching/batcher.js'
 import type { ModelStatistics } from '../metrics/statistics.js'
-import { openPredictor, type Predictor } from '../predictor.js'
 import { defaultMaxRows, type TensorSpec } from '../protocol/tensors.js'
 
 /** How models are run; see {@link Sequential.predictor} and {@link batcher}. */

@@ -2,7 +2,7 @@
 
 import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../../native.js'
+import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../../native/native.js'
 import type { CheckHost } from '../http/hosts.js'
 import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from '../http/httpErrors.js'
 import { answerInference, findModel, type InferenceAnswer, protocols } from '../http/inference.js'

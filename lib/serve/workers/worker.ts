@@ -1,8 +1,8 @@
 /** A worker of `neurode serve --workers`: a server that shares its port, told what to do by the first process. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NeurodeError } from '../../errors.js'
-import { devices } from '../../model/devices.js'
+import { NeurodeError } from '../../base/errors.js'
+import { devices } from '../../core/devices.js'
 import { Serving } from '../http/serving.js'
 import type { ServerSnapshot } from '../metrics/metrics.js'
 import { type InferenceServer, listen } from '../server/server.js'

@@ -2,9 +2,9 @@
 
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
-import { type ErrorCode, errorCodes, NeurodeError } from '../../errors.js'
-import { thisPackage } from '../../packageRoot.js'
-import { longestMilliseconds } from '../../validate.js'
+import { type ErrorCode, errorCodes, NeurodeError } from '../../base/errors.js'
+import { thisPackage } from '../../base/packageRoot.js'
+import { longestMilliseconds } from '../../checks/validate.js'
 import type { ServerSnapshot } from '../metrics/metrics.js'
 import { mergeSnapshots } from '../metrics/statistics.js'
 import type { ServeEvent } from '../repository/repository.js'

@@ -1,7 +1,7 @@
 /** What a server tells of itself and its models: metadata, configuration, readiness, statistics. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { native } from '../../../native.js'
+import { native } from '../../../native/native.js'
 import { formatMetrics, metricsContentType } from '../../metrics/metrics.js'
 import type { ModelSnapshot } from '../../metrics/statistics.js'
 import type { Repository } from '../../repository/repository.js'

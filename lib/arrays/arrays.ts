@@ -1,0 +1,302 @@
+/** Arrays that come from the user: what is accepted, and how it becomes what crosses to C++. */
+
+import { NeurodeError } from '../base/errors.js'
+import { refuseMore } from '../checks/arity.js'
+import { checkNumber, checkOptions, describe } from '../checks/validate.js'
+import type { NativeInput, NativeTargets, NumericArray } from '../native/native.js'
+import { type NdArray, shapedArray } from './shapedArray.js'
+import {
+  bytesOrFloats,
+  checkPresent,
+  hintFor,
+  isNdArray64,
+  isNumericArray,
+  isOurs,
+  isTooLarge,
+  putFloats,
+  refuseTooLarge,
+} from './typedArrays.js'
+
+export type { NumericArray } from '../native/native.js'
+export type { NdArray, NestedNumbers } from './shapedArray.js'
+
+/** Numbers in arrays in arrays; the innermost ones may be typed arrays. `true` and `false` are 1 and 0. */
+export type NestedArray = readonly (number | boolean | NumericArray | NestedArray)[]
+
+/** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is cut into rows of the shape expected. */
+export type ArrayInput = NdArray | NumericArray | NestedArray
+
+/** Factor and addend of {@link array}. */
+export interface ArrayOptions {
+  /** Factor of every element, a finite number; default 1. */
+  readonly scale?: number | undefined
+  /** Added to every scaled element, a finite number; default 0. */
+  readonly offset?: number | undefined
+}
+
+const maxRank = 32
+const maxElements = 2 ** 32
+/**
+ * Gives an array its shape. Typed arrays are kept as they are, without a copy; nested arrays become float32.
+ *
+ * @param data - The elements, row-major.
+ * @param shape - Size of each dimension; their product is the number of elements. Default: the nesting's own shape,
+ * or `[data.length]`.
+ * @throws NeurodeError `ERR_SHAPE` when shape and elements disagree or nested rows differ in length, `ERR_DTYPE` for
+ * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 does not hold,
+ * `ERR_DATA_DETACHED` for memory that was transferred away.
+ *
+ * @example
+ * ```ts
+ * import { array } from 'neurode'
+ *
+ * const images = array(new Uint8Array(2 * 784), [2, 784], { scale: 1 / 255 })
+ * ```
+ */
+export function array<T extends NumericArray>(data: T, shape?: readonly number[], options?: ArrayOptions): NdArray<T>
+export function array(data: NestedArray, shape?: readonly number[], options?: ArrayOptions): NdArray<Float32Array>
+export function array(
+  data: NumericArray | NestedArray,
+  shape?: readonly number[],
+  options?: ArrayOptions,
+  ...more: unknown[]
+): NdArray {
+  refuseMore(more, 3, 'array')
+  const { scale, offset } = checkOptions(options, ['scale', 'offset'], 'options')
+  const source = typedOrNested(data, 'data')
+  const elements = source.elements
+  const dimensions = Object.freeze([...checkShape(shape ?? source.shape, 'shape')])
+  const count = elementCount(dimensions)
+  if (count !== elements.length) {
+    const text = `${formatShape(dimensions)} of ${count} elements`
+    throw new NeurodeError('ERR_SHAPE', `shape: expected the shape of ${elements.length} elements, got ${text}`)
+  }
+  const factors = {
+    ...(scale === undefined ? {} : { scale: checkNumber(scale, 'scale') }),
+    ...(offset === undefined ? {} : { offset: checkNumber(offset, 'offset') }),
+  }
+  return Object.freeze(shapedArray(elements, dimensions, factors))
+}
+
+/** Rows of input ready to cross to C++, with their number; `lent`: in memory of the caller's. */
+export type InputRows = NativeInput & { readonly rows: number; readonly lent: boolean }
+
+/** The same, of elements that TypeScript reads one by one. */
+export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
+
+/** Targets ready to cross to C++, with the number of rows; `lent`: in memory of the caller's. */
+export type GivenTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
+
+/** The same, with rows of float32 values, neither scaled nor offset. */
+export type TargetRows = (
+  | { readonly kind: 'classes'; readonly data: Int32Array }
+  | { readonly kind: 'rows'; readonly data: Float32Array }
+) & { readonly weights?: Float32Array | undefined; readonly rows: number; readonly lent: boolean }
+
+/**
+ * Takes `value` as rows of `rowShape`, without a copy of typed arrays: C++ reads elements of any type. Throws `ERR_SHAPE`,
+ * `ERR_DTYPE` or `ERR_DATA_DETACHED` that names `argumentName`.
+ */
+export function takeInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
+  const source = read(value, argumentName)
+  const rows = countRows(source, rowShape, argumentName)
+  const { elements: data, scale, offset, lent } = source
+  return { data, scale, offset, rows, lent }
+}
+
+/** {@link takeInput} for code that reads elements: bytes and float32 stay as they are, all else becomes float32. */
+export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): PlainInput {
+  const input = takeInput(value, rowShape, argumentName)
+  const data = bytesOrFloats(input.data, argumentName)
+  return { ...input, data, lent: input.lent && data.buffer === input.data.buffer }
+}
+
+/** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` gave, without a copy. */
+export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: number, to: number): T {
+  const size = value.data.length / value.rows
+  const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
+  if (!('weights' in value) || !value.weights) return rows
+  const each = value.weights.length / value.rows
+  return { ...rows, weights: value.weights.subarray(from * each, to * each) }
+}
+
+/** The product of a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/** `[2, 784]`. */
+export function formatShape(shape: readonly (number | string)[]): string {
+  return `[${shape.join(', ')}]`
+}
+
+/** Has `data`, a typed array, and `shape`. */
+export function isNdArray(value: unknown): value is NdArray {
+  if (typeof value !== 'object' || value === null) return false
+  const { data, shape } = value as Partial<NdArray>
+  return isNumericArray(data) && Array.isArray(shape)
+}
+
+/** The shape of one row, as far as the data tell it. */
+export function rowShapeOf(x: unknown): readonly number[] {
+  if (isNdArray(x)) return x.shape.slice(1)
+  const shape: number[] = []
+  for (let level: unknown = x; Array.isArray(level) || isNumericArray(level); level = level[0]) shape.push(level.length)
+  return shape.slice(1)
+}
+
+/** What a user gave as an array. */
+export interface Source {
+  readonly elements: NumericArray
+  readonly shape: readonly number[]
+  readonly scale: number
+  readonly offset: number
+  /** The shape is only a length: any cut into rows will do. */
+  readonly flat: boolean
+  /** The elements lie in memory of the caller's. */
+  readonly lent: boolean
+}
+
+/** Reads a typed array, nested arrays or `{ data, shape }`; throws `ERR_DTYPE`, `ERR_SHAPE` or `ERR_DATA_DETACHED`. */
+export function read(value: unknown, argumentName: string): Source {
+  if (!isNdArray(value)) {
+    const { elements, shape } = typedOrNested(value, argumentName)
+    return { elements, shape, scale: 1, offset: 0, flat: shape.length === 1, lent: isLent(elements, value) }
+  }
+  const { data } = value
+  checkPresent(data, `${argumentName}.data`)
+  const shape = checkShape(value.shape, `${argumentName}.shape`)
+  const count = elementCount(shape)
+  if (data.length !== count) {
+    const text = `${argumentName}.data: expected ${count} elements for shape ${formatShape(shape)}, got ${data.length}`
+    throw new NeurodeError('ERR_SHAPE', text)
+  }
+  const scale = checkNumber(value.scale ?? 1, `${argumentName}.scale`)
+  const offset = checkNumber(value.offset ?? 0, `${argumentName}.offset`)
+  return { elements: data, shape, scale, offset, flat: false, lent: isLent(data, data) }
+}
+
+/** Nested arrays become arrays that were made here. */
+function isLent(elements: NumericArray, given: unknown): boolean {
+  return elements === given && !isOurs(elements)
+}
+
+function typedOrNested(value: unknown, argumentName: string) {
+  if (isNumericArray(value)) {
+    checkPresent(value, argumentName)
+    return { elements: value, shape: [value.length] }
+  }
+  if (!Array.isArray(value)) {
+    const expected = 'a typed array, nested arrays of numbers, or { data, shape }'
+    const got = isNdArray64(value) ? `data of ${describe(value.data)}` : describe(value)
+    throw new NeurodeError('ERR_DTYPE', `${argumentName}: expected ${expected}, got ${got}${hintFor(value)}`)
+  }
+  const shape = nestedShape(value, argumentName)
+  const elements = new Float32Array(elementCount(shape))
+  fill(elements, 0, value, shape, 0, argumentName)
+  return { elements, shape }
+}
+
+function nestedShape(value: readonly unknown[], argumentName: string): number[] {
+  const shape: number[] = []
+  let level: unknown = value
+  while (Array.isArray(level) || isNumericArray(level)) {
+    if (shape.length === maxRank) {
+      throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at most ${maxRank} dimensions, got deeper nesting`)
+    }
+    shape.push(level.length)
+    level = level[0]
+  }
+  if (elementCount(shape) > maxElements) {
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${argumentName}: expected at most 2^32 elements, got shape ${formatShape(shape)}`,
+    )
+  }
+  return shape
+}
+
+/** Copies nested numbers from `at` on; returns where it ended. Every level must have the size of `shape`. */
+function fill(
+  out: Float32Array,
+  at: number,
+  value: unknown,
+  shape: readonly number[],
+  depth: number,
+  path: string,
+): number {
+  const size = shape[depth] as number
+  const innermost = depth === shape.length - 1
+  const typed = innermost && isNumericArray(value)
+  if (!typed && !Array.isArray(value)) {
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${path}: expected ${size} elements as in the first row, got ${describe(value)}`,
+    )
+  }
+  if (value.length !== size) {
+    throw new NeurodeError('ERR_SHAPE', `${path}: expected ${size} elements as in the first row, got ${value.length}`)
+  }
+  if (typed) {
+    checkPresent(value, path)
+    putFloats(out, at, value, path)
+    return at + size
+  }
+  if (innermost) {
+    for (let i = 0; i < size; i++) {
+      const element: unknown = value[i]
+      if (typeof element !== 'number' && typeof element !== 'boolean') {
+        const code = Array.isArray(element) || isNumericArray(element) ? 'ERR_SHAPE' : 'ERR_DTYPE'
+        throw new NeurodeError(code, `${path}[${i}]: expected a number, got ${describe(element)}${hintFor(element)}`)
+      }
+      const number = Number(element)
+      if (isTooLarge(number)) refuseTooLarge(`${path}[${i}]`, number)
+      out[at + i] = number
+    }
+    return at + size
+  }
+  let end = at
+  for (let i = 0; i < size; i++) end = fill(out, end, value[i], shape, depth + 1, `${path}[${i}]`)
+  return end
+}
+
+/** Rows of `rowShape` in a source; `also` says what else would do. */
+export function countRows(source: Source, rowShape: readonly number[], argumentName: string, also = ''): number {
+  const { elements, shape, flat } = source
+  const rowSize = elementCount(rowShape)
+  const isRow = shape.length === rowShape.length + 1 && rowShape.every((size, i) => shape[i + 1] === size)
+  if (isRow || (rowSize === 1 && shape.length === 1)) return checkRows(shape[0] as number, argumentName)
+  if (flat && elements.length % rowSize === 0) return checkRows(elements.length / rowSize, argumentName)
+  const expected = `shape ${formatShape(['n', ...rowShape])}${also}`
+  const got = flat ? `${elements.length} elements, not a multiple of ${rowSize}` : `shape ${formatShape(shape)}`
+  throw new NeurodeError(
+    'ERR_SHAPE',
+    `${argumentName}: expected ${expected}, got ${got}${reshapeHint(source, rowShape)}`,
+  )
+}
+
+function reshapeHint({ shape, flat }: Source, rowShape: readonly number[]): string {
+  const rowSize = elementCount(rowShape)
+  if (flat || rowSize === 1) return ''
+  if (shape.length > 1 && elementCount(shape.slice(1)) === rowSize) {
+    const reshaped = `reshape it: array(data, ${formatShape([shape[0] as number, ...rowShape])})`
+    if (rowShape.length > 1) return `; ${reshaped}`
+    const flatten = `layers.flatten({ inputShape: ${formatShape(shape.slice(1))} })`
+    return `; ${reshaped}, or let the model begin with ${flatten}`
+  }
+  const isOneRow = shape.length === rowShape.length && shape.every((size, i) => size === rowShape[i])
+  return isOneRow ? `; a single row has the shape ${formatShape([1, ...shape])}` : ''
+}
+
+/** At least one row, or `ERR_SHAPE`. */
+export function checkRows(rows: number, argumentName: string): number {
+  if (rows > 0) return rows
+  throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at least one row, got none`)
+}
+
+function checkShape(shape: readonly number[], name: string): readonly number[] {
+  const valid = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+  if (valid && Number.isSafeInteger(elementCount(shape))) return shape
+  const got = Array.isArray(shape) ? formatShape(shape) : describe(shape)
+  throw new NeurodeError('ERR_SHAPE', `${name}: expected sizes, integers of at least 0, got ${got}`)
+}

@@ -1,0 +1,93 @@
+/** Targets that come from the user: class indices, or rows of outputs. */
+
+import { NeurodeError } from '../base/errors.js'
+import { checkRows, countRows, formatShape, type GivenTargets, read, type Source, type TargetRows } from './arrays.js'
+import { toFloats, typeName } from './typedArrays.js'
+
+/** What the loss compares with: see {@link toTargets}. */
+export interface TargetsExpected {
+  /** Outputs of the model along its last dimension. */
+  readonly outputs: number
+  /** Dimensions of a row before that one; default none. */
+  readonly positionShape?: readonly number[] | undefined
+  /** The loss takes class indices. */
+  readonly classes: boolean
+  /** The loss takes rows of outputs; default true. */
+  readonly rows?: boolean | undefined
+  /** Rows of this class do not count. */
+  readonly ignoreClass?: number | undefined
+}
+
+/**
+ * Turns `value` into targets: integers of shape `[n, ...positionShape]` (or with a 1 behind) become class indices where the loss
+ * takes them, all else rows of `[...positionShape, outputs]` values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
+ */
+export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): GivenTargets {
+  const { outputs, positionShape = [], classes, rows: takesRows = true } = expected
+  const source = read(value, argumentName)
+  const rowShape = formatShape(source.shape.slice(1))
+  const isColumn = rowShape === formatShape(positionShape) || rowShape === formatShape([...positionShape, 1])
+  if (classes && isColumn && (outputs > 1 || !takesRows)) {
+    const rows = checkRows(source.shape[0] as number, argumentName)
+    return { kind: 'classes', ...toClasses(source, outputs, expected.ignoreClass, argumentName), rows }
+  }
+  if (!takesRows) {
+    const shapes = [[], [1]].map((last) => formatShape(['n', ...positionShape, ...last]))
+    const expectedText = `class indices, one per ${positionShape.length > 0 ? 'position' : 'row'} (shape ${shapes.join(' or ')})`
+    const hint =
+      rowShape === formatShape([...positionShape, outputs])
+        ? '; categoricalCrossentropy takes one-hot rows as well'
+        : ''
+    throw new NeurodeError(
+      'ERR_SHAPE',
+      `${argumentName}: expected ${expectedText}, got shape ${formatShape(source.shape)}${hint}`,
+    )
+  }
+  const also = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
+  const rows = countRows(source, [...positionShape, outputs], argumentName, also)
+  const { elements: data, scale, offset, lent } = source
+  const plain = { kind: 'rows' as const, data, rows, lent }
+  return scale === 1 && offset === 0 ? plain : { ...plain, scale, offset }
+}
+
+/** Labels as int32; those of the class to ignore have the weight NaN, for which no class counts. */
+function toClasses(
+  { elements, scale, offset, lent }: Source,
+  outputs: number,
+  ignoreClass: number | undefined,
+  argumentName: string,
+): { readonly data: Int32Array; readonly weights?: Float32Array; readonly lent: boolean } {
+  const plain = scale === 1 && offset === 0 && ignoreClass === undefined
+  const inPlace = plain && typeName(elements) === 'Int32Array'
+  const labels = inPlace ? (elements as Int32Array) : new Int32Array(elements.length)
+  const weights = ignoreClass === undefined ? undefined : new Float32Array(elements.length).fill(1)
+  for (let row = 0; row < labels.length; row++) {
+    const element = elements[row] as number
+    const label = plain ? element : element * scale + offset
+    if (weights !== undefined && label === ignoreClass) {
+      weights[row] = Number.NaN
+      continue
+    }
+    if (!(label >= 0 && label < outputs && Number.isInteger(label))) {
+      const got = `got ${label} in row ${row}`
+      throw new NeurodeError('ERR_LABEL_RANGE', `${argumentName}: expected class indices 0 to ${outputs - 1}, ${got}`)
+    }
+    if (!inPlace) labels[row] = label
+  }
+  return { data: labels, ...(weights && { weights }), lent: inPlace && lent }
+}
+
+/** Targets as TypeScript reads them. */
+export function toPlainTargets(targets: GivenTargets): TargetRows {
+  if (targets.kind === 'classes') return targets
+  const { data: given, scale, offset, rows, weights, lent } = targets
+  const data = toFloats(given, scale, offset)
+  return { kind: 'rows', data, rows, weights, lent: lent && data === given }
+}
+
+/** Class indices as one-hot rows. */
+export function toOneHot(labels: Int32Array, outputs: number): Float32Array {
+  const values = new Float32Array(labels.length * outputs)
+  for (let i = 0; i < labels.length; i++) values[i * outputs + (labels[i] as number)] = 1
+  return values
+}

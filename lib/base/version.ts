@@ -1,0 +1,7 @@
+/** The version of the package. */
+
+import { thisPackage } from './packageRoot.js'
+
+export function packageVersion(): string {
+  return thisPackage().version
+}

@@ -1,0 +1,97 @@
+/** What is likely a mistake in a model, before any data is looked at: said once, until the model is compiled again. */
+
+import { type WarningCode, warn } from '../base/warnings.js'
+import type { Range } from '../layers/activations.js'
+import { type Axis, alongAxes } from '../layers/axes.js'
+import { Normalization } from '../layers/inputNormalization.js'
+import type { Layer } from '../layers/layer.js'
+import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
+import type { Loss } from '../training/losses.js'
+import type { Metric } from '../training/metricTable.js'
+import type { ModelCore } from './core.js'
+
+export function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
+  if (core.warned.has(code)) return
+  core.warned.add(code)
+  warn(code, `model '${core.name}': ${message}`)
+}
+
+/** Before training. */
+export function adviseOnModel(core: ModelCore): void {
+  if (core.advised) return
+  core.advised = true
+  adviseOnConstants(core)
+  adviseOnAdapting(core)
+  const last = deciding(core.layers)
+  const range = last && rangeOf(last)
+  if (last && range) adviseOnLoss(core, last, range)
+  const metric = accuracyOfSeveral(core)
+  const { loss } = core.training().settings
+  if (metric && loss.threshold !== undefined && !(last && activationOf(last)?.wholeRow)) adviseOnAccuracy(core, metric)
+}
+
+/** Layers that say nothing. */
+function adviseOnConstants(core: ModelCore): void {
+  const found = core.built().layers.find(({ layer, outputShape }) => {
+    const { axis = -1 } = layer as { readonly axis?: Axis | undefined }
+    return activationOf(layer)?.wholeRow === true && alongAxes(axis, outputShape, layer.name).length === 1
+  })
+  if (found === undefined) return
+  const { layer } = found
+  const text = `layer '${layer.name}': ${activationOf(layer)?.name} over a single output is the same for any input`
+  warnOnce(core, 'NEURODE_CONSTANT_OUTPUT', `${text}; for one probability use 'sigmoid'`)
+}
+
+/** Layers that would do something if they had seen data. */
+function adviseOnAdapting(core: ModelCore): void {
+  const found = core.layers.find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
+  if (found === undefined) return
+  const text = `layer '${found.name}' was never adapted and passes its input on as it is`
+  warnOnce(core, 'NEURODE_NOT_ADAPTED', `${text}; await adapt(x) before, or give it mean and variance`)
+}
+
+/** Its weights may have come from a file. */
+function isIdle(core: ModelCore, layer: Layer): boolean {
+  const [mean, variance] = core.readWeights(layer)
+  return mean?.data.every((value) => value === 0) === true && variance?.data.every((value) => value === 1) === true
+}
+
+/** Outputs that the loss is not made for. */
+function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range): void {
+  const { loss } = core.training().settings
+  const { outputRange, threshold } = loss
+  const name = activationOf(layer)?.name ?? layer.kind
+  const found =
+    outputRange && (low < outputRange[0] || high > outputRange[1])
+      ? `is made for ${expectedOf(outputRange)}, and ${name} gives others${remedyOf(loss)}`
+      : loss.options.fromLogits === true && low >= 0 && high <= 1
+        ? `with fromLogits: true takes outputs for logits, and ${name} gives probabilities; leave one of the two out`
+        : threshold !== undefined && low >= threshold
+          ? `takes outputs above ${threshold} for a yes, and ${name} gives nothing below`
+          : undefined
+  if (found) warnOnce(core, 'NEURODE_LOSS_OUTPUT', `layer '${layer.name}': loss '${loss.name}' ${found}`)
+}
+
+function expectedOf([low, high]: Range): string {
+  return high === Infinity ? `outputs of at least ${low}` : 'probabilities'
+}
+
+function remedyOf({ outputRange, threshold, options }: Loss): string {
+  if (outputRange?.[1] !== 1) return "; end the model with 'softplus' or 'exponential'"
+  const logits = 'fromLogits' in options ? ', or give the loss fromLogits: true behind a linear layer' : ''
+  return `; end the model with '${threshold === undefined ? 'softmax' : 'sigmoid'}'${logits}`
+}
+
+/** An `accuracy` that asks which of several outputs is the largest. */
+export function accuracyOfSeveral(core: ModelCore): Metric | undefined {
+  const { metrics, weightedMetrics } = core.training().settings
+  if (core.built().outputs === 1 || core.warned.has('NEURODE_ARGMAX_ACCURACY')) return undefined
+  return [...metrics, ...weightedMetrics].find(({ id }) => id === 'accuracy')
+}
+
+export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
+  const text = `metric '${name}' of ${core.built().outputs} outputs asks which one is the largest, as in Keras`
+  const remedy =
+    "where each answers for itself, use 'binaryAccuracy'; where one of them is right, 'categoricalAccuracy'"
+  warnOnce(core, 'NEURODE_ARGMAX_ACCURACY', `${text}; ${remedy}`)
+}

@@ -1,0 +1,153 @@
+/** What is likely a mistake in data and in what becomes of it: said once, until the model is compiled again. */
+
+import { type GivenTargets, type InputRows, sliceRows } from '../arrays/arrays.js'
+import { ownRows } from '../arrays/lentRows.js'
+import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
+import type { NativeSums } from '../native/native.js'
+import type { CapturedBatch } from '../training/captured.js'
+import type { ResolvedMetric } from '../training/metricTable.js'
+import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
+import type { ModelCore } from './core.js'
+import { type Found, firstNotFinite, firstOutside, shown } from './looks.js'
+
+/** Further out than rounding takes a value. */
+const slack = 1e-6
+/** Values looked at: some microseconds. */
+const mostLookedAt = 4096
+/** The same where it happens only once. */
+const mostSearched = 2 ** 24
+/** Rows whose outputs are looked at where they are not at hand. */
+const sampleRows = 64
+/** What is bound is looked at so often, and then at powers of two: a long loop does not pay for it. */
+const firstLooks = 8
+
+/** What is bound: its numbers at once, and some rows for {@link adviseOnSample}. `where` names a batch of a stream. */
+export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string): void {
+  const look = ++core.looks
+  const isPowerOfTwo = (look & (look - 1)) === 0
+  if (look > firstLooks && !isPowerOfTwo) return
+  const bad = notFinite(core, input, targets, mostLookedAt, where)
+  if (bad !== undefined) warnOnce(core, 'NEURODE_NOT_FINITE', `${bad}: losses and weights will be no numbers`)
+  adviseOnTargets(core, targets, where)
+  adviseOnLabels(core, targets)
+  if (!isPowerOfTwo || thresholdMetric(core, 'op') === undefined || isBounded(core)) return
+  const some = sliceRows(input, 0, Math.min(input.rows, sampleRows))
+  core.sample = ownRows({ ...some, lent: true })
+}
+
+/** The sums of a range: a loss that is no number shows what looking at some values has missed. */
+export function adviseOnSums(
+  core: ModelCore,
+  sums: NativeSums,
+  input: InputRows,
+  targets: GivenTargets,
+  where?: string,
+): void {
+  const loss = (sums[2] as number) + (sums[5] as number)
+  if (Number.isFinite(loss) || core.warned.has('NEURODE_NOT_FINITE')) return
+  const { custom, name } = core.training().settings.loss
+  const otherwise = custom
+    ? `x is finite: see what loss '${name}' computes, and whether weights have grown beyond float32`
+    : 'x and y are finite, and weights have grown beyond float32; try a smaller learning rate, or clipNorm'
+  const cause = notFinite(core, input, targets, mostSearched, where) ?? otherwise
+  warnOnce(core, 'NEURODE_NOT_FINITE', `the loss is ${loss}: ${cause}; callbacks.terminateOnNaN() ends such a training`)
+}
+
+/** Where data is NaN or infinite. What targets mean to a loss of the user's, nobody else knows. */
+function notFinite(
+  core: ModelCore,
+  input: InputRows,
+  targets: GivenTargets,
+  most: number,
+  where: string | undefined,
+): string | undefined {
+  if (core.warned.has('NEURODE_NOT_FINITE')) return undefined
+  const tell = (what: string, found: Found | undefined) =>
+    found && `${what} ${Number.isNaN(found.value) ? 'has NaN' : 'is infinite'} in ${nameRow(found, where)}`
+  const ofInput = tell('x', firstNotFinite({ ...input, size: input.data.length / input.rows }, most))
+  if (ofInput !== undefined || targets.kind === 'classes') return ofInput
+  if (core.training().settings.loss.custom !== undefined) return undefined
+  return tell('y', firstNotFinite({ ...targets, size: targets.data.length / targets.rows }, most))
+}
+
+function nameRow({ row }: Found, where: string | undefined): string {
+  return where === undefined ? `row ${row}` : `row ${row} of ${where}`
+}
+
+/** Targets that the loss is not made for; rows that weigh nothing may hold any number. */
+function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string | undefined): void {
+  const { loss } = core.training().settings
+  if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
+  const { data, rows, weights } = targets
+  const [low, high] = loss.targetRange
+  const each = data.length / (weights?.length ?? rows)
+  const counts = (value: number, at: number) =>
+    !Number.isNaN(value) && (!weights || Math.abs(weights[Math.floor(at / each)] as number) > 0)
+  const values = { ...targets, size: data.length / rows }
+  const found = firstOutside(values, low - slack, high + slack, mostLookedAt, counts)
+  if (found === undefined) return
+  const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`
+  const text = `loss '${loss.name}' is made for targets ${range}, got ${shown(found.value)}`
+  const hint = low === 0 && high === 1 ? "; 'hinge' takes labels of -1 and 1" : ''
+  warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in ${nameRow(found, where)}${hint}`)
+}
+
+/** Rows with none or several labels, of which the largest output says little. */
+function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
+  const metric = targets.kind === 'rows' && accuracyOfSeveral(core)
+  const last = metric && deciding(core.layers)
+  if (!metric || !last || !isBounded(core) || activationOf(last)?.wholeRow) return
+  const { data, scale = 1, offset = 0 } = targets
+  const { outputs } = core.built()
+  const rows = data.length / outputs
+  const stride = Math.ceil((rows * outputs) / mostLookedAt)
+  for (let row = 0; row < rows; row += stride) {
+    let labels = 0
+    for (let i = row * outputs; i < (row + 1) * outputs; i++) {
+      if ((data[i] as number) * scale + offset > 0.5) labels++
+    }
+    if (labels === 1) continue
+    adviseOnAccuracy(core, metric)
+    return
+  }
+}
+
+/** Outputs that thresholds are not made for, of metrics that are computed from them in TypeScript. */
+export function adviseOnOutputs(core: ModelCore, { outputs }: CapturedBatch): void {
+  const metric = thresholdMetric(core, 'state')
+  if (metric !== undefined) adviseOnRange(core, metric, outputs)
+}
+
+/** The same of metrics whose outputs stay in native code, from some of the rows that were bound. */
+export async function adviseOnSample(core: ModelCore): Promise<void> {
+  const { sample } = core
+  core.sample = undefined
+  const metric = sample && !core.disposed && thresholdMetric(core, 'op')
+  if (!metric) return
+  const outputs = new Float32Array(sample.rows * core.built().outputSize)
+  await core.native().predict(sample, outputs, sample.rows)
+  adviseOnRange(core, metric, outputs)
+}
+
+/** A metric whose thresholds are made for outputs from 0 to 1, unless there was a warning. */
+function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric | undefined {
+  if (core.warned.has('NEURODE_OUTPUT_RANGE')) return undefined
+  return core.training().metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
+}
+
+/** Outputs can be nothing but probabilities. */
+function isBounded(core: ModelCore): boolean {
+  const last = deciding(core.layers)
+  const range = last && rangeOf(last)
+  return range !== undefined && range[0] >= 0 && range[1] <= 1
+}
+
+function adviseOnRange(core: ModelCore, { key }: ResolvedMetric, data: Float32Array): void {
+  const size = core.built().outputSize
+  const counts = (value: number) => !Number.isNaN(value)
+  const found = firstOutside({ data, size }, -slack, 1 + slack, mostLookedAt, counts)
+  if (found === undefined) return
+  const text = `metric '${key}' has thresholds for outputs from 0 to 1, got ${shown(found.value)}`
+  const hint = 'for logits there are metrics.auc({ fromLogits: true }) and threshold: 0'
+  warnOnce(core, 'NEURODE_OUTPUT_RANGE', `${text}; end the model with 'sigmoid' or 'softmax', or ${hint}`)
+}

@@ -1,0 +1,77 @@
+/** Devices a model can run on. */
+
+import { NeurodeError } from '../base/errors.js'
+import { refuseMore } from '../checks/arity.js'
+import { refuse } from '../checks/validate.js'
+import { type DeviceInfo, native, type Precision } from '../native/native.js'
+
+/** `auto`: a CUDA device that works, else the CPU; `cuda`: the first CUDA device; `cuda:1`; any name of {@link devices}. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}` | (string & Record<never, never>)
+
+/**
+ * Every device, those that are missing with the reason.
+ *
+ * @example
+ * ```ts
+ * import { devices } from 'neurode'
+ *
+ * for (const { name, available, reason } of devices()) console.log(name, available ? 'is there' : reason)
+ * ```
+ */
+export function devices(): DeviceInfo[]
+export function devices(...more: unknown[]): DeviceInfo[] {
+  refuseMore(more, 0, 'devices')
+  return native().devices()
+}
+
+/** The device where none is asked for: `NEURODE_DEVICE`, else `auto`. */
+export function defaultDevice(): DeviceName {
+  const wanted = process.env.NEURODE_DEVICE
+  return wanted ? checkDevice(wanted, 'NEURODE_DEVICE') : 'auto'
+}
+
+/** A device's name, checked: `ERR_DEVICE_UNAVAILABLE` with the reason where a CUDA device is not there. */
+export function checkDevice(value: unknown, argument: string): DeviceName {
+  if (typeof value !== 'string') return refuse(argument, "'auto', 'cpu', 'cuda' or 'cuda:1'", value)
+  if (value === 'auto' || value === 'cpu') return value
+  if (!/^cuda(:\d+)?$/.test(value)) {
+    const expected = `${argument}: expected 'auto', 'cpu', 'cuda' or 'cuda:1'`
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${expected}, got ${JSON.stringify(value)}`)
+  }
+  const all = devices()
+  const matching = all.filter(({ name }) => name === value || (value === 'cuda' && name.startsWith('cuda')))
+  if (matching.some(({ available }) => available)) return value as DeviceName
+  const candidates = matching.length > 0 ? matching : all.filter(({ name }) => name.startsWith('cuda'))
+  const reasons = candidates.map(({ name, reason }) => reason ?? `there is ${name} only`)
+  const why = reasons.length > 0 ? reasons.join('; ') : 'no CUDA device was found'
+  throw new NeurodeError('ERR_DEVICE_UNAVAILABLE', `${argument}: '${value}' is not available: ${why}`)
+}
+
+/** The device that compile and load are given. `auto`, too, leaves the choice to `NEURODE_DEVICE`. */
+export function chooseDevice(device: unknown): DeviceName {
+  const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
+  return checked === 'auto' ? defaultDevice() : checked
+}
+
+const precisions: readonly Precision[] = ['float32', 'tf32', 'bfloat16']
+
+/** A precision that the device has: `ERR_ARGUMENT` where it has none but float32. */
+export function checkPrecision(value: unknown, device: DeviceName): Precision {
+  const precision = value ?? 'float32'
+  if (!precisions.includes(precision as Precision)) return refuse('precision', "'float32', 'tf32' or 'bfloat16'", value)
+  const info = deviceOf(device)
+  if (precision === 'float32' || info === undefined || info.precisions?.includes(precision as Precision)) {
+    return precision as Precision
+  }
+  const needed = 'a CUDA device of compute capability 8.0 or newer'
+  const found = info.description === undefined ? info.name : `${info.name}: ${info.description}`
+  throw new NeurodeError('ERR_ARGUMENT', `precision: '${precision}' takes ${needed}, the model's device is ${found}`)
+}
+
+/** What a device's name stands for. `auto` takes no emulated device. */
+function deviceOf(name: DeviceName): DeviceInfo | undefined {
+  const there = devices().filter(({ available }) => available)
+  if (name !== 'auto') return there.find((info) => info.name === name || (name === 'cuda' && info.name === 'cuda:0'))
+  const isReal = ({ name, description }: DeviceInfo) => name === 'cuda:0' && !description?.startsWith('Emulated')
+  return there.find(isReal) ?? there.find((info) => info.name === 'cpu')
+}

@@ -1,0 +1,56 @@
+/** Looking for values that are not meant, in some of the values where there are many. */
+
+import type { NumericArray } from '../arrays/arrays.js'
+
+/** Values in rows of some size: each is `element * scale + offset`. */
+export interface Values {
+  readonly data: NumericArray
+  readonly scale?: number | undefined
+  readonly offset?: number | undefined
+  /** Values in a row. */
+  readonly size: number
+}
+
+/** Where a value is, and what it is. */
+export interface Found {
+  readonly row: number
+  readonly value: number
+}
+
+/** The first value that is NaN or infinite, of `most` that lie evenly among all. */
+export function firstNotFinite(values: Values, most: number): Found | undefined {
+  if (values.data.BYTES_PER_ELEMENT === 1) return undefined
+  return firstOutside(values, -Number.MAX_VALUE, Number.MAX_VALUE, most, () => true)
+}
+
+/** The first value outside of a closed range that `counts`; of `most` that lie evenly among all. */
+export function firstOutside(
+  { data, scale = 1, offset = 0, size }: Values,
+  low: number,
+  high: number,
+  most: number,
+  counts: (value: number, at: number) => boolean,
+): Found | undefined {
+  const stride = strideOf(data.length, size, most)
+  for (let i = 0; i < data.length; i += stride) {
+    const value = (data[i] as number) * scale + offset
+    if (!(value >= low && value <= high) && counts(value, i)) return { row: Math.floor(i / size), value }
+  }
+  return undefined
+}
+
+/** Steps over values in rows that meet all columns alike: without a common divisor. */
+function strideOf(count: number, size: number, most: number): number {
+  let stride = Math.ceil(count / most) || 1
+  while (divisor(stride, size) > 1) stride++
+  return count <= most ? 1 : stride
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
+}
+
+/** A float32 in its digits. */
+export function shown(value: number): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(7)) : value
+}

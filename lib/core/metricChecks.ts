@@ -1,0 +1,71 @@
+/** Settings of metrics that point past the model they are compiled for, or have no meaning for it. */
+
+import { refuseUseless } from '../checks/validate.js'
+import type { Range } from '../layers/activations.js'
+import type { Layer } from '../layers/layer.js'
+import { deciding, rangeOf } from '../layers/outputRange.js'
+import type { Loss } from '../training/losses.js'
+import type { Metric } from '../training/metricTable.js'
+
+/** What a model gives, as far as its layers tell. */
+interface Outputs {
+  readonly outputs: number
+  /** Where they lie, where that is known. */
+  readonly range: Range | undefined
+}
+
+type Check = (value: unknown, argument: string, model: Outputs, options: Metric['options']) => void
+
+/** Losses of values, and not of classes. */
+const regressions: ReadonlySet<string> = new Set([
+  ...['meanSquaredError', 'meanAbsoluteError', 'sumSquaredError', 'meanAbsolutePercentageError'],
+  ...['meanSquaredLogarithmicError', 'huber', 'logCosh', 'poisson'],
+])
+
+/** By the name of an option. The `k` of a top-k accuracy may be any, as in Keras, where 5 is the default for 3 classes too. */
+const checks: Readonly<Record<string, Check>> = {
+  classId: (id, argument, { outputs }) => {
+    const expected = `a class of this model's, 0 to ${outputs - 1}`
+    if ((id as number) >= outputs) refuseUseless(argument, expected, id)
+  },
+  topK: (k, argument, { outputs }) => {
+    if ((k as number) > outputs) refuseUseless(argument, `at most ${outputs}, the outputs of the model`, k)
+  },
+  threshold: (threshold, argument, { range }) => {
+    const [low, high] = range ?? [-Infinity, Infinity]
+    const isBounded = Number.isFinite(high - low)
+    const isIn = (threshold as number) >= low && (threshold as number) <= high
+    if (isBounded && !isIn) refuseUseless(argument, `a number from ${low} to ${high}, as the outputs`, threshold)
+  },
+  numClasses: (classes, argument, { outputs }) => {
+    if (outputs > 1 && classes !== outputs) refuseUseless(argument, `${outputs}, the outputs of the model`, classes)
+  },
+  targetClassIds: (ids, argument, { outputs }, { numClasses }) => {
+    const classes = Number(numClasses ?? Math.max(outputs, 2))
+    const wrong = (ids as readonly number[]).find((id) => id >= classes)
+    if (wrong !== undefined) refuseUseless(argument, `classes from 0 to ${classes - 1}`, wrong)
+  },
+  labelWeights: (weights, argument, { outputs }) => {
+    const given = (weights as readonly number[]).length
+    if (given !== outputs) refuseUseless(argument, `${outputs} numbers, one for each output`, weights)
+  },
+}
+
+/** Throws `ERR_ARGUMENT` for metrics that can say nothing about a model of these layers with that loss. */
+export function checkMetrics(metrics: readonly Metric[], loss: Loss, layers: readonly Layer[], outputs: number): void {
+  const last = deciding(layers)
+  const model = { outputs, range: last && rangeOf(last) }
+  for (const metric of metrics) {
+    for (const [name, value] of Object.entries(metric.options)) {
+      if (value !== undefined) checks[name]?.(value, `metrics.${metric.id}: ${name}`, model, metric.options)
+    }
+    if (metric.id === 'accuracy') checkAccuracy(metric, loss, model)
+  }
+}
+
+function checkAccuracy(metric: Metric, loss: Loss, { outputs, range }: Outputs): void {
+  if (outputs > 1 || !regressions.has(loss.name) || range?.[1] !== Infinity) return
+  const what = `a model that classifies: one output without an upper bound and loss '${loss.name}' are a regression`
+  const remedy = "take 'mae' or 'r2Score', or metrics.binaryAccuracy() where targets are 0 and 1"
+  refuseUseless(`metric '${metric.name}'`, `${what}; ${remedy}`, metric.id)
+}

@@ -1,0 +1,46 @@
+/** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
+
+import { type ArrayInput, formatShape, isNdArray, toInput } from '../arrays/arrays.js'
+import { toFloats } from '../arrays/typedArrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
+import type { ParameterSpec } from '../layers/layer.js'
+
+/** Values for the parameters, in order, each a float32 array of its size. */
+export function toParameters(
+  values: readonly ArrayInput[],
+  parameters: readonly ParameterSpec[],
+  argument: string,
+): Float32Array[] {
+  if (!Array.isArray(values)) refuse(argument, `a list of ${parameters.length} arrays`, values)
+  if (values.length !== parameters.length) {
+    const names = parameters.map(({ name, shape }) => `${name} ${formatShape(shape)}`).join(', ')
+    const expected = `${argument}: expected ${parameters.length} arrays (${names || 'none'})`
+    throw new NeurodeError('ERR_SHAPE', `${expected}, got ${values.length}`)
+  }
+  return parameters.map((parameter, i) => toParameter(values[i], parameter, `${argument}[${i}] (${parameter.name})`))
+}
+
+/** Refuses weights that say whose they are, and all are this model's, in another order than its own. */
+export function checkOrder(values: readonly unknown[], parameters: readonly ParameterSpec[]): void {
+  const names = values.map((value) => (isNdArray(value) && 'name' in value ? value.name : undefined))
+  const places = parameters.map(({ name }) => names.indexOf(name))
+  if (places.includes(-1)) return
+  const wrong = places.findIndex((place, i) => place !== i)
+  if (wrong >= 0)
+    refuse(`weights[${wrong}]`, `'${parameters[wrong]?.name}', in the order of getWeights()`, names[wrong])
+}
+
+function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
+  if (isNdArray(value) && formatShape(value.shape) !== formatShape(shape)) {
+    const text = `${argument}: expected shape ${formatShape(shape)}`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(value.shape)}`)
+  }
+  const [first, ...rest] = shape as readonly [number, ...number[]]
+  const { data, scale, offset, rows } = toInput(value, rest, argument)
+  if (rows !== first) {
+    const got = formatShape([rows, ...rest])
+    throw new NeurodeError('ERR_SHAPE', `${argument}: expected shape ${formatShape(shape)}, got ${got}`)
+  }
+  return toFloats(data, scale, offset)
+}

@@ -1,0 +1,146 @@
+/** Ranges whose rows of outputs are wanted: by metrics and losses that are computed in TypeScript. */
+
+import { refuse } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { adviseOnOutputs } from '../core/dataAdvice.js'
+import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/native.js'
+import { splitRows } from '../training/captured.js'
+import type { FeedRange } from './feedRange.js'
+import { Totals } from './ranges.js'
+
+export function totalsOf(core: ModelCore): Totals {
+  return new Totals(core.training().metrics, core.built().outputs)
+}
+
+const mostCaptured = 2 ** 24
+
+/** Batches of one range at most: what they capture, in floats, has to stay within bounds. */
+export function batchesAtOnce(core: ModelCore, batchSize: number): number {
+  if (!core.training().captures) return Number.POSITIVE_INFINITY
+  return Math.max(1, Math.floor(mostCaptured / (batchSize * stride(core))))
+}
+
+/** Evaluates a range; `run` does it natively. */
+export async function evaluateRange(
+  core: ModelCore,
+  totals: Totals,
+  range: FeedRange,
+  run: (range: NativeEvaluateRange) => Promise<NativeSums>,
+): Promise<NativeSums> {
+  const { captures, settings } = core.training()
+  if (!captures) return run(range)
+  const captured = buffer(core, range)
+  const sums = await run({ ...range, captured })
+  const rows = sums[1] as number
+  take(core, totals, captured, rows)
+  if (settings.loss.custom === undefined || rows === 0) return sums
+  let loss = 0
+  for (let row = 0; row < rows; row += range.batchSize) {
+    const count = Math.min(range.batchSize, rows - row)
+    loss += customLoss(core, part(core, captured, row, row + count)).loss * count
+  }
+  return withLoss(sums, loss)
+}
+
+/**
+ * Trains on a range; `run` does it natively. With a loss of the user's every batch goes there and back. What fails after steps
+ * were taken goes to `fail`, as their sums count.
+ */
+export async function trainRange(
+  core: ModelCore,
+  totals: Totals,
+  range: FeedRange,
+  learningRates: Float32Array,
+  run: (range: NativeTrainRange) => Promise<NativeSums>,
+  fail: (error: unknown) => void,
+): Promise<NativeSums> {
+  const { captures, settings } = core.training()
+  if (!captures) return run({ ...range, learningRates })
+  if (settings.loss.custom === undefined) {
+    const captured = buffer(core, range)
+    const sums = await run({ ...range, learningRates, captured })
+    try {
+      take(core, totals, captured, sums[1] as number)
+    } catch (error) {
+      fail(error)
+    }
+    return sums
+  }
+  let total: NativeSums | undefined
+  const step = async (batch: number): Promise<boolean> => {
+    const one = { ...range, firstBatch: range.firstBatch + batch, batches: 1 }
+    const rates = learningRates.length === 1 ? learningRates : learningRates.subarray(batch, batch + 1)
+    const captured = buffer(core, one)
+    const forward = await run({ ...one, learningRates: rates, captured, update: false })
+    const rows = forward[1] as number
+    if (rows === 0) {
+      total ??= forward
+      return false
+    }
+    const { loss, gradient } = customLoss(core, captured)
+    const sums = await run({ ...one, learningRates: rates, gradients: gradient })
+    if (sums[0] === 0) {
+      total ??= sums
+      return false
+    }
+    // Metrics are those of the forward pass: the update saw gradients in place of targets.
+    const own = withLoss(forward, loss * rows)
+    total = total === undefined ? own : total.map((value, i) => value + (own[i] as number))
+    take(core, totals, captured, rows)
+    return true
+  }
+  try {
+    for (let batch = 0; batch < range.batches; batch++) {
+      if (!(await step(batch))) break
+    }
+  } catch (error) {
+    if (total === undefined) throw error
+    fail(error)
+  }
+  return total as unknown as NativeSums
+}
+
+/** Floats that are captured of a row. */
+export function stride(core: ModelCore): number {
+  const { positions, outputs } = core.built()
+  return positions * (2 * outputs + 1)
+}
+
+function buffer(core: ModelCore, { rows, batchSize, firstBatch, batches }: FeedRange): Float32Array {
+  return new Float32Array(Math.min(rows - firstBatch * batchSize, batches * batchSize) * stride(core))
+}
+
+function part(core: ModelCore, captured: Float32Array, from: number, to: number): Float32Array {
+  return captured.subarray(from * stride(core), to * stride(core))
+}
+
+function take(core: ModelCore, totals: Totals, captured: Float32Array, rows: number): void {
+  if (rows === 0 || !core.training().metrics.some(({ state }) => state !== undefined)) return
+  const done = part(core, captured, 0, rows)
+  const { outputs } = core.built()
+  const plain = splitRows(done, outputs, false)
+  adviseOnOutputs(core, plain)
+  totals.update(plain, splitRows(done, outputs, true))
+}
+
+export function customLoss(core: ModelCore, captured: Float32Array) {
+  const { loss } = core.training().settings
+  const { outputs } = core.built()
+  const batch = splitRows(captured, outputs, true)
+  const result = loss.custom?.(batch)
+  const argument = `loss '${loss.name}'`
+  if (typeof result !== 'object' || typeof result.loss !== 'number') {
+    return refuse(argument, 'a function that gives { loss, gradient }', result)
+  }
+  const count = batch.shape[0] * outputs
+  if (result.gradient?.length !== count) {
+    return refuse(`${argument}: gradient`, `${count} numbers, one for each output`, result.gradient)
+  }
+  return { loss: result.loss, gradient: Float32Array.from(result.gradient) }
+}
+
+function withLoss(sums: NativeSums, loss: number): NativeSums {
+  const own = Float64Array.from(sums)
+  own[2] = loss
+  return own
+}

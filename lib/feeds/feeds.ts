@@ -1,0 +1,137 @@
+/** The feed for what users give as data: arrays, files, batches. */
+
+import { elementCount, formatShape, type GivenTargets, type InputRows, takeInput } from '../arrays/arrays.js'
+import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
+import { toPlainTargets } from '../arrays/targets.js'
+import { NeurodeError } from '../base/errors.js'
+import type { ModelCore, WeightsGiven } from '../core/core.js'
+import { buildFrom } from '../core/inputs.js'
+import { balanceClasses, type ClassWeights, checkClasses } from '../core/rowWeights.js'
+import { BatchReader, isBatchSource, nameBatch, toBatch } from '../data/batches.js'
+import { RowSource } from '../data/rowSource.js'
+import { ArrayFeed, type Feed } from './feed.js'
+import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './fileFeed.js'
+import { abortError, unlessAborted } from './ranges.js'
+import { type BatchRows, StreamFeed } from './streamFeed.js'
+
+/** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
+export async function streamFeed(
+  core: ModelCore,
+  source: unknown,
+  argument: string,
+  signal: AbortSignal | undefined,
+  classWeight?: ClassWeights,
+): Promise<Feed> {
+  if (!isBatchSource(source)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a source of batches`)
+  if (classWeight === 'balanced') refuseBalanced('batches')
+  const reader = new BatchReader(source, argument, (value): BatchRows => {
+    const { x, y, sampleWeight } = toBatch(value)
+    buildFrom(core, x)
+    const input = takeInput(x, core.built().inputShape, 'x')
+    const targets = core.readTargets(y, input.rows, 'y', { sampleWeight, classWeight })
+    return [ownRows(input), ownRows(targets)]
+  })
+  const feed = new StreamFeed(core, reader, signal)
+  const learnShape = async () => {
+    const first = reader.peek(nameBatch(0))
+    if ((await unlessAborted(first, signal, (aborted) => abortError(argument, aborted))) === undefined) {
+      throw reader.noBatches()
+    }
+  }
+  return orClose(feed, async () => {
+    if (core.shapes === undefined) await learnShape()
+    if (classWeight !== undefined) checkClasses(classWeight, core.classes())
+  })
+}
+
+/** The feed, once this is done; closed, where it fails. */
+export async function orClose(feed: Feed, work: () => Promise<void>): Promise<Feed> {
+  try {
+    await work()
+    return feed
+  } catch (error) {
+    await feed.close().catch(() => {})
+    throw error
+  }
+}
+
+/** Rows of input and their targets, in memory or in files. */
+export function rowFeed(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  batchSize: number | ((core: ModelCore) => number),
+  [xName, yName]: readonly [string, string],
+  weights: WeightsGiven = {},
+  memory: RowMemory = {},
+): Feed {
+  buildRows(core, x)
+  const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
+  if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
+    const [input, targets] = takeRows(core, x, y, [xName, yName], weights, memory)
+    return new ArrayFeed(core, input, targets, size)
+  }
+  const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
+  const { rows } = input
+  if (!(y instanceof RowSource)) {
+    const targets = core.readTargets(y, rows, yName)
+    const classWeight =
+      weights.classWeight && balanceClasses(weights.classWeight, toPlainTargets(targets), core.classes())
+    return new FileFeed(core, input.reader, new MemoryTargets(targets), input, size, { ...weights, classWeight })
+  }
+  if (y.rows !== rows) {
+    const text = `${yName}: expected ${rows} rows, as many as the input has`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${y.rows} in ${y.path}`)
+  }
+  core.training()
+  if (weights.classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')
+  return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
+}
+
+/** How rows in memory are read: copied unless that is false; where they have to be, x that needs a copy is refused. */
+export interface RowMemory {
+  readonly copy?: boolean | undefined
+  readonly mayCopy?: boolean | undefined
+}
+
+/** Rows of input and their targets in memory. */
+export function takeRows(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  [xName, yName]: readonly [string, string],
+  weights: WeightsGiven,
+  { copy = true, mayCopy = false }: RowMemory,
+): [InputRows, GivenTargets] {
+  const input = takeInput(x, core.built().inputShape, xName)
+  const targets = core.readTargets(y, input.rows, yName, weights)
+  if (copy) return [input, targets]
+  return [mayCopy ? inPlace(input) : readInPlace(input, xName), inPlace(targets)]
+}
+
+/** What is balanced has to be known as a whole. */
+export function refuseBalanced(got: string): never {
+  throw new NeurodeError(
+    'ERR_ARGUMENT',
+    `classWeight: expected weights by class, or 'balanced' for all targets of a fit in memory, got 'balanced' with ${got}`,
+  )
+}
+
+/** {@link buildFrom}, for files as well. */
+function buildRows(core: ModelCore, x: unknown): void {
+  core.checkAlive()
+  if (!(x instanceof RowSource)) buildFrom(core, x)
+  else if (core.shapes === undefined && x.rowShape.length > 0) core.build(x.rowShape)
+}
+
+function fileInput(core: ModelCore, source: RowSource, argument: string) {
+  const { inputShape, inputSize } = core.built()
+  const fits =
+    formatShape(source.rowShape) === formatShape(inputShape) ||
+    (source.rowShape.length === 0 && elementCount(inputShape) === 1) ||
+    (inputShape.length === 1 && source.rowElements === inputSize)
+  if (fits) return { reader: new FileInput(source), rows: source.rows, rowBytes: source.rowBytes }
+  const got = formatShape([source.rows, ...source.rowShape])
+  const expected = formatShape(['n', ...inputShape] as unknown as number[])
+  throw new NeurodeError('ERR_SHAPE', `${argument}: expected shape ${expected}, got ${got} in ${source.path}`)
+}

@@ -1,0 +1,326 @@
+/** Rows that stay in files: blocks of many pieces are read ahead, bound, and trained on as if they were all there is. */
+
+import { type GivenTargets, type InputRows, type NumericArray, takeInput } from '../arrays/arrays.js'
+import { ownRows } from '../arrays/lentRows.js'
+import { emptyLike, ours } from '../arrays/typedArrays.js'
+import { deriveSeed } from '../base/seeds.js'
+import type { ModelCore, WeightsGiven } from '../core/core.js'
+import { type ClassWeights, checkClasses, readWeights } from '../core/rowWeights.js'
+import { Philox } from '../data/philox.js'
+import type { RowSource } from '../data/rowSource.js'
+import type { NativeSums } from '../native/native.js'
+import { batchesAtOnce } from './captures.js'
+import { BoundData, type Feed, type Reserved, type Work } from './feed.js'
+import { type EpochOrder, type EpochStart, orderOf, passedOf } from './feedRange.js'
+
+const blockBytes = 32 * 2 ** 20
+/** Pieces of a block, from all over the file where rows are shuffled. */
+const piecesPerBlock = 16
+
+/** Rows `from` (inclusive) to `to` (exclusive) of a file. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+}
+
+/** Gives the rows of pieces, one after the other. */
+interface BlockReader<T> {
+  /** The file it reads, if it does. */
+  readonly source?: RowSource | undefined
+  read(pieces: readonly Piece[], rows: number): Promise<T>
+  /** What was read is not used any more: its memory may be. */
+  release(block: T): void
+}
+
+/** Input from a file: bytes or float32, in memory that is used again. */
+export class FileInput implements BlockReader<InputRows> {
+  readonly source: RowSource
+  readonly #free: ArrayBuffer[] = []
+
+  constructor(source: RowSource) {
+    this.source = source
+  }
+
+  async read(pieces: readonly Piece[], rows: number): Promise<InputRows> {
+    const { rowBytes, rowElements, dtype, scale, offset } = this.source
+    const at = this.#free.findIndex(({ byteLength }) => byteLength >= rows * rowBytes)
+    const [buffer = new ArrayBuffer(rows * rowBytes)] = at < 0 ? [] : this.#free.splice(at, 1)
+    const type = dtype === 'uint8' ? Uint8Array : Float32Array
+    const data = new type(buffer, 0, rows * rowElements)
+    let row = 0
+    for (const { from, to } of pieces) {
+      await this.source.readInto(data, row * rowElements, from, to - from)
+      row += to - from
+    }
+    return { data, scale, offset, rows, lent: false }
+  }
+
+  release({ data }: InputRows): void {
+    this.#free.push(data.buffer as ArrayBuffer)
+  }
+}
+
+/** Input in memory, as it is when this is made; copied piece by piece. */
+export class MemoryInput implements BlockReader<InputRows> {
+  readonly #input: InputRows
+
+  constructor(input: InputRows) {
+    this.#input = ownRows(input)
+  }
+
+  async read(pieces: readonly Piece[], rows: number): Promise<InputRows> {
+    return { ...this.#input, data: gather(this.#input.data, this.#input.rows, pieces, rows), rows }
+  }
+
+  release(): void {}
+}
+
+/** Targets from a file. */
+export class FileTargets implements BlockReader<GivenTargets> {
+  readonly #core: ModelCore
+  readonly source: RowSource
+  readonly #argument: string
+
+  constructor(core: ModelCore, source: RowSource, argument: string) {
+    this.#core = core
+    this.source = source
+    this.#argument = argument
+  }
+
+  async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
+    const { rowShape, rowElements, scale, offset } = this.source
+    let data = new Float64Array(0) as Awaited<ReturnType<RowSource['read']>>
+    let row = 0
+    for (const { from, to } of pieces) {
+      const part = await this.source.read(from, to - from)
+      if (row === 0) data = new (part.constructor as Float64ArrayConstructor)(rows * rowElements)
+      data.set(part, row * rowElements)
+      row += to - from
+    }
+    return this.#core.readTargets({ data: ours(data), shape: [rows, ...rowShape], scale, offset }, rows, this.#argument)
+  }
+
+  release(): void {}
+}
+
+/** Targets in memory, as they are when this is made; copied piece by piece. */
+export class MemoryTargets implements BlockReader<GivenTargets> {
+  readonly #targets: GivenTargets
+
+  constructor(targets: GivenTargets) {
+    this.#targets = ownRows(targets)
+  }
+
+  async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
+    const data = gather(this.#targets.data, this.#targets.rows, pieces, rows)
+    const { weights: own } = this.#targets
+    const weights = own && gather(own, this.#targets.rows, pieces, rows)
+    return { ...this.#targets, data, rows, weights } as GivenTargets
+  }
+
+  release(): void {}
+}
+
+function gather<T extends NumericArray>(data: T, allRows: number, pieces: readonly Piece[], rows: number): T {
+  const size = data.length / allRows
+  const out = emptyLike(data, rows * size)
+  let row = 0
+  for (const { from, to } of pieces) {
+    out.set(data.subarray(from * size, to * size), row * size)
+    row += to - from
+  }
+  return out
+}
+
+interface Block {
+  readonly input: InputRows
+  readonly targets: GivenTargets
+  /** Its place in the epoch, and its first batch. */
+  readonly index: number
+  readonly rows: number
+}
+
+/** Blocks of rows, the next one read while the device works on this one. */
+export class FileFeed implements Feed {
+  readonly rows: number
+  readonly batches: number
+  readonly batchSize: number
+  readonly #core: ModelCore
+  readonly #input: BlockReader<InputRows>
+  readonly #targets: BlockReader<GivenTargets>
+  readonly #weights: Float32Array | undefined
+  readonly #classWeight: ClassWeights | undefined
+  readonly #pieceRows: number
+  #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
+  #plan: readonly (readonly Piece[])[] = []
+  #nextBlock = 0
+  #reading: Promise<Block> | undefined
+  #current: (Block & { readonly bound: BoundData; batch: number }) | undefined
+  #skip = 0
+  /** Closes what it opened. */
+  #releases: (() => Promise<void>)[] = []
+  #opened = false
+
+  constructor(
+    core: ModelCore,
+    input: BlockReader<InputRows>,
+    targets: BlockReader<GivenTargets>,
+    { rows, rowBytes }: { readonly rows: number; readonly rowBytes: number },
+    batchSize: number,
+    { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
+  ) {
+    this.#core = core
+    this.#weights = readWeights(sampleWeight, rows, weightArgument, core.positionShape())
+    checkClasses(classWeight, core.classes())
+    this.#classWeight = classWeight
+    this.#input = input
+    this.#targets = targets
+    this.rows = rows
+    this.batchSize = Math.min(batchSize, rows)
+    this.batches = Math.ceil(rows / this.batchSize)
+    // Whole batches, so that only the last piece has rows that are not enough for one.
+    const batchBytes = this.batchSize * rowBytes
+    this.#pieceRows = this.batchSize * Math.max(1, Math.floor(blockBytes / piecesPerBlock / batchBytes))
+  }
+
+  async reserve(work: Reserved): Promise<void> {
+    const { batchSize } = this
+    const inBlock = Math.ceil((this.#pieceRows * piecesPerBlock) / batchSize)
+    const batches = Math.min(this.batches, inBlock, batchesAtOnce(this.#core, batchSize))
+    await this.#core.native().reserve({ batchSize, batches, ...work })
+  }
+
+  async begin(start: EpochStart): Promise<number> {
+    await this.#drop()
+    await this.#open()
+    const passed = passedOf(start, this.batches)
+    this.#order = orderOf(start)
+    this.#plan = this.#planBlocks(start)
+    this.#nextBlock = 0
+    this.#skip = passed + start.done
+    while (this.#nextBlock < this.#plan.length) {
+      const batches = Math.ceil(rowsOf(this.#plan[this.#nextBlock] ?? []) / this.batchSize)
+      if (this.#skip < batches) break
+      this.#skip -= batches
+      this.#nextBlock++
+    }
+    this.#readNext()
+    return passed
+  }
+
+  async run(work: Work, limit: number): Promise<NativeSums | undefined> {
+    this.#current ??= await this.#take()
+    const block = this.#current
+    if (block === undefined) return undefined
+    const { batchSize } = this
+    const left = Math.ceil(block.rows / batchSize) - block.batch
+    const { bound, rows, batch: firstBatch } = block
+    const range = { data: bound.handle, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
+    const { shuffle, seed, epoch } = this.#order
+    const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
+    bound.look(sums)
+    block.batch += sums[0] as number
+    if (block.batch * batchSize >= block.rows) this.#release()
+    return sums
+  }
+
+  async close(): Promise<void> {
+    await this.#drop()
+    for (const release of this.#releases.splice(0)) await release()
+  }
+
+  /** Opens the files, for as long as the feed is. */
+  async #open(): Promise<void> {
+    if (this.#opened) return
+    this.#opened = true
+    for (const { source } of [this.#input, this.#targets]) {
+      if (source !== undefined) this.#releases.push(await source.hold())
+    }
+  }
+
+  /** Pieces in their order, the incomplete one last, in groups. */
+  #planBlocks({ shuffle, seed, epoch }: EpochOrder): Piece[][] {
+    const count = Math.ceil(this.rows / this.#pieceRows)
+    const pieces = Array.from({ length: count }, (_, i) => {
+      return { from: i * this.#pieceRows, to: Math.min(this.rows, (i + 1) * this.#pieceRows) }
+    })
+    if (shuffle) {
+      const whole = this.rows % this.#pieceRows === 0 ? count : count - 1
+      shufflePieces(pieces, whole, deriveSeed(seed, epoch % 2 ** 32, 'pieces'))
+    }
+    const blocks: Piece[][] = []
+    for (let at = 0; at < count; at += piecesPerBlock) blocks.push(pieces.slice(at, at + piecesPerBlock))
+    return blocks
+  }
+
+  #readNext(): void {
+    const index = this.#nextBlock
+    const pieces = this.#plan[index]
+    if (pieces === undefined) return
+    this.#nextBlock++
+    const rows = rowsOf(pieces)
+    const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
+      ([input, read]) => {
+        const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
+        const targets = this.#core.weighTargets(read, weights, this.#classWeight)
+        return { input, targets, index, rows }
+      },
+    )
+    // A failure belongs to the batches that need the block.
+    reading.catch(() => {})
+    this.#reading = reading
+  }
+
+  async #take() {
+    const block = await this.#reading
+    this.#reading = undefined
+    if (block === undefined) return undefined
+    this.#core.checkAlive()
+    const bound = new BoundData(this.#core, block.input, block.targets)
+    this.#readNext()
+    const batch = this.#skip
+    this.#skip = 0
+    return { ...block, bound, batch }
+  }
+
+  #release(): void {
+    const block = this.#current
+    if (block === undefined) return
+    this.#current = undefined
+    block.bound.release()
+    this.#input.release(block.input)
+    this.#targets.release(block.targets)
+  }
+
+  async #drop(): Promise<void> {
+    this.#release()
+    const reading = this.#reading
+    this.#reading = undefined
+    const block = await reading?.catch(() => undefined)
+    if (block !== undefined) this.#input.release(block.input)
+  }
+}
+
+function rowsOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { from, to }) => sum + to - from, 0)
+}
+
+/** Fisher-Yates on the first `count`. */
+function shufflePieces(pieces: Piece[], count: number, seed: number): void {
+  const random = new Philox(seed >>> 0, Math.floor(seed / 2 ** 32))
+  random.seek(0)
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(((random.word() >>> 0) / 2 ** 32) * (i + 1))
+    const piece = pieces[i] as Piece
+    pieces[i] = pieces[j] as Piece
+    pieces[j] = piece
+  }
+}
+
+/** Input in memory as blocks. */
+export function memoryInput(core: ModelCore, x: unknown, argument: string) {
+  const input = takeInput(x, core.built().inputShape, argument)
+  // As bytes or float32, so that the pieces of a file are the same whatever the elements are.
+  const rowBytes = (input.data.length / input.rows) * (input.data.BYTES_PER_ELEMENT === 1 ? 1 : 4)
+  return { reader: new MemoryInput(input), rows: input.rows, rowBytes }
+}

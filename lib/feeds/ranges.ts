@@ -1,0 +1,145 @@
+/** Ranges of batches: how many cross to C++ at a time, and what the sums that come back mean. */
+
+import { NeurodeError } from '../base/errors.js'
+import { isPromise, refuse } from '../checks/validate.js'
+import type { NativeSums } from '../native/native.js'
+import type { CapturedBatch, MetricState } from '../training/captured.js'
+import type { Logs } from '../training/context.js'
+import { ratio } from '../training/countMetrics.js'
+import type { ResolvedMetric } from '../training/metricTable.js'
+
+const targetSeconds = 0.1
+const firstSeconds = 0.02
+const assumedFlopsPerSecond = 1e10
+
+/** Sizes ranges to about 100 ms by the speed measured so far, starting small. */
+export class RangePacer {
+  #secondsPerBatch: number | undefined
+  #last = 0
+  readonly #first: number
+
+  /** `flopsPerBatch`: a rough count, for the first range only. */
+  constructor(flopsPerBatch: number) {
+    this.#first = Math.max(1, Math.floor((firstSeconds * assumedFlopsPerSecond) / Math.max(1, flopsPerBatch)))
+  }
+
+  next(remaining: number): number {
+    const wanted =
+      this.#secondsPerBatch === undefined
+        ? this.#first
+        : Math.min(Math.round(targetSeconds / this.#secondsPerBatch), this.#last * 8)
+    this.#last = Math.max(1, wanted)
+    return Math.min(this.#last, remaining)
+  }
+
+  done(batches: number, seconds: number): void {
+    if (batches > 0) this.#secondsPerBatch = Math.max(seconds / batches, 1e-7)
+  }
+}
+
+/** Adds up the sums of ranges. */
+export class Totals {
+  batches = 0
+  rows = 0
+  #loss = 0
+  #counted = 0
+  #weight = 0
+  #penalty = 0
+  readonly #metrics: readonly ResolvedMetric[]
+  readonly #sums: Float64Array
+  /** Of the metrics that have no row of the op table. */
+  readonly #states: ReadonlyMap<ResolvedMetric, MetricState>
+
+  constructor(metrics: readonly ResolvedMetric[], outputs: number) {
+    this.#metrics = metrics
+    this.#sums = new Float64Array(metrics.filter(({ op }) => op !== undefined).length)
+    this.#states = new Map(
+      metrics.flatMap((metric) => (metric.state ? [[metric, metric.state(outputs, metric.weighted === true)]] : [])),
+    )
+  }
+
+  /** Adds the sums of a range; or, from {@link Totals.sums}, what states remember as well. */
+  add(sums: NativeSums | readonly number[]): void {
+    this.batches += sums[0] as number
+    this.rows += sums[1] as number
+    this.#loss += sums[2] as number
+    this.#counted += sums[3] as number
+    this.#weight += sums[4] as number
+    this.#penalty += sums[5] as number
+    const add = (to: Float64Array, from: number) => {
+      for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + (sums[from + i] as number)
+    }
+    add(this.#sums, 6)
+    let at = 6 + this.#sums.length
+    if (sums.length === at) return
+    for (const { numbers } of this.#states.values()) {
+      if (numbers === undefined) continue
+      add(numbers, at)
+      at += numbers.length
+    }
+  }
+
+  /** Takes rows into account for the metrics that are computed from them. */
+  update(plain: CapturedBatch, weighted: CapturedBatch): void {
+    for (const [metric, state] of this.#states) {
+      const updated: unknown = state.updateState(metric.weighted ? weighted : plain)
+      if (isPromise(updated)) refuse(`metric '${metric.key}': updateState`, 'a function that is done at once', updated)
+    }
+  }
+
+  /** Everything so far, as one range. */
+  get sums(): number[] {
+    const states = [...this.#states.values()].flatMap(({ numbers = [] }) => [...numbers])
+    const own = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty]
+    return [...own, ...this.#sums, ...states]
+  }
+
+  /** Loss and metrics over the rows so far. */
+  logs(): Logs {
+    const logs: Record<string, number> & { loss: number } = { loss: round((this.#loss + this.#penalty) / this.rows) }
+    let row = 0
+    for (const metric of this.#metrics) {
+      const state = this.#states.get(metric)
+      const rows = metric.weighted ? this.#weight : this.#counted
+      const result = state ? state.result() : metric.finish(ratio(this.#sums[row++] as number, rows), rows)
+      if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
+      logs[metric.key] = round(result)
+    }
+    return logs
+  }
+}
+
+/** Nine digits hold a float32; the digits after them would show where an epoch was cut into ranges. */
+function round(value: number): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
+}
+
+/** The logs of a validation, their keys prefixed. */
+export function validationLogs(logs: Logs): Record<string, number> {
+  return Object.fromEntries(Object.entries(logs).map(([key, value]) => [`val_${key}`, value]))
+}
+
+/** Settles with `promise`, or rejects with what `fail` gives as soon as the signal aborts. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  fail: (signal: AbortSignal) => Error,
+): Promise<T> {
+  if (signal === undefined) return promise
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(fail(signal))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop)
+  }
+}
+
+/** The error of work that a signal stopped. */
+export function abortError(what: string, signal: AbortSignal): NeurodeError {
+  return new NeurodeError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
+}

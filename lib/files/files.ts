@@ -1,0 +1,216 @@
+/** Whole files: read at once, and written so that a crash leaves the old file or the new one, never a part. */
+
+import type { Stats } from 'node:fs'
+import {
+  access,
+  constants,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { NeurodeError } from '../base/errors.js'
+import { foreignFolder, formatOf, formats } from './formats.js'
+import { removeLeftovers, temporaryPath } from './temporary.js'
+
+export { toPath } from './paths.js'
+
+/** The most that one call of the system reads or writes. */
+const chunkBytes = 2 ** 30
+
+/** All bytes of a regular file. */
+export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
+  let file: FileHandle | undefined
+  try {
+    // A pipe would block open() for as long as nobody writes to it.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    const stats = await file.stat()
+    if (!stats.isFile()) throw await notFile(path, stats)
+    const bytes = Buffer.from(new ArrayBuffer(stats.size))
+    await readInto(file, bytes, 0, path)
+    return bytes
+  } catch (error) {
+    throw fileError(error, path, 'read')
+  } finally {
+    await file?.close()
+  }
+}
+
+/** What is said of a folder, device or pipe where a file was expected. */
+export async function notFile(path: string, stats: { isDirectory(): boolean }): Promise<NeurodeError> {
+  const names = stats.isDirectory() ? await readdir(path).catch(() => []) : undefined
+  return damaged(path, `expected a file, got ${names === undefined ? 'a device or pipe' : foreignFolder(names)}`)
+}
+
+/** Runs a parser; where it fails because the bytes are another format altogether, the error says which, and what reads it. */
+export function parseAs<T>(expected: string, bytes: Uint8Array, path: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    const found = formatOf(bytes)
+    if (found === undefined || found.name === expected) throw error
+    // What save() writes is a safetensors file, too.
+    if (expected === formats.safetensors && found.name === formats.model) throw error
+    throw damaged(path, `expected ${expected}, got ${found.name}${found.advice}`, error)
+  }
+}
+
+/** What a file is that begins otherwise than it should: the end of a message. */
+export function beginning(bytes: Uint8Array): string {
+  const found = formatOf(bytes)
+  return found === undefined ? 'another beginning' : `${found.name}${found.advice}`
+}
+
+/** Fills `bytes` from a place of the file; `ERR_FILE_FORMAT` where the file ends before. */
+export async function readInto(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
+  let filled = 0
+  while (filled < bytes.length) {
+    const length = Math.min(chunkBytes, bytes.length - filled)
+    const { bytesRead } = await file.read(bytes, filled, length, position + filled)
+    if (bytesRead === 0) throw new NeurodeError('ERR_FILE_FORMAT', `${path}: the file became shorter while it was read`)
+    filled += bytesRead
+  }
+}
+
+/**
+ * Replaces a file by these bytes, one chunk after the other: they go into a temporary file next to it, reach the disk, and
+ * take its name in one step. A file that was there leaves its mode and, where the system allows it, its owner. Temporary files of
+ * processes that were killed are removed.
+ */
+export async function writeAtomically(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const { target, replaced } = await targetOf(path)
+  const folder = dirname(target)
+  let temporary: string | undefined
+  try {
+    await removeLeftovers(folder)
+    const chosen = await temporaryPath(folder)
+    // Until it has the owner of the file that it replaces, nobody else reads it.
+    const file = await open(chosen, 'wx', replaced === undefined ? 0o666 : 0o600)
+    temporary = chosen
+    try {
+      for (const chunk of chunks) await writeAll(file, chunk)
+      if (replaced !== undefined) await takeAccess(file, replaced)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, target)
+    temporary = undefined
+    await syncFolder(folder)
+  } catch (error) {
+    if (temporary !== undefined) await unlink(temporary).catch(() => {})
+    throw fileError(error, path, 'written')
+  }
+}
+
+/** Gives a file the owner, where that is allowed, and the mode of the one that it replaces. */
+async function takeAccess(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  if (process.platform === 'win32') return
+  const own = await file.stat()
+  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {})
+  await file.chmod(mode & 0o777)
+}
+
+/** The file that a write replaces, if it is there: what a link points to, and never a folder or device. */
+async function targetOf(path: string): Promise<{ target: string; replaced?: Stats }> {
+  try {
+    const isLink = (await lstatOf(path))?.isSymbolicLink() === true
+    const target = isLink ? await endOfLinks(path) : path
+    const replaced = await statOf(target)
+    if (replaced === undefined) return { target }
+    if (replaced.isFile()) return { target, replaced }
+    const got = replaced.isDirectory() ? 'a folder' : 'a device or pipe'
+    throw new NeurodeError('ERR_FILE_WRITE', `${path}: expected the name of a file, got ${got}`)
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+/** What a link points to in the end, whether it is there or not. */
+async function endOfLinks(path: string): Promise<string> {
+  const there = await realpath(path).catch(ifMissing)
+  if (there !== undefined) return there
+  const next = resolve(await realpath(dirname(path)), await readlink(path))
+  return (await lstatOf(next))?.isSymbolicLink() === true ? endOfLinks(next) : next
+}
+
+/** Makes the folder of a file that is to be written. */
+export async function makeFolderOf(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+/**
+ * Rejects with `ERR_FILE_WRITE` where {@link makeFolderOf} and {@link writeAtomically} would for any reason but a lack of space.
+ * Makes and changes nothing.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const { target } = await targetOf(path)
+  try {
+    let folder = dirname(resolve(target))
+    let stats = await statOf(folder)
+    while (stats === undefined && folder !== dirname(folder)) {
+      folder = dirname(folder)
+      stats = await statOf(folder)
+    }
+    if (stats?.isDirectory() === false) {
+      throw new NeurodeError('ERR_FILE_WRITE', `${path}: expected a place in a folder, got one in the file ${folder}`)
+    }
+    await access(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw fileError(error, path, 'written')
+  }
+}
+
+const statOf = (path: string) => stat(path).catch(ifMissing)
+const lstatOf = (path: string) => lstat(path).catch(ifMissing)
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, Math.min(chunkBytes, bytes.length - at))).bytesWritten
+  }
+}
+
+/** Makes a rename outlive a power failure, where the system lets folders be opened. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What the system says, as a NeurodeError that names the file. */
+export function fileError(error: unknown, path: string, what: 'read' | 'written'): NeurodeError {
+  if (error instanceof NeurodeError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  const options = { cause: error }
+  if (what === 'written') {
+    return new NeurodeError('ERR_FILE_WRITE', `${path}: the file cannot be written (${message})`, options)
+  }
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: there is no such file`, options)
+  }
+  return new NeurodeError('ERR_FILE_FORMAT', `${path}: the file cannot be read (${message})`, options)
+}
+
+/** `ERR_FILE_FORMAT` that names the file. */
+export function damaged(path: string, problem: string, cause?: unknown): NeurodeError {
+  return new NeurodeError('ERR_FILE_FORMAT', `${path}: ${problem}`, cause === undefined ? {} : { cause })
+}

@@ -1,0 +1,184 @@
+/** Evaluation: loss and metrics over rows, without any change of weights. */
+
+import { takeInput } from '../arrays/arrays.js'
+import { ownArray } from '../arrays/lentRows.js'
+import { toPlainTargets } from '../arrays/targets.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse, refuseIdle } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { adviseOnSample } from '../core/dataAdvice.js'
+import { targetsAndOptions } from '../core/inputs.js'
+import type { WeightOptions } from '../core/rowWeights.js'
+import { closing, isBatchSource } from '../data/batches.js'
+import { RowSource } from '../data/rowSource.js'
+import { batchesAtOnce, evaluateRange, totalsOf } from '../feeds/captures.js'
+import type { Feed } from '../feeds/feed.js'
+import { wholePass } from '../feeds/feedRange.js'
+import { rowFeed, streamFeed } from '../feeds/feeds.js'
+import { checkCopy, type MemoryOptions } from '../feeds/memoryOptions.js'
+import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
+import { type PerClass, perClassOf } from './perClass.js'
+import {
+  checkStream,
+  checkVerbose,
+  type ProgressStream,
+  type ProgressView,
+  progressView,
+  type Verbose,
+} from './progress.js'
+
+/** Options of {@link Sequential.evaluate}. */
+export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'>, MemoryOptions {
+  /**
+   * Rows at a time, a positive integer. Means do not depend on it: default 1024, or 32 as in Keras where the loss is a
+   * sum over the rows of a batch.
+   */
+  readonly batchSize?: number | undefined
+  /** Evaluates so many batches at most, a positive integer; default: all. */
+  readonly steps?: number | undefined
+  /**
+   * Says as well what a classification does class by class, or label by label, from a second pass over the rows; for
+   * rows in memory. See {@link PerClass}. Default false.
+   */
+  readonly perClass?: boolean | undefined
+  /** Default 0: nothing is printed. */
+  readonly verbose?: Verbose | undefined
+  /** Where progress is written; default `process.stdout`. */
+  readonly stream?: ProgressStream | undefined
+  /** Aborting rejects with `ERR_ABORTED` within about a batch. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Ends running ranges when the signal aborts; the function given back stops listening. */
+export function cancelOnAbort(core: ModelCore, signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {}
+  const cancel = () => core.cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  return () => signal.removeEventListener('abort', cancel)
+}
+
+/** A batch size that makes no difference to means, but is Keras' where the loss is a sum over a batch. */
+export function evaluationBatchSize(core: ModelCore, asInKeras: number): number {
+  return core.training().settings.loss.reduction === 'sum' ? asInKeras : 1024
+}
+
+/** Evaluates what a feed gives, in ranges, at most `steps` batches. */
+export async function evaluateFeed(
+  core: ModelCore,
+  what: string,
+  feed: Feed,
+  { signal, steps = Number.POSITIVE_INFINITY, title, onRange }: EvaluateLimits = {},
+): Promise<Totals> {
+  if (signal?.aborted) throw abortError(what, signal)
+  const totals = totalsOf(core)
+  const batches = Math.min(steps, feed.batches ?? Number.POSITIVE_INFINITY)
+  const pacer = new RangePacer(2 * core.countParameters() * feed.batchSize)
+  await feed.begin({ ...wholePass, wanted: steps, title })
+  while (totals.batches < batches) {
+    core.checkAlive()
+    if (signal?.aborted) throw abortError(what, signal)
+    const began = performance.now()
+    const count = pacer.next(Math.min(batches - totals.batches, batchesAtOnce(core, feed.batchSize)))
+    const sums = await feed.run((range) => {
+      core.checkAlive()
+      if (signal?.aborted) throw abortError(what, signal)
+      return evaluateRange(core, totals, range, (native) => core.native().evaluate(native))
+    }, count)
+    if (sums === undefined) break
+    totals.add(sums)
+    pacer.done(sums[0] as number, (performance.now() - began) / 1000)
+    onRange?.(totals, batches)
+  }
+  core.checkAlive()
+  if (signal?.aborted) throw abortError(what, signal)
+  if (totals.rows === 0) {
+    throw feed.reader?.noBatches() ?? new NeurodeError('ERR_ARGUMENT', `${what}: expected batches, got none`)
+  }
+  await adviseOnSample(core)
+  return totals
+}
+
+/** How long an evaluation goes on, and who hears of it. */
+export interface EvaluateLimits {
+  readonly signal?: AbortSignal | undefined
+  readonly steps?: number | undefined
+  /** What messages call it: `epoch 1`. */
+  readonly title?: string | undefined
+  readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
+}
+
+const optionNames = ['sampleWeight', 'copy', 'perClass', 'batchSize', 'steps', 'verbose', 'stream', 'signal']
+
+/** See {@link Sequential.evaluate}. */
+export async function evaluateModel(
+  core: ModelCore,
+  x: unknown,
+  targets: unknown,
+  last: EvaluateOptions | undefined,
+): Promise<Record<string, number> | (Record<string, number> & { readonly perClass: PerClass })> {
+  const [y, given] = targetsAndOptions(x, targets, last)
+  const options = checkOptions(given, optionNames, 'evaluate')
+  const perClass = checkBoolean(options.perClass ?? false, 'perClass')
+  const copy = checkCopy(options.copy, x, y)
+  const signal = checkSignal(options.signal, 'signal')
+  const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
+  const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
+  const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
+  if (options.verbose === undefined) refuseIdle(options, ['stream'], 'evaluate', 'without verbose')
+  const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
+  if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
+    refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)
+  }
+  if (perClass && !copy) refuse('copy', 'true with perClass', copy)
+  core.checkNotRunning('it cannot evaluate')
+  core.checkCompiled()
+  const isStream = isBatchSource(x)
+  if (isStream && options.sampleWeight !== undefined) {
+    refuse('sampleWeight', 'none with batches, which have their own', options.sampleWeight)
+  }
+  if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
+  const size = () => asked ?? evaluationBatchSize(core, 32)
+  // They are looked at a second time, after the evaluation.
+  const rows = perClass ? { x: ownArray(x, 'x'), y: ownArray(y, 'y') } : { x, y }
+  const feed = isStream
+    ? await streamFeed(core, x, 'x', signal)
+    : rowFeed(core, rows.x, rows.y, size, ['x', 'y'], { sampleWeight: options.sampleWeight }, { copy })
+  const stopListening = cancelOnAbort(core, signal)
+  const began = performance.now()
+  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
+  const run = async () => {
+    if (signal?.aborted) throw abortError('evaluate', signal)
+    const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
+    const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
+    view.finish(show(totals, totals.batches))
+    if (!perClass) return totals.logs()
+    const targets = toPlainTargets(core.readTargets(rows.y, totals.rows, 'y'))
+    const input = takeInput(rows.x, core.built().inputShape, 'x')
+    return { ...totals.logs(), perClass: await perClassOf(core, input, targets) } as never
+  }
+  return closing(run, async () => {
+    stopListening()
+    view.close()
+    await feed.close()
+  })
+}
+
+function showUnlessDone(view: ProgressView, progress: ReturnType<typeof evaluationProgress>): void {
+  if (progress.batch < progress.batches) view.update(progress)
+}
+
+function evaluationProgress(totals: Totals, batches: number, allRows: number, began: number) {
+  const seconds = (performance.now() - began) / 1000
+  const rowsPerSecond = totals.rows / Math.max(seconds, 1e-9)
+  return {
+    epoch: 0,
+    epochs: 1,
+    batch: totals.batches,
+    batches,
+    rows: totals.rows,
+    rowsPerSecond,
+    seconds,
+    secondsLeft: (allRows - totals.rows) / rowsPerSecond,
+    logs: totals.logs(),
+  }
+}

@@ -1,0 +1,86 @@
+/** Single batches: trainOnBatch and testOnBatch. */
+
+import { takeInput } from '../arrays/arrays.js'
+import { checkOptions } from '../checks/validate.js'
+import { adviseOnModel } from '../core/advice.js'
+import type { ModelCore } from '../core/core.js'
+import { adviseOnSample } from '../core/dataAdvice.js'
+import { buildFrom } from '../core/inputs.js'
+import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
+import { totalsOf, trainRange } from '../feeds/captures.js'
+import { ArrayFeed } from '../feeds/feed.js'
+import { wholePass } from '../feeds/feedRange.js'
+import { refuseBalanced } from '../feeds/feeds.js'
+import type { NativeSums, NativeTrainRange } from '../native/native.js'
+import { learningRates } from '../training/optimizers.js'
+import { evaluateFeed } from './evaluate.js'
+
+/** See {@link Sequential.trainOnBatch}. */
+export async function trainOnBatch(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  weights?: WeightOptions,
+): Promise<Record<string, number>> {
+  core.checkCompiled()
+  if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
+  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight', 'classWeight'], 'trainOnBatch'))
+  let isCounted = false
+  let isTrained = false
+  try {
+    const { settings } = core.training()
+    adviseOnModel(core)
+    const totals = totalsOf(core)
+    await feed.begin(wholePass)
+    const model = core.native()
+    const rates = learningRates(settings.optimizer, core.step, 1)
+    // Before it is done: the rates of what is queued behind it are those of later steps.
+    core.step++
+    isCounted = true
+    const train = async (native: NativeTrainRange) => {
+      const sums = await model.train(native)
+      if (native.update !== false && sums[0] === 1) isTrained = true
+      return sums
+    }
+    const refuse = (error: unknown) => {
+      throw error
+    }
+    // Cancelled on behalf of other work before it ran: once more.
+    while (totals.batches === 0) {
+      core.checkAlive()
+      const sums = await feed.run((range) => trainRange(core, totals, range, rates, train, refuse), 1)
+      totals.add(sums as NativeSums)
+    }
+    await adviseOnSample(core)
+    return totals.logs()
+  } finally {
+    if (isCounted && !isTrained) core.step--
+    feed.release()
+  }
+}
+
+/** See {@link Sequential.testOnBatch}. */
+export async function testOnBatch(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  weights?: Pick<WeightOptions, 'sampleWeight'>,
+): Promise<Record<string, number>> {
+  core.checkNotRunning('it cannot evaluate')
+  core.checkCompiled()
+  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight'], 'testOnBatch'))
+  try {
+    return (await evaluateFeed(core, 'testOnBatch', feed)).logs()
+  } finally {
+    feed.release()
+  }
+}
+
+function oneBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, classWeight }: WeightOptions): ArrayFeed {
+  buildFrom(core, x)
+  const input = takeInput(x, core.built().inputShape, 'x')
+  const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
+  if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
+  const targets = core.readTargets(y, input.rows, 'y', weights)
+  return new ArrayFeed(core, input, targets, input.rows)
+}

@@ -1,0 +1,133 @@
+/** What an evaluation can say class by class. */
+
+import type { InputRows, TargetRows } from '../arrays/arrays.js'
+import { withLists } from '../arrays/shapedArray.js'
+import { NeurodeError } from '../base/errors.js'
+import type { ModelCore } from '../core/core.js'
+import type { Activation } from '../layers/activations.js'
+import { classCounts } from '../training/countMetrics.js'
+
+/** A class against all others: `[[true negatives, false positives], [false negatives, true positives]]`. */
+export type BinaryConfusion = readonly [
+  no: readonly [trueNegatives: number, falsePositives: number],
+  yes: readonly [falseNegatives: number, truePositives: number],
+]
+
+/**
+ * A classification class by class: `evaluate(x, y, { perClass: true })`. All lists are by class index. Classes exclude each
+ * other and the largest output counts; with one output they are 0 and 1. A model of several labels, which do not exclude each
+ * other, has several outputs under a binary loss (binary cross-entropies, hinges) and no softmax: each label is a class then.
+ */
+export interface PerClass {
+  /** Rows by the class of the target (first index) and that of the output (second). Empty with several labels. */
+  readonly confusionMatrix: readonly (readonly number[])[]
+  /** Each class, or label, against the rest, as scikit-learn's `multilabel_confusion_matrix`. */
+  readonly confusionMatrices: readonly BinaryConfusion[]
+  /** Rows of each class, or that have each label. */
+  readonly support: Float64Array
+  /** Share of the rows of each class that were recognized: its recall. NaN where there are none. */
+  readonly accuracy: Float64Array
+  /** Share of the answers of each class that were right. NaN where there are none. */
+  readonly precision: Float64Array
+  /** Harmonic mean of the two. NaN where there are neither rows nor answers. */
+  readonly f1: Float64Array
+}
+
+/** Of a class: right answers, rows that are of it, rows that were said to be. */
+type ClassCounts = ReturnType<typeof classCounts>[number]
+
+/** Rows that do not count are left out. */
+export async function perClassOf(core: ModelCore, input: InputRows, targets: TargetRows): Promise<PerClass> {
+  const { outputSize, outputs, positions } = core.built()
+  const out = new Float32Array(input.rows * outputSize)
+  await core.native().predict(input, out, 1024)
+  const counted: number[] = []
+  for (let row = 0; row < input.rows * positions; row++) if (!Number.isNaN(targets.weights?.[row])) counted.push(row)
+  if (hasLabels(core)) return summarize([], ofLabels(core, out, targets, counted), counted.length)
+  const classes = Math.max(outputs, 2)
+  const matrix = new Float64Array(classes * classes)
+  for (const row of counted) {
+    const truth = targets.kind === 'classes' ? (targets.data[row] as number) : targetClass(core, targets.data, row)
+    const said = outputs === 1 ? saysYes(core, out[row] as number) : largest(out, row, outputs)
+    const at = truth * classes + said
+    matrix[at] = (matrix[at] as number) + 1
+  }
+  const lines = Array.from({ length: classes }, (_, c) => [...matrix.subarray(c * classes, (c + 1) * classes)])
+  return summarize(lines, classCounts(matrix, classes), counted.length)
+}
+
+/** Several outputs that each answer for themselves. */
+function hasLabels(core: ModelCore): boolean {
+  const { outputs, layers } = core.built()
+  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation | undefined }
+  return outputs > 1 && core.training().settings.loss.threshold !== undefined && activation?.name !== 'softmax'
+}
+
+function ofLabels(core: ModelCore, out: Float32Array, targets: TargetRows, rows: readonly number[]): ClassCounts[] {
+  const { outputs } = core.built()
+  return Array.from({ length: outputs }, (_, label) => {
+    const counts = { right: 0, targets: 0, answers: 0 }
+    for (const row of rows) {
+      const at = row * outputs + label
+      const [truth, said] = [isYes(core, targets.data[at] as number, row), saysYes(core, out[at] as number)]
+      counts.right += truth * said
+      counts.targets += truth
+      counts.answers += said
+    }
+    return counts
+  })
+}
+
+function summarize(
+  confusionMatrix: readonly (readonly number[])[],
+  counts: readonly ClassCounts[],
+  rows: number,
+): PerClass {
+  const list = (of: (counts: ClassCounts) => number) => Float64Array.from(counts, of)
+  return withLists<PerClass>({
+    confusionMatrix,
+    confusionMatrices: counts.map(({ right, targets, answers }) => [
+      [rows - targets - answers + right, answers - right],
+      [targets - right, right],
+    ]),
+    support: list(({ targets }) => targets),
+    accuracy: list(({ right, targets }) => right / targets),
+    precision: list(({ right, answers }) => right / answers),
+    f1: list(({ right, targets, answers }) => (2 * right) / (targets + answers)),
+  })
+}
+
+/** Whether an output means yes, 1, or no, 0. */
+function saysYes(core: ModelCore, output: number): 0 | 1 {
+  return output > (core.training().settings.loss.threshold ?? 0.5) ? 1 : 0
+}
+
+/** The same of a target. */
+function isYes(core: ModelCore, target: number, row: number): 0 | 1 {
+  const no = core.training().settings.loss.targetRange?.[0] === -1 ? [0, -1] : [0]
+  if (target === 1) return 1
+  if (no.includes(target)) return 0
+  throw new NeurodeError('ERR_ARGUMENT', `perClass: expected targets of 0 and 1, got ${target} in row ${row}`)
+}
+
+function targetClass(core: ModelCore, data: Float32Array, row: number): number {
+  const { outputs } = core.built()
+  if (outputs === 1) return isYes(core, data[row] as number, row)
+  const best = largest(data, row, outputs)
+  const from = row * outputs
+  for (let o = best + 1; o < outputs; o++) {
+    if (data[from + o] !== data[from + best]) continue
+    const text = `perClass: expected targets with one largest value a row, got several in row ${row}`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; a model of several labels has a binary loss`)
+  }
+  return best
+}
+
+/** Where the first largest of a row is. */
+function largest(values: Float32Array, row: number, outputs: number): number {
+  let best = 0
+  for (let o = 1; o < outputs; o++) {
+    if ((values[row * outputs + o] as number) > (values[row * outputs + best] as number)) best = o
+  }
+  return best
+}

@@ -1,0 +1,221 @@
+/** Prediction: outputs for rows of input. */
+
+import { type InputRows, type NdArray, sliceRows, takeInput } from '../arrays/arrays.js'
+import { ownRows } from '../arrays/lentRows.js'
+import { ShapedArray } from '../arrays/shapedArray.js'
+import { checkFloats, copyResults } from '../arrays/typedArrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, checkOptions, checkSignal, refuse } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { buildFrom } from '../core/inputs.js'
+import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
+import { abortError, RangePacer, unlessAborted } from '../feeds/ranges.js'
+
+/** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
+export interface PredictSyncOptions {
+  /**
+   * Written into instead of a new array: a Float32Array of rows · outputs elements. It may be the memory of `x`. What gives a
+   * promise writes at its end, on the JavaScript thread, and rejects with `ERR_DATA_DETACHED` where the memory was transferred
+   * away meanwhile.
+   */
+  readonly out?: Float32Array | undefined
+}
+
+/** Options of {@link Sequential.predict}. */
+export interface PredictOptions extends PredictSyncOptions {
+  /** Rows at a time, a positive integer; results do not depend on it. Default 1024. */
+  readonly batchSize?: number | undefined
+  /** Aborting rejects with `ERR_ABORTED`; `out` then holds the rows done so far. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** See {@link Sequential.predict}. */
+export async function predictModel(
+  core: ModelCore,
+  x: unknown,
+  given: PredictOptions | undefined,
+): Promise<NdArray<Float32Array>> {
+  const options = checkOptions(given, ['batchSize', 'out', 'signal'], 'predict')
+  checkSignal(options.signal, 'signal')
+  checkInteger(options.batchSize ?? 1024, 'batchSize')
+  return predictRows(core, readInput(core, x), options)
+}
+
+async function predictRows(
+  core: ModelCore,
+  input: InputRows,
+  { batchSize: asked = 1024, signal, ...options }: PredictOptions,
+): Promise<NdArray<Float32Array>> {
+  const results = new Results(core, input.rows, options.out)
+  const batchSize = Math.min(asked, input.rows)
+  // Ranges of a training would change the weights between those of the prediction.
+  if (signal === undefined || core.fitting) await run(core, input, results, 0, batchSize)
+  else await predictInRanges(core, ownRows(input), results, batchSize, signal)
+  return results.whole
+}
+
+/** See {@link Sequential.predictOnBatch}. */
+export async function predictOnBatch(
+  core: ModelCore,
+  x: unknown,
+  given: PredictSyncOptions | undefined,
+): Promise<NdArray<Float32Array>> {
+  const options = checkOptions(given, ['out'], 'predictOnBatch')
+  const input = readInput(core, x)
+  const results = new Results(core, input.rows, options.out)
+  await run(core, input, results, 0, input.rows)
+  return results.whole
+}
+
+/** Options of {@link Sequential.predictStream}. */
+export interface PredictStreamOptions {
+  /** Aborting rejects with `ERR_ABORTED` before the next batch, also while the source is waited for. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** See {@link Sequential.predictStream}. */
+export async function* predictStream(
+  core: ModelCore,
+  source: unknown,
+  given: PredictStreamOptions | undefined,
+): AsyncGenerator<NdArray<Float32Array>, void, undefined> {
+  const { signal } = checkOptions(given, ['signal'], 'predictStream')
+  checkSignal(signal, 'signal')
+  if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
+  const reader = new BatchReader(source, 'source', (value) => {
+    const x = inputOf(value)
+    return ownRows(toRows(core, x))
+  })
+  const aborted = (signal: AbortSignal) => abortError('predictStream', signal)
+  let batch = 0
+  const predictNext = async () => {
+    const where = nameBatch(batch++)
+    const input = await unlessAborted(reader.next(where), signal, aborted)
+    if (input === undefined) return undefined
+    if (signal?.aborted) throw aborted(signal)
+    core.checkAlive()
+    return reader.located(where, () => predictRows(core, input, { signal }))
+  }
+  let hasFailed = false
+  try {
+    let next = predictNext()
+    for (;;) {
+      const result = await next
+      if (result === undefined) return
+      // While the caller works on a batch, the device does on the one after it.
+      next = predictNext()
+      next.catch(() => {})
+      yield result
+    }
+  } catch (error) {
+    hasFailed = true
+    throw error
+  } finally {
+    const closed = reader.close()
+    await (hasFailed ? closed.catch(() => {}) : closed)
+  }
+}
+
+/** Unlike for fit, an array is a list of batches of input. */
+function isInputSource(value: unknown): value is BatchSource<unknown> {
+  return isBatchSource(value) || Array.isArray(value)
+}
+
+/** predictSync without shortcuts. */
+export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions | undefined): NdArray<Float32Array> {
+  const options = checkOptions(given, ['out'], 'predictSync')
+  core.checkNotRunning(
+    'predictSync cannot be called',
+    '; predict() waits for its turn, and a predictor() is free at any time',
+  )
+  const input = readInput(core, x)
+  const out = outputFor(core, input.rows, options.out)
+  core.native().predictSync(input, out)
+  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
+}
+
+/** Memory of our own that outputs of rows are computed into, and from there copied into the caller's array if one was given. */
+class Results {
+  readonly #core: ModelCore
+  readonly #rows: number
+  readonly #own: Float32Array
+  readonly #out: Float32Array | undefined
+
+  constructor(core: ModelCore, rows: number, out: Float32Array | undefined) {
+    this.#core = core
+    this.#rows = rows
+    this.#out = out === undefined ? undefined : outputFor(core, rows, out)
+    this.#own = new Float32Array(rows * core.built().outputSize)
+  }
+
+  part(from: number, to: number): Float32Array {
+    const { outputSize } = this.#core.built()
+    return this.#own.subarray(from * outputSize, to * outputSize)
+  }
+
+  /** Hands over what was computed into a part. */
+  done(from: number, to: number): void {
+    if (this.#out === undefined) return
+    copyResults(this.part(from, to), this.#out, from * this.#core.built().outputSize)
+  }
+
+  get whole(): NdArray<Float32Array> {
+    return new ShapedArray(this.#out ?? this.#own, [this.#rows, ...this.#core.built().outputShape])
+  }
+}
+
+/** The array results go to: the caller's, checked, or a new one. */
+export function outputFor(core: ModelCore, rows: number, out: Float32Array | undefined): Float32Array {
+  const { outputShape, outputSize } = core.built()
+  const size = rows * outputSize
+  if (out === undefined) return new Float32Array(size)
+  checkFloats(out, 'out')
+  if (out.length === size) return out
+  const expected = `${size} elements for shape [${[rows, ...outputShape].join(', ')}]`
+  throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
+}
+
+/** Predicts rows that begin at `from` of the results. */
+async function run(
+  core: ModelCore,
+  input: InputRows,
+  results: Results,
+  from: number,
+  batchSize: number,
+): Promise<void> {
+  const to = from + input.rows
+  await core.native().predict(input, results.part(from, to), batchSize)
+  core.checkAlive()
+  results.done(from, to)
+}
+
+async function predictInRanges(
+  core: ModelCore,
+  input: InputRows,
+  results: Results,
+  batchSize: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const pacer = new RangePacer(2 * core.countParameters() * batchSize)
+  for (let row = 0; row < input.rows; ) {
+    if (signal.aborted) throw abortError('predict', signal)
+    const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
+    const end = Math.min(input.rows, row + batches * batchSize)
+    const began = performance.now()
+    await run(core, sliceRows(input, row, end), results, row, batchSize)
+    pacer.done(batches, (performance.now() - began) / 1000)
+    row = end
+  }
+  if (signal.aborted) throw abortError('predict', signal)
+}
+
+function readInput(core: ModelCore, x: unknown): InputRows {
+  core.checkAlive()
+  return toRows(core, x)
+}
+
+function toRows(core: ModelCore, x: unknown): InputRows {
+  buildFrom(core, x)
+  if (x === undefined) refuse('x', 'rows of input', x)
+  return takeInput(x, core.built().inputShape, 'x')
+}

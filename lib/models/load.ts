@@ -1,0 +1,110 @@
+/** Models from files. */
+
+import { NeurodeError } from '../base/errors.js'
+import { refuseMore } from '../checks/arity.js'
+import { checkInteger, checkName, checkOptions, checkRowShape, readingFile, refuseIdle } from '../checks/validate.js'
+import type { CompileSettings } from '../core/compileModel.js'
+import type { ModelCore } from '../core/core.js'
+import { coreOf } from '../core/cores.js'
+import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
+import type { Precision } from '../native/native.js'
+import { type GivenAgain, isRateFunction, list, makeLayers, makeSettings, object } from '../persistence/description.js'
+import { type ModelFile, readModelFile, sensible, stateOf } from '../persistence/modelFile.js'
+import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
+import type { LearningRate } from '../training/optimizers.js'
+import { Sequential } from './sequential.js'
+
+/** Options of {@link load}. */
+export interface LoadOptions {
+  /** Default `auto`, wherever the model was before. */
+  readonly device?: DeviceName | undefined
+  /** Default `float32`; a file does not say with which it was trained. */
+  readonly precision?: Precision | undefined
+  /** Threads on the CPU, a positive integer; default as for {@link Sequential.compile}. */
+  readonly threads?: number | undefined
+  /** Instead of the rate in the file; needed where that was a function. */
+  readonly learningRate?: LearningRate | undefined
+  /**
+   * The losses of your own that the model may have been compiled with: a list of {@link losses}.custom, or their functions by
+   * name. A model without its own still predicts, is served and saved with all it has; to train or evaluate it rejects with
+   * `ERR_NOT_COMPILED`.
+   */
+  readonly losses?: CustomLosses | undefined
+  /** The same for {@link metrics}.custom; a function is its `rows`. */
+  readonly metrics?: CustomMetrics | undefined
+}
+
+const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics']
+
+/**
+ * Loads a model that {@link Sequential.save} wrote: compiled if it was, with its weights, the optimizer's variables and the
+ * position of its training. Metrics have their keys, but the type does not know them.
+ *
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if a single byte of the file is not as it was written.
+ *
+ * @example
+ * ```ts
+ * import { layers, load, sequential } from 'neurode'
+ *
+ * await sequential([layers.dense({ units: 1, inputShape: [2] })]).save('example.neurode')
+ * const model = await load('example.neurode')
+ * ```
+ */
+export function load(path: string | URL, given?: LoadOptions): Promise<Sequential>
+export async function load(path: string | URL, given?: LoadOptions, ...more: unknown[]): Promise<Sequential> {
+  refuseMore(more, 2, 'load')
+  const options = checkOptions(given, optionNames, 'load')
+  const device = chooseDevice(options.device)
+  const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
+  const precision = checkPrecision(options.precision, device)
+  const again = { learningRate: options.learningRate, ...toCustomParts(options) }
+  const file = await readModelFile(path)
+  const settings = settingsOf(file, again)
+  if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
+  const model = describedModel(file)
+  const core = coreOf(model)
+  try {
+    if (settings === undefined) core.useDevice({ device, threads, precision })
+    else readingFile(() => core.compile(settings, { device, threads, precision }))
+    await core.open(stateOf(file, core))
+  } catch (error) {
+    model.dispose()
+    throw blameFile(error)
+  }
+  return model
+}
+
+function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
+  if (training === undefined) return undefined
+  const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
+  // A learning rate that is missing, or given and wrong, is no fault of the file.
+  const make = () => readingFile(() => makeSettings(training, given))
+  return isCallers ? make() : sensible(path, make)
+}
+
+/** The layers of a model file and its weights: all that inference needs, whatever the model was trained with. */
+export async function loadForInference(path: string): Promise<{ core: ModelCore; weights: readonly Float32Array[] }> {
+  const file = await readModelFile(path)
+  const core = coreOf(describedModel(file))
+  try {
+    return { core, weights: stateOf(file, core).weights.map(({ data }) => data) }
+  } catch (error) {
+    throw blameFile(error)
+  }
+}
+
+/** There is no model but the one that the file describes. */
+function blameFile(error: unknown): unknown {
+  if (!(error instanceof NeurodeError)) return error
+  if (error.code !== 'ERR_SHAPE' && error.code !== 'ERR_CHECKPOINT_MISMATCH') return error
+  return new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
+}
+
+function describedModel({ path, description }: ModelFile): Sequential {
+  return sensible(path, () => {
+    const { name, layers, inputShape } = object(description.model, 'model')
+    const seed = checkInteger(object(description.state, 'state').seed, 'seed', 0)
+    const made = new Sequential({ name: checkName(name, 'name'), layers: readingFile(() => makeLayers(layers)), seed })
+    return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
+  })
+}

@@ -1,0 +1,93 @@
+/** The summary of a model: rows, totals, and the table that is printed. */
+
+import { checkOptions, refuse } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import type { Shape } from '../layers/layer.js'
+import { countParameters } from '../layers/layer.js'
+
+/** One layer of a {@link ModelSummary}. */
+export interface SummaryRow {
+  readonly name: string
+  /** `Dense`, `Dropout`, … */
+  readonly kind: string
+  /** Shape of one row of output. */
+  readonly outputShape: Shape
+  readonly parameters: number
+}
+
+/** What {@link Sequential.summary} gives back. */
+export interface ModelSummary {
+  readonly name: string
+  readonly layers: readonly SummaryRow[]
+  readonly totalParameters: number
+  /** Those that training changes: not of frozen layers, and no moving statistics. */
+  readonly trainableParameters: number
+  /** Bytes of all parameters. */
+  readonly bytes: number
+  /** The table, as printed. */
+  readonly text: string
+}
+
+/** Options of {@link Sequential.summary}. */
+export interface SummaryOptions {
+  /** `true` (default): print to stdout; `false`: do not print; a function: call it with the table. */
+  readonly print?: boolean | ((text: string) => void) | undefined
+}
+
+/** See {@link Sequential.summary}. */
+export function summarize(core: ModelCore, given: SummaryOptions | undefined): ModelSummary {
+  const { print = true } = checkOptions(given, ['print'], 'summary')
+  if (typeof print !== 'boolean' && typeof print !== 'function') refuse('print', 'true, false or a function', print)
+  const layers = core.built().layers.map(({ layer, outputShape, parameters }) => ({
+    name: layer.name,
+    kind: layer.kind,
+    outputShape,
+    parameters: countParameters(parameters),
+  }))
+  const totalParameters = core.countParameters()
+  const trainableParameters = core.built().layers.reduce((sum, { layer, parameters }) => {
+    const learnt = parameters.filter(({ trainable = true }) => trainable && layer.trainable)
+    return sum + countParameters(learnt)
+  }, 0)
+  const text = formatSummary(core.name, layers, totalParameters, trainableParameters)
+  if (typeof print === 'function') print(text)
+  else if (print) process.stdout.write(`${text}\n`)
+  return { name: core.name, layers, totalParameters, trainableParameters, bytes: 4 * totalParameters, text }
+}
+
+function formatSummary(name: string, layers: readonly SummaryRow[], total: number, trainable: number): string {
+  const cells = [
+    ['Layer (type)', 'Output shape', 'Parameters'],
+    ...layers.map((row) => [
+      `${row.name} (${row.kind})`,
+      `[${['n', ...row.outputShape].join(', ')}]`,
+      row.parameters.toLocaleString('en-US'),
+    ]),
+  ]
+  const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => (row[column] as string).length)))
+  const lines = cells.map((row) => {
+    const [layer, shape, parameters] = row as [string, string, string]
+    return `│ ${layer.padEnd(widths[0] as number)} │ ${shape.padEnd(widths[1] as number)} │ ${parameters.padStart(widths[2] as number)} │`
+  })
+  const rule = (left: string, middle: string, right: string) =>
+    left + widths.map((width) => '─'.repeat(width + 2)).join(middle) + right
+  return [
+    `Model: ${name}`,
+    rule('┌', '┬', '┐'),
+    lines[0],
+    rule('├', '┼', '┤'),
+    ...lines.slice(1),
+    rule('└', '┴', '┘'),
+    `Parameters: ${total.toLocaleString('en-US')} (${formatBytes(4 * total)})${
+      trainable === total ? '' : `, of which ${trainable.toLocaleString('en-US')} are trained`
+    }`,
+  ].join('\n')
+}
+
+function formatBytes(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB']
+  let unit = 0
+  let size = bytes
+  for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024
+  return `${unit === 0 ? size : size.toFixed(2)} ${units[unit]}`
+}

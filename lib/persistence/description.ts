@@ -1,0 +1,172 @@
+/** Descriptions of models as JSON: layers, loss, optimizer and metrics, and back. */
+
+import { checkName, describe, refuse } from '../checks/validate.js'
+import type { CompileSettings } from '../core/compileModel.js'
+import { activationFrom } from '../layers/activations.js'
+import { constraintFrom } from '../layers/constraints.js'
+import { layerKinds } from '../layers/index.js'
+import { initializerFrom } from '../layers/initializers.js'
+import type { Layer } from '../layers/layer.js'
+import { regularizerFrom } from '../layers/regularizers.js'
+import { customId, missingMetric } from '../training/customMetric.js'
+import type { CustomParts } from '../training/customParts.js'
+import { type Loss, lossFrom, missingLoss } from '../training/losses.js'
+import { metricFrom } from '../training/metrics.js'
+import type { Metric } from '../training/metricTable.js'
+import { type LearningRate, optimizerFrom } from '../training/optimizers.js'
+import { scheduleFrom } from '../training/schedules.js'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** An object of a file. */
+export type JsonObject = { readonly [key: string]: Json }
+
+/** A rate that is a function of the user's, which no file can hold. */
+const functionMark = { $function: 'learningRate' }
+
+/** Any value of options, as JSON: numbers keep NaN, infinities and the sign of 0. */
+export function toJson(value: unknown, argument: string): Json {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (typeof value === 'number') {
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $number: Object.is(value, -0) ? '-0' : `${value}` }
+  }
+  if (Array.isArray(value)) return value.map((element, i) => toJson(element, `${argument}[${i}]`))
+  if (typeof value !== 'object') return refuse(argument, 'a value that a file can hold', value)
+  const { kind, name, options = {}, seed } = value as Described
+  if (kind !== undefined && Object.hasOwn(revivers, kind)) {
+    return { [`$${kind}`]: name, options: toJson(options, argument), ...(seed === undefined ? {} : { seed }) }
+  }
+  return objectToJson(value, argument)
+}
+
+function objectToJson(value: object, argument: string): JsonObject {
+  const entries = Object.entries(value).filter(([, element]) => element !== undefined)
+  return Object.fromEntries(entries.map(([key, element]) => [key, toJson(element, `${argument}.${key}`)]))
+}
+
+interface Described {
+  readonly kind?: string | undefined
+  readonly name: string
+  readonly options?: object | undefined
+  readonly seed?: number | undefined
+}
+
+const revivers: Readonly<Record<string, (name: Json, options: object, seed: Json | undefined, at: string) => unknown>> =
+  {
+    activation: (name, options, _, at) => activationFrom(name, options, at),
+    constraint: (name, options, _, at) => constraintFrom(name, options, at),
+    regularizer: (name, options, _, at) => regularizerFrom(name, options, at),
+    initializer: (name, options, seed, at) => initializerFrom(name, options, seed, at),
+    schedule: (name, options, _, at) => scheduleFrom(name, options, at),
+  }
+
+/** What {@link toJson} was given. Throws where a description makes no sense. */
+export function fromJson(value: Json, argument: string): unknown {
+  if (Array.isArray(value)) return value.map((element, i) => fromJson(element, `${argument}[${i}]`))
+  if (typeof value !== 'object' || value === null) return value
+  const object = value as JsonObject
+  if (Object.hasOwn(object, '$number')) return Number(object.$number)
+  for (const [kind, revive] of Object.entries(revivers)) {
+    if (!Object.hasOwn(object, `$${kind}`)) continue
+    const options = fromJson(object.options ?? {}, argument) as object
+    return revive(object[`$${kind}`] as Json, options, object.seed, argument)
+  }
+  return Object.fromEntries(
+    Object.entries(object).map(([key, element]) => [key, fromJson(element, `${argument}.${key}`)]),
+  )
+}
+
+/** The layers of a model. */
+export function describeLayers(layers: readonly Layer[]): Json {
+  return layers.map((layer) => {
+    const { kind, givenName: name, inputShape } = layer
+    const frozen = layer.trainable ? {} : { trainable: false }
+    if (!Object.hasOwn(layerKinds, kind))
+      return refuse(`layer '${layer.name}'`, 'a kind of layer that files know', kind)
+    return { kind, options: objectToJson({ name, inputShape, ...frozen, ...layer.config() }, `layer '${layer.name}'`) }
+  })
+}
+
+/** The layers that {@link describeLayers} described. */
+export function makeLayers(described: Json | undefined): Layer[] {
+  return list(described, 'layers').map((item, i) => {
+    const { kind, options } = object(item, `layers[${i}]`)
+    const make = typeof kind === 'string' && Object.hasOwn(layerKinds, kind) ? layerKinds[kind] : undefined
+    if (make === undefined) return refuse(`layers[${i}]: kind`, 'a known kind of layer', kind)
+    return make(fromJson(object(options, `layers[${i}]`), `layers[${i}]`) as never)
+  })
+}
+
+/** What a model was compiled with; losses and metrics of the user's by name. */
+export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: CompileSettings): Json {
+  const describeMetric = ({ id, name, options }: Metric) => ({ id, name, options: objectToJson(options, 'metrics') })
+  const { learningRate, ...options } = optimizer.options
+  const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
+  const custom = loss.custom === undefined ? {} : { custom: true }
+  return {
+    optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
+    loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction, ...custom },
+    metrics: metrics.map(describeMetric),
+    weightedMetrics: weightedMetrics.map(describeMetric),
+  }
+}
+
+/** What a file cannot hold, and has to be given again. */
+export interface GivenAgain extends CustomParts {
+  readonly learningRate: LearningRate | undefined
+}
+
+/** Whether the learning rate that {@link describeSettings} described was a function. */
+export function isRateFunction(described: Json): boolean {
+  const { optimizer } = object(described, 'training')
+  const { options } = object(optimizer, 'optimizer')
+  return JSON.stringify(object(options, 'optimizer: options').learningRate) === JSON.stringify(functionMark)
+}
+
+/** What {@link describeSettings} described. A rate that was a function must be given again. */
+export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
+  const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
+  const { name, options } = object(optimizer, 'optimizer')
+  const saved = object(options, 'optimizer: options')
+  const {
+    learningRate = isRateFunction(described) ? undefined : fromJson(saved.learningRate ?? null, 'learningRate'),
+  } = given
+  if (learningRate === undefined) {
+    refuse('learningRate', 'the function that was the learning rate when the model was saved', undefined)
+  }
+  const { learningRate: _, ...rest } = saved
+  const rebuilt = { ...(fromJson(rest, 'optimizer') as object), learningRate }
+  return {
+    optimizer: optimizerFrom(name, rebuilt, 'optimizer'),
+    loss: makeLoss(object(loss, 'loss'), given),
+    metrics: makeMetrics(metrics, given, 'metrics'),
+    weightedMetrics: makeMetrics(weightedMetrics, given, 'weightedMetrics'),
+  }
+}
+
+function makeLoss({ name, options, reduction, custom }: JsonObject, { losses }: GivenAgain): Loss {
+  if (custom !== true) return lossFrom(name, fromJson(object(options, 'loss'), 'loss') as object, reduction, 'loss')
+  const own = checkName(name, 'loss: name')
+  return losses.get(own) ?? missingLoss(own)
+}
+
+function makeMetrics(described: Json | undefined, { metrics }: GivenAgain, argument: string): Metric[] {
+  return list(described, argument).map((item, i) => {
+    const { id, name, options } = object(item, `${argument}[${i}]`)
+    const filled = fromJson(object(options, argument), argument) as { readonly best?: unknown }
+    if (id !== customId) return metricFrom(id, filled, name, `${argument}[${i}]`)
+    const own = checkName(name, `${argument}[${i}]: name`)
+    return metrics.get(own) ?? missingMetric(own, filled.best === 'max' ? 'max' : 'min')
+  })
+}
+
+export function object(value: Json | undefined, argument: string): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+  return refuse(argument, 'an object', describe(value))
+}
+
+export function list(value: Json | undefined, argument: string): readonly Json[] {
+  return Array.isArray(value) ? value : refuse(argument, 'a list', value)
+}

@@ -1,0 +1,293 @@
+/**
+ * Model files: a safetensors file whose metadata hold the SHA-256 of everything, first, and a description as JSON. Tensors:
+ * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#trained/<weight>` for what training left of weights that became
+ * their averages; `#callback/<name>/<place>` for what callbacks remember.
+ */
+
+import { isFloat32Array } from 'node:util/types'
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkInteger, refuse } from '../checks/validate.js'
+import type { ModelCore, TrainingState } from '../core/core.js'
+import type { TrainingPosition } from '../core/position.js'
+import { checkEnding } from '../files/endings.js'
+import { damaged, toPath, writeAtomically } from '../files/files.js'
+import { createSha256 } from '../files/sha256.js'
+import type { FileArray } from '../formats/npy.js'
+import { encodeSafetensors } from '../formats/safetensors.js'
+import type { CallbackState, CallbackStates } from '../training/context.js'
+import {
+  describeLayers,
+  describeSettings,
+  fromJson,
+  type Json,
+  type JsonObject,
+  list,
+  object,
+  toJson,
+} from './description.js'
+import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
+import { plainToJson } from './plainData.js'
+
+const formatName = 'neurode-1'
+
+/** Marks tensors of a model file that are not weights. */
+export const stateMark = '#'
+const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${weight}`
+const trainedName = (weight: string) => `${stateMark}trained/${weight}`
+const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
+
+/** See {@link Sequential.save}. */
+export async function saveModel(core: ModelCore, path: string | URL): Promise<void> {
+  const file = toPath(path, 'path')
+  checkEnding(file, ['neurode'])
+  await writeAtomically(file, encodeModel(core))
+}
+
+/** The bytes of the file, in chunks. */
+export function encodeModel(core: ModelCore): Uint8Array[] {
+  const state = core.readState()
+  const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>()
+  for (const { name, data, shape } of state.weights) tensors.set(name, { data, shape })
+  const addState = (arrays: TrainingState['trained'], nameOf: (weight: string) => string) => {
+    arrays.forEach((data, i) => {
+      if (data === undefined) return
+      const { name, shape } = state.weights[i] as TrainingState['weights'][number]
+      tensors.set(nameOf(name), { data, shape })
+    })
+  }
+  for (const [slot, arrays] of state.slots.entries()) addState(arrays, (name) => slotName(slot, name))
+  addState(state.trained, trainedName)
+  for (const [name, { arrays = [] }] of Object.entries(state.callbacks)) {
+    arrays.forEach((data, i) => {
+      tensors.set(callbackName(name, i), { data, shape: [data.length] })
+    })
+  }
+  const description: Json = { ...describeModel(core), state: describeState(state) }
+  const metadata = { sha256: noDigest, format: formatName, description: JSON.stringify(description) }
+  const chunks = encodeSafetensors(tensors, { metadata })
+  const hash = createSha256()
+  for (const chunk of chunks) hash.update(chunk)
+  ;(chunks[0] as Uint8Array).set(Buffer.from(hash.digest('hex')), digestAt)
+  return chunks
+}
+
+function describeModel(core: ModelCore): JsonObject {
+  const { inputShape } = core.built()
+  return {
+    model: { name: core.name, inputShape, layers: describeLayers(core.layers) },
+    ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
+  }
+}
+
+/** Throws what {@link encodeModel} would, at no cost. */
+export function checkSavable(core: ModelCore): void {
+  describeModel(core)
+  describeCallbacks(core.callbackStates())
+}
+
+function describeCallbacks(states: CallbackStates): Json[] {
+  return Object.entries(states).map(([name, { values, arrays = [] }]) => {
+    const argument = `callback '${name}': getState`
+    const bad = arrays.findIndex((array) => !isFloat32Array(array))
+    if (bad >= 0) refuse(`${argument}: arrays[${bad}]`, 'a Float32Array', arrays[bad])
+    return { name, values: plainToJson(values, `${argument}: values`), arrays: arrays.length }
+  })
+}
+
+function describeState({ seed, step, epochsBegun, position, callbacks, slots }: TrainingState): Json {
+  const states = describeCallbacks(callbacks)
+  return { seed, step, epochsBegun, slots: slots.length, position: toJson(position, 'position'), callbacks: states }
+}
+
+/** A model file that was read: what it describes, and its tensors. */
+export interface ModelFile {
+  readonly path: string
+  readonly description: JsonObject
+  readonly tensors: ReadonlyMap<string, FileArray>
+}
+
+/** Reads a model file and checks every byte of it. */
+export async function readModelFile(source: string | URL): Promise<ModelFile> {
+  return describedFile(await readIntactFile(toPath(source, 'path')))
+}
+
+/** {@link readModelFile} for the bytes of a file. */
+export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
+  return describedFile(parseIntactFile(bytes, path))
+}
+
+/** What an intact file says. Throws where it is of a version that is not known. */
+export function describedFile({ path, tensors, metadata }: IntactFile): ModelFile {
+  if (metadata.get('format') !== formatName) {
+    throw damaged(path, `expected the format ${formatName}, got ${metadata.get('format')}: a newer Neurode may read it`)
+  }
+  return sensible(path, () => {
+    const description = object(JSON.parse(metadata.get('description') ?? 'null') as Json, 'description')
+    return { path, description, tensors }
+  })
+}
+
+/** What is said of a file already, or is no fault of a file. */
+const known: ReadonlySet<string> = new Set([
+  'ERR_FILE_FORMAT',
+  'ERR_CHECKPOINT_MISMATCH',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_NATIVE_LOAD',
+])
+
+function mismatch(path: string, what: string): NeurodeError {
+  return new NeurodeError('ERR_CHECKPOINT_MISMATCH', `${path}: ${what}`)
+}
+
+/** Runs what reads a description; whatever it finds wrong is wrong with the file. */
+export function sensible<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof NeurodeError && known.has(error.code)) throw error
+    throw damaged(path, `the description of the model makes no sense: ${(error as Error).message}`, error)
+  }
+}
+
+/** The training state of a file for a model with these parameters. */
+export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
+  const { path, description, tensors } = file
+  const parameters = core
+    .built()
+    .layers.flatMap(({ layer, parameters }) =>
+      parameters.map(({ name, ...spec }) => ({ ...spec, name: `${layer.name}/${name}` })),
+    )
+  const saved = [...tensors.keys()].filter((name) => !name.startsWith(stateMark))
+  if (saved.length !== parameters.length) {
+    throw new NeurodeError('ERR_SHAPE', `${path}: expected ${parameters.length} weights, got ${saved.length}`)
+  }
+  const tensor = (name: string, shape: readonly number[]) => floatsOf(path, tensors.get(name), name, shape)
+  const weights = parameters.map(({ name, shape }) => ({ name, shape, data: tensor(name, shape) }))
+  return sensible(path, () => {
+    const state = object(description.state, 'state')
+    const slots = checkInteger(state.slots, 'slots', 0)
+    if (core.settings !== undefined && slots !== core.slotCount) {
+      throw mismatch(path, `the optimizer has ${slots} variables per weight, and this model's has ${core.slotCount}`)
+    }
+    return {
+      weights,
+      slots: Array.from({ length: core.settings === undefined ? 0 : slots }, (_, slot) =>
+        parameters.map(({ name, shape, trainable = true }) =>
+          trainable ? tensor(slotName(slot, name), shape) : undefined,
+        ),
+      ),
+      trained: parameters.map(({ name, shape }) => {
+        const kept = core.settings !== undefined && tensors.has(trainedName(name))
+        return kept ? tensor(trainedName(name), shape) : undefined
+      }),
+      seed: checkInteger(state.seed, 'seed', 0),
+      step: checkInteger(state.step, 'step', 0),
+      epochsBegun: checkInteger(state.epochsBegun, 'epochsBegun', 0),
+      position: positionOf(state.position),
+      callbacks: callbacksOf(list(state.callbacks, 'callbacks'), tensors),
+    }
+  })
+}
+
+function floatsOf(path: string, tensor: FileArray | undefined, name: string, shape: readonly number[]): Float32Array {
+  if (tensor === undefined) throw new NeurodeError('ERR_SHAPE', `${path}: there is no tensor '${name}'`)
+  if (formatShape(tensor.shape) !== formatShape(shape)) {
+    const text = `${path}: tensor '${name}': expected shape ${formatShape(shape)}`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(tensor.shape)}`)
+  }
+  if (isFloat32Array(tensor.data)) return tensor.data
+  throw damaged(path, `tensor '${name}': expected float32, got ${tensor.dtype}`)
+}
+
+function positionOf(value: Json | undefined): TrainingPosition {
+  const { epoch, order, seed, batches, passed, sums } = fromJson(object(value, 'position'), 'position') as JsonObject
+  const numbers = list(sums, 'position.sums')
+  return {
+    epoch: checkInteger(epoch, 'position.epoch', 0),
+    order: checkInteger(order, 'position.order', 0),
+    seed: seed === undefined ? undefined : checkInteger(seed, 'position.seed', 0),
+    batches: batches === undefined ? undefined : checkInteger(batches, 'position.batches'),
+    passed: passed === undefined ? 0 : checkInteger(passed, 'position.passed', 0),
+    sums: numbers.map((sum) => (typeof sum === 'number' ? sum : refuse('position.sums', 'numbers', sum))),
+  }
+}
+
+function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, FileArray>): CallbackStates {
+  const states = described.map((item): [string, CallbackState] => {
+    const { name, values, arrays } = object(item, 'callback')
+    if (typeof name !== 'string') return refuse('callback: name', 'a text', name)
+    const found = Array.from({ length: checkInteger(arrays, 'callback: arrays', 0) }, (_, i) => {
+      const data = tensors.get(callbackName(name, i))?.data
+      return isFloat32Array(data) ? data : refuse(`callback '${name}'`, 'its arrays', data)
+    })
+    const state = { values: fromJson(object(values, 'callback'), 'callback') as CallbackState['values'] }
+    return [name, found.length === 0 ? state : { ...state, arrays: found }]
+  })
+  return Object.fromEntries(states)
+}
+
+/** See {@link Sequential.restore}. */
+export async function restoreModel(core: ModelCore, path: string | URL): Promise<void> {
+  restoreFile(core, await readModelFile(path))
+}
+
+/** Takes over the training of a file; throws before anything is changed. */
+export function restoreFile(core: ModelCore, file: ModelFile): void {
+  checkOptimizer(core, file)
+  const optimizer = core.settings?.optimizer
+  const state = stateOf(file, core)
+  const rate = savedRate(file)
+  core.writeState(state)
+  if (optimizer !== undefined && typeof optimizer.learningRate === 'number' && rate !== undefined) {
+    optimizer.learningRate = rate
+  }
+}
+
+/** Variables of one optimizer mean nothing to another, though there may be as many. */
+function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFile): void {
+  const saved = trainingOf(description)?.optimizer
+  if (settings === undefined || saved === undefined || saved === settings.optimizer.name) return
+  throw mismatch(path, `it was trained with the optimizer ${saved}, and this model is with ${settings.optimizer.name}`)
+}
+
+/** Throws `ERR_CHECKPOINT_MISMATCH` for the file of a model of other layers, or that was trained with another loss. */
+export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
+  const { layers } = object(description.model, 'model')
+  const [saved, own] = [list(layers, 'layers'), list(describeLayers(core.layers), 'layers')].map((each) =>
+    each.map(layerText),
+  ) as [string[], string[]]
+  const at = own.findIndex((text, i) => text !== saved[i])
+  if (at >= 0 || saved.length !== own.length) {
+    const index = at < 0 ? own.length : at
+    throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, and is ${own[index] ?? 'not there'} now`)
+  }
+  const loss = core.settings?.loss.name
+  const savedLoss = trainingOf(description)?.loss
+  if (savedLoss !== undefined && loss !== savedLoss) {
+    throw mismatch(path, `it was trained with the loss ${savedLoss}, and this model is with ${loss}`)
+  }
+}
+
+/** A layer but for what its weights began with. */
+function layerText(described: Json): string {
+  const { kind, options } = object(described, 'layer')
+  const entries = Object.entries(object(options, 'options')).filter(([name]) => !name.endsWith('Initializer'))
+  return `${kind} ${JSON.stringify(Object.fromEntries(entries))}`
+}
+
+function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; loss: Json | undefined } | undefined {
+  if (training === undefined) return undefined
+  const { optimizer, loss } = object(training, 'training')
+  return { optimizer: object(optimizer, 'optimizer').name, loss: object(loss, 'loss').name }
+}
+
+/** The learning rate of a file, if it is a number: a callback may have changed it. */
+function savedRate({ path, description }: ModelFile): number | undefined {
+  if (description.training === undefined) return undefined
+  return sensible(path, () => {
+    const { options } = object(object(description.training, 'training').optimizer, 'optimizer')
+    const rate = object(options, 'optimizer').learningRate
+    return typeof rate === 'number' ? rate : undefined
+  })
+}
