@@ -66,15 +66,16 @@ endif()
 
 set(cuda_objects "")
 foreach(name IN LISTS cuda_sources)
-  set(source ${CMAKE_SOURCE_DIR}/cuda/${name}.cu)
-  set(object ${CMAKE_BINARY_DIR}/cuda/${name}.o)
+  set(source ${CMAKE_SOURCE_DIR}/${name})
+  set(object ${CMAKE_BINARY_DIR}/${name}.o)
+  cmake_path(GET object PARENT_PATH object_folder)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/cuda
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${object_folder}
     COMMAND ${NEURODE_NVCC} ${cuda_flags} -MD -MF ${object}.d -c ${source} -o ${object}
     DEPENDS ${source}
     DEPFILE ${object}.d
-    COMMENT "Compiling cuda/${name}.cu"
+    COMMENT "Compiling ${name}"
     VERBATIM)
   list(APPEND cuda_objects ${object})
 endforeach()

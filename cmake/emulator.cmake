@@ -1,14 +1,9 @@
 # The CUDA library compiled by the host compiler, with the emulator in place of a GPU; and tests of both.
-set(emulated "")
-foreach(name IN LISTS cuda_sources)
-  list(APPEND emulated cuda/${name}.cu)
-endforeach()
-set_source_files_properties(${emulated} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-Wno-maybe-uninitialized")
+set_source_files_properties(${cuda_sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-Wno-maybe-uninitialized")
 
-file(GLOB emulator_sources CONFIGURE_DEPENDS test/cuda-emulator/*.cc)
-list(FILTER emulator_sources EXCLUDE REGEX "_test\\.cc$")
+file(GLOB emulator_sources CONFIGURE_DEPENDS tools/cuda-emulator/*.cc)
 add_library(neurode_emulator OBJECT ${emulator_sources})
-add_library(neurode_cuda_objects OBJECT ${emulated})
+add_library(neurode_cuda_objects OBJECT ${cuda_sources})
 add_library(neurode_cuda_emulated MODULE $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>)
 foreach(target neurode_emulator neurode_cuda_objects neurode_cuda_emulated)
   target_compile_definitions(${target} PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)
@@ -21,7 +16,7 @@ if(NOT NEURODE_SANITIZE)
   target_link_options(neurode_cuda_emulated PRIVATE -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL)
 endif()
 
-file(GLOB emulator_tests CONFIGURE_DEPENDS test/cuda-emulator/*_test.cc)
+file(GLOB emulator_tests CONFIGURE_DEPENDS tools/cuda-emulator/tests/*.cc)
 add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>
                              native/engine/initializers.cc native/engine/op_table.cc native/engine/plugin_records.cc
                              native/engine/backward.cc native/engine/layers.cc native/engine/parameter_builder.cc
@@ -33,7 +28,7 @@ set_target_properties(emulator_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_
 
 # What stands in for cuBLASLt there.
 foreach(version 12 13)
-  add_library(neurode_cublas${version}_emulated MODULE test/cuda-emulator/cublas/cublas_lt.cc)
+  add_library(neurode_cublas${version}_emulated MODULE tools/cuda-emulator/cublas/cublas_lt.cc)
   target_link_libraries(neurode_cublas${version}_emulated PRIVATE neurode_options)
   set_target_properties(neurode_cublas${version}_emulated PROPERTIES PREFIX "" OUTPUT_NAME libcublasLt.so.${version} SUFFIX ""
                                                                      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cublas)

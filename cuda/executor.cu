@@ -29,7 +29,7 @@ Executor::Executor(Device& device, Program program)
       predict_(device, program_, program_.predict, parameters_, updates_, wide_, kMostPredicted),
       evaluate_(device, program_, program_.evaluate, parameters_, updates_, wide_, kChunk),
       train_(device, program_, program_.train, parameters_, updates_, wide_, 0),
-      predictions_(device, program_, predict_),
+      prediction_(device, program_, predict_),
       state_(device.pool, sizeof(RunState), "the state of a range"),
       sums_(device.pool, (4 + program_.metrics) * static_cast<std::int64_t>(sizeof(double)),
             "sums") {}
@@ -359,7 +359,7 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
 void Executor::predict(const plugin::InputRecord& input, float* output,
                        const plugin::CancelRecord& cancel) {
   wide_.refresh(launcher_);
-  predictions_.run(launcher_, input, output, cancel);
+  prediction_.run(launcher_, input, output, cancel);
 }
 
 }  // namespace neurode::cuda

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/pass.h"
-#include "cuda/predictions.h"
+#include "cuda/prediction.h"
 #include "native/engine/order.h"
 
 namespace neurode::cuda {
@@ -67,7 +67,7 @@ class Executor {
   WideLayers wide_;
   Launcher launcher_;
   PassRunner predict_, evaluate_, train_;
-  Predictions predictions_;
+  Prediction prediction_;
   std::map<int, BoundData> bound_;               // by handle
   std::map<std::pair<int, bool>, Steps> steps_;  // by rows of the batch, and whether it is weighted
   std::uint64_t uses_ = 0;

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "cuda/dense.h"
+#include "cuda/kernels/dense.h"
 #include "cuda/measure.h"
-#include "cuda/wide.h"
+#include "cuda/wide/wide.h"
 
 namespace neurode::cuda {
 namespace {

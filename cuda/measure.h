@@ -1,7 +1,7 @@
 // What the device can do at most: how fast it copies and multiplies. For benchmarks.
 #pragma once
 
-#include "cuda/device.h"
+#include "cuda/runtime/device.h"
 #include "native/engine/plan.h"
 
 namespace neurode::cuda {

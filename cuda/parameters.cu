@@ -1,5 +1,5 @@
 // A model's parameters and optimizer variables on the device.
-#include "cuda/functors.h"
+#include "cuda/kernels/functors.h"
 #include "cuda/parameters.h"
 
 namespace neurode::cuda {

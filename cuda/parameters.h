@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "cuda/device.h"
-#include "cuda/records.h"
+#include "cuda/kernels/records.h"
+#include "cuda/runtime/device.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {

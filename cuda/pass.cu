@@ -1,5 +1,5 @@
 // One pass of a Program as launches.
-#include "cuda/functors.h"
+#include "cuda/kernels/functors.h"
 #include "cuda/pass.h"
 
 namespace neurode::cuda {

@@ -5,12 +5,12 @@
 #include <optional>
 #include <vector>
 
-#include "cuda/dense.h"
-#include "cuda/features.h"
+#include "cuda/kernels/dense.h"
+#include "cuda/kernels/features.h"
+#include "cuda/kernels/rows.h"
 #include "cuda/parameters.h"
-#include "cuda/rows.h"
 #include "cuda/updates.h"
-#include "cuda/wide.h"
+#include "cuda/wide/wide.h"
 
 namespace neurode::cuda {
 

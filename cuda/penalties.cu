@@ -1,8 +1,8 @@
 // Penalties of parameters.
 #include <utility>
 
-#include "cuda/finish.h"
-#include "cuda/functors.h"
+#include "cuda/kernels/finish.h"
+#include "cuda/kernels/functors.h"
 #include "cuda/parameters.h"
 #include "cuda/penalties.h"
 

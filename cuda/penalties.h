@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "cuda/launch.h"
-#include "cuda/memory.h"
-#include "cuda/records.h"
+#include "cuda/kernels/records.h"
+#include "cuda/runtime/launch.h"
+#include "cuda/runtime/memory.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {

@@ -2,9 +2,9 @@
 // into a Program.
 #include <cstring>
 
-#include "cuda/callers_context.h"
 #include "cuda/executor.h"
 #include "cuda/measure.h"
+#include "cuda/runtime/callers_context.h"
 #include "native/engine/row_fingerprint.h"
 
 namespace neurode::cuda {

@@ -1,6 +1,6 @@
 // From gradients in the arena to new weights.
-#include "cuda/finish.h"
-#include "cuda/functors.h"
+#include "cuda/kernels/finish.h"
+#include "cuda/kernels/functors.h"
 #include "cuda/updates.h"
 
 namespace neurode::cuda {

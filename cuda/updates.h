@@ -4,11 +4,11 @@
 
 #include <vector>
 
-#include "cuda/device.h"
-#include "cuda/launch.h"
+#include "cuda/kernels/records.h"
 #include "cuda/parameters.h"
 #include "cuda/penalties.h"
-#include "cuda/records.h"
+#include "cuda/runtime/device.h"
+#include "cuda/runtime/launch.h"
 #include "native/engine/program.h"
 
 namespace neurode::cuda {

@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 roots=()
-for root in native cuda test/native test/fuzz; do [ -d "$root" ] && roots+=("$root"); done
+for root in native cuda tools test/native test/fuzz; do [ -d "$root" ] && roots+=("$root"); done
 find "${roots[@]}" \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' -o -name '*.inc' \) -print0 |
   xargs -0 clang-format "$@"

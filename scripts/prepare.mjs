@@ -72,7 +72,7 @@ function buildEmulator() {
     'native/engine',
     'native/ops',
     'cuda',
-    'test/cuda-emulator',
+    'tools/cuda-emulator',
     'test/faults',
   ]
   if (!changed('build/emulator.stamp', sources)) return

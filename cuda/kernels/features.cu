@@ -1,0 +1,384 @@
+// Tasks whose parameters belong to channels or to vectors of a table.
+#include "cuda/kernels/features.h"
+#include "cuda/kernels/functors.h"
+#include "native/ops/features.h"
+#include "native/ops/pooling.h"
+
+namespace neurode::cuda {
+namespace {
+
+constexpr unsigned kMostBlocks = 65535;
+constexpr int kColumns = 32;  // channels of a block that sums over the batch
+constexpr int kParts = kThreads / kColumns;
+
+// The numbers of a batch's channel, as BatchStatistics of the CPU has them.
+struct Statistics {
+  float *mean, *inverse, *factor, *slope, *term;
+  NEURODE_DEVICE explicit Statistics(const ChannelRecord& record)
+      : mean(record.statistics),
+        inverse(mean + record.statistics_stride),
+        factor(inverse + record.statistics_stride),
+        slope(factor + record.statistics_stride),
+        term(slope + record.statistics_stride) {}
+};
+
+NEURODE_DEVICE float value_or(const float* values, int channel, float standard) {
+  return values != nullptr ? values[channel] : standard;
+}
+
+// Calls apply(functor) for the function of a row.
+template <class Apply>
+NEURODE_DEVICE void with_function(int which, Apply apply) {
+  switch (which) {
+#define NEURODE_ROW(name, Functor) \
+  case row::feature::name:         \
+    return apply(ops::Functor{});
+    NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
+// The same for poolings.
+template <class Apply>
+NEURODE_DEVICE void with_pooling(int which, Apply apply) {
+  switch (which) {
+#define NEURODE_ROW(name, Functor) \
+  case row::pooling::name:         \
+    return apply(ops::Functor{});
+    NEURODE_POOLINGS(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
+
+// What (x - mean) is multiplied by where the statistics are parameters.
+NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
+  return ops::normalizing_factor<float>(r.variance[channel], r.op.params[0], r.op.params[1],
+                                        r.op.params[2] != 0) *
+         value_or(r.kernel, channel, 1);
+}
+
+NEURODE_DEVICE int index_of(float x, int count) {
+  return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
+}
+
+// Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.
+NEURODE_DEVICE int transposed(const Block& block, int feature) {
+  const int i = feature % block.inner, at = feature / block.inner;
+  const int r = at % block.rows, c = at / block.rows % block.columns,
+            outer = at / block.rows / block.columns;
+  return ((outer * block.rows + r) * block.columns + c) * block.inner + i;
+}
+
+NEURODE_DEVICE float sum_of_repeats(const ChannelRecord& r, int row, int feature) {
+  float sum = 0;
+  for (int k = 0; k < r.block.rows; ++k) sum += r.input.at(row, k * r.features + feature);
+  return sum;
+}
+
+NEURODE_DEVICE float pooled(const ChannelRecord& r, int row, int feature) {
+  float value = r.input.at(row, feature);
+  with_pooling(r.op.row, [&](auto function) {
+    for (int k = 1; k < r.block.rows; ++k)
+      value = decltype(function)::template combine<float>(
+          value, r.input.at(row, k * r.features + feature));
+    value = decltype(function)::template finish<float>(value, static_cast<float>(r.block.rows));
+  });
+  return value;
+}
+
+// Of all positions of a channel.
+NEURODE_DEVICE void pool_backward(const ChannelRecord& r, int row, int feature) {
+  const float y = r.output.at(row, feature);
+  with_pooling(r.op.row, [&](auto function) {
+    const auto share = [&](int k) {
+      return decltype(function)::template share<float>(r.input.at(row, k * r.features + feature),
+                                                       y);
+    };
+    float shares = 0;
+    for (int k = 0; k < r.block.rows; ++k) shares += share(k);
+    const float part = r.gradient.at(row, feature) / shares;
+    for (int k = 0; k < r.block.rows; ++k)
+      r.input_gradient.at(row, k * r.features + feature) = part * share(k);
+  });
+}
+
+NEURODE_DEVICE float encoded(const ChannelRecord& r, int row, int feature) {
+  const int first = feature / r.block.columns * r.block.rows, category = feature % r.block.columns;
+  float count = 0;
+  for (int i = 0; i < r.block.rows; ++i)
+    count += index_of(r.input.at(row, first + i), r.block.columns) == category ? 1.0f : 0.0f;
+  return r.counts != 0 || count == 0 ? count : 1.0f;
+}
+
+// Row and feature of the whole as they are in a tensor of so many features a position.
+NEURODE_DEVICE float& grouped(const ChannelRecord& r, const Tensor& tensor, int features, int row,
+                              int feature) {
+  return tensor.at(row * (r.features / features) + feature / features, feature % features);
+}
+
+NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
+  const int channel = feature / r.inner % r.channels;
+  switch (r.kind) {
+    case TaskKind::feature_forward:
+      with_function(r.op.row, [&](auto function) {
+        r.output.at(row, feature) = decltype(function)::template forward<float>(
+            r.input.at(row, feature), value_or(r.kernel, channel, 1), value_or(r.bias, channel, 0));
+      });
+      break;
+    case TaskKind::feature_backward:
+      with_function(r.op.row, [&](auto function) {
+        r.input_gradient.at(row, feature) =
+            r.gradient.at(row, feature) *
+            decltype(function)::template slope<float>(r.input.at(row, feature),
+                                                      value_or(r.kernel, channel, 1));
+      });
+      break;
+    case TaskKind::normalize_forward: {
+      const bool inverts = r.op.params[2] != 0;
+      const float mean = r.mean[channel];
+      r.output.at(row, feature) =
+          (r.input.at(row, feature) - (inverts ? 0.0f : mean)) * known_factor(r, channel) +
+          (inverts ? mean : value_or(r.bias, channel, 0));
+      break;
+    }
+    case TaskKind::normalize_backward:
+      r.gradient.at(row, feature) *= known_factor(r, channel);
+      break;
+    case TaskKind::batch_normalize_forward: {
+      const Statistics s(r);
+      r.output.at(row, feature) = (r.input.at(row, feature) - s.mean[channel]) * s.factor[channel] +
+                                  value_or(r.bias, channel, 0);
+      break;
+    }
+    case TaskKind::batch_normalize_backward: {
+      const Statistics s(r);
+      float& gradient = r.gradient.at(row, feature);
+      gradient =
+          gradient * s.factor[channel] +
+          ((r.input.at(row, feature) - s.mean[channel]) * s.slope[channel] + s.term[channel]);
+      break;
+    }
+    case TaskKind::regroup:
+      grouped(r, r.output, r.output_features, row, feature) =
+          grouped(r, r.input, r.input_features, row, feature);
+      break;
+    case TaskKind::transpose:
+      r.output.at(row, feature) = r.input.at(row, transposed(r.block, feature));
+      break;
+    case TaskKind::repeat:
+      r.output.at(row, feature) = r.input.at(row, feature % r.input_features);
+      break;
+    case TaskKind::repeat_backward:
+      r.output.at(row, feature) = sum_of_repeats(r, row, feature);
+      break;
+    case TaskKind::pool:
+      r.output.at(row, feature) = pooled(r, row, feature);
+      break;
+    case TaskKind::pool_backward:
+      pool_backward(r, row, feature);
+      break;
+    case TaskKind::encode:
+      r.output.at(row, feature) = encoded(r, row, feature);
+      break;
+    case TaskKind::embedding_forward: {
+      const int index = index_of(r.input.at(row, feature / r.size), r.count);
+      r.output.at(row, feature) =
+          r.kernel[index * static_cast<std::int64_t>(r.kernel_stride) + feature % r.size];
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+__global__ __launch_bounds__(kThreads) void channel_elements_kernel(ChannelRecord record,
+                                                                    StepRecord step) {
+  const int columns = (record.features + kThreads - 1) / kThreads;
+  for (std::int64_t block = blockIdx.x; block < static_cast<std::int64_t>(step.rows) * columns;
+       block += gridDim.x) {
+    const int row = static_cast<int>(block / columns);
+    const int feature =
+        static_cast<int>(block % columns) * kThreads + static_cast<int>(threadIdx.x);
+    if (feature < record.features) run_element(record, row, feature);
+  }
+}
+
+// Sums of a channel over the batch: eight threads take every eighth value, and their sums are added
+// in order. All threads of the block call it; each gets the sums of its channel.
+template <int kSums, class Add>
+NEURODE_DEVICE void channel_sums(const ChannelRecord& r, int rows, double (&sums)[kSums], Add add) {
+  __shared__ double parts[kSums][kParts][kColumns];
+  const int thread = static_cast<int>(threadIdx.x), part = thread / kColumns,
+            column = thread % kColumns;
+  const int channel = static_cast<int>(blockIdx.x) * kColumns + column;
+  for (int s = 0; s < kSums; ++s) sums[s] = 0;
+  if (channel < r.channels) {
+    const int positions = r.features / r.channels, period = r.channels * r.inner;
+    const std::int64_t count = static_cast<std::int64_t>(rows) * positions;
+    for (std::int64_t i = part; i < count; i += kParts) {
+      const int row = static_cast<int>(i / positions), position = static_cast<int>(i % positions);
+      const int feature = position / r.inner * period + channel * r.inner + position % r.inner;
+      add(row, feature, sums);
+    }
+  }
+  __syncthreads();
+  for (int s = 0; s < kSums; ++s) parts[s][part][column] = sums[s];
+  __syncthreads();
+  for (int s = 0; s < kSums; ++s) {
+    sums[s] = 0;
+    for (int p = 0; p < kParts; ++p) sums[s] += parts[s][p][column];
+  }
+}
+
+// Whether this thread writes what its channel's sums give.
+NEURODE_DEVICE bool writes(const ChannelRecord& r, int channel) {
+  return static_cast<int>(threadIdx.x) < kColumns && channel < r.channels;
+}
+
+NEURODE_DEVICE int channel_of_thread() {
+  return static_cast<int>(blockIdx.x) * kColumns + static_cast<int>(threadIdx.x) % kColumns;
+}
+
+NEURODE_DEVICE double count_of(const ChannelRecord& r, int rows) {
+  return static_cast<double>(rows) * (r.features / r.channels);
+}
+
+NEURODE_DEVICE void update_channel(const StepRecord& step, const OpRecord& optimizer,
+                                   const WeightsRecord& weights, int channel, double gradient) {
+  const float rate = step.state->learning_rates[step.state->index];
+  const Patch patch{0, 1, 1, 1, channel, 1, 1, channel + 1, 0};
+  const float whole = static_cast<float>(gradient);
+  update_patch(optimizer, rate, step.state->step, weights, patch, &whole);
+}
+
+__global__ __launch_bounds__(kThreads) void batch_statistics_kernel(ChannelRecord r,
+                                                                    StepRecord step) {
+  const int channel = channel_of_thread();
+  const double count = count_of(r, step.rows);
+  double sum[1], squares[1];
+  channel_sums(r, step.rows, sum,
+               [&](int row, int feature, double* s) { s[0] += r.input.at(row, feature); });
+  const double mean = sum[0] / count;
+  channel_sums(r, step.rows, squares, [&](int row, int feature, double* s) {
+    const double d = r.input.at(row, feature) - mean;
+    s[0] += d * d;
+  });
+  if (!writes(r, channel)) return;
+  const float momentum = r.op.params[3], rest = 1 - momentum;
+  const float variance = static_cast<float>(squares[0] / count);
+  const Statistics s(r);
+  s.mean[channel] = static_cast<float>(mean);
+  s.inverse[channel] =
+      ops::normalizing_factor<float>(variance, r.op.params[0], r.op.params[1], false);
+  s.factor[channel] = s.inverse[channel] * value_or(r.kernel, channel, 1);
+  if (r.mean == nullptr) return;
+  r.mean[channel] = r.mean[channel] * momentum + s.mean[channel] * rest;
+  r.variance[channel] = r.variance[channel] * momentum + variance * rest;
+}
+
+// See batch_sums of the CPU.
+__global__ __launch_bounds__(kThreads) void batch_sums_kernel(ChannelRecord r, StepRecord step,
+                                                              OpRecord optimizer,
+                                                              WeightsRecord kernel,
+                                                              WeightsRecord bias) {
+  const int channel = channel_of_thread();
+  const Statistics s(r);
+  const double mean = channel < r.channels ? s.mean[channel] : 0;
+  double sums[2];
+  channel_sums(r, step.rows, sums, [&](int row, int feature, double* sum) {
+    const double gradient = r.gradient.at(row, feature);
+    sum[0] += (r.input.at(row, feature) - mean) * gradient;
+    sum[1] += gradient;
+  });
+  if (!writes(r, channel)) return;
+  const double count = count_of(r, step.rows);
+  const double inverse = s.inverse[channel], factor = s.factor[channel];
+  sums[0] *= inverse;
+  s.slope[channel] = static_cast<float>(-factor * inverse * sums[0] / count);
+  s.term[channel] = static_cast<float>(-factor * sums[1] / count);
+  update_channel(step, optimizer, kernel, channel, sums[0]);
+  update_channel(step, optimizer, bias, channel, sums[1]);
+}
+
+__global__ __launch_bounds__(kThreads) void feature_gradients_kernel(ChannelRecord r,
+                                                                     StepRecord step,
+                                                                     OpRecord optimizer,
+                                                                     WeightsRecord kernel,
+                                                                     WeightsRecord bias) {
+  const int channel = channel_of_thread();
+  double sums[2];
+  with_function(r.op.row, [&](auto function) {
+    using Function = decltype(function);
+    channel_sums(r, step.rows, sums, [&](int row, int feature, double* sum) {
+      const float x = r.input.at(row, feature), gradient = r.gradient.at(row, feature);
+      sum[0] += Function::template by_kernel<float>(x) * gradient;
+      sum[1] += Function::template by_bias<float>(x) * gradient;
+    });
+  });
+  if (!writes(r, channel)) return;
+  update_channel(step, optimizer, kernel, channel, sums[0]);
+  update_channel(step, optimizer, bias, channel, sums[1]);
+}
+
+// A block for each vector: it looks for its index in the batch, row after row.
+__global__ __launch_bounds__(kThreads) void embedding_gradients_kernel(ChannelRecord r,
+                                                                       StepRecord step,
+                                                                       WeightsRecord kernel) {
+  __shared__ unsigned found[kThreads / 32];  // a bit for each entry
+  const int vector = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
+  const std::int64_t entries = static_cast<std::int64_t>(step.rows) * r.features;
+  for (int first = 0; first < r.size; first += kThreads) {
+    const int d = first + thread;
+    float sum = 0;
+    for (std::int64_t begin = 0; begin < entries; begin += kThreads) {
+      const std::int64_t mine = begin + thread;
+      const bool is_here =
+          mine < entries && index_of(r.input.at(static_cast<int>(mine / r.features),
+                                                static_cast<int>(mine % r.features)),
+                                     r.count) == vector;
+      const unsigned bits = __ballot_sync(0xffffffffu, is_here);
+      if (thread % 32 == 0) found[thread / 32] = bits;
+      __syncthreads();
+      for (int i = 0; d < r.size && i < kThreads; ++i) {
+        if (found[i / 32] == 0) i += 31;
+        if ((found[i / 32] >> i % 32 & 1u) == 0) continue;
+        const std::int64_t entry = begin + i;
+        sum += r.gradient.at(static_cast<int>(entry / r.features),
+                             static_cast<int>(entry % r.features) * r.size + d);
+      }
+      __syncthreads();
+    }
+    if (d < r.size) kernel.values[vector * static_cast<std::int64_t>(r.kernel_stride) + d] = sum;
+  }
+}
+
+}  // namespace
+
+void run_channel_elements(Launcher& launcher, const ChannelRecord& record, const StepRecord& step) {
+  const std::int64_t blocks =
+      std::int64_t{step.rows} * ((record.features + kThreads - 1) / kThreads);
+  launcher(channel_elements_kernel,
+           dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)), kThreads, 0,
+           record, step);
+}
+
+void run_channel_sums(Launcher& launcher, const ChannelRecord& record, const StepRecord& step,
+                      const OpRecord& optimizer, const WeightsRecord& kernel,
+                      const WeightsRecord& bias) {
+  const dim3 blocks(static_cast<unsigned>((record.channels + kColumns - 1) / kColumns));
+  switch (record.kind) {
+    case TaskKind::batch_statistics:
+      return launcher(batch_statistics_kernel, blocks, kThreads, 0, record, step);
+    case TaskKind::batch_sums:
+      return launcher(batch_sums_kernel, blocks, kThreads, 0, record, step, optimizer, kernel,
+                      bias);
+    case TaskKind::embedding_gradients:
+      return launcher(embedding_gradients_kernel, dim3(static_cast<unsigned>(record.count)),
+                      kThreads, 0, record, step, kernel);
+    default:
+      return launcher(feature_gradients_kernel, blocks, kThreads, 0, record, step, optimizer,
+                      kernel, bias);
+  }
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,92 @@
+// The end of a step: sums of losses and metrics, and the state of the next one.
+#pragma once
+
+#include "cuda/kernels/sources.h"
+
+namespace neurode::cuda {
+
+// The weight of a position of the batch; NaN where it counts for nothing.
+NEURODE_DEVICE float weight_of(const RunState& state, int at) {
+  return state.weights == nullptr ? 1 : state.weights[target_at(state, at)];
+}
+
+// The sum over the block, in an order that is always the same; for thread 0.
+NEURODE_DEVICE double sum_of_block(double value) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  parts[thread] = value;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (thread < half) parts[thread] += parts[thread + half];
+    __syncthreads();
+  }
+  return parts[0];
+}
+
+// By one whole block. Each sum is in double precision and in an order that depends on nothing but
+// the number of rows.
+NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
+  __shared__ double parts[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  RunState& state = *step.state;
+  const bool weighted = state.weights != nullptr;
+  for (int v = 0; v < 3 + finish.metrics; ++v) {
+    double sum = 0;
+    for (int row = thread; row < step.rows * state.positions; row += kThreads) {
+      const float row_weight = weight_of(state, row);
+      if (row_weight != row_weight) continue;
+      const float value =
+          v > finish.metrics ? 1 : step.values[v * static_cast<std::int64_t>(step.capacity) + row];
+      double weight = 1;
+      if (weighted && v != finish.metrics + 1 && (v == 0 || v > finish.weighted_from))
+        weight = row_weight;
+      if (v == 0 && weighted) {
+        weight *= static_cast<double>(state.loss_scale) * step.rows;
+      } else if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
+        const std::int64_t first =
+            (state.position + row / state.positions) / state.batch_size * state.batch_size;
+        weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
+                                                                            : state.total - first);
+      } else if (v == 0) {
+        weight = 1.0 / state.positions;
+      }
+      sum += value * weight;
+    }
+    parts[thread] = sum;
+    __syncthreads();
+    for (int half = kThreads / 2; half > 0; half /= 2) {
+      if (thread < half) parts[thread] += parts[thread + half];
+      __syncthreads();
+    }
+    if (thread == 0) finish.sums[v] += parts[0];
+    __syncthreads();
+  }
+  if (finish.activities > 0) {
+    double sum = 0;
+    for (int a = 1 + finish.metrics; a < 1 + finish.metrics + finish.activities; ++a) {
+      for (int row = thread; row < step.rows; row += kThreads)
+        sum += step.values[a * static_cast<std::int64_t>(step.capacity) + row];
+    }
+    sum = sum_of_block(sum);
+    if (thread == 0) finish.sums[finish.metrics + 3] += sum;
+  }
+  if (thread == 0) {
+    state.position += step.rows;
+    state.step += finish.counts_step;
+    state.index += 1;
+    state.finished = 0;
+  }
+}
+
+// Whether this block is the last of the launch to arrive here, with what the others wrote in view.
+NEURODE_DEVICE bool is_last_block(std::uint32_t* arrived, std::uint32_t blocks) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(arrived, 1u) == blocks - 1;
+  __syncthreads();
+  if (last) __threadfence();
+  return last;
+}
+
+}  // namespace neurode::cuda

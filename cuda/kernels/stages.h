@@ -1,0 +1,134 @@
+// What a stage that is not a matrix product does to one element or one row; the same in every
+// kernel.
+#pragma once
+
+#include "cuda/kernels/functors.h"
+#include "cuda/kernels/sources.h"
+#include "native/ops/random.h"
+
+namespace neurode::cuda {
+
+// By elements, or by whole rows of one thread.
+NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
+  const bool activation =
+      stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
+  return (activation && !is_pointwise(stage.op.row)) || stage.kind == StageKind::loss ||
+         stage.kind == StageKind::metric || stage.kind == StageKind::activity_penalty;
+}
+
+// The tensors of a stage, wherever they are.
+struct Tensors {
+  Tensor input, z, output, auxiliary, gradient;
+  NEURODE_DEVICE Tensors(const Stage& stage, float* shared)
+      : input(stage.input.in(shared)),
+        z(stage.z.in(shared)),
+        output(stage.output.in(shared)),
+        auxiliary(stage.auxiliary.in(shared)),
+        gradient(stage.gradient.in(shared)) {}
+};
+
+// `row` in the tensors, `batch_row` in the batch.
+NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state,
+                                int row, int batch_row, int feature) {
+  switch (stage.kind) {
+    case StageKind::gather: {
+      const BoundSource bound(state);
+      t.output.at(row, feature) =
+          bound.value(bound.row_of_data(batch_row) * bound.features + feature);
+      break;
+    }
+    case StageKind::activation_forward:
+      t.output.at(row, feature) = activate(stage.op, t.z.at(row, feature));
+      break;
+    case StageKind::activation_backward:
+      t.gradient.at(row, feature) *=
+          slope(stage.op, t.z.at(row, feature), t.output.at(row, feature));
+      break;
+    case StageKind::noise_forward: {
+      const auto block = ops::philox<std::uint32_t>(
+          static_cast<std::uint32_t>(feature / 4), static_cast<std::uint32_t>(batch_row),
+          static_cast<std::uint32_t>(state.step), static_cast<std::uint32_t>(state.step >> 32),
+          ops::philox_key(stage.seed, ops::Purpose::noise));
+      const int w = feature % 4;
+      const std::uint32_t word = w == 0   ? block.words[0]
+                                 : w == 1 ? block.words[1]
+                                 : w == 2 ? block.words[2]
+                                          : block.words[3];
+      const ops::FactorAndTerm<float> drawn = draw_noise(stage.op, word);
+      if (t.auxiliary.stride != 0) t.auxiliary.at(row, feature) = drawn.factor;
+      t.output.at(row, feature) = t.input.at(row, feature) * drawn.factor + drawn.term;
+      break;
+    }
+    case StageKind::noise_backward:
+      t.gradient.at(row, feature) *= t.auxiliary.at(row, feature);
+      break;
+    case StageKind::rescale_forward:
+      t.output.at(row, feature) = t.input.at(row, feature) * stage.scale + stage.offset;
+      break;
+    case StageKind::activity_gradient: {
+      const std::int64_t left = state.total - state.position;
+      const auto rows = static_cast<float>(left < state.batch_size ? left : state.batch_size);
+      t.gradient.at(row, feature) += penalty_slope(stage.op, t.input.at(row, feature)) / rows;
+      break;
+    }
+    case StageKind::rescale_backward:
+      t.gradient.at(row, feature) *= stage.scale;
+      break;
+    default:
+      break;
+  }
+}
+
+// A row-wise activation of every group of features in a row.
+NEURODE_DEVICE void run_rowwise(const Stage& stage, const Tensors& t, int row) {
+  const int length = stage.length == 0 ? stage.units : stage.length;
+  for (int first = 0; first < stage.units; first += length * stage.inner) {
+    for (int i = first; i < first + stage.inner; ++i) {
+      const RowView z{&t.z.at(row, i), stage.inner}, y{&t.output.at(row, i), stage.inner};
+      if (stage.kind == StageKind::activation_forward) {
+        rowwise_forward(stage.op, length, z, y);
+      } else {
+        rowwise_backward(stage.op, length, z, y, {&t.gradient.at(row, i), stage.inner});
+      }
+    }
+  }
+}
+
+NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row,
+                            int batch_row) {
+  if (stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward) {
+    return run_rowwise(stage, t, row);
+  }
+  if (stage.kind == StageKind::activity_penalty) {
+    float sum = 0;
+    for (int f = 0; f < stage.units; ++f) sum += penalty_value(stage.op, t.input.at(row, f));
+    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] = sum;
+    return;
+  }
+  const RunState& state = *step.state;
+  const std::int64_t at = target_at(state, batch_row);
+  const TargetView target =
+      state.gradients != nullptr
+          ? TargetView{state.gradients +
+                           ((state.position - state.begin) * state.positions + batch_row) *
+                               state.outputs,
+                       0}
+          : TargetView{
+                state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
+                state.classes != nullptr ? state.classes[at] : 0};
+  float* const prediction = &t.input.at(row, 0);
+  if (stage.kind == StageKind::loss) {
+    float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
+    float scale = step.loss_scale < 0 ? state.loss_scale : step.loss_scale;
+    if (state.weights != nullptr && state.gradients == nullptr) {
+      const float weight = state.weights[at];
+      scale = weight == weight ? scale * weight : 0;
+    }
+    step.values[batch_row] = loss_row(stage.op, stage.units, prediction, target, scale, gradient);
+  } else {
+    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
+        metric_row(stage.op, stage.units, prediction, target);
+  }
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,69 @@
+// Prediction of any number of rows: chunks that follow each other, each an upload, a forward pass
+// and a download.
+//
+// A batch of a size that comes again and again is filled up to one of few sizes, and all of it is a
+// graph. A row's output does not depend on the other rows, nor on how many there are.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "cuda/pass.h"
+#include "native/engine/plugin.h"
+
+namespace neurode::cuda {
+
+constexpr int kMostPredicted = 1024;  // rows at a time
+
+inline bool asked(const plugin::CancelRecord& cancel) {
+  return cancel.asked != nullptr && cancel.asked(cancel.context) != 0;
+}
+
+inline std::int64_t element_size(const plugin::InputRecord& input) {
+  return input.bytes != nullptr ? 1 : sizeof(float);
+}
+
+inline const void* data_of(const plugin::InputRecord& input) {
+  return input.bytes != nullptr ? static_cast<const void*>(input.bytes) : input.floats;
+}
+
+inline void point_at(RunState& state, const plugin::InputRecord& input, const void* on_device) {
+  (input.bytes != nullptr ? state.bytes = static_cast<const std::uint8_t*>(on_device) : nullptr);
+  (input.bytes == nullptr ? state.floats = static_cast<const float*>(on_device) : nullptr);
+}
+
+class Prediction {
+ public:
+  Prediction(Device& device, const Program& program, PassRunner& pass)
+      : device_(device), program_(program), pass_(pass) {}
+
+  void run(Launcher& launcher, const plugin::InputRecord& input, float* output,
+           const plugin::CancelRecord& cancel);
+
+ private:
+  struct Bucket {
+    int uses = 0;
+    std::unique_ptr<Graph> graph;
+  };
+  // One of the two chunks that are on their way.
+  struct Chunk {
+    DeviceMemory input;
+    PinnedMemory in, out;
+    Event done;
+    std::int64_t first = 0;
+    int rows = 0;
+    std::map<std::pair<int, std::int64_t>, Bucket> buckets;  // by rows, and bytes of a row
+  };
+
+  void reserve(int capacity, std::int64_t row_bytes, int chunks);
+  void start(Launcher& launcher, Chunk& chunk, int most, std::int64_t row_bytes);
+  void enqueue(Launcher& launcher, const Chunk& chunk, int rows, std::int64_t row_bytes);
+  void take(Chunk& chunk, float* output) const;
+
+  Device& device_;
+  const Program& program_;
+  PassRunner& pass_;
+  Chunk chunks_[2];
+};
+
+}  // namespace neurode::cuda

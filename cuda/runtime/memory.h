@@ -1,0 +1,155 @@
+// Memory of the device from its pool, and pinned memory of the host, freed when it goes out of
+// scope.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "cuda/runtime/runtime.h"
+
+namespace neurode::cuda {
+
+// What one open device takes memory from. Memory that comes back stays with the pool, ready to be
+// taken again without a wait for the device, until `trim`. Taken and given back in the order of one
+// stream.
+class MemoryPool {
+ public:
+  MemoryPool(int ordinal, cudaStream_t stream) : stream_(stream) {
+    int supported = 0;
+    check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, ordinal),
+          "asking for its properties");
+    if (supported == 0) return;  // some virtual GPUs
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = ordinal;
+    check(cudaMemPoolCreate(&pool_, &properties), "making a memory pool");
+    std::uint64_t all = UINT64_MAX;
+    check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all),
+          "making a memory pool");
+  }
+  ~MemoryPool() {
+    if (pool_ != nullptr) static_cast<void>(cudaMemPoolDestroy(pool_));
+  }
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+
+  // Throws ERR_OUT_OF_MEMORY with the bytes wanted and free. Not initialized.
+  void* take(std::int64_t bytes, const char* what) {
+    void* data = nullptr;
+    cudaError_t status = try_take(&data, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      // What the pool keeps may lie in pieces that are too small.
+      static_cast<void>(cudaGetLastError());
+      trim();
+      status = try_take(&data, bytes);
+    }
+    if (status == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());
+      std::size_t free = 0, total = 0;
+      static_cast<void>(cudaMemGetInfo(&free, &total));
+      throw Error("ERR_OUT_OF_MEMORY", std::string(what) + ": " + std::to_string(bytes) +
+                                           " bytes of the CUDA device's memory are wanted, " +
+                                           std::to_string(free) + " of " + std::to_string(total) +
+                                           " are free");
+    }
+    check(status, "taking memory");
+    return data;
+  }
+
+  void give_back(void* data) {
+    static_cast<void>(pool_ != nullptr ? cudaFreeAsync(data, stream_) : cudaFree(data));
+  }
+
+  // Waits, and leaves what is not in use to others.
+  void trim() {
+    static_cast<void>(cudaStreamSynchronize(stream_));
+    if (pool_ != nullptr) static_cast<void>(cudaMemPoolTrimTo(pool_, 0));
+  }
+
+ private:
+  cudaError_t try_take(void** data, std::int64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    return pool_ != nullptr ? cudaMallocFromPoolAsync(data, size, pool_, stream_)
+                            : cudaMalloc(data, size);
+  }
+
+  const cudaStream_t stream_;
+  cudaMemPool_t pool_ = nullptr;
+};
+
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(MemoryPool& pool, std::int64_t bytes, const char* what) : pool_(&pool) {
+    if (bytes == 0) return;
+    data_ = pool.take(bytes, what);
+    size_ = bytes;
+  }
+  ~DeviceMemory() {
+    if (data_ != nullptr) pool_->give_back(data_);
+  }
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+
+  // At least so many bytes; if they are new, what was there before is gone first.
+  void grow(MemoryPool& pool, std::int64_t bytes, const char* what) {
+    if (size_ >= bytes) return;
+    *this = DeviceMemory();
+    *this = DeviceMemory(pool, bytes, what);
+  }
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+  float* floats() const { return as<float>(); }
+  std::int64_t size() const { return size_; }
+
+ private:
+  MemoryPool* pool_ = nullptr;
+  void* data_ = nullptr;
+  std::int64_t size_ = 0;
+};
+
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  explicit PinnedMemory(std::size_t bytes) {
+    check(cudaMallocHost(&data_, bytes), "taking pinned memory");
+    size_ = bytes;
+  }
+  ~PinnedMemory() {
+    if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
+  }
+  PinnedMemory(PinnedMemory&& other) noexcept { *this = std::move(other); }
+  PinnedMemory& operator=(PinnedMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+
+  // At least so many bytes; what was there before goes when the new memory is there.
+  void grow(std::size_t bytes) {
+    if (size_ < bytes) *this = PinnedMemory(bytes);
+  }
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace neurode::cuda
