@@ -23,6 +23,7 @@ const unsplit = [
   'engine_test.cc',
   'fit.ts',
   'lent-arrays.test.ts',
+  'library_test.cc',
   'losses.h',
   'losses.ts',
   'model.cc',
