@@ -1,6 +1,7 @@
 /** What fit shows while it works. */
 
 import assert from 'node:assert/strict'
+import { type FitOptions, metrics } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
 
@@ -60,5 +61,37 @@ perDevice('progress', (device) => {
       },
     })
     assert.deepEqual(ends, [0, 1])
+  })
+
+  // A source gives several ranges of batches.
+  it('asks metrics once an epoch where nobody follows, and after every range where somebody does', async () => {
+    const batches = Array.from({ length: 3 }, () => {
+      const { x, y } = clouds(10)
+      return { x, y }
+    })
+    let count = 0
+    const seen = metrics.custom({
+      name: 'seen',
+      state: () => ({ updateState() {}, result: () => ++count }),
+    })
+    using model = classifier({ device })
+    model.compile({ loss: 'sparseCategoricalCrossentropy', metrics: [seen], device })
+    const asked = async (work: () => Promise<unknown>) => {
+      count = 0
+      await work()
+      return count
+    }
+    const train = (options: FitOptions) => asked(() => model.fit(() => batches, { epochs: 2, verbose: 0, ...options }))
+    const evaluate = (verbose: 0 | 1 | 2) =>
+      asked(() => model.evaluate(() => batches, verbose === 0 ? {} : { verbose, stream: recorder(true) }))
+    assert.equal(await train({}), 2)
+    assert.equal(await train({ verbose: 2, stream: recorder(true) }), 2)
+    assert.equal(await train({ callbacks: { onEpochEnd() {} } }), 2)
+    assert.ok((await train({ verbose: 1, stream: recorder(true) })) > 2)
+    assert.ok((await train({ onProgress: () => {} })) > 2)
+    assert.ok((await train({ callbacks: { onRangeEnd() {} } })) > 2)
+    assert.equal(await evaluate(0), 1)
+    assert.equal(await evaluate(2), 1)
+    assert.ok((await evaluate(1)) > 1)
   })
 })

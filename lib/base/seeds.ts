@@ -10,10 +10,12 @@ export function randomSeed(): number {
 export function deriveSeed(seed: number, place: number, purpose: string): number {
   let a = mix(0x9e3779b9, Math.floor(seed / 2 ** 32))
   let b = mix(0x85ebca6b, seed >>> 0)
-  for (const word of [place, ...Array.from(purpose, (letter) => letter.codePointAt(0) as number)]) {
+  const stir = (word: number) => {
     a = mix(a, word ^ b)
     b = mix(b, word + a)
   }
+  stir(place)
+  for (const letter of purpose) stir(letter.codePointAt(0) as number)
   return join(mix(a, b), mix(b, a))
 }
 

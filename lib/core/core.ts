@@ -109,6 +109,8 @@ export class ModelCore implements LayerHost {
   #layers: readonly Layer[] = []
   #shapes: ModelShapes | undefined
   #settings: CompileSettings | undefined
+  /** It was looked whether the settings lack a loss or a metric of the user's, and they do not. */
+  #isComplete = false
   #training: TrainingSetup | undefined
   #deviceSettings: DeviceSettings | undefined
   #initialWeights: ReadonlyMap<Layer, readonly Float32Array[]> = new Map()
@@ -173,6 +175,7 @@ export class ModelCore implements LayerHost {
     this.checkIdle('it cannot be compiled')
     const training = this.#shapes && setUpTraining(settings, this.#shapes)
     this.#settings = settings
+    this.#isComplete = false
     this.warned.clear()
     this.advised = false
     this.looks = 0
@@ -224,7 +227,8 @@ export class ModelCore implements LayerHost {
       const text = `model '${this.name}' was not compiled: call compile({ optimizer, loss }) before`
       throw new NeurodeError('ERR_NOT_COMPILED', text)
     }
-    checkNoneMissing(this.name, this.#settings)
+    if (!this.#isComplete) checkNoneMissing(this.name, this.#settings)
+    this.#isComplete = true
   }
 
   /** Targets of all kinds that loss and metrics read, with the weights of rows and classes. */

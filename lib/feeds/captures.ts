@@ -46,7 +46,7 @@ export async function evaluateRange(
  * Trains on a range; `run` does it natively. With a loss of the user's every batch goes there and back. What fails after steps
  * were taken goes to `fail`, as their sums count.
  */
-export async function trainRange(
+export function trainRange(
   core: ModelCore,
   totals: Totals,
   range: FeedRange,
@@ -54,8 +54,19 @@ export async function trainRange(
   run: (range: NativeTrainRange) => Promise<NativeSums>,
   fail: (error: unknown) => void,
 ): Promise<NativeSums> {
-  const { captures, settings } = core.training()
-  if (!captures) return run({ ...range, learningRates })
+  if (!core.training().captures) return run({ ...range, learningRates })
+  return trainCaptured(core, totals, range, learningRates, run, fail)
+}
+
+async function trainCaptured(
+  core: ModelCore,
+  totals: Totals,
+  range: FeedRange,
+  learningRates: Float32Array,
+  run: (range: NativeTrainRange) => Promise<NativeSums>,
+  fail: (error: unknown) => void,
+): Promise<NativeSums> {
+  const { settings } = core.training()
   if (settings.loss.custom === undefined) {
     const captured = buffer(core, range)
     const sums = await run({ ...range, learningRates, captured })

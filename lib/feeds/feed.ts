@@ -111,10 +111,11 @@ export class ArrayFeed implements Feed {
   async run(work: Work, limit: number): Promise<NativeSums | undefined> {
     const left = this.batches - this.#batch
     if (left <= 0) return undefined
-    const { batchSize } = this
-    const { rows } = this
-    const range = { data: this.#bound.handle, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
-    const sums = await work({ ...range, ...this.#order })
+    const { rows, batchSize } = this
+    const { shuffle, seed, epoch } = this.#order
+    const data = this.#bound.handle
+    const range = { data, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
+    const sums = await work({ ...range, shuffle, seed, epoch })
     this.#bound.look(sums)
     this.#batch += sums[0] as number
     return sums

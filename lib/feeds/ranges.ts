@@ -89,9 +89,9 @@ export class Totals {
 
   /** Everything so far, as one range. */
   get sums(): number[] {
-    const states = [...this.#states.values()].flatMap(({ numbers = [] }) => [...numbers])
-    const own = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty]
-    return [...own, ...this.#sums, ...states]
+    const sums = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty, ...this.#sums]
+    for (const { numbers = [] } of this.#states.values()) for (const number of numbers) sums.push(number)
+    return sums
   }
 
   /** Loss and metrics over the rows so far. */

@@ -17,12 +17,13 @@ import { wholePass } from '../feeds/feedRange.js'
 import { rowFeed, streamFeed } from '../feeds/feeds.js'
 import { checkCopy, type MemoryOptions } from '../feeds/memoryOptions.js'
 import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
+import type { Logs } from '../training/context.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
   checkVerbose,
+  type Progress,
   type ProgressStream,
-  type ProgressView,
   progressView,
   type Verbose,
 } from './progress.js'
@@ -145,16 +146,20 @@ export async function evaluateModel(
     : rowFeed(core, rows.x, rows.y, size, ['x', 'y'], { sampleWeight: options.sampleWeight }, { copy })
   const stopListening = cancelOnAbort(core, signal)
   const began = performance.now()
-  const show = (totals: Totals, batches: number) => evaluationProgress(totals, batches, feed.rows ?? totals.rows, began)
+  const progress = (totals: Totals, batches: number, logs: Logs) =>
+    evaluationProgress(totals, batches, feed.rows ?? totals.rows, began, logs)
   const run = async () => {
     if (signal?.aborted) throw abortError('evaluate', signal)
-    const onRange = (sums: Totals, batches: number) => showUnlessDone(view, show(sums, batches))
+    const onRange = (sums: Totals, batches: number) => {
+      if (view.isLive && sums.batches < batches) view.update(progress(sums, batches, sums.logs()))
+    }
     const totals = await evaluateFeed(core, 'evaluate', feed, { signal, steps, onRange })
-    view.finish(show(totals, totals.batches))
-    if (!perClass) return totals.logs()
+    const logs = totals.logs()
+    view.finish(progress(totals, totals.batches, logs))
+    if (!perClass) return logs
     const targets = toPlainTargets(core.readTargets(rows.y, totals.rows, 'y'))
     const input = takeInput(rows.x, core.built().inputShape, 'x')
-    return { ...totals.logs(), perClass: await perClassOf(core, input, targets) } as never
+    return { ...logs, perClass: await perClassOf(core, input, targets) } as never
   }
   return closing(run, async () => {
     stopListening()
@@ -163,11 +168,7 @@ export async function evaluateModel(
   })
 }
 
-function showUnlessDone(view: ProgressView, progress: ReturnType<typeof evaluationProgress>): void {
-  if (progress.batch < progress.batches) view.update(progress)
-}
-
-function evaluationProgress(totals: Totals, batches: number, allRows: number, began: number) {
+function evaluationProgress(totals: Totals, batches: number, allRows: number, began: number, logs: Logs): Progress {
   const seconds = (performance.now() - began) / 1000
   const rowsPerSecond = totals.rows / Math.max(seconds, 1e-9)
   return {
@@ -179,6 +180,6 @@ function evaluationProgress(totals: Totals, batches: number, allRows: number, be
     rowsPerSecond,
     seconds,
     secondsLeft: (allRows - totals.rows) / rowsPerSecond,
-    logs: totals.logs(),
+    logs,
   }
 }

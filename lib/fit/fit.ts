@@ -20,6 +20,8 @@ import { ArrayFeed, type Feed } from '../feeds/feed.js'
 import { rowFeed, streamFeed, takeRows } from '../feeds/feeds.js'
 import { checkCopy } from '../feeds/memoryOptions.js'
 import { abortError, RangePacer, type Totals, unlessAborted, validationLogs } from '../feeds/ranges.js'
+import type { NativeTrainRange } from '../native/native.js'
+import type { CallbackList } from '../training/callbacks.js'
 import type { Logs, TrainedModel, TrainingContext } from '../training/context.js'
 import { learningRates } from '../training/optimizers.js'
 import { cancelOnAbort, evaluateFeed, evaluationBatchSize } from './evaluate.js'
@@ -167,6 +169,8 @@ class Fit {
   readonly #validation: Feed | undefined
   readonly #pacer: RangePacer
   readonly #view: ProgressView
+  /** Somebody sees or hears within an epoch how far it is. */
+  readonly #isFollowed: boolean
   readonly #history = new Map<string, number[]>()
   readonly #epochSeconds: number[] = []
   /** Batches of an epoch, where they are known. */
@@ -186,6 +190,7 @@ class Fit {
     this.#validation = validation
     this.#pacer = new RangePacer(6 * core.countParameters() * train.batchSize)
     this.#view = progressView(settings.verbose, settings.stream, ({ epoch, epochs }) => `Epoch ${epoch + 1}/${epochs}`)
+    this.#isFollowed = this.#view.isLive || settings.onProgress !== undefined
     this.#givenSeed = settings.seed
     const { stepsPerEpoch } = settings
     this.#batches = Math.min(train.batches ?? Infinity, stepsPerEpoch ?? Infinity)
@@ -208,14 +213,14 @@ class Fit {
           this.#endData(`after epoch ${epoch}`)
           break
         }
-        if (core.position.sums.length === 0) await this.#call(callbacks.epochBegin(epoch))
+        if (core.position.sums.length === 0) await this.#hook((all) => all.epochBegin(epoch))
         const epochLogs = await this.#epoch(epoch)
         if (epochLogs === undefined) {
           if (!core.stopTraining) this.#endData(`after epoch ${epoch}`)
           break
         }
         logs = epochLogs
-        await this.#call(callbacks.epochEnd(epoch, { ...epochLogs }))
+        await this.#hook((all) => all.epochEnd(epoch, { ...epochLogs }))
       }
       await adviseOnSample(core)
       core.finalizeAverages()
@@ -301,7 +306,7 @@ class Fit {
       core.epochsBegun++
     }
     const passed = this.#sharesPass ? core.position.passed : 0
-    core.position = { ...core.position, epoch, order, seed: this.#givenSeed, batches: this.#batches, passed }
+    core.position = { epoch, order, seed: this.#givenSeed, batches: this.#batches, passed, sums: core.position.sums }
     const began = performance.now()
     const callbackSeconds = await this.#batchRanges(epoch, order, totals, began)
     if (totals.rows === 0) {
@@ -334,9 +339,8 @@ class Fit {
     }
     const batches = this.#batches ?? Number.POSITIVE_INFINITY
     const seed = this.#givenSeed ?? deriveSeed(core.seed, 0, 'shuffle')
-    const title = `epoch ${epoch + 1}`
-    const passed = await feed.begin({ shuffle, seed, epoch: order, ...this.#whereabouts(epoch, totals), title })
-    core.position = { ...core.position, passed }
+    const passed = await feed.begin({ shuffle, seed, epoch: order, ...this.#whereabouts(epoch, totals) })
+    if (passed !== core.position.passed) core.position = { ...core.position, passed }
     let isOver = false
     while (totals.batches < batches && !core.stopTraining) {
       if (callbacks.perBatch) await call(callbacks.batchBegin(totals.batches))
@@ -357,7 +361,7 @@ class Fit {
       if (totals.batches === done) continue
       if (callbacks.perBatch) await call(callbacks.batchEnd(totals.batches, totals.logs(), totals.batches === batches))
       if (callbacks.perRange) await call(callbacks.rangeEnd(totals.batches - 1, totals.logs()))
-      if (totals.batches === batches) continue
+      if (totals.batches === batches || !this.#isFollowed) continue
       const progress = this.#progress(epoch, totals, (performance.now() - began) / 1000, totals.logs())
       this.#view.update(progress)
       await call(this.#tell(progress))
@@ -371,7 +375,8 @@ class Fit {
 
   #whereabouts(epoch: number, { batches: done }: Totals) {
     const { epochs, stepsPerEpoch = Number.POSITIVE_INFINITY } = this.#settings
-    return { passed: this.#core.position.passed, done, wanted: (epochs - epoch) * stepsPerEpoch - done }
+    const { passed } = this.#core.position
+    return { passed, done, wanted: (epochs - epoch) * stepsPerEpoch - done, title: `epoch ${epoch + 1}` }
   }
 
   #trainRange(limit: number, totals: Totals) {
@@ -380,6 +385,12 @@ class Fit {
     const { optimizer } = core.training().settings
     // A feed may queue ranges: the rates of each begin where those of the one before end.
     let step = core.step
+    const train = async (native: NativeTrainRange) => {
+      this.#check()
+      const sums = await model.train(native)
+      if (native.update !== false) core.step += sums[0] as number
+      return sums
+    }
     const fail = (error: unknown) => {
       this.#failure ??= { error }
     }
@@ -387,19 +398,7 @@ class Fit {
       this.#check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return trainRange(
-        core,
-        totals,
-        range,
-        rates,
-        async (native) => {
-          this.#check()
-          const sums = await model.train(native)
-          if (native.update !== false) core.step += sums[0] as number
-          return sums
-        },
-        fail,
-      )
+      return trainRange(core, totals, range, rates, train, fail)
     }, limit)
   }
 
@@ -479,6 +478,12 @@ class Fit {
       secondsLeft: (rows - totals.rows) / rowsPerSecond,
       logs,
     }
+  }
+
+  /** Calls the callbacks, where there are any. */
+  #hook(call: (callbacks: CallbackList) => Promise<void>): Promise<void> | void {
+    const { callbacks } = this.#settings
+    return callbacks.isEmpty ? this.#check() : this.#call(call(callbacks))
   }
 
   async #call(work: Promise<unknown>): Promise<void> {

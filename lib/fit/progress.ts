@@ -34,6 +34,8 @@ export interface Progress {
 
 /** One way to show progress. */
 export interface ProgressView {
+  /** Whether it shows anything before an epoch is over. */
+  readonly isLive: boolean
   update(progress: Progress): void
   /** The last call for an epoch; `logs` may hold `val_…`. */
   finish(progress: Progress): void
@@ -41,7 +43,7 @@ export interface ProgressView {
   close(): void
 }
 
-const silent: ProgressView = { update: () => {}, finish: () => {}, close: () => {} }
+const silent: ProgressView = { isLive: false, update: () => {}, finish: () => {}, close: () => {} }
 
 /** The view for a level of verbosity. `title` heads every line. */
 export function progressView(
@@ -69,6 +71,7 @@ export function checkStream(value: unknown, argument: string): ProgressStream {
 }
 
 class Lines implements ProgressView {
+  readonly isLive = false
   readonly #stream: ProgressStream
   readonly #title: (progress: Progress) => string
 
@@ -90,6 +93,7 @@ const redrawMilliseconds = 100
 const barWidth = 24
 
 class Bar implements ProgressView {
+  readonly isLive = true
   readonly #stream: ProgressStream
   readonly #title: (progress: Progress) => string
   #drawn = Number.NEGATIVE_INFINITY

@@ -81,6 +81,7 @@ export class CallbackList {
   /** By name; several of one name are numbered. */
   readonly #named: ReadonlyMap<string, Callback>
   readonly #batchIntervals: readonly number[]
+  readonly isEmpty: boolean
   /** Some callback wants to be called for batches. */
   readonly perBatch: boolean
   /** Some callback wants to be called for ranges. */
@@ -93,6 +94,7 @@ export class CallbackList {
     })
     this.#argument = argument
     this.#callbacks = callbacks.toSorted((a, b) => Number(a.runsLast ?? false) - Number(b.runsLast ?? false))
+    this.isEmpty = callbacks.length === 0
     this.#named = nameCallbacks(this.#callbacks)
     this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval }) => batchInterval ?? 1)
     this.perBatch = this.#batchIntervals.length > 0
