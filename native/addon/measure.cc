@@ -9,7 +9,7 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/worker.h"
-#include "native/cpu/isa.h"
+#include "native/cpu/instruction_sets.h"
 #include "native/cpu/memory.h"
 #include "native/cpu/threads.h"
 #include "native/engine/op_table.h"

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "native/cpu/cpu_device.h"
-#include "native/cpu/isa.h"
+#include "native/cpu/device.h"
+#include "native/cpu/instruction_sets.h"
 #include "native/cpu/packed_inference.h"
 #include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"

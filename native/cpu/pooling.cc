@@ -1,6 +1,6 @@
 // Tasks that make one value of those of all positions, and the way back: on the lines of a panel,
 // or on one row.
-#include "native/cpu/cpu_pooling.h"
+#include "native/cpu/pooling.h"
 
 #include "native/ops/pooling.h"
 

@@ -1,7 +1,7 @@
 // Training on the CPU: segments of a step one after the other, with a barrier between any two.
 #include <chrono>
 
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 #include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {

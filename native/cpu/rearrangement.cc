@@ -1,5 +1,5 @@
 // Tasks that move features, repeat them, or count them: on the lines of a panel, or on one row.
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 
 namespace neurode::cpu {
 namespace {

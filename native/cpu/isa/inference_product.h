@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "native/cpu/product.h"
-#include "native/cpu/simd.h"
+#include "native/cpu/isa/product.h"
+#include "native/cpu/isa/simd.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

@@ -1,7 +1,7 @@
 // Embeddings on panels: an index of each row and feature becomes a vector of a table.
 #pragma once
 
-#include "native/cpu/pointwise.h"
+#include "native/cpu/isa/pointwise.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/cpu/isa/product.h"
+#include "native/cpu/isa/transpose.h"
 #include "native/cpu/kernels.h"
-#include "native/cpu/product.h"
-#include "native/cpu/transpose.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

@@ -2,7 +2,7 @@
 // among the threads; values are added up in an order that is the same for any number of them.
 #include <cmath>
 
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 #include "native/engine/op_table.h"
 #include "native/ops/regularizers.h"
 #include "native/ops/updates.h"

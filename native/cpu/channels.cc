@@ -1,6 +1,6 @@
 // Tasks over the whole batch whose parameters belong to channels or to vectors of a table: each
 // thread takes some of them.
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 
 namespace neurode::cpu {
 

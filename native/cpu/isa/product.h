@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "native/cpu/simd.h"
+#include "native/cpu/isa/simd.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

@@ -1,9 +1,9 @@
 // The CPU executor: parameters, and what a task does to some rows.
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 
 #include <algorithm>
 
-#include "native/cpu/cpu_pooling.h"
+#include "native/cpu/pooling.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {

@@ -5,7 +5,7 @@
 // an order that does not depend on how rows are cut into panels: row r is in lane r % kHalf.
 #pragma once
 
-#include "native/cpu/pointwise.h"
+#include "native/cpu/isa/pointwise.h"
 #include "native/ops/features.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {

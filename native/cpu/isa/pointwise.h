@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "native/cpu/dense.h"
+#include "native/cpu/isa/dense.h"
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"

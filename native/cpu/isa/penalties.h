@@ -1,7 +1,7 @@
 // Penalties of parameters and of outputs: the rows of the op table over runs of floats and panels.
 #pragma once
 
-#include "native/cpu/pointwise.h"
+#include "native/cpu/isa/pointwise.h"
 #include "native/ops/regularizers.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {

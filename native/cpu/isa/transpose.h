@@ -11,7 +11,7 @@
 #include <arm_neon.h>
 #endif
 
-#include "native/cpu/simd.h"
+#include "native/cpu/isa/simd.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

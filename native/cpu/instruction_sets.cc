@@ -1,5 +1,5 @@
 // The instruction sets that were compiled in, and the choice among them at run time.
-#include "native/cpu/isa.h"
+#include "native/cpu/instruction_sets.h"
 
 #include <cstdlib>
 

@@ -1,8 +1,8 @@
 // The optimizers' rows over runs of floats, and what happens to gradients on their way to them.
 #pragma once
 
+#include "native/cpu/isa/simd.h"
 #include "native/cpu/optimizer_step.h"
-#include "native/cpu/simd.h"
 #include "native/ops/optimizers.h"
 #include "native/ops/updates.h"
 

@@ -1,13 +1,13 @@
 // The CPU as a device: a thread team and the kernels of one instruction set.
-#include "native/cpu/cpu_device.h"
+#include "native/cpu/device.h"
 
 #include <cstdlib>
 #include <mutex>
 #include <utility>
 
-#include "native/cpu/cpu_executor.h"
+#include "native/cpu/executor.h"
 #include "native/cpu/forward_cost.h"
-#include "native/cpu/isa.h"
+#include "native/cpu/instruction_sets.h"
 #include "native/cpu/packed_inference.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"

@@ -2,8 +2,8 @@
 #include <atomic>
 #include <cstring>
 
-#include "native/cpu/cpu_executor.h"
-#include "native/cpu/cpu_pooling.h"
+#include "native/cpu/executor.h"
+#include "native/cpu/pooling.h"
 #include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {

@@ -1,7 +1,8 @@
 // From gradients to new weights on the CPU: pieces of parameters, cut alike for any number of
 // threads.
-#include "native/cpu/cpu_executor.h"
 #include "native/ops/updates.h"
+
+#include "native/cpu/executor.h"
 
 namespace neurode::cpu {
 

@@ -2,8 +2,8 @@
 // output . input^T.
 #pragma once
 
-#include "native/cpu/dense.h"
-#include "native/cpu/update.h"
+#include "native/cpu/isa/dense.h"
+#include "native/cpu/isa/update.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 

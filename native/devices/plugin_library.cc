@@ -1,5 +1,5 @@
 // The CUDA library: found, opened and checked once for each path.
-#include "native/engine/plugin_library.h"
+#include "native/devices/plugin_library.h"
 
 #include <cstdlib>
 #include <map>

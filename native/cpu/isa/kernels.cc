@@ -1,14 +1,14 @@
 // The kernels of one instruction set. Compiled once for each, with NEURODE_ISA_NAMESPACE naming it.
 #include "native/cpu/kernels.h"
 
-#include "native/cpu/dense.h"
-#include "native/cpu/dense_weights.h"
-#include "native/cpu/embedding.h"
-#include "native/cpu/features.h"
-#include "native/cpu/inference_product.h"
-#include "native/cpu/penalties.h"
-#include "native/cpu/pointwise.h"
-#include "native/cpu/update.h"
+#include "native/cpu/isa/channels.h"
+#include "native/cpu/isa/dense.h"
+#include "native/cpu/isa/dense_weights.h"
+#include "native/cpu/isa/embedding.h"
+#include "native/cpu/isa/inference_product.h"
+#include "native/cpu/isa/penalties.h"
+#include "native/cpu/isa/pointwise.h"
+#include "native/cpu/isa/update.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 namespace {

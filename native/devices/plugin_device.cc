@@ -1,13 +1,13 @@
 // CUDA devices: adapts the table of the CUDA library to Device and Executor.
-#include "native/engine/plugin_device.h"
+#include "native/devices/plugin_device.h"
 
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "native/cpu/threads.h"
+#include "native/devices/plugin_library.h"
 #include "native/engine/error.h"
-#include "native/engine/plugin_library.h"
 #include "native/engine/plugin_records.h"
 
 namespace neurode {

@@ -1,12 +1,11 @@
 // Devices: what there is, and the long-lived thread that does the work of one.
-#include "native/engine/device.h"
-
 #include <map>
 #include <utility>
 
-#include "native/cpu/cpu_device.h"
+#include "native/cpu/device.h"
+#include "native/devices/plugin_device.h"
+#include "native/engine/device.h"
 #include "native/engine/error.h"
-#include "native/engine/plugin_device.h"
 
 namespace neurode {
 namespace {
