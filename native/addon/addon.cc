@@ -8,7 +8,7 @@
 #include "native/addon/predictor.h"
 #include "native/addon/tensors.h"
 #include "native/addon/worker.h"
-#include "native/engine/device.h"
+#include "native/devices/registry.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::addon {

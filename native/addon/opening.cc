@@ -5,6 +5,7 @@
 #include <string>
 
 #include "native/addon/convert.h"
+#include "native/devices/registry.h"
 
 namespace neurode::addon {
 

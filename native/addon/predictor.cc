@@ -10,7 +10,7 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/worker.h"
-#include "native/engine/device.h"
+#include "native/devices/registry.h"
 
 namespace neurode::addon {
 namespace {

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "native/engine/work_queue.h"
+
 namespace neurode::addon {
 
 // References are raw: an environment that is going away deletes them itself.

@@ -11,6 +11,8 @@
 #include "native/cpu/packed_inference.h"
 #include "native/cpu/threads.h"
 #include "native/engine/error.h"
+#include "native/engine/flush_subnormals.h"
+#include "native/engine/work_queue.h"
 
 namespace neurode::cpu {
 namespace {

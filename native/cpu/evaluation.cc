@@ -5,6 +5,7 @@
 #include "native/cpu/executor.h"
 #include "native/cpu/pooling.h"
 #include "native/cpu/row_sums.h"
+#include "native/engine/flush_subnormals.h"
 
 namespace neurode::cpu {
 

@@ -9,6 +9,7 @@
 
 #include "native/cpu/cgroup.h"
 #include "native/engine/error.h"
+#include "native/engine/flush_subnormals.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -77,22 +78,6 @@ int usable_cores() {
 #endif
   return std::max(cores, 1);
 }
-
-#if defined(__x86_64__) || defined(_M_X64)
-FlushSubnormals::FlushSubnormals() : saved_(_mm_getcsr()) {
-  _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040);  // FTZ and DAZ
-}
-FlushSubnormals::~FlushSubnormals() { _mm_setcsr(static_cast<unsigned>(saved_)); }
-#elif defined(__aarch64__)
-FlushSubnormals::FlushSubnormals() {
-  asm volatile("mrs %0, fpcr" : "=r"(saved_));
-  asm volatile("msr fpcr, %0" ::"r"(saved_ | (1ULL << 24)));  // FZ
-}
-FlushSubnormals::~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
-#else
-FlushSubnormals::FlushSubnormals() : saved_(0) {}
-FlushSubnormals::~FlushSubnormals() = default;
-#endif
 
 ThreadTeam::ThreadTeam(int size) : size_(std::max(size, 1)) {
   threads_.reserve(size_ - 1);

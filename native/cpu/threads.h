@@ -15,19 +15,6 @@ namespace neurode::cpu {
 // Physical cores this process may use: affinity and the limits of control groups respected.
 int usable_cores();
 
-// Subnormal floats count as zero on this thread while it lives: they cost a hundred times a normal
-// operation.
-class FlushSubnormals {
- public:
-  FlushSubnormals();
-  ~FlushSubnormals();
-  FlushSubnormals(const FlushSubnormals&) = delete;
-  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
-
- private:
-  std::uint64_t saved_;
-};
-
 class ThreadTeam {
  public:
   explicit ThreadTeam(int size);

@@ -5,10 +5,11 @@
 #include <mutex>
 #include <utility>
 
-#include "native/cpu/threads.h"
 #include "native/devices/plugin_library.h"
 #include "native/engine/error.h"
+#include "native/engine/flush_subnormals.h"
 #include "native/engine/plugin_records.h"
+#include "native/engine/work_queue.h"
 
 namespace neurode {
 namespace {
@@ -218,7 +219,7 @@ class PluginDevice final : public Device {
 
   void submit(std::function<void()> work) override {
     queue_.push([work = std::move(work)] {
-      const cpu::FlushSubnormals flush;  // for the emulator; a GPU has its own setting
+      const FlushSubnormals flush;  // for the emulator; a GPU has its own setting
       work();
     });
   }

@@ -1,10 +1,11 @@
-// Devices: what there is, and the long-lived thread that does the work of one.
+// The devices there are, by name.
+#include "native/devices/registry.h"
+
 #include <map>
-#include <utility>
+#include <mutex>
 
 #include "native/cpu/device.h"
 #include "native/devices/plugin_device.h"
-#include "native/engine/device.h"
 #include "native/engine/error.h"
 
 namespace neurode {
@@ -19,38 +20,6 @@ int cuda_ordinal(const std::string& name) {
 }
 
 }  // namespace
-
-WorkQueue::~WorkQueue() {
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  ready_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-void WorkQueue::push(std::function<void()> work) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!thread_.joinable()) thread_ = start_thread("the device's thread", [this] { run(); });
-    work_.push_back(std::move(work));
-  }
-  ready_.notify_one();
-}
-
-void WorkQueue::run() {
-  for (;;) {
-    std::function<void()> work;
-    {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stop_ || !work_.empty(); });
-      if (work_.empty()) return;
-      work = std::move(work_.front());
-      work_.pop_front();
-    }
-    work();
-  }
-}
 
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> devices = describe_cuda();

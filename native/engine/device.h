@@ -1,13 +1,9 @@
-// Devices: what there is, and the long-lived thread that does the work of one.
+// What every device offers: executors of Programs, and a thread that does its work in order.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -53,32 +49,6 @@ class Device {
   virtual ForwardCost forward_cost(const Program&) const { return {}; }
   // Runs `work` on the device's thread, after what was submitted before. `work` must not throw.
   virtual void submit(std::function<void()> work) = 0;
-};
-
-std::vector<DeviceInfo> list_devices();
-
-// The device called `name` ('auto', 'cpu', 'cuda', 'cuda:1'), shared by all who ask for the same
-// one. `threads` 0: the default. Throws ERR_DEVICE_UNAVAILABLE with the reasons.
-std::shared_ptr<Device> open_device(const std::string& name, int threads);
-
-// One thread that runs what it is given, in order.
-class WorkQueue {
- public:
-  WorkQueue() = default;
-  ~WorkQueue();
-  WorkQueue(const WorkQueue&) = delete;
-  WorkQueue& operator=(const WorkQueue&) = delete;
-
-  void push(std::function<void()> work);
-
- private:
-  void run();
-
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<std::function<void()>> work_;
-  bool stop_ = false;
-  std::thread thread_;  // started by the first push
 };
 
 }  // namespace neurode

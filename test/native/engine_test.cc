@@ -12,7 +12,7 @@
 #include "native/cpu/packed_inference.h"
 #include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"
-#include "native/engine/device.h"
+#include "native/devices/registry.h"
 #include "native/engine/error.h"
 #include "native/engine/op_table.h"
 #include "native/engine/order.h"
