@@ -23,6 +23,7 @@ const variables = [
   'NEURODE_CUDA_LIBRARY',
   'NEURODE_CUDA_LIB_DIR',
   'NEURODE_DATA',
+  'NEURODE_FAST_PATH',
 ]
 
 interface Finding {
@@ -46,6 +47,8 @@ interface Report {
   readonly cudaLibrary: FileFinding
   readonly cublasLt: FileFinding
   readonly blas: Finding
+  /** Of a server: requests for inference that are answered past node:http. */
+  readonly fastPath: Finding
   /** Ten steps of training on each device, in a process each. */
   readonly devices: readonly DeviceReport[]
   readonly mnist: Finding & { readonly folder?: string; readonly searched: readonly string[] }
@@ -100,6 +103,7 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
       : { found: false, reason: 'it lies beside the addon, which is not loaded' },
     cublasLt: findCublasLt(),
     blas: { found: false, reason: "not looked for: matrix products run on Neurode's own kernels" },
+    fastPath: addon.found ? await examineFastPath() : { found: false, reason: 'the addon is not loaded' },
     devices,
     mnist: await examineMnist(),
     environment: Object.fromEntries(
@@ -139,6 +143,11 @@ function examineCuda(listed: Outcome<readonly DeviceInfo[]>, devices: readonly D
   return { found: false, reason: gpus[0]?.reason ?? listed.reason ?? 'the addon was built without CUDA' }
 }
 
+async function examineFastPath(): Promise<Finding> {
+  const { found, reason = found } = await probe('fastPath')
+  return reason ? { found: false, reason } : { found: true }
+}
+
 async function examineMnist(): Promise<Report['mnist']> {
   const { found, searched } = await locateMnist()
   const path = found?.values().next().value
@@ -147,7 +156,7 @@ async function examineMnist(): Promise<Report['mnist']> {
 }
 
 function describeReport(report: Report): string {
-  const { addon, cpu, cuda, driver, cudaLibrary, cublasLt, blas, devices, mnist, environment } = report
+  const { addon, cpu, cuda, driver, cudaLibrary, cublasLt, blas, fastPath, devices, mnist, environment } = report
   const system = [`${report.platform} ${report.arch}`, ...(report.libc ? [report.libc] : [])].join(', ')
   const rows = [
     ['neurode', report.version],
@@ -163,6 +172,7 @@ function describeReport(report: Report): string {
     ['CUDA library', describeFile(cudaLibrary)],
     ['cuBLASLt', describeFile(cublasLt)],
     ['blas', `none: ${blas.reason}`],
+    ['fast path of servers', fastPath.found ? 'on' : `off: ${fastPath.reason}`],
     ...devices.map((device) => [`training on ${device.name}`, describeTraining(device)]),
     [
       'mnist',

@@ -29,12 +29,18 @@ export interface Probes {
   readonly addon: AddonFindings
   readonly devices: readonly DeviceInfo[]
   readonly train: TrainingFindings
+  /** Why a server's requests for inference go through node:http, or null where they take the fast path. */
+  readonly fastPath: string | null
 }
 
 const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[Name] | Promise<Probes[Name]> } = {
   addon: () => ({ version: native().version, path: addonPath ?? '' }),
   devices: () => native().devices(),
   train,
+  fastPath: async () => {
+    const { whyNoFastPath } = await import('../serve/server/fastPath.js')
+    return (await whyNoFastPath(undefined)) ?? null
+  },
 }
 
 /** Learns a sum of two: every step must bring the loss down, or the device computes wrongly. */

@@ -7,7 +7,7 @@ import { longestMilliseconds } from '../checks/validate.js'
 import { readTokens } from '../serve/http/auth.js'
 import { Serving } from '../serve/http/serving.js'
 import type { ServeEvent } from '../serve/repository/repository.js'
-import { listen } from '../serve/server/server.js'
+import { type InferenceServer, listen } from '../serve/server/server.js'
 import type { WorkerOptions } from '../serve/workers/workerMessages.js'
 import {
   describeOptions,
@@ -46,13 +46,13 @@ const options: Options = {
     many: true,
     help: 'a name that the header Host may have, besides localhost (on other addresses than loopback: any)',
   },
+  'no-fast-path': { help: 'requests for inference go through node:http, as all others do' },
   'shutdown-delay-ms': { value: 'N', help: 'milliseconds between "not ready" and closing, at the end (0)' },
   'shutdown-timeout-ms': { value: 'N', help: 'milliseconds from then on in which requests may end (10000)' },
 }
 
 /** Both kinds of servers: in this process, and in workers. */
-interface Running {
-  readonly url: string
+interface Running extends Pick<InferenceServer, 'url' | 'fastPath'> {
   reload(): Promise<void>
   close(delayMs: number): Promise<void>
 }
@@ -78,7 +78,9 @@ export async function serve(args: readonly string[]): Promise<number> {
   process.on('SIGHUP', reload)
   const running = await starting
   const count = workers === 1 ? '' : ` with ${workers} workers`
-  log({ level: 'info', message: `listening on ${running.url}${count}` })
+  const { used, reason } = running.fastPath
+  const way = used ? 'fast path on' : `fast path off: ${reason}`
+  log({ level: 'info', message: `listening on ${running.url}${count} (${way})` })
   const signal = await end
   log({ level: 'info', message: `${signal}: answering what was asked, then closing` })
   await running.close(delayMs)
@@ -96,6 +98,7 @@ async function start(given: WorkerOptions, workers: number): Promise<Running> {
   const server = await listen(given, serving)
   return {
     url: server.url,
+    fastPath: server.fastPath,
     reload: () => server.reload(),
     close: async (delayMs) => {
       serving.draining = true
@@ -125,6 +128,7 @@ async function readOptions(parsed: ParsedArguments): Promise<WorkerOptions> {
     maxConnections: integerOption(parsed, 'max-connections', 1),
     requestTimeoutMs: integerOption(parsed, 'request-timeout-ms', 1, longestMilliseconds),
     shutdownTimeoutMs: integerOption(parsed, 'shutdown-timeout-ms', 0, longestMilliseconds),
+    fastPath: parsed.values['no-fast-path'] ? false : undefined,
     allowedHosts: manyOption(parsed, 'allowed-host'),
     tokens: tokenFile === undefined ? undefined : await readTokens(tokenFile),
     tls: key === undefined || cert === undefined ? undefined : { key: resolve(key), cert: resolve(cert) },

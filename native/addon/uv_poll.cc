@@ -4,12 +4,14 @@
 #include <dlfcn.h>
 #endif
 
+#include <string_view>
+
 namespace neurode::addon {
 namespace {
 
 // Of libuv's stable interface, version 1.
-constexpr int kPollType = 8;
-constexpr int kReadable = 1;
+constexpr int kPollType = 8;  // UV_POLL
+constexpr int kReadable = 1;  // UV_READABLE
 
 struct Uv {
   std::size_t (*handle_size)(int type);
@@ -33,8 +35,10 @@ bool find(Function& function, const char* name) {
 const Uv* find_uv() {
   static Uv uv;
   unsigned (*version)() = nullptr;
+  const char* (*type_name)(int type) = nullptr;
   static const bool is_found =
       find(version, "uv_version") && version() >> 16 == 1 &&
+      find(type_name, "uv_handle_type_name") && type_name(kPollType) == std::string_view("poll") &&
       find(uv.handle_size, "uv_handle_size") && find(uv.poll_init, "uv_poll_init") &&
       find(uv.poll_start, "uv_poll_start") && find(uv.poll_stop, "uv_poll_stop") &&
       find(uv.close, "uv_close") && find(uv.get_data, "uv_handle_get_data") &&

@@ -1,5 +1,6 @@
-// Node's event loop, told to watch file descriptors. Found at run time: the addon needs no headers
-// of libuv and loads where there is none.
+// Node's event loop, told to watch file descriptors by functions of libuv that libuv documents.
+// They are found by name at run time, and used where the version and the handle's type are as
+// expected: the addon needs no headers of libuv and loads where there is none.
 #pragma once
 
 #include <node_api.h>
@@ -13,6 +14,7 @@ class UvPoll {
  public:
   using Callback = void (*)(void* data);
 
+  // Whether the functions were found; nothing else may be called where they were not.
   static bool is_available();
 
   // Null: the loop cannot watch it.

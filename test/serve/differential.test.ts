@@ -7,7 +7,6 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { type InferenceServer, type ServeOptions, serve } from 'neurode/serve'
-import { native } from '#lib/native/native.js'
 import { Client } from '../support/client.js'
 import { Random } from '../support/random.js'
 import { drawScript, type Script } from '../support/requestScripts.js'
@@ -38,7 +37,7 @@ describe('the fast path and node:http', function () {
   before(async () => {
     for (const [name, options] of Object.entries(variants)) {
       const fast = await start(options)
-      const plain = await withoutFastPath(() => start(options))
+      const plain = await start({ ...options, fastPath: false })
       open.push(fast, plain)
       pairs.push([name, fast, plain])
       if (options.totalBodyLimit !== undefined) holders.push(holdBody(fast.url), holdBody(plain.url))
@@ -192,17 +191,6 @@ function describeScript(name: string, seed: number, { steps }: Script): string {
 
 function start(options: Partial<ServeOptions>): Promise<InferenceServer> {
   return serve({ models: { m: constantModel(1) }, port: 0, device: 'cpu', threads: 1, timeoutMs: 60_000, ...options })
-}
-
-async function withoutFastPath<T>(make: () => Promise<T>): Promise<T> {
-  const addon = native() as { Connections: unknown }
-  const { Connections } = addon
-  addon.Connections = undefined
-  try {
-    return await make()
-  } finally {
-    addon.Connections = Connections
-  }
 }
 
 /** A connection that leaves no room for other bodies. */

@@ -368,6 +368,7 @@ export const optionCalls: readonly PublicCall[] = [
         headersTimeoutMs: 1000,
         keepAliveTimeoutMs: 1000,
         maxConnections: 10,
+        fastPath: true,
         tls: undefined,
       },
     ],

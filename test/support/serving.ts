@@ -74,6 +74,25 @@ export function ask(url: string, path: string, { method, headers, body, agent }:
   })
 }
 
+/**
+ * Resolves once the server has read what was sent to it before: connections are accepted in their order, and what came on an
+ * earlier one is read before the answer to a later one. Twice, since the fast path may hand a connection over.
+ */
+export async function hasRead(url: string): Promise<void> {
+  for (let i = 0; i < 2; i++) await ask(url, '/v2/health/live')
+}
+
+/** The value of a metric of the first worker, or of a model. */
+export async function metricOf(url: string, name: string, headers = {}): Promise<number> {
+  const { body } = await ask(url, '/metrics', { headers })
+  return Number(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'm').exec(body.toString())?.[1])
+}
+
+/** Resolves once the models of a server have answered so many requests. */
+export async function hasAnswered(url: string, requests: number): Promise<void> {
+  while ((await metricOf(url, 'nv_inference_request_success')) < requests);
+}
+
 /** The body of a V2 request in JSON. */
 export function inferBody(rows: readonly (readonly number[])[], more: object = {}): string {
   const shape = [rows.length, rows[0]?.length ?? 0]

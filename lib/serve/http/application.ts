@@ -91,7 +91,6 @@ export async function addServing(
     done(null, payload)
   })
   addRoutes(app, routesOf(serving))
-  serving.observe(app.server as Parameters<Serving['observe']>[0])
   app.addHook('onClose', () => serving.repository.close())
   try {
     await serving.repository.open()

@@ -1,7 +1,6 @@
 /** The header `Host`: a page elsewhere whose name was made to lead to this machine (DNS rebinding) gets no answers. */
 
-import type { Server } from 'node:http'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type Server } from 'node:net'
 import { refuse, refuseIdle } from '../../checks/validate.js'
 import { HttpError } from './httpErrors.js'
 

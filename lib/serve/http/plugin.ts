@@ -48,6 +48,7 @@ export async function servePlugin(application: FastifyApplication, given: ServeP
   const log = options.onEvent ?? (({ level, message }) => app.log[level](message))
   if (typeof log !== 'function') refuse('onEvent', 'a function', log)
   const serving = new Serving(options, log)
+  serving.observe(app.server)
   await addServing(app, serving, options)
 }
 

@@ -1,6 +1,5 @@
 /** What the routes of a server share: models, state, statistics. */
 
-import type { Server } from 'node:http'
 import type { ServerSnapshot } from '../metrics/metrics.js'
 import { observeProcess } from '../metrics/workerSnapshot.js'
 import { Repository, type ServedModels, type ServeEvent } from '../repository/repository.js'
@@ -42,6 +41,11 @@ export const pluginOptionNames = [
   'onEvent',
 ] as const
 
+/** Who knows how many connections are open, such as a server of Node. */
+interface Counted {
+  getConnections(done: (error: Error | null, count: number) => void): unknown
+}
+
 export class Serving {
   readonly repository: Repository
   readonly log: (event: ServeEvent) => void
@@ -55,7 +59,7 @@ export class Serving {
   refusedConnections = 0
   /** The snapshots of all workers. */
   collect: () => Promise<ServerSnapshot> = async () => this.snapshot()
-  #server: Server | undefined
+  #server: Counted | undefined
   #connections = 0
 
   constructor(options: ServePluginOptions, log: (event: ServeEvent) => void, worker = 1) {
@@ -68,8 +72,8 @@ export class Serving {
     return !this.draining && this.repository.all().length > 0
   }
 
-  /** Counts the connections of a server. */
-  observe(server: Server): void {
+  /** Counts the connections of `server` from now on. */
+  observe(server: Counted): void {
     this.#server = server
   }
 

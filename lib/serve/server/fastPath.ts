@@ -1,14 +1,16 @@
 /** Inference past node:http: requests in their usual form are read and answered natively; the server gets all others. */
 
-import { type Server, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
-import { type NativeAddon, type NativeConnections, type NativeRequestListener, native } from '../../native/native.js'
+import { type Server as HttpServer, STATUS_CODES } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import { checkBoolean } from '../../checks/validate.js'
+import { type NativeConnections, type NativeRequestListener, native } from '../../native/native.js'
 import type { CheckHost } from '../http/hosts.js'
 import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from '../http/httpErrors.js'
 import { answerInference, findModel, type InferenceAnswer, protocols } from '../http/inference.js'
 import type { RequestRules, Timeouts } from '../http/rules.js'
 import type { Serving } from '../http/serving.js'
 import { withTensor } from '../protocol/tensors.js'
+import { beforeClose, checksTimeouts, descriptorOf } from './undocumented.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
@@ -21,15 +23,19 @@ export interface FastPathOptions extends RequestRules, Timeouts {
 /** Bytes. What is larger takes its time anyhow. */
 const largestBody = 2 ** 20
 
-type Listener = (this: Server, socket: Socket) => void
-/** net.Server keeps this option as a property. */
-type PausingServer = Server & { pauseOnConnect: boolean }
-/** Undocumented: the descriptor of a socket, where it has one. */
-type SocketWithHandle = Socket & { readonly _handle?: { readonly fd?: number | undefined } | null }
+/** Why requests are not answered past node:http; undefined: they are. `wanted`: the option of a server. */
+export async function whyNoFastPath(wanted: boolean | undefined, speaksTls = false): Promise<string | undefined> {
+  if (!checkBoolean(wanted ?? true, 'fastPath')) return 'it is switched off'
+  if (speaksTls) return 'the server speaks TLS'
+  if (wanted === undefined && process.env.NEURODE_FAST_PATH === 'off') return 'NEURODE_FAST_PATH=off'
+  if (native().Connections === undefined) return 'the event loop cannot watch connections on this system'
+  if (!(await checksTimeouts())) return 'Node checks no time-outs of connections that it is handed'
+  return undefined
+}
 
 /** A connection while it is here: its socket reads nothing. */
 interface Client {
-  readonly id: number
+  id: number
   readonly socket: Socket
   isHere: boolean
   /** The token of its next request was checked before its body came. */
@@ -37,10 +43,8 @@ interface Client {
 }
 
 export class FastPath {
-  readonly #server: Server
+  readonly #server: HttpServer
   readonly #options: FastPathOptions
-  /** What the server does with a connection. */
-  readonly #listeners: readonly Listener[]
   readonly #connections: NativeConnections
   readonly #clients: (Client | undefined)[] = []
   readonly #sockets = new Set<Socket>()
@@ -49,11 +53,13 @@ export class FastPath {
   /** The header `Date`, as it was at the last look. */
   #date = ''
 
-  private constructor(server: Server, options: FastPathOptions, Connections: NonNullable<NativeAddon['Connections']>) {
+  /** Takes every connection that `door` accepts, paused, and hands those with other requests over to `server`. */
+  constructor(door: Server, server: HttpServer, options: FastPathOptions) {
+    const { Connections } = native()
+    if (Connections === undefined) throw new Error('whyNoFastPath was not asked')
     const { arriving, bodyLimit, totalLimit, keepAliveTimeout, connectionsCheckingInterval } = options
     this.#server = server
     this.#options = options
-    this.#listeners = server.listeners('connection') as Listener[]
     const limits = { bodyLimit: Math.min(bodyLimit, largestBody), totalLimit }
     this.#connections = new Connections(limits, arriving, {
       admitsHost: (host) => passes(() => options.checkHost?.(host)),
@@ -68,16 +74,8 @@ export class FastPath {
     })
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n`
     this.#look()
-    server.removeAllListeners('connection')
-    server.on('connection', (socket) => this.#enter(socket))
-    ;(server as PausingServer).pauseOnConnect = true
+    door.on('connection', (socket) => this.#enter(socket))
     this.#timer = setInterval(() => this.#look(), connectionsCheckingInterval).unref()
-  }
-
-  /** Takes the connections of a server that does not listen yet; undefined where they cannot be watched. */
-  static open(server: Server, options: FastPathOptions): FastPath | undefined {
-    const { Connections } = native()
-    return Connections === undefined ? undefined : new FastPath(server, options, Connections)
   }
 
   /** Ends the connections on which nothing is asked. */
@@ -105,22 +103,18 @@ export class FastPath {
   }
 
   #enter(socket: Socket): void {
-    const fd = (socket as SocketWithHandle)._handle?.fd ?? -1
-    const id = fd < 0 ? -1 : this.#watch(fd)
-    const client = { id, socket, isHere: id >= 0, isAdmitted: false }
-    if (!client.isHere) {
+    const client: Client = { id: -1, socket, isHere: false, isAdmitted: false }
+    const fd = descriptorOf(socket)
+    const mayWatch = fd >= 0 && beforeClose(socket, () => client.isHere && this.#take(client.id))
+    const id = mayWatch ? this.#watch(fd) : -1
+    if (id < 0) {
       this.#handOver(client)
       return
     }
+    Object.assign(client, { id, isHere: true })
     this.#clients[id] = client
     this.#sockets.add(socket)
     socket.on('error', () => {})
-    // Whoever ends it, the descriptor is let go of before it is closed.
-    const { _destroy: destroy } = socket
-    socket._destroy = (error, done) => {
-      if (client.isHere) this.#take(id)
-      destroy.call(socket, error, done)
-    }
   }
 
   /** What the connections have let go of. */
@@ -138,7 +132,7 @@ export class FastPath {
   }
 
   #handOver({ socket }: Client): void {
-    for (const listener of this.#listeners) listener.call(this.#server, socket)
+    this.#server.emit('connection', socket)
     socket.resume()
   }
 

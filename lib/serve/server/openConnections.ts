@@ -1,9 +1,10 @@
 /** The connections of a server: how many there may be, and how they end. */
 
 import { readFileSync } from 'node:fs'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import type { Serving } from '../http/serving.js'
+import { connectionOf, keepIdleConnections } from './undocumented.js'
 
 export interface ConnectionOptions {
   /** Open connections at most. */
@@ -22,16 +23,11 @@ const tellingMilliseconds = 10_000
 const otherFiles = 96
 
 interface Open {
-  /** Requests whose head is here, and whose answer is not all sent. */
-  requests: number
+  /** To requests whose head is here; those that are not all sent. */
+  readonly answers: Set<ServerResponse>
   /** Nothing was asked at the last look. */
   wasIdle: boolean
 }
-
-/** Undocumented: what a TLS socket was made of. */
-type WrappedSocket = Socket & { readonly _parent?: Socket | null }
-
-const connectionOf = (socket: WrappedSocket): Socket => socket._parent ?? socket
 
 export class OpenConnections {
   readonly #serving: Serving
@@ -45,8 +41,11 @@ export class OpenConnections {
   #isTelling = false
   #makesRoom = false
 
-  /** After everybody else has said what happens to a connection. */
-  constructor(server: Server, options: ConnectionOptions) {
+  /**
+   * `door` accepts the connections, `server` answers requests on them. After everybody else has said what happens to a
+   * connection.
+   */
+  constructor(door: Server, server: HttpServer, options: ConnectionOptions) {
     const { maxConnections, asksTokens, serving } = options
     this.#serving = serving
     this.#asksTokens = asksTokens
@@ -55,16 +54,27 @@ export class OpenConnections {
     // Whoever waits is let in, and may show a token before one of them has to go.
     const waiting = asksTokens ? Math.min(backlog, Math.floor(possible / 2)) : 0
     this.#most = Math.min(maxConnections, possible - waiting)
-    server.maxConnections = this.#most + waiting
+    door.maxConnections = this.#most + waiting
     if (this.#most < maxConnections) {
       const message = `at most ${this.#most} connections, not ${maxConnections}: a process may open ${files} files here`
       serving.log({ level: 'info', message })
     }
-    server.on('connection', (socket) => this.#enter(socket))
-    server.on('drop', () => this.#tell(1))
+    door.on('connection', (socket) => this.#enter(socket))
+    door.on('drop', () => this.#tell(1))
     server.prependListener('request', (request, response) => this.#count(request, response))
-    // To node:http an answer that it has not sent yet is over, and a head that has begun is a request: see closeIdle.
-    server.closeIdleConnections = () => {}
+    keepIdleConnections(server)
+  }
+
+  /** As of a server, for {@link Serving.observe}. */
+  getConnections(done: (error: null, count: number) => void): void {
+    done(null, this.#open.size)
+  }
+
+  /** Whether a part of an answer of node:http is sent, and not all of it written. */
+  isAnswered(socket: Socket): boolean {
+    if (socket.bytesWritten === 0) return false
+    const answers = this.#open.get(connectionOf(socket))?.answers ?? []
+    return [...answers].some(({ headersSent, writableEnded }) => headersSent && !writableEnded)
   }
 
   /** The connection has shown a token. */
@@ -75,7 +85,7 @@ export class OpenConnections {
   /** Ends connections on which nothing was asked at two looks, apart from those that are looked after elsewhere. */
   closeIdle(isElsewhere: (socket: Socket) => boolean): void {
     for (const [socket, open] of this.#open) {
-      const isIdle = open.requests === 0 && !isElsewhere(socket)
+      const isIdle = open.answers.size === 0 && !isElsewhere(socket)
       if (isIdle && open.wasIdle) socket.destroy()
       open.wasIdle = isIdle
     }
@@ -89,7 +99,7 @@ export class OpenConnections {
   }
 
   #enter(socket: Socket): void {
-    this.#open.set(socket, { requests: 0, wasIdle: false })
+    this.#open.set(socket, { answers: new Set(), wasIdle: false })
     socket.once('close', () => this.#forget(socket))
     if (!this.#asksTokens) return
     this.#strangers.add(socket)
@@ -123,9 +133,9 @@ export class OpenConnections {
   #count({ socket }: IncomingMessage, response: ServerResponse): void {
     const open = this.#open.get(connectionOf(socket))
     if (open === undefined) return
-    open.requests++
+    open.answers.add(response)
     open.wasIdle = false
-    response.once('close', () => open.requests--)
+    response.once('close', () => open.answers.delete(response))
   }
 
   #tell(count: number): void {

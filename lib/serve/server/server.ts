@@ -1,22 +1,21 @@
 /** A server of its own: the plugin in a Fastify with limits on connections and times. */
 
-import { readFile } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Server, Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { NeurodeError } from '../../base/errors.js'
 import { refuseMore } from '../../checks/arity.js'
 import { checkInteger, checkOptions, longestMilliseconds, refuse } from '../../checks/validate.js'
-import { toPath } from '../../files/paths.js'
 import { addServing, refuseUnknownRoutes } from '../http/application.js'
 import { hostRule } from '../http/hosts.js'
-import { type ClientErrorCode, clientErrors, errorBody, HttpError, jsonType, sendError } from '../http/httpErrors.js'
 import type { Timeouts } from '../http/rules.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from '../http/serving.js'
 import type { ServeEvent } from '../repository/repository.js'
-import { FastPath } from './fastPath.js'
+import { FastPath, whyNoFastPath } from './fastPath.js'
+import { FrontDoor } from './frontDoor.js'
+import { makeApp } from './nodeServer.js'
 import { OpenConnections } from './openConnections.js'
-import { Refusals } from './refusals.js'
+import { refuseClients } from './refusals.js'
+import { startTimeouts } from './undocumented.js'
 
 /** Options of {@link serve}. */
 export interface ServeOptions extends ServePluginOptions {
@@ -41,6 +40,11 @@ export interface ServeOptions extends ServePluginOptions {
    * others get 421. Default: none where it listens on a loopback address, any elsewhere. With `tokens` any is taken.
    */
   readonly allowedHosts?: readonly string[] | undefined
+  /**
+   * Whether requests for inference in their usual form are read and answered natively, past node:http: the same answers, in less
+   * time. Default: where it can be, unless the environment says `NEURODE_FAST_PATH=off`; with `tls` it cannot.
+   */
+  readonly fastPath?: boolean | undefined
 }
 
 /** The names of {@link ServeOptions}. */
@@ -55,6 +59,7 @@ export const serveOptionNames = [
   'keepAliveTimeoutMs',
   'shutdownTimeoutMs',
   'allowedHosts',
+  'fastPath',
 ] as const
 
 /** Between two looks for connections that are idle while the server closes, in milliseconds. */
@@ -66,6 +71,8 @@ export interface InferenceServer {
   readonly url: string
   readonly host: string
   readonly port: number
+  /** Whether requests for inference are answered past node:http, and if not, why. */
+  readonly fastPath: { readonly used: boolean; readonly reason?: string | undefined }
   /** Loads models whose files changed, without losing a request. */
   reload(): Promise<void>
   /**
@@ -110,7 +117,7 @@ export async function serve(given: ServeOptions, ...more: unknown[]): Promise<In
 
 /** The same for what is shared with other workers. */
 export async function listen(options: ServeOptions, serving: Serving): Promise<InferenceServer> {
-  const { host = '127.0.0.1', port = 8000 } = options
+  const { host = '127.0.0.1', port = 8000, tls } = options
   if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
   checkInteger(port, 'port', 0, 65_535)
   const times = timeouts(options)
@@ -121,21 +128,25 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
     0,
     longestMilliseconds,
   )
-  const app = await makeApp(options, times)
+  const reason = await whyNoFastPath(options.fastPath, tls !== undefined)
   let fastPath: FastPath | undefined
   let connections: OpenConnections | undefined
+  const refuseClient = refuseClients((socket) => connections?.isAnswered(socket) ?? false)
+  const app = await makeApp(times, tls, refuseClient)
+  const entrance = reason === undefined ? throughDoor(app) : throughNode(app)
   try {
     refuseUnknownRoutes(app)
-    const checkHost = hostRule(app.server, { ...options, host })
+    const checkHost = hostRule(entrance.server, { ...options, host })
     const welcome = (socket: Socket) => connections?.welcome(socket)
     const rules = await addServing(app, serving, options, { checkHost, welcome })
-    if (options.tls === undefined) {
-      const refuse = (socket: Socket, code: ClientErrorCode) => clientErrorHandler({ code }, socket)
-      fastPath = FastPath.open(app.server, { ...rules, ...times, serving, checkHost, refuse })
+    if (reason === undefined) {
+      const fastPathOptions = { ...rules, ...times, serving, checkHost, refuse: refuseClient }
+      fastPath = new FastPath(entrance.server, app.server, fastPathOptions)
     }
     const asksTokens = options.tokens !== undefined
-    connections = new OpenConnections(app.server, { maxConnections, asksTokens, serving })
-    await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
+    connections = new OpenConnections(entrance.server, app.server, { maxConnections, asksTokens, serving })
+    serving.observe(connections)
+    await entrance.listen(host, port).catch((cause: NodeJS.ErrnoException) => {
       const text = `cannot listen on ${host.slice(0, 100)}:${port}: ${refusals[cause.code ?? ''] ?? cause.message}`
       throw new NeurodeError('ERR_ARGUMENT', text, { cause })
     })
@@ -145,21 +156,60 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
     throw error
   }
   const opened = connections
-  const address = app.server.address()
+  const address = entrance.server.address()
   const actualPort = typeof address === 'object' && address !== null ? address.port : port
   let closing: Promise<void> | undefined
   const close = () => {
     serving.draining = true
-    closing ??= closeApp(app, opened, fastPath, shutdownTimeout, serving.log)
+    closing ??= closeAll(entrance, opened, fastPath, shutdownTimeout, serving.log)
     return closing
   }
   return {
-    url: `${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     host,
     port: actualPort,
+    fastPath: reason === undefined ? { used: true } : { used: false, reason },
     reload: () => serving.repository.reload(),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** What accepts the connections. */
+interface Entrance {
+  readonly server: Server
+  listen(host: string, port: number): Promise<void>
+  /** Accepts no more. Resolves once all connections have ended and all is freed. */
+  close(): Promise<void>
+}
+
+/** A front door, which the fast path stands behind; node:http is handed connections. */
+function throughDoor(app: FastifyInstance): Entrance {
+  const door = new FrontDoor()
+  return {
+    server: door.server,
+    listen: async (host, port) => {
+      await app.ready()
+      await door.listen(host, port)
+      startTimeouts(app.server)
+    },
+    close: async () => {
+      await door.close()
+      await app.close()
+    },
+  }
+}
+
+/** node:http itself. */
+function throughNode(app: FastifyInstance): Entrance {
+  return {
+    server: app.server,
+    listen: async (host, port) => {
+      await app.listen({ host, port })
+    },
+    close: async () => {
+      await app.close()
+    },
   }
 }
 
@@ -187,86 +237,9 @@ function timeouts(options: ServeOptions): Timeouts {
   }
 }
 
-/** node:http keeps this option as a property. */
-type HalfOpenServer = FastifyInstance['server'] & { httpAllowHalfOpen: boolean }
-
-async function makeApp(options: ServeOptions, times: Timeouts): Promise<FastifyInstance> {
-  const { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval } = times
-  const { default: fastify } = await import('fastify')
-  const app = fastify({
-    http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
-    https: await readTls(options.tls),
-    requestTimeout,
-    // Node waits a second longer than it says.
-    keepAliveTimeout: Math.min(keepAliveTimeout, longestMilliseconds - 1000),
-    // Connections that were open before the end still get their answer.
-    return503OnClosing: false,
-    routerOptions: { maxParamLength: 200 },
-    clientErrorHandler,
-    frameworkErrors: (error: Error & { statusCode?: number }, _request: FastifyRequest, reply: FastifyReply) => {
-      const status = error.statusCode ?? 400
-      sendError(reply, new HttpError(status, `the address: ${error.message.replace(/'.{100,}'/s, 'it')}`))
-    },
-    onProtoPoisoning: 'ignore',
-  } as object) as FastifyInstance
-  app.server.headersTimeout = headersTimeout
-  // Whoever has said everything still gets an answer.
-  ;(app.server as HalfOpenServer).httpAllowHalfOpen = true
-  // A second Host is one too many, wherever it stands.
-  app.server.maxHeadersCount = 0
-  app.server.on('checkExpectation', refuseExpectation)
-  return app
-}
-
-async function readTls(tls: ServeOptions['tls']): Promise<object | null> {
-  if (tls === undefined) return null
-  checkOptions(tls, ['key', 'cert'], 'tls')
-  const read = (path: string) =>
-    readFile(path).catch((error: NodeJS.ErrnoException) => {
-      throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })
-    })
-  const [key, cert] = await Promise.all([read(toPath(tls.key, 'tls.key')), read(toPath(tls.cert, 'tls.cert'))])
-  return { key, cert }
-}
-
-/** `Expect` with anything but `100-continue`. */
-function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
-  const error = `Expect: expected 100-continue, got ${JSON.stringify(headers.expect)}`
-  const body = Buffer.from(errorBody(error))
-  response.writeHead(417, { 'content-type': jsonType, 'content-length': body.length, connection: 'close' }).end(body)
-}
-
-/** What is not HTTP never becomes a request. */
-function clientErrorHandler({ code = '' }: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') late.add(socket)
-  else refuseSocket(socket, code)
-}
-
-/** Thousands may be late at once. */
-const late = new Refusals((socket) => refuseSocket(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
-
-function refuseSocket(socket: Socket, code: string): void {
-  if (code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
-  const [status, message] = Object.hasOwn(clientErrors, code)
-    ? clientErrors[code as ClientErrorCode]
-    : ['400 Bad Request', 'the request is not HTTP/1.1']
-  const body = errorBody(message)
-  const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
-  // A response to an earlier request of this connection may be on its way: then nothing more can be said.
-  if (socket.bytesWritten > 0 && hasOpenResponse(socket)) return void socket.destroy()
-  socket.end(`${head}Connection: close\r\n\r\n${body}`)
-  // Its peer may never end it.
-  socket.destroySoon()
-}
-
-function hasOpenResponse(socket: Socket): boolean {
-  const { _httpMessage: message } = socket as { _httpMessage?: { headersSent: boolean; writableEnded: boolean } | null }
-  return message?.headersSent === true && !message.writableEnded
-}
-
 /** Ends the connections that nobody waits on, and all that are left once the time is over. */
-async function closeApp(
-  app: FastifyInstance,
+async function closeAll(
+  entrance: Entrance,
   connections: OpenConnections,
   fastPath: FastPath | undefined,
   shutdownTimeout: number,
@@ -287,7 +260,7 @@ async function closeApp(
   const timer = setInterval(look, closingMilliseconds)
   look()
   try {
-    await app.close()
+    await entrance.close()
   } finally {
     clearInterval(timer)
     fastPath?.stop()

@@ -27,8 +27,8 @@ async function start(worker: number, workers: number, given: WorkerOptions): Pro
     return new Promise((resolve) => waiting.set(id, resolve))
   }
   server = await listen(options, serving)
-  const { url, host, port } = server
-  tell({ type: 'listening', url, host, port })
+  const { url, host, port, fastPath } = server
+  tell({ type: 'listening', url, host, port, fastPath })
 }
 
 /** Of the threads that one process would take. */

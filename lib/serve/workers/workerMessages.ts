@@ -2,12 +2,15 @@
 
 import type { ServerSnapshot } from '../metrics/metrics.js'
 import type { ServeEvent } from '../repository/repository.js'
-import type { ServeOptions } from '../server/server.js'
+import type { InferenceServer, ServeOptions } from '../server/server.js'
 
 /** Options that can cross to another process: models are paths. */
 export type WorkerOptions = Omit<ServeOptions, 'onEvent' | 'models'> & {
   readonly models: readonly string[] | Readonly<Record<string, string>>
 }
+
+/** Where a server listens, and which way requests take. */
+export type Address = Pick<InferenceServer, 'url' | 'host' | 'port' | 'fastPath'>
 
 export type ToWorker =
   | { readonly type: 'start'; readonly worker: number; readonly workers: number; readonly options: WorkerOptions }
@@ -21,7 +24,7 @@ export type ToWorker =
 export type FromWorker =
   /** It hears now: what it was told before is lost. */
   | { readonly type: 'born' }
-  | { readonly type: 'listening'; readonly url: string; readonly host: string; readonly port: number }
+  | ({ readonly type: 'listening' } & Address)
   | { readonly type: 'failed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'event'; readonly event: ServeEvent }
   | { readonly type: 'reloaded' }

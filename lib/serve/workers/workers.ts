@@ -9,7 +9,7 @@ import type { ServerSnapshot } from '../metrics/metrics.js'
 import { mergeSnapshots } from '../metrics/statistics.js'
 import type { ServeEvent } from '../repository/repository.js'
 import { defaultShutdownTimeout, type InferenceServer } from '../server/server.js'
-import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
+import type { Address, FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
 /** A worker that ends sooner after its start is replaced later and later: its end may have to do with its start. */
 const youngMilliseconds = 2000
@@ -29,12 +29,6 @@ interface Member {
   readonly starting: (() => void)[]
   /** Wait until it has looked at the files again. */
   readonly reloading: (() => void)[]
-}
-
-interface Address {
-  readonly url: string
-  readonly host: string
-  readonly port: number
 }
 
 type FromWorkerOf<T> = Extract<FromWorker, { readonly type: T }>
@@ -226,7 +220,7 @@ export async function serveInWorkers(
   log: (event: ServeEvent) => void,
 ): Promise<InferenceServer & { close(delayMs?: number): Promise<void> }> {
   const workers = new Workers(options, count, log)
-  const { url, host, port } = await workers.start()
+  const { url, host, port, fastPath } = await workers.start()
   const close = (delayMs = 0) => workers.close(delayMs)
-  return { url, host, port, reload: () => workers.reload(), close, [Symbol.asyncDispose]: () => close() }
+  return { url, host, port, fastPath, reload: () => workers.reload(), close, [Symbol.asyncDispose]: () => close() }
 }
