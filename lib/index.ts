@@ -151,6 +151,8 @@ export {
   type ReshapeOptions,
 } from './layers/shaping.js'
 export { type LoadOptions, load } from './models/load.js'
+export type { Model } from './models/model.js'
+export type { ModelBase } from './models/modelBase.js'
 export { Sequential, sequential } from './models/sequential.js'
 export type {
   CompileOptions,

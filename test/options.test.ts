@@ -113,7 +113,8 @@ function publicFunctions(): Map<string, (...args: unknown[]) => unknown> {
     }
   }
   const { Sequential, Layer, errorCodes, warningCodes, ...rest } = neurode
-  add(Sequential.prototype, 'model.')
+  for (let level = Sequential.prototype; level !== Object.prototype; level = Object.getPrototypeOf(level))
+    add(level, 'model.')
   add(serving.Predictor.prototype, 'predictor.')
   add(serving.Batcher.prototype, 'batcher.')
   add(plot, 'plot.')

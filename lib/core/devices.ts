@@ -5,6 +5,13 @@ import { refuseMore } from '../checks/arity.js'
 import { refuse } from '../checks/validate.js'
 import { type DeviceInfo, native, type Precision } from '../native/native.js'
 
+/** Where a model runs: the device's name and the number of threads, 0 for the default. */
+export interface DeviceSettings {
+  readonly device: string
+  readonly threads: number
+  readonly precision: Precision
+}
+
 /** `auto`: a CUDA device that works, else the CPU; `cuda`: the first CUDA device; `cuda:1`; any name of {@link devices}. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}` | (string & Record<never, never>)
 

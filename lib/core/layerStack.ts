@@ -1,0 +1,80 @@
+/** The layers of a model, with the names, shapes and first weights that they have there. */
+
+import { NeurodeError } from '../base/errors.js'
+import { defaultName, type Layer, type LayerHost, place, placementOf, type Shape, withNames } from '../layers/layer.js'
+import { inferShapes, type ModelShapes } from './compileModel.js'
+import { toParameters } from './weights.js'
+
+export interface LayerStack {
+  readonly layers: readonly Layer[]
+  readonly names: readonly string[]
+  /** Undefined until the shape of the input is known. */
+  readonly shapes: ModelShapes | undefined
+  /** The weights that layers were given, by layer. */
+  readonly initialWeights: ReadonlyMap<Layer, readonly Float32Array[]>
+}
+
+export const noLayers: LayerStack = { layers: [], names: [], shapes: undefined, initialWeights: new Map() }
+
+/** Names layers, works out their shapes, and checks the weights that they were given; changes none of them. */
+export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefined): LayerStack {
+  const names = nameLayers(layers)
+  return withNames(layers, names, () => {
+    const shapes = inputShape && inferShapes(layers, inputShape)
+    return { layers: Object.freeze([...layers]), names, shapes, initialWeights: initialWeightsOf(shapes) }
+  })
+}
+
+/** Tells the layers of a stack where they are; those of the stack that was there before are free. */
+export function placeLayers(host: LayerHost, before: LayerStack, { layers, names, shapes }: LayerStack): void {
+  for (const layer of before.layers) place(layer, undefined)
+  layers.forEach((layer, i) => {
+    const shape = shapes?.layers[i]
+    const name = names[i] as string
+    place(layer, { host, name, inputShape: shape?.inputShape, outputShape: shape?.outputShape })
+  })
+}
+
+/** Refuses a layer that stands in the list twice, or in another model than `host`. */
+export function checkUnplaced(layers: readonly Layer[], host: LayerHost): void {
+  for (const [i, layer] of layers.entries()) {
+    const owner = placementOf(layer)?.host
+    if (layers.indexOf(layer) === i && (owner === undefined || owner === host)) continue
+    const other = owner === undefined || owner === host ? 'this model' : `model '${owner.name}'`
+    const text = `layers[${i}]: layer '${layer.name}' is part of ${other} already`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; make a new layer, then copy weights where they should be equal`)
+  }
+}
+
+function initialWeightsOf(shapes: ModelShapes | undefined): LayerStack['initialWeights'] {
+  const initial = new Map<Layer, readonly Float32Array[]>()
+  for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
+    const values = layer.initialWeights(inputShape)
+    if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
+  }
+  return initial
+}
+
+/** Names given, or the kind with a number; `ERR_ARGUMENT` where two layers have one name. */
+function nameLayers(layers: readonly Layer[]): string[] {
+  const taken = new Set<string>()
+  for (const [i, { givenName }] of layers.entries()) {
+    if (givenName === undefined) continue
+    if (taken.has(givenName)) {
+      throw new NeurodeError('ERR_ARGUMENT', `layers[${i}]: expected different names, got '${givenName}' twice`)
+    }
+    taken.add(givenName)
+  }
+  const counts = new Map<string, number>()
+  return layers.map((layer) => {
+    if (layer.givenName !== undefined) return layer.givenName
+    const base = defaultName(layer.kind)
+    for (let count = counts.get(base) ?? 0; ; count++) {
+      const name = count === 0 ? base : `${base}_${count}`
+      if (taken.has(name)) continue
+      taken.add(name)
+      counts.set(base, count + 1)
+      return name
+    }
+  })
+}
