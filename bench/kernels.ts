@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { type ParsedArguments, UsageError } from '#lib/cli/options.js'
-import { native, type OpRow } from '#lib/native/native.js'
+import type { OpRow } from '#lib/native/addon.js'
+import { native } from '#lib/native/native.js'
 import { median, type Row, round } from './report.js'
 import { measurePeak, threadsOption } from './setup.js'
 

@@ -3,7 +3,8 @@
 import { datasets, layers, type NdArray, sequential } from 'neurode'
 import { integerOption, type ParsedArguments, textOption, UsageError } from '#lib/cli/options.js'
 import { locateMnist } from '#lib/data/mnist.js'
-import { native, type Precision } from '#lib/native/native.js'
+import { native } from '#lib/native/native.js'
+import type { Precision } from '#lib/native/plan.js'
 
 const peakMilliseconds = 50
 

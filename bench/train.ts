@@ -1,7 +1,7 @@
 /** Training: seconds per epoch of `fit`, against the peak of the machine measured in between. */
 
 import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
-import type { Precision } from '#lib/native/native.js'
+import type { Precision } from '#lib/native/plan.js'
 import { median, type Row, round } from './report.js'
 import { benchRows, buildNet, measureCeiling, measurePeak, netOption } from './setup.js'
 

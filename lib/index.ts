@@ -164,7 +164,8 @@ export type {
 } from './models/sequentialOptions.js'
 export type { ModelSummary, SummaryOptions, SummaryRow } from './models/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './models/types.js'
-export type { DeviceInfo, PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/native.js'
+export type { DeviceInfo } from './native/addon.js'
+export type { PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/plan.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {
@@ -178,22 +179,21 @@ export type {
 } from './training/context.js'
 export type { CustomMetricOptions } from './training/customMetric.js'
 export type { CustomLosses, CustomMetrics } from './training/customParts.js'
-export {
-  type BinaryFocalOptions,
-  type CategoricalFocalOptions,
-  type CrossentropyOptions,
-  type CustomLossOptions,
-  type CustomLossResult,
-  type GeneralizedCrossEntropyOptions,
-  type HuberOptions,
-  type Loss,
-  type LossName,
-  type LossOptions,
-  losses,
-  type Reduction,
-  type SmoothedCrossentropyOptions,
-  type SparseCrossentropyOptions,
-} from './training/losses.js'
+export { type LossName, losses } from './training/losses.js'
+export type {
+  BinaryFocalOptions,
+  CategoricalFocalOptions,
+  CrossentropyOptions,
+  CustomLossOptions,
+  CustomLossResult,
+  GeneralizedCrossEntropyOptions,
+  HuberOptions,
+  Loss,
+  LossOptions,
+  Reduction,
+  SmoothedCrossentropyOptions,
+  SparseCrossentropyOptions,
+} from './training/lossOptions.js'
 export {
   type AucOptions,
   type ConstraintOptions,

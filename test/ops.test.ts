@@ -1,7 +1,9 @@
 /** Every row of the op table against its float64 reference, at special and at random points. */
 
 import assert from 'node:assert/strict'
-import { type NativeModel, native, type Plan, type PlanLayer, type PlanOp } from '#lib/native/native.js'
+import type { NativeModel } from '#lib/native/addon.js'
+import { native } from '#lib/native/native.js'
+import type { Plan, PlanLayer, PlanOp } from '#lib/native/plan.js'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import {

@@ -3,7 +3,7 @@
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkNumber, checkOptions, describe } from '../checks/validate.js'
-import type { NativeInput, NativeTargets, NumericArray } from '../native/native.js'
+import type { NativeInput, NativeTargets, NumericArray } from '../native/addon.js'
 import { type NdArray, shapedArray } from './shapedArray.js'
 import {
   bytesOrFloats,
@@ -17,7 +17,7 @@ import {
   refuseTooLarge,
 } from './typedArrays.js'
 
-export type { NumericArray } from '../native/native.js'
+export type { NumericArray } from '../native/addon.js'
 export type { NdArray, NestedNumbers } from './shapedArray.js'
 
 /** Numbers in arrays in arrays; the innermost ones may be typed arrays. `true` and `false` are 1 and 0. */

@@ -1,6 +1,6 @@
 /** The arrays that Neurode gives, and what they are as JSON. */
 
-import type { NumericArray } from '../native/native.js'
+import type { NumericArray } from '../native/addon.js'
 
 /** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
 export type NestedNumbers = number | NestedNumbers[]

@@ -3,7 +3,7 @@
 import { isFloat32Array, isSharedArrayBuffer } from 'node:util/types'
 import { NeurodeError } from '../base/errors.js'
 import { describe, expectedFloat, refuse } from '../checks/validate.js'
-import type { NumericArray } from '../native/native.js'
+import type { NumericArray } from '../native/addon.js'
 
 const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = new Map(
   [

@@ -3,7 +3,8 @@
 import type { DeviceName } from '../core/devices.js'
 import { layers } from '../layers/index.js'
 import { sequential } from '../models/sequential.js'
-import { addonPath, type DeviceInfo, native } from '../native/native.js'
+import type { DeviceInfo } from '../native/addon.js'
+import { addonPath, native } from '../native/native.js'
 
 /** What the addon says of itself. */
 export interface AddonFindings {

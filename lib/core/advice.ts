@@ -6,7 +6,7 @@ import { type Axis, alongAxes } from '../layers/axes.js'
 import { Normalization } from '../layers/inputNormalization.js'
 import type { Layer } from '../layers/layer.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
-import type { Loss } from '../training/losses.js'
+import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
 import type { ModelCore } from './core.js'
 

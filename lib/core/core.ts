@@ -5,8 +5,9 @@ import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
 import { countParameters, type Layer, type LayerHost, type Shape, type Weight } from '../layers/layer.js'
-import type { NativeModel, Plan } from '../native/native.js'
+import type { NativeModel } from '../native/addon.js'
 import { native } from '../native/native.js'
+import type { Plan } from '../native/plan.js'
 import type { CallbackStates, StopReason } from '../training/context.js'
 import {
   type CompileSettings,

@@ -3,7 +3,7 @@
 import { type GivenTargets, type InputRows, sliceRows } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
-import type { NativeSums } from '../native/native.js'
+import type { NativeSums } from '../native/addon.js'
 import type { CapturedBatch } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
 import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'

@@ -3,7 +3,9 @@
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { refuse } from '../checks/validate.js'
-import { type DeviceInfo, native, type Precision } from '../native/native.js'
+import type { DeviceInfo } from '../native/addon.js'
+import { native } from '../native/native.js'
+import type { Precision } from '../native/plan.js'
 
 /** Where a model runs: the device's name and the number of threads, 0 for the default. */
 export interface DeviceSettings {

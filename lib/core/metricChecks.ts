@@ -4,7 +4,7 @@ import { refuseUseless } from '../checks/validate.js'
 import type { Range } from '../layers/activations.js'
 import type { Layer } from '../layers/layer.js'
 import { deciding, rangeOf } from '../layers/outputRange.js'
-import type { Loss } from '../training/losses.js'
+import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
 
 /** What a model gives, as far as its layers tell. */

@@ -3,7 +3,7 @@
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnOutputs } from '../core/dataAdvice.js'
-import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/native.js'
+import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { splitRows } from '../training/captured.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'

@@ -4,7 +4,7 @@ import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import type { BatchReader } from '../data/batches.js'
-import type { NativeModel, NativeReservation, NativeSums } from '../native/native.js'
+import type { NativeModel, NativeReservation, NativeSums } from '../native/addon.js'
 import { batchesAtOnce } from './captures.js'
 import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 

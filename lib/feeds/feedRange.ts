@@ -1,6 +1,6 @@
 /** The ranges of batches that feeds give, the order they come in, and where epochs begin. */
 
-import type { NativeTrainRange } from '../native/native.js'
+import type { NativeTrainRange } from '../native/addon.js'
 
 /** How one epoch visits the rows. */
 export interface EpochOrder {

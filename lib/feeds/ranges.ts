@@ -2,10 +2,10 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { isPromise, refuse } from '../checks/validate.js'
-import type { NativeSums } from '../native/native.js'
+import type { NativeSums } from '../native/addon.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
 import type { Logs } from '../training/context.js'
-import { ratio } from '../training/countMetrics.js'
+import { ratio } from '../training/metricNumbers.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
 
 const targetSeconds = 0.1

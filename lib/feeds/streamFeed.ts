@@ -3,7 +3,7 @@
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import { type BatchReader, nameBatch } from '../data/batches.js'
-import type { NativeSums } from '../native/native.js'
+import type { NativeSums } from '../native/addon.js'
 import { totalsOf } from './captures.js'
 import { BoundData, type Feed, type Work } from './feed.js'
 import type { EpochStart } from './feedRange.js'

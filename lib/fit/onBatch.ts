@@ -11,7 +11,7 @@ import { totalsOf, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
 import { wholePass } from '../feeds/feedRange.js'
 import { refuseBalanced } from '../feeds/feeds.js'
-import type { NativeSums, NativeTrainRange } from '../native/native.js'
+import type { NativeSums, NativeTrainRange } from '../native/addon.js'
 import { learningRates } from '../training/optimizers.js'
 import { evaluateFeed } from './evaluate.js'
 

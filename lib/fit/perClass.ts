@@ -5,7 +5,7 @@ import { withLists } from '../arrays/shapedArray.js'
 import { NeurodeError } from '../base/errors.js'
 import type { ModelCore } from '../core/core.js'
 import type { Activation } from '../layers/activations.js'
-import { classCounts } from '../training/countMetrics.js'
+import { classCounts } from '../training/classMetrics.js'
 
 /** A class against all others: `[[true negatives, false positives], [false negatives, true positives]]`. */
 export type BinaryConfusion = readonly [

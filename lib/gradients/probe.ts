@@ -3,7 +3,9 @@
 import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { customLoss, stride } from '../feeds/captures.js'
-import { type NativeModel, native, type Plan, type PlanLayer } from '../native/native.js'
+import type { NativeModel } from '../native/addon.js'
+import { native } from '../native/native.js'
+import type { Plan, PlanLayer } from '../native/plan.js'
 import { optimizers } from '../training/optimizers.js'
 
 // A power of two, so that no gradient is rounded, and large, so that the weight is small beside it.

@@ -10,7 +10,9 @@ import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { checkDevice, checkPrecision, type DeviceName } from '../core/devices.js'
 import type { Shape } from '../layers/layer.js'
-import { type NativePredictor, native, type Precision } from '../native/native.js'
+import type { NativePredictor } from '../native/addon.js'
+import { native } from '../native/native.js'
+import type { Precision } from '../native/plan.js'
 
 /** Options of {@link Sequential.predictor}. */
 export interface PredictorOptions {

@@ -1,7 +1,7 @@
 /** Activations as layers of their own. */
 
 import { checkOptions, refuse } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { type Activation, type ActivationName, activations, type ReluOptions, toActivation } from './activations.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'

@@ -13,7 +13,7 @@ import {
   nameTable,
   withMain,
 } from '../checks/validate.js'
-import type { PlanOp } from '../native/native.js'
+import type { PlanOp } from '../native/plan.js'
 
 type OptionValue = number | boolean
 

@@ -1,7 +1,7 @@
 /** ActivityRegularization: a penalty of what passes through. */
 
 import { checkNumber, checkOptions } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 import { planActivity, regularizers } from './regularizers.js'
 

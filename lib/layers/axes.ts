@@ -3,7 +3,7 @@
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
-import type { PlanAlong } from '../native/native.js'
+import type { PlanAlong } from '../native/plan.js'
 import type { Shape } from './layer.js'
 
 /** One axis or several, as Keras counts: 1 is the first of a row, -1 the last. */

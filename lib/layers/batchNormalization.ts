@@ -1,7 +1,7 @@
 /** Normalization by the statistics of the batch. */
 
 import { checkInteger, checkNumber, checkOptions } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { checkAxis, planAlong } from './axes.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import { type LayerOptions, layerOptionNames, type ParameterSpec, type PlanContext, type Shape } from './layer.js'

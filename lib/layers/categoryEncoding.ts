@@ -4,7 +4,7 @@ import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { Spelled } from '../base/names.js'
 import { checkInteger, checkOptions, lookUp, nameTable, refuse } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 type OutputMode = 'multiHot' | 'oneHot' | 'count'

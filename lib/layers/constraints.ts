@@ -7,7 +7,7 @@ import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkMade, sealed } from '../checks/made.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../checks/validate.js'
-import type { PlanConstraint } from '../native/native.js'
+import type { PlanConstraint } from '../native/plan.js'
 
 /** What weights are brought back to after every step. */
 export interface Constraint {

@@ -3,7 +3,7 @@
 import type { ArrayInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { type Activation, type ActivationName, toActivation } from './activations.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'

@@ -2,7 +2,7 @@
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
 import {

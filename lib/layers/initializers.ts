@@ -15,7 +15,7 @@ import {
   refuse,
   withMain,
 } from '../checks/validate.js'
-import type { PlanInitializer } from '../native/native.js'
+import type { PlanInitializer } from '../native/plan.js'
 
 type Draw = Omit<PlanInitializer, 'seed'>
 

@@ -5,7 +5,7 @@ import { NeurodeError } from '../base/errors.js'
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 
 /** Sizes of one row, without the dimension of rows. */
 export type Shape = readonly number[]

@@ -1,7 +1,7 @@
 /** Layers that disturb values while training and do nothing else: dropout and noise. */
 
 import { checkNumber, checkOptions, checkSeed, refuse } from '../checks/validate.js'
-import type { PlanLayer, PlanOp } from '../native/native.js'
+import type { PlanLayer, PlanOp } from '../native/plan.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 /** Options of layers that draw random numbers. */

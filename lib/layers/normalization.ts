@@ -3,7 +3,7 @@
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
-import type { PlanAlong, PlanLayer, PlanOp } from '../native/native.js'
+import type { PlanAlong, PlanLayer, PlanOp } from '../native/plan.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
 import {
   Layer,

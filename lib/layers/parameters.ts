@@ -1,7 +1,7 @@
 /** Parameters of layers: their sizes, and what holds for them. */
 
 import { elementCount } from '../arrays/arrays.js'
-import type { PlanParameter } from '../native/native.js'
+import type { PlanParameter } from '../native/plan.js'
 import { type Axis, placesOf } from './axes.js'
 import { type Constraint, type ConstraintName, toConstraint } from './constraints.js'
 import type { Initializer } from './initializers.js'

@@ -1,7 +1,7 @@
 /** PReLU: a rectifier that learns its slope below 0. */
 
 import { checkOptions } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { alongAxes, checkAxis, placesOf } from './axes.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'

@@ -7,7 +7,7 @@ import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkMade, sealed } from '../checks/made.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../checks/validate.js'
-import type { PlanLayer, PlanOp } from '../native/native.js'
+import type { PlanLayer, PlanOp } from '../native/plan.js'
 import type { PlanContext } from './layer.js'
 
 /** A penalty that is added to the loss. */

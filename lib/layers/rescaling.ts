@@ -1,7 +1,7 @@
 /** Rescaling: a factor and an addend for every value. */
 
 import { checkNumber, checkOptions } from '../checks/validate.js'
-import type { PlanLayer } from '../native/native.js'
+import type { PlanLayer } from '../native/plan.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
 /** Options of {@link Rescaling}. */

@@ -1,7 +1,7 @@
 /** What layers share that normalize, and then scale and shift the channels along an axis. */
 
 import { checkBoolean, refuseIdle } from '../checks/validate.js'
-import type { PlanParameter } from '../native/native.js'
+import type { PlanParameter } from '../native/plan.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import { Layer, type LayerOptions, type ParameterSpec, type PlanContext, type Shape } from './layer.js'

@@ -4,7 +4,7 @@ import type { ArrayInput } from '../arrays/arrays.js'
 import type { NdArray } from '../arrays/shapedArray.js'
 import type { DataInput } from '../data/rowSource.js'
 import type { Layer, Weight } from '../layers/layer.js'
-import type { Loss } from './losses.js'
+import type { Loss } from './lossOptions.js'
 import type { Optimizer } from './optimizers.js'
 
 /** Loss and metrics so far, by key; for epochs also `val_…`. */

@@ -3,7 +3,7 @@
 import { sealed } from '../checks/made.js'
 import { checkName, checkOptions, refuse, refuseUseless } from '../checks/validate.js'
 import type { CapturedBatch, MetricState } from './captured.js'
-import { ratio } from './countMetrics.js'
+import { ratio } from './metricNumbers.js'
 import { identity, type Metric, rowsOrClasses } from './metricTable.js'
 
 /**

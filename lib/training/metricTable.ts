@@ -1,31 +1,18 @@
 /** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
 
 import { nameTable } from '../checks/validate.js'
-import type { PlanOp } from '../native/native.js'
+import type { PlanOp } from '../native/plan.js'
 import type { MetricState } from './captured.js'
 import {
   type Average,
-  areaUnder,
-  bestWhere,
   ConfusionState,
-  type Counts,
-  type Curve,
-  concordance,
-  crossentropyOf,
   FBetaState,
   intersectionOverUnion,
   largestOf,
   overThreshold,
-  pearson,
-  precisionOf,
-  R2State,
-  RowMeanState,
-  recallOf,
-  type Summation,
-  specificityOf,
-  ThresholdState,
-} from './countMetrics.js'
-import { type Loss, type LossAsMetric, type LossMetricId, lossMetrics, type TargetKinds } from './losses.js'
+} from './classMetrics.js'
+import { type LossAsMetric, type LossMetricId, lossMetrics } from './losses.js'
+import type { Loss, TargetKinds } from './lossOptions.js'
 import {
   choice,
   count,
@@ -40,6 +27,18 @@ import {
   optionalNumber,
   optionalNumbers,
 } from './options.js'
+import { concordance, crossentropyOf, pearson, R2State, RowMeanState } from './rowMetrics.js'
+import {
+  areaUnder,
+  bestWhere,
+  type Counts,
+  type Curve,
+  precisionOf,
+  recallOf,
+  type Summation,
+  specificityOf,
+  ThresholdState,
+} from './thresholdMetrics.js'
 
 /** What a metric becomes for one model. */
 export interface ResolvedMetric {

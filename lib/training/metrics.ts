@@ -6,11 +6,12 @@ import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkMade, sealed } from '../checks/made.js'
 import { checkName, checkOptions, lookUp, refuse } from '../checks/validate.js'
-import type { Curve, Summation } from './countMetrics.js'
 import { type CustomMetricOptions, checkKey, customMetric } from './customMetric.js'
-import type { Loss, LossMetricId, losses } from './losses.js'
+import type { LossMetricId, losses } from './losses.js'
+import type { Loss } from './lossOptions.js'
 import { type Metric, type MetricId, metricIds, metricNames, metricRows } from './metricTable.js'
 import { fillOptions } from './options.js'
+import type { Curve, Summation } from './thresholdMetrics.js'
 
 /** The metrics by name: camelCase or snake_case, and the usual short forms. The name is the key in logs and results. */
 export type MetricName =

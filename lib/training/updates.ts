@@ -1,7 +1,7 @@
 /** What every optimizer does around its formula: clipping, weight decay, accumulation, averages of the weights. */
 
 import { checkBoolean, checkInteger, checkNumber, refuse, refuseIdle } from '../checks/validate.js'
-import type { PlanUpdate } from '../native/native.js'
+import type { PlanUpdate } from '../native/plan.js'
 
 /** Options that every optimizer has, besides its learning rate. Steps run in the order in which they stand here. */
 export interface UpdateOptions {

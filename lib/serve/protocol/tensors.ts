@@ -5,7 +5,8 @@ import { elementCount } from '../../arrays/arrays.js'
 import { refuseMore } from '../../checks/arity.js'
 import { checkInteger, checkName, checkRowShape, refuse } from '../../checks/validate.js'
 import type { Shape } from '../../layers/layer.js'
-import { type NativeTensorReader, native } from '../../native/native.js'
+import type { NativeTensorReader } from '../../native/addon.js'
+import { native } from '../../native/native.js'
 
 /** What the tensors of a model's requests look like. */
 export interface TensorSpec {

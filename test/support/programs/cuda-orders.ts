@@ -1,6 +1,7 @@
 /** Trains a layer on 'cuda' for so many epochs of 100 rows, each one range of ten batches. */
 
-import { native, type Plan } from '#lib/native/native.js'
+import { native } from '#lib/native/native.js'
+import type { Plan } from '#lib/native/plan.js'
 import { Random } from '../random.js'
 
 const epochs = Number(process.argv[2])
