@@ -25,6 +25,24 @@ function markdownIn(folder: string): string[] {
     .sort()
 }
 
+/** What a page names in `code` that looks like a file, or a folder, of the repository. */
+function pathsIn(text: string): string[] {
+  const spans = [...text.matchAll(/(?<!`)`([^`\n]+)`(?!`)/g)].map(([, code = '']) => code)
+  return spans.filter(
+    (code) =>
+      /^[\w./-]+\.(?:cc|cu|h|ts|mjs)$/.test(code) || /^(?:lib|native|cuda|tools|test|scripts)\/[\w/-]*$/.test(code),
+  )
+}
+
+const sources = ['lib', 'native', 'cuda', 'tools', 'test', 'bench', 'scripts', 'examples'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => `/${join(folder, name)}`),
+)
+
+/** At that place, or where the name is shorter, at the end of some path. */
+function isThere(path: string): boolean {
+  return existsSync(path) || sources.some((source) => source.endsWith(`/${path}`))
+}
+
 /** Small networks gain nothing from more, and what stands beside the tests loses. */
 const oneThread = { NEURODE_THREADS: '1' }
 
@@ -144,6 +162,12 @@ describe('the documentation', function () {
         slugsIn.set(file, slugs)
         assert.ok(slugs.has(anchor) || slugs.has(numbered), `${target}: ${basename(file)} has no such heading`)
       }
+    })
+  }
+
+  for (const page of ['docs/design.md', 'CONTRIBUTING.md', 'test/README.md']) {
+    it(`names files that are there: ${page}`, () => {
+      for (const path of pathsIn(read(page))) assert.ok(isThere(path), `${path} is not there`)
     })
   }
 
