@@ -1,196 +1,33 @@
 /** Arrays are seen as they are at a call, whatever becomes of them and of their memory afterwards. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
-import { Worker } from 'node:worker_threads'
-import {
-  type ArrayInput,
-  array,
-  debug,
-  type FitOptions,
-  layers,
-  losses,
-  metrics,
-  openNpy,
-  sequential,
-  writeNpy,
-} from 'neurode'
+import { array, layers, losses, metrics, openNpy, sequential, writeNpy } from 'neurode'
 import { batcher } from 'neurode/serve'
-import type { NumericArray } from '#lib/arrays/arrays.js'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
+import {
+  type Call,
+  calls,
+  classes,
+  dense,
+  features,
+  floats,
+  labels,
+  type Model,
+  oneHot,
+  quiet,
+  rows,
+  signal,
+  targets,
+  trained,
+  weights,
+  y,
+} from './support/lentCalls.js'
 import { type Arrays, memories } from './support/memories.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
-
-const rows = 48
-const features = 4
-const classes = 3
-const random = new Random(3)
-const floats = random.normals(rows * features)
-const bytes = random.bytes(rows * features)
-const doubles = Float64Array.from(floats)
-const indices = Float32Array.from(random.classes(rows * features, 5))
-const labels = random.classes(rows, classes)
-const oneHot = Float32Array.from({ length: rows * classes }, (_, i) =>
-  Number(labels[Math.floor(i / classes)] === i % classes),
-)
-const weights = Float32Array.from({ length: rows }, (_, i) => 0.5 + (i % 3))
-const signal = new AbortController().signal
-const quiet = { verbose: 0 } as const
-
-/** A call that is given arrays: `arrays` before it, and what it gives as numbers. */
-interface Call {
-  readonly name: string
-  readonly arrays: Arrays
-  // biome-ignore lint/suspicious/noExplicitAny: arrays of many types
-  readonly call: (device: string, given: any) => Promise<ArrayLike<number>>
-}
-
-const dense = (device: string) =>
-  sequential({
-    layers: [
-      layers.dense({ units: 5, activation: 'tanh', inputShape: [features] }),
-      layers.dense({ units: classes, activation: 'softmax' }),
-    ],
-    seed: 1,
-  }).compile({ loss: 'categoricalCrossentropy', metrics: ['accuracy'], device, threads: 2 })
-
-const embedding = (device: string) =>
-  sequential({
-    layers: [
-      layers.embedding({ inputDim: 5, outputDim: 3, inputShape: [features] }),
-      layers.flatten(),
-      layers.dense({ units: classes, activation: 'softmax' }),
-    ],
-    seed: 1,
-  }).compile({ loss: 'categoricalCrossentropy', metrics: ['accuracy'], device, threads: 2 })
-
-type Model = ReturnType<typeof dense>
-
-/** Labels, or what rows of targets have as a shape. */
-function targets(y: Arrays[string]): ArrayInput {
-  const data = y as NumericArray
-  return data.length === rows * classes ? { data, shape: [rows, classes] } : data
-}
-
-/** What a fit made of a model. */
-async function trained(model: Model, fit: Promise<{ history: object }>): Promise<number[]> {
-  const { history } = await fit
-  return [
-    ...Object.values(history).flatMap((values) => [...values]),
-    ...model.getWeights().flatMap(({ data }) => [...data]),
-  ]
-}
-
-function fits(name: string, arrays: Arrays, options: (given: Arrays) => FitOptions = () => ({}), make = dense): Call {
-  return {
-    name: `fit, ${name}`,
-    arrays,
-    call: async (device, given) => {
-      using model = make(device)
-      return await trained(
-        model,
-        model.fit(given.x, targets(given.y), { ...quiet, epochs: 2, batchSize: 20, ...options(given) }),
-      )
-    },
-  }
-}
-
-function onModel(
-  name: string,
-  arrays: Arrays,
-  call: (model: Model, given: Arrays) => Promise<ArrayLike<number>>,
-  make = dense,
-): Call {
-  return {
-    name,
-    arrays,
-    call: async (device, given) => {
-      using model = make(device)
-      return await call(model, given)
-    },
-  }
-}
-
-const x = floats
-const y = labels
-const calls: readonly Call[] = [
-  fits('floats and labels', { x, y }),
-  fits('bytes and rows', { x: bytes, y: oneHot }),
-  fits('doubles', { x: doubles, y: Float64Array.from(oneHot) }),
-  fits('byte targets', { x, y: Uint8Array.from(oneHot) }),
-  fits('weights', { x, y, sampleWeight: weights }, ({ sampleWeight }) => ({ sampleWeight, classWeight: 'balanced' })),
-  fits('validation data', { x, y, vx: floats.slice(), vy: labels.slice(), vw: weights }, ({ vx, vy, vw }) => ({
-    validationData: [vx, vy, vw] as never,
-  })),
-  fits('a validation split', { x, y, sampleWeight: weights }, ({ sampleWeight }) => ({
-    sampleWeight,
-    validationSplit: 0.3,
-  })),
-  fits('indices of an embedding', { x: indices, y }, undefined, embedding),
-  onModel('fit, a stream and validation data', { vx: floats.slice(), vy: labels.slice() }, (model, { vx, vy }) => {
-    const batches = () => [{ x: array(floats, [rows, features]), y: labels }]
-    return trained(model, model.fit(batches, { ...quiet, epochs: 2, validationData: [vx, vy] as never }))
-  }),
-  onModel('evaluate', { x, y, sampleWeight: weights }, async (model, { x, y, sampleWeight }) =>
-    Object.values(await model.evaluate(x as never, y as never, { sampleWeight, batchSize: 7 })),
-  ),
-  onModel('evaluate, class by class', { x, y }, async (model, { x, y }) => {
-    const { loss, perClass } = await model.evaluate(x as never, y as never, { perClass: true })
-    return [loss, ...perClass.confusionMatrix.flat()]
-  }),
-  onModel('trainOnBatch', { x, y, sampleWeight: weights }, async (model, { x, y, sampleWeight }) => {
-    const { loss } = await model.trainOnBatch(x as never, y as never, { sampleWeight })
-    return [loss, ...model.getWeights().flatMap(({ data }) => [...data])]
-  }),
-  onModel('testOnBatch', { x, y }, async (model, { x, y }) =>
-    Object.values(await model.testOnBatch(x as never, y as never)),
-  ),
-  onModel('predict', { x }, async (model, { x }) => (await model.predict(x as never)).data),
-  onModel('predict, bytes', { x: bytes }, async (model, { x }) => (await model.predict(x as never)).data),
-  onModel('predict, doubles', { x: doubles }, async (model, { x }) => (await model.predict(x as never)).data),
-  onModel(
-    'predict, indices',
-    { x: indices },
-    async (model, { x }) => (await model.predict(x as never)).data,
-    embedding,
-  ),
-  onModel(
-    'predict, in ranges',
-    { x },
-    async (model, { x }) => (await model.predict(x as never, { signal, batchSize: 5 })).data,
-  ),
-  onModel('predictOnBatch', { x }, async (model, { x }) => (await model.predictOnBatch(x as never)).data),
-  onModel('Predictor.predict', { x }, async (model, { x }) => {
-    using predictor = model.predictor()
-    return await predictor.predict(x as Float32Array)
-  }),
-  onModel('Predictor.predict, bytes', { x: bytes }, async (model, { x }) => {
-    using predictor = model.predictor()
-    return await predictor.predict(x as Uint8Array)
-  }),
-  onModel('Batcher.predict', { x }, async (model, { x }) => {
-    using predictor = model.predictor()
-    using queue = batcher(predictor)
-    return await queue.predict(x as Float32Array)
-  }),
-  onModel('checkGradients', { x, y, sampleWeight: weights }, async (model, { x, y, sampleWeight }) => {
-    const report = await debug.checkGradients(model, x as never, y as never, { sampleWeight, samples: 1 })
-    return [report.loss, ...report.parameters.map(({ largestError }) => largestError)]
-  }),
-  {
-    name: 'adapt',
-    arrays: { x },
-    call: async (_, { x }) => {
-      const layer = layers.normalization({ inputShape: [features] })
-      await layer.adapt(x)
-      return sequential([layer]).predictSync(floats).data
-    },
-  },
-]
 
 /** Takes arrays away, and has what is free collected before the call ends. */
 async function takenDuring(call: Call, device: string, memory: (typeof memories)[number]): Promise<ArrayLike<number>> {
@@ -390,130 +227,6 @@ perDevice('arrays', (device) => {
     const gone = (into: Float32Array) => void structuredClone(into.buffer, { transfer: [into.buffer as ArrayBuffer] })
     await assertRefused(() => queue.run(1, gone), 'ERR_DATA_DETACHED', /^write: its array: its memory/)
     assert.deepEqual(await queue.predict(row), expected)
-  })
-})
-
-/** In a SharedArrayBuffer. */
-function shared<T extends Float32Array | Uint8Array | Float64Array>(values: T): T {
-  const Type = values.constructor as new (buffer: SharedArrayBuffer) => T
-  const copy = new Type(new SharedArrayBuffer(values.byteLength))
-  copy.set(values)
-  return copy
-}
-
-perDevice('copy: false', (device) => {
-  it('gives what copies give, for all that lies in shared memory', async () => {
-    const cases: [object, object, (device: string) => Model][] = [
-      [shared(floats), labels, dense],
-      [shared(bytes), targets(shared(oneHot)), dense],
-      [shared(floats), targets(shared(Uint8Array.from(oneHot))), dense],
-      [shared(floats), targets(shared(Float64Array.from(oneHot))), dense],
-      [
-        array(shared(bytes), [rows, features], { scale: 1 / 255 }),
-        array(shared(oneHot), [rows, classes], { scale: 0.5 }),
-        dense,
-      ],
-      [shared(indices), labels, embedding],
-    ]
-    for (const [i, [x, y, make]] of cases.entries()) {
-      const run = async (copy: boolean) => {
-        using model = make(device)
-        const options = { ...quiet, epochs: 2, batchSize: 10, copy, validationSplit: 0.25 }
-        const split = await trained(model, model.fit(x as never, y as never, options))
-        const { loss } = await model.evaluate(x as never, y as never, { copy })
-        const whole = model.fit(x as never, y as never, { ...quiet, copy, validationData: [x, y] as never })
-        return [...split, loss, ...(await trained(model, whole))]
-      }
-      assert.deepEqual(await run(false), await run(true), String(i))
-    }
-  })
-
-  it('refuses rows that are not read where they are, with the reason', async () => {
-    using model = dense(device)
-    const stream = () => [{ x: [[1, 2, 3, 4]], y: [1] }]
-    const given: [unknown, unknown, RegExp][] = [
-      [
-        floats,
-        labels,
-        /^copy: expected true unless x lies in a SharedArrayBuffer: other memory can be taken away.*got false/,
-      ],
-      [[[1, 2, 3, 4]], [1], /x lies in a SharedArrayBuffer/],
-      [
-        shared(doubles),
-        labels,
-        /^copy: expected true unless x is bytes or float32: other elements are converted, got false/,
-      ],
-      [stream, undefined, /^copy: expected true with batches, got false/],
-    ]
-    for (const [x, y, message] of given) {
-      await assertRefused(() => model.fit(x as never, y as never, { ...quiet, copy: false }), 'ERR_ARGUMENT', message)
-      await assertRefused(() => model.evaluate(x as never, y as never, { copy: false }), 'ERR_ARGUMENT', message)
-    }
-    const act = () => model.evaluate(shared(floats), labels, { copy: false, perClass: true })
-    await assertRefused(act, 'ERR_ARGUMENT', /^copy: expected true with perClass/)
-    await inFolder(async (folder) => {
-      const path = join(folder, 'rows.npy')
-      await writeNpy(path, array(floats, [rows, features]))
-      const fit = async () => model.fit(await openNpy(path), labels, { ...quiet, copy: false })
-      await assertRefused(fit, 'ERR_ARGUMENT', /^copy: expected true with files/)
-    })
-  })
-
-  it('bears whatever another thread writes where indices and targets are', async () => {
-    const [x, y] = [shared(indices), shared(oneHot)]
-    const wild = [Number.NaN, -1, 1e9, -1e30, Infinity, 4.5, 2 ** 31]
-    const writer = new Worker(
-      `const { workerData: { arrays, wild } } = require('node:worker_threads')
-       require('node:worker_threads').parentPort.postMessage('writing')
-       for (let i = 0; ; i++) for (const array of arrays) array[i % array.length] = wild[i % wild.length]`,
-      { eval: true, workerData: { arrays: [x, y], wild } },
-    )
-    const encoder = (device: string) =>
-      sequential({
-        layers: [
-          layers.categoryEncoding({ numTokens: 5, outputMode: 'count', inputShape: [features] }),
-          layers.dense({ units: classes, activation: 'softmax' }),
-        ],
-        seed: 1,
-      }).compile({ loss: 'categoricalCrossentropy', metrics: ['accuracy'], device, threads: 2 })
-    try {
-      await once(writer, 'message')
-      for (const make of [embedding, encoder]) {
-        using model = make(device)
-        let fits = 0
-        for (let i = 0; i < 20; i++) {
-          // The check at the call may see what is no index, and says so.
-          x.fill(1)
-          const options = { ...quiet, epochs: 3, copy: false, callbacks: { onEpochBegin: () => void x.fill(3e9) } }
-          const ended = await model.fit(x, targets(y), options).then(
-            () => fits++,
-            (error) => error.code,
-          )
-          if (typeof ended === 'string') assert.equal(ended, 'ERR_LABEL_RANGE')
-        }
-      }
-    } finally {
-      await writer.terminate()
-    }
-    using model = embedding(device)
-    x.fill(1)
-    const onEpochBegin = () => void x.fill(3e9)
-    await model.fit(x, labels, { ...quiet, epochs: 3, copy: false, callbacks: { onEpochBegin } })
-  })
-})
-
-describe('copy: false on the CPU', () => {
-  it('reads x and y where they are', async () => {
-    const run = async (copy: boolean, change: boolean) => {
-      using model = dense('cpu')
-      const [x, y] = [shared(floats), shared(oneHot)]
-      const onEpochBegin = () => {
-        if (change) for (const given of [x, y]) given.fill(0.25)
-      }
-      return await trained(model, model.fit(x, targets(y), { ...quiet, epochs: 2, copy, callbacks: { onEpochBegin } }))
-    }
-    assert.notDeepEqual(await run(false, true), await run(false, false))
-    assert.deepEqual(await run(true, true), await run(true, false))
   })
 })
 

@@ -1,10 +1,10 @@
 /** Loading the addon: only when it is needed, from where it was named, and with reasons when it fails. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runNode } from './support/children.js'
+import { suiteFolder } from './support/folders.js'
 
 /** Runs a module in a process of its own, and gives what it prints as JSON. */
 async function evaluate(program: string, env: Readonly<Record<string, string>> = {}) {
@@ -70,16 +70,10 @@ describe('importing neurode', () => {
 })
 
 describe('the addon', () => {
-  let folder: string
-
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'neurode-'))
-  })
-
-  after(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = suiteFolder()
 
   it('that NEURODE_NATIVE_PATH names and that is missing is named in the error, with what to do', async () => {
-    const path = join(folder, 'missing.node')
+    const path = join(folder.path, 'missing.node')
     const { isOurs, code, message, cause } = await evaluate(failure, { NEURODE_NATIVE_PATH: path })
     assert.ok(isOurs)
     assert.equal(code, 'ERR_NATIVE_LOAD')
@@ -89,7 +83,7 @@ describe('the addon', () => {
   })
 
   it("that is damaged gives the system's reason", async () => {
-    const path = join(folder, 'damaged.node')
+    const path = join(folder.path, 'damaged.node')
     writeFileSync(path, 'not a library')
     const { message } = await evaluate(failure, { NEURODE_NATIVE_PATH: path })
     assert.match(message, /damaged\.node: .*(too short|invalid|not a)/)

@@ -5,6 +5,7 @@ import type { NativeModel } from '#lib/native/addon.js'
 import { native } from '#lib/native/native.js'
 import type { Plan, PlanLayer, PlanOp } from '#lib/native/plan.js'
 import { perDevice } from './support/devices.js'
+import { drawRow, label, type Row, smoothPoints } from './support/opCases.js'
 import { Random } from './support/random.js'
 import {
   activations,
@@ -14,11 +15,9 @@ import {
   optimizers,
   type PointwiseReference,
   type RowReference,
-  type Targets,
 } from './support/reference.js'
-import { assertClose, assertNear, differenceStep, differences, isClose, trained } from './support/tolerances.js'
+import { assertClose, assertNear, isClose, trained } from './support/tolerances.js'
 
-const table = native().ops()
 const subnormal = 1e-40
 const special = [0, -0, subnormal, -subnormal, 1e-20, -1e-20, 1e-5, -1e-5, 80, -80, 1e4, -1e4, 1e10, -1e10, 3e38, -3e38]
 const nonFinite = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
@@ -37,62 +36,6 @@ const dense = (units: number, useBias: boolean, activation: PlanOp = { name: 'li
 function open(device: string, plan: Plan): NativeModel {
   return native().createModel(plan, { device, threads: 1 })
 }
-
-const label = (name: string, params: readonly number[]) =>
-  params.length === 0 ? name : `${name}(${params.join(', ')})`
-
-/** Points between the kinks, each at least a little away from them. */
-function smoothPoints({ domain, kinks }: PointwiseReference, params: readonly number[], count: number): number[] {
-  const random = new Random(count)
-  const [low, high] = domain
-  const points: number[] = []
-  while (points.length < count) {
-    const x = Math.fround(random.uniform(low, high))
-    if (!(kinks?.(params) ?? []).some((kink) => Math.abs(kink - x) < 1e-3)) points.push(x)
-  }
-  return points
-}
-
-describe('the op table', () => {
-  const kinds = { activations, losses, metrics, optimizers }
-  for (const [kind, references] of Object.entries(kinds)) {
-    it(`has a reference for every row of ${kind}, and a row for every reference`, () => {
-      const names = table[kind as keyof typeof table].map(({ name }) => name)
-      assert.deepEqual([...names].sort(), Object.keys(references).sort())
-    })
-    it(`has as many numbers in every row of ${kind} as the reference is tested with`, () => {
-      for (const { name, params } of table[kind as keyof typeof table]) {
-        for (const numbers of references[name]?.cases ?? []) assert.equal(numbers.length, params.length, name)
-      }
-    })
-  }
-})
-
-describe('the float64 reference', () => {
-  for (const [name, reference] of Object.entries(activations)) {
-    for (const params of reference.cases) {
-      it(`has the slope of ${label(name, params)} by central differences`, () => {
-        if (reference.kind === 'pointwise') checkSlopes(reference, params)
-        else checkRowGradient(reference, params)
-      })
-    }
-  }
-  for (const [name, reference] of Object.entries(losses)) {
-    for (const params of reference.cases) {
-      it(`has the gradient of ${label(name, params)} by central differences`, () => {
-        const random = new Random(3)
-        for (let round = 0; round < 20; round++) {
-          const { y, t } = drawRow(reference, params, 5, random)
-          const numeric = y.map((_, i) => {
-            const moved = (step: number) => reference.value(y.with(i, (y[i] as number) + step), t, params)
-            return (moved(differenceStep) - moved(-differenceStep)) / (2 * differenceStep)
-          })
-          assertClose(reference.gradient(y, t, params), numeric, differences, 'gradient')
-        }
-      })
-    }
-  }
-})
 
 perDevice('activations', (device) => {
   for (const [name, reference] of Object.entries(activations)) {
@@ -200,26 +143,6 @@ perDevice('optimizers', (device) => {
 /** A native model that `using` disposes of. */
 function disposable(model: NativeModel): NativeModel & Disposable {
   return Object.assign(model, { [Symbol.dispose]: () => model.dispose() })
-}
-
-function checkSlopes(reference: PointwiseReference, params: readonly number[]): void {
-  for (const x of smoothPoints(reference, params, 200)) {
-    const rise = reference.value(x + differenceStep, params) - reference.value(x - differenceStep, params)
-    assertNear(reference.slope(x, params), rise / (2 * differenceStep), differences, `slope at ${x}`)
-  }
-}
-
-function checkRowGradient(reference: RowReference, params: readonly number[]): void {
-  const random = new Random(5)
-  const [low, high] = reference.domain
-  const x = Array.from({ length: 6 }, () => random.uniform(low, high))
-  const cotangent = x.map(() => random.normal())
-  const dot = (y: readonly number[]) => y.reduce((sum, v, i) => sum + v * (cotangent[i] as number), 0)
-  const numeric = x.map((v, i) => {
-    const moved = (step: number) => dot(reference.value(x.with(i, v + step), params))
-    return (moved(differenceStep) - moved(-differenceStep)) / (2 * differenceStep)
-  })
-  assertClose(reference.gradient(x, cotangent, params), numeric, differences, 'gradient')
 }
 
 /** The activation of each point, by a layer of its own and fused into Dense. */
@@ -346,25 +269,6 @@ async function checkRowBackward(reference: RowReference, activation: PlanOp, dev
   await model.train({ ...range, learningRates: Float32Array.of(1) })
   const actual = model.getParameter(1).map((v) => -v)
   assertClose(actual, reference.gradient(x, cotangent, activation.params), reference.tolerance, 'gradient')
-}
-
-interface Row {
-  readonly y: number[]
-  readonly t: number[]
-}
-
-interface Drawn {
-  readonly targets: Targets
-  readonly domain: LossReference['domain']
-}
-
-function drawRow({ targets, domain }: Drawn, params: readonly number[], units: number, random: Random): Row {
-  const y = [...random.uniforms(units, ...domain(params))]
-  if (targets === 'real') return { y, t: [...random.normals(units)] }
-  if (targets === 'binary') return { y, t: y.map(() => random.below(2)) }
-  if (targets === 'predictions') return { y, t: y.map((v) => v + random.below(2)) }
-  const label = random.below(units)
-  return { y, t: y.map((_, i) => (i === label ? 1 : 0)) }
 }
 
 function openForLoss(

@@ -1,11 +1,10 @@
 /** What optimizers do around their formulas: clipping, accumulation, averages, exclusions, frozen layers; saved and resumed. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { array, layers, load, type Optimizer, optimizers, type Sequential, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
+import { suiteFolder } from './support/folders.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
 
@@ -76,18 +75,14 @@ function ownOptionSets(name: string): Options[] {
 const titleOf = (options: Options) => Object.keys(options).join(', ') || 'no options'
 
 perDevice('updates', (device) => {
-  let folder: string
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'neurode-'))
-  })
-  after(() => rmSync(folder, { recursive: true }))
+  const folder = suiteFolder()
 
   for (const name of Object.keys(optimizers)) {
     it(`${name}: saved amid an accumulation, loaded and continued, gives the bits of one training`, async () => {
       for (const options of optionSets) {
         using whole = makeModel(make(name, options), device)
         using begun = makeModel(make(name, options), device)
-        const path = join(folder, 'model')
+        const path = join(folder.path, 'model')
         for (let step = 0; step < 5; step++) {
           await whole.trainOnBatch(x, y)
           await begun.trainOnBatch(x, y)
@@ -115,7 +110,7 @@ perDevice('updates', (device) => {
   for (const name of Object.keys(optimizers)) {
     it(`${name}: stopped after some epochs and continued, from a file or not, gives the bits of one fit`, async () => {
       for (const options of [...optionSets, ...ownOptionSets(name)]) {
-        const path = join(folder, 'stopped')
+        const path = join(folder.path, 'stopped')
         using whole = makeModel(make(name, options), device)
         await train(whole, 4)
         using stopped = makeModel(make(name, options), device)
@@ -218,7 +213,7 @@ perDevice('updates', (device) => {
 
   it('save that a layer is frozen', async () => {
     using model = makeModel(make('sgd'), device)
-    const path = join(folder, 'frozen')
+    const path = join(folder.path, 'frozen')
     ;(model.layers[0] as { trainable: boolean }).trainable = false
     await model.save(path)
     using loaded = await load(path, { device })

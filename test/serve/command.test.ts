@@ -9,16 +9,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runNode } from '../support/children.js'
 import { Client } from '../support/client.js'
-import {
-  ask,
-  binaryInfer,
-  constantModel,
-  inferBody,
-  loadServer,
-  type Served,
-  startServer,
-  temporaryFolder,
-} from '../support/serving.js'
+import { suiteFolder } from '../support/folders.js'
+import { ask, binaryInfer, constantModel, inferBody, loadServer, type Served, startServer } from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -26,8 +18,8 @@ const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode
 
 describe('neurode serve', function () {
   this.slow(20_000)
-  const folder = temporaryFolder()
-  const path = join(folder.path, 'm.neurode')
+  const folder = suiteFolder()
+  let path: string
   let server: Served | undefined
   const save = async (value: number) => {
     using model = constantModel(value)
@@ -37,11 +29,13 @@ describe('neurode serve', function () {
     server = await startServer([path, '--device', 'cpu', '--threads', '1', ...args])
     return server
   }
-  beforeEach(() => save(1))
+  beforeEach(() => {
+    path = join(folder.path, 'm.neurode')
+    return save(1)
+  })
   afterEach(async () => {
     await server?.stop('SIGKILL')
   })
-  after(() => folder.remove())
 
   const valueAt = async (url: string) => {
     const answer = await ask(url, infer, { body })
@@ -237,24 +231,25 @@ describe('neurode serve', function () {
     assert.equal((await ask(url, infer, { body, headers: { authorization: 'Bearer secret' } })).status, 200)
   })
 
+  /** MODEL is the path of one. */
   const mistakes: Readonly<Record<string, { args: string[]; code: number; message: RegExp }>> = {
     'no model': { args: [], code: 2, message: /expected 'neurode serve <file or folder>/ },
     'a file there is not': { args: ['none.neurode'], code: 1, message: /none\.neurode/ },
     'a file there is not, for workers': { args: ['none.neurode', '--workers', '2'], code: 1, message: /none\.neurode/ },
-    'an option there is not': { args: [path, '--prot', '3'], code: 2, message: /did you mean 'port'/ },
-    'a port that is none': { args: [path, '--port', 'x'], code: 2, message: /--port: expected an integer/ },
-    'a name for one model alone': { args: [path, `other=${path}`], code: 2, message: /for every model or for none/ },
-    'half of TLS': { args: [path, '--tls-key', 'k'], code: 2, message: /go together/ },
-    'an empty token file': { args: [path, '--token-file', '/dev/null'], code: 1, message: /expected a token/ },
+    'an option there is not': { args: ['MODEL', '--prot', '3'], code: 2, message: /did you mean 'port'/ },
+    'a port that is none': { args: ['MODEL', '--port', 'x'], code: 2, message: /--port: expected an integer/ },
+    'a name for one model alone': { args: ['MODEL', 'other=MODEL'], code: 2, message: /for every model or for none/ },
+    'half of TLS': { args: ['MODEL', '--tls-key', 'k'], code: 2, message: /go together/ },
+    'an empty token file': { args: ['MODEL', '--token-file', '/dev/null'], code: 1, message: /expected a token/ },
     'an address that is not here': {
-      args: [path, '--host', '192.0.2.1', '--port', '0'],
+      args: ['MODEL', '--host', '192.0.2.1', '--port', '0'],
       code: 1,
       message: /192\.0\.2\.1/,
     },
   }
   for (const [name, { args, code, message }] of Object.entries(mistakes)) {
     it(`refuses ${name}`, async () => {
-      const ended = await runNode([main, 'serve', ...args])
+      const ended = await runNode([main, 'serve', ...args.map((text) => text.replace('MODEL', path))])
       assert.equal(ended.code, code, ended.stderr)
       assert.match(ended.stderr, message)
       assert.doesNotMatch(ended.stderr, /\n {4}at /)

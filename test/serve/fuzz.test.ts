@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { suiteFolder } from '../support/folders.js'
 import { drawMalformed, type Malformed } from '../support/malformed.js'
 import { Random } from '../support/random.js'
-import { ask, inferBody, randomModel, type Served, startServer, temporaryFolder } from '../support/serving.js'
+import { ask, inferBody, randomModel, type Served, startServer } from '../support/serving.js'
 
 const wanted = process.env.NEURODE_FUZZ_REQUESTS === undefined ? Infinity : Number(process.env.NEURODE_FUZZ_REQUESTS)
 const seconds = wanted === Infinity ? 5 : Infinity
@@ -22,7 +23,7 @@ interface Response {
 describe('malformed requests', function () {
   this.timeout(20 * 60_000)
   this.slow(60_000)
-  const folder = temporaryFolder()
+  const folder = suiteFolder()
   let server: Served
 
   before(async () => {
@@ -34,7 +35,6 @@ describe('malformed requests', function () {
   })
   after(async () => {
     await server.stop()
-    folder.remove()
   })
 
   it(`yield 4xx alone, and leave the server as it was (seed ${seed})`, async () => {

@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { runNode } from '../support/children.js'
-import { ask, constantModel, startServer, temporaryFolder } from '../support/serving.js'
+import { suiteFolder } from '../support/folders.js'
+import { ask, constantModel, startServer } from '../support/serving.js'
 
 const text = readFileSync('docs/serving.md', 'utf8')
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
@@ -22,8 +23,7 @@ const dataset = process.env.NEURODE_DATA ? '' : '--dataset synthetic'
 
 describe('docs/serving.md', function () {
   this.slow(60_000)
-  const folder = temporaryFolder()
-  after(() => folder.remove())
+  const folder = suiteFolder()
 
   it('has commands that run, one after the other', async () => {
     const commands = blocks('sh').filter((code) => !elsewhere.test(code))
