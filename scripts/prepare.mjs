@@ -1,4 +1,5 @@
-// Brings the working tree up to date before a command: packages, dist/, the addon, and what is named: `test`, `bench`.
+// Brings the working tree up to date before a command: packages, dist/, the addon, and what is named: `test`, `bench`, `examples`; `smoke` is the
+// tests without the emulator.
 // No dependencies: it is the first thing that runs in a fresh clone. Writes to stderr alone, and nothing when all is fresh.
 
 import { spawnSync } from 'node:child_process'
@@ -27,7 +28,10 @@ function main(suites) {
   compile('lib/serve/page', 'lib/serve/page/tsconfig.json', 'dist/serve/page', [])
   if (addonIsStale) buildAddon()
   if (suites.includes('test') && (isOurs || isOnPath('cmake'))) buildEmulator()
-  for (const suite of suites) compile(suite, join(suite, 'tsconfig.json'), join('build', suite), ['lib'])
+  for (const suite of suites) {
+    const sources = suite === 'smoke' ? 'test' : suite
+    compile(sources, join(sources, 'tsconfig.json'), join('build', sources), ['lib'])
+  }
 }
 
 function checkNode() {

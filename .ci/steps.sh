@@ -1,0 +1,56 @@
+# What .ci/run is made of: named steps, each with a limit, and counts of what passed and failed. Sourced; $deadline is set by then.
+export FORCE_COLOR=0
+logs=$(mktemp -d)
+log=$logs/step
+export logs
+trap 'rm -rf "$logs"' EXIT
+passed=0
+failed=0
+failures=()
+
+# What failed, where tests did; else the end.
+excerpt() {
+  grep -q -E '^ *[0-9]+ failing' "$log" && sed -nE '/^ *[0-9]+ failing/,$p' "$log" | head -n 200 || tail -n 100 "$log"
+}
+
+# step <name> <seconds> <command...>: runs it, with all that it starts, for so long at most; shows its output when it fails.
+step() {
+  local name=$1 limit=$2 start=$SECONDS status
+  shift 2
+  [ $((deadline - SECONDS)) -gt "$limit" ] || limit=$((deadline > SECONDS ? deadline - SECONDS : 1))
+  timeout --kill-after=10 "$limit" bash -uo pipefail -c '"$@"' step "$@" >"$log" 2>&1 </dev/null
+  status=$?
+  if [ "$status" -eq 0 ]; then
+    passed=$((passed + 1))
+    printf 'ok      %-36s %4d s\n' "$name" $((SECONDS - start))
+    return
+  fi
+  failed=$((failed + 1))
+  failures+=("$name")
+  printf 'FAILED  %-36s %4d s\n' "$name" $((SECONDS - start))
+  [ "$status" -ne 124 ] || printf '        stopped: it may take %d s\n' "$limit"
+  excerpt | sed 's/^/        /'
+}
+
+# Lines of the last step's output that match, whether it passed or not.
+show() {
+  grep -E "$1" "$log" | sed 's/^/        /'
+}
+
+# The tests of the last step count one by one, besides the step itself.
+count_tests() {
+  passed=$((passed + $(counted passing)))
+  failed=$((failed + $(counted failing)))
+}
+
+counted() {
+  sed -nE "s/^ *([0-9]+) $1.*/\1/p" "$log" | tail -n 1 | grep . || echo 0
+}
+
+# The last line; fails where anything failed.
+finish() {
+  [ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+  printf "all in %d s\n" "$SECONDS"
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+}
