@@ -30,7 +30,7 @@ class CpuDevice final : public Device {
   std::unique_ptr<Executor> open(Program program) override {
     if (program.precision != Precision::float32)
       throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
-    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team());
+    return make_executor(std::move(program), kernels_, team());
   }
 
   std::shared_ptr<const Inference> open_inference(Program program,

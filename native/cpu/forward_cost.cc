@@ -49,11 +49,13 @@ double operations_of(const Task& task, const Sizes& sizes) {
   }
 }
 
-}  // namespace
+// A share of what is quick.
+constexpr double kWorthWaking = 1.0 / 8;
 
-ForwardCost forward_cost(const Program& program, const Kernels& kernels) {
+enum class Way { packed, panels };
+
+ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
   const Pass& pass = program.predict;
-  const bool packed = is_packed(program);
   ForwardCost cost;
   bool has_positions = false;
   for (const Task& task : pass.tasks) {
@@ -67,13 +69,28 @@ ForwardCost forward_cost(const Program& program, const Kernels& kernels) {
     cost.weights += kOfWeights * static_cast<double>(program.parameters[task.kernel].size());
   }
   // Rows of packed inference are read where they are.
-  cost.row += packed ? kOfPackedRows * program.output_size
-                     : kOfPanels * (double{1} * program.input_size + program.output_size);
-  cost.lanes = packed ? 1 : kAlignment;
+  cost.row += way == Way::packed
+                  ? kOfPackedRows * program.output_size
+                  : kOfPanels * (double{1} * program.input_size + program.output_size);
+  cost.lanes = way == Way::packed ? 1 : kAlignment;
   cost.single_rows = !has_positions;
   for (const auto& [name, quick] : kQuick)
     if (name == kernels.name) cost.quick = quick;
   return cost;
+}
+
+}  // namespace
+
+ForwardCost forward_cost(const Program& program, const Kernels& kernels) {
+  return cost_of(program, kernels, is_packed(program) ? Way::packed : Way::panels);
+}
+
+ForwardCost cost_of_panels(const Program& program, const Kernels& kernels) {
+  return cost_of(program, kernels, Way::panels);
+}
+
+int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most) {
+  return cost.of(rows) > kWorthWaking * cost.quick ? most : 1;
 }
 
 }  // namespace neurode::cpu

@@ -52,11 +52,13 @@ struct WeightGradient {
   float* slots[kMostSlots];  // optimizer variables, shaped like kernel
 };
 
-// Floats of scratch that dense_backward_weights needs for a layer of `units`: 48 columns of some
-// rows of inputs, a row to spare, and the units' sums.
+// A slab: some columns of the inputs of so many rows, for dense_backward_weights.
 constexpr int kSlabRows = 1024;
+constexpr int kWidestSlab = 48;  // columns, for any instruction set
+// Floats of scratch that it needs for a layer of `units`: the slab with a row to spare, and the
+// units' sums.
 constexpr std::int64_t weight_scratch(int units) {
-  return (kSlabRows + 1 + std::int64_t{units}) * 48;
+  return (kSlabRows + 1 + std::int64_t{units}) * kWidestSlab;
 }
 
 // Channels [begin, end) over a whole batch: lines of `features` features in some panels.

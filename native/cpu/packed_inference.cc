@@ -19,8 +19,6 @@ namespace {
 // Rows of a block, so that its activations stay in cache.
 constexpr int kMostRows = 32;
 constexpr int kBlockFloats = 1 << 20;
-// Below this many floating-point operations a thread costs more to wake (20 us) than it brings.
-constexpr double kWorthWaking = 1e7;
 
 int padded(int features) { return (features + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -133,8 +131,9 @@ class CpuInference final : public Inference {
   };
 
   int threads_for(std::int64_t rows) const {
-    if (cost_.of(rows) <= kWorthWaking) return 1;
-    return static_cast<int>(std::min<std::int64_t>(team_->size(), (rows + rows_ - 1) / rows_));
+    const std::int64_t blocks = (rows + rows_ - 1) / rows_;
+    const int most = static_cast<int>(std::min<std::int64_t>(team_->size(), blocks));
+    return threads_worth_waking(cost_, rows, most);
   }
 
   void add_dense(const Dense& dense, std::vector<Affine> before, std::vector<Affine> after) {

@@ -1,56 +1,67 @@
-// Regularizers and constraints of parameters on the CPU. Whole rows or columns of a matrix are cut
-// among the threads; values are added up in an order that is the same for any number of them.
+// Penalties of parameters on the CPU: their values, and what they add to gradients in the arena.
+#include "native/cpu/penalties.h"
+
+#include <algorithm>
 #include <cmath>
 
-#include "native/cpu/executor.h"
+#include "native/cpu/cuts.h"
 #include "native/engine/op_table.h"
 #include "native/ops/regularizers.h"
-#include "native/ops/updates.h"
 
 namespace neurode::cpu {
+namespace {
 
-using NEURODE_ISA_NAMESPACE::ops::norm_factor;
 using NEURODE_ISA_NAMESPACE::ops::Orthogonal;
 using NEURODE_ISA_NAMESPACE::ops::sign;
 
-// Without `learns` only the penalty's value is wanted.
-void CpuExecutor::penalize(const Piece& piece, bool learns) {
-  Weights& weights = weights_[piece.parameter];
-  weights.penalties[piece.begin / kPiece] = kernels_.penalize(
-      *program_.parameters[piece.parameter].regularizer, weights.values.data() + piece.begin,
-      learns ? weights.gradient.data() + piece.begin : nullptr, piece.count);
-}
+bool is_of_columns(const Op& regularizer) { return regularizer.params[1] != 0; }
 
-CpuExecutor::Matrix CpuExecutor::matrix_of(int parameter) const {
-  const Parameter& of = program_.parameters[parameter];
-  const bool is_kernel = of.layout == Layout::kernel;
-  return {is_kernel ? of.columns : of.rows, is_kernel ? of.rows : of.columns,
-          weights_[parameter].stride};
-}
+}  // namespace
 
-// A thread's floats for penalize_matrix: two panels of vectors, and their norms.
-std::int64_t CpuExecutor::penalty_scratch() const {
-  std::int64_t floats = 0;
-  for (const Parameter& parameter : program_.parameters) {
-    if (!parameter.regularizer || !is_of_matrices(*parameter.regularizer)) continue;
+Penalties::Penalties(const Program& program, Parameters& parameters, const Kernels& kernels)
+    : program_(program),
+      parameters_(parameters),
+      kernels_(kernels),
+      values_(program.parameters.size()) {
+  for (int i = 0; i < parameters.count(); ++i) {
+    const Parameter& parameter = program.parameters[i];
+    if (!parameter.regularizer || parameter.update != Update::deferred) continue;
+    if (!is_of_matrices(*parameter.regularizer)) {
+      values_[i].resize(parameters[i].pieces());
+      continue;
+    }
+    values_[i].resize(is_of_columns(*parameter.regularizer) ? parameter.columns : parameter.rows);
+    // Two panels of vectors, and the norms of all.
     const std::int64_t longest = std::max(parameter.rows, parameter.columns);
-    floats = std::max(floats, longest * (2 * kPanel + 1));
+    scratch_floats_ = std::max(scratch_floats_, longest * (2 * kPanel + 1));
   }
-  return floats;
+}
+
+void Penalties::reserve(int threads) {
+  if (scratch_floats_ == 0) return;
+  while (static_cast<int>(scratch_.size()) < threads) scratch_.emplace_back(scratch_floats_);
+}
+
+void Penalties::run_on_piece(int parameter, std::int64_t begin, int count, bool learns) {
+  ParameterMemory& memory = parameters_[parameter];
+  values_[parameter][begin / kPiece] =
+      kernels_.penalize(*program_.parameters[parameter].regularizer, memory.values.data() + begin,
+                        learns ? memory.gradient.data() + begin : nullptr, count);
 }
 
 // With q_i = w_i / |w_i|, value = c sum over i, j of |q_i q_j|, and
 // d w_i = 2 c / |w_i| (sum over j of sign(q_i q_j) q_j - q_i sum over j of |q_i q_j|).
 // Panels of 64 vectors w_i go through the products of dense layers with the parameter as kernel.
-void CpuExecutor::penalize_matrix(int parameter, int thread, int threads, bool learns) {
-  Weights& weights = weights_[parameter];
+void Penalties::run_on_matrix(int parameter, int thread, int threads, bool learns) {
+  ParameterMemory& memory = parameters_[parameter];
+  std::vector<double>& penalties = values_[parameter];
   const Op& op = *program_.parameters[parameter].regularizer;
-  const Matrix matrix = matrix_of(parameter);
+  const Matrix matrix = parameters_.matrix(parameter);
   const bool is_kernel = program_.parameters[parameter].layout == Layout::kernel;
-  const bool along_lines = (op.params[1] != 0) == is_kernel;  // a vector is a line in memory
+  const bool along_lines = is_of_columns(op) == is_kernel;  // a vector is a line in memory
   const int vectors = along_lines ? matrix.lines : matrix.length;
   const int size = along_lines ? matrix.length : matrix.lines;
-  const float* const values = weights.values.data();
+  const float* const values = memory.values.data();
   const auto at = [&](int vector, int element) {
     return along_lines ? vector * matrix.stride + element : element * matrix.stride + vector;
   };
@@ -97,7 +108,7 @@ void CpuExecutor::penalize_matrix(int parameter, int thread, int threads, bool l
         line[i] = sign(cosine) * inverse[v];
       }
     }
-    for (int i = 0; i < count; ++i) weights.penalties[first + i] = weight * sums[i];
+    for (int i = 0; i < count; ++i) penalties[first + i] = weight * sums[i];
     if (!learns) continue;
     times(!along_lines, products, own);
     for (int e = 0; e < size; ++e) {
@@ -105,96 +116,41 @@ void CpuExecutor::penalize_matrix(int parameter, int thread, int threads, bool l
         const float scale = 2 * weight * inverse[first + i];
         const float itself = static_cast<float>(sums[i]) * inverse[first + i];
         const std::int64_t place = at(first + i, e);
-        weights.gradient.data()[place] += scale * (own[e * kPanel + i] - itself * values[place]);
+        memory.gradient.data()[place] += scale * (own[e * kPanel + i] - itself * values[place]);
       }
     }
   }
 }
 
-// The values of all penalties, where no update wants their gradients.
-void CpuExecutor::measure_penalties(const TrainingSegment& segment, int thread, int threads) {
-  if (segment.axis == Axis::outputs) {
-    for (const Task& task : segment.tasks) {
-      if (task.kind == TaskKind::matrix_penalty)
-        penalize_matrix(task.parameter, thread, threads, false);
+void Penalties::add_gradient(const Piece& piece) {
+  run_on_piece(piece.parameter, piece.begin, piece.count, true);
+}
+
+void Penalties::add_matrix_gradient(int parameter, int thread, int threads) {
+  run_on_matrix(parameter, thread, threads, true);
+}
+
+void Penalties::measure(int thread, int threads) {
+  for (int i = 0; i < parameters_.count(); ++i) {
+    if (values_[i].empty()) continue;
+    if (is_of_matrices(*program_.parameters[i].regularizer)) {
+      run_on_matrix(i, thread, threads, false);
+      continue;
     }
-    return;
-  }
-  const Part mine = part(static_cast<int>(segment.pieces.size()), thread, threads);
-  for (int i = mine.begin; i < mine.end; ++i) {
-    const Piece& piece = segment.pieces[i];
-    if (segment.tasks[piece.first_task].kind == TaskKind::penalty) penalize(piece, false);
+    const std::int64_t size = parameters_[i].size;
+    const Part mine = part(parameters_[i].pieces(), thread, threads);
+    for (std::int64_t begin = std::int64_t{mine.begin} * kPiece;
+         begin < std::int64_t{mine.end} * kPiece && begin < size; begin += kPiece)
+      run_on_piece(i, begin, static_cast<int>(std::min<std::int64_t>(kPiece, size - begin)), false);
   }
 }
 
-double CpuExecutor::penalty() const {
+double Penalties::sum() const {
   double sum = 0;
-  for (const Weights& weights : weights_) {
-    for (const double value : weights.penalties) sum += value;
+  for (const std::vector<double>& values : values_) {
+    for (const double value : values) sum += value;
   }
   return sum;
-}
-
-void CpuExecutor::constrain(int parameter, int thread, int threads) {
-  const Constraint& constraint = program_.parameters[parameter].constraint;
-  const auto factor = [&](double squares) {
-    return norm_factor(squares, constraint.least, constraint.most, constraint.rate);
-  };
-  const Along& along = constraint.along;
-  Weights& weights = weights_[parameter];
-  float* const values = weights.values.data();
-  if (along.length == 0) {  // one norm of all: padding is 0
-    if (thread > 0) return;
-    double squares = 0;
-    for (std::int64_t i = 0; i < weights.size; i += kPiece)
-      squares += kernels_.sum_of_squares(
-          values + i, static_cast<int>(std::min<std::int64_t>(kPiece, weights.size - i)));
-    const float scale = factor(squares);
-    for (std::int64_t i = 0; i < weights.size; ++i) values[i] *= scale;
-    return;
-  }
-  // Groups of `length` elements `step` apart; the next group is 1 or `length` elements further.
-  const auto scale_group = [&](float* first, int length, std::int64_t step) {
-    double squares = 0;
-    for (int i = 0; i < length; ++i) squares += double{first[i * step]} * first[i * step];
-    const float scale = factor(squares);
-    for (int i = 0; i < length; ++i) first[i * step] *= scale;
-  };
-  if (program_.parameters[parameter].layout == Layout::vector) {
-    const int groups = program_.parameters[parameter].columns / along.length;
-    const Part mine = part(groups, thread, threads);
-    for (int g = mine.begin; g < mine.end; ++g) {
-      const std::int64_t outer = g / along.inner, inner = g % along.inner;
-      scale_group(values + outer * along.length * along.inner + inner, along.length, along.inner);
-    }
-    return;
-  }
-  const Matrix matrix = matrix_of(parameter);
-  const bool is_kernel = program_.parameters[parameter].layout == Layout::kernel;
-  const bool of_rows = along.inner == 1 && along.length == program_.parameters[parameter].columns;
-  if (of_rows != is_kernel) {
-    const Part mine = part(matrix.lines, thread, threads);
-    for (int line = mine.begin; line < mine.end; ++line) {
-      float* const first = values + line * matrix.stride;
-      const int padded = round_up(matrix.length, kAlignment);
-      kernels_.scale(first, factor(kernels_.sum_of_squares(first, padded)), padded);
-    }
-    return;
-  }
-  const Part mine = part(round_up(matrix.length, kGroup) / kGroup, thread, threads);
-  for (int first = mine.begin * kGroup; first < mine.end * kGroup; first += kGroup) {
-    double squares[kGroup] = {};
-    float scales[kGroup];
-    for (int line = 0; line < matrix.lines; ++line) {
-      const float* const from = values + line * matrix.stride + first;
-      for (int i = 0; i < kGroup; ++i) squares[i] += double{from[i]} * from[i];
-    }
-    for (int i = 0; i < kGroup; ++i) scales[i] = factor(squares[i]);
-    for (int line = 0; line < matrix.lines; ++line) {
-      float* const to = values + line * matrix.stride + first;
-      for (int i = 0; i < kGroup; ++i) to[i] *= scales[i];
-    }
-  }
 }
 
 }  // namespace neurode::cpu

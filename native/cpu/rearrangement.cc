@@ -1,20 +1,8 @@
 // Tasks that move features, repeat them, or count them: on the lines of a panel, or on one row.
-#include "native/cpu/executor.h"
+#include "native/cpu/rearrangement.h"
 
 namespace neurode::cpu {
 namespace {
-
-// Feature f is `lanes` floats from f * line on.
-struct Lines {
-  int line, lanes;
-  void copy(const float* x, std::int64_t from, float* y, std::int64_t to) const {
-    std::copy_n(x + from * line, lanes, y + to * line);
-  }
-  void add(const float* x, std::int64_t from, float* y, std::int64_t to) const {
-    for (int i = 0; i < lanes; ++i) y[to * line + i] += x[from * line + i];
-  }
-  void clear(float* y, std::int64_t feature) const { std::fill_n(y + feature * line, lanes, 0.0f); }
-};
 
 void transpose(const Lines& lines, const Block& block, int features, const float* x, float* y) {
   const auto [rows, columns, inner] = block;
@@ -50,9 +38,7 @@ void encode(const Lines& lines, const Task& task, int features, const float* x, 
 
 }  // namespace
 
-void CpuExecutor::rearrange(const Task& task, const Pass& pass, const float* x, float* y, int line,
-                            int lanes) const {
-  const Lines lines{line, lanes};
+void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y) {
   const int from = pass.width(task.input), to = pass.width(task.output);
   switch (task.kind) {
     case TaskKind::transpose:

@@ -1,13 +1,29 @@
-// Training on the CPU: segments of a step one after the other, with a barrier between any two.
+// Training on the CPU: the segments of a step one after the other, with a barrier between any two.
+#include "native/cpu/training.h"
+
+#include <algorithm>
 #include <chrono>
 
-#include "native/cpu/executor.h"
 #include "native/cpu/row_sums.h"
 
 namespace neurode::cpu {
+namespace {
+
+// Below this many floating-point operations a step takes less time than waiting at barriers.
+constexpr double kWorthABarrier = 2e5;
+
+// Of the products of a step, forward and back.
+double operations_of(const Program& program, int rows) {
+  double weights = 0;
+  for (const Parameter& parameter : program.parameters)
+    weights += static_cast<double>(parameter.size()) * parameter.positions;
+  return 3 * 2 * weights * rows;
+}
+
+}  // namespace
 
 // What the steps of a range have in common.
-struct CpuExecutor::TrainingRange {
+struct Training::Range {
   const BatchRange& batches;
   InputView input;
   int batch;  // rows of a whole batch
@@ -22,120 +38,63 @@ struct CpuExecutor::TrainingRange {
   }
 };
 
-void CpuExecutor::add_segments() {
-  const Pass& pass = program_.train;
-  for (const Segment& segment : segments_of(pass)) {
-    TrainingSegment added{
-        segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
-    if (segment.axis == Axis::parameters) cut_into_pieces(added);
-    segments_.push_back(std::move(added));
-  }
-  // Thread 0 adds losses up in the last segment: after a barrier behind the rows.
-  if (!segments_.empty() && segments_.back().axis == Axis::rows)
-    segments_.push_back({Axis::outputs, {}, {}});
-}
+Training::Training(const Program& program, Parameters& parameters, Penalties& penalties,
+                   const Kernels& kernels, ThreadTeam& team, Workspace& workspace)
+    : program_(program),
+      kernels_(kernels),
+      team_(team),
+      workspace_(workspace),
+      penalties_(penalties),
+      pass_(program, program.train, parameters, kernels),
+      segments_(training_segments(program.train, parameters)),
+      updates_(program, parameters, kernels, penalties),
+      gradients_(program, pass_, parameters, kernels, updates_),
+      choice_(team.size()) {}
 
-void CpuExecutor::run_rows(const TrainingSegment& segment, const TrainingRange& range,
-                           const TrainingStep& step, int thread) {
-  const Cut& cut = step.cut;
-  const Part mine = part(cut.panels(), thread, range.threads);
-  const auto scale = static_cast<float>(
-      loss_scale(program_.reduction, count_rows(range.batches.data.targets, range.batches.order,
-                                                step.rows.first, step.rows.rows)));
-  for (int p = mine.begin; p < mine.end; p += kTogether) {
-    const Panels panels{std::min(kTogether, mine.end - p), cut.rows.data() + p, train_.size};
-    PanelContext context{train_,          step.memory + p * train_.size, panels,
-                         range.input,     range.batches.data.targets,    range.batches.order,
-                         step.rows.first, cut.first.data() + p};
-    context.loss_scale = scale;
-    context.activity_scale = 1 / static_cast<float>(step.rows.rows);
-    const std::int64_t batch_row =
-        step.rows.first - range.batches.first_batch * std::int64_t{range.batch};
-    if (range.batches.gradients != nullptr)
-      context.gradients = range.batches.gradients + batch_row * program_.output_size;
-    if (range.batches.captured != nullptr)
-      context.captured = range.batches.captured + batch_row * captured_floats();
-    context.step = step.step;
-    context.values = row_values_.data() + p * range.values_per_panel;
-    for (const Task& task : segment.tasks) run_on_panels(task, context);
-    if (context.captured != nullptr) capture(context);
-  }
-}
-
-Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
-                        const std::atomic<bool>& cancelled) {
-  weights_change();
-  const InputView input = scaled(range.data.input);
-  const int batch = static_cast<int>(std::min<std::int64_t>(range.batch_size, input.rows));
-  const double operations = 3 * forward_operations(batch);
+Sums Training::run(const BatchRange& batches, const float* learning_rates, std::int64_t& step,
+                   const std::atomic<bool>& cancelled) {
+  const InputView input = scaled(program_, batches.data.input);
+  const int batch = static_cast<int>(std::min<std::int64_t>(batches.batch_size, input.rows));
+  const double operations = operations_of(program_, batch);
   const bool parallel = operations > kWorthABarrier;
   const int threads = parallel ? choice_.threads() : 1;
-  const auto rest = input.rows % batch == 0 ? batch : input.rows % batch;
-  const TrainingRange steps{range,
-                            input,
-                            batch,
-                            threads,
-                            cut_rows(batch, threads),
-                            cut_rows(rest, threads),
-                            program_.row_values() * program_.positions * kPanel};
-  const int panels = std::max(steps.whole.panels(), steps.rest.panels());
-  grow(panels_, train_.size * panels);
-  grow(row_values_, std::int64_t{steps.values_per_panel} * panels);
-  int widest = 0;
-  for (const Parameter& parameter : program_.parameters)
-    widest = std::max(widest, parameter.columns);
-  grow_scratch(threads, std::max(weight_scratch(widest), penalty_scratch()));
+  const std::int64_t rest = input.rows % batch == 0 ? batch : input.rows % batch;
+  const Range range{.batches = batches,
+                    .input = input,
+                    .batch = batch,
+                    .threads = threads,
+                    .whole = cut_rows(batch, threads),
+                    .rest = cut_rows(rest, threads),
+                    .values_per_panel = program_.row_values() * program_.positions * kPanel};
+  const int panels = std::max(range.whole.panels(), range.rest.panels());
+  grow(workspace_.panels, pass_.plan().size * panels);
+  grow(workspace_.row_values, std::int64_t{range.values_per_panel} * panels);
+  gradients_.reserve(threads);
+  penalties_.reserve(threads);
 
   Sums sums;
   sums.metrics.resize(program_.metrics);
   bool stop = false;
-  const auto add_values = [&](const Cut& cut, const RowsView& rows) {
-    int panel = 0;
-    add_rows(program_, sums, range, rows.first, rows.rows, [&](std::int64_t i) {
-      while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
-      return row_values_.data() + panel * steps.values_per_panel + (i - cut.first[panel]);
-    });
-  };
   const std::int64_t first_step = step;
-
-  const std::int64_t sleeps = team_->sleeps();
+  const std::int64_t sleeps = team_.sleeps();
   const auto start = std::chrono::steady_clock::now();
-  team_->run(threads, [&](int thread) {
-    for (std::int64_t index = 0; index < range.batches; ++index) {
-      const RowsView rows = steps.rows_of(index);
-      const Cut& cut = rows.rows == batch ? steps.whole : steps.rest;
-      const TrainingStep current{
-          cut, rows, panels_.data(), first_step + index, learning_rates[index], range.update};
+  team_.run(threads, [&](int thread) {
+    if (!batches.update) penalties_.measure(thread, threads);
+    for (std::int64_t index = 0; index < batches.batches; ++index) {
+      const RowsView rows = range.rows_of(index);
+      const Batch current{rows.rows == batch ? range.whole : range.rest, rows,
+                          workspace_.panels.data()};
+      const Step step_of_batch{first_step + index, learning_rates[index], batches.update};
       for (const TrainingSegment& segment : segments_) {
         const bool is_last = &segment == &segments_.back();
-        if (is_last && index + 1 < range.batches) {
-          RowsView next = steps.rows_of(index + 1);
-          const Part ahead = part(next.rows, thread, threads);
-          next.first += ahead.begin;
-          next.rows = ahead.end - ahead.begin;
-          kernels_.prefetch(next);
-        }
-        switch (segment.axis) {
-          case Axis::rows:
-            run_rows(segment, steps, current, thread);
-            break;
-          case Axis::outputs:
-            for (const Task& task : segment.tasks) {
-              if (range.update || task.kind == TaskKind::batch_statistics)
-                run_on_outputs(task, current, thread, threads);
-            }
-            break;
-          case Axis::parameters:
-            if (range.update) run_pieces(segment, current, thread, threads);
-            break;
-        }
-        if (!range.update) measure_penalties(segment, thread, threads);
+        if (is_last && index + 1 < batches.batches) prefetch(range, index + 1, thread);
+        run_segment(segment, range, current, step_of_batch, thread);
         if (is_last && thread == 0) {
-          add_values(cut, rows);
+          add_values(range, current, sums);
           stop = cancelled.load(std::memory_order_relaxed);
         }
-        if (threads > 1) team_->barrier();
-        if (is_last && thread == 0) sums.penalty += penalty() * rows.rows;
+        if (threads > 1) team_.barrier();
+        if (is_last && thread == 0) sums.penalty += penalties_.sum() * rows.rows;
       }
       if (stop) break;
     }
@@ -145,87 +104,92 @@ Sums CpuExecutor::train(const BatchRange& range, const float* learning_rates, st
     const auto steps_taken = static_cast<double>(sums.batches);
     const double waits = steps_taken * static_cast<double>(segments_.size()) * (threads - 1);
     choice_.record(operations * steps_taken, seconds.count(),
-                   static_cast<double>(team_->sleeps() - sleeps) / std::max(waits, 1.0));
+                   static_cast<double>(team_.sleeps() - sleeps) / std::max(waits, 1.0));
   }
-  if (range.update) step += sums.batches;
+  if (batches.update) step += sums.batches;
   return sums;
 }
 
-// ------------------------------------------------------------------------------------------------
-// outputs
-
-void CpuExecutor::run_on_outputs(const Task& task, const TrainingStep& step, int thread,
-                                 int threads) {
-  switch (task.kind) {
-    case TaskKind::dense_backward_weights:
-      return dense_backward_weights(task, step, thread, threads);
-    case TaskKind::embedding_gradients:
-      return embedding_gradients(task, step, thread, threads);
-    case TaskKind::matrix_penalty:
-      return penalize_matrix(task.parameter, thread, threads, true);
-    case TaskKind::constrain:
-      return constrain(task.parameter, thread, threads);
-    default:
-      return run_on_channels(task, step, thread, threads);
+void Training::run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                           const Step& step, int thread) {
+  switch (segment.axis) {
+    case Axis::rows:
+      return run_rows(segment, range, batch, step, thread);
+    case Axis::outputs:
+      return run_outputs(segment, range, batch, step, thread);
+    case Axis::parameters:
+      if (step.update) updates_.run(segment, step, thread, range.threads);
   }
 }
 
-void CpuExecutor::dense_backward_weights(const Task& task, const TrainingStep& step, int thread,
-                                         int threads) {
-  const Pass& pass = program_.train;
-  WeightGradient gradient{};
-  gradient.inputs = pass.features[task.input];
-  gradient.units = pass.features[task.output];
-  gradient.positions = pass.positions[task.output];
-  gradient.panels = step.cut.panels();
-  gradient.panel_rows = step.cut.rows.data();
-  gradient.gradient = step.memory + train_.offset[task.gradient];
-  gradient.gradient_step = gradient.activation_step = train_.size;
-  // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where
-  // they are bytes.
-  if (task.input != pass.tasks.front().output)
-    gradient.activation = step.memory + train_.offset[task.input];
-  gradient.rows = step.rows;
-  const auto take = [&](int parameter) {
-    Weights& weights = weights_[parameter];
-    gradient.stride = weights.stride;
-    if (program_.parameters[parameter].update == Update::deferred) {
-      gradient.kernel = weights.gradient.data();
-      return kStoreStep;
-    }
-    gradient.kernel = weights.values.data();
-    for (int s = 0; s < optimizer_slots_; ++s) gradient.slots[s] = weights.slots[s].data();
-    return optimizer_step(parameter, step);
-  };
+void Training::run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                        const Step& step, int thread) const {
+  const BatchRange& batches = range.batches;
+  const TargetsView& targets = batches.data.targets;
+  const Cut& cut = batch.cut;
+  const RowsView& rows = batch.rows;
+  const std::int64_t panel_floats = pass_.plan().size;
+  const Part mine = part(cut.panels(), thread, range.threads);
+  const auto scale = static_cast<float>(
+      loss_scale(program_.reduction, count_rows(targets, batches.order, rows.first, rows.rows)));
+  // Of the batch in what is captured of the range, and in its gradients.
+  const std::int64_t row_of_range = rows.first - batches.first_batch * std::int64_t{range.batch};
+  for (int p = mine.begin; p < mine.end; p += kTogether) {
+    PanelGroup group{
+        .memory = batch.memory + p * panel_floats,
+        .panels = {std::min(kTogether, mine.end - p), cut.rows.data() + p, panel_floats},
+        .input = rows.input,
+        .targets = targets,
+        .order = batches.order,
+        .batch_start = rows.first,
+        .first_rows = cut.first.data() + p,
+        .loss_scale = scale,
+        .activity_scale = 1 / static_cast<float>(rows.rows),
+        .step = step.index,
+        .values = workspace_.row_values.data() + p * range.values_per_panel};
+    if (batches.gradients != nullptr)
+      group.gradients = batches.gradients + row_of_range * program_.output_size;
+    if (batches.captured != nullptr)
+      group.captured = batches.captured + row_of_range * captured_floats(program_);
+    pass_.run(segment.tasks, group);
+    if (group.captured != nullptr) pass_.capture(group);
+  }
+}
 
-  const int units = gradient.units;
-  const int groups = round_up(gradient.inputs, kGroup) / kGroup;
-  if (program_.parameters[task.kernel].update != Update::none) {
-    const OptimizerStep optimizer = take(task.kernel);
-    // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
-    if (groups >= threads) {
-      const Part columns = part(groups, thread, threads);
-      gradient.begin = columns.begin * kGroup;
-      gradient.end = columns.end * kGroup;
-      gradient.unit_begin = 0;
-      gradient.unit_end = units;
-    } else {
-      const Part slice = part(units, thread, threads);
-      gradient.begin = 0;
-      gradient.end = groups * kGroup;
-      gradient.unit_begin = slice.begin;
-      gradient.unit_end = slice.end;
+void Training::run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                           const Step& step, int thread) {
+  for (const Task& task : segment.tasks) {
+    if (!step.update && task.kind != TaskKind::batch_statistics) continue;
+    switch (task.kind) {
+      case TaskKind::matrix_penalty:
+        penalties_.add_matrix_gradient(task.parameter, thread, range.threads);
+        break;
+      case TaskKind::constrain:
+        updates_.constrain(task.parameter, thread, range.threads);
+        break;
+      default:
+        gradients_.run(task, batch, step, thread, range.threads);
     }
-    if (gradient.begin < gradient.end && gradient.unit_begin < gradient.unit_end)
-      kernels_.dense_backward_weights(gradient, optimizer, scratch_[thread].data());
   }
-  if (task.bias >= 0 && program_.parameters[task.bias].update != Update::none) {
-    const Part slice = part(units, thread, threads);
-    gradient.unit_begin = slice.begin;
-    gradient.unit_end = slice.end;
-    const OptimizerStep optimizer = take(task.bias);
-    kernels_.dense_backward_bias(gradient, optimizer);
-  }
+}
+
+// The batch's losses and metrics.
+void Training::add_values(const Range& range, const Batch& batch, Sums& sums) const {
+  const Cut& cut = batch.cut;
+  int panel = 0;
+  add_rows(program_, sums, range.batches, batch.rows.first, batch.rows.rows, [&](std::int64_t i) {
+    while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
+    return workspace_.row_values.data() + panel * range.values_per_panel + (i - cut.first[panel]);
+  });
+}
+
+// Asks for the thread's part of another batch's rows to be in cache soon.
+void Training::prefetch(const Range& range, std::int64_t index, int thread) const {
+  RowsView next = range.rows_of(index);
+  const Part ahead = part(next.rows, thread, range.threads);
+  next.first += ahead.begin;
+  next.rows = ahead.end - ahead.begin;
+  kernels_.prefetch(next);
 }
 
 }  // namespace neurode::cpu

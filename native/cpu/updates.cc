@@ -1,49 +1,52 @@
-// From gradients to new weights on the CPU: pieces of parameters, cut alike for any number of
-// threads.
-#include "native/ops/updates.h"
+// From gradients to new weights on the CPU: accumulate, clip, decay, optimizer, average,
+// constraint.
+#include "native/cpu/updates.h"
 
-#include "native/cpu/executor.h"
+#include <algorithm>
+
+#include "native/cpu/cuts.h"
+#include "native/engine/op_table.h"
+#include "native/ops/updates.h"
 
 namespace neurode::cpu {
 
 using NEURODE_ISA_NAMESPACE::ops::clip_factor;
 
-// Tasks come parameter by parameter; all on one parameter run piece by piece.
-void CpuExecutor::cut_into_pieces(TrainingSegment& segment) const {
-  std::stable_sort(segment.tasks.begin(), segment.tasks.end(),
-                   [](const Task& a, const Task& b) { return a.parameter < b.parameter; });
-  const int count = static_cast<int>(segment.tasks.size());
-  for (int first = 0, last = 0; first < count; first = last) {
-    const int parameter = segment.tasks[first].parameter;
-    while (last < count && segment.tasks[last].parameter == parameter) ++last;
-    const Weights& weights = weights_[parameter];
-    for (std::int64_t begin = 0; begin < weights.size; begin += kPiece) {
-      segment.pieces.push_back(
-          {parameter, begin, static_cast<int>(std::min<std::int64_t>(kPiece, weights.size - begin)),
-           weights.first_piece + static_cast<int>(begin / kPiece), first, last - first});
-    }
-  }
-}
+Updates::Updates(const Program& program, Parameters& parameters, const Kernels& kernels,
+                 Penalties& penalties)
+    : program_(program),
+      parameters_(parameters),
+      kernels_(kernels),
+      penalties_(penalties),
+      optimizer_slots_(optimizer_slots(program.update.optimizer)),
+      square_sums_(parameters.pieces()) {}
 
-OptimizerStep CpuExecutor::optimizer_step(int parameter, const TrainingStep& step) const {
+OptimizerStep Updates::optimizer_step(int parameter, const Step& step) const {
   const UpdatePlan& plan = program_.update;
   const float decay = program_.parameters[parameter].decays ? plan.weight_decay : 0;
-  return {plan.optimizer.row, plan.optimizer.params.data(), step.learning_rate,
-          step.step / plan.accumulation_steps, 1 - step.learning_rate * decay};
+  return {.row = plan.optimizer.row,
+          .params = plan.optimizer.params.data(),
+          .learning_rate = step.learning_rate,
+          .step = step.index / plan.accumulation_steps,
+          .keep = 1 - step.learning_rate * decay};
 }
 
-// Elements [begin, end) of a vector's gradient are in its arena: whole groups, or up to the end.
-void CpuExecutor::finish_gradient(int parameter, int begin, int end, const TrainingStep& step) {
+Updates::Slots Updates::slots(int parameter, std::int64_t begin) {
+  Slots slots{};
+  for (int s = 0; s < optimizer_slots_; ++s)
+    slots.from[s] = parameters_[parameter].slots[s].data() + begin;
+  return slots;
+}
+
+void Updates::finish_gradient(int parameter, int begin, int end, const Step& step) {
   if (program_.parameters[parameter].update != Update::fused || begin >= end) return;
-  Weights& weights = weights_[parameter];
-  float* slots[kMostSlots];
-  for (int s = 0; s < optimizer_slots_; ++s) slots[s] = weights.slots[s].data() + begin;
-  kernels_.update(weights.values.data() + begin, weights.gradient.data() + begin, slots,
-                  round_up(end - begin, kGroup), optimizer_step(parameter, step));
+  ParameterMemory& memory = parameters_[parameter];
+  kernels_.update(memory.values.data() + begin, memory.gradient.data() + begin,
+                  slots(parameter, begin).from, round_up(end - begin, kGroup),
+                  optimizer_step(parameter, step));
 }
 
-void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep& step, int thread,
-                             int threads) {
+void Updates::run(const TrainingSegment& segment, const Step& step, int thread, int threads) {
   const Part mine = part(static_cast<int>(segment.pieces.size()), thread, threads);
   float scale = 1;
   int scaled = -1;
@@ -52,12 +55,12 @@ void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep&
     for (int t = piece.first_task; t < piece.first_task + piece.tasks; ++t) {
       switch (segment.tasks[t].kind) {
         case TaskKind::penalty:
-          penalize(piece, true);
+          penalties_.add_gradient(piece);
           break;
         case TaskKind::gradient_norm:
           accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
-              weights_[piece.parameter].gradient.data() + piece.begin, piece.count);
+              parameters_[piece.parameter].gradient.data() + piece.begin, piece.count);
           break;
         case TaskKind::update:
           if (!has_norms()) accumulate(piece, step);
@@ -71,42 +74,43 @@ void CpuExecutor::run_pieces(const TrainingSegment& segment, const TrainingStep&
   }
 }
 
-bool CpuExecutor::has_norms() const {
+bool Updates::has_norms() const {
   return program_.update.clip_norm > 0 || program_.update.global_clip_norm > 0;
 }
 
+// Of a parameter's gradient.
+double Updates::sum_of_squares(int parameter) const {
+  const ParameterMemory& memory = parameters_[parameter];
+  double squares = 0;
+  for (int i = memory.first_piece; i < memory.first_piece + memory.pieces(); ++i)
+    squares += square_sums_[i];
+  return squares;
+}
+
 // What clipping by a norm multiplies a parameter's gradient by.
-float CpuExecutor::clip_scale(int parameter) const {
+float Updates::clip_scale(int parameter) const {
   const UpdatePlan& plan = program_.update;
-  const auto sum = [&](int index) {
-    const Weights& weights = weights_[index];
-    double squares = 0;
-    for (std::int64_t begin = 0, piece = weights.first_piece; begin < weights.size;
-         begin += kPiece, ++piece)
-      squares += square_sums_[piece];
-    return squares;
-  };
-  if (plan.clip_norm > 0) return clip_factor(plan.clip_norm, sum(parameter));
+  if (plan.clip_norm > 0) return clip_factor(plan.clip_norm, sum_of_squares(parameter));
   if (plan.global_clip_norm == 0) return 1;
   double squares = 0;
-  for (int i = 0; i < static_cast<int>(weights_.size()); ++i) {
-    if (program_.parameters[i].update == Update::deferred) squares += sum(i);
+  for (int i = 0; i < parameters_.count(); ++i) {
+    if (program_.parameters[i].update == Update::deferred) squares += sum_of_squares(i);
   }
   return clip_factor(plan.global_clip_norm, squares);
 }
 
-// Whether a step ends with an update, or only adds its gradient to those before.
-bool CpuExecutor::updates(const TrainingStep& step) const {
-  return (step.step + 1) % program_.update.accumulation_steps == 0;
+// Other steps only add their gradient to those before.
+bool Updates::ends_with_update(const Step& step) const {
+  return (step.index + 1) % program_.update.accumulation_steps == 0;
 }
 
 // The gradient becomes the average of those since the last update; in between it is only kept.
-void CpuExecutor::accumulate(const Piece& piece, const TrainingStep& step) {
+void Updates::accumulate(const Piece& piece, const Step& step) {
   if (program_.accumulator < 0) return;
-  Weights& weights = weights_[piece.parameter];
-  float* const gradient = weights.gradient.data() + piece.begin;
-  float* const sum = weights.slots[program_.accumulator].data() + piece.begin;
-  if (!updates(step)) {
+  ParameterMemory& memory = parameters_[piece.parameter];
+  float* const gradient = memory.gradient.data() + piece.begin;
+  float* const sum = memory.slots[program_.accumulator].data() + piece.begin;
+  if (!ends_with_update(step)) {
     for (int i = 0; i < piece.count; ++i) sum[i] += gradient[i];
     return;
   }
@@ -119,37 +123,36 @@ void CpuExecutor::accumulate(const Piece& piece, const TrainingStep& step) {
 
 // The average moves in every step; up to the first update it is a copy. Some updates end with the
 // weights becoming their averages.
-void CpuExecutor::average(const Piece& piece, const TrainingStep& step) {
+void Updates::average(const Piece& piece, const Step& step) {
   if (program_.average < 0) return;
   const UpdatePlan& plan = program_.update;
-  const std::int64_t updates = step.step / plan.accumulation_steps;
-  Weights& weights = weights_[piece.parameter];
-  float* const values = weights.values.data() + piece.begin;
-  float* const averages = weights.slots[program_.average].data() + piece.begin;
+  const std::int64_t updates = step.index / plan.accumulation_steps;
+  ParameterMemory& memory = parameters_[piece.parameter];
+  float* const values = memory.values.data() + piece.begin;
+  float* const averages = memory.slots[program_.average].data() + piece.begin;
   const float keep = updates == 0 ? 0 : plan.average_momentum;
   for (int i = 0; i < piece.count; ++i) averages[i] = keep * averages[i] + (1 - keep) * values[i];
   if (plan.overwrite_frequency > 0 && (updates + 1) % plan.overwrite_frequency == 0)
     std::copy_n(averages, piece.count, values);
 }
 
-void CpuExecutor::update(const Piece& piece, const TrainingStep& step, float gradient_scale) {
-  if (updates(step)) optimize(piece, step, gradient_scale);
+void Updates::update(const Piece& piece, const Step& step, float gradient_scale) {
+  if (ends_with_update(step)) optimize(piece, step, gradient_scale);
   average(piece, step);
   if (program_.parameters[piece.parameter].constraint.kind != Constraint::Kind::not_negative)
     return;
-  float* const values = weights_[piece.parameter].values.data() + piece.begin;
+  float* const values = parameters_[piece.parameter].values.data() + piece.begin;
   for (int i = 0; i < piece.count; ++i) values[i] = values[i] < 0 ? 0 : values[i];
 }
 
-void CpuExecutor::optimize(const Piece& piece, const TrainingStep& step, float gradient_scale) {
-  Weights& weights = weights_[piece.parameter];
-  float* const gradient = weights.gradient.data() + piece.begin;
-  float* slots[kMostSlots];
-  for (int s = 0; s < optimizer_slots_; ++s) slots[s] = weights.slots[s].data() + piece.begin;
+void Updates::optimize(const Piece& piece, const Step& step, float gradient_scale) {
+  ParameterMemory& memory = parameters_[piece.parameter];
+  float* const gradient = memory.gradient.data() + piece.begin;
   if (gradient_scale != 1) kernels_.scale(gradient, gradient_scale, piece.count);
   if (program_.update.clip_value > 0)
     kernels_.clip(gradient, program_.update.clip_value, piece.count);
-  kernels_.update(weights.values.data() + piece.begin, gradient, slots, piece.count,
+  kernels_.update(memory.values.data() + piece.begin, gradient,
+                  slots(piece.parameter, piece.begin).from, piece.count,
                   optimizer_step(piece.parameter, step));
 }
 

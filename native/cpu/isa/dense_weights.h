@@ -14,6 +14,7 @@ using cpu::WeightGradient;
 constexpr int kSlabRows = cpu::kSlabRows;
 constexpr int kSlabVectors = 3;
 constexpr int kSlabWidth = kSlabVectors * kLanes;
+static_assert(kSlabWidth <= cpu::kWidestSlab);
 
 NEURODE_INLINE void unpack(const std::uint8_t* source, float scale, float offset, float* out) {
   store_bytes(out, load_bytes(source), scale, offset);

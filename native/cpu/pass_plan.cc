@@ -1,0 +1,57 @@
+// The plan of a pass on the CPU: where its tensors lie in the memory of a panel, and what a thread
+// takes of its segments.
+#include "native/cpu/pass_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace neurode::cpu {
+namespace {
+
+// Tasks come parameter by parameter; all on one parameter run piece by piece.
+void cut_into_pieces(TrainingSegment& segment, const Parameters& parameters) {
+  std::stable_sort(segment.tasks.begin(), segment.tasks.end(),
+                   [](const Task& a, const Task& b) { return a.parameter < b.parameter; });
+  const int count = static_cast<int>(segment.tasks.size());
+  for (int first = 0, last = 0; first < count; first = last) {
+    const int parameter = segment.tasks[first].parameter;
+    while (last < count && segment.tasks[last].parameter == parameter) ++last;
+    const ParameterMemory& memory = parameters[parameter];
+    for (std::int64_t begin = 0; begin < memory.size; begin += kPiece) {
+      segment.pieces.push_back(
+          {.parameter = parameter,
+           .begin = begin,
+           .count = static_cast<int>(std::min<std::int64_t>(kPiece, memory.size - begin)),
+           .index = memory.first_piece + static_cast<int>(begin / kPiece),
+           .first_task = first,
+           .tasks = last - first});
+    }
+  }
+}
+
+}  // namespace
+
+PassPlan::PassPlan(const Pass& pass) : pass(pass) {
+  std::vector<int> same_as(pass.features.size(), -1);
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::regroup) same_as[task.output] = task.input;
+  for (std::size_t t = 0; t < same_as.size(); ++t) {
+    offset.push_back(same_as[t] < 0 ? size : offset[same_as[t]]);
+    if (same_as[t] < 0) size += std::int64_t{pass.width(static_cast<int>(t))} * kPanel;
+  }
+}
+
+std::vector<TrainingSegment> training_segments(const Pass& pass, const Parameters& parameters) {
+  std::vector<TrainingSegment> segments;
+  for (const Segment& segment : segments_of(pass)) {
+    TrainingSegment added{
+        segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
+    if (segment.axis == Axis::parameters) cut_into_pieces(added, parameters);
+    segments.push_back(std::move(added));
+  }
+  if (!segments.empty() && segments.back().axis == Axis::rows)
+    segments.push_back({Axis::outputs, {}, {}});
+  return segments;
+}
+
+}  // namespace neurode::cpu

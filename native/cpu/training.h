@@ -1,0 +1,52 @@
+// Training on the CPU: the segments of a step one after the other, with a barrier between any two.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "native/cpu/gradients.h"
+#include "native/cpu/pass.h"
+#include "native/cpu/penalties.h"
+#include "native/cpu/thread_choice.h"
+#include "native/cpu/threads.h"
+#include "native/cpu/updates.h"
+#include "native/cpu/workspace.h"
+#include "native/engine/data.h"
+#include "native/engine/program.h"
+
+namespace neurode::cpu {
+
+class Training {
+ public:
+  Training(const Program& program, Parameters& parameters, Penalties& penalties,
+           const Kernels& kernels, ThreadTeam& team, Workspace& workspace);
+
+  // As Executor::train.
+  Sums run(const BatchRange& range, const float* learning_rates, std::int64_t& step,
+           const std::atomic<bool>& cancelled);
+
+ private:
+  struct Range;
+  void run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                   const Step& step, int thread);
+  void run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                const Step& step, int thread) const;
+  void run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
+                   const Step& step, int thread);
+  void add_values(const Range& range, const Batch& batch, Sums& sums) const;
+  void prefetch(const Range& range, std::int64_t index, int thread) const;
+
+  const Program& program_;
+  const Kernels& kernels_;
+  ThreadTeam& team_;
+  Workspace& workspace_;
+  Penalties& penalties_;
+  const PassRunner pass_;
+  const std::vector<TrainingSegment> segments_;
+  Updates updates_;
+  Gradients gradients_;
+  ThreadChoice choice_;
+};
+
+}  // namespace neurode::cpu

@@ -1,0 +1,17 @@
+// Memory that ranges and predictions of a model take in turns: it grows to what the largest needs.
+#pragma once
+
+#include "native/cpu/memory.h"
+
+namespace neurode::cpu {
+
+inline void grow(Floats& memory, std::int64_t size) {
+  if (memory.size() < size) memory = Floats(size);
+}
+
+struct Workspace {
+  Floats panels;      // the panels of a batch, or kTogether for each thread
+  Floats row_values;  // losses and metrics of rows: (panels, positions, row_values(), kPanel)
+};
+
+}  // namespace neurode::cpu
