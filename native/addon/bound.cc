@@ -14,9 +14,9 @@ namespace {
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 constexpr std::size_t kLargeCopy = std::size_t{8} << 20;
 
-cpu::Uninitialized<float> converted(const Elements& elements, double scale, double offset,
-                                    std::int64_t rows, const char* name) {
-  cpu::Uninitialized<float> floats(elements.count);
+Uninitialized<float> converted(const Elements& elements, double scale, double offset,
+                               std::int64_t rows, const char* name) {
+  Uninitialized<float> floats(elements.count);
   const std::int64_t at = convert_to_floats(elements, scale, offset, floats.data());
   if (at < 0) return floats;
   throw Error("ERR_ARGUMENT",
@@ -42,8 +42,8 @@ void copy_bytes(char* to, const char* from, std::size_t size) {
 }
 
 template <class T>
-cpu::Uninitialized<T> copy_of(const T* elements, std::int64_t count) {
-  cpu::Uninitialized<T> copy(count);
+Uninitialized<T> copy_of(const T* elements, std::int64_t count) {
+  Uninitialized<T> copy(count);
   copy_bytes(reinterpret_cast<char*>(copy.data()), reinterpret_cast<const char*>(elements),
              static_cast<std::size_t>(count) * sizeof(T));
   return copy;

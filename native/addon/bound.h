@@ -8,9 +8,9 @@
 #include <memory>
 #include <vector>
 
-#include "native/cpu/memory.h"
 #include "native/engine/data.h"
 #include "native/engine/elements.h"
+#include "native/engine/memory.h"
 #include "native/engine/program.h"
 
 namespace neurode::addon {
@@ -38,8 +38,8 @@ class BoundInput {
   InputView view_;
   std::int64_t rows_ = 0;  // the view belongs to another thread
   int indices_ = 0;        // what they were checked for
-  cpu::Uninitialized<std::uint8_t> bytes_;
-  cpu::Uninitialized<float> floats_;
+  Uninitialized<std::uint8_t> bytes_;
+  Uninitialized<float> floats_;
 };
 
 // Targets of the same rows, lent or kept as input is. Bytes stay bytes; other elements than
@@ -60,8 +60,8 @@ class BoundTargets {
   TargetsView view_;
   std::int64_t rows_ = 0;
   std::array<float, 256> levels_;
-  cpu::Uninitialized<std::uint8_t> bytes_;
-  cpu::Uninitialized<float> floats_;
+  Uninitialized<std::uint8_t> bytes_;
+  Uninitialized<float> floats_;
   std::vector<std::int32_t> classes_;
   std::vector<float> weights_;
 };

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "native/cpu/kernels.h"
-#include "native/cpu/memory.h"
 #include "native/cpu/parameters.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/updates.h"
+#include "native/engine/memory.h"
 #include "native/engine/program.h"
 
 namespace neurode::cpu {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "native/cpu/instruction_sets.h"
-#include "native/cpu/memory.h"
 #include "native/cpu/threads.h"
 #include "native/engine/flush_subnormals.h"
+#include "native/engine/memory.h"
 
 namespace neurode::cpu {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "native/cpu/affine.h"
 #include "native/cpu/forward_cost.h"
-#include "native/cpu/memory.h"
 #include "native/engine/flush_subnormals.h"
+#include "native/engine/memory.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "native/cpu/kernels.h"
-#include "native/cpu/memory.h"
+#include "native/engine/memory.h"
 #include "native/engine/program.h"
 
 namespace neurode::cpu {

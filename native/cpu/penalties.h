@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "native/cpu/kernels.h"
-#include "native/cpu/memory.h"
 #include "native/cpu/parameters.h"
 #include "native/cpu/pass_plan.h"
+#include "native/engine/memory.h"
 #include "native/engine/program.h"
 
 namespace neurode::cpu {

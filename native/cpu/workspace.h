@@ -1,7 +1,7 @@
 // Memory that ranges and predictions of a model take in turns: it grows to what the largest needs.
 #pragma once
 
-#include "native/cpu/memory.h"
+#include "native/engine/memory.h"
 
 namespace neurode::cpu {
 

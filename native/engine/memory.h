@@ -1,4 +1,4 @@
-// Aligned arrays, in pages the system may make large.
+// Aligned arrays in the memory of the CPU, in pages the system may make large.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 #include "native/engine/error.h"
 
-namespace neurode::cpu {
+namespace neurode {
 
 // Elements that are not initialized.
 template <class T>
@@ -68,4 +68,4 @@ class Floats : public Uninitialized<float> {
   }
 };
 
-}  // namespace neurode::cpu
+}  // namespace neurode
