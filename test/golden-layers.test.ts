@@ -13,7 +13,7 @@ import {
 } from './support/golden.js'
 import { batchGradientsOf, gradientRate } from './support/gradients.js'
 import { activationOf, optionsOf, ruleOf } from './support/keras.js'
-import { assertNear } from './support/tolerances.js'
+import { assertNear, rounded } from './support/tolerances.js'
 
 /** Options in Neurode's spelling to a layer. */
 type Make = (options: Anything, golden: GoldenCase) => Layer
@@ -158,7 +158,7 @@ function noise(make: Make): GoldenRunner {
     const values = [...new Set(passed)].sort((a, b) => a - b)
     assert.equal(values.length, distinct.length)
     values.forEach((v, i) => {
-      assertNear(v, distinct[i], { atol: 1e-6, rtol: 1e-6 }, 'distinct value')
+      assertNear(v, distinct[i], rounded, 'distinct value')
     })
   }
 }

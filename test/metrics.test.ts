@@ -4,10 +4,8 @@ import assert from 'node:assert/strict'
 import { array, type Loss, layers, losses, type Metric, metrics, optimizers, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
-import { assertNear } from './support/tolerances.js'
+import { assertNear, fromFloats } from './support/tolerances.js'
 import { codesOf, warningsOf } from './support/warnings.js'
-
-const tolerance = { rtol: 1e-6, atol: 1e-7 }
 
 perDevice('metrics with thresholds', (device) => {
   /** Metrics of outputs as they are: the model is the identity. */
@@ -31,15 +29,15 @@ perDevice('metrics with thresholds', (device) => {
     await warningsOf(async () => {
       for (const fromLogits of [false, true]) {
         const { auc = NaN, ofLogits = NaN } = await evaluate(logits, labels, list, fromLogits)
-        assertNear(auc, 0.625, tolerance, 'auc')
-        assertNear(ofLogits, 0.5, tolerance, 'auc of logits')
+        assertNear(auc, 0.625, fromFloats, 'auc')
+        assertNear(ofLogits, 0.5, fromFloats, 'auc of logits')
         const { loss: _, ...best } = await evaluate(
           column([3, 2, 4, -3, -2, -4]),
           column([1, 1, 1, 0, 0, 0]),
           perfect,
           fromLogits,
         )
-        for (const [key, value] of Object.entries(best)) assertNear(value, 1, tolerance, key)
+        for (const [key, value] of Object.entries(best)) assertNear(value, 1, fromFloats, key)
       }
     })
   })
@@ -107,7 +105,7 @@ perDevice('metrics with thresholds', (device) => {
         binaryAccuracy: (tp + tn) / flat.length,
         binaryIoU: tp / (tp + fp + fn),
       }
-      for (const [key, value] of Object.entries(want)) assertNear(plain[key] as number, value, tolerance, key)
+      for (const [key, value] of Object.entries(want)) assertNear(plain[key] as number, value, fromFloats, key)
     })
   })
 

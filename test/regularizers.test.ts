@@ -20,12 +20,11 @@ import { perDevice } from './support/devices.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
 import { bitsOf } from './support/resumable.js'
-import { assertNear } from './support/tolerances.js'
+import { assertNear, pointwise } from './support/tolerances.js'
 
 const rows = 48
 const x = array(new Random(4).normals(rows * 6), [rows, 6])
 const y = array(new Random(5).normals(rows * 3), [rows, 3])
-const near = { atol: 1e-6, rtol: 1e-5 }
 
 /** A model with a rule for every parameter. */
 function ruled(device: string, optimizer: Optimizer = optimizers.sgd({ learningRate: 0.05 }), threads = 1): Sequential {
@@ -106,7 +105,7 @@ perDevice('regularizers', (device) => {
         [0, 0],
       ])
       const { loss: weighted } = await model.evaluate(input, targets, { verbose: 0, sampleWeight: [0.5, 3] })
-      assertNear(weighted, 8 + (0.01 * 3) / 2, near, reduction)
+      assertNear(weighted, 8 + (0.01 * 3) / 2, pointwise, reduction)
     }
   })
 
@@ -120,10 +119,10 @@ perDevice('regularizers', (device) => {
     using model = one({ kernelRegularizer: 'l2', activityRegularizer: regularizers.l1(1) }, device)
     const input = array([[1, 1, 1]])
     const targets = array([[0, 2]])
-    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 2 + 0.16, near, 'free')
+    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 2 + 0.16, pointwise, 'free')
     ;(model.layers[0] as { trainable: boolean }).trainable = false
-    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 2, near, 'frozen')
-    assertNear((await model.trainOnBatch(input, targets)).loss, 2, near, 'frozen, training')
+    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 2, pointwise, 'frozen')
+    assertNear((await model.trainOnBatch(input, targets)).loss, 2, pointwise, 'frozen, training')
   })
 
   it('compute the mean cosine of rows and columns as Keras does', async () => {
@@ -134,7 +133,7 @@ perDevice('regularizers', (device) => {
       model.compile({ loss: 'mse', device })
       model.setWeights([array(weights, [70, 90])])
       const { loss } = await model.evaluate(zeros(2, 70), zeros(2, 90), { verbose: 0 })
-      assertNear(loss, 0.5 * meanCosine(weights, 70, 90, mode), near, mode)
+      assertNear(loss, 0.5 * meanCosine(weights, 70, 90, mode), pointwise, mode)
     }
   })
 
@@ -160,8 +159,8 @@ perDevice('regularizers', (device) => {
     })
     const input = array([[1, 0, 0]])
     const targets = zeros(1, 2)
-    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 1 + 4 + 3, near, 'evaluated')
-    assertNear((await model.trainOnBatch(input, targets)).loss, 1 + 4 + 3, near, 'trained')
+    assertNear((await model.evaluate(input, targets, { verbose: 0 })).loss, 1 + 4 + 3, pointwise, 'evaluated')
+    assertNear((await model.trainOnBatch(input, targets)).loss, 1 + 4 + 3, pointwise, 'trained')
     assert.deepEqual([...(model.getWeights()[0]?.data ?? [])], [0.25, -1, 0, 2.25, -0.75, 0.75])
   })
 
@@ -201,7 +200,7 @@ perDevice('regularizers', (device) => {
       const input = array([[2, 4, 6]])
       const { data } = await model.predict(input)
       const { loss } = await model.trainOnBatch(input, array(data.slice(), [1, 2]))
-      assertNear(loss, 0, near, 'loss')
+      assertNear(loss, 0, pointwise, 'loss')
     }
   })
 })
@@ -222,7 +221,7 @@ perDevice('constraints', (device) => {
           .getWeights()
           .map(({ data }) => data) as [Float32Array, Float32Array]
         // A bias of zeros has no direction yet.
-        if (step >= 2) assertNear(Math.hypot(...bias), 1, near, 'norm of the bias')
+        if (step >= 2) assertNear(Math.hypot(...bias), 1, pointwise, 'norm of the bias')
         for (let r = 0; r < 40; r++) assert.ok(Math.hypot(...output.subarray(r * 3, r * 3 + 3)) < 0.5 + 1e-5)
       }
     }
@@ -246,7 +245,7 @@ perDevice('constraints', (device) => {
       using model = one({ kernelConstraint: constraints.unitNorm(options) }, device)
       await model.trainOnBatch(zeros(2, 3), zeros(2, 2))
       expected.forEach((value, i) => {
-        assertNear(model.getWeights()[0]?.data[i] as number, value, near, `${JSON.stringify(options)} ${i}`)
+        assertNear(model.getWeights()[0]?.data[i] as number, value, pointwise, `${JSON.stringify(options)} ${i}`)
       })
     }
   })
@@ -265,8 +264,9 @@ perDevice('constraints', (device) => {
     model.compile({ optimizer: optimizers.sgd({ learningRate: 0 }), loss: 'mse', device })
     await model.trainOnBatch(array([[0, 1, 2]]), zeros(1, 12))
     const [table, alpha] = model.getWeights().map(({ data }) => data)
-    for (let r = 0; r < 5; r++) assertNear(Math.hypot(...(table?.subarray(4 * r, 4 * r + 4) ?? [])), 1, near, 'vector')
-    for (const value of alpha ?? []) assertNear(value, 0.5, near, 'slope')
+    for (let r = 0; r < 5; r++)
+      assertNear(Math.hypot(...(table?.subarray(4 * r, 4 * r + 4) ?? [])), 1, pointwise, 'vector')
+    for (const value of alpha ?? []) assertNear(value, 0.5, pointwise, 'slope')
   })
 
   it('are saved with regularizers, and training goes on with the same bits', async () => {

@@ -13,6 +13,12 @@ export const pointwise: Tolerance = { atol: 1e-6, rtol: 1e-5 }
 /** A row-wise function, or a loss of one row. */
 export const rowwise: Tolerance = { atol: 2e-6, rtol: 2e-5 }
 
+/** A few roundings in float32. */
+export const rounded: Tolerance = { atol: 1e-6, rtol: 1e-6 }
+
+/** Computed in float64 from numbers in float32. */
+export const fromFloats: Tolerance = { atol: 1e-7, rtol: 1e-6 }
+
 /** A mean over rows. */
 export const mean: Tolerance = { atol: 1e-5, rtol: 2e-5 }
 
@@ -36,6 +42,9 @@ export function trained(k: number, steps: number): Tolerance {
 
 /** The same network run with other instructions: other orders of summation, nothing else. */
 export const otherInstructions: Tolerance = { atol: 2e-5, rtol: 1e-4 }
+
+/** A whole training whose sums are added in another order: each step passes differences on to the next. */
+export const otherTraining: Tolerance = { atol: 1e-4, rtol: 1e-3 }
 
 /** Whether `actual` passes for `expected`; NaN passes for NaN only, an infinity for itself only. */
 export function isClose(actual: number, expected: number, { atol, rtol }: Tolerance): boolean {
