@@ -15,18 +15,13 @@ const unsplit = [
   'batcher.ts',
   'block.cc',
   'client.ts',
-  'core.ts',
-  'countMetrics.ts',
   'engine_test.cc',
   'fit.ts',
   'library_test.cc',
   'losses.h',
-  'losses.ts',
   'model.cc',
-  'native.ts',
   'ops_test.cc',
   'pass.cu',
-  'sequential.ts',
   'tensor_request.cc',
 ]
 

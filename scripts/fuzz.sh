@@ -14,7 +14,7 @@ CXX=clang++ cmake -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DNEURODE_FUZZER
   cat build/fuzz.log
   exit 1
 }
-cmake --build build/fuzz --parallel "$(nproc)"
+cmake --build build/fuzz --parallel "$(nproc)" --target "${readers[@]/#/fuzz_}"
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1

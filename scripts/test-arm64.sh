@@ -21,9 +21,9 @@ node=$(node scripts/node-binary.mjs linux-arm64 20)
 unset NEURODE_DATA
 export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
 # The suites of models; not those that start processes, which a Node for another machine cannot, nor those that measure memory.
-tests=(batches bad-input bad-options callbacks custom dense determinism fit golden-activations golden-coverage golden-initializers
+tests=(batches bad-input bad-layers bad-options callbacks custom dense determinism fit golden-activations golden-coverage golden-initializers
   golden-layers golden-losses golden-metrics golden-optimizers golden-training golden-tutorials layer-state layers ops
-  row-sources row-weights streams updates)
+  references row-sources row-weights streams updates)
 "${emulate[@]}" "$node" --expose-gc node_modules/mocha/lib/cli/cli.js --no-config --timeout 600000 \
   --grep 'NEURODE_ISA' --invert \
   "${tests[@]/#/build/test/}" --extension test.js
