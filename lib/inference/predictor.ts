@@ -2,7 +2,7 @@
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { elementCount } from '../arrays/arrays.js'
-import { checkFloats, checkPresent, copyOf, copyResults, hintFor } from '../arrays/typedArrays.js'
+import { checkFloats, checkPresent, copyResults, hintFor } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../checks/validate.js'
@@ -108,7 +108,7 @@ export class Predictor {
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
     const given = outOf(options)
     const results = new Float32Array(this.#checkSizes(input, given))
-    await this.#native.predict(copyOf(input), results)
+    await this.#native.predict(input, results, true)
     if (given === undefined) return results
     copyResults(results, given)
     return given
@@ -117,7 +117,7 @@ export class Predictor {
   /** @internal {@link Predictor.predict} for memory that nobody else has: nothing is copied. */
   async predictOwn(input: Float32Array, out: Float32Array): Promise<void> {
     this.#checkSizes(input, out)
-    await this.#native.predict(input, out)
+    await this.#native.predict(input, out, false)
   }
 
   /**

@@ -157,7 +157,8 @@ export interface NativePredictor {
   readonly takesIndices: boolean
   /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
   readonly token: number
-  predict(input: Float32Array | Uint8Array, out: Float32Array): Promise<void>
+  /** Input that is lent is copied at once. */
+  predict(input: Float32Array | Uint8Array, out: Float32Array, lent: boolean): Promise<void>
   predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
   /** Throws as predict would for such rows. */
   check(input: Float32Array | Uint8Array): void

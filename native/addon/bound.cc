@@ -1,18 +1,15 @@
 #include "native/addon/bound.h"
 
-#include <cstring>
 #include <numeric>
 #include <string>
-#include <system_error>
-#include <thread>
 
 #include "native/addon/convert.h"
+#include "native/addon/copies.h"
 
 namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
-constexpr std::size_t kLargeCopy = std::size_t{8} << 20;
 
 Uninitialized<float> converted(const Elements& elements, double scale, double offset,
                                std::int64_t rows, const char* name) {
@@ -24,29 +21,6 @@ Uninitialized<float> converted(const Elements& elements, double scale, double of
                   ": expected numbers that float32 holds, up to 3.4e38: scale the data, got a "
                   "larger one in row " +
                   std::to_string(at / (elements.count / rows)));
-}
-
-// The call waits for it, so that a second thread takes half of what is large. Most of the time goes
-// into memory that is touched for the first time.
-void copy_bytes(char* to, const char* from, std::size_t size) {
-  const std::size_t half = size < kLargeCopy ? size : size / 2;
-  std::thread other;
-  if (half < size) {
-    try {
-      other = std::thread([=] { std::memcpy(to + half, from + half, size - half); });
-    } catch (const std::system_error&) {  // no thread to be had
-    }
-  }
-  std::memcpy(to, from, other.joinable() ? half : size);
-  if (other.joinable()) other.join();
-}
-
-template <class T>
-Uninitialized<T> copy_of(const T* elements, std::int64_t count) {
-  Uninitialized<T> copy(count);
-  copy_bytes(reinterpret_cast<char*>(copy.data()), reinterpret_cast<const char*>(elements),
-             static_cast<std::size_t>(count) * sizeof(T));
-  return copy;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "native/addon/convert.h"
+#include "native/addon/copies.h"
 #include "native/addon/worker.h"
 #include "native/devices/registry.h"
 
@@ -166,19 +167,21 @@ class Predictor : public Wrapped<Predictor> {
     });
   }
 
-  // (input, output)
+  // (input, output, lent): input that is lent is copied at once.
   Napi::Value predict(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guard(env, [&]() -> Napi::Value {
-      const InputView input = input_of(info[0]);
+      InputView input = input_of(info[0]);
       float* const output = output_of(info[1], input);
+      const std::shared_ptr<const void> copy = to_bool(info[2], "lent") ? own(input) : nullptr;
+      check_rows(input);
       Napi::Array keep = Napi::Array::New(env, 2);
-      keep.Set(0u, info[0]);
-      keep.Set(1u, info[1]);
+      keep.Set(0u, info[1]);
+      if (!copy) keep.Set(1u, info[0]);
       const auto cancelled = std::make_shared<std::atomic<bool>>(false);
       return env.GetInstanceData<AddonData>()->worker.submit(
           env, *frozen_->device, keep,
-          [frozen = frozen_, input, output, cancelled] {
+          [frozen = frozen_, input, copy, output, cancelled] {
             frozen->inference->predict(input, output, *cancelled);
           },
           [](Napi::Env env) { return env.Undefined(); }, [cancelled] { *cancelled = true; }, [] {});
@@ -188,13 +191,14 @@ class Predictor : public Wrapped<Predictor> {
   void predict_sync(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] {
       const InputView input = input_of(info[0]);
+      check_rows(input);
       frozen_->inference->predict_here(input, output_of(info[1], input));
     });
   }
 
   // (input): throws as predict would.
   void check(const Napi::CallbackInfo& info) {
-    guard(info.Env(), [&] { input_of(info[0]); });
+    guard(info.Env(), [&] { check_rows(input_of(info[0])); });
   }
 
   void dispose(const Napi::CallbackInfo&) { release(); }
@@ -220,8 +224,22 @@ class Predictor : public Wrapped<Predictor> {
       throw Error("ERR_SHAPE", "input: expected whole rows of " + std::to_string(view.features) +
                                    " values, got " + std::to_string(size) + " values");
     }
-    check_indices(view, frozen_->input_indices, "input");
     return view;
+  }
+
+  void check_rows(const InputView& input) const {
+    check_indices(input, frozen_->input_indices, "input");
+  }
+
+  // Has the view show a copy of its rows, and gives what that lies in.
+  static std::shared_ptr<const void> own(InputView& input) {
+    const std::int64_t count = input.rows * input.features;
+    const auto take = [count](auto*& rows) -> std::shared_ptr<const void> {
+      auto copy = std::make_shared<decltype(copy_of(rows, count))>(copy_of(rows, count));
+      rows = copy->data();
+      return copy;
+    };
+    return input.bytes != nullptr ? take(input.bytes) : take(input.floats);
   }
 
   float* output_of(Napi::Value value, const InputView& input) const {
