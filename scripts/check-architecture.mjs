@@ -4,12 +4,13 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkIncludes } from './architecture/includes.mjs'
 
 const home = join(dirname(fileURLToPath(import.meta.url)), '..')
 const tools = join(home, 'scripts', 'architecture')
 process.chdir(resolve(process.argv[2] ?? home))
 
-const problems = checkImports()
+const problems = [...checkIncludes(), ...checkImports()]
 for (const problem of problems) console.error(problem)
 process.exitCode = problems.length > 0 ? 1 : 0
 
