@@ -48,7 +48,7 @@ const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegEx
   'model.h5': [readGolden('interchange', 'h5', 'stored_latest.weights.h5'), /an HDF5 file \(\.h5\).*numpy\.savez/],
   'user-block.h5': [`${'\0'.repeat(512)}\x89HDF\r\n\x1a\n`, /an HDF5 file/],
   'model.keras': [readGolden('interchange', 'keras', 'deflated.keras'), /a Keras file.*numpy\.savez/],
-  'model.onnx': [readGolden('files', 'dense.onnx'), /an ONNX model, which is not read here/],
+  'model.onnx': [readGolden('files', 'dense.onnx'), /an ONNX model, which Neurode does not read/],
   'model.pt': [torchZip, /a PyTorch file.*safetensors\.torch\.save_file/],
   'legacy.pt': ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /a PyTorch file.*may run code/],
   'model.pkl': ['\x80\x04\x95\x10\0\0\0', /a Python pickle.*may run code/],
@@ -201,7 +201,7 @@ describe('paths', () => {
     }
     for (const act of [load, openNpy, openIdx]) {
       const advice =
-        /into one: await writeFile\(path, new Uint8Array\(await \(await fetch\(url\)\)\.arrayBuffer\(\)\)\)$/
+        /first save it: await writeFile\(path, new Uint8Array\(await \(await fetch\(url\)\)\.arrayBuffer\(\)\)\)$/
       await assert.rejects(async () => act('http://127.0.0.1/x'), { code: 'ERR_ARGUMENT', message: advice })
     }
     const url = address(bytes)

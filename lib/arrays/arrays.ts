@@ -1,4 +1,4 @@
-/** Arrays that come from the user: what is accepted, and how it becomes what crosses to C++. */
+/** Arrays that users pass: which forms are accepted, and how they are converted to what the native code takes. */
 
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
@@ -20,17 +20,17 @@ import {
 export type { NumericArray } from '../native/addon.js'
 export type { NdArray, NestedNumbers } from './shapedArray.js'
 
-/** Numbers in arrays in arrays; the innermost ones may be typed arrays. `true` and `false` are 1 and 0. */
+/** Nested arrays of numbers; the innermost arrays may be typed arrays. `true` and `false` count as 1 and 0. */
 export type NestedArray = readonly (number | boolean | NumericArray | NestedArray)[]
 
-/** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is cut into rows of the shape expected. */
+/** Everything accepted as `x` or `y`. A typed array or a flat `number[]` is split into rows of the expected shape. */
 export type ArrayInput = NdArray | NumericArray | NestedArray
 
-/** Factor and addend of {@link array}. */
+/** Options of {@link array}: its values are `element * scale + offset`. */
 export interface ArrayOptions {
-  /** Factor of every element, a finite number; default 1. */
+  /** Every element is multiplied by this finite number; default 1. */
   readonly scale?: number | undefined
-  /** Added to every scaled element, a finite number; default 0. */
+  /** This finite number is added to every scaled element; default 0. */
   readonly offset?: number | undefined
 }
 
@@ -40,11 +40,11 @@ const maxElements = 2 ** 32
  * Gives an array its shape. Typed arrays are kept as they are, without a copy; nested arrays become float32.
  *
  * @param data - The elements, row-major.
- * @param shape - Size of each dimension; their product is the number of elements. Default: the nesting's own shape,
- * or `[data.length]`.
+ * @param shape - Size of each dimension; their product must be the number of elements. Default: the shape of the
+ * nested arrays, or `[data.length]` for a typed array.
  * @throws NeurodeError `ERR_SHAPE` when shape and elements disagree or nested rows differ in length, `ERR_DTYPE` for
- * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 does not hold,
- * `ERR_DATA_DETACHED` for memory that was transferred away.
+ * anything that is not numbers, `ERR_ARGUMENT` for a scale, an offset or a nested number that float32 cannot hold,
+ * `ERR_DATA_DETACHED` when the memory was transferred to another thread.
  *
  * @example
  * ```ts
@@ -78,24 +78,24 @@ export function array(
   return Object.freeze(shapedArray(elements, dimensions, factors))
 }
 
-/** Rows of input ready to cross to C++, with their number; `lent`: in memory of the caller's. */
+/** Input rows as the native code takes them, and how many there are; `lent` says that the caller owns the memory. */
 export type InputRows = NativeInput & { readonly rows: number; readonly lent: boolean }
 
-/** The same, of elements that TypeScript reads one by one. */
+/** {@link InputRows} whose elements TypeScript can read one by one. */
 export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
 
-/** Targets ready to cross to C++, with the number of rows; `lent`: in memory of the caller's. */
+/** Targets as the native code takes them, and how many rows there are; `lent` says that the caller owns the memory. */
 export type GivenTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
 
-/** The same, with rows of float32 values, neither scaled nor offset. */
+/** {@link GivenTargets} whose rows are float32 values, with scale and offset already applied. */
 export type TargetRows = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }
 ) & { readonly weights?: Float32Array | undefined; readonly rows: number; readonly lent: boolean }
 
 /**
- * Takes `value` as rows of `rowShape`, without a copy of typed arrays: C++ reads elements of any type. Throws `ERR_SHAPE`,
- * `ERR_DTYPE` or `ERR_DATA_DETACHED` that names `argumentName`.
+ * Reads `value` as rows of shape `rowShape`. Typed arrays are not copied, as the native code reads elements of any type. Throws
+ * `ERR_SHAPE`, `ERR_DTYPE` or `ERR_DATA_DETACHED`; the message names `argumentName`.
  */
 export function takeInput(value: unknown, rowShape: readonly number[], argumentName: string): InputRows {
   const source = read(value, argumentName)
@@ -104,14 +104,14 @@ export function takeInput(value: unknown, rowShape: readonly number[], argumentN
   return { data, scale, offset, rows, lent }
 }
 
-/** {@link takeInput} for code that reads elements: bytes and float32 stay as they are, all else becomes float32. */
+/** Like {@link takeInput}, for TypeScript that reads the elements: bytes and float32 are kept, other types become float32. */
 export function toInput(value: unknown, rowShape: readonly number[], argumentName: string): PlainInput {
   const input = takeInput(value, rowShape, argumentName)
   const data = bytesOrFloats(input.data, argumentName)
   return { ...input, data, lent: input.lent && data.buffer === input.data.buffer }
 }
 
-/** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` gave, without a copy. */
+/** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` returned, as views. */
 export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: number, to: number): T {
   const size = value.data.length / value.rows
   const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
@@ -120,24 +120,24 @@ export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: nu
   return { ...rows, weights: value.weights.subarray(from * each, to * each) }
 }
 
-/** The product of a shape. */
+/** The number of elements of an array of this shape. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** `[2, 784]`. */
+/** A shape as messages print it: `[2, 784]`. */
 export function formatShape(shape: readonly (number | string)[]): string {
   return `[${shape.join(', ')}]`
 }
 
-/** Has `data`, a typed array, and `shape`. */
+/** Whether a value has a typed array `data` and an array `shape`. */
 export function isNdArray(value: unknown): value is NdArray {
   if (typeof value !== 'object' || value === null) return false
   const { data, shape } = value as Partial<NdArray>
   return isNumericArray(data) && Array.isArray(shape)
 }
 
-/** The shape of one row, as far as the data tell it. */
+/** The shape of one row, as far as it can be seen without reading all elements. */
 export function rowShapeOf(x: unknown): readonly number[] {
   if (isNdArray(x)) return x.shape.slice(1)
   const shape: number[] = []
@@ -145,15 +145,15 @@ export function rowShapeOf(x: unknown): readonly number[] {
   return shape.slice(1)
 }
 
-/** What a user gave as an array. */
+/** An array as the user passed it, taken apart. */
 export interface Source {
   readonly elements: NumericArray
   readonly shape: readonly number[]
   readonly scale: number
   readonly offset: number
-  /** The shape is only a length: any cut into rows will do. */
+  /** The array has no shape but its length, so it may be split into rows of any shape. */
   readonly flat: boolean
-  /** The elements lie in memory of the caller's. */
+  /** The caller owns the memory of the elements. */
   readonly lent: boolean
 }
 
@@ -176,7 +176,7 @@ export function read(value: unknown, argumentName: string): Source {
   return { elements: data, shape, scale, offset, flat: false, lent: isLent(data, data) }
 }
 
-/** Nested arrays become arrays that were made here. */
+/** Whether the caller owns the memory: true for typed arrays; nested arrays were converted to a new array. */
 function isLent(elements: NumericArray, given: unknown): boolean {
   return elements === given && !isOurs(elements)
 }
@@ -216,7 +216,7 @@ function nestedShape(value: readonly unknown[], argumentName: string): number[] 
   return shape
 }
 
-/** Copies nested numbers from `at` on; returns where it ended. Every level must have the size of `shape`. */
+/** Copies nested numbers to `out`, beginning at `at`, and returns the index after the last. Every level must have its size in `shape`. */
 function fill(
   out: Float32Array,
   at: number,
@@ -260,7 +260,7 @@ function fill(
   return end
 }
 
-/** Rows of `rowShape` in a source; `also` says what else would do. */
+/** The number of rows of shape `rowShape` in an array; `also` ends the message with other forms that are accepted. */
 export function countRows(source: Source, rowShape: readonly number[], argumentName: string, also = ''): number {
   const { elements, shape, flat } = source
   const rowSize = elementCount(rowShape)
@@ -288,7 +288,7 @@ function reshapeHint({ shape, flat }: Source, rowShape: readonly number[]): stri
   return isOneRow ? `; a single row has the shape ${formatShape([1, ...shape])}` : ''
 }
 
-/** At least one row, or `ERR_SHAPE`. */
+/** Throws `ERR_SHAPE` unless there is at least one row. */
 export function checkRows(rows: number, argumentName: string): number {
   if (rows > 0) return rows
   throw new NeurodeError('ERR_SHAPE', `${argumentName}: expected at least one row, got none`)

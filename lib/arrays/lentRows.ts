@@ -1,15 +1,17 @@
-/** Whose memory rows lie in: the caller's, who may change it or take it away, memory of our own, or memory that threads share. */
+/**
+ * Who owns the memory of rows: the caller, who may change or transfer it later, Neurode itself, or several threads that share it.
+ */
 
 import { refuse } from '../checks/validate.js'
 import { type ArrayInput, type GivenTargets, type InputRows, read } from './arrays.js'
 import { copyOf, isShared, ours, typeName } from './typedArrays.js'
 
-/** The same rows in memory of our own: a copy where they were lent. */
+/** The same rows in memory that Neurode owns: a copy if the caller owns the memory. */
 export function ownRows<T extends InputRows | GivenTargets>(rows: T): T {
   return rows.lent ? { ...rows, data: copyOf(rows.data), lent: false } : rows
 }
 
-/** The same values as {@link ownRows}, of what is not looked at yet. */
+/** Like {@link ownRows}, for an array that was not split into rows yet. */
 export function ownArray(value: unknown, argumentName: string): ArrayInput {
   const { elements, shape, scale, offset, flat, lent } = read(value, argumentName)
   const data = ours(lent ? copyOf(elements) : elements)
@@ -17,8 +19,8 @@ export function ownArray(value: unknown, argumentName: string): ArrayInput {
 }
 
 /**
- * Rows that C++ reads where they are: bytes or float32 in shared memory, which stays as long as anybody has it. All others are
- * copied as usual.
+ * Marks rows that the native code can read without a copy: bytes or float32 in shared memory, which nobody can transfer away. Other
+ * rows stay `lent` and are copied.
  */
 export function inPlace<T extends InputRows | GivenTargets>(rows: T): T {
   const { data } = rows
@@ -27,7 +29,7 @@ export function inPlace<T extends InputRows | GivenTargets>(rows: T): T {
   return asTheyAre && isShared(data) ? { ...rows, lent: false } : rows
 }
 
-/** {@link inPlace} where it was asked for: other rows are refused. */
+/** Like {@link inPlace}, for `copy: false`: throws `ERR_ARGUMENT` for rows that would have to be copied. */
 export function readInPlace(rows: InputRows, argumentName: string): InputRows {
   const placed = inPlace(rows)
   if (!placed.lent && isShared(rows.data)) return placed

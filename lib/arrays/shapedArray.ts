@@ -1,8 +1,8 @@
-/** The arrays that Neurode gives, and what they are as JSON. */
+/** The arrays that Neurode returns, and how they are written as JSON. */
 
 import type { NumericArray } from '../native/addon.js'
 
-/** Numbers in lists in lists, as deep as a shape is long; of no dimension, a number. */
+/** Nested lists of numbers with one level per dimension; for an array without dimensions, one number. */
 export type NestedNumbers = number | NestedNumbers[]
 
 /**
@@ -14,15 +14,15 @@ export interface NdArray<T extends NumericArray = NumericArray> {
   readonly data: T
   /** Size of each dimension, rows first. */
   readonly shape: readonly number[]
-  /** Factor of every element; 1 when absent. */
+  /** Every element is multiplied by this; 1 when absent. */
   readonly scale?: number | undefined
-  /** Added to every scaled element; 0 when absent. */
+  /** This is added to every scaled element; 0 when absent. */
   readonly offset?: number | undefined
-  /** The values in nested lists. Arrays that Neurode gives have it: it is what `JSON.stringify` takes. */
+  /** Returns the values as nested lists, for `JSON.stringify`. Arrays that Neurode returns have this method. */
   readonly toJSON?: (() => NestedNumbers) | undefined
 }
 
-/** An array whose JSON is its values in nested lists. Its toJSON is no property of its own: a copy by spreading has none. */
+/** An array that `JSON.stringify` writes as nested lists. `toJSON` is on the prototype, so a copy made by spreading lacks it. */
 export class ShapedArray<T extends NumericArray = Float32Array> implements NdArray<T> {
   readonly data: T
   readonly shape: readonly number[]
@@ -45,7 +45,7 @@ export class ShapedArray<T extends NumericArray = Float32Array> implements NdArr
   }
 }
 
-/** The same with more members, such as a name. */
+/** A {@link ShapedArray} with more members, such as a name. */
 export function shapedArray<T extends NumericArray, More extends object>(
   data: T,
   shape: readonly number[],
@@ -54,7 +54,7 @@ export function shapedArray<T extends NumericArray, More extends object>(
   return Object.assign(new ShapedArray(data, shape), more)
 }
 
-/** Gives a record whose typed arrays are lists in its JSON, which holds all that it holds. */
+/** Adds a `toJSON` to a record that writes all of its members, typed arrays as lists. */
 export function withLists<T extends object>(record: T): T {
   const toJSON = () =>
     Object.fromEntries(

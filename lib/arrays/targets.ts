@@ -1,26 +1,27 @@
-/** Targets that come from the user: class indices, or rows of outputs. */
+/** Targets that users pass: class indices, or rows with one value per output. */
 
 import { NeurodeError } from '../base/errors.js'
 import { checkRows, countRows, formatShape, type GivenTargets, read, type Source, type TargetRows } from './arrays.js'
 import { toFloats, typeName } from './typedArrays.js'
 
-/** What the loss compares with: see {@link toTargets}. */
+/** Which targets the loss takes: see {@link toTargets}. */
 export interface TargetsExpected {
-  /** Outputs of the model along its last dimension. */
+  /** Size of the last dimension of the model's output. */
   readonly outputs: number
-  /** Dimensions of a row before that one; default none. */
+  /** Sizes of the other dimensions of an output row; default none. */
   readonly positionShape?: readonly number[] | undefined
   /** The loss takes class indices. */
   readonly classes: boolean
   /** The loss takes rows of outputs; default true. */
   readonly rows?: boolean | undefined
-  /** Rows of this class do not count. */
+  /** Targets of this class are left out of the loss. */
   readonly ignoreClass?: number | undefined
 }
 
 /**
- * Turns `value` into targets: integers of shape `[n, ...positionShape]` (or with a 1 behind) become class indices where the loss
- * takes them, all else rows of `[...positionShape, outputs]` values. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_LABEL_RANGE` that names `argumentName`.
+ * Turns `value` into targets. If the loss takes class indices, integers of shape `[n, ...positionShape]` or `[n, ...positionShape, 1]`
+ * become class indices; everything else becomes rows of shape `[...positionShape, outputs]`. Throws `ERR_SHAPE`, `ERR_DTYPE` or
+ * `ERR_LABEL_RANGE`; the message names `argumentName`.
  */
 export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): GivenTargets {
   const { outputs, positionShape = [], classes, rows: takesRows = true } = expected
@@ -50,7 +51,7 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
   return scale === 1 && offset === 0 ? plain : { ...plain, scale, offset }
 }
 
-/** Labels as int32; those of the class to ignore have the weight NaN, for which no class counts. */
+/** Labels as int32. Labels of the class to ignore get the weight NaN, which leaves them out of the loss and the metrics. */
 function toClasses(
   { elements, scale, offset, lent }: Source,
   outputs: number,
@@ -77,7 +78,7 @@ function toClasses(
   return { data: labels, ...(weights && { weights }), lent: inPlace && lent }
 }
 
-/** Targets as TypeScript reads them. */
+/** Targets converted to int32 classes or float32 rows, for code in TypeScript. */
 export function toPlainTargets(targets: GivenTargets): TargetRows {
   if (targets.kind === 'classes') return targets
   const { data: given, scale, offset, rows, weights, lent } = targets

@@ -1,4 +1,4 @@
-/** Typed arrays of any realm: which are read, and whose memory they lie in. */
+/** Typed arrays of any realm: which types are read, and who owns their memory. */
 
 import { isFloat32Array, isSharedArrayBuffer } from 'node:util/types'
 import { NeurodeError } from '../base/errors.js'
@@ -19,17 +19,17 @@ const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = n
   ].map((type) => [type.name, type]),
 )
 
-/** `Uint8Array`, of any realm and for subclasses as well. */
+/** The name of a typed array's type, such as `Uint8Array`; it is right for other realms and for subclasses. */
 export function typeName(view: ArrayBufferView): string {
   return (view as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
 }
 
-/** A typed array Neurode reads, of any realm. */
+/** Whether a value is a typed array of a type that Neurode reads, of any realm. */
 export function isNumericArray(value: unknown): value is NumericArray {
   return ArrayBuffer.isView(value) && typedArrays.has(typeName(value))
 }
 
-/** Refuses all but a Float32Array whose memory is there. */
+/** Throws `ERR_DTYPE` for anything but a Float32Array, `ERR_DATA_DETACHED` for one whose memory was transferred away. */
 export function checkFloats(value: unknown, argumentName: string): asserts value is Float32Array {
   if (!isFloat32Array(value)) {
     const got = `got ${describe(value)}${hintFor(value)}`
@@ -38,11 +38,11 @@ export function checkFloats(value: unknown, argumentName: string): asserts value
   checkPresent(value, argumentName)
 }
 
-/** Refuses an array whose memory was transferred away, or shrunk so that the array does not fit into it any more. */
+/** Throws `ERR_DATA_DETACHED` if an array's memory was transferred away, or shrunk so that the array no longer fits into it. */
 export function checkPresent(elements: NumericArray, argumentName: string): void {
   if (elements.length > 0) return
   try {
-    // The methods of typed arrays throw for such arrays, which seem to be empty otherwise.
+    // Such an array has length 0 like an empty one, but its methods throw.
     Uint8Array.prototype.indexOf.call(elements, 0)
   } catch {
     throw new NeurodeError('ERR_DATA_DETACHED', `${argumentName}: its memory was transferred away or shrunk`)
@@ -55,25 +55,25 @@ export function copyResults(results: Float32Array, out: Float32Array, at = 0): v
   out.set(results, at)
 }
 
-/** Whether threads share its memory, which stays as long as anybody has it. */
+/** Whether the array lies in a SharedArrayBuffer, which cannot be transferred away. */
 export function isShared({ buffer }: NumericArray): boolean {
   return isSharedArrayBuffer(buffer)
 }
 
-/** Not `slice`: a Buffer's shares its memory. */
+/** A copy in new memory. `slice` would not do: a Buffer's `slice` shares the memory. */
 export function copyOf<T extends NumericArray>(elements: T): T {
   const copy = emptyLike(elements, elements.length)
   copy.set(elements)
   return copy
 }
 
-/** A typed array of the same type. */
+/** A typed array of the same type, filled with zeros. */
 export function emptyLike<T extends NumericArray>(elements: T, length: number): T {
   const type = typedArrays.get(typeName(elements)) as new (length: number) => NumericArray
   return new type(length) as T
 }
 
-/** Bytes and float32 as they are, all else as float32. */
+/** Bytes and float32 are returned as they are, other types as a float32 copy. */
 export function bytesOrFloats(elements: NumericArray, argumentName: string): Uint8Array | Float32Array {
   switch (typeName(elements)) {
     case 'Uint8Array':
@@ -87,8 +87,8 @@ export function bytesOrFloats(elements: NumericArray, argumentName: string): Uin
 }
 
 /**
- * Float32 of `element * scale + offset`, rounded once; float32 that is neither scaled nor offset stays as it is. `ERR_ARGUMENT`
- * for numbers that float32 does not hold.
+ * `element * scale + offset` in float32, rounded once; a float32 array without scale and offset is returned as it is. Throws
+ * `ERR_ARGUMENT` for numbers that float32 cannot hold.
  */
 export function toFloats(elements: NumericArray, scale = 1, offset = 0, argumentName = 'data'): Float32Array {
   const type = typeName(elements)
@@ -104,15 +104,15 @@ export function toFloats(elements: NumericArray, scale = 1, offset = 0, argument
   return values
 }
 
-/** Puts elements into `out` from `at` on; `ERR_ARGUMENT` for numbers that float32 does not hold. */
+/** Copies elements to `out`, beginning at `at`. Throws `ERR_ARGUMENT` for numbers that float32 cannot hold. */
 export function putFloats(out: Uint8Array | Float32Array, at: number, from: NumericArray, argumentName: string): void {
   out.set(typeName(from) === 'Float64Array' ? toFloats(from, 1, 0, argumentName) : from, at)
 }
 
-/** What rounds to an infinite float32, from here on. */
+/** The least number that rounds to infinity in float32. */
 const leastTooLarge = 2 ** 128 - 2 ** 103
 
-/** A finite number beyond float32. */
+/** Whether a number is finite and would become infinite in float32. */
 export function isTooLarge(value: number): boolean {
   return (value >= leastTooLarge || value <= -leastTooLarge) && Number.isFinite(value)
 }
@@ -121,14 +121,14 @@ export function refuseTooLarge(argument: string, value: number): never {
   return refuse(argument, `${expectedFloat}: scale the data`, value)
 }
 
-/** How 64-bit integers become what is read. */
+/** Advice on how to convert 64-bit integers, which are not read; empty for other values. */
 export function hintFor(value: unknown): string {
   if (typeof value === 'bigint') return '; convert it: Number(value)'
   if (isNdArray64(value)) return '; convert it: Float64Array.from(data, Number)'
   return isBigIntArray(value) ? '; convert it: Float64Array.from(array, Number)' : ''
 }
 
-/** Has `data` of 64-bit integers. */
+/** Whether a value has a `data` of 64-bit integers. */
 export function isNdArray64(value: unknown): value is { readonly data: unknown } {
   return typeof value === 'object' && value !== null && 'data' in value && isBigIntArray(value.data)
 }
@@ -137,16 +137,16 @@ function isBigIntArray(value: unknown): boolean {
   return ArrayBuffer.isView(value) && /^Big(?:Int|Uint)64Array$/.test(typeName(value))
 }
 
-/** Memory that was made here and that nobody else has, of arrays that are read again. */
+/** Buffers that Neurode allocated itself and passed to nobody. */
 const ownMemory = new WeakSet<ArrayBufferLike>()
 
-/** Says that an array was made here, that nobody else has it, and that it stays as it is: it is never copied. */
+/** Marks an array as allocated by Neurode, passed to nobody and never changed, so that it need not be copied. */
 export function ours<T extends NumericArray>(elements: T): T {
   ownMemory.add(elements.buffer)
   return elements
 }
 
-/** Whether {@link ours} was said of it. */
+/** Whether {@link ours} marked the array's memory. */
 export function isOurs({ buffer }: NumericArray): boolean {
   return ownMemory.has(buffer)
 }

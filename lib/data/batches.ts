@@ -1,4 +1,4 @@
-/** Batches from iterables, streams and functions: pass after pass, read ahead while the device works. */
+/** Reads batches from iterables, streams and functions, for one or several passes, ahead of the device. */
 
 import { Readable } from 'node:stream'
 import { type ArrayInput, isNdArray } from '../arrays/arrays.js'
@@ -6,7 +6,7 @@ import { NeurodeError } from '../base/errors.js'
 import { checkKeys, describe, isPromise, refuse } from '../checks/validate.js'
 import { isRefusal } from '../native/native.js'
 
-/** Rows of input and their targets, for one step: any number of rows. Other keys are refused. */
+/** Rows of input and their targets for one step; any number of rows. Other keys are an error (`ERR_UNKNOWN_NAME`). */
 export interface Batch {
   readonly x: ArrayInput
   readonly y: ArrayInput
@@ -14,7 +14,7 @@ export interface Batch {
   readonly sampleWeight?: ArrayInput | undefined
 }
 
-/** Anything that can be iterated over, at once or asynchronously; Node's object streams are among it. */
+/** Anything that can be iterated over, synchronously or asynchronously, such as object streams of Node. */
 export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
 
 /**
@@ -22,14 +22,14 @@ export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
  * `[Symbol.iterator]`) is, at the beginning of every epoch; with `stepsPerEpoch` an epoch goes on where the one before it
  * ended, and the source begins anew when it has ended. Generators and streams always go on, and cannot begin anew.
  *
- * What was opened here is closed (`return()`) at the end; generators and streams that were given are the caller's and stay open.
+ * Iterators that Neurode opened are closed at the end, with `return()`. Generators and streams that the caller passed stay open.
  *
- * Two batches are read ahead, each when the one before it has come. A batch counts as it was when it was yielded: a source may
- * fill the same arrays again for the next one.
+ * Two batches are read ahead, one after the other. Each batch is copied when it is yielded, so a source may fill the same arrays
+ * again for the next one.
  */
 export type BatchSource<T = Batch> = Batches<T> | (() => Batches<T>)
 
-/** Whether this is a source of batches, not an array of rows. */
+/** Whether a value is a source of batches and not an array of rows. */
 export function isBatchSource(value: unknown): value is BatchSource<unknown> {
   if (typeof value === 'function') return true
   if (typeof value !== 'object' || value === null || isNdArray(value) || ArrayBuffer.isView(value)) return false
@@ -38,29 +38,29 @@ export function isBatchSource(value: unknown): value is BatchSource<unknown> {
   return isRecord(first) && batchKeys.some((key) => key in first)
 }
 
-/** What objects have that are meant as batches, here or in TensorFlow.js. */
+/** Keys by which an object is recognized as a batch, including those of TensorFlow.js. */
 const batchKeys = ['x', 'y', 'xs', 'ys']
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
 
-/** What to give in place of an iterator that ends too early. */
+/** Advice in messages about an iterator that ended too early. */
 export const remedy = 'give a function that makes a new one every time, such as () => batches()'
 
-/** Batches read ahead in the order of the source. */
+/** Number of batches that are read ahead. */
 const depth = 2
 
-/** Iterators that have given all they had, and streams that were read to their end. */
+/** Iterators and streams that were read to their end. */
 const ended = new WeakSet<object>()
 
-/** How many batches sources that cannot begin anew have given. */
+/** Number of batches read so far from sources that cannot begin anew. */
 const given = new WeakMap<object, number>()
 
-/** A batch that was read, or why it could not be; nothing at the end. */
+/** A batch that was read, or the error why it could not be read; undefined at the end of the source. */
 type Taken<T> = { readonly batch: T } | { readonly error: unknown } | undefined
 
 /**
- * One source, pass after pass. Batches are read as soon as the source gives them, as it may use its memory again. What the source
- * throws is passed on as it is; what is wrong with a batch says which one it is.
+ * Reads one source, for several passes if it can begin anew. Batches are converted as soon as the source yields them, as the source
+ * may reuse its memory. Errors that the source throws are passed on unchanged; errors about a batch say which batch it is.
  */
 export class BatchReader<T> {
   readonly #source: BatchSource<unknown>
@@ -68,18 +68,18 @@ export class BatchReader<T> {
   readonly #read: (value: unknown) => T
   #iterator: AnyIterator | undefined
   #ahead: Promise<Taken<T>>[] = []
-  /** Batches of this pass that were given or passed over. */
+  /** Number of batches of this pass that were returned or skipped. */
   #passed = 0
-  /** Batches that will be asked for at most. */
+  /** The most batches that will still be requested. */
   #wanted = Number.POSITIVE_INFINITY
-  /** The pass is over. */
+  /** Whether the pass is over. */
   #over = false
-  /** The source has not answered yet. */
+  /** Whether the source was asked for a batch and has not answered yet. */
   #asking = false
-  /** It had given all it had when the pass began. */
+  /** Whether the source had ended before the pass began. */
   #endedBefore = false
 
-  /** What `read` makes of a value must not lie in the source's memory. */
+  /** `read` converts a value of the source to a batch, which must not share the source's memory. */
   constructor(source: BatchSource<unknown>, argument: string, read: (value: unknown) => T) {
     this.#source = source
     this.#argument = argument
@@ -87,8 +87,8 @@ export class BatchReader<T> {
   }
 
   /**
-   * Goes to a batch of a pass: anew, unless that one is next or the source cannot. Batches on the way are not read. No more than
-   * `wanted` will be taken from the source.
+   * Moves to a batch of a pass. If that batch is not the next one, the source begins anew if it can. Batches before it are skipped
+   * without being converted. At most `wanted` more batches will be requested from the source.
    */
   async seek(batch: number, wanted = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#iterator === undefined || (this.#canBeginAnew && (this.#over || this.#passed !== batch))) {
@@ -105,24 +105,24 @@ export class BatchReader<T> {
     }
   }
 
-  /** Batches of this pass that are over: for what cannot begin anew, all that it ever gave. */
+  /** Number of batches of this pass that are done; for a source that cannot begin anew, of all passes. */
   get passed(): number {
     return this.#passed
   }
 
-  /** It has ended, and cannot begin anew. */
+  /** Whether the source has ended and cannot begin anew. */
   get isSpent(): boolean {
     return this.#over && !this.#canBeginAnew
   }
 
-  /** The error of an epoch without a batch: whether there never were any, or there are no more. */
+  /** The error for an epoch without batches; it tells an empty source from an iterator that has ended before. */
   noBatches(): NeurodeError {
     const text = `${this.#argument}: expected batches, got none`
     const why = `${text}: the iterator has ended before, and cannot begin anew`
     return new NeurodeError('ERR_ARGUMENT', this.#endedBefore ? `${why}; ${remedy}` : text)
   }
 
-  /** The next batch, which is not taken, or nothing at the end. Messages call it `where`. */
+  /** Returns the next batch without consuming it; undefined at the end. `where` names the batch in messages. */
   async peek(where: string): Promise<T | undefined> {
     if (this.#iterator === undefined) await this.seek(0)
     if (this.#over) return undefined
@@ -134,7 +134,7 @@ export class BatchReader<T> {
     return taken.batch
   }
 
-  /** Takes what {@link BatchReader.peek} gives. */
+  /** Returns the next batch and consumes it; undefined at the end. */
   async next(where: string): Promise<T | undefined> {
     const batch = await this.peek(where)
     if (batch === undefined) {
@@ -149,12 +149,12 @@ export class BatchReader<T> {
     return batch
   }
 
-  /** Asks the source for what comes next, so that it works while the device does. */
+  /** Asks the source for the next batches, so that it prepares them while the device computes. */
   readAhead(): void {
     while (!this.#over && this.#ahead.length < Math.min(depth, this.#wanted)) this.#takeAhead()
   }
 
-  /** Works on a batch; where native code refuses it, the error says which one it is. */
+  /** Runs work on a batch; if the native code refuses the batch, the error names it. */
   async located<R>(where: string, work: () => Promise<R>): Promise<R> {
     try {
       return await work()
@@ -163,15 +163,15 @@ export class BatchReader<T> {
     }
   }
 
-  /** An error of Neurode's with the batch that it is about; a user's own stays what it is. */
+  /** Adds the name of the batch to an error of Neurode; other errors are returned unchanged. */
   #locate(error: unknown, where: string): unknown {
     if (!(error instanceof NeurodeError)) return error
     return new NeurodeError(error.code, `${this.#argument}: ${where}: ${error.message}`, { cause: error })
   }
 
   /**
-   * Ends what was opened here, and waits for it unless it has not answered: an asynchronous generator ends after what it was asked
-   * for, which may never come.
+   * Closes the iterator if Neurode opened it. The promise waits for that unless the source still owes a batch: an asynchronous
+   * generator closes only after it, and it may never come.
    */
   async close(): Promise<void> {
     const iterator = this.#iterator
@@ -189,12 +189,12 @@ export class BatchReader<T> {
     const iterator = this.#iterator
     if (iterator === undefined) return
     const taken = this.#take(iterator, this.#ahead.at(-1))
-    // Rejections are those of the batch they belong to, once it is asked for.
+    // The rejection is handled when the batch is requested.
     taken.catch(() => {})
     this.#ahead.push(taken)
   }
 
-  /** A source is asked for a batch when the one before it was read, not earlier, for it would go on at once; and if it could be. */
+  /** Asks the source for a batch after the one before it was converted, as the source may then reuse its memory; not after an error. */
   async #take(iterator: AnyIterator, before: Promise<Taken<T>> | undefined): Promise<Taken<T>> {
     const last = await before
     const isEnd = before !== undefined && (last === undefined || 'error' in last)
@@ -208,7 +208,7 @@ export class BatchReader<T> {
     }
   }
 
-  /** What the source gives next, whatever it is; nothing at its end. */
+  /** The next value of the source, not yet checked; undefined at its end. */
   async #ask(iterator: AnyIterator): Promise<{ readonly value: unknown } | undefined> {
     this.#asking = true
     try {
@@ -244,14 +244,14 @@ export class BatchReader<T> {
 
 function iteratorOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return undefined
-  // Its reader is given back in the end, and the stream stays open.
+  // preventCancel releases the reader at the end and leaves the stream open.
   if (value instanceof ReadableStream) return value.values({ preventCancel: true })
   const source = value as Partial<Record<symbol, unknown>>
   const open = source[Symbol.asyncIterator] ?? source[Symbol.iterator]
   return typeof open === 'function' ? open.call(value) : undefined
 }
 
-/** Does work, then closes what it used; what went wrong first is what this rejects with. */
+/** Runs work, then `close`. Rejects with the first error of the two. */
 export async function closing<T>(work: () => Promise<T>, close: () => Promise<void>): Promise<T> {
   let result: T
   try {
@@ -264,14 +264,14 @@ export async function closing<T>(work: () => Promise<T>, close: () => Promise<vo
   return result
 }
 
-/** What messages call a batch, counted from 0: `batch 3 of epoch 1`. */
+/** The name of a batch in messages, such as `batch 3 of epoch 1`; `batch` counts from 0, the name from 1. */
 export function nameBatch(batch: number, title?: string): string {
   return title === undefined ? `batch ${batch + 1}` : `batch ${batch + 1} of ${title}`
 }
 
 const keys = ['x', 'y', 'sampleWeight']
 
-/** The parts of a batch. Throws `ERR_ARGUMENT`, or `ERR_UNKNOWN_NAME` for a key that would not be read. */
+/** Checks a batch: an object or a list `[x, y, sampleWeight]`. Throws `ERR_ARGUMENT`, or `ERR_UNKNOWN_NAME` for an unknown key. */
 export function toBatch(value: unknown): Batch {
   if (Array.isArray(value) && (value.length === 2 || value.length === 3)) {
     return { x: value[0], y: value[1], sampleWeight: value[2] }
@@ -291,14 +291,14 @@ export function inputOf(value: unknown): unknown {
   return 'x' in value ? value.x : noBatch(value, 'rows of input or { x }')
 }
 
-/** An object that is not meant as an array of any kind. */
+/** Whether a value is an object but not an array of any kind. */
 function isRecord(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false
   return !('data' in value && 'shape' in value)
 }
 
 function noBatch(value: unknown, expected: string): never {
-  // Nobody else will hear what a promise that is refused rejects with.
+  // A promise that was passed by mistake may reject later; nobody else would handle that rejection.
   if (isPromise(value)) value.then(undefined, () => {})
   throw new NeurodeError('ERR_ARGUMENT', `expected ${expected}, got ${describe(value)}`)
 }

@@ -1,8 +1,8 @@
-/** What a data set is. */
+/** The types of data sets. */
 
 import type { NdArray } from '../arrays/shapedArray.js'
 
-/** Images and the class of each. */
+/** Images and their classes. */
 export interface DatasetPart {
   /** Bytes, shape `[n, 784]`: 28 rows of 28 pixels, 0 black to 255 white, `scale` 1/255. */
   readonly images: NdArray<Uint8Array>
@@ -12,10 +12,10 @@ export interface DatasetPart {
 
 /** A data set, in two parts that share no image. */
 export interface Dataset {
-  /** What the data are: results are to name it. */
+  /** Which data these are, for reports of results. */
   readonly name: 'mnist' | 'synthetic'
-  /** 60,000 images to learn from. */
+  /** Images for training; 60,000 by default. */
   readonly train: DatasetPart
-  /** 10,000 images to test with. */
+  /** Images for testing; 10,000 by default. */
   readonly test: DatasetPart
 }

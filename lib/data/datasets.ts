@@ -8,9 +8,9 @@ import { type SyntheticDigitsOptions, syntheticDigits } from './synthetic.js'
 /**
  * MNIST: 60,000 + 10,000 handwritten digits of 28 × 28 pixels (LeCun, Cortes, Burges).
  *
- * The four IDX files, gzipped or not, are looked for in `dir`, in the folder named by the environment variable
- * `NEURODE_DATA` and in the user's cache; failing that they are downloaded (11 MB) from public mirrors, with their SHA-256
- * checked, into `dir` or the cache. Never returns other data.
+ * The four IDX files, gzipped or not, are searched for in `dir`, in the folder that the environment variable `NEURODE_DATA` names
+ * and in the user's cache. If they are in none of these, they are downloaded (11 MB) from public mirrors to `dir` or the cache, and
+ * their SHA-256 is checked. If that fails too, the promise rejects; no other data are returned.
  *
  * @throws NeurodeError `ERR_DOWNLOAD` with every mirror's reason, `ERR_FILE_FORMAT` for a damaged file, `ERR_ABORTED`.
  *

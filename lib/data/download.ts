@@ -1,4 +1,4 @@
-/** Downloads of known files: mirrors in turn, time-outs, checksums, and never a half file under the final name. */
+/** Downloads files whose size and checksum are known, from several mirrors, with time limits and without partial files. */
 
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
@@ -6,49 +6,49 @@ import { NeurodeError } from '../base/errors.js'
 import { createSha256 } from '../files/sha256.js'
 import { removeLeftovers, temporaryPath } from '../files/temporary.js'
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgress {
   /** Name of the file. */
   readonly file: string
-  /** Where it comes from. */
+  /** The address that it is downloaded from. */
   readonly url: string
   readonly receivedBytes: number
   readonly totalBytes: number
 }
 
-/** One file to fetch. */
+/** A file to download. */
 export interface DownloadRequest {
-  /** Where the file will be, in a folder that is made when missing. */
+  /** Path of the downloaded file; missing folders are created. */
   readonly path: string
   /** Addresses of the same file, tried in turn. */
   readonly urls: readonly string[]
-  /** Of the whole file, in hexadecimal. */
+  /** SHA-256 of the whole file, in hexadecimal. */
   readonly sha256: string
-  /** Size of the whole file. */
+  /** Size of the whole file in bytes. */
   readonly bytes: number
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
-  /** Until the headers of an answer are there. Default 10,000. */
+  /** Longest time, in milliseconds, until the headers of an answer arrive. Default 10,000. */
   readonly connectMilliseconds?: number | undefined
-  /** Between two pieces of the body. Default 20,000. */
+  /** Longest time, in milliseconds, between two pieces of the body. Default 20,000. */
   readonly idleMilliseconds?: number | undefined
 }
 
-/** Why a mirror did not deliver. */
+/** Why a download from a mirror failed. */
 export interface MirrorFailure {
   readonly url: string
   readonly reason: string
 }
 
-/** What {@link download} did: the address that delivered, or nothing and only failures. */
+/** The result of {@link download}: the address that worked, if any, and the failures of the others. */
 export interface DownloadResult {
   readonly url?: string | undefined
   readonly failures: readonly MirrorFailure[]
 }
 
 /**
- * Fetches a file from the first mirror that has it. A mirror's failure is a result; an abort (`ERR_ABORTED`), a folder
- * that cannot be written (`ERR_DOWNLOAD`) and what `onProgress` throws are errors.
+ * Downloads a file from the first mirror that works. Failures of mirrors are part of the result. The promise rejects if the download
+ * is aborted (`ERR_ABORTED`), if the folder cannot be written (`ERR_DOWNLOAD`) or if `onProgress` throws.
  */
 export async function download(request: DownloadRequest): Promise<DownloadResult> {
   const folder = dirname(request.path)
@@ -73,7 +73,7 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
   }
 }
 
-/** A signal that `fetch` takes: it refuses those of other realms. */
+/** A signal of this realm that follows the given one, as `fetch` refuses signals of other realms. */
 function ofThisRealm(signal: AbortSignal): AbortSignal {
   const isOwn: boolean = signal instanceof AbortSignal
   if (isOwn) return signal
@@ -84,7 +84,7 @@ function ofThisRealm(signal: AbortSignal): AbortSignal {
   return own.signal
 }
 
-/** Writes the file of `url` to `path`; returns why it could not be had, or undefined when it is there and right. */
+/** Downloads `url` to `path` and checks the file. Returns the reason for a failure, or undefined on success. */
 async function fetchTo(path: string, url: string, request: DownloadRequest): Promise<string | undefined> {
   const { signal, onProgress, bytes: totalBytes } = request
   const timer = new StallTimer()
@@ -92,7 +92,7 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
     throwIfAborted(signal)
     timer.restart(request.connectMilliseconds ?? 10_000, 'no answer')
     const response = await fetch(url, {
-      // A body decoded on the way would have another checksum.
+      // fetch would decompress the body, whose checksum would then differ.
       headers: { 'accept-encoding': 'identity' },
       signal: signal ? AbortSignal.any([ofThisRealm(signal), timer.signal]) : timer.signal,
     })
@@ -130,7 +130,7 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
   }
 }
 
-/** Windows refuses to replace a file that another process, having fetched the same, has open. */
+/** Renames the finished file. Windows refuses that if another process, which downloaded the same file, has it open. */
 async function publish(temporary: string, path: string): Promise<void> {
   try {
     await rename(temporary, path)
@@ -145,7 +145,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new NeurodeError('ERR_ABORTED', 'the download was aborted', { cause: signal.reason })
 }
 
-/** An error that no other mirror would cure; `cause` is what to throw. */
+/** An error that would occur with every mirror; its `cause` is thrown. */
 class LocalFailure extends Error {}
 
 function callback(call: () => void): void {
@@ -165,11 +165,11 @@ async function writable<T>(path: string, write: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Aborts its signal when it is not restarted in time. */
+/** A timer that aborts its signal unless it is restarted in time. */
 class StallTimer {
   readonly #controller = new AbortController()
   #timeout: NodeJS.Timeout | undefined
-  /** What stalled, once it has. */
+  /** What took too long; undefined before the timer ran out. */
   reason: string | undefined
 
   get signal(): AbortSignal {

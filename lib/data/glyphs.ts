@@ -1,4 +1,4 @@
-/** How the digits are written: for each digit its styles, for each style its strokes. */
+/** The strokes of the synthetic digits, in several styles per digit. */
 
 /**
  * Points `x, y, x, y, …` of a smooth curve, x to the right, y down, about ±0.6 by ±1. A point given twice is a corner; a

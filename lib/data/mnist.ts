@@ -1,4 +1,4 @@
-/** MNIST: where its four files are looked for, where they come from, and what they must hold. */
+/** Finds, downloads and checks the four files of MNIST. */
 
 import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -16,17 +16,17 @@ import { type DownloadProgress, download, type MirrorFailure, throwIfAborted } f
 /** Options of `datasets.mnist`. */
 export interface MnistOptions {
   /**
-   * A folder to look in first, and to download into when the files are nowhere. Default: only the folder named by the
-   * environment variable `NEURODE_DATA` and the user's cache are searched, and downloads go to the cache.
+   * A folder to search first, and to download to if the files are not found. Default: only the folder that the environment variable
+   * `NEURODE_DATA` names and the user's cache are searched, and files are downloaded to the cache.
    */
   readonly dir?: string | URL | undefined
   /** Stops reading and downloading; the promise rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined
-  /** Called with every piece of a download that arrives; never when the files are there. */
+  /** Called for every piece of a download that arrives; not called if the files were found. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
 
-/** @internal What the tests replace. */
+/** @internal Where the files come from; tests replace it. */
 export interface MnistSource {
   readonly mirrors: readonly string[]
   readonly files: Readonly<Record<'trainImages' | 'trainLabels' | 'testImages' | 'testLabels', MnistFile>>
@@ -96,7 +96,7 @@ export async function loadMnist(given?: MnistOptions, source: MnistSource = mnis
   return { name: 'mnist', train: toPart(trainImages, trainLabels), test: toPart(testImages, testLabels) }
 }
 
-/** Where MNIST is: the path of each of its files, once all four lie in one folder; and every folder searched. */
+/** Finds MNIST: the path of each of its files if one folder holds all four, and all folders that were searched. */
 export async function locateMnist(
   dir?: string,
   source: MnistSource = mnistSource,
@@ -109,7 +109,7 @@ export async function locateMnist(
   return { searched }
 }
 
-/** The folder of Neurode's downloads, in the place the platform has for caches. */
+/** The folder for Neurode's downloads, in the platform's folder for caches. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
   const home = environment.HOME ?? homedir()
   if (platform === 'win32')
@@ -142,7 +142,7 @@ async function locateIn(folder: string, { files }: MnistSource): Promise<Map<str
   return paths
 }
 
-/** `train-images-idx3-ubyte` and `train-images.idx3-ubyte`, gzipped or not. */
+/** The names that a file may have: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, gzipped or not. */
 function spellings(name: string): string[] {
   const plain = name.replace(/\.gz$/, '')
   return [plain, plain.replace('-idx', '.idx')].flatMap((spelling) => [`${spelling}.gz`, spelling])
@@ -166,7 +166,7 @@ async function fetchMissing(
     const { url, failures } = await download({ path, urls, sha256, bytes, signal, onProgress, ...limits })
     if (url === undefined) throw downloadError(name, failures, searchFolders(options.dir, source.environment))
     paths.set(name, path)
-    // What a mirror refused once it is asked for last.
+    // The mirror that worked comes first for the next files.
     const best = url.slice(0, -name.length)
     mirrors = [best, ...mirrors.filter((mirror) => mirror !== best)]
   }

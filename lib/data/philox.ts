@@ -1,4 +1,4 @@
-/** Philox4x32-10 in 32-bit integers: random words that depend on nothing but a key and a counter. */
+/** The random number generator Philox4x32-10, whose numbers depend only on a key and a counter. */
 
 const blockWords = 4
 
@@ -18,7 +18,7 @@ export class Philox {
     this.#key1 = key1
   }
 
-  /** Starts the stream of one counter; its first word counts the stream's blocks. */
+  /** Moves to the stream of a counter; the counter's first word is the number of the block within the stream. */
   seek(counter1: number, counter2 = 0, counter3 = 0, block = 0): void {
     this.#counter1 = counter1
     this.#counter2 = counter2
@@ -27,13 +27,13 @@ export class Philox {
     this.#next = blockWords
   }
 
-  /** An integer of 32 random bits, not negative. */
+  /** A random integer from 0 to 2^32 - 1. */
   word(): number {
     if (this.#next === blockWords) this.#fill()
     return this.#words[this.#next++] as number
   }
 
-  /** Uniform in [-1, 1), a multiple of 2^-31. */
+  /** A uniform random number in [-1, 1), a multiple of 2^-31. */
   symmetric(): number {
     return (this.word() | 0) / 2147483648
   }
@@ -74,7 +74,7 @@ function multiplyHigh(a: number, b: number): number {
   const carry = Math.imul(aLow, bLow) >>> 16
   const middle0 = (Math.imul(aHigh, bLow) >>> 0) + carry
   const middle1 = (Math.imul(aLow, bHigh) >>> 0) + (middle0 & 0xffff)
-  // The sums stay below 2^33: the shift of a double, not of 32 bits.
+  // The sums may exceed 2^32, so that they are shifted by dividing a double and not by a 32-bit shift.
   const upper = (Math.imul(aHigh, bHigh) >>> 0) + Math.floor(middle0 / 65536) + Math.floor(middle1 / 65536)
   return upper | 0
 }

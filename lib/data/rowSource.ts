@@ -1,4 +1,4 @@
-/** Rows of npy and IDX files that stay on disk: read in pieces, never whole. */
+/** Reads rows of npy and IDX files piece by piece, for data that do not fit into memory. */
 
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { isFloat32Array, isUint8Array } from 'node:util/types'
@@ -18,38 +18,38 @@ interface Layout {
   readonly dtype: DType
   readonly bigEndian: boolean
   readonly shape: readonly number[]
-  /** Bytes before the first element. */
+  /** Number of bytes before the first element. */
   readonly start: number
 }
 
-/** What is there when a file is opened again has to be what was there before. */
+/** What identifies a file's content, to detect changes between two times it is opened. */
 interface Identity {
   readonly size: number
   readonly header: Uint8Array
 }
 
 /**
- * Rows of an array in a file; made by {@link openNpy} or {@link openIdx}. The file is open only while it is read: `fit` and
- * `evaluate` open it and close it at their end, and so does {@link RowSource.read}.
+ * Rows of an array in a file; made by {@link openNpy} or {@link openIdx}. The file is open only while it is read: `fit`, `evaluate`
+ * and {@link RowSource.read} open it and close it when they end.
  */
 export class RowSource {
   /** Path of the file. */
   readonly path: string
   /** Number of rows. */
   readonly rows: number
-  /** Sizes of one row. */
+  /** Shape of one row. */
   readonly rowShape: readonly number[]
   /** Element type in the file. */
   readonly dtype: DType
-  /** Factor of every element. */
+  /** Every element is multiplied by this. */
   readonly scale: number
-  /** Added to every scaled element. */
+  /** This is added to every scaled element. */
   readonly offset: number
   readonly #layout: Layout
   readonly #identity: Identity
   readonly #rowElements: number
   readonly #isPlain: boolean
-  /** Open as long as there are holders. */
+  /** The open file; it is closed when `#holders` is 0. */
   #file: Promise<FileHandle> | undefined
   #holders = 0
   #closed = false
@@ -69,19 +69,19 @@ export class RowSource {
     this.#isPlain = layout.dtype === 'uint8' || (layout.dtype === 'float32' && !layout.bigEndian)
   }
 
-  /** Bytes that one row takes in memory as input: elements stay bytes, or become float32. */
+  /** Size in bytes of one row in memory: bytes stay bytes, other elements become float32. */
   get rowBytes(): number {
     return this.#rowElements * (this.dtype === 'uint8' ? 1 : 4)
   }
 
-  /** Elements of one row. */
+  /** Number of elements in one row. */
   get rowElements(): number {
     return this.#rowElements
   }
 
   /**
-   * The elements of `count` rows from `from` on, neither scaled nor offset. Rejects with `ERR_FILE_FORMAT` if the file changed,
-   * `ERR_FILE_NOT_FOUND` if it is gone, `ERR_DISPOSED` after {@link RowSource.close}.
+   * Reads `count` rows, beginning with row `from`. Scale and offset are not applied. Rejects with `ERR_FILE_FORMAT` if the file
+   * changed, `ERR_FILE_NOT_FOUND` if it no longer exists, `ERR_DISPOSED` after {@link RowSource.close}.
    */
   async read(from: number, count: number): Promise<NumericArray> {
     this.#checkRange(from, count)
@@ -93,7 +93,7 @@ export class RowSource {
     return decodeElements(bytes, { dtype, bigEndian, fortranOrder: false, shape, length: start }, this.path)
   }
 
-  /** The same as bytes or float32, into `out` from element `at` on. */
+  /** Like {@link RowSource.read}, but writes the elements as bytes or float32 to `out`, beginning at element `at`. */
   async readInto(out: Uint8Array | Float32Array, at: number, from: number, count: number): Promise<void> {
     this.#checkRange(from, count)
     if (!(isUint8Array(out) || isFloat32Array(out))) refuse('out', 'a Uint8Array or a Float32Array', out)
@@ -107,7 +107,7 @@ export class RowSource {
     await this.#fill(bytes, this.#layout.start + from * width)
   }
 
-  /** @internal Keeps the file open until the function given back is called, which closes it if nobody else holds it. */
+  /** @internal Opens the file and keeps it open until the returned function is called; the last caller closes it. */
   async hold(): Promise<() => Promise<void>> {
     if (this.#closed) throw new NeurodeError('ERR_DISPOSED', `${this.path}: its rows were closed`)
     this.#holders++
@@ -129,7 +129,7 @@ export class RowSource {
     }
   }
 
-  /** Ends it: what reads rows of it from now on rejects with `ERR_DISPOSED`. Twice does no harm. */
+  /** Closes the source: later reads reject with `ERR_DISPOSED`. Closing it again does nothing. */
   async close(): Promise<void> {
     this[Symbol.dispose]()
   }
@@ -180,12 +180,12 @@ export class RowSource {
 }
 
 /**
- * Opens an npy file (see {@link readNpy} for its types) to read rows from it as they are needed: data larger than memory. Its
- * elements must be in C order.
+ * Opens an npy file for reading rows as they are needed, for data larger than memory. {@link readNpy} lists the element types; the
+ * elements must be in C order (row-major).
  *
- * `fit` and `evaluate` take it as `x` or `y`. They read blocks of about 32 MB ahead, each of many pieces of the file. With
- * `shuffle`, the order of pieces is new in every epoch, and the rows of a block are shuffled among themselves; without,
- * batches are those of the same rows in memory, bit for bit.
+ * `fit` and `evaluate` accept the result as `x` or `y`. They read ahead in blocks of about 32 MB, each made of many pieces of the
+ * file. With `shuffle`, the pieces are in a new order in every epoch, and the rows within a block are shuffled. Without it, the
+ * batches are the same, bit for bit, as those of the same rows in memory.
  *
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`; `ERR_ARGUMENT` for a scale or offset that is not finite.
  *
@@ -223,7 +223,7 @@ const idxTypes: ReadonlyMap<number, DType> = new Map([
   [0x0e, 'float64'],
 ])
 
-/** The same for an IDX file that is not gzipped. */
+/** Like {@link openNpy}, for an IDX file that is not gzipped. */
 export function openIdx(path: string | URL, options?: ArrayOptions): Promise<RowSource>
 export async function openIdx(path: string | URL, options?: ArrayOptions, ...more: unknown[]): Promise<RowSource> {
   refuseMore(more, 2, 'openIdx')

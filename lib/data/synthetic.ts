@@ -1,4 +1,4 @@
-/** Digits drawn by code: the same bytes on every machine, for wherever MNIST cannot be had. */
+/** Digits drawn by code, the same bytes on every machine, for machines without MNIST. */
 
 import { ShapedArray, shapedArray } from '../arrays/shapedArray.js'
 import { checkInteger, checkOptions, refuse } from '../checks/validate.js'
@@ -8,27 +8,27 @@ import { Philox } from './philox.js'
 
 /** Options of `datasets.syntheticDigits`. */
 export interface SyntheticDigitsOptions {
-  /** Picks the images, an integer from 0 to 2^53 - 1; default 0. */
+  /** Seed of the images, an integer from 0 to 2^53 - 1; default 0. */
   readonly seed?: number | undefined
-  /** Number of images to learn from; default 60,000. The first images are the same for any number. */
+  /** Number of images for training; default 60,000. A smaller number gives the first of the same images. */
   readonly train?: number | undefined
-  /** Number of images to test with; default 10,000. */
+  /** Number of images for testing; default 10,000. */
   readonly test?: number | undefined
 }
 
 const side = 28
 const pixels = side * side
-/** Fewer bytes than the longest array. */
+/** The most images; their bytes then fit into one array. */
 const maxImages = 5_000_000
 const firstTestIndex = 2 ** 31
 const spanSegments = 4
 
 /**
- * Digits of the size and shape of MNIST, drawn by code: strokes in several styles per digit, jittered, bent, rotated,
- * sheared, scaled and shifted at random, anti-aliased, with uneven ink. Each image depends only on the seed and its index,
- * with arithmetic that gives the same bytes on every machine. Training and test images are different draws.
+ * Makes images of digits with the size and shape of MNIST. They are drawn as strokes, in several styles per digit, that are jittered,
+ * bent, rotated, sheared, scaled and shifted at random, anti-aliased, with uneven ink. Each image depends only on the seed and its
+ * index, and is the same, byte for byte, on every machine. Training and test images differ.
  *
- * @returns The same form as `datasets.mnist`, `name` `'synthetic'`. About a second for the default 70,000 images.
+ * @returns A data set like that of `datasets.mnist`, with the `name` `'synthetic'`. The default 70,000 images take about a second.
  * @throws NeurodeError `ERR_ARGUMENT` for a seed or a number of images that is not an integer in range.
  *
  * @example
@@ -63,10 +63,10 @@ function paintPart(painter: Painter, firstIndex: number, count: number): Dataset
   }
 }
 
-/** Draws one image at a time, with buffers that are used again. */
+/** Draws one image at a time and reuses its buffers. */
 class Painter {
   readonly #random: Philox
-  /** Darkness of each pixel, 0 to 1; all 0 between images. */
+  /** Darkness of each pixel, from 0 to 1; reset to 0 between images. */
   readonly #ink = new Float64Array(pixels)
   /** x, y of every point of the strokes, in glyph units and then in pixels. */
   readonly #points = new Float64Array(128)
@@ -98,7 +98,7 @@ class Painter {
   #place(strokes: readonly Stroke[]): void {
     const random = this.#random
     const points = this.#points
-    // Half the tangent: rotation by polynomials and one division, exact everywhere.
+    // With t the tangent of half the angle, cos and sin need only products and a division, which give the same bits on all machines.
     const t = 0.1 * (random.symmetric() + random.symmetric())
     const cos = (1 - t * t) / (1 + t * t)
     const sin = (2 * t) / (1 + t * t)
@@ -213,7 +213,7 @@ class Painter {
     }
   }
 
-  /** Turns ink into bytes, unevenly, and clears it. */
+  /** Converts the darkness of pixels to bytes, with random unevenness, and resets it. */
   #develop(out: Uint8Array, at: number): void {
     const ink = this.#ink
     const random = this.#random

@@ -1,10 +1,10 @@
-/** Names of files whose ending says another format than what is written. */
+/** Refuses to write a file under a name that ends as another format's, or over a model. */
 
 import { open } from 'node:fs/promises'
 import { refuse } from '../checks/validate.js'
 import { modelStart } from './formats.js'
 
-/** Formats of models, arrays and pages that others write, by their endings. */
+/** Formats of other software, by the endings of their files. */
 const others: Readonly<Record<string, string>> = {
   h5: 'HDF5',
   hdf5: 'HDF5',
@@ -23,7 +23,7 @@ const others: Readonly<Record<string, string>> = {
   pdf: 'PDF',
 }
 
-/** Throws `ERR_ARGUMENT` for a path that ends as files of another format do; `own` are the endings of what is written. */
+/** Throws `ERR_ARGUMENT` for a path with the ending of another format; `own` are the endings of the format to write. */
 export function checkEnding(path: string, own: readonly string[]): void {
   const ending = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase()
   if (ending === undefined || own.includes(ending) || !Object.hasOwn(others, ending)) return
@@ -31,7 +31,7 @@ export function checkEnding(path: string, own: readonly string[]): void {
   refuse('path', `a name that ends in ${expected}: no ${others[ending]} file is written`, path)
 }
 
-/** Throws `ERR_ARGUMENT` where a whole model would be replaced by its weights. */
+/** Throws `ERR_ARGUMENT` if the path holds a model, which a file of weights alone would overwrite. */
 export async function checkNoModel(path: string): Promise<void> {
   const file = await open(path, 'r').catch(() => undefined)
   if (file === undefined) return

@@ -1,4 +1,4 @@
-/** Whole files: read at once, and written so that a crash leaves the old file or the new one, never a part. */
+/** Reads and writes whole files. A crash during a write leaves the old file or the new one, never a partial one. */
 
 import type { Stats } from 'node:fs'
 import {
@@ -22,7 +22,7 @@ import { removeLeftovers, temporaryPath } from './temporary.js'
 
 export { toPath } from './paths.js'
 
-/** The most that one call of the system reads or writes. */
+/** The most bytes that one system call reads or writes. */
 const chunkBytes = 2 ** 30
 
 /** All bytes of a regular file. */
@@ -43,32 +43,32 @@ export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
   }
 }
 
-/** What is said of a folder, device or pipe where a file was expected. */
+/** The error for a path that is a folder, device or pipe and not a file. */
 export async function notFile(path: string, stats: { isDirectory(): boolean }): Promise<NeurodeError> {
   const names = stats.isDirectory() ? await readdir(path).catch(() => []) : undefined
   return damaged(path, `expected a file, got ${names === undefined ? 'a device or pipe' : foreignFolder(names)}`)
 }
 
-/** Runs a parser; where it fails because the bytes are another format altogether, the error says which, and what reads it. */
+/** Runs a parser. If it fails because the bytes are of another format, the error names that format and the function that reads it. */
 export function parseAs<T>(expected: string, bytes: Uint8Array, path: string, parse: () => T): T {
   try {
     return parse()
   } catch (error) {
     const found = formatOf(bytes)
     if (found === undefined || found.name === expected) throw error
-    // What save() writes is a safetensors file, too.
+    // A file that save() wrote is a safetensors file as well.
     if (expected === formats.safetensors && found.name === formats.model) throw error
     throw damaged(path, `expected ${expected}, got ${found.name}${found.advice}`, error)
   }
 }
 
-/** What a file is that begins otherwise than it should: the end of a message. */
+/** The end of a message about a file whose first bytes are wrong: the format that they belong to. */
 export function beginning(bytes: Uint8Array): string {
   const found = formatOf(bytes)
   return found === undefined ? 'another beginning' : `${found.name}${found.advice}`
 }
 
-/** Fills `bytes` from a place of the file; `ERR_FILE_FORMAT` where the file ends before. */
+/** Fills `bytes` from the file, beginning at `position`. Throws `ERR_FILE_FORMAT` if the file ends too early. */
 export async function readInto(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
   let filled = 0
   while (filled < bytes.length) {
@@ -80,9 +80,9 @@ export async function readInto(file: FileHandle, bytes: Uint8Array, position: nu
 }
 
 /**
- * Replaces a file by these bytes, one chunk after the other: they go into a temporary file next to it, reach the disk, and
- * take its name in one step. A file that was there leaves its mode and, where the system allows it, its owner. Temporary files of
- * processes that were killed are removed.
+ * Writes chunks of bytes to a temporary file in the same folder, syncs it to disk and renames it to `path`, which replaces an
+ * existing file in one step. The new file keeps the mode of the old one and, where the system allows it, the owner. Temporary files
+ * of processes that were killed are removed.
  */
 export async function writeAtomically(path: string, chunks: readonly Uint8Array[]): Promise<void> {
   const { target, replaced } = await targetOf(path)
@@ -91,7 +91,7 @@ export async function writeAtomically(path: string, chunks: readonly Uint8Array[
   try {
     await removeLeftovers(folder)
     const chosen = await temporaryPath(folder)
-    // Until it has the owner of the file that it replaces, nobody else reads it.
+    // A replacement is readable by this user only until it has the mode and owner of the file that it replaces.
     const file = await open(chosen, 'wx', replaced === undefined ? 0o666 : 0o600)
     temporary = chosen
     try {
@@ -110,7 +110,7 @@ export async function writeAtomically(path: string, chunks: readonly Uint8Array[
   }
 }
 
-/** Gives a file the owner, where that is allowed, and the mode of the one that it replaces. */
+/** Gives a file the mode of the file that it replaces and, where the system allows it, the owner. */
 async function takeAccess(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
   if (process.platform === 'win32') return
   const own = await file.stat()
@@ -118,7 +118,7 @@ async function takeAccess(file: FileHandle, { mode, uid, gid }: Stats): Promise<
   await file.chmod(mode & 0o777)
 }
 
-/** The file that a write replaces, if it is there: what a link points to, and never a folder or device. */
+/** The path to write to, with links followed, and the existing file there. Throws `ERR_FILE_WRITE` for a folder, device or pipe. */
 async function targetOf(path: string): Promise<{ target: string; replaced?: Stats }> {
   try {
     const isLink = (await lstatOf(path))?.isSymbolicLink() === true
@@ -133,7 +133,7 @@ async function targetOf(path: string): Promise<{ target: string; replaced?: Stat
   }
 }
 
-/** What a link points to in the end, whether it is there or not. */
+/** The path at the end of a chain of links; it need not exist. */
 async function endOfLinks(path: string): Promise<string> {
   const there = await realpath(path).catch(ifMissing)
   if (there !== undefined) return there
@@ -151,8 +151,8 @@ export async function makeFolderOf(path: string): Promise<void> {
 }
 
 /**
- * Rejects with `ERR_FILE_WRITE` where {@link makeFolderOf} and {@link writeAtomically} would for any reason but a lack of space.
- * Makes and changes nothing.
+ * Rejects with `ERR_FILE_WRITE` if {@link makeFolderOf} or {@link writeAtomically} would fail, except for lack of disk space.
+ * Creates and changes nothing.
  */
 export async function checkWritable(path: string): Promise<void> {
   const { target } = await targetOf(path)
@@ -185,7 +185,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a rename outlive a power failure, where the system lets folders be opened. */
+/** Syncs a folder so that a rename in it survives a power failure; Windows cannot open folders. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
@@ -196,7 +196,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** What the system says, as a NeurodeError that names the file. */
+/** Turns an error of the system into a NeurodeError that names the file. */
 export function fileError(error: unknown, path: string, what: 'read' | 'written'): NeurodeError {
   if (error instanceof NeurodeError) return error
   const { code, message } = error as NodeJS.ErrnoException
@@ -210,7 +210,7 @@ export function fileError(error: unknown, path: string, what: 'read' | 'written'
   return new NeurodeError('ERR_FILE_FORMAT', `${path}: the file cannot be read (${message})`, options)
 }
 
-/** `ERR_FILE_FORMAT` that names the file. */
+/** An `ERR_FILE_FORMAT` error that names the file. */
 export function damaged(path: string, problem: string, cause?: unknown): NeurodeError {
   return new NeurodeError('ERR_FILE_FORMAT', `${path}: ${problem}`, cause === undefined ? {} : { cause })
 }

@@ -1,6 +1,6 @@
-/** Formats of files by their first bytes, so that a file given to the wrong reader is called by its name. */
+/** Recognizes file formats by their bytes, so that messages can name the format of a file that was given to the wrong reader. */
 
-/** What a file is, and what to do with it: the end of a sentence. */
+/** The name of a format, and advice that continues the sentence after the name. */
 export interface Format {
   readonly name: string
   readonly advice: string
@@ -10,7 +10,7 @@ interface Row extends Format {
   readonly matches: (file: Sample) => boolean
 }
 
-/** What is looked at: the ends of a file, as one character for each byte. */
+/** The first and last bytes of a file, as one character for each byte, and the file's length in bytes. */
 interface Sample {
   readonly head: string
   readonly tail: string
@@ -19,7 +19,7 @@ interface Sample {
 
 const sampleBytes = 65_536
 
-const notRead = ', which is not read here'
+const notRead = ', which Neurode does not read'
 const savez = "numpy.savez('weights.npz', *model.get_weights())"
 const fromKeras = `${notRead}; in Keras, ${savez} writes what loadWeights() reads`
 const fromTorch = `${notRead}, as it may run code; safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') writes what loadWeights() reads`
@@ -37,7 +37,7 @@ const jsonWith = (key: RegExp) => (file: Sample) => json(file) && key.test(file.
 const text = ({ head }: Sample) =>
   [...head.slice(0, 512)].every((letter) => (letter >= ' ' && letter !== '\x7f') || '\t\n\r'.includes(letter))
 
-/** Bytes from the beginning on, each one of a few or within a range. */
+/** Matches the first bytes: each is a given byte, one of several characters, or within a range. */
 const bytes = (...wanted: readonly (number | string | readonly [low: number, high: number])[]) => {
   return ({ head }: Sample) =>
     wanted.every((allowed, i) => {
@@ -48,17 +48,17 @@ const bytes = (...wanted: readonly (number | string | readonly [low: number, hig
     })
 }
 
-/** An object after a header's length of 8 bytes that fits into the file. */
+/** Whether a file begins with the length of a header, 8 bytes, that fits into the file, followed by a JSON object. */
 function isSafetensors({ head, length }: Sample): boolean {
   if (head.slice(4, 8) !== '\0\0\0\0' || !head.slice(8).trimStart().startsWith('{')) return false
   const header = [3, 2, 1, 0].reduce((sum, i) => sum * 256 + head.charCodeAt(i), 0)
   return 8 + header <= length
 }
 
-/** What stands behind the first eight bytes of a file that save() wrote. */
+/** The text after the first eight bytes of a file that save() wrote. */
 export const modelStart = '{"__metadata__":{"sha256":"'
 
-/** The names of the formats that are read here. */
+/** The names of the formats that Neurode reads. */
 export const formats = {
   model: 'a file that save() wrote',
   safetensors: 'a safetensors file',
@@ -66,7 +66,7 @@ export const formats = {
   npy: 'an npy file',
 } as const
 
-/** The first that matches counts. */
+/** The formats that are recognized; the first row that matches counts. */
 const rows: readonly Row[] = [
   { name: 'an empty file', advice: '', matches: ({ length }) => length === 0 },
   {
@@ -93,7 +93,7 @@ const rows: readonly Row[] = [
   },
   { name: 'a TensorFlow Lite model', advice: notRead, matches: ({ head }) => head.startsWith('TFL3', 4) },
   { name: 'a TensorFlow SavedModel', advice: fromKeras, matches: begins('\x08\x01\x12') },
-  // Fields of a ModelProto: its version, then a producer, a graph or sets of operators.
+  // The first fields of a ModelProto: ir_version, then producer, graph or opset_import.
   { name: 'an ONNX model', advice: notRead, matches: bytes(8, [1, 31], '\x12\x1a"*:B') },
   { name: 'a GGUF file', advice: notRead, matches: begins('GGUF') },
   {
@@ -121,7 +121,7 @@ const rows: readonly Row[] = [
   },
   {
     name: 'an HTML page',
-    advice: ', perhaps what a server said in place of the file',
+    advice: ', perhaps an answer of a server instead of the file',
     matches: ({ head }) => /^\s*<(?:!doctype html|html)/i.test(head),
   },
   {
@@ -143,7 +143,7 @@ const rows: readonly Row[] = [
   { name: 'text', advice: '', matches: text },
 ]
 
-/** The format of a file; undefined where nothing is known about it. */
+/** The format of a file; undefined if no row matches. */
 export function formatOf(content: Uint8Array): Format | undefined {
   const { length } = content
   const buffer = Buffer.from(content.buffer, content.byteOffset, length)
@@ -152,7 +152,7 @@ export function formatOf(content: Uint8Array): Format | undefined {
   return rows.find(({ matches }) => matches({ head, tail, length }))
 }
 
-/** What a folder is, by the names in it. */
+/** What a folder holds, judged by the names of its files: the end of a message. */
 export function foreignFolder(names: readonly string[]): string {
   if (names.includes('saved_model.pb')) return `a TensorFlow SavedModel${fromKeras}`
   if (names.includes('model.weights.h5')) return `an unpacked Keras file${fromKeras}`

@@ -1,13 +1,13 @@
-/** Paths, from what users give: texts and URL objects. */
+/** Converts the paths that users pass, strings and URL objects. */
 
 import { fileURLToPath } from 'node:url'
 import { NeurodeError } from '../base/errors.js'
 import { describe, refuse } from '../checks/validate.js'
 
-/** A letter alone is a drive of Windows. */
+/** Matches addresses such as `https://…`. A single letter before the colon is a drive of Windows, not a scheme. */
 const address = /^(?:[a-z][a-z\d+.-]+:\/\/|data:[^,]*,)/i
 
-/** The path that is meant; `ERR_ARGUMENT` for addresses, as text or of anything but files. */
+/** The path of a string or a `file:` URL object. Throws `ERR_ARGUMENT` for other URLs and for addresses written as strings. */
 export function toPath(value: unknown, argument: string, expected = 'a path'): string {
   if (isUrl(value)) return pathOf(new URL(value.href), argument, expected)
   if (typeof value !== 'string' || value === '') return refuse(argument, expected, value)
@@ -17,18 +17,18 @@ export function toPath(value: unknown, argument: string, expected = 'a path'): s
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected a path or a URL object, got ${describe(value)}${meant}`)
 }
 
-/** URL objects of other realms, as test runners make them, are no instances of this one's class. */
+/** Whether a value is a URL object. `instanceof` alone would miss those of other realms, which test runners create. */
 export function isUrl(value: unknown): value is { readonly href: string } {
   if (value instanceof URL) return true
   const { href, protocol } = (typeof value === 'object' && value !== null ? value : {}) as Partial<URL>
   return typeof href === 'string' && typeof protocol === 'string'
 }
 
-/** How what stands at an address is read all the same. */
+/** Advice on how to read the content of an address. */
 function adviceFor(expected: string): string {
   const bytes = 'new Uint8Array(await (await fetch(url)).arrayBuffer())'
   if (expected.includes('bytes')) return `: only files are read; give the bytes instead: ${bytes}`
-  return `: only files are read and written; write what is to be read into one: await writeFile(path, ${bytes})`
+  return `: only files are read and written; to read from an address, first save it: await writeFile(path, ${bytes})`
 }
 
 function pathOf(url: URL, argument: string, expected: string): string {
@@ -42,7 +42,7 @@ function pathOf(url: URL, argument: string, expected: string): string {
   }
 }
 
-/** `file://./model` is no URL, and its author means `./model`. */
+/** The path that a string with `file:` probably means: `./model` for `file://./model`, which is no valid URL. */
 function pathIn(text: string): string {
   try {
     return fileURLToPath(text)

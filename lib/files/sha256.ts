@@ -1,4 +1,4 @@
-/** Digests and random names, by a part of Node that is not loaded before one is wanted. */
+/** SHA-256 digests and random names. `node:crypto` is loaded on first use only. */
 
 import type { Hash } from 'node:crypto'
 

@@ -1,4 +1,4 @@
-/** Names for files that are written next to their place, and the removal of those whose writers died. */
+/** Names of temporary files in the folder of the file they will replace, and the removal of those whose process died. */
 
 import { readdir, readFile, readlink, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
@@ -8,16 +8,16 @@ import { createSha256, randomHex } from './sha256.js'
 const pattern = /^\.neurode-([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{32}\.tmp$/
 
 const day = 24 * 3600 * 1000
-/** Where a process cannot be looked up, it counts as gone when it has not written for so long. */
+/** A process that cannot be looked up counts as dead if its file did not change for this many milliseconds. */
 const quiet = 10 * 60 * 1000
 
-/** This process, as names of its files have it. */
+/** The process that wrote a temporary file, as the file's name describes it. */
 interface Writer {
   readonly host: string
-  /** The boot and the namespace in which process ids mean something. */
+  /** The boot of the system and the namespace in which the process id is valid. */
   readonly space: string
   readonly pid: number
-  /** When it started, in ticks since the boot; 0 where the system does not say. Ids are used again. */
+  /** When the process started, in ticks since the boot, as systems reuse process ids; 0 if unknown. */
   readonly start: number
 }
 
@@ -32,14 +32,14 @@ async function describeSelf(): Promise<Writer> {
 
 const shortHash = (text: string) => createSha256().update(text).digest('hex').slice(0, 8)
 
-/** A path in the folder that no process, thread or call has chosen before; shorter than any name may be. */
+/** A new path in the folder, unique across processes, threads and calls, and short enough for any file system. */
 export async function temporaryPath(folder: string): Promise<string> {
   self ??= describeSelf()
   const { host, space, pid, start } = await self
   return join(folder, `.neurode-${host}-${space}-${pid}-${start}-${randomHex(16)}.tmp`)
 }
 
-/** Removes what writers left in the folder that are gone for sure. */
+/** Removes temporary files from the folder if the process that wrote them is certainly dead. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const match = pattern.exec(name)
@@ -62,13 +62,13 @@ async function isGone(writer: Writer, age: number): Promise<boolean> {
   if (writer.space !== own.space) return age > quiet
   if (writer.pid === own.pid) return writer.start !== own.start
   if (!isRunning(writer.pid)) return true
-  // A /proc of another namespace shows other processes.
+  // The /proc of another namespace lists other processes.
   const isOwnView = (await readlink('/proc/self').catch(() => '')) === String(process.pid)
   const start = isOwnView ? await startOf(String(writer.pid)) : undefined
   return start !== undefined && start !== writer.start
 }
 
-/** Field 22 of the status; the name of the program before it may hold anything. */
+/** The start time of a process: field 22 of /proc/<pid>/stat, counted after the program's name, which may contain anything. */
 async function startOf(process: string): Promise<number | undefined> {
   const status = await readFile(`/proc/${process}/stat`, 'latin1').catch(() => '')
   const start = Number.parseInt(status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '', 10)

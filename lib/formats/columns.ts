@@ -1,9 +1,9 @@
-/** Columns of tables by their names. */
+/** Finds columns of tables by their names. */
 
 import { NeurodeError } from '../base/errors.js'
 import { refuse, shorten, suggest } from '../checks/validate.js'
 
-/** Finds the places of columns, from 0, in a header that is read once; `width` is their number. */
+/** Returns a function that finds the index of a column, from 0, by its name in the header. `width` is the number of columns. */
 export function columnFinder(header: readonly string[], width: number): (column: string | number) => number {
   let places: Map<string, number | undefined> | undefined
   return (column) => {
@@ -26,7 +26,7 @@ export function columnFinder(header: readonly string[], width: number): (column:
   }
 }
 
-/** Nothing for a name of several columns. */
+/** The index of each name; undefined for a name that several columns share. */
 function placesOf(header: readonly string[]): Map<string, number | undefined> {
   const places = new Map<string, number | undefined>()
   header.forEach((name, place) => {

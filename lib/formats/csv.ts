@@ -1,4 +1,4 @@
-/** CSV (RFC 4180): texts in rows, and numbers from them. */
+/** Reads CSV files (RFC 4180): rows of texts, and numbers from them. */
 
 import { isUtf8 } from 'node:buffer'
 import { isUint8Array } from 'node:util/types'
@@ -12,31 +12,30 @@ import { type CsvNumbersOptions, checkNumbersOptions, type Decimal, toNumbers } 
 /** Options of {@link readCsv}. */
 export interface ReadCsvOptions {
   /**
-   * Between cells: one character but a quote or the end of a line; default a comma, or a semicolon where the decimal mark is a
-   * comma.
+   * The character between cells, any but a quote or a line end; default a comma, or a semicolon if `decimal` is a comma.
    */
   readonly separator?: string | undefined
   /** The first row names the columns; default true. */
   readonly header?: boolean | undefined
-  /** What stands before the fraction of a number, `'.'` or `','`; default a point. No other mark may be in a number. */
+  /** The decimal mark of numbers, `'.'` or `','`; default `'.'`. Numbers may not contain other marks, such as thousands separators. */
   readonly decimal?: Decimal | undefined
 }
 
 /** The cells of a CSV file. */
 export interface CsvTable {
-  /** Names of the columns, without spaces around them; empty without a header. */
+  /** Names of the columns, without spaces around them; empty if `header` is false. */
   readonly header: readonly string[]
-  /** Cells as texts; all rows have the same number. */
+  /** Cells as texts; all rows have the same number of cells. */
   readonly rows: readonly (readonly string[])[]
-  /** The line of the file in which each row begins, from 1, as editors count them and messages name them. */
+  /** The line of the file on which each row begins, counted from 1, as in messages. */
   readonly lines: readonly number[]
   /**
-   * Columns, by name or place from 0, as numbers: shape [rows, columns]. Default: all columns. Cells that are missing are
-   * refused unless {@link CsvNumbersOptions.missing} says what they are.
+   * Columns, given by name or by index from 0, as numbers of shape [rows, columns]. Default: all columns. Missing cells are an
+   * error unless {@link CsvNumbersOptions.missing} gives a value for them.
    *
-   * Throws `ERR_UNKNOWN_NAME` for a column that is not there, and `ERR_FILE_FORMAT`, with line and column, for a cell that is not a
-   * finite decimal number or lies beyond float32. Warns with `NEURODE_ROUNDED` where whole numbers, such as seconds since 1970 or
-   * identifiers, would be rounded to others: `dtype: 'float64'` holds them up to 2^53.
+   * Throws `ERR_UNKNOWN_NAME` for a column that does not exist, and `ERR_FILE_FORMAT`, with line and column, for a cell that is not a
+   * finite decimal number or that float32 cannot hold. Warns with `NEURODE_ROUNDED` if whole numbers, such as seconds since 1970 or
+   * identifiers, are rounded to other numbers: `dtype: 'float64'` holds them up to 2^53.
    */
   numbers(
     columns: readonly (string | number)[] | undefined,
@@ -46,17 +45,18 @@ export interface CsvTable {
     columns?: readonly (string | number)[],
     options?: CsvNumbersOptions & { readonly dtype?: 'float32' | undefined },
   ): NdArray<Float32Array>
-  /** One column, by name or place from 0, as texts. Throws `ERR_UNKNOWN_NAME` for a column that is not there. */
+  /** One column, given by name or by index from 0, as texts. Throws `ERR_UNKNOWN_NAME` for a column that does not exist. */
   texts(column: string | number): string[]
 }
 
 /**
- * Reads a CSV file in UTF-8; what stands at an address is fetched before, and its bytes are given. Cells in quotes may hold separators, line ends and, doubled, quotes. Lines end with LF, CR LF or
- * CR. Blank lines, of spaces too, do not count: a row of one empty cell is written `""`.
+ * Reads a CSV file in UTF-8. For a file at an address, fetch it first and pass its bytes. Cells in quotes may contain separators, line
+ * ends and, doubled, quotes. Lines end with LF, CR LF or CR. Blank lines and lines of spaces are skipped: a row of one empty cell is
+ * written `""`.
  *
  * @param source - Path of the file, or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT`, with the line, for rows of different length, quotes that are not
- * closed, text that is not UTF-8, NUL characters.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT`, with the line, for rows of different lengths, quotes that are not
+ * closed, text that is not UTF-8, or NUL characters.
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ export async function readCsv(
   const numbers = (columns?: readonly (string | number)[], given?: CsvNumbersOptions) => {
     const wanted = columns ?? Array.from({ length: width }, (_, i) => i)
     if (!Array.isArray(wanted)) refuse('columns', 'a list of names and places', columns)
-    // Holes of a list are refused, too.
+    // Array.from turns holes of the list into undefined, which is refused; map would skip them.
     const places = Array.from(wanted, (column) => placeOf(column))
     return toNumbers(table, places, checkNumbersOptions(given))
   }
@@ -106,7 +106,7 @@ export async function readCsv(
 }
 
 const foreign = [
-  { start: [0x1f, 0x8b], text: 'gzip: unpack it before' },
+  { start: [0x1f, 0x8b], text: 'gzip data: unpack it first' },
   { start: [0x50, 0x4b, 3, 4], text: 'a zip file or a spreadsheet: save it as CSV' },
   { start: [0xff, 0xfe], text: 'UTF-16' },
   { start: [0xfe, 0xff], text: 'UTF-16' },
@@ -183,7 +183,7 @@ function parseRows(text: string, separator: string, name: string): { rows: strin
   return { rows, lines }
 }
 
-/** Characters of a line of nothing but spaces and tabs, with its end: 0 where there is another. */
+/** Length of a line of nothing but spaces and tabs, with its line end; 0 if the line holds anything else. */
 function blankLineAt(text: string, from: number, end: number): number {
   let at = from
   for (let code = text.charCodeAt(at); (code === space || code === tab) && code !== end; ) code = text.charCodeAt(++at)
@@ -191,7 +191,7 @@ function blankLineAt(text: string, from: number, end: number): number {
   return length > 0 || at === text.length ? at - from + length : 0
 }
 
-/** Characters of a line end at a place: 0 where there is none. */
+/** Length of the line end at an index; 0 if there is none. */
 function lineEndAt(text: string, at: number): number {
   const code = text.charCodeAt(at)
   if (code === lineFeed) return 1
@@ -212,7 +212,7 @@ function endOfPlain(text: string, from: number, end: number): number {
   return at
 }
 
-/** The place after the closing quote. */
+/** The index after the closing quote. */
 function endOfQuoted(text: string, from: number, line: number, name: string): number {
   let at = from + 1
   for (;;) {
@@ -225,7 +225,7 @@ function endOfQuoted(text: string, from: number, line: number, name: string): nu
   }
 }
 
-/** One line, with quotes where cells need them. */
+/** Formats one line, with quotes around cells that need them. */
 export function formatCsvLine(cells: readonly string[], separator: string): string {
   const needsQuotes = (cell: string) => cell.includes(separator) || /["\r\n]/.test(cell)
   const texts = cells.map((cell) => (needsQuotes(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))

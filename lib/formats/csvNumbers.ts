@@ -1,4 +1,4 @@
-/** Numbers from the cells of a CSV file. */
+/** Converts the cells of a CSV file to numbers. */
 
 import type { NdArray } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
@@ -6,29 +6,29 @@ import { warn } from '../base/warnings.js'
 import { checkOptions, describe, refuse, refuseIdle } from '../checks/validate.js'
 import { damaged } from '../files/files.js'
 
-/** What stands before the fraction of a number. */
+/** The decimal mark of numbers. */
 export type Decimal = '.' | ','
 
 /** Options of {@link CsvTable.numbers}. */
 export interface CsvNumbersOptions {
-  /** What a missing cell is as a number: `NaN`, or a number in its place. Default: missing cells are refused. */
+  /** The number that replaces a missing cell, which may be `NaN`. Default: a missing cell is an error. */
   readonly missing?: number | undefined
-  /** Texts of cells that are missing, spaces around them aside; default `''`, `'NA'` and `'NaN'`. */
+  /** Texts that mark a cell as missing, without the spaces around them; default `''`, `'NA'` and `'NaN'`. */
   readonly missingCells?: readonly string[] | undefined
   /** Type of the elements; default `'float32'`. */
   readonly dtype?: 'float32' | 'float64' | undefined
 }
 
-/** {@link CsvNumbersOptions}, checked. */
+/** {@link CsvNumbersOptions} after they were checked, with defaults filled in. */
 export interface NumbersSettings {
   readonly missing: number | undefined
   readonly missingCells: ReadonlySet<string>
   readonly dtype: 'float32' | 'float64'
 }
 
-/** Cells, and where they stand in the file. */
+/** Cells, and their lines in the file. */
 export interface CsvCells {
-  /** Path of the file, or what messages call it. */
+  /** What messages call the file: its path, or `data`. */
   readonly name: string
   readonly header: readonly string[]
   readonly rows: readonly (readonly string[])[]
@@ -55,7 +55,7 @@ const marks: Readonly<Record<Decimal, RegExp>> = {
   ',': /^\s*[+-]?(?:\d+,?\d*|,\d+)(?:[eE][+-]?\d+)?\s*$/,
 }
 
-/** Beyond so many characters a number has digits that no double holds, and the pattern would be slow. */
+/** Longer cells are no numbers: their digits would exceed any double, and matching the pattern would be slow. */
 const mostCharacters = 400
 
 /** The cells of columns as an array of shape [rows, columns]. */
@@ -98,7 +98,7 @@ export function toNumbers(
   return Object.freeze(new ShapedArray(data, Object.freeze([rows.length, columns])))
 }
 
-/** Whether a cell is a whole number, or has so many digits before its fraction, that its neighbours become the same. */
+/** Whether a number is so large, and written with all its digits, that float32 or float64 rounds neighbouring whole numbers to one. */
 function isRounded(cell: string, value: number): boolean {
   return Math.abs(value) >= 2 ** 24 && !/[eE]/.test(cell)
 }
@@ -116,7 +116,7 @@ function noNumber(cells: CsvCells, row: number, place: number, { missing, missin
   const isMissing = missing === undefined && missingCells.has(cell.trim())
   const isComma = cells.decimal === '.' && cell.length <= mostCharacters && marks[','].test(cell)
   const hint = isMissing
-    ? '; with the option missing, such as numbers(columns, { missing: NaN }), it may be'
+    ? '; the option missing replaces such cells: numbers(columns, { missing: NaN })'
     : isComma
       ? "; readCsv(…, { decimal: ',' }) reads decimal commas"
       : ''
@@ -141,6 +141,6 @@ function warnOfRounding(
   const kept = data[row * places.length + places.indexOf(place)]
   const remedy =
     data instanceof Float32Array ? "numbers(columns, { dtype: 'float64' }) holds whole numbers up to 2^53, " : ''
-  const text = `${name}: ${at}: ${cells.rows[row]?.[place]} is rounded to ${kept}, as its neighbours are`
+  const text = `${name}: ${at}: ${cells.rows[row]?.[place]} is rounded to ${kept}, as are neighbouring numbers`
   warn('NEURODE_ROUNDED', `${text}; ${remedy}texts(column) keeps the text`)
 }

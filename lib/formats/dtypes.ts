@@ -1,4 +1,4 @@
-/** Element types of files, between bytes and typed arrays. */
+/** Element types of files, and their conversion between bytes and typed arrays. */
 
 import { endianness } from 'node:os'
 import type { NumericArray } from '../arrays/arrays.js'
@@ -23,9 +23,9 @@ export type DType =
 
 interface DTypeRow {
   readonly bytes: number
-  /** From little-endian bytes; may view them. */
+  /** Converts little-endian bytes to numbers; the result may be a view of the bytes. */
   readonly decode: (bytes: Uint8Array<ArrayBuffer>, argument: string) => NumericArray
-  /** To little-endian bytes. */
+  /** Converts numbers to little-endian bytes; the result may be a view of the numbers. */
   readonly encode: (values: NumericArray, argument: string) => Uint8Array
 }
 
@@ -37,7 +37,7 @@ type ArrayClass<T extends NumericArray> = {
 
 const isLittle = endianness() === 'LE'
 
-/** The same bytes, each element the other way round. */
+/** A copy with the byte order of each element reversed; `width` is the size of an element in bytes. */
 export function swapped(bytes: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes)
   const view = Buffer.from(copy.buffer)
@@ -47,7 +47,7 @@ export function swapped(bytes: Uint8Array, width: number): Uint8Array<ArrayBuffe
   return copy
 }
 
-/** Elements as the machine has them. */
+/** A type whose elements JavaScript has a typed array for. */
 function plain<T extends NumericArray>(type: ArrayClass<T>): DTypeRow {
   const width = type.BYTES_PER_ELEMENT
   return {
@@ -60,7 +60,7 @@ function plain<T extends NumericArray>(type: ArrayClass<T>): DTypeRow {
     encode: (values, argument) => {
       const converted = typeName(values) === type.name ? values : new type(values)
       if (width < 4 || !String(type.name).startsWith('Float')) checkSame(values, converted as NumericArray, argument)
-      // What was transferred away has no elements, and no memory to look at.
+      // An array whose memory was transferred away has no elements, and no memory to make a view of.
       if (converted.length === 0) return new Uint8Array()
       const bytes = new Uint8Array(converted.buffer, converted.byteOffset, converted.byteLength)
       return isLittle ? bytes : swapped(bytes, width)
@@ -75,7 +75,7 @@ function checkSame(values: NumericArray, converted: NumericArray, argument: stri
   }
 }
 
-/** 64-bit integers, as doubles: exact up to 2^53, refused beyond. */
+/** 64-bit integers, converted to doubles: exact up to 2^53; larger ones are an error. */
 function wideIntegers(type: typeof BigInt64Array | typeof BigUint64Array): DTypeRow {
   return {
     bytes: 8,
@@ -88,7 +88,7 @@ function wideIntegers(type: typeof BigInt64Array | typeof BigUint64Array): DType
       const [lowAt, highAt] = isLittle ? [0, 1] : [1, 0]
       const values = new Float64Array(integers.length)
       for (let i = 0; i < values.length; i++) {
-        // Beyond 2^53 the sum is rounded, but not to below it.
+        // Beyond 2^53 the sum is rounded, but never to a number below 2^53, so that the check is exact.
         const value = (high[2 * i + highAt] as number) * 2 ** 32 + (low[2 * i + lowAt] as number)
         if (!Number.isSafeInteger(value)) {
           throw new NeurodeError('ERR_FILE_FORMAT', `${argument}: expected integers up to 2^53, got ${integers[i]}`)
@@ -112,7 +112,7 @@ function wideIntegers(type: typeof BigInt64Array | typeof BigUint64Array): DType
   }
 }
 
-/** 16-bit numbers, as float32. */
+/** 16-bit floating-point numbers, converted to float32. */
 function halves(widen: (half: number) => number, narrow: (value: number) => number): DTypeRow {
   const words = plain(Uint16Array)
   let widened: Float32Array | undefined
@@ -154,14 +154,14 @@ export function float16ToNumber(half: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
-/** Rounded to the nearest, ties to even. */
+/** The float16 bits of a number, rounded to the nearest, ties to even. */
 export function numberToFloat16(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
   const size = Math.abs(value)
   if (Number.isNaN(value)) return 0x7e00
   if (size >= 65520) return sign | 0x7c00
   const exponent = Math.max(-14, Math.floor(Math.log2(Math.max(size, 2 ** -24))))
-  // Where log2 was rounded up to the next power.
+  // Math.log2 may have been rounded up to the next whole number.
   const place = size < 2 ** exponent && exponent > -14 ? exponent - 1 : exponent
   const steps = roundToEven(size / 2 ** (place - 10))
   return sign | (place === -14 ? steps : ((place + 14) << 10) + steps)
@@ -173,7 +173,7 @@ function roundToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
-/** Rounded to the nearest, ties to even. */
+/** The bfloat16 bits of a number, rounded to the nearest, ties to even. */
 export function numberToBfloat16(value: number): number {
   const bits = bitsOf(value)
   if (Number.isNaN(value)) return ((bits >>> 16) | 0x40) & 0xffff
@@ -187,7 +187,7 @@ function firstNoBoolean(values: NumericArray): number | undefined {
   return undefined
 }
 
-/** Every element type that is read and written. */
+/** Every element type that can be read and written. */
 export const dtypes: Readonly<Record<DType, DTypeRow>> = {
   bool: {
     bytes: 1,
@@ -216,7 +216,7 @@ export const dtypes: Readonly<Record<DType, DTypeRow>> = {
   float64: plain(Float64Array),
 }
 
-/** The type whose elements a typed array has. */
+/** The element type of a typed array. */
 export function dtypeOf(values: NumericArray): DType {
   const name = (values as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]
   return name === 'Uint8ClampedArray' ? 'uint8' : (name.replace('Array', '').toLowerCase() as DType)

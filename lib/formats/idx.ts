@@ -1,4 +1,4 @@
-/** The IDX format: a strict reader of plain and gzipped files that holds no more than the array it returns. */
+/** A strict reader of IDX files, plain or gzipped. It needs no more memory than the array it returns. */
 
 import { constants } from 'node:buffer'
 import { type FileHandle, open, stat } from 'node:fs/promises'
@@ -18,8 +18,8 @@ import { unpackedLimit } from './archives.js'
 /** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
   /**
-   * The most bytes of elements to accept, at least 0. Default: what a file that is not gzipped holds; of a gzipped one 256 MiB, or 16
-   * times its bytes where that is more.
+   * The most bytes of elements to accept, at least 0. Default: no limit for a plain file; for a gzipped one 256 MiB, or 16 times its
+   * size where that is more.
    */
   readonly maxBytes?: number | undefined
   /** Stops reading; the promise rejects with `ERR_ABORTED`. */
@@ -43,17 +43,17 @@ const elementTypes: ReadonlyMap<number, ElementType> = new Map([
 
 const fixedHeaderBytes = 4
 const chunkBytes = 256 * 1024
-/** 258 bytes from a match code of two bits. */
+/** The highest compression ratio of deflate: 258 bytes from a match code of two bits. */
 const maxDeflateRatio = 1032
 
 /**
- * Reads an IDX file, the format of MNIST: elements of any of its six types, of any rank, gzipped or not.
- * Nothing is scaled; big-endian elements come out in the machine's order.
+ * Reads an IDX file, the format of MNIST, gzipped or not, with elements of any of its six types and any number of dimensions.
+ * Elements are not scaled; they are converted from big-endian to the byte order of the machine.
  *
  * @param source - Path of the file, or its bytes.
- * @returns The array: `Uint8Array`, `Int8Array`, `Int16Array`, `Int32Array`, `Float32Array` or `Float64Array` elements.
+ * @returns The array; its data are a `Uint8Array`, `Int8Array`, `Int16Array`, `Int32Array`, `Float32Array` or `Float64Array`.
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for a wrong magic number, an unknown type, sizes beyond
- * `maxBytes`, missing or additional bytes, damaged gzip data.
+ * `maxBytes`, missing or additional bytes, or damaged gzip data; `ERR_ABORTED`.
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ export async function readIdx(
   }
 }
 
-/** Parses the bytes of an IDX file that is not gzipped. `name` begins the message of every error. */
+/** Parses the bytes of an IDX file that is not gzipped. Every error message begins with `name`. */
 export function parseIdx(
   bytes: Uint8Array,
   { maxBytes, name = 'data' }: { maxBytes?: number | undefined; name?: string | undefined } = {},
@@ -140,7 +140,7 @@ async function inflate(compressed: Readable, size: number, name: string, options
   try {
     await pipeline(compressed, gunzip, sink, options.signal ? { signal: options.signal } : {})
   } catch (error) {
-    // Stopping early makes the streams fail too, and pipeline may report theirs.
+    // After a failure of the decoder the streams fail as well, and pipeline may report their error instead.
     throw failure ?? error
   }
   const rest = size - gunzip.bytesWritten
@@ -149,7 +149,7 @@ async function inflate(compressed: Readable, size: number, name: string, options
   return decoder.finish()
 }
 
-/** Takes a file's bytes in any pieces; allocates once the header's sizes are known to be possible. */
+/** Decodes a file from pieces of any size. It allocates the array after the sizes in the header were found to be possible. */
 class IdxDecoder {
   readonly #name: string
   readonly #length: { readonly exactly?: number | undefined; readonly atMost?: number | undefined }

@@ -18,22 +18,22 @@ import { checkBoolean, checkOptions, lookUp, nameTable, refuse } from '../checks
 import { beginning, damaged, readBytes, toPath, writeAtomically } from '../files/files.js'
 import { type DType, dtypeOf, dtypes, swapped } from './dtypes.js'
 
-/** An array from a file, with the element type it has there. */
+/** An array from a file, with the element type that it has in the file. */
 export interface FileArray extends NdArray {
   readonly dtype: DType
 }
 
 /** Options of {@link writeNpy}. */
 export interface WriteNpyOptions {
-  /** Element type in the file; default that of the array. */
+  /** Element type in the file; default the type of the array. */
   readonly dtype?: DType | undefined
-  /** First index fastest, as in Fortran; default false. */
+  /** Whether elements are in column-major order, as in Fortran; default false. */
   readonly fortranOrder?: boolean | undefined
   /** Version of the format, 1 to 3; default 1. */
   readonly version?: 1 | 2 | 3 | undefined
 }
 
-/** Element types by NumPy's letter and size. bfloat16 is not among them. */
+/** Element types by NumPy's letter and size in bytes. NumPy has no bfloat16. */
 const letters: ReadonlyMap<string, DType> = new Map([
   ['b1', 'bool'],
   ['u1', 'uint8'],
@@ -50,22 +50,22 @@ const letters: ReadonlyMap<string, DType> = new Map([
 ])
 const dtypeNames = nameTable([...letters.values()], () => [])
 
-/** What the head of an npy file says. */
+/** The header of an npy file. */
 export interface NpyHeader {
   readonly dtype: DType
   readonly bigEndian: boolean
   readonly fortranOrder: boolean
   readonly shape: readonly number[]
-  /** Bytes before the elements. */
+  /** Number of bytes before the elements. */
   readonly length: number
 }
 
-/** Bytes that are enough to know how long a header is. */
+/** Number of bytes from which the length of a header can be read. */
 export const npyStartBytes = 12
-/** A little more than NumPy itself reads. */
+/** The longest header that is read, slightly longer than NumPy's own limit of 10,000 characters. */
 const maxHeaderBytes = 10_240
 
-/** Bytes of the header, from the first {@link npyStartBytes} (or fewer, if there are no more) bytes of a file. */
+/** Length of the header in bytes, read from the first {@link npyStartBytes} bytes of a file, or fewer if the file is shorter. */
 export function npyHeaderLength(start: Uint8Array, name: string): number {
   const bytes = Buffer.from(start.buffer, start.byteOffset, start.length)
   if (bytes.toString('latin1', 0, 6) !== '\x93NUMPY') {
@@ -115,12 +115,12 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   return { dtype, bigEndian: order === '>', fortranOrder: fortran === 'True', shape, length }
 }
 
-/** Bytes of the elements that a header declares. */
+/** Size in bytes of the elements that a header declares. */
 export function npyDataBytes({ shape, dtype }: NpyHeader): number {
   return elementCount(shape) * dtypes[dtype].bytes
 }
 
-/** The array in the bytes of a whole npy file. May view them. */
+/** Parses the bytes of a whole npy file; the array may be a view of them. */
 export function parseNpy(bytes: Uint8Array<ArrayBuffer>, name: string): FileArray {
   const header = parseNpyHeader(bytes.subarray(0, maxHeaderBytes), name)
   const { dtype, shape, length } = header
@@ -133,7 +133,7 @@ export function parseNpy(bytes: Uint8Array<ArrayBuffer>, name: string): FileArra
   return Object.freeze(shapedArray(data, Object.freeze(shape), { dtype }))
 }
 
-/** Elements of an npy file from their bytes, row-major. */
+/** Converts the bytes of the elements of an npy file to a row-major array. */
 export function decodeElements(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader, name: string): NumericArray {
   const { dtype, bigEndian, fortranOrder, shape } = header
   const ordered = bigEndian ? swapped(bytes, dtypes[dtype].bytes) : bytes
@@ -141,7 +141,7 @@ export function decodeElements(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader
   return fortranOrder && shape.length > 1 ? transposed(elements, shape) : elements
 }
 
-/** Between row-major and column-major: the elements of a column-major array of this shape, row-major. */
+/** Reorders the elements of a column-major array of this shape to row-major order. */
 function transposed(elements: NumericArray, shape: readonly number[]): NumericArray {
   const out = elements.slice()
   const index = shape.map(() => 0)
@@ -163,12 +163,12 @@ function transposed(elements: NumericArray, shape: readonly number[]): NumericAr
 }
 
 /**
- * Reads an npy file: booleans, integers and floats of any size, either byte order, either order of elements, versions 1 to 3.
- * Elements come out row-major: booleans as bytes 0 and 1, float16 as float32, 64-bit integers as doubles. Pickled objects
- * are never loaded.
+ * Reads an npy file of version 1 to 3: booleans, integers and floats of any size, in either byte order, row-major or column-major.
+ * The array is row-major. Booleans become bytes 0 and 1, float16 becomes float32, and 64-bit integers become doubles. Pickled
+ * objects are never loaded.
  *
  * @param source - Path of the file, or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for damaged files, other types, and integers beyond ±2^53.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for damaged files, other element types, and integers beyond ±2^53.
  *
  * @example
  * ```ts
@@ -186,13 +186,13 @@ export async function readNpy(source: string | URL | Uint8Array, ...more: unknow
   return parseNpy(await readBytes(path), path)
 }
 
-/** The caller's bytes, copied: arrays must not change with them. */
+/** Copies the caller's bytes, so that later changes to them do not change arrays that view them. */
 export function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes)
 }
 
 /**
- * Writes an npy file, whole or not at all. A scale or offset of the array is applied, as float32.
+ * Writes an npy file atomically: after a failure the old file is unchanged. A scale or offset of the array is applied in float32.
  *
  * @throws NeurodeError `ERR_DTYPE` for values that an integer type cannot hold; `ERR_FILE_WRITE`.
  */
@@ -234,7 +234,7 @@ export function encodeNpy(value: ArrayInput, given?: WriteNpyOptions, ...more: u
   return Buffer.concat([head, body])
 }
 
-/** A typed array with its shape, scale and offset applied. */
+/** The elements of an array with scale and offset applied, and its shape. */
 export function plainArray(value: ArrayInput): { readonly data: NumericArray; readonly shape: readonly number[] } {
   if (!isNdArray(value)) return attached(array(value as never))
   const { data, shape, scale = 1, offset = 0 } = array(value.data, value.shape, optionsOf(value))
@@ -242,7 +242,7 @@ export function plainArray(value: ArrayInput): { readonly data: NumericArray; re
   return scale === 1 && offset === 0 ? plain : { data: toFloats(data, scale, offset), shape }
 }
 
-/** An array whose memory was transferred away looks like an empty one. */
+/** Throws `ERR_DATA_DETACHED` for an array whose memory was transferred away, which has length 0 like an empty one. */
 function attached<T extends { readonly data: NumericArray }>(array: T): T {
   try {
     if (array.data.length === 0) new Uint8Array(array.data.buffer)

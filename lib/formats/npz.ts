@@ -1,4 +1,4 @@
-/** NumPy's npz format: npy files in a zip archive, by name. */
+/** NumPy's npz format: a zip archive of npy files. */
 
 import { isMap, isUint8Array } from 'node:util/types'
 import type { ArrayInput } from '../arrays/arrays.js'
@@ -13,21 +13,22 @@ import { readZip, writeZip } from './zip.js'
 
 /** Options of {@link writeNpz}. */
 export interface WriteNpzOptions {
-  /** Default false, as `numpy.savez`; true as `numpy.savez_compressed`. */
+  /** Whether arrays are compressed, as `numpy.savez_compressed` does; default false, as `numpy.savez`. */
   readonly compress?: boolean | undefined
 }
 
 /** Options of {@link readNpz}. */
 export interface ReadNpzOptions {
   /**
-   * The most bytes that all arrays may unpack to, at least 0; default 256 MiB, or 16 times the bytes of the file where that is more.
+   * The most bytes that all arrays together may unpack to, at least 0; default 256 MiB, or 16 times the size of the file where that is
+   * more.
    */
   readonly maxBytes?: number | undefined
 }
 
 /** The arrays of an npz file by name, in the order of the file. */
 export class NpzArrays extends Map<string, FileArray> {
-  /** Why the others cannot be read, by name: objects, texts and damaged arrays do not keep from the rest. */
+  /** The arrays that cannot be read (pickled objects, texts, damaged ones), by name, with the reason. */
   readonly unreadable: ReadonlyMap<string, NeurodeError>
 
   /** @internal */
@@ -36,7 +37,7 @@ export class NpzArrays extends Map<string, FileArray> {
     this.unreadable = unreadable
   }
 
-  /** The array of that name; throws for one of {@link NpzArrays.unreadable}. */
+  /** The array of that name; throws the error of an array that is {@link NpzArrays.unreadable}. */
   override get(name: string): FileArray | undefined {
     const error = this.unreadable.get(name)
     if (error !== undefined) throw error
@@ -45,12 +46,12 @@ export class NpzArrays extends Map<string, FileArray> {
 }
 
 /**
- * Reads all arrays of an npz file, by name, in the order of the file; see {@link readNpy} for what they become. An array that
- * cannot be read is left out: `get` of its name throws, and `unreadable` says why.
+ * Reads all arrays of an npz file, by name, in the order of the file; {@link readNpy} says how elements are converted. An array that
+ * cannot be read is left out: `get` with its name throws, and `unreadable` says why.
  *
  * @param source - Path of the file, or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for archives that are damaged, for those that unpack to more than
- * `maxBytes`, before anything is unpacked, and for those of which no array can be read.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for an archive that is damaged, that would unpack to more than
+ * `maxBytes` (checked before anything is unpacked), or of which no array can be read.
  *
  * @example
  * ```ts
@@ -75,7 +76,7 @@ export async function readNpz(
   return parseNpz(await readBytes(path), path, maxBytes)
 }
 
-/** The arrays in the bytes of a whole file. */
+/** Parses the bytes of a whole npz file. */
 export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string, maxBytes?: number): NpzArrays {
   return parseAs(formats.npz, bytes, path, () => {
     const arrays = new Map<string, FileArray>()
@@ -99,7 +100,7 @@ export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string, maxBytes?: nu
 }
 
 /**
- * Writes arrays by name as an npz file, whole or not at all.
+ * Writes arrays by name as an npz file, atomically: after a failure the old file is unchanged.
  *
  * @throws NeurodeError `ERR_FILE_WRITE`; `ERR_ARGUMENT` for more than 4 GB.
  */

@@ -15,15 +15,15 @@ import { parseStrictJson } from './strictJson.js'
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteSafetensorsOptions {
-  /** Element type of all tensors in the file; default that of each array. */
+  /** Element type of all tensors in the file; default the type of each array. */
   readonly dtype?: DType | undefined
-  /** Texts by name, kept in the header. */
+  /** Texts by name, which the header keeps. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
-/** What a safetensors file holds. */
+/** The content of a safetensors file. */
 export interface Safetensors {
-  /** By name, in the order of their data. */
+  /** The tensors by name, in the order of their data in the file. */
   readonly tensors: ReadonlyMap<string, FileArray>
   readonly metadata: ReadonlyMap<string, string>
 }
@@ -45,16 +45,16 @@ const types: ReadonlyMap<string, DType> = new Map([
 ])
 const dtypeNames = nameTable([...types.values()], () => [])
 const lengthBytes = 8
-/** The format's own limit. */
+/** The limit that the format sets. */
 const maxHeaderBytes = 100_000_000
 const metadataKey = '__metadata__'
 
 /**
- * Reads a safetensors file. Elements come out as {@link readNpy} gives them; bfloat16 as float32.
+ * Reads a safetensors file. Elements are converted as by {@link readNpy}; bfloat16 becomes float32.
  *
  * @param source - Path of the file (or of the `.index.json` of one in several parts), or its bytes.
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` where anything is not as the format says: gaps, overlaps,
- * tensors of one name, bytes that belong to no tensor.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` for any violation of the format: gaps, overlaps, two tensors of one
+ * name, bytes that belong to no tensor.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export async function readSafetensors(source: string | URL | Uint8Array, ...more
   return parseAs(formats.safetensors, bytes, path, () => parseSafetensors(bytes, path))
 }
 
-/** The tensors of several files, as their index says. The files stand beside it. */
+/** Reads the tensors of several files that an index in the same folder lists. */
 async function readShards(path: string): Promise<Safetensors> {
   const places = shardsOf((await readBytes(path)).toString('utf8'), path)
   const shards = new Map<string, Safetensors>()
@@ -104,7 +104,7 @@ function shardsOf(text: string, path: string): Map<string, string> {
   const map = isObject(index) && Object.hasOwn(index, 'weight_map') ? index.weight_map : undefined
   if (!isObject(map)) throw damaged(path, 'expected an index with a weight_map')
   const entries = Object.entries(map).map(([name, file]): [string, string] => {
-    // A name with a folder in it could lead anywhere.
+    // A name with a folder in it could point to any file of the system.
     if (typeof file === 'string' && /^[^/\\:]+\.safetensors$/.test(file)) return [name, file]
     throw damaged(path, `tensor ${quoted(name)}: expected a .safetensors file beside the index, got ${describe(file)}`)
   })
@@ -119,7 +119,7 @@ interface Span {
   readonly to: number
 }
 
-/** The content of a whole file. May view its bytes. */
+/** Parses the bytes of a whole file; the tensors may be views of them. */
 export function parseSafetensors(bytes: Uint8Array<ArrayBuffer>, path: string): Safetensors {
   const header = readHeader(bytes, path)
   const body = bytes.subarray(lengthBytes + header.length)
@@ -201,7 +201,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 const quoted = (name: string) => JSON.stringify(name.length > 60 ? `${name.slice(0, 57)}...` : name)
 
 /**
- * Writes arrays by name as a safetensors file, whole or not at all. A scale or offset of an array is applied, as float32.
+ * Writes arrays by name as a safetensors file, atomically: after a failure the old file is unchanged. A scale or offset of an array is
+ * applied in float32.
  *
  * @throws NeurodeError `ERR_DTYPE` for values that an integer type cannot hold; `ERR_FILE_WRITE`.
  */
@@ -220,7 +221,7 @@ export async function writeSafetensors(
   await writeAtomically(toPath(path, 'path'), encodeSafetensors(tensors, options))
 }
 
-/** Readers of the format take texts alone. */
+/** Checks metadata, whose values the format requires to be strings. */
 function checkMetadata(metadata: unknown): object {
   const record = checkRecord(metadata, 'metadata', 'a plain object of texts')
   for (const [name, text] of Object.entries(record)) {
@@ -255,7 +256,8 @@ export function encodeSafetensors(
     chunks.push(bytes)
     end += bytes.length
   }
-  // Object.fromEntries would lose the order of names that are whole numbers; the bytes of data start at a multiple of 8.
+  // An object would reorder names that are whole numbers, so the JSON is built here. The header is padded so that the data begin at a
+  // multiple of 8 bytes.
   const text = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
   const bytes = Buffer.from(text)
   const padded = Buffer.alloc(lengthBytes + Math.ceil(bytes.length / 8) * 8, ' ')

@@ -1,6 +1,6 @@
-/** JSON of files, in which no object has a key twice. */
+/** Parses JSON strictly: no object may have a key twice. */
 
-/** The value of a text; throws where it is not JSON, or where a key stands twice in an object. */
+/** Parses a text. Throws a SyntaxError if it is not JSON, or if an object has a key twice. */
 export function parseStrictJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
   // JSON.parse keeps the last of several equal keys.
@@ -8,7 +8,7 @@ export function parseStrictJson(text: string): unknown {
   return value
 }
 
-/** Keys of all objects in a text that is known to be JSON. */
+/** Counts the keys of all objects in a text that is known to be valid JSON. */
 function keysOfText(text: string): number {
   let keys = 0
   let inText = false

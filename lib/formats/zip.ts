@@ -1,4 +1,4 @@
-/** Zip archives of arrays: a strict reader and a writer, both in memory. No encryption, no parts, no files beyond 4 GB. */
+/** A strict reader and a writer of zip archives in memory, without encryption, archives in several parts, and files beyond 4 GB. */
 
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { NeurodeError } from '../base/errors.js'
@@ -11,7 +11,7 @@ const endBytes = 22
 const centralBytes = 46
 const localBytes = 30
 const maxComment = 0xffff
-/** 258 bytes from a match code of two bits. */
+/** The highest compression ratio of deflate: 258 bytes from a match code of two bits. */
 const maxDeflateRatio = 1032
 const stored = 0
 const deflated = 8
@@ -27,8 +27,8 @@ interface Entry {
 }
 
 /**
- * The members of an archive by name, in its order, each as a function that unpacks it. Places and the sum of the sizes, at most
- * `maxBytes`, are checked at once; checksums, and that the sizes are true, when a member is unpacked, before memory is taken.
+ * The members of an archive by name, in its order, each as a function that unpacks the member. Offsets and the sum of the sizes, at
+ * most `maxBytes`, are checked at once. Whether a size is possible is checked before a member is unpacked, its checksum afterwards.
  */
 export function readZip(
   bytes: Buffer<ArrayBuffer>,
@@ -95,7 +95,7 @@ function readDirectory(bytes: Buffer, path: string): { entries: Entry[]; start: 
   return { entries, start }
 }
 
-/** The place of the last record, whose comment must reach the end of the file. */
+/** The offset of the end record, whose comment must reach the end of the file; -1 if there is none. */
 function findEnd(bytes: Buffer): number {
   for (let at = bytes.length - endBytes; at >= Math.max(0, bytes.length - endBytes - maxComment); at--) {
     if (bytes.readUInt32LE(at) === endMark && at + endBytes + bytes.readUInt16LE(at + 20) === bytes.length) return at
@@ -140,7 +140,7 @@ function inflate(packed: Uint8Array, size: number, member: string, path: string)
   }
 }
 
-/** An archive of these members, as chunks of its bytes. */
+/** The bytes of an archive of these members, in chunks. */
 export function writeZip(members: ReadonlyMap<string, Uint8Array>, compress: boolean): Uint8Array[] {
   const chunks: Uint8Array[] = []
   const directory: Uint8Array[] = []
@@ -150,10 +150,10 @@ export function writeZip(members: ReadonlyMap<string, Uint8Array>, compress: boo
     const local = Buffer.alloc(localBytes)
     local.writeUInt32LE(localMark, 0)
     local.writeUInt16LE(20, 4)
-    // Names are UTF-8.
+    // Bit 11 says that names are UTF-8.
     local.writeUInt16LE(0x800, 6)
     local.writeUInt16LE(compress ? deflated : stored, 8)
-    // 1 January 1980: the same arrays give the same bytes.
+    // The date is always 1 January 1980, so that the same arrays give the same bytes.
     local.writeUInt16LE(0x21, 12)
     local.writeUInt32LE(crc32(data), 14)
     local.writeUInt32LE(fits(packed.length), 18)

@@ -74,7 +74,7 @@ describe('readCsv', () => {
     await bad(Uint8Array.of(97, 10, 49, 13, 50, 13, 10, 0xe9, 10), /^data: line 4: expected text in UTF-8/)
     await bad(Uint8Array.of(97, 10, 49, 10, 0xc3), /^data: line 3: expected text in UTF-8/)
     await bad(Uint8Array.of(0xff, 0xfe, 97, 0), /got UTF-16/)
-    await bad(Uint8Array.of(0x1f, 0x8b, 8, 0), /got gzip: unpack it/)
+    await bad(Uint8Array.of(0x1f, 0x8b, 8, 0), /got gzip data: unpack it first/)
     await bad('\n\r\n', /got an empty file/)
     const table = await read('a,b,,a\n1,"\n2",x,4\n5,y,6,z\n')
     throws(() => table.numbers(['b']), 'ERR_FILE_FORMAT', /^data: line 4, column 'b': expected a number, got "y"$/)
@@ -99,9 +99,14 @@ describe('numbers of a CSV file', () => {
 
   it('refuse what is missing, and say which option takes it', async () => {
     const table = await read(gaps)
-    const option = /line 3, column 'a': expected a number, got "NA"; with the option missing, .*missing: NaN/
+    const option =
+      /line 3, column 'a': expected a number, got "NA"; the option missing replaces such cells: .*missing: NaN/
     throws(() => table.numbers(['a']), 'ERR_FILE_FORMAT', option)
-    throws(() => table.numbers(['b']), 'ERR_FILE_FORMAT', /line 4, column 'b': expected a number, got " NaN "; with/)
+    throws(
+      () => table.numbers(['b']),
+      'ERR_FILE_FORMAT',
+      /line 4, column 'b': expected a number, got " NaN "; the option missing/,
+    )
     const dash = () => table.numbers(['b'], { missing: 0 })
     throws(dash, 'ERR_FILE_FORMAT', /line 5, column 'b': expected a number, got "-"$/)
   })
