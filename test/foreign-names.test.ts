@@ -50,7 +50,7 @@ const byText: Readonly<Record<string, (name: Loose) => unknown>> = {
   constraints: (kernelConstraint) => layers.dense({ units: 1, kernelConstraint }),
 }
 
-const answer = /(?:here it is|it is not here:) \S/
+const answer = /(?:in Neurode it is|Neurode does not have it:) \S/
 
 /** What is wrong with how a name is met, or nothing: it is taken, or the error says what it is here. */
 function problemOf(what: string, read: () => unknown): string | undefined {
@@ -103,37 +103,43 @@ describe('names of others', () => {
 
   /** Sentences that users see. */
   const samples: readonly (readonly [act: () => unknown, text: string])[] = [
-    [() => compile({ loss: 'softmaxCrossEntropy' }), 'here it is losses.categoricalCrossentropy({ fromLogits: true })'],
-    [() => compile({ loss: 'huberLoss' }), "here it is 'huber'"],
-    [() => compile({ loss: 'nll_loss' }), "here it is 'sparseCategoricalCrossentropy', of a softmax"],
-    [() => compile({ loss: 'CrossEntropyLoss' }), 'here it is losses.categoricalCrossentropy({ fromLogits: true })'],
-    [() => compile({ loss: 'BCEWithLogitsLoss' }), 'here it is losses.binaryCrossentropy({ fromLogits: true })'],
-    [() => compile({ loss: 'mse_loss' }), "here it is 'meanSquaredError'"],
-    [() => compile({ optimizer: 'momentum' }), 'here it is optimizers.sgd({ learningRate, momentum })'],
-    [() => compile({ lr: 0.1 }), 'here it is an option of the optimizer'],
-    [() => compile({ run_eagerly: true }), 'it is not here: all that runs is compiled natively'],
-    [() => adam({ betas: [0.9, 0.99] }), "here it is 'beta1' and 'beta2'"],
-    [() => adam({ momentum: 0.9 }), "here it is 'beta1'"],
-    [() => adam({ learning_rate: 0.1 }), "here it is 'learningRate'"],
-    [() => adam({ weight_decay: 0.1 }), "here it is 'weightDecay'"],
-    [() => optimizer({ dampening: 0.1 }), 'it is not here'],
-    [() => dense({ units: 1, kernel_initializer: 'zeros' }), "here it is 'kernelInitializer'"],
-    [() => dense({ units: 1, input_shape: [1] }), "here it is 'inputShape'"],
-    [() => dense({ units: 1, in_features: 3 }), "here it is 'inputShape', without the rows"],
-    [() => dense({ units: 1, bias: false }), "here it is 'useBias'"],
-    [() => layers.leakyReLU({ alpha: 0.1 } as object), "here it is 'negativeSlope'"],
-    [() => layers.dropout({ p: 0.1 } as never), "here it is 'rate'"],
-    [() => callbacks.reduceLROnPlateau({ min_lr: 0 } as object), "here it is 'minLearningRate'"],
-    [() => sequential([], { optimizer: 'sgd' } as object), 'here it is an option of compile'],
-    [() => (layers as Loose).conv2d({}), 'layers.conv2d: it is not here: a layer computes on rows'],
-    [() => (layers as Loose).Dense(3), 'layers.Dense: here it is layers.dense'],
-    [() => (schedules as Loose).ReduceLROnPlateau, 'here it is callbacks.reduceLROnPlateau'],
-    [() => (callbacks as Loose).TensorBoard(), 'here it is callbacks.dashboard'],
-    [() => (model() as Loose).fitDataset, 'model.fitDataset: here it is model.fit(batches)'],
-    [() => (model() as Loose).train_on_batch, 'here it is model.trainOnBatch'],
-    [() => (model() as Loose).state_dict(), 'here it is model.getWeights(), or model.saveWeights(path)'],
-    [() => (optimizers.adam() as Loose).lr, 'optimizer.lr: here it is optimizer.learningRate'],
-    [() => (layers.dense(1) as Loose).kernel, 'here it is layer.getWeights()'],
+    [
+      () => compile({ loss: 'softmaxCrossEntropy' }),
+      'in Neurode it is losses.categoricalCrossentropy({ fromLogits: true })',
+    ],
+    [() => compile({ loss: 'huberLoss' }), "in Neurode it is 'huber'"],
+    [() => compile({ loss: 'nll_loss' }), "in Neurode it is 'sparseCategoricalCrossentropy', which takes the softmax"],
+    [
+      () => compile({ loss: 'CrossEntropyLoss' }),
+      'in Neurode it is losses.categoricalCrossentropy({ fromLogits: true })',
+    ],
+    [() => compile({ loss: 'BCEWithLogitsLoss' }), 'in Neurode it is losses.binaryCrossentropy({ fromLogits: true })'],
+    [() => compile({ loss: 'mse_loss' }), "in Neurode it is 'meanSquaredError'"],
+    [() => compile({ optimizer: 'momentum' }), 'in Neurode it is optimizers.sgd({ learningRate, momentum })'],
+    [() => compile({ lr: 0.1 }), 'in Neurode it is an option of the optimizer'],
+    [() => compile({ run_eagerly: true }), 'Neurode does not have it: everything runs as native code'],
+    [() => adam({ betas: [0.9, 0.99] }), "in Neurode it is 'beta1' and 'beta2'"],
+    [() => adam({ momentum: 0.9 }), "in Neurode it is 'beta1'"],
+    [() => adam({ learning_rate: 0.1 }), "in Neurode it is 'learningRate'"],
+    [() => adam({ weight_decay: 0.1 }), "in Neurode it is 'weightDecay'"],
+    [() => optimizer({ dampening: 0.1 }), 'Neurode does not have it'],
+    [() => dense({ units: 1, kernel_initializer: 'zeros' }), "in Neurode it is 'kernelInitializer'"],
+    [() => dense({ units: 1, input_shape: [1] }), "in Neurode it is 'inputShape'"],
+    [() => dense({ units: 1, in_features: 3 }), "in Neurode it is 'inputShape', without the number of rows"],
+    [() => dense({ units: 1, bias: false }), "in Neurode it is 'useBias'"],
+    [() => layers.leakyReLU({ alpha: 0.1 } as object), "in Neurode it is 'negativeSlope'"],
+    [() => layers.dropout({ p: 0.1 } as never), "in Neurode it is 'rate'"],
+    [() => callbacks.reduceLROnPlateau({ min_lr: 0 } as object), "in Neurode it is 'minLearningRate'"],
+    [() => sequential([], { optimizer: 'sgd' } as object), 'in Neurode it is an option of compile'],
+    [() => (layers as Loose).conv2d({}), 'layers.conv2d: Neurode does not have it: layers compute on rows'],
+    [() => (layers as Loose).Dense(3), 'layers.Dense: in Neurode it is layers.dense'],
+    [() => (schedules as Loose).ReduceLROnPlateau, 'in Neurode it is callbacks.reduceLROnPlateau'],
+    [() => (callbacks as Loose).TensorBoard(), 'in Neurode it is callbacks.dashboard'],
+    [() => (model() as Loose).fitDataset, 'model.fitDataset: in Neurode it is model.fit(batches)'],
+    [() => (model() as Loose).train_on_batch, 'in Neurode it is model.trainOnBatch'],
+    [() => (model() as Loose).state_dict(), 'in Neurode it is model.getWeights(), or model.saveWeights(path)'],
+    [() => (optimizers.adam() as Loose).lr, 'optimizer.lr: in Neurode it is optimizer.learningRate'],
+    [() => (layers.dense(1) as Loose).kernel, 'in Neurode it is layer.getWeights()'],
   ]
 
   it('are answered with what is there', () => {
@@ -142,17 +148,17 @@ describe('names of others', () => {
 
   it('are answered in what takes options later', async () => {
     const later: readonly (readonly [options: object, text: RegExp])[] = [
-      [{ batch_size: 1 }, /^fit: no option is called 'batch_size'; here it is 'batchSize'$/],
-      [{ batch: 1 }, /here it is 'batchSize'$/],
-      [{ validation_split: 0.1 }, /here it is 'validationSplit'$/],
-      [{ batchesPerEpoch: 1 }, /here it is 'stepsPerEpoch'$/],
-      [{ yieldEvery: 'auto' }, /it is not here: training runs off the JavaScript thread$/],
-      [{ use_multiprocessing: true }, /it is not here: batches are read ahead as it is$/],
-      [{ metrics: ['mae'] }, /here it is an option of compile$/],
-      [{ callbacks: { onYield: () => {} } }, /^callbacks.*'onYield'; it is not here: training runs off/],
-      [{ callbacks: { onTestBegin: () => {} } }, /it is not here: evaluate and predict call no callbacks/],
-      [{ callbacks: { onTrainEpochEnd: () => {} } }, /here it is 'onEpochEnd'$/],
-      [{ lr: 0.1 }, /here it is an option of the optimizer, /],
+      [{ batch_size: 1 }, /^fit: no option is called 'batch_size'; in Neurode it is 'batchSize'$/],
+      [{ batch: 1 }, /in Neurode it is 'batchSize'$/],
+      [{ validation_split: 0.1 }, /in Neurode it is 'validationSplit'$/],
+      [{ batchesPerEpoch: 1 }, /in Neurode it is 'stepsPerEpoch'$/],
+      [{ yieldEvery: 'auto' }, /Neurode does not have it: training runs off the JavaScript thread$/],
+      [{ use_multiprocessing: true }, /Neurode does not have it: batches are always read ahead$/],
+      [{ metrics: ['mae'] }, /in Neurode it is an option of compile$/],
+      [{ callbacks: { onYield: () => {} } }, /^callbacks.*'onYield'; Neurode does not have it: training runs off/],
+      [{ callbacks: { onTestBegin: () => {} } }, /Neurode does not have it: evaluate and predict call no callbacks/],
+      [{ callbacks: { onTrainEpochEnd: () => {} } }, /in Neurode it is 'onEpochEnd'$/],
+      [{ lr: 0.1 }, /in Neurode it is an option of the optimizer, /],
     ]
     for (const [options, text] of later) {
       await assert.rejects(model().fit([1], [1], options), { code: 'ERR_UNKNOWN_NAME', message: text })

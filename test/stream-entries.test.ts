@@ -164,11 +164,11 @@ describe('functions that take batches', () => {
     }
     // One that is new belongs into `entries`.
     const expected = {
+      'feeds/feeds.js': 1,
+      'fit/evaluate.js': 1,
+      'fit/fit.js': 2,
+      'fit/predict.js': 1,
       'layers/adapt.js': 1,
-      'model/evaluate.js': 1,
-      'model/feeds.js': 1,
-      'model/fit.js': 2,
-      'model/predict.js': 1,
     }
     assert.deepEqual(found, expected)
   })
@@ -217,7 +217,9 @@ perDevice('functions that take batches', (device) => {
       ]
       for (const name of names) {
         const bad = { ...good[1], [name]: new Float32Array(8).fill(1) }
-        const says = new RegExp(`no key of a batch is called '${name}'; (?:did you mean|here it is) 'sampleWeight'`)
+        const says = new RegExp(
+          `no key of a batch is called '${name}'; (?:did you mean|in Neurode it is) 'sampleWeight'`,
+        )
         for (const make of Object.values(kinds)) {
           await rejects(run(model, make([good[0], bad])), 'ERR_UNKNOWN_NAME', located(says))
         }

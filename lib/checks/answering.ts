@@ -1,4 +1,4 @@
-/** Makes objects answer when a name is read that others have, where JavaScript would give `undefined`, which is no function. */
+/** Makes objects throw a helpful error when a member is read that only other frameworks have. */
 
 import { NeurodeError } from '../base/errors.js'
 import { type Asked, answerFor } from '../foreignNames/answers.js'
@@ -6,17 +6,17 @@ import { is } from '../foreignNames/rows.js'
 import { normalize, shorten } from './validate.js'
 
 /**
- * Reading a name that Keras, TensorFlow.js or PyTorch have, or another spelling of one that is there, throws `ERR_UNKNOWN_NAME` with
- * the name here, or the reason why there is none. Any other name that is not there stays undefined, and names that are there are
- * read as ever: the answer stands at the end of the chain of prototypes.
+ * After this call, reading a member that Keras, TensorFlow.js or PyTorch have and `object` lacks, or a different spelling of a member,
+ * throws `ERR_UNKNOWN_NAME` with Neurode's name, or with the reason why there is none. Other missing members stay undefined. Members
+ * that exist are read at full speed, as the check is the last object of the prototype chain.
  */
 export function answerForeignNames(object: object, asked: Asked, label: string = asked): void {
   const end = {}
   const spelled = new WeakMap<object, ReadonlyMap<string, string>>()
   const get = (_: object, key: string | symbol, receiver: unknown): unknown => {
-    // JSON.stringify asks every object for a toJSON.
+    // JSON.stringify reads toJSON of every object.
     if (typeof key === 'symbol' || key in end || key === 'toJSON') return Reflect.get(end, key, receiver)
-    // Objects of a class that extends this one have more names.
+    // Subclasses have more members.
     const kind = receiver === object ? object : (Object.getPrototypeOf(receiver) as object)
     const names = spelled.get(kind) ?? namesOf(kind, object)
     spelled.set(kind, names)
@@ -28,7 +28,7 @@ export function answerForeignNames(object: object, asked: Asked, label: string =
   Object.setPrototypeOf(object, new Proxy(end, { get }))
 }
 
-/** The names of `kind` and of what it inherits, down to `last`, by how they read without case, `_` and `-`. */
+/** The members of `kind` and of its prototypes up to `last`, keyed by their names without case, `_` and `-`. */
 function namesOf(kind: object, last: object): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   for (let level: object | null = kind; level !== null; level = Object.getPrototypeOf(level)) {

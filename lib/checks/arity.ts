@@ -1,12 +1,12 @@
-/** Options in places that a function does not have, which JavaScript would drop in silence. */
+/** Refuses options that are passed after a function's last parameter, which JavaScript would silently ignore. */
 
 import { isPlain, refuse } from './validate.js'
 
 type Callable = (...args: readonly unknown[]) => unknown
 
 /**
- * Refuses an object of options among the arguments that came behind the last one of a function. Others pass:
- * `sizes.map(layers.dense)` gives an index and the list as well.
+ * Throws `ERR_ARGUMENT` if there is an object of options among the arguments after a function's last parameter. Other extra
+ * arguments are allowed: `sizes.map(layers.dense)` passes an index and the list.
  */
 export function refuseMore(more: readonly unknown[], most: number, argument: string): void {
   for (const [i, arg] of more.entries()) {
@@ -16,8 +16,8 @@ export function refuseMore(more: readonly unknown[], most: number, argument: str
 }
 
 /**
- * Makes the functions of a table, or the methods of a prototype, do so. Those that are async, or named in `promising`, reject; all
- * others throw.
+ * Adds the check of {@link refuseMore} to all functions of a table, or to all methods of a prototype. Functions that are async, or
+ * named in `promising`, reject; all others throw.
  */
 export function guardArity(owner: object, argument: string, promising: readonly string[] = []): void {
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {

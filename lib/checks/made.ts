@@ -1,4 +1,4 @@
-/** Losses, metrics, optimizers and the like as their factories made them, which copies are not. */
+/** Tells losses, metrics, optimizers and similar objects that a factory made from copies of them. */
 
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from './validate.js'
@@ -11,19 +11,19 @@ export function remember<T extends object>(object: T): T {
   return object
 }
 
-/** The same, and freezes it. */
+/** Like {@link remember}, and freezes the object. */
 export function sealed<T extends object>(object: T): Readonly<T> {
   return Object.freeze(remember(object))
 }
 
-/** Whether a factory made it. */
+/** Whether a factory made this object. */
 export function isMade(value: unknown): boolean {
   return typeof value === 'object' && value !== null && made.has(value)
 }
 
 /**
- * An object of a kind. Throws `ERR_ARGUMENT` for all else, copies by spread, JSON and the like among it: they have lost methods, or
- * say what nobody checked.
+ * Checks that a value is an object of this kind that a factory made. Throws `ERR_ARGUMENT` otherwise, also for copies made by
+ * spreading or JSON: they lack methods, or have options that were never checked.
  */
 export function checkMade<T extends { readonly kind: string }>(
   value: unknown,

@@ -1,15 +1,15 @@
-/** Checks of options and names, with messages that say what was expected and what came. */
+/** Checks of options and names, with messages that say what was expected and what was given. */
 
 import { NeurodeError } from '../base/errors.js'
 import { type Asked, answerFor } from '../foreignNames/answers.js'
 import { is } from '../foreignNames/rows.js'
 
-/** Options, or a number alone that stands for the one of that name. */
+/** An object of options; a number alone becomes the option `name`. */
 export function withMain<T extends object | undefined>(given: number | T, name: keyof NonNullable<T>): T {
   return typeof given === 'number' ? ({ [name]: given } as T) : given
 }
 
-/** What came, in a few words, for the end of an error message. */
+/** A value in a few words, for the end of an error message. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return String(value)
@@ -22,32 +22,32 @@ export function describe(value: unknown): string {
   return name && name !== 'Object' ? withArticle(name) : 'an object'
 }
 
-/** `an ArrayBuffer`, but `a Uint8Array` and `a URL`. */
+/** A name with its article: `an ArrayBuffer`, but `a Uint8Array` and `a URL`. */
 function withArticle(name: string): string {
   return /^[aeio]/i.test(name) ? `an ${name}` : `a ${name}`
 }
 
-/** Throws `ERR_ARGUMENT`: "batchSize: expected a positive integer, got -3". */
+/** Throws `ERR_ARGUMENT` with a message such as "batchSize: expected a positive integer, got -3". */
 export function refuse(argument: string, expected: string, got: unknown): never {
-  // Nobody else will hear what a promise that is refused rejects with.
+  // A promise that was passed by mistake may reject later; nobody else would handle that rejection.
   if (isPromise(got)) got.then(undefined, () => {})
   throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected ${expected}, got ${describe(got)}`)
 }
 
-/** One spelling for camelCase, snake_case and kebab-case; no name that is known is longer than what is looked at. */
+/** A name without case, `_` and `-`, so that camelCase, snake_case and kebab-case compare equal. No known name is longer than 200. */
 export function normalize(name: string): string {
   return name.slice(0, 200).replace(/[_-]/g, '').toLowerCase()
 }
 
-/** What names stand for, under any spelling, and the names to suggest. */
+/** A table from names, in any spelling, to what they stand for, with the names to suggest in messages. */
 export interface NameTable<T> {
   readonly ids: ReadonlyMap<string, T>
   readonly names: readonly string[]
-  /** What others may call by another name. */
+  /** The kind of name, to look up how other frameworks call it. */
   readonly asked?: Asked | undefined
 }
 
-/** The table of ids and their aliases. */
+/** Makes a {@link NameTable} from ids and their aliases. */
 export function nameTable<T extends string>(
   ids: readonly T[],
   aliases: (id: T) => readonly string[],
@@ -61,7 +61,7 @@ export function nameTable<T extends string>(
   }
 }
 
-/** The id that a name stands for; `ERR_UNKNOWN_NAME` with the nearest names when there is none. */
+/** The id that a name stands for. Throws `ERR_UNKNOWN_NAME`, with similar names, for an unknown name. */
 export function lookUp<T>({ ids, names, asked }: NameTable<T>, name: unknown, argument: string): T {
   if (typeof name !== 'string')
     return refuse(argument, `a name (${names.slice(0, 3).join(', ')}, …) or an object`, name)
@@ -75,7 +75,7 @@ export function lookUp<T>({ ids, names, asked }: NameTable<T>, name: unknown, ar
 const mostNames = 100
 const mostCompared = 10_000
 
-/** Texts of others come into messages, and are compared, to this length. */
+/** Texts that users pass are quoted in messages, and compared, up to this length. */
 const longestText = 60
 
 /** The beginning of a text that may be long. */
@@ -83,7 +83,7 @@ export function shorten(text: string): string {
   return text.length > longestText ? `${text.slice(0, longestText - 3)}...` : text
 }
 
-/** "; did you mean 'relu' or 'relu6'?", or the names where none is near. */
+/** The end of a message: "; did you mean 'relu' or 'relu6'?", or all known names if none is similar. */
 export function suggest(name: string, names: readonly string[]): string {
   const wanted = normalize(name.slice(0, longestText))
   const near = names
@@ -100,7 +100,7 @@ export function suggest(name: string, names: readonly string[]): string {
   return `; known: ${names.slice(0, mostNames).map(shorten).join(', ')}${more}`
 }
 
-/** Letters to change, with neighbours swapped counting as one; a name that was not finished is near, as is a word of one. */
+/** The edit distance, in which swapping neighbours counts as one edit. The beginning of a name, or a word of it, has the distance 1. */
 function distanceTo(wanted: string, candidate: string): number {
   if (wanted.length >= 3 && candidate.startsWith(wanted)) return 1
   const word = wanted.replace(/s$/, '')
@@ -123,7 +123,7 @@ function editDistance(a: string, b: string): number {
   return at(a.length, b.length)
 }
 
-/** What an option that is not known may be, here or elsewhere. */
+/** The end of a message about an unknown option: the option that may be meant. */
 function optionLike(key: string, known: readonly string[]): string {
   const name = normalize(key)
   const same = known.find((each) => normalize(each) === name)
@@ -131,7 +131,7 @@ function optionLike(key: string, known: readonly string[]): string {
   return answer === undefined ? suggest(key, known) : `; ${answer}`
 }
 
-/** Whether an object is of no class, of any realm: what braces and JSON make. */
+/** Whether a value is a plain object, of any realm: one that braces or JSON make, not an instance of a class. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -140,8 +140,8 @@ export function isPlain(value: unknown): value is object {
 }
 
 /**
- * The options of a plain object with nothing but known keys. `null` and `undefined` mean that an option, or all of them, was
- * not given.
+ * Checks that options are a plain object with known keys only, and returns them. `null` and `undefined` count as not given, for a
+ * single option as for the whole object.
  */
 export function checkOptions<T extends object>(
   options: T | null | undefined,
@@ -156,7 +156,7 @@ export function checkOptions<T extends object>(
   return kept.length === entries.length ? (options as T) : (Object.fromEntries(kept) as T)
 }
 
-/** Checks an object of things by their names, where the names are the caller's. */
+/** Checks that a value is a plain object whose keys the caller may choose. */
 export function checkRecord(value: unknown, argument: string, expected: string): Readonly<Record<string, unknown>> {
   return isPlain(value) ? (value as Readonly<Record<string, unknown>>) : refuse(argument, expected, value)
 }
@@ -164,8 +164,8 @@ export function checkRecord(value: unknown, argument: string, expected: string):
 let isReadingFile = false
 
 /**
- * Does work on what a file says, which was checked when the file was written: it holds options without effect with their
- * defaults, and nothing that an earlier version took keeps it from being loaded.
+ * Runs code that builds objects from a file. While it runs, {@link refuseUseless} accepts options without effect: files list all
+ * options with their defaults, and a file that an earlier version wrote must still load.
  */
 export function readingFile<T>(work: () => T): T {
   isReadingFile = true
@@ -176,7 +176,7 @@ export function readingFile<T>(work: () => T): T {
   }
 }
 
-/** Refuses what an object has beside the known keys: "fit: no option is called 'epoch'; did you mean 'epochs'?" */
+/** Throws `ERR_UNKNOWN_NAME` for a key that is not known: "fit: no option is called 'epoch'; did you mean 'epochs'?" */
 export function checkKeys(given: object, known: readonly string[], none: string): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue
@@ -184,7 +184,7 @@ export function checkKeys(given: object, known: readonly string[], none: string)
   }
 }
 
-/** Refuses options that would change nothing in the company they are given in; `because` says why. */
+/** Throws `ERR_ARGUMENT` for options that have no effect together with the others; `because` ends the message with the reason. */
 export function refuseIdle(options: object, names: readonly string[], argument: string, because: string): void {
   for (const name of names) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
@@ -192,32 +192,32 @@ export function refuseIdle(options: object, names: readonly string[], argument: 
   }
 }
 
-/** Refuses what can have no meaning for a model or in its company, unless a file says it. */
+/** Throws `ERR_ARGUMENT` for a value that has no effect, unless it comes from a file (see {@link readingFile}). */
 export function refuseUseless(argument: string, expected: string, got: unknown): void {
   if (!isReadingFile) refuse(argument, expected, got)
 }
 
-/** A finite number that stays one as float32: what native code computes with. */
+/** Whether a value is a number that is finite in float32, which the native code computes in. */
 export function isFloat(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(Math.fround(value))
 }
 
-/** A number in a closed range that float32 holds. */
+/** Checks a number that float32 can hold, from `low` to `high`, both included. */
 export function checkNumber(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
   if (isFloat(value) && value >= low && value <= high) return value
   return refuse(argument, isDouble(value) ? expectedFloat : expectedNumber(low, high), value)
 }
 
-/** The same of a number that stays in TypeScript. */
+/** Like {@link checkNumber}, for a number that TypeScript alone uses, so that float32 need not hold it. */
 export function checkDouble(value: unknown, argument: string, low = -Infinity, high = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) return value
   return refuse(argument, expectedNumber(low, high), value)
 }
 
-/** What is expected of a number that float32 does not hold. */
+/** What messages expect instead of a number that float32 cannot hold. */
 export const expectedFloat = 'a number that float32 holds, up to 3.4e38'
 
-/** A finite number that float32 does not hold. */
+/** Whether a value is a finite number that float32 cannot hold. */
 export function isDouble(value: unknown): value is number {
   return Number.isFinite(value) && !isFloat(value)
 }
@@ -227,13 +227,13 @@ function expectedNumber(low: number, high: number): string {
   return high === Infinity ? `a finite number of at least ${low}` : `a number from ${low} to ${high}`
 }
 
-/** A number above zero that float32 holds. */
+/** Checks a number above zero that float32 can hold. */
 export function checkPositive(value: unknown, argument: string): number {
   if (isFloat(value) && value > 0) return value
   return refuse(argument, isDouble(value) ? expectedFloat : 'a finite number above 0', value)
 }
 
-/** An integer in a closed range that a double holds exactly. */
+/** Checks an integer from `low` to `high`, both included, that a double holds exactly. */
 export function checkInteger(value: unknown, argument: string, low = 1, high = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= low && value <= high) return value
   return refuse(argument, expectedInteger(low, high), value)
@@ -245,10 +245,10 @@ export function expectedInteger(low: number, high: number): string {
   return low === 1 ? 'a positive integer' : `an integer of at least ${low}`
 }
 
-/** What a timer can wait for: 24.8 days. */
+/** The longest time, in milliseconds, that a timer of Node can wait: 24.8 days. */
 export const longestMilliseconds = 2 ** 31 - 1
 
-/** A seed: a non-negative safe integer, or nothing. */
+/** Checks a seed: a non-negative safe integer, or undefined. */
 export function checkSeed(value: unknown, argument: string): number | undefined {
   return value === undefined ? undefined : checkInteger(value, argument, 0)
 }
@@ -257,12 +257,12 @@ export function checkBoolean(value: unknown, argument: string): boolean {
   return typeof value === 'boolean' ? value : refuse(argument, 'true or false', value)
 }
 
-/** A name a user may give: text that is not empty. */
+/** Checks a name that the user chose: a string that is not empty. */
 export function checkName(value: unknown, argument: string): string {
   return typeof value === 'string' && value !== '' ? value : refuse(argument, 'a text that is not empty', value)
 }
 
-/** Signals of other realms are no instances of this one's class. */
+/** Whether a value is an AbortSignal. `instanceof` would miss signals of other realms. */
 function isSignal(value: unknown): value is AbortSignal {
   const { aborted, addEventListener } = (
     typeof value === 'object' && value !== null ? value : {}
@@ -270,19 +270,19 @@ function isSignal(value: unknown): value is AbortSignal {
   return typeof aborted === 'boolean' && typeof addEventListener === 'function'
 }
 
-/** An AbortSignal, or nothing. */
+/** Checks an AbortSignal, or undefined. */
 export function checkSignal(value: unknown, argument: string): AbortSignal | undefined {
   if (value === undefined || isSignal(value)) return value
   return refuse(argument, 'an AbortSignal', value)
 }
 
-/** The shape of one row: positive integers. */
+/** Checks the shape of one row: a list of positive integers. */
 export function checkRowShape(value: unknown, argument: string): readonly number[] {
   if (!Array.isArray(value)) return refuse(argument, 'an array of positive integers, such as [784]', value)
   return Object.freeze(value.map((size: unknown, i) => checkInteger(size, `${argument}[${i}]`)))
 }
 
-/** Whether a function gave a promise, of whatever kind. */
+/** Whether a value is a promise or another object with a `then` function. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,4 +1,4 @@
-/** What is said of names that Keras, TensorFlow.js and PyTorch have: the name here, or why there is none. */
+/** Answers to names of Keras, TensorFlow.js and PyTorch: the name in Neurode, or the reason why there is none. */
 
 import { callbackRows, hookRows, layerRows, objectRows } from './layerNames.js'
 import { optionRows } from './optionNames.js'
@@ -20,7 +20,7 @@ const everywhere: Rows = [
   ],
 ]
 
-/** By what is asked for; names are written without case, `_` and `-`, and `*` stands for any letters. */
+/** The answers by kind of name. The names are written without case, `_` and `-`; `*` stands for any letters. */
 const tables = {
   layers: layerRows,
   losses: lossRows,
@@ -37,7 +37,7 @@ const tables = {
   ...objectRows,
 } as const satisfies Record<string, Rows>
 
-/** What a name can be asked for as: a member of a factory table, an option, a member of an object. */
+/** The kind of name that a user looked for: a member of a factory table, an option, or a member of an object. */
 export type Asked = keyof typeof tables
 
 const patterns = new Map<Asked, readonly (readonly [pattern: RegExp, answer: string])[]>()
@@ -53,8 +53,8 @@ function patternsOf(asked: Asked) {
 }
 
 /**
- * What is said of a name, which has neither case nor `_` and `-`; nothing where nobody else has it. Of options, only what is
- * among `known` counts as being here.
+ * The answer to a name, which is given without case, `_` and `-`; undefined if no other framework has that name. With `known`, an
+ * answer counts only if all options that it quotes are among them.
  */
 export function answerFor(asked: Asked, name: string, known?: readonly string[]): string | undefined {
   const isThere = (answer: string) =>

@@ -1,10 +1,10 @@
-/** Names of layers and callbacks, and of members of models, layers and optimizers, as others have them. */
+/** Names of layers, callbacks and members of objects in other frameworks. */
 
 import { is, no, type Rows } from './rows.js'
 
-const rowsOnly = 'a layer computes on rows, and an image is a row of pixels'
+const rowsOnly = 'layers compute on rows of numbers, and an image is a row of pixels'
 const before = 'pictures, text, categories and sound become numbers before training'
-const oneByOne = 'positions of a row are computed each by itself, or all together as one row'
+const oneByOne = 'layers compute each position of a row independently, or a row as a whole'
 
 export const layerRows: Rows = [
   ['linear lazylinear fullyconnected', is('layers.dense({ units })')],
@@ -20,38 +20,38 @@ export const layerRows: Rows = [
     'sigmoid tanh gelu silu swish mish selu celu relu6 hardswish hardsilu hardsigmoid hardtanh softplus softsign logsigmoid logsoftmax tanhshrink softshrink hardshrink threshold',
     is('layers.activation, with the name of the activation'),
   ],
-  ['glu rrelu softmin', no('layers.activation takes those of activations.*')],
+  ['glu rrelu softmin', no('layers.activation takes the activations that activations.* lists')],
   ['globalavgpool1d', is('layers.globalAveragePooling1D()')],
   ['conv* lazyconv* depthwiseconv* separableconv* convolution* fold unfold', no(rowsOnly)],
   [
     'adaptive*pool* average*pool* avgpool* avgpooling* max*pool* maxpooling* global*pool* lppool* fractionalmaxpool* cropping* upsampl* upsample* spatialdropout* dropout1d dropout2d dropout3d batchnorm2d batchnorm3d lazybatchnorm* *pad1d *pad2d *pad3d zeropadding* pixelshuffle pixelunshuffle channelshuffle localresponsenorm softmax2d crossmaplrn2d',
-    no(`it stands around convolutions; ${rowsOnly}`),
+    no(`it is used with convolutions; ${rowsOnly}`),
   ],
   [
     '*lstm* *gru gru* rnn* *rnn *rnncell *rnncells bidirectional masking',
-    no('a row has one length, and no layer remembers the row before'),
+    no('all rows have the same length, and no layer keeps a state between rows'),
   ],
   ['*attention transformer*', no(oneByOne)],
   ['timedistributed', is('the layer itself: layers.dense works on every position as it is')],
   [
     'add average concatenate dot maximum minimum multiply subtract bilinear merge',
-    no('a model has one path of layers: nothing is there to merge'),
+    no('a model is one chain of layers, so there is nothing to merge'),
   ],
   [
     'augmix autocontrast centercrop contrastlimited* cutmix equalization maxnumboundingboxes mixup rand* resizing solarization',
-    no('pictures are prepared before they are rows; a generator of batches can vary them'),
+    no('images are prepared before training; a generator of batches can augment them'),
   ],
   [
     'discretization hashedcrossing hashing integerlookup melspectrogram pipeline stftspectrogram stringlookup textvectorization',
     no(before),
   ],
   ['embeddingbag', is('layers.embedding, then layers.globalAveragePooling1D')],
-  ['cosinesimilarity pairwisedistance', no('a layer is of one row, not of pairs')],
+  ['cosinesimilarity pairwisedistance', no('a layer computes on one row, not on pairs of rows')],
   ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
   ['einsumdense reversibleembedding spectralnormalization', no('docs/add-an-op.md says how layers are added natively')],
   [
     'lambda layer wrapper inputspec module',
-    no('layers cannot be written in JavaScript: no call may stand between two batches'),
+    no('layers cannot be written in JavaScript, as training runs natively from batch to batch'),
   ],
   ['flaxlayer jaxlayer tfsmlayer torchmodulewrapper', no('it is a layer of another framework')],
   ['*loss', is('among the losses: compile({ loss })')],
@@ -65,18 +65,21 @@ export const callbackRows: Rows = [
   ['checkpoint', is('callbacks.modelCheckpoint')],
   ['orbaxcheckpoint', is('callbacks.modelCheckpoint or callbacks.backupAndRestore')],
   ['remotemonitor', is('fetch, in onEpochEnd')],
-  ['swapemaweights stochasticweightaveraging', is('useEma of an optimizer, which ends a fit with the averages')],
+  [
+    'swapemaweights stochasticweightaveraging',
+    is('useEma of an optimizer: after a fit, the model has the averaged weights'),
+  ],
   ['tensorboard tensorboardlogger wandb*', is('callbacks.dashboard; plot.history shows a training afterwards')],
   ['nan nanterminate', is('callbacks.terminateOnNaN')],
   ['lrscheduler learningratemonitor steplr', is('callbacks.learningRateScheduler, or a schedule as learningRate')],
 ]
 
-/** Functions of callbacks. */
+/** Methods of callbacks. */
 export const hookRows: Rows = [
   ['onyield', no('training runs off the JavaScript thread')],
   [
     'ontest* onpredict* onvalidation*',
-    no('evaluate and predict call no callbacks; onEpochEnd has what validation gave'),
+    no('evaluate and predict call no callbacks; onEpochEnd gets the results of validation'),
   ],
   ['ontrainepochend onepochfinish onepochfinished', is("'onEpochEnd'")],
   ['ontrainepochstart onepochstart', is("'onEpochBegin'")],
@@ -88,14 +91,14 @@ export const hookRows: Rows = [
 
 const weights = 'getWeights(), in the order of layers'
 
-/** Members of objects, as `model.fitDataset`. */
+/** Members of objects, such as `model.fitDataset`. */
 export const objectRows = {
   model: [
     ['fitdataset fitgenerator', is('model.fit(batches)')],
     ['evaluatedataset evaluategenerator', is('model.evaluate(batches)')],
     ['predictgenerator', is('model.predictStream(batches)')],
     ['train trainasync', is('model.fit; dropout works in fit alone')],
-    ['eval test', is('model.evaluate; predict and evaluate are without dropout as they are')],
+    ['eval test', is('model.evaluate; predict and evaluate never apply dropout')],
     ['forward', is('model.predict')],
     ['predictclasses predictproba', is('model.predict')],
     ['backward zerograd trainstep teststep', no('fit and trainOnBatch compute gradients and update weights')],
@@ -106,10 +109,10 @@ export const objectRows = {
     ['statedict', is('model.getWeights(), or model.saveWeights(path)')],
     ['loadstatedict', is('model.setWeights(values), or model.loadWeights(path)')],
     ['cuda', is("compile({ device: 'cuda' })")],
-    ['metricsnames', is('the keys of what fit and evaluate give')],
+    ['metricsnames', is('the keys of the results of fit and evaluate')],
     ['toyaml export', is('model.save(path)')],
     ['loadmodel loadlayersmodel', is('load(path)')],
-    ['resetstates resetmetrics', no('nothing has to be reset: every fit and every epoch counts anew')],
+    ['resetstates resetmetrics', no('nothing has to be reset: metrics start anew in every fit and every epoch')],
     ['addloss addmetric addweight', no('compile takes the loss and the metrics')],
   ],
   layer: [
@@ -117,7 +120,7 @@ export const objectRows = {
     ['statedict', is('layer.getWeights()')],
     [
       'addweight addloss addmetric',
-      no('layers cannot be written in JavaScript: no call may stand between two batches'),
+      no('layers cannot be written in JavaScript, as training runs natively from batch to batch'),
     ],
   ],
   optimizer: [

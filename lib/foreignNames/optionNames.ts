@@ -1,18 +1,18 @@
-/** Names of options, as others have them. A row counts where all options that it quotes are known. */
+/** Names of options in other frameworks. A row counts only if the function has all options that the row quotes. */
 
 import { is, no, type Rows } from './rows.js'
 
 const ofOptimizer = is('an option of the optimizer, such as optimizers.sgd({ learningRate: 0.1, momentum: 0.9 })')
 const ofCompile = is('an option of compile')
 const ofFit = is('an option of fit')
-const fixed = no('all that runs is compiled natively, and there is nothing to choose')
+const fixed = no('everything runs as native code, so there is nothing to choose')
 
 export const optionRows: Rows = [
-  // Of optimizers, schedules and callbacks that set rates.
+  // Options of optimizers, schedules and callbacks that set learning rates.
   ['lr learningrate', is("'initialLearningRate'")],
   ['lr', is("'learningRate'")],
   ['minlr etamin minimumlearningrate', is("'minLearningRate'")],
-  ['etamin', is("'endLearningRate', or alpha, a share of the first rate")],
+  ['etamin', is("'endLearningRate', or alpha, a fraction of the initial learning rate")],
   ['maxlr', is("'maxLearningRate'")],
   ['betas', is("'beta1' and 'beta2'")],
   ['momentum', is("'beta1'")],
@@ -29,10 +29,10 @@ export const optionRows: Rows = [
   ['tmult', is("'tMul'")],
   ['milestones', is("'boundaries'")],
   ['epochs stepsperepoch', is("'totalSteps', their product")],
-  ['lastepoch', no('a schedule is a function of the step, which a model keeps')],
-  ['dampening maximize foreach fused capturable differentiable', no('it has no counterpart')],
-  // Of layers.
-  ['batchinputshape batchshape infeatures inputsize inputs', is("'inputShape', without the rows")],
+  ['lastepoch', no('a schedule is a function of the step, which the model counts')],
+  ['dampening maximize foreach fused capturable differentiable', no('there is nothing like it')],
+  // Options of layers.
+  ['batchinputshape batchshape infeatures inputsize inputs', is("'inputShape', without the number of rows")],
   ['shape inputs', is("'inputShape'")],
   ['outfeatures outputsize outputdim nodes neurons numunits nunits size', is("'units'")],
   ['bias', is("'useBias'")],
@@ -50,29 +50,29 @@ export const optionRows: Rows = [
   ['numembeddings', is("'inputDim'")],
   ['embeddingdim', is("'outputDim'")],
   ['affine elementwiseaffine', is("'center' and 'scale'")],
-  ['numfeatures normalizedshape', no('the input says how many there are')],
+  ['numfeatures normalizedshape', no('the layer takes the size of its input')],
   ['numparameters', is("'sharedAxes', which share a slope")],
   ['activityregularizer', is('a layer of its own: layers.activityRegularization')],
-  ['maskzero paddingidx inputlength', no('every position counts; rows have one length')],
+  ['maskzero paddingidx inputlength', no('every position counts, and all rows have the same length')],
   [
     'noiseshape inplace autocast lora* quantization* renorm virtualbatchsize synchronized trackrunningstats spectral*',
-    no('it has no counterpart'),
+    no('there is nothing like it'),
   ],
   ['batchsize', is("'batchSize'")],
   ['batchsize', is('an option of fit, evaluate and predict: layers take any number of rows')],
-  // Of losses and metrics.
+  // Options of losses and metrics.
   ['reduce sizeaverage', is("'reduction'")],
   ['beta', is("'delta'")],
   ['ignoreindex', is("'ignoreClass'")],
   ['topk', is("'k'")],
   ['thresholds', is("'threshold'")],
-  ['numlabels', no('the model says how many outputs there are')],
+  ['numlabels', no('the number of labels is that of the outputs of the model')],
   ['posweight weight labelweights', is("'classWeight'")],
   ['weight', is("'sampleWeight'")],
   ['posweight weight labelweights', is('classWeight of fit')],
-  ['axis', no('losses and metrics are along the last axis')],
-  ['logtarget margin', no('losses.custom computes it')],
-  // Of sequential and compile.
+  ['axis', no('losses and metrics are computed along the last axis')],
+  ['logtarget margin', no('losses.custom can compute it')],
+  // Options of sequential and compile.
   ['inputshape', is('an option of the first layer')],
   ['criterion lossfn lossfunction losses', is("'loss'")],
   ['optim optimiser opt', is("'optimizer'")],
@@ -89,7 +89,7 @@ export const optionRows: Rows = [
   ['dtype inputdtype', no('weights are float32; precision is an option of compile')],
   ['gpu cuda backend', is("'device'")],
   ['device threads precision gpu cuda backend', ofCompile],
-  // Of fit, evaluate and predict.
+  // Options of fit, evaluate and predict.
   ['batch minibatch minibatchsize batchsz bs', is("'batchSize'")],
   [
     'batch batchsize minibatchsize epochs shuffle validationsplit validationdata callbacks initialepoch stepsperepoch',
@@ -105,14 +105,14 @@ export const optionRows: Rows = [
   ['classweights', is("'classWeight'")],
   ['log logging logperiod verbosity progress', is("'verbose'")],
   ['yieldevery', no('training runs off the JavaScript thread')],
-  ['workers maxqueuesize usemultiprocessing numworkers pinmemory prefetch', no('batches are read ahead as it is')],
+  ['workers maxqueuesize usemultiprocessing numworkers pinmemory prefetch', no('batches are always read ahead')],
   ['droplast', no('the last batch may be smaller')],
-  ['returndict', no('results are an object by name as it is')],
-  ['training', no('predict and evaluate are without dropout as they are')],
+  ['returndict', no('results are always an object by name')],
+  ['training', no('predict and evaluate never apply dropout')],
   ['earlystopping', is('callbacks.earlyStopping, among the callbacks')],
   ['errorthresh', is('callbacks.earlyStopping({ monitor, baseline }), among the callbacks')],
-  ['collate sampler collatefn', no('a source of batches makes them: fit(batches)')],
-  // Of callbacks.
+  ['collate sampler collatefn', no('an iterable of your own can make the batches: fit(batches)')],
+  // Options of callbacks.
   ['epsilon threshold', is("'minDelta'")],
   ['savebest', is("'saveBestOnly'")],
   ['restorebest', is("'restoreBestWeights'")],
@@ -122,12 +122,12 @@ export const optionRows: Rows = [
   ['backupdir', is('the first argument')],
   ['logdir updatefreq histogramfreq', no('callbacks.dashboard shows a training on a page of its own')],
   ['verbose', no('verbose of fit shows a training')],
-  // Of files.
+  // Options of files.
   ['customobjects', is("'losses' and 'metrics'")],
-  ['compile safemode', no('a model comes compiled as it was saved')],
+  ['compile safemode', no('a loaded model is compiled as it was when it was saved')],
   [
     'overwrite saveformat includeoptimizer',
-    no('a file is replaced, and holds the optimizer; saveWeights writes weights alone'),
+    no('save replaces an existing file and includes the optimizer; saveWeights writes weights alone'),
   ],
   ['hasheader', is("'header'")],
   ['sep delimiter', is("'separator'")],

@@ -1,8 +1,8 @@
-/** Names of losses, metrics, optimizers, schedules, activations, initializers and rules of weights, as others have them. */
+/** Names of losses, metrics, optimizers, schedules, activations, initializers, regularizers and constraints in other frameworks. */
 
 import { is, no, type Rows } from './rows.js'
 
-const native = 'optimizers are native, and these are not among them; docs/add-an-op.md adds one'
+const native = 'optimizers are native code; docs/add-an-op.md says how to add one'
 
 export const lossRows: Rows = [
   [
@@ -19,36 +19,36 @@ export const lossRows: Rows = [
   ['logloss bceloss binarycrossentropyloss', is("'binaryCrossentropy'")],
   [
     'nllloss nll negativeloglikelihood',
-    is("'sparseCategoricalCrossentropy', of a softmax where PyTorch has its logarithm"),
+    is("'sparseCategoricalCrossentropy', which takes the softmax where PyTorch takes its logarithm"),
   ],
   ['absolutedifference l1loss l1', is("'meanAbsoluteError'")],
   ['mseloss l2loss l2 quadratic', is("'meanSquaredError'")],
-  ['rmse rootmeansquarederror', is("'meanSquaredError', whose least value is at the same weights")],
+  ['rmse rootmeansquarederror', is("'meanSquaredError', which is smallest at the same weights")],
   ['huberloss', is("'huber'")],
   ['smoothl1loss smoothl1', is("'huber', times beta where that is not 1: losses.huber({ delta })")],
   ['hingeloss', is("'hinge'")],
   ['cosinedistance cosineproximity', is("'cosineSimilarity', the negative cosine")],
   [
     'kldivloss kldiv kullbackleiblerdivergence',
-    is("'klDivergence', of probabilities where PyTorch has their logarithms"),
+    is("'klDivergence', which takes probabilities where PyTorch takes their logarithms"),
   ],
-  ['poissonnllloss', is("'poisson', of outputs above 0 where PyTorch has their logarithms")],
+  ['poissonnllloss', is("'poisson', which takes outputs above 0 where PyTorch takes their logarithms")],
   ['focalloss focal sigmoidfocalloss', is("'binaryFocalCrossentropy' or 'categoricalFocalCrossentropy'")],
-  ['gaussiannllloss multimarginloss multilabelmarginloss linearcrossentropy', no('losses.custom computes it')],
+  ['gaussiannllloss multimarginloss multilabelmarginloss linearcrossentropy', no('losses.custom can compute it')],
   ['adaptivelogsoftmaxwithloss', no('a loss has no weights; a softmax over all classes is layers.softmax()')],
-  ['ctc ctcloss', no('a loss is of rows of one length')],
+  ['ctc ctcloss', no('all rows have the same length')],
   [
     'circle dice diceloss tversky tverskyloss contrastive* triplet* marginrankingloss hingeembeddingloss cosineembeddingloss',
-    no('a loss is of one row: this one is of pairs of rows, or of a batch as a whole'),
+    no('a loss is computed for each row, and this one for pairs of rows or for a whole batch'),
   ],
   ['computeweightedloss', is('sampleWeight of fit, and reduction of the loss')],
   ['reduction', is("the option reduction: 'mean', 'sum' or 'meanWithSampleWeight'")],
   ['loss lossfunctionwrapper', is('losses.custom({ name, compute })')],
-  ['accuracy acc', no('it has no derivative; metrics: [accuracy] shows it')],
+  ['accuracy acc', no("it has no derivative; compile({ metrics: ['accuracy'] }) shows it")],
 ]
 
 export const metricRows: Rows = [
-  ['accuracy', is("metrics.exactAccuracy where Keras' class is meant, metrics.accuracy where its name is")],
+  ['accuracy', is("metrics.exactAccuracy for Keras' class Accuracy, metrics.accuracy for the name 'accuracy'")],
   ['meaniou onehotiou onehotmeaniou', is('metrics.iou({ numClasses })')],
   ['logcosherror', is('metrics.logCosh')],
   ['metric meanmetricwrapper reductionmetric', is('metrics.custom({ name, rows })')],
@@ -60,7 +60,7 @@ export const metricRows: Rows = [
   ['rocauc aucroc auroc roc rocaucscore', is('metrics.auc')],
   ['prauc aucpr auprc averageprecision ap', is("metrics.auc({ curve: 'PR' })")],
   ['sensitivity tpr', is('metrics.recall')],
-  ['specificity tnr', is('metrics.custom({ name, state }), or the negatives of evaluate({ perClass: true })')],
+  ['specificity tnr', is('metrics.custom({ name, state }), or the counts of evaluate(x, y, { perClass: true })')],
   ['topk topkaccuracy top5 top5accuracy topkcategorical', is('metrics.topKCategoricalAccuracy({ k: 5 })')],
   ['confusionmatrix classificationreport', is('evaluate(x, y, { perClass: true })')],
   ['crossentropy ce', is("'categoricalCrossentropy', 'sparseCategoricalCrossentropy' or 'binaryCrossentropy'")],
@@ -70,18 +70,18 @@ export const metricRows: Rows = [
   ['jaccard*', is('metrics.iou({ numClasses })')],
   [
     'explainedvariance matthewscorrcoef mcc cohenkappa balancedaccuracy meanrelativeerror',
-    no('metrics.custom computes it'),
+    no('metrics.custom can compute it'),
   ],
-  ['loss valloss', no('the loss is among the logs as it is')],
+  ['loss valloss', no('the logs always include the loss')],
 ]
 
 export const optimizerRows: Rows = [
   ['momentum sgdmomentum momentumoptimizer', is('optimizers.sgd({ learningRate, momentum })')],
   ['nesterov nag', is('optimizers.sgd({ learningRate, momentum, nesterov: true })')],
   ['gradientdescent* stochasticgradientdescent', is('optimizers.sgd')],
-  ['lossscaleoptimizer', no('sums, weights and updates are float32 at any precision: nothing has to be scaled')],
+  ['lossscaleoptimizer', no('sums, weights and updates are float32 at any precision, so no loss scaling is needed')],
   ['multioptimizer optimizermap', no('a model has one optimizer')],
-  ['optimizer custom', no('optimizers are native; docs/add-an-op.md adds one')],
+  ['optimizer custom', no(native)],
   [
     'adafactor lamb muon schedulefree* radam sparseadam asgd rprop lbfgs adabelief yogi sgdw lookahead ranger lars',
     no(native),
@@ -91,7 +91,7 @@ export const optimizerRows: Rows = [
 export const scheduleRows: Rows = [
   [
     'learningrateschedule lrscheduler lambdalr multiplicativelr custom',
-    is('a function from the step to the rate, as learningRate'),
+    is('learningRate, which can be a function from the step to the rate'),
   ],
   ['steplr', is('schedules.exponentialDecay({ staircase: true, … }), with decaySteps in steps of the optimizer')],
   ['multisteplr constantlr piecewiseconstant', is('schedules.piecewiseConstantDecay')],
@@ -100,10 +100,7 @@ export const scheduleRows: Rows = [
   ['cosineannealinglr cosine cosineannealing', is('schedules.cosineDecay')],
   ['cosineannealingwarmrestarts', is('schedules.cosineDecayRestarts')],
   ['onecyclelr', is('schedules.oneCycle')],
-  [
-    'cycliclr chainedscheduler sequentiallr warmup',
-    no('a function from the step to the rate does it, as learningRate'),
-  ],
+  ['cycliclr chainedscheduler sequentiallr warmup', no('learningRate can be a function from the step to the rate')],
   ['reducelronplateau', is('callbacks.reduceLROnPlateau')],
 ]
 
@@ -120,7 +117,7 @@ export const activationRows: Rows = [
   ['softmax2d', is('layers.softmax({ axis })')],
   [
     'rrelu softmin gumbelsoftmax multiheadattention sine sin gaussian',
-    no('layers.activation takes those that are listed'),
+    no('layers.activation takes the activations that activations.* lists'),
   ],
 ]
 
@@ -138,7 +135,7 @@ export const initializerRows: Rows = [
   ['orthogonalinitializer', is('initializers.orthogonal')],
   ['identity identityinitializer eye dirac sparse', no('layer.setWeights takes any matrix')],
   ['stft stftinitializer', no('sound becomes numbers before training')],
-  ['initializer custom', no('initializers are native; layer.setWeights takes any values')],
+  ['initializer custom', no('initializers are native code; layer.setWeights takes any values')],
 ]
 
 /** Regularizers and constraints. */
@@ -149,7 +146,7 @@ export const ruleRows: Rows = [
   ['clipping clip', is('clipNorm or clipValue of an optimizer')],
   ['nonnegative', is('constraints.nonNeg')],
   ['maxnormconstraint', is('constraints.maxNorm')],
-  ['radialconstraint', no('its kernels are those of convolutions')],
-  ['regularizer', no('regularizers are native; a loss can be written in JavaScript: losses.custom')],
-  ['constraint', no('constraints are native; a callback can set weights between epochs')],
+  ['radialconstraint', no('it constrains kernels of convolutions')],
+  ['regularizer', no('regularizers are native code; a loss can be written in JavaScript: losses.custom')],
+  ['constraint', no('constraints are native code; a callback can set weights between epochs')],
 ]

@@ -1,10 +1,10 @@
-/** Rows of the tables of names of others. */
+/** Rows of the tables of names in other frameworks. */
 
-/** Names, with spaces between, and what is said of them. The first row that has a name counts. */
+/** Names, separated by spaces, and the answer to them. The first row with a name counts. */
 export type Rows = readonly (readonly [names: string, answer: string])[]
 
-/** The name is another here. */
-export const is = (name: string): string => `here it is ${name}`
+/** The answer to a name that Neurode spells differently. */
+export const is = (name: string): string => `in Neurode it is ${name}`
 
-/** There is nothing of the kind, and why, or what does it. */
-export const no = (reason: string): string => `it is not here: ${reason}`
+/** The answer to a name that Neurode has nothing for, with the reason or an alternative. */
+export const no = (reason: string): string => `Neurode does not have it: ${reason}`
