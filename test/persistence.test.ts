@@ -171,9 +171,9 @@ describe('saved models', () => {
       using wider = classifier({ hidden: 5 })
       await rejects(wider.restore(path), 'ERR_SHAPE', /expected shape \[6, 5\], got \[6, 4\]/)
       using momentum = classifier({ hidden: 4, optimizer: { momentum: 0.5 } })
-      await rejects(momentum.restore(path), 'ERR_CHECKPOINT_MISMATCH', /0 variables per weight, and this model's has 1/)
+      await rejects(momentum.restore(path), 'ERR_CHECKPOINT_MISMATCH', /0 variables per weight, but this model's has 1/)
       using other = classifier({ hidden: 4 }).compile({ loss: 'sparseCategoricalCrossentropy', optimizer: 'lion' })
-      await rejects(other.restore(path), 'ERR_CHECKPOINT_MISMATCH', /the optimizer sgd, and this model is with lion/)
+      await rejects(other.restore(path), 'ERR_CHECKPOINT_MISMATCH', /the optimizer sgd, but this model has lion/)
     })
   })
 

@@ -165,7 +165,7 @@ describe('weights under the names of other libraries', () => {
       layers.batchNormalization(),
     ]) as unknown as Sequential
     const tensors = { '0.weight': square, '1.weight': [1, 1, 1], '1.bias': [0, 0, 0], '1.running_mean': [0, 0, 0] }
-    await refused(norm, tensors, /Dense layers alone, and layer 'batch_normalization' is another/)
+    await refused(norm, tensors, /Dense layers only, but layer 'batch_normalization' is of the kind BatchNormalization/)
     await refused(
       plain(),
       { '0.weight': array(new Float32Array(27), [3, 3, 1, 3]) },

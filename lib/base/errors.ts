@@ -12,15 +12,15 @@ export const errorCodes = {
   ERR_MODEL_BUSY: 'the model is training or predicting already',
   ERR_DISPOSED: 'the model was disposed, or the rows of a file were closed',
   ERR_ABORTED: 'an AbortSignal stopped the work',
-  ERR_QUEUE_FULL: 'as many rows wait for the device as may',
-  ERR_TIMEOUT: 'the work was not done in the time that was given',
-  ERR_REQUEST: 'a request does not say what its protocol asks for',
+  ERR_QUEUE_FULL: 'the queue of requests is full',
+  ERR_TIMEOUT: 'the work took longer than its time limit',
+  ERR_REQUEST: 'a request does not follow its protocol',
   ERR_DEVICE_UNAVAILABLE: 'the device asked for is not there',
-  ERR_DEVICE_LOST: 'the device failed while it worked',
+  ERR_DEVICE_LOST: 'the device failed while it was computing',
   ERR_OUT_OF_MEMORY: 'the device has too little free memory',
   ERR_DATA_DETACHED: "an array's memory was transferred away or shrunk before it was read or written",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',
-  ERR_CHECKPOINT_MISMATCH: 'a checkpoint is whole, and of another model or training',
+  ERR_CHECKPOINT_MISMATCH: 'a checkpoint is intact but belongs to another model or training',
   ERR_FILE_NOT_FOUND: 'a file is not there',
   ERR_FILE_WRITE: 'a file could not be written',
   ERR_DOWNLOAD: 'no mirror answered with the file that was expected',
@@ -29,15 +29,15 @@ export const errorCodes = {
   ERR_INTERNAL: 'a defect in Neurode itself',
 } as const
 
-/** Texts of files and requests come into messages. */
+/** Messages are cut to this length, as they may quote long texts of files and requests. */
 const longestMessage = 2000
 
 /** A stable, documented error code. */
 export type ErrorCode = keyof typeof errorCodes
 
 /**
- * What every function of Neurode throws or rejects with. Match on {@link NeurodeError.code}; the message names
- * the argument, what was expected and what came.
+ * The error that every function of Neurode throws or rejects with. Match on {@link NeurodeError.code}; the message names
+ * the argument, what was expected and what was given.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
-/** Types of the names that options accept: camelCase or snake_case. */
+/** Types of names that may be written in camelCase or snake_case. */
 
-/** `leakyRelu` → `leaky_relu`. */
+/** The snake_case spelling of a camelCase name: `leaky_relu` for `leakyRelu`. */
 export type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? First extends Lowercase<First>
     ? `${First}${SnakeCase<Rest>}`

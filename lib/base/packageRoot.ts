@@ -1,4 +1,4 @@
-/** Where this package lies; and where the program lies that a bundler has put its text into. */
+/** Finds the folder of this package, also from within a bundle that includes its code. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import nodeModule from 'node:module'
@@ -11,61 +11,61 @@ export interface Package {
   readonly version: string
 }
 
-/** What a bundle needs so that it finds everything. */
+/** How to configure bundlers so that the package still finds its files. */
 export const bundlerAdvice = `Mark 'neurode' as external, and keep it in node_modules where the program runs:
   esbuild: --external:neurode
   webpack: externals: [/^neurode($|\\/)/], with externalsType 'module' or 'commonjs' as the output is
   Rollup, Vite: external: [/^neurode($|\\/)/], in Vite under build.rollupOptions`
 
-/** Set to the version by whoever bundles the package itself. */
+/** The version, which the build of the package itself defines; undefined otherwise. */
 declare const NEURODE_VERSION: string | undefined
 
-/** The package that this text is part of; undefined in a bundle. */
+/** The package that this file is part of; undefined in a bundle. */
 export function ownPackage(): Package | undefined {
   return packageAbove(ownFiles()[0])
 }
 
-/** The same, or in a bundle the `neurode` of its version that lies in node_modules there. */
+/** Like {@link ownPackage}; in a bundle, the `neurode` of the same version in a node_modules above the bundle. */
 export function findPackage(): Package | undefined {
   return ownPackage() ?? ownFiles().map(installedFor).find(Boolean)
 }
 
-/** The package, for what runs as a command and so never is part of a bundle. */
+/** The package, for commands, which are never part of a bundle. */
 export function thisPackage(): Package {
   const found = findPackage()
   if (found === undefined) throw missing('package.json')
   return found
 }
 
-/** A file or folder of the package, by its path in it; in a bundle without the package, beside the bundle. */
+/** A file or folder of the package, by its path in the package; for a bundle without the package, one beside the bundle. */
 export function findFile(path: string): string | undefined {
   const root = findPackage()?.root
   return (root === undefined ? bundleFolders() : [root]).map((folder) => join(folder, path)).find(existsSync)
 }
 
-/** A `require` as of that file, which no bundler looks into: webpack does where `createRequire` is imported by its name. */
+/** A `require` relative to a file. `createRequire` is not imported by name, as webpack would then bundle what it loads. */
 export function requireFrom(file: string): NodeJS.Require {
   return nodeModule.createRequire(file)
 }
 
-/** A `require` as of this text, or of the bundle that it is part of. */
+/** A `require` relative to this file, or to the bundle that includes it. */
 export function requireHere(): NodeJS.Require {
   return requireFrom(join(bundleFolders()[0] ?? process.cwd(), 'index.js'))
 }
 
-/** What to throw where {@link findFile} finds nothing. */
+/** The error to throw when {@link findFile} finds nothing. */
 export function missing(path: string): NeurodeError {
   const places = bundleFolders().map((folder) => join(folder, path))
-  const message = `${path} of Neurode is not there: a bundler has left it behind. ${bundlerAdvice}`
+  const message = `${path} of Neurode is not there: a bundler did not copy it. ${bundlerAdvice}`
   return new NeurodeError('ERR_FILE_NOT_FOUND', `${message}\nOr copy it to ${places.join(' or ')}.`)
 }
 
-/** Where a bundle that this text is part of may lie. */
+/** Folders in which the bundle that includes this file may lie. */
 export function bundleFolders(): string[] {
   return [...new Set(ownFiles().map((file) => dirname(file)))].filter(existsSync)
 }
 
-/** Files that this text may be in. Some bundlers leave `import.meta` empty, and some fill in the file they read at build time. */
+/** Candidates for the file that this code runs from. Bundlers may leave `import.meta` empty or fill in the path at build time. */
 function ownFiles(): string[] {
   return [pathOf(import.meta.url), commonjsFile(), process.argv[1]].filter((file) => file !== undefined)
 }
@@ -74,11 +74,11 @@ function pathOf(url: string | undefined): string | undefined {
   try {
     return url === undefined ? undefined : fileURLToPath(url)
   } catch {
-    return undefined // Not a file; or one of the machine, of another system, that the bundle was made on.
+    return undefined // The URL is no file, or is a path of the system that the bundle was built on.
   }
 }
 
-/** Of a bundle in CommonJS. Some bundlers take `typeof __filename` for a string elsewhere, too. */
+/** The file of a CommonJS bundle. `typeof __filename` is no safe check, as some bundlers replace it by 'string' in ES modules too. */
 function commonjsFile(): string | undefined {
   try {
     return __filename

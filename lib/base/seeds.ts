@@ -1,12 +1,12 @@
-/** Seeds: where random numbers come from, and how one seed becomes many. */
+/** Seeds of random numbers, and how further seeds are derived from one. */
 
-/** A seed nobody chose: 52 random bits. */
+/** A random seed of 52 bits, for users who gave none. */
 export function randomSeed(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number]
   return join(high, low)
 }
 
-/** The seed of one purpose at one place, 52 bits that depend on every bit of `seed`. */
+/** A seed of 52 bits for one purpose at one place, such as a layer's index; it depends on every bit of `seed`. */
 export function deriveSeed(seed: number, place: number, purpose: string): number {
   let a = mix(0x9e3779b9, Math.floor(seed / 2 ** 32))
   let b = mix(0x85ebca6b, seed >>> 0)

@@ -1,4 +1,4 @@
-/** What is likely a mistake in a model, before any data is looked at: said once, until the model is compiled again. */
+/** Warns of probable mistakes in a model, without looking at data. Each warning is emitted once per compilation. */
 
 import { type WarningCode, warn } from '../base/warnings.js'
 import type { Range } from '../layers/activations.js'
@@ -16,7 +16,7 @@ export function warnOnce(core: ModelCore, code: WarningCode, message: string): v
   warn(code, `model '${core.name}': ${message}`)
 }
 
-/** Before training. */
+/** Emits all warnings about the model itself; called before training. */
 export function adviseOnModel(core: ModelCore): void {
   if (core.advised) return
   core.advised = true
@@ -30,7 +30,7 @@ export function adviseOnModel(core: ModelCore): void {
   if (metric && loss.threshold !== undefined && !(last && activationOf(last)?.wholeRow)) adviseOnAccuracy(core, metric)
 }
 
-/** Layers that say nothing. */
+/** Warns of a softmax over a single output, which is the same for any input. */
 function adviseOnConstants(core: ModelCore): void {
   const found = core.built().layers.find(({ layer, outputShape }) => {
     const { axis = -1 } = layer as { readonly axis?: Axis | undefined }
@@ -42,7 +42,7 @@ function adviseOnConstants(core: ModelCore): void {
   warnOnce(core, 'NEURODE_CONSTANT_OUTPUT', `${text}; for one probability use 'sigmoid'`)
 }
 
-/** Layers that would do something if they had seen data. */
+/** Warns of normalization layers that were never adapted to data and so do nothing. */
 function adviseOnAdapting(core: ModelCore): void {
   const found = core.layers.find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
   if (found === undefined) return
@@ -50,13 +50,13 @@ function adviseOnAdapting(core: ModelCore): void {
   warnOnce(core, 'NEURODE_NOT_ADAPTED', `${text}; await adapt(x) before, or give it mean and variance`)
 }
 
-/** Its weights may have come from a file. */
+/** Whether the layer's statistics still have their initial values; a file may have provided others. */
 function isIdle(core: ModelCore, layer: Layer): boolean {
   const [mean, variance] = core.readWeights(layer)
   return mean?.data.every((value) => value === 0) === true && variance?.data.every((value) => value === 1) === true
 }
 
-/** Outputs that the loss is not made for. */
+/** Warns of a last layer whose outputs lie outside the range that the loss expects. */
 function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range): void {
   const { loss } = core.training().settings
   const { outputRange, threshold } = loss
@@ -82,7 +82,7 @@ function remedyOf({ outputRange, threshold, options }: Loss): string {
   return `; end the model with '${threshold === undefined ? 'softmax' : 'sigmoid'}'${logits}`
 }
 
-/** An `accuracy` that asks which of several outputs is the largest. */
+/** The first metric `accuracy` that compares the largest of several outputs; undefined if there is none or it was warned of. */
 export function accuracyOfSeveral(core: ModelCore): Metric | undefined {
   const { metrics, weightedMetrics } = core.training().settings
   if (core.built().outputs === 1 || core.warned.has('NEURODE_ARGMAX_ACCURACY')) return undefined

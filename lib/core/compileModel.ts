@@ -1,4 +1,4 @@
-/** From layers, loss and optimizer to the Plan: shapes are worked out here, every layer speaks for itself. */
+/** Compiles layers, loss and optimizer to the Plan, the description that the native code runs. Shapes are inferred here. */
 
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -15,10 +15,10 @@ import { checkMetrics } from './metricChecks.js'
 export interface ModelShapes {
   readonly inputShape: Shape
   readonly outputShape: Shape
-  /** Features in one row of input, outputs of one row. */
+  /** Numbers in one row of input, and in one row of output. */
   readonly inputSize: number
   readonly outputSize: number
-  /** Outputs along the last dimension, of which a loss is, and how many times a row has so many. */
+  /** Size of the last dimension of the output, over which the loss is computed, and the product of the others. */
   readonly outputs: number
   readonly positions: number
   readonly layers: readonly LayerShapes[]
@@ -31,7 +31,7 @@ interface LayerShapes {
   readonly parameters: readonly ParameterSpec[]
 }
 
-/** Passes the input's shape through all layers; throws `ERR_SHAPE` where one does not fit. */
+/** Infers the shapes of all layers from the input's shape. Throws `ERR_SHAPE` if a layer does not take its input's shape. */
 export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelShapes {
   let shape = inputShape
   checkSize(inputShape, 'inputShape')
@@ -57,7 +57,7 @@ export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelS
   }
 }
 
-/** Values of one row at most. */
+/** The most values that one row may have. */
 const mostValues = 2 ** 28
 
 function checkSize(shape: Shape, what: string): void {
@@ -65,16 +65,16 @@ function checkSize(shape: Shape, what: string): void {
   throw new NeurodeError('ERR_SHAPE', `${what}: expected at most ${mostValues} values a row, got ${formatShape(shape)}`)
 }
 
-/** What compile() was given, checked. */
+/** The checked arguments of compile(). */
 export interface CompileSettings {
   readonly loss: Loss
   readonly optimizer: Optimizer
   readonly metrics: readonly Metric[]
-  /** Metrics that weigh their rows. */
+  /** Metrics that apply the weights of rows. */
   readonly weightedMetrics: readonly Metric[]
 }
 
-/** `ERR_NOT_COMPILED` where a loss or metric of the user's was not given when the model was loaded. */
+/** Throws `ERR_NOT_COMPILED` if a custom loss or metric was not passed to load(). */
 export function checkNoneMissing(model: string, { loss, metrics, weightedMetrics }: CompileSettings): void {
   const own = [...metrics, ...weightedMetrics].filter(({ missing }) => missing)
   if (!loss.missing && own.length === 0) return
@@ -85,20 +85,20 @@ export function checkNoneMissing(model: string, { loss, metrics, weightedMetrics
   throw new NeurodeError('ERR_NOT_COMPILED', `${text}; ${remedy}, and compile() replaces them`)
 }
 
-/** Loss and metrics as they are for one model's outputs. */
+/** Loss and metrics, fitted to the outputs of one model. */
 export interface TrainingSetup {
   readonly settings: CompileSettings
-  /** All metrics, those that weigh their rows last. */
+  /** All metrics; those that apply the weights of rows come last. */
   readonly metrics: readonly ResolvedMetric[]
-  /** Rows of outputs are asked for: a metric or the loss is computed from them. */
+  /** Whether native code returns the rows of outputs, as the loss or a metric is computed from them in TypeScript. */
   readonly captures: boolean
-  /** The targets that loss and metrics can all read. */
+  /** The kinds of targets that the loss and all metrics accept. */
   readonly targets: TargetKinds
-  /** The loss takes class indices but a metric does not: they are written out as one-hot rows. */
+  /** Whether class indices are converted to one-hot rows: the loss takes class indices but a metric does not. */
   readonly oneHot: boolean
 }
 
-/** Fits loss and metrics to a model's outputs; throws `ERR_SHAPE` or `ERR_ARGUMENT` where that makes no sense. */
+/** Fits loss and metrics to a model's outputs. Throws `ERR_SHAPE` or `ERR_ARGUMENT` if they do not match the outputs or each other. */
 export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): TrainingSetup {
   const { loss } = settings
   if (shapes.outputShape.length === 0) {
@@ -139,7 +139,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
   }
 }
 
-/** The Plan of a model; without `training` it can predict alone. */
+/** The Plan of a model; without `training` it can only predict. */
 export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
   const settings = training?.settings.optimizer.update ?? {}
   const layers = shapes.layers.flatMap(({ layer, inputShape }, place) => {
@@ -174,7 +174,7 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
   }
 }
 
-/** Says of every parameter of a layer's plan whether it decays. */
+/** Marks every parameter of a layer's plan with whether weight decay applies to it. */
 function withDecay(plan: PlanLayer, decays: (parameter: string) => boolean): PlanLayer {
   const entries = Object.entries(plan).map(([key, value]: [string, unknown]) => {
     const isParameter = typeof value === 'object' && value !== null && 'initializer' in value

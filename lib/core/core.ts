@@ -1,4 +1,4 @@
-/** The state behind a model: its layers, what it was compiled with, and its native model, made when first needed. */
+/** The internal state of a model: layers, compile settings, and the native model, which is made when it is first needed. */
 
 import { type ArrayInput, formatShape, type GivenTargets, type InputRows, type TargetRows } from '../arrays/arrays.js'
 import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
@@ -30,13 +30,13 @@ import {
   weighTargets,
 } from './rowWeights.js'
 
-/** Weights of rows as they were given, and what messages call them. */
+/** Weights of rows as the user passed them. */
 export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
   readonly classWeight?: ClassWeights | undefined
   readonly weightArgument?: string | undefined
 }
 
-/** What {@link ModelCore.readState} gives. */
+/** The result of {@link ModelCore.readState}. */
 export interface TrainingState extends StateArrays {
   readonly seed: number
   readonly epochsBegun: number
@@ -44,34 +44,34 @@ export interface TrainingState extends StateArrays {
   readonly callbacks: CallbackStates
 }
 
-/** Parameters that are set in less time than it takes to have another thread do it. */
+/** A model with at least this many parameters is made on another thread; for smaller ones the thread would take longer. */
 const worthAThread = 2 ** 18
 
 export class ModelCore implements LayerHost, Blueprint {
   readonly name: string
   seed: number
-  /** Epochs begun so far: what a shuffle draws from when fit has no seed of its own. */
+  /** Number of epochs begun so far; it seeds the shuffling if fit is called without a seed. */
   epochsBegun = 0
-  /** A fit is in progress. */
+  /** Whether a fit is in progress. */
   fitting = false
   stopTraining = false
   disposed = false
   /** Why `stopTraining` was set. */
   stopReason: StopReason = 'stopped'
-  /** Loss and metrics by key, epoch by epoch, of the fit that runs or ran last. */
+  /** Loss and metrics by key, one value per epoch, of the current or last fit. */
   history: ReadonlyMap<string, readonly number[]> | undefined
-  /** How often ranges in flight were cancelled. */
+  /** How often running work was cancelled. */
   cancellations = 0
-  /** Where the last fit was, or the file that was loaded. */
+  /** The training position of the last fit, or of the loaded file. */
   position: TrainingPosition = startPosition
-  /** What was warned of since it was compiled. */
+  /** Codes of warnings that were emitted since the model was compiled. */
   readonly warned = new Set<WarningCode>()
-  /** Whether the model itself was looked at since, and how often data was. */
+  /** Whether the model was examined for warnings since it was compiled, and how often data was. */
   advised = false
   looks = 0
-  /** Some of the rows that were bound, where their outputs are to be looked at. */
+  /** Some of the training rows, if their outputs are to be examined for warnings. */
   sample: InputRows | undefined
-  /** The states of the callbacks at that position. */
+  /** Returns the states of the callbacks at `position`. */
   callbackStates: () => CallbackStates = () => ({})
 
   #stack: LayerStack = noLayers
@@ -99,7 +99,7 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.#stack.shapes
   }
 
-  /** Optimizer steps taken. */
+  /** Number of optimizer steps taken. */
   get step(): number {
     return this.#state.step
   }
@@ -112,14 +112,14 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.#settings
   }
 
-  /** Replaces the layers: names them, works out shapes, checks initial weights. Nothing changes if something is wrong. */
+  /** Replaces the layers: names them, infers shapes, checks initial weights. If anything is wrong it throws and changes nothing. */
   setLayers(layers: readonly Layer[]): void {
     this.checkIdle('the layers cannot be changed')
     checkUnplaced(layers, this)
     this.#adopt(layers, layers[0]?.inputShape)
   }
 
-  /** Fixes the shape of one row of input; does nothing if it is that shape already. */
+  /** Sets the shape of one row of input; does nothing if the model already has that shape. */
   build(inputShape: Shape): void {
     this.checkAlive()
     if (this.shapes !== undefined) {
@@ -131,7 +131,7 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#adopt(this.layers, inputShape)
   }
 
-  /** Remembers loss, optimizer and metrics; the native model is made anew, with the weights it has. */
+  /** Sets loss, optimizer, metrics and device; the native model is made anew with the same weights. */
   compile(settings: CompileSettings, device: DeviceSettings): void {
     this.checkIdle('it cannot be compiled')
     const training = this.shapes && setUpTraining(settings, this.shapes)
@@ -143,34 +143,34 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#training = training
     this.#deviceSettings = device
     this.#state.change()
-    // The optimizer begins anew, and with it the training.
+    // The optimizer state is reset, so training starts again at step 0.
     this.step = 0
     this.position = startPosition
     this.callbackStates = () => ({})
   }
 
-  /** Where a model works that is not compiled. */
+  /** Sets the device of a model that is not compiled. */
   useDevice(device: DeviceSettings): void {
     this.#deviceSettings = device
   }
 
   trainableChanges(): void {
-    this.checkIdle('its layers cannot be frozen or set free')
+    this.checkIdle('its layers cannot be frozen or unfrozen')
     this.#state.refreeze()
   }
 
-  /** What it was compiled for, else the default device. */
+  /** The device that the model was compiled for, or the default device. */
   get deviceSettings(): DeviceSettings {
     return this.#deviceSettings ?? { device: defaultDevice(), threads: 0, precision: 'float32' }
   }
 
-  /** Shapes, or `ERR_NOT_BUILT`. */
+  /** The model's shapes. Throws `ERR_NOT_BUILT` if its input shape is not known. */
   built(): ModelShapes {
     this.checkAlive()
     return this.shapes ?? this.#notBuilt()
   }
 
-  /** Loss and metrics for this model, or `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
+  /** The model's loss and metrics. Throws `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
   training(): TrainingSetup {
     this.checkCompiled()
     this.built()
@@ -187,7 +187,7 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#isComplete = true
   }
 
-  /** Targets of all kinds that loss and metrics read, with the weights of rows and classes. */
+  /** Reads targets in the forms that the loss and the metrics accept, and applies the weights of rows and classes. */
   readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): GivenTargets {
     const targets = this.#readTargets(value, rows, argument)
     const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
@@ -195,7 +195,7 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.weighTargets(targets, own, classWeight)
   }
 
-  /** Targets with the product of all weights. Only those of classes read the targets themselves. */
+  /** Gives targets the product of row weights and class weights. The targets' values are read for class weights only. */
   weighTargets(targets: GivenTargets, own: Float32Array | undefined, classes: ClassWeights | undefined): GivenTargets {
     if (own === undefined && classes === undefined) return targets
     const read = classes === undefined ? (targets as TargetRows) : toPlainTargets(targets)
@@ -203,12 +203,12 @@ export class ModelCore implements LayerHost, Blueprint {
     return { ...targets, weights }
   }
 
-  /** The classes that targets can be of. */
+  /** The classes that targets can have. */
   classes(): Classes {
     return classesOf(this.built().outputs, this.training().settings.loss.targetRange)
   }
 
-  /** Dimensions of an output before the last one. */
+  /** Sizes of the dimensions of an output row before the last one. */
   positionShape(): Shape {
     return this.built().outputShape.slice(0, -1)
   }
@@ -230,7 +230,7 @@ export class ModelCore implements LayerHost, Blueprint {
     return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
   }
 
-  /** The native model; made, or made anew with the same weights, when needed. */
+  /** The native model. It is made on first use, and made anew with the same weights if it is out of date. */
   native(): NativeModel {
     return this.#state.get()
   }
@@ -250,7 +250,7 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.#training?.settings.optimizer.update.useEma === true
   }
 
-  /** The native model if it is there and up to date: the fast path of predictSync. */
+  /** The native model if it exists and is up to date, for the fast path of predictSync. */
   get ready(): NativeModel | undefined {
     return this.fitting ? undefined : this.#state.ready
   }
@@ -265,18 +265,18 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#state.write(layer, values)
   }
 
-  /** Weights, optimizer variables and counters, as they are between batches. */
+  /** Copies weights, optimizer variables and counters; may be called between batches. */
   readState(): TrainingState {
     this.checkNotRunning('its state cannot be read')
     const { seed, epochsBegun, position } = this
     return { ...this.#state.readArrays(), seed, epochsBegun, position, callbacks: this.callbackStates() }
   }
 
-  /** Takes over a state whose arrays fit; see {@link readState}. */
+  /** Restores a state that {@link readState} returned; its arrays must have the model's shapes. */
   writeState(state: TrainingState): void {
     this.checkNotRunning('its state cannot be replaced')
     if (state.seed !== this.seed) {
-      // The Plan has seeds derived from it.
+      // The Plan contains seeds derived from this one.
       this.seed = state.seed
       this.#state.reseed()
     }
@@ -284,7 +284,7 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#takeCounters(state)
   }
 
-  /** {@link writeState} for a model that nobody has yet, with the seed of the state: another thread makes a large native model. */
+  /** Like {@link writeState}, for a model that is being loaded. A large native model is made on another thread. */
   async open(state: TrainingState): Promise<void> {
     if (this.countParameters() < worthAThread) return this.writeState(state)
     await this.#state.open(state)
@@ -297,17 +297,17 @@ export class ModelCore implements LayerHost, Blueprint {
     this.callbackStates = () => callbacks
   }
 
-  /** Weights become their averages, where the optimizer keeps any: Keras does so when fit ends. */
+  /** Replaces the weights by their moving averages if the optimizer keeps them, as Keras does when fit ends. */
   finalizeAverages(): void {
     this.#state.finalizeAverages()
   }
 
-  /** Undoes {@link finalizeAverages} for a training that goes on, unless the weights were changed since. */
+  /** Undoes {@link finalizeAverages} when training continues, unless the weights were changed in between. */
   undoAverages(): void {
     this.#state.undoAverages()
   }
 
-  /** Optimizer variables that every parameter has. */
+  /** Number of optimizer variables for each parameter. */
   get slotCount(): number {
     return this.isCompiled ? native().countSlots(this.plan()) : 0
   }
@@ -320,13 +320,13 @@ export class ModelCore implements LayerHost, Blueprint {
     if (this.disposed) throw new NeurodeError('ERR_DISPOSED', `model '${this.name}' was disposed`)
   }
 
-  /** Refuses while a fit is running batches; between its ranges, as in its callbacks, it lets through. */
+  /** Throws `ERR_MODEL_BUSY` while batches run. In callbacks of fit no batch runs, so the check passes. */
   checkNotRunning(what: string, advice?: string): void {
     this.checkAlive()
     if (this.fitting && this.#state.isBusy) throw this.busyError(what, advice)
   }
 
-  /** Refuses while a fit is in progress or native work is queued. */
+  /** Throws `ERR_MODEL_BUSY` while a fit is in progress or native work is queued. */
   checkIdle(what: string): void {
     this.checkAlive()
     if (this.fitting || this.#state.isBusy) throw this.busyError(what)
@@ -337,7 +337,7 @@ export class ModelCore implements LayerHost, Blueprint {
     return new NeurodeError('ERR_MODEL_BUSY', `model '${this.name}' ${doing}: ${what} until that has ended${advice}`)
   }
 
-  /** Ends running ranges after their current batch. */
+  /** Stops running work after the current batch. */
   cancel(): void {
     this.cancellations++
     this.#state.cancel()
@@ -350,7 +350,7 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#state.dispose()
   }
 
-  /** Nothing is changed where something is wrong. */
+  /** Takes over new layers. It changes nothing if it throws. */
   #adopt(layers: readonly Layer[], inputShape: Shape | undefined): void {
     const stack = stackLayers(layers, inputShape)
     const training = stack.shapes && this.#settings && setUpTraining(this.#settings, stack.shapes)

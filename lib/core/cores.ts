@@ -1,4 +1,4 @@
-/** The state behind a model, for what stands beside it. */
+/** Finds the internal state of a model object, which has no public member for it. */
 
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from './core.js'

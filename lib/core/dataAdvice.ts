@@ -1,4 +1,4 @@
-/** What is likely a mistake in data and in what becomes of it: said once, until the model is compiled again. */
+/** Warns of probable mistakes in data, outputs and losses. Each warning is emitted once per compilation. */
 
 import { type GivenTargets, type InputRows, sliceRows } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
@@ -10,18 +10,18 @@ import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
 import type { ModelCore } from './core.js'
 import { type Found, firstNotFinite, firstOutside, shown } from './looks.js'
 
-/** Further out than rounding takes a value. */
+/** Values may lie outside a range by this much, as rounding can put them there. */
 const slack = 1e-6
-/** Values looked at: some microseconds. */
+/** Number of values to examine in a check that runs often: it takes a few microseconds. */
 const mostLookedAt = 4096
-/** The same where it happens only once. */
+/** Number of values to examine in a check that runs once. */
 const mostSearched = 2 ** 24
-/** Rows whose outputs are looked at where they are not at hand. */
+/** Number of rows whose outputs are computed in order to examine them. */
 const sampleRows = 64
-/** What is bound is looked at so often, and then at powers of two: a long loop does not pay for it. */
+/** The first 8 batches or arrays are examined, then those whose count is a power of two, so that long loops stay fast. */
 const firstLooks = 8
 
-/** What is bound: its numbers at once, and some rows for {@link adviseOnSample}. `where` names a batch of a stream. */
+/** Examines rows and targets, and keeps some rows for {@link adviseOnSample}. `where` names the batch of a stream in messages. */
 export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string): void {
   const look = ++core.looks
   const isPowerOfTwo = (look & (look - 1)) === 0
@@ -35,7 +35,7 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
   core.sample = ownRows({ ...some, lent: true })
 }
 
-/** The sums of a range: a loss that is no number shows what looking at some values has missed. */
+/** Examines the sums of a range of batches: a loss of NaN or infinity reveals values that the sampling missed. */
 export function adviseOnSums(
   core: ModelCore,
   sums: NativeSums,
@@ -53,7 +53,7 @@ export function adviseOnSums(
   warnOnce(core, 'NEURODE_NOT_FINITE', `the loss is ${loss}: ${cause}; callbacks.terminateOnNaN() ends such a training`)
 }
 
-/** Where data is NaN or infinite. What targets mean to a loss of the user's, nobody else knows. */
+/** The first row with NaN or infinite data, as a message. Targets of a custom loss are not examined, as it may give NaN a meaning. */
 function notFinite(
   core: ModelCore,
   input: InputRows,
@@ -74,7 +74,7 @@ function nameRow({ row }: Found, where: string | undefined): string {
   return where === undefined ? `row ${row}` : `row ${row} of ${where}`
 }
 
-/** Targets that the loss is not made for; rows that weigh nothing may hold any number. */
+/** Warns of targets outside the range that the loss expects; rows of weight 0 may hold any number. */
 function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string | undefined): void {
   const { loss } = core.training().settings
   if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
@@ -92,7 +92,7 @@ function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string |
   warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in ${nameRow(found, where)}${hint}`)
 }
 
-/** Rows with none or several labels, of which the largest output says little. */
+/** Warns if an accuracy that compares the largest output gets rows with no label or with several. */
 function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
   const metric = targets.kind === 'rows' && accuracyOfSeveral(core)
   const last = metric && deciding(core.layers)
@@ -112,13 +112,13 @@ function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
   }
 }
 
-/** Outputs that thresholds are not made for, of metrics that are computed from them in TypeScript. */
+/** Warns of outputs that are not probabilities, for metrics with thresholds that TypeScript computes. */
 export function adviseOnOutputs(core: ModelCore, { outputs }: CapturedBatch): void {
   const metric = thresholdMetric(core, 'state')
   if (metric !== undefined) adviseOnRange(core, metric, outputs)
 }
 
-/** The same of metrics whose outputs stay in native code, from some of the rows that were bound. */
+/** The same warning for metrics that native code computes; it predicts a few of the training rows to see their outputs. */
 export async function adviseOnSample(core: ModelCore): Promise<void> {
   const { sample } = core
   core.sample = undefined
@@ -129,13 +129,13 @@ export async function adviseOnSample(core: ModelCore): Promise<void> {
   adviseOnRange(core, metric, outputs)
 }
 
-/** A metric whose thresholds are made for outputs from 0 to 1, unless there was a warning. */
+/** A metric with thresholds for outputs from 0 to 1; undefined if there is none or the warning was emitted already. */
 function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric | undefined {
   if (core.warned.has('NEURODE_OUTPUT_RANGE')) return undefined
   return core.training().metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
 }
 
-/** Outputs can be nothing but probabilities. */
+/** Whether the last layer gives outputs from 0 to 1 only. */
 function isBounded(core: ModelCore): boolean {
   const last = deciding(core.layers)
   const range = last && rangeOf(last)

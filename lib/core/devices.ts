@@ -1,4 +1,4 @@
-/** Devices a model can run on. */
+/** The devices that a model can run on. */
 
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
@@ -7,7 +7,7 @@ import type { DeviceInfo } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Precision } from '../native/plan.js'
 
-/** Where a model runs: the device's name and the number of threads, 0 for the default. */
+/** Where and how a model runs: device, number of threads (0 for the default) and precision. */
 export interface DeviceSettings {
   readonly device: string
   readonly threads: number
@@ -18,7 +18,7 @@ export interface DeviceSettings {
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}` | (string & Record<never, never>)
 
 /**
- * Every device, those that are missing with the reason.
+ * Lists all devices; for a device that is not available, `reason` says why.
  *
  * @example
  * ```ts
@@ -33,13 +33,13 @@ export function devices(...more: unknown[]): DeviceInfo[] {
   return native().devices()
 }
 
-/** The device where none is asked for: `NEURODE_DEVICE`, else `auto`. */
+/** The device that is used if none was chosen: that of `NEURODE_DEVICE`, or `auto`. */
 export function defaultDevice(): DeviceName {
   const wanted = process.env.NEURODE_DEVICE
   return wanted ? checkDevice(wanted, 'NEURODE_DEVICE') : 'auto'
 }
 
-/** A device's name, checked: `ERR_DEVICE_UNAVAILABLE` with the reason where a CUDA device is not there. */
+/** Checks a device's name. Throws `ERR_DEVICE_UNAVAILABLE`, with the reason, for a CUDA device that is not available. */
 export function checkDevice(value: unknown, argument: string): DeviceName {
   if (typeof value !== 'string') return refuse(argument, "'auto', 'cpu', 'cuda' or 'cuda:1'", value)
   if (value === 'auto' || value === 'cpu') return value
@@ -56,7 +56,7 @@ export function checkDevice(value: unknown, argument: string): DeviceName {
   throw new NeurodeError('ERR_DEVICE_UNAVAILABLE', `${argument}: '${value}' is not available: ${why}`)
 }
 
-/** The device that compile and load are given. `auto`, too, leaves the choice to `NEURODE_DEVICE`. */
+/** The device for an option `device` of compile or load. `auto` and undefined take that of `NEURODE_DEVICE` if it is set. */
 export function chooseDevice(device: unknown): DeviceName {
   const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
   return checked === 'auto' ? defaultDevice() : checked
@@ -64,7 +64,7 @@ export function chooseDevice(device: unknown): DeviceName {
 
 const precisions: readonly Precision[] = ['float32', 'tf32', 'bfloat16']
 
-/** A precision that the device has: `ERR_ARGUMENT` where it has none but float32. */
+/** Checks a precision. Throws `ERR_ARGUMENT` if the device does not support it. */
 export function checkPrecision(value: unknown, device: DeviceName): Precision {
   const precision = value ?? 'float32'
   if (!precisions.includes(precision as Precision)) return refuse('precision', "'float32', 'tf32' or 'bfloat16'", value)
@@ -77,7 +77,7 @@ export function checkPrecision(value: unknown, device: DeviceName): Precision {
   throw new NeurodeError('ERR_ARGUMENT', `precision: '${precision}' takes ${needed}, the model's device is ${found}`)
 }
 
-/** What a device's name stands for. `auto` takes no emulated device. */
+/** The device of a name. `auto` never chooses an emulated device. */
 function deviceOf(name: DeviceName): DeviceInfo | undefined {
   const there = devices().filter(({ available }) => available)
   if (name !== 'auto') return there.find((info) => info.name === name || (name === 'cuda' && info.name === 'cuda:0'))

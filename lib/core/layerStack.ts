@@ -1,4 +1,4 @@
-/** The layers of a model, with the names, shapes and first weights that they have there. */
+/** The layers of a model with their names, shapes and initial weights. */
 
 import { NeurodeError } from '../base/errors.js'
 import { defaultName, type Layer, type LayerHost, place, placementOf, type Shape, withNames } from '../layers/layer.js'
@@ -10,13 +10,13 @@ export interface LayerStack {
   readonly names: readonly string[]
   /** Undefined until the shape of the input is known. */
   readonly shapes: ModelShapes | undefined
-  /** The weights that layers were given, by layer. */
+  /** Initial weights that the user passed to layers, by layer. */
   readonly initialWeights: ReadonlyMap<Layer, readonly Float32Array[]>
 }
 
 export const noLayers: LayerStack = { layers: [], names: [], shapes: undefined, initialWeights: new Map() }
 
-/** Names layers, works out their shapes, and checks the weights that they were given; changes none of them. */
+/** Names layers, infers their shapes and checks their initial weights, without changing the layers. */
 export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefined): LayerStack {
   const names = nameLayers(layers)
   return withNames(layers, names, () => {
@@ -25,7 +25,7 @@ export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefi
   })
 }
 
-/** Tells the layers of a stack where they are; those of the stack that was there before are free. */
+/** Makes the layers of a stack part of a model; the layers of its previous stack can be used in other models again. */
 export function placeLayers(host: LayerHost, before: LayerStack, { layers, names, shapes }: LayerStack): void {
   for (const layer of before.layers) place(layer, undefined)
   layers.forEach((layer, i) => {
@@ -35,7 +35,7 @@ export function placeLayers(host: LayerHost, before: LayerStack, { layers, names
   })
 }
 
-/** Refuses a layer that stands in the list twice, or in another model than `host`. */
+/** Throws `ERR_ARGUMENT` for a layer that is in the list twice, or in another model than `host`. */
 export function checkUnplaced(layers: readonly Layer[], host: LayerHost): void {
   for (const [i, layer] of layers.entries()) {
     const owner = placementOf(layer)?.host
@@ -55,7 +55,7 @@ function initialWeightsOf(shapes: ModelShapes | undefined): LayerStack['initialW
   return initial
 }
 
-/** Names given, or the kind with a number; `ERR_ARGUMENT` where two layers have one name. */
+/** The names of layers: those that the user chose, or the kind with a number. Throws `ERR_ARGUMENT` for two layers of one name. */
 function nameLayers(layers: readonly Layer[]): string[] {
   const taken = new Set<string>()
   for (const [i, { givenName }] of layers.entries()) {

@@ -1,29 +1,29 @@
-/** Looking for values that are not meant, in some of the values where there are many. */
+/** Searches arrays for unwanted values; of large arrays only a sample is examined. */
 
 import type { NumericArray } from '../arrays/arrays.js'
 
-/** Values in rows of some size: each is `element * scale + offset`. */
+/** Rows of values; each value is `element * scale + offset`. */
 export interface Values {
   readonly data: NumericArray
   readonly scale?: number | undefined
   readonly offset?: number | undefined
-  /** Values in a row. */
+  /** Number of values in a row. */
   readonly size: number
 }
 
-/** Where a value is, and what it is. */
+/** A value that was found, and its row. */
 export interface Found {
   readonly row: number
   readonly value: number
 }
 
-/** The first value that is NaN or infinite, of `most` that lie evenly among all. */
+/** The first value that is NaN or infinite, among about `most` evenly spaced ones. */
 export function firstNotFinite(values: Values, most: number): Found | undefined {
   if (values.data.BYTES_PER_ELEMENT === 1) return undefined
   return firstOutside(values, -Number.MAX_VALUE, Number.MAX_VALUE, most, () => true)
 }
 
-/** The first value outside of a closed range that `counts`; of `most` that lie evenly among all. */
+/** The first value outside a closed range for which `counts` is true, among about `most` evenly spaced ones. */
 export function firstOutside(
   { data, scale = 1, offset = 0, size }: Values,
   low: number,
@@ -39,7 +39,7 @@ export function firstOutside(
   return undefined
 }
 
-/** Steps over values in rows that meet all columns alike: without a common divisor. */
+/** A stride over rows of `size` values that visits all columns equally: it has no common divisor with `size`. */
 function strideOf(count: number, size: number, most: number): number {
   let stride = Math.ceil(count / most) || 1
   while (divisor(stride, size) > 1) stride++
@@ -50,7 +50,7 @@ function divisor(a: number, b: number): number {
   return b === 0 ? a : divisor(b, a % b)
 }
 
-/** A float32 in its digits. */
+/** A float32 rounded to 7 digits, as messages show it. */
 export function shown(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(7)) : value
 }

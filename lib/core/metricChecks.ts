@@ -1,4 +1,4 @@
-/** Settings of metrics that point past the model they are compiled for, or have no meaning for it. */
+/** Refuses options of metrics that do not fit the model, such as a class that it does not have. */
 
 import { refuseUseless } from '../checks/validate.js'
 import type { Range } from '../layers/activations.js'
@@ -7,22 +7,22 @@ import { deciding, rangeOf } from '../layers/outputRange.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
 
-/** What a model gives, as far as its layers tell. */
+/** The outputs of a model, as far as its layers determine them. */
 interface Outputs {
   readonly outputs: number
-  /** Where they lie, where that is known. */
+  /** The range of the outputs, if it is known. */
   readonly range: Range | undefined
 }
 
 type Check = (value: unknown, argument: string, model: Outputs, options: Metric['options']) => void
 
-/** Losses of values, and not of classes. */
+/** Losses for regression, not for classification. */
 const regressions: ReadonlySet<string> = new Set([
   ...['meanSquaredError', 'meanAbsoluteError', 'sumSquaredError', 'meanAbsolutePercentageError'],
   ...['meanSquaredLogarithmicError', 'huber', 'logCosh', 'poisson'],
 ])
 
-/** By the name of an option. The `k` of a top-k accuracy may be any, as in Keras, where 5 is the default for 3 classes too. */
+/** Checks by the name of an option. A top-k accuracy accepts any `k`: as in Keras, the default is 5 even for 3 classes. */
 const checks: Readonly<Record<string, Check>> = {
   classId: (id, argument, { outputs }) => {
     const expected = `a class of this model's, 0 to ${outputs - 1}`
@@ -51,7 +51,7 @@ const checks: Readonly<Record<string, Check>> = {
   },
 }
 
-/** Throws `ERR_ARGUMENT` for metrics that can say nothing about a model of these layers with that loss. */
+/** Throws `ERR_ARGUMENT` for metrics that have no meaning for a model of these layers with that loss. */
 export function checkMetrics(metrics: readonly Metric[], loss: Loss, layers: readonly Layer[], outputs: number): void {
   const last = deciding(layers)
   const model = { outputs, range: last && rangeOf(last) }

@@ -1,4 +1,4 @@
-/** The native model behind a core, and what lives in it: weights, variables of the optimizer, averages. */
+/** Owns a model's native counterpart, which holds the weights, the optimizer's variables and the averages. */
 
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { shapedArray } from '../arrays/shapedArray.js'
@@ -11,14 +11,14 @@ import type { DeviceSettings } from './devices.js'
 import type { LayerStack } from './layerStack.js'
 import { checkOrder, toParameters } from './weights.js'
 
-/** What a native model is made from. */
+/** Everything that a native model is made from. */
 export interface Blueprint {
   readonly stack: LayerStack
   readonly deviceSettings: DeviceSettings
   readonly isCompiled: boolean
-  /** The last variable that the optimizer has of each parameter is its average. */
+  /** Whether the optimizer keeps the moving average of each parameter, as its last variable. */
   readonly keepsAverages: boolean
-  /** Shapes, or `ERR_NOT_BUILT`. */
+  /** The model's shapes. Throws `ERR_NOT_BUILT` if its input shape is not known. */
   built(): ModelShapes
   plan(): Plan
 }
@@ -26,11 +26,11 @@ export interface Blueprint {
 /** Arrays of the native model, by parameter. */
 export interface StateArrays {
   readonly weights: readonly { readonly name: string; readonly shape: Shape; readonly data: Float32Array }[]
-  /** By slot, then by weight; nothing for weights that no optimizer changes. */
+  /** Optimizer variables by slot, then by weight; undefined for weights that are not trained. */
   readonly slots: readonly (readonly (Float32Array | undefined)[])[]
-  /** By weight: those that fit has replaced by their averages, as training left them. Empty where it has not. */
+  /** By weight, the values before fit replaced them by their moving averages; empty if it did not. */
   readonly trained: readonly (Float32Array | undefined)[]
-  /** Optimizer steps taken. */
+  /** Number of optimizer steps taken. */
   readonly step: number
 }
 
@@ -39,20 +39,20 @@ interface Slot {
   readonly parameter: ParameterSpec
 }
 
-/** How a native model became out of date: by other layers or options, or by layers that were frozen or set free alone. */
+/** Why a native model is out of date: `changed` layers or options, or only layers that were frozen or unfrozen. */
 type Outdated = 'changed' | 'refrozen'
 
 const noneTrained = { step: 0, weights: [] }
 
 export class NativeState {
-  /** Optimizer steps taken. */
+  /** Number of optimizer steps taken. */
   step = 0
 
   readonly #blueprint: Blueprint
   #model: NativeModel | undefined
   #slots: readonly Slot[] = []
   #outdated: Outdated | undefined = 'changed'
-  /** By parameter: weights as training left them, where they are averages now, and the step at which they became so. */
+  /** The weights before they were replaced by their moving averages, by parameter, and the step at which that happened. */
   #trained: { readonly step: number; readonly weights: StateArrays['trained'] } = noneTrained
   /** Layers that the native model does not train. */
   #frozen: ReadonlySet<Layer> = new Set()
@@ -61,7 +61,7 @@ export class NativeState {
     this.#blueprint = blueprint
   }
 
-  /** The native model; made, or made anew with the weights that it has, where it is out of date. */
+  /** The native model. It is made on first use, and made anew with the same weights if it is out of date. */
   get(): NativeModel {
     if (this.#model !== undefined && this.#outdated === undefined) return this.#model
     const blueprint = this.#blueprint
@@ -79,7 +79,7 @@ export class NativeState {
     return next
   }
 
-  /** The native model if it is there and up to date. */
+  /** The native model if it exists and is up to date. */
   get ready(): NativeModel | undefined {
     return this.#outdated === undefined ? this.#model : undefined
   }
@@ -88,18 +88,18 @@ export class NativeState {
     return this.#model?.busy === true
   }
 
-  /** Layers, optimizer or device are others now: weights stay where layers do, the optimizer's variables do not. */
+  /** To be called when layers, optimizer or device changed: weights of remaining layers are kept, optimizer variables are reset. */
   change(): void {
     this.#trained = noneTrained
     this.#outdated = 'changed'
   }
 
-  /** Layers were frozen or set free: the optimizer's variables stay. */
+  /** To be called when layers were frozen or unfrozen: the optimizer's variables are kept. */
   refreeze(): void {
     if (this.ready !== undefined) this.#outdated = 'refrozen'
   }
 
-  /** The seed of initial weights and of random numbers is another: what is there is out of date. */
+  /** To be called when the seed of initial weights and random numbers changed. */
   reseed(): void {
     this.#outdated = 'changed'
   }
@@ -125,7 +125,7 @@ export class NativeState {
     })
   }
 
-  /** Copies of everything, as it is between batches. */
+  /** Copies all arrays; may be called between batches. */
   readArrays(): StateArrays {
     const weights = this.read()
     const model = this.get()
@@ -135,7 +135,7 @@ export class NativeState {
     return { weights, slots, trained: this.#trainedWeights(), step: this.step }
   }
 
-  /** Takes over arrays that fit; see {@link readArrays}. */
+  /** Restores arrays that {@link readArrays} returned; they must have the model's shapes. */
   writeArrays(state: StateArrays): void {
     const model = this.get()
     state.weights.forEach(({ data }, index) => {
@@ -149,7 +149,7 @@ export class NativeState {
     this.#takeStep(model, state)
   }
 
-  /** The same where no native model is there yet: another thread makes it, with what it holds. */
+  /** Like {@link writeArrays}, when there is no native model yet: it is made and filled on another thread. */
   async open(state: StateArrays): Promise<void> {
     const weights = state.weights.map(({ data }) => data)
     const { deviceSettings } = this.#blueprint
@@ -158,7 +158,7 @@ export class NativeState {
     this.#takeStep(model, state)
   }
 
-  /** Weights become their averages, where the optimizer keeps any: Keras does so when fit ends. */
+  /** Replaces the weights by their moving averages if the optimizer keeps them, as Keras does when fit ends. */
   finalizeAverages(): void {
     if (!this.#blueprint.keepsAverages || this.step === 0) return
     const model = this.get()
@@ -171,7 +171,7 @@ export class NativeState {
     this.#trained = { step: this.step, weights }
   }
 
-  /** Undoes {@link finalizeAverages} for a training that goes on, unless the weights were changed since. */
+  /** Undoes {@link finalizeAverages} when training continues, unless the weights were changed in between. */
   undoAverages(): void {
     const model = this.get()
     this.#trainedWeights().forEach((data, index) => {
@@ -180,7 +180,7 @@ export class NativeState {
     this.#trained = noneTrained
   }
 
-  /** Ends running ranges after their current batch. */
+  /** Stops running work after the current batch. */
   cancel(): void {
     this.#model?.cancel()
   }
@@ -203,7 +203,7 @@ export class NativeState {
     this.#trained = { step, weights: trained }
   }
 
-  /** What training left, where the weights are still the averages that they became. */
+  /** The weights before averaging, if the current weights are still the averages; otherwise empty. */
   #trainedWeights(): StateArrays['trained'] {
     const { step, weights } = this.#trained
     if (step !== this.step || !this.#blueprint.keepsAverages) return []
@@ -213,7 +213,7 @@ export class NativeState {
     return weights.every(isAverage) ? weights : []
   }
 
-  /** Keeps the weights that are there; layers that are new start with their own, if they were given any. */
+  /** Copies the weights of remaining layers; new layers get their initial weights, if the user passed any. */
   #fill(next: NativeModel, slots: readonly Slot[]): void {
     const old = this.#model
     const { initialWeights } = this.#blueprint.stack
@@ -232,7 +232,7 @@ export class NativeState {
     })
   }
 
-  /** Keeps the optimizer's variables. Averages of layers that were frozen until now begin with their weights. */
+  /** Copies the optimizer's variables. The averages of layers that were frozen until now start at their weights. */
   #fillVariables(next: NativeModel, slots: readonly Slot[]): void {
     const old = this.#model as NativeModel
     const { keepsAverages } = this.#blueprint

@@ -1,22 +1,22 @@
-/** The training position: what it takes, besides weights and optimizer, to go on as if training had never stopped. */
+/** The training position: what is needed, besides weights and optimizer state, to continue as if training had never stopped. */
 
-/** Where a training is. */
+/** How far a training has come. */
 export interface TrainingPosition {
-  /** Epochs that are over. */
+  /** Number of complete epochs. */
   readonly epoch: number
-  /** Picks the order of rows of the epoch that is not. */
+  /** Seeds the order of rows in the incomplete epoch. */
   readonly order: number
-  /** The seed that fit was given, if any. */
+  /** The seed that was passed to fit, if any. */
   readonly seed: number | undefined
-  /** Batches of the epoch, where they are known. */
+  /** Number of batches in an epoch, if it is known. */
   readonly batches: number | undefined
-  /** Batches of the pass through the data that earlier epochs took, where epochs share one. */
+  /** Number of batches of the current pass through the data that earlier epochs took; 0 if each epoch is a pass of its own. */
   readonly passed: number
-  /** Of the epoch that is not over, as in `NativeSums`, then what states of metrics remember. Empty between epochs. */
+  /** Sums of the incomplete epoch, as in `NativeSums`, followed by the states of metrics; empty between epochs. */
   readonly sums: readonly number[]
 }
 
-/** Before the first batch. */
+/** The position before the first batch. */
 export const startPosition: TrainingPosition = {
   epoch: 0,
   order: 0,

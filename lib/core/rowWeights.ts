@@ -1,35 +1,35 @@
-/** Weights of rows: those given, those of their classes, and rows that do not count. */
+/** Weights of rows: sample weights, class weights, and rows that are left out. */
 
 import { types } from 'node:util'
 import { type ArrayInput, formatShape, rowShapeOf, type TargetRows, toInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkNumber, describe, isFloat, isPlain, refuse } from '../checks/validate.js'
 
-/** The weight of every class by its index, as an object or a `Map`; 1 for those that are not there. */
+/** The weights of classes by their index, as an object or a `Map`; classes that are not listed have the weight 1. */
 export type ClassWeight = Readonly<Record<number, number>> | ReadonlyMap<number, number>
 
-/** Where the weights of rows come from. */
+/** Options for the weights of rows. */
 export interface WeightOptions {
   /**
-   * A weight for each row; or for each of its positions, where outputs have several dimensions: all but the last one. Weighs the
-   * loss and the `weightedMetrics`.
+   * A weight for each row, shape `[n]`. If outputs have several dimensions, also a weight for each position of a row: the shape of
+   * the outputs without the last dimension. The weights apply to the loss and to `weightedMetrics`. Default: all weights are 1.
    */
   readonly sampleWeight?: ArrayInput | undefined
   /**
-   * A weight for each class, 1 for those that are not there: `{ 0: 1, 1: 5 }`. The class of a row is its index, its
-   * largest target or, with one output, its target rounded to an integer (halves to the even one), as in Keras.
-   * Multiplies `sampleWeight` where both are given. A class that the model does not have is refused.
+   * A weight for each class, such as `{ 0: 1, 1: 5 }`; classes that are not listed have the weight 1. The class of a row is its
+   * class index, the index of its largest target or, with one output, its target rounded to an integer (halves to even), as in
+   * Keras. If `sampleWeight` is given as well, both are multiplied. A class that the model does not have is an error.
    *
-   * `'balanced'`: as scikit-learn means it, `rows / (classes · rows of the class)`, so that all classes that are there
-   * weigh the same; for `fit` with targets in memory.
+   * `'balanced'`: as in scikit-learn, the weight is `rows / (classes · rows of the class)`, so that all classes in the data have the
+   * same total weight; only for `fit` with targets in memory.
    */
   readonly classWeight?: ClassWeight | 'balanced' | undefined
 }
 
-/** Weights by class, checked. */
+/** Weights by class, after they were checked. */
 export type ClassWeights = ReadonlyMap<number, number> | 'balanced'
 
-/** Weights from the user, one for each of `rows` rows, or of their positions. Throws `ERR_SHAPE` or `ERR_ARGUMENT`. */
+/** Reads weights that the user passed, one for each of `rows` rows or of their positions. Throws `ERR_SHAPE` or `ERR_ARGUMENT`. */
 export function readWeights(
   value: ArrayInput | null | undefined,
   rows: number,
@@ -49,7 +49,7 @@ export function readWeights(
   return weights
 }
 
-/** Weights by class from an object, a `Map` or `'balanced'`; whether a model has the classes, {@link weighTargets} finds. */
+/** Checks weights by class: an object, a `Map` or `'balanced'`. {@link weighTargets} checks whether the model has the classes. */
 export function checkClassWeight(value: unknown, argument: string): ClassWeights | undefined {
   if (value === undefined || value === 'balanced') return value
   if (!types.isMap(value) && !isPlain(value)) {
@@ -69,23 +69,23 @@ export function checkClassWeight(value: unknown, argument: string): ClassWeights
   return weights
 }
 
-/** The integer that a property's name spells, or the name. */
+/** A property name as an integer, or unchanged if it is none. */
 function classKey(key: string): number | string {
   return /^-?\d+$/.test(key) ? Number(key) : key
 }
 
-/** Which classes the targets of a model have: its outputs, or with a single one integers in a range. */
+/** The classes that targets can have: the indices of the outputs or, with a single output, the integers of a range. */
 export interface Classes {
   readonly outputs: number
   readonly range: readonly [lowest: number, highest: number]
 }
 
-/** The classes of a model's targets under a loss that is made for targets of a range. */
+/** The classes of targets for a model with `outputs` outputs and a loss whose targets have a range. */
 export function classesOf(outputs: number, [low, high]: readonly [number, number] = [-Infinity, Infinity]): Classes {
   return { outputs, range: outputs > 1 ? [0, outputs - 1] : [low, high] }
 }
 
-/** Refuses weights of classes that a model does not have. */
+/** Throws `ERR_ARGUMENT` for weights of classes that a model does not have. */
 export function checkClasses(weights: ClassWeights | undefined, { range: [low, high] }: Classes): void {
   if (weights === undefined || weights === 'balanced') return
   for (const key of weights.keys()) {
@@ -95,7 +95,7 @@ export function checkClasses(weights: ClassWeights | undefined, { range: [low, h
   }
 }
 
-/** What `'balanced'` is for these targets; all else as it is. */
+/** Computes the weights that `'balanced'` means for these targets; other weights are returned unchanged. */
 export function balanceClasses(
   weights: ClassWeights,
   targets: TargetRows,
@@ -104,7 +104,7 @@ export function balanceClasses(
   return weights === 'balanced' ? balanced(classIndices(targets, outputs), targets.weights) : weights
 }
 
-/** The targets with the product of all weights; unchanged where there are none. */
+/** Gives targets the product of row weights and class weights; without any they are returned unchanged. */
 export function weighTargets(
   targets: TargetRows,
   classes: Classes,
@@ -133,7 +133,7 @@ export function weighTargets(
   return { ...targets, weights }
 }
 
-/** The class of every row of targets: the first largest, or the one target rounded. */
+/** The class of every row of targets: the index of its first largest target, or its only target, rounded. */
 function classIndices({ kind, data }: TargetRows, outputs: number): Int32Array {
   if (kind === 'classes') return data
   const found = new Int32Array(data.length / outputs)
@@ -152,13 +152,13 @@ function classIndices({ kind, data }: TargetRows, outputs: number): Int32Array {
   return found
 }
 
-/** As numpy rounds: halves to the even integer. */
+/** Rounds as NumPy does: halves to the even integer. */
 function roundToEven(value: number): number {
   const rounded = Math.round(value)
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
 }
 
-/** Weights by which all classes that are there weigh the same; rows that do not count are left out. */
+/** Weights that give all classes in the data the same total weight; rows that are left out of the loss do not count. */
 function balanced(found: Int32Array, weights: Float32Array | undefined): ReadonlyMap<number, number> {
   const counts = new Map<number, number>()
   let rows = 0

@@ -1,4 +1,4 @@
-/** Weights in and out: what a user gives becomes float32 of the right shape before anything is changed. */
+/** Checks weights that users pass and converts them to float32 before any weight of the model is changed. */
 
 import { type ArrayInput, formatShape, isNdArray, toInput } from '../arrays/arrays.js'
 import { toFloats } from '../arrays/typedArrays.js'
@@ -6,7 +6,7 @@ import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
 import type { ParameterSpec } from '../layers/layer.js'
 
-/** Values for the parameters, in order, each a float32 array of its size. */
+/** Converts values to one float32 array per parameter, in order. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_ARGUMENT`. */
 export function toParameters(
   values: readonly ArrayInput[],
   parameters: readonly ParameterSpec[],
@@ -21,7 +21,7 @@ export function toParameters(
   return parameters.map((parameter, i) => toParameter(values[i], parameter, `${argument}[${i}] (${parameter.name})`))
 }
 
-/** Refuses weights that say whose they are, and all are this model's, in another order than its own. */
+/** Throws `ERR_ARGUMENT` if all weights have names of this model's parameters but are in another order. */
 export function checkOrder(values: readonly unknown[], parameters: readonly ParameterSpec[]): void {
   const names = values.map((value) => (isNdArray(value) && 'name' in value ? value.name : undefined))
   const places = parameters.map(({ name }) => names.indexOf(name))

@@ -16,25 +16,25 @@ import type { Precision } from '../native/plan.js'
 
 /** Options of {@link Sequential.predictor}. */
 export interface PredictorOptions {
-  /** Where it runs. Default: the device of the model. */
+  /** The device to run on. Default: the device of the model. */
   readonly device?: DeviceName | undefined
-  /** Rows in one batch at most, a positive integer; more are computed in several. Default 256. */
+  /** The most rows of one batch, a positive integer; more rows are computed in several batches. Default 256. */
   readonly maxBatchSize?: number | undefined
-  /** What factors of large products are rounded to, as in compile. Default: as the model, on another device `float32`. */
+  /** Precision of large matrix products, as in compile. Default: that of the model, or `float32` on another device. */
   readonly precision?: Precision | undefined
-  /** Threads of the CPU, a positive integer. Default: those of the model. */
+  /** Number of CPU threads, a positive integer. Default: that of the model. */
   readonly threads?: number | undefined
 }
 
-/** Rows of input, one after the other: float32, or bytes that stand for the numbers 0 to 255. */
+/** Rows of input, row-major: float32, or bytes, which count as the numbers 0 to 255. */
 export type PredictInput = Float32Array | Uint8Array
 
-/** Whether it is what a predictor reads, of any realm. */
+/** Whether a value is an input for a predictor, of any realm. */
 export function isPredictInput(value: unknown): value is PredictInput {
   return isFloat32Array(value) || isUint8Array(value)
 }
 
-/** What is said of anything else. */
+/** The error for a value that is no input for a predictor. */
 export function inputError(got: unknown): NeurodeError {
   return new NeurodeError(
     'ERR_DTYPE',
@@ -44,11 +44,11 @@ export function inputError(got: unknown): NeurodeError {
 
 /** Options of {@link Predictor.predict}. */
 export interface PredictIntoOptions {
-  /** Written into instead of a new array: a Float32Array of rows · {@link Predictor.outputSize} elements. */
+  /** The results are written to this Float32Array of rows · {@link Predictor.outputSize} elements. Default: a new array. */
   readonly out?: Float32Array | undefined
 }
 
-/** See {@link Predictor.token}: plain data, for `postMessage` or `workerData`. */
+/** A token of a predictor, see {@link Predictor.token}: plain data that `postMessage` and `workerData` can copy. */
 export interface PredictorToken {
   readonly id: number
   readonly inputShape: Shape
@@ -57,8 +57,8 @@ export interface PredictorToken {
 }
 
 /**
- * A model frozen for inference, made by {@link Sequential.predictor}. It holds a copy of the weights; a row's output does not
- * depend on the rows that share its batch. Free it with {@link Predictor.dispose} or `using`.
+ * A model frozen for inference, made by {@link Sequential.predictor}. It holds a copy of the weights. The output of a row does not
+ * depend on the other rows of its batch. Free it with {@link Predictor.dispose} or `using`.
  */
 export class Predictor {
   /** Shape of one row of input. */
@@ -69,12 +69,12 @@ export class Predictor {
   readonly inputSize: number
   /** Numbers in one row of output. */
   readonly outputSize: number
-  /** Rows in one batch at most. */
+  /** The most rows of one batch. */
   readonly maxBatchSize: number
-  /** Where it runs: `cpu`, `cuda:0`, … */
+  /** The device that it runs on: `cpu`, `cuda:0`, … */
   readonly device: string
 
-  /** @internal Throws where rows hold what is no index of the model's embedding; undefined for models without one. */
+  /** @internal Throws `ERR_LABEL_RANGE` for rows with values that are no indices of the embedding; undefined without an embedding. */
   readonly checkRows: ((rows: Float32Array) => void) | undefined
 
   readonly #native: NativePredictor
@@ -97,12 +97,11 @@ export class Predictor {
   }
 
   /**
-   * Outputs for rows of input, (rows, outputSize) row by row, off the JavaScript thread; there are
-   * `input.length / inputSize` rows. It is a plain Float32Array: for JSON, `Array.from` makes a list of it. The input counts as it
-   * is at the call, which copies it; `out` is written at the end.
+   * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread. The result is a
+   * plain Float32Array; for JSON, `Array.from` converts it to a list. The input is copied at the call; `out` is written at the end.
    *
-   * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` where there are no whole rows or `out` has another size,
-   * `ERR_LABEL_RANGE` for what is no index of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
+   * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` if the input is not whole rows or `out` has another size,
+   * `ERR_LABEL_RANGE` for values that are no indices of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
    * `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
   async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
@@ -114,15 +113,15 @@ export class Predictor {
     return given
   }
 
-  /** @internal {@link Predictor.predict} for memory that nobody else has: nothing is copied. */
+  /** @internal Like {@link Predictor.predict}, without a copy, for memory that only the caller can reach. */
   async predictOwn(input: Float32Array, out: Float32Array): Promise<void> {
     this.#checkSizes(input, out)
     await this.#native.predict(input, out, false)
   }
 
   /**
-   * The same at once: the JavaScript thread computes, with the threads of the CPU that are free. Quickest where the arithmetic
-   * takes microseconds. Throws as it rejects.
+   * Like {@link Predictor.predict}, but synchronous: the JavaScript thread computes, with those CPU threads that are free. This is
+   * fastest if the computation takes microseconds. Throws the errors that `predict` rejects with.
    */
   predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
     const given = outOf(options)
@@ -133,8 +132,8 @@ export class Predictor {
   }
 
   /**
-   * What another thread of this process makes a predictor from, with {@link attachPredictor}: the weights are shared, not
-   * copied. It can be posted to workers, and is good until this predictor is disposed.
+   * A token with which another thread of this process can make a predictor, see {@link attachPredictor}, that shares the weights. It
+   * can be posted to workers, and is valid until this predictor is disposed.
    */
   get token(): PredictorToken {
     if (this.#disposed) throw disposedError()
@@ -143,20 +142,20 @@ export class Predictor {
   }
 
   /**
-   * Whether so many rows take this thread half a millisecond at most, by the operations of all layers at all positions: then
-   * predictSync is the better call, and the one that batchers and servers make. Always false on CUDA.
+   * Whether this number of rows takes the calling thread half a millisecond at most, estimated from the number of operations. Then
+   * `predictSync` is the better choice; batchers and servers use it. Always false on CUDA.
    */
   isQuick(rows: number): boolean {
     checkInteger(rows, 'rows')
     return !this.#disposed && this.#native.isQuick(rows)
   }
 
-  /** @internal What they cost this thread, in floating-point operations of large products. */
+  /** @internal The cost of these rows on the calling thread, in floating-point operations of large matrix products. */
   operations(rows: number): number {
     return this.#native.operations(rows)
   }
 
-  /** Frees the weights. What runs ends as it would have; everything after gives `ERR_DISPOSED`. */
+  /** Frees the weights. Running calls finish; later ones throw or reject with `ERR_DISPOSED`. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
@@ -168,7 +167,7 @@ export class Predictor {
     this.dispose()
   }
 
-  /** Values of the outputs, which `out` has room for if it is given. */
+  /** Checks input and `out`, and returns the number of output values. */
   #checkSizes(input: unknown, out: Float32Array | undefined): number {
     if (this.#disposed) throw disposedError()
     const size = rowsOf(input, this.inputSize) * this.outputSize
@@ -181,7 +180,7 @@ export class Predictor {
 
 guardArity(Predictor.prototype, 'predictor')
 
-/** Rows of `inputSize` values in an input. */
+/** The number of rows of `inputSize` values in an input. */
 export function rowsOf(input: unknown, inputSize: number): number {
   if (!isPredictInput(input)) throw inputError(input)
   const rows = input.length / inputSize
@@ -195,10 +194,10 @@ function outOf(options: PredictIntoOptions | undefined): Float32Array | undefine
   return options === undefined ? undefined : checkOptions(options, ['out'], 'predict').out
 }
 
-/** Values of a batch at most, 1 GiB. */
+/** The most values of a batch: 1 GiB of float32. */
 const mostValues = 2 ** 28
 
-/** Rows of a batch whose input and output have room in memory. */
+/** Checks the most rows of a batch: its input and its output must not exceed the most values. */
 export function checkBatchSize(
   value: unknown,
   { inputSize, outputSize }: { readonly inputSize: number; readonly outputSize: number },
@@ -207,7 +206,7 @@ export function checkBatchSize(
   return checkInteger(value, argument, 1, Math.max(1, Math.floor(mostValues / Math.max(inputSize, outputSize))))
 }
 
-/** See {@link Sequential.predictor}. */
+/** Makes a predictor, see {@link Sequential.predictor}. */
 export function makePredictor(core: ModelCore, given: PredictorOptions | undefined): Predictor {
   const { plan, settings, shapes, maxBatchSize } = checkPredictor(core, given)
   const { Predictor: FrozenModel } = native()
@@ -215,8 +214,8 @@ export function makePredictor(core: ModelCore, given: PredictorOptions | undefin
 }
 
 /**
- * The same with weights that stay as they are until it resolves; by default those of the model. They are packed by another thread,
- * while requests are answered.
+ * Like {@link makePredictor}, but another thread packs the weights, so that requests are answered meanwhile. The weights, by default
+ * those of the model, must not change until the promise resolves.
  */
 export async function openPredictor(
   core: ModelCore,
@@ -244,10 +243,10 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
 }
 
 /**
- * A predictor that shares the weights of the one the token was taken from, in this or another thread of the process.
- * Disposing of one leaves the other.
+ * Makes a predictor that shares the weights of the predictor that the token is from, in this or another thread of the process. Each
+ * is disposed separately.
  *
- * Throws `ERR_DISPOSED` where that one was disposed before, `ERR_ARGUMENT` for what is no token.
+ * Throws `ERR_DISPOSED` if the other predictor was disposed before, `ERR_ARGUMENT` if the value is no token.
  *
  * @example
  * ```ts

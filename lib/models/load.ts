@@ -1,4 +1,4 @@
-/** Models from files. */
+/** Loads models from files. */
 
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
@@ -16,31 +16,31 @@ import { Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
 export interface LoadOptions {
-  /** Default `auto`, wherever the model was before. */
+  /** The device to run on; default `auto`, whatever device the model was saved on. */
   readonly device?: DeviceName | undefined
-  /** Default `float32`; a file does not say with which it was trained. */
+  /** Precision of large matrix products; default `float32`, as files do not record the precision. */
   readonly precision?: Precision | undefined
-  /** Threads on the CPU, a positive integer; default as for {@link Sequential.compile}. */
+  /** Number of CPU threads, a positive integer; default as for {@link Sequential.compile}. */
   readonly threads?: number | undefined
-  /** Instead of the rate in the file; needed where that was a function. */
+  /** Replaces the learning rate in the file; required if that was a function. */
   readonly learningRate?: LearningRate | undefined
   /**
-   * The losses of your own that the model may have been compiled with: a list of {@link losses}.custom, or their functions by
-   * name. A model without its own still predicts, is served and saved with all it has; to train or evaluate it rejects with
-   * `ERR_NOT_COMPILED`.
+   * Custom losses that the model may have been compiled with: a list of results of {@link losses}.custom, or their `compute`
+   * functions by name. A model whose custom loss is not given can still predict, be served and be saved; training and evaluating
+   * it rejects with `ERR_NOT_COMPILED`.
    */
   readonly losses?: CustomLosses | undefined
-  /** The same for {@link metrics}.custom; a function is its `rows`. */
+  /** Custom metrics, likewise: a list of results of {@link metrics}.custom, or their `rows` functions by name. */
   readonly metrics?: CustomMetrics | undefined
 }
 
 const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics']
 
 /**
- * Loads a model that {@link Sequential.save} wrote: compiled if it was, with its weights, the optimizer's variables and the
- * position of its training. Metrics have their keys, but the type does not know them.
+ * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position. It is
+ * compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
  *
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if a single byte of the file is not as it was written.
+ * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if any byte of the file was changed, or if it is no model file.
  *
  * @example
  * ```ts
@@ -77,12 +77,12 @@ export async function load(path: string | URL, given?: LoadOptions, ...more: unk
 function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
   if (training === undefined) return undefined
   const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
-  // A learning rate that is missing, or given and wrong, is no fault of the file.
+  // If the learning rate is missing or the caller passed a wrong one, the error must not blame the file.
   const make = () => readingFile(() => makeSettings(training, given))
   return isCallers ? make() : sensible(path, make)
 }
 
-/** The layers of a model file and its weights: all that inference needs, whatever the model was trained with. */
+/** Loads the layers and weights of a model file, which is all that inference needs; compile settings are not read. */
 export async function loadForInference(path: string): Promise<{ core: ModelCore; weights: readonly Float32Array[] }> {
   const file = await readModelFile(path)
   const core = coreOf(describedModel(file))
@@ -93,7 +93,7 @@ export async function loadForInference(path: string): Promise<{ core: ModelCore;
   }
 }
 
-/** There is no model but the one that the file describes. */
+/** Turns a mismatch between weights and layers into `ERR_FILE_FORMAT`, as both come from the same file. */
 function blameFile(error: unknown): unknown {
   if (!(error instanceof NeurodeError)) return error
   if (error.code !== 'ERR_SHAPE' && error.code !== 'ERR_CHECKPOINT_MISMATCH') return error

@@ -1,4 +1,4 @@
-/** What every model has: what users hold; the work is done by its neighbours. */
+/** The base class of all models: training, evaluation and prediction. Its methods call functions of other modules. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
@@ -33,7 +33,7 @@ import { ModelBase } from './modelBase.js'
 import type { PlainFitOptions, Prediction, ValidatedFitOptions } from './sequentialOptions.js'
 import type { History, PerClassResults, Results } from './types.js'
 
-/** One row of input and output of a native model. */
+/** The sizes of one row of input and output of a native model. */
 interface OneRow {
   readonly native: NativeModel
   readonly inputSize: number
@@ -42,10 +42,10 @@ interface OneRow {
 }
 
 /**
- * A model: layers with weights. {@link Sequential} is one. `In` and `Out` are the shapes of one row of input and output as far as
- * the layers' types tell, `Keys` those of the metrics that it was compiled with.
+ * A model: layers with weights. {@link Sequential} is one kind. `In` and `Out` are the shapes of one row of input and output, as
+ * far as the types of the layers determine them; `Keys` are the keys of the metrics that it was compiled with.
  *
- * Every method throws (or rejects with) a {@link NeurodeError}; none that does has changed a weight.
+ * Methods throw (or reject with) a {@link NeurodeError}. A method that throws because of its arguments has changed no weight.
  */
 export abstract class Model<
   In extends Shape = Shape,
@@ -54,7 +54,7 @@ export abstract class Model<
 > extends ModelBase<In, Out> {
   readonly #core: ModelCore
 
-  /** For which native model predictSync is at its quickest, and the sizes that this one takes and gives. */
+  /** The native model and row sizes for the fast path of predictSync. */
   #oneRow: OneRow | undefined
 
   protected constructor(core: ModelCore) {
@@ -62,31 +62,31 @@ export abstract class Model<
     this.#core = core
   }
 
-  /** The optimizer it was compiled with, if any. Its `learningRate` can be set. */
+  /** The optimizer that the model was compiled with, if any. Its `learningRate` can be set. */
   get optimizer(): Optimizer | undefined {
     return this.#core.settings?.optimizer
   }
 
-  /** The loss it was compiled with, if any. */
+  /** The loss that the model was compiled with, if any. */
   get loss(): Loss | undefined {
     return this.#core.settings?.loss
   }
 
-  /** How far training is: what a saved file remembers, and where fit goes on with `resume`. */
+  /** How far training has come. Saved files contain it, and fit with `resume` continues there. */
   get position(): Position {
     const { epoch, sums } = this.#core.position
     return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
   }
 
   /**
-   * Loss, metrics and `val_…` of the epochs of the fit that runs or ran last, as {@link FitResult.history}: those that were done
-   * also where it was rejected or aborted. Undefined before the first.
+   * Loss, metrics and `val_…` of the current or last fit, as in {@link FitResult.history}. If the fit rejected or was aborted, the
+   * history has the epochs that were complete. Undefined before the first fit.
    */
   get history(): History<Keys, boolean> | undefined {
     return this.#core.history && (historyOf(this.#core.history) as History<Keys, boolean>)
   }
 
-  /** Set to true, ends a fit after the current batch: the epoch is validated and logged, and no other begins. */
+  /** Set this to true to end a fit after the current batch. The epoch is still validated and logged, but no other begins. */
   get stopTraining(): boolean {
     return this.#core.stopTraining
   }
@@ -98,14 +98,12 @@ export abstract class Model<
   }
 
   /**
-   * Trains on all rows, epoch after epoch, off the JavaScript thread. One fit at a time: a second rejects with
-   * `ERR_MODEL_BUSY`.
+   * Trains on all rows for several epochs, off the JavaScript thread. A second fit at the same time rejects with `ERR_MODEL_BUSY`.
    *
    * @param x - Rows of input: shape [n, ...inputShape].
-   * @param y - Targets: rows of outputs, or class indices for the categorical losses.
+   * @param y - Targets: shape [n, ...outputShape], or class indices of shape [n] for the categorical losses.
    *
-   * Arrays count as they are at the call, which copies them: a callback that changes them, or a transfer to a worker, changes
-   * nothing. See `copy` in the options for data too large for that.
+   * Arrays are copied at the call, so that later changes to them have no effect. For data too large to copy, see the option `copy`.
    *
    * Rejects with `ERR_NOT_COMPILED`, `ERR_NOT_BUILT`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_LABEL_RANGE`, `ERR_ARGUMENT`,
    * `ERR_ABORTED`, or with what a callback throws.
@@ -128,14 +126,13 @@ export abstract class Model<
   fit(x: DataInput, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(x: DataInput, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   /**
-   * The same for batches from an iterable, a stream or a function that gives one, each a step of its own. The next ones are
-   * read while the device works; each counts as it was when it was yielded, so that a source may fill its arrays again. An
-   * epoch ends with the iterable, or after `stepsPerEpoch`, where the next one goes on. `batchSize`, `shuffle` and
-   * `validationSplit` make no sense here.
+   * Trains on batches from an iterable, a stream, or a function that returns one; each batch is one step. Further batches are read
+   * while the device computes. Each batch is copied when it is yielded, so a source may reuse its arrays. An epoch ends with the
+   * iterable, or after `stepsPerEpoch` batches; then the next epoch continues where it ended. The options `batchSize`, `shuffle` and
+   * `validationSplit` are an error here.
    *
-   * Rejects with what the source throws, and with `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE`, `ERR_DTYPE` or
-   * `ERR_LABEL_RANGE` for a batch that makes no sense, whose number the message says. The steps before it stay done:
-   * {@link Model.position}.
+   * Rejects with the errors that the source throws, and with `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE`, `ERR_DTYPE` or
+   * `ERR_LABEL_RANGE` for an invalid batch; the message says which one. The steps before it are kept, see {@link Model.position}.
    *
    * @example
    * ```ts
@@ -157,7 +154,7 @@ export abstract class Model<
   }
 
   /**
-   * Loss and metrics over all rows. Rejects as {@link Model.fit} does.
+   * Computes loss and metrics over all rows. Rejects with the same errors as {@link Model.fit}.
    *
    * @example
    * ```ts
@@ -174,17 +171,17 @@ export abstract class Model<
     y: ArrayInput,
     options: EvaluateOptions & { readonly perClass: true },
   ): Promise<PerClassResults<Keys>>
-  /** Loss and metrics over all rows. */
+  /** Computes loss and metrics over all rows. */
   evaluate(x: DataInput, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
-  /** Loss and metrics over all rows of all batches. */
+  /** Computes loss and metrics over all rows of all batches. */
   evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
   evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
     return evaluateModel(this.#core, x, y, options)
   }
 
   /**
-   * Outputs for batch after batch of input (arrays, or objects with `x`), while the next batch is read and computed. A batch
-   * counts as it was when it was yielded, and every result is an array of its own.
+   * Yields the outputs for each batch of input (an array, or an object with `x`) while the next batch is read and computed. A batch
+   * is copied when it is yielded, and every result is a new array.
    *
    * @example
    * ```ts
@@ -203,8 +200,8 @@ export abstract class Model<
   }
 
   /**
-   * Outputs for rows of input, shape [n, ...outputShape]. While the model trains, they are those of the weights after the batches
-   * that run at the call, about 100 ms of them.
+   * Computes the outputs for rows of input; the result has the shape [n, ...outputShape]. While the model trains, the call waits for
+   * the batches that are running, about 100 ms, and uses the weights after them.
    *
    * @example
    * ```ts
@@ -219,14 +216,15 @@ export abstract class Model<
     return predictModel(this.#core, x, options) as unknown as Promise<Prediction<Out>>
   }
 
-  /** The same for all rows as one batch. */
+  /** Like {@link Model.predict}, with all rows as one batch. */
   predictOnBatch(x: ArrayInput, options?: PredictSyncOptions): Promise<Prediction<Out>> {
     return predictOnBatch(this.#core, x, options) as unknown as Promise<Prediction<Out>>
   }
 
   /**
-   * The same at once, on the JavaScript thread: for a few rows of a small network, where a promise would cost more than
-   * the arithmetic. Quickest with a Float32Array of one row. Throws `ERR_MODEL_BUSY` while a fit runs batches.
+   * Like {@link Model.predict}, but synchronous, on the JavaScript thread. It is meant for a few rows of a small network, where a
+   * promise would take longer than the computation, and is fastest with a Float32Array of one row. Throws `ERR_MODEL_BUSY` while a
+   * fit runs batches.
    */
   predictSync(x: ArrayInput, options?: PredictSyncOptions): Prediction<Out> {
     const native = this.#core.ready
@@ -244,8 +242,8 @@ export abstract class Model<
   }
 
   /**
-   * The model as it is now, for inference alone: later training does not change it. While the model trains, this waits for the
-   * batches that run, about 100 ms of them. See {@link Predictor}.
+   * Makes a copy of the model for inference only, which later training does not change. While the model trains, the call waits for
+   * the batches that are running, about 100 ms. See {@link Predictor}.
    *
    * Throws `ERR_NOT_BUILT`, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`.
    *
@@ -262,12 +260,12 @@ export abstract class Model<
     return makePredictor(this.#core, options)
   }
 
-  /** One step on all rows as one batch; gives loss and metrics from before the step. */
+  /** Trains one step on all rows as one batch; returns loss and metrics from before the step. */
   trainOnBatch(x: ArrayInput, y: ArrayInput, weights?: WeightOptions): Promise<Results<Keys>> {
     return trainOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 
-  /** Loss and metrics of all rows as one batch. */
+  /** Computes loss and metrics of all rows as one batch. */
   testOnBatch(x: ArrayInput, y: ArrayInput, weights?: Pick<WeightOptions, 'sampleWeight'>): Promise<Results<Keys>> {
     return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }

@@ -1,4 +1,4 @@
-/** Layers and weights of a model: what asks for no data. */
+/** The part of the base class of models that needs no data: layers, weights, files. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -12,7 +12,7 @@ import { restoreModel, saveModel } from '../persistence/modelFile.js'
 import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 
-/** What every model has of layers and weights; {@link Model} has the rest. */
+/** The members of every model for layers, weights and files; {@link Model} adds training and prediction. */
 export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Shape> {
   readonly #core: ModelCore
 
@@ -21,12 +21,12 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     holdCore(this, core)
   }
 
-  /** The name given, or the kind of the model, `sequential`. */
+  /** The name that the user chose, or the default, `sequential`. */
   get name(): string {
     return this.#core.name
   }
 
-  /** The seed given, or the random one that was drawn. */
+  /** The seed that the user chose, or a random one. */
   get seed(): number {
     return this.#core.seed
   }
@@ -36,17 +36,17 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.layers
   }
 
-  /** Shape of one row of input; `ERR_NOT_BUILT` before it is known. */
+  /** Shape of one row of input. Throws `ERR_NOT_BUILT` before it is known. */
   get inputShape(): In {
     return this.#core.built().inputShape as In
   }
 
-  /** Shape of one row of output; `ERR_NOT_BUILT` before it is known. */
+  /** Shape of one row of output. Throws `ERR_NOT_BUILT` before it is known. */
   get outputShape(): Out {
     return this.#core.built().outputShape as Out
   }
 
-  /** The shape of the input is known, so the model has weights. */
+  /** Whether the shape of the input is known, so that the model has weights. */
   get built(): boolean {
     return this.#core.shapes !== undefined
   }
@@ -56,19 +56,19 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.native().device
   }
 
-  /** The instruction set (or compute capability) that its arithmetic uses. */
+  /** The instruction set of the CPU, or the compute capability of the GPU, that the model uses. */
   get isa(): string {
     return this.#core.native().isa
   }
 
-  /** Number of threads it works with. */
+  /** Number of CPU threads that the model uses. */
   get threads(): number {
     return this.#core.native().threads
   }
 
   /**
-   * Whether training changes anything: whether any layer is trainable. Setting it sets {@link Layer.trainable} of all layers
-   * that are there, without compiling again. Throws `ERR_MODEL_BUSY` while the model trains.
+   * Whether any layer is trainable. Setting this sets {@link Layer.trainable} of all current layers; the model need not be compiled
+   * again. Throws `ERR_MODEL_BUSY` while the model trains.
    *
    * @example
    * ```ts
@@ -90,46 +90,46 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   }
 
   /**
-   * Copies of all weights, in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. While the model trains,
-   * this waits for the batches that run, about 100 ms of them.
+   * Copies of all weights in Keras' order and shapes: kernel [inputs, units], bias [units], layer by layer. While the model trains,
+   * the call waits for the batches that are running, about 100 ms.
    */
   getWeights(): Weight[] {
     return this.#core.readWeights()
   }
 
-  /** Replaces all weights, given in the order of {@link Model.getWeights}; checks all before changing any. */
+  /** Replaces all weights by values in the order of {@link Model.getWeights}. All values are checked before any weight is changed. */
   setWeights(values: readonly ArrayInput[]): void {
     this.#core.writeWeights(undefined, values)
   }
 
   /**
-   * Writes the weights alone, by their names: a path that ends in `.npz` gives NumPy's format, all else safetensors. The file
-   * is replaced whole or not at all. Rejects with `ERR_FILE_WRITE`.
+   * Writes the weights alone, by their names: in NumPy's format to a path that ends in `.npz`, otherwise as safetensors. The file is
+   * written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`.
    */
   async saveWeights(path: string | URL): Promise<void> {
     await saveWeights(this.#core, path)
   }
 
   /**
-   * Reads weights from a safetensors or npz file, or from one that {@link Model.save} wrote, by name. Where no name fits,
-   * names of Neurode and Keras (`dense_3/kernel`) and arrays without names (`arr_0`, what `numpy.savez(path, *weights)` writes)
-   * are taken in the order of {@link Model.getWeights}, with kernels of shape (in, out); PyTorch's `*.weight` and `*.bias` of
-   * Linear layers, with weights of shape (out, in), are transposed. A safetensors file from Python has its names sorted: there
-   * layers come by their names, their shapes and their numbers, and are refused where none of these tells them apart.
+   * Loads weights from a safetensors file, an npz file, or a file that {@link Model.save} wrote, by name. If no name matches, weights
+   * are assigned in the order of {@link Model.getWeights}: those with names of Neurode or Keras (`dense_3/kernel`), and arrays without
+   * names (`arr_0`, as `numpy.savez(path, *weights)` writes them), with kernels of shape (in, out); and PyTorch's `*.weight` and
+   * `*.bias` of Linear layers, whose weights of shape (out, in) are transposed. Safetensors files from Python are sorted by name;
+   * their layers are matched by name, by shape and by the numbers in their names, and it is an error if these are ambiguous.
    *
-   * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE`, which says what the names look like and what to do,
-   * before any weight is changed.
+   * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE`, whose message describes the names and says what to do. In
+   * these cases no weight is changed.
    */
   async loadWeights(path: string | URL): Promise<void> {
     await loadWeights(this.#core, path)
   }
 
   /**
-   * Writes everything into one file: layers, loss, optimizer with its variables, metrics, weights, and the position of the
-   * training, so that {@link load} and fit with `resume` go on as if nothing had happened, bit for bit. In a callback it
-   * saves what is there at that moment. Losses and metrics of your own are there by name, and {@link load} takes them again. The
-   * file is a safetensors file with checksums and is replaced whole or not at all.
-   * Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
+   * Writes the whole model to one file: layers, loss, optimizer with its variables, metrics, weights, and the training position.
+   * After {@link load}, fit with `resume` continues the training with the same results, bit for bit, as if it had not been
+   * interrupted. In a callback, the current state is saved. Custom losses and metrics are saved by name only; pass them to
+   * {@link load} again. The file is a safetensors file with a checksum. It is written atomically: after a failure the old file is
+   * unchanged. Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
    *
    * @example
    * ```ts
@@ -147,14 +147,15 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   }
 
   /**
-   * Takes weights, optimizer variables, seed and position from a file of {@link Model.save} into this model, which has
-   * the same layers. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE` before anything is changed.
+   * Restores weights, optimizer variables, seed and training position from a file that {@link Model.save} wrote, for a model with the
+   * same layers. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_SHAPE` or `ERR_CHECKPOINT_MISMATCH`; then nothing was
+   * changed.
    */
   async restore(path: string | URL): Promise<void> {
     await restoreModel(this.#core, path)
   }
 
-  /** The layer of that name, or at that place (from 0; negative: from the end). */
+  /** The layer with this name or at this index (from 0; negative indices count from the end). */
   getLayer(nameOrIndex: string | number): Layer {
     const { layers } = this
     if (typeof nameOrIndex === 'number') {
@@ -173,12 +174,12 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.countParameters()
   }
 
-  /** Layers, shapes and parameters; prints them as a table unless told otherwise. */
+  /** Summarizes layers, shapes and parameters, and prints them as a table unless `print` is false. */
   summary(options?: SummaryOptions): ModelSummary {
     return summarize(this.#core, options)
   }
 
-  /** Frees the weights. A fit in progress rejects with `ERR_DISPOSED`, as does everything after; twice does no harm. */
+  /** Frees the weights. A running fit and all later calls reject with, or throw, `ERR_DISPOSED`. Disposing again does nothing. */
   dispose(): void {
     this.#core.dispose()
   }

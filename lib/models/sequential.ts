@@ -1,4 +1,4 @@
-/** The Sequential model: a stack of layers, which may grow. */
+/** The Sequential model: a stack of layers. */
 
 import { NeurodeError } from '../base/errors.js'
 import { randomSeed } from '../base/seeds.js'
@@ -17,10 +17,10 @@ import type { InputShapeOf, MetricKeys, OutputShapeOf } from './types.js'
 const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
 /**
- * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and
- * output as far as the layers' types tell, `Keys` those of the metrics that {@link Sequential.compile} was given.
+ * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and output, as far as
+ * the types of the layers determine them; `Keys` are the keys of the metrics that were passed to {@link Sequential.compile}.
  *
- * Every method throws (or rejects with) a {@link NeurodeError}; none that does has changed a weight.
+ * Methods throw (or reject with) a {@link NeurodeError}. A method that throws because of its arguments has changed no weight.
  */
 export class Sequential<
   In extends Shape = Shape,
@@ -41,7 +41,7 @@ export class Sequential<
     if (new.target === Sequential) Object.freeze(this)
   }
 
-  /** Puts a layer at the end. Layers there keep their weights; the optimizer's state begins anew. */
+  /** Adds a layer at the end. The other layers keep their weights; the optimizer's state is reset. */
   add<const L extends Layer>(
     layer: L,
   ): Sequential<AddedInput<In, L>, OutputShapeOf<readonly [Layer<Out, 'same'>, L]>, Keys> {
@@ -50,7 +50,7 @@ export class Sequential<
     return this as unknown as Sequential<AddedInput<In, L>, OutputShapeOf<readonly [Layer<Out, 'same'>, L]>, Keys>
   }
 
-  /** Takes the last layer away and gives it back. */
+  /** Removes the last layer and returns it. */
   pop(): Layer {
     const layers = this.#core.layers
     const last = layers.at(-1)
@@ -59,18 +59,18 @@ export class Sequential<
     return last
   }
 
-  /** Fixes the shape of one row of input, for a model whose first layer does not say it. */
+  /** Sets the shape of one row of input, for a model whose first layer has no `inputShape`. */
   build(inputShape: Shape): this {
     this.#core.build(checkRowShape(inputShape, 'inputShape'))
     return this
   }
 
   /**
-   * Sets loss, optimizer, metrics and device, and gives the model back with a type that knows the keys of its results.
-   * Weights stay; the optimizer's state begins anew.
+   * Sets loss, optimizer, metrics and device. Returns the model, with a type that has the keys of its results. Weights are kept; the
+   * optimizer's state is reset.
    *
-   * Throws `ERR_UNKNOWN_NAME` for names that do not exist, `ERR_DEVICE_UNAVAILABLE` for a device that is not there,
-   * `ERR_SHAPE` where the loss does not fit the model's output.
+   * Throws `ERR_UNKNOWN_NAME` for names that do not exist, `ERR_DEVICE_UNAVAILABLE` for a device that is not available,
+   * `ERR_SHAPE` if the loss does not match the model's output.
    *
    * @example
    * ```ts
@@ -104,7 +104,7 @@ export class Sequential<
 
 guardArity(Sequential.prototype, 'model')
 
-/** The input's shape after a layer was added: an empty model takes the layer's. */
+/** The input shape after a layer was added: an empty model takes that of the layer. */
 type AddedInput<In extends Shape, L extends Layer> = Shape extends In ? InputShapeOf<readonly [L]> : In
 
 function checkLayer(value: unknown, argument: string): void {
@@ -112,10 +112,11 @@ function checkLayer(value: unknown, argument: string): void {
 }
 
 /**
- * Makes a model from layers, first to last. The first one says the shape of the input; without it the model is built
- * when it first sees data of a known shape. Name and seed stand beside a list of layers, or in one object with them.
+ * Makes a model of layers, first to last. The first layer gives the shape of the input, with `inputShape`; without it, the model is
+ * built when it first gets data of a known shape. Name and seed are a second argument after a list of layers, or in one object with
+ * them.
  *
- * Throws `ERR_SHAPE` where a layer does not fit the one before, `ERR_ARGUMENT` for a layer used twice.
+ * Throws `ERR_SHAPE` if a layer does not match the one before it, `ERR_ARGUMENT` for a layer that is used twice.
  *
  * @example
  * ```ts

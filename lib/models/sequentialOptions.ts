@@ -10,13 +10,13 @@ import type { Loss } from '../training/lossOptions.js'
 import type { MetricLike } from '../training/metrics.js'
 import type { Optimizer, OptimizerName } from '../training/optimizers.js'
 
-/** Options of {@link sequential} beside a list of layers. */
+/** Options of {@link sequential} after a list of layers. */
 export interface ModelOptions {
-  /** Default `sequential`. */
+  /** Name of the model; default `sequential`. */
   readonly name?: string | undefined
   /**
-   * Decides initial weights, dropout and, where fit has no seed of its own, the orders of rows: a non-negative integer.
-   * The same seed gives the same run, bit for bit, on one machine. Default: random.
+   * Seed of initial weights, of dropout and, if fit gets no seed, of shuffling: a non-negative integer. The same seed gives the same
+   * results, bit for bit, on the same machine. Default: random.
    */
   readonly seed?: number | undefined
 }
@@ -31,41 +31,41 @@ export interface CompileOptions<
   Metrics extends readonly MetricLike[] = readonly MetricLike[],
   Weighted extends readonly MetricLike[] = readonly MetricLike[],
 > {
-  /** Default `sgd` with a learning rate of 0.01. */
+  /** Name or object of the optimizer; default `sgd` with a learning rate of 0.01. */
   readonly optimizer?: OptimizerName | Optimizer | undefined
   readonly loss: LossName | Loss
-  /** Default none. Names become keys as they are written here. */
+  /** Names or objects of metrics; default none. A name, as it is written here, is the key in logs and results. */
   readonly metrics?: Metrics | undefined
-  /** Metrics that weigh rows by `sampleWeight` and `classWeight`, which the others do not; default none. */
+  /** Metrics that apply `sampleWeight` and `classWeight`, which `metrics` ignore; default none. */
   readonly weightedMetrics?: Weighted | undefined
-  /** Default `auto`: what `NEURODE_DEVICE` names, or a CUDA device that works, or the CPU. */
+  /** The device to run on. Default `auto`: the one that `NEURODE_DEVICE` names, else a working CUDA device, else the CPU. */
   readonly device?: DeviceName | undefined
   /**
-   * What the factors of the large layers' matrix products are rounded to: `float32` (the default: not at all), `tf32` (10
-   * bits after the point) or `bfloat16` (7). Weights, sums, updates and everything else stay float32, and so do layers of
-   * fewer than 131,072 weights, which would not gain. The other two take a CUDA device of compute capability 8.0 or
-   * newer; elsewhere they throw `ERR_ARGUMENT`.
+   * The type that the factors of matrix products in large layers are rounded to: `float32` (default: no rounding), `tf32` (10 bits of
+   * fraction) or `bfloat16` (7 bits). Weights, sums, updates and everything else are float32, as are layers of fewer than 131,072
+   * weights, which would not become faster. `tf32` and `bfloat16` need a CUDA device of compute capability 8.0 or newer; other
+   * devices throw `ERR_ARGUMENT`.
    */
   readonly precision?: Precision | undefined
-  /** Threads on the CPU, a positive integer; default `NEURODE_THREADS`, or the physical cores the process may use. */
+  /** Number of CPU threads, a positive integer; default `NEURODE_THREADS`, or the number of physical cores that the process may use. */
   readonly threads?: number | undefined
 }
 
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
   readonly shape: readonly [rows: number, ...features: Out]
-  /** The outputs in nested lists, which `JSON.stringify` takes. */
+  /** Returns the outputs as nested lists, for `JSON.stringify`. */
   readonly toJSON: () => NestedNumbers
 }
 
-/** Options of a fit that validates. */
+/** Options of a fit with validation. */
 export type ValidatedFitOptions = BaseFitOptions &
   (
     | { readonly validationData: ValidationSource; readonly validationSplit?: number | undefined }
     | { readonly validationSplit: number; readonly validationData?: undefined }
   )
 
-/** Options of a fit that does not validate. */
+/** Options of a fit without validation. */
 export type PlainFitOptions = BaseFitOptions & {
   readonly validationData?: undefined
   readonly validationSplit?: undefined

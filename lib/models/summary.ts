@@ -1,4 +1,4 @@
-/** The summary of a model: rows, totals, and the table that is printed. */
+/** The summary of a model, as data and as a printed table. */
 
 import { checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
@@ -8,21 +8,21 @@ import { countParameters } from '../layers/layer.js'
 /** One layer of a {@link ModelSummary}. */
 export interface SummaryRow {
   readonly name: string
-  /** `Dense`, `Dropout`, … */
+  /** The kind of layer: `Dense`, `Dropout`, … */
   readonly kind: string
   /** Shape of one row of output. */
   readonly outputShape: Shape
   readonly parameters: number
 }
 
-/** What {@link Sequential.summary} gives back. */
+/** The result of {@link Sequential.summary}. */
 export interface ModelSummary {
   readonly name: string
   readonly layers: readonly SummaryRow[]
   readonly totalParameters: number
-  /** Those that training changes: not of frozen layers, and no moving statistics. */
+  /** Number of parameters that training changes, which excludes frozen layers and moving statistics. */
   readonly trainableParameters: number
-  /** Bytes of all parameters. */
+  /** Size of all parameters in bytes. */
   readonly bytes: number
   /** The table, as printed. */
   readonly text: string
@@ -34,7 +34,7 @@ export interface SummaryOptions {
   readonly print?: boolean | ((text: string) => void) | undefined
 }
 
-/** See {@link Sequential.summary}. */
+/** Makes a summary, see {@link Sequential.summary}. */
 export function summarize(core: ModelCore, given: SummaryOptions | undefined): ModelSummary {
   const { print = true } = checkOptions(given, ['print'], 'summary')
   if (typeof print !== 'boolean' && typeof print !== 'function') refuse('print', 'true, false or a function', print)

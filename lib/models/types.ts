@@ -1,13 +1,13 @@
-/** Types that follow from what a model is made of: shapes from layers, result keys from metrics. */
+/** Types that are computed from a model's layers (shapes) and metrics (keys of results). */
 
 import type { PerClass } from '../fit/perClass.js'
 import type { LastAxis, Layer, Shape } from '../layers/layer.js'
 import type { MetricKey, MetricLike } from '../training/metrics.js'
 
-/** The shape of one row of input, as far as the first layer says it. */
+/** The shape of one row of input, as far as the type of the first layer determines it. */
 export type InputShapeOf<Layers> = Layers extends readonly [Layer<infer In>, ...unknown[]] ? In : Shape
 
-/** The shape of one row of output, as far as the layers say it. */
+/** The shape of one row of output, as far as the types of the layers determine it. */
 export type OutputShapeOf<Layers> = Layers extends readonly [...infer Before, Layer<infer In, infer Out>]
   ? Out extends 'same'
     ? ShapeBefore<Before, In>
@@ -18,18 +18,18 @@ export type OutputShapeOf<Layers> = Layers extends readonly [...infer Before, La
 
 type ShapeBefore<Before, In> = Before extends readonly [] ? In : OutputShapeOf<Before>
 
-/** Where the number of dimensions is not known, there is one. */
+/** A shape with another last dimension; if the number of dimensions is unknown, it is assumed to be one. */
 type WithLastAxis<Before, Size extends number> = Before extends readonly [...infer Others extends Shape, number]
   ? readonly [...Others, Size]
   : readonly [Size]
 
-/** The keys that metrics have in logs and results. */
+/** The keys of metrics in logs and results. */
 export type MetricKeys<Metrics extends readonly MetricLike[]> = MetricKey<Metrics[number]>
 
 /** Loss and metrics by key. */
 export type Results<Keys extends string> = { readonly loss: number } & { readonly [K in Keys]: number }
 
-/** The same, with what a classification does class by class. */
+/** {@link Results} with the results of a classification for each class. */
 export type PerClassResults<Keys extends string> = {
   readonly loss: number
   readonly perClass: PerClass
@@ -39,8 +39,8 @@ type Series<Keys extends string> = { readonly [K in Keys]: Float64Array }
 type Validation<Keys extends string> = Series<`val_${Keys | 'loss'}`>
 
 /**
- * One number per epoch, by key. `val_…` is there when validation data were given (`true`), missing when not
- * (`false`), possible when that is not known (`boolean`).
+ * One number per epoch, by key. Keys `val_…` exist if validation data were given (`Validated` is `true`), do not exist if not
+ * (`false`), and may exist if that is unknown (`boolean`).
  */
 export type History<Keys extends string, Validated extends boolean> = { readonly loss: Float64Array } & Series<Keys> &
   (string extends Keys

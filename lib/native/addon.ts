@@ -1,8 +1,8 @@
-/** What the addon gives and takes: the types of the seam to C++, beside the Plan. */
+/** The types of the native addon's functions; plan.ts has those of the Plan. */
 
 import type { Plan, Precision } from './plan.js'
 
-/** The typed arrays Neurode reads. 64-bit integers are not among them: no float32 holds them. */
+/** The typed arrays that Neurode reads. 64-bit integers are not supported, as float32 cannot hold them. */
 export type NumericArray =
   | Uint8Array
   | Uint8ClampedArray
@@ -14,19 +14,19 @@ export type NumericArray =
   | Float32Array
   | Float64Array
 
-/** Rows of input: value = element · scale + offset. `data.length` is rows · features. */
+/** Rows of input; a value is element · scale + offset. `data.length` is rows · features. */
 export interface NativeInput {
-  /** Bytes and float32 are read where they are; others become float32 on the device's thread when they are first used. */
+  /** Bytes and float32 are read in place; other elements become float32 on the device's thread when they are first used. */
   readonly data: NumericArray
   readonly scale: number
   readonly offset: number
-  /** The memory is the caller's, who may change it or take it away: `data` is copied, or becomes float32, at once. Default false. */
+  /** The caller owns the memory and may change or transfer it, so `data` is copied, or converted to float32, at once. Default false. */
   readonly lent?: boolean
 }
 
 /**
- * Targets of the same rows: a class index each, or a row of outputs each; and the rows' weights, NaN for none at all. An output
- * is float32 of element · scale + offset: bytes stay bytes, others become float32 as input does.
+ * Targets of the same rows: a class index or a row of values for each, and the weights of the rows; a row with weight NaN is left out
+ * of loss and metrics. A value is element · scale + offset in float32; elements are converted as those of input are.
  */
 export type NativeTargets = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
@@ -35,14 +35,15 @@ export type NativeTargets = (
 
 /**
  * Sums over the batches that ran: `[batches, rows, loss, counted, weight, penalty, ...metrics]`. `loss` and `penalty`
- * are sums of each batch's times its rows: divide by `rows`. A metric is the sum of its value over the rows that count: divide by `counted`, or
- * by their `weight` if it weighs them. Fewer batches than asked for: cancelled.
+ * are sums over batches of the batch's value times its rows: divide them by `rows`. A metric is the sum of its value over the rows
+ * that count: divide it by `counted`, or by `weight` for a weighted metric. If the range was cancelled, `batches` is smaller than
+ * requested.
  */
 export type NativeSums = Float64Array
 
-/** What a range leaves and takes where the Plan captures. */
+/** What a range returns if the Plan captures outputs. */
 interface Captures {
-  /** Filled with the range's rows in their order: outputs, targets, weight. */
+  /** Is filled with outputs, targets and weight of each row of the range, in order. */
   readonly captured?: Float32Array | undefined
 }
 
@@ -50,15 +51,15 @@ export interface NativeTrainRange extends Captures {
   /** Handle from {@link NativeModel.bind}. */
   readonly data: number
   readonly batchSize: number
-  /** With `shuffle`, picks the order of rows together with `seed`. */
+  /** With `shuffle`, determines the order of rows together with `seed`. */
   readonly epoch: number
   readonly shuffle: boolean
   readonly seed: number
   readonly firstBatch: number
   readonly batches: number
-  /** One rate, or one per batch of the range. */
+  /** One learning rate for all batches, or one per batch of the range. */
   readonly learningRates: Float32Array
-  /** d loss / d output of the range's rows in their order, in place of targets; for the loss `dotProduct`. */
+  /** d loss / d output of the range's rows, in order, instead of targets; for the loss `dotProduct`. */
   readonly gradients?: Float32Array | undefined
   /** Whether weights change; default true. */
   readonly update?: boolean | undefined
@@ -71,12 +72,12 @@ export interface NativeEvaluateRange extends Captures {
   readonly batches: number
 }
 
-/** What ranges will be at most. */
+/** The largest ranges that will follow. */
 export interface NativeReservation {
-  /** Their data; absent where it is bound later. */
+  /** Handle of their data; absent if the data are bound later. */
   readonly data?: number
   readonly batchSize: number
-  /** Of one range. */
+  /** Number of batches in one range. */
   readonly batches: number
   readonly trains: boolean
   readonly shuffles: boolean
@@ -84,93 +85,93 @@ export interface NativeReservation {
 
 export interface NativeParameter {
   readonly name: string
-  /** Keras order: kernel `[inputs, units]`, bias `[units]`. */
+  /** Shape as in Keras: kernel `[inputs, units]`, bias `[units]`. */
   readonly shape: readonly number[]
-  /** Has optimizer variables; without, it is what a layer counts for itself. */
+  /** Whether the parameter has optimizer variables; false for statistics that a layer updates itself. */
   readonly trainable: boolean
 }
 
-/** A Program on one device. Methods that return promises run off the JS thread, in order. */
+/** A model on one device. Methods that return promises run off the JavaScript thread, in the order of the calls. */
 export interface NativeModel {
   readonly device: string
   /** Instruction set on the CPU, compute capability on CUDA. */
   readonly isa: string
   readonly threads: number
   readonly parameters: readonly NativeParameter[]
-  /** Variables per trainable parameter: the optimizer's, then what accumulates gradients and what averages weights. */
+  /** Number of variables per trainable parameter: those of the optimizer, of gradient accumulation and of weight averaging. */
   readonly slots: number
-  /** Optimizer steps taken. */
+  /** Number of optimizer steps taken. */
   step: number
-  /** Work is queued or running. */
+  /** Whether work is queued or running. */
   readonly busy: boolean
   getParameter(index: number): Float32Array
   setParameter(index: number, values: Float32Array): void
   getSlot(slot: number, index: number): Float32Array
   setSlot(slot: number, index: number, values: Float32Array): void
-  /** Keeps the arrays alive, or copies of them, and remembers them under a handle. Labels and weights are copied. */
+  /** Keeps the arrays, or copies of them, and returns a handle for them. Labels and weights are always copied. */
   bind(input: NativeInput, targets: NativeTargets): number
-  /** Gives a handle of its own for what another model has bound, disposed or not, which that one forgets. */
+  /** Takes over data that another model, disposed or not, has bound, and returns a handle for them; the other handle becomes invalid. */
   takeOver(model: NativeModel, handle: number): number
   unbind(handle: number): void
-  /** Takes the memory that such ranges need, or rejects with `ERR_OUT_OF_MEMORY` and all as it was. */
+  /** Allocates the memory that such ranges need, or rejects with `ERR_OUT_OF_MEMORY` and changes nothing. */
   reserve(reservation: NativeReservation): Promise<void>
   train(range: NativeTrainRange): Promise<NativeSums>
   evaluate(range: NativeEvaluateRange): Promise<NativeSums>
   predict(input: NativeInput, out: Float32Array, batchSize: number): Promise<void>
   predictSync(input: NativeInput, out: Float32Array): void
-  /** Stops train and evaluate ranges, queued ones too, after their current batch; they resolve with what they did. */
+  /** Stops running and queued ranges after the current batch; they resolve with the sums of the batches that ran. */
   cancel(): void
   dispose(): void
 }
 
-/** One device, or the reason why it is not there. */
+/** A device, available or not. */
 export interface DeviceInfo {
   /** `'cpu'`, `'cuda:0'`, … */
   readonly name: string
   readonly available: boolean
   /** Why it is not available. */
   readonly reason?: string
-  /** CPU: the instruction sets compiled in and supported, best first. */
+  /** CPU: the instruction sets that are compiled in and that the processor supports, best first. */
   readonly isas?: readonly string[]
-  /** CPU: threads a model uses by default. */
+  /** CPU: the number of threads that a model uses by default. */
   readonly threads?: number
   readonly description?: string
-  /** What {@link CompileOptions.precision} may be. */
+  /** The values of {@link CompileOptions.precision} that it supports. */
   readonly precisions?: readonly Precision[]
 }
 
-/** A row of the op table as C++ has it. */
+/** A row of the native op table. */
 export interface OpRow {
   readonly name: string
-  /** Names of its numbers, in order. */
+  /** Names of its numeric parameters, in order. */
   readonly params: readonly string[]
 }
 
 /** A model frozen for inference. Calls may overlap. */
 export interface NativePredictor {
   readonly device: string
-  /** What so many rows cost on the thread that calls, in floating-point operations of large products. */
+  /** The cost of this number of rows on the calling thread, in floating-point operations of large matrix products. */
   operations(rows: number): number
-  /** Whether that takes half a millisecond at most. */
+  /** Whether this number of rows takes half a millisecond at most. */
   isQuick(rows: number): boolean
   /** Whether inputs are indices of an embedding. */
   readonly takesIndices: boolean
-  /** Makes others like it with `new Predictor(token)`, in any thread of the process, until this one is disposed. */
+  /** A token for `new Predictor(token)`, which shares the weights, in any thread of the process, until this one is disposed. */
   readonly token: number
   /** Input that is lent is copied at once. */
   predict(input: Float32Array | Uint8Array, out: Float32Array, lent: boolean): Promise<void>
   predictSync(input: Float32Array | Uint8Array, out: Float32Array): void
-  /** Throws as predict would for such rows. */
+  /** Throws if predict would reject for these rows. */
   check(input: Float32Array | Uint8Array): void
   dispose(): void
 }
 
 /** Reads requests for one model's tensors; see native/serve/tensor_request.h. */
 export interface NativeTensorReader {
-  /** Gives the rows; numbers in JSON go to `values`, the rest to the report. Throws `ERR_REQUEST`. */
+  /** Returns the number of rows. Writes numbers of JSON to `values` and everything else to the report. Throws `ERR_REQUEST`. */
   readInfer(body: Uint8Array, headerLength: number, values: Float32Array): number
   readPredict(body: Uint8Array, unused: number, values: Float32Array): number
-  /** Of the last request, if it had one. */
+  /** The id of the last request, if it had one. */
   readonly id: string
 }
 
@@ -180,39 +181,39 @@ export interface NativeTensorSpec {
   readonly inputShape: readonly number[]
   readonly inputSize: number
   readonly maxRows: number
-  /** The option that sets it, for messages. */
+  /** Name of the option that sets the limit, for messages. */
   readonly limitName: string
 }
 
-/** Connections on which requests for inference come, by number; see native/addon/connections.cc. */
+/** Connections that receive requests for inference, each with a number; see native/addon/connections.cc. */
 export interface NativeConnections {
-  /** Watches what comes from a socket that nobody else reads from. Gives its number, or -1 where that cannot be. */
+  /** Watches a socket that nobody else reads from. Returns the connection's number, or -1 if it cannot be watched. */
   add(fd: number): number
-  /** Gives the bytes that the connection took: with fewer than all, it waits for `resume`. */
+  /** Sends an answer and returns the number of bytes sent; if these are not all, the connection pauses until `resume`. */
   respond(id: number, head: string, json: string, tensor: Float32Array | undefined): number
-  /** The rest of its answer is sent. */
+  /** Continues a connection after the caller has sent the rest of its answer. */
   resume(id: number): void
-  /** It is not watched any more. */
+  /** Stops watching a connection. */
   remove(id: number): void
-  /** Those that asked for nothing yet, are in the middle of a request, or between two, for as many milliseconds or longer. */
+  /** Connections that have sent no request yet, are within a request, or are idle between two, for at least these milliseconds. */
   overdue(fresh: number, receiving: number, idle: number): number[]
-  /** Those on which nothing is asked or on its way. */
+  /** Connections without a request that is being received or answered. */
   quiet(): number[]
 }
 
 export interface NativeConnectionListeners {
-  /** Whether requests to that host are taken; asked where it is not the one of the request before. */
+  /** Whether requests with this Host header are accepted; called if it differs from that of the connection's last request. */
   admitsHost(host: string): boolean
-  /** Whether the body of a request is waited for, which is not there with its head. */
+  /** Whether to wait for the body of a request, if it did not arrive together with the head. */
   admitsBody(id: number, model: string, version: string | undefined, authorization: string | undefined): boolean
   readonly onRequest: NativeRequestListener
-  /** Its next request is for an HTTP server; nothing of it was taken. */
+  /** The connection's next request must be handled by an ordinary HTTP server; none of its bytes were read. */
   onForeign(id: number): void
-  /** `isCut`: its peer said everything, within a request. */
+  /** The peer has closed its side; `isCut` says that it did so within a request. */
   onEnd(id: number, isCut: boolean): void
 }
 
-/** A request is `buffer` from `begin` to `end`, until this returns. */
+/** Handles a request: the bytes of `buffer` from `begin` to `end`, which are valid until the function returns. */
 export type NativeRequestListener = (
   id: number,
   isV1: boolean,
@@ -238,35 +239,38 @@ export interface NativeAddon {
     poolings: OpRow[]
     regularizers: OpRow[]
   }
-  /** `device`: `'auto'`, `'cpu'`, `'cuda'`, `'cuda:1'`. `threads` 0: the default. */
+  /** Makes a model. `device` is `'auto'`, `'cpu'`, `'cuda'` or `'cuda:1'`; `threads` 0 is the default number. */
   createModel(plan: Plan, options: { device: string; threads: number }): NativeModel
-  /** The same with these values of parameters and, by slot, of optimizer variables, by another thread. They must stay as they are until then. */
+  /**
+   * Makes a model on another thread, with these values of the parameters and, by slot, of the optimizer variables. The arrays must
+   * not change until the promise resolves.
+   */
   openModel(
     plan: Plan,
     options: { device: string; threads: number },
     parameters: readonly Float32Array[],
     slots: readonly (readonly (Float32Array | undefined)[])[],
   ): Promise<NativeModel>
-  /** {@link NativeModel.slots} of a model that is not made yet. */
+  /** {@link NativeModel.slots} of the model that a Plan would make. */
   countSlots(plan: Plan): number
   readonly Predictor: {
     new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
     new (token: number): NativePredictor
-    /** The same as the first, by another thread; the parameters must stay as they are until then. */
+    /** Makes a predictor of a Plan on another thread; the parameters must not change until the promise resolves. */
     open(
       plan: Plan,
       options: { device: string; threads: number },
       parameters: readonly Float32Array[],
     ): Promise<NativePredictor>
   }
-  /** `report` takes what is known of each request besides its rows: flags (1 id, 2 binary output, 4 rows), place of binary data, datatype. */
+  /** `report` is filled for each request: flags (1 id, 2 binary output, 4 rows), offset of binary data, datatype. */
   readonly TensorReader: new (
     spec: NativeTensorSpec,
     report: Float64Array,
   ) => NativeTensorReader
-  /** Little-endian elements of `body` from `begin` on, as floats. */
+  /** Converts little-endian elements of `body`, beginning at byte `begin`, to floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
-  /** `arriving[0]`: bytes of all requests on their way in. Undefined where descriptors cannot be watched. */
+  /** `arriving[0]` counts the bytes of requests that are being received. Undefined on systems where sockets cannot be watched. */
   readonly Connections:
     | (new (
         limits: { bodyLimit: number; totalLimit: number },
@@ -274,17 +278,17 @@ export interface NativeAddon {
         listeners: NativeConnectionListeners,
       ) => NativeConnections)
     | undefined
-  /** Gives the memory of a buffer back that is all of its ArrayBuffer: it is empty afterwards. Others stay as they are. */
+  /** Frees the memory of a buffer that covers its whole ArrayBuffer; it is empty afterwards. Other buffers are unchanged. */
   freeBuffer(buffer: Uint8Array): void
-  /** JSON numbers with commas between, in brackets by rows unless that is 0. */
+  /** Formats numbers as JSON, separated by commas; if `rows` is not 0, each row is in brackets. */
   formatNumbers(values: Float32Array, rows: number): string
-  /** Measured peak of fused multiply-adds in registers, GFLOP/s, on that many threads. */
+  /** Measures the peak rate of fused multiply-adds in registers on this number of threads, in GFLOP/s. */
   measurePeak(options: { threads: number; milliseconds: number }): Promise<number>
-  /** Times one square-ish matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels: seconds per product. */
+  /** Measures one matrix product C (m,n) = A (m,k) · B (k,n) with the executor's kernels, in seconds per product. */
   measureGemm(options: { m: number; n: number; k: number; threads: number; milliseconds: number }): Promise<number>
   /**
-   * Seconds of one product (m, k) · (k, n) on a CUDA device, by the fastest kernel there is for it, or with `bytes` of a
-   * copy within its memory.
+   * Measures one product (m, k) · (k, n) on a CUDA device with the fastest kernel for it or, with `bytes`, one copy within the
+   * device's memory, in seconds.
    */
   measureDevice(options: {
     device: string
@@ -294,6 +298,6 @@ export interface NativeAddon {
     k: number
     bytes: number
   }): Promise<number>
-  /** Times a row of the op table over `size` elements, single-threaded: seconds per pass. */
+  /** Measures a row of the op table over `size` elements on one thread, in seconds per pass. */
   measureOp(options: { kind: string; name: string; size: number; milliseconds: number }): Promise<number>
 }

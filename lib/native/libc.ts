@@ -1,17 +1,17 @@
-/** The C library of this process. */
+/** Detects the C library of this process. */
 
 export interface Libc {
   readonly name: 'glibc' | 'musl'
-  /** Of glibc, as it runs; musl does not tell. */
+  /** The version of glibc; musl does not report one. */
   readonly version?: string | undefined
 }
 
-/** What this process runs on, or undefined where the system has one C library only. */
+/** The C library that this process runs on, or undefined on systems with only one. */
 export function detectLibc(): Libc | undefined {
   if (process.platform !== 'linux') return undefined
   const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean }
   const { excludeNetwork } = report
-  // Else it looks up the name of every address of the machine.
+  // The report would otherwise look up the host name of every network address.
   report.excludeNetwork = true
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
   report.excludeNetwork = excludeNetwork ?? false

@@ -1,4 +1,4 @@
-/** Finds the native addon and loads it: the one that was named, the one that was built, or a prebuilt one. */
+/** Finds and loads the native addon: one that the user named, one that was built here, or a prebuilt one. */
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -18,13 +18,13 @@ export interface LoadedAddon {
   readonly path: string
 }
 
-/** Where an addon may be, and what to say where it is not. */
+/** A path where the addon may be, and a function that says why it is missing there. */
 interface Place {
   readonly path: string
   readonly whyMissing?: () => string
 }
 
-/** Where to look, and what to do if all of it is in vain. */
+/** The paths to try, and the advice if none of them works. */
 interface Search {
   readonly places: Iterable<Place>
   readonly advice: string
@@ -34,9 +34,9 @@ const target = `${process.platform}-${process.arch}`
 const loadModule = requireFrom(process.execPath)
 
 /**
- * Loads the addon that `NEURODE_NATIVE_PATH` names and no other; without it the one in `build/Release`, else the one in
- * `prebuilds` for this platform; in a bundle, one that lies beside it or in node_modules. Throws `ERR_NATIVE_LOAD` with every path tried, why it
- * failed, and what to do.
+ * Loads the addon. If `NEURODE_NATIVE_PATH` is set, only the file that it names is tried. Otherwise these are tried in order: the file
+ * in `build/Release`, then the prebuilt file for this platform in `prebuilds`; from a bundle, files beside it or in node_modules. Throws
+ * `ERR_NATIVE_LOAD` with every path tried, the reason why it failed, and advice.
  */
 export function loadAddon(): LoadedAddon {
   const { places, advice } = searchOf(process.env.NEURODE_NATIVE_PATH)
@@ -77,7 +77,7 @@ interface PrebuildResolver {
   resolve(root: string): string
 }
 
-/** node-gyp-build reads both variables when it is loaded, and knows musl by Alpine's files alone. */
+/** Runs node-gyp-build with LIBC and PREBUILDS_ONLY set. It reads both when it is loaded, and detects musl on Alpine only. */
 function resolvePrebuilt(root: string): string | undefined {
   const { LIBC, PREBUILDS_ONLY } = process.env
   const libc = detectLibc()
@@ -98,7 +98,7 @@ function restore(name: string, value: string | undefined): void {
   else process.env[name] = value
 }
 
-/** First what a copied folder `prebuilds`, a copied file and a bundler's loader of `.node` files leave beside a bundle. */
+/** The paths for a bundle: first a `prebuilds` folder or an addon that was copied beside it, by hand or by a bundler. */
 function ofBundle(): Search {
   const beside = bundleFolders().flatMap((folder) => [
     prebuilt(folder),
@@ -111,7 +111,7 @@ Or copy the folder 'prebuilds' of the package beside the bundle, or name the add
   return { places, advice }
 }
 
-/** Where a folder beside a bundle has it, by prebuildify's names. */
+/** The path of the addon in a copied `prebuilds` folder, by prebuildify's naming. */
 function prebuilt(folder: string): Place {
   const libc = detectLibc()
   const prebuilds = join(folder, 'prebuilds')

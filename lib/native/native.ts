@@ -1,4 +1,4 @@
-/** Loads the addon, and makes its errors those of the package. */
+/** Loads the addon, and makes native errors instances of NeurodeError. */
 
 import { type ErrorCode, NeurodeError } from '../base/errors.js'
 import type { NativeAddon } from './addon.js'
@@ -12,7 +12,7 @@ export function native(): NativeAddon {
   return addon
 }
 
-/** Where the addon was loaded from, once {@link native} has run. */
+/** The path that the addon was loaded from; undefined before {@link native} was called. */
 export let addonPath: string | undefined
 
 function load(): NativeAddon {
@@ -23,10 +23,10 @@ function load(): NativeAddon {
   return loaded
 }
 
-/** Errors that native code has made, and no function of a user's. */
+/** Errors that native code made, to tell them from those that a user's function throws. */
 const nativeErrors = new WeakSet<NeurodeError>()
 
-/** What native code calls with `new`. */
+/** The constructor that native code calls to make an error. */
 function nativeError(code: ErrorCode, message: string): NeurodeError {
   const error = new NeurodeError(code, message)
   nativeErrors.add(error)
@@ -40,7 +40,7 @@ const ofData: ReadonlySet<string> = new Set([
   'ERR_OUT_OF_MEMORY',
 ])
 
-/** Whether native code refused the data that it was given. */
+/** Whether an error means that native code refused the user's data. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof NeurodeError && nativeErrors.has(error) && ofData.has(error.code)
 }

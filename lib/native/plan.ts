@@ -1,12 +1,12 @@
-/** The Plan: what crosses to C++ once per model. It says of every layer, loss and optimizer what it is, in names and numbers. */
+/** The Plan: a description of a model in names and numbers (layers, loss, metrics, optimizer) that native code compiles. */
 
-/** A row of the op table by name, with its numbers in the order the row declares. */
+/** A row of the native op table by its name, with its numeric parameters in the row's order. */
 export interface PlanOp {
   readonly name: string
   readonly params: readonly number[]
 }
 
-/** How a parameter gets its first values. `seed` picks the random stream. */
+/** How the initial values of a parameter are drawn. `seed` selects the random stream. */
 export interface PlanInitializer {
   readonly name: 'constant' | 'uniform' | 'normal' | 'truncatedNormal' | 'orthogonal'
   /** constant: value; uniform: low, high; normal, truncatedNormal: mean, standard deviation; orthogonal: gain. */
@@ -14,34 +14,34 @@ export interface PlanInitializer {
   readonly seed: number
 }
 
-/** What a row-wise function works on: `length` features that are `inner` apart, group by group. Absent: whole rows. */
+/** The groups of features that a row-wise function works on: `length` features at a distance of `inner`. Absent: whole rows. */
 export interface PlanAlong {
   readonly length: number
   readonly inner: number
 }
 
-/** What a parameter is brought back to after every step. */
+/** A constraint that is applied to a parameter after every step. */
 export interface PlanConstraint {
   readonly name: 'notNegative' | 'norm'
-  /** norm: least, most, and how much of the way into these bounds a step goes. */
+  /** norm: the lower bound, the upper bound, and the fraction of the way into the bounds that one step moves. */
   readonly params: readonly number[]
-  /** Groups of elements in Keras' order that share a norm. Absent: all do. */
+  /** Groups of elements, in Keras' order, that have a norm each. Absent: one norm for all. */
   readonly along?: PlanAlong | undefined
 }
 
 /** One parameter of a layer. */
 export interface PlanParameter {
-  /** Its name in the layer, where that is not the member's. */
+  /** The parameter's name in the layer, if it differs from the member's name. */
   readonly name?: string
   readonly initializer: PlanInitializer
-  /** Takes part in weight decay; default true. */
+  /** Whether weight decay applies; default true. */
   readonly decays?: boolean
-  /** Its penalty. */
+  /** A penalty that is added to the loss. */
   readonly regularizer?: PlanOp | undefined
   readonly constraint?: PlanConstraint | undefined
 }
 
-/** Parameters of the channels along an axis; what is absent counts as 1 and 0. */
+/** Scale and offset of the channels along an axis; if absent they are 1 and 0. */
 export interface PlanChannels {
   readonly along?: PlanAlong | undefined
   readonly kernel?: PlanParameter | undefined
@@ -55,19 +55,19 @@ export interface PlanStatistics {
   readonly variance: PlanParameter
 }
 
-/** y = (x - mean) / sqrt(max(variance, least) + epsilon), or its inverse where `inverts` is 1. */
+/** y = (x - mean) / sqrt(max(variance, least) + epsilon), or the inverse if `inverts` is 1. */
 export type PlanNumbers = readonly [epsilon: number, least: number, inverts: number, momentum: number]
 
-/** One layer, with sizes filled in. */
+/** One layer with all sizes. */
 export type PlanLayer = {
   readonly name: string
-  /** False: its parameters stay as they are; default true. */
+  /** Whether training changes its parameters; default true. */
   readonly trainable?: boolean
 } & (
   | {
       readonly kind: 'dense'
       readonly units: number
-      /** Features of a position, where a row has several that all go through the same kernel. */
+      /** Number of features of a position, if a row has several positions that all go through the same kernel. */
       readonly inputs?: number
       readonly useBias: boolean
       readonly activation: PlanOp
@@ -80,57 +80,57 @@ export type PlanLayer = {
   | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
   | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
   | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
-  /** A penalty of what comes in, which goes on as it is. */
+  /** Adds a penalty on its input to the loss and passes the input on unchanged. */
   | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
   | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
-  /** Rows and columns change places in every block (rows, columns, inner) of features. */
+  /** Transposes rows and columns in every block (rows, columns, inner) of features. */
   | { readonly kind: 'transpose'; readonly rows: number; readonly columns: number; readonly inner: number }
-  /** A row, so many times. */
+  /** Repeats a row `rows` times. */
   | { readonly kind: 'repeat'; readonly rows: number }
-  /** Of `rows` positions a row has, one is made. */
+  /** Reduces the `rows` positions of a row to one. */
   | { readonly kind: 'pooling'; readonly pooling: PlanOp; readonly rows: number }
-  /** Every `rows` integers become `columns` values: whether, or how often, each integer below `columns` is among them. */
+  /** Every `rows` integers become `columns` values: whether (or with `counts`, how often) each integer below `columns` occurs. */
   | { readonly kind: 'encoding'; readonly rows: number; readonly columns: number; readonly counts: boolean }
 )
 
-/** What the elements of large matrix products are rounded to; sums and all else are float32. */
+/** The type that the factors of large matrix products are rounded to; sums and everything else are float32. */
 export type Precision = 'float32' | 'tf32' | 'bfloat16'
 
-/** What crosses to C++ once per model: names and numbers. */
+/** The description of a model that native code compiles. */
 export interface Plan {
-  /** Features in one row of input. */
+  /** Number of features in one row of input. */
   readonly inputSize: number
   readonly layers: readonly PlanLayer[]
   /** Default `float32`. */
   readonly precision?: Precision
-  /** Absent while the model is not compiled: it can predict, not train. */
+  /** Absent for a model that was not compiled and can only predict. */
   readonly training?: {
     readonly loss: PlanOp
     readonly reduction: 'mean' | 'sum' | 'weightedMean'
     readonly metrics: readonly PlanOp[]
-    /** Metrics from this one on weigh their rows; default: none. */
+    /** Index of the first metric that applies the weights of rows; default: none does. */
     readonly weightedFrom?: number
-    /** Of an output, each with targets, weights, a loss and metrics of its own; default 1. */
+    /** Number of positions of an output row, each with its own targets, weight, loss and metrics; default 1. */
     readonly positions?: number
-    /** Ranges may ask for `captured` and give `gradients`; default false. */
+    /** Whether ranges may return `captured` rows and take `gradients`; default false. */
     readonly captures?: boolean
   } & PlanUpdate
 }
 
-/** How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order. Numbers are 0 by default, for none. */
+/** How gradients change weights: accumulation, clipping, decay, optimizer, averaging, in this order. The default of each is none. */
 export interface PlanUpdate {
   readonly optimizer: PlanOp
-  /** Decoupled, times the learning rate. */
+  /** Decoupled weight decay; it is multiplied by the learning rate. */
   readonly weightDecay: number
-  /** Of the three, one at most. */
+  /** At most one of the three ways of clipping is given. */
   readonly clipValue?: number
   readonly clipNorm?: number
   readonly globalClipNorm?: number
-  /** Gradients of so many steps are averaged for an update; default 1. */
+  /** Number of steps whose gradients are averaged for one update; default 1. */
   readonly accumulationSteps?: number
-  /** Keeps an exponential average of the weights; default false. */
+  /** Whether an exponential moving average of the weights is kept; default false. */
   readonly averages?: boolean
   readonly averageMomentum?: number
-  /** Updates after which weights become their averages. */
+  /** The weights are replaced by their averages every time this number of updates is done. */
   readonly overwriteFrequency?: number
 }

@@ -1,4 +1,4 @@
-/** Descriptions of models as JSON: layers, loss, optimizer and metrics, and back. */
+/** Converts layers, loss, optimizer and metrics to the JSON of model files, and back. */
 
 import { checkName, describe, refuse } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
@@ -19,13 +19,13 @@ import { scheduleFrom } from '../training/schedules.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** An object of a file. */
+/** A JSON object in a model file. */
 export type JsonObject = { readonly [key: string]: Json }
 
-/** A rate that is a function of the user's, which no file can hold. */
+/** Marks a learning rate that was a function, which a file cannot hold. */
 const functionMark = { $function: 'learningRate' }
 
-/** Any value of options, as JSON: numbers keep NaN, infinities and the sign of 0. */
+/** Converts the value of an option to JSON. Unlike in plain JSON, NaN, infinities and -0 are kept. */
 export function toJson(value: unknown, argument: string): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'number') {
@@ -63,7 +63,7 @@ const revivers: Readonly<Record<string, (name: Json, options: object, seed: Json
     schedule: (name, options, _, at) => scheduleFrom(name, options, at),
   }
 
-/** What {@link toJson} was given. Throws where a description makes no sense. */
+/** The inverse of {@link toJson}. Throws for an invalid description. */
 export function fromJson(value: Json, argument: string): unknown {
   if (Array.isArray(value)) return value.map((element, i) => fromJson(element, `${argument}[${i}]`))
   if (typeof value !== 'object' || value === null) return value
@@ -79,7 +79,7 @@ export function fromJson(value: Json, argument: string): unknown {
   )
 }
 
-/** The layers of a model. */
+/** Describes the layers of a model. */
 export function describeLayers(layers: readonly Layer[]): Json {
   return layers.map((layer) => {
     const { kind, givenName: name, inputShape } = layer
@@ -90,7 +90,7 @@ export function describeLayers(layers: readonly Layer[]): Json {
   })
 }
 
-/** The layers that {@link describeLayers} described. */
+/** Makes the layers that {@link describeLayers} described. */
 export function makeLayers(described: Json | undefined): Layer[] {
   return list(described, 'layers').map((item, i) => {
     const { kind, options } = object(item, `layers[${i}]`)
@@ -100,7 +100,7 @@ export function makeLayers(described: Json | undefined): Layer[] {
   })
 }
 
-/** What a model was compiled with; losses and metrics of the user's by name. */
+/** Describes the compile settings of a model; custom losses and metrics are described by their names. */
 export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: CompileSettings): Json {
   const describeMetric = ({ id, name, options }: Metric) => ({ id, name, options: objectToJson(options, 'metrics') })
   const { learningRate, ...options } = optimizer.options
@@ -114,7 +114,7 @@ export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: 
   }
 }
 
-/** What a file cannot hold, and has to be given again. */
+/** Functions that a file cannot hold and that the user passes again: learning rate, custom losses and metrics. */
 export interface GivenAgain extends CustomParts {
   readonly learningRate: LearningRate | undefined
 }
@@ -126,7 +126,7 @@ export function isRateFunction(described: Json): boolean {
   return JSON.stringify(object(options, 'optimizer: options').learningRate) === JSON.stringify(functionMark)
 }
 
-/** What {@link describeSettings} described. A rate that was a function must be given again. */
+/** Makes the settings that {@link describeSettings} described. A learning rate that was a function must be passed again. */
 export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
   const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
   const { name, options } = object(optimizer, 'optimizer')

@@ -1,4 +1,4 @@
-/** Model files whose bytes are as they were written: read and checked, large ones by a thread of their own. */
+/** Reads model files and verifies their checksum; large files are read on another thread. */
 
 import { stat } from 'node:fs/promises'
 import { shapedArray } from '../arrays/shapedArray.js'
@@ -10,20 +10,20 @@ import { createSha256 } from '../files/sha256.js'
 import type { FileArray } from '../formats/npy.js'
 import { parseSafetensors } from '../formats/safetensors.js'
 
-/** Where the SHA-256 of a model file stands in it, as hexadecimal digits. */
+/** Offset of the SHA-256 in a model file, which is written as hexadecimal digits. */
 export const digestAt = 8 + modelStart.length
 const digestLength = 64
-/** What stands there while the digest is computed. */
+/** The text in its place while the digest is computed. */
 export const noDigest = '0'.repeat(digestLength)
 
-/** The bytes of a model file that are as they were written. */
+/** The content of a model file whose checksum is right. */
 export interface IntactFile {
   readonly path: string
   readonly tensors: ReadonlyMap<string, FileArray>
   readonly metadata: ReadonlyMap<string, string>
 }
 
-/** What a thread that reads a file answers. */
+/** The answer of the thread that reads a file. */
 export type ReadAnswer =
   | {
       readonly tensors: readonly (readonly [string, Pick<FileArray, 'data' | 'shape' | 'dtype'>])[]
@@ -31,12 +31,12 @@ export type ReadAnswer =
     }
   | { readonly code: ErrorCode; readonly message: string }
 
-/** Bytes that are read and checked in less time than it takes to start a thread. */
+/** Files of at least this size, in bytes, are read on another thread; for smaller ones, starting it would take longer. */
 const worthAThread = 2 ** 20
 
 /**
- * Reads a model file of any version; `ERR_FILE_FORMAT` means that it is damaged, or was never one. Whatever its size, the
- * JavaScript thread goes on with other things meanwhile.
+ * Reads a model file of any version. Throws `ERR_FILE_FORMAT` if the file is damaged or no model file. The JavaScript thread is not
+ * blocked, whatever the size of the file.
  */
 export async function readIntactFile(path: string): Promise<IntactFile> {
   const { size } = await stat(path).catch(() => ({ size: 0 }))
@@ -50,12 +50,12 @@ export async function readIntactFile(path: string): Promise<IntactFile> {
   return { path, tensors: new Map(tensors), metadata: answer.metadata }
 }
 
-/** The same by this thread. */
+/** Like {@link readIntactFile}, but on this thread. */
 export async function readHere(path: string): Promise<IntactFile> {
   return parseIntactFile(await readBytes(path), path)
 }
 
-/** The same for the bytes of a file. */
+/** Like {@link readIntactFile}, for the bytes of a file. */
 export function parseIntactFile(bytes: Buffer<ArrayBuffer>, path: string): IntactFile {
   if (bytes.toString('latin1', 8, digestAt) !== modelStart) {
     throw damaged(path, `expected ${formats.model}, got ${beginning(bytes)}`)
@@ -68,12 +68,12 @@ export function parseIntactFile(bytes: Buffer<ArrayBuffer>, path: string): Intac
   return { path, ...parseSafetensors(bytes, path) }
 }
 
-/** Undefined where no thread can be started. */
+/** Reads the file on another thread; resolves with undefined if no thread can be started. */
 function readByThread(program: string, path: string): Promise<ReadAnswer | undefined> {
   const { Worker } = process.getBuiltinModule('node:worker_threads')
   return new Promise((resolve) => {
     try {
-      // Nothing that the program was started with is for this thread.
+      // The thread must not inherit options of Node's command line, such as --import.
       const thread = new Worker(program, { workerData: path, execArgv: [], name: 'neurode: reads a model' })
       thread.once('message', resolve)
       thread.once('error', () => resolve(undefined))

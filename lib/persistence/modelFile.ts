@@ -1,7 +1,7 @@
 /**
- * Model files: a safetensors file whose metadata hold the SHA-256 of everything, first, and a description as JSON. Tensors:
- * weights by name; `#slot/<slot>/<weight>` for the optimizer; `#trained/<weight>` for what training left of weights that became
- * their averages; `#callback/<name>/<place>` for what callbacks remember.
+ * Model files. A model file is a safetensors file whose metadata begin with the SHA-256 of the file and contain a description as JSON.
+ * Its tensors are the weights, by name; `#slot/<slot>/<weight>`, the optimizer's variables; `#trained/<weight>`, the values of weights
+ * before they were replaced by their moving averages; and `#callback/<name>/<index>`, the states of callbacks.
  */
 
 import { isFloat32Array } from 'node:util/types'
@@ -37,14 +37,14 @@ const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${w
 const trainedName = (weight: string) => `${stateMark}trained/${weight}`
 const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
 
-/** See {@link Sequential.save}. */
+/** Writes a model file, see {@link Sequential.save}. */
 export async function saveModel(core: ModelCore, path: string | URL): Promise<void> {
   const file = toPath(path, 'path')
   checkEnding(file, ['neurode'])
   await writeAtomically(file, encodeModel(core))
 }
 
-/** The bytes of the file, in chunks. */
+/** The bytes of a model file, in chunks. */
 export function encodeModel(core: ModelCore): Uint8Array[] {
   const state = core.readState()
   const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>()
@@ -80,7 +80,7 @@ function describeModel(core: ModelCore): JsonObject {
   }
 }
 
-/** Throws what {@link encodeModel} would, at no cost. */
+/** Throws the errors that {@link encodeModel} would throw, without encoding the weights. */
 export function checkSavable(core: ModelCore): void {
   describeModel(core)
   describeCallbacks(core.callbackStates())
@@ -100,24 +100,24 @@ function describeState({ seed, step, epochsBegun, position, callbacks, slots }: 
   return { seed, step, epochsBegun, slots: slots.length, position: toJson(position, 'position'), callbacks: states }
 }
 
-/** A model file that was read: what it describes, and its tensors. */
+/** The description and the tensors of a model file. */
 export interface ModelFile {
   readonly path: string
   readonly description: JsonObject
   readonly tensors: ReadonlyMap<string, FileArray>
 }
 
-/** Reads a model file and checks every byte of it. */
+/** Reads a model file and verifies its checksum. */
 export async function readModelFile(source: string | URL): Promise<ModelFile> {
   return describedFile(await readIntactFile(toPath(source, 'path')))
 }
 
-/** {@link readModelFile} for the bytes of a file. */
+/** Like {@link readModelFile}, for the bytes of a file. */
 export function parseModelFile(bytes: Buffer<ArrayBuffer>, path: string): ModelFile {
   return describedFile(parseIntactFile(bytes, path))
 }
 
-/** What an intact file says. Throws where it is of a version that is not known. */
+/** Parses the description of a file. Throws `ERR_FILE_FORMAT` for an unknown version. */
 export function describedFile({ path, tensors, metadata }: IntactFile): ModelFile {
   if (metadata.get('format') !== formatName) {
     throw damaged(path, `expected the format ${formatName}, got ${metadata.get('format')}: a newer Neurode may read it`)
@@ -128,7 +128,7 @@ export function describedFile({ path, tensors, metadata }: IntactFile): ModelFil
   })
 }
 
-/** What is said of a file already, or is no fault of a file. */
+/** Codes of errors that already name the file, or that the file did not cause. */
 const known: ReadonlySet<string> = new Set([
   'ERR_FILE_FORMAT',
   'ERR_CHECKPOINT_MISMATCH',
@@ -140,17 +140,17 @@ function mismatch(path: string, what: string): NeurodeError {
   return new NeurodeError('ERR_CHECKPOINT_MISMATCH', `${path}: ${what}`)
 }
 
-/** Runs what reads a description; whatever it finds wrong is wrong with the file. */
+/** Runs code that reads a description, and turns its errors into `ERR_FILE_FORMAT`. */
 export function sensible<T>(path: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
     if (error instanceof NeurodeError && known.has(error.code)) throw error
-    throw damaged(path, `the description of the model makes no sense: ${(error as Error).message}`, error)
+    throw damaged(path, `the description of the model is invalid: ${(error as Error).message}`, error)
   }
 }
 
-/** The training state of a file for a model with these parameters. */
+/** The training state in a file. Throws if its arrays do not have the shapes of the model's parameters. */
 export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
   const { path, description, tensors } = file
   const parameters = core
@@ -168,7 +168,7 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
     const state = object(description.state, 'state')
     const slots = checkInteger(state.slots, 'slots', 0)
     if (core.settings !== undefined && slots !== core.slotCount) {
-      throw mismatch(path, `the optimizer has ${slots} variables per weight, and this model's has ${core.slotCount}`)
+      throw mismatch(path, `the optimizer has ${slots} variables per weight, but this model's has ${core.slotCount}`)
     }
     return {
       weights,
@@ -227,12 +227,12 @@ function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, Fi
   return Object.fromEntries(states)
 }
 
-/** See {@link Sequential.restore}. */
+/** Restores a model from a file, see {@link Sequential.restore}. */
 export async function restoreModel(core: ModelCore, path: string | URL): Promise<void> {
   restoreFile(core, await readModelFile(path))
 }
 
-/** Takes over the training of a file; throws before anything is changed. */
+/** Restores the training state of a file. If it throws, nothing was changed. */
 export function restoreFile(core: ModelCore, file: ModelFile): void {
   checkOptimizer(core, file)
   const optimizer = core.settings?.optimizer
@@ -244,14 +244,14 @@ export function restoreFile(core: ModelCore, file: ModelFile): void {
   }
 }
 
-/** Variables of one optimizer mean nothing to another, though there may be as many. */
+/** Throws `ERR_CHECKPOINT_MISMATCH` for another optimizer, whose variables have another meaning even if there are as many. */
 function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFile): void {
   const saved = trainingOf(description)?.optimizer
   if (settings === undefined || saved === undefined || saved === settings.optimizer.name) return
-  throw mismatch(path, `it was trained with the optimizer ${saved}, and this model is with ${settings.optimizer.name}`)
+  throw mismatch(path, `it was trained with the optimizer ${saved}, but this model has ${settings.optimizer.name}`)
 }
 
-/** Throws `ERR_CHECKPOINT_MISMATCH` for the file of a model of other layers, or that was trained with another loss. */
+/** Throws `ERR_CHECKPOINT_MISMATCH` for a file of a model with other layers or with another loss. */
 export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
   const { layers } = object(description.model, 'model')
   const [saved, own] = [list(layers, 'layers'), list(describeLayers(core.layers), 'layers')].map((each) =>
@@ -260,16 +260,16 @@ export function checkSameTraining(core: ModelCore, { path, description }: ModelF
   const at = own.findIndex((text, i) => text !== saved[i])
   if (at >= 0 || saved.length !== own.length) {
     const index = at < 0 ? own.length : at
-    throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, and is ${own[index] ?? 'not there'} now`)
+    throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, but is ${own[index] ?? 'not there'} now`)
   }
   const loss = core.settings?.loss.name
   const savedLoss = trainingOf(description)?.loss
   if (savedLoss !== undefined && loss !== savedLoss) {
-    throw mismatch(path, `it was trained with the loss ${savedLoss}, and this model is with ${loss}`)
+    throw mismatch(path, `it was trained with the loss ${savedLoss}, but this model has ${loss}`)
   }
 }
 
-/** A layer but for what its weights began with. */
+/** The description of a layer as text, without its initializers, which have no effect on a trained layer. */
 function layerText(described: Json): string {
   const { kind, options } = object(described, 'layer')
   const entries = Object.entries(object(options, 'options')).filter(([name]) => !name.endsWith('Initializer'))
@@ -282,7 +282,7 @@ function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; lo
   return { optimizer: object(optimizer, 'optimizer').name, loss: object(loss, 'loss').name }
 }
 
-/** The learning rate of a file, if it is a number: a callback may have changed it. */
+/** The learning rate in a file, if it is a number; a callback may have changed it during training. */
 function savedRate({ path, description }: ModelFile): number | undefined {
   if (description.training === undefined) return undefined
   return sensible(path, () => {

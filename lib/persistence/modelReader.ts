@@ -1,4 +1,4 @@
-/** A thread that reads one model file, for {@link readIntactFile}. */
+/** The program of the thread that reads one model file for {@link readIntactFile}. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { NeurodeError } from '../base/errors.js'

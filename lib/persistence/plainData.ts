@@ -1,4 +1,4 @@
-/** Data of the user's that go into a file and come back as they were. */
+/** Converts data of callbacks to JSON, if reading the JSON gives equal data back. */
 
 import { refuse } from '../checks/validate.js'
 import { type Json, toJson } from './description.js'
@@ -6,7 +6,7 @@ import { type Json, toJson } from './description.js'
 const deepest = 100
 const expected = 'numbers, texts, booleans, null, lists and plain objects of them'
 
-/** The JSON of plain data. Throws `ERR_ARGUMENT` with the place of what `fromJson` would give back as something else. */
+/** The JSON of plain data. Throws `ERR_ARGUMENT`, with the path in the data, for a value that `fromJson` would not give back unchanged. */
 export function plainToJson(value: unknown, argument: string, depth = 0): Json {
   if (depth > deepest) return refuse(argument, `at most ${deepest} levels`, value)
   if (typeof value !== 'object' || value === null) return leafToJson(value, argument)

@@ -1,4 +1,4 @@
-/** Which tensor of a weights file is which weight: by name, or by order where names of other libraries say what they are. */
+/** Assigns the tensors of a weights file to a model's weights, by name or, for names of other libraries, by order. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { formatShape } from '../arrays/arrays.js'
@@ -13,15 +13,15 @@ export interface LayerWeights {
   readonly parameters: readonly { readonly name: string; readonly shape: Shape }[]
 }
 
-/** Tensors by name as a file has them. */
+/** The tensors of a file, by name. */
 export interface WeightTensors {
   readonly path: string
   readonly tensors: ReadonlyMap<string, FileArray>
-  /** The order is that of whoever wrote the file, and not one that the format imposes. */
+  /** Whether the tensors are in the order in which they were written; false if the writer sorted them by name. */
   readonly keepsOrder: boolean
 }
 
-/** What a file holds of one layer. */
+/** The tensors of one layer in a file. */
 interface Group {
   readonly layer: string
   readonly parameters: ReadonlyMap<string, { readonly value: ArrayInput; readonly shape: Shape }>
@@ -30,11 +30,11 @@ interface Group {
 interface Naming {
   readonly owner: string
   readonly pattern: RegExp
-  /** Some name has to be one of these, as others are common to several libraries. */
+  /** At least one name must match this, as the other names are common to several libraries. */
   readonly telling: RegExp
 }
 
-/** How libraries call weights: a layer, and a parameter. */
+/** The patterns of weight names in other libraries, which contain a layer and a parameter. */
 const namings = {
   torch: {
     owner: "PyTorch's",
@@ -49,7 +49,7 @@ const namings = {
   },
 } as const satisfies Record<string, Naming>
 
-/** The tensors in the order of the weights; `ERR_SHAPE` where that order is not known, with what to do. */
+/** The tensors in the order of the weights. Throws `ERR_SHAPE`, with advice, if that order cannot be determined. */
 export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeights[]): ArrayInput[] {
   const { tensors } = file
   const expected = layers.flatMap(({ name, parameters }) => parameters.map((parameter) => `${name}/${parameter.name}`))
@@ -82,7 +82,7 @@ export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeight
   const groups = groupTensors(file, style)
   if (groups.length !== withWeights.length) {
     throw fail(
-      `: the names are ${owner}, of ${groups.length} layers with weights, and this model has ${withWeights.length}`,
+      `: the names are ${owner}, of ${groups.length} layers with weights, but this model has ${withWeights.length}`,
     )
   }
   const ordered = orderGroups(file, style, groups, withWeights)
@@ -92,7 +92,7 @@ export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeight
     if (found.length === group.parameters.size && found.every((value) => value !== undefined)) return found
     const got = `${group.layer === '' ? 'the file' : `'${group.layer}'`} has ${[...group.parameters.keys()].join(' and ')}`
     throw fail(
-      `: the names are ${owner}, and ${got} where layer '${name}' has ${parameters.map((p) => p.name).join(' and ')}`,
+      `: the names are ${owner}, but ${got} where layer '${name}' has ${parameters.map((p) => p.name).join(' and ')}`,
     )
   })
 }
@@ -100,7 +100,7 @@ export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeight
 function checkDense({ path }: WeightTensors, layers: readonly LayerWeights[]): void {
   const other = layers.find(({ kind }) => kind !== 'Dense')
   if (other === undefined) return
-  const text = `${path}: the names are PyTorch's, which are read for Dense layers alone, and layer '${other.name}' is another (${other.kind})`
+  const text = `${path}: the names are PyTorch's, which are read for Dense layers only, but layer '${other.name}' is of the kind ${other.kind}`
   throw new NeurodeError('ERR_SHAPE', `${text}: give the arrays to model.setWeights() in the order of getWeights()`)
 }
 
@@ -118,7 +118,7 @@ function groupTensors({ path, tensors }: WeightTensors, style: keyof typeof nami
 
 const kernelFirst = ([a]: [string, unknown], [b]: [string, unknown]) => Number(a === 'bias') - Number(b === 'bias')
 
-/** `y = x·Wᵀ + b` has its weight as (out, in). */
+/** Converts a weight or bias of PyTorch's Linear, `y = x·Wᵀ + b`, whose weight of shape (out, in) is transposed. */
 function fromTorch(path: string, name: string, parameter: string, tensor: FileArray): [string, FileArray] {
   const { data, shape, dtype } = tensor
   const [outputs = 0, inputs = 0] = shape
@@ -136,7 +136,7 @@ function fromTorch(path: string, name: string, parameter: string, tensor: FileAr
   return ['kernel', { data: kernel, shape: [inputs, outputs], dtype }]
 }
 
-/** The groups in the order of the layers. */
+/** Sorts the groups into the order of the layers. */
 function orderGroups(
   file: WeightTensors,
   style: keyof typeof namings,
@@ -149,7 +149,7 @@ function orderGroups(
   return file.keepsOrder ? groups : orderByNumbers(file, style, groups, layers)
 }
 
-/** Layers of the same shapes are told apart by the numbers in their names, which must ascend; else nothing tells. */
+/** Assigns groups to layers by their shapes; groups of equal shapes are ordered by the numbers in their names. Otherwise it throws. */
 function orderByNumbers(
   { path }: WeightTensors,
   style: keyof typeof namings,
@@ -164,7 +164,7 @@ function orderByNumbers(
     const [first] = alike
     const other = alike.find(({ family }) => family !== first?.family)
     if (other !== undefined) throw ambiguous(path, [first?.group.layer as string, other.group.layer])
-    // Where no shapes fit, the next in order is named when its shapes are refused.
+    // If no shapes match, take the next group: the later check of its shapes throws an error that names it.
     return left.splice(first === undefined ? 0 : left.indexOf(first), 1)[0] as (typeof left)[number]
   })
   for (const [i, later] of taken.entries()) {
@@ -185,7 +185,7 @@ function shapesOf({ parameters }: { readonly parameters: ReadonlyMap<string, { r
   return [...parameters].map(([name, { shape }]) => `${name} ${formatShape(shape)}`).join(', ')
 }
 
-/** `fc10` is number 10 of the family `fc#`; Keras' first `dense` is number 0 of `dense_#`. */
+/** The family and the numbers of a layer's name: `fc10` is number 10 of `fc#`; Keras' first `dense` is number 0 of `dense_#`. */
 function numbersOf(layer: string, style: keyof typeof namings) {
   const name = style === 'keras' && !/_\d+$/.test(layer) ? `${layer}_0` : layer
   return { family: name.replace(/\d+/g, '#'), numbers: (name.match(/\d+/g) ?? []).map(Number) }
@@ -196,7 +196,7 @@ function compareNumbers(a: readonly number[], b: readonly number[]): number {
   return at < 0 ? 0 : (a[at] as number) - (b[at] ?? 0)
 }
 
-/** Whether names stand in the order that Python's safetensors gives them: type by type, then by name. */
+/** Whether tensors are in the order in which Python's safetensors sorts them: by element type, then by name. */
 export function isSortedByName(tensors: ReadonlyMap<string, FileArray>): boolean {
   const last = new Map<string, string>()
   for (const [name, { dtype }] of tensors) {

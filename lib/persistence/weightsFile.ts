@@ -1,4 +1,4 @@
-/** Weights alone, in safetensors and npz files. */
+/** Saves and loads weights alone, in safetensors and npz files. */
 
 import type { ModelCore } from '../core/core.js'
 import { checkEnding, checkNoModel } from '../files/endings.js'
@@ -9,7 +9,7 @@ import { encodeSafetensors, parseSafetensors } from '../formats/safetensors.js'
 import { stateMark } from './modelFile.js'
 import { arrangeWeights, isSortedByName, type WeightTensors } from './weightNames.js'
 
-/** See {@link Sequential.saveWeights}. */
+/** Writes a weights file, see {@link Sequential.saveWeights}. */
 export async function saveWeights(core: ModelCore, target: string | URL): Promise<void> {
   const path = toPath(target, 'path')
   checkEnding(path, ['safetensors', 'npz'])
@@ -19,7 +19,7 @@ export async function saveWeights(core: ModelCore, target: string | URL): Promis
   else await writeAtomically(path, encodeSafetensors(arrays))
 }
 
-/** See {@link Sequential.loadWeights}. */
+/** Reads a weights file, see {@link Sequential.loadWeights}. */
 export async function loadWeights(core: ModelCore, source: string | URL): Promise<void> {
   const path = toPath(source, 'path')
   const layers = core
