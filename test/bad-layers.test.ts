@@ -161,10 +161,10 @@ describe('layers and their parts refuse', () => {
       /expected different axes .*got 1, -2/,
     ],
     [
-      'axes that do not stand side by side',
+      'axes that are not adjacent',
       () => sequential([layers.unitNormalization({ axis: [1, 3], inputShape: [4, 2, 3] })]),
       'ERR_SHAPE',
-      /axes that stand side by side, got 1, 3/,
+      /adjacent axes, got 1, 3/,
     ],
     [
       'a reshape to two unknown sizes',
@@ -283,7 +283,7 @@ describe('layers and their parts refuse', () => {
       'a prelu whose axes are torn apart',
       () => sequential([layers.prelu({ sharedAxes: [2], inputShape: [2, 3, 4] })]),
       'ERR_SHAPE',
-      /axes that stand side by side/,
+      /adjacent axes/,
     ],
     [
       'a layer that is trainable by half',

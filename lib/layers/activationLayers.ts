@@ -1,4 +1,4 @@
-/** Activations as layers of their own. */
+/** Layers that apply an activation. */
 
 import { checkOptions, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
@@ -6,11 +6,11 @@ import { type Activation, type ActivationName, activations, type ReluOptions, to
 import { type Axis, checkAxis, planAlong } from './axes.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
-/** What they share: an activation and, where it works on more than a value, the axis. */
+/** Base class of layers that apply an activation, along an axis if it computes on more than one value. */
 abstract class Activating<In extends Shape> extends Layer<In, 'same'> {
-  /** What is applied. */
+  /** The activation that is applied. */
   abstract readonly activation: Activation
-  /** Axis of a row that softmax and logSoftmax work along. */
+  /** Axis of a row along which softmax and logSoftmax are computed. */
   readonly axis: Axis = -1
 
   protected override outputFor(input: Shape): Shape {
@@ -26,7 +26,7 @@ abstract class Activating<In extends Shape> extends Layer<In, 'same'> {
 
 /** Options of {@link ActivationLayer}. */
 export interface ActivationLayerOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** A name, or an object of `activations`. */
+  /** Name or object of the activation; required. */
   readonly activation: ActivationName | Activation
 }
 
@@ -60,7 +60,7 @@ export class ActivationLayer<const In extends Shape = Shape> extends Activating<
 export interface ReLUOptions<In extends Shape = Shape> extends LayerOptions<In>, ReluOptions {}
 
 /**
- * `max(x, 0)`; in general `x` above `threshold`, at most `maxValue`, and `negativeSlope · (x - threshold)` below.
+ * `max(x, 0)`. With options: `x` above `threshold`, at most `maxValue`; `negativeSlope · (x - threshold)` below.
  *
  * @example
  * ```ts
@@ -97,7 +97,7 @@ export interface LeakyReLUOptions<In extends Shape = Shape> extends LayerOptions
 }
 
 /**
- * `x` above 0, `negativeSlope · x` below. The slope's default, 0.3, is that of Keras' layer; its function has 0.2.
+ * `x` above 0, `negativeSlope · x` below. The default slope is 0.3, as in Keras' layer; the default of the activation is 0.2.
  *
  * @example
  * ```ts
@@ -154,12 +154,12 @@ export class ELU<const In extends Shape = Shape> extends Activating<In> {
 
 /** Options of {@link Softmax}. */
 export interface SoftmaxOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  /** Axis of a row, or several adjacent axes; 1 is the first, -1 (default) the last. */
   readonly axis?: Axis | undefined
 }
 
 /**
- * `exp(x) / Σ exp(x)` along an axis. Throws `ERR_SHAPE` where the input has no such axis.
+ * `exp(x) / Σ exp(x)` along an axis. A model throws `ERR_SHAPE` if the input has no such axis.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Activations by name and with options: Keras' names, defaults and formulas. */
+/** Activations, by name and with options. Names, defaults and formulas are those of Keras. */
 
 import type { Spelled } from '../base/names.js'
 import { answerForeignNames } from '../checks/answering.js'
@@ -17,7 +17,7 @@ import type { PlanOp } from '../native/plan.js'
 
 type OptionValue = number | boolean
 
-/** One option: its default (none: it must be given) and its check. */
+/** One option: its check and its default; an option without default is required. */
 interface OptionRow<T extends OptionValue = OptionValue> {
   readonly default?: T | undefined
   readonly check: (value: unknown, argument: string) => T
@@ -25,16 +25,16 @@ interface OptionRow<T extends OptionValue = OptionValue> {
 
 interface ActivationRow {
   readonly options: Readonly<Record<string, OptionRow>>
-  /** The row of the op table for these options. */
+  /** The row of the native op table for these options. */
   readonly op: (options: Readonly<Record<string, OptionValue>>) => PlanOp
-  /** Works on whole rows of outputs, not on one value at a time. */
+  /** Whether the activation computes on whole rows, not on single values. */
   readonly wholeRow: boolean
   readonly aliases: readonly string[]
-  /** Where its outputs lie; anywhere by default. */
+  /** The range of its outputs; unbounded by default. */
   readonly range?: Range | ((options: Readonly<Record<string, OptionValue>>) => Range) | undefined
 }
 
-/** The lowest and the highest of some values. */
+/** A range of values, both ends included. */
 export type Range = readonly [lowest: number, highest: number]
 
 const unit: Range = [0, 1]
@@ -55,17 +55,17 @@ const ceiling: OptionRow<number> = {
   check: (value, name) => (value === Number.POSITIVE_INFINITY ? value : checkNumber(value, name, 0)),
 }
 
-/** The same row, with the range of its outputs. */
+/** Adds the range of its outputs to a row. */
 function within<T extends ActivationRow>(range: NonNullable<ActivationRow['range']>, row: T) {
   return { ...row, range }
 }
 
-/** A row without options. */
+/** An activation without options. */
 function plain(name: string, ...aliases: string[]): ActivationRow {
   return { options: {}, op: () => ({ name, params: [] }), wholeRow: false, aliases }
 }
 
-/** A row whose options are the numbers of its row of the op table, in order. */
+/** An activation whose options are the numeric parameters of its row in the native op table, in order. */
 function tuned(
   name: string,
   options: Readonly<Record<string, OptionRow<number>>>,
@@ -132,21 +132,21 @@ const table = {
 type ActivationId = keyof typeof table
 
 /**
- * The activations that need no options, by name: camelCase or snake_case. `threshold` is missing because it has no
- * defaults: see {@link activations}.
+ * Names of the activations that need no options, in camelCase or snake_case. `threshold` is not among them, as its options are
+ * required: see {@link activations}.
  */
 export type ActivationName = Spelled<Exclude<ActivationId, 'threshold'> | 'swish' | 'hardSwish'> | 'leakyReLU'
 
 /** An activation with its options filled in. */
 export interface Activation {
   readonly kind: 'activation'
-  /** In camelCase: `leakyRelu`. */
+  /** Name in camelCase, such as `leakyRelu`. */
   readonly name: string
-  /** All options, defaults filled in. */
+  /** All options, with defaults filled in. */
   readonly options: Readonly<Record<string, number | boolean>>
-  /** Works on whole rows of outputs (softmax), or along the last axis where a row has several. */
+  /** Whether it computes on whole rows (softmax), or along the last axis if rows have several dimensions. */
   readonly wholeRow: boolean
-  /** The row of the native op table it becomes. */
+  /** The row of the native op table that computes it. */
   readonly op: PlanOp
 }
 
@@ -175,7 +175,7 @@ function make(id: ActivationId, given: object | undefined): Activation {
   })
 }
 
-/** The activation that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The activation of a name or an object. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toActivation(value: ActivationName | Activation | null | undefined, argument: string): Activation {
   if (value === undefined || value === null) return make('linear', undefined)
   if (typeof value === 'object') {
@@ -190,13 +190,13 @@ export interface ReluOptions {
   readonly negativeSlope?: number | undefined
   /** Largest output; default Infinity. */
   readonly maxValue?: number | undefined
-  /** Values below it count as negative; default 0. */
+  /** Values below this count as negative; default 0. */
   readonly threshold?: number | undefined
 }
 
 /**
- * Activations with options, for the `activation` of a layer. Those without options can be given by name. Where there is one option, a
- * number alone stands for it.
+ * Activations with options, for the option `activation` of a layer. An activation without required options can also be given by name.
+ * For an activation with one numeric option, a number is short for the options.
  *
  * @example
  * ```ts
@@ -218,7 +218,7 @@ export const activations = {
   /** `x` above 0, `alpha · (exp(x) - 1)` below; default alpha 1. */
   elu: (options?: number | { readonly alpha?: number | undefined }): Activation =>
     make('elu', withMain(options, 'alpha')),
-  /** Scaled elu that keeps mean 0 and variance 1. https://arxiv.org/abs/1706.02515 */
+  /** Scaled elu, which preserves mean 0 and variance 1. https://arxiv.org/abs/1706.02515 */
   selu: (): Activation => make('selu', undefined),
   /** `max(x, 0) + min(0, alpha · (exp(x / alpha) - 1))`; default alpha 1. https://arxiv.org/abs/1704.07483 */
   celu: (options?: number | { readonly alpha?: number | undefined }): Activation =>
@@ -250,7 +250,7 @@ export const activations = {
   /** Moves `x` towards 0 by `threshold`, default 0.5. */
   softShrink: (options?: number | { readonly threshold?: number | undefined }): Activation =>
     make('softShrink', withMain(options, 'threshold')),
-  /** 0 where `|x| <= threshold`, default 0.5; else `x`. */
+  /** 0 if `|x| <= threshold`, default 0.5; else `x`. */
   hardShrink: (options?: number | { readonly threshold?: number | undefined }): Activation =>
     make('hardShrink', withMain(options, 'threshold')),
   /** `log(1 + exp(x))` */
@@ -269,7 +269,7 @@ export const activations = {
   /** `x` above `threshold`, else `defaultValue`. */
   threshold: (options: { readonly threshold: number; readonly defaultValue: number }): Activation =>
     make('threshold', options),
-  /** `exp(x) / Σ exp(x)` over the outputs of a row. */
+  /** `exp(x) / Σ exp(x)` over the last axis of a row. */
   softmax: (): Activation => make('softmax', undefined),
   /** `log(softmax(x))` */
   logSoftmax: (): Activation => make('logSoftmax', undefined),
@@ -278,13 +278,13 @@ answerForeignNames(activations, 'activations')
 
 guardArity(activations, 'activations')
 
-/** Where the outputs of an activation lie. */
+/** The range of the outputs of an activation. */
 export function activationRange({ name, options }: Activation): Range {
   const { range = [-Infinity, Infinity] }: ActivationRow = table[name as ActivationId]
   return typeof range === 'function' ? range(options) : range
 }
 
-/** The activation of a name and its options, as a file describes it. */
+/** Makes an activation of a name and options, as a model file describes it. */
 export function activationFrom(name: unknown, options: object, argument: string): Activation {
   return make(lookUp(names, name, argument), options)
 }

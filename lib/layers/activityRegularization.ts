@@ -1,4 +1,4 @@
-/** ActivityRegularization: a penalty of what passes through. */
+/** ActivityRegularization: a layer that adds a penalty on its input to the loss. */
 
 import { checkNumber, checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
@@ -14,7 +14,7 @@ export interface ActivityRegularizationOptions<In extends Shape = Shape> extends
 }
 
 /**
- * Leaves its input as it is, and adds `(l1 · Σ |x| + l2 · Σ x²) / rows` of a batch to the loss.
+ * Passes its input on unchanged, and adds `(l1 · Σ |x| + l2 · Σ x²) / rows` over each batch to the loss.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Mean and variance of data, channel by channel: in double precision, batch after batch. */
+/** Computes mean and variance of data for each channel, in double precision, from one or several batches. */
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -27,10 +27,10 @@ interface Statistics {
   readonly variance: NdArray<Float32Array>
 }
 
-/** Values between which other work gets its turn. */
+/** Number of values after which the computation yields to other work of the JavaScript thread. */
 const valuesAtATime = 1 << 20
 
-/** The statistics of rows, or of batches of rows. `known`: the shape of a row, where it is known. */
+/** Mean and variance of rows, or of batches of rows. `known` is the shape of a row, if it is known. */
 export async function adaptTo(
   data: unknown,
   known: Shape | undefined,
@@ -67,7 +67,7 @@ export async function adaptTo(
   return moments.result()
 }
 
-/** Sums over rows of one shape, by channel: the deviations of parts are joined as Chan, Golub and LeVeque do. */
+/** Accumulates mean and variance by channel over rows of one shape, with the update formula of Chan, Golub and LeVeque. */
 class Moments {
   readonly shape: Shape
   readonly #sizes: Shape

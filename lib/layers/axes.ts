@@ -1,4 +1,4 @@
-/** Axes of a row: Keras counts the dimension of rows as 0, so the first of a row is 1 and the last -1. */
+/** Axes of a row. As in Keras, axis 0 is that of the rows, so the first axis of a row is 1 and the last is -1. */
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -6,7 +6,7 @@ import { refuse } from '../checks/validate.js'
 import type { PlanAlong } from '../native/plan.js'
 import type { Shape } from './layer.js'
 
-/** One axis or several, as Keras counts: 1 is the first of a row, -1 the last. */
+/** One axis or several, counted as in Keras: 1 is the first axis of a row, -1 the last. */
 export type Axis = number | readonly number[]
 
 /** Checks the form of an axis, before any shape is known. */
@@ -17,7 +17,7 @@ export function checkAxis(value: unknown, argument: string): Axis {
   return refuse(argument, 'an axis of a row, such as -1, or a list of them', value)
 }
 
-/** The places in a row's shape that `axis` means, in order; `ERR_SHAPE` where there is none. */
+/** The indices in a row's shape that `axis` stands for, in order. Throws `ERR_SHAPE` for an axis that the row does not have. */
 export function placesOf(axis: Axis, shape: Shape, layer: string): readonly number[] {
   const places = (typeof axis === 'number' ? [axis] : axis).map((one) => (one > 0 ? one - 1 : shape.length + one))
   const valid = places.every((place, i) => place >= 0 && place < shape.length && places.indexOf(place) === i)
@@ -29,20 +29,20 @@ export function placesOf(axis: Axis, shape: Shape, layer: string): readonly numb
   )
 }
 
-/** How features of a row are grouped along axes: neighbouring ones count as one. */
+/** How the features of a row are grouped along axes; adjacent axes count as one. Throws `ERR_SHAPE` for axes that are not adjacent. */
 export function alongAxes(axis: Axis, shape: Shape, layer: string): Required<PlanAlong> {
   const places = placesOf(axis, shape, layer)
   const first = places[0] as number
   const last = places.at(-1) as number
   if (last - first !== places.length - 1) {
-    const text = `layer '${layer}': expected axes that stand side by side, got ${[axis].flat().join(', ')}`
+    const text = `layer '${layer}': expected adjacent axes, got ${[axis].flat().join(', ')}`
     throw new NeurodeError('ERR_SHAPE', `${text}; layers.permute() can bring them together`)
   }
   const product = (sizes: Shape) => sizes.reduce((result, size) => result * size, 1)
   return { length: product(shape.slice(first, last + 1)), inner: product(shape.slice(last + 1)) }
 }
 
-/** The same for the Plan: nothing where the groups are whole rows. */
+/** Like {@link alongAxes}, for the Plan; undefined if the groups are whole rows. */
 export function planAlong(axis: Axis, shape: Shape, layer: string): PlanAlong | undefined {
   const along = alongAxes(axis, shape, layer)
   const features = shape.reduce((result, size) => result * size, 1)

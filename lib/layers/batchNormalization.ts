@@ -1,4 +1,4 @@
-/** Normalization by the statistics of the batch. */
+/** BatchNormalization: normalizes channels by mean and variance of the batch. */
 
 import { checkInteger, checkNumber, checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
@@ -12,20 +12,20 @@ import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from '.
 export interface BatchNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
   /** Axis of a row that holds the channels; 1 is the first, -1 (default) the last. */
   readonly axis?: number | undefined
-  /** Share of the moving statistics that stays in a step, from 0 to 1; default 0.99. */
+  /** Fraction of the moving statistics that is kept in each step, from 0 to 1; default 0.99. */
   readonly momentum?: number | undefined
   /** Added to the variance, at least 0; default 1e-3. */
   readonly epsilon?: number | undefined
-  /** First moving means; default `zeros`. */
+  /** Initializer of the moving means; default `zeros`. */
   readonly movingMeanInitializer?: InitializerName | Initializer | undefined
-  /** First moving variances; default `ones`. */
+  /** Initializer of the moving variances; default `ones`. */
   readonly movingVarianceInitializer?: InitializerName | Initializer | undefined
 }
 
 /**
- * `(x - mean) / sqrt(variance + epsilon) · gamma + beta`, channel by channel. While training, mean and variance (the
- * population's) are those of the batch, and the moving statistics follow them:
- * `moving · momentum + batch · (1 - momentum)`. Else, and while the layer is frozen, they are the moving ones.
+ * `(x - mean) / sqrt(variance + epsilon) · gamma + beta` for each channel. During training, mean and variance (the population
+ * variance) are those of the batch, and the moving statistics are updated: `moving · momentum + batch · (1 - momentum)`. In inference,
+ * and while the layer is frozen, the moving statistics are used.
  * Weights: gamma, beta, moving_mean, moving_variance. https://arxiv.org/abs/1502.03167
  *
  * @example
@@ -44,13 +44,13 @@ export class BatchNormalization<const In extends Shape = Shape> extends ScalingL
   readonly kind = 'BatchNormalization'
   /** Axis of a row that holds the channels. */
   readonly axis: number
-  /** Share of the moving statistics that stays in a step. */
+  /** Fraction of the moving statistics that is kept in each step. */
   readonly momentum: number
   /** Added to the variance. */
   readonly epsilon: number
-  /** Draws the first moving means. */
+  /** Initializer of the moving means. */
   readonly movingMeanInitializer: Initializer
-  /** Draws the first moving variances. */
+  /** Initializer of the moving variances. */
   readonly movingVarianceInitializer: Initializer
 
   constructor(options?: BatchNormalizationOptions<In>) {

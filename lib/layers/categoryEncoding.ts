@@ -1,4 +1,4 @@
-/** CategoryEncoding: integers to rows of zeros and ones, or of counts. */
+/** CategoryEncoding: turns integers into vectors of zeros and ones, or of counts. */
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -13,20 +13,20 @@ const outputModes = nameTable<OutputMode>(['multiHot', 'oneHot', 'count'], () =>
 
 /** Options of {@link CategoryEncoding}. */
 export interface CategoryEncodingOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** How many categories: inputs are integers from 0 to below it, at most 2²⁴. */
+  /** Number of categories, at most 2²⁴; inputs are integers from 0 to `numTokens - 1`. */
   readonly numTokens: number
   /**
-   * `multiHot` (default): the integers along the last dimension become one vector, 1 for each category that occurs; `count`:
-   * the same with how often it does; `oneHot`: every integer becomes a vector of its own, a last dimension of 1 going away.
+   * `multiHot` (default): the integers along the last dimension become one vector with 1 for each category that occurs. `count`: the
+   * vector counts how often each category occurs. `oneHot`: every integer becomes a vector; a last dimension of 1 is dropped.
    */
   readonly outputMode?: Spelled<OutputMode> | undefined
 }
 
 /**
  * Turns integers into vectors of `numTokens` values: rows of shape [..., n] become [..., numTokens], or with `oneHot`
- * [..., n, numTokens]. It reads the model's input, so no layer that computes may stand before it. Inputs that are no integers
- * from 0 to below `numTokens` are refused with `ERR_LABEL_RANGE` before anything changes; those of a stream or file, before their
- * batch does. As in Keras, without its weights of counts.
+ * [..., n, numTokens]. The layer reads the model's input, so no layer that computes may come before it. Inputs other than integers from
+ * 0 to `numTokens - 1` are refused with `ERR_LABEL_RANGE` before the call changes anything; in a stream or file, before the step of
+ * their batch. As in Keras, except that count weights are not supported.
  *
  * @example
  * ```ts
@@ -38,9 +38,9 @@ export interface CategoryEncodingOptions<In extends Shape = Shape> extends Layer
  */
 export class CategoryEncoding<const In extends Shape = Shape> extends Layer<In, Shape> {
   readonly kind = 'CategoryEncoding'
-  /** How many categories. */
+  /** Number of categories. */
   readonly numTokens: number
-  /** What becomes of integers. */
+  /** How integers are encoded. */
   readonly outputMode: OutputMode
 
   constructor(options: CategoryEncodingOptions<In>) {

@@ -1,4 +1,4 @@
-/** Constraints: what weights are brought back to after every step. Keras' names, defaults and formulas. */
+/** Constraints on weights, which are applied after every step. Names, defaults and formulas are those of Keras. */
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -9,39 +9,39 @@ import { checkMade, sealed } from '../checks/made.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../checks/validate.js'
 import type { PlanConstraint } from '../native/plan.js'
 
-/** What weights are brought back to after every step. */
+/** A constraint on weights, which is applied after every step. */
 export interface Constraint {
   readonly kind: 'constraint'
-  /** In camelCase: `maxNorm`. */
+  /** Name in camelCase, such as `maxNorm`. */
   readonly name: string
-  /** All options, defaults filled in. */
+  /** All options, with defaults filled in. */
   readonly options: Readonly<Record<string, number | readonly number[]>>
-  /** What crosses to C++ for a parameter of this shape. */
+  /** The part of the Plan for a parameter of this shape. */
   readonly plan: (shape: readonly number[], argument: string) => PlanConstraint
 }
 
-/** What all constraints of norms have. */
+/** Options of all constraints on norms. */
 export interface NormOptions {
   /**
-   * Dimension of the parameter, or several side by side, that norms are taken along, from 0 (default). A kernel is
-   * [inputs, units]: 0 is the norm of each unit's weights, 1 that of each input's, [0, 1] that of all.
+   * Dimension of the parameter, or several adjacent dimensions, along which norms are computed, counted from 0 (default). For a
+   * kernel of shape [inputs, units], 0 gives one norm for each unit, 1 one for each input, [0, 1] one for the whole kernel.
    */
   readonly axis?: number | readonly number[] | undefined
 }
 
 /** Options of {@link constraints}.maxNorm. */
 export interface MaxNormOptions extends NormOptions {
-  /** At least 0; default 2. */
+  /** Upper bound of norms, at least 0; default 2. */
   readonly maxValue?: number | undefined
 }
 
 /** Options of {@link constraints}.minMaxNorm. */
 export interface MinMaxNormOptions extends NormOptions {
-  /** At least 0; default 0. */
+  /** Lower bound of norms, at least 0; default 0. */
   readonly minValue?: number | undefined
-  /** At least `minValue`; default 1. */
+  /** Upper bound of norms, at least `minValue`; default 1. */
   readonly maxValue?: number | undefined
-  /** How much of the way into the bounds a step goes, from 0 to 1; default 1. */
+  /** Fraction of the way to the bounds that one step moves a norm, from 0 to 1; default 1. */
   readonly rate?: number | undefined
 }
 
@@ -65,7 +65,7 @@ function checkDimensions(value: unknown, argument: string): number | readonly nu
   return refuse(argument, 'a dimension of the parameter, such as 0, or a list of them', value)
 }
 
-/** The groups of elements that share a norm; undefined where all do. */
+/** The groups of elements that have a norm each; undefined for one norm over all elements. */
 function alongDimensions(axis: number | readonly number[], shape: readonly number[], argument: string) {
   const places = [axis]
     .flat()
@@ -74,7 +74,7 @@ function alongDimensions(axis: number | readonly number[], shape: readonly numbe
   const [first = 0] = places
   const sideBySide = places.every((place, i) => place === first + i)
   if (!sideBySide || first < 0 || first + places.length > shape.length) {
-    const text = `${argument}: expected different dimensions, side by side, of a parameter of shape ${formatShape(shape)}`
+    const text = `${argument}: expected different, adjacent dimensions of a parameter of shape ${formatShape(shape)}`
     throw new NeurodeError('ERR_SHAPE', `${text}, got axis ${[axis].flat().join(', ')}`)
   }
   if (places.length === shape.length) return undefined
@@ -84,11 +84,11 @@ function alongDimensions(axis: number | readonly number[], shape: readonly numbe
 }
 
 /**
- * Constraints of weights, for options such as `kernelConstraint`. They are applied after every step of the optimizer, to layers that
- * are not frozen, behind all else that a step does. Names alone stand for the defaults. Formulas as in Keras, where a norm is
- * `sqrt(Σ w²)` and what it is divided by has 1e-7 added: https://keras.io/api/layers/constraints/
+ * Constraints on weights, for options such as `kernelConstraint`. They are applied at the end of every optimizer step, to layers that
+ * are not frozen. A name alone means the defaults. The formulas are those of Keras, where a norm is `sqrt(Σ w²)` and 1e-7 is added to
+ * divisors: https://keras.io/api/layers/constraints/
  *
- * Throws `ERR_ARGUMENT` for options out of range; a model is not built (`ERR_SHAPE`) where a parameter has no such axis.
+ * Throws `ERR_ARGUMENT` for options out of range. Building a model throws `ERR_SHAPE` if a parameter does not have the axis.
  *
  * @example
  * ```ts
@@ -98,14 +98,14 @@ function alongDimensions(axis: number | readonly number[], shape: readonly numbe
  * ```
  */
 export const constraints = {
-  /** No norm above `maxValue`: `w · min(norm, maxValue) / (norm + 1e-7)`. https://jmlr.org/papers/v15/srivastava14a.html */
+  /** Limits norms to `maxValue`: `w · min(norm, maxValue) / (norm + 1e-7)`. https://jmlr.org/papers/v15/srivastava14a.html */
   maxNorm: (given?: number | MaxNormOptions): Constraint => {
     const argument = 'constraints.maxNorm'
     const options = checkOptions(withMain(given, 'maxValue'), ['maxValue', 'axis'], argument)
     const maxValue = checkNumber(options.maxValue ?? 2, `${argument}: maxValue`, 0)
     return norm('maxNorm', { maxValue }, options.axis, [0, maxValue, 1])
   },
-  /** Norms from `minValue` to `maxValue`: `w · (rate · clip(norm, minValue, maxValue) + (1 - rate) · norm) / (norm + 1e-7)`. */
+  /** Limits norms to `minValue` … `maxValue`: `w · (rate · clip(norm, minValue, maxValue) + (1 - rate) · norm) / (norm + 1e-7)`. */
   minMaxNorm: (given?: MinMaxNormOptions): Constraint => {
     const argument = 'constraints.minMaxNorm'
     const options = checkOptions(given, ['minValue', 'maxValue', 'rate', 'axis'], argument)
@@ -114,9 +114,9 @@ export const constraints = {
     const rate = checkNumber(options.rate ?? 1, `${argument}: rate`, 0, 1)
     return norm('minMaxNorm', { minValue, maxValue, rate }, options.axis, [minValue, maxValue, rate])
   },
-  /** No weight below 0: those become 0. */
+  /** Sets negative weights to 0. */
   nonNeg: (): Constraint => make('nonNeg', {}, () => ({ name: 'notNegative', params: [] })),
-  /** Norms of 1: `w / (norm + 1e-7)`. */
+  /** Scales norms to 1: `w / (norm + 1e-7)`. */
   unitNorm: (given?: NormOptions): Constraint => {
     const options = checkOptions(given, ['axis'], 'constraints.unitNorm')
     return norm('unitNorm', {}, options.axis, [1, 1, 1])
@@ -128,7 +128,7 @@ guardArity(constraints, 'constraints')
 
 type ConstraintId = keyof typeof constraints
 
-/** The constraints by name: camelCase or snake_case; also `nonNegative`. */
+/** Names of constraints, in camelCase or snake_case; also `nonNegative`. */
 export type ConstraintName = Spelled<ConstraintId> | 'nonNegative' | 'non_negative'
 
 const names = nameTable(
@@ -137,7 +137,7 @@ const names = nameTable(
   'constraints',
 )
 
-/** The constraint that an option stands for, if any; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The constraint of an option, if any. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toConstraint(
   value: ConstraintName | Constraint | null | undefined,
   argument: string,
@@ -147,7 +147,7 @@ export function toConstraint(
   return checkMade(value, 'constraint', argument, 'a name or an object of constraints.*')
 }
 
-/** The constraint of a name and its options, as a file describes it. */
+/** Makes a constraint of a name and options, as a model file describes it. */
 export function constraintFrom(name: unknown, options: object, argument: string): Constraint {
   const id = lookUp(names, name, argument)
   return (constraints[id] as (options: object) => Constraint)(options)

@@ -21,29 +21,29 @@ import { planActivity, type Regularizer, type RegularizerName, toActivityRegular
 
 /** Options of {@link Dense}. */
 export interface DenseOptions<Units extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
-  /** Outputs of the layer, a positive integer. */
+  /** Number of outputs, a positive integer. */
   readonly units: Units
   /** Applied to every output; default none (`linear`). */
   readonly activation?: ActivationName | Activation | null | undefined
-  /** Adds a bias to every output; default true. */
+  /** Whether a bias is added to every output; default true. */
   readonly useBias?: boolean | undefined
-  /** First values of the kernel; default `glorotUniform`. */
+  /** Initializer of the kernel; default `glorotUniform`. */
   readonly kernelInitializer?: InitializerName | Initializer | undefined
-  /** First values of the bias; default `zeros`. */
+  /** Initializer of the bias; default `zeros`. */
   readonly biasInitializer?: InitializerName | Initializer | undefined
-  /** Penalty of the kernel, part of the loss; default none. */
+  /** Penalty on the kernel, added to the loss; default none. */
   readonly kernelRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** Penalty of the bias, part of the loss; default none. */
+  /** Penalty on the bias, added to the loss; default none. */
   readonly biasRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** Penalty of the outputs, behind the activation, divided by the rows of the batch; part of the loss; default none. */
+  /** Penalty on the outputs after the activation, divided by the number of rows in the batch and added to the loss; default none. */
   readonly activityRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** What the kernel is brought back to after every step; default none. */
+  /** Constraint on the kernel, applied after every step; default none. */
   readonly kernelConstraint?: ConstraintName | Constraint | null | undefined
-  /** What the bias is brought back to after every step; default none. */
+  /** Constraint on the bias, applied after every step; default none. */
   readonly biasConstraint?: ConstraintName | Constraint | null | undefined
   /** Short for `inputShape: [inputDim]`. */
   readonly inputDim?: number | undefined
-  /** `[kernel, bias]`, or `[kernel]` without bias, instead of the initializers. */
+  /** Initial weights `[kernel, bias]`, or `[kernel]` without bias, instead of the initializers. */
   readonly weights?: readonly ArrayInput[] | undefined
 }
 
@@ -61,8 +61,8 @@ const optionNames = [
 ]
 
 /**
- * `activation(x · kernel + bias)` with a kernel of shape [inputs, units] and a bias of shape [units]. In rows of several
- * dimensions, [..., inputs], every position goes through the same kernel and the row becomes [..., units].
+ * A fully connected layer: `activation(x · kernel + bias)` with a kernel of shape [inputs, units] and a bias of shape [units]. For rows
+ * of several dimensions, [..., inputs], the same kernel is applied at every position, and the output has the shape [..., units].
  *
  * Throws `ERR_ARGUMENT` for options out of range and `ERR_UNKNOWN_NAME` for names that do not exist.
  *
@@ -78,25 +78,25 @@ export class Dense<const Units extends number = number, const In extends Shape =
   LastAxis<Units>
 > {
   readonly kind = 'Dense'
-  /** Outputs of the layer. */
+  /** Number of outputs. */
   readonly units: Units
   /** Applied to every output. */
   readonly activation: Activation
   /** Whether there is a bias. */
   readonly useBias: boolean
-  /** Draws the kernel's first values. */
+  /** Initializer of the kernel. */
   readonly kernelInitializer: Initializer
-  /** Draws the bias's first values. */
+  /** Initializer of the bias. */
   readonly biasInitializer: Initializer
-  /** Penalty of the kernel. */
+  /** Penalty on the kernel. */
   readonly kernelRegularizer: Regularizer | undefined
-  /** Penalty of the bias. */
+  /** Penalty on the bias. */
   readonly biasRegularizer: Regularizer | undefined
-  /** Penalty of the outputs. */
+  /** Penalty on the outputs. */
   readonly activityRegularizer: Regularizer | undefined
-  /** What the kernel is brought back to after every step. */
+  /** Constraint on the kernel, applied after every step. */
   readonly kernelConstraint: Constraint | undefined
-  /** What the bias is brought back to after every step. */
+  /** Constraint on the bias, applied after every step. */
   readonly biasConstraint: Constraint | undefined
   readonly #weights: readonly ArrayInput[] | undefined
 
@@ -129,7 +129,7 @@ export class Dense<const Units extends number = number, const In extends Shape =
         checked,
         ['kernelInitializer', 'biasInitializer'],
         'layers.dense',
-        'with weights, which are the first values',
+        'with weights, which are the initial values',
       )
     }
     this.#weights = checked.weights

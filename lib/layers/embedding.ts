@@ -1,4 +1,4 @@
-/** Embedding: integers to vectors that are learnt. */
+/** Embedding: turns integers into vectors that are learned. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
@@ -16,35 +16,35 @@ import {
 import { planRules, readRules, ruleNames } from './parameters.js'
 import { planActivity, type Regularizer, type RegularizerName, toActivityRegularizer } from './regularizers.js'
 
-/** The output of {@link Embedding}: the input's shape with the vectors' size behind it. */
+/** The output shape of {@link Embedding}: the input's shape followed by the size of the vectors. */
 export type Embedded<In extends Shape, Size extends number> = Shape extends In ? Shape : readonly [...In, Size]
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions<Size extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
-  /** How many vectors: inputs are integers from 0 to below it, at most 2²⁴. */
+  /** Number of vectors, at most 2²⁴; inputs are integers from 0 to `inputDim - 1`. */
   readonly inputDim: number
   /** Size of each vector. */
   readonly outputDim: Size
-  /** First vectors; default uniform in -0.05 … 0.05. */
+  /** Initializer of the vectors; default uniform in -0.05 … 0.05. */
   readonly embeddingsInitializer?: InitializerName | Initializer | undefined
-  /** Penalty of the vectors, all of them, part of the loss; default none. */
+  /** Penalty on all vectors, added to the loss; default none. */
   readonly embeddingsRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** Penalty of the outputs, divided by the rows of the batch; part of the loss; default none. */
+  /** Penalty on the outputs, divided by the number of rows in the batch and added to the loss; default none. */
   readonly activityRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** What the vectors are brought back to after every step; default none. */
+  /** Constraint on the vectors, applied after every step; default none. */
   readonly embeddingsConstraint?: ConstraintName | Constraint | null | undefined
-  /** `[embeddings]` of shape [inputDim, outputDim] instead of the initializer. */
+  /** Initial weights `[embeddings]` of shape [inputDim, outputDim], instead of the initializer. */
   readonly weights?: readonly ArrayInput[] | undefined
 }
 
 /**
- * Turns every integer of a row into a vector: rows of shape [n] become [n, outputDim]. It reads the model's input, so no layer
- * that computes may stand before it. Inputs that are no integers from 0 to below `inputDim` are refused with
- * `ERR_LABEL_RANGE` before anything changes; those of a stream or file, before their batch does.
+ * Turns every integer of a row into a vector: rows of shape [n] become [n, outputDim]. The layer reads the model's input, so no layer
+ * that computes may come before it. Inputs other than integers from 0 to `inputDim - 1` are refused with `ERR_LABEL_RANGE` before
+ * the call changes anything; in a stream or file, before the step of their batch.
  *
- * A step updates all vectors, also those that do not occur in its batch: with Adam, RMSprop and the other optimizers that
- * remember earlier gradients these go on moving them, and weight decay shrinks them. So it is in Keras with dense gradients; Keras
- * on TensorFlow updates only the vectors that occur, so its numbers differ there. With SGD without momentum both are the same.
+ * A step updates all vectors, also those that do not occur in its batch: Adam, RMSprop and other optimizers with a memory of earlier
+ * gradients keep moving them, and weight decay shrinks them. Keras does the same with dense gradients. Keras on TensorFlow updates
+ * only the vectors that occur, so its results differ. With SGD without momentum, both are equal.
  *
  * @example
  * ```ts
@@ -62,17 +62,17 @@ export class Embedding<const Size extends number = number, const In extends Shap
   Embedded<In, Size>
 > {
   readonly kind = 'Embedding'
-  /** How many vectors. */
+  /** Number of vectors. */
   readonly inputDim: number
   /** Size of each vector. */
   readonly outputDim: Size
-  /** Draws the first vectors. */
+  /** Initializer of the vectors. */
   readonly embeddingsInitializer: Initializer
-  /** Penalty of the vectors. */
+  /** Penalty on the vectors. */
   readonly embeddingsRegularizer: Regularizer | undefined
-  /** Penalty of the outputs. */
+  /** Penalty on the outputs. */
   readonly activityRegularizer: Regularizer | undefined
-  /** What the vectors are brought back to after every step. */
+  /** Constraint on the vectors, applied after every step. */
   readonly embeddingsConstraint: Constraint | undefined
   readonly #weights: readonly ArrayInput[] | undefined
 
@@ -98,7 +98,7 @@ export class Embedding<const Size extends number = number, const In extends Shap
       refuse(`${argument}: weights`, 'a list [embeddings]', checked.weights)
     }
     if (checked.weights !== undefined) {
-      refuseIdle(checked, ['embeddingsInitializer'], argument, 'with weights, which are the first values')
+      refuseIdle(checked, ['embeddingsInitializer'], argument, 'with weights, which are the initial values')
     }
     this.#weights = checked.weights
   }

@@ -50,7 +50,7 @@ import { Rescaling, type RescalingOptions } from './rescaling.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 
 /**
- * Makes layers for {@link sequential}. Where a layer has one number that matters most, that number alone will do: `dense(10)`,
+ * Makes layers for {@link sequential}. For layers with one main numeric option, a number is short for the options: `dense(10)`,
  * `dropout(0.2)`.
  *
  * @example
@@ -66,95 +66,95 @@ import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptio
  * ```
  */
 export const layers = {
-  /** See {@link Input}. */
+  /** Makes a layer, see {@link Input}. */
   input: <const In extends Shape>(options: InputOptions<In>): Input<In> => new Input(options),
-  /** See {@link Dense}. */
+  /** Makes a layer, see {@link Dense}. */
   dense: <const Units extends number, const In extends Shape = Shape>(
     options: Units | DenseOptions<Units, In>,
   ): Dense<Units, In> => new Dense(withMain<DenseOptions<Units, In>>(options, 'units')),
-  /** See {@link ActivationLayer}; a name alone will do. */
+  /** Makes a layer, see {@link ActivationLayer}; the name of an activation is short for the options. */
   activation: <const In extends Shape = Shape>(
     options: ActivationLayerOptions<In> | ActivationName | Activation,
   ): ActivationLayer<In> => new ActivationLayer(isBare(options) ? { activation: options } : options),
-  /** See {@link ReLU}. */
+  /** Makes a layer, see {@link ReLU}. */
   reLU: <const In extends Shape = Shape>(options?: ReLUOptions<In>): ReLU<In> => new ReLU(options),
-  /** See {@link LeakyReLU}. */
+  /** Makes a layer, see {@link LeakyReLU}. */
   leakyReLU: <const In extends Shape = Shape>(options?: number | LeakyReLUOptions<In>): LeakyReLU<In> =>
     new LeakyReLU(withMain(options, 'negativeSlope')),
-  /** See {@link ELU}. */
+  /** Makes a layer, see {@link ELU}. */
   elu: <const In extends Shape = Shape>(options?: number | ELUOptions<In>): ELU<In> =>
     new ELU(withMain(options, 'alpha')),
-  /** See {@link Softmax}. */
+  /** Makes a layer, see {@link Softmax}. */
   softmax: <const In extends Shape = Shape>(options?: SoftmaxOptions<In>): Softmax<In> => new Softmax(options),
-  /** See {@link Dropout}. */
+  /** Makes a layer, see {@link Dropout}. */
   dropout: <const In extends Shape = Shape>(options: number | DropoutOptions<In>): Dropout<In> =>
     new Dropout(withMain(options, 'rate')),
-  /** See {@link GaussianDropout}. */
+  /** Makes a layer, see {@link GaussianDropout}. */
   gaussianDropout: <const In extends Shape = Shape>(
     options: number | GaussianDropoutOptions<In>,
   ): GaussianDropout<In> => new GaussianDropout(withMain(options, 'rate')),
-  /** See {@link GaussianNoise}. */
+  /** Makes a layer, see {@link GaussianNoise}. */
   gaussianNoise: <const In extends Shape = Shape>(options: number | GaussianNoiseOptions<In>): GaussianNoise<In> =>
     new GaussianNoise(withMain(options, 'stddev')),
-  /** See {@link AlphaDropout}. */
+  /** Makes a layer, see {@link AlphaDropout}. */
   alphaDropout: <const In extends Shape = Shape>(options: number | AlphaDropoutOptions<In>): AlphaDropout<In> =>
     new AlphaDropout(withMain(options, 'rate')),
-  /** See {@link PReLU}. */
+  /** Makes a layer, see {@link PReLU}. */
   prelu: <const In extends Shape = Shape>(options?: PReLUOptions<In>): PReLU<In> => new PReLU(options),
-  /** See {@link BatchNormalization}. */
+  /** Makes a layer, see {@link BatchNormalization}. */
   batchNormalization: <const In extends Shape = Shape>(
     options?: BatchNormalizationOptions<In>,
   ): BatchNormalization<In> => new BatchNormalization(options),
-  /** See {@link LayerNormalization}. */
+  /** Makes a layer, see {@link LayerNormalization}. */
   layerNormalization: <const In extends Shape = Shape>(
     options?: LayerNormalizationOptions<In>,
   ): LayerNormalization<In> => new LayerNormalization(options),
-  /** See {@link RMSNormalization}. */
+  /** Makes a layer, see {@link RMSNormalization}. */
   rmsNormalization: <const In extends Shape = Shape>(options?: RMSNormalizationOptions<In>): RMSNormalization<In> =>
     new RMSNormalization(options),
-  /** See {@link GroupNormalization}. */
+  /** Makes a layer, see {@link GroupNormalization}. */
   groupNormalization: <const In extends Shape = Shape>(
     options?: number | GroupNormalizationOptions<In>,
   ): GroupNormalization<In> => new GroupNormalization(withMain(options, 'groups')),
-  /** See {@link Normalization}. */
+  /** Makes a layer, see {@link Normalization}. */
   normalization: <const In extends Shape = Shape>(options?: NormalizationOptions<In>): Normalization<In> =>
     new Normalization(options),
-  /** See {@link Embedding}. */
+  /** Makes a layer, see {@link Embedding}. */
   embedding: <const Size extends number, const In extends Shape = Shape>(
     options: EmbeddingOptions<Size, In>,
   ): Embedding<Size, In> => new Embedding(options),
-  /** See {@link UnitNormalization}. */
+  /** Makes a layer, see {@link UnitNormalization}. */
   unitNormalization: <const In extends Shape = Shape>(options?: UnitNormalizationOptions<In>): UnitNormalization<In> =>
     new UnitNormalization(options),
-  /** See {@link ActivityRegularization}. */
+  /** Makes a layer, see {@link ActivityRegularization}. */
   activityRegularization: <const In extends Shape = Shape>(
     options?: ActivityRegularizationOptions<In>,
   ): ActivityRegularization<In> => new ActivityRegularization(options),
-  /** See {@link Flatten}. */
+  /** Makes a layer, see {@link Flatten}. */
   flatten: <const In extends Shape = Shape>(options?: LayerOptions<In>): Flatten<In> => new Flatten(options),
-  /** See {@link Reshape}. */
+  /** Makes a layer, see {@link Reshape}. */
   reshape: <const Target extends Shape, const In extends Shape = Shape>(
     options: ReshapeOptions<Target, In>,
   ): Reshape<Target, In> => new Reshape(options),
-  /** See {@link Permute}. */
+  /** Makes a layer, see {@link Permute}. */
   permute: <const Dims extends Shape, const In extends Shape = Shape>(
     options: PermuteOptions<Dims, In>,
   ): Permute<Dims, In> => new Permute(options),
-  /** See {@link RepeatVector}. */
+  /** Makes a layer, see {@link RepeatVector}. */
   repeatVector: <const N extends number, const In extends Shape = Shape>(
     options: N | RepeatVectorOptions<N, In>,
   ): RepeatVector<N, In> => new RepeatVector(withMain<RepeatVectorOptions<N, In>>(options, 'n')),
-  /** See {@link GlobalAveragePooling1D}. */
+  /** Makes a layer, see {@link GlobalAveragePooling1D}. */
   globalAveragePooling1D: <const In extends Shape = Shape>(
     options?: GlobalPoolingOptions<In>,
   ): GlobalAveragePooling1D<In> => new GlobalAveragePooling1D(options),
-  /** See {@link CategoryEncoding}. */
+  /** Makes a layer, see {@link CategoryEncoding}. */
   categoryEncoding: <const In extends Shape = Shape>(
     options: number | CategoryEncodingOptions<In>,
   ): CategoryEncoding<In> => new CategoryEncoding(withMain(options, 'numTokens')),
-  /** See {@link Identity}. */
+  /** Makes a layer, see {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
-  /** See {@link Rescaling}. */
+  /** Makes a layer, see {@link Rescaling}. */
   rescaling: <const In extends Shape = Shape>(options: number | RescalingOptions<In>): Rescaling<In> =>
     new Rescaling(withMain(options, 'scale')),
 } as const
@@ -167,7 +167,7 @@ function isBare(options: object | string): options is ActivationName | Activatio
   return 'kind' in options && options.kind === 'activation'
 }
 
-/** Makes a layer of a kind from its options, as a file has them. */
+/** Makes a layer of a kind from its options, as a model file describes them. */
 export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   Input: ({ inputShape, ...options }: LayerOptions) => new Input({ shape: inputShape as Shape, ...options }),
   Dense: (options: DenseOptions) => new Dense(options),

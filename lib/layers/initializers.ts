@@ -1,4 +1,4 @@
-/** Initializers of kernels and biases: Keras' names, defaults and formulas. The numbers are drawn natively. */
+/** Initializers of parameters. Names, defaults and formulas are those of Keras; native code draws the numbers. */
 
 import { NeurodeError } from '../base/errors.js'
 import type { Spelled } from '../base/names.js'
@@ -19,26 +19,26 @@ import type { PlanInitializer } from '../native/plan.js'
 
 type Draw = Omit<PlanInitializer, 'seed'>
 
-/** How one parameter gets its first values. */
+/** How the initial values of a parameter are drawn. */
 export interface Initializer {
   readonly kind: 'initializer'
-  /** In camelCase: `glorotUniform`. */
+  /** Name in camelCase, such as `glorotUniform`. */
   readonly name: string
-  /** All options but the seed, defaults filled in. */
+  /** All options except the seed, with defaults filled in. */
   readonly options: Readonly<Record<string, number | string>>
-  /** The seed given; without one the model's seed, the layer's place and the parameter decide. */
+  /** The seed that the user chose; if undefined, the seed is derived from the model's seed, the layer's index and the parameter. */
   readonly seed?: number | undefined
-  /** What crosses to C++ for a parameter of this shape. */
+  /** The part of the Plan for a parameter of this shape. */
   readonly plan: (shape: readonly number[], derivedSeed: number) => PlanInitializer
 }
 
-/** Which fan scales the variance: inputs, outputs or their mean. */
+/** The number that divides the variance: of inputs (`fanIn`), of outputs (`fanOut`), or their mean (`fanAvg`). */
 export type FanMode = Spelled<'fanIn' | 'fanOut' | 'fanAvg'>
 
 /** Distribution of {@link initializers}.varianceScaling; `normal` means `truncatedNormal`. */
 export type Distribution = Spelled<'normal' | 'truncatedNormal' | 'untruncatedNormal' | 'uniform'>
 
-/** A seed of its own makes an initializer draw the same numbers in every layer and model. */
+/** The seed of an initializer. With a seed it draws the same numbers in every layer and model. */
 export interface SeedOption {
   /** A non-negative integer; default: derived from the model's seed. */
   readonly seed?: number | undefined
@@ -48,9 +48,9 @@ export interface SeedOption {
 export interface VarianceScalingOptions extends SeedOption {
   /** Factor of the variance, above 0; default 1. */
   readonly scale?: number | undefined
-  /** Default `fanIn`. */
+  /** The number that divides the variance; default `fanIn`. */
   readonly mode?: FanMode | undefined
-  /** Default `truncatedNormal`. */
+  /** The distribution; default `truncatedNormal`. */
   readonly distribution?: Distribution | undefined
 }
 
@@ -59,7 +59,7 @@ const distributions = nameTable(['truncatedNormal', 'untruncatedNormal', 'unifor
   id === 'truncatedNormal' ? ['normal'] : [],
 )
 
-/** Standard deviation of a normal distribution cut off at ±2 standard deviations. */
+/** Standard deviation of a standard normal distribution that is truncated at ±2. */
 const truncatedDeviation = 0.87962566103423978
 
 const drawScaled: Readonly<Record<string, (variance: number) => Draw>> = {
@@ -118,14 +118,14 @@ function constantOf(name: string, value: number): Initializer {
 
 /** Options of {@link initializers}.randomNormal and truncatedNormal. */
 export interface NormalOptions extends SeedOption {
-  /** Default 0. */
+  /** Mean; default 0. */
   readonly mean?: number | undefined
   /** Standard deviation before any truncation, at least 0; default 0.05. */
   readonly stddev?: number | undefined
 }
 
 /**
- * Initializers with options, for `kernelInitializer` and `biasInitializer`. All can be given by name as well.
+ * Initializers with options, for layer options such as `kernelInitializer`. All can be given by name as well.
  *
  * @example
  * ```ts
@@ -139,7 +139,7 @@ export const initializers = {
   zeros: (): Initializer => constantOf('zeros', 0),
   /** All 1. */
   ones: (): Initializer => constantOf('ones', 1),
-  /** All `value`, default 0; a number alone is the value. */
+  /** All `value`, default 0; a number is short for the options. */
   constant: (options?: number | { readonly value?: number | undefined }): Initializer => {
     const { value } = checkOptions(withMain(options, 'value'), ['value'], 'initializers.constant')
     return constantOf('constant', checkNumber(value ?? 0, 'initializers.constant: value'))
@@ -158,9 +158,9 @@ export const initializers = {
   },
   /** Normal; defaults mean 0, standard deviation 0.05. */
   randomNormal: (options?: NormalOptions): Initializer => normalOf('randomNormal', 'normal', options),
-  /** Normal, drawn again beyond two standard deviations; defaults mean 0, standard deviation 0.05. */
+  /** Normal; values beyond two standard deviations are drawn again. Defaults: mean 0, standard deviation 0.05. */
   truncatedNormal: (options?: NormalOptions): Initializer => normalOf('truncatedNormal', 'truncatedNormal', options),
-  /** Variance `scale / fan`; a number alone is the scale. */
+  /** Variance `scale / fan`; a number is short for the option `scale`. */
   varianceScaling: (given?: number | VarianceScalingOptions): Initializer => {
     const argument = 'initializers.varianceScaling'
     const options = checkOptions(withMain(given, 'scale'), ['scale', 'mode', 'distribution', 'seed'], argument)
@@ -169,7 +169,7 @@ export const initializers = {
     const distribution = lookUp(distributions, options.distribution ?? 'truncatedNormal', `${argument}: distribution`)
     return scaledBy('varianceScaling', checkSeed(options.seed, `${argument}: seed`), scale, mode, distribution)
   },
-  /** Uniform, variance `2 / (fanIn + fanOut)`: the default of kernels. https://proceedings.mlr.press/v9/glorot10a.html */
+  /** Uniform, variance `2 / (fanIn + fanOut)`; the default for kernels. https://proceedings.mlr.press/v9/glorot10a.html */
   glorotUniform: (options?: SeedOption): Initializer => scaled('glorotUniform', options, 1, 'fanAvg', 'uniform'),
   /** Truncated normal, variance `2 / (fanIn + fanOut)`. */
   glorotNormal: (options?: SeedOption): Initializer => scaled('glorotNormal', options, 1, 'fanAvg', 'truncatedNormal'),
@@ -181,7 +181,7 @@ export const initializers = {
   lecunUniform: (options?: SeedOption): Initializer => scaled('lecunUniform', options, 1, 'fanIn', 'uniform'),
   /** Truncated normal, variance `1 / fanIn`. */
   lecunNormal: (options?: SeedOption): Initializer => scaled('lecunNormal', options, 1, 'fanIn', 'truncatedNormal'),
-  /** Rows or columns orthonormal, times `gain` (default 1; a number alone is the gain); kernels only. https://arxiv.org/abs/1312.6120 */
+  /** Orthonormal rows or columns, times `gain` (default 1; a number is short for it); for kernels only. https://arxiv.org/abs/1312.6120 */
   orthogonal: (given?: number | (SeedOption & { readonly gain?: number | undefined })): Initializer => {
     const argument = 'initializers.orthogonal'
     const options = checkOptions(withMain(given, 'gain'), ['gain', 'seed'], argument)
@@ -201,18 +201,18 @@ guardArity(initializers, 'initializers')
 
 type InitializerId = keyof typeof initializers
 
-/** The initializers by name: camelCase or snake_case; also tfjs' `leCunUniform`, `leCunNormal`. */
+/** Names of initializers, in camelCase or snake_case; also `leCunUniform` and `leCunNormal` of TensorFlow.js. */
 export type InitializerName = Spelled<InitializerId> | 'leCunUniform' | 'leCunNormal'
 
 const names = nameTable(Object.keys(initializers) as InitializerId[], () => [], 'initializers')
 
-/** The initializer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The initializer of a name or an object. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toInitializer(value: InitializerName | Initializer, argument: string): Initializer {
   if (typeof value !== 'object' || value === null) return initializers[lookUp(names, value, argument)]()
   return checkMade(value, 'initializer', argument, 'a name or an object of initializers.*')
 }
 
-/** Those whose options are not all in their name. */
+/** Initializers with options other than the seed. */
 const tunable: readonly string[] = [
   'constant',
   'randomUniform',
@@ -222,7 +222,7 @@ const tunable: readonly string[] = [
   'orthogonal',
 ]
 
-/** The initializer of a name, its options and its seed, as a file describes it. */
+/** Makes an initializer of a name, options and a seed, as a model file describes it. */
 export function initializerFrom(name: unknown, options: object, seed: unknown, argument: string): Initializer {
   const id = lookUp(names, name, argument)
   const seeded = seed === undefined || id === 'constant' ? {} : { seed }

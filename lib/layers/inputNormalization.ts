@@ -1,4 +1,4 @@
-/** Normalization: to mean 0 and variance 1 by statistics of the data, given or found with adapt(). */
+/** Normalization: scales data to mean 0 and variance 1 by statistics that are given or computed by adapt(). */
 
 import { type ArrayInput, array, elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -22,22 +22,22 @@ import { planParameter, sizesAlong } from './parameters.js'
 
 /** Options of {@link Normalization}. */
 export interface NormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** Axis of a row whose places have statistics of their own, or several side by side; null: one for all. Default -1. */
+  /** Axis of a row, or several adjacent axes, whose indices have a mean and variance each; null: one for all values. Default -1. */
   readonly axis?: Axis | null | undefined
-  /** Means, one for each place of the axis or one for all; with `variance`, instead of adapt(). */
+  /** Means, one for each index of the axis or one for all; given together with `variance`, they replace adapt(). */
   readonly mean?: number | readonly number[] | undefined
   /** Variances of at least 0, as many as means. */
   readonly variance?: number | readonly number[] | undefined
-  /** Undoes the normalization: `x · deviation + mean`; default false. */
+  /** Whether to compute the inverse, `x · deviation + mean`; default false. */
   readonly invert?: boolean | undefined
 }
 
-/** Standard deviations are at least 1e-7. */
+/** The smallest variance, so that standard deviations are at least 1e-7. */
 const leastVariance = 1e-14
 
 /**
- * `(x - mean) / max(sqrt(variance), 1e-7)`. Mean and variance are given, or those of data that {@link Normalization.adapt}
- * saw; before that they are 0 and 1. They are weights that no training changes: `mean` and `variance`.
+ * `(x - mean) / max(sqrt(variance), 1e-7)`. Mean and variance are options, or are computed from data by {@link Normalization.adapt};
+ * before that they are 0 and 1. They are weights, `mean` and `variance`, which training does not change.
  *
  * @example
  * ```ts
@@ -50,13 +50,13 @@ const leastVariance = 1e-14
  */
 export class Normalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Normalization'
-  /** Axis of a row whose places have statistics of their own; null: one for all. */
+  /** Axis of a row whose indices have a mean and variance each; null: one for all values. */
   readonly axis: Axis | null
-  /** The means given, if any. */
+  /** The means of the options, if any. */
   readonly mean: number | readonly number[] | undefined
-  /** The variances given, if any. */
+  /** The variances of the options, if any. */
   readonly variance: number | readonly number[] | undefined
-  /** Whether it undoes a normalization. */
+  /** Whether the layer computes the inverse. */
   readonly invert: boolean
   #adapted: readonly ArrayInput[] | undefined
 
@@ -65,7 +65,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     const checked = checkOptions(options, [...layerOptionNames, 'axis', 'mean', 'variance', 'invert'], argument)
     super(checked, argument)
     const { mean, variance } = checked
-    // Here null is a value, as None is in Keras.
+    // For this option null is a value, as None is in Keras, and does not mean "not given".
     const axis = options?.axis === null ? null : (checked.axis ?? -1)
     this.axis = axis === null ? null : checkAxis(axis, `${argument}: axis`)
     this.invert = checkBoolean(checked.invert ?? false, `${argument}: invert`)
@@ -129,9 +129,9 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
   }
 
   /**
-   * Sets mean and variance to those of data: rows, or batches of them (arrays, or objects with `x`). Sums are in double
-   * precision. What was adapted to before is forgotten. Rejects with `ERR_SHAPE`, `ERR_DTYPE`, `ERR_MODEL_BUSY`, or
-   * `ERR_ARGUMENT` where mean and variance were given.
+   * Sets mean and variance to those of the data: rows, or batches of rows (arrays, or objects with `x`). Sums are computed in double
+   * precision. Statistics of earlier calls are replaced. Rejects with `ERR_SHAPE`, `ERR_DTYPE`, `ERR_MODEL_BUSY`, or `ERR_ARGUMENT` if
+   * mean and variance were given as options.
    *
    * @example
    * ```ts
@@ -145,7 +145,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     if (this.mean !== undefined) {
       throw new NeurodeError(
         'ERR_ARGUMENT',
-        `layer '${this.name}': it was given mean and variance, so it does not adapt`,
+        `layer '${this.name}': it was given mean and variance, so it cannot be adapted`,
       )
     }
     const known = placementOf(this)?.inputShape ?? this.inputShape
@@ -157,7 +157,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     if (placementOf(this)?.inputShape !== undefined) this.setWeights([mean, variance])
   }
 
-  /** Whether it has statistics: given, or those of the data that it was last adapted to. */
+  /** Whether the layer has statistics, from its options or from adapt(). */
   get isAdapted(): boolean {
     return this.mean !== undefined || this.#adapted !== undefined
   }

@@ -1,4 +1,4 @@
-/** What every layer is: an immutable description that answers for its own shape, parameters and Plan. */
+/** The base class of layers. A layer is an immutable description that computes its output shape, its parameters and its Plan. */
 
 import type { ArrayInput, NestedNumbers } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -7,87 +7,87 @@ import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 
-/** Sizes of one row, without the dimension of rows. */
+/** Shape of one row, without the dimension of the rows themselves. */
 export type Shape = readonly number[]
 
 /** One parameter of a layer. */
 export interface ParameterSpec {
   readonly name: string
   readonly shape: Shape
-  /** False for what the layer counts for itself, such as moving statistics: no optimizer changes it. Default true. */
+  /** False for statistics that the layer updates itself, such as moving means, and that no optimizer changes. Default true. */
   readonly trainable?: boolean | undefined
 }
 
-/** A parameter's values: a copy, in Keras' order and shape. */
+/** A copy of a parameter's values, in Keras' shape. */
 export interface Weight {
-  /** Layer and parameter: `dense/kernel`. */
+  /** Names of the layer and the parameter: `dense/kernel`. */
   readonly name: string
   readonly shape: Shape
   readonly dtype: 'float32'
-  /** Row-major. */
+  /** The values, row-major. */
   readonly data: Float32Array
-  /** The values in nested lists, which `JSON.stringify` takes. */
+  /** Returns the values as nested lists, for `JSON.stringify`. */
   readonly toJSON?: (() => NestedNumbers) | undefined
 }
 
-/** What a layer may ask for while it makes its part of the Plan. */
+/** What a layer needs to make its part of the Plan. */
 export interface PlanContext {
   /** The layer's name in the model. */
   readonly name: string
-  /** Seed for a purpose ('kernel', 'dropout'), derived from the model's seed and the layer's place. */
+  /** The seed for a purpose ('kernel', 'dropout'), derived from the model's seed and the layer's index. */
   seedFor(purpose: string): number
 }
 
 /** Options that every layer has. */
 export interface LayerOptions<In extends Shape = Shape> {
-  /** Name in the model; default: the kind with a number, as in `dense`, `dense_1`. */
+  /** Name in the model; default: the kind with a number, such as `dense`, `dense_1`. */
   readonly name?: string | undefined
-  /** Shape of one row of input; on the first layer of a model. */
+  /** Shape of one row of input; needed on the first layer of a model only. */
   readonly inputShape?: In | undefined
-  /** Whether training changes the layer's parameters; default true. Can be changed later: {@link Layer.trainable}. */
+  /** Whether training changes the layer's parameters; default true. It can be changed later: {@link Layer.trainable}. */
   readonly trainable?: boolean | undefined
 }
 
 /** Names of the options that every layer has. */
 export const layerOptionNames = ['name', 'inputShape', 'inputDim', 'trainable'] as const
 
-/** What a model gives a layer to speak for it. */
+/** The functions of a model that its layers call. */
 export interface LayerHost {
   readonly name: string
   readWeights(layer: Layer): Weight[]
   writeWeights(layer: Layer, values: readonly ArrayInput[]): void
-  /** A layer is about to be frozen, or set free; throws `ERR_MODEL_BUSY` while the model trains. */
+  /** Called before a layer is frozen or unfrozen. Throws `ERR_MODEL_BUSY` while the model trains. */
   trainableChanges(): void
 }
 
-/** Where a layer stands. */
+/** The place of a layer in a model. */
 export interface Placement {
   readonly host: LayerHost
   readonly name: string
-  /** Absent until the shape of the model's input is known. */
+  /** Undefined until the shape of the model's input is known. */
   readonly inputShape: Shape | undefined
   readonly outputShape: Shape | undefined
 }
 
 const placements = new WeakMap<Layer, Placement>()
 
-/** The model a layer belongs to, if any. */
+/** The place of a layer in a model, if it belongs to one. */
 export function placementOf(layer: Layer): Placement | undefined {
   return placements.get(layer)
 }
 
-/** Gives a layer its place, or takes it away. */
+/** Sets the place of a layer, or removes it. */
 export function place(layer: Layer, placement: Placement | undefined): void {
   if (placement === undefined) return void placements.delete(layer)
   placements.set(layer, placement)
-  // A model was built from it: what is assigned now, or misspelt, would change nothing.
+  // The model was built from the layer's options, so later assignments, also to misspelt names, would have no effect.
   Object.freeze(layer)
 }
 
-/** The names that layers will have, while it is worked out whether a model can be made of them. */
+/** Names that layers will get, for messages while it is checked whether a model can be made of them. */
 const futureNames = new WeakMap<Layer, string>()
 
-/** Does work whose messages call layers by names that they do not have yet. */
+/** Runs work whose messages use the names that layers will get. */
 export function withNames<T>(layers: readonly Layer[], names: readonly string[], work: () => T): T {
   layers.forEach((layer, i) => {
     futureNames.set(layer, names[i] as string)
@@ -99,19 +99,19 @@ export function withNames<T>(layers: readonly Layer[], names: readonly string[],
   }
 }
 
-/** The output of a layer that gives the last dimension of its input another size. */
+/** The type of the output of a layer that changes the size of its input's last dimension. */
 export interface LastAxis<Size extends number = number> {
   readonly lastAxis: Size
 }
 
-/** Whether something is a layer itself: copies that kept the class have lost what only it holds. */
+/** Whether a value is a layer. A copy of a layer with the same prototype is none, as it lacks the private members. */
 export let isLayer: (value: unknown) => value is Layer
 
 declare const types: unique symbol
 
 /**
- * A layer: a plain, immutable description. It belongs to at most one model, which holds its weights.
- * `In` is the shape of its input where given, `Out` that of its output, `'same'` or {@link LastAxis} where the input decides.
+ * A layer: an immutable description. It belongs to at most one model, which holds its weights. `In` is the shape of its input, if
+ * given; `Out` is the shape of its output, or `'same'` or {@link LastAxis} if it depends on the input.
  */
 export abstract class Layer<
   In extends Shape = Shape,
@@ -119,9 +119,9 @@ export abstract class Layer<
 > {
   declare readonly [types]?: { in: In; out: Out }
 
-  /** Class name, as in summaries: `Dense`. */
+  /** The name of the class, as in summaries: `Dense`. */
   abstract readonly kind: string
-  /** Shape of one row of input, where it was given. */
+  /** The option `inputShape`, if it was given. */
   readonly inputShape: Shape | undefined
   readonly #name: string | undefined
   #trainable: boolean
@@ -143,9 +143,9 @@ export abstract class Layer<
   }
 
   /**
-   * Whether training changes the layer's parameters. Can be set between fits, without compiling again: weights and the
-   * optimizer's state stay, those of frozen layers too. A frozen BatchNormalization normalizes by its moving statistics and
-   * leaves them as they are. Throws `ERR_MODEL_BUSY` while the model trains.
+   * Whether training changes the layer's parameters. It can be set between fits without compiling again: weights and the optimizer's
+   * state are kept, also those of frozen layers. A frozen BatchNormalization normalizes by its moving statistics and does not update
+   * them. Setting it throws `ERR_MODEL_BUSY` while the model trains.
    *
    * @example
    * ```ts
@@ -168,55 +168,55 @@ export abstract class Layer<
     this.#trainable = value
   }
 
-  /** Shape of one row of output for a row of input; throws `ERR_SHAPE` where the input does not fit. */
+  /** The shape of one row of output for this shape of input. Throws `ERR_SHAPE` if the layer does not accept the input. */
   computeOutputShape(input: Shape): Shape {
     return this.outputFor(checkRowShape(input, 'input'))
   }
 
   protected abstract outputFor(input: Shape): Shape
 
-  /** The parameters, in Keras' order, for this input. */
+  /** The parameters for this shape of input, in Keras' order. */
   parameters(_input: Shape): readonly ParameterSpec[] {
     return []
   }
 
-  /** Values the parameters start with instead of their initializers', in the order of {@link parameters}. */
+  /** Initial values that replace those of the initializers, in the order of {@link parameters}. */
   initialWeights(_input: Shape): readonly ArrayInput[] | undefined {
     return undefined
   }
 
-  /** The layer's part of the Plan; nothing where no arithmetic is left to do. */
+  /** The layer's part of the Plan; undefined for a layer that computes nothing. */
   abstract plan(input: Shape, context: PlanContext): PlanLayer | readonly PlanLayer[] | undefined
 
-  /** The options it was made with, defaults filled in, but for name, input shape and initial weights: what files keep. */
+  /** The options with defaults filled in, except name, input shape and initial weights; model files contain them. */
   abstract config(): Readonly<Record<string, unknown>>
 
-  /** The name given or, in a model, the name made for it. */
+  /** The name that the user chose, or the name that the model gave to the layer. */
   get name(): string {
     return this.#name ?? futureNames.get(this) ?? placementOf(this)?.name ?? defaultName(this.kind)
   }
 
-  /** The name given, if any. */
+  /** The name that the user chose, if any. */
   get givenName(): string | undefined {
     return this.#name
   }
 
-  /** Shape of one row of output, once the model that the layer is in knows the shape of its input. */
+  /** Shape of one row of output; undefined until the layer is in a model that knows the shape of its input. */
   get outputShape(): Shape | undefined {
     return placementOf(this)?.outputShape
   }
 
-  /** Copies of the weights in Keras' order and shapes; `ERR_NOT_BUILT` outside of a built model. */
+  /** Copies of the layer's weights in Keras' order and shapes. Throws `ERR_NOT_BUILT` if the layer is not in a built model. */
   getWeights(): Weight[] {
     return this.#host().readWeights(this)
   }
 
-  /** Replaces all weights of the layer; throws `ERR_SHAPE` before any is changed. */
+  /** Replaces all weights of the layer. If it throws `ERR_SHAPE`, no weight was changed. */
   setWeights(values: readonly ArrayInput[]): void {
     this.#host().writeWeights(this, values)
   }
 
-  /** Number of parameters; `ERR_NOT_BUILT` outside of a built model. */
+  /** Number of parameters. Throws `ERR_NOT_BUILT` if the layer is not in a built model. */
   countParams(): number {
     const input = placementOf(this)?.inputShape
     if (input === undefined) throw notBuilt(this)
@@ -233,12 +233,12 @@ export abstract class Layer<
 answerForeignNames(Layer.prototype, 'layer')
 guardArity(Layer.prototype, 'layer')
 
-/** Elements of all parameters together. */
+/** The number of elements of all parameters. */
 export function countParameters(parameters: readonly ParameterSpec[]): number {
   return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 }
 
-/** `Dense` → `dense`. */
+/** The default name of a kind of layer: `dense` for `Dense`. */
 export function defaultName(kind: string): string {
   return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
 }

@@ -1,4 +1,4 @@
-/** Layers that disturb values while training and do nothing else: dropout and noise. */
+/** Dropout and noise: layers that change values at random during training and pass them on unchanged otherwise. */
 
 import { checkNumber, checkOptions, checkSeed, refuse } from '../checks/validate.js'
 import type { PlanLayer, PlanOp } from '../native/plan.js'
@@ -6,13 +6,13 @@ import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shap
 
 /** Options of layers that draw random numbers. */
 interface NoiseOptions<In extends Shape> extends LayerOptions<In> {
-  /** A non-negative integer; default: derived from the model's seed. */
+  /** Seed, a non-negative integer; default: derived from the model's seed. */
   readonly seed?: number | undefined
 }
 
-/** What the noise layers share: a row of the op table, a number and a seed. */
+/** Base class of the noise layers, which have a row of the native op table, a numeric parameter and a seed. */
 abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
-  /** The seed given, if any. */
+  /** The option `seed`, if it was given. */
   readonly seed: number | undefined
 
   constructor(checked: NoiseOptions<In>, argument: string) {
@@ -24,7 +24,7 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
     return input
   }
 
-  /** The row of the op table. */
+  /** The row of the native op table. */
   protected abstract get noise(): PlanOp
 
   override plan(_input: Shape, context: PlanContext): PlanLayer {
@@ -32,13 +32,13 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
   }
 }
 
-/** The noise of layers that have a rate. */
+/** Base class of the noise layers that have a rate. */
 abstract class RateNoise<In extends Shape> extends Noise<In> {
-  /** The rate given, at least 0 and below 1. */
+  /** The rate, at least 0 and below 1. */
   readonly rate: number
   readonly #row: string
 
-  /** `row` names the row of the op table and the function of `layers`. */
+  /** `row` is the name of the row in the native op table and of the function in `layers`. */
   constructor(options: NoiseOptions<In> & { readonly rate: number }, row: string) {
     const argument = `layers.${row}`
     const checked = checkOptions(options, [...layerOptionNames, 'rate', 'seed'], argument)
@@ -59,12 +59,12 @@ abstract class RateNoise<In extends Shape> extends Noise<In> {
 
 /** Options of {@link Dropout}. */
 export interface DropoutOptions<In extends Shape = Shape> extends NoiseOptions<In> {
-  /** Share of the values set to 0, at least 0 and below 1. */
+  /** Fraction of the values that are set to 0, at least 0 and below 1. */
   readonly rate: number
 }
 
 /**
- * While training, sets a share of the values to 0 and divides the others by `1 - rate`; else it does nothing.
+ * During training, sets a random fraction of the values to 0 and divides the others by `1 - rate`; otherwise values are unchanged.
  * https://jmlr.org/papers/v15/srivastava14a.html
  *
  * @example
@@ -84,13 +84,13 @@ export class Dropout<const In extends Shape = Shape> extends RateNoise<In> {
 
 /** Options of {@link GaussianDropout}. */
 export interface GaussianDropoutOptions<In extends Shape = Shape> extends NoiseOptions<In> {
-  /** As for dropout of the same variance: at least 0 and below 1. */
+  /** The rate of a dropout with the same variance, at least 0 and below 1. */
   readonly rate: number
 }
 
 /**
- * While training, multiplies values by normal numbers of mean 1 and standard deviation `sqrt(rate / (1 - rate))`; else it
- * does nothing.
+ * During training, multiplies values by normally distributed numbers of mean 1 and standard deviation `sqrt(rate / (1 - rate))`;
+ * otherwise values are unchanged.
  *
  * @example
  * ```ts
@@ -114,7 +114,7 @@ export interface GaussianNoiseOptions<In extends Shape = Shape> extends NoiseOpt
 }
 
 /**
- * While training, adds normal numbers of mean 0; else it does nothing.
+ * During training, adds normally distributed numbers of mean 0; otherwise values are unchanged.
  *
  * @example
  * ```ts
@@ -145,13 +145,13 @@ export class GaussianNoise<const In extends Shape = Shape> extends Noise<In> {
 
 /** Options of {@link AlphaDropout}. */
 export interface AlphaDropoutOptions<In extends Shape = Shape> extends NoiseOptions<In> {
-  /** Share of the values set to selu's lowest, at least 0 and below 1. */
+  /** Fraction of the values that are set to the lowest value of selu, at least 0 and below 1. */
   readonly rate: number
 }
 
 /**
- * Dropout for selu: while training, sets a share of the values to the lowest that selu gives and scales all so that mean 0
- * and variance 1 stay; else it does nothing. https://arxiv.org/abs/1706.02515
+ * Dropout for selu. During training, sets a random fraction of the values to the lowest value of selu and scales all values so that
+ * mean 0 and variance 1 are preserved; otherwise values are unchanged. https://arxiv.org/abs/1706.02515
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Normalization of each row by itself. */
+/** Layers that normalize each row independently. */
 
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -18,12 +18,12 @@ import { type ScaleAndCenterOptions, ScalingLayer, scaleAndCenterNames } from '.
 
 /** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  /** Axis of a row, or several adjacent axes; 1 is the first, -1 (default) the last. */
   readonly axis?: Axis | undefined
 }
 
 /**
- * Divides by the Euclidean norm along an axis: `x / sqrt(max(Σ x², 1e-12))`. Throws `ERR_SHAPE` where the input has no such
+ * Divides by the Euclidean norm along an axis: `x / sqrt(max(Σ x², 1e-12))`. A model throws `ERR_SHAPE` if the input has no such
  * axis.
  *
  * @example
@@ -35,7 +35,7 @@ export interface UnitNormalizationOptions<In extends Shape = Shape> extends Laye
  */
 export class UnitNormalization<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'UnitNormalization'
-  /** Axis of a row that the norm is taken along. */
+  /** Axis of a row along which the norm is computed. */
   readonly axis: Axis
 
   constructor(options?: UnitNormalizationOptions<In>) {
@@ -59,12 +59,12 @@ export class UnitNormalization<const In extends Shape = Shape> extends Layer<In,
   }
 }
 
-/** What the layers share that normalize a row, then scale and shift its channels. */
+/** Base class of layers that normalize a row, then scale and shift its channels. */
 abstract class RowNormalization<In extends Shape> extends ScalingLayer<In> {
-  /** Axis of a row that gamma and beta go along. */
+  /** Axis of a row whose indices have a gamma and a beta each. */
   abstract readonly axis: Axis
 
-  /** The row of the op table, and what it works on. */
+  /** The row of the native op table, and the groups of features that it works on. */
   protected abstract normalizer(input: Shape): { readonly op: PlanOp; readonly along: PlanAlong | undefined }
 
   protected override outputFor(input: Shape): Shape {
@@ -96,15 +96,15 @@ abstract class RowNormalization<In extends Shape> extends ScalingLayer<In> {
 
 /** Options of {@link LayerNormalization}. */
 export interface LayerNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
-  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  /** Axis of a row, or several adjacent axes; 1 is the first, -1 (default) the last. */
   readonly axis?: Axis | undefined
   /** Added to the variance, at least 0; default 1e-3. */
   readonly epsilon?: number | undefined
 }
 
 /**
- * `(x - mean) / sqrt(variance + epsilon) · gamma + beta` with mean and variance of each row along an axis, the same while
- * training and after. https://arxiv.org/abs/1607.06450
+ * `(x - mean) / sqrt(variance + epsilon) · gamma + beta` with mean and variance of each row along an axis, in training and in
+ * inference alike. https://arxiv.org/abs/1607.06450
  *
  * @example
  * ```ts
@@ -141,7 +141,7 @@ export class LayerNormalization<const In extends Shape = Shape> extends RowNorma
 
 /** Options of {@link RMSNormalization}. */
 export interface RMSNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** Axis of a row, or several side by side; 1 is the first, -1 (default) the last. */
+  /** Axis of a row, or several adjacent axes; 1 is the first, -1 (default) the last. */
   readonly axis?: Axis | undefined
   /** Added to the mean of squares, at least 0; default 1e-6. */
   readonly epsilon?: number | undefined
@@ -186,15 +186,15 @@ export class RMSNormalization<const In extends Shape = Shape> extends RowNormali
 
 /** Options of {@link GroupNormalization}. */
 export interface GroupNormalizationOptions<In extends Shape = Shape> extends LayerOptions<In>, ScaleAndCenterOptions {
-  /** Groups of neighbouring channels, a divisor of their number, or -1 for groups of one; default 32. */
+  /** Number of groups, a divisor of the number of channels, or -1 for one group per channel; default 32. */
   readonly groups?: number | undefined
   /** Added to the variance, at least 0; default 1e-3. */
   readonly epsilon?: number | undefined
 }
 
 /**
- * {@link LayerNormalization} of groups of neighbouring channels, each with its own mean and variance. It takes rows of one
- * dimension; `ERR_SHAPE` for others. https://arxiv.org/abs/1803.08494
+ * Like {@link LayerNormalization}, for groups of adjacent channels, each with its own mean and variance. It accepts rows of one
+ * dimension; a model throws `ERR_SHAPE` for others. https://arxiv.org/abs/1803.08494
  *
  * @example
  * ```ts
@@ -206,7 +206,7 @@ export interface GroupNormalizationOptions<In extends Shape = Shape> extends Lay
 export class GroupNormalization<const In extends Shape = Shape> extends RowNormalization<In> {
   readonly kind = 'GroupNormalization'
   override readonly axis: Axis = -1
-  /** As given. */
+  /** Number of groups; -1 for one group per channel. */
   readonly groups: number
   /** Added to the variance. */
   readonly epsilon: number

@@ -1,9 +1,9 @@
-/** In which range the outputs of a stack of layers lie, as far as their kinds tell. */
+/** The range of the outputs of a stack of layers, as far as the kinds of layers determine it. */
 
 import { type Activation, activationRange, type Range } from './activations.js'
 import type { Layer } from './layer.js'
 
-/** Layers whose outputs lie in the range of their inputs, but for what training adds by chance. */
+/** Layers whose outputs have the same range as their inputs, apart from noise in training. */
 const keepsRange: ReadonlySet<string> = new Set([
   'ActivityRegularization',
   'AlphaDropout',
@@ -27,12 +27,12 @@ const unbounded: ReadonlySet<string> = new Set([
   'RMSNormalization',
 ])
 
-/** The layer that decides in which range the outputs lie. */
+/** The layer that determines the range of the outputs. */
 export function deciding(layers: readonly Layer[]): Layer | undefined {
   return layers.findLast(({ kind }) => !keepsRange.has(kind))
 }
 
-/** Where it is known. */
+/** The range of a layer's outputs; undefined if it is not known. */
 export function rangeOf(layer: Layer): Range | undefined {
   const activation = activationOf(layer)
   if (activation !== undefined) return activationRange(activation)

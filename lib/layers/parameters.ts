@@ -1,4 +1,4 @@
-/** Parameters of layers: their sizes, and what holds for them. */
+/** Functions for the parameters of layers: their sizes, regularizers and constraints, and their part of the Plan. */
 
 import { elementCount } from '../arrays/arrays.js'
 import type { PlanParameter } from '../native/plan.js'
@@ -8,17 +8,17 @@ import type { Initializer } from './initializers.js'
 import type { PlanContext, Shape } from './layer.js'
 import { type Regularizer, type RegularizerName, toRegularizer } from './regularizers.js'
 
-/** Sizes of the axes, in order. */
+/** Sizes of these axes of a row, in order. */
 export function sizesAlong(axis: Axis, input: Shape, layer: string): Shape {
   return placesOf(axis, input, layer).map((place) => input[place] as number)
 }
 
-/** What holds for one parameter of a layer, under its name: `kernelRegularizer`, `kernelConstraint`. */
+/** The rules of one parameter, which are its regularizer and its constraint: `kernelRegularizer`, `kernelConstraint`. */
 export type Rules<Name extends string> = {
   readonly [Key in `${Name}Regularizer`]: Regularizer | undefined
 } & { readonly [Key in `${Name}Constraint`]: Constraint | undefined }
 
-/** The options that {@link Rules} come from. */
+/** The options from which {@link Rules} are made. */
 type RuleOptions<Name extends string> = {
   readonly [Key in `${Name}Regularizer`]?: RegularizerName | Regularizer | null | undefined
 } & { readonly [Key in `${Name}Constraint`]?: ConstraintName | Constraint | null | undefined }
@@ -28,7 +28,7 @@ export function ruleNames(name: string): readonly string[] {
   return [`${name}Regularizer`, `${name}Constraint`]
 }
 
-/** Regularizer and constraint of a parameter, by name, from a layer's options. */
+/** Reads regularizer and constraint of a parameter from a layer's options. */
 export function readRules<Name extends string>(options: RuleOptions<Name>, name: Name, argument: string): Rules<Name> {
   const [regularizer, constraint] = ruleNames(name) as [never, never]
   return {
@@ -54,6 +54,6 @@ export function planParameter(
   shape: Shape,
   context: PlanContext,
 ): PlanParameter {
-  // The first values do not depend on how a vector's shape is written.
+  // The shape is flat, so that initial values are the same for [n] and [1, n].
   return { name: purpose, initializer: initializer.plan([elementCount(shape)], context.seedFor(purpose)) }
 }

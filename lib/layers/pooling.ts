@@ -1,4 +1,4 @@
-/** Layers that make one value of those of all positions. */
+/** Pooling layers, which reduce all positions of a row to one. */
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -8,13 +8,13 @@ import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shap
 
 /** Options of {@link GlobalAveragePooling1D}. */
 export interface GlobalPoolingOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** Gives [1, channels] instead of [channels]; default false. */
+  /** Whether the output has the shape [1, channels] instead of [channels]; default false. */
   readonly keepdims?: boolean | undefined
 }
 
-/** What pooling layers have in common; `pooling` is a row of `native/ops/pooling.h`. */
+/** Base class of pooling layers; `pooling` is the name of a row in `native/ops/pooling.h`. */
 abstract class GlobalPooling<In extends Shape> extends Layer<In, Shape> {
-  /** Whether the dimension of positions stays, with size 1. */
+  /** Whether the dimension of positions is kept, with size 1. */
   readonly keepdims: boolean
   protected abstract readonly pooling: string
 
@@ -43,8 +43,8 @@ abstract class GlobalPooling<In extends Shape> extends Layer<In, Shape> {
 }
 
 /**
- * The mean of every channel over the positions of a row: [positions, channels] becomes [channels], as for texts of embedded
- * words. Throws `ERR_SHAPE` for rows of another number of dimensions. As in Keras, without masks.
+ * The mean of every channel over the positions of a row: [positions, channels] becomes [channels]. A typical use is a text of embedded
+ * words. A model throws `ERR_SHAPE` for rows with another number of dimensions. As in Keras, but without masks.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** PReLU: a rectifier that learns its slope below 0. */
+/** PReLU: a rectifier whose slope below 0 is learned. */
 
 import { checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
@@ -18,18 +18,18 @@ import type { Regularizer, RegularizerName } from './regularizers.js'
 
 /** Options of {@link PReLU}. */
 export interface PReLUOptions<In extends Shape = Shape> extends LayerOptions<In> {
-  /** First slopes; default `zeros`. */
+  /** Initializer of the slopes; default `zeros`. */
   readonly alphaInitializer?: InitializerName | Initializer | undefined
-  /** Penalty of the slopes, part of the loss; default none. */
+  /** Penalty on the slopes, added to the loss; default none. */
   readonly alphaRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** What the slopes are brought back to after every step; default none. */
+  /** Constraint on the slopes, applied after every step; default none. */
   readonly alphaConstraint?: ConstraintName | Constraint | null | undefined
-  /** Axes of a row along which the slope is the same; 1 is the first. Default none. The others stand side by side. */
+  /** Axes of a row along which the slope is shared; 1 is the first. Default none. The other axes must be adjacent. */
   readonly sharedAxes?: readonly number[] | undefined
 }
 
 /**
- * `x` above 0, `alpha · x` below, with an alpha for each place of a row. https://arxiv.org/abs/1502.01852
+ * `x` above 0, `alpha · x` below, with an alpha for each position of a row. https://arxiv.org/abs/1502.01852
  *
  * @example
  * ```ts
@@ -40,13 +40,13 @@ export interface PReLUOptions<In extends Shape = Shape> extends LayerOptions<In>
  */
 export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'PReLU'
-  /** Draws the first slopes. */
+  /** Initializer of the slopes. */
   readonly alphaInitializer: Initializer
-  /** Penalty of the slopes. */
+  /** Penalty on the slopes. */
   readonly alphaRegularizer: Regularizer | undefined
-  /** What the slopes are brought back to after every step. */
+  /** Constraint on the slopes, applied after every step. */
   readonly alphaConstraint: Constraint | undefined
-  /** Axes of a row along which the slope is the same. */
+  /** Axes of a row along which the slope is shared. */
   readonly sharedAxes: readonly number[]
 
   constructor(options?: PReLUOptions<In>) {

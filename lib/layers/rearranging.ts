@@ -8,14 +8,14 @@ import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shap
 
 /** Options of {@link Permute}. */
 export interface PermuteOptions<Dims extends Shape = Shape, In extends Shape = Shape> extends LayerOptions<In> {
-  /** For every dimension of the output the one of the input it is, counted from 1: `[2, 1]` turns a matrix on its side. */
+  /** For every dimension of the output, the dimension of the input, counted from 1: `[2, 1]` transposes a matrix. */
   readonly dims: Dims
 }
 
 /**
- * Reorders the dimensions of a row: with `dims: [2, 1]` rows of shape [3, 4] become [4, 3], transposed. The rows of the batch
- * stay what they are. Throws `ERR_ARGUMENT` where `dims` does not name every dimension from 1 on once, and `ERR_SHAPE` for an
- * input of another number of dimensions. As in Keras.
+ * Reorders the dimensions of each row, as in Keras: with `dims: [2, 1]`, rows of shape [3, 4] are transposed to [4, 3]. Throws
+ * `ERR_ARGUMENT` if `dims` does not contain every dimension, counted from 1, exactly once. A model throws `ERR_SHAPE` for an input with
+ * another number of dimensions.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
   { readonly [K in keyof Dims]: number }
 > {
   readonly kind = 'Permute'
-  /** As given. */
+  /** The option `dims`. */
   readonly dims: Dims
 
   constructor(options: PermuteOptions<Dims, In>) {
@@ -59,7 +59,7 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
     return { dims: this.dims }
   }
 
-  /** Step by step, the next dimension is brought before those that are still in their order. */
+  /** Makes a transposition for each output dimension, which moves it before the dimensions that are not yet placed. */
   override plan(input: Shape, { name }: PlanContext): readonly PlanLayer[] {
     const size = (dimensions: readonly number[]) => dimensions.reduce((all, d) => all * (input[d - 1] as number), 1)
     const steps: PlanLayer[] = []
@@ -77,12 +77,12 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
 
 /** Options of {@link RepeatVector}. */
 export interface RepeatVectorOptions<N extends number = number, In extends Shape = Shape> extends LayerOptions<In> {
-  /** How often, at least 1. */
+  /** Number of repetitions, at least 1. */
   readonly n: N
 }
 
 /**
- * Repeats a row of one dimension: [features] becomes [n, features]. Throws `ERR_SHAPE` for rows of several dimensions.
+ * Repeats a row of one dimension: [features] becomes [n, features]. A model throws `ERR_SHAPE` for rows of several dimensions.
  *
  * @example
  * ```ts
@@ -97,7 +97,7 @@ export class RepeatVector<const N extends number = number, const In extends Shap
   readonly [N, number]
 > {
   readonly kind = 'RepeatVector'
-  /** How often. */
+  /** Number of repetitions. */
   readonly n: N
 
   constructor(options: RepeatVectorOptions<N, In>) {

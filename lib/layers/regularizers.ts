@@ -1,4 +1,4 @@
-/** Regularizers: penalties of weights and outputs that are added to the loss. Keras' names, defaults and formulas. */
+/** Regularizers: penalties on weights and outputs that are added to the loss. Names, defaults and formulas are those of Keras. */
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -13,22 +13,22 @@ import type { PlanContext } from './layer.js'
 /** A penalty that is added to the loss. */
 export interface Regularizer {
   readonly kind: 'regularizer'
-  /** In camelCase: `l1l2`. */
+  /** Name in camelCase, such as `l1l2`. */
   readonly name: string
-  /** All options, defaults filled in. */
+  /** All options, with defaults filled in. */
   readonly options: Readonly<Record<string, number | string>>
-  /** What crosses to C++ for a parameter of this shape; without one, for outputs. */
+  /** The part of the Plan for a parameter of this shape; without one, for outputs. */
   readonly plan: (shape: readonly number[] | undefined, argument: string) => PlanOp
 }
 
-/** What {@link regularizers}.orthogonal compares. */
+/** The vectors that {@link regularizers}.orthogonal compares. */
 export type OrthogonalMode = Spelled<'rows' | 'columns'>
 
 /** Options of {@link regularizers}.orthogonal. */
 export interface OrthogonalOptions {
   /** Factor of the penalty, at least 0; default 0.01. */
   readonly factor?: number | undefined
-  /** Whether rows or columns shall be orthogonal to one another; default `rows`. */
+  /** Whether rows or columns should be orthogonal to each other; default `rows`. */
   readonly mode?: OrthogonalMode | undefined
 }
 
@@ -42,7 +42,7 @@ function make(
   return sealed({ kind: 'regularizer', name, options: Object.freeze(options), plan })
 }
 
-/** A factor by itself, or as an option of that name. */
+/** Reads a factor that is given as a number or as an option of this name. */
 function factorOf(name: 'l1' | 'l2', given: number | object | undefined): number {
   const argument = `regularizers.${name}`
   const options = checkOptions(
@@ -54,12 +54,12 @@ function factorOf(name: 'l1' | 'l2', given: number | object | undefined): number
 }
 
 /**
- * Penalties of weights, for options such as `kernelRegularizer`, and of outputs, for `activityRegularizer`. They are part of the
- * loss that training minimizes, and of every `loss` that is reported. Those of outputs are divided by the rows of the batch. Those
- * of a frozen layer's weights do not count. Names alone stand for the defaults. Formulas as in Keras:
+ * Penalties on weights, for options such as `kernelRegularizer`, and on outputs, for `activityRegularizer`. They are added to the loss
+ * that training minimizes, and to every `loss` that is reported. Penalties on outputs are divided by the number of rows in the batch.
+ * Penalties on weights of frozen layers are left out. A name alone means the defaults. The formulas are those of Keras:
  * https://keras.io/api/layers/regularizers/
  *
- * Throws `ERR_ARGUMENT` for factors that are no finite numbers of at least 0.
+ * Throws `ERR_ARGUMENT` for factors that are not finite numbers of at least 0.
  *
  * @example
  * ```ts
@@ -88,8 +88,8 @@ export const regularizers = {
     return make('l1l2', { l1, l2 }, () => ({ name: 'l1l2', params: [l1, l2] }))
   },
   /**
-   * `factor` times the mean of `|cos|` of the angles between any two rows, or columns, of a matrix: of kernels and embeddings that
-   * have at least two of them, else the model cannot be built (`ERR_SHAPE`). A number alone is the factor.
+   * `factor` times the mean of `|cos|` of the angles between all pairs of rows, or columns, of a matrix. It is for kernels and
+   * embeddings with at least two rows (or columns); for others, building a model throws `ERR_SHAPE`. A number is short for `factor`.
    */
   orthogonal: (options?: number | OrthogonalOptions): Regularizer => {
     const argument = 'regularizers.orthogonal'
@@ -110,7 +110,7 @@ guardArity(regularizers, 'regularizers')
 
 type RegularizerId = keyof typeof regularizers
 
-/** The regularizers by name: camelCase or snake_case; also Keras' `l1_l2` and `orthogonal_regularizer`. */
+/** Names of regularizers, in camelCase or snake_case; also Keras' `l1_l2` and `orthogonal_regularizer`. */
 export type RegularizerName = Spelled<RegularizerId> | 'l1_l2' | 'orthogonal_regularizer'
 
 const names = nameTable(
@@ -119,7 +119,7 @@ const names = nameTable(
   'regularizers',
 )
 
-/** The regularizer that an option stands for, if any; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The regularizer of an option, if any. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toRegularizer(
   value: RegularizerName | Regularizer | null | undefined,
   argument: string,
@@ -129,7 +129,7 @@ export function toRegularizer(
   return checkMade(value, 'regularizer', argument, 'a name or an object of regularizers.*')
 }
 
-/** One for outputs: `ERR_ARGUMENT` for those of matrices. */
+/** The regularizer of an option for outputs. Throws `ERR_ARGUMENT` for a regularizer of matrices. */
 export function toActivityRegularizer(
   value: RegularizerName | Regularizer | null | undefined,
   argument: string,
@@ -139,13 +139,13 @@ export function toActivityRegularizer(
   return refuse(argument, 'a regularizer of single values (l1, l2, l1l2)', regularizer.name)
 }
 
-/** The part of a Plan that penalizes a layer's outputs, if any is wanted. */
+/** The part of the Plan for the penalty on a layer's outputs; empty without a regularizer. */
 export function planActivity(regularizer: Regularizer | undefined, { name }: PlanContext): readonly PlanLayer[] {
   if (regularizer === undefined) return []
   return [{ kind: 'activityPenalty', name, regularizer: regularizer.plan(undefined, `layer '${name}'`) }]
 }
 
-/** The regularizer of a name and its options, as a file describes it. */
+/** Makes a regularizer of a name and options, as a model file describes it. */
 export function regularizerFrom(name: unknown, options: object, argument: string): Regularizer {
   const id = lookUp(names, name, argument)
   return (regularizers[id] as (options: object) => Regularizer)(options)

@@ -1,4 +1,4 @@
-/** Rescaling: a factor and an addend for every value. */
+/** Rescaling: multiplies every value by a factor and adds an offset. */
 
 import { checkNumber, checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
@@ -12,7 +12,7 @@ export interface RescalingOptions<In extends Shape = Shape> extends LayerOptions
   readonly offset?: number | undefined
 }
 
-/** `x · scale + offset`: pixels from 0 … 255 to 0 … 1, for example. */
+/** `x · scale + offset`, for example to scale pixels from 0 … 255 to 0 … 1. */
 export class Rescaling<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Rescaling'
   /** Factor of every value. */

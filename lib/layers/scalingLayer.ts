@@ -1,4 +1,4 @@
-/** What layers share that normalize, and then scale and shift the channels along an axis. */
+/** The base class of layers that normalize, and then scale and shift the channels along an axis. */
 
 import { checkBoolean, refuseIdle } from '../checks/validate.js'
 import type { PlanParameter } from '../native/plan.js'
@@ -8,23 +8,23 @@ import { Layer, type LayerOptions, type ParameterSpec, type PlanContext, type Sh
 import { planParameter, planRules, readRules, ruleNames } from './parameters.js'
 import type { Regularizer, RegularizerName } from './regularizers.js'
 
-/** Options of layers that scale and shift the channels of what they have normalized. */
+/** Options of layers that scale and shift channels after normalizing. */
 export interface ScaleAndCenterOptions {
-  /** Adds `beta`, one for each channel; default true. */
+  /** Whether `beta`, one number for each channel, is added; default true. */
   readonly center?: boolean | undefined
-  /** Multiplies by `gamma`, one for each channel; default true. */
+  /** Whether channels are multiplied by `gamma`, one number for each; default true. */
   readonly scale?: boolean | undefined
-  /** First values of beta; default `zeros`. */
+  /** Initializer of beta; default `zeros`. */
   readonly betaInitializer?: InitializerName | Initializer | undefined
-  /** First values of gamma; default `ones`. */
+  /** Initializer of gamma; default `ones`. */
   readonly gammaInitializer?: InitializerName | Initializer | undefined
-  /** Penalty of beta, part of the loss; default none. */
+  /** Penalty on beta, added to the loss; default none. */
   readonly betaRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** Penalty of gamma, part of the loss; default none. */
+  /** Penalty on gamma, added to the loss; default none. */
   readonly gammaRegularizer?: RegularizerName | Regularizer | null | undefined
-  /** What beta is brought back to after every step; default none. */
+  /** Constraint on beta, applied after every step; default none. */
   readonly betaConstraint?: ConstraintName | Constraint | null | undefined
-  /** What gamma is brought back to after every step; default none. */
+  /** Constraint on gamma, applied after every step; default none. */
   readonly gammaConstraint?: ConstraintName | Constraint | null | undefined
 }
 
@@ -38,25 +38,25 @@ export const scaleAndCenterNames = [
   ...ruleNames('gamma'),
 ] as const
 
-/** A layer that multiplies its channels by a gamma and adds a beta, or either, or neither. */
+/** A layer that multiplies its channels by gamma and adds beta; each of the two can be switched off. */
 export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
-  /** @internal Names of the factor and of what is added. */
+  /** @internal Names of the parameters for scale and offset. */
   protected readonly names: readonly [scale: string, offset: string] = ['gamma', 'beta']
   /** Whether there is a beta. */
   readonly center: boolean
   /** Whether there is a gamma. */
   readonly scale: boolean
-  /** Draws beta's first values. */
+  /** Initializer of beta. */
   readonly betaInitializer: Initializer
-  /** Draws gamma's first values. */
+  /** Initializer of gamma. */
   readonly gammaInitializer: Initializer
-  /** Penalty of beta. */
+  /** Penalty on beta. */
   readonly betaRegularizer: Regularizer | undefined
-  /** Penalty of gamma. */
+  /** Penalty on gamma. */
   readonly gammaRegularizer: Regularizer | undefined
-  /** What beta is brought back to after every step. */
+  /** Constraint on beta, applied after every step. */
   readonly betaConstraint: Constraint | undefined
-  /** What gamma is brought back to after every step. */
+  /** Constraint on gamma, applied after every step. */
   readonly gammaConstraint: Constraint | undefined
 
   constructor(options: LayerOptions & ScaleAndCenterOptions, argument: string) {
@@ -79,7 +79,7 @@ export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
     this.gammaConstraint = gamma.gammaConstraint
   }
 
-  /** @internal What {@link ScaleAndCenterOptions} said: part of {@link Layer.config}. */
+  /** @internal The values of {@link ScaleAndCenterOptions}, for {@link Layer.config}. */
   protected scaleAndCenter() {
     const { center, scale, betaInitializer, gammaInitializer } = this
     const { betaRegularizer, gammaRegularizer, betaConstraint, gammaConstraint } = this
@@ -87,13 +87,13 @@ export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
     return { center, scale, betaInitializer, gammaInitializer, ...rules }
   }
 
-  /** @internal Gamma and beta, of that shape each. */
+  /** @internal The parameters gamma and beta, each of this shape. */
   protected scaleAndCenterParameters(shape: Shape): readonly ParameterSpec[] {
     const [gamma, beta] = this.names
     return [...(this.scale ? [{ name: gamma, shape }] : []), ...(this.center ? [{ name: beta, shape }] : [])]
   }
 
-  /** @internal The same in the Plan, where they are called `kernel` and `bias`. */
+  /** @internal Gamma and beta in the Plan, where they are called `kernel` and `bias`. */
   protected planScaleAndCenter(shape: Shape, context: PlanContext) {
     const [gamma, beta] = this.names
     const kernel = (): PlanParameter => ({

@@ -1,4 +1,4 @@
-/** Layers that only speak about shapes and leave no arithmetic: input, flatten, reshape and identity. */
+/** Layers that change or declare shapes and compute nothing: input, flatten, reshape and identity. */
 
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -10,11 +10,11 @@ export interface InputOptions<In extends Shape = Shape> {
   /** Shape of one row of input. */
   readonly shape: In
   readonly name?: string | undefined
-  /** It has no weights: kept so that all layers can be frozen alike. */
+  /** Has no effect, as the layer has no weights; it exists so that all layers have this option. */
   readonly trainable?: boolean | undefined
 }
 
-/** Says the shape of one row of a model's input. */
+/** Declares the shape of one row of a model's input. */
 export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Input'
 
@@ -38,7 +38,7 @@ export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   }
 }
 
-/** Makes a row of any shape a row of one dimension: [28, 28] becomes [784]. */
+/** Flattens a row of any shape to one dimension: [28, 28] becomes [784]. */
 export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly [number]> {
   readonly kind = 'Flatten'
 
@@ -59,7 +59,7 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
   }
 }
 
-/** Does nothing: a place for a name. */
+/** Passes its input on unchanged; useful as a named place in a model. */
 export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Identity'
 
@@ -80,19 +80,19 @@ export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> 
   }
 }
 
-/** The shape that a target with a -1 stands for, as far as types tell. */
+/** The type of the shape that a target shape with -1 stands for. */
 export type Reshaped<Target extends Shape> = -1 extends Target[number]
   ? { readonly [K in keyof Target]: Target[K] extends -1 ? number : Target[K] }
   : Target
 
 /** Options of {@link Reshape}. */
 export interface ReshapeOptions<Target extends Shape = Shape, In extends Shape = Shape> extends LayerOptions<In> {
-  /** Shape of one row of output: positive integers, one of which may be -1 and is then worked out. */
+  /** Shape of one row of output: positive integers, one of which may be -1 and is then computed from the input. */
   readonly targetShape: Target
 }
 
 /**
- * Gives a row another shape with as many values, in the same order. Throws `ERR_SHAPE` where their number differs.
+ * Gives a row another shape with the same number of values, in the same order. A model throws `ERR_SHAPE` if the numbers differ.
  *
  * @example
  * ```ts
@@ -106,7 +106,7 @@ export class Reshape<const Target extends Shape = Shape, const In extends Shape 
   Reshaped<Target>
 > {
   readonly kind = 'Reshape'
-  /** As given. */
+  /** The option `targetShape`. */
   readonly targetShape: Target
 
   constructor(options: ReshapeOptions<Target, In>) {
