@@ -1,4 +1,4 @@
-/** Checks of a model that are for finding mistakes, not for training. */
+/** Tools for finding mistakes in a model. */
 
 import { type ArrayInput, takeInput } from './arrays/arrays.js'
 import { guardArity } from './checks/arity.js'
@@ -12,8 +12,8 @@ import type { Sequential } from './models/sequential.js'
 /** Options of {@link debug}.checkGradients. */
 export interface CheckGradientsOptions {
   /**
-   * Elements of every parameter that are looked at, a positive integer, default 16: a quarter where gradients are largest, the
-   * others spread evenly.
+   * Number of elements of every parameter to examine, a positive integer, default 16: a quarter have the largest gradients, the others
+   * are spaced evenly.
    */
   readonly samples?: number | undefined
   /** Largest relative difference that counts as agreement; default 0.01. */
@@ -22,26 +22,27 @@ export interface CheckGradientsOptions {
   readonly sampleWeight?: ArrayInput | undefined
 }
 
-/** What {@link debug}.checkGradients found. */
+/** The result of {@link debug}.checkGradients. */
 export interface GradientReport {
-  /** Whether all parameters agree, in the elements that were compared. */
+  /** Whether all parameters agree in the elements that were compared. */
   readonly agrees: boolean
-  /** Elements that were compared, of all parameters. */
+  /** Number of elements of all parameters that were compared. */
   readonly checked: number
-  /** Elements that were left out, of all parameters: see {@link ParameterCheck.kinks}. */
+  /** Number of elements of all parameters that were left out, see {@link ParameterCheck.kinks}. */
   readonly kinks: number
   readonly loss: number
   readonly parameters: readonly ParameterCheck[]
 }
 
 /**
- * Compares the gradient of the loss by every parameter that learns with central differences of the loss, on a copy of the
- * model: with dropout as in the training pass, as one batch. Losses are float32, which leaves about three digits. Near a kink, as
- * those of ReLU, differences say nothing: an element is compared only where the loss is smooth around it, and the report says how
- * many were left out (`kinks`), a few of a hundred in most ReLU networks and more of them the more rows and units there are.
- * Changes nothing, and does not throw where gradients differ: the report says which.
+ * Compares the gradients of the loss with respect to all trainable parameters with finite differences of the loss. The rows are one
+ * batch, with dropout as in training. Losses are float32, so that about three digits can be compared. Near a kink, such as that of
+ * ReLU, finite differences are meaningless: an element is compared only if the loss is smooth around it. The report says how many were
+ * left out (`kinks`): a few of a hundred in most ReLU networks, more with more rows and units.
  *
- * @param model - Built and compiled.
+ * It works on a copy of the model, and does not throw if gradients differ: see `agrees` in the report.
+ *
+ * @param model - A model that is built and compiled.
  * @param x - Rows of input, shape [n, ...inputShape]; a few are enough.
  * @param y - Their targets.
  *

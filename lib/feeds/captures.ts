@@ -1,4 +1,4 @@
-/** Ranges whose rows of outputs are wanted: by metrics and losses that are computed in TypeScript. */
+/** Runs ranges of batches and returns their rows of outputs to metrics and losses that are computed in TypeScript. */
 
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
@@ -14,13 +14,13 @@ export function totalsOf(core: ModelCore): Totals {
 
 const mostCaptured = 2 ** 24
 
-/** Batches of one range at most: what they capture, in floats, has to stay within bounds. */
+/** The most batches of one range, which limits the memory for captured outputs. */
 export function batchesAtOnce(core: ModelCore, batchSize: number): number {
   if (!core.training().captures) return Number.POSITIVE_INFINITY
   return Math.max(1, Math.floor(mostCaptured / (batchSize * stride(core))))
 }
 
-/** Evaluates a range; `run` does it natively. */
+/** Evaluates a range; `run` is the native evaluation. */
 export async function evaluateRange(
   core: ModelCore,
   totals: Totals,
@@ -43,8 +43,8 @@ export async function evaluateRange(
 }
 
 /**
- * Trains on a range; `run` does it natively. With a loss of the user's every batch goes there and back. What fails after steps
- * were taken goes to `fail`, as their sums count.
+ * Trains on a range; `run` is the native training. With a custom loss, each batch is a round trip between native code and TypeScript.
+ * An error after some steps were done is passed to `fail`, as the sums of those steps still count.
  */
 export function trainRange(
   core: ModelCore,
@@ -94,7 +94,7 @@ async function trainCaptured(
       total ??= sums
       return false
     }
-    // Metrics are those of the forward pass: the update saw gradients in place of targets.
+    // Metrics come from the forward pass, as the update got gradients instead of targets.
     const own = withLoss(forward, loss * rows)
     total = total === undefined ? own : total.map((value, i) => value + (own[i] as number))
     take(core, totals, captured, rows)
@@ -111,7 +111,7 @@ async function trainCaptured(
   return total as unknown as NativeSums
 }
 
-/** Floats that are captured of a row. */
+/** Number of floats that are captured for each row. */
 export function stride(core: ModelCore): number {
   const { positions, outputs } = core.built()
   return positions * (2 * outputs + 1)

@@ -1,4 +1,4 @@
-/** Feeds: where the batches of an epoch come from. This one reads arrays that stay bound; others read streams and files. */
+/** A feed supplies the batches of epochs. This file has the interface and the feed of arrays; streams and files have their own. */
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
@@ -8,34 +8,37 @@ import type { NativeModel, NativeReservation, NativeSums } from '../native/addon
 import { batchesAtOnce } from './captures.js'
 import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 
-/** What memory is taken for. */
+/** The work that memory is reserved for. */
 export type Reserved = Pick<NativeReservation, 'trains' | 'shuffles'>
 
-/** What is done with ranges: training or evaluation. Ranges may be queued. */
+/** A function that trains or evaluates on a range of batches. Several ranges may be queued. */
 export type Work = (range: FeedRange) => Promise<NativeSums>
 
-/** The batches of epoch after epoch. */
+/** Supplies the batches of one epoch after the other. */
 export interface Feed {
-  /** Rows and batches of an epoch, where they are known before it ends. */
+  /** Number of rows and of batches in an epoch, if known before its end. */
   readonly rows: number | undefined
   readonly batches: number | undefined
-  /** What batches are read from, where they are not rows of arrays. */
+  /** The reader of the source of batches; undefined for rows of arrays and files. */
   readonly reader?: BatchReader<unknown> | undefined
-  /** Rows of a usual batch. */
+  /** Number of rows in a full batch. */
   readonly batchSize: number
-  /** Takes the device's memory for its ranges, as far as their sizes are known: `ERR_OUT_OF_MEMORY` comes now or never. */
+  /** Reserves the device's memory for all ranges whose sizes are known, so that `ERR_OUT_OF_MEMORY` is thrown before the work begins. */
   reserve(work: Reserved): Promise<void>
-  /** Begins an epoch. Where the pass is over, a new one begins. Gives the batches of the pass that earlier epochs took. */
+  /** Begins an epoch, and a new pass through the data if the last one is over. Returns how many batches of the pass earlier epochs took. */
   begin(start: EpochStart): Promise<number>
-  /** Does work on at most `limit` batches. Nothing: the epoch is over. Fewer, or none: cancelled, or a piece has ended. */
+  /**
+   * Runs work on at most `limit` batches and returns their sums, or undefined at the end of the epoch. The sums cover fewer batches
+   * if the work was cancelled or a block of rows ended.
+   */
   run(work: Work, limit: number): Promise<NativeSums | undefined>
-  /** Lets go of what it holds; once, after everything else. */
+  /** Releases everything that the feed holds; to be called once, last. */
   close(): Promise<void>
 }
 
 /**
- * Rows and targets as they are when this is made, bound to the model's native one. If that is made anew it takes them over, as
- * the caller's arrays may be others by then.
+ * Rows and targets that are bound to the native model. If the native model is made anew, the new one takes the bound data over, as
+ * the caller's arrays may have changed by then.
  */
 export class BoundData {
   readonly #core: ModelCore
@@ -45,7 +48,7 @@ export class BoundData {
   #model: NativeModel
   #handle: number
 
-  /** `where`: which batch they are, for messages. */
+  /** `where` names the batch in messages. */
   constructor(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string) {
     this.#core = core
     this.#where = where
@@ -56,7 +59,7 @@ export class BoundData {
     this.#handle = this.#model.bind(input, targets)
   }
 
-  /** What ranges call it. */
+  /** The handle by which ranges refer to the data. */
   get handle(): number {
     const model = this.#core.native()
     if (model !== this.#model) {
@@ -66,7 +69,7 @@ export class BoundData {
     return this.#handle
   }
 
-  /** Says what the sums of a range show of a mistake; its cause is looked for in the arrays as they are by then. */
+  /** Warns if the sums of a range show a mistake, such as a loss of NaN, and searches the arrays for its cause. */
   look(sums: NativeSums): void {
     adviseOnSums(this.#core, sums, this.#input, this.#targets, this.#where)
   }
@@ -76,7 +79,7 @@ export class BoundData {
   }
 }
 
-/** Rows and targets in memory, as they are when the feed is made. */
+/** The feed of rows and targets in memory. */
 export class ArrayFeed implements Feed {
   readonly rows: number
   readonly batches: number
@@ -125,7 +128,7 @@ export class ArrayFeed implements Feed {
     this.release()
   }
 
-  /** {@link ArrayFeed.close}, at once. */
+  /** {@link ArrayFeed.close}, synchronously. */
   release(): void {
     this.#bound.release()
   }

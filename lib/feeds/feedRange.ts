@@ -1,42 +1,42 @@
-/** The ranges of batches that feeds give, the order they come in, and where epochs begin. */
+/** Types for ranges of batches, for the order of rows in an epoch, and for the place where an epoch begins. */
 
 import type { NativeTrainRange } from '../native/addon.js'
 
 /** How one epoch visits the rows. */
 export interface EpochOrder {
   readonly shuffle: boolean
-  /** Together they pick the order. */
+  /** Seed and epoch together determine the order. */
   readonly seed: number
   readonly epoch: number
 }
 
-/** Where an epoch begins, or goes on. */
+/** Where an epoch begins, or continues. */
 export interface EpochStart extends EpochOrder {
-  /** Batches of the pass through the data that earlier epochs took: 0 where every epoch is a pass of its own. */
+  /** Number of batches of this pass through the data that earlier epochs took; 0 if each epoch is a pass of its own. */
   readonly passed: number
-  /** Batches of the epoch that are done. */
+  /** Number of batches of the epoch that are done. */
   readonly done: number
-  /** Batches that will be asked for at most, in this epoch and in all that follow. */
+  /** The most batches that will be requested, in this epoch and all later ones. */
   readonly wanted: number
-  /** What messages call the epoch: `epoch 1`; nothing where there is but one. */
+  /** The name of the epoch in messages, such as `epoch 1`; undefined if there is only one. */
   readonly title?: string | undefined
 }
 
-/** The whole of the data in its own order, once. */
+/** One pass through all data in their own order. */
 export const wholePass: EpochStart = { shuffle: false, seed: 0, epoch: 0, passed: 0, done: 0, wanted: Infinity }
 
-/** Batches of the pass that earlier epochs took, where all have so many; a pass that is over begins anew. */
+/** Number of batches of the pass that earlier epochs took, 0 if a new pass begins; a pass has `batches` batches. */
 export function passedOf({ passed }: EpochStart, batches: number): number {
   return passed < batches ? passed : 0
 }
 
-/** What crosses with every range. */
+/** The part of an {@link EpochStart} that every range contains. */
 export function orderOf({ shuffle, seed, epoch }: EpochStart): EpochOrder {
   return { shuffle, seed, epoch }
 }
 
 /** A range of bound batches in the order of an epoch. */
 export interface FeedRange extends Omit<NativeTrainRange, 'learningRates'> {
-  /** Of the data that is bound. */
+  /** Number of rows of the bound data. */
   readonly rows: number
 }

@@ -1,4 +1,4 @@
-/** The feed for what users give as data: arrays, files, batches. */
+/** Makes the feed for the data that a user passed: arrays, files or batches. */
 
 import { elementCount, formatShape, type GivenTargets, type InputRows, takeInput } from '../arrays/arrays.js'
 import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
@@ -14,7 +14,7 @@ import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './
 import { abortError, unlessAborted } from './ranges.js'
 import { type BatchRows, StreamFeed } from './streamFeed.js'
 
-/** The batches of a source. Looks at its first one where the model does not know the shape of its input. */
+/** The feed of a source of batches. Reads the first batch if the model does not know the shape of its input. */
 export async function streamFeed(
   core: ModelCore,
   source: unknown,
@@ -44,7 +44,7 @@ export async function streamFeed(
   })
 }
 
-/** The feed, once this is done; closed, where it fails. */
+/** Returns the feed after `work` is done; closes it if `work` fails. */
 export async function orClose(feed: Feed, work: () => Promise<void>): Promise<Feed> {
   try {
     await work()
@@ -55,7 +55,7 @@ export async function orClose(feed: Feed, work: () => Promise<void>): Promise<Fe
   }
 }
 
-/** Rows of input and their targets, in memory or in files. */
+/** The feed of rows of input and targets, in memory or in files. */
 export function rowFeed(
   core: ModelCore,
   x: unknown,
@@ -88,13 +88,13 @@ export function rowFeed(
   return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
 }
 
-/** How rows in memory are read: copied unless that is false; where they have to be, x that needs a copy is refused. */
+/** How rows in memory are read. With `copy: false` they are read without a copy, and an `x` that needs one is refused. */
 export interface RowMemory {
   readonly copy?: boolean | undefined
   readonly mayCopy?: boolean | undefined
 }
 
-/** Rows of input and their targets in memory. */
+/** Reads rows of input and targets in memory. */
 export function takeRows(
   core: ModelCore,
   x: unknown,
@@ -109,7 +109,7 @@ export function takeRows(
   return [mayCopy ? inPlace(input) : readInPlace(input, xName), inPlace(targets)]
 }
 
-/** What is balanced has to be known as a whole. */
+/** Throws `ERR_ARGUMENT` for `classWeight: 'balanced'` without all targets in memory, as it needs their counts. */
 export function refuseBalanced(got: string): never {
   throw new NeurodeError(
     'ERR_ARGUMENT',
@@ -117,7 +117,7 @@ export function refuseBalanced(got: string): never {
   )
 }
 
-/** {@link buildFrom}, for files as well. */
+/** Like {@link buildFrom}, for files as well. */
 function buildRows(core: ModelCore, x: unknown): void {
   core.checkAlive()
   if (!(x instanceof RowSource)) buildFrom(core, x)

@@ -1,4 +1,4 @@
-/** Rows that stay in files: blocks of many pieces are read ahead, bound, and trained on as if they were all there is. */
+/** The feed of rows in files. It reads blocks ahead, each made of many pieces of the file, and binds one block at a time. */
 
 import { type GivenTargets, type InputRows, type NumericArray, takeInput } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
@@ -14,7 +14,7 @@ import { BoundData, type Feed, type Reserved, type Work } from './feed.js'
 import { type EpochOrder, type EpochStart, orderOf, passedOf } from './feedRange.js'
 
 const blockBytes = 32 * 2 ** 20
-/** Pieces of a block, from all over the file where rows are shuffled. */
+/** Number of pieces in a block; if rows are shuffled, they come from all over the file. */
 const piecesPerBlock = 16
 
 /** Rows `from` (inclusive) to `to` (exclusive) of a file. */
@@ -23,16 +23,16 @@ interface Piece {
   readonly to: number
 }
 
-/** Gives the rows of pieces, one after the other. */
+/** Reads the rows of several pieces into one block. */
 interface BlockReader<T> {
-  /** The file it reads, if it does. */
+  /** The file that is read, if any. */
   readonly source?: RowSource | undefined
   read(pieces: readonly Piece[], rows: number): Promise<T>
-  /** What was read is not used any more: its memory may be. */
+  /** Says that a block is no longer used, so that its memory can be reused. */
   release(block: T): void
 }
 
-/** Input from a file: bytes or float32, in memory that is used again. */
+/** Input from a file, as bytes or float32; the memory of blocks is reused. */
 export class FileInput implements BlockReader<InputRows> {
   readonly source: RowSource
   readonly #free: ArrayBuffer[] = []
@@ -60,7 +60,7 @@ export class FileInput implements BlockReader<InputRows> {
   }
 }
 
-/** Input in memory, as it is when this is made; copied piece by piece. */
+/** Input in memory, of which pieces are copied to blocks. */
 export class MemoryInput implements BlockReader<InputRows> {
   readonly #input: InputRows
 
@@ -103,7 +103,7 @@ export class FileTargets implements BlockReader<GivenTargets> {
   release(): void {}
 }
 
-/** Targets in memory, as they are when this is made; copied piece by piece. */
+/** Targets in memory, of which pieces are copied to blocks. */
 export class MemoryTargets implements BlockReader<GivenTargets> {
   readonly #targets: GivenTargets
 
@@ -135,12 +135,12 @@ function gather<T extends NumericArray>(data: T, allRows: number, pieces: readon
 interface Block {
   readonly input: InputRows
   readonly targets: GivenTargets
-  /** Its place in the epoch, and its first batch. */
+  /** The index of the block in the epoch. */
   readonly index: number
   readonly rows: number
 }
 
-/** Blocks of rows, the next one read while the device works on this one. */
+/** The feed of rows in files: while the device computes on one block, the next one is read. */
 export class FileFeed implements Feed {
   readonly rows: number
   readonly batches: number
@@ -157,7 +157,7 @@ export class FileFeed implements Feed {
   #reading: Promise<Block> | undefined
   #current: (Block & { readonly bound: BoundData; batch: number }) | undefined
   #skip = 0
-  /** Closes what it opened. */
+  /** Functions that close the files that were opened. */
   #releases: (() => Promise<void>)[] = []
   #opened = false
 
@@ -178,7 +178,7 @@ export class FileFeed implements Feed {
     this.rows = rows
     this.batchSize = Math.min(batchSize, rows)
     this.batches = Math.ceil(rows / this.batchSize)
-    // Whole batches, so that only the last piece has rows that are not enough for one.
+    // Pieces are made of whole batches, so that only the last piece can end with a smaller one.
     const batchBytes = this.batchSize * rowBytes
     this.#pieceRows = this.batchSize * Math.max(1, Math.floor(blockBytes / piecesPerBlock / batchBytes))
   }
@@ -229,7 +229,7 @@ export class FileFeed implements Feed {
     for (const release of this.#releases.splice(0)) await release()
   }
 
-  /** Opens the files, for as long as the feed is. */
+  /** Opens the files until the feed is closed. */
   async #open(): Promise<void> {
     if (this.#opened) return
     this.#opened = true
@@ -238,7 +238,7 @@ export class FileFeed implements Feed {
     }
   }
 
-  /** Pieces in their order, the incomplete one last, in groups. */
+  /** The pieces of each block, in the order of the epoch; a piece with fewer rows comes last. */
   #planBlocks({ shuffle, seed, epoch }: EpochOrder): Piece[][] {
     const count = Math.ceil(this.rows / this.#pieceRows)
     const pieces = Array.from({ length: count }, (_, i) => {
@@ -266,7 +266,7 @@ export class FileFeed implements Feed {
         return { input, targets, index, rows }
       },
     )
-    // A failure belongs to the batches that need the block.
+    // A rejection is handled when the block is needed.
     reading.catch(() => {})
     this.#reading = reading
   }
@@ -305,7 +305,7 @@ function rowsOf(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
-/** Fisher-Yates on the first `count`. */
+/** Shuffles the first `count` pieces by the Fisher-Yates algorithm. */
 function shufflePieces(pieces: Piece[], count: number, seed: number): void {
   const random = new Philox(seed >>> 0, Math.floor(seed / 2 ** 32))
   random.seek(0)
@@ -317,10 +317,10 @@ function shufflePieces(pieces: Piece[], count: number, seed: number): void {
   }
 }
 
-/** Input in memory as blocks. */
+/** A reader of blocks of input in memory. */
 export function memoryInput(core: ModelCore, x: unknown, argument: string) {
   const input = takeInput(x, core.built().inputShape, argument)
-  // As bytes or float32, so that the pieces of a file are the same whatever the elements are.
+  // The size is that as bytes or float32, so that pieces have the same number of rows for any element type.
   const rowBytes = (input.data.length / input.rows) * (input.data.BYTES_PER_ELEMENT === 1 ? 1 : 4)
   return { reader: new MemoryInput(input), rows: input.rows, rowBytes }
 }

@@ -1,22 +1,24 @@
-/** Whether the rows that fit and evaluate are given are copied. */
+/** The option `copy` of fit and evaluate: whether the rows are copied. */
 
 import { checkBoolean, refuse } from '../checks/validate.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 
-/** Whether the rows that a call is given are copied. */
+/** The option that says whether the rows of a call are copied. */
 export interface MemoryOptions {
   /**
-   * Default true: arrays count as they are at the call. They are copied, which takes as much memory as `x` and `y` have and about
-   * 0.2 s per gigabyte; what becomes of them afterwards changes nothing. `false`, for data too large for that: `x`, bytes or
-   * float32 in a SharedArrayBuffer, is read where it lies, and so are targets and validation data that are such arrays. Labels
-   * and weights are copied all the same. What is written there meanwhile may count or not: that is up to you. `ERR_ARGUMENT`
-   * where `x` lies in other memory, which could be taken away while it is read.
+   * Default true: arrays are copied at the call, so that later changes to them have no effect. The copy takes as much memory as `x`
+   * and `y`, and about 0.2 s per gigabyte.
+   *
+   * `false` is for data too large to copy. Then `x` must be bytes or float32 in a SharedArrayBuffer, and is read in place, as are
+   * targets and validation data that are such arrays; labels and weights are copied all the same. Do not write to the memory while
+   * the call runs: whether the changes count is undefined. Throws `ERR_ARGUMENT` if `x` lies in other memory, which could be
+   * transferred away while it is read.
    */
   readonly copy?: boolean | undefined
 }
 
-/** The option `copy` for these rows and targets. */
+/** Checks the option `copy` for these rows and targets. */
 export function checkCopy(value: unknown, x: unknown, y: unknown): boolean {
   const copy = checkBoolean(value ?? true, 'copy')
   if (copy) return true

@@ -1,4 +1,4 @@
-/** Ranges of batches: how many cross to C++ at a time, and what the sums that come back mean. */
+/** Chooses how many batches one native call processes, and turns the sums that it returns into losses and metrics. */
 
 import { NeurodeError } from '../base/errors.js'
 import { isPromise, refuse } from '../checks/validate.js'
@@ -12,13 +12,13 @@ const targetSeconds = 0.1
 const firstSeconds = 0.02
 const assumedFlopsPerSecond = 1e10
 
-/** Sizes ranges to about 100 ms by the speed measured so far, starting small. */
+/** Chooses the size of ranges so that each takes about 100 ms, by the speed measured so far. The first ranges are small. */
 export class RangePacer {
   #secondsPerBatch: number | undefined
   #last = 0
   readonly #first: number
 
-  /** `flopsPerBatch`: a rough count, for the first range only. */
+  /** `flopsPerBatch` is a rough count of operations, used for the first range only. */
   constructor(flopsPerBatch: number) {
     this.#first = Math.max(1, Math.floor((firstSeconds * assumedFlopsPerSecond) / Math.max(1, flopsPerBatch)))
   }
@@ -47,7 +47,7 @@ export class Totals {
   #penalty = 0
   readonly #metrics: readonly ResolvedMetric[]
   readonly #sums: Float64Array
-  /** Of the metrics that have no row of the op table. */
+  /** The states of the metrics that TypeScript computes. */
   readonly #states: ReadonlyMap<ResolvedMetric, MetricState>
 
   constructor(metrics: readonly ResolvedMetric[], outputs: number) {
@@ -58,7 +58,7 @@ export class Totals {
     )
   }
 
-  /** Adds the sums of a range; or, from {@link Totals.sums}, what states remember as well. */
+  /** Adds the sums of a range, or {@link Totals.sums}, which include the states of metrics. */
   add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[0] as number
     this.rows += sums[1] as number
@@ -79,7 +79,7 @@ export class Totals {
     }
   }
 
-  /** Takes rows into account for the metrics that are computed from them. */
+  /** Updates the metrics that TypeScript computes with rows of outputs. */
   update(plain: CapturedBatch, weighted: CapturedBatch): void {
     for (const [metric, state] of this.#states) {
       const updated: unknown = state.updateState(metric.weighted ? weighted : plain)
@@ -87,14 +87,14 @@ export class Totals {
     }
   }
 
-  /** Everything so far, as one range. */
+  /** All sums so far, in the form of the sums of one range, followed by the states of metrics. */
   get sums(): number[] {
     const sums = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty, ...this.#sums]
     for (const { numbers = [] } of this.#states.values()) for (const number of numbers) sums.push(number)
     return sums
   }
 
-  /** Loss and metrics over the rows so far. */
+  /** Loss and metrics over all rows so far. */
   logs(): Logs {
     const logs: Record<string, number> & { loss: number } = { loss: round((this.#loss + this.#penalty) / this.rows) }
     let row = 0
@@ -109,17 +109,17 @@ export class Totals {
   }
 }
 
-/** Nine digits hold a float32; the digits after them would show where an epoch was cut into ranges. */
+/** Rounds to nine digits, enough for any float32. Further digits would depend on how the epoch was divided into ranges. */
 function round(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
 }
 
-/** The logs of a validation, their keys prefixed. */
+/** The logs of a validation, with `val_` before every key. */
 export function validationLogs(logs: Logs): Record<string, number> {
   return Object.fromEntries(Object.entries(logs).map(([key, value]) => [`val_${key}`, value]))
 }
 
-/** Settles with `promise`, or rejects with what `fail` gives as soon as the signal aborts. */
+/** Settles like `promise`, or rejects with the error of `fail` as soon as the signal is aborted. */
 export async function unlessAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,

@@ -1,4 +1,4 @@
-/** Batches from a stream: one is read and converted while the device works on another. */
+/** The feed of batches from a source: one batch is read and converted while the device computes on another. */
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
@@ -9,19 +9,19 @@ import { BoundData, type Feed, type Work } from './feed.js'
 import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
-/** Batches queued on the device: one runs, one waits. With a loss of the user's a batch needs the weights after the one before it. */
+/** The most batches queued on the device: one runs, one waits. With a custom loss it is one, as each step needs the weights of the last. */
 const mostInFlight = (core: ModelCore) => (core.training().settings.loss.custom === undefined ? 2 : 1)
 
-/** What a batch is read into. */
+/** The rows and targets of a batch. */
 export type BatchRows = readonly [InputRows, GivenTargets]
 
-/** A batch, and what messages call it. */
+/** A batch, and its name in messages. */
 interface Numbered {
   readonly rows: BatchRows
   readonly where: string
 }
 
-/** Batches as the source gives them, in its order. */
+/** The feed of batches in the order of their source. */
 export class StreamFeed implements Feed {
   readonly rows = undefined
   readonly batches = undefined
@@ -29,12 +29,12 @@ export class StreamFeed implements Feed {
   readonly #core: ModelCore
   readonly reader: BatchReader<BatchRows>
   readonly #signal: AbortSignal | undefined
-  /** Taken from the source and not run: cancelled. */
+  /** Batches that were taken from the source but not run, as the work was cancelled; they run next. */
   #returned: Numbered[] = []
-  /** Batches of the epoch that were taken from the source, and what messages call the epoch. */
+  /** Number of batches of the epoch that were taken from the source, and the name of the epoch in messages. */
   #taken = 0
   #title: string | undefined
-  /** Why a batch could not be read or trained on, while others count. */
+  /** The error of a batch that could not be read or trained on; it is thrown after the sums of earlier batches were returned. */
   #failure: { readonly error: unknown } | undefined
   #ended = false
 
@@ -44,10 +44,10 @@ export class StreamFeed implements Feed {
     this.#signal = signal
   }
 
-  /** Batches have the sizes that they have. */
+  /** Reserves nothing, as the sizes of batches are not known in advance. */
   async reserve(): Promise<void> {}
 
-  /** Passes over the first batches, for training that goes on. */
+  /** Begins an epoch; skips the first batches if an interrupted training continues. */
   async begin({ passed, done, wanted, title }: EpochStart): Promise<number> {
     this.#ended = false
     this.#returned = []
@@ -87,7 +87,7 @@ export class StreamFeed implements Feed {
       for (let count = 0; count < limit && !isCancelled() && this.#failure === undefined; count++) {
         const batch = await this.#next()
         if (batch === undefined) break
-        // A batch behind one that was cancelled would run before it.
+        // If batches before it were cancelled, this one must not run before them.
         if (isCancelled()) unused = batch
         else inFlight.push({ batch, sums: this.#submit(work, batch) })
         this.reader.readAhead()
@@ -102,7 +102,7 @@ export class StreamFeed implements Feed {
     if (total !== undefined) return total
     this.#throwFailure()
     if (this.#ended) return undefined
-    return Float64Array.from(totalsOf(core).sums) // cancelled before the first batch came
+    return Float64Array.from(totalsOf(core).sums) // The work was cancelled before the first batch arrived.
   }
 
   async close(): Promise<void> {
@@ -128,12 +128,12 @@ export class StreamFeed implements Feed {
     }
   }
 
-  /** A stream may stay silent for ever. */
+  /** Waits for a promise unless the signal is aborted, as a stream may never deliver a batch. */
   #unlessAborted<T>(promise: Promise<T>): Promise<T> {
     return unlessAborted(promise, this.#signal, (signal) => abortError('reading batches', signal))
   }
 
-  /** Its rejection is that of the batches up to it, once they are settled. */
+  /** Queues a batch on the device. A rejection is handled when the batches before it are done. */
   #submit(work: Work, batch: Numbered): Promise<NativeSums> {
     const sums = this.reader.located(batch.where, () => this.#work(work, batch))
     sums.catch(() => {})

@@ -1,39 +1,42 @@
-/** Gradients beside differences of the loss. */
+/** Compares gradients with finite differences of the loss. */
 
 import type { Shape } from '../layers/layer.js'
 import type { Probe } from './probe.js'
 import { slopeAt } from './slope.js'
 
-/** One parameter's gradient beside differences of the loss. */
+/** The comparison of one parameter's gradient with finite differences of the loss. */
 export interface ParameterCheck {
-  /** As in {@link Sequential.getWeights}: `dense/kernel`. */
+  /** Name of the parameter as in {@link Sequential.getWeights}: `dense/kernel`. */
   readonly name: string
   readonly shape: Shape
-  /** Elements that were compared. */
+  /** Number of elements that were compared. */
   readonly checked: number
   /**
-   * Elements that were left out: the loss has a kink so near, as those of ReLU, that differences do not tell its slope; or
-   * rounding of the loss hides the slope.
+   * Number of elements that were left out, as finite differences do not give the slope there: the loss has a kink nearby, such as
+   * that of ReLU, or the slope is smaller than the rounding of the loss.
    */
   readonly kinks: number
-  /** Largest difference, relative to the larger of the two and of the parameter's root mean square gradient. */
+  /**
+   * Largest relative error: the difference between gradient and finite difference, divided by the largest of the two and of the
+   * root mean square of the parameter's gradient.
+   */
   readonly largestError: number
-  /** Where that was, row-major, and what the two were. */
+  /** The element with the largest error (row-major index), its gradient and its finite difference. */
   readonly worst: { readonly index: number; readonly gradient: number; readonly difference: number } | undefined
   /** Whether `largestError` is within the tolerance. */
   readonly agrees: boolean
 }
 
-/** How many elements of a parameter are compared, and what counts as agreement. */
+/** How many elements of each parameter to compare, and the largest error that counts as agreement. */
 export interface Comparison {
   readonly samples: number
   readonly tolerance: number
 }
 
-/** Slopes below it are 0. */
+/** Smaller slopes count as 0. */
 const leastScale = 1e-6
 
-/** Compares gradients, one array for each of a model's parameters, with the loss around its weights, which stay. */
+/** Compares gradients, one array for each parameter, with finite differences of the loss. The weights are unchanged afterwards. */
 export async function compareGradients(
   probe: Probe,
   gradients: readonly Float64Array[],
@@ -83,7 +86,7 @@ async function compareParameter(
   return { checked, kinks, largestError, worst, agrees: largestError <= tolerance }
 }
 
-/** A quarter are those of the largest gradients, where an error weighs most; the others are spread evenly. */
+/** Chooses the elements to compare: a quarter have the largest gradients, where errors matter most, the others are spaced evenly. */
 function chooseElements(gradient: Float64Array, samples: number): ReadonlySet<number> {
   const count = Math.min(samples, gradient.length)
   const bySize = Array.from(gradient.keys()).sort(

@@ -1,4 +1,4 @@
-/** Losses and gradients of one batch, of a copy of a model. */
+/** Computes losses and gradients of one batch on a copy of a model. */
 
 import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
@@ -8,10 +8,11 @@ import { native } from '../native/native.js'
 import type { Plan, PlanLayer } from '../native/plan.js'
 import { optimizers } from '../training/optimizers.js'
 
-// A power of two, so that no gradient is rounded, and large, so that the weight is small beside it.
+// The gradient is read from a step of SGD. The rate is a power of two, so that the product is exact, and large, so that the weight
+// is small in comparison.
 const gradientRate = 2 ** 16
 
-/** The model's program with plain SGD, and its weights. */
+/** A native copy of the model with the same weights and with plain SGD as optimizer. */
 export function copyOf(core: ModelCore): NativeModel {
   const training = core.training()
   const settings = { ...training.settings, optimizer: optimizers.sgd(), metrics: [], weightedMetrics: [] }
@@ -24,7 +25,7 @@ export function copyOf(core: ModelCore): NativeModel {
   return copy
 }
 
-/** The Plan whose steps move weights by their gradients alone. */
+/** The Plan without constraints, so that a step changes weights by their gradients only. */
 function withoutConstraints(plan: Plan): Plan {
   const layers = plan.layers.map((layer) => {
     const entries = Object.entries(layer).map(([key, value]: [string, unknown]) => {

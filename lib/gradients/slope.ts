@@ -1,21 +1,21 @@
-/** The slope of a function at a point, from differences, where differences can tell it. */
+/** Estimates the slope of a function at a point by finite differences, if they are reliable there. */
 
-/** A function of how far a number is moved: gives how far it was moved, as rounding allows, and the value there. */
+/** Evaluates a function at a distance from the point. Returns the actual distance, which is rounded to float32, and the value. */
 export type Moved = (distance: number) => Promise<{ readonly distance: number; readonly value: number }>
 
-/** Distances are powers of 2, from the largest to the smallest. */
+/** Distances are powers of 2 with exponents from the largest to the smallest. */
 const exponents = { largest: -4, smallest: -13 }
-/** What counts as the same slope, as a share of it. */
+/** Slopes whose relative difference is at most this count as equal. */
 const same = 0.0025
-/** Slopes of both sides may differ by so much at the smallest distances, where rounding shows. */
+/** The same limit for the slopes of the two sides at the smallest distances, where rounding errors are larger. */
 const sameThere = 2 * same
 
 /**
- * The slope at distance 0, or nothing: the function has a kink there, others on both sides of it, or rounding hides its slope.
- * Distances shrink, each half of the one before, until three in a row tell the same. That is asked of both sides together first,
- * then of each by itself, for most often kinks are on one side.
+ * The slope at distance 0; undefined if the function has a kink there or kinks on both sides, or if rounding hides the slope. The
+ * distance is halved until three distances in a row give the same slope. First the central differences are examined, then each side
+ * alone, as there is often a kink on one side only.
  *
- * @param scale - Slopes that are small beside it count as 0.
+ * @param scale - Slopes much smaller than this count as 0.
  */
 export async function slopeAt(moved: Moved, scale: number): Promise<number | undefined> {
   const { value: here } = await moved(0)
@@ -33,7 +33,7 @@ export async function slopeAt(moved: Moved, scale: number): Promise<number | und
   return ofOneSide(right, left, size)
 }
 
-/** From the last three distances. The difference of the sides halves with the distance, unless there is a kink between. */
+/** The slope from both sides at the last three distances. Without a kink, the difference of the sides halves with the distance. */
 function ofBothSides(right: readonly number[], left: readonly number[], size: (slope: number) => number) {
   const last = right.length - 3
   if (last < 0) return undefined
@@ -49,7 +49,7 @@ function ofBothSides(right: readonly number[], left: readonly number[], size: (s
   return Math.max(...deviations.map(Math.abs)) <= same * size(slope) ? slope : undefined
 }
 
-/** From the side that three distances in a row agree on, where the other one, nearest, has that slope as well. */
+/** The slope from a side on which three distances in a row agree, if the other side has that slope at its smallest distances. */
 function ofOneSide(right: readonly number[], left: readonly number[], size: (slope: number) => number) {
   for (let at = 0; at + 3 < right.length; at++) {
     for (const [side, other] of [[right, left] as const, [left, right] as const]) {

@@ -1,51 +1,54 @@
-/** Callbacks of fit: what may be called when. */
+/** Callbacks of fit: their interface, and the list of callbacks that a fit calls. */
 
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, describe, normalize, refuse, refuseIdle, shorten, suggest } from '../checks/validate.js'
 import { answerFor } from '../foreignNames/answers.js'
 import type { CallbackState, CallbackStates, Logs, NoLogs, TrainingContext } from './context.js'
 
-/** A function of a {@link Callback}. As for methods, what it takes may be said more narrowly. */
+/** The type of a function of a {@link Callback}. As with methods, an implementation may declare narrower parameter types. */
 export type Hook<Args extends readonly unknown[]> = { call(...args: Args): unknown }['call']
 
 /**
- * Functions that {@link Sequential.fit} calls. It waits for promises, and rejects with what a callback throws; the
- * weights then are those after the last batch. Callbacks on batches cost a round trip to C++ per batch.
+ * Functions that {@link Sequential.fit} calls. It awaits promises that they return, and rejects with the errors that they throw; the
+ * weights are then those after the last batch. Functions that are called for every batch make fit slower.
  */
 export interface Callback {
-  /** The name its state has in checkpoints. */
+  /** Name of the callback's state in checkpoints. */
   readonly name?: string | undefined
-  /** Batch hooks are called for every so many batches of an epoch, a positive integer; default 1. */
+  /** The functions for batches are called once for this number of batches of an epoch, a positive integer; default 1. */
   readonly batchInterval?: number | undefined
-  /** Called after all callbacks that do not say so, as what saves checkpoints has to be. */
+  /** Whether this callback is called after all others, which a callback that saves checkpoints needs; default false. */
   readonly runsLast?: boolean | undefined
   /**
-   * What a checkpoint has to remember, so that training goes on as if it had never stopped. Needs a `name`. Called whenever the
-   * model is saved, until the next fit; what it throws, or what no file can hold, is what `save` rejects with.
+   * Returns the state that a checkpoint must contain so that training can continue as if it had never stopped. Needs a `name`. It is
+   * called whenever the model is saved, until the next fit. If it throws, or returns data that a file cannot hold, `save` rejects.
    */
   readonly getState?: (() => CallbackState) | undefined
-  /** Takes back what `getState` gave; called after `onTrainBegin` when training goes on. */
+  /** Restores a state that `getState` returned; called after `onTrainBegin` when an interrupted training continues. */
   readonly setState?: ((state: CallbackState) => unknown) | undefined
-  /** `(logs: NoLogs, context: TrainingContext)`, before the first epoch. */
+  /** `(logs: NoLogs, context: TrainingContext)`; called before the first epoch. */
   readonly onTrainBegin?: Hook<[logs: NoLogs, context: TrainingContext]> | undefined
-  /** `(logs: Partial<Logs>)`: those of the last epoch, if there was one. Called also when training was stopped, not when it failed or was aborted. */
+  /**
+   * `(logs: Partial<Logs>)`, with the logs of the last epoch, if there was one. It is called also when training was stopped early, but
+   * not when it failed or was aborted.
+   */
   readonly onTrainEnd?: Hook<[logs: Partial<Logs>]> | undefined
   /**
-   * `()`. Called last of all, in whatever way training ended: for what has to be closed. What it throws is lost where training
-   * failed before. Once fit is aborted, all callbacks together have a second to close.
+   * `()`; called last, however training ended, to close resources. Its errors are ignored if training has failed before. After an
+   * abort, all callbacks together have one second to close.
    */
   readonly onTrainClose?: Hook<[]> | undefined
-  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. Arrays that fit was given count as they were at its call. */
+  /** `(epoch: number, logs: NoLogs)`; `epoch` counts from 0. Changing the arrays that fit got has no effect, as they were copied. */
   readonly onEpochBegin?: Hook<[epoch: number, logs: NoLogs]> | undefined
-  /** `(epoch: number, logs: Logs)`: loss, metrics and, where the epoch was validated, `val_…`. */
+  /** `(epoch: number, logs: Logs)`, with loss, metrics and, if the epoch was validated, `val_…`. */
   readonly onEpochEnd?: Hook<[epoch: number, logs: Logs]> | undefined
   /** `(batch: number, logs: NoLogs)`; `batch` counts from 0 in every epoch. */
   readonly onBatchBegin?: Hook<[batch: number, logs: NoLogs]> | undefined
-  /** `(batch: number, logs: Logs)`: loss and metrics of the epoch so far, as in Keras. */
+  /** `(batch: number, logs: Logs)`, with loss and metrics of the epoch so far, as in Keras. */
   readonly onBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
-  /** `(batch: number, logs: Logs)`, after every range of batches, about ten times a second, at no cost; otherwise as `onBatchEnd`. */
+  /** Like `onBatchEnd`, but called only about ten times a second, after a range of batches, so that it does not make fit slower. */
   readonly onRangeEnd?: Hook<[batch: number, logs: Logs]> | undefined
-  /** @internal Tries what it will do later, once all callbacks have begun and before the first batch; leaves no trace. */
+  /** @internal Checks that its later work, such as writing a file, is possible. Called before the first batch; must change nothing. */
   readonly tryOut?: (() => unknown) | undefined
   /** Keras' name of `onBatchBegin`. */
   readonly onTrainBatchBegin?: Hook<[batch: number, logs: NoLogs]> | undefined
@@ -53,7 +56,7 @@ export interface Callback {
   readonly onTrainBatchEnd?: Hook<[batch: number, logs: Logs]> | undefined
 }
 
-/** Every function of a callback that fit calls. */
+/** Names of all functions of a callback that fit calls. */
 export const hooks = [
   'onTrainBegin',
   'onTrainEnd',
@@ -70,7 +73,7 @@ export const hooks = [
 type HookName = (typeof hooks)[number]
 const batchHooks: readonly HookName[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatchBegin', 'onTrainBatchEnd']
 
-/** The fit that a callback object was in last: what the object remembers is of that training. */
+/** The last fit of each callback object, whose training the object's state belongs to. */
 const lastUsers = new WeakMap<Callback, CallbackList>()
 const inUse = new WeakSet<Callback>()
 
@@ -78,13 +81,13 @@ const inUse = new WeakSet<Callback>()
 export class CallbackList {
   readonly #argument: string
   readonly #callbacks: readonly Callback[]
-  /** By name; several of one name are numbered. */
+  /** The callbacks by name; several callbacks of one name get numbers. */
   readonly #named: ReadonlyMap<string, Callback>
   readonly #batchIntervals: readonly number[]
   readonly isEmpty: boolean
-  /** Some callback wants to be called for batches. */
+  /** Whether any callback has a function for batches. */
   readonly perBatch: boolean
-  /** Some callback wants to be called for ranges. */
+  /** Whether any callback has a function for ranges of batches. */
   readonly perRange: boolean
 
   constructor(value: Callback | readonly Callback[] | undefined, argument: string) {
@@ -101,7 +104,7 @@ export class CallbackList {
     this.perRange = callbacks.some(({ onRangeEnd }) => typeof onRangeEnd === 'function')
   }
 
-  /** Takes the objects for this fit; throws `ERR_MODEL_BUSY` where one is in use. Gives what lets them go. */
+  /** Claims the objects for this fit and returns a function that releases them. Throws `ERR_MODEL_BUSY` if one is in use. */
   claim(): () => void {
     const claimed: Callback[] = []
     const release = () => {
@@ -121,7 +124,7 @@ export class CallbackList {
     return release
   }
 
-  /** Batches after `batch` ones that may run until a batch hook is due. */
+  /** Number of batches that may run after `batch` batches until a function for batches must be called. */
   batchesUntilCall(batch: number): number {
     return Math.min(...this.#batchIntervals.map((interval) => interval - (batch % interval)))
   }
@@ -138,7 +141,7 @@ export class CallbackList {
     for (const callback of this.#callbacks) await callback.onTrainEnd?.(logs)
   }
 
-  /** Closes all, then throws what the first of them threw. */
+  /** Closes all callbacks, then throws the first error, if any. */
   async trainClose(): Promise<void> {
     const failures: unknown[] = []
     for (const callback of this.#callbacks) {
@@ -167,7 +170,7 @@ export class CallbackList {
     }
   }
 
-  /** `batches`: how many of the epoch are done. */
+  /** `batches` is the number of batches of the epoch that are done. */
   async batchEnd(batches: number, logs: Logs, epochEnds: boolean): Promise<void> {
     for (const callback of this.#callbacks) {
       if (!epochEnds && batches % (callback.batchInterval ?? 1) !== 0) continue
@@ -180,7 +183,7 @@ export class CallbackList {
     for (const callback of this.#callbacks) await callback.onRangeEnd?.(batch, logs)
   }
 
-  /** What the callbacks want checkpoints to remember. */
+  /** The states of the callbacks, for checkpoints. */
   states(): CallbackStates {
     const states = new Map<string, CallbackState>()
     for (const [name, callback] of this.#named) {
@@ -191,7 +194,7 @@ export class CallbackList {
     return Object.fromEntries(states)
   }
 
-  /** Gives the callbacks back what a checkpoint remembers of them. */
+  /** Restores the states of the callbacks from a checkpoint. */
   async restore(states: CallbackStates): Promise<void> {
     for (const [name, callback] of this.#named) {
       if (Object.hasOwn(states, name)) await callback.setState?.(states[name] as CallbackState)
@@ -228,7 +231,7 @@ function hasBatchHook(callback: Callback): boolean {
   return batchHooks.some((hook) => typeof callback[hook] === 'function')
 }
 
-/** What may be meant as a hook: functions of an object and of its classes, and whatever is named like one. */
+/** Names of members that may be meant as functions of a callback: all functions, own or inherited, and all `on…` members. */
 function hookNames(object: object): Set<string> {
   const names = new Set<string>()
   for (let at = object; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
@@ -239,7 +242,7 @@ function hookNames(object: object): Set<string> {
   return names
 }
 
-/** `on_epoch_end`, `epochEnd` and `onEpochEnded` for `onEpochEnd`. */
+/** Whether a name is a different spelling of a function: `on_epoch_end`, `epochEnd` or `onEpochEnded` for `onEpochEnd`. */
 function isOtherSpelling(name: string, hook: HookName): boolean {
   const [given, wanted] = [name, hook].map((each) => normalize(each).replace(/^on/, '').replace(/ed$/, ''))
   return given === wanted
@@ -257,7 +260,7 @@ function checkCallback(callback: Callback, argument: string): void {
     throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: no callback is called '${shorten(key)}'${advice}`)
   }
   if (hooks.every((hook) => !callback[hook]) && !callback.getState && !callback.setState) {
-    // A copy of an object with methods, such as { ...callback }, has lost them.
+    // A copy such as { ...callback } lacks the methods of the object's class.
     throw new NeurodeError(
       'ERR_ARGUMENT',
       `${argument}: expected an object with functions such as onEpochEnd, got none`,

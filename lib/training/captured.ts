@@ -1,36 +1,36 @@
-/** Metrics and losses that are computed from the rows of outputs themselves, in TypeScript. */
+/** Batches of outputs and targets, for metrics and losses that are computed in TypeScript. */
 
 /**
- * Rows of outputs beside their targets; outputs of several dimensions are as many rows of the last one. The arrays are valid until the function that is given them
- * returns.
+ * Rows of outputs with their targets. For outputs of several dimensions, each position is a row. The arrays are valid until the
+ * function that gets them returns.
  */
 export interface CapturedBatch {
   /** The model's outputs, row-major. */
   readonly outputs: Float32Array
-  /** Targets as rows of outputs (class indices as one-hot rows), row-major. */
+  /** Targets in the same shape, row-major; class indices are converted to one-hot rows. */
   readonly targets: Float32Array
-  /** The weight of each row; 1 where there are none. */
+  /** The weight of each row; 1 if no weights were given. */
   readonly weights: Float32Array
-  /** Rows, and outputs in a row. */
+  /** Number of rows, and of outputs in a row. */
   readonly shape: readonly [rows: number, outputs: number]
 }
 
-/** What a metric remembers of the rows so far; made anew for every epoch and every evaluation. */
+/** The state of a metric over the rows so far; made anew for every epoch and every evaluation. */
 export interface MetricState {
-  /** Takes a batch (or several at once) into account. */
+  /** Updates the state with a batch (or several at once). */
   updateState(batch: CapturedBatch): void
   /** The value over all rows so far. */
   result(): number
-  /** Forgets all rows. */
+  /** Resets the state. */
   readonly resetState?: (() => void) | undefined
   /**
-   * Everything it remembers, so that a checkpoint in the middle of an epoch can keep it. Without, an epoch that goes on in its
-   * middle counts the rows from there on.
+   * The whole state as numbers, so that a checkpoint within an epoch can contain it. Without this, an epoch that continues from a
+   * checkpoint counts only the rows after it.
    */
   readonly numbers?: Float64Array | undefined
 }
 
-/** The captured rows of a range (`outputs`, `targets`, weight each) as arrays; rows that do not count are left out. */
+/** Splits captured rows, each of outputs, targets and weight, into arrays; rows that are left out of metrics are skipped. */
 export function splitRows(captured: Float32Array, outputs: number, weighted: boolean): CapturedBatch {
   const stride = 2 * outputs + 1
   const all = captured.length / stride

@@ -1,11 +1,11 @@
-/** Metrics of classes: F-beta, and confusion matrices with what follows from them. */
+/** Metrics of classes: F-beta, confusion matrices, and intersection over union. */
 
 import type { CapturedBatch, MetricState } from './captured.js'
 import { eachRow, epsilon, mean } from './metricNumbers.js'
 
 export type Average = 'none' | 'micro' | 'macro' | 'weighted'
 
-/** F-beta: counts of every class, and how they become one number. */
+/** The state of the F-beta score: counts for every class. */
 export class FBetaState implements MetricState {
   readonly numbers: Float64Array
   readonly #outputs: number
@@ -60,23 +60,23 @@ export interface FBetaOptions {
   readonly classId?: number | undefined
 }
 
-/** The classes of a row: of its target and its output, one pair or several. */
+/** A function that returns the classes of a row: pairs of the target's class and the output's class. */
 export type ClassesOf = (y: Float32Array, t: Float32Array) => readonly (readonly [target: number, output: number])[]
 
-/** The first largest. */
+/** The index of the first largest value. */
 export const argmax = (row: Float32Array) => row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity))
 
-/** The largest output; a single output is a class index itself. */
+/** The class of the largest output; a single output is itself a class index. */
 export const largestOf: ClassesOf = (y, t) =>
   y.length === 1 ? [[Math.trunc(t[0] as number), Math.trunc(y[0] as number)]] : [[argmax(t), argmax(y)]]
 
-/** Every output a question of its own: 1 from the threshold on. */
+/** A pair for every output, whose class is 1 if it is at least the threshold, else 0. */
 export const overThreshold =
   (threshold: number): ClassesOf =>
   (y, t) =>
     Array.from(y, (value, o) => [Math.trunc(t[o] as number), Number(value >= threshold)] as const)
 
-/** Weights by the class of the target (rows) and that of the output (columns). */
+/** A confusion matrix: sums of weights by the class of the target (rows) and of the output (columns). */
 export class ConfusionState implements MetricState {
   readonly numbers: Float64Array
   readonly #classes: number
@@ -95,7 +95,7 @@ export class ConfusionState implements MetricState {
       for (const [row, column] of this.#classesOf(y, t)) {
         if (row < 0 || column < 0 || row >= this.#classes || column >= this.#classes) continue
         const at = row * this.#classes + column
-        // As in Keras, whose matrix holds integers.
+        // Weights are truncated as in Keras, whose matrix holds integers.
         this.numbers[at] = (this.numbers[at] as number) + Math.trunc(weight)
       }
     })
@@ -106,7 +106,7 @@ export class ConfusionState implements MetricState {
   }
 }
 
-/** Per class, of a confusion matrix: right answers, targets, answers. */
+/** For each class of a confusion matrix: the weights of correct predictions, of targets, and of predictions. */
 export function classCounts(matrix: Float64Array, classes: number) {
   return Array.from({ length: classes }, (_, c) => {
     let [targets, answers] = [0, 0]
@@ -118,7 +118,7 @@ export function classCounts(matrix: Float64Array, classes: number) {
   })
 }
 
-/** The mean over some classes (all by default) of what targets and answers share, as a part of their union. */
+/** The mean over some classes (all by default) of the intersection of targets and predictions divided by their union. */
 export function intersectionOverUnion(ids?: readonly number[]): (matrix: Float64Array, classes: number) => number {
   return (matrix, classes) => {
     const all = classCounts(matrix, classes)

@@ -1,4 +1,4 @@
-/** What callbacks know of the training they are part of. */
+/** Types that callbacks get: logs, the training position and the training context. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import type { NdArray } from '../arrays/shapedArray.js'
@@ -7,33 +7,33 @@ import type { Layer, Weight } from '../layers/layer.js'
 import type { Loss } from './lossOptions.js'
 import type { Optimizer } from './optimizers.js'
 
-/** Loss and metrics so far, by key; for epochs also `val_…`. */
+/** Loss and metrics by key; at the end of an epoch also `val_…`. */
 export interface Logs extends Readonly<Record<string, number>> {
   readonly loss: number
 }
 
-/** The logs of what begins: none. */
+/** The empty logs at the beginning of a training, an epoch or a batch. */
 export type NoLogs = Readonly<Record<string, number>>
 
-/** How far the training of a model is. */
+/** How far the training of a model has come. */
 export interface Position {
-  /** Epochs that are over. */
+  /** Number of complete epochs. */
   readonly epoch: number
-  /** Batches that are done of the epoch that is not. */
+  /** Number of batches that are done in the incomplete epoch. */
   readonly batch: number
-  /** Optimizer steps since the model was compiled. */
+  /** Number of optimizer steps since the model was compiled. */
   readonly step: number
 }
 
 /**
  * Why a fit ended. `completed`: the last epoch is over; `stopped`: `model.stopTraining` was set before; `earlyStopping` and
- * `terminateOnNaN`: that callback stopped it; `dataEnded`: an iterator or stream of batches had no more for the epochs or steps that were asked for, as a warning says.
+ * `terminateOnNaN`: that callback stopped it; `dataEnded`: an iterator or stream ended before the requested epochs or steps were done,
+ * which also causes a warning.
  */
 export type StopReason = 'completed' | 'stopped' | 'dataEnded' | 'earlyStopping' | 'terminateOnNaN'
 
 /**
- * The model that is trained, as callbacks see it: what every kind of model has. Its methods are those of {@link Sequential}, where
- * they are described.
+ * The model that is trained, as callbacks get it: the members that every kind of model has. {@link Sequential} describes them.
  */
 export interface TrainedModel {
   readonly name: string
@@ -41,7 +41,7 @@ export interface TrainedModel {
   readonly optimizer: Optimizer | undefined
   readonly loss: Loss | undefined
   readonly position: Position
-  /** Set to true, ends the fit after the current batch. */
+  /** Set this to true to end the fit after the current batch. */
   stopTraining: boolean
   getLayer(nameOrIndex: string | number): Layer
   getWeights(): Weight[]
@@ -55,24 +55,24 @@ export interface TrainedModel {
   evaluate(x: DataInput, y: DataInput): Promise<Logs>
 }
 
-/** What a callback knows about the training it is part of. */
+/** The training that a callback is part of. */
 export interface TrainingContext {
   readonly model: TrainedModel
-  /** Where training ends: the last epoch, plus 1. */
+  /** The number of the last epoch plus 1, at which training ends. */
   readonly epochs: number
-  /** The keys that logs of epochs can have: `loss`, metrics and, when fit validates, `val_…`. */
+  /** The keys that logs of epochs can have: `loss`, metrics and, if fit validates, `val_…`. */
   readonly keys: readonly string[]
   /** Whether smaller or larger values of a key are better. */
   direction(key: string): 'min' | 'max'
   /** Ends training after the current batch, as `model.stopTraining` does, with this reason in the result. */
   stop(reason: StopReason): void
-  /** In `onTrainBegin`, after a checkpoint was loaded into the model: training goes on from its position. */
+  /** To be called in `onTrainBegin` after a checkpoint was loaded into the model: training continues from its position. */
   resume(): void
 }
 
-/** What a callback remembers in a checkpoint. */
+/** The state of a callback in a checkpoint. */
 export interface CallbackState {
-  /** Numbers, texts, lists and plain objects of them: what a file gives back as it was. */
+  /** Numbers, texts, booleans, null, and lists and plain objects of them, which a file can hold. */
   readonly values: Readonly<Record<string, unknown>>
   readonly arrays?: readonly Float32Array[] | undefined
 }

@@ -1,4 +1,4 @@
-/** Metrics of a user's own. */
+/** Custom metrics, which users define in TypeScript. */
 
 import { sealed } from '../checks/made.js'
 import { checkName, checkOptions, refuse, refuseUseless } from '../checks/validate.js'
@@ -7,9 +7,9 @@ import { ratio } from './metricNumbers.js'
 import { identity, type Metric, rowsOrClasses } from './metricTable.js'
 
 /**
- * A metric of your own, computed in TypeScript from the rows of outputs and targets: exact over an epoch, and slower than
- * the metrics of the op table, as every row crosses from native code. Files hold its name; `load(path, { metrics: [bias] })`
- * gives it back to the model.
+ * Options of a custom metric, which is computed in TypeScript from the rows of outputs and targets. Its value over an epoch is exact. It
+ * is slower than a built-in metric, as native code has to pass every row to TypeScript. Model files contain its name only; pass it to
+ * `load(path, { metrics: [bias] })` again.
  *
  * @example
  * ```ts
@@ -40,9 +40,9 @@ import { identity, type Metric, rowsOrClasses } from './metricTable.js'
 export interface CustomMetricOptions<Key extends string = string> {
   /** Key in logs and results. */
   readonly name: Key
-  /** Makes the state of an epoch or an evaluation: an object with `updateState` and `result`. Either this or `rows`. */
+  /** Makes the state for an epoch or an evaluation: an object with `updateState` and `result`. Either this or `rows` is required. */
   readonly state?: ((outputs: number) => MetricState) | undefined
-  /** Gives one value for each row of a batch; the metric is their mean. */
+  /** Returns one value for each row of a batch; the metric is the mean of these values. */
   readonly rows?: ((batch: CapturedBatch) => ArrayLike<number>) | undefined
   /** Whether smaller or larger values are better; default `min`. */
   readonly best?: 'min' | 'max' | undefined
@@ -86,7 +86,7 @@ export function customMetric<const Key extends string>(given: CustomMetricOption
   return metricOf(key as Key, best, make)
 }
 
-/** The user's states, as far as they can be what is asked for. */
+/** A function that makes the user's states and checks that they have the required functions. */
 function checked(make: NonNullable<CustomMetricOptions['state']>, argument: string) {
   return (outputs: number): MetricState => {
     const state: Partial<MetricState> | undefined = make(outputs)
@@ -104,19 +104,19 @@ function metricOf<Key extends string>(
   return sealed({ kind: 'metric', name: key, id: customId, options: { best }, resolve: () => resolved })
 }
 
-/** What files call metrics of the user's. */
+/** The id of custom metrics in model files. */
 export const customId = 'custom'
 
-/** In place of a metric of the user's that was not given when its model was loaded. */
+/** Stands for a custom metric that was not passed to load(). */
 export function missingMetric(name: string, best: 'min' | 'max'): Metric {
   const state = () => refuse(`metric '${name}'`, 'the function that load was not given', undefined)
   return sealed({ ...metricOf(name, best, state), missing: true })
 }
 
-/** What stands beside metrics in logs, results and paths; and a key that JavaScript's objects have for themselves. */
+/** Names that metrics cannot have: other keys of logs, results and paths, and `__proto__`. */
 const taken: ReadonlySet<string> = new Set(['loss', 'epoch', 'batch', 'perClass', '__proto__'])
 
-/** A name that can be a key in logs and results. */
+/** Checks a name that will be a key in logs and results. */
 export function checkKey(value: unknown, argument: string): string {
   const name = checkName(value, `${argument}: name`)
   if (taken.has(name) || name.startsWith('val_')) {

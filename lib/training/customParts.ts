@@ -1,4 +1,4 @@
-/** Losses and metrics of the user's, given to a model that is loaded: files hold their names alone. */
+/** Custom losses and metrics that are passed to load(), as model files contain only their names. */
 
 import { NeurodeError } from '../base/errors.js'
 import { isMade } from '../checks/made.js'
@@ -9,21 +9,21 @@ import type { CustomLossOptions, Loss } from './lossOptions.js'
 import { metrics } from './metrics.js'
 import type { Metric } from './metricTable.js'
 
-/** Losses of `losses.custom`, or by name: such a loss, or its function `compute`. */
+/** Custom losses: a list of results of `losses.custom`, or an object by name of such losses or their `compute` functions. */
 export type CustomLosses = readonly Loss[] | Readonly<Record<string, Loss | CustomLossOptions['compute']>>
 
-/** Metrics of `metrics.custom`, or by name: such a metric, or its function `rows`. */
+/** Custom metrics: a list of results of `metrics.custom`, or an object by name of such metrics or their `rows` functions. */
 export type CustomMetrics =
   | readonly Metric[]
   | Readonly<Record<string, Metric | NonNullable<CustomMetricOptions['rows']>>>
 
-/** By name. More may be given than a file needs. */
+/** Custom losses and metrics by name; there may be more than a model needs. */
 export interface CustomParts {
   readonly losses: ReadonlyMap<string, Loss>
   readonly metrics: ReadonlyMap<string, Metric>
 }
 
-/** The parts that {@link LoadOptions} give. */
+/** Reads the custom losses and metrics of {@link LoadOptions}. */
 export function toCustomParts(given: {
   readonly losses?: CustomLosses | undefined
   readonly metrics?: CustomMetrics | undefined

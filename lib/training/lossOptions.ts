@@ -1,4 +1,4 @@
-/** What a loss is, and the options of each. */
+/** The types of losses and of their options. */
 
 import type { Spelled } from '../base/names.js'
 import type { PlanOp } from '../native/plan.js'
@@ -6,12 +6,13 @@ import type { CapturedBatch } from './captured.js'
 import type { Options } from './options.js'
 
 /**
- * How the weighted losses of a batch's rows become one number: divided by the number of rows (`mean`, `sumOverBatchSize`),
- * by the sum of their weights (`meanWithSampleWeight`, the same where there are none), or not at all (`sum`).
+ * How the weighted losses of a batch's rows are reduced to one number: their sum divided by the number of rows (`mean`,
+ * `sumOverBatchSize`), their sum divided by the sum of the weights (`meanWithSampleWeight`; the same without weights), or their sum
+ * (`sum`).
  */
 export type Reduction = Spelled<'mean' | 'sum' | 'sumOverBatchSize' | 'meanWithSampleWeight'>
 
-/** Which targets a loss or metric can read: rows of outputs, class indices, or both. */
+/** Which targets a loss or metric accepts: rows of values, class indices, or both. */
 export interface TargetKinds {
   readonly rows: boolean
   readonly classes: boolean
@@ -20,42 +21,43 @@ export interface TargetKinds {
 /** A loss with its options filled in. */
 export interface Loss {
   readonly kind: 'loss'
-  /** In camelCase: `meanSquaredError`. */
+  /** Name in camelCase, such as `meanSquaredError`. */
   readonly name: string
-  /** All options but the reduction, defaults filled in. */
+  /** All options except the reduction, with defaults filled in. */
   readonly options: Options
-  /** How the losses of a batch's rows become one number. */
+  /** How the losses of a batch's rows are reduced to one number. */
   readonly reduction: 'mean' | 'sum' | 'meanWithSampleWeight'
-  /** The targets it can read. */
+  /** The kinds of targets that it accepts. */
   readonly targets: TargetKinds
-  /** Fewest outputs it makes sense with. */
+  /** The smallest number of outputs that it accepts. */
   readonly leastOutputs: number
-  /** The lowest and the highest target that it is made for; none where any will do. */
+  /** The range of targets that it expects; undefined for any. */
   readonly targetRange?: readonly [lowest: number, highest: number] | undefined
-  /** The lowest and the highest output that it is made for; none where any will do. */
+  /** The range of outputs that it expects; undefined for any. */
   readonly outputRange?: readonly [lowest: number, highest: number] | undefined
-  /** Every output answers for itself, with yes above this number; none where it is no such loss. */
+  /** For losses in which every output is a label of its own: the output above which the label is predicted; otherwise undefined. */
   readonly threshold?: number | undefined
-  /** The row of the native op table it becomes. */
+  /** The row of the native op table that computes it. */
   readonly op: PlanOp
-  /** Computes it in TypeScript, see {@link CustomLossOptions}. */
+  /** The function that computes a custom loss, see {@link CustomLossOptions}. */
   readonly custom?: ((batch: CapturedBatch) => CustomLossResult) | undefined
-  /** True for a loss of your own in a model that was loaded without it: the model predicts, and does not train. */
+  /** True for a custom loss that was not passed to load(): the model can predict but not train. */
   readonly missing?: boolean | undefined
 }
 
-/** What a loss of your own gives for a batch. */
+/** The result of a custom loss for a batch. */
 export interface CustomLossResult {
-  /** Of the batch: a number, already a mean or a sum as you like it. */
+  /** The loss of the batch, a mean or a sum over its rows. */
   readonly loss: number
-  /** Its derivative by every output, as many numbers as `outputs` has. */
+  /** The derivative of `loss` with respect to every output, as many numbers as `outputs` has. */
   readonly gradient: ArrayLike<number>
 }
 
 /**
- * A loss of your own, computed in TypeScript: you give its value and its derivative by the outputs, and everything below
- * is differentiated as ever. A batch's outputs cross from native code and the gradient goes back, so a step computes its
- * forward pass twice: the slow path. Files hold its name; `load(path, { losses: [quartic] })` gives it back to the model.
+ * Options of a custom loss, which is computed in TypeScript. The function returns the loss and its derivative with respect to the
+ * outputs; backpropagation through the layers is native. It is slower than a built-in loss: each batch is passed from native code to
+ * TypeScript and back, and the forward pass is computed twice. Model files contain its name only; pass it to
+ * `load(path, { losses: [quartic] })` again.
  *
  * @example
  * ```ts
@@ -76,28 +78,28 @@ export interface CustomLossResult {
  * ```
  */
 export interface CustomLossOptions {
-  /** Shown in messages; what files call it. */
+  /** Name of the loss in messages and in model files. */
   readonly name: string
-  /** Value and derivative for one batch. */
+  /** Computes loss and derivative for one batch. */
   readonly compute: (batch: CapturedBatch) => CustomLossResult
 }
 
 /** Options of every loss. */
 export interface LossOptions {
-  /** Default `mean`. */
+  /** How the losses of rows are reduced to one number; default `mean`. */
   readonly reduction?: Reduction | undefined
 }
 
 /** Options of the cross-entropies. */
 export interface CrossentropyOptions extends LossOptions {
-  /** The outputs are logits, before sigmoid or softmax; default false. */
+  /** Whether the outputs are logits, to which sigmoid or softmax is not yet applied; default false. */
   readonly fromLogits?: boolean | undefined
 }
 
 /** Options of {@link losses}.sparseCategoricalCrossentropy. */
 export interface SparseCrossentropyOptions extends CrossentropyOptions {
   /**
-   * Rows of this class count neither in the loss nor in metrics, and the mean is over the others; any integer. Default:
+   * Rows whose target is this class are left out of the loss and of metrics, and of the number of rows in means; any integer. Default:
    * all rows count.
    */
   readonly ignoreClass?: number | undefined
@@ -105,13 +107,13 @@ export interface SparseCrossentropyOptions extends CrossentropyOptions {
 
 /** Options of {@link losses}.huber. */
 export interface HuberOptions extends LossOptions {
-  /** Errors up to it count squared, larger ones linearly; at least 0, default 1. */
+  /** Errors up to this count quadratically, larger ones linearly; at least 0, default 1. */
   readonly delta?: number | undefined
 }
 
 /** Options of the cross-entropies whose targets can be smoothed. */
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
-  /** Share of every target spread over all classes, 0 to 1; default 0. */
+  /** Fraction of every target that is spread over all classes, 0 to 1; default 0. */
   readonly labelSmoothing?: number | undefined
 }
 
@@ -119,22 +121,22 @@ export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
   /** Weight of every class, 0 to 1; default 0.25. */
   readonly alpha?: number | undefined
-  /** How fast outputs that are right already lose weight; at least 0, default 2. */
+  /** Exponent that reduces the weight of rows that are predicted well; at least 0, default 2. */
   readonly gamma?: number | undefined
 }
 
 /** Options of {@link losses}.categoricalGeneralizedCrossEntropy. */
 export interface GeneralizedCrossEntropyOptions extends LossOptions {
-  /** From cross-entropy, near 0, to the mean absolute error of the class, near 1; above 0 and below 1, default 0.5. */
+  /** Near 0 the loss is cross-entropy, near 1 the mean absolute error of the class; above 0 and below 1, default 0.5. */
   readonly q?: number | undefined
 }
 
 /** Options of {@link losses}.binaryFocalCrossentropy. */
 export interface BinaryFocalOptions extends SmoothedCrossentropyOptions {
-  /** Weighs targets of 1 by `alpha` and those of 0 by `1 - alpha`; default false. */
+  /** Whether targets of 1 are weighted by `alpha` and targets of 0 by `1 - alpha`; default false. */
   readonly applyClassBalancing?: boolean | undefined
-  /** Only with `applyClassBalancing`; 0 to 1, default 0.25. */
+  /** Weight of targets of 1, only with `applyClassBalancing`; 0 to 1, default 0.25. */
   readonly alpha?: number | undefined
-  /** How fast outputs that are right already lose weight; at least 0, default 2. */
+  /** Exponent that reduces the weight of outputs that are predicted well; at least 0, default 2. */
   readonly gamma?: number | undefined
 }

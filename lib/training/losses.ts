@@ -1,4 +1,4 @@
-/** Losses by name and with options: Keras' names, defaults and formulas. */
+/** Losses, by name and with options. Names, defaults and formulas are those of Keras. */
 
 import type { Spelled } from '../base/names.js'
 import { answerForeignNames } from '../checks/answering.js'
@@ -34,24 +34,24 @@ const reductions = nameTable(['mean', 'sum', 'meanWithSampleWeight'], (id) =>
 )
 
 interface LossRow {
-  /** The row of the op table; the same name by default. */
+  /** Name of the row in the native op table; by default that of the loss. */
   readonly op?: string | undefined
   readonly options: OptionRows
-  /** The numbers of that row from the options; these themselves by default. */
+  /** Computes the numeric parameters of that row from the options; by default they are the options. */
   readonly numbers?: ((options: Options) => readonly number[]) | undefined
   readonly targets: TargetKinds
   readonly leastOutputs: number
-  /** Targets it is made for; any by default. Keras clips others, or takes them for what they are not. */
+  /** The range of targets that it expects; any by default. Keras clips or misinterprets others. */
   readonly targetRange?: readonly [lowest: number, highest: number] | undefined
-  /** Outputs it is made for; any by default. Keras clips others. */
+  /** The range of outputs that it expects; any by default. Keras clips others. */
   readonly outputRange?: ((options: Options) => Loss['outputRange']) | undefined
-  /** Outputs above it mean yes, where each answers for itself; without one, it is no such loss. */
+  /** See {@link Loss.threshold}. */
   readonly threshold?: ((options: Options) => number) | undefined
   readonly reduction?: 'sum' | undefined
   readonly aliases: readonly string[]
-  /** From the mean of this loss to the metric of the same name; the mean itself by default. */
+  /** Converts the mean of the loss to the metric of the same name; by default the metric is the mean. */
   readonly asMetric?: ((mean: number) => number) | undefined
-  /** Whether smaller or larger values of that metric are better; smaller ones by default. */
+  /** Whether smaller or larger values of that metric are better; by default smaller ones. */
   readonly best?: 'min' | 'max' | undefined
 }
 
@@ -63,7 +63,7 @@ const categorical = { options: {}, targets: rowsOrClasses, leastOutputs: 2, alia
 const crossentropy = { fromLogits: flag(false), labelSmoothing: number(0, 0, 1) }
 const unit = { targetRange: [0, 1] } as const
 const positive = { targetRange: [0, Infinity] } as const
-/** Its outputs are probabilities, unless they are logits. */
+/** For losses whose outputs are probabilities, unless they are logits. */
 const likely = { outputRange: ({ fromLogits }: Options) => (fromLogits ? undefined : ([0, 1] as const)) } as const
 const signs = { targetRange: [-1, 1], threshold: () => 0 } as const
 const binary = { ...unit, ...likely, threshold: ({ fromLogits }: Options) => (fromLogits ? 0 : 0.5) } as const
@@ -110,7 +110,7 @@ const table = {
 
 type LossId = keyof typeof table
 
-/** The losses by name: camelCase or snake_case, and the usual short forms. */
+/** Names of losses, in camelCase or snake_case, and the usual short forms. */
 export type LossName =
   | Spelled<LossId>
   | 'mse'
@@ -130,7 +130,7 @@ export type LossName =
 const ids = Object.keys(table) as LossId[]
 const names = nameTable(ids, (id) => table[id].aliases, 'losses')
 
-/** A loss as a metric: its options, and what they make of it. */
+/** A loss as a metric. */
 export interface LossAsMetric {
   readonly options: OptionRows
   readonly op: (options: Options) => PlanOp
@@ -141,7 +141,7 @@ export interface LossAsMetric {
   readonly best: 'min' | 'max'
 }
 
-/** The losses that are metrics as well: all but the sum of squares, which is a reduction. */
+/** The losses that are metrics as well: all except sumSquaredError, which differs from another loss only in its reduction. */
 export type LossMetricId = Exclude<LossId, 'sumSquaredError'>
 
 /** Every loss as a metric, by name. */
@@ -204,8 +204,8 @@ export const losses = {
   /** Mean over a row's outputs of `|target - output|`. */
   meanAbsoluteError: (options?: LossOptions): Loss => make('meanAbsoluteError', options),
   /**
-   * The same as `meanSquaredError({ reduction: 'sum' })`: summed over the rows of a batch, and a mean over the outputs
-   * of a row, as in Keras. With one output it is the plain sum of squared errors.
+   * The same as `meanSquaredError({ reduction: 'sum' })`: the sum over the rows of a batch of the mean over the outputs of a row, as in
+   * Keras. With one output it is the sum of squared errors.
    */
   sumSquaredError: (): Loss => make('sumSquaredError', undefined),
   /** Mean over a row's outputs of `100·|target - output| / |target|`, the divisor at least 1e-7. */
@@ -213,7 +213,7 @@ export const losses = {
   /** Mean over a row's outputs of `(log(1 + target) - log(1 + output))²`, both at least 1e-7. */
   meanSquaredLogarithmicError: (options?: LossOptions): Loss => make('meanSquaredLogarithmicError', options),
   /**
-   * With `d = |target - output|` mean over a row's outputs of `d² / 2` up to `delta`, else `delta·(d - delta / 2)`.
+   * With `d = |target - output|`: mean over a row's outputs of `d² / 2` for `d` up to `delta`, else `delta·(d - delta / 2)`.
    * https://doi.org/10.1214/aoms/1177703732
    */
   huber: (options?: HuberOptions): Loss => make('huber', options),
@@ -222,12 +222,12 @@ export const losses = {
   /** Mean over a row's outputs of `output - target·log(output)`, for counts; outputs of 0 and more. */
   poisson: (options?: LossOptions): Loss => make('poisson', options),
   /**
-   * Mean over a row's outputs of `max(1 - target·output, 0)`; targets -1 or 1, or 0 or 1. A row of targets that are all
-   * 0 or 1 means -1 and 1. Keras asks that of the whole batch, which differs only where 0 stands beside other targets
-   * than 0 and 1.
+   * Mean over a row's outputs of `max(1 - target·output, 0)`. Targets are -1 or 1, or 0 or 1: a row whose targets are all 0 or 1 is
+   * converted to -1 and 1. Keras decides this for the whole batch, which differs only if a target of 0 occurs together with targets
+   * other than 0 and 1.
    */
   hinge: (options?: LossOptions): Loss => make('hinge', options),
-  /** The same of `max(1 - target·output, 0)²`. */
+  /** Like `hinge`, but of `max(1 - target·output, 0)²`. */
   squaredHinge: (options?: LossOptions): Loss => make('squaredHinge', options),
   /**
    * `max(1 + largest output of another class - output of the class, 0)`, the largest at least 0; targets are one-hot
@@ -237,8 +237,8 @@ export const losses = {
   /** `Σ t·log(t / p)` over a row's outputs, both clipped to 1e-7 … 1; targets are distributions. */
   klDivergence: (options?: LossOptions): Loss => make('klDivergence', options),
   /**
-   * `-Σ t·p / (|t|·|p|)` over a row's outputs: -1 for the same direction, 1 for the opposite one. The metric of this
-   * name has the other sign.
+   * `-Σ t·p / (|t|·|p|)` over a row's outputs: -1 for the same direction, 1 for the opposite one. The metric of this name has the
+   * opposite sign.
    */
   cosineSimilarity: (options?: LossOptions): Loss => make('cosineSimilarity', options),
   /** `-t·log(p) - (1 - t)·log(1 - p)`, a mean over outputs; targets 0 to 1. */
@@ -257,15 +257,15 @@ export const losses = {
   categoricalFocalCrossentropy: (options?: CategoricalFocalOptions): Loss =>
     make('categoricalFocalCrossentropy', options),
   /**
-   * `(1 - p^q) / q`, where `p` is the probability of the class, `Σ t·y`: wrong labels weigh less than in cross-entropy.
-   * Targets are one-hot rows or class indices. Keras' class of that name; https://arxiv.org/abs/1805.07836
+   * `(1 - p^q) / q`, where `p` is the probability of the class, `Σ t·y`: wrong labels have less weight than in cross-entropy. Targets
+   * are one-hot rows or class indices. As Keras' class of this name; https://arxiv.org/abs/1805.07836
    */
   categoricalGeneralizedCrossEntropy: (options?: GeneralizedCrossEntropyOptions): Loss =>
     make('categoricalGeneralizedCrossEntropy', options),
   /** `-log(p[class])`; targets are class indices. */
   sparseCategoricalCrossentropy: (options?: SparseCrossentropyOptions): Loss =>
     make('sparseCategoricalCrossentropy', options),
-  /** See {@link CustomLossOptions}. */
+  /** Makes a custom loss, see {@link CustomLossOptions}. */
   custom: (options: CustomLossOptions): Loss => {
     const { name, compute } = checkOptions(options, ['name', 'compute'], 'losses.custom')
     if (typeof compute !== 'function') refuse('losses.custom: compute', 'a function', compute)
@@ -285,19 +285,19 @@ const customRow = {
   op: { name: 'dotProduct', params: [] },
 } as const
 
-/** In place of a loss of the user's that was not given when its model was loaded. */
+/** Stands for a custom loss that was not passed to load(). */
 export function missingLoss(name: string): Loss {
   const custom = () => refuse(`loss '${name}'`, 'the function that load was not given', undefined)
   return sealed({ ...customRow, name, custom, missing: true })
 }
 
-/** The loss that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The loss of a name or an object. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toLoss(value: LossName | Loss, argument: string): Loss {
   if (typeof value !== 'object' || value === null) return make(lookUp(names, value, argument), undefined)
   return checkMade(value, 'loss', argument, 'a name or an object of losses.*')
 }
 
-/** The loss of a name, its options and its reduction, as a file describes it. */
+/** Makes a loss of a name, options and a reduction, as a model file describes it. */
 export function lossFrom(name: unknown, options: object, reduction: unknown, argument: string): Loss {
   const id = lookUp(names, name, argument)
   return make(id, (id === 'sumSquaredError' ? {} : { ...options, reduction }) as SmoothedCrossentropyOptions)

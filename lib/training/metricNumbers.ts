@@ -1,11 +1,11 @@
-/** What metrics that are computed here share: guarded divisions, and rows one by one. */
+/** Functions that the metrics computed in TypeScript share. */
 
 import type { CapturedBatch } from './captured.js'
 
 /** Keras' guard against divisions by 0. */
 export const epsilon = 1e-7
 
-/** As in Keras, what nothing counts for is 0. */
+/** A quotient that, as in Keras, is 0 if the divisor is 0. */
 export const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
 export const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 

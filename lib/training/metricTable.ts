@@ -1,4 +1,4 @@
-/** What each metric becomes for a model: a row of the native op table, or a state computed from the rows of outputs. */
+/** How each metric is computed: by a row of the native op table, or by a state that TypeScript updates with rows of outputs. */
 
 import { nameTable } from '../checks/validate.js'
 import type { PlanOp } from '../native/plan.js'
@@ -40,24 +40,24 @@ import {
   ThresholdState,
 } from './thresholdMetrics.js'
 
-/** What a metric becomes for one model. */
+/** A metric for the outputs and the loss of one model. */
 export interface ResolvedMetric {
   /** Key in logs and results. */
   readonly key: string
-  /** The row of the native op table it becomes; none where it is computed from the rows of outputs. */
+  /** The row of the native op table that computes it; undefined if TypeScript computes it. */
   readonly op?: PlanOp | undefined
-  /** Its state for an epoch or an evaluation, where it has no row. */
+  /** Makes its state for an epoch or an evaluation, if TypeScript computes it. */
   readonly state?: ((outputs: number, weighted: boolean) => MetricState) | undefined
   readonly targets: TargetKinds
-  /** Fewest outputs it makes sense with. */
+  /** The smallest number of outputs that it accepts. */
   readonly leastOutputs: number
-  /** From the mean over rows (0 where none counts), and their number or weight, to the value shown. */
+  /** Computes the final value from the mean over rows (0 if no row counts) and the number or total weight of the rows. */
   readonly finish: (mean: number, rows: number) => number
   /** Whether smaller or larger values are better. */
   readonly best: 'min' | 'max'
-  /** Its thresholds are made for outputs from 0 to 1; default false. */
+  /** Whether it has thresholds for outputs from 0 to 1; default false. */
   readonly probabilities?: boolean | undefined
-  /** Whether it weighs its rows; default false. */
+  /** Whether it applies the weights of rows; default false. */
   readonly weighted?: boolean | undefined
 }
 
@@ -68,17 +68,17 @@ export interface Metric<Key extends string = string> {
   readonly name: Key
   /** Which metric it is, in camelCase: `binaryAccuracy`. */
   readonly id: string
-  /** All options but the name, defaults filled in. */
+  /** All options except the name, with defaults filled in. */
   readonly options: Options
-  /** What it becomes for a model with so many outputs and this loss. */
+  /** Fits the metric to a model with this number of outputs and this loss. */
   readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
-  /** True for a metric of your own in a model that was loaded without it: the model predicts, and does not train. */
+  /** True for a custom metric that was not passed to load(): the model can predict but not train. */
   readonly missing?: boolean | undefined
 }
 
 type Recipe = Omit<ResolvedMetric, 'key'>
 
-/** What a metric becomes, from its checked options. */
+/** The definition of a metric: its options, and how it is computed for them. */
 export interface MetricRow {
   readonly options: OptionRows
   readonly recipe: (options: Options, outputs: number) => Recipe
@@ -89,7 +89,7 @@ export const identity = (mean: number) => mean
 const rowsOnly: TargetKinds = { rows: true, classes: false }
 export const rowsOrClasses: TargetKinds = { rows: true, classes: true }
 
-/** Thresholds of 0 and less, or 1 and more, say that outputs are no probabilities. */
+/** Whether a threshold suits probabilities; one of at most 0 or at least 1 shows that the outputs are none. */
 const isShare = (threshold: unknown) => typeof threshold === 'number' && threshold > 0 && threshold < 1
 
 const binaryAccuracy = (threshold: number): Recipe => ({
@@ -125,7 +125,7 @@ const topK: MetricRow = {
   aliases: [],
 }
 
-/** As in Keras, rows of the class are 0, and where rows are weighed their weight does not count. */
+/** A loss that ignores a class, as a metric. As in Keras, rows of that class count as 0, or not at all in a weighted metric. */
 function ignoring(ignored: number, { fromLogits }: Options): NonNullable<Recipe['state']> {
   const value = crossentropyOf(fromLogits === true)
   const isIgnored = (t: Float32Array) => t[ignored] === 1
@@ -146,7 +146,7 @@ function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: L
 
 const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalInteger(1), classId: optionalInteger(0) }
 
-/** A metric from the rows of outputs. */
+/** A metric that TypeScript computes from rows of outputs. */
 function ofState(
   options: OptionRows,
   state: (options: Options, outputs: number) => MetricState,
@@ -191,10 +191,10 @@ function ofCounts(value: (counts: Counts) => number, best: 'min' | 'max' = 'max'
 }
 
 const mostThresholds = 100_000
-/** Their counts are a square. */
+/** The most classes of a confusion matrix, whose memory grows with their square. */
 const mostClasses = 4096
 
-/** `least` is the option of this name, held by `held`; the best `wanted` counts. */
+/** A metric that is the best `wanted` at any threshold where `held` is at least the option named by `least`. */
 function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (counts: Counts) => number): MetricRow {
   return ofState(
     {
@@ -205,7 +205,7 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
     ({ numThresholds, classId, [least]: value }) => {
       const n = Number(numThresholds)
       const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
-      // As in Keras, which does not clip for a single threshold.
+      // Keras does not clip outputs for a single threshold.
       const options = { thresholds, classId: classId as number | undefined, clips: n > 1 }
       return new ThresholdState(options, bestWhere(wanted, held, Number(value)))
     },
@@ -334,7 +334,7 @@ const lossRows = Object.fromEntries(
 
 export const metricRows: Readonly<Record<MetricId, MetricRow>> = { ...ownRows, ...lossRows }
 
-/** The name of a metric, in camelCase. */
+/** Names of the built-in metrics in camelCase. */
 export type MetricId = keyof typeof ownRows | LossMetricId
 
 export const metricIds = Object.keys(metricRows) as MetricId[]

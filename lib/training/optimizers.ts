@@ -1,4 +1,4 @@
-/** Optimizers by name and with options. An optimizer is settings alone: its state lives with the model. */
+/** Optimizers, by name and with options. An optimizer object holds settings only; the model holds its state. */
 
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
@@ -9,12 +9,12 @@ import { fillOptions, flag, needing, number, type OptionRows, type Options, shar
 import type { Schedule } from './schedules.js'
 import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
 
-/** A rate, one of {@link schedules}, or a function from the number of steps taken so far to the rate of the next step. */
+/** A number, one of {@link schedules}, or a function from the number of steps taken so far to the learning rate of the next step. */
 export type LearningRate = number | Schedule | ((step: number) => number)
 
 /** Options of every optimizer. */
 export interface OptimizerOptions extends UpdateOptions {
-  /** At least 0, a schedule, or a function of the step; the default is each optimizer's own. */
+  /** A number of at least 0, a schedule, or a function of the step; each optimizer has its own default. */
   readonly learningRate?: LearningRate | undefined
   /** The same as `learningRate`. */
   readonly lr?: LearningRate | undefined
@@ -22,17 +22,17 @@ export interface OptimizerOptions extends UpdateOptions {
 
 /** Options of {@link optimizers}.sgd. */
 export interface SgdOptions extends OptimizerOptions {
-  /** 0 to 1; default 0. */
+  /** Momentum, 0 to 1; default 0. */
   readonly momentum?: number | undefined
-  /** Nesterov's momentum; default false. */
+  /** Whether the momentum is Nesterov's; default false. */
   readonly nesterov?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.adamax and {@link optimizers}.nadam. */
 export interface MomentsOptions extends OptimizerOptions {
-  /** Share that the average of gradients keeps per step, 0 to below 1; default 0.9. */
+  /** Decay rate per step of the average of gradients, at least 0 and below 1; default 0.9. */
   readonly beta1?: number | undefined
-  /** Share that the average of squared gradients (Adamax: the largest gradient) keeps, 0 to below 1; default 0.999. */
+  /** Decay rate per step of the average of squared gradients (Adamax: of the largest gradient), at least 0 and below 1; default 0.999. */
   readonly beta2?: number | undefined
   /** Added to the divisor, above 0; default 1e-7. */
   readonly epsilon?: number | undefined
@@ -40,25 +40,25 @@ export interface MomentsOptions extends OptimizerOptions {
 
 /** Options of {@link optimizers}.adam and {@link optimizers}.adamw. */
 export interface AdamOptions extends MomentsOptions {
-  /** Divides by the largest average of squares so far. https://openreview.net/forum?id=ryQu7f-RZ; default false. */
+  /** Whether to divide by the largest average of squares so far; default false. https://openreview.net/forum?id=ryQu7f-RZ */
   readonly amsgrad?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.rmsprop. */
 export interface RmspropOptions extends OptimizerOptions {
-  /** Share that the average of squared gradients keeps per step, 0 to below 1; default 0.9. */
+  /** Decay rate per step of the average of squared gradients, at least 0 and below 1; default 0.9. */
   readonly rho?: number | undefined
-  /** Share of the last step that is taken again, 0 to 1; default 0. */
+  /** Fraction of the last step that is added to the next, 0 to 1; default 0. */
   readonly momentum?: number | undefined
   /** Added under the root, above 0; default 1e-7. */
   readonly epsilon?: number | undefined
-  /** Divides by the variance of the gradient instead of its square's mean; default false. */
+  /** Whether to divide by the variance of the gradient instead of the mean of its square; default false. */
   readonly centered?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.adagrad. */
 export interface AdagradOptions extends OptimizerOptions {
-  /** Where the sums of squared gradients start; at least 0, default 0.1. */
+  /** Initial value of the sums of squared gradients; at least 0, default 0.1. */
   readonly initialAccumulatorValue?: number | undefined
   /** Added under the root, above 0; default 1e-7. */
   readonly epsilon?: number | undefined
@@ -66,7 +66,7 @@ export interface AdagradOptions extends OptimizerOptions {
 
 /** Options of {@link optimizers}.adadelta. */
 export interface AdadeltaOptions extends OptimizerOptions {
-  /** Share that both averages of squares keep per step, 0 to below 1; default 0.95. */
+  /** Decay rate per step of both averages of squares, at least 0 and below 1; default 0.95. */
   readonly rho?: number | undefined
   /** Added under the roots, above 0; default 1e-7. */
   readonly epsilon?: number | undefined
@@ -74,42 +74,42 @@ export interface AdadeltaOptions extends OptimizerOptions {
 
 /** Options of {@link optimizers}.lion. */
 export interface LionOptions extends OptimizerOptions {
-  /** Share of the average in what decides the sign, 0 to below 1; default 0.9. */
+  /** Fraction of the average of gradients in the value whose sign is the step, at least 0 and below 1; default 0.9. */
   readonly beta1?: number | undefined
-  /** Share that the average of gradients keeps per step, 0 to below 1; default 0.99. */
+  /** Decay rate per step of the average of gradients, at least 0 and below 1; default 0.99. */
   readonly beta2?: number | undefined
 }
 
 /** Options of {@link optimizers}.ftrl. */
 export interface FtrlOptions extends OptimizerOptions {
-  /** To which power of the sums of squared gradients the rate of a weight falls; at most 0, default -0.5. */
+  /** Power of the sum of squared gradients that a weight's learning rate is proportional to; at most 0, default -0.5. */
   readonly learningRatePower?: number | undefined
-  /** Where the sums of squared gradients start; at least 0, default 0.1. */
+  /** Initial value of the sums of squared gradients; at least 0, default 0.1. */
   readonly initialAccumulatorValue?: number | undefined
-  /** Penalty of `|w|`: weights that gradients hardly miss become exactly 0. At least 0, default 0. */
+  /** Factor of an L1 penalty, which makes unimportant weights exactly 0; at least 0, default 0. */
   readonly l1RegularizationStrength?: number | undefined
-  /** Penalty of `w²`, which pulls towards 0 from the start; at least 0, default 0. */
+  /** Factor of an L2 penalty on weights; at least 0, default 0. */
   readonly l2RegularizationStrength?: number | undefined
-  /** Share of `2·w` that is added to the gradient; at least 0, default 0. */
+  /** Factor of `2·w`, which is added to the gradient; at least 0, default 0. */
   readonly l2ShrinkageRegularizationStrength?: number | undefined
   /** Added to the roots of the sums of squares; at least 0, default 0. */
   readonly beta?: number | undefined
 }
 
-/** What every optimizer has. */
+/** An optimizer with its options filled in. */
 export interface Optimizer {
   readonly kind: 'optimizer'
-  /** In camelCase: `sgd`. */
+  /** Name in camelCase, such as `sgd`. */
   readonly name: string
-  /** Rate or schedule. A change holds from the next batches on, also while training. */
+  /** The learning rate. It can be set, also during training; the change applies from the next batches on. */
   learningRate: LearningRate
-  /** Share of every parameter taken away per update, times the learning rate. */
+  /** Fraction of every parameter that is subtracted per update, times the learning rate. */
   readonly weightDecay: number
-  /** Clipping, accumulation and averages, as far as they were given. */
+  /** The options for clipping, accumulation and averaging that were given. */
   readonly update: UpdateSettings
-  /** All options, as they are now: what files keep. */
+  /** All current options; model files contain them. */
   readonly options: Readonly<Record<string, unknown>>
-  /** The row of the native op table it becomes. */
+  /** The row of the native op table that computes it. */
   readonly op: PlanOp
 }
 
@@ -117,13 +117,13 @@ interface OptimizerRow {
   readonly learningRate: number
   readonly weightDecay?: number | undefined
   readonly options: OptionRows
-  /** The row of the op table that computes it; the same name by default. */
+  /** Name of the row in the native op table; by default that of the optimizer. */
   readonly op?: ((options: Options) => string) | undefined
-  /** The options that are numbers of that row, in its order; all by default. A share β goes as the rate 1 - β. */
+  /** The options that are numeric parameters of that row, in its order; all by default. A decay rate β is passed as 1 - β. */
   readonly numbers?: readonly string[] | undefined
 }
 
-// An epsilon that is 0 in float32 would divide 0 by 0.
+// The lower bound keeps epsilon above 0 in float32; otherwise 0 would be divided by 0.
 const epsilon = number(1e-7, 1e-37)
 const moments = { beta1: share(0.9), beta2: share(0.999), epsilon }
 const adam = {
@@ -133,7 +133,7 @@ const adam = {
   numbers: ['beta1', 'beta2', 'epsilon'],
 }
 
-/** Keras' defaults. */
+/** The optimizers, with Keras' defaults. */
 const table = {
   sgd: {
     learningRate: 0.01,
@@ -168,7 +168,7 @@ const table = {
 
 const shares = ['beta1', 'beta2', 'rho']
 
-/** The number of a row that an option becomes: in float32 a rate of 0.001 is exact where a share of 0.999 is not. */
+/** The numeric parameter of an option. A decay rate is passed as 1 - β, as float32 holds 0.001 more precisely than 0.999. */
 function toNumber(key: string, options: Options): number {
   const value = Number(options[key])
   return shares.includes(key) ? 1 - value : value
@@ -183,7 +183,7 @@ export class RowOptimizer implements Optimizer {
   readonly weightDecay: number
   readonly update: UpdateSettings
   readonly op: PlanOp
-  /** All options but the learning rate and the weight decay, defaults filled in. */
+  /** All options except learning rate and weight decay, with defaults filled in. */
   protected readonly own: Options
   #learningRate: LearningRate
 
@@ -211,7 +211,7 @@ export class RowOptimizer implements Optimizer {
     if (new.target === RowOptimizer) Object.freeze(this)
   }
 
-  /** Rate or schedule; can be set, also while training. Throws `ERR_ARGUMENT` for numbers below 0 or not finite. */
+  /** The learning rate; it can be set, also during training. Throws `ERR_ARGUMENT` for numbers that are negative or not finite. */
   get learningRate(): LearningRate {
     return this.#learningRate
   }
@@ -228,13 +228,13 @@ export class RowOptimizer implements Optimizer {
 answerForeignNames(RowOptimizer.prototype, 'optimizer')
 
 /**
- * Stochastic gradient descent, with momentum where asked:
- * `v = momentum·v - rate·g; w += v`, or with Nesterov `w += momentum·v - rate·g`.
+ * Stochastic gradient descent, optionally with momentum: `v = momentum·v - rate·g; w += v`, or with Nesterov's momentum
+ * `w += momentum·v - rate·g`.
  */
 export class Sgd extends RowOptimizer {
-  /** 0: none. */
+  /** Momentum; 0 for none. */
   readonly momentum: number
-  /** Whether momentum is Nesterov's. */
+  /** Whether the momentum is Nesterov's. */
   readonly nesterov: boolean
 
   constructor(given?: SgdOptions) {
@@ -253,22 +253,22 @@ function checkLearningRate(value: LearningRate, argument: string): LearningRate 
   return checkNumber(value, argument, 0)
 }
 
-/** The rate of the step after `step` steps. Throws `ERR_ARGUMENT` for what a function or schedule gives that is no rate. */
+/** The learning rate of the step after `step` steps. Throws `ERR_ARGUMENT` if a function or schedule returns no valid rate. */
 export function learningRateAt(learningRate: LearningRate, step: number): number {
   if (typeof learningRate === 'number') return learningRate
   if (typeof learningRate === 'function') return checkNumber(learningRate(step), `learningRate(${step})`, 0)
   return checkNumber(learningRate.at(step), `learningRate.at(${step})`)
 }
 
-/** The rates of the steps from `step` on: one if it is constant, else one per step. Throws for rates out of range. */
+/** The learning rates of `count` steps, beginning with `step`: one number if constant, else one per step. Throws for invalid rates. */
 export function learningRates({ learningRate }: Optimizer, step: number, count: number): Float32Array {
   if (typeof learningRate === 'number') return Float32Array.of(learningRate)
   return Float32Array.from({ length: count }, (_, i) => learningRateAt(learningRate, step + i))
 }
 
 /**
- * Optimizers with options, for the `optimizer` of {@link Sequential.compile}. All can be given by name as well; a number alone is the
- * learning rate.
+ * Optimizers with options, for the option `optimizer` of {@link Sequential.compile}. All can be given by name as well; a number is short
+ * for the option `learningRate`.
  *
  * @example
  * ```ts
@@ -309,7 +309,7 @@ export const optimizers = {
   adadelta: (options?: number | AdadeltaOptions): RowOptimizer =>
     new RowOptimizer('adadelta', withMain(options, 'learningRate')),
   /**
-   * Adam with the largest gradient for the root of squares: `u = max(β₂·u, |g|); w -= rate / (1 - β₁ᵗ)·m / (u + epsilon)`;
+   * Adam with the largest gradient instead of the root mean square: `u = max(β₂·u, |g|); w -= rate / (1 - β₁ᵗ)·m / (u + epsilon)`;
    * default rate 0.001. https://arxiv.org/abs/1412.6980, section 7
    */
   adamax: (options?: number | MomentsOptions): RowOptimizer =>
@@ -321,7 +321,7 @@ export const optimizers = {
   nadam: (options?: number | MomentsOptions): RowOptimizer =>
     new RowOptimizer('nadam', withMain(options, 'learningRate')),
   /**
-   * `w -= rate·sign(β₁·m + (1 - β₁)·g); m = β₂·m + (1 - β₂)·g`; default rate 0.001, best a third to a tenth of Adam's.
+   * `w -= rate·sign(β₁·m + (1 - β₁)·g); m = β₂·m + (1 - β₂)·g`; default rate 0.001. A third to a tenth of Adam's rate works best.
    * https://arxiv.org/abs/2302.06675
    */
   lion: (options?: number | LionOptions): RowOptimizer => new RowOptimizer('lion', withMain(options, 'learningRate')),
@@ -331,8 +331,8 @@ export const optimizers = {
    * w = (clip(z, -l1, l1) - z) / (q + beta / rate + 2·l2)`; default rate 0.001.
    * https://research.google.com/pubs/archive/41159.pdf
    *
-   * As in Keras, weights are computed anew from `z` and the rate: the first step keeps little of the initial weights, and
-   * when a schedule lowers the rate, weights shrink with it. A rate of 0 changes nothing.
+   * As in Keras, each step computes the weights from `z` and the rate alone. The first step therefore discards most of the initial
+   * weights, and when a schedule lowers the rate, the weights shrink. A rate of 0 changes nothing.
    */
   ftrl: (options?: number | FtrlOptions): RowOptimizer => new RowOptimizer('ftrl', withMain(options, 'learningRate')),
 } as const
@@ -340,18 +340,18 @@ answerForeignNames(optimizers, 'optimizers')
 
 guardArity(optimizers, 'optimizers')
 
-/** The optimizers by name, in any case. */
+/** Names of optimizers. */
 export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
 
 const names = nameTable(Object.keys(table) as OptimizerId[], () => [], 'optimizers')
 
-/** The optimizer that a name or object stands for; `ERR_UNKNOWN_NAME` with suggestions. */
+/** The optimizer of a name or an object. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */
 export function toOptimizer(value: OptimizerName | Optimizer, argument: string): Optimizer {
   if (typeof value !== 'object' || value === null) return optimizers[lookUp(names, value, argument)]()
   return checkMade(value, 'optimizer', argument, 'a name or an object of optimizers.*')
 }
 
-/** The optimizer of a name and its options, as a file describes it. */
+/** Makes an optimizer of a name and options, as a model file describes it. */
 export function optimizerFrom(name: unknown, options: object, argument: string): Optimizer {
   return optimizers[lookUp(names, name, argument)](options)
 }

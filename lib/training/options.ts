@@ -1,4 +1,4 @@
-/** Options of losses, metrics and optimizers: their defaults and checks as data. */
+/** Describes options of losses, metrics and optimizers as data: their defaults and checks. */
 
 import { checkBoolean, checkInteger, checkNumber, lookUp, nameTable, refuse, refuseIdle } from '../checks/validate.js'
 
@@ -8,9 +8,9 @@ export type OptionValue = number | boolean | string | readonly number[] | undefi
 export interface OptionRow {
   readonly default: OptionValue
   readonly check: (value: unknown, argument: string) => OptionValue
-  /** The option without which this one changes nothing. */
+  /** Name of an option without which this one has no effect. */
   readonly needs?: string | undefined
-  /** The option beside which this one changes nothing. */
+  /** Name of an option with which this one has no effect. */
   readonly notWith?: string | undefined
 }
 
@@ -19,13 +19,13 @@ export type OptionRows = Readonly<Record<string, OptionRow>>
 /** Options with defaults filled in. */
 export type Options = Readonly<Record<string, OptionValue>>
 
-/** A finite number in a closed range. */
+/** A finite number from `low` to `high`, both included. */
 export const number = (value: number, low?: number, high?: number): OptionRow => ({
   default: value,
   check: (given, argument) => checkNumber(given, argument, low, high),
 })
 
-/** A number from 0 to below 1, also once it is float32. */
+/** A number of at least 0 and below 1, also when rounded to float32. */
 export const share = (value: number): OptionRow => ({
   default: value,
   check: (given, argument) =>
@@ -34,7 +34,7 @@ export const share = (value: number): OptionRow => ({
       : refuse(argument, 'a number from 0 to below 1', given),
 })
 
-/** A number above 0 and below 1, also once it is float32. */
+/** A number above 0 and below 1, also when rounded to float32. */
 export const fraction = (value: number): OptionRow => ({
   default: value,
   check: (given, argument) =>
@@ -43,19 +43,19 @@ export const fraction = (value: number): OptionRow => ({
       : refuse(argument, 'a number above 0 and below 1', given),
 })
 
-/** An integer in a closed range, of at least 1 by default. */
+/** An integer from `low` (default 1) to `high`, both included. */
 export const count = (value: number, low?: number, high?: number): OptionRow => ({
   default: value,
   check: (given, name) => checkInteger(given, name, low, high),
 })
 
-/** An integer in a closed range that need not be given. */
+/** An optional integer from `low` to `high`, both included. */
 export const optionalInteger = (low: number, high?: number): OptionRow => ({
   default: undefined,
   check: (given, name) => (given === undefined ? undefined : checkInteger(given, name, low, high)),
 })
 
-/** A number in a closed range that need not be given. */
+/** An optional number from `low` to `high`, both included. */
 export const optionalNumber = (low?: number, high?: number): OptionRow => ({
   default: undefined,
   check: (given, name) => (given === undefined ? undefined : checkNumber(given, name, low, high)),
@@ -72,13 +72,13 @@ const optionalList =
     },
   })
 
-/** A list of numbers in a closed range that need not be given. */
+/** An optional list of numbers from `low` to `high`, both included. */
 export const optionalNumbers = optionalList(checkNumber)
 
-/** The same of integers. */
+/** An optional list of integers from `low` to `high`, both included. */
 export const optionalIntegers = optionalList(checkInteger)
 
-/** One of some words, the first one by default. */
+/** One of several words; the first is the default. */
 export const choice = (...words: readonly [string, ...string[]]): OptionRow => {
   const table = nameTable(words, () => [])
   return { default: words[0], check: (given, name) => lookUp(table, given, name) }
@@ -86,13 +86,13 @@ export const choice = (...words: readonly [string, ...string[]]): OptionRow => {
 
 export const flag = (value: boolean): OptionRow => ({ default: value, check: checkBoolean })
 
-/** An option that changes nothing unless another is there, and is not 0 or false. */
+/** An option that has no effect unless another one is given and is not 0 or false. */
 export const needing = (needs: string, row: OptionRow): OptionRow => ({ ...row, needs })
 
-/** An option that changes nothing where another is given. */
+/** An option that has no effect if another one is given. */
 export const notWith = (other: string, row: OptionRow): OptionRow => ({ ...row, notWith: other })
 
-/** The options of `rows`, checked, defaults filled in, in the order of `rows`. */
+/** Checks options and fills in defaults, in the order of `rows`. */
 export function fillOptions(rows: OptionRows, given: object, argument: string): Options {
   const values = given as Readonly<Record<string, unknown>>
   const filled: Record<string, OptionValue> = {}

@@ -1,10 +1,10 @@
-/** Metrics of values of each row: correlations, concordance, and R². */
+/** Metrics that are computed for each row, such as correlations, and R². */
 
 import type { CapturedBatch, MetricState } from './captured.js'
 import { argmax } from './classMetrics.js'
 import { eachRow, epsilon, mean, ratio } from './metricNumbers.js'
 
-/** The coefficient of determination, from sums over rows for each output. */
+/** The state of the coefficient of determination: sums over rows for each output. */
 export class R2State implements MetricState {
   readonly numbers: Float64Array
   readonly #outputs: number
@@ -34,7 +34,7 @@ export class R2State implements MetricState {
   }
 
   result(): number {
-    // As in Keras, every output of a row is a sample of its own.
+    // As in Keras, every output of a row counts as a sample.
     const [samples = 0, weight = 0] = this.numbers
     const { classAggregation, numRegressors, classId } = this.#options
     const outputs = Array.from({ length: this.#outputs }, (_, o) => {
@@ -61,13 +61,13 @@ export interface R2Options {
   readonly classId?: number | undefined
 }
 
-/** The weighted mean of a value of each row. */
+/** The state of a metric that is the weighted mean of one value per row. */
 export class RowMeanState implements MetricState {
   readonly numbers = new Float64Array(2)
   readonly #value: (y: Float32Array, t: Float32Array) => number
   readonly #counts: (t: Float32Array) => boolean
 
-  /** `counts`: rows whose weight counts. */
+  /** `counts` says for which rows the weight is added to the divisor; default all. */
   constructor(value: (y: Float32Array, t: Float32Array) => number, counts: (t: Float32Array) => boolean = () => true) {
     this.#value = value
     this.#counts = counts
@@ -106,7 +106,7 @@ export function pearson(y: Float32Array, t: Float32Array): number {
   return yt / Math.max(Math.sqrt(yy * tt), epsilon)
 }
 
-/** `-log` of the share that the target's class has in the outputs, which are logits or probabilities. */
+/** `-log(p)`, where `p` is the probability of the target's class; outputs are logits or probabilities. */
 export const crossentropyOf = (fromLogits: boolean) => (y: Float32Array, t: Float32Array) => {
   const logits = fromLogits ? y : y.map((p) => Math.log(Math.min(Math.max(p, epsilon), 1 - epsilon)))
   const top = logits.reduce((a, b) => Math.max(a, b), -Infinity)
@@ -114,7 +114,7 @@ export const crossentropyOf = (fromLogits: boolean) => (y: Float32Array, t: Floa
   return Math.log(sum) + top - (logits[argmax(t)] as number)
 }
 
-/** Lin's concordance. https://doi.org/10.2307/2532051 */
+/** Lin's concordance correlation of the outputs of a row with its targets. https://doi.org/10.2307/2532051 */
 export function concordance(y: Float32Array, t: Float32Array): number {
   const { my, mt, yy, tt, yt } = moments(y, t)
   return (2 * yt) / (yy + tt + (my - mt) ** 2 + epsilon)

@@ -1,4 +1,4 @@
-/** Learning-rate schedules: Keras' names, defaults and formulas in float32, and PyTorch's one-cycle policy. */
+/** Learning-rate schedules: those of Keras, with the same names, defaults and float32 formulas, and PyTorch's one-cycle policy. */
 
 import type { Spelled } from '../base/names.js'
 import { answerForeignNames } from '../checks/answering.js'
@@ -16,91 +16,91 @@ import {
   refuseIdle,
 } from '../checks/validate.js'
 
-/** What the options of a schedule hold. */
+/** The value of an option of a schedule. */
 export type ScheduleOption = number | boolean | string | readonly number[]
 
-/** A rate that depends on the number of optimizer steps taken. */
+/** A learning rate that depends on the number of optimizer steps taken. */
 export interface Schedule {
   readonly kind: 'schedule'
-  /** In camelCase: `exponentialDecay`. */
+  /** Name in camelCase, such as `exponentialDecay`. */
   readonly name: string
-  /** All options, defaults filled in. */
+  /** All options, with defaults filled in. */
   readonly options: Readonly<Record<string, ScheduleOption>>
-  /** The rate of the step that follows after `step` steps, a float32 value. */
+  /** The learning rate of the step after `step` steps, rounded to float32. */
   readonly at: (step: number) => number
 }
 
 /** Options of {@link schedules}.exponentialDecay and inverseTimeDecay. */
 export interface DecayOptions {
-  /** Rate at step 0, at least 0. */
+  /** Learning rate at step 0, at least 0. */
   readonly initialLearningRate: number
-  /** Steps in which `decayRate` acts once, above 0. */
+  /** Number of steps after which `decayRate` has been applied once, above 0. */
   readonly decaySteps: number
-  /** Above 0. */
+  /** Rate of the decay, above 0. */
   readonly decayRate: number
-  /** Only whole multiples of `decaySteps` count; default false. */
+  /** Whether the rate changes only every `decaySteps` steps; default false: at every step. */
   readonly staircase?: boolean | undefined
 }
 
 /** Options of {@link schedules}.piecewiseConstantDecay. */
 export interface PiecewiseConstantOptions {
-  /** Increasing steps; the rate changes after each. */
+  /** Steps after which the rate changes, in increasing order. */
   readonly boundaries: readonly number[]
-  /** A rate up to each boundary and one after the last: one more than boundaries. */
+  /** The rate up to each boundary, and the rate after the last: one more than boundaries. */
   readonly values: readonly number[]
 }
 
 /** Options of {@link schedules}.polynomialDecay. */
 export interface PolynomialDecayOptions {
-  /** Rate at step 0, at least 0. */
+  /** Learning rate at step 0, at least 0. */
   readonly initialLearningRate: number
-  /** Steps until the end rate, above 0. */
+  /** Number of steps until the final rate, above 0. */
   readonly decaySteps: number
-  /** At least 0; default 0.0001. */
+  /** The final rate, at least 0; default 0.0001. */
   readonly endLearningRate?: number | undefined
-  /** Default 1, a straight line. */
+  /** Power of the polynomial; default 1, a linear decay. */
   readonly power?: number | undefined
-  /** Beyond `decaySteps`, decays again over the next multiple of it; default false: the rate stays at its end. */
+  /** Whether to extend the decay to the next multiple of `decaySteps` beyond its end; default false: the rate stays at its final value. */
   readonly cycle?: boolean | undefined
 }
 
 /** Options of {@link schedules}.cosineDecay. */
 export interface CosineDecayOptions {
-  /** Rate at step 0, at least 0. */
+  /** Learning rate at step 0, at least 0. */
   readonly initialLearningRate: number
-  /** Steps of the decay, after those of the warm-up; above 0. */
+  /** Number of steps of the decay, after the warm-up; above 0. */
   readonly decaySteps: number
-  /** The end rate as a share of the rate it decays from; default 0. */
+  /** The final rate as a fraction of the rate at which the decay begins; default 0. */
   readonly alpha?: number | undefined
-  /** Rises in a line to this rate first, and decays from there; default: no warm-up. */
+  /** The rate to which the warm-up rises linearly, and at which the decay begins; default: no warm-up. */
   readonly warmupTarget?: number | undefined
-  /** Steps of the warm-up; default 0. */
+  /** Number of steps of the warm-up; default 0. */
   readonly warmupSteps?: number | undefined
 }
 
 /** Options of {@link schedules}.cosineDecayRestarts. */
 export interface CosineRestartsOptions {
-  /** Rate at step 0, at least 0. */
+  /** Learning rate at step 0, at least 0. */
   readonly initialLearningRate: number
-  /** Steps of the first period, above 0. */
+  /** Number of steps of the first period, above 0. */
   readonly firstDecaySteps: number
-  /** Length of a period as a multiple of the one before, at least 1; default 2. */
+  /** Length of each period as a multiple of the period before, at least 1; default 2. */
   readonly tMul?: number | undefined
-  /** First rate of a period as a multiple of that of the one before, at least 0; default 1. */
+  /** First rate of each period as a multiple of that of the period before, at least 0; default 1. */
   readonly mMul?: number | undefined
-  /** The end rate of a period as a share of the initial rate; default 0. */
+  /** The final rate of a period as a fraction of the initial rate; default 0. */
   readonly alpha?: number | undefined
 }
 
 /** Options of {@link schedules}.oneCycle. */
 export interface OneCycleOptions {
-  /** The rate at the top of the cycle, at least 0. */
+  /** The highest learning rate of the cycle, at least 0. */
   readonly maxLearningRate: number
-  /** Steps of the whole cycle, a positive integer; after it the rate stays at its end. */
+  /** Number of steps of the whole cycle, a positive integer; after it the rate stays at its final value. */
   readonly totalSteps: number
-  /** Share of the steps spent rising, 0 to 1; default 0.3. */
+  /** Fraction of the steps in which the rate rises, 0 to 1; default 0.3. */
   readonly pctStart?: number | undefined
-  /** Default `cos`; `linear` moves in straight lines. */
+  /** Whether the rate follows a cosine (`cos`, the default) or straight lines (`linear`). */
   readonly annealStrategy?: 'cos' | 'linear' | undefined
   /** The first rate is `maxLearningRate / divFactor`; default 25. */
   readonly divFactor?: number | undefined
@@ -117,16 +117,16 @@ const pi = f(Math.PI)
 
 interface OptionRow {
   readonly default?: ScheduleOption | undefined
-  /** May be left out, and then is not there. */
+  /** Whether the option may be left out although it has no default. */
   readonly optional?: true | undefined
   readonly check: (value: unknown, argument: string) => ScheduleOption
 }
 
 interface ScheduleRow {
   readonly options: Readonly<Record<string, OptionRow>>
-  /** Checks what one option alone cannot show. */
+  /** Checks conditions that involve several options. */
   readonly check?: ((options: Checked, argument: string) => void) | undefined
-  /** Options that change nothing without another. */
+  /** Options that have no effect without another one, which is the value. */
   readonly idle?: Readonly<Record<string, string>> | undefined
   readonly rate: (options: Checked) => Rate
 }
@@ -266,7 +266,7 @@ const table = {
 
 type ScheduleId = keyof typeof table
 
-/** The numbers among the options, rounded to float32. */
+/** The numeric options, rounded to float32. */
 function floats(options: Checked): Record<string, number> & { [K in keyof AllNumbers]: number } {
   return Object.fromEntries(
     Object.entries(options).map(([key, value]) => [key, f(Number(value))]),
@@ -283,7 +283,7 @@ type AllNumbers = Record<
   number
 >
 
-/** `step / decaySteps`, whole with a staircase. */
+/** `step / decaySteps`, rounded down with `staircase`. */
 function periodsOf(options: Checked): Rate {
   const decaySteps = f(options.decaySteps as number)
   return (step) => {
@@ -338,9 +338,9 @@ function make(id: ScheduleId, given: object | undefined): Schedule {
 }
 
 /**
- * Learning rates that depend on the step, for the `learningRate` of an optimizer. A step is one update of the weights,
- * counted from 0 over all calls of fit. All but `oneCycle` are Keras' schedules of the same names, computed in float32 as
- * Keras does. Throw `ERR_ARGUMENT` for options out of range and `ERR_UNKNOWN_NAME` for options that do not exist.
+ * Learning rates that depend on the step, for the option `learningRate` of an optimizer. Steps are the batches trained so far, counted
+ * from 0 over all calls of fit. All except `oneCycle` are Keras' schedules of the same names, computed in float32 as in Keras. They
+ * throw `ERR_ARGUMENT` for options out of range and `ERR_UNKNOWN_NAME` for options that do not exist.
  *
  * @example
  * ```ts
@@ -367,14 +367,14 @@ export const schedules = {
   /** `(initial - end) · (1 - min(step, decaySteps) / decaySteps)^power + end` */
   polynomialDecay: (options: PolynomialDecayOptions): Schedule => make('polynomialDecay', options),
   /**
-   * Half a cosine wave from the initial rate down to `alpha` times it, after a warm-up where asked.
+   * Half a cosine wave from the initial rate down to `alpha` times that rate, optionally after a warm-up.
    * https://arxiv.org/abs/1608.03983
    */
   cosineDecay: (options: CosineDecayOptions): Schedule => make('cosineDecay', options),
-  /** The same again and again, in periods `tMul` times as long and from rates `mMul` times as high as the last. */
+  /** Repeated cosine decays; each period is `tMul` times as long as the last and begins at a rate `mMul` times as high. */
   cosineDecayRestarts: (options: CosineRestartsOptions): Schedule => make('cosineDecayRestarts', options),
   /**
-   * Rises to `maxLearningRate`, then falls far below the first rate, as PyTorch's OneCycleLR does for the rate.
+   * Rises to `maxLearningRate`, then falls far below the initial rate, as PyTorch's OneCycleLR does.
    * https://arxiv.org/abs/1708.07120
    */
   oneCycle: (options: OneCycleOptions): Schedule => make('oneCycle', options),
@@ -383,12 +383,12 @@ answerForeignNames(schedules, 'schedules')
 
 guardArity(schedules, 'schedules')
 
-/** The schedules by name. */
+/** Names of schedules. */
 export type ScheduleName = Spelled<ScheduleId>
 
 const names = nameTable(Object.keys(table) as ScheduleId[], () => [], 'schedules')
 
-/** The schedule of a name and its options, as a file describes it. */
+/** Makes a schedule of a name and options, as a model file describes it. */
 export function scheduleFrom(name: unknown, options: object, argument: string): Schedule {
   return make(lookUp(names, name, argument), options)
 }

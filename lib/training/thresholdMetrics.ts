@@ -1,9 +1,9 @@
-/** Metrics of what lies above thresholds: true and false positives and negatives, and areas under their curves. */
+/** Metrics with thresholds: true and false positives and negatives, and areas under their curves. */
 
 import type { CapturedBatch, MetricState } from './captured.js'
 import { eachRow, ratio } from './metricNumbers.js'
 
-/** True and false positives and negatives at one threshold. */
+/** The weights of true and false positives and negatives at one threshold. */
 export interface Counts {
   readonly tp: number
   readonly fp: number
@@ -12,21 +12,21 @@ export interface Counts {
 }
 
 export interface ThresholdOptions {
-  /** Ascending. */
+  /** The thresholds, in ascending order. */
   readonly thresholds: readonly number[]
-  /** Only this output counts. */
+  /** Index of the only output that counts; default: all outputs count. */
   readonly classId?: number | undefined
-  /** Only the largest outputs of a row can be positive. */
+  /** Only this number of the largest outputs of a row can be positive; default: all. */
   readonly topK?: number | undefined
-  /** Targets between 0 and 1 are positive to that part. */
+  /** Whether a target between 0 and 1 counts as positive with that weight and as negative with the rest; default false. */
   readonly soft?: boolean | undefined
-  /** Outputs below 0 count as 0 and those above 1 as 1; default false. */
+  /** Whether outputs are clipped to 0 … 1; default false. */
   readonly clips?: boolean | undefined
-  /** Groups of counts: one for each output, instead of one for all. */
+  /** Number of outputs that have counts of their own; default: one group of counts for all outputs. */
   readonly labels?: number | undefined
 }
 
-/** Weights of positives and negatives between thresholds: all counts follow from them. */
+/** The state of threshold metrics: the weights of positives and negatives between neighbouring thresholds. */
 export class ThresholdState implements MetricState {
   readonly numbers: Float64Array
   readonly #options: ThresholdOptions
@@ -63,7 +63,7 @@ export class ThresholdState implements MetricState {
     return this.#result(Array.from({ length: groups }, (_, group) => this.#countsOf(group)))
   }
 
-  /** Counts at each threshold: running sums of what lies between them, from the lowest up and from the highest down. */
+  /** The counts at each threshold, which are running sums of the weights between thresholds, from both ends. */
   #countsOf(group: number): Counts[] {
     const bins = this.#thresholds.length + 1
     const between = (bin: number, kind: 0 | 1) => this.numbers[2 * (group * bins + bin) + kind] as number
@@ -81,7 +81,7 @@ export class ThresholdState implements MetricState {
     })
   }
 
-  /** How many thresholds the value is above. */
+  /** The number of thresholds that a value is above. */
   #above(value: number): number {
     let low = 0
     let high = this.#thresholds.length
@@ -94,7 +94,7 @@ export class ThresholdState implements MetricState {
   }
 }
 
-/** The `k` largest; among equal ones the first. */
+/** The indices of the `k` largest values; among equal values the first ones. */
 function largest(y: Float32Array, k: number): ReadonlySet<number> {
   const order = Array.from(y, (_, i) => i).sort((a, b) => (y[b] as number) - (y[a] as number) || a - b)
   return new Set(order.slice(0, k))
@@ -104,7 +104,7 @@ export const precisionOf = ({ tp, fp }: Counts) => ratio(tp, tp + fp)
 export const recallOf = ({ tp, fn }: Counts) => ratio(tp, tp + fn)
 export const specificityOf = ({ tn, fp }: Counts) => ratio(tn, tn + fp)
 
-/** The largest `wanted` where `held` is at least `least`. */
+/** The largest `wanted` at any threshold where `held` is at least `least`. */
 export function bestWhere(
   wanted: (counts: Counts) => number,
   held: (counts: Counts) => number,
@@ -116,7 +116,7 @@ export function bestWhere(
 export type Curve = 'ROC' | 'PR' | 'PRGAIN'
 export type Summation = 'interpolation' | 'minoring' | 'majoring'
 
-/** The area under a curve of counts, thresholds ascending; a weighted mean over groups. */
+/** The area under a curve of counts at ascending thresholds; with several groups, the weighted mean of their areas. */
 export function areaUnder(
   curve: Curve,
   method: Summation,
@@ -131,7 +131,7 @@ export function areaUnder(
   }
 }
 
-/** Precision and recall on a harmonic scale from that of chance, 0, to 1: https://papers.nips.cc/paper/5867. As Keras bounds them. */
+/** Recall gain and precision gain (https://papers.nips.cc/paper/5867): 0 is the value of chance, 1 the best. Bounded as in Keras. */
 function gains({ tp, fp, tn, fn }: Counts): [number, number] {
   if (tp === 0) return [0, 1]
   const odds = ratio(tp + fn, tn + fp)
@@ -156,7 +156,7 @@ function trapezoids(all: readonly Counts[], curve: Curve, method: Summation): nu
   return area
 }
 
-/** https://www.biostat.wisc.edu/~page/rocpr.pdf: precision between two points follows from counts that change in step. */
+/** The area under the PR curve, with counts interpolated linearly between points: https://www.biostat.wisc.edu/~page/rocpr.pdf */
 function interpolatedPr(all: readonly Counts[]): number {
   let area = 0
   for (let i = 0; i + 1 < all.length; i++) {

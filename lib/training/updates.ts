@@ -1,43 +1,43 @@
-/** What every optimizer does around its formula: clipping, weight decay, accumulation, averages of the weights. */
+/** Options of every optimizer besides its formula: accumulation, clipping, weight decay, averaging of weights. */
 
 import { checkBoolean, checkInteger, checkNumber, refuse, refuseIdle } from '../checks/validate.js'
 import type { PlanUpdate } from '../native/plan.js'
 
-/** Options that every optimizer has, besides its learning rate. Steps run in the order in which they stand here. */
+/** Options of every optimizer besides the learning rate. They are applied in the order in which they are listed here. */
 export interface UpdateOptions {
   /**
-   * Batches whose gradients are averaged for one update; default 1. Schedules still count batches, and the optimizer
+   * Number of batches whose gradients are averaged for one update; default 1. Schedules still count batches; the optimizer's own step
    * counts updates.
    */
   readonly gradientAccumulationSteps?: number | undefined
-  /** Largest norm of each parameter's gradient: a longer one is scaled down to it. Above 0; default none. */
+  /** Upper bound of the norm of each parameter's gradient; a gradient with a larger norm is scaled down. Above 0; default none. */
   readonly clipNorm?: number | undefined
-  /** Largest norm of all gradients together. Above 0; default none. */
+  /** Upper bound of the norm of all gradients together. Above 0; default none. */
   readonly globalClipNorm?: number | undefined
-  /** Largest absolute value of every element of the gradients. Above 0; default none. One of the three at most. */
+  /** Upper bound of the absolute value of each gradient element. Above 0; default none. At most one way of clipping may be given. */
   readonly clipValue?: number | undefined
   /**
-   * Share of every parameter, biases included, taken away per update, times the learning rate; at least 0, default 0.
+   * Fraction of every parameter, biases included, that is subtracted per update, times the learning rate; at least 0, default 0.
    * https://arxiv.org/abs/1711.05101
    */
   readonly weightDecay?: number | undefined
-  /** Parameters that do not decay: texts that their names contain, as in `['bias', 'dense_1/']`. */
+  /** Weight decay is not applied to parameters whose names contain one of these texts, such as `['bias', 'dense_1/']`. */
   readonly excludeFromWeightDecay?: readonly string[] | undefined
   /**
-   * Keeps an exponential average of the weights, which they become when fit ends; a fit with `resume` goes on from what they were
-   * before. Default false.
+   * Whether to keep an exponential moving average of the weights, which replaces the weights when fit ends; default false. A fit with
+   * `resume` continues from the weights before they were replaced.
    */
   readonly useEma?: boolean | undefined
-  /** Share of the average that is kept per step, 0 to 1; default 0.99. */
+  /** Decay rate of the average per step, 0 to 1; default 0.99. */
   readonly emaMomentum?: number | undefined
-  /** Updates after which, again and again, the weights become their averages; default never. */
+  /** The weights are replaced by their averages every time this number of updates is done; default: only when fit ends. */
   readonly emaOverwriteFrequency?: number | undefined
 }
 
-/** The options, checked; absent where they were not given. */
+/** {@link UpdateOptions} after they were checked; options that were not given are absent. */
 export type UpdateSettings = Readonly<Omit<UpdateOptions, 'weightDecay'>>
 
-/** Names of the options. */
+/** Names of {@link UpdateOptions}. */
 export const updateOptionNames = [
   'weightDecay',
   'excludeFromWeightDecay',
@@ -51,7 +51,7 @@ export const updateOptionNames = [
 ] as const
 
 const limits = ['clipNorm', 'globalClipNorm', 'clipValue'] as const
-const smallest = 1.2e-38 // Below it, float32 has fewer digits.
+const smallest = 1.2e-38 // Smaller numbers are subnormal in float32 and have fewer digits.
 
 type Check = (value: unknown, argument: string) => unknown
 
@@ -87,7 +87,7 @@ export function checkUpdateOptions(given: UpdateOptions, argument: string): Upda
   return Object.freeze(settings)
 }
 
-/** The options as the Plan has them. */
+/** Converts the options to the Plan. */
 export function planUpdate(settings: UpdateSettings): Omit<PlanUpdate, 'optimizer' | 'weightDecay'> {
   const { clipNorm = 0, globalClipNorm = 0, clipValue = 0, gradientAccumulationSteps = 1 } = settings
   const { useEma = false, emaMomentum = 0.99, emaOverwriteFrequency = 0 } = settings
@@ -102,7 +102,7 @@ export function planUpdate(settings: UpdateSettings): Omit<PlanUpdate, 'optimize
   }
 }
 
-/** Whether a parameter takes part in weight decay. */
+/** Whether weight decay is applied to a parameter. */
 export function decays({ excludeFromWeightDecay = [] }: UpdateSettings, parameter: string): boolean {
   return !excludeFromWeightDecay.some((text) => parameter.includes(text))
 }
