@@ -327,7 +327,7 @@ describe('neurode/plot', function () {
     const [training, confusion, wrong, weights] = titles as string[]
     assert.deepEqual([training, weights], ['Training', 'Weights of the first layer'])
     assert.match(confusion ?? '', /^Confusion matrix: \d+ of 10000 right$/)
-    assert.match(wrong ?? '', /^Wrong digits/)
+    assert.match(wrong ?? '', /^Misclassified digits/)
     const sizes = await page.evaluate(
       "[...document.querySelectorAll('figure > svg')].map((each) => each.getBoundingClientRect()).map(({ width, height }) => [width, height])",
     )

@@ -13,7 +13,7 @@ import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
 
-/** When a checkpoint is written: after every epoch, or after every so many batches of an epoch. */
+/** When a checkpoint is written: after every epoch, or every time this number of batches of an epoch is done. */
 export type SaveFrequency = 'epoch' | number
 
 function checkFrequency(value: unknown, argument: string): SaveFrequency {
@@ -23,26 +23,26 @@ function checkFrequency(value: unknown, argument: string): SaveFrequency {
 
 /** Options of {@link callbacks}.modelCheckpoint. */
 export interface ModelCheckpointOptions extends MonitorOptions {
-  /** Saves only when the value became better; default false. */
+  /** Saves only if the monitored value improved; default false. */
   readonly saveBestOnly?: boolean | undefined
   /** Saves weights alone, as `model.saveWeights` does; default false. */
   readonly saveWeightsOnly?: boolean | undefined
-  /** Default `epoch`. A number cannot go with `saveBestOnly`, as batches are not validated. */
+  /** When to save; default `epoch`. A number cannot be combined with `saveBestOnly`, as validation runs after epochs only. */
   readonly saveFreq?: SaveFrequency | undefined
-  /** With `saveBestOnly`: saves only what is better than this; default none. */
+  /** With `saveBestOnly`: the value that the first saved model must improve on; default none. */
   readonly initialValueThreshold?: number | undefined
 }
 
 const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
 
-/** Sets a hook of one object alone, which copies of it do not take over. */
+/** Adds `onBatchEnd` to one object; the property is not enumerable, so that copies of the object lack it. */
 function setHook(callback: Callback, onBatchEnd: (batch: number, logs: Logs) => Promise<void>): void {
   Object.defineProperty(callback, 'onBatchEnd', { value: onBatchEnd })
 }
 
 /**
- * Saves the model under a path in which `{epoch}` (from 1), `{batch}` and keys of the logs stand for their values; makes the
- * folder. That it can is tried before the first batch.
+ * Saves the model to a path in which `{epoch}` and `{batch}` (both from 1) and keys of the logs are replaced by their values.
+ * Missing folders are created. Whether the path can be written is checked before the first batch.
  */
 export class ModelCheckpoint implements Callback {
   readonly name = 'modelCheckpoint'
@@ -56,7 +56,7 @@ export class ModelCheckpoint implements Callback {
   #context: TrainingContext | undefined
   #epoch = 0
   #best: number | undefined
-  /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
+  /** Present only if `saveFreq` is a number: a callback with this method makes fit pause after batches to call it. */
   declare readonly onBatchEnd?: ((batch: number, logs: Logs) => Promise<void>) | undefined
 
   constructor(path: string | URL, given?: ModelCheckpointOptions) {
@@ -117,7 +117,7 @@ export class ModelCheckpoint implements Callback {
 
   async #save(batch: number, logs: Logs): Promise<void> {
     const { model, keys } = this.#context as TrainingContext
-    // An epoch that was not validated has no values of validation.
+    // After an epoch without validation the logs lack the validation keys; the path shows NA for them.
     const none = Object.fromEntries(keys.map((key) => [key, undefined]))
     const path = formatPath(this.#path, { ...none, ...logs, epoch: this.#epoch + 1, batch: batch + 1 })
     await makeFolderOf(path)
@@ -126,7 +126,7 @@ export class ModelCheckpoint implements Callback {
   }
 }
 
-/** `model-{epoch:03}-{val_loss:.2f}` → `model-007-0.31`; NA for what has no value. */
+/** Fills in a path: `model-{epoch:03}-{val_loss:.2f}` becomes `model-007-0.31`. A key without a value becomes NA. */
 function formatPath(template: string, values: Readonly<Record<string, number | undefined>>): string {
   return template.replace(/\{(\w+)(?::(0?)(\d*)d?)?(?::?\.(\d+)f)?\}/g, (_, key: string, zero, width, digits) => {
     if (!Object.hasOwn(values, key)) {
@@ -142,17 +142,17 @@ function formatPath(template: string, values: Readonly<Record<string, number | u
 
 /** Options of {@link callbacks}.backupAndRestore. */
 export interface BackupAndRestoreOptions {
-  /** Default `epoch`. */
+  /** When to save; default `epoch`. */
   readonly saveFreq?: SaveFrequency | undefined
-  /** Checkpoints to keep, at least 2: an older one is used when the newest is damaged. Default 2. */
+  /** Number of checkpoints to keep, at least 2: if the newest is damaged, an older one is used. Default 2. */
   readonly keep?: number | undefined
-  /** Removes the checkpoints once training has come to its end; default true. */
+  /** Whether the checkpoints are removed when training is complete; default true. */
   readonly deleteCheckpoint?: boolean | undefined
 }
 
 const backupPattern = /^backup-(\d{8,})\.neurode$/
 
-/** Goes on from a backup; one of another training is an error, and stays. */
+/** Restores a training from a backup. Throws `ERR_CHECKPOINT_MISMATCH` for a backup of another training, which is kept. */
 function resumeFrom(core: ModelCore, intact: IntactFile): void {
   try {
     const file = describedFile(intact)
@@ -165,7 +165,7 @@ function resumeFrom(core: ModelCore, intact: IntactFile): void {
   }
 }
 
-/** Saves the training into a folder and, when a fit begins and there is a checkpoint, goes on from the newest. */
+/** Saves the state of a training to a folder. A fit that finds a checkpoint there continues from the newest one. */
 export class BackupAndRestore implements Callback {
   readonly runsLast = true
   readonly batchInterval: number | undefined
@@ -174,7 +174,7 @@ export class BackupAndRestore implements Callback {
   readonly #delete: boolean
   #context: TrainingContext | undefined
   #next = 0
-  /** Set for what is saved after batches alone, so that other trainings are not cut into batches. */
+  /** Present only if `saveFreq` is a number: a callback with this method makes fit pause after batches to call it. */
   declare readonly onBatchEnd?: (() => Promise<void>) | undefined
 
   constructor(folder: string | URL, given?: BackupAndRestoreOptions) {
@@ -229,7 +229,7 @@ export class BackupAndRestore implements Callback {
     return join(this.#folder, `backup-${String(number).padStart(8, '0')}.neurode`)
   }
 
-  /** Their numbers, the newest first. */
+  /** The numbers of the backups in the folder, newest first. */
   async #backups(): Promise<number[]> {
     const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []

@@ -1,4 +1,4 @@
-/** Logs of epochs as lines of a CSV file. */
+/** The callback that writes the logs of each epoch to a CSV file. */
 
 import { constants, open, stat } from 'node:fs/promises'
 import { checkBoolean, checkName, checkOptions } from '../checks/validate.js'
@@ -9,15 +9,15 @@ import type { Logs, TrainingContext } from '../training/context.js'
 
 /** Options of {@link callbacks}.csvLogger. */
 export interface CsvLoggerOptions {
-  /** Between columns; default a comma. */
+  /** The text between columns; default a comma. */
   readonly separator?: string | undefined
-  /** Goes on at the end of a file that is there, without a second header; default false: replaces it. */
+  /** Whether lines are appended to an existing file, without a second header; default false: the file is replaced. */
   readonly append?: boolean | undefined
 }
 
 /**
- * Writes `epoch` (from 0) and the logs of every epoch, each line as soon as its epoch is over and whole or not at all. Makes the
- * folder of its file; that it can is tried before the first batch.
+ * Writes `epoch` (from 0) and the logs of every epoch, one complete line as soon as the epoch is over. Missing folders are created.
+ * Whether the file can be written is checked before the first batch.
  */
 export class CsvLogger implements Callback {
   readonly #path: string

@@ -1,4 +1,4 @@
-/** A page that shows a training while it runs, served to this machine alone. */
+/** The callback that serves a page about a running training, to browsers on the same machine only. */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,28 +10,28 @@ import { dashboardPage } from './dashboardPage.js'
 
 /** Options of {@link callbacks}.dashboard. */
 export interface DashboardOptions {
-  /** Port on 127.0.0.1; default 0: a free one. */
+  /** Port on 127.0.0.1; default 0, which chooses a free port. */
   readonly port?: number | undefined
-  /** Called with the address of the page once it is there; a promise is waited for. Default: writes it to stderr. */
+  /** Called with the address of the page when the server listens; a returned promise is awaited. Default: writes it to stderr. */
   readonly onListening?: ((url: string) => unknown) | undefined
 }
 
-/** How a page reads what happened: all of it first, then event by event. */
+/** The state that a page gets when it connects; events update it from then on. */
 interface State {
   readonly epochs: number
   readonly keys: readonly string[]
   readonly logs: Logs[]
-  /** Batches per second of the last ranges. */
+  /** Batches per second of the last ranges of batches. */
   readonly speeds: number[]
 }
 
 const mostSpeeds = 600
-/** Short epochs share an event. */
+/** Events about ranges are at least this far apart, in milliseconds, so that several short epochs share one. */
 const eventMilliseconds = 100
 
 /**
- * Serves the page from the beginning of a training to its end. Its address holds a random token, and requests from other
- * pages and under other names of this machine are refused: no web site can read the training or stop it.
+ * Serves the page from the beginning of a training to its end. The page's address contains a random token, and requests from other
+ * pages or with another Host header are refused, so that no web site can read the training or stop it.
  */
 export class Dashboard implements Callback {
   readonly #port: number
@@ -41,9 +41,9 @@ export class Dashboard implements Callback {
   #context: TrainingContext | undefined
   #state: State = { epochs: 0, keys: [], logs: [], speeds: [] }
   #streams = new Set<ServerResponse>()
-  /** When the running range began, and at which batch. */
+  /** The time at which the current range of batches began, in milliseconds, and its first batch. */
   #range = { time: 0, batch: 0 }
-  /** Batches, and milliseconds of training, that no event has told of yet. */
+  /** Number of batches, and milliseconds of training, since the last event. */
   #untold = { batches: 0, time: 0 }
 
   /** @internal */
@@ -106,7 +106,7 @@ export class Dashboard implements Callback {
     if (!server) return
     await new Promise<void>((resolve) => {
       server.close(() => resolve())
-      // A page that does not read must not hold up the training.
+      // A page that does not read its events must not delay the end of the training.
       setTimeout(() => server.closeAllConnections(), 200).unref()
       server.closeIdleConnections()
     })
@@ -158,13 +158,13 @@ export class Dashboard implements Callback {
     if (this.#streams.size === 0) return
     const text = formatEvent(name, data)
     for (const stream of this.#streams) {
-      // A page that fell behind misses ranges, and gets every epoch.
+      // A page that reads too slowly misses events about ranges but gets those about epochs.
       if (name !== 'range' || stream.writableLength < 65_536) stream.write(text)
     }
   }
 }
 
-/** From a page of this very address, or from no page; and asked for by its number, not by a name that now means it. */
+/** Whether a request is for this address and comes from this page or from no page. A Host header with a name is refused (DNS rebinding). */
 function comesFrom(url: URL, { headers }: IncomingMessage): boolean {
   if (headers.host !== url.host) return false
   if (headers.origin !== undefined && headers.origin !== url.origin) return false

@@ -1,4 +1,4 @@
-/** The page of the dashboard: one text, with everything that it needs. */
+/** The HTML page of the dashboard, with its style and script inline. */
 
 const style = `
 body { margin: 0 auto; padding: 1rem; max-width: 64rem; font: 16px/1.4 system-ui, sans-serif; color: #262626; background: #fff }
@@ -107,7 +107,7 @@ byId('stop').addEventListener('click', async () => {
 })
 draw()`
 
-/** The page; `nonce` is what its content security policy allows. */
+/** The HTML of the page; `nonce` marks the style and script that its content security policy allows. */
 export function dashboardPage(nonce: string): string {
   return `<!doctype html>
 <html lang="en">

@@ -1,4 +1,4 @@
-/** Early stopping, with the best weights restored where asked. */
+/** The callback that stops training early and can restore the best weights. */
 
 import { checkBoolean, checkDouble, checkInteger, checkOptions } from '../checks/validate.js'
 import type { Callback } from '../training/callbacks.js'
@@ -7,15 +7,15 @@ import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** Options of {@link callbacks}.earlyStopping. */
 export interface EarlyStoppingOptions extends MonitorOptions {
-  /** The least change that counts as better, at least 0; default 0. */
+  /** The smallest change that counts as an improvement, at least 0; default 0. */
   readonly minDelta?: number | undefined
-  /** Epochs without improvement after which training ends; default 0. */
+  /** Number of epochs without improvement after which training ends; default 0. */
   readonly patience?: number | undefined
-  /** The value must become better than this, or improvements do not count against `patience`. */
+  /** Only an improvement over this value starts the count of `patience` anew; default none. */
   readonly baseline?: number | undefined
-  /** At the end, the weights become those of the best epoch; default false. */
+  /** Whether the weights of the best epoch are restored at the end; default false. */
   readonly restoreBestWeights?: boolean | undefined
-  /** Watches from this epoch on, counted from 0; default 0. */
+  /** The first epoch to monitor, counted from 0; default 0. */
   readonly startFromEpoch?: number | undefined
 }
 
@@ -23,8 +23,8 @@ const argument = 'callbacks.earlyStopping'
 const optionNames = ['monitor', 'mode', 'minDelta', 'patience', 'baseline', 'restoreBestWeights', 'startFromEpoch']
 
 /**
- * Ends training, with `stopReason` `'earlyStopping'`, once a value has not become better for `patience` epochs. As in
- * Keras, the first epoch never is the last.
+ * Ends training, with `stopReason` `'earlyStopping'`, when a value has not improved for `patience` epochs. As in Keras, training
+ * never ends after the first epoch.
  */
 export class EarlyStopping implements Callback {
   readonly name = 'earlyStopping'
@@ -49,7 +49,7 @@ export class EarlyStopping implements Callback {
     this.#startFromEpoch = checkInteger(options.startFromEpoch ?? 0, `${argument}: startFromEpoch`, 0)
   }
 
-  /** The best value so far. */
+  /** The best value so far; undefined before the first. */
   get best(): number | undefined {
     return this.#best
   }
@@ -59,7 +59,7 @@ export class EarlyStopping implements Callback {
     return this.#bestEpoch
   }
 
-  /** The epoch after which training ended, counted from 0, if it did. */
+  /** The epoch after which this callback ended training, counted from 0; undefined if it did not. */
   get stoppedEpoch(): number | undefined {
     return this.#stoppedEpoch
   }

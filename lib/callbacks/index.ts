@@ -29,7 +29,7 @@ function lambda(functions: Callback): Callback {
   return { ...checkOptions(functions, lambdaNames, 'callbacks.lambda') }
 }
 
-/** Ends training, with `stopReason` `'terminateOnNaN'`, within about 100 ms of a loss that is not finite. */
+/** Ends training, with `stopReason` `'terminateOnNaN'`, within about 100 ms after the loss became NaN or infinite. */
 class TerminateOnNaN implements Callback {
   #context: TrainingContext | undefined
 
@@ -43,8 +43,8 @@ class TerminateOnNaN implements Callback {
 }
 
 /**
- * Makes callbacks for the `callbacks` of {@link Sequential.fit}: Keras' callbacks, with its defaults. Any object with some
- * of the functions of {@link Callback} is a callback as well.
+ * Makes callbacks for the option `callbacks` of {@link Sequential.fit}: those of Keras, with the same defaults. Any object with
+ * some of the methods of {@link Callback} is a callback as well.
  *
  * @example
  * ```ts
@@ -62,29 +62,30 @@ class TerminateOnNaN implements Callback {
  * ```
  */
 export const callbacks = {
-  /** Ends training once a value has stopped getting better. */
+  /** Ends training when a value has stopped improving. */
   earlyStopping: (options?: EarlyStoppingOptions): EarlyStopping => new EarlyStopping(options),
-  /** Lowers the learning rate once a value has stopped getting better. */
+  /** Lowers the learning rate when a value has stopped improving. */
   reduceLROnPlateau: (options?: ReduceLROnPlateauOptions): Callback => new ReduceLROnPlateau(options),
   /** Sets the learning rate before every epoch: `(epoch, rate) => rate`. */
   learningRateScheduler: (schedule: EpochSchedule): Callback => new LearningRateScheduler(schedule),
-  /** Writes the logs of every epoch into a CSV file, whose folder it makes. */
+  /** Writes the logs of every epoch to a CSV file; missing folders are created. */
   csvLogger: (path: string | URL, options?: CsvLoggerOptions): Callback => new CsvLogger(path, options),
-  /** Shows the training while it runs, on a page of this machine with a button that stops it. */
+  /** Shows the running training on a local web page, which has a button to stop it. */
   dashboard: (options?: DashboardOptions): Dashboard => new Dashboard(options),
   /** Ends training when the loss is NaN or infinite. */
   terminateOnNaN: (): Callback => new TerminateOnNaN(),
-  /** A callback from functions, of which nothing but those of {@link Callback} are taken. */
+  /** Makes a callback of an object of functions. Throws `ERR_UNKNOWN_NAME` for a function that {@link Callback} does not have. */
   lambda,
   /**
-   * Saves the model after epochs or batches, always or when it became better, under a path in which `{epoch}` (from 1), `{batch}`
-   * and keys of the logs stand for their values. Makes the folder; that it can save is tried before the first batch.
+   * Saves the model after epochs or batches, always or if it improved, to a path in which `{epoch}` and `{batch}` (both from 1) and
+   * keys of the logs are replaced by their values. Missing folders are created. Whether the path can be written is checked before the
+   * first batch.
    */
   modelCheckpoint: (path: string | URL, options?: ModelCheckpointOptions): Callback =>
     new ModelCheckpoint(path, options),
   /**
-   * Saves the training into a folder as it goes, and goes on from there when the same fit is called again: after a crash
-   * the weights end up the same, bit for bit, as without it. A damaged checkpoint is passed over for the one before.
+   * Saves the state of the training to a folder. When the same fit is called again after a crash, it continues from there, and the
+   * final weights are the same, bit for bit, as without the crash. If the newest checkpoint is damaged, the one before it is used.
    */
   backupAndRestore: (folder: string | URL, options?: BackupAndRestoreOptions): Callback =>
     new BackupAndRestore(folder, options),

@@ -9,21 +9,21 @@ import { Monitor, type MonitorOptions } from './monitor.js'
 
 /** Options of {@link callbacks}.reduceLROnPlateau. */
 export interface ReduceLROnPlateauOptions extends MonitorOptions {
-  /** The rate is multiplied by it, at least 0 and below 1; default 0.1. */
+  /** The learning rate is multiplied by this number, at least 0 and below 1; default 0.1. */
   readonly factor?: number | undefined
-  /** Epochs without improvement after which the rate falls; default 10. */
+  /** Number of epochs without improvement after which the learning rate is reduced; default 10. */
   readonly patience?: number | undefined
-  /** The least change that counts as better, at least 0; default 0.0001. */
+  /** The smallest change that counts as an improvement, at least 0; default 0.0001. */
   readonly minDelta?: number | undefined
-  /** Epochs after a reduction that do not count; default 0. */
+  /** Number of epochs after a reduction that do not count towards `patience`; default 0. */
   readonly cooldown?: number | undefined
-  /** The rate never falls below; default 0. */
+  /** The learning rate is never reduced below this; default 0. */
   readonly minLearningRate?: number | undefined
 }
 
 const optionNames = ['monitor', 'mode', 'factor', 'patience', 'minDelta', 'cooldown', 'minLearningRate']
 
-/** Multiplies the learning rate by `factor` whenever a value has not become better for `patience` epochs, as in Keras. */
+/** Multiplies the learning rate by `factor` when a value has not improved for `patience` epochs, as in Keras. */
 export class ReduceLROnPlateau implements Callback {
   readonly name = 'reduceLROnPlateau'
   readonly #monitor: Monitor
@@ -87,7 +87,7 @@ export class ReduceLROnPlateau implements Callback {
   }
 }
 
-/** From an epoch, counted from 0, and the rate before it to the rate of the epoch. */
+/** A function from an epoch, counted from 0, and the learning rate before it to the learning rate of the epoch. */
 export type EpochSchedule = (epoch: number, rate: number) => number
 
 /** Sets the learning rate before every epoch. */

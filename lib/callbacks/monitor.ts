@@ -1,13 +1,13 @@
-/** Watching one key of the logs: whether it got better. */
+/** Monitors one key of the logs and tells whether its value improved. */
 
 import { NeurodeError } from '../base/errors.js'
 import { checkDouble, checkName, lookUp, nameTable, suggest } from '../checks/validate.js'
 import type { Logs, TrainingContext } from '../training/context.js'
 
-/** `auto`: larger is better for accuracies, smaller for all else. */
+/** Whether smaller or larger values are better. `auto`: larger ones for accuracies and similar metrics, smaller ones otherwise. */
 export type MonitorMode = 'auto' | 'min' | 'max'
 
-/** Options of callbacks that watch a key of the logs. */
+/** Options of callbacks that monitor a key of the logs. */
 export interface MonitorOptions {
   /** A key of the logs; default `val_loss`. */
   readonly monitor?: string | undefined
@@ -40,12 +40,12 @@ export class Monitor {
     this.#sign = (this.#mode === 'auto' ? direction(this.key) : this.#mode) === 'max' ? -1 : 1
   }
 
-  /** The value of an epoch; nothing where it was not validated. */
+  /** The value of an epoch; undefined for a validation key after an epoch without validation. */
   value(logs: Logs): number | undefined {
     return logs[this.key]
   }
 
-  /** Better than `than` by more than `minDelta`. NaN never is. */
+  /** Whether `value` is better than `than` by more than `minDelta`. NaN is never better. */
   better(value: number, than: number | undefined): boolean {
     if (than === undefined) return !Number.isNaN(value)
     return this.#sign * value + this.#minDelta < this.#sign * than

@@ -12,7 +12,7 @@ import { describeOptions, integerOption, type Options, parse, UsageError } from 
 
 const options: Options = { jobs: { value: 'N', help: 'files compiled at once (the processors of this process)' } }
 
-/** Gives the exit code: 0 when the addon that was built also loads. */
+/** Runs the command and returns the exit code: 0 if the addon was built and loads. */
 export async function build(args: readonly string[]): Promise<number> {
   const parsed = parse(args, options)
   if (parsed.values.help) {
@@ -28,12 +28,12 @@ export async function build(args: readonly string[]): Promise<number> {
   const modules = findTools(root) ?? installTools(root)
   run(
     [join(modules, 'cmake-js', 'bin', 'cmake-js'), 'build', '--directory', root, '--parallel', String(jobs)],
-    // Found by what CMakeLists.txt asks Node, too.
+    // With NODE_PATH, the scripts that CMakeLists.txt runs in Node find the packages as well.
     { ...process.env, NODE_PATH: modules },
     root,
   )
   const { found, reason } = await probe('addon')
-  if (!found) throw new NeurodeError('ERR_NATIVE_LOAD', `the addon was built and does not load: ${reason}`)
+  if (!found) throw new NeurodeError('ERR_NATIVE_LOAD', `the addon was built but cannot be loaded: ${reason}`)
   process.stdout.write(`Built ${found.path}\n`)
   return 0
 }
@@ -55,7 +55,7 @@ function requirePrograms(): void {
   throw new NeurodeError('ERR_NATIVE_LOAD', `a build needs ${missing.join(' and ')}, which PATH does not have: ${how}`)
 }
 
-/** The folder of packages that has cmake-js: a development copy has it among its own. */
+/** The node_modules folder that contains cmake-js; in a clone of the repository, its own. */
 function findTools(root: string): string | undefined {
   const candidates = [join(root, 'node_modules'), toolsFolder(root)]
   return candidates.find(
@@ -80,7 +80,7 @@ function installTools(root: string): string {
   return toolsFolder(root)
 }
 
-/** The npm that runs this, or the one that came with this Node. */
+/** The path of npm: of the one that runs this command, or of the one installed with this Node. */
 function findNpm(): string | undefined {
   const { npm_execpath: running } = process.env
   if (running && /npm-cli\.c?js$/.test(running)) return running

@@ -1,4 +1,4 @@
-/** Probes: what they found, or what became of them. */
+/** Runs probes in child processes and returns what they found, or how they failed. */
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -9,10 +9,10 @@ export type Outcome<T> =
   | { readonly found: T; readonly reason?: never }
   | { readonly reason: string; readonly found?: never }
 
-/** A broken driver can hang as well as crash. */
+/** A probe is killed after this many milliseconds, as a broken driver can hang. */
 const mostMilliseconds = 60_000
 
-/** Runs a probe of lib/cli/probe.ts in a process of its own. */
+/** Runs a probe of lib/cli/probe.ts in a child process. */
 export function probe<Name extends keyof Probes>(
   name: Name,
   ...args: readonly string[]

@@ -1,4 +1,4 @@
-/** NVIDIA's files on this machine, found without loading any: the driver and cuBLASLt. */
+/** Finds NVIDIA's driver and cuBLASLt on this machine without loading them. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ export interface FileFinding {
   readonly reason?: string
 }
 
-/** Where the dynamic loader looks by itself; its cache is not readable without it. */
+/** Folders that the dynamic loader searches by default. Its cache, which lists more, has no documented format. */
 const systemFolders = [
   '/usr/lib/x86_64-linux-gnu',
   '/usr/lib/aarch64-linux-gnu',
@@ -21,7 +21,7 @@ const systemFolders = [
 ]
 const driverVersionFile = '/proc/driver/nvidia/version'
 
-/** The driver: its version as the kernel tells it, and the library that programs open. */
+/** Finds the driver: the version that the kernel module reports, and the library that programs load. */
 export function findDriver(): FileFinding {
   const path = findIn(loaderFolders(), /^libcuda\.so(\.1)?$/)
   const version = /Kernel Module\D*([\d.]+)/.exec(
@@ -34,7 +34,7 @@ export function findDriver(): FileFinding {
   return { found: false, reason: `there is neither ${driverVersionFile} nor a libcuda.so.1` }
 }
 
-/** cuBLASLt, which comes with the CUDA toolkit, Conda or pip. */
+/** Finds cuBLASLt, which is part of the CUDA toolkit and of packages of Conda and pip. */
 export function findCublasLt(): FileFinding {
   if (process.env.NEURODE_CUDA_LIB_DIR === 'off') return { found: false, reason: 'NEURODE_CUDA_LIB_DIR=off' }
   const { NEURODE_CUDA_LIB_DIR, CUDA_HOME, CUDA_PATH, CONDA_PREFIX, VIRTUAL_ENV } = process.env
@@ -56,7 +56,7 @@ export function findCublasLt(): FileFinding {
   return { found: true, path }
 }
 
-/** The CUDA half of Neurode: a file beside the addon, or the one that was named. */
+/** Finds Neurode's CUDA library: a file beside the addon, or the one that NEURODE_CUDA_LIBRARY names. */
 export function findCudaLibrary(addonPath: string): FileFinding {
   const path = process.env.NEURODE_CUDA_LIBRARY || join(dirname(addonPath), 'neurode_cuda.so')
   return existsSync(path) ? { found: true, path } : { found: false, reason: `there is no ${path}` }

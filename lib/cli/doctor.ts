@@ -1,4 +1,4 @@
-/** `neurode doctor`: what was found on this machine, and why what is missing is missing. A bug report starts with it. */
+/** `neurode doctor`: reports what Neurode finds on this machine, and the reason for what is missing. Bug reports include its output. */
 
 import { availableParallelism, cpus } from 'node:os'
 import { dirname } from 'node:path'
@@ -13,7 +13,7 @@ import type { TrainingFindings } from './probe.js'
 
 const options: Options = { json: { help: 'one JSON object on stdout' } }
 
-/** Those that are shown also when they are not set. */
+/** Environment variables that the report shows even if they are not set. */
 const variables = [
   'NEURODE_NATIVE_PATH',
   'NEURODE_THREADS',
@@ -28,7 +28,7 @@ const variables = [
 
 interface Finding {
   readonly found: boolean
-  /** Why it was not found, or what is to be said of it. */
+  /** Why it was not found, or a remark about it. */
   readonly reason?: string
 }
 
@@ -47,9 +47,9 @@ interface Report {
   readonly cudaLibrary: FileFinding
   readonly cublasLt: FileFinding
   readonly blas: Finding
-  /** Of a server: requests for inference that are answered past node:http. */
+  /** The server's fast path, which answers requests for inference without node:http. */
   readonly fastPath: Finding
-  /** Ten steps of training on each device, in a process each. */
+  /** Result of ten training steps on each device, each in a child process. */
   readonly devices: readonly DeviceReport[]
   readonly mnist: Finding & { readonly folder?: string; readonly searched: readonly string[] }
   readonly environment: Readonly<Record<string, string>>
@@ -63,7 +63,7 @@ interface DeviceReport {
   readonly training?: TrainingFindings
 }
 
-/** Gives the exit code: 0 when every device that is there works. */
+/** Runs the command and returns the exit code: 0 if every available device works. */
 export async function doctor(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args, options)
   if (values.help) {
@@ -81,7 +81,7 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
   const listed: Outcome<readonly DeviceInfo[]> = addon.found
     ? await probe('devices')
     : { reason: 'the addon is not loaded' }
-  // A list that took its process down says nothing against the CPU.
+  // If listing the devices crashed the child process, the CPU may still work.
   const infos = listed.found ?? (addon.found ? [{ name: 'cpu', available: true }] : [])
   const devices: DeviceReport[] = []
   for (const info of infos) devices.push(await examineDevice(info))

@@ -1,16 +1,16 @@
-/** Ctrl-C: the first asks for an end, a second one is the end. */
+/** Handles Ctrl-C: the first press asks the work to stop, a second one ends the process. */
 
-/** Under npm one press arrives twice: from the terminal, and handed on. */
+/** Under npm, one press arrives twice, from the terminal and from npm: two within this many milliseconds count as one. */
 const samePressMilliseconds = 500
 
 export interface Interrupt {
-  /** Aborted by the first Ctrl-C. */
+  /** The first Ctrl-C aborts this signal. */
   readonly signal: AbortSignal
-  /** Ctrl-C ends the process again, as without this. */
+  /** Stops listening: Ctrl-C ends the process again. */
   [Symbol.dispose](): void
 }
 
-/** Listens for Ctrl-C until it is disposed of. */
+/** Listens for Ctrl-C until the result is disposed. */
 export function onInterrupt(): Interrupt {
   const controller = new AbortController()
   let first = 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `neurode`: finds the subcommand and turns errors into one line and an exit code. */
+/** The command `neurode`: runs the subcommand, and turns errors into a one-line message and an exit code. */
 
 import { NeurodeError } from '../base/errors.js'
 import { packageVersion } from '../base/version.js'
@@ -7,7 +7,7 @@ import { UsageError } from './options.js'
 
 interface Command {
   readonly summary: string
-  /** Gives the exit code. */
+  /** Runs the command and returns the exit code. */
   readonly run: (args: readonly string[]) => Promise<number>
 }
 
@@ -21,11 +21,11 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args) => (await import('./serve.js')).serve(args),
   },
   doctor: {
-    summary: 'show what Neurode finds on this machine, and why what is missing is missing',
+    summary: 'show what Neurode finds on this machine, and the reason for what is missing',
     run: async (args) => (await import('./doctor.js')).doctor(args),
   },
   build: {
-    summary: 'build the native addon from source, where no prebuilt one fits',
+    summary: 'build the native addon from source, for machines without a prebuilt one',
     run: async (args) => (await import('./build.js')).build(args),
   },
 }
@@ -67,6 +67,6 @@ function report(error: unknown): number {
   return 1
 }
 
-// A reader that goes away, as `head` does, ends the command.
+// The command ends when the reader of a pipe, such as `head`, closes it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 process.exitCode = await main(process.argv.slice(2)).catch(report)

@@ -1,16 +1,16 @@
-/** Command-line options: parsed strictly, with messages that name the option. */
+/** Parses command-line options strictly, with messages that name the option. */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { expectedInteger, suggest } from '../checks/validate.js'
 
-/** A command line that cannot be understood: exit code 2. */
+/** An error in the command line: the exit code is 2. */
 export class UsageError extends Error {}
 
 /** One option of a command. */
 export interface Option {
-  /** What its value is called in the help; without one it is a switch. */
+  /** The placeholder of the value in the help text; an option without it takes no value. */
   readonly value?: string
-  /** It may be given several times. */
+  /** Whether the option may be given several times. */
   readonly many?: boolean | undefined
   readonly help: string
 }
@@ -42,7 +42,7 @@ export function parse(args: readonly string[], options: Options): ParsedArgument
   }
 }
 
-/** `--seed -1` as `--seed=-1`: a wrong value, not another option. */
+/** Joins `--seed -1` to `--seed=-1`, so that the message is about a wrong value and not about an option `-1`. */
 function joinNegative(args: readonly string[], options: Options): string[] {
   const joined: string[] = []
   for (const arg of args) {
@@ -54,7 +54,7 @@ function joinNegative(args: readonly string[], options: Options): string[] {
   return joined
 }
 
-/** The help of a command. */
+/** The help text of a command. */
 export function describeOptions(usage: string, options: Options): string {
   const rows = Object.entries(options).map(([name, { value, help }]) => [`--${name}${value ? ` ${value}` : ''}`, help])
   rows.push(['--help', 'show this'])
@@ -91,10 +91,10 @@ export function manyOption({ values }: ParsedArguments, name: string): readonly 
   return Array.isArray(given) ? given : undefined
 }
 
-/** A path, and not an address such as `file:///…`. */
+/** Matches a path, but not an address such as `file:///…`. */
 export const pathPattern = /^(?![a-z][a-z\d+.-]+:\/\/)./i
 
-/** One of the texts that `pattern` accepts, or undefined when the option was not given. */
+/** The value of an option, which must match `pattern`, or undefined when the option was not given. */
 export function textOption(
   { values }: ParsedArguments,
   name: string,

@@ -1,4 +1,4 @@
-/** Looks at one thing natively, in a process of its own: `neurode doctor` outlives whatever happens here. */
+/** The child process of `neurode doctor`: it examines one thing with native code, so that a crash does not end the report. */
 
 import type { DeviceName } from '../core/devices.js'
 import { layers } from '../layers/index.js'
@@ -6,13 +6,13 @@ import { sequential } from '../models/sequential.js'
 import type { DeviceInfo } from '../native/addon.js'
 import { addonPath, native } from '../native/native.js'
 
-/** What the addon says of itself. */
+/** What the addon reports about itself. */
 export interface AddonFindings {
   readonly path: string
   readonly version: string
 }
 
-/** What ten steps of training on a device came to. */
+/** The result of ten training steps on a device. */
 export interface TrainingFindings {
   readonly isa: string
   readonly threads: number
@@ -25,7 +25,7 @@ export interface TrainingFindings {
 const steps = 10
 const rows = 32
 
-/** What each probe gives, by name. */
+/** The result of each probe, by its name. */
 export interface Probes {
   readonly addon: AddonFindings
   readonly devices: readonly DeviceInfo[]
@@ -44,7 +44,7 @@ const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[
   },
 }
 
-/** Learns a sum of two: every step must bring the loss down, or the device computes wrongly. */
+/** Trains a model to add two numbers. The loss must fall to half, or the device computes wrongly. */
 async function train(device: DeviceName): Promise<TrainingFindings> {
   using model = sequential({
     layers: [
@@ -65,7 +65,7 @@ async function train(device: DeviceName): Promise<TrainingFindings> {
   const [firstLoss = Number.NaN] = losses
   const lastLoss = losses.at(-1) ?? Number.NaN
   if (!(lastLoss < firstLoss / 2)) {
-    throw new Error(`${steps} steps should halve the loss, and took it from ${firstLoss} to ${lastLoss}`)
+    throw new Error(`${steps} steps should halve the loss, but it went from ${firstLoss} to ${lastLoss}`)
   }
   return { isa: model.isa, threads: model.threads, steps, firstLoss, lastLoss, milliseconds }
 }

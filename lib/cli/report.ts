@@ -1,4 +1,4 @@
-/** `neurode train mnist --report FILE`: the training as one HTML page. */
+/** `neurode train mnist --report FILE`: writes an HTML page about the training. */
 
 import { array } from '../arrays/arrays.js'
 import type { Dataset } from '../data/datasets.js'
@@ -8,22 +8,22 @@ import type { Logs } from '../training/context.js'
 
 const mostMistakes = 40
 
-/** Whether pictures can be drawn: asked before a training, not after it. */
+/** Throws `ERR_PACKAGE_MISSING` if charts cannot be drawn; called before the training, as the report is written after it. */
 export async function checkReport(): Promise<void> {
   await loadDrawing()
 }
 
-/** What a report tells of a training. */
+/** The data of a report. */
 export interface TrainingReport {
   readonly model: Sequential
   readonly dataset: Dataset
   /** Logs of every epoch. */
   readonly epochs: readonly Logs[]
-  /** Rows of the table at its top. */
+  /** Rows of the table at the top of the page. */
   readonly facts: Readonly<Record<string, string | number>>
 }
 
-/** Curves, confusion matrix, wrong digits and the first layer's weights. */
+/** Writes a page with curves, confusion matrix, misclassified digits and the first layer's weights. */
 export async function writeReport(path: string, { model, dataset, epochs, facts }: TrainingReport): Promise<void> {
   const { plot } = await import('../plot/index.js')
   const { images, labels } = dataset.test
@@ -43,7 +43,7 @@ export async function writeReport(path: string, { model, dataset, epochs, facts 
       ...(wrong.length > 0
         ? [
             await plot.images(array(Uint8Array.from(pixels), [pixels.length / 784, 784]), {
-              title: `Wrong digits, and what they were taken for: the first ${pixels.length / 784} of ${wrong.length}`,
+              title: `Misclassified digits: the first ${pixels.length / 784} of ${wrong.length}`,
               labels: wrong.slice(0, mostMistakes).map(({ fact, guess }) => `${fact} as ${guess}`),
               columns: 10,
             }),

@@ -1,4 +1,4 @@
-/** `neurode serve`: models over HTTP, until the process is told to end. */
+/** `neurode serve`: serves models over HTTP until the process gets SIGTERM or SIGINT. */
 
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -51,13 +51,13 @@ const options: Options = {
   'shutdown-timeout-ms': { value: 'N', help: 'milliseconds from then on in which requests may end (10000)' },
 }
 
-/** Both kinds of servers: in this process, and in workers. */
+/** A running server, in this process or in worker processes. */
 interface Running extends Pick<InferenceServer, 'url' | 'fastPath'> {
   reload(): Promise<void>
   close(delayMs: number): Promise<void>
 }
 
-/** Gives the exit code: 0 once everything that was asked is answered. */
+/** Runs the command and returns the exit code: 0 after all requests were answered. */
 export async function serve(args: readonly string[]): Promise<number> {
   const parsed = parse(args, options)
   if (parsed.values.help) {
@@ -135,7 +135,7 @@ async function readOptions(parsed: ParsedArguments): Promise<WorkerOptions> {
   }
 }
 
-/** Paths, or paths by name: `digits=/models/7.neurode`. */
+/** Reads the models to serve: paths, or paths with names such as `digits=/models/7.neurode`. */
 function readModels(positionals: readonly string[]): WorkerOptions['models'] {
   const address = positionals.find((text) => !pathPattern.test(text.replace(/^[^/\\=]+=/, '')))
   if (address !== undefined) throw new UsageError(`expected paths of files and folders, got '${address}'`)
@@ -151,10 +151,10 @@ function readModels(positionals: readonly string[]): WorkerOptions['models'] {
   return Object.fromEntries(entries)
 }
 
-/** Under npm one press of Ctrl-C arrives twice. */
+/** Under npm, one press of Ctrl-C arrives twice: two within this many milliseconds count as one. */
 const samePressMilliseconds = 500
 
-/** The first SIGTERM or SIGINT; a second Ctrl-C does not wait for answers. */
+/** Resolves with the first SIGTERM or SIGINT; a second Ctrl-C ends the process without waiting for answers. */
 function onEnd(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let first: number | undefined

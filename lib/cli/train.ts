@@ -1,4 +1,4 @@
-/** `neurode train mnist`: the data set, the network, progress and the result. */
+/** `neurode train mnist`: trains a network on MNIST and shows progress and result. */
 
 import { access, constants } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
@@ -33,7 +33,7 @@ const options: Options = {
   data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
   dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
   save: { value: 'FILE', help: 'where the trained model goes, such as mnist.neurode, for `neurode serve`' },
-  report: { value: 'FILE', help: 'an HTML page of the training: curves, confusion matrix, wrong digits, weights' },
+  report: { value: 'FILE', help: 'writes an HTML page: curves, confusion matrix, misclassified digits, weights' },
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
 }
 
@@ -51,7 +51,7 @@ interface Settings {
   readonly json: boolean
 }
 
-/** Gives the exit code: 0, or 130 after Ctrl-C. */
+/** Runs the command and returns the exit code: 0, or 130 after Ctrl-C. */
 export async function train(args: readonly string[]): Promise<number> {
   const parsed = parse(args, options)
   if (parsed.values.help) {
@@ -84,7 +84,7 @@ export async function train(args: readonly string[]): Promise<number> {
   })
 }
 
-/** A path as the user meant it, who may have been elsewhere when npm was called. */
+/** Resolves a path relative to the folder in which npm was called, as npm changes the working folder. */
 function fromUser(path: string): string {
   return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? '.', path)
 }
@@ -146,7 +146,7 @@ async function run(settings: Settings): Promise<number> {
   return interrupted ? 130 : 0
 }
 
-/** What cannot be saved is better known before the training. */
+/** Checks before the training that a file can be written after it. */
 async function checkPlace(option: string, path: string | undefined): Promise<void> {
   if (path === undefined) return
   const folder = dirname(path)
@@ -173,7 +173,7 @@ function buildModel({ seed, learningRate, device, threads }: Settings) {
   })
 }
 
-/** The data set asked for; with none asked for, MNIST, or synthetic digits where it cannot be had. */
+/** Loads the requested data set. By default that is MNIST, or synthetic digits if it can be neither found nor downloaded. */
 async function loadDataset({ dataset, data }: Settings, signal: AbortSignal): Promise<Dataset> {
   if (dataset === 'synthetic') return datasets.syntheticDigits()
   try {
@@ -188,7 +188,7 @@ async function loadDataset({ dataset, data }: Settings, signal: AbortSignal): Pr
   }
 }
 
-/** Shows downloads on stderr: a line per file, redrawn on a terminal. */
+/** Shows downloads on stderr: one line per file; on a terminal, the line is updated. */
 function downloadProgress() {
   const { stderr } = process
   let current = ''
@@ -265,7 +265,7 @@ function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] as number) + (sorted[Math.floor(middle)] as number)) / 2
 }
 
-/** Microseconds are more than a clock tells. */
+/** Rounds to microseconds, the resolution of the clock. */
 function round(seconds: number): number {
   return Number(seconds.toFixed(6))
 }

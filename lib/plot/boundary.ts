@@ -1,4 +1,4 @@
-/** Where a model of two inputs changes its mind. */
+/** Draws the decision boundary of a model with two inputs. */
 
 import { type ArrayInput, array, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -17,17 +17,17 @@ export interface DecisionBoundaryOptions extends AxesOptions {
   readonly x?: ArrayInput | undefined
   /** The class of each point: indices, or one-hot rows. */
   readonly y?: ArrayInput | undefined
-  /** From where to where on the horizontal axis; default: around the points, or -1 to 1. */
+  /** Range of the horizontal axis; default: a range around the points, or -1 to 1 without points. */
   readonly xRange?: readonly [low: number, high: number] | undefined
-  /** From where to where on the vertical axis. */
+  /** Range of the vertical axis; default as for `xRange`. */
   readonly yRange?: readonly [low: number, high: number] | undefined
-  /** Points of the grid in each direction at which the model is asked; default 120. */
+  /** Number of grid points in each direction at which the model predicts, 2 to 2000; default 120. */
   readonly resolution?: number | undefined
 }
 
 const optionNames = ['title', 'xLabel', 'yLabel', 'x', 'y', 'xRange', 'yRange', 'resolution']
 
-/** See `plot.decisionBoundary`. */
+/** Implements `plot.decisionBoundary`. */
 export async function decisionBoundary(model: Sequential, given?: DecisionBoundaryOptions): Promise<Picture> {
   const options = checkPictureOptions(given, optionNames, 'plot.decisionBoundary')
   checkModel(model)
@@ -43,7 +43,7 @@ export async function decisionBoundary(model: Sequential, given?: DecisionBounda
     points.map(({ at: [, y] }) => y),
     'yRange',
   )
-  // Two columns and rows more than are seen, so that no boundary runs along the edge.
+  // The grid extends two cells beyond the visible range, so that contours are not cut along its edge.
   const asked = { x: widen(xRange, resolution), y: widen(yRange, resolution), side: resolution + 4 }
   const field = await askGrid(model, asked)
   const { title = 'Decision boundary', xLabel = 'first input', yLabel = 'second input' } = options
@@ -111,7 +111,7 @@ function checkModel(model: Sequential): void {
   if (model.inputShape.length === 1 && model.inputShape[0] === 2) return
   throw new NeurodeError(
     'ERR_SHAPE',
-    `model: expected one of two inputs, got one of inputs of shape ${formatShape(model.inputShape)}`,
+    `model: expected a model with two inputs, got one with inputs of shape ${formatShape(model.inputShape)}`,
   )
 }
 
@@ -154,13 +154,13 @@ function rangeOf(
 
 type Range = readonly [low: number, high: number]
 
-/** Two cells more at both ends. */
+/** Extends a range by two cells at both ends. */
 function widen([low, high]: Range, cells: number): Range {
   const room = (2 * (high - low)) / cells
   return [low - room, high + room]
 }
 
-/** What the model says all over a square grid, from the top left. */
+/** Predictions of the model on a square grid, row by row from the top left. */
 async function askGrid(
   model: Sequential,
   { x, y, side }: { readonly x: Range; readonly y: Range; readonly side: number },

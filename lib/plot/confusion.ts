@@ -1,4 +1,4 @@
-/** The confusion matrix: how often each class was taken for each other. */
+/** Draws confusion matrices. */
 
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -11,14 +11,14 @@ import type { Picture } from './picture.js'
 
 /** Options of `plot.confusionMatrix`. */
 export interface ConfusionMatrixOptions extends PictureOptions {
-  /** Names of the classes, in order; default their numbers. */
+  /** Names of the classes, in order; default: their numbers. */
   readonly classes?: readonly string[] | undefined
 }
 
-/** More would be drawn too small to read, and are likely no classes at all. */
+/** The most classes; more would be too small to read, and are probably no class indices. */
 const maxClasses = 200
 
-/** See `plot.confusionMatrix`. */
+/** Implements `plot.confusionMatrix`. */
 export async function confusionMatrix(
   labels: ArrayInput,
   predictions?: ArrayInput | ConfusionMatrixOptions,
@@ -83,7 +83,7 @@ function largestOf(values: Int32Array): number {
   return values.reduce((most, value) => Math.max(most, value), 0)
 }
 
-/** Squares as dark as their share of the row, so that rare classes show as well. */
+/** Draws a cell as dark as its fraction of its row, so that rare classes are visible as well. */
 function drawMatrix(counts: readonly (readonly number[])[], names: readonly string[]) {
   const cells = counts.flatMap((row, fact) => {
     const sum = row.reduce((total, count) => total + count, 0) || 1

@@ -1,4 +1,4 @@
-/** Curves and points: the history of a training, lines, scatter plots. */
+/** Draws histories of trainings, line charts and scatter plots. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { checkBoolean, checkName, isPlain, refuse } from '../checks/validate.js'
@@ -7,46 +7,46 @@ import { checkPictureOptions } from './options.js'
 import { axisOf, colorOf, compose, drawPanel, faint, type LegendEntry, type Panel } from './panels.js'
 import type { Picture } from './picture.js'
 
-/** What every picture may be told. */
+/** Options of every picture. */
 export interface PictureOptions {
-  /** The heading; each kind of picture has one of its own. */
+  /** The heading; the default depends on the kind of picture. */
   readonly title?: string | undefined
 }
 
 /** Options of pictures with two axes. */
 export interface AxesOptions extends PictureOptions {
-  /** What the horizontal axis shows, with its unit. */
+  /** Label of the horizontal axis, with its unit. */
   readonly xLabel?: string | undefined
-  /** What the vertical axis shows, with its unit. */
+  /** Label of the vertical axis, with its unit. */
   readonly yLabel?: string | undefined
 }
 
 /** Options of `plot.line`. */
 export interface LineOptions extends AxesOptions {
-  /** Where on the horizontal axis the values are; default 0, 1, 2, … */
+  /** Positions of the values on the horizontal axis; default 0, 1, 2, … */
   readonly x?: ArrayInput | undefined
-  /** Logarithmic scale of the vertical axis; default false. */
+  /** Whether the vertical axis is logarithmic; default false. */
   readonly yLog?: boolean | undefined
 }
 
 /** Options of `plot.scatter`. */
 export interface ScatterOptions extends AxesOptions {
-  /** Draws the line on which both values are the same; default false. */
+  /** Whether to draw the line on which both values are equal; default false. */
   readonly diagonal?: boolean | undefined
 }
 
-/** A history as {@link Sequential.fit} gives it, alone or in its result. */
+/** A history of {@link Sequential.fit}, alone or as part of its result. */
 export type HistoryInput =
   | Readonly<Record<string, ArrayLike<number>>>
   | { readonly history: Readonly<Record<string, ArrayLike<number>>> }
 
-/** See `plot.history`. */
+/** Implements `plot.history`. */
 export async function history(input: HistoryInput, given?: PictureOptions): Promise<Picture> {
   const { title = 'Training' } = checkPictureOptions(given, ['title'], 'plot.history')
   const series = seriesOf(input)
   const keys = Object.keys(series).filter((key) => !key.startsWith('val_'))
   if (keys.every((key) => series[key]?.length === 0))
-    refuse('history', 'what fit gives: one list of numbers for each key', input)
+    refuse('history', 'the result of fit, or its history: one list of numbers for each key', input)
   const epochs = Math.max(...keys.map((key) => series[key]?.length ?? 0))
   const panels = keys.map((key) => {
     const curves = [key, `val_${key}`].flatMap((name) => {
@@ -63,7 +63,7 @@ export async function history(input: HistoryInput, given?: PictureOptions): Prom
 }
 
 function seriesOf(input: HistoryInput): Readonly<Record<string, Float64Array>> {
-  if (!isPlain(input)) refuse('history', 'what fit gives', input)
+  if (!isPlain(input)) refuse('history', 'the result of fit, or its history', input)
   const inner = (input as { history?: unknown }).history
   const source = (typeof inner === 'object' && inner !== null && !isNumberList(inner) ? inner : input) as object
   return Object.fromEntries(
@@ -75,13 +75,13 @@ function isNumberList(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value)
 }
 
-/** Values of fewer epochs are those of every second, third, … epoch, as with `validationFreq`. */
+/** The points of a curve. If there are fewer values than epochs, they belong to every second, third, … epoch (`validationFreq`). */
 function overEpochs(values: Float64Array, epochs: number): Point[] {
   const every = Math.max(1, Math.floor(epochs / values.length))
   return Array.from(values, (y, i) => ({ x: (i + 1) * every, y }))
 }
 
-/** See `plot.line`. */
+/** Implements `plot.line`. */
 export async function line(lines: Readonly<Record<string, ArrayInput>>, given?: LineOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'xLabel', 'yLabel', 'x', 'yLog'], 'plot.line')
   if (!isPlain(lines) || Object.keys(lines).length === 0) {
@@ -119,14 +119,14 @@ interface Curve {
 
 interface CurvesLook {
   readonly xLabel: string
-  /** Where the ticks are; default: at round numbers. */
+  /** Positions of the ticks; default: round numbers. */
   readonly xTicks?: readonly number[] | undefined
   readonly yLabel: string
   readonly yLog?: boolean | undefined
   readonly width?: number | undefined
 }
 
-/** Curves in one panel; those of validation dashed, so that they differ without colour too. */
+/** Draws curves in one panel. Curves of validation are dashed, so that they can be told apart without colour. */
 function drawCurves(curves: readonly Curve[], look: CurvesLook): Promise<Panel> {
   const points = curves.flatMap((curve) => curve.points)
   const legend: LegendEntry[] = curves.map(({ name }, i) => ({
@@ -168,7 +168,7 @@ function dashOf(name: string, i: number): boolean {
   return name.startsWith('val_') && i > 0
 }
 
-/** See `plot.scatter`. */
+/** Implements `plot.scatter`. */
 export async function scatter(x: ArrayInput, y: ArrayInput, given?: ScatterOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'xLabel', 'yLabel', 'diagonal'], 'plot.scatter')
   const [xs, ys] = [toSeries(x, 'x'), toSeries(y, 'y')]

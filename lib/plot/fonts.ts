@@ -1,4 +1,4 @@
-/** The fonts that come with Neurode, and which characters they have. */
+/** The fonts that are part of the package, and the characters that they contain. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { findFile, missing } from '../base/packageRoot.js'
 
 interface Font {
   readonly path: string
-  /** First and last code points of what it has, in order. */
+  /** Ranges of the code points that the font contains, in order. */
   readonly ranges: readonly (readonly [first: number, last: number])[]
 }
 
@@ -34,10 +34,10 @@ export function fontFiles(): string[] {
   return fonts().map(({ path }) => path)
 }
 
-/** Characters that nothing is drawn for: white space, controls, and what only changes its neighbours. */
+/** Characters that need no glyph: white space, control characters, and ignorable code points. */
 const invisible = /[\s\p{C}\p{Default_Ignorable_Code_Point}]/u
 
-/** Whether every font has every character of a text that is seen. */
+/** Whether every font contains all visible characters of a text. */
 export function fontsHave(text: string): boolean {
   return [...new Set(text)].every((character) => {
     const code = character.codePointAt(0) as number
@@ -49,7 +49,7 @@ function isWithin(code: number, ranges: Font['ranges']): boolean {
   return ranges.some(([first, last]) => code >= first && code <= last)
 }
 
-/** The segments of format 4 of a TrueType font's table `cmap`, but the last, which ends every table. */
+/** Reads the segments of a TrueType font's `cmap` table of format 4, without the last one, which is the same in every font. */
 function readRanges(file: Buffer): Font['ranges'] {
   const tables = Array.from({ length: file.readUInt16BE(4) }, (_, i) => 12 + 16 * i)
   const entry = tables.find((at) => file.toString('latin1', at, at + 4) === 'cmap') as number

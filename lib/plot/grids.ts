@@ -1,4 +1,4 @@
-/** Arrays as pictures: images side by side, and weights as colours. */
+/** Draws grids of images and the weights of layers. */
 
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -13,27 +13,27 @@ import { colorAlong, diverging, gray, pixelImage, type Rgb, toHex } from './pixe
 
 /** Options of `plot.images`. */
 export interface ImagesOptions extends PictureOptions {
-  /** Rows and columns of pixels; default: the images' own shape, or a square. */
+  /** Height and width of an image in pixels; default: the shape of the images, or a square. */
   readonly shape?: readonly number[] | undefined
   /** A caption under each image. */
   readonly labels?: readonly (string | number)[] | undefined
-  /** Images in a row; default: as many rows as columns, at most 10. */
+  /** Number of images per row; default: as many as rows, at most 10. */
   readonly columns?: number | undefined
-  /** Shows at most so many; default 100. */
+  /** The most images to show, 1 to 10,000; default 100. */
   readonly limit?: number | undefined
 }
 
 /** Options of `plot.weights`. */
 export interface WeightsOptions extends PictureOptions {
-  /** Number of the layer among those with a kernel, from 0; default 0. */
+  /** Index of the layer among those with a kernel, from 0; default 0. */
   readonly layer?: number | undefined
-  /** Rows and columns that a unit's inputs are drawn as; default: a square where their number is one, else one table. */
+  /** Height and width of the image of a unit's inputs; default: a square if their number is a square, otherwise one table for all. */
   readonly shape?: readonly number[] | undefined
-  /** Units in a row of pictures. */
+  /** Number of units per row of images. */
   readonly columns?: number | undefined
 }
 
-/** See `plot.images`. */
+/** Implements `plot.images`. */
 export async function images(source: ArrayInput, given?: ImagesOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'shape', 'labels', 'columns', 'limit'], 'plot.images')
   const { values, shape } = toNumbers(source, 'images')
@@ -55,7 +55,7 @@ export async function images(source: ArrayInput, given?: ImagesOptions): Promise
   return compose(title, [tileGrid(tiles, height, width, options.columns)])
 }
 
-/** See `plot.weights`. */
+/** Implements `plot.weights`. */
 export async function weights(source: Sequential | ArrayInput, given?: WeightsOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'layer', 'shape', 'columns'], 'plot.weights')
   const kernel = kernelOf(source, checkInteger(options.layer ?? 0, 'plot.weights: layer', 0))
@@ -69,7 +69,7 @@ export async function weights(source: Sequential | ArrayInput, given?: WeightsOp
     refuseIdle(options, ['layer'], 'plot.weights', 'with one array, which has no layers')
   }
   if (!options.shape && !isSquare) {
-    refuseIdle(options, ['columns'], 'plot.weights', 'without shape, as all is one table')
+    refuseIdle(options, ['columns'], 'plot.weights', 'without shape, as all weights are one table')
     const table = { caption: '', colorAt: (x: number, y: number) => color(values[y * units + x] as number) }
     const panel = tileGrid([table], inputs, units, 1, `${inputs} inputs (rows), ${units} units (columns)`)
     return compose(title, [panel, colorBar(limit, panel.height)])
@@ -98,7 +98,7 @@ function kernelOf(source: Sequential | ArrayInput, layer: number): Numbers & { r
   return { values: Float64Array.from(kernel.data), shape: kernel.shape, name: kernel.name.replace(/\/kernel$/, '') }
 }
 
-/** Rows and columns of an image of `size` pixels. */
+/** Height and width of an image of `size` pixels. */
 function pixelShape(given: readonly number[], size: number, argument: string): [height: number, width: number] {
   const shape = checkRowShape(given, argument).filter((each, i, all) => !(each === 1 && i === 2 && all.length === 3))
   const side = Math.round(Math.sqrt(size))
@@ -115,7 +115,7 @@ interface Tile {
   readonly colorAt: (x: number, y: number) => Rgb
 }
 
-/** Small pictures in rows, each at least as large as can be seen. */
+/** Lays out small images in rows, enlarged if they would be too small to see. */
 function tileGrid(tiles: readonly Tile[], height: number, width: number, given?: number, heading?: string): Panel {
   const columns =
     given === undefined ? Math.min(10, Math.ceil(Math.sqrt(tiles.length))) : checkInteger(given, 'columns', 1, 10_000)
@@ -129,7 +129,7 @@ function tileGrid(tiles: readonly Tile[], height: number, width: number, given?:
     const y = Math.floor(i / columns) * (cell.height + gap)
     const image = pixelImage(width, height, colorAt)
     return [
-      // Larger than its pixels, with edges kept: one pixel is one number.
+      // Images are enlarged without smoothing, as each pixel is one number.
       `<image x="${x}" y="${y}" width="${width * zoom}" height="${height * zoom}" preserveAspectRatio="none" image-rendering="optimizeSpeed" xlink:href="${image}"/>`,
       `<rect x="${x}" y="${y}" width="${width * zoom}" height="${height * zoom}" fill="none" stroke="#bbbbbb" stroke-width="0.5"/>`,
       caption &&
@@ -144,7 +144,7 @@ function tileGrid(tiles: readonly Tile[], height: number, width: number, given?:
   return { heading, ...total, svg: `<svg width="${total.width}" height="${total.height}">${parts.join('')}</svg>` }
 }
 
-/** What the colours from `-limit` to `limit` mean. */
+/** The legend of the colours from `-limit` to `limit`. */
 function colorBar(limit: number, available: number): Panel {
   const height = Math.min(available, 200)
   const steps = 41

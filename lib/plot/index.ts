@@ -1,4 +1,4 @@
-/** `neurode/plot`: pictures of data, trainings and models, as SVG, PNG and HTML, without a browser. */
+/** `neurode/plot`: draws data, trainings and models as SVG, PNG and HTML, without a browser. */
 
 import { guardArity } from '../checks/arity.js'
 import { decisionBoundary } from './boundary.js'
@@ -18,11 +18,12 @@ export type { ReportOptions, ReportSection } from './report.js'
 warnOfMissing()
 
 /**
- * Draws pictures: each function gives a {@link Picture}, which `save('name.svg')` and `save('name.png')` write. Colours are
- * ones that colour-blind people tell apart; backgrounds are white.
+ * Draws pictures. Each function resolves with a {@link Picture}, which `save('name.svg')` or `save('name.png')` writes. The colours
+ * can be distinguished by colour-blind people; backgrounds are white.
  *
- * The packages that draw are optional, and loaded with the first picture: `npm install @observablehq/plot linkedom
- * @resvg/resvg-js`, the last for PNG alone. Without them an import warns, and functions reject with `ERR_PACKAGE_MISSING`.
+ * Drawing needs optional packages, which are loaded for the first picture: `npm install @observablehq/plot linkedom
+ * @resvg/resvg-js`; the last is needed for PNG only. If they are missing, importing this module warns, and its functions reject with
+ * `ERR_PACKAGE_MISSING`.
  *
  * @example
  * ```ts
@@ -36,24 +37,24 @@ warnOfMissing()
  * ```
  */
 export const plot = {
-  /** Loss and metrics over epochs, from what fit gives; validation dashed, in the same panel. */
+  /** Draws loss and metrics over epochs from a result of fit; curves of validation are dashed, in the same panel. */
   history,
-  /** A point for every pair of values; `diagonal` shows where predictions would be right. */
+  /** Draws a point for each pair of values; with `diagonal`, also the line of equal values, where predictions are right. */
   scatter,
-  /** Curves by name: `plot.line({ loss: history.loss })`. */
+  /** Draws curves by name: `plot.line({ loss: history.loss })`. */
   line,
   /**
-   * Counts of predicted against actual classes. Labels are class indices or one-hot rows; predictions class indices or
-   * the rows of outputs that predict gives. With one array, that array is the matrix: `[actual][predicted]`.
+   * Draws a confusion matrix of predicted and actual classes. Labels are class indices or one-hot rows; predictions are class indices
+   * or rows of outputs of predict. A single array is the matrix itself: `[actual][predicted]`.
    */
   confusionMatrix,
-  /** Gray images side by side: black on white, from the least value to the largest. */
+  /** Draws gray images side by side; the smallest value is white, the largest black. */
   images,
-  /** What a model of two inputs says, all over a range, with its boundary at ½ and the points it learned from. */
+  /** Draws the predictions of a model with two inputs over a range, with the boundary at ½ and the training points. */
   decisionBoundary,
-  /** A layer's kernel, each unit's inputs as an image: blue below 0, red above. */
+  /** Draws a layer's kernel, with each unit's inputs as an image: negative weights are blue, positive ones red. */
   weights,
-  /** Writes pictures, texts and tables into one HTML file that needs nothing else. */
+  /** Writes pictures, texts and tables to a single HTML file without external resources. */
   report,
 } as const
 

@@ -1,10 +1,10 @@
-/** Numbers that pictures are made of, from anything that Neurode takes as an array. */
+/** Converts arrays that users pass to the numbers that pictures need. */
 
 import { type ArrayInput, array, formatShape, isNdArray, type NdArray, type NestedArray } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
 
-/** Values with their shape, scale and offset applied. */
+/** Values, with scale and offset applied, and their shape. */
 export interface Numbers {
   readonly values: Float64Array
   readonly shape: readonly number[]
@@ -28,7 +28,7 @@ function pick({ scale = 1, offset = 0 }: NdArray) {
   return { scale, offset }
 }
 
-/** One number for each point. */
+/** Reads one number for each point. Throws `ERR_SHAPE` for other shapes. */
 export function toSeries(value: ArrayInput, argument: string): Float64Array {
   const { values, shape } = toNumbers(value, argument)
   if (shape.filter((size) => size !== 1).length <= 1) return values
@@ -38,7 +38,7 @@ export function toSeries(value: ArrayInput, argument: string): Float64Array {
   )
 }
 
-/** Class indices: as they are, or the largest of each row; of one output, whether it is above ½. */
+/** Reads class indices, or takes the index of the largest value of each row; for a single output, 1 if it is above ½, else 0. */
 export function toClassIndices(value: ArrayInput, argument: string): Int32Array {
   const { values, shape } = toNumbers(value, argument)
   const [rows = 0, classes = 1] = shape
@@ -59,7 +59,7 @@ export function toClassIndices(value: ArrayInput, argument: string): Int32Array 
   })
 }
 
-/** The same of targets: rows of several largest values, as those of several labels, have no class and are refused. */
+/** Like {@link toClassIndices}, for targets. Throws `ERR_ARGUMENT` for rows with several largest values, which have several labels. */
 export function toTargetClasses(value: ArrayInput, argument: string): Int32Array {
   const found = toClassIndices(value, argument)
   const { values, shape } = toNumbers(value, argument)
@@ -85,7 +85,7 @@ export function checkLength(actual: number, expected: number, argument: string, 
   throw new NeurodeError('ERR_SHAPE', `${argument}: expected ${expected} values, as many as ${of}, got ${actual}`)
 }
 
-/** Least and largest finite value; 0 and 1 where there is none. */
+/** The smallest and the largest finite value; 0 and 1 if there is none. */
 export function extent(values: Iterable<number>): [low: number, high: number] {
   let [low, high] = [Infinity, -Infinity]
   for (const value of values) {

@@ -1,9 +1,9 @@
-/** Options that pictures share. */
+/** Checks options that several pictures share. */
 
 import { isNumericArray } from '../arrays/typedArrays.js'
 import { checkOptions, refuse } from '../checks/validate.js'
 
-/** {@link checkOptions}, and that titles and labels are texts. */
+/** Like {@link checkOptions}; checks as well that titles and labels are strings. */
 export function checkPictureOptions<T extends object>(
   given: T | undefined,
   names: readonly string[],
@@ -17,7 +17,7 @@ export function checkPictureOptions<T extends object>(
   return options
 }
 
-/** A list of things to be written beside what is shown: texts and numbers. */
+/** Checks a list of captions, which may be strings, numbers or booleans. */
 export function checkTexts(value: unknown, argument: string): readonly string[] {
   if (!Array.isArray(value) && !isNumericArray(value)) return refuse(argument, 'a list of texts', value)
   return Array.from({ length: value.length }, (_, i) => {

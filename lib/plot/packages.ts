@@ -1,4 +1,4 @@
-/** The packages that pictures are drawn with: optional, and loaded when the first picture is. */
+/** Loads the optional packages that draw, when the first picture is drawn. */
 
 import type { PlotOptions } from '@observablehq/plot'
 import { NeurodeError } from '../base/errors.js'
@@ -6,15 +6,15 @@ import { ownPackage, requireHere } from '../base/packageRoot.js'
 
 const install = 'npm install @observablehq/plot linkedom @resvg/resvg-js'
 
-/** Observable Plot and a document for it to draw in. */
+/** Observable Plot, and a document that it draws in. */
 export interface Drawing {
   readonly Plot: typeof import('@observablehq/plot')
   readonly document: NonNullable<PlotOptions['document']>
 }
 
-/** Warns where nothing can be drawn: a training takes long, and the first picture often comes after it. */
+/** Warns if packages are missing, already when the module is imported, as the first picture often comes after a long training. */
 export function warnOfMissing(): void {
-  // A bundler has taken them in, or warned.
+  // In a bundle, the bundler has included the packages or has warned.
   if (ownPackage() === undefined) return
   const { resolve } = requireHere()
   const isMissing = (name: string) => {
@@ -32,7 +32,7 @@ export function warnOfMissing(): void {
 
 let drawing: Promise<Drawing> | undefined
 
-/** Loads what draws, once. */
+/** Loads the packages that draw, once. */
 export function loadDrawing(): Promise<Drawing> {
   drawing ??= load().catch((error: unknown) => {
     drawing = undefined
@@ -41,7 +41,7 @@ export function loadDrawing(): Promise<Drawing> {
   return drawing
 }
 
-// Where an import stands in a try block of its own, bundlers take the package in if it is there, and go on if not.
+// Each import has its own try block: then bundlers include the package if it is installed, and continue if not.
 async function load(): Promise<Drawing> {
   let Plot: Drawing['Plot']
   try {
@@ -57,7 +57,7 @@ async function load(): Promise<Drawing> {
   }
 }
 
-/** Loads what turns SVG into PNG: native code, which bundlers could not take in. */
+/** Loads the package that converts SVG to PNG. It is native code, which bundlers cannot include. */
 export function loadRasterizer(): typeof import('@resvg/resvg-js') {
   try {
     return requireHere()('@resvg/resvg-js')
@@ -66,7 +66,7 @@ export function loadRasterizer(): typeof import('@resvg/resvg-js') {
   }
 }
 
-/** What to throw where an import failed: `ERR_PACKAGE_MISSING`, with everything that pictures take, if the package is not there. */
+/** The error for a failed import: `ERR_PACKAGE_MISSING`, with the command to install the packages, if the package is not installed. */
 function explain(cause: unknown, what: string, name: string): unknown {
   const { code } = cause as NodeJS.ErrnoException
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return cause

@@ -1,14 +1,14 @@
-/** What pictures are put together from: charts with a heading and a legend, in Neurode's looks. */
+/** Draws panels, which are charts with a heading and a legend, and composes pictures of them. */
 
 import type { MarkOptions, PlotOptions } from '@observablehq/plot'
 import { extent } from './numbers.js'
 import { loadDrawing } from './packages.js'
 import { Picture } from './picture.js'
 
-/** Okabe and Ito's colours, which colour-blind people tell apart, on white. */
+/** The colours of Okabe and Ito, which colour-blind people can distinguish on white. */
 export const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'] as const
 
-/** The colour of number `i`, from the start again after the last. */
+/** Colour `i` of the palette, which repeats. */
 export function colorOf(i: number): string {
   return palette[i % palette.length] as string
 }
@@ -23,7 +23,7 @@ export interface LegendEntry {
   readonly kind: 'line' | 'dashed' | 'dot' | 'square'
 }
 
-/** A part of a picture: a chart with a heading and a legend of its own. */
+/** A part of a picture: a chart with its heading and its legend. */
 export interface Panel {
   readonly heading?: string | undefined
   readonly legend?: readonly LegendEntry[] | undefined
@@ -32,7 +32,7 @@ export interface Panel {
   readonly height: number
 }
 
-/** Draws a chart with Observable Plot, in Neurode's looks. */
+/** Draws a chart with Observable Plot in the style of all pictures. */
 export async function drawPanel(
   make: (Plot: typeof import('@observablehq/plot')) => PlotOptions,
   rest: Pick<Panel, 'heading' | 'legend'> = {},
@@ -53,7 +53,7 @@ export async function drawPanel(
   return { ...rest, svg: plain(chart.outerHTML), width, height }
 }
 
-/** Without what belongs into a page: the style element, and classes. */
+/** Removes the style element and the classes, which would affect a page that the SVG is put into. */
 function plain(svg: string): string {
   return svg
     .replace(/<style>[\s\S]*?<\/style>/g, '')
@@ -61,10 +61,10 @@ function plain(svg: string): string {
     .replace(/(\d\.\d{3})\d+/g, '$1')
 }
 
-/** The options of an axis that every chart has: ticks without lines across, a label in the middle. */
+/** Options of every axis: ticks without grid lines, and a centred label. */
 export const axis = { labelAnchor: 'center', labelArrow: 'none', tickSize: 4, nice: true } as const
 
-/** {@link axis} for these values: in powers of ten where Plot's own labels would be too long, or all 0. */
+/** {@link axis} for these values; labels are in powers of ten if Plot's labels would be too long or would all be 0. */
 export function axisOf(
   values: Iterable<number>,
 ): typeof axis & { readonly tickFormat?: (value: number) => string | undefined } {
@@ -74,21 +74,21 @@ export function axisOf(
   return isUsual ? axis : { ...axis, tickFormat: inPowersOfTen }
 }
 
-/** `1.2e−7` */
+/** A number in powers of ten: `1.2e−7`. */
 function inPowersOfTen(value: number): string {
   if (value === 0) return '0'
   const [digits, power] = value.toExponential(3).split('e')
   return `${Number(digits)}e${Number(power)}`.replaceAll('-', '−')
 }
 
-/** Lines of a grid, light enough to stay behind. */
+/** The style of grid lines. */
 export const faint: MarkOptions = { strokeOpacity: 0.12 }
 
 const margin = 16
 const headingHeight = 24
 const legendHeight = 22
 
-/** Puts panels beside each other, under a title. */
+/** Composes a picture of panels side by side under a title. */
 export function compose(title: string, panels: readonly Panel[], columns = panels.length): Picture {
   const rows: Panel[][] = []
   for (let at = 0; at < panels.length; at += columns) rows.push(panels.slice(at, at + columns))
@@ -144,12 +144,12 @@ function swatch(kind: LegendEntry['kind'], color: string, x: number, y: number):
   return `<path d="M${x},${y}h20" stroke="${color}" stroke-width="2"${dash}/>`
 }
 
-/** About as wide as the font makes it. */
+/** The approximate width of a text in pixels. */
 function textWidth(text: string, size: number): number {
   return text.length * size * 0.58
 }
 
-/** Text as XML has it. */
+/** Escapes a text for XML. */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`)
 }

@@ -1,4 +1,4 @@
-/** A picture: SVG text that can be had as PNG and saved. */
+/** A picture: SVG text that can be converted to PNG and saved. */
 
 import { guardArity } from '../checks/arity.js'
 import { checkNumber, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
@@ -8,7 +8,7 @@ import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
-  /** Pixels for each unit of the SVG; default 2. Pictures have at least a pixel each way, and at most 2^25. */
+  /** Pixels for each unit of the SVG; default 2. A picture has at least one pixel in each direction, and at most 2^25 pixels. */
   readonly scale?: number | undefined
 }
 
@@ -16,7 +16,7 @@ const mostPixels = 2 ** 25
 
 /** A finished picture. */
 export class Picture {
-  /** What it shows, as its heading says it. */
+  /** The heading. */
   readonly title: string
   /** One complete `<svg>` element, with a white background. */
   readonly svg: string
@@ -32,10 +32,10 @@ export class Picture {
   }
 
   /**
-   * The picture as a PNG file's bytes. Fonts come with Neurode, so that text is there on machines without any.
+   * Returns the bytes of a PNG file. Text is drawn with fonts that are part of the package, so that no installed font is needed.
    *
-   * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`; `ERR_FILE_NOT_FOUND` in a bundle that has
-   * left the fonts behind.
+   * @throws NeurodeError `ERR_PACKAGE_MISSING` without the package `@resvg/resvg-js`; `ERR_FILE_NOT_FOUND` in a bundle without the
+   * fonts.
    */
   async png(given?: PngOptions): Promise<Uint8Array> {
     const options = checkOptions(given, ['scale'], 'png')
@@ -47,7 +47,7 @@ export class Picture {
       fitTo: { mode: 'zoom', value: scale },
       font: {
         fontFiles: fontFiles(),
-        // What Neurode's fonts lack is looked for on the machine.
+        // Installed fonts are loaded only for characters that the package's fonts lack.
         loadSystemFonts: !fontsHave(this.svg),
         defaultFontFamily: 'Inter',
       },
@@ -56,7 +56,7 @@ export class Picture {
   }
 
   /**
-   * Writes the picture into a file whose name ends in `.svg` or `.png`, whole or not at all.
+   * Writes the picture to a file whose name ends in `.svg` or `.png`, atomically: after a failure the old file is unchanged.
    *
    * @throws NeurodeError `ERR_FILE_WRITE`; `ERR_ARGUMENT` for another ending.
    */

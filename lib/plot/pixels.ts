@@ -1,10 +1,10 @@
-/** Pixels as PNG data addresses, and the colours that numbers become. */
+/** Encodes pixels as data URLs of PNG images, and maps numbers to colours. */
 
 import { crc32, deflateSync } from 'node:zlib'
 
 export type Rgb = readonly [red: number, green: number, blue: number]
 
-/** A PNG file of `width` × `height` pixels, each drawn `zoom` pixels large, as an address for an image. */
+/** The data URL of a PNG image of `width` × `height` pixels, each drawn `zoom` pixels large. */
 export function pixelImage(width: number, height: number, colorAt: (x: number, y: number) => Rgb, zoom = 1): string {
   const stride = 1 + 3 * width * zoom
   const rows = Buffer.alloc(stride * height * zoom)
@@ -19,7 +19,7 @@ export function pixelImage(width: number, height: number, colorAt: (x: number, y
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width * zoom, 0)
   header.writeUInt32BE(height * zoom, 4)
-  // Eight bits of each of three colours.
+  // Eight bits per channel, colour type RGB.
   header.set([8, 2], 8)
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   const file = [signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]
@@ -35,7 +35,7 @@ function chunk(type: string, data: Buffer): Buffer {
   return bytes
 }
 
-/** Colours that share runs through, from 0 to 1. */
+/** A colour scale: colours at equal distances from 0 to 1. */
 export type Ramp = readonly Rgb[]
 
 export const gray: Ramp = [
@@ -43,7 +43,7 @@ export const gray: Ramp = [
   [0, 0, 0],
 ]
 
-/** Brewer's red and blue, for values on both sides of 0. */
+/** ColorBrewer's scale from blue to red, for negative and positive values. */
 export const diverging: Ramp = [
   [33, 102, 172],
   [146, 197, 222],
@@ -52,14 +52,14 @@ export const diverging: Ramp = [
   [178, 24, 43],
 ]
 
-/** Blue to orange, pale: classes 0 and 1 of {@link palette} behind points of the full colour. */
+/** A pale scale from blue to orange, for the background of classes 0 and 1 of {@link palette}. */
 export const sides: Ramp = [
   [122, 176, 212],
   [247, 247, 247],
   [235, 165, 115],
 ]
 
-/** The colour at `share` of the ramp. */
+/** The colour at `share`, from 0 to 1, of a scale. */
 export function colorAlong(ramp: Ramp, share: number): Rgb {
   const at = Math.min(Math.max(share, 0), 1) * (ramp.length - 1)
   const from = Math.min(Math.floor(at), ramp.length - 2)
@@ -68,7 +68,7 @@ export function colorAlong(ramp: Ramp, share: number): Rgb {
   return [mix(0), mix(1), mix(2)]
 }
 
-/** `#0072b2` as numbers, mixed with white. */
+/** A colour such as `#0072b2` as numbers, mixed with white; `share` is the fraction of the colour. */
 export function tint(color: string, share: number): Rgb {
   const part = (at: number) => Math.round(255 + (Number.parseInt(color.slice(at, at + 2), 16) - 255) * share)
   return [part(1), part(3), part(5)]

@@ -1,4 +1,4 @@
-/** Pictures and numbers in one HTML file that needs nothing else. */
+/** Writes pictures, texts and tables to a single HTML file without external resources. */
 
 import { checkName, checkOptions, refuse, shorten } from '../checks/validate.js'
 import { checkEnding } from '../files/endings.js'
@@ -12,7 +12,7 @@ export interface ReportSection {
   readonly heading: string
   /** Paragraphs, as plain text. */
   readonly text?: string | readonly string[] | undefined
-  /** Rows of a table: what it is, and its value. */
+  /** Rows of a table: names and values. */
   readonly table?: Readonly<Record<string, string | number>> | undefined
   readonly pictures?: readonly Picture[] | undefined
 }
@@ -30,7 +30,7 @@ table { border-collapse: collapse } th { text-align: left; font-weight: 600 } th
 td { font-variant-numeric: tabular-nums } figure { margin: 1rem 0; overflow-x: auto }
 figure svg { max-width: 100%; height: auto }`
 
-/** See `plot.report`. */
+/** Implements `plot.report`. */
 export async function report(
   path: string | URL,
   content: readonly (Picture | ReportSection)[],
@@ -69,7 +69,7 @@ function describeFigure({ svg }: Picture): string {
   return `<figure>${svg}</figure>`
 }
 
-/** Holes of a list count as what they are: undefined. */
+/** Checks a list; its holes become undefined, which is refused later. */
 function toList(value: unknown, argument: string, expected: string): unknown[] {
   return Array.isArray(value) ? Array.from(value as unknown[]) : refuse(argument, expected, value)
 }
