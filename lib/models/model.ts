@@ -10,8 +10,9 @@ import type { WeightOptions } from '../core/rowWeights.js'
 import type { BatchSource } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
 import { type EvaluateOptions, evaluateModel } from '../fit/evaluate.js'
-import { fitModel, historyOf } from '../fit/fit.js'
+import { fitModel } from '../fit/fit.js'
 import type { FitOptions, FitResult } from '../fit/fitOptions.js'
+import { historyOf } from '../fit/history.js'
 import { testOnBatch, trainOnBatch } from '../fit/onBatch.js'
 import {
   outputFor,
