@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "native/serve/datatype.h"
+
 namespace neurode::serve {
 
 // What a model's requests look like.
@@ -16,22 +18,6 @@ struct TensorSpec {
   std::int64_t input_size = 1;
   std::int64_t max_rows = 0;
   std::string limit_name;  // the option that sets max_rows
-};
-
-// Element types of binary tensors, in the order of kDatatypes in the source.
-enum class Datatype {
-  fp32,
-  fp64,
-  fp16,
-  bf16,
-  uint8,
-  uint16,
-  uint32,
-  uint64,
-  int8,
-  int16,
-  int32,
-  int64
 };
 
 struct TensorRequest {
@@ -50,9 +36,5 @@ TensorRequest read_infer(const TensorSpec& spec, const char* body, std::size_t s
                          std::int64_t header_length, float* values, std::int64_t room);
 TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t size,
                            float* values, std::int64_t room);
-
-std::int64_t bytes_of(Datatype datatype);
-// `count` elements, little-endian and at any address, to floats.
-void convert(Datatype datatype, const char* bytes, std::int64_t count, float* values);
 
 }  // namespace neurode::serve
