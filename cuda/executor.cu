@@ -238,7 +238,11 @@ void Executor::read_captured(const plugin::RangeRecord& range, const RunState& s
 // training
 
 void Executor::enqueue_step(int rows, bool weighted, bool update) {
-  train_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>(), weighted, update);
+  train_.enqueue(launcher_, {.state = state_.as<RunState>(),
+                             .rows = rows,
+                             .sums = sums_.as<double>(),
+                             .weighted = weighted,
+                             .update = update});
 }
 
 Graph& Executor::graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps) {
@@ -342,7 +346,10 @@ void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRe
   for (std::int64_t first = begin; first < end; first += chunk, ++launched) {
     if (asked(cancel)) break;
     const int rows = static_cast<int>(std::min(chunk, end - first));
-    evaluate_.enqueue(launcher_, state_.as<RunState>(), rows, sums_.as<double>(), weighted);
+    evaluate_.enqueue(launcher_, {.state = state_.as<RunState>(),
+                                  .rows = rows,
+                                  .sums = sums_.as<double>(),
+                                  .weighted = weighted});
     pace(launched);
   }
   read_sums(sums);

@@ -4,7 +4,9 @@
 
 #include "cuda/kernels/dense.h"
 #include "cuda/measure.h"
-#include "cuda/wide/wide.h"
+#include "cuda/wide/copies.h"
+#include "cuda/wide/library_products.h"
+#include "cuda/wide/tensor_cores.h"
 
 namespace neurode::cuda {
 namespace {

@@ -48,13 +48,12 @@ void Prediction::reserve(int capacity, std::int64_t row_bytes, int chunks) {
   }
 }
 
-void Prediction::enqueue(Launcher& launcher, const Chunk& chunk, int rows,
-                          std::int64_t row_bytes) {
+void Prediction::enqueue(Launcher& launcher, const Chunk& chunk, int rows, std::int64_t row_bytes) {
   check(cudaMemcpyAsync(chunk.input.as<void>(), chunk.in.as<void>(),
                         static_cast<std::size_t>(kHead + rows * row_bytes), cudaMemcpyHostToDevice,
                         launcher.stream()),
         "uploading");
-  pass_.enqueue(launcher, chunk.input.as<RunState>(), rows, nullptr);
+  pass_.enqueue(launcher, {.state = chunk.input.as<RunState>(), .rows = rows});
   check(cudaMemcpyAsync(chunk.out.as<void>(), pass_.output(),
                         static_cast<std::size_t>(rows) * pass_.output_stride() * sizeof(float),
                         cudaMemcpyDeviceToHost, launcher.stream()),
@@ -90,7 +89,7 @@ void Prediction::take(Chunk& chunk, float* output) const {
 }
 
 void Prediction::run(Launcher& launcher, const plugin::InputRecord& input, float* output,
-                      const plugin::CancelRecord& cancel) {
+                     const plugin::CancelRecord& cancel) {
   const std::int64_t row_bytes = input.features * element_size(input);
   const int most =
       static_cast<int>(std::clamp<std::int64_t>(kChunkBytes / row_bytes, 1, kMostPredicted));

@@ -15,8 +15,6 @@
 
 namespace neurode::cuda {
 
-using plugin::record_of;
-
 namespace row {
 enum Activation : int {
 #define NEURODE_ROW(name, ...) name,

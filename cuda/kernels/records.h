@@ -15,6 +15,7 @@
 namespace neurode::cuda {
 
 using plugin::OpRecord;
+using plugin::record_of;
 
 constexpr int kThreads = 256;  // of every block
 

@@ -21,7 +21,8 @@ void run_rows(Launcher& launcher, const RowStages& stages, const StepRecord& ste
 // A whole pass for a few rows in one block: activations stay in shared memory.
 constexpr int kSliceRows = 4;
 constexpr int kMostSliceStages = 18;
-constexpr int kMostCopies = 14;
+constexpr int kMostSliceLoads = 2;
+constexpr int kMostSliceSaves = 14;
 constexpr int kSliceScratch = kThreads * kSliceRows;  // floats at the start of shared memory
 constexpr int kMostSliceFeatures = 2048;              // of all tensors in shared memory
 
@@ -33,8 +34,8 @@ struct SliceCopy {
 
 struct Slice {
   Stage stages[kMostSliceStages];
-  SliceCopy loads[2];
-  SliceCopy saves[kMostCopies];
+  SliceCopy loads[kMostSliceLoads];
+  SliceCopy saves[kMostSliceSaves];
   int count, load_count, save_count;
   int shared_floats;
 };

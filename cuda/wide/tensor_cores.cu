@@ -1,5 +1,6 @@
 // Products of wide layers on tensor cores.
 #include <algorithm>
+#include <string>
 
 #include "cuda/kernels/finish.h"
 #include "cuda/wide/finish_products.h"
@@ -12,6 +13,10 @@ namespace {
 constexpr int kWorthASplit = 96;  // tiles that fill a device well enough
 constexpr int kLeastRowsOfASplit = 256;
 constexpr int kMostSplits = 16;
+
+const char* name_of(Precision precision) {
+  return precision == Precision::tf32 ? "tf32" : "bfloat16";
+}
 
 int tiles(int count) { return (count + kTile - 1) / kTile; }
 
@@ -100,6 +105,18 @@ void launch_tensor(Launcher& launcher, Kernel kernel, dim3 grid, const Arguments
 }
 
 }  // namespace
+
+void check_tensor_cores(const Device& device, Precision precision) {
+  if (precision == Precision::float32) return;
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device.ordinal), "asking for its properties");
+  if (properties.major >= 8) return;
+  throw Error("ERR_ARGUMENT",
+              std::string("precision: '") + name_of(precision) +
+                  "' takes a CUDA device of compute capability 8.0 or newer, cuda:" +
+                  std::to_string(device.ordinal) + " has " + std::to_string(properties.major) +
+                  "." + std::to_string(properties.minor));
+}
 
 template <class E>
 void tensor_forward(Launcher& launcher, const ForwardProduct& product) {

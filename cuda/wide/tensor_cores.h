@@ -1,10 +1,14 @@
 // Products of wide layers on tensor cores, of compute capability 8.0 and newer.
 #pragma once
 
+#include "cuda/runtime/device.h"
 #include "cuda/runtime/launch.h"
 #include "cuda/wide/products.h"
 
 namespace neurode::cuda {
+
+// Throws ERR_ARGUMENT where the device has no tensor cores for this precision.
+void check_tensor_cores(const Device& device, Precision precision);
 
 constexpr int kTile = 128;  // the side of a block's
 

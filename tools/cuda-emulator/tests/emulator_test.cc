@@ -344,6 +344,7 @@ const Case kCases[] = {
      0,
      ""},
     {"the library loads kernels before captures", library_loads_kernels_before_captures, {}, 0, ""},
+    {"plans of passes", plans_of_passes, {}, 0, ""},
 };
 
 // Returns the child's exit status, or -1 when a signal ended it; `output` is what it printed.

@@ -63,3 +63,6 @@ void library_keeps_the_callers_device();
 void library_keeps_the_callers_device_when_lost();
 void library_on_two_devices();
 void library_loads_kernels_before_captures();
+
+// pass_plan_test.cc
+void plans_of_passes();

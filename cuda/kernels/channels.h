@@ -1,5 +1,5 @@
-// Tasks whose parameters belong to channels or to vectors of a table, and those that move features:
-// the elements of a batch by them, and sums over a batch for them.
+// Tasks whose parameters belong to channels: functions of features, and normalizations. They run
+// element by element, or sum over the batch.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -8,7 +8,7 @@
 
 namespace neurode::cuda {
 
-// Channel of feature f: f / inner % channels. What a task does not have is null.
+// Feature f is of channel f / inner % channels. What a task does not have is null.
 struct ChannelRecord {
   TaskKind kind;
   int features, channels, inner;
@@ -16,14 +16,10 @@ struct ChannelRecord {
   float *kernel, *bias, *mean, *variance;
   float* statistics;  // (kStatistics, statistics_stride) of the batch
   int statistics_stride;
-  int count, size, kernel_stride;  // of an embedding's table: vectors, floats of each
-  Block block;
-  int counts;
-  int input_features, output_features;  // regroup: of a position
   Tensor input, output, gradient, input_gradient;
 };
 
-// Stages of rows, element by element.
+// Tasks of Axis::rows.
 void run_channel_elements(Launcher& launcher, const ChannelRecord& record, const StepRecord& step);
 
 // Tasks of Axis::outputs. Gradients go where `kernel` and `bias` say.

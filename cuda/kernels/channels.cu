@@ -1,13 +1,12 @@
-// Tasks whose parameters belong to channels or to vectors of a table.
-#include "cuda/kernels/features.h"
+// Tasks whose parameters belong to channels.
+#include "cuda/kernels/channels.h"
+#include "cuda/kernels/elements.h"
 #include "cuda/kernels/functors.h"
 #include "native/ops/features.h"
-#include "native/ops/pooling.h"
 
 namespace neurode::cuda {
 namespace {
 
-constexpr unsigned kMostBlocks = 65535;
 constexpr int kColumns = 32;  // channels of a block that sums over the batch
 constexpr int kParts = kThreads / kColumns;
 
@@ -38,82 +37,11 @@ NEURODE_DEVICE void with_function(int which, Apply apply) {
   }
 }
 
-// The same for poolings.
-template <class Apply>
-NEURODE_DEVICE void with_pooling(int which, Apply apply) {
-  switch (which) {
-#define NEURODE_ROW(name, Functor) \
-  case row::pooling::name:         \
-    return apply(ops::Functor{});
-    NEURODE_POOLINGS(NEURODE_ROW)
-#undef NEURODE_ROW
-  }
-}
-
 // What (x - mean) is multiplied by where the statistics are parameters.
 NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
   return ops::normalizing_factor<float>(r.variance[channel], r.op.params[0], r.op.params[1],
                                         r.op.params[2] != 0) *
          value_or(r.kernel, channel, 1);
-}
-
-NEURODE_DEVICE int index_of(float x, int count) {
-  return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
-}
-
-// Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.
-NEURODE_DEVICE int transposed(const Block& block, int feature) {
-  const int i = feature % block.inner, at = feature / block.inner;
-  const int r = at % block.rows, c = at / block.rows % block.columns,
-            outer = at / block.rows / block.columns;
-  return ((outer * block.rows + r) * block.columns + c) * block.inner + i;
-}
-
-NEURODE_DEVICE float sum_of_repeats(const ChannelRecord& r, int row, int feature) {
-  float sum = 0;
-  for (int k = 0; k < r.block.rows; ++k) sum += r.input.at(row, k * r.features + feature);
-  return sum;
-}
-
-NEURODE_DEVICE float pooled(const ChannelRecord& r, int row, int feature) {
-  float value = r.input.at(row, feature);
-  with_pooling(r.op.row, [&](auto function) {
-    for (int k = 1; k < r.block.rows; ++k)
-      value = decltype(function)::template combine<float>(
-          value, r.input.at(row, k * r.features + feature));
-    value = decltype(function)::template finish<float>(value, static_cast<float>(r.block.rows));
-  });
-  return value;
-}
-
-// Of all positions of a channel.
-NEURODE_DEVICE void pool_backward(const ChannelRecord& r, int row, int feature) {
-  const float y = r.output.at(row, feature);
-  with_pooling(r.op.row, [&](auto function) {
-    const auto share = [&](int k) {
-      return decltype(function)::template share<float>(r.input.at(row, k * r.features + feature),
-                                                       y);
-    };
-    float shares = 0;
-    for (int k = 0; k < r.block.rows; ++k) shares += share(k);
-    const float part = r.gradient.at(row, feature) / shares;
-    for (int k = 0; k < r.block.rows; ++k)
-      r.input_gradient.at(row, k * r.features + feature) = part * share(k);
-  });
-}
-
-NEURODE_DEVICE float encoded(const ChannelRecord& r, int row, int feature) {
-  const int first = feature / r.block.columns * r.block.rows, category = feature % r.block.columns;
-  float count = 0;
-  for (int i = 0; i < r.block.rows; ++i)
-    count += index_of(r.input.at(row, first + i), r.block.columns) == category ? 1.0f : 0.0f;
-  return r.counts != 0 || count == 0 ? count : 1.0f;
-}
-
-// Row and feature of the whole as they are in a tensor of so many features a position.
-NEURODE_DEVICE float& grouped(const ChannelRecord& r, const Tensor& tensor, int features, int row,
-                              int feature) {
-  return tensor.at(row * (r.features / features) + feature / features, feature % features);
 }
 
 NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
@@ -158,50 +86,16 @@ NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
           ((r.input.at(row, feature) - s.mean[channel]) * s.slope[channel] + s.term[channel]);
       break;
     }
-    case TaskKind::regroup:
-      grouped(r, r.output, r.output_features, row, feature) =
-          grouped(r, r.input, r.input_features, row, feature);
-      break;
-    case TaskKind::transpose:
-      r.output.at(row, feature) = r.input.at(row, transposed(r.block, feature));
-      break;
-    case TaskKind::repeat:
-      r.output.at(row, feature) = r.input.at(row, feature % r.input_features);
-      break;
-    case TaskKind::repeat_backward:
-      r.output.at(row, feature) = sum_of_repeats(r, row, feature);
-      break;
-    case TaskKind::pool:
-      r.output.at(row, feature) = pooled(r, row, feature);
-      break;
-    case TaskKind::pool_backward:
-      pool_backward(r, row, feature);
-      break;
-    case TaskKind::encode:
-      r.output.at(row, feature) = encoded(r, row, feature);
-      break;
-    case TaskKind::embedding_forward: {
-      const int index = index_of(r.input.at(row, feature / r.size), r.count);
-      r.output.at(row, feature) =
-          r.kernel[index * static_cast<std::int64_t>(r.kernel_stride) + feature % r.size];
-      break;
-    }
     default:
       break;
   }
 }
 
-__global__ __launch_bounds__(kThreads) void channel_elements_kernel(ChannelRecord record,
-                                                                    StepRecord step) {
-  const int columns = (record.features + kThreads - 1) / kThreads;
-  for (std::int64_t block = blockIdx.x; block < static_cast<std::int64_t>(step.rows) * columns;
-       block += gridDim.x) {
-    const int row = static_cast<int>(block / columns);
-    const int feature =
-        static_cast<int>(block % columns) * kThreads + static_cast<int>(threadIdx.x);
-    if (feature < record.features) run_element(record, row, feature);
-  }
-}
+struct ChannelElements {
+  ChannelRecord record;
+  __host__ __device__ int features() const { return record.features; }
+  NEURODE_DEVICE void run(int row, int feature) const { run_element(record, row, feature); }
+};
 
 // Sums of a channel over the batch: eight threads take every eighth value, and their sums are added
 // in order. All threads of the block call it; each gets the sums of its channel.
@@ -320,46 +214,10 @@ __global__ __launch_bounds__(kThreads) void feature_gradients_kernel(ChannelReco
   update_channel(step, optimizer, bias, channel, sums[1]);
 }
 
-// A block for each vector: it looks for its index in the batch, row after row.
-__global__ __launch_bounds__(kThreads) void embedding_gradients_kernel(ChannelRecord r,
-                                                                       StepRecord step,
-                                                                       WeightsRecord kernel) {
-  __shared__ unsigned found[kThreads / 32];  // a bit for each entry
-  const int vector = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
-  const std::int64_t entries = static_cast<std::int64_t>(step.rows) * r.features;
-  for (int first = 0; first < r.size; first += kThreads) {
-    const int d = first + thread;
-    float sum = 0;
-    for (std::int64_t begin = 0; begin < entries; begin += kThreads) {
-      const std::int64_t mine = begin + thread;
-      const bool is_here =
-          mine < entries && index_of(r.input.at(static_cast<int>(mine / r.features),
-                                                static_cast<int>(mine % r.features)),
-                                     r.count) == vector;
-      const unsigned bits = __ballot_sync(0xffffffffu, is_here);
-      if (thread % 32 == 0) found[thread / 32] = bits;
-      __syncthreads();
-      for (int i = 0; d < r.size && i < kThreads; ++i) {
-        if (found[i / 32] == 0) i += 31;
-        if ((found[i / 32] >> i % 32 & 1u) == 0) continue;
-        const std::int64_t entry = begin + i;
-        sum += r.gradient.at(static_cast<int>(entry / r.features),
-                             static_cast<int>(entry % r.features) * r.size + d);
-      }
-      __syncthreads();
-    }
-    if (d < r.size) kernel.values[vector * static_cast<std::int64_t>(r.kernel_stride) + d] = sum;
-  }
-}
-
 }  // namespace
 
 void run_channel_elements(Launcher& launcher, const ChannelRecord& record, const StepRecord& step) {
-  const std::int64_t blocks =
-      std::int64_t{step.rows} * ((record.features + kThreads - 1) / kThreads);
-  launcher(channel_elements_kernel,
-           dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)), kThreads, 0,
-           record, step);
+  run_elements_of(launcher, ChannelElements{record}, step.rows);
 }
 
 void run_channel_sums(Launcher& launcher, const ChannelRecord& record, const StepRecord& step,
@@ -372,9 +230,6 @@ void run_channel_sums(Launcher& launcher, const ChannelRecord& record, const Ste
     case TaskKind::batch_sums:
       return launcher(batch_sums_kernel, blocks, kThreads, 0, record, step, optimizer, kernel,
                       bias);
-    case TaskKind::embedding_gradients:
-      return launcher(embedding_gradients_kernel, dim3(static_cast<unsigned>(record.count)),
-                      kThreads, 0, record, step, kernel);
     default:
       return launcher(feature_gradients_kernel, blocks, kThreads, 0, record, step, optimizer,
                       kernel, bias);

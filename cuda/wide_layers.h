@@ -2,30 +2,21 @@
 // kernels.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "cuda/parameters.h"
+#include "cuda/wide/copies.h"
 #include "cuda/wide/library_products.h"
 #include "cuda/wide/tensor_cores.h"
+#include "cuda/wide_choice.h"
 
 namespace neurode::cuda {
-
-constexpr std::int64_t kWideWeights = 1 << 17;  // smaller layers gain nothing: they stay float32
 
 class WideLayers {
  public:
   // Throws ERR_ARGUMENT where the device has no tensor cores for the program's precision.
   WideLayers(Device& device, const Program& program, const Parameters& parameters);
-
-  // Whether the layer with this kernel is wide.
-  bool takes(int kernel) const {
-    return precision_ != Precision::float32 &&
-           program_.parameters[kernel].layout == Layout::kernel &&
-           program_.parameters[kernel].positions == 1 &&
-           program_.parameters[kernel].size() >= kWideWeights;
-  }
-  // Whether operands are bfloat16 copies, not the floats themselves.
-  bool reads_copies() const { return precision_ == Precision::bfloat16; }
 
   // Kernels were set from outside: copies are made again when `refresh` comes.
   void kernels_changed() { stale_ = true; }
@@ -53,20 +44,10 @@ class WideLayers {
 
   const Program& program_;
   const Parameters& parameters_;
-  const Precision precision_;
   std::vector<Copy> copies_;  // by parameter
   DeviceMemory memory_;
   bool stale_ = true;
   std::unique_ptr<LibraryProducts> library_;
 };
-
-// Throws ERR_ARGUMENT where the device has none for this precision.
-void check_tensor_cores(const Device& device, Precision precision);
-
-// to = from (rows, features) rounded; the bound data where `from` has none.
-void round_to_bfloat16(Launcher& launcher, const Tensor& from, const RunState* state, int rows,
-                       int features, const Copy& to);
-
-inline int padded_copy(int features) { return (features + 7) / 8 * 8; }
 
 }  // namespace neurode::cuda

@@ -1,0 +1,73 @@
+// Tasks that move, repeat or count the features of a row.
+#include "cuda/kernels/elements.h"
+#include "cuda/kernels/functors.h"
+#include "cuda/kernels/rearrangement.h"
+
+namespace neurode::cuda {
+namespace {
+
+// Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.
+NEURODE_DEVICE int transposed(const Block& block, int feature) {
+  const int i = feature % block.inner, at = feature / block.inner;
+  const int r = at % block.rows, c = at / block.rows % block.columns,
+            outer = at / block.rows / block.columns;
+  return ((outer * block.rows + r) * block.columns + c) * block.inner + i;
+}
+
+NEURODE_DEVICE float sum_of_repeats(const RearrangementRecord& r, int row, int feature) {
+  float sum = 0;
+  for (int k = 0; k < r.block.rows; ++k) sum += r.input.at(row, k * r.features + feature);
+  return sum;
+}
+
+NEURODE_DEVICE float encoded(const RearrangementRecord& r, int row, int feature) {
+  const int first = feature / r.block.columns * r.block.rows, category = feature % r.block.columns;
+  float count = 0;
+  for (int i = 0; i < r.block.rows; ++i)
+    count += index_of(r.input.at(row, first + i), r.block.columns) == category ? 1.0f : 0.0f;
+  return r.counts != 0 || count == 0 ? count : 1.0f;
+}
+
+// Row and feature of the whole as they are in a tensor of so many features a position.
+NEURODE_DEVICE float& grouped(const RearrangementRecord& r, const Tensor& tensor, int features,
+                              int row, int feature) {
+  return tensor.at(row * (r.features / features) + feature / features, feature % features);
+}
+
+struct RearrangementElements {
+  RearrangementRecord r;
+
+  __host__ __device__ int features() const { return r.features; }
+
+  NEURODE_DEVICE void run(int row, int feature) const {
+    switch (r.kind) {
+      case TaskKind::regroup:
+        grouped(r, r.output, r.output_features, row, feature) =
+            grouped(r, r.input, r.input_features, row, feature);
+        break;
+      case TaskKind::transpose:
+        r.output.at(row, feature) = r.input.at(row, transposed(r.block, feature));
+        break;
+      case TaskKind::repeat:
+        r.output.at(row, feature) = r.input.at(row, feature % r.input_features);
+        break;
+      case TaskKind::repeat_backward:
+        r.output.at(row, feature) = sum_of_repeats(r, row, feature);
+        break;
+      case TaskKind::encode:
+        r.output.at(row, feature) = encoded(r, row, feature);
+        break;
+      default:
+        break;
+    }
+  }
+};
+
+}  // namespace
+
+void run_rearrangement(Launcher& launcher, const RearrangementRecord& record,
+                       const StepRecord& step) {
+  run_elements_of(launcher, RearrangementElements{record}, step.rows);
+}
+
+}  // namespace neurode::cuda

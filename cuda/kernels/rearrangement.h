@@ -1,0 +1,22 @@
+// Tasks that move, repeat or count the features of a row.
+#pragma once
+
+#include "cuda/kernels/records.h"
+#include "cuda/runtime/launch.h"
+#include "native/engine/program.h"
+
+namespace neurode::cuda {
+
+struct RearrangementRecord {
+  TaskKind kind;
+  int features;                         // of a row of the output, all positions together
+  int input_features, output_features;  // of a position
+  Block block;
+  int counts;  // encode: numbers of occurrences, not 0 or 1
+  Tensor input, output;
+};
+
+void run_rearrangement(Launcher& launcher, const RearrangementRecord& record,
+                       const StepRecord& step);
+
+}  // namespace neurode::cuda

@@ -1,0 +1,22 @@
+// Which layers are wide: those whose products tensor cores compute.
+#pragma once
+
+#include "native/engine/program.h"
+
+namespace neurode::cuda {
+
+constexpr std::int64_t kWideWeights = 1 << 17;  // smaller layers gain nothing: they stay float32
+
+// Whether the layer with this kernel is wide.
+inline bool is_wide(const Program& program, int kernel) {
+  const Parameter& parameter = program.parameters[kernel];
+  return program.precision != Precision::float32 && parameter.layout == Layout::kernel &&
+         parameter.positions == 1 && parameter.size() >= kWideWeights;
+}
+
+// Whether products of wide layers read bfloat16 copies, not the floats themselves.
+inline bool reads_copies(const Program& program) {
+  return program.precision == Precision::bfloat16;
+}
+
+}  // namespace neurode::cuda

@@ -1,0 +1,171 @@
+// Plans of passes, which need no device: what is fused, what is one kernel, and what is kept.
+#include "cuda/pass_plan.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include "native/engine/op_table.h"
+#include "tools/cuda-emulator/tests/emulator_test.h"
+
+namespace {
+
+using namespace neurode;
+using namespace neurode::cuda;
+using Kind = PlannedLaunch::Kind;
+
+int activation(const char* name) { return op_row(OpKind::activation, name); }
+
+LayerPlan dense(int units, const char* function) {
+  LayerPlan layer{};
+  layer.kind = LayerKind::dense;
+  layer.units = units;
+  layer.use_bias = true;
+  layer.activation = {activation(function), {}};
+  return layer;
+}
+
+LayerPlan batch_normalization() {
+  LayerPlan layer{};
+  layer.kind = LayerKind::batch_normalization;
+  layer.use_bias = true;
+  return layer;
+}
+
+Program program_of(int inputs, const std::vector<LayerPlan>& layers,
+                   Precision precision = Precision::float32) {
+  Plan plan{inputs, layers, precision, TrainingPlan{}};
+  plan.training->loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  plan.training->update.optimizer = {op_row(OpKind::optimizer, "sgd"), {}};
+  return compile(plan);
+}
+
+std::vector<Kind> kinds_of(const PassPlan& plan) {
+  std::vector<Kind> kinds;
+  for (const PlannedLaunch& launch : plan.launches) kinds.push_back(launch.kind);
+  return kinds;
+}
+
+int count_of(const PassPlan& plan, Runner runner) {
+  return static_cast<int>(
+      std::count_if(plan.stages.begin(), plan.stages.end(),
+                    [runner](const PlannedStage& stage) { return stage.runner == runner; }));
+}
+
+// gather, the first product, and the rest in one kernel; then the products of the weights.
+void slices() {
+  const Program program = program_of(150, {dense(17, "tanh"), dense(5, "softmax")});
+  const PassPlan plan(program, program.train);
+  CHECK((kinds_of(plan) == std::vector<Kind>{Kind::stages, Kind::weights}));
+  CHECK(plan.launches.back().tasks.size() == 2 && plan.launches.back().wide_tasks.empty());
+  CHECK(plan.reads_bound_input && plan.first_stage() == 1);
+  CHECK(!plan.in_memory[program.train.tasks.front().output]);
+  const PlannedStage& first = plan.stages[1];
+  CHECK(first.kind == StageKind::dense_forward && first.op.row == activation("tanh"));
+  CHECK(first.inputs == 150 && first.units == 17 && !first.wide);
+  CHECK(plan.slice && plan.slice->first == 2);
+  // The slice begins with what the first product leaves, and leaves the gradients of both layers.
+  CHECK(plan.slice && plan.slice->loads == std::vector<int>{first.tensors.output});
+  CHECK(plan.slice && plan.slice->saves.size() == 2);
+  for (const Task* task : plan.launches.back().tasks) CHECK(plan.in_memory[task->gradient]);
+  CHECK(count_of(plan, Runner::product) == 3);
+  CHECK(count_of(plan, Runner::rows) == 3);  // softmax, its derivative, the loss
+}
+
+void predictions_keep_the_output() {
+  const Program program = program_of(150, {dense(17, "tanh"), dense(5, "softmax")});
+  const PassPlan predict(program, program.predict), evaluate(program, program.evaluate);
+  CHECK(predict.predicts && predict.in_memory[program.predict.output]);
+  CHECK(predict.slice && predict.slice->saves == std::vector<int>{program.predict.output});
+  CHECK(!evaluate.predicts && evaluate.slice && evaluate.slice->saves.empty());
+}
+
+void no_slice() {
+  // The statistics of the batch stand in between.
+  const Program normalized =
+      program_of(150, {dense(17, "relu"), batch_normalization(), dense(5, "linear")});
+  const PassPlan plan(normalized, normalized.train);
+  CHECK((kinds_of(plan) == std::vector<Kind>{Kind::stages, Kind::channels, Kind::stages,
+                                             Kind::channels, Kind::stages, Kind::weights}));
+  CHECK(!plan.slice);
+  CHECK(count_of(plan, Runner::channels) == 2);
+  // Its weights are too many to be read again for every few rows.
+  const Program large = program_of(20, {dense(400, "relu"), dense(400, "relu")});
+  CHECK(!PassPlan(large, large.train).slice);
+}
+
+void fused_activations() {
+  // A pointwise activation and its derivative belong to products; of a softmax neither does.
+  const Program program =
+      program_of(20, {dense(400, "relu"), dense(400, "softmax"), dense(3, "linear")});
+  const PassPlan plan(program, program.train);
+  CHECK(count_of(plan, Runner::elements) == 1);  // the gather
+  for (const PlannedStage& stage : plan.stages) {
+    if (stage.kind == StageKind::dense_forward && stage.units == 400 && stage.inputs == 20)
+      CHECK(stage.op.row == activation("relu"));
+    if (stage.kind == StageKind::dense_forward && stage.inputs == 400)
+      CHECK(stage.op.row == activation("linear"));
+    if (stage.kind == StageKind::dense_backward_input)
+      CHECK((stage.op.row == activation("relu")) == (stage.units == 400));
+    if (stage.kind == StageKind::activation_forward) CHECK(stage.runner == Runner::rows);
+  }
+}
+
+void wide_layers() {
+  const std::vector<LayerPlan> layers = {dense(512, "relu"), dense(512, "relu"),
+                                         dense(3, "linear")};
+  const auto input = [](const Program& program) { return program.train.tasks.front().output; };
+  const Program rounded = program_of(512, layers, Precision::bfloat16);
+  const PassPlan copies(rounded, rounded.train);
+  CHECK(copies.launches.back().wide_tasks.size() == 2);
+  CHECK(copies.launches.back().tasks.size() == 1);
+  // The copy of the input is made of the bound data; a hidden layer's output is its copy alone.
+  CHECK(copies.reads_bound_input && copies.copied[input(rounded)]);
+  const PlannedStage& first = copies.stages[1];
+  CHECK(first.wide && copies.copied[first.tensors.output]);
+  CHECK(!copies.in_memory[first.tensors.output]);
+  // Products of TensorFloat-32 read the floats.
+  const Program floats = program_of(512, layers, Precision::tf32);
+  const PassPlan plain(floats, floats.train);
+  CHECK(!plain.reads_bound_input && plain.in_memory[input(floats)]);
+  CHECK(std::find(plain.copied.begin(), plain.copied.end(), true) == plain.copied.end());
+}
+
+void updates() {
+  Plan plan{10, {dense(4, "linear"), dense(3, "linear")}, Precision::float32, TrainingPlan{}};
+  plan.training->loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  plan.training->update.optimizer = {op_row(OpKind::optimizer, "sgd"), {}};
+  plan.training->update.global_clip_norm = 1;
+  const Program program = compile(plan);
+  const PassPlan pass(program, program.train);
+  // One launch for all parameters of a kind of task.
+  CHECK((kinds_of(pass) ==
+         std::vector<Kind>{Kind::stages, Kind::weights, Kind::parameters, Kind::parameters}));
+  CHECK(pass.launches[2].task == TaskKind::gradient_norm);
+  CHECK(pass.launches[3].task == TaskKind::update);
+}
+
+// A kind of task without a row in the table of stages is an error, never left out.
+void unknown_tasks() {
+  Program program = program_of(10, {dense(3, "linear")});
+  program.train.tasks[1].kind = static_cast<TaskKind>(1000);
+  bool thrown = false;
+  try {
+    const PassPlan plan(program, program.train);
+  } catch (const std::logic_error&) {
+    thrown = true;
+  }
+  CHECK(thrown);
+}
+
+}  // namespace
+
+void plans_of_passes() {
+  slices();
+  predictions_keep_the_output();
+  no_slice();
+  fused_activations();
+  wide_layers();
+  updates();
+  unknown_tasks();
+}
