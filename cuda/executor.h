@@ -1,22 +1,17 @@
 // The CUDA executor: one Program on one device. The caller holds the device's mutex.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <optional>
-#include <vector>
-
+#include "cuda/bound_data.h"
+#include "cuda/evaluation.h"
+#include "cuda/parameters.h"
 #include "cuda/pass.h"
 #include "cuda/prediction.h"
-#include "native/engine/order.h"
+#include "cuda/range.h"
+#include "cuda/training.h"
+#include "cuda/updates.h"
+#include "cuda/wide_layers.h"
 
 namespace neurode::cuda {
-
-// Bound data on the device, and two orders of its rows: that of an epoch, and the next one's.
-struct BoundData {
-  DeviceMemory input, targets, weights, orders[2];
-  std::optional<OrderKey> keys[2];  // of the orders that are there
-};
 
 class Executor {
  public:
@@ -31,34 +26,10 @@ class Executor {
   void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
                 plugin::SumsRecord& sums);
   void predict(const plugin::InputRecord& input, float* output, const plugin::CancelRecord& cancel);
-  void release(int handle) { bound_.erase(handle); }
+  void release(int handle) { data_.release(handle); }
 
  private:
-  // Steps of a training batch with so many rows.
-  struct Steps {
-    int ranges = 0;       // that had such batches
-    bool loaded = false;  // one with an update has run: kernels must not be loaded in a capture
-    std::unique_ptr<Graph> one, many;
-    std::uint64_t used = 0;
-  };
-  RunState begin(const plugin::RangeRecord& range);
-  BoundData& upload(const plugin::RangeRecord& range);
-  void upload_levels(const plugin::RangeRecord& range, std::int64_t count, float* to);
-  void take_orders(BoundData& data, std::int64_t rows);
-  const std::uint32_t* order_of(const plugin::RangeRecord& range, BoundData& data);
-  void upload_ahead(const plugin::RangeRecord& range);
-  std::int64_t captured_bytes(std::int64_t rows) const;
-  void reserve_training(std::int64_t batch_size);
   void take_for(const plugin::ReservationRecord& reservation);
-  void write_state(const RunState& state);
-  std::int64_t run_steps(int rows, std::int64_t count, const plugin::RangeRecord& range,
-                         const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
-  void enqueue_step(int rows, bool weighted, bool update);
-  void read_captured(const plugin::RangeRecord& range, const RunState& state);
-  Graph& graph(std::unique_ptr<Graph>& graph, int rows, bool weighted, int steps);
-  void pace(std::int64_t launched);
-  void read_sums(plugin::SumsRecord& sums);
-  double operations(std::int64_t rows) const;
 
   Device& device_;
   const Program program_;
@@ -66,16 +37,12 @@ class Executor {
   Updates updates_;
   WideLayers wide_;
   Launcher launcher_;
+  BoundData data_;
+  Range range_;
   PassRunner predict_, evaluate_, train_;
+  Training training_;
+  Evaluation evaluation_;
   Prediction prediction_;
-  std::map<int, BoundData> bound_;               // by handle
-  std::map<std::pair<int, bool>, Steps> steps_;  // by rows of the batch, and whether it is weighted
-  std::uint64_t uses_ = 0;
-  DeviceMemory state_;  // RunState
-  DeviceMemory sums_;
-  DeviceMemory rates_;
-  DeviceMemory captured_, gradients_;
-  Event launched_[2];
 };
 
 }  // namespace neurode::cuda

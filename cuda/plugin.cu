@@ -1,9 +1,9 @@
-// The exported table: the only symbol of this library. Turns exceptions into statuses and records
-// into a Program.
+// The exported table: the only symbol of this library. Turns exceptions into statuses.
 #include <cstring>
 
 #include "cuda/executor.h"
 #include "cuda/measure.h"
+#include "cuda/program_records.h"
 #include "cuda/runtime/callers_context.h"
 #include "native/engine/row_fingerprint.h"
 
@@ -80,103 +80,6 @@ struct Model {
   const Share share;
   Executor executor;
 };
-
-Op to_op(const plugin::OpRecord& record) {
-  Op op{record.row, {}};
-  std::copy_n(record.params, kMostParams, op.params.begin());
-  return op;
-}
-
-Pass to_pass(const plugin::PassRecord& record) {
-  Pass pass;
-  pass.features.assign(record.features, record.features + record.tensors);
-  pass.positions.assign(record.positions, record.positions + record.tensors);
-  pass.statistics.assign(record.statistics, record.statistics + record.statistics_count);
-  pass.output = record.output;
-  for (int i = 0; i < record.task_count; ++i) {
-    const plugin::TaskRecord& from = record.tasks[i];
-    Task task{};
-    task.kind = static_cast<TaskKind>(from.kind);
-    task.axis = static_cast<Axis>(from.axis);
-    task.waits = from.waits != 0;
-    task.input = from.input;
-    task.output = from.output;
-    task.auxiliary = from.auxiliary;
-    task.gradient = from.gradient;
-    task.input_gradient = from.input_gradient;
-    task.kernel = from.kernel;
-    task.bias = from.bias;
-    task.mean = from.mean;
-    task.variance = from.variance;
-    task.parameter = from.parameter;
-    task.statistics = from.statistics;
-    task.metric = from.metric;
-    task.op = to_op(from.op);
-    task.along = {from.length, from.inner};
-    task.block = {from.block_rows, from.block_columns, from.block_inner};
-    task.counts = from.counts != 0;
-    task.seed = from.seed;
-    task.scale = from.scale;
-    task.offset = from.offset;
-    pass.tasks.push_back(task);
-  }
-  return pass;
-}
-
-Parameter to_parameter(const plugin::ParameterRecord& record) {
-  Parameter parameter{"", static_cast<Layout>(record.layout), record.rows, record.columns, {}};
-  parameter.positions = record.positions;
-  parameter.trainable = record.trainable != 0;
-  parameter.decays = record.decays != 0;
-  parameter.update = static_cast<Update>(record.update);
-  if (record.regularizer.row >= 0) parameter.regularizer = to_op(record.regularizer);
-  parameter.constraint = {static_cast<Constraint::Kind>(record.constraint),
-                          record.least,
-                          record.most,
-                          record.rate,
-                          {record.length, record.inner}};
-  return parameter;
-}
-
-UpdatePlan to_update(const plugin::UpdateRecord& record) {
-  UpdatePlan plan;
-  plan.optimizer = to_op(record.optimizer);
-  plan.weight_decay = record.weight_decay;
-  plan.clip_value = record.clip_value;
-  plan.clip_norm = record.clip_norm;
-  plan.global_clip_norm = record.global_clip_norm;
-  plan.accumulation_steps = record.accumulation_steps;
-  plan.averages = record.averages != 0;
-  plan.average_momentum = record.average_momentum;
-  plan.overwrite_frequency = record.overwrite_frequency;
-  return plan;
-}
-
-Program to_program(const plugin::ProgramRecord& record) {
-  Program program;
-  program.input_size = record.input_size;
-  program.output_size = record.output_size;
-  program.input_scale = record.input_scale;
-  program.input_offset = record.input_offset;
-  for (int i = 0; i < record.parameter_count; ++i) {
-    program.parameters.push_back(to_parameter(record.parameters[i]));
-  }
-  program.predict = to_pass(record.predict);
-  program.evaluate = to_pass(record.evaluate);
-  program.train = to_pass(record.train);
-  program.reduction = static_cast<Reduction>(record.reduction);
-  program.update = to_update(record.update);
-  program.slots = record.slots;
-  program.accumulator = record.accumulator;
-  program.average = record.average;
-  program.metrics = record.metrics;
-  program.activities = record.activities;
-  program.weighted_from = record.weighted_from;
-  program.positions = record.positions;
-  program.captures = record.captures != 0;
-  program.precision = static_cast<Precision>(record.precision);
-  return program;
-}
 
 Model& model_of(void* model) { return *static_cast<Model*>(model); }
 

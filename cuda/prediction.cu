@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cuda/inputs.h"
 #include "cuda/prediction.h"
 
 namespace neurode::cuda {

@@ -15,23 +15,6 @@ namespace neurode::cuda {
 
 constexpr int kMostPredicted = 1024;  // rows at a time
 
-inline bool asked(const plugin::CancelRecord& cancel) {
-  return cancel.asked != nullptr && cancel.asked(cancel.context) != 0;
-}
-
-inline std::int64_t element_size(const plugin::InputRecord& input) {
-  return input.bytes != nullptr ? 1 : sizeof(float);
-}
-
-inline const void* data_of(const plugin::InputRecord& input) {
-  return input.bytes != nullptr ? static_cast<const void*>(input.bytes) : input.floats;
-}
-
-inline void point_at(RunState& state, const plugin::InputRecord& input, const void* on_device) {
-  (input.bytes != nullptr ? state.bytes = static_cast<const std::uint8_t*>(on_device) : nullptr);
-  (input.bytes == nullptr ? state.floats = static_cast<const float*>(on_device) : nullptr);
-}
-
 class Prediction {
  public:
   Prediction(Device& device, const Program& program, PassRunner& pass)

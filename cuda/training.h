@@ -1,0 +1,58 @@
+// Trains over ranges of batches: steps one by one, and as graphs of captured steps.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "cuda/bound_data.h"
+#include "cuda/pass.h"
+#include "cuda/range.h"
+#include "cuda/runtime/device.h"
+
+namespace neurode::cuda {
+
+class Training {
+ public:
+  Training(Device& device, const Program& program, PassRunner& pass, BoundData& data, Range& range)
+      : device_(device), program_(program), pass_(pass), data_(data), range_(range) {}
+
+  // Takes memory for ranges of so many batches.
+  void reserve(std::int64_t batch_size, std::int64_t batches);
+  // `step` goes on by the steps that were taken, also where a later one fails.
+  void run(Launcher& launcher, const plugin::RangeRecord& range, const float* learning_rates,
+           std::int64_t& step, const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
+
+ private:
+  // Batches that are captured alike.
+  struct Kind {
+    int rows;
+    bool weighted;
+    auto operator<=>(const Kind&) const = default;
+  };
+  struct Graphs {
+    int ranges = 0;       // that had such batches
+    bool loaded = false;  // a step with an update has run: captures must not load kernels
+    std::unique_ptr<Graph> one, many;  // steps
+    std::uint64_t used = 0;
+  };
+
+  void reserve_pass(std::int64_t batch_size);
+  double operations(std::int64_t rows) const;
+  Graphs& graphs_of(const Kind& kind);
+  void enqueue(Launcher& launcher, const Kind& kind, bool update);
+  void launch(Launcher& launcher, const Kind& kind, std::unique_ptr<Graph>& graph, int steps);
+  std::int64_t run_steps(Launcher& launcher, int rows, std::int64_t count,
+                         const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
+                         plugin::SumsRecord& sums);
+
+  Device& device_;
+  const Program& program_;
+  PassRunner& pass_;
+  BoundData& data_;
+  Range& range_;
+  std::map<Kind, Graphs> graphs_;
+  std::uint64_t uses_ = 0;
+  DeviceMemory rates_;
+};
+
+}  // namespace neurode::cuda
