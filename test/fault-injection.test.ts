@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
 import { perDevice } from './support/devices.js'
 import { type Sweep, sweep } from './support/faultSweep.js'
 
@@ -54,6 +55,14 @@ describe('faults', () => {
     assert.ok((await held({ scenario: 'fit', device: 'cuda:0', kind: 'library', cold: true }, allowed)) > 0)
   })
 
+  it('of cuBLASLt that does not load leave its products to our kernels', async function () {
+    this.slow(10_000)
+    const env = { NEURODE_CUDA_LIB_DIR: resolve('build/emulator/cublas'), NEURODE_EMULATOR_CAPABILITY: '8.0' }
+    // The first library that is asked for is the CUDA library.
+    const what = { scenario: 'wide', device: 'cuda:0', kind: 'library', cold: true, first: 2, env }
+    assert.ok((await held(what, [])) > 0)
+  })
+
   it('of descriptors leave connections to node:http', async function () {
     this.slow(10_000)
     assert.ok((await held({ scenario: 'serve', device: 'cpu', kind: 'descriptor' }, [])) > 0)
@@ -63,6 +72,13 @@ describe('faults', () => {
     it(`of files that are written, ${kind}, leave each as it was or as it should be`, async function () {
       this.slow(10_000)
       assert.ok((await held({ scenario: 'save', device: 'cpu', kind, step }, ['ERR_FILE_WRITE'])) > 0)
+    })
+  }
+
+  for (const [scenario, code] of Object.entries({ load: 'ERR_FILE_FORMAT', save: 'ERR_FILE_WRITE' })) {
+    it(`of files that are closed in ${scenario} are said`, async function () {
+      this.slow(10_000)
+      assert.ok((await held({ scenario, device: 'cpu', kind: 'close' }, [code])) > 0)
     })
   }
 

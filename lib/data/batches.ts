@@ -251,19 +251,6 @@ function iteratorOf(value: unknown): unknown {
   return typeof open === 'function' ? open.call(value) : undefined
 }
 
-/** Runs work, then `close`. Rejects with the first error of the two. */
-export async function closing<T>(work: () => Promise<T>, close: () => Promise<void>): Promise<T> {
-  let result: T
-  try {
-    result = await work()
-  } catch (error) {
-    await close().catch(() => {})
-    throw error
-  }
-  await close()
-  return result
-}
-
 /** The name of a batch in messages, such as `batch 3 of epoch 1`; `batch` counts from 0, the name from 1. */
 export function nameBatch(batch: number, title?: string): string {
   return title === undefined ? `batch ${batch + 1}` : `batch ${batch + 1} of ${title}`

@@ -2,6 +2,7 @@
 
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { createSha256 } from '../files/sha256.js'
 import { removeLeftovers, temporaryPath } from '../files/temporary.js'
@@ -104,9 +105,9 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
     let receivedBytes = 0
     const idleMilliseconds = request.idleMilliseconds ?? 20_000
     const file = await writable(path, () => open(path, 'w'))
-    try {
+    const receive = async (body: AsyncIterable<Uint8Array>) => {
       timer.restart(idleMilliseconds, 'no data')
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      for await (const chunk of body) {
         receivedBytes += chunk.length
         if (receivedBytes > totalBytes) return `more than the ${totalBytes} bytes expected`
         hash.update(chunk)
@@ -118,9 +119,12 @@ async function fetchTo(path: string, url: string, request: DownloadRequest): Pro
       if (hash.digest('hex') !== request.sha256) return 'wrong SHA-256'
       await writable(path, () => file.sync())
       return undefined
-    } finally {
-      await file.close()
     }
+    const body = response.body as AsyncIterable<Uint8Array>
+    return await closing(
+      () => receive(body),
+      () => writable(path, () => file.close()),
+    )
   } catch (error) {
     throwIfAborted(signal)
     if (error instanceof LocalFailure) throw error

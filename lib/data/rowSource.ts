@@ -1,13 +1,14 @@
 /** Reads rows of npy and IDX files piece by piece, for data that do not fit into memory. */
 
-import { constants, type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { type ArrayInput, type ArrayOptions, elementCount, formatShape, type NumericArray } from '../arrays/arrays.js'
 import { putFloats } from '../arrays/typedArrays.js'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
-import { damaged, fileError, notFile, readInto, toPath } from '../files/files.js'
+import { damaged, fileError, readInto, toPath, whileOpen } from '../files/files.js'
 import { type DType, dtypes } from '../formats/dtypes.js'
 import { decodeElements, npyHeaderLength, npyStartBytes, parseNpyHeader } from '../formats/npy.js'
 
@@ -117,7 +118,9 @@ export class RowSource {
       this.#holders--
       if (this.#holders > 0) return
       this.#file = undefined
-      await (await file).close()
+      await (await file).close().catch((error) => {
+        throw fileError(error, this.path, 'read')
+      })
     }
     try {
       await file
@@ -151,12 +154,11 @@ export class RowSource {
 
   async #fill(bytes: Uint8Array, position: number): Promise<void> {
     const release = await this.hold()
+    const read = async () => readInto(await (this.#file as Promise<FileHandle>), bytes, position, this.path)
     try {
-      await readInto(await (this.#file as Promise<FileHandle>), bytes, position, this.path)
+      await closing(read, release)
     } catch (error) {
       throw fileError(error, this.path, 'read')
-    } finally {
-      await release()
     }
   }
 
@@ -173,7 +175,7 @@ export class RowSource {
       }
       return file
     } catch (error) {
-      await file.close()
+      await file.close().catch(() => {})
       throw error
     }
   }
@@ -250,30 +252,20 @@ async function openRows(
 ): Promise<RowSource> {
   const options = checkOptions(given, ['scale', 'offset'], 'options')
   const path = toPath(target, 'path')
-  let file: FileHandle | undefined
-  try {
-    // A pipe would block open() for as long as nobody writes to it.
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    const opened = file
-    const stats = await file.stat()
-    if (!stats.isFile()) throw await notFile(path, stats)
+  return whileOpen(path, async (file, size) => {
     const read: ReadBytes = async (position, length) => {
       const bytes = new Uint8Array(length)
-      await readInto(opened, bytes, position, path)
+      await readInto(file, bytes, position, path)
       return bytes
     }
-    const layout = await readLayout(read, stats.size, path)
+    const layout = await readLayout(read, size, path)
     const { shape, dtype, start } = layout
     const declared = elementCount(shape) * dtypes[dtype].bytes
-    if (stats.size - start !== declared) {
+    if (size - start !== declared) {
       const text = `expected ${declared} bytes of elements for shape ${formatShape(shape)}`
-      throw damaged(path, `${text}, got ${stats.size - start}`)
+      throw damaged(path, `${text}, got ${size - start}`)
     }
     if (shape.length === 0 || elementCount(shape) === 0) throw damaged(path, 'expected rows, got an array without any')
-    return new RowSource(path, layout, { size: stats.size, header: await read(0, start) }, options)
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  } finally {
-    await file?.close()
-  }
+    return new RowSource(path, layout, { size, header: await read(0, start) }, options)
+  })
 }

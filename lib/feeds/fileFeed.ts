@@ -226,7 +226,8 @@ export class FileFeed implements Feed {
 
   async close(): Promise<void> {
     await this.#drop()
-    for (const release of this.#releases.splice(0)) await release()
+    const released = await Promise.allSettled(this.#releases.splice(0).map((release) => release()))
+    for (const each of released) if (each.status === 'rejected') throw each.reason
   }
 
   /** Opens the files until the feed is closed. */

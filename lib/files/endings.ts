@@ -1,6 +1,7 @@
 /** Refuses to write a file under a name that ends as another format's, or over a model. */
 
 import { open } from 'node:fs/promises'
+import { closing } from '../base/closing.js'
 import { refuse } from '../checks/validate.js'
 import { modelStart } from './formats.js'
 
@@ -35,12 +36,12 @@ export function checkEnding(path: string, own: readonly string[]): void {
 export async function checkNoModel(path: string): Promise<void> {
   const file = await open(path, 'r').catch(() => undefined)
   if (file === undefined) return
-  try {
-    const beginning = Buffer.alloc(8 + modelStart.length)
-    await file.read(beginning, 0, beginning.length, 0).catch(() => {})
-    if (beginning.toString('latin1', 8) !== modelStart) return
-    refuse('path', 'a file that holds no model, which weights alone would replace', path)
-  } finally {
-    await file.close()
-  }
+  const beginning = Buffer.alloc(8 + modelStart.length)
+  // What cannot be read is refused when it is written.
+  await closing(
+    () => file.read(beginning, 0, beginning.length, 0),
+    () => file.close(),
+  ).catch(() => {})
+  if (beginning.toString('latin1', 8) !== modelStart) return
+  refuse('path', 'a file that holds no model, which weights alone would replace', path)
 }

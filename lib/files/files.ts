@@ -16,6 +16,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { foreignFolder, formatOf, formats } from './formats.js'
 import { removeLeftovers, temporaryPath } from './temporary.js'
@@ -27,19 +28,26 @@ const chunkBytes = 2 ** 30
 
 /** All bytes of a regular file. */
 export async function readBytes(path: string): Promise<Buffer<ArrayBuffer>> {
-  let file: FileHandle | undefined
-  try {
-    // A pipe would block open() for as long as nobody writes to it.
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    const stats = await file.stat()
-    if (!stats.isFile()) throw await notFile(path, stats)
-    const bytes = Buffer.from(new ArrayBuffer(stats.size))
+  return whileOpen(path, async (file, size) => {
+    const bytes = Buffer.from(new ArrayBuffer(size))
     await readInto(file, bytes, 0, path)
     return bytes
+  })
+}
+
+/** Opens a regular file, reads what is wanted of it, and closes it. Every error names the file; the first one is thrown. */
+export async function whileOpen<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
+  try {
+    // A pipe would block open() for as long as nobody writes to it.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    const work = async () => {
+      const stats = await file.stat()
+      if (!stats.isFile()) throw await notFile(path, stats)
+      return await read(file, stats.size)
+    }
+    return await closing(work, () => file.close())
   } catch (error) {
     throw fileError(error, path, 'read')
-  } finally {
-    await file?.close()
   }
 }
 
@@ -94,13 +102,12 @@ export async function writeAtomically(path: string, chunks: readonly Uint8Array[
     // A replacement is readable by this user only until it has the mode and owner of the file that it replaces.
     const file = await open(chosen, 'wx', replaced === undefined ? 0o666 : 0o600)
     temporary = chosen
-    try {
+    const write = async () => {
       for (const chunk of chunks) await writeAll(file, chunk)
       if (replaced !== undefined) await takeAccess(file, replaced)
       await file.sync()
-    } finally {
-      await file.close()
     }
+    await closing(write, () => file.close())
     await rename(temporary, target)
     temporary = undefined
     await syncFolder(folder)
@@ -189,11 +196,10 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await closing(
+    () => handle.sync(),
+    () => handle.close(),
+  )
 }
 
 /** Turns an error of the system into a NeurodeError that names the file. */

@@ -1,6 +1,7 @@
 /** Training: TypeScript drives epochs, native code drives ranges of batches. */
 
 import { withLists } from '../arrays/shapedArray.js'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { warn } from '../base/warnings.js'
 import { describe } from '../checks/validate.js'
@@ -9,7 +10,7 @@ import type { ModelCore } from '../core/core.js'
 import { adviseOnSample } from '../core/dataAdvice.js'
 import { targetsAndOptions } from '../core/inputs.js'
 import { startPosition } from '../core/position.js'
-import { closing, remedy } from '../data/batches.js'
+import { remedy } from '../data/batches.js'
 import { totalsOf } from '../feeds/captures.js'
 import type { Feed } from '../feeds/feed.js'
 import { abortError, type Totals, validationLogs } from '../feeds/ranges.js'

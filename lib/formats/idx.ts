@@ -9,6 +9,7 @@ import { isUint8Array } from 'node:util/types'
 import { createGunzip } from 'node:zlib'
 import { elementCount, formatShape, type NdArray, type NumericArray } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkDouble, checkOptions, checkSignal } from '../checks/validate.js'
@@ -76,16 +77,16 @@ export async function readIdx(
   checkSignal(signal, 'signal')
   if (isUint8Array(source)) return readBytes(source, options)
   const path = toPath(source, 'source', 'a path or bytes')
-  let handle: FileHandle | undefined
   try {
     // A pipe would block open() for as long as nobody writes to it.
     const { size } = await regularFile(path)
-    handle = await open(path)
-    return await readFile(handle, size, path, options)
+    const handle = await open(path)
+    return await closing(
+      () => readFile(handle, size, path, options),
+      () => handle.close(),
+    )
   } catch (error) {
     throw asNeurodeError(error, path)
-  } finally {
-    await handle?.close()
   }
 }
 

@@ -11,8 +11,9 @@ import {
   toInput,
 } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
+import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
-import { BatchReader, closing, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
+import { BatchReader, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import type { Shape } from './layer.js'
 
 interface Channels {

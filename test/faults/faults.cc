@@ -7,6 +7,7 @@
 //   library     dlopen, called by them: there is no such library
 //   descriptor  what the event loop does to find whether a connection can be watched: ENOSPC
 //   ENOSPC, EIO, EMFILE   what anybody does to files of NEURODE_FAULT_FOLDER: writes (EIO: reads as well; EMFILE: opens)
+//   close       closes of such files: EIO, though they are closed
 // NEURODE_FAULT_REQUESTS   reads as the number of requests of the kind so far
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -40,7 +42,7 @@ void* __libc_memalign(std::size_t, std::size_t);
 
 namespace {
 
-enum Kind { kNothing, kMemory, kThread, kLibrary, kDescriptor, kNoSpace, kInputOutput, kNoDescriptors };
+enum Kind { kNothing, kMemory, kThread, kLibrary, kDescriptor, kNoSpace, kInputOutput, kNoDescriptors, kClose };
 
 struct KindName {
   const char* name;
@@ -48,7 +50,7 @@ struct KindName {
 };
 constexpr KindName kKinds[] = {{"memory", kMemory},         {"thread", kThread}, {"library", kLibrary},
                                {"descriptor", kDescriptor}, {"ENOSPC", kNoSpace}, {"EIO", kInputOutput},
-                               {"EMFILE", kNoDescriptors}};
+                               {"EMFILE", kNoDescriptors},  {"close", kClose}};
 
 std::atomic<Kind> armed{kNothing};
 std::atomic<long> requests{0};
@@ -139,15 +141,16 @@ bool is_of_folder(int fd) {
   return is_within_folder(path);
 }
 
-enum Use { kReads, kWrites, kOpens };
+enum Use { kReads, kWrites, kOpens, kCloses };
 
 // Whether this use of a file fails, and with what.
 template <class File>
 bool refused(File file, Use use, bool (*is_one)(File)) {
   const Kind kind = armed.load(std::memory_order_relaxed);
-  const bool counts = kind == kInputOutput || (kind == kNoSpace && use == kWrites) || (kind == kNoDescriptors && use == kOpens);
+  const bool counts = kind == kInputOutput || (kind == kNoSpace && (use == kWrites || use == kCloses)) ||
+                      (kind == kNoDescriptors && use == kOpens) || (kind == kClose && use == kCloses);
   if (!counts || !is_one(file) || !counts_and_fails()) return false;
-  errno = kind == kInputOutput ? EIO : kind == kNoSpace ? ENOSPC : EMFILE;
+  errno = kind == kNoSpace ? ENOSPC : kind == kNoDescriptors ? EMFILE : EIO;
   return true;
 }
 bool refused(int fd, Use use) { return refused<int>(fd, use, is_of_folder); }
@@ -305,12 +308,34 @@ NEURODE_ON_NOTHROW(link, kWrites, from, (const char* from, const char* to), (fro
 NEURODE_ON_NOTHROW(mkdir, kWrites, path, (const char* path, mode_t mode), (path, mode))
 NEURODE_ON_NOTHROW(unlink, kWrites, path, (const char* path), (path))
 
+namespace {
+
 // What a close cannot write is lost; the descriptor goes all the same.
-NEURODE_EXPORT int close(int fd) {
-  NEURODE_NEXT(close);
-  const bool fails = refused(fd, kWrites);
-  const int error = errno, status = close_(fd);
+template <class Close>
+int close_or_refuse(int fd, Close close) {
+  const bool fails = refused(fd, kCloses);
+  const int error = errno, status = close();
   if (!fails) return status;
   errno = error;
   return -1;
+}
+
+}  // namespace
+
+NEURODE_EXPORT int close(int fd) {
+  NEURODE_NEXT(close);
+  return close_or_refuse(fd, [fd] { return close_(fd); });
+}
+
+// libuv closes files by the number of the system's call.
+NEURODE_EXPORT long syscall(long number, ...) noexcept {
+  NEURODE_NEXT(syscall);
+  long a[6];
+  va_list list;
+  va_start(list, number);
+  for (long& argument : a) argument = va_arg(list, long);
+  va_end(list);
+  const auto call = [&] { return syscall_(number, a[0], a[1], a[2], a[3], a[4], a[5]); };
+  if (number != SYS_close) return call();
+  return close_or_refuse(static_cast<int>(a[0]), [&] { return static_cast<int>(call()); });
 }

@@ -4,7 +4,20 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { array, callbacks, layers, load, NeurodeError, readNpy, readNpz, sequential, writeNpy, writeNpz } from 'neurode'
+import {
+  array,
+  callbacks,
+  layers,
+  load,
+  NeurodeError,
+  openNpy,
+  readIdx,
+  readNpy,
+  readNpz,
+  sequential,
+  writeNpy,
+  writeNpz,
+} from 'neurode'
 import { serve } from 'neurode/serve'
 import { Random } from './random.js'
 import { ask, binaryInfer, inferBody } from './serving.js'
@@ -164,6 +177,26 @@ async function serving(device: string): Promise<Scenario> {
   }
 }
 
+/** Products that cuBLASLt would be asked for are left to other kernels where it does not load. */
+async function fittingWide(device: string): Promise<Scenario> {
+  const units = 512
+  const wide = { data: new Random(7).normals(2 * units), shape: [2, units] }
+  const trained = async () => {
+    using model = sequential({ layers: [layers.dense({ units, inputShape: [units] })], seed: 1 })
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device, precision: 'tf32' })
+    await model.fit(wide, wide, { epochs: 1, batchSize: 2, verbose: 0 })
+    return digestOf(model.getWeights())
+  }
+  let digest: string | undefined
+  return {
+    run: async () => {
+      digest = await trained()
+    },
+    check: async () => (digest === (await trained()) ? undefined : 'the weights are others'),
+    end: () => {},
+  }
+}
+
 const folderOf = () => {
   const base = process.env.NEURODE_FAULT_FOLDER ?? tmpdir()
   mkdirSync(base, { recursive: true })
@@ -177,6 +210,7 @@ async function loading(device: string): Promise<Scenario> {
   await model.saveWeights(join(folder, 'weights.npz'))
   await writeNpy(join(folder, 'x.npy'), array(x.data, x.shape))
   await writeNpz(join(folder, 'x.npz'), { x: array(x.data, x.shape) })
+  writeFileSync(join(folder, 'y.idx'), Uint8Array.of(0, 0, 8, 1, 0, 0, 0, rows, ...y))
   const expected = weightsOf(model)
   const seen = async () => {
     using loaded = await load(join(folder, 'model.neurode'), { device } as object)
@@ -184,6 +218,10 @@ async function loading(device: string): Promise<Scenario> {
     await other.loadWeights(join(folder, 'weights.npz'))
     await readNpy(join(folder, 'x.npy'))
     await readNpz(join(folder, 'x.npz'))
+    await readIdx(join(folder, 'y.idx'))
+    const onDisk = await openNpy(join(folder, 'x.npy'))
+    await onDisk.read(0, 2)
+    await other.evaluate(onDisk, y)
     return [weightsOf(loaded as Model), weightsOf(other)].every((digest) => digest === expected)
   }
   return {
@@ -255,4 +293,5 @@ export const scenarios: Readonly<Record<string, (device: string) => Promise<Scen
   serve: serving,
   load: loading,
   save: saving,
+  wide: fittingWide,
 }

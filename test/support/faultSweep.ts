@@ -17,6 +17,8 @@ export interface Sweep {
   readonly last?: number
   /** Only every so many requests fail. */
   readonly step?: number
+  /** Of the processes. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Outcome {
@@ -41,6 +43,7 @@ export async function sweep({
   first = 1,
   last = 1_000_000,
   step = 1,
+  env = {},
 }: Sweep): Promise<Outcome> {
   const folder = resolve(`build/faults-${process.pid}`)
   const problems: string[] = []
@@ -51,7 +54,7 @@ export async function sweep({
     const end = cold ? n : last
     const args = [scenario, device, kind, String(n), String(end), cold ? 'cold' : 'warm', String(step)]
     const child = spawn(process.execPath, ['--expose-gc', programPath('faults'), ...args], {
-      env: { ...process.env, NEURODE_FAULT_FOLDER: folder, LD_PRELOAD: library, NEURODE_THREADS: '3' },
+      env: { ...process.env, ...env, NEURODE_FAULT_FOLDER: folder, LD_PRELOAD: library, NEURODE_THREADS: '3' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stderr = ''
