@@ -9,15 +9,16 @@
 namespace neurode::cpu {
 namespace {
 
-// Of inputs, in units of what they become: with more, the sum of a unit has large terms that
-// cancel.
+// How far a map may shift inputs, in units of its results. With a larger shift, the sum of a unit
+// has large terms that cancel each other.
 constexpr double kMostShift = 8;
 
 struct Line {
   std::vector<double> scale, shift;
 };
 
-// Maps one after the other as one; empty, where a feature's shift is too large for `most`.
+// Combines maps that follow each other into one. None where a feature is shifted by more than
+// `most`.
 std::optional<Line> line_of(std::span<const Affine> maps, int features, double most) {
   Line line{std::vector<double>(features, 1), std::vector<double>(features, 0)};
   for (const Affine& map : maps) {

@@ -1,5 +1,6 @@
-// Maps y = (x - mean) scale + offset, feature by feature: what rescalings and normalizations by
-// known statistics are. In inference they go into the weights of the dense layers beside them.
+// Affine maps, y = (x - mean) scale + offset for each feature. Rescalings, and normalizations by
+// known statistics, are such maps; inference folds them into the weights of the dense layers beside
+// them.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,7 @@ namespace neurode::cpu {
 struct Affine {
   std::vector<float> mean, scale, offset;
 
-  // To one row.
+  // Maps one row in place.
   void apply(float* row) const {
     for (std::size_t f = 0; f < scale.size(); ++f)
       row[f] = (row[f] - mean[f]) * scale[f] + offset[f];
@@ -21,16 +22,17 @@ struct Affine {
 };
 
 bool is_affine(const Task& task);
-// The map of a task, if it is one.
+// The map that a task computes; none where it computes something else.
 std::optional<Affine> affine_of(const Task& task, int features, const ParameterValues& values);
 
-// A dense layer with maps before and after it in its weights; `kernel` is (inputs, units).
+// The weights of a dense layer that contain the maps before and after it; `kernel` is
+// (inputs, units).
 struct FoldedDense {
   std::vector<float> kernel, bias;
 };
 
-// None where float32 would lose digits that the maps one after the other keep: where inputs lie
-// far from 0 beside how far they spread.
+// None where folding would lose digits in float32: where inputs lie far from 0 compared with their
+// spread, or where a weight would not be finite.
 std::optional<FoldedDense> fold(const float* kernel, const float* bias, int inputs, int units,
                                 std::span<const Affine> before, std::span<const Affine> after);
 

@@ -9,7 +9,8 @@ namespace neurode::cpu {
 
 DeviceInfo describe_cpu();
 
-// NEURODE_THREADS, or the cores this process may use. Throws ERR_ARGUMENT.
+// The value of NEURODE_THREADS, or the number of cores that this process may use. Throws
+// ERR_ARGUMENT where the variable holds no such number.
 int default_threads();
 
 std::shared_ptr<Device> make_cpu_device(int threads);

@@ -11,11 +11,12 @@
 namespace neurode::cpu {
 namespace {
 
-// Operations that one thread does in half a millisecond. That of NEON is taken to be that of SSE.
+// Operations that one thread does in half a millisecond. NEON has not been measured: it is assumed
+// to be as fast as SSE.
 constexpr std::pair<std::string_view, double> kQuick[] = {
     {"avx512", 8.2e7}, {"avx2", 4.9e7}, {"sse42", 1.6e7}, {"neon", 1.6e7}};
 
-// Of a number that a step reads or writes.
+// The cost, in operations, of a number that is read or written.
 constexpr double kOfPackedRows = 20;
 constexpr double kOfPanels = 80;
 constexpr double kOfWeights = 50;  // from memory
@@ -28,7 +29,7 @@ struct Sizes {
 double operations_of(const Task& task, const Sizes& sizes) {
   switch (task.kind) {
     case TaskKind::dense_forward:
-      // Positions are narrow products, with strides between.
+      // The products of positions are narrow, and their rows lie apart: half as fast.
       return (sizes.positions > 1 ? 4 : 2) * sizes.inputs * sizes.outputs / sizes.positions;
     case TaskKind::activation_forward:
       return (activation_row(task.op.row).pointwise ? 80 : 400) * sizes.outputs;
@@ -49,7 +50,7 @@ double operations_of(const Task& task, const Sizes& sizes) {
   }
 }
 
-// A share of what is quick.
+// Other threads are woken for work of more than this share of what is quick.
 constexpr double kWorthWaking = 1.0 / 8;
 
 enum class Way { packed, panels };
@@ -68,7 +69,7 @@ ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
     has_positions = has_positions || sizes.positions > 1;
     cost.weights += kOfWeights * static_cast<double>(program.parameters[task.kernel].size());
   }
-  // Rows of packed inference are read where they are.
+  // Packed inference reads rows where they are: only outputs are copied.
   cost.row += way == Way::packed
                   ? kOfPackedRows * program.output_size
                   : kOfPanels * (double{1} * program.input_size + program.output_size);

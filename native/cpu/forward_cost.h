@@ -6,13 +6,14 @@
 
 namespace neurode::cpu {
 
-// Of the inference that a Program gets: packed, or by an executor.
+// The cost of the inference that open_inference gives a Program: packed where it can be, else by an
+// executor.
 ForwardCost forward_cost(const Program& program, const Kernels& kernels);
-// Of an executor, whose rows go through panels.
+// The cost of predictions by an executor, whose rows go through panels.
 ForwardCost cost_of_panels(const Program& program, const Kernels& kernels);
 
-// One, or `most` where the rows take one thread so long that it pays to wake others, which takes
-// 20 us.
+// How many threads shall compute the rows: one, or `most` where one thread would take so long that
+// it pays to wake others. To wake a thread takes about 20 us.
 int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most);
 
 }  // namespace neurode::cpu

@@ -8,10 +8,11 @@
 
 namespace neurode::cpu {
 
-// Those this processor has, best first.
+// The sets that this processor has, best first.
 std::vector<const Kernels*> supported_kernels();
 
-// The best one, or the one NEURODE_ISA names; throws ERR_ARGUMENT where that is not supported.
+// The kernels of the best set, or of the one that NEURODE_ISA names. Throws ERR_ARGUMENT where this
+// processor does not have that.
 const Kernels& chosen_kernels();
 
 }  // namespace neurode::cpu

@@ -15,8 +15,8 @@
 namespace neurode::cpu {
 
 constexpr int kPanel = 64;  // rows of the batch in a panel, at most
-constexpr int kAlignment =
-    16;  // floats: rows of a kernel are padded to it, panels start at multiples of it
+// Lines of a kernel are padded to so many floats; panels start at multiples of so many rows.
+constexpr int kAlignment = 16;
 
 // Some rows of a batch of bound data: row i is order[first + i], or first + i where order is null.
 struct RowsView {
@@ -73,8 +73,8 @@ struct BatchLines {
   const float* gradient;
 };
 
-// Numbers of the channels of a batch: y = (x - mean) factor + beta with factor = inverse gamma, and
-// dx = dy factor + ((x - mean) slope + term).
+// What is known of each channel of a batch: y = (x - mean) factor + beta with factor = inverse
+// gamma, and dx = dy factor + ((x - mean) slope + term).
 struct BatchStatistics {
   float *mean, *inverse, *factor, *slope, *term;
 };

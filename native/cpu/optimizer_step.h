@@ -14,10 +14,10 @@ struct OptimizerStep {
   float keep;         // weights are multiplied by it first: 1 - learning rate * weight decay
 };
 
-// Instead of an update: gradients are stored where weights would be.
+// A row that is no optimizer: it stores gradients where an optimizer would write weights.
 constexpr int kStoreRow = -1;
 constexpr OptimizerStep kStoreStep{kStoreRow, nullptr, 0, 0, 1};
 
-constexpr int kMostSlots = 4;  // of an optimizer
+constexpr int kMostSlots = 4;  // variables of an optimizer for each parameter
 
 }  // namespace neurode::cpu

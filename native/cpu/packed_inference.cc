@@ -22,7 +22,7 @@ constexpr int kBlockFloats = 1 << 20;
 
 int padded(int features) { return (features + kAlignment - 1) / kAlignment * kAlignment; }
 
-// Memory of the calling thread, for whichever model it works on.
+// Memory that belongs to the calling thread, and that all models use in turn.
 float* workspace(std::int64_t floats) {
   thread_local Floats memory;
   if (memory.size() < floats) memory = Floats(floats);
@@ -40,14 +40,14 @@ class CpuInference final : public Inference {
         output_size_(program.output_size) {
     const std::vector<Task>& tasks = program.predict.tasks;
     const auto features = [&](int tensor) { return program.predict.features[tensor]; };
-    std::vector<Affine> maps;  // since the last other step
+    std::vector<Affine> maps;  // not yet folded into a layer
     if (program.input_scale != 1 || program.input_offset != 0) {
       const Task rescaling{.kind = TaskKind::rescale_forward,
                            .scale = program.input_scale,
                            .offset = program.input_offset};
       maps.push_back(*affine_of(rescaling, input_size_, values));
     }
-    // Adds the maps of the tasks from `i` on to `to`; the first task that is none.
+    // Moves the maps of tasks from `i` on into `to`, and returns the first task that is no map.
     const auto take_maps = [&](std::size_t i, std::vector<Affine>& to) {
       for (; i < tasks.size(); ++i) {
         std::optional<Affine> map = affine_of(tasks[i], features(tasks[i].output), values);
@@ -109,7 +109,7 @@ class CpuInference final : public Inference {
     int inputs, units;
   };
 
-  // Of some rows, for the threads that take one after the other.
+  // Blocks of rows, which threads take one after the other.
   struct Blocks {
     const CpuInference& of;
     const InputView& input;
@@ -176,7 +176,8 @@ class CpuInference final : public Inference {
     steps_.push_back(std::move(step));
   }
 
-  // A block is (rows, stride) in one of two buffers; the next dense layer's goes to the other.
+  // Activations of a block are (rows, stride) in one of two buffers; each dense layer writes to the
+  // buffer that it does not read.
   void predict_block(const InputView& view, std::int64_t first, float* output) const {
     float* const memory = workspace(2 * block_ + panel_);
     const int rows = static_cast<int>(std::min<std::int64_t>(rows_, view.rows - first));
@@ -207,7 +208,7 @@ class CpuInference final : public Inference {
       std::copy_n(current + i * stride, output_size_, row);
   }
 
-  // Where a dense layer comes first and takes the rows as they are, they stay where they are.
+  // Rows are not copied where a dense layer comes first and reads them unscaled.
   float* gather(const InputView& view, std::int64_t first, int rows, float* memory,
                 const float*& input) const {
     const float scale = view.scale, offset = view.offset;
@@ -226,7 +227,7 @@ class CpuInference final : public Inference {
                 float* panel) const {
     const Op& op = step.op;
     if (neurode::activation_row(op.row).pointwise) {
-      // All at once, with what fills up the rows.
+      // All rows in one call, together with their padding.
       kernels_.activation_row(op, {}, values, values, static_cast<int>(rows * stride));
       return;
     }
@@ -269,7 +270,7 @@ bool is_known(const Task& task) {
 
 }  // namespace
 
-// One task after the other, each of what the one before gave.
+// A chain: each task reads the output of the task before it, and nothing else.
 bool is_packed(const Program& program) {
   if (program.precision != Precision::float32) return false;
   int current = -1;

@@ -10,10 +10,11 @@
 
 namespace neurode::cpu {
 
-// Whether it has the tasks of dense networks alone.
+// Whether packed inference can run the Program: it is a chain of dense layers, activations and
+// affine maps.
 bool is_packed(const Program& program);
 
-// Null where it is not packed.
+// Null where is_packed says no. Copies the values.
 std::shared_ptr<const Inference> pack_for_inference(const Program& program, const Kernels& kernels,
                                                     std::shared_ptr<ThreadTeam> team,
                                                     const ParameterValues& values);

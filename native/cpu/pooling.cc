@@ -1,5 +1,5 @@
-// Tasks that make one value of those of all positions, and the way back: on the lines of a panel,
-// or on one row.
+// Pooling makes one value of the values of all positions: on the lines of a panel, or on one row.
+// Its gradient goes back to the positions by their shares.
 #include "native/cpu/pooling.h"
 
 #include "native/ops/pooling.h"
@@ -11,7 +11,7 @@ namespace ops = NEURODE_ISA_NAMESPACE::ops;
 
 constexpr int kMostLanes = 64;
 
-// Calls apply(functor) for the function of a row.
+// Calls apply(functor) with the functor of a row of the op table.
 template <class Apply>
 void with_pooling(int row, Apply apply) {
   int index = 0;

@@ -8,15 +8,16 @@
 
 namespace neurode::cpu {
 
-// x is (positions, channels) values, y (channels), each `line` floats after the other, of which
-// `lanes` are worked on: at most a panel's.
+// x is (positions, channels) and y (channels). Values lie `line` floats apart; at each, `lanes`
+// rows of a panel are worked on.
 struct Pooled {
   int positions, channels, line, lanes;
 };
 
 void pool(const Op& op, const Pooled& shape, const float* x, float* y);
 
-// Where nothing has a share, as where y is NaN, the gradient is NaN.
+// The gradient is divided among the positions by their shares in y. It is NaN where no position has
+// one, which happens where y is NaN.
 void pool_backward(const Op& op, const Pooled& shape, const float* x, const float* y,
                    const float* gradient, float* input_gradient);
 

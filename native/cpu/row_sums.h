@@ -1,4 +1,4 @@
-// From the losses and metrics of a batch's rows to sums: in double precision, in the order of the
+// Adds up the losses and metrics of a batch's rows, in double precision and in the order of the
 // rows.
 #pragma once
 

@@ -7,11 +7,12 @@ namespace neurode::cpu {
 namespace {
 
 constexpr double kLook = 0.03;  // seconds of work that tell what a number of threads brings
-// Seconds between trials: each that fails doubles them; at least so many times what it took.
+// Seconds between trials. A trial that fails doubles them; they are at least kPauseForTrial times
+// what the trial took.
 constexpr double kShortestPause = 0.2;
 constexpr double kLongestPause = 3.0;
 constexpr double kPauseForTrial = 16;
-// Shares of waits that ended in sleep.
+// Shares of waits that ended in sleep, from which on fewer threads, or one alone, are tried.
 constexpr double kManyAsleep = 1.0 / 16;
 constexpr double kMostAsleep = 1.0 / 2;
 constexpr double kWorthChanging = 0.9;  // of the cost

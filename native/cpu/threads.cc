@@ -128,7 +128,7 @@ void ThreadTeam::run_now(int threads, const std::function<void(int)>& body) {
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-// What is thrown is the caller's, once all threads are done.
+// The caller of run() throws what a body has thrown, once all threads are done.
 void ThreadTeam::work_on(const std::function<void(int)>& body, int thread) {
   try {
     body(thread);
@@ -156,7 +156,7 @@ void ThreadTeam::work(int thread) {
 
 void ThreadTeam::barrier() {
   const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
-  // Read before the others can leave, and begin another run.
+  // Reads running_ before it arrives: afterwards the others may leave, and begin another run.
   const int last = running_ - 1;
   if (waiting_.fetch_add(1, std::memory_order_acq_rel) == last) {
     waiting_.store(0, std::memory_order_relaxed);

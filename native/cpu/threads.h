@@ -12,7 +12,8 @@
 
 namespace neurode::cpu {
 
-// Physical cores this process may use: affinity and the limits of control groups respected.
+// The number of physical cores that this process may use, by its affinity and by the limits of its
+// control groups.
 int usable_cores();
 
 class ThreadTeam {
@@ -28,7 +29,7 @@ class ThreadTeam {
   // are done, and throws what one of them threw. `threads`: at most size(). A body that meets the
   // others at barriers must not throw. Callers of different threads take turns.
   void run(int threads, const std::function<void(int)>& body);
-  // The same, or false at once when it is another's turn.
+  // The same; returns false at once, and runs nothing, where another caller has its turn.
   bool try_run(int threads, const std::function<void(int)>& body);
 
   // Waits for every thread of the running body, which runs on more than one.

@@ -58,8 +58,9 @@ std::int32_t is_set(const void* flag) {
   return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
 }
 
-// A model of the library, which goes when its executor does: the process may end as soon as it has.
-// A release that waits for its turn does not keep it, and one that runs is waited for.
+// A model of the library. It is destroyed together with its executor, since the process may end
+// right after: releases that are still queued then find none, and one that is running is waited
+// for.
 class PluginModel {
  public:
   PluginModel(const plugin::Table& table, void* device, const Program& program) : table_(table) {
@@ -136,11 +137,11 @@ class PluginExecutor final : public Executor {
     });
   }
 
-  // After the ranges that are queued.
+  // Queued, so that ranges that were queued before may still use the data.
   void release(int handle) override {
     try {
       queue_.push([model = model_, handle] { model->release(handle); });
-    } catch (const std::exception&) {  // it cannot wait: there is no memory for it
+    } catch (const std::exception&) {  // there is no memory to queue it
       model_->release(handle);
     }
   }
@@ -269,7 +270,8 @@ std::shared_ptr<Device> open_cuda(int ordinal) {
   if (library.table == nullptr) throw fail(library.reason);
   if (ordinal >= library.devices)
     throw fail("there are " + std::to_string(library.devices) + " CUDA devices");
-  // Never destroyed: models of an exiting process may still use them, and opening one takes long.
+  // Never destroyed, because threads of an exiting process may still use models, and because
+  // opening a device takes long.
   static auto* const mutex = new std::mutex;
   static auto* const open =
       new std::map<std::pair<const plugin::Table*, int>, std::shared_ptr<Device>>;

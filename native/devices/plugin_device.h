@@ -1,4 +1,4 @@
-// CUDA devices: the library that is opened when one is wanted, and why there is none.
+// CUDA devices, which the CUDA library serves.
 #pragma once
 
 #include <memory>
@@ -9,13 +9,15 @@
 
 namespace neurode {
 
-// The CUDA devices, or cuda:0 with the reason why there is none. Cheap, and opens no device.
+// The CUDA devices; where there are none, cuda:0 with the reason. Opens no device.
 std::vector<DeviceInfo> describe_cuda();
 
-// Opened once, for the life of the process. Throws ERR_DEVICE_UNAVAILABLE with the reason.
+// A device is opened once, for the life of the process. Throws ERR_DEVICE_UNAVAILABLE with the
+// reason.
 std::shared_ptr<Device> open_cuda(int ordinal);
 
-// The device that 'auto' takes, or null: a real one that can be opened.
+// The device that 'auto' takes: one that is no emulator's and can be opened. Null where there is
+// none.
 std::shared_ptr<Device> open_cuda_if_it_works();
 
 }  // namespace neurode

@@ -1,4 +1,4 @@
-// The CUDA library: found, opened and checked once for each path.
+// The CUDA library, which is looked for, opened and checked once for each path.
 #include "native/devices/plugin_library.h"
 
 #include <cstdlib>
@@ -29,7 +29,7 @@ std::string cuda_version(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-// Beside the file that this function is in.
+// The path beside the file that contains this function.
 std::string default_path() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&default_path), &info) == 0 || info.dli_fname == nullptr)
@@ -46,8 +46,8 @@ std::string loader_error() {
 
 constexpr int kNoDevice = 100;  // CUDA_ERROR_NO_DEVICE
 
-// Why the driver cannot serve this library, or nothing: whether libcuda is there, starts, and is
-// new enough.
+// Why the driver cannot serve this library: libcuda is missing, does not start, or is too old.
+// Empty where it can.
 std::string driver_problem(int needed) {
   void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (driver == nullptr) return "no NVIDIA driver was found: " + loader_error();

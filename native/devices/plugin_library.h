@@ -1,4 +1,4 @@
-// The CUDA library: found, opened and checked once for each path.
+// The CUDA library, which is looked for, opened and checked once for each path.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ struct PluginLibrary {
   std::string reason;  // why there is no device
 };
 
-// The one that NEURODE_CUDA_LIBRARY names, or the one beside the addon. NEURODE_CUDA=off: nothing
-// is looked for.
+// The library that NEURODE_CUDA_LIBRARY names, or the one beside the addon. With NEURODE_CUDA=off
+// none is looked for.
 PluginLibrary plugin_library();
 
 }  // namespace neurode

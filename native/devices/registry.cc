@@ -11,7 +11,7 @@
 namespace neurode {
 namespace {
 
-// 'cuda', 'cuda:0', 'cuda:1', ...: its number, else -1.
+// The number of the device that 'cuda', 'cuda:0', 'cuda:1', ... names; -1 for any other name.
 int cuda_ordinal(const std::string& name) {
   if (name == "cuda") return 0;
   const bool numbered = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9;
@@ -37,7 +37,7 @@ std::shared_ptr<Device> open_device(const std::string& name, int threads) {
   if (name == "auto") {
     if (std::shared_ptr<Device> device = open_cuda_if_it_works()) return device;
   }
-  // Never destroyed: threads of an exiting process may still use them.
+  // Never destroyed, because threads of an exiting process may still use them.
   static auto* const mutex = new std::mutex;
   static auto* const open = new std::map<int, std::weak_ptr<Device>>;
   std::lock_guard lock(*mutex);

@@ -120,7 +120,7 @@ inline void gather_targets(const TargetsView& targets, const RowsView& view, flo
 // ------------------------------------------------------------------------------------ forward,
 // backward
 
-// Asks for A (rows, k) to be in cache soon: its short rows are over before the hardware sees a
+// Prefetches A (rows, k): its rows are so short that they end before the hardware has seen a
 // pattern.
 NEURODE_INLINE void prefetch_rows(const float* a, std::int64_t a_row, std::int64_t a_k, int rows,
                                   int k_count) {

@@ -7,7 +7,8 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 
 using cpu::Table;
 
-// Data is checked when it is bound, but memory that threads share may change afterwards.
+// The index that x names, clamped: data is checked when it is bound, but another thread may write
+// to shared memory afterwards.
 NEURODE_INLINE int index_of(float x, int count) {
   return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
 }

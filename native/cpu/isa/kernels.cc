@@ -1,4 +1,5 @@
-// The kernels of one instruction set. Compiled once for each, with NEURODE_ISA_NAMESPACE naming it.
+// The kernels of one instruction set. This file is compiled once for each set, which
+// NEURODE_ISA_NAMESPACE names.
 #include "native/cpu/kernels.h"
 
 #include "native/cpu/isa/channels.h"

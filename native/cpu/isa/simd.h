@@ -1,4 +1,4 @@
-// The vector type of the instruction set this file is compiled for. Only kernel files include it.
+// The vector type of the instruction set that this file is compiled for.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ NEURODE_INLINE Vec load(const float* p) { return *reinterpret_cast<const Unalign
 NEURODE_INLINE void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 template <int... kLane>
 NEURODE_INLINE Vec broadcast(float x, std::integer_sequence<int, kLane...>) {
-  return Vec{
-      (static_cast<void>(kLane), x)...};  // an operand of what uses it; 0 + x would be an addition
+  return Vec{(static_cast<void>(kLane),
+              x)...};  // becomes an operand of the next instruction; 0 + x would be an addition
 }
 NEURODE_INLINE Vec broadcast(float x) {
   return broadcast(x, std::make_integer_sequence<int, kLanes>{});
