@@ -1,4 +1,4 @@
-/** Evaluation: loss and metrics over rows, without any change of weights. */
+/** Evaluation: computes loss and metrics over rows, and changes no weights. */
 
 import { takeInput } from '../arrays/arrays.js'
 import { ownArray } from '../arrays/lentRows.js'
@@ -32,26 +32,26 @@ import {
 /** Options of {@link Sequential.evaluate}. */
 export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'>, MemoryOptions {
   /**
-   * Rows at a time, a positive integer. Means do not depend on it: default 1024, or 32 as in Keras where the loss is a
-   * sum over the rows of a batch.
+   * Rows at a time, a positive integer. Default 1024, as loss and metrics do not depend on it; but 32, as in Keras, where the
+   * loss is the sum over the rows of a batch and does.
    */
   readonly batchSize?: number | undefined
-  /** Evaluates so many batches at most, a positive integer; default: all. */
+  /** Evaluates at most so many batches, a positive integer; default: all. */
   readonly steps?: number | undefined
   /**
-   * Says as well what a classification does class by class, or label by label, from a second pass over the rows; for
-   * rows in memory. See {@link PerClass}. Default false.
+   * Adds measures of a classification for each class, or each label; see {@link PerClass}. They take a second pass over the
+   * rows, which have to be in memory. Default false.
    */
   readonly perClass?: boolean | undefined
   /** Default 0: nothing is printed. */
   readonly verbose?: Verbose | undefined
   /** Where progress is written; default `process.stdout`. */
   readonly stream?: ProgressStream | undefined
-  /** Aborting rejects with `ERR_ABORTED` within about a batch. */
+  /** When it aborts, evaluate rejects with `ERR_ABORTED` within about a batch. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** Ends running ranges when the signal aborts; the function given back stops listening. */
+/** Cancels the ranges that run when the signal aborts. Returns a function that stops listening to it. */
 export function cancelOnAbort(core: ModelCore, signal: AbortSignal | undefined): () => void {
   if (signal === undefined) return () => {}
   const cancel = () => core.cancel()
@@ -59,12 +59,12 @@ export function cancelOnAbort(core: ModelCore, signal: AbortSignal | undefined):
   return () => signal.removeEventListener('abort', cancel)
 }
 
-/** A batch size that makes no difference to means, but is Keras' where the loss is a sum over a batch. */
+/** The usual batch size of an evaluation: `asInKeras` where the loss depends on it, as a sum over the rows of a batch does. */
 export function evaluationBatchSize(core: ModelCore, asInKeras: number): number {
   return core.training().settings.loss.reduction === 'sum' ? asInKeras : 1024
 }
 
-/** Evaluates what a feed gives, in ranges, at most `steps` batches. */
+/** Evaluates the batches of a feed, in ranges. */
 export async function evaluateFeed(
   core: ModelCore,
   what: string,
@@ -100,12 +100,14 @@ export async function evaluateFeed(
   return totals
 }
 
-/** How long an evaluation goes on, and who hears of it. */
+/** What ends an evaluation early, and what it calls meanwhile. */
 export interface EvaluateLimits {
   readonly signal?: AbortSignal | undefined
+  /** Batches at most. */
   readonly steps?: number | undefined
-  /** What messages call it: `epoch 1`. */
+  /** What messages call the evaluation, such as `epoch 1`. */
   readonly title?: string | undefined
+  /** Called after every range, with the batches of the whole evaluation. */
   readonly onRange?: ((totals: Totals, batches: number) => void) | undefined
 }
 
@@ -140,7 +142,7 @@ export async function evaluateModel(
   }
   if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
   const size = () => asked ?? evaluationBatchSize(core, 32)
-  // They are looked at a second time, after the evaluation.
+  // A second pass reads them after the evaluation, when the caller's arrays may have changed.
   const rows = perClass ? { x: ownArray(x, 'x'), y: ownArray(y, 'y') } : { x, y }
   const feed = isStream
     ? await streamFeed(core, x, 'x', signal)

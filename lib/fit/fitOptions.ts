@@ -1,4 +1,4 @@
-/** Options of fit, and what it gives back. */
+/** The options of fit, their checks, and its result. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import {
@@ -19,37 +19,38 @@ import { type Callback, CallbackList } from '../training/callbacks.js'
 import type { StopReason } from '../training/context.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 
-/** Rows and targets to validate on after epochs. */
+/** Rows and targets, and weights of the rows if there are any, to validate on after epochs. */
 export type ValidationData =
   | readonly [x: DataInput, y: DataInput]
   | readonly [x: DataInput, y: DataInput, sampleWeight: ArrayInput]
 
-/** What `validationData` may be. */
+/** What `validationData` may be: rows in memory or in files, or batches. */
 export type ValidationSource = ValidationData | BatchSource
 
 export function isRowPair(value: unknown): value is ValidationData {
   return Array.isArray(value) && (value.length === 2 || value.length === 3) && !isBatchSource(value)
 }
 
-/** Options of {@link Sequential.fit} but for those that ask for validation. */
+/** The options of {@link Sequential.fit}, without the two that ask for validation. */
 export interface BaseFitOptions extends WeightOptions, MemoryOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
   /**
-   * Ends an epoch after so many batches, a positive integer; default: when there are no more. Batches of a source, and rows
-   * that are not shuffled, go on in the next epoch; where they end, the epoch does, and the next one begins with the first again.
+   * Ends an epoch after so many batches, a positive integer; default: when there are no more. The next epoch continues where it
+   * ended, with batches of a source and with rows that are not shuffled; when those run out, the epoch ends early, and the next one
+   * begins with the first batch again.
    */
   readonly stepsPerEpoch?: number | undefined
-  /** Validates on so many batches at most, a positive integer, from the first one on every time; default: all. */
+  /** Validates on at most so many batches, a positive integer, and begins with the first one every time; default: all. */
   readonly validationSteps?: number | undefined
-  /** Where to end: the number of epochs in all, counted from 0; default 1. */
+  /** Number of epochs in all, those before `initialEpoch` included; default 1. */
   readonly epochs?: number | undefined
-  /** First epoch, for training that goes on; default 0. */
+  /** Number of the first epoch, counted from 0, where a training continues an earlier one; default 0. */
   readonly initialEpoch?: number | undefined
   /**
-   * Goes on from {@link Sequential.position}, in the middle of an epoch if need be, with the seed, the orders of rows and
-   * the state of callbacks that the training there had: the weights become, bit for bit, those of a training that never
-   * stopped, as long as data and options are the same. Default false.
+   * Continues at {@link Sequential.position}, in the middle of an epoch if need be, with the seed, the orders of rows and the state
+   * of callbacks that the training had there. With the same data and options, the weights become bit for bit those of a training
+   * that was never interrupted. Default false.
    */
   readonly resume?: boolean | undefined
   /** Visits the rows in a new random order every epoch; default true. */
@@ -59,9 +60,12 @@ export interface BaseFitOptions extends WeightOptions, MemoryOptions {
    * every further call of fit.
    */
   readonly seed?: number | undefined
-  /** Rows at a time in validation; means do not depend on it. */
+  /**
+   * Rows at a time in validation, a positive integer. Default 1024, as loss and metrics do not depend on it; but `batchSize` where
+   * the loss is the sum over the rows of a batch and does.
+   */
   readonly validationBatchSize?: number | undefined
-  /** Validates after every so many epochs; default 1. */
+  /** Validates after every so many epochs, a positive integer; default 1. */
   readonly validationFreq?: number | undefined
   /** 0: print nothing; 1: a bar; 2: a line per epoch; `'auto'` (default): a bar on a terminal, else lines. */
   readonly verbose?: Verbose | undefined
@@ -71,25 +75,25 @@ export interface BaseFitOptions extends WeightOptions, MemoryOptions {
   readonly callbacks?: Callback | readonly Callback[] | undefined
   /** Called about ten times a second and at the end of every epoch. A promise is waited for; its rejection is fit's. */
   readonly onProgress?: ((progress: Progress) => unknown) | undefined
-  /** Aborting rejects with `ERR_ABORTED` within about a batch; the weights are those after the last batch. */
+  /** When it aborts, fit rejects with `ERR_ABORTED` within about a batch; the weights are those after the last whole batch. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** Options of {@link Sequential.fit}. */
 export interface FitOptions extends BaseFitOptions {
-  /** `[x, y]`, or batches, to validate on after epochs; goes before `validationSplit`. */
+  /** `[x, y]`, `[x, y, sampleWeight]` or batches to validate on after epochs. `validationSplit` cannot be given beside it. */
   readonly validationData?: ValidationSource | undefined
-  /** Share of the rows, above 0 and below 1, taken from the end before any shuffling to validate on. */
+  /** Share of the rows, above 0 and below 1, to validate on instead of training on them: the last ones, before any shuffling. */
   readonly validationSplit?: number | undefined
 }
 
-/** What {@link Sequential.fit} did. */
+/** The result of {@link Sequential.fit}. */
 export interface FitResult<H = Readonly<Record<string, Float64Array>>> {
-  /** Loss, metrics and `val_…`, one number per epoch (`val_…`: per validated epoch). */
+  /** Loss and metrics by key, one number for each epoch; `val_…` has one for each validated epoch. */
   readonly history: H
   /** Number of epochs this call ran. */
   readonly epochs: number
-  /** Seconds of training per epoch, without validation and callbacks on epochs. */
+  /** Seconds of training in each epoch, without validation and callbacks. */
   readonly epochSeconds: Float64Array
   /** Why it ended. */
   readonly stopReason: StopReason
@@ -118,7 +122,7 @@ const optionNames = [
   'signal',
 ]
 
-/** Options of fit, checked, with defaults. */
+/** The options of fit, checked and with their defaults. */
 export type FitSettings = ReturnType<typeof checkFitOptions>
 
 export function checkFitOptions(given: FitOptions | undefined) {

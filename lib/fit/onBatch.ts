@@ -1,4 +1,4 @@
-/** Single batches: trainOnBatch and testOnBatch. */
+/** Trains or evaluates on a single batch: trainOnBatch and testOnBatch. */
 
 import { takeInput } from '../arrays/arrays.js'
 import { checkOptions } from '../checks/validate.js'
@@ -34,7 +34,7 @@ export async function trainOnBatch(
     await feed.begin(wholePass)
     const model = core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
-    // Before it is done: the rates of what is queued behind it are those of later steps.
+    // Counted before the step is done, so that a step queued behind it takes the learning rate of the step after.
     core.step++
     isCounted = true
     const train = async (native: NativeTrainRange) => {
@@ -45,7 +45,7 @@ export async function trainOnBatch(
     const refuse = (error: unknown) => {
       throw error
     }
-    // Cancelled on behalf of other work before it ran: once more.
+    // A step is cancelled before it runs when other work of the model is cancelled: then it is tried again.
     while (totals.batches === 0) {
       core.checkAlive()
       const sums = await feed.run((range) => trainRange(core, totals, range, rates, train, refuse), 1)

@@ -1,4 +1,4 @@
-/** What an evaluation can say class by class. */
+/** Measures of a classification for each class: confusion matrices, recall, precision and F1. */
 
 import type { InputRows, TargetRows } from '../arrays/arrays.js'
 import { withLists } from '../arrays/shapedArray.js'
@@ -33,10 +33,10 @@ export interface PerClass {
   readonly f1: Float64Array
 }
 
-/** Of a class: right answers, rows that are of it, rows that were said to be. */
+/** Counts of a class: right answers, rows that belong to it, and rows that the model assigned to it. */
 type ClassCounts = ReturnType<typeof classCounts>[number]
 
-/** Rows that do not count are left out. */
+/** Predicts the rows and counts the answers. Rows whose weight is NaN do not count. */
 export async function perClassOf(core: ModelCore, input: InputRows, targets: TargetRows): Promise<PerClass> {
   const { outputSize, outputs, positions } = core.built()
   const out = new Float32Array(input.rows * outputSize)
@@ -56,7 +56,7 @@ export async function perClassOf(core: ModelCore, input: InputRows, targets: Tar
   return summarize(lines, classCounts(matrix, classes), counted.length)
 }
 
-/** Several outputs that each answer for themselves. */
+/** Whether the outputs are labels that do not exclude each other. */
 function hasLabels(core: ModelCore): boolean {
   const { outputs, layers } = core.built()
   const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation | undefined }
@@ -102,7 +102,7 @@ function saysYes(core: ModelCore, output: number): 0 | 1 {
   return output > (core.training().settings.loss.threshold ?? 0.5) ? 1 : 0
 }
 
-/** The same of a target. */
+/** Whether a target means yes, 1, or no, 0. Throws for other targets. */
 function isYes(core: ModelCore, target: number, row: number): 0 | 1 {
   const no = core.training().settings.loss.targetRange?.[0] === -1 ? [0, -1] : [0]
   if (target === 1) return 1
@@ -123,7 +123,7 @@ function targetClass(core: ModelCore, data: Float32Array, row: number): number {
   return best
 }
 
-/** Where the first largest of a row is. */
+/** The index of the first largest value of a row. */
 function largest(values: Float32Array, row: number, outputs: number): number {
   let best = 0
   for (let o = 1; o < outputs; o++) {

@@ -1,4 +1,4 @@
-/** Prediction: outputs for rows of input. */
+/** Prediction: computes the outputs for rows of input. */
 
 import { type InputRows, type NdArray, sliceRows, takeInput } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
@@ -14,9 +14,9 @@ import { abortError, RangePacer, unlessAborted } from '../feeds/ranges.js'
 /** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
 export interface PredictSyncOptions {
   /**
-   * Written into instead of a new array: a Float32Array of rows · outputs elements. It may be the memory of `x`. What gives a
-   * promise writes at its end, on the JavaScript thread, and rejects with `ERR_DATA_DETACHED` where the memory was transferred
-   * away meanwhile.
+   * The array that outputs are written into, instead of a new one: a Float32Array of rows · outputs elements. It may share memory
+   * with `x`. Methods that return a promise write at their end, on the JavaScript thread, and reject with `ERR_DATA_DETACHED` if
+   * the memory was transferred away meanwhile.
    */
   readonly out?: Float32Array | undefined
 }
@@ -25,7 +25,7 @@ export interface PredictSyncOptions {
 export interface PredictOptions extends PredictSyncOptions {
   /** Rows at a time, a positive integer; results do not depend on it. Default 1024. */
   readonly batchSize?: number | undefined
-  /** Aborting rejects with `ERR_ABORTED`; `out` then holds the rows done so far. */
+  /** When it aborts, predict rejects with `ERR_ABORTED`; `out` holds the rows that were done. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -48,7 +48,7 @@ async function predictRows(
 ): Promise<NdArray<Float32Array>> {
   const results = new Results(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
-  // Ranges of a training would change the weights between those of the prediction.
+  // While a training runs, its ranges could change the weights between ranges of the prediction: then all rows are one range.
   if (signal === undefined || core.fitting) await run(core, input, results, 0, batchSize)
   else await predictInRanges(core, ownRows(input), results, batchSize, signal)
   return results.whole
@@ -69,7 +69,7 @@ export async function predictOnBatch(
 
 /** Options of {@link Sequential.predictStream}. */
 export interface PredictStreamOptions {
-  /** Aborting rejects with `ERR_ABORTED` before the next batch, also while the source is waited for. */
+  /** When it aborts, the stream rejects with `ERR_ABORTED` before the next batch, also while it waits for the source. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -102,7 +102,7 @@ export async function* predictStream(
     for (;;) {
       const result = await next
       if (result === undefined) return
-      // While the caller works on a batch, the device does on the one after it.
+      // The device predicts the next batch while the caller works on this one.
       next = predictNext()
       next.catch(() => {})
       yield result
@@ -116,12 +116,12 @@ export async function* predictStream(
   }
 }
 
-/** Unlike for fit, an array is a list of batches of input. */
+/** An array is a list of batches of input here; for fit it is rows. */
 function isInputSource(value: unknown): value is BatchSource<unknown> {
   return isBatchSource(value) || Array.isArray(value)
 }
 
-/** predictSync without shortcuts. */
+/** See {@link Sequential.predictSync}, which calls this where its fast path does not apply. */
 export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions | undefined): NdArray<Float32Array> {
   const options = checkOptions(given, ['out'], 'predictSync')
   core.checkNotRunning(
@@ -134,7 +134,7 @@ export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptio
   return new ShapedArray(out, [input.rows, ...core.built().outputShape])
 }
 
-/** Memory of our own that outputs of rows are computed into, and from there copied into the caller's array if one was given. */
+/** The outputs of all rows: computed into memory of their own, and copied from there into the caller's array if there is one. */
 class Results {
   readonly #core: ModelCore
   readonly #rows: number
@@ -153,7 +153,7 @@ class Results {
     return this.#own.subarray(from * outputSize, to * outputSize)
   }
 
-  /** Hands over what was computed into a part. */
+  /** Copies the rows of a part that is computed into the caller's array. */
   done(from: number, to: number): void {
     if (this.#out === undefined) return
     copyResults(this.part(from, to), this.#out, from * this.#core.built().outputSize)
@@ -164,7 +164,7 @@ class Results {
   }
 }
 
-/** The array results go to: the caller's, checked, or a new one. */
+/** Returns the array for the outputs: the caller's, after checks, or a new one. */
 export function outputFor(core: ModelCore, rows: number, out: Float32Array | undefined): Float32Array {
   const { outputShape, outputSize } = core.built()
   const size = rows * outputSize
@@ -175,7 +175,7 @@ export function outputFor(core: ModelCore, rows: number, out: Float32Array | und
   throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
 }
 
-/** Predicts rows that begin at `from` of the results. */
+/** Predicts rows into the results, from row `from` on. */
 async function run(
   core: ModelCore,
   input: InputRows,

@@ -3,7 +3,7 @@
 import { checkNumber, refuse } from '../checks/validate.js'
 import type { Logs } from '../training/context.js'
 
-/** Where progress is written. `process.stdout` is one. */
+/** A stream that progress is written to, such as `process.stdout`. */
 export interface ProgressStream {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
@@ -13,39 +13,40 @@ export interface ProgressStream {
 /** 0: nothing; 1: a bar; 2: a line per epoch; `'auto'`: a bar on a terminal, else lines. */
 export type Verbose = 0 | 1 | 2 | 'auto'
 
-/** How far an epoch (or an evaluation) is. */
+/** How far an epoch, or an evaluation, has come. */
 export interface Progress {
-  /** From 0. */
+  /** The number of the epoch, counted from 0. */
   readonly epoch: number
-  /** The last epoch, plus 1. */
+  /** The number of the last epoch, plus 1. */
   readonly epochs: number
-  /** Batches done and in all. */
+  /** Batches that are done, and batches of the whole epoch. */
   readonly batch: number
   readonly batches: number
-  /** Rows done, and per second. */
+  /** Rows that are done, and rows in a second. */
   readonly rows: number
   readonly rowsPerSecond: number
-  /** Seconds since the epoch began, and until it ends as far as one can tell. */
+  /** Seconds since the epoch began, and an estimate of the seconds until it ends. */
   readonly seconds: number
   readonly secondsLeft: number
   /** Loss and metrics of the rows so far. */
   readonly logs: Logs
 }
 
-/** One way to show progress. */
+/** A way to show progress. */
 export interface ProgressView {
-  /** Whether it shows anything before an epoch is over. */
+  /** Whether `update` shows anything. Where it does not, progress within an epoch need not be computed. */
   readonly isLive: boolean
+  /** Called within an epoch. */
   update(progress: Progress): void
-  /** The last call for an epoch; `logs` may hold `val_…`. */
+  /** Called at the end of an epoch; `logs` may hold `val_…`. */
   finish(progress: Progress): void
-  /** Leaves the terminal at the start of a line. */
+  /** Called last of all: leaves the cursor of a terminal at the start of a line. */
   close(): void
 }
 
 const silent: ProgressView = { isLive: false, update: () => {}, finish: () => {}, close: () => {} }
 
-/** The view for a level of verbosity. `title` heads every line. */
+/** Makes the view for a level of verbosity. Every line begins with what `title` returns. */
 export function progressView(
   verbose: Verbose,
   stream: ProgressStream,
