@@ -17,7 +17,6 @@ const unsplit = [
   'batcher.ts',
   'block.cc',
   'engine_test.cc',
-  'fit.ts',
   'library_test.cc',
   'losses.h',
   'model.cc',

@@ -9,16 +9,8 @@ import { type InferenceServer, type ServeEvent, type ServeOptions, serve } from 
 import { beforeClose, checksTimeouts, connectionOf, descriptorOf } from '#lib/serve/server/undocumented.js'
 import { runNode } from '../support/children.js'
 import { Client } from '../support/client.js'
-import {
-  ask,
-  constantModel,
-  exchange,
-  hasRead,
-  inferBody,
-  metricOf,
-  startServer,
-  temporaryFolder,
-} from '../support/serving.js'
+import { suiteFolder } from '../support/folders.js'
+import { ask, constantModel, exchange, hasRead, inferBody, metricOf, startServer } from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -180,14 +172,14 @@ describe('the way of requests', function () {
   this.slow(10_000)
   this.timeout(60_000)
   if (!isWatched) return
-  const folder = temporaryFolder()
-  const path = join(folder.path, 'm.neurode')
+  const folder = suiteFolder()
+  let path: string
   const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
   before(async () => {
+    path = join(folder.path, 'm.neurode')
     using model = constantModel(1)
     await model.save(path)
   })
-  after(() => folder.remove())
 
   /** What node runs first, in a process that is not this one. */
   const preloaded = (source: string) => `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(source)}`
