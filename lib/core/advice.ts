@@ -63,11 +63,11 @@ function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range): void {
   const name = activationOf(layer)?.name ?? layer.kind
   const found =
     outputRange && (low < outputRange[0] || high > outputRange[1])
-      ? `is made for ${expectedOf(outputRange)}, and ${name} gives others${remedyOf(loss)}`
+      ? `is made for ${expectedOf(outputRange)}, but ${name} gives other outputs${remedyOf(loss)}`
       : loss.options.fromLogits === true && low >= 0 && high <= 1
-        ? `with fromLogits: true takes outputs for logits, and ${name} gives probabilities; leave one of the two out`
+        ? `with fromLogits: true takes outputs as logits, but ${name} gives probabilities; leave one of the two out`
         : threshold !== undefined && low >= threshold
-          ? `takes outputs above ${threshold} for a yes, and ${name} gives nothing below`
+          ? `counts outputs above ${threshold} as yes and others as no, but ${name} gives no outputs below ${threshold}`
           : undefined
   if (found) warnOnce(core, 'NEURODE_LOSS_OUTPUT', `layer '${layer.name}': loss '${loss.name}' ${found}`)
 }
@@ -78,7 +78,7 @@ function expectedOf([low, high]: Range): string {
 
 function remedyOf({ outputRange, threshold, options }: Loss): string {
   if (outputRange?.[1] !== 1) return "; end the model with 'softplus' or 'exponential'"
-  const logits = 'fromLogits' in options ? ', or give the loss fromLogits: true behind a linear layer' : ''
+  const logits = 'fromLogits' in options ? ', or with a linear layer and give the loss fromLogits: true' : ''
   return `; end the model with '${threshold === undefined ? 'softmax' : 'sigmoid'}'${logits}`
 }
 
@@ -90,8 +90,7 @@ export function accuracyOfSeveral(core: ModelCore): Metric | undefined {
 }
 
 export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
-  const text = `metric '${name}' of ${core.built().outputs} outputs asks which one is the largest, as in Keras`
-  const remedy =
-    "where each answers for itself, use 'binaryAccuracy'; where one of them is right, 'categoricalAccuracy'"
+  const text = `metric '${name}' of ${core.built().outputs} outputs compares the largest one, as in Keras`
+  const remedy = "for independent labels use 'binaryAccuracy', for one of several classes 'categoricalAccuracy'"
   warnOnce(core, 'NEURODE_ARGMAX_ACCURACY', `${text}; ${remedy}`)
 }

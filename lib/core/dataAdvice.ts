@@ -27,7 +27,7 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
   const isPowerOfTwo = (look & (look - 1)) === 0
   if (look > firstLooks && !isPowerOfTwo) return
   const bad = notFinite(core, input, targets, mostLookedAt, where)
-  if (bad !== undefined) warnOnce(core, 'NEURODE_NOT_FINITE', `${bad}: losses and weights will be no numbers`)
+  if (bad !== undefined) warnOnce(core, 'NEURODE_NOT_FINITE', `${bad}: losses and weights will become NaN`)
   adviseOnTargets(core, targets, where)
   adviseOnLabels(core, targets)
   if (!isPowerOfTwo || thresholdMetric(core, 'op') === undefined || isBounded(core)) return

@@ -19,8 +19,8 @@ export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
 
 /**
  * Where batches come from. A function is called, and what can be iterated over again (an array, an object with
- * `[Symbol.iterator]`) is, at the beginning of every epoch; with `stepsPerEpoch` an epoch goes on where the one before it
- * ended, and the source begins anew when it has ended. Generators and streams always go on, and cannot begin anew.
+ * `[Symbol.iterator]`) is iterated anew, at the beginning of every epoch. With `stepsPerEpoch`, an epoch continues where the one
+ * before it ended, and the source begins anew after it has ended. Generators and streams always continue and cannot begin anew.
  *
  * Iterators that Neurode opened are closed at the end, with `return()`. Generators and streams that the caller passed stay open.
  *

@@ -26,7 +26,7 @@ async function mnist(options?: MnistOptions): Promise<Dataset> {
   return loadMnist(options)
 }
 
-/** Data sets ready for `fit`: `datasets.mnist()`, and `datasets.syntheticDigits()` where there is no network. */
+/** Data sets for `fit`: `datasets.mnist()`, and `datasets.syntheticDigits()`, which needs no download. */
 export const datasets = { mnist, syntheticDigits } as const
 
 guardArity(datasets, 'datasets')
