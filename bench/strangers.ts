@@ -10,6 +10,7 @@ import { integerOption, type ParsedArguments, positiveOption } from '#lib/cli/op
 import { median, type Row, round } from './report.js'
 import type { Load, LoadResult } from './serveLoad.js'
 import { buildNet, netOption } from './setup.js'
+import type { StrangersDone } from './strangersLoad.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 /** Connections with a token. */
@@ -43,12 +44,19 @@ export async function* strangers(args: ParsedArguments): AsyncGenerator<Row> {
     await generate()
     const idle: LoadResult[] = []
     const crowded: LoadResult[] = []
+    const done: StrangersDone[] = []
     for (let turn = 0; turn < rounds; turn++) {
       idle.push(await generate())
       const crowd = fork(new URL('strangersLoad.js', import.meta.url))
       crowd.send({ port, connections: count })
       await once(crowd, 'message')
+      const ask = async (): Promise<StrangersDone> => {
+        crowd.send('done')
+        return (await once(crowd, 'message'))[0]
+      }
+      await ask()
       crowded.push(await generate())
+      done.push(await ask())
       crowd.disconnect()
       await once(crowd, 'exit')
       // The server has their ends to read.
@@ -65,6 +73,10 @@ export async function* strangers(args: ParsedArguments): AsyncGenerator<Row> {
       p99: round(median(crowded.map(({ p99 }) => p99))),
       // Median over the turns.
       p99Times: round(median(crowded.map(({ p99 }, turn) => p99 / (idle[turn] as LoadResult).p99))),
+      idleP50: round(median(idle.map(({ p50 }) => p50))),
+      p50: round(median(crowded.map(({ p50 }) => p50))),
+      strangersBytesPerSecond: round(median(done.map(({ bytes }) => bytes / seconds))),
+      strangersConnectsPerSecond: round(median(done.map(({ connects }) => connects / seconds))),
       requestsPerSecond: round(median(crowded.map((result) => result.answers / result.seconds))),
       errors,
     }

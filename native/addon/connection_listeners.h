@@ -21,6 +21,7 @@ class ConnectionListeners {
     admits_body = listener("admitsBody");
     on_request = listener("onRequest");
     on_foreign = listener("onForeign");
+    on_cut_head = listener("onCutHead");
     on_end = listener("onEnd");
   }
 
@@ -52,6 +53,7 @@ class ConnectionListeners {
   Napi::FunctionReference admits_body;
   Napi::FunctionReference on_request;
   Napi::FunctionReference on_foreign;
+  Napi::FunctionReference on_cut_head;
   Napi::FunctionReference on_end;
 
  private:

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -17,20 +16,14 @@
 #include "native/addon/connection.h"
 #include "native/addon/connection_listeners.h"
 #include "native/addon/convert.h"
+#include "native/addon/response.h"
 #include "native/addon/worker.h"
 #include "native/serve/request_head.h"
 
 namespace neurode::addon {
 namespace {
 
-#if defined(MSG_NOSIGNAL)
-constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-#else
-constexpr int kSendFlags = MSG_DONTWAIT;
-#endif
-
 constexpr std::size_t kLongestHead = 4096;
-constexpr std::size_t kLargestKept = std::size_t{1} << 22;  // of the answers' memory
 constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
 
 bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
@@ -47,7 +40,8 @@ class Connections : public Wrapped<Connections> {
   //   admitsBody(id, model, version?, authorization?): asked before a body is waited for
   //   onRequest(id, isV1, model, version?, tensorHeaderLength or -1, authorization?, buffer, begin,
   //             end)
-  //   onForeign(id, false), onEnd(id, within a request): the connection is not watched any more.
+  //   onForeign(id, false), onCutHead(id, false), onEnd(id, within a request): the connection is
+  //             not watched any more.
   explicit Connections(const Napi::CallbackInfo& info)
       : Wrapped<Connections>(info), env_(info.Env()), listeners_(info.Env()), rooms_(info.Env()) {
     guard(info.Env(), [&] {
@@ -82,15 +76,14 @@ class Connections : public Wrapped<Connections> {
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
-      ssize_t sent = -1;
-      if (gather_response(info))
-        sent = send(connection.fd, response_.data(), response_.size(), kSendFlags);
-      if (sent == static_cast<ssize_t>(response_.size()))
+      const bool is_gathered = response_.gather(info[1], info[2], info[3]);
+      const std::size_t sent = is_gathered ? response_.send_to(connection.fd) : 0;
+      if (is_gathered && sent == response_.size())
         await_request(connection);
       else
         ignore(connection);
-      if (response_.capacity() > kLargestKept) std::vector<char>().swap(response_);
-      return Napi::Number::New(info.Env(), static_cast<double>(std::max<ssize_t>(sent, 0)));
+      response_.release();
+      return Napi::Number::New(info.Env(), static_cast<double>(sent));
     });
   }
 
@@ -99,36 +92,44 @@ class Connections : public Wrapped<Connections> {
     guard(info.Env(), [&] { await_request(find(info[0])); });
   }
 
-  // (id): it is not watched any more.
+  // (id): it is not watched any more, and ends.
   void remove(const Napi::CallbackInfo& info) {
-    guard(info.Env(), [&] { close(find(info[0])); });
+    guard(info.Env(), [&] {
+      Connection& connection = find(info[0]);
+      connection.drop_beginning();
+      close(connection);
+    });
   }
 
-  // (fresh, receiving, idle): those that have been so for as many milliseconds or longer.
+  // (head, request, idle): connections that have waited as many milliseconds or longer for all of
+  // a head or its beginning, for all of a request, and for the next request. Nothing more is read
+  // from them, and they are named once.
   Napi::Value overdue(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
-      const double limits[] = {to_number(info[0], "fresh"), to_number(info[2], "idle"),
-                               to_number(info[1], "receiving")};
+      const Limits limits{.head = to_number(info[0], "head"),
+                          .request = to_number(info[1], "request"),
+                          .idle = to_number(info[2], "idle")};
       const Clock::time_point now = Clock::now();
       Napi::Array ids = Napi::Array::New(info.Env());
       for (const std::unique_ptr<Connection>& connection : connections_) {
-        if (!connection || connection->state == State::answering) continue;
-        const std::chrono::duration<double, std::milli> waited = now - connection->since;
-        if (waited.count() >= limits[static_cast<int>(connection->state)])
-          ids.Set(ids.Length(), connection->id);
+        if (!connection) continue;
+        if (!connection->is_over(limits, now)) continue;
+        ids.Set(ids.Length(), connection->id);
+        connection->state = State::late;
+        ignore(*connection);
       }
       return ids;
     });
   }
 
-  // Those on which nothing is asked: neither here nor on its way.
+  // Those on which nothing is asked: neither here nor on its way, but for a part of a head.
   Napi::Value quiet(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Napi::Array ids = Napi::Array::New(info.Env());
       for (const std::unique_ptr<Connection>& connection : connections_) {
-        if (!connection || connection->state > State::idle) continue;
-        char byte;
-        if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        if (!connection || connection->is_asked()) continue;
+        const std::int64_t got = connection->peek(peeked_, sizeof(peeked_));
+        if (got <= static_cast<std::int64_t>(connection->peeked))
           ids.Set(ids.Length(), connection->id);
       }
       return ids;
@@ -171,6 +172,7 @@ class Connections : public Wrapped<Connections> {
   // The loop does not watch it any more, and lets go of its memory later.
   void close(Connection& connection) {
     drop_room(connection);
+    connection.await_any();
     connection.poll->close(closed);
     static_cast<void>(connections_[connection.id].release());  // `closed` deletes it
   }
@@ -234,55 +236,89 @@ class Connections : public Wrapped<Connections> {
 
   // Looks at the head of the next request, which stays where it is. False: there is none for this.
   bool begin(Connection& connection) {
-    const ssize_t got = recv(connection.fd, peeked_, sizeof(peeked_), MSG_PEEK | MSG_DONTWAIT);
+    const std::int64_t got = connection.peek(peeked_, sizeof(peeked_));
     if (got < 0 && is_for_later()) return false;
     if (got <= 0) {
       lose(connection, listeners_.on_end);
       return false;
     }
-    serve::RequestHead& head = connection.head;
-    if (!serve::read_request_head({peeked_, static_cast<std::size_t>(got)}, head) ||
-        head.content_length > body_limit_ || arriving() > total_limit_ ||
-        !is_admitted(connection, static_cast<std::size_t>(got))) {
+    const std::string_view text(peeked_, static_cast<std::size_t>(got));
+    serve::RequestHead head;
+    if (!serve::read_request_head(text, head)) {
+      if (await_head(connection, text)) return false;
+      const bool is_cut = connection.is_cut(peeked_, sizeof(peeked_));
+      lose(connection, is_cut ? listeners_.on_cut_head : listeners_.on_foreign);
+      return false;
+    }
+    if (head.content_length > body_limit_ || arriving() > total_limit_ ||
+        !is_admitted(connection, head, text.size())) {
       lose(connection, listeners_.on_foreign);
       return false;
     }
+    receive(connection, head);
+    return true;
+  }
+
+  // A head may come in many small pieces. Until it is whole, each costs a look at it and nothing of
+  // JavaScript's time. False: the text is no beginning of a head, or no more can come: it fills
+  // what is looked at, or is what was there before, so that it is at its end.
+  bool await_head(Connection& connection, std::string_view text) {
+    if (text.size() == sizeof(peeked_) || text.size() <= connection.peeked) return false;
+    if (!serve::is_head_beginning(text)) return false;
+    if (connection.state != State::heading) connection.enter(State::heading);
+    connection.await_more_than(text.size());
+    return true;
+  }
+
+  void receive(Connection& connection, const serve::RequestHead& head) {
+    connection.head = {
+        .size = head.size,
+        .protocol = head.protocol,
+        .model = Span::of(head.model, peeked_),
+        .version = Span::of(head.version, peeked_),
+        .authorization = Span::of(head.authorization, peeked_),
+        .tensor_header_length = head.tensor_header_length,
+    };
     connection.expected = head.whole_size();
     connection.received = 0;
     connection.room = rooms_.take(std::min(connection.expected, Rooms::kSmallest));
-    connection.enter(State::receiving);
-    return true;
+    connection.await_any();
+    // The time for a request begins with its first byte.
+    const bool has_begun = connection.state == State::heading;
+    const Clock::time_point since = has_begun ? connection.since : Clock::now();
+    connection.state = State::receiving;
+    connection.since = since;
   }
 
   // What the head alone decides. JavaScript is not asked where the host is the one before, and all
   // of the request is there.
-  bool is_admitted(const Connection& connection, std::size_t peeked) {
-    const serve::RequestHead& head = connection.head;
+  bool is_admitted(const Connection& connection, const serve::RequestHead& head,
+                   std::size_t peeked) {
     if (head.host != admitted_host_) {
-      if (!listeners_.ask(listeners_.admits_host, {to_text(head.host, peeked_)})) return false;
+      if (!listeners_.ask(listeners_.admits_host, {to_text(head.host)})) return false;
       admitted_host_ = head.host;
     }
     if (head.whole_size() <= peeked) return true;
     return listeners_.ask(listeners_.admits_body,
-                          {Napi::Number::New(env_, connection.id), to_text(head.model, peeked_),
-                           to_text(head.version, peeked_), to_text(head.authorization, peeked_)});
+                          {Napi::Number::New(env_, connection.id), to_text(head.model),
+                           to_text(head.version), to_text(head.authorization)});
   }
 
-  // A view into what was peeked at, whose bytes lie at `bytes`, too.
-  napi_value to_text(std::string_view view, const char* bytes) {
+  // Undefined where it is empty.
+  napi_value to_text(std::string_view text) {
     napi_value value;
-    if (view.empty()) return Napi::Env(env_).Undefined();
-    napi_create_string_latin1(env_, bytes + (view.data() - peeked_), view.size(), &value);
+    if (text.empty()) return Napi::Env(env_).Undefined();
+    napi_create_string_latin1(env_, text.data(), text.size(), &value);
     return value;
   }
 
   void deliver(Connection& connection) {
     const Napi::Env env(env_);
-    const serve::RequestHead& head = connection.head;
+    const Head& head = connection.head;
     const Room room = std::exchange(connection.room, Room{});
     connection.enter(State::answering);
     count_out(connection);
-    const auto text = [&](std::string_view view) { return to_text(view, room.data); };
+    const auto text = [&](Span span) { return to_text(span.in(room.data)); };
     napi_value buffer;
     napi_get_reference_value(env, room.buffer, &buffer);
     const auto number = [&](std::size_t value) {
@@ -302,31 +338,6 @@ class Connections : public Wrapped<Connections> {
     const bool is_cut = connection.state == State::receiving;
     close(connection);
     listeners_.tell(tell, {Napi::Number::New(env_, id), Napi::Boolean::New(env_, is_cut)});
-  }
-
-  // The arguments of `respond` in one piece; false where there is no memory for that.
-  bool gather_response(const Napi::CallbackInfo& info) {
-    try {
-      response_.clear();
-      append_text(info.Env(), info[1]);
-      append_text(info.Env(), info[2]);
-      if (info[3].IsUndefined()) return true;
-      const Napi::Float32Array tensor = to_floats(info[3], "tensor");
-      const char* const bytes = reinterpret_cast<const char*>(tensor.Data());
-      response_.insert(response_.end(), bytes, bytes + tensor.ByteLength());
-      return true;
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-  }
-
-  void append_text(Napi::Env env, Napi::Value text) {
-    std::size_t size = 0;
-    napi_get_value_string_utf8(env, text, nullptr, 0, &size);
-    const std::size_t begin = response_.size();
-    response_.resize(begin + size + 1);
-    napi_get_value_string_utf8(env, text, response_.data() + begin, size + 1, &size);
-    response_.resize(begin + size);
   }
 
   void grow_room(Connection& connection) {
@@ -356,7 +367,7 @@ class Connections : public Wrapped<Connections> {
   std::vector<std::unique_ptr<Connection>> connections_;
   Rooms rooms_;
   std::string admitted_host_;
-  std::vector<char> response_;
+  Response response_;
   std::size_t open_ = 0;
   bool is_ending_ = false;
   char peeked_[kLongestHead];

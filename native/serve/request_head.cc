@@ -7,6 +7,8 @@ namespace neurode::serve {
 namespace {
 
 constexpr std::string_view kMethod = "POST ";
+constexpr std::string_view kMethods[] = {"GET ",    "HEAD ",    kMethod, "PUT ",
+                                         "DELETE ", "OPTIONS ", "PATCH "};
 constexpr std::string_view kVersion = " HTTP/1.1\r\n";
 constexpr std::size_t kMostDigits = 15;
 constexpr std::size_t kLongestSegment = 100;
@@ -134,7 +136,40 @@ bool take_target(std::string_view& text, RequestHead& head) {
   return take(text, is_v1 ? ":predict" : "/infer");
 }
 
+// What becomes of a text whose next part should be `expected`.
+enum class Match { whole, beginning, none };
+
+Match match(std::string_view& text, std::string_view expected) {
+  if (take(text, expected)) return Match::whole;
+  return expected.starts_with(text) ? Match::beginning : Match::none;
+}
+
+Match match_method(std::string_view& text) {
+  for (const std::string_view method : kMethods)
+    if (const Match found = match(text, method); found != Match::none) return found;
+  return Match::none;
+}
+
 }  // namespace
+
+bool is_head_beginning(std::string_view text) {
+  if (const Match method = match_method(text); method != Match::whole)
+    return method == Match::beginning;
+  const std::string_view target =
+      take_while(text, [](char c) { return is_value_char(c) && c != ' ' && c != '\t'; });
+  if (text.empty()) return target.empty() || target.front() == '/';
+  if (target.empty() || target.front() != '/') return false;
+  if (const Match version = match(text, kVersion); version != Match::whole)
+    return version == Match::beginning;
+  for (;;) {
+    if (const Match end = match(text, "\r\n"); end != Match::none) return end == Match::beginning;
+    const std::string_view name = take_while(text, is_name_char);
+    if (text.empty()) return true;
+    if (name.empty() || !take(text, ":")) return false;
+    take_while(text, is_value_char);
+    if (const Match end = match(text, "\r\n"); end != Match::whole) return end == Match::beginning;
+  }
+}
 
 bool read_request_head(std::string_view text, RequestHead& head) {
   const std::size_t all = text.size();

@@ -23,9 +23,15 @@ struct RequestHead {
   std::size_t whole_size() const { return size + static_cast<std::size_t>(content_length); }
 };
 
-// False for all that needs a whole HTTP server: other addresses and methods, heads that are not all
-// there, not well formed or very long, fields that change how a message is read (Transfer-Encoding,
-// Expect, Connection: close …), and those of interest that come twice.
+// Reads the head at the beginning of `text`. False for all that needs a whole HTTP server: other
+// addresses and methods, heads that are not all there, not well formed or very long, fields that
+// change how a message is read (Transfer-Encoding, Expect, Connection: close …), and those of
+// interest that come twice.
 bool read_request_head(std::string_view text, RequestHead& head);
+
+// Whether `text` is the beginning of a head of HTTP/1.1, of whatever request, that is not all
+// there. False for what a whole HTTP server should see at once: what is whole, and what is no usual
+// head.
+bool is_head_beginning(std::string_view text);
 
 }  // namespace neurode::serve

@@ -11,7 +11,14 @@ namespace {
 
 void check(std::string_view text) {
   RequestHead head;
+  const bool is_beginning = is_head_beginning(text);
+  // What is waited for has no end yet, and neither has what was there before.
+  if (is_beginning) {
+    MUST(text.find("\r\n\r\n") == std::string_view::npos);
+    MUST(text.empty() || is_head_beginning(text.substr(0, text.size() - 1)));
+  }
   if (!read_request_head(text, head)) return;
+  MUST(!is_beginning);
   MUST(head.size >= 4 && head.size <= text.size());
   const std::string_view whole = text.substr(0, head.size);
   MUST(whole.starts_with("POST /v") && whole.ends_with("\r\n\r\n"));
@@ -26,6 +33,7 @@ void check(std::string_view text) {
   }
   RequestHead other;
   MUST(!read_request_head(text.substr(0, head.size - 1), other));
+  MUST(is_head_beginning(text.substr(0, head.size - 1)));
   const std::string more = std::string(whole) + "GET";
   MUST(read_request_head(more, other) && other.size == head.size && other.model == head.model &&
        other.content_length == head.content_length);

@@ -13,6 +13,8 @@ import {
   ask,
   binaryInfer,
   constantModel,
+  hasAnswered,
+  hasRead,
   inferBody,
   randomModel,
   startServer,
@@ -162,17 +164,38 @@ describe('the fast path', function () {
   it('takes requests that come in pieces', async () => {
     const whole = post({ body: binaryBody, headers: binaryHeaders })
     const headLength = whole.indexOf('\r\n\r\n') + 4
-    for (const cuts of [[10], [headLength - 2], [headLength], [headLength + 10, headLength + 50, whole.length - 1]]) {
+    const beginning = Array.from({ length: 8 }, (_, i) => i + 1)
+    for (const cuts of [
+      beginning,
+      [headLength - 3, headLength - 2, headLength - 1],
+      [headLength],
+      [headLength + 10, headLength + 50, whole.length - 1],
+    ]) {
+      const before = await fastRequests()
       const asks = client()
-      let from = 0
-      for (const cut of [...cuts, whole.length]) {
-        asks.send(whole.subarray(from, cut))
-        from = cut
-        await sleep(20)
+      for (let request = 0; request < 2; request++) {
+        let from = 0
+        for (const cut of [...cuts, whole.length]) {
+          asks.send(whole.subarray(from, cut))
+          from = cut
+          await hasRead(server.url)
+        }
+        assert.equal((await asks.response()).status, 200)
       }
-      assert.equal((await asks.response()).status, 200)
-      asks.send(whole)
-      assert.equal((await asks.response()).status, 200)
+      assert.equal((await fastRequests()) - before, isWatched ? 2 : 0)
+    }
+  })
+
+  it('leaves other requests that come in pieces to node:http, whole', async () => {
+    const asks = client()
+    const live = 'GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    for (let i = 0; i < 2; i++) {
+      for (const piece of ['G', 'ET /v2', live.slice(7, -2)]) {
+        asks.send(piece)
+        await hasRead(server.url)
+      }
+      asks.send('\r\n')
+      assert.match((await asks.response()).body, /"live":true/)
     }
   })
 
@@ -183,7 +206,7 @@ describe('the fast path', function () {
     })
     const pairs = [post(), seven, post({ path: '/v2/models/none/infer' })].map((whole) => ({ whole, asks: client() }))
     for (const { whole, asks } of pairs) asks.send(whole.subarray(0, -3))
-    await sleep(50)
+    await hasRead(server.url)
     for (const { whole, asks } of pairs) asks.send(whole.subarray(-3))
     const expected = [/"model_name":"digits"/, /"predictions":\[\[7,/, /none called \\"none\\"/]
     for (const [i, { asks }] of pairs.entries()) assert.match((await asks.response()).body, expected[i] as RegExp)
@@ -242,7 +265,7 @@ describe('the fast path', function () {
     const { headers, body } = binaryInfer(input, 2, { parameters: { binary_data_output: true } })
     asks.send(post({ path: '/v2/models/broad/infer', headers, body }))
     asks.send(post({ path: '/v2/models/broad/infer', headers, body }))
-    await sleep(200)
+    await hasAnswered(large.url, 1)
     asks.socket.resume()
     const expected = (await broad.predict(input)).data
     for (let i = 0; i < 2; i++) {
@@ -346,7 +369,7 @@ describe('the fast path', function () {
       assert.equal((await asks.response()).headers.connection, 'keep-alive')
     }
     busy.send(post().subarray(0, -1))
-    await sleep(50)
+    await hasRead(brief.url)
     const closed = brief.close()
     assert.equal(await idle.end(), '')
     busy.send(post().subarray(-1))
@@ -370,7 +393,7 @@ describe('the fast path', function () {
     idle.send(post())
     assert.equal((await idle.response()).status, 200)
     stuck.send(post().subarray(0, -1))
-    await sleep(50)
+    await hasRead(url)
     await worker.terminate()
     assert.deepEqual([await idle.end(), await stuck.end()], ['', ''])
   })

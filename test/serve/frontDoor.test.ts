@@ -86,6 +86,34 @@ describe('connections of a server', function () {
         })
       }
 
+      const broken: readonly [what: string, sent: string, says: RegExp][] = [
+        ['no beginning of a head', 'hello', /is not HTTP/],
+        ['no beginning of a field', `GET /v2 HTTP/1.1\r\nHost: localhost\r\n: `, /is not HTTP/],
+      ]
+      for (const [what, sent, says] of broken) {
+        it(`get 400 at once for ${what}`, async () => {
+          const asks = client(await start())
+          asks.send(sent)
+          const { status, body: said } = await asks.response()
+          assert.equal(status, 400)
+          assert.match(said, says)
+        })
+      }
+
+      it('get 400 where they end within a request', async () => {
+        const url = await start()
+        for (const sent of ['P', 'GET /v2 HTTP/1.1\r\nHost: loc', post().slice(0, -1), other.slice(0, -1)]) {
+          const asks = client(url)
+          asks.send(sent)
+          await hasRead(url)
+          asks.socket.end()
+          const { status, body: said } = await asks.response()
+          assert.equal(status, 400)
+          assert.match(said, /ended before it was whole/)
+          assert.equal(await asks.end(), '')
+        }
+      })
+
       it('end where nothing is asked for long', async () => {
         const url = await start({ keepAliveTimeoutMs: 300 })
         const ends = async (request: string) => {

@@ -6,9 +6,9 @@ import { Agent } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type InferenceServer, type ServeEvent, type ServeOptions, serve } from 'neurode/serve'
-import { mostAtOnce, Refusals } from '#lib/serve/server/refusals.js'
+import { InTurns, mostAtOnce } from '#lib/serve/server/refusals.js'
 import { Client } from '../support/client.js'
-import { ask, constantModel, inferBody } from '../support/serving.js'
+import { ask, constantModel, hasRead, inferBody } from '../support/serving.js'
 
 const infer = '/v2/models/m/infer'
 const body = inferBody([[1, 2, 3, 4]])
@@ -59,7 +59,7 @@ describe('strangers', function () {
         assert.equal((await asks.response()).status, status)
         asks.send(Buffer.alloc(size - 1, ' '))
       }
-      await sleep(100)
+      await hasRead(url)
       const answer = await ask(url, infer, { body, headers: token })
       assert.equal(answer.status, 200, answer.body.toString())
     })
@@ -72,7 +72,7 @@ describe('strangers', function () {
       asks.send(head(infer, []))
       asks.send(Buffer.alloc(size - 1, ' '))
     }
-    await sleep(100)
+    await hasRead(url)
     const answer = await ask(url, infer, { body, headers: token })
     assert.equal(answer.status, 200, answer.body.toString())
   })
@@ -119,9 +119,9 @@ describe('strangers', function () {
 describe('connections whose time is over', () => {
   it('are ended a few at a time, in their order, and all of them', async () => {
     const ended: number[] = []
-    const refusals = new Refusals((socket) => ended.push(socket as never))
+    const refusals = new InTurns<number>((i) => ended.push(i))
     const all = Array.from({ length: 3 * mostAtOnce + 1 }, (_, i) => i)
-    for (const i of all) refusals.add(i as never)
+    for (const i of all) refusals.add(i)
     for (const turns of [0, 1, 2, 3]) {
       assert.equal(ended.length, turns * mostAtOnce)
       await new Promise((resolve) => setImmediate(resolve))

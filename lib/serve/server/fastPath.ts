@@ -11,6 +11,7 @@ import { answerInference, findModel, type InferenceAnswer, protocols } from '../
 import type { RequestRules, Timeouts } from '../http/rules.js'
 import type { Serving } from '../http/serving.js'
 import { withTensor } from '../protocol/tensors.js'
+import { InTurns } from './refusals.js'
 import { beforeClose, checksTimeouts, descriptorOf } from './undocumented.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
@@ -50,6 +51,8 @@ export class FastPath {
   readonly #clients: (Client | undefined)[] = []
   readonly #sockets = new Set<Socket>()
   readonly #timer: NodeJS.Timeout
+  /** Thousands of connections may end at once. */
+  readonly #ends = new InTurns<() => void>((end) => end())
   readonly #keepAlive: string
   /** The header `Date`, as it was at the last look. */
   #date = ''
@@ -67,10 +70,15 @@ export class FastPath {
       admitsBody: this.#admitsBody,
       onRequest: this.#onRequest,
       onForeign: (id) => this.#handOver(this.#leave(id)),
+      // What is wrong with it is for node:http to say; in turns, for thousands may leave at once.
+      onCutHead: (id) => {
+        const client = this.#leave(id)
+        this.#ends.add(() => client.socket.destroyed || this.#handOver(client))
+      },
       onEnd: (id, isCut) => {
         const { socket } = this.#leave(id)
-        if (isCut) this.#options.refuse(socket, 'HPE_INVALID_EOF_STATE')
-        else socket.destroy()
+        const { refuse } = this.#options
+        this.#ends.add(isCut ? () => refuse(socket, 'HPE_INVALID_EOF_STATE') : () => socket.destroy())
       },
     })
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n`
@@ -140,10 +148,14 @@ export class FastPath {
   #look(): void {
     this.#date = `Date: ${new Date().toUTCString()}\r\n`
     const { headersTimeout, requestTimeout, keepAliveTimeout, refuse } = this.#options
-    for (const id of this.#connections.overdue(headersTimeout, requestTimeout, Infinity)) {
-      refuse(this.#take(id).socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+    const end = (limits: [number, number, number], how: (socket: Socket) => void) => {
+      for (const id of this.#connections.overdue(...limits)) {
+        const client = this.#clients[id] as Client
+        this.#ends.add(() => client.isHere && how(this.#take(id).socket))
+      }
     }
-    for (const id of this.#connections.overdue(Infinity, Infinity, keepAliveTimeout)) this.#take(id).socket.destroy()
+    end([headersTimeout, requestTimeout, Infinity], (socket) => refuse(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
+    end([Infinity, Infinity, keepAliveTimeout], (socket) => socket.destroy())
   }
 
   /** What is refused here gets its answer from the server, which waits for no body either. */

@@ -4,24 +4,31 @@ import type { Socket } from 'node:net'
 import { type ClientErrorCode, clientErrors, errorBody } from '../http/httpErrors.js'
 
 /** In one turn of the event loop. */
-export const mostAtOnce = 64
+export const mostAtOnce = 8
 
-/** Ends connections a few at a time, in their order: others are answered between. */
-export class Refusals {
-  readonly #refuse: (socket: Socket) => void
-  readonly #waiting: Socket[] = []
+/** Does something for thousands, a few at a time and in their order: requests are answered between. */
+export class InTurns<T> {
+  readonly #run: (item: T) => void
+  #waiting: T[] = []
+  #done = 0
 
-  constructor(refuse: (socket: Socket) => void) {
-    this.#refuse = refuse
+  constructor(run: (item: T) => void) {
+    this.#run = run
   }
 
-  add(socket: Socket): void {
-    if (this.#waiting.push(socket) === 1) setImmediate(this.#turn)
+  add(item: T): void {
+    if (this.#waiting.push(item) === 1) setImmediate(this.#turn)
   }
 
   #turn = (): void => {
-    for (const socket of this.#waiting.splice(0, mostAtOnce)) this.#refuse(socket)
-    if (this.#waiting.length > 0) setImmediate(this.#turn)
+    const end = Math.min(this.#done + mostAtOnce, this.#waiting.length)
+    while (this.#done < end) this.#run(this.#waiting[this.#done++] as T)
+    if (end < this.#waiting.length) {
+      setImmediate(this.#turn)
+    } else {
+      this.#waiting = []
+      this.#done = 0
+    }
   }
 }
 
@@ -35,7 +42,7 @@ export function refuseClients(isAnswered: (socket: Socket) => boolean): RefuseCl
     else sayWhy(socket, code)
   }
   // Thousands may be late at once.
-  const late = new Refusals((socket) => refuse(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
+  const late = new InTurns<Socket>((socket) => refuse(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
   return (socket, code) => {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT') late.add(socket)
     else refuse(socket, code)
