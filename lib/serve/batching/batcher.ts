@@ -1,6 +1,5 @@
 /** The batcher: many small requests in, large batches through a predictor, answers out. */
 
-import { checkPresent } from '../../arrays/typedArrays.js'
 import { NeurodeError } from '../../base/errors.js'
 import { guardArity, refuseMore } from '../../checks/arity.js'
 import {
@@ -8,13 +7,16 @@ import {
   checkNumber,
   checkOptions,
   checkSignal,
-  isPromise,
   longestMilliseconds,
   refuse,
 } from '../../checks/validate.js'
 import { checkBatchSize, type PredictInput, Predictor, rowsOf } from '../../inference/predictor.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
+import { Deadlines } from './deadlines.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
+import { type RowBuffer, RowBuffers } from './rowBuffers.js'
+import { writeChecked, writeOwn } from './rowWriters.js'
+import { abortError, disposedError, type Ticket, timeoutError } from './tickets.js'
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
@@ -39,46 +41,12 @@ export interface RunOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** A request, or one part of it: some rows of one buffer. */
-interface Ticket {
-  readonly first: number
-  readonly rows: number
-  readonly arrived: number
-  /** `performance.now()`, or Infinity. */
-  readonly deadline: number
-  resolve: (output: Float32Array) => void
-  reject: (error: unknown) => void
-  settled: boolean
-  readonly forget: (() => void) | undefined
-}
-
 const longestDelay = 1000 * longestMilliseconds
 
 /** What limits the rows that wait, as messages call it. */
 export const queueLimit = "maxQueueSize, the queue's size"
 /** As many batches may wait, unless told otherwise. */
 export const usualBatches = 16
-
-/** Kept between batches: new memory is cleared first, which took 3 % of a busy server's time. */
-const spareFloats = 2 ** 21
-
-/** Rows of one batch: filling, waiting or running. */
-class Buffer {
-  readonly input: Float32Array
-  readonly output: Float32Array
-  rows = 0
-  tickets: Ticket[] = []
-
-  constructor(maxRows: number, inputSize: number, outputSize: number) {
-    this.input = new Float32Array(maxRows * inputSize)
-    this.output = new Float32Array(maxRows * outputSize)
-  }
-
-  clear(): void {
-    this.rows = 0
-    this.tickets = []
-  }
-}
 
 /** A queue before a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor stays. */
 export class Batcher {
@@ -89,17 +57,14 @@ export class Batcher {
   readonly #delayMs: number
   readonly #counts: BatchStats
   /** Waiting, first to last; the last one fills. */
-  #waiting: Buffer[] = []
-  #running: Buffer | undefined
-  #spare: Buffer[] = []
-  /** How many of them are kept. */
-  readonly #spares: number
+  #waiting: RowBuffer[] = []
+  #running: RowBuffer | undefined
+  readonly #buffers: RowBuffers
   #queuedRows = 0
   #queuedRequests = 0
   #writing = 0
   #turn: Turn
-  #sweep: NodeJS.Timeout | undefined
-  #sweepAt = Infinity
+  readonly #deadlines = new Deadlines((now) => this.#endLate(now))
   #idle: (() => void)[] = []
   #disposed = false
 
@@ -109,8 +74,7 @@ export class Batcher {
     this.maxBatchSize = options.maxBatchSize
     this.maxQueueSize = options.maxQueueSize
     this.#timeoutMs = options.timeoutMs
-    const floats = options.maxBatchSize * (predictor.inputSize + predictor.outputSize)
-    this.#spares = Math.max(2, Math.floor(spareFloats / floats))
+    this.#buffers = new RowBuffers(options.maxBatchSize, predictor)
     this.#delayMs = options.maxQueueDelayMicros / 1000
     this.#counts = new BatchStats(options.maxBatchSize)
     this.#turn = deviceQueue(predictor.device).join({
@@ -184,10 +148,10 @@ export class Batcher {
     if (this.#disposed) return
     this.#disposed = true
     this.#turn.leave()
-    clearTimeout(this.#sweep)
+    this.#deadlines.stop()
     const buffers = this.#running === undefined ? this.#waiting : [this.#running, ...this.#waiting]
     this.#waiting = []
-    this.#spare = []
+    this.#buffers.release()
     this.#queuedRows = this.#queuedRequests = 0
     for (const { tickets } of buffers) for (const ticket of tickets) this.#fail(ticket, disposedError())
     if (this.#running === undefined) this.#becomeIdle()
@@ -252,7 +216,7 @@ export class Batcher {
       }
       buffer.tickets.push(ticket)
       this.#queuedRequests++
-      if (ticket.deadline < this.#sweepAt) this.#sweepSoon(ticket.deadline, arrived)
+      this.#deadlines.add(ticket.deadline, arrived)
       const isFull = buffer.rows === this.maxBatchSize || this.#waiting[0] !== buffer
       // A request whose rows are being written has its place in a batch, and must not be left behind.
       if (isFull && this.#writing === 0) this.#turn.hurry()
@@ -283,11 +247,10 @@ export class Batcher {
     return output
   }
 
-  #bufferFor(rows: number): Buffer {
+  #bufferFor(rows: number): RowBuffer {
     const last = this.#waiting.at(-1)
     if (last !== undefined && last.rows + rows <= this.maxBatchSize) return last
-    const { inputSize, outputSize } = this.predictor
-    const buffer = this.#spare.pop() ?? new Buffer(this.maxBatchSize, inputSize, outputSize)
+    const buffer = this.#buffers.take()
     this.#waiting.push(buffer)
     return buffer
   }
@@ -303,7 +266,7 @@ export class Batcher {
 
   /** Runs the first batch: at once where it takes no longer than handing it over would, else on the device's thread. */
   #runNext(): Promise<void> | undefined {
-    const buffer = this.#waiting.shift() as Buffer
+    const buffer = this.#waiting.shift() as RowBuffer
     const began = performance.now()
     this.#queuedRows -= buffer.rows
     this.#queuedRequests -= buffer.tickets.length
@@ -331,7 +294,7 @@ export class Batcher {
     )
   }
 
-  #finish(buffer: Buffer, began: number, error: unknown): void {
+  #finish(buffer: RowBuffer, began: number, error: unknown): void {
     const ended = performance.now()
     const { outputSize } = this.predictor
     this.#running = undefined
@@ -352,9 +315,8 @@ export class Batcher {
     this.#recycle(buffer)
   }
 
-  #recycle(buffer: Buffer): void {
-    buffer.clear()
-    if (this.#spare.length < this.#spares && !this.#disposed) this.#spare.push(buffer)
+  #recycle(buffer: RowBuffer): void {
+    this.#buffers.giveBack(buffer)
     if (this.#queuedRequests === 0) this.#becomeIdle()
   }
 
@@ -378,17 +340,8 @@ export class Batcher {
     return () => signal.removeEventListener('abort', abort)
   }
 
-  /** One timer for all deadlines: it fires at the earliest and looks for the next. */
-  #sweepSoon(deadline: number, now: number): void {
-    clearTimeout(this.#sweep)
-    this.#sweepAt = deadline
-    const wait = Math.min(longestMilliseconds, Math.max(0, Math.ceil(deadline - now)))
-    this.#sweep = setTimeout(() => this.#sweepDeadlines(), wait)
-    this.#sweep.unref()
-  }
-
-  #sweepDeadlines(): void {
-    const now = performance.now()
+  /** Fails what is late, and gives the deadline that comes next. */
+  #endLate(now: number): number {
     let next = Infinity
     const buffers = this.#running === undefined ? this.#waiting : [this.#running, ...this.#waiting]
     for (const { tickets } of buffers) {
@@ -398,8 +351,7 @@ export class Batcher {
         else next = Math.min(next, ticket.deadline)
       }
     }
-    this.#sweepAt = Infinity
-    if (next < Infinity) this.#sweepSoon(next, now)
+    return next
   }
 }
 
@@ -430,26 +382,6 @@ export function batcher(predictor: Predictor, given?: BatcherOptions, ...more: u
   })
 }
 
-/** Writes at once, into memory that the caller may keep: a batch's is that of other requests as well. */
-function writeOwn(write: (into: Float32Array) => unknown): (into: Float32Array) => void {
-  if (typeof write !== 'function') return write
-  return (into: Float32Array) => {
-    const own = new Float32Array(into.length)
-    const written = write(own)
-    if (isPromise(written)) refuse('write', 'a function that has written when it returns', written)
-    checkPresent(own, 'write: its array')
-    into.set(own)
-  }
-}
-
-/** What is wrong with a request's rows is its own error alone, and not its batch's. */
-function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32Array) => void) {
-  return (into: Float32Array) => {
-    write(into)
-    check(into)
-  }
-}
-
 const none: RunOptions = {}
 
 function checkRunOptions(given: RunOptions): RunOptions {
@@ -461,16 +393,4 @@ function checkRunOptions(given: RunOptions): RunOptions {
 
 function checkTimeout(value: number | undefined, argument: string): number | undefined {
   return value === undefined ? undefined : checkNumber(value, argument, 0, longestMilliseconds)
-}
-
-function abortError(signal: AbortSignal): NeurodeError {
-  return new NeurodeError('ERR_ABORTED', 'the request was aborted', { cause: signal.reason })
-}
-
-function disposedError(): NeurodeError {
-  return new NeurodeError('ERR_DISPOSED', 'the batcher was disposed')
-}
-
-function timeoutError({ arrived, deadline }: Ticket): NeurodeError {
-  return new NeurodeError('ERR_TIMEOUT', `no answer within ${Math.round(deadline - arrived)} ms`)
 }

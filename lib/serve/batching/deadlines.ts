@@ -1,0 +1,34 @@
+/** One timer for all deadlines of a queue: it fires at the earliest, and looks for the next. */
+
+import { longestMilliseconds } from '../../checks/validate.js'
+
+export class Deadlines {
+  readonly #sweep: (now: number) => number
+  #timer: NodeJS.Timeout | undefined
+  #at = Infinity
+
+  /** `sweep` ends what is over at a time, and gives the earliest deadline that is left, or Infinity. */
+  constructor(sweep: (now: number) => number) {
+    this.#sweep = sweep
+  }
+
+  /** All times are of `performance.now()`. */
+  add(deadline: number, now: number): void {
+    if (deadline >= this.#at) return
+    clearTimeout(this.#timer)
+    this.#at = deadline
+    const wait = Math.min(longestMilliseconds, Math.max(0, Math.ceil(deadline - now)))
+    this.#timer = setTimeout(() => this.#fire(), wait)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #fire(): void {
+    const now = performance.now()
+    this.#at = Infinity
+    this.add(this.#sweep(now), now)
+  }
+}
