@@ -279,9 +279,15 @@ void test_usual_heads() {
   CHECK_THAT(head.content_length == 12 && head.tensor_header_length == 7, "other lengths");
   CHECK_THAT(head.authorization == "Bearer a.b", "another authorization");
   CHECK_THAT(head.host == "x" && head.whole_size() == text.size() + 12, "another host or size");
-  for (std::size_t size = 0; size < text.size(); ++size)
-    CHECK_THAT(!read_request_head(std::string_view(text).substr(0, size), head),
-               "taken for whole at %zu bytes", size);
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    const auto part = std::string_view(text).substr(0, size);
+    CHECK_THAT(!read_request_head(part, head), "taken for whole at %zu bytes", size);
+    CHECK_THAT(is_head_beginning(part), "no beginning at %zu bytes", size);
+  }
+  for (const std::string& other :
+       {text, std::string("hello"), std::string("GET x"), std::string("GET / HTTP/1.0\r"),
+        std::string("GET / HTTP/1.1\r\n:"), std::string("GET / HTTP/1.1\r\nA: b\n")})
+    CHECK_THAT(!is_head_beginning(other), "a beginning: %s", other.c_str());
 
   struct Target {
     const char* path;
