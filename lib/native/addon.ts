@@ -195,9 +195,12 @@ export interface NativeConnections {
   resume(id: number): void
   /** Stops watching a connection. */
   remove(id: number): void
-  /** Connections that have sent no request yet, are within a request, or are idle between two, for at least these milliseconds. */
-  overdue(fresh: number, receiving: number, idle: number): number[]
-  /** Connections without a request that is being received or answered. */
+  /**
+   * Connections that have waited at least these milliseconds for the end of a head, for the end of a request, or for the next
+   * request. Each is returned once, and nothing more is read from it.
+   */
+  overdue(head: number, request: number, idle: number): number[]
+  /** Connections without a request that is being received or answered; a part of a head is no request. */
   quiet(): number[]
 }
 
@@ -209,6 +212,8 @@ export interface NativeConnectionListeners {
   readonly onRequest: NativeRequestListener
   /** The connection's next request must be handled by an ordinary HTTP server; none of its bytes were read. */
   onForeign(id: number): void
+  /** The peer has closed its side within a head, none of which was read. */
+  onCutHead(id: number): void
   /** The peer has closed its side; `isCut` says that it did so within a request. */
   onEnd(id: number, isCut: boolean): void
 }
