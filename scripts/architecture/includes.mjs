@@ -8,7 +8,10 @@ import { dirname, join } from 'node:path'
  * files.
  */
 const order = {
-  'native/ops': [],
+  // Each kind has one header that gathers its rows, which are in a folder of the kind.
+  'native/ops/activations': ['native/ops'],
+  'native/ops/losses': ['native/ops'],
+  'native/ops': ['native/ops/activations', 'native/ops/losses'],
   'native/engine': ['native/ops'],
   'native/serve': ['native/engine/error.h', 'native/engine/number_text.h', 'third_party/fast_float/fast_float.h'],
   // Compiled once for each instruction set: functions of the same name would be several different ones. So nobody else
@@ -20,7 +23,7 @@ const order = {
   native: [],
   'cuda/runtime': ['native/engine', 'tools/cuda-emulator/cuda_emulator.h'],
   'cuda/kernels': ['cuda/runtime', 'native/engine', 'native/ops'],
-  'cuda/wide': ['cuda/kernels', 'cuda/runtime', 'cuda/parameters.h', 'cuda/pass.h', 'native/engine'],
+  'cuda/wide': ['cuda/kernels', 'cuda/runtime', 'native/engine'],
   cuda: ['cuda/wide', 'cuda/kernels', 'cuda/runtime', 'native/engine', 'native/ops'],
 }
 /** What is included under a macro alone. */
