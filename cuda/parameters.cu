@@ -3,6 +3,11 @@
 #include "cuda/parameters.h"
 
 namespace neurode::cuda {
+namespace {
+
+constexpr std::int64_t kAligned = 64;  // floats; cuBLASLt assumes so much of operands
+
+}  // namespace
 
 Parameters::Parameters(Device& device, const Program& program)
     : device_(device),
@@ -12,10 +17,11 @@ Parameters::Parameters(Device& device, const Program& program)
   for (const Parameter& parameter : program.parameters) {
     const int rows = std::max(parameter.rows, 1), stride = (parameter.columns + 3) / 4 * 4;
     const std::int64_t size = std::int64_t{rows} * stride;
+    const std::int64_t taken = (size + kAligned - 1) / kAligned * kAligned;
     places_.push_back({values, all_slots_, gradients, size, rows, parameter.columns, stride});
-    values += size;
-    if (parameter.trainable) all_slots_ += size;
-    if (parameter.update == Update::deferred) gradients += size;
+    values += taken;
+    if (parameter.trainable) all_slots_ += taken;
+    if (parameter.update == Update::deferred) gradients += taken;
   }
   for (Place& place : places_) {
     place.slots += values;

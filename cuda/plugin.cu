@@ -109,10 +109,28 @@ plugin::Status describe_device(std::int32_t ordinal, plugin::DeviceRecord* recor
   });
 }
 
+__global__ void code_kernel() {}
+
+// Throws where this library has no code for the current device.
+void check_code(int ordinal) {
+  cudaFuncAttributes attributes;
+  const cudaError_t status =
+      cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(code_kernel));
+  if (status != cudaErrorNoKernelImageForDevice && status != cudaErrorInvalidDeviceFunction)
+    return check(status, "opening it");
+  static_cast<void>(cudaGetLastError());
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, ordinal), "asking for its properties");
+  throw Error("ERR_DEVICE_UNAVAILABLE", "this build has no code for its compute capability, " +
+                                            std::to_string(properties.major) + "." +
+                                            std::to_string(properties.minor));
+}
+
 plugin::Status open_device(std::int32_t ordinal, void** device) {
   return guarded([&] {
     try {
       check(cudaSetDevice(ordinal), "opening it");
+      check_code(ordinal);
       *device = new Device(ordinal);
     } catch (const Error& error) {
       throw Error("ERR_DEVICE_UNAVAILABLE", error.what());

@@ -39,7 +39,8 @@ class Range {
   BoundData& data_;
   DeviceMemory state_, sums_;
   DeviceMemory captured_, gradients_;
-  Event launched_[2];
+  // A training waits for most of its time.
+  Event launched_[2] = {Event(cudaEventBlockingSync), Event(cudaEventBlockingSync)};
 };
 
 }  // namespace neurode::cuda

@@ -1,6 +1,7 @@
 // A model's wide layers.
 #include <algorithm>
 
+#include "cuda/runtime/arena.h"
 #include "cuda/wide_layers.h"
 
 namespace neurode::cuda {
@@ -26,19 +27,18 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
     library_ = LibraryProducts::open(device, reads_copies(program));
   copies_.assign(count, Copy{});
   if (!reads_copies(program)) return;
-  std::int64_t elements = 0;
+  Arena arena;
+  std::vector<std::int64_t> places(count, 0);
   for (int i = 0; i < count; ++i) {
     if (!is_wide(program, i)) continue;
-    copies_[i].stride = padded_copy(program.parameters[i].columns);
-    elements += std::int64_t{program.parameters[i].rows} * copies_[i].stride;
+    const Parameter& parameter = program.parameters[i];
+    copies_[i].stride = padded_copy(parameter.columns);
+    places[i] = arena.place<BFloat16>(std::int64_t{parameter.rows} * copies_[i].stride);
   }
-  memory_ = DeviceMemory(device.pool, elements * static_cast<std::int64_t>(sizeof(BFloat16)),
-                         "bfloat16 copies of kernels");
-  BFloat16* next = memory_.as<BFloat16>();
+  memory_ = DeviceMemory(device.pool, arena.bytes(), "bfloat16 copies of kernels");
   for (int i = 0; i < count; ++i) {
-    if (copies_[i].stride == 0) continue;
-    copies_[i].data = next;
-    next += std::int64_t{program.parameters[i].rows} * copies_[i].stride;
+    if (copies_[i].stride != 0)
+      copies_[i].data = reinterpret_cast<BFloat16*>(memory_.as<char>() + places[i]);
   }
 }
 

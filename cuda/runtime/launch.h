@@ -3,16 +3,26 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
+#include <type_traits>
 
 #include "cuda/runtime/runtime.h"
 
 namespace neurode::cuda {
 
 #if !defined(NEURODE_CUDA_EMULATOR)
+// The launch's own status: <<<>>> leaves it where an earlier call's may lie.
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
-            cudaStream_t stream, const Arguments&... arguments) {
-  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+                   cudaStream_t stream, const Arguments&... arguments) {
+  std::tuple<std::decay_t<Parameters>...> values{static_cast<Parameters>(arguments)...};
+  return std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {static_cast<void*>(&value)...};
+        return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, pointers,
+                                shared_bytes, stream);
+      },
+      values);
 }
 
 template <class T>
@@ -30,8 +40,8 @@ class Launcher {
   template <class... Parameters, class... Arguments>
   void operator()(void (*kernel)(Parameters...), dim3 grid, int block, std::size_t shared_bytes,
                   const Arguments&... arguments) {
-    launch(kernel, grid, dim3(block), shared_bytes, stream_, arguments...);
-    check(cudaGetLastError(), "launching a kernel");
+    check(launch(kernel, grid, dim3(block), shared_bytes, stream_, arguments...),
+          "launching a kernel");
     ++count_;
   }
 

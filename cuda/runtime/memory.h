@@ -16,19 +16,20 @@ namespace neurode::cuda {
 // stream.
 class MemoryPool {
  public:
+  // Some virtual GPUs have no pools, and not all of them say so: memory is taken without one there.
   MemoryPool(int ordinal, cudaStream_t stream) : stream_(stream) {
-    int supported = 0;
-    check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, ordinal),
-          "asking for its properties");
-    if (supported == 0) return;  // some virtual GPUs
     cudaMemPoolProps properties{};
     properties.allocType = cudaMemAllocationTypePinned;
     properties.location.type = cudaMemLocationTypeDevice;
     properties.location.id = ordinal;
-    check(cudaMemPoolCreate(&pool_, &properties), "making a memory pool");
-    std::uint64_t all = UINT64_MAX;
-    check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all),
-          "making a memory pool");
+    if (cudaMemPoolCreate(&pool_, &properties) == cudaSuccess) {
+      std::uint64_t all = UINT64_MAX;
+      if (cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all) == cudaSuccess)
+        return;
+      static_cast<void>(cudaMemPoolDestroy(pool_));
+    }
+    static_cast<void>(cudaGetLastError());
+    pool_ = nullptr;
   }
   ~MemoryPool() {
     if (pool_ != nullptr) static_cast<void>(cudaMemPoolDestroy(pool_));

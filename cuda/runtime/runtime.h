@@ -13,7 +13,26 @@
 
 namespace neurode::cuda {
 
-// Throws what a failed call means. All but a want of memory ends the use of the device.
+// Whether a failed call alone was refused, and the device works on. Of errors that are not known
+// the worst is assumed.
+inline bool works_on_after(cudaError_t status) {
+  switch (status) {
+    case cudaErrorInvalidValue:
+    case cudaErrorInvalidConfiguration:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorLaunchOutOfResources:
+    case cudaErrorNotSupported:
+    case cudaErrorStreamCaptureUnsupported:
+    case cudaErrorStreamCaptureInvalidated:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Throws what a failed call means: that memory is short, that the call was refused, or that the
+// device is lost.
 inline void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());
@@ -21,6 +40,8 @@ inline void check(cudaError_t status, const char* doing) {
       std::string(cudaGetErrorName(status)) + " (" + cudaGetErrorString(status) + ")";
   if (status == cudaErrorMemoryAllocation)
     throw Error("ERR_OUT_OF_MEMORY", std::string(doing) + ": " + why);
+  if (works_on_after(status))
+    throw Error("ERR_INTERNAL", std::string("CUDA refused a call while ") + doing + ": " + why);
   throw Error("ERR_DEVICE_LOST", std::string("the CUDA device failed while ") + doing + ": " + why);
 }
 

@@ -23,7 +23,10 @@ class Stream {
 
 class Event {
  public:
-  Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
+  // `flags`: cudaEventBlockingSync where a thread that waits should sleep, not spin.
+  explicit Event(unsigned flags = 0) {
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming | flags), "making an event");
+  }
   ~Event() { static_cast<void>(cudaEventDestroy(event_)); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;

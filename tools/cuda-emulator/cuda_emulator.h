@@ -11,28 +11,48 @@
 // __threadfence between blocks (blocks run one after another), bank conflicts, speed.
 //
 // Environment:
-//   NEURODE_EMULATOR_GUARD=1|2   every allocation ends at (2: starts at) a page without access; a
-//   wrong access prints
-//                                kernel, block and thread and exits with status 86
-//   NEURODE_EMULATOR_SEED=n      another order of threads and blocks; the same seed gives the same
-//   order NEURODE_EMULATOR_DEVICES=n   how many devices there are, up to 8; default 1
-//   NEURODE_EMULATOR_MEMORY=n    memory of a device in bytes (suffix K, M, G); default 16G
-//   NEURODE_EMULATOR_CAPABILITY=8.0   the compute capability it presents, default 7.5; 8.0 has
-//   tensor cores NEURODE_EMULATOR_DRIVER=x    none, old or no-device: what a machine without a
-//   usable GPU answers NEURODE_EMULATOR_FAIL=n      the n-th kernel of the process fails with
-//   cudaErrorIllegalAddress NEURODE_EMULATOR_FAIL_MEMORY=n, n-m   requests n to m for device memory
-//   fail, counted since the variable got its
-//                                value: a running program may set it
-//   NEURODE_EMULATOR_FAIL_PINNED=n, n-m   the same of page-locked memory
-//   NEURODE_EMULATOR_FREE_MS=n   giving device memory back takes so long
-//   CUDA_MODULE_LOADING=EAGER    kernels are there from the beginning; else their first launch on a
-//   device loads them,
-//                                which is a fault in a capture
-//   NEURODE_EMULATOR_STRICT=1    at exit, report leaks and faults, and exit with status 86 if there
-//   were any NEURODE_EMULATOR_REPORT=path at exit, write counters, leaks and faults there as JSON
+//   NEURODE_EMULATOR_GUARD=1|2     Every allocation ends at (2: starts at) a page without access. A
+//                                  wrong access prints kernel, block and thread, and exits with
+//                                  status 86.
+//
+//   NEURODE_EMULATOR_SEED=n        Another order of threads and blocks; the same seed gives the
+//                                  same order.
+//
+//   NEURODE_EMULATOR_DEVICES=n     How many devices there are, up to 8. Default 1.
+//
+//   NEURODE_EMULATOR_MEMORY=n      Memory of a device in bytes (suffix K, M, G). Default 16G.
+//
+//   NEURODE_EMULATOR_CAPABILITY=x  The compute capability, default 7.5. From 8.0 on there are
+//                                  tensor cores; no kernel is compiled for what is below 7.5.
+//
+//   NEURODE_EMULATOR_DRIVER=x      none, old or no-device: what a machine without a usable GPU
+//                                  answers.
+//
+//   NEURODE_EMULATOR_FAIL=n        The n-th kernel of the process fails with
+//                                  cudaErrorIllegalAddress, and the device is lost.
+//
+//   NEURODE_EMULATOR_REFUSE_LAUNCH=n   The n-th launch is refused with
+//                                  cudaErrorLaunchOutOfResources; the device works on.
+//
+//   NEURODE_EMULATOR_FAIL_MEMORY=n, n-m   Requests n to m for device memory fail, counted since the
+//                                  variable got its value: a running program may set it.
+//
+//   NEURODE_EMULATOR_FAIL_PINNED=n, n-m   The same of page-locked memory.
+//
+//   NEURODE_EMULATOR_NO_POOLS=1    Memory pools are refused, although there should be some.
+//
+//   NEURODE_EMULATOR_FREE_MS=n     Giving device memory back takes so long.
+//
+//   CUDA_MODULE_LOADING=EAGER      Kernels are there from the beginning; else their first launch on
+//                                  a device loads them, which is a fault in a capture.
+//
+//   NEURODE_EMULATOR_STRICT=1      At exit, leaks and faults are reported, and the exit status is
+//                                  86 if there were any.
+//
+//   NEURODE_EMULATOR_REPORT=path   At exit, counters, leaks and faults are written there as JSON.
 //
 // To build: compile cuda/*.cu as C++20 (-x c++) with -DNEURODE_CUDA_EMULATOR -Wno-unknown-pragmas
-// -fno-strict-aliasing, link the .cc files of this folder but *_test.cc into the same
+// -fno-strict-aliasing, link the .cc files of this folder into the same
 // library, and do not strip it: kernels and __shared__ variables are found by its symbol table.
 // Linux, x86-64 or arm64.
 #pragma once

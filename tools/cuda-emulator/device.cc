@@ -25,46 +25,6 @@ constexpr int kMultiprocessors = 40, kThreadsPerMultiprocessor = 1024,
 std::atomic<cudaError_t> sticky_errors[kMostDevices];  // by device
 thread_local cudaError_t last_error = cudaSuccess;
 
-struct ErrorText {
-  cudaError_t error;
-  const char *name, *text;
-};
-#define NEURODE_ERROR(error, text) \
-  { error, #error, text }
-constexpr ErrorText kErrors[] = {
-    NEURODE_ERROR(cudaSuccess, "no error"),
-    NEURODE_ERROR(cudaErrorInvalidValue, "invalid argument"),
-    NEURODE_ERROR(cudaErrorMemoryAllocation, "out of memory"),
-    NEURODE_ERROR(cudaErrorInitializationError, "initialization error"),
-    NEURODE_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
-    NEURODE_ERROR(cudaErrorInvalidDevicePointer, "invalid device pointer"),
-    NEURODE_ERROR(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
-    NEURODE_ERROR(cudaErrorInsufficientDriver,
-                  "CUDA driver version is insufficient for CUDA runtime version"),
-    NEURODE_ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
-    NEURODE_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
-    NEURODE_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
-    NEURODE_ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle"),
-    NEURODE_ERROR(cudaErrorNotReady, "device not ready"),
-    NEURODE_ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
-    NEURODE_ERROR(cudaErrorHostMemoryAlreadyRegistered,
-                  "part or all of the requested memory range is already mapped"),
-    NEURODE_ERROR(cudaErrorHostMemoryNotRegistered,
-                  "pointer does not correspond to a registered memory region"),
-    NEURODE_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
-    NEURODE_ERROR(cudaErrorNotSupported, "operation not supported"),
-    NEURODE_ERROR(cudaErrorStreamCaptureUnsupported,
-                  "operation not permitted when stream is capturing"),
-    NEURODE_ERROR(cudaErrorStreamCaptureInvalidated,
-                  "operation failed due to a previous error during capture"),
-    NEURODE_ERROR(cudaErrorStreamCaptureUnmatched, "capture was not initiated in this stream"),
-    NEURODE_ERROR(cudaErrorStreamCaptureImplicit,
-                  "operation would make the legacy stream depend on a capturing stream"),
-    NEURODE_ERROR(cudaErrorStreamCaptureWrongThread,
-                  "attempt to terminate a thread-local capture from another thread"),
-};
-#undef NEURODE_ERROR
-
 const char* environment_text(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -72,6 +32,17 @@ const char* environment_text(const char* name) {
 
 bool pretends(const char* driver) {
   return std::strcmp(environment_text("NEURODE_EMULATOR_DRIVER"), driver) == 0;
+}
+
+struct Capability {
+  int major, minor;
+};
+
+Capability presented_capability() {
+  Capability capability{7, 5};
+  std::sscanf(environment_text("NEURODE_EMULATOR_CAPABILITY"), "%d.%d", &capability.major,
+              &capability.minor);
+  return capability;
 }
 
 int report_leaks() {
@@ -189,20 +160,6 @@ void emulator_enqueue(cudaStream_t stream, void (*run)(void* data), const void* 
   });
 }
 
-const char* cudaGetErrorName(cudaError_t error) {
-  for (const ErrorText& known : kErrors) {
-    if (known.error == error) return known.name;
-  }
-  return "unrecognized error code";
-}
-
-const char* cudaGetErrorString(cudaError_t error) {
-  for (const ErrorText& known : kErrors) {
-    if (known.error == error) return known.text;
-  }
-  return "unrecognized error code";
-}
-
 cudaError_t cudaGetLastError() {
   const cudaError_t error = cudaPeekAtLastError();
   last_error = cudaSuccess;
@@ -251,9 +208,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   p.sharedMemPerBlock = kSharedLimit;
   p.sharedMemPerBlockOptin = p.sharedMemPerMultiprocessor = kSharedOptinLimit;
   p.totalConstMem = 64 << 10;
-  const bool ampere = std::strcmp(environment_text("NEURODE_EMULATOR_CAPABILITY"), "8.0") == 0;
-  p.major = ampere ? 8 : 7;
-  p.minor = ampere ? 0 : 5;
+  const Capability capability = presented_capability();
+  p.major = capability.major;
+  p.minor = capability.minor;
   p.multiProcessorCount = kMultiprocessors;
   p.regsPerBlock = p.regsPerMultiprocessor = 65536;
   p.warpSize = 32;
@@ -356,6 +313,9 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (attributes == nullptr) return fail(cudaErrorInvalidValue);
+  // No library is compiled for what came before 7.5.
+  const Capability capability = presented_capability();
+  if (capability.major == 7 && capability.minor < 5) return fail(cudaErrorNoKernelImageForDevice);
   load_kernel(kernel);
   *attributes = {static_shared_bytes(kernel),
                  0,

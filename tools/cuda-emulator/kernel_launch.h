@@ -19,9 +19,9 @@ struct Call {
   std::shared_ptr<const void> (*copy)(const void* call);
 };
 
-// Sets the error that cudaGetLastError returns, as <<<>>> does.
-void launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_bytes,
-                 cudaStream_t stream);
+// Sets the error that cudaGetLastError returns, too.
+cudaError_t launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_bytes,
+                        cudaStream_t stream);
 
 template <class... Params>
 struct BoundKernel {
@@ -38,12 +38,12 @@ struct BoundKernel {
 };
 
 template <class... Params>
-void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t shared_bytes,
-            cudaStream_t stream, std::type_identity_t<Params>... arguments) {
+cudaError_t launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t shared_bytes,
+                   cudaStream_t stream, std::type_identity_t<Params>... arguments) {
   using Bound = BoundKernel<Params...>;
   const Bound bound{kernel, {arguments...}};
-  launch_call({reinterpret_cast<const void*>(kernel), Bound::run, &bound, Bound::copy}, grid, block,
-              shared_bytes, stream);
+  return launch_call({reinterpret_cast<const void*>(kernel), Bound::run, &bound, Bound::copy}, grid,
+                     block, shared_bytes, stream);
 }
 
 extern char* dynamic_shared_memory;

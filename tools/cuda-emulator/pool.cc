@@ -75,6 +75,7 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* prope
     return fail(cudaErrorInvalidValue);
   const int device = properties->location.id;
   if (device < 0 || device >= device_count()) return fail(cudaErrorInvalidDevice);
+  if (environment_number("NEURODE_EMULATOR_NO_POOLS", 0) != 0) return fail(cudaErrorNotSupported);
   *pool = pools().emplace_back(std::make_unique<EmulatedPool>(EmulatedPool{device})).get();
   return cudaSuccess;
 }

@@ -228,6 +228,12 @@ NEURODE_EXPORT int cublasLtMatmul(void*, const Desc* desc, const void* alpha, co
                                   const Layout* d_layout, const Algorithm* algorithm,
                                   void* workspace, std::size_t workspace_bytes, void* stream) {
   if (mode("fail")) return kFailed;
+  // Heuristics that were asked without alignments assume so much.
+  for (const void* const operand : {a, b, static_cast<const void*>(d)}) {
+    if (reinterpret_cast<std::uintptr_t>(operand) % 256 == 0) continue;
+    std::fprintf(stderr, "cuBLASLt emulator: an operand is not aligned to 256 bytes\n");
+    return kInvalid;
+  }
   const bool sensible =
       fits(*desc, *a_layout, *b_layout, *d_layout) && *static_cast<const float*>(alpha) == 1 &&
       *static_cast<const float*>(beta) == 0 && algorithm->data[0] > 0 && workspace != nullptr &&

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/cuda-emulator/tests/case.h"
+
 namespace {
 
 using neurode::emulator::dynamic_shared;
@@ -165,14 +167,6 @@ void sticky() {
   if (cudaGetLastError() == cudaErrorIllegalAddress && cudaFree(x) == cudaErrorIllegalAddress)
     _exit(kDefect);
 }
-
-struct Case {
-  const char* name;
-  void (*run)();
-  std::vector<const char*> environment;
-  int status;
-  const char* says;  // part of what it prints
-};
 
 const Case kCases[] = {
     {"correct kernels", test_correct_kernels, {}, 0, ""},
@@ -344,31 +338,24 @@ const Case kCases[] = {
      0,
      ""},
     {"the library loads kernels before captures", library_loads_kernels_before_captures, {}, 0, ""},
+    {"the library after a refused launch",
+     library_goes_on_after_a_refused_launch,
+     {"NEURODE_EMULATOR_REFUSE_LAUNCH=12"},
+     0,
+     ""},
+    {"the library without memory pools",
+     library_without_pools,
+     {"NEURODE_EMULATOR_NO_POOLS=1"},
+     0,
+     ""},
+    {"the library without code for a device",
+     library_without_code,
+     {"NEURODE_EMULATOR_CAPABILITY=7.0"},
+     0,
+     ""},
+    {"launches have their own status", launches_have_their_own_status, {}, 0, ""},
     {"plans of passes", plans_of_passes, {}, 0, ""},
 };
-
-// Returns the child's exit status, or -1 when a signal ended it; `output` is what it printed.
-int run_in_child(const Case& test, std::string& output) {
-  int ends[2];
-  if (pipe(ends) != 0) return -1;
-  const pid_t child = fork();
-  if (child == 0) {
-    neurode::failed_checks = 0;
-    dup2(ends[1], STDERR_FILENO);
-    for (const char* variable : test.environment) putenv(const_cast<char*>(variable));
-    test.run();
-    std::fflush(nullptr);
-    _exit(neurode::check_result());
-  }
-  close(ends[1]);
-  char buffer[4096];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;)
-    output.append(buffer, std::size_t(got));
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 }  // namespace
 

@@ -63,6 +63,10 @@ void library_keeps_the_callers_device();
 void library_keeps_the_callers_device_when_lost();
 void library_on_two_devices();
 void library_loads_kernels_before_captures();
+void library_goes_on_after_a_refused_launch();
+void library_without_pools();
+void library_without_code();
+void launches_have_their_own_status();
 
 // pass_plan_test.cc
 void plans_of_passes();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/runtime/launch.h"
 #include "native/engine/op_table.h"
 #include "native/engine/plugin.h"
 #include "native/engine/plugin_records.h"
@@ -327,6 +328,45 @@ void library_on_two_devices() {
   }
   CHECK(same_bits(first.seen(), expected) && same_bits(second.seen(), expected));
   CHECK(emulator_report() == 0);
+}
+
+// A call that is refused is said, and the device works on.
+void library_goes_on_after_a_refused_launch() {
+  int refused = 0;
+  Scenario(0, [&](const char* name, const Scenario::Step& step) {
+    plugin::Status status = step();
+    if (status == plugin::kInternal) {
+      ++refused;
+      CHECK_THAT(std::strstr(table().last_error(), "cudaErrorLaunchOutOfResources") != nullptr,
+                 "%s", table().last_error());
+      status = step();
+    }
+    CHECK_THAT(status == plugin::kOk, "%s: status %d: %s", name, status, table().last_error());
+  }).all();
+  CHECK_THAT(refused == 1, "%d calls were refused", refused);
+  CHECK(emulator_report() == 0);
+}
+
+void library_without_pools() {
+  Scenario(0, expect_success).all();
+  CHECK(emulator_report() == 0);
+}
+
+void library_without_code() {
+  void* device = nullptr;
+  CHECK(table().open_device(0, &device) == plugin::kUnavailable);
+  CHECK_THAT(std::strstr(table().last_error(), "no code for its compute capability, 7.0"), "%s",
+             table().last_error());
+}
+
+// An error that was left behind is not that of the next launch.
+void launches_have_their_own_status() {
+  CHECK(cudaFree(reinterpret_cast<void*>(1)) != cudaSuccess);
+  cuda::Launcher launcher(nullptr);
+  float* const x = upload(std::vector<float>{1});
+  launcher(add_kernel, dim3(1), 1, 0, x, 2.0f);
+  CHECK(download(x, 1)[0] == 3);
+  CUDA(cudaFree(x));
 }
 
 // A step without an update launches no kernel that updates.
