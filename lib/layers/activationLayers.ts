@@ -2,7 +2,14 @@
 
 import { checkOptions, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
-import { type Activation, type ActivationName, activations, type ReluOptions, toActivation } from './activations.js'
+import {
+  type Activation,
+  type ActivationName,
+  activationRange,
+  activations,
+  type ReluOptions,
+  toActivation,
+} from './activations.js'
 import { type Axis, checkAxis, planAlong } from './axes.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
@@ -16,6 +23,10 @@ abstract class Activating<In extends Shape> extends Layer<In, 'same'> {
   protected override outputFor(input: Shape): Shape {
     if (this.activation.wholeRow) planAlong(this.axis, input, this.name)
     return input
+  }
+
+  override get outputRange() {
+    return activationRange(this.activation)
   }
 
   override plan(input: Shape, context: PlanContext): PlanLayer {

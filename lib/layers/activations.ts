@@ -37,6 +37,8 @@ interface ActivationRow {
 /** A range of values, both ends included. */
 export type Range = readonly [lowest: number, highest: number]
 
+/** The range of what has no bounds. */
+export const anyNumber: Range = [-Infinity, Infinity]
 const unit: Range = [0, 1]
 const signed: Range = [-1, 1]
 const positives: Range = [0, Infinity]
@@ -280,7 +282,7 @@ guardArity(activations, 'activations')
 
 /** The range of the outputs of an activation. */
 export function activationRange({ name, options }: Activation): Range {
-  const { range = [-Infinity, Infinity] }: ActivationRow = table[name as ActivationId]
+  const { range = anyNumber }: ActivationRow = table[name as ActivationId]
   return typeof range === 'function' ? range(options) : range
 }
 

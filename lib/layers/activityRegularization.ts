@@ -42,6 +42,10 @@ export class ActivityRegularization<const In extends Shape = Shape> extends Laye
     return input
   }
 
+  override get outputRange() {
+    return 'inputs' as const
+  }
+
   override config() {
     return { l1: this.l1, l2: this.l2 }
   }

@@ -4,7 +4,7 @@ import type { ArrayInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
-import { type Activation, type ActivationName, toActivation } from './activations.js'
+import { type Activation, type ActivationName, activationRange, toActivation } from './activations.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import {
@@ -150,6 +150,10 @@ export class Dense<const Units extends number = number, const In extends Shape =
   override parameters(input: Shape): readonly ParameterSpec[] {
     const kernel = { name: 'kernel', shape: [input.at(-1) as number, this.units] }
     return this.useBias ? [kernel, { name: 'bias', shape: [this.units] }] : [kernel]
+  }
+
+  override get outputRange() {
+    return activationRange(this.activation)
   }
 
   override config() {

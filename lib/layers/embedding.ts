@@ -3,6 +3,7 @@
 import type { ArrayInput } from '../arrays/arrays.js'
 import { checkInteger, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
+import { anyNumber } from './activations.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, initializers, toInitializer } from './initializers.js'
 import {
@@ -113,6 +114,10 @@ export class Embedding<const Size extends number = number, const In extends Shap
 
   override parameters(): readonly ParameterSpec[] {
     return [{ name: 'embeddings', shape: [this.inputDim, this.outputDim] }]
+  }
+
+  override get outputRange() {
+    return anyNumber
   }
 
   override config() {

@@ -6,6 +6,7 @@ import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
+import type { Range } from './activations.js'
 
 /** Shape of one row, without the dimension of the rows themselves. */
 export type Shape = readonly number[]
@@ -187,6 +188,11 @@ export abstract class Layer<
 
   /** The layer's part of the Plan; undefined for a layer that computes nothing. */
   abstract plan(input: Shape, context: PlanContext): PlanLayer | readonly PlanLayer[] | undefined
+
+  /** @internal The range of the outputs; `'inputs'` if it is that of the inputs; undefined if it is not known. */
+  get outputRange(): Range | 'inputs' | undefined {
+    return undefined
+  }
 
   /** The options with defaults filled in, except name, input shape and initial weights; model files contain them. */
   abstract config(): Readonly<Record<string, unknown>>

@@ -27,6 +27,10 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
   /** The row of the native op table. */
   protected abstract get noise(): PlanOp
 
+  override get outputRange() {
+    return 'inputs' as const
+  }
+
   override plan(_input: Shape, context: PlanContext): PlanLayer {
     return { kind: 'noise', name: context.name, noise: this.noise, seed: this.seed ?? context.seedFor('dropout') }
   }

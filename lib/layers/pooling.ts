@@ -33,6 +33,10 @@ abstract class GlobalPooling<In extends Shape> extends Layer<In, Shape> {
     )
   }
 
+  override get outputRange() {
+    return 'inputs' as const
+  }
+
   override config() {
     return { keepdims: this.keepdims }
   }

@@ -2,6 +2,7 @@
 
 import { checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
+import { anyNumber } from './activations.js'
 import { alongAxes, checkAxis, placesOf } from './axes.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
@@ -71,6 +72,10 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
   override parameters(input: Shape): readonly ParameterSpec[] {
     const shared = this.#shared(input)
     return [{ name: 'alpha', shape: input.map((size, place) => (shared.includes(place) ? 1 : size)) }]
+  }
+
+  override get outputRange() {
+    return anyNumber
   }
 
   override config() {

@@ -55,6 +55,10 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
     )
   }
 
+  override get outputRange() {
+    return 'inputs' as const
+  }
+
   override config() {
     return { dims: this.dims }
   }
@@ -112,6 +116,10 @@ export class RepeatVector<const N extends number = number, const In extends Shap
       'ERR_SHAPE',
       `layer '${this.name}': expected an input of one dimension per row, got shape ${formatShape(input)}`,
     )
+  }
+
+  override get outputRange() {
+    return 'inputs' as const
   }
 
   override config() {

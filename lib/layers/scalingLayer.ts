@@ -2,6 +2,7 @@
 
 import { checkBoolean, refuseIdle } from '../checks/validate.js'
 import type { PlanParameter } from '../native/plan.js'
+import { anyNumber } from './activations.js'
 import type { Constraint, ConstraintName } from './constraints.js'
 import { type Initializer, type InitializerName, toInitializer } from './initializers.js'
 import { Layer, type LayerOptions, type ParameterSpec, type PlanContext, type Shape } from './layer.js'
@@ -77,6 +78,10 @@ export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
     const gamma = readRules(options, 'gamma', argument)
     this.gammaRegularizer = gamma.gammaRegularizer
     this.gammaConstraint = gamma.gammaConstraint
+  }
+
+  override get outputRange() {
+    return anyNumber
   }
 
   /** @internal The values of {@link ScaleAndCenterOptions}, for {@link Layer.config}. */

@@ -50,6 +50,10 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
     return [elementCount(input)]
   }
 
+  override get outputRange() {
+    return 'inputs' as const
+  }
+
   override config() {
     return {}
   }
@@ -69,6 +73,10 @@ export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> 
 
   protected override outputFor(input: Shape): Shape {
     return input
+  }
+
+  override get outputRange() {
+    return 'inputs' as const
   }
 
   override config() {
@@ -130,6 +138,10 @@ export class Reshape<const Target extends Shape = Shape, const In extends Shape 
       `layer '${this.name}': expected an input of as many values as ${formatShape(this.targetShape)}, ` +
         `got shape ${formatShape(input)}`,
     )
+  }
+
+  override get outputRange() {
+    return 'inputs' as const
   }
 
   override config() {
