@@ -133,6 +133,7 @@ describe('names of others', () => {
     [() => sequential([], { optimizer: 'sgd' } as object), 'in Neurode it is an option of compile'],
     [() => (layers as Loose).conv2d({}), 'layers.conv2d: Neurode does not have it: layers compute on rows'],
     [() => (layers as Loose).Dense(3), 'layers.Dense: in Neurode it is layers.dense'],
+    [() => (layers as Loose).GlobalAvgPool1D(), 'layers.GlobalAvgPool1D: in Neurode it is layers.globalAveragePooling1D'],
     [() => (schedules as Loose).ReduceLROnPlateau, 'in Neurode it is callbacks.reduceLROnPlateau'],
     [() => (callbacks as Loose).TensorBoard(), 'in Neurode it is callbacks.dashboard'],
     [() => (model() as Loose).fitDataset, 'model.fitDataset: in Neurode it is model.fit(batches)'],
@@ -144,6 +145,19 @@ describe('names of others', () => {
 
   it('are answered with what is there', () => {
     for (const [act, text] of samples) assert.ok(message(act).includes(text), `${message(act)}: ${text}`)
+  })
+
+  it('that differ from one here in their spelling are answered with it', () => {
+    for (const [kind, table] of Object.entries(tables)) {
+      for (const name of Object.keys(table)) {
+        const other = name.toUpperCase()
+        if (Object.hasOwn(table, other)) continue
+        assert.equal(
+          message(() => table[other]),
+          `${kind}.${other}: in Neurode it is ${kind}.${name}`,
+        )
+      }
+    }
   })
 
   it('are answered in what takes options later', async () => {

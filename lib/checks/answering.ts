@@ -5,6 +5,11 @@ import { type Asked, answerFor } from '../foreignNames/answers.js'
 import { is } from '../foreignNames/rows.js'
 import { normalize, shorten } from './validate.js'
 
+/** A name without Keras' short forms: `globalavgpool1d` is `globalaveragepooling1d`. */
+function inFull(name: string): string {
+  return name.replace('avg', 'average').replace(/pool(?=\dd$)/, 'pooling')
+}
+
 /**
  * After this call, reading a member that Keras, TensorFlow.js or PyTorch have and `object` lacks, or a different spelling of a member,
  * throws `ERR_UNKNOWN_NAME` with Neurode's name, or with the reason why there is none. Other missing members stay undefined. Members
@@ -20,8 +25,8 @@ export function answerForeignNames(object: object, asked: Asked, label: string =
     const kind = receiver === object ? object : (Object.getPrototypeOf(receiver) as object)
     const names = spelled.get(kind) ?? namesOf(kind, object)
     spelled.set(kind, names)
-    const own = names.get(normalize(key))
-    const answer = answerFor(asked, normalize(key)) ?? (own && is(`${label}.${own}`))
+    const own = names.get(normalize(key)) ?? names.get(inFull(normalize(key)))
+    const answer = own ? is(`${label}.${own}`) : answerFor(asked, normalize(key))
     if (answer === undefined) return undefined
     throw new NeurodeError('ERR_UNKNOWN_NAME', `${label}.${shorten(key)}: ${answer}`)
   }

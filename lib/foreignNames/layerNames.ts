@@ -21,7 +21,6 @@ export const layerRows: Rows = [
     is('layers.activation, with the name of the activation'),
   ],
   ['glu rrelu softmin', no('layers.activation takes the activations that activations.* lists')],
-  ['globalavgpool1d', is('layers.globalAveragePooling1D()')],
   ['conv* lazyconv* depthwiseconv* separableconv* convolution* fold unfold', no(rowsOnly)],
   [
     'adaptive*pool* average*pool* avgpool* avgpooling* max*pool* maxpooling* global*pool* lppool* fractionalmaxpool* cropping* upsampl* upsample* spatialdropout* dropout1d dropout2d dropout3d batchnorm2d batchnorm3d lazybatchnorm* *pad1d *pad2d *pad3d zeropadding* pixelshuffle pixelunshuffle channelshuffle localresponsenorm softmax2d crossmaplrn2d',
@@ -48,7 +47,10 @@ export const layerRows: Rows = [
   ['embeddingbag', is('layers.embedding, then layers.globalAveragePooling1D')],
   ['cosinesimilarity pairwisedistance', no('a layer computes on one row, not on pairs of rows')],
   ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
-  ['einsumdense reversibleembedding spectralnormalization', no('docs/add-an-op.md says how layers are added natively')],
+  [
+    'einsumdense reversibleembedding spectralnormalization',
+    no('docs/add-a-layer.md says how layers are added natively'),
+  ],
   [
     'lambda layer wrapper inputspec module',
     no('layers cannot be written in JavaScript, as training runs natively from batch to batch'),
