@@ -1,44 +1,12 @@
 /** docs/add-an-op.md, followed to the letter in a copy of the tree: three files for each row, and the row is right. */
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { applyStep, copyTree, readSteps, removeTree, runProgram } from './support/followed.js'
 import type { ActivationReference, LossReference, OptimizerReference } from './support/reference.js'
 import { assertNear } from './support/tolerances.js'
-
-interface Step {
-  readonly file: string
-  readonly before: string
-  readonly text: string
-}
-
-/** What the page says to put where. */
-function readPage(): Step[] {
-  const page = readFileSync('docs/add-an-op.md', 'utf8')
-  return [...page.matchAll(/^`([^`]+)`, before `([^`]+)`:\n\n```\w+\n([\s\S]*?)^```$/gm)].map(
-    ([, file = '', before = '', text = '']) => ({ file, before, text }),
-  )
-}
-
-function apply(folder: string, { file, before, text }: Step): void {
-  const path = join(folder, file)
-  const lines = readFileSync(path, 'utf8').split('\n')
-  const places = lines.flatMap((line, i) => (line.startsWith(before) ? [i] : []))
-  assert.equal(places.length, 1, `${file} has one line that begins with '${before}'`)
-  const at = places[0] as number
-  // Above a declaration's comment.
-  lines.splice(lines[at - 1]?.trimStart().startsWith('/**') ? at - 1 : at, 0, text.replace(/\n$/, ''))
-  writeFileSync(path, lines.join('\n'))
-}
-
-function run(program: string, args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-  assert.equal(status, 0, `${program} ${args.join(' ')}: ${stdout}${stderr}`)
-  return stdout
-}
 
 const names = { activation: 'gaussian', loss: 'cauchy', optimizer: 'signum' } as const
 
@@ -52,17 +20,21 @@ const tolerance = { atol: 2e-6, rtol: 2e-6 }
 const slopeTolerance = { atol: 2e-5, rtol: 2e-5 }
 
 describe('docs/add-an-op.md', () => {
-  const steps = readPage()
-  const folder = mkdtempSync(join(tmpdir(), 'neurode-op-'))
+  const steps = readSteps('docs/add-an-op.md')
+  let folder: string
   let reference: References
 
   before(async function () {
     if (process.platform !== 'linux') this.skip()
-    for (const part of ['native', 'lib', 'test/support', 'test/native', 'tsconfig.base.json', 'package.json']) {
-      cpSync(part, join(folder, part), { recursive: true })
-    }
-    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
-    for (const step of steps) apply(folder, step)
+    folder = copyTree('add-an-op', [
+      'native',
+      'lib',
+      'test/support',
+      'test/native',
+      'tsconfig.base.json',
+      'package.json',
+    ])
+    for (const step of steps) applyStep(folder, step)
     mkdirSync(join(folder, 'out'))
     const config = {
       extends: './tsconfig.base.json',
@@ -70,17 +42,17 @@ describe('docs/add-an-op.md', () => {
       files: ['lib/index.ts', 'test/support/reference.ts'],
     }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-    run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '-p', folder])
+    runProgram(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '-p', folder])
     const source = join(folder, 'test/native/row_values.cc')
-    run('c++', ['-std=c++20', '-O0', '-w', '-I', folder, source, '-o', join(folder, 'row_values')])
+    runProgram('c++', ['-std=c++20', '-O0', '-w', '-I', folder, source, '-o', join(folder, 'row_values')])
     reference = await import(pathToFileURL(join(folder, 'out/test/support/reference.js')).href)
   })
 
-  after(() => rmSync(folder, { recursive: true, force: true }))
+  after(() => removeTree(folder))
 
   /** Lines of numbers of the new row. */
   function valuesOf(kind: keyof typeof names, numbers: readonly number[]): number[][] {
-    const text = run(join(folder, 'row_values'), [kind, names[kind], ...numbers.map(String)])
+    const text = runProgram(join(folder, 'row_values'), [kind, names[kind], ...numbers.map(String)])
     return text
       .trim()
       .split('\n')

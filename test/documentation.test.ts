@@ -10,8 +10,8 @@ import { type Block, blocksOf, linksOf, type Program, programsOf, slugsOf } from
 
 const folder = resolve('build/documentation')
 const pages = ['README.md', ...markdownIn('docs')]
-/** A test of its own follows each to the letter: add-an-op.test.ts, serve/guide.test.ts, package/bundlers.test.ts. */
-const followed = ['docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
+/** A test of its own follows each to the letter: add-a-layer.test.ts, add-an-op.test.ts, serve/guide.test.ts, package/bundlers.test.ts. */
+const followed = ['docs/add-a-layer.md', 'docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
 const generated = [join('docs', 'reference'), join('docs', 'api')]
 const written = pages.filter((page) => !generated.includes(dirname(page)) && !followed.includes(page))
 /** The pages of the reference. */

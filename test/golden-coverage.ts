@@ -37,11 +37,7 @@ const gaps: readonly Gap[] = [
   },
 
   // pooling.json
-  {
-    file: 'pooling.json',
-    classes: ['GlobalMaxPooling1D'],
-    reason: 'not among the layers',
-  },
+  { file: 'pooling.json', classes: ['GlobalMaxPooling1D'], reason: 'not among the layers' },
 
   // layers.json
   {
