@@ -133,7 +133,10 @@ describe('names of others', () => {
     [() => sequential([], { optimizer: 'sgd' } as object), 'in Neurode it is an option of compile'],
     [() => (layers as Loose).conv2d({}), 'layers.conv2d: Neurode does not have it: layers compute on rows'],
     [() => (layers as Loose).Dense(3), 'layers.Dense: in Neurode it is layers.dense'],
-    [() => (layers as Loose).GlobalAvgPool1D(), 'layers.GlobalAvgPool1D: in Neurode it is layers.globalAveragePooling1D'],
+    [
+      () => (layers as Loose).GlobalAvgPool1D(),
+      'layers.GlobalAvgPool1D: in Neurode it is layers.globalAveragePooling1D',
+    ],
     [() => (schedules as Loose).ReduceLROnPlateau, 'in Neurode it is callbacks.reduceLROnPlateau'],
     [() => (callbacks as Loose).TensorBoard(), 'in Neurode it is callbacks.dashboard'],
     [() => (model() as Loose).fitDataset, 'model.fitDataset: in Neurode it is model.fit(batches)'],
