@@ -104,7 +104,7 @@ std::vector<MatrixRecord> Parameters::matrices() const {
     const Parameter& parameter = program_.parameters[i];
     if (!parameter.regularizer || !is_of_matrix(*parameter.regularizer)) continue;
     const Place& place = places_[i];
-    const bool columns = parameter.regularizer->params[1] != 0;
+    const bool columns = is_of_columns(*parameter.regularizer);
     MatrixRecord record{};
     record.values = at(-1, i);
     record.gradient = memory_.floats() + place.gradient;

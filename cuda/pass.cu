@@ -323,9 +323,12 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
   const float scale = mean ? 1.0f / static_cast<float>(batch.rows * program_.positions) : 1.0f;
   const StepRecord step{batch.state, batch.rows, batch.weighted ? -1.0f : scale, values_,
                         capacity_ * program_.positions};
-  const FinishRecord end{batch.sums,          program_.metrics,
-                         program_.activities, program_.weighted_from,
-                         mean ? 1 : 0,        batch.update ? 1 : 0};
+  const FinishRecord end{.sums = batch.sums,
+                         .metrics = program_.metrics,
+                         .activities = program_.activities,
+                         .weighted_from = program_.weighted_from,
+                         .mean = mean,
+                         .counts_step = batch.update};
   if (batch.weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
   FreshCopies fresh(plan_.pass.features.size(), false);
   for (const PlannedLaunch& launch : plan_.launches) {
@@ -357,7 +360,7 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
     }
   }
   if (batch.sums == nullptr) return;
-  updates_.penalties().add(launcher, batch.rows, batch.sums + program_.metrics + 3);
+  updates_.penalties().add(launcher, batch.rows, &batch.sums->penalty);
   finish(launcher, step, end);
 }
 

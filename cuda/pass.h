@@ -21,7 +21,7 @@ namespace neurode::cuda {
 struct Batch {
   RunState* state;
   int rows;
-  double* sums = nullptr;  // null: a prediction, which has none
+  RangeSums* sums = nullptr;  // null: a prediction, which has none
   bool weighted = false;   // its rows have weights
   bool update = true;      // a training pass changes weights, and moving statistics
 };

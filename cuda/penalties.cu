@@ -48,7 +48,8 @@ __global__ __launch_bounds__(kThreads) void inverse_norms_kernel(MatrixRecord ma
 __global__ __launch_bounds__(kThreads) void orthogonal_kernel(MatrixRecord matrix, int learns) {
   __shared__ float slopes[kThreads];
   const int thread = static_cast<int>(threadIdx.x), own = static_cast<int>(blockIdx.x);
-  const float weight = ops::Orthogonal::weight(matrix.vectors, matrix.regularizer.params);
+  const float weight = ops::Orthogonal::weight(
+      matrix.vectors, ops::params_of<ops::Orthogonal>(matrix.regularizer.params));
   const float inverse = matrix.inverse_norms[own], scale = 2 * weight * inverse;
   double sum = 0;
   for (int first = 0; first < matrix.vectors; first += kThreads) {

@@ -1,5 +1,7 @@
 // A range of batches.
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "cuda/range.h"
@@ -11,8 +13,7 @@ Range::Range(Device& device, const Program& program, BoundData& data)
       program_(program),
       data_(data),
       state_(device.pool, sizeof(RunState), "the state of a range"),
-      sums_(device.pool, (4 + program.metrics) * static_cast<std::int64_t>(sizeof(double)),
-            "sums") {}
+      sums_(device.pool, RangeSums::bytes(program.metrics), "sums") {}
 
 // Outputs, targets and a weight of each position.
 std::int64_t Range::captured_bytes(std::int64_t rows) const {
@@ -78,13 +79,15 @@ void Range::end(const plugin::RangeRecord& range, const RunState& state, plugin:
 }
 
 void Range::read_sums(plugin::SumsRecord& sums) {
-  std::vector<double> values(4 + program_.metrics);
-  device_.staging.download(sums_.as<void>(), sums_.size(), values.data());
-  sums.loss = values[0];
-  std::copy_n(values.begin() + 1, program_.metrics, sums.metrics);
-  sums.counted = values[program_.metrics + 1];
-  sums.weight = values[program_.metrics + 2];
-  sums.penalty = values[program_.metrics + 3];
+  std::vector<std::byte> bytes(sums_.size());
+  device_.staging.download(sums_.as<void>(), sums_.size(), bytes.data());
+  RangeSums range;
+  std::memcpy(&range, bytes.data(), sizeof(range));
+  sums.loss = range.loss;
+  sums.counted = range.counted;
+  sums.weight = range.weight;
+  sums.penalty = range.penalty;
+  std::memcpy(sums.metrics, bytes.data() + sizeof(range), bytes.size() - sizeof(range));
 }
 
 }  // namespace neurode::cuda

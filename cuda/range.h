@@ -22,7 +22,7 @@ class Range {
   // The launches that follow begin with this state.
   void write(const RunState& state);
   RunState* state() const { return state_.as<RunState>(); }
-  double* sums() const { return sums_.as<double>(); }
+  RangeSums* sums() const { return sums_.as<RangeSums>(); }
   // To be called after every launch: two are in flight, no more, so that a range ends soon after it
   // was asked to. `launched`: those before.
   void pace(std::int64_t launched);

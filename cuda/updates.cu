@@ -117,8 +117,8 @@ NEURODE_DEVICE void optimize(const PieceArguments& arguments, const PieceOfBlock
   weights.values += piece.begin;
   for (float*& slot : weights.slots) slot = slot != nullptr ? slot + piece.begin : nullptr;
   update_patch(arguments.optimizer, state.learning_rates[state.index],
-               state.step / arguments.accumulation_steps, weights, {0, 1, 0, 1, 0, 4, 0, count, 0},
-               gradients);
+               state.step / arguments.accumulation_steps, weights,
+               {.columns = 4, .column_end = count}, gradients);
 }
 
 __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments arguments,

@@ -74,8 +74,8 @@ describe('a model trained on one device', () => {
       units: units as number,
       useBias: true,
       activation: { name: activation as string, params: [] },
-      kernel: { initializer: { name: 'uniform', params: [-0.3, 0.3], seed: i } },
-      bias: { initializer: { name: 'constant', params: [0.1], seed: 0 } },
+      kernel: { initializer: { name: 'uniform', low: -0.3, high: 0.3, seed: i } },
+      bias: { initializer: { name: 'constant', value: 0.1, seed: 0 } },
     })),
     training: {
       loss: { name: 'sparseCategoricalCrossentropy', params: [0] },

@@ -90,8 +90,8 @@ describe('a number alone', () => {
   }
 
   it('fills a kernel', () => {
-    const [kernel] = initializers.constant(0.5).plan([2, 2], 1).params
-    assert.equal(kernel, 0.5)
+    const plan = initializers.constant(0.5).plan([2, 2], 1)
+    assert.deepEqual(plan, { name: 'constant', value: 0.5, seed: 0 })
   })
 
   it('is refused where it says nothing', async () => {

@@ -21,7 +21,7 @@ import { assertClose, assertNear, isClose, trained } from './support/tolerances.
 const subnormal = 1e-40
 const special = [0, -0, subnormal, -subnormal, 1e-20, -1e-20, 1e-5, -1e-5, 80, -80, 1e4, -1e4, 1e10, -1e10, 3e38, -3e38]
 const nonFinite = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-const constant = { name: 'constant', params: [0], seed: 0 } as const
+const constant = { name: 'constant', value: 0, seed: 0 } as const
 
 const dense = (units: number, useBias: boolean, activation: PlanOp = { name: 'linear', params: [] }): PlanLayer => ({
   kind: 'dense',

@@ -39,8 +39,8 @@ NEURODE_DEVICE void with_function(int which, Apply apply) {
 
 // What (x - mean) is multiplied by where the statistics are parameters.
 NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
-  return ops::normalizing_factor<float>(r.variance[channel], r.op.params[0], r.op.params[1],
-                                        r.op.params[2] != 0) *
+  const auto& numbers = ops::named<ops::NormalizationParams>(r.op.params);
+  return ops::normalizing_factor<float>(r.variance[channel], numbers, numbers.undoes()) *
          value_or(r.kernel, channel, 1);
 }
 
@@ -62,7 +62,7 @@ NEURODE_DEVICE void run_element(const ChannelRecord& r, int row, int feature) {
       });
       break;
     case TaskKind::normalize_forward: {
-      const bool inverts = r.op.params[2] != 0;
+      const bool inverts = ops::named<ops::NormalizationParams>(r.op.params).undoes();
       const float mean = r.mean[channel];
       r.output.at(row, feature) =
           (r.input.at(row, feature) - (inverts ? 0.0f : mean)) * known_factor(r, channel) +
@@ -112,7 +112,12 @@ NEURODE_DEVICE void channel_sums(const ChannelRecord& r, int rows, double (&sums
     for (std::int64_t i = part; i < count; i += kParts) {
       const int row = static_cast<int>(i / positions), position = static_cast<int>(i % positions);
       const int feature = position / r.inner * period + channel * r.inner + position % r.inner;
-      add(row, feature, sums);
+      if constexpr (kSums == 1) {
+        add(row, feature, sums[0]);
+      } else {
+        static_assert(kSums == 2);
+        add(row, feature, sums[0], sums[1]);
+      }
     }
   }
   __syncthreads();
@@ -140,7 +145,7 @@ NEURODE_DEVICE double count_of(const ChannelRecord& r, int rows) {
 NEURODE_DEVICE void update_channel(const StepRecord& step, const OpRecord& optimizer,
                                    const WeightsRecord& weights, int channel, double gradient) {
   const float rate = step.state->learning_rates[step.state->index];
-  const Patch patch{0, 1, 1, 1, channel, 1, 1, channel + 1, 0};
+  const Patch patch{.column = channel, .column_end = channel + 1};
   const float whole = static_cast<float>(gradient);
   update_patch(optimizer, rate, step.state->step, weights, patch, &whole);
 }
@@ -151,19 +156,19 @@ __global__ __launch_bounds__(kThreads) void batch_statistics_kernel(ChannelRecor
   const double count = count_of(r, step.rows);
   double sum[1], squares[1];
   channel_sums(r, step.rows, sum,
-               [&](int row, int feature, double* s) { s[0] += r.input.at(row, feature); });
-  const double mean = sum[0] / count;
-  channel_sums(r, step.rows, squares, [&](int row, int feature, double* s) {
+               [&](int row, int feature, double& sum) { sum += r.input.at(row, feature); });
+  const double mean = *sum / count;
+  channel_sums(r, step.rows, squares, [&](int row, int feature, double& squares) {
     const double d = r.input.at(row, feature) - mean;
-    s[0] += d * d;
+    squares += d * d;
   });
   if (!writes(r, channel)) return;
-  const float momentum = r.op.params[3], rest = 1 - momentum;
-  const float variance = static_cast<float>(squares[0] / count);
+  const auto& numbers = ops::named<ops::NormalizationParams>(r.op.params);
+  const float momentum = numbers.momentum, rest = 1 - momentum;
+  const float variance = static_cast<float>(*squares / count);
   const Statistics s(r);
   s.mean[channel] = static_cast<float>(mean);
-  s.inverse[channel] =
-      ops::normalizing_factor<float>(variance, r.op.params[0], r.op.params[1], false);
+  s.inverse[channel] = ops::normalizing_factor<float>(variance, numbers, false);
   s.factor[channel] = s.inverse[channel] * value_or(r.kernel, channel, 1);
   if (r.mean == nullptr) return;
   r.mean[channel] = r.mean[channel] * momentum + s.mean[channel] * rest;
@@ -179,19 +184,20 @@ __global__ __launch_bounds__(kThreads) void batch_sums_kernel(ChannelRecord r, S
   const Statistics s(r);
   const double mean = channel < r.channels ? s.mean[channel] : 0;
   double sums[2];
-  channel_sums(r, step.rows, sums, [&](int row, int feature, double* sum) {
+  channel_sums(r, step.rows, sums, [&](int row, int feature, double& moved, double& of_beta) {
     const double gradient = r.gradient.at(row, feature);
-    sum[0] += (r.input.at(row, feature) - mean) * gradient;
-    sum[1] += gradient;
+    moved += (r.input.at(row, feature) - mean) * gradient;
+    of_beta += gradient;
   });
+  const auto [moved, of_beta] = sums;
   if (!writes(r, channel)) return;
   const double count = count_of(r, step.rows);
   const double inverse = s.inverse[channel], factor = s.factor[channel];
-  sums[0] *= inverse;
-  s.slope[channel] = static_cast<float>(-factor * inverse * sums[0] / count);
-  s.term[channel] = static_cast<float>(-factor * sums[1] / count);
-  update_channel(step, optimizer, kernel, channel, sums[0]);
-  update_channel(step, optimizer, bias, channel, sums[1]);
+  const double of_gamma = moved * inverse;
+  s.slope[channel] = static_cast<float>(-factor * inverse * of_gamma / count);
+  s.term[channel] = static_cast<float>(-factor * of_beta / count);
+  update_channel(step, optimizer, kernel, channel, of_gamma);
+  update_channel(step, optimizer, bias, channel, of_beta);
 }
 
 __global__ __launch_bounds__(kThreads) void feature_gradients_kernel(ChannelRecord r,
@@ -203,15 +209,16 @@ __global__ __launch_bounds__(kThreads) void feature_gradients_kernel(ChannelReco
   double sums[2];
   with_function(r.op.row, [&](auto function) {
     using Function = decltype(function);
-    channel_sums(r, step.rows, sums, [&](int row, int feature, double* sum) {
+    channel_sums(r, step.rows, sums, [&](int row, int feature, double& of_kernel, double& of_bias) {
       const float x = r.input.at(row, feature), gradient = r.gradient.at(row, feature);
-      sum[0] += Function::template by_kernel<float>(x) * gradient;
-      sum[1] += Function::template by_bias<float>(x) * gradient;
+      of_kernel += Function::template by_kernel<float>(x) * gradient;
+      of_bias += Function::template by_bias<float>(x) * gradient;
     });
   });
   if (!writes(r, channel)) return;
-  update_channel(step, optimizer, kernel, channel, sums[0]);
-  update_channel(step, optimizer, bias, channel, sums[1]);
+  const auto [of_kernel, of_bias] = sums;
+  update_channel(step, optimizer, kernel, channel, of_kernel);
+  update_channel(step, optimizer, bias, channel, of_bias);
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightL
   __syncthreads();
   if (part > 0 || unit >= layer.units) return;
   for (int p = 1; p < kParts; ++p) sum += parts[p][column];
-  const Patch patch{0, 1, 0, 1, unit, 1, 0, layer.units, 0};
+  const Patch patch{.column = unit, .column_end = layer.units};
   update_patch(arguments.optimizer, rate, arguments.step.state->step, layer.bias, patch, &sum);
 }
 
@@ -144,15 +144,15 @@ NEURODE_DEVICE void update_tile(const WeightsArguments& arguments, const WeightL
 #pragma unroll
     for (int j = 0; j < S::kThreadN; ++j) gradients[i * S::kThreadN + j] = sums.values[i][j];
   }
-  const Patch patch{m + place<S::kM, S::kThreadM>(sums.row, 0),
-                    S::kThreadM,
-                    kRunStep<S::kM, S::kThreadM>,
-                    layer.inputs,
-                    n + place<S::kN, S::kThreadN>(sums.column, 0),
-                    S::kThreadN,
-                    kRunStep<S::kN, S::kThreadN>,
-                    layer.units,
-                    layer.kernel_stride};
+  const Patch patch{.row = m + place<S::kM, S::kThreadM>(sums.row, 0),
+                    .rows = S::kThreadM,
+                    .row_step = kRunStep<S::kM, S::kThreadM>,
+                    .row_end = layer.inputs,
+                    .column = n + place<S::kN, S::kThreadN>(sums.column, 0),
+                    .columns = S::kThreadN,
+                    .column_step = kRunStep<S::kN, S::kThreadN>,
+                    .column_end = layer.units,
+                    .stride = layer.kernel_stride};
   update_patch(arguments.optimizer, rate, arguments.step.state->step, layer.kernel, patch,
                gradients);
 }

@@ -23,44 +23,53 @@ NEURODE_DEVICE double sum_of_block(double value) {
   return parts[0];
 }
 
+// What the loss of a row is multiplied by in the sum of the range.
+NEURODE_DEVICE double weight_of_loss(const StepRecord& step, const FinishRecord& finish, int row,
+                                     float row_weight) {
+  const RunState& state = *step.state;
+  if (state.weights != nullptr)
+    return row_weight * (static_cast<double>(state.loss_scale) * step.rows);
+  if (finish.mean != 0) return 1.0 / state.positions;
+  // A batch's loss counts once for each of its rows.
+  const std::int64_t first =
+      (state.position + row / state.positions) / state.batch_size * state.batch_size;
+  return static_cast<double>(first + state.batch_size < state.total ? state.batch_size
+                                                                    : state.total - first);
+}
+
 // By one whole block. Each sum is in double precision and in an order that depends on nothing but
 // the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
-  __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
   RunState& state = *step.state;
   const bool weighted = state.weights != nullptr;
-  for (int v = 0; v < 3 + finish.metrics; ++v) {
+  // Adds value(row) * weight(row, weight of the row) over the positions that count.
+  const auto add = [&](double& total, auto value, auto weight) {
     double sum = 0;
     for (int row = thread; row < step.rows * state.positions; row += kThreads) {
       const float row_weight = weight_of(state, row);
-      if (row_weight != row_weight) continue;
-      const float value =
-          v > finish.metrics ? 1 : step.values[v * static_cast<std::int64_t>(step.capacity) + row];
-      double weight = 1;
-      if (weighted && v != finish.metrics + 1 && (v == 0 || v > finish.weighted_from))
-        weight = row_weight;
-      if (v == 0 && weighted) {
-        weight *= static_cast<double>(state.loss_scale) * step.rows;
-      } else if (v == 0 && finish.mean == 0) {  // a batch's loss counts once for each of its rows
-        const std::int64_t first =
-            (state.position + row / state.positions) / state.batch_size * state.batch_size;
-        weight = static_cast<double>(first + state.batch_size < state.total ? state.batch_size
-                                                                            : state.total - first);
-      } else if (v == 0) {
-        weight = 1.0 / state.positions;
-      }
-      sum += value * weight;
+      if (row_weight == row_weight) sum += value(row) * weight(row, row_weight);
     }
-    parts[thread] = sum;
+    sum = sum_of_block(sum);
+    if (thread == 0) total += sum;
     __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
-      if (thread < half) parts[thread] += parts[thread + half];
-      __syncthreads();
-    }
-    if (thread == 0) finish.sums[v] += parts[0];
-    __syncthreads();
+  };
+  const auto one = [](int) { return 1.0f; };
+  const auto unweighted = [](int, float) { return 1.0; };
+  const auto row_values = [&](int line) {
+    const float* const values = step.values + line * static_cast<std::int64_t>(step.capacity);
+    return [=](int row) { return values[row]; };
+  };
+  add(finish.sums->loss, row_values(0),
+      [&](int row, float row_weight) { return weight_of_loss(step, finish, row, row_weight); });
+  for (int m = 0; m < finish.metrics; ++m) {
+    const bool weighs = weighted && m >= finish.weighted_from;
+    add(finish.sums->metrics()[m], row_values(1 + m),
+        [=](int, float row_weight) { return weighs ? static_cast<double>(row_weight) : 1.0; });
   }
+  add(finish.sums->counted, one, unweighted);
+  add(finish.sums->weight, one,
+      [](int, float row_weight) { return static_cast<double>(row_weight); });
   if (finish.activities > 0) {
     double sum = 0;
     for (int a = 1 + finish.metrics; a < 1 + finish.metrics + finish.activities; ++a) {
@@ -68,7 +77,7 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
         sum += step.values[a * static_cast<std::int64_t>(step.capacity) + row];
     }
     sum = sum_of_block(sum);
-    if (thread == 0) finish.sums[finish.metrics + 3] += sum;
+    if (thread == 0) finish.sums->penalty += sum;
   }
   if (thread == 0) {
     state.position += step.rows;

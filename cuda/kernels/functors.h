@@ -81,7 +81,7 @@ enum Regularizer : int {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::regularizer::name:          \
-    return ops::Functor::value<float>(x, op.params);
+    return ops::Functor::value<float>(x, ops::params_of<ops::Functor>(op.params));
     NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -91,16 +91,19 @@ enum Regularizer : int {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::regularizer::name:          \
-    return ops::Functor::derivative<float>(x, op.params);
+    return ops::Functor::derivative<float>(x, ops::params_of<ops::Functor>(op.params));
     NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
   return 0;
 }
 
-// Whether a regularizer is of whole rows or columns.
+// Whether a regularizer is of whole rows or columns, and whether of columns.
 constexpr bool is_of_matrix(const Op& regularizer) {
   return regularizer.row >= row::regularizer::first_matrix;
+}
+inline bool is_of_columns(const Op& regularizer) {
+  return ops::params_of<ops::Orthogonal>(regularizer.params.data()).columns != 0;
 }
 
 __host__ __device__ constexpr bool is_pointwise(int activation) {
@@ -112,7 +115,7 @@ __host__ __device__ constexpr bool is_pointwise(int activation) {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::forward<float>(z, op.params);
+    return ops::Functor::forward<float>(z, ops::params_of<ops::Functor>(op.params));
     NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -124,7 +127,7 @@ __host__ __device__ constexpr bool is_pointwise(int activation) {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::derivative<float>(z, y, op.params);
+    return ops::Functor::derivative<float>(z, y, ops::params_of<ops::Functor>(op.params));
     NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -133,13 +136,13 @@ __host__ __device__ constexpr bool is_pointwise(int activation) {
 
 NEURODE_DEVICE float activate(const OpRecord& op, float z) {
   if (op.row == row::linear) return z;
-  if (op.row == row::relu) return ops::Relu::forward<float>(z, op.params);
+  if (op.row == row::relu) return ops::Relu::forward<float>(z, {});
   return pointwise_forward(op, z);
 }
 
 NEURODE_DEVICE float slope(const OpRecord& op, float z, float y) {
   if (op.row == row::linear) return 1;
-  if (op.row == row::relu) return ops::Relu::derivative<float>(z, y, op.params);
+  if (op.row == row::relu) return ops::Relu::derivative<float>(z, y, {});
   return pointwise_derivative(op, z, y);
 }
 
@@ -158,7 +161,7 @@ struct RowView {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::noise::name:                \
-    return ops::Functor::draw<float>(word, op.params);
+    return ops::Functor::draw<float>(word, ops::params_of<ops::Functor>(op.params));
     NEURODE_NOISES(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -178,7 +181,7 @@ struct TargetView {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::forward<float>(n, z, y, op.params);
+    return ops::Functor::forward<float>(n, z, y, ops::params_of<ops::Functor>(op.params));
     NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -189,7 +192,7 @@ struct TargetView {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::name:                       \
-    return ops::Functor::backward<float>(n, z, y, d, d, op.params);
+    return ops::Functor::backward<float>(n, z, y, d, d, ops::params_of<ops::Functor>(op.params));
     NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -199,8 +202,8 @@ template <class Loss>
 NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetView target,
                                  float scale, float* gradient) {
   if (gradient == nullptr)
-    return Loss::template row<float>(n, y, target, params, ops::NoGradient{});
-  return Loss::template row<float>(n, y, target, params,
+    return Loss::template row<float>(n, y, target, ops::params_of<Loss>(params), ops::NoGradient{});
+  return Loss::template row<float>(n, y, target, ops::params_of<Loss>(params),
                                    [=](int i, float slope) { gradient[i] = slope * scale; });
 }
 
@@ -209,7 +212,7 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
                                                                TargetView target, float scale,
                                                                float* gradient) {
   const RowView prediction{y};
-  const bool logits = op.params[0] != 0;
+  const bool logits = ops::from_logits(op.params);
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                                       \
   case row::loss::name:                                                                      \
@@ -229,7 +232,7 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
   case row::metric::name:               \
-    return ops::Functor::row<float>(n, prediction, target, op.params);
+    return ops::Functor::row<float>(n, prediction, target, ops::params_of<ops::Functor>(op.params));
     NEURODE_METRICS(NEURODE_ROW)
 #undef NEURODE_ROW
   }
@@ -238,11 +241,11 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
 }
 
 // The weights that one thread updates: runs of four rows and columns, `row_step` and `column_step`
-// apart. The gradient of row i and column j is gradients[i * columns + j].
+// apart, before the ends. The gradient of row i and column j is gradients[i * columns + j].
 struct Patch {
-  int row, rows, row_step, row_end;
-  int column, columns, column_step, column_end;
-  int stride;
+  int row = 0, rows = 1, row_step = 0, row_end = 1;
+  int column = 0, columns = 1, column_step = 0, column_end = 0;
+  int stride = 0;  // weights of a row
 };
 
 // What all weights of a step share is prepared once; a run's loads go out before its first store.
@@ -251,7 +254,7 @@ NEURODE_DEVICE void update_patch_by(const OpRecord& optimizer, float rate, std::
                                     const WeightsRecord& weights, const Patch& patch,
                                     const float* gradients) {
   constexpr int kRun = 4;
-  const auto scalars = Optimizer::prepare(rate, step, optimizer.params);
+  const auto scalars = Optimizer::prepare(rate, step, ops::params_of<Optimizer>(optimizer.params));
   const float keep = ops::weight_decay_factor(weights.weight_decay, rate);
 #pragma unroll 1
   for (int i = 0; i < patch.rows; ++i) {

@@ -102,9 +102,21 @@ struct StepRecord {
   int capacity;
 };
 
+// Sums of a range's steps, in device memory. Those of the metrics follow.
+struct RangeSums {
+  double loss;
+  double counted;  // positions that count
+  double weight;   // of those
+  double penalty;  // of parameters and outputs
+  NEURODE_DEVICE double* metrics() { return reinterpret_cast<double*>(this + 1); }
+  static std::int64_t bytes(int metrics) {
+    return static_cast<std::int64_t>(sizeof(RangeSums) + metrics * sizeof(double));
+  }
+};
+
 // How a step ends: sums in double precision, in a fixed order.
 struct FinishRecord {
-  double* sums;  // loss, metrics, rows that count, their weight, penalties
+  RangeSums* sums;  // null: it is not the end
   int metrics;
   int activities;     // penalties of outputs
   int weighted_from;  // metrics from here on weigh their rows

@@ -76,7 +76,12 @@ NEURODE_DEVICE void finish_weights(const WeightsProduct& p, float rate, int inpu
         values[u] = ops::Sgd::update<float>(values[u] * keep, gradients[u], nullptr, scalars);
     }
   } else {
-    const Patch patch{input, 1, 0, p.inputs, unit, count, 0, p.units, p.kernel_stride};
+    const Patch patch{.row = input,
+                      .row_end = p.inputs,
+                      .column = unit,
+                      .columns = count,
+                      .column_end = p.units,
+                      .stride = p.kernel_stride};
     update_patch(p.optimizer, rate, p.state->step, p.kernel, patch, gradients);
   }
   if (p.kernel_copy.stride == 0) return;
@@ -110,7 +115,7 @@ NEURODE_DEVICE void finish_bias(const WeightsProduct& p, float rate, int first) 
   __syncthreads();
   if (part > 0 || unit >= p.units) return;
   for (int i = 1; i < kParts; ++i) sum += parts[i][column];
-  const Patch patch{0, 1, 0, 1, unit, 1, 0, p.units, 0};
+  const Patch patch{.column = unit, .column_end = p.units};
   update_patch(p.optimizer, rate, p.state->step, p.bias, patch, &sum);
 }
 

@@ -96,7 +96,8 @@ export class BatchNormalization<const In extends Shape = Shape> extends ScalingL
     return {
       kind: 'batchNormalization',
       name: context.name,
-      numbers: [this.epsilon, 0, 0, this.momentum],
+      epsilon: this.epsilon,
+      momentum: this.momentum,
       along: planAlong(this.axis, input, context.name),
       ...this.planScaleAndCenter(shape, context),
       mean: parameter(this.movingMeanInitializer, 'moving_mean'),

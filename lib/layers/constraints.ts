@@ -7,7 +7,7 @@ import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkMade, sealed } from '../checks/made.js'
 import { checkNumber, checkOptions, lookUp, nameTable, refuse, withMain } from '../checks/validate.js'
-import type { PlanConstraint } from '../native/plan.js'
+import type { PlanConstraint, PlanNorm } from '../native/plan.js'
 
 /** A constraint on weights, which is applied after every step. */
 export interface Constraint {
@@ -45,7 +45,7 @@ export interface MinMaxNormOptions extends NormOptions {
   readonly rate?: number | undefined
 }
 
-type Bounds = readonly [least: number, most: number, rate: number]
+type Bounds = Omit<PlanNorm, 'along'>
 
 function make(name: string, options: Constraint['options'], plan: Constraint['plan']): Constraint {
   return sealed({ kind: 'constraint', name, options: Object.freeze(options), plan })
@@ -54,7 +54,7 @@ function make(name: string, options: Constraint['options'], plan: Constraint['pl
 function norm(name: string, options: Constraint['options'], given: NormOptions['axis'], bounds: Bounds): Constraint {
   const axis = checkDimensions(given ?? 0, `constraints.${name}: axis`)
   return make(name, { ...options, axis }, (shape, at) => {
-    return { name: 'norm', params: bounds, along: alongDimensions(axis, shape, at) }
+    return { name: 'norm', ...bounds, along: alongDimensions(axis, shape, at) }
   })
 }
 
@@ -103,7 +103,7 @@ export const constraints = {
     const argument = 'constraints.maxNorm'
     const options = checkOptions(withMain(given, 'maxValue'), ['maxValue', 'axis'], argument)
     const maxValue = checkNumber(options.maxValue ?? 2, `${argument}: maxValue`, 0)
-    return norm('maxNorm', { maxValue }, options.axis, [0, maxValue, 1])
+    return norm('maxNorm', { maxValue }, options.axis, { least: 0, most: maxValue, rate: 1 })
   },
   /** Limits norms to `minValue` … `maxValue`: `w · (rate · clip(norm, minValue, maxValue) + (1 - rate) · norm) / (norm + 1e-7)`. */
   minMaxNorm: (given?: MinMaxNormOptions): Constraint => {
@@ -112,14 +112,14 @@ export const constraints = {
     const minValue = checkNumber(options.minValue ?? 0, `${argument}: minValue`, 0)
     const maxValue = checkNumber(options.maxValue ?? 1, `${argument}: maxValue`, minValue)
     const rate = checkNumber(options.rate ?? 1, `${argument}: rate`, 0, 1)
-    return norm('minMaxNorm', { minValue, maxValue, rate }, options.axis, [minValue, maxValue, rate])
+    return norm('minMaxNorm', { minValue, maxValue, rate }, options.axis, { least: minValue, most: maxValue, rate })
   },
   /** Sets negative weights to 0. */
-  nonNeg: (): Constraint => make('nonNeg', {}, () => ({ name: 'notNegative', params: [] })),
+  nonNeg: (): Constraint => make('nonNeg', {}, () => ({ name: 'notNegative' })),
   /** Scales norms to 1: `w / (norm + 1e-7)`. */
   unitNorm: (given?: NormOptions): Constraint => {
     const options = checkOptions(given, ['axis'], 'constraints.unitNorm')
-    return norm('unitNorm', {}, options.axis, [1, 1, 1])
+    return norm('unitNorm', {}, options.axis, { least: 1, most: 1, rate: 1 })
   },
 } as const
 answerForeignNames(constraints, 'constraints')

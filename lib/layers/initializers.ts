@@ -17,7 +17,8 @@ import {
 } from '../checks/validate.js'
 import type { PlanInitializer } from '../native/plan.js'
 
-type Draw = Omit<PlanInitializer, 'seed'>
+/** What it draws, whatever the seed. */
+type Draw = PlanInitializer extends infer Each ? (Each extends unknown ? Omit<Each, 'seed'> : never) : never
 
 /** How the initial values of a parameter are drawn. */
 export interface Initializer {
@@ -63,9 +64,13 @@ const distributions = nameTable(['truncatedNormal', 'untruncatedNormal', 'unifor
 const truncatedDeviation = 0.87962566103423978
 
 const drawScaled: Readonly<Record<string, (variance: number) => Draw>> = {
-  truncatedNormal: (variance) => ({ name: 'truncatedNormal', params: [0, Math.sqrt(variance) / truncatedDeviation] }),
-  untruncatedNormal: (variance) => ({ name: 'normal', params: [0, Math.sqrt(variance)] }),
-  uniform: (variance) => ({ name: 'uniform', params: [-Math.sqrt(3 * variance), Math.sqrt(3 * variance)] }),
+  truncatedNormal: (variance) => ({
+    name: 'truncatedNormal',
+    mean: 0,
+    deviation: Math.sqrt(variance) / truncatedDeviation,
+  }),
+  untruncatedNormal: (variance) => ({ name: 'normal', mean: 0, deviation: Math.sqrt(variance) }),
+  uniform: (variance) => ({ name: 'uniform', low: -Math.sqrt(3 * variance), high: Math.sqrt(3 * variance) }),
 }
 
 const fanOf: Readonly<Record<string, (fanIn: number, fanOut: number) => number>> = {
@@ -109,11 +114,11 @@ function normalOf(name: string, row: 'normal' | 'truncatedNormal', given: Normal
   const mean = checkNumber(options.mean ?? 0, `${argument}: mean`)
   const stddev = checkNumber(options.stddev ?? 0.05, `${argument}: stddev`, 0)
   const seed = checkSeed(options.seed, `${argument}: seed`)
-  return make(name, seed, { mean, stddev }, () => ({ name: row, params: [mean, stddev] }))
+  return make(name, seed, { mean, stddev }, () => ({ name: row, mean, deviation: stddev }))
 }
 
 function constantOf(name: string, value: number): Initializer {
-  return make(name, 0, { value }, () => ({ name: 'constant', params: [value] }))
+  return make(name, 0, { value }, () => ({ name: 'constant', value }))
 }
 
 /** Options of {@link initializers}.randomNormal and truncatedNormal. */
@@ -154,7 +159,7 @@ export const initializers = {
     const maxval = checkNumber(options.maxval ?? 0.05, `${argument}: maxval`)
     if (maxval < minval) refuse(`${argument}: maxval`, `a number of at least minval (${minval})`, maxval)
     const seed = checkSeed(options.seed, `${argument}: seed`)
-    return make('randomUniform', seed, { minval, maxval }, () => ({ name: 'uniform', params: [minval, maxval] }))
+    return make('randomUniform', seed, { minval, maxval }, () => ({ name: 'uniform', low: minval, high: maxval }))
   },
   /** Normal; defaults mean 0, standard deviation 0.05. */
   randomNormal: (options?: NormalOptions): Initializer => normalOf('randomNormal', 'normal', options),
@@ -187,7 +192,7 @@ export const initializers = {
     const options = checkOptions(withMain(given, 'gain'), ['gain', 'seed'], argument)
     const gain = checkNumber(options.gain ?? 1, `${argument}: gain`)
     return make('orthogonal', checkSeed(options.seed, `${argument}: seed`), { gain }, (shape) => {
-      if (shape.length === 2) return { name: 'orthogonal', params: [gain] }
+      if (shape.length === 2) return { name: 'orthogonal', gain }
       throw new NeurodeError(
         'ERR_SHAPE',
         `${argument}: expected a parameter of two dimensions, got [${shape.join(', ')}]`,

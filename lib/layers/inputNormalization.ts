@@ -110,7 +110,8 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
     return {
       kind: 'normalization',
       name: context.name,
-      numbers: [0, leastVariance, this.invert ? 1 : 0, 0],
+      least: leastVariance,
+      inverts: this.invert,
       along,
       mean: planParameter(initializers.zeros(), 'mean', shape, context),
       variance: planParameter(initializers.ones(), 'variance', shape, context),

@@ -7,12 +7,12 @@ export interface PlanOp {
 }
 
 /** How the initial values of a parameter are drawn. `seed` selects the random stream. */
-export interface PlanInitializer {
-  readonly name: 'constant' | 'uniform' | 'normal' | 'truncatedNormal' | 'orthogonal'
-  /** constant: value; uniform: low, high; normal, truncatedNormal: mean, standard deviation; orthogonal: gain. */
-  readonly params: readonly number[]
-  readonly seed: number
-}
+export type PlanInitializer = { readonly seed: number } & (
+  | { readonly name: 'constant'; readonly value: number }
+  | { readonly name: 'uniform'; readonly low: number; readonly high: number }
+  | { readonly name: 'normal' | 'truncatedNormal'; readonly mean: number; readonly deviation: number }
+  | { readonly name: 'orthogonal'; readonly gain: number }
+)
 
 /** The groups of features that a row-wise function works on: `length` features at a distance of `inner`. Absent: whole rows. */
 export interface PlanAlong {
@@ -21,10 +21,13 @@ export interface PlanAlong {
 }
 
 /** A constraint that is applied to a parameter after every step. */
-export interface PlanConstraint {
-  readonly name: 'notNegative' | 'norm'
-  /** norm: the lower bound, the upper bound, and the fraction of the way into the bounds that one step moves. */
-  readonly params: readonly number[]
+export type PlanConstraint = { readonly name: 'notNegative' } | ({ readonly name: 'norm' } & PlanNorm)
+
+export interface PlanNorm {
+  readonly least: number
+  readonly most: number
+  /** The fraction of the way into the bounds that one step moves. */
+  readonly rate: number
   /** Groups of elements, in Keras' order, that have a norm each. Absent: one norm for all. */
   readonly along?: PlanAlong | undefined
 }
@@ -55,9 +58,6 @@ export interface PlanStatistics {
   readonly variance: PlanParameter
 }
 
-/** y = (x - mean) / sqrt(max(variance, least) + epsilon), or the inverse if `inverts` is 1. */
-export type PlanNumbers = readonly [epsilon: number, least: number, inverts: number, momentum: number]
-
 /** One layer with all sizes. */
 export type PlanLayer = {
   readonly name: string
@@ -78,8 +78,11 @@ export type PlanLayer = {
   | { readonly kind: 'noise'; readonly noise: PlanOp; readonly seed: number }
   | { readonly kind: 'rescaling'; readonly scale: number; readonly offset: number }
   | ({ readonly kind: 'feature'; readonly function: PlanOp } & PlanChannels)
-  | ({ readonly kind: 'normalization'; readonly numbers: PlanNumbers } & PlanStatistics)
-  | ({ readonly kind: 'batchNormalization'; readonly numbers: PlanNumbers } & PlanChannels & PlanStatistics)
+  /** y = (x - mean) / sqrt(max(variance, least)), or the inverse if `inverts`. */
+  | ({ readonly kind: 'normalization'; readonly least: number; readonly inverts: boolean } & PlanStatistics)
+  /** y = (x - mean) / sqrt(variance + epsilon); the moving statistics keep `momentum` of themselves in a step. */
+  | ({ readonly kind: 'batchNormalization'; readonly epsilon: number; readonly momentum: number } & PlanChannels &
+      PlanStatistics)
   /** Adds a penalty on its input to the loss and passes the input on unchanged. */
   | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
   | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }

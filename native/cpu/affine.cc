@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "native/engine/op_table.h"
+#include "native/ops/features.h"
 
 namespace neurode::cpu {
 namespace {
@@ -58,14 +59,17 @@ std::optional<Affine> affine_of(const Task& task, int features, const ParameterV
     return index >= 0 ? values[index][channel] : otherwise;
   };
   const bool normalizes = task.kind == TaskKind::normalize_forward;
-  const bool inverts = normalizes && task.op.params[2] != 0;
+  const auto& numbers =
+      NEURODE_ISA_NAMESPACE::ops::named<NEURODE_ISA_NAMESPACE::ops::NormalizationParams>(
+          task.op.params.data());
+  const bool inverts = normalizes && numbers.undoes();
   for (int f = 0; f < features; ++f) {
     const int channel = f / task.along.inner % channels;
     map.scale[f] = parameter(task.kernel, channel, 1);
     map.offset[f] = parameter(task.bias, channel, 0);
     if (!normalizes) continue;
-    const double variance = std::max(parameter(task.variance, channel, 1), task.op.params[1]);
-    const double root = std::sqrt(variance + task.op.params[0]);
+    const double variance = std::max(parameter(task.variance, channel, 1), numbers.least);
+    const double root = std::sqrt(variance + numbers.epsilon);
     map.scale[f] = static_cast<float>(map.scale[f] * (inverts ? root : 1 / root));
     (inverts ? map.offset : map.mean)[f] = parameter(task.mean, channel, 0);
   }

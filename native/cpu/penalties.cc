@@ -12,9 +12,8 @@ namespace neurode::cpu {
 namespace {
 
 using NEURODE_ISA_NAMESPACE::ops::Orthogonal;
+using NEURODE_ISA_NAMESPACE::ops::params_of;
 using NEURODE_ISA_NAMESPACE::ops::sign;
-
-bool is_of_columns(const Op& regularizer) { return regularizer.params[1] != 0; }
 
 }  // namespace
 
@@ -65,7 +64,7 @@ void Penalties::run_on_matrix(int parameter, int thread, int threads, bool learn
   const auto at = [&](int vector, int element) {
     return along_lines ? vector * matrix.stride + element : element * matrix.stride + vector;
   };
-  const float weight = Orthogonal::weight(vectors, op.params.data());
+  const float weight = Orthogonal::weight(vectors, params_of<Orthogonal>(op.params.data()));
 
   const std::int64_t panel = std::int64_t{std::max(vectors, size)} * kPanel;
   float* const own = scratch_[thread].data();  // vectors of the panel, then d of them

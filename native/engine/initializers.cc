@@ -162,19 +162,19 @@ void fill_orthogonal(std::uint64_t seed, float gain, std::size_t rows, std::size
 
 void initialize(const Initializer& initializer, int rows, int cols, float* out) {
   const std::size_t count = static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
-  const float* p = initializer.params;
-  switch (initializer.kind) {
+  const auto& [kind, seed, value, low, high, mean, deviation, gain] = initializer;
+  switch (kind) {
     case Initializer::Kind::constant:
-      std::fill_n(out, count, p[0]);
+      std::fill_n(out, count, value);
       return;
     case Initializer::Kind::uniform:
-      return fill(initializer.seed, count, out, Uniform{p[0], p[1]});
+      return fill(seed, count, out, Uniform{low, high});
     case Initializer::Kind::normal:
-      return fill(initializer.seed, count, out, Normal{p[0], p[1]});
+      return fill(seed, count, out, Normal{mean, deviation});
     case Initializer::Kind::truncated_normal:
-      return fill(initializer.seed, count, out, TruncatedNormal{p[0], p[1]});
+      return fill(seed, count, out, TruncatedNormal{mean, deviation});
     case Initializer::Kind::orthogonal:
-      return fill_orthogonal(initializer.seed, p[0], static_cast<std::size_t>(rows),
+      return fill_orthogonal(seed, gain, static_cast<std::size_t>(rows),
                              static_cast<std::size_t>(cols), out);
   }
 }

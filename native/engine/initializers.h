@@ -8,10 +8,11 @@ namespace neurode {
 struct Initializer {
   enum class Kind { constant, uniform, normal, truncated_normal, orthogonal };
   Kind kind = Kind::constant;
-  // constant: value; uniform: low, high; normal, truncated_normal: mean, standard deviation (before
-  // truncation at two of them); orthogonal: gain.
-  float params[2] = {0.0f, 0.0f};
   std::uint64_t seed = 0;
+  float value = 0;                // of constant ones
+  float low = 0, high = 0;        // of uniform ones
+  float mean = 0, deviation = 0;  // of normal ones; truncated ones end at two deviations
+  float gain = 0;                 // of orthogonal ones
 };
 
 // out is (rows, cols), row-major.

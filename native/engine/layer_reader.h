@@ -19,10 +19,17 @@ class LayerReader {
   virtual bool flag(const char* member) const = 0;
   virtual double number(const char* member) const = 0;
   virtual std::int64_t integer(const char* member, std::int64_t least, std::int64_t most) const = 0;
-  virtual Params params(const char* member) const = 0;
   virtual Op op(const char* member, OpKind kind) const = 0;
   virtual Along along(const char* member) const = 0;
   virtual ParameterPlan parameter(const char* member) const = 0;
+
+  float real(const char* member) const { return static_cast<float>(number(member)); }
+  int size(const char* member, std::int64_t most = kMostFeatures) const {
+    return static_cast<int>(integer(member, 1, most));
+  }
+  int size_or(const char* member, int standard) const {
+    return has(member) ? size(member) : standard;
+  }
 };
 
 }  // namespace neurode

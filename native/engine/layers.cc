@@ -1,12 +1,16 @@
 // The table of layer kinds.
 #include "native/engine/layers.h"
 
+#include <cstring>
 #include <string>
 
 #include "native/engine/error.h"
+#include "native/ops/features.h"
 
 namespace neurode {
 namespace {
+
+namespace ops = NEURODE_ISA_NAMESPACE::ops;
 
 constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
 
@@ -14,17 +18,10 @@ constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
   throw Error("ERR_ARGUMENT", std::string(member) + ": expected " + expected);
 }
 
-int read_size(const LayerReader& reader, const char* member, std::int64_t most = kMostFeatures) {
-  return static_cast<int>(reader.integer(member, 1, most));
-}
-
-int read_size_or(const LayerReader& reader, const char* member, int standard) {
-  return reader.has(member) ? read_size(reader, member) : standard;
-}
-
 void read_block(const LayerReader& reader, LayerPlan& layer) {
-  layer.block = {read_size_or(reader, "rows", 1), read_size_or(reader, "columns", 1),
-                 read_size_or(reader, "inner", 1)};
+  layer.block = {.rows = reader.size_or("rows", 1),
+                 .columns = reader.size_or("columns", 1),
+                 .inner = reader.size_or("inner", 1)};
 }
 
 void read_scale_and_center(const LayerReader& reader, LayerPlan& layer) {
@@ -34,8 +31,13 @@ void read_scale_and_center(const LayerReader& reader, LayerPlan& layer) {
   if (layer.use_bias) layer.bias = reader.parameter("bias");
 }
 
+Op op_of(const ops::NormalizationParams& numbers) {
+  Op op;
+  std::memcpy(op.params.data(), &numbers, sizeof(numbers));
+  return op;
+}
+
 void read_statistics(const LayerReader& reader, LayerPlan& layer) {
-  layer.op.params = reader.params("numbers");
   layer.mean = reader.parameter("mean");
   layer.variance = reader.parameter("variance");
 }
@@ -54,8 +56,8 @@ void rearrange(const LayerPlan& layer, PassBuilder& pass, TaskKind kind, std::in
 // dense
 
 void read_dense(const LayerReader& reader, LayerPlan& layer) {
-  layer.units = read_size(reader, "units");
-  layer.inputs = read_size_or(reader, "inputs", 0);
+  layer.units = reader.size("units");
+  layer.inputs = reader.size_or("inputs", 0);
   layer.use_bias = reader.flag("useBias");
   layer.activation = reader.op("activation", OpKind::activation);
   layer.kernel = reader.parameter("kernel");
@@ -118,8 +120,8 @@ void noise_tasks(const LayerPlan& layer, PassBuilder& pass) {
 // rescaling
 
 void read_rescaling(const LayerReader& reader, LayerPlan& layer) {
-  layer.scale = static_cast<float>(reader.number("scale"));
-  layer.offset = static_cast<float>(reader.number("offset"));
+  layer.scale = reader.real("scale");
+  layer.offset = reader.real("offset");
 }
 
 void rescaling_tasks(const LayerPlan& layer, PassBuilder& pass) {
@@ -141,6 +143,14 @@ void feature_tasks(const LayerPlan& layer, PassBuilder& pass) {
 
 // normalization
 
+void read_normalization(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = op_of({.epsilon = 0,
+                    .least = reader.real("least"),
+                    .inverts = reader.flag("inverts") ? 1.0f : 0.0f,
+                    .momentum = 0});
+  read_statistics(reader, layer);
+}
+
 void normalization_parameters(const LayerPlan&, ParameterBuilder& builder) {
   builder.add_statistics();
 }
@@ -152,6 +162,10 @@ void normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
 // batch_normalization
 
 void read_batch_normalization(const LayerReader& reader, LayerPlan& layer) {
+  layer.op = op_of({.epsilon = reader.real("epsilon"),
+                    .least = 0,
+                    .inverts = 0,
+                    .momentum = reader.real("momentum")});
   read_scale_and_center(reader, layer);
   read_statistics(reader, layer);
 }
@@ -180,8 +194,8 @@ void batch_normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
 // embedding
 
 void read_embedding(const LayerReader& reader, LayerPlan& layer) {
-  layer.inputs = read_size(reader, "inputs", kMostIndices);
-  layer.units = read_size(reader, "units");
+  layer.inputs = reader.size("inputs", kMostIndices);
+  layer.units = reader.size("units");
   layer.kernel = reader.parameter("kernel");
 }
 
@@ -305,7 +319,7 @@ constexpr LayerRow kRows[] = {
      .tasks = feature_tasks},
     {.name = "normalization",
      .kind = LayerKind::normalization,
-     .read = read_statistics,
+     .read = read_normalization,
      .outputs = same,
      .parameters = normalization_parameters,
      .tasks = normalization_tasks},

@@ -32,7 +32,31 @@ const std::vector<ActivationRow>& activation_rows() {
   return rows;
 }
 
-// Executors choose a loss by its row and params[0] != 0, so only fromLogits may choose differently.
+// A functor has a number for every name of its row.
+template <class Functor>
+constexpr bool has_numbers_for(std::initializer_list<const char*> names) {
+  return ops::kCountOf<ops::ParamsOf<Functor>> == names.size() && names.size() <= kMostParams;
+}
+#define NEURODE_ROW(name, Functor, ...)                       \
+  static_assert(has_numbers_for<ops::Functor>({__VA_ARGS__}), \
+                #name ": the functor's Params are the numbers that the row names");
+NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
+NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
+NEURODE_METRICS(NEURODE_ROW)
+NEURODE_OPTIMIZERS(NEURODE_ROW)
+NEURODE_NOISES(NEURODE_ROW)
+NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+#define NEURODE_ROW(name, Functor, LogitsFunctor, ...)                  \
+  static_assert(has_numbers_for<ops::Functor>({__VA_ARGS__}) &&         \
+                    has_numbers_for<ops::LogitsFunctor>({__VA_ARGS__}), \
+                #name ": the functors' Params are the numbers that the row names");
+NEURODE_LOSSES(NEURODE_ROW)
+#undef NEURODE_ROW
+
+// Executors choose a loss by its row and its first number, so only fromLogits may choose
+// differently.
 constexpr bool begins_with_from_logits(std::initializer_list<const char*> params) {
   return params.size() > 0 && *params.begin() == std::string_view("fromLogits");
 }
@@ -44,10 +68,25 @@ NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 
 const char* kind_name(OpKind kind) {
-  static constexpr const char* names[] = {"activation", "loss",       "metric",
-                                          "optimizer",  "noise",      "feature function",
-                                          "pooling",    "regularizer"};
-  return names[static_cast<int>(kind)];
+  switch (kind) {
+    case OpKind::activation:
+      return "activation";
+    case OpKind::loss:
+      return "loss";
+    case OpKind::metric:
+      return "metric";
+    case OpKind::optimizer:
+      return "optimizer";
+    case OpKind::noise:
+      return "noise";
+    case OpKind::feature:
+      return "feature function";
+    case OpKind::pooling:
+      return "pooling";
+    case OpKind::regularizer:
+      return "regularizer";
+  }
+  return "operation";
 }
 
 }  // namespace
@@ -82,9 +121,10 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
       return poolings;
     case OpKind::regularizer:
       return regularizers;
-    default:
+    case OpKind::optimizer:
       return optimizers;
   }
+  throw Error("ERR_INTERNAL", "no such kind of operation");
 }
 
 const ActivationRow& activation_row(int row) { return activation_rows()[row]; }
@@ -119,6 +159,18 @@ bool is_of_matrices(const Op& regularizer) {
 #undef NEURODE_ROW
   };
   return of_matrices[regularizer.row];
+}
+
+bool is_of_columns(const Op& regularizer) {
+  return ops::params_of<ops::Orthogonal>(regularizer.params.data()).columns != 0;
+}
+
+bool takes_logits(const Op& loss) { return ops::from_logits(loss.params.data()); }
+
+Op of_logits(const Op& loss) {
+  Op changed = loss;
+  changed.params[0] = 1;
+  return changed;
 }
 
 int optimizer_slots(const Op& optimizer) {

@@ -34,6 +34,13 @@ bool noise_scales(const Op& noise);
 // Whether it is of whole rows or columns of a parameter, not of its elements.
 bool is_of_matrices(const Op& regularizer);
 
+// Whether a regularizer of matrices is of columns.
+bool is_of_columns(const Op& regularizer);
+
+// Whether a loss takes logits, and the same loss of logits: for those that have fromLogits.
+bool takes_logits(const Op& loss);
+Op of_logits(const Op& loss);
+
 // Optimizer variables per parameter.
 int optimizer_slots(const Op& optimizer);
 

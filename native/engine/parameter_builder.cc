@@ -35,7 +35,7 @@ void check(const Parameter& parameter) {
                                     (along.length == columns && along.inner == 1);
   if (!fits) fail("a constraint along axes that it does not have");
   if (!parameter.regularizer || !is_of_matrices(*parameter.regularizer)) return;
-  const bool of_columns = parameter.regularizer->params[1] != 0;
+  const bool of_columns = is_of_columns(*parameter.regularizer);
   if (is_vector || (of_columns ? columns : rows) < 2)
     fail("a regularizer that needs a matrix of several rows or columns");
 }

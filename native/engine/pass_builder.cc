@@ -116,7 +116,7 @@ bool PassBuilder::fold_into_input(float scale, float offset) {
 // Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and
 // one product less.
 bool PassBuilder::is_fused_with_loss(const Op& activation) const {
-  if (!plan_.training || plan_.training->loss.params[0] != 0) return false;
+  if (!plan_.training || takes_logits(plan_.training->loss)) return false;
   const std::string& function = activation_row(activation.row).name;
   const std::string& loss = op_rows(OpKind::loss)[plan_.training->loss.row].name;
   return (function == "softmax" &&
@@ -134,7 +134,7 @@ void PassBuilder::add_loss(const TrainingPlan& training) {
   const bool is_whole = last.along.length == 0 || positions(pass_.output) > 1;
   if (last.kind == TaskKind::activation_forward && is_whole && is_fused_with_loss(last.op)) {
     loss.input = last.input;
-    loss.op.params[0] = 1;
+    loss.op = of_logits(loss.op);
     --top;
   }
   if (mode_ == Mode::train) loss.gradient = add_tensor_like(loss.input);

@@ -104,8 +104,8 @@ class Description {
          << parameter.columns << " positions " << parameter.positions << " trainable "
          << parameter.trainable << " decays " << parameter.decays << " update "
          << name_of(kUpdates, parameter.update) << " initializer "
-         << name_of(kInitializers, parameter.initializer.kind) << " "
-         << parameter.initializer.params[0] << " " << parameter.initializer.params[1];
+         << name_of(kInitializers, parameter.initializer.kind) << " ";
+    add(parameter.initializer);
     if (parameter.regularizer) add(" regularizer", OpKind::regularizer, *parameter.regularizer);
     const Constraint& constraint = parameter.constraint;
     if (constraint.kind != Constraint::Kind::none) {
@@ -114,6 +114,25 @@ class Description {
       add(constraint.along);
     }
     out_ << "\n";
+  }
+
+  // Two numbers, whatever the kind.
+  void add(const Initializer& initializer) {
+    switch (initializer.kind) {
+      case Initializer::Kind::constant:
+        out_ << initializer.value << " 0";
+        break;
+      case Initializer::Kind::uniform:
+        out_ << initializer.low << " " << initializer.high;
+        break;
+      case Initializer::Kind::normal:
+      case Initializer::Kind::truncated_normal:
+        out_ << initializer.mean << " " << initializer.deviation;
+        break;
+      case Initializer::Kind::orthogonal:
+        out_ << initializer.gain << " 0";
+        break;
+    }
   }
 
   void add(const UpdatePlan& update) {

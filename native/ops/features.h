@@ -5,6 +5,7 @@
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -46,12 +47,22 @@ struct ParametricRelu {
   }
 };
 
+// The numbers of a normalization by known statistics, or by those of the batch.
+struct NormalizationParams {
+  float epsilon;
+  float least;     // variances below it count as it
+  float inverts;   // 1: the normalization is undone; 0
+  float momentum;  // how much of moving statistics stays in a step
+
+  NEURODE_FN bool undoes() const { return inverts != 0.0f; }
+};
+
 // The factor of a normalization by a variance: 1 / sqrt(max(variance, least) + epsilon), or the
 // root itself to undo it.
 template <class T>
-NEURODE_FN T normalizing_factor(T variance, float epsilon, float least, bool inverts) {
-  const T root = sqrt<T>(max<T>(variance, splat<T>(least)) + epsilon);
-  return inverts ? root : 1.0f / root;
+NEURODE_FN T normalizing_factor(T variance, const NormalizationParams& p, bool undoes) {
+  const T root = sqrt<T>(max<T>(variance, splat<T>(p.least)) + p.epsilon);
+  return undoes ? root : 1.0f / root;
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops

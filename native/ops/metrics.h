@@ -8,12 +8,15 @@
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
 // The part of outputs where (y > threshold) equals the target.
-struct BinaryAccuracy {  // threshold
+struct BinaryAccuracy {
+  struct Params {
+    float threshold;
+  };
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+  static NEURODE_FN T row(int n, Y y, Target target, const Params& p) {
     T hits = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) {
-      const T decision = select<T>(y(i) > p[0], splat<T>(1.0f), splat<T>(0.0f));
+      const T decision = select<T>(y(i) > p.threshold, splat<T>(1.0f), splat<T>(0.0f));
       hits += select<T>(decision == target(i), splat<T>(1.0f), splat<T>(0.0f));
     }
     return hits / static_cast<float>(n);
@@ -23,7 +26,7 @@ struct BinaryAccuracy {  // threshold
 // The part of outputs that equal the target.
 struct ExactAccuracy {
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float*) {
+  static NEURODE_FN T row(int n, Y y, Target target, NoParams) {
     T hits = splat<T>(0.0f);
     for (int i = 0; i < n; ++i)
       hits += select<T>(y(i) == target(i), splat<T>(1.0f), splat<T>(0.0f));
@@ -34,7 +37,7 @@ struct ExactAccuracy {
 // Of the outputs alone.
 struct Sum {
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target, const float*) {
+  static NEURODE_FN T row(int n, Y y, Target, NoParams) {
     T sum = y(0);
     for (int i = 1; i < n; ++i) sum += y(i);
     return sum;
@@ -42,7 +45,7 @@ struct Sum {
 };
 struct Mean {
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+  static NEURODE_FN T row(int n, Y y, Target target, NoParams p) {
     return Sum::row<T>(n, y, target, p) / static_cast<float>(n);
   }
 };
@@ -50,7 +53,7 @@ struct Mean {
 // 1 where the first maximum of y stands where the first maximum of the target does.
 struct CategoricalAccuracy {
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float*) {
+  static NEURODE_FN T row(int n, Y y, Target target, NoParams) {
     T best = y(0), best_index = splat<T>(0.0f);
     T truth = target(0), truth_index = splat<T>(0.0f);
     for (int i = 1; i < n; ++i) {
@@ -68,9 +71,12 @@ struct CategoricalAccuracy {
 
 // 1 where fewer than k outputs are above that of the class, so that ties count as hits; 0 where one
 // is not finite. The class is the first maximum of the target.
-struct TopKCategoricalAccuracy {  // k
+struct TopKCategoricalAccuracy {
+  struct Params {
+    float k;
+  };
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+  static NEURODE_FN T row(int n, Y y, Target target, const Params& p) {
     T truth = target(0), chosen = y(0);
     for (int i = 1; i < n; ++i) {
       const T ti = target(i);
@@ -84,14 +90,15 @@ struct TopKCategoricalAccuracy {  // k
       above += select<T>(yi > chosen, splat<T>(1.0f), splat<T>(0.0f));
       above += select<T>(abs(yi) <= kMaxFloat, splat<T>(0.0f), splat<T>(kInfinity));
     }
-    return select<T>(above < p[0], splat<T>(1.0f), splat<T>(0.0f));
+    return select<T>(above < p.k, splat<T>(1.0f), splat<T>(0.0f));
   }
 };
 
 template <class Loss>
 struct LossAsMetric {
+  using Params = ParamsOf<Loss>;
   template <class T, class Y, class Target>
-  static NEURODE_FN T row(int n, Y y, Target target, const float* p) {
+  static NEURODE_FN T row(int n, Y y, Target target, const Params& p) {
     return Loss::template row<T>(n, y, target, p, NoGradient{});
   }
 };

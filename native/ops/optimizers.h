@@ -3,6 +3,7 @@
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -15,7 +16,7 @@ struct Sgd {
   struct Scalars {
     float learning_rate;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float*) {
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, NoParams) {
     return {learning_rate};
   }
   template <class T>
@@ -25,7 +26,10 @@ struct Sgd {
 };
 
 // m = momentum m - learningRate g; w += nesterov ? momentum m - learningRate g : m
-struct Momentum {  // momentum, nesterov
+struct Momentum {
+  struct Params {
+    float momentum, nesterov;
+  };
   static constexpr int kSlots = 1;
   struct Scalars {
     float momentum;
@@ -33,9 +37,9 @@ struct Momentum {  // momentum, nesterov
     float momentum_of_step,
         learning_rate_of_step;  // w += momentum_of_step m - learning_rate_of_step g
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return p[1] != 0.0f ? Scalars{p[0], learning_rate, p[0], learning_rate}
-                        : Scalars{p[0], learning_rate, 1.0f, 0.0f};
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
+    return p.nesterov != 0.0f ? Scalars{p.momentum, learning_rate, p.momentum, learning_rate}
+                              : Scalars{p.momentum, learning_rate, 1.0f, 0.0f};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -58,16 +62,19 @@ NEURODE_FN T move_average(T average, T x, float rate) {
 // m, v: averages of g and g^2; w -= rate m / (sqrt(v) + epsilon), where
 // rate = learningRate sqrt(1 - beta2^t) / (1 - beta1^t). With kMaximum the largest v of all steps.
 template <bool kMaximum>
-struct AdamOf {  // rate1, rate2, epsilon
+struct AdamOf {
+  struct Params {
+    float rate1, rate2, epsilon;
+  };
   static constexpr int kSlots = kMaximum ? 3 : 2;
   struct Scalars {
     float rate, rate1, rate2, epsilon;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const Params& p) {
     const float t = static_cast<float>(step + 1);
-    const float correction =
-        sqrt(one_minus_power_of_step(1.0f - p[1], t)) / one_minus_power_of_step(1.0f - p[0], t);
-    return {learning_rate * correction, p[0], p[1], p[2]};
+    const float correction = sqrt(one_minus_power_of_step(1.0f - p.rate2, t)) /
+                             one_minus_power_of_step(1.0f - p.rate1, t);
+    return {learning_rate * correction, p.rate1, p.rate2, p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -83,13 +90,16 @@ struct AdamAmsgrad : AdamOf<true> {};
 // v: average of g^2; increment = learningRate g / sqrt(v + epsilon), v less the square of the
 // average of g where centered. w -= increment, or the sum of increments that momentum shrinks.
 template <bool kMomentum, bool kCentered>
-struct RmspropOf {  // rate, momentum, epsilon
+struct RmspropOf {
+  struct Params {
+    float rate, momentum, epsilon;
+  };
   static constexpr int kSlots = 1 + kMomentum + kCentered;
   struct Scalars {
     float learning_rate, rate, momentum, epsilon;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, p[0], p[1], p[2]};
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
+    return {learning_rate, p.rate, p.momentum, p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -113,13 +123,16 @@ struct RmspropCenteredMomentum : RmspropOf<true, true> {};
 
 // w -= learningRate g / sqrt(sum of g^2 + epsilon). The slot holds the sum without its first
 // value, so that it starts from 0 as every slot does.
-struct Adagrad {  // initialAccumulatorValue, epsilon
+struct Adagrad {
+  struct Params {
+    float initial_accumulator_value, epsilon;
+  };
   static constexpr int kSlots = 1;
   struct Scalars {
     float learning_rate, offset;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, p[0] + p[1]};
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
+    return {learning_rate, p.initial_accumulator_value + p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -130,13 +143,16 @@ struct Adagrad {  // initialAccumulatorValue, epsilon
 
 // delta = g sqrt(average of delta^2 + epsilon) / sqrt(average of g^2 + epsilon);
 // w -= learningRate delta
-struct Adadelta {  // rate, epsilon
+struct Adadelta {
+  struct Params {
+    float rate, epsilon;
+  };
   static constexpr int kSlots = 2;
   struct Scalars {
     float learning_rate, rate, epsilon;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, p[0], p[1]};
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
+    return {learning_rate, p.rate, p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -148,14 +164,18 @@ struct Adadelta {  // rate, epsilon
 };
 
 // u = max(beta2 u, |g|); w -= learningRate / (1 - beta1^t) m / (u + epsilon)
-struct Adamax {  // rate1, rate2, epsilon
+struct Adamax {
+  struct Params {
+    float rate1, rate2, epsilon;
+  };
   static constexpr int kSlots = 2;
   struct Scalars {
     float rate, rate1, beta2, epsilon;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const Params& p) {
     const float t = static_cast<float>(step + 1);
-    return {learning_rate / one_minus_power_of_step(1.0f - p[0], t), p[0], 1.0f - p[1], p[2]};
+    return {learning_rate / one_minus_power_of_step(1.0f - p.rate1, t), p.rate1, 1.0f - p.rate2,
+            p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -168,16 +188,19 @@ struct Adamax {  // rate1, rate2, epsilon
 // Adam with Nesterov's momentum, u(t) = beta1 (1 - 0.96^t / 2) in place of beta1:
 // w -= learningRate (u(t + 1) m / (1 - u(1) ... u(t + 1)) + (1 - u(t)) g / (1 - u(1) ... u(t)))
 //      / (sqrt(v / (1 - beta2^t)) + epsilon)
-struct Nadam {  // rate1, rate2, epsilon
+struct Nadam {
+  struct Params {
+    float rate1, rate2, epsilon;
+  };
   static constexpr int kSlots = 2;
   static constexpr float kDecay = 0.96f;
   static constexpr int kDecaySteps = 420;  // 0.96^t / 2 is nothing beside 1 from here on
   struct Scalars {
     float of_average, of_gradient, rate1, rate2, correction2, epsilon;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const float* p) {
+  static NEURODE_FN Scalars prepare(float learning_rate, long long step, const Params& p) {
     const float t = static_cast<float>(step + 1);
-    const float beta = 1.0f - p[0];
+    const float beta = 1.0f - p.rate1;
     const float now = beta - beta * 0.5f * power_of_step(kDecay, t);
     const float next = beta - beta * 0.5f * power_of_step(kDecay, t + 1.0f);
     float product = power_of_step(beta, t);  // becomes u(1) ... u(t)
@@ -188,10 +211,10 @@ struct Nadam {  // rate1, rate2, epsilon
     }
     return {learning_rate * next / (1.0f - product * next),
             learning_rate * (1.0f - now) / (1.0f - product),
-            p[0],
-            p[1],
-            1.0f / one_minus_power_of_step(1.0f - p[1], t),
-            p[2]};
+            p.rate1,
+            p.rate2,
+            1.0f / one_minus_power_of_step(1.0f - p.rate2, t),
+            p.epsilon};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -203,13 +226,16 @@ struct Nadam {  // rate1, rate2, epsilon
 };
 
 // w -= learningRate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
-struct Lion {  // rate1, rate2
+struct Lion {
+  struct Params {
+    float rate1, rate2;
+  };
   static constexpr int kSlots = 1;
   struct Scalars {
     float learning_rate, rate1, rate2;
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
-    return {learning_rate, p[0], p[1]};
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
+    return {learning_rate, p.rate1, p.rate2};
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
@@ -226,15 +252,19 @@ struct Lion {  // rate1, rate2
 // w = (clip(z, -l1, l1) - z) / (q + beta / learningRate + 2 l2)
 // The first slot holds n without its first value, as Adagrad's. Where Keras would divide by 0, no
 // gradient having come yet or at a rate of 0, weights stay.
-struct Ftrl {  // learningRatePower, initialAccumulatorValue, l1, l2, l2Shrinkage, beta
+struct Ftrl {
+  struct Params {
+    float power, initial_accumulator_value, l1, l2, l2_shrinkage, beta;
+  };
   static constexpr int kSlots = 2;
   struct Scalars {
     float power, first, l1, shrinkage2;
     float inverse_rate, offset;  // divisor = n^power inverse_rate + offset
   };
-  static NEURODE_FN Scalars prepare(float learning_rate, long long, const float* p) {
+  static NEURODE_FN Scalars prepare(float learning_rate, long long, const Params& p) {
     const float inverse_rate = learning_rate > 0.0f ? 1.0f / learning_rate : 0.0f;
-    return {-p[0], p[1], p[2], 2.0f * p[4], inverse_rate, 2.0f * p[3] + p[5] * inverse_rate};
+    return {-p.power,     p.initial_accumulator_value,        p.l1, 2.0f * p.l2_shrinkage,
+            inverse_rate, 2.0f * p.l2 + p.beta * inverse_rate};
   }
   template <class T>
   static NEURODE_FN T power(T n, float exponent) {

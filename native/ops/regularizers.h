@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "native/ops/math.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -15,23 +16,30 @@ NEURODE_FN T sign(T x) {
   return select<T>(x > 0.0f, splat<T>(1.0f), select<T>(x < 0.0f, splat<T>(-1.0f), x));
 }
 
-struct L1L2 {  // l1, l2
+struct L1L2 {
+  struct Params {
+    float l1, l2;
+  };
   template <class T>
-  static NEURODE_FN T value(T x, const float* p) {
-    return abs<T>(x) * p[0] + x * x * p[1];
+  static NEURODE_FN T value(T x, const Params& p) {
+    return abs<T>(x) * p.l1 + x * x * p.l2;
   }
   template <class T>
-  static NEURODE_FN T derivative(T x, const float* p) {
-    return sign<T>(x) * p[0] + x * (2.0f * p[1]);
+  static NEURODE_FN T derivative(T x, const Params& p) {
+    return sign<T>(x) * p.l1 + x * (2.0f * p.l2);
   }
 };
 
 // factor * the mean of |cosine| over all pairs of rows, or of columns, of a matrix.
-struct Orthogonal {  // factor, whether of columns
+struct Orthogonal {
+  struct Params {
+    float factor;
+    float columns;  // 1: of columns, 0: of rows
+  };
   // What half a pair counts, for each of its two ends.
-  static NEURODE_FN float weight(long long vectors, const float* p) {
+  static NEURODE_FN float weight(long long vectors, const Params& p) {
     const float n = static_cast<float>(vectors);
-    return p[0] / (n * (n - 1.0f));
+    return p.factor / (n * (n - 1.0f));
   }
   // Keras takes 1e-7 for the norm of shorter vectors.
   static NEURODE_FN float inverse_norm(double sum_of_squares) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "native/ops/config.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -11,7 +11,7 @@ namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 struct StoreGradient {
   static constexpr int kSlots = 0;
   struct Scalars {};
-  static NEURODE_FN Scalars prepare(float, long long, const float*) { return {}; }
+  static NEURODE_FN Scalars prepare(float, long long, NoParams) { return {}; }
   template <class T>
   static NEURODE_FN T update(T, T g, T*, const Scalars&) {
     return g;

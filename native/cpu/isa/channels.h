@@ -91,8 +91,19 @@ void feature_one_row(const Along& along, const float* kernel, const float* bias,
   }
 }
 
-// Sums of a channel over the batch: add(x, gradient, sums) for half vectors of rows, and for single
-// ones at the end.
+// Calls add(x, gradient, sums...).
+template <int kSums, class T, class Sum, class Add>
+NEURODE_INLINE void add_to(Sum (&sums)[kSums], T x, T gradient, Add add) {
+  if constexpr (kSums == 1) {
+    add(x, gradient, sums[0]);
+  } else {
+    static_assert(kSums == 2);
+    add(x, gradient, sums[0], sums[1]);
+  }
+}
+
+// Sums of a channel over the batch: add(x, gradient, sums...) for half vectors of rows, and for
+// single ones at the end.
 template <int kSums, class Add>
 NEURODE_INLINE void channel_sums(const BatchLines& lines, int channel, double (&sums)[kSums],
                                  Add add) {
@@ -103,10 +114,10 @@ NEURODE_INLINE void channel_sums(const BatchLines& lines, int channel, double (&
       const std::int64_t at = p * lines.step + f * std::int64_t{kPanel};
       const int rows = lines.panel_rows[p], whole = rows / kHalf * kHalf;
       for (int i = 0; i < whole; i += kHalf)
-        add(load_half(lines.x + at + i), load_half(gradient + at + i), wide);
+        add_to<kSums>(wide, load_half(lines.x + at + i), load_half(gradient + at + i), add);
       for (int i = whole; i < rows; ++i) {
         double one[kSums] = {};
-        add(lines.x[at + i], gradient[at + i], one);
+        add_to<kSums>(one, lines.x[at + i], gradient[at + i], add);
         for (int s = 0; s < kSums; ++s) wide[s][i - whole] += one[s];
       }
     }
@@ -121,12 +132,13 @@ template <class Function>
 void feature_gradient_sums(const BatchLines& lines, float* by_kernel, float* by_bias) {
   for (int c = lines.begin; c < lines.end; ++c) {
     double sums[2];
-    channel_sums(lines, c, sums, [](auto x, auto gradient, auto* sum) {
-      sum[0] += widen(Function::by_kernel(x) * gradient);
-      sum[1] += widen(Function::by_bias(x) * gradient);
+    channel_sums(lines, c, sums, [](auto x, auto gradient, auto& of_kernel, auto& of_bias) {
+      of_kernel += widen(Function::by_kernel(x) * gradient);
+      of_bias += widen(Function::by_bias(x) * gradient);
     });
-    if (by_kernel != nullptr) by_kernel[c] = static_cast<float>(sums[0]);
-    if (by_bias != nullptr) by_bias[c] = static_cast<float>(sums[1]);
+    const auto [of_kernel, of_bias] = sums;
+    if (by_kernel != nullptr) by_kernel[c] = static_cast<float>(of_kernel);
+    if (by_bias != nullptr) by_bias[c] = static_cast<float>(of_bias);
   }
 }
 
@@ -174,9 +186,10 @@ struct Factors {
   float values[kMost];
 
   Factors(const Op& op, const float* variance, const float* gamma, int begin, int end) {
+    const auto& numbers = ops::named<ops::NormalizationParams>(op.params.data());
     for (int i = 0; i < end - begin; i += kLanes) {
-      const Vec factor = ops::normalizing_factor(load(variance + begin + i), op.params[0],
-                                                 op.params[1], op.params[2] != 0);
+      const Vec factor =
+          ops::normalizing_factor(load(variance + begin + i), numbers, numbers.undoes());
       store(values + i, gamma != nullptr ? factor * load(gamma + begin + i) : factor);
     }
   }
@@ -186,7 +199,7 @@ struct Factors {
 template <class Visit>
 NEURODE_INLINE void each_normalized(const Op& op, const cpu::Normalizer& n, int channels,
                                     Visit visit) {
-  const bool inverts = op.params[2] != 0;
+  const bool inverts = ops::named<ops::NormalizationParams>(op.params.data()).undoes();
   for (int begin = 0; begin < channels; begin += Factors::kMost) {
     const int end = std::min(begin + Factors::kMost, channels);
     const Factors factors(op, n.variance, n.gamma, begin, end);
@@ -241,19 +254,20 @@ NEURODE_INLINE double count_of(const BatchLines& lines) {
 inline void batch_statistics(const Op& op, const BatchLines& lines, const float* gamma,
                              const BatchStatistics& statistics, float* moving_mean,
                              float* moving_variance) {
-  const float momentum = op.params[3], rest = 1 - momentum;
+  const auto& numbers = ops::named<ops::NormalizationParams>(op.params.data());
+  const float momentum = numbers.momentum, rest = 1 - momentum;
   const double count = count_of(lines);
   for (int c = lines.begin; c < lines.end; ++c) {
     double sum[1], squares[1];
-    channel_sums(lines, c, sum, [](auto x, auto, auto* s) { s[0] += widen(x); });
-    const double mean = sum[0] / count;
-    channel_sums(lines, c, squares, [mean](auto x, auto, auto* s) {
+    channel_sums(lines, c, sum, [](auto x, auto, auto& sum) { sum += widen(x); });
+    const double mean = *sum / count;
+    channel_sums(lines, c, squares, [mean](auto x, auto, auto& squares) {
       const auto d = widen(x) - mean;
-      s[0] += d * d;
+      squares += d * d;
     });
-    const float variance = static_cast<float>(squares[0] / count);
+    const float variance = static_cast<float>(*squares / count);
     statistics.mean[c] = static_cast<float>(mean);
-    statistics.inverse[c] = ops::normalizing_factor(variance, op.params[0], op.params[1], false);
+    statistics.inverse[c] = ops::normalizing_factor(variance, numbers, false);
     statistics.factor[c] = statistics.inverse[c] * kernel_of(gamma, c);
     if (moving_mean == nullptr) continue;
     moving_mean[c] = moving_mean[c] * momentum + statistics.mean[c] * rest;
@@ -280,16 +294,17 @@ inline void batch_sums(const BatchLines& lines, const BatchStatistics& statistic
     const double mean = statistics.mean[c], inverse = statistics.inverse[c],
                  factor = statistics.factor[c];
     double sums[2];
-    channel_sums(lines, c, sums, [mean](auto x, auto gradient, auto* sum) {
+    channel_sums(lines, c, sums, [mean](auto x, auto gradient, auto& moved, auto& of_beta) {
       const auto wide = widen(gradient);
-      sum[0] += (widen(x) - mean) * wide;
-      sum[1] += wide;
+      moved += (widen(x) - mean) * wide;
+      of_beta += wide;
     });
-    sums[0] *= inverse;
-    statistics.slope[c] = static_cast<float>(-factor * inverse * sums[0] / count);
-    statistics.term[c] = static_cast<float>(-factor * sums[1] / count);
-    if (by_gamma != nullptr) by_gamma[c] = static_cast<float>(sums[0]);
-    if (by_beta != nullptr) by_beta[c] = static_cast<float>(sums[1]);
+    const auto [moved, of_beta] = sums;
+    const double of_gamma = moved * inverse;
+    statistics.slope[c] = static_cast<float>(-factor * inverse * of_gamma / count);
+    statistics.term[c] = static_cast<float>(-factor * of_beta / count);
+    if (by_gamma != nullptr) by_gamma[c] = static_cast<float>(of_gamma);
+    if (by_beta != nullptr) by_beta[c] = static_cast<float>(of_beta);
   }
 }
 

@@ -92,7 +92,8 @@ inline void accumulate_panels(const WeightGradient& task, int first, int count, 
 
 template <class Optimizer>
 void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
-  const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
+  const auto scalars =
+      Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
   float* const slab = scratch;
   float* const all_sums = scratch + (kSlabRows + 1) * kSlabWidth;
   const int columns = (task.end - task.begin + kLanes - 1) / kLanes;
@@ -135,7 +136,8 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
 // d bias = sum of d output over the batch, lane by lane and then across lanes, and its update.
 template <class Optimizer>
 void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
-  const auto scalars = Optimizer::prepare(step.learning_rate, step.step, step.params);
+  const auto scalars =
+      Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
   for (int unit = task.unit_begin; unit < task.unit_end; ++unit) {
     Vec sum = {};
     for (int line = unit; line < task.positions * task.units; line += task.units) {

@@ -7,13 +7,14 @@
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
 template <class Regularizer>
-double penalize_run(const float* p, const float* x, float* gradient, int count) {
+double penalize_run(const float* params, const float* x, float* gradient, int count) {
   Vec sum = {};
   for (int i = 0; i < count; i += kLanes) {
     const Vec value = load(x + i);
-    sum += Regularizer::value(value, p);
+    sum += Regularizer::value(value, ops::params_of<Regularizer>(params));
     if (gradient != nullptr)
-      store(gradient + i, load(gradient + i) + Regularizer::derivative(value, p));
+      store(gradient + i, load(gradient + i) +
+                              Regularizer::derivative(value, ops::params_of<Regularizer>(params)));
   }
   double all = 0;
   for (int lane = 0; lane < kLanes; ++lane) all += static_cast<double>(sum[lane]);
@@ -21,25 +22,30 @@ double penalize_run(const float* p, const float* x, float* gradient, int count) 
 }
 
 template <class Regularizer>
-void penalize_lines(const float* p, const float* x, int features, int rows, float* values) {
+void penalize_lines(const float* params, const float* x, int features, int rows, float* values) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     Vec sum = {};
     for (int f = 0; f < features; ++f)
-      sum += Regularizer::value(load(x + f * std::int64_t{kPanel} + i), p);
+      sum += Regularizer::value(load(x + f * std::int64_t{kPanel} + i),
+                                ops::params_of<Regularizer>(params));
     store(values + i, sum);
   }
 }
 
 // Lanes past the last row keep their gradient of 0.
 template <class Regularizer>
-void penalize_lines_backward(const float* p, float scale, const float* x, float* gradient,
+void penalize_lines_backward(const float* params, float scale, const float* x, float* gradient,
                              int features, int rows) {
   const int whole = rows / kLanes * kLanes;
   for (int f = 0; f < features; ++f, x += kPanel, gradient += kPanel) {
     for (int i = 0; i < whole; i += kLanes)
-      store(gradient + i, load(gradient + i) + Regularizer::derivative(load(x + i), p) * scale);
+      store(gradient + i,
+            load(gradient + i) +
+                Regularizer::derivative(load(x + i), ops::params_of<Regularizer>(params)) * scale);
     for (int i = whole; i < rows; ++i)
-      gradient[i] += Regularizer::template derivative<float>(x[i], p) * scale;
+      gradient[i] +=
+          Regularizer::template derivative<float>(x[i], ops::params_of<Regularizer>(params)) *
+          scale;
   }
 }
 

@@ -40,8 +40,9 @@ NEURODE_INLINE void each_vector(int features, int rows, Visit visit) {
 template <class Activation>
 void pointwise_forward(const float* params, const Along&, const float* z, float* y, int features,
                        int rows) {
-  each_vector(features, rows,
-              [&](std::int64_t i) { store(y + i, Activation::forward(load(z + i), params)); });
+  each_vector(features, rows, [&](std::int64_t i) {
+    store(y + i, Activation::forward(load(z + i), ops::params_of<Activation>(params)));
+  });
 }
 
 template <class Activation>
@@ -49,14 +50,16 @@ void pointwise_backward(const float* params, const Along&, const float* z, const
                         float* gradient, int features, int rows) {
   each_vector(features, rows, [&](std::int64_t i) {
     store(gradient + i,
-          load(gradient + i) * Activation::derivative(load(z + i), load(y + i), params));
+          load(gradient + i) *
+              Activation::derivative(load(z + i), load(y + i), ops::params_of<Activation>(params)));
   });
 }
 
 // Memory of one row is padded to kAlignment.
 template <class Activation>
 void pointwise_row(const float* params, const Along&, const float* z, float* y, int features) {
-  for (int i = 0; i < features; i += kLanes) store(y + i, Activation::forward(load(z + i), params));
+  for (int i = 0; i < features; i += kLanes)
+    store(y + i, Activation::forward(load(z + i), ops::params_of<Activation>(params)));
 }
 
 // Calls visit(first feature, length, distance between features) for every group that a row-wise
@@ -76,7 +79,8 @@ void rowwise_forward(const float* params, const Along& along, const float* z, fl
     for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
       const std::int64_t at = first * std::int64_t{kPanel} + i;
       Activation::template forward<Vec>(length, ConstLines{z + at, step * kPanel},
-                                        Lines{y + at, step * kPanel}, params);
+                                        Lines{y + at, step * kPanel},
+                                        ops::params_of<Activation>(params));
     }
   });
 }
@@ -89,7 +93,8 @@ void rowwise_backward(const float* params, const Along& along, const float* z, c
       const std::int64_t at = first * std::int64_t{kPanel} + i;
       const Lines d{gradient + at, step * kPanel};
       Activation::template backward<Vec>(length, ConstLines{z + at, step * kPanel},
-                                         ConstLines{y + at, step * kPanel}, d, d, params);
+                                         ConstLines{y + at, step * kPanel}, d, d,
+                                         ops::params_of<Activation>(params));
     }
   });
 }
@@ -104,7 +109,8 @@ void rowwise_row(const float* params, const Along& along, const float* z, float*
   };
   each_group(along, features, [&](int first, int length, std::int64_t step) {
     Activation::template forward<float>(
-        length, [=](int i) { return z[first + i * step]; }, Values{y + first, step}, params);
+        length, [=](int i) { return z[first + i * step]; }, Values{y + first, step},
+        ops::params_of<Activation>(params));
   });
 }
 
@@ -157,7 +163,8 @@ void loss_rows(const float* params, const float* prediction, const float* target
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
     if (gradient == nullptr) {
-      store(values + i, Loss::template row<Vec>(outputs, y, target, params, ops::NoGradient{}));
+      store(values + i, Loss::template row<Vec>(outputs, y, target, ops::params_of<Loss>(params),
+                                                ops::NoGradient{}));
       continue;
     }
     // Lanes past the last row repeat it: they count for nothing.
@@ -166,10 +173,11 @@ void loss_rows(const float* params, const float* prediction, const float* target
       const float weight = weights == nullptr || i + lane >= rows ? 1 : weights[i + lane];
       scales[lane] = i + lane < rows ? scale * weight : 0;
     }
-    store(values + i,
-          Loss::template row<Vec>(outputs, y, target, params, [&](int output, Vec slope) {
-            store(gradient + output * std::int64_t{kPanel} + i, slope * scales);
-          }));
+    store(values + i, Loss::template row<Vec>(outputs, y, target, ops::params_of<Loss>(params),
+                                              [&](int output, Vec slope) {
+                                                store(gradient + output * std::int64_t{kPanel} + i,
+                                                      slope * scales);
+                                              }));
   }
 }
 
@@ -178,7 +186,8 @@ void metric_rows(const float* params, const float* prediction, const float* targ
                  int rows, float* values) {
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
     const ConstLines y{prediction + i, kPanel}, target{targets + i, kPanel};
-    store(values + i, Metric::template row<Vec>(outputs, y, target, params));
+    store(values + i,
+          Metric::template row<Vec>(outputs, y, target, ops::params_of<Metric>(params)));
   }
 }
 
@@ -207,13 +216,14 @@ constexpr MetricKernel kMetrics[][2] = {
 
 inline void loss(const Op& op, const float* prediction, const float* targets, int outputs, int rows,
                  float scale, const float* weights, float* values, float* gradient) {
-  kLosses[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, scale,
-                                     weights, values, gradient);
+  kLosses[op.row][ops::from_logits(op.params.data())](
+      op.params.data(), prediction, targets, outputs, rows, scale, weights, values, gradient);
 }
 
 inline void metric(const Op& op, const float* prediction, const float* targets, int outputs,
                    int rows, float* values) {
-  kMetrics[op.row][op.params[0] != 0](op.params.data(), prediction, targets, outputs, rows, values);
+  kMetrics[op.row][ops::from_logits(op.params.data())](op.params.data(), prediction, targets,
+                                                       outputs, rows, values);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -235,7 +245,7 @@ void noise_rows(const float* params, std::uint64_t seed, std::int64_t step, int 
           ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
       for (int w = 0; w < 4 && f + w < features; ++w) {
         const std::int64_t at = (f + w) * std::int64_t{kPanel} + i;
-        const auto drawn = Noise::template draw<Vec>(block.words[w], params);
+        const auto drawn = Noise::template draw<Vec>(block.words[w], ops::params_of<Noise>(params));
         if (factor != nullptr) store(factor + at, drawn.factor);
         store(y + at, load(x + at) * drawn.factor + drawn.term);
       }

@@ -27,8 +27,9 @@ NEURODE_INLINE void update_run(float* weights, const float* gradient, float* con
 template <class Optimizer>
 void update_all(float* weights, const float* gradient, float* const* slots, int count,
                 const cpu::OptimizerStep& step) {
-  update_run<Optimizer>(weights, gradient, slots, 0, count, step.keep,
-                        Optimizer::prepare(step.learning_rate, step.step, step.params));
+  update_run<Optimizer>(
+      weights, gradient, slots, 0, count, step.keep,
+      Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params)));
 }
 
 using UpdateKernel = void (*)(float*, const float*, float* const*, int, const cpu::OptimizerStep&);

@@ -5,7 +5,7 @@ import type { Plan } from '#lib/native/plan.js'
 import { Random } from '../random.js'
 
 const epochs = Number(process.argv[2])
-const initializer = { name: 'constant', params: [0.1], seed: 0 } as const
+const initializer = { name: 'constant', value: 0.1, seed: 0 } as const
 const plan: Plan = {
   inputSize: 3,
   layers: [

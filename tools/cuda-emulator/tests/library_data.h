@@ -19,8 +19,10 @@ inline LayerPlan dense(int units, const char* activation) {
   layer.units = units;
   layer.use_bias = true;
   layer.activation = {op_row(OpKind::activation, activation), {}};
-  layer.kernel.initializer = {
-      Initializer::Kind::uniform, {-0.3f, 0.3f}, static_cast<std::uint64_t>(units)};
+  layer.kernel.initializer = {.kind = Initializer::Kind::uniform,
+                              .seed = static_cast<std::uint64_t>(units),
+                              .low = -0.3f,
+                              .high = 0.3f};
   return layer;
 }
 

@@ -2,12 +2,16 @@
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
 // y = (z - mean) / sqrt(variance + epsilon) with the population's variance. What the mean loses to
 // rounding is found by the second pass and taken out of both, so large means do no harm.
-struct Standardize {  // epsilon
+struct Standardize {
+  struct Params {
+    float epsilon;
+  };
   template <class T>
   struct Moments {
     T rough, lost;  // the mean is their sum
@@ -30,13 +34,13 @@ struct Standardize {  // epsilon
     return {rough, lost, 1.0f / sqrt<T>(variance + epsilon)};
   }
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const float* p) {
-    const Moments<T> m = moments<T>(n, z, p[0]);
+  static NEURODE_FN void forward(int n, Z z, Y y, const Params& p) {
+    const Moments<T> m = moments<T>(n, z, p.epsilon);
     for (int i = 0; i < n; ++i) y(i, ((z(i) - m.rough) - m.lost) * m.inverse);
   }
   // dz = (dy - mean(dy) - y mean(y dy)) / sqrt(variance + epsilon)
   template <class T, class Z, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float* p) {
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const Params& p) {
     const float share = 1.0f / static_cast<float>(n);
     T sum = splat<T>(0.0f), dot = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) {
@@ -45,13 +49,16 @@ struct Standardize {  // epsilon
     }
     sum = sum * share;
     dot = dot * share;
-    const T inverse = moments<T>(n, z, p[0]).inverse;
+    const T inverse = moments<T>(n, z, p.epsilon).inverse;
     for (int i = 0; i < n; ++i) dz(i, (dy(i) - sum - y(i) * dot) * inverse);
   }
 };
 
 // y = z / sqrt(mean(z^2) + epsilon). https://arxiv.org/abs/1910.07467
-struct RootMeanSquareNormalize {  // epsilon
+struct RootMeanSquareNormalize {
+  struct Params {
+    float epsilon;
+  };
   template <class T, class Z>
   static NEURODE_FN T inverse(int n, Z z, float epsilon) {
     T squares = splat<T>(0.0f);
@@ -59,17 +66,17 @@ struct RootMeanSquareNormalize {  // epsilon
     return 1.0f / sqrt<T>(squares * (1.0f / static_cast<float>(n)) + epsilon);
   }
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const float* p) {
-    const T scale = inverse<T>(n, z, p[0]);
+  static NEURODE_FN void forward(int n, Z z, Y y, const Params& p) {
+    const T scale = inverse<T>(n, z, p.epsilon);
     for (int i = 0; i < n; ++i) y(i, z(i) * scale);
   }
   // dz = (dy - y mean(y dy)) / sqrt(mean(z^2) + epsilon)
   template <class T, class Z, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float* p) {
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const Params& p) {
     T dot = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
     dot = dot * (1.0f / static_cast<float>(n));
-    const T scale = inverse<T>(n, z, p[0]);
+    const T scale = inverse<T>(n, z, p.epsilon);
     for (int i = 0; i < n; ++i) dz(i, (dy(i) - y(i) * dot) * scale);
   }
 };
@@ -84,13 +91,13 @@ struct UnitNormalize {
     return sum;
   }
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
+  static NEURODE_FN void forward(int n, Z z, Y y, NoParams) {
     const T scale = 1.0f / sqrt<T>(max<T>(squares<T>(n, z), splat<T>(kLeast)));
     for (int i = 0; i < n; ++i) y(i, z(i) * scale);
   }
   // dz = (dy - y sum(y dy)) / norm; without the second term where the norm is the least.
   template <class T, class Z, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, const float*) {
+  static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, NoParams) {
     T dot = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
     const T sum = squares<T>(n, z);

@@ -6,12 +6,13 @@
 #pragma once
 
 #include "native/ops/math.h"
+#include "native/ops/params.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
 struct Softmax {
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
+  static NEURODE_FN void forward(int n, Z z, Y y, NoParams) {
     T largest = z(0);
     for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
     T sum = splat<T>(0.0f);
@@ -25,7 +26,7 @@ struct Softmax {
   }
   // dz = y (dy - sum(y dy))
   template <class T, class Z, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, const float*) {
+  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, NoParams) {
     T dot = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) dot += y(i) * dy(i);
     for (int i = 0; i < n; ++i) dz(i, y(i) * (dy(i) - dot));
@@ -34,7 +35,7 @@ struct Softmax {
 
 struct LogSoftmax {
   template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const float*) {
+  static NEURODE_FN void forward(int n, Z z, Y y, NoParams) {
     T largest = z(0);
     for (int i = 1; i < n; ++i) largest = max<T>(largest, z(i));
     T sum = splat<T>(0.0f);
@@ -44,7 +45,7 @@ struct LogSoftmax {
   }
   // dz = dy - exp(y) sum(dy)
   template <class T, class Z, class Y, class DY, class DZ>
-  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, const float*) {
+  static NEURODE_FN void backward(int n, Z, Y y, DY dy, DZ dz, NoParams) {
     T sum = splat<T>(0.0f);
     for (int i = 0; i < n; ++i) sum += dy(i);
     for (int i = 0; i < n; ++i) dz(i, dy(i) - exp<T>(y(i)) * sum);

@@ -1,0 +1,44 @@
+// The numbers of a row of a table by name. They cross in the order of the row's names: a functor's
+// Params has a float for each of them, in that order.
+#pragma once
+
+#include <type_traits>
+
+#include "native/ops/config.h"
+
+namespace neurode::NEURODE_ISA_NAMESPACE::ops {
+
+// Of functors without numbers.
+struct NoParams {};
+
+template <class Functor, class = void>
+struct ParamsOfFunctor {
+  using Type = NoParams;
+};
+template <class Functor>
+struct ParamsOfFunctor<Functor, std::void_t<typename Functor::Params>> {
+  using Type = typename Functor::Params;
+};
+template <class Functor>
+using ParamsOf = typename ParamsOfFunctor<Functor>::Type;
+
+// How many numbers there are.
+template <class Params>
+constexpr int kCountOf = std::is_empty_v<Params> ? 0 : sizeof(Params) / sizeof(float);
+
+// Numbers that crossed, by name.
+template <class Params>
+NEURODE_FN const Params& named(const float* numbers) {
+  static_assert(std::is_trivially_copyable_v<Params> && alignof(Params) <= alignof(float));
+  return *reinterpret_cast<const Params*>(numbers);
+}
+template <class Functor>
+NEURODE_FN decltype(auto) params_of([[maybe_unused]] const float* numbers) {
+  if constexpr (std::is_empty_v<ParamsOf<Functor>>) {
+    return NoParams{};
+  } else {
+    return named<ParamsOf<Functor>>(numbers);
+  }
+}
+
+}  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
