@@ -61,12 +61,19 @@ Initializer to_initializer(Napi::Value value, const char* name) {
   const std::string kind_name = member(object, "name", to_text);
   for (const auto& [text, kind] : kinds) {
     if (kind_name != text) continue;
-    const Params params = member(object, "params", to_params);
+    // Absent where the kind has none.
+    const auto number = [&](const char* which) {
+      return static_cast<float>(optional(object, which, 0.0, to_number));
+    };
     Initializer initializer{};
     initializer.kind = kind;
-    initializer.params[0] = params[0];
-    initializer.params[1] = params[1];
     initializer.seed = member(object, "seed", to_integer, 0, kMostSeed);
+    initializer.value = number("value");
+    initializer.low = number("low");
+    initializer.high = number("high");
+    initializer.mean = number("mean");
+    initializer.deviation = number("deviation");
+    initializer.gain = number("gain");
     return initializer;
   }
   throw Error("ERR_UNKNOWN_NAME",
@@ -76,12 +83,16 @@ Initializer to_initializer(Napi::Value value, const char* name) {
 Constraint to_constraint(Napi::Value value, const char* name) {
   const Napi::Object object = to_object(value, name);
   const std::string kind = member(object, "name", to_text);
-  const Params params = member(object, "params", to_params);
-  Constraint constraint{Constraint::Kind::not_negative, params[0], params[1], params[2], {}};
+  Constraint constraint{};
+  constraint.kind = Constraint::Kind::not_negative;
+  constraint.rate = 0;
   if (kind == "notNegative") return constraint;
   if (kind != "norm")
     throw Error("ERR_UNKNOWN_NAME", std::string(name) + ": no constraint is called '" + kind + "'");
   constraint.kind = Constraint::Kind::norm;
+  constraint.least = static_cast<float>(member(object, "least", to_number));
+  constraint.most = static_cast<float>(member(object, "most", to_number));
+  constraint.rate = static_cast<float>(member(object, "rate", to_number));
   constraint.along = optional(object, "along", Along{}, to_along);
   return constraint;
 }
@@ -132,7 +143,6 @@ class ObjectReader final : public LayerReader {
   std::int64_t integer(const char* name, std::int64_t least, std::int64_t most) const override {
     return member(object_, name, to_integer, least, most);
   }
-  Params params(const char* name) const override { return member(object_, name, to_params); }
   Op op(const char* name, OpKind kind) const override { return member(object_, name, to_op, kind); }
   Along along(const char* name) const override { return member(object_, name, to_along); }
   ParameterPlan parameter(const char* name) const override {

@@ -1,68 +1,19 @@
 // The JavaScript object of one model on one device.
 #include "native/addon/model.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <future>
 #include <string>
 #include <utility>
 
-#include "native/addon/bound.h"
+#include "native/addon/bound_data.h"
 #include "native/addon/convert.h"
 #include "native/addon/opening.h"
+#include "native/addon/range.h"
 #include "native/addon/worker.h"
 
 namespace neurode::addon {
-namespace {
-
-constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
-constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
-
-BatchRange to_range(Napi::Object options, const DataView& data) {
-  BatchRange range;
-  range.data = data;
-  range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
-  const std::int64_t batches = (data.input.rows + range.batch_size - 1) / range.batch_size;
-  range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
-  range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
-  return range;
-}
-
-// Rows of outputs and targets that a range leaves, and gradients that it takes.
-void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
-  const std::int64_t first = range.first_batch * range.batch_size;
-  const std::int64_t rows =
-      std::min(range.data.input.rows - first, range.batches * std::int64_t{range.batch_size});
-  const auto floats = [&](const char* name, std::int64_t each) -> float* {
-    const Napi::Value value = options.Get(name);
-    if (value.IsUndefined()) return nullptr;
-    Napi::Float32Array array = to_floats(value, name);
-    if (!program.captures || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
-      throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
-    return array.Data();
-  };
-  range.captured =
-      floats("captured", program.positions * (2 * std::int64_t{program.outputs()} + 1));
-  range.gradients = floats("gradients", program.output_size);
-}
-
-Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 6 + sums.metrics.size());
-  values[0] = static_cast<double>(sums.batches);
-  values[1] = static_cast<double>(sums.rows);
-  values[2] = sums.loss;
-  values[3] = sums.counted;
-  values[4] = sums.weight;
-  values[5] = sums.penalty;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 6);
-  return values;
-}
-
-}  // namespace
-
 Napi::Function Model::define(Napi::Env env) {
   return DefineClass(env, "NativeModel",
                      {
@@ -106,7 +57,7 @@ Napi::Value Model::open(const Napi::CallbackInfo& info) {
   });
 }
 
-Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info) {
+Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info), data_(info.Env()) {
   const Napi::Env env = info.Env();
   guard(env, [&] {
     std::shared_ptr<Core> core;
@@ -122,7 +73,6 @@ Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info) {
       external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * copies;
     }
     Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
-    arrays_ = Napi::Persistent(Napi::Object::New(env));
     core_ = std::move(core);
   });
 }
@@ -280,31 +230,15 @@ void Model::set_slot(const Napi::CallbackInfo& info) {
 // ------------------------------------------------------------------------------------------------
 // data
 
-namespace {
-
-constexpr const char* kNothingBound = "data: nothing is bound to this handle";
-
-void keep_unless_lent(Napi::Array arrays, std::uint32_t at, Napi::Object object) {
-  if (memory_of(object) == Memory::kept) arrays.Set(at, object.Get("data"));
-}
-
-}  // namespace
-
 Napi::Value Model::bind(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guard(env, [&]() -> Napi::Value {
+  return guard(info.Env(), [&] {
     const Program& program = core().program;
-    const Napi::Object input = to_object(info[0], "input");
-    const Napi::Object targets = to_object(info[1], "targets");
-    auto bound = std::make_shared<Bound>(input, targets, program, next_handle_);
-    Napi::Array arrays = Napi::Array::New(env, 2);
-    keep_unless_lent(arrays, 0, input);
-    keep_unless_lent(arrays, 1, targets);
-    return add(std::move(bound), arrays);
+    const int handle =
+        data_.bind(to_object(info[0], "input"), to_object(info[1], "targets"), program);
+    return Napi::Number::New(info.Env(), handle);
   });
 }
 
-// What another model, which may be disposed, has bound becomes this one's.
 Napi::Value Model::take_over(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const Napi::Object other = to_object(info[0], "model");
@@ -312,48 +246,18 @@ Napi::Value Model::take_over(const Napi::CallbackInfo& info) {
     if (!other.InstanceOf(data->model_class.Value()))
       throw Error("ERR_ARGUMENT", "model: expected a native model");
     Model& from = *Unwrap(other);
-    const int handle = static_cast<int>(to_integer(info[1], "handle", 0, from.next_handle_));
-    const auto found = from.bound_.find(handle);
-    if (found == from.bound_.end()) throw Error("ERR_ARGUMENT", kNothingBound);
-    auto bound = std::make_shared<Bound>(*found->second, core().program, next_handle_);
-    const Napi::Value arrays = from.arrays_.Value().Get(static_cast<std::uint32_t>(handle));
-    from.drop(handle);
-    return add(std::move(bound), arrays);
+    const int handle = data_.take_over(from.data_, info[1], core().program);
+    from.drop(from.data_.to_handle(info[1]));
+    return Napi::Number::New(info.Env(), handle);
   });
 }
 
-Napi::Value Model::add(std::shared_ptr<Bound> bound, Napi::Value arrays) {
-  const int handle = next_handle_++;
-  bound_[handle] = std::move(bound);
-  arrays_.Value().Set(static_cast<std::uint32_t>(handle), arrays);
-  return Napi::Number::New(Env(), handle);
-}
-
 void Model::unbind(const Napi::CallbackInfo& info) {
-  guard(info.Env(),
-        [&] { drop(static_cast<int>(to_integer(info[0], "handle", 0, next_handle_))); });
+  guard(info.Env(), [&] { drop(data_.to_handle(info[0])); });
 }
 
 void Model::drop(int handle) {
-  if (bound_.erase(handle) > 0 && core_) core_->executor->release(handle);
-  arrays_.Value().Delete(static_cast<std::uint32_t>(handle));
-}
-
-// What a range's bound data points into; kept alive by the range itself, should the model be
-// disposed meanwhile.
-Napi::Value Model::arrays_of(Napi::Object range) {
-  Napi::Array arrays = Napi::Array::New(range.Env(), 3);
-  arrays.Set(0u, arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value()));
-  arrays.Set(1u, range.Get("captured"));
-  arrays.Set(2u, range.Get("gradients"));
-  return arrays;
-}
-
-std::shared_ptr<Bound> Model::bound(Napi::Object range) {
-  const int handle = static_cast<int>(member(range, "data", to_integer, 0, next_handle_));
-  const auto found = bound_.find(handle);
-  if (found == bound_.end()) throw Error("ERR_ARGUMENT", kNothingBound);
-  return found->second;
+  if (data_.drop(handle) && core_) core_->executor->release(handle);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -388,20 +292,15 @@ Napi::Value Model::reserve(const Napi::CallbackInfo& info) {
   return guard(env, [&]() -> Napi::Value {
     const Napi::Object options = to_object(info[0], "reservation");
     const bool has_data = !options.Get("data").IsUndefined();
-    const std::shared_ptr<Bound> bound = has_data ? this->bound(options) : nullptr;
-    Reservation reservation;
-    reservation.batch_size =
-        static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
-    reservation.batches = member(options, "batches", to_integer, 1, kMostRows);
-    reservation.trains = member(options, "trains", to_bool);
-    reservation.shuffles = member(options, "shuffles", to_bool);
-    reservation.captures = core().program.captures;
-    const Napi::Value arrays = bound ? arrays_of(options) : env.Undefined();
+    const std::shared_ptr<Bound> bound = has_data ? data_.of(options) : nullptr;
+    const Reservation reservation = to_reservation(options, core().program);
+    const Napi::Value arrays = bound ? data_.arrays_of(options) : env.Undefined();
     return submit(
         env, arrays, std::make_shared<std::atomic<bool>>(false),
-        [core = core_, bound, reservation](const std::atomic<bool>&) mutable {
-          if (bound) reservation.data = bound->view();
-          core->executor->reserve(reservation);
+        [core = core_, bound, reservation](const std::atomic<bool>&) {
+          Reservation whole = reservation;
+          if (bound) whole.data = bound->view();
+          core->executor->reserve(whole);
         },
         [](Napi::Env env) { return env.Undefined(); });
   });
@@ -414,26 +313,17 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
     if (core.program.train.tasks.empty())
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
-    const auto bound = this->bound(options);
-    BatchRange range = to_range(options, bound->rows());
-    take_arrays(options, core.program, range);
+    const auto bound = data_.of(options);
+    BatchRange range = to_range(options, bound->rows(), core.program);
     range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
     const bool shuffle = member(options, "shuffle", to_bool);
-    const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
-    const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
-    const Napi::Float32Array rates = member(options, "learningRates", to_floats);
-    if (rates.ElementLength() != 1 &&
-        static_cast<std::int64_t>(rates.ElementLength()) != range.batches) {
-      throw Error("ERR_SHAPE", "learningRates: expected 1 or " + std::to_string(range.batches) +
-                                   " rates, got " + std::to_string(rates.ElementLength()));
-    }
-    std::vector<float> learning_rates(rates.Data(), rates.Data() + rates.ElementLength());
-    learning_rates.resize(range.batches, learning_rates.back());
+    const OrderKey key = to_order_key(options, range.data.input.rows);
     auto sums = std::make_shared<Sums>();
     return submit(
-        env, arrays_of(options), cancellable(),
-        [core = core_, bound, range, shuffle, seed, epoch, sums,
-         learning_rates = std::move(learning_rates)](const std::atomic<bool>& cancelled) {
+        env, data_.arrays_of(options), cancellable(),
+        [core = core_, bound, range, shuffle, key, sums,
+         learning_rates =
+             to_learning_rates(options, range.batches)](const std::atomic<bool>& cancelled) {
           BatchRange ordered = range;
           if (cancelled) {
             sums->metrics.resize(core->program.metrics);
@@ -441,8 +331,8 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
           }
           ordered.data = bound->view();
           if (shuffle) {
-            ordered.order_key = {range.data.input.rows, seed, epoch};
-            ordered.order = core->orders.take(ordered.order_key);
+            ordered.order_key = key;
+            ordered.order = core->orders.take(key);
             ordered.next_order = [core] { return core->orders.ahead(); };
           }
           *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
@@ -458,12 +348,11 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
     if (core.program.evaluate.tasks.empty())
       throw Error("ERR_NOT_COMPILED", "the model has no loss");
     const Napi::Object options = to_object(info[0], "range");
-    const auto bound = this->bound(options);
-    BatchRange range = to_range(options, bound->rows());
-    take_arrays(options, core.program, range);
+    const auto bound = data_.of(options);
+    BatchRange range = to_range(options, bound->rows(), core.program);
     auto sums = std::make_shared<Sums>();
     return submit(
-        env, arrays_of(options), cancellable(),
+        env, data_.arrays_of(options), cancellable(),
         [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) mutable {
           range.data = bound->view();
           *sums = core->executor->evaluate(range, cancelled);
@@ -471,19 +360,6 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
         [sums](Napi::Env env) { return to_sums(env, *sums); });
   });
 }
-
-namespace {
-
-float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
-  Napi::Float32Array out = to_floats(value, "out");
-  if (static_cast<std::int64_t>(out.ElementLength()) != rows * outputs) {
-    throw Error("ERR_SHAPE", "out: expected " + std::to_string(rows * outputs) + " values, got " +
-                                 std::to_string(out.ElementLength()));
-  }
-  return out.Data();
-}
-
-}  // namespace
 
 Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

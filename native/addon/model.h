@@ -5,16 +5,15 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <vector>
 
+#include "native/addon/bound_data.h"
 #include "native/addon/worker.h"
 #include "native/engine/device.h"
 
 namespace neurode::addon {
 
-struct Bound;
 struct ModelCore;
 
 class Model : public Wrapped<Model> {
@@ -62,9 +61,6 @@ class Model : public Wrapped<Model> {
   int slot_index(Napi::Value value);
   int trainable_index(Napi::Value value);
   void drop(int handle);
-  Napi::Value add(std::shared_ptr<Bound> bound, Napi::Value arrays);
-  std::shared_ptr<Bound> bound(Napi::Object range);
-  Napi::Value arrays_of(Napi::Object range);
   Flag cancellable();
   Napi::Promise submit(Napi::Env env, Napi::Value arrays, const Flag& cancelled,
                        std::function<void(const std::atomic<bool>&)> work,
@@ -72,9 +68,7 @@ class Model : public Wrapped<Model> {
   void release();
 
   std::shared_ptr<Core> core_;
-  std::map<int, std::shared_ptr<Bound>> bound_;
-  Napi::ObjectReference arrays_;  // by handle: what bound data points into and is not its own
-  int next_handle_ = 1;
+  BoundData data_;
   int jobs_ = 0;
   std::vector<Flag> cancels_;  // of the ranges in flight
   std::int64_t external_bytes_ = 0;

@@ -1,0 +1,93 @@
+#include "native/addon/range.h"
+
+#include <algorithm>
+#include <string>
+
+#include "native/addon/convert.h"
+
+namespace neurode::addon {
+namespace {
+
+constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
+
+// Rows of outputs and targets that a range leaves, and gradients that it takes.
+void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
+  const std::int64_t first = range.first_batch * range.batch_size;
+  const std::int64_t rows =
+      std::min(range.data.input.rows - first, range.batches * std::int64_t{range.batch_size});
+  const auto floats = [&](const char* name, std::int64_t each) -> float* {
+    const Napi::Value value = options.Get(name);
+    if (value.IsUndefined()) return nullptr;
+    Napi::Float32Array array = to_floats(value, name);
+    if (!program.captures || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
+      throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
+    return array.Data();
+  };
+  range.captured =
+      floats("captured", program.positions * (2 * std::int64_t{program.outputs()} + 1));
+  range.gradients = floats("gradients", program.output_size);
+}
+
+}  // namespace
+
+BatchRange to_range(Napi::Object options, const DataView& data, const Program& program) {
+  BatchRange range;
+  range.data = data;
+  range.batch_size = static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+  const std::int64_t batches = (data.input.rows + range.batch_size - 1) / range.batch_size;
+  range.first_batch = member(options, "firstBatch", to_integer, 0, batches - 1);
+  range.batches = member(options, "batches", to_integer, 1, batches - range.first_batch);
+  take_arrays(options, program, range);
+  return range;
+}
+
+Reservation to_reservation(Napi::Object options, const Program& program) {
+  Reservation reservation;
+  reservation.batch_size =
+      static_cast<int>(member(options, "batchSize", to_integer, 1, kMostRows - 1));
+  reservation.batches = member(options, "batches", to_integer, 1, kMostRows);
+  reservation.trains = member(options, "trains", to_bool);
+  reservation.shuffles = member(options, "shuffles", to_bool);
+  reservation.captures = program.captures;
+  return reservation;
+}
+
+std::vector<float> to_learning_rates(Napi::Object options, std::int64_t batches) {
+  const Napi::Float32Array rates = member(options, "learningRates", to_floats);
+  if (rates.ElementLength() != 1 && static_cast<std::int64_t>(rates.ElementLength()) != batches) {
+    throw Error("ERR_SHAPE", "learningRates: expected 1 or " + std::to_string(batches) +
+                                 " rates, got " + std::to_string(rates.ElementLength()));
+  }
+  std::vector<float> learning_rates(rates.Data(), rates.Data() + rates.ElementLength());
+  learning_rates.resize(batches, learning_rates.back());
+  return learning_rates;
+}
+
+OrderKey to_order_key(Napi::Object options, std::int64_t rows) {
+  const std::uint64_t seed = member(options, "seed", to_integer, 0, kMostSeed);
+  const std::int64_t epoch = member(options, "epoch", to_integer, 0, kMostEpochs);
+  return {rows, seed, epoch};
+}
+
+float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
+  Napi::Float32Array out = to_floats(value, "out");
+  if (static_cast<std::int64_t>(out.ElementLength()) != rows * outputs) {
+    throw Error("ERR_SHAPE", "out: expected " + std::to_string(rows * outputs) + " values, got " +
+                                 std::to_string(out.ElementLength()));
+  }
+  return out.Data();
+}
+
+Napi::Value to_sums(Napi::Env env, const Sums& sums) {
+  Napi::Float64Array values = Napi::Float64Array::New(env, 6 + sums.metrics.size());
+  values[0] = static_cast<double>(sums.batches);
+  values[1] = static_cast<double>(sums.rows);
+  values[2] = sums.loss;
+  values[3] = sums.counted;
+  values[4] = sums.weight;
+  values[5] = sums.penalty;
+  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 6);
+  return values;
+}
+
+}  // namespace neurode::addon
