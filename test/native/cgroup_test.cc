@@ -117,15 +117,13 @@ void check(const Case& c, const std::filesystem::path& root) {
   CHECK_THAT(cores == c.cores, "%s: %d cores instead of %d", c.name, cores, c.cores);
 }
 
-}  // namespace
-}  // namespace neurode
-
-int main() {
-  using namespace neurode;
+TEST_CASE("cores that containers may use") {
   std::string folder = (std::filesystem::temp_directory_path() / "neurode-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) return 1;
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
   const std::filesystem::path top = folder;
   for (std::size_t i = 0; i < cases().size(); ++i) check(cases()[i], top / std::to_string(i));
   std::filesystem::remove_all(top);
-  return check_result();
 }
+
+}  // namespace
+}  // namespace neurode

@@ -10,110 +10,15 @@
 #include "native/cpu/device.h"
 #include "native/cpu/instruction_sets.h"
 #include "native/cpu/packed_inference.h"
-#include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"
 #include "native/devices/registry.h"
-#include "native/engine/error.h"
-#include "native/engine/op_table.h"
 #include "native/engine/order.h"
 #include "native/engine/program.h"
+#include "test/native/cases.h"
 #include "test/native/check.h"
 
 namespace neurode {
 namespace {
-
-Op op(OpKind kind, const char* name, float a = 0, float b = 0) {
-  return {op_row(kind, name), {a, b}};
-}
-
-LayerPlan dense(int units, const char* activation, bool use_bias = true) {
-  LayerPlan layer{};
-  layer.kind = LayerKind::dense;
-  layer.name = "dense";
-  layer.units = units;
-  layer.use_bias = use_bias;
-  layer.activation = op(OpKind::activation, activation);
-  layer.kernel.initializer = {
-      Initializer::Kind::uniform, {-0.3f, 0.3f}, static_cast<std::uint64_t>(units)};
-  layer.bias.initializer = {Initializer::Kind::constant, {0.1f, 0}, 0};
-  return layer;
-}
-
-LayerPlan dropout(float rate) {
-  LayerPlan layer{};
-  layer.kind = LayerKind::noise;
-  layer.op = op(OpKind::noise, "dropout", rate);
-  layer.seed = 9;
-  return layer;
-}
-
-// With gamma, beta and moving statistics.
-LayerPlan batch_normalization() {
-  LayerPlan layer{};
-  layer.kind = LayerKind::batch_normalization;
-  layer.name = "norm";
-  layer.use_bias = true;
-  layer.op.params = {1e-3f, 0, 0, 0.9f};
-  for (ParameterPlan* parameter : {&layer.kernel, &layer.variance})
-    parameter->initializer = {Initializer::Kind::constant, {1, 0}, 0};
-  return layer;
-}
-
-LayerPlan parametric_relu(int channels, int inner) {
-  LayerPlan layer{};
-  layer.kind = LayerKind::feature;
-  layer.name = "prelu";
-  layer.op = op(OpKind::feature, "parametricRelu");
-  layer.along = {channels, inner};
-  layer.kernel.initializer = {Initializer::Kind::constant, {0.1f, 0}, 0};
-  return layer;
-}
-
-TrainingPlan training(const char* loss, Op optimizer) {
-  TrainingPlan plan;
-  plan.loss = op(OpKind::loss, loss);
-  plan.metrics = {op(OpKind::metric, "categoricalAccuracy")};
-  plan.update.optimizer = optimizer;
-  return plan;
-}
-
-struct Case {
-  const char* name;
-  Plan plan;
-  int rows;
-  int batch;
-  bool bytes;
-};
-
-struct Data {
-  std::vector<std::uint8_t> bytes;
-  std::vector<float> floats;
-  std::vector<std::int32_t> classes;
-  DataView view;
-};
-
-Data make_data(const Case& test, int outputs) {
-  Data data;
-  const std::size_t count = static_cast<std::size_t>(test.rows) * test.plan.input_size;
-  std::uint32_t state = 1;
-  const auto next = [&] { return (state = state * 1664525 + 1013904223) >> 8; };
-  data.view.input.rows = test.rows;
-  data.view.input.features = test.plan.input_size;
-  if (test.bytes) {
-    for (std::size_t i = 0; i < count; ++i) data.bytes.push_back(static_cast<std::uint8_t>(next()));
-    data.view.input.bytes = data.bytes.data();
-    data.view.input.scale = 1.0f / 255;
-  } else {
-    for (std::size_t i = 0; i < count; ++i)
-      data.floats.push_back(static_cast<float>(next() % 1000) / 500 - 1);
-    data.view.input.floats = data.floats.data();
-  }
-  for (int i = 0; i < test.rows; ++i)
-    data.classes.push_back(static_cast<std::int32_t>(next() % outputs));
-  data.view.targets.classes = data.classes.data();
-  data.view.targets.outputs = outputs;
-  return data;
-}
 
 std::vector<float> all_parameters(const Executor& executor, const Program& program) {
   std::vector<float> values;
@@ -155,7 +60,7 @@ Trained train(const Case& test, const Program& program, int threads) {
   std::vector<float> one(program.output_size);
   executor->predict_here(row, one.data());
   for (int i = 0; i < program.output_size; ++i) {
-    CHECK(one[i] - trained.predictions[i] < 1e-5f && trained.predictions[i] - one[i] < 1e-5f);
+    CHECK((one[i] - trained.predictions[i] < 1e-5f && trained.predictions[i] - one[i] < 1e-5f));
   }
   return trained;
 }
@@ -237,7 +142,7 @@ void norms_see_all_gradients(Case test) {
     squares += moved * moved;
   }
   const double most = 6 * 0.05 * 0.01;  // steps, rate, limit
-  CHECK(std::sqrt(squares) > 0.3 * most && std::sqrt(squares) < 1.001 * most);
+  CHECK((std::sqrt(squares) > 0.3 * most && std::sqrt(squares) < 1.001 * most));
   same_bits_for_any_threads(test);
 }
 
@@ -263,7 +168,7 @@ LayerPlan rescaling(float scale, float offset) {
 
 // Packed weights take rescalings and normalizations in, wherever they stand, and give what an
 // executor gives.
-void packs_normalizations() {
+TEST_CASE("packed weights take normalizations in") {
   const std::atomic<bool> never{false};
   const auto norm = batch_normalization;
   const Case cases[] = {
@@ -320,77 +225,6 @@ void packs_normalizations() {
   }
 }
 
-// Runs of any number of its threads, one after the other, meet at every barrier.
-void teams_run_on_some_of_their_threads() {
-  cpu::ThreadTeam team(5);
-  for (int run = 0; run < 300; ++run) {
-    const int threads = 1 + run * 7 % 5;
-    std::vector<int> passes(threads);
-    std::atomic<int> early{0};
-    team.run(threads, [&](int thread) {
-      for (int pass = 1; pass <= 20; ++pass) {
-        passes[thread] = pass;
-        if (threads > 1) team.barrier();
-        for (const int other : passes) early += other != pass;
-        if (threads > 1) team.barrier();
-      }
-    });
-    CHECK_THAT(early == 0, "a run of %d threads left a barrier early", threads);
-  }
-}
-
-// Callers of several threads take turns, or go on alone when it is another's.
-void teams_are_shared() {
-  cpu::ThreadTeam team(3);
-  std::atomic<int> inside{0}, together{0}, ran{0};
-  const auto body = [&](int thread) {
-    if (thread == 0) together += inside.fetch_add(1) != 0;
-    team.barrier();
-    if (thread == 0) --inside;
-    ++ran;
-  };
-  int tried = 0, refused = 0;
-  {
-    std::jthread other([&] {
-      for (int run = 0; run < 500; ++run) team.run(3, body);
-    });
-    for (; tried < 500; ++tried) refused += !team.try_run(2, body);
-  }
-  CHECK_THAT(together == 0, "%d runs at the same time", together.load());
-  CHECK_THAT(ran == 3 * 500 + 2 * (tried - refused), "%d bodies ran", ran.load());
-}
-
-// Works for `seconds` on a machine where `threads` do a unit of work in cost(threads) seconds, and
-// a share of their waits ends in sleep; the seconds that it would have taken with the best number.
-template <class Cost>
-double work_with(cpu::ThreadChoice& choice, double seconds, double asleep, int best, Cost cost) {
-  double work = 0;
-  for (double spent = 0; spent < seconds;) {
-    const int threads = choice.threads();
-    const double taken = 100 * cost(threads);
-    choice.record(100, taken, threads == 1 ? 0 : asleep);
-    spent += taken;
-    work += 100;
-  }
-  return work * cost(best);
-}
-
-void threads_are_as_many_as_pay() {
-  const auto idle = [](int threads) { return 1e-4 / threads; };
-  const auto busy = [](int threads) { return threads == 1 ? 2e-4 : 1e-3; };
-  const auto half = [](int threads) { return threads > 4 ? 2e-3 : 1e-4 / threads; };
-  for (const int most : {2, 3, 8}) {
-    cpu::ThreadChoice choice(most);
-    CHECK_THAT(choice.threads() == most, "%d threads at first", choice.threads());
-    CHECK(work_with(choice, 1, 0, most, idle) > 0.999);
-    CHECK(work_with(choice, 10, 1, 1, busy) > 9);
-    CHECK(work_with(choice, 60, 0, most, idle) > 50);
-    CHECK_THAT(choice.threads() == most, "%d of %d threads on idle cores", choice.threads(), most);
-  }
-  cpu::ThreadChoice choice(8);
-  CHECK(work_with(choice, 60, 0.3, 4, half) > 50);
-}
-
 void cancels_after_a_batch(const Case& test) {
   const Program program = compile(test.plan);
   const auto device = open_device("cpu", 2);
@@ -411,15 +245,11 @@ void cancels_after_a_batch(const Case& test) {
   CHECK(sums.batches >= 1);
 }
 
-}  // namespace
-}  // namespace neurode
-
-int main() {
-  using namespace neurode;
+const std::vector<Case>& cases() {
   const Op sgd = op(OpKind::optimizer, "sgd"),
            nesterov = op(OpKind::optimizer, "momentum", 0.9f, 1);
   const char* cross_entropy = "categoricalCrossentropy";
-  const Case cases[] = {
+  static const std::vector<Case> all = {
       {"reference",
        {100,
         {dense(40, "relu"), dense(20, "relu"), dense(10, "softmax")},
@@ -478,16 +308,25 @@ int main() {
        1,
        false},
   };
-  for (const Case& test : cases) same_bits_for_any_threads(test);
-  segments_change_no_bit(cases[0]);
-  deferred_updates_are_updates(cases[0]);
-  deferred_updates_are_updates(cases[2]);
-  norms_see_all_gradients(cases[0]);
-  frozen_layers_stay(cases[0]);
-  packs_normalizations();
-  teams_run_on_some_of_their_threads();
-  teams_are_shared();
-  threads_are_as_many_as_pay();
-  cancels_after_a_batch(cases[0]);
-  return check_result();
+  return all;
 }
+
+TEST_CASE("bits are the same for any number of threads") {
+  for (const Case& test : cases()) same_bits_for_any_threads(test);
+}
+
+TEST_CASE("segments change no bit") { segments_change_no_bit(cases()[0]); }
+
+TEST_CASE("deferred updates are updates") {
+  deferred_updates_are_updates(cases()[0]);
+  deferred_updates_are_updates(cases()[2]);
+}
+
+TEST_CASE("norms see all gradients") { norms_see_all_gradients(cases()[0]); }
+
+TEST_CASE("frozen layers stay") { frozen_layers_stay(cases()[0]); }
+
+TEST_CASE("a training is cancelled after a batch") { cancels_after_a_batch(cases()[0]); }
+
+}  // namespace
+}  // namespace neurode

@@ -1,49 +1,24 @@
 // The functors of native/ops against double: values, derivatives, and the same bits in every lane
-// as for a float. Philox' known answers; the initializers' statistics.
+// as for a float.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <limits>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "native/engine/initializers.h"
 #include "native/ops/activations.h"
 #include "native/ops/losses.h"
 #include "native/ops/metrics.h"
 #include "native/ops/optimizers.h"
-#include "native/ops/random.h"
 #include "native/ops/rows.h"
 #include "test/native/check.h"
 #include "test/native/ops_reference.h"
+#include "test/native/vectors.h"
 
 namespace neurode {
 namespace {
-
-namespace ops = NEURODE_ISA_NAMESPACE::ops;
-using Floats = std::vector<float>;
-
-constexpr int kLanes = 16;
-typedef float Vec __attribute__((vector_size(4 * kLanes)));
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr double kMinNormal = std::numeric_limits<float>::min();
-constexpr double kMax = std::numeric_limits<float>::max();
-
-std::mt19937& generator() {
-  static std::mt19937 instance(20261121);
-  return instance;
-}
-float random_in(float low, float high) {
-  return std::uniform_real_distribution<float>(low, high)(generator());
-}
-
-bool same_bits(float a, float b) {
-  return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b));
-}
 
 // Special values, random ones of moderate size, random bit patterns. A multiple of kLanes.
 const Floats& points() {
@@ -70,14 +45,6 @@ const Floats& points() {
     return x;
   }();
   return values;
-}
-
-bool near(double got, double expected, double relative, double absolute = 0) {
-  if (std::isnan(expected)) return std::isnan(got);
-  if (std::fabs(expected) > kMax * (1 - 1e-6)) {
-    return std::fabs(got) >= kMax * (1 - 1e-5) && std::signbit(got) == std::signbit(expected);
-  }
-  return std::fabs(got - expected) <= relative * std::fabs(expected) + absolute + kMinNormal;
 }
 
 // Applies f, which takes a float or a Vec, to the points lane by lane, checks that both agree.
@@ -111,7 +78,7 @@ void check_function(const char* name, double relative, double (*reference)(doubl
   }
 }
 
-void math_functions() {
+TEST_CASE("functions are near those of double") {
 #define NEURODE_CHECK_FUNCTION(name, relative, reference) \
   check_function(#name, relative, reference, [](auto x) { return ops::name(x); })
   NEURODE_CHECK_FUNCTION(exp, 1e-7, [](double x) { return std::exp(x); });
@@ -125,10 +92,10 @@ void math_functions() {
   NEURODE_CHECK_FUNCTION(sqrt, 6e-8, [](double x) { return std::sqrt(x); });
   NEURODE_CHECK_FUNCTION(abs, 0, [](double x) { return std::fabs(x); });
 #undef NEURODE_CHECK_FUNCTION
-  CHECK(std::isnan(ops::max(kNaN, 0.0f)) && std::isnan(ops::min(kNaN, 0.0f)));
-  CHECK(ops::exp(kInf) == kInf && ops::exp(-kInf) == 0 && ops::tanh(kInf) == 1 &&
-        ops::tanh(-kInf) == -1);
-  CHECK(std::signbit(ops::tanh(-0.0f)) && std::signbit(ops::erf(-0.0f)));
+  CHECK((std::isnan(ops::max(kNaN, 0.0f)) && std::isnan(ops::min(kNaN, 0.0f))));
+  CHECK((ops::exp(kInf) == kInf && ops::exp(-kInf) == 0 && ops::tanh(kInf) == 1 &&
+         ops::tanh(-kInf) == -1));
+  CHECK((std::signbit(ops::tanh(-0.0f)) && std::signbit(ops::erf(-0.0f))));
 }
 
 // Central difference of the double reference; NaN where the slope jumps.
@@ -149,7 +116,7 @@ void check_activation(const char* name) {
   CHECK_THAT(row != nullptr, "%s has no reference", name);
   if (row == nullptr) return;
   for (const reference::Params& params : row->settings) {
-    const float* p = params.data();
+    const auto& p = ops::params_of<Functor>(params.data());
     const Floats y = map_points(name, [&](auto z) { return Functor::forward(z, p); });
     const Floats d = map_points(name, [&](auto z) {
       const auto unused = ops::splat<decltype(z)>(kNaN);
@@ -206,12 +173,12 @@ void check_rowwise(bool log) {
     for (const float size : {1.0f, 30.0f, 1e4f}) {
       Panel z = random_panel(n, -size, size), dy = random_panel(n, -1, 1), y{n}, dz{n}, alone = z,
             in_place = dy;
-      Functor::template forward<Vec>(n, z.lanes(), y.lanes(), nullptr);
-      Functor::template backward<Vec>(n, z.lanes(), y.lanes(), dy.lanes(), dz.lanes(), nullptr);
+      Functor::template forward<Vec>(n, z.lanes(), y.lanes(), {});
+      Functor::template backward<Vec>(n, z.lanes(), y.lanes(), dy.lanes(), dz.lanes(), {});
       for (int lane = 0; lane < kLanes; ++lane) {
-        Functor::template forward<float>(n, alone.lane(lane), alone.lane(lane), nullptr);
+        Functor::template forward<float>(n, alone.lane(lane), alone.lane(lane), {});
         Functor::template backward<float>(n, z.lane(lane), y.lane(lane), in_place.lane(lane),
-                                          in_place.lane(lane), nullptr);
+                                          in_place.lane(lane), {});
         const reference::Row row = z.row(lane);
         for (int i = 0; i < n; ++i) {
           const double expected = f(row, static_cast<std::size_t>(i));
@@ -249,8 +216,10 @@ void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel t
   const float p[] = {logits ? 1.0f : known ? 0.0f : 0.5f, smoothing, 0.375f, 1.5f};
   const int n = y.features;
   Panel gradient{n}, alone = y;
-  const Vec values = Functor::template row<Vec>(n, y.lanes(), target.lanes(), p, gradient.lanes());
-  const Vec again = Functor::template row<Vec>(n, y.lanes(), target.lanes(), p, ops::NoGradient{});
+  const Vec values = Functor::template row<Vec>(n, y.lanes(), target.lanes(),
+                                                ops::params_of<Functor>(p), gradient.lanes());
+  const Vec again = Functor::template row<Vec>(n, y.lanes(), target.lanes(),
+                                               ops::params_of<Functor>(p), ops::NoGradient{});
   for (int lane = 0; lane < kLanes; ++lane) {
     const reference::Row row = y.row(lane), truth = target.row(lane);
     if (known) {
@@ -260,8 +229,8 @@ void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel t
     }
     CHECK(same_bits(values[lane], again[lane]));
     // The gradient may take the place of the prediction.
-    const float value =
-        Functor::template row<float>(n, alone.lane(lane), target.lane(lane), p, alone.lane(lane));
+    const float value = Functor::template row<float>(n, alone.lane(lane), target.lane(lane),
+                                                     ops::params_of<Functor>(p), alone.lane(lane));
     CHECK_THAT(same_bits(value, values[lane]), "%s of %d: %.9g alone, %.9g in a vector", name, n,
                static_cast<double>(value), static_cast<double>(values[lane]));
     for (int i = 0; known && gradients && i < n; ++i) {
@@ -301,11 +270,12 @@ void check_loss_row(const char* name) {
   check_loss<Probabilities>(name, false, 0, sure, target, false);
   Panel gradient{2};
   const float p[] = {0, 0};
-  Probabilities::template row<Vec>(2, sure.lanes(), target.lanes(), p, gradient.lanes());
+  Probabilities::template row<Vec>(2, sure.lanes(), target.lanes(),
+                                   ops::params_of<Probabilities>(p), gradient.lanes());
   for (const float g : gradient.values) CHECK(g == 0);
 }
 
-void metrics() {
+TEST_CASE("metrics of rows") {
   Panel y{3}, target{3};
   const float rows[4][6] = {{0.2f, 0.5f, 0.3f, 0, 1, 0},
                             {0.4f, 0.4f, 0.2f, 0, 1, 0},
@@ -314,29 +284,29 @@ void metrics() {
   for (int lane = 0; lane < kLanes; ++lane) {
     for (int i = 0; i < 6; ++i) (i < 3 ? y : target).at(i % 3, lane) = rows[lane % 4][i];
   }
-  const float threshold = 0.5f;
-  const Vec categorical = ops::CategoricalAccuracy::row<Vec>(3, y.lanes(), target.lanes(), nullptr);
-  const Vec binary = ops::BinaryAccuracy::row<Vec>(3, y.lanes(), target.lanes(), &threshold);
+  const ops::BinaryAccuracy::Params threshold{0.5f};
+  const Vec categorical = ops::CategoricalAccuracy::row<Vec>(3, y.lanes(), target.lanes(), {});
+  const Vec binary = ops::BinaryAccuracy::row<Vec>(3, y.lanes(), target.lanes(), threshold);
   const float expected_categorical[] = {1, 0, 1, 1};
   const double expected_binary[] = {2.0 / 3, 2.0 / 3, 2.0 / 3, 1};  // 0.5 is not above 0.5
   for (int lane = 0; lane < kLanes; ++lane) {
     CHECK(categorical[lane] == expected_categorical[lane % 4]);
     CHECK(near(binary[lane], expected_binary[lane % 4], 1e-7));
     CHECK(categorical[lane] ==
-          ops::CategoricalAccuracy::row<float>(3, y.lane(lane), target.lane(lane), nullptr));
+          ops::CategoricalAccuracy::row<float>(3, y.lane(lane), target.lane(lane), {}));
     CHECK(binary[lane] ==
-          ops::BinaryAccuracy::row<float>(3, y.lane(lane), target.lane(lane), &threshold));
+          ops::BinaryAccuracy::row<float>(3, y.lane(lane), target.lane(lane), threshold));
   }
   using Squared = ops::LossAsMetric<ops::MeanSquaredError>;
-  CHECK(near(Squared::row<float>(3, y.lane(0), target.lane(0), nullptr), (0.04 + 0.25 + 0.09) / 3,
-             1e-6));
+  CHECK(
+      near(Squared::row<float>(3, y.lane(0), target.lane(0), {}), (0.04 + 0.25 + 0.09) / 3, 1e-6));
 }
 
-void optimizers() {
-  const auto scalars = ops::Sgd::prepare(0.1f, 0, nullptr);
+TEST_CASE("optimizers step by step") {
+  const auto scalars = ops::Sgd::prepare(0.1f, 0, {});
   CHECK(near(ops::Sgd::update<float>(1, 2, nullptr, scalars), 0.8, 1e-7));
   for (const float nesterov : {0.0f, 1.0f}) {
-    const float p[] = {0.9f, nesterov};
+    const ops::Momentum::Params p{0.9f, nesterov};
     float w = 1, slot = 0;
     Vec wide = ops::splat<Vec>(1), wide_slot = {};
     double expected = 1, m = 0;
@@ -348,110 +318,29 @@ void optimizers() {
       m = 0.9 * m - 0.1 * g;
       expected += nesterov != 0 ? 0.9 * m - 0.1 * g : m;
     }
-    CHECK(near(w, expected, 1e-6) && near(slot, m, 1e-6));
-    CHECK(same_bits(w, wide[7]) && same_bits(slot, wide_slot[7]));
+    CHECK((near(w, expected, 1e-6) && near(slot, m, 1e-6)));
+    CHECK((same_bits(w, wide[7]) && same_bits(slot, wide_slot[7])));
   }
   CHECK(near(ops::weight_decay_factor(0.5f, 0.1f), 0.95, 1e-7));
 }
 
-// Known answers published with the reference implementation of Philox4x32-10.
-void philox_known_answers() {
-  const std::uint32_t cases[][10] = {
-      {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-      {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
-       0x94fdcceb, 0x5001e420, 0x24126ea1}};
-  using Wide = ops::UintOf<Vec>;
-  for (const auto& c : cases) {
-    const auto block = ops::philox<std::uint32_t>(c[0], c[1], c[2], c[3], {c[4], c[5]});
-    const Wide zero = {};
-    const auto wide =
-        ops::philox<Wide>(zero + c[0], zero + c[1], zero + c[2], zero + c[3], {c[4], c[5]});
-    for (int i = 0; i < 4; ++i) {
-      CHECK(block.words[i] == c[6 + i]);
-      for (int lane = 0; lane < kLanes; ++lane) CHECK(wide.words[i][lane] == c[6 + i]);
-    }
-  }
-  CHECK(ops::uniform01<float>(0) == 0 && ops::uniform01<float>(~0u) < 1);
-  CHECK(ops::bounded(~0u, ~0u, 7) == 6 && ops::bounded(0, ~0u, ~0u) == 0 &&
-        ops::bounded(1u << 31, 0, 10) == 5);
-}
-
-struct Statistics {
-  double mean = 0, deviation = 0, low = 0, high = 0;
-};
-
-Statistics statistics_of(const Initializer& initializer, int rows, int cols) {
-  Floats x(static_cast<std::size_t>(rows) * cols), start(13);
-  initialize(initializer, rows, cols, x.data());
-  if (initializer.kind != Initializer::Kind::orthogonal) {
-    initialize(initializer, 13, 1,
-               start.data());  // an element depends on the seed and its place alone
-    CHECK(std::memcmp(start.data(), x.data(), 13 * sizeof(float)) == 0);
-  }
-  Statistics s{0, 0, x[0], x[0]};
-  for (const double v : x) {
-    s.mean += v / x.size();
-    s.deviation += v * v / x.size();
-    s.low = std::min(s.low, v);
-    s.high = std::max(s.high, v);
-  }
-  s.deviation = std::sqrt(s.deviation - s.mean * s.mean);
-  return s;
-}
-
-void initializers() {
-  using Kind = Initializer::Kind;
-  const Statistics uniform = statistics_of({Kind::uniform, {-1, 3}, 5}, 300, 200);
-  CHECK(near(uniform.mean, 1, 0.02) && near(uniform.deviation, 4 / std::sqrt(12), 0.01));
-  CHECK(uniform.low >= -1 && uniform.low < -0.99 && uniform.high < 3 && uniform.high > 2.99);
-  const Statistics normal = statistics_of({Kind::normal, {1, 2}, 6}, 300, 200);
-  CHECK(near(normal.mean, 1, 0.04) && near(normal.deviation, 2, 0.01) && normal.high > 8 &&
-        normal.low < -6);
-  const Statistics truncated = statistics_of({Kind::truncated_normal, {0, 1}, 7}, 300, 200);
-  CHECK(near(truncated.mean, 0, 0, 0.02) && near(truncated.deviation, 0.8796, 0.01));
-  CHECK(truncated.low >= -2 && truncated.low < -1.99 && truncated.high <= 2 &&
-        truncated.high > 1.99);
-  const Statistics constant = statistics_of({Kind::constant, {0.25f, 0}, 0}, 5, 7);
-  CHECK(constant.low == 0.25 && constant.high == 0.25);
-
-  const int shapes[][2] = {{1, 1}, {1, 9}, {7, 3}, {40, 40}, {33, 70}, {70, 33}};
-  for (const auto& shape : shapes) {
-    const int rows = shape[0], cols = shape[1], count = std::min(rows, cols),
-              length = std::max(rows, cols);
-    Floats q(static_cast<std::size_t>(rows) * cols);
-    initialize({Kind::orthogonal, {2, 0}, 8}, rows, cols, q.data());
-    for (int a = 0; a < count; ++a) {
-      for (int b = 0; b <= a; ++b) {
-        double dot = 0;
-        for (int i = 0; i < length; ++i) {
-          dot +=
-              rows >= cols ? q[i * cols + a] * q[i * cols + b] : q[a * cols + i] * q[b * cols + i];
-        }
-        CHECK(near(dot, a == b ? 4 : 0, 0, 4e-6));
-      }
-    }
-  }
-}
-
-}  // namespace
-}  // namespace neurode
-
-int main() {
-  using namespace neurode;
-  math_functions();
+TEST_CASE("activations are near those of double") {
 #define NEURODE_ROW(name, Functor, ...) check_activation<ops::Functor>(#name);
   NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
+}
+
+TEST_CASE("softmax of rows") {
   check_rowwise<ops::Softmax>(false);
   check_rowwise<ops::LogSoftmax>(true);
+}
+
+TEST_CASE("losses are near those of double") {
 #define NEURODE_ROW(name, Probabilities, Logits, ...) \
   check_loss_row<ops::Probabilities, ops::Logits>(#name);
   NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
-  metrics();
-  optimizers();
-  philox_known_answers();
-  initializers();
-  return check_result();
 }
+
+}  // namespace
+}  // namespace neurode

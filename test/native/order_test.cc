@@ -30,7 +30,7 @@ bool is_order_of(const std::uint32_t* order, const OrderKey& key) {
   return std::memcmp(order, expected.data(), expected.size() * sizeof(std::uint32_t)) == 0;
 }
 
-void orders_are_permutations_of_their_key() {
+TEST_CASE("orders are permutations of their key") {
   for (const std::int64_t rows : {1, 2, 3, 1000, 65535, 65536, 65537, 200000}) {
     std::vector<std::uint32_t> order = shuffled_order({rows, 5, 1});
     CHECK(order == shuffled_order({rows, 5, 1}));
@@ -69,7 +69,11 @@ void random_fits(std::uint32_t seed) {
   }
 }
 
-void what_is_ahead_comes_in_time() {
+TEST_CASE("random fits get the orders of their keys") {
+  for (std::uint32_t seed = 0; seed < 20; ++seed) random_fits(seed);
+}
+
+TEST_CASE("what is ahead comes in time") {
   EpochOrders orders;
   CHECK(orders.ahead() == nullptr);
   for (const std::int64_t rows : {10, 20000}) {
@@ -83,7 +87,7 @@ void what_is_ahead_comes_in_time() {
 }
 
 // Each leaves a drawing that nobody wants: one that goes on would use memory that is gone.
-void unwanted_drawings_end() {
+TEST_CASE("unwanted drawings end") {
   for (int i = 0; i < 20; ++i) {
     auto orders = std::make_unique<EpochOrders>();
     orders->take({1 << 20, 1, i});
@@ -94,12 +98,3 @@ void unwanted_drawings_end() {
 
 }  // namespace
 }  // namespace neurode
-
-int main() {
-  using namespace neurode;
-  orders_are_permutations_of_their_key();
-  for (std::uint32_t seed = 0; seed < 20; ++seed) random_fits(seed);
-  what_is_ahead_comes_in_time();
-  unwanted_drawings_end();
-  return check_result();
-}

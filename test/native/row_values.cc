@@ -20,7 +20,8 @@ struct Row {
 
 // x, y and dy/dx in each line.
 template <class Activation>
-void print_activation(const float* p) {
+void print_activation(const float* numbers) {
+  const auto& p = ops::params_of<Activation>(numbers);
   for (float x = -3; x <= 3; x += 0.375f) {
     const float y = Activation::template forward<float>(x, p);
     std::printf("%.9g %.9g %.9g\n", x, y, Activation::template derivative<float>(x, y, p));
@@ -29,7 +30,8 @@ void print_activation(const float* p) {
 
 // The loss of three outputs and its gradient, for some outputs and the same targets.
 template <class Loss>
-void print_loss(const float* p) {
+void print_loss(const float* numbers) {
+  const auto& p = ops::params_of<Loss>(numbers);
   const float t[3] = {0.5f, -1.25f, 2.0f};
   for (float first = -2; first <= 2; first += 0.625f) {
     const float y[3] = {first, 0.25f, 1.5f};
@@ -42,7 +44,8 @@ void print_loss(const float* p) {
 
 // A weight after each of some steps at a learning rate of 0.125.
 template <class Optimizer>
-void print_optimizer(const float* p) {
+void print_optimizer(const float* numbers) {
+  const auto& p = ops::params_of<Optimizer>(numbers);
   float w = 0.75f, slots[Optimizer::kSlots + 1] = {};
   for (int step = 0; step < 8; ++step) {
     const float g = step % 3 == 0 ? -0.5f : 0.25f;
@@ -56,22 +59,22 @@ void print_optimizer(const float* p) {
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
-  float p[neurode::kMostParams] = {};
+  float numbers[neurode::kMostParams] = {};
   for (int i = 3; i < count && i < 3 + neurode::kMostParams; ++i)
-    p[i - 3] = std::strtof(arguments[i], nullptr);
+    numbers[i - 3] = std::strtof(arguments[i], nullptr);
   const auto is = [&](const char* kind, const char* name) {
     return std::strcmp(arguments[1], kind) == 0 && std::strcmp(arguments[2], name) == 0;
   };
 #define NEURODE_ROW(name, Functor, ...) \
-  if (is("activation", #name)) return print_activation<ops::Functor>(p), 0;
+  if (is("activation", #name)) return print_activation<ops::Functor>(numbers), 0;
   NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
 #define NEURODE_ROW(name, Functor, ...) \
-  if (is("loss", #name)) return print_loss<ops::Functor>(p), 0;
+  if (is("loss", #name)) return print_loss<ops::Functor>(numbers), 0;
   NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 #define NEURODE_ROW(name, Functor, ...) \
-  if (is("optimizer", #name)) return print_optimizer<ops::Functor>(p), 0;
+  if (is("optimizer", #name)) return print_optimizer<ops::Functor>(numbers), 0;
   NEURODE_OPTIMIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   return 1;

@@ -40,7 +40,7 @@ void check_decimal(const std::string& written) {
                expected);
 }
 
-void test_decimals() {
+TEST_CASE("decimals are read to the nearest float") {
   for (const char* text : {"0",
                            "-0",
                            "0.0",
@@ -122,7 +122,7 @@ void test_decimals() {
     CHECK_THAT(read(letter).end == letter.data() + 1, "'%s' goes on", letter.c_str());
 }
 
-void test_numbers() {
+TEST_CASE("numbers are written as short as they can be") {
   const auto text_of = [](std::vector<float> values, std::size_t rows) {
     std::string text;
     append_numbers(values.data(), values.size(), rows, text);
@@ -178,15 +178,15 @@ const std::string kPredict =
     R"({"signature_name":"serving_default","instances":[[[1,2,3],[4,5,6]],)"
     R"({"input":[[7,8,9],[10,11,12]]}]})";
 
-void test_requests() {
+TEST_CASE("requests are read") {
   const Outcome infer = parse(kInfer, -1, true);
   CHECK_THAT(infer.error.empty(), "%s", infer.error.c_str());
-  CHECK(infer.request.rows == 2 && infer.request.binary_output && infer.request.has_id);
+  CHECK((infer.request.rows == 2 && infer.request.binary_output && infer.request.has_id));
   CHECK(infer.request.id == "a\xc3\xa9\n");
-  CHECK(infer.values[3] == 4.5f && infer.values[5] == 6 && infer.values[11] == 0.12f);
+  CHECK((infer.values[3] == 4.5f && infer.values[5] == 6 && infer.values[11] == 0.12f));
   const Outcome predict = parse(kPredict, -1, false);
   CHECK_THAT(predict.error.empty(), "%s", predict.error.c_str());
-  CHECK(predict.request.rows == 2 && predict.request.is_rows && predict.values[11] == 12);
+  CHECK((predict.request.rows == 2 && predict.request.is_rows && predict.values[11] == 12));
   const std::string header =
       R"({"inputs":[{"name":"input","shape":[1,6],"datatype":"UINT8","parameters":{"binary_data_size":6}}]})";
   const Outcome binary =
@@ -200,7 +200,7 @@ void test_requests() {
 }
 
 // Every prefix, and many changes of bytes: nothing but an answer or ERR_REQUEST.
-void test_changed_requests() {
+TEST_CASE("changed requests are read or refused, and nothing beyond them") {
   std::mt19937 random(3);
   for (const bool is_infer : {true, false}) {
     const std::string& whole = is_infer ? kInfer : kPredict;
@@ -231,12 +231,12 @@ void test_changed_requests() {
       const auto header = random() % 3 == 0 ? static_cast<std::int64_t>(random() % 400) : -1;
       const Outcome outcome = parse(changed, header, is_infer);
       if (outcome.error.empty())
-        CHECK(outcome.request.rows >= 1 && outcome.request.rows <= kSpec.max_rows);
+        CHECK((outcome.request.rows >= 1 && outcome.request.rows <= kSpec.max_rows));
     }
   }
 }
 
-void test_conversion() {
+TEST_CASE("elements become float32") {
   const auto converted = [](Datatype type, std::vector<unsigned char> bytes) {
     float value = 0;
     convert(type, reinterpret_cast<const char*>(bytes.data()), 1, &value);
@@ -263,7 +263,7 @@ const std::string kFirstLine = "POST /v2/models/net/infer HTTP/1.1";
 const std::string kHost = "Host: x\r\n";
 const std::string kLength = "Content-Length: 12\r\n";
 
-void test_usual_heads() {
+TEST_CASE("usual heads are read") {
   RequestHead head;
   const std::string text =
       head_of(kFirstLine,
@@ -304,7 +304,7 @@ void test_usual_heads() {
   }
 }
 
-void test_foreign_heads() {
+TEST_CASE("foreign heads are left to others") {
   RequestHead head;
   for (const char* first :
        {"GET /v2/models/net/infer HTTP/1.1", "POST /v2/models/net/infer HTTP/1.0",
@@ -362,7 +362,7 @@ void test_foreign_heads() {
   }
 }
 
-void test_changed_heads() {
+TEST_CASE("changed heads are read or left, and nothing beyond them") {
   const std::string text = head_of(kFirstLine, kHost + kLength + "Accept: */*\r\n");
   std::mt19937 random(7);
   RequestHead head;
@@ -385,16 +385,3 @@ void test_changed_heads() {
 
 }  // namespace
 }  // namespace neurode::serve
-
-int main() {
-  using namespace neurode::serve;
-  test_decimals();
-  test_numbers();
-  test_requests();
-  test_changed_requests();
-  test_conversion();
-  test_usual_heads();
-  test_foreign_heads();
-  test_changed_heads();
-  return neurode::check_result();
-}

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "test/native/check.h"
 #include "tools/cuda-emulator/cuda_emulator.h"
+#include "tools/cuda-emulator/tests/check.h"
 
 constexpr unsigned kAll = 0xffffffffu;
 constexpr int kDefect = 3;  // exit status of a child whose runtime reported an error
