@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-  address) sanitizers=address,undefined folder=build/asan programs=(cgroup_test ops_test random_test engine_test threads_test order_test serve_test) ;;
+  address) sanitizers=address,undefined folder=build/asan programs=(cgroup_test ops_test random_test engine_test threads_test order_test decimal_test serve_test) ;;
   thread) sanitizers=thread folder=build/tsan programs=(engine_test threads_test order_test) ;;  # the others have one thread
   *) echo "usage: scripts/sanitize.sh address|thread" >&2; exit 2 ;;
 esac

@@ -20,6 +20,10 @@ struct Decimal {
   DecimalError error;
 };
 
+// What std::to_chars writes, digit for digit, and slowly: for standard libraries that cannot write
+// the shortest decimal of a float. At most 15 characters.
+char* write_shortest(char* to, float value);
+
 // Appends numbers with commas between; `null` for what JSON has no number for. `rows` > 0 puts each
 // of `rows` equal parts into brackets.
 void append_numbers(const float* values, std::size_t count, std::size_t rows, std::string& text);
