@@ -22,8 +22,8 @@ struct Batch {
   RunState* state;
   int rows;
   RangeSums* sums = nullptr;  // null: a prediction, which has none
-  bool weighted = false;   // its rows have weights
-  bool update = true;      // a training pass changes weights, and moving statistics
+  bool weighted = false;      // its rows have weights
+  bool update = true;         // a training pass changes weights, and moving statistics
 };
 
 class PassRunner {

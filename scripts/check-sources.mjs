@@ -12,12 +12,7 @@ const whole = {
   'lib/serve/page/client.ts': 'the one script of a page, which loads nothing',
 }
 /** Names of files that are still to be split. */
-const unsplit = [
-  'batcher.ts',
-  'block.cc',
-  'library_test.cc',
-  'pass.cu',
-]
+const unsplit = ['batcher.ts', 'block.cc', 'library_test.cc', 'pass.cu']
 
 const problems = [...findForbidden(), ...findLong()]
 for (const problem of problems) console.log(problem)
