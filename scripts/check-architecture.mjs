@@ -1,13 +1,13 @@
 // The order of the code: what may import and include what. `check-architecture.mjs [folder]`: of another tree.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkIncludes } from './architecture/includes.mjs'
+import { toolFolder } from './toolFolder.mjs'
 
 const home = join(dirname(fileURLToPath(import.meta.url)), '..')
-const tools = join(home, 'scripts', 'architecture')
 process.chdir(resolve(process.argv[2] ?? home))
 
 const problems = [...checkIncludes(), ...checkImports()]
@@ -16,7 +16,7 @@ process.exitCode = problems.length > 0 ? 1 : 0
 
 /** Of lib/, by the rules beside the tool. */
 function checkImports() {
-  if (!existsSync(join(tools, 'node_modules'))) npm('ci', '--ignore-scripts', '--no-audit', '--no-fund')
+  const tools = toolFolder('architecture')
   const cruiser = join(tools, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs')
   const options = ['lib', '--config', join(tools, 'rules.cjs'), '--output-type', 'json']
   const { status, stdout, stderr } = spawnSync(process.execPath, [cruiser, ...options], {
@@ -40,11 +40,4 @@ function checkImports() {
 function filesIn(folder) {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   return names.filter((name) => name.endsWith('.ts')).map((name) => join(folder, name).replaceAll('\\', '/'))
-}
-
-function npm(...args) {
-  const isWindows = process.platform === 'win32'
-  const options = { cwd: tools, shell: isWindows, stdio: ['ignore', 'ignore', 'inherit'] }
-  const { status } = spawnSync(isWindows ? 'npm.cmd' : 'npm', args, options)
-  if (status !== 0) process.exit(status ?? 1)
 }

@@ -1,30 +1,5 @@
 /** What runs in the browser: drawing, asking the server, and showing what it tells. */
 
-interface Config {
-  readonly name: string
-  readonly device: string
-  readonly version: string
-  readonly max_batch_size: number
-  readonly input: readonly [{ readonly dims: readonly number[] }]
-  readonly output: readonly [{ readonly dims: readonly number[] }]
-  readonly summary: {
-    readonly total_parameters: number
-    readonly layers: readonly {
-      readonly name: string
-      readonly kind: string
-      readonly output_shape: readonly number[]
-      readonly parameters: number
-    }[]
-  }
-}
-
-interface Stats {
-  readonly inference_count: number
-  readonly execution_count: number
-  readonly inference_stats: { readonly success: { readonly count: number; readonly ns: number } }
-  readonly batch_stats: readonly { readonly batch_size: number; readonly compute_infer: { readonly count: number } }[]
-}
-
 const side = 28
 /** The side of the box that MNIST fits its digits into. */
 const box = 20
