@@ -166,7 +166,7 @@ describe('functions that take batches', () => {
     const expected = {
       'feeds/feeds.js': 1,
       'fit/evaluate.js': 1,
-      'fit/fit.js': 2,
+      'fit/fitFeeds.js': 2,
       'fit/predict.js': 1,
       'layers/adapt.js': 1,
     }
