@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "test/native/check.h"
+#include "tools/cuda-emulator/tests/check.h"
 
 struct Case {
   const char* name;
