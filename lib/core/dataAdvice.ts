@@ -4,6 +4,7 @@ import { type GivenTargets, type InputRows, sliceRows } from '../arrays/arrays.j
 import { ownRows } from '../arrays/lentRows.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { NativeSums } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import type { CapturedBatch } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
 import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
@@ -43,7 +44,7 @@ export function adviseOnSums(
   targets: GivenTargets,
   where?: string,
 ): void {
-  const loss = (sums[2] as number) + (sums[5] as number)
+  const loss = (sums[sumAt.loss] as number) + (sums[sumAt.penalty] as number)
   if (Number.isFinite(loss) || core.warned.has('NEURODE_NOT_FINITE')) return
   const { custom, name } = core.training().settings.loss
   const otherwise = custom

@@ -4,6 +4,7 @@ import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnOutputs } from '../core/dataAdvice.js'
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import { splitRows } from '../training/captured.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
@@ -31,7 +32,7 @@ export async function evaluateRange(
   if (!captures) return run(range)
   const captured = buffer(core, range)
   const sums = await run({ ...range, captured })
-  const rows = sums[1] as number
+  const rows = sums[sumAt.rows] as number
   take(core, totals, captured, rows)
   if (settings.loss.custom === undefined || rows === 0) return sums
   let loss = 0
@@ -71,7 +72,7 @@ async function trainCaptured(
     const captured = buffer(core, range)
     const sums = await run({ ...range, learningRates, captured })
     try {
-      take(core, totals, captured, sums[1] as number)
+      take(core, totals, captured, sums[sumAt.rows] as number)
     } catch (error) {
       fail(error)
     }
@@ -90,7 +91,7 @@ async function trainCaptured(
     }
     const { loss, gradient } = customLoss(core, captured)
     const sums = await run({ ...one, learningRates: rates, gradients: gradient })
-    if (sums[0] === 0) {
+    if (sums[sumAt.batches] === 0) {
       total ??= sums
       return false
     }

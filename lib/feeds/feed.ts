@@ -5,6 +5,7 @@ import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import type { BatchReader } from '../data/batches.js'
 import type { NativeModel, NativeReservation, NativeSums } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import { batchesAtOnce } from './captures.js'
 import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 
@@ -120,7 +121,7 @@ export class ArrayFeed implements Feed {
     const range = { data, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
     const sums = await work({ ...range, shuffle, seed, epoch })
     this.#bound.look(sums)
-    this.#batch += sums[0] as number
+    this.#batch += sums[sumAt.batches] as number
     return sums
   }
 

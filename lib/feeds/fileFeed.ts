@@ -9,6 +9,7 @@ import { type ClassWeights, checkClasses, readWeights } from '../core/rowWeights
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import { batchesAtOnce } from './captures.js'
 import { BoundData, type Feed, type Reserved, type Work } from './feed.js'
 import { type EpochOrder, type EpochStart, orderOf, passedOf } from './feedRange.js'
@@ -219,7 +220,7 @@ export class FileFeed implements Feed {
     const { shuffle, seed, epoch } = this.#order
     const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
     bound.look(sums)
-    block.batch += sums[0] as number
+    block.batch += sums[sumAt.batches] as number
     if (block.batch * batchSize >= block.rows) this.#release()
     return sums
   }

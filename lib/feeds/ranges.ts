@@ -3,6 +3,7 @@
 import { NeurodeError } from '../base/errors.js'
 import { isPromise, refuse } from '../checks/validate.js'
 import type { NativeSums } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
 import type { Logs } from '../training/context.js'
 import { ratio } from '../training/metricNumbers.js'
@@ -60,17 +61,17 @@ export class Totals {
 
   /** Adds the sums of a range, or {@link Totals.sums}, which include the states of metrics. */
   add(sums: NativeSums | readonly number[]): void {
-    this.batches += sums[0] as number
-    this.rows += sums[1] as number
-    this.#loss += sums[2] as number
-    this.#counted += sums[3] as number
-    this.#weight += sums[4] as number
-    this.#penalty += sums[5] as number
+    this.batches += sums[sumAt.batches] as number
+    this.rows += sums[sumAt.rows] as number
+    this.#loss += sums[sumAt.loss] as number
+    this.#counted += sums[sumAt.counted] as number
+    this.#weight += sums[sumAt.weight] as number
+    this.#penalty += sums[sumAt.penalty] as number
     const add = (to: Float64Array, from: number) => {
       for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + (sums[from + i] as number)
     }
-    add(this.#sums, 6)
-    let at = 6 + this.#sums.length
+    add(this.#sums, sumAt.metrics)
+    let at = sumAt.metrics + this.#sums.length
     if (sums.length === at) return
     for (const { numbers } of this.#states.values()) {
       if (numbers === undefined) continue

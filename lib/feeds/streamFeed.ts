@@ -4,6 +4,7 @@ import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import { type BatchReader, nameBatch } from '../data/batches.js'
 import type { NativeSums } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import { totalsOf } from './captures.js'
 import { BoundData, type Feed, type Work } from './feed.js'
 import type { EpochStart } from './feedRange.js'
@@ -79,7 +80,7 @@ export class StreamFeed implements Feed {
         this.#failure ??= { error }
       })
       if (sums === undefined) return
-      if (sums[0] === 0) returned.push(first.batch)
+      if (sums[sumAt.batches] === 0) returned.push(first.batch)
       total = total === undefined ? sums : total.map((value, i) => value + (sums[i] as number))
     }
     try {

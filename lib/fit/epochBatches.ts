@@ -7,6 +7,7 @@ import { batchesAtOnce, trainRange } from '../feeds/captures.js'
 import type { Feed } from '../feeds/feed.js'
 import { RangePacer, type Totals } from '../feeds/ranges.js'
 import type { NativeSums, NativeTrainRange } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import type { CallbackList } from '../training/callbacks.js'
 import type { Logs } from '../training/context.js'
 import { learningRates } from '../training/optimizers.js'
@@ -84,7 +85,7 @@ export class EpochBatches {
         isOver = true
         break
       }
-      this.#pacer.done(sums[0] as number, (performance.now() - from) / 1000)
+      this.#pacer.done(sums[sumAt.batches] as number, (performance.now() - from) / 1000)
       const done = totals.batches
       totals.add(sums)
       if (totals.batches > done) core.position = { ...core.position, sums: totals.sums }
@@ -142,7 +143,7 @@ export class EpochBatches {
     const train = async (native: NativeTrainRange) => {
       hooks.check()
       const sums = await model.train(native)
-      if (native.update !== false) core.step += sums[0] as number
+      if (native.update !== false) core.step += sums[sumAt.batches] as number
       return sums
     }
     return this.#feed.run((range) => {

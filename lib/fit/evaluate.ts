@@ -18,6 +18,7 @@ import { wholePass } from '../feeds/feedRange.js'
 import { rowFeed, streamFeed } from '../feeds/feeds.js'
 import { checkCopy, type MemoryOptions } from '../feeds/memoryOptions.js'
 import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
+import { sumAt } from '../native/sums.js'
 import type { Logs } from '../training/context.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
@@ -88,7 +89,7 @@ export async function evaluateFeed(
     }, count)
     if (sums === undefined) break
     totals.add(sums)
-    pacer.done(sums[0] as number, (performance.now() - began) / 1000)
+    pacer.done(sums[sumAt.batches] as number, (performance.now() - began) / 1000)
     onRange?.(totals, batches)
   }
   core.checkAlive()

@@ -12,6 +12,7 @@ import { ArrayFeed } from '../feeds/feed.js'
 import { wholePass } from '../feeds/feedRange.js'
 import { refuseBalanced } from '../feeds/feeds.js'
 import type { NativeSums, NativeTrainRange } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import { learningRates } from '../training/optimizers.js'
 import { evaluateFeed } from './evaluate.js'
 
@@ -39,7 +40,7 @@ export async function trainOnBatch(
     isCounted = true
     const train = async (native: NativeTrainRange) => {
       const sums = await model.train(native)
-      if (native.update !== false && sums[0] === 1) isTrained = true
+      if (native.update !== false && sums[sumAt.batches] === 1) isTrained = true
       return sums
     }
     const refuse = (error: unknown) => {

@@ -6,6 +6,7 @@ import { customLoss, stride } from '../feeds/captures.js'
 import type { NativeModel } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan, PlanLayer } from '../native/plan.js'
+import { sumAt } from '../native/sums.js'
 import { optimizers } from '../training/optimizers.js'
 
 // The gradient is read from a step of SGD. The rate is a power of two, so that the product is exact, and large, so that the weight
@@ -74,9 +75,9 @@ export class Probe {
   async #forward() {
     const captured = new Float32Array(this.#rows * stride(this.#core))
     const sums = await this.#run(false, { captured })
-    const penalty = (sums[5] as number) / this.#rows
+    const penalty = (sums[sumAt.penalty] as number) / this.#rows
     if (this.#core.training().settings.loss.custom === undefined)
-      return { loss: (sums[2] as number) / this.#rows + penalty, gradient: undefined }
+      return { loss: (sums[sumAt.loss] as number) / this.#rows + penalty, gradient: undefined }
     const { loss, gradient } = customLoss(this.#core, captured)
     return { loss: loss + penalty, gradient }
   }

@@ -27,6 +27,7 @@ import {
 import { makePredictor, type Predictor, type PredictorOptions } from '../inference/predictor.js'
 import type { Shape } from '../layers/layer.js'
 import type { NativeModel } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
 import type { Position } from '../training/context.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Optimizer } from '../training/optimizers.js'
@@ -76,7 +77,7 @@ export abstract class Model<
   /** How far training has come. Saved files contain it, and fit with `resume` continues there. */
   get position(): Position {
     const { epoch, sums } = this.#core.position
-    return { epoch, batch: sums[0] ?? 0, step: this.#core.step }
+    return { epoch, batch: sums[sumAt.batches] ?? 0, step: this.#core.step }
   }
 
   /**

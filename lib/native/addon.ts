@@ -34,7 +34,7 @@ export type NativeTargets = (
 ) & { readonly weights?: Float32Array | undefined; readonly lent?: boolean }
 
 /**
- * Sums over the batches that ran: `[batches, rows, loss, counted, weight, penalty, ...metrics]`. `loss` and `penalty`
+ * Sums over the batches that ran, in the order of `sumAt` (sums.ts). `loss` and `penalty`
  * are sums over batches of the batch's value times its rows: divide them by `rows`. A metric is the sum of its value over the rows
  * that count: divide it by `counted`, or by `weight` for a weighted metric. If the range was cancelled, `batches` is smaller than
  * requested.

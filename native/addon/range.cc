@@ -1,6 +1,7 @@
 #include "native/addon/range.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "native/addon/convert.h"
@@ -79,14 +80,16 @@ float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
 }
 
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
-  Napi::Float64Array values = Napi::Float64Array::New(env, 6 + sums.metrics.size());
-  values[0] = static_cast<double>(sums.batches);
-  values[1] = static_cast<double>(sums.rows);
-  values[2] = sums.loss;
-  values[3] = sums.counted;
-  values[4] = sums.weight;
-  values[5] = sums.penalty;
-  std::copy(sums.metrics.begin(), sums.metrics.end(), values.Data() + 6);
+  // `sumAt` in lib/native/sums.ts says where each number stands.
+  const std::array named{static_cast<double>(sums.batches),
+                         static_cast<double>(sums.rows),
+                         sums.loss,
+                         sums.counted,
+                         sums.weight,
+                         sums.penalty};
+  Napi::Float64Array values = Napi::Float64Array::New(env, named.size() + sums.metrics.size());
+  std::copy(sums.metrics.begin(), sums.metrics.end(),
+            std::copy(named.begin(), named.end(), values.Data()));
   return values;
 }
 
