@@ -114,6 +114,19 @@ describe('connections of a server', function () {
         }
       })
 
+      it('get one answer to a request that asks to close, whatever follows it', async () => {
+        const url = await start()
+        const closing = (request: string) => request.replace('Host:', 'Connection: close\r\nHost:')
+        for (const request of [closing(live), closing(post()), closing(other)]) {
+          for (const rest of ['x', live, post()]) {
+            const asks = client(url)
+            asks.send(request + rest)
+            assert.equal((await asks.response()).status, 200)
+            assert.equal(await asks.end(), '')
+          }
+        }
+      })
+
       it('end where nothing is asked for long', async () => {
         const url = await start({ keepAliveTimeoutMs: 300 })
         const ends = async (request: string) => {

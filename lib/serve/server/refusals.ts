@@ -38,6 +38,8 @@ export type RefuseClient = (socket: Socket, code: string) => void
 /** `isAnswered` tells whether a part of an answer to an earlier request is sent: then nothing more can be said. */
 export function refuseClients(isAnswered: (socket: Socket) => boolean): RefuseClient {
   const refuse = (socket: Socket, code: string) => {
+    // Bytes behind a request that asked to close the connection count for nothing: the answer to it is the last.
+    if (code === 'HPE_CLOSED_CONNECTION') return
     if (code === 'ECONNRESET' || !socket.writable || isAnswered(socket)) socket.destroy()
     else sayWhy(socket, code)
   }
