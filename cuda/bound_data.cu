@@ -32,7 +32,7 @@ void BoundData::use(const plugin::RangeRecord& range, RunState& state) {
   if (range.weights != nullptr) state.weights = entry.weights.floats();
 }
 
-// Targets that are bytes become float32 on their way.
+// Converts targets that are bytes to float32 through range.target_levels, one piece at a time.
 void BoundData::upload_levels(const plugin::RangeRecord& range, std::int64_t count, float* to) {
   constexpr std::int64_t kPiece = 1 << 18;
   std::vector<float> values(std::min(count, kPiece));
@@ -78,7 +78,9 @@ void BoundData::take_orders(Entry& entry, std::int64_t rows) {
   DeviceMemory orders[2];
   for (DeviceMemory& order : orders) order = DeviceMemory(device_.pool, bytes, "the order of rows");
   device_.ahead.reserve(bytes);
-  device_.stream.wait();  // memory is there in the order of this stream, and another writes to it
+  // The memory is allocated in the order of device_.stream, but device_.ahead_stream writes to it,
+  // so the allocations must be complete first.
+  device_.stream.wait();
   std::swap(entry.orders, orders);
 }
 
@@ -95,7 +97,8 @@ const std::uint32_t* BoundData::order_of(const plugin::RangeRecord& range, Entry
   return entry.orders[0].as<std::uint32_t>();
 }
 
-// While the device works: the order of the next epoch, in place of the one before.
+// Runs while the device works on the current epoch. The order of the next epoch replaces the order
+// of the previous one.
 void BoundData::upload_ahead(const plugin::RangeRecord& range) {
   if (range.order == nullptr || range.next_order == nullptr) return;
   Entry& entry = entries_[range.handle];

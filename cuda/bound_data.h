@@ -1,4 +1,5 @@
-// Copies of bound data on the device, by handle, and the orders in which epochs take their rows.
+// Keeps copies of bound data in device memory, found by their handles, and the row orders of
+// epochs.
 #pragma once
 
 #include <map>
@@ -19,19 +20,19 @@ class BoundData {
   bool has(int handle) const { return entries_.contains(handle); }
   void release(int handle) { entries_.erase(handle); }
 
-  // Takes memory for the range's data and, where it `shuffles`, for orders of its rows.
+  // Allocates memory for the range's data and, if the range `shuffles`, for orders of its rows.
   void reserve(const plugin::RangeRecord& range, bool shuffles);
-  // The state's rows, targets and weights are those of the range, in its order. What is not on the
-  // device yet is uploaded.
+  // Points the state at the range's rows, targets and weights, and at the order of its epoch.
+  // Uploads whatever is not in device memory yet.
   void use(const plugin::RangeRecord& range, RunState& state);
-  // The next epoch's order, while the device works on this one's.
+  // Uploads the order of the next epoch while the device works on the current epoch.
   void upload_ahead(const plugin::RangeRecord& range);
 
  private:
-  // Two orders: an epoch's, and the next one's.
+  // The two orders belong to the current epoch and to the next epoch.
   struct Entry {
     DeviceMemory input, targets, weights, orders[2];
-    std::optional<OrderKey> keys[2];  // of the orders that are there
+    std::optional<OrderKey> keys[2];  // the keys of the two orders; empty: no order was uploaded
   };
 
   Entry& upload(const plugin::RangeRecord& range);

@@ -7,7 +7,7 @@
 namespace neurode::cuda {
 namespace {
 
-// A weighted batch has a scale of its own: such batches go one by one.
+// Each weighted batch has its own loss scale, so weighted batches run one at a time.
 std::int64_t rows_at_a_time(std::int64_t batch_size, bool weighted) {
   return weighted ? batch_size : kMostEvaluated;
 }
@@ -37,7 +37,7 @@ void Evaluation::run(Launcher& launcher, const plugin::RangeRecord& range,
     range_.pace(launched);
   }
   range_.end(range, state, sums);
-  if (launched * chunk < end - begin) {  // cancelled: all or nothing
+  if (launched * chunk < end - begin) {  // The range was cancelled: it reports no partial sums.
     sums.loss = sums.penalty = sums.counted = sums.weight = 0;
     std::fill_n(sums.metrics, program_.metrics, 0.0);
     return;

@@ -7,16 +7,16 @@
 
 namespace neurode::cuda {
 
-constexpr int kMostEvaluated = 1024;  // rows at a time, where they have no weights
+constexpr int kMostEvaluated = 1024;  // the most rows in one pass, for batches without weights
 
 class Evaluation {
  public:
   Evaluation(const Program& program, PassRunner& pass, const Penalties& penalties, Range& range)
       : program_(program), pass_(pass), penalties_(penalties), range_(range) {}
 
-  // Takes memory for ranges of so many rows.
+  // Allocates memory for ranges of up to `rows` rows.
   void reserve(std::int64_t rows, std::int64_t batch_size, bool weighted);
-  // A range that was cancelled has no sums.
+  // Writes the sums of the range to `sums`; they are zero if the range was cancelled.
   void run(Launcher& launcher, const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
            plugin::SumsRecord& sums);
 

@@ -1,4 +1,4 @@
-// The CUDA executor: hands each call to the room that does it.
+// The CUDA executor: passes each call to the object that does the work.
 #include <algorithm>
 #include <utility>
 
@@ -29,7 +29,7 @@ void Executor::set_parameter(int slot, int index, const float* values) {
 
 void Executor::take_for(const plugin::ReservationRecord& reservation) {
   const plugin::RangeRecord& range = reservation.range;
-  const std::int64_t all = range.input.rows;  // 0: not known yet
+  const std::int64_t all = range.input.rows;  // 0: the number of rows is not known yet
   if (all > 0) data_.reserve(range, reservation.shuffles != 0);
   const std::int64_t batch =
       all > 0 ? std::min<std::int64_t>(range.batch_size, all) : range.batch_size;

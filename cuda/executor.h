@@ -1,4 +1,4 @@
-// The CUDA executor: one Program on one device. The caller holds the device's mutex.
+// The CUDA executor runs one Program on one device. The caller holds the device's mutex.
 #pragma once
 
 #include "cuda/bound_data.h"
@@ -19,7 +19,8 @@ class Executor {
 
   const Parameters& parameters() const { return parameters_; }
   void set_parameter(int slot, int index, const float* values);
-  // Where memory is short, takes none for the reservation.
+  // Allocates memory for later calls. Throws if memory is short; then data that were not bound
+  // before are released.
   void reserve(const plugin::ReservationRecord& reservation);
   void train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
              const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);

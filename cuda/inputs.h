@@ -1,4 +1,4 @@
-// What a caller hands over for a range or a prediction.
+// The input that a caller passes for a range or a prediction.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -18,7 +18,7 @@ inline const void* data_of(const plugin::InputRecord& input) {
   return input.bytes != nullptr ? static_cast<const void*>(input.bytes) : input.floats;
 }
 
-// The state's rows are those of `input`, whose copy is `on_device`.
+// Points the state at the rows of `input`. `on_device` is their copy in device memory.
 inline void point_at(RunState& state, const plugin::InputRecord& input, const void* on_device) {
   if (input.bytes != nullptr) {
     state.bytes = static_cast<const std::uint8_t*>(on_device);

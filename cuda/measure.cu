@@ -1,4 +1,4 @@
-// What the device can do at most.
+// Measures the highest speed of the device.
 #include <algorithm>
 #include <vector>
 
@@ -21,7 +21,7 @@ struct Clock {
   cudaEvent_t event = nullptr;
 };
 
-// The median, after one that does not count.
+// The median of kRepeats runs in seconds, after one run that is not timed.
 template <class Run>
 double seconds_of(cudaStream_t stream, const Run& run) {
   run();
@@ -38,7 +38,7 @@ double seconds_of(cudaStream_t stream, const Run& run) {
   return times[kRepeats / 2] / 1e3;
 }
 
-// Uniform in [-1, 1).
+// Fills `values` with random numbers, uniform in [-1, 1).
 __global__ __launch_bounds__(kThreads) void noise_kernel(float* values, std::int64_t count,
                                                          std::uint32_t seed) {
   for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(kThreads) + threadIdx.x; i < count;
@@ -50,7 +50,7 @@ __global__ __launch_bounds__(kThreads) void noise_kernel(float* values, std::int
   }
 }
 
-// A matrix of random numbers, and its copy where products read copies.
+// A matrix of random numbers and, if products read bfloat16 copies, its copy.
 struct RandomMatrix {
   DeviceMemory floats, rounded;
   int stride, copy_stride;

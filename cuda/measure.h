@@ -1,4 +1,4 @@
-// What the device can do at most: how fast it copies and multiplies. For benchmarks.
+// Measures the highest speed of the device, for copies and for matrix products. Used by benchmarks.
 #pragma once
 
 #include "cuda/runtime/device.h"
@@ -6,10 +6,11 @@
 
 namespace neurode::cuda {
 
-// Seconds of a copy of so many bytes within the device's memory.
+// Seconds for a copy of `bytes` bytes within device memory.
 double measure_copy(Device& device, std::int64_t bytes);
 
-// Seconds of (rows, inputs) . (inputs, units) on random numbers, by whatever is fastest for it.
+// Seconds for the product (rows, inputs) . (inputs, units) of random numbers, by the fastest
+// implementation that there is.
 double measure_product(Device& device, Precision precision, int rows, int inputs, int units);
 
 }  // namespace neurode::cuda

@@ -5,7 +5,7 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr std::int64_t kAligned = 64;  // floats; cuBLASLt assumes so much of operands
+constexpr std::int64_t kAligned = 64;  // floats; cuBLASLt assumes operands aligned to 256 bytes
 
 }  // namespace
 

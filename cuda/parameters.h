@@ -1,5 +1,5 @@
-// A model's parameters and optimizer variables on the device: rows of kernels padded with zeros to
-// four floats.
+// A model's parameters and optimizer variables in device memory. Rows of kernels are padded with
+// zeros to a multiple of four floats.
 #pragma once
 
 #include <vector>
@@ -16,24 +16,24 @@ class Parameters {
  public:
   Parameters(Device& device, const Program& program);
 
-  // Keras order. `slot` -1: the parameter itself.
+  // `values` are in Keras' order. `slot` -1 is the parameter itself.
   void get(int slot, int index, float* values) const;
   void set(int slot, int index, const float* values);
 
   int stride(int index) const { return places_[index].stride; }
-  // Null for -1.
+  // Returns null for index -1.
   float* values(int index) const { return index < 0 ? nullptr : at(-1, index); }
-  // Where the task that computes the gradient of a parameter puts it.
+  // Where the task that computes the gradient of a parameter writes the gradient.
   WeightsRecord record(int index) const;
-  // Of every parameter that is updated later.
+  // One record for each parameter that a later launch updates.
   std::vector<DeferredRecord> deferred() const;
-  // Those whose regularizer is of whole rows or columns.
+  // The parameters whose regularizer works on whole rows or columns.
   std::vector<MatrixRecord> matrices() const;
   std::vector<ConstraintRecord> constraints() const;
 
  private:
   struct Place {
-    std::int64_t values, slots, gradient;  // floats from the beginning; of the first slot
+    std::int64_t values, slots, gradient;  // offsets in memory_, in floats
     std::int64_t size;
     int rows, columns, stride;
   };
@@ -46,7 +46,7 @@ class Parameters {
   Device& device_;
   const Program& program_;
   std::vector<Place> places_;
-  std::int64_t all_slots_ = 0;  // floats of one slot of all parameters
+  std::int64_t all_slots_ = 0;  // floats of one slot, over all parameters
   const int optimizer_slots_;
   DeviceMemory memory_;
 };

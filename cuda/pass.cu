@@ -6,13 +6,13 @@
 namespace neurode::cuda {
 namespace {
 
-// A stage over positions has so many times the rows.
+// A stage runs on each position of a row, so its step has `positions` times the rows.
 StepRecord by_positions(StepRecord step, int positions) {
   step.rows *= positions;
   return step;
 }
 
-// `place(tensor)`: where a tensor is.
+// `place(tensor)` returns the place of a tensor in memory.
 template <class Place>
 void point_at(Stage& stage, const PlannedStage::Tensors& tensors, const Place& place) {
   stage.input = place(tensors.input);
@@ -76,7 +76,7 @@ bool PassRunner::reserve(int rows) {
   const std::int64_t all_counters = counters + wide_.counters(rows);
   const std::int64_t counters_at = arena.place<std::uint32_t>(all_counters);
 
-  memory_ = DeviceMemory();  // before the larger one is taken
+  memory_ = DeviceMemory();  // frees the old memory before the new memory is allocated
   capacity_ = 0;
   memory_ = DeviceMemory(device_.pool, arena.bytes(), "tensors of a batch");
   char* const base = memory_.as<char>();
@@ -120,7 +120,7 @@ void PassRunner::lay_out_slice() {
 }
 
 // ----------------------------------------------------------------------------------------------
-// what kernels are told
+// records for kernels
 
 Stage PassRunner::on_device(const PlannedStage& planned) const {
   const Task& task = *planned.task;
@@ -247,7 +247,7 @@ void PassRunner::enqueue_stage(Launcher& launcher, const PlannedStage& stage,
       return (task.kind == TaskKind::pool ? pool : pool_backward)(launcher, pooling(task), step);
     case Runner::embedding:
       return embedding_forward(launcher, embedding(task), step);
-    case Runner::rows:  // by enqueue_rows
+    case Runner::rows:  // run by enqueue_rows
       return;
   }
 }
@@ -317,7 +317,8 @@ void PassRunner::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch
       .run(launcher, step, record_of(program_.update.optimizer), finish, counters_, partials_);
 }
 
-// Without `batch.update` only what rows need: no weight moves, and no moving statistics do.
+// Without `batch.update` only computes what the rows need: weights and moving statistics do not
+// change.
 void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
   const bool mean = program_.reduction != Reduction::sum;
   const float scale = mean ? 1.0f / static_cast<float>(batch.rows * program_.positions) : 1.0f;

@@ -1,5 +1,5 @@
-// Runs one pass of a Program on batches: the launches of its plan, on tensors in the device's
-// memory.
+// Runs one pass of a Program on batches: launches the kernels of the pass's plan, on tensors in
+// device memory.
 #pragma once
 
 #include <vector>
@@ -17,27 +17,29 @@
 
 namespace neurode::cuda {
 
-// A batch that a pass runs on.
+// A batch on which a pass runs.
 struct Batch {
   RunState* state;
   int rows;
-  RangeSums* sums = nullptr;  // null: a prediction, which has none
-  bool weighted = false;      // its rows have weights
-  bool update = true;         // a training pass changes weights, and moving statistics
+  RangeSums* sums = nullptr;  // null for a prediction, which computes no sums
+  bool weighted = false;      // whether the rows have weights
+  bool update = true;         // whether a training pass changes weights and moving statistics
 };
 
 class PassRunner {
  public:
-  // `usual_rows`: how many rows a batch has, 0 if their number decides (see dense_forward).
+  // `usual_rows` is the usual number of rows in a batch; 0: the actual number is used (see
+  // dense_forward).
   PassRunner(Device& device, const Program& program, const Pass& pass, const Parameters& parameters,
              const Updates& updates, const WideLayers& wide, int usual_rows);
   PassRunner(const PassRunner&) = delete;
   PassRunner& operator=(const PassRunner&) = delete;
 
-  // Takes memory for batches of up to `rows`. Returns whether tensors have moved.
+  // Allocates memory for batches of up to `rows`. Returns whether tensors have moved.
   bool reserve(int rows);
 
-  // Launches for one batch. All but a prediction end with the sums and the state of the next batch.
+  // Launches the pass on one batch. Except in a prediction, the launches end with adding the sums
+  // and moving the state on to the next batch.
   void enqueue(Launcher& launcher, const Batch& batch) const;
 
   const float* output() const { return tensors_[plan_.pass.output].data; }
@@ -49,7 +51,7 @@ class PassRunner {
   Stage on_device(const PlannedStage& stage) const;
   Tensor tensor(int index) const { return tensor_of(tensors_, index); }
 
-  // What kernels are told of a task.
+  // Arguments of a task's kernels.
   ChannelRecord channels(const Task& task) const;
   RearrangementRecord rearrangement(const Task& task) const;
   PoolingRecord pooling(const Task& task) const;
@@ -59,11 +61,12 @@ class PassRunner {
   void enqueue_stages(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
                       FreshCopies& fresh) const;
   void enqueue_stage(Launcher& launcher, const PlannedStage& stage, const StepRecord& step) const;
-  // Consecutive stages from `begin` on that rows run; returns the one after them.
+  // Launches the consecutive row-wise stages from `begin` on in one kernel. Returns the number of
+  // the stage after them.
   int enqueue_rows(Launcher& launcher, int begin, int end, const StepRecord& step) const;
   void enqueue_channels(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
                         bool update) const;
-  // The step ends with them where `finish` has sums.
+  // If `finish` has sums, the last of these launches also ends the step.
   void enqueue_weights(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
                        const FinishRecord& finish, FreshCopies& fresh) const;
 
@@ -74,7 +77,7 @@ class PassRunner {
   const Updates& updates_;
   const WideLayers& layers_;
   const int usual_rows_;
-  std::vector<Operand> tensors_;  // those in memory, once it is reserved
+  std::vector<Operand> tensors_;  // the tensors that are in memory, after reserve()
   WidePass wide_;
   Slice slice_{};
   DeviceMemory statistics_memory_;

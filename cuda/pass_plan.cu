@@ -1,4 +1,4 @@
-// One pass of a Program as a plan of launches.
+// Plans the launches of one pass of a Program.
 #include <algorithm>
 #include <stdexcept>
 
@@ -10,10 +10,11 @@
 namespace neurode::cuda {
 namespace {
 
-// Weights that slices may read again for every few rows: they stay in the second level cache.
+// The most weights in a slice. Each block reads all of them again for its few rows, so they must
+// stay in the L2 cache.
 constexpr std::int64_t kMostSliceWeights = 1 << 16;
 
-// Which of a task's tensors its stage uses. An activation's input is the stage's z.
+// Which of a task's tensors its stage uses. The input of an activation is the stage's z.
 enum Uses : unsigned {
   kInput = 1,
   kZ = 2,
@@ -30,7 +31,8 @@ struct StageRow {
   StageKind kind{};
 };
 
-// Tasks of Axis::rows. Losses and metrics read the bound targets: no task gathers them.
+// The stages of the tasks of Axis::rows. Losses and metrics read the bound targets, so no stage
+// gathers targets.
 constexpr StageRow kStageRows[] = {
     {TaskKind::gather_input, Runner::elements, kOutput, StageKind::gather},
     {TaskKind::dense_forward, Runner::product, kInput | kOutput, StageKind::dense_forward},
@@ -76,7 +78,8 @@ bool is_activation(StageKind kind) {
   return kind == StageKind::activation_forward || kind == StageKind::activation_backward;
 }
 
-// Whether the stage of a product applies the activation that follows, or its derivative, too.
+// Whether the stage of a product also applies the activation that follows the product, or its
+// derivative.
 bool takes_next(const Task& task, const Task& next) {
   if (!is_pointwise(next.op.row)) return false;
   if (task.kind == TaskKind::dense_forward)
@@ -102,7 +105,7 @@ bool moves_features(Runner runner) {
   return runner == Runner::rearrangement || runner == Runner::pooling;
 }
 
-// By the runners that a block's slice has as well.
+// Whether slice_kernel can run the stages of this runner.
 bool runs_in_slices(Runner runner) {
   return runner == Runner::elements || runner == Runner::rows || runner == Runner::product;
 }
@@ -178,7 +181,8 @@ PlannedStage PassPlan::stage_of(const Task& task) const {
 }
 
 void PassPlan::add_outputs(const Segment& segment) {
-  // Of whole rows and columns of parameters, such tasks alone make up a segment.
+  // A segment that begins with such a task has only tasks that work on whole rows and columns of
+  // parameters.
   const TaskKind first = pass.tasks[segment.begin].kind;
   if (first == TaskKind::matrix_penalty || first == TaskKind::constrain)
     return add_parameters(segment);
@@ -192,7 +196,7 @@ void PassPlan::add_outputs(const Segment& segment) {
       (is_wide(program, task->kernel) ? weights.wide_tasks : weights.tasks).push_back(task);
     }
   }
-  // Those of dense layers last: with them the step may end.
+  // The launch of the dense layers comes last because it can end the step.
   if (!channels.tasks.empty()) launches.push_back(std::move(channels));
   if (!weights.tasks.empty() || !weights.wide_tasks.empty()) launches.push_back(std::move(weights));
 }
@@ -219,7 +223,7 @@ std::vector<const Task*> PassPlan::tasks_of_weights() const {
 // ----------------------------------------------------------------------------------------------
 // tensors
 
-// Where only dense layers read the input, no tensor of it is made.
+// If only dense layers read the input, they read the bound data, and the plan has no input tensor.
 void PassPlan::find_bound_input() {
   const int input = pass.tasks.front().output;
   reads_bound_input = pass.output != input;
@@ -228,13 +232,14 @@ void PassPlan::find_bound_input() {
     const bool reads = others.input == input;
     if (stages[i].kind == StageKind::dense_forward) others.input = -1;
     if (others.contain(input)) reads_bound_input = false;
-    // Products of wide layers read floats from a tensor, or copies that are made of the bound data.
+    // Products of wide layers read floats from a tensor, or bfloat16 copies. Only copies can be
+    // made from the bound data.
     if (stages[i].wide && reads && !reads_copies(program)) reads_bound_input = false;
   }
 }
 
-// Small layers above the first run in one kernel, where nothing stands between that takes the whole
-// batch.
+// Plans one slice for small layers, if no task among them needs the whole batch. If the pass reads
+// the bound input, the slice begins after the first product.
 void PassPlan::find_slice() {
   const std::size_t count = pass.features.size();
   const std::size_t first = reads_bound_input ? 2 : 0;
@@ -286,7 +291,8 @@ void PassPlan::find_slice() {
   if (fits) slice = std::move(found);
 }
 
-// Which tensors wide layers read as copies; those that nobody reads otherwise are not kept.
+// Finds the tensors that wide layers read as copies. A tensor that is read only as a copy is not
+// kept as floats.
 void PassPlan::find_copies() {
   const std::size_t count = pass.features.size();
   copied.assign(count, false);
@@ -321,7 +327,7 @@ void PassPlan::find_copies() {
   for (const PlannedStage& stage : stages) {
     if (!stage.wide || stage.kind == StageKind::dense_forward) continue;
     if (stage.op.row == row::linear) continue;
-    // A sign is the same in a copy.
+    // The derivative of ReLU needs only the sign, which is the same in the copy.
     if (stage.op.row == row::relu && copied[stage.tensors.output]) continue;
     mark(read, stage.tensors.z);
     mark(read, stage.tensors.output);

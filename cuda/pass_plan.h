@@ -1,5 +1,6 @@
-// One pass of a Program as a plan of launches: which tasks become one stage, which stages one
-// kernel, and what is kept in memory. Host data alone: it is made and tested without a device.
+// Plans the launches of one pass of a Program: which tasks form a stage, which stages form a
+// kernel, and which tensors are in memory. A plan is host data only, so it is made and tested
+// without a device.
 #pragma once
 
 #include <optional>
@@ -10,20 +11,20 @@
 
 namespace neurode::cuda {
 
-// What runs a stage.
+// The kind of kernel that runs a stage.
 enum class Runner {
-  elements,  // a thread for each feature of each row
-  rows,      // a thread for each row
-  product,   // of a dense layer
-  channels,  // and those below: kernels/ has a file for each
+  elements,  // one thread for each feature of each row
+  rows,      // one thread for each row
+  product,   // a product of a dense layer
+  channels,  // this and the rest: each has its own file in kernels/
   rearrangement,
   pooling,
   embedding,
 };
 
-// One task of Axis::rows, or a product and the activation that follows it.
+// The plan of one task of Axis::rows, or of a product and the activation that follows it.
 struct PlannedStage {
-  // Numbers of the pass's tensors; -1: none.
+  // Numbers of the pass's tensors; -1: no tensor.
   struct Tensors {
     int input = -1, z = -1, output = -1, auxiliary = -1, gradient = -1, input_gradient = -1;
 
@@ -33,55 +34,55 @@ struct PlannedStage {
     }
   };
 
-  const Task* task;  // the first one
+  const Task* task;  // the first task of the stage
   Runner runner;
-  StageKind kind;  // where elements, rows or a product run it
-  OpRecord op;     // of a product: the activation
-  int units;       // features of a row where it is no product
-  int inputs = 0;  // of a product
-  int positions;   // its tensors have so many rows for one of the batch
-  bool wide;       // a product of a wide layer
+  StageKind kind;  // for the runners elements, rows and product
+  OpRecord op;     // of a product: its activation
+  int units;       // outputs of a product, or features of a row
+  int inputs = 0;  // inputs of a product
+  int positions;   // rows of the stage's tensors for each row of the batch
+  bool wide;       // whether this is a product of a wide layer
   Tensors tensors;
 };
 
-// What is launched for a segment, or for a part of it.
+// The launches for a segment, or for a part of a segment.
 struct PlannedLaunch {
   enum class Kind { stages, channels, weights, parameters } kind;
-  int begin = 0, end = 0;                    // stages: which
-  std::vector<const Task*> tasks = {};       // channels and weights
-  std::vector<const Task*> wide_tasks = {};  // weights: of wide layers
-  TaskKind task{};                           // parameters: all of them that have it
+  int begin = 0, end = 0;                    // stages: the range of stages
+  std::vector<const Task*> tasks = {};       // channels and weights: the tasks
+  std::vector<const Task*> wide_tasks = {};  // weights: the tasks of wide layers
+  TaskKind task{};  // parameters: this task, for all parameters that have it
 };
 
-// Stages that run in one kernel, each block taking a few rows through all of them.
+// Stages that run in one kernel. Each block runs all of the stages on a few rows.
 struct PlannedSlice {
-  int first;                        // stage; the slice goes on to the last one
-  std::vector<int> loads, saves;    // tensors that it reads from memory, and leaves there
-  std::vector<int> shared_offsets;  // by tensor, in floats of a block's shared memory
+  int first;                        // the first stage; the slice ends with the last stage
+  std::vector<int> loads, saves;    // tensors that the slice reads from and writes to global memory
+  std::vector<int> shared_offsets;  // by tensor, in floats of the block's shared memory
   int shared_floats;
 };
 
-// Rows of tensors in memory are padded to four floats.
+// Rows of tensors in memory are padded to a multiple of four floats.
 inline int padded(int features) { return (features + 3) / 4 * 4; }
 
 class PassPlan {
  public:
-  // `pass` is one of `program`. Both outlive the plan.
+  // `pass` is one of the passes of `program`. Both must outlive the plan.
   PassPlan(const Program& program, const Pass& pass);
 
   const Program& program;
   const Pass& pass;
-  const bool predicts;  // a row must not depend on the others
+  const bool predicts;  // in a prediction, a row must not depend on the other rows
   std::vector<PlannedStage> stages;
   std::vector<PlannedLaunch> launches;
-  bool reads_bound_input = false;  // no tensor of the input is made: only dense layers read it
+  bool reads_bound_input = false;  // there is no input tensor: only dense layers read the input
   std::optional<PlannedSlice> slice;
-  std::vector<bool> in_memory;  // tensors that lie in the device's memory as floats
-  std::vector<bool> copied;     // tensors that wide layers read rounded to bfloat16
+  std::vector<bool> in_memory;  // tensors that are in device memory as floats
+  std::vector<bool> copied;     // tensors that wide layers read as bfloat16 copies
 
-  // The first of `stages` that is launched.
+  // The first stage that is launched.
   int first_stage() const { return reads_bound_input ? 1 : 0; }
-  // Whether a task reads the bound data in place of its input.
+  // Whether a task reads the bound data instead of an input tensor.
   bool reads_bound(const Task& task) const {
     return reads_bound_input && task.input == pass.tasks.front().output;
   }

@@ -9,7 +9,7 @@
 namespace neurode::cuda {
 namespace {
 
-// A block for each piece; each thread has four floats of it that follow one another.
+// One block for each piece. Each thread handles four consecutive floats of the piece.
 __global__ __launch_bounds__(kThreads) void penalty_kernel(Pieces pieces, double* penalties,
                                                            int learns) {
   const DeferredRecord& record = pieces.records[pieces.owners[blockIdx.x]];
@@ -43,7 +43,8 @@ __global__ __launch_bounds__(kThreads) void inverse_norms_kernel(MatrixRecord ma
   if (threadIdx.x == 0) matrix.inverse_norms[vector] = ops::Orthogonal::inverse_norm(sum);
 }
 
-// A block for each vector w_i, q_i = w_i / |w_i|: value = c sum over j of |q_i q_j|, and
+// One block for each vector w_i. With q_i = w_i / |w_i|,
+// value = c sum over j of |q_i q_j|, and
 // d w_i = 2 c / |w_i| (sum over j of sign(q_i q_j) q_j - q_i sum over j of |q_i q_j|).
 __global__ __launch_bounds__(kThreads) void orthogonal_kernel(MatrixRecord matrix, int learns) {
   __shared__ float slopes[kThreads];

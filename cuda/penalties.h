@@ -1,4 +1,5 @@
-// Penalties of parameters: their values, and what they add to gradients in the arena.
+// Penalties of parameters: computes their values, and adds their derivatives to gradients in the
+// arena.
 #pragma once
 
 #include <vector>
@@ -10,7 +11,8 @@
 
 namespace neurode::cuda {
 
-// The parameters that wait for an update, on the device, and the owner of each of their pieces.
+// Records of the parameters with deferred updates, and the parameter of each of their pieces. Both
+// arrays are in device memory.
 struct Pieces {
   const DeferredRecord* records;
   const int* owners;
@@ -23,11 +25,12 @@ class Penalties {
   Penalties(MemoryPool& pool, const std::vector<DeferredRecord>& parameters,
             std::vector<MatrixRecord> matrices, const Pieces& pieces);
 
-  // One kind of task, for all parameters that have it. Without `learns` the values alone.
+  // Runs one kind of task for all parameters that have it. Without `learns`, computes only the
+  // values.
   void run(Launcher& launcher, TaskKind kind, bool learns) const;
-  // The values of all, for evaluation.
+  // Computes the values of all penalties, for an evaluation.
   void measure(Launcher& launcher) const;
-  // *sum += the values there are, once for each row.
+  // Adds the sum of the penalty values to *sum, once for each row.
   void add(Launcher& launcher, int rows, double* sum) const;
 
  private:
@@ -35,7 +38,7 @@ class Penalties {
   std::vector<MatrixRecord> matrices_;
   Pieces pieces_{};
   DeviceMemory memory_;  // penalties, then norms
-  int values_ = 0;       // of pieces, then of vectors
+  int values_ = 0;       // values of pieces, then values of vectors
 };
 
 }  // namespace neurode::cuda

@@ -1,4 +1,5 @@
-// The exported table: the only symbol of this library. Turns exceptions into statuses.
+// The exported table of functions, the only symbol of this library. Converts exceptions to
+// statuses.
 #include <cstring>
 
 #include "cuda/executor.h"
@@ -10,7 +11,7 @@
 namespace neurode::cuda {
 namespace {
 
-// Not local to a function: there the emulator would take it for shared memory.
+// Must not be local to a function: the emulator would take it for shared memory.
 thread_local std::string last_error_of_thread;
 
 plugin::Status status_of(const Error& error) {
@@ -43,7 +44,7 @@ plugin::Status guarded(Function function) noexcept {
   }
 }
 
-// One at a time on a device; none once it is lost.
+// Runs `function` with the device locked. Refuses to run once the device is lost.
 template <class Function>
 plugin::Status on_device(Device& device, Function function) noexcept {
   return guarded([&] {
@@ -59,7 +60,8 @@ plugin::Status on_device(Device& device, Function function) noexcept {
   });
 }
 
-// Counts a model among those of its device. What the last one gave back is left to others.
+// Counts a model among the models of its device. After the device's last model, gives unused memory
+// back to the driver.
 class Share {
  public:
   explicit Share(Device& device) : device_(device) { ++device.models; }
@@ -111,7 +113,7 @@ plugin::Status describe_device(std::int32_t ordinal, plugin::DeviceRecord* recor
 
 __global__ void code_kernel() {}
 
-// Throws where this library has no code for the current device.
+// Throws if this library has no code for the current device.
 void check_code(int ordinal) {
   cudaFuncAttributes attributes;
   const cudaError_t status =

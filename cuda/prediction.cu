@@ -8,14 +8,15 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 8 << 20;  // of input
-constexpr std::int64_t kHead = 256;            // the state comes before the rows, in one copy
+constexpr std::int64_t kChunkBytes = 8 << 20;  // bytes of input in a chunk
+constexpr std::int64_t kHead = 256;  // bytes for the state; one copy uploads state and rows
 constexpr int kUsualRows = 256;
-constexpr int kUsesBeforeCapturing = 2;  // the last one loads the kernels of the bucket
+constexpr int kUsesBeforeCapturing = 2;  // the last one loads the kernels for this size
 
 static_assert(sizeof(RunState) <= kHead);
 
-// Sizes of batches that have graphs: any other is filled up by half at most.
+// Batch sizes that have graphs. Any other batch is padded to the next size, by less than half of
+// its rows.
 constexpr int kBuckets[] = {1,  2,  3,  4,   6,   8,   12,  16,  24,  32,
                             48, 64, 96, 128, 192, 256, 384, 512, 768, kMostPredicted};
 
@@ -25,7 +26,7 @@ int bucket_of(int rows, int most) {
 
 }  // namespace
 
-// Graphs hold the places of all that is taken here.
+// Graphs contain the addresses of this memory, so they are discarded when it moves.
 void Prediction::reserve(int capacity, std::int64_t row_bytes, int chunks) {
   const auto forget_graphs = [&] {
     for (Chunk& chunk : chunks_) chunk.buckets.clear();
@@ -37,7 +38,7 @@ void Prediction::reserve(int capacity, std::int64_t row_bytes, int chunks) {
   const auto in_bytes = static_cast<std::size_t>(input_bytes);
   for (int c = 0; c < chunks; ++c) {
     Chunk& chunk = chunks_[c];
-    if (chunk.rows > 0) device_.stream.wait();  // a run that failed left them on their way
+    if (chunk.rows > 0) device_.stream.wait();  // a run that failed left work in flight
     chunk.rows = 0;
     if (chunk.input.size() >= input_bytes && chunk.in.size() >= in_bytes &&
         chunk.out.size() >= out_bytes)
@@ -95,7 +96,8 @@ void Prediction::run(Launcher& launcher, const plugin::InputRecord& input, float
   const int most =
       static_cast<int>(std::clamp<std::int64_t>(kChunkBytes / row_bytes, 1, kMostPredicted));
   const int chunks = input.rows > most ? 2 : 1;
-  // Two capacities, so that growing seldom moves what graphs hold.
+  // There are only two capacities, so that the memory seldom grows and graphs seldom become
+  // invalid.
   reserve(input.rows <= kUsualRows ? std::min(most, kUsualRows) : most, row_bytes, chunks);
   RunState state{};
   state.scale = input.scale * program_.input_scale;

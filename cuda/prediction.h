@@ -1,8 +1,7 @@
-// Prediction of any number of rows: chunks that follow each other, each an upload, a forward pass
-// and a download.
+// Predicts any number of rows in chunks. Each chunk is an upload, a forward pass and a download.
 //
-// A batch of a size that comes again and again is filled up to one of few sizes, and all of it is a
-// graph. A row's output does not depend on the other rows, nor on how many there are.
+// A batch size that is used repeatedly is padded to one of few sizes, and the whole chunk runs as a
+// graph. A row's output does not depend on the other rows, nor on the number of rows.
 #pragma once
 
 #include <map>
@@ -13,7 +12,7 @@
 
 namespace neurode::cuda {
 
-constexpr int kMostPredicted = 1024;  // rows at a time
+constexpr int kMostPredicted = 1024;  // the most rows in a chunk
 
 class Prediction {
  public:
@@ -28,7 +27,7 @@ class Prediction {
     int uses = 0;
     std::unique_ptr<Graph> graph;
   };
-  // One of the two chunks that are on their way.
+  // One of the two chunks that can run at the same time.
   struct Chunk {
     DeviceMemory input;
     PinnedMemory in, out;

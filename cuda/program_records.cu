@@ -1,4 +1,4 @@
-// Programs as the addon hands them over.
+// Converts the addon's records of programs to Programs.
 #include <algorithm>
 
 #include "cuda/program_records.h"

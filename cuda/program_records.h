@@ -1,4 +1,4 @@
-// Programs as the addon hands them over.
+// Converts the addon's records of programs to Programs.
 #pragma once
 
 #include "native/engine/plugin.h"

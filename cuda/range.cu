@@ -15,7 +15,7 @@ Range::Range(Device& device, const Program& program, BoundData& data)
       state_(device.pool, sizeof(RunState), "the state of a range"),
       sums_(device.pool, RangeSums::bytes(program.metrics), "sums") {}
 
-// Outputs, targets and a weight of each position.
+// Bytes of the outputs, the targets and a weight for each position of the rows.
 std::int64_t Range::captured_bytes(std::int64_t rows) const {
   return rows * program_.positions * (2 * program_.outputs() + 1) *
          static_cast<std::int64_t>(sizeof(float));

@@ -1,4 +1,4 @@
-// A range of batches: the state that its launches share, and what comes back from them.
+// A range of batches: the state that its launches share, and the results that are downloaded.
 #pragma once
 
 #include "cuda/bound_data.h"
@@ -9,24 +9,25 @@
 
 namespace neurode::cuda {
 
-// One at a time.
+// Runs one range at a time.
 class Range {
  public:
   Range(Device& device, const Program& program, BoundData& data);
 
-  // Takes memory for the outputs of so many rows and, where it `trains`, for gradients of a batch.
+  // Allocates memory for the outputs of `rows` rows and, if the range `trains`, for gradients of a
+  // batch.
   void reserve_captured(std::int64_t rows, std::int64_t batch_size, bool trains);
 
-  // Uploads the range's data. Sums are zeros.
+  // Uploads the range's data and sets the sums to zero.
   RunState begin(const plugin::RangeRecord& range);
-  // The launches that follow begin with this state.
+  // Uploads the state with which the next launches begin.
   void write(const RunState& state);
   RunState* state() const { return state_.as<RunState>(); }
   RangeSums* sums() const { return sums_.as<RangeSums>(); }
-  // To be called after every launch: two are in flight, no more, so that a range ends soon after it
-  // was asked to. `launched`: those before.
+  // Must be called after every launch. Lets at most two launches be in flight, so that a cancelled
+  // range ends soon. `launched` is the number of earlier launches.
   void pace(std::int64_t launched);
-  // Waits for the launches.
+  // Waits for the launches and downloads the results.
   void end(const plugin::RangeRecord& range, const RunState& state, plugin::SumsRecord& sums);
 
  private:
@@ -39,7 +40,7 @@ class Range {
   BoundData& data_;
   DeviceMemory state_, sums_;
   DeviceMemory captured_, gradients_;
-  // A training waits for most of its time.
+  // Training spends most of its time waiting, so the waiting thread sleeps instead of spinning.
   Event launched_[2] = {Event(cudaEventBlockingSync), Event(cudaEventBlockingSync)};
 };
 

@@ -1,4 +1,4 @@
-// Trains over ranges of batches.
+// Trains on ranges of batches.
 #include <algorithm>
 
 #include "cuda/inputs.h"
@@ -7,15 +7,15 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr double kOperationsOfALaunch = 1e9;  // a graph holds as many steps, at most
+constexpr double kOperationsOfALaunch = 1e9;  // the operations of the steps in a graph, at most
 constexpr int kMostStepsOfALaunch = 16;
-constexpr std::int64_t kWorthCapturing = 8;  // batches
+constexpr std::int64_t kWorthCapturing = 8;  // batches that are worth a capture
 constexpr int kRangesBeforeCapturing = 3;
-constexpr std::size_t kMostGraphs = 8;  // kinds of batches whose graphs are kept
+constexpr std::size_t kMostGraphs = 8;  // graphs are kept for this many kinds of batches
 
 }  // namespace
 
-// Graphs hold places of tensors.
+// Graphs contain the addresses of tensors, so they are discarded when the tensors move.
 void Training::reserve_pass(std::int64_t batch_size) {
   if (pass_.reserve(static_cast<int>(batch_size))) graphs_.clear();
 }
@@ -27,7 +27,7 @@ void Training::reserve(std::int64_t batch_size, std::int64_t batches) {
   device_.staging.reserve(bytes);
 }
 
-// Of a step, about: a product forward and two backward.
+// The approximate number of operations in a step: one product forward and two products backward.
 double Training::operations(std::int64_t rows) const {
   double weights = 0;
   for (const Parameter& parameter : program_.parameters)
@@ -63,8 +63,8 @@ void Training::launch(Launcher& launcher, const Kind& kind, std::unique_ptr<Grap
   graph->launch(device_.stream.get());
 }
 
-// Up to `count` steps on batches of `rows`; `sums` counts those that were launched, also where the
-// next one fails.
+// Runs up to `count` steps on batches of `rows` rows. `sums` counts the steps that were launched,
+// even if the next step fails.
 std::int64_t Training::run_steps(Launcher& launcher, int rows, std::int64_t count,
                                  const plugin::RangeRecord& range,
                                  const plugin::CancelRecord& cancel, plugin::SumsRecord& sums) {
@@ -120,7 +120,7 @@ void Training::run(Launcher& launcher, const plugin::RangeRecord& range,
     data_.upload_ahead(range);
     range_.end(range, state, sums);
   } catch (...) {
-    // The weights are those after the steps that were taken.
+    // The weights already contain the launched steps.
     if (range.update != 0) step += sums.batches;
     throw;
   }

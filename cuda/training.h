@@ -1,4 +1,4 @@
-// Trains over ranges of batches: steps one by one, and as graphs of captured steps.
+// Trains on ranges of batches, step by step or in graphs of several captured steps.
 #pragma once
 
 #include <map>
@@ -16,23 +16,23 @@ class Training {
   Training(Device& device, const Program& program, PassRunner& pass, BoundData& data, Range& range)
       : device_(device), program_(program), pass_(pass), data_(data), range_(range) {}
 
-  // Takes memory for ranges of so many batches.
+  // Allocates memory for ranges of `batches` batches.
   void reserve(std::int64_t batch_size, std::int64_t batches);
-  // `step` goes on by the steps that were taken, also where a later one fails.
+  // Adds the number of launched steps to `step`, even if a later step fails.
   void run(Launcher& launcher, const plugin::RangeRecord& range, const float* learning_rates,
            std::int64_t& step, const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
 
  private:
-  // Batches that are captured alike.
+  // Batches of the same kind use the same graphs.
   struct Kind {
     int rows;
     bool weighted;
     auto operator<=>(const Kind&) const = default;
   };
   struct Graphs {
-    int ranges = 0;       // that had such batches
-    bool loaded = false;  // a step with an update has run: captures must not load kernels
-    std::unique_ptr<Graph> one, many;  // steps
+    int ranges = 0;       // number of ranges with batches of this kind
+    bool loaded = false;  // whether a step with an update has run; a capture must not load kernels
+    std::unique_ptr<Graph> one, many;  // graphs of one step and of several steps
     std::uint64_t used = 0;
   };
 

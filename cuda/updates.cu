@@ -1,4 +1,4 @@
-// From gradients in the arena to new weights.
+// Updates weights from gradients in the arena.
 #include "cuda/kernels/finish.h"
 #include "cuda/kernels/functors.h"
 #include "cuda/updates.h"
@@ -10,7 +10,7 @@ struct PieceArguments {
   const DeferredRecord* records;
   const int* owners;
   double* square_sums;
-  float* scales;  // null: gradients are as they should be
+  float* scales;  // factors that clip gradients, by parameter; null: no clipping by norm
   OpRecord optimizer;
   float clip_value;
   int accumulation_steps;
@@ -18,16 +18,16 @@ struct PieceArguments {
   int overwrite_frequency;
 };
 
-// Whether a step ends with an update, or only adds its gradient to those before.
+// Whether this step ends with an update; otherwise it only adds its gradient to the accumulator.
 NEURODE_DEVICE bool updates_in(const PieceArguments& arguments, std::int64_t step) {
   return (step + 1) % arguments.accumulation_steps == 0;
 }
 
-// The piece of a block; each thread has four floats of it that follow one another.
+// The piece that a block handles. Each thread handles four consecutive floats of the piece.
 struct PieceOfBlock {
   int parameter;
   const DeferredRecord& record;
-  std::int64_t begin, end;  // of the thread's floats
+  std::int64_t begin, end;  // the floats of this thread
   NEURODE_DEVICE explicit PieceOfBlock(const PieceArguments& arguments)
       : parameter(arguments.owners[blockIdx.x]), record(arguments.records[parameter]) {
     begin = (static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x * 4;
@@ -35,7 +35,8 @@ struct PieceOfBlock {
   }
 };
 
-// The gradient becomes the average of those since the last update; in between it is only kept.
+// Adds the gradient to the accumulator. If the step ends with an update, the gradient becomes the
+// average of the gradients since the last update.
 NEURODE_DEVICE void accumulate(const PieceArguments& arguments, const PieceOfBlock& piece,
                                std::int64_t step) {
   float* const sums = piece.record.accumulator;
@@ -48,8 +49,8 @@ NEURODE_DEVICE void accumulate(const PieceArguments& arguments, const PieceOfBlo
   }
 }
 
-// The average moves in every step; up to the first update it is a copy. Some updates end with the
-// weights becoming their averages.
+// Updates the moving average in every step. Up to the first update it is a copy of the weights.
+// After every overwrite_frequency updates, the weights are replaced by their averages.
 NEURODE_DEVICE void move_averages(const PieceArguments& arguments, const PieceOfBlock& piece,
                                   std::int64_t step) {
   float* const averages = piece.record.average;
@@ -85,7 +86,7 @@ __global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments ar
   if (threadIdx.x == 0) arguments.square_sums[blockIdx.x] = sum;
 }
 
-// A block for each parameter, or one for all of them.
+// One block for each parameter, or one block for all parameters together.
 __global__ __launch_bounds__(kThreads) void clip_scales_kernel(PieceArguments arguments,
                                                                int parameters, float limit) {
   const bool together = gridDim.x == 1;
@@ -131,7 +132,8 @@ __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments argumen
   if (piece.record.not_negative != 0) lift_negatives(piece);
 }
 
-// Lanes of a block stand side by side where groups do, so that what they read does.
+// Lanes are the groups that a block handles side by side. If groups are interleaved in memory, 32
+// lanes make reads coalesced.
 int lanes_of(const ConstraintRecord& record) { return record.inner > 1 ? 32 : 1; }
 
 __global__ __launch_bounds__(kThreads) void constrain_kernel(ConstraintRecord record, int lanes) {

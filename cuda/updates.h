@@ -1,5 +1,5 @@
-// From gradients in the arena to new weights: launches over pieces of all parameters that wait for
-// an update.
+// Updates weights from gradients in the arena. Each launch covers the pieces of all parameters with
+// deferred updates.
 #pragma once
 
 #include <vector>
@@ -17,7 +17,7 @@ class Updates {
  public:
   Updates(Device& device, const Program& program, const Parameters& parameters);
 
-  // One kind of task of Axis::parameters, for all parameters that have it.
+  // Runs one kind of task of Axis::parameters for all parameters that have it.
   void run(Launcher& launcher, TaskKind kind, const StepRecord& step) const;
 
   const Penalties& penalties() const { return penalties_; }
@@ -25,10 +25,10 @@ class Updates {
  private:
   const Program& program_;
   int parameters_ = 0, pieces_ = 0;
-  DeviceMemory memory_;  // records, owners of pieces, and sums
+  DeviceMemory memory_;  // records, sums, owners of pieces, and scales
   DeferredRecord* records_ = nullptr;
-  int* owners_ = nullptr;          // parameter of each piece
-  double* square_sums_ = nullptr;  // of gradients, by piece
+  int* owners_ = nullptr;          // the parameter of each piece
+  double* square_sums_ = nullptr;  // square sums of gradients, by piece
   float* scales_ = nullptr;        // by parameter
   std::vector<ConstraintRecord> constraints_;
   Penalties penalties_;

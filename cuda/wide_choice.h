@@ -1,11 +1,11 @@
-// Which layers are wide: those whose products tensor cores compute.
+// Decides which layers are wide. Tensor cores compute the products of wide layers.
 #pragma once
 
 #include "native/engine/program.h"
 
 namespace neurode::cuda {
 
-constexpr std::int64_t kWideWeights = 1 << 17;  // smaller layers gain nothing: they stay float32
+constexpr std::int64_t kWideWeights = 1 << 17;  // smaller layers gain nothing and stay float32
 
 // Whether the layer with this kernel is wide.
 inline bool is_wide(const Program& program, int kernel) {
@@ -14,7 +14,7 @@ inline bool is_wide(const Program& program, int kernel) {
          parameter.positions == 1 && parameter.size() >= kWideWeights;
 }
 
-// Whether products of wide layers read bfloat16 copies, not the floats themselves.
+// Whether products of wide layers read bfloat16 copies instead of floats.
 inline bool reads_copies(const Program& program) {
   return program.precision == Precision::bfloat16;
 }

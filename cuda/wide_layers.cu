@@ -7,7 +7,7 @@
 namespace neurode::cuda {
 namespace {
 
-// Multiply-adds of a product that a library may be faster at.
+// The least number of multiply-adds for which cuBLASLt is tried.
 constexpr double kLargeProduct = 1 << 23;
 
 template <class Product>

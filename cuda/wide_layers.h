@@ -1,4 +1,4 @@
-// A model's wide layers: those whose products tensor cores compute, and the copies of their
+// A model's wide layers, whose products run on tensor cores, and the bfloat16 copies of their
 // kernels.
 #pragma once
 
@@ -15,22 +15,23 @@ namespace neurode::cuda {
 
 class WideLayers {
  public:
-  // Throws ERR_ARGUMENT where the device has no tensor cores for the program's precision.
+  // Throws ERR_ARGUMENT if the device has no tensor cores for the program's precision.
   WideLayers(Device& device, const Program& program, const Parameters& parameters);
 
-  // Kernels were set from outside: copies are made again when `refresh` comes.
+  // Says that kernels were set from outside. The next `refresh` makes their copies again.
   void kernels_changed() { stale_ = true; }
   void refresh(Launcher& launcher);
-  // Kernels that an update task has changed.
+  // Makes copies of the kernels that update tasks have changed.
   void copy_deferred(Launcher& launcher) const;
 
   Matrix kernel(int index) const;
   Copy kernel_copy(int index) const { return copies_[index]; }
 
-  // Whether cuBLASLt is there; its products take memory.
+  // Whether cuBLASLt is available. Its products need memory.
   bool has_library() const { return library_ != nullptr; }
 
-  // Without `memory` by Neurode's own kernels, whose sums do not depend on the number of rows.
+  // Without `memory`, Neurode's own kernels compute the products. Their sums do not depend on the
+  // number of rows.
   void forward(Launcher& launcher, const ForwardProduct& product,
                const LibraryMemory* memory) const;
   void backward_input(Launcher& launcher, const BackwardProduct& product,

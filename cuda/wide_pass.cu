@@ -74,7 +74,8 @@ void WidePass::use(char* memory, std::uint32_t* counters) {
 // ----------------------------------------------------------------------------------------------
 // launches
 
-// The tensor as a product's operand. Its copy is made if what wrote the tensor last did not.
+// Returns the tensor as a product's operand. If the copy is older than the tensor, makes the copy
+// first.
 Matrix WidePass::operand(Launcher& launcher, const StepRecord& step, int index,
                          FreshCopies& fresh) const {
   const Copy copy = copy_of(index);

@@ -1,5 +1,5 @@
-// The wide layers of a pass: their products, the copies that these read, and the memory that they
-// take.
+// The wide layers of a pass: their products, the copies that the products read, and the memory for
+// both.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,7 @@
 
 namespace neurode::cuda {
 
-// By tensor: whether its copy holds what the tensor does.
+// By tensor: whether the copy is up to date with the tensor.
 using FreshCopies = std::vector<bool>;
 
 inline Tensor tensor_of(const std::vector<Operand>& tensors, int index) {
@@ -21,16 +21,16 @@ inline Tensor tensor_of(const std::vector<Operand>& tensors, int index) {
 
 class WidePass {
  public:
-  // `tensors`: those of the pass, which have their places before anything is enqueued.
+  // `tensors` are the tensors of the pass. Their addresses must be set before anything is enqueued.
   WidePass(const PassPlan& plan, const WideLayers& layers, const Parameters& parameters,
            const std::vector<Operand>& tensors)
       : plan_(plan), layers_(layers), parameters_(parameters), tensors_(tensors) {}
 
-  // Asks for places for batches of up to `rows`. Counters, which are zeros at first, are the
-  // caller's.
+  // Reserves places in the arena for batches of up to `rows` rows. The caller provides the
+  // counters, which must be zero at first.
   void reserve(Arena& arena, int rows);
   std::int64_t counters(int rows) const;
-  // The memory is there.
+  // Sets the addresses, once the memory is allocated.
   void use(char* memory, std::uint32_t* counters);
 
   void enqueue(Launcher& launcher, const PlannedStage& stage, const StepRecord& step,

@@ -1,4 +1,4 @@
-// Tasks whose parameters belong to channels.
+// Kernels for tasks whose parameters are per channel.
 #include "cuda/kernels/channels.h"
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/functors.h"
@@ -7,10 +7,11 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr int kColumns = 32;  // channels of a block that sums over the batch
+constexpr int kColumns = 32;  // channels per block in kernels that sum over the batch
 constexpr int kParts = kThreads / kColumns;
 
-// The numbers of a batch's channel, as BatchStatistics of the CPU has them.
+// Statistics of the batch, one value for each channel; the same values as the CPU's
+// BatchStatistics.
 struct Statistics {
   float *mean, *inverse, *factor, *slope, *term;
   NEURODE_DEVICE explicit Statistics(const ChannelRecord& record)
@@ -25,7 +26,7 @@ NEURODE_DEVICE float value_or(const float* values, int channel, float standard) 
   return values != nullptr ? values[channel] : standard;
 }
 
-// Calls apply(functor) for the function of a row.
+// Calls apply(functor) with the functor of the feature function in row `which` of the op table.
 template <class Apply>
 NEURODE_DEVICE void with_function(int which, Apply apply) {
   switch (which) {
@@ -37,7 +38,7 @@ NEURODE_DEVICE void with_function(int which, Apply apply) {
   }
 }
 
-// What (x - mean) is multiplied by where the statistics are parameters.
+// The factor of (x - mean) in a normalization whose statistics are parameters.
 NEURODE_DEVICE float known_factor(const ChannelRecord& r, int channel) {
   const auto& numbers = ops::named<ops::NormalizationParams>(r.op.params);
   return ops::normalizing_factor<float>(r.variance[channel], numbers, numbers.undoes()) *
@@ -97,8 +98,9 @@ struct ChannelElements {
   NEURODE_DEVICE void run(int row, int feature) const { run_element(record, row, feature); }
 };
 
-// Sums of a channel over the batch: eight threads take every eighth value, and their sums are added
-// in order. All threads of the block call it; each gets the sums of its channel.
+// Sums over the batch for each channel. Each of kParts = 8 threads of a channel sums every eighth
+// value, and the 8 partial sums are added in order. All threads of the block must call this; each
+// thread gets the sums of its own channel.
 template <int kSums, class Add>
 NEURODE_DEVICE void channel_sums(const ChannelRecord& r, int rows, double (&sums)[kSums], Add add) {
   __shared__ double parts[kSums][kParts][kColumns];
@@ -129,7 +131,7 @@ NEURODE_DEVICE void channel_sums(const ChannelRecord& r, int rows, double (&sums
   }
 }
 
-// Whether this thread writes what its channel's sums give.
+// Whether this thread writes the results of its channel: one thread does so for each channel.
 NEURODE_DEVICE bool writes(const ChannelRecord& r, int channel) {
   return static_cast<int>(threadIdx.x) < kColumns && channel < r.channels;
 }
@@ -175,7 +177,7 @@ __global__ __launch_bounds__(kThreads) void batch_statistics_kernel(ChannelRecor
   r.variance[channel] = r.variance[channel] * momentum + variance * rest;
 }
 
-// See batch_sums of the CPU.
+// Gradients of gamma and beta, and the terms of the input gradient; see batch_sums of the CPU.
 __global__ __launch_bounds__(kThreads) void batch_sums_kernel(ChannelRecord r, StepRecord step,
                                                               OpRecord optimizer,
                                                               WeightsRecord kernel,

@@ -1,4 +1,5 @@
-// Dense layers: forward, backward to the input, and backward to the weights with their update.
+// Kernels of dense layers: forward, backward to the input, and backward to the weights, which
+// includes the weight update.
 #include <algorithm>
 
 #include "cuda/kernels/dense.h"
@@ -9,8 +10,8 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr int kBiasColumns = 32;  // units of a block that sums a bias' gradient
-constexpr int kWorthATile = 96;   // blocks that fill a device well enough
+constexpr int kBiasColumns = 32;  // units per block in the sum of the bias gradient
+constexpr int kWorthATile = 96;   // with this many blocks a launch occupies the device well enough
 constexpr int kLeastRowsOfASplit = 256;
 constexpr int kMostSplits = 16;
 
@@ -59,16 +60,16 @@ struct WeightsArguments {
   WeightLayer layers[kMostLayers];
   int count;
   OpRecord optimizer;
-  std::uint32_t* counters;  // blocks that have left their sums, by tile
+  std::uint32_t* counters;  // by tile: the number of blocks that have written their partial sums
   float* partials;
-  int first_tile;  // of this launch
-  bool last;       // the step ends with this launch
+  int first_tile;  // the number of this launch's first tile
+  bool last;       // whether the step ends with this launch
   StepRecord step;
   FinishRecord finish;
 };
 
-// Sums of the tile over all splits of the batch, in the order of the splits, by the block that
-// comes last.
+// Writes the tile's partial sums of this split of the batch. The block that finishes last adds the
+// partial sums of all splits, in the order of the splits. Returns whether `sums` are complete.
 template <class S>
 NEURODE_DEVICE bool add_splits(const WeightsArguments& arguments, int tile, Sums<S>& sums) {
   const int splits = gridDim.y;
@@ -88,8 +89,8 @@ NEURODE_DEVICE bool add_splits(const WeightsArguments& arguments, int tile, Sums
   return true;
 }
 
-// d bias of some units: 8 threads sum every eighth row of a unit, and their sums are added in
-// order.
+// Updates the bias of kBiasColumns units. Each of 8 threads of a unit sums every eighth row of the
+// gradient, and the 8 partial sums are added in order.
 NEURODE_DEVICE void update_bias(const WeightsArguments& arguments, const WeightLayer& layer,
                                 int first, float rate) {
   __shared__ float parts[kThreads / kBiasColumns][kBiasColumns];
@@ -191,8 +192,8 @@ bool fills(std::int64_t rows, std::int64_t columns) {
   return tiles(rows, S::kM) * tiles(columns, S::kN) >= kWorthATile;
 }
 
-// Narrow tiles where there are few outputs, else the largest with which there are enough blocks.
-// Only narrow tiles add in another order.
+// Chooses the tile: Narrow if there are few outputs, else the largest tile that gives kWorthATile
+// blocks. Only Narrow adds in another order, so `usual_rows` alone decides whether it is used.
 template <class Use>
 void with_shape(std::int64_t rows, std::int64_t columns, std::int64_t usual_rows, Use use) {
   if (!fills<Medium>(usual_rows, columns)) return use(Narrow{});

@@ -1,4 +1,4 @@
-// One thread for each feature of each row of a batch.
+// Kernels that run one thread for each feature of each row of a batch.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -6,13 +6,13 @@
 
 namespace neurode::cuda {
 
-// The class or index that a value means, brought into [0, count).
+// Converts a value to a class or an index and clamps it to [0, count).
 NEURODE_DEVICE int index_of(float x, int count) {
   return x > 0 ? (x < static_cast<float>(count - 1) ? static_cast<int>(x) : count - 1) : 0;
 }
 
-// `Elements` has features(), how many a row has, and run(row, feature). Its blocks take kThreads
-// features of one row at a time.
+// `Elements` has features(), the number of features in a row, and run(row, feature). A block
+// handles kThreads features of one row.
 template <class Elements>
 __global__ __launch_bounds__(kThreads) void elements_of_kernel(Elements elements, int rows) {
   const int features = elements.features();

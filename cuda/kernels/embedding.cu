@@ -1,4 +1,4 @@
-// Embeddings.
+// Kernels of embeddings: lookup, and the gradient of the table.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/embedding.h"
 #include "cuda/kernels/functors.h"
@@ -18,11 +18,12 @@ struct EmbeddedElements {
   }
 };
 
-// A block for each vector: it looks for its index in the batch, row after row.
+// One block for each vector of the table: the block searches the batch, row by row, for the
+// vector's index.
 __global__ __launch_bounds__(kThreads) void embedding_gradients_kernel(EmbeddingRecord r,
                                                                        StepRecord step,
                                                                        WeightsRecord table) {
-  __shared__ unsigned found[kThreads / 32];  // a bit for each entry
+  __shared__ unsigned found[kThreads / 32];  // one bit for each entry of the batch
   const int vector = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
   const std::int64_t entries = static_cast<std::int64_t>(step.rows) * r.indices;
   for (int first = 0; first < r.size; first += kThreads) {

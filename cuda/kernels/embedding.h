@@ -1,4 +1,4 @@
-// Embeddings: rows of a table by index, and the gradient of the table.
+// Embeddings: lookup of table rows by index, and the gradient of the table.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -6,7 +6,7 @@
 
 namespace neurode::cuda {
 
-// `indices` indices of a row become so many vectors of the table (vectors, size).
+// Replaces each of a row's `indices` indices by a vector of the table, which is (vectors, size).
 struct EmbeddingRecord {
   int indices, vectors, size;
   const float* table;
@@ -16,7 +16,7 @@ struct EmbeddingRecord {
 
 void embedding_forward(Launcher& launcher, const EmbeddingRecord& record, const StepRecord& step);
 
-// d table goes to `table`.
+// Sums d table; `table` says where the gradient goes.
 void embedding_gradients(Launcher& launcher, const EmbeddingRecord& record, const StepRecord& step,
                          const WeightsRecord& table);
 

@@ -1,16 +1,16 @@
-// The end of a step: sums of losses and metrics, and the state of the next one.
+// The end of a step: adds the sums of losses and metrics, and moves the state on to the next step.
 #pragma once
 
 #include "cuda/kernels/sources.h"
 
 namespace neurode::cuda {
 
-// The weight of a position of the batch; NaN where it counts for nothing.
+// The weight of position `at` of the batch; NaN if the position is not counted.
 NEURODE_DEVICE float weight_of(const RunState& state, int at) {
   return state.weights == nullptr ? 1 : state.weights[target_at(state, at)];
 }
 
-// The sum over the block, in an order that is always the same; for thread 0.
+// Sums `value` over the block, always in the same order. The result is correct in thread 0 only.
 NEURODE_DEVICE double sum_of_block(double value) {
   __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
@@ -23,27 +23,27 @@ NEURODE_DEVICE double sum_of_block(double value) {
   return parts[0];
 }
 
-// What the loss of a row is multiplied by in the sum of the range.
+// The factor of a row's loss in the loss sum of the range.
 NEURODE_DEVICE double weight_of_loss(const StepRecord& step, const FinishRecord& finish, int row,
                                      float row_weight) {
   const RunState& state = *step.state;
   if (state.weights != nullptr)
     return row_weight * (static_cast<double>(state.loss_scale) * step.rows);
   if (finish.mean != 0) return 1.0 / state.positions;
-  // A batch's loss counts once for each of its rows.
+  // Without the mean, the loss of a batch is counted once for each row of the batch.
   const std::int64_t first =
       (state.position + row / state.positions) / state.batch_size * state.batch_size;
   return static_cast<double>(first + state.batch_size < state.total ? state.batch_size
                                                                     : state.total - first);
 }
 
-// By one whole block. Each sum is in double precision and in an order that depends on nothing but
-// the number of rows.
+// Ends the step; all threads of one block call this. Sums are in double precision, and the order of
+// additions depends only on the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
   const int thread = static_cast<int>(threadIdx.x);
   RunState& state = *step.state;
   const bool weighted = state.weights != nullptr;
-  // Adds value(row) * weight(row, weight of the row) over the positions that count.
+  // Adds value(row) * weight(row, weight of the row) over the positions that are counted.
   const auto add = [&](double& total, auto value, auto weight) {
     double sum = 0;
     for (int row = thread; row < step.rows * state.positions; row += kThreads) {
@@ -87,7 +87,8 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
   }
 }
 
-// Whether this block is the last of the launch to arrive here, with what the others wrote in view.
+// Whether this block is the last block of the launch to get here. If so, the block sees everything
+// that the other blocks wrote before they got here.
 NEURODE_DEVICE bool is_last_block(std::uint32_t* arrived, std::uint32_t blocks) {
   __shared__ bool last;
   __threadfence();

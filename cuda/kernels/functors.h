@@ -1,4 +1,4 @@
-// Rows of the op table on the device: from a row's number to its functor.
+// Selects functors of the op table on the device by the number of their row.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -76,7 +76,7 @@ enum Regularizer : int {
 }  // namespace regularizer
 }  // namespace row
 
-// A value's part of a penalty, and the slope of that.
+// One value's contribution to a penalty, and the derivative of that contribution.
 [[maybe_unused]] static __device__ float penalty_value(const OpRecord& op, float x) {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
@@ -98,7 +98,7 @@ enum Regularizer : int {
   return 0;
 }
 
-// Whether a regularizer is of whole rows or columns, and whether of columns.
+// Whether a regularizer works on whole rows or columns, and whether on columns.
 constexpr bool is_of_matrix(const Op& regularizer) {
   return regularizer.row >= row::regularizer::first_matrix;
 }
@@ -110,7 +110,7 @@ __host__ __device__ constexpr bool is_pointwise(int activation) {
   return activation < row::first_rowwise;
 }
 
-// Not inlined: one copy of all functors in each object, not one in each kernel.
+// Not inlined: each object file has one copy of all functors, rather than one copy per kernel.
 [[maybe_unused]] static __device__ __noinline__ float pointwise_forward(OpRecord op, float z) {
   switch (op.row) {
 #define NEURODE_ROW(name, Functor, ...) \
@@ -146,7 +146,7 @@ NEURODE_DEVICE float slope(const OpRecord& op, float z, float y) {
   return pointwise_derivative(op, z, y);
 }
 
-// Features of a row that are `step` apart, as the row-wise functors take them.
+// A view of features that are `step` apart in a row, for row-wise functors.
 struct RowView {
   float* data;
   int step = 1;
@@ -169,7 +169,7 @@ struct RowView {
 }
 
 struct TargetView {
-  const float* values;  // or null: the class
+  const float* values;  // null: the target is target_class
   int target_class;
   NEURODE_FN float operator()(int i) const {
     return values != nullptr ? values[i] : i == target_class ? 1.0f : 0.0f;
@@ -207,7 +207,7 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
                                    [=](int i, float slope) { gradient[i] = slope * scale; });
 }
 
-// gradient may be null.
+// Returns the loss of one row and, unless `gradient` is null, writes its gradient.
 [[maybe_unused]] static __device__ __noinline__ float loss_row(OpRecord op, int n, float* y,
                                                                TargetView target, float scale,
                                                                float* gradient) {
@@ -225,7 +225,7 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
   return 0;
 }
 
-// Rows of the losses come after those of the metrics alone.
+// Losses are metrics too: their rows follow the rows of the other metrics.
 [[maybe_unused]] static __device__ __noinline__ float metric_row(OpRecord op, int n, float* y,
                                                                  TargetView target) {
   const RowView prediction{y};
@@ -240,15 +240,17 @@ NEURODE_DEVICE float loss_of_row(const float* params, int n, RowView y, TargetVi
   return loss_row(op, n, y, target, 1, nullptr);
 }
 
-// The weights that one thread updates: runs of four rows and columns, `row_step` and `column_step`
-// apart, before the ends. The gradient of row i and column j is gradients[i * columns + j].
+// The weights that one thread updates. Rows and columns come in runs of four; the runs begin
+// `row_step` and `column_step` apart and are cut off at row_end and column_end. The gradient of row
+// i and column j is gradients[i * columns + j].
 struct Patch {
   int row = 0, rows = 1, row_step = 0, row_end = 1;
   int column = 0, columns = 1, column_step = 0, column_end = 0;
-  int stride = 0;  // weights of a row
+  int stride = 0;  // weights per row
 };
 
-// What all weights of a step share is prepared once; a run's loads go out before its first store.
+// Computes once what is the same for all weights of a step. All loads of a run are issued before
+// its first store.
 template <class Optimizer>
 NEURODE_DEVICE void update_patch_by(const OpRecord& optimizer, float rate, std::int64_t step,
                                     const WeightsRecord& weights, const Patch& patch,
@@ -286,8 +288,8 @@ NEURODE_DEVICE void update_patch_by(const OpRecord& optimizer, float rate, std::
   }
 }
 
-// What becomes of gradients once they are whole: an update, or a place in the arena. Not inlined:
-// one copy of all optimizers in each kernel, not one for each weight of a tile.
+// Uses complete gradients: updates the weights, or stores the gradients in the arena. Not inlined:
+// each kernel has one copy of all optimizers, rather than one copy for each weight of a tile.
 [[maybe_unused]] static __device__ __noinline__ void update_patch(OpRecord optimizer, float rate,
                                                                   std::int64_t step,
                                                                   WeightsRecord weights,

@@ -1,4 +1,4 @@
-// Pooling over the positions of a row.
+// Kernels that pool over the positions of a row.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/functors.h"
 #include "cuda/kernels/pooling.h"
@@ -7,7 +7,7 @@
 namespace neurode::cuda {
 namespace {
 
-// Calls apply(functor) for the pooling of a row.
+// Calls apply(functor) with the functor of the pooling in row `which` of the op table.
 template <class Apply>
 NEURODE_DEVICE void with_pooling(int which, Apply apply) {
   switch (which) {
@@ -36,7 +36,7 @@ struct Pooled {
   }
 };
 
-// A thread writes the gradients of all positions of its feature.
+// One thread writes the gradients of its feature at all positions.
 struct PooledBackward {
   PoolingRecord r;
 

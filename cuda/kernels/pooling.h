@@ -6,7 +6,7 @@
 
 namespace neurode::cuda {
 
-// Input and input gradient are (positions, features), output and gradient (features).
+// input and input_gradient are (positions, features); output and gradient are (features).
 struct PoolingRecord {
   OpRecord op;
   int positions, features;

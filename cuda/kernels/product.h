@@ -1,8 +1,9 @@
-// One block's tile of a matrix product: registers hold the sums, shared memory two slabs of the
-// operands.
+// Computes one block's tile of a matrix product. The sums are in registers. Shared memory holds two
+// slabs of each operand: one is read while the next one is filled.
 //
-// Sums run over k in order. With several groups, group g takes every g-th part of each slab, and
-// the groups' sums are added in order at the end: more threads for a small tile.
+// Sums run over k in order. With several groups of threads, group g sums its own k of each slab
+// (part g of kK / Groups values), and the groups' sums are added in order at the end. Groups give a
+// small tile more threads.
 #pragma once
 
 #include "cuda/kernels/sources.h"
@@ -17,27 +18,28 @@ struct Shape {
   static constexpr int kGroupThreads = M / ThreadM * kColumns;
   static_assert(kGroupThreads * Groups == kThreads);
   static_assert(K % Groups == 0 &&
-                (Groups == 1 || Groups * M * N <= 2 * K * (M + 4)));  // parts fit in a slab
+                (Groups == 1 || Groups * M * N <= 2 * K * (M + 4)));  // partial sums fit in a slab
 };
 
 using Large = Shape<128, 128, 8, 8, 8, 1>;
 using Medium = Shape<64, 64, 16, 4, 4, 1>;
 using Small = Shape<32, 32, 32, 2, 2, 1>;
-using Narrow = Shape<16, 16, 32, 2, 2, 4>;  // many short sums: few outputs, long k
+using Narrow = Shape<16, 16, 32, 2, 2, 4>;  // few outputs and many k, in four groups of threads
 
-// Four floats of padding keep rows aligned and spread a column over the banks.
+// Four floats of padding keep rows aligned to 16 bytes and put a column's values in different
+// banks.
 template <class S>
 struct alignas(16) Slabs {
   float a[2][S::kK][S::kM + 4];
   float b[2][S::kK][S::kN + 4];
 };
 
-// Places in the tile of a thread's values: runs of four, so that a warp reads whole lines of shared
-// memory.
+// The places of a thread's values in the tile. Values come in runs of up to four, so that a warp
+// reads whole lines of shared memory.
 template <int Count>
 constexpr int kRun = Count < 4 ? Count : 4;
 template <int Tile, int Count>
-constexpr int kRunStep = Tile / (Count / kRun<Count>);  // from a run of a thread to its next
+constexpr int kRunStep = Tile / (Count / kRun<Count>);  // the distance between two runs of a thread
 template <int Tile, int Count>
 NEURODE_DEVICE int place(int thread, int i) {
   constexpr int run = kRun<Count>;
@@ -61,8 +63,8 @@ NEURODE_DEVICE void read_fragment(const float* line, int thread, float (&out)[Co
   }
 }
 
-// Four values of an operand's slab on the way from global to shared memory. AlongK: the source's
-// columns are k.
+// Holds a thread's values of an operand's slab, four at a time, between the load from global memory
+// and the store to shared memory. AlongK: the columns of the source are k.
 template <int Tile, int K, bool AlongK>
 struct Staged {
   static constexpr int kChunks = Tile * K / 4;
@@ -99,7 +101,7 @@ struct Staged {
   }
 };
 
-// The sums of one thread, and where they stand in the tile.
+// One thread's sums and their place in the tile.
 template <class S>
 struct Sums {
   float values[S::kThreadM][S::kThreadN];
@@ -117,7 +119,8 @@ struct Sums {
     }
   }
 
-  // Calls visit(m, n, sum) for the tile's elements; those of group 0 are whole sums.
+  // Calls visit(m, n, sum) for the thread's elements of the tile. After multiply(), only group 0
+  // has complete sums.
   template <class Visit>
   NEURODE_DEVICE void each(Visit visit) {
 #pragma unroll
@@ -131,8 +134,8 @@ struct Sums {
   }
 };
 
-// sums = A[m, k] B[k, n] for the tile at (m, n), k from k_begin to k_end. k_begin is a multiple of
-// four.
+// sums = A[m, k] B[k, n] for the tile that begins at (m, n), with k from k_begin to k_end. k_begin
+// must be a multiple of four.
 template <class S, bool AAlongK, bool BAlongK, class A, class B>
 NEURODE_DEVICE void multiply(const A& a, int m, int m_end, const B& b, int n, int n_end,
                              int k_begin, int k_end, Slabs<S>& slabs, Sums<S>& sums) {

@@ -1,4 +1,4 @@
-// Tasks that move, repeat or count the features of a row.
+// Kernels for tasks that move, repeat or count the features of a row.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/functors.h"
 #include "cuda/kernels/rearrangement.h"
@@ -6,7 +6,7 @@
 namespace neurode::cuda {
 namespace {
 
-// Of a feature of the output (outer, columns, rows, inner): that of the input it comes from.
+// The input feature that moves to `feature` of the output (outer, columns, rows, inner).
 NEURODE_DEVICE int transposed(const Block& block, int feature) {
   const int i = feature % block.inner, at = feature / block.inner;
   const int r = at % block.rows, c = at / block.rows % block.columns,
@@ -28,7 +28,8 @@ NEURODE_DEVICE float encoded(const RearrangementRecord& r, int row, int feature)
   return r.counts != 0 || count == 0 ? count : 1.0f;
 }
 
-// Row and feature of the whole as they are in a tensor of so many features a position.
+// The element of `tensor`, which has `features` features per position, that is feature `feature` of
+// row `row` when all positions of a row are counted together.
 NEURODE_DEVICE float& grouped(const RearrangementRecord& r, const Tensor& tensor, int features,
                               int row, int feature) {
   return tensor.at(row * (r.features / features) + feature / features, feature % features);

@@ -9,10 +9,10 @@ namespace neurode::cuda {
 
 struct RearrangementRecord {
   TaskKind kind;
-  int features;                         // of a row of the output, all positions together
-  int input_features, output_features;  // of a position
+  int features;                         // per row of the output, all positions together
+  int input_features, output_features;  // per position
   Block block;
-  int counts;  // encode: numbers of occurrences, not 0 or 1
+  int counts;  // encode: writes the number of occurrences instead of 0 or 1
   Tensor input, output;
 };
 

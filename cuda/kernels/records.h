@@ -1,7 +1,7 @@
-// What kernels are told: plain structures, passed by value or kept in device memory.
+// The arguments of kernels: plain structures, passed by value or kept in device memory.
 //
-// A tensor is (rows, features), row-major, its stride a multiple of four floats and its memory
-// aligned to 16 bytes.
+// A tensor is (rows, features), row-major. Its stride is a multiple of four floats, and its memory
+// is aligned to 16 bytes.
 #pragma once
 
 #include <cstdint>
@@ -17,31 +17,33 @@ namespace neurode::cuda {
 using plugin::OpRecord;
 using plugin::record_of;
 
-constexpr int kThreads = 256;  // of every block
+constexpr int kThreads = 256;  // threads per block
 
-// The range that is running: everything that changes from step to step, so that captured steps can
-// be replayed.
+// The state of the range that is running. Everything that changes from step to step is here, in
+// device memory, so that captured steps can be replayed.
 struct RunState {
-  const std::uint8_t* bytes;  // bound input: one of the two
+  const std::uint8_t* bytes;  // bound input: bytes or floats, the other is null
   const float* floats;
-  const std::uint32_t* order;   // or null
-  const std::int32_t* classes;  // bound targets: one of the two
+  const std::uint32_t* order;   // the epoch's order of rows, or null
+  const std::int32_t* classes;  // bound targets: classes or target_rows
   const float* target_rows;
-  const float* weights;    // of the targets, or null
-  const float* gradients;  // of the range's rows in their order, in place of targets; or null
-  float* captured;         // the range's rows in their order: outputs, targets, weight; or null
-  const float* learning_rates;  // by batch of the range
+  const float* weights;    // weights of the targets, or null
+  const float* gradients;  // gradients of the range's rows, in the range's order, in place of
+                           // targets; or null
+  float* captured;  // gets outputs, targets and weights of the range's rows, in the range's order;
+                    // or null
+  const float* learning_rates;  // one for each batch of the range
   float scale, offset;
   std::int32_t features, outputs;
-  std::int32_t positions;  // of a row's outputs: so many targets, weights and losses has each
-  std::int64_t begin;      // position of the range's first row
-  std::int64_t position;   // of the batch's first row
-  std::int64_t total;      // rows of the data
+  std::int32_t positions;  // positions in a row's output; each has its own target, weight and loss
+  std::int64_t begin;      // position of the range's first row in the order
+  std::int64_t position;   // position of the batch's first row in the order
+  std::int64_t total;      // rows of the bound data
   std::int64_t batch_size;
   std::int64_t step;
-  std::int32_t index;      // of the batch in the range
-  std::uint32_t finished;  // blocks of the step's last launch
-  float loss_scale;        // of a weighted batch
+  std::int32_t index;      // number of the batch in the range
+  std::uint32_t finished;  // number of blocks of the step's last launch that have finished
+  float loss_scale;        // loss scale of a weighted batch
 };
 
 struct Tensor {
@@ -52,7 +54,8 @@ struct Tensor {
   }
 };
 
-// A tensor in global memory, or at an offset of a block's shared memory. Stride 0: none.
+// A tensor in global memory (data), or at an offset in the block's shared memory. Stride 0: no
+// tensor.
 struct Operand {
   float* data;
   int offset;
@@ -66,29 +69,30 @@ enum class StageKind : int {
   gather,
   dense_forward,       // output = f(z = input . kernel + bias)
   activation_forward,  // output = f(z)
-  noise_forward,       // output = input * (auxiliary = factor) + term
+  noise_forward,       // output = input * factor + term; auxiliary = factor
   rescale_forward,
-  loss,                 // row losses of input, gradient
-  metric,               // row values of input
-  activity_penalty,     // row values of input
+  loss,                 // loss of each row of input, and the gradient
+  metric,               // metric of each row of input
+  activity_penalty,     // penalty of each row of input
   activity_gradient,    // gradient += penalty'(input) / rows of the batch
   activation_backward,  // gradient *= f'(z, output)
   noise_backward,       // gradient *= auxiliary
   rescale_backward,
-  dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output), of the layer below
+  dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output); f, z and output
+                         // belong to the layer below
 };
 
-// One or two tasks of a Program.
+// The work of one or two tasks of a Program.
 struct Stage {
   StageKind kind;
-  int inputs, units;  // of a dense layer; else units are the features
+  int inputs, units;  // of a dense layer; for other stages, units is the number of features
   int metric;
   Operand input, z, output, auxiliary, gradient, input_gradient;
   const float* kernel;  // (inputs, kernel_stride)
   const float* bias;
   int kernel_stride;
   OpRecord op;
-  int length, inner;  // of what a row-wise function works on: see Along
+  int length, inner;  // the features that a row-wise function works on: see Along
   float scale, offset;
   std::uint64_t seed;
 };
@@ -97,56 +101,57 @@ struct Stage {
 struct StepRecord {
   RunState* state;
   int rows;
-  float loss_scale;  // below 0: that of the state
-  float* values;     // (row_values(), capacity): losses, metrics and penalties of positions
+  float loss_scale;  // negative: the loss scale of the state is used
+  float* values;     // (row_values(), capacity): losses, metrics and penalties, by position
   int capacity;
 };
 
-// Sums of a range's steps, in device memory. Those of the metrics follow.
+// Sums over the steps of a range, in device memory. The sums of the metrics follow the structure.
 struct RangeSums {
   double loss;
-  double counted;  // positions that count
-  double weight;   // of those
-  double penalty;  // of parameters and outputs
+  double counted;  // number of positions that are counted
+  double weight;   // sum of their weights
+  double penalty;  // penalties of parameters and of outputs
   NEURODE_DEVICE double* metrics() { return reinterpret_cast<double*>(this + 1); }
   static std::int64_t bytes(int metrics) {
     return static_cast<std::int64_t>(sizeof(RangeSums) + metrics * sizeof(double));
   }
 };
 
-// How a step ends: sums in double precision, in a fixed order.
+// How a step ends. Sums are in double precision and in a fixed order.
 struct FinishRecord {
-  RangeSums* sums;  // null: it is not the end
+  RangeSums* sums;  // null: the step does not end here
   int metrics;
-  int activities;     // penalties of outputs
-  int weighted_from;  // metrics from here on weigh their rows
+  int activities;     // number of output penalties
+  int weighted_from;  // metrics from this one on weight their rows
   int mean;           // whether a batch's loss is the mean over its rows
-  int counts_step;    // whether the step counts as one of the optimizer
+  int counts_step;    // whether the step counts as a step of the optimizer
 };
 
-// Where a parameter's gradient goes: see update_patch.
+// Where the gradient of a parameter goes: see update_patch.
 struct WeightsRecord {
-  float* values;  // null: nowhere. The parameter's, or its gradient's where that is only stored
+  float* values;  // the parameter, or its gradient if `stores`; null: the gradient is dropped
   float* slots[ops::kMaxSlots];
   float weight_decay;
   bool stores;
 };
 
-// A parameter whose gradient is in the arena, for the launches that make an update of it.
+// A parameter whose gradient is stored in the arena and applied by a later launch.
 struct DeferredRecord {
   WeightsRecord weights;
   float* gradient;
-  float* accumulator;  // of gradients between updates, or null
-  float* average;      // of the weights, or null
+  float* accumulator;  // sum of the gradients since the last update, or null
+  float* average;      // moving average of the weights, or null
   std::int64_t size;   // floats
-  int first_piece;     // among the pieces of all such parameters
+  int first_piece;     // the number of the parameter's first piece among the pieces of all such
+                       // parameters
   int pieces;
-  OpRecord regularizer;  // of single values; row -1: none
+  OpRecord regularizer;  // of single values; row -1: no regularizer
   int not_negative;
 };
 
-// A kernel or a table with a regularizer of its rows or columns: vector v has its element e at
-// v * step + e * element_step.
+// A kernel or a table with a regularizer of its rows or columns, called vectors here. Vector v has
+// element e at v * step + e * element_step.
 struct MatrixRecord {
   const float* values;
   float* gradient;
@@ -154,15 +159,15 @@ struct MatrixRecord {
   int step, element_step;
   OpRecord regularizer;
   float* inverse_norms;
-  double* penalties;  // of the vectors
+  double* penalties;  // one for each vector
 };
 
-// A parameter whose norms are constrained: groups of `length` elements `inner` apart, in Keras'
-// order; the parameter is (rows, stride).
+// A parameter whose norms are constrained. Each group has `length` elements that are `inner` apart
+// in Keras' order. The parameter is stored as (rows, stride).
 struct ConstraintRecord {
   float* values;
   int columns, stride;
-  std::int64_t size;  // elements
+  std::int64_t size;  // number of elements
   std::int64_t length, inner;
   float least, most, rate;
 };

@@ -1,4 +1,5 @@
-// Everything of a step that is cut along rows of the batch and is no large matrix product.
+// Kernels for the parts of a step that divide the rows of a batch among threads, other than large
+// matrix products.
 #include "cuda/kernels/finish.h"
 #include "cuda/kernels/rows.h"
 #include "cuda/kernels/stages.h"
@@ -31,7 +32,7 @@ __global__ __launch_bounds__(kRowThreads) void rows_kernel(RowStages stages, Ste
   }
 }
 
-// The unit that a thread works on, and its part of the sum over k.
+// The unit that a thread works on, and the part of the sum over k that the thread computes.
 struct Lane {
   int unit, part, parts, padded;
   NEURODE_DEVICE explicit Lane(int units) {
@@ -44,8 +45,8 @@ struct Lane {
   }
 };
 
-// Calls done(row, unit, sum) for the sums over k of add(k, unit, sums), k in steps: each sum by
-// `parts` threads, whose results are added in order.
+// Sums add(k, unit, sums) over k < steps and calls done(row, unit, sum). `parts` threads share the
+// sum of one unit, and their partial sums are added in order.
 template <class Add, class Done>
 NEURODE_DEVICE void sum_rows(int units, int steps, float* scratch, Add add, Done done) {
   const Lane lane(units);
@@ -104,7 +105,7 @@ NEURODE_DEVICE void slice_dense_backward_input(const Stage& stage, float* shared
   sum_rows(
       stage.inputs, (stage.units + 3) / 4, shared,
       [&](int k, int input, float(&sums)[kSliceRows]) {
-        // Rows of kernels are padded with zeros, those of tensors in shared memory too.
+        // Rows of kernels are padded with zeros. So are rows of tensors in shared memory.
         const float4 w = *reinterpret_cast<const float4*>(
             stage.kernel + input * static_cast<std::int64_t>(stage.kernel_stride) + k * 4);
 #pragma unroll
@@ -124,7 +125,7 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
   const int thread = static_cast<int>(threadIdx.x);
   const int first = static_cast<int>(blockIdx.x) * kSliceRows;
   const int rows = step.rows - first < kSliceRows ? step.rows - first : kSliceRows;
-  // Zeros: the padding of rows, and the rows past the last one.
+  // Clears the padding of rows, and the rows after the last row of the batch.
   for (int i = thread; i < slice.shared_floats; i += kThreads) shared[i] = 0;
   __syncthreads();
   for (int c = 0; c < slice.load_count; ++c) {

@@ -1,4 +1,5 @@
-// Everything of a step that is cut along rows of the batch and is no large matrix product.
+// The parts of a step that divide the rows of a batch among threads, other than large matrix
+// products.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -6,25 +7,25 @@
 
 namespace neurode::cuda {
 
-// Stages that follow one another, element by element.
+// Runs one stage, with one thread for each element.
 void run_elements(Launcher& launcher, const Stage& stage, const StepRecord& step);
 
 constexpr int kMostRowStages = 8;
 
-// Consecutive row-wise stages, a thread for each row.
+// Consecutive row-wise stages that one kernel runs, with one thread for each row.
 struct RowStages {
   Stage stages[kMostRowStages];
   int count;
 };
 void run_rows(Launcher& launcher, const RowStages& stages, const StepRecord& step);
 
-// A whole pass for a few rows in one block: activations stay in shared memory.
+// A whole pass for kSliceRows rows in one block. Activations stay in shared memory.
 constexpr int kSliceRows = 4;
 constexpr int kMostSliceStages = 18;
 constexpr int kMostSliceLoads = 2;
 constexpr int kMostSliceSaves = 14;
-constexpr int kSliceScratch = kThreads * kSliceRows;  // floats at the start of shared memory
-constexpr int kMostSliceFeatures = 2048;              // of all tensors in shared memory
+constexpr int kSliceScratch = kThreads * kSliceRows;  // floats for partial sums, at the start
+constexpr int kMostSliceFeatures = 2048;  // sum of the features of all tensors in shared memory
 
 struct SliceCopy {
   Operand global;
@@ -39,17 +40,17 @@ struct Slice {
   int count, load_count, save_count;
   int shared_floats;
 };
-static_assert(sizeof(Slice) + sizeof(StepRecord) <= 4096);  // what kernels can be given
+static_assert(sizeof(Slice) + sizeof(StepRecord) <= 4096);  // kernel argument limit
 
 void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step);
 
-// The scale of the loss of a weighted batch: 1 over its rows that count, or over their weight.
+// Computes the loss scale of a weighted batch: 1 / (number of counted rows), or 1 / (their weight).
 void weigh(Launcher& launcher, const StepRecord& step, int reduction);
 
-// Writes the batch's rows of outputs, targets and weights where the state wants them.
+// Copies the batch's outputs, targets and weights to state.captured.
 void capture(Launcher& launcher, const Operand& output, const StepRecord& step);
 
-// Ends a step whose last launch did not.
+// Ends a step whose last launch does not end the step itself.
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record);
 
 }  // namespace neurode::cuda

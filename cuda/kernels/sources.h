@@ -1,5 +1,5 @@
-// Where kernels read matrices from, four consecutive columns at a time: tensors, or rows of the
-// bound data in the epoch's order, converted as they are read.
+// The matrices that kernels read, four consecutive columns at a time: tensors, or rows of the bound
+// data. Rows of bound data come in the epoch's order and are converted while they are read.
 #pragma once
 
 #include "cuda/kernels/records.h"
@@ -8,17 +8,18 @@ namespace neurode::cuda {
 
 NEURODE_DEVICE float4 zeros() { return make_float4(0, 0, 0, 0); }
 
-// The first `count` of four.
+// Keeps the first `count` of four values; the other values become zero.
 NEURODE_DEVICE float4 first_of(float4 v, int count) {
   return make_float4(v.x, count > 1 ? v.y : 0, count > 2 ? v.z : 0, count > 3 ? v.w : 0);
 }
 
-// A tensor: its stride is a multiple of four, so four columns can always be read.
+// A tensor. Its stride is a multiple of four, so four columns can always be read.
 struct MatrixSource {
   const float* data;
   int stride;
 
-  // Columns [column, column + 4), a multiple of four; zeros from row_end and column_end on.
+  // Loads columns [column, column + 4); `column` is a multiple of four. Values from row_end and
+  // from column_end on are zero.
   NEURODE_DEVICE float4 load(int row, int row_end, int column, int column_end) const {
     if (row >= row_end || column >= column_end) return zeros();
     const float4 v =
@@ -27,7 +28,7 @@ struct MatrixSource {
   }
 };
 
-// The rows of the batch.
+// The rows of the current batch in the bound data.
 struct BoundSource {
   const std::uint8_t* bytes;
   const float* floats;
@@ -74,7 +75,7 @@ struct BoundSource {
   }
 };
 
-// A tensor, or the bound data where there is none.
+// A tensor, or the bound data if there is no tensor.
 struct InputSource {
   MatrixSource matrix;
   BoundSource bound;
@@ -88,7 +89,7 @@ struct InputSource {
   }
 };
 
-// Where the targets are of a position of a row: number `at` of all positions in the batch.
+// The place of a position's target in the bound targets; `at` counts all positions of the batch.
 NEURODE_DEVICE std::int64_t target_at(const RunState& state, int at) {
   const std::int64_t position = state.position + at / state.positions;
   const std::int64_t row =

@@ -1,5 +1,4 @@
-// What a stage that is not a matrix product does to one element or one row; the same in every
-// kernel.
+// What a stage other than a matrix product does to one element or one row. All kernels share this.
 #pragma once
 
 #include "cuda/kernels/functors.h"
@@ -8,7 +7,7 @@
 
 namespace neurode::cuda {
 
-// By elements, or by whole rows of one thread.
+// Whether the stage works on whole rows, one thread per row, rather than on single elements.
 NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
   const bool activation =
       stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward;
@@ -16,7 +15,7 @@ NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
          stage.kind == StageKind::metric || stage.kind == StageKind::activity_penalty;
 }
 
-// The tensors of a stage, wherever they are.
+// The tensors of a stage, in global or in shared memory.
 struct Tensors {
   Tensor input, z, output, auxiliary, gradient;
   NEURODE_DEVICE Tensors(const Stage& stage, float* shared)
@@ -27,7 +26,7 @@ struct Tensors {
         gradient(stage.gradient.in(shared)) {}
 };
 
-// `row` in the tensors, `batch_row` in the batch.
+// `row` counts the rows of the tensors, `batch_row` the rows of the batch.
 NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state,
                                 int row, int batch_row, int feature) {
   switch (stage.kind) {
@@ -79,7 +78,7 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
   }
 }
 
-// A row-wise activation of every group of features in a row.
+// Applies a row-wise activation to each group of features in a row.
 NEURODE_DEVICE void run_rowwise(const Stage& stage, const Tensors& t, int row) {
   const int length = stage.length == 0 ? stage.units : stage.length;
   for (int first = 0; first < stage.units; first += length * stage.inner) {

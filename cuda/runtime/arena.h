@@ -1,11 +1,12 @@
-// Places of several things in one piece of memory.
+// Lays out several arrays in one allocation.
 #pragma once
 
 #include <cstdint>
 
 namespace neurode::cuda {
 
-// Offsets in bytes, each a multiple of what libraries and vector loads expect of a pointer.
+// Offsets are in bytes. Each is a multiple of the pointer alignment that libraries and vector loads
+// expect.
 class Arena {
  public:
   template <class T>

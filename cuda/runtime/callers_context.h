@@ -1,15 +1,15 @@
-// What a thread had chosen before the library chose a device on it.
+// Restores the caller's CUDA context after the library has chosen a device.
 #pragma once
 
 #include "cuda/runtime/runtime.h"
 
 namespace neurode::cuda {
 
-// The driver's context of the calling thread, which it has again when this goes out of scope.
+// Saves the driver's current context of the calling thread and restores it on destruction.
 //
-// A context says which device is the current one to every user of CUDA in the process, each with a
-// runtime of its own. Unlike a device, there may be none: to choose device 0 for a caller that had
-// chosen nothing would take memory on it.
+// The driver's context determines the current device for every user of CUDA in the process, even if
+// each has its own copy of the runtime. A thread can have no context: to restore device 0 in that
+// case would allocate memory on device 0.
 class CallersContext {
  public:
   CallersContext() { known_ = driver().get != nullptr && driver().get(&context_) == 0; }
@@ -20,7 +20,7 @@ class CallersContext {
   CallersContext& operator=(const CallersContext&) = delete;
 
  private:
-  // CUcontext is an opaque pointer, CUresult an int.
+  // CUcontext is an opaque pointer, and CUresult is an int.
   struct Driver {
     int (*get)(void** context) = nullptr;
     int (*set)(void* context) = nullptr;

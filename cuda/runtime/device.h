@@ -11,12 +11,12 @@
 
 namespace neurode::cuda {
 
-// Copies between the host and the device through two pinned buffers in turn.
+// Copies between host and device through two pinned buffers, which are used in turn.
 class Staging {
  public:
   explicit Staging(cudaStream_t stream) : stream_(stream) {}
 
-  // Takes the buffers for copies of so many bytes now, rather than with the first of them.
+  // Allocates the buffers for copies of `bytes` bytes now, rather than at the first copy.
   void reserve(std::int64_t bytes) {
     const auto wanted = static_cast<std::size_t>(std::min(kBytes, bytes));
     for (int slot = 0; slot < 2; ++slot) {
@@ -26,8 +26,8 @@ class Staging {
     }
   }
 
-  // `from` is free again when this returns; the device has it when the stream comes to it. Where
-  // memory is short, nothing is copied.
+  // When this returns, the caller may overwrite `from`; the copy to the device takes place in
+  // stream order. If pinned memory is short, throws before anything is copied.
   void upload(const void* from, std::int64_t bytes, void* to) {
     reserve(bytes);
     for (std::int64_t at = 0; at < bytes; at += kBytes) {
@@ -78,13 +78,13 @@ struct Device {
   Stream stream;
   MemoryPool pool{ordinal, stream.get()};
   Staging staging{stream.get()};
-  // For copies that run beside the work of `stream`.
+  // For copies that run at the same time as the work of `stream`.
   Stream ahead_stream;
   Staging ahead{ahead_stream.get()};
   Event ahead_done;
   int models = 0;
   std::mutex mutex;
-  std::string lost;  // why it does not work any more
+  std::string lost;  // why the device no longer works; empty while it works
 };
 
 }  // namespace neurode::cuda

@@ -1,5 +1,4 @@
-// How kernels are launched, and launches counted. The emulator has its own launch() and
-// dynamic_shared().
+// Launches kernels and counts the launches. The emulator has its own launch() and dynamic_shared().
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,8 @@
 namespace neurode::cuda {
 
 #if !defined(NEURODE_CUDA_EMULATOR)
-// The launch's own status: <<<>>> leaves it where an earlier call's may lie.
+// Returns the launch's own status. With <<<>>> the status must be read by cudaGetLastError, which
+// may return the error of an earlier call.
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
                    cudaStream_t stream, const Arguments&... arguments) {
@@ -32,7 +32,7 @@ __device__ T* dynamic_shared() {
 }
 #endif
 
-// Launches on one stream.
+// Launches kernels on one stream and counts them.
 class Launcher {
  public:
   explicit Launcher(cudaStream_t stream) : stream_(stream) {}

@@ -1,4 +1,4 @@
-// Memory of the device from its pool, and pinned memory of the host, freed when it goes out of
+// Device memory from the device's pool, and pinned host memory. Both are freed when they go out of
 // scope.
 #pragma once
 
@@ -11,12 +11,13 @@
 
 namespace neurode::cuda {
 
-// What one open device takes memory from. Memory that comes back stays with the pool, ready to be
-// taken again without a wait for the device, until `trim`. Taken and given back in the order of one
-// stream.
+// The memory pool of an open device. Freed memory stays in the pool, where it can be allocated
+// again without waiting for the device, until `trim`. Memory is allocated and freed in the order of
+// one stream.
 class MemoryPool {
  public:
-  // Some virtual GPUs have no pools, and not all of them say so: memory is taken without one there.
+  // Some virtual GPUs have no memory pools, and not all of them report that. Then memory is
+  // allocated without a pool.
   MemoryPool(int ordinal, cudaStream_t stream) : stream_(stream) {
     cudaMemPoolProps properties{};
     properties.allocType = cudaMemAllocationTypePinned;
@@ -37,12 +38,13 @@ class MemoryPool {
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
-  // Throws ERR_OUT_OF_MEMORY with the bytes wanted and free. Not initialized.
+  // Allocates memory, which is not initialized. If memory is short, throws ERR_OUT_OF_MEMORY with
+  // the numbers of wanted and free bytes.
   void* take(std::int64_t bytes, const char* what) {
     void* data = nullptr;
     cudaError_t status = try_take(&data, bytes);
     if (status == cudaErrorMemoryAllocation) {
-      // What the pool keeps may lie in pieces that are too small.
+      // The unused memory in the pool may be fragmented: release it and try once more.
       static_cast<void>(cudaGetLastError());
       trim();
       status = try_take(&data, bytes);
@@ -64,7 +66,7 @@ class MemoryPool {
     static_cast<void>(pool_ != nullptr ? cudaFreeAsync(data, stream_) : cudaFree(data));
   }
 
-  // Waits, and leaves what is not in use to others.
+  // Waits for the stream, and gives unused memory back to the driver.
   void trim() {
     static_cast<void>(cudaStreamSynchronize(stream_));
     if (pool_ != nullptr) static_cast<void>(cudaMemPoolTrimTo(pool_, 0));
@@ -100,7 +102,8 @@ class DeviceMemory {
     return *this;
   }
 
-  // At least so many bytes; if they are new, what was there before is gone first.
+  // Makes room for at least `bytes` bytes. If the memory must grow, the old memory is freed first
+  // and its contents are lost.
   void grow(MemoryPool& pool, std::int64_t bytes, const char* what) {
     if (size_ >= bytes) return;
     *this = DeviceMemory();
@@ -137,7 +140,8 @@ class PinnedMemory {
     return *this;
   }
 
-  // At least so many bytes; what was there before goes when the new memory is there.
+  // Makes room for at least `bytes` bytes. If the memory must grow, the old memory is freed after
+  // the new one is allocated, and its contents are lost.
   void grow(std::size_t bytes) {
     if (size_ < bytes) *this = PinnedMemory(bytes);
   }

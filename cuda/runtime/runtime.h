@@ -1,4 +1,5 @@
-// The CUDA runtime, or the emulator that stands in for it: all of cuda/ includes CUDA through this.
+// Includes the CUDA runtime, or the emulator in its place. All of cuda/ includes CUDA through this
+// file.
 #pragma once
 
 #if defined(NEURODE_CUDA_EMULATOR)
@@ -13,8 +14,8 @@
 
 namespace neurode::cuda {
 
-// Whether a failed call alone was refused, and the device works on. Of errors that are not known
-// the worst is assumed.
+// Whether the device still works after a call failed with this status. For a status that is not in
+// the list, the device counts as lost.
 inline bool works_on_after(cudaError_t status) {
   switch (status) {
     case cudaErrorInvalidValue:
@@ -31,8 +32,7 @@ inline bool works_on_after(cudaError_t status) {
   }
 }
 
-// Throws what a failed call means: that memory is short, that the call was refused, or that the
-// device is lost.
+// Throws the error that a failed call means: out of memory, a refused call, or a lost device.
 inline void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());

@@ -1,4 +1,4 @@
-// Streams, events and captured graphs, destroyed when they go out of scope.
+// Streams, events and captured graphs. All are destroyed when they go out of scope.
 #pragma once
 
 #include <utility>
@@ -23,7 +23,7 @@ class Stream {
 
 class Event {
  public:
-  // `flags`: cudaEventBlockingSync where a thread that waits should sleep, not spin.
+  // `flags`: with cudaEventBlockingSync a waiting thread sleeps instead of spinning.
   explicit Event(unsigned flags = 0) {
     check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming | flags), "making an event");
   }
@@ -35,7 +35,7 @@ class Event {
     check(cudaEventRecord(event_, stream), "recording an event");
   }
   void wait() const { check(cudaEventSynchronize(event_), "waiting for its work"); }
-  // What is put on the stream from now on comes after it.
+  // Makes later work on the stream wait for the event.
   void hold_up(cudaStream_t stream) const {
     check(cudaStreamWaitEvent(stream, event_, 0), "ordering its work");
   }
@@ -44,7 +44,7 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-// What `enqueue` puts on a stream, to be launched again and again.
+// Captures the work that `enqueue` puts on a stream, so that it can be launched repeatedly.
 class Graph {
  public:
   template <class Enqueue>

@@ -1,4 +1,4 @@
-// Copies of matrices rounded to bfloat16.
+// Rounds matrices to bfloat16.
 #include <algorithm>
 
 #include "cuda/kernels/sources.h"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kMostBlocks = 65535;
 
-// Without `from.data`: the rows of the batch.
+// If from.data is null, rounds the rows of the batch in the bound data.
 __global__ __launch_bounds__(kThreads) void round_kernel(MatrixSource from, const RunState* state,
                                                          int rows, int features, Copy to) {
   const int quads = (features + 3) / 4;

@@ -1,4 +1,4 @@
-// Copies of matrices rounded to bfloat16.
+// Rounds matrices to bfloat16.
 #pragma once
 
 #include "cuda/runtime/launch.h"
@@ -6,10 +6,11 @@
 
 namespace neurode::cuda {
 
-// Elements of a copy's row.
+// Elements in a row of a copy, padding included.
 inline int padded_copy(int features) { return (features + 7) / 8 * 8; }
 
-// to = from (rows, features) rounded; the rows of the batch where `from` has no data.
+// to = from (rows, features), rounded. If from.data is null, rounds the rows of the batch in the
+// bound data.
 void round_to_bfloat16(Launcher& launcher, const Tensor& from, const RunState* state, int rows,
                        int features, const Copy& to);
 

@@ -1,4 +1,4 @@
-// Finds cuBLASLt at run time.
+// Finds and loads cuBLASLt at run time.
 #include <dirent.h>
 #include <dlfcn.h>
 
@@ -21,7 +21,8 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-// Entries of a folder that begin so, in order from the last: newer versions come first.
+// Entries of a folder whose names begin with `prefix`, in descending order, so that newer versions
+// come first.
 std::vector<std::string> entries(const std::string& folder, const std::string& prefix) {
   std::vector<std::string> found;
   if (DIR* const directory = opendir(folder.c_str())) {
@@ -43,7 +44,7 @@ void add_toolkit(std::vector<std::string>& folders, const std::string& root) {
   folders.push_back(root + "/lib");
 }
 
-// Wheels keep each library in a folder of its own.
+// Python wheels install each library in its own folder.
 void add_environment(std::vector<std::string>& folders, const std::string& root) {
   for (const std::string& python : entries(root + "/lib", "python")) {
     for (const std::string& package : entries(python + "/site-packages/nvidia", ""))
@@ -51,7 +52,8 @@ void add_environment(std::vector<std::string>& folders, const std::string& root)
   }
 }
 
-// Behind NEURODE_CUDA_LIB_DIR and the loader's own, which is "".
+// Folders to search after NEURODE_CUDA_LIB_DIR and after "", which stands for the loader's search
+// path.
 std::vector<std::string> folders() {
   std::vector<std::string> folders;
   for (const char* const name : {"CUDA_HOME", "CUDA_PATH"}) {
@@ -89,7 +91,8 @@ Library functions_of(void* handle) {
   return lt;
 }
 
-// A library that is too new for the driver loads all the same. A want of memory is another matter.
+// Whether the library works here. A library that is too new for the driver can be loaded, but it
+// cannot create a handle. If memory is short, that does not mean that the library is unusable.
 bool starts(const Library& lt) {
   Handle handle = nullptr;
   const int status = lt.create(&handle);
@@ -123,7 +126,7 @@ Library load() {
 }  // namespace
 
 const Library& library() {
-  // Never destroyed: models of an exiting process may still use it.
+  // Never destroyed: models may still use it while the process exits.
   static const Library* const found = new Library(load());
   return *found;
 }

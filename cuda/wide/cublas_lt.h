@@ -1,5 +1,6 @@
-// The few declarations of cuBLASLt that are used, and where the library is found at run time. The
-// real header, where a toolkit has it, is compared with these by cuda/wide/cublas_lt_check.h.
+// Declares the part of cuBLASLt that Neurode uses, and finds the library at run time. If the
+// toolkit has cuBLASLt's own header, cuda/wide/cublas_lt_check.h compares it with these
+// declarations.
 #pragma once
 
 #include <cstddef>
@@ -61,8 +62,8 @@ struct Library {
                 void* workspace, std::size_t, cudaStream_t) = nullptr;
 };
 
-// Looked for once, on the current device: the first that starts there. NEURODE_CUDA_LIB_DIR names a
-// folder, or is 'off'.
+// Searches once, with the current device, and returns the first library that works there.
+// NEURODE_CUDA_LIB_DIR is a folder to search first, or 'off'.
 const Library& library();
 
 }  // namespace neurode::cuda::lt

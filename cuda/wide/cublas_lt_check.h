@@ -1,5 +1,4 @@
-// Compares the declarations of cublas_lt.h with cuBLASLt's own header, where the toolkit that
-// compiles has it.
+// Compares the declarations in cublas_lt.h with cuBLASLt's own header, if the toolkit has it.
 #pragma once
 
 #if !defined(NEURODE_CUDA_EMULATOR) && __has_include(<cublasLt.h>)

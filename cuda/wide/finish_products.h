@@ -1,4 +1,4 @@
-// What happens to each sum of a wide layer's product.
+// Processes the sums of a wide layer's products: bias, activation, derivative, update.
 #pragma once
 
 #include "cuda/kernels/functors.h"
@@ -17,14 +17,14 @@ NEURODE_DEVICE void store_pair(const Tensor& tensor, int row, int column, int co
   }
 }
 
-// Columns are even: a pair is a word. What lies in the padding does not matter.
+// `column` is even, so the pair is one aligned word. The value in the padding is ignored.
 NEURODE_DEVICE void store_pair(const Copy& copy, int row, int column, float first, float second) {
   if (copy.stride == 0) return;
   *reinterpret_cast<std::uint32_t*>(copy.data + row * static_cast<std::int64_t>(copy.stride) +
                                     column) = to_bfloat16s(first, second);
 }
 
-// What becomes of two neighbouring sums; `unit` is even.
+// Processes two neighbouring sums of a row; `unit` is even.
 NEURODE_DEVICE void finish_pair(const ForwardProduct& p, int row, int unit, float first,
                                 float second) {
   if (row >= p.rows || unit >= p.units) return;
@@ -61,7 +61,7 @@ NEURODE_DEVICE void finish_pair(const BackwardProduct& p, int row, int feature, 
   store_pair(p.copy, row, feature, first, second);
 }
 
-// Updates `count` weights, up to four, from an even unit on.
+// Updates up to four weights of a row; `unit` is even.
 NEURODE_DEVICE void finish_weights(const WeightsProduct& p, float rate, int input, int unit,
                                    int count, const float* gradients) {
   if (p.kernel.values == nullptr || input >= p.inputs || unit >= p.units) return;
@@ -89,10 +89,10 @@ NEURODE_DEVICE void finish_weights(const WeightsProduct& p, float rate, int inpu
     store_pair(p.kernel_copy, input, unit + u, values[u], u + 1 < count ? values[u + 1] : 0);
 }
 
-constexpr int kBiasUnits = 32;  // of a block
+constexpr int kBiasUnits = 32;  // units per block
 
-// d bias of some units, by a whole block: 8 threads sum every eighth row of a unit, and their sums
-// are added in order.
+// Updates the bias of kBiasUnits units; a whole block calls this. Each of 8 threads of a unit sums
+// every eighth row of the gradient, and the 8 partial sums are added in order.
 template <class E>
 NEURODE_DEVICE void finish_bias(const WeightsProduct& p, float rate, int first) {
   constexpr int kParts = kThreads / kBiasUnits;

@@ -1,4 +1,4 @@
-// Who computes a product, and how.
+// Chooses the implementation of a product by timing.
 #include <map>
 #include <mutex>
 
@@ -8,7 +8,7 @@ namespace neurode::cuda {
 namespace {
 
 constexpr int kTimings = 3;
-constexpr float kHopeless = 1e30f;  // never
+constexpr float kHopeless = 1e30f;  // in milliseconds: no run takes this long
 
 struct TimedEvent {
   cudaEvent_t event = nullptr;
@@ -18,7 +18,8 @@ struct TimedEvent {
   TimedEvent& operator=(const TimedEvent&) = delete;
 };
 
-// The shortest of some runs, after one that does not count unless it is hopeless, in milliseconds.
+// The shortest of kTimings runs in milliseconds, after one run that is not counted. Stops early
+// after a run that takes longer than `hopeless`.
 template <class Run>
 float time_of(cudaStream_t stream, float hopeless, const Run& run) {
   const TimedEvent begin, end;
@@ -57,7 +58,7 @@ LibraryChoice fastest(Launcher& launcher, const Library& library, const LibraryT
 }  // namespace
 
 LibraryChoice choose(Launcher& launcher, const Library& library, const LibraryTrial& trial) {
-  // Never destroyed, as devices are not.
+  // Never destroyed, because devices are never destroyed.
   static auto* const mutex = new std::mutex;
   static auto* const choices = new std::map<std::vector<std::int64_t>, LibraryChoice>;
   std::vector<std::int64_t> key = {library.ordinal(), library.bfloat16() ? 1 : 0};

@@ -1,5 +1,5 @@
-// Who computes a product, and how: timed on the first one of a shape, and remembered for the
-// process.
+// Chooses the implementation of a product by timing the first product of each shape. The choice is
+// kept until the process exits.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct LibraryChoice {
   lt::Algorithm algorithm{};
 };
 
-// Ways to compute one product.
+// The ways to compute one product.
 struct LibraryTrial {
-  std::vector<std::int64_t> shape;             // all that the times depend on
-  const std::vector<LibraryMatmul>& variants;  // by the library
-  std::function<void(int variant)> finish;     // what is left to do behind it
-  std::function<void()> own;                   // by Neurode's own kernel
+  std::vector<std::int64_t> shape;             // everything that affects the times
+  const std::vector<LibraryMatmul>& variants;  // calls of the library
+  std::function<void(int variant)> finish;     // the work that remains after the library's call
+  std::function<void()> own;                   // the product by Neurode's own kernel
 };
 
 LibraryChoice choose(Launcher& launcher, const Library& library, const LibraryTrial& trial);

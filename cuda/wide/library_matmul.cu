@@ -1,4 +1,4 @@
-// One matrix product by cuBLASLt.
+// Computes a matrix product with cuBLASLt.
 #include <algorithm>
 
 #include "cuda/wide/library_matmul.h"
@@ -9,7 +9,7 @@ namespace {
 constexpr std::int64_t kWorkspace = 32 << 20;  // bytes
 constexpr int kMostAlgorithms = 8;
 
-// What a call of the library takes, destroyed with it.
+// The arguments of one call of the library; destroys its descriptors.
 class Call {
  public:
   Call(const LibraryMatmul& p, bool bfloat16) {

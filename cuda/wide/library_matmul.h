@@ -1,4 +1,4 @@
-// One matrix product by cuBLASLt.
+// Computes a matrix product with cuBLASLt.
 #pragma once
 
 #include <memory>
@@ -11,34 +11,34 @@
 
 namespace neurode::cuda {
 
-// d (n, m) = b (n, k) . a (k, m), all row-major: to the library, which counts by columns, the
-// matrices are transposed. `transposed_a`: a is stored as (m, k); `transposed_b`: b as (k, n).
+// d (n, m) = b (n, k) . a (k, m), all row-major. cuBLASLt is column-major, so it sees the
+// transposed matrices. `transposed_a`: a is stored as (m, k). `transposed_b`: b as (k, n).
 struct LibraryMatmul {
   int m, n, k;
   Matrix a, b;
   bool transposed_a = false, transposed_b = false;
   void* d = nullptr;
   std::int64_t stride = 0;
-  bool bfloat16 = false;  // of d
+  bool bfloat16 = false;  // whether d is bfloat16
   int epilogue = lt::kDefault;
   const float* bias = nullptr;
 };
 
-// What calls of cuBLASLt share: its handle, and its workspace on the device.
+// The handle of cuBLASLt and its workspace on the device, which all calls share.
 class Library {
  public:
-  // Null where the library is absent or does not start.
+  // Returns null if the library is absent or cannot be used.
   static std::unique_ptr<Library> open(Device& device, bool bfloat16);
   ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
-  // The algorithms that it suggests for a product, the most promising one first.
+  // The algorithms that cuBLASLt suggests for a product, best first.
   std::vector<lt::Algorithm> algorithms(const LibraryMatmul& matmul) const;
-  // Whether the product was launched.
+  // Returns whether the product was launched.
   bool run(Launcher& launcher, const LibraryMatmul& matmul, const lt::Algorithm& algorithm) const;
 
-  // Of the operands.
+  // Whether the operands are bfloat16.
   bool bfloat16() const { return bfloat16_; }
   int ordinal() const { return ordinal_; }
 

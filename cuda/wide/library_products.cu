@@ -1,4 +1,4 @@
-// Products of wide layers by cuBLASLt.
+// Computes the products of wide layers with cuBLASLt.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kMostBlocks = 65535;
 
-// Sums that the library left, of floats or of bfloat16s.
+// The sums that cuBLASLt wrote, as float32 or as bfloat16.
 struct Sums {
   const float* floats;
   const BFloat16* rounded;
@@ -27,7 +27,7 @@ __global__ __launch_bounds__(kThreads) void finish_kernel(Product p, Sums sums, 
        i += static_cast<std::int64_t>(gridDim.x) * kThreads) {
     const int row = static_cast<int>(i / pairs), column = static_cast<int>(i % pairs) * 2;
     const std::int64_t at = row * static_cast<std::int64_t>(sums.stride) + column;
-    // Rows are padded to an even number: a pair can always be read.
+    // Rows are padded to an even number of elements, so a pair can always be read.
     if (sums.floats != nullptr) {
       const float2 pair = *reinterpret_cast<const float2*>(sums.floats + at);
       finish_pair(p, row, column, pair.x, pair.y);
@@ -53,7 +53,7 @@ __global__ __launch_bounds__(kThreads) void update_kernel(WeightsProduct p, cons
   for (std::int64_t i = block * static_cast<std::int64_t>(kThreads) + threadIdx.x; i < all;
        i += static_cast<std::int64_t>(weight_blocks) * kThreads) {
     const int input = static_cast<int>(i / quads), unit = static_cast<int>(i % quads) * 4;
-    // Rows are padded to four.
+    // Rows are padded to a multiple of four, so four floats can always be read.
     const float4 v = *reinterpret_cast<const float4*>(
         gradients + input * static_cast<std::int64_t>(p.kernel_stride) + unit);
     const float four[] = {v.x, v.y, v.z, v.w};
@@ -136,7 +136,7 @@ void LibraryProducts::backward_input(Launcher& launcher, const BackwardProduct& 
   if (p.input_gradient.stride != 0) {
     sums = {p.input_gradient.data, nullptr, p.input_gradient.stride};
   } else if (exact && p.copy.stride != 0) {
-    // A slope of 0 or 1 rounds nothing again.
+    // The derivative is 0 or 1, so a product with it needs no second rounding.
     sums = {nullptr, p.copy.data, p.copy.stride};
   } else {
     sums = {memory.sums, nullptr, (p.inputs + 3) / 4 * 4};
@@ -193,7 +193,8 @@ void LibraryProducts::backward_weights(Launcher& launcher, const WeightsProduct&
          ? tensor_backward_weights<Bf16>
          : tensor_backward_weights<Tf32>)(launcher, product, split, counters, partials);
   };
-  // Timed on the gradients as if they were weights, which may change but once.
+  // The trials must not change the weights. They update the gradients instead, with the same memory
+  // traffic.
   WeightsProduct trial = p;
   trial.kernel.values = memory.gradients;
   trial.kernel_copy = {};

@@ -1,4 +1,5 @@
-// Products of wide layers by cuBLASLt where it is the fastest, else by Neurode's own kernels.
+// Computes the products of wide layers with cuBLASLt if it is faster, else with Neurode's own
+// kernels.
 #pragma once
 
 #include <memory>
@@ -10,15 +11,15 @@
 
 namespace neurode::cuda {
 
-// Memory that the library's products of one pass take; in that of the pass.
+// Memory for the library's products of one pass; it is part of the pass's memory.
 struct LibraryMemory {
-  float* sums = nullptr;       // of the largest product whose sums have no other place
-  float* gradients = nullptr;  // of the largest kernel
+  float* sums = nullptr;       // sums of the largest product that has no other place for them
+  float* gradients = nullptr;  // gradients of the largest kernel
 };
 
 class LibraryProducts {
  public:
-  // Null where the library is absent or does not start.
+  // Returns null if the library is absent or cannot be used.
   static std::unique_ptr<LibraryProducts> open(Device& device, bool bfloat16);
 
   void forward(Launcher& launcher, const ForwardProduct& product, const LibraryMemory& memory);

@@ -1,4 +1,4 @@
-// Products of wide layers on tensor cores.
+// Kernels of wide layers' products on tensor cores.
 #include <algorithm>
 #include <string>
 
@@ -10,7 +10,7 @@
 namespace neurode::cuda {
 namespace {
 
-constexpr int kWorthASplit = 96;  // tiles that fill a device well enough
+constexpr int kWorthASplit = 96;  // with this many tiles a launch occupies the device well enough
 constexpr int kLeastRowsOfASplit = 256;
 constexpr int kMostSplits = 16;
 
@@ -46,7 +46,8 @@ __global__ __launch_bounds__(kThreads) void tensor_backward_input_kernel(Backwar
   });
 }
 
-// The tile's sums over all parts of the batch, in order, by the block that comes last.
+// Writes the tile's partial sums of this part of the batch. The block that finishes last adds the
+// partial sums of all parts, in order. Returns whether `sums` are complete.
 NEURODE_DEVICE bool add_parts(TensorSums& sums, int tile, std::uint32_t* counters,
                               float* partials) {
   const int splits = static_cast<int>(gridDim.y);
@@ -96,7 +97,8 @@ __global__ __launch_bounds__(kThreads) void tensor_backward_weights_kernel(Weigh
   });
 }
 
-// With what a kernel has of its own, slabs take more shared memory than a block gets unasked.
+// The slabs take 48 KiB. With the kernel's static shared memory, that is more than the default
+// limit of a block, so a higher limit is set.
 template <class Kernel, class... Arguments>
 void launch_tensor(Launcher& launcher, Kernel kernel, dim3 grid, const Arguments&... arguments) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kTensorShared),

@@ -1,4 +1,4 @@
-// Products of wide layers on tensor cores, of compute capability 8.0 and newer.
+// Products of wide layers on tensor cores, for compute capability 8.0 and higher.
 #pragma once
 
 #include "cuda/runtime/device.h"
@@ -7,29 +7,30 @@
 
 namespace neurode::cuda {
 
-// Throws ERR_ARGUMENT where the device has no tensor cores for this precision.
+// Throws ERR_ARGUMENT if the device has no tensor cores for this precision.
 void check_tensor_cores(const Device& device, Precision precision);
 
-constexpr int kTile = 128;  // the side of a block's
+constexpr int kTile = 128;  // rows and columns of a block's tile
 
-// E: Tf32 or Bf16, the elements of the operands.
+// E is the element type of the operands: Tf32 or Bf16.
 template <class E>
 void tensor_forward(Launcher& launcher, const ForwardProduct& product);
 template <class E>
 void tensor_backward_input(Launcher& launcher, const BackwardProduct& product);
 
-// How the product is cut: the batch into parts whose sums the last block adds in order.
+// Divides the batch into `splits` parts. For each tile, the last block adds the sums of the parts
+// in order.
 struct WeightsSplit {
   int tiles, splits;
   WeightsSplit(int rows, int inputs, int units);
-  // Memory that they need: counters are zeros at first.
+  // Memory for the parts' sums. The counters must be zero before the first run.
   std::int64_t counters() const { return splits > 1 ? tiles : 0; }
   std::int64_t partial_floats() const {
     return splits > 1 ? std::int64_t{tiles} * splits * kTile * kTile : 0;
   }
 };
 
-// `split` of up to as many rows.
+// `split` must be made for at least as many rows as the product has.
 template <class E>
 void tensor_backward_weights(Launcher& launcher, const WeightsProduct& product,
                              const WeightsSplit& split, std::uint32_t* counters, float* partials);

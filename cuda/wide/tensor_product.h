@@ -1,10 +1,10 @@
-// One block's tile of a matrix product on tensor cores: 128 x 128, by eight warps of 64 x 32. Three
-// slabs of the operands are in shared memory, two of them on their way.
+// Computes one block's 128 x 128 tile of a matrix product on tensor cores, with eight warps of 64 x
+// 32 each. Three slabs of each operand are in shared memory; two of them may still be loading.
 //
-// A slab is 16-byte chunks, exchanged within a row so that the eight rows of a matrix that a warp
-// loads lie in different banks. Both kinds of elements have the same chunks: a slab along k has
-// four of them in each of 128 rows; the other way, rows of k hold 128 elements. Sums run over k in
-// order.
+// A slab consists of 16-byte chunks. Chunks of a row are permuted (swizzled) so that the eight rows
+// of a matrix that a warp loads are in different banks. Both element types have the same chunks. If
+// rows run along k, a slab has 128 rows of four chunks. Otherwise each row holds the 128 elements
+// for one k. Sums run over k in order.
 #pragma once
 
 #include "cuda/wide/tensor_cores.h"
@@ -12,20 +12,20 @@
 namespace neurode::cuda {
 
 constexpr int kChunkBytes = 16;               // bytes
-constexpr int kSlabChunks = 4;                // of a slab
+constexpr int kSlabChunks = 4;                // chunks of a slab along k
 constexpr int kSlab = 128 * 4 * kChunkBytes;  // bytes
 constexpr int kSlabs = 3;
-constexpr int kTensorShared = kSlabs * 2 * kSlab;  // dynamic shared memory of a block
+constexpr int kTensorShared = kSlabs * 2 * kSlab;  // bytes of dynamic shared memory per block
 
 template <class E>
 struct Elements {
   static constexpr int kOfChunk = kChunkBytes / E::kBytes;
-  static constexpr int kK = kSlabChunks * kOfChunk;    // of a slab
-  static constexpr int kRowChunks = kTile / kOfChunk;  // where rows are of k
+  static constexpr int kK = kSlabChunks * kOfChunk;    // k per slab
+  static constexpr int kRowChunks = kTile / kOfChunk;  // if rows are of one k
   static constexpr int kRowBytes = kTile * E::kBytes;
 };
 
-// Where a chunk of a slab is: rows along k, or rows of k.
+// The offset of a chunk in a slab whose rows run along k, and in one whose rows are of one k.
 NEURODE_DEVICE int along_k(int row, int chunk) {
   return row * (kSlabChunks * kChunkBytes) + (chunk ^ (row >> 1 & 3)) * kChunkBytes;
 }
@@ -35,7 +35,8 @@ NEURODE_DEVICE int across_k(int k, int chunk) {
   return k * Elements<E>::kRowBytes + (chunk ^ exchange) * kChunkBytes;
 }
 
-// Starts copying a slab: elements [first, end) of the tile and [k, k_end), zeros elsewhere.
+// Starts the copy of a slab: elements [first, end) of the tile and [k, k_end); other elements
+// become zero.
 template <class E, bool AlongK>
 NEURODE_DEVICE void load_slab(char* slab, const Matrix& matrix, int first, int end, int k,
                               int k_end) {
@@ -56,8 +57,8 @@ NEURODE_DEVICE void load_slab(char* slab, const Matrix& matrix, int first, int e
   }
 }
 
-// Fragments of 16 elements along m for a, or of two times 8 along n for b, and two chunks of k.
-// `KFirst`: the words' order is that of b, where words 0 and 1 are the two chunks.
+// Loads a fragment: 16 elements along m for a, or twice 8 elements along n for b, by two chunks of
+// k. `KFirst` gives the order of words for b, where words 0 and 1 are the two chunks.
 template <class E, bool AlongK, bool KFirst>
 NEURODE_DEVICE void load_fragment(std::uint32_t (&words)[4], const char* slab, int first,
                                   int chunk) {
@@ -85,9 +86,9 @@ NEURODE_DEVICE void load_fragment(std::uint32_t (&words)[4], const char* slab, i
 
 // The sums of one thread.
 struct TensorSums {
-  float values[4][4][4] = {};  // by m, n and place in the fragment
+  float values[4][4][4] = {};  // by m, n and position in the fragment
 
-  // Calls visit(m, n, first, second) for pairs of neighbours along n.
+  // Calls visit(m, n, first, second) for each pair of neighbours along n.
   template <class Visit>
   NEURODE_DEVICE void each(Visit visit) {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -132,7 +133,8 @@ NEURODE_DEVICE void multiply_slabs(const char* a, const char* b, TensorSums& sum
   }
 }
 
-// sums = A[m, k] B[k, n] for the tile at (m, n), k from k_begin, a multiple of a slab's, to k_end.
+// sums = A[m, k] B[k, n] for the tile that begins at (m, n), with k from k_begin to k_end.
+// k_begin must be a multiple of kK.
 template <class E, bool AAlongK, bool BAlongK>
 NEURODE_DEVICE void multiply_on_tensor_cores(const Matrix& a, int m, int m_end, const Matrix& b,
                                              int n, int n_end, int k_begin, int k_end, char* shared,
