@@ -1,5 +1,5 @@
-// Runs a kernel's blocks, one after another. A thread runs until it waits; only threads that wait
-// need a fiber of their own, so that kernels without barriers run on one.
+// Runs a kernel's blocks, one after another. A thread runs until it waits. Only a thread that waits
+// needs its own fiber, so a kernel without barriers runs on a single fiber.
 #include <pthread.h>
 
 #include <array>
@@ -38,8 +38,8 @@ struct Warp {
 enum class State : std::uint8_t { kFresh, kRuns, kAtBarrier, kAtWarp, kReturned };
 
 struct Thread {
-  Fiber* fiber;  // while it waits
-  Site site;     // where it waits
+  Fiber* fiber;  // the fiber of a thread that waits
+  Site site;     // where the thread waits
   State state;
 };
 
@@ -54,7 +54,7 @@ struct Scheduler {
   pthread_t host_thread{};
   Order order;
   Random random;
-  std::vector<std::uint16_t> ready;  // threads whose warp function is complete
+  std::vector<std::uint16_t> ready;  // threads that can go on after a warp function
   std::array<Thread, kMaxThreads> thread;
   std::array<uint3, kMaxThreads> index;
   std::array<Warp, kMaxThreads / kLanes> warps;
@@ -105,7 +105,7 @@ int pick() {
   return s.order.left > 0 ? int(s.order.next()) : kNone;
 }
 
-// Nobody can go on, although some threads wait.
+// Reports a deadlock: some threads wait, and no thread can run.
 [[noreturn]] void report_deadlock() {
   const Scheduler& s = scheduler;
   std::string text = running_block() + ": divergent threads wait for each other";
@@ -145,7 +145,7 @@ Fiber* idle_fiber() {
   return fiber;
 }
 
-// The current thread waits; others run until it may go on.
+// Makes the current thread wait, and runs other threads until it can go on.
 void wait_for_others(State state, const Site& site) {
   Scheduler& s = scheduler;
   const unsigned self = s.current;
@@ -170,7 +170,7 @@ void run_together(Warp& warp, unsigned members) {
   all[0]->run(all.data());
 }
 
-// Completes the warp function that `leader` waits in if every live lane of its mask is there.
+// Completes the warp function in which `leader` waits, if all live lanes of its mask have arrived.
 bool complete(Warp& warp, unsigned leader) {
   const Lane& first = warp.lanes[leader];
   const unsigned members = first.mask & warp.live;
@@ -205,7 +205,7 @@ bool complete(Warp& warp, unsigned leader) {
   return true;
 }
 
-// The lanes go on in a random rotation of their order.
+// Makes the lanes ready, except lane `but`. They go on in their order, rotated by a random number.
 void release(unsigned base, unsigned lanes, unsigned but) {
   const unsigned shift = unsigned(scheduler.random.below(kLanes));
   for (unsigned i = 0; i < kLanes; ++i) {
@@ -245,7 +245,7 @@ void fiber_main() {
   }
 }
 
-// Fibers that a fault left in the middle of a kernel start anew.
+// Resets the fibers that a fault left in the middle of a kernel.
 void reset_fibers() {
   Scheduler& s = scheduler;
   if (s.fibers.empty()) s.fibers.resize(kMaxThreads);

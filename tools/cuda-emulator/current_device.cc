@@ -1,5 +1,5 @@
-// How many devices there are, and which of them the calling thread's context is of. Each of them is
-// as device.cc says.
+// The number of devices, and the device of the calling thread's current context. device.cc
+// describes the devices.
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -16,14 +16,15 @@ namespace {
 
 EmulatedContext primary_contexts[kMostDevices];
 
-// As the driver keeps it: what a runtime remembers beside it is another runtime's business.
+// The current context, as the driver keeps it. Each copy of the runtime may keep more state, which
+// is not emulated.
 thread_local EmulatedContext* context = nullptr;
 
 bool has_context(int device, const EmulatedContext* which) {
   return &primary_contexts[device] == which;
 }
 
-// As in the driver's table of functions.
+// The function that the driver's table has for cuCtxGetCurrent.
 int get_context(EmulatedContext** current) {
   *current = context;
   return 0;
@@ -88,7 +89,7 @@ cudaError_t cudaGetDevice(int* device) {
   return driver_error() == cudaSuccess ? cudaSuccess : fail(driver_error());
 }
 
-// Of a device that is lost too, so that what is left on it can go.
+// Works for a lost device too, so that what is left on it can be freed.
 cudaError_t cudaSetDevice(int device) {
   if (const cudaError_t error = driver_error()) return fail(error);
   if (device < 0 || device >= device_count()) return fail(cudaErrorInvalidDevice);

@@ -1,5 +1,4 @@
-// The device that the emulator presents: its properties, its driver, errors, and the report at
-// exit.
+// The emulated device: its properties, its driver, its errors, and the report at exit.
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,8 +48,8 @@ int report_leaks() {
   return report_allocations() + report_pools() + report_handles() + report_graphs();
 }
 
-// Constructed when the library is loaded, so that it is destroyed after everything that still uses
-// the device.
+// Constructed when the library is loaded, so that it is destroyed after everything that uses the
+// device.
 struct ExitReport {
   ~ExitReport() {
     const char* path = environment_text("NEURODE_EMULATOR_REPORT");
@@ -313,7 +312,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   const Lock lock(device_mutex());
   if (const cudaError_t error = device_error()) return fail(error);
   if (attributes == nullptr) return fail(cudaErrorInvalidValue);
-  // No library is compiled for what came before 7.5.
+  // No library has code for devices before compute capability 7.5.
   const Capability capability = presented_capability();
   if (capability.major == 7 && capability.minor < 5) return fail(cudaErrorNoKernelImageForDevice);
   load_kernel(kernel);
@@ -328,7 +327,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   return cudaSuccess;
 }
 
-// As if no kernel were limited by registers.
+// Assumes that registers limit no kernel.
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel,
                                                           int threads, std::size_t shared_bytes) {
   const Lock lock(device_mutex());

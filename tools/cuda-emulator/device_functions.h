@@ -1,4 +1,4 @@
-// What kernels call: barriers, warp functions, atomics and intrinsics.
+// The functions that kernels call: barriers, warp functions, atomics and intrinsics.
 #pragma once
 
 #include <algorithm>
@@ -18,11 +18,11 @@ using Site = std::source_location;
 enum class Collective : std::uint8_t { kSync, kBallot, kShuffle, kTogether };
 
 void sync_threads(Site site);
-// Waits for the lanes of `mask`. kBallot: value is the predicate; kShuffle: the value of lane
-// `source`.
+// Waits for the lanes of `mask`. kBallot: `value` is the lane's predicate; returns the ballot.
+// kShuffle: returns the value of lane `source`.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, unsigned source,
                               Site site);
-// The lane of the running thread, and its number in the block.
+// The lane of the running thread, and the thread's number in the block.
 unsigned lane();
 unsigned thread_number();
 [[noreturn]] void kernel_fault(const char* what);
@@ -37,7 +37,7 @@ T shuffle(unsigned mask, T value, unsigned source, Site site) {
   return value;
 }
 
-// A result that the compiler may not contract with what follows.
+// Rounds a result: prevents the compiler from contracting the operation with later ones.
 template <class T>
 T rounded(T value) {
 #if defined(__x86_64__)
@@ -76,8 +76,8 @@ inline int __all_sync(unsigned mask, int predicate,
   return __ballot_sync(mask, !predicate, site) == 0;
 }
 
-// Shuffles stay within segments of `width` lanes; a lane outside its segment gives the thread's own
-// value.
+// Shuffles work within segments of `width` lanes. If the source lane is outside the segment, the
+// thread gets its own value.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = warpSize,
               neurode::emulator::Site site = neurode::emulator::Site::current()) {
@@ -110,7 +110,7 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = warpSize,
 
 // ------------------------------------------------------------ atomics
 
-// Threads of the emulator give way only at barriers and warp functions, so plain operations are
+// Threads of the emulator switch only at barriers and warp functions, so plain operations are
 // atomic.
 #define NEURODE_ATOMIC(name, types, expression)                       \
   template <class T>                                                  \
@@ -193,7 +193,7 @@ inline unsigned __float_as_uint(float v) { return std::bit_cast<unsigned>(v); }
 inline double __longlong_as_double(long long v) { return std::bit_cast<double>(v); }
 inline long long __double_as_longlong(double v) { return std::bit_cast<long long>(v); }
 
-// Saturating, NaN to 0, as the GPU converts.
+// Saturates and converts NaN to 0, as the GPU does.
 inline int __double2int_saturated(double v) {
   if (v != v) return 0;
   return v >= 2147483647.0 ? 2147483647 : v <= -2147483648.0 ? -2147483647 - 1 : int(v);
@@ -229,7 +229,7 @@ inline double __fma_rn(double a, double b, double c) { return std::fma(a, b, c);
 inline float rsqrtf(float a) { return float(1 / std::sqrt(double(a))); }
 inline double rsqrt(double a) { return 1 / std::sqrt(a); }
 
-// The fast ones are approximate on a GPU; here they are as exact as the host's.
+// On a GPU these intrinsics are approximate. Here they are as accurate as the host's functions.
 inline float __fdividef(float a, float b) { return a / b; }
 inline float __expf(float a) { return std::exp(a); }
 inline float __exp10f(float a) { return std::pow(10.0f, a); }

@@ -1,5 +1,5 @@
-// Stacks and the switch between them, by hand: the C library's swapcontext makes a system call for
-// every switch.
+// Fibers with a hand-written switch: the C library's swapcontext makes a system call at every
+// switch.
 #include "tools/cuda-emulator/fiber.h"
 
 #include <pthread.h>
@@ -92,7 +92,7 @@ namespace neurode::emulator {
 
 namespace {
 
-constexpr std::size_t kPage = 65536;  // a multiple of the page size on either architecture
+constexpr std::size_t kPage = 65536;  // a multiple of the page size on both architectures
 #ifdef NEURODE_ASAN
 constexpr std::size_t kStackBytes = 4 * kPage;
 #else
@@ -119,8 +119,8 @@ void reset_fiber(Fiber& fiber, int index, void (*entry)()) {
   char* top = fiber.stack + fiber.stack_bytes - (index * 5 % 64 + 1) * 64;
   auto** frame = reinterpret_cast<void**>(top);
 #if defined(__x86_64__)
-  // Six registers, the entry's address, and the return address that it never uses: aligned as after
-  // a call.
+  // Six registers, the address of the entry, and a return address that is never used. The stack is
+  // aligned as it is after a call.
   frame -= 8;
   std::memset(frame, 0, 8 * sizeof *frame);
   frame[6] = reinterpret_cast<void*>(entry);

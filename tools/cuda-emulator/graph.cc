@@ -151,7 +151,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
   const Lock lock(device_mutex());
   if (!lives(graphs().graphs, graph) || count == nullptr) return fail(cudaErrorInvalidValue);
-  // Only their number: a node has no other use here.
+  // Only the number of nodes is supported.
   if (nodes != nullptr) return fail(cudaErrorNotSupported);
   *count = graph->nodes.size();
   return cudaSuccess;

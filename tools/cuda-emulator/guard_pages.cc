@@ -1,4 +1,4 @@
-// The mode in which wrong accesses meet a page without access: says who did it, and ends the
+// Guard pages: an access to a page without access prints the kernel, block and thread, and ends the
 // process.
 #include <signal.h>
 #include <unistd.h>
@@ -50,7 +50,8 @@ void trap_wrong_accesses() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     return sigaction(SIGSEGV, &action, &previous_action) == 0;
   }();
-  // A stack of its own, as what went wrong may be the overflow of a thread's stack.
+  // The signal handler needs its own stack, because the fault may be an overflow of a thread's
+  // stack.
   thread_local const bool has_stack = [] {
     constexpr std::size_t kBytes = 256 << 10;
     stack_t stack{};

@@ -1,4 +1,4 @@
-// Launching a kernel on the emulated device, and its dynamic shared memory.
+// Launches kernels on the emulated device, and gives kernels their dynamic shared memory.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace neurode::emulator {
 
-// A kernel with its arguments: called once for each thread, copied when a stream is being captured.
+// A kernel with its arguments. It is called once for each thread, and copied while a stream is
+// being captured.
 struct Call {
   const void* kernel;
   void (*run)(const void* call);
@@ -19,7 +20,7 @@ struct Call {
   std::shared_ptr<const void> (*copy)(const void* call);
 };
 
-// Sets the error that cudaGetLastError returns, too.
+// Launches a kernel. Also sets the error that cudaGetLastError returns.
 cudaError_t launch_call(const Call& call, dim3 grid, dim3 block, std::size_t shared_bytes,
                         cudaStream_t stream);
 
@@ -48,29 +49,30 @@ cudaError_t launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t
 
 extern char* dynamic_shared_memory;
 
-// 16-byte aligned; as many bytes as the launch asked for.
+// The block's dynamic shared memory: aligned to 16 bytes, with as many bytes as the launch asked
+// for.
 template <class T>
 T* dynamic_shared() {
   return reinterpret_cast<T*>(dynamic_shared_memory);
 }
 
-// Marks bytes inside an allocation (gaps between tensors of an arena) as guard words, until it is
-// freed.
+// Marks bytes inside an allocation (a gap between tensors of an arena) as guard words, until the
+// allocation is freed.
 void add_guard(void* gap, std::size_t bytes);
 
 }  // namespace neurode::emulator
 
-// For tests; exported, so that they are found by dlsym too.
+// For tests. Exported, so that dlsym finds these functions too.
 extern "C" {
-// Kernels run so far, those of replayed graphs included; graphs launched so far.
+// The number of kernels that have run, including those in graphs, and the number of graph launches.
 __attribute__((visibility("default"))) unsigned long long emulator_kernel_launches();
 __attribute__((visibility("default"))) unsigned long long emulator_graph_launches();
-// Prints every leak to stderr; returns the number of leaks and of faults so far.
+// Prints every leak to stderr. Returns the number of leaks and faults so far.
 __attribute__((visibility("default"))) int emulator_report();
-// Whether the calling thread is within the emulator.
+// Whether the calling thread is executing a function of the emulator.
 __attribute__((visibility("default"))) int emulator_is_working();
-// Calls run with a copy of the data when the stream comes to it: what a library for the device
-// does. It takes so many nanoseconds of the device's clock.
+// Calls run with a copy of the data, in stream order, as a device library does. The call takes
+// `nanoseconds` of the device's clock.
 __attribute__((visibility("default"))) void emulator_enqueue(cudaStream_t stream,
                                                              void (*run)(void* data),
                                                              const void* data, std::size_t bytes,

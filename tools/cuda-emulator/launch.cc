@@ -1,4 +1,4 @@
-// Launches of kernels.
+// Launches kernels.
 #include <cstdio>
 
 #include "tools/cuda-emulator/stream.h"

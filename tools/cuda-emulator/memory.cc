@@ -1,5 +1,5 @@
-// Device and page-locked memory: guards round every allocation, NaN in fresh ones, bounds for
-// copies, leaks.
+// Device memory and page-locked memory: guard words around every allocation, NaN in new
+// allocations, bounds checks for copies, and leaks.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -66,8 +66,8 @@ char* allocate(std::size_t bytes, bool device, cudaMemPool_t pool) {
     allocation.mapping = static_cast<char*>(mapping);
     char* first = allocation.mapping + kPage;
     mprotect(first, usable, PROT_READ | PROT_WRITE);
-    // Vector loads need 16 bytes of alignment, so up to 15 bytes past the end have guard words
-    // only.
+    // Vector loads need 16 bytes of alignment, so the page without access begins up to 15 bytes
+    // after the end. Those bytes have only guard words.
     begin = guard_starts() ? first : first + usable - round_up(bytes, 16);
     add_guard_bytes(allocation, std::max(first, begin - kGuard), begin);
     add_guard_bytes(allocation, begin + bytes, std::min(first + usable, begin + bytes + kGuard));
@@ -115,8 +115,8 @@ std::string kind_of(const Allocation& allocation) {
                                               : "cuda:" + std::to_string(allocation.owner);
 }
 
-// Requests that a variable dooms, as "5" or "5-7": counted since it got this value, so that a
-// running program may set it.
+// Reads from a variable which requests fail, such as "5" or "5-7". Requests are counted from the
+// time the variable got its value, so a running program may set it.
 struct Doom {
   const char* variable;
   std::string value;
@@ -149,7 +149,8 @@ void take_time_to_free() {
   if (milliseconds > 0) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
-// After a sticky error memory still goes, as it does with a real context, so that it is no leak.
+// Memory can be freed after a sticky error too, as in a real context, so that it is not reported as
+// a leak.
 cudaError_t free_call(void* pointer, bool device) {
   const Lock lock(device_mutex());
   const cudaError_t error = device_error();

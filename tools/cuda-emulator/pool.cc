@@ -1,4 +1,4 @@
-// Memory pools. They keep nothing back: what is freed is poisoned and its use is found.
+// Memory pools. A pool keeps no freed memory: freed memory is poisoned, so that its use is found.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -39,7 +39,7 @@ bool is_known(const EmulatedPool* pool) {
   return is_default(pool) || std::any_of(pools().begin(), pools().end(), is_it);
 }
 
-// What is wrong with using a pool now.
+// The error of using the pool now, or cudaSuccess.
 cudaError_t pool_error(const EmulatedPool* pool) {
   if (!is_known(pool)) return cudaErrorInvalidValue;
   return is_foreign(pool->device, "a memory pool") ? cudaErrorInvalidResourceHandle : cudaSuccess;

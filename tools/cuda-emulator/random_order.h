@@ -1,4 +1,5 @@
-// The order in which threads of a block run: another one each time, the same for the same seed.
+// The order in which the threads of a block run. It changes each time, and depends only on the
+// seed.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ struct Random {
   std::uint64_t below(std::uint64_t n) { return next() % n; }
 };
 
-// All of 0 .. size - 1 once, in a random order that costs an addition each: start, start + stride,
-// ... modulo size.
+// Gives all of 0 .. size - 1 once, in a random order that costs one addition per number: start,
+// start + stride, ... modulo size.
 struct Order {
   std::uint64_t size = 0, left = 0, value = 0, stride = 0;
 

@@ -1,5 +1,5 @@
-// The subset of the CUDA runtime's host interface that the emulator has, with the runtime's own
-// names and numbers.
+// The part of the CUDA runtime's host interface that the emulator implements, with the runtime's
+// own names and numbers.
 #pragma once
 
 #include <cstddef>
@@ -158,7 +158,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaDeviceGetPCIBusId(char* text, int size, int device);
 cudaError_t cudaDeviceSynchronize();
-// Prints what leaked, frees it and clears a sticky error.
+// Prints leaks, frees their memory and clears a sticky error.
 cudaError_t cudaDeviceReset();
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel);
@@ -168,7 +168,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
 // current_device.cc
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
-// Of the driver's functions it knows cuCtxGetCurrent and cuCtxSetCurrent.
+// Knows the driver's functions cuCtxGetCurrent and cuCtxSetCurrent.
 cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
                                              unsigned long long flags,
                                              cudaDriverEntryPointQueryResult* result = nullptr);
@@ -195,7 +195,7 @@ cudaError_t cudaMallocFromPoolAsync(void** pointer, std::size_t bytes, cudaMemPo
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t keep);
 
-// stream.cc. Work is done when it is enqueued, or recorded while the stream is being captured.
+// stream.cc. Work runs when it is enqueued, or is recorded if the stream is being captured.
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream = nullptr);
@@ -220,7 +220,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
 
-// graph.cc. A capture stays on one stream: no fork to other streams by events.
+// graph.cc. A capture stays on one stream: events cannot fork it to other streams.
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);

@@ -1,4 +1,4 @@
-// Shared memory: fills it with NaN before every block, and guards the dynamic part.
+// Shared memory: fills it with NaN before every block, and guards the end of the dynamic part.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -12,11 +12,11 @@ namespace neurode::emulator {
 
 char* dynamic_shared_memory = nullptr;
 
-// Which variables a kernel writes: its own by their names, those of the functions that it calls by
-// watching.
+// The shared variables that a kernel writes. The kernel's own variables are found by their symbols;
+// those of the functions that it calls are found by comparing memory after a block.
 struct KernelUse {
   std::vector<int> variables;
-  std::size_t dynamic_limit = 0;  // 0: not asked for
+  std::size_t dynamic_limit = 0;  // 0: the kernel has not set it
   unsigned launches = 0;
 };
 
@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kPage = 65536, kGuard = 64;
 constexpr unsigned char kGuardByte = 0xa5;
 
-// Whether this thread's shared variables hold NaN but for those that the running block wrote.
+// Whether all shared variables of this thread hold NaN, except those that the running block wrote.
 thread_local bool clean = false;
 
 char* dynamic_end() {
@@ -69,7 +69,7 @@ KernelUse& kernel_use(const void* kernel) {
 
 SharedMemory::SharedMemory(const void* kernel, std::size_t dynamic_bytes)
     : use_(kernel_use(kernel)), dynamic_bytes_((dynamic_bytes + 15) / 16 * 16) {
-  // Watching every variable of the library costs more than a small kernel.
+  // Comparing all variables of the library takes longer than a small kernel, so few launches do it.
   learns_ = use_.launches < 4 || use_.launches % 64 == 0;
   ++use_.launches;
   if (!clean) {

@@ -1,4 +1,4 @@
-// Streams, events and what is enqueued on them: copies, fills, calls of the host.
+// Streams, events and the work that is enqueued on them: copies, fills, host functions.
 #include "tools/cuda-emulator/stream.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@ struct EmulatedEvent {
   int device = 0;
   bool timed = true;
   bool recorded = false;
-  bool captured = false;  // its last record is part of a graph
-  double at = 0;          // of the device's clock
+  bool captured = false;  // whether its last record is part of a graph
+  double at = 0;          // time of the device's clock
 };
 
 namespace neurode::emulator {
@@ -42,7 +42,7 @@ EmulatedEvent* find_event(cudaEvent_t handle) {
   return nullptr;
 }
 
-// What is wrong with using an event now: it does not exist, or belongs to another device than the
+// The error of using an event now: the event does not exist, or belongs to another device than the
 // current one.
 cudaError_t event_error(cudaEvent_t handle) {
   const EmulatedEvent* event = find_event(handle);
@@ -50,7 +50,7 @@ cudaError_t event_error(cudaEvent_t handle) {
   return usable ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 
-// `rows` rows of `width` bytes.
+// A copy of `rows` rows of `width` bytes each.
 struct Copy {
   char* to;
   std::size_t to_pitch;
@@ -126,7 +126,7 @@ cudaError_t fill_call(void* to, int value, std::size_t bytes, cudaStream_t strea
 }  // namespace
 
 EmulatedStream* find_stream(cudaStream_t handle) {
-  // 1 and 2 are the runtime's own names for the legacy and the per-thread default stream.
+  // The runtime uses 1 and 2 for the legacy default stream and the per-thread default stream.
   if (reinterpret_cast<std::uintptr_t>(handle) <= 2)
     return &handles().default_streams[current_device()];
   for (const auto& stream : handles().streams) {
@@ -245,7 +245,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return device_error();
 }
 
-// Everything enqueued is done: what remains is to see that nothing is wrong.
+// All enqueued work has already run, so only errors remain to be checked.
 static cudaError_t synchronize() {
   if (const cudaError_t error = forbidden_while_capturing()) return fail(error);
   if (device_error() == cudaSuccess) check_guards("synchronisation");
@@ -272,7 +272,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (const cudaError_t error = stream_error(stream)) return fail(error);
   if (const cudaError_t error = event_error(event)) return fail(error);
   trace("wait", stream);
-  // A wait for an event of another capture would fork or join streams, which the emulator does not
+  // To wait for an event of another capture would fork or join streams, which the emulator cannot
   // record.
   return find_event(event)->captured && !capturing(stream) ? fail(cudaErrorStreamCaptureUnsupported)
                                                            : cudaSuccess;

@@ -1,4 +1,4 @@
-// A stream and what is being captured on it.
+// A stream and its capture.
 #pragma once
 
 #include <memory>
@@ -16,16 +16,16 @@ struct EmulatedStream {
   int device = 0;
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
-  std::thread::id thread;  // that began the capture
+  std::thread::id thread;  // the thread that began the capture
   std::unique_ptr<EmulatedGraph> graph;
 };
 
 namespace neurode::emulator {
 
-// The stream of a handle, the default stream among them; nullptr when there is none.
+// The stream of a handle, which may be the default stream; nullptr if there is none.
 EmulatedStream* find_stream(cudaStream_t handle);
 bool is_default(const EmulatedStream* stream);
-// All streams but the default one, which cannot be captured.
+// All streams except the default stream, which cannot be captured.
 const std::vector<std::unique_ptr<EmulatedStream>>& streams();
 
 }  // namespace neurode::emulator

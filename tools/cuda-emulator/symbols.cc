@@ -1,4 +1,4 @@
-// Reads the symbol table of the library that it is linked into: names of kernels, and their
+// Reads the symbol table of the library that contains this code: names of kernels, and their
 // __shared__ variables.
 #include <cxxabi.h>
 #include <dlfcn.h>
@@ -66,7 +66,7 @@ Symbols read_symbols() {
   Symbols symbols;
   Dl_info library{};
   if (dladdr(reinterpret_cast<const void*>(&kernel_name), &library) == 0) return symbols;
-  // The program's own name may be relative to a folder that is no longer the current one.
+  // The program's own name may be relative to a folder that was the current folder at its start.
   int file = open(library.dli_fname, O_RDONLY | O_CLOEXEC);
   if (file < 0) file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   struct stat status {};
@@ -107,7 +107,7 @@ std::string kernel_name(const void* kernel) {
   std::snprintf(address, sizeof address, "at %p", kernel);
   const std::string name = readable != nullptr ? readable : symbol.empty() ? address : symbol;
   std::free(readable);
-  // Without the parameters.
+  // The name without the parameters.
   const std::size_t end = name.rfind('(');
   return end == std::string::npos || end == 0 ? name : name.substr(0, end);
 }

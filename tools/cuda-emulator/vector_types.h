@@ -1,7 +1,7 @@
 // CUDA's qualifiers and vector types for a host compiler.
 #pragma once
 
-// The standard headers that spell an attribute __noinline__ come before the macro of that name.
+// Standard headers that use an attribute __noinline__ must come before the macro of that name.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,7 +17,8 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) __attribute__((aligned(n)))
-// The emulator finds these by their thread-local symbols, to fill them with NaN before each block.
+// The emulator finds these variables by their thread-local symbols and fills them with NaN before
+// each block.
 #define __shared__ static thread_local
 
 struct uint3 {
@@ -61,7 +62,8 @@ constexpr float3 make_float3(float x, float y, float z) { return {x, y, z}; }
 constexpr int3 make_int3(int x, int y, int z) { return {x, y, z}; }
 constexpr uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
 
-// Of the thread that runs. Not const, so that the compiler reads them again after a barrier.
+// Indices of the running thread. They are not const, so that the compiler reads them again after a
+// barrier.
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 constexpr int warpSize = 32;

@@ -1,4 +1,4 @@
-// Tensor cores and asynchronous copies.
+// Tensor core instructions and asynchronous copies.
 #include "tools/cuda-emulator/warp_matrix.h"
 
 #include <array>
@@ -23,15 +23,15 @@ struct Rows : Together {
   std::uint32_t* words;
 };
 
-// Element `i` of a fragment's word, as a double: 16-bit ones two to a word.
+// Element `i` of a fragment's word, as a double. A word holds two 16-bit elements.
 template <bool Tf32>
 double element(std::uint32_t word, int i) {
   const std::uint32_t bits = Tf32 ? word & ~0x1fffu : i == 0 ? word << 16 : word & 0xffff0000u;
   return std::bit_cast<float>(bits);
 }
 
-// d (16, 8) += a (16, K) b (K, 8): word w of a lane holds k = per (t + 4 (w / 2)) for a, per (t + 4
-// w) for b.
+// d (16, 8) += a (16, K) b (K, 8). Word w of a lane begins at k = kPer (t + 4 (w / 2)) for a, and
+// at k = kPer (t + 4 w) for b.
 template <bool Tf32>
 void multiply(Together* const* lanes) {
   constexpr int kPer = Tf32 ? 1 : 2;
@@ -92,7 +92,7 @@ struct Copies {
 };
 
 std::array<Copies, kMaxThreads> copies;
-bool copied = false;  // since the block began
+bool copied = false;  // whether the running block has made copies
 
 }  // namespace
 

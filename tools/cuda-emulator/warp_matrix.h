@@ -1,7 +1,7 @@
-// Tensor cores and asynchronous copies: the functions of cuda/wide/warp_matrix.h.
+// Tensor core instructions and asynchronous copies: the functions of cuda/wide/warp_matrix.h.
 //
-// A product's terms are exact and its sum is rounded once; a GPU rounds in between. Copies are made
-// when they are waited for and no sooner, so that a missing wait shows.
+// A product's terms are exact, and its sum is rounded once; a GPU also rounds in between. A copy
+// takes place only when a thread waits for it, so that a missing wait is found.
 #pragma once
 
 #include <bit>
@@ -11,7 +11,7 @@
 
 namespace neurode::emulator {
 
-// What one lane brings to a function of the whole warp; `run` is called with those of all 32 lanes.
+// One lane's arguments of a function of the whole warp. `run` gets those of all 32 lanes.
 struct Together {
   void (*run)(Together* const* lanes);
 };
@@ -32,7 +32,7 @@ template <int Pending>
 void wait_for_copies() {
   wait_for_copies_but(Pending);
 }
-// A block begins: nothing is on its way.
+// Forgets the copies of the last block.
 void forget_copies();
 
 inline std::uint32_t to_tf32(std::uint32_t value) {

@@ -1,10 +1,13 @@
-// For tests: the functions of cuBLASLt that Neurode calls, in the emulator's memory. Loaded as
-// libcublasLt.so.13 or .12.
+// For tests: implements the functions of cuBLASLt that Neurode calls, on the emulator's memory.
+// Loaded as libcublasLt.so.13 or libcublasLt.so.12.
 //
-// NEURODE_EMULATED_CUBLAS=fail: products fail; slow: they take a second each, of the device's
-// clock; plain: no epilogues; old-driver: 13 does not start; no-driver: neither does 12; short: for
-// want of memory, neither starts the first time. NEURODE_EMULATED_CUBLAS_REPORT=path: at exit,
-// counts of calls as JSON, if it was started.
+// NEURODE_EMULATED_CUBLAS sets a mode. fail: products fail. slow: each product takes one second of
+// the device's clock. plain: epilogues are not supported. old-driver: version 13 cannot create a
+// handle. no-driver: version 12 cannot either. short: the first handle of each version fails for
+// lack of memory.
+//
+// NEURODE_EMULATED_CUBLAS_REPORT=path: at exit, writes the numbers of calls there as JSON, if a
+// handle was created.
 #include <dlfcn.h>
 
 #include <bit>
@@ -50,7 +53,7 @@ bool mode(const char* name) {
   return value != nullptr && std::strcmp(value, name) == 0;
 }
 
-// The last part of this library's version.
+// The version in the file name of this library: 13 or 12.
 int version() {
   Dl_info info{};
   const bool known =
@@ -99,7 +102,7 @@ struct Product {
   void* d_data;
 };
 
-// By columns: d (m, n) = op(a) (m, k) . op(b) (k, n).
+// Computes d (m, n) = op(a) (m, k) . op(b) (k, n); matrices are column-major.
 void multiply(void* data) {
   const Product& p = *static_cast<const Product*>(data);
   const bool tf32 = p.desc.compute == kFastTf32;
@@ -228,7 +231,7 @@ NEURODE_EXPORT int cublasLtMatmul(void*, const Desc* desc, const void* alpha, co
                                   const Layout* d_layout, const Algorithm* algorithm,
                                   void* workspace, std::size_t workspace_bytes, void* stream) {
   if (mode("fail")) return kFailed;
-  // Heuristics that were asked without alignments assume so much.
+  // The heuristics were not given the alignment of operands, so they assume 256 bytes.
   for (const void* const operand : {a, b, static_cast<const void*>(d)}) {
     if (reinterpret_cast<std::uintptr_t>(operand) % 256 == 0) continue;
     std::fprintf(stderr, "cuBLASLt emulator: an operand is not aligned to 256 bytes\n");

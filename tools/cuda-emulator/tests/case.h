@@ -1,4 +1,4 @@
-// A test in a process of its own, which may end with a fault.
+// A test that runs in its own process, which may end with a fault.
 #pragma once
 
 #include <sys/wait.h>
@@ -16,10 +16,11 @@ struct Case {
   void (*run)();
   std::vector<const char*> environment;
   int status;
-  const char* says;  // part of what it prints
+  const char* says;  // part of the expected output
 };
 
-// Returns the child's exit status, or -1 when a signal ended it; `output` is what it printed.
+// Returns the exit status of the child process, or -1 if a signal ended it. `output` gets its
+// output.
 inline int run_in_child(const Case& test, std::string& output) {
   int ends[2];
   if (pipe(ends) != 0) return -1;

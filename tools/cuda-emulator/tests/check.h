@@ -1,5 +1,5 @@
-// The one assertion of these tests, which run where doctest is not installed: CHECK(condition)
-// counts and prints what failed, check_result() is main's status.
+// The assertions of these tests, which run where doctest is not installed. CHECK(condition) counts
+// and prints failures; check_result() is the status of main.
 #pragma once
 
 #include <cstdio>
@@ -25,7 +25,7 @@ inline int check_result() {
     if (!(condition)) ::neurode::report_failure(__FILE__, __LINE__, #condition); \
   } while (false)
 
-// With a printf text that says what was checked, and what came.
+// The message is a printf text that says what was checked and what the result was.
 #define CHECK_THAT(condition, ...)                         \
   do {                                                     \
     if (!(condition)) {                                    \

@@ -1,4 +1,5 @@
-// Kernels, graphs and misuse that the emulator must get right, and what its barriers cost.
+// Correct kernels, graphs and misuse, for which the emulator must give the right results; and the
+// time of barriers.
 #include <chrono>
 #include <cstdio>
 #include <vector>
@@ -55,7 +56,7 @@ __global__ void transpose_kernel(const float* x, float* y, int rows, int columns
 __global__ void lanes_kernel(unsigned* out) {
   const unsigned lane = threadIdx.x % 32;
   out[threadIdx.x] = __ballot_sync(kAll, lane % 3 == 0);
-  // Halves of a warp go different ways, each with its own mask.
+  // The halves of a warp take different branches, each with its own mask.
   const unsigned half = lane < 16 ? 0xffffu : 0xffff0000u;
   unsigned value;
   if (lane < 16) {
@@ -146,7 +147,7 @@ void test_graphs() {
   CHECK(emulator_kernel_launches() == before + 15);
   CHECK(emulator_graph_launches() == 5);
 
-  // Waiting ends a capture.
+  // To wait for a captured stream ends the capture.
   CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
   CHECK(cudaStreamSynchronize(stream) == cudaErrorStreamCaptureUnsupported);
   CHECK(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureInvalidated);

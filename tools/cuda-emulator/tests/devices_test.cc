@@ -1,5 +1,5 @@
-// Planted defects that switches of the emulator show: memory that is refused, kernels that a
-// capture would load, and what is of another device.
+// Planted defects that the emulator's options find: refused memory, kernels that a capture would
+// load, and use of another device's objects.
 #include <cstdlib>
 #include <cstring>
 
@@ -21,7 +21,7 @@ void expect_refusals(const char* variable, Allocate allocate) {
                  int(c - expected) + 1);
     }
   };
-  allocations("++-+");  // as the environment of the case says
+  allocations("++-+");  // the environment of the case sets the first pattern
   setenv(variable, "2-3", 1);
   allocations("+--+");
   setenv(variable, "1", 1);
@@ -54,7 +54,7 @@ void refused_device_memory() {
                   [](void** memory) { return cudaMalloc(memory, 100); });
 }
 
-// Exits with kDefect where the capture fails.
+// Exits with kDefect if the capture fails.
 void first_launch_in_capture() {
   const cudaStream_t stream = stream_of(0);
   float* const x = memory_of(0);
@@ -67,7 +67,7 @@ void first_launch_in_capture() {
   CHECK(launched == cudaSuccess && ended == cudaSuccess && graph != nullptr);
 }
 
-// What was loaded on one device has not been on another.
+// A kernel that was loaded on one device is not loaded on another.
 void first_launch_on_each_device() {
   launch(fresh_kernel, 1, 32, 0, stream_of(1), memory_of(1));
   CHECK(cudaGetLastError() == cudaSuccess);
@@ -97,7 +97,7 @@ void two_devices() {
   }
 }
 
-// The context of the driver is what a thread's current device is: none at first.
+// A thread's current device is the driver's context. At first there is none.
 void contexts() {
   int (*get)(void**) = nullptr;
   int (*set)(void*) = nullptr;
@@ -162,7 +162,7 @@ void foreign_memory_in_kernel() {
   launch(add_kernel, 1, 32, 0, stream_of(0), x, 1.0f);
 }
 
-// A fault ends the use of one device, not of the other.
+// A fault ends the use of its device only.
 void sticky_on_one_device() {
   float *const x = memory_of(0), *const y = memory_of(1);
   launch(add_kernel, 1, 1, 0, nullptr, y, 1.0f);

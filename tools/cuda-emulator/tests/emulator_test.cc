@@ -1,6 +1,6 @@
-// Tests of the CUDA emulator: correct kernels give right results, every planted defect is caught,
-// and the CUDA library keeps its promises. Usage: emulator_test [bench | part of the names of
-// cases]; each case runs in a child process, since the environment is read once.
+// Tests of the CUDA emulator: correct kernels give right results, and every planted defect is
+// found. Also tests the CUDA library. Usage: emulator_test [bench | part of the names of cases].
+// Each case runs in a child process, because the environment is read once.
 #include "tools/cuda-emulator/tests/emulator_test.h"
 
 #include <fcntl.h>
@@ -80,7 +80,7 @@ __global__ void outside_mask_kernel(float* x) {
   x[threadIdx.x] = __shfl_xor_sync(0xffffu, 1.0f, 1);
 }
 
-// Runs a kernel on 32 floats of their own; exits with kDefect when the runtime reports an error.
+// Runs a kernel on 32 new floats. Exits with kDefect if the runtime reports an error.
 template <class... Params>
 std::vector<float> run_on_floats(void (*kernel)(Params...), std::size_t shared_bytes = 0) {
   float* x = nullptr;
@@ -102,7 +102,7 @@ template <auto kKernel, int kSharedBytes = 0>
 void defect() {
   run_on_floats(kKernel, kSharedBytes);
 }
-// Wrong results are what a test of the kernel would see.
+// Exits with kDefect if the results are wrong, as a test of the kernel would find.
 void missing_barrier() {
   const auto got = run_on_floats(missing_barrier_kernel);
   for (int i = 0; i < 32; ++i) {
@@ -115,7 +115,7 @@ void missing_second_barrier() {
     if (got[i] != float(6 * (31 - i))) _exit(kDefect);
   }
 }
-// What one block leaves in shared memory is not there for the next, nor for the next launch.
+// Shared memory must not keep its contents for the next block, nor for the next launch.
 void stale_shared() {
   float* x = upload(std::vector<float>(256));
   for (int i = 0; i < 10; ++i) {

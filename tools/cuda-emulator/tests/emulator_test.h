@@ -1,4 +1,4 @@
-// What the emulator's tests share: memory with known contents, and the cases of other files.
+// Shared by the emulator's tests: memory with known contents, and the cases of the other files.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +8,12 @@
 #include "tools/cuda-emulator/tests/check.h"
 
 constexpr unsigned kAll = 0xffffffffu;
-constexpr int kDefect = 3;  // exit status of a child whose runtime reported an error
+constexpr int kDefect = 3;  // exit status of a child process in which the runtime reported an error
 
 #define CUDA(call) \
   CHECK_THAT((call) == cudaSuccess, "%s: %s", #call, cudaGetErrorName(cudaPeekAtLastError()))
 
-// Device memory that holds `values`, and back.
+// Copies `values` to new device memory; download copies back.
 template <class T>
 T* upload(const std::vector<T>& values) {
   T* device = nullptr;

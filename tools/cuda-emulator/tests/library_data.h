@@ -36,7 +36,7 @@ inline Program small_program() {
   return compile(plan);
 }
 
-// Data of as many rows, as bytes or as floats.
+// `rows` rows of data, as bytes or as floats.
 struct Data {
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;

@@ -1,6 +1,5 @@
-// The CUDA library through its table, on the emulator: after memory was refused anywhere, a second
-// try gives the right bits; its caller's device stays the current one; and no capture loads a
-// kernel.
+// Tests the CUDA library through its table, on the emulator. After a refused allocation, a second
+// try gives the right bits. The caller's current device does not change. No capture loads a kernel.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +25,7 @@ using namespace neurode;
 
 const plugin::Table& table() { return *neurode_cuda_plugin(); }
 
-// One model on one device, and everything that is done with it: calls that `run` makes.
+// One model on one device, and all calls that are tested. `run` makes each call.
 class Scenario {
  public:
   using Step = std::function<plugin::Status()>;
@@ -48,7 +47,7 @@ class Scenario {
     }
   }
 
-  // An order of rows each, of which the second is uploaded ahead.
+  // Two epochs, each with its own order of rows. The second order is uploaded ahead.
   void fit() {
     plugin::RangeRecord range = images_.range(1);
     const plugin::ReservationRecord reservation{range, 1, 1, 0};
@@ -68,7 +67,7 @@ class Scenario {
     });
   }
 
-  // Rows that nothing was reserved for, as those of a stream, and outputs that come back.
+  // Rows without a reservation, as in a stream, with outputs that are downloaded.
   void stream() {
     std::vector<float> captured(kRows * (2 * kOutputs + 1));
     plugin::RangeRecord range = images_.range(2);
@@ -93,8 +92,8 @@ class Scenario {
     keep({static_cast<float>(sums.loss), static_cast<float>(accuracy)});
   }
 
-  // Bytes, then floats of as many rows, until a graph was launched; then more rows than one chunk
-  // holds.
+  // Bytes and floats in turn, with the same number of rows, until a graph is launched. Then more
+  // rows than a chunk holds.
   void predict() {
     for (const Data* data :
          {&images_, &numbers_, &images_, &numbers_, &images_, &numbers_, &many_}) {
@@ -184,7 +183,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// Refuses request after request; `requests` gives what the variable says for the n-th.
+// Refuses one request after another. `requests(n)` is the value of the variable for the n-th run.
 void refuse_each(const char* variable, const std::function<std::string(int)>& requests) {
   const std::vector<float> expected = Scenario(0, expect_success).all();
   int refused = 1, n = 0;
@@ -209,7 +208,7 @@ void refuse_each(const char* variable, const std::function<std::string(int)>& re
   CHECK_THAT(n > 8, "only %d requests", n);
 }
 
-// The context of the calling thread, which tells what its current device is.
+// The context of the calling thread, which determines its current device.
 void* current_context() {
   static int (*get)(void**) = nullptr;
   if (get == nullptr) {
@@ -221,7 +220,7 @@ void* current_context() {
   return context;
 }
 
-// No device was chosen, cuda:0, cuda:1.
+// Calls `use` with no device chosen, then with cuda:0, then with cuda:1.
 void for_each_caller(const std::function<void(const char* caller)>& use) {
   use("no device");
   for (const int device : {0, 1}) {
@@ -246,13 +245,13 @@ void library_without_pinned_memory() {
   refuse_each("NEURODE_EMULATOR_FAIL_PINNED", [](int n) { return std::to_string(n); });
 }
 
-// What is refused is asked for once more.
+// The library asks a second time for device memory that is refused.
 void library_without_device_memory() {
   refuse_each("NEURODE_EMULATOR_FAIL_MEMORY",
               [](int n) { return std::to_string(n) + "-" + std::to_string(n + 1); });
 }
 
-// A parameter that is copied in two parts, each through pinned memory of its own.
+// A parameter that is copied in two parts, each through its own pinned buffer.
 void library_changes_nothing_when_refused() {
   constexpr int kWide = 1100;
   const Program program =
@@ -288,7 +287,7 @@ void library_keeps_the_callers_device() {
       run("describe", [&] { return table().describe_device(ordinal, &record); });
       Scenario(ordinal, run).all();
     }
-    // Failures.
+    // Calls that fail.
     void* none = nullptr;
     const Scenario::Run fails = keeping_context(caller, plugin::kUnavailable);
     fails("open", [&] { return table().open_device(2, &none); });
@@ -303,7 +302,7 @@ void library_keeps_the_callers_device() {
   CHECK(emulator_report() == 0);
 }
 
-// A kernel of the first device fails; the second one goes on.
+// A kernel on the first device fails; the second device still works.
 void library_keeps_the_callers_device_when_lost() {
   CUDA(cudaSetDevice(1));
   Scenario lost(0, keeping_context("cuda:1", plugin::kDeviceLost));
@@ -317,7 +316,7 @@ void library_keeps_the_callers_device_when_lost() {
   CHECK(emulator_report() == 0);
 }
 
-// Two models on one thread, in turns.
+// Two models on one thread take turns.
 void library_on_two_devices() {
   const std::vector<float> expected = Scenario(0, expect_success).all();
   Scenario first(0, expect_success), second(1, expect_success);
@@ -330,7 +329,7 @@ void library_on_two_devices() {
   CHECK(emulator_report() == 0);
 }
 
-// A call that is refused is said, and the device works on.
+// A refused call is reported, and the device still works.
 void library_goes_on_after_a_refused_launch() {
   int refused = 0;
   Scenario(0, [&](const char* name, const Scenario::Step& step) {
@@ -359,7 +358,7 @@ void library_without_code() {
              table().last_error());
 }
 
-// An error that was left behind is not that of the next launch.
+// A launch does not report an error that an earlier call left behind.
 void launches_have_their_own_status() {
   CHECK(cudaFree(reinterpret_cast<void*>(1)) != cudaSuccess);
   cuda::Launcher launcher(nullptr);
@@ -369,7 +368,7 @@ void launches_have_their_own_status() {
   CUDA(cudaFree(x));
 }
 
-// A step without an update launches no kernel that updates.
+// The first step has no update, so it does not load the kernels that update weights.
 void library_loads_kernels_before_captures() {
   Scenario scenario(0, expect_success);
   scenario.open();

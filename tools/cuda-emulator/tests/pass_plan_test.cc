@@ -1,4 +1,5 @@
-// Plans of passes, which need no device: what is fused, what is one kernel, and what is kept.
+// Tests the plans of passes without a device: which tasks are fused, which run in one kernel, and
+// which tensors are kept.
 #include "cuda/pass_plan.h"
 
 #include <algorithm>
@@ -52,7 +53,8 @@ int count_of(const PassPlan& plan, Runner runner) {
                     [runner](const PlannedStage& stage) { return stage.runner == runner; }));
 }
 
-// gather, the first product, and the rest in one kernel; then the products of the weights.
+// The stages are a gather, the first product, and one kernel for the rest. Then come the products
+// of the weights.
 void slices() {
   const Program program = program_of(150, {dense(17, "tanh"), dense(5, "softmax")});
   const PassPlan plan(program, program.train);
@@ -64,7 +66,7 @@ void slices() {
   CHECK(first.kind == StageKind::dense_forward && first.op.row == activation("tanh"));
   CHECK(first.inputs == 150 && first.units == 17 && !first.wide);
   CHECK(plan.slice && plan.slice->first == 2);
-  // The slice begins with what the first product leaves, and leaves the gradients of both layers.
+  // The slice loads the output of the first product, and saves the gradients of both layers.
   CHECK(plan.slice && plan.slice->loads == std::vector<int>{first.tensors.output});
   CHECK(plan.slice && plan.slice->saves.size() == 2);
   for (const Task* task : plan.launches.back().tasks) CHECK(plan.in_memory[task->gradient]);
@@ -81,7 +83,7 @@ void predictions_keep_the_output() {
 }
 
 void no_slice() {
-  // The statistics of the batch stand in between.
+  // Batch normalization needs the statistics of the whole batch, so there is no slice.
   const Program normalized =
       program_of(150, {dense(17, "relu"), batch_normalization(), dense(5, "linear")});
   const PassPlan plan(normalized, normalized.train);
@@ -89,13 +91,13 @@ void no_slice() {
                                              Kind::channels, Kind::stages, Kind::weights}));
   CHECK(!plan.slice);
   CHECK(count_of(plan, Runner::channels) == 2);
-  // Its weights are too many to be read again for every few rows.
+  // There are too many weights: each block of a slice would read all of them.
   const Program large = program_of(20, {dense(400, "relu"), dense(400, "relu")});
   CHECK(!PassPlan(large, large.train).slice);
 }
 
 void fused_activations() {
-  // A pointwise activation and its derivative belong to products; of a softmax neither does.
+  // Products apply pointwise activations and their derivatives, but not softmax.
   const Program program =
       program_of(20, {dense(400, "relu"), dense(400, "softmax"), dense(3, "linear")});
   const PassPlan plan(program, program.train);
@@ -119,12 +121,13 @@ void wide_layers() {
   const PassPlan copies(rounded, rounded.train);
   CHECK(copies.launches.back().wide_tasks.size() == 2);
   CHECK(copies.launches.back().tasks.size() == 1);
-  // The copy of the input is made of the bound data; a hidden layer's output is its copy alone.
+  // The copy of the input is made from the bound data. A hidden layer's output exists only as a
+  // copy.
   CHECK(copies.reads_bound_input && copies.copied[input(rounded)]);
   const PlannedStage& first = copies.stages[1];
   CHECK(first.wide && copies.copied[first.tensors.output]);
   CHECK(!copies.in_memory[first.tensors.output]);
-  // Products of TensorFloat-32 read the floats.
+  // TensorFloat-32 products read the floats.
   const Program floats = program_of(512, layers, Precision::tf32);
   const PassPlan plain(floats, floats.train);
   CHECK(!plain.reads_bound_input && plain.in_memory[input(floats)]);
@@ -138,14 +141,14 @@ void updates() {
   plan.training->update.global_clip_norm = 1;
   const Program program = compile(plan);
   const PassPlan pass(program, program.train);
-  // One launch for all parameters of a kind of task.
+  // There is one launch for each kind of task, for all parameters.
   CHECK((kinds_of(pass) ==
          std::vector<Kind>{Kind::stages, Kind::weights, Kind::parameters, Kind::parameters}));
   CHECK(pass.launches[2].task == TaskKind::gradient_norm);
   CHECK(pass.launches[3].task == TaskKind::update);
 }
 
-// A kind of task without a row in the table of stages is an error, never left out.
+// A kind of task that is missing in the table of stages is an error.
 void unknown_tasks() {
   Program program = program_of(10, {dense(3, "linear")});
   program.train.tasks[1].kind = static_cast<TaskKind>(1000);
