@@ -1,4 +1,4 @@
-// Small networks and data to train them on.
+// Small networks, and data for training them.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ inline LayerPlan dropout(float rate) {
   return layer;
 }
 
-// With gamma, beta and moving statistics.
+// Has gamma, beta and moving statistics.
 inline LayerPlan batch_normalization() {
   LayerPlan layer{};
   layer.kind = LayerKind::batch_normalization;

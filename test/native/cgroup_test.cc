@@ -1,4 +1,5 @@
-// CPU limits of containers, from trees of files as Docker, Kubernetes and systemd have them.
+// CPU limits of containers, read from trees of files such as those of Docker, Kubernetes and
+// systemd.
 #include "native/cpu/cgroup.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ const char* kVersion1 =
     "31 22 0:27 / /sys/fs/cgroup rw,nosuid - tmpfs tmpfs ro,mode=755\n"
     "33 31 0:29 / /sys/fs/cgroup/cpuset rw shared:8 - cgroup cgroup rw,cpuset\n"
     "34 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n";
-// Version 1 has the controllers, and version 2 is there beside it, without any.
+// Version 1 has the controllers. Version 2 is mounted too, but has no controllers.
 const char* kBoth =
     "34 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
     "35 31 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";

@@ -1,4 +1,5 @@
-// doctest's assertions, and one with a printf text that says what was checked, and what came.
+// doctest's assertions, and one with a printf text that says what was checked and what the result
+// was.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -18,5 +19,5 @@ inline std::string printed(const char* text) { return text; }
 
 }  // namespace neurode
 
-// The text is made where the check fails.
+// The text is made only if the check fails.
 #define CHECK_THAT(condition, ...) CHECK_MESSAGE((condition), ::neurode::printed(__VA_ARGS__))

@@ -1,4 +1,5 @@
-// JSON numbers to float32 against the C library, and back against the standard library.
+// Converts JSON numbers to float32 and compares them with the C library; converts float32 to text
+// and compares it with the standard library.
 #include "native/serve/decimal.h"
 
 #include <bit>
@@ -89,8 +90,8 @@ TEST_CASE("decimals are read to the nearest float") {
   std::mt19937_64 random(1);
   char text[64];
   for (int i = 0; i < 300'000; ++i) {
-    // Every float, as nine digits, as the double nearest to it, and as what lies halfway to the
-    // next.
+    // A random float: with nine digits, as the nearest double, and as the value halfway to the next
+    // float.
     const float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
     if (!std::isfinite(value)) continue;
     std::snprintf(text, sizeof text, "%.9g", value);
@@ -101,7 +102,7 @@ TEST_CASE("decimals are read to the nearest float") {
     const double middle = (static_cast<double>(value) + static_cast<double>(next)) / 2;
     std::snprintf(text, sizeof text, "%.*g", 10 + static_cast<int>(random() % 12), middle);
     check_decimal(text);
-    // Short ones, as people write them, and long ones.
+    // Short numbers, as people write them, and long numbers.
     std::snprintf(text, sizeof text, "%s%" PRIu64 ".%0*" PRIu64, random() % 2 ? "-" : "",
                   static_cast<std::uint64_t>(random() % 1000), 1 + static_cast<int>(random() % 12),
                   static_cast<std::uint64_t>(random() % 1000000000000));
@@ -117,7 +118,7 @@ TEST_CASE("decimals are read to the nearest float") {
                             "Infinity", "-Infinity", "a"}) {
     CHECK_THAT(read(wrong).error == DecimalError::syntax, "'%s' is no number", wrong);
   }
-  // The number ends before them, where the grammar has no place for a letter.
+  // The number ends before the letter, because the grammar does not allow a letter there.
   for (const std::string letter : {"1e", "1e+", "1E-"})
     CHECK_THAT(read(letter).end == letter.data() + 1, "'%s' goes on", letter.c_str());
 }

@@ -1,5 +1,5 @@
-// The engine and the CPU executor without Node: what the sanitizers watch. Same bits for any number
-// of threads, inference beside training, cancellation.
+// The engine and the CPU executor without Node, so that the sanitizers can check them: the same
+// bits for any number of threads, inference during training, cancellation.
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -86,8 +86,8 @@ void same_bits_for_any_threads(const Case& test) {
   for (const int threads : {2, 3, 7}) check_same(train(test, program, threads), expected);
 }
 
-// Every layer's weight gradient as soon as its output's gradient has been passed on: rows, outputs,
-// rows, outputs, ... instead of rows, outputs.
+// Moves each weight gradient directly after the step that passes on its output's gradient, so that
+// the axes alternate: rows, outputs, rows, outputs, ... instead of rows, outputs.
 Program with_alternating_axes(Program program) {
   std::vector<Task> tasks, weights;
   for (const Task& task : program.train.tasks) {
@@ -114,7 +114,7 @@ void segments_change_no_bit(const Case& test) {
   for (const int threads : {1, 2, 3, 7}) check_same(train(test, alternating, threads), expected);
 }
 
-// Gradients that go through the arena give the updates that fused ones give.
+// Updates from gradients in the arena equal fused updates.
 void deferred_updates_are_updates(const Case& test) {
   const Program program = compile(test.plan);
   Program deferred = program;
@@ -126,7 +126,8 @@ void deferred_updates_are_updates(const Case& test) {
   check_near(train(test, deferred, 3).parameters, train(test, program, 1).parameters);
 }
 
-// A limit that no norm comes near changes nothing; a low one does, the same for all threads.
+// A limit far above all norms changes nothing. A low limit clips, with the same bits for any number
+// of threads.
 void norms_see_all_gradients(Case test) {
   const Program program = compile(test.plan);
   test.plan.training->update.global_clip_norm = 1e6f;
@@ -141,7 +142,7 @@ void norms_see_all_gradients(Case test) {
     const double moved = trained.parameters[i] - first[i];
     squares += moved * moved;
   }
-  const double most = 6 * 0.05 * 0.01;  // steps, rate, limit
+  const double most = 6 * 0.05 * 0.01;  // steps, learning rate, limit
   CHECK((std::sqrt(squares) > 0.3 * most && std::sqrt(squares) < 1.001 * most));
   same_bits_for_any_threads(test);
 }
@@ -166,8 +167,8 @@ LayerPlan rescaling(float scale, float offset) {
   return layer;
 }
 
-// Packed weights take rescalings and normalizations in, wherever they stand, and give what an
-// executor gives.
+// Packed weights absorb rescalings and normalizations at any place, and give the executor's
+// results.
 TEST_CASE("packed weights take normalizations in") {
   const std::atomic<bool> never{false};
   const auto norm = batch_normalization;

@@ -1,3 +1,3 @@
-// The main function of each native test program; `--help` lists filters and reporters.
+// The main function of each native test program; `--help` lists its filters and reporters.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// What the rows of the op table should compute, in double: the activations and losses by name, each
-// with the numbers it is tested with.
+// References in double for the rows of the op table: activations and losses by name, each with the
+// parameters with which it is tested.
 #pragma once
 
 #include <algorithm>
@@ -109,8 +109,7 @@ inline double log_sum_exp(const Row& z) {
 }
 inline double clipped(double p) { return clip(p, 1e-7, 1 - 1e-7); }
 
-// Whether loss() has the formula; of the others the float64 references of ops.test.ts alone know
-// it.
+// Whether loss() has the formula. The other losses have float64 references only in ops.test.ts.
 inline bool knows_loss(const std::string& name) {
   return name == "meanSquaredError" || name == "meanAbsoluteError" ||
          name == "binaryCrossentropy" || name == "categoricalCrossentropy" ||

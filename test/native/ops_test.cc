@@ -1,5 +1,5 @@
-// The functors of native/ops against double: values, derivatives, and the same bits in every lane
-// as for a float.
+// Compares the functors of native/ops with double: values and derivatives. Also checks that every
+// vector lane has the same bits as a float.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +20,8 @@
 namespace neurode {
 namespace {
 
-// Special values, random ones of moderate size, random bit patterns. A multiple of kLanes.
+// Special values, random values of moderate size, and random bit patterns. Their number is a
+// multiple of kLanes.
 const Floats& points() {
   static const Floats values = [] {
     Floats x = {0.0f,        1e-40f,      1.17549435e-38f,
@@ -47,7 +48,8 @@ const Floats& points() {
   return values;
 }
 
-// Applies f, which takes a float or a Vec, to the points lane by lane, checks that both agree.
+// Applies f to the points as floats and as vectors, and checks that both results agree. f takes a
+// float or a Vec.
 template <class F>
 Floats map_points(const char* name, F f) {
   const Floats& x = points();
@@ -98,7 +100,7 @@ TEST_CASE("functions are near those of double") {
   CHECK((std::signbit(ops::tanh(-0.0f)) && std::signbit(ops::erf(-0.0f))));
 }
 
-// Central difference of the double reference; NaN where the slope jumps.
+// The central difference of the double reference; NaN where the derivative jumps.
 double slope_at(const reference::Activation& row, double z, const reference::Params& p) {
   const double h = 1e-5;
   const double left = (row.f(z, p) - row.f(z - h, p)) / h;
@@ -140,7 +142,7 @@ void check_activation(const char* name) {
   }
 }
 
-// A panel of kLanes rows, feature-major: lane of feature i is at i * kLanes + lane.
+// A panel of kLanes rows, feature-major: feature i of a lane is at i * kLanes + lane.
 struct Panel {
   int features;
   Floats values = Floats(static_cast<std::size_t>(features) * kLanes);
@@ -162,7 +164,7 @@ Panel random_panel(int features, float low, float high) {
   return panel;
 }
 
-// f(z) of a row, its gradient for a cotangent by central differences.
+// Checks f(z) of rows, and compares the gradient for random dy with central differences.
 template <class Functor>
 void check_rowwise(bool log) {
   const auto f = [log](const reference::Row& z, std::size_t i) {
@@ -207,8 +209,8 @@ Panel one_hot(int features) {
   return panel;
 }
 
-// Values and gradients of a loss: the same bits in vectors and alone, and what the reference says
-// where it knows the loss.
+// Checks values and gradients of a loss: the same bits in vectors and in floats, and the
+// reference's values if the reference has this loss.
 template <class Functor>
 void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel target,
                 bool gradients) {
@@ -228,7 +230,7 @@ void check_loss(const char* name, bool logits, float smoothing, Panel y, Panel t
                  name, n, expected, static_cast<double>(values[lane]));
     }
     CHECK(same_bits(values[lane], again[lane]));
-    // The gradient may take the place of the prediction.
+    // The gradient may overwrite the prediction.
     const float value = Functor::template row<float>(n, alone.lane(lane), target.lane(lane),
                                                      ops::params_of<Functor>(p), alone.lane(lane));
     CHECK_THAT(same_bits(value, values[lane]), "%s of %d: %.9g alone, %.9g in a vector", name, n,
@@ -264,7 +266,7 @@ void check_loss_row(const char* name) {
   }
   if (!has_logits || !reference::knows_loss(name)) return;
   Panel sure{2},
-      target{2};  // probabilities of exactly 0 and 1, right and wrong: clipped, no gradient
+      target{2};  // right and wrong probabilities of exactly 0 and 1: clipped, no gradient
   for (int lane = 0; lane < kLanes; ++lane)
     sure.at(lane / 2 % 2, lane) = target.at(lane % 2, lane) = 1;
   check_loss<Probabilities>(name, false, 0, sure, target, false);

@@ -1,4 +1,5 @@
-// Orders of epochs: what is drawn ahead is taken for its own key alone, whatever was taken before.
+// Orders of epochs: an order that was drawn ahead is used only for its own key, whatever was
+// requested before.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -45,7 +46,8 @@ TEST_CASE("orders are permutations of their key") {
   CHECK(shuffled_order({100, 5, 1}, unwanted).empty());
 }
 
-// As fits come: some epochs of some rows, then others; each epoch in ranges that ask for the next.
+// Imitates fits: some epochs on some number of rows, then on others. Each epoch has ranges, which
+// ask for the next order.
 void random_fits(std::uint32_t seed) {
   Random random(seed);
   EpochOrders orders;
@@ -86,7 +88,8 @@ TEST_CASE("what is ahead comes in time") {
   }
 }
 
-// Each leaves a drawing that nobody wants: one that goes on would use memory that is gone.
+// Each iteration leaves a drawing that is no longer wanted. If the drawing continued, it would use
+// freed memory.
 TEST_CASE("unwanted drawings end") {
   for (int i = 0; i < 20; ++i) {
     auto orders = std::make_unique<EpochOrders>();

@@ -1,4 +1,4 @@
-// A CUDA library of another version: what the addon must leave alone.
+// A CUDA library of another version, which the addon must not use.
 #include "native/engine/plugin.h"
 
 extern "C" __attribute__((visibility("default"))) const neurode::plugin::Table*

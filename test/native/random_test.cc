@@ -1,4 +1,4 @@
-// Random numbers: Philox' known answers, and the statistics of initializers.
+// Random numbers: known answers of Philox, and statistics of the initializers.
 #include "native/ops/random.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace neurode {
 namespace {
 
-// Known answers published with the reference implementation of Philox4x32-10.
+// These answers are published with the reference implementation of Philox4x32-10.
 TEST_CASE("Philox gives the answers that are known") {
   const std::uint32_t cases[][10] = {
       {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
@@ -45,7 +45,7 @@ Statistics statistics_of(const Initializer& initializer, int rows, int cols) {
   initialize(initializer, rows, cols, x.data());
   if (initializer.kind != Initializer::Kind::orthogonal) {
     initialize(initializer, 13, 1,
-               start.data());  // an element depends on the seed and its place alone
+               start.data());  // an element depends only on the seed and its place
     CHECK(std::memcmp(start.data(), x.data(), 13 * sizeof(float)) == 0);
   }
   Statistics s{0, 0, x[0], x[0]};

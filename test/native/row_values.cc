@@ -18,7 +18,7 @@ struct Row {
   float operator()(int i) const { return values[i]; }
 };
 
-// x, y and dy/dx in each line.
+// Prints x, y and dy/dx in each line.
 template <class Activation>
 void print_activation(const float* numbers) {
   const auto& p = ops::params_of<Activation>(numbers);
@@ -28,7 +28,7 @@ void print_activation(const float* numbers) {
   }
 }
 
-// The loss of three outputs and its gradient, for some outputs and the same targets.
+// Prints the loss of three outputs and its gradient, for several outputs and the same targets.
 template <class Loss>
 void print_loss(const float* numbers) {
   const auto& p = ops::params_of<Loss>(numbers);
@@ -42,7 +42,7 @@ void print_loss(const float* numbers) {
   }
 }
 
-// A weight after each of some steps at a learning rate of 0.125.
+// Prints a gradient and the weight after its step in each line, for a learning rate of 0.125.
 template <class Optimizer>
 void print_optimizer(const float* numbers) {
   const auto& p = ops::params_of<Optimizer>(numbers);

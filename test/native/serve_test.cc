@@ -1,5 +1,5 @@
-// Tensors of requests without Node: what the sanitizers watch. The grammar of JSON, and requests
-// with bytes changed.
+// Tensors of requests without Node, so that the sanitizers can check them: the grammar of JSON, and
+// requests with changed bytes.
 #include <bit>
 #include <charconv>
 #include <cinttypes>
@@ -30,7 +30,8 @@ struct Outcome {
 };
 
 Outcome parse(const std::string& body, std::int64_t header_length, bool is_infer) {
-  // Exactly the memory there is: the sanitizer sees every byte beyond.
+  // The memory has exactly the size of the body, so that the sanitizer finds any read after its
+  // end.
   const std::vector<char> bytes(body.begin(), body.end());
   const auto room = std::min<std::size_t>(body.size() / 2 + 1, kSpec.max_rows * kSpec.input_size);
   Outcome outcome;
@@ -77,7 +78,7 @@ TEST_CASE("requests are read") {
   CHECK(parse("{\"inputs\":" + deep(1'000'000), -1, false).error.size() > 0);
 }
 
-// Every prefix, and many changes of bytes: nothing but an answer or ERR_REQUEST.
+// Tries every prefix, and many changes of bytes. The result must be an answer or ERR_REQUEST.
 TEST_CASE("changed requests are read or refused, and nothing beyond them") {
   std::mt19937 random(3);
   for (const bool is_infer : {true, false}) {

@@ -1,4 +1,4 @@
-// Teams of threads, and how many of them work.
+// Teams of threads, and the choice of the number of threads.
 #include "native/cpu/threads.h"
 
 #include <atomic>
@@ -11,7 +11,7 @@
 namespace neurode {
 namespace {
 
-// Runs of any number of its threads, one after the other, meet at every barrier.
+// The threads of each run meet at every barrier, for any number of threads.
 TEST_CASE("teams run on some of their threads") {
   cpu::ThreadTeam team(5);
   for (int run = 0; run < 300; ++run) {
@@ -30,7 +30,8 @@ TEST_CASE("teams run on some of their threads") {
   }
 }
 
-// Callers of several threads take turns, or go on alone when it is another's.
+// Callers on several threads take turns. try_run does not wait while the team belongs to another
+// caller.
 TEST_CASE("teams are shared") {
   cpu::ThreadTeam team(3);
   std::atomic<int> inside{0}, together{0}, ran{0};
@@ -51,8 +52,9 @@ TEST_CASE("teams are shared") {
   CHECK_THAT(ran == 3 * 500 + 2 * (tried - refused), "%d bodies ran", ran.load());
 }
 
-// Works for `seconds` on a machine where `threads` do a unit of work in cost(threads) seconds, and
-// a share of their waits ends in sleep; the seconds that it would have taken with the best number.
+// Simulates `seconds` of work on a machine where `threads` threads do a unit of work in
+// cost(threads) seconds, and where the share `asleep` of their waits ends in sleep. Returns the
+// seconds that the work would have taken with the best number of threads.
 template <class Cost>
 double work_with(cpu::ThreadChoice& choice, double seconds, double asleep, int best, Cost cost) {
   double work = 0;

@@ -1,4 +1,4 @@
-// Vectors that functors are tried on, and how near results have to be.
+// The vectors with which functors are tested, and the tolerances of the results.
 #pragma once
 
 #include <cmath>
