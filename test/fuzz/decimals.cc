@@ -1,4 +1,4 @@
-// Decimals against the C library and the grammar of JSON's numbers.
+// Reads decimals, and compares them with the C library and the grammar of JSON's numbers.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -13,7 +13,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Where the number that the text begins with ends; null where it begins with none.
+// The end of the number at the beginning of the text; null if no number is there.
 const char* number_end(const char* p, const char* end) {
   const auto digits = [&] {
     const char* const begin = p;
@@ -63,7 +63,7 @@ void check(const char* text, const char* end) {
 }  // namespace neurode::serve
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Of exactly that size, so that a byte too far is seen.
+  // The memory has exactly `size` bytes, so that the sanitizer finds any read after its end.
   const auto text = std::make_unique<char[]>(size);
   std::memcpy(text.get(), data, size);
   neurode::serve::check(text.get(), text.get() + size);

@@ -1,4 +1,4 @@
-// What the programs that libFuzzer drives share: what must hold, and their entry.
+// Shared by the libFuzzer programs: the assertion MUST, and their entry.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-// Stops libFuzzer, which then keeps the input.
+// Stops libFuzzer if the condition is false. libFuzzer then keeps the input.
 #define MUST(condition)                                                    \
   do {                                                                     \
     if (!(condition)) {                                                    \

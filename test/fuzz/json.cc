@@ -1,4 +1,5 @@
-// JSON: any value, and arrays of numbers. What came before in the memory of a text changes nothing.
+// Reads JSON values and arrays of numbers. The earlier contents of the memory for a text must not
+// change the result.
 #include <bit>
 #include <memory>
 #include <optional>
@@ -17,13 +18,13 @@ constexpr std::size_t kLongestMessage = 1000;
 constexpr std::int64_t kRoom = 64;
 
 struct Outcome {
-  std::string error;  // empty: none
+  std::string error;  // empty: no error
   std::vector<std::int64_t> sizes;
   std::vector<std::uint32_t> bits;
   bool operator==(const Outcome&) const = default;
 };
 
-// Fills the memory that texts are copied into.
+// Fills the memory into which texts are copied.
 void leave_behind(char filler, std::size_t size) {
   const std::string text(size, filler);
   const JsonText written(text.data(), text.size());
@@ -54,7 +55,7 @@ Outcome read_value(const char* data, std::size_t size) {
 
 Outcome read_tensor(const char* data, std::size_t size) {
   Outcome outcome;
-  // Of exactly that size, so that a number too many is seen.
+  // The memory has exactly kRoom numbers, so that the sanitizer finds any write after its end.
   const auto values = std::make_unique<float[]>(kRoom);
   outcome.error = error_of([&] {
     const JsonText text(data, size);
@@ -88,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto* const text = reinterpret_cast<const char*>(data);
   const Outcome value = same_twice(text, size, read_value);
   const Outcome tensor = same_twice(text, size, read_tensor);
-  // Numbers in arrays are JSON.
+  // An array of numbers is JSON.
   if (tensor.error.empty()) MUST(value.error.empty());
   return 0;
 }

@@ -1,4 +1,5 @@
-// Heads of requests: what is taken is well formed, whole, and the same whatever follows it.
+// Reads heads of requests. An accepted head must be well formed and complete, and must be the same
+// whatever follows it.
 #include <cstring>
 #include <memory>
 #include <string>
@@ -12,7 +13,7 @@ namespace {
 void check(std::string_view text) {
   RequestHead head;
   const bool is_beginning = is_head_beginning(text);
-  // What is waited for has no end yet, and neither has what was there before.
+  // The beginning of a head contains no end of a head, and each shorter text is a beginning too.
   if (is_beginning) {
     MUST(text.find("\r\n\r\n") == std::string_view::npos);
     MUST(text.empty() || is_head_beginning(text.substr(0, text.size() - 1)));
@@ -43,7 +44,7 @@ void check(std::string_view text) {
 }  // namespace neurode::serve
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Of exactly that size, so that a byte too far is seen.
+  // The memory has exactly `size` bytes, so that the sanitizer finds any read after its end.
   const auto text = std::make_unique<char[]>(size);
   std::memcpy(text.get(), data, size);
   neurode::serve::check({text.get(), size});

@@ -1,4 +1,5 @@
-// Requests of both protocols, with tensors in JSON and behind it, for models of several shapes.
+// Reads requests of both protocols, with tensors in JSON or after the JSON, for models of several
+// shapes.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -36,8 +37,9 @@ const TensorSpec kSpecs[] = {
      .limit_name = "maxRows"},
 };
 
-// The first byte: which protocol and model; the second: how much is JSON, in V2, where it is not
-// 255.
+// The first byte chooses the protocol and the model. The second byte is the length of the JSON in
+// V2, in units of 4 bytes, to which the two highest bits of the first byte are added; 255: no
+// length is given.
 void check(const std::uint8_t* data, std::size_t size) {
   const TensorSpec& spec = kSpecs[data[0] / 2 % std::size(kSpecs)];
   const bool is_v1 = data[0] % 2 == 1;
