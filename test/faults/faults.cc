@@ -1,14 +1,20 @@
-// For tests, preloaded into a process: one request to the system that Neurode's own code makes fails, once.
+// For tests: a library that is preloaded into a process and makes system requests of Neurode's own
+// code fail.
 //
-// NEURODE_FAULT=kind:n     the n-th request of a kind fails, counted since the variable got its value: a running program sets
-//                          it as it sets any other. NEURODE_FAULT=kind:n-m: requests n to m do
-//   memory      new, malloc, aligned_alloc, mmap, called by the addon or the CUDA library: there is none
-//   thread      pthread_create, called by them: EAGAIN
-//   library     dlopen, called by them: there is no such library
-//   descriptor  what the event loop does to find whether a connection can be watched: ENOSPC
-//   ENOSPC, EIO, EMFILE   what anybody does to files of NEURODE_FAULT_FOLDER: writes (EIO: reads as well; EMFILE: opens)
-//   close       closes of such files: EIO, though they are closed
-// NEURODE_FAULT_REQUESTS   reads as the number of requests of the kind so far
+// NEURODE_FAULT=kind:n     The n-th request of this kind fails.
+// NEURODE_FAULT=kind:n-m   Requests n to m fail. Requests are counted from the time the variable
+//                          got its value. A running program may set it like any other variable.
+// The kinds:
+//   memory      new, malloc, aligned_alloc and mmap, called by the addon or the CUDA library, find
+//               no memory.
+//   thread      pthread_create, called by the addon or the CUDA library, fails with EAGAIN.
+//   library     dlopen, called by the addon or the CUDA library, finds no library.
+//   descriptor  When a new connection is first added to epoll, which asks whether the connection
+//               can be watched, epoll_ctl fails with ENOSPC.
+//   ENOSPC, EIO, EMFILE   Uses of files in NEURODE_FAULT_FOLDER fail, by any caller. ENOSPC:
+//               writes and closes. EIO: reads, writes, opens and closes. EMFILE: opens.
+//   close       Closes of such files fail with EIO, although the files are closed.
+// NEURODE_FAULT_REQUESTS   Reads as the number of requests of this kind so far.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -32,7 +38,7 @@
 #define NEURODE_EXPORT extern "C" __attribute__((visibility("default")))
 #define NEURODE_CALLER __builtin_return_address(0)
 
-// What malloc and its like are behind this library, which are needed before anything can be looked up.
+// The C library's own functions. They are needed before dlsym can find the next malloc.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -57,14 +63,15 @@ std::atomic<long> requests{0};
 long first_doomed = 0, last_doomed = 0;
 char folder[4096];
 
-// Where the code of the addon and of the CUDA library lies.
+// The addresses of the code of the addon and of the CUDA library.
 struct Range {
   std::uintptr_t begin, end;
 };
 constexpr int kMostRanges = 8;
 Range ranges[kMostRanges];
 std::atomic<int> range_count{0};
-// Whether a thread is within the emulator, whose memory stands for a device's.
+// Whether the calling thread is in the CUDA emulator. The emulator's memory stands for device
+// memory, so its requests are not counted.
 std::atomic<int (*)()> within_emulator{nullptr};
 
 int add_range(dl_phdr_info* info, std::size_t, void*) {
@@ -143,7 +150,7 @@ bool is_of_folder(int fd) {
 
 enum Use { kReads, kWrites, kOpens, kCloses };
 
-// Whether this use of a file fails, and with what.
+// Whether this use of a file fails. If so, sets errno.
 template <class File>
 bool refused(File file, Use use, bool (*is_one)(File)) {
   const Kind kind = armed.load(std::memory_order_relaxed);
@@ -240,7 +247,8 @@ NEURODE_EXPORT void* dlopen(const char* path, int flags) noexcept {
 
 namespace {
 
-// Connections that came and are not watched yet. The fast path's first watching is a question whether they can be.
+// By file descriptor: whether the connection was accepted and not yet added to epoll. The server's
+// fast path adds it first to find out whether it can be watched.
 constexpr int kMostDescriptors = 4096;
 std::atomic<bool> unwatched[kMostDescriptors];
 
@@ -310,7 +318,7 @@ NEURODE_ON_NOTHROW(unlink, kWrites, path, (const char* path), (path))
 
 namespace {
 
-// What a close cannot write is lost; the descriptor goes all the same.
+// Closes the file even if the close is to fail: data may be lost, but the descriptor is freed.
 template <class Close>
 int close_or_refuse(int fd, Close close) {
   const bool fails = refused(fd, kCloses);
@@ -327,7 +335,7 @@ NEURODE_EXPORT int close(int fd) {
   return close_or_refuse(fd, [fd] { return close_(fd); });
 }
 
-// libuv closes files by the number of the system's call.
+// libuv closes files by syscall(SYS_close).
 NEURODE_EXPORT long syscall(long number, ...) noexcept {
   NEURODE_NEXT(syscall);
   long a[6];
