@@ -23,7 +23,8 @@ Task as_gradients(Task task, TaskKind kind) {
   return task;
 }
 
-// The gradient of what came in, from that of what went out.
+// Adds the task that turns the gradient of a rearrangement's output into the gradient of its input.
+// Returns the input's gradient.
 int add_rearrangement(PassBuilder& pass, Task task, int gradient) {
   const int input_gradient = pass.add_tensor_like(task.input);
   task.gradient = -1;
@@ -33,8 +34,8 @@ int add_rearrangement(PassBuilder& pass, Task task, int gradient) {
   return input_gradient;
 }
 
-// For every parameter that waits for its update and is `wanted`; the first may wait for all
-// before.
+// Adds one task for every parameter whose update is deferred and that is `wanted`. If `waits`, the
+// first of these tasks begins a new segment.
 template <class Wanted>
 void add_for(PassBuilder& pass, TaskKind kind, Axis axis, bool waits, Wanted wanted) {
   for (int i = 0; i < static_cast<int>(pass.parameters().size()); ++i) {
@@ -44,7 +45,7 @@ void add_for(PassBuilder& pass, TaskKind kind, Axis axis, bool waits, Wanted wan
   }
 }
 
-// Gradients, and their norms, are whole only after a barrier.
+// A gradient is complete only after a barrier, and so is a norm of gradients.
 void add_updates(PassBuilder& pass) {
   const UpdatePlan& plan = pass.update();
   const bool norms = plan.clip_norm > 0 || plan.global_clip_norm > 0;
@@ -64,8 +65,8 @@ void add_updates(PassBuilder& pass) {
 
 }  // namespace
 
-// Below the first layer that learns no gradient is wanted. Gradients of parameters come last, all
-// in one segment.
+// The layers below the first one that learns need no gradient. The tasks that compute gradients of
+// parameters come last, all in one segment.
 void add_backward(PassBuilder& pass, std::size_t top, int gradient) {
   std::vector<Task> weights;
   std::size_t first = 0;
@@ -98,7 +99,8 @@ void add_backward(PassBuilder& pass, std::size_t top, int gradient) {
         if (i != first) add_as(task, TaskKind::batch_normalize_backward);
         break;
       case TaskKind::feature_forward:
-        // Its gradient stays as it is where that by its parameters is still to come.
+        // If the layer learns, a later task still reads `gradient`, so the gradient of the input is
+        // a tensor of its own.
         task.input_gradient = gradient;
         if (learns(pass, task)) {
           weights.push_back(as_gradients(task, TaskKind::feature_gradients));

@@ -1,4 +1,5 @@
-// Views of the arrays a model works on: rows of input, their targets, and the sums that come back.
+// Views of the arrays that a model works on (rows of input and their targets), and the sums that
+// executors return.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace neurode {
 
 // Rows of input, (rows, features): value = element * scale + offset.
 struct InputView {
-  const std::uint8_t* bytes = nullptr;  // one of the two
+  const std::uint8_t* bytes = nullptr;  // either bytes or floats is set
   const float* floats = nullptr;
   std::int64_t rows = 0;
   int features = 0;
@@ -20,10 +21,10 @@ struct InputView {
   float offset = 0;
 };
 
-// Targets of the same rows, for each of their positions: a class index, or `outputs` values; and a
-// weight, or null for 1 each. What has the weight NaN counts for nothing.
+// Targets of the same rows. Each position of a row has a class index or `outputs` values, and a
+// weight; if weights is null, every weight is 1. A position whose weight is NaN is not counted.
 struct TargetsView {
-  const std::int32_t* classes = nullptr;  // one of the three
+  const std::int32_t* classes = nullptr;  // one of classes, rows and bytes is set
   const float* rows = nullptr;
   int outputs = 0;
   int positions = 1;
@@ -35,49 +36,49 @@ struct TargetsView {
 struct DataView {
   InputView input;
   TargetsView targets;
-  int handle =
-      0;  // of the bound arrays: an executor may keep copies under it, until told to release them
+  // Identifies the bound arrays. An executor may keep copies of these arrays until release(handle).
+  int handle = 0;
 };
 
-// What a row's weight counts for.
+// The weight that sums use: NaN becomes 0.
 inline float counted_weight(float weight) { return weight == weight ? weight : 0; }
 
 // A range of batches of one epoch.
 struct BatchRange {
   DataView data;
-  // Row of the data at each position, or null for the given order.
+  // The row of the data at each place of the epoch. Null: the rows in the order given.
   const std::uint32_t* order = nullptr;
   int batch_size = 0;
   std::int64_t first_batch = 0;
   std::int64_t batches = 0;
-  OrderKey order_key = {};  // what the order was drawn from
-  // The order of the next epoch's key, or null while it is not known: for executors that copy
-  // orders ahead. Called on the thread of the range; valid as long as the range's own. It does not
-  // throw.
+  OrderKey order_key = {};  // the key that the order was drawn from
+  // Returns the order of the next epoch, or null while that order is not known. Executors that copy
+  // orders ahead of time call this on the thread that runs the range. The returned array is valid
+  // as long as `order` is. The function does not throw.
   std::function<const std::uint32_t*()> next_order;
-  // The rows of the range in their order, (rows, positions, 2 outputs + 1), are written here:
-  // outputs, targets, weight. Null, unless the Program captures.
+  // The executor writes outputs, targets and weights of the range's rows here, in the order of the
+  // range: (rows, positions, 2 outputs + 1). Null unless the Program captures.
   float* captured = nullptr;
-  // In place of what the loss gives: d loss / d output of the range's rows in their order,
-  // (rows, positions, outputs). Only for the loss dotProduct.
+  // If set, these gradients replace those of the loss: d loss / d output of the range's rows in the
+  // order of the range, (rows, positions, outputs). Only for the loss dotProduct.
   const float* gradients = nullptr;
-  bool update = true;  // training: whether weights change
+  bool update = true;  // training only: whether weights change
 };
 
-// What ranges of bound data will be at most.
+// Upper bounds of the ranges that will run, so that an executor can allocate memory for them.
 struct Reservation {
-  DataView data;  // or no rows, where it comes later
+  DataView data;  // has no rows if the data is bound later
   int batch_size = 0;
   std::int64_t batches = 0;  // of one range
   bool trains = false, shuffles = false, captures = false;
 };
 
-// The position of a row in the data.
+// The index, in the data, of the row at this position of the epoch.
 inline std::int64_t row_at(const std::uint32_t* order, std::int64_t position) {
   return order != nullptr ? static_cast<std::int64_t>(order[position]) : position;
 }
 
-// Positions of a batch's rows that count, and the sum of their weights.
+// How many positions of a batch's rows are counted, and the sum of their weights.
 struct Counted {
   double rows = 0, weight = 0;
 };
@@ -96,7 +97,7 @@ inline Counted count_rows(const TargetsView& targets, const std::uint32_t* order
   return counted;
 }
 
-// What the sum of a batch's weighted losses is multiplied by to be its loss.
+// The factor that turns the sum of a batch's weighted losses into the loss of the batch.
 inline double loss_scale(Reduction reduction, const Counted& counted) {
   const double divisor = reduction == Reduction::mean            ? counted.rows
                          : reduction == Reduction::weighted_mean ? counted.weight
@@ -104,15 +105,15 @@ inline double loss_scale(Reduction reduction, const Counted& counted) {
   return divisor == 0 ? 0 : 1 / divisor;
 }
 
-// Sums over the batches that ran. A batch's loss and penalties count once per row; metrics are
-// summed over rows, or over all of their positions.
+// Sums over the batches that ran. The loss and the penalty of a batch are added once for each of
+// its rows. Metrics are summed over rows, or over all positions of the rows.
 struct Sums {
   std::int64_t batches = 0;
   std::int64_t rows = 0;
   double loss = 0;
-  double penalty = 0;  // of parameters and outputs
-  double counted = 0;  // what counts, as metrics are summed
-  double weight = 0;   // of these
+  double penalty = 0;  // penalties of parameters and of outputs
+  double counted = 0;  // how many values each metric sums
+  double weight = 0;   // the sum of the weights of these values
   std::vector<double> metrics;
 };
 

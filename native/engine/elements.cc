@@ -1,4 +1,5 @@
-// Compiled without contraction: a fused product would round otherwise than JavaScript does.
+// Converts elements to float32. This file is compiled with -ffp-contract=off, because a fused
+// multiply-add would round differently from JavaScript.
 #include "native/engine/elements.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ bool any_infinite(const float* values, std::int64_t count) {
 template <class T>
 std::int64_t convert(const void* data, std::int64_t count, double scale, double offset,
                      float* out) {
-  // Looked through while still in the cache.
+  // The loop checks each piece for overflow while the piece is still in the cache.
   constexpr std::int64_t kPiece = 4096;
   const T* const elements = static_cast<const T*>(data);
   const bool is_plain = scale == 1 && offset == 0;

@@ -18,9 +18,9 @@ struct Elements {
   std::int64_t bytes() const { return count * size_of(type); }
 };
 
-// out[i] = element * scale + offset in double precision, rounded once; with scale 1 and offset 0
-// the element itself, rounded. Gives the first i whose value is finite and float32 does not hold,
-// or -1.
+// Computes out[i] = element * scale + offset in double precision and rounds once to float32. With
+// scale 1 and offset 0, out[i] is the rounded element itself. Returns the first i whose value is
+// finite but too large for float32, or -1.
 std::int64_t convert_to_floats(const Elements& elements, double scale, double offset, float* out);
 
 }  // namespace neurode

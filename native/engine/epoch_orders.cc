@@ -1,4 +1,5 @@
-// The orders of a model's epochs. What is drawn ahead carries its key, and is taken for that alone.
+// The orders of a model's epochs. An order that was drawn ahead of time is used only for its own
+// key.
 #include "native/engine/epoch_orders.h"
 
 #include <chrono>
@@ -28,13 +29,13 @@ const std::uint32_t* EpochOrders::ahead() noexcept {
     return nullptr;
   try {
     ahead_ = drawn(key);
-  } catch (const std::exception&) {  // it is drawn when it is taken
+  } catch (const std::exception&) {  // take() draws the order instead
     return nullptr;
   }
   return ahead_->order.data();
 }
 
-// Waits where it is being drawn.
+// If the order is being drawn on another thread, this function waits for that thread.
 EpochOrders::Drawn EpochOrders::drawn(const OrderKey& key) {
   if (is_drawing(key)) return {key, drawing_.get()};
   forget_drawing();
@@ -50,7 +51,7 @@ void EpochOrders::draw_ahead(const OrderKey& key) noexcept {
     drawing_ =
         std::async(std::launch::async, [this, key] { return shuffled_order(key, unwanted_); });
     drawing_key_ = key;
-  } catch (const std::exception&) {  // no thread is to be had: it is drawn when it is taken
+  } catch (const std::exception&) {  // no thread could start: take() draws the order instead
   }
 }
 

@@ -1,4 +1,4 @@
-// The orders of a model's epochs: that of the one that trains, and the next one's, drawn meanwhile.
+// The order of the epoch that trains, and the order of the next epoch, drawn in the background.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,8 @@
 
 namespace neurode {
 
-// Rows whose next order is drawn ahead on a thread of its own, at least and at most.
+// The next order is drawn ahead on a separate thread if it has between kWorthAThread and
+// kMostRowsAhead rows.
 constexpr std::int64_t kWorthAThread = 1 << 13;
 constexpr std::int64_t kMostRowsAhead = 1 << 26;
 
@@ -22,10 +23,11 @@ class EpochOrders {
   EpochOrders(const EpochOrders&) = delete;
   EpochOrders& operator=(const EpochOrders&) = delete;
 
-  // The order of this key, valid until another is taken. The next epoch's begins to be drawn.
+  // Returns the order of this key, valid until take() returns another order, and starts to draw the
+  // order of the next epoch.
   const std::uint32_t* take(const OrderKey& key);
-  // The order of the epoch after the one that was taken last, valid as long as that one; null while
-  // it is being drawn, or where it is not drawn ahead.
+  // Returns the order of the epoch after the one that take() returned last. This order is valid as
+  // long as that one. Null: the order is still being drawn, or is not drawn ahead.
   const std::uint32_t* ahead() noexcept;
 
  private:
@@ -42,7 +44,7 @@ class EpochOrders {
   std::optional<Drawn> current_, ahead_;
   OrderKey drawing_key_;
   std::future<std::vector<std::uint32_t>> drawing_;
-  std::atomic<bool> unwanted_{false};  // what is being drawn
+  std::atomic<bool> unwanted_{false};  // tells the thread that draws to stop
 };
 
 }  // namespace neurode

@@ -1,4 +1,4 @@
-// The one exception of the native code, with the code that JavaScript sees.
+// The exception type of the native code. It carries the error code that JavaScript sees.
 #pragma once
 
 #include <stdexcept>
@@ -9,13 +9,13 @@
 
 namespace neurode {
 
-// The text is the `code` of the NeurodeError it becomes.
+// `code` becomes the `code` of the NeurodeError that JavaScript catches.
 struct Error : std::runtime_error {
   Error(const char* code, const std::string& message) : std::runtime_error(message), code(code) {}
   const char* code;
 };
 
-// A thread, or an Error that says what it was for.
+// Starts a thread, or throws an Error. `what` names the thread in the error message.
 template <class Function>
 std::thread start_thread(const char* what, Function run) {
   try {

@@ -1,4 +1,5 @@
-// The seam between the engine and what does the work: one executor per model and device.
+// The interface between the engine and the code that runs Programs: one executor per model and
+// device.
 #pragma once
 
 #include <atomic>
@@ -13,26 +14,26 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // Parameters cross in Keras order: kernel (inputs, units), bias (units).
+  // Parameters have Keras' layout here: kernel (inputs, units), bias (units).
   virtual void get_parameter(int index, float* values) const = 0;
   virtual void set_parameter(int index, const float* values) = 0;
   virtual void get_slot(int slot, int index, float* values) const = 0;
   virtual void set_slot(int slot, int index, const float* values) = 0;
 
-  // Takes the memory that such ranges need, so that none is taken while they run. Throws
-  // ERR_OUT_OF_MEMORY, and then is as it was.
+  // Allocates the memory that ranges within these bounds need, so that none is allocated while they
+  // run. Throws ERR_OUT_OF_MEMORY; the executor is then unchanged.
   virtual void reserve(const Reservation& reservation) { static_cast<void>(reservation); }
-  // `learning_rates` holds one rate per batch of the range; `step` counts optimizer steps and goes
-  // on. Stops after a batch once `cancelled` is set.
+  // `learning_rates` holds one rate per batch of the range. `step` counts optimizer steps; train()
+  // advances it. After `cancelled` is set, train() stops at the end of the current batch.
   virtual Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
                      const std::atomic<bool>& cancelled) = 0;
   virtual Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) = 0;
-  // No further range uses the bound data of this handle; those that are queued may.
+  // Promises that no new range uses the bound data of this handle; queued ranges still may.
   virtual void release(int handle) { static_cast<void>(handle); }
-  // output (rows, outputs).
+  // `output` is (rows, outputs).
   virtual void predict(const InputView& input, float* output,
                        const std::atomic<bool>& cancelled) = 0;
-  // The same on the calling thread, for a few rows.
+  // As predict(), but on the calling thread, for a few rows.
   virtual void predict_here(const InputView& input, float* output) = 0;
 };
 

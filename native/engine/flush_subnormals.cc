@@ -1,4 +1,4 @@
-// Subnormal floats count as zero on threads that compute.
+// Sets and restores the floating-point control register, per processor architecture.
 #include "native/engine/flush_subnormals.h"
 
 #if defined(__x86_64__) || defined(_M_X64)

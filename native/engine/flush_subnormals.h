@@ -1,12 +1,12 @@
-// Subnormal floats count as zero on threads that compute: an operation on one costs a hundred
-// times as much as on another float.
+// Makes threads that compute treat subnormal floats as zero: an operation on a subnormal takes
+// about a hundred times as long as on a normal float.
 #pragma once
 
 #include <cstdint>
 
 namespace neurode {
 
-// For the thread that makes it, as long as it lives.
+// Subnormals are zero on the thread that creates this object, until the object is destroyed.
 class FlushSubnormals {
  public:
   FlushSubnormals();
@@ -15,7 +15,7 @@ class FlushSubnormals {
   FlushSubnormals& operator=(const FlushSubnormals&) = delete;
 
  private:
-  std::uint64_t saved_;  // the thread's register of floating-point settings
+  std::uint64_t saved_;  // the control register of the thread before
 };
 
 }  // namespace neurode

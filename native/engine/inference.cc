@@ -1,4 +1,4 @@
-// Inference by an executor, for what has no quicker way.
+// Inference by an executor, for devices that have no faster implementation.
 #include "native/engine/inference.h"
 
 #include <mutex>

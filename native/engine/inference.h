@@ -1,4 +1,4 @@
-// A model frozen for inference: it never changes, so any number of threads may share it.
+// A model frozen for inference. It never changes, so any number of threads may share it.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +14,14 @@ namespace neurode {
 
 class Executor;
 
-// What predictions cost on the calling thread, in floating-point operations of large products.
+// The cost of a prediction on the calling thread, in floating-point operations of large matrix
+// products.
 struct ForwardCost {
   double row = 0;
-  double weights = 0;        // at least, however few the rows: weights come from memory
-  int lanes = 1;             // rows are computed by so many
-  bool single_rows = false;  // but for one row alone
-  double quick = 0;          // what takes half a millisecond; 0: nothing runs on that thread
+  double weights = 0;        // the least cost, as all weights are read from memory
+  int lanes = 1;             // rows are computed in groups of this size
+  bool single_rows = false;  // a single row is computed alone, not in a group
+  double quick = 0;          // the cost of half a millisecond; 0: no prediction is quick
 
   double of(std::int64_t rows) const {
     const std::int64_t groups = (rows + lanes - 1) / lanes;
@@ -34,17 +35,18 @@ class Inference {
  public:
   virtual ~Inference() = default;
 
-  // output (rows, outputs). On the device's thread.
+  // Runs on the device's thread. `output` is (rows, outputs).
   virtual void predict(const InputView& input, float* output,
                        const std::atomic<bool>& cancelled) const = 0;
-  // The same on the calling thread.
+  // As predict(), but on the calling thread.
   virtual void predict_here(const InputView& input, float* output) const = 0;
 };
 
-// Parameters in Keras order, as many as the Program has.
+// All parameters of the Program, in Keras' order.
 using ParameterValues = std::vector<const float*>;
 
-// Any Program on any device: an executor of its own, one caller at a time.
+// Works for any Program on any device. The inference owns the executor and serves one caller at a
+// time.
 std::shared_ptr<const Inference> infer_by_executor(std::unique_ptr<Executor> executor,
                                                    const ParameterValues& values);
 

@@ -1,5 +1,5 @@
-// Draws the first values of parameters: element i is a function of (seed, i), orthogonal matrices
-// of all their draws.
+// Draws the initial values of parameters. Element i is a function of (seed, i); an element of an
+// orthogonal matrix depends on all draws of the matrix.
 #include "native/engine/initializers.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ struct Normal {
 
 struct TruncatedNormal {
   static constexpr float kBound = 2.0f;
-  static constexpr float kBelow = 0.0227501319f;  // probability below -kBound
+  static constexpr float kBelow = 0.0227501319f;  // the probability of a value below -kBound
   static constexpr float kWithin = 0.954499736f;
   float mean, deviation;
   Vec operator()(UintVec word) const {
@@ -71,14 +71,14 @@ void fill(std::uint64_t seed, std::size_t count, float* out, Draw draw) {
   }
 }
 
-// Columns of `stride` floats, one after another; the padding up to stride is zero.
+// Columns are stored one after another, `stride` floats each. The padding at their ends is zero.
 struct Columns {
   std::size_t stride;
   std::vector<float> values;
   float* operator[](std::size_t column) { return values.data() + column * stride; }
 };
 
-// Takes the components along Q orthonormal columns from A others.
+// Subtracts from A columns their components along Q orthonormal columns.
 template <int Q, int A>
 void project_tile(const float* q, float* a, std::size_t stride) {
   Vec dots[Q][A] = {};
@@ -100,7 +100,7 @@ void project_tile(const float* q, float* a, std::size_t stride) {
   }
 }
 
-// The same for columns [q_begin, q_end) and [a_begin, a_end).
+// As project_tile, for the columns [q_begin, q_end) and [a_begin, a_end).
 void project(Columns& columns, std::size_t q_begin, std::size_t q_end, std::size_t a_begin,
              std::size_t a_end) {
   const std::size_t stride = columns.stride;
@@ -127,7 +127,8 @@ void normalize(float* column, std::size_t stride) {
   for (std::size_t i = 0; i < stride; i += kLanes) store(column + i, load(column + i) / norm);
 }
 
-// Blocked Gram-Schmidt, each block done twice: the Q of A = Q R with a positive diagonal of R.
+// Blocked Gram-Schmidt; each block is orthogonalized twice for accuracy. The result is the Q of A =
+// Q R with a positive diagonal of R.
 void orthonormalize(Columns& columns, std::size_t count) {
   constexpr std::size_t kBlock = 32;
   for (std::size_t begin = 0; begin < count; begin += kBlock) {

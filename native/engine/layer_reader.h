@@ -1,4 +1,4 @@
-// What reads a layer's description from wherever it is written.
+// The interface that reads a layer's description, whatever form the description has.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace neurode {
 
-// Every function throws Error where the member is absent, of another type or out of bounds.
+// Every function but has() throws Error if the member is absent, of another type or out of bounds.
 class LayerReader {
  public:
   virtual ~LayerReader() = default;

@@ -12,7 +12,7 @@ namespace {
 
 namespace ops = NEURODE_ISA_NAMESPACE::ops;
 
-constexpr std::int64_t kMostIndices = 1 << 24;  // integers that floats hold
+constexpr std::int64_t kMostIndices = 1 << 24;  // float32 holds all integers up to this one
 
 [[noreturn]] void refuse(const char* member, const char* expected) {
   throw Error("ERR_ARGUMENT", std::string(member) + ": expected " + expected);
@@ -64,7 +64,7 @@ void read_dense(const LayerReader& reader, LayerPlan& layer) {
   layer.bias = reader.parameter("bias");
 }
 
-// Features of a position: all of a row, where it has but one.
+// The features of one position. If `inputs` is 0, the whole row is one position.
 std::int64_t dense_inputs(const LayerPlan& layer, std::int64_t inputs) {
   return layer.inputs == 0 ? inputs : layer.inputs;
 }
@@ -108,7 +108,7 @@ void read_noise(const LayerReader& reader, LayerPlan& layer) {
   layer.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, kMostSeed));
 }
 
-// All numbers 0 (rate, standard deviation): nothing is changed.
+// Noise whose numbers (rate, standard deviation) are all 0 changes nothing and needs no task.
 void noise_tasks(const LayerPlan& layer, PassBuilder& pass) {
   if (pass.mode() != Mode::train || layer.op.params == Op{}.params) return;
   const int factor = noise_scales(layer.op) ? pass.add_tensor(pass.features()) : -1;
@@ -175,7 +175,7 @@ void batch_normalization_parameters(const LayerPlan&, ParameterBuilder& builder)
   builder.add_statistics();
 }
 
-// A frozen layer goes on with its moving statistics.
+// A frozen layer uses its moving statistics in training as well.
 void batch_normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
   if (pass.mode() != Mode::train || !layer.trainable) return normalization_tasks(layer, pass);
   Task task = pass.take_parameters(layer);

@@ -1,4 +1,4 @@
-// The table of layer kinds: what the engine knows of each is its row in layers.cc.
+// The table of layer kinds: all that the engine knows about a kind is in its row in layers.cc.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,21 @@
 namespace neurode {
 
 struct LayerRow {
-  const char* name;  // in the Plan
+  const char* name;  // the name of the kind in a Plan
   LayerKind kind;
   void (*read)(const LayerReader& reader, LayerPlan& layer);
-  // The features of a row that come out, for those that come in. Throws where these do not fit.
+  // Returns how many features of a row the layer outputs for this many inputs. Throws if the inputs
+  // do not fit the layer.
   std::int64_t (*outputs)(const LayerPlan& layer, std::int64_t inputs);
-  // Adds the parameters, in Keras' order; null: there are none.
+  // Adds the layer's parameters, in Keras' order. Null: the layer has no parameters.
   void (*parameters)(const LayerPlan& layer, ParameterBuilder& builder);
-  // Adds the tasks of the forward pass, which take the parameters in the same order. Those of the
-  // backward pass follow from them: see backward.cc.
+  // Adds the tasks of the forward pass, which take the parameters in the same order. backward.cc
+  // derives the tasks of the backward pass from them.
   void (*tasks)(const LayerPlan& layer, PassBuilder& pass);
-  // What comes in are integers from 0 to below this; null: any numbers.
+  // Returns the number of categories if the layer's inputs are integers from 0 to below that
+  // number. Null: the inputs are any numbers.
   int (*indices)(const LayerPlan& layer) = nullptr;
-  // Reads features by position; all others read whole rows.
+  // Whether the layer reads the features of each position; all other layers read whole rows.
   bool by_position = false;
 };
 

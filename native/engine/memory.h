@@ -1,4 +1,4 @@
-// Aligned arrays in the memory of the CPU, in pages the system may make large.
+// Aligned arrays in CPU memory. On Linux, large arrays ask for huge pages.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace neurode {
 
-// Elements that are not initialized.
+// An array whose elements are not initialized.
 template <class T>
 class Uninitialized {
  public:
@@ -24,7 +24,7 @@ class Uninitialized {
   explicit Uninitialized(std::int64_t count) : size_(count) {
     if (count == 0) return;
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-    // Large arrays get whole large pages.
+    // Arrays of 4 MiB or more are whole huge pages of 2 MiB.
     const std::size_t alignment = bytes >= (std::size_t{4} << 20) ? std::size_t{2} << 20 : 64;
     const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
 #if defined(_WIN32)
@@ -59,7 +59,7 @@ class Uninitialized {
   std::int64_t size_ = 0;
 };
 
-// Floats that are zero.
+// An array of floats, initialized to zero.
 class Floats : public Uninitialized<float> {
  public:
   Floats() = default;

@@ -1,4 +1,4 @@
-// Numbers in messages.
+// Formats numbers for error messages.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,8 @@
 
 namespace neurode {
 
-// As a person writes it: 100000, 0.1, -2.5; with as few digits as read back as the same Number.
+// Writes a number as a person would: 100000, 0.1, -2.5. The text has the fewest digits that read
+// back as the same Number.
 template <class Number>
 std::string number_text(Number value) {
   char text[40];

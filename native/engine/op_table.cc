@@ -1,4 +1,4 @@
-// The rows of the op table as data.
+// Builds the rows of the op table, and looks up names in them.
 #include "native/engine/op_table.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ const std::vector<ActivationRow>& activation_rows() {
   return rows;
 }
 
-// A functor has a number for every name of its row.
+// Whether the functor's Params have one number for each name of the row.
 template <class Functor>
 constexpr bool has_numbers_for(std::initializer_list<const char*> names) {
   return ops::kCountOf<ops::ParamsOf<Functor>> == names.size() && names.size() <= kMostParams;
@@ -55,8 +55,8 @@ NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
 NEURODE_LOSSES(NEURODE_ROW)
 #undef NEURODE_ROW
 
-// Executors choose a loss by its row and its first number, so only fromLogits may choose
-// differently.
+// An executor chooses the functor of a loss by the row and the row's first number. So only the
+// number fromLogits may select another functor, and it must be the first.
 constexpr bool begins_with_from_logits(std::initializer_list<const char*> params) {
   return params.size() > 0 && *params.begin() == std::string_view("fromLogits");
 }

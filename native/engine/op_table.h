@@ -1,5 +1,5 @@
-// The rows of the op table as data: what TypeScript checks its names against, and what names
-// resolve to.
+// The rows of the op table as data. TypeScript checks names against these rows, and the engine
+// resolves names to them.
 #pragma once
 
 #include <string>
@@ -19,29 +19,30 @@ struct OpRow {
 
 struct ActivationRow : OpRow {
   bool pointwise;
-  bool from_output;  // the derivative needs the output alone
+  bool from_output;  // the derivative is a function of the output
 };
 
 const std::vector<OpRow>& op_rows(OpKind kind);
 const ActivationRow& activation_row(int row);
 
-// Throws ERR_UNKNOWN_NAME.
+// Returns the number of the row with this name. Throws ERR_UNKNOWN_NAME.
 int op_row(OpKind kind, std::string_view name);
 
-// Whether it multiplies values, not only adds to them.
+// Whether the noise multiplies values, and does not only add to them.
 bool noise_scales(const Op& noise);
 
-// Whether it is of whole rows or columns of a parameter, not of its elements.
+// Whether the regularizer is a function of whole rows or columns of a parameter, and not of single
+// elements.
 bool is_of_matrices(const Op& regularizer);
 
-// Whether a regularizer of matrices is of columns.
+// Whether a regularizer of matrices works on columns; otherwise it works on rows.
 bool is_of_columns(const Op& regularizer);
 
-// Whether a loss takes logits, and the same loss of logits: for those that have fromLogits.
+// For losses that have fromLogits: whether this loss takes logits, and the same loss with logits.
 bool takes_logits(const Op& loss);
 Op of_logits(const Op& loss);
 
-// Optimizer variables per parameter.
+// How many variables the optimizer keeps for each parameter.
 int optimizer_slots(const Op& optimizer);
 
 }  // namespace neurode

@@ -1,4 +1,4 @@
-// The order in which an epoch visits the rows: Fisher-Yates with Philox.
+// Shuffles the rows of an epoch by the Fisher-Yates algorithm, with Philox random numbers.
 #include "native/engine/order.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace ops = NEURODE_ISA_NAMESPACE::ops;
 
 namespace {
 
-constexpr std::int64_t kUntilAsked = 1 << 16;  // rows
+constexpr std::int64_t kUntilAsked = 1 << 16;  // rows between two checks of `unwanted`
 
 }  // namespace
 
@@ -34,7 +34,7 @@ std::vector<std::uint32_t> shuffled_order(const OrderKey& key, const std::atomic
   const ops::PhiloxKey philox_key = ops::philox_key(key.seed, ops::Purpose::shuffle);
   const auto low = static_cast<std::uint32_t>(key.epoch),
              high = static_cast<std::uint32_t>(key.epoch >> 32);
-  // A block serves two draws.
+  // Each draw needs two words, and a Philox block has four.
   ops::PhiloxBlock<std::uint32_t> block{};
   for (std::int64_t i = rows - 1; i > 0; --i) {
     const std::int64_t draw = rows - 1 - i;

@@ -7,7 +7,7 @@
 
 namespace neurode {
 
-// What an order is drawn from: equal keys have equal orders, on every device.
+// An order is a function of its key: equal keys give equal orders, on every device.
 struct OrderKey {
   std::int64_t rows = 0;
   std::uint64_t seed = 0;
@@ -17,9 +17,9 @@ struct OrderKey {
   OrderKey next_epoch() const { return {rows, seed, epoch + 1}; }
 };
 
-// A permutation of [0, rows).
+// Returns a permutation of [0, rows).
 std::vector<std::uint32_t> shuffled_order(const OrderKey& key);
-// The same; none at all soon after `unwanted` is set.
+// As above. Soon after `unwanted` is set, the function stops and returns an empty vector.
 std::vector<std::uint32_t> shuffled_order(const OrderKey& key, const std::atomic<bool>& unwanted);
 
 }  // namespace neurode

@@ -14,13 +14,15 @@ namespace {
 
 constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 
-// Whether what an update needs is known only after the whole gradient, or after several.
+// Whether updates wait until whole gradients are known, and do not run where gradients are
+// computed.
 bool defers(const UpdatePlan& plan) {
   return plan.clip_value > 0 || plan.clip_norm > 0 || plan.global_clip_norm > 0 ||
          plan.accumulation_steps > 1 || plan.averages;
 }
 
-// That its groups and vectors are those of its shape: executors rely on it.
+// Throws if the constraint or the regularizer does not fit the parameter's shape. Executors rely on
+// this check.
 void check(const Parameter& parameter) {
   const auto fail = [&](const char* what) {
     throw Error("ERR_ARGUMENT", parameter.name + ": " + what);

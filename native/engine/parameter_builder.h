@@ -11,22 +11,23 @@ class ParameterBuilder {
  public:
   ParameterBuilder(const Plan& plan, Program& program) : plan_(plan), program_(program) {}
 
-  // Of all layers; finds the size of the output as well. Throws where layers do not fit each
-  // other, or are too large.
+  // Builds the parameters of all layers and finds the size of the output. Throws if layers do not
+  // fit each other or are too large.
   void build();
 
-  // For rows of the table of layers, about the layer whose turn it is.
+  // The rows of the layer table call the functions below, which are about the layer being built.
 
-  // Features of a row that come in.
+  // The number of features of a row that the layer reads.
   int inputs() const { return inputs_; }
-  // Those along its axis.
+  // The number of channels along the layer's axis.
   int channels() const;
-  // `positions`: how many rows its products have for one of the batch.
+  // Adds a parameter. `positions`: how many rows the layer's matrix product has for one row of the
+  // batch.
   void add(const char* name, Layout layout, int rows, int columns, const ParameterPlan& plan,
            int positions = 1);
-  // The kernel and bias that it says to use, as vectors of channels.
+  // Adds the kernel and the bias if the layer uses them, as vectors with one element per channel.
   void add_scale_and_center();
-  // Mean and variance of channels, which no optimizer changes.
+  // Adds mean and variance of each channel; no optimizer changes these.
   void add_statistics();
 
  private:

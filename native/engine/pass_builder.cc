@@ -1,4 +1,4 @@
-// Builds the forward part of a pass, and its loss and metrics.
+// Builds the forward part of a pass, including its loss and metrics.
 #include "native/engine/pass_builder.h"
 
 #include <string>
@@ -10,7 +10,8 @@
 namespace neurode {
 namespace {
 
-// Whether the backward task reads what the forward one wrote, or what wrote it is bound data.
+// Whether the output of such a task must not be overwritten: its backward task reads that output,
+// or the output may be the bound data itself.
 bool reads_own_output(TaskKind kind) {
   return kind != TaskKind::dense_forward && kind != TaskKind::feature_forward &&
          kind != TaskKind::normalize_forward && kind != TaskKind::batch_normalize_forward;
@@ -58,7 +59,7 @@ void PassBuilder::regroup(int positions) {
   add_step({.kind = TaskKind::regroup}, pass_.width(current_) / positions, positions);
 }
 
-// The output takes the input's place where nothing reads the input later.
+// The output overwrites the input if no later task reads the input.
 void PassBuilder::add_activation(const Op& op, const Along& along) {
   if (op.row == op_row(OpKind::activation, "linear")) return;
   const ActivationRow& row = activation_row(op.row);
@@ -94,7 +95,7 @@ Task PassBuilder::take_parameters(const LayerPlan& layer) {
   return task;
 }
 
-// What it is a penalty of stays as it is until its gradient has been taken.
+// No task overwrites the penalized tensor: the gradient of the penalty reads it later.
 void PassBuilder::add_activity_penalty(const Op& regularizer) {
   if (mode_ == Mode::predict) return;
   add({.kind = TaskKind::activity_penalty,
@@ -113,8 +114,8 @@ bool PassBuilder::fold_into_input(float scale, float offset) {
   return true;
 }
 
-// Cross-entropy of a softmax or sigmoid is computed from its logits, as Keras does: stable, and
-// one product less.
+// The cross-entropy of a softmax or sigmoid is computed from the logits, as in Keras: this is
+// numerically stable and saves one product.
 bool PassBuilder::is_fused_with_loss(const Op& activation) const {
   if (!plan_.training || takes_logits(plan_.training->loss)) return false;
   const std::string& function = activation_row(activation.row).name;
@@ -129,7 +130,7 @@ void PassBuilder::add_loss(const TrainingPlan& training) {
   add({.kind = TaskKind::gather_targets, .output = targets});
   Task loss{
       .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
-  std::size_t top = pass_.tasks.size() - 1;  // backward starts below the loss
+  std::size_t top = pass_.tasks.size() - 1;  // the backward pass begins below the loss
   const Task& last = pass_.tasks[top - 1];
   const bool is_whole = last.along.length == 0 || positions(pass_.output) > 1;
   if (last.kind == TaskKind::activation_forward && is_whole && is_fused_with_loss(last.op)) {

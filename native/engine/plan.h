@@ -1,4 +1,5 @@
-// The Plan: what TypeScript asks for, once per model. Names are resolved to rows of the op table.
+// The Plan: the description of a model that TypeScript passes once. Its names are resolved to rows
+// of the op table.
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@
 
 namespace neurode {
 
-// What sizes and seeds of a Plan may be at most.
+// Upper bounds of the sizes and seeds of a Plan.
 constexpr std::int64_t kMostFeatures = 1 << 28;
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
@@ -19,22 +20,22 @@ constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 constexpr int kMostParams = 6;
 using Params = std::array<float, kMostParams>;
 
-// A row of one of the op tables, with its numbers in the row's order.
+// A row of an op table, with its numbers in the order of the row.
 struct Op {
   int row = 0;
   Params params{};
 };
 
-// Features along an axis: `length` of them, `inner` apart; length 0: all of a row. What row-wise
-// functions work on; or, for functions with parameters, the channels, each `inner` features at a
-// time.
+// A group of `length` features along an axis, `inner` features apart. Length 0: all features of a
+// row. Row-wise functions work on one group at a time. For functions with parameters, the group
+// lists the channels, and each channel has `inner` features.
 struct Along {
   int length = 0;
   int inner = 1;
 };
 
-// How the features of a row are arranged: (outer, rows, columns, inner), outer as many as there
-// are.
+// The features of a row as an array (outer, rows, columns, inner). `outer` follows from the size of
+// the row.
 struct Block {
   int rows = 1, columns = 1, inner = 1;
 };
@@ -44,31 +45,32 @@ enum class LayerKind {
   activation,
   noise,
   rescaling,
-  feature,              // a function with parameters for each channel
-  normalization,        // by known statistics
-  batch_normalization,  // by those of the batch while it trains
+  feature,              // a function that has parameters for each channel
+  normalization,        // by statistics that are known beforehand
+  batch_normalization,  // in training, by the statistics of the batch
   embedding,
-  activity_penalty,  // of what comes in, which goes on as it is
-  transpose,         // rows and columns of a block change places
-  repeat,            // a row of features becomes the rows of a block
-  pooling,           // the rows of a block become one
-  encoding           // the integers of a block's row become its columns, one for each category
+  activity_penalty,  // adds a penalty of its input; its output is its input
+  transpose,         // swaps rows and columns of a block
+  repeat,            // repeats its input as the rows of a block
+  pooling,           // reduces the rows of a block to one
+  encoding           // turns a block's integers into columns, one per category
 };
 
-// What a parameter is brought back to after every step.
+// The constraint that a parameter meets again after every update.
 struct Constraint {
   enum class Kind { none, not_negative, norm };
   Kind kind = Kind::none;
-  // Norm: the way into [least, most] that a step goes, 1 being all of it, and whose norms these
-  // are: groups of elements in Keras' order; length 0: of all together.
+  // For Kind::norm. Each update moves a norm towards [least, most]; a rate of 1 moves it all the
+  // way. `along` gives the groups of elements that have a norm each, in Keras' order; with length
+  // 0, all elements have one norm.
   float least = 0, most = 0, rate = 1;
   Along along;
 };
 
-// What a layer says of one of its parameters.
+// What the Plan says about one parameter of a layer.
 struct ParameterPlan {
   Initializer initializer;
-  bool decays = true;  // takes part in weight decay
+  bool decays = true;  // weight decay applies to the parameter
   std::optional<Op> regularizer;
   Constraint constraint;
 };
@@ -76,9 +78,9 @@ struct ParameterPlan {
 struct LayerPlan {
   LayerKind kind;
   std::string name;
-  bool trainable = true;   // else its parameters stay as they are
-  int units = 0;           // dense; size of an embedding's vectors
-  int inputs = 0;          // dense: features of a position; embedding: how many vectors
+  bool trainable = true;   // false: its parameters do not change
+  int units = 0;           // dense: units; embedding: size of a vector
+  int inputs = 0;          // dense: features of a position; embedding: number of vectors
   bool use_kernel = true;  // feature, batch_normalization: scale
   bool use_bias = false;   // dense; feature, batch_normalization: center
   Op activation;           // dense, activation
@@ -87,43 +89,45 @@ struct LayerPlan {
   ParameterPlan mean;      // normalization, batch_normalization
   ParameterPlan variance;  // normalization, batch_normalization
   Along along;             // activation, feature, normalization, batch_normalization
-  Op op;  // noise, feature, pooling, activity_penalty; of normalizations only the numbers: see
-          // normalize
+  // The function of noise, feature, pooling and activity_penalty layers. Normalizations store only
+  // numbers here: see normalize.
+  Op op;
   std::uint64_t seed = 0;  // noise
   Block block;             // transpose, repeat, pooling, encoding
-  bool counts = false;     // encoding: how often, not whether
+  bool counts = false;     // encoding: count occurrences; false: give 0 or 1
   float scale = 1;         // rescaling
   float offset = 0;        // rescaling
 };
 
-// How the weighted losses of a batch's rows become its loss: divided by the rows that count, not
-// divided, or divided by the sum of weights.
+// How the weighted losses of a batch's rows become the loss of the batch: divided by the number of
+// counted rows, not divided, or divided by the sum of weights.
 enum class Reduction { mean, sum, weighted_mean };
 
-// How gradients become new weights: accumulate, clip, decay, optimizer, average, in this order.
+// How gradients become new weights. The steps, in this order: accumulate, clip, decay, optimizer,
+// average.
 struct UpdatePlan {
   Op optimizer;
-  float weight_decay = 0;  // decoupled, times the learning rate
-  // One of the three at most; 0: none.
-  float clip_value = 0;        // of every element
-  float clip_norm = 0;         // of every parameter's gradient
-  float global_clip_norm = 0;  // of all gradients together
-  int accumulation_steps = 1;  // gradients of so many steps are averaged for an update
-  bool averages = false;       // keeps an exponential average of the weights
+  float weight_decay = 0;  // decoupled: multiplied by the learning rate
+  // At most one of the three is not 0.
+  float clip_value = 0;        // limit of every element
+  float clip_norm = 0;         // limit of the norm of each parameter's gradient
+  float global_clip_norm = 0;  // limit of the norm of all gradients together
+  int accumulation_steps = 1;  // an update uses the mean gradient of this many steps
+  bool averages = false;       // keep an exponential moving average of the weights
   float average_momentum = 0;
-  int overwrite_frequency = 0;  // updates after which weights become their averages; 0: never
+  int overwrite_frequency = 0;  // updates until averages replace the weights; 0: never
 };
 
-// What the elements of large matrix products are rounded to; all else is float32.
+// The type to which large matrix products round their elements. All else is float32.
 enum class Precision { float32, tf32, bfloat16 };
 
 struct TrainingPlan {
   Op loss;
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
-  int weighted_from = 0;  // metrics from here on weigh their rows
-  int positions = 1;      // of an output: losses and metrics are of each of them
-  bool captures = false;  // rows of outputs and targets can be asked for
+  int weighted_from = 0;  // metrics from this index on weight their rows
+  int positions = 1;      // positions of an output; each has its loss and metrics
+  bool captures = false;  // callers may ask for the outputs and targets of rows
   UpdatePlan update;
 };
 

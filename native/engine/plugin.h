@@ -1,9 +1,8 @@
-// The seam between the addon and the CUDA library: a versioned table of C functions over plain
+// The interface between the addon and the CUDA library: a versioned table of C functions over plain
 // data.
 //
-// Functions give a status; text and code of the last failure on a thread are last_error()'s.
-// Nothing throws. Calls on one device may come from any thread; the library lets them in one at a
-// time.
+// Functions return a status. last_error() describes the last failure on the calling thread. Nothing
+// throws. Calls on one device may come from any thread; the library runs them one at a time.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +35,7 @@ inline OpRecord record_of(const Op& op) {
   return record;
 }
 
-// As neurode::Task.
+// The same as neurode::Task.
 struct TaskRecord {
   std::int32_t kind, axis, waits;
   std::int32_t input, output, auxiliary, gradient, input_gradient;
@@ -59,16 +58,16 @@ struct PassRecord {
   std::int32_t output;
 };
 
-// As neurode::Parameter.
+// The same as neurode::Parameter.
 struct ParameterRecord {
   std::int32_t layout, rows, columns, positions;
   std::int32_t trainable, decays, update;
-  OpRecord regularizer;  // row -1: none
+  OpRecord regularizer;  // row -1: no regularizer
   std::int32_t constraint, length, inner;
   float least, most, rate;
 };
 
-// As neurode::UpdatePlan.
+// The same as neurode::UpdatePlan.
 struct UpdateRecord {
   OpRecord optimizer;
   float weight_decay, clip_value, clip_norm, global_clip_norm;
@@ -91,7 +90,7 @@ struct ProgramRecord {
   std::int32_t precision;
 };
 
-// As neurode::InputView, TargetsView and BatchRange.
+// The same as neurode::InputView, TargetsView and BatchRange.
 struct InputRecord {
   const std::uint8_t* bytes;
   const float* floats;
@@ -109,9 +108,9 @@ struct RangeRecord {
   const float* weights;
   std::int32_t handle;
   const std::uint32_t* order;
-  std::uint64_t order_seed;  // with the rows of the input and the epoch: what it was drawn from
+  std::uint64_t order_seed;  // with input.rows and order_epoch: the OrderKey
   std::int64_t order_epoch;
-  const std::uint32_t* (*next_order)(const void* context);  // null: none will be known
+  const std::uint32_t* (*next_order)(const void* context);  // null: there is no next order
   const void* next_order_context;
   std::int32_t batch_size;
   std::int64_t first_batch, batches;
@@ -120,7 +119,8 @@ struct RangeRecord {
   std::int32_t update;
 };
 
-// As neurode::Reservation; of the range: input, targets, weights, handle, batch_size and batches.
+// The same as neurode::Reservation. Of the range, these members are used: input, targets, weights,
+// handle, batch_size and batches.
 struct ReservationRecord {
   RangeRecord range;
   std::int32_t trains, shuffles, captures;
@@ -129,10 +129,10 @@ struct ReservationRecord {
 struct SumsRecord {
   std::int64_t batches, rows;
   double loss, penalty, counted, weight;
-  double* metrics;  // the caller's, one for each metric
+  double* metrics;  // memory of the caller, one for each metric
 };
 
-// Asked between launches.
+// The library calls `asked` between kernel launches, and stops if the result is not 0.
 struct CancelRecord {
   std::int32_t (*asked)(const void* context);
   const void* context;
@@ -141,23 +141,24 @@ struct CancelRecord {
 struct DeviceRecord {
   char name[256];
   std::int32_t major, minor;  // compute capability
-  std::int64_t bytes;         // of memory
+  std::int64_t bytes;         // size of the device's memory
 };
 
-// A copy of so many bytes within the device's memory, or where there are none a product (rows,
-// inputs) . (inputs, units).
+// What `measure` times: a copy of `bytes` bytes within the device's memory or, if bytes is 0, the
+// product (rows, inputs) . (inputs, units).
 struct MeasureRecord {
   std::int64_t bytes;
   std::int32_t precision, rows, inputs, units;
 };
 
 struct Table {
-  std::uint32_t version;  // kVersion; what follows is of that version
-  std::uint32_t size;     // of this table
-  std::uint64_t rows;     // fingerprint of the op table: row numbers mean the same on both sides
-  std::int32_t needs_driver;  // CUDA version of the driver it needs at least, as 13000; 0: none, it
-                              // is emulated
-  std::int32_t runtime;       // CUDA version it was built with
+  std::uint32_t version;  // kVersion; all later members belong to that version
+  std::uint32_t size;     // sizeof(Table)
+  std::uint64_t rows;     // row_fingerprint(): equal if row numbers mean the same on both sides
+  // The oldest CUDA version of the driver that the library supports, such as 13000. 0: the library
+  // emulates a GPU and needs no driver.
+  std::int32_t needs_driver;
+  std::int32_t runtime;  // the CUDA version that the library was built with
 
   const char* (*last_error)();
   Status (*device_count)(std::int32_t* count);
@@ -167,21 +168,21 @@ struct Table {
 
   Status (*create_model)(void* device, const ProgramRecord* program, void** model);
   void (*destroy_model)(void* model);
-  // Keras order, without padding. `slot` -1: the parameter itself.
+  // Values have Keras' layout, without padding. `slot` -1: the parameter itself.
   Status (*get_parameter)(void* model, std::int32_t slot, std::int32_t index, float* values);
   Status (*set_parameter)(void* model, std::int32_t slot, std::int32_t index, const float* values);
-  // Takes the memory that such ranges need; where it fails, none.
+  // Allocates the memory that ranges within these bounds need. If it fails, it allocates nothing.
   Status (*reserve)(void* model, const ReservationRecord* reservation);
-  // `step` counts optimizer steps and goes on.
+  // `step` counts optimizer steps; train advances it.
   Status (*train)(void* model, const RangeRecord* range, const float* learning_rates,
                   std::int64_t* step, const CancelRecord* cancel, SumsRecord* sums);
   Status (*evaluate)(void* model, const RangeRecord* range, const CancelRecord* cancel,
                      SumsRecord* sums);
   Status (*predict)(void* model, const InputRecord* input, float* output,
                     const CancelRecord* cancel);
-  // The copies of this bound data may go.
+  // Allows the library to free its copies of this bound data.
   void (*release)(void* model, std::int32_t handle);
-  // How long it takes, for benchmarks.
+  // Measures the seconds that a copy or a product takes, for benchmarks.
   Status (*measure)(void* device, const MeasureRecord* record, double* seconds);
 };
 

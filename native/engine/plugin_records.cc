@@ -1,4 +1,4 @@
-// A Program as the plain data that crosses to the CUDA library.
+// Copies a Program into the plain data that the CUDA library reads.
 #include "native/engine/plugin_records.h"
 
 namespace neurode::plugin {

@@ -1,4 +1,4 @@
-// A Program as the plain data that crosses to the CUDA library.
+// A Program as the plain data that the CUDA library reads.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace neurode::plugin {
 
-// Points into the Program, which must live as long.
+// The records point into the Program, which must outlive them.
 class ProgramRecords {
  public:
   explicit ProgramRecords(const Program& program);

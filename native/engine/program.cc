@@ -1,4 +1,4 @@
-// Compiles a Plan into the Program of a step.
+// Compiles a Plan into a Program.
 #include "native/engine/program.h"
 
 #include "native/engine/op_table.h"

@@ -1,5 +1,5 @@
-// The Program: what one step does, as ordered lists of tasks over tensors and parameters. Executors
-// interpret it.
+// The Program: the tasks of one step, as ordered lists over tensors and parameters. Executors
+// interpret a Program.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace neurode {
 
-// How a task may be cut among threads. Tasks with the same axis that follow one another are a
-// segment, with no barrier inside: each thread runs its slice of all of them. So a task may read
-// only the same rows, outputs or elements of what another task of its segment wrote.
+// How a task is divided among threads. Consecutive tasks with the same axis form a segment, which
+// has no barrier inside: each thread runs its slice of all tasks of the segment. So a task may read
+// only those rows, outputs or elements of an earlier task of its segment that its own slice covers.
 //
-// rows: rows of the batch; sees neither other rows nor anything that changes.
-// outputs: units or features over the whole batch; every task cuts itself. Gradients of parameters,
-//   statistics of the batch, and what works on whole columns of a parameter.
-// parameters: elements of the parameter `Task::parameter`, in pieces that are the same for any
-//   number of threads, so that their sums are as well. A segment's tasks on one parameter run piece
+// rows: rows of the batch. Such a task reads no other rows, and nothing that changes meanwhile.
+// outputs: units or features over the whole batch; each task divides its work itself. These are
+//   gradients of parameters, statistics of the batch, and tasks on whole columns of a parameter.
+// parameters: elements of the parameter `Task::parameter`, in pieces that do not depend on the
+//   number of threads, so that sums do not either. A segment runs its tasks on one parameter piece
 //   by piece.
 enum class Axis { rows, outputs, parameters };
 
@@ -32,43 +32,43 @@ enum class TaskKind {
   rescale_forward,          // output = input * scale + offset
   feature_forward,          // output = f(input; kernel, bias of the channel)
   normalize_forward,        // output = (input - mean) factor(variance) kernel + bias, by channel
-  batch_normalize_forward,  // the same by the batch's statistics
-  embedding_forward,        // output = rows of kernel, one for each input, which is an index
-  regroup,                  // output = input, its features by positions or all in one row
-  transpose,          // output (outer, columns, rows, inner) = input (outer, rows, columns, inner)
-  repeat,             // output (rows, columns) = input (columns), row after row
-  pool,               // output (columns) = f(input (rows, columns)), over the rows of a block
-  encode,             // output (outer, columns) = how often each occurs in input (outer, rows)
-  loss,               // input = prediction, auxiliary = targets: row losses, gradient (-1: none)
-  metric,             // input = prediction, auxiliary = targets: row values
-  activity_penalty,   // row values of input
+  batch_normalize_forward,  // as above, by the statistics of the batch
+  embedding_forward,        // output = for each input, which is an index, that row of kernel
+  regroup,                  // output = input, its features split by position or joined in a row
+  transpose,  // output (outer, columns, rows, inner) = input (outer, rows, columns, inner)
+  repeat,     // output (rows, columns) = input (columns), row after row
+  pool,       // output (columns) = f(input (rows, columns)) over the rows of a block
+  encode,     // output (outer, columns) = count of each integer in input (outer, rows)
+  loss,       // input = prediction, auxiliary = targets; writes row losses and gradient (-1: none)
+  metric,     // input = prediction, auxiliary = targets; writes row values
+  activity_penalty,   // writes the penalties of the rows of input
   activity_gradient,  // gradient += penalty'(input) / rows of the batch
-  pool_backward,      // input_gradient (rows, columns) = gradient (columns) by each row's share
+  pool_backward,      // input_gradient (rows, columns) = gradient (columns) times each row's share
   repeat_backward,    // output (columns) = sum of input (rows, columns) over rows
   activation_backward,       // gradient *= f'(input, output)
   noise_backward,            // gradient *= auxiliary
   rescale_backward,          // gradient *= scale
   feature_backward,          // input_gradient = gradient * f'(input)
   normalize_backward,        // gradient *= factor(variance) kernel
-  batch_normalize_backward,  // gradient = d input, from what batch_sums found
+  batch_normalize_backward,  // gradient = d input, from the sums of batch_sums
   dense_backward_input,      // input_gradient = gradient . kernel^T
-  dense_backward_weights,    // d kernel and d bias over the whole batch: see Update
-  batch_statistics,          // statistics = those of input; mean and variance move towards them
-  batch_sums,                // of the backward pass into statistics; d kernel, d bias: see Update
-  feature_gradients,         // d kernel and d bias: see Update
-  embedding_gradients,       // d kernel
-  matrix_penalty,            // as penalty, of whole rows or columns
-  penalty,                   // of a parameter, piece by piece; its gradient += penalty'
-  gradient_norm,             // sums of the squares of a parameter's gradient, piece by piece
-  update,                    // a parameter's new value from its gradient
-  constrain,                 // a parameter's norms are brought back into their bounds
+  dense_backward_weights,    // d kernel and d bias over the whole batch; see Update
+  batch_statistics,          // statistics = those of input; moves mean and variance towards them
+  batch_sums,           // sums of the backward pass into statistics; d kernel, d bias; see Update
+  feature_gradients,    // d kernel and d bias; see Update
+  embedding_gradients,  // d kernel
+  matrix_penalty,       // as penalty, but of whole rows or columns
+  penalty,              // penalty of a parameter, piece by piece; its gradient += penalty'
+  gradient_norm,        // sums of squares of a parameter's gradient, piece by piece
+  update,               // computes a parameter's new value from its gradient
+  constrain,            // moves a parameter's norms back into their bounds
 };
 
-// Tensors and parameters are indices into their tables; -1: none.
+// Tensors and parameters are given by their indices; -1: none.
 struct Task {
   TaskKind kind;
   Axis axis = Axis::rows;
-  bool waits = false;  // begins a segment, though the axis stays the same
+  bool waits = false;  // begins a new segment even if the axis is the same
   int input = -1;
   int output = -1;
   int auxiliary = -1;
@@ -79,7 +79,7 @@ struct Task {
   int mean = -1;
   int variance = -1;
   int parameter = -1;
-  int statistics = -1;  // of the pass
+  int statistics = -1;  // index into Pass::statistics
   int metric = -1;
   Op op = {};
   Along along = {};
@@ -90,16 +90,17 @@ struct Task {
   float offset = 0;
 };
 
-// What becomes of a parameter's gradient. A layer's backward task asks for nothing: it hands what
-// it computed to the executor's finish_gradient (CPU) or update_patch (CUDA).
+// How a parameter's gradient is used. A layer's backward task does not read this value: it passes
+// the gradient to finish_gradient (CPU executor) or update_patch (CUDA), which does.
 enum class Update {
-  none,      // no gradient is wanted: the layer is frozen, or the parameter is a statistic
+  none,      // no gradient is computed: the layer is frozen, or the parameter is a statistic
   fused,     // the task that computes the gradient applies the optimizer at once
-  deferred,  // it writes the gradient to the parameter's place in the arena; an update task follows
+  deferred,  // that task stores the gradient in the arena, and an update task follows
 };
 
-// How a parameter lies in memory. Kernels (rows = inputs, columns = units) are transposed on the
-// CPU, (units, inputs); tables (rows, columns), such as embeddings, are not; a vector has rows 0.
+// The memory layout of a parameter. Kernels (rows = inputs, columns = units) are stored transposed
+// on the CPU, (units, inputs). Tables (rows, columns), such as embeddings, are not transposed. A
+// vector has rows 0.
 enum class Layout { vector, kernel, table };
 
 struct Parameter {
@@ -108,21 +109,21 @@ struct Parameter {
   int rows;  // 0: a vector
   int columns;
   Initializer initializer;
-  int positions = 1;  // of a dense layer: its products have so many rows for one of the batch
-  // Optimizer variables and, while its layer is not frozen, a gradient. Without: what tasks write
-  // themselves, such as moving statistics.
+  int positions = 1;  // dense: rows of the matrix product per row of the batch
+  // Whether the parameter has optimizer variables and, unless its layer is frozen, a gradient.
+  // Tasks write the other parameters directly, such as moving statistics.
   bool trainable = true;
   bool decays = true;
   Update update = Update::none;
-  std::optional<Op> regularizer;  // while its layer is not frozen
+  std::optional<Op> regularizer;  // none if the layer is frozen
   Constraint constraint;
 
   std::int64_t size() const { return std::int64_t{rows == 0 ? 1 : rows} * columns; }
 };
 
-// One way through the network. Tensor t is (batch, positions[t], features[t]); where there are
-// several positions it is matrix products, their activations and `regroup` alone that read it.
-// Statistics s are those of a batch's channels: an executor keeps kStatistics numbers for each.
+// One traversal of the network. Tensor t is (batch, positions[t], features[t]). A tensor with
+// several positions is read only by matrix products, their activations and `regroup`. Entry s of
+// `statistics` is a number of channels: an executor keeps kStatistics numbers for each of them.
 struct Pass {
   std::vector<int> features;
   std::vector<int> positions;
@@ -133,8 +134,8 @@ struct Pass {
   int width(int tensor) const { return features[tensor] * positions[tensor]; }
 };
 
-// Numbers of a channel of a batch: mean, inverse of the deviation, factor, and slope and term of
-// the backward pass.
+// The statistics of a batch for one channel: mean, inverse of the standard deviation, factor, and
+// the slope and the term of the backward pass.
 constexpr int kStatistics = 5;
 
 // Tasks [begin, end) of a pass.
@@ -156,30 +157,32 @@ inline std::vector<Segment> segments_of(const Pass& pass) {
 struct Program {
   int input_size = 0;
   int output_size = 0;
-  int input_indices = 0;  // inputs are integers from 0 to below it; 0: they are any numbers
-  float input_scale = 1;  // rescaling layers at the input, folded into the gather
+  int input_indices = 0;  // inputs are integers below this; 0: any numbers
+  float input_scale = 1;  // scale and offset of leading rescaling layers
   float input_offset = 0;
   std::vector<Parameter> parameters;
   Pass predict;
-  // Without training, empty:
+  // These two are empty if the Plan has no training.
   Pass evaluate;
   Pass train;
   Reduction reduction = Reduction::mean;
   UpdatePlan update;
-  // Variables per trainable parameter: the optimizer's, then accumulator and average.
+  // How many variables a trainable parameter has: those of the optimizer, then the accumulator and
+  // the average.
   int slots = 0;
   int accumulator = -1;
   int average = -1;
   int metrics = 0;
-  int activities = 0;     // penalties of outputs
-  int weighted_from = 0;  // metrics from here on weigh their rows
-  int positions = 1;      // of an output, each with a loss and metrics of its own
+  int activities = 0;     // how many activity penalties there are
+  int weighted_from = 0;  // metrics from this index on weight their rows
+  int positions = 1;      // positions of an output; each has its loss and metrics
   bool captures = false;
   Precision precision = Precision::float32;
 
-  // Outputs of a position.
+  // The number of outputs of one position.
   int outputs() const { return output_size / positions; }
-  // Values of a position: its loss, metrics, and penalties of outputs, which the first one has.
+  // The number of row values of one position: loss, metrics and activity penalties. Only the first
+  // position of a row has penalties.
   int row_values() const { return 1 + metrics + activities; }
 };
 

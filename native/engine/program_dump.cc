@@ -1,4 +1,4 @@
-// Programs as text.
+// Writes Programs as text.
 #include "native/engine/program_dump.h"
 
 #include <cstdio>
@@ -26,8 +26,8 @@ constexpr const char* kInitializers[] = {"constant", "uniform", "normal", "trunc
 // In the order of TaskKind.
 struct TaskName {
   const char* name;
-  std::optional<OpKind> op = {};  // the table that its op is of
-  bool has_numbers = false;       // of its op, which is no row of a table
+  std::optional<OpKind> op = {};  // the op table that the task's op belongs to
+  bool has_numbers = false;       // the op has numbers but is no row of a table
 };
 constexpr TaskName kTasks[] = {
     {"gather_input"},
@@ -116,7 +116,7 @@ class Description {
     out_ << "\n";
   }
 
-  // Two numbers, whatever the kind.
+  // Writes two numbers for every kind.
   void add(const Initializer& initializer) {
     switch (initializer.kind) {
       case Initializer::Kind::constant:
@@ -211,7 +211,7 @@ class Description {
   std::ostringstream out_;
 };
 
-// FNV-1a.
+// The hash function FNV-1a.
 std::uint64_t hash_of(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;

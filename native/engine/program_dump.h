@@ -1,4 +1,4 @@
-// Programs as text, so that a change of the compiler can be seen in what it makes of every model.
+// Writes Programs as text, to show how a change of the compiler changes the Program of each model.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 
 namespace neurode {
 
-// Every field by its meaning: names of kinds and of rows of the op table, tensors with their
-// shapes. Seeds are left out: they differ from run to run where a model was given none.
+// Describes every field but the seeds: kinds and rows of the op table by their names, tensors with
+// their shapes. Seeds differ from run to run unless the model sets them.
 std::string describe(const Program& program);
 
-// Writes the description into the folder that NEURODE_DUMP_PROGRAMS names, as a file called by the
-// text's hash: one for each different Program. Does nothing where the variable is not set.
+// Writes the description to a file in the folder NEURODE_DUMP_PROGRAMS. The file name is a hash of
+// the text, so each different Program has one file. Does nothing if the variable is not set.
 void dump_if_asked(const Program& program);
 
 }  // namespace neurode

@@ -1,4 +1,4 @@
-// A fingerprint of the op table's rows: equal where row numbers mean the same.
+// A fingerprint of the op table's rows. Equal fingerprints mean that row numbers mean the same.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
-// FNV-1a over the names, in order.
+// The hash FNV-1a of the names of all rows, in order.
 constexpr std::uint64_t row_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325u;
   constexpr const char* names[] = {

@@ -1,4 +1,4 @@
-// A long-lived thread that runs what it is given, in order.
+// A long-lived thread that runs the work pushed to it, in order.
 #include "native/engine/work_queue.h"
 
 #include <utility>

@@ -1,4 +1,4 @@
-// A long-lived thread that runs what it is given, in order.
+// A long-lived thread that runs the work pushed to it, in order.
 #pragma once
 
 #include <condition_variable>
@@ -16,8 +16,8 @@ class WorkQueue {
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
-  // `work` must not throw. Throws ERR_OUT_OF_MEMORY where the thread cannot be started. What was
-  // pushed runs before the queue is gone.
+  // Queues `work`, which must not throw. Throws ERR_OUT_OF_MEMORY if the thread cannot start. The
+  // destructor waits until all queued work has run.
   void push(std::function<void()> work);
 
  private:
