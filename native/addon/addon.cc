@@ -1,4 +1,4 @@
-// The module: devices, the op table, models and measurements.
+// The exports of the native module: devices, the op table, models and measurements.
 #include <napi.h>
 
 #include "native/addon/connections.h"
@@ -73,7 +73,7 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
   });
 }
 
-// Variables of the optimizer for each parameter.
+// (plan): how many variables the optimizer keeps for each parameter.
 Napi::Value count_slots(const Napi::CallbackInfo& info) {
   return guard(info.Env(),
                [&] { return Napi::Number::New(info.Env(), compile(to_plan(info[0])).slots); });

@@ -1,5 +1,4 @@
-// Arrays that a model works on, as they were given, and as views once a device's thread comes to
-// them.
+// Arrays that a model works on: as JavaScript gave them, and as views for the device's thread.
 #pragma once
 
 #include <napi.h>
@@ -15,18 +14,18 @@
 
 namespace neurode::addon {
 
-// Whose memory an array lies in. A caller may change what was lent, or take it away, as soon as the
-// call has returned: of that a copy is made at once.
+// Who may change an array's memory. A kept array does not change while the model uses it. A lent
+// array may be changed or freed as soon as the call has returned, so it is copied during the call.
 enum class Memory { kept, lent };
 
-// Whether `lent` of an array that crosses is true.
+// Memory::lent if the member `lent` of the array's object is true.
 Memory memory_of(Napi::Object array);
 
-// Rows of input. Elements that are neither bytes nor float32 become float32: at once where they
-// are lent, else when the view is first asked for, on the thread that needs it.
+// Rows of input. Elements other than bytes and float32 become float32: during the call if the array
+// is lent, otherwise when the device's thread first asks for the view.
 class BoundInput {
  public:
-  // Checks shape and indices; keeps no array alive.
+  // Checks shape and indices. Does not keep the JavaScript array alive.
   BoundInput(Napi::Object input, Memory memory, const Program& program);
 
   std::int64_t rows() const { return rows_; }
@@ -36,14 +35,15 @@ class BoundInput {
  private:
   Elements elements_;
   InputView view_;
-  std::int64_t rows_ = 0;  // the view belongs to another thread
-  int indices_ = 0;        // what they were checked for
+  std::int64_t rows_ = 0;  // a copy of view_.rows, as another thread uses view_
+  int indices_ = 0;        // the number of categories that indices were checked for
   Uninitialized<std::uint8_t> bytes_;
   Uninitialized<float> floats_;
 };
 
-// Targets of the same rows, lent or kept as input is. Bytes stay bytes; other elements than
-// float32, and all that are scaled, become float32. Class indices and weights are always copied.
+// Targets of the same rows; lent arrays are copied as for the input. Bytes stay bytes. Elements of
+// other types than float32, and all scaled elements, become float32. Class indices and weights are
+// always copied.
 class BoundTargets {
  public:
   BoundTargets(Napi::Object targets, const Program& program, std::int64_t rows);
@@ -68,12 +68,13 @@ class BoundTargets {
 
 struct Bound {
   Bound(Napi::Object input, Napi::Object targets, const Program& program, int handle);
-  // The same rows under another model's handle; checked to be what its program takes.
+  // The same rows for another model, under that model's handle. Throws if the rows do not fit its
+  // program.
   Bound(const Bound& other, const Program& program, int handle);
 
-  // Of the rows alone, for any thread.
+  // Only the number of rows and the handle; any thread may call this.
   DataView rows() const;
-  // For the thread of the device.
+  // The views of the arrays; only the device's thread may call this.
   DataView view() { return {input->view(), targets->view(), handle}; }
 
   const std::shared_ptr<BoundInput> input;

@@ -1,4 +1,4 @@
-// The data that a model was given, by handle.
+// The data that is bound to a model, by handle.
 #pragma once
 
 #include <napi.h>
@@ -10,33 +10,35 @@
 
 namespace neurode::addon {
 
-// Puts the array's memory among what is to be kept alive, unless it was lent: then it was copied.
+// Stores the array in `arrays`, which keeps it alive, unless the array is lent: lent arrays were
+// copied.
 void keep_unless_lent(Napi::Array arrays, std::uint32_t at, Napi::Object object);
 
 class BoundData {
  public:
   explicit BoundData(Napi::Env env) : arrays_(Napi::Persistent(Napi::Object::New(env))) {}
 
-  // Checks rows of input and targets. Gives their handle.
+  // Checks and binds rows of input and targets. Returns their handle.
   int bind(Napi::Object input, Napi::Object targets, const Program& program);
-  // Takes what another model, which may be disposed, has bound; checks it for this one's program.
+  // Takes data that is bound to another model, which may be disposed, and checks the data for this
+  // program. Returns the new handle.
   int take_over(BoundData& from, Napi::Value handle, const Program& program);
-  // Whether something was bound to the handle.
+  // Removes what is bound to the handle. Returns false if nothing was.
   bool drop(int handle);
 
-  // Throws ERR_ARGUMENT where `value` is no number that handles have.
+  // Throws ERR_ARGUMENT if `value` cannot be a handle.
   int to_handle(Napi::Value value) const;
-  // What a range is of: its member `data` is the handle.
+  // The data of a range. The range's member `data` is the handle.
   std::shared_ptr<Bound> of(Napi::Object range) const;
-  // What a range's data point into, for the range itself to keep alive, should the model be
-  // disposed meanwhile.
+  // The JavaScript arrays that a range uses. The range itself has to keep them alive, as the model
+  // may be disposed meanwhile.
   Napi::Value arrays_of(Napi::Object range) const;
 
  private:
   int add(std::shared_ptr<Bound> bound, Napi::Value arrays);
 
   std::map<int, std::shared_ptr<Bound>> bound_;
-  Napi::ObjectReference arrays_;  // by handle: what bound data points into and is not its own
+  Napi::ObjectReference arrays_;  // by handle: JavaScript arrays that bound data refers to
   int next_handle_ = 1;
 };
 

@@ -11,7 +11,7 @@
 namespace neurode::addon {
 namespace {
 
-// A socket with fewer bytes than this is not readable.
+// The event loop reports the socket as readable only if it holds at least this many bytes.
 void set_low_water(int fd, std::size_t bytes) {
   const int value = static_cast<int>(bytes);
   setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));

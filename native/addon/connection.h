@@ -1,4 +1,4 @@
-// One connection, and what is known of its next request.
+// One connection, and the state of its next request.
 #pragma once
 
 #include <chrono>
@@ -14,20 +14,20 @@ namespace neurode::addon {
 using Clock = std::chrono::steady_clock;
 
 enum class State {
-  fresh,      // nothing came yet
-  idle,       // between two requests
-  heading,    // a part of a head is there, and is still in the socket
-  receiving,  // a head was taken, and its body is on its way
-  answering,  // the request is with JavaScript
-  late,       // its time is over, and JavaScript ends it
+  fresh,      // no byte has arrived yet
+  idle,       // the connection is between two requests
+  heading,    // a part of a head has arrived; its bytes are still in the socket
+  receiving,  // a head was read, and its body is arriving
+  answering,  // JavaScript answers the request
+  late,       // a time limit has passed; JavaScript ends the connection
 };
 
-// A part of the head of a request, by its place in the request.
+// A part of a request's head, as an offset and a size.
 struct Span {
   std::uint32_t begin = 0;
   std::uint32_t size = 0;
 
-  // `view` lies in the text that begins at `text`.
+  // `view` must be a part of the text that begins at `text`.
   static Span of(std::string_view view, const char* text) {
     if (view.empty()) return {};
     return {.begin = static_cast<std::uint32_t>(view.data() - text),
@@ -37,7 +37,7 @@ struct Span {
   std::string_view in(const char* text) const { return {text + begin, size}; }
 };
 
-// What JavaScript is told of a head.
+// The parts of a head that JavaScript receives.
 struct Head {
   std::size_t size = 0;
   serve::Protocol protocol = serve::Protocol::v2;
@@ -47,11 +47,11 @@ struct Head {
   std::int64_t tensor_header_length = -1;
 };
 
-// Milliseconds that a connection may take.
+// Time limits of a connection, in milliseconds.
 struct Limits {
-  double head;     // for all of a head, from its first byte or from the beginning
-  double request;  // for all of a request
-  double idle;     // until the next one begins
+  double head;     // for a whole head, from its first byte or from the connection's start
+  double request;  // for a whole request
+  double idle;     // until the next request begins
 };
 
 class Connections;
@@ -64,11 +64,11 @@ struct Connection {
   bool is_watched = true;
   State state = State::fresh;
   Clock::time_point since = Clock::now();
-  std::size_t peeked = 0;  // bytes of a head that is not whole
+  std::size_t peeked = 0;  // bytes of an incomplete head
   Head head = {};
   Room room = {};
   std::size_t received = 0;
-  std::size_t expected = 0;  // head and body
+  std::size_t expected = 0;  // bytes of head and body
 
   void enter(State next) {
     state = next;
@@ -79,17 +79,19 @@ struct Connection {
 
   bool is_over(const Limits& limits, Clock::time_point now) const;
 
-  // The first bytes that wait in the socket, which stay there; as `recv` says.
+  // Copies the first bytes that wait in the socket, and leaves them there. Returns what recv
+  // returns.
   std::int64_t peek(char* into, std::size_t size) const;
 
-  // The loop tells of the connection once there is more than the `peeked` bytes of a head.
+  // After this call, the event loop reports the connection when more than `bytes` bytes wait in it.
   void await_more_than(std::size_t bytes);
-  // It tells of any byte again.
+  // After this call, the event loop reports every byte again.
   void await_any();
-  // Whether nothing comes after the part of a head; false also where the system does not say. What
-  // waits is looked at again, in `into`: more may have come with the end.
+  // Whether the peer has stopped sending after a part of a head. Always false if the system has no
+  // POLLRDHUP. Peeks again, into `into`, because more bytes may have come together with the end.
   bool is_cut(char* into, std::size_t size) const;
-  // Takes the part of a head out of the socket: what ends with bytes unread resets its peer.
+  // Reads the part of a head out of the socket: closing a socket with unread bytes resets the
+  // peer's connection.
   void drop_beginning();
 };
 

@@ -1,4 +1,4 @@
-// What JavaScript does with requests: functions that are called from the event loop.
+// JavaScript functions that handle requests, called from the event loop.
 #pragma once
 
 #include <napi.h>
@@ -25,7 +25,8 @@ class ConnectionListeners {
     on_end = listener("onEnd");
   }
 
-  // A question that schedules nothing.
+  // Calls a function that returns a boolean. Unlike tell(), this runs no scheduled callbacks. An
+  // exception counts as false.
   bool ask(Napi::FunctionReference& function, const Arguments& arguments) {
     napi_value answer, error;
     const napi_value of = function.Value();
@@ -37,7 +38,8 @@ class ConnectionListeners {
     return is_yes;
   }
 
-  // As node calls a listener: what it has scheduled to run next runs.
+  // Calls a function as Node.js calls a listener: callbacks scheduled by process.nextTick and
+  // promises run afterwards.
   void tell(Napi::FunctionReference& function, const Arguments& arguments) {
     napi_value result;
     const napi_value of = function.Value();

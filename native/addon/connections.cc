@@ -30,18 +30,18 @@ bool is_for_later() { return errno == EAGAIN || errno == EWOULDBLOCK || errno ==
 
 }  // namespace
 
-// Watches descriptors on the event loop of JavaScript, reads requests for inference, and hands
-// every other connection back with nothing of its next request taken.
+// Watches descriptors on JavaScript's event loop and reads requests for inference. Every other
+// connection is handed back, and no byte of its next request has been read.
 class Connections : public Wrapped<Connections> {
  public:
-  // ({ bodyLimit, totalLimit }, arriving, { admitsHost, admitsBody, onRequest, onForeign, onEnd });
-  // `arriving[0]` counts the bytes of requests on their way in, others' included.
-  //   admitsHost(host): asked where it is another than that of the request before
-  //   admitsBody(id, model, version?, authorization?): asked before a body is waited for
+  // ({ bodyLimit, totalLimit }, arriving, listeners), where `arriving[0]` counts the bytes of all
+  // requests that are arriving, also those of other readers. The listeners:
+  //   admitsHost(host): asked if the host differs from that of the request before
+  //   admitsBody(id, model, version?, authorization?): asked before the rest of a body is awaited
   //   onRequest(id, isV1, model, version?, tensorHeaderLength or -1, authorization?, buffer, begin,
-  //             end)
-  //   onForeign(id, false), onCutHead(id, false), onEnd(id, within a request): the connection is
-  //             not watched any more.
+  //     end)
+  //   onForeign(id, false), onCutHead(id, false), onEnd(id, within a request): the connection is no
+  //     longer watched.
   explicit Connections(const Napi::CallbackInfo& info)
       : Wrapped<Connections>(info), env_(info.Env()), listeners_(info.Env()), rooms_(info.Env()) {
     guard(info.Env(), [&] {
@@ -60,9 +60,9 @@ class Connections : public Wrapped<Connections> {
     if (cleanup_ != nullptr) napi_remove_async_cleanup_hook(cleanup_);
   }
 
-  // (fd): the number of the connection, or -1 where the loop cannot watch it. The descriptor stays
-  // with the caller. A loop watches a descriptor for one alone: until `remove`, the caller neither
-  // reads from it nor closes it, and writes only what `respond` has left.
+  // (fd): watches a connection and returns its number, or -1 if the event loop cannot watch it.
+  // Until `remove`, the caller must neither read from the descriptor nor close it, and may write
+  // only what `respond` has not sent.
   Napi::Value add(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       const auto fd = static_cast<int>(to_integer(info[0], "fd", 0, 1 << 30));
@@ -70,9 +70,9 @@ class Connections : public Wrapped<Connections> {
     });
   }
 
-  // (id, head, json, tensor | undefined): the answer to the request of that connection, which is
-  // watched again. Gives how many of its bytes the connection took; with fewer than all, nobody
-  // watches it until `resume`.
+  // (id, head, json, tensor | undefined): sends the answer of a request and returns how many bytes
+  // the socket took. If it took all, the connection is watched again; otherwise only after
+  // `resume`.
   Napi::Value respond(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Connection& connection = find(info[0]);
@@ -87,12 +87,12 @@ class Connections : public Wrapped<Connections> {
     });
   }
 
-  // (id): all of its answer is sent, and it is watched again.
+  // (id): the caller has sent the rest of the answer; watches the connection again.
   void resume(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] { await_request(find(info[0])); });
   }
 
-  // (id): it is not watched any more, and ends.
+  // (id): stops watching the connection and forgets it. The caller closes the descriptor.
   void remove(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] {
       Connection& connection = find(info[0]);
@@ -101,9 +101,9 @@ class Connections : public Wrapped<Connections> {
     });
   }
 
-  // (head, request, idle): connections that have waited as many milliseconds or longer for all of
-  // a head or its beginning, for all of a request, and for the next request. Nothing more is read
-  // from them, and they are named once.
+  // (head, request, idle): returns the connections that have waited at least this many milliseconds
+  // for a whole head, for a whole request, or for the next request. Each is returned once, and
+  // nothing more is read from it.
   Napi::Value overdue(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       const Limits limits{.head = to_number(info[0], "head"),
@@ -122,7 +122,7 @@ class Connections : public Wrapped<Connections> {
     });
   }
 
-  // Those on which nothing is asked: neither here nor on its way, but for a part of a head.
+  // Returns the connections without a request: at most a part of a head has arrived.
   Napi::Value quiet(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&]() -> Napi::Value {
       Napi::Array ids = Napi::Array::New(info.Env());
@@ -169,7 +169,7 @@ class Connections : public Wrapped<Connections> {
     connection.is_watched = false;
   }
 
-  // The loop does not watch it any more, and lets go of its memory later.
+  // Stops watching the connection. `closed` frees it when the event loop has released it.
   void close(Connection& connection) {
     drop_room(connection);
     connection.await_any();
@@ -187,7 +187,7 @@ class Connections : public Wrapped<Connections> {
       self->Unref();
   }
 
-  // The environment ends: the loop has to be let go of first.
+  // The environment ends only after the event loop has released all connections.
   static void close_all(napi_async_cleanup_hook_handle, void* data) {
     auto* const self = static_cast<Connections*>(data);
     self->is_ending_ = true;
@@ -208,7 +208,7 @@ class Connections : public Wrapped<Connections> {
     try {
       self.read(connection);
     } catch (const std::exception&) {
-      // There is no memory for its request.
+      // There is no memory for the request.
       if (self.connections_[connection.id].get() == &connection)
         self.lose(connection, self.listeners_.on_end);
     }
@@ -216,7 +216,7 @@ class Connections : public Wrapped<Connections> {
 
   void read(Connection& connection) {
     if (connection.state == State::answering) {
-      // What comes next, or the end, waits for the answer.
+      // The next request, or the end, is read after the answer.
       ignore(connection);
       return;
     }
@@ -234,7 +234,8 @@ class Connections : public Wrapped<Connections> {
     deliver(connection);
   }
 
-  // Looks at the head of the next request, which stays where it is. False: there is none for this.
+  // Reads the head of the next request and leaves its bytes in the socket. Returns false if there
+  // is no whole head yet, or none that this class handles.
   bool begin(Connection& connection) {
     const std::int64_t got = connection.peek(peeked_, sizeof(peeked_));
     if (got < 0 && is_for_later()) return false;
@@ -259,9 +260,9 @@ class Connections : public Wrapped<Connections> {
     return true;
   }
 
-  // A head may come in many small pieces. Until it is whole, each costs a look at it and nothing of
-  // JavaScript's time. False: the text is no beginning of a head, or no more can come: it fills
-  // what is looked at, or is what was there before, so that it is at its end.
+  // A head may arrive in many small pieces. Until it is complete, each piece is parsed here and
+  // takes no time of JavaScript. Returns false if the text is not the beginning of a head or cannot
+  // grow: it fills the buffer, or it has not grown, so the peer has stopped sending.
   bool await_head(Connection& connection, std::string_view text) {
     if (text.size() == sizeof(peeked_) || text.size() <= connection.peeked) return false;
     if (!serve::is_head_beginning(text)) return false;
@@ -283,15 +284,15 @@ class Connections : public Wrapped<Connections> {
     connection.received = 0;
     connection.room = rooms_.take(std::min(connection.expected, Rooms::kSmallest));
     connection.await_any();
-    // The time for a request begins with its first byte.
+    // The time of a request begins with its first byte.
     const bool has_begun = connection.state == State::heading;
     const Clock::time_point since = has_begun ? connection.since : Clock::now();
     connection.state = State::receiving;
     connection.since = since;
   }
 
-  // What the head alone decides. JavaScript is not asked where the host is the one before, and all
-  // of the request is there.
+  // Whether a request may be read, judged by its head. JavaScript is not asked if the host is that
+  // of the request before and the whole request has arrived.
   bool is_admitted(const Connection& connection, const serve::RequestHead& head,
                    std::size_t peeked) {
     if (head.host != admitted_host_) {
@@ -304,7 +305,7 @@ class Connections : public Wrapped<Connections> {
                            to_text(head.version), to_text(head.authorization)});
   }
 
-  // Undefined where it is empty.
+  // An empty text becomes undefined.
   napi_value to_text(std::string_view text) {
     napi_value value;
     if (text.empty()) return Napi::Env(env_).Undefined();

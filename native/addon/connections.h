@@ -1,11 +1,11 @@
-// Connections on which requests for inference come: read and answered without node:http.
+// Connections that carry requests for inference, read and answered without node:http.
 #pragma once
 
 #include <napi.h>
 
 namespace neurode::addon {
 
-// The class, or undefined where there is nothing to build it on.
+// Returns the class Connections, or undefined on systems without the functions that it needs.
 Napi::Value define_connections(Napi::Env env);
 
 }  // namespace neurode::addon

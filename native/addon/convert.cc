@@ -1,4 +1,4 @@
-// Between JavaScript values and the engine's types.
+// Converts JavaScript values to the engine's types.
 #include "native/addon/convert.h"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ Along to_along(Napi::Value value, const char* name) {
           static_cast<int>(member(object, "inner", to_integer, 1, kMostFeatures))};
 }
 
-// A member that may be left out.
+// Converts an optional member; `standard` is its default.
 template <class T, class Convert, class... More>
 T optional(Napi::Object object, const char* name, T standard, Convert convert, More... more) {
   return object.Get(name).IsUndefined() ? standard : member(object, name, convert, more...);
@@ -61,7 +61,7 @@ Initializer to_initializer(Napi::Value value, const char* name) {
   const std::string kind_name = member(object, "name", to_text);
   for (const auto& [text, kind] : kinds) {
     if (kind_name != text) continue;
-    // Absent where the kind has none.
+    // A kind has only some of these members; the others are 0.
     const auto number = [&](const char* which) {
       return static_cast<float>(optional(object, which, 0.0, to_number));
     };
@@ -236,7 +236,7 @@ Elements to_elements(Napi::Value value, const char* name) {
   napi_typedarray_type given;
   std::size_t count;
   void* data;
-  // Of shared memory as well, which is no ArrayBuffer for Node-API.
+  // This accepts shared memory as well, which Node-API does not treat as an ArrayBuffer.
   if (napi_get_typedarray_info(value.Env(), value, &given, &count, &data, nullptr, nullptr) !=
       napi_ok)
     throw Error("ERR_DTYPE", std::string(name) + ": expected a typed array");

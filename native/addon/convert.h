@@ -1,5 +1,5 @@
-// Between JavaScript values and the engine's types. Everything here throws neurode::Error for what
-// does not fit.
+// Converts JavaScript values to the engine's types. Every function here throws neurode::Error if a
+// value does not fit.
 #pragma once
 
 #include <napi.h>
@@ -15,12 +15,12 @@ namespace neurode::addon {
 
 Plan to_plan(Napi::Value value);
 
-// A view of the array's memory, checked to hold whole rows of `features`: of neither bytes nor
-// floats where elements are others. Does not keep it alive.
+// Returns a view of the array's memory and checks that it holds whole rows of `features`. If the
+// elements are neither bytes nor float32, the view has no pointer. Does not keep the array alive.
 InputView to_input(Napi::Object input, const Elements& elements, int features);
 
-// Refuses what is no index of an embedding: other than integers from 0 to below `count`, unless
-// that is 0.
+// Throws if an element is not an integer from 0 to below `count`, such as an index of an embedding.
+// A `count` of 0 allows every number.
 void check_indices(const InputView& input, int count, const char* name);
 void check_indices(const Elements& elements, const InputView& input, int count, const char* name);
 
@@ -31,10 +31,10 @@ Precision to_precision(Napi::Value value, const char* name);
 double to_number(Napi::Value value, const char* name);
 std::int64_t to_integer(Napi::Value value, const char* name, std::int64_t least, std::int64_t most);
 Napi::Float32Array to_floats(Napi::Value value, const char* name);
-// The memory of a typed array of any elements but 64-bit integers.
+// The memory of a typed array. Throws for 64-bit integers.
 Elements to_elements(Napi::Value value, const char* name);
 
-// Members of an object, named in errors.
+// Converts a member of an object. Error messages name the member.
 template <class Convert, class... Rest>
 auto member(Napi::Object object, const char* name, Convert convert, Rest... rest) {
   return convert(object.Get(name), name, rest...);

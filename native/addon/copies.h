@@ -1,4 +1,4 @@
-// Copies of what a caller may change, or take away, as soon as its call has returned.
+// Copies arrays that a caller may change or free as soon as its call has returned.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace neurode::addon {
 
-// A second thread takes half of what is large, as the caller waits.
+// If the copy is large, a second thread copies half of it. Returns when all is copied.
 void copy_bytes(void* to, const void* from, std::size_t size);
 
 template <class T>

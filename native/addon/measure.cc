@@ -1,4 +1,4 @@
-// Speed of the machine and of single kernels, for the benchmarks.
+// Measures the speed of the machine and of single kernels, for the benchmarks.
 #include "native/addon/measure.h"
 
 #include <functional>
@@ -25,7 +25,7 @@ cpu::Measurement to_measurement(Napi::Object options) {
   return {static_cast<int>(member(options, "threads", to_integer, 1, 1024)), seconds_of(options)};
 }
 
-// Runs on a thread of its own device, so that no model's work stands beside it in the queue.
+// Runs the work on a separate device, so that it does not wait behind a model's work.
 Napi::Value measure(const Napi::CallbackInfo& info, std::function<double()> work) {
   const Napi::Env env = info.Env();
   std::shared_ptr<Device> device = open_device("cpu", 1);

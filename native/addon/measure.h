@@ -1,4 +1,4 @@
-// Speed of the machine and of single kernels, for the benchmarks.
+// Measures the speed of the machine and of single kernels, for the benchmarks.
 #pragma once
 
 #include <napi.h>

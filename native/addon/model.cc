@@ -1,4 +1,4 @@
-// The JavaScript object of one model on one device.
+// The JavaScript class of a model on a device.
 #include "native/addon/model.h"
 
 #include <exception>
@@ -91,16 +91,16 @@ Model::Core& Model::core() {
   return *core_;
 }
 
-// For what must not run beside the device's thread.
+// The core, for calls that must not run at the same time as the device's thread. Throws if there is
+// work in flight.
 Model::Core& Model::idle_core() {
   Core& core = this->core();
   if (jobs_ > 0) throw Error("ERR_MODEL_BUSY", "the model is busy: wait for its promise");
   return core;
 }
 
-// Reads of the core: at once, or on the device's thread after the ranges that are there, while this
-// thread waits. Nobody submits others meanwhile, so that several reads in a row see the same
-// weights.
+// Runs `read` at once, or on the device's thread after the submitted ranges, while this thread
+// waits. Since this thread submits nothing meanwhile, several reads in a row see the same weights.
 void Model::read_core(const std::function<void(Core&)>& read) {
   Core& core = this->core();
   if (jobs_ == 0) return read(core);
@@ -116,8 +116,7 @@ void Model::read_core(const std::function<void(Core&)>& read) {
   done.get_future().get();
 }
 
-// ---------------------------------------------------------------------------------------------
-// members
+// The properties and methods that read and write state.
 
 Napi::Value Model::get_device(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] { return Napi::String::New(info.Env(), core().device->name()); });
@@ -173,7 +172,7 @@ int Model::slot_index(Napi::Value value) {
   return static_cast<int>(to_integer(value, "slot", 0, count - 1));
 }
 
-// Of a parameter that has optimizer variables.
+// The index of a parameter, which must have optimizer variables.
 int Model::trainable_index(Napi::Value value) {
   const int index = parameter_index(value);
   const Parameter& parameter = core().program.parameters[index];
@@ -227,8 +226,7 @@ void Model::set_slot(const Napi::CallbackInfo& info) {
   });
 }
 
-// ------------------------------------------------------------------------------------------------
-// data
+// The methods that bind data.
 
 Napi::Value Model::bind(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
@@ -260,10 +258,9 @@ void Model::drop(int handle) {
   if (data_.drop(handle) && core_) core_->executor->release(handle);
 }
 
-// ------------------------------------------------------------------------------------------------
-// work
+// The methods that run work on the device.
 
-// A flag that cancel() sets while the work it is given to is in flight.
+// Returns a flag for new work. cancel() sets the flag while the work is in flight.
 Model::Flag Model::cancellable() {
   return cancels_.emplace_back(std::make_shared<std::atomic<bool>>(false));
 }
@@ -278,7 +275,7 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cance
       env, *core().device, keep, [work = std::move(work), cancelled] { work(*cancelled); },
       [result = std::move(result)](Napi::Env env) { return result(env); },
       [cancelled] { *cancelled = true; },
-      // Whatever the outcome, before the promise settles.
+      // This runs before the promise settles, whether the work succeeded or not.
       [this, cancelled] {
         --jobs_;
         std::erase(cancels_, cancelled);
@@ -383,7 +380,7 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
 void Model::predict_sync(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     Core& core = idle_core();
-    // Nobody can take the memory away before this returns.
+    // The array cannot change before this call returns, so it needs no copy.
     BoundInput input(to_object(info[0], "input"), Memory::kept, core.program);
     float* const out = output_of(info[1], input.rows(), core.program.output_size);
     core.executor->predict_here(input.view(), out);

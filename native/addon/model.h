@@ -1,4 +1,4 @@
-// The JavaScript object of one model on one device.
+// The JavaScript class of a model on a device.
 #pragma once
 
 #include <napi.h>
@@ -22,8 +22,8 @@ class Model : public Wrapped<Model> {
 
   // (plan, { device, threads })
   explicit Model(const Napi::CallbackInfo& info);
-  // (plan, { device, threads }, parameters, slots): a promise of one with these values, which
-  // another thread makes.
+  // (plan, { device, threads }, parameters, slots): a promise of a model with these values. Another
+  // thread creates the model.
   static Napi::Value open(const Napi::CallbackInfo& info);
   ~Model() override;
 
@@ -70,7 +70,7 @@ class Model : public Wrapped<Model> {
   std::shared_ptr<Core> core_;
   BoundData data_;
   int jobs_ = 0;
-  std::vector<Flag> cancels_;  // of the ranges in flight
+  std::vector<Flag> cancels_;  // the flags of work in flight
   std::int64_t external_bytes_ = 0;
 };
 

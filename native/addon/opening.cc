@@ -1,4 +1,4 @@
-// What a model is behind its JavaScript object, and how it is made.
+// Creates the native part of a model.
 #include "native/addon/opening.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ Opening to_opening(const Napi::CallbackInfo& info) {
   Opening opening;
   opening.core = to_core(info);
   std::vector<Parameter>& parameters = opening.core->program.parameters;
-  // Drawing values that are replaced at once would take longer than all else.
+  // The initial values are replaced at once, and drawing random ones would take most of the time.
   for (Parameter& parameter : parameters)
     parameter.initializer = {.kind = Initializer::Kind::constant};
   const auto read = [&](Napi::Value arrays, std::vector<const float*>& values) {

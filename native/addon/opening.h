@@ -1,4 +1,4 @@
-// What a model is behind its JavaScript object, and how it is made.
+// The native part of a model, and how it is created.
 #pragma once
 
 #include <napi.h>
@@ -12,7 +12,8 @@
 
 namespace neurode::addon {
 
-// What a device's thread works on; outlives the JavaScript object while work is in flight.
+// The data that a device's thread works on. It outlives the JavaScript object while work is in
+// flight.
 struct ModelCore {
   std::shared_ptr<Device> device;
   Program program;
@@ -21,22 +22,22 @@ struct ModelCore {
   EpochOrders orders;
 };
 
-// From (plan, { device, threads }): all but the executor.
+// Reads (plan, { device, threads }). The executor is still null.
 std::shared_ptr<ModelCore> to_core(const Napi::CallbackInfo& info);
 
-// The values of one parameter.
+// Converts the values of one parameter. Throws if their number is wrong.
 Napi::Float32Array sized(Napi::Value value, const Parameter& parameter);
 
-// A model that is made by another thread, from the memory of JavaScript's arrays.
+// A model that another thread creates, from values in the memory of JavaScript arrays.
 struct Opening {
   std::shared_ptr<ModelCore> core;
   std::vector<const float*> parameters;
-  std::vector<std::vector<const float*>> slots;  // null: the parameter has none
+  std::vector<std::vector<const float*>> slots;  // null: the parameter has no such variable
 
   void run() const;
 };
 
-// From (plan, { device, threads }, parameters, slots).
+// Reads (plan, { device, threads }, parameters, slots).
 Opening to_opening(const Napi::CallbackInfo& info);
 
 }  // namespace neurode::addon

@@ -1,5 +1,5 @@
-// The JavaScript object of a model frozen for inference; threads of the process may share what is
-// behind it.
+// The JavaScript class of a model that is frozen for inference. Several threads of the process may
+// share the native part.
 #include "native/addon/predictor.h"
 
 #include <map>
@@ -23,13 +23,13 @@ struct Frozen {
   std::shared_ptr<Device> device;
   std::shared_ptr<const Inference> inference;
   int input_size, output_size;
-  int input_indices;  // as the Program has it
+  int input_indices;  // as Program::input_indices
   std::int64_t bytes = 0;
   ForwardCost cost;
 };
 
-// What is shared, by token, for all environments of the process. Never destroyed: threads of an
-// exiting process may still use it.
+// The frozen models that environments of the process share, by token. The registry is never
+// destroyed: threads of an exiting process may still use it.
 class Registry {
  public:
   static Registry& instance() {
@@ -62,7 +62,7 @@ class Registry {
   std::map<std::int64_t, std::shared_ptr<const Frozen>> shared_;
 };
 
-// What is frozen, and from what: the parameters are those of JavaScript's arrays.
+// A model to be frozen. `values` points into the memory of JavaScript arrays.
 struct Freezing {
   std::shared_ptr<Frozen> frozen = std::make_shared<Frozen>();
   Program program;
@@ -119,7 +119,7 @@ class Predictor : public Wrapped<Predictor> {
 
   ~Predictor() override { release(); }
 
-  // (plan, options, parameters): a promise, while another thread freezes the model.
+  // (plan, options, parameters): a promise of a Predictor. Another thread freezes the model.
   static Napi::Value open(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guard(env, [&]() -> Napi::Value {
@@ -138,7 +138,7 @@ class Predictor : public Wrapped<Predictor> {
                  [&] { return Napi::String::New(info.Env(), frozen().device->name()); });
   }
 
-  // (rows): what they cost on the calling thread, in operations.
+  // (rows): the cost of predicting these rows on the calling thread, in floating-point operations.
   Napi::Value operations(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&] {
       const std::int64_t rows = to_integer(info[0], "rows", 1, kMostRows);
@@ -158,7 +158,7 @@ class Predictor : public Wrapped<Predictor> {
                  [&] { return Napi::Boolean::New(info.Env(), frozen().input_indices > 0); });
   }
 
-  // Others may share it until this one is disposed.
+  // Other environments may share the frozen model by this token until this object is disposed.
   Napi::Value get_token(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&] {
       frozen();
@@ -167,7 +167,7 @@ class Predictor : public Wrapped<Predictor> {
     });
   }
 
-  // (input, output, lent): input that is lent is copied at once.
+  // (input, output, lent): a lent input is copied before this call returns.
   Napi::Value predict(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     return guard(env, [&]() -> Napi::Value {
@@ -196,7 +196,7 @@ class Predictor : public Wrapped<Predictor> {
     });
   }
 
-  // (input): throws as predict would.
+  // (input): throws the errors that predict would throw.
   void check(const Napi::CallbackInfo& info) {
     guard(info.Env(), [&] { check_rows(input_of(info[0])); });
   }
@@ -231,7 +231,7 @@ class Predictor : public Wrapped<Predictor> {
     check_indices(input, frozen_->input_indices, "input");
   }
 
-  // Has the view show a copy of its rows, and gives what that lies in.
+  // Points the view to a copy of its rows. Returns the owner of the copy.
   static std::shared_ptr<const void> own(InputView& input) {
     const std::int64_t count = input.rows * input.features;
     const auto take = [count](auto*& rows) -> std::shared_ptr<const void> {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
 
-// Rows of outputs and targets that a range leaves, and gradients that it takes.
+// Reads the arrays `captured`, which the range fills, and `gradients`, which the range reads.
 void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
   const std::int64_t first = range.first_batch * range.batch_size;
   const std::int64_t rows =

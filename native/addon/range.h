@@ -1,4 +1,4 @@
-// Ranges of batches as they cross: what is asked for, and the sums that come back.
+// Converts ranges of batches from JavaScript, and their sums back to JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -13,21 +13,21 @@ namespace neurode::addon {
 
 constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 
-// A range of these data, and the arrays that it fills and takes.
+// Reads a range of this data, and the arrays that the range fills and reads.
 BatchRange to_range(Napi::Object options, const DataView& data, const Program& program);
 
 Reservation to_reservation(Napi::Object options, const Program& program);
 
-// One for each batch of the range.
+// One learning rate for each batch of the range.
 std::vector<float> to_learning_rates(Napi::Object options, std::int64_t batches);
 
-// What was drawn the order of a shuffled range from.
+// The key of the order of a shuffled range.
 OrderKey to_order_key(Napi::Object options, std::int64_t rows);
 
-// Memory for the outputs of so many rows.
+// The memory of an array for the outputs of this many rows. Throws if its size is wrong.
 float* output_of(Napi::Value value, std::int64_t rows, int outputs);
 
-// batches, rows, loss, counted, weight, penalty, and those of the metrics.
+// An array: batches, rows, loss, counted, weight, penalty, and the sums of the metrics.
 Napi::Value to_sums(Napi::Env env, const Sums& sums);
 
 }  // namespace neurode::addon

@@ -51,7 +51,7 @@ void Response::append_text(Napi::Value text) {
   std::size_t size = 0;
   napi_get_value_string_utf8(env, text, nullptr, 0, &size);
   const std::size_t begin = bytes_.size();
-  bytes_.resize(begin + size + 1);  // the text ends with a 0
+  bytes_.resize(begin + size + 1);  // Node-API writes a terminating 0
   napi_get_value_string_utf8(env, text, bytes_.data() + begin, size + 1, &size);
   bytes_.resize(begin + size);
 }

@@ -1,4 +1,4 @@
-// An answer in one piece, in memory that is used again.
+// An HTTP response in one buffer, which is reused.
 #pragma once
 
 #include <napi.h>
@@ -10,15 +10,16 @@ namespace neurode::addon {
 
 class Response {
  public:
-  // The texts, and the tensor's bytes where it is not undefined. False: there is no memory for it.
+  // Collects the texts and, unless undefined, the bytes of the tensor. Returns false if there is
+  // too little memory.
   bool gather(Napi::Value head, Napi::Value json, Napi::Value tensor);
 
-  // Gives how many of its bytes the socket took at once.
+  // Sends without waiting. Returns how many bytes the socket took.
   std::size_t send_to(int fd) const;
 
   std::size_t size() const { return bytes_.size(); }
 
-  // Lets go of the memory of a large answer.
+  // Frees the buffer if it is large.
   void release();
 
  private:

@@ -1,4 +1,4 @@
-// Memory for requests that JavaScript can look at, used again.
+// Buffers for requests, which JavaScript can read. They are reused.
 #pragma once
 
 #include <napi.h>
@@ -7,7 +7,7 @@
 
 namespace neurode::addon {
 
-// A Buffer.
+// A Node.js Buffer with its memory.
 struct Room {
   napi_ref buffer = nullptr;
   char* data = nullptr;

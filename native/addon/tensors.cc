@@ -1,4 +1,4 @@
-// Tensors of requests and responses, for JavaScript.
+// Reads tensors of requests and writes tensors of responses, for JavaScript.
 #include "native/addon/tensors.h"
 
 #include <string>
@@ -25,8 +25,8 @@ Bytes to_bytes(Napi::Value value, const char* name) {
   return {reinterpret_cast<const char*>(array.Data()), array.ElementLength()};
 }
 
-// A request leaves its rows as the result, and the rest in `report`: flags, the place of binary
-// data in the body or -1, and its datatype.
+// Reading a request returns its number of rows, and stores the rest in `report`: flags, the offset
+// of binary data in the body or -1, and the datatype.
 class TensorReader : public Wrapped<TensorReader> {
  public:
   // ({ inputName, outputName, inputShape, inputSize, maxRows, limitName }, report)
@@ -60,7 +60,7 @@ class TensorReader : public Wrapped<TensorReader> {
     });
   }
 
-  // Of the last request.
+  // The id of the last request.
   Napi::Value get_id(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), id_); }
 
  private:

@@ -1,20 +1,21 @@
-// Tensors of requests and responses, for JavaScript.
+// Reads tensors of requests and writes tensors of responses, for JavaScript.
 #pragma once
 
 #include <napi.h>
 
 namespace neurode::addon {
 
-// The class TensorReader, made for one model's spec.
+// The class TensorReader. An object reads the requests of one model.
 Napi::Function define_tensor_reader(Napi::Env env);
 
-// (datatype, body, begin, into): binary elements to floats.
+// (datatype, body, begin, into): converts binary elements to floats.
 void convert_tensor(const Napi::CallbackInfo& info);
 
-// (buffer): gives its memory back, where all of an ArrayBuffer is the buffer's.
+// (buffer): frees the buffer's memory, if the buffer covers a whole ArrayBuffer.
 void free_buffer(const Napi::CallbackInfo& info);
 
-// (values, rows) -> the numbers as JSON, without the outer brackets; `rows` 0: flat.
+// (values, rows): returns the numbers as JSON without the outer brackets. With `rows` 0, they are a
+// flat list.
 Napi::Value format_numbers(const Napi::CallbackInfo& info);
 
 }  // namespace neurode::addon

@@ -9,7 +9,7 @@
 namespace neurode::addon {
 namespace {
 
-// Of libuv's stable interface, version 1.
+// Constants of libuv's stable interface, version 1.
 constexpr int kPollType = 8;  // UV_POLL
 constexpr int kReadable = 1;  // UV_READABLE
 

@@ -1,6 +1,6 @@
-// Node's event loop, told to watch file descriptors by functions of libuv that libuv documents.
-// They are found by name at run time, and used where the version and the handle's type are as
-// expected: the addon needs no headers of libuv and loads where there is none.
+// Watches file descriptors on Node's event loop by documented functions of libuv. The functions are
+// found by name at run time, and are used only if libuv's version and the handle's type are as
+// expected. So the addon needs no headers of libuv, and it loads in programs without libuv.
 #pragma once
 
 #include <node_api.h>
@@ -9,20 +9,21 @@
 
 namespace neurode::addon {
 
-// Watches one descriptor for something to read.
+// Watches one descriptor and reports when it is readable.
 class UvPoll {
  public:
   using Callback = void (*)(void* data);
 
-  // Whether the functions were found; nothing else may be called where they were not.
+  // Whether libuv's functions were found. If not, no other function of this class may be called.
   static bool is_available();
 
-  // Null: the loop cannot watch it.
+  // Returns null if the event loop cannot watch the descriptor.
   static UvPoll* create(uv_loop_s* loop, int fd, Callback on_readable, void* data);
 
   void start();
   void stop();
-  // The last call: `on_closed` follows when the loop holds nothing of this any more.
+  // No other function may be called after close(). `on_closed` runs when the event loop has
+  // released this object.
   void close(Callback on_closed);
 
  private:

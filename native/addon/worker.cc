@@ -1,4 +1,4 @@
-// Work that leaves the JS thread for a device's thread and comes back as a settled promise.
+// Runs work on a device's thread and settles a promise on the JavaScript thread.
 #include "native/addon/worker.h"
 
 #include <exception>
@@ -8,7 +8,8 @@
 
 namespace neurode::addon {
 
-// References are raw: an environment that is going away deletes them itself.
+// Members hold raw Node-API references, because an environment that ends deletes its references
+// itself.
 struct Worker::Job {
   Worker* worker;
   napi_deferred deferred = nullptr;
@@ -17,7 +18,7 @@ struct Worker::Job {
   std::function<Napi::Value(Napi::Env)> result;
   std::function<void()> cancel;
   std::function<void()> done;
-  std::list<std::unique_ptr<Job>>::iterator place;  // among those that run
+  std::list<std::unique_ptr<Job>>::iterator place;  // the job's place in running_
   std::exception_ptr error;
 };
 
@@ -37,7 +38,7 @@ Worker::Worker(Napi::Env env) : channel_(Channel::New(env, "neurode", 0, 1)), en
   napi_add_env_cleanup_hook(env, close, this);
 }
 
-// A hook that has run is gone, and removing it again is an error.
+// A hook that has run no longer exists, and removing it again is an error.
 Worker::~Worker() {
   if (!is_closed_) napi_remove_env_cleanup_hook(env_, close, this);
 }
@@ -64,7 +65,7 @@ Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep,
 
 Napi::Promise Worker::prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
                               std::function<Napi::Value(Napi::Env)> result) {
-  // Never destroyed: the thread of an exiting process may still use it.
+  // The queue is never destroyed: the thread of an exiting process may still use it.
   static auto* const queue = new WorkQueue;
   auto job = std::make_unique<Job>();
   job->work = std::move(work);
@@ -100,7 +101,7 @@ Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Jo
       running_.erase(job->place);
     }
     if (--unsettled_ == 0) channel_.Unref(env);
-    napi_resolve_deferred(env, deferred, env.Undefined());  // nobody has its promise
+    napi_resolve_deferred(env, deferred, env.Undefined());  // nobody holds the promise
     napi_delete_reference(env, reference);
     throw;
   }
@@ -113,9 +114,9 @@ void Worker::run(Job* job) {
   } catch (...) {
     job->error = std::current_exception();
   }
-  // Under the lock: once nothing is running, the environment may go.
+  // This needs the lock: the environment may be destroyed as soon as no job runs.
   std::lock_guard lock(mutex_);
-  static_cast<void>(job->place->release());  // it is the channel's now
+  static_cast<void>(job->place->release());  // the channel owns the job now
   running_.erase(job->place);
   channel_.NonBlockingCall(job);
   idle_.notify_all();
@@ -123,7 +124,7 @@ void Worker::run(Job* job) {
 
 void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
   const std::unique_ptr<Job> job(raw);
-  if (static_cast<napi_env>(env) == nullptr) return;  // the environment is going away
+  if (static_cast<napi_env>(env) == nullptr) return;  // the environment is ending
   const Napi::HandleScope scope(env);
   if (--job->worker->unsettled_ == 0) job->worker->channel_.Unref(env);
   const napi_deferred deferred = job->deferred;
@@ -137,7 +138,7 @@ void Worker::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* raw) {
   } catch (const Napi::Error& error) {
     try {
       napi_reject_deferred(env, deferred, error.Value());
-    } catch (const Napi::Error&) {  // the environment is being terminated: nobody waits
+    } catch (const Napi::Error&) {  // the environment is ending: nothing waits for the promise
     }
   }
   napi_delete_reference(env, job->keep);

@@ -1,4 +1,4 @@
-// Work that leaves the JS thread for a device's thread and comes back as a settled promise.
+// Runs work on a device's thread and settles a promise on the JavaScript thread.
 #pragma once
 
 #include <napi.h>
@@ -15,25 +15,25 @@
 
 namespace neurode::addon {
 
-// Napi values throw through this: NeurodeError with its code.
+// Returns a NeurodeError with this code.
 Napi::Error make_error(Napi::Env env, const char* code, const char* message);
 
-// One environment's work in flight. Keeps the event loop alive while there is some; at the
-// environment's end, cancels and waits, so that no device reads memory that is gone.
+// The work in flight of one environment. It keeps the event loop alive while there is work. When
+// the environment ends, it cancels the work and waits, so that no device reads freed memory.
 class Worker {
  public:
   explicit Worker(Napi::Env env);
   ~Worker();
 
-  // Runs `work` on the device; then, on the JS thread, `done` and `result`, which makes the
-  // promise's value. `cancel` is called if the environment ends first. `keep` stays alive until the
-  // promise settles.
+  // Runs `work` on the device. Then, on the JavaScript thread, runs `done`, and then `result`,
+  // which returns the promise's value. Calls `cancel` if the environment ends first. `keep` stays
+  // alive until the promise settles.
   Napi::Promise submit(Napi::Env env, Device& device, Napi::Object keep, std::function<void()> work,
                        std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
                        std::function<void()> done);
 
-  // The same on a thread of the process that makes one model after the other, beside what devices
-  // do meanwhile. Not cancelled.
+  // As submit(), but on one thread of the process that creates models one after another,
+  // independent of the devices' work. This work is not cancelled.
   Napi::Promise prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
                         std::function<Napi::Value(Napi::Env)> result);
 
@@ -57,7 +57,7 @@ class Worker {
   std::list<std::unique_ptr<Job>> running_;
 };
 
-// What belongs to one environment.
+// The data of one environment.
 struct AddonData {
   explicit AddonData(Napi::Env env) : worker(env) {}
   Napi::FunctionReference error_class;
@@ -66,7 +66,7 @@ struct AddonData {
   Worker worker;
 };
 
-// Runs fn, turning C++ exceptions into JavaScript ones.
+// Runs fn and converts C++ exceptions to JavaScript exceptions.
 template <class Function>
 auto guard(Napi::Env env, Function fn) {
   try {
@@ -82,8 +82,9 @@ auto guard(Napi::Env env, Function fn) {
   }
 }
 
-// A class whose objects JavaScript makes. node-addon-api lets no exception out of `new` itself:
-// where there is no memory for an object, it is made in a reserve, only to throw.
+// The base of classes whose objects JavaScript creates. node-addon-api lets operator new throw
+// nothing. So if there is no memory for an object, it is created in memory reserved per thread, and
+// its constructor throws.
 template <class T>
 class Wrapped : public Napi::ObjectWrap<T> {
  public:
