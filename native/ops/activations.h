@@ -1,4 +1,4 @@
-// The tables of activations: one functor and one row each.
+// The tables of activations: each has one functor and one row.
 #pragma once
 
 #include "native/ops/activations/normalizers.h"
@@ -6,7 +6,7 @@
 #include "native/ops/activations/smooth.h"
 #include "native/ops/activations/softmax.h"
 
-// ROW(name, functor, names of its numbers...)
+// ROW(name, functor, names of the functor's numbers...)
 #define NEURODE_POINTWISE_ACTIVATIONS(ROW) \
   NEURODE_PIECEWISE_ACTIVATIONS(ROW)       \
   NEURODE_SMOOTH_ACTIVATIONS(ROW)

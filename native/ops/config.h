@@ -1,9 +1,9 @@
-// How the functors of native/ops are compiled: once per instruction set, each in its own namespace,
-// always inline.
+// Settings for compiling the functors of native/ops. They are compiled once per instruction set,
+// each time in another namespace, and are always inlined.
 #pragma once
 
-// avx512, avx2, sse42, neon or cuda, given by the compile command. No symbol is shared between
-// instruction sets.
+// The compile command sets this to avx512, avx2, sse42, neon or cuda. So no symbol is shared
+// between instruction sets.
 #ifndef NEURODE_ISA_NAMESPACE
 #define NEURODE_ISA_NAMESPACE host
 #endif
@@ -14,7 +14,8 @@
 #define NEURODE_FN inline __attribute__((always_inline))
 #endif
 
-// Before a loop whose body is large: nvcc would write it four times, into every kernel.
+// Placed before a loop with a large body: without this, nvcc would unroll the loop four times in
+// every kernel.
 #if defined(__CUDA_ARCH__)
 #define NEURODE_ROLLED _Pragma("unroll 1")
 #else

@@ -1,7 +1,8 @@
-// Functions of a value and the parameters of its feature: functors and rows. As Keras.
+// Functions of a value and the parameters of its feature: functors and rows. The formulas are those
+// of Keras.
 //
-// forward(x, k, b): k is the feature's value of the task's kernel (1 where there is none), b of its
-// bias (0). slope is dy/dx; by_kernel and by_bias are dy/dk and dy/db.
+// forward(x, k, b): k is the element of the task's kernel for this feature, or 1 without a kernel;
+// b is that of the bias, or 0. slope is dy/dx; by_kernel and by_bias are dy/dk and dy/db.
 #pragma once
 
 #include "native/ops/math.h"
@@ -47,18 +48,18 @@ struct ParametricRelu {
   }
 };
 
-// The numbers of a normalization by known statistics, or by those of the batch.
+// The numbers of a normalization by known statistics or by those of the batch.
 struct NormalizationParams {
   float epsilon;
-  float least;     // variances below it count as it
-  float inverts;   // 1: the normalization is undone; 0
-  float momentum;  // how much of moving statistics stays in a step
+  float least;     // smaller variances are raised to this
+  float inverts;   // 1: undo the normalization; 0: normalize
+  float momentum;  // the part of moving statistics that a step keeps
 
   NEURODE_FN bool undoes() const { return inverts != 0.0f; }
 };
 
-// The factor of a normalization by a variance: 1 / sqrt(max(variance, least) + epsilon), or the
-// root itself to undo it.
+// The factor that normalizes by a variance: 1 / sqrt(max(variance, least) + epsilon). If `undoes`,
+// the factor is the root itself.
 template <class T>
 NEURODE_FN T normalizing_factor(T variance, const NormalizationParams& p, bool undoes) {
   const T root = sqrt<T>(max<T>(variance, splat<T>(p.least)) + p.epsilon);

@@ -1,4 +1,4 @@
-// The table of losses: one functor and one row each.
+// The table of losses: each has one or two functors and one row.
 #pragma once
 
 #include "native/ops/losses/binary.h"
@@ -6,8 +6,9 @@
 #include "native/ops/losses/hinge.h"
 #include "native/ops/losses/regression.h"
 
-// ROW(name, functor of probabilities, functor of logits, names of its numbers...). The first number
-// of a row with two functors is fromLogits; a row without names its one functor twice.
+// ROW(name, functor of probabilities, functor of logits, names of the functors' numbers...). In a
+// row with two different functors, the first number is fromLogits. A loss without that number
+// repeats its functor.
 #define NEURODE_LOSSES(ROW)      \
   NEURODE_REGRESSION_LOSSES(ROW) \
   NEURODE_HINGE_LOSSES(ROW)      \

@@ -1,8 +1,8 @@
-// Elementary functions on T = float or a vector of floats (`vector_size`), branch-free, in float
-// arithmetic alone.
+// Elementary functions on T, which is float or a vector of floats (`vector_size`). They have no
+// branches and use float arithmetic alone.
 //
-// Relative errors are about one unit in the last place (1e-7), two for tanh, sigmoid and erf. NaN
-// in, NaN out. Results and arguments below the normal range may be flushed to zero.
+// Relative errors are about one unit in the last place (1e-7), and two for tanh, sigmoid and erf.
+// NaN gives NaN. Arguments and results below the normal range may be flushed to zero.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ constexpr float kInfinity = __builtin_inff();
 constexpr float kMaxFloat = 3.402823466e+38f;
 constexpr float kMinNormal = 1.175494351e-38f;
 
-// Mask: what a comparison gives. Uint: the lanes' bits.
+// Mask is the type of a comparison's result. Uint holds the bits of the lanes.
 template <class T>
 struct TypesOf {
   using Mask = decltype(T{} < T{});
@@ -39,14 +39,14 @@ using UintOf = typename TypesOf<T>::Uint;
 
 template <class T>
 NEURODE_FN T splat(float x) {
-  return x - T{};  // keeps -0 and costs nothing
+  return x - T{};  // subtracting 0 keeps -0 and generates no instruction
 }
 template <>
 NEURODE_FN float splat<float>(float x) {
   return x;
 }
 
-// mask ? a : b in each lane.
+// Computes mask ? a : b in each lane.
 template <class T>
 NEURODE_FN T select(MaskOf<T> mask, T a, T b) {
   return mask ? a : b;
@@ -61,7 +61,7 @@ NEURODE_FN T from_bits(UintOf<T> x) {
   return __builtin_bit_cast(T, x);
 }
 
-// Rounds toward zero; the values must fit.
+// Rounds toward zero. The values must fit into the integer type.
 template <class T>
 NEURODE_FN IntOf<T> to_int(T x) {
 #ifdef __CUDACC__
@@ -87,7 +87,7 @@ NEURODE_FN T to_float(IntOf<T> x) {
 #endif
 }
 
-// max, min and clamp keep a NaN in x. Zeros of either sign are equal.
+// max, min and clamp return NaN if x is NaN. They treat +0 and -0 as equal.
 template <class T>
 NEURODE_FN T max(T x, T bound) {
   return select<T>(x < bound, bound, x);
@@ -135,7 +135,7 @@ NEURODE_FN T polynomial(T x, float c0, Rest... rest) {
   return polynomial(x, rest...) * x + c0;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2. `shifted` holds n in the low bits of its representation.
+// x = n ln 2 + r with |r| <= ln 2 / 2. The low bits of `shifted` hold n.
 template <class T>
 struct ExpReduction {
   T n, r;
@@ -143,7 +143,7 @@ struct ExpReduction {
 };
 template <class T>
 NEURODE_FN ExpReduction<T> reduce_exp(T x) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const float magic = 12582912.0f;  // 1.5 * 2^23: adding this rounds to an integer
   const T shifted = x * 1.44269504f + magic;
   const T n = shifted - magic;
   const T r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -181,7 +181,8 @@ NEURODE_FN T log1p_reduced(T f, T exponent) {
   return exponent * 0.693359375f + (exponent * -2.12194440e-4f + near_one);
 }
 
-// u = (1 + f) 2^exponent with 1 + f near 1. `shift` is the exponent in its place in the bits.
+// u = (1 + f) 2^exponent with 1 + f near 1. `shift` holds the exponent at the exponent bits of a
+// float.
 template <class T>
 struct LogReduction {
   T f, exponent;
@@ -194,7 +195,7 @@ NEURODE_FN LogReduction<T> reduce_log(T u) {
   return {from_bits<T>(bits(u) - shift) - 1.0f, to_float<T>(exponent), shift};
 }
 
-// y for positive finite u, else what the logarithm of u is.
+// Returns y for positive finite u, and the logarithm of u otherwise.
 template <class T>
 NEURODE_FN T log_or_special(T u, T y) {
   const T special = select<T>(u < 0.0f, splat<T>(__builtin_nanf("")), splat<T>(-kInfinity));
@@ -207,17 +208,18 @@ NEURODE_FN T log(T x) {
   return log_or_special(x, log1p_reduced(l.f, l.exponent));
 }
 
-// log(1 + x), accurate near 0: u = 1 + x and what its rounding lost, scaled by 2^-exponent.
+// log(1 + x), accurate near 0. u is 1 + x rounded, and the rounding error is added after scaling by
+// 2^-exponent.
 template <class T>
 NEURODE_FN T log1p(T x) {
   const T u = x + 1.0f;
   const T lost = x - (u - 1.0f);
   const LogReduction<T> l = reduce_log(u);
-  const T scale = from_bits<T>(0x40000000u - l.shift);  // twice: 2^-128 would underflow
+  const T scale = from_bits<T>(0x40000000u - l.shift);  // 2 * 2^-exponent: 2^-128 would underflow
   return log_or_special(u, log1p_reduced<T>(lost * 0.5f * scale + l.f, l.exponent));
 }
 
-// log(1 + t) for t in [0, 1]: softplus's, without the general case.
+// log(1 + t) for t in [0, 1], for softplus.
 template <class T>
 NEURODE_FN T log1p_unit(T t) {
   const MaskOf<T> large = t > 0.414213562f;
@@ -236,7 +238,7 @@ NEURODE_FN T sigmoid(T x) {
   return 1.0f / (exp(-x) + 1.0f);
 }
 
-// sigmoid(x) and its derivative from one exponential, without cancellation.
+// sigmoid(x) and its derivative, computed from one exponential without cancellation.
 template <class T>
 struct SigmoidAndSlope {
   T value, slope;

@@ -1,5 +1,5 @@
-// Metrics: one functor and one row each. row(n, y, target, p) is the value of the row, one row per
-// lane, as in losses.h.
+// Metrics: each has one functor and one row. row(n, y, target, p) returns the values of rows, one
+// row per lane, as in losses.h.
 #pragma once
 
 #include "native/ops/losses.h"
@@ -7,7 +7,7 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// The part of outputs where (y > threshold) equals the target.
+// The fraction of outputs for which (y > threshold) equals the target.
 struct BinaryAccuracy {
   struct Params {
     float threshold;
@@ -23,7 +23,7 @@ struct BinaryAccuracy {
   }
 };
 
-// The part of outputs that equal the target.
+// The fraction of outputs that equal the target.
 struct ExactAccuracy {
   template <class T, class Y, class Target>
   static NEURODE_FN T row(int n, Y y, Target target, NoParams) {
@@ -34,7 +34,7 @@ struct ExactAccuracy {
   }
 };
 
-// Of the outputs alone.
+// Sum and Mean ignore the targets.
 struct Sum {
   template <class T, class Y, class Target>
   static NEURODE_FN T row(int n, Y y, Target, NoParams) {
@@ -50,7 +50,7 @@ struct Mean {
   }
 };
 
-// 1 where the first maximum of y stands where the first maximum of the target does.
+// 1 if the first maximum of y has the same index as the first maximum of the target, otherwise 0.
 struct CategoricalAccuracy {
   template <class T, class Y, class Target>
   static NEURODE_FN T row(int n, Y y, Target target, NoParams) {
@@ -69,8 +69,8 @@ struct CategoricalAccuracy {
   }
 };
 
-// 1 where fewer than k outputs are above that of the class, so that ties count as hits; 0 where one
-// is not finite. The class is the first maximum of the target.
+// 1 if fewer than k outputs are greater than the output of the true class, so ties count as hits; 0
+// if an output is not finite. The true class is the first maximum of the target.
 struct TopKCategoricalAccuracy {
   struct Params {
     float k;
@@ -105,8 +105,8 @@ struct LossAsMetric {
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
-// The metrics that are no losses. ROW(name, functor, names of its numbers...). Every row of
-// NEURODE_LOSSES is a metric as well, through LossAsMetric, with the same numbers.
+// The metrics that are not losses. ROW(name, functor, names of the functor's numbers...). Every row
+// of NEURODE_LOSSES is a metric as well, through LossAsMetric, with the same numbers.
 #define NEURODE_METRICS(ROW)                       \
   ROW(binaryAccuracy, BinaryAccuracy, "threshold") \
   ROW(exactAccuracy, ExactAccuracy)                \

@@ -1,6 +1,7 @@
-// Noise while training: functors that turn 32 random bits into y = x factor + term. As Keras.
+// Noise in training: functors that turn 32 random bits into y = x factor + term. The formulas are
+// those of Keras.
 //
-// With kScales the factor is not always 1, and the gradient is multiplied by it.
+// If kScales, the factor may differ from 1, and the gradient is multiplied by the factor.
 #pragma once
 
 #include "native/ops/params.h"
@@ -13,7 +14,7 @@ struct FactorAndTerm {
   T factor, term;
 };
 
-// 0 or 1 / (1 - rate).
+// The factor is 0 or 1 / (1 - rate).
 struct Dropout {
   struct Params {
     float rate;
@@ -27,7 +28,7 @@ struct Dropout {
   }
 };
 
-// A factor of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+// The factor has the mean 1 and the standard deviation sqrt(rate / (1 - rate)).
 struct GaussianDropout {
   struct Params {
     float rate;
@@ -51,8 +52,8 @@ struct GaussianNoise {
   }
 };
 
-// Sets values to what selu gives far below 0, then scales all to mean 0 and variance 1 again.
-// https://arxiv.org/abs/1706.02515
+// Sets dropped values to the limit of selu at -infinity, then scales all values to mean 0 and
+// variance 1 again. https://arxiv.org/abs/1706.02515
 struct AlphaDropout {
   struct Params {
     float rate;
@@ -71,7 +72,7 @@ struct AlphaDropout {
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
-// ROW(name, functor, names of its numbers...)
+// ROW(name, functor, names of the functor's numbers...)
 #define NEURODE_NOISES(ROW)                     \
   ROW(dropout, Dropout, "rate")                 \
   ROW(gaussianDropout, GaussianDropout, "rate") \

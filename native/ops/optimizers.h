@@ -1,5 +1,5 @@
-// Optimizers: one functor and one row each. update() gives the new weight; slots[0 .. kSlots) are
-// its variables.
+// Optimizers: each has one functor and one row. update() returns the new weight; slots[0 .. kSlots)
+// are the optimizer's variables for this weight.
 #pragma once
 
 #include "native/ops/math.h"
@@ -12,7 +12,7 @@ constexpr int kMaxSlots = 4;
 
 struct Sgd {
   static constexpr int kSlots = 0;
-  // What is the same for every weight of a step. `step` counts the steps before this one.
+  // Numbers that are the same for every weight of a step. `step` counts the steps before this one.
   struct Scalars {
     float learning_rate;
   };
@@ -48,8 +48,8 @@ struct Momentum {
   }
 };
 
-// Averages take a rate, 1 - beta, because that is what has to be exact: rounding a beta of 0.999
-// moves its rate by 1e-5. As in Keras, powers are those of the rounded beta. `t` counts this step.
+// Averages use a rate, 1 - beta, because the rate has to be exact: rounding a beta of 0.999 changes
+// its rate by 1e-5. As in Keras, powers are those of the rounded beta. `t` includes this step.
 NEURODE_FN float power_of_step(float base, float t) { return exp(log(base) * t); }
 NEURODE_FN float one_minus_power_of_step(float base, float t) { return -expm1(log(base) * t); }
 
@@ -59,8 +59,9 @@ NEURODE_FN T move_average(T average, T x, float rate) {
   return (x - average) * rate + average;
 }
 
-// m, v: averages of g and g^2; w -= rate m / (sqrt(v) + epsilon), where
-// rate = learningRate sqrt(1 - beta2^t) / (1 - beta1^t). With kMaximum the largest v of all steps.
+// m and v are averages of g and g^2; w -= rate m / (sqrt(v) + epsilon), where
+// rate = learningRate sqrt(1 - beta2^t) / (1 - beta1^t). With kMaximum, v is the largest v of all
+// steps.
 template <bool kMaximum>
 struct AdamOf {
   struct Params {
@@ -87,8 +88,9 @@ struct AdamOf {
 struct Adam : AdamOf<false> {};
 struct AdamAmsgrad : AdamOf<true> {};
 
-// v: average of g^2; increment = learningRate g / sqrt(v + epsilon), v less the square of the
-// average of g where centered. w -= increment, or the sum of increments that momentum shrinks.
+// v is the average of g^2; if kCentered, the square of the average of g is subtracted from v.
+// increment = learningRate g / sqrt(v + epsilon). Without kMomentum, w -= increment. With
+// kMomentum, sum = momentum sum + increment; w -= sum.
 template <bool kMomentum, bool kCentered>
 struct RmspropOf {
   struct Params {
@@ -108,7 +110,7 @@ struct RmspropOf {
     if constexpr (kCentered) {
       T& mean = slots[1 + kMomentum];
       mean = move_average<T>(mean, g, s.rate);
-      variance = max<T>(variance - mean * mean, splat<T>(0.0f));  // rounding may fall below
+      variance = max<T>(variance - mean * mean, splat<T>(0.0f));  // rounding may give less than 0
     }
     const T increment = g * s.learning_rate / sqrt<T>(variance + s.epsilon);
     if constexpr (!kMomentum) return w - increment;
@@ -121,8 +123,8 @@ struct RmspropMomentum : RmspropOf<true, false> {};
 struct RmspropCentered : RmspropOf<false, true> {};
 struct RmspropCenteredMomentum : RmspropOf<true, true> {};
 
-// w -= learningRate g / sqrt(sum of g^2 + epsilon). The slot holds the sum without its first
-// value, so that it starts from 0 as every slot does.
+// w -= learningRate g / sqrt(sum of g^2 + epsilon). The slot holds the sum without its initial
+// value, so that the slot starts from 0 as every slot does.
 struct Adagrad {
   struct Params {
     float initial_accumulator_value, epsilon;
@@ -194,7 +196,7 @@ struct Nadam {
   };
   static constexpr int kSlots = 2;
   static constexpr float kDecay = 0.96f;
-  static constexpr int kDecaySteps = 420;  // 0.96^t / 2 is nothing beside 1 from here on
+  static constexpr int kDecaySteps = 420;  // from this t on, 1 - 0.96^t / 2 rounds to 1
   struct Scalars {
     float of_average, of_gradient, rate1, rate2, correction2, epsilon;
   };
@@ -241,17 +243,17 @@ struct Lion {
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
     const T c = move_average<T>(slots[0], g, s.rate1);
     slots[0] = move_average<T>(slots[0], g, s.rate2);
-    // 0 and NaN stay what they are.
+    // 0 and NaN are left unchanged.
     const T up = select<T>(c > 0.0f, splat<T>(s.learning_rate), c);
     return w - select<T>(c < 0.0f, splat<T>(-s.learning_rate), up);
   }
 };
 
-// Follow the regularized leader. n: sum of g^2; q = n^power / learningRate:
+// Follow the regularized leader. With n = sum of g^2 and q = n^power / learningRate:
 // z += g + 2 l2Shrinkage w - (q - q of the step before) w
 // w = (clip(z, -l1, l1) - z) / (q + beta / learningRate + 2 l2)
-// The first slot holds n without its first value, as Adagrad's. Where Keras would divide by 0, no
-// gradient having come yet or at a rate of 0, weights stay.
+// The first slot holds n without its initial value, as in Adagrad. Weights do not change where
+// Keras would divide by 0: before the first gradient, or at a learning rate of 0.
 struct Ftrl {
   struct Params {
     float power, initial_accumulator_value, l1, l2, l2_shrinkage, beta;
@@ -285,14 +287,14 @@ struct Ftrl {
   }
 };
 
-// What decoupled weight decay multiplies weights by before the update.
+// The factor by which decoupled weight decay multiplies weights before the update.
 NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
   return 1.0f - weight_decay * learning_rate;
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
-// ROW(name, functor, names of its numbers...)
+// ROW(name, functor, names of the functor's numbers...)
 #define NEURODE_OPTIMIZERS(ROW)                                                               \
   ROW(sgd, Sgd)                                                                               \
   ROW(momentum, Momentum, "momentum", "nesterov")                                             \

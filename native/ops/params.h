@@ -1,5 +1,5 @@
-// The numbers of a row of a table by name. They cross in the order of the row's names: a functor's
-// Params has a float for each of them, in that order.
+// Access by name to the numbers of a table's row. They are passed as an array, in the order of the
+// row's names. A functor's Params has one float for each name, in that order.
 #pragma once
 
 #include <type_traits>
@@ -8,7 +8,7 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Of functors without numbers.
+// The Params of functors without numbers.
 struct NoParams {};
 
 template <class Functor, class = void>
@@ -22,11 +22,11 @@ struct ParamsOfFunctor<Functor, std::void_t<typename Functor::Params>> {
 template <class Functor>
 using ParamsOf = typename ParamsOfFunctor<Functor>::Type;
 
-// How many numbers there are.
+// The number of floats in Params.
 template <class Params>
 constexpr int kCountOf = std::is_empty_v<Params> ? 0 : sizeof(Params) / sizeof(float);
 
-// Numbers that crossed, by name.
+// The numbers of an array, by name.
 template <class Params>
 NEURODE_FN const Params& named(const float* numbers) {
   static_assert(std::is_trivially_copyable_v<Params> && alignof(Params) <= alignof(float));

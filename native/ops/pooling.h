@@ -1,7 +1,9 @@
-// Functors that make one value of those of all positions: functors and rows. As Keras.
+// Functors that compute one value from the values of all positions: functors and rows. The formulas
+// are those of Keras.
 //
-// combine gathers the values one after the other; finish makes the result of what they gave and of
-// how many they are. The gradient goes in equal parts to the positions whose share is 1, not 0.
+// combine accumulates the values in turn; finish computes the result from the combined value and
+// the number of values. The gradient is divided equally among the positions whose share is 1; the
+// other positions have share 0.
 #pragma once
 
 #include "native/ops/math.h"

@@ -1,8 +1,9 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) on U = uint32
-// or a vector of it.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) on U, which is
+// uint32 or a vector of uint32.
 //
-// A number is a function of (seed, purpose, counter), whatever the order of drawing. The key is the
-// seed, below 2^56, with the purpose in its upper byte. The counters, with words of a block i % 4:
+// A random number is a function of (seed, purpose, counter), and does not depend on the order of
+// drawing. The key is the seed, below 2^56, with the purpose in its upper byte. Element or feature
+// i uses word i % 4 of its block. The counters are:
 // - initial weights: (low, high of i / 4, 0, 0) for element i
 // - shuffle: (low, high of the draw, low, high of the epoch)
 // - noise: (i / 4, row of the batch, low, high of the step) for feature i
@@ -30,7 +31,7 @@ struct PhiloxBlock {
   U words[4];
 };
 
-// The upper half of the 64-bit product.
+// The upper 32 bits of the 64-bit product.
 template <class U>
 NEURODE_FN U multiply_high(U a, std::uint32_t b) {
 #ifdef __CUDACC__
@@ -66,14 +67,14 @@ NEURODE_FN PhiloxBlock<U> philox(U c0, U c1, U c2, U c3, PhiloxKey key) {
   return {{c0, c1, c2, c3}};
 }
 
-// [0, 1) in steps of 2^-24.
+// Uniform in [0, 1), in steps of 2^-24.
 template <class T>
 NEURODE_FN T uniform01(UintOf<T> word) {
   return to_float<T>(__builtin_bit_cast(IntOf<T>, UintOf<T>(word >> 8))) * 5.9604644775390625e-8f;
 }
 
-// Minus the normal distribution's quantile of the probability v in (0, 1/2]: with x = 1 - 2 v,
-// x P(-log(1 - x^2)), P fitted to 1e-7.
+// The negated quantile of the normal distribution for the probability v in (0, 1/2]: with x = 1 - 2
+// v, x P(-log(1 - x^2)), where P is a polynomial fitted to 1e-7.
 template <class T>
 NEURODE_FN T normal_quantile(T v) {
   const T w = max(-log(v * 4.0f * (1.0f - v)), T{});
@@ -86,7 +87,7 @@ NEURODE_FN T normal_quantile(T v) {
   return (1.0f - v * 2.0f) * select<T>(w < 5.0f, central, tail);
 }
 
-// A word's lower 31 bits as a probability in (0, 1/2]; its upper bit is the sign.
+// The lower 31 bits of a word as a probability in (0, 1/2]. The upper bit is used as a sign.
 template <class T>
 NEURODE_FN T half_probability(UintOf<T> word) {
   const IntOf<T> magnitude = __builtin_bit_cast(IntOf<T>, UintOf<T>(word & 0x7fffffffu));
@@ -98,13 +99,13 @@ NEURODE_FN T with_sign(T magnitude, UintOf<T> word) {
   return from_bits<T>(bits(magnitude) ^ (word & 0x80000000u));
 }
 
-// Mean 0, standard deviation 1.
+// Normally distributed with mean 0 and standard deviation 1.
 template <class T>
 NEURODE_FN T standard_normal(UintOf<T> word) {
   return with_sign<T>(normal_quantile<T>(half_probability<T>(word)), word);
 }
 
-// [0, bound) from 64 random bits: floor(word * bound / 2^64).
+// An integer in [0, bound) from 64 random bits: floor(word * bound / 2^64).
 NEURODE_FN std::uint32_t bounded(std::uint32_t high, std::uint32_t low, std::uint32_t bound) {
   const std::uint64_t carry = (static_cast<std::uint64_t>(low) * bound) >> 32;
   return static_cast<std::uint32_t>((static_cast<std::uint64_t>(high) * bound + carry) >> 32);

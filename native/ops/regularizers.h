@@ -1,7 +1,7 @@
-// Penalties of parameters and of outputs: functors and rows. As Keras.
+// Penalties of parameters and of outputs: functors and rows. The formulas are those of Keras.
 //
-// value(x, p) is summed over all elements. Both functions are 0 at 0: parameters are padded with
-// it.
+// The penalty is the sum of value(x, p) over all elements. value and derivative are 0 at x = 0,
+// because parameters are padded with zeros.
 #pragma once
 
 #include <math.h>
@@ -34,14 +34,14 @@ struct L1L2 {
 struct Orthogonal {
   struct Params {
     float factor;
-    float columns;  // 1: of columns, 0: of rows
+    float columns;  // 1: columns, 0: rows
   };
-  // What half a pair counts, for each of its two ends.
+  // The weight of half a pair: each pair is counted once for each of its two vectors.
   static NEURODE_FN float weight(long long vectors, const Params& p) {
     const float n = static_cast<float>(vectors);
     return p.factor / (n * (n - 1.0f));
   }
-  // Keras takes 1e-7 for the norm of shorter vectors.
+  // As in Keras, a norm below 1e-7 is replaced by 1e-7.
   static NEURODE_FN float inverse_norm(double sum_of_squares) {
     const float inverse = static_cast<float>(1 / ::sqrt(sum_of_squares));
     return inverse > 1e7f ? 1e7f : inverse;
@@ -50,6 +50,6 @@ struct Orthogonal {
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
-// ROW(name, functor, names of its numbers...)
+// ROW(name, functor, names of the functor's numbers...)
 #define NEURODE_POINTWISE_REGULARIZERS(ROW) ROW(l1l2, L1L2, "l1", "l2")
 #define NEURODE_MATRIX_REGULARIZERS(ROW) ROW(orthogonal, Orthogonal, "factor", "columns")

@@ -1,4 +1,4 @@
-// Accessors of features for the row-wise functors: a vector's lanes are rows of a feature-major
+// Accessors of features for row-wise functors: the lanes of a vector are rows of a feature-major
 // panel.
 #pragma once
 
@@ -8,7 +8,8 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Feature i of sizeof(T) / 4 rows at base + i * stride, in floats. Need not be aligned.
+// Accesses feature i of sizeof(T) / 4 rows at base + i * stride, in floats. The address need not be
+// aligned.
 template <class T>
 struct Features {
 #ifdef __CUDACC__

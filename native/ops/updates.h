@@ -1,4 +1,4 @@
-// What happens to gradients and weights around the optimizer's row.
+// Functions of gradients and weights that are applied before or after the optimizer.
 #pragma once
 
 #include <math.h>
@@ -7,7 +7,8 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Instead of an optimizer: the gradient itself, where a weight would be.
+// Takes the place of an optimizer where only the gradient is wanted: the gradient is stored as if
+// it were the new weight.
 struct StoreGradient {
   static constexpr int kSlots = 0;
   struct Scalars {};
@@ -18,15 +19,15 @@ struct StoreGradient {
   }
 };
 
-// What a gradient is multiplied by so that its norm is at most `limit`: limit / max(norm, limit).
-// A norm that is not finite gives NaN, so that it shows.
+// The factor that limits a gradient's norm to `limit`: limit / max(norm, limit). A norm that is not
+// finite gives NaN, so that the error is visible.
 NEURODE_FN float clip_factor(float limit, double sum_of_squares) {
   const float norm = static_cast<float>(::sqrt(sum_of_squares));
   return limit / (norm > limit ? norm : limit) + (norm - norm);
 }
 
-// What a constraint of the norm multiplies its weights by: `rate` of the way into [least, most].
-// As Keras, which shortens even legal weights a little.
+// The factor that a constraint of the norm applies to its weights: it moves the norm by `rate` of
+// the way into [least, most]. As in Keras, the 1e-7 shortens even legal weights a little.
 NEURODE_FN float norm_factor(double sum_of_squares, float least, float most, float rate) {
   const float norm = static_cast<float>(::sqrt(sum_of_squares));
   const float inside = norm < least ? least : norm > most ? most : norm;

@@ -1,4 +1,5 @@
-// Normalization of a row: functors over accessors of features, as those of softmax.h. As Keras.
+// Normalizations of a row: functors over accessors of features, as in softmax.h. The formulas are
+// those of Keras.
 #pragma once
 
 #include "native/ops/math.h"
@@ -6,15 +7,16 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// y = (z - mean) / sqrt(variance + epsilon) with the population's variance. What the mean loses to
-// rounding is found by the second pass and taken out of both, so large means do no harm.
+// y = (z - mean) / sqrt(variance + epsilon) with the population variance. The second pass computes
+// the rounding error of the mean and corrects mean and variance, so large means do not reduce
+// accuracy.
 struct Standardize {
   struct Params {
     float epsilon;
   };
   template <class T>
   struct Moments {
-    T rough, lost;  // the mean is their sum
+    T rough, lost;  // the mean is the sum of the two
     T inverse;
   };
   template <class T, class Z>
@@ -95,7 +97,7 @@ struct UnitNormalize {
     const T scale = 1.0f / sqrt<T>(max<T>(squares<T>(n, z), splat<T>(kLeast)));
     for (int i = 0; i < n; ++i) y(i, z(i) * scale);
   }
-  // dz = (dy - y sum(y dy)) / norm; without the second term where the norm is the least.
+  // dz = (dy - y sum(y dy)) / norm. The second term is 0 if the norm is clipped to its least value.
   template <class T, class Z, class Y, class DY, class DZ>
   static NEURODE_FN void backward(int n, Z z, Y y, DY dy, DZ dz, NoParams) {
     T dot = splat<T>(0.0f);

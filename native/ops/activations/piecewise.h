@@ -1,7 +1,7 @@
-// Activations of pieces, most of them lines.
+// Piecewise activations, most of them piecewise linear.
 //
-// Pointwise: forward(z, p) is y, derivative(z, y, p) is dy/dz. With kFromOutput the derivative
-// reads y alone. The formulas are Keras'.
+// These are pointwise functors: forward(z, p) is y, and derivative(z, y, p) is dy/dz. With
+// kFromOutput, the derivative reads y alone. The formulas are those of Keras.
 #pragma once
 
 #include "native/ops/math.h"
@@ -33,7 +33,8 @@ struct Relu {
   }
 };
 
-// slope where low < y < high, else 0: the derivative of a ramp, from its output.
+// Returns `slope` if low < y < high, otherwise 0: the derivative of a ramp, computed from its
+// output.
 template <class T>
 NEURODE_FN T slope_between(T y, float low, float high, float slope) {
   const T rising = select<T>(y > low, splat<T>(slope), splat<T>(0.0f));
@@ -67,8 +68,8 @@ struct LeakyRelu {
   }
 };
 
-// Above the threshold z, clipped to [0, maxValue] if that is finite.
-// Below, negativeSlope (z - threshold).
+// Above the threshold, y = z, clipped to [0, maxValue] if maxValue is finite. Below the threshold,
+// y = negativeSlope (z - threshold).
 struct GeneralRelu {
   struct Params {
     float negative_slope, max_value, threshold;
@@ -149,7 +150,7 @@ struct Threshold {
   }
 };
 
-// The shrinks give 0 for NaN, as Keras does.
+// SoftShrink and HardShrink return 0 for NaN, as in Keras.
 struct SoftShrink {
   struct Params {
     float threshold;
@@ -181,7 +182,7 @@ struct HardShrink {
   }
 };
 
-// 0 up to -1, (z + 1)^2 / 4 up to 1, then z.
+// 0 for z <= -1, (z + 1)^2 / 4 for z <= 1, and z above.
 struct SparsePlus {
   static constexpr bool kFromOutput = false;
   template <class T>

@@ -1,4 +1,4 @@
-// Activations without a kink: see piecewise.h.
+// Smooth activations: functors as in piecewise.h.
 #pragma once
 
 #include "native/ops/math.h"
@@ -6,7 +6,7 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// z times the normal distribution function.
+// y = z times the cumulative distribution function of the normal distribution.
 struct Gelu {
   static constexpr bool kFromOutput = false;
   template <class T>
@@ -34,7 +34,7 @@ struct GeluTanh {
   }
   template <class T>
   static NEURODE_FN T derivative(T z, T, NoParams) {
-    const T x = clamp(z, -20.0f, 20.0f);  // flat outside; the cube must not overflow
+    const T x = clamp(z, -20.0f, 20.0f);  // constant outside this range; x^3 must not overflow
     const T square = x * x;
     const SigmoidAndSlope<T> s = sigmoid_and_slope(x * (square * kCubic + kLinear));
     return s.value + s.slope * (x * (square * (3.0f * kCubic) + kLinear));
@@ -57,8 +57,8 @@ struct Silu {
 // z tanh(softplus(z)): with e = exp(z) and n = e (e + 2), tanh(softplus(z)) = n / (n + 2).
 struct Mish {
   static constexpr bool kFromOutput = false;
-  static constexpr float kSaturated =
-      20.0f;  // the ratio is 1 from here on, and n does not overflow
+  // From this z on, n / (n + 2) rounds to 1. The limit also keeps n from overflowing.
+  static constexpr float kSaturated = 20.0f;
   template <class T>
   static NEURODE_FN T forward(T z, NoParams) {
     const T e = exp(min(z, splat<T>(kSaturated)));
@@ -149,7 +149,7 @@ struct Softsign {
   }
 };
 
-// (z + s) / 2 with s = sqrt(z^2 + b), as b / (2 (s - z)) for negative z.
+// (z + s) / 2 with s = sqrt(z^2 + b). For negative z this is computed as b / (2 (s - z)).
 struct Squareplus {
   struct Params {
     float b;

@@ -1,8 +1,9 @@
-// Row-wise activations: functors over accessors of features; each lane handles a row. As Keras.
+// Row-wise activations: functors over accessors of features. Each lane handles one row. The
+// formulas are those of Keras.
 //
-// An accessor is passed by value, read as a(i) and written as a(i, value) for feature i: see
-// rows.h. forward reads z, reads and writes y. backward reads z, y and dy, writes dz. y may be the
-// memory of z in forward, and dz that of dy. p holds the row's numbers in order.
+// An accessor is passed by value. a(i) reads feature i, and a(i, value) writes it: see rows.h.
+// forward reads z, and reads and writes y. backward reads z, y and dy, and writes dz. y may share
+// the memory of z in forward, and dz that of dy. p holds the numbers of the row in order.
 #pragma once
 
 #include "native/ops/math.h"

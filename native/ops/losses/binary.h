@@ -1,4 +1,4 @@
-// Cross-entropies of outputs that are yes or no, each by itself.
+// Cross-entropies of binary outputs, which are independent of each other.
 #pragma once
 
 #include "native/ops/losses/loss.h"
@@ -17,7 +17,8 @@ struct BinaryElement {
     const T t = smooth(target, p);
     const T one = log(clamp(y, kClip, 1.0f - kClip));
     const T zero = log(clamp<T>(1.0f - y, kClip, 1.0f - kClip));
-    // From the likelier one, so that a target of 0 or 1 leaves nothing of the other.
+    // The sum starts from the term with the larger target, so that the other term vanishes exactly
+    // if the target is 0 or 1.
     const MaskOf<T> likely = t > 0.5f;
     const T main = select<T>(likely, one, zero);
     const T rest = select<T>(likely, zero, one) - main;
@@ -30,7 +31,8 @@ struct BinaryElement {
   }
 };
 
-// The same of y = sigmoid(z): |z| (t or 1 - t, the unlikelier) + log(1 + exp(-|z|)).
+// As above for y = sigmoid(z): |z| wrong + log(1 + exp(-|z|)), where wrong is 1 - t for positive z,
+// otherwise t.
 struct BinaryLogitsElement {
   using Params = CrossentropyParams;
   template <class T>
@@ -45,21 +47,22 @@ struct BinaryLogitsElement {
   }
 };
 
-// A cross-entropy c of probability y, times q^gamma, where q = t (1 - y) + (1 - t) y is what y
-// lacks, times alpha for targets of 1 and 1 - alpha for those of 0.
+// The cross-entropy of a probability y, times q^gamma with q = t (1 - y) + (1 - t) y, the distance
+// of y from the target. Also multiplied by alpha for a target of 1, and by 1 - alpha for a target
+// of 0.
 struct BinaryFocal {
   using Params = FocalParams;
   template <class T>
   static NEURODE_FN T weight(T t, const Params& p) {
     return p.alpha < 0.0f ? splat<T>(1.0f) : T(t * (2.0f * p.alpha - 1.0f) + (1.0f - p.alpha));
   }
-  // rest is 1 - y.
+  // `rest` is 1 - y.
   template <class T>
   static NEURODE_FN T value(T t, T y, T rest, T crossentropy, const Params& p) {
     const T q = t * rest + (1.0f - t) * y;
     return weight(t, p) * power_unit(q, p.gamma) * crossentropy;
   }
-  // slope: of the crossentropy; inner: of y.
+  // `slope` is the derivative of the crossentropy, and `inner` that of y.
   template <class T>
   static NEURODE_FN T derivative(T t, T y, T rest, T crossentropy, T slope, T inner,
                                  const Params& p) {

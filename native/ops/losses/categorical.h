@@ -1,4 +1,4 @@
-// Losses of outputs that are the probabilities of classes, or their logits.
+// Losses of outputs that are the probabilities of classes, or the logits of these probabilities.
 #pragma once
 
 #include "native/ops/losses/loss.h"
@@ -31,14 +31,14 @@ NEURODE_FN T smooth_categorical(T target, int n, const CrossentropyParams& p) {
   return target * (1.0f - p.label_smoothing) + p.label_smoothing / static_cast<float>(n);
 }
 
-// 1 where the probability is within the clip, else 0.
+// 1 if the probability was not clipped, otherwise 0.
 template <class T>
 NEURODE_FN T within_clip(T probability) {
   const T above = select<T>(probability < kClip, splat<T>(0.0f), splat<T>(1.0f));
   return select<T>(probability > 1.0f - kClip, splat<T>(0.0f), above);
 }
 
-// -sum(t log(clip(y / sum(y)))): normalises, then clips.
+// -sum(t log(clip(y / sum(y)))): y is normalized first, then clipped.
 struct CategoricalCrossentropy {
   using Params = CrossentropyParams;
   template <class T, class Y, class Target, class Grad>
@@ -70,7 +70,8 @@ struct CategoricalCrossentropy {
   }
 };
 
-// (1 - own^q) / q, where own = sum(t y), at least kMinNormal: below, its slope has no bound.
+// (1 - own^q) / q with own = sum(t y), clipped to at least kMinNormal, because the slope is
+// unbounded near 0.
 struct CategoricalGeneralizedCrossEntropy {
   struct Params {
     float q;
@@ -129,7 +130,7 @@ struct CategoricalCrossentropyLogits {
   }
 };
 
-// -alpha sum(t (1 - q)^gamma log(q)) of probabilities q, and its derivative by q(i).
+// -alpha sum(t (1 - q)^gamma log(q)) for probabilities q, and its derivative with respect to q(i).
 struct CategoricalFocal {
   using Params = FocalParams;
   template <class T>
@@ -202,7 +203,8 @@ struct CategoricalFocalCrossentropyLogits {
   }
 };
 
-// -log of the true class's share of clip(y): clips, then normalises. Targets are one-hot.
+// -log(c / sum(c)) of the true class with c = clip(y): y is clipped first, then normalized. Targets
+// are one-hot.
 struct SparseCategoricalCrossentropy {
   using Params = LogitsParams;
   template <class T, class Y, class Target, class Grad>

@@ -1,12 +1,13 @@
-// Losses of margins.
+// Losses that depend on margins.
 #pragma once
 
 #include "native/ops/losses/loss.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// The mean of max(1 - t y, 0), or of its square. A row whose targets are all 0 or 1 means -1 and 1.
-// Keras asks that of the whole batch: the same, unless 0 is a target beside others than 0 and 1.
+// The mean of max(1 - t y, 0), or of its square. If all targets of a row are 0 or 1, they are
+// converted to -1 and 1. Keras decides this for the whole batch. The result is the same, unless the
+// batch has other targets than 0 and 1 beside a target 0.
 template <bool kSquared>
 struct HingeOf {
   template <class T, class Y, class Target, class Grad>
@@ -37,7 +38,8 @@ struct HingeOf {
 struct Hinge : HingeOf<false> {};
 struct SquaredHinge : HingeOf<true> {};
 
-// max(largest (1 - t) y - sum(t y) + 1, 0). Several largest share the slope.
+// max(max((1 - t) y) - sum(t y) + 1, 0). If several outputs have the largest (1 - t) y, they share
+// the slope equally.
 struct CategoricalHinge {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, NoParams, Grad grad) {

@@ -1,8 +1,9 @@
-// What losses share. A functor is of one row of outputs per lane; the formulas are Keras'.
+// Definitions that all losses share. A functor handles one row of outputs per lane. The formulas
+// are those of Keras.
 //
-// row(n, y, target, p, grad) is the loss of the row, and calls grad(i, d loss / d y(i)) for each
-// output unless grad is NoGradient. y(i) and target(i) read output i; grad may overwrite y.
-// Where a slope jumps, it is the one that Keras takes.
+// row(n, y, target, p, grad) returns the loss of the row, and calls grad(i, d loss / d y(i)) for
+// each output unless grad is NoGradient. y(i) and target(i) read output i; grad may overwrite y.
+// Where the slope is discontinuous, the value is that of Keras.
 #pragma once
 
 #include "native/ops/math.h"
@@ -10,28 +11,28 @@
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
-// Probabilities are clipped to [kClip, 1 - kClip], and have no gradient where they were.
+// Probabilities are clipped to [kClip, 1 - kClip]. A clipped probability has no gradient.
 constexpr float kClip = 1e-7f;
 
-// Of a loss with a functor for logits. A loss without one is the same functor twice, so that its
-// first number, whatever it is, may choose as well.
+// The numbers of a loss that has a functor for logits. Other losses name the same functor twice, so
+// for these the choice by the first number has no effect.
 struct LogitsParams {
-  float from_logits;  // by which the caller chooses the functor
+  float from_logits;  // not 0: the caller uses the functor of logits
 };
 struct CrossentropyParams : LogitsParams {
   float label_smoothing;
 };
 struct FocalParams : CrossentropyParams {
-  float alpha;  // of a binary loss, below 0: none
+  float alpha;  // binary losses: below 0, there is no weighting
   float gamma;
 };
 
-// Whether the functor of logits is meant.
+// Whether the numbers select the functor of logits.
 NEURODE_FN bool from_logits(const float* numbers) {
   return named<LogitsParams>(numbers).from_logits != 0.0f;
 }
 
-// The gradient is not wanted, and not computed.
+// Passed as `grad` where no gradient is wanted; none is computed.
 struct NoGradient {
   template <class T>
   NEURODE_FN void operator()(int, T) const {}
@@ -42,13 +43,14 @@ constexpr bool kWantsGradient = true;
 template <>
 constexpr bool kWantsGradient<NoGradient> = false;
 
-// x^exponent for x from 0 to 1, below kClip that of kClip.
+// x^exponent for x from 0 to 1; a smaller x than kClip is replaced by kClip.
 template <class T>
 NEURODE_FN T power_unit(T x, float exponent) {
   return exp<T>(log(max(x, splat<T>(kClip))) * exponent);
 }
 
-// The mean of Element::value(y, target, p) over outputs. Element::derivative is by y.
+// The mean of Element::value(y, target, p) over outputs. Element::derivative is the derivative with
+// respect to y.
 template <class Element>
 struct MeanOverOutputs {
   using Params = ParamsOf<Element>;

@@ -1,4 +1,4 @@
-// Losses of outputs that are any numbers.
+// Regression losses: the outputs are arbitrary numbers.
 #pragma once
 
 #include "native/ops/losses/loss.h"
@@ -30,7 +30,7 @@ struct AbsoluteError {
   }
 };
 
-// Half the square up to delta, the tangent beyond.
+// d^2 / 2 for d = |y - t| up to delta, and the tangent of this parabola beyond.
 struct HuberElement {
   struct Params {
     float delta;
@@ -112,7 +112,7 @@ struct Huber : MeanOverOutputs<HuberElement> {};
 struct LogCosh : MeanOverOutputs<LogCoshElement> {};
 struct Poisson : MeanOverOutputs<PoissonElement> {};
 
-// -sum(t y) / (|t| |y|), with norms of at least kClip.
+// -sum(t y) / (|t| |y|). Norms below kClip are replaced by kClip.
 struct CosineSimilarity {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, NoParams, Grad grad) {
@@ -137,7 +137,7 @@ struct CosineSimilarity {
   }
 };
 
-// sum(t y): targets that are slopes, from a loss that was computed elsewhere.
+// sum(t y). The targets are the derivatives of a loss that was computed elsewhere.
 struct DotProduct {
   template <class T, class Y, class Target, class Grad>
   static NEURODE_FN T row(int n, Y y, Target target, NoParams, Grad grad) {
