@@ -1,4 +1,4 @@
-// Elements of binary tensors, of any type and at any address, to floats.
+// Converts elements of binary tensors, of any type and at any address, to floats.
 #include "native/serve/datatype.h"
 
 #include <bit>

@@ -1,4 +1,4 @@
-// The element types that requests name: what is known of each, and their bytes as floats.
+// The element types of requests: their properties, and the conversion of their bytes to floats.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct DatatypeRow {
   int bytes;
   bool in_json;
   bool is_whole;
-  float least, most;  // of whole numbers
+  float least, most;  // bounds of integers; unused for other types
 };
 inline constexpr DatatypeRow kDatatypes[] = {{"FP32", 4, true, false, 0, 0},
                                              {"FP64", 8, true, false, 0, 0},
@@ -42,7 +42,7 @@ inline constexpr DatatypeRow kDatatypes[] = {{"FP32", 4, true, false, 0, 0},
                                              {"INT64", 8, true, true, -0x1p63f, 0x1p63f}};
 
 std::int64_t bytes_of(Datatype datatype);
-// `count` elements, little-endian and at any address, to floats.
+// Converts `count` elements to floats. The elements are little-endian and may lie at any address.
 void convert(Datatype datatype, const char* bytes, std::int64_t count, float* values);
 
 }  // namespace neurode::serve

@@ -1,5 +1,5 @@
-// JSON numbers to float32 and back: correctly rounded one way, shortest that reads back the same
-// the other.
+// Converts JSON numbers to float32, correctly rounded, and float32 to the shortest JSON number that
+// reads back as the same float32.
 #include "native/serve/decimal.h"
 
 #include <charconv>
@@ -19,7 +19,8 @@ const char* syntax_error(const char* text, const char* end) {
 
 namespace {
 
-// The next decimal of as many digits, farther from 0. Nothing but nines stays as it is.
+// Replaces a decimal by the next one with the same number of digits, farther from 0. If all digits
+// are 9, the result is 0, which the caller rejects.
 void step_up(char* scientific) {
   char* digit = std::strchr(scientific, 'e');
   while (digit-- > scientific) {
@@ -40,7 +41,8 @@ char* write_shortest(char* to, float value) {
   do {
     std::snprintf(nearest, sizeof nearest, "%.*e", digits, static_cast<double>(value));
     std::memcpy(scientific, nearest, sizeof scientific);
-    // At a power of two the decimals that read back reach farther up than down.
+    // At a power of two, the interval of decimals that read back is larger above the value than
+    // below.
     if (!reads_back(scientific)) step_up(scientific);
   } while (!reads_back(scientific) && ++digits < 9);
   const int decimals = digits - std::atoi(std::strchr(scientific, 'e') + 1);
@@ -71,7 +73,7 @@ char* write_number(char* to, char* end, float value) {
 }  // namespace
 
 void append_numbers(const float* values, std::size_t count, std::size_t rows, std::string& text) {
-  constexpr std::size_t kLongest = 20;  // of a number, with what stands around it
+  constexpr std::size_t kLongest = 20;  // characters of a number with its separators
   const std::size_t per_row = rows > 0 ? count / rows : count;
   const std::size_t begin = text.size();
   text.resize(begin + count * kLongest + rows * 4 + 4);

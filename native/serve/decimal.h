@@ -1,5 +1,5 @@
-// JSON numbers to float32 and back: correctly rounded one way, shortest that reads back the same
-// the other.
+// Converts JSON numbers to float32, correctly rounded, and float32 to the shortest JSON number that
+// reads back as the same float32.
 #pragma once
 
 #include <cmath>
@@ -13,26 +13,27 @@ namespace neurode::serve {
 
 enum class DecimalError { none, syntax, range };
 
-// A number, and where it ends; with wrong syntax, where that shows.
+// A number and the position of its end. In case of a syntax error, `end` is the position of the
+// error.
 struct Decimal {
   float value;
   const char* end;
   DecimalError error;
 };
 
-// What std::to_chars writes, digit for digit, and slowly: for standard libraries that cannot write
-// the shortest decimal of a float. At most 15 characters.
+// Writes the same text as std::to_chars, but slowly. It is for standard libraries that cannot write
+// the shortest decimal of a float. The text has at most 15 characters.
 char* write_shortest(char* to, float value);
 
-// Appends numbers with commas between; `null` for what JSON has no number for. `rows` > 0 puts each
-// of `rows` equal parts into brackets.
+// Appends numbers, separated by commas. Infinities and NaN become `null`, because JSON has no such
+// numbers. If `rows` > 0, the numbers form `rows` equal parts, each in brackets.
 void append_numbers(const float* values, std::size_t count, std::size_t rows, std::string& text);
 
-// Where the text stops to be a number as JSON has them.
+// The position at which the text is no longer a JSON number.
 const char* syntax_error(const char* text, const char* end);
 
-// The float nearest to the number that `text` begins with, as JSON has them. Too small is zero, too
-// large an error.
+// Reads the JSON number at the beginning of `text` and returns the nearest float. Numbers too small
+// for float32 become 0; numbers too large are errors.
 inline Decimal read_decimal(const char* text, const char* end) {
   float value = 0;
   const auto [number_end, error] =

@@ -1,4 +1,4 @@
-// A strict JSON reader that goes through a text once and says where it is when something is wrong.
+// A strict JSON reader that reads a text once. Its errors name the place of the error.
 #include "native/serve/json_cursor.h"
 
 #include <cstring>
@@ -10,14 +10,14 @@ namespace neurode::serve {
 namespace {
 
 constexpr int kDeepest = 64;
-constexpr std::size_t kKept = std::size_t{1} << 20;  // bytes kept for the next request
+constexpr std::size_t kKept = std::size_t{1} << 20;  // bytes that are kept for the next request
 
 std::vector<char>& thread_text() {
   thread_local std::vector<char> text;
   return text;
 }
 
-// Bytes of the UTF-8 sequence at `p`, 0 for what is none. Zeros follow the text.
+// The length of the UTF-8 sequence at `text`, or 0 if there is none. Zeros follow the text.
 int utf8_length(const char* text) {
   const auto* p = reinterpret_cast<const unsigned char*>(text);
   const auto follows = [p](int i) { return (p[i] & 0xc0) == 0x80; };
@@ -105,12 +105,13 @@ void JsonCursor::fail(const std::string& expected) const { fail(expected, what_i
 
 namespace {
 
-// What a client sent is told of, not sent back whole.
+// Shortens a text of the client for an error message.
 std::string shortened(const std::string& text) {
   constexpr std::size_t kMost = 100;
   if (text.size() <= kMost) return text;
   std::size_t end = kMost;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // UTF-8
+  // The text must not end within a UTF-8 sequence.
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "...";
 }
 

@@ -1,4 +1,4 @@
-// A strict JSON reader that goes through a text once and says where it is when something is wrong.
+// A strict JSON reader that reads a text once. Its errors name the place of the error.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace neurode::serve {
 
-// The text, copied with zeros behind it: a zero is no JSON, so nothing reads past the end.
+// A copy of the text, followed by zeros. No JSON text contains a zero byte, so the reader stops at
+// the end.
 class JsonText {
  public:
   JsonText(const char* data, std::size_t size);
@@ -17,7 +18,7 @@ class JsonText {
 
  private:
   static constexpr std::size_t kPadding = 16;
-  std::vector<char>& text_;  // this thread's
+  std::vector<char>& text_;  // a buffer of this thread
   const std::size_t size_;
 };
 
@@ -25,7 +26,7 @@ class JsonCursor {
  public:
   explicit JsonCursor(const JsonText& text) : begin_(text.begin()), end_(text.end()), p_(begin_) {}
 
-  // Where values are, for messages: `inputs[0].data`.
+  // The place of a value, such as `inputs[0].data`, for error messages.
   class Place {
    public:
     Place(JsonCursor& cursor, std::string_view name) : cursor_(cursor) {
@@ -45,10 +46,10 @@ class JsonCursor {
 
   // Throws ERR_REQUEST: "<place>: expected <expected>, got <what is here>".
   [[noreturn]] void fail(const std::string& expected) const;
-  // The same with another end.
+  // As above, with another text after "got".
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
 
-  // The next character that is not white space.
+  // Skips white space and returns the next character.
   char peek() {
     while (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t') ++p_;
     return *p_;
@@ -63,17 +64,17 @@ class JsonCursor {
   void move_to(const char* p) { p_ = p; }
   std::int64_t offset() const { return p_ - begin_; }
 
-  // After it nothing but white space.
+  // Throws if anything but white space follows.
   void expect_end();
-  // A string, unescaped.
+  // Reads a string and replaces its escapes.
   std::string string();
   bool boolean();
-  // A whole number from 0 to 2^53 - 1.
+  // Reads a whole number from 0 to 2^53 - 1.
   std::int64_t count();
-  // Any value, checked and left behind.
+  // Reads any value, checks its syntax, and ignores the value.
   void skip(int depth = 0);
 
-  // Calls visit(name) for each member; it must read the value.
+  // Calls visit(name) for each member. visit must read the member's value.
   template <class Visit>
   void members(const char* expected, Visit visit) {
     if (!take('{')) fail(expected);
@@ -86,7 +87,7 @@ class JsonCursor {
     } while (take(','));
     if (!take('}')) fail_syntax("',' or '}'");
   }
-  // Calls visit() for each element; it must read it.
+  // Calls visit() for each element. visit must read the element.
   template <class Visit>
   void elements(const char* expected, Visit visit) {
     if (!take('[')) fail(expected);
@@ -100,12 +101,12 @@ class JsonCursor {
     if (!take(']')) fail_syntax("',' or ']'");
   }
 
-  // Throws ERR_REQUEST for what is no JSON.
+  // Throws ERR_REQUEST for text that is not JSON.
   [[noreturn]] void fail_syntax(const char* expected) const;
 
  private:
   struct Step {
-    std::string_view name;  // of a member; empty: the element at `index`
+    std::string_view name;  // name of a member; empty: the step is the element at `index`
     std::int64_t index;
   };
 

@@ -1,4 +1,4 @@
-// Numbers in arrays in arrays, read from JSON straight into floats.
+// Reads nested JSON arrays of numbers directly into floats.
 #include "native/serve/json_tensor.h"
 
 #include <algorithm>
@@ -48,7 +48,7 @@ std::int64_t JsonTensorReader::read_elements(std::size_t level) {
   return length;
 }
 
-// Up to and with the bracket that ends them.
+// Reads numbers up to and including the closing bracket. Returns how many.
 std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
   const char* p = cursor_.position();
   const std::int64_t kept = std::min(count_, room_), room = room_ - kept;

@@ -1,4 +1,4 @@
-// Numbers in arrays in arrays, read from JSON straight into floats.
+// Reads nested JSON arrays of numbers directly into floats.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct JsonTensor {
   std::int64_t count;
 };
 
-// Appends to `values`. Numbers beyond `room` are read and counted, and not kept: what has too many
-// is refused by its shape. All arrays of a level must have the same length.
+// Appends numbers to `values`. Numbers beyond `room` are read and counted but not stored: a later
+// check of the shape rejects such tensors. All arrays of a level must have the same length.
 class JsonTensorReader {
  public:
   JsonTensorReader(JsonCursor& cursor, float* values, std::int64_t room)
       : cursor_(cursor), values_(values), room_(room) {}
 
-  // An array that is `level` arrays deep.
+  // Reads an array that is nested `level` arrays deep.
   void read(std::size_t level);
-  // An array was read by others, element by element.
+  // Records the length of an array whose elements the caller has read one by one.
   void set_length(std::size_t level, std::int64_t length);
   JsonTensor finish() const { return {sizes_, count_}; }
 
@@ -36,7 +36,7 @@ class JsonTensorReader {
   float* const values_;
   const std::int64_t room_;
   std::int64_t count_ = 0;
-  std::size_t rank_ = 0;  // 0: not known yet
+  std::size_t rank_ = 0;  // 0: not yet known
   std::vector<std::int64_t> sizes_;
 };
 

@@ -26,7 +26,7 @@ bool is_name_char(char c) { return is_letter_or_digit(c) || c == '-' || c == '_'
 
 bool is_value_char(char c) { return (c >= ' ' && c <= '~') || c == '\t'; }
 
-// `lower` is in lower case.
+// Compares without regard to case. `lower` must be in lower case.
 bool equals(std::string_view text, std::string_view lower) {
   return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(),
                                                    [](char a, char b) { return to_lower(a) == b; });
@@ -105,7 +105,7 @@ class FieldReader {
   unsigned seen_ = 0;
 };
 
-// What the text begins with, up to the first character that is not `is_wanted`.
+// Removes and returns the beginning of the text, up to the first character that is not `is_wanted`.
 template <class IsWanted>
 std::string_view take_while(std::string_view& text, IsWanted is_wanted) {
   const auto end = std::find_if_not(text.begin(), text.end(), is_wanted);
@@ -120,7 +120,7 @@ bool take(std::string_view& text, std::string_view expected) {
   return true;
 }
 
-// A name between slashes.
+// Takes one segment of a path.
 bool take_segment(std::string_view& text, std::string_view& segment) {
   segment = take_while(text, is_segment_char);
   return !segment.empty() && segment.size() <= kLongestSegment;
@@ -136,7 +136,8 @@ bool take_target(std::string_view& text, RequestHead& head) {
   return take(text, is_v1 ? ":predict" : "/infer");
 }
 
-// What becomes of a text whose next part should be `expected`.
+// How a text compares with its expected next part: it begins with the whole part, it ends within
+// the part, or it differs.
 enum class Match { whole, beginning, none };
 
 Match match(std::string_view& text, std::string_view expected) {

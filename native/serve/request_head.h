@@ -1,4 +1,4 @@
-// Heads of HTTP requests in the form in which clients usually ask for inference.
+// Parses heads of HTTP requests in the form that clients of inference usually send.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@ namespace neurode::serve {
 
 enum class Protocol { v1, v2 };
 
-// Views into what was read.
+// The parts of a head, as views into the text that was read.
 struct RequestHead {
-  std::size_t size = 0;  // bytes, the blank line included
+  std::size_t size = 0;  // bytes, including the blank line
   Protocol protocol = Protocol::v2;
   std::string_view model;
   std::string_view version;        // empty: none
@@ -19,18 +19,18 @@ struct RequestHead {
   std::int64_t content_length = 0;
   std::int64_t tensor_header_length = -1;  // Inference-Header-Content-Length; -1: none
 
-  // Bytes, the body included.
+  // Bytes of the head and the body.
   std::size_t whole_size() const { return size + static_cast<std::size_t>(content_length); }
 };
 
-// Reads the head at the beginning of `text`. False for all that needs a whole HTTP server: other
-// addresses and methods, heads that are not all there, not well formed or very long, fields that
-// change how a message is read (Transfer-Encoding, Expect, Connection: close …), and those of
-// interest that come twice.
+// Reads the head at the beginning of `text`. Returns false for every request that needs a complete
+// HTTP server: other paths and methods; heads that are incomplete, malformed or very long; fields
+// that change how a message is read (Transfer-Encoding, Expect, Connection: close …); and repeated
+// fields of those that this function reads.
 bool read_request_head(std::string_view text, RequestHead& head);
 
-// Whether `text` is the beginning of a head of HTTP/1.1, of whatever request, that is not all
-// there. False for what a whole HTTP server should see at once: what is whole, and what is no usual
+// Whether `text` is the incomplete beginning of a head of any HTTP/1.1 request. False for texts
+// that a complete HTTP server should read at once: complete heads, and texts that are no usual
 // head.
 bool is_head_beginning(std::string_view text);
 

@@ -1,5 +1,5 @@
-// Requests for inference, their tensors read straight into floats: KServe V2 and TensorFlow
-// Serving's V1.
+// Reads requests for inference in the protocols KServe V2 and TensorFlow Serving V1. Tensors are
+// read directly into floats.
 #include "native/serve/tensor_request.h"
 
 #include <cmath>
@@ -23,7 +23,7 @@ std::string datatype_names() {
   return names;
 }
 
-// Refuses a name that came before.
+// Throws if a member's name occurs twice.
 class Once {
  public:
   explicit Once(const JsonCursor& cursor) : cursor_(cursor) {}
@@ -39,7 +39,7 @@ class Once {
   std::vector<std::string> taken_;
 };
 
-// Members by name; those that are not in the table are checked and left out.
+// Reads the members of an object by name. Members that have no reader are checked and ignored.
 template <class... Reader>
 void read_members(JsonCursor& cursor, std::pair<const char*, Reader>... readers) {
   Once once(cursor);
@@ -76,20 +76,20 @@ std::string expected_shape(const TensorSpec& spec) {
   return shape_text(spec.input_shape, "n") + " with n from 1 to " + std::to_string(spec.max_rows);
 }
 
-// Refuses more rows than the spec allows, whatever else is wrong with them.
+// Throws if there are more rows than the spec allows. This check comes before others of the rows.
 void check_most_rows(JsonCursor& cursor, const TensorSpec& spec, std::int64_t rows) {
   if (rows > spec.max_rows)
     cursor.fail("at most " + std::to_string(spec.max_rows) + " rows (" + spec.limit_name + ")",
                 std::to_string(rows));
 }
 
-// Whether these are the sizes of rows of input: as the model has them, or flat.
+// Whether these are the sizes of one row of input, either in the model's shape or flat.
 bool is_row_shape(const TensorSpec& spec, const std::int64_t* sizes, std::size_t rank) {
   if (rank == 1 && sizes[0] == spec.input_size) return true;
   return std::vector<std::int64_t>(sizes, sizes + rank) == spec.input_shape;
 }
 
-// The one input of a V2 request, as far as it has been read.
+// The input of a V2 request, as far as it has been read. A request has exactly one input.
 struct InferInput {
   std::optional<std::string> name;
   const DatatypeRow* datatype = nullptr;
@@ -110,7 +110,7 @@ const T& required(JsonCursor& cursor, const std::optional<T>& member, const char
   return *member;
 }
 
-// Refused where it stands: data of a type that is not known may be anything.
+// An unknown type is rejected here, because the data of such a type could be anything.
 const DatatypeRow& read_datatype(JsonCursor& cursor) {
   const std::string name = cursor.string();
   for (const DatatypeRow& row : kDatatypes) {
@@ -152,7 +152,7 @@ void check_values(JsonCursor& cursor, const DatatypeRow& row, const float* value
   }
 }
 
-// Fits the input to the spec; sets the request's rows and where its values are.
+// Checks the input against the spec. Sets the request's rows and the place of its values.
 void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& input,
                  std::int64_t binary_begin, std::int64_t binary_bytes, const float* values,
                  TensorRequest& request) {
@@ -203,7 +203,7 @@ void check_input(JsonCursor& cursor, const TensorSpec& spec, const InferInput& i
   check_values(cursor, row, values, count);
 }
 
-// Whether the output says that it is wanted as bytes; nothing: it does not say.
+// Whether the request asks for binary output. No value: the output does not say.
 std::optional<bool> read_outputs(JsonCursor& cursor, const TensorSpec& spec) {
   std::optional<bool> is_binary;
   int count = 0;
@@ -271,7 +271,7 @@ TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t
   JsonCursor cursor(text);
   TensorRequest request;
   std::optional<JsonTensor> tensor;
-  // Under the input's name, or as it is.
+  // Reads a tensor, either directly or as the member of an object that has the input's name.
   const auto named = [&](auto read) {
     if (cursor.peek() != '{') return read();
     bool found = false;
@@ -293,7 +293,7 @@ TensorRequest read_predict(const TensorSpec& spec, const char* body, std::size_t
     check_most_rows(cursor, spec, sizes[0]);
     if (!is_row_shape(spec, sizes.data() + 1, sizes.size() - 1)) {
       if (!request.is_rows) cursor.fail("shape " + expected_shape(spec), shape_text(sizes));
-      const Place place(cursor, std::int64_t{0});  // all are like the first
+      const Place place(cursor, std::int64_t{0});  // all rows have the shape of the first
       cursor.fail("shape " + shape_text(spec.input_shape),
                   shape_text({sizes.begin() + 1, sizes.end()}));
     }
