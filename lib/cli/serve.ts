@@ -1,4 +1,4 @@
-/** `neurode serve`: serves models over HTTP until the process gets SIGTERM or SIGINT. */
+/** The command `neurode serve`: serves models over HTTP until the process gets SIGTERM or SIGINT. */
 
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,31 +24,46 @@ import {
 const usage = 'neurode serve <file or folder>... [options], or <name>=<file or folder>...'
 
 const options: Options = {
-  host: { value: 'ADDRESS', help: 'to listen on (127.0.0.1: this machine alone)' },
-  port: { value: 'N', help: '0: a free one (8000)' },
-  workers: { value: 'N', help: 'processes that share the port (1)' },
-  watch: { help: 'reload models whose files change; SIGHUP reloads them, too' },
-  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
-  threads: { value: 'N', help: 'threads of the CPU for a model (those of one process, shared among workers)' },
-  'max-batch-size': { value: 'N', help: 'rows in one batch at most (256)' },
-  'max-queue-delay-micros': { value: 'N', help: 'microseconds that a row may wait for others on an idle device (0)' },
-  'max-rows': { value: 'N', help: 'rows of one request at most; more get 400 (4096)' },
-  'max-queue-size': { value: 'N', help: 'rows that may wait for a model; more get 503 (16 batches)' },
-  'timeout-ms': { value: 'N', help: 'milliseconds that a request may wait for its answer; then it gets 503 (1000)' },
-  'body-limit': { value: 'N', help: 'bytes of a request at most (16777216)' },
-  'max-connections': { value: 'N', help: 'open connections of a worker at most (4096)' },
-  'request-timeout-ms': { value: 'N', help: 'milliseconds in which a request has to come in whole (30000)' },
-  'token-file': { value: 'FILE', help: 'bearer tokens, one a line; without one, everyone is let in' },
-  'tls-key': { value: 'FILE', help: 'private key (PEM), for HTTPS' },
-  'tls-cert': { value: 'FILE', help: 'its certificate (PEM)' },
+  host: { value: 'ADDRESS', help: 'address to listen on (127.0.0.1, which only this machine can reach)' },
+  port: { value: 'N', help: 'port to listen on; 0 takes any free port (8000)' },
+  workers: { value: 'N', help: 'number of processes that share the port (1)' },
+  watch: { help: 'reload models whose files change; SIGHUP also reloads them' },
+  device: { value: 'NAME', help: 'device: auto, cpu, cuda or cuda:N (auto)' },
+  threads: { value: 'N', help: 'CPU threads for each model (those of one process, divided among the workers)' },
+  'max-batch-size': { value: 'N', help: 'largest number of rows in one batch (256)' },
+  'max-queue-delay-micros': {
+    value: 'N',
+    help: 'microseconds that a row may wait for further rows while the device is idle (0)',
+  },
+  'max-rows': { value: 'N', help: 'largest number of rows in one request; a request with more gets 400 (4096)' },
+  'max-queue-size': {
+    value: 'N',
+    help: 'largest number of rows that wait for a model; requests beyond it get 503 (16 batches)',
+  },
+  'timeout-ms': {
+    value: 'N',
+    help: 'milliseconds that a request may wait for its answer; after that it gets 503 (1000)',
+  },
+  'body-limit': { value: 'N', help: 'largest body of a request in bytes (16777216)' },
+  'max-connections': { value: 'N', help: 'largest number of open connections of a worker (4096)' },
+  'request-timeout-ms': { value: 'N', help: 'milliseconds within which a complete request has to arrive (30000)' },
+  'token-file': {
+    value: 'FILE',
+    help: 'file with bearer tokens, one on each line; without it no request needs a token',
+  },
+  'tls-key': { value: 'FILE', help: 'private key (PEM) for HTTPS' },
+  'tls-cert': { value: 'FILE', help: 'certificate of the private key (PEM)' },
   'allowed-host': {
     value: 'NAME',
     many: true,
-    help: 'a name that the header Host may have, besides localhost (on other addresses than loopback: any)',
+    help: 'host that the header Host may name, besides localhost (any host if --host is not a loopback address)',
   },
-  'no-fast-path': { help: 'requests for inference go through node:http, as all others do' },
-  'shutdown-delay-ms': { value: 'N', help: 'milliseconds between "not ready" and closing, at the end (0)' },
-  'shutdown-timeout-ms': { value: 'N', help: 'milliseconds from then on in which requests may end (10000)' },
+  'no-fast-path': { help: 'answer requests for inference through node:http, as all others' },
+  'shutdown-delay-ms': {
+    value: 'N',
+    help: 'milliseconds from reporting "not ready" to closing, when the server shuts down (0)',
+  },
+  'shutdown-timeout-ms': { value: 'N', help: 'milliseconds that closing waits for unfinished requests (10000)' },
 }
 
 /** A running server, in this process or in worker processes. */
@@ -57,7 +72,7 @@ interface Running extends Pick<InferenceServer, 'url' | 'fastPath'> {
   close(delayMs: number): Promise<void>
 }
 
-/** Runs the command and returns the exit code: 0 after all requests were answered. */
+/** Runs the command and returns the exit code: 0 once all requests are answered. */
 export async function serve(args: readonly string[]): Promise<number> {
   const parsed = parse(args, options)
   if (parsed.values.help) {

@@ -1,34 +1,34 @@
-/** What a batcher counts. */
+/** The counters of a batcher. */
 
 import { NeurodeError } from '../../base/errors.js'
 
-/** Counters of a {@link Batcher} since it was made (they only grow), and the depth of its queue now. */
+/** Counters of a {@link Batcher} since it was made, which only grow, and the current depth of its queue. */
 export interface BatcherStats {
-  /** Rows that wait now. */
+  /** Rows that are waiting now. */
   readonly queuedRows: number
-  /** Requests that wait now. */
+  /** Requests that are waiting now. */
   readonly queuedRequests: number
-  /** Rows in the batch that runs now. */
+  /** Rows in the batch that is running now. */
   readonly runningRows: number
-  /** Requests answered. */
+  /** Requests that were answered. */
   readonly requests: number
-  /** Rows of the requests answered. */
+  /** Rows of the requests that were answered. */
   readonly rows: number
-  /** Batches computed. */
+  /** Batches that were computed. */
   readonly batches: number
-  /** Requests refused because the queue was full. */
+  /** Requests that were refused because the queue was full. */
   readonly rejected: number
   /** Requests that missed their deadline. */
   readonly timedOut: number
-  /** Requests aborted by their signal. */
+  /** Requests that were aborted by their signal. */
   readonly aborted: number
-  /** Requests that failed otherwise. */
+  /** Requests that failed for other reasons. */
   readonly failed: number
-  /** Microseconds that answered requests waited for their batch to start, summed. */
+  /** Sum over answered requests: microseconds that a request waited for its batch to start. */
   readonly queueMicros: number
-  /** Microseconds from the start of a batch to its outputs, summed over batches. */
+  /** Sum over batches: microseconds from the start of a batch to its outputs. */
   readonly computeMicros: number
-  /** Batches by their rows: `counts[i]` had at most `bounds[i]` rows and more than the bound before. */
+  /** Histogram of the rows in a batch: `counts[i]` batches had at most `bounds[i]` rows and more than the bound before. */
   readonly batchSizes: { readonly bounds: readonly number[]; readonly counts: readonly number[] }
 }
 

@@ -1,4 +1,4 @@
-/** The batcher: many small requests in, large batches through a predictor, answers out. */
+/** The batcher: gathers many small requests into large batches, runs these on a predictor, and gives each request its outputs. */
 
 import { NeurodeError } from '../../base/errors.js'
 import { guardArity, refuseMore } from '../../checks/arity.js'
@@ -20,35 +20,35 @@ import { abortError, disposedError, type Ticket, timeoutError } from './tickets.
 
 /** Options of {@link batcher}. */
 export interface BatcherOptions {
-  /** Rows in one batch at most. Default: the predictor's. */
+  /** The largest number of rows in one batch. Default: that of the predictor. */
   readonly maxBatchSize?: number | undefined
   /**
-   * Microseconds that the first row of a batch may wait for others while the device is idle. Default 0: a batch starts as soon
-   * as the device is idle, with what came until then.
+   * Microseconds that the first row of a batch may wait for further rows while the device is idle. Default 0: a batch starts as
+   * soon as the device is idle, with the rows that have arrived by then.
    */
   readonly maxQueueDelayMicros?: number | undefined
-  /** Rows that may wait at most; more reject with `ERR_QUEUE_FULL`. Default 16 · maxBatchSize. */
+  /** The largest number of waiting rows; requests beyond it reject with `ERR_QUEUE_FULL`. Default 16 · maxBatchSize. */
   readonly maxQueueSize?: number | undefined
-  /** Milliseconds from request to answer at most; later ones reject with `ERR_TIMEOUT`. Default: no limit. */
+  /** The longest time from request to answer, in milliseconds; later requests reject with `ERR_TIMEOUT`. Default: no limit. */
   readonly timeoutMs?: number | undefined
 }
 
 /** Options of {@link Batcher.run}. */
 export interface RunOptions {
-  /** Aborting rejects with `ERR_ABORTED`. */
+  /** When the signal is aborted, the request rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined
-  /** Instead of the batcher's. */
+  /** The longest time from request to answer, in milliseconds. Default: that of the batcher. */
   readonly timeoutMs?: number | undefined
 }
 
 const longestDelay = 1000 * longestMilliseconds
 
-/** What limits the rows that wait, as messages call it. */
+/** The name that messages use for the limit on waiting rows. */
 export const queueLimit = "maxQueueSize, the queue's size"
-/** As many batches may wait, unless told otherwise. */
+/** The default of maxQueueSize, in full batches. */
 export const usualBatches = 16
 
-/** A queue before a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor stays. */
+/** A queue in front of a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor lives on. */
 export class Batcher {
   readonly predictor: Predictor
   readonly maxBatchSize: number
@@ -56,7 +56,7 @@ export class Batcher {
   readonly #timeoutMs: number
   readonly #delayMs: number
   readonly #counts: BatchStats
-  /** Waiting, first to last; the last one fills. */
+  /** Batches that wait, oldest first. New rows go into the last one. */
   #waiting: RowBuffer[] = []
   #running: RowBuffer | undefined
   readonly #buffers: RowBuffers
@@ -83,18 +83,18 @@ export class Batcher {
     })
   }
 
-  /** Counters since the batcher was made, and the depth of its queue now. */
+  /** Counters since the batcher was made, and the current depth of its queue. */
   get stats(): BatcherStats {
     return this.#counts.snapshot(this.#queuedRows, this.#queuedRequests, this.#running?.rows ?? 0)
   }
 
   /**
-   * Outputs for `rows` rows that `write` puts into the memory it is given, (rows, inputSize), before it returns; values that it
-   * does not write are 0. What `write` throws is what this rejects with, and nothing is queued then; a promise is refused.
-   * Answers come in the order of the requests.
+   * Computes the outputs of `rows` rows. `write` puts the rows into the memory that it is given, (rows, inputSize), before it
+   * returns; elements that it does not write are 0. If `write` throws, the call rejects with the same error and nothing is
+   * queued. If `write` returns a promise, the call is refused. Requests are answered in the order of the calls.
    *
-   * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, `ERR_LABEL_RANGE` for what is no
-   * index of the model's embedding, and as the predictor does.
+   * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, with `ERR_LABEL_RANGE` if a
+   * value is not an index of the model's embedding, and with the errors of the predictor.
    *
    * @example
    * ```ts
@@ -110,7 +110,7 @@ export class Batcher {
     return this.runWhole(rows, writeOwn(write), options)
   }
 
-  /** @internal {@link Batcher.run} for a `write` that writes every value: the memory holds what earlier requests left there. */
+  /** @internal {@link Batcher.run} for a `write` that writes every element: the memory still holds values of earlier requests. */
   runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
       if (typeof write !== 'function') refuse('write', 'a function', write)
@@ -127,7 +127,7 @@ export class Batcher {
     }
   }
 
-  /** {@link Batcher.run} for rows that are in an array already: they are copied before this returns. */
+  /** {@link Batcher.run} for rows in an array. The rows are copied before the call returns. */
   predict(input: PredictInput, options?: RunOptions): Promise<Float32Array> {
     try {
       const rows = rowsOf(input, this.predictor.inputSize)
@@ -137,13 +137,13 @@ export class Batcher {
     }
   }
 
-  /** Resolves once nothing waits or runs. */
+  /** Resolves once no request is waiting or running. */
   drain(): Promise<void> {
     if (this.#queuedRequests === 0 && this.#running === undefined) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** Rejects what waits or runs, and everything after, with `ERR_DISPOSED`. */
+  /** Rejects all requests that are waiting or running, and all later ones, with `ERR_DISPOSED`. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
@@ -157,7 +157,7 @@ export class Batcher {
     if (this.#running === undefined) this.#becomeIdle()
   }
 
-  /** {@link Batcher.dispose}, for `using`. */
+  /** Calls {@link Batcher.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
@@ -193,7 +193,7 @@ export class Batcher {
       write(buffer.input.subarray(first * inputSize, end * inputSize))
       if (this.#disposed) throw disposedError()
     } catch (error) {
-      // Unless others came after, as when write asks for something itself.
+      // The rows stay in the batch if later requests follow them, which happens when `write` itself makes a request.
       if (buffer.rows === end && !this.#disposed) {
         buffer.rows = first
         this.#queuedRows -= rows
@@ -218,7 +218,7 @@ export class Batcher {
       this.#queuedRequests++
       this.#deadlines.add(ticket.deadline, arrived)
       const isFull = buffer.rows === this.maxBatchSize || this.#waiting[0] !== buffer
-      // A request whose rows are being written has its place in a batch, and must not be left behind.
+      // While a request's rows are being written, its batch must not start: the rows have their place in it.
       if (isFull && this.#writing === 0) this.#turn.hurry()
       else this.#turn.wake()
     })
@@ -255,7 +255,7 @@ export class Batcher {
     return buffer
   }
 
-  /** Milliseconds until the first batch should start; Infinity: none waits. */
+  /** Milliseconds until the first batch should start; Infinity if no batch is waiting. */
   #readyIn(now: number): number {
     const first = this.#waiting[0]
     const oldest = first?.tickets[0]
@@ -264,7 +264,7 @@ export class Batcher {
     return Math.max(0, oldest.arrived + this.#delayMs - now)
   }
 
-  /** Runs the first batch: at once where it takes no longer than handing it over would, else on the device's thread. */
+  /** Runs the first batch: on this thread if handing it over would take as long, else on the device's thread. */
   #runNext(): Promise<void> | undefined {
     const buffer = this.#waiting.shift() as RowBuffer
     const began = performance.now()
@@ -340,7 +340,7 @@ export class Batcher {
     return () => signal.removeEventListener('abort', abort)
   }
 
-  /** Fails what is late, and gives the deadline that comes next. */
+  /** Rejects the requests that are past their deadline, and returns the next deadline. */
   #endLate(now: number): number {
     let next = Infinity
     const buffers = this.#running === undefined ? this.#waiting : [this.#running, ...this.#waiting]
@@ -358,8 +358,8 @@ export class Batcher {
 guardArity(Batcher.prototype, 'batcher', ['run', 'predict'])
 
 /**
- * A queue that gathers requests into batches: a batch starts when the device is idle and takes what came meanwhile. Batchers
- * whose predictors share a device take turns.
+ * Makes a queue that gathers requests into batches: a batch starts when the device is idle and takes the requests that have
+ * arrived by then. Batchers whose predictors share a device take turns.
  *
  * Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`.
  */

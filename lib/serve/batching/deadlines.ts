@@ -1,4 +1,4 @@
-/** One timer for all deadlines of a queue: it fires at the earliest, and looks for the next. */
+/** One timer for all deadlines of a queue. It fires at the earliest deadline and then looks for the next. */
 
 import { longestMilliseconds } from '../../checks/validate.js'
 
@@ -7,12 +7,12 @@ export class Deadlines {
   #timer: NodeJS.Timeout | undefined
   #at = Infinity
 
-  /** `sweep` ends what is over at a time, and gives the earliest deadline that is left, or Infinity. */
+  /** `sweep` ends the requests that are past their deadline at `now`, and returns the earliest deadline that is left, or Infinity. */
   constructor(sweep: (now: number) => number) {
     this.#sweep = sweep
   }
 
-  /** All times are of `performance.now()`. */
+  /** Both times are in milliseconds on the clock of `performance.now()`. */
   add(deadline: number, now: number): void {
     if (deadline >= this.#at) return
     clearTimeout(this.#timer)

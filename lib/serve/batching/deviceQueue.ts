@@ -1,18 +1,18 @@
-/** Turns on a device: batchers that share one run their ready batches one after the other, round robin. */
+/** Schedules the batchers that share a device: they run their ready batches one after the other, round robin. */
 
-/** What a batcher brings. */
+/** The functions of a batcher that the schedule calls. */
 export interface Member {
-  /** Milliseconds until it has a batch to run: 0 now, Infinity none. */
+  /** Milliseconds until the batcher has a batch to run: 0 if it has one now, Infinity if it has none. */
   ready(now: number): number
-  /** Runs one batch; a promise where the device works on it. Never throws or rejects. */
+  /** Runs one batch. Returns a promise if the device is still working on the batch. Never throws or rejects. */
   run(): Promise<void> | undefined
 }
 
-/** A batcher's place among the others. */
+/** The functions of the schedule that a batcher calls. */
 export interface Turn {
-  /** It has, or will have, a batch to run. */
+  /** Says that the batcher has a batch to run, or will have one. */
   wake(): void
-  /** It has a batch that nothing more can come into. */
+  /** Says that the batcher has a full batch, which can start at once. */
   hurry(): void
   leave(): void
 }
@@ -38,7 +38,7 @@ class DeviceQueue {
     }
   }
 
-  /** After the event loop has read what is there to read: as much of it as has room comes into one batch. */
+  /** Waits until the event loop has read all requests that have arrived, so that they share one batch if they fit. */
   #schedule(): void {
     if (this.#busy || this.#scheduled) return
     this.#scheduled = true
@@ -74,7 +74,7 @@ class DeviceQueue {
       return
     }
     if (soonest === Infinity) return
-    // Timers know milliseconds only: what remains below one is waited for turn by turn.
+    // Timers count whole milliseconds: a remainder below one millisecond is waited for in turns of the event loop.
     if (soonest >= 1) this.#timer = setTimeout(this.#turn, Math.floor(soonest))
     else this.#schedule()
   }

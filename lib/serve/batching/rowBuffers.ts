@@ -1,11 +1,11 @@
-/** Memory for the rows of batches, used again. */
+/** Memory for the rows of batches, which is reused. */
 
 import type { Ticket } from './tickets.js'
 
-/** Kept between batches: new memory is cleared first, which took 3 % of a busy server's time. */
+/** The number of elements that are kept for reuse: new memory is cleared first, which took 3 % of a busy server's time. */
 const spareFloats = 2 ** 21
 
-/** Rows of one batch: filling, waiting or running. */
+/** The rows of one batch that is being filled, is waiting or is running. */
 export class RowBuffer {
   /** (maxRows, inputSize) */
   readonly input: Float32Array
@@ -30,7 +30,7 @@ export class RowBuffers {
   readonly #maxRows: number
   readonly #sizes: Sizes
   readonly #spare: RowBuffer[] = []
-  /** How many of them are kept. */
+  /** The largest number of spare buffers. */
   #most: number
 
   constructor(maxRows: number, { inputSize, outputSize }: Sizes) {
@@ -49,7 +49,7 @@ export class RowBuffers {
     if (this.#spare.length < this.#most) this.#spare.push(buffer)
   }
 
-  /** Keeps none from now on. */
+  /** Frees the spare buffers and keeps none from now on. */
   release(): void {
     this.#spare.length = 0
     this.#most = 0

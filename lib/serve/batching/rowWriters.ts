@@ -1,9 +1,12 @@
-/** How the rows of a request come into the memory of a batch. */
+/** Functions that write the rows of a request into the memory of a batch. */
 
 import { checkPresent } from '../../arrays/typedArrays.js'
 import { isPromise, refuse } from '../../checks/validate.js'
 
-/** Writes at once, into memory that the caller may keep: a batch's is that of other requests as well. */
+/**
+ * Wraps a user's `write`: it gets memory of its own, which it may keep, since the memory of a batch also holds other requests.
+ * The rows are copied from there into the batch.
+ */
 export function writeOwn(write: (into: Float32Array) => unknown): (into: Float32Array) => void {
   if (typeof write !== 'function') return write
   return (into: Float32Array) => {
@@ -15,7 +18,7 @@ export function writeOwn(write: (into: Float32Array) => unknown): (into: Float32
   }
 }
 
-/** What is wrong with a request's rows is its own error alone, and not its batch's. */
+/** Wraps `write` so that invalid rows reject their own request and not the whole batch. */
 export function writeChecked(write: (into: Float32Array) => void, check: (rows: Float32Array) => void) {
   return (into: Float32Array) => {
     write(into)

@@ -1,13 +1,13 @@
-/** Requests on their way through a queue, and what may become of them other than an answer. */
+/** Requests in a queue, and the errors that they may end with. */
 
 import { NeurodeError } from '../../base/errors.js'
 
-/** A request, or one part of it: some rows of one {@link RowBuffer}. */
+/** A request, or a part of one: some rows of a {@link RowBuffer}. */
 export interface Ticket {
   readonly first: number
   readonly rows: number
   readonly arrived: number
-  /** `performance.now()`, or Infinity. */
+  /** On the clock of `performance.now()`; Infinity if there is none. */
   readonly deadline: number
   resolve: (output: Float32Array) => void
   reject: (error: unknown) => void

@@ -1,4 +1,4 @@
-/** What makes a Fastify application an inference server: routes, limits and authentication. */
+/** Turns a Fastify application into an inference server: adds routes, limits and authentication. */
 
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -30,7 +30,7 @@ interface Route {
   readonly url: string
   /** Asks for no token. */
   readonly open?: boolean | undefined
-  /** Refuses what can be refused before the body is read. */
+  /** Throws an error for requests that can be refused before their body is read. */
   // biome-ignore lint/suspicious/noExplicitAny: as the handler
   readonly check?: ((request: FastifyRequest<any>) => void) | undefined
   // biome-ignore lint/suspicious/noExplicitAny: Fastify's handlers are as many types as there are routes
@@ -47,14 +47,17 @@ declare module 'fastify' {
 const mebibyte = 2 ** 20
 const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
-/** What a server of its own adds to the rules. */
+/** Further rules of a standalone server. */
 export interface ServerRules {
   readonly checkHost: CheckHost | undefined
   /** Called with each connection that has shown a token. */
   readonly welcome: (socket: Socket) => void
 }
 
-/** Loads the models and adds the routes; the models go when the app closes. `own`: nobody else works on its requests. */
+/**
+ * Loads the models and adds the routes. The models are freed when the app closes. `own` is given for a standalone server, where
+ * no other plugin handles the requests.
+ */
 export async function addServing(
   app: FastifyInstance,
   serving: Serving,
@@ -85,7 +88,7 @@ export async function addServing(
     if (routeOptions.config.open !== true) authorize?.(headers.authorization, raw.socket)
     done()
   })
-  // Fastify says so where a request comes after the end began.
+  // Fastify adds this header only to requests that arrive after closing has begun.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (serving.draining) reply.header('connection', 'close')
     done(null, payload)
@@ -147,12 +150,12 @@ function addRoutes(app: FastifyInstance, routes: readonly Route[]): void {
     const refuseMethod = (request: FastifyRequest) => {
       throw new HttpError(405, `the method: expected ${allow}, got ${request.method}`, { allow })
     }
-    // Before the body is read.
+    // `onRequest` refuses the method before the body is read.
     app.route({ method, url, onRequest: refuseMethod, handler: refuseMethod })
   }
 }
 
-/** For servers that serve nothing else: whatever has no route is a JSON error, too. */
+/** For standalone servers: an unknown address gets a JSON error, too. */
 export function refuseUnknownRoutes(app: FastifyInstance): void {
   app.setNotFoundHandler(notFound as () => void)
 }

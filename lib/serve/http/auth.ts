@@ -1,19 +1,19 @@
-/** Bearer tokens. */
+/** Authentication with bearer tokens. */
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { NeurodeError } from '../../base/errors.js'
 import { HttpError } from './httpErrors.js'
 
-/** Checks a header `Authorization`; throws 401. */
+/** Checks a header `Authorization`; throws an {@link HttpError} with status 401. */
 export type Authorize = (header: string | undefined) => void
 
 const challenge = { 'www-authenticate': 'Bearer realm="neurode"' }
 
-/** Any of these tokens is let in. The time a check takes does not tell how much of a token is right. */
+/** Makes a check that accepts any of these tokens. The time it takes does not depend on how much of a token is right. */
 export function bearerTokens(tokens: readonly string[]): Authorize {
   for (const token of tokens) {
-    // Whatever else a header cannot carry as it is.
+    // A header cannot carry other characters unchanged.
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
       throw new NeurodeError('ERR_ARGUMENT', 'tokens: expected visible ASCII characters without blanks')
     }
@@ -34,7 +34,7 @@ export function bearerTokens(tokens: readonly string[]): Authorize {
   }
 }
 
-/** The tokens in a file, one on a line; blank lines and those that begin with # do not count. */
+/** Reads the tokens of a file, one on each line. Blank lines and lines that begin with # are skipped. */
 export async function readTokens(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new NeurodeError('ERR_FILE_NOT_FOUND', `${path}: cannot be read: ${error.message}`, { cause: error })

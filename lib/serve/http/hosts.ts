@@ -1,14 +1,14 @@
-/** The header `Host`: a page elsewhere whose name was made to lead to this machine (DNS rebinding) gets no answers. */
+/** Checks the header `Host`, against DNS rebinding: a web page elsewhere whose name was made to point to this machine gets no answers. */
 
 import { BlockList, isIP, type Server } from 'node:net'
 import { refuse, refuseIdle } from '../../checks/validate.js'
 import { HttpError } from './httpErrors.js'
 
-/** Checks a header `Host`; throws 421. */
+/** Checks a header `Host`; throws an {@link HttpError} with status 421. */
 export type CheckHost = (header: string | undefined) => void
 
 interface HostOptions {
-  /** What the server listens on, as it was given. */
+  /** The address that the server listens on, as the option has it. */
   readonly host: string
   readonly tokens?: readonly string[] | undefined
   readonly allowedHosts?: readonly string[] | undefined
@@ -19,8 +19,8 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
 /**
- * The check for a server; undefined where it asks for tokens, which no page elsewhere has. Without `allowedHosts` it holds on
- * loopback addresses alone: what listens for a network has names that it does not know.
+ * The check of a server; undefined if the server asks for tokens, which a web page elsewhere does not have. Without
+ * `allowedHosts` the check applies to loopback addresses only, since a server cannot know all of its names in a network.
  */
 export function hostRule(server: Server, { host, tokens, allowedHosts }: HostOptions): CheckHost | undefined {
   const names = new Set(['localhost', plain(host), ...checkNames(allowedHosts ?? []).map(plain)])
@@ -39,7 +39,7 @@ export function hostRule(server: Server, { host, tokens, allowedHosts }: HostOpt
   }
   return (header) => {
     isOpen ??= listening()
-    // Browsers always send one.
+    // A request without the header is no danger: browsers always send it.
     if (isOpen || header === undefined) return
     const name = nameIn(header)
     if (names.has(name) || isLoopback(name) || (isEverywhere && isIP(name) !== 0)) return
@@ -50,7 +50,10 @@ export function hostRule(server: Server, { host, tokens, allowedHosts }: HostOpt
   }
 }
 
-/** Throws 400 where a request has two (RFC 9112, 3.2). `fields` are names and values in turn. */
+/**
+ * Throws an {@link HttpError} with status 400 if a request has two headers `Host` (RFC 9112, 3.2). `fields` holds names and
+ * values in turn.
+ */
 export function checkOneHost(fields: readonly string[]): void {
   const hosts = fields.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host')
   if (hosts.length > 1) throw new HttpError(400, `Host: expected one, got ${hosts.length}`)
@@ -61,7 +64,7 @@ function isLoopback(name: string): boolean {
   return version !== 0 && loopback.check(name, version === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Without its port and brackets. */
+/** The host in a header `Host`, without its port and brackets. */
 function nameIn(header: string): string {
   return plain(header.replace(/:\d*$/, ''))
 }

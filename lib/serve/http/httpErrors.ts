@@ -1,10 +1,10 @@
-/** Errors as clients see them: a status, and JSON that names what is wrong. */
+/** Errors as clients see them: a status, and JSON that says what is wrong. */
 
 import type { FastifyReply } from 'fastify'
 import { type ErrorCode, NeurodeError } from '../../base/errors.js'
 import type { FailureReason } from '../metrics/statistics.js'
 
-/** An answer that is not 200. */
+/** An answer with another status than 200. */
 export class HttpError extends Error {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -35,12 +35,12 @@ const translations: Partial<Record<ErrorCode, Translation>> = {
   ERR_ABORTED: { status: 499, reason: 'CANCELED' },
 }
 
-/** What an error of the queue, the device or a request is to clients, and to the statistics. */
+/** Translates an error of the queue, the device or a request into the error for the client and the reason for the statistics. */
 export function translateError(error: unknown): { readonly error: HttpError; readonly reason: FailureReason } {
   if (error instanceof HttpError) return { error, reason: 'OTHER' }
   const translation = error instanceof NeurodeError ? translations[error.code] : undefined
   if (translation === undefined) {
-    // What it says is for the log: it may name files.
+    // The client does not see the message, which may name files; the log has it.
     return { error: new HttpError(500, 'the server failed to compute the answer'), reason: 'BACKEND' }
   }
   const { status, headers, reason } = translation
@@ -50,7 +50,7 @@ export function translateError(error: unknown): { readonly error: HttpError; rea
 /** The content type of all JSON. */
 export const jsonType = 'application/json; charset=utf-8'
 
-/** Errors are `{"error": …}`. */
+/** The JSON of an error, `{"error": …}`. */
 export function errorBody(message: string): string {
   return JSON.stringify({ error: message })
 }
@@ -59,7 +59,7 @@ export function sendError(reply: FastifyReply, error: HttpError): void {
   reply.code(error.status).headers(error.headers).header('content-type', jsonType).send(errorBody(error.message))
 }
 
-/** Fastify's own errors have a status. */
+/** Makes an {@link HttpError} of any error. Fastify's own errors have a status. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error
   const { statusCode = 500, message } = error as { statusCode?: number; message: string }
@@ -68,7 +68,7 @@ export function toHttpError(error: unknown): HttpError {
     : new HttpError(500, 'the server failed')
 }
 
-/** What Node's errors are to clients whose requests never become one. */
+/** Status line and message by the code of Node's error, for bytes that never become a complete request. */
 export const clientErrors = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come in whole in time'],
   HPE_INVALID_EOF_STATE: ['400 Bad Request', 'the request ended before it was whole'],

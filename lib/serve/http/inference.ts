@@ -1,4 +1,4 @@
-/** Inference, however a request came: its rows through the queue, and what is answered. */
+/** Answers requests for inference, on the fast path and through Fastify: puts the rows into the queue and formats the outputs. */
 
 import {
   formatInferJson,
@@ -16,19 +16,19 @@ export interface InferenceAnswer {
   /** Its content type. */
   readonly type: string
   readonly json: string
-  /** Its bytes follow the JSON. */
+  /** A tensor whose bytes follow the JSON. */
   readonly tensor?: Float32Array | undefined
 }
 
-/** Where an answer goes. One of the two is called once, now or later. */
+/** Receives the answer. Exactly one of the two methods is called, once, immediately or later. */
 export interface InferenceReply {
   send(answer: InferenceAnswer): void
-  /** `thrown` is what the error for the client was made of. */
+  /** `thrown` is the original error, for the log; `error` is what the client gets. */
   fail(error: HttpError, thrown: unknown): void
 }
 
 export interface Protocol {
-  /** Of a body that is not empty. */
+  /** Parses a body, which is not empty. */
   parse(body: Buffer, tensorHeaderLength: number | undefined, served: ServedModel): TensorRequest
   format(request: TensorRequest, output: Float32Array, served: ServedModel): InferenceAnswer
 }
@@ -50,10 +50,10 @@ const v2: Protocol = {
   },
 }
 
-/** TensorFlow Serving's, and KServe's. */
+/** `v1` is TensorFlow Serving's protocol, `v2` is KServe's. */
 export const protocols = { v1, v2 } as const
 
-/** The version asked for, or 404. */
+/** Finds the model and version of a request; throws an {@link HttpError} with status 404 if there is none. */
 export function findModel(repository: Repository, model: string, version: string | undefined): ServedModel {
   const served = repository.find(model, version)
   if (served !== undefined) return served
@@ -62,7 +62,10 @@ export function findModel(repository: Repository, model: string, version: string
   throw new HttpError(404, `version: model '${model}' has no version ${JSON.stringify(version)}`)
 }
 
-/** Has what `read` gives computed. Everything that is read of the request is read before this returns. */
+/**
+ * Computes the output of the request that `read` gives, and calls `reply`. The request's memory is not used after this function
+ * has returned.
+ */
 export function answerInference(
   { parse, format }: Protocol,
   served: ServedModel,
@@ -81,7 +84,7 @@ export function answerInference(
       if (body.length === 0) throw new HttpError(400, 'the body: expected a request, got none')
       return parse(body, ...rest)
     })
-    // Writes the rows where they are wanted before it returns.
+    // `runWhole` writes the rows into the batch before it returns.
     served.queue
       .runWhole(request.rows, request.write)
       .then((output) => {

@@ -1,11 +1,11 @@
-/** The Fastify plugin. Its types name none of Fastify's: who only calls `serve` needs no Fastify. */
+/** The Fastify plugin. Its types refer to none of Fastify's types, so that users who only call `serve` do not need Fastify. */
 
 import type { FastifyInstance } from 'fastify'
 import { checkOptions, refuse } from '../../checks/validate.js'
 import { addServing } from './application.js'
 import { pluginOptionNames, type ServePluginOptions, Serving } from './serving.js'
 
-/** What {@link servePlugin} is registered in: an application of Fastify 5. */
+/** The application in which {@link servePlugin} is registered: one of Fastify 5. */
 export interface FastifyApplication {
   readonly version: string
   readonly register: object
@@ -15,10 +15,11 @@ export interface FastifyApplication {
 type RegisterOptions = ServePluginOptions & { prefix?: unknown; logLevel?: unknown; logSerializers?: unknown }
 
 /**
- * A Fastify plugin that serves models: KServe V2, TensorFlow Serving's `:predict`, `GET /metrics` and a page at `GET /`, all
- * below the prefix it is registered with. Models are loaded before the server is ready, and freed after its last answer.
+ * A Fastify plugin that serves models. It offers KServe V2, TensorFlow Serving's `:predict`, `GET /metrics` and a page at `GET
+ * /`, all below the prefix with which it is registered. Models are loaded before the server is ready, and freed after the last
+ * answer.
  *
- * Registering rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT`, `ERR_DEVICE_UNAVAILABLE`.
+ * Registration rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT` or `ERR_DEVICE_UNAVAILABLE`.
  *
  * @example
  * ```ts
@@ -52,5 +53,6 @@ export async function servePlugin(application: FastifyApplication, given: ServeP
   await addServing(app, serving, options)
 }
 
-// What fastify-plugin would write: Fastify refuses to register it in another major version. It keeps its own scope.
+// The same as the package fastify-plugin sets: Fastify refuses to register the plugin in another major version. The plugin
+// keeps a scope of its own.
 Object.assign(servePlugin, { [Symbol.for('plugin-meta')]: { name: 'neurode', fastify: '5.x' } })

@@ -1,4 +1,4 @@
-/** Bodies as the bytes that came, within limits for each and for all together. */
+/** Reads request bodies as bytes, with a limit for each body and a limit for all bodies together. */
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
@@ -6,11 +6,11 @@ import { native } from '../../native/native.js'
 import { HttpError, retryAfter } from './httpErrors.js'
 import type { RequestRules } from './rules.js'
 
-/** A body of several pieces is put together here. */
+/** Shared memory in which the pieces of a body are joined. */
 let scratch = Buffer.allocUnsafeSlow(0)
 const largestScratch = 2 ** 21
 
-/** What came in, in the pieces in which it came. */
+/** The bytes of a body, in the pieces in which they arrived. */
 export class RequestBody {
   readonly #pieces: readonly Buffer[]
   readonly #size: number
@@ -22,7 +22,7 @@ export class RequestBody {
     this.#alone = alone
   }
 
-  /** All of it, to be read at once: the next body is put together in the same memory. */
+  /** All bytes of the body. The caller has to read them immediately, since the next body reuses the same memory. */
   bytes(): Buffer {
     const [first] = this.#pieces
     if (this.#pieces.length === 1 && first !== undefined) return first
@@ -36,7 +36,7 @@ export class RequestBody {
     return scratch.subarray(0, at)
   }
 
-  /** Nothing reads it any more. */
+  /** Frees the memory of the body. Nothing may read the body afterwards. */
   release(): void {
     if (this.#alone) for (const piece of this.#pieces) native().freeBuffer(piece)
   }
@@ -45,8 +45,8 @@ export class RequestBody {
 type Done = (error: Error | null, body?: RequestBody) => void
 
 /**
- * A parser for Fastify that reads a body and looks at nothing in it. `alone`: nobody else looks at what comes in, so that its
- * memory is given back at once, without waiting for a garbage collection.
+ * A parser for Fastify that collects the bytes of a body and does not interpret them. `alone` means that no other code uses the
+ * bytes, so that their memory is freed at once and does not wait for a garbage collection.
  */
 export function bodyReader({ bodyLimit, totalLimit, arriving }: RequestRules, alone: boolean) {
   const count = (bytes: number) => {

@@ -1,24 +1,24 @@
-/** What holds for every request, whichever way it comes in. */
+/** Rules and time limits that apply on the fast path and in node:http alike. */
 
 import type { Socket } from 'node:net'
 
-/** What holds for every request, however it is read. */
+/** Rules for every request. */
 export interface RequestRules {
-  /** None: all are let in. */
+  /** Checks the header `Authorization`; if undefined, all requests are accepted. */
   readonly authorize: ((header: string | undefined, socket: Socket) => void) | undefined
-  /** Bytes a body may have at most. */
+  /** The largest body, in bytes. */
   readonly bodyLimit: number
-  /** Bytes that all bodies on their way in may have together. */
+  /** The largest total size of the bodies that are being received, in bytes. */
   readonly totalLimit: number
-  /** Its one element counts them. */
+  /** One element: the bytes of the bodies that are being received now. */
   readonly arriving: Float64Array
 }
 
-/** In milliseconds. */
+/** Time limits, in milliseconds. */
 export interface Timeouts {
   readonly headersTimeout: number
   readonly requestTimeout: number
   readonly keepAliveTimeout: number
-  /** Between two looks for those that are over. */
+  /** The time between two checks for connections that are past a limit. */
   readonly connectionsCheckingInterval: number
 }

@@ -1,4 +1,4 @@
-/** What the routes of a server share: models, state, statistics. */
+/** The state that the routes of a server share: models, readiness and statistics. */
 
 import type { ServerSnapshot } from '../metrics/metrics.js'
 import { observeProcess } from '../metrics/workerSnapshot.js'
@@ -8,23 +8,23 @@ import type { ServingOptions } from '../repository/servedModel.js'
 /** Options of {@link servePlugin}. */
 export interface ServePluginOptions extends ServingOptions {
   /**
-   * What is served. A path to a file that {@link Sequential.save} wrote: the model has the name of the file. A path to a folder:
-   * its files, and its folders with a folder for each version, `digits/1/model.neurode`. A record of models and paths by name.
+   * The models to serve. The path of a file that {@link Sequential.save} wrote: the model is named after the file. The path of
+   * a folder: its files, and its folders that hold a folder for each version, such as `digits/1/model.neurode`. Or a record of
+   * models and paths by name.
    */
   readonly models: ServedModels
-  /** Reload models whose files change. Default false. */
+  /** Whether to reload models whose files change. Default false. */
   readonly watch?: boolean | undefined
-  /** Bearer tokens, any of which is let in; the health routes and the page ask for none. Default: all are let in. */
+  /** Bearer tokens, any of which a request may show. The health routes and the page need no token. Default: no request needs a token. */
   readonly tokens?: readonly string[] | undefined
-  /** Bytes of a request's body at most; default 16 MiB. */
+  /** The largest body of a request, in bytes. Default 16 MiB. */
   readonly bodyLimit?: number | undefined
-  /** Bytes of all bodies on their way in together, at most; default 256 MiB. */
+  /** The largest total size of all bodies that are being received, in bytes. Default 256 MiB. */
   readonly totalBodyLimit?: number | undefined
-  /** Called with what happens to models. Default: the logger of Fastify. */
+  /** Called with an event when models are loaded, replaced or removed, or when they fail to load. Default: Fastify's logger. */
   readonly onEvent?: ((event: ServeEvent) => void) | undefined
 }
 
-/** The names of {@link ServePluginOptions}. */
 export const pluginOptionNames = [
   'models',
   'device',
@@ -41,7 +41,7 @@ export const pluginOptionNames = [
   'onEvent',
 ] as const
 
-/** Who knows how many connections are open, such as a server of Node. */
+/** An object that knows how many connections are open, such as a server of Node. */
 interface Counted {
   getConnections(done: (error: Error | null, count: number) => void): unknown
 }
@@ -49,15 +49,15 @@ interface Counted {
 export class Serving {
   readonly repository: Repository
   readonly log: (event: ServeEvent) => void
-  /** Which of several workers this process is. */
+  /** The number of this process among the workers of a server, from 1. */
   readonly worker: number
-  /** Set while a server shuts down: it is not ready any more, and still answers. */
+  /** True while a server shuts down: it reports that it is not ready, and still answers requests. */
   draining = false
-  /** Requests for inference that came past node:http. */
+  /** Number of requests for inference on the fast path. */
   fastRequests = 0
-  /** Connections that were closed, or had to make room, since there were too many. */
+  /** Number of connections that were closed because there were too many. */
   refusedConnections = 0
-  /** The snapshots of all workers. */
+  /** Collects the snapshots of all workers. */
   collect: () => Promise<ServerSnapshot> = async () => this.snapshot()
   #server: Counted | undefined
   #connections = 0
@@ -77,7 +77,7 @@ export class Serving {
     this.#server = server
   }
 
-  /** This process alone. */
+  /** The snapshot of this process alone. */
   async snapshot(): Promise<ServerSnapshot> {
     await this.#countConnections()
     const { repository, worker, fastRequests, refusedConnections } = this

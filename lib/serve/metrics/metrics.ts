@@ -1,9 +1,9 @@
-/** Metrics in the text format of Prometheus, under Triton's names where it has one. */
+/** Metrics in the text format of Prometheus, with Triton's names for the metrics that Triton has, too. */
 
 import { durationBounds, type ModelSnapshot } from './statistics.js'
 import type { WorkerSnapshot } from './workerSnapshot.js'
 
-/** Everything there is to tell of a server, all workers together. */
+/** All statistics of a server, of all its workers. */
 export interface ServerSnapshot {
   readonly models: readonly ModelSnapshot[]
   readonly workers: readonly WorkerSnapshot[]
@@ -127,7 +127,7 @@ const workerFamilies: readonly Family<WorkerSnapshot>[] = [
   ),
 ]
 
-/** The answer to `GET /metrics`. */
+/** Formats the answer to `GET /metrics`. */
 export function formatMetrics({ models, workers }: ServerSnapshot): string {
   return formatFamilies(modelFamilies, models) + formatFamilies(workerFamilies, workers)
 }
@@ -151,7 +151,7 @@ function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-/** Counts by bucket, the last of them without an upper bound where there is one more count than bounds. */
+/** The samples of a histogram. If there is one count more than there are bounds, the last count is for larger values. */
 function histogram(labels: Labels, bounds: readonly number[], counts: readonly number[], sum: number): Sample[] {
   let total = 0
   const buckets = bounds.map((bound, i): Sample => {

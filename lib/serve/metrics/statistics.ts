@@ -1,4 +1,4 @@
-/** What a server counts: plain numbers, so that the counts of several workers add up. */
+/** The statistics of a server: plain numbers, so that those of several workers can be added. */
 
 import type { BatcherStats } from '../batching/batchStats.js'
 
@@ -7,10 +7,10 @@ export const durationBounds = [
   100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
 ] as const
 
-/** Why a request had no answer, as Triton tells them apart. */
+/** Why a request failed, by Triton's categories. */
 export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER'
 
-/** Everything about one version of one model since the server started; durations are sums, in microseconds. */
+/** Statistics of one version of one model since the server started. Durations are sums, in microseconds. */
 export interface ModelSnapshot {
   readonly model: string
   readonly version: string
@@ -18,15 +18,15 @@ export interface ModelSnapshot {
   readonly successMicros: number
   readonly failures: Readonly<Record<FailureReason, number>>
   readonly failureMicros: number
-  /** Successful requests by duration: one count for each of {@link durationBounds}, and one for longer ones. */
+  /** Histogram of the durations of successful requests: one count for each of {@link durationBounds}, and one for longer durations. */
   readonly durations: readonly number[]
-  /** Milliseconds since 1970; 0: none yet. */
+  /** Time of the last successful request, in milliseconds since 1970; 0 if there was none. */
   readonly lastInference: number
   readonly rows: number
   readonly batches: number
   readonly queueMicros: number
   readonly computeMicros: number
-  /** Requests that wait for their batch now. */
+  /** Requests that are waiting for their batch now. */
   readonly pending: number
   readonly batchSizes: BatcherStats['batchSizes']
 }
@@ -45,7 +45,7 @@ const noBatches: BatcherCounts = {
   batchSizes: { bounds: [], counts: [] },
 }
 
-/** The counters of one version of one model. They outlive the files behind it. */
+/** The counters of one version of one model. They are kept when the version's file is replaced. */
 export class ModelStatistics {
   readonly model: string
   readonly version: string
@@ -63,7 +63,7 @@ export class ModelStatistics {
     this.version = version
   }
 
-  /** Counts what a batcher counts until it is let go, and keeps the counts then. */
+  /** Adds the counters of a batcher to these until the returned function is called, which keeps their last values. */
   follow(stats: () => BatcherStats): () => void {
     this.#batchers.add(stats)
     return () => {
@@ -102,7 +102,7 @@ export class ModelStatistics {
   }
 }
 
-/** The snapshots of several workers as one. */
+/** Adds up the snapshots of several workers. */
 export function mergeSnapshots(snapshots: readonly ModelSnapshot[]): ModelSnapshot[] {
   const merged = new Map<string, ModelSnapshot>()
   for (const snapshot of snapshots) {
@@ -149,7 +149,7 @@ function add(a: BatcherCounts, b: BatcherCounts): BatcherCounts {
   }
 }
 
-/** Bounds differ at most in how many there are: they are powers of two, then the largest batch. */
+/** Adds two histograms. Their bounds are powers of two up to the largest batch, so they differ only at the end. */
 function addHistograms(a: BatcherStats['batchSizes'], b: BatcherStats['batchSizes']): BatcherStats['batchSizes'] {
   const bounds = [...new Set([...a.bounds, ...b.bounds])].sort((x, y) => x - y)
   const count = ({ bounds: own, counts }: BatcherStats['batchSizes'], bound: number) => counts[own.indexOf(bound)] ?? 0

@@ -1,11 +1,11 @@
-/** What a server's process tells of itself. */
+/** Measurements of a server's process: CPU time, memory, open files, event loop. */
 
 import { readdirSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 
-/** One process of a server, now. */
+/** The state of one process of a server. */
 export interface WorkerSnapshot {
-  /** Its number, from 1. */
+  /** The number of the process, from 1. */
   readonly worker: number
   readonly reloads: number
   readonly loadFailures: number
@@ -17,9 +17,9 @@ export interface WorkerSnapshot {
   readonly residentBytes: number
   readonly heapBytes: number
   readonly externalBytes: number
-  /** Undefined where the system does not tell. */
+  /** Undefined if the system does not tell. */
   readonly openFiles: number | undefined
-  /** From 0 to 1. */
+  /** Share of the time since the start in which the event loop was busy, 0 to 1. */
   readonly eventLoopUtilization: number
 }
 
@@ -28,7 +28,7 @@ type ProcessSnapshot = Omit<
   'worker' | 'reloads' | 'loadFailures' | 'connections' | 'refusedConnections' | 'fastRequests'
 >
 
-/** This process. */
+/** Measures this process. */
 export function observeProcess(): ProcessSnapshot {
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, external } = process.memoryUsage()

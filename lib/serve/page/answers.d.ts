@@ -1,4 +1,4 @@
-/** What the server tells the page of a model: members of its configuration and of its statistics. */
+/** Parts of the server's answers that the page reads: the configuration and the statistics of a model. */
 
 interface Config {
   readonly name: string

@@ -1,7 +1,7 @@
-/** What runs in the browser: drawing, asking the server, and showing what it tells. */
+/** The page's program in the browser: drawing, requests to the server, and display of the answers. */
 
 const side = 28
-/** The side of the box that MNIST fits its digits into. */
+/** The side of the square into which MNIST's digits are scaled, in pixels. */
 const box = 20
 const canvasSide = 280
 const penWidth = 22
@@ -23,7 +23,7 @@ let model = ''
 let config: Config | undefined
 let token = ''
 
-// Asking
+// Requests to the server
 
 async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
@@ -44,7 +44,7 @@ function say(text: string, bad = false): void {
   state.classList.toggle('bad', bad)
 }
 
-/** Rows as binary tensors of the Open Inference Protocol: JSON, then float32, little-endian. */
+/** Sends rows as a binary tensor of the Open Inference Protocol: JSON, then float32 numbers, little-endian. */
 async function predict(row: Float32Array): Promise<number[]> {
   const parameters = { binary_data_size: row.byteLength }
   const shape = [1, ...(config?.input[0].dims ?? [])]
@@ -65,9 +65,9 @@ async function predict(row: Float32Array): Promise<number[]> {
   return answer.outputs[0].data
 }
 
-// From a drawing to what MNIST's images are: fitted into 20 × 20, the centre of mass in the middle of 28 × 28
+// Turns a drawing into an image like MNIST's: scaled to 20 × 20, with the centre of mass in the middle of 28 × 28
 
-/** Ink from 0 to 1, row by row; undefined where nothing is drawn. */
+/** The pixels of the image, row by row, from 0 to 1; undefined if nothing is drawn. */
 function toImage(alpha: Uint8ClampedArray): Float32Array | undefined {
   const at = (x: number, y: number) => (alpha[4 * (y * canvasSide + x) + 3] ?? 0) / 255
   let [left, top, right, bottom] = [canvasSide, canvasSide, -1, -1]
@@ -104,7 +104,7 @@ function toImage(alpha: Uint8ClampedArray): Float32Array | undefined {
   return image
 }
 
-/** The mean over a square, pixels on its edges counted in part. */
+/** The mean over a square. Pixels on its edges count in proportion to their part inside. */
 function meanOf(at: (x: number, y: number) => number, left: number, top: number, width: number): number {
   let sum = 0
   for (let y = Math.floor(top); y < top + width; y++) {
@@ -123,7 +123,7 @@ let changed = false
 let asking = false
 let spoken: ReturnType<typeof setTimeout> | undefined
 
-/** One request at a time: a drawing that changed meanwhile is asked for next. */
+/** Makes one request at a time. If the drawing changes meanwhile, another request follows. */
 async function update(): Promise<void> {
   changed = true
   if (asking) return
@@ -267,7 +267,7 @@ canvas.addEventListener('blur', () => {
   showPen()
 })
 
-// The model, and what the server is doing
+// The model, and the server's statistics
 
 function isDigits({ input, output }: Config): boolean {
   const pixels = input[0].dims.reduce((product, size) => product * size, 1)

@@ -4,7 +4,7 @@ const digits = Array.from({ length: 10 }, (_, digit) => {
   return `<li><span class="digit">${digit}</span><span class="track"><span class="fill" id="bar-${digit}"></span></span><span class="share" id="share-${digit}">0 %</span></li>`
 }).join('\n          ')
 
-/** The document around a style and a script. */
+/** Makes the HTML document with a style and a script. */
 export function markup(style: string, script: string): string {
   return `<!doctype html>
 <html lang="en">

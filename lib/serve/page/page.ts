@@ -1,4 +1,4 @@
-/** `GET /`: one HTML document with everything in it, the same for everyone; what it shows it asks the server for. */
+/** `GET /`: one HTML document with its style and script, the same for every server. The page requests all data that it shows. */
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,10 @@ import { style } from './style.js'
 
 const client = 'dist/serve/page/client.js'
 
-/** Sends the page. It may load nothing, and run nothing but what is in it. A bundle without the package has none. */
+/**
+ * Makes the handler that sends the page. Its security policy allows no other files and no scripts but its own. In a bundle
+ * without the package's files there is no page.
+ */
 export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
   const file = findFile(client)
   if (file === undefined) return (_request, reply) => reply.code(404).send({ error: missing(client).message })
@@ -33,7 +36,8 @@ export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) =>
   }
   return (request, reply) => {
     const path = request.url.replace(/\?.*$/s, '')
-    // The page asks for what lies beside it, wherever the plugin is registered.
+    // The page requests addresses relative to its own, so that it works below any prefix; therefore its address has to end in a
+    // slash.
     if (path.endsWith('/')) reply.headers(headers).send(document)
     else
       reply

@@ -1,4 +1,7 @@
-/** Tensors in requests and responses: KServe V2 in JSON and with binary tensors, and TensorFlow Serving's V1. */
+/**
+ * Reads tensors from requests and writes them into responses: KServe V2, in JSON and with binary tensors, and TensorFlow
+ * Serving's V1.
+ */
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { elementCount } from '../../arrays/arrays.js'
@@ -8,56 +11,57 @@ import type { Shape } from '../../layers/layer.js'
 import type { NativeTensorReader } from '../../native/addon.js'
 import { native } from '../../native/native.js'
 
-/** What the tensors of a model's requests look like. */
+/** Names and shapes of the tensors in a model's requests and responses. */
 export interface TensorSpec {
-  /** Default `input`. */
+  /** Name of the input tensor. Default `input`. */
   readonly inputName?: string | undefined
-  /** Default `output`. */
+  /** Name of the output tensor. Default `output`. */
   readonly outputName?: string | undefined
-  /** Shape of one row of input; requests may also have their rows flat. */
+  /** Shape of one row of input. Requests may also give each row as a flat list. */
   readonly inputShape: Shape
   /** Shape of one row of output. */
   readonly outputShape: Shape
-  /** Rows of one request at most, a positive integer. Default 4096. */
+  /** The largest number of rows in one request, a positive integer. Default 4096. */
   readonly maxRows?: number | undefined
-  /** @internal The option that sets maxRows, for messages; default `maxRows`. */
+  /** @internal The name of the option that sets maxRows, for messages. Default `maxRows`. */
   readonly limitName?: string | undefined
 }
 
-/** A request that is as its protocol says. */
+/** A request that has been read and checked. */
 export interface TensorRequest {
-  /** Rows of input. */
+  /** Number of rows of input. */
   readonly rows: number
-  /** To be given back in the response. */
+  /** The identifier of the request, which the response repeats. */
   readonly id: string | undefined
-  /** V2: the output is wanted as bytes after the JSON. */
+  /** V2: whether the client wants the output as bytes after the JSON. */
   readonly binaryOutput: boolean
-  /** V1: the member of the response that holds the output. */
+  /** V1: the name of the response's member that holds the output. */
   readonly outputKey: 'predictions' | 'outputs'
-  /** Puts the input where it is wanted, (rows, inputSize) float32. To be called once. */
+  /** Writes the input as float32 into `into`, (rows, inputSize). It can be called once. */
   readonly write: (into: Float32Array) => void
 }
 
-/** What {@link formatInferResponse} gives. */
+/** A response, made by {@link formatInferResponse}. */
 export interface InferResponse {
   readonly body: string | Buffer
-  /** Bytes of the JSON before the tensor: the header `Inference-Header-Content-Length`. None: all is JSON. */
+  /** Bytes of JSON before the tensor, for the header `Inference-Header-Content-Length`; undefined if all of the body is JSON. */
   readonly headerLength: number | undefined
 }
 
-/** Which model answers. */
+/** The name and version of the model that answers. */
 export interface ModelIdentity {
   readonly name: string
   readonly version?: string | undefined
 }
 
 /**
- * Reads a request of the Open Inference Protocol (KServe V2): its one input, as JSON numbers or, when `headerLength` (the
- * header `Inference-Header-Content-Length`) says where the JSON ends, as raw little-endian bytes after it.
+ * Reads a request of the Open Inference Protocol (KServe V2) with one input. The input is given as JSON numbers. Or, if
+ * `headerLength` is given, as raw little-endian bytes after the JSON: `headerLength` is the length of the JSON, from the header
+ * `Inference-Header-Content-Length`.
  *
- * All of the body is checked before anything is queued: JSON's grammar, each member that has a meaning, the number of elements
- * against the shape. Numbers become the nearest float32. Throws `ERR_REQUEST`, with the member that is wrong, such as
- * `inputs[0].shape`.
+ * The whole body is checked before any row is queued: JSON's grammar, each member that has a meaning, and the number of
+ * elements against the shape. Numbers become the nearest float32. Throws `ERR_REQUEST`, whose message names the member that is
+ * wrong, such as `inputs[0].shape`.
  *
  * @example
  * ```ts
@@ -103,9 +107,9 @@ export function parseInferRequest(
 }
 
 /**
- * Reads a request of TensorFlow Serving's REST interface, `instances` (rows) or `inputs` (one tensor), each as it is or under
- * the input's name. Checked as {@link parseInferRequest} does. Throws `ERR_REQUEST`, with the member that is wrong, such as
- * `instances[3]`.
+ * Reads a request of TensorFlow Serving's REST interface: `instances` (a list of rows) or `inputs` (one tensor), each as
+ * numbers or under the name of the input. The body is checked as by {@link parseInferRequest}. Throws `ERR_REQUEST`, whose
+ * message names the member that is wrong, such as `instances[3]`.
  */
 export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest
 export function parsePredictRequest(body: Buffer, spec: TensorSpec, ...more: unknown[]): TensorRequest {
@@ -124,8 +128,8 @@ export function parsePredictRequest(body: Buffer, spec: TensorSpec, ...more: unk
 }
 
 /**
- * The response of the Open Inference Protocol to a request that {@link parseInferRequest} read. Numbers are the shortest that
- * read back as the same float32; what JSON has no number for (NaN, infinities) is `null`.
+ * Formats the response of the Open Inference Protocol to a request that {@link parseInferRequest} read. Each number is written
+ * with the fewest digits that read back as the same float32. NaN and infinities, which JSON cannot express, become `null`.
  */
 export function formatInferResponse(
   request: TensorRequest,
@@ -147,7 +151,7 @@ export function formatInferResponse(
   return { body, headerLength: body.length - output.byteLength }
 }
 
-/** The JSON of a response; binary output follows it. */
+/** The JSON of a response, without binary output. */
 export function formatInferJson(
   request: TensorRequest,
   output: Float32Array,
@@ -164,12 +168,15 @@ export function formatInferJson(
     : `${tensor},"data":[${native().formatNumbers(output, 0)}]}]}`
 }
 
-/** The bytes of a tensor behind its JSON. */
+/** Joins the JSON of a response and the bytes of a tensor. */
 export function withTensor(json: string, tensor: Float32Array): Buffer {
   return Buffer.concat([Buffer.from(json), new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength)])
 }
 
-/** The response of TensorFlow Serving to a request that {@link parsePredictRequest} read; numbers as in {@link formatInferResponse}. */
+/**
+ * Formats the response of TensorFlow Serving to a request that {@link parsePredictRequest} read. Numbers are written as by
+ * {@link formatInferResponse}.
+ */
 export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string
 export function formatPredictResponse(
   request: TensorRequest,
@@ -198,7 +205,7 @@ function checkAnswer(request: TensorRequest, output: unknown, { outputSize }: Co
     refuse('output', `${rows * outputSize} values, a row for each of the request`, output.length)
 }
 
-/** Numbers in brackets in brackets, as the shape says. */
+/** Formats numbers as nested JSON lists of the given shape. */
 function nest(values: Float32Array, shape: readonly number[]): string {
   const [count = 1, ...rest] = shape
   if (rest.length === 1) return `[${native().formatNumbers(values, count)}]`
@@ -206,7 +213,7 @@ function nest(values: Float32Array, shape: readonly number[]): string {
   return `[${Array.from({ length: count }, (_, i) => nest(values.subarray(i * size, (i + 1) * size), rest))}]`
 }
 
-/** A request whose numbers were read into `values`, until they are written. */
+/** A request whose numbers are in `values`. Writing them gives that memory back. */
 function readRequest(
   rows: number,
   id: string | undefined,
@@ -226,10 +233,10 @@ function readRequest(
   return { rows, id, binaryOutput, outputKey, write }
 }
 
-/** What is worked out once for a spec. */
+/** Values that are computed once for each spec. */
 interface CompiledSpec {
   readonly reader: NativeTensorReader
-  /** Flags, place of binary data, datatype: of the request read last. */
+  /** Results of the last request that was read: flags, start of the binary data, datatype. */
   readonly report: Float64Array
   readonly inputSize: number
   readonly mostValues: number
@@ -238,7 +245,7 @@ interface CompiledSpec {
   readonly outputShapeText: string
 }
 
-/** Rows of one request at most, unless told otherwise. */
+/** The default of maxRows. */
 export const defaultMaxRows = 4096
 const compiledSpecs = new WeakMap<TensorSpec, CompiledSpec>()
 
@@ -285,12 +292,12 @@ function identityText(model: ModelIdentity): string {
   return text
 }
 
-/** Rooms for numbers, by powers of two; few are kept, and no large ones. */
+/** Spare arrays for numbers, by the exponent of their length, a power of two. Few arrays are kept, and no large ones. */
 const rooms: Float32Array[][] = []
 const roomsKept = 4
 const largestRoomKept = 2 ** 18
 
-/** Room for as many numbers as a body of that length can hold, or as the spec allows. */
+/** Takes an array that is large enough for all numbers of a body of this length, or for as many as the spec allows. */
 function takeRoom(bodyLength: number, { mostValues }: CompiledSpec): Float32Array {
   const size = Math.min((bodyLength >> 1) + 1, mostValues)
   const power = 32 - Math.clz32(size - 1)

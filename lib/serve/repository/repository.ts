@@ -1,4 +1,7 @@
-/** Which models are served: loaded, warmed up, swapped in one step, and drained before they go. */
+/**
+ * The models that are served. A model is loaded and warmed up, then replaces the one before in one step, which is drained
+ * before it is freed.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../../base/errors.js'
@@ -11,14 +14,14 @@ import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 
-/** Models by name: files and folders, as for `neurode serve`, or models in memory. */
+/** The models to serve: paths of files and folders, as for `neurode serve`, or a record of paths and of models in memory by name. */
 export type ServedModels =
   | string
   | URL
   | readonly (string | URL)[]
   | Readonly<Record<string, string | URL | Sequential>>
 
-/** What happened to the models, for a log. */
+/** An event for the log: a model was loaded, replaced or removed, or failed to load. */
 export interface ServeEvent {
   readonly level: 'info' | 'error'
   readonly message: string
@@ -26,14 +29,14 @@ export interface ServeEvent {
 
 type Log = (event: ServeEvent) => void
 
-/** How often files are looked at, in milliseconds. */
+/** The time between two checks for changed files, in milliseconds. */
 const watchMilliseconds = 1000
 
 interface Wanted {
   readonly model: string
   readonly version: string
   readonly signature: string
-  /** Words for the log. */
+  /** The place of the model, for the log. */
   readonly where: string
   open(): Promise<ServedSource>
 }
@@ -49,21 +52,21 @@ export class Repository {
   readonly #inMemory: readonly Wanted[]
   readonly #options: ServingOptions
   readonly #log: Log
-  /** By name, then by version, in ascending order of versions. */
+  /** Models by name and then by version; versions ascend. */
   #models: ReadonlyMap<string, ReadonlyMap<string, Opened>> = new Map()
   readonly #latest = new Map<string, ServedModel>()
-  /** Kept when a file is replaced, so that counters never go back. */
+  /** Statistics by model and version. They are kept when a file is replaced, so that counters never decrease. */
   readonly #statistics = new Map<string, ModelStatistics>()
-  /** Signatures that could not be loaded: they are not tried again until the file changes. */
+  /** Signatures of files that could not be loaded. A file is not tried again until its signature changes. */
   readonly #refused = new Map<string, string>()
   #refusedScan = ''
   #retiring = new Set<Promise<void>>()
   #reloading: Promise<void> = Promise.resolve()
   #watching: AbortController | undefined
   #closed = false
-  /** Times that a version was loaded in place of another. */
+  /** How often a version was loaded in place of another. */
   reloads = 0
-  /** Times that a file or folder could not be loaded and what was there stayed. */
+  /** How often a file or folder could not be loaded, so that the models before it stayed. */
   loadFailures = 0
 
   constructor(models: ServedModels, options: ServingOptions, log: Log) {
@@ -82,18 +85,18 @@ export class Repository {
     this.#log = log
   }
 
-  /** Whether some of the models are of files, which may change. */
+  /** Whether some models come from files, which may change. */
   get hasFiles(): boolean {
     return this.#paths.length > 0 || this.#renamed.size > 0
   }
 
-  /** The version asked for, or the latest. */
+  /** Finds a version of a model; without `version`, the latest. */
   find(model: string, version?: string): ServedModel | undefined {
     if (version === undefined) return this.#latest.get(model)
     return this.#models.get(model)?.get(version)?.served
   }
 
-  /** Versions of a model, ascending; none for a model that is not there. */
+  /** The versions of a model, ascending; an empty list for an unknown model. */
   versions(model: string): ServedModel[] {
     return [...(this.#models.get(model)?.values() ?? [])].map(({ served }) => served)
   }
@@ -103,12 +106,12 @@ export class Repository {
     return [...this.#models.keys()].flatMap((model) => this.versions(model))
   }
 
-  /** Statistics of everything that was ever served. */
+  /** The statistics of all versions that were ever served. */
   statistics(): readonly ModelStatistics[] {
     return [...this.#statistics.values()]
   }
 
-  /** Loads everything; rejects with the first thing that cannot be loaded. */
+  /** Loads all models. Rejects with the error of the first one that cannot be loaded. */
   async open(): Promise<void> {
     const wanted = await this.#wanted()
     if (wanted.length === 0) {
@@ -119,8 +122,9 @@ export class Repository {
   }
 
   /**
-   * Looks at the files again: versions that changed or are new are loaded and warmed up, then take over between two
-   * requests; versions that are gone are no longer found. What cannot be loaded is logged, and leaves what was there.
+   * Scans the files again. Versions that changed or are new are loaded and warmed up, and take over between two requests.
+   * Versions whose files were removed are no longer found. If a file cannot be loaded, the error is logged and the version
+   * before stays.
    */
   reload(): Promise<void> {
     const next = this.#reloading.then(() => this.#reloadNow())
@@ -134,7 +138,7 @@ export class Repository {
     void this.#watch(this.#watching.signal)
   }
 
-  /** Answers what was asked, then frees everything. */
+  /** Answers the requests that have arrived, then frees all models. */
   async close(): Promise<void> {
     this.#closed = true
     this.#watching?.abort()
@@ -226,7 +230,7 @@ export class Repository {
     }
   }
 
-  /** The one place where requests begin to find other versions; those that none finds any more are drained. */
+  /** Replaces the versions of a model. From then on requests find the new versions; the old ones that are no longer found are drained. */
   #replace(model: string, versions: ReadonlyMap<string, Opened>): void {
     const before = this.#models.get(model)
     const models = new Map(this.#models)

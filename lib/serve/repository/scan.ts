@@ -1,4 +1,4 @@
-/** Where models lie: files, folders of files, and folders with a numbered folder for each version. */
+/** Finds model files: files, folders of files, and folders with a numbered folder for each version. */
 
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
@@ -6,24 +6,25 @@ import { NeurodeError } from '../../base/errors.js'
 
 const extension = '.neurode'
 const versionName = /^(0|[1-9]\d{0,15})$/
-/** Names stand in addresses, labels and logs. */
+/** The names of models are used in addresses, labels and logs. */
 const modelName = /^[A-Za-z0-9][\w.-]{0,127}$/
 
 /** One version of one model on disk. */
 export interface ModelSource {
   readonly model: string
-  /** The name of its folder; `1` for a file without one. */
+  /** The name of the version's folder; `1` for a file without one. */
   readonly version: string
   readonly path: string
-  /** Changes whenever the file does. */
+  /** A text that changes whenever the file changes. */
   readonly signature: string
 }
 
 /**
- * All versions of all models under these paths. A file is one version; a folder with numbered folders is one model; any
- * other folder holds model files and such folders. Hidden entries and empty version folders are passed over.
+ * Finds all versions of all models under these paths. A file is one version; a folder with numbered folders is one model; any
+ * other folder holds model files and such folders. Hidden entries and empty version folders are skipped.
  *
- * Rejects with `ERR_FILE_NOT_FOUND`, or `ERR_ARGUMENT` where two sources have one name or a name cannot stand in an address.
+ * Rejects with `ERR_FILE_NOT_FOUND`, or with `ERR_ARGUMENT` if two sources have the same name or a name cannot be used in an
+ * address.
  */
 export async function scanModels(paths: readonly string[]): Promise<ModelSource[]> {
   const found = (await Promise.all(paths.map((path) => scan(resolve(path))))).flat()
@@ -41,14 +42,14 @@ export async function scanModels(paths: readonly string[]): Promise<ModelSource[
   return [...sources.values()]
 }
 
-/** Refuses what cannot stand in an address. */
+/** Throws `ERR_ARGUMENT` for a name that cannot be used in an address. */
 export function checkModelName(name: string, where: string): string {
   if (modelName.test(name)) return name
   const expected = "expected letters, digits, '.', '_' and '-' alone, beginning with a letter or digit"
   throw new NeurodeError('ERR_ARGUMENT', `${where}: the name of a model: ${expected}, got ${JSON.stringify(name)}`)
 }
 
-/** Versions in ascending order: by number, not by text. */
+/** Orders versions by number, ascending. */
 export function compareVersions(a: string, b: string): number {
   return Number(a) - Number(b)
 }
@@ -69,7 +70,7 @@ async function scanEntry(path: string, name: string): Promise<ModelSource[]> {
   return found === undefined ? [] : [found]
 }
 
-/** The versions in a folder's numbered folders; undefined where it has none. */
+/** The versions in a folder's numbered folders; undefined if it has no such folder. */
 async function scanVersions(folder: string, model: string): Promise<ModelSource[] | undefined> {
   const versions = (await entriesOf(folder)).filter((name) => versionName.test(name))
   if (versions.length === 0) return undefined
@@ -77,7 +78,7 @@ async function scanVersions(folder: string, model: string): Promise<ModelSource[
   return found.filter((source) => source !== undefined)
 }
 
-/** The one model file of a version's folder. */
+/** The model file of a version's folder; undefined if it has none. */
 async function scanVersion(folder: string, model: string, version: string): Promise<ModelSource | undefined> {
   const files = (await entriesOf(folder)).filter((name) => name.endsWith(extension))
   if (files.length > 1) {
@@ -86,7 +87,7 @@ async function scanVersion(folder: string, model: string, version: string): Prom
   return files[0] === undefined ? undefined : sourceAt(join(folder, files[0]), model, version)
 }
 
-/** The file at a path; undefined for a folder, and for what went away meanwhile inside a folder. */
+/** The model file at a path; undefined for a folder. */
 async function sourceAt(path: string, model: string, version: string): Promise<ModelSource | undefined> {
   const stats = await stat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
     const code = error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE_FORMAT'
@@ -97,7 +98,7 @@ async function sourceAt(path: string, model: string, version: string): Promise<M
   return { model, version, path, signature: [dev, ino, size, mtimeNs, ctimeNs].join(':') }
 }
 
-/** Names in a folder, in order; none for a file. */
+/** The names in a folder, sorted; an empty list for a file. */
 async function entriesOf(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return []

@@ -1,4 +1,4 @@
-/** One version of a model while it is served: its predictor, its queue, and what clients are told of it. */
+/** One version of a model that is served: its predictor, its queue and its description for clients. */
 
 import { checkInteger } from '../../checks/validate.js'
 import type { ModelCore } from '../../core/core.js'
@@ -9,25 +9,31 @@ import { type Batcher, batcher, queueLimit, usualBatches } from '../batching/bat
 import type { ModelStatistics } from '../metrics/statistics.js'
 import { defaultMaxRows, type TensorSpec } from '../protocol/tensors.js'
 
-/** How models are run; see {@link Sequential.predictor} and {@link batcher}. */
+/** Options for running models; see {@link Sequential.predictor} and {@link batcher}. */
 export interface ServingOptions {
-  /** Default: that of a model in memory; `auto` for files. */
+  /** The device. Default: the model's own for models in memory, and `auto` for files. */
   readonly device?: DeviceName | undefined
-  /** Threads of the CPU for a model, a positive integer. */
+  /** CPU threads for each model, a positive integer. */
   readonly threads?: number | undefined
-  /** Rows in one batch at most, a positive integer. Default 256. */
+  /** The largest number of rows in one batch, a positive integer. Default 256. */
   readonly maxBatchSize?: number | undefined
-  /** Microseconds that the first row of a batch may wait for others while the device is idle. Default 0. */
+  /** Microseconds that the first row of a batch may wait for further rows while the device is idle. Default 0. */
   readonly maxQueueDelayMicros?: number | undefined
-  /** Rows of one request at most, a positive integer; a request of more gets 400. Default 4096, and never more than maxQueueSize. */
+  /**
+   * The largest number of rows in one request, a positive integer; a request with more gets 400. Default 4096, and never more
+   * than maxQueueSize.
+   */
   readonly maxRows?: number | undefined
-  /** Rows that may wait for a model at most; requests above get 503. Default 16 · maxBatchSize, and no less than maxRows given. */
+  /**
+   * The largest number of rows that wait for a model; requests beyond it get 503. Default 16 · maxBatchSize, or maxRows if that
+   * is given and larger.
+   */
   readonly maxQueueSize?: number | undefined
-  /** Milliseconds that a request may wait for its answer at most; later it gets 503. Default 1000. */
+  /** Milliseconds that a request may wait for its answer; after that it gets 503. Default 1000. */
   readonly timeoutMs?: number | undefined
 }
 
-/** A model and, unless it has them itself, its weights. */
+/** A model and, if it does not hold its weights itself, its weights. */
 export interface ServedSource {
   readonly core: ModelCore
   readonly weights?: readonly Float32Array[] | undefined
@@ -41,7 +47,7 @@ export class ServedModel {
   readonly summary: ModelSummary
   readonly statistics: ModelStatistics
   readonly queue: Batcher
-  /** What requests and responses look like. */
+  /** Names and shapes of the tensors in requests and responses. */
   readonly spec: TensorSpec
   readonly timeoutMs: number
   readonly #predictor: Predictor
@@ -76,8 +82,8 @@ export class ServedModel {
   }
 
   /**
-   * Makes the predictor, with the weights given or else the model's, and runs it once for one row and once for a full batch, so that
-   * no request pays for the first time.
+   * Makes the predictor, with the given weights or else the model's. Runs it once for one row and once for a full batch, so
+   * that no request has to wait for the initialization of the first run.
    */
   static async open(
     { core, weights }: ServedSource,
@@ -117,13 +123,13 @@ export class ServedModel {
     return this.queue.maxBatchSize
   }
 
-  /** A few words for a log. */
+  /** Describes the model in a few words, for the log. */
   describe(): string {
     const shapes = `[${this.inputShape.join(', ')}] → [${this.outputShape.join(', ')}]`
     return `${shapes}, ${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
   }
 
-  /** Waits until everything that was asked is answered, then frees the memory. No request may come any more. */
+  /** Waits until all requests are answered, then frees the memory. The caller makes sure that no further request arrives. */
   async retire(): Promise<void> {
     await this.queue.drain()
     this.#unfollow()

@@ -1,4 +1,7 @@
-/** Inference past node:http: requests in their usual form are read and answered natively; the server gets all others. */
+/**
+ * The fast path: native code reads and answers requests for inference in their usual form, without node:http. All other
+ * requests go to the server of node:http.
+ */
 
 import { type Server as HttpServer, STATUS_CODES } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -16,16 +19,16 @@ import { beforeClose, checksTimeouts, descriptorOf } from './undocumented.js'
 
 export interface FastPathOptions extends RequestRules, Timeouts {
   readonly serving: Serving
-  /** None: every host is taken. */
+  /** If undefined, every host is accepted. */
   readonly checkHost: CheckHost | undefined
-  /** Answers a request that does not come in whole, and ends its connection, by the code of Node's error. */
+  /** Answers a request that did not arrive completely, by the code of Node's error, and ends its connection. */
   readonly refuse: (socket: Socket, code: ClientErrorCode) => void
 }
 
-/** Bytes. What is larger takes its time anyhow. */
+/** In bytes. A larger body takes so long to transfer that the fast path would not shorten its time much. */
 const largestBody = 2 ** 20
 
-/** Why requests are not answered past node:http; undefined: they are. `wanted`: the option of a server. */
+/** The reason why this server cannot use the fast path, or undefined if it can. `wanted` is the server's option `fastPath`. */
 export async function whyNoFastPath(wanted: boolean | undefined, speaksTls = false): Promise<string | undefined> {
   if (!checkBoolean(wanted ?? true, 'fastPath')) return 'it is switched off'
   if (speaksTls) return 'the server speaks TLS'
@@ -35,12 +38,12 @@ export async function whyNoFastPath(wanted: boolean | undefined, speaksTls = fal
   return undefined
 }
 
-/** A connection while it is here: its socket reads nothing. */
+/** A connection of the fast path. While native code reads the connection (`isHere`), its socket reads nothing. */
 interface Client {
   id: number
   readonly socket: Socket
   isHere: boolean
-  /** The token of its next request was checked before its body came. */
+  /** Whether the token of the next request was already checked, before the body of the request arrived. */
   isAdmitted: boolean
 }
 
@@ -51,13 +54,16 @@ export class FastPath {
   readonly #clients: (Client | undefined)[] = []
   readonly #sockets = new Set<Socket>()
   readonly #timer: NodeJS.Timeout
-  /** Thousands of connections may end at once. */
+  /** Ends connections a few at a time, since thousands may end at once. */
   readonly #ends = new InTurns<() => void>((end) => end())
   readonly #keepAlive: string
-  /** The header `Date`, as it was at the last look. */
+  /** The header `Date` for responses; the timer renews it. */
   #date = ''
 
-  /** Takes every connection that `door` accepts, paused, and hands those with other requests over to `server`. */
+  /**
+   * Takes every connection that `door` accepts, paused, and hands a connection over to `server` when another kind of request
+   * arrives on it.
+   */
   constructor(door: Server, server: HttpServer, options: FastPathOptions) {
     const { Connections } = native()
     if (Connections === undefined) throw new Error('whyNoFastPath was not asked')
@@ -70,7 +76,8 @@ export class FastPath {
       admitsBody: this.#admitsBody,
       onRequest: this.#onRequest,
       onForeign: (id) => this.#handOver(this.#leave(id)),
-      // What is wrong with it is for node:http to say; in turns, for thousands may leave at once.
+      // node:http says what is wrong with the head. One turn hands over a few connections only, since thousands may be cut at
+      // once.
       onCutHead: (id) => {
         const client = this.#leave(id)
         this.#ends.add(() => client.socket.destroyed || this.#handOver(client))
@@ -87,22 +94,22 @@ export class FastPath {
     this.#timer = setInterval(() => this.#look(), connectionsCheckingInterval).unref()
   }
 
-  /** Ends the connections on which nothing is asked. */
+  /** Ends the connections that have no request in progress. */
   closeIdle(): void {
     for (const id of this.#connections.quiet()) this.#take(id).socket.destroy()
   }
 
-  /** Whether what comes on the connection is read here. */
+  /** Whether the fast path reads this connection. */
   holds(socket: Socket): boolean {
     return this.#sockets.has(socket)
   }
 
-  /** After the last connection. */
+  /** Stops the timer. Call it after the last connection has ended. */
   stop(): void {
     clearInterval(this.#timer)
   }
 
-  /** The number of a connection that is watched; -1 where that cannot be, or there is no memory for it. */
+  /** Starts to watch a descriptor and gives the number of the connection, or -1 if watching is impossible or memory is short. */
   #watch(fd: number): number {
     try {
       return this.#connections.add(fd)
@@ -126,7 +133,7 @@ export class FastPath {
     socket.on('error', () => {})
   }
 
-  /** What the connections have let go of. */
+  /** Forgets a connection that native code no longer watches, and returns it. */
   #leave(id: number): Client {
     const client = this.#clients[id] as Client
     this.#clients[id] = undefined
@@ -158,7 +165,10 @@ export class FastPath {
     end([Infinity, Infinity, keepAliveTimeout], (socket) => socket.destroy())
   }
 
-  /** What is refused here gets its answer from the server, which waits for no body either. */
+  /**
+   * Whether native code should wait for the body of a request. The server of node:http answers a request that is refused here;
+   * it does not wait for the body either.
+   */
   #admitsBody = (
     id: number,
     model: string,
@@ -219,7 +229,7 @@ export class FastPath {
       socket.write(all.subarray(sent), (error) => {
         if (!client.isHere || error) return
         if (isLast) this.#take(id).socket.destroySoon()
-        // The socket has the descriptor watched until this has returned.
+        // The socket itself still watches the descriptor until this callback returns.
         else setImmediate(() => client.isHere && this.#connections.resume(id))
       })
     } else if (isLast) {

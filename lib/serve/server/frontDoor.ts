@@ -1,18 +1,18 @@
-/** Accepts connections for a server that listens nowhere itself. They are not read until `resume`. */
+/** Accepts connections on behalf of a server that does not listen itself. The connections are paused until `resume` is called. */
 
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 
-/** As node:http's own server has them. */
+/** The same options as node:http's own server uses, but for `pauseOnConnect`. */
 const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true }
 
 export class FrontDoor {
-  /** Emits every connection, whichever address it came to. Its limit holds for each address. */
+  /** Emits every connection, whichever address it came to. The server's limit on connections holds for each address separately. */
   readonly server = createServer(options)
   readonly #others: Server[] = []
 
-  /** On all addresses where `host` is localhost: clients take the one or the other. */
+  /** Listens at `host`. For localhost it listens on all addresses of that name, because some clients use IPv4 and others IPv6. */
   async listen(host: string, port: number): Promise<void> {
     await listenOn(this.server, host, port)
     if (host !== 'localhost') return
@@ -22,7 +22,7 @@ export class FrontDoor {
     }
   }
 
-  /** Accepts no more. Resolves once the last connection has ended. */
+  /** Accepts no more connections. Resolves once the last connection has ended. */
   async close(): Promise<void> {
     const servers = [this.server, ...this.#others]
     await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))))
@@ -36,7 +36,7 @@ export class FrontDoor {
       await listenOn(server, host, port)
       this.#others.push(server)
     } catch {
-      // The first address is the one that was promised.
+      // This address is optional: only the first address has to work.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The Fastify application of a server of its own: node:http with limits on times, and JSON for whatever it refuses. */
+/** Creates the Fastify application of a standalone server: node:http with time limits, which answers refused requests with JSON. */
 
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -29,9 +29,9 @@ export async function makeApp(
     http: { headersTimeout, requestTimeout, connectionsCheckingInterval },
     https: await readTls(tls),
     requestTimeout,
-    // Node waits a second longer than it says.
+    // Node waits one second longer than this option says.
     keepAliveTimeout: Math.min(keepAliveTimeout, longestMilliseconds - 1000),
-    // Connections that were open before the end still get their answer.
+    // While the server closes, connections that are already open still get answers.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: ({ code = '' }: NodeJS.ErrnoException, socket: Socket) => refuseClient(socket, code),
@@ -43,7 +43,8 @@ export async function makeApp(
   } as object) as FastifyInstance
   app.server.headersTimeout = headersTimeout
   answerHalfClosed(app.server)
-  // A second Host is one too many, wherever it stands.
+  // No limit on the number of headers: beyond a limit Node would drop headers, and a second `Host` among them would go
+  // unnoticed.
   app.server.maxHeadersCount = 0
   app.server.on('checkExpectation', refuseExpectation)
   return app
@@ -60,7 +61,7 @@ async function readTls(tls: TlsFiles | undefined): Promise<object | null> {
   return { key, cert }
 }
 
-/** `Expect` with anything but `100-continue`. */
+/** Answers a header `Expect` other than `100-continue` with 417. */
 function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
   const error = `Expect: expected 100-continue, got ${JSON.stringify(headers.expect)}`
   const body = Buffer.from(errorBody(error))

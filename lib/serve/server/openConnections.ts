@@ -1,4 +1,4 @@
-/** The connections of a server: how many there may be, and how they end. */
+/** Keeps the list of a server's open connections, limits their number, and ends them when the server closes. */
 
 import { readFileSync } from 'node:fs'
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
@@ -7,25 +7,25 @@ import type { Serving } from '../http/serving.js'
 import { connectionOf, keepIdleConnections } from './undocumented.js'
 
 export interface ConnectionOptions {
-  /** Open connections at most. */
+  /** The largest number of open connections. */
   readonly maxConnections: number
-  /** Connections that have shown no token make room for others. */
+  /** Whether the server asks for tokens. If it does, connections that have shown no token are closed to make room for others. */
   readonly asksTokens: boolean
-  /** Told of connections that are too many. */
+  /** Counts and logs the connections beyond the limit. */
   readonly serving: Serving
 }
 
-/** Connections that the system accepts before the server looks at them, at most: Node's default. */
+/** The largest number of connections that the system accepts before the server looks at them: Node's default. */
 const backlog = 511
-/** Between two lines of the log that tell of connections beyond the limit, in milliseconds. */
+/** The shortest time between two log lines about connections beyond the limit, in milliseconds. */
 const tellingMilliseconds = 10_000
-/** What the process may open besides connections. */
+/** File descriptors that are reserved for other purposes than connections. */
 const otherFiles = 96
 
 interface Open {
-  /** To requests whose head is here; those that are not all sent. */
+  /** Responses that are not sent completely yet, of requests whose head has arrived. */
   readonly answers: Set<ServerResponse>
-  /** Nothing was asked at the last look. */
+  /** Whether the connection had no request in progress at the last check. */
   wasIdle: boolean
 }
 
@@ -33,17 +33,17 @@ export class OpenConnections {
   readonly #serving: Serving
   readonly #asksTokens: boolean
   readonly #most: number
-  /** In the order in which they came. */
+  /** In the order in which the connections were accepted. */
   readonly #open = new Map<Socket, Open>()
-  /** Those that have shown no token. */
+  /** Connections that have shown no token yet. */
   readonly #strangers = new Set<Socket>()
   #beyond = 0
   #isTelling = false
   #makesRoom = false
 
   /**
-   * `door` accepts the connections, `server` answers requests on them. After everybody else has said what happens to a
-   * connection.
+   * `door` accepts the connections, and `server` answers the requests on them. Construct this object last, after all other
+   * listeners of the connections are in place.
    */
   constructor(door: Server, server: HttpServer, options: ConnectionOptions) {
     const { maxConnections, asksTokens, serving } = options
@@ -51,7 +51,7 @@ export class OpenConnections {
     this.#asksTokens = asksTokens
     const files = mostOpenFiles()
     const possible = Math.max(files - otherFiles, 2)
-    // Whoever waits is let in, and may show a token before one of them has to go.
+    // Connections beyond the limit are accepted first, so that they can show a token before one without a token is closed.
     const waiting = asksTokens ? Math.min(backlog, Math.floor(possible / 2)) : 0
     this.#most = Math.min(maxConnections, possible - waiting)
     door.maxConnections = this.#most + waiting
@@ -65,24 +65,27 @@ export class OpenConnections {
     keepIdleConnections(server)
   }
 
-  /** As of a server, for {@link Serving.observe}. */
+  /** The same method as a server of Node has, for {@link Serving.observe}. */
   getConnections(done: (error: null, count: number) => void): void {
     done(null, this.#open.size)
   }
 
-  /** Whether a part of an answer of node:http is sent, and not all of it written. */
+  /** Whether node:http has sent a part of a response on this connection and not yet all of it. */
   isAnswered(socket: Socket): boolean {
     if (socket.bytesWritten === 0) return false
     const answers = this.#open.get(connectionOf(socket))?.answers ?? []
     return [...answers].some(({ headersSent, writableEnded }) => headersSent && !writableEnded)
   }
 
-  /** The connection has shown a token. */
+  /** Records that the connection has shown a valid token. */
   welcome(socket: Socket): void {
     this.#strangers.delete(connectionOf(socket))
   }
 
-  /** Ends connections on which nothing was asked at two looks, apart from those that are looked after elsewhere. */
+  /**
+   * Ends the connections that had no request in progress at two successive checks. `isElsewhere` names the connections that the
+   * fast path looks after.
+   */
   closeIdle(isElsewhere: (socket: Socket) => boolean): void {
     for (const [socket, open] of this.#open) {
       const isIdle = open.answers.size === 0 && !isElsewhere(socket)
@@ -91,7 +94,7 @@ export class OpenConnections {
     }
   }
 
-  /** Ends all of them, and gives how many there were. */
+  /** Ends all connections and returns their number. */
   cut(): number {
     const sockets = [...this.#open.keys()]
     for (const socket of sockets) this.#end(socket)
@@ -105,7 +108,7 @@ export class OpenConnections {
     this.#strangers.add(socket)
     if (this.#open.size <= this.#most || this.#makesRoom) return
     this.#makesRoom = true
-    // What has come in with the connections is read first.
+    // Two turns of the event loop, so that tokens that have already arrived are read first.
     setImmediate(() => setImmediate(() => this.#makeRoom()))
   }
 
@@ -153,7 +156,7 @@ export class OpenConnections {
   }
 }
 
-/** Of this process; Infinity where the system does not say. */
+/** The largest number of files that this process may open; Infinity if the system does not tell. */
 function mostOpenFiles(): number {
   try {
     return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)

@@ -1,12 +1,12 @@
-/** Connections whose requests never become one: what is said to them, and how they end. */
+/** Answers clients whose bytes never become a complete HTTP request, and ends their connections. */
 
 import type { Socket } from 'node:net'
 import { type ClientErrorCode, clientErrors, errorBody } from '../http/httpErrors.js'
 
-/** In one turn of the event loop. */
+/** The number of items that {@link InTurns} handles in one turn of the event loop. */
 export const mostAtOnce = 8
 
-/** Does something for thousands, a few at a time and in their order: requests are answered between. */
+/** Handles many items in order, a few in each turn of the event loop, so that requests are answered in between. */
 export class InTurns<T> {
   readonly #run: (item: T) => void
   #waiting: T[] = []
@@ -32,10 +32,13 @@ export class InTurns<T> {
   }
 }
 
-/** Handles an error of a client, by the code of Node's error. */
+/** Handles an error of a client's connection. `code` is the code of Node's error. */
 export type RefuseClient = (socket: Socket, code: string) => void
 
-/** `isAnswered` tells whether a part of an answer to an earlier request is sent: then nothing more can be said. */
+/**
+ * Makes the handler of client errors. `isAnswered` tells whether a part of an earlier response is sent already: then no error
+ * can be sent any more, and the connection just ends.
+ */
 export function refuseClients(isAnswered: (socket: Socket) => boolean): RefuseClient {
   const refuse = (socket: Socket, code: string) => {
     // Bytes behind a request that asked to close the connection count for nothing: the answer to it is the last.
@@ -43,7 +46,7 @@ export function refuseClients(isAnswered: (socket: Socket) => boolean): RefuseCl
     if (code === 'ECONNRESET' || !socket.writable || isAnswered(socket)) socket.destroy()
     else sayWhy(socket, code)
   }
-  // Thousands may be late at once.
+  // A few at a time, since thousands of connections may time out at once.
   const late = new InTurns<Socket>((socket) => refuse(socket, 'ERR_HTTP_REQUEST_TIMEOUT'))
   return (socket, code) => {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT') late.add(socket)
@@ -58,6 +61,6 @@ function sayWhy(socket: Socket, code: string): void {
   const body = errorBody(message)
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
   socket.end(`${head}Connection: close\r\n\r\n${body}`)
-  // Its peer may never end it.
+  // The client may never close its side of the connection.
   socket.destroySoon()
 }

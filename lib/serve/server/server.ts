@@ -1,4 +1,4 @@
-/** A server of its own: the plugin in a Fastify with limits on connections and times. */
+/** A standalone server: the plugin in a Fastify application of its own, with limits on connections and times. */
 
 import type { Server, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -19,35 +19,39 @@ import { startTimeouts } from './undocumented.js'
 
 /** Options of {@link serve}. */
 export interface ServeOptions extends ServePluginOptions {
-  /** Address to listen on. Default `127.0.0.1`: this machine alone. */
+  /** Address to listen on. Default `127.0.0.1`, which only programs on this machine can reach. */
   readonly host?: string | undefined
-  /** Default 8000; 0: a free one. */
+  /** Port to listen on. Default 8000; 0 takes any free port. */
   readonly port?: number | undefined
-  /** Paths of a key and its certificate (PEM), for HTTPS. */
+  /** Paths of a private key and its certificate (PEM). With them the server speaks HTTPS. */
   readonly tls?: { readonly key: string | URL; readonly cert: string | URL } | undefined
-  /** Open connections at most; default 4096. */
+  /** The largest number of open connections. Default 4096. */
   readonly maxConnections?: number | undefined
-  /** Milliseconds in which a request has to come in whole; default 30,000. */
+  /** Milliseconds within which a complete request has to arrive. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined
-  /** Milliseconds in which its headers have to; default 10,000. */
+  /** Milliseconds within which the head of a request has to arrive. Default 10,000. */
   readonly headersTimeoutMs?: number | undefined
-  /** Milliseconds that a connection may be idle between two requests; default 65,000, longer than usual load balancers. */
+  /**
+   * Milliseconds that a connection may be idle between two requests. Default 65,000, which is longer than load balancers
+   * usually wait.
+   */
   readonly keepAliveTimeoutMs?: number | undefined
-  /** Milliseconds that {@link InferenceServer.close} waits for requests whose head has come; default 10,000. */
+  /** Milliseconds that {@link InferenceServer.close} waits for requests whose head has arrived. Default 10,000. */
   readonly shutdownTimeoutMs?: number | undefined
   /**
-   * Hosts that requests may name in their header `Host`, without ports, besides localhost, loopback addresses and `host`;
-   * others get 421. Default: none where it listens on a loopback address, any elsewhere. With `tokens` any is taken.
+   * Hosts that requests may name in their header `Host`, without ports, in addition to localhost, loopback addresses and
+   * `host`. A request that names another host gets 421. Default: no further hosts if the server listens on a loopback address,
+   * and any host otherwise. With `tokens` any host is accepted.
    */
   readonly allowedHosts?: readonly string[] | undefined
   /**
-   * Whether requests for inference in their usual form are read and answered natively, past node:http: the same answers, in less
-   * time. Default: where it can be, unless the environment says `NEURODE_FAST_PATH=off`; with `tls` it cannot.
+   * Whether native code reads and answers requests for inference in their usual form, without node:http. The answers are the
+   * same and take less time. Default: true where possible, unless the environment has `NEURODE_FAST_PATH=off`. It is not
+   * possible with `tls`.
    */
   readonly fastPath?: boolean | undefined
 }
 
-/** The names of {@link ServeOptions}. */
 export const serveOptionNames = [
   ...pluginOptionNames,
   'host',
@@ -62,33 +66,34 @@ export const serveOptionNames = [
   'fastPath',
 ] as const
 
-/** Between two looks for connections that are idle while the server closes, in milliseconds. */
+/** The time between two checks for idle connections while the server closes, in milliseconds. */
 const closingMilliseconds = 20
 
-/** A server that runs, made by {@link serve}. */
+/** A running server, made by {@link serve}. */
 export interface InferenceServer {
-  /** Such as `http://127.0.0.1:8000`. */
+  /** The address of the server, such as `http://127.0.0.1:8000`. */
   readonly url: string
   readonly host: string
   readonly port: number
-  /** Whether requests for inference are answered past node:http, and if not, why. */
+  /** Whether native code answers requests for inference, without node:http, and the reason if it does not. */
   readonly fastPath: { readonly used: boolean; readonly reason?: string | undefined }
-  /** Loads models whose files changed, without losing a request. */
+  /** Loads the models whose files changed. No request is lost. */
   reload(): Promise<void>
   /**
-   * Is not ready any more, answers what was asked, then frees everything. Connections on which the head of a request has not
-   * come whole end at once, and what is not answered after `shutdownTimeoutMs` is cut off.
+   * Closes the server: it reports that it is not ready, answers the requests that have arrived, and then frees all memory.
+   * Connections on which the head of a request is incomplete end at once. Requests that are not answered after
+   * `shutdownTimeoutMs` are cut off.
    */
   close(): Promise<void>
-  /** {@link InferenceServer.close}, for `await using`. */
+  /** Calls {@link InferenceServer.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Serves models over HTTP on its own: what `neurode serve` does, in this process.
+ * Starts a standalone HTTP server for models in this process, as the command `neurode serve` does.
  *
- * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT`, `ERR_DEVICE_UNAVAILABLE`, or the system's error where
- * the address is taken.
+ * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_ARGUMENT` (also if the address is taken) or
+ * `ERR_DEVICE_UNAVAILABLE`.
  *
  * @example
  * ```ts
@@ -115,7 +120,7 @@ export async function serve(given: ServeOptions, ...more: unknown[]): Promise<In
   return listen(options, serving)
 }
 
-/** The same for what is shared with other workers. */
+/** Starts a server with the given state. A worker passes state that collects the statistics of all workers. */
 export async function listen(options: ServeOptions, serving: Serving): Promise<InferenceServer> {
   const { host = '127.0.0.1', port = 8000, tls } = options
   if (typeof host !== 'string' || host === '') refuse('host', 'an address', host)
@@ -175,15 +180,15 @@ export async function listen(options: ServeOptions, serving: Serving): Promise<I
   }
 }
 
-/** What accepts the connections. */
+/** The part of a server that accepts connections. */
 interface Entrance {
   readonly server: Server
   listen(host: string, port: number): Promise<void>
-  /** Accepts no more. Resolves once all connections have ended and all is freed. */
+  /** Accepts no more connections. Resolves once all connections have ended and all memory is freed. */
   close(): Promise<void>
 }
 
-/** A front door, which the fast path stands behind; node:http is handed connections. */
+/** With the fast path: a {@link FrontDoor} accepts the connections, and node:http is handed some of them. */
 function throughDoor(app: FastifyInstance): Entrance {
   const door = new FrontDoor()
   return {
@@ -200,7 +205,7 @@ function throughDoor(app: FastifyInstance): Entrance {
   }
 }
 
-/** node:http itself. */
+/** Without the fast path: node:http accepts the connections itself. */
 function throughNode(app: FastifyInstance): Entrance {
   return {
     server: app.server,
@@ -237,7 +242,7 @@ function timeouts(options: ServeOptions): Timeouts {
   }
 }
 
-/** Ends the connections that nobody waits on, and all that are left once the time is over. */
+/** Closes the entrance, ends idle connections meanwhile, and cuts off all that are left after `shutdownTimeout` milliseconds. */
 async function closeAll(
   entrance: Entrance,
   connections: OpenConnections,

@@ -1,6 +1,7 @@
 /**
- * All that serving takes from Node beyond its documentation, in one place: what for, how it is tried, and what is done without it.
- * The addon has a file of its own for functions of libuv, which are documented and are looked up by name: native/addon/uv_poll.cc.
+ * Everything in lib/serve that relies on undocumented behaviour of Node, in one place. Each comment says what it is for, how
+ * its presence is checked, and what happens without it. Functions of libuv are documented; native/addon/uv_poll.cc looks them
+ * up by name.
  */
 
 import { createServer, type Server } from 'node:http'
@@ -8,8 +9,8 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
 /**
- * The descriptor of a connection, which the fast path watches; Node documents no way to it. -1 where there is none: then
- * node:http gets the connection.
+ * The file descriptor of a connection, which the fast path watches; Node has no documented way to get it. Returns -1 if there
+ * is none: then node:http gets the connection.
  */
 export function descriptorOf(socket: Socket): number {
   const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: unknown } | null }
@@ -17,9 +18,9 @@ export function descriptorOf(socket: Socket): number {
 }
 
 /**
- * Calls `listener` right before the socket closes its descriptor, which the event loop must not watch any more by then. The event
- * `close` comes later, when another connection may have the same descriptor. False where that cannot be: then node:http gets the
- * connection.
+ * Calls `listener` immediately before the socket closes its descriptor: the event loop must have stopped watching it by then.
+ * The event `close` comes too late, when another connection may already have the same descriptor. Returns false if this is
+ * impossible: then node:http gets the connection.
  */
 export function beforeClose(socket: Socket, listener: () => void): boolean {
   const { _destroy: destroy } = socket
@@ -32,19 +33,19 @@ export function beforeClose(socket: Socket, listener: () => void): boolean {
 }
 
 /**
- * Has a server of node:http check the time-outs of connections that it is handed. Node starts to check them when a server listens,
- * which one behind a front door never does. Where {@link checksTimeouts} says no, there is no front door.
+ * Makes a server of node:http check the time-outs of connections that it is handed. Node starts these checks when a server
+ * listens, which a server behind a front door never does. If {@link checksTimeouts} gives false, no front door is used.
  */
 export function startTimeouts(server: Server): void {
   server.emit('listening')
 }
 
-/** What a check of time-outs that works takes a hundred times over, in milliseconds. */
+/** The longest wait for the first check of time-outs, in milliseconds: about a hundred times what a working check takes. */
 const patience = 1000
 
 let checked: Promise<boolean> | undefined
 
-/** Whether {@link startTimeouts} works: tried once, with a connection on which nothing comes. */
+/** Whether {@link startTimeouts} works. It is tried once per process, with a connection on which no data arrives. */
 export function checksTimeouts(): Promise<boolean> {
   checked ??= new Promise((resolve) => {
     const server = createServer({ headersTimeout: 1, requestTimeout: 1, connectionsCheckingInterval: 1 })
@@ -64,7 +65,7 @@ export function checksTimeouts(): Promise<boolean> {
 }
 
 /**
- * Lets clients that have said everything still have their answer from node:http, as they do from the fast path. Without it
+ * Makes node:http answer clients that have already closed their sending side, as the fast path does. Without this setting
  * node:http ends their connections.
  */
 export function answerHalfClosed(server: Server): void {
@@ -72,16 +73,17 @@ export function answerHalfClosed(server: Server): void {
 }
 
 /**
- * Keeps a server that closes from ending connections by itself. For Node an answer that is not all sent is over; OpenConnections
- * knows better. Where `close` did not call this method, Node would end them.
+ * Keeps a closing server of node:http from ending idle connections itself: Node counts a connection as idle as soon as its
+ * response has ended, even if it is not all sent, and OpenConnections waits for that. If `close` did not call this method, Node
+ * would end the connections early.
  */
 export function keepIdleConnections(server: Server): void {
   server.closeIdleConnections = () => {}
 }
 
 /**
- * The connection that a TLS socket was made of: what the server accepted. Without it a TLS connection that has shown a token would
- * count as one that has not.
+ * The underlying connection of a TLS socket, which is what the server accepted. Without it a TLS connection that has shown a
+ * token would count as one that has not.
  */
 export function connectionOf(socket: Socket): Socket {
   const { _parent: parent } = socket as { readonly _parent?: Socket | null }

@@ -1,4 +1,4 @@
-/** A worker of `neurode serve --workers`: a server that shares its port, told what to do by the first process. */
+/** A worker of `neurode serve --workers`: a server that shares its port with other workers. The first process controls it by messages. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NeurodeError } from '../../base/errors.js'
@@ -8,7 +8,7 @@ import type { ServerSnapshot } from '../metrics/metrics.js'
 import { type InferenceServer, listen } from '../server/server.js'
 import type { FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
-/** The first process may be gone, in which case the worker ends soon, too. */
+/** Sends a message to the first process. If that process has ended, the message is dropped; this worker then ends soon, too. */
 function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
@@ -31,13 +31,13 @@ async function start(worker: number, workers: number, given: WorkerOptions): Pro
   tell({ type: 'listening', url, host, port, fastPath })
 }
 
-/** Of the threads that one process would take. */
+/** This worker's share of the threads that a single process would use. */
 function shareOfThreads(workers: number): number {
   const threads = devices().find(({ name }) => name === 'cpu')?.threads ?? 1
   return Math.max(1, Math.floor(threads / workers))
 }
 
-/** Answers what was asked, and ends. */
+/** Answers the requests that have arrived, then ends the process. */
 async function close(delayMs = 0): Promise<void> {
   if (serving !== undefined) serving.draining = true
   await sleep(delayMs)
@@ -72,7 +72,7 @@ process.on('message', (message: ToWorker) => {
   const action = actions[message.type] as (message: ToWorker) => Promise<void>
   action(message).catch(fail)
 })
-// Ctrl-C reaches every process of a terminal: the first process tells what to do then.
+// Ctrl-C reaches every process of a terminal. Workers ignore it: the first process tells them what to do.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => void close())
 process.on('SIGHUP', () => void server?.reload())

@@ -1,4 +1,4 @@
-/** The first process of a server with several workers: starts them, replaces those that end, and adds up their counts. */
+/** The first process of a server with several workers: starts workers, replaces those that end, and adds up their statistics. */
 
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
@@ -11,12 +11,15 @@ import type { ServeEvent } from '../repository/repository.js'
 import { defaultShutdownTimeout, type InferenceServer } from '../server/server.js'
 import type { Address, FromWorker, ToWorker, WorkerOptions } from './workerMessages.js'
 
-/** A worker that ends sooner after its start is replaced later and later: its end may have to do with its start. */
+/**
+ * If a worker ends within this time after its start, the pause before the next start doubles, since the start itself may be the
+ * cause.
+ */
 const youngMilliseconds = 2000
 const longestPause = 10_000
-/** What a worker has to end in, once it has cut off what was left. */
+/** The time in which a worker has to end after it has cut off its remaining requests. */
 const endingMilliseconds = 2000
-/** A worker that does not tell its counts in this time is taken as it last was. */
+/** If a worker does not send its statistics within this time, its last ones are used. */
 const observeMilliseconds = 1000
 
 interface Member {
@@ -25,9 +28,9 @@ interface Member {
   readonly started: number
   listening: boolean
   last: ServerSnapshot
-  /** Wait until it listens, or is gone. */
+  /** Called once the worker listens or has ended. */
   readonly starting: (() => void)[]
-  /** Wait until it has looked at the files again. */
+  /** Called, one at a time, once the worker has scanned the files again. */
   readonly reloading: (() => void)[]
 }
 
@@ -40,14 +43,14 @@ class Workers {
   readonly #count: number
   readonly #log: (event: ServeEvent) => void
   readonly #members = new Map<number, Member>()
-  /** What workers that are gone had counted. */
+  /** The statistics of workers that have ended. */
   #departed: ServerSnapshot['models'] = []
   readonly #observing = new Map<number, (snapshot: ServerSnapshot) => void>()
   #observations = 0
   #failures = 0
   #closing = false
   #allGone: (() => void) | undefined
-  /** The first worker that listens, or cannot. */
+  /** Called when the first worker listens; `#refuse`, when one cannot. */
   #begin: (address: Address) => void = () => {}
   #refuse: (error: Error) => void = () => {}
 
@@ -74,7 +77,7 @@ class Workers {
     }
   }
 
-  /** Resolves once every worker that runs has looked at the files again. */
+  /** Resolves once every running worker has scanned the files again. */
   async reload(): Promise<void> {
     const members = [...this.#members.values()].filter(({ listening }) => listening)
     await Promise.all(
@@ -117,7 +120,7 @@ class Workers {
     this.#members.set(number, member)
     worker.on('message', (message: FromWorker) => this.#hear(member, message))
     worker.once('exit', (code, signal) => this.#replace(member, signal ?? `exit code ${code}`))
-    // A worker that cannot be told anything ends, and is replaced then.
+    // A worker to which no message can be sent ends, and is then replaced.
     worker.on('error', () => {})
   }
 
@@ -154,7 +157,7 @@ class Workers {
       this.#refuse(toError(code, message))
     },
     event: ({ number }, { event: { level, message } }) => {
-      // All workers load the same files: one tells of it.
+      // All workers load the same files, so only the events of the first one are logged.
       if (level === 'error') this.#log({ level, message: `worker ${number}: ${message}` })
       else if (number === 1) this.#log({ level, message })
     },
@@ -213,7 +216,7 @@ function toError(code: string | undefined, message: string): Error {
   return Object.assign(new Error(message), { code })
 }
 
-/** A server of `count` processes on one port. Everything else is as for {@link serve}. */
+/** Starts a server of `count` processes on one port. All else is as for {@link serve}. */
 export async function serveInWorkers(
   options: WorkerOptions,
   count: number,

@@ -1,4 +1,4 @@
-/** What a server tells of itself and its models: metadata, configuration, readiness, statistics. */
+/** The routes that describe a server and its models: metadata, configuration, readiness, statistics. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { native } from '../../../native/native.js'
@@ -23,7 +23,7 @@ export function serverMetadata(): Handler {
 /** `GET /v2/health/live`: the process answers. */
 export const live: Handler = () => ({ live: true })
 
-/** `GET /v2/health/ready`: models are loaded, and the server does not shut down. */
+/** `GET /v2/health/ready`: whether models are loaded and the server is not shutting down. */
 export function ready(serving: Serving): Handler {
   return (_request, reply) => {
     if (!serving.ready) reply.code(503)
@@ -122,7 +122,7 @@ export function metrics(serving: Serving): Handler {
   }
 }
 
-/** What there is no route for. */
+/** Answers addresses that have no route. */
 export const notFound: Handler = ({ method, url }) => {
   throw new HttpError(404, `the address: nothing is at ${method} ${JSON.stringify(url.slice(0, 200))}`)
 }
@@ -142,7 +142,7 @@ function describeStatistics(of: ModelSnapshot): object {
       queue: duration(of.success, of.queueMicros),
       compute_infer: duration(of.batches, of.computeMicros),
     },
-    // Batches of up to so many rows, and of more than the one before.
+    // Each entry counts the batches of at most `bound` rows and more rows than the bound before.
     batch_stats: of.batchSizes.bounds.map((bound, i) => {
       return { batch_size: bound, compute_infer: { count: of.batchSizes.counts[i] ?? 0 } }
     }),

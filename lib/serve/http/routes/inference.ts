@@ -1,4 +1,4 @@
-/** The routes of inference: what Fastify read in, and the answer out. */
+/** The routes of inference through Fastify. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withTensor } from '../../protocol/tensors.js'
@@ -7,7 +7,7 @@ import { HttpError, sendError } from '../httpErrors.js'
 import { answerInference, findModel, type Protocol, protocols } from '../inference.js'
 import { RequestBody } from '../requestBody.js'
 
-/** Names in an address. */
+/** The names in the address of a request. */
 export interface ModelParams {
   readonly model: string
   readonly version?: string | undefined
@@ -29,12 +29,12 @@ export function predictHandler(repository: Repository): Handler {
   return (request, reply) => answer(protocols.v1, repository, withoutVerb(request.params), request, reply)
 }
 
-/** Whether there is such a model, before its body is read. */
+/** Checks that the model of a request exists, before its body is read. */
 export function checkModel(repository: Repository): (request: ModelRequest) => void {
   return ({ params: { model, version } }) => void findModel(repository, model, version)
 }
 
-/** The same for {@link predictHandler}. */
+/** The same check as {@link checkModel}, for {@link predictHandler}. */
 export function checkPredict(repository: Repository): (request: ModelRequest) => void {
   return ({ params }) => {
     const { model, version } = withoutVerb(params)
@@ -75,7 +75,7 @@ function headerLength(header: string | string[] | undefined): number | undefined
   throw new HttpError(400, `Inference-Header-Content-Length: expected a number of bytes, got ${JSON.stringify(header)}`)
 }
 
-/** TensorFlow Serving writes what to do behind the last name: `digits:predict`. */
+/** Removes the verb that TensorFlow Serving puts behind the last name: `digits:predict`. */
 function withoutVerb({ model, version }: ModelParams): ModelParams {
   const last = version ?? model
   const colon = last.lastIndexOf(':')
