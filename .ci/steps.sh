@@ -1,4 +1,5 @@
-# What .ci/run is made of: named steps, each with a limit, and counts of what passed and failed. Sourced; $deadline is set by then.
+# Functions of .ci/run: named steps, each with a time limit, and counts of what passed and failed. .ci/run sources this file
+# and has set $deadline by then.
 export FORCE_COLOR=0
 logs=$(mktemp -d)
 log=$logs/step
@@ -8,12 +9,13 @@ passed=0
 failed=0
 failures=()
 
-# What failed, where tests did; else the end.
+# Prints the failed tests of the log if there are any, else the end of the log.
 excerpt() {
   grep -q -E '^ *[0-9]+ failing' "$log" && sed -nE '/^ *[0-9]+ failing/,$p' "$log" | head -n 200 || tail -n 100 "$log"
 }
 
-# step <name> <seconds> <command...>: runs it, with all that it starts, for so long at most; shows its output when it fails.
+# step <name> <seconds> <command...>: runs the command and all that it starts for at most so many seconds. Shows its output if
+# it fails.
 step() {
   local name=$1 limit=$2 start=$SECONDS status
   shift 2
@@ -32,12 +34,12 @@ step() {
   excerpt | sed 's/^/        /'
 }
 
-# Lines of the last step's output that match, whether it passed or not.
+# Shows the lines of the last step's output that match, whether the step passed or not.
 show() {
   grep -E "$1" "$log" | sed 's/^/        /'
 }
 
-# The tests of the last step count one by one, besides the step itself.
+# Counts each test of the last step, in addition to the step itself.
 count_tests() {
   passed=$((passed + $(counted passing)))
   failed=$((failed + $(counted failing)))
@@ -47,7 +49,7 @@ counted() {
   sed -nE "s/^ *([0-9]+) $1.*/\1/p" "$log" | tail -n 1 | grep . || echo 0
 }
 
-# The last line; fails where anything failed.
+# Prints the summary; fails if any step failed.
 finish() {
   [ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
   printf "all in %d s\n" "$SECONDS"

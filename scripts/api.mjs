@@ -1,5 +1,5 @@
-// api.mjs [--check] [tree]: writes docs/api/neurode.api.md, which lists all that the package's entries export. With --check it writes
-// nothing, and fails where that file is not what the declarations in dist/ say.
+// api.mjs [--check] [tree]: writes docs/api/neurode.api.md, which lists everything that the package's entries export. With
+// --check it writes nothing, and fails if that file differs from the declarations in dist/.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ if (isCheck && !extracted.succeeded) {
 }
 process.exitCode = extracted.succeeded ? 0 : 1
 
-/** One file that exports each entry as a namespace: so what several entries export is reported once. */
+/** Writes one file that exports each entry as a namespace, so that the report lists a name once even if several entries export it. */
 function writeEntry() {
   const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'))
   const lines = Object.entries(exports).flatMap(([path, { types }]) => {

@@ -1,8 +1,8 @@
-// The JavaScript and the declarations of the package, made from dist/. Each public entry is there three times:
-// - `.cjs`, what `require` loads; all of its state is in CommonJS, whoever loads it;
-// - `.mjs`, what `import` loads: the names of the `.cjs`, and nothing of its own;
-// - `.js`, for bundlers: real modules, from which a bundler leaves out what is not used. Neurode's own programs are made of them, too.
-// What only some programs use stays a file of its own, loaded when it is used.
+// Makes the package's JavaScript and declarations from dist/. Each public entry gets three files:
+// - `.cjs`, which `require` loads. All state is in these CommonJS files, whichever way a program loads Neurode.
+// - `.mjs`, which `import` loads: it exports the names of the `.cjs` file and holds nothing else.
+// - `.js`, for bundlers: ES modules, from which a bundler can drop unused code. Neurode's own programs are made of them, too.
+// Code that only some programs use stays in a separate file, which is loaded when it is used.
 
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
@@ -15,13 +15,13 @@ const programs = [
   'dist/persistence/modelReader.js',
   'dist/serve/workers/worker.js',
 ]
-/** Goes into a page: nothing for Node. */
+/** The script of a web page; Node does not run it. */
 const page = 'dist/serve/page/client.js'
-/** What is bundled with its dependencies: users resolve versions of their own, for a Node that may be older than these ask for. */
+/** Packages that are bundled with their dependencies: otherwise users would install other versions, which may need a newer Node. */
 const bundled = ['fastify']
 const options = { platform: 'node', target: 'node20.19', logLevel: 'warning' }
 
-/** Writes the files of `entries`, paths such as `dist/index.js`, to `out`. Gives the paths of all that it bundled. */
+/** Writes the files of `entries`, paths such as `dist/index.js`, to `out`. Returns the paths of all source files that it bundled. */
 export async function bundle(entries, out) {
   const { metafile } = await build({
     ...options,
@@ -33,7 +33,7 @@ export async function bundle(entries, out) {
     chunkNames: 'shared/[name]-[hash]',
     format: 'esm',
     metafile: true,
-    // What is in a program's bundle knows it only so.
+    // In the bundle of a user's program this is the only way to know the version.
     define: { NEURODE_VERSION: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version) },
     plugins: [external, builtinsAsModules],
   })
@@ -51,7 +51,7 @@ export async function bundle(entries, out) {
   return Object.keys(metafile.inputs)
 }
 
-/** All packages but those that are bundled, and what these need. */
+/** Marks all packages as external except the bundled ones and their dependencies. */
 const external = {
   name: 'external',
   setup({ onResolve }) {
@@ -63,7 +63,7 @@ const external = {
   },
 }
 
-/** `require` is not there in a module: what CommonJS asks it for, of Node's own, the module imports. */
+/** ES modules have no `require`: the built-in modules that bundled CommonJS requires become imports. */
 const builtinsAsModules = {
   name: 'builtins as modules',
   setup({ onResolve, onLoad }) {
@@ -80,13 +80,13 @@ const builtinsAsModules = {
   },
 }
 
-/** The same file in CommonJS, beside it, that requires those in `own` as CommonJS, too. */
+/** Writes a CommonJS version of a file beside it, which requires the CommonJS versions of the files in `own`. */
 async function writeCommonJs(path, own) {
   const source = readFileSync(path, 'utf8')
   const { code } = await transform(source, {
     ...options,
     format: 'cjs',
-    // Jest has no `import()` in CommonJS.
+    // Jest does not support `import()` in CommonJS.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'moduleUrl' },
     banner: source.includes('import.meta.url')
@@ -106,7 +106,10 @@ function relativeFrom(path, other) {
   return name.startsWith('.') ? name : `./${name}`
 }
 
-/** Required, not imported: of CommonJS that is imported, Node reads the whole text to find its names, and here they are known. */
+/**
+ * Writes the `.mjs` file, which requires the `.cjs` file. If it imported that file, Node would scan its text to find the names,
+ * which are known here.
+ */
 function writeModule(path, names) {
   const file = path.replace(/\.js$/, '')
   const from = `./${basename(file)}.cjs`
@@ -119,7 +122,7 @@ function writeModule(path, names) {
   writeFileSync(`${file}.d.mts`, `export * from '${from}'\n`)
 }
 
-/** All that the declarations of the entries lead to, as CommonJS; what declares a module adds its names to these. */
+/** Writes all declarations that the entries refer to, as CommonJS. A `declare module` in them adds names to one of these files. */
 function writeDeclarations(entries, out) {
   const files = new Set(entries.map((path) => path.replace(/\.js$/, '')))
   for (const file of files) {
@@ -128,7 +131,8 @@ function writeDeclarations(entries, out) {
     for (const [, , path] of text.matchAll(paths)) files.add(join(dirname(file), path))
     const target = join(out, `${file}.d.cts`)
     mkdirSync(dirname(target), { recursive: true })
-    // Before 5.7 TypeScript knew nothing of the buffer in the type of an array: the type that its own library gives says it.
+    // Before 5.7, TypeScript's typed arrays had no type parameter for the buffer. The type is therefore written so that each
+    // TypeScript's own library decides.
     const ofAll = text
       .replace(/\b(\w+Array)<ArrayBuffer>/g, "ReturnType<$1Constructor['of']>")
       .replaceAll('Buffer<ArrayBuffer>', 'Buffer')

@@ -1,4 +1,4 @@
-// The order of the code: what may import and include what. `check-architecture.mjs [folder]`: of another tree.
+// Checks the order of the code: which file may import or include which. `check-architecture.mjs [folder]` checks another tree.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -14,7 +14,7 @@ const problems = [...checkIncludes(), ...checkImports()]
 for (const problem of problems) console.error(problem)
 process.exitCode = problems.length > 0 ? 1 : 0
 
-/** Of lib/, by the rules beside the tool. */
+/** Checks the imports of lib/ by the rules in scripts/architecture. */
 function checkImports() {
   const tools = toolFolder('architecture')
   const cruiser = join(tools, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs')
@@ -28,7 +28,7 @@ function checkImports() {
   const read = new Set(modules.map(({ source }) => source))
   const unread = filesIn('lib').filter((path) => !read.has(path))
   return [
-    // Nothing is found in what is not read.
+    // A file that the tool did not read would always pass.
     ...unread.map((path) => `${path}: it was not read`),
     ...summary.violations.map(({ from, to, rule, cycle }) => {
       const way = cycle ? cycle.map(({ name }) => name) : [to]

@@ -1,5 +1,5 @@
-// What a built binary may need, export and weigh: `check-binaries.mjs [file…]`; without files, what was built
-// and what is in prebuilds/. A .node file is the addon, a .so the CUDA library.
+// Checks what a built binary needs, what it exports and how large it is: `check-binaries.mjs [file…]`; without files, the
+// binaries that were built and those in prebuilds/. A .node file is the addon, a .so file the CUDA library.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -9,20 +9,20 @@ import { parseArgs } from 'node:util'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** The oldest that Node 20 runs on; native/old_glibc.cc keeps what is built on a newer one within it. */
+/** The oldest glibc that Node 20 runs on. native/old_glibc.cc makes binaries that are built with a newer glibc run on it. */
 const oldestGlibc = [2, 28]
 const { positionals } = parseArgs({ allowPositionals: true })
 
 const systemLibraries = /^(?:lib(?:c|m|pthread|dl|rt)\.so\.\d+|ld-linux[\w-]*\.so\.\d+|libc\.musl-\w+\.so\.1)$/
-/** A CUDA library for fewer architectures may have that much less. */
+/** The number of CUDA architectures in the library: the limit on its size is smaller for fewer of them. */
 const cudaArchs = process.env.NEURODE_CUDA_ARCHS?.match(/\d+a?/g)?.length ?? 7
-/** It must export the first of `exports`, and may export the others. */
+/** A binary must export the first name of `exports` and may export the others. */
 const kinds = {
   '.node': { most: 3_000_000, exports: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'] },
   '.so': { most: Math.ceil((20_000_000 * cudaArchs) / 7), exports: ['neurode_cuda_plugin'] },
 }
 
-/** Each gives what is wrong, as a list of sentences. */
+/** Each gate returns the problems that it finds, as a list of sentences. */
 const gates = {
   needs: ({ needed }) => needed.filter((name) => !systemLibraries.test(name)).map((name) => `it needs ${name}`),
   paths: ({ paths }) => paths.filter((path) => path !== '$ORIGIN').map((path) => `it looks for libraries in ${path}`),
@@ -82,7 +82,7 @@ function readFacts(file) {
     stack: matches(segments, /GNU_STACK.* ([RWE ]{3}) 0x/g)[0] ?? 'unknown',
     versioned,
     glibc: versioned.reduce((newest, { version }) => (isNewer(version, newest) ? version : newest), []),
-    // Of the dynamic symbols: those defined here, by name without version.
+    // The dynamic symbols that the binary defines, by name without version.
     exported: matches(symbols, /(?:GLOBAL|WEAK|UNIQUE)\s+DEFAULT\s+(?!UND)\S+\s+([^\s@]+)/g),
     debugSections: matches(read('-SW', file), /\s(\.debug_\w+|\.symtab)\s/g),
   }

@@ -1,5 +1,5 @@
-// What the package may hold: `check-package.mjs [--only gate] <tarball or unpacked folder>`. Its files, its package.json, its types as
-// each way of resolving modules finds them, and its binaries.
+// Checks a package: `check-package.mjs [--only gate] <tarball or unpacked folder>`. The gates check its files, its
+// package.json, its types as each way of module resolution finds them, and its binaries.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -25,14 +25,14 @@ const mostBytes = 20_000_000
 const mayHold =
   /^(?:assets|dist|prebuilds|native|cuda|cmake|third_party|docs|examples)\/|^(?:CMakeLists\.txt|package\.json|LICENSE|bench\/results\/README\.md|[A-Z-]+\.md)$/
 const mayBeInDist = /\.[cm]?js$|\.d\.[cm]ts$/
-/** What every export must have; bundlers get more. */
+/** The conditions that every export must have; some exports have further ones for bundlers. */
 const conditions = ['import', 'require']
 const mayBeInPrebuilds = /^prebuilds\/\w+-\w+\/(?:neurode(?:\.glibc|\.musl)?\.node|neurode_cuda\.so)$/
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
 const [subject] = positionals
 
-/** Each gives what is wrong, as a list of sentences. */
+/** Each gate returns the problems that it finds, as a list of sentences. */
 const gates = {
   size: ({ bytes }) => (bytes < mostBytes ? [] : [`it has ${bytes} bytes, and may have ${mostBytes}`]),
   files: ({ files }) => [
@@ -66,7 +66,7 @@ const gates = {
     ...Object.entries(manifest.exports).flatMap((entry) => checkExport(folder, ...entry)),
     ...checkOldEntries(manifest),
   ],
-  // What npm, pnpm and Yarn find for a user on the oldest Node is not what this repository has locked.
+  // On the oldest Node, npm, pnpm and Yarn may install other versions of dependencies than this repository's lock file names.
   dependencies: ({ manifest }) =>
     Object.keys(manifest.dependencies ?? {})
       .filter((name) => name !== 'node-gyp-build')
@@ -122,7 +122,7 @@ function unpack(path) {
   return { folder, files, bytes, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
 }
 
-/** Paths that a page leads to, but for those of its code. */
+/** The paths of the links of a page, without those in its code blocks. */
 function linksOf(markdown) {
   const text = markdown.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '')
   const targets = [...text.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, target]) => decodeURIComponent(target))
@@ -148,7 +148,7 @@ function checkBranch(folder, name, branch) {
   ]
 }
 
-/** What does not know `exports` must find the same. */
+/** Tools that do not support `exports` must find the same files. */
 function checkOldEntries({ exports, main, types, typesVersions }) {
   const { '.': first, ...others } = Object.fromEntries(
     Object.entries(exports).filter(([, target]) => typeof target !== 'string'),
@@ -162,7 +162,7 @@ function checkOldEntries({ exports, main, types, typesVersions }) {
   ]
 }
 
-/** esbuild leaves the path of each file that it bundled where it put it. */
+/** esbuild writes the path of each bundled file in front of the file's code. */
 function checkLicenses({ folder, files }) {
   const bundled = files
     .filter((path) => path.startsWith('dist/'))
@@ -183,8 +183,9 @@ function checkLicenses({ folder, files }) {
 }
 
 /**
- * Every export, and a misuse of the first, in strict programs that check the declarations themselves, too, with no package beside
- * it: in a module for each way of resolving, and in CommonJS for those that know it.
+ * Compiles strict programs that use every export and misuse the first. The declarations themselves are checked, too, with no
+ * other package than @types/node: in an ES module for each way of module resolution, and in CommonJS where the resolution
+ * supports it.
  */
 function checkTypes({ manifest }) {
   const subpaths = Object.entries(manifest.exports).filter(([, target]) => typeof target !== 'string')

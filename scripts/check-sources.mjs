@@ -1,4 +1,5 @@
-// check-sources.mjs [tree]: nothing in native/ or cuda/ prints, exits or aborts, and no file that is written by hand is too long to read.
+// check-sources.mjs [tree]: checks that nothing in native/ or cuda/ prints, exits or aborts, and that no hand-written file has
+// more than 400 lines.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

@@ -1,5 +1,6 @@
-// `npm run docs`, or docs.mjs [--check] [tree]: generates docs/reference from the docstrings, and the report of the public API. With
-// --check it only says whether both are up to date: the reference remembers a checksum of the declarations it was made from.
+// `npm run docs`, or docs.mjs [--check] [tree]: generates docs/reference from the docstrings, and the report of the public API.
+// With --check it only checks that both are up to date: the reference holds a checksum of the declarations that it was made
+// from.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -27,7 +28,7 @@ if (!isCheck) {
 const { status } = spawnSync(process.execPath, [join(here, 'api.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' })
 if (status !== 0) process.exitCode = 1
 
-/** Of all declarations that the public entries lead to, and of what says on which page each stands. */
+/** The checksum of all declarations that the public entries refer to, and of the list of pages. */
 function checksum() {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
   const files = new Set(Object.values(exports).flatMap((target) => (target.types ? [resolve(target.types)] : [])))

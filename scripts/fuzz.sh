@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# fuzz.sh [seconds] [reader...]: libFuzzer on the native readers, with the address and undefined sanitizers, for 20 seconds each.
-# It begins with test/fuzz/corpus, which `fuzz.sh keep [reader...]` makes of that and of what it has found since; what makes a
-# reader fail is left in build/fuzz.
+# fuzz.sh [seconds] [reader...]: runs libFuzzer on the native readers, with the address and undefined behaviour sanitizers, for
+# 20 seconds each by default. The inputs in test/fuzz/corpus are the start. `fuzz.sh keep [reader...]` renews that corpus from
+# its inputs and from those found since. Inputs on which a reader fails are written to build/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
@@ -18,7 +18,7 @@ cmake --build build/fuzz --parallel "$(nproc)" --target "${readers[@]/#/fuzz_}"
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
-# The address sanitizer of older compilers cannot map its shadow where addresses are scattered widely.
+# With strong address randomization the address sanitizer of older compilers cannot map its shadow memory.
 fixed_addresses=(setarch "$(uname -m)" --addr-no-randomize)
 "${fixed_addresses[@]}" true 2>/dev/null || fixed_addresses=()
 

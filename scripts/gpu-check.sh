@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# On a machine with a GPU and nothing else: unpacks what scripts/gpu-pack.sh packed, runs the suites, the benchmarks and the
-# peers, and writes summary.jsonl, bench.jsonl, peers.jsonl, machine.txt and log.txt.
+# For a machine with a GPU and nothing else installed: unpacks what scripts/gpu-pack.sh packed, runs the suites, the benchmarks
+# and the benchmarks of other libraries (peers), and writes summary.jsonl, bench.jsonl, peers.jsonl, machine.txt and log.txt.
 #   scripts/gpu-check.sh [--pack FOLDER] [--out FOLDER] [--small] [tests] [bench] [peers]
-# FOLDERs: gpu-pack, and $OUT or gpu-results. --small: sizes for the emulator. Named parts alone, else all. Runs to the end
-# whatever fails; the exit code is 1 where a part failed.
+# The default folders are gpu-pack, and $OUT or gpu-results. --small uses sizes for the emulator. If parts are named, only
+# these run, else all. A failure does not stop the script; the exit code is 1 if a part failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 pack=gpu-pack out=${OUT:-gpu-results} small=() parts=()
@@ -28,8 +28,8 @@ failed=0
 
 say() { echo "$1" | tee -a "$summary"; }
 
-# step NAME SECONDS FILE COMMAND...: JSON Lines of the command go to FILE, all else to the log; why it failed is the last line
-# that it wrote to stderr.
+# step NAME SECONDS FILE COMMAND...: the command's JSON Lines go to FILE, all other output to the log. The reason of a failure
+# is the last line that the command wrote to stderr.
 step() {
   local name=$1 limit=$2 file=$3 start=$SECONDS status reason
   shift 3

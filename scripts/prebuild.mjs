@@ -1,4 +1,5 @@
-// `npm run prebuild [-- --arch arm64]`: prebuilds/<platform>-<arch>/ with the addon, and the CUDA library where one is built.
+// `npm run prebuild [-- --arch arm64]`: writes prebuilds/<platform>-<arch>/ with the addon, and with the CUDA library if one is
+// built.
 
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -16,14 +17,15 @@ if (isCross && !existsSync(join(root, 'cmake', `${target}.cmake`))) {
   throw new Error(`--arch: no cmake/${target}.cmake says how to compile for ${target} here`)
 }
 
-// Every C library builds in its own folder, so that build/Release stays what the tests run on.
+// Each C library is built in its own folder, so that build/Release remains the build that the tests use.
 const libc = detectLibc()?.name
 const stage = join(root, 'build', 'prebuild', [target, libc].filter(Boolean).join('-'))
 const folder = join(root, 'prebuilds', target)
 mkdirSync(stage, { recursive: true })
-// prebuildify moves the first addon that it finds away, and CMake would find nothing to do the next time.
+// prebuildify moves the first addon that it finds away; without a clean folder CMake would find nothing to do the next time.
 rmSync(join(stage, 'build', 'Release'), { recursive: true, force: true })
-// cmake-js configures where this is missing: the environment names the CUDA compiler and its architectures.
+// cmake-js configures again only if this file is missing. That is needed because environment variables name the CUDA compiler
+// and its architectures.
 rmSync(join(stage, 'build', 'CMakeCache.txt'), { force: true })
 
 await promisify(prebuildify)({

@@ -1,6 +1,7 @@
-// Brings the working tree up to date before a command: packages, dist/, the addon, and what is named: `test`, `bench`, `examples`; `smoke` is the
-// tests without the emulator.
-// No dependencies: it is the first thing that runs in a fresh clone. Writes to stderr alone, and nothing when all is fresh.
+// Brings the working tree up to date before a command: packages, dist/, the addon, and the parts that are named: `test`,
+// `bench`, `examples`, or `smoke`, which is the tests without the emulator.
+// It uses no packages, since it is the first script that runs in a fresh clone. It writes to stderr only, and nothing if all is
+// up to date.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -12,12 +13,12 @@ const addon = 'build/Release/neurode.node'
 const cmakeCache = 'build/CMakeCache.txt'
 const isWindows = process.platform === 'win32'
 
-/** What the user can mend: shown without a stack. */
+/** An error that the user can fix. It is shown without a stack. */
 class Failure extends Error {}
 
 function main(suites) {
   checkNode()
-  // One that is named was built elsewhere.
+  // An addon that the environment names was built elsewhere.
   const isOurs = !process.env.NEURODE_NATIVE_PATH
   const addonIsStale =
     isOurs &&
@@ -67,7 +68,7 @@ function buildAddon() {
   touch('build/addon.stamp')
 }
 
-/** The CUDA library on the emulator, for tests where there is no GPU. */
+/** Builds the CUDA library on the emulator, for tests on machines without a GPU. */
 function buildEmulator() {
   if (process.platform !== 'linux') return
   const sources = [
@@ -86,7 +87,7 @@ function buildEmulator() {
   touch('build/emulator.stamp')
 }
 
-/** CMake refuses to build where a copied or renamed folder brought another folder's cache along. */
+/** Removes CMake's cache if the folder was copied or renamed: CMake refuses to build with the cache of another folder. */
 function forgetMovedBuild() {
   if (!existsSync(cmakeCache) || isWindows) return
   if (readFileSync(cmakeCache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${process.cwd()}\n`)) return
@@ -113,7 +114,7 @@ function isOnPath(program) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
 }
 
-/** Compiles `sources` into `output` when they, or the sources that they build upon, changed since the last time. */
+/** Compiles `sources` into `output` if they, or the sources that they depend on, have changed since the last time. */
 function compile(sources, project, output, builtUpon) {
   const stamp = join('build', `${sources}.stamp`)
   const inputs = [sources, project, 'tsconfig.base.json', ...builtUpon]
@@ -124,7 +125,7 @@ function compile(sources, project, output, builtUpon) {
   touch(stamp)
 }
 
-/** What an earlier version of the sources left behind would still be found by the test runner. */
+/** Removes outputs whose sources no longer exist: the test runner would still find them. */
 function removeOrphans(sources, output) {
   for (const path of filesIn(output)) {
     const source = join(sources, relative(output, path)).replace(/(\.d)?\.[a-z]+$/, '.ts')
@@ -155,7 +156,7 @@ function filesIn(folder) {
   })
 }
 
-/** Runs a program quietly; its output is returned, or shown when it fails. */
+/** Runs a program and returns its output. The output is shown only if the program fails. */
 function run(program, args, options = {}) {
   const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
     encoding: 'utf8',

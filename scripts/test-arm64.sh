@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the native tests, and the model tests on the arm64 prebuild, under qemu-user. Needs Debian's
+# Runs under qemu-user: the native tests, and the tests of models on the arm64 prebuild. It needs Debian's
 # g++-aarch64-linux-gnu and qemu-user; Node for arm64 comes from npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,10 +17,11 @@ for program in cgroup_test ops_test random_test engine_test threads_test order_t
 done
 
 node=$(node scripts/node-binary.mjs linux-arm64 20)
-# The trainings on MNIST itself would take an hour.
+# The trainings on the real MNIST would take an hour.
 unset NEURODE_DATA
 export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
-# The suites of models; not those that start processes, which a Node for another machine cannot, nor those that measure memory.
+# The suites of models. Not among them: suites that start processes, which is impossible for a Node of another architecture,
+# and suites that measure memory.
 tests=(batches bad-input bad-layers bad-options callbacks custom dense determinism fit golden-activations golden-coverage golden-initializers
   golden-layers golden-losses golden-metrics golden-optimizers golden-training golden-tutorials layer-state layers ops
   references row-sources row-weights streams updates)

@@ -1,6 +1,8 @@
-// Every suite on the real CUDA device, then compute-sanitizer where there is one; JSON Lines say what ran and what did not.
+// Runs every suite on the real CUDA device, then compute-sanitizer if it is installed. JSON Lines report what ran and what did
+// not.
 //   node scripts/test-gpu.mjs [--small]
-// Without a GPU it fails and says why; where NEURODE_CUDA_LIBRARY names a library, such as the emulator's, it takes that.
+// Without a GPU it fails and gives the reason. If NEURODE_CUDA_LIBRARY names a library, such as the emulator's, it uses that
+// one.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +15,7 @@ const small = process.argv.includes('--small')
 const folder = mkdtempSync(join(tmpdir(), 'neurode-'))
 const steps = []
 
-/** What a step was, how it ended (`passed`, `failed` or `not run`), and what there is to say. */
+/** Prints the name of a step, its status (`passed`, `failed` or `not run`), and further fields. */
 function report(step, status, more = {}) {
   steps.push(status)
   process.stdout.write(`${JSON.stringify({ step, status, ...more })}\n`)
@@ -30,7 +32,7 @@ async function main() {
   if (!small) for (const tool of ['racecheck', 'synccheck', 'initcheck']) runSanitizer(tool)
 }
 
-/** Suites of every device, with the CUDA library that is there and never the emulator unasked. */
+/** Runs the suites of all devices with the installed CUDA library; the emulator is used only if the environment names it. */
 function runSuites() {
   const output = join(folder, 'mocha.json')
   const suites = small ? ['build/test/dense.test.js', 'build/test/gpu.test.js'] : ['build/test/**/*.test.js']

@@ -1,4 +1,4 @@
-// Tools that need a compiler with an API, or whose packages are many: each has a folder with a lock file of its own.
+// Installs tools that need a TypeScript with an API, or that have many packages: each has a folder with a lock file of its own.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'

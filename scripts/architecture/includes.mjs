@@ -1,20 +1,20 @@
-// The order of the native code: which folder may include what.
+// The order of the native code: which folder may include which files.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
- * What the files of a folder may include besides those of the same folder: folders, without the folders in them, and single
- * files.
+ * By folder: what its files may include in addition to files of the same folder. Each entry is a folder, without its
+ * subfolders, or a single file.
  */
 const order = {
-  // Each kind has one header that gathers its rows, which are in a folder of the kind.
+  // Each kind of op has one header that includes its rows, which are in a folder of the kind.
   'native/ops/activations': ['native/ops'],
   'native/ops/losses': ['native/ops'],
   'native/ops': ['native/ops/activations', 'native/ops/losses'],
   'native/engine': ['native/ops'],
   'native/serve': ['native/engine/error.h', 'native/engine/number_text.h', 'third_party/fast_float/fast_float.h'],
-  // Compiled once for each instruction set: functions of the same name would be several different ones. So nobody else
+  // These files are compiled once for each instruction set, so functions of the same name exist several times. So no other file
   // includes this folder, and it includes little.
   'native/cpu/isa': ['native/cpu/kernels.h', 'native/cpu/optimizer_step.h', 'native/ops'],
   'native/cpu': ['native/engine', 'native/ops'],
@@ -26,12 +26,12 @@ const order = {
   'cuda/wide': ['cuda/kernels', 'cuda/runtime', 'native/engine'],
   cuda: ['cuda/wide', 'cuda/kernels', 'cuda/runtime', 'native/engine', 'native/ops'],
 }
-/** What is included under a macro alone. */
+/** Files that may be included only under a macro. */
 const conditional = { 'tools/cuda-emulator/cuda_emulator.h': 'NEURODE_CUDA_EMULATOR' }
 const isSource = /\.(?:h|cc|cu)$/
 const others = ['native/addon/exports.map']
 
-/** Everything in native/ and cuda/ that is out of order. */
+/** Returns all includes in native/ and cuda/ that break the order. */
 export function checkIncludes() {
   const files = ['native', 'cuda'].flatMap(filesIn).filter((path) => !others.includes(path))
   const unread = files.filter((path) => !isSource.test(path) || !(dirname(path) in order))
@@ -44,7 +44,7 @@ export function checkIncludes() {
   ]
 }
 
-/** Of the project's files that a file includes: each path, and the conditions that hold there. */
+/** The project's files that a file includes: each path, and the preprocessor conditions around it. */
 function includesOf(file) {
   const found = []
   const conditions = []
@@ -71,7 +71,7 @@ function problemsOf(from, { path, conditions }) {
   return macro && !isUnderIt ? [`include: ${from} -> ${path}: only under ${macro}`] : []
 }
 
-/** Files that include themselves by way of others, each circle once. */
+/** Cycles of includes, each once. */
 function circles(includes) {
   const found = []
   const done = new Set()

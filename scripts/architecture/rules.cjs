@@ -1,6 +1,6 @@
-// The order of lib's folders and files: imports go one way, types included.
+// The order of lib's folders and files: imports, including those of types, go in one direction.
 
-/** Each line uses only the lines below it; folders of one line do not use each other. */
+/** Folders of a line import only from the lines below it; folders of the same line do not import from each other. */
 const lines = [
   ['cli', 'index.ts'],
   ['serve', 'plot', 'debug.ts'],

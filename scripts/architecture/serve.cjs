@@ -1,4 +1,4 @@
-// The order of the rooms of lib/serve: each imports from those before it alone, and none from lib/serve/index.ts.
+// The order of the folders of lib/serve: each imports only from those before it, and none imports from lib/serve/index.ts.
 const rooms = ['protocol', 'batching', 'metrics', 'repository', 'page', 'http', 'server', 'workers']
 
 module.exports = rooms.map((room, i) => ({

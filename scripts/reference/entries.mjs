@@ -1,15 +1,15 @@
-// The pages of the reference: an entry of TypeDoc for each, since what one entry exports is one page.
+// Makes the pages of the reference: one entry of TypeDoc for each page, since TypeDoc writes one page per entry.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What the package's other entries export has its page there. */
+/** The other entries of the package, with the page that describes each. */
 const others = [
   { page: 'plot', about: 'Pictures: `neurode/plot`.', from: 'lib/plot/index.ts' },
   { page: 'serve', about: 'Inference for servers: `neurode/serve`.', from: 'lib/serve/index.ts' },
 ]
 
-/** Writes the entries of the pages in pages.json to `folder`; gives all pages. */
+/** Writes the entries of the pages in pages.json to `folder`. Returns all pages. */
 export function writeEntries(folder) {
   const pages = JSON.parse(readFileSync('scripts/reference/pages.json', 'utf8'))
   checkNames(pages)
@@ -26,7 +26,7 @@ export function writeEntries(folder) {
   return all
 }
 
-/** Each public name is on one page. */
+/** Checks that each public name is on exactly one page. */
 function checkNames(pages) {
   const elsewhere = new Set(others.flatMap(({ from }) => exportsOf(from)))
   const wanted = new Set(exportsOf('lib/index.ts').filter((name) => !elsewhere.has(name)))
@@ -38,7 +38,7 @@ function checkNames(pages) {
   if (problems.length > 0) throw new Error(`scripts/reference/pages.json: ${problems.join('; ')}`)
 }
 
-/** The names in a file's lists of exports. */
+/** The names in the export lists of a file. */
 function exportsOf(path) {
   const lists = [...readFileSync(path, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
   const items = lists.flatMap(([, list]) => list.split(','))

@@ -1,4 +1,4 @@
-// A plugin of TypeDoc: what each layer inherits from Layer is described there, and not once more with each.
+// A plugin of TypeDoc: the members that layers inherit from Layer are described there only, not again with each layer.
 
 import { Converter, ReflectionKind } from 'typedoc'
 
