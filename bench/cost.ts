@@ -1,4 +1,4 @@
-/** What optimizers and layers cost: an epoch of `fit` with each, in turns with the same network under plain SGD. */
+/** Measures what optimizers and layers cost: epochs of `fit` with each, alternating with epochs of the same network under plain SGD. */
 
 import { type Layer, layers, type Optimizer, optimizers, sequential } from 'neurode'
 import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
@@ -7,9 +7,9 @@ import { benchRows, compileOptions, netOption } from './setup.js'
 
 interface Variant {
   readonly optimizer?: Optimizer
-  /** What stands between the product and the activation of a hidden layer. */
+  /** Layers between the matrix product and the activation of a hidden layer. */
   readonly between?: () => readonly Layer[]
-  /** What stands behind the activation of a hidden layer. */
+  /** Layers behind the activation of a hidden layer. */
   readonly behind?: () => readonly Layer[]
 }
 
@@ -71,7 +71,7 @@ export async function* cost(args: ParsedArguments): AsyncGenerator<Row> {
       dataset,
       epochs,
       medianEpochSeconds: round(median(seconds)),
-      // Each turn's own ratio: both saw the same machine.
+      // The ratio is taken within each turn, so that both times come from the same state of the machine.
       timesSgd: round(median(seconds.map((value, turn) => value / (plain[turn] as number)))),
     }
     model.dispose()

@@ -1,5 +1,5 @@
-// What a package costs before it does anything: size on disk, time and memory of an import; and, of neurode, all that one epoch of
-// MNIST costs besides the epoch. Prints JSON. Subjects are measured in turns:
+// Measures what a package costs before it does anything: size on disk, and time and memory of an import. For neurode it also
+// measures what the first epoch of MNIST costs in addition to the epoch itself. Prints JSON. Packages are measured alternately:
 //   node bench/footprint.mjs <project>:<package>[,<package>…] … [torch:<python>]
 
 import { spawnSync } from 'node:child_process'
@@ -57,7 +57,7 @@ function subjectsOf(argument) {
   ]
 }
 
-/** Of runs on a machine that does other things too, the quickest says most. */
+/** The fastest run says most on a machine that other programs use, too. */
 function describe({ name, installed }, i) {
   const least = (read) => Number(Math.min(...results[i].map(read)).toFixed(1))
   const [{ version, epoch }] = results[i]

@@ -1,4 +1,4 @@
-/** Single kernels: matrix products against the peak, and every row of the op table. */
+/** Measures single kernels: matrix products in comparison with the peak, and every row of the op table. */
 
 import { readFileSync } from 'node:fs'
 import { type ParsedArguments, UsageError } from '#lib/cli/options.js'
@@ -46,9 +46,9 @@ export async function* gemm(args: ParsedArguments): AsyncGenerator<Row> {
   }
 }
 
-/** What one copy moves, in bytes: far more than any cache holds. */
+/** Bytes of one copy: far more than any cache holds. */
 const copyBytes = 512 * 2 ** 20
-/** Rows of a batch, inputs and units; the last is the ceiling that trainings of large layers are compared with. */
+/** Rows of a batch, inputs and units. Trainings of large layers are compared with the last product. */
 const cudaShapes = [
   [128, 784, 100],
   [1024, 1024, 1024],
@@ -63,7 +63,7 @@ async function* gemmOnCuda(device: string): AsyncGenerator<Row> {
   const bytes = emulated ? 2 ** 20 : copyBytes
   const common = { bench: 'gemm', device: info?.description ?? device }
   const seconds = await native().measureDevice({ device, precision: 'float32', m: 0, n: 0, k: 0, bytes })
-  // Read once, written once.
+  // A copy reads each byte once and writes it once.
   yield { ...common, copiedBytes: bytes, copyGigabytesPerSecond: round((2e-9 * bytes) / seconds) }
   for (const precision of info?.precisions ?? []) {
     for (const [m, k, n] of emulated ? cudaShapes.slice(0, 1) : cudaShapes) {
@@ -74,7 +74,7 @@ async function* gemmOnCuda(device: string): AsyncGenerator<Row> {
   }
 }
 
-/** Elements per pass: 256 KB, which an L2 holds. */
+/** Elements per pass: 256 KB, which fits into an L2 cache. */
 const size = 65_536
 const slowerBy = 1.5
 
@@ -100,7 +100,7 @@ export async function* ops(args: ParsedArguments): AsyncGenerator<Row> {
   }
 }
 
-/** What each row cost before, in the operations the machine could have done meanwhile: comparable between machines. */
+/** What each row cost in an earlier file, in peak operations per element, which can be compared between machines. */
 function baseline({ values }: ParsedArguments): ReadonlyMap<string, number> {
   if (typeof values.baseline !== 'string') return new Map()
   try {
@@ -114,7 +114,7 @@ function baseline({ values }: ParsedArguments): ReadonlyMap<string, number> {
   }
 }
 
-/** Medians of a measurement and of the peak, taken in turn. */
+/** Medians of a measurement and of the peak, which are measured alternately. */
 async function besidePeak(
   threads: number,
   measure: () => Promise<number>,

@@ -1,4 +1,4 @@
-/** `npm run bench`: one program for all figures; JSON Lines with `--json`, else a table. */
+/** `npm run bench`: the program that measures all figures. It prints JSON Lines with `--json`, else a table. */
 
 import { NeurodeError } from 'neurode'
 import { describeOptions, type Options, type ParsedArguments, parse, UsageError } from '#lib/cli/options.js'

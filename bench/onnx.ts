@@ -1,4 +1,7 @@
-/** A Dense network of relu layers and a softmax as an ONNX file, for the peers: the few messages of its protobuf that takes. */
+/**
+ * Writes a Dense network of relu layers and a softmax as an ONNX file, for the peers. It implements only the protobuf messages
+ * that this needs.
+ */
 
 import type { Weight } from 'neurode'
 
@@ -6,7 +9,7 @@ const irVersion = 8
 const opset = 13
 const float = 1
 
-/** `weights` as of a model: kernel and bias, layer by layer. */
+/** `weights` has the order of a model's weights: kernel and bias, layer by layer. */
 export function toOnnx(net: readonly number[], weights: readonly Weight[]): Buffer {
   const layers = net.length - 1
   const graph: Buffer[] = []
@@ -32,7 +35,7 @@ function node(op: string, inputs: readonly string[], output: string): Buffer {
   return message(1, [...inputs.map((name) => bytes(1, name)), bytes(2, output), bytes(4, op)])
 }
 
-/** A tensor of any number of rows. */
+/** The description of a tensor with any number of rows. */
 function value(field: number, name: string, size: number): Buffer {
   const shape = message(2, [message(1, [bytes(2, 'rows')]), message(1, [integer(1, size)])])
   return message(field, [bytes(1, name), message(2, [message(1, [integer(1, float), shape])])])

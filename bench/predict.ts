@@ -1,4 +1,4 @@
-/** Inference: latency and rows per second of `predictSync` and `predict`, by batch size. */
+/** Measures inference: latency and rows per second of `predictSync` and `predict`, by batch size. */
 
 import { array } from 'neurode'
 import type { ParsedArguments } from '#lib/cli/options.js'
@@ -22,7 +22,7 @@ export async function* predict(args: ParsedArguments): AsyncGenerator<Row> {
     predict: model.predict.bind(model),
   }
   for (const batch of batches) {
-    // Other rows with every call, as in use.
+    // Each call gets other rows, as in real use.
     const xs = Array.from({ length: Math.floor(poolRows / batch) }, (_, i) =>
       array(pool.subarray(i * batch * inputs, (i + 1) * batch * inputs), [batch, inputs]),
     )

@@ -1,6 +1,6 @@
-/** Statistics, and rows of results as a table. */
+/** Statistics of measurements, and tables of results. */
 
-/** One result: what JSON Lines hold and a table shows. */
+/** One result: a line of JSON, or a row of a table. */
 export type Row = Readonly<Record<string, string | number | boolean | readonly number[] | null>>
 
 /** The value below which `share` of the values lie. */
@@ -15,12 +15,12 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] as number) + (sorted[Math.floor(middle)] as number)) / 2
 }
 
-/** Four digits are more than a noisy machine repeats. */
+/** Rounds to four digits, more than measurements on a noisy machine reproduce. */
 export function round(value: number): number {
   return Number(value.toPrecision(4))
 }
 
-/** A table with a line per row; a single row stands upright. */
+/** Formats a table with a line for each row. A single row becomes a table with a line for each field. */
 export function table(rows: readonly Row[]): string {
   const keys = Object.keys(rows[0] ?? {})
   const cells =

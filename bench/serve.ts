@@ -1,4 +1,7 @@
-/** Serving: requests per second and latencies of `neurode serve` over loopback, beside servers on onnxruntime-node. */
+/**
+ * Measures serving: requests per second and latencies of `neurode serve` over loopback, in comparison with servers on
+ * onnxruntime-node.
+ */
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +16,7 @@ import { median, type Row, round } from './report.js'
 import type { Load, LoadResult } from './serveLoad.js'
 import { benchRows, buildNet, netOption } from './setup.js'
 
-/** Sums of float32 in other orders. */
+/** The peers sum float32 numbers in other orders. */
 const peersTolerance = 1e-5
 const distinctRequests = 61
 const warmUpSeconds = 0.5
@@ -69,7 +72,7 @@ function cellsOf(args: ParsedArguments): Cell[] {
   )
 }
 
-/** The parts add up to the whole. */
+/** The size of one of nearly equal parts. The sizes add up to the whole. */
 function share(whole: number, parts: number, part: number): number {
   return Math.floor((whole * (part + 1)) / parts) - Math.floor((whole * part) / parts)
 }
@@ -84,7 +87,7 @@ interface Setting {
   readonly seconds: number
 }
 
-/** All servers in turn, round after round: what else the machine does meets them alike. */
+/** Measures all servers alternately, in several rounds, so that other load on the machine affects all of them alike. */
 async function* measure(cell: Cell, setting: Setting): AsyncGenerator<Row> {
   const { servers, generator, rounds, seconds } = setting
   const load = loadOf(cell, setting)
@@ -109,14 +112,14 @@ async function* measure(cell: Cell, setting: Setting): AsyncGenerator<Row> {
     yield {
       ...describe(cell, setting, name, ofServer),
       meanBatch: batches[i] ? round(batches[i] as number) : null,
-      // Medians over the rounds of Neurode's figure divided by this server's.
+      // Medians over the rounds: Neurode's figure divided by this server's.
       neurodeTimes: ratio(({ answers, seconds }) => answers / seconds),
       neurodeP99Times: ratio(({ p99 }) => p99),
     }
   }
 }
 
-/** So many requests to Neurode alone. */
+/** Sends this number of requests to Neurode alone, and checks each answer. */
 async function check(cell: Cell, requests: number, setting: Setting): Promise<Row> {
   const [server] = setting.servers as [Server]
   const load = { ...loadOf(cell, setting), ...expectations(server), seconds: Number.POSITIVE_INFINITY, most: requests }
@@ -167,7 +170,7 @@ async function generate(generator: ChildProcess, load: Load): Promise<LoadResult
   return result
 }
 
-/** Digits as clients send them that were trained in Python: standardised, so that no pixel is a plain zero. */
+/** Digits as clients send them whose model was trained in Python: standardised, so that no pixel is exactly zero. */
 function digits({ images, net }: Setting, first: number, rows: number): Float32Array {
   const size = net[0] as number
   return Float32Array.from(
@@ -204,7 +207,7 @@ async function startServers(folder: string, args: ParsedArguments, withPeers: bo
   return Promise.all(commands.map(([name, text]) => start(name, text.split(' '))))
 }
 
-/** Resolves once the server has said where it listens. */
+/** Starts a server. Resolves once it has printed its address. */
 async function start(name: string, command: readonly string[]): Promise<Server> {
   const server = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] })
   return new Promise((resolve, reject) => {
@@ -220,7 +223,7 @@ async function start(name: string, command: readonly string[]): Promise<Server> 
   })
 }
 
-/** From the counters that `neurode serve` shows; peers have none. */
+/** Reads the counters of `neurode serve`; peers have no counters. */
 async function batchCounts({ name, port }: Server): Promise<{ rows: number; batches: number } | undefined> {
   if (name !== 'neurode') return undefined
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()

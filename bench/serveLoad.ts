@@ -1,32 +1,35 @@
-/** The load generator of `bench serve`, a process of its own: connections that ask again as soon as they are answered. */
+/**
+ * The load generator of `bench serve`, a separate process. Each of its connections sends the next request as soon as the last
+ * is answered.
+ */
 
 import { connect, type Socket } from 'node:net'
 
-/** One run, as the bench asks for it. */
+/** One run of the load generator. */
 export interface Load {
   readonly port: number
   readonly connections: number
-  /** How long it lasts, Infinity: until `most` requests are answered. */
+  /** Duration of the run. With Infinity it ends when `most` requests are answered. */
   readonly seconds: number
-  /** Requests in all; with a time, as many as there is time for. */
+  /** Number of requests. Default: as many as the duration allows. */
   readonly most?: number
-  /** Whole HTTP requests. */
+  /** Complete HTTP requests. */
   readonly requests: readonly Uint8Array[]
-  /** The outputs that answer each. */
+  /** The expected outputs of each request. */
   readonly outputs: readonly Float32Array[]
-  /** Outputs may differ from those by as much. */
+  /** The largest difference from the expected outputs. */
   readonly tolerance: number
-  /** Answers without outputs count as right. */
+  /** Whether answers without outputs count as right. */
   readonly answersNothing: boolean
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface LoadResult {
   readonly answers: number
   readonly seconds: number
-  /** Answers that were no 200, and connections that broke. */
+  /** Number of answers with another status than 200, and of broken connections. */
   readonly errors: number
-  /** Answers with other outputs. */
+  /** Number of answers with wrong outputs. */
   readonly wrong: number
   readonly p50: number
   readonly p99: number
@@ -99,7 +102,7 @@ class Run {
   #open = 0
   #finish = () => {}
   readonly #milliseconds: number[] = []
-  /** Answers that were compared before, by request. */
+  /** For each request, an answer that was found right: the same bytes need no further comparison. */
   readonly #right: (Buffer | undefined)[] = []
 
   constructor(load: Load) {
@@ -130,14 +133,14 @@ class Run {
     }
   }
 
-  /** Whether one more request is to be sent. */
+  /** Whether to send one more request; counts it. */
   take(): boolean {
     if (this.over || this.#asked === this.load.most) return false
     this.#asked++
     return true
   }
 
-  /** A connection is no more, `broken` while it waited for an answer. */
+  /** Called when a connection has ended. It is `broken` if it was waiting for an answer. */
   closed(broken: boolean): void {
     if (this.over) return
     if (broken) this.errors++

@@ -1,4 +1,4 @@
-/** What the benches share: networks, rows to feed them, and the machine's peak. */
+/** Shared by the benchmarks: networks, rows of data, and measurement of the machine's peak. */
 
 import { datasets, layers, type NdArray, sequential } from 'neurode'
 import { integerOption, type ParsedArguments, textOption, UsageError } from '#lib/cli/options.js'
@@ -8,7 +8,7 @@ import type { Precision } from '#lib/native/plan.js'
 
 const peakMilliseconds = 50
 
-/** The sizes of `--net`: input first. */
+/** The layer sizes that `--net` names, beginning with the input. */
 export function netOption(args: ParsedArguments): readonly number[] {
   const net = (textOption(args, 'net', /^\d+(,\d+)+$/, 'sizes such as 784,100,50,10') ?? '784,100,50,10')
     .split(',')
@@ -17,7 +17,7 @@ export function netOption(args: ParsedArguments): readonly number[] {
   return net
 }
 
-/** What every bench compiles its model with. */
+/** The options with which every benchmark compiles its model. */
 export function compileOptions(args: ParsedArguments) {
   const device = textOption(args, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') ?? 'auto'
   const precision = textOption(args, 'precision', /^(float32|tf32|bfloat16)$/, 'float32, tf32 or bfloat16') ?? 'float32'
@@ -49,12 +49,12 @@ export function buildNet(net: readonly number[], args: ParsedArguments) {
 export interface BenchRows {
   /** `mnist`, `synthetic` or `random`. */
   readonly name: string
-  /** Bytes, value = byte / 255. */
+  /** Pixels as bytes; the value of a pixel is byte / 255. */
   readonly images: NdArray<Uint8Array>
   readonly labels: Int32Array
 }
 
-/** MNIST where it is at hand, else synthetic digits; random bytes and labels for networks of other sizes. */
+/** MNIST if it is available, else synthetic digits. Networks of other sizes get random bytes and labels. */
 export async function benchRows(net: readonly number[], rows: number): Promise<BenchRows> {
   const inputs = net[0] as number
   const classes = net.at(-1) as number
@@ -70,7 +70,7 @@ export async function benchRows(net: readonly number[], rows: number): Promise<B
   return { name, images, labels: Int32Array.from(train.labels.data.subarray(0, rows)) }
 }
 
-/** A linear congruential generator: the bytes need only not be zeros. */
+/** A linear congruential generator. It is good enough, since the bytes only must not be zeros. */
 function randomIntegers(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -79,7 +79,7 @@ function randomIntegers(seed: number): (below: number) => number {
   }
 }
 
-/** Threads that a model gets that asks for none. */
+/** The number of threads from the options, or a model's default. */
 export function threadsOption(args: ParsedArguments): number {
   return (
     integerOption(args, 'threads', 1) ??
@@ -90,12 +90,12 @@ export function threadsOption(args: ParsedArguments): number {
   )
 }
 
-/** GFLOP/s of fused multiply-adds in registers, measured now. */
+/** Measures the peak now: GFLOP/s of fused multiply-adds in registers. */
 export function measurePeak(threads: number): Promise<number> {
   return native().measurePeak({ threads, milliseconds: peakMilliseconds })
 }
 
-/** GFLOP/s of one large matrix product on a CUDA device, by the fastest kernel there is for it, measured now. */
+/** Measures the ceiling of a CUDA device now: GFLOP/s of one large matrix product by its fastest kernel. */
 export async function measureCeiling(device: string, precision: Precision): Promise<number> {
   const [m, n, k] = [8192, 4096, 4096]
   const seconds = await native().measureDevice({ device, precision, m, n, k, bytes: 0 })

@@ -1,4 +1,4 @@
-/** Strangers: how long authenticated requests take while thousands of connections show no token. */
+/** Measures how long authenticated requests take while thousands of connections (strangers) show no token. */
 
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import { buildNet, netOption } from './setup.js'
 import type { StrangersDone } from './strangersLoad.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
-/** Connections with a token. */
+/** Number of connections with a token. */
 const connections = 4
 
 export async function* strangers(args: ParsedArguments): AsyncGenerator<Row> {
@@ -59,7 +59,7 @@ export async function* strangers(args: ParsedArguments): AsyncGenerator<Row> {
       done.push(await ask())
       crowd.disconnect()
       await once(crowd, 'exit')
-      // The server has their ends to read.
+      // The server still has to handle the end of the strangers' connections.
       await new Promise((resolve) => setTimeout(resolve, 1000))
     }
     const errors = [...idle, ...crowded].reduce((sum, result) => sum + result.errors, 0)
@@ -71,7 +71,7 @@ export async function* strangers(args: ParsedArguments): AsyncGenerator<Row> {
       seconds,
       idleP99: round(median(idle.map(({ p99 }) => p99))),
       p99: round(median(crowded.map(({ p99 }) => p99))),
-      // Median over the turns.
+      // Median over the rounds.
       p99Times: round(median(crowded.map(({ p99 }, turn) => p99 / (idle[turn] as LoadResult).p99))),
       idleP50: round(median(idle.map(({ p50 }) => p50))),
       p50: round(median(crowded.map(({ p50 }) => p50))),

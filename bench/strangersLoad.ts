@@ -1,26 +1,26 @@
-/** Strangers of `bench strangers`, a process of its own: connections that show no token and send a head slowly, again and again. */
+/** The load of `bench strangers`, a separate process: connections that show no token and send a head slowly, again and again. */
 
 import { connect, type Socket } from 'node:net'
 
-/** What the bench asks for: strangers first, and then, with nothing, what they did. */
+/** The message that starts the strangers. A later message without fields asks what they have done. */
 export interface Strangers {
   readonly port: number
   readonly connections: number
 }
 
-/** What they did since it was last asked. */
+/** What the strangers have done since the last question. */
 export interface StrangersDone {
   readonly bytes: number
   readonly connects: number
 }
 
 const head = Buffer.from('POST /v2/models/net/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n')
-/** Between two bytes of a connection, in milliseconds. */
+/** Time between two bytes on a connection, in milliseconds. */
 const pause = 2500
-/** As many parts of them send in turn, so that their bytes come evenly, as from as many machines. */
+/** The connections are divided into this many parts, which send in turn, so that the bytes arrive evenly, as from many machines. */
 const parts = 500
 
-/** Open connections of each part, and how much of the head they have sent. */
+/** For each part: its open connections, and how many bytes of the head each has sent. */
 const open = Array.from({ length: parts }, () => new Map<Socket, number>())
 let count = 0
 let bytes = 0
@@ -62,7 +62,7 @@ async function start({ port, connections }: Strangers): Promise<void> {
   const began = performance.now()
   let turn = 0
   setInterval(() => {
-    // Timers may come late: what is due is sent.
+    // Timers may fire late, so all parts that are due by now send.
     const due = Math.floor(((performance.now() - began) * parts) / pause)
     while (turn < due) send(open[turn++ % parts] as Map<Socket, number>)
   }, pause / parts)

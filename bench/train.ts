@@ -1,4 +1,4 @@
-/** Training: seconds per epoch of `fit`, against the peak of the machine measured in between. */
+/** Measures training: seconds per epoch of `fit`, in comparison with the machine's peak, which is measured between the epochs. */
 
 import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
 import type { Precision } from '#lib/native/plan.js'
@@ -18,7 +18,7 @@ export async function* train(args: ParsedArguments): AsyncGenerator<Row> {
     const { epochSeconds } = await model.fit(images, labels, { batchSize, verbose: 0 })
     return epochSeconds[0] as number
   }
-  // A small network is bound by latency: to compare it with large products would say nothing.
+  // Latency dominates in small networks, so a comparison with large products would mean nothing.
   const isLarge = !onCpu && Math.max(...net) >= 4096
   const precision = (args.values.precision ?? 'float32') as Precision
   const measure = () => (onCpu ? measurePeak(model.threads) : measureCeiling(model.device, precision))
@@ -54,7 +54,10 @@ export async function* train(args: ParsedArguments): AsyncGenerator<Row> {
   }
 }
 
-/** Multiply-adds of the matrix products, two each: forward, weight gradients, and input gradients but for the first layer. */
+/**
+ * Operations of the matrix products, two per multiply-add: forward, weight gradients, and input gradients of all layers but the
+ * first.
+ */
 function flopsPerEpoch(net: readonly number[], rows: number): number {
   const products = net.slice(1).map((units, i) => units * (net[i] as number))
   const all = products.reduce((sum, product) => sum + product, 0)

@@ -2,13 +2,16 @@
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 
-/** Of the sigmoid, from its output. `as printed` puts that output through the sigmoid once more. */
+/**
+ * The slope of the sigmoid, from its output. `as printed` applies the sigmoid to that output once more, which is the tutorials'
+ * mistake.
+ */
 const slopes = {
   true: (out: number) => out * (1 - out),
   'as printed': (out: number) => sigmoid(out) * (1 - sigmoid(out)),
 }
 
-/** 10,000 steps along error × slope × input, at a rate of 0.05. */
+/** Trains for 10,000 steps along error × slope × input, with a learning rate of 0.05. */
 export function trainByHand(
   inputs: readonly (readonly number[])[],
   targets: readonly number[],

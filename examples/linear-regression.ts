@@ -21,7 +21,7 @@ export async function run({ folder, data = join(folder, 'TF_intro.npz') }: Surro
     loss: 'meanSquaredError',
     metrics: ['rmse'],
   })
-  // The rows are in random order already: a fixed order gives the same numbers every time.
+  // The rows are already in random order; a fixed order gives the same numbers every time.
   const { history } = await compiled.fit(inputs, targets, { epochs: 100, shuffle: false, verbose: 0 })
   const { loss, rmse } = await compiled.evaluate(inputs, targets)
   const predictions = (await model.predict(inputs)).data
@@ -50,7 +50,7 @@ export async function run({ folder, data = join(folder, 'TF_intro.npz') }: Surro
   }
 }
 
-/** x and z uniform in ±10, y = 2x − 3z + 5 + noise uniform in ±1. */
+/** Writes observations: x and z uniform in ±10, y = 2x − 3z + 5 + noise uniform in ±1. */
 async function writeObservations(path: string) {
   const uniform = seededUniform(365)
   const inputs = new Float64Array(2 * observations)

@@ -1,4 +1,4 @@
-/** `npm run example -- <name>`, or `node node_modules/neurode/examples/main.js <name>`: runs one example, with a folder for what it writes. */
+/** Runs one example, with a folder for its files: `npm run example -- <name>`, or `node node_modules/neurode/examples/main.js <name>`. */
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
@@ -6,23 +6,23 @@ import { parseArgs } from 'node:util'
 import { NeurodeError } from 'neurode'
 import type { Picture } from 'neurode/plot'
 
-/** What an example is given. */
+/** The arguments of an example. */
 export interface Surroundings {
-  /** Where its files go. */
+  /** The folder for its files. */
   readonly folder: string
-  /** A file of data to use instead of its own. */
+  /** A data file to use instead of the example's own data. */
   readonly data: string | undefined
-  /** The data set to use instead of the first that can be had. */
+  /** The data set to use. Default: the first one that is available. */
   readonly dataset: string | undefined
 }
 
-/** What an example ends with: the numbers behind what it printed, and pictures of them by name. */
+/** The result of an example: the numbers behind its output, and plots of them by name. */
 export interface Outcome {
   readonly results: object
   readonly pictures: Readonly<Record<string, Picture>>
 }
 
-/** Runs, and prints what a person wants to see. */
+/** Runs the example and prints its results. */
 export type Example = (surroundings: Surroundings) => Promise<Outcome>
 
 const names = ['linear-regression', 'two-layer-sigmoid', 'perceptron', 'mnist']

@@ -36,7 +36,7 @@ export async function run({ dataset }: Surroundings) {
   }
 }
 
-/** The first digits whose largest output is another digit's. */
+/** Draws the first digits that the model classifies wrongly. */
 async function drawMistakes({ images, labels }: DatasetPart, outputs: Float32Array) {
   const guesses = Array.from(labels.data, (_, row) => {
     const chances = outputs.subarray(10 * row, 10 * row + 10)
@@ -52,7 +52,7 @@ async function drawMistakes({ images, labels }: DatasetPart, outputs: Float32Arr
   })
 }
 
-/** MNIST, or digits drawn by code where it cannot be had. */
+/** Loads MNIST, or digits drawn by code if MNIST is not available. */
 async function loadDigits(dataset: string | undefined) {
   if (dataset === 'synthetic') return datasets.syntheticDigits()
   try {

@@ -87,8 +87,8 @@ export async function run() {
 }
 
 /**
- * One sigmoid unit, 10,000 steps on all rows with learning rate 0.05 along error × slope × input: half the gradient of
- * the sum of squared errors, so half the rate.
+ * Trains one sigmoid unit for 10,000 steps on all rows, with learning rate 0.05 along error × slope × input. That is half the
+ * gradient of the sum of squared errors, so the optimizer gets half of that learning rate.
  */
 async function trainNeuron(
   inputs: readonly number[][],
@@ -111,14 +111,14 @@ async function trainNeuron(
   }
 }
 
-/** The plane of inputs as the neuron with these weights divides it. */
+/** Draws how a neuron with these weights divides the plane of inputs. */
 async function drawGate(weights: readonly number[], bias = 0) {
   using model = sequential([layers.dense({ units: 1, activation: 'sigmoid', inputShape: [2] })])
   model.setWeights([array(weights, [2, 1]), [bias]])
   return await plot.decisionBoundary(model, { title: 'OR by one neuron', x: corners, y: or })
 }
 
-/** A network with hidden layers of these sizes, trained on the exclusive or. */
+/** Trains a network with hidden layers of these sizes on the exclusive or. */
 async function learnXor(title: string, hidden: readonly number[]) {
   using model = sequential({
     layers: [
@@ -136,7 +136,7 @@ async function learnXor(title: string, hidden: readonly number[]) {
   }
 }
 
-/** What one neuron with each of these pairs of weight and bias gives for inputs from -8 to 8. */
+/** Draws the output of a neuron for inputs from -8 to 8, for each of these pairs of weight and bias. */
 async function sigmoidCurves(
   title: string,
   neurons: Readonly<Record<string, readonly [weight: number, bias: number]>>,

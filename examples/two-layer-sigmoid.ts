@@ -11,7 +11,7 @@ const inputs = [
 ]
 const targets = [[0], [1], [1], [0]]
 
-/** One draw of `rand`, written down so that the numbers are the same every time. */
+/** The results of one call of `rand`, written down so that the numbers are the same every time. */
 const initialWeights = [
   [
     [0.216796875, 0.62109375, 0.1201171875, 0.01953125],

@@ -9,7 +9,7 @@ Prints a JSON line. Weights begin as Keras begins them, rows are shuffled anew e
 
 import sys
 
-# This file must not be taken for the package of its name.
+# Without this line `import jax` would import this file, which has the name of the package.
 sys.path.pop(0)
 
 import argparse

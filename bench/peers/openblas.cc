@@ -1,4 +1,4 @@
-// The products of `npm run bench -- gemm` through OpenBLAS:
+// Measures the products of `npm run bench -- gemm` with OpenBLAS:
 //   g++ -O2 bench/peers/openblas.cc -lopenblas -o build/openblas && OPENBLAS_NUM_THREADS=2 build/openblas 1024 1024 1024
 #include <cblas.h>
 

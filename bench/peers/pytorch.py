@@ -172,7 +172,7 @@ def main():
         try:
             print(json.dumps(measure(given, name, prepare, source, images, labels)), flush=True)
             measured += 1
-        except Exception as error:  # one way that does not work here must not hide the others
+        except Exception as error:  # a variant that fails here must not stop the others
             print(json.dumps({"peer": f"pytorch {name}", "error": str(error).splitlines()[:1]}), flush=True)
     if measured == 0:
         sys.exit("pytorch: nothing of it works here")

@@ -1,6 +1,8 @@
-// What `npm run bench -- serve` compares with: a plain Fastify server that answers KServe V2 requests with onnxruntime-node.
+// The servers with which `npm run bench -- serve` compares: a plain Fastify server that answers KServe V2 requests with
+// onnxruntime-node.
 //   npm install --no-save --ignore-scripts onnxruntime-node && node bench/peers/serve.mjs plain|batch|none net.onnx
-// plain: a run for each request. batch: requests of one millisecond share a run. none: the bodies are read, nothing is computed.
+// plain: each request is a run of its own. batch: requests that arrive within one millisecond share a run. none: bodies are
+// read, and nothing is computed.
 import fastify from 'fastify'
 
 const [mode, path] = process.argv.slice(2)
@@ -11,7 +13,7 @@ const infer = mode === 'none' ? undefined : await inference()
 
 async function inference() {
   const { InferenceSession, Tensor } = await import('onnxruntime-node')
-  // One thread: the other core is the load generator's.
+  // One thread only: the load generator uses the other core.
   const session = await InferenceSession.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1 })
   const run = async (data, rows) =>
     (await session.run({ input: new Tensor('float32', data, [rows, data.length / rows]) })).output.data
