@@ -1,4 +1,4 @@
-/** A headless Chromium, where there is one. */
+/** Runs tests in a headless Chromium, if one is installed. */
 
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -21,7 +21,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A page, and what went wrong on it: errors, messages of errors on its console, requests that failed. */
+/** A page, and all problems on it: errors, error messages on its console, requests that failed. */
 export interface WatchedPage {
   readonly page: Page
   readonly problems: string[]
@@ -47,7 +47,7 @@ export async function openPage(browser: Browser, width = 1100, height = 900): Pr
   return { page, problems }
 }
 
-/** A test that needs Chromium: pending, with the reason, where there is none. */
+/** Defines a test that needs Chromium. Without Chromium it is pending, with the reason. */
 export function itInChromium(title: string, body: (browser: Browser) => Promise<void>): void {
   if (findChromium() === undefined) {
     it(`${title}: needs Chromium, and there is none on the path`)

@@ -15,7 +15,7 @@ export function programPath(name: string): string {
   return fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url))
 }
 
-/** Runs a program to its end; it is killed, and shows a signal, if it does not end by itself. */
+/** Runs a program to its end. If the program does not end by itself, it is killed, and the result names the signal. */
 export function runChild(
   name: string,
   args: readonly string[] = [],
@@ -59,7 +59,10 @@ export function runCommand(
   })
 }
 
-/** What runs a command as process 1 of a namespace of its own, and dies with it; nothing where that is refused. */
+/**
+ * A prefix that runs a command as process 1 of a namespace of its own, which ends with the command; undefined if the system
+ * refuses that.
+ */
 export function asProcessOne(): readonly string[] | undefined {
   const ways = [[], ['--user', '--map-root-user']].map((more) => [
     'unshare',

@@ -1,24 +1,24 @@
-/** A client that writes what it likes on one connection. */
+/** A client that sends any bytes on one connection and reads the responses. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** A response that is all there. */
+/** A complete response. */
 export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** One connection, and the responses that come on it, in order. */
+/** One connection, and its responses in order. */
 export class Client {
   readonly socket: Socket
   #received = ''
-  /** What came since. */
+  /** Pieces of text that arrived since they were last added to `#received`. */
   #pieces: string[] = []
   #size = 0
-  /** What the response has, as far as that is known. */
+  /** The size at which the next response is complete, as far as it is known. */
   #awaited = 0
   #ended = false
   #look = () => {}
@@ -66,7 +66,7 @@ export class Client {
     }
   }
 
-  /** Resolves with what was not taken as a response once the server has closed. */
+  /** Resolves once the server has closed, with the bytes that are not part of a response. */
   async end(): Promise<string> {
     if (!this.#ended) await once(this.socket, 'close')
     this.#take()

@@ -1,8 +1,8 @@
-/** Runs a suite once per device; one that is not there shows as pending, with the reason. */
+/** Runs a suite once for each device. If a device is missing, its tests are pending, with the reason. */
 
 import { devices } from 'neurode'
 
-/** Every device that the suites know. */
+/** All devices on which suites run. */
 const known = ['cpu', 'cuda:0']
 
 export function perDevice(title: string, body: (device: string) => void): void {
@@ -18,13 +18,13 @@ export function perDevice(title: string, body: (device: string) => void): void {
   }
 }
 
-/** A device on which sizes should be small: the emulator takes milliseconds for a step. */
+/** Whether a device is emulated. The emulator takes milliseconds for a step, so sizes should be small on it. */
 export function isEmulated(device: string): boolean {
   const info = devices().find(({ name }) => name === device)
   return info?.description?.startsWith('Emulated') ?? false
 }
 
-/** The instruction sets of this CPU that the addon has kernels for. */
+/** The instruction sets that this CPU has and the addon has kernels for. */
 export function instructionSets(): readonly string[] {
   return devices().find(({ name }) => name === 'cpu')?.isas ?? []
 }

@@ -1,4 +1,4 @@
-/** What is tried while requests to the system fail: run, and then what must hold. */
+/** Scenarios that run while requests to the system fail: each has a part that runs, and a check of what must hold afterwards. */
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,9 +23,9 @@ import { Random } from './random.js'
 import { ask, binaryInfer, inferBody } from './serving.js'
 
 interface Scenario {
-  /** Under the fault. Rejects with what is said, once it is all done that can be. */
+  /** Runs under the fault. Rejects with the error, after everything that is possible has been done. */
   readonly run: () => Promise<unknown>
-  /** Without: what is wrong, if anything is. */
+  /** Runs without the fault. Returns the problem, if there is one. */
   readonly check: () => Promise<string | undefined>
   readonly end: () => Promise<unknown> | unknown
 }
@@ -65,7 +65,7 @@ function digestOf(arrays: Iterable<{ readonly data: ArrayBufferView }>): string 
 const weightsOf = (model: Model) => digestOf(model.getWeights())
 const more = (model: Model) => model.fit(x, y, { ...options, epochs: 1, seed: 3 })
 
-/** By the weights that a fit leaves after so many batches, those of a fit more. */
+/** For the weights that a fit leaves after a number of batches: the weights after one more fit. */
 const continuations = new Map<string, Map<string, string>>()
 
 async function continuationsOn(device: string): Promise<Map<string, string>> {
@@ -88,7 +88,7 @@ async function continuationsOn(device: string): Promise<Map<string, string>> {
   return found
 }
 
-/** The model goes on from a batch that it reached, as one that was never disturbed. */
+/** After a fault, the model continues from a batch that it reached, as a model without the fault does. */
 async function fitting(device: string): Promise<Scenario> {
   const model = compiled(device)
   return {
@@ -139,7 +139,7 @@ async function predicting(device: string): Promise<Scenario> {
   }
 }
 
-/** Every request is answered, or its connection ends; and the server goes on. */
+/** Every request is answered or its connection ends, and the server continues. */
 async function serving(device: string): Promise<Scenario> {
   const model = compiled(device)
   const path = '/v2/models/digits/infer'
@@ -177,7 +177,7 @@ async function serving(device: string): Promise<Scenario> {
   }
 }
 
-/** Products that cuBLASLt would be asked for are left to other kernels where it does not load. */
+/** If cuBLASLt does not load, other kernels compute its products. */
 async function fittingWide(device: string): Promise<Scenario> {
   const units = 512
   const wide = { data: new Random(7).normals(2 * units), shape: [2, units] }
@@ -234,7 +234,7 @@ async function loading(device: string): Promise<Scenario> {
   }
 }
 
-/** Each file is the old one or the new one, whole, and nothing else is left. */
+/** Each file is completely the old one or the new one, and no other file is left. */
 async function saving(device: string): Promise<Scenario> {
   const folder = folderOf()
   const model = compiled(device)
@@ -268,7 +268,7 @@ async function saving(device: string): Promise<Scenario> {
         if (error === undefined && isOld) return `${name} was not written, and nothing was said`
         if (!isOld && name !== 'log.csv') await whole(path)
       }
-      // A backup may be left by a training that failed; a training that begins again takes it up.
+      // A failed training may leave a backup, which a new training then uses.
       await train(callbacks.backupAndRestore(join(folder, 'backups')))
       await model.save(join(folder, 'model.neurode'))
       const left = readdirSync(folder).filter((name) => !(name in writers))

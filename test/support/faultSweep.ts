@@ -1,4 +1,4 @@
-/** Runs scenarios of test/support/faultScenarios.ts in processes of their own, while one request after the other fails. */
+/** Runs scenarios of test/support/faultScenarios.ts in separate processes, while each time another request to the system fails. */
 
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -9,32 +9,32 @@ import { programPath } from './children.js'
 export interface Sweep {
   readonly scenario: string
   readonly device: string
-  /** What fails: a kind of test/faults/faults.cc, or a switch of the emulator. */
+  /** The kind of request that fails: a kind of test/faults/faults.cc, or a switch of the emulator. */
   readonly kind: string
-  /** One process for each number, which begins under the fault; else one for all. */
+  /** Whether each failing request gets a process of its own that starts under the fault. Default: one process for all. */
   readonly cold?: boolean
   readonly first?: number
   readonly last?: number
-  /** Only every so many requests fail. */
+  /** The distance between two requests that are made to fail. Default 1. */
   readonly step?: number
-  /** Of the processes. */
+  /** Environment variables of the processes. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Outcome {
-  /** How often something failed. */
+  /** How many requests failed. */
   readonly failed: number
-  /** What was said, and how often. */
+  /** The errors, and how often each occurred. */
   readonly said: Readonly<Record<string, number>>
-  /** Nothing where all is well. */
+  /** The problems found; empty if there are none. */
   readonly problems: readonly string[]
 }
 
 const library = resolve('build/emulator/neurode_faults.so')
-/** Seconds without a line after which a process hangs. */
+/** Seconds without output after which a process counts as hung. */
 const patience = 25
 
-/** One request after the other fails, until there are no more. */
+/** Lets one request after the other fail, until a run makes no more requests. */
 export async function sweep({
   scenario,
   device,

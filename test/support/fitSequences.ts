@@ -1,6 +1,6 @@
 /**
- * Random sequences of fits on models that live on, each fit beside the same one on a fresh model that was given the same weights,
- * optimizer variables, step and seed. Nothing that was left behind by earlier fits may show.
+ * Runs random sequences of fits on long-lived models. Each fit is compared with the same fit on a fresh model that has the same
+ * weights, optimizer variables, step and seed. Nothing that earlier fits left behind may change a result.
  */
 
 import {
@@ -19,7 +19,7 @@ import type { Sequential } from '#lib/models/sequential.js'
 import { Random } from './random.js'
 import { bitsOf } from './resumable.js'
 
-/** The native code draws orders ahead on a thread from this many rows on. */
+/** From this many rows on, the native code draws the order of rows ahead on a thread. */
 const threshold = 8192
 const sizes = [1, 2, 50, 100, 1000, threshold - 1, threshold, threshold + 1, threshold + 500]
 const features = 3
@@ -33,19 +33,19 @@ const labels = random.classes(most, classes)
 
 type Ending = 'completed' | 'stopped' | 'aborted' | 'thrown' | 'loss thrown' | 'bad batch' | 'aborted any time'
 
-/** One fit, with everything that was drawn for it. */
+/** One fit, with all settings that were drawn for it. */
 interface Plan {
   readonly rows: number
   readonly source: 'floats' | 'bytes' | 'stream'
   readonly batchSize: number
   readonly options: FitOptions
   readonly ending: Ending
-  /** The batch, over all epochs, at which it comes. */
+  /** The batch, counted over all epochs, at which the ending happens. */
   readonly at: number
 }
 
 type Model = ReturnType<typeof makeModel>
-/** By model: calls of its custom loss, and the one that throws. */
+/** For each model: the number of calls of its custom loss, and the call that throws. */
 const failing = new WeakMap<object, { calls: number; at: number }>()
 
 const kinds = ['momentum', 'adam', 'custom loss'] as const
@@ -80,7 +80,7 @@ function makeModel(kind: (typeof kinds)[number], device: string) {
   return model
 }
 
-/** A fresh model in the state of another. */
+/** Makes a fresh model with the state of another. */
 function copyOf(model: Model, kind: (typeof kinds)[number], device: string): Model {
   const fresh = makeModel(kind, device)
   coreOf(fresh as unknown as Sequential).writeState(coreOf(model as unknown as Sequential).readState())
@@ -89,7 +89,7 @@ function copyOf(model: Model, kind: (typeof kinds)[number], device: string): Mod
 
 function drawPlan(random: Random, kind: string): Plan {
   const rows = random.pick(sizes)
-  // A few batches say whether the order is right, and large ones take the emulator seconds.
+  // A few batches show whether the order is right, and large ones would take seconds on the emulator.
   const batchSize = Math.min(rows, random.pick([1, 5, 16, 33]))
   const batches = Math.min(Math.ceil(rows / batchSize), random.pick([1, 2, 3, 10]))
   const epochs = 1 + random.below(3)
@@ -116,7 +116,7 @@ function drawPlan(random: Random, kind: string): Plan {
   return { rows, source, batchSize, options, ending, at: random.below(epochs * batches) }
 }
 
-/** Batches in one pair of arrays that is filled again and again, or each in arrays of its own. */
+/** Gives batches in one pair of arrays that is refilled for each batch, or each batch in arrays of its own. */
 function* batchesOf({ rows, batchSize, ending, at }: Plan, refills: boolean): Generator<Batch> {
   const x = new Float32Array(batchSize * features)
   const y = new Int32Array(batchSize)
@@ -131,7 +131,7 @@ function* batchesOf({ rows, batchSize, ending, at }: Plan, refills: boolean): Ge
   x.fill(Number.NaN)
 }
 
-/** What is to be seen of a fit: its history or its error, and the model it leaves. */
+/** The visible result of a fit: its history or its error, and the model's state afterwards. */
 async function outcomeOf(model: Model, plan: Plan, refills: boolean): Promise<string> {
   const { rows, source, batchSize, ending, at } = plan
   const abort = new AbortController()
@@ -166,7 +166,7 @@ async function outcomeOf(model: Model, plan: Plan, refills: boolean): Promise<st
   return JSON.stringify({ seen, position: model.position, bits: bitsOf(model) })
 }
 
-/** Runs the sequence of this seed on a device; says where a model and a fresh one came to differ. */
+/** Runs the sequence of this seed on a device. Returns where a model and a fresh one differed. */
 export async function runFitSequence(device: string, seed: number): Promise<string[]> {
   const random = new Random(seed)
   const found: string[] = []
@@ -176,7 +176,7 @@ export async function runFitSequence(device: string, seed: number): Promise<stri
   })
   for (let fit = 0; fit < 10; fit++) {
     const chosen = random.below(4) === 0 ? lives : [random.pick(lives)]
-    // Where there are two, they train on one device at the same time.
+    // If there are two models, they train on one device at the same time.
     const compare = async ({ kind, model }: (typeof lives)[number]) => {
       const plan = drawPlan(random, kind)
       using fresh = copyOf(model, kind, device)

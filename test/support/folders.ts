@@ -1,10 +1,10 @@
-/** Folders for files of a suite. */
+/** Temporary folders for the files of a suite. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Called where a suite is described: a folder that is made before its tests run, and removed after them. */
+/** Makes a folder before the tests of a suite run, and removes it after them. Call it in the body of `describe`. */
 export function suiteFolder(): { readonly path: string } {
   let path: string | undefined
   before(() => {

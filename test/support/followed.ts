@@ -1,11 +1,11 @@
-/** Follows a page of docs/ that says what to write where: reads its steps, and makes them in a copy of the tree. */
+/** Follows a page of docs/ that says what to write in which file: reads its steps, and applies them to a copy of the tree. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** One change of a file at the line that begins with `line`, or, where that is empty, at its end. */
+/** One change of a file, at the line that begins with `line`, or at the end of the file if `line` is empty. */
 export interface Step {
   readonly file: string
   readonly how: 'before' | 'instead of' | 'without' | 'at the end'
@@ -18,7 +18,7 @@ const additions = /^`([^`]+)`, (?:(before|instead of) `([^`]+)`|(at the end)):\n
 /** "`lib/index.ts`, without `export`." */
 const removals = /^`([^`]+)`, without `([^`]+)`\.$/gm
 
-/** What a page says to write where, and what to take away. */
+/** Reads the steps of a page: what to add and what to remove. */
 export function readSteps(page: string): Step[] {
   const text = readFileSync(page, 'utf8')
   const added = [...text.matchAll(additions)].map(([, file = '', how, line = '', end, , text = '']) => ({
@@ -36,7 +36,7 @@ export function readSteps(page: string): Step[] {
   return [...added, ...removed]
 }
 
-/** Makes one step in the tree under `folder`. */
+/** Applies one step to the tree under `folder`. */
 export function applyStep(folder: string, { file, how, line, text }: Step): void {
   const path = join(folder, file)
   const lines = readFileSync(path, 'utf8').split('\n')
@@ -46,17 +46,17 @@ export function applyStep(folder: string, { file, how, line, text }: Step): void
   writeFileSync(path, lines.join('\n'))
 }
 
-/** The line, and how many of those that are there go. */
+/** The number of the line, and how many existing lines are removed there. */
 function placeOf(lines: readonly string[], file: string, how: Step['how'], line: string): [at: number, gone: number] {
   const places = lines.flatMap((each, i) => (each.startsWith(line) ? [i] : []))
   assert.equal(places.length, 1, `${file} has one line that begins with '${line}'`)
   const at = places[0] as number
   if (how !== 'before') return [at, 1]
-  // Above a declaration's comment.
+  // New lines go above the comment of a declaration.
   return [lines[at - 1]?.trimStart().startsWith('/**') ? at - 1 : at, 0]
 }
 
-/** A folder in build/ with copies of these files and folders of the tree; packages are found above it. */
+/** Makes a folder in build/ with copies of these files and folders of the tree. Packages are found in the folders above it. */
 export function copyTree(name: string, parts: readonly string[]): string {
   const folder = resolve('build/followed', name)
   removeTree(folder)
@@ -64,12 +64,12 @@ export function copyTree(name: string, parts: readonly string[]): string {
   return folder
 }
 
-/** Takes back {@link copyTree}; nothing where it made none. */
+/** Removes a folder that {@link copyTree} made, if there is one. */
 export function removeTree(folder: string | undefined): void {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
 }
 
-/** Runs a program, which has to succeed; gives what it printed. */
+/** Runs a program, which has to succeed, and returns what it printed. */
 export function runProgram(program: string, args: readonly string[], cwd = '.', env = process.env): string {
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 26 })
   assert.equal(status, 0, `${program} ${args.join(' ')}: ${stdout}${stderr}`)

@@ -1,11 +1,11 @@
-/** Public names of TensorFlow.js and PyTorch, by the kind of thing that they are here. */
+/** Public names of TensorFlow.js and PyTorch, by the kind that they have in Neurode. */
 
 import * as others from '#lib/foreignNames/layerNames.js'
 import { optionRows } from '#lib/foreignNames/optionNames.js'
 import * as parts from '#lib/foreignNames/partNames.js'
 import type { Rows } from '#lib/foreignNames/rows.js'
 
-/** All that is said of names of others. */
+/** All answers that Neurode gives to names of other libraries. */
 export function answersTo(): string[] {
   const tables = [
     ...Object.values(parts),

@@ -1,4 +1,4 @@
-/** Reads the golden files and applies their rule of what passes. */
+/** Reads the golden files and compares results with them by their tolerances. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { gapOf } from '../golden-coverage.js'
 import { isEmulated, perDevice } from './devices.js'
 import { isClose } from './tolerances.js'
 
-/** The cases beside the tests. */
+/** The folder of the cases in this repository. */
 export const ownFolder = 'test/golden'
 
 /** The folder of the golden files. */
@@ -68,16 +68,16 @@ export function shapeOf(value: GoldenValue): number[] {
   return [value.length, ...shapeOf(value[0] as GoldenValue)]
 }
 
-/** What the class of a case is called: `class_name`, or what the first word of its name says. */
+/** The class of a case: `class_name`, or the class that the first word of its name stands for. */
 export function classOf({ name, config }: GoldenCase): string {
   return config.class_name ?? name
 }
 
 export interface GoldenCheck {
-  /** Tolerance where it is not the case's own. */
+  /** The absolute tolerance, if it differs from the case's own. */
   readonly atol?: number
   readonly rtol?: number
-  /** At a kink or an edge: the two values between which element `i` passes. */
+  /** At a kink or an edge: the two values between which element `i` may lie. */
   readonly between?: (i: number) => readonly [number, number]
 }
 
@@ -111,15 +111,15 @@ export function assertGolden(
 export type GoldenRunner = (golden: GoldenCase, device: string) => Promise<void> | void
 
 export interface GoldenSuiteOptions {
-  /** What the cases need and is not there; they are pending then. */
+  /** Something that the cases need and that is missing: the cases are pending then. */
   readonly missing?: string | undefined
-  /** Cases that take too long on the emulator; they are pending there. */
+  /** Cases that take too long on the emulator, where they are pending. */
   readonly long?: readonly string[]
 }
 
 /**
  * Runs every case of the file whose class is in `covered`, once per device. A case of another class needs a reason in
- * golden-coverage.ts, and every covered class needs a case, beside the tests as well.
+ * golden-coverage.ts. Every covered class needs a case, also in this repository's own folder.
  */
 export function goldenSuite(
   file: string,

@@ -1,11 +1,14 @@
-/** Reads gradients off single SGD steps, through the public API alone. */
+/** Measures gradients by single SGD steps, through the public API alone. */
 
 import { type ArrayInput, array, type Layer, layers, losses, optimizers, sequential } from 'neurode'
 
-/** A power of two so large that `weights - rate·gradient` keeps the gradient's digits. */
+/** A power of two so large that `weights - rate·gradient` keeps the digits of the gradient. */
 export const gradientRate = 1024
 
-/** The matrix that Dense without bias does nothing with, or turns into predictions: n rows with a single 1 each. */
+/**
+ * The identity matrix: as the kernel of Dense without bias it passes inputs through, and as input it makes the kernel the
+ * predictions.
+ */
 export function identity(size: number) {
   const data = new Float32Array(size * size)
   for (let i = 0; i < size; i++) data[i * size + i] = 1
@@ -13,16 +16,16 @@ export function identity(size: number) {
 }
 
 export interface Gradients {
-  /** By the input, row by row. */
+  /** Gradients with respect to the input, row by row. */
   readonly inputs: number[]
-  /** By every weight of the layers, summed over rows. */
+  /** Gradients with respect to every weight of the layers, summed over rows. */
   readonly weights: number[][]
 }
 
 /**
- * Gradients of Σ cotangent·output of the layers, one row a step. Before them stands an identity whose bias of 0 moves by
- * the input's gradient; behind them a Dense layer with the cotangent as kernel, whose one output is far above its target,
- * so that the absolute error has the slope 1.
+ * Gradients of Σ cotangent·output of the layers, one row per step. In front of the layers is an identity whose bias of 0
+ * changes by the gradient of the input. Behind them is a Dense layer with the cotangent as kernel; its one output is far above
+ * its target, so that the absolute error has the slope 1.
  */
 export async function gradientsOf(
   body: () => Layer[],
@@ -70,9 +73,9 @@ export async function gradientsOf(
 }
 
 /**
- * The same for all rows as one batch, with `outputs` for every row: the rows are the kernel of a first Dense layer, whose
- * input is an identity, and targets stand so far from the outputs that the squared error has the slopes wanted. `weights`
- * are those after the first kernel, in order; without any, layers keep their own.
+ * The same gradients for all rows as one batch, with the given `outputs` of every row. The rows are the kernel of a first Dense
+ * layer, whose input is an identity matrix. The targets are so far from the outputs that the squared error has the wanted
+ * slopes. `weights` are those after the first kernel, in order; without them, layers keep their own.
  */
 export async function batchGradientsOf(
   body: () => Layer[],

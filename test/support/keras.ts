@@ -1,4 +1,4 @@
-/** Keras' spelling of options and classes in Neurode's. */
+/** Translates Keras' spelling of options and classes into Neurode's. */
 
 import {
   type Activation,
@@ -22,7 +22,7 @@ export function camelCase(name: string): string {
   return words.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** An object of Keras' options with camelCase keys; texts that are names too. */
+/** Translates an object of Keras' options: its keys become camelCase, and so do texts that are names. */
 export function optionsOf(config: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config ?? {}).map(([key, value]) => [camelCase(key), isRule(key, value) ? ruleOf(value) : value]),
@@ -38,21 +38,21 @@ function isRule(key: string, value: unknown): value is KerasObject {
   return /_(regularizer|constraint)$/.test(key) && typeof value === 'object' && value !== null
 }
 
-/** The regularizer or constraint of a Keras class and its options. */
+/** Makes the regularizer or constraint of a Keras class and its options. */
 export function ruleOf({ class_name: name, config }: KerasObject): Regularizer | Constraint {
   const rules: Readonly<Record<string, unknown>> = { ...regularizers, ...constraints }
   const id = Object.keys(rules).find((key) => key.toLowerCase() === name.toLowerCase()) as string
   return (rules[id] as (options: object) => Regularizer | Constraint)(optionsOf(config))
 }
 
-/** The activation of a Keras name and its options. */
+/** Makes the activation of a Keras name and its options. */
 export function activationOf(name: string, config?: Readonly<Record<string, unknown>>): Activation {
   const options = optionsOf(config)
   const make = activations[camelCase(name) as keyof typeof activations] as (options?: object) => Activation
   return Object.keys(options).length === 0 ? make() : make(options)
 }
 
-/** The schedule of a Keras class and its options. */
+/** Makes the schedule of a Keras class and its options. */
 export function scheduleOf(name: string, config: Readonly<Record<string, unknown>>): Schedule {
   const make = schedules[camelCase(name) as keyof typeof schedules] as (options: object) => Schedule
   return make(optionsOf(config))

@@ -1,12 +1,12 @@
-/** Every kind of layer once or more, with options, for tests that go over all of them. */
+/** Every kind of layer at least once, with options, for tests that run over all of them. */
 
 import { type ActivationName, activations, initializers, type Layer, layers, regularizers } from 'neurode'
 
 export interface LayerCase {
   readonly title: string
-  /** Shape of a row of its input. */
+  /** The shape of one row of input. */
   readonly shape: readonly number[]
-  /** Its inputs are integers from 0 to below it, so that it stands first. */
+  /** If given, inputs are integers from 0 to below this number, and the layer is the first. */
   readonly indices?: number
   readonly make: (options?: object) => Layer
 }
@@ -205,7 +205,7 @@ export const layerCases: readonly LayerCase[] = [
   { title: 'identity', shape: flat, make: (options) => layers.identity(options) },
 ]
 
-/** Every activation that a name alone makes, of a row and along the last axis of several. */
+/** Every activation that a name alone makes, applied to a row and along the last axis of several. */
 export const activationCases: readonly LayerCase[] = Object.keys(activations)
   .filter((name) => name !== 'threshold')
   .flatMap((name) =>

@@ -1,4 +1,4 @@
-/** Every call that takes arrays, with arrays for it: what the tests of lent and of shared arrays go through. */
+/** Every call that takes arrays, with arrays for it, for the tests of lent and of shared arrays. */
 
 import { type ArrayInput, array, debug, type FitOptions, layers, sequential } from 'neurode'
 import { batcher } from 'neurode/serve'
@@ -22,7 +22,7 @@ export const weights = Float32Array.from({ length: rows }, (_, i) => 0.5 + (i % 
 export const signal = new AbortController().signal
 export const quiet = { verbose: 0 } as const
 
-/** A call that is given arrays: `arrays` before it, and what it gives as numbers. */
+/** A call with arrays: `arrays` are made before it, and its results are returned as numbers. */
 export interface Call {
   readonly name: string
   readonly arrays: Arrays
@@ -51,13 +51,13 @@ export const embedding = (device: string) =>
 
 export type Model = ReturnType<typeof dense>
 
-/** Labels, or what rows of targets have as a shape. */
+/** Targets as labels, or as rows in an array with a shape. */
 export function targets(y: Arrays[string]): ArrayInput {
   const data = y as NumericArray
   return data.length === rows * classes ? { data, shape: [rows, classes] } : data
 }
 
-/** What a fit made of a model. */
+/** The weights and the history after a fit. */
 export async function trained(model: Model, fit: Promise<{ history: object }>): Promise<number[]> {
   const { history } = await fit
   return [

@@ -1,11 +1,11 @@
-/** What this thread does itself while models are loaded, and what others do for it. */
+/** Records which steps of loading a model run on this thread and which on others. */
 
 import { native } from '#lib/native/native.js'
 
 const crypto = process.getBuiltinModule('node:crypto')
 const threads = process.getBuiltinModule('node:worker_threads')
 
-/** Tells of each step that takes long for a large model, until it is disposed of. `noThreads`: none can be started. */
+/** Calls `tell` for each step that takes long for a large model, until it is disposed of. `noThreads`: no thread can be started. */
 export function recordLoading(tell: (step: string) => void, { noThreads = false } = {}): Disposable {
   const addon = native()
   const { Predictor, createModel, openModel } = addon

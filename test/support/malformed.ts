@@ -1,15 +1,15 @@
-/** Requests that are wrong in every way a client can think of, drawn from a seed. */
+/** Draws from a seed requests that are wrong in every way a client can think of. */
 
 import type { Random } from './random.js'
 import { binaryInfer, inferBody } from './serving.js'
 
-/** Bytes to send, and what may come back. */
+/** The bytes to send, and which answers are allowed. */
 export interface Malformed {
   readonly name: string
   readonly bytes: Buffer
-  /** The request is cut: the sender ends or stalls. */
+  /** What the sender does after the bytes: it keeps the connection, stalls in the middle of a request, or closes. */
   readonly end: 'keep' | 'stall' | 'close'
-  /** Nothing wrong may be left by chance, so that 200 is right as well. */
+  /** The request may be right by chance, so that status 200 is allowed. */
   readonly mayBeRight: boolean
 }
 
@@ -237,7 +237,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     wrong(http(draw.pick(['/v2', infer, '/metrics', predict, '/']), '{}', [], draw.pick(['PUT', 'PATCH']))),
 }
 
-/** The next malformed request. */
+/** Draws the next malformed request. */
 export function drawMalformed(draw: Random): Malformed {
   const name = draw.pick(Object.keys(kinds))
   return { name, ...(kinds[name] as Kind)(draw) }

@@ -1,14 +1,14 @@
-/** What the tests of the documentation read out of its pages. */
+/** Reads programs, links and anchors from the pages of the documentation. */
 
-/** A fenced block. */
+/** A fenced code block. */
 export interface Block {
   readonly language: string
   readonly code: string
-  /** Why it is not run, where a comment above it says so. */
+  /** The reason why the block is not run, if a comment above it gives one. */
   readonly reason: string | undefined
 }
 
-/** Blocks of one page that are one program. */
+/** Blocks of one page that form a program. */
 export interface Program {
   readonly page: string
   readonly name: string
@@ -22,8 +22,8 @@ export function blocksOf(markdown: string): Block[] {
 }
 
 /**
- * The programs of a page: its blocks in order, until one imports again what is imported already, and so begins anew. A block
- * that is not run is compiled with those before it.
+ * The programs of a page. Its blocks are joined in order, until a block imports a name that is imported already and so begins a
+ * new program. A block that is not run is compiled with those before it.
  */
 export function programsOf(page: string, blocks: readonly Block[]): Program[] {
   const programs: Program[] = []
@@ -62,7 +62,7 @@ export function linksOf(markdown: string): { readonly target: string }[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => ({ target }))
 }
 
-/** The anchors of a page: of its headings, as GitHub makes them, and its own. */
+/** The anchors of a page: those of its headings, as GitHub makes them, and explicit ones. */
 export function slugsOf(markdown: string): Set<string> {
   const slugs = new Set([...markdown.matchAll(/<a id="([^"]*)">/g)].map(([, id = '']) => id))
   const counts = new Map<string, number>()

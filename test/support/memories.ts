@@ -1,16 +1,16 @@
-/** Kinds of memory that arrays of a caller's may lie in, and what may become of it. */
+/** Kinds of memory in which a caller's arrays may be, and how it may be changed or taken away. */
 
 import type { NumericArray } from '#lib/arrays/arrays.js'
 
-/** Arrays by what they are given as. */
+/** Arrays by the argument for which they are given. */
 export type Arrays = Readonly<Record<string, NumericArray>>
 
 /** A kind of memory. */
 export interface Memory {
   readonly name: string
-  /** Whether arrays have no elements afterwards. */
+  /** Whether arrays are empty after the memory is taken away. */
   readonly empties: boolean
-  /** An array in it with these values, and what changes the values and takes the memory away. */
+  /** Makes an array in this memory with these values, and a function that changes the values and takes the memory away. */
   readonly make: (values: NumericArray) => { readonly array: NumericArray; readonly take: () => void }
 }
 
@@ -19,7 +19,7 @@ type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer }
 type Resizable = ArrayBuffer & { resize: (length: number) => void }
 const ResizableBuffer = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => Resizable
 
-/** Other values, so that whoever reads the memory later shows it. */
+/** Overwrites the memory with other values, so that a later read changes a result. */
 const overwrite = (buffer: ArrayBufferLike) => new Uint8Array(buffer).fill(1)
 
 function inBuffer<B extends ArrayBufferLike>(
@@ -56,7 +56,7 @@ export const memories: readonly Memory[] = [
     empties: true,
     make: (values) =>
       inBuffer(values, new ArrayBuffer(values.byteLength) as Transferable, (buffer) => {
-        // Node 20 has no such function.
+        // Node 20 has no `transfer`.
         overwrite(buffer.transfer?.() ?? structuredClone(buffer, { transfer: [buffer] }))
       }),
   },

@@ -1,4 +1,4 @@
-/** Good files made bad: bytes, numbers and pieces changed, drawn from a seed. */
+/** Damages good files: changes bytes, numbers and pieces, drawn from a seed. */
 
 import type { Random } from './random.js'
 
@@ -38,9 +38,9 @@ function splice(bytes: Buffer, at: number, removed: number, added: Uint8Array): 
   return Buffer.concat([bytes.subarray(0, at), added, bytes.subarray(at + removed)])
 }
 
-/** One of the places where the pattern is found, with what is there. */
+/** One of the matches of a pattern, drawn at random. */
 function find(bytes: Buffer, pattern: RegExp, draw: Random): RegExpExecArray | undefined {
-  // What is not numbers stands at the beginning and at the end.
+  // Text other than numbers is at the beginning and at the end of the files.
   const edge = 4096
   const isAtEnd = bytes.length > edge && draw.below(4) === 0
   const from = isAtEnd ? bytes.length - edge : 0
@@ -50,7 +50,7 @@ function find(bytes: Buffer, pattern: RegExp, draw: Random): RegExpExecArray | u
   return match
 }
 
-/** Mostly among the first bytes, where headers are. */
+/** A random place, mostly among the first bytes, where headers are. */
 function place(bytes: Buffer, draw: Random): number {
   const size = draw.pick([32, 256, bytes.length, bytes.length])
   return draw.below(Math.max(1, Math.min(size, bytes.length)))
@@ -94,7 +94,7 @@ const mutations: readonly Mutation[] = [
     return found === undefined ? bytes : splice(bytes, found.index, found[0].length, Buffer.from(draw.pick(wrongWords)))
   },
   (bytes, draw) => {
-    // A word in the place of another.
+    // Replaces a word by another one.
     const pattern = /"[^"\\]*"|\[[^[\]]*\]|[\w.+-]+/g
     const [found, other] = [find(bytes, pattern, draw), find(bytes, pattern, draw)]
     if (found === undefined || other === undefined) return bytes
@@ -102,7 +102,7 @@ const mutations: readonly Mutation[] = [
   },
 ]
 
-/** A file with one to four things wrong. */
+/** Returns the file with one to four changes. */
 export function mutate(bytes: Uint8Array, draw: Random): Buffer<ArrayBuffer> {
   let mutated = Buffer.from(bytes)
   for (let i = draw.pick([1, 1, 2, 4]); i > 0; i--) mutated = Buffer.from(draw.pick(mutations)(mutated, draw))

@@ -1,6 +1,6 @@
 /** The float32 nearest to a decimal, by exact arithmetic: `Math.fround(Number(text))` rounds twice. */
 
-/** Correctly rounded, ties to even, for the text of a number as JSON has them. */
+/** The float32 nearest to the text of a JSON number, ties to even. */
 export function nearestFloat32(text: string): number {
   const [, sign, whole, fraction = '', power = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(
     text,
@@ -30,7 +30,7 @@ function bitsOf(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0] as number
 }
 
-/** How often 2^-149 fits; of infinity's bits: 2^128, from where on rounding gives infinity. */
+/** The value of a float32 in multiples of 2^-149. For infinity it is 2^128, from where on rounding gives infinity. */
 function multiples(bits: number): bigint {
   const exponent = bits >>> 23
   const mantissa = BigInt(bits & 0x7fffff)

@@ -9,7 +9,7 @@ export interface NpyArray {
   readonly data: Float32Array | Float64Array
 }
 
-/** Every array of the file by name, without the ending `.npy`. */
+/** All arrays of the file by name, without the ending `.npy`. */
 export function readNpz(path: string): Map<string, NpyArray> {
   const file = readFileSync(path)
   const end = file.lastIndexOf('PK\x05\x06', undefined, 'latin1')

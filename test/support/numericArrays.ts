@@ -1,4 +1,4 @@
-/** Every type of elements that data may have. */
+/** All element types that data may have. */
 
 export const numericArrays = [
   Uint8Array,

@@ -1,8 +1,8 @@
-/** What a caller may pass by mistake: forty-odd values of every kind, made anew for each call. */
+/** Values that a caller may pass by mistake: more than forty, of every kind, made anew for each call. */
 
 import { runInNewContext } from 'node:vm'
 
-/** Thrown by functions and getters among the values: a caller's own errors come back as they are. */
+/** The error that functions and getters among the values throw: a caller's own errors must be passed on unchanged. */
 export class OddError extends Error {}
 
 const fails = () => {

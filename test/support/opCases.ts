@@ -1,4 +1,4 @@
-/** Points at which rows of the op table are tested, and names for their tests. */
+/** Points at which rows of the op table are tested, and names for these tests. */
 
 import { Random } from './random.js'
 import type { LossReference, PointwiseReference, Targets } from './reference.js'
@@ -6,7 +6,7 @@ import type { LossReference, PointwiseReference, Targets } from './reference.js'
 export const label = (name: string, params: readonly number[]) =>
   params.length === 0 ? name : `${name}(${params.join(', ')})`
 
-/** Points between the kinks, each at least a little away from them. */
+/** Points between the kinks, each with some distance from them. */
 export function smoothPoints(
   { domain, kinks }: PointwiseReference,
   params: readonly number[],

@@ -38,7 +38,7 @@ import {
   scheduleOptions,
 } from './publicOptions.js'
 
-/** Every factory of a table with its options, where it has some, and what is done with what it gives. */
+/** Calls of every factory of a table with its options, if it has any, and of a function that uses the result. */
 function factories(
   table: string,
   from: Loose,
@@ -64,7 +64,7 @@ const useMetric = async (metric: Loose, name = '') => {
   await model.evaluate(x(), y())
 }
 
-/** Calls of `calls/` that give every option there is. */
+/** Calls in `calls/` that give every option. */
 const shared: ReadonlySet<string> = new Set([
   'callbacks.earlyStopping',
   'callbacks.learningRateScheduler',
@@ -213,7 +213,7 @@ export const optionCalls: readonly PublicCall[] = [
         stream: { write: () => true },
         callbacks: [],
         onProgress: () => {},
-        // Some numbers of epochs are a long time.
+        // Some odd numbers of epochs would take very long.
         signal: AbortSignal.timeout(2000),
         sampleWeight: [1, 1, 1],
         classWeight: { 0: 1, 1: 2 },

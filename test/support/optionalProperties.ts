@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 /** The declaration files that an entry's types come from, itself first. */
 export function declarationFiles(entries: readonly string[]): string[] {
   const files = new Set(entries)
-  // A set gives what is added while it is walked, too.
+  // The loop also visits files that are added to the set meanwhile.
   for (const file of files) {
     for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']*)\.js'/g)) {
       files.add(join(dirname(file), `${path}.d.ts`))
@@ -17,14 +17,14 @@ export function declarationFiles(entries: readonly string[]): string[] {
 
 export interface OptionalProperty {
   readonly name: string
-  /** What stands behind the colon; empty for a method. */
+  /** The type behind the colon; empty for a method. */
   readonly type: string
   readonly admitsUndefined: boolean
 }
 
 const closing: Readonly<Record<string, string>> = { '{': '}', '(': ')', '[': ']', '<': '>' }
 
-/** Optional properties and methods in the text of a declaration file; parameters are none. */
+/** Optional properties and methods in the text of a declaration file; optional parameters are not among them. */
 export function optionalProperties(text: string): OptionalProperty[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replaceAll('=>', '⇒')
   const found: OptionalProperty[] = []
@@ -41,7 +41,7 @@ export function optionalProperties(text: string): OptionalProperty[] {
   return found
 }
 
-/** The type that begins there: up to what ends a member. */
+/** The type that begins at a position and ends where the member ends. */
 function typeAt(code: string, from: number): string {
   const open: string[] = []
   for (let at = from; at < code.length; at++) {

@@ -1,4 +1,4 @@
-/** More load than a server can bear, from a process of its own: what comes of it. */
+/** Puts more load on a server than it can handle, from a separate process, and measures the results. */
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,25 +9,25 @@ import { randomModel, startServer, temporaryFolder } from './serving.js'
 export interface OverloadResult {
   readonly accepted: number
   readonly refused: number
-  /** Answers that should not have come. */
+  /** Number of answers that are neither right nor a refusal. */
   readonly other: number
-  /** Milliseconds in which 99 % of the accepted requests were answered. */
+  /** The time within which 99 % of the accepted requests were answered, in milliseconds. */
   readonly p99: number
-  /** Milliseconds that a request may wait. */
+  /** The longest time that a request may wait, in milliseconds. */
   readonly deadline: number
-  /** Resident memory of the server after, less that in the middle of the load. */
+  /** Growth of the server's resident memory from the middle of the load until after it. */
   readonly grownBytes: number
-  /** Answers per second at a load it bears, before and after. */
+  /** Answers per second at a load that the server can handle, before and after the overload. */
   readonly before: number
   readonly after: number
 }
 
-/** What the load generator is told, and what it tells. */
+/** The message that starts the load generator, and its reply. */
 export interface LoadOrder {
   readonly url: string
   readonly clients: number
   readonly seconds: number
-  /** Requests per second all together; without it every client asks as soon as it is answered. */
+  /** Requests per second of all clients together. Default: every client sends its next request as soon as the last is answered. */
   readonly rate?: number
 }
 
@@ -38,7 +38,7 @@ export interface LoadReport {
   readonly p99: number
 }
 
-/** Finds out what a server bears, asks twice that of it for some seconds, then as much as it bears again. */
+/** Finds out how many requests a server can handle, sends twice as many for some seconds, then the first number again. */
 export async function overload(seconds: number): Promise<OverloadResult> {
   const deadline = 200
   const folder = temporaryFolder()

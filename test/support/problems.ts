@@ -1,4 +1,4 @@
-/** Small models and data that many suites share. */
+/** Small models and data sets that many suites share. */
 
 import { layers, optimizers, type SgdOptions, sequential } from 'neurode'
 import { isEmulated } from './devices.js'
@@ -9,7 +9,7 @@ export interface Problem {
   readonly y: Int32Array
 }
 
-/** `rows` points around the centres of `classes` clouds, which a small network can tell apart. */
+/** `rows` points around the centres of `classes` clusters, which a small network can tell apart. */
 export function clouds(rows: number, features = 6, classes = 3, seed = 1): Problem {
   const random = new Random(seed)
   const centres = random.normals(classes * features, 2)

@@ -1,4 +1,4 @@
-/** Every function that users call, with arguments that it takes. */
+/** Calls of every public function with valid arguments. */
 
 import type { PublicCall } from './calls/call.js'
 import { factoryCalls } from './calls/factories.js'

@@ -1,8 +1,11 @@
-/** Options of the factories, each with a value that it takes: what is called, by its name and perhaps a word on which options, and them. */
+/**
+ * All options of the factories, each with a valid value, by the name of the factory. A further word in a name tells several
+ * calls of one factory apart.
+ */
 
 import { losses, metrics } from 'neurode'
 
-/** Options by the name of a factory; behind a space, which of several calls of it. */
+/** Options by the name of a factory. A word after a space tells several calls apart. */
 type Examples = Readonly<Record<string, object>>
 
 const inputShape = [2]
@@ -247,7 +250,7 @@ export const metricOptions: Examples = Object.fromEntries(
     .map((name) => [name, { ...ownLossOptions[name], ...ownMetricOptions[name], name: 'a' }]),
 )
 
-/** Losses and metrics that take a model of several classes. */
+/** Whether a loss or metric needs a model of several classes. */
 export const isOfClasses = (name: string) => /ategorical|^iou$/.test(name)
 
 const ema = { emaMomentum: 'useEma', emaOverwriteFrequency: 'useEma' }
@@ -255,7 +258,7 @@ const validation = Object.fromEntries(
   ['validationBatchSize', 'validationFreq', 'validationSteps'].map((name) => [name, 'validationSplit']),
 )
 
-/** Options without effect unless another is there, which the message names. */
+/** Options that have no effect without another option, which the message names. */
 export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ...Object.fromEntries(
     Object.keys(ownOptimizerOptions).map((name) => [

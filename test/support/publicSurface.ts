@@ -10,7 +10,7 @@ const modules: readonly object[] = [core, plot, serve]
 const isClass = (value: unknown) =>
   typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
 
-/** Exports that are called: functions by their names, members of tables as `layers.dense`, classes as `new Dense`. */
+/** The names of exports that can be called: functions, members of tables as `layers.dense`, classes as `new Dense`. */
 export function exportedFunctions(): string[] {
   return modules.flatMap((module) =>
     Object.entries(module).flatMap(([name, value]) => {
@@ -22,7 +22,7 @@ export function exportedFunctions(): string[] {
   )
 }
 
-/** Methods and setters of an object, its classes' among them, as `model.fit`. */
+/** The names of an object's methods and setters, including those of its classes, as `model.fit`. */
 export function methodsOf(name: string, object: object): string[] {
   const found = new Set<string>()
   for (let level = object; level !== Object.prototype && level !== null; level = Object.getPrototypeOf(level)) {
@@ -34,7 +34,7 @@ export function methodsOf(name: string, object: object): string[] {
   return [...found].map((key) => `${name}.${key}`)
 }
 
-/** What users get from calls, and call methods of; by the name that calls have for it. */
+/** Objects that users get from calls and whose methods they call, by the name that the calls use for each. */
 export async function objects(): Promise<Readonly<Record<string, object>>> {
   const { layers, optimizers, schedules } = core
   const model = core.sequential([layers.dense({ units: 1, inputShape: [2] })], { seed: 1 })

@@ -1,4 +1,4 @@
-/** Values as another realm makes them: a vm context, as test runners have one for every file. */
+/** Values from another realm: a vm context, as test runners make one for every file. */
 
 import { createContext, runInContext } from 'node:vm'
 
@@ -11,7 +11,7 @@ const there = (name: string): any => runInContext(name, realm)
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** The same arrays, lists, maps and plain objects, to any depth, made by the other realm; all else as it is. */
+/** Copies arrays, lists, maps and plain objects, to any depth, into the other realm; other values stay as they are. */
 export function ofOtherRealm(value: unknown): unknown {
   if (Array.isArray(value)) return there('Array').from(value, ofOtherRealm)
   if (ArrayBuffer.isView(value))

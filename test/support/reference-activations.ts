@@ -32,7 +32,7 @@ const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(
 const relu = (x: number): number => (x > 0 || Number.isNaN(x) ? x : 0)
 const eluOf = (x: number, alpha: number): number => (x > 0 ? x : alpha * Math.expm1(x))
 const eluSlope = (x: number, alpha: number): number => (x > 0 ? 1 : alpha * Math.exp(x))
-/** x·g(x), and its limit 0 where x is huge and g has vanished. */
+/** x·g(x), and its limit 0 if x is huge and g is 0. */
 const gated = (x: number, gate: number): number => (gate === 0 && Number.isFinite(x) ? 0 : x * gate)
 const mishSlope = (x: number): number => {
   const t = Math.tanh(softplusOf(x))
@@ -63,7 +63,7 @@ const standardDeviation = (x: Numbers, epsilon: number): number =>
   Math.sqrt(mean(deviations(x).map((v) => v * v)) + epsilon)
 const rootMeanSquare = (x: Numbers, epsilon: number): number => Math.sqrt(mean(x.map((v) => v * v)) + epsilon)
 
-/** A normalization of rows; squares of its values must be finite. */
+/** The reference of a normalization of rows. The squares of its values must be finite. */
 const normalizer = (part: Pick<RowReference, 'cases' | 'value' | 'gradient'>): RowReference => ({
   kind: 'row',
   domain: [-6, 6],

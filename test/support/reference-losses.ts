@@ -24,7 +24,7 @@ const probabilities = (): readonly [number, number] => [0.02, 0.98]
 const logitsOrProbabilities = (p: Numbers): readonly [number, number] => (p[0] === 1 ? [-5, 5] : [0.02, 0.98])
 const argmax = (x: Numbers): number => x.indexOf(Math.max(...x))
 
-/** A mean over outputs: value and slope of each. */
+/** A loss that is a mean over outputs, from the value and the slope of one output. */
 const elementwise = (
   value: (y: number, t: number, p: Numbers) => number,
   slope: (y: number, t: number, p: Numbers) => number,
@@ -184,7 +184,7 @@ const categoricalGeneralizedCrossEntropy: LossReference = {
   tolerance: rowwise,
 }
 
-/** Targets that are all 0 or 1 mean -1 and 1. */
+/** If all targets are 0 or 1, they stand for -1 and 1. */
 const signs = (t: Numbers): Numbers => (t.every((v) => v === 0 || v === 1) ? t.map((v) => 2 * v - 1) : t)
 
 const hinge = (power: 1 | 2, targets: Targets): LossReference => ({

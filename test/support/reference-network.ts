@@ -1,4 +1,4 @@
-/** A small Dense network in float64: forward, backward and training, to compare trajectories with. */
+/** A small Dense network in float64, with forward pass, backward pass and training, to compare trajectories with. */
 
 import { activations, losses, optimizers } from './reference.js'
 
@@ -24,21 +24,21 @@ interface Rows {
 
 interface Trace {
   readonly input: Float64Array
-  /** Before the activation. */
+  /** The sums before the activation. */
   readonly sums: Float64Array
   readonly output: Float64Array
 }
 
-/** First numbers of a row of the op table, as a layer without options has them. */
+/** The parameters of op table rows that a layer without options uses. */
 const defaults: Readonly<Record<string, readonly number[]>> = { leakyRelu: [0.2], elu: [1], celu: [1] }
-/** Losses that read the logits of these activations, unclipped. */
+/** Losses that use the unclipped logits of these activations. */
 const fused: Readonly<Record<string, readonly string[]>> = {
   softmax: ['categoricalCrossentropy', 'sparseCategoricalCrossentropy'],
   sigmoid: ['binaryCrossentropy'],
 }
 
 export class ReferenceNetwork {
-  /** Kernel (inputs, units), then bias (units) where there is one, layer by layer. */
+  /** For each layer the kernel (inputs, units), then the bias (units) if there is one. */
   readonly weights: Float64Array[] = []
   readonly #state: Float64Array[]
 
@@ -51,24 +51,24 @@ export class ReferenceNetwork {
     this.#state = this.weights.map((values) => new Float64Array(values.length))
   }
 
-  /** Predictions, row by row. */
+  /** The predictions, row by row. */
   predict(x: ArrayLike<number>): Float64Array {
     const traces = this.#forward(Float64Array.from(x))
     return (traces.at(-1) as Trace).output
   }
 
-  /** The loss of a batch, reduced. `targets`: a row of outputs each. */
+  /** The reduced loss of a batch. `targets` has a row for each row of outputs. */
   loss(x: ArrayLike<number>, targets: ArrayLike<number>, training: ReferenceTraining): number {
     const last = this.#forward(Float64Array.from(x)).at(-1) as Trace
     return this.#lossOf(last, Float64Array.from(targets), training).value
   }
 
-  /** Gradients of the loss by every weight array. */
+  /** The gradients of the loss with respect to every weight array. */
   gradients(x: ArrayLike<number>, targets: ArrayLike<number>, training: ReferenceTraining): Float64Array[] {
     return this.#backward(Float64Array.from(x), Float64Array.from(targets), training).gradients
   }
 
-  /** One step; returns the loss before the update. */
+  /** Trains one step; returns the loss before the update. */
   step(x: ArrayLike<number>, targets: ArrayLike<number>, training: ReferenceTraining): number {
     const { value, gradients } = this.#backward(Float64Array.from(x), Float64Array.from(targets), training)
     const { learningRate, momentum = 0, nesterov = false, weightDecay = 0 } = training
@@ -174,7 +174,7 @@ export class ReferenceNetwork {
   }
 }
 
-/** (rows, width) · (width, units). */
+/** The matrix product (rows, width) · (width, units). */
 function product({ rows, data }: Rows, kernel: Float64Array, width: number, units: number): Float64Array {
   const out = new Float64Array(rows * units)
   for (let r = 0; r < rows; r++) {

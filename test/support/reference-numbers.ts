@@ -1,4 +1,4 @@
-/** Functions of numbers that several references share. */
+/** Mathematical functions that several references share. */
 
 export type Numbers = readonly number[]
 
@@ -8,7 +8,7 @@ export const clamp = (x: number, low: number, high: number): number =>
   Number.isNaN(x) ? x : Math.min(Math.max(x, low), high)
 export const at = (numbers: Numbers, i: number): number => numbers[i] as number
 
-/** erf by its series up to 3, by the continued fraction of erfc beyond. */
+/** erf, by its series up to 3 and by the continued fraction of erfc beyond. */
 export function erf(x: number): number {
   const a = Math.abs(x)
   if (Number.isNaN(x)) return x

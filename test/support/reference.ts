@@ -1,4 +1,4 @@
-/** The float64 reference of every row of the op table: function, derivative, domain and tolerance together. */
+/** The float64 reference of every row of the op table, with function, derivative, domain and tolerance together. */
 
 import type { Numbers } from './reference-numbers.js'
 import type { Tolerance } from './tolerances.js'
@@ -8,47 +8,50 @@ export { losses, metrics } from './reference-losses.js'
 export { erf } from './reference-numbers.js'
 export { optimizers } from './reference-optimizers.js'
 
-/** A function of one number. */
+/** The reference of a function of one number. */
 export interface PointwiseReference {
   readonly kind: 'pointwise'
-  /** Numbers of the row to test with, in the row's order. */
+  /** Parameters with which to test the row, in the row's order. */
   readonly cases: readonly Numbers[]
   readonly value: (x: number, p: Numbers) => number
   readonly slope: (x: number, p: Numbers) => number
-  /** Where the slope jumps: there any value between the slopes of the two sides passes. */
+  /** Points where the slope jumps: there any value between the slopes of the two sides passes. */
   readonly kinks?: (p: Numbers) => Numbers
-  /** Values at -Infinity and Infinity where the formula is indeterminate; NaN passes there too. */
+  /** Values at -Infinity and Infinity if the formula is indeterminate there; NaN passes there, too. */
   readonly limits?: (p: Numbers) => readonly [number, number]
-  /** Range of the random points. */
+  /** The range of the random points. */
   readonly domain: readonly [number, number]
   readonly tolerance: Tolerance
 }
 
-/** A function of a whole row. */
+/** The reference of a function of a whole row. */
 export interface RowReference {
   readonly kind: 'row'
   readonly cases: readonly Numbers[]
   readonly value: (x: Numbers, p: Numbers) => number[]
-  /** The gradient of Σ cotangent·y by x. */
+  /** The gradient of Σ cotangent·y with respect to x. */
   readonly gradient: (x: Numbers, cotangent: Numbers, p: Numbers) => number[]
   readonly domain: readonly [number, number]
-  /** The largest values it is tested with; default: the largest there are. */
+  /** The largest values with which the function is tested. Default: the largest float32 values. */
   readonly largest?: number
   readonly tolerance: Tolerance
 }
 
 export type ActivationReference = PointwiseReference | RowReference
 
-/** What a loss is given: real numbers, 0 or 1 each, one class of several, or numbers of which half are the predictions. */
+/**
+ * The kind of targets that a loss takes: real numbers, 0 or 1 each, one class of several, or numbers half of which are the
+ * predictions.
+ */
 export type Targets = 'real' | 'binary' | 'classes' | 'predictions'
 
 export interface LossReference {
   readonly cases: readonly Numbers[]
   readonly targets: Targets
-  /** Loss of one row. */
+  /** The loss of one row. */
   readonly value: (y: Numbers, t: Numbers, p: Numbers) => number
   readonly gradient: (y: Numbers, t: Numbers, p: Numbers) => number[]
-  /** Range of the random predictions. */
+  /** The range of the random predictions. */
   readonly domain: (p: Numbers) => readonly [number, number]
   readonly tolerance: Tolerance
 }
@@ -64,6 +67,6 @@ export interface MetricReference {
 export interface OptimizerReference {
   readonly cases: readonly Numbers[]
   readonly slots: number
-  /** Changes `state` (one number per slot) of one parameter in place and returns the new `w`; `t` is 1 in the first step. */
+  /** Updates `state` (one number per slot) of one parameter in place and returns the new `w`; `t` is 1 in the first step. */
   readonly update: (w: number, g: number, rate: number, state: number[], p: Numbers, t: number) => number
 }

@@ -1,4 +1,4 @@
-/** Rows of what must be refused: what is done, the code, and what the message says. */
+/** Shared by tests of refused calls: each row is a call, the error code and a pattern of the message. */
 
 import assert from 'node:assert/strict'
 import { type ErrorCode, NeurodeError } from 'neurode'
@@ -21,7 +21,7 @@ export async function assertRefused(act: () => unknown, code: ErrorCode, message
 
 export const wrongNumbers = [Number.NaN, -1, Number.POSITIVE_INFINITY, '3', null] as const
 
-/** A value as titles show it. */
+/** A value as the titles of tests show it. */
 export function shown(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }

@@ -1,16 +1,16 @@
-/** What clients may send on one connection, right and wrong, in pieces and pipelines, drawn from a seed. */
+/** Draws from a seed what clients may send on one connection: right and wrong requests, in pieces and pipelined. */
 
 import type { Random } from './random.js'
 import { binaryInfer, inferBody } from './serving.js'
 
-/** One connection: what is sent, and when. */
+/** The requests of one connection: the bytes that are sent, and when. */
 export interface Script {
   readonly steps: readonly Step[]
   /** The methods of the requests, in order. */
   readonly methods: readonly string[]
 }
 
-/** Pieces to be sent one after the other, after so many answers have come. */
+/** Pieces that are sent one after the other, once a number of answers has arrived. */
 export interface Step {
   readonly answers: number
   readonly pieces: readonly Buffer[]
@@ -19,7 +19,7 @@ export interface Step {
 interface Message {
   readonly method: string
   readonly bytes: Buffer
-  /** It may end the connection, and answers before it are awaited. */
+  /** Whether the request may end the connection. If so, all earlier answers are awaited before it is sent. */
   readonly isOdd: boolean
 }
 
@@ -126,7 +126,8 @@ const oddFields: readonly Fields[] = [
   [['Proxy-Connection', 'keep-alive']],
   [['Keep-Alive', 'timeout=1']],
   [['Upgrade', 'h2c']],
-  // Not both: what node:http does with bytes behind them depends on when they come.
+  // No entry has both `Upgrade` and `Connection: Upgrade`: how node:http handles the bytes behind such a request depends on
+  // when they arrive.
   [['Connection', 'Upgrade']],
   [['Expect', '100-continue']],
   [['Expect', '100-Continue']],
@@ -184,7 +185,7 @@ const lengthsOf = (length: number): readonly string[] => [
   '1000000000000000',
 ]
 
-/** One connection of a few requests. */
+/** Draws a connection with a few requests. */
 export function drawScript(draw: Random): Script {
   const count = draw.pick([1, 1, 1, 2, 3, 6])
   const messages = Array.from({ length: count }, () => drawMessage(draw))
@@ -202,7 +203,7 @@ export function drawScript(draw: Random): Script {
   }
 }
 
-/** In pieces, at random places. */
+/** Cuts bytes into pieces at random places. */
 function cut(draw: Random, bytes: Buffer): Buffer[] {
   const most = draw.pick([0, 0, 1, 3, 8])
   const places = Array.from({ length: most }, () => draw.below(bytes.length)).sort((a, b) => a - b)

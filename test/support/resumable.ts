@@ -1,4 +1,4 @@
-/** One training with everything that has a state: momentum, dropout, shuffling, callbacks. Checkpoints must not show in it. */
+/** A training with everything that has a state: momentum, dropout, shuffling, callbacks. Checkpoints must not change its results. */
 
 import { type Callback, callbacks, type FitOptions, layers, optimizers, schedules, sequential } from 'neurode'
 import { clouds } from './problems.js'
@@ -36,7 +36,7 @@ export function resumableOptions(epochs: number, more: readonly Callback[] = [],
   }
 }
 
-/** All weights in one text. */
+/** The bits of all weights as one text. */
 export function bitsOf(model: { getWeights(): { readonly data: Float32Array }[] }): string {
   const arrays = model.getWeights().map(({ data: { buffer, byteOffset, byteLength } }) => {
     return Buffer.from(buffer, byteOffset, byteLength)

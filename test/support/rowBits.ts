@@ -1,4 +1,4 @@
-/** A row's outputs alone and among others. */
+/** Compares the outputs of a row alone with those in a batch. */
 
 import { layers, type Sequential, sequential } from 'neurode'
 import type { LayerCase } from './layerCases.js'
@@ -9,7 +9,7 @@ const inputs = 6
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1)
 
-/** The layer between dense ones; first where it takes integers. */
+/** A model with the layer between dense ones, or in front if it takes integers. */
 function modelWith({ make, shape, indices }: LayerCase): Sequential {
   const first =
     indices === undefined
@@ -22,8 +22,8 @@ function modelWith({ make, shape, indices }: LayerCase): Sequential {
 }
 
 /**
- * The rows, if any, that have other bits alone than in one batch: those of the model, of a predictor, and of its other thread.
- * There are more of them than the few that are computed before kernels are packed for single rows.
+ * The rows whose outputs have other bits alone than in one batch: those of the model, of a predictor, and of a predictor's
+ * other thread. There are more rows than the few that are computed before kernels are packed for single rows.
  */
 export async function rowsThatDiffer(tested: LayerCase, device: string): Promise<string[]> {
   using model = modelWith(tested)

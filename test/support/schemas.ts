@@ -1,4 +1,7 @@
-/** As much of OpenAPI's schemas as the protocol's document has: what fits, and values that fit or do not. */
+/**
+ * The parts of OpenAPI's schemas that the protocol's document uses: checks values against a schema, and makes values that fit
+ * or do not.
+ */
 
 import type { Random } from './random.js'
 
@@ -33,7 +36,7 @@ const fits: Readonly<Record<NonNullable<Schema['type']>, (value: unknown) => boo
   boolean: (value) => typeof value === 'boolean',
 }
 
-/** Where the value does not fit, if anywhere; a member that the schema does not know does not fit either. */
+/** The places where the value does not fit the schema. A member that the schema does not know does not fit either. */
 export function misfits(value: unknown, given: Schema, schemas: Schemas, at = 'value'): string[] {
   const schema = resolveSchema(given, schemas)
   const { type, properties, additionalProperties, required = [], items, anyOf } = schema
@@ -56,7 +59,7 @@ export function misfits(value: unknown, given: Schema, schemas: Schemas, at = 'v
   ]
 }
 
-/** A value of JSON, of any kind. */
+/** Draws a JSON value of any kind. */
 export function drawJson(draw: Random, depth = 2): unknown {
   const kinds: readonly (() => unknown)[] = [
     () => null,
@@ -75,16 +78,16 @@ export function drawJson(draw: Random, depth = 2): unknown {
   return draw.pick(depth > 0 ? kinds : kinds.slice(0, 4))()
 }
 
-/** A place in a value, and what stands there does not fit any more. */
+/** A place in a value, and another value for it that does not fit. */
 export interface Breach {
   readonly place: readonly (string | number)[]
-  /** None: a member that is required is missing. */
+  /** If absent, a required member is removed. */
   readonly value?: unknown
 }
 
 const samples: readonly unknown[] = [null, true, 7, 0.5, 'x', [], {}]
 
-/** All places of a value that fits where something else would not, each with everything of another type. */
+/** All places of a fitting value at which another value would not fit, each with a value of every other type. */
 export function breaches(
   value: unknown,
   given: Schema,
@@ -112,7 +115,7 @@ function typeOnly({ type, anyOf }: Schema): Schema {
   return { ...(type === undefined ? {} : { type }), ...(anyOf === undefined ? {} : { anyOf }) }
 }
 
-/** A copy of the value with the breach in it. */
+/** Returns a copy of the value with the breach in it. */
 export function breach(value: unknown, { place, value: other }: Breach): unknown {
   const [step, ...rest] = place
   if (step === undefined) return other

@@ -1,6 +1,6 @@
 /**
- * Makes a second golden folder from the first: rows in another order, layers and networks of other widths, all of it by
- * rules that say what becomes of the numbers. Suites that pass on both take nothing but numbers from the folder.
+ * Makes a second golden folder from the first: rows in another order, layers and networks of other widths. The expected numbers
+ * follow by rule from the first. If a suite passes on both folders, it takes all its numbers from the folder.
  */
 
 import { cp, readFile, writeFile } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { shapeOf } from './golden.js'
 type Anything = any
 type Change = (golden: Anything) => Anything
 
-/** Copies the folder and changes what suites read of it. */
+/** Copies the folder and changes the cases that suites read. */
 export async function makeSecondGolden(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true })
   for (const [file, change] of Object.entries(changes)) {
@@ -38,13 +38,13 @@ const gather = (values: Anything, order: readonly number[]) => order.map((i) => 
 
 const reorder = (values: Anything) => gather(values, orderOf(values.length))
 
-/** Those of the members that are lists, with their rows in another order. */
+/** The members of `object` that are lists, with their rows in another order. */
 function withRows(object: Anything, names: readonly string[]): Anything {
   const moved = names.filter((name) => Array.isArray(object[name])).map((name) => [name, reorder(object[name])])
   return { ...object, ...Object.fromEntries(moved) }
 }
 
-/** The last dimension twice, each value as `change` makes it. */
+/** Doubles the last dimension; the copies are changed by `change`. */
 function tile(values: Anything, change = (value: Anything) => value): Anything {
   if (Array.isArray(values[0])) return values.map((each: Anything) => tile(each, change))
   return [...values, ...values].map(change)
@@ -64,7 +64,7 @@ const withRule = (golden: Anything) => /regularizer|constraint/.test(JSON.string
 const inputRows = ['x', 'y', 'w', 'data', 'cotangent', 'inference_x']
 const outputRows = ['y', 'w', 'dx', 'inference_y', 'inference_on_first_batch']
 
-/** Layers that do to a row of the same values twice what they do to them once. */
+/** Layers for which a row with all values twice gives all outputs twice. */
 const tiledLayers: Readonly<Record<string, (config: Anything) => boolean>> = {
   ReLU: () => true,
   LeakyReLU: () => true,
@@ -117,7 +117,7 @@ const widenLayer: Change = (golden) => {
   }
 }
 
-/** Inputs twice, and half of each weight for them: the same outputs. */
+/** Doubles the inputs and halves their weights: the outputs stay the same. */
 const widenDense: Change = (golden) => {
   const { inputs, outputs } = golden
   const [kernel, ...others] = inputs.weights
@@ -171,7 +171,7 @@ const changeMetric: Change = (golden) => {
   return { ...golden, inputs: { ...golden.inputs, batches: batches.map((each: Anything) => withRows(each, names)) } }
 }
 
-// Activations: points in another order, all of them twice
+// Activations: points in another order, each of them twice
 
 const changeActivation: Change = (golden) => {
   const { inputs, outputs, kinks, float32 } = golden
@@ -193,7 +193,7 @@ const changeActivation: Change = (golden) => {
   }
 }
 
-// Optimizers: an input more, which is 0 and whose weights are 0
+// Optimizers: one more input, which is 0 and has weights of 0
 
 const withZeroRow = ([kernel, ...others]: Anything) => [[...kernel, kernel[0].map(() => 0)], ...others]
 
@@ -213,7 +213,7 @@ const changeOptimizer: Change = (golden) => {
   return { ...golden, outputs: { ...golden.outputs, ...Object.fromEntries(widened) } }
 }
 
-// Schedules: other steps. Initializers: kernels of another shape, where that says the same
+// Schedules: other steps. Initializers: kernels of another shape with the same distribution
 
 const changeSchedule: Change = (golden) => {
   const [first, last] = golden.inputs.steps
@@ -226,7 +226,7 @@ const changeInitializer: Change = (golden) =>
     ? { ...golden, inputs: { ...golden.inputs, shape: golden.inputs.shape.toReversed() } }
     : golden
 
-// Networks of the tutorials: an input more, which is 0 and whose weights stay as they are
+// Networks of the tutorials: one more input, which is 0 and whose weights do not change
 
 const changeTutorial: Change = (golden) => {
   const { inputs, outputs } = golden
@@ -258,7 +258,7 @@ const changeTutorial: Change = (golden) => {
   }
 }
 
-// Trajectories: units more in the first layer, into which and out of which all weights are 0, so that they stay so
+// Trajectories: more units in the first layer, whose incoming and outgoing weights are all 0 and therefore stay 0
 
 const deadUnits = 4
 
@@ -268,7 +268,7 @@ const changeTraining: Change = (golden) => {
   const { batch_size: batchSize, epochs, validation_split: split = 0 } = config.fit
   const steps = epochs * Math.ceil((inputs.first_train_rows - Math.floor(inputs.first_train_rows * split)) / batchSize)
   const [first, ...others] = config.hidden
-  // Of batch normalization gamma stays 1, and the moving variance fades.
+  // In batch normalization gamma stays 1, and the moving variance decays.
   const norms: Readonly<Record<string, number>> = { gamma: 1, moving_variance: 0.99 ** steps }
   const weights = outputs.weights.map((weight: Anything, i: number) => {
     const each = i < 6 ? (norms[weight.name.split('/').at(-1)] ?? 0) : 0

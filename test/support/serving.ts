@@ -13,13 +13,13 @@ import { layers, type Sequential, sequential } from 'neurode'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
-/** A folder of its own, removed by `remove`. */
+/** Makes a temporary folder, which `remove` removes. */
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'neurode-serving-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** A model whose outputs are all `value`, whatever comes in. */
+/** A model whose outputs are all `value`, for any input. */
 export function constantModel(value: number, inputs = 4, outputs = 8): Sequential {
   const layer = layers.dense({ units: outputs, kernelInitializer: 'zeros', inputShape: [inputs] })
   const model = sequential([layer])
@@ -27,7 +27,7 @@ export function constantModel(value: number, inputs = 4, outputs = 8): Sequentia
   return model as unknown as Sequential
 }
 
-/** A model of some size with random weights. */
+/** A model of the given sizes with random weights. */
 export function randomModel(inputs = 784, units = 64, outputs = 10, seed = 1): Sequential {
   return sequential({
     layers: [
@@ -53,7 +53,7 @@ export interface Asked {
   readonly agent?: Agent
 }
 
-/** One request. Unlike fetch, it sends paths as they are. */
+/** Sends one request. Unlike fetch, it does not change the path. */
 export function ask(url: string, path: string, { method, headers, body, agent }: Asked = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)
@@ -75,20 +75,20 @@ export function ask(url: string, path: string, { method, headers, body, agent }:
 }
 
 /**
- * Resolves once the server has read what was sent to it before: connections are accepted in their order, and what came on an
- * earlier one is read before the answer to a later one. Twice, since the fast path may hand a connection over.
+ * Resolves once the server has read everything that was sent to it before. Connections are accepted in order, and bytes on an
+ * earlier one are read before a later one is answered. It asks twice, since the fast path may hand a connection over.
  */
 export async function hasRead(url: string): Promise<void> {
   for (let i = 0; i < 2; i++) await ask(url, '/v2/health/live')
 }
 
-/** The value of a metric of the first worker, or of a model. */
+/** Reads the value of a metric, of the first worker or of a model. */
 export async function metricOf(url: string, name: string, headers = {}): Promise<number> {
   const { body } = await ask(url, '/metrics', { headers })
   return Number(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'm').exec(body.toString())?.[1])
 }
 
-/** Resolves once the models of a server have answered so many requests. */
+/** Resolves once the models of a server have answered this number of requests. */
 export async function hasAnswered(url: string, requests: number): Promise<void> {
   while ((await metricOf(url, 'nv_inference_request_success')) < requests);
 }
@@ -116,7 +116,7 @@ export function binaryInfer(rows: Float32Array, width: number, more: object = {}
   }
 }
 
-/** Sends bytes as they are and gives everything that comes back until the connection closes or `until` matches. */
+/** Sends bytes unchanged. Returns everything that is received until the connection closes or `until` matches. */
 export function exchange(url: string, bytes: string | Buffer, until?: RegExp): Promise<string> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(url)
@@ -135,15 +135,15 @@ export function exchange(url: string, bytes: string | Buffer, until?: RegExp): P
 export interface Served {
   readonly url: string
   readonly child: ChildProcess
-  /** What it logged so far. */
+  /** Everything that the server has logged so far. */
   log(): string
   /** Resolves once the log matches. */
   logged(pattern: RegExp): Promise<void>
-  /** Tells it to end, and gives its exit code. */
+  /** Ends the server and returns its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** `neurode serve` as a process, once it listens; `wrapper` is what starts it. */
+/** Starts `neurode serve` as a process and waits until it listens. `wrapper` is a command that starts it. */
 export async function startServer(args: readonly string[], wrapper: readonly string[] = []): Promise<Served> {
   const [command = '', ...given] = [...wrapper, process.execPath, main, 'serve', ...args, '--port', '0']
   const child = spawn(command, given, {
@@ -180,7 +180,7 @@ export async function startServer(args: readonly string[], wrapper: readonly str
   return { url, child, log: () => text, logged, stop }
 }
 
-/** Runs `clients` loops of requests at once until `done`; each waits for an answer before it asks again. */
+/** Runs `clients` loops of requests at the same time until `done`; each loop waits for an answer before its next request. */
 export async function loadServer(
   clients: number,
   done: () => boolean,

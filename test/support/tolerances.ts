@@ -1,4 +1,4 @@
-/** Every tolerance of the tests: a result passes when |actual - expected| <= atol + rtol·|expected|. */
+/** All tolerances of the tests. A result passes if |actual - expected| <= atol + rtol·|expected|. */
 
 import assert from 'node:assert/strict'
 
@@ -7,43 +7,43 @@ export interface Tolerance {
   readonly rtol: number
 }
 
-/** One pointwise function in float32. */
+/** For one pointwise function in float32. */
 export const pointwise: Tolerance = { atol: 1e-6, rtol: 1e-5 }
 
-/** A row-wise function, or a loss of one row. */
+/** For a row-wise function, or the loss of one row. */
 export const rowwise: Tolerance = { atol: 2e-6, rtol: 2e-5 }
 
-/** A few roundings in float32. */
+/** For results after a few roundings in float32. */
 export const rounded: Tolerance = { atol: 1e-6, rtol: 1e-6 }
 
-/** Computed in float64 from numbers in float32. */
+/** For results that are computed in float64 from float32 numbers. */
 export const fromFloats: Tolerance = { atol: 1e-7, rtol: 1e-6 }
 
-/** A mean over rows. */
+/** For a mean over rows. */
 export const mean: Tolerance = { atol: 1e-5, rtol: 2e-5 }
 
-/** Central differences of a float64 function with step {@link differenceStep}. */
+/** For central differences of a float64 function with step {@link differenceStep}. */
 export const differences: Tolerance = { atol: 1e-7, rtol: 1e-6 }
 export const differenceStep = 1e-5
 
-/** Central differences of a loss in float32 by a weight, with step {@link lossStep}. */
+/** For central differences of a float32 loss with respect to a weight, with step {@link lossStep}. */
 export const lossDifferences: Tolerance = { atol: 2e-3, rtol: 4e-3 }
 export const lossStep = 2 ** -8
 
-/** A matrix product over k terms of about unit size: rounding grows like the square root of k. */
+/** For a matrix product over k terms of about unit size: the rounding error grows like the square root of k. */
 export function product(k: number): Tolerance {
   return { atol: 1e-6 * Math.sqrt(k), rtol: 2e-5 }
 }
 
-/** Weights after a few steps of training with sums of up to k terms in each. */
+/** For weights after a few steps of training with sums of up to k terms in each step. */
 export function trained(k: number, steps: number): Tolerance {
   return { atol: 2e-6 * Math.sqrt(k) * Math.sqrt(steps), rtol: 1e-4 }
 }
 
-/** The same network run with other instructions: other orders of summation, nothing else. */
+/** For the same network with another instruction set, which only changes the order of summation. */
 export const otherInstructions: Tolerance = { atol: 2e-5, rtol: 1e-4 }
 
-/** A whole training whose sums are added in another order: each step passes differences on to the next. */
+/** For a whole training with another order of summation: each step passes differences on to the next. */
 export const otherTraining: Tolerance = { atol: 1e-4, rtol: 1e-3 }
 
 /** Whether `actual` passes for `expected`; NaN passes for NaN only, an infinity for itself only. */

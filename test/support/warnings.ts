@@ -1,13 +1,13 @@
-/** The warnings of the process while something runs. */
+/** Collects the warnings of the process while something runs. */
 
 import { setImmediate } from 'node:timers/promises'
 
-/** What `process.emitWarning` was given. */
+/** A warning that was given to `process.emitWarning`. */
 export interface Warned extends Error {
   readonly code?: string
 }
 
-/** Runs `work` and gives its warnings, which go nowhere else. */
+/** Runs `work` and returns its warnings, which are not shown. */
 export async function warningsOf(work: () => unknown): Promise<readonly Warned[]> {
   const warnings: Warned[] = []
   const others = process.rawListeners('warning') as ((warning: Error) => void)[]
@@ -23,7 +23,7 @@ export async function warningsOf(work: () => unknown): Promise<readonly Warned[]
   return warnings
 }
 
-/** Their codes. */
+/** Runs `work` and returns the codes of its warnings. */
 export async function codesOf(work: () => unknown): Promise<readonly (string | undefined)[]> {
   return (await warningsOf(work)).map(({ code }) => code)
 }

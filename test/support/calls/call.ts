@@ -1,8 +1,8 @@
-/** A call of a public function, as the tests of odd arguments vary it, and what such calls share. */
+/** Calls of public functions, which the tests of odd arguments vary, and helpers for such calls. */
 
 import { layers, sequential } from 'neurode'
 
-/** A call: its arguments, made anew each time, and what it does with them. Objects among them are options. */
+/** A call: its arguments, made anew each time, and the function that uses them. Objects among the arguments are options. */
 export interface PublicCall {
   readonly name: string
   readonly args: () => unknown[]
@@ -37,7 +37,7 @@ export const small = (options: object = {}, units = 1): Loose =>
     ...options,
   })
 
-/** With a model that is disposed of in the end. */
+/** Calls `use` with a model, which is disposed of at the end. */
 export function onModel(
   name: string,
   args: () => unknown[],
@@ -49,13 +49,13 @@ export function onModel(
   })
 }
 
-/** Trains a model for a step with what a factory gave. */
+/** Trains a model for one step with an object that a factory made. */
 export async function step(options: object): Promise<void> {
   using model = small(options)
   await model.fit(x(), y(), { epochs: 1, verbose: 0 })
 }
 
-/** Predicts with a model of a layer. */
+/** Predicts with a model of one layer. */
 export const useLayer = async (layer: Loose) => {
   using model: Loose = sequential([layer])
   if (model.built)
@@ -65,7 +65,7 @@ export const useLayer = async (layer: Loose) => {
     })
 }
 
-/** Predicts with a layer that has what a factory gave, under the names of these options. */
+/** Predicts with a layer that has an object of a factory as one of these options. */
 export const useIn = (options: object) => async (made: Loose) => {
   using model: Loose = sequential([
     layers.dense({ units: 2, inputShape: [2], ...Object.fromEntries(Object.keys(options).map((key) => [key, made])) }),
@@ -73,5 +73,5 @@ export const useIn = (options: object) => async (made: Loose) => {
   model.predictSync(x())
 }
 
-/** Written into a folder that is the current one. */
+/** A file in the current folder, which the tests choose. */
 export const file = (ending: string) => `written.${ending}`

@@ -18,7 +18,7 @@ import {
 import { initializerOptions, regularizerOptions } from '../publicOptions.js'
 import { call, file, type Loose, type PublicCall, small, step, useIn, useLayer, x, y } from './call.js'
 
-/** Every factory of a table, its options, and what is done with what it gives. */
+/** Calls of every factory of a table, with its options, and of a function that uses the result. */
 function factories(
   table: string,
   made: Readonly<Record<string, object | readonly unknown[] | undefined>>,
@@ -31,7 +31,7 @@ function factories(
   })
 }
 
-/** All of a table but those that have calls of their own. */
+/** The members of a table that have no calls of their own. */
 function withoutOptions(table: object): Record<string, undefined> {
   const names = Object.keys(table).filter((name) => name !== 'custom')
   return Object.fromEntries(names.map((name) => [name, undefined]))

@@ -1,4 +1,4 @@
-/** Calls of what reads and writes files, and of pictures. */
+/** Calls of functions that read and write files, and that draw plots. */
 
 import { writeFile } from 'node:fs/promises'
 import {
@@ -126,7 +126,7 @@ export const fileCalls: readonly PublicCall[] = [
     'datasets.mnist',
     () => [{ dir: 'nowhere', signal: AbortSignal.abort(), onProgress: () => {} }],
     async (options = {}, ...more) => {
-      // Nothing is to be downloaded here.
+      // The tests must not download anything.
       if (typeof options === 'object' && options !== null) options.signal ??= AbortSignal.abort()
       await (datasets.mnist as Loose)(options, ...more).catch((error: NeurodeError) => {
         if (error.code !== 'ERR_ABORTED') throw error

@@ -1,4 +1,4 @@
-/** Calls of models, and of what looks at them. */
+/** Calls of models, and of functions that inspect models. */
 
 import { array, debug, devices, layers, load, sequential } from 'neurode'
 import { call, file, type Loose, onModel, type PublicCall, small, x, y } from './call.js'
@@ -77,7 +77,7 @@ export const modelCalls: readonly PublicCall[] = [
         stream: { write: () => true },
         callbacks: [],
         onProgress: () => {},
-        // Some numbers of epochs are a long time.
+        // Some odd numbers of epochs would take very long.
         signal: AbortSignal.timeout(500),
         sampleWeight: [1, 1, 1],
         classWeight: { 0: 1, 1: 2 },

@@ -1,4 +1,4 @@
-/** Calls of what serves models. */
+/** Calls of the functions that serve models. */
 
 import fastify from 'fastify'
 import {
@@ -16,7 +16,7 @@ import { call, type Loose, onModel, type PublicCall, small } from './call.js'
 const spec = { inputName: 'input', outputName: 'output', inputShape: [2], outputShape: [1], maxRows: 5 }
 const inferBody = () => Buffer.from('{"inputs":[{"name":"input","shape":[1,2],"datatype":"FP32","data":[1,2]}]}')
 
-/** Stands for an application, which is a plain object of its own. */
+/** This name represents an application, which is a plain object itself. */
 const plainFastify = 'fastify'
 const batched = (model: Loose): Loose => batcher(model.predictor())
 

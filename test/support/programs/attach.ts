@@ -1,4 +1,4 @@
-/** A worker thread that asks a predictor of another thread. */
+/** A worker thread that uses a predictor of another thread. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { attachPredictor, type PredictorToken } from 'neurode/serve'

@@ -1,4 +1,4 @@
-/** A process that works in several threads at once, or makes and drops many models; prints what came of it as JSON. */
+/** A process that works in several threads at once, or makes and frees many models. Prints the results as JSON. */
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -12,7 +12,7 @@ const gc = (globalThis as { gc?: () => void }).gc
 if (mode === 'workers') await workers()
 else await cycles()
 
-/** Two workers train, one is terminated in the middle, and the main thread predicts all the while. */
+/** Two workers train, one is terminated in the middle, and the main thread predicts during all that time. */
 async function workers(): Promise<void> {
   const start = (kind: string) => new Worker(programPath('worker'), { workerData: kind })
   const { x } = clouds(300)
@@ -37,7 +37,7 @@ async function workers(): Promise<void> {
   console.log(JSON.stringify({ losses, predictions, isRight }))
 }
 
-/** Resident memory from the 200th to the 1,200th model, in megabytes. */
+/** The growth of resident memory from the 200th to the 1,200th model, in megabytes. */
 async function cycles(): Promise<void> {
   const { x, y } = clouds(64)
   const run = async (count: number) => {

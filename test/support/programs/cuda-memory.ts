@@ -1,4 +1,7 @@
-/** Trains, predicts, loads and serves on 'cuda' while one request for memory after the other is refused, and tries again; prints codes and differences. */
+/**
+ * Trains, predicts, loads and serves on 'cuda' while each time another request for memory is refused, and tries again. Prints
+ * error codes and differences.
+ */
 
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -18,7 +21,7 @@ const refused: string[] = []
 const folder = mkdtempSync(join(tmpdir(), 'neurode-'))
 const path = join(folder, 'model.neurode')
 
-/** The result, after a second try where memory was short. */
+/** Runs `run`, a second time if memory was short, and returns its result. */
 async function twice<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run()
@@ -29,7 +32,7 @@ async function twice<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** A digest of everything that can be seen of a training and of predictions of bytes, then of floats of equal rows. */
+/** Runs a training and predictions of bytes, then of floats of equal rows. Returns a digest of all visible results. */
 async function scenario(): Promise<string> {
   const digest = createHash('sha1')
   using model = sequential({
@@ -54,7 +57,7 @@ async function scenario(): Promise<string> {
   return digest.digest('hex')
 }
 
-/** What a server of the model answers. */
+/** The answer of a server with the model. */
 async function served(model: Sequential): Promise<string> {
   await using server = await twice(() => serve({ models: { model }, port: 0, device: 'cuda' }))
   return await twice(async () => {
@@ -75,7 +78,7 @@ function twiceHere<T>(run: () => T): T {
   }
 }
 
-/** Refuses the first request, then the second, until a scenario needs no more; gives the scenarios' results. */
+/** Refuses the first request, then the second, and so on, until a scenario makes fewer requests. Returns the scenarios' results. */
 async function sweep(variable: string, requests: (n: number) => string): Promise<string[]> {
   const results: string[] = []
   for (let n = 1, before = -1; refused.length > before; n++) {
@@ -89,7 +92,7 @@ async function sweep(variable: string, requests: (n: number) => string): Promise
 
 const results = [
   ...(await sweep('NEURODE_EMULATOR_FAIL_PINNED', String)),
-  // What is refused is asked for once more.
+  // The device repeats a refused request once, so the repetition is refused, too.
   ...(await sweep('NEURODE_EMULATOR_FAIL_MEMORY', (n) => `${n}-${n + 1}`)),
 ]
 const expected = await scenario()

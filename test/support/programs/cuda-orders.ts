@@ -1,4 +1,4 @@
-/** Trains a layer on 'cuda' for so many epochs of 100 rows, each one range of ten batches. */
+/** Trains a layer on 'cuda' for a number of epochs of 100 rows. Each epoch is one range of ten batches. */
 
 import { native } from '#lib/native/native.js'
 import type { Plan } from '#lib/native/plan.js'

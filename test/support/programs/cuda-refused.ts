@@ -1,4 +1,7 @@
-/** A model that does not fit on 'cuda' is refused on the main thread, where a small one then predicts; prints the code and the outputs. */
+/**
+ * Makes a model that does not fit on 'cuda' on the main thread, then predicts there with a small model. Prints the error code
+ * and the outputs.
+ */
 
 import { layers, NeurodeError, sequential } from 'neurode'
 

@@ -1,4 +1,4 @@
-/** Trains small and large networks on 'cuda' for so many epochs, evaluates and predicts; prints losses, or an error's code. */
+/** Trains small and large networks on 'cuda' for a number of epochs, evaluates and predicts. Prints losses, or an error's code. */
 
 import { devices, layers, NeurodeError, optimizers, sequential } from 'neurode'
 import { Random } from '../random.js'
@@ -6,7 +6,7 @@ import { Random } from '../random.js'
 const [kind = 'all', epochs = '1'] = process.argv.slice(2)
 const random = new Random(3)
 
-/** The shape of the tutorial: ten whole batches an epoch. */
+/** The tutorial's network, with ten full batches in an epoch. */
 function tutorial() {
   const relu = (units: number) => layers.dense({ units, activation: 'relu' })
   const model = sequential({
@@ -17,7 +17,7 @@ function tutorial() {
   return { model, x, y: random.classes(1280, 10), batchSize: 128 }
 }
 
-/** Odd sizes, every kind of layer; a wide one is beyond what one block can hold. */
+/** A network of odd sizes with every kind of layer. A wide layer exceeds what one block can hold. */
 function odd(units: number) {
   const model = sequential({
     layers: [
@@ -33,7 +33,7 @@ function odd(units: number) {
   return { model, x, y: random.classes(111, 5), batchSize: 37 }
 }
 
-/** Trains, fails for want of memory, and trains on; and the same without the failure. */
+/** Trains, fails because memory is short, and continues training; and trains the same without the failure. */
 async function short() {
   const x = { data: random.normals(256 * 13), shape: [256, 13] }
   const y = random.classes(256, 5)
@@ -62,7 +62,7 @@ async function short() {
   )
 }
 
-/** Trains a model on each of two devices, now a step of the one and now of the other, on their threads and on this one. */
+/** Trains a model on each of two devices, with alternating steps, on the devices' threads and on this one. */
 async function two() {
   const losses: number[][] = []
   const { x, y } = odd(17)
@@ -79,7 +79,7 @@ async function two() {
   console.log(JSON.stringify({ losses, devices: devices().length }))
 }
 
-/** Predicts batches of every size, several times over, and compares with predict; prints the sizes that differ. */
+/** Predicts batches of every size several times, and compares with predict. Prints the sizes whose results differ. */
 async function predictor() {
   using model = sequential({
     layers: [layers.dense({ units: 9, activation: 'relu', inputShape: [7] }), layers.dense({ units: 3 })],
@@ -146,7 +146,7 @@ try {
   if (jobs.length > 0) console.log(JSON.stringify({ losses, devices: devices() }))
 } catch (error) {
   if (!(error instanceof NeurodeError)) throw error
-  // The process and its other models live on.
+  // The process and its other models continue to work.
   using model = sequential([layers.dense({ units: 1, kernelInitializer: 'ones', useBias: false, inputShape: [2] })])
   model.compile({ loss: 'mse', device: 'cpu' })
   const [sum] = model.predictSync([[1, 2]]).data

@@ -1,20 +1,20 @@
 /**
- * Runs a scenario while one request to the system after the other fails (test/faults/faults.cc), and prints a line for each:
- * what was said, and whether everything is right afterwards.
+ * Runs a scenario again and again, while each time another request to the system fails (test/faults/faults.cc). Prints a line
+ * for each failed request: the error, and whether everything is right afterwards.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const [name = '', device = '', kind = '', first = '1', last = '1', start = 'warm', step = '1'] = process.argv.slice(2)
 
-/** From now on the n-th request fails, or none. */
+/** Lets the n-th request from now on fail, or none. */
 function arm(n?: number): void {
   process.env.NEURODE_FAULT = n === undefined ? '' : `${kind}:${n}`
 }
 
 const requests = () => Number(process.env.NEURODE_FAULT_REQUESTS)
 
-// What a process does but once, it does under the fault, too.
+// In a cold start, even initialization that a process does only once runs under the fault.
 if (start === 'cold') arm(Number(first))
 const { scenarios } = await import('../faultScenarios.js')
 const { NeurodeError } = await import('neurode')
@@ -53,7 +53,7 @@ for (let n = Number(first); n <= Number(last); n += Number(step)) {
     arm(n)
     await attempt(scenario.run)
   }
-  // What still runs on other threads runs under the fault.
+  // A wait, so that work on other threads ends under the fault, too.
   await sleep(start === 'cold' ? 20 : 0)
   const count = requests()
   arm()
@@ -62,7 +62,7 @@ for (let n = Number(first); n <= Number(last); n += Number(step)) {
     problem = await scenario.check()
     await scenario.end()
   } catch (error) {
-    // A library that did not load is not tried again in the process.
+    // If a library failed to load, the process does not try again.
     if (kind === 'library') said.push(told(error))
     else problem = `afterwards: ${told(error)}`
   }

@@ -1,4 +1,7 @@
-/** Runs random sequences of fits: on a device, so many, from a seed on. Prints what differed from fresh models. */
+/**
+ * Runs random sequences of fits. The arguments are the device, the number of sequences and the first seed. Prints differences
+ * from fresh models.
+ */
 
 import { runFitSequence } from '../fitSequences.js'
 

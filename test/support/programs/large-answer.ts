@@ -1,4 +1,4 @@
-/** Serves one large answer on the fast path, and prints how many bytes more the process has afterwards, and those of the answer. */
+/** Serves one large answer on the fast path. Prints by how many bytes the process has grown afterwards, and the bytes of the answer. */
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -14,7 +14,7 @@ const { hostname, port } = new URL(server.url)
 const socket = connect(Number(port), hostname)
 await once(socket, 'connect')
 
-/** Bytes that came. */
+/** Number of bytes received. */
 let received = 0
 socket.on('data', ({ length }) => {
   received += length

@@ -1,4 +1,4 @@
-/** Asks a server for predictions as it is told, and tells what came back. */
+/** Sends requests for predictions to a server, as its messages say, and reports the answers. */
 
 import { Agent } from 'node:http'
 import type { LoadOrder, LoadReport } from '../overload.js'
@@ -7,7 +7,7 @@ import { ask, inferBody } from '../serving.js'
 const width = 64
 const body = inferBody([Array.from({ length: width }, (_, i) => i / width)])
 
-/** One row goes through other kernels than several. */
+/** Compares outputs with a tolerance, since one row uses other kernels than several rows. */
 function isClose(values: readonly number[], expected: readonly number[]): boolean {
   return values.length === expected.length && values.every((value, i) => Math.abs(value - (expected[i] ?? 0)) < 1e-5)
 }
@@ -36,7 +36,7 @@ async function load({ url, clients, seconds, rate = Infinity }: LoadOrder): Prom
   }
   const client = async () => {
     while (elapsed() < seconds) {
-      // Behind the plan: at once.
+      // A request that is late is sent at once.
       const due = asked++ / rate
       const wait = due - elapsed()
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * wait))

@@ -1,4 +1,4 @@
-/** Jobs of precision.test.ts, on 'cuda' at a precision against the CPU in float32; prints JSON. */
+/** Jobs of precision.test.ts: compares 'cuda' at a precision with the CPU in float32. Prints JSON. */
 
 import { createHash } from 'node:crypto'
 import { layers, losses, optimizers, type Precision, type Sequential, sequential } from 'neurode'
@@ -9,7 +9,7 @@ const onCpu = { device: 'cpu' } as const
 const onCuda = { device: 'cuda', precision: precision as Precision } as const
 type Where = typeof onCpu | typeof onCuda
 
-/** Evaluates, predicts and trains a step; gives everything that can be seen of it. */
+/** Evaluates, predicts and trains one step. Returns all visible results. */
 async function results(model: Sequential, x: Rows, y: Rows): Promise<Map<string, Float32Array<ArrayBufferLike>>> {
   const evaluated = await model.evaluate(x, y)
   const predicted = (await model.predict(x)).data
@@ -37,7 +37,7 @@ function sparse(random: Random, rows: number, columns: number, each: number): Fl
   return data
 }
 
-/** Sizes round those of tiles; the last one has more rows than a part of a batch. */
+/** Sizes close to those of tiles; the last one has more rows than a part of a batch. */
 const shapes = [
   { inputs: 363, hidden: 362, outputs: 4, rows: 65, bytes: false },
   { inputs: 512, hidden: 256, outputs: 512, rows: 128, bytes: true },
@@ -60,7 +60,7 @@ async function exact() {
         layers.dense({ units: hidden, activation: 'relu', inputShape: [inputs] }),
         layers.dense({ units: outputs }),
       ])
-      // Its slope is -1, 0 or 1, over a power of two.
+      // The slope of this loss is -1, 0 or 1, divided by a power of two.
       const loss = losses.meanAbsoluteError({ reduction: 'sum' })
       model.compile({ optimizer: optimizers.sgd({ learningRate: 0.5 }), loss, ...where })
       model.setWeights(weights.map((data, i) => ({ data, shape: model.getWeights()[i]?.shape ?? [] })))
@@ -78,7 +78,7 @@ async function exact() {
   return { differing, compared }
 }
 
-/** Networks of all that stands between wide layers. */
+/** Networks with each kind of layer between wide layers. */
 function network(kind: string) {
   const wide = (units: number, activation: 'relu' | 'tanh' | 'gelu' | 'linear', inputs?: number) =>
     layers.dense({ units, activation, ...(inputs === undefined ? {} : { inputShape: [inputs] }) })
@@ -109,7 +109,7 @@ async function trained(kind: string, where: Where, rows: number) {
   model.compile({ optimizer: optimizers.sgd({ learningRate: 1 }), loss: 'sparseCategoricalCrossentropy', ...where })
   const before = new Map(model.getWeights().map(({ name, data }) => [name, data]))
   const seen = await results(model as unknown as Sequential, x, y)
-  // What the step changed: the gradient.
+  // The change of the weights in this step is the gradient.
   for (const [name, data] of before)
     seen.set(
       name,
@@ -119,9 +119,9 @@ async function trained(kind: string, where: Where, rows: number) {
 }
 
 /**
- * ‖actual - expected‖ / ‖expected‖. Rounding two factors moves each product by at most 2u, by u · sqrt(2 / 3) as a root mean
- * square, and sums of independent products by as much; a product of what products gave adds to it. Twice the root of
- * the number of products on the way, eight at most, is allowed.
+ * The relative error ‖actual - expected‖ / ‖expected‖. Rounding two factors changes each product by at most 2u, and by u ·
+ * sqrt(2 / 3) as a root mean square; sums of independent products change by the same ratio. A product of earlier products adds
+ * its own error. Twice the root of the number of successive products, at most eight, is allowed.
  */
 async function close() {
   const unit = precision === 'tf32' ? 2 ** -11 : 2 ** -9
@@ -129,7 +129,7 @@ async function close() {
   for (const kind of ['relu', 'mixed']) {
     const expected = await trained(kind, onCpu, 70)
     for (const [name, actual] of await trained(kind, onCuda, 70)) {
-      // Rounding flips the slope of some units whose sum is near zero: then gradients say nothing.
+      // Rounding changes the slope of some units whose sum is near zero, so gradients cannot be compared.
       if (name === 'losses' || (kind === 'relu' && name !== 'predictions')) continue
       const other = expected.get(name) as Float32Array
       const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
@@ -157,7 +157,7 @@ async function weights() {
   const y = { data: random.normals(20 * 300), shape: [20, 300] }
   const before = (await model.predict(x)).data
   await model.trainOnBatch(x, y)
-  // Steps far below what the copies resolve.
+  // The steps are far smaller than the resolution of the low-precision copies of the weights.
   const after = model.getWeights()[0]?.data as Float32Array
   const small = after.some(
     (value, i) => value !== values[i] && Math.abs(value - (values[i] as number)) < 2 ** -10 * Math.abs(value),
@@ -167,7 +167,7 @@ async function weights() {
   return { kept, small, predicted: doubled.every((value, i) => value === 2 * (before[i] as number)) }
 }
 
-/** So many epochs of four steps on one layer. */
+/** Trains one layer for a number of epochs of four steps. */
 async function steps(epochs: number) {
   const random = new Random(5)
   using model = sequential({

@@ -1,4 +1,7 @@
-/** Saves a model three times, itself or as backups of a training, and ends within a save as if it were killed, if one is named. */
+/**
+ * Saves a model three times, directly or as backups of a training. If a save is named, the process ends within it as if it were
+ * killed.
+ */
 
 import { open } from 'node:fs/promises'
 import { callbacks } from 'neurode'
@@ -12,7 +15,7 @@ const prototype = Object.getPrototypeOf(handle) as { sync(): Promise<void> }
 await handle.close()
 const { sync } = prototype
 let files = 0
-// Of a save, the file is synced first and then its folder.
+// Each save syncs the file first and then its folder.
 prototype.sync = function (this: typeof prototype) {
   if (++files === 2 * Number(last) - 1) reallyExit(137)
   return sync.call(this)

@@ -1,4 +1,7 @@
-/** As a worker: saves a small model to one path, again and again, and says so after each; ends when it is told to. */
+/**
+ * A worker that saves a small model to one path again and again, and sends a message after each save. It ends when a message
+ * tells it to.
+ */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { classifier } from '../problems.js'

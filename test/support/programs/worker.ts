@@ -1,4 +1,4 @@
-/** A worker thread that trains: to the end, for ever, or until it exits or throws in the middle. */
+/** A worker thread that trains: to the end, without end, or until it exits or throws in the middle. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { classifier, clouds, slowClassifier } from '../problems.js'

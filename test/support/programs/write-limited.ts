@@ -1,4 +1,4 @@
-/** Tries to write every kind of file under a limit on their size that is too small, and prints what became of each. */
+/** Tries to write every kind of file under a limit on file sizes that is too small, and prints the result of each. */
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const writers: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   'checkpoint.neurode': (path) => train(callbacks.modelCheckpoint(path)),
   'checkpoint.npz': (path) => train(callbacks.modelCheckpoint(path, { saveWeightsOnly: true })),
   'backup-00000000.neurode': (path) => train(callbacks.backupAndRestore(join(path, '..'))),
-  // A header alone is larger than the limit.
+  // The header alone is larger than the limit.
   'log.csv': (path) => train(callbacks.csvLogger(path, { separator: ';'.repeat(200_000) })),
   download: (path) => download({ path, urls: [url], sha256, bytes: 200_000 }),
 }
@@ -36,7 +36,7 @@ const writers: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
 const results: Record<string, string> = {}
 for (const [name, write] of Object.entries(writers)) {
   const path = join(folder, name)
-  // A backup that is there would be restored.
+  // An existing backup would be restored.
   const isNew = name.startsWith('backup')
   if (!isNew) writeFileSync(path, before)
   const error = await write(path).then(
@@ -48,7 +48,7 @@ for (const [name, write] of Object.entries(writers)) {
   results[name] = `${what}, ${kept ? 'as it was' : 'changed'}`
 }
 
-// A log that grows until there is no more room ends with a whole line, and goes on from there.
+// A log that grows until the limit ends with a complete line, and can be continued from there.
 const log = join(folder, 'growing.csv')
 writeFileSync(log, `epoch,loss\n${'0,1\n'.repeat(4090)}`)
 const appended = await model
