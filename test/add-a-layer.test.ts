@@ -1,4 +1,7 @@
-/** docs/add-a-layer.md, followed to the letter in a copy of the tree: four files, and the layer is Keras' on every device. */
+/**
+ * Follows docs/add-a-layer.md literally in a copy of the tree: it needs four files, and the new layer agrees with Keras' on
+ * every device.
+ */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -8,7 +11,7 @@ import { applyStep, copyTree, readSteps, removeTree, runProgram } from './suppor
 
 const page = 'docs/add-a-layer.md'
 
-/** Built without optimization, which takes most of the time. */
+/** The copy is built without optimization, which would take most of the time. */
 const plain = ['CMAKE_BUILD_TYPE=Debug', 'CMAKE_CXX_FLAGS_DEBUG=-O0', 'NEURODE_CUDA_ARCHS=none']
 const parallel = ['--parallel', String(availableParallelism())]
 
@@ -56,7 +59,7 @@ describe(page, () => {
 
   after(() => removeTree(folder))
 
-  /** Runs the tests of a suite whose titles match; says how many passed. */
+  /** Runs the tests of a suite whose titles match, and returns how many passed. */
   function passing(suite: string, titles: string): number {
     const env = {
       ...process.env,

@@ -1,4 +1,4 @@
-/** docs/add-an-op.md, followed to the letter in a copy of the tree: three files for each row, and the row is right. */
+/** Follows docs/add-an-op.md literally in a copy of the tree: each new row needs three files and computes the right numbers. */
 
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -50,7 +50,7 @@ describe('docs/add-an-op.md', () => {
 
   after(() => removeTree(folder))
 
-  /** Lines of numbers of the new row. */
+  /** The numbers that the new row computes, line by line. */
   function valuesOf(kind: keyof typeof names, numbers: readonly number[]): number[][] {
     const text = runProgram(join(folder, 'row_values'), [kind, names[kind], ...numbers.map(String)])
     return text

@@ -1,4 +1,4 @@
-/** What models, layers, optimizers and schedules do not have cannot be assigned: nothing is set in silence. */
+/** Assignments to properties that models, layers, optimizers and schedules do not have throw an error: nothing is set silently. */
 
 import assert from 'node:assert/strict'
 import {

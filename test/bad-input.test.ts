@@ -1,4 +1,4 @@
-/** Data and calls that make no sense: each has its code, names the argument, and changes no weight. */
+/** Invalid data and calls: each throws an error with the right code that names the argument, and changes no weight. */
 
 import assert from 'node:assert/strict'
 import { array, type ErrorCode, layers, NeurodeError, sequential } from 'neurode'
@@ -255,7 +255,7 @@ perDevice('a model refuses', (device) => {
       model.getWeights().forEach(({ name, data }, i) => {
         assertSameBits(data, before[i]?.data ?? new Float32Array(), name)
       })
-      // And it still works.
+      // The model still works afterwards.
       if (model.optimizer) model.optimizer.learningRate = 0.01
       const { history } = await model.fit(x, y, { verbose: 0 })
       assert.ok(Number.isFinite(history.loss[0]))

@@ -1,9 +1,9 @@
-/** Layers, activations, initializers, regularizers and constraints that make no sense: each has its code and names the option. */
+/** Layers, activations, initializers, regularizers and constraints with invalid options: each error has its code and names the option. */
 
 import { activations, constraints, type ErrorCode, initializers, layers, regularizers, sequential } from 'neurode'
 import { type Anything, assertRefused, shown, wrongNumbers } from './support/refusals.js'
 
-/** What is done, the code, and what the message must say. */
+/** The call, the error code, and a pattern of the message. */
 type Row = readonly [title: string, act: () => unknown, code: ErrorCode, message: RegExp]
 
 describe('layers and their parts refuse', () => {

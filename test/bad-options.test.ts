@@ -1,9 +1,9 @@
-/** Optimizers, losses, metrics, models and arrays with options that make no sense: each has its code and names the option. */
+/** Optimizers, losses, metrics, models and arrays with invalid options: each error has the right code and names the option. */
 
 import { array, type ErrorCode, layers, losses, metrics, optimizers, sequential } from 'neurode'
 import { type Anything, assertRefused, shown, wrongNumbers } from './support/refusals.js'
 
-/** What is done, the code, and what the message must say. */
+/** The call, the error code, and a pattern of the message. */
 type Row = readonly [title: string, act: () => unknown, code: ErrorCode, message: RegExp]
 
 describe('descriptions refuse', () => {

@@ -1,4 +1,4 @@
-/** Predictions, evaluation and single steps: the same numbers whichever way they are asked for. */
+/** Predictions, evaluation and single steps give the same numbers by every method that computes them. */
 
 import assert from 'node:assert/strict'
 import { array, layers, sequential } from 'neurode'
@@ -86,7 +86,7 @@ perDevice('single batches', (device) => {
         assert.deepEqual(batch, await other.trainOnBatch(x, right))
         assert.deepEqual(await one.evaluate([{ x, y: given }]), await other.evaluate(x, right, { batchSize: rows }))
         if (Kind.name.startsWith('Uint8')) continue
-        // Input is float32 first, and scaled then.
+        // Inputs are first converted to float32 and then scaled.
         const asInput = array(new Float32Array(data), [rows, width], { scale, offset })
         await one.fit(given, right, options)
         await other.fit(asInput, right, options)

@@ -1,4 +1,4 @@
-/** Numbers that ask for work or memory without end are refused, and the message names the bound. */
+/** Numbers that would need unbounded work or memory are refused, and the message names the bound. */
 
 import assert from 'node:assert/strict'
 import { array, layers, NeurodeError, sequential } from 'neurode'
@@ -16,7 +16,7 @@ const points = {
 }
 const huge = 2 ** 40
 
-/** Each is given numbers that are too large: as little as may be, and as much as there is. */
+/** Each call gets numbers that are too large: from the smallest such number to the largest number of all. */
 const cases: readonly [name: string, call: (value: number) => unknown, above: number][] = [
   ['the scale of a picture', async (value) => (await plot.line({ a: [1, 2] })).png({ scale: value }), 100],
   [

@@ -1,4 +1,4 @@
-/** What callbacks remember, and whose it is: nothing a callback does may harm later trainings or files. */
+/** The state of callbacks and its owner: nothing that a callback does may harm later trainings or files. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

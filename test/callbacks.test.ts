@@ -1,4 +1,4 @@
-/** The callbacks: when they stop training, what they change, what they write. */
+/** The callbacks: when they stop training, what they change and what they write. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { classifier, clouds } from './support/problems.js'
 const quiet = { verbose: 0, batchSize: 16 } as const
 const { x, y } = clouds(96, 6, 3)
 
-/** Feeds values to a callback as if they were an epoch's logs; gives the epoch after which it stopped training. */
+/** Gives values to a callback as an epoch's logs; returns the epoch after which it stopped training. */
 async function stopsAfter(
   callback: Callback,
   values: readonly number[],

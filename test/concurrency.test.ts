@@ -1,4 +1,4 @@
-/** Threads that train at once, and many models after one another, in processes that end by themselves. */
+/** Threads that train at the same time, and many models one after another, in processes that end by themselves. */
 
 import assert from 'node:assert/strict'
 import { programPath, runChild, runNode } from './support/children.js'
@@ -22,7 +22,7 @@ describe('1,000 models', function () {
   this.slow(30_000)
 
   it('that are made, trained and disposed of leave no more than 10 MB behind', async () => {
-    // V8 lets its nursery of young objects grow by tens of MB while it is told nothing else.
+    // Without this option V8 lets its space of young objects grow by tens of MB.
     const args = ['--max-semi-space-size=1', programPath('concurrent'), 'cycles']
     const { code, signal, stdout, stderr } = await runNode(args)
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)

@@ -1,4 +1,4 @@
-/** What factories made is taken itself: copies of it have lost methods, or say what nobody checked. */
+/** Options accept the objects of factories, and refuse copies of them: copies have lost methods, or hold unchecked values. */
 
 import assert from 'node:assert/strict'
 import {
@@ -31,14 +31,14 @@ import {
 } from './support/publicOptions.js'
 import type { Anything } from './support/refusals.js'
 
-/** Copies of an object; those that kept the class have none of its private fields. */
+/** Copies of an object. Copies of the same class have none of its private fields. */
 const copies: Readonly<Record<string, (value: object) => unknown>> = {
   'by spread': (value) => ({ ...value }),
   'by JSON': (value) => JSON.parse(JSON.stringify(value)),
   'of the same class': (value) => Object.assign(Object.create(Object.getPrototypeOf(value)), value),
 }
 
-/** Takes a value where things of its kind are due. */
+/** Passes a value to an option that takes its kind of object. */
 type Use = (value: Anything, name: string) => unknown
 
 const dense = (options: object) => layers.dense({ units: 2, inputShape: [2], ...options })
@@ -67,7 +67,7 @@ const kinds: Readonly<Record<string, readonly [from: Anything, examples: Readonl
     ],
   }
 
-/** Everything that the factories of a table make, by their names. */
+/** All objects that the factories of a table make, by name. */
 function made(from: Anything, examples: Readonly<Record<string, object>>): [name: string, make: () => object][] {
   const without = Object.keys(from).filter((name) => name !== 'custom' && !(name in examples))
   return [

@@ -1,4 +1,7 @@
-/** cuBLASLt: found at run time, timed against our kernels, fused or not, and done without where it is absent or fails. */
+/**
+ * cuBLASLt: it is found at run time, its kernels are timed against Neurode's, fused or not, and Neurode works without it if it
+ * is absent or fails.
+ */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,7 +14,7 @@ const folder = resolve('build/emulator/cublas')
 
 interface Counts {
   readonly version: number
-  /** That were created and not destroyed. */
+  /** Handles that were created and not destroyed. */
   readonly handles: number
   readonly heuristics: number
   readonly products: number
@@ -40,7 +43,7 @@ describe('cuBLASLt on the emulator', function () {
       NEURODE_EMULATED_CUBLAS_REPORT: report,
       ...env,
     })
-    // What an open device keeps to the end of the process is no leak: pinned buffers, streams, their events and a pool.
+    // An open device keeps pinned buffers, streams, their events and a pool until the process ends. These are not leaks.
     const said = stderr
       .split('\n')
       .filter((line) => line !== '' && !/leak: .*(page-locked|streams|events|pools)/.test(line))
@@ -117,7 +120,7 @@ describe('cuBLASLt on the emulator', function () {
     const { graphLaunches } = JSON.parse(readFileSync(report, 'utf8')) as { graphLaunches: number }
     assert.ok(graphLaunches > 0)
     assert.deepEqual(two.result.losses.slice(0, one.result.losses.length), one.result.losses)
-    // Graphs replay products without asking for them again; how many steps come before depends on how fast they are.
+    // Graphs replay products without a new request; the number of steps before that depends on how fast the products are.
     assert.ok((one.counts?.products ?? 0) > 0 && (two.counts?.products ?? 0) > 0)
     assert.equal(two.counts?.heuristics, one.counts?.heuristics)
   })

@@ -1,4 +1,4 @@
-/** CUDA devices: why there is none; what one step launches, memory and faults, on the emulator. */
+/** CUDA devices: the reasons why there is none; and, on the emulator, the launches of a step, memory and faults. */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ async function inChild<T>(code: string, env: Readonly<Record<string, string>>): 
   return JSON.parse(stdout) as T
 }
 
-/** The devices that a process with these variables finds. It prints nothing else. */
+/** The devices that a process with these environment variables finds. The process prints nothing else. */
 async function cudaDevices(env: Readonly<Record<string, string>>): Promise<DeviceInfo[]> {
   const code = `import { devices } from 'neurode'; console.log(JSON.stringify(devices()))`
   return (await inChild<DeviceInfo[]>(code, env)).filter(({ name }) => name.startsWith('cuda'))
@@ -157,7 +157,7 @@ describe('the CUDA executor on the emulator', function () {
   const leavesNothing = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const { stderr } = await run(args, { NEURODE_EMULATOR_STRICT: '1', ...env })
     const leaks = stderr.split('\n').filter((line) => line.includes('leak'))
-    // What an open device keeps to the end of the process: pinned buffers, streams, their events and a pool.
+    // An open device keeps pinned buffers, streams, their events and a pool until the process ends.
     const kept = /page-locked|streams|events|pools/
     assert.deepEqual(
       leaks.filter((line) => !kept.test(line)),
@@ -189,7 +189,7 @@ describe('the CUDA executor on the emulator', function () {
     const isStep = (line: string) => /^(kernel|graph) /.test(line)
     const isOrder = (line: string) => /^upload \d+ 400$/.test(line)
     const steps = lines.find(isStep)?.split(' ')[1]
-    // Every epoch ends with its sums; nothing else comes back.
+    // Every epoch ends with a download of its sums; nothing else is downloaded.
     const ends = lines.flatMap((line, i) => (line.startsWith('download') ? [i] : []))
     assert.equal(ends.length, epochs)
     ends.forEach((end, epoch) => {
@@ -218,7 +218,7 @@ describe('the CUDA executor on the emulator', function () {
     assert.deepEqual(JSON.parse(stdout), { different: [] })
     assert.equal(counts.faults, 0)
     assert.ok(counts.graphLaunches > 50, `${counts.graphLaunches} launches of graphs`)
-    // A size of batch for floats and for bytes; two chunks are on their way at a time.
+    // There are graphs for each batch size, for floats and for bytes, and for two chunks in flight.
     assert.ok(counts.instantiatedGraphs <= 2 * 2 * 20, `${counts.instantiatedGraphs} graphs`)
   })
 

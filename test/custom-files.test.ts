@@ -1,4 +1,4 @@
-/** Models with losses and metrics of the user's, in files: saved by name, given again, or done without. */
+/** Models with custom losses and metrics in files: saved by name, given again when loaded, or left out. */
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

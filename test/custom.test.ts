@@ -1,4 +1,4 @@
-/** Losses and metrics of the user's, and metrics over whole epochs: against what native code computes. */
+/** Custom losses and metrics, and metrics over whole epochs, agree with those that native code computes. */
 
 import assert from 'node:assert/strict'
 import { array, type CapturedBatch, debug, type Loss, layers, losses, metrics, optimizers, sequential } from 'neurode'
@@ -23,7 +23,7 @@ const squares = losses.custom({
   },
 })
 
-/** What a built-in metric sees, batch by batch. */
+/** A custom metric that computes what a built-in metric computes, batch by batch. */
 const bias = metrics.custom({
   name: 'bias',
   rows: ({ outputs, targets, shape: [count, size] }: CapturedBatch) =>
@@ -148,7 +148,7 @@ perDevice('custom losses and metrics', (device) => {
       [0, 1, 0],
       [0, 0, 1],
     ]
-    // scikit-learn's multilabel_confusion_matrix of these.
+    // The results of scikit-learn's multilabel_confusion_matrix for these data.
     const matrices = [
       [
         [1, 1],
@@ -172,7 +172,7 @@ perDevice('custom losses and metrics', (device) => {
     assert.deepEqual([...perClass.accuracy], [0.5, 1, 2 / 3])
     assert.deepEqual([...perClass.precision], [0.5, 1, 1])
     assert.deepEqual([...perClass.f1], [0.5, 1, 0.8])
-    // Logits and margins are above 0 where probabilities are above a half.
+    // Logits and margins are above 0 exactly if the probabilities are above a half.
     const logits = outputs.map((row) => row.map((p) => Math.log(p / (1 - p))))
     const signs = targets.map((row) => row.map((t) => 2 * t - 1))
     using ofLogits = build(losses.binaryFocalCrossentropy({ fromLogits: true }))

@@ -1,4 +1,4 @@
-/** The live page of a training: what it shows, how it stops it, and whom it does not answer. */
+/** The live page of a training: what it shows, how it stops the training, and which requests it refuses. */
 
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
@@ -7,7 +7,7 @@ import { callbacks, type Dashboard, datasets, type FitResult, layers, optimizers
 import { itInChromium, openPage } from './support/browser.js'
 import { assertRefused } from './support/refusals.js'
 
-/** A training that goes on until it is stopped, and its page. */
+/** Starts a training that continues until it is stopped, and its page. */
 async function startTraining(): Promise<{ url: string; dashboard: Dashboard; training: Promise<FitResult> }> {
   const { train } = datasets.syntheticDigits({ train: 3000, test: 1 })
   const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
@@ -26,7 +26,7 @@ async function startTraining(): Promise<{ url: string; dashboard: Dashboard; tra
   return { url: await address, dashboard, training: training.finally(() => model.dispose()) }
 }
 
-/** The status of an answer. */
+/** Sends a request and returns the status of the answer. */
 function ask(url: string, method: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { method, headers, agent: false }, (response) => {
@@ -147,7 +147,7 @@ describe('callbacks.dashboard', () => {
     await page.click('#stop')
     assert.equal((await training).stopReason, 'stopped')
     await page.locator('dd').first().filter({ hasText: 'over' }).waitFor()
-    // The page closes its stream, unless the server was sooner.
+    // The browser reports that the page's stream of events ended, unless the server closed it first.
     const others = problems.filter((problem) => !problem.endsWith('/events: net::ERR_ABORTED'))
     assert.deepEqual(others, [])
   })

@@ -1,4 +1,4 @@
-/** Dense networks of random shapes against a float64 network: predictions, loss and weights after some steps. */
+/** Dense networks of random shapes agree with a float64 network: predictions, loss, and weights after some steps. */
 
 import { array, layers, optimizers, type Sequential, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
@@ -20,7 +20,7 @@ interface Drawn {
   readonly training: Omit<ReferenceTraining, 'loss'>
 }
 
-/** The ends of networks, with the losses that fit them. */
+/** Last layers of networks, with suitable losses. */
 const ends = [
   { activation: 'linear', loss: 'meanSquaredError', least: 1 },
   { activation: 'tanh', loss: 'meanAbsoluteError', least: 1 },
@@ -34,7 +34,7 @@ function draw(seed: number): Drawn {
   const random = new Random(seed)
   const end = random.pick(ends)
   const depth = 1 + random.below(4)
-  // Work is bounded so that the float64 reference stays quick.
+  // The sizes are bounded so that the float64 reference stays fast.
   const width = () => random.pick(depth > 2 ? widths.filter((size) => size <= 100) : widths)
   const drawn = Array.from({ length: depth }, (_, i) => {
     const last = i === depth - 1
@@ -83,7 +83,7 @@ function build({ inputs, layers: drawn, loss, threads, training }: Drawn, device
 }
 
 interface Rows {
-  /** As the model gets them, and as numbers. */
+  /** The inputs as the model takes them; `values` and `targets` hold plain numbers. */
   readonly x: Parameters<Sequential['predict']>[0]
   readonly values: Float64Array
   readonly y: Parameters<Sequential['testOnBatch']>[1]

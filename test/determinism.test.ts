@@ -1,4 +1,4 @@
-/** The same seed gives the same bits for any number of threads; other instructions give nearly the same numbers. */
+/** The same seed gives the same bits for any number of threads; other instruction sets give nearly the same numbers. */
 
 import assert from 'node:assert/strict'
 import { type Layer, layers, optimizers, sequential } from 'neurode'
@@ -85,7 +85,7 @@ const networks: readonly Network[] = [
   },
 ]
 
-/** Final weights and predictions of two epochs. */
+/** Returns the weights and predictions after two epochs. */
 async function run(network: Network, device: string, threads: number, seed: number): Promise<Float32Array[]> {
   const { inputs, rows, batch, bytes, momentum = 0, nesterov = false, body, classes } = network
   const random = new Random(inputs * rows)

@@ -1,4 +1,4 @@
-/** The CPU and a CUDA device compute the same, and a model that was trained on one goes on on the other. */
+/** The CPU and a CUDA device compute the same, and a model that was trained on one can be trained further on the other. */
 
 import assert from 'node:assert/strict'
 import { devices, layers, optimizers, sequential } from 'neurode'
@@ -13,7 +13,7 @@ describe('CPU and CUDA agree', function () {
   this.slow(5_000)
   const cuda = devices().some(({ name, available }) => name === 'cuda:0' && available)
 
-  /** Widths from the input on, and the rows of a batch: for each kernel's sizes of tiles, and batches cut into parts. */
+  /** Widths from the input on, and rows of a batch: for the tile sizes of each kernel, and for batches that are cut into parts. */
   const networks = [
     { title: 'many rows of few inputs', widths: [5, 800, 7], batch: 520 },
     { title: 'more rows of fewer inputs', widths: [3, 1300, 2], batch: 1300 },

@@ -1,4 +1,4 @@
-/** `neurode doctor` and the command line around it. */
+/** The command `neurode doctor`, and errors of the command line in general. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { runNode } from './support/children.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
-/** The report of a doctor whose processes all run `preloaded` first. */
+/** The report of `neurode doctor` if all its processes run `preloaded` first. */
 async function doctorWith(preloaded: string) {
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(preloaded)}`
   const { code, stdout } = await runNode([main, 'doctor', '--json'], { NODE_OPTIONS })

@@ -1,4 +1,4 @@
-/** The documentation: its programs run, its links lead somewhere, and nothing public is missing from it. */
+/** The documentation: its programs run, its links have targets, and it mentions everything public. */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,10 @@ import { type Block, blocksOf, linksOf, type Program, programsOf, slugsOf } from
 
 const folder = resolve('build/documentation')
 const pages = ['README.md', ...markdownIn('docs')]
-/** A test of its own follows each to the letter: add-a-layer.test.ts, add-an-op.test.ts, serve/guide.test.ts, package/bundlers.test.ts. */
+/**
+ * Each of these pages has a test of its own that follows it literally: add-a-layer.test.ts, add-an-op.test.ts,
+ * serve/guide.test.ts, package/bundlers.test.ts.
+ */
 const followed = ['docs/add-a-layer.md', 'docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
 const generated = [join('docs', 'reference'), join('docs', 'api')]
 const written = pages.filter((page) => !generated.includes(dirname(page)) && !followed.includes(page))
@@ -25,7 +28,7 @@ function markdownIn(folder: string): string[] {
     .sort()
 }
 
-/** What a page names in `code` that looks like a file, or a folder, of the repository. */
+/** The texts in `code` of a page that look like a file or folder of the repository. */
 function pathsIn(text: string): string[] {
   const spans = [...text.matchAll(/(?<!`)`([^`\n]+)`(?!`)/g)].map(([, code = '']) => code)
   return spans.filter(
@@ -38,17 +41,17 @@ const sources = ['lib', 'native', 'cuda', 'tools', 'test', 'bench', 'scripts', '
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => `/${join(folder, name)}`),
 )
 
-/** At that place, or where the name is shorter, at the end of some path. */
+/** Whether the path exists, or, for shorter names, whether some path ends with it. */
 function isThere(path: string): boolean {
   return existsSync(path) || sources.some((source) => source.endsWith(`/${path}`))
 }
 
-/** Small networks gain nothing from more, and what stands beside the tests loses. */
+/** One thread: small networks gain nothing from more, and other tests run at the same time. */
 const oneThread = { NEURODE_THREADS: '1' }
 
 const read = (page: string) => readFileSync(page, 'utf8')
 
-/** What makes of a line of a shell block something that can be tested; the first that fits counts. */
+/** Turns a line of a shell block into a test. The first pattern that matches counts. */
 const shellLines: readonly (readonly [line: RegExp, test: (match: RegExpExecArray) => Promise<void> | void])[] = [
   [/^npm run (\S+)(?: -- (.*))?$/, ([, name = '', rest = '']) => checkScript(name, rest.split(' '))],
   [/^npm test$/, () => checkScript('test', [])],
@@ -57,10 +60,10 @@ const shellLines: readonly (readonly [line: RegExp, test: (match: RegExpExecArra
   [/^npx neurode train mnist(.*)$/, ([, options = '']) => runNeurode(['train', 'mnist', ...words(options), ...quick])],
   [/^npm i neurode$/, () => assert.equal(JSON.parse(read('package.json')).name, 'neurode')],
   [/^npx neurode (doctor)(.*)$/, ([, name = '', options = '']) => runNeurode([name, ...words(options)])],
-  // It would go on for long, or change the machine: that it is there.
+  // Such a command runs long or changes the machine, so only its existence is tested.
   [/^npx neurode (\w+)/, ([, name = '']) => runNeurode([name, '--help'])],
 ]
-/** The last of two options of a name counts. */
+/** If an option is given twice, the last one counts, so these override the page's. */
 const quick = ['--epochs', '1', '--dataset', 'synthetic', '--device', 'cpu', '--threads', '1']
 
 function words(text: string): string[] {
@@ -81,13 +84,13 @@ function checkPeers(names: readonly string[]): void {
 async function runNeurode(args: readonly string[]): Promise<void> {
   const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
   const program = `process.chdir(${JSON.stringify(folder)}); process.argv.splice(1, 1, 'neurode'); await import(${JSON.stringify(pathToFileURL(main).href)})`
-  // npm names the folder it was started in: files would go there.
+  // npm sets INIT_CWD to the folder in which it was started; files would be written there.
   const env = { ...oneThread, INIT_CWD: folder }
   const { code, stderr } = await runNode(['--input-type=module', '-e', program, 'x', ...args], env, 200_000)
   assert.equal(code, 0, stderr)
 }
 
-/** Compiles all programs at once, each a module of its own in the folder. */
+/** Compiles all programs in one run, each as a module in the folder. */
 async function compile(programs: readonly Program[]): Promise<void> {
   for (const { name, code } of programs) writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
   const options = { rootDir: '.', outDir: '.', noUnusedLocals: false, noUnusedParameters: false, types: ['node'] }
@@ -156,7 +159,7 @@ describe('the documentation', function () {
         const file = path === '' ? page : join(dirname(page), decodeURIComponent(path))
         assert.ok(existsSync(file), `${target}: there is no ${file}`)
         if (anchor === undefined || !file.endsWith('.md')) continue
-        // The generator numbers some headings that are not there twice.
+        // The generator adds numbers even to some headings that occur only once.
         const numbered = file.startsWith(join('docs', 'reference')) ? anchor.replace(/-\d+$/, '') : anchor
         const slugs = slugsIn.get(file) ?? slugsOf(read(file))
         slugsIn.set(file, slugs)

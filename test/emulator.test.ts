@@ -1,4 +1,4 @@
-/** The CUDA emulator itself: right kernels are right on it, and every planted defect is caught. */
+/** The CUDA emulator itself: correct kernels give right results on it, and it catches every planted defect. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

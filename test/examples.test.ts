@@ -1,4 +1,4 @@
-/** Every example in the documentation of the library runs. */
+/** Every example in the docstrings of the library runs. */
 
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { runNode } from './support/children.js'
 
 const folder = resolve('build/documentation-examples')
-/** They need the network or what stands around them. */
+/** These examples need the network, or code around them. */
 const notAlone = /datasets\.mnist|^(?![\s\S]*\bimport )/
 
 function examplesIn(path: string): string[] {
@@ -26,7 +26,7 @@ describe('examples of', () => {
     it(`${file}: ${examples.length}`, async () => {
       for (const [i, code] of examples.entries()) {
         const path = join(folder, `${file.replaceAll(/\W/g, '-')}-${i}.mjs`)
-        // Files of examples stay in the folder.
+        // The files that examples write stay in the folder.
         writeFileSync(path, `process.chdir(${JSON.stringify(folder)})\n${code}`)
         const { code: status, stderr } = await runNode([path])
         assert.equal(status, 0, `${code}\n${stderr}`)

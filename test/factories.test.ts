@@ -1,4 +1,4 @@
-/** Factories that take a number alone for the option that matters most, and those that do not. */
+/** Factories that accept a single number for their most important option, and those that do not. */
 
 import assert from 'node:assert/strict'
 import { activations, constraints, initializers, layers, optimizers, regularizers, sequential } from 'neurode'
@@ -7,7 +7,7 @@ import { assertRefused } from './support/refusals.js'
 // biome-ignore lint/suspicious/noExplicitAny: each factory has its own options
 type Factories = Readonly<Record<string, (options?: any) => any>>
 
-/** By factory, the option that a number alone stands for. */
+/** By factory: the option for which a single number stands. */
 const mainOptions: readonly (readonly [kind: string, factories: Factories, Readonly<Record<string, string>>])[] = [
   ['initializers', initializers, { constant: 'value', varianceScaling: 'scale', orthogonal: 'gain' }],
   ['regularizers', regularizers, { l1: 'l1', l2: 'l2', orthogonal: 'factor' }],
@@ -44,7 +44,7 @@ const mainOptions: readonly (readonly [kind: string, factories: Factories, Reado
   ],
 ]
 
-/** All that a factory was told, as files describe it. */
+/** The options that a factory was given, as files describe them. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever a factory gives
 const told = (made: any) => JSON.stringify([made.kind, made.config?.() ?? [made.name, made.options]])
 

@@ -1,6 +1,7 @@
 /**
- * One request to the system after the other fails: for memory, threads, libraries, descriptors and files. What fails says so, the
- * rest goes on, and the process ends by itself. `NEURODE_ALL_FAULTS=1` lets every single one fail, in an hour or so.
+ * Lets one request to the system after the other fail: for memory, threads, libraries, descriptors and files. Each failure is
+ * reported, everything else works on, and the process ends by itself. `NEURODE_ALL_FAULTS=1` lets every single request fail,
+ * which takes about an hour.
  */
 
 import assert from 'node:assert/strict'
@@ -11,7 +12,7 @@ import { type Sweep, sweep } from './support/faultSweep.js'
 const isAll = Boolean(process.env.NEURODE_ALL_FAULTS)
 const isHere = process.platform === 'linux' && process.env.NEURODE_CUDA !== 'off'
 
-/** Holds a sweep to what may be said, and gives how often something failed. */
+/** Runs a sweep and checks that no other errors than the allowed ones occur. Returns how many requests failed. */
 async function held(what: Sweep, allowed: readonly string[]): Promise<number> {
   const { problems, said, failed } = await sweep({ ...what, step: isAll ? 1 : (what.step ?? 1) })
   assert.deepEqual(problems, [])
@@ -27,7 +28,7 @@ perDevice('faults', (device) => {
     if (!isHere) this.skip()
   })
 
-  // Different ones, so that what scenarios share is covered more densely.
+  // The steps differ, so that the requests that scenarios share are covered more densely.
   const steps = { fit: 29, predict: 43, serve: 61, load: 53 }
   for (const [scenario, step] of Object.entries(steps)) {
     it(`for want of memory in ${scenario} are said, and nothing is lost`, async function () {
@@ -58,7 +59,7 @@ describe('faults', () => {
   it('of cuBLASLt that does not load leave its products to our kernels', async function () {
     this.slow(10_000)
     const env = { NEURODE_CUDA_LIB_DIR: resolve('build/emulator/cublas'), NEURODE_EMULATOR_CAPABILITY: '8.0' }
-    // The first library that is asked for is the CUDA library.
+    // The first library that is loaded is the CUDA library, which must not fail here.
     const what = { scenario: 'wide', device: 'cuda:0', kind: 'library', cold: true, first: 2, env }
     assert.ok((await held(what, [])) > 0)
   })

@@ -1,4 +1,4 @@
-/** Fits one after the other on one model: nothing that an earlier one prepared or left behind shows in a later one. */
+/** Several fits of one model: nothing that an earlier fit prepared or left behind changes a later one. */
 
 import assert from 'node:assert/strict'
 import { runChild } from './support/children.js'
@@ -12,7 +12,7 @@ perDevice('random sequences of fits', (device) => {
   it(`train as fresh models do: ${sequences} of them`, async function () {
     this.timeout(0)
     this.slow(30_000)
-    // The emulator faults where a kernel touches what is not its own.
+    // With this variable the emulator faults if a kernel accesses memory outside its buffers.
     const env: Record<string, string> = isEmulated(device) ? { NEURODE_EMULATOR_GUARD: '1' } : {}
     for (let first = 0; first < sequences; first += inOneProcess) {
       const count = Math.min(inOneProcess, sequences - first)

@@ -1,4 +1,4 @@
-/** The training loop: callbacks, stopping, aborting, validation, epochs. */
+/** The training loop: callbacks, stopping, aborting, validation and epochs. */
 
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { assertNear, assertSameBits, mean } from './support/tolerances.js'
 const quiet = { verbose: 0 } as const
 const hasCode = (code: string) => (error: unknown) => error instanceof NeurodeError && error.code === code
 
-/** Bits, for sets. */
+/** The bits of arrays as a text, to compare them in sets. */
 const textOf = (arrays: readonly Float32Array[]) =>
   arrays
     .map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength).toString('base64'))

@@ -1,4 +1,7 @@
-/** Names of Keras, TensorFlow.js and PyTorch: each is known here, or is answered with the name here or the reason why there is none. */
+/**
+ * Names of Keras, TensorFlow.js and PyTorch: each is accepted, or the error gives the name in Neurode or the reason why there
+ * is none.
+ */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -37,7 +40,7 @@ const tables: Readonly<Record<string, Loose>> = {
   callbacks,
 }
 
-/** Gives the name to what takes names of the kind as texts. */
+/** By kind of name: passes a name to a function that accepts names of the kind as texts. */
 const byText: Readonly<Record<string, (name: Loose) => unknown>> = {
   losses: (loss) => sequential([layers.dense({ units: 3, inputShape: [1] })]).compile({ loss }),
   metrics: (name) =>
@@ -52,7 +55,7 @@ const byText: Readonly<Record<string, (name: Loose) => unknown>> = {
 
 const answer = /(?:in Neurode it is|Neurode does not have it:) \S/
 
-/** What is wrong with how a name is met, or nothing: it is taken, or the error says what it is here. */
+/** The problem with the answer to a name, or undefined: a name must be accepted, or the error must say what it is called in Neurode. */
 function problemOf(what: string, read: () => unknown): string | undefined {
   try {
     return read() === undefined ? `${what} is undefined` : undefined
@@ -101,7 +104,7 @@ describe('names of others', () => {
   const dense = layers.dense as (options: object) => unknown
   const compile = (options: object) => model().compile({ loss: 'mse', ...options })
 
-  /** Sentences that users see. */
+  /** Messages that users see. */
   const samples: readonly (readonly [act: () => unknown, text: string])[] = [
     [
       () => compile({ loss: 'softmaxCrossEntropy' }),

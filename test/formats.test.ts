@@ -1,4 +1,4 @@
-/** Files of other formats, and addresses in place of paths: called by their names, with what reads them. */
+/** Files of other formats, and URLs in place of paths: the errors name the format and a function that reads it. */
 
 import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ import { bitsOf } from './support/resumable.js'
 const tiny = () => sequential([layers.dense({ units: 1, inputShape: [2] })])
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 
-/** What torch.save writes, as far as it matters here: a zip whose members lie in a folder. */
+/** The relevant parts of a file of torch.save: a zip whose members are in a folder. */
 const torchZip = Buffer.concat(
   writeZip(
     new Map(['data.pkl', 'byteorder', 'data/0'].map((name) => [`archive/${name}`, latin1('\x80\x02}q\0.')])),
@@ -42,7 +42,7 @@ const torchZip = Buffer.concat(
   ),
 )
 
-/** File, and what it is called. */
+/** By file name: its content, and the pattern of its format's name. */
 const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegExp]>> = {
   'empty.neurode': ['', /got an empty file/],
   'model.h5': [readGolden('interchange', 'h5', 'stored_latest.weights.h5'), /an HDF5 file \(\.h5\).*numpy\.savez/],

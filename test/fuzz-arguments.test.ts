@@ -1,4 +1,4 @@
-/** Every argument and option of every public function, replaced by every odd value: typed errors, and nothing else. */
+/** Every argument and option of every public function is replaced by every odd value: the only errors are typed ones. */
 
 import assert from 'node:assert/strict'
 import { chdir, cwd } from 'node:process'
@@ -16,7 +16,7 @@ type Path = readonly (string | number)[]
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** The same arguments with another value somewhere. */
+/** Copies arguments with another value at a path. */
 function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
   if (key === undefined) return by
   const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, unknown>
@@ -24,7 +24,7 @@ function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
   return copy
 }
 
-/** The options of an object of options, also those that are not given: what is said of an option that does not exist. */
+/** The names of all options of an object of options, from the error for an unknown option. */
 async function knownOptions(call: PublicCall, path: Path): Promise<string[]> {
   const failure = await failureOf(call, replaced(call.args(), [...path, 'zzzzzzzz'], 1) as unknown[])
   const [, known] =
@@ -32,7 +32,10 @@ async function knownOptions(call: PublicCall, path: Path): Promise<string[]> {
   return known?.split(', ') ?? []
 }
 
-/** Where arguments can be replaced: each of them, their options to any depth, and what is in lists but of numbers alone. */
+/**
+ * The paths at which values can be replaced: each argument, its options to any depth, and elements of lists other than lists of
+ * numbers.
+ */
 async function placesIn(call: PublicCall, value: unknown, path: Path = []): Promise<Path[]> {
   const found: Path[] = path.length === 0 ? [] : [path]
   if (Array.isArray(value) && value.flat(9).some((each) => typeof each !== 'number')) {
@@ -52,12 +55,12 @@ async function* mutations(call: PublicCall): AsyncGenerator<[what: string, args:
     for (const path of places) {
       yield [`${call.name}, ${path.join('.')}: ${name}`, replaced(call.args(), path, make()) as unknown[]]
     }
-    // A third argument where two are taken.
+    // One argument more than the function takes.
     yield [`${call.name}, one argument more: ${name}`, [...call.args(), make()]]
   }
 }
 
-/** What a call throws or rejects with, or nothing. */
+/** The error with which a call throws or rejects, or undefined. */
 async function failureOf({ call }: PublicCall, args: unknown[]): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Error>((resolve) => {
@@ -72,17 +75,17 @@ async function failureOf({ call }: PublicCall, args: unknown[]): Promise<unknown
   }
 }
 
-/** What is wrong with how a call ended, or nothing. */
+/** The problem with the end of a call, or undefined. */
 function problemOf(error: unknown): string | undefined {
   if (error === undefined || error instanceof OddError) return undefined
   if (error instanceof NeurodeError) return error.code === 'ERR_INTERNAL' ? String(error) : wordingOf(error.message)
   if (!(error instanceof Error)) return `${typeof error} thrown`
-  // A class is a function whose call is the caller's own mistake.
+  // If a caller passes a class as a function, the error of calling it is the caller's own.
   if (error instanceof TypeError && error.message.startsWith('Class constructor')) return undefined
   return `${error.name}: ${error.message} ${error.stack?.split('\n')[1]?.trim()}`
 }
 
-/** How no message reads. */
+/** Words that no message may contain. */
 const badWords: readonly (readonly [fault: string, pattern: RegExp])[] = [
   ['a label twice', /(?:^|: )([\w.[\]]+): \1\b/],
   ['a number with zeros behind its point', /\d\.\d*0{5}/],
@@ -96,7 +99,7 @@ function wordingOf(message: string): string | undefined {
   return fault === undefined ? undefined : `${fault}: ${message}`
 }
 
-/** What is called by models alone, with what they have checked, or made by Neurode alone. */
+/** Methods that only models call, with checked arguments, and classes that only Neurode constructs. */
 const ownCalls = [
   ...['Layer', 'NeurodeError', 'Picture', 'Batcher', 'Predictor'].map((name) => `new ${name}`),
   ...['initialWeights', 'outputFor', 'parameters', 'plan'].flatMap((name) => [
@@ -144,7 +147,7 @@ describe('odd arguments', () => {
     })
     const isCalled = (name: string) =>
       publicCalls.some((call) => call.name === name || call.name.startsWith(`${name} `))
-    // What every layer has is called on one.
+    // The methods that every layer has are called on one layer only.
     const wanted = names.filter(
       (name) => !ownCalls.includes(name) && (!name.startsWith('normalization.') || name.endsWith('.adapt')),
     )

@@ -1,4 +1,4 @@
-/** Activations against Keras: values by predict, slopes by one SGD step of a bias. */
+/** Activations agree with Keras: values by predict, slopes by one SGD step of a bias. */
 
 import assert from 'node:assert/strict'
 import { array, layers, losses, optimizers, sequential } from 'neurode'
@@ -70,8 +70,8 @@ async function values({ config }: GoldenCase, x: readonly number[], device: stri
 }
 
 /**
- * One input of 1, the points as kernel and a bias of 0: with an absolute error of known sign over a power of two of
- * outputs, the bias moves by the slope and nothing is rounded.
+ * The slopes at the points. The model has one input of 1, the points as kernel and a bias of 0. With absolute errors of known
+ * sign, averaged over a power of two of outputs, the bias changes by the slope and nothing is rounded.
  */
 async function slopes({ config, outputs }: GoldenCase, x: readonly number[], device: string): Promise<number[]> {
   const units = 2 ** Math.ceil(Math.log2(x.length))
@@ -91,7 +91,7 @@ async function slopes({ config, outputs }: GoldenCase, x: readonly number[], dev
   return x.map((_, i) => -(bias[i] as number) * (signs[i] as number))
 }
 
-/** The slopes of both sides of a kink. */
+/** The slopes on both sides of a kink. */
 function slopesAround({ config }: GoldenCase, x: number): readonly [number, number] {
   const { op } = activationOf(config.class_name ?? '', config.config)
   const row = reference[op.name]

@@ -1,4 +1,4 @@
-/** Counts the golden cases that no suite runs, with their reasons: see golden-coverage.ts. */
+/** Counts the golden cases that no suite runs, with the reasons in golden-coverage.ts. */
 
 import assert from 'node:assert/strict'
 import { gapOf } from './golden-coverage.js'

@@ -1,10 +1,10 @@
-/** Which golden cases no suite runs, and why. Every other case must be run. */
+/** The golden cases that no suite runs, with the reasons. Suites have to run all other cases. */
 
 import type { GoldenCase } from './support/golden.js'
 
 interface Gap {
   readonly file: string
-  /** Classes it holds for; every class when absent. */
+  /** Classes to which the reason applies. Default: every class of the file. */
   readonly classes?: readonly string[]
   readonly when?: (golden: GoldenCase) => boolean
   readonly reason: string
@@ -54,7 +54,7 @@ const gaps: readonly Gap[] = [
   },
 ]
 
-/** Why no suite runs the case, or undefined when one must. */
+/** The reason why no suite runs the case, or undefined if a suite must run it. */
 export function gapOf(file: string, golden: GoldenCase): string | undefined {
   const name = golden.config.class_name ?? golden.name
   return gaps.find((gap) => gap.file === file && (gap.classes?.includes(name) ?? true) && (gap.when?.(golden) ?? true))

@@ -1,4 +1,7 @@
-/** npy, npz, safetensors and CSV files of real libraries: read as they should be, written so that they read the same; damaged ones refused. */
+/**
+ * npy, npz, safetensors and CSV files of other libraries: Neurode reads them right, writes files that they read the same, and
+ * refuses damaged ones.
+ */
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -52,7 +55,7 @@ function numbers(value: Anything, count: number): number[] {
   return Array.from({ length: count }, () => Number(value))
 }
 
-/** NumPy's letters and safetensors' names. */
+/** Element types by NumPy's letters and safetensors' names. */
 const dtypes: Readonly<Record<string, DType>> = {
   b1: 'bool',
   u1: 'uint8',
@@ -229,7 +232,7 @@ describe('files of arrays', () => {
       'b.npy': npy([2, 3]),
       'c.npy': npy([7]),
     })
-    // The element of c, so that its checksum is wrong.
+    // This changes the element of c, so that its checksum is wrong.
     bytes[bytes.indexOf(Buffer.from(Float32Array.of(7).buffer))] = 1
     const arrays = await readNpz(bytes)
     assert.deepEqual([...arrays.keys()], ['a', 'b'])
@@ -256,7 +259,7 @@ describe('files of arrays', () => {
         await writeNpz(path, new Map(made), { compress: true })
         return readFileSync(path)
       })
-    // 300 MiB of zeros in 300 KB.
+    // This packs 300 MiB of zeros into 300 KB.
     const large = await pack({ small: 10, large: 300 * 2 ** 20 })
     const limit = /member "large\.npy".*beyond the limit of 268435456: readNpz\(path, \{ maxBytes \}\)/
     await rejects(readNpz(large), 'ERR_FILE_FORMAT', limit)
@@ -274,13 +277,13 @@ describe('files of arrays', () => {
     await rejects(readNpz(bytes, { maxBytes: 2 * each - 1 }), 'ERR_FILE_FORMAT', /member "b\.npy".*limit of 2255/)
     await rejects(readNpz(bytes, { maxBytes: -1 }), 'ERR_ARGUMENT', /maxBytes/)
     await rejects(readNpz(bytes, { maxbytes: 1 } as object), 'ERR_UNKNOWN_NAME', /maxBytes/)
-    // The first member says that it reaches into the second, or both that they reach into the directory.
+    // The first member claims to extend into the second, or both claim to extend into the directory.
     const central = (name: string) => bytes.lastIndexOf(`${name}.npy`) - 46
     const reaching = (name: string, to: number) => {
       const changed = Buffer.from(bytes)
       const offset = changed.readUInt32LE(central(name) + 42)
       changed.writeUInt32LE(to - offset - 30 - 'a.npy'.length, central(name) + 20)
-      // What would show, were it unpacked.
+      // An unknown compression method, which would cause another error if the member were unpacked.
       changed.writeUInt16LE(99, central('a') + 10)
       return changed
     }

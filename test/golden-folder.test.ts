@@ -1,4 +1,4 @@
-/** The golden suites on another folder: they take shapes, orders and weights from the one that NEURODE_GOLDEN names. */
+/** The golden suites pass on another folder: they take shapes, orders and weights from the folder that NEURODE_GOLDEN names. */
 
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { runNode } from './support/children.js'
 import { goldenFolder } from './support/golden.js'
 import { makeSecondGolden } from './support/secondGolden.js'
 
-/** What is pending, or the same on any folder, is left out: the long training, whose weights are its own. */
+/** Left out: pending tests, and the long training, which has weights of its own and is the same on any folder. */
 const left = String.raw`: needs |\bfull$`
 
 describe('a second golden folder', function () {
@@ -20,7 +20,7 @@ describe('a second golden folder', function () {
       const files = [...suites, 'row-sources.test.js', 'data/golden-idx.test.js'].map((name) => `build/test/${name}`)
       const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--require', 'build/test/support/setup.js']
       const options = ['--exit', '--timeout', '600000', '--reporter', 'dot', '--grep', left, '--invert']
-      // Widths and orders are the same to every device.
+      // One device is enough, since all devices treat widths and orders alike.
       const environment = { NEURODE_GOLDEN: folder, NEURODE_CUDA: 'off', FORCE_COLOR: '0' }
       const { code, stdout } = await runNode([...mocha, ...options, ...files], environment)
       assert.equal(code, 0, stdout.slice(-5000))

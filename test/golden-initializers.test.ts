@@ -1,4 +1,4 @@
-/** Initializers against Keras: mean, deviation and bounds of one draw. */
+/** Initializers agree with Keras: mean, deviation and bounds of one draw. */
 
 import assert from 'node:assert/strict'
 import { initializers, layers, sequential } from 'neurode'
@@ -6,7 +6,7 @@ import { type GoldenRunner, goldenSuite } from './support/golden.js'
 import { camelCase, optionsOf } from './support/keras.js'
 import { assertNear } from './support/tolerances.js'
 
-/** A draw with no bounds of its own: its extremes are chance. */
+/** Whether the distribution has no bounds, so that the extremes of a draw are random. */
 const unbounded = (name: string, distribution: unknown) =>
   name === 'RandomNormal' || name === 'Orthogonal' || distribution === 'untruncated_normal'
 
@@ -28,7 +28,7 @@ const draw: GoldenRunner = (golden, device) => {
   const lowest = data.reduce((a, b) => Math.min(a, b))
   const highest = data.reduce((a, b) => Math.max(a, b))
   if (!unbounded(name, config.distribution)) {
-    // A draw of a truncated distribution reaches its bounds less closely than a uniform one, but never passes them.
+    // A truncated distribution does not reach its bounds as closely as a uniform one, but never exceeds them.
     assertNear(lowest, min, { atol: 0, rtol }, 'min')
     assertNear(highest, max, { atol: 0, rtol }, 'max')
   }
@@ -51,7 +51,7 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
 
 goldenSuite('initializers.json', covered)
 
-/** The shorter of rows and columns are orthogonal, each of length `gain`. */
+/** Asserts that the rows are orthogonal, or the columns if there are fewer of these, each of length `gain`. */
 function assertOrthogonal(data: Float32Array, rows: number, columns: number, gain: number): void {
   const short = Math.min(rows, columns)
   const long = Math.max(rows, columns)

@@ -1,4 +1,4 @@
-/** Layers against Keras: outputs by predict, gradients of Σ cotangent·output by SGD steps, dropout by its statistics. */
+/** Layers agree with Keras: outputs by predict, gradients of Σ cotangent·output by SGD steps, dropout by its statistics. */
 
 import assert from 'node:assert/strict'
 import { type ArrayInput, array, type Constraint, type Layer, layers, losses, optimizers, sequential } from 'neurode'
@@ -15,13 +15,13 @@ import { batchGradientsOf, gradientRate } from './support/gradients.js'
 import { activationOf, optionsOf, ruleOf } from './support/keras.js'
 import { assertNear, rounded } from './support/tolerances.js'
 
-/** Options in Neurode's spelling to a layer. */
+/** Makes a layer from options in Neurode's spelling. */
 type Make = (options: Anything, golden: GoldenCase) => Layer
 
 // biome-ignore lint/suspicious/noExplicitAny: the options of any layer.
 type Anything = any
 
-/** Output, gradient by the input and, where it has weights, by them. */
+/** Compares the output, the gradient with respect to the input and, if there are any, to the weights. */
 const layer =
   (make: Make): GoldenRunner =>
   async (golden, device) => {
@@ -47,7 +47,7 @@ const layer =
     if (weights.length > 0) assertGolden(golden, 'dweights', gradients.weights.flat())
   }
 
-/** The loss that is left where targets are the outputs themselves, evaluating and training. */
+/** Compares the penalties: they are the whole loss if the targets are the outputs themselves, in evaluation and training. */
 async function checkPenalties(golden: GoldenCase, model: Anything, x: ArrayInput, outputs: Float32Array) {
   const [rows = 0] = shapeOf(golden.inputs.x)
   const y = array(outputs.slice(), [rows, outputs.length / rows])
@@ -58,7 +58,7 @@ async function checkPenalties(golden: GoldenCase, model: Anything, x: ArrayInput
   assertNear((await model.trainOnBatch(x, y)).loss, expected, golden, 'penalties while training')
 }
 
-/** Dense: forward and gradients, or some steps of training under constraints. */
+/** Dense: outputs and gradients, or some steps of training under constraints. */
 async function dense(golden: GoldenCase, device: string): Promise<void> {
   const { x, y, weights, optimizer, steps } = golden.inputs
   if (steps === undefined) return layer((options) => layers.dense(options))(golden, device)
@@ -74,7 +74,7 @@ async function dense(golden: GoldenCase, device: string): Promise<void> {
   assertGolden(golden, 'weights_after_each_step', after)
 }
 
-/** What a step that moves nothing makes of a kernel. */
+/** A constraint: the kernel after a step with a gradient of 0. */
 async function constraint(golden: GoldenCase, device: string): Promise<void> {
   const { w } = golden.inputs
   const [inputs = 0, units = 0] = shapeOf(w)
@@ -127,7 +127,7 @@ goldenSuite('pooling.json', {
   GlobalAveragePooling1D: layer((options) => layers.globalAveragePooling1D(options)),
 })
 
-/** Nothing happens in inference; in training a kernel of zeros moves by what the layer let through. */
+/** Noise layers: they do nothing in inference. In training a kernel of zeros behind the layer shows what the layer let through. */
 function noise(make: Make): GoldenRunner {
   return async (golden, device) => {
     const { inference_x: x, training_value: value, training_count: count } = golden.inputs
@@ -170,7 +170,7 @@ interface GoldenWeight {
 
 const valuesOf = (weights: readonly GoldenWeight[]) => weights.map(({ value }) => array(value as number[]))
 
-/** Histories of the statistics, gradients in both modes, and a frozen layer. */
+/** Batch normalization: histories of the statistics, gradients in training and inference, and a frozen layer. */
 async function batchNormalization(golden: GoldenCase, device: string): Promise<void> {
   const options = optionsOf(golden.config.config)
   const make = (more: Anything) => layers.batchNormalization({ ...options, ...more })
@@ -192,7 +192,7 @@ async function batchNormalization(golden: GoldenCase, device: string): Promise<v
     model.setWeights(valuesOf(weights))
     assertGolden(golden, 'y', (await model.predict(array(x))).data)
   }
-  // Out of training no gradient by its weights is taken: only that by its input can be seen.
+  // In inference mode the layer's weights get no gradient: only the gradient of the input can be measured.
   const body = () => [
     layers.reshape({ targetShape: shape }),
     make(learns ? {} : { trainable: false }),
@@ -206,7 +206,7 @@ async function batchNormalization(golden: GoldenCase, device: string): Promise<v
   assertGolden(golden, 'dweights', gradients.weights.slice(0, count).flat())
 }
 
-/** Outputs and moving statistics of batch after batch, and the first batch in inference. */
+/** Compares outputs and moving statistics batch by batch, and the first batch in inference. */
 async function batchHistory(golden: GoldenCase, make: (more: Anything) => Layer, device: string): Promise<void> {
   const { batches, weights } = golden.inputs
   const [, , ...shape] = shapeOf(batches)
@@ -233,7 +233,7 @@ async function batchHistory(golden: GoldenCase, make: (more: Anything) => Layer,
   assertGolden(golden, 'inference_on_first_batch', (await model.predict(array(batches[0]))).data)
 }
 
-/** What a layer gives while training: a kernel of zeros behind it, with slopes of 1 for one row each, moves by it. */
+/** The outputs of a layer in training: a kernel of zeros behind the layer changes by them, if the slope is 1 for one row at a time. */
 async function trainingOutputs(
   tested: Layer,
   weights: readonly ReturnType<typeof array>[],
@@ -266,7 +266,7 @@ async function trainingOutputs(
   return { outputs, weights: after.slice(0, -1).map(({ data, shape }) => array(data, shape)) }
 }
 
-/** Given statistics as any layer; else those that adapt() finds. */
+/** Normalization: with given statistics it is tested as any layer; else the statistics of adapt() are compared. */
 async function normalization(golden: GoldenCase, device: string): Promise<void> {
   if (golden.inputs.data === undefined) return layer((options) => layers.normalization(options))(golden, device)
   const tested = layers.normalization(optionsOf(golden.config.config))
@@ -280,7 +280,7 @@ async function normalization(golden: GoldenCase, device: string): Promise<void> 
   assertGolden(golden, 'variance', variance?.data ?? [])
 }
 
-/** Rows of integers; Keras' rows without a dimension become rows of one. */
+/** Embedding of rows of integers. Keras' rows without a dimension become rows of one integer. */
 async function embedding(golden: GoldenCase, device: string): Promise<void> {
   const { x, weights, cotangent } = golden.inputs
   const rows: number = x.length

@@ -1,4 +1,4 @@
-/** Losses against Keras: values by evaluate, gradients by one SGD step of a kernel that is the predictions. */
+/** Losses agree with Keras: values by evaluate, gradients by one SGD step of a kernel that is the predictions. */
 
 import assert from 'node:assert/strict'
 import { type ArrayInput, array, type Loss, layers, losses, optimizers, sequential } from 'neurode'
@@ -8,7 +8,7 @@ import { camelCase, optionsOf } from './support/keras.js'
 import { type LossReference, losses as reference } from './support/reference.js'
 import { warningsOf } from './support/warnings.js'
 
-/** A reduction as Neurode or Keras spells it. */
+/** A reduction in Neurode's or Keras' spelling. */
 type Kind = 'sum' | 'mean' | 'sum_over_batch_size' | 'mean_with_sample_weight'
 
 interface Predictions {
@@ -19,9 +19,9 @@ interface Predictions {
   readonly activation?: 'softmax' | 'sigmoid'
 }
 
-/** Value (one number, or one per row for the reduction `none`) and gradient by the predictions. */
+/** Compares the value (one number, or one per row for the reduction `none`) and the gradient with respect to the predictions. */
 const ofPredictions: GoldenRunner = async (golden, device) => {
-  // Their model is a linear layer, of which losses of probabilities warn.
+  // The model is a linear layer, so losses of probabilities give a warning.
   await warningsOf(() => comparePredictions(golden, device))
 }
 
@@ -46,7 +46,7 @@ const comparePredictions: GoldenRunner = async (golden, device) => {
   })
 }
 
-/** The last layer's activation and the loss together, by logits: one value per row. */
+/** Compares the last layer's activation and the loss together, as functions of the logits: one value per row. */
 const ofModelOutput: GoldenRunner = async (golden, device) => {
   const { activation, loss } = golden.config
   const make = losses[camelCase(loss) as keyof typeof losses] as (options: object) => unknown
@@ -85,7 +85,7 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
 
 goldenSuite('losses.json', covered)
 
-/** A model whose kernel is the predictions and whose input is the identity. */
+/** A model whose kernel holds the predictions and whose input is the identity matrix. */
 function build({ rows, loss, activation }: Predictions, reduction: Kind, device: string) {
   const [, ...shape] = shapeOf(rows)
   const units = shape.reduce((product, size) => product * size, 1)
@@ -98,7 +98,7 @@ function build({ rows, loss, activation }: Predictions, reduction: Kind, device:
   return model
 }
 
-/** Class indices stay a flat list or a column, everything else rows. */
+/** Targets for fit: class indices stay a flat list or a column, other targets become rows. */
 function toTargets(targets: Predictions['targets']): ArrayInput {
   return typeof targets[0] === 'number' ? Int32Array.from(targets as number[]) : array(targets as number[][])
 }
@@ -132,7 +132,7 @@ async function gradient(given: Predictions, reduction: Kind, device: string): Pr
   return Array.from(before, (w, i) => (w - (after[i] as number)) / gradientRate)
 }
 
-/** The gradients of both sides, for predictions on a kink or a clip. */
+/** The gradients on both sides of a kink or a clip. */
 function gradientsAround({ config, inputs }: GoldenCase, index: number, kind: Kind): readonly [number, number] {
   const name = camelCase(config.class_name ?? '')
   const row = reference[name] as LossReference

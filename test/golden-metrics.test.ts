@@ -1,4 +1,4 @@
-/** Metrics against Keras: the result after each of several batches, by evaluate. */
+/** Metrics agree with Keras: the result after each of several batches, by evaluate. */
 
 import { type ArrayInput, array, layers, metrics, sequential } from 'neurode'
 import { assertGolden, flatten, type GoldenConfig, type GoldenRunner, goldenSuite } from './support/golden.js'
@@ -21,7 +21,7 @@ const names: Readonly<Record<string, string>> = {
   Accuracy: 'exactAccuracy',
 }
 
-/** The metric over all rows, from a model whose kernel is the predictions. */
+/** The metric over all rows, from a model whose kernel holds the predictions. */
 async function evaluate(name: string, options: object, rows: Rows, batchSize: number, device: string) {
   const { y_true, y_pred, sample_weight: weights } = rows
   const make = metrics[(names[name] ?? camelCase(name)) as keyof typeof metrics] as (options: object) => never
@@ -29,7 +29,7 @@ async function evaluate(name: string, options: object, rows: Rows, batchSize: nu
   const units = kernel[0]?.length ?? 0
   const sparse = name.startsWith('Sparse')
   using model = sequential([layers.dense({ units, useBias: false, inputShape: [kernel.length] })])
-  // A loss that takes the same targets.
+  // A loss for the same kind of targets.
   const loss = sparse ? 'sparseCategoricalCrossentropy' : 'meanSquaredError'
   const list = [make({ ...options, name: 'result' })]
   model.compile({ optimizer: 'sgd', loss, [weights ? 'weightedMetrics' : 'metrics']: list, device })
@@ -42,7 +42,7 @@ async function evaluate(name: string, options: object, rows: Rows, batchSize: nu
   return (logs as Readonly<Record<string, number>>).result as number
 }
 
-/** Keras' metrics of several thresholds or classes are as many metrics here. */
+/** A metric of Keras with several thresholds or classes corresponds to as many metrics of Neurode. */
 function variants({ class_name: name = '', config = {} }: GoldenConfig, outputs: number): Record<string, unknown>[] {
   const { thresholds, average, class_aggregation, curve, summation_method, num_labels: _, ...rest } = config
   const given: Record<string, unknown> = optionsOf(rest)
@@ -52,7 +52,7 @@ function variants({ class_name: name = '', config = {} }: GoldenConfig, outputs:
   if (average) given.average = average
   if (name === 'AUC' && thresholds !== undefined) given.thresholds = thresholds
   else if (thresholds !== undefined) return [thresholds].flat().map((threshold) => ({ ...given, threshold }))
-  // F1 and R2 give all classes where they are not told to average.
+  // Keras' F1 and R2 give one value per class unless they average.
   const all = name === 'R2Score' ? class_aggregation === null : name.endsWith('Score') && !average
   return all ? Array.from({ length: outputs }, (_, classId) => ({ ...given, classId })) : [given]
 }
@@ -77,7 +77,7 @@ const overBatches: GoldenRunner = async (golden, device) => {
   assertGolden(golden, 'result_after_each', results)
 }
 
-/** Keras' Mean and Sum take values alone. */
+/** Keras' Mean and Sum have no targets. */
 const ofValues: GoldenRunner = (golden, device) => {
   const batches = golden.inputs.batches.map(({ values, ...rest }: { readonly values: readonly number[] }) => ({
     ...rest,

@@ -1,4 +1,4 @@
-/** Optimizers against Keras: losses and weights of one small network over some steps. */
+/** Optimizers agree with Keras: losses and weights of a small network over some steps. */
 
 import { array, layers, type Optimizer, optimizers, sequential } from 'neurode'
 import { assertGolden, type GoldenCase, type GoldenRunner, goldenSuite, readGolden } from './support/golden.js'

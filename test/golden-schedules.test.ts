@@ -1,4 +1,4 @@
-/** Schedules against Keras, PyTorch's one-cycle policy by its definition, and rates that reach the weights. */
+/** Schedules agree with Keras, one-cycle agrees with the definition of PyTorch's policy, and the rates are applied to the weights. */
 
 import assert from 'node:assert/strict'
 import { type Callback, optimizers, schedules } from 'neurode'

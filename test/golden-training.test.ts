@@ -1,4 +1,7 @@
-/** MNIST trajectories against Keras, from given weights, unshuffled; they need the real files, named by NEURODE_DATA. */
+/**
+ * Trainings on MNIST agree with Keras, from given weights and unshuffled. They need the real files, in the folder that
+ * NEURODE_DATA names.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -24,13 +27,13 @@ type Part = Mnist['train']
 
 let loaded: Promise<Mnist> | undefined
 
-/** The real files; the tests never download them. */
+/** Loads the real files; the tests never download them. */
 function mnist(): Promise<Mnist> {
   loaded ??= datasets.mnist({ dir: process.env.NEURODE_DATA as string })
   return loaded
 }
 
-/** Some rows, their labels as one-hot rows. */
+/** A range of rows, with the labels as one-hot rows. */
 function rowsOf({ images, labels }: Part, from: number, to: number, classes: number): { x: ArrayInput; y: ArrayInput } {
   const size = images.shape[1] as number
   const data = images.data.subarray(from * size, to * size)
@@ -42,7 +45,7 @@ function rowsOf({ images, labels }: Part, from: number, to: number, classes: num
   }
 }
 
-/** `softmax 10` of the folder's cases. */
+/** Activation and units of the output layer, which cases write as `softmax 10`. */
 function outputOf({ config }: GoldenCase): { readonly activation: ActivationName; readonly units: number } {
   const [activation, units] = config.output.split(' ')
   return { activation, units: Number(units) }
@@ -82,9 +85,9 @@ function setInitialWeights(model: Sequential): void {
 }
 
 /**
- * In step 124 of the batch normalization case, the input of a relu (second layer, row 4, unit 11) is 5.5e-8: rounding decides
- * on which side of the kink it is, and what comes after moves by 1e-5 to 1e-4. These are the predictions from the other side,
- * from a float64 run of the same training with that one slope turned over.
+ * In step 124 of the batch normalization case, the input of a relu (second layer, row 4, unit 11) is 5.5e-8. Rounding decides
+ * on which side of the kink it is, and all later numbers differ by 1e-5 to 1e-4. These are the predictions for the other side,
+ * from a float64 run of the same training with only that slope changed.
  */
 const otherSides: Readonly<Record<string, readonly number[]>> = {
   batch_normalization: [
@@ -155,7 +158,7 @@ const trajectory: GoldenRunner = async (golden, device) => {
   assertGolden(golden, 'predictions', predictions)
 }
 
-/** Norm and first values of every weight. */
+/** Compares the norm and the first values of every weight. */
 function assertWeights(golden: GoldenCase, model: Sequential): void {
   const weights = model.getWeights()
   const tolerance = { atol: golden.weights_atol ?? golden.atol, rtol: golden.rtol }
@@ -168,8 +171,8 @@ function assertWeights(golden: GoldenCase, model: Sequential): void {
 }
 
 /**
- * Shuffled, from weights of its own: every epoch within the spread over seeds. Three seeds spread less than many do, so
- * the seed here is one whose first weights are near the mean.
+ * The full training, shuffled and from random weights: every epoch lies within the spread over seeds. Three seeds spread less
+ * than many do, so this seed is one whose first weights are near the mean.
  */
 const full: GoldenRunner = async (golden, device) => {
   const data = await mnist()

@@ -1,4 +1,4 @@
-/** The tutorials' networks against their own numbers: linear regression, a two-layer net, single neurons. */
+/** The tutorials' networks give the tutorials' numbers: linear regression, a two-layer network, single neurons. */
 
 import { join } from 'node:path'
 import { type ActivationName, array, layers, losses, optimizers, sequential } from 'neurode'
@@ -29,7 +29,7 @@ const linearRegression: GoldenRunner = async (golden, device) => {
   )
 }
 
-/** The tutorials' steps go along the gradient of the sum of squared errors, or of half of it. */
+/** Compiles a network as in the tutorials, whose steps follow the gradient of the sum of squared errors, or of half of it. */
 function compileNet(
   activation: ActivationName,
   widths: readonly number[],

@@ -1,4 +1,4 @@
-/** What a CUDA device does besides computing: memory that does not suffice, and models that share it. */
+/** Behaviour of a CUDA device other than computing: too little memory, and models that share the device. */
 
 import assert from 'node:assert/strict'
 import { devices, layers, NeurodeError, sequential } from 'neurode'

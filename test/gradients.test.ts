@@ -1,4 +1,4 @@
-/** debug.checkGradients beside kinks: right gradients are found right, and one that is 3 % off in one layer is found. */
+/** debug.checkGradients near kinks: right gradients pass, and a gradient that is 3 % wrong in one layer is found. */
 
 import assert from 'node:assert/strict'
 import {
@@ -25,7 +25,7 @@ interface Case {
   readonly hidden: readonly number[]
   readonly activation: ActivationName | Activation
   readonly loss?: Loss
-  /** Networks on the CPU; where there are fewer than 50, the case is a neighbour of others. */
+  /** Number of networks on the CPU. A case with fewer than 50 is similar to another case. */
   readonly networks: number
 }
 
@@ -75,7 +75,7 @@ perDevice('debug.checkGradients', (device) => {
     return { model, x: draw(6), y: loss.name === 'categoricalHinge' ? y.map(largest) : y }
   }
 
-  // The emulator takes milliseconds for a step.
+  // The emulator takes milliseconds for a step, so it gets only one case.
   for (const tested of isEmulated(device) ? cases.slice(0, 1) : cases) {
     const networks = isEmulated(device) ? 3 : tested.networks
     it(`finds right gradients right and one that is 3 % off: ${tested.title}, ${networks} networks`, async () => {

@@ -1,4 +1,7 @@
-/** What the guides for those who come from PyTorch and TensorFlow.js say of numbers holds, and they say what is asked first. */
+/**
+ * The guides for users of PyTorch and TensorFlow.js: their statements about numbers hold, and they answer the most frequent
+ * questions.
+ */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -33,7 +36,7 @@ describe('the guides for PyTorch and TensorFlow.js', () => {
 })
 
 perDevice('what the guides say of numbers', (device) => {
-  /** The model that gives its input back, with what is to be tried. */
+  /** A model that returns its input, compiled with the given options. */
   const mirror = (width: number, options: object): Sequential => {
     const model = sequential([layers.dense({ units: width, inputShape: [width], useBias: false })], { seed: 1 })
     model.setWeights([

@@ -1,4 +1,4 @@
-/** Options that would change nothing in the company they are given in, or that point past the model: refused, with the reason. */
+/** Options that would have no effect with the other options, or that refer past the model, are refused with the reason. */
 
 import assert from 'node:assert/strict'
 import { callbacks, layers, load, losses, metrics, optimizers, readCsv, schedules, sequential } from 'neurode'
@@ -22,7 +22,7 @@ const compile = (options: () => object) => () =>
     ...options(),
   } as never)
 
-/** What is refused, and the words that say why. */
+/** Calls that are refused, with a pattern of the reason. */
 const cases: Readonly<Record<string, readonly [call: () => unknown, reason: RegExp]>> = {
   'a batch size of validation without validation': [
     train(x, { validationBatchSize: 4 }),

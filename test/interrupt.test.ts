@@ -1,4 +1,4 @@
-/** Ctrl-C on the command line: the end of training, not of the process. */
+/** Ctrl-C on the command line ends the training, not the process. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -1,4 +1,7 @@
-/** Names that JavaScript's objects have for themselves, wherever a user gives names: they are names as others, or refused. */
+/**
+ * Names that every JavaScript object has, such as `constructor`: wherever users give names, these are treated as all others or
+ * refused.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -139,7 +142,7 @@ describe("JavaScript's own names", () => {
         assert.deepEqual([...(tensors.get(name)?.data ?? [])], [name.length], name)
         assert.equal(metadata.get(name), name)
       }
-      // What stands in braces as __proto__ is no property, but the object's class.
+      // `__proto__` in an object literal sets the prototype; it is not a property.
       const prototype = { __proto__: { a: [1] } } as never
       await rejects(writeNpz(join(folder, 'b.npz'), prototype), 'ERR_ARGUMENT', /arrays: /)
       await rejects(writeSafetensors(join(folder, 'b.safetensors'), prototype), 'ERR_ARGUMENT', /tensors: /)

@@ -1,4 +1,4 @@
-/** Which public names of Keras are here, under which name, and which are not: what docs/coming-from-keras.md says of it. */
+/** Which public names of Keras exist in Neurode, under which name, and which do not: docs/coming-from-keras.md says so correctly. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ const groups: Readonly<Record<string, object>> = {
   callbacks,
 }
 
-/** The page says of these once that they are in no module. */
+/** The page says once that these are in no module. */
 const nowhere = ['get', 'serialize', 'deserialize']
 
 const normalize = (name: string) => name.replaceAll('_', '').toLowerCase()
@@ -43,14 +43,14 @@ const has = (module: string, name: string) =>
 
 const page = readFileSync('docs/coming-from-keras.md', 'utf8')
 
-/** The text under a heading, up to the next of its level or above. */
+/** The text under a heading, up to the next heading of its level or above. */
 function sectionOf(heading: string): string {
   const level = heading.indexOf(' ')
   const [, after = ''] = page.split(`\n${heading}\n`)
   return after.split(new RegExp(`\n#{1,${level}} `))[0] as string
 }
 
-/** The rows of the tables of a text: names of Keras, and what stands beside them. */
+/** The rows of all tables in a text: the names of Keras, and the text beside them. */
 function rowsOf(text: string): { readonly names: readonly string[]; readonly beside: string }[] {
   const rows = [...text.matchAll(/^\| (`.*?) \| (.*) \|$/gm)]
   return rows.map(([, names = '', beside = '']) => ({

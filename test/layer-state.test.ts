@@ -1,4 +1,4 @@
-/** What layers hold beside weights that learn: statistics, frozen weights, indices; and data that they refuse. */
+/** The state of layers besides trainable weights: statistics, frozen weights, indices; and the data that layers refuse. */
 
 import assert from 'node:assert/strict'
 import { array, layers, optimizers, sequential } from 'neurode'
@@ -79,7 +79,7 @@ perDevice('layers with state', (device) => {
     assert.notDeepEqual(after.slice(6), before.slice(6))
     assert.equal(model.position.step, 2)
 
-    // Frozen and thawed again without a step between, nothing has changed.
+    // If a layer is frozen and unfrozen without a step in between, nothing changes.
     const same = other.layers[0]
     if (same === undefined) return assert.fail('there is a layer')
     same.trainable = false
@@ -245,7 +245,7 @@ perDevice('layers with state', (device) => {
     )
     const table = model.getWeights()[0]?.data ?? new Float32Array()
     const rows = Array.from({ length: 6 }, (_, r) => [...new Set(table.slice(r * 40, r * 40 + 40))])
-    // Half of every weight stays; index 0 is named once in 2 rows, index 3 three times.
+    // Half of every weight remains. Index 0 occurs once in 2 rows, index 3 three times.
     assert.deepEqual(rows, [[0], [0.5], [0.5], [-1], [0.5], [0.5]])
   })
 })

@@ -1,4 +1,7 @@
-/** What holds for every layer: gradients by finite differences, the same bits for any number of threads, saved and resumed. */
+/**
+ * Properties of every layer: gradients agree with finite differences, results have the same bits for any number of threads, and
+ * models can be saved and resumed.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ import { bitsOf } from './support/resumable.js'
 import { rowsThatDiffer } from './support/rowBits.js'
 import { assertNear, lossDifferences, lossStep } from './support/tolerances.js'
 
-/** The layer behind a Dense one of `inputs`, or first where it takes integers. */
+/** The layer behind a Dense layer of `inputs` units, or in front if it takes integers. */
 function bodyOf({ make, shape, indices }: LayerCase, inputs: number, activation: 'tanh' | 'linear', name: string) {
   if (indices !== undefined) return [make({ name, inputShape: shape }), layers.flatten()]
   const units = shape.reduce((product, size) => product * size, 1)
@@ -20,7 +23,7 @@ function bodyOf({ make, shape, indices }: LayerCase, inputs: number, activation:
   return [first, layers.reshape({ targetShape: shape }), make({ name }), layers.flatten()]
 }
 
-/** Rows of input for it. */
+/** Rows of input for such a network. */
 function inputsFor({ shape, indices }: LayerCase, x: Float32Array, inputs: number) {
   if (indices === undefined) return { data: x, shape: [x.length / inputs, inputs] }
   const size = shape.reduce((product, each) => product * each, 1)
@@ -29,7 +32,7 @@ function inputsFor({ shape, indices }: LayerCase, x: Float32Array, inputs: numbe
   return { data: Uint8Array.from({ length: rows * size }, (_, i) => value(i)), shape: [rows, ...shape] }
 }
 
-/** A classifier of 12 numbers with the layer in its middle, between two Dense layers that learn. */
+/** A classifier of 12 numbers with the layer in its middle, between two trainable Dense layers. */
 function classifierWith(tested: LayerCase, device: string, threads = 1) {
   const model = sequential({
     seed: 8,
@@ -98,7 +101,7 @@ perDevice('every layer', (device) => {
   }
 })
 
-/** The gradients of a step on a few rows, by every parameter before, in and behind the layer. */
+/** Checks the gradients of a step on a few rows with respect to every parameter before, in and behind the layer. */
 async function checkGradients(tested: LayerCase, device: string): Promise<void> {
   const random = new Random(17)
   const rows = 5
@@ -106,7 +109,7 @@ async function checkGradients(tested: LayerCase, device: string): Promise<void> 
   const x = inputsFor(tested, random.normals(rows * 4), 4)
   const y = array(random.normals(rows * 2), [rows, 2])
   const weights = model.getWeights().map(({ data }) => data.slice())
-  // Made anew, the model draws the same noise.
+  // The model is made anew for each step, so that it draws the same noise.
   const step = async (values: readonly Float32Array[], learningRate: number) => {
     model.compile({
       optimizer: optimizers.sgd({ learningRate }),

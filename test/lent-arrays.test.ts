@@ -1,4 +1,4 @@
-/** Arrays are seen as they are at a call, whatever becomes of them and of their memory afterwards. */
+/** The values of arrays count at the time of a call, whatever happens to the arrays and their memory afterwards. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ import { type Arrays, memories } from './support/memories.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
 
-/** Takes arrays away, and has what is free collected before the call ends. */
+/** Takes arrays away during a call and collects garbage before the call ends. */
 async function takenDuring(call: Call, device: string, memory: (typeof memories)[number]): Promise<ArrayLike<number>> {
   const made = Object.entries(call.arrays).map(([name, values]) => [name, memory.make(values)] as const)
   const result = call.call(device, Object.fromEntries(made.map(([name, { array }]) => [name, array])))

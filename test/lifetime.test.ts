@@ -1,4 +1,4 @@
-/** Lives of models: disposal, garbage collection, worker threads, and the end of the process. */
+/** The lifetime of models: disposal, garbage collection, worker threads, and the end of the process. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -12,7 +12,7 @@ import { classifier, clouds, slowClassifier } from './support/problems.js'
 const quiet = { verbose: 0 } as const
 const gc = (globalThis as { gc?: () => void }).gc
 
-/** Lets finalizers run, which happens in later turns of the event loop. */
+/** Collects garbage and lets finalizers run, which happens in later turns of the event loop. */
 async function collect(): Promise<void> {
   for (let i = 0; i < 5; i++) {
     gc?.()
@@ -58,7 +58,7 @@ perDevice('a model', (device) => {
     model.dispose()
     const settled = await Promise.allSettled(work)
     const reasons = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
-    // The first may have been done by then; the last had not begun.
+    // The first call may be finished by then; the last one has not begun.
     assert.ok(settled.at(-1)?.status === 'rejected')
     for (const reason of reasons) {
       assert.ok(reason instanceof NeurodeError && ['ERR_DISPOSED', 'ERR_ABORTED'].includes(reason.code), String(reason))
@@ -81,7 +81,7 @@ perDevice('a model', (device) => {
     const expected = await start(undisturbed)
     using model = classifier({ device, features: 64, hidden: 64 })
     const fit = start(model)
-    // Where memory of the arrays were given back, this would be in it.
+    // If the memory of the arrays were freed, these arrays would reuse it.
     const rubbish: Float32Array[] = []
     for (let i = 0; i < 30; i++) {
       gc?.()
@@ -106,19 +106,19 @@ perDevice('a model', (device) => {
 
 perDevice('many models', (device) => {
   const megabyte = 2 ** 20
-  /** Models, or fits, in a round. */
+  /** The number of models or fits in a round. */
   const count = isEmulated(device) ? 6 : 25
-  /** What is allowed of the 4 MB of each: much less than those of three rounds. */
+  /** The allowed growth in MB. Each model has 4 MB, so it is much less than the memory of three rounds. */
   const most = 4 * count
 
-  /** Resident memory after each of several rounds of work. */
+  /** The growth of resident memory over several rounds of work. */
   async function growth(work: () => Promise<void>): Promise<number> {
     const round = async () => {
       for (let i = 0; i < count; i++) await work()
       await collect()
       return process.memoryUsage.rss()
     }
-    // The first rounds fill caches, stacks and the allocator's own pools.
+    // The first rounds fill caches, stacks and the pools of the allocator.
     await round()
     const before = await round()
     let after = before
@@ -165,7 +165,7 @@ describe('worker threads', () => {
 
   it('train at once, with the same results as the main thread', async () => {
     const workers = ['train', 'train', 'train'].map(start)
-    // Both at once: the last message and the exit can come in the same turn.
+    // Both are awaited together: the last message and the exit can come in the same turn.
     const ended = workers.map(async (worker) => {
       const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
       return message as number[]

@@ -1,4 +1,4 @@
-/** Loading the addon: only when it is needed, from where it was named, and with reasons when it fails. */
+/** Loading the addon: it happens only when needed, from the place that was named, and errors give the reason. */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { runNode } from './support/children.js'
 import { suiteFolder } from './support/folders.js'
 
-/** Runs a module in a process of its own, and gives what it prints as JSON. */
+/** Runs a module in a separate process and returns what it prints as JSON. */
 async function evaluate(program: string, env: Readonly<Record<string, string>> = {}) {
   const { code, stdout, stderr } = await runNode(['--input-type=module', '--eval', program], env)
   assert.equal(code, 0, stderr)
@@ -33,7 +33,7 @@ describe('importing neurode', () => {
       await import('neurode')
       const maps = readFileSync('/proc/self/maps', 'utf8')
       console.log(JSON.stringify({ started: threads() - before, loaded: maps.match(/\\S*(neurode\\.|libcuda|cublas)\\S*/g) }))`)
-    // Node's own threads read files for it.
+    // Node may have started its own four threads to read files.
     assert.ok(report.started === 0 || report.started === 4, `${report.started} threads`)
     assert.equal(report.loaded, null)
   })

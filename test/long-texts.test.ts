@@ -1,4 +1,4 @@
-/** Texts from outside, of any length: compared and quoted to a bound, so that none blocks or fills the memory. */
+/** Texts of any length from users: they are compared and quoted up to a limit, so that none blocks the process or fills the memory. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const { x, y } = clouds(8)
 const quiet = { verbose: 0 } as const
 const model = () => classifier()
 
-/** Each looks a text up among names, or quotes it. */
+/** Calls that look a text up among names, or quote it. */
 const cases: Readonly<Record<string, (text: string) => unknown>> = {
   'an activation': (text) => layers.dense({ units: 1, activation: text as never }),
   'an initializer': (text) => layers.dense({ units: 1, kernelInitializer: text as never }),

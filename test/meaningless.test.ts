@@ -1,4 +1,4 @@
-/** Trainings that cannot mean anything: an error where that is certain, one warning where Keras trains too. */
+/** Trainings whose results mean nothing: an error if that is certain, one warning if Keras trains, too. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ perDevice('meaningless training', (device) => {
       device,
     })
   const plain = () => build([layers.dense({ units: 1 })], 'mse')
-  /** The codes of a fit, for all the rows of targets that the model may want. */
+  /** The codes of the warnings of a training, with targets of the width that the model needs. */
   const codesFor = async (last: readonly unknown[], loss: Loss | 'mse', metrics: Metrics = [], targets?: number[]) => {
     using model = build(last, loss, metrics)
     const units = (model.outputShape as readonly number[]).at(-1) as number
@@ -59,7 +59,7 @@ perDevice('meaningless training', (device) => {
     assert.deepEqual(Object.keys(all).sort(), [...probabilities, ...any, 'poisson'].sort())
     for (const [name, make] of Object.entries(all)) {
       const codes = async (last: ActivationName) =>
-        // What poisson makes of negative outputs is NaN.
+        // poisson gives NaN for negative outputs.
         (await codesFor([layers.dense({ units: 2, activation: last })], make())).slice(0, 1)
       const told = ['NEURODE_LOSS_OUTPUT']
       assert.deepEqual(await codes('linear'), any.includes(name) ? [] : told, name)

@@ -1,4 +1,4 @@
-/** Metrics with thresholds, where outputs are no probabilities: Keras' numbers, and one warning. */
+/** Metrics with thresholds, for outputs that are not probabilities: Keras' numbers, and one warning. */
 
 import assert from 'node:assert/strict'
 import { array, type Loss, layers, losses, type Metric, metrics, optimizers, sequential } from 'neurode'
@@ -8,7 +8,7 @@ import { assertNear, fromFloats } from './support/tolerances.js'
 import { codesOf, warningsOf } from './support/warnings.js'
 
 perDevice('metrics with thresholds', (device) => {
-  /** Metrics of outputs as they are: the model is the identity. */
+  /** The metrics of given outputs: the model is the identity. */
   const evaluate = async (outputs: number[][], targets: number[][], list: readonly Metric[], fromLogits = false) => {
     using model = sequential([layers.identity({ inputShape: [outputs[0]?.length ?? 1] })])
     model.compile({ loss: losses.binaryCrossentropy({ fromLogits }), metrics: list, device })

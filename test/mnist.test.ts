@@ -1,4 +1,4 @@
-/** The command line in processes of its own: train, doctor, and what it says about mistakes. */
+/** The command line in separate processes: train, doctor, and the messages for mistakes. */
 
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,6 @@
 /**
- * Good files with something wrong: read, or refused as damaged, and nothing else happens.
- * NEURODE_FUZZ_FILES=100000 takes so many, NEURODE_FUZZ_SEED the same again.
+ * Damaged files: they are read, or refused as damaged, and nothing else happens.
+ * NEURODE_FUZZ_FILES=100000 sets the number of files, NEURODE_FUZZ_SEED repeats a run.
  */
 
 import assert from 'node:assert/strict'
@@ -33,19 +33,19 @@ import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
 
 const wanted = process.env.NEURODE_FUZZ_FILES === undefined ? Infinity : Number(process.env.NEURODE_FUZZ_FILES)
-/** For all kinds together, where their number is not given. */
+/** The time for all kinds of files together, if their number is not given. */
 const seconds = 20
 const seed = Number(process.env.NEURODE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32))
 
-/** Weights of another model are not damaged. */
+/** Files with the weights of another model are refused with ERR_SHAPE, not as damaged. */
 const weightCodes = ['ERR_FILE_FORMAT', 'ERR_SHAPE']
 
 interface Kind {
   readonly good: readonly Uint8Array[]
-  /** What is mutated, of a good file; default: all of it. */
+  /** How a good file is mutated. Default: anywhere. */
   readonly mutate?: (good: Uint8Array, draw: Random) => Uint8Array
   readonly read: (bytes: Uint8Array, path: string, draw: Random) => Promise<void>
-  /** What a reader may refuse a file with. Default: `ERR_FILE_FORMAT`. */
+  /** The codes with which a reader may refuse a file. Default: `ERR_FILE_FORMAT`. */
   readonly codes?: readonly string[]
 }
 
@@ -80,7 +80,7 @@ const model = () =>
     metrics: ['accuracy'],
   })
 
-/** The checksum of what the file says now. */
+/** Returns the file with the right checksum of its present content. */
 function sealed(bytes: Buffer): Buffer {
   const at = bytes.indexOf('"sha256":"') + '"sha256":"'.length
   if (at < 10 || at + 64 > bytes.length) return bytes
@@ -171,7 +171,7 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
     }
   const modelFiles = {
     good: saved('m.neurode'),
-    // Mostly with a right checksum, so that more than the checksum is read.
+    // Most files get a right checksum, so that the reader gets past that check.
     mutate: (good: Uint8Array, draw: Random) => (draw.below(4) === 0 ? mutate(good, draw) : sealed(mutate(good, draw))),
   }
   return {
@@ -225,7 +225,7 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
           throw error
         })
       },
-      // They may be of another model, or another training.
+      // The mutated file may belong to another model or another training.
       codes: ['ERR_FILE_FORMAT', 'ERR_SHAPE', 'ERR_CHECKPOINT_MISMATCH'],
     },
     'weights in safetensors': { good: saved('w.safetensors'), read: loadInto('.safetensors'), codes: weightCodes },
@@ -275,7 +275,7 @@ describe('mutated files', function () {
   })
 })
 
-/** Whether the file was read; it may be refused, as one that is damaged. */
+/** Returns whether the file was read; the only other result allowed is that it is refused as damaged. */
 async function isRead(
   { good, mutate: change = mutate, read, codes = ['ERR_FILE_FORMAT'] }: Kind,
   path: string,
@@ -293,7 +293,7 @@ async function isRead(
       error instanceof NeurodeError && codes.includes(error.code),
       `${text}: ${(error as NeurodeError).code} ${(error as Error).stack}`,
     )
-    // Nothing that JavaScript says by itself.
+    // The message must not be one of JavaScript's own.
     assert.doesNotMatch(
       error.message,
       /Cannot |is not a function|of undefined|not iterable|Invalid array/,

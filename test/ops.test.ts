@@ -1,4 +1,4 @@
-/** Every row of the op table against its float64 reference, at special and at random points. */
+/** Every row of the op table agrees with its float64 reference, at special and at random points. */
 
 import assert from 'node:assert/strict'
 import type { NativeModel } from '#lib/native/addon.js'
@@ -145,7 +145,7 @@ function disposable(model: NativeModel): NativeModel & Disposable {
   return Object.assign(model, { [Symbol.dispose]: () => model.dispose() })
 }
 
-/** The activation of each point, by a layer of its own and fused into Dense. */
+/** The activation of each point, by a separate layer and fused into Dense. */
 function forwards(activation: PlanOp, x: Float32Array, device: string): Float32Array[] {
   const layer: PlanLayer = { kind: 'activation', name: 'activation', activation }
   using alone = disposable(open(device, { inputSize: x.length, layers: [layer] }))
@@ -179,7 +179,7 @@ function checkNonFinite(reference: PointwiseReference, activation: PlanOp, devic
   }
 }
 
-/** Biases of 0 behind a kernel that holds the points move by the slopes: see golden-activations.test.ts. */
+/** Checks slopes: biases of 0 behind a kernel that holds the points change by the slopes; see golden-activations.test.ts. */
 async function checkBackward(reference: PointwiseReference, activation: PlanOp, device: string): Promise<void> {
   const kinks = (reference.kinks?.(activation.params) ?? []).filter(Number.isFinite)
   const smooth = [...special.filter((x) => !kinks.includes(x)), ...smoothPoints(reference, activation.params, 80)]
@@ -209,7 +209,7 @@ async function checkBackward(reference: PointwiseReference, activation: PlanOp, 
   points.forEach((point, i) => {
     const x = Math.fround(point)
     const actual = -(bias[i] as number) * (signs[i] as number)
-    // Subnormal numbers count as 0.
+    // The kernels treat subnormal numbers as 0.
     const atKink = kinks.includes(Math.abs(x) < 2 ** -126 ? 0 : point)
     const sides = atKink ? [-1e-6, 1e-6] : [0]
     const slopes = sides.map((step) => Math.fround(reference.slope(x + step, activation.params)))
@@ -285,7 +285,7 @@ function openForLoss(
   })
 }
 
-/** One of the sums for each row on its own: 2 is the loss, metrics come from 6 on. */
+/** A sum of the native step, for each row separately: number 2 is the loss, and metrics start at 6. */
 async function rowSums(
   loss: PlanOp,
   rows: readonly Row[],

@@ -1,4 +1,4 @@
-/** All options of all public functions: names that there are not, `null`, what is no object of options, and options alone. */
+/** All options of all public functions: unknown names, `null`, values that are not an object of options, and options given alone. */
 
 import assert from 'node:assert/strict'
 import { chdir, cwd } from 'node:process'
@@ -13,10 +13,10 @@ import { needs } from './support/publicOptions.js'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** Near no name that there is, so that messages list all. */
+/** A name unlike any known one, so that messages list all known names. */
 const strange = '§'.repeat(30)
 
-/** Objects among arguments whose names are the caller's own, or that are no options: by the call, and the place. */
+/** Object arguments that are not options, or whose names the caller chooses: by call, the positions. */
 const data: Readonly<Record<string, readonly number[]>> = {
   'model.fit of one batch': [0],
   attachPredictor: [0],
@@ -30,10 +30,10 @@ const data: Readonly<Record<string, readonly number[]>> = {
   formatPredictResponse: [0, 2],
 }
 
-/** Options for which `null` is a value of its own. */
+/** Options for which `null` is a valid value. */
 const nullable: readonly string[] = ['layers.normalization axis']
 
-/** Functions that the calls leave out: what they need is not there, or they are called by machinery of others. */
+/** Functions without calls here: their requirements are missing, or only other programs call them. */
 const leftOut: readonly string[] = [
   'datasets.mnist',
   'servePlugin',
@@ -45,14 +45,14 @@ const leftOut: readonly string[] = [
 const isOptions = (value: unknown): value is Options =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype && !('kind' in value)
 
-/** The name of the function that a call is of. */
+/** The name of the function that a call tests. */
 const baseOf = ({ name }: PublicCall) => name.split(' ')[0] as string
 
-/** Where a call takes options. */
+/** The positions at which a call takes options. */
 const places = (call: PublicCall) =>
   call.args().flatMap((arg, place) => (isOptions(arg) && !data[call.name]?.includes(place) ? [place] : []))
 
-/** What came of a call: nothing, or the code and the message. */
+/** The result of a call: 'taken', or the code and the message of the error. */
 async function outcome({ call }: PublicCall, args: readonly unknown[]): Promise<string> {
   try {
     await call(...args)
@@ -63,7 +63,7 @@ async function outcome({ call }: PublicCall, args: readonly unknown[]): Promise<
   }
 }
 
-/** The same with other options in a place. */
+/** The result of a call with changed options at a position. */
 async function outcomeWith(call: PublicCall, place: number, change: (options: Options) => unknown): Promise<string> {
   const args = call.args()
   args[place] = change(args[place] as Options)
@@ -75,7 +75,7 @@ const without =
   (options: Options) =>
     Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
 
-/** The names that a call knows in a place, as the message says that refuses another. */
+/** The option names that a call knows at a position, from the error for an unknown name. */
 async function knownNames(call: PublicCall, place: number): Promise<readonly string[]> {
   const text = await outcomeWith(call, place, (options) => ({ ...options, [strange]: 1 }))
   const [, names] = /^ERR_UNKNOWN_NAME: .*no option is called '§+'; known: (.*)$/.exec(text) ?? []
@@ -87,7 +87,7 @@ class Settings {
   readonly units = 3
 }
 
-/** In place of an object of options. */
+/** Values in place of an object of options. */
 const noOptions: Readonly<Record<string, (options: Options) => unknown>> = {
   'a Map': (options) => new Map(Object.entries(options)),
   'a promise': async (options) => options,
@@ -97,13 +97,13 @@ const noOptions: Readonly<Record<string, (options: Options) => unknown>> = {
   'an Error': () => new Error('options'),
 }
 
-/** Names that JavaScript's objects have, as properties of their own. */
+/** Names that every JavaScript object has, given as own properties. */
 const javascript = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']
 
 const withOwn = (options: Options, name: string) =>
   Object.defineProperty({ ...options }, name, { value: 1, enumerable: true, configurable: true })
 
-/** Functions by the names that users call them by. */
+/** All public functions, by the names with which users call them. */
 function publicFunctions(): Map<string, (...args: unknown[]) => unknown> {
   const found = new Map<string, (...args: unknown[]) => unknown>()
   const add = (owner: object, prefix: string) => {
@@ -177,7 +177,7 @@ describe('options', () => {
     for (const name of names) await tryAlone(call, place, name, required)
   }
 
-  /** An option has an effect by itself, or is refused with what it needs. */
+  /** Tries an option alone: it has an effect by itself, or the error names the options that it needs. */
   async function tryAlone(call: PublicCall, place: number, name: string, required: readonly string[]): Promise<void> {
     const text = await outcomeWith(call, place, (options) =>
       Object.fromEntries(Object.entries(options).filter(([key]) => key === name || required.includes(key))),

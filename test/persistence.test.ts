@@ -1,4 +1,4 @@
-/** Saved models and weights: everything comes back, and no damaged byte is loaded. */
+/** Saved models and weights: everything is restored, and damaged files are refused, whichever byte is wrong. */
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -146,7 +146,7 @@ describe('saved models', () => {
         using _ = recordLoading((step) => steps.push(step), { noThreads })
         using again = await load(path)
         assert.deepEqual(again.getWeights(), model.getWeights())
-        // The optimizer's variables have a part in it.
+        // The result depends on the optimizer's variables.
         await again.fit([new Float32Array(300_000).fill(1e-3)], [1], { verbose: 0 })
         return bitsOf(again)
       }

@@ -1,4 +1,4 @@
-/** Pictures: what is in them, as SVG, PNG and HTML, and what is refused. */
+/** Plots as SVG, PNG and HTML: their content, and the calls that are refused. */
 
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ function count({ svg }: Picture, element: string): number {
   return svg.split(`<${element} `).length - 1
 }
 
-/** Colours of the pixels of a PNG file of eight bits without interlacing. */
+/** Decodes a PNG file of eight bits without interlacing into the colours of its pixels. */
 function decodePng(bytes: Uint8Array): { width: number; height: number; pixel: (x: number, y: number) => number[] } {
   const file = Buffer.from(bytes)
   const [width, height, channels] = [file.readUInt32BE(16), file.readUInt32BE(20), file[25] === 6 ? 4 : 3]
@@ -64,7 +64,7 @@ function paeth(left: number, up: number, corner: number): number {
   return [left, up, corner][distances.indexOf(Math.min(...distances))] as number
 }
 
-/** Dark pixels where a title begins, at a scale of 1. */
+/** The number of dark pixels where a title begins, at a scale of 1. */
 function titleInk(pixel: (x: number, y: number) => number[]): number {
   let inked = 0
   for (let x = 16; x < 80; x++) for (let y = 14; y < 34; y++) if ((pixel(x, y)[0] as number) < 128) inked++
@@ -182,8 +182,8 @@ describe('neurode/plot', function () {
 
   it("draws each unit's weights as an image", async () => {
     const kernel = new Float32Array(18)
-    kernel[2 * 4] = 1 // Unit 0, the pixel in the middle.
-    kernel[1] = -1 // Unit 1, the first pixel.
+    kernel[2 * 4] = 1 // unit 0, the pixel in the middle
+    kernel[1] = -1 // unit 1, the first pixel
     const tiles = embedded(await plot.weights(array(kernel, [9, 2])))
     assert.equal(tiles.length, 2)
     assert.deepEqual(tiles[0]?.pixel(1, 1), [178, 24, 43])
@@ -219,7 +219,7 @@ describe('neurode/plot', function () {
       const picture = await plot.line({ a: [1, 2] }, { title })
       return titleInk(decodePng(await picture.png({ scale: 1 })).pixel)
     }
-    // Nothing is drawn for a letter that the machine lacks, too.
+    // A machine without a font for a letter draws nothing for it.
     if ((await inkOf('Ж')) === 0) this.skip()
     for (const sign of '€™‰₂') {
       const inked = await inkOf(sign)
@@ -291,7 +291,7 @@ describe('neurode/plot', function () {
 
   it('says what to install where what draws is missing', async () => {
     const install = 'npm install @observablehq/plot linkedom @resvg/resvg-js'
-    // A copy of the library that no folder of packages lies above.
+    // A copy of the library in a place where Node finds no packages.
     const copy = join(folder, 'copy')
     const dist = fileURLToPath(new URL('.', import.meta.resolve('neurode')))
     cpSync(dist, join(copy, 'dist'), { recursive: true })
@@ -308,7 +308,7 @@ describe('neurode/plot', function () {
       `ERR_PACKAGE_MISSING neurode/plot needs the package @observablehq/plot. Pictures take: ${install}`,
       stderr,
     )
-    // Before a training that takes long, and ends in a picture.
+    // The error has to come before a long training that ends with a plot.
     assert.match(
       stderr,
       /neurode\/plot draws nothing without @observablehq\/plot and linkedom\. Pictures take: npm install/,

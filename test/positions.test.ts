@@ -1,4 +1,4 @@
-/** Dense layers of rows of several dimensions: against the same layers of as many single rows. */
+/** Dense layers on rows of several dimensions agree with the same layers on as many single rows. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ perDevice('rows of several dimensions', (device) => {
   const data = random.normals(rows * positions * features)
   const goals = random.normals(rows * positions * 3)
 
-  /** The same layers of rows of some shape. */
+  /** The same layers on rows of the given shape. */
   const build = (inputShape: readonly number[], behind: readonly Layer[], optimizer: string, threads = 1) =>
     sequential({
       seed: 4,
@@ -122,7 +122,7 @@ perDevice('rows of several dimensions', (device) => {
   const repeated = (perRow: Float32Array) =>
     Float32Array.from(perPosition, (_, i) => perRow[Math.floor(i / positions)] ?? 0)
 
-  /** A classifier of every position, by a loss of the positions or of as many single rows. */
+  /** A classifier of every position, with a loss over positions or over as many single rows. */
   const classifier = (inputShape: readonly number[], loss: Loss, learningRate = 0.2) =>
     sequential({
       seed: 6,

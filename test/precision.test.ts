@@ -1,4 +1,4 @@
-/** `precision`: tensor cores compute what float32 does, but for the rounding of the factors. */
+/** The option `precision`: tensor cores compute the same as float32, except for the rounding of the factors. */
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { runChild } from './support/children.js'
 
 const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
 
-/** Runs test/support/programs/precision.ts on a device that has tensor cores: the GPU, or the emulator as one of 8.0. */
+/** Runs test/support/programs/precision.ts on a device with tensor cores: the GPU, or the emulator with compute capability 8.0. */
 async function run<T>(job: string, precision: string, seed = 1): Promise<T> {
   const real = devices().some(
     ({ name, available, precisions, description }) =>
@@ -41,7 +41,7 @@ describe('precision', function () {
         assert.ok(results.length >= 9)
         for (const { name, error, allowed } of results) {
           assert.ok(error <= allowed, `${name}: relative error ${error}, allowed ${allowed}`)
-          // A model that ignored its precision would be far closer.
+          // If a model ignored its precision, the error would be far smaller.
           assert.ok(error > allowed / 200, `${name}: relative error ${error} is that of float32`)
         }
       })

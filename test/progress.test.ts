@@ -1,11 +1,11 @@
-/** What fit shows while it works. */
+/** The progress that fit shows. */
 
 import assert from 'node:assert/strict'
 import { type FitOptions, metrics } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { classifier, clouds } from './support/problems.js'
 
-/** Collects what is written, as a terminal or as a file. */
+/** A stream that collects the output, as a terminal or as a file. */
 function recorder(isTTY: boolean) {
   const chunks: string[] = []
   return { isTTY, columns: 200, write: (text: string) => chunks.push(text), text: () => chunks.join('') }
@@ -63,7 +63,7 @@ perDevice('progress', (device) => {
     assert.deepEqual(ends, [0, 1])
   })
 
-  // A source gives several ranges of batches.
+  // A source of batches gives several ranges of batches in an epoch.
   it('asks metrics once an epoch where nobody follows, and after every range where somebody does', async () => {
     const batches = Array.from({ length: 3 }, () => {
       const { x, y } = clouds(10)

@@ -1,4 +1,4 @@
-/** What holds for every public type: they are read as users' compilers read them, from the declaration files. */
+/** Properties of every public type, read from the declaration files as users' compilers do. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const entries = ['neurode', 'neurode/serve', 'neurode/plot'].map((name) =>
 )
 
 describe('public types', () => {
-  // native.d.ts is what crosses to C++.
+  // native.d.ts describes the interface to C++, which is not public.
   const files = declarationFiles(entries).filter((file) => !file.endsWith('/native.d.ts'))
   const properties = files.flatMap((file) => {
     const found = optionalProperties(readFileSync(file, 'utf8'))

@@ -1,4 +1,4 @@
-/** The float64 references: one for every row of the op table, each with the derivatives of its own function. */
+/** The float64 references: there is one for every row of the op table, and its derivatives are those of its function. */
 
 import assert from 'node:assert/strict'
 import { native } from '#lib/native/native.js'

@@ -1,4 +1,7 @@
-/** Regularizers and constraints: what they add to losses and gradients, and what weights become. Keras' numbers are in golden-layers.test.ts. */
+/**
+ * Regularizers and constraints: what they add to losses and gradients, and how they change weights. golden-layers.test.ts has
+ * Keras' numbers.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ const rows = 48
 const x = array(new Random(4).normals(rows * 6), [rows, 6])
 const y = array(new Random(5).normals(rows * 3), [rows, 3])
 
-/** A model with a rule for every parameter. */
+/** A model with a regularizer or constraint for every parameter. */
 function ruled(device: string, optimizer: Optimizer = optimizers.sgd({ learningRate: 0.05 }), threads = 1): Sequential {
   return sequential({
     layers: [
@@ -63,7 +66,7 @@ const updates = [
   { useEma: true, emaMomentum: 0.75, emaOverwriteFrequency: 2 },
 ]
 
-/** A layer of a kernel of small integers, whose outputs are what they are. */
+/** A model with one layer, whose kernel holds small integers. */
 function one(options: object, device: string, compile: object = {}) {
   const model = sequential([layers.dense({ units: 2, useBias: false, inputShape: [3], ...options })])
   model.compile({ optimizer: optimizers.sgd({ learningRate: 0.5 }), loss: 'mse', device, ...compile })
@@ -220,7 +223,7 @@ perDevice('constraints', (device) => {
           .getLayer('output')
           .getWeights()
           .map(({ data }) => data) as [Float32Array, Float32Array]
-        // A bias of zeros has no direction yet.
+        // A bias of zeros cannot be scaled to norm 1 yet.
         if (step >= 2) assertNear(Math.hypot(...bias), 1, pointwise, 'norm of the bias')
         for (let r = 0; r < 40; r++) assert.ok(Math.hypot(...output.subarray(r * 3, r * 3 + 3)) < 0.5 + 1e-5)
       }
@@ -320,7 +323,7 @@ describe('regularizers and constraints of several threads', () => {
   }
 })
 
-/** The mean of |cos| over all pairs of rows or columns. */
+/** The mean of |cos| of the angle over all pairs of rows or columns. */
 function meanCosine(data: ArrayLike<number>, height: number, width: number, mode: 'rows' | 'columns'): number {
   const [count, size] = mode === 'rows' ? [height, width] : [width, height]
   const vectors = Array.from({ length: count }, (_, v) => {

@@ -1,4 +1,4 @@
-/** Training that goes on from a file, after an interruption or a kill: bit for bit as if it had never stopped. */
+/** Training that continues from a file after an interruption or a kill has the same bits as one that never stopped. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -156,7 +156,7 @@ describe('training that goes on', () => {
         assert.deepEqual((await readdir(folder)).sort(), names)
         other.dispose()
       }
-      // Whole, and of a version that is not known yet: nothing to be passed over, or removed.
+      // A complete file of a later version must not be skipped or removed.
       const newest = join(folder, names[1] as string)
       const newer = Buffer.from(readFileSync(newest).toString('latin1').replace('"neurode-1"', '"neurode-2"'), 'latin1')
       const at = newer.indexOf('"sha256":"') + 10
@@ -184,7 +184,7 @@ describe('training that goes on', () => {
         for (let killed = 0, round = 0; killed < kills; round++) {
           const backups = join(folder, String(round))
           const saveFreq = round % 2 === 0 ? '3' : 'epoch'
-          // Killed until it comes to its end: after each kill, a little later than before.
+          // The training is killed and restarted until it ends, each time a little later than before.
           for (let patience = 0; ; patience++) {
             const delay = Math.random() * (250 + 40 * patience)
             const output = await killedAfter(delay, [...run, backups, epochs, saveFreq], backups)
@@ -202,7 +202,10 @@ describe('training that goes on', () => {
   }
 })
 
-/** What the program prints, or nothing if it was killed: some time after its first backup is there, or its start. */
+/**
+ * Runs the program and kills it some time after its start or its first backup. Returns what it printed, or undefined if it was
+ * killed.
+ */
 function killedAfter(milliseconds: number, [command = '', ...args]: readonly string[], folder: string) {
   return new Promise<string | undefined>((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,4 +1,4 @@
-/** Rows that stay in files: the same training as in memory, in little memory. */
+/** Rows that stay in files: the training is the same as with arrays, and uses little memory. */
 
 import assert from 'node:assert/strict'
 import {
@@ -205,7 +205,7 @@ perDevice('rows in files', (device) => {
   })
 })
 
-/** What Node warns of while garbage is collected. */
+/** The warnings of Node while garbage is collected. */
 async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   const warnings: string[] = []
   const listen = (warning: Error) => warnings.push(warning.message)
@@ -219,7 +219,7 @@ async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   return warnings
 }
 
-/** The open files of this process with this path. */
+/** The number of open files of this process with this path. */
 function openCount(path: string): number {
   const links = readdirSync('/proc/self/fd').map((fd) => {
     try {
@@ -248,7 +248,7 @@ describe('files behind row sources', () => {
       const closed = [0, 0, 0]
       const warnings = await warningsOf(async () => {
         using model = classifier()
-        // Nobody closes these.
+        // These files are not closed explicitly.
         const [rows, labels, few] = [await openNpy(xPath), await openNpy(yPath), await openNpy(short)]
         assert.deepEqual(isOpen(), closed)
         assert.equal((await Promise.all([rows.read(0, 2), rows.read(3, 1)])).length, 2)

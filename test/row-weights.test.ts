@@ -1,4 +1,4 @@
-/** Weights of rows and classes: the same by every way in, weighted as Keras weighs. */
+/** Sample weights and class weights: they have the same effect in every form, and agree with Keras. */
 
 import assert from 'node:assert/strict'
 import { array, type ClassWeight, type FitOptions, layers, losses, metrics, optimizers, sequential } from 'neurode'
@@ -211,7 +211,7 @@ perDevice('weights of rows', (device) => {
       const { history } = await model.fit(zeros, targets, { verbose: 0, classWeight: given })
       return history.loss[0] as number
     }
-    // Every row loses log(2) before the first step.
+    // Every row has a loss of log(2) before the first step.
     const weigh = (...weights: number[]) => (weights.reduce((a, b) => a + b) * Math.LN2) / weights.length
     assertNear(await loss([0.95, 0.05, 0.9], { 0: 1, 1: 10 }), 4.85203, pointwise, "Keras' number")
     assertNear(await loss([0.5, 0.5000001, 0.4999999], { 0: 1, 1: 10 }), weigh(1, 10, 1), pointwise, 'halves')

@@ -1,4 +1,4 @@
-/** Arrays in shared memory with `copy: false`: read where they are, whatever other threads write there. */
+/** Arrays in shared memory with `copy: false` are read in place, whatever other threads write there. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -26,7 +26,7 @@ import {
 } from './support/lentCalls.js'
 import { assertRefused } from './support/refusals.js'
 
-/** In a SharedArrayBuffer. */
+/** Copies values into a SharedArrayBuffer. */
 function shared<T extends Float32Array | Uint8Array | Float64Array>(values: T): T {
   const Type = values.constructor as new (buffer: SharedArrayBuffer) => T
   const copy = new Type(new SharedArrayBuffer(values.byteLength))
@@ -115,7 +115,7 @@ perDevice('copy: false', (device) => {
         using model = make(device)
         let fits = 0
         for (let i = 0; i < 20; i++) {
-          // The check at the call may see what is no index, and says so.
+          // The check at the call may already see a value that is not an index, and report it.
           x.fill(1)
           const options = { ...quiet, epochs: 3, copy: false, callbacks: { onEpochBegin: () => void x.fill(3e9) } }
           const ended = await model.fit(x, targets(y), options).then(

@@ -1,4 +1,4 @@
-/** `npm run test:smoke`: one way through each part of Neurode, on the CPU. What fails here fails for everybody. */
+/** `npm run test:smoke`: a simple use of each part of Neurode, on the CPU. If a test fails here, Neurode fails for everybody. */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Every function that takes batches: what is no batch is refused by its number, errors of the source stay its own, sources are closed. */
+/** Every function that takes batches: it names the number of an invalid batch, passes errors of the source on, and closes the source. */
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -24,16 +24,16 @@ const good = [rowsOf(0, 8), rowsOf(8, 16), rowsOf(16, 24)] as const
 type Loose = any
 
 interface Entry {
-  /** What messages call its second batch. */
+  /** The name of the second batch in messages. */
   readonly second: string
-  /** Whether it reads targets and weights as well. */
+  /** Whether the function reads whole batches, with targets and weights, or inputs only. */
   readonly reads: 'batches' | 'inputs'
   run(model: ReturnType<typeof classifier>, source: Loose, options?: { signal?: AbortSignal }): Promise<unknown>
 }
 
 const quiet = { verbose: 0, epochs: 2 } as const
 
-/** By the file that reads the batches. */
+/** Functions by the file that reads their batches. */
 const entries: Readonly<Record<string, Entry>> = {
   fit: {
     second: 'x: batch 2 of epoch 1: ',
@@ -87,7 +87,7 @@ function unbuilt(device: string) {
   return sequential([layers.dense({ units: 3, activation: 'softmax' })]).compile({ loss, device })
 }
 
-/** Sources of all kinds that give the same. */
+/** Sources of all kinds that give the same values. */
 const kinds: Readonly<Record<string, (values: readonly unknown[]) => Loose>> = {
   'an array': (values) => values,
   'a generator': (values) => values[Symbol.iterator](),
@@ -109,7 +109,7 @@ const kinds: Readonly<Record<string, (values: readonly unknown[]) => Loose>> = {
     }),
 }
 
-/** What no batch is. */
+/** Values that are not batches. */
 const noBatches = {
   undefined,
   'a number': 3,
@@ -133,7 +133,7 @@ const noTargets = {
   'weights that are no numbers': { ...good[0], sampleWeight: new Float32Array(8).fill(Number.NaN) },
 } as const
 
-/** An endless iterator of one's own, which counts how often it was asked and closed. */
+/** An endless iterator that counts how often it was called and closed. */
 function counted(values: readonly unknown[], onNext: (at: number) => unknown = () => {}) {
   const seen = { closed: 0, asked: 0 }
   const iterator = {
@@ -162,7 +162,7 @@ describe('functions that take batches', () => {
       )?.length
       if (count !== undefined) found[file.replaceAll('\\', '/')] = count
     }
-    // One that is new belongs into `entries`.
+    // A new function has to be added to `entries`.
     const expected = {
       'feeds/feeds.js': 1,
       'fit/evaluate.js': 1,

@@ -1,4 +1,4 @@
-/** Epochs of a fixed number of steps: they share a pass through the data, which begins anew where it has ended. */
+/** Epochs of a fixed number of steps share a pass through the data, which starts again at its end. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ function modelOn(device: string) {
   })
 }
 
-/** Sources that can begin anew; `seen` is told which batches they gave. */
+/** Sources that can start again; they append the batches that they gave to `seen`. */
 const sources: Readonly<Record<string, (seen: number[]) => Iterable<Batch> | (() => AsyncIterable<Batch>)>> = {
   'an array': (seen) =>
     Object.assign([...list], {
@@ -62,7 +62,7 @@ const sources: Readonly<Record<string, (seen: number[]) => Iterable<Batch> | (()
     },
 }
 
-/** Batches that epochs of so many steps see. Epochs end with the pass. */
+/** By number of steps: the batches of each epoch. An epoch ends at the end of the pass. */
 const epochsOf: Readonly<Record<number, readonly (readonly number[])[]>> = {
   1: [[0], [1], [2], [3], [4], [0], [1]],
   2: [[0, 1], [2, 3], [4], [0, 1], [2, 3], [4], [0, 1]],
@@ -85,7 +85,7 @@ const epochsOf: Readonly<Record<number, readonly (readonly number[])[]>> = {
 const quiet = { verbose: 0 } as const
 
 perDevice('epochs of a number of steps', (device) => {
-  /** What a fit is that sees these batches in these epochs. */
+  /** The expected result of a fit with these batches in these epochs. */
   async function expectedOf(epochs: readonly (readonly number[])[], options: FitOptions = {}) {
     using model = modelOn(device)
     const left = epochs.map((batches) => batches.map((batch) => list[batch] as Batch))
@@ -114,7 +114,7 @@ perDevice('epochs of a number of steps', (device) => {
         const ends = epochs.map((_, i) => epochs.slice(0, i + 1).flat().length)
         assert.deepEqual(batches, ends, `${steps} steps`)
         assert.deepEqual({ history: result?.history, bits: bitsOf(model) }, await expectedOf(epochs), `${steps} steps`)
-        // Nothing is taken that is not trained on, and nothing is passed over.
+        // Every batch that is taken from the source is trained on, and none is skipped.
         assert.deepEqual(seen, epochs.flat())
       }
     })
@@ -179,7 +179,7 @@ perDevice('epochs of a number of steps', (device) => {
               assert.deepEqual(each.position, straight.position)
             }
           }
-          // Between epochs, with more of them.
+          // The training is resumed between epochs, with more epochs.
           for (let epochs = 1; epochs < 5; epochs++) {
             using model = modelOn(device)
             await train(model, { epochs })

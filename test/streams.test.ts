@@ -1,4 +1,7 @@
-/** Batches from iterables, streams and functions: the same training as on arrays, read ahead, ended properly. */
+/**
+ * Batches from iterables, streams and functions: the training is the same as with arrays, batches are read ahead, and sources
+ * are closed.
+ */
 
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
@@ -25,7 +28,7 @@ async function* slowly(batches: readonly Batch[]): AsyncGenerator<Batch> {
   }
 }
 
-/** What a batch may lie in, for eight rows: arrays that are filled, and the batch that lends them. */
+/** Kinds of memory for a batch of eight rows: arrays that are refilled, and the batch that lends them. */
 const lenders = {
   'float32 with a shape': () => {
     const [data, y, weights] = [new Float32Array(48), new Int32Array(8), new Float32Array(8)]
@@ -46,7 +49,7 @@ const lenders = {
   },
 }
 
-/** 0, 1, 2, 0, 1, 2, … from one of them on. */
+/** Fills an array with 0, 1, 2, 0, 1, 2, …, starting with `from`. */
 function count(values: NumericArray | number[], from: number): void {
   for (let i = 0; i < values.length; i++) values[i] = (from + i) % 3
 }
@@ -67,7 +70,7 @@ perDevice('streams of batches', (device) => {
         yield* batches(refills)
       }
       const seen = async (source: (refills: boolean) => Iterable<Batch> | AsyncIterable<Batch>, refills: boolean) => {
-        // It takes class indices and rows.
+        // This model accepts class indices and rows as targets.
         using model = classifier({ device }).compile({ loss: 'categoricalCrossentropy', device, threads: 1 })
         const batches = () => source(refills)
         const { history } = await model.fit(batches, { epochs: 2, verbose: 0, validationData: batches })
@@ -211,7 +214,7 @@ perDevice('streams of batches', (device) => {
       assert.equal(history.val_loss.length, 2)
     }, /^validationData: the batches ended in epoch 2 of 2: /)
 
-    // What is asked for, and no more, is no reason to warn; nor is what begins anew.
+    // No warning: exactly the requested steps, or a source that can start again.
     const silent = await codesOf(async () => {
       await model.fit(few(), quiet)
       await model.fit(slowly([...list, ...list]), { ...quiet, epochs: 2, stepsPerEpoch: 6 })

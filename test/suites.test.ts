@@ -1,4 +1,4 @@
-/** The suites themselves: what a filtered run, or an editor that lists tests, does not run leaves nothing behind. */
+/** The suites themselves: loading them, as a filtered run or an editor does, leaves no files behind. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-/** `npm run example`: each tutorial in a process of its own, its numbers against the golden ones. */
+/** `npm run example`: each tutorial runs in a separate process, and its numbers agree with the golden ones. */
 
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { assertGolden, type GoldenCase, goldenFolder, ownFolder, readGolden } fr
 
 let folder = ''
 
-/** What the example printed, and the numbers it wrote. */
+/** Runs an example and returns its output and the numbers that it wrote. */
 async function runExample(name: string, args: readonly string[] = [], options: readonly string[] = []) {
   const program = [...options, 'build/examples/main.js', name, '--out', folder, ...args]
   const { code, stdout, stderr } = await runNode(program, { NEURODE_DEVICE: 'cpu' }, 280_000)
@@ -25,7 +25,10 @@ async function runExample(name: string, args: readonly string[] = [], options: r
   return { stdout, pictures, results: JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) }
 }
 
-/** Examples have data and networks of their own: their numbers are those beside the tests, whatever folder the suites read. */
+/**
+ * A golden case. Examples have their own data and networks, so the cases come from this repository, whichever folder other
+ * suites use.
+ */
 function golden(file: string, name: string, folder = ownFolder): GoldenCase {
   return readGolden(file, folder).cases.find((each) => each.name === name) ?? assert.fail(`${file} has a case ${name}`)
 }
@@ -41,21 +44,21 @@ describe('npm run example', function () {
     const { results, stdout, pictures } = await runExample('linear-regression')
     assert.deepEqual(pictures, ['loss.svg', 'predictions.svg'])
     const [x, z, bias] = [...results.weights, ...results.bias]
-    // Steps as large as the tutorial's stay within a tenth of the plane.
+    // With steps as large as the tutorial's, the result stays within 0.1 of the plane.
     assert.ok(Math.abs(x - 2) < 0.1 && Math.abs(z + 3) < 0.1 && Math.abs(bias - 5) < 0.1, stdout)
     assert.ok(results.rmse > 0.5 && results.rmse < 0.8, `RMSE ${results.rmse}`)
   })
 
   it("linear-regression on the tutorial's data ends where the golden training ends", async function () {
     const expected = golden('tutorials.json', 'linear_regression', goldenFolder)
-    // Its steps are its own, and these.
+    // The settings of the example are fixed, so the case must have the same.
     const { learning_rate: rate } = expected.config.optimizer.config
     const { epochs, batch_size: batchSize, shuffle } = expected.config.fit
     if (`${[rate, epochs, batchSize, shuffle]}` !== `${[0.02, 100, 32, false]}`) this.skip()
     const data = join(goldenFolder, expected.inputs.file)
     const { results } = await runExample('linear-regression', ['--data', data])
     assertGolden(expected, 'weights', [...results.weights, ...results.bias])
-    // From other first weights: the losses meet once those are forgotten.
+    // The first weights differ, so only the later losses agree.
     const losses = expected.outputs.loss as number[]
     const late = { ...expected, outputs: { loss: losses.slice(30) } }
     assertGolden(late, 'loss', results.history.loss.slice(30))

@@ -1,4 +1,4 @@
-/** What optimizers do around their formulas: clipping, accumulation, averages, exclusions, frozen layers; saved and resumed. */
+/** Features that all optimizers share: clipping, accumulation, averages, exclusions, frozen layers; also when saved and resumed. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ const optionSets: readonly Options[] = [
   { useEma: true, emaMomentum: 0.5, weightDecay: 0.1, excludeFromWeightDecay: ['bias'] },
 ]
 
-/** Options that every optimizer has, as it says itself. */
+/** Options that every optimizer has, from an error message. */
 const sharedOptions = ['weightDecay', 'excludeFromWeightDecay', ...updateOptions()]
 
 function updateOptions(): string[] {
@@ -59,10 +59,10 @@ function refusalOf(call: () => unknown): string {
   return ''
 }
 
-/** Options that change nothing by themselves. */
+/** Options that have no effect alone, with those that they need. */
 const together: Readonly<Record<string, readonly string[]>> = { nesterov: ['momentum'] }
 
-/** Every option of its own that adds something, with those it needs, and all together. */
+/** Sets of options of an optimizer: each of its own options with those that it needs, and all together. */
 function ownOptionSets(name: string): Options[] {
   const own = Object.entries(make(name).options).filter(([key]) => key !== 'weightDecay')
   const added = own.flatMap(([key, value]): [string, unknown][] =>

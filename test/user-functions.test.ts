@@ -1,4 +1,4 @@
-/** Functions of the user's that may give promises: each is waited for, or the promise is refused; none is forgotten. */
+/** User functions that may return promises: each promise is awaited, or refused; none is ignored. */
 
 import assert from 'node:assert/strict'
 import { type Callback, callbacks, type FitOptions, losses, metrics } from 'neurode'
@@ -9,7 +9,7 @@ import { classifier, clouds } from './support/problems.js'
 const quiet = { verbose: 0, batchSize: 16 } as const
 const { x, y } = clouds(96, 6, 3)
 
-/** Every function that a fit calls, by the options that it is given in. */
+/** Every user function that a fit calls, with the options that pass it. */
 const functions: readonly [name: string, options: (call: () => unknown) => FitOptions][] = [
   ...hooks.map((hook): [string, (call: () => unknown) => FitOptions] => [
     `a callback's ${hook}`,

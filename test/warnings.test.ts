@@ -1,4 +1,4 @@
-/** Warnings of targets and layers that cannot be meant: one each, however often it is met. */
+/** Warnings about targets and layers that are probably mistakes: one each, however often the case occurs. */
 
 import assert from 'node:assert/strict'
 import { type ActivationName, array, type Loss, layers, losses, sequential } from 'neurode'

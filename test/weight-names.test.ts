@@ -1,4 +1,4 @@
-/** Weights from files of other libraries: which tensor is which weight, and when that is not known. */
+/** Weights from files of other libraries: which tensor belongs to which weight, and the error if that is unclear. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ const plain = (names: readonly string[] = ['dense']) =>
 
 type Tensors = Readonly<Record<string, ArrayInput>>
 
-/** The model after it read these tensors, in the order given, from both formats. */
+/** The model's weights after it has read these tensors in the given order, from both formats. */
 async function afterLoading(model: Sequential, tensors: Tensors, files = ['w.safetensors', 'w.npz']) {
   const results: number[][] = []
   await inFolder(async (folder) => {

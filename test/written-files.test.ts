@@ -1,4 +1,4 @@
-/** Files that are written: whole or not at all, to their places alone, and tried before a training that needs them. */
+/** Written files: they are complete or absent, only at their own paths, and tried before a training that needs them. */
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -28,7 +28,7 @@ import { classifier, clouds } from './support/problems.js'
 const { x, y } = clouds(48, 6, 3)
 const quiet = { verbose: 0, batchSize: 16 } as const
 
-/** Everything under a folder, with contents and times of change. */
+/** All files under a folder, with contents and modification times. */
 function traceOf(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
   return ['.', ...names].map((name) => {
@@ -44,7 +44,7 @@ describe('files written where there is no room', () => {
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
     await inFolder(async (folder) => {
-      // Node ignores the signal that comes with the limit, and gets EFBIG as it would get ENOSPC; 32 blocks of 512 bytes.
+      // Node ignores the signal of this limit and gets EFBIG, as it would get ENOSPC. The limit is 32 blocks of 512 bytes.
       const program = [process.execPath, programPath('write-limited'), folder, url]
       const { code, stdout, stderr } = await runCommand('sh', ['-c', 'ulimit -f 32 && exec "$@"', 'sh', ...program])
       assert.equal(code, 0, stderr)
@@ -117,7 +117,7 @@ describe('what saving keeps', () => {
 })
 
 describe('temporary files', () => {
-  /** The name of one that is being written now, by this process. */
+  /** The parts of the name that a file has while this process writes it. */
   async function namePart(folder: string): Promise<string[]> {
     return basename(await temporaryPath(folder)).split('-')
   }
@@ -140,7 +140,7 @@ describe('temporary files', () => {
         [false, [host, '00000000', pid, start], hour],
         [true, ['00000000', space, gone, start], 23 * hour],
         [false, ['00000000', space, gone, start], 25 * hour],
-        // Another process, with an id that was used before.
+        // Another process now has the writer's id.
         [process.platform !== 'linux', [host, space, other.pid as number, Number(start) + 1e9], 0],
       ]
       const names = left.map(([, writer, age], i) => {
@@ -213,7 +213,7 @@ describe('callbacks that write', () => {
     'csvLogger that appends': (path) => callbacks.csvLogger(path, { append: true }),
     backupAndRestore: (path) => callbacks.backupAndRestore(path),
   }
-  /** How many batches were trained before the fit failed. */
+  /** The number of batches that were trained before the fit failed. */
   async function batchesBefore(callback: Callback | readonly Callback[], code: string, message: RegExp) {
     using model = classifier()
     const before = model.getWeights()
