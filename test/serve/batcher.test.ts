@@ -9,7 +9,7 @@ const outputs = 3
 
 perDevice('batcher', (device) => {
   let predictor: Predictor
-  /** Whose batches take the device a while, so that others wait for them. */
+  /** A predictor with slow batches, so that other requests wait for them. */
   let slow: Predictor
   before(() => {
     using model = sequential({
@@ -118,7 +118,7 @@ perDevice('batcher', (device) => {
     const [first, wrong, third, long] = await Promise.allSettled(requests.map((x) => queue.predict(x)))
     for (const [answer, request] of [[first, 0] as const, [third, 2] as const]) {
       assert.ok(answer?.status === 'fulfilled')
-      // One row alone is summed in another order than on panels.
+      // A single row is summed in another order than rows in panels.
       const expected = ofWords.predictSync(requests[request] as Float32Array)
       for (const [k, value] of answer.value.entries()) assert.ok(Math.abs(value - (expected[k] as number)) < 1e-6)
     }

@@ -1,4 +1,4 @@
-/** The end of a server: what was asked is answered, and nobody can put the end off. */
+/** Closing a server: requests that have arrived are answered, and no client can delay the end. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { Client } from '../support/client.js'
 import { binaryInfer, hasAnswered, hasRead } from '../support/serving.js'
 
 const never = 1e9
-/** More than the buffers of a connection hold. */
+/** The answer is larger than the buffers of a connection. */
 const [rows, units] = [1000, 8000]
 const answerBytes = 4 * rows * units
 
@@ -54,7 +54,7 @@ describe('a server that closes', function () {
     return made
   }
 
-  /** Begins to close a server that ends no request, and resolves once it has ended what is idle. */
+  /** Begins to close a server that does not cut off requests. Resolves once the server has ended an idle connection. */
   const beginClosing = async ({ url, close }: InferenceServer): Promise<{ readonly closed: Promise<void> }> => {
     const idle = await connect(url)
     idle.send('GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n')

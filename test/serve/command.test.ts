@@ -1,4 +1,4 @@
-/** `neurode serve` as a process: workers, signals, options. */
+/** The command `neurode serve` as a process: workers, signals, options. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -56,7 +56,7 @@ describe('neurode serve', function () {
       await save(2)
       child.kill('SIGHUP')
       while ((await valueAt(url)) !== 2) await new Promise((resolve) => setTimeout(resolve, 20))
-      // Half a request, the other half of which comes after SIGTERM.
+      // Half a request; the other half is sent after SIGTERM.
       const { hostname, port } = new URL(url)
       const socket = connect(Number(port), hostname)
       let answer = ''
@@ -107,7 +107,7 @@ describe('neurode serve', function () {
       const { headers, body: sent } = binaryInfer(new Float32Array(2 * rows), 2, {
         parameters: { binary_data_output: true },
       })
-      // Past node:http and through it; two that have been answered; and a part of a head.
+      // Requests on the fast path and through node:http, two connections with finished requests, and one with a part of a head.
       const clients = ['', 'TE: trailers\r\n', '', 'TE: trailers\r\n', undefined].map((more) => {
         const client = new Client(url)
         if (more === undefined) {
@@ -149,7 +149,7 @@ describe('neurode serve', function () {
             answered++
           } catch (error) {
             if (error instanceof assert.AssertionError) throw error
-            // Refused before it was read: the server is gone.
+            // The connection was refused before the request was read, since the server has ended.
             const { code = '' } = error as NodeJS.ErrnoException
             assert.ok(['ECONNREFUSED', 'ECONNRESET'].includes(code), String(error))
             ending = true
@@ -174,17 +174,17 @@ describe('neurode serve', function () {
   })
 
   it('replaces a worker that is killed, whose end is felt by its own requests alone', async function () {
-    // Where else the numbers of its processes could be had from differs.
+    // Only on Linux does this test know how to find the ids of the worker processes.
     if (process.platform !== 'linux') this.skip()
     const { url, child, logged } = await start('--workers', '2', '--max-queue-delay-micros', '200000')
     const agents = [1, 2, 3, 4].map(() => new Agent({ keepAlive: true, maxSockets: 1 }))
-    // One after the other: connections are dealt out in turn to workers that are free, two for each.
+    // The requests are sent one after the other, so that the connections are distributed to free workers in turn, two for each.
     for (const agent of agents) assert.equal((await ask(url, infer, { body, agent })).status, 200)
     const counted = (await metric(url, 'nv_inference_request_success'))[0]
     assert.equal(counted, 4)
     const workers = workersOf(child.pid as number)
     assert.equal(workers.length, 2)
-    // While all wait for their batch.
+    // The worker is killed while all requests wait for their batch.
     const asked = Promise.allSettled(agents.map((agent) => ask(url, infer, { body, agent })))
     await new Promise((resolve) => setTimeout(resolve, 60))
     process.kill(workers[0] as number, 'SIGKILL')
@@ -198,7 +198,7 @@ describe('neurode serve', function () {
     while ((await metric(url, 'process_start_time_seconds')).length < 2) {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    // Two of the first four were the dead worker's: its counts stay.
+    // Two of the first four requests were counted by the worker that was killed: its counts are kept.
     assert.equal((await metric(url, 'nv_inference_request_success'))[0], 6)
     for (const agent of agents) agent.destroy()
     assert.equal(await valueAt(url), 1)
@@ -231,7 +231,7 @@ describe('neurode serve', function () {
     assert.equal((await ask(url, infer, { body, headers: { authorization: 'Bearer secret' } })).status, 200)
   })
 
-  /** MODEL is the path of one. */
+  /** MODEL stands for the path of a model. */
   const mistakes: Readonly<Record<string, { args: string[]; code: number; message: RegExp }>> = {
     'no model': { args: [], code: 2, message: /expected 'neurode serve <file or folder>/ },
     'a file there is not': { args: ['none.neurode'], code: 1, message: /none\.neurode/ },
@@ -294,7 +294,7 @@ describe('neurode serve', function () {
   })
 })
 
-/** The processes that this one started. */
+/** The ids of the processes that a process started. */
 function workersOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).map(Number)
 }

@@ -1,6 +1,6 @@
 /**
- * The fast path against node:http: the same bytes on a connection of each get the same bytes back, but for the date.
- * Longer with NEURODE_FUZZ_SECONDS=1800, again with NEURODE_FUZZ_SEED.
+ * Compares the fast path with node:http: the same bytes on a connection to each give the same bytes back, except for the date.
+ * NEURODE_FUZZ_SECONDS=1800 runs longer, NEURODE_FUZZ_SEED repeats a run.
  */
 
 import assert from 'node:assert/strict'
@@ -14,9 +14,9 @@ import { ask, constantModel } from '../support/serving.js'
 
 const seconds = Number(process.env.NEURODE_FUZZ_SECONDS ?? 20)
 const seed = Number(process.env.NEURODE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32))
-/** For a connection to end, in milliseconds. */
+/** The longest wait for the end of a connection, in milliseconds. */
 const patience = 30_000
-/** For an answer, which may never come. */
+/** The longest wait for an answer, which may never come, in milliseconds. */
 const answerPatience = 200
 
 const variants: Readonly<Record<string, Partial<ServeOptions>>> = {
@@ -76,15 +76,15 @@ async function compare(name: string, fast: InferenceServer, plain: InferenceServ
   return { scripts, fastRequests: await fastRequests(fast.url) }
 }
 
-/** What a server said on a connection. */
+/** Everything that a server sent on a connection, and how the connection ended. */
 interface Said {
   readonly text: string
   readonly how: 'ended' | 'reset' | 'open'
 }
 
 /**
- * Of a connection that is reset, what was on its way may be lost. Where what follows a request is not HTTP, node:http says so in
- * place of answers that are not sent by then, and how far they are is a matter of time.
+ * Whether two servers behaved alike. If a connection is reset, bytes on their way may be lost. If the bytes after a request are
+ * not HTTP, node:http replaces answers that are not sent yet by an error; how many are sent by then depends on time.
  */
 function isAlike(got: Said, expected: Said): boolean {
   if ((got.how === 'open') !== (expected.how === 'open')) return false
@@ -97,7 +97,7 @@ function isAlike(got: Said, expected: Said): boolean {
   )
 }
 
-/** One connection to each server, to which the same is sent. What answers do not come for is the end of it. */
+/** Sends the same bytes on one connection to each server. If an answer does not come, the script ends. */
 async function play(urls: readonly string[], { steps, methods }: Script, draw: Random): Promise<Said[]> {
   const peers = urls.map((url) => new Peer(url, methods))
   for (const { answers, pieces } of steps) {
@@ -140,7 +140,7 @@ class Peer {
     })
   }
 
-  /** Whether so many answers have come in time. */
+  /** Waits until this number of answers has come; false if they did not come in time. */
   async hasAnswered(count: number): Promise<boolean> {
     const limit = AbortSignal.timeout(answerPatience)
     limit.onabort = () => this.#look()
@@ -153,7 +153,7 @@ class Peer {
     return this.#how === 'open'
   }
 
-  /** Says that it has said everything, and gives all that came, without dates, once the server ends the connection. */
+  /** Closes the sending side. Returns everything that was received, without dates, once the server has ended the connection. */
   async end(): Promise<Said> {
     this.socket.end()
     const patient = new AbortController()
@@ -164,7 +164,7 @@ class Peer {
   }
 }
 
-/** Answers that are all there. */
+/** The number of complete answers. */
 function countAnswers(text: string, methods: readonly string[]): number {
   let count = 0
   for (let at = 0; ; ) {
@@ -193,7 +193,7 @@ function start(options: Partial<ServeOptions>): Promise<InferenceServer> {
   return serve({ models: { m: constantModel(1) }, port: 0, device: 'cpu', threads: 1, timeoutMs: 60_000, ...options })
 }
 
-/** A connection that leaves no room for other bodies. */
+/** Opens a connection whose body takes all of the limit for bodies. */
 function holdBody(url: string): Client {
   const client = new Client(url)
   client.send('POST /v2/models/m/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n')

@@ -1,4 +1,4 @@
-/** Requests that are answered past node:http: the same answers, whatever comes before, between and after them. */
+/** Requests on the fast path: they get the same answers, whatever comes before, between and after them. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -46,7 +46,7 @@ function post({ path = infer, body: sent = body, headers = {} }: Post = {}): Buf
   return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${fields.join('')}\r\n`), Buffer.from(sent)])
 }
 
-/** A header that node:http alone knows what to do with. */
+/** A header that only node:http handles. */
 const slow = { TE: 'trailers' }
 
 describe('the fast path', function () {
@@ -217,7 +217,7 @@ describe('the fast path', function () {
     ['by node:http', slow],
   ] as const) {
     it(`answers whoever has said everything: ${name}`, async () => {
-      // The end comes before the answer.
+      // The client closes its sending side before the answer comes.
       const asks = client(await start({ maxQueueDelayMicros: 200_000 }))
       asks.socket.end(post({ headers }))
       assert.equal((await asks.response()).status, 200)
@@ -255,7 +255,7 @@ describe('the fast path', function () {
   })
 
   it('keeps answers for clients that read late', async () => {
-    // More than the buffers of a connection hold.
+    // The answer is larger than the buffers of a connection.
     const broad = sequential([layers.dense({ units: 4000, inputShape: [2] })])
     const large = await start({ models: { broad } })
     const asks = client(large)

@@ -1,4 +1,4 @@
-/** What holds for a server's connections, whether a front door accepts them or node:http itself; and which of the two does. */
+/** Properties of a server's connections, whether a front door accepts them or node:http itself; and which of the two does. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ function post(fields: readonly string[] = []): string {
   return `${lines.join('\r\n')}\r\n\r\n${body}`
 }
 
-/** A request that node:http answers, whoever accepts the connection. */
+/** A request that node:http answers, in both cases. */
 const other = post(['TE: trailers'])
 
 const ways: readonly [name: string, options: Partial<ServeOptions>][] = [
@@ -142,7 +142,7 @@ describe('connections of a server', function () {
         const events: ServeEvent[] = []
         const url = await start({ maxConnections: 2, onEvent: (event) => events.push(event) })
         const asks = client(url)
-        // node:http has the one, the fast path or nobody the other.
+        // node:http has the first connection; the fast path, if there is one, has the second.
         asks.send(live)
         assert.equal((await asks.response()).status, 200)
         await once(client(url).socket, 'connect')
@@ -222,7 +222,7 @@ describe('the way of requests', function () {
     await model.save(path)
   })
 
-  /** What node runs first, in a process that is not this one. */
+  /** Makes a separate process of Node run this source first. */
   const preloaded = (source: string) => `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(source)}`
   const withoutChecks = preloaded(`
     import { EventEmitter } from 'node:events'

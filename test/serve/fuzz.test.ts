@@ -1,4 +1,7 @@
-/** A flood of malformed requests: only 4xx, no crash, no growth. Longer with NEURODE_FUZZ_REQUESTS=100000. */
+/**
+ * Very many malformed requests: the answers are all 4xx, and the server neither crashes nor grows. NEURODE_FUZZ_REQUESTS=100000
+ * runs longer.
+ */
 
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
@@ -52,7 +55,7 @@ describe('malformed requests', function () {
         const responses = await exchange(server.url, malformed)
         check(malformed, responses, seed + number)
         for (const { status } of responses) statuses.set(status, (statuses.get(status) ?? 0) + 1)
-        // What a server allocates once is allocated by now.
+        // By now the server has allocated all that it allocates only once.
         if (isSettled || number < Math.min(wanted / 10, 2000)) continue
         isSettled = true
         settled = await residentBytes(server.url)
@@ -83,7 +86,7 @@ function check({ name, bytes, mayBeRight }: Malformed, responses: readonly Respo
   }
 }
 
-/** Sends the bytes and gives the responses; at most as long as the server takes to lose its patience. */
+/** Sends the bytes and returns the responses. Fails if the server does not end the connection in time. */
 function exchange(url: string, { bytes, end, name }: Malformed): Promise<Response[]> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)
@@ -91,7 +94,7 @@ function exchange(url: string, { bytes, end, name }: Malformed): Promise<Respons
     let received = ''
     const finish = () => {
       clearTimeout(timer)
-      // Without what lingers for a minute behind each connection that was closed.
+      // A reset avoids the state TIME_WAIT, which lasts a minute for each closed connection.
       socket.resetAndDestroy()
       resolve(responsesIn(received))
     }
@@ -103,7 +106,7 @@ function exchange(url: string, { bytes, end, name }: Malformed): Promise<Respons
     }, patience)
     socket.setEncoding('latin1').on('data', (text: string) => {
       received += text
-      // A pipeline ends with what is not HTTP, after which the server closes.
+      // A pipeline ends with bytes that are not HTTP, after which the server closes the connection.
       if (name !== 'pipeline' && responsesIn(received).length > 0) finish()
     })
     socket.on('error', () => {})
@@ -114,7 +117,7 @@ function exchange(url: string, { bytes, end, name }: Malformed): Promise<Respons
   })
 }
 
-/** Whole responses but for `100 Continue`. */
+/** The complete responses, without `100 Continue`. */
 function responsesIn(text: string): Response[] {
   const found: Response[] = []
   for (let at = 0; ; ) {
@@ -123,7 +126,7 @@ function responsesIn(text: string): Response[] {
     const [, status] =
       /^HTTP\/1\.1 (\d{3}) /.exec(text.slice(at)) ?? assert.fail(`no response: ${text.slice(at, at + 100)}`)
     const headers = text.slice(at, head)
-    // Node's own answer to a request without Host is empty, in no chunks.
+    // Node's own answer to a request without Host has an empty body of chunks.
     const empty = /\r\ntransfer-encoding: chunked/i.test(headers) ? '0\r\n\r\n'.length : 0
     at = head + 4 + Number(/\r\ncontent-length: *(\d+)/i.exec(headers)?.[1] ?? empty)
     if (at > text.length) return found

@@ -1,4 +1,4 @@
-/** docs/serving.md: its commands run, its program runs, its manifests are what Kubernetes and `neurode serve` take. */
+/** docs/serving.md: its commands and its program run, and Kubernetes and `neurode serve` accept its manifests. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -16,9 +16,9 @@ const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode
 const blocks = (language: string) => {
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, code = '']) => code)
 }
-/** They need a registry, a container engine or a cluster. */
+/** These commands need a registry, a container engine or a cluster. */
 const elsewhere = /^(npm install|docker|kubectl) /
-/** Without MNIST at hand it would be downloaded. */
+/** Without local files, MNIST would be downloaded. */
 const dataset = process.env.NEURODE_DATA ? '' : '--dataset synthetic'
 
 describe('docs/serving.md', function () {
@@ -116,7 +116,7 @@ describe('docs/serving.md', function () {
         const metrics = (await ask(server.url, '/metrics')).body.toString()
         for (const [name] of text.matchAll(/\b(nv|neurode)_[a-z_]+\b/g))
           assert.match(metrics, new RegExp(`^${name}`, 'm'))
-        // The delay before it closes is not of interest here.
+        // This test does not wait for the delay before the server closes.
         await server.stop('SIGKILL')
       } finally {
         await server.stop('SIGKILL')
@@ -127,7 +127,7 @@ describe('docs/serving.md', function () {
 
 function runShell(script: string, cwd: string, bin: string): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    // npm tells what runs below it where it was called.
+    // npm sets INIT_CWD to the folder in which it was called.
     const env = { ...process.env, INIT_CWD: cwd, PATH: `${bin}:${process.env.PATH}` }
     const child = spawn('bash', ['-c', script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''

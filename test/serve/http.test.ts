@@ -1,4 +1,4 @@
-/** What the server answers: every route, and every mistake a client can make. */
+/** The answers of the server: every route, and every mistake that a client can make. */
 
 import assert from 'node:assert/strict'
 import { layers, sequential } from 'neurode'
@@ -386,7 +386,7 @@ describe('the server', () => {
   })
 })
 
-/** All samples of `GET /metrics`, each line checked against the format. */
+/** All samples of `GET /metrics`; each line is checked against the format. */
 async function metricsOf(url: string): Promise<Map<string, number>> {
   const answer = await ask(url, '/metrics')
   assert.match(answer.headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/)

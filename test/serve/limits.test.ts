@@ -1,4 +1,4 @@
-/** What protects a server: tokens, TLS, limits of time and size, and what it does under more load than it can bear. */
+/** The protection of a server: tokens, TLS, limits of time and size, and its behaviour under more load than it can handle. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -109,7 +109,7 @@ describe('limits of a server', function () {
       response.destroy()
       await server?.close()
 
-      // A connection that has shown a token stays, whoever comes, and those that say nothing do not hold up the end.
+      // A connection that has shown a token stays open, whichever others come, and silent connections do not delay closing.
       const guarded = await start({ tls: { key, cert }, tokens: ['secret'], maxConnections: 3, shutdownTimeoutMs: 1e9 })
       const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: readFileSync(cert) })
       const { port, hostname } = new URL(guarded)
@@ -302,7 +302,7 @@ describe('limits of a server', function () {
       const data = new Array(count * width).fill(1)
       return JSON.stringify({ inputs: [{ name: 'input', shape: [count, width], datatype: 'FP32', data }] })
     }
-    /** What is asked past node:http, and through it. */
+    /** Headers of requests on the fast path and through node:http. */
     const ways: readonly Record<string, string>[] = [{}, { 'content-encoding': 'identity' }]
     const refusedWith = async (url: string, count: number, width: number, limit: string) => {
       const wanted = `expected at most ${limit}, got ${count}`
@@ -380,7 +380,7 @@ describe('limits of a server', function () {
     assert.deepEqual(echoed.json(), { a: 1 })
     const answer = await app.inject({ method: 'POST', url: `/models${infer}`, payload: JSON.parse(body) })
     assert.equal(answer.json().outputs[0].data[0], 3)
-    // Its memory is the sender's.
+    // The memory of the payload belongs to the sender.
     const payload = Buffer.from(new TextEncoder().encode(body).buffer)
     assert.equal((await app.inject({ method: 'POST', url: `/models${infer}`, payload })).statusCode, 200)
     assert.equal(payload.toString(), body)

@@ -1,4 +1,4 @@
-/** Which models are served: found, replaced and taken away, without a request that is lost or mixed. */
+/** The models that are served: they are found, replaced and removed, and no request is lost or mixed with another version. */
 
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ describe('served models', function () {
   })
   afterEach(() => folder.remove())
 
-  /** Saves a constant model below the folder. */
+  /** Saves a constant model in the folder. */
   const save = async (value: number, ...names: string[]) => {
     const path = join(folder.path, ...names)
     mkdirSync(join(path, '..'), { recursive: true })
@@ -49,7 +49,7 @@ describe('served models', function () {
   it('come from folders of files and of numbered versions, the highest first', async () => {
     await save(1, 'single.neurode')
     for (const version of [2, 9, 10]) await save(version, 'many', String(version), 'model.neurode')
-    mkdirSync(join(folder.path, 'many', '11')) // being copied
+    mkdirSync(join(folder.path, 'many', '11')) // a version that is being copied
     writeFileSync(join(folder.path, 'README.md'), '')
     await using server = await start(folder.path)
     assert.equal(await valueAt(server.url, '/v2/models/single'), 1)
@@ -186,7 +186,7 @@ describe('served models', function () {
     this.slow(60_000)
     const path = await save(0, 'm.neurode')
     const spare = await Promise.all([1, 2, 3, 4].map((value) => save(value, `spare-${value}`)))
-    // Small batches: the rows of one request are computed in several.
+    // With small batches the rows of one request are computed in several batches.
     const sizes = { maxBatchSize: 4, maxQueueSize: 1000 }
     await using server = await serve({ models: path, port: 0, device: 'cpu', threads: 1, ...sizes, timeoutMs: 60_000 })
     const body = inferBody(Array.from({ length: 10 }, () => [1, 2, 3, 4]))

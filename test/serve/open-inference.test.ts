@@ -1,4 +1,4 @@
-/** The Open Inference Protocol as its own OpenAPI document has it: every route, member and error. */
+/** The Open Inference Protocol by its own OpenAPI document: every route, member and error. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -38,7 +38,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     .map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })),
 )
 
-/** As the document has it, and as its descriptions allow where a version is optional. */
+/** The path of the document, and the path without a version where its description says that the version is optional. */
 const formsOf = (path: string) => [...new Set([path, path.replace(/\/versions\/\$\{MODEL_VERSION\}/, '')])]
 const pathOf = (path: string, model: string, version: string) =>
   path.replace(/\$\{MODEL_NAME\}/, model).replace(/\$\{MODEL_VERSION\}/, version)
@@ -48,14 +48,14 @@ type InferRequest = { inputs: Input[]; id?: unknown; parameters?: unknown; outpu
 
 const datatypes = ['FP32', 'FP64', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64']
 
-/** A request that fits the document and the model. */
+/** Draws a request that fits the document and the model. */
 function drawRequest(draw: Random, isFull = false): InferRequest {
   const has = () => isFull || draw.below(2) === 0
   const rows = 1 + draw.below(3)
   const datatype = draw.pick(datatypes)
   const value = () => (datatype.startsWith('FP') ? draw.uniform(-2, 2) : draw.below(100))
   const nested = Array.from({ length: rows }, () => Array.from({ length: 4 }, value))
-  // Parameters that nobody knows are nobody's concern.
+  // Unknown parameters are allowed and ignored.
   const parameters = () => ({ own: drawJson(draw) })
   const input: Input = { name: 'input', shape: [rows, 4], datatype, data: draw.below(2) === 0 ? nested : nested.flat() }
   if (has()) input.parameters = parameters()
@@ -112,7 +112,7 @@ describe('the Open Inference Protocol', function () {
     for (let i = 0; i < random; i++) {
       const request = drawRequest(draw)
       assert.deepEqual(misfits(request, requestSchema, schemas), [])
-      // Past node:http, and through it.
+      // Most requests use the fast path; the header `te` makes node:http answer the others.
       const answer = await infer(request, undefined, draw.below(4) === 0 ? { te: 'trailers' } : {})
       const context = `request ${i}: ${JSON.stringify(request)}`
       assert.equal(answer.status, 200, `${context}: ${answer.body}`)

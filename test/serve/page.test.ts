@@ -1,4 +1,4 @@
-/** The page in a real browser: digits drawn with the mouse and with the keyboard, what it shows, how it looks. */
+/** The page in a real browser: drawing digits with the mouse and with the keyboard, its content and its appearance. */
 
 /// <reference lib="dom" />
 
@@ -14,7 +14,7 @@ const screenshots = 'build/screenshots'
 
 type Line = readonly (readonly [x: number, y: number])[]
 
-/** Strokes in a square of 280. */
+/** Strokes in a square of 280 pixels. */
 const strokes: Readonly<Record<number, readonly Line[]>> = {
   0: [
     Array.from({ length: 25 }, (_, i) => [140 + 60 * Math.sin(i * 0.2618), 140 - 90 * Math.cos(i * 0.2618)] as const),
@@ -94,7 +94,7 @@ describe('the page', function () {
   it('fits what is drawn into the box and the middle that MNIST has', async () => {
     const page = await open()
     await connected(page)
-    // Small, and in a corner.
+    // A small digit in a corner.
     await draw(
       page,
       (strokes[7] ?? []).map((line) => line.map(([x, y]) => [x / 3, y / 3] as const)),
@@ -145,9 +145,9 @@ describe('the page', function () {
     const total = async () => Number((await page.locator('#total').textContent())?.replaceAll(',', ''))
     const before = await total()
     for (let i = 0; i < 5; i++) await ask(server.url, '/v2/models/mnist/infer', { body })
-    // Not waitForFunction: it evaluates text, which the page forbids.
+    // waitForFunction cannot be used: it evaluates text, which the page's security policy forbids.
     while ((await total()) < before + 30) await page.waitForTimeout(50)
-    // Where the page's first look at the counts came late, it had nothing before it to compare with.
+    // If the page first read the counts late, it had no earlier ones to compare with, so more requests are sent.
     for (let i = 0; i < 100 && (await page.locator('#peak').textContent()) === '0'; i++) {
       await ask(server.url, '/v2/models/mnist/infer', { body })
       await page.waitForTimeout(100)
@@ -178,7 +178,7 @@ describe('the page', function () {
     await page.getByRole('button', { name: 'Go on' }).click()
     await connected(page)
     assert.ok(await field.isHidden())
-    // The browser tells of every 401.
+    // The browser reports every 401.
     assert.ok(problems.every((text) => /401/.test(text)))
     problems = []
   })
@@ -215,7 +215,7 @@ describe('the page', function () {
   })
 })
 
-/** The ratio of WCAG between a text and what is behind it. */
+/** The contrast ratio of WCAG between a text and its background. */
 function contrast(element: Element): number {
   const luminance = (color: string) => {
     const [red = 0, green = 0, blue = 0] = (color.match(/[\d.]+/g) ?? []).map((channel) => {
@@ -234,7 +234,7 @@ function contrast(element: Element): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** On MNIST where it is, else on synthetic digits: enough to read what the test draws. */
+/** Trains on MNIST if it is available, else on synthetic digits: enough to recognize what the test draws. */
 async function trainedModel() {
   const { train } = process.env.NEURODE_DATA ? await datasets.mnist() : datasets.syntheticDigits()
   const model = sequential({

@@ -22,7 +22,7 @@ perDevice('predictor', (device) => {
     }).compile({ loss: 'mse', device: device as 'cpu' })
   }
 
-  /** As close as two orders of summation come. */
+  /** Compares outputs with a tolerance for different orders of summation. */
   const assertClose = (got: Float32Array, expected: Float32Array, what: string) => {
     assert.equal(got.length, expected.length)
     got.forEach((value, i) => {
@@ -63,7 +63,7 @@ perDevice('predictor', (device) => {
   })
 
   it('takes every activation, and layers without weights', async () => {
-    const names = Object.keys(activations).filter((name) => name !== 'threshold') // takes a number
+    const names = Object.keys(activations).filter((name) => name !== 'threshold') // needs a number
     const tried = isEmulated(device) ? names.slice(0, 4) : names
     for (const name of tried) {
       using model = build([6, 9, 4], name, name)
@@ -134,7 +134,7 @@ perDevice('predictor', (device) => {
     }
     const dense = (units: number, more = {}) => layers.dense({ units, ...more })
     const positions = () => [dense(16, { inputShape: [32, 8] })]
-    // Sixteen rows fill a vector, and fewer take as long.
+    // Sixteen rows fill a vector, and fewer rows cost the same.
     assert.equal(count(positions, 16), 16 * (4 * 32 * 8 * 16 + 80 * 32 * (8 + 16)))
     assert.equal(count(positions, 1), count(positions, 16))
     assert.equal(count(positions, 17), 2 * count(positions, 16))

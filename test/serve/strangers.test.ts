@@ -1,4 +1,4 @@
-/** Heads decide: who has shown no token, or asks for what there is not, takes nothing from others. */
+/** The head of a request decides: clients that show no token, or that name an unknown model, take nothing from others. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -34,7 +34,7 @@ describe('strangers', function () {
     return made
   }
 
-  /** A body that is whole but for one byte, below what the fast path takes. */
+  /** The size of a body, just small enough for the fast path. The clients send all of it but one byte. */
   const size = 2 ** 20 - 1
   const head = (path: string, fields: readonly string[]) => {
     return [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Length: ${size}`, ...fields, '', ''].join('\r\n')
@@ -91,7 +91,7 @@ describe('strangers', function () {
         const socket = connect(Number(port), hostname)
         sockets.add(socket)
         socket.on('error', () => {})
-        // Nothing, a part of a head, a request without a token.
+        // Strangers send nothing, a part of a head, or a request without a token.
         if (number % 3 === 1) socket.write('POST ')
         if (number % 3 === 2) socket.write(`GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n`)
         socket.resume()
@@ -103,7 +103,7 @@ describe('strangers', function () {
     const strangers = Array.from({ length: 200 }, stranger)
     await sleep(200)
     for (let i = 0; i < 30; i++) {
-      // On a connection of its own, and on one that showed its token long ago.
+      // One request on a new connection, and one on a connection that showed its token long ago.
       assert.equal((await ask(url, infer, { body, headers: token })).status, 200)
       assert.equal((await ask(url, infer, { body, headers: token, agent })).status, 200)
       await sleep(5)
@@ -140,7 +140,7 @@ describe('the header Host', function () {
     server = undefined
   })
 
-  /** The statuses of a request in the usual form, one past the fast path, and one of another kind. */
+  /** The statuses of several requests: one in the usual form, one that only node:http answers, and two of other kinds. */
   async function statuses(options: Partial<ServeOptions>, hosts: readonly string[], fields: readonly string[] = []) {
     server ??= await serve({ models: { m: constantModel(1) }, port: 0, device: 'cpu', threads: 1, ...options })
     const found = new Set<number>()

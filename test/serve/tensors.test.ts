@@ -255,7 +255,7 @@ describe('numbers of requests', () => {
     })
   }
 
-  /** Whether rounding to float64 may have moved a number to or from the middle between two of float32. */
+  /** Whether rounding to float64 may have moved a number to or from the middle between two float32 numbers. */
   function isHalfway(value: number): boolean {
     const [bits] = new BigUint64Array(Float64Array.of(value).buffer) as unknown as [bigint]
     return Math.abs(value) < 2 ** -120 || bits % 2n ** 29n === 2n ** 28n
