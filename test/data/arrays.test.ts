@@ -1,4 +1,4 @@
-/** What is accepted as x and y, and what becomes of it. */
+/** The data that x and y accept, and the arrays that become of them. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

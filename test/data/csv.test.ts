@@ -1,4 +1,4 @@
-/** CSV as people and programs write it: what is read, where what is wrong stands, and what numbers become. */
+/** CSV as people and programs write it: the values that are read, the place of an error, and the conversion of numbers. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ describe('readCsv', () => {
       ['', ''],
       ['1', '2'],
     ])
-    // A row of one empty cell is not a blank line.
+    // A row with one empty cell is not a blank line.
     assert.deepEqual((await read('a\n1\n\n""\n2\n')).rows, [['1'], [''], ['2']])
     const odd = 'a\u2028b,c\n\u00851,2\n'
     assert.deepEqual([(await read(odd)).header, (await read(odd)).rows], [['a\u2028b', 'c'], [['\u00851', '2']]])

@@ -1,4 +1,4 @@
-/** Downloads: mirrors in turn, every way a mirror can fail, and no half file ever. */
+/** Downloads: mirrors are tried in turn, a mirror may fail in every way, and no incomplete file is ever left. */
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -1,11 +1,11 @@
-/** IDX files made in memory, temporary folders and expected rejections for the tests of the data. */
+/** Shared by the tests of data: IDX files in memory, temporary folders and expected rejections. */
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The bytes of an IDX file. */
+/** Makes the bytes of an IDX file. */
 export function idxBytes(code: number, shape: readonly number[], elements: Uint8Array): Buffer {
   const header = Buffer.alloc(4 + 4 * shape.length)
   header.set([0, 0, code, shape.length])
@@ -15,7 +15,7 @@ export function idxBytes(code: number, shape: readonly number[], elements: Uint8
   return Buffer.concat([header, elements])
 }
 
-/** Runs `work` with a folder that is gone afterwards. */
+/** Runs `work` with a temporary folder, which is removed afterwards. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'neurode-'))
   try {

@@ -1,4 +1,4 @@
-/** The IDX files of the golden folder, as they should be and damaged. */
+/** Reads the IDX files of the golden folder, undamaged and damaged. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

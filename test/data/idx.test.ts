@@ -1,4 +1,4 @@
-/** The IDX reader: what it reads, and everything it must refuse. */
+/** The IDX reader: the files that it reads, and all those that it must refuse. */
 
 import assert from 'node:assert/strict'
 import { createWriteStream } from 'node:fs'
@@ -16,7 +16,7 @@ import { idxBytes, inFolder, rejects, throws } from './files.js'
 const bytes = Uint8Array.from({ length: 24 }, (_, i) => (i * 37 + 200) & 255)
 const small = idxBytes(8, [2, 3, 4], bytes)
 
-/** A gzip stream of `header` and then `zeros` zero bytes. */
+/** Writes a gzip file of `header` and `zeros` zero bytes. */
 async function writeZeros(path: string, header: Uint8Array, zeros: number): Promise<void> {
   const block = new Uint8Array(2 ** 20)
   function* blocks() {
@@ -184,7 +184,7 @@ describe('readIdx', () => {
     for (const source of [small, gzipSync(small)]) {
       await rejects(readIdx(source, { maxBytes: 23 }), 'ERR_FILE_FORMAT', /at most 23 bytes/)
     }
-    // As long as gzip data of so many bytes are at least.
+    // Gzip data of this number of bytes are at least this long.
     const large = gzipSync(idxBytes(8, [300 * 2 ** 20], new Random(1).bytes(310_000)))
     await rejects(readIdx(large), 'ERR_FILE_FORMAT', /at most 268435456 bytes of elements, as maxBytes says/)
     await rejects(readIdx(large, { maxBytes: 2 ** 30 }), 'ERR_FILE_FORMAT', /as its header declares.*, got 310000/)

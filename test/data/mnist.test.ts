@@ -1,4 +1,4 @@
-/** Where MNIST is looked for, how it is fetched, and what it must hold: with small files in its place. */
+/** Where MNIST is searched, how it is downloaded, and how its content is checked: with small files in its place. */
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -32,7 +32,7 @@ function smallFile(name: string, shape: readonly number[]) {
   return { name, shape, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
 }
 
-/** Small files, with a cache in `folder`. */
+/** A source of small files, with a cache in `folder`. */
 function source(folder: string, mirrors: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): MnistSource {
   return {
     mirrors,

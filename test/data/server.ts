@@ -1,4 +1,4 @@
-/** A mirror on the loopback interface that misbehaves as told. */
+/** Mirrors on the loopback interface that misbehave in given ways. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -7,13 +7,13 @@ import type { AddressInfo } from 'node:net'
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 export interface Mirror {
-  /** Ends in a slash. */
+  /** The address of the mirror, which ends in a slash. */
   readonly url: string
-  /** Paths asked for, in order. */
+  /** The requested paths, in order. */
   readonly requests: readonly string[]
 }
 
-/** Runs `work` with a server for each handler, and stops them. */
+/** Runs `work` with a server for each handler, and then stops the servers. */
 export async function withMirrors<T>(
   handlers: readonly Handler[],
   work: (mirrors: readonly Mirror[]) => Promise<T>,
@@ -42,7 +42,7 @@ export async function withMirrors<T>(
   }
 }
 
-/** Serves files by their path without its slash; 404 for all else. */
+/** Serves files by their path without the leading slash; 404 for all other paths. */
 export function serve(files: Readonly<Record<string, Uint8Array>>): Handler {
   return (request, response) => {
     const file = files[request.url?.slice(1) ?? '']
@@ -55,10 +55,10 @@ export const missing: Handler = (_, response) => {
   response.writeHead(404).end('not here')
 }
 
-/** Accepts and never answers. */
+/** Accepts requests and never answers. */
 export const silent: Handler = () => {}
 
-/** Sends the first bytes of a longer body and then nothing. */
+/** Sends the first bytes of a longer body and then nothing more. */
 export const stalling: Handler = (_, response) => {
   response.writeHead(200, { 'content-length': 1000 }).write('some')
 }

@@ -1,4 +1,4 @@
-/** The digits drawn by code: the same bytes everywhere, and digits. */
+/** The digits drawn by code: they are the same bytes on every machine, and they are recognizable. */
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -1,4 +1,4 @@
-/** What is accepted as y, and what becomes of it: class indices or rows of numbers. */
+/** The data that y accepts, and the targets that become of them: class indices or rows of numbers. */
 
 import assert from 'node:assert/strict'
 import { type ArrayInput, array, type NumericArray } from 'neurode'
