@@ -1,11 +1,11 @@
-/** scripts/check-architecture.mjs: it holds back what it is there for. */
+/** scripts/check-architecture.mjs finds the faults that it exists for. */
 
 import assert from 'node:assert/strict'
 import { appendFileSync, cpSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { folderWith, root, run } from './commands.js'
 
-/** What is planted at the end of a file, and what the check says then. */
+/** Faults that are planted at the end of a file of lib/, and the message of the check. */
 const planted: readonly (readonly [what: string, path: string, text: string, says: RegExp])[] = [
   [
     'a circle of types',
@@ -39,7 +39,7 @@ const planted: readonly (readonly [what: string, path: string, text: string, say
   ],
 ]
 
-/** The same of native code. */
+/** Faults that are planted in native code, and the message of the check. */
 const plantedIncludes: readonly (readonly [what: string, path: string, text: string, says: RegExp])[] = [
   [
     'an include of a folder above',
@@ -147,7 +147,7 @@ describe('the check of the order of files', () => {
     let code: number | null
     let output: string
     before(() => {
-      // In one run, as each includes nothing else that is out of order.
+      // All faults are planted in one run, since they do not affect each other.
       ;({ code, output } = check(...plantedIncludes.map(([, path, text]) => [path, text] as const)))
     })
 

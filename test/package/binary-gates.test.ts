@@ -1,4 +1,4 @@
-/** scripts/check-binaries.mjs: every gate holds back what it is there for. */
+/** scripts/check-binaries.mjs: every gate finds the faults that it exists for. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -21,10 +21,10 @@ interface Planted {
   readonly title: string
   readonly source?: string
   readonly options?: readonly string[]
-  /** Another library to link with, by the name that it gives itself. */
+  /** The name of another library that the addon is linked with. */
   readonly needs?: string
   readonly extension?: string
-  /** What the gate says. */
+  /** The pattern of the gate's message. */
   readonly says: RegExp
 }
 
@@ -63,7 +63,7 @@ const planted: readonly Planted[] = [
 describe('the gates of binaries', function () {
   this.slow(5_000)
 
-  /** Builds an addon of one function, with what is planted in it, and checks it. */
+  /** Builds an addon of one function with the planted fault, and checks it. */
   function check({ source = entry, options = good, needs, extension = '.node' }: Omit<Planted, 'title' | 'says'>) {
     using folder = folderWith({
       'addon.cc': needs ? `extern "C" int other();\nint used = other();\n${source}` : source,

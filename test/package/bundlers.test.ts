@@ -1,4 +1,4 @@
-/** The package inside of bundles: what they find, and what they say where they do not; and the page that tells of it. */
+/** The package inside of bundles: the files that bundles find, the messages if files are missing, and the page that documents it. */
 
 import assert from 'node:assert/strict'
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { folderWith, mustRun, root, run } from './commands.js'
 import { bundlerPackages, drawingPackages, link, packageFolder, projectWith } from './project.js'
 
-/** Trains, serves and draws; prints what came of it. */
+/** A program that trains, serves and draws, and prints the results. */
 const program = `
 import { layers, sequential } from 'neurode'
 import { plot } from 'neurode/plot'
@@ -26,7 +26,7 @@ async function main() {
 main().then((report) => console.log(JSON.stringify(report)), ({ name, code, message }) => console.log(JSON.stringify({ name, code, message })))
 `
 
-/** Bundles program.mjs of the folder into `out`, a path without its ending; gives that. */
+/** Bundles program.mjs of the folder into `out`, a path without its ending, and returns that ending. */
 type Bundle = (folder: string, out: string) => Promise<'.mjs' | '.cjs'>
 
 const withEsbuild =
@@ -80,7 +80,7 @@ describe('bundles that hold the package', function () {
   const addon = join(prebuilt, readdirSync(prebuilt).find((name) => name.endsWith('.node')) ?? 'none')
   const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'))
 
-  /** By bundler, outside of any project; and what each gave inside of one. */
+  /** By bundler: the path of a bundle outside of any project, and the results of the bundle inside of one. */
   const bundles = new Map<string, string>()
   const inProject = new Map<string, unknown>()
   let elsewhere: ReturnType<typeof folderWith>
@@ -100,7 +100,7 @@ describe('bundles that hold the package', function () {
   })
   after(() => elsewhere?.[Symbol.dispose]())
 
-  /** A bundle in a folder of its own. */
+  /** Copies a bundle into a folder of its own. */
   function moved(name: string) {
     const folder = folderWith({})
     const bundle = bundles.get(name) ?? assert.fail(`${name} was bundled`)
@@ -191,11 +191,11 @@ describe('docs/deployment.md', function () {
     const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, NODE_OPTIONS: undefined }
     const { code, output } = run('bash', ['-euo', 'pipefail', '-c', commands.join('\n')], { cwd: project.path, env })
     assert.equal(code, 0, output)
-    // Three bundles, each run once, besides the test.
+    // The page's commands run three bundles once each.
     assert.equal([...output.matchAll(/^\{"losses":\[.*"page":200,/gm)].length, 3, output)
     const left = readdirSync(join(project.path, 'node_modules', 'neurode'))
     assert.ok(left.includes('dist') && !left.includes('docs'))
-    // What a function in the cloud is left with.
+    // The bundle still works with the files that remain for a cloud function.
     assert.equal(report(join(project.path, 'out', 'program.mjs')).page, 200)
   })
 

@@ -1,4 +1,4 @@
-/** .ci/steps.sh: a step that fails, hangs or has failing tests is said, and makes the whole fail. */
+/** .ci/steps.sh: a step that fails, hangs or has failing tests is reported and makes the whole run fail. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

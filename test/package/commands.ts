@@ -1,4 +1,4 @@
-/** Programs that the package's tests run, and the folders that they run in. */
+/** Runs programs for the tests of the package, and makes folders for them. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The repository. */
+/** The root of the repository. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 
 export interface Ran {
   readonly code: number | null
   readonly stdout: string
-  /** Both of its streams. */
+  /** The text of both output streams. */
   readonly output: string
 }
 
@@ -29,14 +29,14 @@ export function run(program: string, args: readonly string[], options: SpawnOpti
   return { code: status, stdout, output: stdout + stderr }
 }
 
-/** What a program prints; throws all that it printed when it fails. */
+/** Runs a program and returns what it prints. Throws an error with all of its output if it fails. */
 export function mustRun(program: string, args: readonly string[], options: SpawnOptions = {}): string {
   const { code, stdout, output } = run(program, args, options)
   if (code !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${code}:\n${output}`)
   return stdout
 }
 
-/** A temporary folder with these files, removed at the end of the block. */
+/** Makes a temporary folder with these files, which is removed at the end of the block. */
 export function folderWith(files: Readonly<Record<string, string>>): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'neurode-'))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)

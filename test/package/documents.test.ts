@@ -1,4 +1,4 @@
-/** What the package brings along to read and to try, and that it is not packed without what it is for. */
+/** The documents and examples in the package, and that packing fails without the files that the package is for. */
 
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { folderWith, mustRun, root, run } from './commands.js'
 import { drawingPackages, packageFolder, projectWith } from './project.js'
 
 const readme = readFileSync(join(packageFolder, 'README.md'), 'utf8')
-/** The first program, which stands below what it is to be called. */
+/** The first program of the README. */
 const [firstProgram = ''] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
 const data = process.env.NEURODE_DATA
 
@@ -18,7 +18,7 @@ describe("the package's README", function () {
     using project = projectWith({}, {})
     mustRun('npm', ['init', '-y'], { cwd: project.path })
     assert.match(readme, /save this as `train\.mjs` and run `node train\.mjs`/)
-    // Without the data it would be downloaded.
+    // Without local files, MNIST would be downloaded.
     const program = data ? firstProgram : firstProgram.replace('datasets.mnist()', 'datasets.syntheticDigits()')
     writeFileSync(join(project.path, 'train.mjs'), program)
     const output = mustRun(process.execPath, ['train.mjs'], { cwd: project.path })

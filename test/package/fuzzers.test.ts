@@ -1,11 +1,11 @@
-/** scripts/fuzz.sh: it ends with an error where a native reader reads wrongly, or where it should not. */
+/** scripts/fuzz.sh: it ends with an error if a native reader gives wrong values or reads outside its buffer. */
 
 import assert from 'node:assert/strict'
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { folderWith, root, run } from './commands.js'
 
-/** By what is planted: what of native/serve/decimal.cc becomes what, and what the fuzzer says. */
+/** By fault: the text of native/serve/decimal.cc that is replaced, its replacement, and the fuzzer's message. */
 const planted = {
   'a wrong number': ['to_chars(to, end, value)', 'to_chars(to, end, value + 1)', /deadly signal/],
   'a read behind the end': [
@@ -20,7 +20,7 @@ describe('the fuzz of the native readers', function () {
   let folder: ReturnType<typeof folderWith>
 
   before(function () {
-    // clang alone has libFuzzer.
+    // Only clang has libFuzzer.
     if (process.platform !== 'linux' || run('sh', ['-c', 'command -v clang++']).code !== 0) return this.skip()
     folder = folderWith({})
     for (const name of ['CMakeLists.txt', 'cmake', 'native', 'scripts', 'test/fuzz', 'third_party']) {

@@ -1,4 +1,4 @@
-/** scripts/docs.mjs and scripts/api.mjs: what is generated from the declarations cannot stay behind them. */
+/** scripts/docs.mjs and scripts/api.mjs find generated documents that are older than the declarations. */
 
 import assert from 'node:assert/strict'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { link } from './project.js'
 describe('the check of generated documentation', function () {
   this.slow(30_000)
 
-  /** Runs it on a copy of the tree in which `change` has changed a file. */
+  /** Runs the script on a copy of the tree in which `change` has changed a file. */
   function check(script: 'docs' | 'api', path: string, change: (text: string) => string) {
     using folder = folderWith({})
     const isDeclaration = (source: string) => !source.endsWith('.js')

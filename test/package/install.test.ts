@@ -1,4 +1,4 @@
-/** The packed tarball, as users get it: installed into empty folders, without a script and without any build tool. */
+/** The packed tarball as users get it: it is installed into empty folders, without install scripts and without build tools. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** scripts/check-package.mjs: every gate holds back what it is there for. */
+/** scripts/check-package.mjs: every gate finds the faults that it exists for. */
 
 import assert from 'node:assert/strict'
 import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ interface Manifest {
   exports: { [path: string]: Record<string, unknown>; '.': Record<string, unknown> }
 }
 
-/** Plants something in the package that lies in `folder`. */
+/** Plants a fault in the package in `folder`. */
 type Plant = (folder: string) => void
 
 const write =

@@ -1,4 +1,4 @@
-/** What a user of the package writes: the files of a small project. */
+/** The files of a small project, as a user of the package writes them. */
 
 const training = `
   const { train, test } = datasets.syntheticDigits({ seed: 1, train: 6_000, test: 1_000 })
@@ -44,7 +44,7 @@ export const files = {
       parentPort.postMessage(report)
     }
   `,
-  // Nothing but what package.json names can be had, nothing listens, and an import alone does nothing.
+  // Only the exports of package.json can be imported, and an import alone neither listens nor does anything else.
   'import.mjs': `
     import { readdirSync, readFileSync } from 'node:fs'
     import { createRequire } from 'node:module'
@@ -69,7 +69,7 @@ export const files = {
     console.log(JSON.stringify(report))
   `,
   'empty.mjs': '',
-  // Whoever loads it, there is one of everything.
+  // There is only one instance of everything, whether it is imported or required.
   'shared.cjs': `
     const required = ['neurode', 'neurode/plot', 'neurode/serve'].map((name) => [name, require(name)])
     const { NeurodeError, layers, sequential } = require('neurode')
@@ -102,7 +102,7 @@ export const files = {
     }
     main()
   `,
-  // CommonJS as TypeScript compiles it.
+  // A program that TypeScript compiles to CommonJS.
   'common.ts': `
     import { datasets, layers, NeurodeError, sequential } from 'neurode'
     import { plot } from 'neurode/plot'
@@ -155,12 +155,12 @@ export interface TrainingReport {
 }
 
 export interface SharedReport {
-  /** Names that are not the same, imported and required. */
+  /** Names whose imported and required values differ. */
   readonly differing: readonly string[]
-  /** Whether errors of each are those of the other. */
+  /** Whether the errors of each are instances of the other's class. */
   readonly errors: readonly boolean[]
   readonly addons: number
-  /** The server's own packages, before there was one. */
+  /** Whether the server's packages were loaded before a server was started. */
   readonly loadedBefore: boolean
   readonly answer: unknown
   readonly page: number
@@ -170,7 +170,7 @@ export interface ImportReport {
   readonly threadsStarted: number
   readonly addon: boolean
   readonly cuda: boolean
-  /** What package.json exports, and of it, what require gives otherwise than import. */
+  /** The exports of package.json, and those of them that differ if required. */
   readonly exports: readonly string[]
   readonly differing: readonly string[]
   readonly refused: readonly string[]

@@ -1,4 +1,4 @@
-/** Projects of users with the package installed, as tests of bundlers and of the documentation have them. */
+/** Makes projects of users with the package installed, for the tests of bundlers and of the documentation. */
 
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,10 +7,10 @@ import { folderWith, mustRun, root } from './commands.js'
 const bundlers = ['webpack@5.113.0', 'webpack-cli@6.0.1']
 const drawing = ['@observablehq/plot', 'linkedom', '@resvg/resvg-js']
 
-/** The package, unpacked. */
+/** The folder of the unpacked package. */
 export const packageFolder = join(root, 'build', 'package')
 
-/** A folder with these files, and with the package in its node_modules, beside links to `packages`: folders by name. */
+/** Makes a folder with these files, with the package in its node_modules, and with links to `packages`, which are folders by name. */
 export function projectWith(files: Readonly<Record<string, string>>, packages: Readonly<Record<string, string>>) {
   const project = folderWith(files)
   const modules = join(project.path, 'node_modules')
@@ -19,10 +19,10 @@ export function projectWith(files: Readonly<Record<string, string>>, packages: R
   return project
 }
 
-/** What draws, for links: as this repository has it. */
+/** The packages for drawing, as this repository has them, for links. */
 export const drawingPackages = Object.fromEntries(drawing.map((name) => [name, join(root, 'node_modules', name)]))
 
-/** A folder of packages with bundlers, fetched the first time; esbuild is this repository's. */
+/** A folder of packages with bundlers, which are fetched on first use; esbuild is this repository's. */
 export function bundlerPackages(): string {
   const folder = join(root, 'build', 'programs', bundlers.join('+'))
   const modules = join(folder, 'node_modules')

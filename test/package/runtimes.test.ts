@@ -1,4 +1,4 @@
-/** The packed tarball in what is not Node. */
+/** The packed tarball in runtimes other than Node. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { run } from './commands.js'
 import type { SharedReport, TrainingReport } from './programs.js'
 import { environment, installedWith, oldest, programs, target } from './trees.js'
 
-/** Where npm has them, and how they run a program. */
+/** The runtimes' packages on npm, and how they run a program. */
 const runtimes = {
   Deno: { package: '@deno/linux-x64-glibc@2.9.6', path: 'deno', args: ['run', '--allow-all', '--no-prompt'] },
   Bun: { package: '@oven/bun-linux-x64-baseline@1.4.5', path: join('bin', 'bun'), args: ['run'] },
@@ -25,7 +25,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       path = join(programs.fetchPackage(runtime.package), runtime.path)
     })
 
-    /** What a program prints last; it must end well, and tell of no error. */
+    /** Runs a program and returns what it prints last. The program must succeed and print no error. */
     function report<T>(program: string): T {
       const env = { ...environment(oldest), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' }
       const { code, stdout, output } = run(path, [...runtime.args, program], { cwd, env })

@@ -1,4 +1,4 @@
-/** The checks of sources: each finds what is planted for it, and nothing beside it. */
+/** The checks of sources: each finds exactly the fault that is planted for it. */
 
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ const types: Check = (folder) => {
 
 const lines = (count: number, line: string) => `${line}\n`.repeat(count)
 
-/** By check: a file in which there is nothing to find, and what is planted in it. */
+/** By fault: the check, a path, content without a fault, content with one, and the message. */
 const planted: Readonly<
   Record<string, readonly [check: Check, path: string, good: string, bad: string, says: RegExp]>
 > = {

@@ -1,4 +1,4 @@
-/** What a user writes for test runners, and for a Fastify of their own. */
+/** Programs that a user writes for test runners, and for a Fastify application. */
 
 const cases = `
   test('trains, predicts, saves and loads', async () => {

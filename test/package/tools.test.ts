@@ -1,4 +1,4 @@
-/** The packed tarball in test runners as they come, and in a Fastify of the user's own. */
+/** The packed tarball in test runners with their default settings, and in a user's Fastify application. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Projects in which a package manager has installed the tarball, as users get it; each is made once, for all tests. */
+/** Projects in which a package manager has installed the tarball, as users get it. Each is made once, for all tests. */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ export const programs: typeof import('../../scripts/node-binary.mjs') = await im
 export const target = `${process.platform}-${process.arch}`
 export const isWindows = process.platform === 'win32'
 export const tarball = join(root, 'build', readdirSync(join(root, 'build')).find(isTarball) ?? 'none')
-/** The lines of Node that the package is tried on, the oldest first. */
+/** The major versions of Node on which the package is tested, the oldest first. */
 export const lines = programs.nodeLines(target)
 export const [oldest = ''] = lines
 
@@ -21,7 +21,7 @@ function isTarball(name: string): boolean {
   return name.endsWith('.tgz')
 }
 
-/** npm's own program, whatever Node runs it. */
+/** The path of npm's program, whichever Node runs this test. */
 function npmProgram(): string {
   const { npm_execpath: running } = process.env
   if (running && /npm-cli\.c?js$/.test(running)) return running
@@ -64,7 +64,7 @@ export function environment(line: string): NodeJS.ProcessEnv {
     PATH: isWindows ? `${join(node, '..')};C:\\Windows\\System32` : bin,
     HOME: home,
     ...(isWindows ? { SystemRoot: process.env.SystemRoot, USERPROFILE: home, APPDATA: home, LOCALAPPDATA: home } : {}),
-    // The machine's own, where it has some.
+    // The machine's own certificates, if it has any.
     ...(process.env.NODE_EXTRA_CA_CERTS ? { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS } : {}),
     npm_config_cache: join(folder.path, 'cache'),
     npm_config_registry: registry,
@@ -77,7 +77,10 @@ function linkTo(path: string, link: string): void {
   if (!existsSync(link)) symlinkSync(path, link)
 }
 
-/** A package manager, a JavaScript program, and how it installs the tarball on the oldest Node, refusing what that is too old for. */
+/**
+ * A package manager: its JavaScript program, and arguments with which it installs the tarball on the oldest Node and refuses
+ * packages that this Node is too old for.
+ */
 interface Manager {
   readonly program: () => string
   readonly args: readonly string[]
@@ -90,7 +93,7 @@ const managers = {
     program: () => join(programs.fetchPackage('pnpm@10.34.8'), 'bin', 'pnpm.cjs'),
     args: ['add', '--config.engine-strict=true', `--store-dir=${join(folder.path, 'store')}`],
   },
-  // It refuses other Nodes unless it is told not to.
+  // Yarn refuses such packages by default.
   yarn: {
     program: () => join(programs.fetchPackage('yarn@1.22.22'), 'bin', 'yarn.js'),
     args: ['add', '--no-progress', `--cache-folder=${join(folder.path, 'yarn')}`, `--registry=${registry}`],
@@ -99,7 +102,7 @@ const managers = {
 
 const made = new Map<string, string>()
 
-/** The folder of a project with programs of users, in which that manager has installed the tarball. */
+/** The folder of a project with users' programs, in which that package manager has installed the tarball. */
 export function installedWith(name: keyof typeof managers): string {
   return once(name, { type: 'module' }, files, (cwd) => {
     const { program, args } = managers[name]
@@ -107,7 +110,7 @@ export function installedWith(name: keyof typeof managers): string {
   })
 }
 
-/** The folder of a project of CommonJS that has test runners and a Fastify of its own. */
+/** The folder of a CommonJS project that has test runners and a Fastify of its own. */
 export function withTools(): string {
   return once('tools', {}, toolFiles, (cwd) => {
     const tools = ['jest@30.5.2', 'vitest@3.2.4', 'fastify@5.12.8', tarball]

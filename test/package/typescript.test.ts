@@ -1,4 +1,7 @@
-/** The declarations in the tarball, as each TypeScript finds and reads them: strictly, and with no package beside them. */
+/**
+ * The declarations in the tarball in each version of TypeScript: they are found, and are valid in strict mode, with no other
+ * package beside them.
+ */
 
 import assert from 'node:assert/strict'
 import { copyFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +13,7 @@ const current = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 const compilerOf = (version: string) =>
   version === '7' ? current : join(programs.fetchPackage(`typescript@${version}`), 'bin', 'tsc')
 
-/** Ways of resolving modules, each with the kind of module and the programs that it goes with. */
+/** Ways of module resolution, each with the kind of module and the programs that it goes with. */
 const resolutions = {
   node10: ['commonjs', 'common.ts'],
   node16: ['node16', 'program.mts', 'common.cts'],
@@ -21,7 +24,7 @@ const resolutions = {
 type Resolution = keyof typeof resolutions
 
 const all = ['node10', 'node16', 'nodenext', 'bundler'] as const
-/** `neurode/serve` is for 5.4 and newer; 7 has no node10. */
+/** `neurode/serve` needs TypeScript 5.4 or newer; TypeScript 7 has no resolution node10. */
 const compilers: readonly (readonly [version: string, ways: readonly Resolution[], ...others: string[]])[] = [
   ['5.0.4', all],
   ['5.4.5', all, 'serving.ts'],
@@ -29,7 +32,7 @@ const compilers: readonly (readonly [version: string, ways: readonly Resolution[
   ['7', all.slice(1), 'serving.ts'],
 ]
 
-/** What a program is compiled with, but for its modules; without the names of browsers. */
+/** The compiler options of the programs, except for those of modules. The library has no names of browsers. */
 const compilerOptions = {
   strict: true,
   skipLibCheck: false,
@@ -40,7 +43,7 @@ const compilerOptions = {
   typeRoots: [join(root, 'node_modules', '@types')],
 }
 
-/** A project for each way, in `cwd`. */
+/** Writes a project for one way of resolution, in `cwd`. */
 function writeProject(cwd: string, name: string, resolution: Resolution, files: readonly string[]): string {
   const [module] = resolutions[resolution]
   const options = { ...compilerOptions, module, moduleResolution: resolution, outDir: join('compiled', name) }
