@@ -3,8 +3,8 @@
     python3 bench/peers/pytorch.py [--net 784,100,50,10] [--batch 128] [--rows 60000] [--epochs 5]
                                    [--precision float32|tf32|bfloat16] [--data FOLDER] [--device cuda|cpu]
 
-Prints a JSON line for each way. Weights begin as Keras begins them, rows are shuffled anew every epoch on the device,
-learning rate 0.01; a warm-up epoch comes first and is reported as cold.
+Prints a JSON line for each variant. Weights are initialized as by Keras, rows are shuffled on the device in every epoch, and
+the learning rate is 0.01. The first epoch is a warm-up and is reported as cold.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def idx(folder, name, header):
 
 
 def data(given):
-    """Bytes and class indices: MNIST where it is at hand and fits, else random ones. Never zeros."""
+    """Returns images as bytes, and class indices: MNIST if it is available and fits, else random values. Never zeros."""
     inputs, classes = given.net[0], given.net[-1]
     if given.data and inputs == 784 and classes == 10 and given.rows <= 60000:
         images = idx(given.data, "train-images-idx3-ubyte", 16)
@@ -71,7 +71,7 @@ def synchronize(given):
 
 
 class Training:
-    """Batches are chosen by an order and a position, both on the device."""
+    """A batch is given by an order of rows and a position in it, both on the device."""
 
     def __init__(self, given, images, labels):
         self.given = given
