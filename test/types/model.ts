@@ -1,4 +1,4 @@
-/** Types of models and results: compiled by tsc, never run. */
+/** The types of models and results. tsc compiles this file; it is never run. */
 
 import {
   type ActivationName,
@@ -80,7 +80,7 @@ const normalized = sequential([
 ])
 expectType<Equal<(typeof normalized)['outputShape'], readonly [5]>>()
 
-// A number alone stands for the one option that matters most.
+// A single number stands for the most important option of a factory.
 const brief = sequential([
   layers.input({ shape: [6] }),
   layers.dense(4),
@@ -94,7 +94,7 @@ expectType<Equal<(typeof repeatedBriefly)['outputShape'], readonly [3, 2]>>()
 // @ts-expect-error: shapes are no numbers
 layers.reshape(3)
 
-// Logs of what is over have a loss; there are none where something begins.
+// The logs at an end have a loss; the logs at a beginning may be empty.
 callbacks.earlyStopping() satisfies Callback
 const logging: Callback = {
   onTrainBegin: (logs) => logs.loss satisfies number | undefined,
@@ -124,7 +124,7 @@ const grown = sequential()
 expectType<Equal<(typeof grown)['inputShape'], readonly [2]>>()
 expectType<Equal<(typeof grown)['outputShape'], readonly [4]>>()
 
-// Keys of results come from the metrics, as they were written.
+// The keys of results come from the metrics, as they were given.
 const compiled = model.compile({
   optimizer: optimizers.sgd({ lr: 0.1 }),
   loss: 'categorical_crossentropy',
@@ -164,14 +164,14 @@ async function results() {
   // @ts-expect-error: perhaps nothing was validated
   series.push(perhaps.history.val_accuracy)
 
-  // A model whose type was not narrowed has its loss, and any other key perhaps.
+  // The results of a model whose type was not narrowed have a loss, and possibly any other key.
   const wide = await model.fit(rows, rows)
   series.push(wide.history.loss)
   const other: Float64Array | undefined = wide.history.accuracy
   return [numbers, series, possible, other]
 }
 
-// Without metrics there is the loss alone.
+// Without metrics there is only the loss.
 const bare = model.compile({ loss: losses.meanSquaredError({ reduction: 'sum' }) })
 async function lossAlone() {
   const { history } = await bare.fit(rows, rows)
@@ -180,11 +180,11 @@ async function lossAlone() {
   return history.loss
 }
 
-// Narrowed models and results go where plain ones are asked for.
+// Narrowed models and results can be passed where plain ones are expected.
 const general: Sequential = compiled
 const result: FitResult<History<string, boolean>> = {} as FitResult<History<'accuracy', true>>
 
-// A metric has its loss's options but the reduction.
+// A metric has the options of its loss, except for the reduction.
 metrics.categoricalFocalCrossentropy({ fromLogits: true, gamma: 1 })
 // @ts-expect-error: a reduction
 metrics.huber({ reduction: 'sum' })
