@@ -8,9 +8,9 @@ import type { ServingOptions } from '../repository/servedModel.js'
 /** Options of {@link servePlugin}. */
 export interface ServePluginOptions extends ServingOptions {
   /**
-   * The models to serve. The path of a file that {@link Sequential.save} wrote: the model is named after the file. The path of
-   * a folder: its files, and its folders that hold a folder for each version, such as `digits/1/model.neurode`. Or a record of
-   * models and paths by name.
+   * The models to serve: paths, or a record of models and paths by name. A file that {@link Sequential.save} wrote is one
+   * model, named after the file. A folder holds such files, and folders that hold a folder for each version of a model, such as
+   * `digits/1/model.neurode`.
    */
   readonly models: ServedModels
   /** Whether to reload models whose files change. Default false. */
@@ -21,7 +21,10 @@ export interface ServePluginOptions extends ServingOptions {
   readonly bodyLimit?: number | undefined
   /** The largest total size of all bodies that are being received, in bytes. Default 256 MiB. */
   readonly totalBodyLimit?: number | undefined
-  /** Called with an event when models are loaded, replaced or removed, or when they fail to load. Default: Fastify's logger. */
+  /**
+   * Called with an event when models are loaded, replaced or removed, or fail to load. Default: `servePlugin` writes the event
+   * to Fastify's log, `serve` ignores it.
+   */
   readonly onEvent?: ((event: ServeEvent) => void) | undefined
 }
 

@@ -55,9 +55,9 @@ export interface ModelIdentity {
 }
 
 /**
- * Reads a request of the Open Inference Protocol (KServe V2) with one input. The input is given as JSON numbers. Or, if
- * `headerLength` is given, as raw little-endian bytes after the JSON: `headerLength` is the length of the JSON, from the header
- * `Inference-Header-Content-Length`.
+ * Reads a request of the Open Inference Protocol (KServe V2) with one input. `headerLength` is the value of the header
+ * `Inference-Header-Content-Length`, the length of the JSON in bytes: if it is given, the input may be raw little-endian bytes
+ * after the JSON; otherwise it is a list of JSON numbers.
  *
  * The whole body is checked before any row is queued: JSON's grammar, each member that has a meaning, and the number of
  * elements against the shape. Numbers become the nearest float32. Throws `ERR_REQUEST`, whose message names the member that is

@@ -41,7 +41,7 @@ export interface ServeOptions extends ServePluginOptions {
   /**
    * Hosts that requests may name in their header `Host`, without ports, in addition to localhost, loopback addresses and
    * `host`. A request that names another host gets 421. Default: no further hosts if the server listens on a loopback address,
-   * and any host otherwise. With `tokens` any host is accepted.
+   * and any host otherwise. With `tokens` any host is accepted, and this option is an error.
    */
   readonly allowedHosts?: readonly string[] | undefined
   /**
