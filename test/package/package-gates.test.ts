@@ -155,7 +155,7 @@ const planted: readonly [title: string, plant: Plant, says: RegExp][] = [
   ],
   [
     'types that do not check',
-    write('dist/errors.d.cts', 'export type ErrorCode = Nothing\n'),
+    write('dist/base/errors.d.cts', 'export type ErrorCode = Nothing\n'),
     /types: node16: [\s\S]*errors\.d\.cts/,
   ],
   [
