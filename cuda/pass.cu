@@ -337,7 +337,7 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
     switch (launch.kind) {
       case PlannedLaunch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
-        if (batch.sums != nullptr && program_.captures)
+        if (batch.sums != nullptr && program_.captures && launch.has_loss)
           capture(launcher, tensors_[plan_.pass.output], by_positions(step, program_.positions));
         break;
       case PlannedLaunch::Kind::channels:

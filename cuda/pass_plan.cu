@@ -149,9 +149,13 @@ void PassPlan::add_stages(const Segment& segment) {
     if (i + 1 == segment.end || !takes_next(task, pass.tasks[i + 1])) continue;
     take(stages.back(), pass.tasks[++i]);
   }
+  const bool has_loss =
+      std::any_of(stages.begin() + begin, stages.end(),
+                  [](const PlannedStage& stage) { return stage.kind == StageKind::loss; });
   launches.push_back({.kind = PlannedLaunch::Kind::stages,
                       .begin = begin,
-                      .end = static_cast<int>(stages.size())});
+                      .end = static_cast<int>(stages.size()),
+                      .has_loss = has_loss});
 }
 
 PlannedStage PassPlan::stage_of(const Task& task) const {

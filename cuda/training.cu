@@ -31,7 +31,7 @@ void Training::reserve(std::int64_t batch_size, std::int64_t batches) {
 double Training::operations(std::int64_t rows) const {
   double weights = 0;
   for (const Parameter& parameter : program_.parameters)
-    weights += static_cast<double>(parameter.size());
+    weights += static_cast<double>(parameter.size()) * parameter.positions;
   return 6 * weights * static_cast<double>(rows);
 }
 

@@ -25,7 +25,11 @@ if (!isCheck) {
   console.error('docs/reference is older than the declarations of the library: run "npm run docs"')
   process.exitCode = 1
 }
-const { status } = spawnSync(process.execPath, [join(here, 'api.mjs'), ...process.argv.slice(2)], { stdio: 'inherit' })
+const { status } = spawnSync(
+  process.execPath,
+  [join(here, 'api.mjs'), ...(isCheck ? ['--check'] : []), process.cwd()],
+  { stdio: 'inherit' },
+)
 if (status !== 0) process.exitCode = 1
 
 /** The checksum of all declarations that the public entries refer to, and of the list of pages. */
@@ -33,7 +37,7 @@ function checksum() {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
   const files = new Set(Object.values(exports).flatMap((target) => (target.types ? [resolve(target.types)] : [])))
   for (const file of files) {
-    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']*)\.js'/g)) {
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]*)\.js['"]/g)) {
       files.add(`${resolve(dirname(file), path)}.d.ts`)
     }
   }

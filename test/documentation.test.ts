@@ -38,7 +38,9 @@ function pathsIn(text: string): string[] {
 }
 
 const sources = ['lib', 'native', 'cuda', 'tools', 'test', 'bench', 'scripts', 'examples'].flatMap((folder) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => `/${join(folder, name)}`),
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !name.includes('node_modules'))
+    .map((name) => `/${join(folder, name)}`),
 )
 
 /** Whether the path exists, or, for shorter names, whether some path ends with it. */

@@ -76,7 +76,7 @@ export class ModelCore implements LayerHost, Blueprint {
 
   #stack: LayerStack = noLayers
   #settings: CompileSettings | undefined
-  /** It was looked whether the settings lack a loss or a metric of the user's, and they do not. */
+  /** Whether `checkNoneMissing` has passed for the current settings. */
   #isComplete = false
   #training: TrainingSetup | undefined
   #deviceSettings: DeviceSettings | undefined

@@ -84,7 +84,7 @@ async function trainCaptured(
     const rates = learningRates.length === 1 ? learningRates : learningRates.subarray(batch, batch + 1)
     const captured = buffer(core, one)
     const forward = await run({ ...one, learningRates: rates, captured, update: false })
-    const rows = forward[1] as number
+    const rows = forward[sumAt.rows] as number
     if (rows === 0) {
       total ??= forward
       return false
@@ -153,6 +153,6 @@ export function customLoss(core: ModelCore, captured: Float32Array) {
 
 function withLoss(sums: NativeSums, loss: number): NativeSums {
   const own = Float64Array.from(sums)
-  own[2] = loss
+  own[sumAt.loss] = loss
   return own
 }

@@ -92,10 +92,16 @@ export class EpochBatches {
       hooks.check()
       if (totals.batches === done) continue
       const isLast = totals.batches === batches
-      if (callbacks.perBatch) await timed((all) => all.batchEnd(totals.batches, totals.logs(), isLast))
-      if (callbacks.perRange) await timed((all) => all.rangeEnd(totals.batches - 1, totals.logs()))
+      // Each gets a copy of its own; the metrics are computed once, and only if somebody gets one.
+      let computed: Logs | undefined
+      const logs = () => {
+        computed ??= totals.logs()
+        return { ...computed }
+      }
+      if (callbacks.perBatch) await timed((all) => all.batchEnd(totals.batches, logs(), isLast))
+      if (callbacks.perRange) await timed((all) => all.rangeEnd(totals.batches - 1, logs()))
       if (isLast || !this.#isFollowed) continue
-      const progress = this.progress(epoch, totals, (performance.now() - began) / 1000, totals.logs())
+      const progress = this.progress(epoch, totals, (performance.now() - began) / 1000, logs())
       this.#view.update(progress)
       const told = performance.now()
       await hooks.tell(progress)

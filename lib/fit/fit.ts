@@ -93,31 +93,29 @@ class Fit {
     const core = this.#core
     const hooks = this.#hooks
     let logs: Partial<Logs> = {}
-    try {
-      const first = await this.#begin(model)
-      for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
-        if (this.#feed.reader?.isSpent) {
-          this.#endData(`after epoch ${epoch}`)
-          break
+    await closing(
+      async () => {
+        const first = await this.#begin(model)
+        for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
+          if (this.#feed.reader?.isSpent) {
+            this.#endData(`after epoch ${epoch}`)
+            break
+          }
+          if (core.position.sums.length === 0) await hooks.run((all) => all.epochBegin(epoch))
+          const epochLogs = await this.#epoch(epoch)
+          if (epochLogs === undefined) {
+            if (!core.stopTraining) this.#endData(`after epoch ${epoch}`)
+            break
+          }
+          logs = epochLogs
+          await hooks.run((all) => all.epochEnd(epoch, { ...epochLogs }))
         }
-        if (core.position.sums.length === 0) await hooks.run((all) => all.epochBegin(epoch))
-        const epochLogs = await this.#epoch(epoch)
-        if (epochLogs === undefined) {
-          if (!core.stopTraining) this.#endData(`after epoch ${epoch}`)
-          break
-        }
-        logs = epochLogs
-        await hooks.run((all) => all.epochEnd(epoch, { ...epochLogs }))
-      }
-      await adviseOnSample(core)
-      core.finalizeAverages()
-      await hooks.run((all) => all.trainEnd({ ...logs }))
-    } catch (error) {
-      // fit rejects with the first error, whatever fails while callbacks close.
-      await this.#close().catch(() => {})
-      throw error
-    }
-    await this.#close()
+        await adviseOnSample(core)
+        core.finalizeAverages()
+        await hooks.run((all) => all.trainEnd({ ...logs }))
+      },
+      () => this.#close(),
+    )
     return withLists({
       history: historyOf(this.#history.numbers),
       epochs: this.#epochSeconds.length,

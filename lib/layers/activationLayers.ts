@@ -25,6 +25,7 @@ abstract class Activating<In extends Shape> extends Layer<In, 'same'> {
     return input
   }
 
+  /** @internal */
   override get outputRange() {
     return activationRange(this.activation)
   }

@@ -42,6 +42,7 @@ export class ActivityRegularization<const In extends Shape = Shape> extends Laye
     return input
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }

@@ -152,6 +152,7 @@ export class Dense<const Units extends number = number, const In extends Shape =
     return this.useBias ? [kernel, { name: 'bias', shape: [this.units] }] : [kernel]
   }
 
+  /** @internal */
   override get outputRange() {
     return activationRange(this.activation)
   }

@@ -116,6 +116,7 @@ export class Embedding<const Size extends number = number, const In extends Shap
     return [{ name: 'embeddings', shape: [this.inputDim, this.outputDim] }]
   }
 
+  /** @internal */
   override get outputRange() {
     return anyNumber
   }

@@ -27,6 +27,7 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
   /** The row of the native op table. */
   protected abstract get noise(): PlanOp
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }

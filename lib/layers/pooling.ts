@@ -33,6 +33,7 @@ abstract class GlobalPooling<In extends Shape> extends Layer<In, Shape> {
     )
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }

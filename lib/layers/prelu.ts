@@ -74,6 +74,7 @@ export class PReLU<const In extends Shape = Shape> extends Layer<In, 'same'> {
     return [{ name: 'alpha', shape: input.map((size, place) => (shared.includes(place) ? 1 : size)) }]
   }
 
+  /** @internal */
   override get outputRange() {
     return anyNumber
   }

@@ -55,6 +55,7 @@ export class Permute<const Dims extends Shape = Shape, const In extends Shape = 
     )
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }
@@ -118,6 +119,7 @@ export class RepeatVector<const N extends number = number, const In extends Shap
     )
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }

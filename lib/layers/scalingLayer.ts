@@ -80,6 +80,7 @@ export abstract class ScalingLayer<In extends Shape> extends Layer<In, 'same'> {
     this.gammaConstraint = gamma.gammaConstraint
   }
 
+  /** @internal */
   override get outputRange() {
     return anyNumber
   }

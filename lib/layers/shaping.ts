@@ -50,6 +50,7 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
     return [elementCount(input)]
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }
@@ -75,6 +76,7 @@ export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> 
     return input
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }
@@ -140,6 +142,7 @@ export class Reshape<const Target extends Shape = Shape, const In extends Shape 
     )
   }
 
+  /** @internal */
   override get outputRange() {
     return 'inputs' as const
   }

@@ -59,9 +59,10 @@ export abstract class Model<
   /** The native model and row sizes for the fast path of predictSync. */
   #oneRow: OneRow | undefined
 
-  protected constructor(core: ModelCore) {
+  /** @internal Takes a `ModelCore`, which is no part of the public types. */
+  protected constructor(core: object) {
     super(core)
-    this.#core = core
+    this.#core = core as ModelCore
   }
 
   /** The optimizer that the model was compiled with, if any. Its `learningRate` can be set. */
@@ -239,7 +240,10 @@ export abstract class Model<
     }
     const result = predictSync(this.#core, x, options)
     const { inputSize, outputSize, outputShape } = this.#core.built()
-    this.#oneRow = { native: this.#core.native(), inputSize, outputSize, shape: Object.freeze([1, ...outputShape]) }
+    const current = this.#core.native()
+    if (this.#oneRow?.native !== current) {
+      this.#oneRow = { native: current, inputSize, outputSize, shape: Object.freeze([1, ...outputShape]) }
+    }
     return result as unknown as Prediction<Out>
   }
 

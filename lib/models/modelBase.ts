@@ -16,9 +16,10 @@ import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Shape> {
   readonly #core: ModelCore
 
-  protected constructor(core: ModelCore) {
-    this.#core = core
-    holdCore(this, core)
+  /** @internal Takes a `ModelCore`, which is no part of the public types. */
+  protected constructor(core: object) {
+    this.#core = core as ModelCore
+    holdCore(this, this.#core)
   }
 
   /** The name that the user chose, or the default, `sequential`. */

@@ -5,11 +5,10 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/copies.h"
+#include "native/addon/range.h"
 
 namespace neurode::addon {
 namespace {
-
-constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 
 Uninitialized<float> converted(const Elements& elements, double scale, double offset,
                                std::int64_t rows, const char* name) {

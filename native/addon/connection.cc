@@ -63,12 +63,12 @@ bool Connection::is_cut(char* into, std::size_t size) const {
 #endif
 }
 
-void Connection::drop_beginning() {
+void Connection::drop_beginning() const {
   char bytes[256];
-  while (peeked > 0) {
-    const ssize_t got = recv(fd, bytes, std::min(peeked, sizeof(bytes)), MSG_DONTWAIT);
+  for (std::size_t left = peeked; left > 0;) {
+    const ssize_t got = recv(fd, bytes, std::min(left, sizeof(bytes)), MSG_DONTWAIT);
     if (got <= 0) return;
-    peeked -= static_cast<std::size_t>(got);
+    left -= static_cast<std::size_t>(got);
   }
 }
 

@@ -92,7 +92,7 @@ struct Connection {
   bool is_cut(char* into, std::size_t size) const;
   // Reads the part of a head out of the socket: closing a socket with unread bytes resets the
   // peer's connection.
-  void drop_beginning();
+  void drop_beginning() const;
 };
 
 }  // namespace neurode::addon

@@ -25,7 +25,7 @@ cpu::Measurement to_measurement(Napi::Object options) {
   return {static_cast<int>(member(options, "threads", to_integer, 1, 1024)), seconds_of(options)};
 }
 
-// Runs the work on a separate device, so that it does not wait behind a model's work.
+// Runs the work in the queue of the CPU with one thread, behind the work of models that have it.
 Napi::Value measure(const Napi::CallbackInfo& info, std::function<double()> work) {
   const Napi::Env env = info.Env();
   std::shared_ptr<Device> device = open_device("cpu", 1);

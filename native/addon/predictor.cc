@@ -10,13 +10,14 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/copies.h"
+#include "native/addon/range.h"
 #include "native/addon/worker.h"
 #include "native/devices/registry.h"
 
 namespace neurode::addon {
 namespace {
 
-constexpr std::int64_t kMostRows = std::int64_t{1} << 40;
+constexpr std::int64_t kMostPredictedRows = std::int64_t{1} << 40;
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 52;
 
 struct Frozen {
@@ -141,14 +142,14 @@ class Predictor : public Wrapped<Predictor> {
   // (rows): the cost of predicting these rows on the calling thread, in floating-point operations.
   Napi::Value operations(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&] {
-      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostRows);
+      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostPredictedRows);
       return Napi::Number::New(info.Env(), frozen().cost.of(rows));
     });
   }
 
   Napi::Value is_quick(const Napi::CallbackInfo& info) {
     return guard(info.Env(), [&] {
-      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostRows);
+      const std::int64_t rows = to_integer(info[0], "rows", 1, kMostPredictedRows);
       return Napi::Boolean::New(info.Env(), frozen().cost.is_quick(rows));
     });
   }
@@ -172,7 +173,7 @@ class Predictor : public Wrapped<Predictor> {
     const Napi::Env env = info.Env();
     return guard(env, [&]() -> Napi::Value {
       InputView input = input_of(info[0]);
-      float* const output = output_of(info[1], input);
+      float* const output = output_of(info[1], input.rows, frozen().output_size);
       const std::shared_ptr<const void> copy = to_bool(info[2], "lent") ? own(input) : nullptr;
       check_rows(input);
       Napi::Array keep = Napi::Array::New(env, 2);
@@ -192,7 +193,7 @@ class Predictor : public Wrapped<Predictor> {
     guard(info.Env(), [&] {
       const InputView input = input_of(info[0]);
       check_rows(input);
-      frozen_->inference->predict_here(input, output_of(info[1], input));
+      frozen_->inference->predict_here(input, output_of(info[1], input.rows, frozen().output_size));
     });
   }
 
@@ -240,16 +241,6 @@ class Predictor : public Wrapped<Predictor> {
       return copy;
     };
     return input.bytes != nullptr ? take(input.bytes) : take(input.floats);
-  }
-
-  float* output_of(Napi::Value value, const InputView& input) const {
-    Napi::Float32Array output = to_floats(value, "out");
-    const std::int64_t size = input.rows * frozen().output_size;
-    if (static_cast<std::int64_t>(output.ElementLength()) != size) {
-      throw Error("ERR_SHAPE", "out: expected " + std::to_string(size) + " values, got " +
-                                   std::to_string(output.ElementLength()));
-    }
-    return output.Data();
   }
 
   void release() {

@@ -47,6 +47,8 @@ std::vector<TrainingSegment> training_segments(const Pass& pass, const Parameter
     TrainingSegment added{
         segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
     if (segment.axis == Axis::parameters) cut_into_pieces(added, parameters);
+    added.has_loss = std::any_of(added.tasks.begin(), added.tasks.end(),
+                                 [](const Task& task) { return task.kind == TaskKind::loss; });
     segments.push_back(std::move(added));
   }
   if (!segments.empty() && segments.back().axis == Axis::rows)

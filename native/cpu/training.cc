@@ -29,7 +29,7 @@ struct Training::Range {
   int batch;  // rows of a whole batch
   int threads;
   Cut whole, rest;
-  int values_per_panel;
+  std::int64_t values_per_panel;
 
   RowsView rows_of(std::int64_t index) const {
     const std::int64_t first = (batches.first_batch + index) * batch;
@@ -149,7 +149,7 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
         .values = workspace_.row_values.data() + p * range.values_per_panel};
     if (batches.gradients != nullptr)
       group.gradients = batches.gradients + row_of_range * program_.output_size;
-    if (batches.captured != nullptr)
+    if (batches.captured != nullptr && segment.has_loss)
       group.captured = batches.captured + row_of_range * captured_floats(program_);
     pass_.run(segment.tasks, group);
     if (group.captured != nullptr) pass_.capture(group);

@@ -48,6 +48,8 @@ void Updates::finish_gradient(int parameter, int begin, int end, const Step& ste
 
 void Updates::run(const TrainingSegment& segment, const Step& step, int thread, int threads) {
   const Part mine = part(static_cast<int>(segment.pieces.size()), thread, threads);
+  // A norm of all gradients gives all parameters the same factor.
+  const bool shares_scale = program_.update.clip_norm == 0;
   float scale = 1;
   int scaled = -1;
   for (int i = mine.begin; i < mine.end; ++i) {
@@ -64,7 +66,8 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
           break;
         case TaskKind::update:
           if (!has_norms()) accumulate(piece, step);
-          if (scaled != piece.parameter) scale = clip_scale(scaled = piece.parameter);
+          if (scaled < 0 || (scaled != piece.parameter && !shares_scale))
+            scale = clip_scale(scaled = piece.parameter);
           update(piece, step, scale);
           break;
         default:

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "native/cpu/device.h"
@@ -231,19 +230,13 @@ void cancels_after_a_batch(const Case& test) {
   const auto device = open_device("cpu", 2);
   const auto executor = device->open(program);
   const Data data = make_data(test, program.output_size);
-  std::atomic<bool> cancelled{false}, done{false};
-  Sums sums;
+  const std::atomic<bool> cancelled{true};
   std::int64_t step = 0;
-  const std::vector<float> rates(1 << 20, 1e-6f);
-  device->submit([&] {
-    const BatchRange range{data.view, nullptr, test.batch, 0, test.rows / test.batch};
-    while (!cancelled) sums = executor->train(range, rates.data(), step, cancelled);
-    done = true;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  cancelled = true;
-  while (!done) std::this_thread::yield();
-  CHECK(sums.batches >= 1);
+  const std::vector<float> rates(2, 1e-6f);
+  const BatchRange range{data.view, nullptr, test.batch, 0, 2};
+  const Sums sums = executor->train(range, rates.data(), step, cancelled);
+  CHECK(sums.batches == 1);
+  CHECK(step == 1);
 }
 
 const std::vector<Case>& cases() {
