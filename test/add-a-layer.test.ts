@@ -12,12 +12,15 @@ import { applyStep, copyTree, readSteps, removeTree, runProgram } from './suppor
 const page = 'docs/add-a-layer.md'
 
 /** The copy is built without optimization, which would take most of the time. */
-const plain = ['CMAKE_BUILD_TYPE=Debug', 'CMAKE_CXX_FLAGS_DEBUG=-O0', 'NEURODE_CUDA_ARCHS=none']
+const plain = ['CMAKE_BUILD_TYPE=Debug', 'CMAKE_CXX_FLAGS_DEBUG=-O0']
+/** The emulator stands for CUDA here: no CUDA compiler is asked, which would take minutes. */
+const withoutCompiler = { ...process.env, NEURODE_CUDA_ARCHS: 'none' }
 const parallel = ['--parallel', String(availableParallelism())]
 
 function build(folder: string): void {
-  const node = (script: string, ...args: string[]) => runProgram(process.execPath, [resolve(script), ...args], folder)
-  const cmake = (...args: string[]) => runProgram('cmake', args, folder)
+  const run = (program: string, args: readonly string[]) => runProgram(program, args, folder, withoutCompiler)
+  const node = (script: string, ...args: string[]) => run(process.execPath, [resolve(script), ...args])
+  const cmake = (...args: string[]) => run('cmake', args)
 
   node('node_modules/cmake-js/bin/cmake-js', 'build', '--debug', ...parallel, ...plain.map((value) => `--CD${value}`))
   cmake('-S', '.', '-B', 'build/emulator', '-DNEURODE_EMULATOR=ON', ...plain.map((value) => `-D${value}`))
