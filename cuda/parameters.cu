@@ -65,12 +65,13 @@ WeightsRecord Parameters::updated(int index) const {
   return record;
 }
 
-WeightsRecord Parameters::record(int index) const {
+WeightsRecord Parameters::record(int index, bool adds) const {
   if (index < 0 || program_.parameters[index].update == Update::none) return {};
   if (program_.parameters[index].update == Update::fused) return updated(index);
   WeightsRecord record{};
   record.values = memory_.floats() + places_[index].gradient;
   record.stores = true;
+  record.adds = adds;
   return record;
 }
 

@@ -24,7 +24,7 @@ class Parameters {
   // Returns null for index -1.
   float* values(int index) const { return index < 0 ? nullptr : at(-1, index); }
   // Where the task that computes the gradient of a parameter writes the gradient.
-  WeightsRecord record(int index) const;
+  WeightsRecord record(int index, bool adds = false) const;
   // One record for each parameter that a later launch updates.
   std::vector<DeferredRecord> deferred() const;
   // The parameters whose regularizer works on whole rows or columns.

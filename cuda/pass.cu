@@ -173,6 +173,7 @@ RearrangementRecord PassRunner::rearrangement(const Task& task) const {
           .input_features = plan_.pass.features[task.input],
           .output_features = plan_.pass.features[task.output],
           .block = task.block,
+          .begin = task.begin,
           .counts = task.counts ? 1 : 0,
           .input = tensor(task.input),
           .output = tensor(task.output)};
@@ -216,8 +217,8 @@ std::vector<WeightLayer> PassRunner::weight_layers(const PlannedLaunch& launch) 
     layer.inputs = pass.features[task->input];
     layer.units = pass.features[task->output];
     layer.kernel_stride = parameters_.stride(task->kernel);
-    layer.kernel = parameters_.record(task->kernel);
-    layer.bias = parameters_.record(task->bias);
+    layer.kernel = parameters_.record(task->kernel, task->adds);
+    layer.bias = parameters_.record(task->bias, task->adds);
     layers.push_back(layer);
   }
   return layers;
@@ -296,7 +297,7 @@ void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launc
                                   const StepRecord& step, bool update) const {
   for (const Task* task : launch.tasks) {
     if (!update && task->kind != TaskKind::batch_statistics) continue;
-    const WeightsRecord kernel = parameters_.record(task->kernel);
+    const WeightsRecord kernel = parameters_.record(task->kernel, task->adds);
     if (task->kind == TaskKind::embedding_gradients) {
       embedding_gradients(launcher, embedding(*task), step, kernel);
       continue;
@@ -304,7 +305,7 @@ void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launc
     ChannelRecord record = channels(*task);
     if (!update) record.mean = record.variance = nullptr;
     run_channel_sums(launcher, record, step, record_of(program_.update.optimizer), kernel,
-                     parameters_.record(task->bias));
+                     parameters_.record(task->bias, task->adds));
   }
 }
 

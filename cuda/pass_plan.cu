@@ -1,5 +1,6 @@
 // Plans the launches of one pass of a Program.
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "cuda/kernels/functors.h"
@@ -49,6 +50,9 @@ constexpr StageRow kStageRows[] = {
      StageKind::activation_backward},
     {TaskKind::noise_backward, Runner::elements, kAuxiliary | kGradient, StageKind::noise_backward},
     {TaskKind::rescale_backward, Runner::elements, kGradient, StageKind::rescale_backward},
+    {TaskKind::merge, Runner::elements, kInput | kAuxiliary | kOutput, StageKind::merge},
+    {TaskKind::merge_backward, Runner::elements, kInput | kAuxiliary | kGradient | kInputGradient,
+     StageKind::merge_backward_first},
     {TaskKind::dense_backward_input, Runner::product, kGradient | kInputGradient,
      StageKind::dense_backward_input},
     {TaskKind::feature_forward, Runner::channels, kInput | kOutput},
@@ -62,6 +66,9 @@ constexpr StageRow kStageRows[] = {
     {TaskKind::repeat, Runner::rearrangement, kInput | kOutput},
     {TaskKind::repeat_backward, Runner::rearrangement, kInput | kOutput},
     {TaskKind::encode, Runner::rearrangement, kInput | kOutput},
+    {TaskKind::place, Runner::rearrangement, kInput | kOutput},
+    {TaskKind::take, Runner::rearrangement, kInput | kOutput},
+    {TaskKind::take_backward, Runner::rearrangement, kInput | kOutput},
     {TaskKind::pool, Runner::pooling, kInput | kOutput},
     {TaskKind::pool_backward, Runner::pooling, kInput | kOutput | kGradient | kInputGradient},
     {TaskKind::embedding_forward, Runner::embedding, kInput | kOutput},
@@ -174,6 +181,7 @@ PlannedStage PassPlan::stage_of(const Task& task) const {
                    .auxiliary = used(kAuxiliary, task.auxiliary),
                    .gradient = used(kGradient, task.gradient),
                    .input_gradient = used(kInputGradient, task.input_gradient)};
+  if (task.side != 0) stage.kind = StageKind::merge_backward_second;
   if (row.runner == Runner::product) {
     stage.inputs = pass.features[task.input];
     stage.wide = is_wide(program, task.kernel);
@@ -191,18 +199,23 @@ void PassPlan::add_outputs(const Segment& segment) {
   if (first == TaskKind::matrix_penalty || first == TaskKind::constrain)
     return add_parameters(segment);
   PlannedLaunch channels{.kind = PlannedLaunch::Kind::channels};
-  PlannedLaunch weights{.kind = PlannedLaunch::Kind::weights};
+  // Tasks that add to the same gradient run in launches of their own, one after the other.
+  std::vector<PlannedLaunch> weights;
+  std::map<int, std::size_t> uses;
   for (int i = segment.begin; i < segment.end; ++i) {
     const Task* const task = &pass.tasks[i];
     if (!is_dense_weights(task)) {
       channels.tasks.push_back(task);
-    } else {
-      (is_wide(program, task->kernel) ? weights.wide_tasks : weights.tasks).push_back(task);
+      continue;
     }
+    const std::size_t use = uses[task->kernel]++;
+    if (use == weights.size()) weights.push_back({.kind = PlannedLaunch::Kind::weights});
+    PlannedLaunch& launch = weights[use];
+    (is_wide(program, task->kernel) ? launch.wide_tasks : launch.tasks).push_back(task);
   }
-  // The launch of the dense layers comes last because it can end the step.
+  // The launches of the dense layers come last because the last one can end the step.
   if (!channels.tasks.empty()) launches.push_back(std::move(channels));
-  if (!weights.tasks.empty() || !weights.wide_tasks.empty()) launches.push_back(std::move(weights));
+  launches.insert(launches.end(), weights.begin(), weights.end());
 }
 
 void PassPlan::add_parameters(const Segment& segment) {
@@ -252,7 +265,9 @@ void PassPlan::find_slice() {
   std::vector<bool> inside(count, false), outside(count, false), wanted(count, false);
   for (std::size_t i = first; i < stages.size(); ++i) {
     const PlannedStage& stage = stages[i];
-    fits = fits && runs_in_slices(stage.runner);
+    // A slice reads tensors, and not the bound data.
+    const bool reads_data = reads_bound_input && stage.tensors.input == pass.tasks.front().output;
+    fits = fits && runs_in_slices(stage.runner) && !reads_data;
     weights += std::int64_t{stage.inputs} * stage.units;
     for (std::size_t t = 0; t < count; ++t) {
       if (stage.tensors.contain(static_cast<int>(t))) inside[t] = true;

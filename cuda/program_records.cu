@@ -39,7 +39,10 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.op = to_op(from.op);
     task.along = {from.length, from.inner};
     task.block = {from.block_rows, from.block_columns, from.block_inner};
+    task.begin = from.begin;
+    task.side = from.side;
     task.counts = from.counts != 0;
+    task.adds = from.adds != 0;
     task.seed = from.seed;
     task.scale = from.scale;
     task.offset = from.offset;
@@ -54,6 +57,7 @@ Parameter to_parameter(const plugin::ParameterRecord& record) {
   parameter.rows = record.rows;
   parameter.columns = record.columns;
   parameter.positions = record.positions;
+  parameter.uses = record.uses;
   parameter.trainable = record.trainable != 0;
   parameter.decays = record.decays != 0;
   parameter.update = static_cast<Update>(record.update);

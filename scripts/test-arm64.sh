@@ -11,7 +11,7 @@ cmake -S . -B build/arm64-tests -DCMAKE_BUILD_TYPE=Release -DNEURODE_NATIVE_TEST
   exit 1
 }
 cmake --build build/arm64-tests --parallel "${NEURODE_BUILD_JOBS:-$(nproc)}"
-for program in cgroup_test ops_test random_test engine_test threads_test order_test decimal_test serve_test; do
+for program in cgroup_test ops_test random_test engine_test graph_test threads_test order_test decimal_test serve_test; do
   echo "$program on arm64"
   "${emulate[@]}" "build/arm64-tests/$program"
 done

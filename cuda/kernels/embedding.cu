@@ -47,7 +47,9 @@ __global__ __launch_bounds__(kThreads) void embedding_gradients_kernel(Embedding
       }
       __syncthreads();
     }
-    if (d < r.size) table.values[vector * static_cast<std::int64_t>(r.table_stride) + d] = sum;
+    if (d >= r.size) continue;
+    float& stored = table.values[vector * static_cast<std::int64_t>(r.table_stride) + d];
+    stored = table.adds ? stored + sum : sum;
   }
 }
 

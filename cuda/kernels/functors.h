@@ -6,6 +6,7 @@
 #include "native/ops/activations.h"
 #include "native/ops/features.h"
 #include "native/ops/losses.h"
+#include "native/ops/merges.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
@@ -65,6 +66,13 @@ enum Pooling : int {
 #undef NEURODE_ROW
 };
 }  // namespace pooling
+namespace merge {
+enum Merge : int {
+#define NEURODE_ROW(name, ...) name,
+  NEURODE_MERGES(NEURODE_ROW)
+#undef NEURODE_ROW
+};
+}  // namespace merge
 namespace regularizer {
 enum Regularizer : int {
 #define NEURODE_ROW(name, ...) name,
@@ -75,6 +83,18 @@ enum Regularizer : int {
 };
 }  // namespace regularizer
 }  // namespace row
+
+// Calls apply(functor) with the functor of the merge in row `which` of the op table.
+template <class Apply>
+NEURODE_DEVICE void with_merge(int which, Apply apply) {
+  switch (which) {
+#define NEURODE_ROW(name, Functor) \
+  case row::merge::name:           \
+    return apply(ops::Functor{});
+    NEURODE_MERGES(NEURODE_ROW)
+#undef NEURODE_ROW
+  }
+}
 
 // One value's contribution to a penalty, and the derivative of that contribution.
 [[maybe_unused]] static __device__ float penalty_value(const OpRecord& op, float x) {
@@ -296,6 +316,8 @@ NEURODE_DEVICE void update_patch_by(const OpRecord& optimizer, float rate, std::
                                                                   Patch patch,
                                                                   const float* gradients) {
   if (weights.values == nullptr) return;
+  if (weights.adds)
+    return update_patch_by<ops::AddGradient>(optimizer, rate, step, weights, patch, gradients);
   if (weights.stores)
     return update_patch_by<ops::StoreGradient>(optimizer, rate, step, weights, patch, gradients);
   switch (optimizer.row) {

@@ -35,10 +35,27 @@ NEURODE_DEVICE float& grouped(const RearrangementRecord& r, const Tensor& tensor
   return tensor.at(row * (r.features / features) + feature / features, feature % features);
 }
 
+// A feature of the wide side of a block, some columns of which are on the narrow side.
+struct WideFeature {
+  int row, column;  // column: counted from the first of the narrow side
+  NEURODE_DEVICE WideFeature(const RearrangementRecord& r, int features, int feature)
+      : row(feature / (features / r.block.rows)),
+        column(feature % (features / r.block.rows) - r.begin) {}
+};
+
+// The feature of the wide side that corresponds to a feature of the narrow side.
+NEURODE_DEVICE int wide_feature(const RearrangementRecord& r, int features, int feature) {
+  const int row = feature / r.block.columns, column = feature % r.block.columns;
+  return row * (features / r.block.rows) + r.begin + column;
+}
+
 struct RearrangementElements {
   RearrangementRecord r;
 
-  __host__ __device__ int features() const { return r.features; }
+  // Of the output, but of the input if the task writes a part of its output.
+  __host__ __device__ int features() const {
+    return r.kind == TaskKind::place ? r.input_features : r.features;
+  }
 
   NEURODE_DEVICE void run(int row, int feature) const {
     switch (r.kind) {
@@ -58,6 +75,19 @@ struct RearrangementElements {
       case TaskKind::encode:
         r.output.at(row, feature) = encoded(r, row, feature);
         break;
+      case TaskKind::place:
+        r.output.at(row, wide_feature(r, r.features, feature)) = r.input.at(row, feature);
+        break;
+      case TaskKind::take:
+        r.output.at(row, feature) = r.input.at(row, wide_feature(r, r.input_features, feature));
+        break;
+      case TaskKind::take_backward: {
+        const WideFeature wide(r, r.features, feature);
+        const bool is_there = wide.column >= 0 && wide.column < r.block.columns;
+        r.output.at(row, feature) =
+            is_there ? r.input.at(row, wide.row * r.block.columns + wide.column) : 0;
+        break;
+      }
       default:
         break;
     }

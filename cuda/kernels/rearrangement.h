@@ -12,6 +12,7 @@ struct RearrangementRecord {
   int features;                         // per row of the output, all positions together
   int input_features, output_features;  // per position
   Block block;
+  int begin;   // place, take: the first column
   int counts;  // encode: writes the number of occurrences instead of 0 or 1
   Tensor input, output;
 };

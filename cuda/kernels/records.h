@@ -78,8 +78,11 @@ enum class StageKind : int {
   activation_backward,  // gradient *= f'(z, output)
   noise_backward,       // gradient *= auxiliary
   rescale_backward,
-  dense_backward_input,  // input_gradient = gradient . kernel^T * f'(z, output); f, z and output
-                         // belong to the layer below
+  merge,                  // output = op(input, auxiliary)
+  merge_backward_first,   // input_gradient = gradient * the slope by input
+  merge_backward_second,  // the same by auxiliary
+  dense_backward_input,   // input_gradient = gradient . kernel^T * f'(z, output); f, z and output
+                          // belong to the layer below
 };
 
 // The work of one or two tasks of a Program.
@@ -134,6 +137,7 @@ struct WeightsRecord {
   float* slots[ops::kMaxSlots];
   float weight_decay;
   bool stores;
+  bool adds;  // if it stores: adds to what is stored
 };
 
 // A parameter whose gradient is stored in the arena and applied by a later launch.

@@ -17,13 +17,14 @@ NEURODE_DEVICE bool is_rowwise(const Stage& stage) {
 
 // The tensors of a stage, in global or in shared memory.
 struct Tensors {
-  Tensor input, z, output, auxiliary, gradient;
+  Tensor input, z, output, auxiliary, gradient, input_gradient;
   NEURODE_DEVICE Tensors(const Stage& stage, float* shared)
       : input(stage.input.in(shared)),
         z(stage.z.in(shared)),
         output(stage.output.in(shared)),
         auxiliary(stage.auxiliary.in(shared)),
-        gradient(stage.gradient.in(shared)) {}
+        gradient(stage.gradient.in(shared)),
+        input_gradient(stage.input_gradient.in(shared)) {}
 };
 
 // `row` counts the rows of the tensors, `batch_row` the rows of the batch.
@@ -68,6 +69,24 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
       const std::int64_t left = state.total - state.position;
       const auto rows = static_cast<float>(left < state.batch_size ? left : state.batch_size);
       t.gradient.at(row, feature) += penalty_slope(stage.op, t.input.at(row, feature)) / rows;
+      break;
+    }
+    case StageKind::merge: {
+      const float a = t.input.at(row, feature), b = t.auxiliary.at(row, feature);
+      with_merge(stage.op.row, [&](auto function) {
+        t.output.at(row, feature) = decltype(function)::template apply<float>(a, b);
+      });
+      break;
+    }
+    case StageKind::merge_backward_first:
+    case StageKind::merge_backward_second: {
+      const bool first = stage.kind == StageKind::merge_backward_first;
+      const float a = t.input.at(row, feature), b = t.auxiliary.at(row, feature);
+      with_merge(stage.op.row, [&](auto function) {
+        const ops::Slopes<float> slopes = decltype(function)::template slopes<float>(a, b);
+        t.input_gradient.at(row, feature) =
+            t.gradient.at(row, feature) * (first ? slopes.first : slopes.second);
+      });
       break;
     }
     case StageKind::rescale_backward:

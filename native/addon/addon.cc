@@ -61,6 +61,7 @@ Napi::Value ops(const Napi::CallbackInfo& info) {
     object.Set("noises", rows(OpKind::noise));
     object.Set("features", rows(OpKind::feature));
     object.Set("poolings", rows(OpKind::pooling));
+    object.Set("merges", rows(OpKind::merge));
     object.Set("regularizers", rows(OpKind::regularizer));
     return object;
   });

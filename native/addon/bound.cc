@@ -44,12 +44,12 @@ BoundInput::BoundInput(Napi::Object input, Memory memory, const Program& program
       view_.floats = floats_.data();
     }
   }
-  indices_ = program.input_indices;
-  check_indices(elements_, view_, indices_, "x");
+  limits_ = program.input_limits;
+  check_indices(elements_, view_, limits_, "x");
 }
 
 bool BoundInput::fits(const Program& program) const {
-  return view_.features == program.input_size && indices_ == program.input_indices;
+  return view_.features == program.input_size && limits_ == program.input_limits;
 }
 
 InputView BoundInput::view() {

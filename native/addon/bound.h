@@ -35,8 +35,8 @@ class BoundInput {
  private:
   Elements elements_;
   InputView view_;
-  std::int64_t rows_ = 0;  // a copy of view_.rows, as another thread uses view_
-  int indices_ = 0;        // the number of categories that indices were checked for
+  std::int64_t rows_ = 0;    // a copy of view_.rows, as another thread uses view_
+  std::vector<int> limits_;  // the Program::input_limits that the elements were checked for
   Uninitialized<std::uint8_t> bytes_;
   Uninitialized<float> floats_;
 };

@@ -145,6 +145,13 @@ class ObjectReader final : public LayerReader {
   }
   Op op(const char* name, OpKind kind) const override { return member(object_, name, to_op, kind); }
   Along along(const char* name) const override { return member(object_, name, to_along); }
+  std::vector<int> integers(const char* name, std::int64_t most) const override {
+    const Napi::Array array = member(object_, name, to_array);
+    std::vector<int> integers;
+    for (std::uint32_t i = 0; i < array.Length(); ++i)
+      integers.push_back(static_cast<int>(to_integer(array.Get(i), name, 0, most)));
+    return integers;
+  }
   ParameterPlan parameter(const char* name) const override {
     return member(object_, name, to_parameter);
   }
@@ -270,24 +277,33 @@ Plan to_plan(Napi::Value value) {
   const Napi::Array layers = member(object, "layers", to_array);
   for (std::uint32_t i = 0; i < layers.Length(); ++i)
     plan.layers.push_back(read_layer(ObjectReader(to_object(layers.Get(i), "layer"))));
+  const auto count = static_cast<std::int64_t>(plan.layers.size());
+  if (object.Has("output"))
+    plan.output = static_cast<int>(member(object, "output", to_integer, 0, count));
   if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");
   if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
   return plan;
 }
 
-void check_indices(const Elements& elements, const InputView& input, int count, const char* name) {
-  if (count == 0) return;
+void check_indices(const Elements& elements, const InputView& input, const std::vector<int>& limits,
+                   const char* name) {
+  if (limits.empty()) return;
   constexpr std::int64_t kPiece = 1024;
   float values[kPiece];
+  int feature = 0;
   for (std::int64_t first = 0; first < elements.count; first += kPiece) {
     const std::int64_t end = std::min(first + kPiece, elements.count);
     const auto* const start = static_cast<const char*>(elements.data);
     const Elements piece{start + first * size_of(elements.type), elements.type, end - first};
     convert_to_floats(piece, 1, 0, values);
-    for (std::int64_t i = first; i < end; ++i) {
+    for (std::int64_t i = first; i < end; ++i, ++feature) {
+      if (feature == input.features) feature = 0;
+      const int count = limits[feature];
       const float value = values[i - first] * input.scale + input.offset;
-      if (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)) continue;
+      if (count == 0 ||
+          (value >= 0 && value < static_cast<float>(count) && value == std::floor(value)))
+        continue;
       throw Error("ERR_LABEL_RANGE", std::string(name) + ": expected integers from 0 to " +
                                          std::to_string(count - 1) + ", got " + number_text(value) +
                                          " in row " + std::to_string(i / input.features) +
@@ -296,11 +312,11 @@ void check_indices(const Elements& elements, const InputView& input, int count, 
   }
 }
 
-void check_indices(const InputView& input, int count, const char* name) {
+void check_indices(const InputView& input, const std::vector<int>& limits, const char* name) {
   const bool is_bytes = input.bytes != nullptr;
   const void* const data = is_bytes ? static_cast<const void*>(input.bytes) : input.floats;
   const ElementType type = is_bytes ? ElementType::uint8 : ElementType::float32;
-  check_indices(Elements{data, type, input.rows * input.features}, input, count, name);
+  check_indices(Elements{data, type, input.rows * input.features}, input, limits, name);
 }
 
 }  // namespace neurode::addon

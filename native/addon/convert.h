@@ -19,10 +19,11 @@ Plan to_plan(Napi::Value value);
 // elements are neither bytes nor float32, the view has no pointer. Does not keep the array alive.
 InputView to_input(Napi::Object input, const Elements& elements, int features);
 
-// Throws if an element is not an integer from 0 to below `count`, such as an index of an embedding.
-// A `count` of 0 allows every number.
-void check_indices(const InputView& input, int count, const char* name);
-void check_indices(const Elements& elements, const InputView& input, int count, const char* name);
+// Throws if an element is not an integer from 0 to below its feature's limit, such as an index of
+// an embedding: see Program::input_limits.
+void check_indices(const InputView& input, const std::vector<int>& limits, const char* name);
+void check_indices(const Elements& elements, const InputView& input, const std::vector<int>& limits,
+                   const char* name);
 
 Napi::Object to_object(Napi::Value value, const char* name);
 std::string to_text(Napi::Value value, const char* name);

@@ -24,7 +24,7 @@ struct Frozen {
   std::shared_ptr<Device> device;
   std::shared_ptr<const Inference> inference;
   int input_size, output_size;
-  int input_indices;  // as Program::input_indices
+  std::vector<int> input_limits;  // as Program::input_limits
   std::int64_t bytes = 0;
   ForwardCost cost;
 };
@@ -80,7 +80,7 @@ Freezing to_freezing(const Napi::CallbackInfo& info) {
   Frozen* const frozen = freezing.frozen.get();
   frozen->input_size = program.input_size;
   frozen->output_size = program.output_size;
-  frozen->input_indices = program.input_indices;
+  frozen->input_limits = program.input_limits;
   const Napi::Array arrays = info[2].As<Napi::Array>();
   ParameterValues& values = freezing.values;
   for (const Parameter& parameter : program.parameters) {
@@ -156,7 +156,7 @@ class Predictor : public Wrapped<Predictor> {
 
   Napi::Value get_takes_indices(const Napi::CallbackInfo& info) {
     return guard(info.Env(),
-                 [&] { return Napi::Boolean::New(info.Env(), frozen().input_indices > 0); });
+                 [&] { return Napi::Boolean::New(info.Env(), !frozen().input_limits.empty()); });
   }
 
   // Other environments may share the frozen model by this token until this object is disposed.
@@ -229,7 +229,7 @@ class Predictor : public Wrapped<Predictor> {
   }
 
   void check_rows(const InputView& input) const {
-    check_indices(input, frozen_->input_indices, "input");
+    check_indices(input, frozen_->input_limits, "input");
   }
 
   // Points the view to a copy of its rows. Returns the owner of the copy.

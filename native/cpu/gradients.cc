@@ -41,12 +41,13 @@ void Gradients::run(const Task& task, const Batch& batch, const Step& step, int 
 // dense layers
 
 // Where the gradient of a parameter goes, and what is to be done with it there.
-OptimizerStep Gradients::point_at(WeightGradient& gradient, int parameter, const Step& step) {
+OptimizerStep Gradients::point_at(WeightGradient& gradient, int parameter, bool adds,
+                                  const Step& step) {
   ParameterMemory& memory = parameters_[parameter];
   gradient.stride = memory.stride;
   if (program_.parameters[parameter].update == Update::deferred) {
     gradient.kernel = memory.gradient.data();
-    return kStoreStep;
+    return adds ? kAddStep : kStoreStep;
   }
   gradient.kernel = memory.values.data();
   for (int s = 0; s < optimizer_slots_; ++s) gradient.slots[s] = memory.slots[s].data();
@@ -74,7 +75,7 @@ void Gradients::dense(const Task& task, const Batch& batch, const Step& step, in
   const int units = gradient.units;
   const int groups = round_up(gradient.inputs, kGroup) / kGroup;
   if (program_.parameters[task.kernel].update != Update::none) {
-    const OptimizerStep optimizer = point_at(gradient, task.kernel, step);
+    const OptimizerStep optimizer = point_at(gradient, task.kernel, task.adds, step);
     // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
     const bool along_inputs = groups >= threads;
     const Part columns = along_inputs ? part(groups, thread, threads) : Part{0, groups};
@@ -90,7 +91,7 @@ void Gradients::dense(const Task& task, const Batch& batch, const Step& step, in
     const Part slice = part(units, thread, threads);
     gradient.unit_begin = slice.begin;
     gradient.unit_end = slice.end;
-    const OptimizerStep optimizer = point_at(gradient, task.bias, step);
+    const OptimizerStep optimizer = point_at(gradient, task.bias, task.adds, step);
     kernels_.dense_backward_bias(gradient, optimizer);
   }
 }
@@ -106,6 +107,7 @@ BatchLines Gradients::lines_of(const Task& task, const Batch& batch) const {
   lines.panels = batch.cut.panels();
   lines.panel_rows = batch.cut.rows.data();
   lines.step = plan.size;
+  lines.adds = task.adds;
   lines.x = batch.memory + plan.offset[task.input];
   if (task.gradient >= 0) lines.gradient = batch.memory + plan.offset[task.gradient];
   return lines;

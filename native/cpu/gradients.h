@@ -34,7 +34,7 @@ class Gradients {
 
  private:
   void dense(const Task& task, const Batch& batch, const Step& step, int thread, int threads);
-  OptimizerStep point_at(WeightGradient& gradient, int parameter, const Step& step);
+  OptimizerStep point_at(WeightGradient& gradient, int parameter, bool adds, const Step& step);
   BatchLines lines_of(const Task& task, const Batch& batch) const;
   float* arena_of(int parameter);
   void embedding(const Task& task, const Batch& batch, int thread, int threads);

@@ -34,7 +34,7 @@ struct Panels {
 };
 
 // The gradient of a kernel for inputs [begin, end) and units [unit_begin, unit_end), or of a bias,
-// and its update; with kStoreStep the gradient alone, into `kernel`.
+// and its update; with kStoreStep or kAddStep the gradient alone, into `kernel`.
 struct WeightGradient {
   int inputs, units;
   int positions;   // of a row; their inputs and units follow each other in a panel
@@ -71,6 +71,7 @@ struct BatchLines {
   std::int64_t step;  // floats from a panel to the next
   const float* x;     // panel 0, (features, kPanel)
   const float* gradient;
+  bool adds;  // gradients of parameters are added to those that are stored
 };
 
 // What is known of each channel of a batch: y = (x - mean) factor + beta with factor = inverse
@@ -172,6 +173,12 @@ struct Kernels {
   void (*noise)(const Op& op, std::uint64_t seed, std::int64_t step, int first_row, const float* x,
                 float* factor, float* y, int features, int rows);
   void (*multiply)(const float* mask, const float* x, float* y, int features, int rows);
+
+  // y = a merged with b.
+  void (*merge)(const Op& op, const float* a, const float* b, float* y, int features, int rows);
+  // y = gradient * the slope by a (side 0) or by b (side 1).
+  void (*merge_backward)(const Op& op, int side, const float* a, const float* b,
+                         const float* gradient, float* y, int features, int rows);
 
   // values[lane] = loss of the row; gradient (null: none) = d loss / d prediction * scale * the
   // row's weight (null: 1), zero past the last row.

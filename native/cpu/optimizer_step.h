@@ -17,6 +17,9 @@ struct OptimizerStep {
 // A row that is no optimizer: it stores gradients where an optimizer would write weights.
 constexpr int kStoreRow = -1;
 constexpr OptimizerStep kStoreStep{kStoreRow, nullptr, 0, 0, 1};
+// As above, but gradients are added to what is stored.
+constexpr int kAddRow = -2;
+constexpr OptimizerStep kAddStep{kAddRow, nullptr, 0, 0, 1};
 
 constexpr int kMostSlots = 4;  // variables of an optimizer for each parameter
 

@@ -80,7 +80,17 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
     case TaskKind::repeat:
     case TaskKind::repeat_backward:
     case TaskKind::encode:
+    case TaskKind::place:
+    case TaskKind::take:
+    case TaskKind::take_backward:
       return rearrange(task, plan_.pass, {kPanel, lanes}, at(task.input), at(task.output));
+    case TaskKind::merge:
+      return kernels_.merge(task.op, at(task.input), at(task.auxiliary), at(task.output),
+                            width(task.output), rows);
+    case TaskKind::merge_backward:
+      return kernels_.merge_backward(task.op, task.side, at(task.input), at(task.auxiliary),
+                                     at(task.gradient), at(task.input_gradient), width(task.output),
+                                     rows);
     case TaskKind::pool:
       return pool(task.op, {task.block.rows, width(task.output), kPanel, lanes}, at(task.input),
                   at(task.output));

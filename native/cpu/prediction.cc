@@ -139,7 +139,11 @@ void Prediction::run_on_row(const Task& task, const InputView& input) {
     case TaskKind::transpose:
     case TaskKind::repeat:
     case TaskKind::encode:
+    case TaskKind::place:
+    case TaskKind::take:
       return rearrange(task, plan.pass, {1, 1}, x, y);
+    case TaskKind::merge:
+      return kernels_.merge(task.op, x, here_.data() + plan.offset[task.auxiliary], y, 1, outputs);
     case TaskKind::pool:
       return pool(task.op, {task.block.rows, outputs, 1, 1}, x, y);
     case TaskKind::embedding_forward:

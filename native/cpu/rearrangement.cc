@@ -1,4 +1,4 @@
-// Tasks that move features, repeat them, or count them: on the lines of a panel, or on one row.
+// Tasks that move, repeat or count features: on the lines of a panel, or on one row.
 #include "native/cpu/rearrangement.h"
 
 namespace neurode::cpu {
@@ -37,10 +37,25 @@ void encode(const Lines& lines, const Task& task, int features, const float* x, 
   }
 }
 
+// Rows of a block, of which some columns are copied. Columns count from the first feature of a row.
+struct Columns {
+  int rows, columns;
+  int from, from_width;
+  int to, to_width;
+};
+
+void copy_columns(const Lines& lines, const Columns& c, const float* x, float* y) {
+  for (int r = 0; r < c.rows; ++r) {
+    for (int f = 0; f < c.columns; ++f)
+      lines.copy(x, r * c.from_width + c.from + f, y, r * c.to_width + c.to + f);
+  }
+}
+
 }  // namespace
 
 void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y) {
   const int from = pass.width(task.input), to = pass.width(task.output);
+  const int rows = task.block.rows, columns = task.block.columns;
   switch (task.kind) {
     case TaskKind::transpose:
       return transpose(lines, task.block, from, x, y);
@@ -53,6 +68,13 @@ void rearrange(const Task& task, const Pass& pass, const Lines& lines, const flo
       return;
     case TaskKind::encode:
       return encode(lines, task, from, x, y);
+    case TaskKind::take:
+      return copy_columns(lines, {rows, columns, task.begin, from / rows, 0, columns}, x, y);
+    case TaskKind::take_backward:
+      for (int f = 0; f < to; ++f) lines.clear(y, f);
+      [[fallthrough]];
+    case TaskKind::place:
+      return copy_columns(lines, {rows, columns, 0, columns, task.begin, to / rows}, x, y);
     default:
       return;
   }

@@ -1,4 +1,4 @@
-// Tasks that move features, repeat them, or count them: on the lines of a panel, or on one row.
+// Tasks that move, repeat or count features: on the lines of a panel, or on one row.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct Lines {
   void clear(float* y, std::int64_t feature) const { std::fill_n(y + feature * line, lanes, 0.0f); }
 };
 
-// y = transpose, repeat, repeat_backward or encode of x: tensors of the pass.
+// y = the task's output for x: tensors of the pass. `place` leaves y's other columns as they are.
 void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y);
 
 }  // namespace neurode::cpu

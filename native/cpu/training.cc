@@ -16,7 +16,7 @@ constexpr double kWorthABarrier = 2e5;
 double operations_of(const Program& program, int rows) {
   double weights = 0;
   for (const Parameter& parameter : program.parameters)
-    weights += static_cast<double>(parameter.size()) * parameter.positions;
+    weights += static_cast<double>(parameter.size()) * parameter.positions * parameter.uses;
   return 3 * 2 * weights * rows;
 }
 

@@ -1,9 +1,11 @@
 // Builds the backward part of a training pass, and the updates of parameters.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "native/engine/op_table.h"
 #include "native/engine/pass_builder.h"
+#include "native/engine/task_order.h"
 
 namespace neurode {
 namespace {
@@ -21,17 +23,6 @@ Task as_gradients(Task task, TaskKind kind) {
   task.kind = kind;
   task.axis = Axis::outputs;
   return task;
-}
-
-// Adds the task that turns the gradient of a rearrangement's output into the gradient of its input.
-// Returns the input's gradient.
-int add_rearrangement(PassBuilder& pass, Task task, int gradient) {
-  const int input_gradient = pass.add_tensor_like(task.input);
-  task.gradient = -1;
-  task.input = gradient;
-  task.output = input_gradient;
-  pass.add(task);
-  return input_gradient;
 }
 
 // Adds one task for every parameter whose update is deferred and that is `wanted`. If `waits`, the
@@ -63,83 +54,260 @@ void add_updates(PassBuilder& pass) {
   });
 }
 
-}  // namespace
+// Walks through the tasks of the forward pass from the last to the first. The gradient of a tensor
+// is a tensor too: the first task that contributes to it writes it, and later contributions are
+// added.
+//
+// A task may change a gradient in place only if nothing else reads it: the gradient of a sum, for
+// example, is that of all its terms.
+class BackwardBuilder {
+ public:
+  BackwardBuilder(PassBuilder& pass, std::size_t count) : pass_(pass), count_(count) {
+    find_needed();
+  }
 
-// The layers below the first one that learns need no gradient. The tasks that compute gradients of
-// parameters come last, all in one segment.
-void add_backward(PassBuilder& pass, std::size_t top, int gradient) {
-  std::vector<Task> weights;
-  std::size_t first = 0;
-  while (first < top && !learns(pass, pass.task(first))) ++first;
-  const auto add_as = [&](Task task, TaskKind kind) {
-    task.kind = kind;
-    pass.add(task);
-  };
-  for (std::size_t i = top; i-- > first;) {
-    Task task = pass.task(i);
-    task.gradient = gradient;
-    switch (task.kind) {
-      case TaskKind::activation_forward:
-        add_as(task, TaskKind::activation_backward);
-        break;
-      case TaskKind::activity_penalty:
-        add_as(task, TaskKind::activity_gradient);
-        break;
-      case TaskKind::noise_forward:
-        if (task.auxiliary >= 0) add_as(task, TaskKind::noise_backward);
-        break;
-      case TaskKind::rescale_forward:
-        add_as(task, TaskKind::rescale_backward);
-        break;
-      case TaskKind::normalize_forward:
-        add_as(task, TaskKind::normalize_backward);
-        break;
-      case TaskKind::batch_normalize_forward:
-        pass.add(as_gradients(task, TaskKind::batch_sums));
-        if (i != first) add_as(task, TaskKind::batch_normalize_backward);
-        break;
-      case TaskKind::feature_forward:
-        // If the layer learns, a later task still reads `gradient`, so the gradient of the input is
-        // a tensor of its own.
-        task.input_gradient = gradient;
-        if (learns(pass, task)) {
-          weights.push_back(as_gradients(task, TaskKind::feature_gradients));
-          if (i == first) break;
-          task.input_gradient = gradient = pass.add_tensor(pass.features(task.input));
-        }
-        add_as(task, TaskKind::feature_backward);
-        break;
-      case TaskKind::embedding_forward:
-        if (learns(pass, task))
-          weights.push_back(as_gradients(task, TaskKind::embedding_gradients));
-        break;
-      case TaskKind::dense_forward:
-        if (learns(pass, task))
-          weights.push_back(as_gradients(task, TaskKind::dense_backward_weights));
-        if (i == first) break;
-        task.input_gradient = gradient = pass.add_tensor_like(task.input);
-        add_as(task, TaskKind::dense_backward_input);
-        break;
-      case TaskKind::regroup:
-        gradient = add_rearrangement(pass, task, gradient);
-        break;
-      case TaskKind::transpose:
-        std::swap(task.block.rows, task.block.columns);
-        gradient = add_rearrangement(pass, task, gradient);
-        break;
-      case TaskKind::pool:
-        task.input_gradient = gradient = pass.add_tensor_like(task.input);
-        add_as(task, TaskKind::pool_backward);
-        break;
-      case TaskKind::repeat:
-        task.kind = TaskKind::repeat_backward;
-        gradient = add_rearrangement(pass, task, gradient);
-        break;
-      default:
-        break;
+  void run(int output, int gradient) {
+    contribute(output, gradient);
+    for (std::size_t i = count_; i-- > 0;) {
+      const Task task = pass_.tasks()[i];
+      if (task.kind == TaskKind::activity_penalty) {
+        penalties_.push_back(task);
+        add_penalties(task.input);
+      } else if (task.output >= 0) {
+        add_penalties(task.output);
+        const int known = at(gradients_, task.output);
+        if (known >= 0 && at(needed_, task.output)) add_for(task, known);
+      }
     }
   }
-  for (const Task& task : weights) pass.add(task);
+
+  // The tasks that compute gradients of parameters, in the order of the backward pass.
+  const std::vector<Task>& weights() const { return weights_; }
+
+ private:
+  // The value for a tensor, or 0 resp. -1 for tensors that have none yet.
+  static bool at(const std::vector<bool>& values, int tensor) {
+    return tensor >= 0 && tensor < static_cast<int>(values.size()) && values[tensor];
+  }
+  static int at(const std::vector<int>& values, int tensor) {
+    return tensor < static_cast<int>(values.size()) ? values[tensor] : -1;
+  }
+  void set_gradient(int tensor, int gradient) {
+    if (tensor >= static_cast<int>(gradients_.size())) gradients_.resize(tensor + 1, -1);
+    gradients_[tensor] = gradient;
+  }
+  bool is_shared(int gradient) const { return at(shared_, gradient); }
+  void share(int gradient) {
+    if (gradient >= static_cast<int>(shared_.size())) shared_.resize(gradient + 1);
+    shared_[gradient] = true;
+  }
+
+  // A tensor needs a gradient if it depends on a parameter that learns.
+  void find_needed() {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Task& task = pass_.tasks()[i];
+      if (task.output < 0) continue;
+      if (task.output >= static_cast<int>(needed_.size())) needed_.resize(task.output + 1);
+      if (learns(pass_, task) || needs_inputs(task)) needed_[task.output] = true;
+    }
+  }
+  bool needs_inputs(const Task& task) const {
+    return at(needed_, task.input) || (task.kind == TaskKind::merge && at(needed_, task.auxiliary));
+  }
+
+  void contribute(int tensor, int gradient) {
+    if (!at(needed_, tensor)) return;
+    const int known = at(gradients_, tensor);
+    if (known < 0) return set_gradient(tensor, gradient);
+    const int sum = !is_shared(known)      ? known
+                    : !is_shared(gradient) ? gradient
+                                           : pass_.add_tensor_like(known);
+    pass_.add({.kind = TaskKind::merge,
+               .input = known,
+               .output = sum,
+               .auxiliary = gradient,
+               .op = {.row = op_row(OpKind::merge, "add")}});
+    set_gradient(tensor, sum);
+  }
+
+  // Returns the gradient itself, or a copy if something else reads it.
+  int own(int gradient) {
+    if (!is_shared(gradient)) return gradient;
+    const int copy = pass_.add_tensor_like(gradient);
+    pass_.add({.kind = TaskKind::rescale_forward, .input = gradient, .output = copy});
+    return copy;
+  }
+
+  // Adds the penalties of a tensor as soon as it has a gradient.
+  void add_penalties(int tensor) {
+    if (at(gradients_, tensor) < 0 || !at(needed_, tensor)) return;
+    for (Task& task : penalties_) {
+      if (task.input != tensor) continue;
+      set_gradient(tensor, own(at(gradients_, tensor)));
+      task.kind = TaskKind::activity_gradient;
+      task.gradient = at(gradients_, tensor);
+      pass_.add(task);
+      task.input = -1;
+    }
+  }
+
+  void add_as(Task task, TaskKind kind) {
+    task.kind = kind;
+    pass_.add(task);
+  }
+
+  // The input's gradient is the changed gradient of the output.
+  void change(Task task, TaskKind kind) {
+    task.gradient = own(task.gradient);
+    add_as(task, kind);
+    contribute(task.input, task.gradient);
+  }
+
+  // The input's gradient is a tensor of its own.
+  void make(Task task, TaskKind kind) {
+    task.input_gradient = pass_.add_tensor_like(task.input);
+    add_as(task, kind);
+    contribute(task.input, task.input_gradient);
+  }
+
+  // As make, for tasks that move the features of their input to their output.
+  void move(Task task, TaskKind kind) {
+    const int gradient = task.gradient, input = task.input;
+    task.gradient = -1;
+    task.input = gradient;
+    task.output = pass_.add_tensor_like(input);
+    // Regrouped features can be the same memory.
+    if (task.kind == TaskKind::regroup && is_shared(gradient)) share(task.output);
+    add_as(task, kind);
+    contribute(input, task.output);
+  }
+
+  void add_for(Task task, int gradient) {
+    const bool goes_on = at(needed_, task.input);
+    task.gradient = gradient;
+    // Several tasks write to a concatenation. All other outputs have one writer, or one that
+    // overwrites the output of the one before: its gradient is then what contribute() leaves.
+    if (task.kind != TaskKind::place) set_gradient(task.output, -1);
+    switch (task.kind) {
+      case TaskKind::activation_forward:
+        return change(task, TaskKind::activation_backward);
+      case TaskKind::noise_forward:
+        if (task.auxiliary < 0) return contribute(task.input, gradient);
+        return change(task, TaskKind::noise_backward);
+      case TaskKind::rescale_forward:
+        return change(task, TaskKind::rescale_backward);
+      case TaskKind::normalize_forward:
+        return change(task, TaskKind::normalize_backward);
+      case TaskKind::batch_normalize_forward:
+        if (goes_on) task.gradient = own(gradient);
+        pass_.add(as_gradients(task, TaskKind::batch_sums));
+        if (goes_on) change(task, TaskKind::batch_normalize_backward);
+        return;
+      case TaskKind::feature_forward:
+        task.input_gradient = gradient;
+        if (!learns(pass_, task)) {
+          task.input_gradient = task.gradient = own(gradient);
+          add_as(task, TaskKind::feature_backward);
+          return contribute(task.input, task.gradient);
+        }
+        // The task at the end of the step reads the gradient, so that of the input is another
+        // tensor.
+        weights_.push_back(as_gradients(task, TaskKind::feature_gradients));
+        if (goes_on) make(task, TaskKind::feature_backward);
+        return;
+      case TaskKind::embedding_forward:
+        weights_.push_back(as_gradients(task, TaskKind::embedding_gradients));
+        return;
+      case TaskKind::dense_forward:
+        if (learns(pass_, task))
+          weights_.push_back(as_gradients(task, TaskKind::dense_backward_weights));
+        if (goes_on) make(task, TaskKind::dense_backward_input);
+        return;
+      case TaskKind::regroup:
+        return move(task, TaskKind::regroup);
+      case TaskKind::transpose:
+        std::swap(task.block.rows, task.block.columns);
+        return move(task, TaskKind::transpose);
+      case TaskKind::repeat:
+        return move(task, TaskKind::repeat_backward);
+      case TaskKind::pool:
+        return make(task, TaskKind::pool_backward);
+      case TaskKind::place:
+        if (goes_on) move(task, TaskKind::take);
+        return;
+      case TaskKind::take:
+        return move(task, TaskKind::take_backward);
+      case TaskKind::merge:
+        return add_for_merge(task);
+      default:
+        return;
+    }
+  }
+
+  void add_for_merge(const Task& task) {
+    if (has_constant_slopes(task.op)) return pass_on(task);
+    int sides[2] = {-1, -1};
+    for (const int side : {0, 1}) {
+      const int input = side == 0 ? task.input : task.auxiliary;
+      if (!at(needed_, input)) continue;
+      Task slope = task;
+      slope.side = side;
+      slope.input_gradient = sides[side] = pass_.add_tensor_like(input);
+      add_as(slope, TaskKind::merge_backward);
+    }
+    if (sides[0] >= 0) contribute(task.input, sides[0]);
+    if (sides[1] >= 0) contribute(task.auxiliary, sides[1]);
+  }
+
+  // The gradient of a sum or a difference, up to its sign, is that of both inputs.
+  void pass_on(const Task& task) {
+    const bool first = at(needed_, task.input), second = at(needed_, task.auxiliary);
+    int of_second = task.gradient;
+    if (second && second_slope(task.op) != 1) {
+      of_second = pass_.add_tensor_like(task.auxiliary);
+      pass_.add({.kind = TaskKind::rescale_forward,
+                 .input = task.gradient,
+                 .output = of_second,
+                 .scale = second_slope(task.op)});
+    } else if (first && second) {
+      share(task.gradient);
+    }
+    contribute(task.input, task.gradient);
+    contribute(task.auxiliary, of_second);
+  }
+
+  PassBuilder& pass_;
+  const std::size_t count_;
+  std::vector<bool> needed_;    // by tensor: whether it needs a gradient
+  std::vector<int> gradients_;  // by tensor: its gradient so far; -1: none
+  std::vector<bool> shared_;    // by tensor: a gradient of several tensors
+  std::vector<Task> penalties_;
+  std::vector<Task> weights_;
+};
+
+// Marks the tasks whose parameters an earlier task has stored a gradient for.
+void mark_sums(std::vector<Task>& tasks) {
+  std::vector<int> stored;
+  for (Task& task : tasks) {
+    const bool is_of_parameters =
+        task.kind == TaskKind::dense_backward_weights || task.kind == TaskKind::batch_sums ||
+        task.kind == TaskKind::feature_gradients || task.kind == TaskKind::embedding_gradients;
+    const int parameter = task.kernel >= 0 ? task.kernel : task.bias;
+    if (!is_of_parameters || parameter < 0) continue;
+    task.adds = std::find(stored.begin(), stored.end(), parameter) != stored.end();
+    if (!task.adds) stored.push_back(parameter);
+  }
+}
+
+}  // namespace
+
+// The tasks that compute gradients of parameters come last, all in one segment.
+void add_backward(PassBuilder& pass, std::size_t count, int output, int gradient) {
+  BackwardBuilder backward(pass, count);
+  backward.run(output, gradient);
+  join_segments(pass.tasks());
+  for (const Task& task : backward.weights()) pass.add(task);
+  mark_sums(pass.tasks());
   add_updates(pass);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "native/engine/op_table.h"
 #include "native/engine/plan.h"
@@ -21,6 +22,7 @@ class LayerReader {
   virtual std::int64_t integer(const char* member, std::int64_t least, std::int64_t most) const = 0;
   virtual Op op(const char* member, OpKind kind) const = 0;
   virtual Along along(const char* member) const = 0;
+  virtual std::vector<int> integers(const char* member, std::int64_t most) const = 0;
   virtual ParameterPlan parameter(const char* member) const = 0;
 
   float real(const char* member) const { return static_cast<float>(number(member)); }

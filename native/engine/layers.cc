@@ -5,6 +5,7 @@
 #include <string>
 
 #include "native/engine/error.h"
+#include "native/engine/rearranging_layers.h"
 #include "native/ops/features.h"
 
 namespace neurode {
@@ -12,16 +13,10 @@ namespace {
 
 namespace ops = NEURODE_ISA_NAMESPACE::ops;
 
-constexpr std::int64_t kMostIndices = 1 << 24;  // float32 holds all integers up to this one
+constexpr std::int64_t kMostLayers = 1 << 20;
 
 [[noreturn]] void refuse(const char* member, const char* expected) {
   throw Error("ERR_ARGUMENT", std::string(member) + ": expected " + expected);
-}
-
-void read_block(const LayerReader& reader, LayerPlan& layer) {
-  layer.block = {.rows = reader.size_or("rows", 1),
-                 .columns = reader.size_or("columns", 1),
-                 .inner = reader.size_or("inner", 1)};
 }
 
 void read_scale_and_center(const LayerReader& reader, LayerPlan& layer) {
@@ -46,11 +41,6 @@ std::int64_t same(const LayerPlan&, std::int64_t inputs) { return inputs; }
 
 void scale_and_center(const LayerPlan&, ParameterBuilder& builder) {
   builder.add_scale_and_center();
-}
-
-void rearrange(const LayerPlan& layer, PassBuilder& pass, TaskKind kind, std::int64_t outputs) {
-  pass.add_step({.kind = kind, .block = layer.block, .counts = layer.counts},
-                static_cast<int>(outputs));
 }
 
 // dense
@@ -84,7 +74,7 @@ void dense_parameters(const LayerPlan& layer, ParameterBuilder& builder) {
 void dense_tasks(const LayerPlan& layer, PassBuilder& pass) {
   const int kernel = pass.take_parameter();
   const int bias = layer.use_bias ? pass.take_parameter() : -1;
-  const int positions = pass.parameter(kernel).positions;
+  const int positions = pass.width() / pass.parameter(kernel).rows;
   pass.regroup(positions);
   pass.add_step({.kind = TaskKind::dense_forward, .kernel = kernel, .bias = bias}, layer.units,
                 positions);
@@ -225,65 +215,6 @@ void activity_penalty_tasks(const LayerPlan& layer, PassBuilder& pass) {
   pass.add_activity_penalty(layer.op);
 }
 
-// transpose
-
-std::int64_t transpose_outputs(const LayerPlan& layer, std::int64_t inputs) {
-  const auto [rows, columns, inner] = layer.block;
-  if (inputs % rows != 0 || inputs / rows % (std::int64_t{columns} * inner) != 0)
-    refuse("layers", "whole blocks to transpose");
-  return inputs;
-}
-
-void transpose_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  rearrange(layer, pass, TaskKind::transpose, pass.features());
-}
-
-// repeat
-
-std::int64_t repeat_outputs(const LayerPlan& layer, std::int64_t inputs) {
-  return inputs * layer.block.rows;
-}
-
-void repeat_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  rearrange(layer, pass, TaskKind::repeat, repeat_outputs(layer, pass.features()));
-}
-
-// pooling
-
-void read_pooling(const LayerReader& reader, LayerPlan& layer) {
-  layer.op = reader.op("pooling", OpKind::pooling);
-  read_block(reader, layer);
-}
-
-std::int64_t pooling_outputs(const LayerPlan& layer, std::int64_t inputs) {
-  if (inputs % layer.block.rows != 0) refuse("rows", "whole positions");
-  return inputs / layer.block.rows;
-}
-
-void pooling_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  pass.add_step({.kind = TaskKind::pool, .op = layer.op, .block = layer.block},
-                static_cast<int>(pooling_outputs(layer, pass.features())));
-}
-
-// encoding
-
-void read_encoding(const LayerReader& reader, LayerPlan& layer) {
-  read_block(reader, layer);
-  layer.counts = reader.flag("counts");
-  if (layer.block.columns > kMostIndices) refuse("columns", "at most 2^24");
-}
-
-std::int64_t encoding_outputs(const LayerPlan& layer, std::int64_t inputs) {
-  if (inputs % layer.block.rows != 0) refuse("rows", "whole groups of integers");
-  return inputs / layer.block.rows * layer.block.columns;
-}
-
-void encoding_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  rearrange(layer, pass, TaskKind::encode, encoding_outputs(layer, pass.features()));
-}
-
-int encoding_indices(const LayerPlan& layer) { return layer.block.columns; }
-
 // In the order of LayerKind.
 constexpr LayerRow kRows[] = {
     {.name = "dense",
@@ -297,19 +228,16 @@ constexpr LayerRow kRows[] = {
      .kind = LayerKind::activation,
      .read = read_activation,
      .outputs = same,
-     .parameters = nullptr,
      .tasks = activation_tasks},
     {.name = "noise",
      .kind = LayerKind::noise,
      .read = read_noise,
      .outputs = same,
-     .parameters = nullptr,
      .tasks = noise_tasks},
     {.name = "rescaling",
      .kind = LayerKind::rescaling,
      .read = read_rescaling,
      .outputs = same,
-     .parameters = nullptr,
      .tasks = rescaling_tasks},
     {.name = "feature",
      .kind = LayerKind::feature,
@@ -340,40 +268,55 @@ constexpr LayerRow kRows[] = {
      .kind = LayerKind::activity_penalty,
      .read = read_activity_penalty,
      .outputs = same,
-     .parameters = nullptr,
      .tasks = activity_penalty_tasks},
     {.name = "transpose",
      .kind = LayerKind::transpose,
      .read = read_block,
      .outputs = transpose_outputs,
-     .parameters = nullptr,
      .tasks = transpose_tasks},
     {.name = "repeat",
      .kind = LayerKind::repeat,
      .read = read_block,
      .outputs = repeat_outputs,
-     .parameters = nullptr,
      .tasks = repeat_tasks},
     {.name = "pooling",
      .kind = LayerKind::pooling,
      .read = read_pooling,
      .outputs = pooling_outputs,
-     .parameters = nullptr,
      .tasks = pooling_tasks},
     {.name = "encoding",
      .kind = LayerKind::encoding,
      .read = read_encoding,
      .outputs = encoding_outputs,
-     .parameters = nullptr,
      .tasks = encoding_tasks,
      .indices = encoding_indices},
+    {.name = "merge",
+     .kind = LayerKind::merge,
+     .read = read_merge,
+     .tasks = merge_tasks,
+     .joined = merge_outputs},
+    {.name = "concatenation",
+     .kind = LayerKind::concatenation,
+     .read = read_block,
+     .tasks = concatenation_tasks,
+     .joined = concatenation_outputs},
+    {.name = "dot",
+     .kind = LayerKind::dot,
+     .read = read_dot,
+     .tasks = dot_tasks,
+     .joined = dot_outputs},
+    {.name = "take",
+     .kind = LayerKind::take,
+     .read = read_take,
+     .outputs = take_outputs,
+     .tasks = take_tasks},
 };
 
 constexpr bool in_order() {
   int kind = 0;
   for (const LayerRow& row : kRows)
     if (static_cast<int>(row.kind) != kind++) return false;
-  return kind == static_cast<int>(LayerKind::encoding) + 1;
+  return kind == static_cast<int>(LayerKind::take) + 1;
 }
 static_assert(in_order());
 
@@ -388,6 +331,9 @@ LayerPlan read_layer(const LayerReader& reader) {
     LayerPlan layer{};
     layer.kind = row.kind;
     layer.name = reader.text("name");
+    if (reader.has("from")) layer.from = reader.integers("from", kMostLayers);
+    if (reader.has("shares"))
+      layer.shares = static_cast<int>(reader.integer("shares", 0, kMostLayers));
     if (reader.has("trainable")) layer.trainable = reader.flag("trainable");
     if (reader.has("along")) layer.along = reader.along("along");
     row.read(reader, layer);

@@ -9,6 +9,7 @@
 #include "native/ops/activations.h"
 #include "native/ops/features.h"
 #include "native/ops/losses.h"
+#include "native/ops/merges.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
@@ -83,6 +84,8 @@ const char* kind_name(OpKind kind) {
       return "feature function";
     case OpKind::pooling:
       return "pooling";
+    case OpKind::merge:
+      return "merge";
     case OpKind::regularizer:
       return "regularizer";
   }
@@ -102,6 +105,7 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
   static const std::vector<OpRow> noises = {NEURODE_NOISES(NEURODE_ROW)};
   static const std::vector<OpRow> functions = {NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)};
   static const std::vector<OpRow> poolings = {NEURODE_POOLINGS(NEURODE_ROW)};
+  static const std::vector<OpRow> merges = {NEURODE_MERGES(NEURODE_ROW)};
   static const std::vector<OpRow> regularizers = {NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
                                                       NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)};
 #undef NEURODE_ROW
@@ -119,6 +123,8 @@ const std::vector<OpRow>& op_rows(OpKind kind) {
       return functions;
     case OpKind::pooling:
       return poolings;
+    case OpKind::merge:
+      return merges;
     case OpKind::regularizer:
       return regularizers;
     case OpKind::optimizer:
@@ -147,6 +153,33 @@ bool noise_scales(const Op& noise) {
 #undef NEURODE_ROW
   };
   return scales[noise.row];
+}
+
+bool has_constant_slopes(const Op& merge) {
+  static constexpr bool constant[] = {
+#define NEURODE_ROW(name, Functor) ops::Functor::kConstant,
+      NEURODE_MERGES(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return constant[merge.row];
+}
+
+bool averages(const Op& merge) {
+  static constexpr bool averages[] = {
+#define NEURODE_ROW(name, Functor) ops::Functor::kAverages,
+      NEURODE_MERGES(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return averages[merge.row];
+}
+
+float second_slope(const Op& merge) {
+  static const float slopes[] = {
+#define NEURODE_ROW(name, Functor) ops::Functor::slopes<float>(0, 0).second,
+      NEURODE_MERGES(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return slopes[merge.row];
 }
 
 bool is_of_matrices(const Op& regularizer) {

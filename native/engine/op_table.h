@@ -10,7 +10,17 @@
 
 namespace neurode {
 
-enum class OpKind { activation, loss, metric, optimizer, noise, feature, pooling, regularizer };
+enum class OpKind {
+  activation,
+  loss,
+  metric,
+  optimizer,
+  noise,
+  feature,
+  pooling,
+  merge,
+  regularizer
+};
 
 struct OpRow {
   std::string name;
@@ -30,6 +40,14 @@ int op_row(OpKind kind, std::string_view name);
 
 // Whether the noise multiplies values, and does not only add to them.
 bool noise_scales(const Op& noise);
+
+// Whether the slopes of a merge do not depend on the merged values, and whether it divides by their
+// number.
+bool has_constant_slopes(const Op& merge);
+bool averages(const Op& merge);
+
+// The derivative of a merge of constant slopes by its second value: 1 or -1.
+float second_slope(const Op& merge);
 
 // Whether the regularizer is a function of whole rows or columns of a parameter, and not of single
 // elements.

@@ -2,6 +2,7 @@
 #include "native/engine/parameter_builder.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -44,30 +45,87 @@ void check(const Parameter& parameter) {
 
 }  // namespace
 
-void ParameterBuilder::build() {
-  inputs_ = plan_.input_size;
-  bool is_first = true;
-  for (const LayerPlan& layer : plan_.layers) add_layer(layer, std::exchange(is_first, false));
-  program_.output_size = inputs_;
-  if (plan_.training && inputs_ % plan_.training->positions != 0)
+std::vector<int> ParameterBuilder::build() {
+  const int layers = static_cast<int>(plan_.layers.size());
+  sizes_.push_back(plan_.input_size);
+  uses_.assign(layers, 1);
+  for (int i = 0; i < layers; ++i) {
+    check_references(i);
+    if (plan_.layers[i].shares >= 0) ++uses_[plan_.layers[i].shares];
+  }
+  for (int i = 0; i < layers; ++i) add_layer(i);
+  program_.output_size = sizes_[output_of(plan_)];
+  if (plan_.training && program_.output_size % plan_.training->positions != 0)
     throw Error("ERR_ARGUMENT", "positions: expected a divisor of the outputs");
+  return std::move(firsts_);
 }
 
-void ParameterBuilder::add_layer(const LayerPlan& layer, bool is_first) {
+// Layers read earlier values only, so a Plan has no circles.
+void ParameterBuilder::check_references(int index) const {
+  const LayerPlan& layer = plan_.layers[index];
+  for (const int value : layer.from)
+    if (value > index) throw Error("ERR_ARGUMENT", "from: expected values before the layer's own");
+  const bool takes_several = layer_row(layer.kind).joined != nullptr;
+  if (layer.from.size() > 1 && !takes_several)
+    throw Error("ERR_ARGUMENT", "from: expected one value");
+  if (layer.shares < 0) return;
+  const bool is_same = layer.shares < index && plan_.layers[layer.shares].shares < 0 &&
+                       plan_.layers[layer.shares].kind == layer.kind;
+  if (!is_same) throw Error("ERR_ARGUMENT", "shares: expected an earlier layer of the same kind");
+}
+
+void ParameterBuilder::add_layer(int index) {
+  const LayerPlan& layer = plan_.layers[index];
   const LayerRow& row = layer_row(layer.kind);
+  const std::vector<int> from = inputs_of(plan_, index);
+  std::vector<int> inputs;
+  for (const int value : from) inputs.push_back(sizes_[value]);
   layer_ = &layer;
+  inputs_ = inputs.front();
   const Along& along = layer.along;
   if (along.length > 0 && inputs_ % (std::int64_t{along.length} * along.inner) != 0)
     throw Error("ERR_ARGUMENT", "along: expected whole groups of features");
-  if (row.indices != nullptr) {
-    if (!is_first) throw Error("ERR_ARGUMENT", "layers: expected a layer of integers at the input");
-    program_.input_indices = row.indices(layer);
-  }
-  const std::int64_t outputs = row.outputs(layer, inputs_);
+  if (row.indices != nullptr) limit_columns(columns_of(from.front()), row.indices(layer));
+  const std::int64_t outputs =
+      row.joined != nullptr ? row.joined(layer, inputs) : row.outputs(layer, inputs_);
+  firsts_.push_back(layer.shares >= 0 ? firsts_[layer.shares]
+                                      : static_cast<int>(program_.parameters.size()));
+  next_ = firsts_.back();
   if (row.parameters != nullptr) row.parameters(layer, *this);
   if (values_ > kMostParameters || outputs > kMostFeatures)
     throw Error("ERR_OUT_OF_MEMORY", "the model has too many parameters");
-  inputs_ = static_cast<int>(outputs);
+  sizes_.push_back(static_cast<int>(outputs));
+}
+
+std::vector<int> ParameterBuilder::columns_of(int value) const {
+  std::vector<int> columns;
+  if (value == 0) {
+    columns.resize(plan_.input_size);
+    std::iota(columns.begin(), columns.end(), 0);
+    return columns;
+  }
+  const LayerPlan& layer = plan_.layers[value - 1];
+  const bool takes = layer.kind == LayerKind::take;
+  if (!takes && layer.kind != LayerKind::concatenation)
+    throw Error("ERR_ARGUMENT", "layers: expected a layer of integers at the input");
+  std::vector<std::vector<int>> inputs;
+  for (const int from : inputs_of(plan_, value - 1)) inputs.push_back(columns_of(from));
+  for (int row = 0; row < layer.block.rows; ++row) {
+    for (const std::vector<int>& input : inputs) {
+      const int each = static_cast<int>(input.size()) / layer.block.rows;
+      const auto first = input.begin() + std::int64_t{row} * each + (takes ? layer.begin : 0);
+      columns.insert(columns.end(), first, first + (takes ? layer.block.columns : each));
+    }
+  }
+  return columns;
+}
+
+// A feature that several layers read as an index has to suit all of them.
+void ParameterBuilder::limit_columns(const std::vector<int>& columns, int limit) {
+  std::vector<int>& limits = program_.input_limits;
+  limits.resize(plan_.input_size);
+  for (const int column : columns)
+    limits[column] = limits[column] == 0 ? limit : std::min(limits[column], limit);
 }
 
 int ParameterBuilder::channels() const {
@@ -76,14 +134,22 @@ int ParameterBuilder::channels() const {
 
 void ParameterBuilder::add(const char* name, Layout layout, int rows, int columns,
                            const ParameterPlan& plan, int positions) {
+  if (layer_->shares >= 0) {
+    Parameter& shared = program_.parameters[next_++];
+    if (shared.layout != layout || shared.rows != rows || shared.columns != columns)
+      throw Error("ERR_SHAPE", shared.name + ": a further use of its layer needs another shape");
+    shared.positions = std::max(shared.positions, positions);
+    return;
+  }
   Parameter parameter{layer_->name + "/" + name, layout, rows, columns, plan.initializer};
   parameter.positions = positions;
+  parameter.uses = uses_[firsts_.size() - 1];
   parameter.decays = plan.decays;
   if (plan_.training && layer_->trainable) {
     parameter.regularizer = plan.regularizer;
     parameter.constraint = plan.constraint;
     check(parameter);
-    const bool waits = layout == Layout::table || plan.regularizer ||
+    const bool waits = layout == Layout::table || parameter.uses > 1 || plan.regularizer ||
                        plan.constraint.kind != Constraint::Kind::none ||
                        defers(plan_.training->update);
     parameter.update = waits ? Update::deferred : Update::fused;
@@ -101,6 +167,7 @@ void ParameterBuilder::add_statistics() {
   for (const auto& [name, plan] :
        {std::pair{"mean", &layer_->mean}, {"variance", &layer_->variance}}) {
     add(name, Layout::vector, 0, channels(), *plan);
+    if (layer_->shares >= 0) continue;
     program_.parameters.back().trainable = false;
     program_.parameters.back().update = Update::none;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "native/engine/program.h"
 
@@ -11,9 +12,9 @@ class ParameterBuilder {
  public:
   ParameterBuilder(const Plan& plan, Program& program) : plan_(plan), program_(program) {}
 
-  // Builds the parameters of all layers and finds the size of the output. Throws if layers do not
-  // fit each other or are too large.
-  void build();
+  // Builds the parameters of all layers and finds the size of the output. Returns the index of the
+  // first parameter of each layer. Throws if layers do not fit each other or are too large.
+  std::vector<int> build();
 
   // The rows of the layer table call the functions below, which are about the layer being built.
 
@@ -31,12 +32,20 @@ class ParameterBuilder {
   void add_statistics();
 
  private:
-  void add_layer(const LayerPlan& layer, bool is_first);
+  void check_references(int index) const;
+  void add_layer(int index);
+  // The input features that a value consists of. Throws if it is computed from them.
+  std::vector<int> columns_of(int value) const;
+  void limit_columns(const std::vector<int>& columns, int limit);
 
   const Plan& plan_;
   Program& program_;
   const LayerPlan* layer_ = nullptr;
+  std::vector<int> sizes_;   // of the values so far
+  std::vector<int> firsts_;  // the first parameter of each layer so far
+  std::vector<int> uses_;    // by layer: how many layers use its parameters
   int inputs_ = 0;
+  int next_ = 0;  // of the parameters that the layer shares, if it shares any
   std::int64_t values_ = 0;
 };
 

@@ -13,33 +13,73 @@ namespace {
 // Whether the output of such a task must not be overwritten: its backward task reads that output,
 // or the output may be the bound data itself.
 bool reads_own_output(TaskKind kind) {
-  return kind != TaskKind::dense_forward && kind != TaskKind::feature_forward &&
-         kind != TaskKind::normalize_forward && kind != TaskKind::batch_normalize_forward;
+  switch (kind) {
+    case TaskKind::dense_forward:
+    case TaskKind::feature_forward:
+    case TaskKind::normalize_forward:
+    case TaskKind::batch_normalize_forward:
+    case TaskKind::merge:
+    case TaskKind::place:
+    case TaskKind::take:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
 
+PassBuilder::PassBuilder(const Plan& plan, const std::vector<int>& first_parameters, Mode mode,
+                         Program& program)
+    : plan_(plan),
+      first_parameters_(first_parameters),
+      mode_(mode),
+      program_(program),
+      uses_(plan.layers.size() + 1, 0) {
+  for (std::size_t i = 0; i < plan.layers.size(); ++i)
+    for (const int value : inputs_of(plan, static_cast<int>(i))) ++uses_[value];
+  ++uses_[output_of(plan)];
+}
+
 Pass PassBuilder::build() {
   current_ = add_tensor(plan_.input_size);
   add({.kind = TaskKind::gather_input, .output = current_});
-  for (const LayerPlan& layer : plan_.layers) add_layer(layer);
+  values_.push_back({current_, true});
+  for (std::size_t i = 0; i < plan_.layers.size(); ++i) add_layer(static_cast<int>(i));
+  current_ = values_[output_of(plan_)].tensor;
   regroup(mode_ == Mode::predict ? 1 : program_.positions);
   pass_.output = current_;
   if (mode_ != Mode::predict) add_loss(*plan_.training);
   return std::move(pass_);
 }
 
-void PassBuilder::add_layer(const LayerPlan& layer) {
+void PassBuilder::add_layer(int index) {
+  const LayerPlan& layer = plan_.layers[index];
   const LayerRow& row = layer_row(layer.kind);
-  if (layer.kind != LayerKind::rescaling) at_input_ = false;
-  if (!row.by_position) regroup(1);
+  at_input_ = layer.kind == LayerKind::rescaling;
+  inputs_.clear();
+  for (const int value : inputs_of(plan_, index)) {
+    const auto [tensor, at_input] = values_[value];
+    at_input_ = at_input_ && at_input && uses_[value] == 1;
+    if (uses_[value] > 1) hold(tensor);
+    inputs_.push_back(row.by_position ? tensor : regrouped(tensor, 1));
+  }
+  current_ = inputs_.front();
+  parameter_ = first_parameters_[index];
   row.tasks(layer, *this);
+  values_.push_back({current_, at_input_});
 }
 
 int PassBuilder::add_tensor(int features, int positions) {
   pass_.features.push_back(features);
   pass_.positions.push_back(positions);
+  states_.emplace_back();
   return static_cast<int>(pass_.features.size()) - 1;
+}
+
+void PassBuilder::add(const Task& task) {
+  pass_.tasks.push_back(task);
+  if (task.output >= 0) states_[task.output].writer = task.kind;
 }
 
 int PassBuilder::add_statistics(int channels) {
@@ -54,16 +94,30 @@ void PassBuilder::add_step(Task task, int features, int positions) {
   current_ = task.output;
 }
 
-void PassBuilder::regroup(int positions) {
-  if (this->positions(current_) == positions) return;
-  add_step({.kind = TaskKind::regroup}, pass_.width(current_) / positions, positions);
+void PassBuilder::regroup(int positions) { current_ = regrouped(current_, positions); }
+
+// Grouped features can be the same memory, so they are held as the others are.
+int PassBuilder::regrouped(int tensor, int positions) {
+  if (this->positions(tensor) == positions) return tensor;
+  const auto [found, is_new] = regroupings_.try_emplace({tensor, positions}, -1);
+  if (!is_new) return found->second;
+  const int output = found->second = add_tensor(pass_.width(tensor) / positions, positions);
+  add({.kind = TaskKind::regroup, .input = tensor, .output = output});
+  states_[output].held = states_[tensor].held;
+  return output;
+}
+
+// What a task reads again must stay: in training, the backward tasks read much of it.
+bool PassBuilder::may_overwrite(int tensor) const {
+  const State& state = states_[tensor];
+  return !state.held && !reads_own_output(state.writer);
 }
 
 // The output overwrites the input if no later task reads the input.
 void PassBuilder::add_activation(const Op& op, const Along& along) {
   if (op.row == op_row(OpKind::activation, "linear")) return;
   const ActivationRow& row = activation_row(op.row);
-  const bool input_is_free = !reads_own_output(pass_.tasks.back().kind) &&
+  const bool input_is_free = may_overwrite(current_) &&
                              (mode_ == Mode::predict || row.from_output) && !is_fused_with_loss(op);
   const int output = input_is_free && row.pointwise ? current_ : add_tensor_like(current_);
   add({.kind = TaskKind::activation_forward,
@@ -75,7 +129,9 @@ void PassBuilder::add_activation(const Op& op, const Along& along) {
 }
 
 void PassBuilder::add_by_channel(const LayerPlan& layer, TaskKind kind, Task task) {
-  const bool in_place = mode_ == Mode::predict && pass_.tasks.size() > 1;
+  const State& state = states_[current_];
+  const bool in_place =
+      mode_ == Mode::predict && !state.held && state.writer != TaskKind::gather_input;
   task.kind = kind;
   task.op = layer.op;
   task.along = layer.along;
@@ -102,7 +158,36 @@ void PassBuilder::add_activity_penalty(const Op& regularizer) {
        .input = current_,
        .metric = program_.metrics + activities_++,
        .op = regularizer});
+  hold(current_);
   program_.activities = activities_;
+}
+
+// A merge overwrites an input that nobody else reads, if its backward tasks do not read it either.
+void PassBuilder::add_merges(const Op& op) {
+  const bool may_reuse = mode_ == Mode::predict || has_constant_slopes(op);
+  for (std::size_t i = 1; i < inputs_.size(); ++i) {
+    const int input = current_, other = inputs_[i];
+    const int reused = !may_reuse             ? -1
+                       : may_overwrite(input) ? input
+                       : may_overwrite(other) ? other
+                                              : -1;
+    current_ = reused >= 0 ? reused : add_tensor(features(input));
+    add({.kind = TaskKind::merge,
+         .input = input,
+         .output = current_,
+         .auxiliary = other,
+         .op = op});
+  }
+}
+
+void PassBuilder::normalize_inputs() {
+  const Op op{.row = op_row(OpKind::activation, "unitNormalize")};
+  for (int& input : inputs_) {
+    current_ = input;
+    add_activation(op);
+    input = current_;
+  }
+  current_ = inputs_.front();
 }
 
 bool PassBuilder::fold_into_input(float scale, float offset) {
@@ -125,19 +210,31 @@ bool PassBuilder::is_fused_with_loss(const Op& activation) const {
          (function == "sigmoid" && loss == "binaryCrossentropy");
 }
 
+// The activation that writes the model's output, if a loss can take its logits instead. A penalty
+// of the output reads the output itself.
+const Task* PassBuilder::activation_before_loss() const {
+  for (std::size_t i = pass_.tasks.size(); i-- > 0;) {
+    const Task& task = pass_.tasks[i];
+    if (task.kind == TaskKind::activity_penalty && task.input == pass_.output) return nullptr;
+    if (task.output != pass_.output) continue;
+    const bool is_whole = task.along.length == 0 || positions(pass_.output) > 1;
+    const bool fits = task.kind == TaskKind::activation_forward && task.input != task.output &&
+                      is_whole && is_fused_with_loss(task.op);
+    return fits ? &task : nullptr;
+  }
+  return nullptr;
+}
+
 void PassBuilder::add_loss(const TrainingPlan& training) {
+  const std::size_t layers = pass_.tasks.size();
   const int targets = add_tensor_like(pass_.output);
-  add({.kind = TaskKind::gather_targets, .output = targets});
   Task loss{
       .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
-  std::size_t top = pass_.tasks.size() - 1;  // the backward pass begins below the loss
-  const Task& last = pass_.tasks[top - 1];
-  const bool is_whole = last.along.length == 0 || positions(pass_.output) > 1;
-  if (last.kind == TaskKind::activation_forward && is_whole && is_fused_with_loss(last.op)) {
-    loss.input = last.input;
+  if (const Task* const activation = activation_before_loss()) {
+    loss.input = activation->input;
     loss.op = of_logits(loss.op);
-    --top;
   }
+  add({.kind = TaskKind::gather_targets, .output = targets});
   if (mode_ == Mode::train) loss.gradient = add_tensor_like(loss.input);
   add(loss);
   for (std::size_t i = 0; i < training.metrics.size(); ++i) {
@@ -147,7 +244,7 @@ void PassBuilder::add_loss(const TrainingPlan& training) {
          .metric = static_cast<int>(i),
          .op = training.metrics[i]});
   }
-  if (mode_ == Mode::train) add_backward(*this, top, loss.gradient);
+  if (mode_ == Mode::train) add_backward(*this, layers, loss.input, loss.gradient);
 }
 
 }  // namespace neurode

@@ -1,7 +1,13 @@
 // Builds one pass of a Program, layer after layer.
+//
+// Values are numbered as in a Plan. Several values can be the same tensor: a layer that changes
+// nothing in this pass returns the tensor that it reads.
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "native/engine/program.h"
 
@@ -9,35 +15,40 @@ namespace neurode {
 
 enum class Mode { predict, evaluate, train };
 
-// Every pass numbers the parameters alike, in the order of the layers. The predict pass has to be
-// built first.
+// The predict pass has to be built first.
 class PassBuilder {
  public:
-  PassBuilder(const Plan& plan, Mode mode, Program& program)
-      : plan_(plan), mode_(mode), program_(program) {}
+  // `first_parameters`: the index of the first parameter of each layer.
+  PassBuilder(const Plan& plan, const std::vector<int>& first_parameters, Mode mode,
+              Program& program);
 
   Pass build();
 
   // The rows of the layer table call the functions below.
 
   Mode mode() const { return mode_; }
-  // The tensor that the last layer so far writes.
+  // The tensors that the layer reads. All but layers that join several inputs have one.
+  const std::vector<int>& inputs() const { return inputs_; }
+  // The tensor that the layer's next task reads.
   int current() const { return current_; }
+  int width() const { return pass_.width(current_); }
   int features() const { return features(current_); }
   int features(int tensor) const { return pass_.features[tensor]; }
   int positions(int tensor) const { return pass_.positions[tensor]; }
   const Parameter& parameter(int index) const { return program_.parameters[index]; }
   const std::vector<Parameter>& parameters() const { return program_.parameters; }
   const UpdatePlan& update() const { return program_.update; }
-  const Task& task(std::size_t index) const { return pass_.tasks[index]; }
+  std::vector<Task>& tasks() { return pass_.tasks; }
 
-  // Returns the next parameter, in the order in which ParameterBuilder added them.
-  int take_parameter() { return parameters_++; }
+  // Returns the layer's next parameter, in the order in which ParameterBuilder added them.
+  int take_parameter() { return parameter_++; }
   int add_tensor(int features, int positions = 1);
   int add_tensor_like(int tensor) { return add_tensor(features(tensor), positions(tensor)); }
   // Adds the statistics of a batch for this many channels, and returns their index.
   int add_statistics(int channels);
-  void add(const Task& task) { pass_.tasks.push_back(task); }
+  void add(const Task& task);
+  // `tensor` becomes the current tensor.
+  void go_on_from(int tensor) { current_ = tensor; }
   // Adds a task that reads the current tensor. Its output, with this many features, becomes the
   // current tensor.
   void add_step(Task task, int features, int positions = 1);
@@ -49,27 +60,51 @@ class PassBuilder {
   // Returns a task with the layer's kernel and bias, if the layer has them, and its statistics.
   Task take_parameters(const LayerPlan& layer);
   void add_activity_penalty(const Op& regularizer);
-  // Folds a rescaling into the gather task if all layers before it are rescalings too. Returns
-  // whether it did.
+  // Joins the layer's inputs one after the other. The result becomes the current tensor.
+  void add_merges(const Op& op);
+  // Scales each input of the layer to a unit vector.
+  void normalize_inputs();
+  // Folds a rescaling into the gather task if all layers before it are rescalings too, and nothing
+  // else reads the input. Returns whether it did.
   bool fold_into_input(float scale, float offset);
 
  private:
-  void add_layer(const LayerPlan& layer);
+  struct Value {
+    int tensor;
+    bool at_input;  // in every pass: the model's input, rescaled at most
+  };
+  // What is known of a tensor.
+  struct State {
+    TaskKind writer{};  // the last task that wrote to it
+    bool held = false;  // no later task may write to it: it is read again
+  };
+
+  void add_layer(int index);
+  int regrouped(int tensor, int positions);
+  void hold(int tensor) { states_[tensor].held = true; }
+  bool may_overwrite(int tensor) const;
+  const Task* activation_before_loss() const;
   bool is_fused_with_loss(const Op& activation) const;
   void add_loss(const TrainingPlan& training);
 
   const Plan& plan_;
+  const std::vector<int>& first_parameters_;
   const Mode mode_;
   Program& program_;
   Pass pass_;
-  int parameters_ = 0;
+  std::vector<int> uses_;  // of each value: by layers, and as the output
+  std::vector<Value> values_;
+  std::vector<State> states_;                       // of each tensor
+  std::map<std::pair<int, int>, int> regroupings_;  // by tensor and positions
+  std::vector<int> inputs_;
+  int parameter_ = 0;
   int activities_ = 0;
-  bool at_input_ = true;  // in every pass: all layers so far are rescalings
+  bool at_input_ = true;  // of the layer that is being added
   int current_ = -1;
 };
 
-// Adds the backward pass of the tasks before `top`, beginning with the gradient of the last of
-// these tasks' output, and then the updates of parameters.
-void add_backward(PassBuilder& pass, std::size_t top, int gradient);
+// Adds the backward pass of the first `count` tasks, beginning with the gradient of `output`, and
+// then the updates of parameters.
+void add_backward(PassBuilder& pass, std::size_t count, int output, int gradient);
 
 }  // namespace neurode

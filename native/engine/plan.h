@@ -14,6 +14,7 @@ namespace neurode {
 
 // Upper bounds of the sizes and seeds of a Plan.
 constexpr std::int64_t kMostFeatures = 1 << 28;
+constexpr std::int64_t kMostIndices = 1 << 24;  // float32 holds all integers up to this one
 constexpr std::int64_t kMostSeed = (std::int64_t{1} << 53) - 1;
 
 // The most numbers that a row of an op table has.
@@ -53,7 +54,11 @@ enum class LayerKind {
   transpose,         // swaps rows and columns of a block
   repeat,            // repeats its input as the rows of a block
   pooling,           // reduces the rows of a block to one
-  encoding           // turns a block's integers into columns, one per category
+  encoding,          // turns a block's integers into columns, one per category
+  merge,             // joins its inputs element by element
+  concatenation,     // puts its inputs side by side in each row of a block
+  dot,               // the dot product of its two inputs
+  take               // some columns of a block
 };
 
 // The constraint that a parameter meets again after every update.
@@ -78,6 +83,10 @@ struct ParameterPlan {
 struct LayerPlan {
   LayerKind kind;
   std::string name;
+  // The values that the layer reads. Value 0 is the model's input, value k + 1 the output of layer
+  // k. Empty: the value before the layer's own.
+  std::vector<int> from;
+  int shares = -1;         // an earlier layer whose parameters it uses; -1: it has its own
   bool trainable = true;   // false: its parameters do not change
   int units = 0;           // dense: units; embedding: size of a vector
   int inputs = 0;          // dense: features of a position; embedding: number of vectors
@@ -89,14 +98,16 @@ struct LayerPlan {
   ParameterPlan mean;      // normalization, batch_normalization
   ParameterPlan variance;  // normalization, batch_normalization
   Along along;             // activation, feature, normalization, batch_normalization
-  // The function of noise, feature, pooling and activity_penalty layers. Normalizations store only
-  // numbers here: see normalize.
+  // The function of noise, feature, pooling, merge and activity_penalty layers. Normalizations
+  // store only numbers here: see normalize.
   Op op;
-  std::uint64_t seed = 0;  // noise
-  Block block;             // transpose, repeat, pooling, encoding
-  bool counts = false;     // encoding: count occurrences; false: give 0 or 1
-  float scale = 1;         // rescaling
-  float offset = 0;        // rescaling
+  std::uint64_t seed = 0;   // noise
+  Block block;              // transpose, repeat, pooling, encoding, concatenation, take
+  int begin = 0;            // take: the first column
+  bool normalizes = false;  // dot: of unit vectors
+  bool counts = false;      // encoding: count occurrences; false: give 0 or 1
+  float scale = 1;          // rescaling
+  float offset = 0;         // rescaling
 };
 
 // How the weighted losses of a batch's rows become the loss of the batch: divided by the number of
@@ -136,6 +147,16 @@ struct Plan {
   std::vector<LayerPlan> layers;
   Precision precision = Precision::float32;
   std::optional<TrainingPlan> training;
+  int output = -1;  // the value that is the model's output; -1: that of the last layer
 };
+
+// The values that layer `index` reads, and the value that is the model's output.
+inline std::vector<int> inputs_of(const Plan& plan, int index) {
+  const std::vector<int>& from = plan.layers[index].from;
+  return from.empty() ? std::vector<int>{index} : from;
+}
+inline int output_of(const Plan& plan) {
+  return plan.output < 0 ? static_cast<int>(plan.layers.size()) : plan.output;
+}
 
 }  // namespace neurode

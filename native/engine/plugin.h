@@ -12,7 +12,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 9;
+constexpr std::uint32_t kVersion = 10;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -42,7 +42,7 @@ struct TaskRecord {
   std::int32_t kernel, bias, mean, variance, parameter, statistics, metric;
   OpRecord op;
   std::int32_t length, inner;
-  std::int32_t block_rows, block_columns, block_inner, counts;
+  std::int32_t block_rows, block_columns, block_inner, begin, side, counts, adds;
   float scale, offset;
   std::uint64_t seed;
 };
@@ -60,7 +60,7 @@ struct PassRecord {
 
 // The same as neurode::Parameter.
 struct ParameterRecord {
-  std::int32_t layout, rows, columns, positions;
+  std::int32_t layout, rows, columns, positions, uses;
   std::int32_t trainable, decays, update;
   OpRecord regularizer;  // row -1: no regularizer
   std::int32_t constraint, length, inner;

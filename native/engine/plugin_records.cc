@@ -20,6 +20,7 @@ ParameterRecord record_of(const Parameter& parameter) {
           parameter.rows,
           parameter.columns,
           parameter.positions,
+          parameter.uses,
           parameter.trainable ? 1 : 0,
           parameter.decays ? 1 : 0,
           static_cast<std::int32_t>(parameter.update),
@@ -56,7 +57,10 @@ std::vector<TaskRecord> records_of(const Pass& pass) {
                        task.block.rows,
                        task.block.columns,
                        task.block.inner,
+                       task.begin,
+                       task.side,
                        task.counts ? 1 : 0,
+                       task.adds ? 1 : 0,
                        task.scale,
                        task.offset,
                        task.seed});

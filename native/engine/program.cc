@@ -12,8 +12,10 @@ Program compile(const Plan& plan) {
   Program program;
   program.input_size = plan.input_size;
   program.precision = plan.precision;
-  ParameterBuilder(plan, program).build();
-  const auto pass = [&](Mode mode) { return PassBuilder(plan, mode, program).build(); };
+  const std::vector<int> first_parameters = ParameterBuilder(plan, program).build();
+  const auto pass = [&](Mode mode) {
+    return PassBuilder(plan, first_parameters, mode, program).build();
+  };
   program.predict = pass(Mode::predict);
   if (plan.training) {
     const TrainingPlan& training = *plan.training;

@@ -39,12 +39,17 @@ enum class TaskKind {
   repeat,     // output (rows, columns) = input (columns), row after row
   pool,       // output (columns) = f(input (rows, columns)) over the rows of a block
   encode,     // output (outer, columns) = count of each integer in input (outer, rows)
+  merge,      // output = op(input, auxiliary), element by element
+  place,      // output (rows, any), columns [begin, begin + columns) = input (rows, columns)
+  take,       // output (rows, columns) = input (rows, any), columns [begin, begin + columns)
   loss,       // input = prediction, auxiliary = targets; writes row losses and gradient (-1: none)
   metric,     // input = prediction, auxiliary = targets; writes row values
   activity_penalty,   // writes the penalties of the rows of input
   activity_gradient,  // gradient += penalty'(input) / rows of the batch
   pool_backward,      // input_gradient (rows, columns) = gradient (columns) times each row's share
   repeat_backward,    // output (columns) = sum of input (rows, columns) over rows
+  take_backward,      // output (rows, any) = input (rows, columns) in its columns, 0 in others
+  merge_backward,     // input_gradient = gradient * the slope by input or auxiliary, see side
   activation_backward,       // gradient *= f'(input, output)
   noise_backward,            // gradient *= auxiliary
   rescale_backward,          // gradient *= scale
@@ -84,7 +89,12 @@ struct Task {
   Op op = {};
   Along along = {};
   Block block = {};
+  int begin = 0;  // place, take: the first column
+  int side = 0;   // merge_backward: 0: the slope by input; 1: by auxiliary
   bool counts = false;
+  // The gradients of parameters are added to those that an earlier task of the step has stored:
+  // several layers share the parameters.
+  bool adds = false;
   std::uint64_t seed = 0;
   float scale = 1;
   float offset = 0;
@@ -109,7 +119,8 @@ struct Parameter {
   int rows;  // 0: a vector
   int columns;
   Initializer initializer;
-  int positions = 1;  // dense: rows of the matrix product per row of the batch
+  int positions = 1;  // dense: the most rows of a matrix product per row of the batch
+  int uses = 1;       // how many layers use the parameter
   // Whether the parameter has optimizer variables and, unless its layer is frozen, a gradient.
   // Tasks write the other parameters directly, such as moving statistics.
   bool trainable = true;
@@ -157,7 +168,9 @@ inline std::vector<Segment> segments_of(const Pass& pass) {
 struct Program {
   int input_size = 0;
   int output_size = 0;
-  int input_indices = 0;  // inputs are integers below this; 0: any numbers
+  // For each input feature: the feature is an integer below this; 0: it is any number. Empty: all
+  // are any numbers.
+  std::vector<int> input_limits;
   float input_scale = 1;  // scale and offset of leading rescaling layers
   float input_offset = 0;
   std::vector<Parameter> parameters;

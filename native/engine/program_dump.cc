@@ -1,6 +1,7 @@
 // Writes Programs as text.
 #include "native/engine/program_dump.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -45,12 +46,17 @@ constexpr TaskName kTasks[] = {
     {"repeat"},
     {"pool", OpKind::pooling},
     {"encode"},
+    {"merge", OpKind::merge},
+    {"place"},
+    {"take"},
     {"loss", OpKind::loss},
     {"metric", OpKind::metric},
     {"activity_penalty", OpKind::regularizer},
     {"activity_gradient", OpKind::regularizer},
     {"pool_backward", OpKind::pooling},
     {"repeat_backward"},
+    {"take_backward"},
+    {"merge_backward", OpKind::merge},
     {"activation_backward", OpKind::activation},
     {"noise_backward"},
     {"rescale_backward"},
@@ -80,8 +86,9 @@ class Description {
  public:
   std::string of(const Program& program) {
     out_.precision(9);
-    out_ << "input " << program.input_size << " indices below " << program.input_indices
-         << " scale " << program.input_scale << " offset " << program.input_offset << "\noutput "
+    out_ << "input " << program.input_size << " indices below";
+    limits(program.input_limits);
+    out_ << " scale " << program.input_scale << " offset " << program.input_offset << "\noutput "
          << program.output_size << " positions " << program.positions << "\nprecision "
          << name_of(kPrecisions, program.precision) << "\n";
     for (const Parameter& parameter : program.parameters) add(parameter);
@@ -101,8 +108,9 @@ class Description {
  private:
   void add(const Parameter& parameter) {
     out_ << "parameter " << name_of(kLayouts, parameter.layout) << " " << parameter.rows << "x"
-         << parameter.columns << " positions " << parameter.positions << " trainable "
-         << parameter.trainable << " decays " << parameter.decays << " update "
+         << parameter.columns << " positions " << parameter.positions;
+    if (parameter.uses > 1) out_ << " uses " << parameter.uses;
+    out_ << " trainable " << parameter.trainable << " decays " << parameter.decays << " update "
          << name_of(kUpdates, parameter.update) << " initializer "
          << name_of(kInitializers, parameter.initializer.kind) << " ";
     add(parameter.initializer);
@@ -190,10 +198,24 @@ class Description {
     if (task.block.rows != 1 || task.block.columns != 1 || task.block.inner != 1) {
       out_ << " block " << task.block.rows << "x" << task.block.columns << "x" << task.block.inner;
     }
+    if (task.begin != 0) out_ << " from column " << task.begin;
+    if (task.side != 0) out_ << " side " << task.side;
     if (task.counts) out_ << " counts";
+    if (task.adds) out_ << " adds";
     if (task.scale != 1 || task.offset != 0)
       out_ << " scale " << task.scale << " offset " << task.offset;
     out_ << "\n";
+  }
+
+  // One number if it is that of all features.
+  void limits(const std::vector<int>& limits) {
+    const bool is_one =
+        std::all_of(limits.begin(), limits.end(), [&](int limit) { return limit == limits[0]; });
+    if (is_one) {
+      out_ << " " << (limits.empty() ? 0 : limits[0]);
+      return;
+    }
+    for (const int limit : limits) out_ << " " << limit;
   }
 
   void tensor(const char* label, const Pass& pass, int index) {

@@ -6,6 +6,7 @@
 #include "native/ops/activations.h"
 #include "native/ops/features.h"
 #include "native/ops/losses.h"
+#include "native/ops/merges.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/optimizers.h"
@@ -22,8 +23,9 @@ constexpr std::uint64_t row_fingerprint() {
       NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW) NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
           NEURODE_LOSSES(NEURODE_ROW) NEURODE_METRICS(NEURODE_ROW) NEURODE_OPTIMIZERS(NEURODE_ROW)
               NEURODE_NOISES(NEURODE_ROW) NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
-                  NEURODE_POOLINGS(NEURODE_ROW) NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
-                      NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
+                  NEURODE_POOLINGS(NEURODE_ROW) NEURODE_MERGES(NEURODE_ROW)
+                      NEURODE_POINTWISE_REGULARIZERS(NEURODE_ROW)
+                          NEURODE_MATRIX_REGULARIZERS(NEURODE_ROW)
 #undef NEURODE_ROW
   };
   for (const char* name : names) {

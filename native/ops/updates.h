@@ -19,6 +19,14 @@ struct StoreGradient {
   }
 };
 
+// Adds the gradient to the one that is stored: a parameter that several layers use.
+struct AddGradient : StoreGradient {
+  template <class T>
+  static NEURODE_FN T update(T stored, T g, T*, const Scalars&) {
+    return stored + g;
+  }
+};
+
 // The factor that limits a gradient's norm to `limit`: limit / max(norm, limit). A norm that is not
 // finite gives NaN, so that the error is visible.
 NEURODE_FN float clip_factor(float limit, double sum_of_squares) {

@@ -128,6 +128,12 @@ NEURODE_INLINE void channel_sums(const BatchLines& lines, int channel, double (&
   }
 }
 
+// Stores a channel's gradient, or adds it to the one that is stored. Null: nobody wants it.
+NEURODE_INLINE void keep(const BatchLines& lines, double gradient, float* stored, int channel) {
+  if (stored == nullptr) return;
+  stored[channel] = static_cast<float>(gradient) + (lines.adds ? stored[channel] : 0);
+}
+
 template <class Function>
 void feature_gradient_sums(const BatchLines& lines, float* by_kernel, float* by_bias) {
   for (int c = lines.begin; c < lines.end; ++c) {
@@ -137,8 +143,8 @@ void feature_gradient_sums(const BatchLines& lines, float* by_kernel, float* by_
       of_bias += widen(Function::by_bias(x) * gradient);
     });
     const auto [of_kernel, of_bias] = sums;
-    if (by_kernel != nullptr) by_kernel[c] = static_cast<float>(of_kernel);
-    if (by_bias != nullptr) by_bias[c] = static_cast<float>(of_bias);
+    keep(lines, of_kernel, by_kernel, c);
+    keep(lines, of_bias, by_bias, c);
   }
 }
 
@@ -303,8 +309,8 @@ inline void batch_sums(const BatchLines& lines, const BatchStatistics& statistic
     const double of_gamma = moved * inverse;
     statistics.slope[c] = static_cast<float>(-factor * inverse * of_gamma / count);
     statistics.term[c] = static_cast<float>(-factor * of_beta / count);
-    if (by_gamma != nullptr) by_gamma[c] = static_cast<float>(of_gamma);
-    if (by_beta != nullptr) by_beta[c] = static_cast<float>(of_beta);
+    keep(lines, of_gamma, by_gamma, c);
+    keep(lines, of_beta, by_beta, c);
   }
 }
 

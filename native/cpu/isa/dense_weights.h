@@ -161,8 +161,9 @@ struct WeightKernels {
   void (*bias)(const WeightGradient&, const cpu::OptimizerStep&);
 };
 
-// By optimizer; kStoreRow comes first.
+// By optimizer; kAddRow and kStoreRow come first.
 constexpr WeightKernels kWeightKernels[] = {
+    {backward_weights<ops::AddGradient>, backward_bias<ops::AddGradient>},
     {backward_weights<ops::StoreGradient>, backward_bias<ops::StoreGradient>},
 #define NEURODE_ROW(name, Functor, ...) \
   {backward_weights<ops::Functor>, backward_bias<ops::Functor>},
@@ -172,11 +173,11 @@ constexpr WeightKernels kWeightKernels[] = {
 
 inline void dense_backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step,
                                    float* scratch) {
-  kWeightKernels[step.row - cpu::kStoreRow].weights(task, step, scratch);
+  kWeightKernels[step.row - cpu::kAddRow].weights(task, step, scratch);
 }
 
 inline void dense_backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
-  kWeightKernels[step.row - cpu::kStoreRow].bias(task, step);
+  kWeightKernels[step.row - cpu::kAddRow].bias(task, step);
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE

@@ -34,7 +34,8 @@ inline void embed_row(const Table& table, const float* x, float* y, int features
 }
 
 inline void embedding_gradients(const cpu::BatchLines& lines, const Table& table, float* gradient) {
-  std::fill(gradient + lines.begin * table.stride, gradient + lines.end * table.stride, 0.0f);
+  if (!lines.adds)
+    std::fill(gradient + lines.begin * table.stride, gradient + lines.end * table.stride, 0.0f);
   for (int p = 0; p < lines.panels; ++p) {
     const float* const x = lines.x + p * lines.step;
     const float* const dy = lines.gradient + p * lines.step;

@@ -7,6 +7,7 @@
 #include "native/cpu/isa/dense_weights.h"
 #include "native/cpu/isa/embedding.h"
 #include "native/cpu/isa/inference_product.h"
+#include "native/cpu/isa/merges.h"
 #include "native/cpu/isa/penalties.h"
 #include "native/cpu/isa/pointwise.h"
 #include "native/cpu/isa/update.h"
@@ -81,6 +82,8 @@ const cpu::Kernels kKernels = {
     .rescale = rescale,
     .noise = noise,
     .multiply = multiply,
+    .merge = merge,
+    .merge_backward = merge_backward,
     .loss = loss,
     .metric = metric,
     .penalize_rows = penalize_rows,
