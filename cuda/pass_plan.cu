@@ -307,6 +307,7 @@ void PassPlan::find_slice() {
   in_memory.assign(count, false);
   for (std::size_t t = 0; t < count; ++t)
     in_memory[t] = outside[t] || wanted[t] || (inside[t] && !fits);
+  if (reads_bound_input) in_memory[pass.tasks.front().output] = false;
   if (fits) slice = std::move(found);
 }
 
