@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "native/cpu/packed_inference.h"
+#include "native/cpu/packed_plan.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {

@@ -1,5 +1,5 @@
-// Dense networks frozen for inference on the CPU: kernels packed once, rows in small blocks through
-// all layers.
+// Networks frozen for inference on the CPU: kernels packed once, rows in small blocks through all
+// layers.
 #include "native/cpu/packed_inference.h"
 
 #include <algorithm>
@@ -7,8 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "native/cpu/affine.h"
 #include "native/cpu/forward_cost.h"
+#include "native/cpu/packed_plan.h"
+#include "native/cpu/pooling.h"
 #include "native/engine/flush_subnormals.h"
 #include "native/engine/memory.h"
 #include "native/engine/op_table.h"
@@ -19,8 +20,6 @@ namespace {
 // Rows of a block, so that its activations stay in cache.
 constexpr int kMostRows = 32;
 constexpr int kBlockFloats = 1 << 20;
-
-int padded(int features) { return (features + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Memory that belongs to the calling thread, and that all models use in turn.
 float* workspace(std::int64_t floats) {
@@ -37,44 +36,11 @@ class CpuInference final : public Inference {
         team_(std::move(team)),
         cost_(forward_cost(program, kernels)),
         input_size_(program.input_size),
-        output_size_(program.output_size) {
-    const std::vector<Task>& tasks = program.predict.tasks;
-    const auto features = [&](int tensor) { return program.predict.features[tensor]; };
-    std::vector<Affine> maps;  // not yet folded into a layer
-    if (program.input_scale != 1 || program.input_offset != 0) {
-      const Task rescaling{.kind = TaskKind::rescale_forward,
-                           .scale = program.input_scale,
-                           .offset = program.input_offset};
-      maps.push_back(*affine_of(rescaling, input_size_, values));
-    }
-    // Moves the maps of tasks from `i` on into `to`, and returns the first task that is no map.
-    const auto take_maps = [&](std::size_t i, std::vector<Affine>& to) {
-      for (; i < tasks.size(); ++i) {
-        std::optional<Affine> map = affine_of(tasks[i], features(tasks[i].output), values);
-        if (!map) break;
-        to.push_back(std::move(*map));
-      }
-      return i;
-    };
-    int widest = input_size_;
-    for (const Task& task : tasks) widest = std::max(widest, features(task.output));
-    for (std::size_t i = take_maps(1, maps); i < tasks.size(); i = take_maps(i, maps)) {
-      const Task& task = tasks[i++];
-      if (task.kind == TaskKind::dense_forward) {
-        std::vector<Affine> after;
-        i = take_maps(i, after);
-        add_dense({values[task.kernel], task.bias >= 0 ? values[task.bias] : nullptr,
-                   features(task.input), features(task.output)},
-                  std::exchange(maps, {}), after);
-      } else {
-        add_maps(std::exchange(maps, {}));
-        add_activation(task.op, features(task.output));
-      }
-    }
-    add_maps(std::move(maps));
-    rows_ = std::clamp(kBlockFloats / widest, 1, kMostRows);
-    block_ = std::int64_t{rows_} * padded(widest);
-    panel_ = std::int64_t{kPanel} * widest_panel_;
+        output_size_(program.output_size),
+        plan_(packed_plan(program, kernels, values)) {
+    rows_ = std::clamp(kBlockFloats / plan_.widest, 1, kMostRows);
+    block_ = std::int64_t{rows_} * padded(plan_.widest);
+    panel_ = std::int64_t{kPanel} * plan_.widest_panel;
   }
 
   void predict(const InputView& input, float* output,
@@ -92,23 +58,6 @@ class CpuInference final : public Inference {
   }
 
  private:
-  enum class Kind { dense, activation, affine };
-
-  struct Step {
-    Kind kind;
-    int features;  // of its output
-    int inputs = 0;
-    Floats kernel, bias;  // packed and padded
-    Op op = {};
-    std::optional<Affine> map = {};
-  };
-
-  struct Dense {
-    const float* kernel;
-    const float* bias;
-    int inputs, units;
-  };
-
   // Blocks of rows, which threads take one after the other.
   struct Blocks {
     const CpuInference& of;
@@ -136,94 +85,81 @@ class CpuInference final : public Inference {
     return threads_worth_waking(cost_, rows, most);
   }
 
-  void add_dense(const Dense& dense, std::vector<Affine> before, std::vector<Affine> after) {
-    if (before.empty() && after.empty()) return pack(dense);
-    std::optional<FoldedDense> folded =
-        fold(dense.kernel, dense.bias, dense.inputs, dense.units, before, after);
-    if (!folded) {
-      add_maps(std::move(before));
-      folded = fold(dense.kernel, dense.bias, dense.inputs, dense.units, {}, after);
-    }
-    if (folded)
-      return pack({folded->kernel.data(), folded->bias.data(), dense.inputs, dense.units});
-    pack(dense);
-    add_maps(std::move(after));
-  }
-
-  void pack(const Dense& dense) {
-    Step step{Kind::dense, dense.units, dense.inputs};
-    step.kernel = Floats(std::int64_t{dense.inputs} * padded(dense.units));
-    kernels_.pack_kernel(dense.kernel, dense.inputs, dense.units, step.kernel.data());
-    step.bias = Floats(padded(dense.units));
-    if (dense.bias != nullptr) std::copy_n(dense.bias, dense.units, step.bias.data());
-    steps_.push_back(std::move(step));
-  }
-
-  void add_maps(std::vector<Affine> maps) {
-    for (Affine& map : maps) {
-      const int features = static_cast<int>(map.scale.size());
-      Step step{Kind::affine, features};
-      step.map = std::move(map);
-      steps_.push_back(std::move(step));
-    }
-  }
-
-  void add_activation(const Op& op, int features) {
-    if (!neurode::activation_row(op.row).pointwise)
-      widest_panel_ = std::max(widest_panel_, features);
-    Step step{Kind::activation, features};
-    step.op = op;
-    steps_.push_back(std::move(step));
-  }
-
-  // Activations of a block are (rows, stride) in one of two buffers; each dense layer writes to the
-  // buffer that it does not read.
   void predict_block(const InputView& view, std::int64_t first, float* output) const {
-    float* const memory = workspace(2 * block_ + panel_);
+    float* const memory = workspace(plan_.slots * block_ + panel_);
     const int rows = static_cast<int>(std::min<std::int64_t>(rows_, view.rows - first));
-    const float* input = nullptr;  // the caller's rows, until the first layer has read them
-    float* current = gather(view, first, rows, memory, input);
-    std::int64_t stride = input_size_;
-    for (const Step& step : steps_) {
-      switch (step.kind) {
-        case Kind::dense: {
-          float* const next = current == memory ? memory + block_ : memory;
-          kernels_.infer_dense(step.kernel.data(), step.bias.data(), step.inputs, step.features,
-                               input != nullptr ? input : current, stride, rows, next,
-                               padded(step.features));
-          stride = padded(step.features);
-          current = next;
-          input = nullptr;
-          break;
-        }
-        case Kind::affine:
-          for (int r = 0; r < rows; ++r) step.map->apply(current + r * stride);
-          break;
-        case Kind::activation:
-          activate(step, current, stride, rows, memory + 2 * block_);
-      }
-    }
+    const float* const input = gather(view, first, rows, memory);
+    for (const PackedStep& step : plan_.steps) run(step, input, rows, memory);
+    const float* const from = at(memory, plan_.output);
     float* row = output + first * output_size_;
     for (int i = 0; i < rows; ++i, row += output_size_)
-      std::copy_n(current + i * stride, output_size_, row);
+      std::copy_n(from + i * std::int64_t{plan_.output.stride}, output_size_, row);
   }
 
-  // Rows are not copied where a dense layer comes first and reads them unscaled.
-  float* gather(const InputView& view, std::int64_t first, int rows, float* memory,
-                const float*& input) const {
+  float* at(float* memory, const PackedTensor& tensor) const {
+    return memory + tensor.slot * block_;
+  }
+
+  // Rows are not copied where only dense layers read them, unscaled. Returns where the rows are.
+  const float* gather(const InputView& view, std::int64_t first, int rows, float* memory) const {
     const float scale = view.scale, offset = view.offset;
     const std::int64_t from = first * input_size_, count = std::int64_t{rows} * input_size_;
     if (view.bytes != nullptr) {
       kernels_.scale_bytes(view.bytes + from, count, scale, offset, memory);
-    } else if (scale == 1 && offset == 0 && !steps_.empty() && steps_.front().kind == Kind::dense) {
-      input = view.floats + from;
+    } else if (scale == 1 && offset == 0 && plan_.reads_rows_in_place) {
+      return view.floats + from;
     } else {
       kernels_.scale_floats(view.floats + from, count, scale, offset, memory);
     }
     return memory;
   }
 
-  void activate(const Step& step, float* values, std::int64_t stride, int rows,
+  // `input`: the model's.
+  void run(const PackedStep& step, const float* input, int rows, float* memory) const {
+    const float* const x = step.reads_rows ? input : at(memory, step.input);
+    float* const y = at(memory, step.output);
+    const std::int64_t x_stride = step.input.stride, y_stride = step.output.stride;
+    const auto each_row = [&](auto apply) {
+      for (int r = 0; r < rows; ++r) apply(x + r * x_stride, y + r * y_stride);
+    };
+    switch (step.kind) {
+      case PackedStep::Kind::dense:
+        return kernels_.infer_dense(step.kernel.data(), step.bias.data(), step.inputs,
+                                    step.features, x, x_stride, rows, y, y_stride);
+      case PackedStep::Kind::affine:
+        return each_row([&](const float*, float* to) { step.map->apply(to); });
+      case PackedStep::Kind::activation:
+        return activate(step, y, y_stride, rows, memory + plan_.slots * block_);
+      case PackedStep::Kind::merge: {
+        const float* other = at(memory, step.other);
+        return each_row([&](const float* from, float* to) {
+          kernels_.merge(step.op, from, other, to, 1, step.features);
+          other += step.other.stride;
+        });
+      }
+      case PackedStep::Kind::columns:
+        return each_row([&](const float* from, float* to) {
+          copy_columns({1, 1}, step.columns, from, to);
+        });
+      case PackedStep::Kind::pool:
+        return each_row([&](const float* from, float* to) {
+          pool(step.op, {step.positions, step.features, 1, 1}, from, to);
+        });
+      case PackedStep::Kind::embedding: {
+        const int size = step.features / step.inputs;
+        const Table table{step.kernel.data(), size, static_cast<int>(step.kernel.size() / size),
+                          size};
+        return each_row([&](const float* from, float* to) {
+          kernels_.embed_row(table, from, to, step.inputs);
+        });
+      }
+      case PackedStep::Kind::copy:
+        return each_row(
+            [&](const float* from, float* to) { std::copy_n(from, step.features, to); });
+    }
+  }
+
+  void activate(const PackedStep& step, float* values, std::int64_t stride, int rows,
                 float* panel) const {
     const Op& op = step.op;
     if (neurode::activation_row(op.row).pointwise) {
@@ -246,40 +182,12 @@ class CpuInference final : public Inference {
   const std::shared_ptr<ThreadTeam> team_;
   const ForwardCost cost_;
   const int input_size_, output_size_;
-  std::vector<Step> steps_;
+  const PackedPlan plan_;
   int rows_ = 1;  // of a block
   std::int64_t block_ = 0, panel_ = 0;
-  int widest_panel_ = 0;
 };
 
-bool is_known(const Task& task) {
-  switch (task.kind) {
-    case TaskKind::gather_input:
-    case TaskKind::dense_forward:
-    case TaskKind::rescale_forward:
-    case TaskKind::normalize_forward:
-      return true;
-    case TaskKind::activation_forward:
-      return task.along.length == 0;
-    case TaskKind::feature_forward:
-      return is_affine(task);
-    default:
-      return false;
-  }
-}
-
 }  // namespace
-
-// A chain: each task reads the output of the task before it, and nothing else.
-bool is_packed(const Program& program) {
-  if (program.precision != Precision::float32) return false;
-  int current = -1;
-  for (const Task& task : program.predict.tasks) {
-    if (!is_known(task) || task.input != current) return false;
-    current = task.output;
-  }
-  return current == program.predict.output;
-}
 
 std::shared_ptr<const Inference> pack_for_inference(const Program& program, const Kernels& kernels,
                                                     std::shared_ptr<ThreadTeam> team,

@@ -1,5 +1,5 @@
-// Dense networks frozen for inference on the CPU: kernels packed once, rows in small blocks through
-// all layers.
+// Networks frozen for inference on the CPU: kernels packed once, rows in small blocks through all
+// layers.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,6 @@
 #include "native/engine/inference.h"
 
 namespace neurode::cpu {
-
-// Whether packed inference can run the Program: it is a chain of dense layers, activations and
-// affine maps.
-bool is_packed(const Program& program);
 
 // Null where is_packed says no. Copies the values.
 std::shared_ptr<const Inference> pack_for_inference(const Program& program, const Kernels& kernels,

@@ -37,12 +37,13 @@ void encode(const Lines& lines, const Task& task, int features, const float* x, 
   }
 }
 
-// Rows of a block, of which some columns are copied. Columns count from the first feature of a row.
-struct Columns {
-  int rows, columns;
-  int from, from_width;
-  int to, to_width;
-};
+}  // namespace
+
+Columns columns_of(const Task& task, int inputs, int outputs) {
+  const int rows = task.block.rows, columns = task.block.columns;
+  if (task.kind == TaskKind::take) return {rows, columns, task.begin, inputs / rows, 0, columns};
+  return {rows, columns, 0, columns, task.begin, outputs / rows};
+}
 
 void copy_columns(const Lines& lines, const Columns& c, const float* x, float* y) {
   for (int r = 0; r < c.rows; ++r) {
@@ -51,11 +52,8 @@ void copy_columns(const Lines& lines, const Columns& c, const float* x, float* y
   }
 }
 
-}  // namespace
-
 void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y) {
   const int from = pass.width(task.input), to = pass.width(task.output);
-  const int rows = task.block.rows, columns = task.block.columns;
   switch (task.kind) {
     case TaskKind::transpose:
       return transpose(lines, task.block, from, x, y);
@@ -68,13 +66,12 @@ void rearrange(const Task& task, const Pass& pass, const Lines& lines, const flo
       return;
     case TaskKind::encode:
       return encode(lines, task, from, x, y);
-    case TaskKind::take:
-      return copy_columns(lines, {rows, columns, task.begin, from / rows, 0, columns}, x, y);
     case TaskKind::take_backward:
       for (int f = 0; f < to; ++f) lines.clear(y, f);
       [[fallthrough]];
+    case TaskKind::take:
     case TaskKind::place:
-      return copy_columns(lines, {rows, columns, 0, columns, task.begin, to / rows}, x, y);
+      return copy_columns(lines, columns_of(task, from, to), x, y);
     default:
       return;
   }

@@ -20,6 +20,18 @@ struct Lines {
   void clear(float* y, std::int64_t feature) const { std::fill_n(y + feature * line, lanes, 0.0f); }
 };
 
+// Rows of a block, of which some columns are copied. Columns count from the first feature of a row.
+struct Columns {
+  int rows, columns;
+  int from, from_width;
+  int to, to_width;
+};
+
+// What `place`, `take` and `take_backward` copy of an input to an output of so many features.
+Columns columns_of(const Task& task, int inputs, int outputs);
+
+void copy_columns(const Lines& lines, const Columns& columns, const float* x, float* y);
+
 // y = the task's output for x: tensors of the pass. `place` leaves y's other columns as they are.
 void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y);
 

@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "native/cpu/instruction_sets.h"
+#include "native/cpu/packed_inference.h"
+#include "native/cpu/packed_plan.h"
+#include "native/cpu/threads.h"
 #include "native/devices/registry.h"
 #include "native/engine/program.h"
 #include "test/native/cases.h"
@@ -299,6 +303,45 @@ TEST_CASE("gradients of random graphs are slopes") {
 
 TEST_CASE("random graphs have the same bits for any number of threads") {
   for (std::uint32_t seed = 0; seed < 60; ++seed) same_bits_for_any_threads(seed);
+}
+
+TEST_CASE("packed inference of random graphs gives the executor's outputs") {
+  int packed_graphs = 0;
+  for (std::uint32_t seed = 0; seed < 60; ++seed) {
+    const Program program = compile(RandomGraph(seed).plan());
+    const Batch batch(program, seed);
+    const auto executor = open_device("cpu", 2)->open(program);
+    step(*executor, batch, true, 5, 1e-4f);
+    const Values values = values_of(*executor, program);
+    ParameterValues pointers;
+    for (const std::vector<float>& value : values) pointers.push_back(value.data());
+    const auto packed = cpu::pack_for_inference(program, cpu::chosen_kernels(),
+                                                std::make_shared<cpu::ThreadTeam>(2), pointers);
+    if (packed == nullptr) continue;
+    ++packed_graphs;
+    const auto count = static_cast<std::size_t>(Batch::kRows) * program.output_size;
+    std::vector<float> expected(count), got(count);
+    executor->predict(batch.view.input, expected.data(), never);
+    packed->predict(batch.view.input, got.data(), never);
+    for (std::size_t i = 0; i < count; ++i)
+      CHECK_THAT(std::abs(got[i] - expected[i]) <= 2e-5f * (1 + std::abs(expected[i])),
+                 "graph %u: %g at %zu, expected %g", seed, got[i], i, expected[i]);
+  }
+  CHECK(packed_graphs == 60);
+}
+
+TEST_CASE("packed inference of a chain has two slots, and one more for what skips layers") {
+  const auto slots = [](std::vector<LayerPlan> layers) {
+    const Program program = compile(plan_of(5, std::move(layers)));
+    std::vector<std::vector<float>> values;
+    for (const Parameter& parameter : program.parameters) values.emplace_back(parameter.size());
+    ParameterValues pointers;
+    for (const std::vector<float>& value : values) pointers.push_back(value.data());
+    return cpu::packed_plan(program, cpu::chosen_kernels(), pointers).slots;
+  };
+  const auto layer = [](int from) { return at(dense(7, "relu"), from); };
+  CHECK(slots({layer(0), layer(1), layer(2), layer(3)}) == 2);
+  CHECK(slots({layer(0), layer(1), layer(2), merge("add", {1, 3}), layer(4)}) == 3);
 }
 
 TEST_CASE("a step of a residual network has two segments") {

@@ -146,9 +146,9 @@ perDevice('predictor', (device) => {
       layers.flatten(),
       dense(2, { useBias: false }),
     ]
-    const row = 200 * 4 * 8 + 2 * 4 * 8 * 2 + 80 * (4 + 2)
+    const row = 200 * 4 * 8 + 2 * 4 * 8 * 2 + 20 * 2
     assert.equal(count(embedded, 1), row)
-    assert.equal(count(embedded, 2), 16 * row)
+    assert.equal(count(embedded, 2), 2 * row)
     assert.equal(
       count(() => [layers.layerNormalization({ inputShape: [6] })], 1),
       (400 + 60 + 20) * 6,
