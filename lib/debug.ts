@@ -1,13 +1,13 @@
 /** Tools for finding mistakes in a model. */
 
-import { type ArrayInput, takeInput } from './arrays/arrays.js'
+import type { ArrayInput } from './arrays/arrays.js'
 import { guardArity } from './checks/arity.js'
 import { checkDouble, checkInteger, checkOptions } from './checks/validate.js'
 import { coreOf } from './core/cores.js'
-import { buildFrom } from './core/inputs.js'
+import { buildFrom, takeRowsOf } from './core/inputs.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
-import type { Sequential } from './models/sequential.js'
+import type { Model } from './models/model.js'
 
 /** Options of {@link debug}.checkGradients. */
 export interface CheckGradientsOptions {
@@ -59,8 +59,8 @@ export interface GradientReport {
  */
 async function checkGradients(
   // biome-ignore lint/suspicious/noExplicitAny: a model of any shapes and keys.
-  model: Sequential<any, any, any>,
-  x: ArrayInput,
+  model: Model<any, any, any, any>,
+  x: ArrayInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>,
   y: ArrayInput,
   given?: CheckGradientsOptions,
 ): Promise<GradientReport> {
@@ -73,7 +73,7 @@ async function checkGradients(
   buildFrom(core, x)
   const copy = copyOf(core)
   try {
-    const input = takeInput(x, core.built().inputShape, 'x')
+    const input = takeRowsOf(core, x, 'x')
     const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: options.sampleWeight })
     const probe = new Probe(core, copy, copy.bind(input, targets), input.rows)
     const parameters = await compareGradients(probe, await probe.gradients(), { samples, tolerance })

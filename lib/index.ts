@@ -24,6 +24,7 @@ export {
 export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
 export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
 export { type DeviceName, devices } from './core/devices.js'
+export { ModelLayer } from './core/modelLayer.js'
 export type { ClassWeight, WeightOptions } from './core/rowWeights.js'
 export type { Batch, Batches, BatchSource } from './data/batches.js'
 export {
@@ -100,6 +101,7 @@ export {
   type VarianceScalingOptions,
 } from './layers/initializers.js'
 export { Normalization, type NormalizationOptions } from './layers/inputNormalization.js'
+export { type InputTensorOptions, input } from './layers/inputTensor.js'
 export {
   type LastAxis,
   Layer,
@@ -107,8 +109,24 @@ export {
   type ParameterSpec,
   type PlanContext,
   type Shape,
+  SymbolicTensor,
   type Weight,
 } from './layers/layer.js'
+export {
+  Add,
+  Average,
+  Concatenate,
+  type ConcatenateOptions,
+  Dot,
+  type DotOptions,
+  type Joined,
+  Maximum,
+  Merge,
+  type MergeOptions,
+  Minimum,
+  Multiply,
+  Subtract,
+} from './layers/merging.js'
 export {
   AlphaDropout,
   type AlphaDropoutOptions,
@@ -150,6 +168,17 @@ export {
   type Reshaped,
   type ReshapeOptions,
 } from './layers/shaping.js'
+export { type SliceOptions, Slice } from './layers/slice.js'
+export type { Applied, InputType, WithLastAxis } from './layers/types.js'
+export {
+  Functional,
+  type FunctionalOptions,
+  type GraphData,
+  type GraphInput,
+  type GraphOutput,
+  model,
+  type Tensors,
+} from './models/functional.js'
 export { type LoadOptions, load } from './models/load.js'
 export type { Model } from './models/model.js'
 export type { ModelBase } from './models/modelBase.js'

@@ -22,7 +22,7 @@ export function adviseOnModel(core: ModelCore): void {
   core.advised = true
   adviseOnConstants(core)
   adviseOnAdapting(core)
-  const last = deciding(core.layers)
+  const last = deciding(core.built().ending)
   const range = last && rangeOf(last)
   if (last && range) adviseOnLoss(core, last, range)
   const metric = accuracyOfSeveral(core)
@@ -44,7 +44,7 @@ function adviseOnConstants(core: ModelCore): void {
 
 /** Warns of normalization layers that were never adapted to data and so do nothing. */
 function adviseOnAdapting(core: ModelCore): void {
-  const found = core.layers.find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
+  const found = core.built().layers.map(({ layer }) => layer).find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
   if (found === undefined) return
   const text = `layer '${found.name}' was never adapted and passes its input on as it is`
   warnOnce(core, 'NEURODE_NOT_ADAPTED', `${text}; await adapt(x) before, or give it mean and variance`)

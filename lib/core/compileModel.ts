@@ -1,69 +1,14 @@
-/** Compiles layers, loss and optimizer to the Plan, the description that the native code runs. Shapes are inferred here. */
+/** Compiles layers, loss and optimizer to the Plan, the description that the native code runs. */
 
-import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
-import { deriveSeed } from '../base/seeds.js'
-import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
-import type { Plan, PlanLayer, PlanOp } from '../native/plan.js'
+import type { Plan, PlanOp } from '../native/plan.js'
 import type { Loss, TargetKinds } from '../training/lossOptions.js'
 import type { Metric, ResolvedMetric } from '../training/metricTable.js'
 import type { Optimizer } from '../training/optimizers.js'
-import { decays, planUpdate } from '../training/updates.js'
+import { planUpdate } from '../training/updates.js'
 import { checkMetrics } from './metricChecks.js'
-
-/** The shapes of a model whose input is known. */
-export interface ModelShapes {
-  readonly inputShape: Shape
-  readonly outputShape: Shape
-  /** Numbers in one row of input, and in one row of output. */
-  readonly inputSize: number
-  readonly outputSize: number
-  /** Size of the last dimension of the output, over which the loss is computed, and the product of the others. */
-  readonly outputs: number
-  readonly positions: number
-  readonly layers: readonly LayerShapes[]
-}
-
-interface LayerShapes {
-  readonly layer: Layer
-  readonly inputShape: Shape
-  readonly outputShape: Shape
-  readonly parameters: readonly ParameterSpec[]
-}
-
-/** Infers the shapes of all layers from the input's shape. Throws `ERR_SHAPE` if a layer does not take its input's shape. */
-export function inferShapes(layers: readonly Layer[], inputShape: Shape): ModelShapes {
-  let shape = inputShape
-  checkSize(inputShape, 'inputShape')
-  const shapes = layers.map((layer): LayerShapes => {
-    const expected = layer.inputShape
-    if (expected !== undefined && formatShape(expected) !== formatShape(shape)) {
-      const text = `layer '${layer.name}': its inputShape is ${formatShape(expected)}`
-      throw new NeurodeError('ERR_SHAPE', `${text}, but what comes before it gives ${formatShape(shape)}`)
-    }
-    const input = shape
-    shape = layer.computeOutputShape(input)
-    checkSize(shape, `layer '${layer.name}': its output`)
-    return { layer, inputShape: input, outputShape: shape, parameters: layer.parameters(input) }
-  })
-  return {
-    inputShape,
-    outputShape: shape,
-    inputSize: elementCount(inputShape),
-    outputSize: elementCount(shape),
-    outputs: shape.at(-1) ?? 1,
-    positions: elementCount(shape.slice(0, -1)),
-    layers: shapes,
-  }
-}
-
-/** The most values that one row may have. */
-const mostValues = 2 ** 28
-
-function checkSize(shape: Shape, what: string): void {
-  if (elementCount(shape) <= mostValues) return
-  throw new NeurodeError('ERR_SHAPE', `${what}: expected at most ${mostValues} values a row, got ${formatShape(shape)}`)
-}
+import { type PlanSeeds, planLayers } from './planLayers.js'
+import type { ModelShapes } from './shapes.js'
 
 /** The checked arguments of compile(). */
 export interface CompileSettings {
@@ -118,12 +63,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
     const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
     throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
   }
-  checkMetrics(
-    own,
-    loss,
-    shapes.layers.map(({ layer }) => layer),
-    outputs,
-  )
+  checkMetrics(own, loss, shapes.ending, outputs)
   const onlyRows = parts.find(({ targets }) => !targets.classes)
   const onlyClasses = parts.find(({ targets }) => !targets.rows)
   if (onlyRows && onlyClasses) {
@@ -140,21 +80,8 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
 }
 
 /** The Plan of a model; without `training` it can only predict. */
-export function compileModel(shapes: ModelShapes, seed: number, training: TrainingSetup | undefined): Plan {
-  const settings = training?.settings.optimizer.update ?? {}
-  const layers = shapes.layers.flatMap(({ layer, inputShape }, place) => {
-    const { name, trainable } = layer
-    const plan = layer.plan(inputShape, { name, seedFor: (purpose) => deriveSeed(seed, place, purpose) }) ?? []
-    return [plan].flat().map((part) => {
-      return { ...withDecay(part, (parameter) => decays(settings, `${name}/${parameter}`)), trainable }
-    })
-  })
-  const embedding = layers.findIndex(({ kind }) => kind === 'embedding' || kind === 'encoding')
-  if (embedding > 0) {
-    const text = `layer '${layers[embedding]?.name}': expected integers, the model's input`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}, got what layer '${layers[embedding - 1]?.name}' computes`)
-  }
-  const plan = { inputSize: shapes.inputSize, layers: layers.length > 0 ? layers : [passThrough] }
+export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: TrainingSetup | undefined): Plan {
+  const plan = { inputSize: shapes.inputSize, ...planLayers(shapes, seeds, training?.settings.optimizer.update ?? {}) }
   if (training === undefined) return plan
   const { loss, optimizer } = training.settings
   const rows = training.metrics.filter(({ op }) => op !== undefined)
@@ -173,15 +100,3 @@ export function compileModel(shapes: ModelShapes, seed: number, training: Traini
     },
   }
 }
-
-/** Marks every parameter of a layer's plan with whether weight decay applies to it. */
-function withDecay(plan: PlanLayer, decays: (parameter: string) => boolean): PlanLayer {
-  const entries = Object.entries(plan).map(([key, value]: [string, unknown]) => {
-    const isParameter = typeof value === 'object' && value !== null && 'initializer' in value
-    const name = isParameter && 'name' in value ? String(value.name) : key
-    return [key, isParameter ? { ...value, decays: decays(name) } : value]
-  })
-  return Object.fromEntries(entries) as PlanLayer
-}
-
-const passThrough: PlanLayer = { kind: 'activation', name: 'linear', activation: { name: 'linear', params: [] } }

@@ -4,8 +4,15 @@ import { type ArrayInput, formatShape, type GivenTargets, type InputRows, type T
 import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
-import { countParameters, type Layer, type LayerHost, type Shape, type Weight } from '../layers/layer.js'
-import type { NativeModel } from '../native/addon.js'
+import {
+  countParameters,
+  hostsOf,
+  type Layer,
+  place,
+  type Shape,
+  type Weight,
+} from '../layers/layer.js'
+import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan } from '../native/plan.js'
 import type { CallbackStates, StopReason } from '../training/context.js'
@@ -13,12 +20,12 @@ import {
   type CompileSettings,
   checkNoneMissing,
   compileModel,
-  type ModelShapes,
   setUpTraining,
   type TrainingSetup,
 } from './compileModel.js'
 import { type DeviceSettings, defaultDevice } from './devices.js'
-import { checkUnplaced, type LayerStack, noLayers, placeLayers, stackLayers } from './layerStack.js'
+import { checkOnce, type LayerStack, stackLayers } from './layerStack.js'
+import { ModelStructure } from './modelStructure.js'
 import { type Blueprint, NativeState, type StateArrays } from './nativeState.js'
 import { startPosition, type TrainingPosition } from './position.js'
 import {
@@ -29,6 +36,7 @@ import {
   type WeightOptions,
   weighTargets,
 } from './rowWeights.js'
+import type { ModelShapes } from './shapes.js'
 
 /** Weights of rows as the user passed them. */
 export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
@@ -47,9 +55,7 @@ export interface TrainingState extends StateArrays {
 /** A model with at least this many parameters is made on another thread; for smaller ones the thread would take longer. */
 const worthAThread = 2 ** 18
 
-export class ModelCore implements LayerHost, Blueprint {
-  readonly name: string
-  seed: number
+export class ModelCore extends ModelStructure implements Blueprint {
   /** Number of epochs begun so far; it seeds the shuffling if fit is called without a seed. */
   epochsBegun = 0
   /** Whether a fit is in progress. */
@@ -74,30 +80,12 @@ export class ModelCore implements LayerHost, Blueprint {
   /** Returns the states of the callbacks at `position`. */
   callbackStates: () => CallbackStates = () => ({})
 
-  #stack: LayerStack = noLayers
   #settings: CompileSettings | undefined
   /** Whether `checkNoneMissing` has passed for the current settings. */
   #isComplete = false
   #training: TrainingSetup | undefined
   #deviceSettings: DeviceSettings | undefined
   readonly #state = new NativeState(this)
-
-  constructor(name: string, seed: number) {
-    this.name = name
-    this.seed = seed
-  }
-
-  get stack(): LayerStack {
-    return this.#stack
-  }
-
-  get layers(): readonly Layer[] {
-    return this.#stack.layers
-  }
-
-  get shapes(): ModelShapes | undefined {
-    return this.#stack.shapes
-  }
 
   /** Number of optimizer steps taken. */
   get step(): number {
@@ -115,8 +103,8 @@ export class ModelCore implements LayerHost, Blueprint {
   /** Replaces the layers: names them, infers shapes, checks initial weights. If anything is wrong it throws and changes nothing. */
   setLayers(layers: readonly Layer[]): void {
     this.checkIdle('the layers cannot be changed')
-    checkUnplaced(layers, this)
-    this.#adopt(layers, layers[0]?.inputShape)
+    checkOnce(layers)
+    this.adopt(stackLayers(layers, layers[0]?.inputShape, this))
   }
 
   /** Sets the shape of one row of input; does nothing if the model already has that shape. */
@@ -128,7 +116,7 @@ export class ModelCore implements LayerHost, Blueprint {
       throw new NeurodeError('ERR_SHAPE', `inputShape: expected ${built} as built, got ${formatShape(inputShape)}`)
     }
     if (this.layers.length === 0) this.#notBuilt()
-    this.#adopt(this.layers, inputShape)
+    this.adopt(stackLayers(this.layers, inputShape, this))
   }
 
   /** Sets loss, optimizer, metrics and device; the native model is made anew with the same weights. */
@@ -154,9 +142,13 @@ export class ModelCore implements LayerHost, Blueprint {
     this.#deviceSettings = device
   }
 
-  trainableChanges(): void {
+  override trainableChanges(): void {
     this.checkIdle('its layers cannot be frozen or unfrozen')
     this.#state.refreeze()
+  }
+
+  override sharesLayer(layer: Layer): void {
+    this.#state.share(layer)
   }
 
   /** The device that the model was compiled for, or the default device. */
@@ -235,9 +227,16 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.#state.get()
   }
 
+  /** Trains on a range of batches. Models that share layers get their new weights. */
+  train(range: NativeTrainRange): Promise<NativeSums> {
+    const model = this.native()
+    this.#state.trains()
+    return model.train(range)
+  }
+
   plan(): Plan {
     return {
-      ...compileModel(this.built(), this.seed, this.#training),
+      ...compileModel(this.built(), this, this.#training),
       precision: this.deviceSettings.precision,
     }
   }
@@ -255,12 +254,12 @@ export class ModelCore implements LayerHost, Blueprint {
     return this.fitting ? undefined : this.#state.ready
   }
 
-  readWeights(layer?: Layer): Weight[] {
+  override readWeights(layer?: Layer): Weight[] {
     this.checkAlive()
     return this.#state.read(layer)
   }
 
-  writeWeights(layer: Layer | undefined, values: readonly ArrayInput[]): void {
+  override writeWeights(layer: Layer | undefined, values: readonly ArrayInput[]): void {
     this.checkNotRunning('its weights cannot be written')
     this.#state.write(layer, values)
   }
@@ -348,14 +347,14 @@ export class ModelCore implements LayerHost, Blueprint {
     this.disposed = true
     this.cancel()
     this.#state.dispose()
+    for (const layer of this.stack.places.keys()) if (hostsOf(layer).length > 1) place(layer, this, undefined)
   }
 
-  /** Takes over new layers. It changes nothing if it throws. */
-  #adopt(layers: readonly Layer[], inputShape: Shape | undefined): void {
-    const stack = stackLayers(layers, inputShape)
+  /** Takes over a new stack of layers. It changes nothing if it throws. */
+  protected override adopt(stack: LayerStack): void {
     const training = stack.shapes && this.#settings && setUpTraining(this.#settings, stack.shapes)
-    placeLayers(this, this.#stack, stack)
-    this.#stack = stack
+    this.#state.leave((layer) => !stack.places.has(layer))
+    this.replaceStack(stack)
     this.#training = training
     this.advised = false
     this.#state.change()

@@ -13,5 +13,5 @@ export function holdCore(model: object, core: ModelCore): void {
 /** The state of a model; throws `ERR_ARGUMENT` for anything else. */
 export function coreOf(model: unknown): ModelCore {
   const core = model instanceof Object ? cores.get(model) : undefined
-  return core ?? refuse('model', 'a model of sequential()', model)
+  return core ?? refuse('model', 'a model of sequential() or model()', model)
 }

@@ -1,8 +1,10 @@
 /** Reads the data arguments of fit, evaluate and predict, and builds a model from the shape of its data. */
 
-import { isNdArray, rowShapeOf } from '../arrays/arrays.js'
+import { type InputRows, isNdArray, rowShapeOf, takeInput } from '../arrays/arrays.js'
+import { ownArray } from '../arrays/lentRows.js'
+import { sideBySide } from '../arrays/sideBySide.js'
 import { NeurodeError } from '../base/errors.js'
-import { describe, refuse } from '../checks/validate.js'
+import { checkKeys, describe, isPlain, refuse } from '../checks/validate.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import type { ModelCore } from './core.js'
@@ -28,4 +30,44 @@ export function buildFrom(core: ModelCore, x: unknown): void {
   const rowShape = rowShapeOf(x)
   if (rowShape.length === 0) core.built()
   core.build(rowShape)
+}
+
+/**
+ * Reads the rows of a model's input. The arrays of several inputs, in a list or by name, are put side by side; an array with a shape
+ * and a typed array are such rows already.
+ */
+export function takeRowsOf(core: ModelCore, x: unknown, argument: string): InputRows {
+  const { inputs, inputShape } = core.built()
+  const values = valuesOf(core, x, argument)
+  if (values === undefined) return takeInput(x, inputShape, argument)
+  return values.length === 1 ? takeInput(values[0], inputShape, argument) : sideBySide(values, inputs, argument)
+}
+
+/** The data of each input; undefined for rows that are those of the whole input. */
+function valuesOf(core: ModelCore, x: unknown, argument: string): readonly unknown[] | undefined {
+  if (core.stack.graph === undefined || isNdArray(x)) return undefined
+  const { inputs } = core.built()
+  if (isPlain(x)) return inOrder(core, x, argument)
+  if (inputs.length === 1 || !Array.isArray(x)) return undefined
+  if (x.length === inputs.length) return x
+  const names = inputs.map(({ name }) => name).join(', ')
+  const text = `${argument}: expected a list of ${inputs.length} arrays, for the inputs ${names}`
+  throw new NeurodeError('ERR_SHAPE', `${text}, got a list of ${x.length}`)
+}
+
+/** Copies of the arrays that the data of a model consist of, for a call that reads them after the caller may have changed them. */
+export function ownData(core: ModelCore, x: unknown, argument: string): unknown {
+  const values = core.shapes === undefined ? undefined : valuesOf(core, x, argument)
+  if (values === undefined) return ownArray(x, argument)
+  const own = values.map((value, i) => ownArray(value, `${argument}.${core.built().inputs[i]?.name}`))
+  return own.length === 1 ? own[0] : own
+}
+
+/** The values of a record in the order of the model's inputs. Throws `ERR_UNKNOWN_NAME` or `ERR_ARGUMENT` unless each has one. */
+export function inOrder(core: ModelCore, record: object, argument: string): unknown[] {
+  const names = core.built().inputs.map(({ name }) => name)
+  checkKeys(record, names, `${argument}: no input`)
+  const missing = names.find((name) => !Object.hasOwn(record, name))
+  if (missing !== undefined) refuse(argument, `a value for each input, ${names.join(', ')}`, `none for '${missing}'`)
+  return names.map((name) => (record as Readonly<Record<string, unknown>>)[name])
 }

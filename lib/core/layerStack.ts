@@ -1,62 +1,117 @@
 /** The layers of a model with their names, shapes and initial weights. */
 
+import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
-import { defaultName, type Layer, type LayerHost, place, placementOf, type Shape, withNames } from '../layers/layer.js'
-import { inferShapes, type ModelShapes } from './compileModel.js'
+import {
+  defaultName,
+  hostsOf,
+  type Layer,
+  type LayerHost,
+  otherPlacements,
+  type ParameterSpec,
+  type Placement,
+  place,
+  placementOf,
+  type Shape,
+  withNames,
+} from '../layers/layer.js'
+import { type Graph, wishedName } from './graph.js'
+import { inferShapes, layoutGraph, type ModelShapes } from './shapes.js'
 import { toParameters } from './weights.js'
 
 export interface LayerStack {
+  /** The layers as users see them; one may stand for a whole model. */
   readonly layers: readonly Layer[]
   readonly names: readonly string[]
+  /** Undefined if the layers are a chain. */
+  readonly graph: Graph | undefined
   /** Undefined until the shape of the input is known. */
   readonly shapes: ModelShapes | undefined
+  /** The places of all layers, those of nested models among them. */
+  readonly places: ReadonlyMap<Layer, Placement>
   /** Initial weights that the user passed to layers, by layer. */
   readonly initialWeights: ReadonlyMap<Layer, readonly Float32Array[]>
 }
 
-export const noLayers: LayerStack = { layers: [], names: [], shapes: undefined, initialWeights: new Map() }
+export const noLayers: LayerStack = {
+  layers: [],
+  names: [],
+  graph: undefined,
+  shapes: undefined,
+  places: new Map(),
+  initialWeights: new Map(),
+}
 
-/** Names layers, infers their shapes and checks their initial weights, without changing the layers. */
-export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefined): LayerStack {
-  const names = nameLayers(layers)
+/** Names the layers of a chain, infers their shapes and checks their initial weights, without changing the layers. */
+export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefined, host: LayerHost): LayerStack {
+  const names = nameLayers(layers, host)
   return withNames(layers, names, () => {
-    const shapes = inputShape && inferShapes(layers, inputShape)
-    return { layers: Object.freeze([...layers]), names, shapes, initialWeights: initialWeightsOf(shapes) }
+    const shapes = inputShape && inferShapes(layers, names, inputShape)
+    const places = layers.map((layer, i): [Layer, Placement] => {
+      const shape = shapes?.layers[i]
+      return [layer, { name: names[i] as string, inputShape: shape?.inputShape, outputShape: shape?.outputShape }]
+    })
+    checkShared(shapes, host)
+    const initialWeights = initialWeightsOf(shapes)
+    return { layers: Object.freeze([...layers]), names, graph: undefined, shapes, places: new Map(places), initialWeights }
   })
 }
 
-/** Makes the layers of a stack part of a model; the layers of its previous stack can be used in other models again. */
-export function placeLayers(host: LayerHost, before: LayerStack, { layers, names, shapes }: LayerStack): void {
-  for (const layer of before.layers) place(layer, undefined)
-  layers.forEach((layer, i) => {
-    const shape = shapes?.layers[i]
-    const name = names[i] as string
-    place(layer, { host, name, inputShape: shape?.inputShape, outputShape: shape?.outputShape })
+/** Like {@link stackLayers}, for a graph. `names` are those that the layers had in a file. */
+export function stackGraph(
+  graph: Graph,
+  inputNames: readonly string[] | undefined,
+  host: LayerHost,
+  names: readonly string[] = nameLayers(graph.layers, host),
+): LayerStack {
+  const { layers } = graph
+  return withNames(layers, names, () => {
+    const { shapes, places } = layoutGraph({ ...graph, names }, inputNames)
+    checkShared(shapes, host)
+    return { layers: Object.freeze([...layers]), names, graph, shapes, places, initialWeights: initialWeightsOf(shapes) }
   })
 }
 
-/** Throws `ERR_ARGUMENT` for a layer that is in the list twice, or in another model than `host`. */
-export function checkUnplaced(layers: readonly Layer[], host: LayerHost): void {
-  for (const [i, layer] of layers.entries()) {
-    const owner = placementOf(layer)?.host
-    if (layers.indexOf(layer) === i && (owner === undefined || owner === host)) continue
-    const other = owner === undefined || owner === host ? 'this model' : `model '${owner.name}'`
-    const text = `layers[${i}]: layer '${layer.name}' is part of ${other} already`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}; make a new layer, then copy weights where they should be equal`)
+/** Makes the layers of a stack part of a model, and no longer those of its previous stack. */
+export function placeLayers(host: LayerHost, before: LayerStack, { places }: LayerStack): void {
+  for (const layer of before.places.keys()) if (!places.has(layer)) place(layer, host, undefined)
+  for (const [layer, placement] of places) place(layer, host, placement)
+}
+
+/** Throws `ERR_ARGUMENT` for a layer that is in the list twice. */
+export function checkOnce(layers: readonly Layer[]): void {
+  const twice = layers.findIndex((layer, i) => layers.indexOf(layer) !== i)
+  if (twice < 0) return
+  const text = `layers[${twice}]: layer '${layers[twice]?.name}' is part of this model already`
+  throw new NeurodeError('ERR_ARGUMENT', `${text}; make a new layer, or apply it several times in a graph for model()`)
+}
+
+/** Throws `ERR_SHAPE` for a layer whose weights have another shape in another model. */
+function checkShared(shapes: ModelShapes | undefined, host: LayerHost): void {
+  const sizesOf = (parameters: readonly ParameterSpec[]) => parameters.map(({ shape }) => formatShape(shape)).join()
+  for (const { layer, name, inputShape, parameters } of shapes?.layers ?? []) {
+    for (const { inputShape: other } of otherPlacements(layer, host)) {
+      if (other === undefined || sizesOf(layer.parameters(other)) === sizesOf(parameters)) continue
+      const text = `layer '${name}': its weights are for inputs of shape ${formatShape(other)}, as in another model`
+      throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(inputShape)}`)
+    }
   }
 }
 
 function initialWeightsOf(shapes: ModelShapes | undefined): LayerStack['initialWeights'] {
   const initial = new Map<Layer, readonly Float32Array[]>()
-  for (const { layer, inputShape, parameters } of shapes?.layers ?? []) {
+  for (const { layer, name, inputShape, parameters } of shapes?.layers ?? []) {
     const values = layer.initialWeights(inputShape)
-    if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${layer.name}': weights`))
+    if (values !== undefined) initial.set(layer, toParameters(values, parameters, `layer '${name}': weights`))
   }
   return initial
 }
 
-/** The names of layers: those that the user chose, or the kind with a number. Throws `ERR_ARGUMENT` for two layers of one name. */
-function nameLayers(layers: readonly Layer[]): string[] {
+/**
+ * The names of layers: those that the user chose, those that another model gave them, or the kind with a number. Throws
+ * `ERR_ARGUMENT` for two layers of one name.
+ */
+function nameLayers(layers: readonly Layer[], host: LayerHost): string[] {
   const taken = new Set<string>()
   for (const [i, { givenName }] of layers.entries()) {
     if (givenName === undefined) continue
@@ -68,6 +123,13 @@ function nameLayers(layers: readonly Layer[]): string[] {
   const counts = new Map<string, number>()
   return layers.map((layer) => {
     if (layer.givenName !== undefined) return layer.givenName
+    const [first] = hostsOf(layer)
+    const wish = first === undefined ? wishedName(layer) : placementOf(layer)?.name
+    const before = first === host ? undefined : wish
+    if (before !== undefined && !taken.has(before)) {
+      taken.add(before)
+      return before
+    }
     const base = defaultName(layer.kind)
     for (let count = counts.get(base) ?? 0; ; count++) {
       const name = count === 0 ? base : `${base}_${count}`

@@ -6,9 +6,10 @@ import type { Layer, ParameterSpec, Shape, Weight } from '../layers/layer.js'
 import type { NativeModel } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan } from '../native/plan.js'
-import type { ModelShapes } from './compileModel.js'
 import type { DeviceSettings } from './devices.js'
 import type { LayerStack } from './layerStack.js'
+import type { ModelShapes } from './shapes.js'
+import { SharedWeights, type WeightsHolder } from './sharedWeights.js'
 import { checkOrder, toParameters } from './weights.js'
 
 /** Everything that a native model is made from. */
@@ -36,6 +37,8 @@ export interface StateArrays {
 
 interface Slot {
   readonly layer: Layer
+  /** Names of the layer and the parameter. */
+  readonly name: string
   readonly parameter: ParameterSpec
 }
 
@@ -44,7 +47,7 @@ type Outdated = 'changed' | 'refrozen'
 
 const noneTrained = { step: 0, weights: [] }
 
-export class NativeState {
+export class NativeState implements WeightsHolder {
   /** Number of optimizer steps taken. */
   step = 0
 
@@ -56,13 +59,22 @@ export class NativeState {
   #trained: { readonly step: number; readonly weights: StateArrays['trained'] } = noneTrained
   /** Layers that the native model does not train. */
   #frozen: ReadonlySet<Layer> = new Set()
+  readonly #shared = new SharedWeights(this)
+  /** Whether the native model was made since shared weights were fetched. */
+  #isNew = false
 
   constructor(blueprint: Blueprint) {
     this.#blueprint = blueprint
   }
 
-  /** The native model. It is made on first use, and made anew with the same weights if it is out of date. */
+  /** The native model with the newest weights. It is made on first use, and made anew with the same weights if it is out of date. */
   get(): NativeModel {
+    const model = this.#current()
+    if (this.#shared.areOutdated || this.#isNew) this.#fetch(model)
+    return model
+  }
+
+  #current(): NativeModel {
     if (this.#model !== undefined && this.#outdated === undefined) return this.#model
     const blueprint = this.#blueprint
     const next = native().createModel(blueprint.plan(), blueprint.deviceSettings)
@@ -79,9 +91,40 @@ export class NativeState {
     return next
   }
 
+  /** Takes over newer weights of layers that other models have as well. */
+  #fetch(model: NativeModel): void {
+    this.#isNew = false
+    this.#shared.fetch((layer, values) => {
+      this.#slotsOf(layer).forEach(({ index }, i) => {
+        model.setParameter(index, values[i] as Float32Array)
+      })
+    })
+  }
+
   /** The native model if it exists and is up to date. */
   get ready(): NativeModel | undefined {
-    return this.#outdated === undefined ? this.#model : undefined
+    return this.#outdated === undefined && !this.#shared.areOutdated ? this.#model : undefined
+  }
+
+  /** To be called when a layer became part of another model as well. */
+  share(layer: Layer): void {
+    this.#shared.add(layer)
+  }
+
+  /** To be called before layers leave the model. */
+  leave(leaves: (layer: Layer) => boolean): void {
+    this.#shared.release(leaves)
+  }
+
+  /** To be called before training changes weights. */
+  trains(): void {
+    this.#shared.change((layer) => layer.trainable)
+  }
+
+  valuesOf(layer: Layer): readonly Float32Array[] | undefined {
+    const model = this.#model
+    const slots = this.#slotsOf(layer)
+    return model && slots.length > 0 ? slots.map(({ index }) => model.getParameter(index)) : undefined
   }
 
   get isBusy(): boolean {
@@ -96,7 +139,7 @@ export class NativeState {
 
   /** To be called when layers were frozen or unfrozen: the optimizer's variables are kept. */
   refreeze(): void {
-    if (this.ready !== undefined) this.#outdated = 'refrozen'
+    if (this.#outdated === undefined && this.#model !== undefined) this.#outdated = 'refrozen'
   }
 
   /** To be called when the seed of initial weights and random numbers changed. */
@@ -108,7 +151,7 @@ export class NativeState {
     const model = this.get()
     return this.#slotsOf(layer).map(({ slot, index }) =>
       shapedArray(model.getParameter(index), slot.parameter.shape, {
-        name: `${slot.layer.name}/${slot.parameter.name}`,
+        name: slot.name,
         dtype: 'float32',
       }),
     )
@@ -117,9 +160,10 @@ export class NativeState {
   write(layer: Layer | undefined, values: readonly ArrayInput[]): void {
     const model = this.get()
     const slots = this.#slotsOf(layer)
-    const specs = slots.map(({ slot }) => ({ ...slot.parameter, name: `${slot.layer.name}/${slot.parameter.name}` }))
+    const specs = slots.map(({ slot }) => ({ ...slot.parameter, name: slot.name }))
     const arrays = toParameters(values, specs, 'weights')
     checkOrder(values, specs)
+    this.#shared.change((shared) => slots.some(({ slot }) => slot.layer === shared))
     slots.forEach(({ index }, i) => {
       model.setParameter(index, arrays[i] as Float32Array)
     })
@@ -138,6 +182,7 @@ export class NativeState {
   /** Restores arrays that {@link readArrays} returned; they must have the model's shapes. */
   writeArrays(state: StateArrays): void {
     const model = this.get()
+    this.#shared.change(() => true)
     state.weights.forEach(({ data }, index) => {
       model.setParameter(index, data)
     })
@@ -155,6 +200,7 @@ export class NativeState {
     const { deviceSettings } = this.#blueprint
     const model = await native().openModel(this.#blueprint.plan(), deviceSettings, weights, state.slots)
     this.#take(model, slotsOf(this.#blueprint.built()))
+    this.#shared.change(() => true)
     this.#takeStep(model, state)
   }
 
@@ -162,6 +208,7 @@ export class NativeState {
   finalizeAverages(): void {
     if (!this.#blueprint.keepsAverages || this.step === 0) return
     const model = this.get()
+    this.trains()
     const weights = this.#slots.map(({ layer, parameter: { trainable = true } }, index) => {
       if (!trainable || this.#frozen.has(layer)) return undefined
       const trained = model.getParameter(index)
@@ -174,6 +221,7 @@ export class NativeState {
   /** Undoes {@link finalizeAverages} when training continues, unless the weights were changed in between. */
   undoAverages(): void {
     const model = this.get()
+    this.trains()
     this.#trainedWeights().forEach((data, index) => {
       if (data !== undefined && this.#slots[index]?.layer.trainable) model.setParameter(index, data)
     })
@@ -186,6 +234,7 @@ export class NativeState {
   }
 
   dispose(): void {
+    this.#shared.release(() => true)
     this.#model?.dispose()
     this.#model = undefined
   }
@@ -195,7 +244,9 @@ export class NativeState {
     this.#model = next
     this.#slots = slots
     this.#outdated = undefined
-    this.#frozen = new Set(this.#blueprint.stack.layers.filter(({ trainable }) => !trainable))
+    this.#isNew = true
+    const layers = this.#blueprint.built().layers.map(({ layer }) => layer)
+    this.#frozen = new Set(layers.filter(({ trainable }) => !trainable))
   }
 
   #takeStep(model: NativeModel, { step, trained }: StateArrays): void {
@@ -248,12 +299,14 @@ export class NativeState {
 
   #slotsOf(layer: Layer | undefined): { slot: Slot; index: number }[] {
     const all = this.#slots.map((slot, index) => ({ slot, index }))
-    return layer === undefined ? all : all.filter(({ slot }) => slot.layer === layer)
+    return layer === undefined ? all : all.filter(({ slot }) => layer.leaves.includes(slot.layer))
   }
 }
 
 function slotsOf({ layers }: ModelShapes): Slot[] {
-  return layers.flatMap(({ layer, parameters }) => parameters.map((parameter) => ({ layer, parameter })))
+  return layers.flatMap(({ layer, name, parameters }) =>
+    parameters.map((parameter) => ({ layer, name: `${name}/${parameter.name}`, parameter })),
+  )
 }
 
 function sameBits(a: Float32Array, b: Float32Array): boolean {

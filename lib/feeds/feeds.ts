@@ -1,11 +1,11 @@
 /** Makes the feed for the data that a user passed: arrays, files or batches. */
 
-import { elementCount, formatShape, type GivenTargets, type InputRows, takeInput } from '../arrays/arrays.js'
+import { elementCount, formatShape, type GivenTargets, type InputRows } from '../arrays/arrays.js'
 import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
 import { toPlainTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { ModelCore, WeightsGiven } from '../core/core.js'
-import { buildFrom } from '../core/inputs.js'
+import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { balanceClasses, type ClassWeights, checkClasses } from '../core/rowWeights.js'
 import { BatchReader, isBatchSource, nameBatch, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
@@ -27,7 +27,7 @@ export async function streamFeed(
   const reader = new BatchReader(source, argument, (value): BatchRows => {
     const { x, y, sampleWeight } = toBatch(value)
     buildFrom(core, x)
-    const input = takeInput(x, core.built().inputShape, 'x')
+    const input = takeRowsOf(core, x, 'x')
     const targets = core.readTargets(y, input.rows, 'y', { sampleWeight, classWeight })
     return [ownRows(input), ownRows(targets)]
   })
@@ -103,7 +103,7 @@ export function takeRows(
   weights: WeightsGiven,
   { copy = true, mayCopy = false }: RowMemory,
 ): [InputRows, GivenTargets] {
-  const input = takeInput(x, core.built().inputShape, xName)
+  const input = takeRowsOf(core, x, xName)
   const targets = core.readTargets(y, input.rows, yName, weights)
   if (copy) return [input, targets]
   return [mayCopy ? inPlace(input) : readInPlace(input, xName), inPlace(targets)]

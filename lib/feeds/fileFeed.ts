@@ -1,10 +1,11 @@
 /** The feed of rows in files. It reads blocks ahead, each made of many pieces of the file, and binds one block at a time. */
 
-import { type GivenTargets, type InputRows, type NumericArray, takeInput } from '../arrays/arrays.js'
+import { type GivenTargets, type InputRows, type NumericArray } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { emptyLike, ours } from '../arrays/typedArrays.js'
 import { deriveSeed } from '../base/seeds.js'
 import type { ModelCore, WeightsGiven } from '../core/core.js'
+import { takeRowsOf } from '../core/inputs.js'
 import { type ClassWeights, checkClasses, readWeights } from '../core/rowWeights.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
@@ -321,7 +322,7 @@ function shufflePieces(pieces: Piece[], count: number, seed: number): void {
 
 /** A reader of blocks of input in memory. */
 export function memoryInput(core: ModelCore, x: unknown, argument: string) {
-  const input = takeInput(x, core.built().inputShape, argument)
+  const input = takeRowsOf(core, x, argument)
   // The size is that as bytes or float32, so that pieces have the same number of rows for any element type.
   const rowBytes = (input.data.length / input.rows) * (input.data.BYTES_PER_ELEMENT === 1 ? 1 : 4)
   return { reader: new MemoryInput(input), rows: input.rows, rowBytes }

@@ -142,13 +142,12 @@ export class EpochBatches {
   #trainRange(limit: number, totals: Totals): Promise<NativeSums | undefined> {
     const core = this.#core
     const hooks = this.#hooks
-    const model = core.native()
     const { optimizer } = core.training().settings
     // A feed may queue several ranges: the learning rates of each go on from the last step of the one before.
     let step = core.step
     const train = async (native: NativeTrainRange) => {
       hooks.check()
-      const sums = await model.train(native)
+      const sums = await core.train(native)
       if (native.update !== false) core.step += sums[sumAt.batches] as number
       return sums
     }

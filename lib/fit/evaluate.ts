@@ -1,6 +1,5 @@
 /** Evaluation: computes loss and metrics over rows, and changes no weights. */
 
-import { takeInput } from '../arrays/arrays.js'
 import { ownArray } from '../arrays/lentRows.js'
 import { toPlainTargets } from '../arrays/targets.js'
 import { closing } from '../base/closing.js'
@@ -8,7 +7,7 @@ import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse, refuseIdle } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnSample } from '../core/dataAdvice.js'
-import { targetsAndOptions } from '../core/inputs.js'
+import { ownData, takeRowsOf, targetsAndOptions } from '../core/inputs.js'
 import type { WeightOptions } from '../core/rowWeights.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
@@ -144,7 +143,7 @@ export async function evaluateModel(
   if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
   const size = () => asked ?? evaluationBatchSize(core, 32)
   // A second pass reads them after the evaluation, when the caller's arrays may have changed.
-  const rows = perClass ? { x: ownArray(x, 'x'), y: ownArray(y, 'y') } : { x, y }
+  const rows = perClass ? { x: ownData(core, x, 'x'), y: ownArray(y, 'y') } : { x, y }
   const feed = isStream
     ? await streamFeed(core, x, 'x', signal)
     : rowFeed(core, rows.x, rows.y, size, ['x', 'y'], { sampleWeight: options.sampleWeight }, { copy })
@@ -162,7 +161,7 @@ export async function evaluateModel(
     view.finish(progress(totals, totals.batches, logs))
     if (!perClass) return logs
     const targets = toPlainTargets(core.readTargets(rows.y, totals.rows, 'y'))
-    const input = takeInput(rows.x, core.built().inputShape, 'x')
+    const input = takeRowsOf(core, rows.x, 'x')
     return { ...logs, perClass: await perClassOf(core, input, targets) } as never
   }
   return closing(run, async () => {

@@ -5,7 +5,7 @@ import { ownArray } from '../arrays/lentRows.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
-import { buildFrom } from '../core/inputs.js'
+import { buildFrom, ownData } from '../core/inputs.js'
 import type { ClassWeights } from '../core/rowWeights.js'
 import { isBatchSource } from '../data/batches.js'
 import { type DataInput, RowSource } from '../data/rowSource.js'
@@ -54,7 +54,7 @@ export async function openFeeds(
   if (isStream && sampleWeight !== undefined) {
     refuse('sampleWeight', 'none with batches, which have their own', sampleWeight)
   }
-  const held = isStream && isRowPair(validationData) ? ownPair(validationData) : validationData
+  const held = isStream && isRowPair(validationData) ? ownPair(core, validationData) : validationData
   const train = isStream
     ? await streamFeed(core, x, 'x', settings.signal, classWeight)
     : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight }, { copy })
@@ -64,11 +64,11 @@ export async function openFeeds(
 }
 
 /** Copies validation data: a stream may be waited for, to learn the shape of the input, before its feed can be opened. */
-function ownPair([x, y, sampleWeight]: ValidationData): ValidationData {
-  const own = (data: DataInput, i: number) =>
-    data instanceof RowSource ? data : ownArray(data, `validationData[${i}]`)
-  if (sampleWeight === undefined) return [own(x, 0), own(y, 1)]
-  return [own(x, 0), own(y, 1), ownArray(sampleWeight, 'validationData[2]')]
+function ownPair(core: ModelCore, [x, y, sampleWeight]: ValidationData): ValidationData {
+  const ownX = x instanceof RowSource ? x : (ownData(core, x, 'validationData[0]') as DataInput)
+  const ownY = y instanceof RowSource ? y : ownArray(y, 'validationData[1]')
+  if (sampleWeight === undefined) return [ownX, ownY]
+  return [ownX, ownY, ownArray(sampleWeight, 'validationData[2]')]
 }
 
 /** Opens the feed of the option `validationData`. */

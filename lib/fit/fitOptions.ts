@@ -21,8 +21,11 @@ import { checkStream, checkVerbose, type Progress, type ProgressStream, type Ver
 
 /** Rows and targets, and weights of the rows if there are any, to validate on after epochs. */
 export type ValidationData =
-  | readonly [x: DataInput, y: DataInput]
-  | readonly [x: DataInput, y: DataInput, sampleWeight: ArrayInput]
+  | readonly [x: DataInput | SeveralInputs, y: DataInput]
+  | readonly [x: DataInput | SeveralInputs, y: DataInput, sampleWeight: ArrayInput]
+
+/** The data of several inputs: an array for each, by name or in their order. */
+export type SeveralInputs = readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>
 
 /** What `validationData` may be: rows in memory or in files, or batches. */
 export type ValidationSource = ValidationData | BatchSource

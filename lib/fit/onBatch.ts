@@ -1,11 +1,10 @@
 /** Trains or evaluates on a single batch: trainOnBatch and testOnBatch. */
 
-import { takeInput } from '../arrays/arrays.js'
 import { checkOptions } from '../checks/validate.js'
 import { adviseOnModel } from '../core/advice.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnSample } from '../core/dataAdvice.js'
-import { buildFrom } from '../core/inputs.js'
+import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { totalsOf, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
@@ -33,13 +32,13 @@ export async function trainOnBatch(
     adviseOnModel(core)
     const totals = totalsOf(core)
     await feed.begin(wholePass)
-    const model = core.native()
+    core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
     // Counted before the step is done, so that a step queued behind it takes the learning rate of the step after.
     core.step++
     isCounted = true
     const train = async (native: NativeTrainRange) => {
-      const sums = await model.train(native)
+      const sums = await core.train(native)
       if (native.update !== false && sums[sumAt.batches] === 1) isTrained = true
       return sums
     }
@@ -79,7 +78,7 @@ export async function testOnBatch(
 
 function oneBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, classWeight }: WeightOptions): ArrayFeed {
   buildFrom(core, x)
-  const input = takeInput(x, core.built().inputShape, 'x')
+  const input = takeRowsOf(core, x, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
   const targets = core.readTargets(y, input.rows, 'y', weights)

@@ -1,13 +1,13 @@
 /** Prediction: computes the outputs for rows of input. */
 
-import { type InputRows, type NdArray, sliceRows, takeInput } from '../arrays/arrays.js'
+import { type InputRows, type NdArray, sliceRows } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
 import { checkFloats, copyResults } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, checkOptions, checkSignal, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
-import { buildFrom } from '../core/inputs.js'
+import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import { abortError, RangePacer, unlessAborted } from '../feeds/ranges.js'
 
@@ -217,5 +217,5 @@ function readInput(core: ModelCore, x: unknown): InputRows {
 function toRows(core: ModelCore, x: unknown): InputRows {
   buildFrom(core, x)
   if (x === undefined) refuse('x', 'rows of input', x)
-  return takeInput(x, core.built().inputShape, 'x')
+  return takeRowsOf(core, x, 'x')
 }

@@ -32,10 +32,8 @@ export const layerRows: Rows = [
   ],
   ['*attention transformer*', no(oneByOne)],
   ['timedistributed', is('the layer itself: layers.dense works on every position as it is')],
-  [
-    'add average concatenate dot maximum minimum multiply subtract bilinear merge',
-    no('a model is one chain of layers, so there is nothing to merge'),
-  ],
+  ['bilinear merge', no('layers.add, multiply, concatenate and dot join the tensors of a graph')],
+  ['cat', is('layers.concatenate()')],
   [
     'augmix autocontrast centercrop contrastlimited* cutmix equalization maxnumboundingboxes mixup rand* resizing solarization',
     no('images are prepared before training; a generator of batches can augment them'),

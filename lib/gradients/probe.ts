@@ -17,7 +17,7 @@ const gradientRate = 2 ** 16
 export function copyOf(core: ModelCore): NativeModel {
   const training = core.training()
   const settings = { ...training.settings, optimizer: optimizers.sgd(), metrics: [], weightedMetrics: [] }
-  const plan = compileModel(core.built(), core.seed, { ...training, settings, metrics: [], captures: true })
+  const plan = compileModel(core.built(), core, { ...training, settings, metrics: [], captures: true })
   const own = core.native()
   const copy = native().createModel(withoutConstraints(plan), { device: own.device, threads: 0 })
   own.parameters.forEach((_, index) => {

@@ -238,7 +238,7 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
   const threads = options.threads === undefined ? usually.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
   const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
-  const plan = { ...compileModel(shapes, core.seed, undefined), precision }
+  const plan = { ...compileModel(shapes, core, undefined), precision }
   return { plan, settings: { device, threads }, shapes, maxBatchSize }
 }
 

@@ -24,6 +24,19 @@ import { Embedding, type EmbeddingOptions } from './embedding.js'
 import { Normalization, type NormalizationOptions } from './inputNormalization.js'
 import type { Layer, LayerOptions, Shape } from './layer.js'
 import {
+  Add,
+  Average,
+  Concatenate,
+  type ConcatenateOptions,
+  Dot,
+  type DotOptions,
+  Maximum,
+  type MergeOptions,
+  Minimum,
+  Multiply,
+  Subtract,
+} from './merging.js'
+import {
   AlphaDropout,
   type AlphaDropoutOptions,
   Dropout,
@@ -47,6 +60,7 @@ import { GlobalAveragePooling1D, type GlobalPoolingOptions } from './pooling.js'
 import { PReLU, type PReLUOptions } from './prelu.js'
 import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
+import { Slice, type SliceOptions } from './slice.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 
 /**
@@ -154,6 +168,25 @@ export const layers = {
   ): CategoryEncoding<In> => new CategoryEncoding(withMain(options, 'numTokens')),
   /** Makes a layer, see {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
+  /** Makes a layer, see {@link Slice}. */
+  slice: <const Size extends number, const In extends Shape = Shape>(options: SliceOptions<Size, In>): Slice<Size, In> =>
+    new Slice(options),
+  /** Makes a layer, see {@link Add}. */
+  add: (options?: MergeOptions): Add => new Add(options),
+  /** Makes a layer, see {@link Subtract}. */
+  subtract: (options?: MergeOptions): Subtract => new Subtract(options),
+  /** Makes a layer, see {@link Multiply}. */
+  multiply: (options?: MergeOptions): Multiply => new Multiply(options),
+  /** Makes a layer, see {@link Average}. */
+  average: (options?: MergeOptions): Average => new Average(options),
+  /** Makes a layer, see {@link Maximum}. */
+  maximum: (options?: MergeOptions): Maximum => new Maximum(options),
+  /** Makes a layer, see {@link Minimum}. */
+  minimum: (options?: MergeOptions): Minimum => new Minimum(options),
+  /** Makes a layer, see {@link Concatenate}. */
+  concatenate: (options?: ConcatenateOptions): Concatenate => new Concatenate(options),
+  /** Makes a layer, see {@link Dot}. */
+  dot: (options: DotOptions): Dot => new Dot(options),
   /** Makes a layer, see {@link Rescaling}. */
   rescaling: <const In extends Shape = Shape>(options: number | RescalingOptions<In>): Rescaling<In> =>
     new Rescaling(withMain(options, 'scale')),
@@ -196,5 +229,14 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   GlobalAveragePooling1D: (options: GlobalPoolingOptions) => new GlobalAveragePooling1D(options),
   CategoryEncoding: (options: CategoryEncodingOptions) => new CategoryEncoding(options),
   Identity: (options: LayerOptions) => new Identity(options),
+  Slice: (options: SliceOptions) => new Slice(options),
+  Add: (options: MergeOptions) => new Add(options),
+  Subtract: (options: MergeOptions) => new Subtract(options),
+  Multiply: (options: MergeOptions) => new Multiply(options),
+  Average: (options: MergeOptions) => new Average(options),
+  Maximum: (options: MergeOptions) => new Maximum(options),
+  Minimum: (options: MergeOptions) => new Minimum(options),
+  Concatenate: (options: ConcatenateOptions) => new Concatenate(options),
+  Dot: (options: DotOptions) => new Dot(options),
   Rescaling: (options: RescalingOptions) => new Rescaling(options),
 }

@@ -1,43 +1,15 @@
 /** The base class of layers. A layer is an immutable description that computes its output shape, its parameters and its Plan. */
 
-import type { ArrayInput, NestedNumbers } from '../arrays/arrays.js'
+import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 import type { Range } from './activations.js'
+import type { Applied, InputType, LastAxis, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
 
-/** Shape of one row, without the dimension of the rows themselves. */
-export type Shape = readonly number[]
-
-/** One parameter of a layer. */
-export interface ParameterSpec {
-  readonly name: string
-  readonly shape: Shape
-  /** False for statistics that the layer updates itself, such as moving means, and that no optimizer changes. Default true. */
-  readonly trainable?: boolean | undefined
-}
-
-/** A copy of a parameter's values, in Keras' shape. */
-export interface Weight {
-  /** Names of the layer and the parameter: `dense/kernel`. */
-  readonly name: string
-  readonly shape: Shape
-  readonly dtype: 'float32'
-  /** The values, row-major. */
-  readonly data: Float32Array
-  /** Returns the values as nested lists, for `JSON.stringify`. */
-  readonly toJSON?: (() => NestedNumbers) | undefined
-}
-
-/** What a layer needs to make its part of the Plan. */
-export interface PlanContext {
-  /** The layer's name in the model. */
-  readonly name: string
-  /** The seed for a purpose ('kernel', 'dropout'), derived from the model's seed and the layer's index. */
-  seedFor(purpose: string): number
-}
+export type { LastAxis, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
 
 /** Options that every layer has. */
 export interface LayerOptions<In extends Shape = Shape> {
@@ -59,30 +31,60 @@ export interface LayerHost {
   writeWeights(layer: Layer, values: readonly ArrayInput[]): void
   /** Called before a layer is frozen or unfrozen. Throws `ERR_MODEL_BUSY` while the model trains. */
   trainableChanges(): void
+  /** Called when a layer of the model became part of another model as well. */
+  sharesLayer(layer: Layer): void
+  /** The seed of a parameter's initial values. */
+  seedFor(layer: Layer, parameter: string): number
+  /** Makes the symbolic tensors of the model's layers, if they were not applied to tensors. */
+  connect(): void
 }
 
 /** The place of a layer in a model. */
 export interface Placement {
-  readonly host: LayerHost
   readonly name: string
   /** Undefined until the shape of the model's input is known. */
   readonly inputShape: Shape | undefined
   readonly outputShape: Shape | undefined
 }
 
-const placements = new WeakMap<Layer, Placement>()
-
-/** The place of a layer in a model, if it belongs to one. */
-export function placementOf(layer: Layer): Placement | undefined {
-  return placements.get(layer)
+/** A model that has a layer. Layers keep the first one alive, and not those that share the layer with it. */
+interface Membership {
+  readonly host: WeakRef<LayerHost>
+  readonly owner: LayerHost | undefined
+  readonly placement: Placement
 }
 
-/** Sets the place of a layer, or removes it. */
-export function place(layer: Layer, placement: Placement | undefined): void {
-  if (placement === undefined) return void placements.delete(layer)
-  placements.set(layer, placement)
+const memberships = new WeakMap<Layer, readonly Membership[]>()
+
+const membershipsOf = (layer: Layer) => memberships.get(layer)?.filter(({ host }) => host.deref() !== undefined) ?? []
+
+/** The models that have a layer, first to last. */
+export function hostsOf(layer: Layer): LayerHost[] {
+  return membershipsOf(layer).map(({ host }) => host.deref() as LayerHost)
+}
+
+/** The places of a layer in other models than `host`. */
+export function otherPlacements(layer: Layer, host: LayerHost): Placement[] {
+  return membershipsOf(layer).flatMap((member) => (member.host.deref() === host ? [] : [member.placement]))
+}
+
+/** The place of a layer in the first model that it is part of. */
+export function placementOf(layer: Layer): Placement | undefined {
+  return membershipsOf(layer)[0]?.placement
+}
+
+/** Sets the place of a layer in a model, or removes it from the model. */
+export function place(layer: Layer, host: LayerHost, placement: Placement | undefined): void {
+  const others = membershipsOf(layer).filter((member) => member.host.deref() !== host)
+  const isFirst = hostsOf(layer)[0] === host || others.length === 0
+  const own = placement === undefined ? [] : [{ host: new WeakRef(host), owner: undefined, placement }]
+  const all = (isFirst ? [...own, ...others] : [...others, ...own]).map((member, i) => {
+    return { ...member, owner: i === 0 ? member.host.deref() : undefined }
+  })
+  memberships.set(layer, all)
   // The model was built from the layer's options, so later assignments, also to misspelt names, would have no effect.
-  Object.freeze(layer)
+  if (placement !== undefined) Object.freeze(layer)
+  if (all.length > 1) for (const each of hostsOf(layer)) each.sharesLayer(layer)
 }
 
 /** Names that layers will get, for messages while it is checked whether a model can be made of them. */
@@ -100,9 +102,47 @@ export function withNames<T>(layers: readonly Layer[], names: readonly string[],
   }
 }
 
-/** The type of the output of a layer that changes the size of its input's last dimension. */
-export interface LastAxis<Size extends number = number> {
-  readonly lastAxis: Size
+const outputs = new WeakMap<Layer, readonly SymbolicTensor[]>()
+
+/** Whether a value is a symbolic tensor. */
+export let isSymbolic: (value: unknown) => value is SymbolicTensor
+
+/**
+ * A tensor of a graph, without numbers: what {@link input} and {@link Layer.apply} return and {@link model} takes. `S` is the shape of
+ * one row.
+ */
+export class SymbolicTensor<S extends Shape = Shape> {
+  /** Shape of one row. */
+  readonly shape: S
+  /** `float32`, or the type of the inputs that it is made of if nothing is computed in between. */
+  readonly dtype: InputType
+  /** The layer that it is the output of. */
+  readonly sourceLayer: Layer
+  readonly #sources: readonly SymbolicTensor[]
+
+  static {
+    isSymbolic = (value): value is SymbolicTensor => typeof value === 'object' && value !== null && #sources in value
+  }
+
+  /** @internal */
+  constructor(sourceLayer: Layer, shape: S, dtype: InputType, sources: readonly SymbolicTensor[]) {
+    this.sourceLayer = sourceLayer
+    this.shape = Object.freeze([...shape]) as unknown as S
+    this.dtype = dtype
+    this.#sources = sources
+    outputs.set(sourceLayer, [...(outputs.get(sourceLayer) ?? []), this])
+    Object.freeze(this)
+  }
+
+  /** The name of the layer that it is the output of. */
+  get name(): string {
+    return this.sourceLayer.name
+  }
+
+  /** @internal The tensors that the layer was applied to; none for an input. */
+  get sources(): readonly SymbolicTensor[] {
+    return this.#sources
+  }
 }
 
 /** Whether a value is a layer. A copy of a layer with the same prototype is none, as it lacks the private members. */
@@ -110,9 +150,12 @@ export let isLayer: (value: unknown) => value is Layer
 
 declare const types: unique symbol
 
+/** The type parameters of a layer: the shape of its input, if it was given, and what its output is. */
+export type TypesOf<L> = L extends { readonly [types]?: infer Types } ? NonNullable<Types> : { in: Shape; out: Shape }
+
 /**
- * A layer: an immutable description. It belongs to at most one model, which holds its weights. `In` is the shape of its input, if
- * given; `Out` is the shape of its output, or `'same'` or {@link LastAxis} if it depends on the input.
+ * A layer: an immutable description. Models that it is part of hold its weights; several models that have it share them. `In` is the
+ * shape of its input, if given; `Out` is the shape of its output, or `'same'` or {@link LastAxis} if it depends on the input.
  */
 export abstract class Layer<
   In extends Shape = Shape,
@@ -165,8 +208,98 @@ export abstract class Layer<
 
   set trainable(value: boolean) {
     if (checkBoolean(value, `layer '${this.name}': trainable`) === this.#trainable) return
-    placementOf(this)?.host.trainableChanges()
+    for (const host of hostsOf(this)) host.trainableChanges()
     this.#trainable = value
+  }
+
+  /**
+   * Applies the layer to a tensor of a graph, or to several where it merges them, and returns its output, for {@link model}. A layer
+   * can be applied several times: its weights are shared.
+   *
+   * Throws `ERR_SHAPE` if the layer does not take inputs of these shapes, `ERR_ARGUMENT` for anything but tensors.
+   *
+   * @example
+   * ```ts
+   * import { input, layers } from 'neurode'
+   *
+   * const x = input({ shape: [4] })
+   * const h = layers.dense({ units: 4, activation: 'relu' }).apply(x)
+   * const sum = layers.add().apply([x, h])
+   * console.log(sum.shape) // [4]
+   * ```
+   */
+  apply<const S extends Shape>(input: SymbolicTensor<S> | readonly SymbolicTensor<S>[]): SymbolicTensor<Applied<Out, S>> {
+    const sources: readonly unknown[] = Array.isArray(input) ? input : [input]
+    const tensors = sources.map((source, i) => {
+      const argument = `layer '${this.name}': apply${Array.isArray(input) ? `[${i}]` : ''}`
+      return isSymbolic(source) ? source : refuse(argument, 'a tensor, as input() and apply() return', source)
+    })
+    const shape = this.outputForAll(tensors.map((tensor) => tensor.shape))
+    const types = new Set(tensors.map(({ dtype }) => dtype))
+    const dtype = this.rearranges && types.size === 1 ? (tensors[0] as SymbolicTensor).dtype : 'float32'
+    return new SymbolicTensor(this, shape, dtype, tensors) as SymbolicTensor as SymbolicTensor<Applied<Out, S>>
+  }
+
+  /** The tensor that the layer returned. Throws `ERR_ARGUMENT` if it was applied several times, `ERR_NOT_BUILT` if it was not. */
+  get output(): SymbolicTensor {
+    return this.#only('output')
+  }
+
+  /** The tensor, or the list of tensors, that the layer was applied to. Throws as {@link Layer.output} does. */
+  get input(): SymbolicTensor | readonly SymbolicTensor[] {
+    return sourcesOf(this.#only('input'))
+  }
+
+  /** The tensor that call number `index` returned, counted from 0. */
+  getOutputAt(index: number): SymbolicTensor {
+    const all = this.#outputs()
+    const at = checkInteger(index, `layer '${this.name}': getOutputAt`, 0, Math.max(0, all.length - 1))
+    return all[at] ?? this.#notApplied()
+  }
+
+  /** The tensor, or the list of tensors, that call number `index` took, counted from 0. */
+  getInputAt(index: number): SymbolicTensor | readonly SymbolicTensor[] {
+    return sourcesOf(this.getOutputAt(index))
+  }
+
+  #only(what: 'input' | 'output'): SymbolicTensor {
+    const [only, ...more] = this.#outputs()
+    if (more.length === 0) return only ?? this.#notApplied()
+    const text = `layer '${this.name}': expected one ${what}, but it was applied ${more.length + 1} times`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; ${what === 'output' ? 'getOutputAt' : 'getInputAt'}(i) gives those of call i`)
+  }
+
+  #outputs(): readonly SymbolicTensor[] {
+    if (!outputs.has(this)) for (const host of hostsOf(this)) host.connect()
+    return outputs.get(this) ?? []
+  }
+
+  #notApplied(): never {
+    const remedy = 'apply(tensor) gives an output, and so does a built model that has the layer'
+    throw new NeurodeError('ERR_NOT_BUILT', `layer '${this.name}' was not applied to a tensor: ${remedy}`)
+  }
+
+  /** @internal The shape of the output for these shapes of the inputs. */
+  outputForAll(inputs: readonly Shape[]): Shape {
+    if (inputs.length !== 1) {
+      refuse(`layer '${this.name}': apply`, 'one tensor; layers.concatenate() or layers.add() can join several', inputs)
+    }
+    return this.computeOutputShape(checkExpected(this, inputs[0] as Shape))
+  }
+
+  /** @internal Whether the output has the inputs' values, only in other places. */
+  get rearranges(): boolean {
+    return false
+  }
+
+  /** @internal The layer itself, or the layers of the model that it stands for. */
+  get leaves(): readonly Layer[] {
+    return [this]
+  }
+
+  /** @internal Like {@link plan}, for the shapes of all inputs. */
+  planAll(inputs: readonly Shape[], context: PlanContext): PlanLayer | readonly PlanLayer[] | undefined {
+    return this.plan(inputs[0] as Shape, context)
   }
 
   /** The shape of one row of output for this shape of input. Throws `ERR_SHAPE` if the layer does not accept the input. */
@@ -230,7 +363,7 @@ export abstract class Layer<
   }
 
   #host(): LayerHost {
-    const host = placementOf(this)?.host
+    const host = hostsOf(this)[0]
     if (host === undefined) throw notBuilt(this)
     return host
   }
@@ -247,6 +380,17 @@ export function countParameters(parameters: readonly ParameterSpec[]): number {
 /** The default name of a kind of layer: `dense` for `Dense`. */
 export function defaultName(kind: string): string {
   return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
+}
+
+function sourcesOf({ sources }: SymbolicTensor): SymbolicTensor | readonly SymbolicTensor[] {
+  return sources.length === 1 ? (sources[0] as SymbolicTensor) : sources
+}
+
+/** Throws `ERR_SHAPE` for an input of another shape than the layer's option `inputShape`. */
+export function checkExpected({ name, inputShape: expected }: Layer, shape: Shape): Shape {
+  if (expected === undefined || formatShape(expected) === formatShape(shape)) return shape
+  const text = `layer '${name}': its inputShape is ${formatShape(expected)}`
+  throw new NeurodeError('ERR_SHAPE', `${text}, but what comes before it gives ${formatShape(shape)}`)
 }
 
 function notBuilt(layer: Layer): NeurodeError {

@@ -33,7 +33,7 @@ abstract class Noise<In extends Shape> extends Layer<In, 'same'> {
   }
 
   override plan(_input: Shape, context: PlanContext): PlanLayer {
-    return { kind: 'noise', name: context.name, noise: this.noise, seed: this.seed ?? context.seedFor('dropout') }
+    return { kind: 'noise', name: context.name, noise: this.noise, seed: context.noiseSeed(this.seed) }
   }
 }
 

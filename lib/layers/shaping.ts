@@ -18,11 +18,11 @@ export interface InputOptions<In extends Shape = Shape> {
 export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Input'
 
-  constructor(options: InputOptions<In>) {
-    const { shape, name, trainable } = checkOptions(options, ['shape', 'name', 'trainable'], 'layers.input')
-    if (shape === undefined) refuse('layers.input: shape', 'an array of positive integers, such as [784]', shape)
+  constructor(options: InputOptions<In>, argument = 'layers.input') {
+    const { shape, name, trainable } = checkOptions(options, ['shape', 'name', 'trainable'], argument)
+    if (shape === undefined) refuse(`${argument}: shape`, 'an array of positive integers, such as [784]', shape)
     const given = { ...(name === undefined ? {} : { name }), ...(trainable === undefined ? {} : { trainable }) }
-    super({ inputShape: shape, ...given }, 'layers.input')
+    super({ inputShape: shape, ...given }, argument)
   }
 
   protected override outputFor(input: Shape): Shape {
@@ -55,6 +55,11 @@ export class Flatten<const In extends Shape = Shape> extends Layer<In, readonly 
     return 'inputs' as const
   }
 
+  /** @internal */
+  override get rearranges() {
+    return true
+  }
+
   override config() {
     return {}
   }
@@ -79,6 +84,11 @@ export class Identity<const In extends Shape = Shape> extends Layer<In, 'same'> 
   /** @internal */
   override get outputRange() {
     return 'inputs' as const
+  }
+
+  /** @internal */
+  override get rearranges() {
+    return true
   }
 
   override config() {
@@ -145,6 +155,11 @@ export class Reshape<const Target extends Shape = Shape, const In extends Shape 
   /** @internal */
   override get outputRange() {
     return 'inputs' as const
+  }
+
+  /** @internal */
+  override get rearranges() {
+    return true
   }
 
   override config() {

@@ -2,17 +2,19 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
-import { checkInteger, checkName, checkOptions, checkRowShape, readingFile, refuseIdle } from '../checks/validate.js'
+import { checkInteger, checkOptions, readingFile, refuseIdle } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { coreOf } from '../core/cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
 import type { Precision } from '../native/plan.js'
-import { type GivenAgain, isRateFunction, list, makeLayers, makeSettings, object } from '../persistence/description.js'
+import { type GivenAgain, isRateFunction, makeSettings, object } from '../persistence/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../persistence/modelFile.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
-import { Sequential } from './sequential.js'
+import type { Functional } from './functional.js'
+import { makeModel } from './loadStructure.js'
+import type { Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
 export interface LoadOptions {
@@ -39,6 +41,7 @@ const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses',
 /**
  * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position. It is
  * compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
+ * The model is of the class that it had: a graph is loaded with `load<Functional>(path)`.
  *
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if any byte of the file was changed, or if it is no model file.
  *
@@ -50,8 +53,15 @@ const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses',
  * const model = await load('example.neurode')
  * ```
  */
-export function load(path: string | URL, given?: LoadOptions): Promise<Sequential>
-export async function load(path: string | URL, given?: LoadOptions, ...more: unknown[]): Promise<Sequential> {
+export function load<Loaded extends Sequential | Functional = Sequential>(
+  path: string | URL,
+  given?: LoadOptions,
+): Promise<Loaded>
+export async function load(
+  path: string | URL,
+  given?: LoadOptions,
+  ...more: unknown[]
+): Promise<Sequential | Functional> {
   refuseMore(more, 2, 'load')
   const options = checkOptions(given, optionNames, 'load')
   const device = chooseDevice(options.device)
@@ -100,11 +110,9 @@ function blameFile(error: unknown): unknown {
   return new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
 }
 
-function describedModel({ path, description }: ModelFile): Sequential {
+function describedModel({ path, description }: ModelFile): Sequential | Functional {
   return sensible(path, () => {
-    const { name, layers, inputShape } = object(description.model, 'model')
     const seed = checkInteger(object(description.state, 'state').seed, 'seed', 0)
-    const made = new Sequential({ name: checkName(name, 'name'), layers: readingFile(() => makeLayers(layers)), seed })
-    return made.build(checkRowShape(list(inputShape, 'inputShape'), 'inputShape'))
+    return makeModel(object(description.model, 'model'), seed)
   })
 }

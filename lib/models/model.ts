@@ -44,8 +44,9 @@ interface OneRow {
 }
 
 /**
- * A model: layers with weights. {@link Sequential} is one kind. `In` and `Out` are the shapes of one row of input and output, as
- * far as the types of the layers determine them; `Keys` are the keys of the metrics that it was compiled with.
+ * A model: layers with weights. {@link Sequential} and {@link Functional} are its kinds. `In` and `Out` are the shapes of one row of
+ * input and output, as far as the types of the layers determine them; `Keys` are the keys of the metrics that it was compiled with;
+ * `Data` is what the data of several inputs may be.
  *
  * Methods throw (or reject with) a {@link NeurodeError}. A method that throws because of its arguments has changed no weight.
  */
@@ -53,6 +54,7 @@ export abstract class Model<
   In extends Shape = Shape,
   Out extends Shape = Shape,
   Keys extends string = string,
+  Data = never,
 > extends ModelBase<In, Out> {
   readonly #core: ModelCore
 
@@ -60,8 +62,8 @@ export abstract class Model<
   #oneRow: OneRow | undefined
 
   /** @internal Takes a `ModelCore`, which is no part of the public types. */
-  protected constructor(core: object) {
-    super(core)
+  protected constructor(core: object, kind: string) {
+    super(core, kind)
     this.#core = core as ModelCore
   }
 
@@ -125,9 +127,9 @@ export abstract class Model<
    * })
    * ```
    */
-  fit(x: DataInput, y: DataInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(x: DataInput, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(x: DataInput, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(x: DataInput | Data, y: DataInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(x: DataInput | Data, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(x: DataInput | Data, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   /**
    * Trains on batches from an iterable, a stream, or a function that returns one; each batch is one step. Further batches are read
    * while the device computes. Each batch is copied when it is yielded, so a source may reuse its arrays. An epoch ends with the
@@ -170,12 +172,12 @@ export abstract class Model<
    * ```
    */
   evaluate(
-    x: ArrayInput,
+    x: ArrayInput | Data,
     y: ArrayInput,
     options: EvaluateOptions & { readonly perClass: true },
   ): Promise<PerClassResults<Keys>>
   /** Computes loss and metrics over all rows. */
-  evaluate(x: DataInput, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
+  evaluate(x: DataInput | Data, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
   /** Computes loss and metrics over all rows of all batches. */
   evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
   evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
@@ -195,7 +197,7 @@ export abstract class Model<
    * ```
    */
   predictStream(
-    source: BatchSource<ArrayInput | { readonly x: ArrayInput }>,
+    source: BatchSource<ArrayInput | { readonly x: ArrayInput | Data }>,
     options?: PredictStreamOptions,
   ): AsyncGenerator<Prediction<Out>, void, undefined> {
     const results = predictStream(this.#core, source, options)
@@ -215,12 +217,12 @@ export abstract class Model<
    * console.log(shape, data) // [1, 3], three probabilities
    * ```
    */
-  predict(x: ArrayInput, options?: PredictOptions): Promise<Prediction<Out>> {
+  predict(x: ArrayInput | Data, options?: PredictOptions): Promise<Prediction<Out>> {
     return predictModel(this.#core, x, options) as unknown as Promise<Prediction<Out>>
   }
 
   /** Like {@link Model.predict}, with all rows as one batch. */
-  predictOnBatch(x: ArrayInput, options?: PredictSyncOptions): Promise<Prediction<Out>> {
+  predictOnBatch(x: ArrayInput | Data, options?: PredictSyncOptions): Promise<Prediction<Out>> {
     return predictOnBatch(this.#core, x, options) as unknown as Promise<Prediction<Out>>
   }
 
@@ -229,7 +231,7 @@ export abstract class Model<
    * promise would take longer than the computation, and is fastest with a Float32Array of one row. Throws `ERR_MODEL_BUSY` while a
    * fit runs batches.
    */
-  predictSync(x: ArrayInput, options?: PredictSyncOptions): Prediction<Out> {
+  predictSync(x: ArrayInput | Data, options?: PredictSyncOptions): Prediction<Out> {
     const native = this.#core.ready
     const row = this.#oneRow
     if (native !== undefined && native === row?.native && x instanceof Float32Array && x.length === row.inputSize) {
@@ -267,12 +269,12 @@ export abstract class Model<
   }
 
   /** Trains one step on all rows as one batch; returns loss and metrics from before the step. */
-  trainOnBatch(x: ArrayInput, y: ArrayInput, weights?: WeightOptions): Promise<Results<Keys>> {
+  trainOnBatch(x: ArrayInput | Data, y: ArrayInput, weights?: WeightOptions): Promise<Results<Keys>> {
     return trainOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 
   /** Computes loss and metrics of all rows as one batch. */
-  testOnBatch(x: ArrayInput, y: ArrayInput, weights?: Pick<WeightOptions, 'sampleWeight'>): Promise<Results<Keys>> {
+  testOnBatch(x: ArrayInput | Data, y: ArrayInput, weights?: Pick<WeightOptions, 'sampleWeight'>): Promise<Results<Keys>> {
     return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 }

@@ -4,10 +4,12 @@ import type { ArrayInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
-import { checkBoolean, describe, refuse } from '../checks/validate.js'
+import { checkBoolean, describe, isPlain, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { holdCore } from '../core/cores.js'
-import type { Layer, Shape, Weight } from '../layers/layer.js'
+import { inOrder } from '../core/inputs.js'
+import { ModelLayer } from '../core/modelLayer.js'
+import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
 import { restoreModel, saveModel } from '../persistence/modelFile.js'
 import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
@@ -15,10 +17,12 @@ import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 /** The members of every model for layers, weights and files; {@link Model} adds training and prediction. */
 export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Shape> {
   readonly #core: ModelCore
+  readonly #asLayer: ModelLayer
 
   /** @internal Takes a `ModelCore`, which is no part of the public types. */
-  protected constructor(core: object) {
+  protected constructor(core: object, kind: string) {
     this.#core = core as ModelCore
+    this.#asLayer = new ModelLayer(core, kind)
     holdCore(this, this.#core)
   }
 
@@ -37,7 +41,42 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.layers
   }
 
-  /** Shape of one row of input. Throws `ERR_NOT_BUILT` before it is known. */
+  /** The tensors that are the model's inputs, for graphs; those of a Sequential model are made when they are first asked for. */
+  get inputs(): readonly SymbolicTensor[] {
+    return this.#core.graph().inputs
+  }
+
+  /** The tensors that are the model's outputs: one. */
+  get outputs(): readonly SymbolicTensor<Out>[] {
+    return [this.#core.graph().output as SymbolicTensor as SymbolicTensor<Out>]
+  }
+
+  /**
+   * Applies the model to tensors of a graph, as a layer: its layers are called again, and share their weights. Several inputs are a
+   * list in the order of the model's, or a record by their names. A Sequential model whose input shape is not known gets that of the
+   * tensor.
+   *
+   * Throws `ERR_SHAPE` for a tensor of another shape than the model's input, `ERR_ARGUMENT` for anything but tensors, and
+   * `ERR_UNKNOWN_NAME` for a name that no input has.
+   *
+   * @example
+   * ```ts
+   * import { input, layers, model, sequential } from 'neurode'
+   *
+   * const tower = sequential([layers.dense({ units: 8, activation: 'relu', inputShape: [4] })])
+   * const [a, b] = [input({ shape: [4] }), input({ shape: [4] })]
+   * const difference = layers.subtract().apply([tower.apply(a), tower.apply(b)])
+   * const net = model({ inputs: [a, b], outputs: difference })
+   * ```
+   */
+  apply(
+    inputs: SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>,
+  ): SymbolicTensor<Out> {
+    const given = isPlain(inputs) ? inOrder(this.#core, inputs, `model '${this.name}': apply`) : inputs
+    return this.#asLayer.apply(given as readonly SymbolicTensor[]) as SymbolicTensor as SymbolicTensor<Out>
+  }
+
+  /** Shape of one row of input. Several inputs lie side by side in one row. Throws `ERR_NOT_BUILT` before it is known. */
   get inputShape(): In {
     return this.#core.built().inputShape as In
   }

@@ -3,18 +3,14 @@
 import { NeurodeError } from '../base/errors.js'
 import { randomSeed } from '../base/seeds.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
-import { checkInteger, checkName, checkOptions, checkRowShape, checkSeed, refuse } from '../checks/validate.js'
+import { checkName, checkOptions, checkRowShape, checkSeed, refuse } from '../checks/validate.js'
 import { ModelCore } from '../core/core.js'
-import { checkPrecision, chooseDevice } from '../core/devices.js'
 import { isLayer, type Layer, type Shape } from '../layers/layer.js'
-import { toLoss } from '../training/losses.js'
-import { type MetricLike, toMetricLists } from '../training/metrics.js'
-import { toOptimizer } from '../training/optimizers.js'
+import type { MetricLike } from '../training/metrics.js'
+import { compileWith } from './compiling.js'
 import { Model } from './model.js'
 import type { CompileOptions, ModelOptions, SequentialOptions } from './sequentialOptions.js'
 import type { InputShapeOf, MetricKeys, OutputShapeOf } from './types.js'
-
-const compileOptionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
 /**
  * A stack of layers with weights, made by {@link sequential}. `In` and `Out` are the shapes of one row of input and output, as far as
@@ -33,9 +29,9 @@ export class Sequential<
     const { layers = [], name, seed } = checkOptions(options, ['layers', 'name', 'seed'], 'sequential')
     if (!Array.isArray(layers)) refuse('layers', 'a list of layers', layers)
     for (const [i, layer] of layers.entries()) checkLayer(layer, `layers[${i}]`)
-    const modelName = name === undefined ? 'sequential' : checkName(name, 'sequential: name')
-    const core = new ModelCore(modelName, checkSeed(seed, 'sequential: seed') ?? randomSeed())
-    super(core)
+    const given = name === undefined ? undefined : checkName(name, 'sequential: name')
+    const core = new ModelCore(given, checkSeed(seed, 'sequential: seed') ?? randomSeed(), 'sequential')
+    super(core, 'Sequential')
     this.#core = core
     if (layers.length > 0) this.#core.setLayers(layers)
     if (new.target === Sequential) Object.freeze(this)
@@ -89,15 +85,7 @@ export class Sequential<
     const Metrics extends readonly MetricLike[] = readonly [],
     const Weighted extends readonly MetricLike[] = readonly [],
   >(options: CompileOptions<Metrics, Weighted>): Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>> {
-    const checked = checkOptions(options, compileOptionNames, 'compile')
-    const settings = {
-      optimizer: toOptimizer(checked.optimizer ?? 'sgd', 'optimizer'),
-      loss: toLoss(checked.loss, 'loss'),
-      ...toMetricLists(checked.metrics, checked.weightedMetrics),
-    }
-    const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
-    const device = chooseDevice(checked.device)
-    this.#core.compile(settings, { device, threads, precision: checkPrecision(checked.precision, device) })
+    compileWith(this.#core, options)
     return this as unknown as Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>>
   }
 }

@@ -2,6 +2,7 @@
 
 import { checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
+import { inputLayerOf } from '../core/graph.js'
 import type { Shape } from '../layers/layer.js'
 import { countParameters } from '../layers/layer.js'
 
@@ -13,6 +14,8 @@ export interface SummaryRow {
   /** Shape of one row of output. */
   readonly outputShape: Shape
   readonly parameters: number
+  /** The layers that its inputs come from; in graphs only. */
+  readonly connectedTo?: readonly string[]
 }
 
 /** The result of {@link Sequential.summary}. */
@@ -38,12 +41,7 @@ export interface SummaryOptions {
 export function summarize(core: ModelCore, given: SummaryOptions | undefined): ModelSummary {
   const { print = true } = checkOptions(given, ['print'], 'summary')
   if (typeof print !== 'boolean' && typeof print !== 'function') refuse('print', 'true, false or a function', print)
-  const layers = core.built().layers.map(({ layer, outputShape, parameters }) => ({
-    name: layer.name,
-    kind: layer.kind,
-    outputShape,
-    parameters: countParameters(parameters),
-  }))
+  const layers = rowsOf(core)
   const totalParameters = core.countParameters()
   const trainableParameters = core.built().layers.reduce((sum, { layer, parameters }) => {
     const learnt = parameters.filter(({ trainable = true }) => trainable && layer.trainable)
@@ -55,19 +53,42 @@ export function summarize(core: ModelCore, given: SummaryOptions | undefined): M
   return { name: core.name, layers, totalParameters, trainableParameters, bytes: 4 * totalParameters, text }
 }
 
+function rowsOf(core: ModelCore): SummaryRow[] {
+  const { layers } = core.built()
+  const { names, graph, places } = core.stack
+  if (graph === undefined) {
+    return layers.map(({ layer, name, outputShape, parameters }) => {
+      return { name, kind: layer.kind, outputShape, parameters: countParameters(parameters) }
+    })
+  }
+  const nameOf = new Map(graph.layers.map((layer, i) => [layer, names[i] as string]))
+  const isInput = new Set(graph.inputs)
+  return graph.layers.map((layer, i) => {
+    const { inputShape, outputShape } = places.get(layer) as { inputShape: Shape; outputShape: Shape }
+    const sources = graph.calls.filter((call) => call.sourceLayer === layer).flatMap((call) => call.sources)
+    const connectedTo = sources.map((source) => {
+      return nameOf.get(isInput.has(source) ? inputLayerOf(source) : source.sourceLayer) as string
+    })
+    const parameters = countParameters(layer.parameters(inputShape))
+    return { name: names[i] as string, kind: layer.kind, outputShape, parameters, connectedTo }
+  })
+}
+
 function formatSummary(name: string, layers: readonly SummaryRow[], total: number, trainable: number): string {
+  const isGraph = layers.some(({ connectedTo }) => connectedTo !== undefined)
   const cells = [
-    ['Layer (type)', 'Output shape', 'Parameters'],
+    ['Layer (type)', 'Output shape', 'Parameters', ...(isGraph ? ['Connected to'] : [])],
     ...layers.map((row) => [
       `${row.name} (${row.kind})`,
       `[${['n', ...row.outputShape].join(', ')}]`,
       row.parameters.toLocaleString('en-US'),
+      ...(row.connectedTo === undefined ? [] : [row.connectedTo.join(', ')]),
     ]),
   ]
-  const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => (row[column] as string).length)))
+  const widths = (cells[0] as string[]).map((_, column) => Math.max(...cells.map((row) => (row[column] as string).length)))
   const lines = cells.map((row) => {
-    const [layer, shape, parameters] = row as [string, string, string]
-    return `│ ${layer.padEnd(widths[0] as number)} │ ${shape.padEnd(widths[1] as number)} │ ${parameters.padStart(widths[2] as number)} │`
+    const padded = row.map((cell, i) => (i === 2 ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number)))
+    return `│ ${padded.join(' │ ')} │`
   })
   const rule = (left: string, middle: string, right: string) =>
     left + widths.map((width) => '─'.repeat(width + 2)).join(middle) + right

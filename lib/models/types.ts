@@ -1,27 +1,21 @@
 /** Types that are computed from a model's layers (shapes) and metrics (keys of results). */
 
 import type { PerClass } from '../fit/perClass.js'
-import type { LastAxis, Layer, Shape } from '../layers/layer.js'
+import type { Layer, Shape, TypesOf } from '../layers/layer.js'
+import type { Applied } from '../layers/types.js'
 import type { MetricKey, MetricLike } from '../training/metrics.js'
 
 /** The shape of one row of input, as far as the type of the first layer determines it. */
-export type InputShapeOf<Layers> = Layers extends readonly [Layer<infer In>, ...unknown[]] ? In : Shape
-
-/** The shape of one row of output, as far as the types of the layers determine it. */
-export type OutputShapeOf<Layers> = Layers extends readonly [...infer Before, Layer<infer In, infer Out>]
-  ? Out extends 'same'
-    ? ShapeBefore<Before, In>
-    : Out extends LastAxis<infer Size>
-      ? WithLastAxis<ShapeBefore<Before, In>, Size>
-      : Out
+export type InputShapeOf<Layers> = Layers extends readonly [infer First extends Layer, ...unknown[]]
+  ? TypesOf<First>['in']
   : Shape
 
-type ShapeBefore<Before, In> = Before extends readonly [] ? In : OutputShapeOf<Before>
+/** The shape of one row of output, as far as the types of the layers determine it. */
+export type OutputShapeOf<Layers> = Layers extends readonly [...infer Before, infer Last extends Layer]
+  ? Applied<TypesOf<Last>['out'], ShapeBefore<Before, TypesOf<Last>['in']>>
+  : Shape
 
-/** A shape with another last dimension; if the number of dimensions is unknown, it is assumed to be one. */
-type WithLastAxis<Before, Size extends number> = Before extends readonly [...infer Others extends Shape, number]
-  ? readonly [...Others, Size]
-  : readonly [Size]
+type ShapeBefore<Before, In extends Shape> = Before extends readonly [] ? In : OutputShapeOf<Before>
 
 /** The keys of metrics in logs and results. */
 export type MetricKeys<Metrics extends readonly MetricLike[]> = MetricKey<Metrics[number]>

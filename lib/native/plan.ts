@@ -63,6 +63,10 @@ export type PlanLayer = {
   readonly name: string
   /** Whether training changes its parameters; default true. */
   readonly trainable?: boolean
+  /** The values that it reads: 0 is the model's input, and entry k computes value k + 1. Absent: the value before it. */
+  readonly from?: readonly number[]
+  /** Index of an earlier entry of the same kind whose parameters it uses. */
+  readonly shares?: number
 } & (
   | {
       readonly kind: 'dense'
@@ -94,6 +98,14 @@ export type PlanLayer = {
   | { readonly kind: 'pooling'; readonly pooling: PlanOp; readonly rows: number }
   /** Every `rows` integers become `columns` values: whether (or with `counts`, how often) each integer below `columns` occurs. */
   | { readonly kind: 'encoding'; readonly rows: number; readonly columns: number; readonly counts: boolean }
+  /** An elementwise function of inputs of the same size: add, subtract, multiply, average, maximum or minimum. */
+  | { readonly kind: 'merge'; readonly merge: PlanOp }
+  /** Joins inputs of (rows, columns) along their columns. */
+  | { readonly kind: 'concatenation'; readonly rows: number }
+  /** The inner product of two inputs of the same size, of their unit vectors if `normalize`: one value. */
+  | { readonly kind: 'dot'; readonly normalize: boolean }
+  /** The columns from `begin` on of an input of `rows` rows. */
+  | { readonly kind: 'take'; readonly rows: number; readonly begin: number; readonly columns: number }
 )
 
 /** The type that the factors of large matrix products are rounded to; sums and everything else are float32. */
@@ -104,6 +116,8 @@ export interface Plan {
   /** Number of features in one row of input. */
   readonly inputSize: number
   readonly layers: readonly PlanLayer[]
+  /** The value that is the model's output; default: that of the last layer. */
+  readonly output?: number
   /** Default `float32`. */
   readonly precision?: Precision
   /** Absent for a model that was not compiled and can only predict. */

@@ -17,7 +17,6 @@ import type { FileArray } from '../formats/npy.js'
 import { encodeSafetensors } from '../formats/safetensors.js'
 import type { CallbackState, CallbackStates } from '../training/context.js'
 import {
-  describeLayers,
   describeSettings,
   fromJson,
   type Json,
@@ -26,6 +25,7 @@ import {
   object,
   toJson,
 } from './description.js'
+import { describeStructure } from './graphDescription.js'
 import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
 import { plainToJson } from './plainData.js'
 
@@ -73,9 +73,8 @@ export function encodeModel(core: ModelCore): Uint8Array[] {
 }
 
 function describeModel(core: ModelCore): JsonObject {
-  const { inputShape } = core.built()
   return {
-    model: { name: core.name, inputShape, layers: describeLayers(core.layers) },
+    model: describeStructure(core),
     ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
   }
 }
@@ -155,9 +154,7 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
   const { path, description, tensors } = file
   const parameters = core
     .built()
-    .layers.flatMap(({ layer, parameters }) =>
-      parameters.map(({ name, ...spec }) => ({ ...spec, name: `${layer.name}/${name}` })),
-    )
+    .layers.flatMap((of) => of.parameters.map(({ name, ...spec }) => ({ ...spec, name: `${of.name}/${name}` })))
   const saved = [...tensors.keys()].filter((name) => !name.startsWith(stateMark))
   if (saved.length !== parameters.length) {
     throw new NeurodeError('ERR_SHAPE', `${path}: expected ${parameters.length} weights, got ${saved.length}`)
@@ -253,15 +250,15 @@ function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFil
 
 /** Throws `ERR_CHECKPOINT_MISMATCH` for a file of a model with other layers or with another loss. */
 export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
-  const { layers } = object(description.model, 'model')
-  const [saved, own] = [list(layers, 'layers'), list(describeLayers(core.layers), 'layers')].map((each) =>
-    each.map(layerText),
-  ) as [string[], string[]]
+  const structures = [object(description.model, 'model'), describeStructure(core)] as const
+  const [saved, own] = structures.map(({ layers }) => list(layers, 'layers').map(layerText)) as [string[], string[]]
   const at = own.findIndex((text, i) => text !== saved[i])
   if (at >= 0 || saved.length !== own.length) {
     const index = at < 0 ? own.length : at
     throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, but is ${own[index] ?? 'not there'} now`)
   }
+  const [savedGraph, ownGraph] = structures.map(connectionsText)
+  if (savedGraph !== ownGraph) throw mismatch(path, 'its layers are connected in another way than those of this model')
   const loss = core.settings?.loss.name
   const savedLoss = trainingOf(description)?.loss
   if (savedLoss !== undefined && loss !== savedLoss) {
@@ -274,6 +271,17 @@ function layerText(described: Json): string {
   const { kind, options } = object(described, 'layer')
   const entries = Object.entries(object(options, 'options')).filter(([name]) => !name.endsWith('Initializer'))
   return `${kind} ${JSON.stringify(Object.fromEntries(entries))}`
+}
+
+/** How the layers of a graph are connected, as text. */
+function connectionsText({ models }: JsonObject): string {
+  if (models === undefined) return ''
+  return JSON.stringify(
+    list(models, 'models').map((model) => {
+      const { layers, calls, output } = object(model, 'model')
+      return [layers, calls, output]
+    }),
+  )
 }
 
 function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; loss: Json | undefined } | undefined {

@@ -24,7 +24,7 @@ export async function loadWeights(core: ModelCore, source: string | URL): Promis
   const path = toPath(source, 'path')
   const layers = core
     .built()
-    .layers.map(({ layer, parameters }) => ({ name: layer.name, kind: layer.kind, parameters }))
+    .layers.map(({ layer, name, parameters }) => ({ name, kind: layer.kind, parameters }))
   const file = readTensors(await readBytes(path), path)
   core.writeWeights(undefined, arrangeWeights(file, layers))
 }

@@ -3,7 +3,7 @@
 import { type ArrayInput, array, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkDouble, checkInteger, refuse, refuseIdle } from '../checks/validate.js'
-import { type Sequential, Sequential as SequentialClass } from '../models/sequential.js'
+import { Model } from '../models/model.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
 import { checkPictureOptions } from './options.js'
@@ -28,7 +28,7 @@ export interface DecisionBoundaryOptions extends AxesOptions {
 const optionNames = ['title', 'xLabel', 'yLabel', 'x', 'y', 'xRange', 'yRange', 'resolution']
 
 /** Implements `plot.decisionBoundary`. */
-export async function decisionBoundary(model: Sequential, given?: DecisionBoundaryOptions): Promise<Picture> {
+export async function decisionBoundary(model: Model, given?: DecisionBoundaryOptions): Promise<Picture> {
   const options = checkPictureOptions(given, optionNames, 'plot.decisionBoundary')
   checkModel(model)
   const points = toPoints(options)
@@ -106,8 +106,8 @@ interface LabelledPoint {
   readonly label: number
 }
 
-function checkModel(model: Sequential): void {
-  if (!(model instanceof SequentialClass)) refuse('model', 'a Sequential model', model)
+function checkModel(model: Model): void {
+  if (!(model instanceof Model)) refuse('model', 'a model', model)
   if (model.inputShape.length === 1 && model.inputShape[0] === 2) return
   throw new NeurodeError(
     'ERR_SHAPE',
@@ -162,7 +162,7 @@ function widen([low, high]: Range, cells: number): Range {
 
 /** Predictions of the model on a square grid, row by row from the top left. */
 async function askGrid(
-  model: Sequential,
+  model: Model,
   { x, y, side }: { readonly x: Range; readonly y: Range; readonly side: number },
 ): Promise<{ readonly colorAt: (x: number, y: number) => Rgb; readonly chances?: Float32Array | undefined }> {
   const grid = new Float32Array(2 * side * side)

@@ -3,7 +3,7 @@
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, checkRowShape, refuse, refuseIdle } from '../checks/validate.js'
-import { type Sequential, Sequential as SequentialClass } from '../models/sequential.js'
+import { Model } from '../models/model.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'
@@ -56,7 +56,7 @@ export async function images(source: ArrayInput, given?: ImagesOptions): Promise
 }
 
 /** Implements `plot.weights`. */
-export async function weights(source: Sequential | ArrayInput, given?: WeightsOptions): Promise<Picture> {
+export async function weights(source: Model | ArrayInput, given?: WeightsOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'layer', 'shape', 'columns'], 'plot.weights')
   const kernel = kernelOf(source, checkInteger(options.layer ?? 0, 'plot.weights: layer', 0))
   const [inputs = 0, units = 0] = kernel.shape
@@ -65,7 +65,7 @@ export async function weights(source: Sequential | ArrayInput, given?: WeightsOp
   const color = (value: number): Rgb => colorAlong(diverging, 0.5 + value / (2 * limit))
   const isSquare = Number.isInteger(Math.sqrt(inputs)) && inputs >= 9
   const { title = `Weights of ${kernel.name}` } = options
-  if (!(source instanceof SequentialClass)) {
+  if (!(source instanceof Model)) {
     refuseIdle(options, ['layer'], 'plot.weights', 'with one array, which has no layers')
   }
   if (!options.shape && !isSquare) {
@@ -83,8 +83,8 @@ export async function weights(source: Sequential | ArrayInput, given?: WeightsOp
   return compose(title, [panel, colorBar(limit, panel.height)])
 }
 
-function kernelOf(source: Sequential | ArrayInput, layer: number): Numbers & { readonly name: string } {
-  if (!(source instanceof SequentialClass)) {
+function kernelOf(source: Model | ArrayInput, layer: number): Numbers & { readonly name: string } {
+  if (!(source instanceof Model)) {
     const numbers = toNumbers(source as ArrayInput, 'weights')
     if (numbers.shape.length === 2) return { ...numbers, name: 'the layer' }
     throw new NeurodeError(

@@ -9,7 +9,7 @@ import { checkRecord, refuse } from '../../checks/validate.js'
 import { coreOf } from '../../core/cores.js'
 import { isUrl, toPath } from '../../files/paths.js'
 import { loadForInference } from '../../models/load.js'
-import { Sequential } from '../../models/sequential.js'
+import { Model } from '../../models/model.js'
 import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
@@ -19,7 +19,7 @@ export type ServedModels =
   | string
   | URL
   | readonly (string | URL)[]
-  | Readonly<Record<string, string | URL | Sequential>>
+  | Readonly<Record<string, string | URL | Model>>
 
 /** An event for the log: a model was loaded, replaced or removed, or failed to load. */
 export interface ServeEvent {
@@ -75,7 +75,7 @@ export class Repository {
     const renamed = new Map<string, string>()
     this.#inMemory = named.flatMap(([name, model]) => {
       checkModelName(name, 'models')
-      if (model instanceof Sequential) return [wantedFromMemory(name, model)]
+      if (model instanceof Model) return [wantedFromMemory(name, model)]
       if (!isPath(model)) refuse(`models['${name}']`, 'a model or a path', model)
       renamed.set(name, toPath(model, `models['${name}']`))
       return []
@@ -265,7 +265,7 @@ function wantedFromFile({ model, version, path, signature }: ModelSource): Wante
   return { model, version, signature: `${path} ${signature}`, where: path, open: () => loadForInference(path) }
 }
 
-function wantedFromMemory(name: string, model: Sequential): Wanted {
+function wantedFromMemory(name: string, model: Model): Wanted {
   const open = async () => ({ core: coreOf(model) })
   return { model: name, version: '1', signature: 'memory', where: 'memory', open }
 }

@@ -1,5 +1,6 @@
 /** One version of a model that is served: its predictor, its queue and its description for clients. */
 
+import { NeurodeError } from '../../base/errors.js'
 import { checkInteger } from '../../checks/validate.js'
 import type { ModelCore } from '../../core/core.js'
 import type { DeviceName } from '../../core/devices.js'
@@ -93,6 +94,12 @@ export class ServedModel {
     options: ServingOptions,
   ): Promise<ServedModel> {
     const { device, threads, maxBatchSize } = options
+    const { inputs } = core.built()
+    if (inputs.length > 1) {
+      const names = inputs.map((input) => input.name).join(', ')
+      const text = `model '${core.name}': expected a model with one input, got ${inputs.length} (${names})`
+      throw new NeurodeError('ERR_ARGUMENT', `${text}: several inputs cannot be served yet`)
+    }
     const predictor = await openPredictor(core, { device, threads, maxBatchSize }, weights)
     try {
       const summary = summarize(core, { print: false })

@@ -1,0 +1,92 @@
+/** Models as layers of other models. */
+
+import { formatShape } from '../arrays/arrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
+import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
+import type { ModelCore } from './core.js'
+import { GraphLayer, type NamedGraph } from './graph.js'
+
+/**
+ * A model as a layer of another, which {@link Model.apply} makes. Its weights are those of the model: training one changes both. In
+ * the outer model they are called `model/layer/variable`.
+ */
+export class ModelLayer extends GraphLayer {
+  /** The class of the model: `Sequential` or `Functional`. */
+  readonly kind: string
+  readonly #core: ModelCore
+
+  /** @internal Takes a `ModelCore`, which is no part of the public types. */
+  constructor(core: object, kind: string) {
+    const { givenName } = core as ModelCore
+    super(givenName === undefined ? {} : { name: givenName }, 'apply')
+    this.#core = core as ModelCore
+    this.kind = kind
+  }
+
+  /** The layers of the model, in order. */
+  get layers(): readonly Layer[] {
+    return this.#core.layers
+  }
+
+  /** Whether any layer of the model is trainable. Setting this sets all of them. */
+  override get trainable(): boolean {
+    return this.layers.some((layer) => layer.trainable)
+  }
+
+  override set trainable(value: boolean) {
+    for (const layer of this.layers) layer.trainable = value
+  }
+
+  /** @internal */
+  get core(): object {
+    return this.#core
+  }
+
+  /** @internal */
+  get graph(): NamedGraph {
+    return this.#core.graph()
+  }
+
+  /** @internal */
+  override get leaves(): readonly Layer[] {
+    return this.#core.built().layers.map(({ layer }) => layer)
+  }
+
+  /** @internal */
+  override outputForAll(inputs: readonly Shape[]): Shape {
+    const [first] = inputs
+    if (this.#core.shapes === undefined && inputs.length === 1) this.#core.build(first as Shape)
+    const expected = this.graph.inputs
+    const at = `model '${this.name}': apply`
+    if (inputs.length !== expected.length) {
+      const names = this.#core.built().inputs.map(({ name }) => `'${name}'`)
+      refuse(at, `${expected.length === 1 ? 'one tensor' : `${expected.length} tensors, ${names.join(', ')}`}`, inputs)
+    }
+    expected.forEach(({ shape }, i) => {
+      const got = formatShape(inputs[i] as Shape)
+      if (formatShape(shape) === got) return
+      const place = inputs.length === 1 ? at : `${at}[${i}]`
+      throw new NeurodeError('ERR_SHAPE', `${place}: expected a tensor of shape ${formatShape(shape)}, got ${got}`)
+    })
+    return this.graph.output.shape
+  }
+
+  protected override outputFor(): Shape {
+    return refuse(`layer '${this.name}'`, 'a layer: a model is applied to tensors, in a graph for model()', 'a model')
+  }
+
+  override parameters(): readonly ParameterSpec[] {
+    return this.#core.built().layers.flatMap(({ name, parameters }) => {
+      return parameters.map((parameter) => ({ ...parameter, name: `${name}/${parameter.name}` }))
+    })
+  }
+
+  override config() {
+    return {}
+  }
+
+  override plan(): undefined {
+    return undefined
+  }
+}

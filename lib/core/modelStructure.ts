@@ -1,0 +1,102 @@
+/** The layers of a model: a chain, or a graph. */
+
+import { deriveSeed } from '../base/seeds.js'
+import { input } from '../layers/inputTensor.js'
+import type { ArrayInput } from '../arrays/arrays.js'
+import { hostsOf, type Layer, type LayerHost, type SymbolicTensor, type Weight } from '../layers/layer.js'
+import { type NamedGraph, traceGraph } from './graph.js'
+import { type LayerStack, noLayers, placeLayers, stackGraph } from './layerStack.js'
+import type { PlanSeeds } from './planLayers.js'
+import type { ModelShapes } from './shapes.js'
+
+/** The graph of a model, with the names of its inputs. */
+export interface GivenGraph {
+  readonly inputs: readonly SymbolicTensor[]
+  readonly output: SymbolicTensor
+  /** Default: the names of their layers. */
+  readonly inputNames?: readonly string[] | undefined
+  /** The names that the layers had in a file. */
+  readonly names?: readonly string[] | undefined
+}
+
+/** The part of a model's state that knows its layers, and how they are connected. */
+export abstract class ModelStructure implements LayerHost, PlanSeeds {
+  readonly name: string
+  /** The name that the user chose, if any. */
+  readonly givenName: string | undefined
+  seed: number
+  #stack: LayerStack = noLayers
+  /** The input and the outputs of layers, of a chain that is part of a graph. */
+  #tensors: SymbolicTensor[] | undefined
+
+  constructor(name: string | undefined, seed: number, defaultName: string) {
+    this.name = name ?? defaultName
+    this.givenName = name
+    this.seed = seed
+  }
+
+  get stack(): LayerStack {
+    return this.#stack
+  }
+
+  get layers(): readonly Layer[] {
+    return this.#stack.layers
+  }
+
+  get shapes(): ModelShapes | undefined {
+    return this.#stack.shapes
+  }
+
+  /** Makes the model of a graph. */
+  setGraph({ inputs, output, inputNames, names }: GivenGraph): void {
+    this.adopt(stackGraph(traceGraph(inputs, output), inputNames, this, names))
+  }
+
+  /** The graph of the model. A chain of layers becomes one when it is first asked for. Throws `ERR_NOT_BUILT`. */
+  graph(): NamedGraph {
+    const { names, graph } = this.#stack
+    if (graph !== undefined) return { ...graph, names }
+    this.connect()
+    const [input, ...tensors] = this.#tensors as [SymbolicTensor, ...SymbolicTensor[]]
+    const traced = traceGraph([input], tensors.at(-1) ?? input)
+    const nameOf = (layer: Layer) => names[this.layers.indexOf(layer)] ?? 'input'
+    return { ...traced, names: traced.layers.map(nameOf) }
+  }
+
+  connect(): void {
+    if (this.#stack.graph !== undefined || this.shapes === undefined) return
+    const tensors = this.#tensors ?? [input({ shape: this.shapes.inputShape })]
+    for (const layer of this.layers.slice(tensors.length - 1)) tensors.push(layer.apply(tensors.at(-1) as SymbolicTensor))
+    this.#tensors = tensors
+  }
+
+  seedFor(layer: Layer, parameter: string): number {
+    return deriveSeed(this.seed, this.placeOf(layer), parameter)
+  }
+
+  /** Initial values are those of the first model that has the layer, so that they do not depend on which model is used first. */
+  initialSeed(layer: Layer, parameter: string): number {
+    return (hostsOf(layer)[0] ?? this).seedFor(layer, parameter)
+  }
+
+  placeOf(layer: Layer): number {
+    const { graph, layers, shapes } = this.#stack
+    return graph === undefined ? layers.indexOf(layer) : (shapes?.layers.findIndex((of) => of.layer === layer) ?? 0)
+  }
+
+  /** Takes over a new stack of layers. It changes nothing if it throws. */
+  protected abstract adopt(stack: LayerStack): void
+
+  abstract readWeights(layer?: Layer): Weight[]
+  abstract writeWeights(layer: Layer | undefined, values: readonly ArrayInput[]): void
+  abstract trainableChanges(): void
+  abstract sharesLayer(layer: Layer): void
+
+  protected replaceStack(stack: LayerStack): void {
+    const before = this.#stack
+    this.#stack = stack
+    placeLayers(this, before, stack)
+    const common = before.layers.findIndex((layer, i) => layer !== stack.layers[i])
+    this.#tensors = this.#tensors?.slice(0, 1 + (common < 0 ? before.layers.length : common))
+  }
+}
