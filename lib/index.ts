@@ -24,9 +24,9 @@ export {
 export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
 export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
 export { type DeviceName, devices } from './core/devices.js'
-export { ModelLayer } from './core/modelLayer.js'
+export type { ModelLayer } from './core/modelLayer.js'
 export type { ClassWeight, WeightOptions } from './core/rowWeights.js'
-export type { Batch, Batches, BatchSource } from './data/batches.js'
+export type { Batch, Batches, BatchOf, BatchSource } from './data/batches.js'
 export {
   type Dataset,
   type DatasetPart,
@@ -39,7 +39,14 @@ export type { DataInput } from './data/rowSource.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
 export type { EvaluateOptions } from './fit/evaluate.js'
-export type { BaseFitOptions, FitOptions, FitResult, ValidationData, ValidationSource } from './fit/fitOptions.js'
+export type {
+  BaseFitOptions,
+  FitOptions,
+  FitResult,
+  SeveralInputs,
+  ValidationData,
+  ValidationSource,
+} from './fit/fitOptions.js'
 export type { BinaryConfusion, PerClass } from './fit/perClass.js'
 export type { PredictOptions, PredictStreamOptions, PredictSyncOptions } from './fit/predict.js'
 export type { Progress, ProgressStream, Verbose } from './fit/progress.js'
@@ -56,7 +63,13 @@ export {
   writeSafetensors,
 } from './formats/safetensors.js'
 export type { ParameterCheck } from './gradients/compare.js'
-export type { PredictInput, PredictIntoOptions, Predictor, PredictorOptions } from './inference/predictor.js'
+export type {
+  PredictInput,
+  PredictInputs,
+  PredictIntoOptions,
+  Predictor,
+  PredictorOptions,
+} from './inference/predictor.js'
 export {
   ActivationLayer,
   type ActivationLayerOptions,
@@ -109,7 +122,7 @@ export {
   type ParameterSpec,
   type PlanContext,
   type Shape,
-  SymbolicTensor,
+  type SymbolicTensor,
   type Weight,
 } from './layers/layer.js'
 export {
@@ -121,7 +134,7 @@ export {
   type DotOptions,
   type Joined,
   Maximum,
-  Merge,
+  type Merge,
   type MergeOptions,
   Minimum,
   Multiply,
@@ -168,7 +181,7 @@ export {
   type Reshaped,
   type ReshapeOptions,
 } from './layers/shaping.js'
-export { type SliceOptions, Slice } from './layers/slice.js'
+export { Slice, type SliceOptions } from './layers/slice.js'
 export type { Applied, InputType, WithLastAxis } from './layers/types.js'
 export {
   Functional,

@@ -102,7 +102,7 @@ function wordingOf(message: string): string | undefined {
 /** Methods that only models call, with checked arguments, and classes that only Neurode constructs. */
 const ownCalls = [
   ...['Layer', 'NeurodeError', 'Picture', 'Batcher', 'Predictor'].map((name) => `new ${name}`),
-  ...['initialWeights', 'outputFor', 'parameters', 'plan'].flatMap((name) => [
+  ...['initialWeights', 'outputFor', 'outputForAll', 'parameters', 'plan', 'planAll'].flatMap((name) => [
     `layer.${name}`,
     `normalization.${name}`,
   ]),

@@ -39,13 +39,6 @@ const gaps: readonly Gap[] = [
   // pooling.json
   { file: 'pooling.json', classes: ['GlobalMaxPooling1D'], reason: 'not among the layers' },
 
-  // layers.json
-  {
-    file: 'layers.json',
-    classes: ['Add', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Subtract', 'Dot'],
-    reason: 'a sequential model has no merges',
-  },
-
   // tutorials.json
   {
     file: 'tutorials.json',

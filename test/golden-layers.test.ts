@@ -1,7 +1,19 @@
 /** Layers agree with Keras: outputs by predict, gradients of Σ cotangent·output by SGD steps, dropout by its statistics. */
 
 import assert from 'node:assert/strict'
-import { type ArrayInput, array, type Constraint, type Layer, layers, losses, optimizers, sequential } from 'neurode'
+import {
+  type ArrayInput,
+  array,
+  type Constraint,
+  input,
+  type Layer,
+  layers,
+  losses,
+  model,
+  optimizers,
+  type SymbolicTensor,
+  sequential,
+} from 'neurode'
 import {
   assertGolden,
   flatten,
@@ -119,6 +131,14 @@ const covered: Readonly<Record<string, GoldenRunner>> = {
   GaussianDropout: noise((options) => layers.gaussianDropout(options)),
   GaussianNoise: noise((options) => layers.gaussianNoise(options)),
   AlphaDropout: noise((options) => layers.alphaDropout(options)),
+  Add: merge((options) => layers.add(options)),
+  Subtract: merge((options) => layers.subtract(options)),
+  Multiply: merge((options) => layers.multiply(options)),
+  Average: merge((options) => layers.average(options)),
+  Maximum: merge((options) => layers.maximum(options)),
+  Minimum: merge((options) => layers.minimum(options)),
+  Concatenate: merge((options) => layers.concatenate(options)),
+  Dot: merge((options) => layers.dot(options)),
 }
 
 goldenSuite('layers.json', covered)
@@ -126,6 +146,20 @@ goldenSuite('layers.json', covered)
 goldenSuite('pooling.json', {
   GlobalAveragePooling1D: layer((options) => layers.globalAveragePooling1D(options)),
 })
+
+/** Merges: the outputs of a graph of one layer; golden-graphs.test.ts compares gradients. */
+function merge(
+  make: (options: Anything) => { apply(tensors: readonly SymbolicTensor[]): SymbolicTensor },
+): GoldenRunner {
+  return async (golden, device) => {
+    const given = golden.inputs.x as GoldenValue[]
+    const inputs = given.map((x) => input({ shape: shapeOf(x).slice(1) }))
+    using net = model({ inputs, outputs: make(optionsOf(golden.config.config)).apply(inputs) })
+    net.compile({ loss: 'mse', device })
+    const data = given.map((x) => array(x as number[]))
+    assertGolden(golden, 'y', (await net.predict(data)).data)
+  }
+}
 
 /** Noise layers: they do nothing in inference. In training a kernel of zeros behind the layer shows what the layer let through. */
 function noise(make: Make): GoldenRunner {

@@ -44,7 +44,10 @@ function adviseOnConstants(core: ModelCore): void {
 
 /** Warns of normalization layers that were never adapted to data and so do nothing. */
 function adviseOnAdapting(core: ModelCore): void {
-  const found = core.built().layers.map(({ layer }) => layer).find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
+  const found = core
+    .built()
+    .layers.map(({ layer }) => layer)
+    .find((layer) => layer instanceof Normalization && !layer.isAdapted && isIdle(core, layer))
   if (found === undefined) return
   const text = `layer '${found.name}' was never adapted and passes its input on as it is`
   warnOnce(core, 'NEURODE_NOT_ADAPTED', `${text}; await adapt(x) before, or give it mean and variance`)

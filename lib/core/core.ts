@@ -4,14 +4,7 @@ import { type ArrayInput, formatShape, type GivenTargets, type InputRows, type T
 import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
-import {
-  countParameters,
-  hostsOf,
-  type Layer,
-  place,
-  type Shape,
-  type Weight,
-} from '../layers/layer.js'
+import { countParameters, hostsOf, type Layer, place, type Shape, type Weight } from '../layers/layer.js'
 import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan } from '../native/plan.js'

@@ -1,7 +1,6 @@
 /** Graphs: the tensors between a model's inputs and its output, in the order of computation. */
 
 import { NeurodeError } from '../base/errors.js'
-import { refuse } from '../checks/validate.js'
 import { Layer, type SymbolicTensor } from '../layers/layer.js'
 import { Input } from '../layers/shaping.js'
 
@@ -39,7 +38,9 @@ export function traceGraph(inputs: readonly SymbolicTensor[], output: SymbolicTe
   // Inner tensors that are inputs stand for themselves: the layers that made them are not part of the graph.
   const layerOf = new Map(nodes.map((node) => [node, isInput.has(node) ? inputLayerOf(node) : node.sourceLayer]))
   const { depths, layerDepths } = depthsOf(nodes, isInput, layerOf)
-  const rank = new Map([...new Set(found.begun.map((node) => layerOf.get(node) as Layer))].map((layer, i) => [layer, i]))
+  const rank = new Map(
+    [...new Set(found.begun.map((node) => layerOf.get(node) as Layer))].map((layer, i) => [layer, i]),
+  )
   const rankOf = (node: SymbolicTensor) => rank.get(layerOf.get(node) as Layer) as number
   const depthOf = (node: SymbolicTensor) => depths.get(node) as number
   const calls = nodes.filter((node) => !isInput.has(node))
@@ -79,7 +80,11 @@ function walkBack(inputs: readonly SymbolicTensor[], output: SymbolicTensor) {
     const source = isInput.has(node) ? undefined : node.sources[top.next++]
     if (source === undefined) {
       if (!isInput.has(node) && node.sources.length === 0) {
-        refuse('outputs', 'tensors that are computed from the inputs alone', `one that needs input '${node.name}' as well`)
+        const text = `outputs: expected a tensor that is computed from the inputs alone`
+        throw new NeurodeError(
+          'ERR_ARGUMENT',
+          `${text}, got '${output.name}', which needs the input '${node.name}' as well`,
+        )
       }
       finished.add(node)
       way.pop()

@@ -2,7 +2,7 @@
 
 import { type InputRows, isNdArray, rowShapeOf, takeInput } from '../arrays/arrays.js'
 import { ownArray } from '../arrays/lentRows.js'
-import { sideBySide } from '../arrays/sideBySide.js'
+import { type NamedInput, sideBySide } from '../arrays/sideBySide.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkKeys, describe, isPlain, refuse } from '../checks/validate.js'
 import { isBatchSource } from '../data/batches.js'
@@ -46,12 +46,20 @@ export function takeRowsOf(core: ModelCore, x: unknown, argument: string): Input
 /** The data of each input; undefined for rows that are those of the whole input. */
 function valuesOf(core: ModelCore, x: unknown, argument: string): readonly unknown[] | undefined {
   if (core.stack.graph === undefined || isNdArray(x)) return undefined
-  const { inputs } = core.built()
-  if (isPlain(x)) return inOrder(core, x, argument)
+  return severalValues(core.built().inputs, x, argument)
+}
+
+/** The values of a record by name, or of a list, for inputs; undefined for anything else, and for a list if there is one input. */
+export function severalValues(
+  inputs: readonly NamedInput[],
+  x: unknown,
+  argument: string,
+): readonly unknown[] | undefined {
+  const names = inputs.map(({ name }) => name)
+  if (isPlain(x)) return inOrder(names, x, argument)
   if (inputs.length === 1 || !Array.isArray(x)) return undefined
   if (x.length === inputs.length) return x
-  const names = inputs.map(({ name }) => name).join(', ')
-  const text = `${argument}: expected a list of ${inputs.length} arrays, for the inputs ${names}`
+  const text = `${argument}: expected a list of ${inputs.length} arrays, for the inputs ${names.join(', ')}`
   throw new NeurodeError('ERR_SHAPE', `${text}, got a list of ${x.length}`)
 }
 
@@ -63,11 +71,13 @@ export function ownData(core: ModelCore, x: unknown, argument: string): unknown 
   return own.length === 1 ? own[0] : own
 }
 
-/** The values of a record in the order of the model's inputs. Throws `ERR_UNKNOWN_NAME` or `ERR_ARGUMENT` unless each has one. */
-export function inOrder(core: ModelCore, record: object, argument: string): unknown[] {
-  const names = core.built().inputs.map(({ name }) => name)
+/** The values of a record in the order of a model's inputs. Throws `ERR_UNKNOWN_NAME` or `ERR_ARGUMENT` unless each has one. */
+export function inOrder(names: readonly string[], record: object, argument: string): unknown[] {
   checkKeys(record, names, `${argument}: no input`)
   const missing = names.find((name) => !Object.hasOwn(record, name))
-  if (missing !== undefined) refuse(argument, `a value for each input, ${names.join(', ')}`, `none for '${missing}'`)
+  if (missing !== undefined) {
+    const text = `${argument}: expected a value for each input (${names.join(', ')}), got none for '${missing}'`
+    throw new NeurodeError('ERR_ARGUMENT', text)
+  }
   return names.map((name) => (record as Readonly<Record<string, unknown>>)[name])
 }

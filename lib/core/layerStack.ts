@@ -53,7 +53,14 @@ export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefi
     })
     checkShared(shapes, host)
     const initialWeights = initialWeightsOf(shapes)
-    return { layers: Object.freeze([...layers]), names, graph: undefined, shapes, places: new Map(places), initialWeights }
+    return {
+      layers: Object.freeze([...layers]),
+      names,
+      graph: undefined,
+      shapes,
+      places: new Map(places),
+      initialWeights,
+    }
   })
 }
 
@@ -68,7 +75,14 @@ export function stackGraph(
   return withNames(layers, names, () => {
     const { shapes, places } = layoutGraph({ ...graph, names }, inputNames)
     checkShared(shapes, host)
-    return { layers: Object.freeze([...layers]), names, graph, shapes, places, initialWeights: initialWeightsOf(shapes) }
+    return {
+      layers: Object.freeze([...layers]),
+      names,
+      graph,
+      shapes,
+      places,
+      initialWeights: initialWeightsOf(shapes),
+    }
   })
 }
 
@@ -120,16 +134,15 @@ function nameLayers(layers: readonly Layer[], host: LayerHost): string[] {
     }
     taken.add(givenName)
   }
+  const kept = layers.map((layer) => {
+    const name = layer.givenName === undefined ? nameBefore(layer, host) : undefined
+    if (name === undefined || taken.has(name)) return layer.givenName
+    taken.add(name)
+    return name
+  })
   const counts = new Map<string, number>()
-  return layers.map((layer) => {
-    if (layer.givenName !== undefined) return layer.givenName
-    const [first] = hostsOf(layer)
-    const wish = first === undefined ? wishedName(layer) : placementOf(layer)?.name
-    const before = first === host ? undefined : wish
-    if (before !== undefined && !taken.has(before)) {
-      taken.add(before)
-      return before
-    }
+  return layers.map((layer, i) => {
+    if (kept[i] !== undefined) return kept[i]
     const base = defaultName(layer.kind)
     for (let count = counts.get(base) ?? 0; ; count++) {
       const name = count === 0 ? base : `${base}_${count}`
@@ -139,4 +152,11 @@ function nameLayers(layers: readonly Layer[], host: LayerHost): string[] {
       return name
     }
   })
+}
+
+/** The name that a layer has outside of this model: in the first model that it is part of, or as a tensor that is an input. */
+function nameBefore(layer: Layer, host: LayerHost): string | undefined {
+  const [first] = hostsOf(layer)
+  if (first === host) return undefined
+  return first === undefined ? wishedName(layer) : placementOf(layer)?.name
 }

@@ -73,7 +73,8 @@ export class ModelLayer extends GraphLayer {
   }
 
   protected override outputFor(): Shape {
-    return refuse(`layer '${this.name}'`, 'a layer: a model is applied to tensors, in a graph for model()', 'a model')
+    const text = `layer '${this.name}': expected a layer, got a model`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; apply it to tensors, in a graph for model()`)
   }
 
   override parameters(): readonly ParameterSpec[] {

@@ -1,8 +1,8 @@
 /** The layers of a model: a chain, or a graph. */
 
+import type { ArrayInput } from '../arrays/arrays.js'
 import { deriveSeed } from '../base/seeds.js'
 import { input } from '../layers/inputTensor.js'
-import type { ArrayInput } from '../arrays/arrays.js'
 import { hostsOf, type Layer, type LayerHost, type SymbolicTensor, type Weight } from '../layers/layer.js'
 import { type NamedGraph, traceGraph } from './graph.js'
 import { type LayerStack, noLayers, placeLayers, stackGraph } from './layerStack.js'
@@ -66,7 +66,8 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
   connect(): void {
     if (this.#stack.graph !== undefined || this.shapes === undefined) return
     const tensors = this.#tensors ?? [input({ shape: this.shapes.inputShape })]
-    for (const layer of this.layers.slice(tensors.length - 1)) tensors.push(layer.apply(tensors.at(-1) as SymbolicTensor))
+    for (const layer of this.layers.slice(tensors.length - 1))
+      tensors.push(layer.apply(tensors.at(-1) as SymbolicTensor))
     this.#tensors = tensors
   }
 

@@ -96,10 +96,7 @@ class Entries {
   #refuseIntegers({ name }: PlanLayer, from: readonly number[]): never {
     const computed = from.find((value) => !this.#isInput[value]) as number
     const text = `layer '${name}': expected integers, the model's input`
-    throw new NeurodeError(
-      'ERR_ARGUMENT',
-      `${text}, got what layer '${this.#entries[computed - 1]?.name}' computes`,
-    )
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, got what layer '${this.#entries[computed - 1]?.name}' computes`)
   }
 }
 

@@ -14,6 +14,9 @@ export interface Batch {
   readonly sampleWeight?: ArrayInput | undefined
 }
 
+/** A batch of a model with several inputs, whose `x` is an array for each of them. */
+export type BatchOf<Data> = Batch | (Omit<Batch, 'x'> & { readonly x: Data })
+
 /** Anything that can be iterated over, synchronously or asynchronously, such as object streams of Node. */
 export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
 

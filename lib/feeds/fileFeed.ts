@@ -1,6 +1,6 @@
 /** The feed of rows in files. It reads blocks ahead, each made of many pieces of the file, and binds one block at a time. */
 
-import { type GivenTargets, type InputRows, type NumericArray } from '../arrays/arrays.js'
+import type { GivenTargets, InputRows, NumericArray } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { emptyLike, ours } from '../arrays/typedArrays.js'
 import { deriveSeed } from '../base/seeds.js'

@@ -1,14 +1,24 @@
 /** The predictor: a model frozen for inference on one device. */
 
 import { isFloat32Array, isUint8Array } from 'node:util/types'
-import { elementCount } from '../arrays/arrays.js'
-import { checkFloats, checkPresent, copyResults, hintFor } from '../arrays/typedArrays.js'
+import { type ArrayInput, elementCount } from '../arrays/arrays.js'
+import { type NamedInput, sideBySide } from '../arrays/sideBySide.js'
+import { checkFloats, checkPresent, copyResults, hintFor, toFloats } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
-import { checkInteger, checkOptions, checkRowShape, describe, refuse } from '../checks/validate.js'
+import {
+  checkInteger,
+  checkName,
+  checkOptions,
+  checkRecord,
+  checkRowShape,
+  describe,
+  refuse,
+} from '../checks/validate.js'
 import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { checkDevice, checkPrecision, type DeviceName } from '../core/devices.js'
+import { severalValues } from '../core/inputs.js'
 import type { Shape } from '../layers/layer.js'
 import type { NativePredictor } from '../native/addon.js'
 import { native } from '../native/native.js'
@@ -28,6 +38,9 @@ export interface PredictorOptions {
 
 /** Rows of input, row-major: float32, or bytes, which count as the numbers 0 to 255. */
 export type PredictInput = Float32Array | Uint8Array
+
+/** Input of a predictor with several inputs: rows of all inputs side by side, or an array for each input, by name or in their order. */
+export type PredictInputs = PredictInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>
 
 /** Whether a value is an input for a predictor, of any realm. */
 export function isPredictInput(value: unknown): value is PredictInput {
@@ -54,7 +67,11 @@ export interface PredictorToken {
   readonly inputShape: Shape
   readonly outputShape: Shape
   readonly maxBatchSize: number
+  /** Names and shapes of the inputs, if there are several. */
+  readonly inputs?: readonly NamedInput[] | undefined
 }
+
+type PredictorShapes = Pick<PredictorToken, 'inputShape' | 'outputShape' | 'inputs'>
 
 /**
  * A model frozen for inference, made by {@link Sequential.predictor}. It holds a copy of the weights. The output of a row does not
@@ -78,14 +95,12 @@ export class Predictor {
   readonly checkRows: ((rows: Float32Array) => void) | undefined
 
   readonly #native: NativePredictor
+  readonly #inputs: readonly NamedInput[] | undefined
   #disposed = false
 
   /** @internal */
-  constructor(
-    model: NativePredictor,
-    { inputShape, outputShape }: { readonly inputShape: Shape; readonly outputShape: Shape },
-    maxBatchSize: number,
-  ) {
+  constructor(model: NativePredictor, { inputShape, outputShape, inputs }: PredictorShapes, maxBatchSize: number) {
+    this.#inputs = inputs !== undefined && inputs.length > 1 ? inputs : undefined
     this.#native = model
     this.inputShape = inputShape
     this.outputShape = outputShape
@@ -99,13 +114,15 @@ export class Predictor {
   /**
    * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread. The result is a
    * plain Float32Array; for JSON, `Array.from` converts it to a list. The input is copied at the call; `out` is written at the end.
+   * For a model with several inputs, a row has their values side by side, or the input is an array for each of them.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` if the input is not whole rows or `out` has another size,
    * `ERR_LABEL_RANGE` for values that are no indices of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
    * `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
-  async predict(input: PredictInput, options?: PredictIntoOptions): Promise<Float32Array> {
+  async predict(x: PredictInputs, options?: PredictIntoOptions): Promise<Float32Array> {
     const given = outOf(options)
+    const input = this.#join(x)
     const results = new Float32Array(this.#checkSizes(input, given))
     await this.#native.predict(input, results, true)
     if (given === undefined) return results
@@ -123,8 +140,9 @@ export class Predictor {
    * Like {@link Predictor.predict}, but synchronous: the JavaScript thread computes, with those CPU threads that are free. This is
    * fastest if the computation takes microseconds. Throws the errors that `predict` rejects with.
    */
-  predictSync(input: PredictInput, options?: PredictIntoOptions): Float32Array {
+  predictSync(x: PredictInputs, options?: PredictIntoOptions): Float32Array {
     const given = outOf(options)
+    const input = this.#join(x)
     const size = this.#checkSizes(input, given)
     const out = given ?? new Float32Array(size)
     this.#native.predictSync(input, out)
@@ -138,7 +156,8 @@ export class Predictor {
   get token(): PredictorToken {
     if (this.#disposed) throw disposedError()
     const { inputShape, outputShape, maxBatchSize } = this
-    return { id: this.#native.token, inputShape, outputShape, maxBatchSize }
+    const inputs = this.#inputs === undefined ? {} : { inputs: this.#inputs }
+    return { id: this.#native.token, inputShape, outputShape, maxBatchSize, ...inputs }
   }
 
   /**
@@ -165,6 +184,15 @@ export class Predictor {
   /** {@link Predictor.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** Puts the arrays of several inputs side by side. */
+  #join(x: PredictInputs): PredictInput {
+    if (this.#inputs === undefined || isPredictInput(x)) return x as PredictInput
+    const values = severalValues(this.#inputs, x, 'input')
+    if (values === undefined) throw inputError(x)
+    const { data, scale, offset } = sideBySide(values, this.#inputs, 'input')
+    return scale === 1 && offset === 0 ? (data as PredictInput) : toFloats(data, scale, offset)
   }
 
   /** Checks input and `out`, and returns the number of output values. */
@@ -265,11 +293,23 @@ export function attachPredictor(token: PredictorToken, ...more: unknown[]): Pred
   if (typeof token !== 'object' || token === null) refuse('token', 'the token of a predictor', token)
   const id = checkInteger(token.id, 'token: id')
   const inputShape = checkRowShape(token.inputShape, 'token: inputShape')
+  const inputs = token.inputs === undefined ? undefined : checkInputs(token.inputs)
   const outputShape = checkRowShape(token.outputShape, 'token: outputShape')
   const sizes = { inputSize: elementCount(inputShape), outputSize: elementCount(outputShape) }
   const maxBatchSize = checkBatchSize(token.maxBatchSize, sizes, 'token: maxBatchSize')
   const { Predictor: FrozenModel } = native()
-  return new Predictor(new FrozenModel(id), { inputShape, outputShape }, maxBatchSize)
+  return new Predictor(new FrozenModel(id), { inputShape, outputShape, inputs }, maxBatchSize)
+}
+
+function checkInputs(value: unknown): NamedInput[] {
+  if (!Array.isArray(value)) return refuse('token: inputs', 'a list', value)
+  return value.map((each: unknown, i) => {
+    const { name, shape } = checkRecord(each, `token: inputs[${i}]`, 'an object { name, shape }')
+    return {
+      name: checkName(name, `token: inputs[${i}].name`),
+      shape: checkRowShape(shape, `token: inputs[${i}].shape`),
+    }
+  })
 }
 
 function disposedError(): NeurodeError {

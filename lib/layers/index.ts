@@ -60,8 +60,8 @@ import { GlobalAveragePooling1D, type GlobalPoolingOptions } from './pooling.js'
 import { PReLU, type PReLUOptions } from './prelu.js'
 import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
-import { Slice, type SliceOptions } from './slice.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
+import { Slice, type SliceOptions } from './slice.js'
 
 /**
  * Makes layers for {@link sequential}. For layers with one main numeric option, a number is short for the options: `dense(10)`,
@@ -169,8 +169,9 @@ export const layers = {
   /** Makes a layer, see {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
   /** Makes a layer, see {@link Slice}. */
-  slice: <const Size extends number, const In extends Shape = Shape>(options: SliceOptions<Size, In>): Slice<Size, In> =>
-    new Slice(options),
+  slice: <const Size extends number, const In extends Shape = Shape>(
+    options: SliceOptions<Size, In>,
+  ): Slice<Size, In> => new Slice(options),
   /** Makes a layer, see {@link Add}. */
   add: (options?: MergeOptions): Add => new Add(options),
   /** Makes a layer, see {@link Subtract}. */

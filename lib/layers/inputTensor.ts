@@ -1,7 +1,7 @@
 /** The inputs of graphs. */
 
 import { refuseMore } from '../checks/arity.js'
-import { checkOptions, lookUp, nameTable } from '../checks/validate.js'
+import { checkName, checkOptions, checkRowShape, lookUp, nameTable } from '../checks/validate.js'
 import type { Shape } from './layer.js'
 import { SymbolicTensor } from './layer.js'
 import { Input } from './shaping.js'
@@ -36,12 +36,10 @@ export interface InputTensorOptions<In extends Shape = Shape> {
  * ```
  */
 export function input<const In extends Shape>(options: InputTensorOptions<In>): SymbolicTensor<In>
-export function input<const In extends Shape>(
-  options: InputTensorOptions<In>,
-  ...more: unknown[]
-): SymbolicTensor<In> {
+export function input<const In extends Shape>(options: InputTensorOptions<In>, ...more: unknown[]): SymbolicTensor<In> {
   refuseMore(more, 1, 'input')
-  const { dtype = 'float32', ...given } = checkOptions(options, ['shape', 'name', 'dtype'], 'input')
-  const layer = new Input(given, 'input')
+  const { shape, name, dtype = 'float32' } = checkOptions(options, ['shape', 'name', 'dtype'], 'input')
+  checkRowShape(shape, 'input: shape')
+  const layer = new Input({ shape, ...(name === undefined ? {} : { name: checkName(name, 'input: name') }) })
   return new SymbolicTensor(layer, layer.inputShape as In, lookUp(types, dtype, 'input: dtype'), [])
 }

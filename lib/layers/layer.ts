@@ -228,7 +228,9 @@ export abstract class Layer<
    * console.log(sum.shape) // [4]
    * ```
    */
-  apply<const S extends Shape>(input: SymbolicTensor<S> | readonly SymbolicTensor<S>[]): SymbolicTensor<Applied<Out, S>> {
+  apply<const S extends Shape>(
+    input: SymbolicTensor<S> | readonly SymbolicTensor<S>[],
+  ): SymbolicTensor<Applied<Out, S>> {
     const sources: readonly unknown[] = Array.isArray(input) ? input : [input]
     const tensors = sources.map((source, i) => {
       const argument = `layer '${this.name}': apply${Array.isArray(input) ? `[${i}]` : ''}`
@@ -266,7 +268,10 @@ export abstract class Layer<
     const [only, ...more] = this.#outputs()
     if (more.length === 0) return only ?? this.#notApplied()
     const text = `layer '${this.name}': expected one ${what}, but it was applied ${more.length + 1} times`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}; ${what === 'output' ? 'getOutputAt' : 'getInputAt'}(i) gives those of call i`)
+    throw new NeurodeError(
+      'ERR_ARGUMENT',
+      `${text}; ${what === 'output' ? 'getOutputAt' : 'getInputAt'}(i) gives those of call i`,
+    )
   }
 
   #outputs(): readonly SymbolicTensor[] {

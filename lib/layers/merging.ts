@@ -5,14 +5,7 @@ import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkOptions, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 import { type Axis, checkAxis, placesOf } from './axes.js'
-import {
-  type LastAxis,
-  Layer,
-  type LayerOptions,
-  type PlanContext,
-  type Shape,
-  type SymbolicTensor,
-} from './layer.js'
+import { type LastAxis, Layer, type LayerOptions, type PlanContext, type Shape, type SymbolicTensor } from './layer.js'
 
 /** Options of layers that merge tensors elementwise. */
 export type MergeOptions = Omit<LayerOptions, 'inputShape'>
@@ -22,7 +15,8 @@ const mergeOptionNames = ['name', 'trainable']
 /** Base class of the layers that join several tensors. */
 export abstract class Merge<Out extends Shape | 'same' | LastAxis> extends Layer<Shape, Out> {
   protected override outputFor(): Shape {
-    return refuse(`layer '${this.name}'`, 'several tensors to join, with apply([a, b]) in a graph for model()', 'one input')
+    const text = `layer '${this.name}': expected several tensors to join, got one input`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; apply it to a list, apply([a, b]), in a graph for model()`)
   }
 
   override plan(): undefined {
@@ -31,7 +25,8 @@ export abstract class Merge<Out extends Shape | 'same' | LastAxis> extends Layer
 
   /** @internal */
   override outputForAll(inputs: readonly Shape[]): Shape {
-    if (inputs.length < 2) refuse(`layer '${this.name}': apply`, 'a list of at least two tensors, such as [a, b]', inputs)
+    if (inputs.length < 2)
+      refuse(`layer '${this.name}': apply`, 'a list of at least two tensors, such as [a, b]', inputs)
     return this.mergedShape(inputs)
   }
 

@@ -18,7 +18,8 @@ export interface InputOptions<In extends Shape = Shape> {
 export class Input<const In extends Shape = Shape> extends Layer<In, 'same'> {
   readonly kind = 'Input'
 
-  constructor(options: InputOptions<In>, argument = 'layers.input') {
+  constructor(options: InputOptions<In>) {
+    const argument = 'layers.input'
     const { shape, name, trainable } = checkOptions(options, ['shape', 'name', 'trainable'], argument)
     if (shape === undefined) refuse(`${argument}: shape`, 'an array of positive integers, such as [784]', shape)
     const given = { ...(name === undefined ? {} : { name }), ...(trainable === undefined ? {} : { trainable }) }

@@ -41,11 +41,7 @@ type OnlyOf<Given> = Given extends SymbolicTensor
 
 type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
 
-type ShapeOf<Tensor> = [Tensor] extends [never]
-  ? readonly [number]
-  : Tensor extends SymbolicTensor<infer S>
-    ? S
-    : Shape
+type ShapeOf<Tensor> = [Tensor] extends [never] ? readonly [number] : Tensor extends SymbolicTensor<infer S> ? S : Shape
 
 /** The shape of one row of input: that of the only input, or `[n]` for several, which lie side by side. */
 export type GraphInput<Inputs> = ShapeOf<OnlyOf<Inputs>>
@@ -59,6 +55,11 @@ export type GraphData<Inputs> = Inputs extends SymbolicTensor
   : Inputs extends readonly unknown[]
     ? { readonly [K in keyof Inputs]: ArrayInput } | Readonly<Record<string, ArrayInput>>
     : { readonly [K in keyof Inputs]: ArrayInput } | readonly ArrayInput[]
+
+const filed = Symbol('names in a file')
+interface Filed {
+  readonly [filed]: Pick<GivenGraph, 'names' | 'inputNames'>
+}
 
 /**
  * A model of a graph, made by {@link model}: layers that branch, join and repeat. `In` and `Out` are the shapes of one row of input
@@ -75,10 +76,7 @@ export class Functional<
 > extends Model<In, Out, Keys, Data> {
   readonly #core: ModelCore
 
-  /** @internal A file has names for all layers and inputs. */
-  constructor(options: FunctionalOptions, filed?: Pick<GivenGraph, 'names' | 'inputNames'>)
-  constructor(options: FunctionalOptions)
-  constructor(options: FunctionalOptions, filed: Pick<GivenGraph, 'names' | 'inputNames'> = {}) {
+  constructor(options: FunctionalOptions) {
     const { inputs, outputs, name, seed } = checkOptions(options, ['inputs', 'outputs', 'name', 'seed'], 'model')
     const given = name === undefined ? undefined : checkName(name, 'model: name')
     const core = new ModelCore(given, checkSeed(seed, 'model: seed') ?? randomSeed(), 'functional')
@@ -90,7 +88,7 @@ export class Functional<
       const text = `outputs: expected one tensor, got ${others.length + 1}: several outputs are not supported yet`
       throw new NeurodeError('ERR_ARGUMENT', `${text}; a model for each shares the weights of their layers`)
     }
-    core.setGraph({ inputs: tensors, output, inputNames: keys, ...filed })
+    core.setGraph({ inputs: tensors, output, inputNames: keys, ...(options as Partial<Filed>)[filed] })
     if (new.target === Functional) Object.freeze(this)
   }
 
@@ -110,6 +108,11 @@ export class Functional<
 }
 
 guardArity(Functional.prototype, 'model')
+
+/** Makes a model of a graph in a file, which has names for all layers and inputs. */
+export function fromFile(options: FunctionalOptions, names: Filed[typeof filed]): Functional {
+  return new Functional({ ...options, [filed]: names } as FunctionalOptions)
+}
 
 /** Tensors that were given one, as a list, or as a record, and the record's keys. */
 function namedTensors(given: unknown, argument: string): [string[] | undefined, SymbolicTensor[]] {

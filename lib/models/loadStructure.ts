@@ -4,7 +4,7 @@ import { checkInteger, checkName, checkRowShape, readingFile, refuse } from '../
 import { type Layer, SymbolicTensor } from '../layers/layer.js'
 import type { InputType } from '../layers/types.js'
 import { type Json, type JsonObject, list, makeLayers, object } from '../persistence/description.js'
-import { Functional } from './functional.js'
+import { type Functional, fromFile } from './functional.js'
 import { Sequential } from './sequential.js'
 
 /** Makes the model that a file describes. */
@@ -52,7 +52,7 @@ function graph(described: JsonObject, parts: readonly Part[], name: string | und
   }
   const names = list(described.names, 'names').map((text) => checkName(text, 'names'))
   const inputNames = given.map((input) => checkName(input.name, 'inputs: name'))
-  return new Functional({ inputs, outputs: at(tensors, described.output), name, seed }, { names, inputNames })
+  return fromFile({ inputs, outputs: at(tensors, described.output), name, seed }, { names, inputNames })
 }
 
 function at<T>(items: readonly T[], place: Json | undefined): T {

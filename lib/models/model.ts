@@ -7,7 +7,7 @@ import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkOptions } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import type { WeightOptions } from '../core/rowWeights.js'
-import type { BatchSource } from '../data/batches.js'
+import type { BatchOf, BatchSource } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
 import { type EvaluateOptions, evaluateModel } from '../fit/evaluate.js'
 import { fitModel } from '../fit/fit.js'
@@ -150,9 +150,9 @@ export abstract class Model<
    * await model.fit(batches, { epochs: 2, verbose: 0 })
    * ```
    */
-  fit(batches: BatchSource, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(batches: BatchSource, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(batches: BatchSource, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(batches: BatchSource<BatchOf<Data>>, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
+  fit(batches: BatchSource<BatchOf<Data>>, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
+  fit(batches: BatchSource<BatchOf<Data>>, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
     const result = fitModel(this.#core, this, x, y, options)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
@@ -179,7 +179,7 @@ export abstract class Model<
   /** Computes loss and metrics over all rows. */
   evaluate(x: DataInput | Data, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
   /** Computes loss and metrics over all rows of all batches. */
-  evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Results<Keys>>
+  evaluate(batches: BatchSource<BatchOf<Data>>, options?: EvaluateOptions): Promise<Results<Keys>>
   evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
     return evaluateModel(this.#core, x, y, options)
   }
@@ -274,7 +274,11 @@ export abstract class Model<
   }
 
   /** Computes loss and metrics of all rows as one batch. */
-  testOnBatch(x: ArrayInput | Data, y: ArrayInput, weights?: Pick<WeightOptions, 'sampleWeight'>): Promise<Results<Keys>> {
+  testOnBatch(
+    x: ArrayInput | Data,
+    y: ArrayInput,
+    weights?: Pick<WeightOptions, 'sampleWeight'>,
+  ): Promise<Results<Keys>> {
     return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 }

@@ -72,7 +72,8 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   apply(
     inputs: SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>,
   ): SymbolicTensor<Out> {
-    const given = isPlain(inputs) ? inOrder(this.#core, inputs, `model '${this.name}': apply`) : inputs
+    const names = () => this.#core.built().inputs.map(({ name }) => name)
+    const given = isPlain(inputs) ? inOrder(names(), inputs, `model '${this.name}': apply`) : inputs
     return this.#asLayer.apply(given as readonly SymbolicTensor[]) as SymbolicTensor as SymbolicTensor<Out>
   }
 
@@ -202,9 +203,10 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
       const layer = Number.isInteger(nameOrIndex) ? layers.at(nameOrIndex) : undefined
       return layer ?? refuse('getLayer', `a place from 0 to ${layers.length - 1}`, nameOrIndex)
     }
-    const found = layers.find(({ name }) => name === nameOrIndex)
+    const { names } = this.#core.stack
+    const found = layers[names.indexOf(nameOrIndex)]
     if (found !== undefined) return found
-    const known = layers.map(({ name }) => name).join(', ')
+    const known = names.join(', ')
     const text = `getLayer: no layer is called ${describe(nameOrIndex)}; there are ${known || 'none'}`
     throw new NeurodeError('ERR_UNKNOWN_NAME', text)
   }

@@ -15,7 +15,7 @@ export interface SummaryRow {
   readonly outputShape: Shape
   readonly parameters: number
   /** The layers that its inputs come from; in graphs only. */
-  readonly connectedTo?: readonly string[]
+  readonly connectedTo?: readonly string[] | undefined
 }
 
 /** The result of {@link Sequential.summary}. */
@@ -85,9 +85,13 @@ function formatSummary(name: string, layers: readonly SummaryRow[], total: numbe
       ...(row.connectedTo === undefined ? [] : [row.connectedTo.join(', ')]),
     ]),
   ]
-  const widths = (cells[0] as string[]).map((_, column) => Math.max(...cells.map((row) => (row[column] as string).length)))
+  const widths = (cells[0] as string[]).map((_, column) =>
+    Math.max(...cells.map((row) => (row[column] as string).length)),
+  )
   const lines = cells.map((row) => {
-    const padded = row.map((cell, i) => (i === 2 ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number)))
+    const padded = row.map((cell, i) =>
+      i === 2 ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number),
+    )
     return `│ ${padded.join(' │ ')} │`
   })
   const rule = (left: string, middle: string, right: string) =>

@@ -16,15 +16,7 @@ import { createSha256 } from '../files/sha256.js'
 import type { FileArray } from '../formats/npy.js'
 import { encodeSafetensors } from '../formats/safetensors.js'
 import type { CallbackState, CallbackStates } from '../training/context.js'
-import {
-  describeSettings,
-  fromJson,
-  type Json,
-  type JsonObject,
-  list,
-  object,
-  toJson,
-} from './description.js'
+import { describeSettings, fromJson, type Json, type JsonObject, list, object, toJson } from './description.js'
 import { describeStructure } from './graphDescription.js'
 import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
 import { plainToJson } from './plainData.js'

@@ -22,9 +22,7 @@ export async function saveWeights(core: ModelCore, target: string | URL): Promis
 /** Reads a weights file, see {@link Sequential.loadWeights}. */
 export async function loadWeights(core: ModelCore, source: string | URL): Promise<void> {
   const path = toPath(source, 'path')
-  const layers = core
-    .built()
-    .layers.map(({ layer, name, parameters }) => ({ name, kind: layer.kind, parameters }))
+  const layers = core.built().layers.map(({ layer, name, parameters }) => ({ name, kind: layer.kind, parameters }))
   const file = readTensors(await readBytes(path), path)
   core.writeWeights(undefined, arrangeWeights(file, layers))
 }

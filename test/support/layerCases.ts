@@ -15,6 +15,7 @@ const flat = [12]
 const matrix = [3, 4]
 
 export const layerCases: readonly LayerCase[] = [
+  { title: 'slice', shape: matrix, make: (options) => layers.slice({ begin: 1, size: 2, ...options }) },
   { title: 'reLU', shape: flat, make: (options) => layers.reLU({ maxValue: 2, negativeSlope: 0.25, ...options }) },
   { title: 'leakyReLU', shape: flat, make: (options) => layers.leakyReLU(options) },
   { title: 'elu', shape: flat, make: (options) => layers.elu({ alpha: 0.5, ...options }) },

@@ -64,6 +64,18 @@ const ownLayerOptions: Examples = {
   categoryEncoding: { numTokens: 3, outputMode: 'multiHot' },
   identity: {},
   rescaling: { scale: 0.5, offset: 0.1 },
+  slice: { begin: 1, size: 1 },
+}
+const merge = { name: 'a', trainable: true }
+const mergeOptions: Examples = {
+  add: merge,
+  subtract: merge,
+  multiply: merge,
+  average: merge,
+  maximum: merge,
+  minimum: merge,
+  concatenate: { axis: -1, ...merge },
+  dot: { axes: 1, normalize: true, ...merge },
 }
 const embedding = { inputDim: 3, outputDim: 2, inputShape }
 
@@ -75,6 +87,7 @@ export const layerOptions: Examples = {
       [`${name} of inputDim`, { ...options, inputDim: 2 }],
     ]),
   ),
+  ...mergeOptions,
   permute: { dims: [2, 1], inputShape: [2, 3], name: 'a', trainable: true },
   'dense with weights': {
     units: 2,

@@ -15,11 +15,7 @@ import { checkModelName, compareVersions, type ModelSource, scanModels } from '.
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 
 /** The models to serve: paths of files and folders, as for `neurode serve`, or a record of paths and of models in memory by name. */
-export type ServedModels =
-  | string
-  | URL
-  | readonly (string | URL)[]
-  | Readonly<Record<string, string | URL | Model>>
+export type ServedModels = string | URL | readonly (string | URL)[] | Readonly<Record<string, string | URL | Model>>
 
 /** An event for the log: a model was loaded, replaced or removed, or failed to load. */
 export interface ServeEvent {

@@ -1,6 +1,6 @@
 /** Calls of public functions, which the tests of odd arguments vary, and helpers for such calls. */
 
-import { layers, sequential } from 'neurode'
+import { input, layers, model, sequential } from 'neurode'
 
 /** A call: its arguments, made anew each time, and the function that uses them. Objects among the arguments are options. */
 export interface PublicCall {
@@ -57,12 +57,22 @@ export async function step(options: object): Promise<void> {
 
 /** Predicts with a model of one layer. */
 export const useLayer = async (layer: Loose) => {
+  if (merges.has(layer.kind)) return useMerge(layer)
   using model: Loose = sequential([layer])
   if (model.built)
     model.predictSync({
       data: new Float32Array(model.inputShape.reduce((a: number, b: number) => a * b, 1)),
       shape: [1, ...model.inputShape],
     })
+}
+
+const merges = new Set(['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Dot'])
+
+/** Predicts with a graph of one layer that merges two inputs. */
+function useMerge(layer: Loose): void {
+  const inputs = [input({ shape: [2] }), input({ shape: [2] })]
+  using net = model({ inputs, outputs: layer.apply(inputs) })
+  net.predictSync([x(), x()])
 }
 
 /** Predicts with a layer that has an object of a factory as one of these options. */

@@ -4,10 +4,13 @@ import {
   activations,
   callbacks,
   constraints,
+  Functional,
   initializers,
+  input,
   layers,
   losses,
   metrics,
+  model,
   optimizers,
   RowOptimizer,
   regularizers,
@@ -86,6 +89,15 @@ const layerOptions = {
   categoryEncoding: { numTokens: 3, outputMode: 'multiHot', inputShape: [2] },
   identity: { inputShape: [2] },
   rescaling: { scale: 0.5, offset: 0.1, inputShape: [2] },
+  slice: { begin: 0, size: 1, inputShape: [2] },
+  add: { name: 'a', trainable: true },
+  subtract: { name: 'a' },
+  multiply: { name: 'a' },
+  average: { name: 'a' },
+  maximum: { name: 'a' },
+  minimum: { name: 'a' },
+  concatenate: { axis: -1, name: 'a' },
+  dot: { axes: 1, normalize: true, name: 'a' },
 }
 
 const optionsOf = {
@@ -155,6 +167,12 @@ const useMetric = async (metric: Loose, name = '') => {
   await model.evaluate(x(), y())
 }
 
+/** The options of a graph that adds its input to what a layer makes of it. */
+function graphOptions() {
+  const x = input({ shape: [2] })
+  return { inputs: x, outputs: layers.add().apply([x, layers.dense({ units: 2 }).apply(x)]), name: 'a', seed: 1 }
+}
+
 /** Constructors that users may call instead of factories, with the same options. */
 function constructors(): PublicCall[] {
   return Object.entries(layerOptions).map(([name, options]) => {
@@ -173,6 +191,21 @@ export const factoryCalls: readonly PublicCall[] = [
     'new Sequential',
     () => [{ layers: [layers.dense({ units: 1, inputShape: [2] })], name: 'a', seed: 1 }],
     (...args) => new (Sequential as Loose)(...args),
+  ),
+  call(
+    'new Functional',
+    () => [graphOptions()],
+    (...args) => new (Functional as Loose)(...args),
+  ),
+  call(
+    'model',
+    () => [graphOptions()],
+    (...args) => (model as Loose)(...args),
+  ),
+  call(
+    'input',
+    () => [{ shape: [2], name: 'a', dtype: 'int32' }],
+    (...args) => (input as Loose)(...args),
   ),
   call(
     'new Sgd',

@@ -1,6 +1,6 @@
 /** Calls of models, and of functions that inspect models. */
 
-import { array, debug, devices, layers, load, sequential } from 'neurode'
+import { array, debug, devices, input, layers, load, sequential } from 'neurode'
 import { call, file, type Loose, onModel, type PublicCall, small, x, y } from './call.js'
 
 export const modelCalls: readonly PublicCall[] = [
@@ -241,6 +241,23 @@ export const modelCalls: readonly PublicCall[] = [
     onModel(
       `layer.${name}`,
       () => [],
+      (model, args) => model.layers[0][name](...args),
+    ),
+  ),
+  onModel(
+    'apply',
+    () => [input({ shape: [2] })],
+    (model, args) => model.apply(...args),
+  ),
+  call(
+    'layer.apply',
+    () => [input({ shape: [2] })],
+    (...args) => (layers.dense({ units: 1 }) as Loose).apply(...args),
+  ),
+  ...['getInputAt', 'getOutputAt'].map((name) =>
+    onModel(
+      `layer.${name}`,
+      () => [0],
       (model, args) => model.layers[0][name](...args),
     ),
   ),

@@ -1,0 +1,219 @@
+/** Graph models agree with Keras: outputs, losses, gradients, steps of optimizers, logs of fit, and models that share layers. */
+
+import assert from 'node:assert/strict'
+import { array, model, optimizers, type SymbolicTensor } from 'neurode'
+import { perDevice } from './support/devices.js'
+import { flatten, type GoldenCase, type GoldenValue, goldenFolder, ownFolder, readGolden } from './support/golden.js'
+import { type GoldenGraph, inputsOf, makeGraph, optimizerOf, prepare } from './support/goldenGraphs.js'
+import { gradientRate } from './support/gradients.js'
+import { assertClose, type Tolerance } from './support/tolerances.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: parts of golden cases.
+type Anything = any
+
+const file = 'graphs.json'
+const { cases } = readGolden(file)
+
+/** Cases that may be refused: matrices in products, and merges that repeat a tensor to fit. */
+const refused: Readonly<Record<string, RegExp>> = {
+  'Dot of 3-D tensors': /expected two tensors with one dimension per row/,
+  'merges that broadcast': /expected tensors of one shape/,
+}
+
+const countOutputs = (config: Anything): number =>
+  Math.max(
+    Object.keys(config.outputs).length,
+    ...config.nodes.map((node: Anything) => (node.class_name === 'Functional' ? countOutputs(node.config) : 1)),
+  )
+
+const toleranceOf = ({ rtol, atol, atol_of }: GoldenCase, part: string): Tolerance => ({
+  rtol,
+  atol: atol_of?.[part] ?? atol,
+})
+
+function assertPart(golden: GoldenCase, part: string, actual: ArrayLike<number>, expected: GoldenValue, what = part) {
+  assertClose(actual, flatten(expected), toleranceOf(golden, part), what)
+}
+
+/** Compares weights by name; Keras lists no statistics of layers that were given them as options. */
+function assertWeights(golden: GoldenCase, part: string, { net }: GoldenGraph, expected: readonly Anything[]) {
+  const weights = new Map(net.getWeights().map(({ name, data }) => [name, data]))
+  for (const { name, value } of expected) {
+    assertPart(golden, part, weights.get(name) ?? assert.fail(`there is ${name}`), value, `${part}: ${name}`)
+  }
+}
+
+function assertLogs(golden: GoldenCase, part: string, logs: Anything, expected: Readonly<Record<string, GoldenValue>>) {
+  assert.deepEqual(Object.keys(logs).sort(), Object.keys(expected).sort())
+  for (const [key, value] of Object.entries(expected)) {
+    assertPart(
+      golden,
+      part,
+      [logs[key]].flatMap((each) => (typeof each === 'number' ? each : [...each])),
+      value,
+      key,
+    )
+  }
+}
+
+const still = () => optimizers.sgd({ learningRate: 0 })
+
+async function check(golden: GoldenCase, device: string): Promise<void> {
+  const { config, inputs, outputs } = golden
+  const { batch_size: batchSize } = config
+  const rows = inputs.y.length
+  const weightsOf = (from: number, to: number) =>
+    inputs.sample_weight === undefined ? {} : { sampleWeight: inputs.sample_weight.slice(from, to) }
+  const batch = (step: number) => {
+    const from = (step % Math.ceil(rows / batchSize)) * batchSize
+    const to = Math.min(rows, from + batchSize)
+    const y = inputs.y.slice(from, to)
+    return { x: inputsOf(inputs.x, from, to), y: array(y), weights: weightsOf(from, to) }
+  }
+  const x = inputsOf(inputs.x)
+
+  // Names and order of the weights, outputs of the whole and of inner tensors.
+  const graph = makeGraph(golden)
+  using net = graph.net
+  prepare(golden, graph, still(), device)
+  const listed = new Set(inputs.weights.map(({ name }: Anything) => name))
+  const names = net.getWeights().map(({ name }) => name)
+  assert.deepEqual(
+    names.filter((name) => listed.has(name)),
+    [...listed],
+  )
+  assertPart(golden, 'predict', (await net.predict(x)).data, outputs.predict)
+  for (const [name, expected] of Object.entries(outputs.tensors ?? {})) {
+    using part = model({ inputs: net.inputs, outputs: graph.tensors.get(name) as SymbolicTensor })
+    part.compile({ loss: 'mse', device })
+    assertPart(golden, 'tensors', (await part.predict(x)).data, expected as GoldenValue, `tensor ${name}`)
+  }
+  await checkSubmodels(golden, graph, outputs.submodels, 'submodels', device)
+
+  // Loss, logs and gradients of the first batch.
+  const first = batch(0)
+  const { logs, gradients } = outputs.first_batch
+  assertLogs(golden, 'first_batch', await net.trainOnBatch(first.x, first.y, first.weights), logs)
+  const bare = makeGraph(golden, ({ kernelConstraint, ...options }: Anything) => options)
+  using stepped = bare.net
+  prepare(golden, bare, optimizers.sgd({ learningRate: gradientRate }), device)
+  const before = new Map(stepped.getWeights().map(({ name, data }) => [name, data]))
+  await stepped.trainOnBatch(first.x, first.y, first.weights)
+  const moved = new Map(
+    stepped.getWeights().map(({ name, data }) => {
+      return [name, data.map((value, i) => ((before.get(name)?.[i] as number) - value) / gradientRate)]
+    }),
+  )
+  const isTie = golden.name.startsWith('ties')
+  if (isTie) checkTies(golden, moved)
+  for (const { name, value } of isTie ? [] : gradients) {
+    assertPart(golden, 'first_batch', moved.get(name) ?? [], value, `gradient of ${name}`)
+  }
+  if (isTie) return
+
+  for (const [name, optimizer] of Object.entries(config.optimizers)) {
+    const trained = makeGraph(golden)
+    using own = trained.net
+    prepare(golden, trained, optimizerOf(optimizer), device)
+    const expected = outputs[name]
+    const steps: number[] = []
+    for (let step = 0; step < 10; step++) {
+      const { x, y, weights } = batch(step)
+      steps.push((await own.trainOnBatch(x, y, weights)).loss)
+      if (step === 0) assertWeights(golden, name, trained, expected.weights_after_1)
+    }
+    assertPart(golden, name, steps, expected.loss_of_step, `${name}: losses`)
+    assertWeights(golden, name, trained, expected.weights_after_10)
+    await checkSubmodels(golden, trained, expected.submodels, name, device)
+  }
+  await checkFit(golden, device)
+}
+
+/** Which of two equal inputs of a maximum gets the gradient differs between Keras' backends: the sum is binding. */
+function checkTies(golden: GoldenCase, moved: ReadonlyMap<string, Float32Array>): void {
+  const { gradients } = golden.outputs.first_batch
+  const sums = (of: (name: string) => ArrayLike<number>, variable: string) =>
+    Array.from(of(`a/${variable}`), (value, i) => value + (of(`b/${variable}`)[i] as number))
+  for (const variable of ['kernel', 'bias']) {
+    const expected = (name: string) => flatten(gradients.find((each: Anything) => each.name === name).value)
+    assertPart(
+      golden,
+      'first_batch',
+      sums((name) => moved.get(name) ?? [], variable),
+      sums(expected, variable),
+      'ties',
+    )
+  }
+}
+
+/** Models of some tensors have the weights of the whole, also after it was trained. */
+async function checkSubmodels(
+  golden: GoldenCase,
+  graph: GoldenGraph,
+  expected: Anything,
+  part: string,
+  device: string,
+) {
+  for (const [name, values] of Object.entries(expected ?? {})) {
+    const { inputs, outputs } = golden.config.submodels[name]
+    const tensorsOf = (names: string[]) => names.map((each) => graph.tensors.get(each) as SymbolicTensor)
+    const make = () => model({ inputs: tensorsOf(inputs), outputs: tensorsOf(outputs) })
+    if (outputs.length > 1) {
+      assert.throws(make, { code: 'ERR_ARGUMENT', message: /several outputs are not supported yet/ })
+      continue
+    }
+    using own = make()
+    own.compile({ loss: 'mse', device })
+    const { data } = await own.predict(array(golden.inputs.submodel_x[name]))
+    assertPart(golden, part, data, values as GoldenValue, `sub-model ${name}`)
+  }
+}
+
+async function checkFit(golden: GoldenCase, device: string): Promise<void> {
+  const { config, inputs, outputs } = golden
+  const { optimizer, epochs, batch_size: batchSize, class_weight: classWeight, validation_split: split } = config.fit
+  const graph = makeGraph(golden)
+  using net = graph.net
+  prepare(golden, graph, optimizerOf(config.optimizers[optimizer]), device)
+  const { validation, sample_weight: sampleWeight } = inputs
+  const held = validation && [inputsOf(validation.x), array(validation.y)]
+  if (validation?.sample_weight !== undefined) held.push(array(validation.sample_weight))
+  const x = inputsOf(inputs.x)
+  const { history } = await net.fit(x, array(inputs.y), {
+    epochs,
+    batchSize,
+    shuffle: false,
+    verbose: 0,
+    ...(held === undefined ? { validationSplit: split } : { validationData: held }),
+    ...(sampleWeight === undefined ? {} : { sampleWeight }),
+    ...(classWeight === undefined ? {} : { classWeight }),
+  } as Anything)
+  assertLogs(golden, 'fit', history, outputs.fit.logs)
+  const weights = sampleWeight === undefined ? {} : { sampleWeight }
+  assertLogs(golden, 'fit', await net.evaluate(x, array(inputs.y), weights), outputs.fit.evaluate)
+  for (const { name, data } of net.getWeights()) {
+    const norm = outputs.fit.norms[name]
+    if (norm !== undefined) assertPart(golden, 'fit', [Math.hypot(...data)], norm, `norm of ${name}`)
+  }
+}
+
+perDevice(`golden graphs of ${goldenFolder}`, (device) => {
+  for (const golden of cases) {
+    if (countOutputs(golden.config) > 1) {
+      it(`${golden.name}: refused, as several outputs are not supported yet`, () => {
+        const error = { code: 'ERR_ARGUMENT', message: /several outputs are not supported yet|twice/ }
+        assert.throws(() => makeGraph(golden), error)
+      })
+    } else if (refused[golden.name] !== undefined) {
+      it(`${golden.name}: refused`, () => {
+        assert.throws(() => makeGraph(golden), { code: 'ERR_SHAPE', message: refused[golden.name] })
+      })
+    } else it(golden.name, () => check(golden, device))
+  }
+})
+
+describe('golden graphs', () => {
+  it('has cases of its own in this repository', () => {
+    assert.ok(readGolden(file, ownFolder).cases.length > 0)
+  })
+})
