@@ -123,6 +123,7 @@ export {
   type PlanContext,
   type Shape,
   type SymbolicTensor,
+  type TypesOf,
   type Weight,
 } from './layers/layer.js'
 export {
@@ -135,9 +136,11 @@ export {
   type Joined,
   Maximum,
   type Merge,
+  type Merged,
   type MergeOptions,
   Minimum,
   Multiply,
+  type OfOneShape,
   Subtract,
 } from './layers/merging.js'
 export {

@@ -5,7 +5,7 @@ import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkOptions, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 import { type Axis, checkAxis, placesOf } from './axes.js'
-import { type LastAxis, Layer, type LayerOptions, type PlanContext, type Shape, type SymbolicTensor } from './layer.js'
+import { Layer, type LayerOptions, type PlanContext, type Shape, type SymbolicTensor } from './layer.js'
 
 /** Options of layers that merge tensors elementwise. */
 export type MergeOptions = Omit<LayerOptions, 'inputShape'>
@@ -13,7 +13,7 @@ export type MergeOptions = Omit<LayerOptions, 'inputShape'>
 const mergeOptionNames = ['name', 'trainable']
 
 /** Base class of the layers that join several tensors. */
-export abstract class Merge<Out extends Shape | 'same' | LastAxis> extends Layer<Shape, Out> {
+export abstract class Merge<Out extends Shape = Shape> extends Layer<Shape, Out> {
   protected override outputFor(): Shape {
     const text = `layer '${this.name}': expected several tensors to join, got one input`
     throw new NeurodeError('ERR_ARGUMENT', `${text}; apply it to a list, apply([a, b]), in a graph for model()`)
@@ -42,8 +42,24 @@ export abstract class Merge<Out extends Shape | 'same' | LastAxis> extends Layer
   }
 }
 
+type Several = SymbolicTensor | readonly SymbolicTensor[]
+
+/** The shape of merged tensors: that of the first, as far as its type determines it. */
+export type Merged<Tensors> = Tensors extends readonly [SymbolicTensor<infer First>, ...unknown[]] ? First : Shape
+
+/** `never` for tensors whose shapes are known to differ. */
+export type OfOneShape<Tensors> = Tensors extends SymbolicTensor
+  ? never
+  : Tensors extends readonly [SymbolicTensor<infer First>, ...(readonly SymbolicTensor<infer Others>[])]
+    ? [First] extends [Others]
+      ? unknown
+      : [Others] extends [First]
+        ? unknown
+        : never
+    : unknown
+
 /** Base class of the merges that are functions of the elements at the same place. */
-abstract class Elementwise extends Merge<'same'> {
+abstract class Elementwise extends Merge<Shape> {
   readonly #merge: string
 
   /** `merge` is the name of a row of the native op table and of the function in `layers`. */
@@ -52,9 +68,11 @@ abstract class Elementwise extends Merge<'same'> {
     this.#merge = merge
   }
 
-  /** Merges tensors of the same shape, see {@link Layer.apply}. */
-  override apply<const S extends Shape>(inputs: readonly SymbolicTensor<S>[]): SymbolicTensor<S> {
-    return super.apply(inputs)
+  /** Merges a list of tensors of the same shape, see {@link Layer.apply}. */
+  override apply<const Tensors extends Several>(
+    inputs: Tensors & OfOneShape<Tensors>,
+  ): SymbolicTensor<Merged<Tensors>> {
+    return super.apply(inputs as readonly SymbolicTensor[]) as SymbolicTensor as SymbolicTensor<Merged<Tensors>>
   }
 
   protected mergedShape(inputs: readonly Shape[]): Shape {
@@ -180,9 +198,7 @@ export class Concatenate extends Merge<Shape> {
   }
 
   /** Joins tensors, see {@link Layer.apply}. */
-  override apply<const Tensors extends SymbolicTensor | readonly SymbolicTensor[]>(
-    inputs: Tensors,
-  ): SymbolicTensor<Joined<Tensors>> {
+  override apply<const Tensors extends Several>(inputs: Tensors): SymbolicTensor<Joined<Tensors>> {
     return super.apply(inputs as readonly SymbolicTensor[]) as SymbolicTensor as SymbolicTensor<Joined<Tensors>>
   }
 
