@@ -1,4 +1,4 @@
-/** Types of names that may be written in camelCase or snake_case. */
+/** Names in camelCase and snake_case. */
 
 /** The snake_case spelling of a camelCase name: `leaky_relu` for `leakyRelu`. */
 export type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
@@ -9,3 +9,8 @@ export type SnakeCase<Name extends string> = Name extends `${infer First}${infer
 
 /** A camelCase name and its snake_case spelling. */
 export type Spelled<Name extends string> = Name | SnakeCase<Name>
+
+/** The default name of a kind of layer: `dense` for `Dense`. */
+export function defaultName(kind: string): string {
+  return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
+}

@@ -2,8 +2,8 @@
 
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
+import { defaultName } from '../base/names.js'
 import {
-  defaultName,
   hostsOf,
   type Layer,
   type LayerHost,

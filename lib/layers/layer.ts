@@ -2,6 +2,7 @@
 
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
+import { defaultName } from '../base/names.js'
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
@@ -380,11 +381,6 @@ guardArity(Layer.prototype, 'layer')
 /** The number of elements of all parameters. */
 export function countParameters(parameters: readonly ParameterSpec[]): number {
   return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
-}
-
-/** The default name of a kind of layer: `dense` for `Dense`. */
-export function defaultName(kind: string): string {
-  return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
 }
 
 function sourcesOf({ sources }: SymbolicTensor): SymbolicTensor | readonly SymbolicTensor[] {
