@@ -1,7 +1,7 @@
 /** The layers of a model: a chain, or a graph. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
-import { deriveSeed } from '../base/seeds.js'
+import { deriveSeed, randomSeed } from '../base/seeds.js'
 import { input } from '../layers/inputTensor.js'
 import { hostsOf, type Layer, type LayerHost, type SymbolicTensor, type Weight } from '../layers/layer.js'
 import { type NamedGraph, traceGraph } from './graph.js'
@@ -25,14 +25,17 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
   /** The name that the user chose, if any. */
   readonly givenName: string | undefined
   seed: number
+  /** Whether the user chose the seed. */
+  readonly isSeeded: boolean
   #stack: LayerStack = noLayers
   /** The input and the outputs of layers, of a chain that is part of a graph. */
   #tensors: SymbolicTensor[] | undefined
 
-  constructor(name: string | undefined, seed: number, defaultName: string) {
+  constructor(name: string | undefined, seed: number | undefined, defaultName: string) {
     this.name = name ?? defaultName
     this.givenName = name
-    this.seed = seed
+    this.seed = seed ?? randomSeed()
+    this.isSeeded = seed !== undefined
   }
 
   get stack(): LayerStack {
@@ -75,9 +78,10 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
     return deriveSeed(this.seed, this.placeOf(layer), parameter)
   }
 
-  /** Initial values are those of the first model that has the layer, so that they do not depend on which model is used first. */
+  /** Of all models that have the layer, the first with a seed of the user's decides: it does not matter which one is used first. */
   initialSeed(layer: Layer, parameter: string): number {
-    return (hostsOf(layer)[0] ?? this).seedFor(layer, parameter)
+    const hosts = hostsOf(layer)
+    return (hosts.find((host) => host.isSeeded) ?? hosts[0] ?? this).seedFor(layer, parameter)
   }
 
   placeOf(layer: Layer): number {

@@ -282,7 +282,7 @@ export function inputOf(value: unknown): unknown {
 }
 
 /** Whether a value is an object but not an array of any kind. */
-function isRecord(value: unknown): value is object {
+export function isRecord(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false
   return !('data' in value && 'shape' in value)
 }

@@ -12,7 +12,7 @@ import {
   refuseIdle,
 } from '../checks/validate.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
-import { type BatchSource, isBatchSource } from '../data/batches.js'
+import { type BatchSource, isBatchSource, isRecord } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
 import type { MemoryOptions } from '../feeds/memoryOptions.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
@@ -31,7 +31,9 @@ export type SeveralInputs = readonly ArrayInput[] | Readonly<Record<string, Arra
 export type ValidationSource = ValidationData | BatchSource
 
 export function isRowPair(value: unknown): value is ValidationData {
-  return Array.isArray(value) && (value.length === 2 || value.length === 3) && !isBatchSource(value)
+  if (!Array.isArray(value) || (value.length !== 2 && value.length !== 3)) return false
+  // The data of several inputs may look like a batch, and targets do not.
+  return !isBatchSource(value) || !isRecord(value[1])
 }
 
 /** The options of {@link Sequential.fit}, without the two that ask for validation. */
@@ -173,7 +175,7 @@ export function checkFitOptions(given: FitOptions | undefined) {
   }
   if (!settings.shuffle && !resume)
     refuseIdle(options, ['seed'], 'fit', 'with shuffle: false: it decides the order of rows')
-  if (isBatchSource(options.validationData)) {
+  if (options.validationData !== undefined && !isRowPair(options.validationData)) {
     refuseIdle(options, ['validationBatchSize'], 'fit', 'with batches, which have their own')
   }
   return settings

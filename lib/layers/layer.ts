@@ -34,6 +34,8 @@ export interface LayerHost {
   trainableChanges(): void
   /** Called when a layer of the model became part of another model as well. */
   sharesLayer(layer: Layer): void
+  /** Whether the user chose the model's seed. */
+  readonly isSeeded: boolean
   /** The seed of a parameter's initial values. */
   seedFor(layer: Layer, parameter: string): number
   /** Makes the symbolic tensors of the model's layers, if they were not applied to tensors. */
@@ -93,9 +95,7 @@ const futureNames = new WeakMap<Layer, string>()
 
 /** Runs work whose messages use the names that layers will get. */
 export function withNames<T>(layers: readonly Layer[], names: readonly string[], work: () => T): T {
-  layers.forEach((layer, i) => {
-    futureNames.set(layer, names[i] as string)
-  })
+  for (const [i, layer] of layers.entries()) futureNames.set(layer, names[i] as string)
   try {
     return work()
   } finally {

@@ -261,7 +261,7 @@ export class Dot extends Merge<readonly [1]> {
     const argument = 'layers.dot'
     const { axes, normalize, ...checked } = checkOptions(options, [...mergeOptionNames, 'axes', 'normalize'], argument)
     super(checked, argument)
-    const list: readonly unknown[] = Array.isArray(axes) ? axes : [axes, axes]
+    const list: readonly unknown[] = Array.isArray(axes) ? Array.from(axes as number[]) : [axes, axes]
     const valid = list.length === 2 && list.every((axis) => Number.isSafeInteger(axis) && axis !== 0)
     if (!valid) refuse(`${argument}: axes`, 'an axis of a row, such as 1, or a list of two', axes)
     this.axes = Array.isArray(axes) ? Object.freeze([...axes] as unknown as [number, number]) : axes

@@ -29,7 +29,7 @@ export interface Weight {
 export interface PlanContext {
   /** The layer's name in the model. */
   readonly name: string
-  /** The seed of a parameter's initial values, derived from a model's seed and the layer's index: the first model that has the layer. */
+  /** The seed of a parameter's initial values, derived from a model's seed and the layer's index in it. */
   seedFor(parameter: string): number
   /** The seed of random numbers in training: `given`, or one derived from the model's seed. Each call of a layer has its own. */
   noiseSeed(given: number | undefined): number

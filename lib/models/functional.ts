@@ -2,7 +2,6 @@
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
-import { randomSeed } from '../base/seeds.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkName, checkOptions, checkSeed, isPlain, refuse } from '../checks/validate.js'
 import { ModelCore } from '../core/core.js'
@@ -79,7 +78,7 @@ export class Functional<
   constructor(options: FunctionalOptions) {
     const { inputs, outputs, name, seed } = checkOptions(options, ['inputs', 'outputs', 'name', 'seed'], 'model')
     const given = name === undefined ? undefined : checkName(name, 'model: name')
-    const core = new ModelCore(given, checkSeed(seed, 'model: seed') ?? randomSeed(), 'functional')
+    const core = new ModelCore(given, checkSeed(seed, 'model: seed'), 'functional')
     super(core, 'Functional')
     this.#core = core
     const [keys, tensors] = namedTensors(inputs, 'inputs')
@@ -159,6 +158,6 @@ export function model<const Inputs extends Tensors, const Outputs extends Tensor
 ): Functional<GraphInput<Inputs>, GraphOutput<Outputs>, string, GraphData<Inputs>>
 export function model(options: FunctionalOptions, ...more: unknown[]): Functional {
   refuseMore(more, 1, 'model')
-  if (!isPlain(options)) refuse('model', 'an object { inputs, outputs }', options)
+  if (!isPlain(options)) refuse('model', 'an object { inputs, outputs }', options ?? undefined)
   return new Functional(options)
 }

@@ -1,7 +1,6 @@
 /** The Sequential model: a stack of layers. */
 
 import { NeurodeError } from '../base/errors.js'
-import { randomSeed } from '../base/seeds.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkName, checkOptions, checkRowShape, checkSeed, refuse } from '../checks/validate.js'
 import { ModelCore } from '../core/core.js'
@@ -30,7 +29,7 @@ export class Sequential<
     if (!Array.isArray(layers)) refuse('layers', 'a list of layers', layers)
     for (const [i, layer] of layers.entries()) checkLayer(layer, `layers[${i}]`)
     const given = name === undefined ? undefined : checkName(name, 'sequential: name')
-    const core = new ModelCore(given, checkSeed(seed, 'sequential: seed') ?? randomSeed(), 'sequential')
+    const core = new ModelCore(given, checkSeed(seed, 'sequential: seed'), 'sequential')
     super(core, 'Sequential')
     this.#core = core
     if (layers.length > 0) this.#core.setLayers(layers)
