@@ -38,6 +38,14 @@ perDevice('models of several inputs', (device) => {
     await net.trainOnBatch({ a, b }, y1)
   })
 
+  it('take validation data whose names are those of a batch', async () => {
+    const [x, y] = [input({ shape: [3], name: 'x' }), input({ shape: [3], name: 'y' })]
+    using net = model({ inputs: { x, y }, outputs: layers.add().apply([x, y]) }).compile({ loss: 'mse', device })
+    const [a, b, sum] = [numbers(3), numbers(3), numbers(3)]
+    const { history } = await net.fit({ x: a, y: b }, sum, { validationData: [{ x: a, y: b }, sum], ...quiet })
+    assert.equal(history.val_loss.length, 1)
+  })
+
   it('take batches of several inputs from a source', async () => {
     const [a, b] = [numbers(3), numbers(2)]
     using memory = twoInputs(device)

@@ -54,7 +54,8 @@ export async function openFeeds(
   if (isStream && sampleWeight !== undefined) {
     refuse('sampleWeight', 'none with batches, which have their own', sampleWeight)
   }
-  const held = isStream && isRowPair(validationData) ? ownPair(core, validationData) : validationData
+  const inputs = core.shapes?.inputs.map(({ name }) => name)
+  const held = isStream && isRowPair(validationData, inputs) ? ownPair(core, validationData) : validationData
   const train = isStream
     ? await streamFeed(core, x, 'x', settings.signal, classWeight)
     : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight }, { copy })
@@ -78,7 +79,13 @@ async function validationFeed(
   settings: FitSettings,
   copy: boolean,
 ): Promise<Feed> {
-  if (!isRowPair(data)) return streamFeed(core, data, 'validationData', settings.signal)
+  if (
+    !isRowPair(
+      data,
+      core.shapes?.inputs.map(({ name }) => name),
+    )
+  )
+    return streamFeed(core, data, 'validationData', settings.signal)
   const size = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
   const weights = { sampleWeight: data[2], weightArgument: 'validationData[2]' }
   const names = ['validationData[0]', 'validationData[1]'] as const

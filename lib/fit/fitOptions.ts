@@ -30,10 +30,14 @@ export type SeveralInputs = readonly ArrayInput[] | Readonly<Record<string, Arra
 /** What `validationData` may be: rows in memory or in files, or batches. */
 export type ValidationSource = ValidationData | BatchSource
 
-export function isRowPair(value: unknown): value is ValidationData {
+/** Whether a value is rows and targets. `inputs` are the names of a model's inputs, whose data by name may look like a batch. */
+export function isRowPair(value: unknown, inputs: readonly string[] = []): value is ValidationData {
   if (!Array.isArray(value) || (value.length !== 2 && value.length !== 3)) return false
-  // The data of several inputs may look like a batch, and targets do not.
-  return !isBatchSource(value) || !isRecord(value[1])
+  if (!isBatchSource(value)) return true
+  const [first, second] = value as readonly unknown[]
+  if (!isRecord(first) || isRecord(second)) return false
+  const keys = Object.keys(first)
+  return !('x' in first && 'y' in first) || (keys.length === inputs.length && keys.every((key) => inputs.includes(key)))
 }
 
 /** The options of {@link Sequential.fit}, without the two that ask for validation. */

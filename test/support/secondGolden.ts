@@ -83,8 +83,14 @@ const tiledLayers: Readonly<Record<string, (config: Anything) => boolean>> = {
   Normalization: ({ axis = -1, mean }) => mean === undefined && (axis === -1 || axis === null),
 }
 
+/** Layers of several inputs, whose `x` is a list of arrays. */
+const merges = ['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Dot']
+
 const changeLayer: Change = (golden) => {
   const { inputs, outputs } = golden
+  if (merges.includes(golden.config.class_name)) {
+    return { ...golden, inputs: { x: inputs.x.map(reorder) }, outputs: withRows(outputs, outputRows) }
+  }
   const moved = {
     ...golden,
     inputs: { ...withRows(inputs, inputRows), ...(inputs.batches && { batches: inputs.batches.map(reorder) }) },
