@@ -107,6 +107,27 @@ describe('graph models refuse', () => {
       'ERR_UNKNOWN_NAME',
       /no input is called 'y'/,
     ],
+    'tensors of a model without a shape': [() => sequential([dense()]).inputs, 'ERR_NOT_BUILT', /not built/],
+    'layers for a model that is part of a graph': [
+      () => {
+        const nested = sequential([layers.dense({ units: 4, inputShape: [4] })])
+        nested.apply(x)
+        nested.add(dense())
+      },
+      'ERR_ARGUMENT',
+      /is a layer of a graph, so its own layers cannot be changed/,
+    ],
+    'more calls than can be computed': [
+      () => {
+        let tower: { apply(tensor: SymbolicTensor): SymbolicTensor } = dense()
+        for (let level = 0; level < 20; level++) {
+          const [t, below] = [input({ shape: [4] }), tower]
+          tower = model({ inputs: t, outputs: below.apply(below.apply(t)) })
+        }
+      },
+      'ERR_ARGUMENT',
+      /at most 65536 calls/,
+    ],
     'no options': [() => (model as (options?: unknown) => unknown)(), 'ERR_ARGUMENT', /\{ inputs, outputs \}/],
   }
   for (const [what, [make, code, message]] of Object.entries(cases)) {

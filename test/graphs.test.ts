@@ -97,6 +97,45 @@ perDevice('graph models', (device) => {
     })
   })
 
+  it('are saved and loaded from the middle of another graph', async () => {
+    await inFolder(async (folder) => {
+      const x = input({ shape: [4] })
+      const code = layers.dense({ units: 2, name: 'code' }).apply(x)
+      const outputs = layers.add().apply([code, layers.dense({ units: 2 }).apply(code)])
+      using decoder = compiled(model({ inputs: code, outputs }) as Functional, device)
+      const path = join(folder, 'decoder.neurode')
+      await decoder.save(path)
+      using again = await load<Functional>(path, { device, threads: 1 })
+      assert.deepEqual(again.inputNames, ['code'])
+      assert.deepEqual((await again.predict([[1, 2]])).data, (await decoder.predict([[1, 2]])).data)
+    })
+  })
+
+  it('live on where a model that is part of them was disposed', async () => {
+    const tower = sequential([layers.dense({ units: 3, inputShape: [4] })], { name: 'tower', seed: 1 })
+    const x = input({ shape: [4] })
+    using net = compiled(
+      model({ inputs: x, outputs: layers.dense({ units: 1 }).apply(tower.apply(x)) }) as Functional,
+      device,
+    )
+    tower.compile({ loss: 'mse', device, threads: 1 })
+    await tower.fit(x4, numbers(3), quiet)
+    const trained = bits(tower)
+    tower.dispose()
+    assert.deepEqual(bits(net).slice(0, 2), trained)
+    assert.equal(net.summary({ print: false }).layers[1]?.name, 'tower')
+    assert.equal(net.getLayer('tower').getWeights().length, 2)
+    net.getLayer('tower').trainable = false
+    await net.fit(x4, y1, quiet)
+    assert.deepEqual(bits(net).slice(0, 2), trained)
+    await inFolder(async (folder) => {
+      await net.save(join(folder, 'a.neurode'))
+      using again = await load<Functional>(join(folder, 'a.neurode'))
+      assert.deepEqual(bits(again), bits(net))
+      assert.equal(again.getLayer('tower').trainable, false)
+    })
+  })
+
   it('predict the same alone, as a predictor, and in any batch', async () => {
     using net = compiled(richGraph(), device)
     const { data } = await net.predict(x4)

@@ -9,6 +9,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
+  type Functional,
+  model as graph,
+  input,
   layers,
   load,
   NeurodeError,
@@ -21,6 +24,7 @@ import {
   readNpy,
   readNpz,
   readSafetensors,
+  type Sequential,
   sequential,
   writeNpz,
   writeSafetensors,
@@ -80,6 +84,14 @@ const model = () =>
     metrics: ['accuracy'],
   })
 
+function graphModel() {
+  const x = input({ shape: [4], name: 'x' })
+  const shared = layers.dense({ units: 4, activation: 'tanh' })
+  const block = sequential([layers.dense({ units: 4, inputShape: [4] })])
+  const sum = layers.add().apply([block.apply(shared.apply(x)), shared.apply(block.apply(x))])
+  return graph({ inputs: { x }, outputs: layers.dense({ units: 2 }).apply(sum), seed: 1 })
+}
+
 /** Returns the file with the right checksum of its present content. */
 function sealed(bytes: Buffer): Buffer {
   const at = bytes.indexOf('"sha256":"') + '"sha256":"'.length
@@ -101,6 +113,7 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
     { epochs: 2, batchSize: 1, verbose: 0 },
   )
   await trained.save(at('m.neurode'))
+  await graphModel().save(at('g.neurode'))
   await trained.saveWeights(at('w.safetensors'))
   await trained.saveWeights(at('w.npz'))
   await writeNpz(
@@ -212,6 +225,15 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
         writeFileSync(path, bytes)
         using loaded = await load(path)
         await loaded.predict([[1, 2, 3, 4]]).catch((error) => assert.equal(error.code, 'ERR_SHAPE'))
+      },
+    },
+    'model files of graphs': {
+      ...modelFiles,
+      good: saved('g.neurode'),
+      read: async (bytes, path) => {
+        writeFileSync(path, bytes)
+        using loaded = await load<Functional | Sequential>(path)
+        await loaded.predict([[1, 2, 3, 4]]).catch((error: { code: string }) => assert.equal(error.code, 'ERR_SHAPE'))
       },
     },
     'model files to restore': {

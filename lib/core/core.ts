@@ -96,6 +96,10 @@ export class ModelCore extends ModelStructure implements Blueprint {
   /** Replaces the layers: names them, infers shapes, checks initial weights. If anything is wrong it throws and changes nothing. */
   setLayers(layers: readonly Layer[]): void {
     this.checkIdle('the layers cannot be changed')
+    if (this.isPart) {
+      const text = `model '${this.name}' is a layer of a graph, so its own layers cannot be changed`
+      throw new NeurodeError('ERR_ARGUMENT', `${text}; make the model whole before it is applied`)
+    }
     checkOnce(layers)
     this.adopt(stackLayers(layers, layers[0]?.inputShape, this))
   }
@@ -108,7 +112,7 @@ export class ModelCore extends ModelStructure implements Blueprint {
       if (built === formatShape(inputShape)) return
       throw new NeurodeError('ERR_SHAPE', `inputShape: expected ${built} as built, got ${formatShape(inputShape)}`)
     }
-    if (this.layers.length === 0) this.#notBuilt()
+    if (this.layers.length === 0) this.notBuilt()
     this.adopt(stackLayers(this.layers, inputShape, this))
   }
 
@@ -152,7 +156,7 @@ export class ModelCore extends ModelStructure implements Blueprint {
   /** The model's shapes. Throws `ERR_NOT_BUILT` if its input shape is not known. */
   built(): ModelShapes {
     this.checkAlive()
-    return this.shapes ?? this.#notBuilt()
+    return this.shapes ?? this.notBuilt()
   }
 
   /** The model's loss and metrics. Throws `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
@@ -353,7 +357,7 @@ export class ModelCore extends ModelStructure implements Blueprint {
     this.#state.change()
   }
 
-  #notBuilt(): never {
+  protected override notBuilt(): never {
     const hint =
       this.layers.length === 0
         ? 'it has no layers'

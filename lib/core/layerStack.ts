@@ -72,6 +72,9 @@ export function stackGraph(
   names: readonly string[] = nameLayers(graph.layers, host),
 ): LayerStack {
   const { layers } = graph
+  if (names.length !== layers.length || new Set(names).size !== names.length) {
+    throw new NeurodeError('ERR_ARGUMENT', `names: expected ${layers.length} different ones, got ${names.join(', ')}`)
+  }
   return withNames(layers, names, () => {
     const { shapes, places } = layoutGraph({ ...graph, names }, inputNames)
     checkShared(shapes, host)

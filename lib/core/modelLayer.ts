@@ -6,6 +6,7 @@ import { refuse } from '../checks/validate.js'
 import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
 import type { ModelCore } from './core.js'
 import { GraphLayer, type NamedGraph } from './graph.js'
+import type { ModelShapes } from './shapes.js'
 
 /**
  * A model as a layer of another, which {@link Model.apply} makes. Its weights are those of the model: training one changes both. In
@@ -38,6 +39,11 @@ export class ModelLayer extends GraphLayer {
     for (const layer of this.layers) layer.trainable = value
   }
 
+  /** The shapes of the model, also if that was disposed: its layers live on in other models. */
+  get #shapes(): ModelShapes {
+    return this.#core.shapes ?? this.#core.built()
+  }
+
   /** @internal */
   get core(): object {
     return this.#core
@@ -50,7 +56,7 @@ export class ModelLayer extends GraphLayer {
 
   /** @internal */
   override get leaves(): readonly Layer[] {
-    return this.#core.built().layers.map(({ layer }) => layer)
+    return this.#shapes.layers.map(({ layer }) => layer)
   }
 
   /** @internal */
@@ -60,7 +66,7 @@ export class ModelLayer extends GraphLayer {
     const expected = this.graph.inputs
     const at = `model '${this.name}': apply`
     if (inputs.length !== expected.length) {
-      const names = this.#core.built().inputs.map(({ name }) => `'${name}'`)
+      const names = this.#shapes.inputs.map(({ name }) => `'${name}'`)
       refuse(at, `${expected.length === 1 ? 'one tensor' : `${expected.length} tensors, ${names.join(', ')}`}`, inputs)
     }
     expected.forEach(({ shape }, i) => {
@@ -69,6 +75,7 @@ export class ModelLayer extends GraphLayer {
       const place = inputs.length === 1 ? at : `${at}[${i}]`
       throw new NeurodeError('ERR_SHAPE', `${place}: expected a tensor of shape ${formatShape(shape)}, got ${got}`)
     })
+    this.#core.isPart = true
     return this.graph.output.shape
   }
 
@@ -78,7 +85,7 @@ export class ModelLayer extends GraphLayer {
   }
 
   override parameters(): readonly ParameterSpec[] {
-    return this.#core.built().layers.flatMap(({ name, parameters }) => {
+    return this.#shapes.layers.flatMap(({ name, parameters }) => {
       return parameters.map((parameter) => ({ ...parameter, name: `${name}/${parameter.name}` }))
     })
   }

@@ -27,6 +27,8 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
   seed: number
   /** Whether the user chose the seed. */
   readonly isSeeded: boolean
+  /** Whether the model is a layer of a graph. */
+  isPart = false
   #stack: LayerStack = noLayers
   /** The input and the outputs of layers, of a chain that is part of a graph. */
   #tensors: SymbolicTensor[] | undefined
@@ -59,6 +61,7 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
   graph(): NamedGraph {
     const { names, graph } = this.#stack
     if (graph !== undefined) return { ...graph, names }
+    if (this.shapes === undefined) this.notBuilt()
     this.connect()
     const [input, ...tensors] = this.#tensors as [SymbolicTensor, ...SymbolicTensor[]]
     const traced = traceGraph([input], tensors.at(-1) ?? input)
@@ -88,6 +91,8 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
     const { graph, layers, shapes } = this.#stack
     return graph === undefined ? layers.indexOf(layer) : (shapes?.layers.findIndex((of) => of.layer === layer) ?? 0)
   }
+
+  protected abstract notBuilt(): never
 
   /** Takes over a new stack of layers. It changes nothing if it throws. */
   protected abstract adopt(stack: LayerStack): void

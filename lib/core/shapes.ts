@@ -114,6 +114,9 @@ class Trace {
   /** Notes a call, and returns its number. */
   call(layer: Layer, name: string, from: readonly number[], inputShapes: readonly Shape[], outputShape: Shape): number {
     checkSize(outputShape, `layer '${name}': its output`)
+    if (this.#calls.length === mostCalls) {
+      throw new NeurodeError('ERR_ARGUMENT', `a graph: expected at most ${mostCalls} calls of layers, got more`)
+    }
     const inputShape = inputShapes[0] as Shape
     const parameters = layer.parameters(inputShape)
     const known = this.#known.get(layer) ?? { at: this.#layers.length, times: 0 }
@@ -159,6 +162,9 @@ class Trace {
     return ending
   }
 }
+
+/** The most calls of layers: nested models that are called twice each have 2 to the power of their number. */
+const mostCalls = 2 ** 16
 
 /** The most values that one row may have. */
 const mostValues = 2 ** 28

@@ -41,13 +41,14 @@ function describeModel(core: ModelCore, tables: Tables): number {
 /** How the layers are connected: tensors are numbered, those of the inputs first, then those of the calls. */
 function connectionsOf(core: ModelCore): JsonObject {
   const { graph, names } = core.stack
-  if (graph === undefined) return { inputShape: core.built().inputShape }
+  const shapes = core.shapes ?? core.built()
+  if (graph === undefined) return { inputShape: shapes.inputShape }
   const numbers = new Map([...graph.inputs, ...graph.calls].map((tensor, i) => [tensor, i]))
   const numberOf = (tensor: SymbolicTensor) => numbers.get(tensor) as number
   const placeOf = (layer: Layer) => graph.layers.indexOf(layer)
   return {
     names,
-    inputs: core.built().inputs.map(({ name }, i) => {
+    inputs: shapes.inputs.map(({ name }, i) => {
       const tensor = graph.inputs[i] as SymbolicTensor
       return { name, dtype: tensor.dtype, layer: placeOf(inputLayerOf(tensor)) }
     }),
