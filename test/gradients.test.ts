@@ -59,6 +59,17 @@ const cases: readonly Case[] = [
 ]
 
 perDevice('debug.checkGradients', (device) => {
+  it('leaves out frozen layers, which have no gradient', async () => {
+    const frozen = layers.dense({ units: 3, activation: 'tanh', inputShape: [2], trainable: false })
+    using model = sequential([frozen, layers.dense({ units: 1 })], { seed: 1 }).compile({ loss: 'mse', device })
+    const { agrees, parameters } = await debug.checkGradients(model, [[1, 2]], [[0]])
+    assert.ok(agrees)
+    assert.deepEqual(
+      parameters.map(({ name }) => name),
+      ['dense_1/kernel', 'dense_1/bias'],
+    )
+  })
+
   const build = ({ rows, hidden, activation, loss = losses.meanSquaredError() }: Case, seed: number) => {
     const random = new Random(seed + 1)
     const draw = (width: number) => Array.from({ length: rows }, () => [...random.uniforms(width, -1, 1)])

@@ -49,7 +49,7 @@ function valuesOf(core: ModelCore, x: unknown, argument: string): readonly unkno
   return severalValues(core.built().inputs, x, argument)
 }
 
-/** The values of a record by name, or of a list, for inputs; undefined for anything else, and for a list if there is one input. */
+/** The values of a record by name, or of a list, for inputs; undefined for anything else. */
 export function severalValues(
   inputs: readonly NamedInput[],
   x: unknown,
@@ -57,7 +57,9 @@ export function severalValues(
 ): readonly unknown[] | undefined {
   const names = inputs.map(({ name }) => name)
   if (isPlain(x)) return inOrder(names, x, argument)
-  if (inputs.length === 1 || !Array.isArray(x)) return undefined
+  if (!Array.isArray(x)) return undefined
+  // A list of one may be a row, unless an array with a shape is in it.
+  if (inputs.length === 1) return x.length === 1 && isNdArray(x[0]) ? x : undefined
   if (x.length === inputs.length) return x
   const text = `${argument}: expected a list of ${inputs.length} arrays, for the inputs ${names.join(', ')}`
   throw new NeurodeError('ERR_SHAPE', `${text}, got a list of ${x.length}`)

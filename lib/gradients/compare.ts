@@ -43,8 +43,8 @@ export async function compareGradients(
   comparison: Comparison,
 ): Promise<ParameterCheck[]> {
   const checks: ParameterCheck[] = []
-  for (const [index, { name, shape, trainable }] of probe.model.parameters.entries()) {
-    if (!trainable) continue
+  for (const [index, { name, shape }] of probe.model.parameters.entries()) {
+    if (!probe.trains[index]) continue
     checks.push({
       name,
       shape,

@@ -52,6 +52,14 @@ export class Probe {
     this.#rows = rows
   }
 
+  /** Whether training changes each parameter; it changes neither statistics nor those of frozen layers. */
+  get trains(): readonly boolean[] {
+    const { layers } = this.#core.built()
+    return layers.flatMap(({ layer, parameters }) =>
+      parameters.map(({ trainable = true }) => trainable && layer.trainable),
+    )
+  }
+
   async loss(): Promise<number> {
     return (await this.#forward()).loss
   }
