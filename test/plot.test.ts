@@ -227,6 +227,13 @@ describe('neurode/plot', function () {
     }
   })
 
+  it('draws titles with characters that XML must not contain', async () => {
+    for (const sign of '\u0001\u0085\ud800\uffff') {
+      const picture = await plot.line({ a: [1, 2] }, { title: `a${sign}b` })
+      assert.ok(titleInk(decodePng(await picture.png({ scale: 1 })).pixel) > 10, JSON.stringify(sign))
+    }
+  })
+
   it('labels axes of very small and very large values in powers of ten', async () => {
     const labels = async (scale: number) => {
       const picture = await plot.line({ a: [scale, 2 * scale] }, { x: [0, 3 * scale] })

@@ -114,9 +114,14 @@ export function compose(title: string, panels: readonly Panel[], columns = panel
     title && `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
     ...parts,
     '</svg>',
-  ].join('')
+  ]
+    .join('')
+    .replace(notInXml, ' ')
   return new Picture(title, svg, width, height)
 }
+
+/** Control characters, halves of surrogate pairs and others that an XML document must not contain. */
+const notInXml = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu
 
 function spaceAbove({ heading, legend = [] }: Panel): number {
   return (heading ? headingHeight : 0) + (legend.length > 0 ? legendHeight : 0)
@@ -144,9 +149,16 @@ function swatch(kind: LegendEntry['kind'], color: string, x: number, y: number):
   return `<path d="M${x},${y}h20" stroke="${color}" stroke-width="2"${dash}/>`
 }
 
+/** The widths of characters that are wider than most, as fractions of the font's size. */
+const wide = [
+  [/[MW@%mw\u2e80-\u{10ffff}]/u, 1],
+  [/\p{Lu}/u, 0.75],
+] as const
+
 /** The approximate width of a text in pixels. */
-function textWidth(text: string, size: number): number {
-  return text.length * size * 0.58
+export function textWidth(text: string, size: number): number {
+  const widthOf = (character: string) => wide.find(([pattern]) => pattern.test(character))?.[1] ?? 0.58
+  return Array.from(text, widthOf).reduce((sum, width) => sum + width * size, 0)
 }
 
 /** Escapes a text for XML. */

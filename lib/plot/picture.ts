@@ -8,7 +8,10 @@ import { loadRasterizer } from './packages.js'
 
 /** Options of {@link Picture.png}. */
 export interface PngOptions {
-  /** Pixels for each unit of the SVG; default 2. A picture has at least one pixel in each direction, and at most 2^25 pixels. */
+  /**
+   * Pixels for each unit of the SVG; default 2, or less where that is too many. A picture has at least one pixel in each direction,
+   * and at most 2^25 pixels.
+   */
   readonly scale?: number | undefined
 }
 
@@ -41,7 +44,7 @@ export class Picture {
     const options = checkOptions(given, ['scale'], 'png')
     const mostScale = Math.floor(100 * Math.sqrt(mostPixels / (this.width * this.height))) / 100
     const leastScale = Math.ceil(1e4 / Math.min(this.width, this.height)) / 1e4
-    const scale = checkNumber(options.scale ?? 2, 'png: scale', leastScale, mostScale)
+    const scale = checkNumber(options.scale ?? Math.min(2, mostScale), 'png: scale', leastScale, mostScale)
     const { Resvg } = loadRasterizer()
     const resvg = new Resvg(this.svg, {
       fitTo: { mode: 'zoom', value: scale },
