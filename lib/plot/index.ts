@@ -4,6 +4,7 @@ import { guardArity } from '../checks/arity.js'
 import { decisionBoundary } from './boundary.js'
 import { confusionMatrix } from './confusion.js'
 import { history, line, scatter } from './curves.js'
+import { model } from './graphs.js'
 import { images, weights } from './grids.js'
 import { warnOfMissing } from './packages.js'
 import { report } from './report.js'
@@ -11,6 +12,7 @@ import { report } from './report.js'
 export type { DecisionBoundaryOptions } from './boundary.js'
 export type { ConfusionMatrixOptions } from './confusion.js'
 export type { AxesOptions, HistoryInput, LineOptions, PictureOptions, ScatterOptions } from './curves.js'
+export type { ModelPictureOptions } from './graphs.js'
 export type { ImagesOptions, WeightsOptions } from './grids.js'
 export { Picture, type PngOptions } from './picture.js'
 export type { ReportOptions, ReportSection } from './report.js'
@@ -54,6 +56,12 @@ export const plot = {
   decisionBoundary,
   /** Draws a layer's kernel, with each unit's inputs as an image: negative weights are blue, positive ones red. */
   weights,
+  /**
+   * Draws the layers of a model as boxes with name, class and shape of the output, and arrows along the connections, from the inputs
+   * at the top to the output at the bottom. A nested model is one box, and so is a layer that was applied several times. Rejects with
+   * `ERR_NOT_BUILT` for a model whose input shape is not known.
+   */
+  model,
   /** Writes pictures, texts and tables to a single HTML file without external resources. */
   report,
 } as const

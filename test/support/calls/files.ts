@@ -172,6 +172,11 @@ export const fileCalls: readonly PublicCall[] = [
     (...args) => (plot.decisionBoundary as Loose)(...args),
   ),
   call(
+    'plot.model',
+    () => [small(), { title: 'a', showShapes: true, showParameters: true }],
+    (...args) => (plot.model as Loose)(...args),
+  ),
+  call(
     'plot.weights',
     () => [array(new Float32Array(8), [4, 2]), { shape: [2, 2], columns: 1, title: 'a' }],
     (...args) => (plot.weights as Loose)(...args),
