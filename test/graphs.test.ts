@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { array, debug, Functional, input, layers, load, model, type SymbolicTensor, sequential } from 'neurode'
+import { serve } from 'neurode/serve'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { type AnyModel, bits, compiled, numbers, quiet } from './support/graphs.js'
+import { assertNear, rounded } from './support/tolerances.js'
 
 const x4 = numbers(4)
 const y1 = numbers(1)
@@ -147,6 +149,22 @@ perDevice('graph models', (device) => {
     }
   })
 
+  it('are served, from memory and from a file', async () => {
+    await inFolder(async (folder) => {
+      using net = compiled(richGraph(), device)
+      const path = join(folder, 'filed.neurode')
+      await net.save(path)
+      await using server = await serve({ models: { net, filed: path }, port: 0, device, threads: 1 })
+      const expected = net.predictSync([[1, 2, 3, 4]]).data[0] as number
+      for (const name of ['net', 'filed']) {
+        const body = JSON.stringify({ instances: [[1, 2, 3, 4]] })
+        const answer = await fetch(`${server.url}/v1/models/${name}:predict`, { method: 'POST', body })
+        const { predictions } = (await answer.json()) as { predictions: number[][] }
+        assertNear(predictions[0]?.[0] as number, expected, rounded, name)
+      }
+    })
+  })
+
   it('share the weights of layers with models that have them too', async () => {
     const x = input({ shape: [4], name: 'x' })
     const code = layers.dense({ units: 2, activation: 'tanh', name: 'code' }).apply(x)
@@ -196,6 +214,27 @@ perDevice('graph models', (device) => {
     assert.deepEqual(seen.at(-1), bits(net))
     net.dispose()
     assert.deepEqual(bits(part), seen.at(-1))
+  })
+
+  it('take turns where both train a layer at the same time', async () => {
+    const make = () => {
+      const shared = layers.dense({ units: 3, activation: 'tanh', inputShape: [4] })
+      const chain = compiled(sequential([shared, layers.dense({ units: 1 })], { seed: 4 }), device)
+      const x = input({ shape: [4] })
+      const outputs = layers.dense({ units: 4 }).apply(shared.apply(x))
+      return [chain, compiled(model({ inputs: x, outputs, seed: 5 }) as Functional, device)] as const
+    }
+    const [a, b] = make()
+    const [c, d] = make()
+    for (let step = 0; step < 4; step++) {
+      await Promise.all([a.trainOnBatch(x4, y1), b.trainOnBatch(x4, x4)])
+      await c.trainOnBatch(x4, y1)
+      await d.trainOnBatch(x4, x4)
+    }
+    assert.deepEqual([bits(a), bits(b)], [bits(c), bits(d)])
+    await Promise.all([a.fit(x4, y1, quiet), b.fit(x4, x4, quiet)])
+    assert.deepEqual(bits(a).slice(0, 2), bits(b).slice(0, 2))
+    for (const each of [a, b, c, d]) each.dispose()
   })
 
   it('have initial weights that do not depend on which model is used first', () => {

@@ -1,8 +1,10 @@
 /** Models of several inputs: data by name, in a list, side by side, in batches, in predictors. */
 
 import assert from 'node:assert/strict'
-import { array, input, layers, model } from 'neurode'
+import { join } from 'node:path'
+import { array, input, layers, model, openNpy, writeNpy } from 'neurode'
 import { attachPredictor } from 'neurode/serve'
+import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { bits, numbers, quiet, rows, twoInputs } from './support/graphs.js'
 
@@ -36,6 +38,24 @@ perDevice('models of several inputs', (device) => {
     assert.equal(results.history.val_loss.length, 2)
     await net.fit({ a, b }, y1, { validationSplit: 0.25, ...quiet })
     await net.trainOnBatch({ a, b }, y1)
+  })
+
+  it('take rows of all inputs from a file', async () => {
+    const [a, b] = [numbers(3), numbers(2)]
+    const joined = Array.from({ length: rows }, (_, r) => [
+      ...(a.data as Float32Array).subarray(3 * r, 3 * r + 3),
+      ...(b.data as Float32Array).subarray(2 * r, 2 * r + 2),
+    ])
+    await inFolder(async (folder) => {
+      const path = join(folder, 'rows.npy')
+      await writeNpy(path, array(joined))
+      const options = { batchSize: 8, shuffle: false, epochs: 2, ...quiet }
+      using memory = twoInputs(device)
+      using filed = twoInputs(device)
+      await memory.fit({ a, b }, y1, options)
+      await filed.fit(await openNpy(path), y1, options)
+      assert.deepEqual(bits(filed), bits(memory))
+    })
   })
 
   it('take validation data whose names are those of a batch', async () => {

@@ -114,10 +114,13 @@ export const objectRows = {
     ['loadmodel loadlayersmodel', is('load(path)')],
     ['resetstates resetmetrics', no('nothing has to be reset: metrics start anew in every fit and every epoch')],
     ['addloss addmetric addweight', no('compile takes the loss and the metrics')],
+    ['input output', is('model.inputs and model.outputs, lists of tensors')],
+    ['call', is('model.apply(tensor)')],
   ],
   layer: [
     ['weights kernel bias trainableweights nontrainableweights parameters', is(`layer.${weights}`)],
     ['statedict', is('layer.getWeights()')],
+    ['call', is('layer.apply(tensor)')],
     [
       'addweight addloss addmetric',
       no('layers cannot be written in JavaScript, as training runs natively from batch to batch'),
