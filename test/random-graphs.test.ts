@@ -38,7 +38,7 @@ function randomGraph(seed: number): Functional {
   const inputs = Array.from({ length: 1 + random.below(2) }, (_, i) =>
     input({ shape: [2 + random.below(4)], name: `x${i}` }),
   )
-  // Without biases, a difference of equal tensors would be 0 all along, where a cosine has no slope.
+  // A bias behind each difference: where tensors are equal it is 0 or rounding, and a cosine of that means nothing.
   const biasInitializer = initializers.randomNormal({ stddev: 0.5 })
   const dense = (units: number, trainable = true) =>
     layers.dense({ units, activation: 'tanh', trainable, biasInitializer })
@@ -48,7 +48,7 @@ function randomGraph(seed: number): Functional {
     (all) => layers.add().apply(all),
     (all) => layers.multiply().apply(all),
     (all) => layers.average().apply(all),
-    ([a, b]) => layers.subtract().apply([a as SymbolicTensor, b as SymbolicTensor]),
+    ([a, b]) => dense(width).apply(layers.subtract().apply([a as SymbolicTensor, b as SymbolicTensor])),
     (all) => dense(width).apply(layers.concatenate().apply(all)),
     ([a, b]) => {
       const cosine = layers.dot({ axes: 1, normalize: true }).apply([a as SymbolicTensor, b as SymbolicTensor])
