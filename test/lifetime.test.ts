@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { layers, NeurodeError, sequential } from 'neurode'
+import { input, layers, model, NeurodeError, sequential } from 'neurode'
 import { programPath, runChild } from './support/children.js'
 import { isEmulated, perDevice } from './support/devices.js'
 import { classifier, clouds, slowClassifier } from './support/problems.js'
@@ -146,6 +146,17 @@ perDevice('many models', (device) => {
   it('give their memory back when they are collected', async () => {
     const grown = await growth(async () => {
       await make().trainOnBatch(row, row)
+    })
+    assert.ok(grown < most, `${grown.toFixed(0)} MB more after ${3 * count} models of 4 MB`)
+  })
+
+  it('give their memory back when they are collected, where a layer that they shared lives on', async () => {
+    const shared = layers.dense({ units: 1024 })
+    const grown = await growth(async () => {
+      const x = input({ shape: [1024] })
+      await model({ inputs: x, outputs: shared.apply(x) })
+        .compile({ loss: 'mse', device, threads: 2 })
+        .predict(row)
     })
     assert.ok(grown < most, `${grown.toFixed(0)} MB more after ${3 * count} models of 4 MB`)
   })

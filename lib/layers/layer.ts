@@ -50,7 +50,7 @@ export interface Placement {
   readonly outputShape: Shape | undefined
 }
 
-/** A model that has a layer. Layers keep the first one alive, and not those that share the layer with it. */
+/** A model that has a layer. Layers keep the first one alive, and no other; inputs keep none, as layers know all of their inputs. */
 interface Membership {
   readonly host: WeakRef<LayerHost>
   readonly owner: LayerHost | undefined
@@ -82,7 +82,7 @@ export function place(layer: Layer, host: LayerHost, placement: Placement | unde
   const isFirst = hostsOf(layer)[0] === host || others.length === 0
   const own = placement === undefined ? [] : [{ host: new WeakRef(host), owner: undefined, placement }]
   const all = (isFirst ? [...own, ...others] : [...others, ...own]).map((member, i) => {
-    return { ...member, owner: i === 0 ? member.host.deref() : undefined }
+    return { ...member, owner: i === 0 && layer.kind !== 'Input' ? member.host.deref() : undefined }
   })
   memberships.set(layer, all)
   // The model was built from the layer's options, so later assignments, also to misspelt names, would have no effect.
