@@ -114,6 +114,7 @@ const shared: ReadonlySet<string> = new Set([
   'plot.confusionMatrix',
   'plot.images',
   'plot.decisionBoundary',
+  'plot.model',
   'plot.weights',
   'picture.png',
   'picture.save',
