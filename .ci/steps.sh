@@ -14,24 +14,56 @@ excerpt() {
   grep -q -E '^ *[0-9]+ failing' "$log" && sed -nE '/^ *[0-9]+ failing/,$p' "$log" | head -n 200 || tail -n 100 "$log"
 }
 
-# step <name> <seconds> <command...>: runs the command and all that it starts for at most so many seconds. Shows its output if
-# it fails.
-step() {
-  local name=$1 limit=$2 start=$SECONDS status
+# The seconds that a step may take: those given, or those that are left.
+bounded() {
+  [ $((deadline - SECONDS)) -gt "$1" ] && echo "$1" || echo $((deadline > SECONDS ? deadline - SECONDS : 1))
+}
+
+# run_for <seconds> <log> <command...>
+run_for() {
+  local limit=$1 output=$2
   shift 2
-  [ $((deadline - SECONDS)) -gt "$limit" ] || limit=$((deadline > SECONDS ? deadline - SECONDS : 1))
-  timeout --kill-after=10 "$limit" bash -uo pipefail -c '"$@"' step "$@" >"$log" 2>&1 </dev/null
-  status=$?
+  timeout --kill-after=10 "$limit" bash -uo pipefail -c '"$@"' step "$@" >"$output" 2>&1 </dev/null
+}
+
+# report <status> <name> <start> <limit>: counts a step that has ended, with its output in $log.
+report() {
+  local status=$1 name=$2 seconds=$((SECONDS - $3)) limit=$4
   if [ "$status" -eq 0 ]; then
     passed=$((passed + 1))
-    printf 'ok      %-36s %4d s\n' "$name" $((SECONDS - start))
+    printf 'ok      %-36s %4d s\n' "$name" "$seconds"
     return
   fi
   failed=$((failed + 1))
   failures+=("$name")
-  printf 'FAILED  %-36s %4d s\n' "$name" $((SECONDS - start))
+  printf 'FAILED  %-36s %4d s\n' "$name" "$seconds"
   [ "$status" -ne 124 ] || printf '        stopped: it may take %d s\n' "$limit"
   excerpt | sed 's/^/        /'
+}
+
+# step <name> <seconds> <command...>: runs the command and all that it starts for at most so many seconds. Shows its output if
+# it fails.
+step() {
+  local name=$1 limit start=$SECONDS
+  limit=$(bounded "$2")
+  shift 2
+  log=$logs/step
+  run_for "$limit" "$log" "$@"
+  report $? "$name" "$start" "$limit"
+}
+
+# begin <name> <seconds> <command...>: begins a step that runs beside those that follow. `await` waits for it and reports it.
+begin() {
+  beside_name=$1 beside_start=$SECONDS beside_limit=$(bounded "$2")
+  shift 2
+  run_for "$beside_limit" "$logs/beside" "$@" &
+  beside=$!
+}
+await() {
+  wait "$beside"
+  local status=$?
+  log=$logs/beside
+  report "$status" "$beside_name" "$beside_start" "$beside_limit"
 }
 
 # Shows the lines of the last step's output that match, whether the step passed or not.

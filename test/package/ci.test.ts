@@ -53,6 +53,27 @@ describe('the steps of CI', function () {
     }
   })
 
+  it('run beside each other, and are reported with their own output', () => {
+    const { code, output } = ci(
+      "begin 'planted' 9 sh -c 'sleep 0.3; echo reason; exit 3'",
+      "step 'next' 9 echo ' 2 passing'",
+      'count_tests',
+      'await',
+      "begin 'figures' 9 echo 'Lines : 90 %'",
+      'await',
+      "show '^Lines '",
+    )
+    const planted = 'ok      next\nFAILED  planted\n        reason'
+    assert.equal(output, `${planted}\nok      figures\n        Lines : 90 %\nfailed: planted\n4 passed, 1 failed`)
+    assert.equal(code, 1)
+  })
+
+  it('end what hangs beside others', () => {
+    const { code, output } = ci("begin 'planted' 1 sleep 60", "step 'next' 9 true", 'await')
+    assert.match(output, /^ok {6}next\nFAILED {2}planted\n +stopped: it may take$/m)
+    assert.equal(code, 1)
+  })
+
   it('show figures of a step', () => {
     const { output } = ci("step 'figures' 9 printf 'Lines : 90 %%\\nelse\\n'", "show '^Lines '")
     assert.equal(output, 'ok      figures\n        Lines : 90 %\n1 passed, 0 failed')
