@@ -18,7 +18,7 @@ export function sideBySide(values: readonly unknown[], inputs: readonly NamedInp
   const parts = inputs.map(({ name, shape }, i) => {
     return { ...takeInput(values[i], shape, `${argument}.${name}`), name, size: elementCount(shape) }
   })
-  const { rows, scale, offset, data } = parts[0] as (typeof parts)[number]
+  const { rows, scale, offset } = parts[0] as (typeof parts)[number]
   const other = parts.find((part) => part.rows !== rows)
   if (other !== undefined) {
     const text = `${argument}.${other.name}: expected ${rows} rows, as many as ${argument}.${inputs[0]?.name} has`
@@ -28,7 +28,7 @@ export function sideBySide(values: readonly unknown[], inputs: readonly NamedInp
     return /^Uint8/.test(typeName(part.data)) && part.scale === scale && part.offset === offset
   })
   const columns = parts.reduce((sum, { size }) => sum + size, 0)
-  if (areBytes && /^Uint8/.test(typeName(data))) {
+  if (areBytes) {
     const joined = join(parts as { data: Uint8Array; size: number }[], new Uint8Array(rows * columns), columns)
     return { data: joined, scale, offset, rows, lent: false }
   }

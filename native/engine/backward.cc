@@ -85,7 +85,7 @@ class BackwardBuilder {
   const std::vector<Task>& weights() const { return weights_; }
 
  private:
-  // The value for a tensor, or 0 resp. -1 for tensors that have none yet.
+  // What is known of a tensor: false or -1 for tensors that were added later.
   static bool at(const std::vector<bool>& values, int tensor) {
     return tensor >= 0 && tensor < static_cast<int>(values.size()) && values[tensor];
   }
@@ -245,7 +245,7 @@ class BackwardBuilder {
   }
 
   void add_for_merge(const Task& task) {
-    if (has_constant_slopes(task.op)) return pass_on(task);
+    if (merge_traits(task.op).constant_slopes) return pass_on(task);
     int sides[2] = {-1, -1};
     for (const int side : {0, 1}) {
       const int input = side == 0 ? task.input : task.auxiliary;
@@ -262,13 +262,14 @@ class BackwardBuilder {
   // The gradient of a sum or a difference, up to its sign, is that of both inputs.
   void pass_on(const Task& task) {
     const bool first = at(needed_, task.input), second = at(needed_, task.auxiliary);
+    const float slope = merge_traits(task.op).second_slope;
     int of_second = task.gradient;
-    if (second && second_slope(task.op) != 1) {
+    if (second && slope != 1) {
       of_second = pass_.add_tensor_like(task.auxiliary);
       pass_.add({.kind = TaskKind::rescale_forward,
                  .input = task.gradient,
                  .output = of_second,
-                 .scale = second_slope(task.op)});
+                 .scale = slope});
     } else if (first && second) {
       share(task.gradient);
     }

@@ -155,31 +155,14 @@ bool noise_scales(const Op& noise) {
   return scales[noise.row];
 }
 
-bool has_constant_slopes(const Op& merge) {
-  static constexpr bool constant[] = {
-#define NEURODE_ROW(name, Functor) ops::Functor::kConstant,
+const MergeTraits& merge_traits(const Op& merge) {
+  static const MergeTraits traits[] = {
+#define NEURODE_ROW(name, Functor) \
+  {ops::Functor::kConstant, ops::Functor::kAverages, ops::Functor::slopes<float>(0, 0).second},
       NEURODE_MERGES(NEURODE_ROW)
 #undef NEURODE_ROW
   };
-  return constant[merge.row];
-}
-
-bool averages(const Op& merge) {
-  static constexpr bool averages[] = {
-#define NEURODE_ROW(name, Functor) ops::Functor::kAverages,
-      NEURODE_MERGES(NEURODE_ROW)
-#undef NEURODE_ROW
-  };
-  return averages[merge.row];
-}
-
-float second_slope(const Op& merge) {
-  static const float slopes[] = {
-#define NEURODE_ROW(name, Functor) ops::Functor::slopes<float>(0, 0).second,
-      NEURODE_MERGES(NEURODE_ROW)
-#undef NEURODE_ROW
-  };
-  return slopes[merge.row];
+  return traits[merge.row];
 }
 
 bool is_of_matrices(const Op& regularizer) {

@@ -41,13 +41,12 @@ int op_row(OpKind kind, std::string_view name);
 // Whether the noise multiplies values, and does not only add to them.
 bool noise_scales(const Op& noise);
 
-// Whether the slopes of a merge do not depend on the merged values, and whether it divides by their
-// number.
-bool has_constant_slopes(const Op& merge);
-bool averages(const Op& merge);
-
-// The derivative of a merge of constant slopes by its second value: 1 or -1.
-float second_slope(const Op& merge);
+struct MergeTraits {
+  bool constant_slopes;  // the slopes do not depend on the merged values
+  bool averages;         // the result is divided by the number of values
+  float second_slope;    // if the slopes are constant: that by the second value, 1 or -1
+};
+const MergeTraits& merge_traits(const Op& merge);
 
 // Whether the regularizer is a function of whole rows or columns of a parameter, and not of single
 // elements.

@@ -164,7 +164,7 @@ void PassBuilder::add_activity_penalty(const Op& regularizer) {
 
 // A merge overwrites an input that nobody else reads, if its backward tasks do not read it either.
 void PassBuilder::add_merges(const Op& op) {
-  const bool may_reuse = mode_ == Mode::predict || has_constant_slopes(op);
+  const bool may_reuse = mode_ == Mode::predict || merge_traits(op).constant_slopes;
   for (std::size_t i = 1; i < inputs_.size(); ++i) {
     const int input = current_, other = inputs_[i];
     const int reused = !may_reuse             ? -1

@@ -99,7 +99,7 @@ std::int64_t merge_outputs(const LayerPlan&, const std::vector<int>& inputs) {
 
 void merge_tasks(const LayerPlan& layer, PassBuilder& pass) {
   pass.add_merges(layer.op);
-  if (!averages(layer.op)) return;
+  if (!merge_traits(layer.op).averages) return;
   pass.add_step(
       {.kind = TaskKind::rescale_forward, .scale = 1 / static_cast<float>(pass.inputs().size())},
       pass.features());
