@@ -42,12 +42,11 @@ double operations_of(const Task& task, const Sizes& sizes) {
     case TaskKind::repeat:
     case TaskKind::pool:
     case TaskKind::encode:
-    case TaskKind::take:
       return 120 * std::max(sizes.inputs, sizes.outputs);
     case TaskKind::place:
-      return 120 * sizes.inputs;
+      return 20 * sizes.inputs;
     case TaskKind::merge:
-      return 30 * sizes.outputs;
+    case TaskKind::take:
     case TaskKind::rescale_forward:
       return 20 * sizes.outputs;
     default:

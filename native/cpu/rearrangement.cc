@@ -47,8 +47,7 @@ Columns columns_of(const Task& task, int inputs, int outputs) {
 
 void copy_columns(const Lines& lines, const Columns& c, const float* x, float* y) {
   for (int r = 0; r < c.rows; ++r) {
-    for (int f = 0; f < c.columns; ++f)
-      lines.copy(x, r * c.from_width + c.from + f, y, r * c.to_width + c.to + f);
+    lines.copy_run(x, r * c.from_width + c.from, y, r * c.to_width + c.to, c.columns);
   }
 }
 

@@ -14,6 +14,14 @@ struct Lines {
   void copy(const float* x, std::int64_t from, float* y, std::int64_t to) const {
     std::copy_n(x + from * line, lanes, y + to * line);
   }
+  // Of `count` features in a row, whose values follow each other if all lanes are used.
+  void copy_run(const float* x, std::int64_t from, float* y, std::int64_t to, int count) const {
+    if (lanes == line) {
+      std::copy_n(x + from * line, std::int64_t{count} * line, y + to * line);
+      return;
+    }
+    for (int f = 0; f < count; ++f) copy(x, from + f, y, to + f);
+  }
   void add(const float* x, std::int64_t from, float* y, std::int64_t to) const {
     for (int i = 0; i < lanes; ++i) y[to * line + i] += x[from * line + i];
   }
