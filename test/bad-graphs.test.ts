@@ -33,7 +33,7 @@ describe('graph models refuse', () => {
     'an input that is not used': [
       () => model({ inputs: [x, z], outputs: dense().apply(x) }),
       'ERR_ARGUMENT',
-      /got 'z', which it does not need/,
+      /got 'z', which none needs/,
     ],
     'several outputs': [
       () => model({ inputs: x, outputs: [dense().apply(x), dense().apply(x)] }),

@@ -22,7 +22,7 @@ export function adviseOnModel(core: ModelCore): void {
   core.advised = true
   adviseOnConstants(core)
   adviseOnAdapting(core)
-  const last = deciding(core.built().ending)
+  const last = deciding(core.built().heads[0]?.ending ?? [])
   const range = last && rangeOf(last)
   if (last && range) adviseOnLoss(core, last, range)
   const metric = accuracyOfSeveral(core)

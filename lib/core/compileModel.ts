@@ -63,7 +63,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
     const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
     throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
   }
-  checkMetrics(own, loss, shapes.ending, outputs)
+  checkMetrics(own, loss, shapes.heads[0]?.ending ?? [], outputs)
   const onlyRows = parts.find(({ targets }) => !targets.classes)
   const onlyClasses = parts.find(({ targets }) => !targets.rows)
   if (onlyRows && onlyClasses) {

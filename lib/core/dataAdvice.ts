@@ -96,7 +96,7 @@ function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string |
 /** Warns if an accuracy that compares the largest output gets rows with no label or with several. */
 function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
   const metric = targets.kind === 'rows' && accuracyOfSeveral(core)
-  const last = metric && deciding(core.built().ending)
+  const last = metric && deciding(core.built().heads[0]?.ending ?? [])
   if (!metric || !last || !isBounded(core) || activationOf(last)?.wholeRow) return
   const { data, scale = 1, offset = 0 } = targets
   const { outputs } = core.built()
@@ -138,7 +138,7 @@ function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric 
 
 /** Whether the last layer gives outputs from 0 to 1 only. */
 function isBounded(core: ModelCore): boolean {
-  const last = deciding(core.built().ending)
+  const last = deciding(core.built().heads[0]?.ending ?? [])
   const range = last && rangeOf(last)
   return range !== undefined && range[0] >= 0 && range[1] <= 1
 }

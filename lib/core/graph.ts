@@ -1,16 +1,17 @@
-/** Graphs: the tensors between a model's inputs and its output, in the order of computation. */
+/** Graphs: the tensors between a model's inputs and its outputs, in the order of computation. */
 
 import { NeurodeError } from '../base/errors.js'
-import { Layer, type SymbolicTensor } from '../layers/layer.js'
+import { Layer, type SymbolicCall, type SymbolicTensor } from '../layers/layer.js'
 import { Input } from '../layers/shaping.js'
 
-/** The calls of layers between tensors that are a model's inputs and one that is its output. */
+/** The calls of layers between tensors that are a model's inputs and those that are its outputs. */
 export interface Graph {
   readonly inputs: readonly SymbolicTensor[]
-  readonly output: SymbolicTensor
-  /** Results of the calls, each after those that it is computed from. */
-  readonly calls: readonly SymbolicTensor[]
-  /** All layers in Keras' order, with one for each input: those far from the output come first. */
+  /** A tensor may be several outputs, and an input may be one. */
+  readonly outputs: readonly SymbolicTensor[]
+  /** The calls of layers, each after those that it reads. */
+  readonly calls: readonly SymbolicCall[]
+  /** All layers in Keras' order, with one for each input: those far from the outputs come first. */
   readonly layers: readonly Layer[]
 }
 
@@ -25,29 +26,28 @@ export abstract class GraphLayer extends Layer {
   abstract readonly graph: NamedGraph
 }
 
-/** Finds the calls between inputs and output. Throws `ERR_ARGUMENT` if the output needs another input, or does not need one of these. */
-export function traceGraph(inputs: readonly SymbolicTensor[], output: SymbolicTensor): Graph {
-  const found = walkBack(inputs, output)
-  const unused = inputs.findIndex((tensor) => !found.finished.has(tensor))
-  if (unused >= 0) {
-    const text = `inputs: expected tensors that the output is computed from, got '${inputs[unused]?.name}', which it does not need`
+/** Finds the calls between inputs and outputs. Throws `ERR_ARGUMENT` if an output needs another input, or none needs one of these. */
+export function traceGraph(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): Graph {
+  // Inner tensors that are inputs stand for themselves: the layers that made them are not part of the graph.
+  const isInput = new Map(
+    inputs.map((tensor) => [tensor, { layer: inputLayerOf(tensor), sources: [], outputs: [tensor] }]),
+  )
+  const callOf = (tensor: SymbolicTensor): SymbolicCall => isInput.get(tensor) ?? tensor.call
+  const { begun, finished } = walkBack(outputs, callOf)
+  const unused = inputs.find((tensor) => !finished.has(callOf(tensor)))
+  if (unused !== undefined) {
+    const text = `inputs: expected tensors that an output is computed from, got '${unused.name}', which none needs`
     throw new NeurodeError('ERR_ARGUMENT', text)
   }
-  const nodes = [...found.finished]
-  const isInput = new Set(inputs)
-  // Inner tensors that are inputs stand for themselves: the layers that made them are not part of the graph.
-  const layerOf = new Map(nodes.map((node) => [node, isInput.has(node) ? inputLayerOf(node) : node.sourceLayer]))
-  const { depths, layerDepths } = depthsOf(nodes, isInput, layerOf)
-  const rank = new Map(
-    [...new Set(found.begun.map((node) => layerOf.get(node) as Layer))].map((layer, i) => [layer, i]),
-  )
-  const rankOf = (node: SymbolicTensor) => rank.get(layerOf.get(node) as Layer) as number
-  const depthOf = (node: SymbolicTensor) => depths.get(node) as number
-  const calls = nodes.filter((node) => !isInput.has(node))
+  const isCall = (call: SymbolicCall) => call.sources.length > 0
+  const { depths, layerDepths } = depthsOf([...finished], callOf)
+  const rank = new Map([...new Set([...begun].map(({ layer }) => layer))].map((layer, i) => [layer, i]))
+  const rankOf = ({ layer }: SymbolicCall) => rank.get(layer) as number
+  const depthOf = (call: SymbolicCall) => depths.get(call) as number
   return {
     inputs,
-    output,
-    calls: calls.sort((a, b) => depthOf(b) - depthOf(a) || rankOf(a) - rankOf(b)),
+    outputs,
+    calls: [...finished].filter(isCall).sort((a, b) => depthOf(b) - depthOf(a) || rankOf(a) - rankOf(b)),
     layers: [...rank.keys()].sort((a, b) => (layerDepths.get(b) as number) - (layerDepths.get(a) as number)),
   }
 }
@@ -69,47 +69,48 @@ export function wishedName(layer: Layer): string | undefined {
   return innerTensors.get(layer)?.name
 }
 
-/** The tensors from the output back to the inputs, in the order in which they were begun, and in which all before them were finished. */
-function walkBack(inputs: readonly SymbolicTensor[], output: SymbolicTensor) {
-  const isInput = new Set(inputs)
-  const begun = new Set([output])
-  const finished = new Set<SymbolicTensor>()
-  const way = [{ node: output, next: 0 }]
-  for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
-    const { node } = top
-    const source = isInput.has(node) ? undefined : node.sources[top.next++]
-    if (source === undefined) {
-      if (!isInput.has(node) && node.sources.length === 0) {
-        const text = `outputs: expected a tensor that is computed from the inputs alone`
-        throw new NeurodeError(
-          'ERR_ARGUMENT',
-          `${text}, got '${output.name}', which needs the input '${node.name}' as well`,
-        )
+type CallOf = (tensor: SymbolicTensor) => SymbolicCall
+
+/** The calls from the outputs back to the inputs, in the order in which they were begun, and in which all before them were finished. */
+function walkBack(outputs: readonly SymbolicTensor[], callOf: CallOf) {
+  const begun = new Set<SymbolicCall>()
+  const finished = new Set<SymbolicCall>()
+  for (const output of outputs) {
+    const way: { tensor: SymbolicTensor; next: number }[] = []
+    const begin = (tensor: SymbolicTensor) => {
+      if (begun.has(callOf(tensor))) return
+      begun.add(callOf(tensor))
+      way.push({ tensor, next: 0 })
+    }
+    begin(output)
+    for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
+      const call = callOf(top.tensor)
+      const source = call.sources[top.next++]
+      if (source !== undefined) begin(source)
+      else {
+        if (call === top.tensor.call && call.sources.length === 0) refuseSource(output, top.tensor)
+        finished.add(call)
+        way.pop()
       }
-      finished.add(node)
-      way.pop()
-    } else if (!begun.has(source)) {
-      begun.add(source)
-      way.push({ node: source, next: 0 })
     }
   }
-  return { begun: [...begun], finished }
+  return { begun, finished }
 }
 
-/** The number of calls on the longest way to the output, of each tensor and of each layer, as Keras counts them. */
-function depthsOf(
-  nodes: readonly SymbolicTensor[],
-  isInput: ReadonlySet<SymbolicTensor>,
-  layerOf: ReadonlyMap<SymbolicTensor, Layer>,
-) {
-  const depths = new Map<SymbolicTensor, number>()
+function refuseSource(output: SymbolicTensor, input: SymbolicTensor): never {
+  const text = `outputs: expected tensors that are computed from the inputs alone`
+  throw new NeurodeError('ERR_ARGUMENT', `${text}, got '${output.name}', which needs the input '${input.name}' as well`)
+}
+
+/** The number of calls on the longest way to an output, of each call and of each layer, as Keras counts them. */
+function depthsOf(calls: readonly SymbolicCall[], callOf: CallOf) {
+  const depths = new Map<SymbolicCall, number>()
   const layerDepths = new Map<Layer, number>()
-  for (const node of nodes.toReversed()) {
-    const layer = layerOf.get(node) as Layer
-    const depth = Math.max(depths.get(node) ?? 0, layerDepths.get(layer) ?? 0)
-    depths.set(node, depth)
-    layerDepths.set(layer, depth)
-    for (const source of isInput.has(node) ? [] : node.sources) {
+  for (const call of calls.toReversed()) {
+    const depth = Math.max(depths.get(call) ?? 0, layerDepths.get(call.layer) ?? 0)
+    depths.set(call, depth)
+    layerDepths.set(call.layer, depth)
+    for (const source of call.sources.map(callOf)) {
       depths.set(source, Math.max(depths.get(source) ?? 0, depth + 1))
     }
   }

@@ -3,20 +3,18 @@
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { defaultName } from '../base/names.js'
+import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
 import {
   hostsOf,
-  type Layer,
   type LayerHost,
   otherPlacements,
-  type ParameterSpec,
   type Placement,
   place,
   placementOf,
-  type Shape,
   withNames,
-} from '../layers/layer.js'
+} from '../layers/places.js'
 import { type Graph, wishedName } from './graph.js'
-import { inferShapes, layoutGraph, type ModelShapes } from './shapes.js'
+import { inferShapes, layoutGraph, type ModelShapes, type Naming } from './shapes.js'
 import { toParameters } from './weights.js'
 
 export interface LayerStack {
@@ -67,7 +65,7 @@ export function stackLayers(layers: readonly Layer[], inputShape: Shape | undefi
 /** Like {@link stackLayers}, for a graph. `names` are those that the layers had in a file. */
 export function stackGraph(
   graph: Graph,
-  inputNames: readonly string[] | undefined,
+  naming: Naming,
   host: LayerHost,
   names: readonly string[] = nameLayers(graph.layers, host),
 ): LayerStack {
@@ -76,7 +74,7 @@ export function stackGraph(
     throw new NeurodeError('ERR_ARGUMENT', `names: expected ${layers.length} different ones, got ${names.join(', ')}`)
   }
   return withNames(layers, names, () => {
-    const { shapes, places } = layoutGraph({ ...graph, names }, inputNames)
+    const { shapes, places } = layoutGraph({ ...graph, names }, naming)
     checkShared(shapes, host)
     return {
       layers: Object.freeze([...layers]),

@@ -3,9 +3,10 @@
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
-import type { Layer, ParameterSpec, Shape } from '../layers/layer.js'
+import type { Layer, ParameterSpec, Shape, SymbolicTensor } from '../layers/layer.js'
 import type { ModelCore } from './core.js'
 import { GraphLayer, type NamedGraph } from './graph.js'
+import { byOutput } from './heads.js'
 import type { ModelShapes } from './shapes.js'
 
 /**
@@ -60,7 +61,7 @@ export class ModelLayer extends GraphLayer {
   }
 
   /** @internal */
-  override outputForAll(inputs: readonly Shape[]): Shape {
+  override outputsForAll(inputs: readonly Shape[]): readonly Shape[] {
     const [first] = inputs
     if (this.#core.shapes === undefined && inputs.length === 1) this.#core.build(first as Shape)
     const expected = this.graph.inputs
@@ -76,7 +77,12 @@ export class ModelLayer extends GraphLayer {
       throw new NeurodeError('ERR_SHAPE', `${place}: expected a tensor of shape ${formatShape(shape)}, got ${got}`)
     })
     this.#core.isPart = true
-    return this.graph.output.shape
+    return this.graph.outputs.map(({ shape }) => shape)
+  }
+
+  /** @internal */
+  override arrange(outputs: readonly SymbolicTensor[]): unknown {
+    return byOutput(this.#shapes, outputs)
   }
 
   protected override outputFor(): Shape {

@@ -3,18 +3,17 @@
 import type { ArrayInput } from '../arrays/arrays.js'
 import { deriveSeed, randomSeed } from '../base/seeds.js'
 import { input } from '../layers/inputTensor.js'
-import { hostsOf, type Layer, type LayerHost, type SymbolicTensor, type Weight } from '../layers/layer.js'
+import type { Layer, SymbolicTensor, Weight } from '../layers/layer.js'
+import { hostsOf, type LayerHost } from '../layers/places.js'
 import { type NamedGraph, traceGraph } from './graph.js'
 import { type LayerStack, noLayers, placeLayers, stackGraph } from './layerStack.js'
 import type { PlanSeeds } from './planLayers.js'
-import type { ModelShapes } from './shapes.js'
+import type { ModelShapes, Naming } from './shapes.js'
 
-/** The graph of a model, with the names of its inputs. */
-export interface GivenGraph {
+/** The graph of a model, with the names of its inputs and outputs. */
+export interface GivenGraph extends Naming {
   readonly inputs: readonly SymbolicTensor[]
-  readonly output: SymbolicTensor
-  /** Default: the names of their layers. */
-  readonly inputNames?: readonly string[] | undefined
+  readonly outputs: readonly SymbolicTensor[]
   /** The names that the layers had in a file. */
   readonly names?: readonly string[] | undefined
 }
@@ -53,8 +52,8 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
   }
 
   /** Makes the model of a graph. */
-  setGraph({ inputs, output, inputNames, names }: GivenGraph): void {
-    this.adopt(stackGraph(traceGraph(inputs, output), inputNames, this, names))
+  setGraph({ inputs, outputs, names, ...naming }: GivenGraph): void {
+    this.adopt(stackGraph(traceGraph(inputs, outputs), naming, this, names))
   }
 
   /** The graph of the model. A chain of layers becomes one when it is first asked for. Throws `ERR_NOT_BUILT`. */
@@ -64,7 +63,7 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
     if (this.shapes === undefined) this.notBuilt()
     this.connect()
     const [input, ...tensors] = this.#tensors as [SymbolicTensor, ...SymbolicTensor[]]
-    const traced = traceGraph([input], tensors.at(-1) ?? input)
+    const traced = traceGraph([input], [tensors.at(-1) ?? input])
     const nameOf = (layer: Layer) => names[this.layers.indexOf(layer)] ?? 'input'
     return { ...traced, names: traced.layers.map(nameOf) }
   }

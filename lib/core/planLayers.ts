@@ -39,7 +39,7 @@ export function planLayers(
     })
     values.push(from[0] as number)
   }
-  return entries.end(values[shapes.output] as number)
+  return entries.end(shapes.heads.map(({ output }) => values[output] as number))
 }
 
 function planCall({ layer, name }: LayerShapes, call: LayerCall, seeds: PlanSeeds): readonly PlanLayer[] {
@@ -87,9 +87,12 @@ class Entries {
     })
   }
 
-  end(output: number): Pick<Plan, 'layers' | 'output'> {
+  /** The outputs: the only one, or all of them side by side in a row. */
+  end(outputs: readonly number[]): Pick<Plan, 'layers' | 'output'> {
+    const [output, ...others] = outputs as readonly [number, ...number[]]
     // A model needs a layer, and its input is no output of one.
-    const value = output === 0 ? this.add(passThrough, [0]) : output
+    const ownOutput = () => (output === 0 ? this.add(passThrough, [0]) : output)
+    const value = others.length === 0 ? ownOutput() : this.add(joined, outputs)
     return { layers: this.#entries, ...(value === this.length ? {} : { output: value }) }
   }
 
@@ -116,3 +119,5 @@ function withDecay(entry: PlanLayer, decays: (parameter: string) => boolean): Pl
 }
 
 const passThrough: PlanLayer = { kind: 'activation', name: 'linear', activation: { name: 'linear', params: [] } }
+
+const joined: PlanLayer = { kind: 'concatenation', name: 'outputs', rows: 1 }

@@ -1,13 +1,14 @@
-/** The shapes of a model: of its inputs, of its output, and of the layers in between. */
+/** The shapes of a model: of its inputs, of its outputs, and of the layers in between. */
 
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
-import { checkExpected, type Layer, type ParameterSpec, type Placement, type Shape } from '../layers/layer.js'
+import { checkExpected, type Layer, type ParameterSpec, type Shape, type SymbolicTensor } from '../layers/layer.js'
+import type { Placement } from '../layers/places.js'
 import { GraphLayer, inputLayerOf, type NamedGraph } from './graph.js'
 
 /** The shapes of a model whose input is known. */
 export interface ModelShapes {
-  /** Several inputs lie side by side in a row of one dimension. */
+  /** Several inputs, and several outputs, lie side by side in a row of one dimension. */
   readonly inputShape: Shape
   readonly outputShape: Shape
   /** Numbers in one row of input, and in one row of output. */
@@ -17,19 +18,36 @@ export interface ModelShapes {
   readonly outputs: number
   readonly positions: number
   readonly inputs: readonly ModelInput[]
+  readonly heads: readonly ModelHead[]
+  readonly outputForm: OutputForm
   /** Layers in the order of their first calls, those of nested models among them. */
   readonly layers: readonly LayerShapes[]
   /** All calls of layers in the order of computation. */
   readonly calls: readonly LayerCall[]
-  /** The number of the tensor that is the output: those of the inputs come first, then those of the calls. */
-  readonly output: number
-  /** The layers that follow each other up to the output, from the last call that joins several tensors. */
-  readonly ending: readonly Layer[]
 }
 
 export interface ModelInput {
   readonly name: string
   readonly shape: Shape
+}
+
+/** How several outputs, and values for them, are given: a list or a record; `single` for a model of one output. */
+export type OutputForm = 'single' | 'list' | 'record'
+
+/** One output of a model. */
+export interface ModelHead {
+  readonly name: string
+  readonly shape: Shape
+  /** Size of the last dimension, over which the loss is computed, and the product of the others. */
+  readonly outputs: number
+  readonly positions: number
+  /** Numbers in one row of the output, and where they begin in a row of all outputs. */
+  readonly size: number
+  readonly begin: number
+  /** The number of the tensor that is the output: those of the inputs come first, then those of the calls. */
+  readonly output: number
+  /** The layers that follow each other up to the output, from the last call that joins several tensors. */
+  readonly ending: readonly Layer[]
 }
 
 export interface LayerShapes {
@@ -68,20 +86,32 @@ export function inferShapes(layers: readonly Layer[], names: readonly string[], 
     shape = layer.computeOutputShape(before)
     trace.call(layer, names[i] as string, [i], [before], shape)
   }
-  return trace.shapes([{ name: 'input', shape: inputShape }], layers.length, shape)
+  const output = { name: names.at(-1) ?? 'input', shape, output: layers.length }
+  return trace.shapes([{ name: 'input', shape: inputShape }], [output], 'single')
+}
+
+/** What the inputs and outputs of a graph are called, and how the outputs are given. */
+export interface Naming {
+  /** Default: the names of their layers. */
+  readonly inputNames?: readonly string[] | undefined
+  readonly outputNames?: readonly string[] | undefined
+  /** How several outputs are given; default a list. */
+  readonly outputForm?: OutputForm | undefined
 }
 
 /** The layout of a graph. Throws `ERR_SHAPE` for calls of one layer that would need weights of different shapes. */
-export function layoutGraph(graph: NamedGraph, inputNames: readonly string[] | undefined): Layout {
+export function layoutGraph(graph: NamedGraph, { inputNames, outputNames, outputForm = 'list' }: Naming): Layout {
   const trace = new Trace()
   const places = new Map<Layer, Placement>()
-  const inputs = graph.inputs.map((tensor, i) => {
-    const own = graph.names[graph.layers.indexOf(inputLayerOf(tensor))] as string
-    return { name: inputNames?.[i] ?? own, shape: tensor.shape }
-  })
+  const isInput = new Set(graph.inputs)
+  const ownName = (tensor: SymbolicTensor) => {
+    const layer = isInput.has(tensor) ? inputLayerOf(tensor) : tensor.sourceLayer
+    return graph.names[graph.layers.indexOf(layer)] as string
+  }
+  const inputs = graph.inputs.map((tensor, i) => ({ name: inputNames?.[i] ?? ownName(tensor), shape: tensor.shape }))
   for (const { name, shape } of inputs) checkSize(shape, `input '${name}'`)
-  const run = (nested: NamedGraph, prefix: string, given: readonly number[]): number => {
-    const { calls, layers, names, output } = nested
+  const run = (nested: NamedGraph, prefix: string, given: readonly number[]): number[] => {
+    const { calls, layers, names, outputs } = nested
     const numbers = new Map(nested.inputs.map((tensor, i) => [tensor, given[i] as number]))
     const nameOf = new Map(layers.map((layer, i) => [layer, `${prefix}${names[i]}`]))
     if (prefix === '') {
@@ -90,19 +120,44 @@ export function layoutGraph(graph: NamedGraph, inputNames: readonly string[] | u
         places.set(layer, { name: nameOf.get(layer) as string, inputShape: tensor.shape, outputShape: tensor.shape })
       }
     }
-    for (const tensor of calls) {
-      const { sourceLayer: layer, sources, shape } = tensor
+    for (const { layer, sources, outputs } of calls) {
       const name = nameOf.get(layer) as string
       const from = sources.map((source) => numbers.get(source) as number)
-      if (!places.has(layer)) places.set(layer, { name, inputShape: sources[0]?.shape, outputShape: shape })
+      const outputShape = sideBySide(outputs.map(({ shape }) => shape))
+      if (!places.has(layer)) places.set(layer, { name, inputShape: sources[0]?.shape, outputShape })
       const shapes = sources.map((source) => source.shape)
-      const call = () => inputs.length + trace.call(layer, name, from, shapes, shape)
-      numbers.set(tensor, layer instanceof GraphLayer ? run(layer.graph, `${name}/`, from) : call())
+      const call = () => inputs.length + trace.call(layer, name, from, shapes, outputShape)
+      const results = layer instanceof GraphLayer ? run(layer.graph, `${name}/`, from) : [call()]
+      for (const [i, tensor] of outputs.entries()) numbers.set(tensor, results[i] as number)
     }
-    return numbers.get(output) as number
+    return outputs.map((tensor) => numbers.get(tensor) as number)
   }
-  const output = run(graph, '', [...inputs.keys()])
-  return { shapes: trace.shapes(inputs, output, graph.output.shape), places }
+  const numbers = run(graph, '', [...inputs.keys()])
+  const names = outputNames ?? distinct(graph.outputs.map(ownName))
+  const outputs = graph.outputs.map(({ shape }, i) => {
+    return { name: names[i] as string, shape, output: numbers[i] as number }
+  })
+  return { shapes: trace.shapes(inputs, outputs, outputs.length === 1 ? 'single' : outputForm), places }
+}
+
+/** Names of which those that are there already get a number. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  return names.map((name, i) => {
+    if (names.indexOf(name) === i) return name
+    for (let count = 1; ; count++) {
+      const other = `${name}_${count}`
+      if (taken.has(other)) continue
+      taken.add(other)
+      return other
+    }
+  })
+}
+
+/** The shape of a row of arrays side by side: that of the only one. */
+function sideBySide(shapes: readonly Shape[]): Shape {
+  const [only, ...others] = shapes as readonly [Shape, ...Shape[]]
+  return others.length === 0 ? only : [shapes.reduce((sum, shape) => sum + elementCount(shape), 0)]
 }
 
 /** Notes the calls of layers. */
@@ -133,21 +188,34 @@ class Trace {
     return this.#calls.push({ at: known.at, from, inputShapes, outputShape, repetition: known.times++ }) - 1
   }
 
-  shapes(inputs: readonly ModelInput[], output: number, outputShape: Shape): ModelShapes {
-    const inputSize = inputs.reduce((sum, { shape }) => sum + elementCount(shape), 0)
-    checkSize([inputSize], 'inputs')
+  shapes(
+    inputs: readonly ModelInput[],
+    outputs: readonly Pick<ModelHead, 'name' | 'shape' | 'output'>[],
+    outputForm: OutputForm,
+  ): ModelShapes {
+    const inputShape = sideBySide(inputs.map(({ shape }) => shape))
+    const outputShape = sideBySide(outputs.map(({ shape }) => shape))
+    checkSize(inputShape, 'inputs')
+    checkSize(outputShape, 'outputs')
+    let begin = 0
+    const heads = outputs.map((output) => {
+      const sizes = sizesOf(output.shape)
+      const head = { ...output, ...sizes, begin, ending: this.#ending(inputs.length, output.output) }
+      begin += sizes.size
+      return head
+    })
+    const { size: outputSize, ...sizes } = sizesOf(outputShape)
     return {
-      inputShape: inputs.length === 1 ? (inputs[0] as ModelInput).shape : [inputSize],
+      inputShape,
       outputShape,
-      inputSize,
-      outputSize: elementCount(outputShape),
-      outputs: outputShape.at(-1) ?? 1,
-      positions: elementCount(outputShape.slice(0, -1)),
+      inputSize: elementCount(inputShape),
+      outputSize,
+      ...sizes,
       inputs,
+      heads,
+      outputForm,
       layers: this.#layers,
       calls: this.#calls,
-      output,
-      ending: this.#ending(inputs.length, output),
     }
   }
 
@@ -160,6 +228,14 @@ class Trace {
       number = from[0] as number
     }
     return ending
+  }
+}
+
+function sizesOf(shape: Shape): Pick<ModelHead, 'size' | 'outputs' | 'positions'> {
+  return {
+    size: elementCount(shape),
+    outputs: shape.at(-1) ?? 1,
+    positions: elementCount(shape.slice(0, -1)),
   }
 }
 

@@ -15,10 +15,10 @@ import {
   layerOptionNames,
   type ParameterSpec,
   type PlanContext,
-  placementOf,
   type Shape,
 } from './layer.js'
 import { planParameter, sizesAlong } from './parameters.js'
+import { placementOf } from './places.js'
 
 /** Options of {@link Normalization}. */
 export interface NormalizationOptions<In extends Shape = Shape> extends LayerOptions<In> {

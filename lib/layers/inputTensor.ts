@@ -3,7 +3,7 @@
 import { refuseMore } from '../checks/arity.js'
 import { checkName, checkOptions, checkRowShape, lookUp, nameTable } from '../checks/validate.js'
 import type { Shape } from './layer.js'
-import { SymbolicTensor } from './layer.js'
+import { callLayer, type SymbolicTensor } from './layer.js'
 import { Input } from './shaping.js'
 import type { InputType } from './types.js'
 
@@ -41,5 +41,6 @@ export function input<const In extends Shape>(options: InputTensorOptions<In>, .
   const { shape, name, dtype = 'float32' } = checkOptions(options, ['shape', 'name', 'dtype'], 'input')
   checkRowShape(shape, 'input: shape')
   const layer = new Input({ shape, ...(name === undefined ? {} : { name: checkName(name, 'input: name') }) })
-  return new SymbolicTensor(layer, layer.inputShape as In, lookUp(types, dtype, 'input: dtype'), [])
+  const [tensor] = callLayer(layer, [], [layer.inputShape as In], lookUp(types, dtype, 'input: dtype'))
+  return tensor as SymbolicTensor as SymbolicTensor<In>
 }

@@ -8,102 +8,22 @@ import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkInteger, checkName, checkRowShape, refuse } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 import type { Range } from './activations.js'
-import type { Applied, InputType, LastAxis, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
+import { hostsOf, type LayerHost, nameInModel, placementOf } from './places.js'
+import type { Applied, InputType, LastAxis, LayerOptions, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
 
-export type { LastAxis, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
+export type { LastAxis, LayerOptions, ParameterSpec, PlanContext, Shape, Weight } from './types.js'
+export { layerOptionNames } from './types.js'
 
-/** Options that every layer has. */
-export interface LayerOptions<In extends Shape = Shape> {
-  /** Name in the model; default: the kind with a number, such as `dense`, `dense_1`. */
-  readonly name?: string | undefined
-  /** Shape of one row of input; needed on the first layer of a model only. */
-  readonly inputShape?: In | undefined
-  /** Whether training changes the layer's parameters; default true. It can be changed later: {@link Layer.trainable}. */
-  readonly trainable?: boolean | undefined
+/** One call of a layer. */
+export interface SymbolicCall {
+  readonly layer: Layer
+  /** The tensors that the layer was applied to; none for an input. */
+  readonly sources: readonly SymbolicTensor[]
+  /** What it returned: several tensors only where the layer is a model. */
+  readonly outputs: readonly SymbolicTensor[]
 }
 
-/** Names of the options that every layer has. */
-export const layerOptionNames = ['name', 'inputShape', 'inputDim', 'trainable'] as const
-
-/** The functions of a model that its layers call. */
-export interface LayerHost {
-  readonly name: string
-  readWeights(layer: Layer): Weight[]
-  writeWeights(layer: Layer, values: readonly ArrayInput[]): void
-  /** Called before a layer is frozen or unfrozen. Throws `ERR_MODEL_BUSY` while the model trains. */
-  trainableChanges(): void
-  /** Called when a layer of the model became part of another model as well. */
-  sharesLayer(layer: Layer): void
-  /** Whether the user chose the model's seed. */
-  readonly isSeeded: boolean
-  /** The seed of a parameter's initial values. */
-  seedFor(layer: Layer, parameter: string): number
-  /** Makes the symbolic tensors of the model's layers, if they were not applied to tensors. */
-  connect(): void
-}
-
-/** The place of a layer in a model. */
-export interface Placement {
-  readonly name: string
-  /** Undefined until the shape of the model's input is known. */
-  readonly inputShape: Shape | undefined
-  readonly outputShape: Shape | undefined
-}
-
-/** A model that has a layer. Layers keep the first one alive, and no other; inputs keep none, as layers know all of their inputs. */
-interface Membership {
-  readonly host: WeakRef<LayerHost>
-  readonly owner: LayerHost | undefined
-  readonly placement: Placement
-}
-
-const memberships = new WeakMap<Layer, readonly Membership[]>()
-
-const membershipsOf = (layer: Layer) => memberships.get(layer)?.filter(({ host }) => host.deref() !== undefined) ?? []
-
-/** The models that have a layer, first to last. */
-export function hostsOf(layer: Layer): LayerHost[] {
-  return membershipsOf(layer).map(({ host }) => host.deref() as LayerHost)
-}
-
-/** The places of a layer in other models than `host`. */
-export function otherPlacements(layer: Layer, host: LayerHost): Placement[] {
-  return membershipsOf(layer).flatMap((member) => (member.host.deref() === host ? [] : [member.placement]))
-}
-
-/** The place of a layer in the first model that it is part of. */
-export function placementOf(layer: Layer): Placement | undefined {
-  return membershipsOf(layer)[0]?.placement
-}
-
-/** Sets the place of a layer in a model, or removes it from the model. */
-export function place(layer: Layer, host: LayerHost, placement: Placement | undefined): void {
-  const others = membershipsOf(layer).filter((member) => member.host.deref() !== host)
-  const isFirst = hostsOf(layer)[0] === host || others.length === 0
-  const own = placement === undefined ? [] : [{ host: new WeakRef(host), owner: undefined, placement }]
-  const all = (isFirst ? [...own, ...others] : [...others, ...own]).map((member, i) => {
-    return { ...member, owner: i === 0 && layer.kind !== 'Input' ? member.host.deref() : undefined }
-  })
-  memberships.set(layer, all)
-  // The model was built from the layer's options, so later assignments, also to misspelt names, would have no effect.
-  if (placement !== undefined) Object.freeze(layer)
-  if (all.length > 1) for (const each of hostsOf(layer)) each.sharesLayer(layer)
-}
-
-/** Names that layers will get, for messages while it is checked whether a model can be made of them. */
-const futureNames = new WeakMap<Layer, string>()
-
-/** Runs work whose messages use the names that layers will get. */
-export function withNames<T>(layers: readonly Layer[], names: readonly string[], work: () => T): T {
-  for (const [i, layer] of layers.entries()) futureNames.set(layer, names[i] as string)
-  try {
-    return work()
-  } finally {
-    for (const layer of layers) futureNames.delete(layer)
-  }
-}
-
-const outputs = new WeakMap<Layer, readonly SymbolicTensor[]>()
+const callsOf = new WeakMap<Layer, readonly SymbolicCall[]>()
 
 /** Whether a value is a symbolic tensor. */
 export let isSymbolic: (value: unknown) => value is SymbolicTensor
@@ -117,33 +37,48 @@ export class SymbolicTensor<S extends Shape = Shape> {
   readonly shape: S
   /** `float32`, or the type of the inputs that it is made of if nothing is computed in between. */
   readonly dtype: InputType
-  /** The layer that it is the output of. */
-  readonly sourceLayer: Layer
-  readonly #sources: readonly SymbolicTensor[]
+  readonly #call: SymbolicCall
 
   static {
-    isSymbolic = (value): value is SymbolicTensor => typeof value === 'object' && value !== null && #sources in value
+    isSymbolic = (value): value is SymbolicTensor => typeof value === 'object' && value !== null && #call in value
   }
 
   /** @internal */
-  constructor(sourceLayer: Layer, shape: S, dtype: InputType, sources: readonly SymbolicTensor[]) {
-    this.sourceLayer = sourceLayer
+  constructor(call: SymbolicCall, shape: S, dtype: InputType) {
     this.shape = Object.freeze([...shape]) as unknown as S
     this.dtype = dtype
-    this.#sources = sources
-    outputs.set(sourceLayer, [...(outputs.get(sourceLayer) ?? []), this])
+    this.#call = call
     Object.freeze(this)
   }
 
-  /** The name of the layer that it is the output of. */
+  /** The layer that it is an output of. */
+  get sourceLayer(): Layer {
+    return this.#call.layer
+  }
+
+  /** The name of the layer that it is an output of. */
   get name(): string {
     return this.sourceLayer.name
   }
 
-  /** @internal The tensors that the layer was applied to; none for an input. */
-  get sources(): readonly SymbolicTensor[] {
-    return this.#sources
+  /** @internal The call that returned it. */
+  get call(): SymbolicCall {
+    return this.#call
   }
+}
+
+/** Notes a call of a layer, and makes the tensors that it returns. */
+export function callLayer(
+  layer: Layer,
+  sources: readonly SymbolicTensor[],
+  shapes: readonly Shape[],
+  dtype: InputType,
+): readonly SymbolicTensor[] {
+  const outputs: SymbolicTensor[] = []
+  const call = { layer, sources, outputs }
+  outputs.push(...shapes.map((shape) => new SymbolicTensor(call, shape, dtype)))
+  callsOf.set(layer, [...(callsOf.get(layer) ?? []), call])
+  return outputs
 }
 
 /** Whether a value is a layer. A copy of a layer with the same prototype is none, as it lacks the private members. */
@@ -237,36 +172,42 @@ export abstract class Layer<
       const argument = `layer '${this.name}': apply${Array.isArray(input) ? `[${i}]` : ''}`
       return isSymbolic(source) ? source : refuse(argument, 'a tensor, as input() and apply() return', source)
     })
-    const shape = this.outputForAll(tensors.map((tensor) => tensor.shape))
+    const shapes = this.outputsForAll(tensors.map((tensor) => tensor.shape))
     const types = new Set(tensors.map(({ dtype }) => dtype))
     const dtype = this.rearranges && types.size === 1 ? (tensors[0] as SymbolicTensor).dtype : 'float32'
-    return new SymbolicTensor(this, shape, dtype, tensors) as SymbolicTensor as SymbolicTensor<Applied<Out, S>>
+    return this.arrange(callLayer(this, tensors, shapes, dtype)) as SymbolicTensor<Applied<Out, S>>
   }
 
-  /** The tensor that the layer returned. Throws `ERR_ARGUMENT` if it was applied several times, `ERR_NOT_BUILT` if it was not. */
+  /**
+   * The tensor that the layer returned. Throws `ERR_ARGUMENT` if it was applied several times, or returned several tensors, as a model
+   * does; `ERR_NOT_BUILT` if it was not applied.
+   */
   get output(): SymbolicTensor {
-    return this.#only('output')
+    return this.#onlyOf(this.#only('output'))
   }
 
-  /** The tensor, or the list of tensors, that the layer was applied to. Throws as {@link Layer.output} does. */
+  /** All tensors that the layer returned, call after call. */
+  get outputs(): readonly SymbolicTensor[] {
+    return this.#calls().flatMap(({ outputs }) => outputs)
+  }
+
+  /** The tensor, or the list of tensors, that the layer was applied to. Throws unless it was applied once. */
   get input(): SymbolicTensor | readonly SymbolicTensor[] {
     return sourcesOf(this.#only('input'))
   }
 
   /** The tensor that call number `index` returned, counted from 0. */
   getOutputAt(index: number): SymbolicTensor {
-    const all = this.#outputs()
-    const at = checkInteger(index, `layer '${this.name}': getOutputAt`, 0, Math.max(0, all.length - 1))
-    return all[at] ?? this.#notApplied()
+    return this.#onlyOf(this.#callAt(index, 'getOutputAt'))
   }
 
   /** The tensor, or the list of tensors, that call number `index` took, counted from 0. */
   getInputAt(index: number): SymbolicTensor | readonly SymbolicTensor[] {
-    return sourcesOf(this.getOutputAt(index))
+    return sourcesOf(this.#callAt(index, 'getInputAt'))
   }
 
-  #only(what: 'input' | 'output'): SymbolicTensor {
-    const [only, ...more] = this.#outputs()
+  #only(what: 'input' | 'output'): SymbolicCall {
+    const [only, ...more] = this.#calls()
     if (more.length === 0) return only ?? this.#notApplied()
     const text = `layer '${this.name}': expected one ${what}, but it was applied ${more.length + 1} times`
     throw new NeurodeError(
@@ -275,9 +216,21 @@ export abstract class Layer<
     )
   }
 
-  #outputs(): readonly SymbolicTensor[] {
-    if (!outputs.has(this)) for (const host of hostsOf(this)) host.connect()
-    return outputs.get(this) ?? []
+  #onlyOf({ outputs }: SymbolicCall): SymbolicTensor {
+    if (outputs.length === 1) return outputs[0] as SymbolicTensor
+    const text = `layer '${this.name}': expected one output, but a call of it returns ${outputs.length}`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; 'outputs' has the tensors of all calls`)
+  }
+
+  #callAt(index: number, what: string): SymbolicCall {
+    const all = this.#calls()
+    const at = checkInteger(index, `layer '${this.name}': ${what}`, 0, Math.max(0, all.length - 1))
+    return all[at] ?? this.#notApplied()
+  }
+
+  #calls(): readonly SymbolicCall[] {
+    if (!callsOf.has(this)) for (const host of hostsOf(this)) host.connect()
+    return callsOf.get(this) ?? []
   }
 
   #notApplied(): never {
@@ -291,6 +244,16 @@ export abstract class Layer<
       refuse(`layer '${this.name}': apply`, 'one tensor; layers.concatenate() or layers.add() can join several', inputs)
     }
     return this.computeOutputShape(checkExpected(this, inputs[0] as Shape))
+  }
+
+  /** @internal The shapes of all outputs for these shapes of the inputs. */
+  outputsForAll(inputs: readonly Shape[]): readonly Shape[] {
+    return [this.outputForAll(inputs)]
+  }
+
+  /** @internal What `apply` returns of the tensors of a call. */
+  arrange(outputs: readonly SymbolicTensor[]): unknown {
+    return outputs[0]
   }
 
   /** @internal Whether the output has the inputs' values, only in other places. */
@@ -338,7 +301,7 @@ export abstract class Layer<
 
   /** The name that the user chose, or the name that the model gave to the layer. */
   get name(): string {
-    return this.#name ?? futureNames.get(this) ?? placementOf(this)?.name ?? defaultName(this.kind)
+    return this.#name ?? nameInModel(this) ?? defaultName(this.kind)
   }
 
   /** The name that the user chose, if any. */
@@ -383,7 +346,7 @@ export function countParameters(parameters: readonly ParameterSpec[]): number {
   return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 }
 
-function sourcesOf({ sources }: SymbolicTensor): SymbolicTensor | readonly SymbolicTensor[] {
+function sourcesOf({ sources }: SymbolicCall): SymbolicTensor | readonly SymbolicTensor[] {
   return sources.length === 1 ? (sources[0] as SymbolicTensor) : sources
 }
 

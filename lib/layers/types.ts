@@ -56,3 +56,16 @@ export type Applied<Out, In extends Shape> = Out extends 'same'
 
 /** What numbers an input holds: any, bytes from 0 to 255, or integers, such as indices for {@link Embedding}. */
 export type InputType = 'float32' | 'uint8' | 'int32'
+
+/** Options that every layer has. */
+export interface LayerOptions<In extends Shape = Shape> {
+  /** Name in the model; default: the kind with a number, such as `dense`, `dense_1`. */
+  readonly name?: string | undefined
+  /** Shape of one row of input; needed on the first layer of a model only. */
+  readonly inputShape?: In | undefined
+  /** Whether training changes the layer's parameters; default true. It can be changed later: {@link Layer.trainable}. */
+  readonly trainable?: boolean | undefined
+}
+
+/** Names of the options that every layer has. */
+export const layerOptionNames = ['name', 'inputShape', 'inputDim', 'trainable'] as const

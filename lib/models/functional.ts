@@ -87,7 +87,7 @@ export class Functional<
       const text = `outputs: expected one tensor, got ${others.length + 1}: several outputs are not supported yet`
       throw new NeurodeError('ERR_ARGUMENT', `${text}; a model for each shares the weights of their layers`)
     }
-    core.setGraph({ inputs: tensors, output, inputNames: keys, ...(options as Partial<Filed>)[filed] })
+    core.setGraph({ inputs: tensors, outputs: [output], inputNames: keys, ...(options as Partial<Filed>)[filed] })
     if (new.target === Functional) Object.freeze(this)
   }
 

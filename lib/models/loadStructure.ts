@@ -1,7 +1,7 @@
 /** Makes models of what files say of their layers. */
 
 import { checkInteger, checkName, checkRowShape, readingFile, refuse } from '../checks/validate.js'
-import { type Layer, SymbolicTensor } from '../layers/layer.js'
+import { callLayer, type Layer, type SymbolicTensor } from '../layers/layer.js'
 import type { InputType } from '../layers/types.js'
 import { type Json, type JsonObject, list, makeLayers, object } from '../persistence/description.js'
 import { type Functional, fromFile } from './functional.js'
@@ -42,7 +42,7 @@ function graph(described: JsonObject, parts: readonly Part[], name: string | und
   const inputs = given.map(({ layer, dtype }) => {
     const source = at(parts, layer) as Layer
     const shape = checkRowShape(source.inputShape, 'inputShape')
-    return new SymbolicTensor(source, shape, checkName(dtype, 'dtype') as InputType, [])
+    return callLayer(source, [], [shape], checkName(dtype, 'dtype') as InputType)[0] as SymbolicTensor
   })
   const tensors = [...inputs]
   for (const call of list(described.calls, 'calls')) {

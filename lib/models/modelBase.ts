@@ -48,7 +48,7 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
 
   /** The tensors that are the model's outputs: one. */
   get outputs(): readonly SymbolicTensor<Out>[] {
-    return [this.#core.graph().output as SymbolicTensor as SymbolicTensor<Out>]
+    return this.#core.graph().outputs as readonly SymbolicTensor[] as readonly SymbolicTensor<Out>[]
   }
 
   /**

@@ -65,7 +65,7 @@ function rowsOf(core: ModelCore): SummaryRow[] {
   const isInput = new Set(graph.inputs)
   return graph.layers.map((layer, i) => {
     const { inputShape, outputShape } = places.get(layer) as { inputShape: Shape; outputShape: Shape }
-    const sources = graph.calls.filter((call) => call.sourceLayer === layer).flatMap((call) => call.sources)
+    const sources = graph.calls.filter((call) => call.layer === layer).flatMap((call) => call.sources)
     const connectedTo = sources.map((source) => {
       return nameOf.get(isInput.has(source) ? inputLayerOf(source) : source.sourceLayer) as string
     })

@@ -43,7 +43,8 @@ function connectionsOf(core: ModelCore): JsonObject {
   const { graph, names } = core.stack
   const shapes = core.shapes ?? core.built()
   if (graph === undefined) return { inputShape: shapes.inputShape }
-  const numbers = new Map([...graph.inputs, ...graph.calls].map((tensor, i) => [tensor, i]))
+  const tensors = [...graph.inputs, ...graph.calls.flatMap(({ outputs }) => outputs)]
+  const numbers = new Map(tensors.map((tensor, i) => [tensor, i]))
   const numberOf = (tensor: SymbolicTensor) => numbers.get(tensor) as number
   const placeOf = (layer: Layer) => graph.layers.indexOf(layer)
   return {
@@ -52,7 +53,7 @@ function connectionsOf(core: ModelCore): JsonObject {
       const tensor = graph.inputs[i] as SymbolicTensor
       return { name, dtype: tensor.dtype, layer: placeOf(inputLayerOf(tensor)) }
     }),
-    calls: graph.calls.map((call) => [placeOf(call.sourceLayer), ...call.sources.map(numberOf)]),
-    output: numberOf(graph.output),
+    calls: graph.calls.map(({ layer, sources }) => [placeOf(layer), ...sources.map(numberOf)]),
+    output: numberOf(graph.outputs[0] as SymbolicTensor),
   }
 }
