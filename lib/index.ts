@@ -184,7 +184,7 @@ export {
   type Reshaped,
   type ReshapeOptions,
 } from './layers/shaping.js'
-export { Slice, type SliceOptions } from './layers/slice.js'
+export { Slice, type SliceOptions, Take, type TakeOptions } from './layers/slice.js'
 export type { Applied, InputType, WithLastAxis } from './layers/types.js'
 export {
   Functional,

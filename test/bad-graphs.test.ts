@@ -67,6 +67,9 @@ describe('graph models refuse', () => {
       /one dimension per row/,
     ],
     'columns that are not there': [() => layers.slice({ begin: 3, size: 2 }).apply(x), 'ERR_SHAPE', /at least 5/],
+    'indices that are not there': [() => layers.take({ indices: [5, 0] }).apply(x), 'ERR_SHAPE', /at least 6 indices/],
+    'an index below 0': [() => layers.take({ indices: [0, -1] }), 'ERR_ARGUMENT', /indices\[1\]/],
+    'no indices': [() => layers.take({ indices: [] }), 'ERR_ARGUMENT', /an array of integers/],
     'merges in a chain': [
       () => sequential([layers.add() as never, dense()]).build([4]),
       'ERR_ARGUMENT',

@@ -66,6 +66,42 @@ perDevice('graph models', (device) => {
     assert.ok(report.checked > 20)
   })
 
+  it('take columns in any order, and integers for an embedding', async () => {
+    const table = input({ shape: [2, 5] })
+    const indices = [4, 0, 1, 1, 3]
+    using columns = compiled(model({ inputs: table, outputs: layers.take({ indices }).apply(table) }), device)
+    const rows = Float32Array.from({ length: 30 }, (_, i) => i)
+    const { data, shape } = await columns.predict(array(rows, [3, 2, 5]))
+    assert.deepEqual(shape, [3, 2, 5])
+    const expected = Array.from({ length: 6 }, (_, row) => indices.map((index) => 5 * row + index))
+    assert.deepEqual(Array.from(data), expected.flat())
+
+    const x = input({ shape: [5], dtype: 'int32' })
+    const words = layers.take({ indices: [0, 2, 4] }).apply(x)
+    assert.equal(words.dtype, 'int32')
+    const embeddings = array(
+      Float32Array.from({ length: 16 }, (_, i) => i / 4),
+      [8, 2],
+    )
+    const vectors = layers.embedding({ inputDim: 8, outputDim: 2, weights: [embeddings] }).apply(words)
+    using net = compiled(model({ inputs: x, outputs: layers.flatten().apply(vectors) }), device)
+    const found = await net.predict(array(Int32Array.of(7, 99, 3, 99, 0), [1, 5]))
+    const vector = (word: number) => Array.from(embeddings.data.subarray(2 * word, 2 * word + 2))
+    assert.deepEqual(Array.from(found.data), [7, 3, 0].flatMap(vector))
+    const wrong = array(Int32Array.of(7, 0, 8, 0, 0), [1, 5])
+    await assert.rejects(net.predict(wrong), { code: 'ERR_LABEL_RANGE' })
+  })
+
+  it('take hundreds of columns that do not lie side by side', async () => {
+    const x = input({ shape: [1000] })
+    const indices = Array.from({ length: 500 }, (_, i) => 999 - 2 * i)
+    const sum = layers.dense({ units: 1, kernelInitializer: 'ones' }).apply(layers.take({ indices }).apply(x))
+    using net = compiled(model({ inputs: x, outputs: sum }), device)
+    const row = Float32Array.from({ length: 1000 }, (_, i) => i % 2)
+    assert.deepEqual(Array.from((await net.predict(array(row, [1, 1000]))).data), [500])
+    await net.fit(array(row, [1, 1000]), [[0]], quiet)
+  })
+
   it('train to the same bits with any number of threads', async () => {
     const results: string[] = []
     for (const threads of [1, 2, 3, 7]) {

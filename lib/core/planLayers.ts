@@ -32,10 +32,14 @@ export function planLayers(
     const first = firstOf.get(call.at) ?? entries.length
     firstOf.set(call.at, first)
     let from = call.from.map((number) => values[number] as number)
+    // The values that the layer's own entries count: its input, then theirs.
+    const own = [from[0] as number]
     planCall(of, call, seeds).forEach((entry, i) => {
       const marked = withDecay(entry, (parameter) => decays(update, `${of.name}/${parameter}`))
       const shares = call.repetition > 0 && hasParameters(entry) ? { shares: first + i } : {}
-      from = [entries.add({ ...marked, trainable: of.layer.trainable, ...shares }, from)]
+      const reads = entry.from?.map((value) => own[value] as number) ?? from
+      from = [entries.add({ ...marked, trainable: of.layer.trainable, ...shares }, reads)]
+      own.push(from[0] as number)
     })
     values.push(from[0] as number)
   }
@@ -68,8 +72,8 @@ class Entries {
   /** Adds an entry that reads these values, and returns the value that it computes. */
   add(entry: PlanLayer, from: readonly number[]): number {
     const isBefore = from.length === 1 && from[0] === this.length
-    if (isBefore) this.#entries.push(entry)
-    else this.#entries.push({ ...entry, from })
+    const { from: _own, ...rest } = entry
+    this.#entries.push(isBefore ? rest : { ...rest, from })
     const readsInput = from.every((value) => this.#isInput[value])
     if ((entry.kind === 'embedding' || entry.kind === 'encoding') && !readsInput) this.#refuseIntegers(entry, from)
     this.#isInput.push(readsInput && (entry.kind === 'take' || entry.kind === 'concatenation'))

@@ -33,6 +33,7 @@ export const layerRows: Rows = [
   ['*attention transformer*', no(oneByOne)],
   ['timedistributed', is('the layer itself: layers.dense works on every position as it is')],
   ['bilinear merge', no('layers.add, multiply, concatenate and dot join the tensors of a graph')],
+  ['gather indexselect', is('layers.take({ indices })')],
   ['cat', is('layers.concatenate()')],
   [
     'augmix autocontrast centercrop contrastlimited* cutmix equalization maxnumboundingboxes mixup rand* resizing solarization',

@@ -61,7 +61,7 @@ import { PReLU, type PReLUOptions } from './prelu.js'
 import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
-import { Slice, type SliceOptions } from './slice.js'
+import { Slice, type SliceOptions, Take, type TakeOptions } from './slice.js'
 
 /**
  * Makes layers for {@link sequential}. For layers with one main numeric option, a number is short for the options: `dense(10)`,
@@ -172,6 +172,10 @@ export const layers = {
   slice: <const Size extends number, const In extends Shape = Shape>(
     options: SliceOptions<Size, In>,
   ): Slice<Size, In> => new Slice(options),
+  /** Makes a layer, see {@link Take}. */
+  take: <const Indices extends readonly number[], const In extends Shape = Shape>(
+    options: TakeOptions<Indices, In>,
+  ): Take<Indices, In> => new Take(options),
   /** Makes a layer, see {@link Add}. */
   add: (options?: MergeOptions): Add => new Add(options),
   /** Makes a layer, see {@link Subtract}. */
@@ -231,6 +235,7 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   CategoryEncoding: (options: CategoryEncodingOptions) => new CategoryEncoding(options),
   Identity: (options: LayerOptions) => new Identity(options),
   Slice: (options: SliceOptions) => new Slice(options),
+  Take: (options: TakeOptions) => new Take(options),
   Add: (options: MergeOptions) => new Add(options),
   Subtract: (options: MergeOptions) => new Subtract(options),
   Multiply: (options: MergeOptions) => new Multiply(options),

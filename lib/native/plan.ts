@@ -63,7 +63,10 @@ export type PlanLayer = {
   readonly name: string
   /** Whether training changes its parameters; default true. */
   readonly trainable?: boolean
-  /** The values that it reads: 0 is the model's input, and entry k computes value k + 1. Absent: the value before it. */
+  /**
+   * The values that it reads: 0 is the model's input, and entry k computes value k + 1. Absent: the value before it. A layer with
+   * several entries counts them alone, and 0 is its own input.
+   */
   readonly from?: readonly number[]
   /** Index of an earlier entry of the same kind whose parameters it uses. */
   readonly shares?: number

@@ -16,6 +16,8 @@ const matrix = [3, 4]
 
 export const layerCases: readonly LayerCase[] = [
   { title: 'slice', shape: matrix, make: (options) => layers.slice({ begin: 1, size: 2, ...options }) },
+  { title: 'take', shape: matrix, make: (options) => layers.take({ indices: [2, 3, 0, 0], ...options }) },
+  { title: 'take of one run', shape: flat, make: (options) => layers.take({ indices: [3, 4, 5], ...options }) },
   { title: 'reLU', shape: flat, make: (options) => layers.reLU({ maxValue: 2, negativeSlope: 0.25, ...options }) },
   { title: 'leakyReLU', shape: flat, make: (options) => layers.leakyReLU(options) },
   { title: 'elu', shape: flat, make: (options) => layers.elu({ alpha: 0.5, ...options }) },

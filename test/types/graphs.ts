@@ -24,6 +24,8 @@ const cosine = layers.dot({ axes: 1 }).apply([h, kept])
 expectType<Equal<(typeof cosine)['shape'], readonly [1]>>()
 const part = layers.slice({ begin: 1, size: 2 }).apply(x)
 expectType<Equal<(typeof part)['shape'], readonly [2]>>()
+const some = layers.take({ indices: [3, 0, 1] }).apply(x)
+expectType<Equal<(typeof some)['shape'], readonly [3]>>()
 const words = layers.dense({ units: 5 }).apply(input({ shape: [7, 3] }))
 expectType<Equal<(typeof words)['shape'], readonly [7, 5]>>()
 

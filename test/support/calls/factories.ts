@@ -90,6 +90,7 @@ const layerOptions = {
   identity: { inputShape: [2] },
   rescaling: { scale: 0.5, offset: 0.1, inputShape: [2] },
   slice: { begin: 0, size: 1, inputShape: [2] },
+  take: { indices: [1, 0], inputShape: [2] },
   add: { name: 'a', trainable: true },
   subtract: { name: 'a' },
   multiply: { name: 'a' },
