@@ -163,7 +163,7 @@ export {
   UnitNormalization,
   type UnitNormalizationOptions,
 } from './layers/normalization.js'
-export { GlobalAveragePooling1D, type GlobalPoolingOptions } from './layers/pooling.js'
+export { GlobalAveragePooling1D, GlobalMaxPooling1D, type GlobalPoolingOptions } from './layers/pooling.js'
 export { PReLU, type PReLUOptions } from './layers/prelu.js'
 export { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './layers/rearranging.js'
 export {

@@ -1,6 +1,6 @@
 /**
- * Follows docs/add-a-layer.md literally in a copy of the tree: it needs four files, and the new layer agrees with Keras' on
- * every device.
+ * Follows docs/add-a-layer.md literally in a copy of the tree: it needs four files, and the new layer computes what it should
+ * on every device.
  */
 
 import assert from 'node:assert/strict'
@@ -27,7 +27,7 @@ function build(folder: string): void {
   cmake('--build', 'build/emulator', '--target', 'neurode_cuda_emulated', ...parallel)
 
   const compilerOptions = { rootDir: 'test', outDir: 'build/test', types: ['node', 'mocha'] }
-  const files = ['test/support/setup.ts', 'test/golden-layers.test.ts', 'test/layers.test.ts']
+  const files = ['test/support/setup.ts', 'test/layers.test.ts']
   writeFileSync(join(folder, 'tests.json'), JSON.stringify({ extends: './tsconfig.base.json', compilerOptions, files }))
   node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json')
   node('node_modules/typescript/bin/tsc', '-p', 'tests.json')
@@ -54,7 +54,7 @@ describe(page, () => {
         'tsconfig.base.json',
       ],
       ...['test/support', 'test/golden', 'test/data', 'test/native', 'test/faults', 'tools/cuda-emulator'],
-      ...['test/golden-layers.test.ts', 'test/golden-coverage.ts', 'test/layers.test.ts'],
+      'test/layers.test.ts',
     ])
     for (const step of steps) applyStep(folder, step)
     build(folder)
@@ -82,11 +82,11 @@ describe(page, () => {
     assert.deepEqual(product, ['native/ops/pooling.h', 'lib/layers/pooling.ts', 'lib/layers/index.ts', 'lib/index.ts'])
   })
 
-  it('makes a layer that passes the golden cases on every device', () => {
-    assert.equal(passing('golden-layers', 'golden pooling.json on .*GlobalMaxPooling1D'), 2 * 6)
+  it('makes a layer that gives the right numbers on every device', () => {
+    assert.equal(passing('layers', 'with its sign turned: globalMinPooling1D'), 2)
   })
 
   it('makes a layer of which holds what holds for every layer', () => {
-    assert.ok(passing('layers', 'globalMaxPooling1D|is among the cases') >= 2 * 4)
+    assert.ok(passing('layers', 'globalMinPooling1D|is among the cases') >= 2 * 4)
   })
 })

@@ -36,9 +36,6 @@ const gaps: readonly Gap[] = [
     reason: 'not among the losses: of a batch as a whole, or of pairs of rows, where a loss here is of one row',
   },
 
-  // pooling.json
-  { file: 'pooling.json', classes: ['GlobalMaxPooling1D'], reason: 'not among the layers' },
-
   // tutorials.json
   {
     file: 'tutorials.json',

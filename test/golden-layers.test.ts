@@ -145,6 +145,7 @@ goldenSuite('layers.json', covered)
 
 goldenSuite('pooling.json', {
   GlobalAveragePooling1D: layer((options) => layers.globalAveragePooling1D(options)),
+  GlobalMaxPooling1D: layer((options) => layers.globalMaxPooling1D(options)),
 })
 
 /** Merges: the outputs of a graph of one layer; golden-graphs.test.ts compares gradients. */

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { array, layers, load, losses, optimizers, sequential } from 'neurode'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
+import { gradientsOf } from './support/gradients.js'
 import { activationCases, type LayerCase, layerCases } from './support/layerCases.js'
 import { clouds } from './support/problems.js'
 import { Random } from './support/random.js'
@@ -70,6 +71,20 @@ perDevice('every layer', (device) => {
 
   it('gives a row the same bits alone and in a batch: activations', async () => {
     for (const tested of activationCases) assert.deepEqual(await rowsThatDiffer(tested, device), [])
+  })
+
+  it('shares the gradient of equal largest values, and keeps NaN: globalMaxPooling1D', async () => {
+    const body = () => [layers.reshape({ targetShape: [3, 2] }), layers.globalMaxPooling1D()]
+    const { inputs } = await gradientsOf(body, [], [[2, -1, 2, -3, 1, -1]], [[0.5, 4]], device)
+    assert.ok(
+      [0.25, 2, 0.25, 0, 0, 2].every((expected, i) => inputs[i] === expected),
+      String(inputs),
+    )
+    using model = sequential([layers.globalMaxPooling1D({ inputShape: [3, 1] })]).compile({ loss: 'mse', device })
+    for (const at of [0, 1, 2]) {
+      const row = Float32Array.of(1, 2, 3).fill(Number.NaN, at, at + 1)
+      assert.deepEqual((await model.predict(array(row, [1, 3, 1]))).data, Float32Array.of(Number.NaN))
+    }
   })
 
   for (const tested of layerCases) {

@@ -56,7 +56,7 @@ import {
   UnitNormalization,
   type UnitNormalizationOptions,
 } from './normalization.js'
-import { GlobalAveragePooling1D, type GlobalPoolingOptions } from './pooling.js'
+import { GlobalAveragePooling1D, GlobalMaxPooling1D, type GlobalPoolingOptions } from './pooling.js'
 import { PReLU, type PReLUOptions } from './prelu.js'
 import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } from './rearranging.js'
 import { Rescaling, type RescalingOptions } from './rescaling.js'
@@ -162,6 +162,9 @@ export const layers = {
   globalAveragePooling1D: <const In extends Shape = Shape>(
     options?: GlobalPoolingOptions<In>,
   ): GlobalAveragePooling1D<In> => new GlobalAveragePooling1D(options),
+  /** Makes a layer, see {@link GlobalMaxPooling1D}. */
+  globalMaxPooling1D: <const In extends Shape = Shape>(options?: GlobalPoolingOptions<In>): GlobalMaxPooling1D<In> =>
+    new GlobalMaxPooling1D(options),
   /** Makes a layer, see {@link CategoryEncoding}. */
   categoryEncoding: <const In extends Shape = Shape>(
     options: number | CategoryEncodingOptions<In>,
@@ -232,6 +235,7 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   Permute: (options: PermuteOptions) => new Permute(options),
   RepeatVector: (options: RepeatVectorOptions) => new RepeatVector(options),
   GlobalAveragePooling1D: (options: GlobalPoolingOptions) => new GlobalAveragePooling1D(options),
+  GlobalMaxPooling1D: (options: GlobalPoolingOptions) => new GlobalMaxPooling1D(options),
   CategoryEncoding: (options: CategoryEncodingOptions) => new CategoryEncoding(options),
   Identity: (options: LayerOptions) => new Identity(options),
   Slice: (options: SliceOptions) => new Slice(options),

@@ -6,7 +6,7 @@ import { checkBoolean, checkOptions } from '../checks/validate.js'
 import type { PlanLayer } from '../native/plan.js'
 import { Layer, type LayerOptions, layerOptionNames, type PlanContext, type Shape } from './layer.js'
 
-/** Options of {@link GlobalAveragePooling1D}. */
+/** Options of {@link GlobalAveragePooling1D} and {@link GlobalMaxPooling1D}. */
 export interface GlobalPoolingOptions<In extends Shape = Shape> extends LayerOptions<In> {
   /** Whether the output has the shape [1, channels] instead of [channels]; default false. */
   readonly keepdims?: boolean | undefined
@@ -69,5 +69,27 @@ export class GlobalAveragePooling1D<const In extends Shape = Shape> extends Glob
 
   constructor(options?: GlobalPoolingOptions<In>) {
     super(options, 'layers.globalAveragePooling1D')
+  }
+}
+
+/**
+ * The largest value of every channel over the positions of a row: [positions, channels] becomes [channels]. Positions that have the same
+ * largest value share its gradient in equal parts, and a NaN anywhere makes the result NaN. A model throws `ERR_SHAPE` for rows with another
+ * number of dimensions. As in Keras.
+ *
+ * @example
+ * ```ts
+ * import { layers, sequential } from 'neurode'
+ *
+ * const model = sequential([layers.globalMaxPooling1D({ inputShape: [20, 16] }), layers.dense({ units: 1 })])
+ * console.log(model.layers[0]?.outputShape) // [16]
+ * ```
+ */
+export class GlobalMaxPooling1D<const In extends Shape = Shape> extends GlobalPooling<In> {
+  readonly kind = 'GlobalMaxPooling1D'
+  protected readonly pooling = 'max'
+
+  constructor(options?: GlobalPoolingOptions<In>) {
+    super(options, 'layers.globalMaxPooling1D')
   }
 }

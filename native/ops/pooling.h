@@ -25,7 +25,25 @@ struct AveragePooling {
   }
 };
 
+// A NaN makes the result NaN; its share is then that of no position, and the gradient is NaN too.
+struct MaxPooling {
+  template <class T>
+  static NEURODE_FN T combine(T most, T x) {
+    return select<T>(most >= x, most, select<T>(most != most, most, x));
+  }
+  template <class T>
+  static NEURODE_FN T finish(T most, float) {
+    return most;
+  }
+  template <class T>
+  static NEURODE_FN T share(T x, T y) {
+    return select<T>(x == y, splat<T>(1.0f), splat<T>(0.0f));
+  }
+};
+
 }  // namespace neurode::NEURODE_ISA_NAMESPACE::ops
 
 // ROW(name, functor)
-#define NEURODE_POOLINGS(ROW) ROW(average, AveragePooling)
+#define NEURODE_POOLINGS(ROW)  \
+  ROW(average, AveragePooling) \
+  ROW(max, MaxPooling)

@@ -170,6 +170,7 @@ export const layerCases: readonly LayerCase[] = [
     shape: [9, 5],
     make: (options) => layers.globalAveragePooling1D({ keepdims: true, ...options }),
   },
+  { title: 'globalMaxPooling1D', shape: matrix, make: (options) => layers.globalMaxPooling1D(options) },
   {
     title: 'categoryEncoding',
     shape: [3, 4],

@@ -86,6 +86,7 @@ const layerOptions = {
   permute: { dims: [2, 1], inputShape: [2, 3] },
   repeatVector: { n: 2, inputShape: [2] },
   globalAveragePooling1D: { inputShape: [2, 3] },
+  globalMaxPooling1D: { inputShape: [2, 3] },
   categoryEncoding: { numTokens: 3, outputMode: 'multiHot', inputShape: [2] },
   identity: { inputShape: [2] },
   rescaling: { scale: 0.5, offset: 0.1, inputShape: [2] },
