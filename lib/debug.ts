@@ -7,7 +7,7 @@ import { coreOf } from './core/cores.js'
 import { buildFrom, takeRowsOf } from './core/inputs.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
-import type { Model } from './models/model.js'
+import type { AnyModel } from './models/model.js'
 
 /** Options of {@link debug}.checkGradients. */
 export interface CheckGradientsOptions {
@@ -58,8 +58,7 @@ export interface GradientReport {
  * ```
  */
 async function checkGradients(
-  // biome-ignore lint/suspicious/noExplicitAny: a model of any shapes and keys.
-  model: Model<any, any, any, any>,
+  model: AnyModel,
   x: ArrayInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>,
   y: ArrayInput,
   given?: CheckGradientsOptions,

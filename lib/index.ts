@@ -186,17 +186,19 @@ export {
 } from './layers/shaping.js'
 export { Slice, type SliceOptions, Take, type TakeOptions } from './layers/slice.js'
 export type { Applied, InputType, WithLastAxis } from './layers/types.js'
-export {
-  Functional,
-  type FunctionalOptions,
-  type GraphData,
-  type GraphInput,
-  type GraphOutput,
-  model,
-  type Tensors,
-} from './models/functional.js'
+export { Functional, type FunctionalOptions, model } from './models/functional.js'
+export type {
+  GraphData,
+  GraphInput,
+  GraphOutput,
+  GraphOutputs,
+  OutputList,
+  PredictedInto,
+  Predictions,
+  Tensors,
+} from './models/graphTypes.js'
 export { type LoadOptions, load } from './models/load.js'
-export type { Model } from './models/model.js'
+export type { AnyModel, Model } from './models/model.js'
 export type { ModelBase } from './models/modelBase.js'
 export { Sequential, sequential } from './models/sequential.js'
 export type {
@@ -207,7 +209,7 @@ export type {
   SequentialOptions,
   ValidatedFitOptions,
 } from './models/sequentialOptions.js'
-export type { ModelSummary, SummaryOptions, SummaryRow } from './models/summary.js'
+export type { ModelSummary, SummaryOptions, SummaryOutput, SummaryRow } from './models/summary.js'
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './models/types.js'
 export type { DeviceInfo } from './native/addon.js'
 export type { PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/plan.js'

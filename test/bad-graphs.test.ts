@@ -35,11 +35,6 @@ describe('graph models refuse', () => {
       'ERR_ARGUMENT',
       /got 'z', which none needs/,
     ],
-    'several outputs': [
-      () => model({ inputs: x, outputs: [dense().apply(x), dense().apply(x)] }),
-      'ERR_ARGUMENT',
-      /several outputs are not supported yet/,
-    ],
     'one tensor as two inputs': [() => model({ inputs: [x, x], outputs: dense().apply(x) }), 'ERR_ARGUMENT', /twice/],
     'names twice': [
       () => {

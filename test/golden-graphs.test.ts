@@ -1,10 +1,12 @@
 /** Graph models agree with Keras: outputs, losses, gradients, steps of optimizers, logs of fit, and models that share layers. */
 
 import assert from 'node:assert/strict'
-import { type ArrayInput, array, model, optimizers, type SymbolicTensor } from 'neurode'
+import { join } from 'node:path'
+import { type ArrayInput, array, type Functional, load, model, optimizers, type SymbolicTensor } from 'neurode'
+import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { flatten, type GoldenCase, type GoldenValue, goldenFolder, ownFolder, readGolden } from './support/golden.js'
-import { type GoldenGraph, inputsOf, makeGraph, optimizerOf, prepare } from './support/goldenGraphs.js'
+import { type GoldenGraph, inputsOf, makeGraph, optimizerOf, prepare, setWeights } from './support/goldenGraphs.js'
 import { gradientRate } from './support/gradients.js'
 import { assertClose, type Tolerance } from './support/tolerances.js'
 
@@ -19,12 +21,6 @@ const refused: Readonly<Record<string, RegExp>> = {
   'Dot of 3-D tensors': /expected two tensors with one dimension per row/,
   'merges that broadcast': /expected tensors of one shape/,
 }
-
-const countOutputs = (config: Anything): number =>
-  Math.max(
-    Object.keys(config.outputs).length,
-    ...config.nodes.map((node: Anything) => (node.class_name === 'Functional' ? countOutputs(node.config) : 1)),
-  )
 
 const toleranceOf = ({ rtol, atol, atol_of }: GoldenCase, part: string): Tolerance => ({
   rtol,
@@ -58,6 +54,63 @@ function assertLogs(golden: GoldenCase, part: string, logs: Anything, expected: 
 
 const still = () => optimizers.sgd({ learningRate: 0 })
 
+/** Names and order of the weights, outputs of the whole and of inner tensors, on the device that the model is on. */
+async function checkStructure(golden: GoldenCase, graph: GoldenGraph, device: string): Promise<void> {
+  const { config, inputs, outputs } = golden
+  const { net } = graph
+  const x = inputsOf(inputs.x)
+  const listed = new Set(inputs.weights.map(({ name }: Anything) => name))
+  const names = net.getWeights().map(({ name }) => name)
+  assert.deepEqual(
+    names.filter((name) => listed.has(name)),
+    [...listed],
+  )
+  assertPredictions(golden, 'predict', await net.predict(x), outputs.predict)
+  for (const [name, expected] of Object.entries(outputs.tensors ?? {})) {
+    const needed = net.inputNames.filter((input) => inputsNeeded(config, name).has(input))
+    const from = needed.map((input) => graph.tensors.get(input) as SymbolicTensor)
+    using part = model({ inputs: from, outputs: graph.tensors.get(name) as SymbolicTensor })
+    part.compile({ loss: 'mse', device })
+    const own = Object.fromEntries(needed.map((input) => [input, x[input] as ArrayInput]))
+    assertPart(golden, 'tensors', (await part.predict(own)).data, expected as GoldenValue, `tensor ${name}`)
+  }
+}
+
+/** Compares the outputs, which are a list or a record if there are several; Keras' are a list then. */
+function assertPredictions(golden: GoldenCase, part: string, actual: Anything, expected: Anything, what = part) {
+  if (isNdArray(actual)) return assertPart(golden, part, actual.data, expected, what)
+  const arrays: Anything[] = Object.values(actual)
+  assert.equal(arrays.length, expected.length)
+  for (const [i, { data }] of arrays.entries()) assertPart(golden, part, data, expected[i], `${what} ${i}`)
+}
+
+const isNdArray = (value: Anything) => value.data instanceof Float32Array
+
+/** Models of several outputs, which are loaded from files to be on the device. */
+async function checkSeveral(golden: GoldenCase, device: string): Promise<void> {
+  const graph = makeGraph(golden)
+  using net = graph.net
+  setWeights(golden, net)
+  assertNames(golden, net)
+  await inFolder(async (folder) => {
+    const path = join(folder, 'several.neurode')
+    await net.save(path)
+    using loaded = await load<Functional>(path, { device })
+    assert.deepEqual(loaded.outputNames, net.outputNames)
+    assert.deepEqual(loaded.getWeights(), net.getWeights())
+    await checkStructure(golden, { ...graph, net: loaded }, device)
+  })
+}
+
+/** The names of outputs are a record's keys, or those of the layers, of which repeated ones have a number. */
+function assertNames({ config }: GoldenCase, net: Functional) {
+  const { outputs, nodes } = config
+  const layerOf = (name: string) => nodes.find((node: Anything) => node.name === name)?.layer ?? name
+  const layers: string[] = Array.isArray(outputs) ? outputs.map(layerOf) : Object.keys(outputs)
+  const expected = layers.map((name, i) => (layers.indexOf(name) < i ? `${name}_1` : name))
+  assert.deepEqual(net.outputNames, expected)
+}
+
 async function check(golden: GoldenCase, device: string): Promise<void> {
   const { config, inputs, outputs } = golden
   const { batch_size: batchSize } = config
@@ -73,27 +126,10 @@ async function check(golden: GoldenCase, device: string): Promise<void> {
     const y = inputs.y.slice(from, to)
     return { x: inputsOf(inputs.x, from, to), y: array(y), weights: weightsOf(from, to) }
   }
-  const x = inputsOf(inputs.x)
-
-  // Names and order of the weights, outputs of the whole and of inner tensors.
   const graph = makeGraph(golden)
   using net = graph.net
   prepare(golden, graph, still(), device)
-  const listed = new Set(inputs.weights.map(({ name }: Anything) => name))
-  const names = net.getWeights().map(({ name }) => name)
-  assert.deepEqual(
-    names.filter((name) => listed.has(name)),
-    [...listed],
-  )
-  assertPart(golden, 'predict', (await net.predict(x)).data, outputs.predict)
-  for (const [name, expected] of Object.entries(outputs.tensors ?? {})) {
-    const needed = net.inputNames.filter((input) => inputsNeeded(config, name).has(input))
-    const from = needed.map((input) => graph.tensors.get(input) as SymbolicTensor)
-    using part = model({ inputs: from, outputs: graph.tensors.get(name) as SymbolicTensor })
-    part.compile({ loss: 'mse', device })
-    const own = Object.fromEntries(needed.map((input) => [input, x[input] as ArrayInput]))
-    assertPart(golden, 'tensors', (await part.predict(own)).data, expected as GoldenValue, `tensor ${name}`)
-  }
+  await checkStructure(golden, graph, device)
   await checkSubmodels(golden, graph, outputs.submodels, 'submodels', device)
 
   // Loss, logs and gradients of the first batch.
@@ -179,14 +215,10 @@ async function checkSubmodels(
     const { inputs, outputs } = golden.config.submodels[name]
     const tensorsOf = (names: string[]) => names.map((each) => graph.tensors.get(each) as SymbolicTensor)
     const make = () => model({ inputs: tensorsOf(inputs), outputs: tensorsOf(outputs) })
-    if (outputs.length > 1) {
-      assert.throws(make, { code: 'ERR_ARGUMENT', message: /several outputs are not supported yet/ })
-      continue
-    }
+    const x = array(golden.inputs.submodel_x[name])
     using own = make()
-    own.compile({ loss: 'mse', device })
-    const { data } = await own.predict(array(golden.inputs.submodel_x[name]))
-    assertPart(golden, part, data, values as GoldenValue, `sub-model ${name}`)
+    if (outputs.length === 1) own.compile({ loss: 'mse', device })
+    assertPredictions(golden, part, await own.predict(x), values, `sub-model ${name}`)
   }
 }
 
@@ -220,11 +252,8 @@ async function checkFit(golden: GoldenCase, device: string): Promise<void> {
 
 perDevice(`golden graphs of ${goldenFolder}`, (device) => {
   for (const golden of cases) {
-    if (countOutputs(golden.config) > 1) {
-      it(`${golden.name}: refused, as several outputs are not supported yet`, () => {
-        const error = { code: 'ERR_ARGUMENT', message: /several outputs are not supported yet|twice/ }
-        assert.throws(() => makeGraph(golden), error)
-      })
+    if (Object.keys(golden.config.outputs).length > 1) {
+      it(`${golden.name}: structure and predictions`, () => checkSeveral(golden, device))
     } else if (refused[golden.name] !== undefined) {
       it(`${golden.name}: refused`, () => {
         assert.throws(() => makeGraph(golden), { code: 'ERR_SHAPE', message: refused[golden.name] })

@@ -2,11 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { array, debug, Functional, input, layers, load, model, type SymbolicTensor, sequential } from 'neurode'
+import {
+  type AnyModel,
+  array,
+  debug,
+  Functional,
+  input,
+  layers,
+  load,
+  model,
+  type SymbolicTensor,
+  sequential,
+} from 'neurode'
 import { serve } from 'neurode/serve'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
-import { type AnyModel, bits, compiled, numbers, quiet } from './support/graphs.js'
+import { bits, compiled, numbers, quiet } from './support/graphs.js'
 import { assertNear, rounded } from './support/tolerances.js'
 
 const x4 = numbers(4)

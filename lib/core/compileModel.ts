@@ -45,6 +45,10 @@ export interface TrainingSetup {
 
 /** Fits loss and metrics to a model's outputs. Throws `ERR_SHAPE` or `ERR_ARGUMENT` if they do not match the outputs or each other. */
 export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): TrainingSetup {
+  if (shapes.heads.length > 1) {
+    const text = `compile: expected a model of one output, got ${shapes.heads.length}`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}: several outputs cannot be trained yet`)
+  }
   const { loss } = settings
   if (shapes.outputShape.length === 0) {
     const got = `got shape []; put layers.flatten() at the end`

@@ -1,15 +1,95 @@
-/** Values for the outputs of a model, in the form in which the outputs were given. */
+/** Values and arrays for the outputs of a model, in the form in which the outputs were given. */
 
-import type { ModelShapes } from './shapes.js'
+import { formatShape, type NdArray } from '../arrays/arrays.js'
+import { ShapedArray } from '../arrays/shapedArray.js'
+import { checkFloats, checkPresent } from '../arrays/typedArrays.js'
+import { NeurodeError } from '../base/errors.js'
+import { isPlain, refuse } from '../checks/validate.js'
+import { inOrder } from './inOrder.js'
+import type { ModelHead, OutputForm } from './shapes.js'
+
+/** Where an output lies in a row of all outputs. */
+export type HeadColumns = Pick<ModelHead, 'name' | 'shape' | 'size' | 'begin'>
+
+/** The outputs of a model, and how they are given. */
+export interface OutputLayout {
+  readonly heads: readonly HeadColumns[]
+  readonly outputForm: OutputForm
+  /** Numbers in a row of all outputs. */
+  readonly outputSize: number
+}
 
 /** A value for the only output; for several a list, or a record by name. */
 export type ByOutput<T> = T | readonly T[] | Readonly<Record<string, T>>
 
 /** Gives values in the order of the outputs the form in which the outputs were given. */
 export function byOutput<T>(
-  { heads, outputForm }: Pick<ModelShapes, 'heads' | 'outputForm'>,
+  { heads, outputForm }: Pick<OutputLayout, 'heads' | 'outputForm'>,
   values: readonly T[],
 ): ByOutput<T> {
   if (outputForm === 'single') return values[0] as T
   return outputForm === 'list' ? values : Object.fromEntries(heads.map(({ name }, i) => [name, values[i] as T]))
+}
+
+/** The values of a list or a record for several outputs, in their order, each with what messages call it. */
+export function forOutputs(
+  heads: readonly Pick<ModelHead, 'name'>[],
+  given: unknown,
+  argument: string,
+): [unknown, string][] {
+  const names = heads.map(({ name }) => name)
+  if (isPlain(given)) {
+    return inOrder(names, given, argument, 'output').map((value, i) => [value, `${argument}.${names[i]}`])
+  }
+  if (!Array.isArray(given)) return refuse(argument, `a list or a record for the outputs ${names.join(', ')}`, given)
+  if (given.length === heads.length) return given.map((value, i) => [value, `${argument}[${i}]`])
+  const text = `${argument}: expected a list of ${heads.length}, for the outputs ${names.join(', ')}`
+  throw new NeurodeError('ERR_SHAPE', `${text}, got a list of ${given.length}`)
+}
+
+/** Checks an array that rows of an output are to be written into. */
+export function checkOut(out: unknown, rows: number, { shape, size }: HeadColumns, argument = 'out'): Float32Array {
+  checkFloats(out, argument)
+  if (out.length === rows * size) return out
+  const expected = `${rows * size} elements for shape ${formatShape([rows, ...shape])}`
+  throw new NeurodeError('ERR_SHAPE', `${argument}: expected ${expected}, got ${out.length}`)
+}
+
+/** Arrays for rows of several outputs: the caller's, after checks, or new ones. */
+export class HeadArrays {
+  readonly #layout: OutputLayout
+  readonly #rows: number
+  readonly #arrays: readonly (readonly [array: Float32Array, argument: string])[]
+
+  constructor(layout: OutputLayout, rows: number, out: unknown) {
+    const { heads } = layout
+    const given = out === undefined ? undefined : forOutputs(heads, out, 'out')
+    this.#layout = layout
+    this.#rows = rows
+    this.#arrays = heads.map((head, i) => {
+      const [value, argument] = given?.[i] ?? [new Float32Array(rows * head.size), 'out']
+      return [checkOut(value, rows, head, argument), argument]
+    })
+  }
+
+  /** Copies rows of all outputs to row `first` and those behind it. Throws `ERR_DATA_DETACHED`. */
+  write(all: Float32Array, first: number): void {
+    const { heads, outputSize } = this.#layout
+    for (const [i, [array, argument]] of this.#arrays.entries()) {
+      checkPresent(array, argument)
+      const { begin, size } = heads[i] as HeadColumns
+      let to = first * size
+      for (let from = begin; from < all.length; from += outputSize) {
+        for (let column = 0; column < size; column++) array[to++] = all[from + column] as number
+      }
+    }
+  }
+
+  get shaped(): ByOutput<NdArray<Float32Array>> {
+    const { heads } = this.#layout
+    const shaped = heads.map(({ shape }, i) => {
+      return new ShapedArray(this.#arrays[i]?.[0] as Float32Array, [this.#rows, ...shape])
+    })
+    return byOutput(this.#layout, shaped)
+  }
 }

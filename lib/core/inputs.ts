@@ -4,10 +4,11 @@ import { type InputRows, isNdArray, rowShapeOf, takeInput } from '../arrays/arra
 import { ownArray } from '../arrays/lentRows.js'
 import { type NamedInput, sideBySide } from '../arrays/sideBySide.js'
 import { NeurodeError } from '../base/errors.js'
-import { checkKeys, describe, isPlain, refuse } from '../checks/validate.js'
+import { describe, isPlain, refuse } from '../checks/validate.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import type { ModelCore } from './core.js'
+import { inOrder } from './inOrder.js'
 
 /** Targets and options of the arguments `(x, y, options)`, or `(batches, options)`, as batches contain their targets. */
 export function targetsAndOptions<T>(x: unknown, y: unknown, options: T | undefined): [unknown, T | undefined] {
@@ -71,15 +72,4 @@ export function ownData(core: ModelCore, x: unknown, argument: string): unknown 
   if (values === undefined) return ownArray(x, argument)
   const own = values.map((value, i) => ownArray(value, `${argument}.${core.built().inputs[i]?.name}`))
   return own.length === 1 ? own[0] : own
-}
-
-/** The values of a record in the order of a model's inputs. Throws `ERR_UNKNOWN_NAME` or `ERR_ARGUMENT` unless each has one. */
-export function inOrder(names: readonly string[], record: object, argument: string): unknown[] {
-  checkKeys(record, names, `${argument}: no input`)
-  const missing = names.find((name) => !Object.hasOwn(record, name))
-  if (missing !== undefined) {
-    const text = `${argument}: expected a value for each input (${names.join(', ')}), got none for '${missing}'`
-    throw new NeurodeError('ERR_ARGUMENT', text)
-  }
-  return names.map((name) => (record as Readonly<Record<string, unknown>>)[name])
 }

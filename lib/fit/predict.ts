@@ -3,26 +3,30 @@
 import { type InputRows, type NdArray, sliceRows } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
-import { checkFloats, copyResults } from '../arrays/typedArrays.js'
-import { NeurodeError } from '../base/errors.js'
+import { copyResults } from '../arrays/typedArrays.js'
 import { checkInteger, checkOptions, checkSignal, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
+import { type ByOutput, checkOut, HeadArrays } from '../core/heads.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
+import type { ModelHead, ModelShapes } from '../core/shapes.js'
 import { BatchReader, type BatchSource, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
 import { abortError, RangePacer, unlessAborted } from '../feeds/ranges.js'
 
-/** Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. */
-export interface PredictSyncOptions {
+/**
+ * Options of {@link Sequential.predictSync} and {@link Sequential.predictOnBatch}. `Into` is what outputs are written into: an array,
+ * or for several outputs a list or a record of arrays.
+ */
+export interface PredictSyncOptions<Into = Float32Array> {
   /**
-   * The array that outputs are written into, instead of a new one: a Float32Array of rows · outputs elements. It may share memory
-   * with `x`. Methods that return a promise write at their end, on the JavaScript thread, and reject with `ERR_DATA_DETACHED` if
+   * The array that outputs are written into, instead of a new one: a Float32Array of rows · outputs elements; for several outputs a
+   * list of such arrays, or a record of them by output. It may share memory with `x`. Methods that return a promise write at their end, on the JavaScript thread, and reject with `ERR_DATA_DETACHED` if
    * the memory was transferred away meanwhile.
    */
-  readonly out?: Float32Array | undefined
+  readonly out?: Into | undefined
 }
 
 /** Options of {@link Sequential.predict}. */
-export interface PredictOptions extends PredictSyncOptions {
+export interface PredictOptions<Into = Float32Array> extends PredictSyncOptions<Into> {
   /** Rows at a time, a positive integer; results do not depend on it. Default 1024. */
   readonly batchSize?: number | undefined
   /** When it aborts, predict rejects with `ERR_ABORTED`; `out` holds the rows that were done. */
@@ -33,8 +37,8 @@ export interface PredictOptions extends PredictSyncOptions {
 export async function predictModel(
   core: ModelCore,
   x: unknown,
-  given: PredictOptions | undefined,
-): Promise<NdArray<Float32Array>> {
+  given: PredictOptions<unknown> | undefined,
+): Promise<Predicted> {
   const options = checkOptions(given, ['batchSize', 'out', 'signal'], 'predict')
   checkSignal(options.signal, 'signal')
   checkInteger(options.batchSize ?? 1024, 'batchSize')
@@ -44,8 +48,8 @@ export async function predictModel(
 async function predictRows(
   core: ModelCore,
   input: InputRows,
-  { batchSize: asked = 1024, signal, ...options }: PredictOptions,
-): Promise<NdArray<Float32Array>> {
+  { batchSize: asked = 1024, signal, ...options }: PredictOptions<unknown>,
+): Promise<Predicted> {
   const results = new Results(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
   // While a training runs, its ranges could change the weights between ranges of the prediction: then all rows are one range.
@@ -58,8 +62,8 @@ async function predictRows(
 export async function predictOnBatch(
   core: ModelCore,
   x: unknown,
-  given: PredictSyncOptions | undefined,
-): Promise<NdArray<Float32Array>> {
+  given: PredictSyncOptions<unknown> | undefined,
+): Promise<Predicted> {
   const options = checkOptions(given, ['out'], 'predictOnBatch')
   const input = readInput(core, x)
   const results = new Results(core, input.rows, options.out)
@@ -78,7 +82,7 @@ export async function* predictStream(
   core: ModelCore,
   source: unknown,
   given: PredictStreamOptions | undefined,
-): AsyncGenerator<NdArray<Float32Array>, void, undefined> {
+): AsyncGenerator<Predicted, void, undefined> {
   const { signal } = checkOptions(given, ['signal'], 'predictStream')
   checkSignal(signal, 'signal')
   if (!isInputSource(source)) return refuse('source', 'an iterable of batches', source)
@@ -122,57 +126,63 @@ function isInputSource(value: unknown): value is BatchSource<unknown> {
 }
 
 /** See {@link Sequential.predictSync}, which calls this where its fast path does not apply. */
-export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions | undefined): NdArray<Float32Array> {
+export function predictSync(core: ModelCore, x: unknown, given: PredictSyncOptions<unknown> | undefined): Predicted {
   const options = checkOptions(given, ['out'], 'predictSync')
   core.checkNotRunning(
     'predictSync cannot be called',
     '; predict() waits for its turn, and a predictor() is free at any time',
   )
   const input = readInput(core, x)
-  const out = outputFor(core, input.rows, options.out)
-  core.native().predictSync(input, out)
-  return new ShapedArray(out, [input.rows, ...core.built().outputShape])
+  if (core.built().outputForm === 'single') {
+    const out = outputFor(core, input.rows, options.out)
+    core.native().predictSync(input, out)
+    return new ShapedArray(out, [input.rows, ...core.built().outputShape])
+  }
+  const results = new Results(core, input.rows, options.out)
+  core.native().predictSync(input, results.part(0, input.rows))
+  results.done(0, input.rows)
+  return results.whole
 }
 
-/** The outputs of all rows: computed into memory of their own, and copied from there into the caller's array if there is one. */
+type Predicted = ByOutput<NdArray<Float32Array>>
+
+/** The outputs of all rows: computed into memory of their own, and copied from there into the arrays of several outputs, or the caller's. */
 class Results {
-  readonly #core: ModelCore
+  readonly #shapes: ModelShapes
   readonly #rows: number
   readonly #own: Float32Array
   readonly #out: Float32Array | undefined
+  readonly #heads: HeadArrays | undefined
 
-  constructor(core: ModelCore, rows: number, out: Float32Array | undefined) {
-    this.#core = core
+  constructor(core: ModelCore, rows: number, out: unknown) {
+    this.#shapes = core.built()
     this.#rows = rows
-    this.#out = out === undefined ? undefined : outputFor(core, rows, out)
-    this.#own = new Float32Array(rows * core.built().outputSize)
+    const isSingle = this.#shapes.outputForm === 'single'
+    this.#out = out === undefined || !isSingle ? undefined : outputFor(core, rows, out)
+    this.#heads = isSingle ? undefined : new HeadArrays(this.#shapes, rows, out)
+    this.#own = new Float32Array(rows * this.#shapes.outputSize)
   }
 
   part(from: number, to: number): Float32Array {
-    const { outputSize } = this.#core.built()
+    const { outputSize } = this.#shapes
     return this.#own.subarray(from * outputSize, to * outputSize)
   }
 
-  /** Copies the rows of a part that is computed into the caller's array. */
+  /** Copies the rows of a part that is computed into those arrays. */
   done(from: number, to: number): void {
-    if (this.#out === undefined) return
-    copyResults(this.part(from, to), this.#out, from * this.#core.built().outputSize)
+    this.#heads?.write(this.part(from, to), from)
+    if (this.#out !== undefined) copyResults(this.part(from, to), this.#out, from * this.#shapes.outputSize)
   }
 
-  get whole(): NdArray<Float32Array> {
-    return new ShapedArray(this.#out ?? this.#own, [this.#rows, ...this.#core.built().outputShape])
+  get whole(): Predicted {
+    return this.#heads?.shaped ?? new ShapedArray(this.#out ?? this.#own, [this.#rows, ...this.#shapes.outputShape])
   }
 }
 
-/** Returns the array for the outputs: the caller's, after checks, or a new one. */
-export function outputFor(core: ModelCore, rows: number, out: Float32Array | undefined): Float32Array {
-  const { outputShape, outputSize } = core.built()
-  const size = rows * outputSize
-  if (out === undefined) return new Float32Array(size)
-  checkFloats(out, 'out')
-  if (out.length === size) return out
-  const expected = `${size} elements for shape [${[rows, ...outputShape].join(', ')}]`
-  throw new NeurodeError('ERR_SHAPE', `out: expected ${expected}, got ${out.length}`)
+/** Returns the array for rows of the only output: the caller's, after checks, or a new one. */
+export function outputFor(core: ModelCore, rows: number, out: unknown): Float32Array {
+  const { heads, outputSize } = core.built()
+  return out === undefined ? new Float32Array(rows * outputSize) : checkOut(out, rows, heads[0] as ModelHead)
 }
 
 /** Predicts rows into the results, from row `from` on. */

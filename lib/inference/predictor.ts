@@ -265,6 +265,10 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
   const precision = checkPrecision(options.precision ?? usual, device)
   const threads = options.threads === undefined ? usually.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
+  if (shapes.heads.length > 1) {
+    const text = `predictor: expected a model with one output, got ${shapes.heads.length}`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}: several outputs cannot be served yet`)
+  }
   const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
   const plan = { ...compileModel(shapes, core, undefined), precision }
   return { plan, settings: { device, threads }, shapes, maxBatchSize }

@@ -9,12 +9,10 @@ import type { GivenGraph } from '../core/modelStructure.js'
 import { isSymbolic, type Shape, type SymbolicTensor } from '../layers/layer.js'
 import type { MetricLike } from '../training/metrics.js'
 import { compileWith } from './compiling.js'
+import type { GraphData, GraphInput, GraphOutput, GraphOutputs, Tensors } from './graphTypes.js'
 import { Model } from './model.js'
 import type { CompileOptions, ModelOptions } from './sequentialOptions.js'
 import type { MetricKeys } from './types.js'
-
-/** Tensors of a graph: one, a list, or a record by name. */
-export type Tensors = SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>
 
 /** Options of {@link model}. */
 export interface FunctionalOptions<Inputs extends Tensors = Tensors, Outputs extends Tensors = Tensors>
@@ -24,46 +22,22 @@ export interface FunctionalOptions<Inputs extends Tensors = Tensors, Outputs ext
    * the model then begins.
    */
   readonly inputs: Inputs
-  /** The output: one tensor, or a list or record of one. */
+  /**
+   * The outputs: one tensor, a list, or a record by name. They may be inputs, and inner tensors of the graph. Predictions are lists or
+   * records likewise; a list or a record of one acts as its tensor.
+   */
   readonly outputs: Outputs
 }
 
-type OnlyOf<Given> = Given extends SymbolicTensor
-  ? Given
-  : Given extends readonly [infer One]
-    ? One
-    : Given extends readonly unknown[]
-      ? never
-      : IsUnion<keyof Given> extends true
-        ? never
-        : Given[keyof Given]
-
-type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
-
-type ShapeOf<Tensor> = [Tensor] extends [never] ? readonly [number] : Tensor extends SymbolicTensor<infer S> ? S : Shape
-
-/** The shape of one row of input: that of the only input, or `[n]` for several, which lie side by side. */
-export type GraphInput<Inputs> = ShapeOf<OnlyOf<Inputs>>
-
-/** The shape of one row of output. */
-export type GraphOutput<Outputs> = ShapeOf<OnlyOf<Outputs>>
-
-/** The data for a graph's inputs: an array by name for each input, or a list in their order. One input takes its array alone, too. */
-export type GraphData<Inputs> = Inputs extends SymbolicTensor
-  ? ArrayInput
-  : Inputs extends readonly unknown[]
-    ? { readonly [K in keyof Inputs]: ArrayInput } | Readonly<Record<string, ArrayInput>>
-    : { readonly [K in keyof Inputs]: ArrayInput } | readonly ArrayInput[]
-
 const filed = Symbol('names in a file')
 interface Filed {
-  readonly [filed]: Pick<GivenGraph, 'names' | 'inputNames'>
+  readonly [filed]: Omit<GivenGraph, 'inputs' | 'outputs'>
 }
 
 /**
  * A model of a graph, made by {@link model}: layers that branch, join and repeat. `In` and `Out` are the shapes of one row of input
  * and output, as far as types determine them; `Keys` are the keys of the metrics that were passed to {@link Functional.compile};
- * `Data` is what the data of its inputs may be.
+ * `Data` is what the data of its inputs may be, and `Outputs` its outputs: a tensor, or a list or a record of several.
  *
  * Methods throw (or reject with) a {@link NeurodeError}. A method that throws because of its arguments has changed no weight.
  */
@@ -72,7 +46,8 @@ export class Functional<
   Out extends Shape = Shape,
   Keys extends string = string,
   Data = ArrayInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>,
-> extends Model<In, Out, Keys, Data> {
+  Outputs = SymbolicTensor<Out>,
+> extends Model<In, Out, Keys, Data, Outputs> {
   readonly #core: ModelCore
 
   constructor(options: FunctionalOptions) {
@@ -81,13 +56,15 @@ export class Functional<
     const core = new ModelCore(given, checkSeed(seed, 'model: seed'), 'functional')
     super(core, 'Functional')
     this.#core = core
-    const [keys, tensors] = namedTensors(inputs, 'inputs')
-    const [, [output, ...others]] = namedTensors(outputs, 'outputs') as [unknown, [SymbolicTensor, ...SymbolicTensor[]]]
-    if (others.length > 0) {
-      const text = `outputs: expected one tensor, got ${others.length + 1}: several outputs are not supported yet`
-      throw new NeurodeError('ERR_ARGUMENT', `${text}; a model for each shares the weights of their layers`)
+    const [inputNames, from] = namedTensors(inputs, 'inputs')
+    const before = from.find((tensor, i) => from.indexOf(tensor) !== i)
+    if (before !== undefined) {
+      throw new NeurodeError('ERR_ARGUMENT', `inputs: expected different tensors, got '${before.name}' twice`)
     }
-    core.setGraph({ inputs: tensors, outputs: [output], inputNames: keys, ...(options as Partial<Filed>)[filed] })
+    const [outputNames, to] = namedTensors(outputs, 'outputs')
+    const outputForm = outputNames === undefined ? 'list' : 'record'
+    const naming = { inputNames, outputNames, outputForm, ...(options as Partial<Filed>)[filed] } as const
+    core.setGraph({ inputs: from, outputs: to, ...naming })
     if (new.target === Functional) Object.freeze(this)
   }
 
@@ -96,13 +73,23 @@ export class Functional<
     return this.#core.built().inputs.map(({ name }) => name)
   }
 
+  /**
+   * Names of the outputs, in their order: those of a record, or of the layers that they come from, made different by a number:
+   * `dense`, `dense_1`.
+   */
+  get outputNames(): readonly string[] {
+    return this.#core.built().heads.map(({ name }) => name)
+  }
+
   /** Sets loss, optimizer, metrics and device, see {@link Sequential.compile}. */
   compile<
     const Metrics extends readonly MetricLike[] = readonly [],
     const Weighted extends readonly MetricLike[] = readonly [],
-  >(options: CompileOptions<Metrics, Weighted>): Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data> {
+  >(
+    options: CompileOptions<Metrics, Weighted>,
+  ): Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data, Outputs> {
     compileWith(this.#core, options)
-    return this as unknown as Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data>
+    return this as unknown as Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data, Outputs>
   }
 }
 
@@ -122,24 +109,19 @@ function namedTensors(given: unknown, argument: string): [string[] | undefined, 
     ? Object.entries(given)
     : [given].flat().map((tensor, i) => [Array.isArray(given) ? `[${i}]` : '', tensor])
   if (entries.length === 0) refuse(argument, 'at least one tensor', given)
-  const tensors = entries.map(([key, tensor], i) => {
+  const tensors = entries.map(([key, tensor]) => {
     const at = `${argument}${isRecord ? `.${key}` : key}`
-    if (!isSymbolic(tensor)) return refuse(at, 'a tensor, as input() and apply() return', tensor)
-    const before = entries.slice(0, i).findIndex(([, other]) => other === tensor)
-    if (before >= 0) {
-      throw new NeurodeError('ERR_ARGUMENT', `${at}: expected different tensors, got '${tensor.name}' twice`)
-    }
-    return tensor
+    return isSymbolic(tensor) ? tensor : refuse(at, 'a tensor, as input() and apply() return', tensor)
   })
   return [isRecord ? entries.map(([key]) => checkName(key, argument)) : undefined, tensors]
 }
 
 /**
- * Makes a model of a graph: of all layers between tensors that are its inputs and one that is its output. Layers that were applied
+ * Makes a model of a graph: of all layers between tensors that are its inputs and those that are its outputs. Layers that were applied
  * several times share their weights, and so do models that have layers in common: a model of some tensors of another needs no copy.
  *
- * Throws `ERR_ARGUMENT` for an output that needs another input, for an input that it does not need, and for several outputs, which
- * are not supported yet; `ERR_SHAPE` for calls of one layer that would need weights of different shapes.
+ * Throws `ERR_ARGUMENT` for an output that needs another input, and for an input that no output needs; `ERR_SHAPE` for calls of one
+ * layer that would need weights of different shapes.
  *
  * @example
  * ```ts
@@ -155,7 +137,7 @@ function namedTensors(given: unknown, argument: string): [string[] | undefined, 
  */
 export function model<const Inputs extends Tensors, const Outputs extends Tensors>(
   options: FunctionalOptions<Inputs, Outputs>,
-): Functional<GraphInput<Inputs>, GraphOutput<Outputs>, string, GraphData<Inputs>>
+): Functional<GraphInput<Inputs>, GraphOutput<Outputs>, string, GraphData<Inputs>, GraphOutputs<Outputs>>
 export function model(options: FunctionalOptions, ...more: unknown[]): Functional {
   refuseMore(more, 1, 'model')
   if (!isPlain(options)) refuse('model', 'an object { inputs, outputs }', options ?? undefined)

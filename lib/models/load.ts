@@ -14,6 +14,7 @@ import { type CustomLosses, type CustomMetrics, toCustomParts } from '../trainin
 import type { LearningRate } from '../training/optimizers.js'
 import type { Functional } from './functional.js'
 import { makeModel } from './loadStructure.js'
+import type { AnyModel } from './model.js'
 import type { Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
@@ -41,7 +42,8 @@ const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses',
 /**
  * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position. It is
  * compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
- * The model is of the class that it had: a graph is loaded with `load<Functional>(path)`.
+ * The model is of the class that it had: a graph is loaded with `load<Functional>(path)`, or as a model like another one with
+ * `load<typeof net>(path)`.
  *
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if any byte of the file was changed, or if it is no model file.
  *
@@ -53,10 +55,7 @@ const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses',
  * const model = await load('example.neurode')
  * ```
  */
-export function load<Loaded extends Sequential | Functional = Sequential>(
-  path: string | URL,
-  given?: LoadOptions,
-): Promise<Loaded>
+export function load<Loaded extends AnyModel = Sequential>(path: string | URL, given?: LoadOptions): Promise<Loaded>
 export async function load(
   path: string | URL,
   given?: LoadOptions,

@@ -1,7 +1,7 @@
 /** Makes models of what files say of their layers. */
 
 import { checkInteger, checkName, checkRowShape, readingFile, refuse } from '../checks/validate.js'
-import { callLayer, type Layer, type SymbolicTensor } from '../layers/layer.js'
+import { callLayer, isSymbolic, type Layer, type SymbolicTensor } from '../layers/layer.js'
 import type { InputType } from '../layers/types.js'
 import { type Json, type JsonObject, list, makeLayers, object } from '../persistence/description.js'
 import { type Functional, fromFile } from './functional.js'
@@ -48,11 +48,25 @@ function graph(described: JsonObject, parts: readonly Part[], name: string | und
   for (const call of list(described.calls, 'calls')) {
     const [part, ...sources] = list(call, 'call')
     const from = sources.map((number) => at(tensors, number))
-    tensors.push(at(parts, part).apply(from.length === 1 ? (from[0] as SymbolicTensor) : from))
+    const made = at(parts, part).apply(from.length === 1 ? (from[0] as SymbolicTensor) : from)
+    const [tensor] = (isSymbolic(made) ? [made] : Object.values(made)) as [SymbolicTensor]
+    tensors.push(...tensor.call.outputs)
   }
   const names = list(described.names, 'names').map((text) => checkName(text, 'names'))
   const inputNames = given.map((input) => checkName(input.name, 'inputs: name'))
-  return fromFile({ inputs, outputs: at(tensors, described.output), name, seed }, { names, inputNames })
+  const outputs = [described.output].flat().map((number) => at(tensors, number))
+  const naming = { names, inputNames, outputNames: outputNamesOf(described, outputs.length) }
+  const outputForm = described.outputForm === 'record' ? 'record' : 'list'
+  return fromFile({ inputs, outputs, name, seed }, { ...naming, outputForm })
+}
+
+/** The names of the outputs, which some files of models with one output lack. */
+function outputNamesOf({ outputNames }: JsonObject, count: number): string[] | undefined {
+  if (outputNames === undefined) return undefined
+  const names = list(outputNames, 'outputNames').map((text) => checkName(text, 'outputNames'))
+  return new Set(names).size === count && names.length === count
+    ? names
+    : refuse('outputNames', `${count} different names`, names)
 }
 
 function at<T>(items: readonly T[], place: Json | undefined): T {

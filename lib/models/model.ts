@@ -25,17 +25,20 @@ import {
   predictSync,
 } from '../fit/predict.js'
 import { makePredictor, type Predictor, type PredictorOptions } from '../inference/predictor.js'
-import type { Shape } from '../layers/layer.js'
+import type { Shape, SymbolicTensor } from '../layers/layer.js'
 import type { NativeModel } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
-import type { Position } from '../training/context.js'
+import type { Position, TrainedModel } from '../training/context.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Optimizer } from '../training/optimizers.js'
+import type { PredictedInto, Predictions } from './graphTypes.js'
 import { ModelBase } from './modelBase.js'
-import type { PlainFitOptions, Prediction, ValidatedFitOptions } from './sequentialOptions.js'
+import type { PlainFitOptions, ValidatedFitOptions } from './sequentialOptions.js'
 import type { History, PerClassResults, Results } from './types.js'
 
-/** The sizes of one row of input and output of a native model. */
+type OneArray = PredictSyncOptions<Float32Array>
+
+/** The sizes of one row of input and output of a native model with one output. */
 interface OneRow {
   readonly native: NativeModel
   readonly inputSize: number
@@ -46,7 +49,7 @@ interface OneRow {
 /**
  * A model: layers with weights. {@link Sequential} and {@link Functional} are its kinds. `In` and `Out` are the shapes of one row of
  * input and output, as far as the types of the layers determine them; `Keys` are the keys of the metrics that it was compiled with;
- * `Data` is what the data of several inputs may be.
+ * `Data` is what the data of several inputs may be, and `Outputs` are the model's outputs: a tensor, or a list or a record of several.
  *
  * Methods throw (or reject with) a {@link NeurodeError}. A method that throws because of its arguments has changed no weight.
  */
@@ -55,7 +58,8 @@ export abstract class Model<
   Out extends Shape = Shape,
   Keys extends string = string,
   Data = never,
-> extends ModelBase<In, Out> {
+  Outputs = SymbolicTensor<Out>,
+> extends ModelBase<In, Out, Outputs> {
   readonly #core: ModelCore
 
   /** The native model and row sizes for the fast path of predictSync. */
@@ -154,7 +158,7 @@ export abstract class Model<
   fit(batches: BatchSource<BatchOf<Data>>, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
   fit(batches: BatchSource<BatchOf<Data>>, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
   fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    const result = fitModel(this.#core, this, x, y, options)
+    const result = fitModel(this.#core, this as unknown as TrainedModel, x, y, options)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
@@ -199,14 +203,15 @@ export abstract class Model<
   predictStream(
     source: BatchSource<ArrayInput | { readonly x: ArrayInput | Data }>,
     options?: PredictStreamOptions,
-  ): AsyncGenerator<Prediction<Out>, void, undefined> {
+  ): AsyncGenerator<Predictions<Outputs>, void, undefined> {
     const results = predictStream(this.#core, source, options)
-    return results as unknown as AsyncGenerator<Prediction<Out>, void, undefined>
+    return results as unknown as AsyncGenerator<Predictions<Outputs>, void, undefined>
   }
 
   /**
-   * Computes the outputs for rows of input; the result has the shape [n, ...outputShape]. While the model trains, the call waits for
-   * the batches that are running, about 100 ms, and uses the weights after them.
+   * Computes the outputs for rows of input; the result has the shape [n, ...outputShape]. For several outputs it is a list or a record
+   * of such arrays, as the outputs were given to {@link model}. While the model trains, the call waits for the batches that are
+   * running, about 100 ms, and uses the weights after them.
    *
    * @example
    * ```ts
@@ -217,13 +222,16 @@ export abstract class Model<
    * console.log(shape, data) // [1, 3], three probabilities
    * ```
    */
-  predict(x: ArrayInput | Data, options?: PredictOptions): Promise<Prediction<Out>> {
-    return predictModel(this.#core, x, options) as unknown as Promise<Prediction<Out>>
+  predict(x: ArrayInput | Data, options?: PredictOptions<PredictedInto<Outputs>>): Promise<Predictions<Outputs>> {
+    return predictModel(this.#core, x, options) as unknown as Promise<Predictions<Outputs>>
   }
 
   /** Like {@link Model.predict}, with all rows as one batch. */
-  predictOnBatch(x: ArrayInput | Data, options?: PredictSyncOptions): Promise<Prediction<Out>> {
-    return predictOnBatch(this.#core, x, options) as unknown as Promise<Prediction<Out>>
+  predictOnBatch(
+    x: ArrayInput | Data,
+    options?: PredictSyncOptions<PredictedInto<Outputs>>,
+  ): Promise<Predictions<Outputs>> {
+    return predictOnBatch(this.#core, x, options) as unknown as Promise<Predictions<Outputs>>
   }
 
   /**
@@ -231,22 +239,22 @@ export abstract class Model<
    * promise would take longer than the computation, and is fastest with a Float32Array of one row. Throws `ERR_MODEL_BUSY` while a
    * fit runs batches.
    */
-  predictSync(x: ArrayInput | Data, options?: PredictSyncOptions): Prediction<Out> {
+  predictSync(x: ArrayInput | Data, options?: PredictSyncOptions<PredictedInto<Outputs>>): Predictions<Outputs> {
     const native = this.#core.ready
     const row = this.#oneRow
     if (native !== undefined && native === row?.native && x instanceof Float32Array && x.length === row.inputSize) {
-      const given = options === undefined ? undefined : checkOptions(options, ['out'], 'predictSync').out
+      const { out: given } = (options === undefined ? {} : checkOptions(options, ['out'], 'predictSync')) as OneArray
       const out = given === undefined || given.length !== row.outputSize ? outputFor(this.#core, 1, given) : given
       native.predictSync({ data: x, scale: 1, offset: 0 }, out)
-      return new ShapedArray(out, row.shape) as unknown as Prediction<Out>
+      return new ShapedArray(out, row.shape) as unknown as Predictions<Outputs>
     }
     const result = predictSync(this.#core, x, options)
-    const { inputSize, outputSize, outputShape } = this.#core.built()
+    const { inputSize, outputSize, outputShape, outputForm } = this.#core.built()
     const current = this.#core.native()
-    if (this.#oneRow?.native !== current) {
+    if (this.#oneRow?.native !== current && outputForm === 'single') {
       this.#oneRow = { native: current, inputSize, outputSize, shape: Object.freeze([1, ...outputShape]) }
     }
-    return result as unknown as Prediction<Out>
+    return result as unknown as Predictions<Outputs>
   }
 
   /**
@@ -282,5 +290,9 @@ export abstract class Model<
     return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
   }
 }
+
+/** A model of any shapes, keys, data and outputs. */
+// biome-ignore lint/suspicious/noExplicitAny: the results of its methods are not known.
+export type AnyModel = Model<any, any, any, any, any>
 
 guardArity(Model.prototype, 'model', ['fit', 'evaluate', 'predict', 'predictOnBatch', 'trainOnBatch', 'testOnBatch'])

@@ -7,15 +7,16 @@ import { guardArity } from '../checks/arity.js'
 import { checkBoolean, describe, isPlain, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { holdCore } from '../core/cores.js'
-import { inOrder } from '../core/inputs.js'
+import { inOrder } from '../core/inOrder.js'
 import { ModelLayer } from '../core/modelLayer.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
 import { restoreModel, saveModel } from '../persistence/modelFile.js'
 import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
+import type { OutputList, Tensors } from './graphTypes.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 
 /** The members of every model for layers, weights and files; {@link Model} adds training and prediction. */
-export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Shape> {
+export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Shape, Outputs = SymbolicTensor<Out>> {
   readonly #core: ModelCore
   readonly #asLayer: ModelLayer
 
@@ -46,15 +47,15 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.graph().inputs
   }
 
-  /** The tensors that are the model's outputs: one. */
-  get outputs(): readonly SymbolicTensor<Out>[] {
-    return this.#core.graph().outputs as readonly SymbolicTensor[] as readonly SymbolicTensor<Out>[]
+  /** The tensors that are the model's outputs, in their order. */
+  get outputs(): OutputList<Outputs> {
+    return this.#core.graph().outputs as OutputList<Outputs>
   }
 
   /**
    * Applies the model to tensors of a graph, as a layer: its layers are called again, and share their weights. Several inputs are a
-   * list in the order of the model's, or a record by their names. A Sequential model whose input shape is not known gets that of the
-   * tensor.
+   * list in the order of the model's, or a record by their names; several outputs are a list or a record, as they were given to
+   * {@link model}. A Sequential model whose input shape is not known gets that of the tensor.
    *
    * Throws `ERR_SHAPE` for a tensor of another shape than the model's input, `ERR_ARGUMENT` for anything but tensors, and
    * `ERR_UNKNOWN_NAME` for a name that no input has.
@@ -69,12 +70,10 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * const net = model({ inputs: [a, b], outputs: difference })
    * ```
    */
-  apply(
-    inputs: SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>,
-  ): SymbolicTensor<Out> {
+  apply(inputs: Tensors): Outputs {
     const names = () => this.#core.built().inputs.map(({ name }) => name)
     const given = isPlain(inputs) ? inOrder(names(), inputs, `model '${this.name}': apply`) : inputs
-    return this.#asLayer.apply(given as readonly SymbolicTensor[]) as SymbolicTensor as SymbolicTensor<Out>
+    return this.#asLayer.apply(given as readonly SymbolicTensor[]) as Outputs
   }
 
   /** Shape of one row of input. Several inputs lie side by side in one row. Throws `ERR_NOT_BUILT` before it is known. */
@@ -82,7 +81,7 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.built().inputShape as In
   }
 
-  /** Shape of one row of output. Throws `ERR_NOT_BUILT` before it is known. */
+  /** Shape of one row of output. Several outputs lie side by side in one row. Throws `ERR_NOT_BUILT` before it is known. */
   get outputShape(): Out {
     return this.#core.built().outputShape as Out
   }

@@ -3,7 +3,7 @@
 import { checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { inputLayerOf } from '../core/graph.js'
-import type { Shape } from '../layers/layer.js'
+import type { Shape, SymbolicTensor } from '../layers/layer.js'
 import { countParameters } from '../layers/layer.js'
 
 /** One layer of a {@link ModelSummary}. */
@@ -13,15 +13,28 @@ export interface SummaryRow {
   readonly kind: string
   /** Shape of one row of output. */
   readonly outputShape: Shape
+  /** The shapes of the outputs of a layer that is a model with several; they lie side by side in `outputShape`. */
+  readonly outputShapes?: readonly Shape[] | undefined
   readonly parameters: number
   /** The layers that its inputs come from; in graphs only. */
   readonly connectedTo?: readonly string[] | undefined
+}
+
+/** One output of a model with several. */
+export interface SummaryOutput {
+  readonly name: string
+  /** The layer that it comes from. */
+  readonly layer: string
+  /** Shape of one row. */
+  readonly shape: Shape
 }
 
 /** The result of {@link Sequential.summary}. */
 export interface ModelSummary {
   readonly name: string
   readonly layers: readonly SummaryRow[]
+  /** The outputs of a model with several. */
+  readonly outputs?: readonly SummaryOutput[] | undefined
   readonly totalParameters: number
   /** Number of parameters that training changes, which excludes frozen layers and moving statistics. */
   readonly trainableParameters: number
@@ -47,10 +60,12 @@ export function summarize(core: ModelCore, given: SummaryOptions | undefined): M
     const learnt = parameters.filter(({ trainable = true }) => trainable && layer.trainable)
     return sum + countParameters(learnt)
   }, 0)
-  const text = formatSummary(core.name, layers, totalParameters, trainableParameters)
+  const outputs = outputsOf(core)
+  const text = formatSummary(core.name, layers, outputs, totalParameters, trainableParameters)
   if (typeof print === 'function') print(text)
   else if (print) process.stdout.write(`${text}\n`)
-  return { name: core.name, layers, totalParameters, trainableParameters, bytes: 4 * totalParameters, text }
+  const sizes = { totalParameters, trainableParameters, bytes: 4 * totalParameters }
+  return { name: core.name, layers, ...(outputs === undefined ? {} : { outputs }), ...sizes, text }
 }
 
 function rowsOf(core: ModelCore): SummaryRow[] {
@@ -65,22 +80,47 @@ function rowsOf(core: ModelCore): SummaryRow[] {
   const isInput = new Set(graph.inputs)
   return graph.layers.map((layer, i) => {
     const { inputShape, outputShape } = places.get(layer) as { inputShape: Shape; outputShape: Shape }
-    const sources = graph.calls.filter((call) => call.layer === layer).flatMap((call) => call.sources)
+    const calls = graph.calls.filter((call) => call.layer === layer)
+    const shapes = calls[0]?.outputs.map(({ shape }) => shape) ?? []
+    const sources = calls.flatMap((call) => call.sources)
     const connectedTo = sources.map((source) => {
       return nameOf.get(isInput.has(source) ? inputLayerOf(source) : source.sourceLayer) as string
     })
     const parameters = countParameters(layer.parameters(inputShape))
-    return { name: names[i] as string, kind: layer.kind, outputShape, parameters, connectedTo }
+    const outputs = shapes.length > 1 ? { outputShape, outputShapes: shapes } : { outputShape }
+    return { name: names[i] as string, kind: layer.kind, ...outputs, parameters, connectedTo }
   })
 }
 
-function formatSummary(name: string, layers: readonly SummaryRow[], total: number, trainable: number): string {
+function outputsOf(core: ModelCore): readonly SummaryOutput[] | undefined {
+  const { heads } = core.built()
+  if (heads.length === 1) return undefined
+  const { inputs, outputs, layers, names } = core.graph()
+  return heads.map(({ name, shape }, i) => {
+    const tensor = outputs[i] as SymbolicTensor
+    const layer = inputs.includes(tensor) ? inputLayerOf(tensor) : tensor.sourceLayer
+    return { name, layer: names[layers.indexOf(layer)] as string, shape }
+  })
+}
+
+/** The shape of a layer's outputs for any number of rows, `n`, as text. */
+export function formatOutputs({ outputShape, outputShapes = [outputShape] }: SummaryRow): string {
+  return outputShapes.map((shape) => `[${['n', ...shape].join(', ')}]`).join(', ')
+}
+
+function formatSummary(
+  name: string,
+  layers: readonly SummaryRow[],
+  outputs: readonly SummaryOutput[] | undefined,
+  total: number,
+  trainable: number,
+): string {
   const isGraph = layers.some(({ connectedTo }) => connectedTo !== undefined)
   const cells = [
     ['Layer (type)', 'Output shape', 'Parameters', ...(isGraph ? ['Connected to'] : [])],
     ...layers.map((row) => [
       `${row.name} (${row.kind})`,
-      `[${['n', ...row.outputShape].join(', ')}]`,
+      formatOutputs(row),
       row.parameters.toLocaleString('en-US'),
       ...(row.connectedTo === undefined ? [] : [row.connectedTo.join(', ')]),
     ]),
@@ -103,10 +143,15 @@ function formatSummary(name: string, layers: readonly SummaryRow[], total: numbe
     rule('├', '┼', '┤'),
     ...lines.slice(1),
     rule('└', '┴', '┘'),
+    ...(outputs === undefined ? [] : [`Outputs: ${outputs.map(formatOutput).join(', ')}`]),
     `Parameters: ${total.toLocaleString('en-US')} (${formatBytes(4 * total)})${
       trainable === total ? '' : `, of which ${trainable.toLocaleString('en-US')} are trained`
     }`,
   ].join('\n')
+}
+
+function formatOutput({ name, layer, shape }: SummaryOutput): string {
+  return `${name}${name === layer ? '' : ` (of ${layer})`} [${['n', ...shape].join(', ')}]`
 }
 
 function formatBytes(bytes: number): string {

@@ -3,6 +3,7 @@
 import type { ModelCore } from '../core/core.js'
 import { inputLayerOf } from '../core/graph.js'
 import { ModelLayer } from '../core/modelLayer.js'
+import type { ModelShapes } from '../core/shapes.js'
 import type { Layer, SymbolicTensor } from '../layers/layer.js'
 import { describeLayers, type Json, type JsonObject } from './description.js'
 
@@ -54,6 +55,13 @@ function connectionsOf(core: ModelCore): JsonObject {
       return { name, dtype: tensor.dtype, layer: placeOf(inputLayerOf(tensor)) }
     }),
     calls: graph.calls.map(({ layer, sources }) => [placeOf(layer), ...sources.map(numberOf)]),
-    output: numberOf(graph.outputs[0] as SymbolicTensor),
+    ...outputsOf(graph.outputs.map(numberOf), shapes),
   }
+}
+
+function outputsOf(numbers: readonly number[], { heads, outputForm }: ModelShapes): JsonObject {
+  const outputNames = heads.map(({ name }) => name)
+  return outputForm === 'single'
+    ? { output: numbers[0] as number, outputNames }
+    : { output: numbers, outputNames, outputForm }
 }

@@ -3,6 +3,7 @@
 import { type ArrayInput, array, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkDouble, checkInteger, refuse, refuseIdle } from '../checks/validate.js'
+import { coreOf } from '../core/cores.js'
 import { Model } from '../models/model.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
@@ -108,6 +109,7 @@ interface LabelledPoint {
 
 function checkModel(model: Model): void {
   if (!(model instanceof Model)) refuse('model', 'a model', model)
+  if (coreOf(model).built().heads.length > 1) refuse('model', 'a model of one output', model)
   if (model.inputShape.length === 1 && model.inputShape[0] === 2) return
   throw new NeurodeError(
     'ERR_SHAPE',

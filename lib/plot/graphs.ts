@@ -2,8 +2,8 @@
 
 import { checkBoolean } from '../checks/validate.js'
 import { coreOf } from '../core/cores.js'
-import type { Model } from '../models/model.js'
-import { type SummaryRow, summarize } from '../models/summary.js'
+import type { AnyModel } from '../models/model.js'
+import { formatOutputs, type SummaryRow, summarize } from '../models/summary.js'
 import type { PictureOptions } from './curves.js'
 import type { Connection } from './layering.js'
 import { checkPictureOptions } from './options.js'
@@ -21,18 +21,22 @@ export interface ModelPictureOptions extends PictureOptions {
 }
 
 /** Implements `plot.model`. */
-export async function model(source: Model, given?: ModelPictureOptions): Promise<Picture> {
+export async function model(source: AnyModel, given?: ModelPictureOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'showShapes', 'showParameters'], 'plot.model')
   const showShapes = checkBoolean(options.showShapes ?? true, 'plot.model: showShapes')
   const showParameters = checkBoolean(options.showParameters ?? false, 'plot.model: showParameters')
   const core = coreOf(source)
-  const { name, layers } = summarize(core, { print: false })
+  const { name, layers, outputs = [] } = summarize(core, { print: false })
   const boxes = isGraph(layers) ? layers : withInput(layers, core.built().inputShape)
-  const texts = boxes.map((box) => [
-    `${box.name} (${box.kind})`,
-    ...(showShapes ? [`[${['n', ...box.outputShape].join(', ')}]`] : []),
-    ...(showParameters ? [`${box.parameters.toLocaleString('en-US')} parameters`] : []),
-  ])
+  const texts = boxes.map((box) => {
+    const own = outputs.filter(({ layer }) => layer === box.name).map((output) => output.name)
+    return [
+      `${box.name} (${box.kind})`,
+      ...(showShapes ? [formatOutputs(box)] : []),
+      ...(showParameters ? [`${box.parameters.toLocaleString('en-US')} parameters`] : []),
+      ...(own.length > 0 ? [`output ${own.join(', ')}`] : []),
+    ]
+  })
   const { title = name } = options
   return compose(title, [drawGraph(boxes, texts, connectionsOf(boxes))])
 }

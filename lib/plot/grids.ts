@@ -3,7 +3,7 @@
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, checkRowShape, refuse, refuseIdle } from '../checks/validate.js'
-import { Model } from '../models/model.js'
+import { type AnyModel, Model } from '../models/model.js'
 import type { PictureOptions } from './curves.js'
 import { extent, type Numbers, toNumbers } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'
@@ -56,7 +56,7 @@ export async function images(source: ArrayInput, given?: ImagesOptions): Promise
 }
 
 /** Implements `plot.weights`. */
-export async function weights(source: Model | ArrayInput, given?: WeightsOptions): Promise<Picture> {
+export async function weights(source: AnyModel | ArrayInput, given?: WeightsOptions): Promise<Picture> {
   const options = checkPictureOptions(given, ['title', 'layer', 'shape', 'columns'], 'plot.weights')
   const kernel = kernelOf(source, checkInteger(options.layer ?? 0, 'plot.weights: layer', 0))
   const [inputs = 0, units = 0] = kernel.shape
@@ -83,7 +83,7 @@ export async function weights(source: Model | ArrayInput, given?: WeightsOptions
   return compose(title, [panel, colorBar(limit, panel.height)])
 }
 
-function kernelOf(source: Model | ArrayInput, layer: number): Numbers & { readonly name: string } {
+function kernelOf(source: AnyModel | ArrayInput, layer: number): Numbers & { readonly name: string } {
   if (!(source instanceof Model)) {
     const numbers = toNumbers(source as ArrayInput, 'weights')
     if (numbers.shape.length === 2) return { ...numbers, name: 'the layer' }

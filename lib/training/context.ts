@@ -50,6 +50,7 @@ export interface TrainedModel {
   saveWeights(path: string | URL): Promise<void>
   restore(path: string | URL): Promise<void>
   loadWeights(path: string | URL): Promise<void>
+  /** A model of several outputs gives a list or a record of such arrays. */
   predict(x: ArrayInput): Promise<NdArray<Float32Array>>
   predictSync(x: ArrayInput): NdArray<Float32Array>
   evaluate(x: DataInput, y: DataInput): Promise<Logs>

@@ -15,6 +15,7 @@ import {
   Sequential,
   type SymbolicTensor,
   sequential,
+  type Tensors,
 } from 'neurode'
 import { type GoldenCase, shapeOf } from './golden.js'
 import { activationOf, camelCase, optionsOf } from './keras.js'
@@ -54,13 +55,17 @@ function makeNet(config: Anything, name: string | undefined, change: (options: A
     parts.set(node.name, part as Layer)
     const from = node.inputs.map((source: string) => tensors.get(source))
     const isNested = part instanceof Sequential || part instanceof Functional
-    const tensor = (part as Layer).apply(from.length === 1 ? from[0] : from)
+    const returned: Anything = (part as Layer).apply(from.length === 1 ? from[0] : from)
     if (isNested && node.config?.trainable === false) part.trainable = false
-    tensors.set(node.name, tensor)
+    tensors.set(node.name, returned)
+    if (Array.isArray(returned)) for (const [k, tensor] of returned.entries()) tensors.set(`${node.name}:${k}`, tensor)
   }
   const named = (names: readonly string[]) => names.map((each) => tensors.get(each) as SymbolicTensor)
   const inputs = named(config.inputs.map(({ name }: Anything) => name))
-  const net = model({ inputs, outputs: named(Object.values(config.outputs)), name })
+  const to = named(Object.values(config.outputs))
+  const keys = Object.keys(config.outputs)
+  const outputs = Array.isArray(config.outputs) ? to : Object.fromEntries(keys.map((key, i) => [key, to[i]]))
+  const net: unknown = model({ inputs, outputs: outputs as Tensors, name })
   return { net: net as Functional, tensors }
 }
 
@@ -90,6 +95,11 @@ export function prepare(golden: GoldenCase, { net }: GoldenGraph, optimizer: Opt
     weightedMetrics: weighted.map((each: Anything) => makeMetric(each, `weighted_${each}`)),
     device,
   })
+  setWeights(golden, net)
+}
+
+/** Sets the weights of a golden case by their names. */
+export function setWeights(golden: GoldenCase, net: Functional): void {
   const given = new Map<string, Anything>(golden.inputs.weights.map((weight: Anything) => [weight.name, weight.value]))
   net.setWeights(net.getWeights().map((weight) => (given.has(weight.name) ? array(given.get(weight.name)) : weight)))
 }

@@ -1,10 +1,7 @@
 /** Graphs and data for the tests of graph models. */
 
-import { array, type Functional, input, layers, type Model, model, optimizers, type Sequential } from 'neurode'
+import { type AnyModel, array, type Functional, input, layers, model, optimizers, type Sequential } from 'neurode'
 import { Random } from './random.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: a model of any shapes.
-export type AnyModel = Model<any, any, any, any>
 
 export const quiet = { verbose: 0 } as const
 

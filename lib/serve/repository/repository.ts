@@ -9,13 +9,13 @@ import { checkRecord, refuse } from '../../checks/validate.js'
 import { coreOf } from '../../core/cores.js'
 import { isUrl, toPath } from '../../files/paths.js'
 import { loadForInference } from '../../models/load.js'
-import { Model } from '../../models/model.js'
+import { type AnyModel, Model } from '../../models/model.js'
 import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 
 /** The models to serve: paths of files and folders, as for `neurode serve`, or a record of paths and of models in memory by name. */
-export type ServedModels = string | URL | readonly (string | URL)[] | Readonly<Record<string, string | URL | Model>>
+export type ServedModels = string | URL | readonly (string | URL)[] | Readonly<Record<string, string | URL | AnyModel>>
 
 /** An event for the log: a model was loaded, replaced or removed, or failed to load. */
 export interface ServeEvent {
@@ -261,7 +261,7 @@ function wantedFromFile({ model, version, path, signature }: ModelSource): Wante
   return { model, version, signature: `${path} ${signature}`, where: path, open: () => loadForInference(path) }
 }
 
-function wantedFromMemory(name: string, model: Model): Wanted {
+function wantedFromMemory(name: string, model: AnyModel): Wanted {
   const open = async () => ({ core: coreOf(model) })
   return { model: name, version: '1', signature: 'memory', where: 'memory', open }
 }
