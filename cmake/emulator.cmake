@@ -19,7 +19,7 @@ endif()
 file(GLOB emulator_tests CONFIGURE_DEPENDS tools/cuda-emulator/tests/*.cc)
 add_executable(emulator_test ${emulator_tests} $<TARGET_OBJECTS:neurode_cuda_objects> $<TARGET_OBJECTS:neurode_emulator>
                              native/engine/initializers.cc native/engine/op_table.cc native/engine/plugin_records.cc
-                             native/engine/backward.cc native/engine/layers.cc native/engine/parameter_builder.cc
+                             native/engine/backward.cc native/engine/heads.cc native/engine/layers.cc native/engine/parameter_builder.cc
                              native/engine/pass_builder.cc native/engine/program.cc native/engine/program_dump.cc
                              native/engine/rearranging_layers.cc native/engine/task_order.cc)
 target_compile_definitions(emulator_test PRIVATE NEURODE_CUDA_EMULATOR NEURODE_ISA_NAMESPACE=cuda)

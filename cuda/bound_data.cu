@@ -52,7 +52,9 @@ BoundData::Entry& BoundData::upload(const plugin::RangeRecord& range) {
   Entry entry;
   const std::int64_t bytes = input.rows * input.features * element_size(input);
   entry.input = DeviceMemory(device_.pool, bytes, "bound input");
-  const std::int64_t each = range.classes != nullptr ? program_.positions : program_.output_size;
+  const std::int64_t each = range.classes != nullptr          ? program_.positions
+                            : range.target_columns != nullptr ? range.target_row_size
+                                                              : program_.output_size;
   const std::int64_t target_bytes = input.rows * each * 4;
   entry.targets = DeviceMemory(device_.pool, target_bytes, "bound targets");
   device_.staging.upload(data_of(input), bytes, entry.input.as<void>());

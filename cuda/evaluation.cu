@@ -38,7 +38,8 @@ void Evaluation::run(Launcher& launcher, const plugin::RangeRecord& range,
   }
   range_.end(range, state, sums);
   if (launched * chunk < end - begin) {  // The range was cancelled: it reports no partial sums.
-    sums.loss = sums.penalty = sums.counted = sums.weight = 0;
+    sums.penalty = 0;
+    std::fill_n(sums.heads, program_.heads.size(), plugin::HeadSumsRecord{});
     std::fill_n(sums.metrics, program_.metrics, 0.0);
     return;
   }

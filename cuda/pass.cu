@@ -36,6 +36,7 @@ PassRunner::PassRunner(Device& device, const Program& program, const Pass& pass,
       layers_(wide),
       usual_rows_(usual_rows),
       wide_(plan_, wide, parameters, tensors_) {
+  for (const Head& head : program.heads) positions_ = std::max(positions_, head.positions);
   take_statistics();
 }
 
@@ -62,8 +63,9 @@ bool PassRunner::reserve(int rows) {
     places[t] =
         arena.place<float>(std::int64_t{rows} * pass.positions[t] * padded(pass.features[t]));
   }
-  const std::int64_t values_at =
-      arena.place<float>(std::int64_t{rows} * program_.positions * program_.row_values());
+  const std::int64_t lines =
+      static_cast<std::int64_t>(program_.heads.size()) + program_.metrics + program_.activities;
+  const std::int64_t values_at = arena.place<float>(lines * rows * positions_);
   std::int64_t partials = 0, counters = 0;
   for (const PlannedLaunch& launch : plan_.launches) {
     if (launch.kind != PlannedLaunch::Kind::weights || launch.tasks.empty()) continue;
@@ -122,13 +124,19 @@ void PassRunner::lay_out_slice() {
 // ----------------------------------------------------------------------------------------------
 // records for kernels
 
+// The line of a task's values: losses come first, then metrics, then penalties of outputs.
+int PassRunner::line_of(const Task& task) const {
+  return task.metric < 0 ? task.head : static_cast<int>(program_.heads.size()) + task.metric;
+}
+
 Stage PassRunner::on_device(const PlannedStage& planned) const {
   const Task& task = *planned.task;
   Stage stage{};
   stage.kind = planned.kind;
   stage.inputs = planned.inputs;
   stage.units = planned.units;
-  stage.metric = task.metric;
+  stage.head = task.head;
+  stage.line = line_of(task);
   stage.op = planned.op;
   stage.length = task.along.length;
   stage.inner = task.along.inner;
@@ -318,28 +326,32 @@ void PassRunner::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch
       .run(launcher, step, record_of(program_.update.optimizer), finish, counters_, partials_);
 }
 
+void PassRunner::enqueue_captures(Launcher& launcher, const StepRecord& step) const {
+  for (int h = 0; h < static_cast<int>(program_.heads.size()); ++h) {
+    capture(launcher, tensors_[plan_.pass.outputs[h]], h,
+            by_positions(step, program_.heads[h].positions));
+  }
+}
+
 // Without `batch.update` only computes what the rows need: weights and moving statistics do not
 // change.
 void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
-  const bool mean = program_.reduction != Reduction::sum;
-  const float scale = mean ? 1.0f / static_cast<float>(batch.rows * program_.positions) : 1.0f;
-  const StepRecord step{batch.state, batch.rows, batch.weighted ? -1.0f : scale, values_,
-                        capacity_ * program_.positions};
+  const int heads = static_cast<int>(program_.heads.size());
+  const StepRecord step{batch.state, batch.rows, values_, capacity_ * positions_};
   const FinishRecord end{.sums = batch.sums,
+                         .heads = heads,
                          .metrics = program_.metrics,
                          .activities = program_.activities,
-                         .weighted_from = program_.weighted_from,
-                         .mean = mean,
                          .counts_step = batch.update};
-  if (batch.weighted) weigh(launcher, step, static_cast<int>(program_.reduction));
+  if (batch.weighted) weigh(launcher, step, heads);
   FreshCopies fresh(plan_.pass.features.size(), false);
   for (const PlannedLaunch& launch : plan_.launches) {
     const bool is_last = &launch == &plan_.launches.back();
     switch (launch.kind) {
       case PlannedLaunch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
-        if (batch.sums != nullptr && program_.captures && launch.has_loss)
-          capture(launcher, tensors_[plan_.pass.output], by_positions(step, program_.positions));
+        if (batch.sums != nullptr && program_.captures && launch.ends_rows)
+          enqueue_captures(launcher, step);
         break;
       case PlannedLaunch::Kind::channels:
         enqueue_channels(launcher, launch, step, batch.update);

@@ -42,11 +42,13 @@ class PassRunner {
   // and moving the state on to the next batch.
   void enqueue(Launcher& launcher, const Batch& batch) const;
 
-  const float* output() const { return tensors_[plan_.pass.output].data; }
-  int output_stride() const { return tensors_[plan_.pass.output].stride; }
+  const float* output() const { return tensors_[plan_.pass.outputs.front()].data; }
+  int output_stride() const { return tensors_[plan_.pass.outputs.front()].stride; }
 
  private:
   void take_statistics();
+  int line_of(const Task& task) const;
+  void enqueue_captures(Launcher& launcher, const StepRecord& step) const;
   void lay_out_slice();
   Stage on_device(const PlannedStage& stage) const;
   Tensor tensor(int index) const { return tensor_of(tensors_, index); }
@@ -83,7 +85,8 @@ class PassRunner {
   DeviceMemory statistics_memory_;
   std::vector<float*> statistics_;
   DeviceMemory memory_;
-  int capacity_ = 0;  // rows
+  int capacity_ = 0;   // rows
+  int positions_ = 1;  // the most of a head
   float* values_ = nullptr;
   float* partials_ = nullptr;
   std::uint32_t* counters_ = nullptr;

@@ -156,13 +156,11 @@ void PassPlan::add_stages(const Segment& segment) {
     if (i + 1 == segment.end || !takes_next(task, pass.tasks[i + 1])) continue;
     take(stages.back(), pass.tasks[++i]);
   }
-  const bool has_loss =
-      std::any_of(stages.begin() + begin, stages.end(),
-                  [](const PlannedStage& stage) { return stage.kind == StageKind::loss; });
+  for (PlannedLaunch& launch : launches) launch.ends_rows = false;
   launches.push_back({.kind = PlannedLaunch::Kind::stages,
                       .begin = begin,
                       .end = static_cast<int>(stages.size()),
-                      .has_loss = has_loss});
+                      .ends_rows = true});
 }
 
 PlannedStage PassPlan::stage_of(const Task& task) const {
@@ -243,7 +241,8 @@ std::vector<const Task*> PassPlan::tasks_of_weights() const {
 // If only dense layers read the input, they read the bound data, and the plan has no input tensor.
 void PassPlan::find_bound_input() {
   const int input = pass.tasks.front().output;
-  reads_bound_input = pass.output != input;
+  reads_bound_input =
+      std::find(pass.outputs.begin(), pass.outputs.end(), input) == pass.outputs.end();
   for (std::size_t i = 1; i < stages.size(); ++i) {
     PlannedStage::Tensors others = stages[i].tensors;
     const bool reads = others.input == input;
@@ -282,7 +281,8 @@ void PassPlan::find_slice() {
     wanted[task->input] = !reads_bound(*task);
     if (task->gradient >= 0) wanted[task->gradient] = true;
   }
-  if (predicts || program.captures) wanted[pass.output] = true;
+  if (predicts || program.captures)
+    for (const int output : pass.outputs) wanted[output] = true;
 
   PlannedSlice found{.first = static_cast<int>(first),
                      .loads = {},
@@ -321,7 +321,7 @@ void PassPlan::find_copies() {
   const auto mark = [](std::vector<bool>& set, int tensor) {
     if (tensor >= 0) set[tensor] = true;
   };
-  mark(read, pass.output);
+  for (const int output : pass.outputs) mark(read, output);
   for (const PlannedLaunch& launch : launches) {
     for (const Task* task : launch.tasks) {
       mark(read, task->input);

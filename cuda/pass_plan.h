@@ -51,8 +51,8 @@ struct PlannedLaunch {
   int begin = 0, end = 0;                    // stages: the range of stages
   std::vector<const Task*> tasks = {};       // channels and weights: the tasks
   std::vector<const Task*> wide_tasks = {};  // weights: the tasks of wide layers
-  TaskKind task{};        // parameters: this task, for all parameters that have it
-  bool has_loss = false;  // stages: after them, the outputs and targets of the batch are known
+  TaskKind task{};         // parameters: this task, for all parameters that have it
+  bool ends_rows = false;  // stages: after them, all outputs of the batch are known
 };
 
 // Stages that run in one kernel. Each block runs all of the stages on a few rows.

@@ -103,8 +103,6 @@ void Prediction::run(Launcher& launcher, const plugin::InputRecord& input, float
   state.scale = input.scale * program_.input_scale;
   state.offset = input.offset * program_.input_scale + program_.input_offset;
   state.features = input.features;
-  state.outputs = program_.output_size;
-  state.positions = 1;
   int c = 0;
   for (std::int64_t first = 0; first < input.rows && !asked(cancel);
        first += most, c = (c + 1) % chunks) {

@@ -17,7 +17,7 @@ Pass to_pass(const plugin::PassRecord& record) {
   pass.features.assign(record.features, record.features + record.tensors);
   pass.positions.assign(record.positions, record.positions + record.tensors);
   pass.statistics.assign(record.statistics, record.statistics + record.statistics_count);
-  pass.output = record.output;
+  pass.outputs.assign(record.outputs, record.outputs + record.output_count);
   for (int i = 0; i < record.task_count; ++i) {
     const plugin::TaskRecord& from = record.tasks[i];
     Task task{};
@@ -36,6 +36,7 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.parameter = from.parameter;
     task.statistics = from.statistics;
     task.metric = from.metric;
+    task.head = from.head;
     task.op = to_op(from.op);
     task.along = {from.length, from.inner};
     task.block = {from.block_rows, from.block_columns, from.block_inner};
@@ -70,6 +71,23 @@ Parameter to_parameter(const plugin::ParameterRecord& record) {
   return parameter;
 }
 
+Head to_head(const plugin::HeadRecord& record) {
+  Head head;
+  head.outputs = record.outputs;
+  head.positions = record.positions;
+  head.first_output = record.first_output;
+  head.first_position = record.first_position;
+  head.first_metric = record.first_metric;
+  head.metrics = record.metrics;
+  head.weighted_from = record.weighted_from;
+  head.first_value = record.first_value;
+  head.reduction = static_cast<Reduction>(record.reduction);
+  head.has_loss = record.has_loss != 0;
+  head.takes_gradients = record.takes_gradients != 0;
+  head.loss_weight = record.loss_weight;
+  return head;
+}
+
 UpdatePlan to_update(const plugin::UpdateRecord& record) {
   UpdatePlan plan;
   plan.optimizer = to_op(record.optimizer);
@@ -98,15 +116,15 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.predict = to_pass(record.predict);
   program.evaluate = to_pass(record.evaluate);
   program.train = to_pass(record.train);
-  program.reduction = static_cast<Reduction>(record.reduction);
+  for (int h = 0; h < record.head_count; ++h) program.heads.push_back(to_head(record.heads[h]));
   program.update = to_update(record.update);
   program.slots = record.slots;
   program.accumulator = record.accumulator;
   program.average = record.average;
   program.metrics = record.metrics;
   program.activities = record.activities;
-  program.weighted_from = record.weighted_from;
   program.positions = record.positions;
+  program.values = record.values;
   program.captures = record.captures != 0;
   program.precision = static_cast<Precision>(record.precision);
   return program;

@@ -8,17 +8,23 @@
 
 namespace neurode::cuda {
 
+namespace {
+
+int heads_of(const Program& program) { return static_cast<int>(program.heads.size()); }
+
+}  // namespace
+
 Range::Range(Device& device, const Program& program, BoundData& data)
     : device_(device),
       program_(program),
       data_(data),
       state_(device.pool, sizeof(RunState), "the state of a range"),
-      sums_(device.pool, RangeSums::bytes(program.metrics), "sums") {}
+      heads_(device.pool, heads_of(program) * sizeof(HeadState), "the heads of a range"),
+      sums_(device.pool, RangeSums::bytes(heads_of(program), program.metrics), "sums") {}
 
 // Bytes of the outputs, the targets and a weight for each position of the rows.
 std::int64_t Range::captured_bytes(std::int64_t rows) const {
-  return rows * program_.positions * (2 * program_.outputs() + 1) *
-         static_cast<std::int64_t>(sizeof(float));
+  return rows * program_.captured_floats() * static_cast<std::int64_t>(sizeof(float));
 }
 
 void Range::take_captured(std::int64_t rows) {
@@ -40,8 +46,13 @@ RunState Range::begin(const plugin::RangeRecord& range) {
   state.scale = input.scale * program_.input_scale;
   state.offset = input.offset * program_.input_scale + program_.input_offset;
   state.features = input.features;
-  state.outputs = program_.outputs();
-  state.positions = program_.positions;
+  write_heads(range);
+  state.heads = heads_.as<HeadState>();
+  state.row_targets =
+      range.target_columns != nullptr ? range.target_row_size : program_.output_size;
+  state.row_weights = program_.positions;
+  state.row_outputs = program_.output_size;
+  state.row_captured = program_.captured_floats();
   state.total = input.rows;
   state.batch_size = std::min<std::int64_t>(range.batch_size, input.rows);
   state.begin = state.position = range.first_batch * state.batch_size;
@@ -59,6 +70,31 @@ RunState Range::begin(const plugin::RangeRecord& range) {
   }
   check(cudaMemsetAsync(sums_.as<void>(), 0, sums_.size(), device_.stream.get()), "clearing sums");
   return state;
+}
+
+void Range::write_heads(const plugin::RangeRecord& range) {
+  std::vector<HeadState> states;
+  for (int h = 0; h < heads_of(program_); ++h) {
+    const Head& head = program_.heads[h];
+    const TargetColumns targets =
+        range.target_columns != nullptr ? range.target_columns[h] : TargetColumns{};
+    states.push_back({.outputs = head.outputs,
+                      .positions = head.positions,
+                      .first_output = head.first_output,
+                      .first_position = head.first_position,
+                      .first_metric = head.first_metric,
+                      .metrics = head.metrics,
+                      .weighted_from = head.weighted_from,
+                      .first_target = targets.begin,
+                      .takes_classes = targets.are_classes ? 1 : 0,
+                      .has_loss = head.has_loss ? 1 : 0,
+                      .takes_gradients = head.takes_gradients ? 1 : 0,
+                      .reduction = head.reduction,
+                      .loss_weight = head.loss_weight,
+                      .loss_scale = 1});
+  }
+  const auto bytes = static_cast<std::int64_t>(states.size() * sizeof(HeadState));
+  device_.staging.upload(states.data(), bytes, heads_.as<void>());
 }
 
 void Range::write(const RunState& state) {
@@ -81,13 +117,13 @@ void Range::end(const plugin::RangeRecord& range, const RunState& state, plugin:
 void Range::read_sums(plugin::SumsRecord& sums) {
   std::vector<std::byte> bytes(sums_.size());
   device_.staging.download(sums_.as<void>(), sums_.size(), bytes.data());
+  const std::size_t heads = heads_of(program_) * sizeof(plugin::HeadSumsRecord);
+  const std::size_t before_metrics = sizeof(RangeSums) + heads;
   RangeSums range;
   std::memcpy(&range, bytes.data(), sizeof(range));
-  sums.loss = range.loss;
-  sums.counted = range.counted;
-  sums.weight = range.weight;
   sums.penalty = range.penalty;
-  std::memcpy(sums.metrics, bytes.data() + sizeof(range), bytes.size() - sizeof(range));
+  std::memcpy(sums.heads, bytes.data() + sizeof(range), heads);
+  std::memcpy(sums.metrics, bytes.data() + before_metrics, bytes.size() - before_metrics);
 }
 
 }  // namespace neurode::cuda

@@ -5,9 +5,11 @@
 
 namespace neurode::cuda {
 
-// The weight of position `at` of the batch; NaN if the position is not counted.
-NEURODE_DEVICE float weight_of(const RunState& state, int at) {
-  return state.weights == nullptr ? 1 : state.weights[target_at(state, at)];
+// The weight of position `at` of a head's outputs of the batch; NaN if the position is not counted.
+NEURODE_DEVICE float weight_of(const RunState& state, const HeadState& head, int at) {
+  if (state.weights == nullptr) return 1;
+  return state.weights[row_of_target(state, head, at) * state.row_weights + head.first_position +
+                       at % head.positions];
 }
 
 // Sums `value` over the block, always in the same order. The result is correct in thread 0 only.
@@ -24,30 +26,30 @@ NEURODE_DEVICE double sum_of_block(double value) {
 }
 
 // The factor of a row's loss in the loss sum of the range.
-NEURODE_DEVICE double weight_of_loss(const StepRecord& step, const FinishRecord& finish, int row,
+NEURODE_DEVICE double weight_of_loss(const StepRecord& step, const HeadState& head, int row,
                                      float row_weight) {
   const RunState& state = *step.state;
   if (state.weights != nullptr)
-    return row_weight * (static_cast<double>(state.loss_scale) * step.rows);
-  if (finish.mean != 0) return 1.0 / state.positions;
+    return row_weight * (static_cast<double>(head.loss_scale) * step.rows);
+  if (head.reduction != Reduction::sum) return 1.0 / head.positions;
   // Without the mean, the loss of a batch is counted once for each row of the batch.
   const std::int64_t first =
-      (state.position + row / state.positions) / state.batch_size * state.batch_size;
+      (state.position + row / head.positions) / state.batch_size * state.batch_size;
   return static_cast<double>(first + state.batch_size < state.total ? state.batch_size
                                                                     : state.total - first);
 }
 
-// Ends the step; all threads of one block call this. Sums are in double precision, and the order of
-// additions depends only on the number of rows.
-NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
+// Adds a head's losses and metrics to the sums.
+NEURODE_DEVICE void finish_head(const StepRecord& step, const FinishRecord& finish, int index) {
   const int thread = static_cast<int>(threadIdx.x);
-  RunState& state = *step.state;
+  const RunState& state = *step.state;
+  const HeadState& head = state.heads[index];
   const bool weighted = state.weights != nullptr;
   // Adds value(row) * weight(row, weight of the row) over the positions that are counted.
   const auto add = [&](double& total, auto value, auto weight) {
     double sum = 0;
-    for (int row = thread; row < step.rows * state.positions; row += kThreads) {
-      const float row_weight = weight_of(state, row);
+    for (int row = thread; row < step.rows * head.positions; row += kThreads) {
+      const float row_weight = weight_of(state, head, row);
       if (row_weight == row_weight) sum += value(row) * weight(row, row_weight);
     }
     sum = sum_of_block(sum);
@@ -60,19 +62,31 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
     const float* const values = step.values + line * static_cast<std::int64_t>(step.capacity);
     return [=](int row) { return values[row]; };
   };
-  add(finish.sums->loss, row_values(0),
-      [&](int row, float row_weight) { return weight_of_loss(step, finish, row, row_weight); });
-  for (int m = 0; m < finish.metrics; ++m) {
-    const bool weighs = weighted && m >= finish.weighted_from;
-    add(finish.sums->metrics()[m], row_values(1 + m),
+  plugin::HeadSumsRecord& sums = finish.sums->heads()[index];
+  if (head.has_loss != 0) {
+    add(sums.loss, row_values(index),
+        [&](int row, float row_weight) { return weight_of_loss(step, head, row, row_weight); });
+  }
+  for (int m = 0; m < head.metrics; ++m) {
+    const bool weighs = weighted && m >= head.weighted_from;
+    const int metric = head.first_metric + m;
+    add(finish.sums->metrics(finish.heads)[metric], row_values(finish.heads + metric),
         [=](int, float row_weight) { return weighs ? static_cast<double>(row_weight) : 1.0; });
   }
-  add(finish.sums->counted, one, unweighted);
-  add(finish.sums->weight, one,
-      [](int, float row_weight) { return static_cast<double>(row_weight); });
+  add(sums.counted, one, unweighted);
+  add(sums.weight, one, [](int, float row_weight) { return static_cast<double>(row_weight); });
+}
+
+// Ends the step; all threads of one block call this. Sums are in double precision, and the order of
+// additions depends only on the number of rows.
+NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
+  const int thread = static_cast<int>(threadIdx.x);
+  RunState& state = *step.state;
+  for (int h = 0; h < finish.heads; ++h) finish_head(step, finish, h);
   if (finish.activities > 0) {
+    const int first = finish.heads + finish.metrics;
     double sum = 0;
-    for (int a = 1 + finish.metrics; a < 1 + finish.metrics + finish.activities; ++a) {
+    for (int a = first; a < first + finish.activities; ++a) {
       for (int row = thread; row < step.rows; row += kThreads)
         sum += step.values[a * static_cast<std::int64_t>(step.capacity) + row];
     }

@@ -19,6 +19,18 @@ using plugin::record_of;
 
 constexpr int kThreads = 256;  // threads per block
 
+// An output of the model with its loss and metrics, and where its targets are.
+struct HeadState {
+  std::int32_t outputs, positions;
+  std::int32_t first_output, first_position, first_metric, metrics, weighted_from;
+  std::int32_t first_target;   // its first column in target_rows
+  std::int32_t takes_classes;  // whether that is a class index
+  std::int32_t has_loss, takes_gradients;
+  Reduction reduction;
+  float loss_weight;
+  float loss_scale;  // of a weighted batch
+};
+
 // The state of the range that is running. Everything that changes from step to step is here, in
 // device memory, so that captured steps can be replayed.
 struct RunState {
@@ -29,21 +41,22 @@ struct RunState {
   const float* target_rows;
   const float* weights;    // weights of the targets, or null
   const float* gradients;  // gradients of the range's rows, in the range's order, in place of
-                           // targets; or null
+                           // the targets of heads that take them; or null
   float* captured;  // gets outputs, targets and weights of the range's rows, in the range's order;
                     // or null
   const float* learning_rates;  // one for each batch of the range
   float scale, offset;
-  std::int32_t features, outputs;
-  std::int32_t positions;  // positions in a row's output; each has its own target, weight and loss
-  std::int64_t begin;      // position of the range's first row in the order
-  std::int64_t position;   // position of the batch's first row in the order
-  std::int64_t total;      // rows of the bound data
+  std::int32_t features;
+  HeadState* heads;
+  // Floats that a row has in target_rows and weights, in gradients and in captured.
+  std::int32_t row_targets, row_weights, row_outputs, row_captured;
+  std::int64_t begin;     // position of the range's first row in the order
+  std::int64_t position;  // position of the batch's first row in the order
+  std::int64_t total;     // rows of the bound data
   std::int64_t batch_size;
   std::int64_t step;
   std::int32_t index;      // number of the batch in the range
   std::uint32_t finished;  // number of blocks of the step's last launch that have finished
-  float loss_scale;        // loss scale of a weighted batch
 };
 
 struct Tensor {
@@ -89,7 +102,8 @@ enum class StageKind : int {
 struct Stage {
   StageKind kind;
   int inputs, units;  // of a dense layer; for other stages, units is the number of features
-  int metric;
+  int head;           // of a loss or a metric
+  int line;           // of StepRecord::values that it writes
   Operand input, z, output, auxiliary, gradient, input_gradient;
   const float* kernel;  // (inputs, kernel_stride)
   const float* bias;
@@ -104,31 +118,33 @@ struct Stage {
 struct StepRecord {
   RunState* state;
   int rows;
-  float loss_scale;  // negative: the loss scale of the state is used
-  float* values;     // (row_values(), capacity): losses, metrics and penalties, by position
+  float* values;  // (lines, capacity): losses of heads, then metrics, then penalties, by position
   int capacity;
 };
 
-// Sums over the steps of a range, in device memory. The sums of the metrics follow the structure.
+// Sums over the steps of a range, in device memory. Those of the heads and then those of the
+// metrics follow the structure.
 struct RangeSums {
-  double loss;
-  double counted;  // number of positions that are counted
-  double weight;   // sum of their weights
   double penalty;  // penalties of parameters and of outputs
-  NEURODE_DEVICE double* metrics() { return reinterpret_cast<double*>(this + 1); }
-  static std::int64_t bytes(int metrics) {
-    return static_cast<std::int64_t>(sizeof(RangeSums) + metrics * sizeof(double));
+  NEURODE_DEVICE plugin::HeadSumsRecord* heads() {
+    return reinterpret_cast<plugin::HeadSumsRecord*>(this + 1);
+  }
+  NEURODE_DEVICE double* metrics(int heads) {
+    return reinterpret_cast<double*>(this->heads() + heads);
+  }
+  static std::int64_t bytes(int heads, int metrics) {
+    return static_cast<std::int64_t>(sizeof(RangeSums) + heads * sizeof(plugin::HeadSumsRecord) +
+                                     metrics * sizeof(double));
   }
 };
 
 // How a step ends. Sums are in double precision and in a fixed order.
 struct FinishRecord {
   RangeSums* sums;  // null: the step does not end here
-  int metrics;
-  int activities;     // number of output penalties
-  int weighted_from;  // metrics from this one on weight their rows
-  int mean;           // whether a batch's loss is the mean over its rows
-  int counts_step;    // whether the step counts as a step of the optimizer
+  int heads;
+  int metrics;      // of all heads
+  int activities;   // number of output penalties
+  int counts_step;  // whether the step counts as a step of the optimizer
 };
 
 // Where the gradient of a parameter goes: see update_patch.

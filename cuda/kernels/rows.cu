@@ -164,14 +164,15 @@ __global__ __launch_bounds__(kThreads) void slice_kernel(Slice slice, StepRecord
   }
 }
 
-__global__ __launch_bounds__(kThreads) void weigh_kernel(StepRecord step, int reduction) {
+// One block for each head.
+__global__ __launch_bounds__(kThreads) void weigh_kernel(StepRecord step) {
   __shared__ double parts[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
+  HeadState& head = step.state->heads[blockIdx.x];
   double sum = 0;
-  for (int row = thread; row < step.rows * step.state->positions; row += kThreads) {
-    const float weight = weight_of(*step.state, row);
-    if (weight == weight)
-      sum += reduction == static_cast<int>(Reduction::weighted_mean) ? weight : 1;
+  for (int row = thread; row < step.rows * head.positions; row += kThreads) {
+    const float weight = weight_of(*step.state, head, row);
+    if (weight == weight) sum += head.reduction == Reduction::weighted_mean ? weight : 1;
   }
   parts[thread] = sum;
   __syncthreads();
@@ -180,27 +181,27 @@ __global__ __launch_bounds__(kThreads) void weigh_kernel(StepRecord step, int re
     __syncthreads();
   }
   if (thread > 0) return;
-  const bool divides = reduction != static_cast<int>(Reduction::sum);
-  step.state->loss_scale = !divides ? 1 : parts[0] == 0 ? 0 : static_cast<float>(1 / parts[0]);
+  const bool divides = head.reduction != Reduction::sum;
+  head.loss_scale = !divides ? 1 : parts[0] == 0 ? 0 : static_cast<float>(1 / parts[0]);
 }
 
-__global__ __launch_bounds__(kThreads) void capture_kernel(Operand output, StepRecord step) {
+__global__ __launch_bounds__(kThreads) void capture_kernel(Operand output, int index,
+                                                           StepRecord step) {
   const RunState& state = *step.state;
   if (state.captured == nullptr) return;
-  const int row = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
-  if (row >= step.rows) return;
-  const int outputs = state.outputs;
-  const std::int64_t at = target_at(state, row);
-  float* const captured =
-      state.captured +
-      ((state.position - state.begin) * state.positions + row) * (2 * std::int64_t{outputs} + 1);
+  const int at = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  if (at >= step.rows) return;
+  const HeadState& head = state.heads[index];
+  const int outputs = head.outputs;
+  const std::int64_t row = state.position - state.begin + at / head.positions;
+  float* const captured = state.captured + row * state.row_captured + 2 * head.first_output +
+                          head.first_position + at % head.positions * (2 * outputs + 1);
+  const TargetView target = target_of(state, head, at);
   for (int o = 0; o < outputs; ++o) {
-    captured[o] = output.data[row * static_cast<std::int64_t>(output.stride) + o];
-    captured[outputs + o] = state.target_rows != nullptr ? state.target_rows[at * outputs + o]
-                            : state.classes[at] == o     ? 1.0f
-                                                         : 0.0f;
+    captured[o] = output.data[at * static_cast<std::int64_t>(output.stride) + o];
+    captured[outputs + o] = target(o);
   }
-  captured[2 * outputs] = weight_of(state, row);
+  captured[2 * outputs] = weight_of(state, head, at);
 }
 
 __global__ __launch_bounds__(kThreads) void finish_kernel(StepRecord step, FinishRecord record) {
@@ -229,12 +230,12 @@ void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step) 
            slice.shared_floats * sizeof(float), slice, step);
 }
 
-void weigh(Launcher& launcher, const StepRecord& step, int reduction) {
-  launcher(weigh_kernel, dim3(1), kThreads, 0, step, reduction);
+void weigh(Launcher& launcher, const StepRecord& step, int heads) {
+  launcher(weigh_kernel, dim3(static_cast<unsigned>(heads)), kThreads, 0, step);
 }
 
-void capture(Launcher& launcher, const Operand& output, const StepRecord& step) {
-  launcher(capture_kernel, dim3(blocks_of(step.rows, kThreads)), kThreads, 0, output, step);
+void capture(Launcher& launcher, const Operand& output, int head, const StepRecord& step) {
+  launcher(capture_kernel, dim3(blocks_of(step.rows, kThreads)), kThreads, 0, output, head, step);
 }
 
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record) {

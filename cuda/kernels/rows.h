@@ -44,11 +44,12 @@ static_assert(sizeof(Slice) + sizeof(StepRecord) <= 4096);  // kernel argument l
 
 void run_slices(Launcher& launcher, const Slice& slice, const StepRecord& step);
 
-// Computes the loss scale of a weighted batch: 1 / (number of counted rows), or 1 / (their weight).
-void weigh(Launcher& launcher, const StepRecord& step, int reduction);
+// Computes each head's loss scale of a weighted batch: 1 / (number of counted rows), or 1 / (their
+// weight).
+void weigh(Launcher& launcher, const StepRecord& step, int heads);
 
-// Copies the batch's outputs, targets and weights to state.captured.
-void capture(Launcher& launcher, const Operand& output, const StepRecord& step);
+// Copies a head's outputs, targets and weights of the batch to state.captured.
+void capture(Launcher& launcher, const Operand& output, int head, const StepRecord& step);
 
 // Ends a step whose last launch does not end the step itself.
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record);

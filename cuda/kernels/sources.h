@@ -89,12 +89,11 @@ struct InputSource {
   }
 };
 
-// The place of a position's target in the bound targets; `at` counts all positions of the batch.
-NEURODE_DEVICE std::int64_t target_at(const RunState& state, int at) {
-  const std::int64_t position = state.position + at / state.positions;
-  const std::int64_t row =
-      state.order != nullptr ? static_cast<std::int64_t>(state.order[position]) : position;
-  return row * state.positions + at % state.positions;
+// The row of the bound data at position `at` of a head's outputs, which counts all positions of the
+// batch.
+NEURODE_DEVICE std::int64_t row_of_target(const RunState& state, const HeadState& head, int at) {
+  const std::int64_t position = state.position + at / head.positions;
+  return state.order != nullptr ? static_cast<std::int64_t>(state.order[position]) : position;
 }
 
 }  // namespace neurode::cuda

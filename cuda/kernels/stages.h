@@ -1,6 +1,7 @@
 // What a stage other than a matrix product does to one element or one row. All kernels share this.
 #pragma once
 
+#include "cuda/kernels/finish.h"
 #include "cuda/kernels/functors.h"
 #include "cuda/kernels/sources.h"
 #include "native/ops/random.h"
@@ -112,41 +113,53 @@ NEURODE_DEVICE void run_rowwise(const Stage& stage, const Tensors& t, int row) {
   }
 }
 
+// The target of position `at` of a head's outputs, or the gradient that replaces it.
+NEURODE_DEVICE TargetView target_of(const RunState& state, const HeadState& head, int at) {
+  const int position = at % head.positions;
+  if (state.gradients != nullptr && head.takes_gradients != 0) {
+    const std::int64_t row = state.position - state.begin + at / head.positions;
+    return {state.gradients + row * state.row_outputs + head.first_output + position * head.outputs,
+            0};
+  }
+  const std::int64_t row = row_of_target(state, head, at);
+  if (state.classes != nullptr) return {nullptr, state.classes[row * head.positions + position]};
+  const float* const targets = state.target_rows + row * state.row_targets + head.first_target;
+  if (head.takes_classes != 0) return {nullptr, static_cast<int>(targets[position])};
+  return {targets + position * head.outputs, 0};
+}
+
 NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepRecord& step, int row,
                             int batch_row) {
   if (stage.kind == StageKind::activation_forward || stage.kind == StageKind::activation_backward) {
     return run_rowwise(stage, t, row);
   }
+  float* const value =
+      step.values + stage.line * static_cast<std::int64_t>(step.capacity) + batch_row;
   if (stage.kind == StageKind::activity_penalty) {
     float sum = 0;
     for (int f = 0; f < stage.units; ++f) sum += penalty_value(stage.op, t.input.at(row, f));
-    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] = sum;
+    *value = sum;
     return;
   }
   const RunState& state = *step.state;
-  const std::int64_t at = target_at(state, batch_row);
-  const TargetView target =
-      state.gradients != nullptr
-          ? TargetView{state.gradients +
-                           ((state.position - state.begin) * state.positions + batch_row) *
-                               state.outputs,
-                       0}
-          : TargetView{
-                state.target_rows != nullptr ? state.target_rows + at * state.outputs : nullptr,
-                state.classes != nullptr ? state.classes[at] : 0};
+  const HeadState& head = state.heads[stage.head];
+  const TargetView target = target_of(state, head, batch_row);
   float* const prediction = &t.input.at(row, 0);
-  if (stage.kind == StageKind::loss) {
-    float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
-    float scale = step.loss_scale < 0 ? state.loss_scale : step.loss_scale;
-    if (state.weights != nullptr && state.gradients == nullptr) {
-      const float weight = state.weights[at];
-      scale = weight == weight ? scale * weight : 0;
-    }
-    step.values[batch_row] = loss_row(stage.op, stage.units, prediction, target, scale, gradient);
-  } else {
-    step.values[(1 + stage.metric) * static_cast<std::int64_t>(step.capacity) + batch_row] =
-        metric_row(stage.op, stage.units, prediction, target);
+  if (stage.kind == StageKind::metric) {
+    *value = metric_row(stage.op, stage.units, prediction, target);
+    return;
   }
+  float* const gradient = t.gradient.stride != 0 ? &t.gradient.at(row, 0) : nullptr;
+  const bool replaced = state.gradients != nullptr && head.takes_gradients != 0;
+  float scale = state.weights != nullptr           ? head.loss_scale
+                : head.reduction == Reduction::sum ? 1.0f
+                                                   : 1.0f / static_cast<float>(step.rows);
+  scale *= head.loss_weight;
+  if (state.weights != nullptr && !replaced) {
+    const float weight = weight_of(state, head, batch_row);
+    scale = weight == weight ? scale * weight : 0;
+  }
+  *value = loss_row(stage.op, stage.units, prediction, target, scale, gradient);
 }
 
 }  // namespace neurode::cuda

@@ -92,11 +92,15 @@ export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: Tr
   return {
     ...plan,
     training: {
-      loss: loss.op,
-      reduction: loss.reduction === 'meanWithSampleWeight' ? 'weightedMean' : loss.reduction,
-      metrics: rows.map(({ op }) => op as PlanOp),
-      ...(shapes.positions > 1 ? { positions: shapes.positions } : {}),
-      weightedFrom: rows.filter(({ weighted }) => !weighted).length,
+      heads: [
+        {
+          loss: loss.op,
+          reduction: loss.reduction === 'meanWithSampleWeight' ? 'weightedMean' : loss.reduction,
+          metrics: rows.map(({ op }) => op as PlanOp),
+          ...(shapes.positions > 1 ? { positions: shapes.positions } : {}),
+          weightedFrom: rows.filter(({ weighted }) => !weighted).length,
+        },
+      ],
       captures: training.captures,
       optimizer: optimizer.op,
       weightDecay: optimizer.weightDecay,

@@ -29,6 +29,8 @@ export interface NativeInput {
  * of loss and metrics. A value is element · scale + offset in float32; elements are converted as those of input are.
  */
 export type NativeTargets = (
+  /** Of several heads, side by side: for each position a class index if `classes` of the head is true, otherwise its values. */
+  | { readonly kind: 'heads'; readonly data: Float32Array; readonly classes: readonly boolean[] }
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: NumericArray; readonly scale?: number; readonly offset?: number }
 ) & { readonly weights?: Float32Array | undefined; readonly lent?: boolean }
@@ -59,7 +61,7 @@ export interface NativeTrainRange extends Captures {
   readonly batches: number
   /** One learning rate for all batches, or one per batch of the range. */
   readonly learningRates: Float32Array
-  /** d loss / d output of the range's rows, in order, instead of targets; for the loss `dotProduct`. */
+  /** d loss / d output of the range's rows, in order, instead of the targets of heads whose loss is `dotProduct`. */
   readonly gradients?: Float32Array | undefined
   /** Whether weights change; default true. */
   readonly update?: boolean | undefined

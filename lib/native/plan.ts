@@ -125,16 +125,27 @@ export interface Plan {
   readonly precision?: Precision
   /** Absent for a model that was not compiled and can only predict. */
   readonly training?: {
-    readonly loss: PlanOp
-    readonly reduction: 'mean' | 'sum' | 'weightedMean'
-    readonly metrics: readonly PlanOp[]
-    /** Index of the first metric that applies the weights of rows; default: none does. */
-    readonly weightedFrom?: number
-    /** Number of positions of an output row, each with its own targets, weight, loss and metrics; default 1. */
-    readonly positions?: number
+    /** The outputs. Those of several lie side by side in the model's output, in this order. */
+    readonly heads: readonly PlanHead[]
     /** Whether ranges may return `captured` rows and take `gradients`; default false. */
     readonly captures?: boolean
   } & PlanUpdate
+}
+
+/** An output of the model with its loss and metrics. */
+export interface PlanHead {
+  /** The value that is the output; default: that of the Plan. */
+  readonly value?: number
+  /** Number of positions of an output row, each with its own targets, weight, loss and metrics; default 1. */
+  readonly positions?: number
+  /** Absent: the output has no loss. */
+  readonly loss?: PlanOp
+  /** The factor of the loss in that of the model; default 1. */
+  readonly lossWeight?: number
+  readonly reduction: 'mean' | 'sum' | 'weightedMean'
+  readonly metrics: readonly PlanOp[]
+  /** Index of the first metric that applies the weights of rows; default: none does. */
+  readonly weightedFrom?: number
 }
 
 /** How gradients change weights: accumulation, clipping, decay, optimizer, averaging, in this order. The default of each is none. */

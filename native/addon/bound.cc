@@ -1,11 +1,14 @@
 #include "native/addon/bound.h"
 
+#include <cmath>
 #include <numeric>
 #include <string>
+#include <tuple>
 
 #include "native/addon/convert.h"
 #include "native/addon/copies.h"
 #include "native/addon/range.h"
+#include "native/engine/number_text.h"
 
 namespace neurode::addon {
 namespace {
@@ -20,6 +23,13 @@ Uninitialized<float> converted(const Elements& elements, double scale, double of
                   ": expected numbers that float32 holds, up to 3.4e38: scale the data, got a "
                   "larger one in row " +
                   std::to_string(at / (elements.count / rows)));
+}
+
+std::vector<std::pair<int, int>> shapes_of(const Program& program) {
+  std::vector<std::pair<int, int>> shapes;
+  for (const Head& head : program.heads) shapes.emplace_back(head.outputs, head.positions);
+  if (shapes.empty()) shapes.emplace_back(program.output_size, 1);
+  return shapes;
 }
 
 }  // namespace
@@ -63,10 +73,15 @@ InputView BoundInput::view() {
 BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::int64_t rows)
     : rows_(rows) {
   if (rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
-  view_.outputs = program.outputs();
-  view_.positions = program.positions;
+  shapes_ = shapes_of(program);
+  std::tie(view_.outputs, view_.positions) = shapes_.front();
   elements_ = to_elements(targets.Get("data"), "targets.data");
-  if (member(targets, "kind", to_text) == "classes") {
+  const std::string kind = member(targets, "kind", to_text);
+  if ((kind == "heads") != (shapes_.size() > 1))
+    throw Error("ERR_ARGUMENT", "targets.kind: expected 'heads' for several heads alone");
+  if (kind == "heads") {
+    take_heads(targets, program);
+  } else if (kind == "classes") {
     take_classes(program);
   } else {
     take_rows(targets, program);
@@ -80,6 +95,54 @@ BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::in
   view_.weights = weights_.data();
 }
 
+// The columns of the heads side by side, as float32.
+void BoundTargets::take_heads(Napi::Object targets, const Program& program) {
+  const Napi::Value classes = targets.Get("classes");
+  const std::size_t heads = program.heads.size();
+  if (!classes.IsArray() || classes.As<Napi::Array>().Length() != heads)
+    throw Error("ERR_ARGUMENT", "targets.classes: expected a boolean for each head");
+  for (std::size_t h = 0; h < heads; ++h) {
+    const bool are_classes =
+        to_bool(classes.As<Napi::Array>().Get(static_cast<std::uint32_t>(h)), "targets.classes");
+    columns_.push_back({view_.row_size, are_classes});
+    view_.row_size += are_classes ? program.heads[h].positions : program.heads[h].size();
+  }
+  view_.columns = columns_.data();
+  view_.row_weights = program.positions;
+  if (elements_.type != ElementType::float32)
+    throw Error("ERR_DTYPE", "targets.data: expected a Float32Array");
+  if (elements_.count != rows_ * view_.row_size) {
+    throw Error("ERR_SHAPE", "targets: expected " + std::to_string(rows_) + " rows of " +
+                                 std::to_string(view_.row_size) + " values, got " +
+                                 std::to_string(elements_.count) + " values");
+  }
+  view_.rows = static_cast<const float*>(elements_.data);
+  if (memory_of(targets) == Memory::lent) {
+    floats_ = copy_of(view_.rows, elements_.count);
+    view_.rows = floats_.data();
+  }
+  check_classes(program);
+}
+
+// Kernels read one-hot rows at these indices.
+void BoundTargets::check_classes(const Program& program) const {
+  for (std::size_t h = 0; h < columns_.size(); ++h) {
+    if (!columns_[h].are_classes) continue;
+    const Head& head = program.heads[h];
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const float* const labels = view_.rows + row * view_.row_size + columns_[h].begin;
+      for (int p = 0; p < head.positions; ++p) {
+        const float label = labels[p];
+        if (label >= 0 && label < static_cast<float>(head.outputs) && label == std::floor(label))
+          continue;
+        throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
+                                           std::to_string(head.outputs - 1) + ", got " +
+                                           number_text(label) + " in row " + std::to_string(row));
+      }
+    }
+  }
+}
+
 void BoundTargets::take_classes(const Program& program) {
   if (elements_.type != ElementType::int32)
     throw Error("ERR_DTYPE", "targets.data: expected an Int32Array of class indices");
@@ -89,9 +152,9 @@ void BoundTargets::take_classes(const Program& program) {
   const auto* const labels = static_cast<const std::int32_t*>(elements_.data);
   classes_.assign(labels, labels + elements_.count);
   for (std::int64_t i = 0; i < elements_.count; ++i) {
-    if (classes_[i] >= 0 && classes_[i] < program.outputs()) continue;
+    if (classes_[i] >= 0 && classes_[i] < view_.outputs) continue;
     throw Error("ERR_LABEL_RANGE", "targets: expected class indices from 0 to " +
-                                       std::to_string(program.outputs() - 1) + ", got " +
+                                       std::to_string(view_.outputs - 1) + ", got " +
                                        std::to_string(classes_[i]) + " in row " +
                                        std::to_string(i / program.positions));
   }
@@ -130,9 +193,7 @@ void BoundTargets::take_rows(Napi::Object targets, const Program& program) {
   }
 }
 
-bool BoundTargets::fits(const Program& program) const {
-  return view_.outputs == program.outputs() && view_.positions == program.positions;
-}
+bool BoundTargets::fits(const Program& program) const { return shapes_ == shapes_of(program); }
 
 TargetsView BoundTargets::view() {
   if (view_.classes == nullptr && view_.bytes == nullptr && view_.rows == nullptr) {

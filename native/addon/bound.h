@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "native/engine/data.h"
@@ -54,6 +55,8 @@ class BoundTargets {
  private:
   void take_classes(const Program& program);
   void take_rows(Napi::Object targets, const Program& program);
+  void take_heads(Napi::Object targets, const Program& program);
+  void check_classes(const Program& program) const;
 
   Elements elements_;
   double scale_ = 1, offset_ = 0;
@@ -63,6 +66,8 @@ class BoundTargets {
   Uninitialized<std::uint8_t> bytes_;
   Uninitialized<float> floats_;
   std::vector<std::int32_t> classes_;
+  std::vector<TargetColumns> columns_;       // by head, if there are several
+  std::vector<std::pair<int, int>> shapes_;  // outputs and positions by head
   std::vector<float> weights_;
 };
 

@@ -160,22 +160,32 @@ class ObjectReader final : public LayerReader {
   const Napi::Object object_;
 };
 
-TrainingPlan to_training(Napi::Object object) {
-  TrainingPlan training;
-  training.loss = member(object, "loss", to_op, OpKind::loss);
+HeadPlan to_head(Napi::Object object, std::int64_t values) {
+  HeadPlan head;
+  head.value = static_cast<int>(optional(object, "value", std::int64_t{-1}, to_integer, 0, values));
+  if (!object.Get("loss").IsUndefined()) head.loss = member(object, "loss", to_op, OpKind::loss);
+  head.loss_weight = static_cast<float>(optional(object, "lossWeight", 1.0, to_number));
   const std::string reduction = member(object, "reduction", to_text);
-  training.reduction = reduction == "sum"            ? Reduction::sum
-                       : reduction == "weightedMean" ? Reduction::weighted_mean
-                                                     : Reduction::mean;
+  head.reduction = reduction == "sum"            ? Reduction::sum
+                   : reduction == "weightedMean" ? Reduction::weighted_mean
+                                                 : Reduction::mean;
   const Napi::Array metrics = member(object, "metrics", to_array);
-  for (std::uint32_t i = 0; i < metrics.Length(); ++i) {
-    training.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
-  }
-  const bool weighs = !object.Get("weightedFrom").IsUndefined();
-  training.weighted_from = static_cast<int>(
-      weighs ? member(object, "weightedFrom", to_integer, 0, metrics.Length()) : metrics.Length());
-  training.positions = static_cast<int>(
+  for (std::uint32_t i = 0; i < metrics.Length(); ++i)
+    head.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
+  const std::int64_t count = metrics.Length();
+  head.weighted_from =
+      static_cast<int>(optional(object, "weightedFrom", count, to_integer, 0, count));
+  head.positions = static_cast<int>(
       optional(object, "positions", std::int64_t{1}, to_integer, std::int64_t{1}, kMostFeatures));
+  return head;
+}
+
+TrainingPlan to_training(Napi::Object object, std::int64_t values) {
+  TrainingPlan training;
+  const Napi::Array heads = member(object, "heads", to_array);
+  if (heads.Length() == 0) fail("heads", "at least one");
+  for (std::uint32_t i = 0; i < heads.Length(); ++i)
+    training.heads.push_back(to_head(to_object(heads.Get(i), "heads"), values));
   training.captures = !object.Get("captures").IsUndefined() && member(object, "captures", to_bool);
   training.update = to_update(object);
   return training;
@@ -282,7 +292,7 @@ Plan to_plan(Napi::Value value) {
     plan.output = static_cast<int>(member(object, "output", to_integer, 0, count));
   if (object.Has("precision")) plan.precision = member(object, "precision", to_precision);
   const Napi::Value training = object.Get("training");
-  if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"));
+  if (!training.IsUndefined()) plan.training = to_training(to_object(training, "training"), count);
   return plan;
 }
 

@@ -323,7 +323,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
              to_learning_rates(options, range.batches)](const std::atomic<bool>& cancelled) {
           BatchRange ordered = range;
           if (cancelled) {
-            sums->metrics.resize(core->program.metrics);
+            *sums = Sums(core->program.heads.size(), core->program.metrics);
             return;
           }
           ordered.data = bound->view();

@@ -1,7 +1,6 @@
 #include "native/addon/range.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "native/addon/convert.h"
@@ -24,8 +23,7 @@ void take_arrays(Napi::Object options, const Program& program, BatchRange& range
       throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
     return array.Data();
   };
-  range.captured =
-      floats("captured", program.positions * (2 * std::int64_t{program.outputs()} + 1));
+  range.captured = floats("captured", program.captured_floats());
   range.gradients = floats("gradients", program.output_size);
 }
 
@@ -81,15 +79,14 @@ float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
 
 Napi::Value to_sums(Napi::Env env, const Sums& sums) {
   // `sumAt` in lib/native/sums.ts says where each number stands.
-  const std::array named{static_cast<double>(sums.batches),
-                         static_cast<double>(sums.rows),
-                         sums.loss,
-                         sums.counted,
-                         sums.weight,
-                         sums.penalty};
-  Napi::Float64Array values = Napi::Float64Array::New(env, named.size() + sums.metrics.size());
-  std::copy(sums.metrics.begin(), sums.metrics.end(),
-            std::copy(named.begin(), named.end(), values.Data()));
+  std::vector<double> all{static_cast<double>(sums.batches), static_cast<double>(sums.rows)};
+  for (const HeadSums& head : sums.heads) {
+    all.insert(all.end(), {head.loss, head.counted, head.weight});
+    if (&head == &sums.heads.front()) all.push_back(sums.penalty);
+  }
+  all.insert(all.end(), sums.metrics.begin(), sums.metrics.end());
+  Napi::Float64Array values = Napi::Float64Array::New(env, all.size());
+  std::copy(all.begin(), all.end(), values.Data());
   return values;
 }
 

@@ -27,7 +27,8 @@ OrderKey to_order_key(Napi::Object options, std::int64_t rows);
 // The memory of an array for the outputs of this many rows. Throws if its size is wrong.
 float* output_of(Napi::Value value, std::int64_t rows, int outputs);
 
-// An array: batches, rows, loss, counted, weight, penalty, and the sums of the metrics.
+// An array: batches, rows, loss, counted, weight, penalty, the loss, counted and weight of further
+// heads, and the sums of the metrics.
 Napi::Value to_sums(Napi::Env env, const Sums& sums);
 
 }  // namespace neurode::addon

@@ -23,7 +23,7 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
   const int threads = threads_worth_waking(cost_, end - begin, team_.size());
   const std::int64_t panel_floats = pass_.plan().size;
-  const int values_per_panel = program_.row_values() * program_.positions * kPanel;
+  const int values_per_panel = program_.row_values() * kPanel;
   constexpr int kRows = kTogether * kPanel;
   const std::int64_t groups = (end - begin + kRows - 1) / kRows;
   grow(workspace_.panels, panel_floats * kTogether * threads);
@@ -47,14 +47,13 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
           .first_rows = cut.first.data(),
           .values = workspace_.row_values.data() + group * kTogether * values_per_panel};
       if (range.captured != nullptr)
-        panels.captured = range.captured + (first - begin) * captured_floats(program_);
+        panels.captured = range.captured + (first - begin) * program_.captured_floats();
       pass_.run(program_.evaluate.tasks, panels);
       if (range.captured != nullptr) pass_.capture(panels);
     }
   });
 
-  Sums sums;
-  sums.metrics.resize(program_.metrics);
+  Sums sums(program_.heads.size(), program_.metrics);
   if (cancelled.load(std::memory_order_relaxed)) return sums;
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);

@@ -21,14 +21,14 @@ class Planner {
       for (const int tensor : {task.input, task.auxiliary})
         if (tensor >= 0) ++readers_[tensor];
     }
-    ++readers_[pass_.output];
+    ++readers_[pass_.outputs.front()];
   }
 
   PackedPlan plan() {
     for (const Task& task : pass_.tasks) add(task);
-    flush(store(pass_.output));
-    plan_.reads_rows_in_place = plan_.reads_rows_in_place && stored_[pass_.output] != 0;
-    plan_.output = place(pass_.output);
+    flush(store(pass_.outputs.front()));
+    plan_.reads_rows_in_place = plan_.reads_rows_in_place && stored_[pass_.outputs.front()] != 0;
+    plan_.output = place(pass_.outputs.front());
     plan_.slots = static_cast<int>(is_taken_.size());
     for (Draft& draft : drafts_) finish(draft);
     return std::move(plan_);

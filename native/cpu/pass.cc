@@ -1,6 +1,8 @@
 // Runs the tasks of a pass that are cut along rows: on some panels of a batch at a time.
 #include "native/cpu/pass.h"
 
+#include <algorithm>
+
 #include "native/cpu/pooling.h"
 #include "native/cpu/rearrangement.h"
 
@@ -113,7 +115,7 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
       return metric(task, group, panel);
     case TaskKind::activity_penalty:
       return kernels_.penalize_rows(task.op, at(task.input), width(task.input), rows,
-                                    values_of(group, panel) + (1 + task.metric) * kPanel);
+                                    values_of(group, panel) + penalty_at(task) * kPanel);
     case TaskKind::activity_gradient:
       return kernels_.penalize_rows_backward(task.op, group.activity_scale, at(task.input),
                                              at(task.gradient), width(task.input), rows);
@@ -144,71 +146,91 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
 
 // The gradients that are given in place of targets are of the batch's rows, in their order.
 void PassRunner::gather_targets(const Task& task, const PanelGroup& group, int panel) const {
+  const Head& head = program_.heads[task.head];
   float* const to = group.memory + panel * group.panels.step + plan_.offset[task.output];
-  if (group.gradients == nullptr)
-    return kernels_.gather_targets(group.targets, rows_of(group, panel), to);
+  if (group.gradients == nullptr || !head.takes_gradients) {
+    return kernels_.gather_targets(targets_of(head, task.head, group.targets),
+                                   rows_of(group, panel), to);
+  }
   TargetsView gradients;
-  gradients.rows = group.gradients;
-  gradients.outputs = program_.outputs();
-  gradients.positions = program_.positions;
+  gradients.rows = group.gradients + head.first_output;
+  gradients.outputs = head.outputs;
+  gradients.positions = head.positions;
+  gradients.row_size = program_.output_size;
   kernels_.gather_targets(
       gradients, {group.input, nullptr, group.first_rows[panel], group.panels.rows[panel]}, to);
 }
 
 // Of each position of a panel's rows.
 void PassRunner::loss(const Task& task, const PanelGroup& group, int panel) const {
+  const Head& head = program_.heads[task.head];
+  const TargetsView targets = targets_of(head, task.head, group.targets);
   float* const memory = group.memory + panel * group.panels.step;
   const auto at = [&](int tensor) { return memory + plan_.offset[tensor]; };
-  const TargetsView& targets = group.targets;
-  const int rows = group.panels.rows[panel], outputs = program_.outputs();
+  const int rows = group.panels.rows[panel];
   const std::int64_t first = group.batch_start + group.first_rows[panel];
-  const bool weighted = targets.weights != nullptr && group.gradients == nullptr;
-  for (int position = 0; position < program_.positions; ++position) {
+  const bool replaced = group.gradients != nullptr && head.takes_gradients;
+  const bool weighted = targets.weights != nullptr && !replaced;
+  const float scale = group.loss_scales == nullptr ? 1 : group.loss_scales[task.head];
+  for (int position = 0; position < head.positions; ++position) {
     float weights[kPanel];
     for (int i = 0; weighted && i < rows; ++i) {
       const std::int64_t row = row_at(group.order, first + i);
-      weights[i] = counted_weight(targets.weights[row * program_.positions + position]);
+      weights[i] = counted_weight(targets.weights[row * targets.weights_stride() + position]);
     }
-    const std::int64_t lines = std::int64_t{position} * outputs * kPanel;
-    kernels_.loss(task.op, at(task.input) + lines, at(task.auxiliary) + lines, outputs, rows,
-                  group.loss_scale, weighted ? weights : nullptr,
-                  values_of(group, panel) + position * program_.row_values() * kPanel,
+    const std::int64_t lines = std::int64_t{position} * head.outputs * kPanel;
+    kernels_.loss(task.op, at(task.input) + lines, at(task.auxiliary) + lines, head.outputs, rows,
+                  scale, weighted ? weights : nullptr,
+                  values_of(group, panel) + head.value_at(position) * kPanel,
                   task.gradient < 0 ? nullptr : at(task.gradient) + lines);
   }
 }
 
 void PassRunner::metric(const Task& task, const PanelGroup& group, int panel) const {
+  const Head& head = program_.heads[task.head];
   const float* const memory = group.memory + panel * group.panels.step;
-  for (int position = 0; position < program_.positions; ++position) {
-    const std::int64_t lines = std::int64_t{position} * program_.outputs() * kPanel;
-    kernels_.metric(
-        task.op, memory + plan_.offset[task.input] + lines,
-        memory + plan_.offset[task.auxiliary] + lines, program_.outputs(), group.panels.rows[panel],
-        values_of(group, panel) + (position * program_.row_values() + 1 + task.metric) * kPanel);
+  const int metric = 1 + task.metric - head.first_metric;
+  for (int position = 0; position < head.positions; ++position) {
+    const std::int64_t lines = std::int64_t{position} * head.outputs * kPanel;
+    kernels_.metric(task.op, memory + plan_.offset[task.input] + lines,
+                    memory + plan_.offset[task.auxiliary] + lines, head.outputs,
+                    group.panels.rows[panel],
+                    values_of(group, panel) + (head.value_at(position) + metric) * kPanel);
   }
 }
 
 void PassRunner::capture(const PanelGroup& group) const {
-  const Pass& pass = plan_.pass;
-  int targets = -1;
-  for (const Task& task : pass.tasks)
-    if (task.kind == TaskKind::gather_targets) targets = task.output;
-  const int outputs = program_.outputs(), positions = program_.positions;
   for (int panel = 0; panel < group.panels.count; ++panel) {
-    const float* const memory = group.memory + panel * group.panels.step;
-    const float* const y = memory + plan_.offset[pass.output];
-    const float* const t = memory + plan_.offset[targets];
-    const std::int64_t first = group.first_rows[panel];
-    float* row = group.captured + first * captured_floats(program_);
-    for (int i = 0; i < group.panels.rows[panel]; ++i) {
-      const std::int64_t at = row_at(group.order, group.batch_start + first + i) * positions;
-      for (int p = 0; p < positions; ++p, row += 2 * outputs + 1) {
-        for (int o = 0; o < outputs; ++o) {
-          row[o] = y[(p * outputs + o) * kPanel + i];
-          row[outputs + o] = t[(p * outputs + o) * kPanel + i];
-        }
-        row[2 * outputs] = group.targets.weights == nullptr ? 1 : group.targets.weights[at + p];
+    float* const to =
+        group.captured + std::int64_t{group.first_rows[panel]} * program_.captured_floats();
+    for (std::size_t h = 0; h < program_.heads.size(); ++h)
+      capture_head(static_cast<int>(h), group, panel, to);
+  }
+}
+
+void PassRunner::capture_head(int index, const PanelGroup& group, int panel, float* to) const {
+  const Head& head = program_.heads[index];
+  const TargetsView targets = targets_of(head, index, group.targets);
+  const auto gathers = [index](const Task& task) {
+    return task.kind == TaskKind::gather_targets && task.head == index;
+  };
+  const std::vector<Task>& tasks = plan_.pass.tasks;
+  const int gathered = std::find_if(tasks.begin(), tasks.end(), gathers)->output;
+  const float* const memory = group.memory + panel * group.panels.step;
+  const float* const y = memory + plan_.offset[plan_.pass.outputs[index]];
+  const float* const t = memory + plan_.offset[gathered];
+  const int outputs = head.outputs;
+  float* row = to + 2 * head.first_output + head.first_position;
+  for (int i = 0; i < group.panels.rows[panel]; ++i, row += program_.captured_floats()) {
+    const std::int64_t at = row_at(group.order, group.batch_start + group.first_rows[panel] + i) *
+                            targets.weights_stride();
+    float* position = row;
+    for (int p = 0; p < head.positions; ++p, position += 2 * outputs + 1) {
+      for (int o = 0; o < outputs; ++o) {
+        position[o] = y[(p * outputs + o) * kPanel + i];
+        position[outputs + o] = t[(p * outputs + o) * kPanel + i];
       }
+      position[2 * outputs] = targets.weights == nullptr ? 1 : targets.weights[at + p];
     }
   }
 }

@@ -22,11 +22,6 @@ inline InputView scaled(const Program& program, InputView input) {
   return input;
 }
 
-// Floats that a capture takes of a row: of each position outputs, targets and weight.
-inline std::int64_t captured_floats(const Program& program) {
-  return program.positions * (2 * std::int64_t{program.outputs()} + 1);
-}
-
 // Some panels of a batch, and where their tasks read and write.
 struct PanelGroup {
   float* memory;  // of the first panel
@@ -34,12 +29,12 @@ struct PanelGroup {
   InputView input;
   TargetsView targets;
   const std::uint32_t* order;
-  std::int64_t batch_start;  // position of the batch's first row
-  const int* first_rows;     // of the panels, in the batch
-  float loss_scale = 1;
-  float activity_scale = 1;  // of the gradients of penalties of outputs
+  std::int64_t batch_start;            // position of the batch's first row
+  const int* first_rows;               // of the panels, in the batch
+  const float* loss_scales = nullptr;  // by head; of the gradients of losses
+  float activity_scale = 1;            // of the gradients of penalties of outputs
   std::int64_t step = 0;
-  // Losses and metrics: (positions, row_values(), kPanel) of the first panel.
+  // Losses, metrics and penalties: (row_values(), kPanel) of the first panel.
   float* values = nullptr;
   const float* gradients = nullptr;  // of the batch's rows, in place of targets
   float* captured = nullptr;         // of the batch's rows
@@ -64,10 +59,15 @@ class PassRunner {
   void run_on_panel(const Task& task, const PanelGroup& group, int panel) const;
   void dense(const Task& task, const PanelGroup& group) const;
   void gather_targets(const Task& task, const PanelGroup& group, int panel) const;
+  void capture_head(int index, const PanelGroup& group, int panel, float* to) const;
   void loss(const Task& task, const PanelGroup& group, int panel) const;
   void metric(const Task& task, const PanelGroup& group, int panel) const;
+  // Of an activity penalty among the row values: its number follows those of the metrics.
+  int penalty_at(const Task& task) const {
+    return program_.values + task.metric - program_.metrics;
+  }
   float* values_of(const PanelGroup& group, int panel) const {
-    return group.values + panel * program_.positions * program_.row_values() * kPanel;
+    return group.values + std::int64_t{panel} * program_.row_values() * kPanel;
   }
   RowsView rows_of(const PanelGroup& group, int panel) const {
     return {group.input, group.order, group.batch_start + group.first_rows[panel],

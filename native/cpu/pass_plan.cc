@@ -51,6 +51,11 @@ std::vector<TrainingSegment> training_segments(const Pass& pass, const Parameter
                                  [](const Task& task) { return task.kind == TaskKind::loss; });
     segments.push_back(std::move(added));
   }
+  for (std::size_t i = segments.size(); i-- > 0;) {
+    if (segments[i].axis != Axis::rows) continue;
+    segments[i].ends_rows = true;
+    break;
+  }
   if (!segments.empty() && segments.back().axis == Axis::rows)
     segments.push_back({Axis::outputs, {}, {}});
   return segments;

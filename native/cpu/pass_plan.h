@@ -32,7 +32,8 @@ struct TrainingSegment {
   Axis axis;
   std::vector<Task> tasks;    // of Axis::parameters: sorted by parameter
   std::vector<Piece> pieces;  // of Axis::parameters
-  bool has_loss = false;      // after it, the outputs and targets of its rows are known
+  bool has_loss = false;
+  bool ends_rows = false;  // after it, all outputs and targets of the batch are known
 };
 
 // The segments of a training pass; the last one is never of rows, so that a barrier comes before

@@ -79,7 +79,7 @@ void Prediction::run_on_panels(const InputView& input, std::int64_t first, const
                          .first_rows = cut.first.data() + panels.begin};
   pass_.run(plan.pass.tasks, group);
   for (int p = 0; p < count; ++p) {
-    const float* const lines = memory + p * plan.size + plan.offset[plan.pass.output];
+    const float* const lines = memory + p * plan.size + plan.offset[plan.pass.outputs.front()];
     float* row = output + (first + group.first_rows[p]) * program_.output_size;
     for (int i = 0; i < group.panels.rows[p]; ++i, row += program_.output_size) {
       for (int o = 0; o < program_.output_size; ++o) row[o] = lines[o * kPanel + i];
@@ -105,7 +105,7 @@ const Prediction::PackedKernel& Prediction::packed(int kernel) {
 void Prediction::run_on_row(const InputView& input, float* output) {
   const PassPlan& plan = pass_.plan();
   for (const Task& task : plan.pass.tasks) run_on_row(task, input);
-  std::copy_n(here_.data() + plan.offset[plan.pass.output], program_.output_size, output);
+  std::copy_n(here_.data() + plan.offset[plan.pass.outputs.front()], program_.output_size, output);
 }
 
 void Prediction::run_on_row(const Task& task, const InputView& input) {

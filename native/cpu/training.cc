@@ -65,15 +65,16 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
                     .threads = threads,
                     .whole = cut_rows(batch, threads),
                     .rest = cut_rows(rest, threads),
-                    .values_per_panel = program_.row_values() * program_.positions * kPanel};
+                    .values_per_panel = std::int64_t{program_.row_values()} * kPanel};
   const int panels = std::max(range.whole.panels(), range.rest.panels());
   grow(workspace_.panels, pass_.plan().size * panels);
   grow(workspace_.row_values, std::int64_t{range.values_per_panel} * panels);
   gradients_.reserve(threads);
   penalties_.reserve(threads);
 
-  Sums sums;
-  sums.metrics.resize(program_.metrics);
+  loss_scales_.resize(threads * program_.heads.size());
+
+  Sums sums(program_.heads.size(), program_.metrics);
   bool stop = false;
   const std::int64_t first_step = step;
   const std::int64_t sleeps = team_.sleeps();
@@ -123,15 +124,15 @@ void Training::run_segment(const TrainingSegment& segment, const Range& range, c
 }
 
 void Training::run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
-                        const Step& step, int thread) const {
+                        const Step& step, int thread) {
   const BatchRange& batches = range.batches;
   const TargetsView& targets = batches.data.targets;
   const Cut& cut = batch.cut;
   const RowsView& rows = batch.rows;
   const std::int64_t panel_floats = pass_.plan().size;
   const Part mine = part(cut.panels(), thread, range.threads);
-  const auto scale = static_cast<float>(
-      loss_scale(program_.reduction, count_rows(targets, batches.order, rows.first, rows.rows)));
+  float* const scales = loss_scales_.data() + thread * program_.heads.size();
+  if (segment.has_loss) scale_losses(batches, rows, scales);
   // Of the batch in what is captured of the range, and in its gradients.
   const std::int64_t row_of_range = rows.first - batches.first_batch * std::int64_t{range.batch};
   for (int p = mine.begin; p < mine.end; p += kTogether) {
@@ -143,16 +144,26 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
         .order = batches.order,
         .batch_start = rows.first,
         .first_rows = cut.first.data() + p,
-        .loss_scale = scale,
+        .loss_scales = scales,
         .activity_scale = 1 / static_cast<float>(rows.rows),
         .step = step.index,
         .values = workspace_.row_values.data() + p * range.values_per_panel};
     if (batches.gradients != nullptr)
       group.gradients = batches.gradients + row_of_range * program_.output_size;
-    if (batches.captured != nullptr && segment.has_loss)
-      group.captured = batches.captured + row_of_range * captured_floats(program_);
+    if (batches.captured != nullptr && segment.ends_rows)
+      group.captured = batches.captured + row_of_range * program_.captured_floats();
     pass_.run(segment.tasks, group);
     if (group.captured != nullptr) pass_.capture(group);
+  }
+}
+
+// The factors of the gradients of a batch's losses, by head.
+void Training::scale_losses(const BatchRange& batches, const RowsView& rows, float* scales) const {
+  for (std::size_t h = 0; h < program_.heads.size(); ++h) {
+    const Head& head = program_.heads[h];
+    const TargetsView targets = targets_of(head, static_cast<int>(h), batches.data.targets);
+    const Counted counted = count_rows(targets, batches.order, rows.first, rows.rows);
+    scales[h] = static_cast<float>(loss_scale(head.reduction, counted) * head.loss_weight);
   }
 }
 
@@ -178,6 +189,7 @@ void Training::add_values(const Range& range, const Batch& batch, Sums& sums) co
   const Cut& cut = batch.cut;
   int panel = 0;
   add_rows(program_, sums, range.batches, batch.rows.first, batch.rows.rows, [&](std::int64_t i) {
+    if (i < cut.first[panel]) panel = 0;
     while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
     return workspace_.row_values.data() + panel * range.values_per_panel + (i - cut.first[panel]);
   });

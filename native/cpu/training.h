@@ -31,7 +31,8 @@ class Training {
   void run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
                    const Step& step, int thread);
   void run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
-                const Step& step, int thread) const;
+                const Step& step, int thread);
+  void scale_losses(const BatchRange& batches, const RowsView& rows, float* scales) const;
   void run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
                    const Step& step, int thread);
   void add_values(const Range& range, const Batch& batch, Sums& sums) const;
@@ -47,6 +48,7 @@ class Training {
   Updates updates_;
   Gradients gradients_;
   ThreadChoice choice_;
+  std::vector<float> loss_scales_;  // (threads, heads)
 };
 
 }  // namespace neurode::cpu

@@ -40,6 +40,8 @@ plugin::RangeRecord record_of(const BatchRange& range) {
           targets.bytes,
           targets.levels,
           targets.weights,
+          targets.columns,
+          targets.row_size,
           range.data.handle,
           range.order,
           range.order_key.seed,
@@ -94,6 +96,7 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
       : table_(table),
         queue_(queue),
+        heads_(program.heads.size()),
         metrics_(program.metrics),
         model_(std::make_shared<PluginModel>(table, device, program)) {
     initialize_parameters(program);
@@ -172,22 +175,21 @@ class PluginExecutor final : public Executor {
 
   template <class Run>
   Sums sums_of(Run run) {
-    Sums sums;
-    sums.metrics.resize(metrics_);
-    plugin::SumsRecord record{0, 0, 0, 0, 0, 0, sums.metrics.data()};
+    Sums sums(heads_, metrics_);
+    std::vector<plugin::HeadSumsRecord> heads(heads_);
+    plugin::SumsRecord record{0, 0, 0, heads.data(), sums.metrics.data()};
     check(table_, run(&record));
     sums.batches = record.batches;
     sums.rows = record.rows;
-    sums.loss = record.loss;
     sums.penalty = record.penalty;
-    sums.counted = record.counted;
-    sums.weight = record.weight;
+    for (std::size_t h = 0; h < heads_; ++h)
+      sums.heads[h] = {heads[h].loss, heads[h].counted, heads[h].weight};
     return sums;
   }
 
   const plugin::Table& table_;
   WorkQueue& queue_;
-  const int metrics_;
+  const std::size_t heads_, metrics_;
   const std::shared_ptr<PluginModel> model_;
 };
 

@@ -66,14 +66,19 @@ class BackwardBuilder {
     find_needed();
   }
 
-  void run(int output, int gradient) {
-    contribute(output, gradient);
+  void run(const Gradients& given) {
+    for (std::size_t i = 0; i < given.tensors.size(); ++i)
+      contribute(given.tensors[i], given.gradients[i]);
+    for (const int tensor : given.none)
+      if (at(needed_, tensor)) contribute(tensor, zeros_like(tensor));
     for (std::size_t i = count_; i-- > 0;) {
       const Task task = pass_.tasks()[i];
       if (task.kind == TaskKind::activity_penalty) {
         penalties_.push_back(task);
         add_penalties(task.input);
       } else if (task.output >= 0) {
+        if (is_penalized(task.output) && at(gradients_, task.output) < 0)
+          contribute(task.output, zeros_like(task.output));
         add_penalties(task.output);
         const int known = at(gradients_, task.output);
         if (known >= 0 && at(needed_, task.output)) add_for(task, known);
@@ -130,12 +135,31 @@ class BackwardBuilder {
     set_gradient(tensor, sum);
   }
 
+  // A tensor of zeros: no columns of any input.
+  int zeros_like(int tensor) {
+    const int positions = pass_.positions(tensor);
+    const int row = pass_.add_tensor(pass_.features(tensor) * positions);
+    pass_.add({.kind = TaskKind::take_backward,
+               .input = tensor,
+               .output = row,
+               .block = {.rows = 1, .columns = 0}});
+    if (positions == 1) return row;
+    const int zeros = pass_.add_tensor_like(tensor);
+    pass_.add({.kind = TaskKind::regroup, .input = row, .output = zeros});
+    return zeros;
+  }
+
   // Returns the gradient itself, or a copy if something else reads it.
   int own(int gradient) {
     if (!is_shared(gradient)) return gradient;
     const int copy = pass_.add_tensor_like(gradient);
     pass_.add({.kind = TaskKind::rescale_forward, .input = gradient, .output = copy});
     return copy;
+  }
+
+  bool is_penalized(int tensor) const {
+    return std::any_of(penalties_.begin(), penalties_.end(),
+                       [tensor](const Task& task) { return task.input == tensor; });
   }
 
   // Adds the penalties of a tensor as soon as it has a gradient.
@@ -303,9 +327,9 @@ void mark_sums(std::vector<Task>& tasks) {
 }  // namespace
 
 // The tasks that compute gradients of parameters come last, all in one segment.
-void add_backward(PassBuilder& pass, std::size_t count, int output, int gradient) {
+void add_backward(PassBuilder& pass, std::size_t count, const Gradients& given) {
   BackwardBuilder backward(pass, count);
-  backward.run(output, gradient);
+  backward.run(given);
   join_segments(pass.tasks());
   for (const Task& task : backward.weights()) pass.add(task);
   mark_sums(pass.tasks());

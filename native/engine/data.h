@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "native/engine/order.h"
-#include "native/engine/plan.h"
+#include "native/engine/program.h"
 
 namespace neurode {
 
@@ -24,13 +24,25 @@ struct InputView {
 // Targets of the same rows. Each position of a row has a class index or `outputs` values, and a
 // weight; if weights is null, every weight is 1. A position whose weight is NaN is not counted.
 struct TargetsView {
-  const std::int32_t* classes = nullptr;  // one of classes, rows and bytes is set
+  // One of these four is set.
+  const std::int32_t* classes = nullptr;
   const float* rows = nullptr;
+  const std::uint8_t* bytes = nullptr;
+  const float* labels = nullptr;  // class indices
+
   int outputs = 0;
   int positions = 1;
   const float* weights = nullptr;
-  const std::uint8_t* bytes = nullptr;
   const float* levels = nullptr;  // the value of each byte
+  // Of several heads: the columns of each in `rows`, and how many numbers and weights all heads
+  // have in a row. targets_of() gives the targets of one head.
+  const TargetColumns* columns = nullptr;
+  int row_size = 0;
+  int row_weights = 0;
+
+  // From a row to the next.
+  std::int64_t stride() const { return row_size > 0 ? row_size : positions * outputs; }
+  std::int64_t weights_stride() const { return row_weights > 0 ? row_weights : positions; }
 };
 
 struct DataView {
@@ -57,10 +69,10 @@ struct BatchRange {
   // as long as `order` is. The function does not throw.
   std::function<const std::uint32_t*()> next_order;
   // The executor writes outputs, targets and weights of the range's rows here, in the order of the
-  // range: (rows, positions, 2 outputs + 1). Null unless the Program captures.
+  // range: head by head, (positions, 2 outputs + 1) of each row. Null unless the Program captures.
   float* captured = nullptr;
-  // If set, these gradients replace those of the loss: d loss / d output of the range's rows in the
-  // order of the range, (rows, positions, outputs). Only for the loss dotProduct.
+  // If set, these gradients replace those of the loss dotProduct: d loss / d output of the range's
+  // rows in the order of the range, head by head. Heads with another loss keep their targets.
   const float* gradients = nullptr;
   bool update = true;  // training only: whether weights change
 };
@@ -78,6 +90,20 @@ inline std::int64_t row_at(const std::uint32_t* order, std::int64_t position) {
   return order != nullptr ? static_cast<std::int64_t>(order[position]) : position;
 }
 
+// The targets of one head of the Program.
+inline TargetsView targets_of(const Head& head, int index, const TargetsView& all) {
+  if (all.columns == nullptr) return all;
+  TargetsView own = all;
+  own.columns = nullptr;
+  own.outputs = head.outputs;
+  own.positions = head.positions;
+  const auto [begin, are_classes] = all.columns[index];
+  own.labels = are_classes ? all.rows + begin : nullptr;
+  own.rows = are_classes ? nullptr : all.rows + begin;
+  if (all.weights != nullptr) own.weights = all.weights + head.first_position;
+  return own;
+}
+
 // How many positions of a batch's rows are counted, and the sum of their weights.
 struct Counted {
   double rows = 0, weight = 0;
@@ -88,7 +114,7 @@ inline Counted count_rows(const TargetsView& targets, const std::uint32_t* order
   if (targets.weights == nullptr) return {all, all};
   Counted counted;
   for (std::int64_t i = first; i < first + rows; ++i) {
-    const float* const weights = targets.weights + row_at(order, i) * targets.positions;
+    const float* const weights = targets.weights + row_at(order, i) * targets.weights_stride();
     for (int p = 0; p < targets.positions; ++p) {
       counted.rows += weights[p] == weights[p] ? 1 : 0;
       counted.weight += counted_weight(weights[p]);
@@ -107,13 +133,19 @@ inline double loss_scale(Reduction reduction, const Counted& counted) {
 
 // Sums over the batches that ran. The loss and the penalty of a batch are added once for each of
 // its rows. Metrics are summed over rows, or over all positions of the rows.
-struct Sums {
-  std::int64_t batches = 0;
-  std::int64_t rows = 0;
+struct HeadSums {
   double loss = 0;
-  double penalty = 0;  // penalties of parameters and of outputs
   double counted = 0;  // how many values each metric sums
   double weight = 0;   // the sum of the weights of these values
+};
+struct Sums {
+  Sums() = default;
+  Sums(std::size_t heads, std::size_t metrics) : heads(heads), metrics(metrics) {}
+
+  std::int64_t batches = 0;
+  std::int64_t rows = 0;
+  double penalty = 0;  // penalties of parameters and of outputs
+  std::vector<HeadSums> heads;
   std::vector<double> metrics;
 };
 

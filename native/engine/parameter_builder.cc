@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "native/engine/error.h"
+#include "native/engine/heads.h"
 #include "native/engine/layers.h"
 #include "native/engine/op_table.h"
 
@@ -53,10 +54,10 @@ std::vector<int> ParameterBuilder::build() {
     check_references(i);
     if (plan_.layers[i].shares >= 0) ++uses_[plan_.layers[i].shares];
   }
+  with_gradient_ = layers_with_gradient(plan_);
   for (int i = 0; i < layers; ++i) add_layer(i);
   program_.output_size = sizes_[output_of(plan_)];
-  if (plan_.training && program_.output_size % plan_.training->positions != 0)
-    throw Error("ERR_ARGUMENT", "positions: expected a divisor of the outputs");
+  if (plan_.training) add_heads(plan_, sizes_, program_);
   return std::move(firsts_);
 }
 
@@ -152,7 +153,8 @@ void ParameterBuilder::add(const char* name, Layout layout, int rows, int column
     const bool waits = layout == Layout::table || parameter.uses > 1 || plan.regularizer ||
                        plan.constraint.kind != Constraint::Kind::none ||
                        defers(plan_.training->update);
-    parameter.update = waits ? Update::deferred : Update::fused;
+    const bool changes = plan.regularizer || with_gradient_[firsts_.size() - 1];
+    parameter.update = !changes ? Update::none : waits ? Update::deferred : Update::fused;
   }
   values_ += parameter.size();
   program_.parameters.push_back(std::move(parameter));

@@ -41,9 +41,10 @@ class ParameterBuilder {
   const Plan& plan_;
   Program& program_;
   const LayerPlan* layer_ = nullptr;
-  std::vector<int> sizes_;   // of the values so far
-  std::vector<int> firsts_;  // the first parameter of each layer so far
-  std::vector<int> uses_;    // by layer: how many layers use its parameters
+  std::vector<int> sizes_;           // of the values so far
+  std::vector<int> firsts_;          // the first parameter of each layer so far
+  std::vector<int> uses_;            // by layer: how many layers use its parameters
+  std::vector<bool> with_gradient_;  // by layer
   int inputs_ = 0;
   int next_ = 0;  // of the parameters that the layer shares, if it shares any
   std::int64_t values_ = 0;

@@ -1,9 +1,12 @@
 // Builds the forward part of a pass, including its loss and metrics.
 #include "native/engine/pass_builder.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "native/engine/heads.h"
 #include "native/engine/layers.h"
 #include "native/engine/op_table.h"
 
@@ -27,6 +30,17 @@ bool reads_own_output(TaskKind kind) {
   }
 }
 
+// The cross-entropy of a softmax or sigmoid is computed from the logits, as in Keras: this is
+// numerically stable and saves one product.
+bool is_fused(const Op& activation, const std::optional<Op>& loss) {
+  if (!loss || takes_logits(*loss)) return false;
+  const std::string& function = activation_row(activation.row).name;
+  const std::string& name = op_rows(OpKind::loss)[loss->row].name;
+  return (function == "softmax" &&
+          (name == "categoricalCrossentropy" || name == "sparseCategoricalCrossentropy")) ||
+         (function == "sigmoid" && name == "binaryCrossentropy");
+}
+
 }  // namespace
 
 PassBuilder::PassBuilder(const Plan& plan, const std::vector<int>& first_parameters, Mode mode,
@@ -36,20 +50,37 @@ PassBuilder::PassBuilder(const Plan& plan, const std::vector<int>& first_paramet
       mode_(mode),
       program_(program),
       uses_(plan.layers.size() + 1, 0) {
-  for (std::size_t i = 0; i < plan.layers.size(); ++i)
-    for (const int value : inputs_of(plan, static_cast<int>(i))) ++uses_[value];
-  ++uses_[output_of(plan)];
+  const std::vector<int> outputs = outputs_of(plan, mode == Mode::predict);
+  computed_ = layers_before(plan, outputs);
+  for (int i = 0; i < static_cast<int>(plan.layers.size()); ++i) {
+    if (!computed_[i]) continue;
+    for (const int value : inputs_of(plan, i)) ++uses_[value];
+  }
+  for (const int value : outputs) ++uses_[value];
 }
 
 Pass PassBuilder::build() {
   current_ = add_tensor(plan_.input_size);
   add({.kind = TaskKind::gather_input, .output = current_});
   values_.push_back({current_, true});
-  for (std::size_t i = 0; i < plan_.layers.size(); ++i) add_layer(static_cast<int>(i));
-  current_ = values_[output_of(plan_)].tensor;
-  regroup(mode_ == Mode::predict ? 1 : program_.positions);
-  pass_.output = current_;
-  if (mode_ != Mode::predict) add_loss(*plan_.training);
+  for (int i = 0; i < static_cast<int>(plan_.layers.size()); ++i) {
+    if (computed_[i])
+      add_layer(i);
+    else
+      values_.push_back({-1, false});
+  }
+  if (mode_ == Mode::predict) {
+    pass_.outputs = {regrouped(values_[output_of(plan_)].tensor, 1)};
+    return std::move(pass_);
+  }
+  const std::vector<HeadPlan>& heads = plan_.training->heads;
+  for (std::size_t h = 0; h < heads.size(); ++h) {
+    const int output = values_[value_of(plan_, heads[h])].tensor;
+    pass_.outputs.push_back(regrouped(output, program_.heads[h].positions));
+  }
+  const std::size_t layers = pass_.tasks.size();
+  for (std::size_t h = 0; h < heads.size(); ++h) add_head(heads[h], static_cast<int>(h));
+  if (mode_ == Mode::train) add_backward(*this, layers, gradients_);
   return std::move(pass_);
 }
 
@@ -118,7 +149,7 @@ void PassBuilder::add_activation(const Op& op, const Along& along) {
   if (op.row == op_row(OpKind::activation, "linear")) return;
   const ActivationRow& row = activation_row(op.row);
   const bool input_is_free = may_overwrite(current_) &&
-                             (mode_ == Mode::predict || row.from_output) && !is_fused_with_loss(op);
+                             (mode_ == Mode::predict || row.from_output) && !may_fuse_with_loss(op);
   const int output = input_is_free && row.pointwise ? current_ : add_tensor_like(current_);
   add({.kind = TaskKind::activation_forward,
        .input = current_,
@@ -199,52 +230,55 @@ bool PassBuilder::fold_into_input(float scale, float offset) {
   return true;
 }
 
-// The cross-entropy of a softmax or sigmoid is computed from the logits, as in Keras: this is
-// numerically stable and saves one product.
-bool PassBuilder::is_fused_with_loss(const Op& activation) const {
-  if (!plan_.training || takes_logits(plan_.training->loss)) return false;
-  const std::string& function = activation_row(activation.row).name;
-  const std::string& loss = op_rows(OpKind::loss)[plan_.training->loss.row].name;
-  return (function == "softmax" &&
-          (loss == "categoricalCrossentropy" || loss == "sparseCategoricalCrossentropy")) ||
-         (function == "sigmoid" && loss == "binaryCrossentropy");
+bool PassBuilder::may_fuse_with_loss(const Op& activation) const {
+  if (!plan_.training) return false;
+  const std::vector<HeadPlan>& heads = plan_.training->heads;
+  return std::any_of(heads.begin(), heads.end(),
+                     [&](const HeadPlan& head) { return is_fused(activation, head.loss); });
 }
 
-// The activation that writes the model's output, if a loss can take its logits instead. A penalty
-// of the output reads the output itself.
-const Task* PassBuilder::activation_before_loss() const {
+// The activation that writes a head's output, if the loss can take its logits instead. A penalty of
+// the output reads the output itself.
+const Task* PassBuilder::activation_before_loss(const HeadPlan& head, int output) const {
   for (std::size_t i = pass_.tasks.size(); i-- > 0;) {
     const Task& task = pass_.tasks[i];
-    if (task.kind == TaskKind::activity_penalty && task.input == pass_.output) return nullptr;
-    if (task.output != pass_.output) continue;
-    const bool is_whole = task.along.length == 0 || positions(pass_.output) > 1;
+    if (task.kind == TaskKind::activity_penalty && task.input == output) return nullptr;
+    if (task.output != output) continue;
+    const bool is_whole = task.along.length == 0 || positions(output) > 1;
     const bool fits = task.kind == TaskKind::activation_forward && task.input != task.output &&
-                      is_whole && is_fused_with_loss(task.op);
+                      is_whole && is_fused(task.op, head.loss);
     return fits ? &task : nullptr;
   }
   return nullptr;
 }
 
-void PassBuilder::add_loss(const TrainingPlan& training) {
-  const std::size_t layers = pass_.tasks.size();
-  const int targets = add_tensor_like(pass_.output);
-  Task loss{
-      .kind = TaskKind::loss, .input = pass_.output, .auxiliary = targets, .op = training.loss};
-  if (const Task* const activation = activation_before_loss()) {
+void PassBuilder::add_head(const HeadPlan& plan, int index) {
+  const Head& head = program_.heads[index];
+  const int output = pass_.outputs[index];
+  if (head.has_no_gradient) gradients_.none.push_back(output);
+  if (!plan.loss && plan.metrics.empty() && !program_.captures) return;
+  const int targets = add_tensor_like(output);
+  Task loss{.kind = TaskKind::loss, .input = output, .auxiliary = targets, .head = index};
+  if (plan.loss) loss.op = *plan.loss;
+  if (const Task* const activation = activation_before_loss(plan, output)) {
     loss.input = activation->input;
     loss.op = of_logits(loss.op);
   }
-  add({.kind = TaskKind::gather_targets, .output = targets});
-  if (mode_ == Mode::train) loss.gradient = add_tensor_like(loss.input);
-  add(loss);
-  for (std::size_t i = 0; i < training.metrics.size(); ++i) {
-    add({.kind = TaskKind::metric,
-         .input = pass_.output,
-         .auxiliary = targets,
-         .metric = static_cast<int>(i),
-         .op = training.metrics[i]});
+  add({.kind = TaskKind::gather_targets, .output = targets, .head = index});
+  if (mode_ == Mode::train && plan.loss) {
+    loss.gradient = add_tensor_like(loss.input);
+    gradients_.tensors.push_back(loss.input);
+    gradients_.gradients.push_back(loss.gradient);
   }
-  if (mode_ == Mode::train) add_backward(*this, layers, loss.input, loss.gradient);
+  if (plan.loss) add(loss);
+  for (int i = 0; i < head.metrics; ++i) {
+    add({.kind = TaskKind::metric,
+         .input = output,
+         .auxiliary = targets,
+         .metric = head.first_metric + i,
+         .head = index,
+         .op = plan.metrics[i]});
+  }
 }
 
 }  // namespace neurode

@@ -15,6 +15,12 @@ namespace neurode {
 
 enum class Mode { predict, evaluate, train };
 
+// Gradients of tensors, from which a backward pass begins.
+struct Gradients {
+  std::vector<int> tensors, gradients;
+  std::vector<int> none;  // tensors whose gradient is 0
+};
+
 // The predict pass has to be built first.
 class PassBuilder {
  public:
@@ -70,7 +76,7 @@ class PassBuilder {
 
  private:
   struct Value {
-    int tensor;
+    int tensor;     // -1: this pass does not compute it
     bool at_input;  // in every pass: the model's input, rescaled at most
   };
   // What is known of a tensor.
@@ -83,28 +89,29 @@ class PassBuilder {
   int regrouped(int tensor, int positions);
   void hold(int tensor) { states_[tensor].held = true; }
   bool may_overwrite(int tensor) const;
-  const Task* activation_before_loss() const;
-  bool is_fused_with_loss(const Op& activation) const;
-  void add_loss(const TrainingPlan& training);
+  const Task* activation_before_loss(const HeadPlan& head, int output) const;
+  bool may_fuse_with_loss(const Op& activation) const;
+  void add_head(const HeadPlan& head, int index);
 
   const Plan& plan_;
   const std::vector<int>& first_parameters_;
   const Mode mode_;
   Program& program_;
   Pass pass_;
-  std::vector<int> uses_;  // of each value: by layers, and as the output
+  std::vector<bool> computed_;  // by layer: whether the pass needs it
+  std::vector<int> uses_;       // of each value: by layers, and as an output
   std::vector<Value> values_;
   std::vector<State> states_;                       // of each tensor
   std::map<std::pair<int, int>, int> regroupings_;  // by tensor and positions
   std::vector<int> inputs_;
+  Gradients gradients_;  // of the losses
   int parameter_ = 0;
   int activities_ = 0;
   bool at_input_ = true;  // of the layer that is being added
   int current_ = -1;
 };
 
-// Adds the backward pass of the first `count` tasks, beginning with the gradient of `output`, and
-// then the updates of parameters.
-void add_backward(PassBuilder& pass, std::size_t count, int output, int gradient);
+// Adds the backward pass of the first `count` tasks, and then the updates of parameters.
+void add_backward(PassBuilder& pass, std::size_t count, const Gradients& given);
 
 }  // namespace neurode

@@ -132,12 +132,20 @@ struct UpdatePlan {
 // The type to which large matrix products round their elements. All else is float32.
 enum class Precision { float32, tf32, bfloat16 };
 
-struct TrainingPlan {
-  Op loss;
+// An output of the model with its loss and metrics.
+struct HeadPlan {
+  int value = -1;          // -1: the model's output
+  std::optional<Op> loss;  // none: the output has no loss
+  float loss_weight = 1;   // what the loss counts in that of the model
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
   int weighted_from = 0;  // metrics from this index on weight their rows
-  int positions = 1;      // positions of an output; each has its loss and metrics
+  int positions = 1;      // positions of a row; each has its loss and metrics
+};
+
+struct TrainingPlan {
+  // The outputs of several heads lie side by side in the model's output, in this order.
+  std::vector<HeadPlan> heads;
   bool captures = false;  // callers may ask for the outputs and targets of rows
   UpdatePlan update;
 };
@@ -157,6 +165,11 @@ inline std::vector<int> inputs_of(const Plan& plan, int index) {
 }
 inline int output_of(const Plan& plan) {
   return plan.output < 0 ? static_cast<int>(plan.layers.size()) : plan.output;
+}
+
+// The value that is the output of a head.
+inline int value_of(const Plan& plan, const HeadPlan& head) {
+  return head.value < 0 ? output_of(plan) : head.value;
 }
 
 }  // namespace neurode

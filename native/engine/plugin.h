@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "native/engine/plan.h"
+#include "native/engine/program.h"
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 10;
+constexpr std::uint32_t kVersion = 11;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -39,7 +39,7 @@ inline OpRecord record_of(const Op& op) {
 struct TaskRecord {
   std::int32_t kind, axis, waits;
   std::int32_t input, output, auxiliary, gradient, input_gradient;
-  std::int32_t kernel, bias, mean, variance, parameter, statistics, metric;
+  std::int32_t kernel, bias, mean, variance, parameter, statistics, metric, head;
   OpRecord op;
   std::int32_t length, inner;
   std::int32_t block_rows, block_columns, block_inner, begin, side, counts, adds;
@@ -55,7 +55,16 @@ struct PassRecord {
   std::int32_t statistics_count;
   const TaskRecord* tasks;
   std::int32_t task_count;
-  std::int32_t output;
+  const std::int32_t* outputs;
+  std::int32_t output_count;
+};
+
+// The same as neurode::Head.
+struct HeadRecord {
+  std::int32_t outputs, positions, first_output, first_position;
+  std::int32_t first_metric, metrics, weighted_from, first_value;
+  std::int32_t reduction, has_loss, takes_gradients;
+  float loss_weight;
 };
 
 // The same as neurode::Parameter.
@@ -83,10 +92,11 @@ struct ProgramRecord {
   const ParameterRecord* parameters;
   std::int32_t parameter_count;
   PassRecord predict, evaluate, train;
-  std::int32_t reduction;
+  const HeadRecord* heads;
+  std::int32_t head_count;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics, activities, weighted_from, positions, captures;
+  std::int32_t metrics, activities, positions, values, captures;
   std::int32_t precision;
 };
 
@@ -106,6 +116,9 @@ struct RangeRecord {
   const std::uint8_t* target_bytes;
   const float* target_levels;
   const float* weights;
+  // Of several heads: where each has its columns in target_rows, and the numbers of a row there.
+  const TargetColumns* target_columns;
+  std::int32_t target_row_size;
   std::int32_t handle;
   const std::uint32_t* order;
   std::uint64_t order_seed;  // with input.rows and order_epoch: the OrderKey
@@ -126,10 +139,15 @@ struct ReservationRecord {
   std::int32_t trains, shuffles, captures;
 };
 
+struct HeadSumsRecord {
+  double loss, counted, weight;
+};
+
 struct SumsRecord {
   std::int64_t batches, rows;
-  double loss, penalty, counted, weight;
-  double* metrics;  // memory of the caller, one for each metric
+  double penalty;
+  HeadSumsRecord* heads;  // memory of the caller, one for each head
+  double* metrics;        // the same, one for each metric
 };
 
 // The library calls `asked` between kernel launches, and stops if the result is not 0.

@@ -51,6 +51,7 @@ std::vector<TaskRecord> records_of(const Pass& pass) {
                        task.parameter,
                        task.statistics,
                        task.metric,
+                       task.head,
                        record_of(task.op),
                        task.along.length,
                        task.along.inner,
@@ -76,7 +77,23 @@ PassRecord record_of(const Pass& pass, const std::vector<TaskRecord>& tasks) {
           static_cast<std::int32_t>(pass.statistics.size()),
           tasks.data(),
           static_cast<std::int32_t>(tasks.size()),
-          pass.output};
+          pass.outputs.data(),
+          static_cast<std::int32_t>(pass.outputs.size())};
+}
+
+HeadRecord record_of(const Head& head) {
+  return {head.outputs,
+          head.positions,
+          head.first_output,
+          head.first_position,
+          head.first_metric,
+          head.metrics,
+          head.weighted_from,
+          head.first_value,
+          static_cast<std::int32_t>(head.reduction),
+          head.has_loss ? 1 : 0,
+          head.takes_gradients ? 1 : 0,
+          head.loss_weight};
 }
 
 }  // namespace
@@ -86,6 +103,7 @@ ProgramRecords::ProgramRecords(const Program& program)
       evaluate_(records_of(program.evaluate)),
       train_(records_of(program.train)) {
   for (const Parameter& parameter : program.parameters) parameters_.push_back(record_of(parameter));
+  for (const Head& head : program.heads) heads_.push_back(record_of(head));
   record_.input_size = program.input_size;
   record_.output_size = program.output_size;
   record_.input_scale = program.input_scale;
@@ -95,15 +113,16 @@ ProgramRecords::ProgramRecords(const Program& program)
   record_.predict = record_of(program.predict, predict_);
   record_.evaluate = record_of(program.evaluate, evaluate_);
   record_.train = record_of(program.train, train_);
-  record_.reduction = static_cast<std::int32_t>(program.reduction);
+  record_.heads = heads_.data();
+  record_.head_count = static_cast<std::int32_t>(heads_.size());
   record_.update = record_of(program.update);
   record_.slots = program.slots;
   record_.accumulator = program.accumulator;
   record_.average = program.average;
   record_.metrics = program.metrics;
   record_.activities = program.activities;
-  record_.weighted_from = program.weighted_from;
   record_.positions = program.positions;
+  record_.values = program.values;
   record_.captures = program.captures ? 1 : 0;
   record_.precision = static_cast<std::int32_t>(program.precision);
 }

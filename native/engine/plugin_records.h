@@ -20,6 +20,7 @@ class ProgramRecords {
  private:
   const std::vector<TaskRecord> predict_, evaluate_, train_;
   std::vector<ParameterRecord> parameters_;
+  std::vector<HeadRecord> heads_;
   ProgramRecord record_{};
 };
 

@@ -19,14 +19,10 @@ Program compile(const Plan& plan) {
   program.predict = pass(Mode::predict);
   if (plan.training) {
     const TrainingPlan& training = *plan.training;
-    program.reduction = training.reduction;
     program.update = training.update;
     program.slots = optimizer_slots(training.update.optimizer);
     if (training.update.accumulation_steps > 1) program.accumulator = program.slots++;
     if (training.update.averages) program.average = program.slots++;
-    program.metrics = static_cast<int>(training.metrics.size());
-    program.weighted_from = training.weighted_from;
-    program.positions = training.positions;
     program.captures = training.captures;
     program.evaluate = pass(Mode::evaluate);
     program.train = pass(Mode::train);

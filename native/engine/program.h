@@ -25,7 +25,7 @@ enum class Axis { rows, outputs, parameters };
 
 enum class TaskKind {
   gather_input,             // output = rows of the bound input
-  gather_targets,           // output = rows of the bound targets, class indices as one-hot rows
+  gather_targets,           // output = a head's bound targets, class indices as one-hot rows
   dense_forward,            // output = input . kernel + bias
   activation_forward,       // output = f(input)
   noise_forward,            // output = input * factor + term; auxiliary = factor (-1: always 1)
@@ -86,6 +86,7 @@ struct Task {
   int parameter = -1;
   int statistics = -1;  // index into Pass::statistics
   int metric = -1;
+  int head = 0;  // gather_targets, loss, metric
   Op op = {};
   Along along = {};
   Block block = {};
@@ -140,7 +141,7 @@ struct Pass {
   std::vector<int> positions;
   std::vector<int> statistics;
   std::vector<Task> tasks;
-  int output = -1;
+  std::vector<int> outputs;  // of each head; a prediction has one that holds them all
 
   int width(int tensor) const { return features[tensor] * positions[tensor]; }
 };
@@ -165,6 +166,37 @@ inline std::vector<Segment> segments_of(const Pass& pass) {
   return segments;
 }
 
+// An output of the model with its loss and metrics. Each position of a row has a target, a weight,
+// and row values: the loss and the metrics.
+struct Head {
+  int outputs = 0;         // of one position
+  int positions = 1;       // of a row
+  int first_output = 0;    // its first column in the model's output
+  int first_position = 0;  // its first among the positions of all heads
+  int first_metric = 0;    // its first among the metrics of all heads
+  int metrics = 0;
+  int weighted_from = 0;  // its metrics from this one on weight their rows
+  int first_value = 0;    // its first among the row values of all heads
+  Reduction reduction = Reduction::mean;
+  float loss_weight = 1;
+  bool has_loss = true;
+  bool takes_gradients = false;  // its loss takes gradients that replace targets
+  // The head has no loss, but training changes parameters that lead to no other gradient: that of
+  // the head is 0.
+  bool has_no_gradient = false;
+
+  int size() const { return outputs * positions; }
+  // The row value that is the loss of a position; its metrics follow.
+  int value_at(int position) const { return first_value + position * (1 + metrics); }
+};
+
+// Where a head's targets begin in a row of the targets of several, and whether they are class
+// indices.
+struct TargetColumns {
+  int begin = 0;
+  bool are_classes = false;
+};
+
 struct Program {
   int input_size = 0;
   int output_size = 0;
@@ -178,25 +210,24 @@ struct Program {
   // These two are empty if the Plan has no training.
   Pass evaluate;
   Pass train;
-  Reduction reduction = Reduction::mean;
+  std::vector<Head> heads;
   UpdatePlan update;
   // How many variables a trainable parameter has: those of the optimizer, then the accumulator and
   // the average.
   int slots = 0;
   int accumulator = -1;
   int average = -1;
-  int metrics = 0;
-  int activities = 0;     // how many activity penalties there are
-  int weighted_from = 0;  // metrics from this index on weight their rows
-  int positions = 1;      // positions of an output; each has its loss and metrics
+  int metrics = 0;     // of all heads
+  int activities = 0;  // how many activity penalties there are
+  int positions = 0;   // of all heads in a row
+  int values = 0;      // row values of all heads in a row; penalties follow them
   bool captures = false;
   Precision precision = Precision::float32;
 
-  // The number of outputs of one position.
-  int outputs() const { return output_size / positions; }
-  // The number of row values of one position: loss, metrics and activity penalties. Only the first
-  // position of a row has penalties.
-  int row_values() const { return 1 + metrics + activities; }
+  // The number of row values of a row: those of all positions, and activity penalties.
+  int row_values() const { return values + activities; }
+  // Floats that a capture takes of a row: of each position outputs, targets and weight.
+  int captured_floats() const { return 2 * output_size + positions; }
 };
 
 Program compile(const Plan& plan);

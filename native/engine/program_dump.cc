@@ -89,14 +89,14 @@ class Description {
     out_ << "input " << program.input_size << " indices below";
     limits(program.input_limits);
     out_ << " scale " << program.input_scale << " offset " << program.input_offset << "\noutput "
-         << program.output_size << " positions " << program.positions << "\nprecision "
+         << program.output_size << " positions "
+         << (program.heads.empty() ? 1 : program.heads[0].positions) << "\nprecision "
          << name_of(kPrecisions, program.precision) << "\n";
     for (const Parameter& parameter : program.parameters) add(parameter);
     add("predict", program, program.predict);
     if (program.train.tasks.empty()) return out_.str();
-    out_ << "reduction " << name_of(kReductions, program.reduction) << " metrics "
-         << program.metrics << " weighted from " << program.weighted_from << " activities "
-         << program.activities << " captures " << program.captures << "\n";
+    for (const Head& head : program.heads) add(head);
+    out_ << " activities " << program.activities << " captures " << program.captures << "\n";
     add(program.update);
     out_ << " slots " << program.slots << " accumulator " << program.accumulator << " average "
          << program.average << "\n";
@@ -143,6 +143,14 @@ class Description {
     }
   }
 
+  void add(const Head& head) {
+    if (head.first_position > 0) out_ << "\nhead of " << head.positions << " positions ";
+    out_ << "reduction " << name_of(kReductions, head.reduction) << " metrics " << head.metrics
+         << " weighted from " << head.weighted_from;
+    if (head.loss_weight != 1) out_ << " loss weight " << head.loss_weight;
+    if (!head.has_loss) out_ << " without loss";
+  }
+
   void add(const UpdatePlan& update) {
     add("update", OpKind::optimizer, update.optimizer);
     out_ << " weight_decay " << update.weight_decay << " clip_value " << update.clip_value
@@ -170,7 +178,7 @@ class Description {
       end = segment.end;
     }
     out_ << " output";
-    tensor("", pass, pass.output);
+    for (const int output : pass.outputs) tensor("", pass, output);
     out_ << " after " << end << " tasks, statistics";
     for (const int channels : pass.statistics) out_ << " " << channels;
     out_ << "\n";
@@ -194,6 +202,7 @@ class Description {
     parameter(" parameter", program, task.parameter);
     if (task.statistics >= 0) out_ << " statistics " << task.statistics;
     if (task.metric >= 0) out_ << " metric " << task.metric;
+    if (task.head > 0) out_ << " head " << task.head;
     if (task.along.length != 0 || task.along.inner != 1) add(task.along);
     if (task.block.rows != 1 || task.block.columns != 1 || task.block.inner != 1) {
       out_ << " block " << task.block.rows << "x" << task.block.columns << "x" << task.block.inner;

@@ -61,8 +61,10 @@ inline LayerPlan parametric_relu(int channels, int inner) {
 
 inline TrainingPlan training(const char* loss, Op optimizer) {
   TrainingPlan plan;
-  plan.loss = op(OpKind::loss, loss);
-  plan.metrics = {op(OpKind::metric, "categoricalAccuracy")};
+  HeadPlan head;
+  head.loss = op(OpKind::loss, loss);
+  head.metrics = {op(OpKind::metric, "categoricalAccuracy")};
+  plan.heads = {head};
   plan.update.optimizer = optimizer;
   return plan;
 }

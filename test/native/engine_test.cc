@@ -70,7 +70,7 @@ void check_same(const Trained& got, const Trained& expected) {
         0);
   CHECK(std::memcmp(got.predictions.data(), expected.predictions.data(),
                     got.predictions.size() * 4) == 0);
-  CHECK(got.sums.loss == expected.sums.loss);
+  CHECK(got.sums.heads[0].loss == expected.sums.heads[0].loss);
   CHECK(got.sums.metrics == expected.sums.metrics);
 }
 

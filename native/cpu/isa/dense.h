@@ -90,20 +90,29 @@ inline void gather(const RowsView& view, float scale, float offset, float* panel
   }
 }
 
+// One-hot rows of class indices, which lie `stride` apart from a row of the data to the next.
+template <class Class>
+void gather_classes(const Class* classes, std::int64_t stride, const TargetsView& targets,
+                    const RowsView& view, float* panel) {
+  const int lanes = vectors_of(view.rows) * kLanes;
+  const int outputs = targets.outputs, all = targets.positions * outputs;
+  for (int o = 0; o < all; ++o) {
+    for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
+  }
+  for (int i = 0; i < lanes; ++i) {
+    const Class* own = classes + row_index(view, i) * stride;
+    for (int o = 0; o < all; o += outputs, ++own)
+      panel[(o + static_cast<int>(*own)) * std::int64_t{kPanel} + i] = 1;
+  }
+}
+
 inline void gather_targets(const TargetsView& targets, const RowsView& view, float* panel) {
   const int lanes = vectors_of(view.rows) * kLanes;
   const int outputs = targets.outputs, all = targets.positions * outputs;
-  if (targets.classes != nullptr) {
-    for (int o = 0; o < all; ++o) {
-      for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
-    }
-    for (int i = 0; i < lanes; ++i) {
-      const std::int32_t* classes = targets.classes + row_index(view, i) * targets.positions;
-      for (int o = 0; o < all; o += outputs, ++classes)
-        panel[(o + *classes) * std::int64_t{kPanel} + i] = 1;
-    }
-    return;
-  }
+  if (targets.classes != nullptr)
+    return gather_classes(targets.classes, targets.positions, targets, view, panel);
+  if (targets.labels != nullptr)
+    return gather_classes(targets.labels, targets.stride(), targets, view, panel);
   if (targets.bytes != nullptr) {
     for (int i = 0; i < lanes; ++i) {
       const std::uint8_t* row = targets.bytes + row_index(view, i) * all;
@@ -112,7 +121,7 @@ inline void gather_targets(const TargetsView& targets, const RowsView& view, flo
     return;
   }
   for (int i = 0; i < lanes; ++i) {
-    const float* row = targets.rows + row_index(view, i) * all;
+    const float* row = targets.rows + row_index(view, i) * targets.stride();
     for (int o = 0; o < all; ++o) panel[o * kPanel + i] = row[o];
   }
 }
