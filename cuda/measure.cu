@@ -108,7 +108,7 @@ double measure_product(Device& device, Precision precision, int rows, int inputs
     stage.output = {output.floats(), 0, stride};
     stage.kernel = kernel.floats.floats();
     stage.kernel_stride = kernel.stride;
-    const StepRecord step{state.as<RunState>(), rows, 1, nullptr, rows};
+    const StepRecord step{state.as<RunState>(), rows, nullptr, rows};
     return seconds_of(device.stream.get(), [&] { dense_forward(launcher, stage, step, rows); });
   }
   check_tensor_cores(device, precision);

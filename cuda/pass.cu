@@ -133,9 +133,8 @@ Stage PassRunner::on_device(const PlannedStage& planned) const {
   const Task& task = *planned.task;
   Stage stage{};
   stage.kind = planned.kind;
-  stage.inputs = planned.inputs;
+  stage.inputs = planned.runner == Runner::product ? planned.inputs : task.head;
   stage.units = planned.units;
-  stage.head = task.head;
   stage.line = line_of(task);
   stage.op = planned.op;
   stage.length = task.along.length;

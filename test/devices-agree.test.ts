@@ -78,9 +78,13 @@ describe('a model trained on one device', () => {
       bias: { initializer: { name: 'constant', value: 0.1, seed: 0 } },
     })),
     training: {
-      loss: { name: 'sparseCategoricalCrossentropy', params: [0] },
-      reduction: 'mean',
-      metrics: [{ name: 'categoricalAccuracy', params: [] }],
+      heads: [
+        {
+          loss: { name: 'sparseCategoricalCrossentropy', params: [0] },
+          reduction: 'mean',
+          metrics: [{ name: 'categoricalAccuracy', params: [] }],
+        },
+      ],
       optimizer: { name: 'momentum', params: [0.9, 1] },
       weightDecay: 0.01,
     },

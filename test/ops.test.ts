@@ -111,9 +111,7 @@ perDevice('optimizers', (device) => {
             inputSize: 1,
             layers: [dense(size, false)],
             training: {
-              loss: { name: 'meanSquaredError', params: [] },
-              reduction: 'sum',
-              metrics: [],
+              heads: [{ loss: { name: 'meanSquaredError', params: [] }, reduction: 'sum', metrics: [] }],
               optimizer: { name, params },
               weightDecay: 0.25,
             },
@@ -192,9 +190,7 @@ async function checkBackward(reference: PointwiseReference, activation: PlanOp, 
       inputSize: 1,
       layers: [dense(units, true, activation)],
       training: {
-        loss: { name: 'meanAbsoluteError', params: [] },
-        reduction: 'sum',
-        metrics: [],
+        heads: [{ loss: { name: 'meanAbsoluteError', params: [] }, reduction: 'sum', metrics: [] }],
         optimizer: { name: 'sgd', params: [] },
         weightDecay: 0,
       },
@@ -253,9 +249,7 @@ async function checkRowBackward(reference: RowReference, activation: PlanOp, dev
       inputSize: 1,
       layers: [dense(width, true), { kind: 'activation', name: 'activation', activation }, dense(1, false)],
       training: {
-        loss: { name: 'meanAbsoluteError', params: [] },
-        reduction: 'sum',
-        metrics: [],
+        heads: [{ loss: { name: 'meanAbsoluteError', params: [] }, reduction: 'sum', metrics: [] }],
         optimizer: { name: 'sgd', params: [] },
         weightDecay: 0,
       },
@@ -281,7 +275,11 @@ function openForLoss(
   return open(device, {
     inputSize: rows,
     layers: [dense(units, false)],
-    training: { loss, reduction: 'sum', metrics: rowMetrics, optimizer: { name: 'sgd', params: [] }, weightDecay: 0 },
+    training: {
+      heads: [{ loss, reduction: 'sum', metrics: rowMetrics }],
+      optimizer: { name: 'sgd', params: [] },
+      weightDecay: 0,
+    },
   })
 }
 

@@ -101,9 +101,9 @@ enum class StageKind : int {
 // The work of one or two tasks of a Program.
 struct Stage {
   StageKind kind;
-  int inputs, units;  // of a dense layer; for other stages, units is the number of features
-  int head;           // of a loss or a metric
-  int line;           // of StepRecord::values that it writes
+  int inputs;  // of a dense layer; of a loss or a metric: its head
+  int units;   // of a dense layer; for other stages, the number of features
+  int line;    // of StepRecord::values that it writes
   Operand input, z, output, auxiliary, gradient, input_gradient;
   const float* kernel;  // (inputs, kernel_stride)
   const float* bias;

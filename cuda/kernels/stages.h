@@ -142,7 +142,7 @@ NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepReco
     return;
   }
   const RunState& state = *step.state;
-  const HeadState& head = state.heads[stage.head];
+  const HeadState& head = state.heads[stage.inputs];
   const TargetView target = target_of(state, head, batch_row);
   float* const prediction = &t.input.at(row, 0);
   if (stage.kind == StageKind::metric) {

@@ -29,11 +29,21 @@ export interface NativeInput {
  * of loss and metrics. A value is element · scale + offset in float32; elements are converted as those of input are.
  */
 export type NativeTargets = (
-  /** Of several heads, side by side: for each position a class index if `classes` of the head is true, otherwise its values. */
-  | { readonly kind: 'heads'; readonly data: Float32Array; readonly classes: readonly boolean[] }
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: NumericArray; readonly scale?: number; readonly offset?: number }
 ) & { readonly weights?: Float32Array | undefined; readonly lent?: boolean }
+
+/**
+ * Targets of several heads, side by side in a row: for each position a class index if `classes` of the head is true, otherwise its
+ * values. There is a weight for each position of all heads.
+ */
+export interface NativeHeadTargets {
+  readonly kind: 'heads'
+  readonly data: Float32Array
+  readonly classes: readonly boolean[]
+  readonly weights?: Float32Array | undefined
+  readonly lent?: boolean
+}
 
 /**
  * Sums over the batches that ran, in the order of `sumAt` (sums.ts). `loss` and `penalty`
@@ -111,7 +121,7 @@ export interface NativeModel {
   getSlot(slot: number, index: number): Float32Array
   setSlot(slot: number, index: number, values: Float32Array): void
   /** Keeps the arrays, or copies of them, and returns a handle for them. Labels and weights are always copied. */
-  bind(input: NativeInput, targets: NativeTargets): number
+  bind(input: NativeInput, targets: NativeTargets | NativeHeadTargets): number
   /** Takes over data that another model, disposed or not, has bound, and returns a handle for them; the other handle becomes invalid. */
   takeOver(model: NativeModel, handle: number): number
   unbind(handle: number): void

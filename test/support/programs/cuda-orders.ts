@@ -20,9 +20,7 @@ const plan: Plan = {
     },
   ],
   training: {
-    loss: { name: 'meanSquaredError', params: [] },
-    reduction: 'mean',
-    metrics: [],
+    heads: [{ loss: { name: 'meanSquaredError', params: [] }, reduction: 'mean', metrics: [] }],
     optimizer: { name: 'sgd', params: [] },
     weightDecay: 0,
   },

@@ -29,8 +29,10 @@ inline LayerPlan dense(int units, const char* activation) {
 inline Program small_program() {
   Plan plan{
       kInputs, {dense(17, "tanh"), dense(kOutputs, "softmax")}, Precision::float32, TrainingPlan{}};
-  plan.training->loss = {op_row(OpKind::loss, "sparseCategoricalCrossentropy"), {}};
-  plan.training->metrics = {{op_row(OpKind::metric, "categoricalAccuracy"), {}}};
+  HeadPlan head;
+  head.loss = {op_row(OpKind::loss, "sparseCategoricalCrossentropy"), {}};
+  head.metrics = {{op_row(OpKind::metric, "categoricalAccuracy"), {}}};
+  plan.training->heads = {head};
   plan.training->update.optimizer = {op_row(OpKind::optimizer, "momentum"), {0.9f, 1}};
   plan.training->captures = true;
   return compile(plan);

@@ -85,11 +85,13 @@ class Scenario {
     plugin::RangeRecord range = numbers_.range(3);
     range.captured = captured.data();
     double accuracy = 0;
+    plugin::HeadSumsRecord head{};
     plugin::SumsRecord sums{};
+    sums.heads = &head;
     sums.metrics = &accuracy;
     run_("evaluate", [&] { return table().evaluate(model_, &range, &never_, &sums); });
     keep(captured);
-    keep({static_cast<float>(sums.loss), static_cast<float>(accuracy)});
+    keep({static_cast<float>(head.loss), static_cast<float>(accuracy)});
   }
 
   // Bytes and floats in turn, with the same number of rows, until a graph is launched. Then more
@@ -150,10 +152,12 @@ class Scenario {
   void train(const char* name, const plugin::RangeRecord& range) {
     const std::vector<float> rates(range.batches, 0.05f);
     double accuracy = 0;
+    plugin::HeadSumsRecord head{};
     plugin::SumsRecord sums{};
+    sums.heads = &head;
     sums.metrics = &accuracy;
     run_(name, [&] { return table().train(model_, &range, rates.data(), &step_, &never_, &sums); });
-    keep({static_cast<float>(sums.loss), static_cast<float>(accuracy), static_cast<float>(step_)});
+    keep({static_cast<float>(head.loss), static_cast<float>(accuracy), static_cast<float>(step_)});
   }
 
   const Data& images() const { return images_; }

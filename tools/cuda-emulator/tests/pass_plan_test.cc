@@ -36,7 +36,9 @@ LayerPlan batch_normalization() {
 Program program_of(int inputs, const std::vector<LayerPlan>& layers,
                    Precision precision = Precision::float32) {
   Plan plan{inputs, layers, precision, TrainingPlan{}};
-  plan.training->loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  HeadPlan head;
+  head.loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  plan.training->heads = {head};
   plan.training->update.optimizer = {op_row(OpKind::optimizer, "sgd"), {}};
   return compile(plan);
 }
@@ -77,8 +79,8 @@ void slices() {
 void predictions_keep_the_output() {
   const Program program = program_of(150, {dense(17, "tanh"), dense(5, "softmax")});
   const PassPlan predict(program, program.predict), evaluate(program, program.evaluate);
-  CHECK(predict.predicts && predict.in_memory[program.predict.output]);
-  CHECK(predict.slice && predict.slice->saves == std::vector<int>{program.predict.output});
+  CHECK(predict.predicts && predict.in_memory[program.predict.outputs.front()]);
+  CHECK(predict.slice && predict.slice->saves == program.predict.outputs);
   CHECK(!evaluate.predicts && evaluate.slice && evaluate.slice->saves.empty());
 }
 
@@ -136,7 +138,9 @@ void wide_layers() {
 
 void updates() {
   Plan plan{10, {dense(4, "linear"), dense(3, "linear")}, Precision::float32, TrainingPlan{}};
-  plan.training->loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  HeadPlan head;
+  head.loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  plan.training->heads = {head};
   plan.training->update.optimizer = {op_row(OpKind::optimizer, "sgd"), {}};
   plan.training->update.global_clip_norm = 1;
   const Program program = compile(plan);
