@@ -178,6 +178,14 @@ class RandomGraph {
       layer.kernel.regularizer->params = {0, 0.01f};
     }
     add(layer, 2);
+    if (random_.below(2) == 0) {
+      LayerPlan penalty{};
+      penalty.kind = LayerKind::activity_penalty;
+      penalty.name = "penalty";
+      penalty.op = op(OpKind::regularizer, "l1l2");
+      penalty.op.params = {0, 0.02f};
+      add(at(penalty, last()), 2);
+    }
     heads.push_back(head(last(), nullptr, Reduction::mean));
     std::vector<int> outputs;
     for (const HeadPlan& head : heads) outputs.push_back(head.value);
