@@ -6,7 +6,15 @@ import { type ArrayInput, array, type Functional, load, model, optimizers, type 
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { flatten, type GoldenCase, type GoldenValue, goldenFolder, ownFolder, readGolden } from './support/golden.js'
-import { type GoldenGraph, inputsOf, makeGraph, optimizerOf, prepare, setWeights } from './support/goldenGraphs.js'
+import {
+  type GoldenGraph,
+  inputsOf,
+  learnsVectors,
+  makeGraph,
+  optimizerOf,
+  prepare,
+  setWeights,
+} from './support/goldenGraphs.js'
 import { gradientRate } from './support/gradients.js'
 import { assertClose, type Tolerance } from './support/tolerances.js'
 
@@ -178,13 +186,6 @@ function inputsNeeded(config: Anything, name: string): Set<string> {
   if (node === undefined) return new Set([name])
   return new Set(node.inputs.flatMap((source: string) => [...inputsNeeded(config, source)]))
 }
-
-/**
- * Whether an embedding is trained. Keras on TensorFlow adds up the squares of the gradients of an index that occurs twice in a batch,
- * where Adam elsewhere, and here, takes the square of their sum: its steps cannot be compared.
- */
-const learnsVectors = (config: Anything) =>
-  config.nodes.some((node: Anything) => node.class_name === 'Embedding' && node.config.trainable !== false)
 
 /** Which of two equal inputs of a maximum gets the gradient differs between Keras' backends: the sum is binding. */
 function checkTies(golden: GoldenCase, moved: ReadonlyMap<string, Float32Array>): void {

@@ -118,3 +118,10 @@ export function inputsOf(x: Anything, from = 0, to?: number): Record<string, Arr
     }),
   )
 }
+
+/**
+ * Whether an embedding is trained. Keras on TensorFlow adds up the squares of the gradients of an index that occurs twice in a batch,
+ * where Adam elsewhere, and here, takes the square of their sum: golden-embeddings.test.ts compares its steps.
+ */
+export const learnsVectors = (config: Anything): boolean =>
+  config.nodes.some((node: Anything) => node.class_name === 'Embedding' && node.config.trainable !== false)
