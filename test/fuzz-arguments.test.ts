@@ -102,10 +102,16 @@ function wordingOf(message: string): string | undefined {
 /** Methods that only models call, with checked arguments, and classes that only Neurode constructs. */
 const ownCalls = [
   ...['Layer', 'NeurodeError', 'Picture', 'Batcher', 'Predictor'].map((name) => `new ${name}`),
-  ...['initialWeights', 'outputFor', 'outputForAll', 'parameters', 'plan', 'planAll'].flatMap((name) => [
-    `layer.${name}`,
-    `normalization.${name}`,
-  ]),
+  ...[
+    'arrange',
+    'initialWeights',
+    'outputFor',
+    'outputForAll',
+    'outputsForAll',
+    'parameters',
+    'plan',
+    'planAll',
+  ].flatMap((name) => [`layer.${name}`, `normalization.${name}`]),
   ...[
     'initializer.plan',
     'regularizer.plan',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { array, debug, type Functional, load, optimizers, type ParameterCheck } from 'neurode'
+import { array, debug, type Functional, load, type NdArray, optimizers, type ParameterCheck } from 'neurode'
 import { inFolder } from './data/files.js'
 import { isEmulated, perDevice } from './support/devices.js'
 import { bits, quiet } from './support/graphs.js'
@@ -61,6 +61,23 @@ perDevice('graphs and their reference', (device) => {
     const loss = flat.reduce((total, value, i) => total + (value - (y.data[i] as number)) ** 2, 0) / flat.length
     const results = await net.trainOnBatch(x, y)
     assertNear([results.loss], [loss + penalty], 2e-4, 'loss')
+  })
+
+  eachGraph('have several outputs as the reference', device, async (seed) => {
+    const graph = randomGraph(seed)
+    const { net, reference } = graph.several()
+    await inFolder(async (folder) => {
+      const path = join(folder, 'several.neurode')
+      await net.save(path)
+      using loaded = await load<Functional>(path, { device })
+      const data = graph.data(rows, seed)
+      const expected = reference(data)
+      const actual: unknown = await loaded.predict(data)
+      for (const [i, output] of (actual as NdArray[]).entries()) {
+        assertNear(output.data, (expected[i] as number[][]).flat(), 2e-4, `output ${i}`)
+      }
+    })
+    net.dispose()
   })
 
   if (device !== 'cpu') {

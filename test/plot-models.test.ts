@@ -186,6 +186,23 @@ describe('plot.model', () => {
     assert.ok(boxes.some(({ texts }) => String(texts) === 'tower (Sequential),[n, 2]'))
   })
 
+  it('names several outputs in the boxes of their layers', async () => {
+    const [x, t] = [input({ shape: [4], name: 'x' }), input({ shape: [4], name: 't' })]
+    const pair = model({ inputs: t, outputs: [dense(2, 'a').apply(t), t], name: 'pair' })
+    const [a, same] = pair.apply(x)
+    const sum = layers.add({ name: 'sum' }).apply([same, x])
+    const net = model({ inputs: x, outputs: { small: a, sum, given: x, again: sum } })
+    const boxes = checkDrawing(await plot.model(net), ['x', 'pair', 'sum'], ['x → pair', 'pair → sum', 'x → sum'])
+    assert.deepEqual(
+      boxes.map(({ texts }) => texts.join('; ')),
+      [
+        'x (Input); [n, 4]; output given',
+        'pair (Functional); [n, 2], [n, 4]; output small',
+        'sum (Add); [n, 4]; output sum, again',
+      ],
+    )
+  })
+
   it('draws layers that are applied to their own outputs', async () => {
     const x = input({ shape: [4], name: 'x' })
     const [again, back] = [dense(4, 'again'), dense(4, 'back')]

@@ -1,6 +1,7 @@
 /** Models of several outputs: their names, their predictions, models as layers, files, summaries. */
 
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type Functional,
@@ -16,6 +17,7 @@ import {
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { numbers, rows } from './support/graphs.js'
+import { sealed } from './support/mutations.js'
 
 /** A model of two outputs, of three numbers and of two positions of two. */
 function twoOutputs() {
@@ -196,5 +198,55 @@ describe('models of several outputs', () => {
       { name: 'places', layer: 'places', shape: [2, 2] },
     ])
     assert.match(text, /Outputs: kind \[n, 3\], places \[n, 2, 2\]/)
+  })
+
+  it('refuse what does not fit', async () => {
+    const { x, h, net } = twoOutputs()
+    const [kind, places] = [new Float32Array(3 * rows), new Float32Array(4 * rows)]
+    const predict = (out: unknown) => net.predict(x4, { out: out as never })
+    const cases: readonly (readonly [unknown, string, RegExp])[] = [
+      [kind, 'ERR_ARGUMENT', /out: expected a list or a record for the outputs kind, places/],
+      [[kind], 'ERR_SHAPE', /out: expected a list of 2, for the outputs kind, places, got a list of 1/],
+      [{ kind }, 'ERR_ARGUMENT', /a value for each output \(kind, places\), got none for 'places'/],
+      [{ kind, places, h: places }, 'ERR_UNKNOWN_NAME', /out: no output is called 'h'/],
+      [{ kind: places, places }, 'ERR_SHAPE', /out\.kind: expected 72 elements for shape \[24, 3\], got 96/],
+      [[kind, new Float64Array(4 * rows)], 'ERR_DTYPE', /out\[1\]: expected a Float32Array/],
+    ]
+    for (const [out, code, message] of cases) {
+      await assert.rejects(predict(out), { code, message })
+      assert.throws(() => net.predictSync(x4, { out: out as never }), { code, message })
+    }
+    const out = { kind, places: structuredClone(places) }
+    const running = net.predict(x4, { out })
+    structuredClone(out.places, { transfer: [out.places.buffer] })
+    await assert.rejects(running, { code: 'ERR_DATA_DETACHED', message: /out\.places/ })
+    const error = {
+      code: 'ERR_ARGUMENT',
+      message: /outputs are computed from|needs the input|at least one tensor|none needs/,
+    }
+    const z = input({ shape: [4], name: 'z' })
+    assert.throws(() => model({ inputs: [x, z], outputs: [h, x] }), error)
+    assert.throws(() => model({ inputs: h, outputs: [h, layers.add().apply([x, h])] }), error)
+    assert.throws(() => model({ inputs: x, outputs: {} }), error)
+    assert.throws(() => model({ inputs: x, outputs: [h, 1 as never] }), { message: /outputs\[1\]: expected a tensor/ })
+    assert.throws(() => model({ inputs: x, outputs: { h, k: null as never } }), {
+      message: /outputs\.k: expected a tensor/,
+    })
+  })
+
+  it('are loaded from files of before, which had one output without a name', async () => {
+    const { x, kind } = twoOutputs()
+    using net = model({ inputs: x, outputs: kind })
+    await inFolder(async (folder) => {
+      const path = join(folder, 'one.neurode')
+      await net.save(path)
+      const names = Buffer.from(String.raw`,\"outputNames\":[\"kind\"]`)
+      const bytes = readFileSync(path)
+      bytes.fill(' ', bytes.indexOf(names), bytes.indexOf(names) + names.length)
+      writeFileSync(path, sealed(bytes))
+      using loaded = await load<Functional>(path)
+      assert.deepEqual(loaded.outputNames, ['kind'])
+      close(await loaded.predict(x4), await net.predict(x4))
+    })
   })
 })

@@ -1,5 +1,6 @@
 /** Damages good files: changes bytes, numbers and pieces, drawn from a seed. */
 
+import { createHash } from 'node:crypto'
 import type { Random } from './random.js'
 
 type Mutation = (bytes: Buffer, draw: Random) => Buffer
@@ -107,4 +108,13 @@ export function mutate(bytes: Uint8Array, draw: Random): Buffer<ArrayBuffer> {
   let mutated = Buffer.from(bytes)
   for (let i = draw.pick([1, 1, 2, 4]); i > 0; i--) mutated = Buffer.from(draw.pick(mutations)(mutated, draw))
   return mutated
+}
+
+/** Returns the file with the right checksum of its present content. */
+export function sealed(bytes: Buffer): Buffer {
+  const at = bytes.indexOf('"sha256":"') + '"sha256":"'.length
+  if (at < 10 || at + 64 > bytes.length) return bytes
+  bytes.fill('0', at, at + 64)
+  bytes.write(createHash('sha256').update(bytes).digest('hex'), at)
+  return bytes
 }

@@ -39,6 +39,8 @@ export interface RandomGraph {
   readonly isNoisy: boolean
   /** The outputs of rows of all inputs, and the penalties in the loss. */
   readonly reference: (data: Record<string, NdArray>, training: boolean) => { rows: Rows; penalty: number }
+  /** Makes a model of several tensors of the graph, with what they are for rows of all inputs. */
+  readonly several: () => { net: Functional; reference: (data: Record<string, NdArray>) => Rows[] }
 }
 
 /** Draws one graph: all of it follows from the seed. */
@@ -55,8 +57,9 @@ class Grower {
   /** A call of a layer; shape and bits of the reference's result are those of the tensor. */
   call(layer: AnyLayer, from: readonly Node[], compute: Compute): Node {
     const tensors = from.map(({ tensor }) => tensor)
-    const tensor = layer.apply(tensors.length === 1 ? tensors[0] : tensors) as SymbolicTensor
-    return { tensor, from, compute }
+    const returned: SymbolicTensor | SymbolicTensor[] = layer.apply(tensors.length === 1 ? tensors[0] : tensors)
+    // Models of several outputs have the one that counts last.
+    return { tensor: [returned].flat().at(-1) as SymbolicTensor, from, compute }
   }
 
   dense(node: Node, units: number, activation = this.random.pick([...Object.keys(pointwise), 'softmax'])): Node {
@@ -199,8 +202,11 @@ class Grower {
       output = this.noise(before)
       net = sequential([before, output].map(({ tensor }) => tensor.sourceLayer as AnyLayer))
     } else {
-      output = this.join(this.grow(inner, 3))
-      net = model({ inputs: inner.map(({ tensor }) => tensor), outputs: output.tensor })
+      const pool = this.grow(inner, 3)
+      output = this.join(pool)
+      const outputs = [output.tensor]
+      if (this.random.next() < 0.4) outputs.unshift(this.random.pick(pool).tensor)
+      net = model({ inputs: inner.map(({ tensor }) => tensor), outputs })
     }
     const compute: Compute = (inputs, context) =>
       evaluate(output, new Map(inner.map((node, i) => [node, inputs[i] as Rows])), context)
@@ -328,6 +334,16 @@ export function randomGraph(seed: number): RandomGraph {
     outputs: output.tensor,
     seed,
   }) as unknown as Functional
+  const rowsOf = (data: Record<string, NdArray>) => {
+    const known = new Map<Node, Rows>()
+    specs.forEach(({ name, shape }, i) => {
+      const { data: numbers } = data[name] as NdArray
+      const size = sizeOf(shape)
+      const rows = Array.from({ length: numbers.length / size }, (_, r) => [...numbers.slice(r * size, (r + 1) * size)])
+      known.set(sources[i] as Node, rows as Rows)
+    })
+    return known
+  }
   return {
     net,
     isNoisy: grower.isNoisy,
@@ -348,17 +364,22 @@ export function randomGraph(seed: number): RandomGraph {
       )
     },
     reference: (data, training) => {
-      const known = new Map<Node, Rows>()
-      specs.forEach(({ name, shape }, i) => {
-        const { data: numbers } = data[name] as NdArray
-        const size = sizeOf(shape)
-        const rows = Array.from({ length: numbers.length / size }, (_, r) => [
-          ...numbers.slice(r * size, (r + 1) * size),
-        ])
-        known.set(sources[i] as Node, rows as Rows)
-      })
       const context = { training, penalty: 0, penalized: new Set<object>() }
-      return { rows: evaluate(output, known, context), penalty: context.penalty }
+      return { rows: evaluate(output, rowsOf(data), context), penalty: context.penalty }
+    },
+    several: () => {
+      const picks = new Random(seed + 1)
+      const nodes = [...Array.from({ length: 1 + picks.below(3) }, () => picks.pick([...sources, ...pool])), output]
+      const inputs = sources.map(({ tensor }) => tensor)
+      const severals: unknown = model({ inputs, outputs: nodes.map(({ tensor }) => tensor) })
+      return {
+        net: severals as Functional,
+        reference: (data) => {
+          const known = rowsOf(data)
+          const context = { training: false, penalty: 0, penalized: new Set<object>() }
+          return nodes.map((node) => evaluate(node, known, context))
+        },
+      }
     },
   }
 }

@@ -1,6 +1,15 @@
 /** The types of graph models. tsc compiles this file; it is never run. */
 
-import { type Functional, input, layers, type load, model, type SymbolicTensor, sequential } from 'neurode'
+import {
+  type Functional,
+  input,
+  layers,
+  type load,
+  model,
+  type Prediction,
+  type SymbolicTensor,
+  sequential,
+} from 'neurode'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function expectType<T extends true>(): T {
@@ -56,6 +65,52 @@ listed.predict({ input: rows, input_1: rows })
 expectType<Equal<(typeof listed)['outputShape'], readonly [4]>>()
 expectType<Equal<Awaited<ReturnType<typeof load<Functional>>>, Functional>>()
 
+// Of several outputs, predictions are a record or a list, as the outputs were given.
+const first = layers.dense({ units: 2 }).apply(x)
+const named = model({ inputs: x, outputs: { first, second: sum } })
+const predicted = await named.predict(rows)
+expectType<Equal<keyof typeof predicted, 'first' | 'second'>>()
+expectType<Equal<(typeof predicted)['first'], Prediction<readonly [2]>>>()
+expectType<Equal<(typeof predicted.second)['shape'], readonly [rows: number, 3]>>()
+expectType<Equal<(typeof named)['outputShape'], readonly [number]>>()
+expectType<Equal<ReturnType<typeof named.predictSync>, typeof predicted>>()
+expectType<Equal<Awaited<ReturnType<typeof named.predictOnBatch>>, typeof predicted>>()
+for await (const { second } of named.predictStream([rows])) expectType<Equal<typeof second, Prediction<readonly [3]>>>()
+const applied = named.apply(x)
+expectType<Equal<typeof applied.first, SymbolicTensor<readonly [2]>>>()
+named.predict(rows, { out: { first: new Float32Array(2), second: new Float32Array(3) } })
+named.predict(rows, { out: [new Float32Array(2), new Float32Array(3)] })
+expectType<Equal<Awaited<ReturnType<typeof load<typeof named>>>, typeof named>>()
+
+const ordered = model({ inputs: x, outputs: [first, sum, x] })
+const [, middle, ...others] = ordered.predictSync(rows)
+expectType<Equal<typeof middle, Prediction<readonly [3]>>>()
+expectType<Equal<typeof others, [Prediction<readonly [4]>]>>()
+expectType<Equal<(typeof ordered.outputs)[0], SymbolicTensor<readonly [2]>>>()
+ordered.predict(rows, { out: { dense: new Float32Array(2), add: new Float32Array(3), input: new Float32Array(4) } })
+
+// A list or a record of one acts as its tensor.
+expectType<Equal<ReturnType<typeof listed.predictSync>, Prediction<readonly [4]>>>()
+const single = model({ inputs: x, outputs: { only: first } })
+expectType<Equal<ReturnType<typeof single.predictSync>, Prediction<readonly [2]>>>()
+expectType<Equal<ReturnType<typeof single.apply>, SymbolicTensor<readonly [2]>>>()
+single.predict(rows, { out: new Float32Array(2) })
+
+// How many tensors a list has may be unknown.
+const many: readonly SymbolicTensor[] = [first, sum]
+const oneOrMore = model({ inputs: x, outputs: many }).predictSync(rows)
+expectType<Equal<typeof oneOrMore, Prediction | readonly Prediction[]>>()
+
+// @ts-expect-error There is no output of this name.
+predicted.third
+// @ts-expect-error There are three outputs.
+ordered.predictSync(rows)[3]
+// @ts-expect-error There is one more output.
+named.predict(rows, { out: { first: new Float32Array(2) } })
+// @ts-expect-error Several outputs are not written into one array.
+named.predict(rows, { out: new Float32Array(5) })
+// @ts-expect-error One output is written into one array.
+single.predict(rows, { out: [new Float32Array(2)] })
 // @ts-expect-error Merges take a list.
 layers.add().apply(x)
 // @ts-expect-error The shapes differ.
