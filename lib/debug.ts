@@ -5,6 +5,7 @@ import { guardArity } from './checks/arity.js'
 import { checkDouble, checkInteger, checkOptions } from './checks/validate.js'
 import { coreOf } from './core/cores.js'
 import { buildFrom, takeRowsOf } from './core/inputs.js'
+import { readTargets } from './core/targets.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
 import { copyOf, Probe } from './gradients/probe.js'
 import type { AnyModel } from './models/model.js'
@@ -18,8 +19,12 @@ export interface CheckGradientsOptions {
   readonly samples?: number | undefined
   /** Largest relative difference that counts as agreement; default 0.01. */
   readonly tolerance?: number | undefined
-  /** A weight for each row. */
-  readonly sampleWeight?: ArrayInput | undefined
+  /** A weight for each row; for several outputs also in a list or a record with an array for each. */
+  readonly sampleWeight?:
+    | ArrayInput
+    | readonly (ArrayInput | null)[]
+    | Readonly<Record<string, ArrayInput | null>>
+    | undefined
 }
 
 /** The result of {@link debug}.checkGradients. */
@@ -44,7 +49,7 @@ export interface GradientReport {
  *
  * @param model - A model that is built and compiled.
  * @param x - Rows of input, shape [n, ...inputShape]; a few are enough.
- * @param y - Their targets.
+ * @param y - Their targets; for several outputs those of each, in a list or a record.
  *
  * Rejects with `ERR_NOT_COMPILED`, `ERR_NOT_BUILT`, `ERR_SHAPE`, `ERR_DTYPE`, `ERR_ARGUMENT` or `ERR_MODEL_BUSY`.
  *
@@ -60,7 +65,7 @@ export interface GradientReport {
 async function checkGradients(
   model: AnyModel,
   x: ArrayInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>,
-  y: ArrayInput,
+  y: ArrayInput | readonly (ArrayInput | null)[] | Readonly<Record<string, ArrayInput | null>>,
   given?: CheckGradientsOptions,
 ): Promise<GradientReport> {
   const options = checkOptions(given, ['samples', 'tolerance', 'sampleWeight'], 'checkGradients')
@@ -73,7 +78,9 @@ async function checkGradients(
   const copy = copyOf(core)
   try {
     const input = takeRowsOf(core, x, 'x')
-    const targets = core.readTargets(y, input.rows, 'y', { sampleWeight: options.sampleWeight })
+    const targets = readTargets(core, y, input.rows, 'y', {
+      sampleWeight: options.sampleWeight as ArrayInput,
+    })
     const probe = new Probe(core, copy, copy.bind(input, targets), input.rows)
     const parameters = await compareGradients(probe, await probe.gradients(), { samples, tolerance })
     return {

@@ -13,6 +13,7 @@ import {
 } from 'neurode'
 import { toInput } from '#lib/arrays/arrays.js'
 import { coreOf } from '#lib/core/cores.js'
+import { readTargets } from '#lib/core/targets.js'
 import { compareGradients } from '#lib/gradients/compare.js'
 import { copyOf, Probe } from '#lib/gradients/probe.js'
 import { slopeAt } from '#lib/gradients/slope.js'
@@ -104,7 +105,7 @@ perDevice('debug.checkGradients', (device) => {
         )
         const core = coreOf(model as never)
         const copy = copyOf(core)
-        const bound = copy.bind(toInput(x, [6], 'x'), core.readTargets(y, tested.rows, 'y'))
+        const bound = copy.bind(toInput(x, [6], 'x'), readTargets(core, y, tested.rows, 'y'))
         const probe = new Probe(core, copy, bound, tested.rows)
         const wrong = model.layers[1 + (seed % (model.layers.length - 1))]?.name as string
         const gradients = (await probe.gradients()).map((gradient, index) =>

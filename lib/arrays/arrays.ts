@@ -3,7 +3,7 @@
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkNumber, checkOptions, describe } from '../checks/validate.js'
-import type { NativeInput, NativeTargets, NumericArray } from '../native/addon.js'
+import type { NativeHeadTargets, NativeInput, NativeTargets, NumericArray } from '../native/addon.js'
 import { type NdArray, shapedArray } from './shapedArray.js'
 import {
   bytesOrFloats,
@@ -85,9 +85,12 @@ export type InputRows = NativeInput & { readonly rows: number; readonly lent: bo
 export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
 
 /** Targets as the native code takes them, and how many rows there are; `lent` says that the caller owns the memory. */
-export type GivenTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
+export type GivenTargets = HeadTargets | (NativeHeadTargets & { readonly rows: number; readonly lent: boolean })
 
-/** {@link GivenTargets} whose rows are float32 values, with scale and offset already applied. */
+/** {@link GivenTargets} of one output. */
+export type HeadTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
+
+/** {@link HeadTargets} whose rows are float32 values, with scale and offset already applied. */
 export type TargetRows = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }

@@ -1,7 +1,7 @@
 /** Targets that users pass: class indices, or rows with one value per output. */
 
 import { NeurodeError } from '../base/errors.js'
-import { checkRows, countRows, formatShape, type GivenTargets, read, type Source, type TargetRows } from './arrays.js'
+import { checkRows, countRows, formatShape, type HeadTargets, read, type Source, type TargetRows } from './arrays.js'
 import { toFloats, typeName } from './typedArrays.js'
 
 /** Which targets the loss takes: see {@link toTargets}. */
@@ -23,7 +23,7 @@ export interface TargetsExpected {
  * become class indices; everything else becomes rows of shape `[...positionShape, outputs]`. Throws `ERR_SHAPE`, `ERR_DTYPE` or
  * `ERR_LABEL_RANGE`; the message names `argumentName`.
  */
-export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): GivenTargets {
+export function toTargets(value: unknown, expected: TargetsExpected, argumentName: string): HeadTargets {
   const { outputs, positionShape = [], classes, rows: takesRows = true } = expected
   const source = read(value, argumentName)
   const rowShape = formatShape(source.shape.slice(1))
@@ -79,7 +79,7 @@ function toClasses(
 }
 
 /** Targets converted to int32 classes or float32 rows, for code in TypeScript. */
-export function toPlainTargets(targets: GivenTargets): TargetRows {
+export function toPlainTargets(targets: HeadTargets): TargetRows {
   if (targets.kind === 'classes') return targets
   const { data: given, scale, offset, rows, weights, lent } = targets
   const data = toFloats(given, scale, offset)

@@ -7,8 +7,8 @@ import { Normalization } from '../layers/inputNormalization.js'
 import type { Layer } from '../layers/layer.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { Loss } from '../training/lossOptions.js'
-import type { Metric } from '../training/metricTable.js'
 import type { ModelCore } from './core.js'
+import type { HeadMetric, HeadSetup } from './headSetup.js'
 
 export function warnOnce(core: ModelCore, code: WarningCode, message: string): void {
   if (core.warned.has(code)) return
@@ -22,12 +22,18 @@ export function adviseOnModel(core: ModelCore): void {
   core.advised = true
   adviseOnConstants(core)
   adviseOnAdapting(core)
-  const last = deciding(core.built().heads[0]?.ending ?? [])
+  for (const setup of core.training().heads) adviseOnHead(core, setup)
+}
+
+function adviseOnHead(core: ModelCore, setup: HeadSetup): void {
+  const { head, loss } = setup
+  const last = deciding(head.ending)
   const range = last && rangeOf(last)
-  if (last && range) adviseOnLoss(core, last, range)
-  const metric = accuracyOfSeveral(core)
-  const { loss } = core.training().settings
-  if (metric && loss.threshold !== undefined && !(last && activationOf(last)?.wholeRow)) adviseOnAccuracy(core, metric)
+  if (last && range && loss) adviseOnLoss(core, last, range, loss)
+  const metric = accuracyOfSeveral(core, setup)
+  if (metric && loss?.threshold !== undefined && !(last && activationOf(last)?.wholeRow)) {
+    adviseOnAccuracy(core, setup, metric)
+  }
 }
 
 /** Warns of a softmax over a single output, which is the same for any input. */
@@ -60,8 +66,7 @@ function isIdle(core: ModelCore, layer: Layer): boolean {
 }
 
 /** Warns of a last layer whose outputs lie outside the range that the loss expects. */
-function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range): void {
-  const { loss } = core.training().settings
+function adviseOnLoss(core: ModelCore, layer: Layer, [low, high]: Range, loss: Loss): void {
   const { outputRange, threshold } = loss
   const name = activationOf(layer)?.name ?? layer.kind
   const found =
@@ -85,15 +90,14 @@ function remedyOf({ outputRange, threshold, options }: Loss): string {
   return `; end the model with '${threshold === undefined ? 'softmax' : 'sigmoid'}'${logits}`
 }
 
-/** The first metric `accuracy` that compares the largest of several outputs; undefined if there is none or it was warned of. */
-export function accuracyOfSeveral(core: ModelCore): Metric | undefined {
-  const { metrics, weightedMetrics } = core.training().settings
-  if (core.built().outputs === 1 || core.warned.has('NEURODE_ARGMAX_ACCURACY')) return undefined
-  return [...metrics, ...weightedMetrics].find(({ id }) => id === 'accuracy')
+/** The first metric `accuracy` that compares the largest of several values; undefined if there is none or it was warned of. */
+export function accuracyOfSeveral(core: ModelCore, { head, metrics }: HeadSetup): HeadMetric | undefined {
+  if (head.outputs === 1 || core.warned.has('NEURODE_ARGMAX_ACCURACY')) return undefined
+  return metrics.find(({ id }) => id === 'accuracy')
 }
 
-export function adviseOnAccuracy(core: ModelCore, { name }: Metric): void {
-  const text = `metric '${name}' of ${core.built().outputs} outputs compares the largest one, as in Keras`
+export function adviseOnAccuracy(core: ModelCore, { head, prefix }: HeadSetup, { key }: HeadMetric): void {
+  const text = `${prefix}metric '${key}' of ${head.outputs} outputs compares the largest one, as in Keras`
   const remedy = "for independent labels use 'binaryAccuracy', for one of several classes 'categoricalAccuracy'"
   warnOnce(core, 'NEURODE_ARGMAX_ACCURACY', `${text}; ${remedy}`)
 }

@@ -1,110 +1,104 @@
-/** Compiles layers, loss and optimizer to the Plan, the description that the native code runs. */
+/** Compiles layers, losses and optimizer to the Plan, the description that the native code runs. */
 
 import { NeurodeError } from '../base/errors.js'
-import type { Plan, PlanOp } from '../native/plan.js'
-import type { Loss, TargetKinds } from '../training/lossOptions.js'
-import type { Metric, ResolvedMetric } from '../training/metricTable.js'
+import type { Plan, PlanHead, PlanOp } from '../native/plan.js'
+import type { Loss } from '../training/lossOptions.js'
+import type { Metric } from '../training/metricTable.js'
 import type { Optimizer } from '../training/optimizers.js'
 import { planUpdate } from '../training/updates.js'
-import { checkMetrics } from './metricChecks.js'
+import { type HeadSettings, type HeadSetup, setUpHead } from './headSetup.js'
 import { type PlanSeeds, planLayers } from './planLayers.js'
 import type { ModelShapes } from './shapes.js'
 
 /** The checked arguments of compile(). */
 export interface CompileSettings {
-  readonly loss: Loss
   readonly optimizer: Optimizer
-  readonly metrics: readonly Metric[]
-  /** Metrics that apply the weights of rows. */
-  readonly weightedMetrics: readonly Metric[]
+  /** What each output was compiled with, in the order of the outputs. */
+  readonly heads: readonly HeadSettings[]
 }
 
 /** Throws `ERR_NOT_COMPILED` if a custom loss or metric was not passed to load(). */
-export function checkNoneMissing(model: string, { loss, metrics, weightedMetrics }: CompileSettings): void {
-  const own = [...metrics, ...weightedMetrics].filter(({ missing }) => missing)
-  if (!loss.missing && own.length === 0) return
-  const parts = [...(loss.missing ? [loss] : []), ...own].map(({ kind, name }) => `${kind} '${name}'`).join(', ')
-  const options = [...(loss.missing ? ['losses'] : []), ...(own.length > 0 ? ['metrics'] : [])]
+export function checkNoneMissing(model: string, { heads }: CompileSettings): void {
+  const missing = <T extends Loss | Metric>(parts: readonly (T | undefined)[]) =>
+    new Set(parts.filter((part) => part?.missing) as T[])
+  const losses = missing(heads.map(({ loss }) => loss))
+  const own = missing(heads.flatMap(({ metrics, weightedMetrics }) => [...metrics, ...weightedMetrics]))
+  if (losses.size === 0 && own.size === 0) return
+  const parts = [...losses, ...own].map(({ kind, name }) => `${kind} '${name}'`).join(', ')
+  const options = [...(losses.size > 0 ? ['losses'] : []), ...(own.size > 0 ? ['metrics'] : [])]
   const remedy = `load(path, { ${options.map((option) => `${option}: […]`).join(', ')} }) gives them back`
   const text = `model '${model}' was loaded without what was its own: ${parts}`
   throw new NeurodeError('ERR_NOT_COMPILED', `${text}; ${remedy}, and compile() replaces them`)
 }
 
-/** Loss and metrics, fitted to the outputs of one model. */
+/** Losses and metrics, fitted to the outputs of one model. */
 export interface TrainingSetup {
   readonly settings: CompileSettings
-  /** All metrics; those that apply the weights of rows come last. */
-  readonly metrics: readonly ResolvedMetric[]
-  /** Whether native code returns the rows of outputs, as the loss or a metric is computed from them in TypeScript. */
+  readonly heads: readonly HeadSetup[]
+  /** The keys of logs: `loss`, the losses of the outputs where there are several, and all metrics. */
+  readonly keys: readonly string[]
+  /** Whether native code returns the rows of outputs, as a loss or a metric is computed from them in TypeScript. */
   readonly captures: boolean
-  /** The kinds of targets that the loss and all metrics accept. */
-  readonly targets: TargetKinds
-  /** Whether class indices are converted to one-hot rows: the loss takes class indices but a metric does not. */
-  readonly oneHot: boolean
+  /** Whether a loss is computed in TypeScript. */
+  readonly hasCustomLoss: boolean
 }
 
-/** Fits loss and metrics to a model's outputs. Throws `ERR_SHAPE` or `ERR_ARGUMENT` if they do not match the outputs or each other. */
+/** Fits losses and metrics to a model's outputs. Throws `ERR_SHAPE` or `ERR_ARGUMENT` if they do not match the outputs or each other. */
 export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): TrainingSetup {
-  if (shapes.heads.length > 1) {
-    const text = `compile: expected a model of one output, got ${shapes.heads.length}`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}: several outputs cannot be trained yet`)
+  const { heads: outputs } = shapes
+  if (settings.heads.length !== outputs.length) {
+    const text = `expected a model of ${settings.heads.length} outputs, as it was compiled, got ${outputs.length}`
+    throw new NeurodeError('ERR_ARGUMENT', text)
   }
-  const { loss } = settings
-  if (shapes.outputShape.length === 0) {
-    const got = `got shape []; put layers.flatten() at the end`
-    throw new NeurodeError('ERR_SHAPE', `loss: expected a model whose output has dimensions, ${got}`)
+  const losses = settings.heads.filter(({ loss }) => loss !== undefined).length
+  if (losses === 0) throw new NeurodeError('ERR_ARGUMENT', 'loss: expected a loss of one output at least, got none')
+  const heads = settings.heads.map((own, i) => {
+    return setUpHead(own, outputs[i] as (typeof outputs)[number], { several: outputs.length > 1, losses })
+  })
+  const lossKeys = heads.flatMap(({ lossKey }) => lossKey ?? [])
+  const keys = ['loss', ...lossKeys, ...heads.flatMap(({ metrics }) => metrics.map(({ key }) => key))]
+  const taken = new Set<string>()
+  for (const key of keys) {
+    if (taken.has(key) || keys.includes(`val_${key}`)) {
+      const text = `metrics: expected names of outputs and metrics that give each its own key in the logs`
+      throw new NeurodeError('ERR_ARGUMENT', `${text}, got '${taken.has(key) ? key : `val_${key}`}' twice`)
+    }
+    taken.add(key)
   }
-  const { outputs } = shapes
-  const own = [...settings.metrics, ...settings.weightedMetrics]
-  const resolve = (weighted: boolean) => (metric: Metric) => ({ ...metric.resolve(outputs, loss), weighted })
-  const metrics = [...settings.metrics.map(resolve(false)), ...settings.weightedMetrics.map(resolve(true))]
-  const parts = [
-    { text: `loss '${loss.name}'`, ...loss },
-    ...metrics.map((metric) => ({ text: `metric '${metric.key}'`, ...metric })),
-  ]
-  for (const { text, leastOutputs } of parts) {
-    if (outputs >= leastOutputs) continue
-    const hint = "; for one output use 'binaryCrossentropy' and 'binaryAccuracy'"
-    throw new NeurodeError('ERR_SHAPE', `${text}: expected a model with several outputs, got 1${hint}`)
-  }
-  checkMetrics(own, loss, shapes.heads[0]?.ending ?? [], outputs)
-  const onlyRows = parts.find(({ targets }) => !targets.classes)
-  const onlyClasses = parts.find(({ targets }) => !targets.rows)
-  if (onlyRows && onlyClasses) {
-    const text = `${onlyClasses.text} reads class indices and ${onlyRows.text} rows of outputs`
-    throw new NeurodeError('ERR_ARGUMENT', `metrics: ${text}: no targets serve both`)
-  }
-  return {
-    settings,
-    metrics,
-    captures: loss.custom !== undefined || metrics.some(({ state }) => state !== undefined),
-    targets: { rows: onlyClasses === undefined, classes: loss.targets.classes },
-    oneHot: onlyRows !== undefined && loss.targets.classes,
-  }
+  const hasCustomLoss = heads.some(({ loss }) => loss?.custom !== undefined)
+  const hasStates = heads.some(({ metrics }) => metrics.some(({ state }) => state !== undefined))
+  return { settings, heads, keys, captures: hasCustomLoss || hasStates, hasCustomLoss }
 }
 
 /** The Plan of a model; without `training` it can only predict. */
 export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: TrainingSetup | undefined): Plan {
-  const plan = { inputSize: shapes.inputSize, ...planLayers(shapes, seeds, training?.settings.optimizer.update ?? {}) }
+  const { values, ...layers } = planLayers(shapes, seeds, training?.settings.optimizer.update ?? {})
+  const plan = { inputSize: shapes.inputSize, ...layers }
   if (training === undefined) return plan
-  const { loss, optimizer } = training.settings
-  const rows = training.metrics.filter(({ op }) => op !== undefined)
+  const { optimizer } = training.settings
   return {
     ...plan,
     training: {
-      heads: [
-        {
-          loss: loss.op,
-          reduction: loss.reduction === 'meanWithSampleWeight' ? 'weightedMean' : loss.reduction,
-          metrics: rows.map(({ op }) => op as PlanOp),
-          ...(shapes.positions > 1 ? { positions: shapes.positions } : {}),
-          weightedFrom: rows.filter(({ weighted }) => !weighted).length,
-        },
-      ],
+      heads: training.heads.map((head, i) => planHead(head, training.heads.length > 1 ? values[i] : undefined)),
       captures: training.captures,
       optimizer: optimizer.op,
       weightDecay: optimizer.weightDecay,
       ...planUpdate(optimizer.update),
     },
+  }
+}
+
+/** Describes one of several outputs by its value in the Plan; that of an only output is known. */
+function planHead({ head, loss, lossWeight, metrics }: HeadSetup, value: number | undefined): PlanHead {
+  const rows = metrics.filter(({ op }) => op !== undefined)
+  const { reduction = 'mean' } = loss ?? {}
+  return {
+    ...(value === undefined ? {} : { value }),
+    ...(head.positions > 1 ? { positions: head.positions } : {}),
+    ...(loss === undefined ? {} : { loss: loss.op }),
+    ...(lossWeight === 1 ? {} : { lossWeight }),
+    reduction: reduction === 'meanWithSampleWeight' ? 'weightedMean' : reduction,
+    metrics: rows.map(({ op }) => op as PlanOp),
+    weightedFrom: rows.filter(({ weighted }) => !weighted).length,
   }
 }

@@ -1,7 +1,6 @@
 /** The internal state of a model: layers, compile settings, and the native model, which is made when it is first needed. */
 
-import { type ArrayInput, formatShape, type GivenTargets, type InputRows, type TargetRows } from '../arrays/arrays.js'
-import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
+import { type ArrayInput, formatShape, type InputRows } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
 import { countParameters, type Layer, type Shape, type Weight } from '../layers/layer.js'
@@ -22,21 +21,7 @@ import { checkOnce, type LayerStack, stackLayers } from './layerStack.js'
 import { ModelStructure } from './modelStructure.js'
 import { type Blueprint, NativeState, type StateArrays } from './nativeState.js'
 import { startPosition, type TrainingPosition } from './position.js'
-import {
-  type Classes,
-  type ClassWeights,
-  classesOf,
-  readWeights,
-  type WeightOptions,
-  weighTargets,
-} from './rowWeights.js'
 import type { ModelShapes } from './shapes.js'
-
-/** Weights of rows as the user passed them. */
-export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
-  readonly classWeight?: ClassWeights | undefined
-  readonly weightArgument?: string | undefined
-}
 
 /** The result of {@link ModelCore.readState}. */
 export interface TrainingState extends StateArrays {
@@ -160,7 +145,7 @@ export class ModelCore extends ModelStructure implements Blueprint {
     return this.shapes ?? this.notBuilt()
   }
 
-  /** The model's loss and metrics. Throws `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
+  /** The model's losses and metrics. Throws `ERR_NOT_COMPILED` or `ERR_NOT_BUILT`. */
   training(): TrainingSetup {
     this.checkCompiled()
     this.built()
@@ -175,49 +160,6 @@ export class ModelCore extends ModelStructure implements Blueprint {
     }
     if (!this.#isComplete) checkNoneMissing(this.name, this.#settings)
     this.#isComplete = true
-  }
-
-  /** Reads targets in the forms that the loss and the metrics accept, and applies the weights of rows and classes. */
-  readTargets(value: unknown, rows: number, argument: string, weights: WeightsGiven = {}): GivenTargets {
-    const targets = this.#readTargets(value, rows, argument)
-    const { sampleWeight, classWeight, weightArgument = 'sampleWeight' } = weights
-    const own = readWeights(sampleWeight, rows, weightArgument, this.positionShape())
-    return this.weighTargets(targets, own, classWeight)
-  }
-
-  /** Gives targets the product of row weights and class weights. The targets' values are read for class weights only. */
-  weighTargets(targets: GivenTargets, own: Float32Array | undefined, classes: ClassWeights | undefined): GivenTargets {
-    if (own === undefined && classes === undefined) return targets
-    const read = classes === undefined ? (targets as TargetRows) : toPlainTargets(targets)
-    const { weights } = weighTargets(read, this.classes(), own, classes)
-    return { ...targets, weights }
-  }
-
-  /** The classes that targets can have. */
-  classes(): Classes {
-    return classesOf(this.built().outputs, this.training().settings.loss.targetRange)
-  }
-
-  /** Sizes of the dimensions of an output row before the last one. */
-  positionShape(): Shape {
-    return this.built().outputShape.slice(0, -1)
-  }
-
-  #readTargets(value: unknown, rows: number, argument: string): GivenTargets {
-    const { targets: expected, oneHot, settings } = this.training()
-    const { outputSize, outputs } = this.built()
-    const ignoreClass = settings.loss.options.ignoreClass as number | undefined
-    const positionShape = this.positionShape()
-    const targets = toTargets(value, { outputs, positionShape, ...expected, ignoreClass }, argument)
-    if (targets.rows !== rows) {
-      const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
-      const onePerRow = targets.kind === 'rows' && outputSize > 1 && targets.data.length === rows
-      const hint = `; class indices go with a categorical crossentropy, this loss takes ${outputSize} values per row`
-      throw new NeurodeError('ERR_SHAPE', onePerRow ? text + hint : text)
-    }
-    if (targets.kind === 'rows' || !oneHot) return targets
-    const data = toOneHot(targets.data, outputs)
-    return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
   }
 
   /** The native model. It is made on first use, and made anew with the same weights if it is out of date. */

@@ -4,12 +4,13 @@ import { type GivenTargets, type InputRows, sliceRows } from '../arrays/arrays.j
 import { ownRows } from '../arrays/lentRows.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { NativeSums } from '../native/addon.js'
-import { sumAt } from '../native/sums.js'
+import { headAt, sumAt } from '../native/sums.js'
 import type { CapturedBatch } from '../training/captured.js'
-import type { ResolvedMetric } from '../training/metricTable.js'
 import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
 import type { ModelCore } from './core.js'
-import { type Found, firstNotFinite, firstOutside, shown } from './looks.js'
+import type { HeadMetric, HeadSetup } from './headSetup.js'
+import { type Found, firstNotFinite, firstOutside, shown, type Values } from './looks.js'
+import type { ModelHead } from './shapes.js'
 
 /** Values may lie outside a range by this much, as rounding can put them there. */
 const slack = 1e-6
@@ -29,11 +30,46 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
   if (look > firstLooks && !isPowerOfTwo) return
   const bad = notFinite(core, input, targets, mostLookedAt, where)
   if (bad !== undefined) warnOnce(core, 'NEURODE_NOT_FINITE', `${bad}: losses and weights will become NaN`)
-  adviseOnTargets(core, targets, where)
-  adviseOnLabels(core, targets)
-  if (!isPowerOfTwo || thresholdMetric(core, 'op') === undefined || isBounded(core)) return
+  core.training().heads.forEach((setup, index) => {
+    const values = targetsOf(core, targets, index)
+    if (values !== undefined) {
+      adviseOnTargets(core, setup, values, where)
+      adviseOnLabels(core, setup, values)
+    }
+  })
+  if (!isPowerOfTwo || !core.training().heads.some((setup) => isToBeSampled(core, setup))) return
   const some = sliceRows(input, 0, Math.min(input.rows, sampleRows))
   core.sample = ownRows({ ...some, lent: true })
+}
+
+const isToBeSampled = (core: ModelCore, setup: HeadSetup) =>
+  thresholdMetric(core, setup, 'op') !== undefined && !isBounded(setup)
+
+/** Targets of one output, with the weights of their positions. */
+interface TargetValues extends Values {
+  /** The weight of a position in a column of a row. */
+  readonly weightOf: (row: number, column: number) => number
+}
+
+/** The targets of one output; undefined for class indices. */
+function targetsOf(core: ModelCore, targets: GivenTargets, index: number): TargetValues | undefined {
+  const { data, rows, weights } = targets
+  const { heads } = core.built()
+  const { outputs } = heads[index] as ModelHead
+  let [begin, position] = [0, 0]
+  const classes = targets.kind === 'heads' ? targets.classes : [targets.kind === 'classes']
+  const columnsOf = ({ positions, size }: ModelHead, i: number) => (classes[i] ? positions : size)
+  for (const [i, head] of heads.slice(0, index).entries()) {
+    begin += columnsOf(head, i)
+    position += head.positions
+  }
+  if (classes[index]) return undefined
+  const each = (weights?.length ?? 0) / rows
+  const weightOf = (row: number, column: number) =>
+    weights === undefined ? 1 : (weights[row * each + position + Math.floor(column / outputs)] as number)
+  const columns = columnsOf(heads[index] as ModelHead, index)
+  const { scale, offset } = { scale: 1, offset: 0, ...targets }
+  return { data, scale, offset, size: data.length / rows, begin, columns, weightOf }
 }
 
 /** Examines the sums of a range of batches: a loss of NaN or infinity reveals values that the sampling missed. */
@@ -44,11 +80,12 @@ export function adviseOnSums(
   targets: GivenTargets,
   where?: string,
 ): void {
-  const loss = (sums[sumAt.loss] as number) + (sums[sumAt.penalty] as number)
+  const losses = core.training().heads.map(({ lossWeight }, h) => lossWeight * (sums[headAt(h)] as number))
+  const loss = losses.reduce((sum, each) => sum + each, sums[sumAt.penalty] as number)
   if (Number.isFinite(loss) || core.warned.has('NEURODE_NOT_FINITE')) return
-  const { custom, name } = core.training().settings.loss
-  const otherwise = custom
-    ? `x is finite: see what loss '${name}' computes, and whether weights have grown beyond float32`
+  const own = core.training().heads.find(({ loss: each }) => each?.custom !== undefined)
+  const otherwise = own
+    ? `x is finite: see what loss '${own.loss?.name}' computes, and whether weights have grown beyond float32`
     : 'x and y are finite, and weights have grown beyond float32; try a smaller learning rate, or clipNorm'
   const cause = notFinite(core, input, targets, mostSearched, where) ?? otherwise
   warnOnce(core, 'NEURODE_NOT_FINITE', `the loss is ${loss}: ${cause}; callbacks.terminateOnNaN() ends such a training`)
@@ -66,9 +103,13 @@ function notFinite(
   const tell = (what: string, found: Found | undefined) =>
     found && `${what} ${Number.isNaN(found.value) ? 'has NaN' : 'is infinite'} in ${nameRow(found, where)}`
   const ofInput = tell('x', firstNotFinite({ ...input, size: input.data.length / input.rows }, most))
-  if (ofInput !== undefined || targets.kind === 'classes') return ofInput
-  if (core.training().settings.loss.custom !== undefined) return undefined
-  return tell('y', firstNotFinite({ ...targets, size: targets.data.length / targets.rows }, most))
+  if (ofInput !== undefined) return ofInput
+  for (const [index, { loss }] of core.training().heads.entries()) {
+    const values = loss?.custom === undefined ? targetsOf(core, targets, index) : undefined
+    const ofTargets = values && tell('y', firstNotFinite(values, most))
+    if (ofTargets !== undefined) return ofTargets
+  }
+  return undefined
 }
 
 function nameRow({ row }: Found, where: string | undefined): string {
@@ -76,77 +117,77 @@ function nameRow({ row }: Found, where: string | undefined): string {
 }
 
 /** Warns of targets outside the range that the loss expects; rows of weight 0 may hold any number. */
-function adviseOnTargets(core: ModelCore, targets: GivenTargets, where: string | undefined): void {
-  const { loss } = core.training().settings
-  if (targets.kind === 'classes' || loss.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
-  const { data, rows, weights } = targets
+function adviseOnTargets(core: ModelCore, { loss, prefix }: HeadSetup, values: TargetValues, where?: string): void {
+  if (loss?.targetRange === undefined || core.warned.has('NEURODE_TARGET_RANGE')) return
   const [low, high] = loss.targetRange
-  const each = data.length / (weights?.length ?? rows)
-  const counts = (value: number, at: number) =>
-    !Number.isNaN(value) && (!weights || Math.abs(weights[Math.floor(at / each)] as number) > 0)
-  const values = { ...targets, size: data.length / rows }
+  const counts = (value: number, row: number, column: number) =>
+    !Number.isNaN(value) && Math.abs(values.weightOf(row, column)) > 0
   const found = firstOutside(values, low - slack, high + slack, mostLookedAt, counts)
   if (found === undefined) return
   const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`
-  const text = `loss '${loss.name}' is made for targets ${range}, got ${shown(found.value)}`
+  const text = `${prefix}loss '${loss.name}' is made for targets ${range}, got ${shown(found.value)}`
   const hint = low === 0 && high === 1 ? "; 'hinge' takes labels of -1 and 1" : ''
   warnOnce(core, 'NEURODE_TARGET_RANGE', `${text} in ${nameRow(found, where)}${hint}`)
 }
 
 /** Warns if an accuracy that compares the largest output gets rows with no label or with several. */
-function adviseOnLabels(core: ModelCore, targets: GivenTargets): void {
-  const metric = targets.kind === 'rows' && accuracyOfSeveral(core)
-  const last = metric && deciding(core.built().heads[0]?.ending ?? [])
-  if (!metric || !last || !isBounded(core) || activationOf(last)?.wholeRow) return
-  const { data, scale = 1, offset = 0 } = targets
-  const { outputs } = core.built()
-  const rows = data.length / outputs
-  const stride = Math.ceil((rows * outputs) / mostLookedAt)
-  for (let row = 0; row < rows; row += stride) {
+function adviseOnLabels(core: ModelCore, setup: HeadSetup, values: TargetValues): void {
+  const metric = accuracyOfSeveral(core, setup)
+  const last = metric && deciding(setup.head.ending)
+  if (!metric || !last || !isBounded(setup) || activationOf(last)?.wholeRow) return
+  const { data, scale = 1, offset = 0, size, begin = 0 } = values
+  const { outputs, positions } = setup.head
+  const count = (data.length / size) * positions
+  const stride = Math.ceil((count * outputs) / mostLookedAt)
+  for (let place = 0; place < count; place += stride) {
+    const from = Math.floor(place / positions) * size + begin + (place % positions) * outputs
     let labels = 0
-    for (let i = row * outputs; i < (row + 1) * outputs; i++) {
-      if ((data[i] as number) * scale + offset > 0.5) labels++
-    }
+    for (let i = from; i < from + outputs; i++) if ((data[i] as number) * scale + offset > 0.5) labels++
     if (labels === 1) continue
-    adviseOnAccuracy(core, metric)
+    adviseOnAccuracy(core, setup, metric)
     return
   }
 }
 
 /** Warns of outputs that are not probabilities, for metrics with thresholds that TypeScript computes. */
-export function adviseOnOutputs(core: ModelCore, { outputs }: CapturedBatch): void {
-  const metric = thresholdMetric(core, 'state')
-  if (metric !== undefined) adviseOnRange(core, metric, outputs)
+export function adviseOnOutputs(core: ModelCore, setup: HeadSetup, { outputs, shape: [, size] }: CapturedBatch): void {
+  const metric = thresholdMetric(core, setup, 'state')
+  if (metric !== undefined) adviseOnRange(core, metric, { data: outputs, size })
 }
 
 /** The same warning for metrics that native code computes; it predicts a few of the training rows to see their outputs. */
 export async function adviseOnSample(core: ModelCore): Promise<void> {
   const { sample } = core
   core.sample = undefined
-  const metric = sample && !core.disposed && thresholdMetric(core, 'op')
-  if (!metric) return
-  const outputs = new Float32Array(sample.rows * core.built().outputSize)
-  await core.native().predict(sample, outputs, sample.rows)
-  adviseOnRange(core, metric, outputs)
+  if (sample === undefined || core.disposed) return
+  const { heads } = core.training()
+  if (heads.every((setup) => thresholdMetric(core, setup, 'op') === undefined)) return
+  const { outputSize: size } = core.built()
+  const data = new Float32Array(sample.rows * size)
+  await core.native().predict(sample, data, sample.rows)
+  for (const setup of heads) {
+    const metric = thresholdMetric(core, setup, 'op')
+    const { begin, size: columns } = setup.head
+    if (metric !== undefined) adviseOnRange(core, metric, { data, size, begin, columns })
+  }
 }
 
 /** A metric with thresholds for outputs from 0 to 1; undefined if there is none or the warning was emitted already. */
-function thresholdMetric(core: ModelCore, kind: 'op' | 'state'): ResolvedMetric | undefined {
+function thresholdMetric(core: ModelCore, { metrics }: HeadSetup, kind: 'op' | 'state'): HeadMetric | undefined {
   if (core.warned.has('NEURODE_OUTPUT_RANGE')) return undefined
-  return core.training().metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
+  return metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
 }
 
 /** Whether the last layer gives outputs from 0 to 1 only. */
-function isBounded(core: ModelCore): boolean {
-  const last = deciding(core.built().heads[0]?.ending ?? [])
+function isBounded({ head }: HeadSetup): boolean {
+  const last = deciding(head.ending)
   const range = last && rangeOf(last)
   return range !== undefined && range[0] >= 0 && range[1] <= 1
 }
 
-function adviseOnRange(core: ModelCore, { key }: ResolvedMetric, data: Float32Array): void {
-  const size = core.built().outputSize
+function adviseOnRange(core: ModelCore, { key }: HeadMetric, values: Values): void {
   const counts = (value: number) => !Number.isNaN(value)
-  const found = firstOutside({ data, size }, -slack, 1 + slack, mostLookedAt, counts)
+  const found = firstOutside(values, -slack, 1 + slack, mostLookedAt, counts)
   if (found === undefined) return
   const text = `metric '${key}' has thresholds for outputs from 0 to 1, got ${shown(found.value)}`
   const hint = 'for logits there are metrics.auc({ fromLogits: true }) and threshold: 0'

@@ -9,6 +9,9 @@ export interface Values {
   readonly offset?: number | undefined
   /** Number of values in a row. */
   readonly size: number
+  /** The columns to look at; default all. */
+  readonly begin?: number | undefined
+  readonly columns?: number | undefined
 }
 
 /** A value that was found, and its row. */
@@ -25,16 +28,19 @@ export function firstNotFinite(values: Values, most: number): Found | undefined 
 
 /** The first value outside a closed range for which `counts` is true, among about `most` evenly spaced ones. */
 export function firstOutside(
-  { data, scale = 1, offset = 0, size }: Values,
+  { data, scale = 1, offset = 0, size, begin = 0, columns = size }: Values,
   low: number,
   high: number,
   most: number,
-  counts: (value: number, at: number) => boolean,
+  counts: (value: number, row: number, column: number) => boolean,
 ): Found | undefined {
-  const stride = strideOf(data.length, size, most)
-  for (let i = 0; i < data.length; i += stride) {
-    const value = (data[i] as number) * scale + offset
-    if (!(value >= low && value <= high) && counts(value, i)) return { row: Math.floor(i / size), value }
+  const count = (data.length / size) * columns
+  const stride = strideOf(count, columns, most)
+  for (let i = 0; i < count; i += stride) {
+    const row = Math.floor(i / columns)
+    const column = i - row * columns
+    const value = (data[row * size + begin + column] as number) * scale + offset
+    if (!(value >= low && value <= high) && counts(value, row, column)) return { row, value }
   }
   return undefined
 }

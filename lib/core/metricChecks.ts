@@ -2,15 +2,15 @@
 
 import { refuseUseless } from '../checks/validate.js'
 import type { Range } from '../layers/activations.js'
-import type { Layer } from '../layers/layer.js'
 import { deciding, rangeOf } from '../layers/outputRange.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
+import type { ModelHead } from './shapes.js'
 
-/** The outputs of a model, as far as its layers determine them. */
+/** One output of a model, as far as its layers determine it. */
 interface Outputs {
   readonly outputs: number
-  /** The range of the outputs, if it is known. */
+  /** The range of its values, if it is known. */
   readonly range: Range | undefined
 }
 
@@ -51,21 +51,26 @@ const checks: Readonly<Record<string, Check>> = {
   },
 }
 
-/** Throws `ERR_ARGUMENT` for metrics that have no meaning for a model of these layers with that loss. */
-export function checkMetrics(metrics: readonly Metric[], loss: Loss, layers: readonly Layer[], outputs: number): void {
-  const last = deciding(layers)
+/** Throws `ERR_ARGUMENT` for metrics that have no meaning for an output of these layers with that loss. */
+export function checkMetrics(
+  metrics: readonly Metric[],
+  loss: Loss | undefined,
+  { outputs, ending }: ModelHead,
+  prefix: string,
+): void {
+  const last = deciding(ending)
   const model = { outputs, range: last && rangeOf(last) }
   for (const metric of metrics) {
     for (const [name, value] of Object.entries(metric.options)) {
-      if (value !== undefined) checks[name]?.(value, `metrics.${metric.id}: ${name}`, model, metric.options)
+      if (value !== undefined) checks[name]?.(value, `${prefix}metrics.${metric.id}: ${name}`, model, metric.options)
     }
-    if (metric.id === 'accuracy') checkAccuracy(metric, loss, model)
+    if (metric.id === 'accuracy' && loss !== undefined) checkAccuracy(metric, loss, model, prefix)
   }
 }
 
-function checkAccuracy(metric: Metric, loss: Loss, { outputs, range }: Outputs): void {
+function checkAccuracy(metric: Metric, loss: Loss, { outputs, range }: Outputs, prefix: string): void {
   if (outputs > 1 || !regressions.has(loss.name) || range?.[1] !== Infinity) return
   const what = `a model that classifies: one output without an upper bound and loss '${loss.name}' are a regression`
   const remedy = "take 'mae' or 'r2Score', or metrics.binaryAccuracy() where targets are 0 and 1"
-  refuseUseless(`metric '${metric.name}'`, `${what}; ${remedy}`, metric.id)
+  refuseUseless(`${prefix}metric '${metric.name}'`, `${what}; ${remedy}`, metric.id)
 }

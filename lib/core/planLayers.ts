@@ -17,12 +17,14 @@ export interface PlanSeeds {
   placeOf(layer: Layer): number
 }
 
+/** The layers of a Plan. */
+export interface PlannedLayers extends Pick<Plan, 'layers' | 'output'> {
+  /** The values that are the outputs. */
+  readonly values: readonly number[]
+}
+
 /** Makes the layers of the Plan. Throws `ERR_ARGUMENT` for layers of integers that read what other layers compute. */
-export function planLayers(
-  shapes: ModelShapes,
-  seeds: PlanSeeds,
-  update: UpdateSettings,
-): Pick<Plan, 'layers' | 'output'> {
+export function planLayers(shapes: ModelShapes, seeds: PlanSeeds, update: UpdateSettings): PlannedLayers {
   const entries = new Entries()
   // The value of the Plan that each tensor is.
   const values = shapes.inputs.length === 1 ? [0] : entries.takeInputs(shapes)
@@ -92,12 +94,12 @@ class Entries {
   }
 
   /** The outputs: the only one, or all of them side by side in a row. */
-  end(outputs: readonly number[]): Pick<Plan, 'layers' | 'output'> {
+  end(outputs: readonly number[]): PlannedLayers {
     const [output, ...others] = outputs as readonly [number, ...number[]]
     // A model needs a layer, and its input is no output of one.
     const ownOutput = () => (output === 0 ? this.add(passThrough, [0]) : output)
     const value = others.length === 0 ? ownOutput() : this.add(joined, outputs)
-    return { layers: this.#entries, ...(value === this.length ? {} : { output: value }) }
+    return { layers: this.#entries, ...(value === this.length ? {} : { output: value }), values: outputs }
   }
 
   #refuseIntegers({ name }: PlanLayer, from: readonly number[]): never {

@@ -4,26 +4,33 @@ import { types } from 'node:util'
 import { type ArrayInput, formatShape, rowShapeOf, type TargetRows, toInput } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkNumber, describe, isFloat, isPlain, refuse } from '../checks/validate.js'
+import type { SymbolicTensor } from '../layers/layer.js'
+import type { SampleWeights } from './outputTypes.js'
 
 /** The weights of classes by their index, as an object or a `Map`; classes that are not listed have the weight 1. */
 export type ClassWeight = Readonly<Record<number, number>> | ReadonlyMap<number, number>
 
 /** Options for the weights of rows. */
-export interface WeightOptions {
+export interface WeightOptions<Outputs = SymbolicTensor> {
   /**
    * A weight for each row, shape `[n]`. If outputs have several dimensions, also a weight for each position of a row: the shape of
    * the outputs without the last dimension. The weights apply to the loss and to `weightedMetrics`. Default: all weights are 1.
+   *
+   * For several outputs it is an array for all of them, or a list or a record with an array for each. A list of as many arrays as
+   * there are outputs is one for each.
    */
-  readonly sampleWeight?: ArrayInput | undefined
+  readonly sampleWeight?: SampleWeights<Outputs> | undefined
   /**
    * A weight for each class, such as `{ 0: 1, 1: 5 }`; classes that are not listed have the weight 1. The class of a row is its
    * class index, the index of its largest target or, with one output, its target rounded to an integer (halves to even), as in
    * Keras. If `sampleWeight` is given as well, both are multiplied. A class that the model does not have is an error.
    *
+   * A model of several outputs takes none, as in Keras: give `sampleWeight`.
+   *
    * `'balanced'`: as in scikit-learn, the weight is `rows / (classes · rows of the class)`, so that all classes in the data have the
    * same total weight; only for `fit` with targets in memory.
    */
-  readonly classWeight?: ClassWeight | 'balanced' | undefined
+  readonly classWeight?: (Outputs extends SymbolicTensor ? ClassWeight | 'balanced' : never) | undefined
 }
 
 /** Weights by class, after they were checked. */

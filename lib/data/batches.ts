@@ -7,15 +7,15 @@ import { checkKeys, describe, isPromise, refuse } from '../checks/validate.js'
 import { isRefusal } from '../native/native.js'
 
 /** Rows of input and their targets for one step; any number of rows. Other keys are an error (`ERR_UNKNOWN_NAME`). */
-export interface Batch {
-  readonly x: ArrayInput
-  readonly y: ArrayInput
-  /** A weight for each row. */
-  readonly sampleWeight?: ArrayInput | undefined
-}
+export interface Batch extends BatchOf<never> {}
 
-/** A batch of a model with several inputs, whose `x` is an array for each of them. */
-export type BatchOf<Data> = Batch | (Omit<Batch, 'x'> & { readonly x: Data })
+/** A batch of a model with several inputs or outputs, whose `x`, `y` and `sampleWeight` are arrays for each of them. */
+export interface BatchOf<Data, Y = ArrayInput, Weights = ArrayInput> {
+  readonly x: ArrayInput | Data
+  readonly y: Y
+  /** A weight for each row. */
+  readonly sampleWeight?: Weights | undefined
+}
 
 /** Anything that can be iterated over, synchronously or asynchronously, such as object streams of Node. */
 export type Batches<T = Batch> = Iterable<T> | AsyncIterable<T>
@@ -42,7 +42,7 @@ export function isBatchSource(value: unknown): value is BatchSource<unknown> {
 }
 
 /** Keys by which an object is recognized as a batch, including those of TensorFlow.js. */
-const batchKeys = ['x', 'y', 'xs', 'ys']
+export const batchKeys = ['x', 'y', 'xs', 'ys']
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
 

@@ -3,14 +3,15 @@
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnOutputs } from '../core/dataAdvice.js'
+import type { HeadSetup } from '../core/headSetup.js'
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
-import { sumAt } from '../native/sums.js'
-import { splitRows } from '../training/captured.js'
+import { headAt, sumAt } from '../native/sums.js'
+import { type CapturedPart, splitRows } from '../training/captured.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
 
 export function totalsOf(core: ModelCore): Totals {
-  return new Totals(core.training().metrics, core.built().outputs)
+  return new Totals(core.training().heads)
 }
 
 const mostCaptured = 2 ** 24
@@ -28,19 +29,19 @@ export async function evaluateRange(
   range: FeedRange,
   run: (range: NativeEvaluateRange) => Promise<NativeSums>,
 ): Promise<NativeSums> {
-  const { captures, settings } = core.training()
+  const { captures, hasCustomLoss } = core.training()
   if (!captures) return run(range)
   const captured = buffer(core, range)
   const sums = await run({ ...range, captured })
   const rows = sums[sumAt.rows] as number
   take(core, totals, captured, rows)
-  if (settings.loss.custom === undefined || rows === 0) return sums
-  let loss = 0
+  if (!hasCustomLoss || rows === 0) return sums
+  const losses: CustomLoss[] = []
   for (let row = 0; row < rows; row += range.batchSize) {
     const count = Math.min(range.batchSize, rows - row)
-    loss += customLoss(core, part(core, captured, row, row + count)).loss * count
+    losses.push(...customLosses(core, part(core, captured, row, row + count)).losses)
   }
-  return withLoss(sums, loss)
+  return withLosses(sums, losses)
 }
 
 /**
@@ -67,8 +68,7 @@ async function trainCaptured(
   run: (range: NativeTrainRange) => Promise<NativeSums>,
   fail: (error: unknown) => void,
 ): Promise<NativeSums> {
-  const { settings } = core.training()
-  if (settings.loss.custom === undefined) {
+  if (!core.training().hasCustomLoss) {
     const captured = buffer(core, range)
     const sums = await run({ ...range, learningRates, captured })
     try {
@@ -89,14 +89,14 @@ async function trainCaptured(
       total ??= forward
       return false
     }
-    const { loss, gradient } = customLoss(core, captured)
-    const sums = await run({ ...one, learningRates: rates, gradients: gradient })
+    const { losses, gradients } = customLosses(core, captured)
+    const sums = await run({ ...one, learningRates: rates, gradients })
     if (sums[sumAt.batches] === 0) {
       total ??= sums
       return false
     }
     // Metrics come from the forward pass, as the update got gradients instead of targets.
-    const own = withLoss(forward, loss * rows)
+    const own = withLosses(forward, losses)
     total = total === undefined ? own : total.map((value, i) => value + (own[i] as number))
     take(core, totals, captured, rows)
     return true
@@ -114,8 +114,7 @@ async function trainCaptured(
 
 /** Number of floats that are captured for each row. */
 export function stride(core: ModelCore): number {
-  const { positions, outputs } = core.built()
-  return positions * (2 * outputs + 1)
+  return core.built().heads.reduce((sum, { positions, outputs }) => sum + positions * (2 * outputs + 1), 0)
 }
 
 function buffer(core: ModelCore, { rows, batchSize, firstBatch, batches }: FeedRange): Float32Array {
@@ -126,33 +125,71 @@ function part(core: ModelCore, captured: Float32Array, from: number, to: number)
   return captured.subarray(from * stride(core), to * stride(core))
 }
 
+/** Calls `visit` with every output for which it returns true before, and the output's place in captured rows. */
+function eachPart(
+  core: ModelCore,
+  wanted: (setup: HeadSetup) => boolean,
+  visit: (setup: HeadSetup, part: CapturedPart, index: number) => void,
+): void {
+  const whole = stride(core)
+  let begin = 0
+  core.training().heads.forEach((setup, index) => {
+    const { positions, outputs } = setup.head
+    if (wanted(setup)) visit(setup, { stride: whole, begin, positions, outputs }, index)
+    begin += positions * (2 * outputs + 1)
+  })
+}
+
+const hasStates = ({ metrics }: HeadSetup) => metrics.some(({ state }) => state !== undefined)
+const hasCustom = ({ loss }: HeadSetup) => loss?.custom !== undefined
+
 function take(core: ModelCore, totals: Totals, captured: Float32Array, rows: number): void {
-  if (rows === 0 || !core.training().metrics.some(({ state }) => state !== undefined)) return
+  if (rows === 0) return
   const done = part(core, captured, 0, rows)
-  const { outputs } = core.built()
-  const plain = splitRows(done, outputs, false)
-  adviseOnOutputs(core, plain)
-  totals.update(plain, splitRows(done, outputs, true))
+  eachPart(core, hasStates, (setup, place, index) => {
+    const plain = splitRows(done, place, false)
+    adviseOnOutputs(core, setup, plain)
+    totals.update(index, plain, splitRows(done, place, true))
+  })
 }
 
-export function customLoss(core: ModelCore, captured: Float32Array) {
-  const { loss } = core.training().settings
-  const { outputs } = core.built()
-  const batch = splitRows(captured, outputs, true)
-  const result = loss.custom?.(batch)
-  const argument = `loss '${loss.name}'`
-  if (typeof result !== 'object' || typeof result.loss !== 'number') {
-    return refuse(argument, 'a function that gives { loss, gradient }', result)
-  }
-  const count = batch.shape[0] * outputs
-  if (result.gradient?.length !== count) {
-    return refuse(`${argument}: gradient`, `${count} numbers, one for each output`, result.gradient)
-  }
-  return { loss: result.loss, gradient: Float32Array.from(result.gradient) }
+/** The loss of a batch that a custom loss computed, times its rows, as sums have it. */
+interface CustomLoss {
+  readonly head: number
+  readonly loss: number
+  readonly rows: number
 }
 
-function withLoss(sums: NativeSums, loss: number): NativeSums {
+/** Computes the custom losses of a batch, and their gradients: for each row those of all outputs, 0 for other losses. */
+export function customLosses(core: ModelCore, captured: Float32Array) {
+  const rows = captured.length / stride(core)
+  const { outputSize } = core.built()
+  const losses: CustomLoss[] = []
+  const gradients = new Float32Array(rows * outputSize)
+  eachPart(core, hasCustom, ({ loss, head, prefix }, place, index) => {
+    const { outputs } = head
+    const batch = splitRows(captured, place, true)
+    const result = loss?.custom?.(batch)
+    const argument = `${prefix}loss '${loss?.name}'`
+    if (typeof result !== 'object' || typeof result.loss !== 'number') {
+      return refuse(argument, 'a function that gives { loss, gradient }', result)
+    }
+    const count = batch.shape[0] * outputs
+    if (result.gradient?.length !== count) {
+      return refuse(`${argument}: gradient`, `${count} numbers, one for each output`, result.gradient)
+    }
+    losses.push({ head: index, loss: result.loss, rows })
+    for (let from = 0, to = head.begin; from < count; from += head.size, to += outputSize) {
+      for (let i = 0; i < head.size; i++) gradients[to + i] = result.gradient[from + i] as number
+    }
+  })
+  return { losses, gradients }
+}
+
+/** Puts the sums of custom losses into those of a range. */
+function withLosses(sums: NativeSums, losses: readonly CustomLoss[]): NativeSums {
   const own = Float64Array.from(sums)
-  own[sumAt.loss] = loss
+  for (const { head } of losses) own[headAt(head)] = 0
+  for (const { head, loss, rows } of losses) own[headAt(head)] = (own[headAt(head)] as number) + loss * rows
   return own
 }

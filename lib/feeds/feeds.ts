@@ -4,13 +4,22 @@ import { elementCount, formatShape, type GivenTargets, type InputRows } from '..
 import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
 import { toPlainTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
-import type { ModelCore, WeightsGiven } from '../core/core.js'
+import type { ModelCore } from '../core/core.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
-import { balanceClasses, type ClassWeights, checkClasses } from '../core/rowWeights.js'
+import { balanceClasses, type ClassWeights } from '../core/rowWeights.js'
+import {
+  checkClassWeights,
+  classesOfTargets,
+  haveFiles,
+  readHead,
+  readTargets,
+  valuesOfTargets,
+  type WeightsGiven,
+} from '../core/targets.js'
 import { BatchReader, isBatchSource, nameBatch, toBatch } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { ArrayFeed, type Feed } from './feed.js'
-import { FileFeed, FileInput, FileTargets, MemoryTargets, memoryInput } from './fileFeed.js'
+import { FileFeed, FileInput, FileTargets, JoinedTargets, MemoryTargets, memoryInput } from './fileFeed.js'
 import { abortError, unlessAborted } from './ranges.js'
 import { type BatchRows, StreamFeed } from './streamFeed.js'
 
@@ -28,7 +37,7 @@ export async function streamFeed(
     const { x, y, sampleWeight } = toBatch(value)
     buildFrom(core, x)
     const input = takeRowsOf(core, x, 'x')
-    const targets = core.readTargets(y, input.rows, 'y', { sampleWeight, classWeight })
+    const targets = readTargets(core, y, input.rows, 'y', { sampleWeight, classWeight })
     return [ownRows(input), ownRows(targets)]
   })
   const feed = new StreamFeed(core, reader, signal)
@@ -40,7 +49,7 @@ export async function streamFeed(
   }
   return orClose(feed, async () => {
     if (core.shapes === undefined) await learnShape()
-    if (classWeight !== undefined) checkClasses(classWeight, core.classes())
+    checkClassWeights(core, classWeight)
   })
 }
 
@@ -67,25 +76,34 @@ export function rowFeed(
 ): Feed {
   buildRows(core, x)
   const size = typeof batchSize === 'number' ? batchSize : batchSize(core)
-  if (!(x instanceof RowSource) && !(y instanceof RowSource)) {
+  if (!(x instanceof RowSource) && !haveFiles(core, y)) {
     const [input, targets] = takeRows(core, x, y, [xName, yName], weights, memory)
     return new ArrayFeed(core, input, targets, size)
   }
   const input = x instanceof RowSource ? fileInput(core, x, xName) : memoryInput(core, x, xName)
-  const { rows } = input
-  if (!(y instanceof RowSource)) {
-    const targets = core.readTargets(y, rows, yName)
-    const classWeight =
-      weights.classWeight && balanceClasses(weights.classWeight, toPlainTargets(targets), core.classes())
-    return new FileFeed(core, input.reader, new MemoryTargets(targets), input, size, { ...weights, classWeight })
-  }
-  if (y.rows !== rows) {
-    const text = `${yName}: expected ${rows} rows, as many as the input has`
-    throw new NeurodeError('ERR_SHAPE', `${text}, got ${y.rows} in ${y.path}`)
-  }
   core.training()
-  if (weights.classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')
-  return new FileFeed(core, input.reader, new FileTargets(core, y, yName), input, size, weights)
+  checkClassWeights(core, weights.classWeight)
+  const [targets, classWeight] = targetReader(core, y, input.rows, yName, weights.classWeight)
+  return new FileFeed(core, input.reader, targets, input, size, { ...weights, classWeight })
+}
+
+/** A reader of targets, in memory or in files, and the weights of their classes. */
+function targetReader(core: ModelCore, y: unknown, rows: number, yName: string, classWeight: ClassWeights | undefined) {
+  const readers = valuesOfTargets(core, y, yName).map((each, index) => {
+    const { value, argument } = each
+    if (!(value instanceof RowSource)) return new MemoryTargets(readHead(core, index, each, rows))
+    if (value.rows === rows) return new FileTargets(core, index, value, argument)
+    const text = `${argument}: expected ${rows} rows, as many as the input has`
+    throw new NeurodeError('ERR_SHAPE', `${text}, got ${value.rows} in ${value.path}`)
+  })
+  const [only, ...others] = readers as [(typeof readers)[number], ...typeof readers]
+  if (others.length > 0) return [new JoinedTargets(core, readers), undefined] as const
+  if (only instanceof MemoryTargets) {
+    const targets = classWeight && toPlainTargets(only.targets)
+    return [only, classWeight && targets && balanceClasses(classWeight, targets, classesOfTargets(core))] as const
+  }
+  if (classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')
+  return [only, classWeight] as const
 }
 
 /** How rows in memory are read. With `copy: false` they are read without a copy, and an `x` that needs one is refused. */
@@ -104,7 +122,7 @@ export function takeRows(
   { copy = true, mayCopy = false }: RowMemory,
 ): [InputRows, GivenTargets] {
   const input = takeRowsOf(core, x, xName)
-  const targets = core.readTargets(y, input.rows, yName, weights)
+  const targets = readTargets(core, y, input.rows, yName, weights)
   if (copy) return [input, targets]
   return [mayCopy ? inPlace(input) : readInPlace(input, xName), inPlace(targets)]
 }

@@ -1,12 +1,13 @@
 /** The feed of rows in files. It reads blocks ahead, each made of many pieces of the file, and binds one block at a time. */
 
-import type { GivenTargets, InputRows, NumericArray } from '../arrays/arrays.js'
+import type { GivenTargets, HeadTargets, InputRows, NumericArray } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
 import { emptyLike, ours } from '../arrays/typedArrays.js'
 import { deriveSeed } from '../base/seeds.js'
-import type { ModelCore, WeightsGiven } from '../core/core.js'
+import type { ModelCore } from '../core/core.js'
 import { takeRowsOf } from '../core/inputs.js'
-import { type ClassWeights, checkClasses, readWeights } from '../core/rowWeights.js'
+import type { ClassWeights } from '../core/rowWeights.js'
+import { joinTargets, readHead, readSampleWeight, type WeightsGiven, weigh } from '../core/targets.js'
 import { Philox } from '../data/philox.js'
 import type { RowSource } from '../data/rowSource.js'
 import type { NativeSums } from '../native/addon.js'
@@ -27,8 +28,8 @@ interface Piece {
 
 /** Reads the rows of several pieces into one block. */
 interface BlockReader<T> {
-  /** The file that is read, if any. */
-  readonly source?: RowSource | undefined
+  /** The files that are read, if any. */
+  readonly sources?: readonly RowSource[] | undefined
   read(pieces: readonly Piece[], rows: number): Promise<T>
   /** Says that a block is no longer used, so that its memory can be reused. */
   release(block: T): void
@@ -36,22 +37,23 @@ interface BlockReader<T> {
 
 /** Input from a file, as bytes or float32; the memory of blocks is reused. */
 export class FileInput implements BlockReader<InputRows> {
-  readonly source: RowSource
+  readonly sources: readonly [RowSource]
   readonly #free: ArrayBuffer[] = []
 
   constructor(source: RowSource) {
-    this.source = source
+    this.sources = [source]
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<InputRows> {
-    const { rowBytes, rowElements, dtype, scale, offset } = this.source
+    const [source] = this.sources
+    const { rowBytes, rowElements, dtype, scale, offset } = source
     const at = this.#free.findIndex(({ byteLength }) => byteLength >= rows * rowBytes)
     const [buffer = new ArrayBuffer(rows * rowBytes)] = at < 0 ? [] : this.#free.splice(at, 1)
     const type = dtype === 'uint8' ? Uint8Array : Float32Array
     const data = new type(buffer, 0, rows * rowElements)
     let row = 0
     for (const { from, to } of pieces) {
-      await this.source.readInto(data, row * rowElements, from, to - from)
+      await source.readInto(data, row * rowElements, from, to - from)
       row += to - from
     }
     return { data, scale, offset, rows, lent: false }
@@ -77,47 +79,71 @@ export class MemoryInput implements BlockReader<InputRows> {
   release(): void {}
 }
 
-/** Targets from a file. */
-export class FileTargets implements BlockReader<GivenTargets> {
+/** Targets of one output from a file. */
+export class FileTargets implements BlockReader<HeadTargets> {
   readonly #core: ModelCore
-  readonly source: RowSource
+  readonly #head: number
+  readonly sources: readonly [RowSource]
   readonly #argument: string
 
-  constructor(core: ModelCore, source: RowSource, argument: string) {
+  constructor(core: ModelCore, head: number, source: RowSource, argument: string) {
     this.#core = core
-    this.source = source
+    this.#head = head
+    this.sources = [source]
     this.#argument = argument
   }
 
-  async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
-    const { rowShape, rowElements, scale, offset } = this.source
+  async read(pieces: readonly Piece[], rows: number): Promise<HeadTargets> {
+    const [source] = this.sources
+    const { rowShape, rowElements, scale, offset } = source
     let data = new Float64Array(0) as Awaited<ReturnType<RowSource['read']>>
     let row = 0
     for (const { from, to } of pieces) {
-      const part = await this.source.read(from, to - from)
+      const part = await source.read(from, to - from)
       if (row === 0) data = new (part.constructor as Float64ArrayConstructor)(rows * rowElements)
       data.set(part, row * rowElements)
       row += to - from
     }
-    return this.#core.readTargets({ data: ours(data), shape: [rows, ...rowShape], scale, offset }, rows, this.#argument)
+    const value = { data: ours(data), shape: [rows, ...rowShape], scale, offset }
+    return readHead(this.#core, this.#head, { value, argument: this.#argument }, rows)
   }
 
   release(): void {}
 }
 
-/** Targets in memory, of which pieces are copied to blocks. */
-export class MemoryTargets implements BlockReader<GivenTargets> {
-  readonly #targets: GivenTargets
+/** Targets of one output in memory, of which pieces are copied to blocks. */
+export class MemoryTargets implements BlockReader<HeadTargets> {
+  readonly targets: HeadTargets
 
-  constructor(targets: GivenTargets) {
-    this.#targets = ownRows(targets)
+  constructor(targets: HeadTargets) {
+    this.targets = ownRows(targets)
+  }
+
+  async read(pieces: readonly Piece[], rows: number): Promise<HeadTargets> {
+    const data = gather(this.targets.data, this.targets.rows, pieces, rows)
+    const { weights: own } = this.targets
+    const weights = own && gather(own, this.targets.rows, pieces, rows)
+    return { ...this.targets, data, rows, weights } as HeadTargets
+  }
+
+  release(): void {}
+}
+
+/** Targets of several outputs, each from a file or in memory. */
+export class JoinedTargets implements BlockReader<GivenTargets> {
+  readonly sources: readonly RowSource[]
+  readonly #core: ModelCore
+  readonly #parts: readonly BlockReader<HeadTargets>[]
+
+  constructor(core: ModelCore, parts: readonly BlockReader<HeadTargets>[]) {
+    this.#core = core
+    this.#parts = parts
+    this.sources = parts.flatMap(({ sources = [] }) => sources)
   }
 
   async read(pieces: readonly Piece[], rows: number): Promise<GivenTargets> {
-    const data = gather(this.#targets.data, this.#targets.rows, pieces, rows)
-    const { weights: own } = this.#targets
-    const weights = own && gather(own, this.#targets.rows, pieces, rows)
-    return { ...this.#targets, data, rows, weights } as GivenTargets
+    const parts = await Promise.all(this.#parts.map((part) => part.read(pieces, rows)))
+    return joinTargets(this.#core, parts, rows)
   }
 
   release(): void {}
@@ -172,8 +198,7 @@ export class FileFeed implements Feed {
     { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
   ) {
     this.#core = core
-    this.#weights = readWeights(sampleWeight, rows, weightArgument, core.positionShape())
-    checkClasses(classWeight, core.classes())
+    this.#weights = readSampleWeight(core, sampleWeight, rows, weightArgument)
     this.#classWeight = classWeight
     this.#input = input
     this.#targets = targets
@@ -236,8 +261,8 @@ export class FileFeed implements Feed {
   async #open(): Promise<void> {
     if (this.#opened) return
     this.#opened = true
-    for (const { source } of [this.#input, this.#targets]) {
-      if (source !== undefined) this.#releases.push(await source.hold())
+    for (const source of [this.#input, this.#targets].flatMap(({ sources = [] }) => sources)) {
+      this.#releases.push(await source.hold())
     }
   }
 
@@ -265,7 +290,7 @@ export class FileFeed implements Feed {
     const reading = Promise.all([this.#input.read(pieces, rows), this.#targets.read(pieces, rows)]).then(
       ([input, read]) => {
         const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
-        const targets = this.#core.weighTargets(read, weights, this.#classWeight)
+        const targets = weigh(this.#core, read, weights, this.#classWeight)
         return { input, targets, index, rows }
       },
     )

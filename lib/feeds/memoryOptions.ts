@@ -1,6 +1,8 @@
 /** The option `copy` of fit and evaluate: whether the rows are copied. */
 
 import { checkBoolean, refuse } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { haveFiles } from '../core/targets.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 
@@ -19,9 +21,9 @@ export interface MemoryOptions {
 }
 
 /** Checks the option `copy` for these rows and targets. */
-export function checkCopy(value: unknown, x: unknown, y: unknown): boolean {
+export function checkCopy(core: ModelCore, value: unknown, x: unknown, y: unknown): boolean {
   const copy = checkBoolean(value ?? true, 'copy')
   if (copy) return true
   if (isBatchSource(x)) refuse('copy', 'true with batches', copy)
-  return x instanceof RowSource || y instanceof RowSource ? refuse('copy', 'true with files', copy) : false
+  return x instanceof RowSource || haveFiles(core, y) ? refuse('copy', 'true with files', copy) : false
 }

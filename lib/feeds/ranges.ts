@@ -2,8 +2,9 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { isPromise, refuse } from '../checks/validate.js'
+import type { HeadSetup } from '../core/headSetup.js'
 import type { NativeSums } from '../native/addon.js'
-import { sumAt } from '../native/sums.js'
+import { headAt, metricsAt, sumAt } from '../native/sums.js'
 import type { CapturedBatch, MetricState } from '../training/captured.js'
 import type { Logs } from '../training/context.js'
 import { ratio } from '../training/metricNumbers.js'
@@ -42,36 +43,40 @@ export class RangePacer {
 export class Totals {
   batches = 0
   rows = 0
-  #loss = 0
-  #counted = 0
-  #weight = 0
   #penalty = 0
-  readonly #metrics: readonly ResolvedMetric[]
-  readonly #sums: Float64Array
+  readonly #heads: readonly HeadSetup[]
+  /** Loss, counted rows and weight of each output. */
+  readonly #ofHeads: Float64Array
+  /** The metrics that native code computes. */
+  readonly #metrics: Float64Array
   /** The states of the metrics that TypeScript computes. */
-  readonly #states: ReadonlyMap<ResolvedMetric, MetricState>
+  readonly #states = new Map<ResolvedMetric, MetricState>()
 
-  constructor(metrics: readonly ResolvedMetric[], outputs: number) {
-    this.#metrics = metrics
-    this.#sums = new Float64Array(metrics.filter(({ op }) => op !== undefined).length)
-    this.#states = new Map(
-      metrics.flatMap((metric) => (metric.state ? [[metric, metric.state(outputs, metric.weighted === true)]] : [])),
-    )
+  constructor(heads: readonly HeadSetup[]) {
+    this.#heads = heads
+    this.#ofHeads = new Float64Array(3 * heads.length)
+    let native = 0
+    for (const { head, metrics } of heads) {
+      for (const metric of metrics) {
+        if (metric.op !== undefined) native++
+        if (metric.state) this.#states.set(metric, metric.state(head.outputs, metric.weighted === true))
+      }
+    }
+    this.#metrics = new Float64Array(native)
   }
 
   /** Adds the sums of a range, or {@link Totals.sums}, which include the states of metrics. */
   add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[sumAt.batches] as number
     this.rows += sums[sumAt.rows] as number
-    this.#loss += sums[sumAt.loss] as number
-    this.#counted += sums[sumAt.counted] as number
-    this.#weight += sums[sumAt.weight] as number
     this.#penalty += sums[sumAt.penalty] as number
-    const add = (to: Float64Array, from: number) => {
-      for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + (sums[from + i] as number)
+    const add = (to: Float64Array, from: number, begin = 0, end = to.length) => {
+      for (let i = begin; i < end; i++) to[i] = (to[i] as number) + (sums[from + i - begin] as number)
     }
-    add(this.#sums, sumAt.metrics)
-    let at = sumAt.metrics + this.#sums.length
+    for (let h = 0; h < this.#heads.length; h++) add(this.#ofHeads, headAt(h), 3 * h, 3 * h + 3)
+    let at = metricsAt(this.#heads.length)
+    add(this.#metrics, at)
+    at += this.#metrics.length
     if (sums.length === at) return
     for (const { numbers } of this.#states.values()) {
       if (numbers === undefined) continue
@@ -80,32 +85,41 @@ export class Totals {
     }
   }
 
-  /** Updates the metrics that TypeScript computes with rows of outputs. */
-  update(plain: CapturedBatch, weighted: CapturedBatch): void {
-    for (const [metric, state] of this.#states) {
-      const updated: unknown = state.updateState(metric.weighted ? weighted : plain)
+  /** Updates the metrics of an output that TypeScript computes. */
+  update(head: number, plain: CapturedBatch, weighted: CapturedBatch): void {
+    for (const metric of this.#heads[head]?.metrics ?? []) {
+      const updated: unknown = this.#states.get(metric)?.updateState(metric.weighted ? weighted : plain)
       if (isPromise(updated)) refuse(`metric '${metric.key}': updateState`, 'a function that is done at once', updated)
     }
   }
 
   /** All sums so far, in the form of the sums of one range, followed by the states of metrics. */
   get sums(): number[] {
-    const sums = [this.batches, this.rows, this.#loss, this.#counted, this.#weight, this.#penalty, ...this.#sums]
+    const [loss = 0, counted = 0, weight = 0, ...others] = this.#ofHeads
+    const sums = [this.batches, this.rows, loss, counted, weight, this.#penalty, ...others, ...this.#metrics]
     for (const { numbers = [] } of this.#states.values()) for (const number of numbers) sums.push(number)
     return sums
   }
 
-  /** Loss and metrics over all rows so far. */
+  /** Losses and metrics over all rows so far. */
   logs(): Logs {
-    const logs: Record<string, number> & { loss: number } = { loss: round((this.#loss + this.#penalty) / this.rows) }
+    const lossOf = (h: number) => this.#ofHeads[3 * h] as number
+    const loss = this.#heads.reduce((sum, { lossWeight }, h) => sum + lossWeight * lossOf(h), 0)
+    const logs: Record<string, number> & { loss: number } = { loss: round((loss + this.#penalty) / this.rows) }
+    this.#heads.forEach(({ lossKey }, h) => {
+      if (lossKey !== undefined) logs[lossKey] = round(lossOf(h) / this.rows)
+    })
     let row = 0
-    for (const metric of this.#metrics) {
-      const state = this.#states.get(metric)
-      const rows = metric.weighted ? this.#weight : this.#counted
-      const result = state ? state.result() : metric.finish(ratio(this.#sums[row++] as number, rows), rows)
-      if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
-      logs[metric.key] = round(result)
-    }
+    this.#heads.forEach(({ metrics }, h) => {
+      const [counted, weight] = this.#ofHeads.subarray(3 * h + 1, 3 * h + 3) as unknown as [number, number]
+      for (const metric of metrics) {
+        const state = this.#states.get(metric)
+        const rows = metric.weighted ? weight : counted
+        const result = state ? state.result() : metric.finish(ratio(this.#metrics[row++] as number, rows), rows)
+        if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
+        logs[metric.key] = round(result)
+      }
+    })
     return logs
   }
 }

@@ -11,7 +11,7 @@ import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
 /** The most batches queued on the device: one runs, one waits. With a custom loss it is one, as each step needs the weights of the last. */
-const mostInFlight = (core: ModelCore) => (core.training().settings.loss.custom === undefined ? 2 : 1)
+const mostInFlight = (core: ModelCore) => (core.training().hasCustomLoss ? 1 : 2)
 
 /** The rows and targets of a batch. */
 export type BatchRows = readonly [InputRows, GivenTargets]

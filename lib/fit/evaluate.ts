@@ -1,7 +1,5 @@
 /** Evaluation: computes loss and metrics over rows, and changes no weights. */
 
-import { ownArray } from '../arrays/lentRows.js'
-import { toPlainTargets } from '../arrays/targets.js'
 import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse, refuseIdle } from '../checks/validate.js'
@@ -9,6 +7,7 @@ import type { ModelCore } from '../core/core.js'
 import { adviseOnSample } from '../core/dataAdvice.js'
 import { ownData, takeRowsOf, targetsAndOptions } from '../core/inputs.js'
 import type { WeightOptions } from '../core/rowWeights.js'
+import { haveFiles, ownTargets, valuesOfTargets } from '../core/targets.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
 import { batchesAtOnce, evaluateRange, totalsOf } from '../feeds/captures.js'
@@ -17,6 +16,7 @@ import { wholePass } from '../feeds/feedRange.js'
 import { rowFeed, streamFeed } from '../feeds/feeds.js'
 import { checkCopy, type MemoryOptions } from '../feeds/memoryOptions.js'
 import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
+import type { SymbolicTensor } from '../layers/layer.js'
 import { sumAt } from '../native/sums.js'
 import type { Logs } from '../training/context.js'
 import { type PerClass, perClassOf } from './perClass.js'
@@ -30,7 +30,9 @@ import {
 } from './progress.js'
 
 /** Options of {@link Sequential.evaluate}. */
-export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'>, MemoryOptions {
+export interface EvaluateOptions<Outputs = SymbolicTensor>
+  extends Pick<WeightOptions<Outputs>, 'sampleWeight'>,
+    MemoryOptions {
   /**
    * Rows at a time, a positive integer. Default 1024, as loss and metrics do not depend on it; but 32, as in Keras, where the
    * loss is the sum over the rows of a batch and does.
@@ -39,8 +41,8 @@ export interface EvaluateOptions extends Pick<WeightOptions, 'sampleWeight'>, Me
   /** Evaluates at most so many batches, a positive integer; default: all. */
   readonly steps?: number | undefined
   /**
-   * Adds measures of a classification for each class, or each label; see {@link PerClass}. They take a second pass over the
-   * rows, which have to be in memory. Default false.
+   * Adds measures of a classification for each class, or each label; see {@link PerClass}. Of several outputs, those whose loss is
+   * one of a classification have them, by name. They take a second pass over the rows, which have to be in memory. Default false.
    */
   readonly perClass?: boolean | undefined
   /** Default 0: nothing is printed. */
@@ -61,7 +63,7 @@ export function cancelOnAbort(core: ModelCore, signal: AbortSignal | undefined):
 
 /** The usual batch size of an evaluation: `asInKeras` where the loss depends on it, as a sum over the rows of a batch does. */
 export function evaluationBatchSize(core: ModelCore, asInKeras: number): number {
-  return core.training().settings.loss.reduction === 'sum' ? asInKeras : 1024
+  return core.training().heads.some(({ loss }) => loss?.reduction === 'sum') ? asInKeras : 1024
 }
 
 /** Evaluates the batches of a feed, in ranges. */
@@ -123,14 +125,14 @@ export async function evaluateModel(
   const [y, given] = targetsAndOptions(x, targets, last)
   const options = checkOptions(given, optionNames, 'evaluate')
   const perClass = checkBoolean(options.perClass ?? false, 'perClass')
-  const copy = checkCopy(options.copy, x, y)
+  const copy = checkCopy(core, options.copy, x, y)
   const signal = checkSignal(options.signal, 'signal')
   const asked = options.batchSize === undefined ? undefined : checkInteger(options.batchSize, 'batchSize')
   const steps = options.steps === undefined ? undefined : checkInteger(options.steps, 'steps')
   const verbose = checkVerbose(options.verbose ?? 0, 'verbose')
   if (options.verbose === undefined) refuseIdle(options, ['stream'], 'evaluate', 'without verbose')
   const view = progressView(verbose, checkStream(options.stream, 'stream'), () => 'Evaluation')
-  if (perClass && (isBatchSource(x) || x instanceof RowSource || y instanceof RowSource || steps !== undefined)) {
+  if (perClass && (isBatchSource(x) || x instanceof RowSource || haveFiles(core, y) || steps !== undefined)) {
     refuse('perClass', 'rows in memory, all of them, where it is asked for', perClass)
   }
   if (perClass && !copy) refuse('copy', 'true with perClass', copy)
@@ -143,7 +145,7 @@ export async function evaluateModel(
   if (isStream && asked !== undefined) refuse('batchSize', 'none with batches, which have their own', asked)
   const size = () => asked ?? evaluationBatchSize(core, 32)
   // A second pass reads them after the evaluation, when the caller's arrays may have changed.
-  const rows = perClass ? { x: ownData(core, x, 'x'), y: ownArray(y, 'y') } : { x, y }
+  const rows = perClass ? { x: ownData(core, x, 'x'), y: ownTargets(core, y, 'y') } : { x, y }
   const feed = isStream
     ? await streamFeed(core, x, 'x', signal)
     : rowFeed(core, rows.x, rows.y, size, ['x', 'y'], { sampleWeight: options.sampleWeight }, { copy })
@@ -160,9 +162,8 @@ export async function evaluateModel(
     const logs = totals.logs()
     view.finish(progress(totals, totals.batches, logs))
     if (!perClass) return logs
-    const targets = toPlainTargets(core.readTargets(rows.y, totals.rows, 'y'))
     const input = takeRowsOf(core, rows.x, 'x')
-    return { ...logs, perClass: await perClassOf(core, input, targets) } as never
+    return { ...logs, perClass: await perClassOf(core, input, valuesOfTargets(core, rows.y, 'y')) } as never
   }
   return closing(run, async () => {
     stopListening()

@@ -83,8 +83,7 @@ class Fit {
     this.#hooks = new FitHooks(core, settings)
     this.#view = progressView(settings.verbose, settings.stream, ({ epoch, epochs }) => `Epoch ${epoch + 1}/${epochs}`)
     this.#batches = new EpochBatches(core, settings, train, this.#hooks, this.#view)
-    const keys = ['loss', ...core.training().metrics.map(({ key }) => key)]
-    this.#history = new History(keys, validation !== undefined)
+    this.#history = new History(core.training().keys, validation !== undefined)
     core.history = this.#history.numbers
   }
 
@@ -181,7 +180,7 @@ class Fit {
   }
 
   #directionOf(key: string): 'min' | 'max' {
-    const metrics = this.#core.training().metrics
+    const metrics = this.#core.training().heads.flatMap((head) => head.metrics)
     return metrics.find((metric) => metric.key === key || `val_${metric.key}` === key)?.best ?? 'min'
   }
 

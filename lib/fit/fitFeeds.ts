@@ -1,12 +1,12 @@
 /** Opens the feeds of one fit: the rows or batches to train on, and those to validate on. */
 
 import { sliceRows } from '../arrays/arrays.js'
-import { ownArray } from '../arrays/lentRows.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { buildFrom, ownData } from '../core/inputs.js'
 import type { ClassWeights } from '../core/rowWeights.js'
+import { haveFiles, ownSampleWeight, ownTargets, weigh } from '../core/targets.js'
 import { isBatchSource } from '../data/batches.js'
 import { type DataInput, RowSource } from '../data/rowSource.js'
 import { ArrayFeed, type Feed } from '../feeds/feed.js'
@@ -34,7 +34,7 @@ export async function openFeeds(
 ): Promise<Feed> {
   const { batchSize, validationData, validationSplit: split } = settings
   const isStream = isBatchSource(x)
-  const copy = checkCopy(settings.givenCopy, x, y)
+  const copy = checkCopy(core, settings.givenCopy, x, y)
   if (isStream && settings.givenShuffle === true) {
     refuse('shuffle', 'none with batches, which come in the order of their source', true)
   }
@@ -45,7 +45,7 @@ export async function openFeeds(
     refuse('batchSize', 'none with batches, which have their own', settings.givenBatchSize)
   }
   if (split > 0 && validationData === undefined) {
-    if (isStream || x instanceof RowSource || y instanceof RowSource) {
+    if (isStream || x instanceof RowSource || haveFiles(core, y)) {
       refuse('validationSplit', 'none with batches and files: use validationData', split)
     }
     return splitRows(core, x, y, settings, copy, feeds)
@@ -54,8 +54,7 @@ export async function openFeeds(
   if (isStream && sampleWeight !== undefined) {
     refuse('sampleWeight', 'none with batches, which have their own', sampleWeight)
   }
-  const inputs = core.shapes?.inputs.map(({ name }) => name)
-  const held = isStream && isRowPair(validationData, inputs) ? ownPair(core, validationData) : validationData
+  const held = isStream && isRowPair(validationData, namesOf(core)) ? ownPair(core, validationData) : validationData
   const train = isStream
     ? await streamFeed(core, x, 'x', settings.signal, classWeight)
     : rowFeed(core, x, y, batchSize, ['x', 'y'], { sampleWeight, classWeight }, { copy })
@@ -67,9 +66,15 @@ export async function openFeeds(
 /** Copies validation data: a stream may be waited for, to learn the shape of the input, before its feed can be opened. */
 function ownPair(core: ModelCore, [x, y, sampleWeight]: ValidationData): ValidationData {
   const ownX = x instanceof RowSource ? x : (ownData(core, x, 'validationData[0]') as DataInput)
-  const ownY = y instanceof RowSource ? y : ownArray(y, 'validationData[1]')
+  const ownY = (y instanceof RowSource ? y : ownTargets(core, y, 'validationData[1]')) as DataInput
   if (sampleWeight === undefined) return [ownX, ownY]
-  return [ownX, ownY, ownArray(sampleWeight, 'validationData[2]')]
+  return [ownX, ownY, ownSampleWeight(core, sampleWeight, 'validationData[2]')]
+}
+
+/** The names of the inputs and the outputs, which data by name may have as keys. */
+function namesOf(core: ModelCore) {
+  const { inputs, heads } = core.shapes ?? { inputs: [], heads: [] }
+  return { inputs: inputs.map(({ name }) => name), outputs: heads.map(({ name }) => name) }
 }
 
 /** Opens the feed of the option `validationData`. */
@@ -79,13 +84,7 @@ async function validationFeed(
   settings: FitSettings,
   copy: boolean,
 ): Promise<Feed> {
-  if (
-    !isRowPair(
-      data,
-      core.shapes?.inputs.map(({ name }) => name),
-    )
-  )
-    return streamFeed(core, data, 'validationData', settings.signal)
+  if (!isRowPair(data, namesOf(core))) return streamFeed(core, data, 'validationData', settings.signal)
   const size = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
   const weights = { sampleWeight: data[2], weightArgument: 'validationData[2]' }
   const names = ['validationData[0]', 'validationData[1]'] as const
@@ -105,7 +104,7 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
     throw new NeurodeError('ERR_ARGUMENT', `${expected}, ${got}`)
   }
   const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
-    const own = core.weighTargets(sliceRows(targets, from, to), undefined, classWeight)
+    const own = weigh(core, sliceRows(targets, from, to), undefined, classWeight)
     return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
   }
   const validationBatchSize = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)

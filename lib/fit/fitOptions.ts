@@ -11,37 +11,50 @@ import {
   refuse,
   refuseIdle,
 } from '../checks/validate.js'
+import type { SampleWeights, Targets } from '../core/outputTypes.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
-import { type BatchSource, isBatchSource, isRecord } from '../data/batches.js'
+import { type BatchOf, type BatchSource, batchKeys, isBatchSource, isRecord } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
 import type { MemoryOptions } from '../feeds/memoryOptions.js'
+import type { SymbolicTensor } from '../layers/layer.js'
 import { type Callback, CallbackList } from '../training/callbacks.js'
 import type { StopReason } from '../training/context.js'
 import { checkStream, checkVerbose, type Progress, type ProgressStream, type Verbose } from './progress.js'
 
 /** Rows and targets, and weights of the rows if there are any, to validate on after epochs. */
-export type ValidationData =
-  | readonly [x: DataInput | SeveralInputs, y: DataInput]
-  | readonly [x: DataInput | SeveralInputs, y: DataInput, sampleWeight: ArrayInput]
+export type ValidationData<Outputs = SymbolicTensor> =
+  | readonly [x: DataInput | SeveralInputs, y: Targets<Outputs, DataInput>]
+  | readonly [x: DataInput | SeveralInputs, y: Targets<Outputs, DataInput>, sampleWeight: SampleWeights<Outputs>]
 
 /** The data of several inputs: an array for each, by name or in their order. */
 export type SeveralInputs = readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>
 
 /** What `validationData` may be: rows in memory or in files, or batches. */
-export type ValidationSource = ValidationData | BatchSource
+export type ValidationSource<Outputs = SymbolicTensor> =
+  | ValidationData<Outputs>
+  | BatchSource<BatchOf<SeveralInputs, Targets<Outputs>, SampleWeights<Outputs>>>
 
-/** Whether a value is rows and targets. `inputs` are the names of a model's inputs, whose data by name may look like a batch. */
-export function isRowPair(value: unknown, inputs: readonly string[] = []): value is ValidationData {
+/** Names of a model's inputs and outputs. */
+interface DataNames {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
+/** Whether a value is rows and targets. Data by name may look like batches: the names of inputs and outputs tell. */
+export function isRowPair(value: unknown, names: DataNames = { inputs: [], outputs: [] }): value is ValidationData {
   if (!Array.isArray(value) || (value.length !== 2 && value.length !== 3)) return false
   if (!isBatchSource(value)) return true
   const [first, second] = value as readonly unknown[]
-  if (!isRecord(first) || isRecord(second)) return false
-  const keys = Object.keys(first)
-  return !('x' in first && 'y' in first) || (keys.length === inputs.length && keys.every((key) => inputs.includes(key)))
+  if (!isRecord(first)) return false
+  const isNamed = (record: object, known: readonly string[]) => Object.keys(record).every((key) => known.includes(key))
+  if (isRecord(second) && (batchKeys.some((key) => key in second) || names.outputs.length > 0)) {
+    return isNamed(first, names.inputs) && isNamed(second, names.outputs)
+  }
+  return !('x' in first && 'y' in first) || isNamed(first, names.inputs)
 }
 
 /** The options of {@link Sequential.fit}, without the two that ask for validation. */
-export interface BaseFitOptions extends WeightOptions, MemoryOptions {
+export interface BaseFitOptions<Outputs = SymbolicTensor> extends WeightOptions<Outputs>, MemoryOptions {
   /** Rows per step, a positive integer; default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number | undefined
   /**
@@ -89,9 +102,9 @@ export interface BaseFitOptions extends WeightOptions, MemoryOptions {
 }
 
 /** Options of {@link Sequential.fit}. */
-export interface FitOptions extends BaseFitOptions {
+export interface FitOptions<Outputs = SymbolicTensor> extends BaseFitOptions<Outputs> {
   /** `[x, y]`, `[x, y, sampleWeight]` or batches to validate on after epochs. `validationSplit` cannot be given beside it. */
-  readonly validationData?: ValidationSource | undefined
+  readonly validationData?: ValidationSource<Outputs> | undefined
   /** Share of the rows, above 0 and below 1, to validate on instead of training on them: the last ones, before any shuffling. */
   readonly validationSplit?: number | undefined
 }

@@ -6,6 +6,7 @@ import type { ModelCore } from '../core/core.js'
 import { adviseOnSample } from '../core/dataAdvice.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
+import { readTargets } from '../core/targets.js'
 import { totalsOf, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
 import { wholePass } from '../feeds/feedRange.js'
@@ -81,6 +82,6 @@ function oneBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, class
   const input = takeRowsOf(core, x, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
-  const targets = core.readTargets(y, input.rows, 'y', weights)
+  const targets = readTargets(core, y, input.rows, 'y', weights)
   return new ArrayFeed(core, input, targets, input.rows)
 }

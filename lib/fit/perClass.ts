@@ -2,8 +2,13 @@
 
 import type { InputRows, TargetRows } from '../arrays/arrays.js'
 import { withLists } from '../arrays/shapedArray.js'
+import { toPlainTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
+import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
+import type { HeadSetup } from '../core/headSetup.js'
+import type { OfOutput } from '../core/ofOutputs.js'
+import { readHead } from '../core/targets.js'
 import type { Activation } from '../layers/activations.js'
 import { classCounts } from '../training/classMetrics.js'
 
@@ -36,19 +41,64 @@ export interface PerClass {
 /** Counts of a class: right answers, rows that belong to it, and rows that the model assigned to it. */
 type ClassCounts = ReturnType<typeof classCounts>[number]
 
-/** Predicts the rows and counts the answers. Rows whose weight is NaN do not count. */
-export async function perClassOf(core: ModelCore, input: InputRows, targets: TargetRows): Promise<PerClass> {
-  const { outputSize, outputs, positions } = core.built()
-  const out = new Float32Array(input.rows * outputSize)
+/** Targets, and outputs of a model, of one of its outputs. */
+interface Answers {
+  readonly setup: HeadSetup
+  readonly targets: TargetRows
+  readonly out: Float32Array
+}
+
+/**
+ * Predicts the rows and counts the answers. Rows whose weight is NaN do not count. With several outputs the result has those that
+ * classify, by name. Throws `ERR_ARGUMENT` if none does.
+ */
+export async function perClassOf(
+  core: ModelCore,
+  input: InputRows,
+  values: readonly OfOutput[],
+): Promise<PerClass | Readonly<Record<string, PerClass>>> {
+  const { rows } = input
+  const { outputSize } = core.built()
+  const { heads } = core.training()
+  const asked = heads.length === 1 ? [0] : [...heads.keys()].filter((i) => classifies(heads[i] as HeadSetup))
+  if (asked.length === 0) refuse('perClass', 'false for a model whose outputs have no loss of a classification', true)
+  const targets = asked.map((i) => toPlainTargets(readHead(core, i, values[i] as OfOutput, rows)))
+  const out = new Float32Array(rows * outputSize)
   await core.native().predict(input, out, 1024)
+  const found = asked.map((index, i): [string, PerClass] => {
+    const setup = heads[index] as HeadSetup
+    const own = heads.length === 1 ? out : columnsOf(out, rows, setup)
+    return [setup.head.name, countAnswers({ setup, targets: targets[i] as TargetRows, out: own }, rows)]
+  })
+  return heads.length === 1 ? (found[0] as [string, PerClass])[1] : Object.fromEntries(found)
+}
+
+/** Whether the loss of an output is made for classes or labels. */
+function classifies({ head, loss }: HeadSetup): boolean {
+  const ofClasses = head.outputs > 1 && loss?.targets.classes === true && loss.custom === undefined
+  return ofClasses || loss?.threshold !== undefined
+}
+
+function columnsOf(out: Float32Array, rows: number, { head: { begin, size } }: HeadSetup): Float32Array {
+  const stride = out.length / rows
+  const columns = new Float32Array(rows * size)
+  for (let row = 0; row < rows; row++) {
+    columns.set(out.subarray(row * stride + begin, row * stride + begin + size), row * size)
+  }
+  return columns
+}
+
+function countAnswers(answers: Answers, rows: number): PerClass {
+  const { setup, targets, out } = answers
+  const { outputs, positions } = setup.head
   const counted: number[] = []
-  for (let row = 0; row < input.rows * positions; row++) if (!Number.isNaN(targets.weights?.[row])) counted.push(row)
-  if (hasLabels(core)) return summarize([], ofLabels(core, out, targets, counted), counted.length)
+  for (let row = 0; row < rows * positions; row++) if (!Number.isNaN(targets.weights?.[row])) counted.push(row)
+  if (hasLabels(setup)) return summarize([], ofLabels(answers, counted), counted.length)
   const classes = Math.max(outputs, 2)
   const matrix = new Float64Array(classes * classes)
   for (const row of counted) {
-    const truth = targets.kind === 'classes' ? (targets.data[row] as number) : targetClass(core, targets.data, row)
-    const said = outputs === 1 ? saysYes(core, out[row] as number) : largest(out, row, outputs)
+    const truth = targets.kind === 'classes' ? (targets.data[row] as number) : targetClass(setup, targets.data, row)
+    const said = outputs === 1 ? saysYes(setup, out[row] as number) : largest(out, row, outputs)
     const at = truth * classes + said
     matrix[at] = (matrix[at] as number) + 1
   }
@@ -57,19 +107,18 @@ export async function perClassOf(core: ModelCore, input: InputRows, targets: Tar
 }
 
 /** Whether the outputs are labels that do not exclude each other. */
-function hasLabels(core: ModelCore): boolean {
-  const { outputs, layers } = core.built()
-  const { activation } = (layers.at(-1)?.layer ?? {}) as { readonly activation?: Activation | undefined }
-  return outputs > 1 && core.training().settings.loss.threshold !== undefined && activation?.name !== 'softmax'
+function hasLabels({ head, loss }: HeadSetup): boolean {
+  const { activation } = (head.ending.at(-1) ?? {}) as { readonly activation?: Activation | undefined }
+  return head.outputs > 1 && loss?.threshold !== undefined && activation?.name !== 'softmax'
 }
 
-function ofLabels(core: ModelCore, out: Float32Array, targets: TargetRows, rows: readonly number[]): ClassCounts[] {
-  const { outputs } = core.built()
+function ofLabels({ setup, targets, out }: Answers, rows: readonly number[]): ClassCounts[] {
+  const { outputs } = setup.head
   return Array.from({ length: outputs }, (_, label) => {
     const counts = { right: 0, targets: 0, answers: 0 }
     for (const row of rows) {
       const at = row * outputs + label
-      const [truth, said] = [isYes(core, targets.data[at] as number, row), saysYes(core, out[at] as number)]
+      const [truth, said] = [isYes(setup, targets.data[at] as number, row), saysYes(setup, out[at] as number)]
       counts.right += truth * said
       counts.targets += truth
       counts.answers += said
@@ -98,26 +147,26 @@ function summarize(
 }
 
 /** Whether an output means yes, 1, or no, 0. */
-function saysYes(core: ModelCore, output: number): 0 | 1 {
-  return output > (core.training().settings.loss.threshold ?? 0.5) ? 1 : 0
+function saysYes({ loss }: HeadSetup, output: number): 0 | 1 {
+  return output > (loss?.threshold ?? 0.5) ? 1 : 0
 }
 
 /** Whether a target means yes, 1, or no, 0. Throws for other targets. */
-function isYes(core: ModelCore, target: number, row: number): 0 | 1 {
-  const no = core.training().settings.loss.targetRange?.[0] === -1 ? [0, -1] : [0]
+function isYes({ loss, prefix }: HeadSetup, target: number, row: number): 0 | 1 {
+  const no = loss?.targetRange?.[0] === -1 ? [0, -1] : [0]
   if (target === 1) return 1
   if (no.includes(target)) return 0
-  throw new NeurodeError('ERR_ARGUMENT', `perClass: expected targets of 0 and 1, got ${target} in row ${row}`)
+  throw new NeurodeError('ERR_ARGUMENT', `${prefix}perClass: expected targets of 0 and 1, got ${target} in row ${row}`)
 }
 
-function targetClass(core: ModelCore, data: Float32Array, row: number): number {
-  const { outputs } = core.built()
-  if (outputs === 1) return isYes(core, data[row] as number, row)
+function targetClass(setup: HeadSetup, data: Float32Array, row: number): number {
+  const { outputs } = setup.head
+  if (outputs === 1) return isYes(setup, data[row] as number, row)
   const best = largest(data, row, outputs)
   const from = row * outputs
   for (let o = best + 1; o < outputs; o++) {
     if (data[from + o] !== data[from + best]) continue
-    const text = `perClass: expected targets with one largest value a row, got several in row ${row}`
+    const text = `${setup.prefix}perClass: expected targets with one largest value a row, got several in row ${row}`
     throw new NeurodeError('ERR_ARGUMENT', `${text}; a model of several labels has a binary loss`)
   }
   return best

@@ -2,11 +2,11 @@
 
 import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
-import { customLoss, stride } from '../feeds/captures.js'
+import { customLosses, stride } from '../feeds/captures.js'
 import type { NativeModel } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan, PlanLayer } from '../native/plan.js'
-import { sumAt } from '../native/sums.js'
+import { headAt, sumAt } from '../native/sums.js'
 import { optimizers } from '../training/optimizers.js'
 
 // The gradient is read from a step of SGD. The rate is a power of two, so that the product is exact, and large, so that the weight
@@ -16,8 +16,9 @@ const gradientRate = 2 ** 16
 /** A native copy of the model with the same weights and with plain SGD as optimizer. */
 export function copyOf(core: ModelCore): NativeModel {
   const training = core.training()
-  const settings = { ...training.settings, optimizer: optimizers.sgd(), metrics: [], weightedMetrics: [] }
-  const plan = compileModel(core.built(), core, { ...training, settings, metrics: [], captures: true })
+  const settings = { ...training.settings, optimizer: optimizers.sgd() }
+  const heads = training.heads.map((head) => ({ ...head, metrics: [] }))
+  const plan = compileModel(core.built(), core, { ...training, settings, heads, captures: true })
   const own = core.native()
   const copy = native().createModel(withoutConstraints(plan), { device: own.device, threads: 0 })
   own.parameters.forEach((_, index) => {
@@ -66,9 +67,9 @@ export class Probe {
 
   async gradients(): Promise<Float64Array[]> {
     const before = this.model.parameters.map((_, index) => this.model.getParameter(index))
-    const { gradient } = await this.#forward()
+    const { gradients: ofCustom } = await this.#forward()
     const step = this.model.step
-    await this.#run(true, gradient === undefined ? {} : { gradients: gradient })
+    await this.#run(true, ofCustom === undefined ? {} : { gradients: ofCustom })
     const gradients = before.map((values, index) => {
       const after = this.model.getParameter(index)
       return Float64Array.from(values, (value, i) => (value - (after[i] as number)) / gradientRate)
@@ -83,11 +84,14 @@ export class Probe {
   async #forward() {
     const captured = new Float32Array(this.#rows * stride(this.#core))
     const sums = await this.#run(false, { captured })
-    const penalty = (sums[sumAt.penalty] as number) / this.#rows
-    if (this.#core.training().settings.loss.custom === undefined)
-      return { loss: (sums[sumAt.loss] as number) / this.#rows + penalty, gradient: undefined }
-    const { loss, gradient } = customLoss(this.#core, captured)
-    return { loss: loss + penalty, gradient }
+    const { heads, hasCustomLoss } = this.#core.training()
+    const { losses, gradients } = hasCustomLoss ? customLosses(this.#core, captured) : { losses: [] }
+    const own = new Map(losses.map(({ head, loss }) => [head, loss]))
+    const loss = heads.reduce(
+      (sum, { lossWeight }, h) => sum + lossWeight * (own.get(h) ?? (sums[headAt(h)] as number) / this.#rows),
+      (sums[sumAt.penalty] as number) / this.#rows,
+    )
+    return { loss, gradients }
   }
 
   #run(update: boolean, arrays: { captured?: Float32Array; gradients?: Float32Array }) {

@@ -3,23 +3,24 @@
 import { checkInteger, checkOptions } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { checkPrecision, chooseDevice } from '../core/devices.js'
-import { toLoss } from '../training/losses.js'
-import { type MetricLike, toMetricLists } from '../training/metrics.js'
 import { toOptimizer } from '../training/optimizers.js'
-import type { CompileOptions } from './sequentialOptions.js'
+import { type GivenSettings, readHeadSettings, readSettings } from './headSettings.js'
+import type { BaseCompileOptions } from './sequentialOptions.js'
 
 const optionNames = ['optimizer', 'loss', 'metrics', 'weightedMetrics', 'device', 'threads', 'precision']
 
-/** Sets loss, optimizer, metrics and device of a model, see {@link Sequential.compile}. */
-export function compileWith<Metrics extends readonly MetricLike[], Weighted extends readonly MetricLike[]>(
-  core: ModelCore,
-  options: CompileOptions<Metrics, Weighted>,
-): void {
-  const checked = checkOptions(options, optionNames, 'compile')
+/** Sets losses, optimizer, metrics and device of a model, see {@link Sequential.compile} and {@link Functional.compile}. */
+export function compileWith(core: ModelCore, options: BaseCompileOptions & GivenSettings): void {
+  const heads = core.stack.graph && core.built().heads
+  const checked = checkOptions(options, heads ? [...optionNames, 'lossWeights'] : optionNames, 'compile')
   const settings = {
     optimizer: toOptimizer(checked.optimizer ?? 'sgd', 'optimizer'),
-    loss: toLoss(checked.loss, 'loss'),
-    ...toMetricLists(checked.metrics, checked.weightedMetrics),
+    heads: heads
+      ? readHeadSettings(
+          heads.map(({ name }) => name),
+          checked,
+        )
+      : [readSettings(checked)],
   }
   const threads = checked.threads === undefined ? 0 : checkInteger(checked.threads, 'threads')
   const device = chooseDevice(checked.device)

@@ -7,12 +7,11 @@ import { checkName, checkOptions, checkSeed, isPlain, refuse } from '../checks/v
 import { ModelCore } from '../core/core.js'
 import type { GivenGraph } from '../core/modelStructure.js'
 import { isSymbolic, type Shape, type SymbolicTensor } from '../layers/layer.js'
-import type { MetricLike } from '../training/metrics.js'
 import { compileWith } from './compiling.js'
 import type { GraphData, GraphInput, GraphOutput, GraphOutputs, Tensors } from './graphTypes.js'
+import type { GraphCompileOptions, GraphKeys, GraphLosses, GraphMetrics } from './headTypes.js'
 import { Model } from './model.js'
-import type { CompileOptions, ModelOptions } from './sequentialOptions.js'
-import type { MetricKeys } from './types.js'
+import type { ModelOptions } from './sequentialOptions.js'
 
 /** Options of {@link model}. */
 export interface FunctionalOptions<Inputs extends Tensors = Tensors, Outputs extends Tensors = Tensors>
@@ -81,15 +80,35 @@ export class Functional<
     return this.#core.built().heads.map(({ name }) => name)
   }
 
-  /** Sets loss, optimizer, metrics and device, see {@link Sequential.compile}. */
+  /**
+   * Sets losses, optimizer, metrics and device, see {@link Sequential.compile}. For several outputs, losses and metrics are given in
+   * the order of the outputs or by name. The keys of logs are then `loss`, the weighted sum of all losses, and for each output
+   * `<output>_loss`, if there are several losses, and `<output>_<metric>`.
+   *
+   * @example
+   * ```ts
+   * import { input, layers, model } from 'neurode'
+   *
+   * const x = input({ shape: [4] })
+   * const price = layers.dense({ units: 1 }).apply(x)
+   * const sold = layers.dense({ units: 1, activation: 'sigmoid' }).apply(x)
+   * const net = model({ inputs: x, outputs: { price, sold } }).compile({
+   *   loss: { price: 'mse', sold: 'binaryCrossentropy' },
+   *   lossWeights: { sold: 0.5 },
+   *   metrics: { sold: ['accuracy'] },
+   * })
+   * const { price_loss, sold_accuracy } = await net.evaluate([[1, 2, 3, 4]], { price: [2], sold: [1] })
+   * ```
+   */
   compile<
-    const Metrics extends readonly MetricLike[] = readonly [],
-    const Weighted extends readonly MetricLike[] = readonly [],
+    const Metrics extends GraphMetrics<Outputs> = readonly [],
+    const Weighted extends GraphMetrics<Outputs> = readonly [],
+    const Losses extends GraphLosses<Outputs> = GraphLosses<Outputs>,
   >(
-    options: CompileOptions<Metrics, Weighted>,
-  ): Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data, Outputs> {
+    options: GraphCompileOptions<Outputs, Metrics, Weighted, Losses>,
+  ): Functional<In, Out, GraphKeys<Outputs, Metrics, Weighted, Losses>, Data, Outputs> {
     compileWith(this.#core, options)
-    return this as unknown as Functional<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>, Data, Outputs>
+    return this as never
   }
 }
 

@@ -46,7 +46,16 @@ export type GraphData<Tensors> = Tensors extends SymbolicTensor
 export type Predictions<Outputs> =
   Outputs extends SymbolicTensor<infer S>
     ? Prediction<S>
-    : { readonly [K in keyof Outputs]: Outputs[K] extends SymbolicTensor<infer S> ? Prediction<S> : never }
+    : Outputs extends readonly unknown[]
+      ? PredictionList<Outputs>
+      : { readonly [K in keyof Outputs]: PredictionOf<Outputs[K]> }
+
+type PredictionOf<Output> = Output extends SymbolicTensor<infer S> ? Prediction<S> : never
+
+/** A list, also for outputs of any type. */
+type PredictionList<Outputs extends readonly unknown[]> = {
+  readonly [K in keyof Outputs]: PredictionOf<Outputs[K]>
+}
 
 /** Arrays for a model's outputs to be written into: one, or a list or a record of them for several outputs. */
 export type PredictedInto<Outputs> = Outputs extends SymbolicTensor

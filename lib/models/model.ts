@@ -6,6 +6,8 @@ import { NeurodeError } from '../base/errors.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkOptions } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
+import { byOutput } from '../core/heads.js'
+import type { SampleWeights, Targets } from '../core/outputTypes.js'
 import type { WeightOptions } from '../core/rowWeights.js'
 import type { BatchOf, BatchSource } from '../data/batches.js'
 import type { DataInput } from '../data/rowSource.js'
@@ -29,9 +31,9 @@ import type { Shape, SymbolicTensor } from '../layers/layer.js'
 import type { NativeModel } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import type { Position, TrainedModel } from '../training/context.js'
-import type { Loss } from '../training/lossOptions.js'
 import type { Optimizer } from '../training/optimizers.js'
 import type { PredictedInto, Predictions } from './graphTypes.js'
+import type { LossOf, PerClassOf } from './headTypes.js'
 import { ModelBase } from './modelBase.js'
 import type { PlainFitOptions, ValidatedFitOptions } from './sequentialOptions.js'
 import type { History, PerClassResults, Results } from './types.js'
@@ -76,9 +78,15 @@ export abstract class Model<
     return this.#core.settings?.optimizer
   }
 
-  /** The loss that the model was compiled with, if any. */
-  get loss(): Loss | undefined {
-    return this.#core.settings?.loss
+  /**
+   * The loss that the model was compiled with, if any. A model of several outputs has one for each of them, or null: in a list or a
+   * record, as the outputs were given.
+   */
+  get loss(): LossOf<Outputs> | undefined {
+    const { settings, shapes } = this.#core
+    if (settings === undefined) return undefined
+    const losses = settings.heads.map(({ loss }) => loss ?? null)
+    return (losses.length === 1 || shapes === undefined ? losses[0] : byOutput(shapes, losses)) as LossOf<Outputs>
   }
 
   /** How far training has come. Saved files contain it, and fit with `resume` continues there. */
@@ -110,7 +118,8 @@ export abstract class Model<
    * Trains on all rows for several epochs, off the JavaScript thread. A second fit at the same time rejects with `ERR_MODEL_BUSY`.
    *
    * @param x - Rows of input: shape [n, ...inputShape].
-   * @param y - Targets: shape [n, ...outputShape], or class indices of shape [n] for the categorical losses.
+   * @param y - Targets: shape [n, ...outputShape], or class indices of shape [n] for the categorical losses. For several outputs, an
+   * array for each: in a list in the order of the outputs, or in a record by name.
    *
    * Arrays are copied at the call, so that later changes to them have no effect. For data too large to copy, see the option `copy`.
    *
@@ -131,9 +140,21 @@ export abstract class Model<
    * })
    * ```
    */
-  fit(x: DataInput | Data, y: DataInput, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(x: DataInput | Data, y: DataInput, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(x: DataInput | Data, y: DataInput, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
+  fit(
+    x: DataInput | Data,
+    y: Targets<Outputs, DataInput>,
+    options: ValidatedFitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, true>>>
+  fit(
+    x: DataInput | Data,
+    y: Targets<Outputs, DataInput>,
+    options?: PlainFitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, false>>>
+  fit(
+    x: DataInput | Data,
+    y: Targets<Outputs, DataInput>,
+    options?: FitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, boolean>>>
   /**
    * Trains on batches from an iterable, a stream, or a function that returns one; each batch is one step. Further batches are read
    * while the device computes. Each batch is copied when it is yielded, so a source may reuse its arrays. An epoch ends with the
@@ -154,11 +175,20 @@ export abstract class Model<
    * await model.fit(batches, { epochs: 2, verbose: 0 })
    * ```
    */
-  fit(batches: BatchSource<BatchOf<Data>>, options: ValidatedFitOptions): Promise<FitResult<History<Keys, true>>>
-  fit(batches: BatchSource<BatchOf<Data>>, options?: PlainFitOptions): Promise<FitResult<History<Keys, false>>>
-  fit(batches: BatchSource<BatchOf<Data>>, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>>
-  fit(x: unknown, y?: unknown, options?: FitOptions): Promise<FitResult<History<Keys, boolean>>> {
-    const result = fitModel(this.#core, this as unknown as TrainedModel, x, y, options)
+  fit(
+    batches: BatchSource<BatchOf<Data, Targets<Outputs>, SampleWeights<Outputs>>>,
+    options: ValidatedFitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, true>>>
+  fit(
+    batches: BatchSource<BatchOf<Data, Targets<Outputs>, SampleWeights<Outputs>>>,
+    options?: PlainFitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, false>>>
+  fit(
+    batches: BatchSource<BatchOf<Data, Targets<Outputs>, SampleWeights<Outputs>>>,
+    options?: FitOptions<Outputs>,
+  ): Promise<FitResult<History<Keys, boolean>>>
+  fit(x: unknown, y?: unknown, options?: unknown): Promise<FitResult<History<Keys, boolean>>> {
+    const result = fitModel(this.#core, this as unknown as TrainedModel, x, y, options as FitOptions)
     return result as unknown as Promise<FitResult<History<Keys, boolean>>>
   }
 
@@ -177,15 +207,22 @@ export abstract class Model<
    */
   evaluate(
     x: ArrayInput | Data,
-    y: ArrayInput,
-    options: EvaluateOptions & { readonly perClass: true },
-  ): Promise<PerClassResults<Keys>>
+    y: Targets<Outputs>,
+    options: EvaluateOptions<Outputs> & { readonly perClass: true },
+  ): Promise<PerClassResults<Keys, PerClassOf<Outputs>>>
   /** Computes loss and metrics over all rows. */
-  evaluate(x: DataInput | Data, y: DataInput, options?: EvaluateOptions): Promise<Results<Keys>>
+  evaluate(
+    x: DataInput | Data,
+    y: Targets<Outputs, DataInput>,
+    options?: EvaluateOptions<Outputs>,
+  ): Promise<Results<Keys>>
   /** Computes loss and metrics over all rows of all batches. */
-  evaluate(batches: BatchSource<BatchOf<Data>>, options?: EvaluateOptions): Promise<Results<Keys>>
-  evaluate(x: unknown, y?: unknown, options?: EvaluateOptions): Promise<unknown> {
-    return evaluateModel(this.#core, x, y, options)
+  evaluate(
+    batches: BatchSource<BatchOf<Data, Targets<Outputs>, SampleWeights<Outputs>>>,
+    options?: EvaluateOptions<Outputs>,
+  ): Promise<Results<Keys>>
+  evaluate(x: unknown, y?: unknown, options?: unknown): Promise<unknown> {
+    return evaluateModel(this.#core, x, y, options as EvaluateOptions)
   }
 
   /**
@@ -277,17 +314,17 @@ export abstract class Model<
   }
 
   /** Trains one step on all rows as one batch; returns loss and metrics from before the step. */
-  trainOnBatch(x: ArrayInput | Data, y: ArrayInput, weights?: WeightOptions): Promise<Results<Keys>> {
-    return trainOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
+  trainOnBatch(x: ArrayInput | Data, y: Targets<Outputs>, weights?: WeightOptions<Outputs>): Promise<Results<Keys>> {
+    return trainOnBatch(this.#core, x, y, weights as WeightOptions) as unknown as Promise<Results<Keys>>
   }
 
   /** Computes loss and metrics of all rows as one batch. */
   testOnBatch(
     x: ArrayInput | Data,
-    y: ArrayInput,
-    weights?: Pick<WeightOptions, 'sampleWeight'>,
+    y: Targets<Outputs>,
+    weights?: Pick<WeightOptions<Outputs>, 'sampleWeight'>,
   ): Promise<Results<Keys>> {
-    return testOnBatch(this.#core, x, y, weights) as unknown as Promise<Results<Keys>>
+    return testOnBatch(this.#core, x, y, weights as WeightOptions) as unknown as Promise<Results<Keys>>
   }
 }
 

@@ -5,6 +5,8 @@ import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkName, checkOptions, checkRowShape, checkSeed, refuse } from '../checks/validate.js'
 import { ModelCore } from '../core/core.js'
 import { isLayer, type Layer, type Shape } from '../layers/layer.js'
+import type { LossName } from '../training/losses.js'
+import type { Loss } from '../training/lossOptions.js'
 import type { MetricLike } from '../training/metrics.js'
 import { compileWith } from './compiling.js'
 import { Model } from './model.js'
@@ -83,7 +85,10 @@ export class Sequential<
   compile<
     const Metrics extends readonly MetricLike[] = readonly [],
     const Weighted extends readonly MetricLike[] = readonly [],
-  >(options: CompileOptions<Metrics, Weighted>): Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>> {
+    const Losses extends LossName | Loss = LossName | Loss,
+  >(
+    options: CompileOptions<Metrics, Weighted, Losses>,
+  ): Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>> {
     compileWith(this.#core, options)
     return this as unknown as Sequential<In, Out, MetricKeys<Metrics> | MetricKeys<Weighted>>
   }

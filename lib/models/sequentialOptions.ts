@@ -3,7 +3,7 @@
 import type { NdArray, NestedNumbers } from '../arrays/arrays.js'
 import type { DeviceName } from '../core/devices.js'
 import type { BaseFitOptions, ValidationSource } from '../fit/fitOptions.js'
-import type { Layer, Shape } from '../layers/layer.js'
+import type { Layer, Shape, SymbolicTensor } from '../layers/layer.js'
 import type { Precision } from '../native/plan.js'
 import type { LossName } from '../training/losses.js'
 import type { Loss } from '../training/lossOptions.js'
@@ -26,18 +26,10 @@ export interface SequentialOptions<Layers extends readonly Layer[] = readonly La
   readonly layers?: Layers | undefined
 }
 
-/** Options of {@link Sequential.compile}. */
-export interface CompileOptions<
-  Metrics extends readonly MetricLike[] = readonly MetricLike[],
-  Weighted extends readonly MetricLike[] = readonly MetricLike[],
-> {
+/** Options of every `compile`. */
+export interface BaseCompileOptions {
   /** Name or object of the optimizer; default `sgd` with a learning rate of 0.01. */
   readonly optimizer?: OptimizerName | Optimizer | undefined
-  readonly loss: LossName | Loss
-  /** Names or objects of metrics; default none. A name, as it is written here, is the key in logs and results. */
-  readonly metrics?: Metrics | undefined
-  /** Metrics that apply `sampleWeight` and `classWeight`, which `metrics` ignore; default none. */
-  readonly weightedMetrics?: Weighted | undefined
   /** The device to run on. Default `auto`: the one that `NEURODE_DEVICE` names, else a working CUDA device, else the CPU. */
   readonly device?: DeviceName | undefined
   /**
@@ -51,6 +43,19 @@ export interface CompileOptions<
   readonly threads?: number | undefined
 }
 
+/** Options of {@link Sequential.compile}. */
+export interface CompileOptions<
+  Metrics extends readonly MetricLike[] = readonly MetricLike[],
+  Weighted extends readonly MetricLike[] = readonly MetricLike[],
+  Losses extends LossName | Loss = LossName | Loss,
+> extends BaseCompileOptions {
+  readonly loss: Losses
+  /** Names or objects of metrics; default none. A name, as it is written here, is the key in logs and results. */
+  readonly metrics?: Metrics | undefined
+  /** Metrics that apply `sampleWeight` and `classWeight`, which `metrics` ignore; default none. */
+  readonly weightedMetrics?: Weighted | undefined
+}
+
 /** Outputs for rows of input, row-major. */
 export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Array> {
   readonly shape: readonly [rows: number, ...features: Out]
@@ -59,14 +64,14 @@ export interface Prediction<Out extends Shape = Shape> extends NdArray<Float32Ar
 }
 
 /** Options of a fit with validation. */
-export type ValidatedFitOptions = BaseFitOptions &
+export type ValidatedFitOptions<Outputs = SymbolicTensor> = BaseFitOptions<Outputs> &
   (
-    | { readonly validationData: ValidationSource; readonly validationSplit?: number | undefined }
+    | { readonly validationData: ValidationSource<Outputs>; readonly validationSplit?: number | undefined }
     | { readonly validationSplit: number; readonly validationData?: undefined }
   )
 
 /** Options of a fit without validation. */
-export type PlainFitOptions = BaseFitOptions & {
+export type PlainFitOptions<Outputs = SymbolicTensor> = BaseFitOptions<Outputs> & {
   readonly validationData?: undefined
   readonly validationSplit?: undefined
 }

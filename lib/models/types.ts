@@ -24,9 +24,9 @@ export type MetricKeys<Metrics extends readonly MetricLike[]> = MetricKey<Metric
 export type Results<Keys extends string> = { readonly loss: number } & { readonly [K in Keys]: number }
 
 /** {@link Results} with the results of a classification for each class. */
-export type PerClassResults<Keys extends string> = {
+export type PerClassResults<Keys extends string, Measures = PerClass> = {
   readonly loss: number
-  readonly perClass: PerClass
+  readonly perClass: Measures
 } & (string extends Keys ? unknown : Results<Keys>)
 
 type Series<Keys extends string> = { readonly [K in Keys]: Float64Array }

@@ -1,7 +1,8 @@
 /** Converts layers, loss, optimizer and metrics to the JSON of model files, and back. */
 
-import { checkName, describe, refuse } from '../checks/validate.js'
+import { checkName, checkNumber, describe, refuse } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
+import type { HeadSettings } from '../core/headSetup.js'
 import { activationFrom } from '../layers/activations.js'
 import { constraintFrom } from '../layers/constraints.js'
 import { layerKinds } from '../layers/index.js'
@@ -101,17 +102,29 @@ export function makeLayers(described: Json | undefined): Layer[] {
 }
 
 /** Describes the compile settings of a model; custom losses and metrics are described by their names. */
-export function describeSettings({ loss, optimizer, metrics, weightedMetrics }: CompileSettings): Json {
-  const describeMetric = ({ id, name, options }: Metric) => ({ id, name, options: objectToJson(options, 'metrics') })
+export function describeSettings({ optimizer, heads }: CompileSettings): Json {
   const { learningRate, ...options } = optimizer.options
   const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
-  const custom = loss.custom === undefined ? {} : { custom: true }
+  const [only, ...others] = heads.map(describeHead)
   return {
     optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
-    loss: { name: loss.name, options: objectToJson(loss.options, 'loss'), reduction: loss.reduction, ...custom },
+    ...(others.length === 0 ? only : { heads: [only as JsonObject, ...others] }),
+  }
+}
+
+function describeHead({ loss, lossWeight, metrics, weightedMetrics }: HeadSettings): JsonObject {
+  const describeMetric = ({ id, name, options }: Metric) => ({ id, name, options: objectToJson(options, 'metrics') })
+  return {
+    loss: loss === undefined ? null : describeLoss(loss),
+    ...(lossWeight === 1 ? {} : { lossWeight }),
     metrics: metrics.map(describeMetric),
     weightedMetrics: weightedMetrics.map(describeMetric),
   }
+}
+
+function describeLoss({ name, options, reduction, custom }: Loss): JsonObject {
+  const mark = custom === undefined ? {} : { custom: true }
+  return { name, options: objectToJson(options, 'loss'), reduction, ...mark }
 }
 
 /** Functions that a file cannot hold and that the user passes again: learning rate, custom losses and metrics. */
@@ -128,7 +141,8 @@ export function isRateFunction(described: Json): boolean {
 
 /** Makes the settings that {@link describeSettings} described. A learning rate that was a function must be passed again. */
 export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
-  const { optimizer, loss, metrics, weightedMetrics = [] } = object(described, 'training')
+  const training = object(described, 'training')
+  const { optimizer } = training
   const { name, options } = object(optimizer, 'optimizer')
   const saved = object(options, 'optimizer: options')
   const {
@@ -141,7 +155,23 @@ export function makeSettings(described: Json, given: GivenAgain): CompileSetting
   const rebuilt = { ...(fromJson(rest, 'optimizer') as object), learningRate }
   return {
     optimizer: optimizerFrom(name, rebuilt, 'optimizer'),
-    loss: makeLoss(object(loss, 'loss'), given),
+    heads: headsOf(training).map((head) => makeHead(head, given)),
+  }
+}
+
+/** The settings of each output in the description of a training. */
+export function headsOf(training: JsonObject): readonly JsonObject[] {
+  const { heads } = training
+  return heads === undefined ? [training] : list(heads, 'heads').map((head, i) => object(head, `heads[${i}]`))
+}
+
+function makeHead(
+  { loss, lossWeight = 1, metrics, weightedMetrics = [] }: JsonObject,
+  given: GivenAgain,
+): HeadSettings {
+  return {
+    loss: loss === null ? undefined : makeLoss(object(loss, 'loss'), given),
+    lossWeight: checkNumber(lossWeight, 'lossWeight'),
     metrics: makeMetrics(metrics, given, 'metrics'),
     weightedMetrics: makeMetrics(weightedMetrics, given, 'weightedMetrics'),
   }

@@ -16,7 +16,7 @@ import { createSha256 } from '../files/sha256.js'
 import type { FileArray } from '../formats/npy.js'
 import { encodeSafetensors } from '../formats/safetensors.js'
 import type { CallbackState, CallbackStates } from '../training/context.js'
-import { describeSettings, fromJson, type Json, type JsonObject, list, object, toJson } from './description.js'
+import { describeSettings, fromJson, headsOf, type Json, type JsonObject, list, object, toJson } from './description.js'
 import { describeStructure } from './graphDescription.js'
 import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
 import { plainToJson } from './plainData.js'
@@ -251,8 +251,8 @@ export function checkSameTraining(core: ModelCore, { path, description }: ModelF
   }
   const [savedGraph, ownGraph] = structures.map(connectionsText)
   if (savedGraph !== ownGraph) throw mismatch(path, 'its layers are connected in another way than those of this model')
-  const loss = core.settings?.loss.name
-  const savedLoss = trainingOf(description)?.loss
+  const loss = core.settings?.heads.map(({ loss }) => loss?.name ?? 'none').join(', ')
+  const savedLoss = trainingOf(description)?.losses
   if (savedLoss !== undefined && loss !== savedLoss) {
     throw mismatch(path, `it was trained with the loss ${savedLoss}, but this model has ${loss}`)
   }
@@ -276,10 +276,11 @@ function connectionsText({ models }: JsonObject): string {
   )
 }
 
-function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; loss: Json | undefined } | undefined {
+function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; losses: string } | undefined {
   if (training === undefined) return undefined
-  const { optimizer, loss } = object(training, 'training')
-  return { optimizer: object(optimizer, 'optimizer').name, loss: object(loss, 'loss').name }
+  const described = object(training, 'training')
+  const losses = headsOf(described).map(({ loss }) => (loss === null ? 'none' : object(loss, 'loss').name))
+  return { optimizer: object(described.optimizer, 'optimizer').name, losses: losses.join(', ') }
 }
 
 /** The learning rate in a file, if it is a number; a callback may have changed it during training. */

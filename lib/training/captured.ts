@@ -30,28 +30,43 @@ export interface MetricState {
   readonly numbers?: Float64Array | undefined
 }
 
-/** Splits captured rows, each of outputs, targets and weight, into arrays; rows that are left out of metrics are skipped. */
-export function splitRows(captured: Float32Array, outputs: number, weighted: boolean): CapturedBatch {
-  const stride = 2 * outputs + 1
-  const all = captured.length / stride
+/** Where an output stands in captured rows: for each of its positions there are outputs, targets and weight. */
+export interface CapturedPart {
+  /** Number of floats of a row with all outputs, and the index of the first one of this output. */
+  readonly stride: number
+  readonly begin: number
+  readonly positions: number
+  readonly outputs: number
+}
+
+/** Splits captured rows of one output into arrays; rows that are left out of metrics are skipped. */
+export function splitRows(captured: Float32Array, part: CapturedPart, weighted: boolean): CapturedBatch {
+  const { stride, begin, positions, outputs } = part
+  const each = 2 * outputs + 1
+  const places = (visit: (at: number, weight: number) => void) => {
+    for (let row = begin; row < captured.length; row += stride) {
+      for (let at = row; at < row + positions * each; at += each) {
+        const weight = captured[at + 2 * outputs] as number
+        if (!Number.isNaN(weight)) visit(at, weight)
+      }
+    }
+  }
   let rows = 0
-  for (let i = 0; i < all; i++) if (!Number.isNaN(captured[i * stride + 2 * outputs])) rows++
+  places(() => rows++)
   const batch = {
     outputs: new Float32Array(rows * outputs),
     targets: new Float32Array(rows * outputs),
     weights: new Float32Array(rows).fill(1),
     shape: [rows, outputs] as const,
   }
-  for (let i = 0, row = 0; i < all; i++) {
-    const at = i * stride
-    const weight = captured[at + 2 * outputs] as number
-    if (Number.isNaN(weight)) continue
+  let row = 0
+  places((at, weight) => {
     for (let o = 0; o < outputs; o++) {
       batch.outputs[row * outputs + o] = captured[at + o] as number
       batch.targets[row * outputs + o] = captured[at + outputs + o] as number
     }
     if (weighted) batch.weights[row] = weight
     row++
-  }
+  })
   return batch
 }

@@ -39,7 +39,7 @@ export interface TrainedModel {
   readonly name: string
   readonly layers: readonly Layer[]
   readonly optimizer: Optimizer | undefined
-  readonly loss: Loss | undefined
+  readonly loss: Loss | readonly (Loss | null)[] | Readonly<Record<string, Loss | null>> | undefined
   readonly position: Position
   /** Set this to true to end the fit after the current batch. */
   stopTraining: boolean
@@ -53,7 +53,7 @@ export interface TrainedModel {
   /** A model of several outputs gives a list or a record of such arrays. */
   predict(x: ArrayInput): Promise<NdArray<Float32Array>>
   predictSync(x: ArrayInput): NdArray<Float32Array>
-  evaluate(x: DataInput, y: DataInput): Promise<Logs>
+  evaluate(x: DataInput, y: DataInput | readonly DataInput[] | Readonly<Record<string, DataInput>>): Promise<Logs>
 }
 
 /** The training that a callback is part of. */

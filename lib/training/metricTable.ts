@@ -12,7 +12,7 @@ import {
   overThreshold,
 } from './classMetrics.js'
 import { type LossAsMetric, type LossMetricId, lossMetrics } from './losses.js'
-import type { Loss, TargetKinds } from './lossOptions.js'
+import type { TargetKinds } from './lossOptions.js'
 import {
   choice,
   count,
@@ -70,8 +70,8 @@ export interface Metric<Key extends string = string> {
   readonly id: string
   /** All options except the name, with defaults filled in. */
   readonly options: Options
-  /** Fits the metric to a model with this number of outputs and this loss. */
-  readonly resolve: (outputs: number, loss: Loss) => ResolvedMetric
+  /** Fits the metric to a model with this number of outputs. */
+  readonly resolve: (outputs: number) => ResolvedMetric
   /** True for a custom metric that was not passed to load(): the model can predict but not train. */
   readonly missing?: boolean | undefined
 }

@@ -29,6 +29,10 @@ export interface GoldenGraph {
   readonly tensors: ReadonlyMap<string, SymbolicTensor>
 }
 
+/** The key of a class of Keras in an object of factories. */
+const keyOf = (factories: object, name: string) =>
+  Object.keys(factories).find((key) => key.toLowerCase() === name.toLowerCase())
+
 /** Makes the layer, or the nested model, of a node. */
 function makePart(node: Anything, change: (options: Anything) => Anything): Layer | Sequential | Functional {
   const { name, class_name: kind, config } = node
@@ -40,7 +44,7 @@ function makePart(node: Anything, change: (options: Anything) => Anything): Laye
     )
     return nested
   }
-  const id = Object.keys(layers).find((key) => key.toLowerCase() === kind.toLowerCase()) as keyof typeof layers
+  const id = keyOf(layers, kind) as keyof typeof layers
   const { activation, ...options } = change(optionsOf(config))
   const given = activation === undefined ? options : { ...options, activation: activationOf(activation) }
   return (layers[id] as (options: Anything) => Layer)({ ...given, name })
@@ -74,27 +78,41 @@ export function makeGraph(golden: GoldenCase, change = (options: Anything) => op
   return makeNet(golden.config, undefined, change)
 }
 
+/** Makes what a list, or a record of other things than a class, has for each output. */
+function forEach(given: Anything, make: (each: Anything) => Anything): Anything {
+  if (Array.isArray(given)) return given.map((each) => forEach(each, make))
+  if (typeof given !== 'object' || given === null || 'class_name' in given) return given === null ? null : make(given)
+  return Object.fromEntries(Object.entries(given).map(([name, each]) => [name, forEach(each, make)]))
+}
+
 /** Compiles the model of a golden case and sets its weights by their names. */
 export function prepare(golden: GoldenCase, { net }: GoldenGraph, optimizer: Optimizer, device: string): void {
-  const { loss, metrics: plain = [], weighted_metrics: weighted = [] } = golden.config.compile
-  const makeLoss = (name: string, options: object) =>
-    (losses[camelCase(name) as keyof typeof losses] as (options: object) => Anything)(options)
+  const { loss, loss_weights: lossWeights, metrics: plain, weighted_metrics: weighted } = golden.config.compile
+  const makeLoss = (each: Anything) =>
+    each === null || typeof each === 'string'
+      ? each
+      : (losses[camelCase(each.class_name) as keyof typeof losses] as (options: object) => Anything)(
+          optionsOf(each.config),
+        )
   const makeMetric = (each: Anything, name?: string) =>
     typeof each === 'string'
       ? name === undefined
         ? each
         : metrics.accuracy({ name })
-      : (metrics[each.class_name.toLowerCase() as keyof typeof metrics] as (options: object) => Anything)(
+      : (metrics[keyOf(metrics, each.class_name) as keyof typeof metrics] as (options: object) => Anything)(
           optionsOf(each.config),
         )
+  const isSeveral = Object.keys(golden.config.outputs).length > 1
+  // Keras calls weighted metrics so where there is an unweighted one of the same name.
+  const makeWeighted = (each: Anything) => makeMetric(each, isSeveral ? undefined : `weighted_${each}`)
   net.compile({
     optimizer,
-    loss: typeof loss === 'string' ? loss : makeLoss(loss.class_name, optionsOf(loss.config)),
-    metrics: plain.map((each: Anything) => makeMetric(each)),
-    // Keras calls weighted metrics so where there is an unweighted one of the same name.
-    weightedMetrics: weighted.map((each: Anything) => makeMetric(each, `weighted_${each}`)),
+    loss: forEach(loss, makeLoss),
+    ...(lossWeights === undefined ? {} : { lossWeights }),
+    metrics: forEach(plain ?? [], (each) => makeMetric(each)),
+    weightedMetrics: forEach(weighted ?? [], makeWeighted),
     device,
-  })
+  } as Anything)
   setWeights(golden, net)
 }
 
@@ -107,6 +125,27 @@ export function setWeights(golden: GoldenCase, net: Functional): void {
 export function optimizerOf(described: Anything): Optimizer {
   const make = optimizers[described.class_name.toLowerCase() as keyof typeof optimizers]
   return (make as (options: object) => Optimizer)(optionsOf(described.config))
+}
+
+/** The rows `from` to `to` of the targets: of the only output, or in a list or a record of those of several. */
+export function targetsOf({ config }: GoldenCase, y: Anything, from = 0, to?: number): Anything {
+  const part = (rows: Anything[]) => array(rows.slice(from, to), shapeOf(rows.slice(from, to)))
+  if (Object.keys(config.outputs).length === 1) return part(y)
+  if (Array.isArray(y)) return y.map(part)
+  return Object.fromEntries(Object.entries(y).map(([name, rows]) => [name, part(rows as Anything[])]))
+}
+
+/** Number of rows of targets. */
+export function rowsOfTargets({ config }: GoldenCase, y: Anything): number {
+  return Object.keys(config.outputs).length === 1 ? y.length : (Object.values(y)[0] as Anything[]).length
+}
+
+/** The weights of the rows `from` to `to`: for all outputs, or in a list with those of each. */
+export function sampleWeightOf(weights: Anything, from = 0, to?: number): Anything {
+  if (weights === undefined || weights === null) return undefined
+  return Array.isArray(weights[0])
+    ? weights.map((each: Anything[]) => each && array(each.slice(from, to)))
+    : array(weights.slice(from, to))
 }
 
 /** The rows `from` to `to` of the data of every input, by name. */

@@ -3,9 +3,12 @@
 import {
   type Functional,
   input,
+  type Loss,
   layers,
   type load,
+  metrics,
   model,
+  type PerClass,
   type Prediction,
   type SymbolicTensor,
   sequential,
@@ -125,3 +128,76 @@ model({ inputs: x, outputs: layers.dense({ units: 1 }) })
 input({ shape: [1], dtype: 'int64' })
 // @ts-expect-error The metric was not compiled.
 history.accuracy
+
+// Of several outputs, targets, weights, losses and metrics are given by name, and logs have keys of them.
+const price = layers.dense({ units: 1 }).apply(x)
+const kind = layers.dense({ units: 3, activation: 'softmax' }).apply(x)
+const heads = model({ inputs: x, outputs: { price, kind } })
+const trained = heads.compile({
+  loss: { price: 'mse', kind: 'sparseCategoricalCrossentropy' },
+  lossWeights: { kind: 0.5 },
+  metrics: { price: ['mae', metrics.rootMeanSquaredError({ name: 'off' })], kind: 'accuracy' },
+  weightedMetrics: { price: ['mae'], kind: ['auc'] },
+})
+const y = { price: [1], kind: [2] }
+const one = await trained.evaluate(rows, y, { sampleWeight: { kind: [1] } })
+expectType<
+  Equal<
+    keyof typeof one,
+    | 'loss'
+    | 'price_loss'
+    | 'kind_loss'
+    | 'price_mae'
+    | 'price_off'
+    | 'kind_accuracy'
+    | 'price_weighted_mae'
+    | 'kind_auc'
+  >
+>()
+const fitted = await trained.fit(rows, y, { validationSplit: 0.5, sampleWeight: [1, 2] })
+expectType<Equal<(typeof fitted)['history']['val_kind_accuracy'], Float64Array>>()
+expectType<Equal<(typeof fitted)['history']['price_loss'], Float64Array>>()
+await trained.fit(rows, [[1], [2]], { validationData: [rows, y, { price: [1] }] })
+await trained.fit([{ x: rows, y, sampleWeight: { price: [1] } }])
+await trained.trainOnBatch(rows, y, { sampleWeight: [[1], [2]] })
+expectType<Equal<typeof trained.loss, { readonly price: Loss | null; readonly kind: Loss | null } | undefined>>()
+const { perClass } = await trained.evaluate(rows, y, { perClass: true })
+expectType<Equal<typeof perClass.kind, PerClass | undefined>>()
+// One loss alone is that of the model.
+const lone = heads.compile({ loss: { price: 'mse', kind: null } })
+const logs = await lone.evaluate(rows, { price: [1], kind: null })
+expectType<Equal<keyof typeof logs, 'loss'>>()
+const same = await heads.compile({ loss: 'mse' }).evaluate(rows, y)
+expectType<Equal<keyof typeof same, 'loss' | 'price_loss' | 'kind_loss'>>()
+// The names of outputs in a list are not known.
+const several = model({ inputs: x, outputs: [price, kind] })
+several.compile({ loss: ['mse', 'categoricalCrossentropy'], metrics: [['mae'], null], lossWeights: [1, 2] })
+several.compile({ loss: { dense: 'mse', dense_1: null } })
+await several.fit(rows, [[1], [2]], { sampleWeight: [null, [1]] })
+const any: number = (await several.evaluate(rows, { dense: [1], dense_1: [2] })).dense_loss as number
+expectType<Equal<typeof any, number>>()
+const either = net as typeof net | typeof tower
+either.compile({ loss: 'mse', metrics: ['mae'] })
+
+// @ts-expect-error There is no output of this name.
+heads.compile({ loss: { price: 'mse', kind: 'mse', size: 'mse' } })
+// @ts-expect-error Each output needs a loss, or null.
+heads.compile({ loss: { price: 'mse' } })
+// @ts-expect-error There is no output of this name.
+heads.compile({ loss: 'mse', metrics: { size: ['mae'] } })
+// @ts-expect-error There is no output of this name.
+heads.compile({ loss: 'mse', lossWeights: { size: 1 } })
+// @ts-expect-error There is no such metric.
+heads.compile({ loss: 'mse', metrics: { price: ['meen'] } })
+// @ts-expect-error There is no output of this name.
+trained.fit(rows, { price: [1], kind: [2], size: [3] })
+// @ts-expect-error The model has one more output.
+trained.fit(rows, { price: [1] })
+// @ts-expect-error There is no output of this name.
+trained.fit(rows, y, { sampleWeight: { size: [1] } })
+// @ts-expect-error Classes differ from output to output.
+trained.fit(rows, y, { classWeight: { 0: 1 } })
+// @ts-expect-error A model of one output has no weights of losses by name.
+net.compile({ loss: 'mse', lossWeights: { size: 1 }, metrics: { size: [] } })
+// @ts-expect-error The metric was not compiled.
+one.price_auc

@@ -1,0 +1,229 @@
+/** Reads targets, and weights of rows, of all outputs of a model. Those of several lie side by side in a row. */
+
+import { type ArrayInput, type GivenTargets, type HeadTargets, isNdArray, type TargetRows } from '../arrays/arrays.js'
+import { ownArray } from '../arrays/lentRows.js'
+import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
+import { NeurodeError } from '../base/errors.js'
+import { describe, isPlain } from '../checks/validate.js'
+import { RowSource } from '../data/rowSource.js'
+import type { ModelCore } from './core.js'
+import type { HeadSetup } from './headSetup.js'
+import { type OfOutput, ofOutputs } from './ofOutputs.js'
+import {
+  type Classes,
+  type ClassWeights,
+  checkClasses,
+  classesOf,
+  readWeights,
+  type WeightOptions,
+  weighTargets,
+} from './rowWeights.js'
+
+/** Weights of rows as the user passed them. */
+export interface WeightsGiven extends Pick<WeightOptions, 'sampleWeight'> {
+  readonly classWeight?: ClassWeights | undefined
+  readonly weightArgument?: string | undefined
+}
+
+/** Reads targets in the forms that losses and metrics accept, and applies the weights of rows and classes. */
+export function readTargets(
+  core: ModelCore,
+  value: unknown,
+  rows: number,
+  argument: string,
+  { sampleWeight, classWeight, weightArgument = 'sampleWeight' }: WeightsGiven = {},
+): GivenTargets {
+  const values = valuesOfTargets(core, value, argument)
+  const targets = joinTargets(
+    core,
+    values.map((each, i) => readHead(core, i, each, rows)),
+    rows,
+  )
+  return weigh(core, targets, readSampleWeight(core, sampleWeight, rows, weightArgument), classWeight)
+}
+
+/** The targets of each output: of a list or a record, where it is one. Throws `ERR_SHAPE`, `ERR_ARGUMENT` or `ERR_UNKNOWN_NAME`. */
+export function valuesOfTargets(core: ModelCore, value: unknown, argument: string): readonly OfOutput[] {
+  const { heads } = core.built()
+  const names = heads.map(({ name }) => name)
+  const isList = Array.isArray(value) && (heads.length > 1 || (value.length === 1 && isArray(value[0])))
+  const isGiven = core.stack.graph !== undefined && (isList || (isPlain(value) && !isNdArray(value)))
+  if (isGiven) return ofOutputs(names, value as object, argument, 'ERR_SHAPE')
+  if (heads.length === 1) return [{ value, argument }]
+  const text = `${argument}: expected targets for each output, in a list or by name (${names.join(', ')})`
+  throw new NeurodeError('ERR_ARGUMENT', `${text}, got ${describe(value)}`)
+}
+
+const isArray = (value: unknown) => isNdArray(value) || value instanceof RowSource
+
+/** Whether there are files among the targets. */
+export function haveFiles(core: ModelCore, value: unknown): boolean {
+  if (value instanceof RowSource) return true
+  const { graph } = core.stack
+  if (graph === undefined || core.shapes === undefined || isNdArray(value)) return false
+  const isList = Array.isArray(value) && value.length === core.shapes.heads.length
+  return (isList || isPlain(value)) && Object.values(value as object).some((each) => each instanceof RowSource)
+}
+
+/** Copies of the targets, for a call that reads them after the caller may have changed them. */
+export function ownTargets(core: ModelCore, value: unknown, argument: string): unknown {
+  if (core.shapes === undefined) return ownArray(value, argument)
+  const own = valuesOfTargets(core, value, argument).map(({ value: each, argument: at }) => {
+    return each === undefined || each === null || each instanceof RowSource ? each : ownArray(each, at)
+  })
+  return own.length === 1 ? own[0] : own
+}
+
+/** Like {@link ownTargets}, for the option `sampleWeight`. */
+export function ownSampleWeight(core: ModelCore, value: unknown, argument: string): ArrayInput {
+  const parts = core.shapes === undefined ? [] : weightsByOutput(core, value, argument)
+  const isOne = parts.every((part) => part.value === value)
+  const own = isOne ? ownArray(value, argument) : parts.map((part) => part.value && ownArray(part.value, part.argument))
+  return own as ArrayInput
+}
+
+/** Reads the targets of one output. */
+export function readHead(core: ModelCore, index: number, { value, argument }: OfOutput, rows: number): HeadTargets {
+  const setup = core.training().heads[index] as HeadSetup
+  const { head, loss, oneHot } = setup
+  const { outputs, size } = head
+  if ((value === undefined || value === null) && setup.prefix !== '') return withoutTargets(setup, rows, argument)
+  const ignoreClass = loss?.options.ignoreClass as number | undefined
+  const positionShape = head.shape.slice(0, -1)
+  const targets = toTargets(value, { outputs, positionShape, ...setup.targets, ignoreClass }, argument)
+  if (targets.rows !== rows) {
+    const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
+    const onePerRow = targets.kind === 'rows' && size > 1 && targets.data.length === rows
+    const hint = `; class indices go with a categorical crossentropy, this loss takes ${size} values per row`
+    throw new NeurodeError('ERR_SHAPE', onePerRow ? text + hint : text)
+  }
+  if (targets.kind !== 'classes' || !oneHot) return targets
+  const data = toOneHot(targets.data, outputs)
+  return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
+}
+
+/** Zeros for an output whose targets nothing reads. Throws `ERR_ARGUMENT` for another. */
+function withoutTargets({ head, loss, metrics }: HeadSetup, rows: number, argument: string): HeadTargets {
+  if (loss === undefined && metrics.length === 0) {
+    return { kind: 'rows', data: new Float32Array(rows * head.size), rows, lent: false }
+  }
+  throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected targets of output '${head.name}', got none`)
+}
+
+/** Joins the targets of all outputs; those of an only output stay as they are. */
+export function joinTargets(core: ModelCore, parts: readonly HeadTargets[], rows: number): GivenTargets {
+  const [only, ...others] = parts as [HeadTargets, ...HeadTargets[]]
+  if (others.length === 0) return only
+  const { heads } = core.training()
+  const plain = parts.map(toPlainTargets)
+  const columns = plain.reduce((sum, { data }) => sum + data.length / rows, 0)
+  const data = new Float32Array(rows * columns)
+  let begin = 0
+  for (const part of plain) {
+    putColumns(part.data, rows, data, columns, begin)
+    begin += part.data.length / rows
+  }
+  const weights = plain.some((part) => part.weights)
+    ? joinWeights(
+        heads,
+        plain.map((part) => part.weights),
+        rows,
+      )
+    : undefined
+  return { kind: 'heads', data, classes: plain.map(({ kind }) => kind === 'classes'), weights, rows, lent: false }
+}
+
+/** Joins weights of the rows, or of their positions, of several outputs: one for each position, 1 where there are none. */
+function joinWeights(
+  heads: readonly HeadSetup[],
+  parts: readonly (Float32Array | undefined)[],
+  rows: number,
+): Float32Array {
+  const columns = heads.reduce((sum, { head }) => sum + head.positions, 0)
+  const joined = new Float32Array(rows * columns).fill(1)
+  let begin = 0
+  heads.forEach(({ head: { positions } }, i) => {
+    const part = parts[i]
+    if (part !== undefined) {
+      const each = part.length === rows ? positions : 1
+      for (let at = 0; at < rows * positions; at++) {
+        joined[Math.floor(at / positions) * columns + begin + (at % positions)] = part[Math.floor(at / each)] as number
+      }
+    }
+    begin += positions
+  })
+  return joined
+}
+
+function putColumns(part: ArrayLike<number>, rows: number, joined: Float32Array, columns: number, begin: number): void {
+  const size = part.length / rows
+  for (let from = 0, to = begin; from < part.length; from += size, to += columns) {
+    for (let i = 0; i < size; i++) joined[to + i] = part[from + i] as number
+  }
+}
+
+/**
+ * Reads the option `sampleWeight`: an array for all outputs, or a list or a record with one for each. Those of an only output are as
+ * {@link readWeights} gives them; of several there is one for each position of each output.
+ */
+export function readSampleWeight(
+  core: ModelCore,
+  value: unknown,
+  rows: number,
+  argument: string,
+): Float32Array | undefined {
+  if (value === undefined || value === null) return undefined
+  const { heads } = core.training()
+  const parts = weightsByOutput(core, value, argument).map((each, i) => {
+    const positionShape = (heads[i] as HeadSetup).head.shape.slice(0, -1)
+    return readWeights(each.value as ArrayInput | undefined, rows, each.argument, positionShape)
+  })
+  if (parts.length === 1) return parts[0]
+  return parts.every((part) => part === undefined) ? undefined : joinWeights(heads, parts, rows)
+}
+
+function weightsByOutput(core: ModelCore, value: unknown, argument: string): readonly OfOutput[] {
+  const { heads } = core.built()
+  const names = heads.map(({ name }) => name)
+  const isPart = (each: unknown) => each === undefined || each === null || typeof each === 'object'
+  const isList =
+    Array.isArray(value) &&
+    value.length === heads.length &&
+    (heads.length > 1 ? value.every(isPart) : isNdArray(value[0]))
+  const isGiven = core.stack.graph !== undefined && (isList || (isPlain(value) && !isNdArray(value)))
+  return isGiven ? ofOutputs(names, value as object, argument) : names.map(() => ({ value, argument }))
+}
+
+/** Gives targets the product of row weights and class weights. The targets' values are read for class weights only. */
+export function weigh(
+  core: ModelCore,
+  targets: GivenTargets,
+  own: Float32Array | undefined,
+  classes: ClassWeights | undefined,
+): GivenTargets {
+  checkClassWeights(core, classes)
+  if (own === undefined && classes === undefined) return targets
+  if (targets.kind === 'heads') {
+    const { weights } = targets
+    return { ...targets, weights: weights === undefined ? own : weights.map((each, i) => each * (own?.[i] ?? 1)) }
+  }
+  const read = classes === undefined ? (targets as TargetRows) : toPlainTargets(targets)
+  const { weights } = weighTargets(read, classesOfTargets(core), own, classes)
+  return { ...targets, weights }
+}
+
+/** Throws `ERR_ARGUMENT` for weights of classes that a model does not have, and for any with several outputs. */
+export function checkClassWeights(core: ModelCore, weights: ClassWeights | undefined): void {
+  if (weights === undefined) return
+  if (core.built().heads.length > 1) {
+    const text = 'classWeight: expected none for a model with several outputs, which have classes of their own'
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; give sampleWeight, an array for each output`)
+  }
+  checkClasses(weights, classesOfTargets(core))
+}
+
+/** The classes that the targets of an only output can have. */
+export function classesOfTargets(core: ModelCore): Classes {
+  const { head, loss } = core.training().heads[0] as HeadSetup
+  return classesOf(head.outputs, loss?.targetRange)
+}
