@@ -25,6 +25,7 @@ export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
 export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
 export { type DeviceName, devices } from './core/devices.js'
 export type { ModelLayer } from './core/modelLayer.js'
+export type { ForOutputs, SampleWeights, Targets } from './core/outputTypes.js'
 export type { ClassWeight, WeightOptions } from './core/rowWeights.js'
 export type { Batch, Batches, BatchOf, BatchSource } from './data/batches.js'
 export {
@@ -197,11 +198,21 @@ export type {
   Predictions,
   Tensors,
 } from './models/graphTypes.js'
+export type {
+  GraphCompileOptions,
+  GraphKeys,
+  GraphLosses,
+  GraphMetrics,
+  LossOf,
+  MetricsOfOne,
+  PerClassOf,
+} from './models/headTypes.js'
 export { type LoadOptions, load } from './models/load.js'
 export type { AnyModel, Model } from './models/model.js'
 export type { ModelBase } from './models/modelBase.js'
 export { Sequential, sequential } from './models/sequential.js'
 export type {
+  BaseCompileOptions,
   CompileOptions,
   ModelOptions,
   PlainFitOptions,

@@ -1,4 +1,4 @@
-/** Training of models of several outputs: losses, weights, metrics, targets from all sources, files, and bad input. */
+/** Training of models of several outputs: losses, weights, metrics, targets from all sources, and files. */
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -7,7 +7,6 @@ import {
   array,
   callbacks,
   debug,
-  type Functional,
   input,
   layers,
   load,
@@ -15,47 +14,15 @@ import {
   metrics,
   model,
   openNpy,
-  optimizers,
-  regularizers,
   type SymbolicTensor,
   writeNpy,
 } from 'neurode'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { bits, numbers, quiet, rows } from './support/graphs.js'
+import { adam, compiled, type Net, twoHeads, weights, x, y, yes } from './support/severalOutputs.js'
 import { assertClose, otherTraining, product } from './support/tolerances.js'
 import { warningsOf } from './support/warnings.js'
-
-type Two = { readonly price: SymbolicTensor<readonly [2]>; readonly sold: SymbolicTensor<readonly [1]> }
-type Net<Keys extends string = string> = Functional<readonly [4], readonly [number], Keys, never, Two>
-
-const x = numbers(4)
-const yes = Float32Array.from({ length: rows }, (_, i) => Number((x.data[4 * i] as number) > 0))
-const y = { price: numbers(2), sold: array(yes, [rows, 1]) }
-const weights = { price: numbers(1).data.map(Math.abs), sold: numbers(1).data.map(Math.abs) }
-
-/** A body with two outputs, one of them for a probability. */
-function twoHeads() {
-  const from = input({ shape: [4] })
-  const h = layers.dense({ units: 5, activation: 'tanh', kernelRegularizer: regularizers.l2(0.01) }).apply(from)
-  const price = layers.dense({ units: 2, name: 'cost' }).apply(h)
-  const sold = layers.dense({ units: 1, activation: 'sigmoid' }).apply(h)
-  return model({ inputs: from, outputs: { price, sold }, seed: 4 })
-}
-
-const adam = () => optimizers.adam({ learningRate: 0.02 })
-
-function compiled(device: string) {
-  return twoHeads().compile({
-    optimizer: adam(),
-    loss: { price: 'mse', sold: 'binaryCrossentropy' },
-    lossWeights: { sold: 0.5 },
-    metrics: { price: ['mae'], sold: ['accuracy', 'auc'] },
-    weightedMetrics: { price: ['mae'] },
-    device,
-    threads: 1,
-  })
-}
 
 const keys = ['loss', 'price_loss', 'sold_loss', 'price_mae', 'price_weighted_mae', 'sold_accuracy', 'sold_auc']
 const options = { batchSize: 5, epochs: 2, ...quiet }
@@ -381,97 +348,5 @@ perDevice('training of models of several outputs', (device) => {
     assert.ok(
       messages.some((text) => /output '(price|sold)': loss 'binaryCrossentropy' is made for targets/.test(text)),
     )
-  })
-})
-
-describe('training of models of several outputs', () => {
-  type Options = Parameters<ReturnType<typeof twoHeads>['compile']>[0]
-  const bad: [string, unknown, string, RegExp][] = [
-    ['a missing loss', { loss: { price: 'mse' } }, 'ERR_ARGUMENT', /loss\.sold: expected a loss, or null for none/],
-    ['an unknown output', { loss: { prise: 'mse', sold: 'mse' } }, 'ERR_UNKNOWN_NAME', /did you mean 'price'/],
-    ['too few losses', { loss: ['mse'] }, 'ERR_ARGUMENT', /a list of 2, for the outputs price, sold, got 1/],
-    ['an unknown loss', { loss: ['mse', 'mze'] }, 'ERR_UNKNOWN_NAME', /loss\[1\]: .*'mse'/],
-    ['no loss at all', { loss: [null, null] }, 'ERR_ARGUMENT', /loss: expected a loss of one output at least/],
-    ['no loss', {}, 'ERR_ARGUMENT', /loss/],
-    ['one list of metrics', { loss: 'mse', metrics: ['mae'] }, 'ERR_ARGUMENT', /metrics: expected a list of 2/],
-    ['metrics as a text', { loss: 'mse', metrics: 'mae' }, 'ERR_ARGUMENT', /a list for each output/],
-    ['metrics of no output', { loss: 'mse', metrics: { size: [] } }, 'ERR_UNKNOWN_NAME', /no output is called 'size'/],
-    ['an unknown metric', { loss: 'mse', metrics: { sold: ['ack'] } }, 'ERR_UNKNOWN_NAME', /metrics\.sold\[0\]/],
-    ['a metric twice', { loss: 'mse', metrics: { sold: ['mse', 'mse'] } }, 'ERR_ARGUMENT', /metrics\.sold\[1\]/],
-    ['too many weights', { loss: 'mse', lossWeights: [1, 2, 3] }, 'ERR_ARGUMENT', /lossWeights: expected a list of 2/],
-    ['weights of no output', { loss: 'mse', lossWeights: { size: 1 } }, 'ERR_UNKNOWN_NAME', /lossWeights/],
-    ['a weight that is none', { loss: 'mse', lossWeights: { sold: 'a' } }, 'ERR_ARGUMENT', /lossWeights\.sold/],
-    [
-      'a loss that needs more values',
-      { loss: { price: 'mse', sold: 'categoricalCrossentropy' } },
-      'ERR_SHAPE',
-      /output 'sold': loss 'categoricalCrossentropy'/,
-    ],
-    [
-      'an accuracy of a regression',
-      { loss: { price: 'mse', sold: 'mse' }, metrics: { sold: [metrics.topKCategoricalAccuracy({ k: 1 })] } },
-      'ERR_SHAPE',
-      /output 'sold': metric 'sold_topKCategoricalAccuracy'/,
-    ],
-  ]
-  for (const [name, options, code, message] of bad) {
-    it(`refuses to compile with ${name}`, () => {
-      using net = twoHeads()
-      assert.throws(() => net.compile(options as Options), { code, message })
-    })
-  }
-
-  it('refuses names whose keys in the logs would be the same', () => {
-    const from = input({ shape: [2] })
-    const dense = () => layers.dense({ units: 1 }).apply(from)
-    const named = (names: readonly string[]) =>
-      model({ inputs: from, outputs: Object.fromEntries(names.map((name) => [name, dense()])) })
-    const error = { code: 'ERR_ARGUMENT', message: /its own key in the logs/ }
-    const two = named(['a', 'a_b'])
-    const custom = metrics.custom({ name: 'b_mae', rows: () => [] })
-    assert.throws(() => two.compile({ loss: 'mse', metrics: { a: [custom], a_b: ['mae'] } }), error)
-    assert.throws(() => named(['val', 'b']).compile({ loss: 'mse' }), error)
-    assert.throws(() => named(['a', 'val_a']).compile({ loss: 'mse' }), error)
-  })
-
-  const targets: [string, unknown, unknown, string, RegExp][] = [
-    ['an array for all', y.price, {}, 'ERR_ARGUMENT', /y: expected targets for each output, in a list or by name/],
-    ['too few', [y.price], {}, 'ERR_SHAPE', /y: expected a list of 2, for the outputs price, sold, got 1/],
-    ['a missing output', { price: y.price }, {}, 'ERR_ARGUMENT', /y\.sold: expected targets/],
-    ['an unknown output', { ...y, size: y.price }, {}, 'ERR_UNKNOWN_NAME', /no output is called 'size'/],
-    ['other rows', { ...y, sold: yes.subarray(1) }, {}, 'ERR_SHAPE', /y\.sold: expected 24 rows/],
-    ['another shape', [numbers(3), y.sold], {}, 'ERR_SHAPE', /y\[0\]: expected shape \[n, 2\]/],
-    ['texts', { ...y, sold: 'no' }, {}, 'ERR_DTYPE', /y\.sold/],
-    ['weights of no output', y, { sampleWeight: { size: yes } }, 'ERR_UNKNOWN_NAME', /sampleWeight/],
-    ['too few weights', y, { sampleWeight: { sold: yes.subarray(1) } }, 'ERR_SHAPE', /sampleWeight\.sold/],
-    ['weights of classes', y, { classWeight: { 0: 1, 1: 2 } }, 'ERR_ARGUMENT', /classWeight: expected none/],
-    ['balanced classes', y, { classWeight: 'balanced' }, 'ERR_ARGUMENT', /classWeight/],
-  ]
-  for (const [name, given, options, code, message] of targets) {
-    it(`refuses targets: ${name}`, async () => {
-      using net = compiled('cpu')
-      const before = bits(net)
-      const train = net.fit.bind(net) as (x: unknown, y: unknown, options: unknown) => Promise<unknown>
-      await assert.rejects(train(x, given, { ...quiet, ...(options as object) }), { code, message })
-      const batches = [{ x, y: given, ...('sampleWeight' in (options as object) ? (options as object) : {}) }]
-      const rest = 'classWeight' in (options as object) ? (options as object) : {}
-      await assert.rejects(train(batches, { ...quiet, ...rest }, undefined), { code })
-      assert.deepEqual(bits(net), before)
-    })
-  }
-
-  it('refuses lists and names for a Sequential model', async () => {
-    const { sequential } = await import('neurode')
-    const net = sequential([layers.dense({ units: 1, inputShape: [2] })])
-    assert.throws(() => net.compile({ loss: ['mse'] } as never), { code: 'ERR_ARGUMENT' })
-    assert.throws(() => net.compile({ loss: 'mse', lossWeights: 1 } as never), { code: 'ERR_UNKNOWN_NAME' })
-  })
-
-  it('keeps losses as they were given', () => {
-    using net = twoHeads()
-    net.compile({ loss: { sold: null, price: 'mse' } })
-    const { loss } = net
-    assert.deepEqual(Object.keys(loss ?? {}), ['price', 'sold'])
-    assert.deepEqual([loss?.price?.name, loss?.sold], ['meanSquaredError', null])
   })
 })

@@ -14,7 +14,8 @@ export type GraphLosses<Outputs> =
   | Loss
   | (Outputs extends SymbolicTensor ? never : ForOutputs<Outputs, LossName | Loss | null>)
 
-type MetricsOfOne = readonly MetricLike[] | MetricLike | null
+/** The metrics of one of several outputs: a list, one alone, or null for none. */
+export type MetricsOfOne = readonly MetricLike[] | MetricLike | null
 
 /** The metrics of a model's outputs: those of the only one, or of each. */
 export type GraphMetrics<Outputs> =
