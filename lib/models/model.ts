@@ -280,7 +280,8 @@ export abstract class Model<
     const native = this.#core.ready
     const row = this.#oneRow
     if (native !== undefined && native === row?.native && x instanceof Float32Array && x.length === row.inputSize) {
-      const { out: given } = (options === undefined ? {} : checkOptions(options, ['out'], 'predictSync')) as OneArray
+      const checked = options === undefined ? undefined : checkOptions(options, ['out'], 'predictSync')
+      const given = (checked as OneArray | undefined)?.out
       const out = given === undefined || given.length !== row.outputSize ? outputFor(this.#core, 1, given) : given
       native.predictSync({ data: x, scale: 1, offset: 0 }, out)
       return new ShapedArray(out, row.shape) as unknown as Predictions<Outputs>

@@ -65,6 +65,7 @@ const ownLayerOptions: Examples = {
   identity: {},
   rescaling: { scale: 0.5, offset: 0.1 },
   slice: { begin: 1, size: 1 },
+  take: { indices: [0] },
 }
 const merge = { name: 'a', trainable: true }
 const mergeOptions: Examples = {
