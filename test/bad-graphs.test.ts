@@ -13,7 +13,6 @@ import {
   type SymbolicTensor,
   sequential,
 } from 'neurode'
-import { serve } from 'neurode/serve'
 import { inFolder } from './data/files.js'
 import { compiled, numbers, quiet, twoInputs } from './support/graphs.js'
 
@@ -144,12 +143,6 @@ describe('graph models refuse', () => {
     await assert.rejects(predict({ a, b: [[1, 2]] }), { code: 'ERR_SHAPE', message: /x\.b: expected 24 rows/ })
     await assert.rejects(predict({ a: b, b: a }), { code: 'ERR_SHAPE', message: /x\.a/ })
     await assert.rejects(net.fit({ a, b }, y1, { ...quiet, copy: false }), { code: 'ERR_ARGUMENT', message: /copy/ })
-  })
-
-  it('to be served with several inputs', async () => {
-    using net = twoInputs('cpu')
-    const error = { code: 'ERR_ARGUMENT', message: /several inputs cannot be served yet/ }
-    await assert.rejects(serve({ models: { net }, port: 0 }), error)
   })
 
   it('a checkpoint of a graph whose layers are connected in another way', async () => {

@@ -39,7 +39,10 @@ export interface PredictorOptions {
 /** Rows of input, row-major: float32, or bytes, which count as the numbers 0 to 255. */
 export type PredictInput = Float32Array | Uint8Array
 
-/** Input of a predictor with several inputs: rows of all inputs side by side, or an array for each input, by name or in their order. */
+/**
+ * Input of the predictor of a graph model: rows of all inputs side by side, or an array for each input, by name or in a list in their
+ * order.
+ */
 export type PredictInputs = PredictInput | readonly ArrayInput[] | Readonly<Record<string, ArrayInput>>
 
 /** Whether a value is an input for a predictor, of any realm. */
@@ -67,7 +70,7 @@ export interface PredictorToken {
   readonly inputShape: Shape
   readonly outputShape: Shape
   readonly maxBatchSize: number
-  /** Names and shapes of the inputs, if there are several. */
+  /** Names and shapes of the inputs of a graph model. */
   readonly inputs?: readonly NamedInput[] | undefined
 }
 
@@ -100,7 +103,7 @@ export class Predictor {
 
   /** @internal */
   constructor(model: NativePredictor, { inputShape, outputShape, inputs }: PredictorShapes, maxBatchSize: number) {
-    this.#inputs = inputs !== undefined && inputs.length > 1 ? inputs : undefined
+    this.#inputs = inputs
     this.#native = model
     this.inputShape = inputShape
     this.outputShape = outputShape
@@ -114,7 +117,7 @@ export class Predictor {
   /**
    * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread. The result is a
    * plain Float32Array; for JSON, `Array.from` converts it to a list. The input is copied at the call; `out` is written at the end.
-   * For a model with several inputs, a row has their values side by side, or the input is an array for each of them.
+   * For a graph model, a row has the values of all inputs side by side, or the input is an array for each of them, by name or in a list.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` if the input is not whole rows or `out` has another size,
    * `ERR_LABEL_RANGE` for values that are no indices of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
@@ -122,7 +125,7 @@ export class Predictor {
    */
   async predict(x: PredictInputs, options?: PredictIntoOptions): Promise<Float32Array> {
     const given = outOf(options)
-    const input = this.#join(x)
+    const input = this.joined(x)
     const results = new Float32Array(this.#checkSizes(input, given))
     await this.#native.predict(input, results, true)
     if (given === undefined) return results
@@ -142,7 +145,7 @@ export class Predictor {
    */
   predictSync(x: PredictInputs, options?: PredictIntoOptions): Float32Array {
     const given = outOf(options)
-    const input = this.#join(x)
+    const input = this.joined(x)
     const size = this.#checkSizes(input, given)
     const out = given ?? new Float32Array(size)
     this.#native.predictSync(input, out)
@@ -186,8 +189,8 @@ export class Predictor {
     this.dispose()
   }
 
-  /** Puts the arrays of several inputs side by side. */
-  #join(x: PredictInputs): PredictInput {
+  /** @internal Puts the arrays of all inputs side by side. */
+  joined(x: PredictInputs): PredictInput {
     if (this.#inputs === undefined || isPredictInput(x)) return x as PredictInput
     const values = severalValues(this.#inputs, x, 'input')
     if (values === undefined) throw inputError(x)
@@ -271,7 +274,9 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
   }
   const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
   const plan = { ...compileModel(shapes, core, undefined), precision }
-  return { plan, settings: { device, threads }, shapes, maxBatchSize }
+  const { inputShape, outputShape } = shapes
+  const inputs = core.stack.graph && shapes.inputs.map(({ name, shape }) => ({ name, shape }))
+  return { plan, settings: { device, threads }, shapes: { inputShape, outputShape, inputs }, maxBatchSize }
 }
 
 /**

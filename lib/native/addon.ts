@@ -188,13 +188,18 @@ export interface NativeTensorReader {
 }
 
 export interface NativeTensorSpec {
-  readonly inputName: string
-  readonly outputName: string
-  readonly inputShape: readonly number[]
-  readonly inputSize: number
+  /** In the order in which they lie side by side in a row. */
+  readonly inputs: readonly NativeTensorShape[]
+  readonly outputs: readonly NativeTensorShape[]
   readonly maxRows: number
   /** Name of the option that sets the limit, for messages. */
   readonly limitName: string
+}
+
+export interface NativeTensorShape {
+  readonly name: string
+  /** The shape of one row. */
+  readonly shape: readonly number[]
 }
 
 /** Connections that receive requests for inference, each with a number; see native/addon/connections.cc. */
@@ -280,13 +285,27 @@ export interface NativeAddon {
       parameters: readonly Float32Array[],
     ): Promise<NativePredictor>
   }
-  /** `report` is filled for each request: flags (1 id, 2 binary output, 4 rows), offset of binary data, datatype. */
+  /**
+   * `report` is filled for each request: flags (1 id, 2 `instances`, 4 rows of all inputs side by side, 8 binary output); for each
+   * input the offset of its bytes in the body, or -1 - the index of its first value, and its datatype; the number of listed outputs, 0
+   * for all, and twice the index of each, plus 1 if it is binary.
+   */
   readonly TensorReader: new (
     spec: NativeTensorSpec,
     report: Float64Array,
   ) => NativeTensorReader
   /** Converts little-endian elements of `body`, beginning at byte `begin`, to floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
+  /** Like `convertTensor`, into `columns` columns from `first` on of rows of `rowSize` numbers. */
+  placeTensor(
+    datatype: number,
+    body: Uint8Array,
+    begin: number,
+    into: Float32Array,
+    first: number,
+    columns: number,
+    rowSize: number,
+  ): void
   /** `arriving[0]` counts the bytes of requests that are being received. Undefined on systems where sockets cannot be watched. */
   readonly Connections:
     | (new (

@@ -3,6 +3,7 @@
 export {
   attachPredictor,
   type PredictInput,
+  type PredictInputs,
   type PredictIntoOptions,
   Predictor,
   type PredictorOptions,
@@ -12,6 +13,7 @@ export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batchi
 export type { BatcherStats } from './batching/batchStats.js'
 export { type FastifyApplication, servePlugin } from './http/plugin.js'
 export type { ServePluginOptions } from './http/serving.js'
+export type { NamedTensor, TensorSpec } from './protocol/tensorSpec.js'
 export {
   formatInferResponse,
   formatPredictResponse,
@@ -19,8 +21,8 @@ export {
   type ModelIdentity,
   parseInferRequest,
   parsePredictRequest,
+  type RequestedOutput,
   type TensorRequest,
-  type TensorSpec,
 } from './protocol/tensors.js'
 export type { ServedModels, ServeEvent } from './repository/repository.js'
 export type { ServingOptions } from './repository/servedModel.js'

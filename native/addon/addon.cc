@@ -106,6 +106,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Connections", define_connections(env));
   exports.Set("freeBuffer", Napi::Function::New<free_buffer>(env, "freeBuffer"));
   exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
+  exports.Set("placeTensor", Napi::Function::New<place_tensor>(env, "placeTensor"));
   exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));
   return exports;
 }

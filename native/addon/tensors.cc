@@ -25,23 +25,41 @@ Bytes to_bytes(Napi::Value value, const char* name) {
   return {reinterpret_cast<const char*>(array.Data()), array.ElementLength()};
 }
 
-// Reading a request returns its number of rows, and stores the rest in `report`: flags, the offset
-// of binary data in the body or -1, and the datatype.
+serve::TensorShape to_tensor_shape(const Napi::Object& value) {
+  serve::TensorShape tensor{.name = member(value, "name", to_text)};
+  const Napi::Array shape = value.Get("shape").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < shape.Length(); ++i) {
+    tensor.shape.push_back(to_integer(shape.Get(i), "shape", 1, kMost));
+    tensor.size *= tensor.shape.back();
+  }
+  return tensor;
+}
+
+std::vector<serve::TensorShape> to_tensor_shapes(const Napi::Object& spec, const char* name) {
+  std::vector<serve::TensorShape> tensors;
+  const Napi::Array list = spec.Get(name).As<Napi::Array>();
+  for (std::uint32_t i = 0; i < list.Length(); ++i)
+    tensors.push_back(to_tensor_shape(to_object(list.Get(i), name)));
+  return tensors;
+}
+
+// Reading a request returns its number of rows, and stores the rest in `report`: flags; for each
+// input the offset of its bytes in the body, or -1 - the index of its first value, and its
+// datatype; the number of listed outputs, and 2 * index, plus 1 if it is binary, for each of them.
 class TensorReader : public Wrapped<TensorReader> {
  public:
-  // ({ inputName, outputName, inputShape, inputSize, maxRows, limitName }, report)
+  // ({ inputs: [{ name, shape }], outputs: [{ name, shape }], maxRows, limitName }, report)
   explicit TensorReader(const Napi::CallbackInfo& info) : Wrapped<TensorReader>(info) {
     guard(info.Env(), [&] {
       const Napi::Object spec = to_object(info[0], "spec");
-      spec_.input_name = member(spec, "inputName", to_text);
-      spec_.output_name = member(spec, "outputName", to_text);
-      spec_.input_size = member(spec, "inputSize", to_integer, 1, kMost);
+      spec_.inputs = to_tensor_shapes(spec, "inputs");
+      spec_.outputs = to_tensor_shapes(spec, "outputs");
       spec_.max_rows = member(spec, "maxRows", to_integer, 1, kMost);
       spec_.limit_name = member(spec, "limitName", to_text);
-      const Napi::Array shape = spec.Get("inputShape").As<Napi::Array>();
-      for (std::uint32_t i = 0; i < shape.Length(); ++i)
-        spec_.input_shape.push_back(to_integer(shape.Get(i), "inputShape", 1, kMost));
-      report_ = Napi::Persistent(info[1].As<Napi::Float64Array>());
+      const Napi::Float64Array report = info[1].As<Napi::Float64Array>();
+      if (report.ElementLength() != 2 + 2 * spec_.inputs.size() + spec_.outputs.size())
+        throw Error("ERR_SHAPE", "report: expected room for all inputs and outputs");
+      report_ = Napi::Persistent(report);
     });
   }
 
@@ -70,11 +88,16 @@ class TensorReader : public Wrapped<TensorReader> {
       Napi::Float32Array values = to_floats(info[2], "values");
       serve::TensorRequest request = read(to_bytes(info[0], "body"), values.Data(),
                                           static_cast<std::int64_t>(values.ElementLength()));
-      double* const report = report_.Value().Data();
-      report[0] =
-          (request.has_id ? 1 : 0) | (request.binary_output ? 2 : 0) | (request.is_rows ? 4 : 0);
-      report[1] = static_cast<double>(request.binary_begin);
-      report[2] = static_cast<double>(request.datatype);
+      double* report = report_.Value().Data();
+      *report++ = (request.has_id ? 1 : 0) | (request.is_rows ? 2 : 0) |
+                  (request.is_joined ? 4 : 0) | (request.is_binary ? 8 : 0);
+      for (const auto& [binary_begin, datatype, values_begin] : request.inputs) {
+        *report++ = static_cast<double>(binary_begin < 0 ? -1 - values_begin : binary_begin);
+        *report++ = static_cast<double>(datatype);
+      }
+      *report++ = static_cast<double>(request.outputs.size());
+      for (const auto& [index, is_binary] : request.outputs)
+        *report++ = 2 * index + (is_binary ? 1 : 0);
       id_ = std::move(request.id);
       return Napi::Number::New(info.Env(), static_cast<double>(request.rows));
     });
@@ -105,6 +128,26 @@ void convert_tensor(const Napi::CallbackInfo& info) {
     if (begin + count * serve::bytes_of(datatype) > static_cast<std::int64_t>(body.size))
       throw Error("ERR_SHAPE", "body: too short");
     serve::convert(datatype, body.data + begin, count, into.Data());
+  });
+}
+
+void place_tensor(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    const auto datatype = static_cast<serve::Datatype>(to_integer(info[0], "datatype", 0, 11));
+    const Bytes body = to_bytes(info[1], "body");
+    const std::int64_t begin = to_integer(info[2], "begin", 0, kMost);
+    Napi::Float32Array into = to_floats(info[3], "into");
+    const auto count = static_cast<std::int64_t>(into.ElementLength());
+    const std::int64_t first = to_integer(info[4], "first", 0, count);
+    const std::int64_t columns = to_integer(info[5], "columns", 1, count - first);
+    const std::int64_t row_size = to_integer(info[6], "rowSize", first + columns, count);
+    const std::int64_t rows = count / row_size, bytes = columns * serve::bytes_of(datatype);
+    if (begin + rows * bytes > static_cast<std::int64_t>(body.size))
+      throw Error("ERR_SHAPE", "body: too short");
+    for (std::int64_t row = 0; row < rows; ++row) {
+      serve::convert(datatype, body.data + begin + row * bytes, columns,
+                     into.Data() + row * row_size + first);
+    }
   });
 }
 

@@ -11,6 +11,10 @@ Napi::Function define_tensor_reader(Napi::Env env);
 // (datatype, body, begin, into): converts binary elements to floats.
 void convert_tensor(const Napi::CallbackInfo& info);
 
+// (datatype, body, begin, into, first, columns, rowSize): converts binary rows of `columns`
+// elements to columns of rows that lie in `into`.
+void place_tensor(const Napi::CallbackInfo& info);
+
 // (buffer): frees the buffer's memory, if the buffer covers a whole ArrayBuffer.
 void free_buffer(const Napi::CallbackInfo& info);
 

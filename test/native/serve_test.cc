@@ -9,6 +9,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 #include <version>
 
@@ -21,7 +22,10 @@
 namespace neurode::serve {
 namespace {
 
-const TensorSpec kSpec{"input", "output", {2, 3}, 6, 4};
+const TensorSpec kSpec{{{"input", {2, 3}, 6}}, {{"output", {2}, 2}}, 4, "maxRows"};
+
+const TensorSpec kSeveral{
+    {{"a", {2}, 2}, {"b", {1, 3}, 3}}, {{"x", {1}, 1}, {"y", {2}, 2}}, 4, "maxRows"};
 
 struct Outcome {
   TensorRequest request;
@@ -29,18 +33,19 @@ struct Outcome {
   std::string error;
 };
 
-Outcome parse(const std::string& body, std::int64_t header_length, bool is_infer) {
+Outcome parse(const std::string& body, std::int64_t header_length, bool is_infer,
+              const TensorSpec& spec = kSpec) {
   // The memory has exactly the size of the body, so that the sanitizer finds any read after its
   // end.
   const std::vector<char> bytes(body.begin(), body.end());
-  const auto room = std::min<std::size_t>(body.size() / 2 + 1, kSpec.max_rows * kSpec.input_size);
+  const auto room = std::min<std::size_t>(body.size() / 2 + 1, spec.max_rows * spec.input_size());
   Outcome outcome;
   outcome.values.assign(room, -7);
   try {
     outcome.request = is_infer
-                          ? read_infer(kSpec, bytes.data(), bytes.size(), header_length,
+                          ? read_infer(spec, bytes.data(), bytes.size(), header_length,
                                        outcome.values.data(), static_cast<std::int64_t>(room))
-                          : read_predict(kSpec, bytes.data(), bytes.size(), outcome.values.data(),
+                          : read_predict(spec, bytes.data(), bytes.size(), outcome.values.data(),
                                          static_cast<std::int64_t>(room));
   } catch (const Error& error) {
     CHECK(std::string(error.code) == "ERR_REQUEST");
@@ -60,7 +65,7 @@ const std::string kPredict =
 TEST_CASE("requests are read") {
   const Outcome infer = parse(kInfer, -1, true);
   CHECK_THAT(infer.error.empty(), "%s", infer.error.c_str());
-  CHECK((infer.request.rows == 2 && infer.request.binary_output && infer.request.has_id));
+  CHECK((infer.request.rows == 2 && infer.request.outputs[0].is_binary && infer.request.has_id));
   CHECK(infer.request.id == "a\xc3\xa9\n");
   CHECK((infer.values[3] == 4.5f && infer.values[5] == 6 && infer.values[11] == 0.12f));
   const Outcome predict = parse(kPredict, -1, false);
@@ -71,20 +76,62 @@ TEST_CASE("requests are read") {
   const Outcome binary =
       parse(header + "\x01\x02\x03\x04\x05\xff", static_cast<std::int64_t>(header.size()), true);
   CHECK_THAT(binary.error.empty(), "%s", binary.error.c_str());
-  CHECK(binary.request.binary_begin == static_cast<std::int64_t>(header.size()));
+  CHECK(binary.request.inputs[0].binary_begin == static_cast<std::int64_t>(header.size()));
   const auto deep = [](int levels) { return std::string(levels, '['); };
   CHECK(parse(deep(1'000'000), -1, true).error.size() > 0);
   CHECK(parse("{\"x\":" + deep(1'000'000), -1, true).error.size() > 0);
   CHECK(parse("{\"inputs\":" + deep(1'000'000), -1, false).error.size() > 0);
 }
 
+const std::string kSeveralInfer =
+    R"({"inputs":[{"name":"b","shape":[2,3],"datatype":"INT8","data":[1,2,3,4,5,6]},)"
+    R"({"name":"a","shape":[2,2],"datatype":"FP32","data":[[-1,-2],[-3,-4]]}],)"
+    R"("outputs":[{"name":"y","parameters":{"binary_data":true}},{"name":"x"}]})";
+const std::string kRecords =
+    R"({"instances":[{"b":[[1,2,3]],"a":[-1,-2]},{"a":[-3,-4],"b":[4,5,6]}]})";
+const std::string kColumns = R"({"inputs":{"b":[[1,2,3],[4,5,6]],"a":[[-1,-2],[-3,-4]]}})";
+
+TEST_CASE("requests with several tensors are read") {
+  const Outcome infer = parse(kSeveralInfer, -1, true, kSeveral);
+  CHECK_THAT(infer.error.empty(), "%s", infer.error.c_str());
+  const auto& [a, b] = std::tie(infer.request.inputs[0], infer.request.inputs[1]);
+  CHECK((infer.request.rows == 2 && a.values_begin == 6 && b.values_begin == 0));
+  CHECK((b.datatype == Datatype::int8 && infer.values[5] == 6 && infer.values[9] == -4));
+  const std::vector<RequestedOutput>& outputs = infer.request.outputs;
+  CHECK((outputs.size() == 2 && outputs[0].index == 1 && outputs[0].is_binary));
+  CHECK((outputs[1].index == 0 && !outputs[1].is_binary));
+  const Outcome records = parse(kRecords, -1, false, kSeveral);
+  CHECK_THAT(records.error.empty(), "%s", records.error.c_str());
+  CHECK((records.request.rows == 2 && records.request.is_joined));
+  CHECK((records.values == std::vector<float>{-1, -2, 1,  2,  3,  -3, -4, 4,  5,  6,
+                                              -7, -7, -7, -7, -7, -7, -7, -7, -7, -7}));
+  const Outcome columns = parse(kColumns, -1, false, kSeveral);
+  CHECK_THAT(columns.error.empty(), "%s", columns.error.c_str());
+  CHECK((columns.request.rows == 2 && columns.request.inputs[0].values_begin == 6));
+  const std::string header =
+      R"({"inputs":[{"name":"b","shape":[1,3],"datatype":"UINT8","parameters":{"binary_data_size":3}},)"
+      R"({"name":"a","shape":[1,2],"datatype":"INT16","parameters":{"binary_data_size":4}}]})";
+  const auto size = static_cast<std::int64_t>(header.size());
+  const Outcome binary = parse(header + "\x01\x02\x03\x04\x05\x06\x07", size, true, kSeveral);
+  CHECK_THAT(binary.error.empty(), "%s", binary.error.c_str());
+  CHECK(binary.request.inputs[1].binary_begin == size);
+  CHECK(binary.request.inputs[0].binary_begin == size + 3);
+}
+
 // Tries every prefix, and many changes of bytes. The result must be an answer or ERR_REQUEST.
 TEST_CASE("changed requests are read or refused, and nothing beyond them") {
   std::mt19937 random(3);
-  for (const bool is_infer : {true, false}) {
-    const std::string& whole = is_infer ? kInfer : kPredict;
+  struct Case {
+    const std::string& whole;
+    bool is_infer;
+    const TensorSpec& spec;
+  };
+  for (const auto& [whole, is_infer, spec] :
+       {Case{kInfer, true, kSpec}, Case{kPredict, false, kSpec},
+        Case{kSeveralInfer, true, kSeveral}, Case{kRecords, false, kSeveral},
+        Case{kColumns, false, kSeveral}}) {
     for (std::size_t size = 0; size < whole.size(); ++size)
-      CHECK(!parse(whole.substr(0, size), -1, is_infer).error.empty());
+      CHECK(!parse(whole.substr(0, size), -1, is_infer, spec).error.empty());
     static constexpr char kBytes[] = "{}[]\",:.-+eE0123456789 tfn\\u\0\x80\xff";
     for (int i = 0; i < 60'000; ++i) {
       std::string changed = whole;
@@ -108,9 +155,9 @@ TEST_CASE("changed requests are read or refused, and nothing beyond them") {
         if (changed.empty()) changed = " ";
       }
       const auto header = random() % 3 == 0 ? static_cast<std::int64_t>(random() % 400) : -1;
-      const Outcome outcome = parse(changed, header, is_infer);
+      const Outcome outcome = parse(changed, header, is_infer, spec);
       if (outcome.error.empty())
-        CHECK((outcome.request.rows >= 1 && outcome.request.rows <= kSpec.max_rows));
+        CHECK((outcome.request.rows >= 1 && outcome.request.rows <= spec.max_rows));
     }
   }
 }

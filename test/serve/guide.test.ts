@@ -6,6 +6,8 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { input, layers, model } from 'neurode'
+import { serve } from 'neurode/serve'
 import { parseAllDocuments } from 'yaml'
 import { runNode } from '../support/children.js'
 import { suiteFolder } from '../support/folders.js'
@@ -60,6 +62,22 @@ describe('docs/serving.md', function () {
     const ended = await runNode([fileURLToPath(pathToFileURL(path))])
     assert.equal(ended.code, 0, ended.stderr)
     assert.match(ended.stdout, /"ready":true/)
+  })
+
+  it('has requests with several tensors that are answered', async () => {
+    const numeric = input({ shape: [3], name: 'numeric' })
+    const city = input({ shape: [1], dtype: 'int32', name: 'city' })
+    const vector = layers.flatten().apply(layers.embedding({ inputDim: 300, outputDim: 8 }).apply(city))
+    const price = layers.dense({ units: 1 }).apply(layers.concatenate().apply([numeric, vector]))
+    const houses = model({ inputs: { numeric, city }, outputs: price })
+    await using server = await serve({ models: { houses }, port: 0, device: 'cpu', threads: 1 })
+    const requests = blocks('json')
+    assert.equal(requests.length, 3)
+    for (const body of requests) {
+      const path = Array.isArray(JSON.parse(body).inputs) ? '/v2/models/houses/infer' : '/v1/models/houses:predict'
+      const answer = await ask(server.url, path, { body })
+      assert.equal(answer.status, 200, answer.body.toString())
+    }
   })
 
   // biome-ignore lint/suspicious/noExplicitAny: manifests are of many kinds

@@ -10,7 +10,7 @@ import {
   longestMilliseconds,
   refuse,
 } from '../../checks/validate.js'
-import { checkBatchSize, type PredictInput, Predictor, rowsOf } from '../../inference/predictor.js'
+import { checkBatchSize, type PredictInputs, Predictor, rowsOf } from '../../inference/predictor.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { Deadlines } from './deadlines.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
@@ -89,8 +89,8 @@ export class Batcher {
   }
 
   /**
-   * Computes the outputs of `rows` rows. `write` puts the rows into the memory that it is given, (rows, inputSize), before it
-   * returns; elements that it does not write are 0. If `write` throws, the call rejects with the same error and nothing is
+   * Computes the outputs of `rows` rows. `write` puts the rows into the memory that it is given, (rows, inputSize) with several
+   * inputs side by side, before it returns; elements that it does not write are 0. If `write` throws, the call rejects with the same error and nothing is
    * queued. If `write` returns a promise, the call is refused. Requests are answered in the order of the calls.
    *
    * Rejects with `ERR_QUEUE_FULL`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_ARGUMENT`, with `ERR_LABEL_RANGE` if a
@@ -127,11 +127,15 @@ export class Batcher {
     }
   }
 
-  /** {@link Batcher.run} for rows in an array. The rows are copied before the call returns. */
-  predict(input: PredictInput, options?: RunOptions): Promise<Float32Array> {
+  /**
+   * {@link Batcher.run} for rows in an array, or in an array for each input of a graph model, see {@link Predictor.predict}. The rows are
+   * copied before the call returns.
+   */
+  predict(input: PredictInputs, options?: RunOptions): Promise<Float32Array> {
     try {
-      const rows = rowsOf(input, this.predictor.inputSize)
-      return this.runWhole(rows, (into) => into.set(input), options)
+      const joined = this.predictor.joined(input)
+      const rows = rowsOf(joined, this.predictor.inputSize)
+      return this.runWhole(rows, (into) => into.set(joined), options)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -1,7 +1,7 @@
 /** Answers requests for inference, on the fast path and through Fastify: puts the rows into the queue and formats the outputs. */
 
 import {
-  formatInferJson,
+  formatInferParts,
   formatPredictResponse,
   parseInferRequest,
   parsePredictRequest,
@@ -45,8 +45,8 @@ const v1: Protocol = {
 const v2: Protocol = {
   parse: (body, tensorHeaderLength, served) => parseInferRequest(body, tensorHeaderLength, served.spec),
   format: (request, output, served) => {
-    const json = formatInferJson(request, output, served.spec, served)
-    return request.binaryOutput ? { type: binaryType, json, tensor: output } : { type: jsonType, json }
+    const { json, tensor } = formatInferParts(request, output, served.spec, served)
+    return { type: tensor === undefined ? jsonType : binaryType, json, tensor }
   },
 }
 

@@ -5,8 +5,8 @@ interface Config {
   readonly device: string
   readonly version: string
   readonly max_batch_size: number
-  readonly input: readonly [{ readonly dims: readonly number[] }]
-  readonly output: readonly [{ readonly dims: readonly number[] }]
+  readonly input: Tensors
+  readonly output: Tensors
   readonly summary: {
     readonly total_parameters: number
     readonly layers: readonly {
@@ -17,6 +17,13 @@ interface Config {
     }[]
   }
 }
+
+interface Tensor {
+  readonly name: string
+  readonly dims: readonly number[]
+}
+
+type Tensors = readonly [Tensor, ...Tensor[]]
 
 interface Stats {
   readonly inference_count: number

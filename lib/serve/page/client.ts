@@ -271,7 +271,13 @@ canvas.addEventListener('blur', () => {
 
 function isDigits({ input, output }: Config): boolean {
   const pixels = input[0].dims.reduce((product, size) => product * size, 1)
-  return pixels === side ** 2 && output[0].dims.join() === '10'
+  return input.length === 1 && output.length === 1 && pixels === side ** 2 && output[0].dims.join() === '10'
+}
+
+/** The shape of a tensor; with its name if there are several. */
+function textOf(tensors: Tensors): string {
+  const shapes = tensors.map(({ name, dims }) => `${tensors.length > 1 ? `${name} ` : ''}[n, ${dims.join(', ')}]`)
+  return shapes.join(' and ')
 }
 
 const whole = (value: number) => Math.round(value).toLocaleString('en-US')
@@ -284,7 +290,7 @@ async function open(name: string): Promise<void> {
   const { summary, device, version, max_batch_size: rows, input, output } = config
   document.title = `${name} – Neurode`
   element('draw').hidden = !isDigits(config)
-  const shapes = `[n, ${input[0].dims.join(', ')}] to [n, ${output[0].dims.join(', ')}]`
+  const shapes = `${textOf(input)} to ${textOf(output)}`
   const size = `${whole(summary.total_parameters)} parameters`
   element('about').textContent =
     `${name}, version ${version}: ${shapes}, ${size}, batches of up to ${rows} rows on ${device}.`

@@ -1,6 +1,5 @@
 /** One version of a model that is served: its predictor, its queue and its description for clients. */
 
-import { NeurodeError } from '../../base/errors.js'
 import { checkInteger } from '../../checks/validate.js'
 import type { ModelCore } from '../../core/core.js'
 import type { DeviceName } from '../../core/devices.js'
@@ -8,7 +7,8 @@ import { openPredictor, type Predictor } from '../../inference/predictor.js'
 import { type ModelSummary, summarize } from '../../models/summary.js'
 import { type Batcher, batcher, queueLimit, usualBatches } from '../batching/batcher.js'
 import type { ModelStatistics } from '../metrics/statistics.js'
-import { defaultMaxRows, type TensorSpec } from '../protocol/tensors.js'
+import { defaultMaxRows, type TensorSpec } from '../protocol/tensorSpec.js'
+import { describeTensors, type TensorDescription } from './tensorDescription.js'
 
 /** Options for running models; see {@link Sequential.predictor} and {@link batcher}. */
 export interface ServingOptions {
@@ -50,6 +50,9 @@ export class ServedModel {
   readonly queue: Batcher
   /** Names and shapes of the tensors in requests and responses. */
   readonly spec: TensorSpec
+  /** The tensors as clients see them. */
+  readonly inputs: readonly TensorDescription[]
+  readonly outputs: readonly TensorDescription[]
   readonly timeoutMs: number
   readonly #predictor: Predictor
   readonly #unfollow: () => void
@@ -57,7 +60,7 @@ export class ServedModel {
   private constructor(
     name: string,
     version: string,
-    summary: ModelSummary,
+    core: ModelCore,
     statistics: ModelStatistics,
     predictor: Predictor,
     options: ServingOptions,
@@ -68,14 +71,19 @@ export class ServedModel {
     const maxQueueSize = options.maxQueueSize ?? roomFor
     this.name = name
     this.version = version
-    this.summary = summary
+    this.summary = summarize(core, { print: false })
     this.statistics = statistics
     this.timeoutMs = timeoutMs
     this.#predictor = predictor
     this.queue = batcher(predictor, { maxQueueDelayMicros, maxQueueSize, timeoutMs })
+    const { inputs, outputs } = describeTensors(core)
+    this.inputs = inputs
+    this.outputs = outputs
     this.spec = {
       inputShape: predictor.inputShape,
       outputShape: predictor.outputShape,
+      ...(inputs.length > 1 ? { inputs } : {}),
+      ...(outputs.length > 1 ? { outputs } : {}),
       maxRows: Math.min(maxRows, this.queue.maxQueueSize),
       limitName: maxRows <= this.queue.maxQueueSize ? 'maxRows' : queueLimit,
     }
@@ -94,32 +102,17 @@ export class ServedModel {
     options: ServingOptions,
   ): Promise<ServedModel> {
     const { device, threads, maxBatchSize } = options
-    const { inputs } = core.built()
-    if (inputs.length > 1) {
-      const names = inputs.map((input) => input.name).join(', ')
-      const text = `model '${core.name}': expected a model with one input, got ${inputs.length} (${names})`
-      throw new NeurodeError('ERR_ARGUMENT', `${text}: several inputs cannot be served yet`)
-    }
     const predictor = await openPredictor(core, { device, threads, maxBatchSize }, weights)
     try {
-      const summary = summarize(core, { print: false })
       for (const rows of [1, predictor.maxBatchSize]) {
         await predictor.predict(new Float32Array(rows * predictor.inputSize))
       }
       if (predictor.isQuick(1)) predictor.predictSync(new Float32Array(predictor.inputSize))
-      return new ServedModel(name, version, summary, statistics, predictor, options)
+      return new ServedModel(name, version, core, statistics, predictor, options)
     } catch (error) {
       predictor.dispose()
       throw error
     }
-  }
-
-  get inputShape(): readonly number[] {
-    return this.#predictor.inputShape
-  }
-
-  get outputShape(): readonly number[] {
-    return this.#predictor.outputShape
   }
 
   get device(): string {
@@ -132,8 +125,11 @@ export class ServedModel {
 
   /** Describes the model in a few words, for the log. */
   describe(): string {
-    const shapes = `[${this.inputShape.join(', ')}] → [${this.outputShape.join(', ')}]`
-    return `${shapes}, ${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
+    const shapes = [this.inputs, this.outputs].map((tensors) => {
+      const names = tensors.length > 1
+      return tensors.map(({ name, shape }) => `${names ? `${name} ` : ''}[${shape.join(', ')}]`).join(', ')
+    })
+    return `${shapes.join(' → ')}, ${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
   }
 
   /** Waits until all requests are answered, then frees the memory. The caller makes sure that no further request arrives. */

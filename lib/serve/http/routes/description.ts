@@ -6,6 +6,7 @@ import { formatMetrics, metricsContentType } from '../../metrics/metrics.js'
 import type { ModelSnapshot } from '../../metrics/statistics.js'
 import type { Repository } from '../../repository/repository.js'
 import type { ServedModel } from '../../repository/servedModel.js'
+import type { TensorDescription } from '../../repository/tensorDescription.js'
 import { HttpError } from '../httpErrors.js'
 import { findModel } from '../inference.js'
 import type { Serving } from '../serving.js'
@@ -43,13 +44,14 @@ export function modelReady(serving: Serving): Handler {
 /** `GET /v2/models/{model}[/versions/{version}]`. */
 export function modelMetadata(repository: Repository): Handler {
   return ({ params }) => {
-    const { name, spec } = findModel(repository, params.model, params.version)
+    const { name, inputs, outputs } = findModel(repository, params.model, params.version)
+    const describe = ({ name, datatype, shape }: TensorDescription) => ({ name, datatype, shape: [-1, ...shape] })
     return {
       name,
       versions: repository.versions(name).map(({ version }) => version),
       platform: 'neurode',
-      inputs: [{ name: 'input', datatype: 'FP32', shape: [-1, ...spec.inputShape] }],
-      outputs: [{ name: 'output', datatype: 'FP32', shape: [-1, ...spec.outputShape] }],
+      inputs: inputs.map(describe),
+      outputs: outputs.map(describe),
     }
   }
 }
@@ -58,14 +60,17 @@ export function modelMetadata(repository: Repository): Handler {
 export function modelConfig(repository: Repository): Handler {
   return ({ params }) => {
     const served = findModel(repository, params.model, params.version)
-    const { spec, summary } = served
+    const { summary } = served
+    const describe = ({ name, datatype, shape }: TensorDescription) => {
+      return { name, data_type: `TYPE_${datatype}`, dims: shape }
+    }
     return {
       name: served.name,
       platform: 'neurode',
       backend: 'neurode',
       max_batch_size: served.maxBatchSize,
-      input: [{ name: 'input', data_type: 'TYPE_FP32', dims: spec.inputShape }],
-      output: [{ name: 'output', data_type: 'TYPE_FP32', dims: spec.outputShape }],
+      input: served.inputs.map(describe),
+      output: served.outputs.map(describe),
       version: served.version,
       device: served.device,
       timeout_ms: served.timeoutMs,
