@@ -194,6 +194,7 @@ export type {
   GraphOutput,
   GraphOutputs,
   OutputList,
+  PredictedArrays,
   PredictedInto,
   Predictions,
   Tensors,

@@ -1,6 +1,6 @@
 /** Values and arrays for the outputs of a model, in the form in which the outputs were given. */
 
-import { formatShape, type NdArray } from '../arrays/arrays.js'
+import { elementCount, formatShape, type NdArray } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
 import { checkFloats, checkPresent } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
@@ -11,12 +11,25 @@ import type { ModelHead, OutputForm } from './shapes.js'
 /** Where an output lies in a row of all outputs. */
 export type HeadColumns = Pick<ModelHead, 'name' | 'shape' | 'size' | 'begin'>
 
+type NamedShape = Pick<ModelHead, 'name' | 'shape'>
+
 /** The outputs of a model, and how they are given. */
 export interface OutputLayout {
   readonly heads: readonly HeadColumns[]
   readonly outputForm: OutputForm
   /** Numbers in a row of all outputs. */
   readonly outputSize: number
+}
+
+/** The layout of outputs that lie side by side. */
+export function layoutOutputs(outputs: readonly NamedShape[], outputForm: OutputForm): OutputLayout {
+  let outputSize = 0
+  const heads = outputs.map(({ name, shape }) => {
+    const head = { name, shape, size: elementCount(shape), begin: outputSize }
+    outputSize += head.size
+    return head
+  })
+  return { heads, outputForm, outputSize }
 }
 
 /** A value for the only output; for several a list, or a record by name. */
@@ -83,6 +96,11 @@ export class HeadArrays {
         for (let column = 0; column < size; column++) array[to++] = all[from + column] as number
       }
     }
+  }
+
+  get plain(): ByOutput<Float32Array> {
+    const arrays = this.#arrays.map(([array]) => array)
+    return byOutput(this.#layout, arrays)
   }
 
   get shaped(): ByOutput<NdArray<Float32Array>> {

@@ -18,6 +18,7 @@ import {
 import { compileModel } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { checkDevice, checkPrecision, type DeviceName } from '../core/devices.js'
+import { HeadArrays, layoutOutputs, type OutputLayout } from '../core/heads.js'
 import { severalValues } from '../core/inputs.js'
 import type { Shape } from '../layers/layer.js'
 import type { NativePredictor } from '../native/addon.js'
@@ -59,9 +60,12 @@ export function inputError(got: unknown): NeurodeError {
 }
 
 /** Options of {@link Predictor.predict}. */
-export interface PredictIntoOptions {
-  /** The results are written to this Float32Array of rows · {@link Predictor.outputSize} elements. Default: a new array. */
-  readonly out?: Float32Array | undefined
+export interface PredictIntoOptions<Results = Float32Array> {
+  /**
+   * The results are written to this Float32Array of rows · {@link Predictor.outputSize} elements; for several outputs, to a list or a
+   * record of arrays. Default: new arrays.
+   */
+  readonly out?: Results | undefined
 }
 
 /** A token of a predictor, see {@link Predictor.token}: plain data that `postMessage` and `workerData` can copy. */
@@ -72,18 +76,25 @@ export interface PredictorToken {
   readonly maxBatchSize: number
   /** Names and shapes of the inputs of a graph model. */
   readonly inputs?: readonly NamedInput[] | undefined
+  /** Names and shapes of several outputs, and whether results are a record of them or a list. */
+  readonly outputs?: readonly NamedInput[] | undefined
+  readonly outputForm?: 'list' | 'record' | undefined
 }
 
-type PredictorShapes = Pick<PredictorToken, 'inputShape' | 'outputShape' | 'inputs'>
+type PredictorShapes = Pick<PredictorToken, 'inputShape' | 'outputShape' | 'inputs'> & {
+  /** For several outputs. */
+  readonly layout: OutputLayout | undefined
+}
 
 /**
  * A model frozen for inference, made by {@link Sequential.predictor}. It holds a copy of the weights. The output of a row does not
- * depend on the other rows of its batch. Free it with {@link Predictor.dispose} or `using`.
+ * depend on the other rows of its batch. Free it with {@link Predictor.dispose} or `using`. `Results` is what it computes: an array, or
+ * for several outputs a list or a record of arrays.
  */
-export class Predictor {
+export class Predictor<Results = Float32Array> {
   /** Shape of one row of input. */
   readonly inputShape: Shape
-  /** Shape of one row of output. */
+  /** Shape of one row of output; several outputs lie side by side. */
   readonly outputShape: Shape
   /** Numbers in one row of input. */
   readonly inputSize: number
@@ -99,11 +110,14 @@ export class Predictor {
 
   readonly #native: NativePredictor
   readonly #inputs: readonly NamedInput[] | undefined
+  readonly #layout: OutputLayout | undefined
   #disposed = false
 
   /** @internal */
-  constructor(model: NativePredictor, { inputShape, outputShape, inputs }: PredictorShapes, maxBatchSize: number) {
+  constructor(model: NativePredictor, shapes: PredictorShapes, maxBatchSize: number) {
+    const { inputShape, outputShape, inputs, layout } = shapes
     this.#inputs = inputs
+    this.#layout = layout
     this.#native = model
     this.inputShape = inputShape
     this.outputShape = outputShape
@@ -118,19 +132,22 @@ export class Predictor {
    * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread. The result is a
    * plain Float32Array; for JSON, `Array.from` converts it to a list. The input is copied at the call; `out` is written at the end.
    * For a graph model, a row has the values of all inputs side by side, or the input is an array for each of them, by name or in a list.
+   * The result of several outputs is a list or a record of such arrays, as the outputs were given to {@link model}.
    *
    * Rejects with `ERR_DTYPE` for other arrays, `ERR_SHAPE` if the input is not whole rows or `out` has another size,
    * `ERR_LABEL_RANGE` for values that are no indices of an embedding, `ERR_DATA_DETACHED` for memory that was transferred away,
    * `ERR_DISPOSED`, `ERR_DEVICE_LOST`.
    */
-  async predict(x: PredictInputs, options?: PredictIntoOptions): Promise<Float32Array> {
+  async predict(x: PredictInputs, options?: PredictIntoOptions<Results>): Promise<Results> {
     const given = outOf(options)
     const input = this.joined(x)
-    const results = new Float32Array(this.#checkSizes(input, given))
+    const arrays = this.#arraysFor(input, given)
+    const results = new Float32Array(this.#checkSizes(input, arrays === undefined ? given : undefined))
     await this.#native.predict(input, results, true)
-    if (given === undefined) return results
-    copyResults(results, given)
-    return given
+    if (arrays !== undefined) return written(arrays, results)
+    if (given === undefined) return results as Results
+    copyResults(results, given as Float32Array)
+    return given as Results
   }
 
   /** @internal Like {@link Predictor.predict}, without a copy, for memory that only the caller can reach. */
@@ -139,17 +156,36 @@ export class Predictor {
     await this.#native.predict(input, out, false)
   }
 
+  /** @internal Like {@link Predictor.predictOwn}, on the calling thread. */
+  predictOwnSync(input: Float32Array, out: Float32Array): void {
+    this.#checkSizes(input, out)
+    this.#native.predictSync(input, out)
+  }
+
+  /** @internal Rows of all outputs in the form of {@link Predictor.predict}. */
+  toResults(all: Float32Array): Results {
+    const layout = this.#layout
+    if (layout === undefined) return all as Results
+    return written(new HeadArrays(layout, all.length / layout.outputSize, undefined), all)
+  }
+
+  /** @internal Whether {@link Predictor.predict} gives several arrays. */
+  get hasSeveralOutputs(): boolean {
+    return this.#layout !== undefined
+  }
+
   /**
    * Like {@link Predictor.predict}, but synchronous: the JavaScript thread computes, with those CPU threads that are free. This is
    * fastest if the computation takes microseconds. Throws the errors that `predict` rejects with.
    */
-  predictSync(x: PredictInputs, options?: PredictIntoOptions): Float32Array {
+  predictSync(x: PredictInputs, options?: PredictIntoOptions<Results>): Results {
     const given = outOf(options)
     const input = this.joined(x)
-    const size = this.#checkSizes(input, given)
-    const out = given ?? new Float32Array(size)
+    const arrays = this.#arraysFor(input, given)
+    const size = this.#checkSizes(input, arrays === undefined ? given : undefined)
+    const out = arrays === undefined && given !== undefined ? (given as Float32Array) : new Float32Array(size)
     this.#native.predictSync(input, out)
-    return out
+    return arrays === undefined ? (out as Results) : written(arrays, out)
   }
 
   /**
@@ -159,8 +195,12 @@ export class Predictor {
   get token(): PredictorToken {
     if (this.#disposed) throw disposedError()
     const { inputShape, outputShape, maxBatchSize } = this
-    const inputs = this.#inputs === undefined ? {} : { inputs: this.#inputs }
-    return { id: this.#native.token, inputShape, outputShape, maxBatchSize, ...inputs }
+    const inputs = this.#inputs && { inputs: this.#inputs }
+    const outputs = this.#layout && {
+      outputs: this.#layout.heads.map(({ name, shape }) => ({ name, shape })),
+      outputForm: this.#layout.outputForm === 'record' ? ('record' as const) : ('list' as const),
+    }
+    return { id: this.#native.token, inputShape, outputShape, maxBatchSize, ...inputs, ...outputs }
   }
 
   /**
@@ -198,8 +238,14 @@ export class Predictor {
     return scale === 1 && offset === 0 ? (data as PredictInput) : toFloats(data, scale, offset)
   }
 
+  /** The arrays for several outputs: the caller's, after checks, or new ones. */
+  #arraysFor(input: unknown, out: unknown): HeadArrays | undefined {
+    if (this.#layout === undefined) return undefined
+    return new HeadArrays(this.#layout, rowsOf(input, this.inputSize), out)
+  }
+
   /** Checks input and `out`, and returns the number of output values. */
-  #checkSizes(input: unknown, out: Float32Array | undefined): number {
+  #checkSizes(input: unknown, out: unknown): number {
     if (this.#disposed) throw disposedError()
     const size = rowsOf(input, this.inputSize) * this.outputSize
     if (out === undefined) return size
@@ -221,7 +267,12 @@ export function rowsOf(input: unknown, inputSize: number): number {
   throw new NeurodeError('ERR_SHAPE', text)
 }
 
-function outOf(options: PredictIntoOptions | undefined): Float32Array | undefined {
+function written<Results>(arrays: HeadArrays, all: Float32Array): Results {
+  arrays.write(all, 0)
+  return arrays.plain as Results
+}
+
+function outOf(options: PredictIntoOptions<unknown> | undefined): unknown {
   return options === undefined ? undefined : checkOptions(options, ['out'], 'predict').out
 }
 
@@ -268,15 +319,12 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
   const precision = checkPrecision(options.precision ?? usual, device)
   const threads = options.threads === undefined ? usually.threads : checkInteger(options.threads, 'predictor: threads')
   const shapes = core.built()
-  if (shapes.heads.length > 1) {
-    const text = `predictor: expected a model with one output, got ${shapes.heads.length}`
-    throw new NeurodeError('ERR_ARGUMENT', `${text}: several outputs cannot be served yet`)
-  }
   const maxBatchSize = checkBatchSize(options.maxBatchSize ?? 256, shapes, 'predictor: maxBatchSize')
   const plan = { ...compileModel(shapes, core, undefined), precision }
   const { inputShape, outputShape } = shapes
   const inputs = core.stack.graph && shapes.inputs.map(({ name, shape }) => ({ name, shape }))
-  return { plan, settings: { device, threads }, shapes: { inputShape, outputShape, inputs }, maxBatchSize }
+  const layout = shapes.outputForm === 'single' ? undefined : layoutOutputs(shapes.heads, shapes.outputForm)
+  return { plan, settings: { device, threads }, shapes: { inputShape, outputShape, inputs, layout }, maxBatchSize }
 }
 
 /**
@@ -296,28 +344,31 @@ function checkPredictor(core: ModelCore, given: PredictorOptions | undefined) {
  * console.log(shared.predictSync(Float32Array.of(1, 2, 3, 4)))
  * ```
  */
-export function attachPredictor(token: PredictorToken): Predictor
-export function attachPredictor(token: PredictorToken, ...more: unknown[]): Predictor {
+export function attachPredictor<Results = Float32Array>(token: PredictorToken): Predictor<Results>
+export function attachPredictor(token: PredictorToken, ...more: unknown[]): Predictor<unknown> {
   refuseMore(more, 1, 'attachPredictor')
   if (typeof token !== 'object' || token === null) refuse('token', 'the token of a predictor', token)
   const id = checkInteger(token.id, 'token: id')
   const inputShape = checkRowShape(token.inputShape, 'token: inputShape')
-  const inputs = token.inputs === undefined ? undefined : checkInputs(token.inputs)
+  const inputs = token.inputs === undefined ? undefined : checkTensors(token.inputs, 'inputs')
+  const { outputs, outputForm = 'list' } = token
+  if (outputForm !== 'list' && outputForm !== 'record') {
+    refuse('token: outputForm', "'list' or 'record'", outputForm)
+  }
+  const layout = outputs === undefined ? undefined : layoutOutputs(checkTensors(outputs, 'outputs'), outputForm)
   const outputShape = checkRowShape(token.outputShape, 'token: outputShape')
   const sizes = { inputSize: elementCount(inputShape), outputSize: elementCount(outputShape) }
   const maxBatchSize = checkBatchSize(token.maxBatchSize, sizes, 'token: maxBatchSize')
   const { Predictor: FrozenModel } = native()
-  return new Predictor(new FrozenModel(id), { inputShape, outputShape, inputs }, maxBatchSize)
+  return new Predictor<unknown>(new FrozenModel(id), { inputShape, outputShape, inputs, layout }, maxBatchSize)
 }
 
-function checkInputs(value: unknown): NamedInput[] {
-  if (!Array.isArray(value)) return refuse('token: inputs', 'a list', value)
+function checkTensors(value: unknown, kind: 'inputs' | 'outputs'): NamedInput[] {
+  if (!Array.isArray(value)) return refuse(`token: ${kind}`, 'a list', value)
   return value.map((each: unknown, i) => {
-    const { name, shape } = checkRecord(each, `token: inputs[${i}]`, 'an object { name, shape }')
-    return {
-      name: checkName(name, `token: inputs[${i}].name`),
-      shape: checkRowShape(shape, `token: inputs[${i}].shape`),
-    }
+    const argument = `token: ${kind}[${i}]`
+    const { name, shape } = checkRecord(each, argument, 'an object { name, shape }')
+    return { name: checkName(name, `${argument}.name`), shape: checkRowShape(shape, `${argument}.shape`) }
   })
 }
 

@@ -64,6 +64,11 @@ export type PredictedInto<Outputs> = Outputs extends SymbolicTensor
     ? { readonly [K in keyof Outputs]: Float32Array } | Readonly<Record<string, Float32Array>>
     : { readonly [K in keyof Outputs]: Float32Array } | readonly Float32Array[]
 
+/** What a predictor computes: an array, or a list or a record of them for several outputs. */
+export type PredictedArrays<Outputs> = Outputs extends SymbolicTensor
+  ? Float32Array
+  : { readonly [K in keyof Outputs]: Float32Array }
+
 /** The outputs of a model as a list. */
 export type OutputList<Outputs> = Outputs extends SymbolicTensor
   ? readonly Outputs[]

@@ -32,7 +32,7 @@ import type { NativeModel } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import type { Position, TrainedModel } from '../training/context.js'
 import type { Optimizer } from '../training/optimizers.js'
-import type { PredictedInto, Predictions } from './graphTypes.js'
+import type { PredictedArrays, PredictedInto, Predictions } from './graphTypes.js'
 import type { LossOf, PerClassOf } from './headTypes.js'
 import { ModelBase } from './modelBase.js'
 import type { PlainFitOptions, ValidatedFitOptions } from './sequentialOptions.js'
@@ -310,8 +310,8 @@ export abstract class Model<
    * console.log(await predictor.predict(Float32Array.of(1, 2, 3, 4))) // three probabilities
    * ```
    */
-  predictor(options?: PredictorOptions): Predictor {
-    return makePredictor(this.#core, options)
+  predictor(options?: PredictorOptions): Predictor<PredictedArrays<Outputs>> {
+    return makePredictor(this.#core, options) as Predictor<unknown> as Predictor<PredictedArrays<Outputs>>
   }
 
   /** Trains one step on all rows as one batch; returns loss and metrics from before the step. */

@@ -9,7 +9,8 @@ export {
   type PredictorOptions,
   type PredictorToken,
 } from '../inference/predictor.js'
-export { Batcher, type BatcherOptions, batcher, type RunOptions } from './batching/batcher.js'
+export { Batcher, batcher } from './batching/batcher.js'
+export type { BatcherOptions, RunOptions } from './batching/batcherOptions.js'
 export type { BatcherStats } from './batching/batchStats.js'
 export { type FastifyApplication, servePlugin } from './http/plugin.js'
 export type { ServePluginOptions } from './http/serving.js'

@@ -68,11 +68,13 @@ describe('docs/serving.md', function () {
     const numeric = input({ shape: [3], name: 'numeric' })
     const city = input({ shape: [1], dtype: 'int32', name: 'city' })
     const vector = layers.flatten().apply(layers.embedding({ inputDim: 300, outputDim: 8 }).apply(city))
-    const price = layers.dense({ units: 1 }).apply(layers.concatenate().apply([numeric, vector]))
-    const houses = model({ inputs: { numeric, city }, outputs: price })
+    const joined = layers.concatenate().apply([numeric, vector])
+    const price = layers.dense({ units: 1 }).apply(joined)
+    const sold = layers.dense({ units: 1, activation: 'sigmoid' }).apply(joined)
+    const houses = model({ inputs: { numeric, city }, outputs: { price, sold } })
     await using server = await serve({ models: { houses }, port: 0, device: 'cpu', threads: 1 })
     const requests = blocks('json')
-    assert.equal(requests.length, 3)
+    assert.equal(requests.length, 4)
     for (const body of requests) {
       const path = Array.isArray(JSON.parse(body).inputs) ? '/v2/models/houses/infer' : '/v1/models/houses:predict'
       const answer = await ask(server.url, path, { body })

@@ -2,15 +2,9 @@
 
 import { NeurodeError } from '../../base/errors.js'
 import { guardArity, refuseMore } from '../../checks/arity.js'
-import {
-  checkInteger,
-  checkNumber,
-  checkOptions,
-  checkSignal,
-  longestMilliseconds,
-  refuse,
-} from '../../checks/validate.js'
+import { checkInteger, checkNumber, checkOptions, longestMilliseconds, refuse } from '../../checks/validate.js'
 import { checkBatchSize, type PredictInputs, Predictor, rowsOf } from '../../inference/predictor.js'
+import { type BatcherOptions, checkRunOptions, checkTimeout, type RunOptions } from './batcherOptions.js'
 import { type BatcherStats, BatchStats } from './batchStats.js'
 import { Deadlines } from './deadlines.js'
 import { deviceQueue, type Turn } from './deviceQueue.js'
@@ -18,39 +12,20 @@ import { type RowBuffer, RowBuffers } from './rowBuffers.js'
 import { writeChecked, writeOwn } from './rowWriters.js'
 import { abortError, disposedError, type Ticket, timeoutError } from './tickets.js'
 
-/** Options of {@link batcher}. */
-export interface BatcherOptions {
-  /** The largest number of rows in one batch. Default: that of the predictor. */
-  readonly maxBatchSize?: number | undefined
-  /**
-   * Microseconds that the first row of a batch may wait for further rows while the device is idle. Default 0: a batch starts as
-   * soon as the device is idle, with the rows that have arrived by then.
-   */
-  readonly maxQueueDelayMicros?: number | undefined
-  /** The largest number of waiting rows; requests beyond it reject with `ERR_QUEUE_FULL`. Default 16 · maxBatchSize. */
-  readonly maxQueueSize?: number | undefined
-  /** The longest time from request to answer, in milliseconds; later requests reject with `ERR_TIMEOUT`. Default: no limit. */
-  readonly timeoutMs?: number | undefined
-}
-
-/** Options of {@link Batcher.run}. */
-export interface RunOptions {
-  /** When the signal is aborted, the request rejects with `ERR_ABORTED`. */
-  readonly signal?: AbortSignal | undefined
-  /** The longest time from request to answer, in milliseconds. Default: that of the batcher. */
-  readonly timeoutMs?: number | undefined
-}
-
-const longestDelay = 1000 * longestMilliseconds
-
 /** The name that messages use for the limit on waiting rows. */
 export const queueLimit = "maxQueueSize, the queue's size"
 /** The default of maxQueueSize, in full batches. */
 export const usualBatches = 16
 
-/** A queue in front of a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor lives on. */
-export class Batcher {
-  readonly predictor: Predictor
+const longestDelay = 1000 * longestMilliseconds
+const none: RunOptions = {}
+
+/**
+ * A queue in front of a predictor, made by {@link batcher}. Free it with {@link Batcher.dispose} or `using`; the predictor lives on.
+ * `Results` is what the predictor computes.
+ */
+export class Batcher<Results = Float32Array> {
+  readonly predictor: Predictor<Results>
   readonly maxBatchSize: number
   readonly maxQueueSize: number
   readonly #timeoutMs: number
@@ -69,7 +44,7 @@ export class Batcher {
   #disposed = false
 
   /** @internal */
-  constructor(predictor: Predictor, options: Required<{ [K in keyof BatcherOptions]: number }>) {
+  constructor(predictor: Predictor<Results>, options: Required<{ [K in keyof BatcherOptions]: number }>) {
     this.predictor = predictor
     this.maxBatchSize = options.maxBatchSize
     this.maxQueueSize = options.maxQueueSize
@@ -106,11 +81,14 @@ export class Batcher {
    * const answers = await Promise.all([1, 2, 3].map((x) => queue.run(1, (row) => row.fill(x))))
    * ```
    */
-  run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
-    return this.runWhole(rows, writeOwn(write), options)
+  run(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Results> {
+    return this.#inForm(this.runWhole(rows, writeOwn(write), options))
   }
 
-  /** @internal {@link Batcher.run} for a `write` that writes every element: the memory still holds values of earlier requests. */
+  /**
+   * @internal {@link Batcher.run} for a `write` that writes every element: the memory still holds values of earlier requests. Several
+   * outputs are rows, side by side.
+   */
   runWhole(rows: number, write: (into: Float32Array) => void, options?: RunOptions): Promise<Float32Array> {
     try {
       if (typeof write !== 'function') refuse('write', 'a function', write)
@@ -131,11 +109,11 @@ export class Batcher {
    * {@link Batcher.run} for rows in an array, or in an array for each input of a graph model, see {@link Predictor.predict}. The rows are
    * copied before the call returns.
    */
-  predict(input: PredictInputs, options?: RunOptions): Promise<Float32Array> {
+  predict(input: PredictInputs, options?: RunOptions): Promise<Results> {
     try {
       const joined = this.predictor.joined(input)
       const rows = rowsOf(joined, this.predictor.inputSize)
-      return this.runWhole(rows, (into) => into.set(joined), options)
+      return this.#inForm(this.runWhole(rows, (into) => into.set(joined), options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -164,6 +142,11 @@ export class Batcher {
   /** Calls {@link Batcher.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  #inForm(output: Promise<Float32Array>): Promise<Results> {
+    if (!this.predictor.hasSeveralOutputs) return output as Promise<Results>
+    return output.then((all) => this.predictor.toResults(all))
   }
 
   #checkRoom(rows: number): void {
@@ -285,7 +268,7 @@ export class Batcher {
     if (predictor.isQuick(buffer.rows)) {
       let error: unknown
       try {
-        predictor.predictSync(input, { out })
+        predictor.predictOwnSync(input, out)
       } catch (thrown) {
         error = thrown
       }
@@ -367,8 +350,12 @@ guardArity(Batcher.prototype, 'batcher', ['run', 'predict'])
  *
  * Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`.
  */
-export function batcher(predictor: Predictor, given?: BatcherOptions): Batcher
-export function batcher(predictor: Predictor, given?: BatcherOptions, ...more: unknown[]): Batcher {
+export function batcher<Results>(predictor: Predictor<Results>, given?: BatcherOptions): Batcher<Results>
+export function batcher<Results>(
+  predictor: Predictor<Results>,
+  given?: BatcherOptions,
+  ...more: unknown[]
+): Batcher<Results> {
   refuseMore(more, 2, 'batcher')
   if (!(predictor instanceof Predictor)) refuse('predictor', 'what model.predictor() gives', predictor)
   const names = ['maxBatchSize', 'maxQueueDelayMicros', 'maxQueueSize', 'timeoutMs']
@@ -384,17 +371,4 @@ export function batcher(predictor: Predictor, given?: BatcherOptions, ...more: u
     maxQueueDelayMicros: checkNumber(options.maxQueueDelayMicros ?? 0, 'batcher: maxQueueDelayMicros', 0, longestDelay),
     timeoutMs: checkTimeout(options.timeoutMs, 'batcher: timeoutMs') ?? Infinity,
   })
-}
-
-const none: RunOptions = {}
-
-function checkRunOptions(given: RunOptions): RunOptions {
-  const options = checkOptions(given, ['signal', 'timeoutMs'], 'run')
-  checkSignal(options.signal, 'run: signal')
-  checkTimeout(options.timeoutMs, 'run: timeoutMs')
-  return options
-}
-
-function checkTimeout(value: number | undefined, argument: string): number | undefined {
-  return value === undefined ? undefined : checkNumber(value, argument, 0, longestMilliseconds)
 }

@@ -93,8 +93,9 @@ export function parseInferRequest(
 
 /**
  * Reads a request of TensorFlow Serving's REST interface: `instances` (a list of rows) or `inputs` (one tensor), each as
- * numbers or under the name of the input. For several inputs, rows and tensors are objects with a member for each. The body is checked as by {@link parseInferRequest}. Throws `ERR_REQUEST`, whose
- * message names the member that is wrong, such as `instances[3]`.
+ * numbers or under the name of the input. For several inputs, each row, or `inputs` itself, is an object with a member for each of them.
+ * The body is checked as by {@link parseInferRequest}. Throws `ERR_REQUEST`, whose message names the member that is wrong, such as
+ * `instances[3]`.
  */
 export function parsePredictRequest(body: Buffer, spec: TensorSpec): TensorRequest
 export function parsePredictRequest(body: Buffer, spec: TensorSpec, ...more: unknown[]): TensorRequest {
@@ -113,7 +114,8 @@ export function parsePredictRequest(body: Buffer, spec: TensorSpec, ...more: unk
 }
 
 /**
- * Formats the response of the Open Inference Protocol to a request that {@link parseInferRequest} read. Each number is written
+ * Formats the response of the Open Inference Protocol to a request that {@link parseInferRequest} read. `output` has all outputs side by
+ * side. Each number is written
  * with the fewest digits that read back as the same float32. NaN and infinities, which JSON cannot express, become `null`.
  */
 export function formatInferResponse(
@@ -176,8 +178,8 @@ export function withTensor(json: string, tensor: Float32Array): Buffer {
 }
 
 /**
- * Formats the response of TensorFlow Serving to a request that {@link parsePredictRequest} read. Numbers are written as by
- * {@link formatInferResponse}.
+ * Formats the response of TensorFlow Serving to a request that {@link parsePredictRequest} read. Several outputs are an object for each
+ * row, or an object of columns, as the request was. Numbers are written as by {@link formatInferResponse}.
  */
 export function formatPredictResponse(request: TensorRequest, output: Float32Array, spec: TensorSpec): string
 export function formatPredictResponse(
