@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { input, layers, model } from 'neurode'
 import { type InferenceServer, serve } from 'neurode/serve'
 import { parse } from 'yaml'
 import { Random } from '../support/random.js'
@@ -66,12 +67,39 @@ function drawRequest(draw: Random, isFull = false): InferRequest {
   return request
 }
 
+/** A model of two inputs and two outputs, and a request for it with all members. */
+function severalTensors() {
+  const [a, b] = [input({ shape: [2] }), input({ shape: [3] })]
+  const joined = layers.concatenate().apply([a, b])
+  const [x, y] = [layers.dense({ units: 1 }).apply(joined), layers.dense({ units: 2 }).apply(joined)]
+  return model({ inputs: { a, b }, outputs: { x, y } })
+}
+const requestOfSeveral: InferRequest = {
+  id: 'i',
+  parameters: { own: 1 },
+  inputs: [
+    {
+      name: 'b',
+      shape: [2, 3],
+      datatype: 'INT32',
+      data: [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      parameters: { own: 1 },
+    },
+    { name: 'a', shape: [2, 2], datatype: 'FP32', data: [1, 2, 3, 4] },
+  ],
+  outputs: [{ name: 'y', parameters: { own: 1 } }, { name: 'x' }],
+}
+
 describe('the Open Inference Protocol', function () {
   this.slow(2000)
   this.timeout(1000 * 60 * 30)
   let server: InferenceServer
   before(async () => {
-    server = await serve({ models: { m: randomModel(4, 5, 3) }, port: 0, device: 'cpu', threads: 1 })
+    const models = { m: randomModel(4, 5, 3), several: severalTensors() }
+    server = await serve({ models, port: 0, device: 'cpu', threads: 1 })
   })
   after(() => server.close())
 
@@ -126,19 +154,28 @@ describe('the Open Inference Protocol', function () {
     }
   })
 
-  it('refuses every member that is not as the document has it', async () => {
-    const request = drawRequest(new Random(3), true)
-    const all = breaches(request, requestSchema, schemas)
-    assert.ok(all.length > 60, `${all.length} breaches`)
-    for (const one of all) {
-      const broken = breach(request, one)
-      const context = JSON.stringify(one)
-      assert.notDeepEqual(misfits(broken, requestSchema, schemas), [], context)
-      for (const headers of [{}, { te: 'trailers' }]) {
-        checkError(await infer(broken ?? '', undefined, headers), [400], context)
+  const requests: Readonly<Record<string, InferRequest>> = {
+    m: drawRequest(new Random(3), true),
+    several: requestOfSeveral,
+  }
+  for (const [name, request] of Object.entries(requests)) {
+    it(`refuses every member that is not as the document has it: ${name}`, async () => {
+      const path = `/v2/models/${name}/infer`
+      const answer = await infer(request, path)
+      assert.equal(answer.status, 200, answer.body.toString())
+      checkJson(answer, responseSchema)
+      const all = breaches(request, requestSchema, schemas)
+      assert.ok(all.length > 60, `${all.length} breaches`)
+      for (const one of all) {
+        const broken = breach(request, one)
+        const context = JSON.stringify(one)
+        assert.notDeepEqual(misfits(broken, requestSchema, schemas), [], context)
+        for (const headers of [{}, { te: 'trailers' }]) {
+          checkError(await infer(broken ?? '', path, headers), [400], context)
+        }
       }
-    }
-  })
+    })
+  }
 
   it(`refuses or answers whatever else is JSON, and nothing else (seed ${seed})`, async () => {
     const draw = new Random(seed + 1)

@@ -165,12 +165,12 @@ perDevice('predictor', (device) => {
     using wide = sequential([layers.dense({ units: 1000, inputShape: [4000] })])
     const choices = async (model: Predictor) => {
       const calls: string[] = []
-      const { predictOwn, predictSync } = model
+      const { predictOwn, predictOwnSync } = model
       Object.assign(model, {
         predictOwn: (...given: Parameters<typeof predictOwn>) =>
           calls.push('predict') && predictOwn.apply(model, given),
-        predictSync: (...given: Parameters<typeof predictSync>) =>
-          calls.push('sync') && predictSync.apply(model, given),
+        predictOwnSync: (...given: Parameters<typeof predictOwnSync>) =>
+          calls.push('sync') && predictOwnSync.apply(model, given),
       })
       using queue = batcher(model)
       await queue.run(1, () => {})
