@@ -120,6 +120,9 @@ const ownCalls = [
     'rows.hold',
     'batcher.runWhole',
     'predictor.predictOwn',
+    'predictor.predictOwnSync',
+    'predictor.joined',
+    'predictor.toResults',
     'predictor.operations',
   ],
 ]
