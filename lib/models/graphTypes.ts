@@ -65,9 +65,12 @@ export type PredictedInto<Outputs> = Outputs extends SymbolicTensor
     : { readonly [K in keyof Outputs]: Float32Array } | readonly Float32Array[]
 
 /** What a predictor computes: an array, or a list or a record of them for several outputs. */
-export type PredictedArrays<Outputs> = Outputs extends SymbolicTensor
-  ? Float32Array
-  : { readonly [K in keyof Outputs]: Float32Array }
+export type PredictedArrays<Outputs> = 0 extends 1 & Outputs
+  ? // biome-ignore lint/suspicious/noExplicitAny: of outputs that may be anything
+    any
+  : Outputs extends SymbolicTensor
+    ? Float32Array
+    : { readonly [K in keyof Outputs]: Float32Array }
 
 /** The outputs of a model as a list. */
 export type OutputList<Outputs> = Outputs extends SymbolicTensor
