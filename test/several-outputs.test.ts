@@ -206,8 +206,8 @@ describe('models of several outputs', () => {
     const predict = (out: unknown) => net.predict(x4, { out: out as never })
     const cases: readonly (readonly [unknown, string, RegExp])[] = [
       [kind, 'ERR_ARGUMENT', /out: expected a list or a record for the outputs kind, places/],
-      [[kind], 'ERR_SHAPE', /out: expected a list of 2, for the outputs kind, places, got a list of 1/],
-      [{ kind }, 'ERR_ARGUMENT', /a value for each output \(kind, places\), got none for 'places'/],
+      [[kind], 'ERR_SHAPE', /out: expected a list of 2, for the outputs kind, places, got 1/],
+      [{ kind }, 'ERR_DTYPE', /out\.places: expected a Float32Array, got undefined/],
       [{ kind, places, h: places }, 'ERR_UNKNOWN_NAME', /out: no output is called 'h'/],
       [{ kind: places, places }, 'ERR_SHAPE', /out\.kind: expected 72 elements for shape \[24, 3\], got 96/],
       [[kind, new Float64Array(4 * rows)], 'ERR_DTYPE', /out\[1\]: expected a Float32Array/],

@@ -5,7 +5,7 @@ import { ShapedArray } from '../arrays/shapedArray.js'
 import { checkFloats, checkPresent } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { isPlain, refuse } from '../checks/validate.js'
-import { inOrder } from './inOrder.js'
+import { ofOutputs } from './ofOutputs.js'
 import type { ModelHead, OutputForm } from './shapes.js'
 
 /** Where an output lies in a row of all outputs. */
@@ -44,22 +44,6 @@ export function byOutput<T>(
   return outputForm === 'list' ? values : Object.fromEntries(heads.map(({ name }, i) => [name, values[i] as T]))
 }
 
-/** The values of a list or a record for several outputs, in their order, each with what messages call it. */
-export function forOutputs(
-  heads: readonly Pick<ModelHead, 'name'>[],
-  given: unknown,
-  argument: string,
-): [unknown, string][] {
-  const names = heads.map(({ name }) => name)
-  if (isPlain(given)) {
-    return inOrder(names, given, argument, 'output').map((value, i) => [value, `${argument}.${names[i]}`])
-  }
-  if (!Array.isArray(given)) return refuse(argument, `a list or a record for the outputs ${names.join(', ')}`, given)
-  if (given.length === heads.length) return given.map((value, i) => [value, `${argument}[${i}]`])
-  const text = `${argument}: expected a list of ${heads.length}, for the outputs ${names.join(', ')}`
-  throw new NeurodeError('ERR_SHAPE', `${text}, got a list of ${given.length}`)
-}
-
 /** Checks an array that rows of an output are to be written into. */
 export function checkOut(out: unknown, rows: number, { shape, size }: HeadColumns, argument = 'out'): Float32Array {
   checkFloats(out, argument)
@@ -76,11 +60,15 @@ export class HeadArrays {
 
   constructor(layout: OutputLayout, rows: number, out: unknown) {
     const { heads } = layout
-    const given = out === undefined ? undefined : forOutputs(heads, out, 'out')
+    const names = heads.map(({ name }) => name)
+    if (out !== undefined && !isPlain(out) && !Array.isArray(out)) {
+      refuse('out', `a list or a record for the outputs ${names.join(', ')}`, out)
+    }
+    const given = out === undefined ? undefined : ofOutputs(names, out, 'out', 'ERR_SHAPE')
     this.#layout = layout
     this.#rows = rows
     this.#arrays = heads.map((head, i) => {
-      const [value, argument] = given?.[i] ?? [new Float32Array(rows * head.size), 'out']
+      const { value, argument } = given?.[i] ?? { value: new Float32Array(rows * head.size), argument: 'out' }
       return [checkOut(value, rows, head, argument), argument]
     })
   }

@@ -1,13 +1,21 @@
 /** The types of graph models: what data their inputs take, and what their outputs give. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
+import type { ForOutputs } from '../core/outputTypes.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import type { Prediction } from './sequentialOptions.js'
 
 /** Tensors of a graph: one, a list, or a record by name. */
 export type Tensors = SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>
 
-type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
+/** Whether a type is a union of several. */
+export type IsUnion<T, U = T> = [T] extends [never]
+  ? false
+  : T extends unknown
+    ? [U] extends [T]
+      ? false
+      : true
+    : never
 
 /** The tensors as a model gives them back: that of a list or a record of one alone. How many a list has may be unknown. */
 export type GraphOutputs<Given> = Given extends SymbolicTensor
@@ -58,11 +66,7 @@ type PredictionList<Outputs extends readonly unknown[]> = {
 }
 
 /** Arrays for a model's outputs to be written into: one, or a list or a record of them for several outputs. */
-export type PredictedInto<Outputs> = Outputs extends SymbolicTensor
-  ? Float32Array
-  : Outputs extends readonly unknown[]
-    ? { readonly [K in keyof Outputs]: Float32Array } | Readonly<Record<string, Float32Array>>
-    : { readonly [K in keyof Outputs]: Float32Array } | readonly Float32Array[]
+export type PredictedInto<Outputs> = ForOutputs<Outputs, Float32Array>
 
 /** What a predictor computes: an array, or a list or a record of them for several outputs. */
 export type PredictedArrays<Outputs> = 0 extends 1 & Outputs

@@ -6,6 +6,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import type { LossName } from '../training/losses.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { MetricKey, MetricLike } from '../training/metrics.js'
+import type { IsUnion } from './graphTypes.js'
 import type { BaseCompileOptions } from './sequentialOptions.js'
 
 /** The losses of a model's outputs: one for all, or one for each; null for none. */
@@ -56,8 +57,6 @@ export interface GraphCompileOptions<Outputs = unknown, Metrics = unknown, Weigh
    */
   readonly weightedMetrics?: (Weighted & Named<Outputs, Weighted>) | undefined
 }
-
-type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
 
 type NamesWithLoss<Outputs, Losses> = {
   [K in keyof Outputs & keyof Losses]: Losses[K] extends null ? never : K

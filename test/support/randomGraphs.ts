@@ -34,13 +34,14 @@ export interface RandomGraph {
   readonly net: Functional
   /** Rows of all inputs, by name. */
   readonly data: (rows: number, seed: number) => Record<string, NdArray>
-  readonly outputs: number
+  /** The shapes of the outputs; every second graph has several, some of them inner tensors. */
+  readonly outputs: readonly (readonly number[])[]
+  /** What the loss of each output counts. */
+  readonly lossWeights: readonly number[]
   /** Whether training draws random numbers. */
   readonly isNoisy: boolean
-  /** The outputs of rows of all inputs, and the penalties in the loss. */
-  readonly reference: (data: Record<string, NdArray>, training: boolean) => { rows: Rows; penalty: number }
-  /** Makes a model of several tensors of the graph, with what they are for rows of all inputs. */
-  readonly several: () => { net: Functional; reference: (data: Record<string, NdArray>) => Rows[] }
+  /** Each output for rows of all inputs, and the penalties in the loss. */
+  readonly reference: (data: Record<string, NdArray>, training: boolean) => { outputs: Rows[]; penalty: number }
 }
 
 /** Draws one graph: all of it follows from the seed. */
@@ -324,16 +325,19 @@ export function randomGraph(seed: number): RandomGraph {
       return (rows as Rows).map((row) => row.flatMap((index) => table.slice(2 * index, 2 * index + 2)))
     })
   })
-  const outputs = 1 + random.below(3)
+  const units = 1 + random.below(3)
   const pool = grower.grow(starts, 4 + random.below(9))
   const joined = grower.join([...new Set([...sources, ...pool])])
-  const output =
-    random.next() < 0.8 ? grower.dense(joined, outputs, random.pick(['linear', 'tanh', 'softmax'])) : joined
-  const net = model({
+  const output = random.next() < 0.8 ? grower.dense(joined, units, random.pick(['linear', 'tanh', 'softmax'])) : joined
+  const picked = Array.from({ length: seed % 2 === 1 ? 1 + random.below(3) : 0 }, () =>
+    random.pick([...starts, ...pool]),
+  )
+  const nodes = [...picked, output]
+  const net: unknown = model({
     inputs: sources.map(({ tensor }) => tensor),
-    outputs: output.tensor,
+    outputs: nodes.map(({ tensor }) => tensor),
     seed,
-  }) as unknown as Functional
+  })
   const rowsOf = (data: Record<string, NdArray>) => {
     const known = new Map<Node, Rows>()
     specs.forEach(({ name, shape }, i) => {
@@ -345,9 +349,10 @@ export function randomGraph(seed: number): RandomGraph {
     return known
   }
   return {
-    net,
+    net: net as Functional,
     isNoisy: grower.isNoisy,
-    outputs: output.tensor.shape[0] as number,
+    lossWeights: nodes.map((_, i) => 1 / (1 + i)),
+    outputs: nodes.map(({ tensor }) => tensor.shape),
     data: (rows, dataSeed) => {
       const numbers = new Random(dataSeed)
       const make = { float32: 'normals', int32: 'classes', uint8: 'bytes' } as const
@@ -364,22 +369,9 @@ export function randomGraph(seed: number): RandomGraph {
       )
     },
     reference: (data, training) => {
+      const known = rowsOf(data)
       const context = { training, penalty: 0, penalized: new Set<object>() }
-      return { rows: evaluate(output, rowsOf(data), context), penalty: context.penalty }
-    },
-    several: () => {
-      const picks = new Random(seed + 1)
-      const nodes = [...Array.from({ length: 1 + picks.below(3) }, () => picks.pick([...sources, ...pool])), output]
-      const inputs = sources.map(({ tensor }) => tensor)
-      const severals: unknown = model({ inputs, outputs: nodes.map(({ tensor }) => tensor) })
-      return {
-        net: severals as Functional,
-        reference: (data) => {
-          const known = rowsOf(data)
-          const context = { training: false, penalty: 0, penalized: new Set<object>() }
-          return nodes.map((node) => evaluate(node, known, context))
-        },
-      }
+      return { outputs: nodes.map((node) => evaluate(node, known, context)), penalty: context.penalty }
     },
   }
 }
