@@ -43,16 +43,13 @@ export interface CapturedPart {
 export function splitRows(captured: Float32Array, part: CapturedPart, weighted: boolean): CapturedBatch {
   const { stride, begin, positions, outputs } = part
   const each = 2 * outputs + 1
-  const places = (visit: (at: number, weight: number) => void) => {
-    for (let row = begin; row < captured.length; row += stride) {
-      for (let at = row; at < row + positions * each; at += each) {
-        const weight = captured[at + 2 * outputs] as number
-        if (!Number.isNaN(weight)) visit(at, weight)
-      }
-    }
-  }
+  // All numbers of an only output are one piece.
+  const isOnly = stride === positions * each
+  const [piece, step] = isOnly ? [captured.length, captured.length] : [positions * each, stride]
   let rows = 0
-  places(() => rows++)
+  for (let from = begin; from < captured.length; from += step) {
+    for (let at = from; at < from + piece; at += each) if (!Number.isNaN(captured[at + 2 * outputs])) rows++
+  }
   const batch = {
     outputs: new Float32Array(rows * outputs),
     targets: new Float32Array(rows * outputs),
@@ -60,13 +57,17 @@ export function splitRows(captured: Float32Array, part: CapturedPart, weighted: 
     shape: [rows, outputs] as const,
   }
   let row = 0
-  places((at, weight) => {
-    for (let o = 0; o < outputs; o++) {
-      batch.outputs[row * outputs + o] = captured[at + o] as number
-      batch.targets[row * outputs + o] = captured[at + outputs + o] as number
+  for (let from = begin; from < captured.length; from += step) {
+    for (let at = from; at < from + piece; at += each) {
+      const weight = captured[at + 2 * outputs] as number
+      if (Number.isNaN(weight)) continue
+      for (let o = 0; o < outputs; o++) {
+        batch.outputs[row * outputs + o] = captured[at + o] as number
+        batch.targets[row * outputs + o] = captured[at + outputs + o] as number
+      }
+      if (weighted) batch.weights[row] = weight
+      row++
     }
-    if (weighted) batch.weights[row] = weight
-    row++
-  })
+  }
   return batch
 }
