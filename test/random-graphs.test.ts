@@ -16,6 +16,7 @@ import {
   layers,
   load,
   model,
+  type NdArray,
   optimizers,
   type SymbolicTensor,
 } from 'neurode'
@@ -29,10 +30,13 @@ const count = Number(process.env.NEURODE_RANDOM_GRAPHS ?? 6)
 const firstSeed = Number(process.env.NEURODE_FUZZ_SEED ?? 1)
 const rows = 12
 
+// biome-ignore lint/suspicious/noExplicitAny: a graph of one output, or of two in a list.
+type AnyGraph = Functional<any, any, string, any, any>
+
 type Apply = (tensors: readonly SymbolicTensor[]) => SymbolicTensor
 
 /** A graph with many uses of each tensor. Noise and kinks would spoil finite differences, so there are none. */
-function randomGraph(seed: number): Functional {
+function randomGraph(seed: number): AnyGraph {
   const random = new Random(seed)
   const width = 2 + random.below(4)
   const inputs = Array.from({ length: 1 + random.below(2) }, (_, i) =>
@@ -67,22 +71,35 @@ function randomGraph(seed: number): Functional {
   }
   const ends = [...new Set([...tensors.slice(0, inputs.length), ...tensors.slice(-2)])]
   const end = ends.length > 1 ? layers.concatenate().apply(ends) : (ends[0] as SymbolicTensor)
-  return model({ inputs, outputs: layers.dense({ units: 2 }).apply(end), seed }) as Functional
+  const output = layers.dense({ units: 2 }).apply(end)
+  if (random.below(2) === 0) return model({ inputs, outputs: output, seed }) as unknown as AnyGraph
+  // An inner tensor, which other layers read as well, or a second output layer of one.
+  const inner = random.pick(tensors)
+  const second = random.below(2) === 0 ? inner : layers.dense({ units: 3 }).apply(inner)
+  return model({ inputs, outputs: [output, second], seed }) as unknown as AnyGraph
 }
 
-function dataOf(net: Functional, seed: number) {
+function dataOf(net: AnyGraph, seed: number) {
   const random = new Random(seed + 1)
   const x = net.inputs.map(({ shape }) =>
     array(random.normals(rows * (shape[0] as number)), [rows, shape[0] as number]),
   )
-  return { x, y: array(random.normals(rows * 2), [rows, 2]) }
+  const y = net.outputs.map(({ shape }) => {
+    const size = shape[0] as number
+    return array(random.normals(rows * size), [rows, size])
+  })
+  return { x, y }
 }
 
-function prepared(seed: number, device: string, threads = 1): Functional {
+function prepared(seed: number, device: string, threads = 1): AnyGraph {
   const net = randomGraph(seed)
-  net.compile({ optimizer: optimizers.adam({ learningRate: 0.01 }), loss: 'mse', device, threads })
+  const several = net.outputs.length > 1 ? { loss: ['mse', 'logCosh'], lossWeights: [1, 0.5] } : { loss: 'mse' }
+  net.compile({ optimizer: optimizers.adam({ learningRate: 0.01 }), ...several, device, threads } as never)
   return net
 }
+
+/** The predictions of all outputs, in one list. */
+const valuesOf = (predicted: NdArray | readonly NdArray[]) => [predicted].flat().flatMap(({ data }) => [...data])
 
 perDevice('random graphs', (device) => {
   for (let seed = firstSeed; seed < firstSeed + count; seed++) {
@@ -98,15 +115,17 @@ perDevice('random graphs', (device) => {
         await other.fit(x, y, { epochs: 2, ...options })
         assert.deepEqual(bits(other), bits(net), `${threads} threads`)
       }
-      const { data } = await net.predict(x)
-      using predictor = net.predictor()
-      const predicted = await predictor.predict(x.length === 1 ? (x[0]?.data as Float32Array) : x)
-      // Known statistics may be multiplied into the weights of a layer beside them.
-      assertClose(predicted, data, product(64), 'the predictor')
+      const predictions = valuesOf(await net.predict(x))
+      if (net.outputs.length === 1) {
+        using predictor = net.predictor()
+        const predicted = await predictor.predict(x.length === 1 ? (x[0]?.data as Float32Array) : x)
+        // Known statistics may be multiplied into the weights of a layer beside them.
+        assertClose(predicted, predictions, product(64), 'the predictor')
+      }
       await inFolder(async (folder) => {
         const path = join(folder, 'graph.neurode')
         await net.save(path)
-        using loaded = await load<Functional>(path, { device, threads: 1 })
+        using loaded = await load<AnyGraph>(path, { device, threads: 1 })
         for (const each of [net, loaded]) await each.fit(x, y, { epochs: 3, resume: true, ...options })
         assert.deepEqual(bits(loaded), bits(net))
       })
@@ -123,10 +142,10 @@ describe('random graphs', () => {
           using net = prepared(seed, device)
           const { x, y } = dataOf(net, seed)
           await net.fit(x, y, { epochs: 3, batchSize: 5, ...quiet })
-          return (await net.predict(x)).data
+          return valuesOf(await net.predict(x))
         }),
       )
-      assertClose(other as Float32Array, one as Float32Array, otherTraining, 'predictions')
+      assertClose(other as number[], one as number[], otherTraining, 'predictions')
     })
   }
 })

@@ -20,7 +20,8 @@ export function ofOutputs(
   code: ErrorCode = 'ERR_ARGUMENT',
 ): OfOutput[] {
   if (Array.isArray(given)) {
-    if (given.length === names.length) return given.map((value, i) => ({ value, argument: `${argument}[${i}]` }))
+    const all = Array.from(given, (value: unknown, i) => ({ value, argument: `${argument}[${i}]` }))
+    if (all.length === names.length) return all
     const outputs = names.length === 1 ? `the output ${names[0]}` : `the outputs ${names.join(', ')}`
     throw new NeurodeError(code, `${argument}: expected a list of ${names.length}, for ${outputs}, got ${given.length}`)
   }

@@ -81,6 +81,7 @@ const shared: ReadonlySet<string> = new Set([
   'model.apply',
   'model.build',
   'model.compile',
+  'functional.compile',
   'model.fit of one batch',
   'model.predict',
   'model.predictSync',

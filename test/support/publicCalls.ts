@@ -4,8 +4,15 @@ import type { PublicCall } from './calls/call.js'
 import { factoryCalls } from './calls/factories.js'
 import { fileCalls } from './calls/files.js'
 import { modelCalls } from './calls/models.js'
+import { outputCalls } from './calls/outputs.js'
 import { servingCalls } from './calls/serving.js'
 
 export type { PublicCall }
 
-export const publicCalls: readonly PublicCall[] = [...factoryCalls, ...modelCalls, ...fileCalls, ...servingCalls]
+export const publicCalls: readonly PublicCall[] = [
+  ...factoryCalls,
+  ...modelCalls,
+  ...outputCalls,
+  ...fileCalls,
+  ...servingCalls,
+]
