@@ -141,6 +141,27 @@ describe('models of several outputs', () => {
     assert.deepEqual(namesOf(chain.outputs, chain.inputs[0] as SymbolicTensor), ['last'])
   })
 
+  it('have the layers of a record in the order of its sorted names, as in Keras', async () => {
+    const x = input({ shape: [2], name: 'x' })
+    const [a, b] = ['a', 'b'].map((name) =>
+      layers.dense({ units: 1, useBias: false, name }).apply(x),
+    ) as SymbolicTensor[]
+    const order = (outputs: Tensors) =>
+      model({ inputs: x, outputs })
+        .getWeights()
+        .map(({ name }) => name)
+    assert.deepEqual(order([b, a] as Tensors), ['b/kernel', 'a/kernel'])
+    assert.deepEqual(order({ zeta: b, alpha: a } as Tensors), ['a/kernel', 'b/kernel'])
+    using net = model({ inputs: x, outputs: { zeta: b, alpha: a } as Tensors })
+    assert.deepEqual(net.outputNames, ['zeta', 'alpha'])
+    await inFolder(async (folder) => {
+      await net.save(join(folder, 'record.neurode'))
+      using loaded = await load<typeof net>(join(folder, 'record.neurode'))
+      assert.deepEqual(loaded.getWeights(), net.getWeights())
+      assert.deepEqual(loaded.outputNames, net.outputNames)
+    })
+  })
+
   it('are layers that return a list or a record', async () => {
     const { x, net, kind, places } = twoOutputs()
     const again = input({ shape: [4] })

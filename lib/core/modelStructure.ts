@@ -53,7 +53,11 @@ export abstract class ModelStructure implements LayerHost, PlanSeeds {
 
   /** Makes the model of a graph. */
   setGraph({ inputs, outputs, names, ...naming }: GivenGraph): void {
-    this.adopt(stackGraph(traceGraph(inputs, outputs), naming, this, names))
+    const { outputNames, outputForm } = naming
+    const byName = outputForm === 'record' ? outputNames?.map((name, i) => [name, outputs[i]] as const) : undefined
+    // Keras goes through the values of a dictionary by their sorted keys.
+    const order = byName?.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tensor]) => tensor as SymbolicTensor)
+    this.adopt(stackGraph({ ...traceGraph(inputs, order ?? outputs), outputs }, naming, this, names))
   }
 
   /** The graph of the model. A chain of layers becomes one when it is first asked for. Throws `ERR_NOT_BUILT`. */
