@@ -91,7 +91,11 @@ function graphModel() {
   const both = graph({ inputs: t, outputs: { wide: layers.dense({ units: 4 }).apply(t), same: t } })
   const { wide, same } = both.apply(block.apply(shared.apply(x)))
   const sum = layers.add().apply([wide, shared.apply(block.apply(same))])
-  return graph({ inputs: { x }, outputs: { y: layers.dense({ units: 2 }).apply(sum), sum }, seed: 1 })
+  return graph({ inputs: { x }, outputs: { y: layers.dense({ units: 2 }).apply(sum), sum }, seed: 1 }).compile({
+    loss: { y: 'huber', sum: null },
+    lossWeights: { y: 0.5 },
+    metrics: { y: ['mae'], sum: ['r2Score'] },
+  })
 }
 
 async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {

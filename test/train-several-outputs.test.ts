@@ -251,6 +251,27 @@ perDevice('training of models of several outputs', (device) => {
     })
   })
 
+  it('goes on from a backup, and refuses that of other losses', async () => {
+    await inFolder(async (folder) => {
+      using straight = compiled(device)
+      await straight.fit(x, y, options)
+      using first = compiled(device)
+      const backup = () => callbacks.backupAndRestore(folder)
+      const fail = {
+        onEpochEnd(epoch: number) {
+          if (epoch === 1) throw new Error('stopped')
+        },
+      }
+      await assert.rejects(first.fit(x, y, { ...options, callbacks: [backup(), fail] }), /stopped/)
+      const other = twoHeads().compile({ optimizer: adam(), loss: { price: 'mse', sold: 'mse' }, device })
+      const mismatch = { code: 'ERR_CHECKPOINT_MISMATCH', message: /meanSquaredError, binaryCrossentropy/ }
+      await assert.rejects(other.fit(x, y, { ...options, callbacks: backup() }), mismatch)
+      using second = compiled(device)
+      await second.fit(x, y, { ...options, callbacks: backup() })
+      assert.deepEqual(bits(second), bits(straight))
+    })
+  })
+
   it('tells callbacks the keys of all outputs, and which values are better', async () => {
     using net = compiled(device)
     await inFolder(async (folder) => {

@@ -20,8 +20,9 @@ export function ofOutputs(
   code: ErrorCode = 'ERR_ARGUMENT',
 ): OfOutput[] {
   if (Array.isArray(given)) {
-    const all = Array.from(given, (value: unknown, i) => ({ value, argument: `${argument}[${i}]` }))
-    if (all.length === names.length) return all
+    if (given.length === names.length) {
+      return Array.from(given, (value: unknown, i) => ({ value, argument: `${argument}[${i}]` }))
+    }
     const outputs = names.length === 1 ? `the output ${names[0]}` : `the outputs ${names.join(', ')}`
     throw new NeurodeError(code, `${argument}: expected a list of ${names.length}, for ${outputs}, got ${given.length}`)
   }

@@ -176,6 +176,10 @@ several.compile({ loss: { dense: 'mse', dense_1: null } })
 await several.fit(rows, [[1], [2]], { sampleWeight: [null, [1]] })
 const any: number = (await several.evaluate(rows, { dense: [1], dense_1: [2] })).dense_loss as number
 expectType<Equal<typeof any, number>>()
+// How many a list has may be unknown.
+const anyNumber: SymbolicTensor[] = [price, kind]
+const unknown = model({ inputs: x, outputs: anyNumber }).compile({ loss: 'mse', metrics: ['mae'] })
+await unknown.fit(rows, [[1], [2]], { validationSplit: 0.5 })
 const either = net as typeof net | typeof tower
 either.compile({ loss: 'mse', metrics: ['mae'] })
 
