@@ -47,7 +47,7 @@ describe('bad settings and targets of several outputs', () => {
     const dense = () => layers.dense({ units: 1 }).apply(from)
     const named = (names: readonly string[]) =>
       model({ inputs: from, outputs: Object.fromEntries(names.map((name) => [name, dense()])) })
-    const error = { code: 'ERR_ARGUMENT', message: /its own key in the logs/ }
+    const error = { code: 'ERR_ARGUMENT', message: /whose keys in the logs differ/ }
     const two = named(['a', 'a_b'])
     const custom = metrics.custom({ name: 'b_mae', rows: () => [] })
     assert.throws(() => two.compile({ loss: 'mse', metrics: { a: [custom], a_b: ['mae'] } }), error)

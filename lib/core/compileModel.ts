@@ -57,13 +57,11 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
   })
   const lossKeys = heads.flatMap(({ lossKey }) => lossKey ?? [])
   const keys = ['loss', ...lossKeys, ...heads.flatMap(({ metrics }) => metrics.map(({ key }) => key))]
-  const taken = new Set<string>()
-  for (const key of keys) {
-    if (taken.has(key) || keys.includes(`val_${key}`)) {
-      const text = `metrics: expected names of outputs and metrics that give each its own key in the logs`
-      throw new NeurodeError('ERR_ARGUMENT', `${text}, got '${taken.has(key) ? key : `val_${key}`}' twice`)
-    }
-    taken.add(key)
+  // Names of metrics alone were checked as they were made.
+  const bad = outputs.length === 1 ? undefined : keys.find((key, i) => keys.indexOf(key) < i || key.startsWith('val_'))
+  if (bad !== undefined) {
+    const text = "compile: expected outputs and metrics whose keys in the logs differ, and do not begin with 'val_'"
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, which validation has, got '${bad}'`)
   }
   const hasCustomLoss = heads.some(({ loss }) => loss?.custom !== undefined)
   const hasStates = heads.some(({ metrics }) => metrics.some(({ state }) => state !== undefined))
