@@ -47,12 +47,16 @@ export function valuesOfTargets(core: ModelCore, value: unknown, argument: strin
   const { heads } = core.built()
   const names = heads.map(({ name }) => name)
   const isList = Array.isArray(value) && (heads.length > 1 || (value.length === 1 && isArray(value[0])))
-  const isGiven = core.stack.graph !== undefined && (isList || (isPlain(value) && !isNdArray(value)))
+  const isGiven = core.stack.graph !== undefined && (isList || isByName(value, heads.length))
   if (isGiven) return ofOutputs(names, value as object, argument, 'ERR_SHAPE')
   if (heads.length === 1) return [{ value, argument }]
   const text = `${argument}: expected targets for each output, in a list or by name (${names.join(', ')})`
   throw new NeurodeError('ERR_ARGUMENT', `${text}, got ${describe(value)}`)
 }
+
+/** Whether a value is a record by name, and no array with its shape, however wrong. */
+const isByName = (value: unknown, outputs: number) =>
+  isPlain(value) && !isNdArray(value) && (outputs > 1 || !('data' in value && 'shape' in value))
 
 const isArray = (value: unknown) => isNdArray(value) || value instanceof RowSource
 
@@ -190,7 +194,7 @@ function weightsByOutput(core: ModelCore, value: unknown, argument: string): rea
     Array.isArray(value) &&
     value.length === heads.length &&
     (heads.length > 1 ? value.every(isPart) : isNdArray(value[0]))
-  const isGiven = core.stack.graph !== undefined && (isList || (isPlain(value) && !isNdArray(value)))
+  const isGiven = core.stack.graph !== undefined && (isList || isByName(value, heads.length))
   return isGiven ? ofOutputs(names, value as object, argument) : names.map(() => ({ value, argument }))
 }
 

@@ -13,8 +13,8 @@ export interface MemoryOptions {
    * and `y`, and about 0.2 s per gigabyte.
    *
    * `false` is for data too large to copy. Then `x` must be bytes or float32 in a SharedArrayBuffer, and is read in place, as are
-   * targets and validation data that are such arrays; labels and weights are copied all the same. Do not write to the memory while
-   * the call runs: whether the changes count is undefined. Throws `ERR_ARGUMENT` if `x` lies in other memory, which could be
+   * targets and validation data that are such arrays; labels, weights and targets of several outputs are copied all the same. Do not
+   * write to the memory while the call runs: whether the changes count is undefined. Throws `ERR_ARGUMENT` if `x` lies in other memory, which could be
    * transferred away while it is read.
    */
   readonly copy?: boolean | undefined

@@ -79,7 +79,7 @@ export const optionRows: Rows = [
   ['hiddenlayers', is('a list of layers: [layers.dense({ units, activation, inputShape }), …]')],
   ['optimizer loss metrics', ofCompile],
   ['runeagerly jitcompile stepsperexecution autoscaleloss', fixed],
-  ['lossweights', no('a model has one output and one loss')],
+  ['lossweights', is('an option of compile for graph models, which may have several outputs')],
   ['sampleweightmode targettensors', no('sampleWeight of fit has a weight for each row, or each position of it')],
   [
     'lr learningrate momentum nesterov beta1 beta2 betas rho amsgrad weightdecay clipnorm clipvalue globalclipnorm useema',
