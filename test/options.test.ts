@@ -40,6 +40,9 @@ const leftOut: readonly string[] = [
   'batcher.runWhole',
   'predictor.operations',
   'predictor.predictOwn',
+  'predictor.predictOwnSync',
+  'predictor.toResults',
+  'predictor.joined',
 ]
 
 const isOptions = (value: unknown): value is Options =>
