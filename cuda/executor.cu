@@ -6,10 +6,11 @@
 
 namespace neurode::cuda {
 
-Executor::Executor(Device& device, Program program)
+Executor::Executor(Device& device, Program program, const Executor* sibling)
     : device_(device),
       program_(std::move(program)),
-      parameters_(device, program_),
+      parameters_(sibling == nullptr ? Parameters(device, program_)
+                                     : Parameters(device, program_, sibling->parameters_)),
       updates_(device, program_, parameters_),
       wide_(device, program_, parameters_),
       launcher_(device.stream.get()),
@@ -18,14 +19,9 @@ Executor::Executor(Device& device, Program program)
       predict_(device, program_, program_.predict, parameters_, updates_, wide_, kMostPredicted),
       evaluate_(device, program_, program_.evaluate, parameters_, updates_, wide_, kMostEvaluated),
       train_(device, program_, program_.train, parameters_, updates_, wide_, 0),
-      training_(device, program_, train_, data_, range_),
+      training_(device, program_, parameters_, train_, data_, range_),
       evaluation_(program_, evaluate_, updates_.penalties(), range_),
       prediction_(device, program_, predict_) {}
-
-void Executor::set_parameter(int slot, int index, const float* values) {
-  if (slot < 0) wide_.kernels_changed();
-  parameters_.set(slot, index, values);
-}
 
 void Executor::take_for(const plugin::ReservationRecord& reservation) {
   const plugin::RangeRecord& range = reservation.range;
@@ -58,7 +54,16 @@ void Executor::train(const plugin::RangeRecord& range, const float* learning_rat
                      std::int64_t& step, const plugin::CancelRecord& cancel,
                      plugin::SumsRecord& sums) {
   wide_.refresh(launcher_);
+  if (range.update != 0) parameters_.changes();
   training_.run(launcher_, range, learning_rates, step, cancel, sums);
+  wide_.copies_are_new();
+}
+
+void Executor::apply(float learning_rate, std::int64_t& step) {
+  wide_.refresh(launcher_);
+  parameters_.changes();
+  training_.apply(launcher_, learning_rate, step);
+  wide_.copies_are_new();
 }
 
 void Executor::evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,

@@ -15,15 +15,17 @@ namespace neurode::cuda {
 
 class Executor {
  public:
-  Executor(Device& device, Program program);
+  // `sibling`: the executor whose parameters it has too, or null.
+  Executor(Device& device, Program program, const Executor* sibling = nullptr);
 
   const Parameters& parameters() const { return parameters_; }
-  void set_parameter(int slot, int index, const float* values);
+  Parameters& parameters() { return parameters_; }
   // Allocates memory for later calls. Throws if memory is short; then data that were not bound
   // before are released.
   void reserve(const plugin::ReservationRecord& reservation);
   void train(const plugin::RangeRecord& range, const float* learning_rates, std::int64_t& step,
              const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
+  void apply(float learning_rate, std::int64_t& step);
   void evaluate(const plugin::RangeRecord& range, const plugin::CancelRecord& cancel,
                 plugin::SumsRecord& sums);
   void predict(const plugin::InputRecord& input, float* output, const plugin::CancelRecord& cancel);

@@ -7,38 +7,69 @@ namespace {
 
 constexpr std::int64_t kAligned = 64;  // floats; cuBLASLt assumes operands aligned to 256 bytes
 
+std::int64_t aligned(std::int64_t floats) { return (floats + kAligned - 1) / kAligned * kAligned; }
+
+int slots_of_optimizer(const Program& program) {
+  return program.slots - (program.accumulator >= 0) - (program.average >= 0);
+}
+
+DeviceMemory zeros(Device& device, std::int64_t floats, const char* what) {
+  const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
+  DeviceMemory memory(device.pool, bytes, what);
+  if (bytes > 0)
+    check(cudaMemsetAsync(memory.as<void>(), 0, bytes, device.stream.get()), "clearing parameters");
+  return memory;
+}
+
 }  // namespace
 
 Parameters::Parameters(Device& device, const Program& program)
     : device_(device),
       program_(program),
-      optimizer_slots_(program.slots - (program.accumulator >= 0) - (program.average >= 0)) {
-  std::int64_t values = 0, gradients = 0;
-  for (const Parameter& parameter : program.parameters) {
-    const int rows = std::max(parameter.rows, 1), stride = (parameter.columns + 3) / 4 * 4;
-    const std::int64_t size = std::int64_t{rows} * stride;
-    const std::int64_t taken = (size + kAligned - 1) / kAligned * kAligned;
-    places_.push_back({values, all_slots_, gradients, size, rows, parameter.columns, stride});
-    values += taken;
-    if (parameter.trainable) all_slots_ += taken;
-    if (parameter.update == Update::deferred) gradients += taken;
-  }
-  for (Place& place : places_) {
-    place.slots += values;
-    place.gradient += values + program.slots * all_slots_;
-  }
-  const std::int64_t bytes =
-      (values + program.slots * all_slots_ + gradients) * static_cast<std::int64_t>(sizeof(float));
-  memory_ = DeviceMemory(device.pool, bytes, "the model's parameters");
-  if (bytes > 0)
-    check(cudaMemsetAsync(memory_.as<void>(), 0, bytes, device.stream.get()),
-          "clearing parameters");
+      shared_(std::make_shared<SharedParameters>()),
+      optimizer_slots_(slots_of_optimizer(program)) {
+  take_memory();
+  take_arena();
 }
 
-void Parameters::get(int slot, int index, float* values) const {
-  const Place& place = places_[index];
+Parameters::Parameters(Device& device, const Program& program, const Parameters& sibling)
+    : device_(device),
+      program_(program),
+      shared_(sibling.shared_),
+      optimizer_slots_(slots_of_optimizer(program)) {
+  check_siblings(program, sibling.program_);
+  take_arena();
+}
+
+void Parameters::take_memory() {
+  std::int64_t values = 0;
+  std::int64_t& all_slots = shared_->all_slots;
+  for (const Parameter& parameter : program_.parameters) {
+    const int rows = std::max(parameter.rows, 1), stride = (parameter.columns + 3) / 4 * 4;
+    const std::int64_t size = std::int64_t{rows} * stride;
+    shared_->places.push_back({values, all_slots, size, rows, parameter.columns, stride});
+    values += aligned(size);
+    if (parameter.trainable) all_slots += aligned(size);
+  }
+  for (Place& place : shared_->places) place.slots += values;
+  shared_->memory = zeros(device_, values + program_.slots * all_slots, "the model's parameters");
+}
+
+void Parameters::take_arena() {
+  std::int64_t gradients = 0;
+  for (int i = 0; i < static_cast<int>(shared_->places.size()); ++i) {
+    const bool is_kept =
+        program_.keeps_gradients || program_.parameters[i].update == Update::deferred;
+    gradients_.push_back(is_kept ? gradients : -1);
+    if (is_kept) gradients += aligned(place_of(i).size);
+  }
+  if (gradients > 0) arena_ = zeros(device_, gradients, "the gradients of parameters");
+}
+
+void Parameters::download(const float* from, int index, float* values) const {
+  const Place& place = place_of(index);
   std::vector<float> padded(place.size);
-  device_.staging.download(at(slot, index), place.size * static_cast<std::int64_t>(sizeof(float)),
+  device_.staging.download(from, place.size * static_cast<std::int64_t>(sizeof(float)),
                            padded.data());
   for (int row = 0; row < place.rows; ++row) {
     std::copy_n(padded.data() + std::int64_t{row} * place.stride, place.columns,
@@ -46,16 +77,45 @@ void Parameters::get(int slot, int index, float* values) const {
   }
 }
 
-void Parameters::set(int slot, int index, const float* values) {
-  const Place& place = places_[index];
+void Parameters::upload(const float* values, int index, float* to) const {
+  const Place& place = place_of(index);
   std::vector<float> padded(place.size, 0.0f);
   for (int row = 0; row < place.rows; ++row) {
     std::copy_n(values + std::int64_t{row} * place.columns, place.columns,
                 padded.data() + std::int64_t{row} * place.stride);
   }
-  device_.staging.upload(padded.data(), place.size * static_cast<std::int64_t>(sizeof(float)),
-                         at(slot, index));
+  device_.staging.upload(padded.data(), place.size * static_cast<std::int64_t>(sizeof(float)), to);
 }
+
+void Parameters::copy(const float* from, int index, float* to) const {
+  const std::int64_t bytes = place_of(index).size * static_cast<std::int64_t>(sizeof(float));
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, device_.stream.get()),
+        "copying statistics");
+}
+
+void Parameters::get(int slot, int index, float* values) const {
+  download(at(slot, index), index, values);
+}
+
+void Parameters::set(int slot, int index, const float* values) {
+  if (slot < 0) changes();
+  upload(values, index, at(slot, index));
+}
+
+void Parameters::get_gradient(int index, float* values) const {
+  download(gradient(index), index, values);
+}
+
+void Parameters::set_gradient(int index, const float* values) {
+  upload(values, index, gradient(index));
+}
+
+void Parameters::begin_statistics() {
+  for (int i = 0; i < static_cast<int>(gradients_.size()); ++i)
+    if (!program_.parameters[i].trainable) copy(at(-1, i), i, gradient(i));
+}
+
+void Parameters::end_statistics(int index) { copy(gradient(index), index, at(-1, index)); }
 
 WeightsRecord Parameters::updated(int index) const {
   WeightsRecord record{};
@@ -69,7 +129,7 @@ WeightsRecord Parameters::record(int index, bool adds) const {
   if (index < 0 || program_.parameters[index].update == Update::none) return {};
   if (program_.parameters[index].update == Update::fused) return updated(index);
   WeightsRecord record{};
-  record.values = memory_.floats() + places_[index].gradient;
+  record.values = gradient(index);
   record.stores = true;
   record.adds = adds;
   return record;
@@ -78,14 +138,14 @@ WeightsRecord Parameters::record(int index, bool adds) const {
 std::vector<DeferredRecord> Parameters::deferred() const {
   std::vector<DeferredRecord> records;
   int pieces = 0;
-  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+  for (int i = 0; i < static_cast<int>(gradients_.size()); ++i) {
     if (program_.parameters[i].update != Update::deferred) continue;
     DeferredRecord record{};
     record.weights = updated(i);
-    record.gradient = memory_.floats() + places_[i].gradient;
+    record.gradient = gradient(i);
     if (program_.accumulator >= 0) record.accumulator = at(program_.accumulator, i);
     if (program_.average >= 0) record.average = at(program_.average, i);
-    record.size = places_[i].size;
+    record.size = place_of(i).size;
     record.first_piece = pieces;
     record.pieces = static_cast<int>((record.size + kPiece - 1) / kPiece);
     pieces += record.pieces;
@@ -101,14 +161,14 @@ std::vector<DeferredRecord> Parameters::deferred() const {
 
 std::vector<MatrixRecord> Parameters::matrices() const {
   std::vector<MatrixRecord> records;
-  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+  for (int i = 0; i < static_cast<int>(gradients_.size()); ++i) {
     const Parameter& parameter = program_.parameters[i];
     if (!parameter.regularizer || !is_of_matrix(*parameter.regularizer)) continue;
-    const Place& place = places_[i];
+    const Place& place = place_of(i);
     const bool columns = is_of_columns(*parameter.regularizer);
     MatrixRecord record{};
     record.values = at(-1, i);
-    record.gradient = memory_.floats() + place.gradient;
+    record.gradient = gradient(i);
     record.vectors = columns ? place.columns : place.rows;
     record.size = columns ? place.rows : place.columns;
     record.step = columns ? 1 : place.stride;
@@ -121,12 +181,12 @@ std::vector<MatrixRecord> Parameters::matrices() const {
 
 std::vector<ConstraintRecord> Parameters::constraints() const {
   std::vector<ConstraintRecord> records;
-  for (int i = 0; i < static_cast<int>(places_.size()); ++i) {
+  for (int i = 0; i < static_cast<int>(gradients_.size()); ++i) {
     const Parameter& parameter = program_.parameters[i];
     const Constraint& constraint = parameter.constraint;
     if (constraint.kind != Constraint::Kind::norm) continue;
     const Along& along = constraint.along;
-    const Place& place = places_[i];
+    const Place& place = place_of(i);
     ConstraintRecord record{};
     record.values = at(-1, i);
     record.columns = place.columns;

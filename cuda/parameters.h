@@ -2,6 +2,8 @@
 // zeros to a multiple of four floats.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cuda/kernels/records.h"
@@ -12,15 +14,40 @@ namespace neurode::cuda {
 
 constexpr int kPiece = 4 * kThreads;  // floats; sums over a parameter are sums over its pieces
 
+// Values and optimizer variables, which Programs over the same parameters have in common.
+struct SharedParameters {
+  struct Place {
+    std::int64_t values, slots;  // offsets in memory, in floats
+    std::int64_t size;
+    int rows, columns, stride;
+  };
+  std::vector<Place> places;
+  std::int64_t all_slots = 0;  // floats of one slot, over all parameters
+  DeviceMemory memory;
+  std::uint64_t version = 0;  // counts the changes of values
+};
+
+// The parameters of one Program: those that it may share, and gradients of its own.
 class Parameters {
  public:
   Parameters(Device& device, const Program& program);
+  // Those of another Program. Throws if they differ in number or size.
+  Parameters(Device& device, const Program& program, const Parameters& sibling);
 
   // `values` are in Keras' order. `slot` -1 is the parameter itself.
   void get(int slot, int index, float* values) const;
   void set(int slot, int index, const float* values);
+  void get_gradient(int index, float* values) const;
+  void set_gradient(int index, const float* values);
 
-  int stride(int index) const { return places_[index].stride; }
+  std::uint64_t version() const { return shared_->version; }
+  // To be called before values change.
+  void changes() { ++shared_->version; }
+  // Copies what moving statistics are to the place of their gradients, or back.
+  void begin_statistics();
+  void end_statistics(int index);
+
+  int stride(int index) const { return shared_->places[index].stride; }
   // Returns null for index -1.
   float* values(int index) const { return index < 0 ? nullptr : at(-1, index); }
   // Where the task that computes the gradient of a parameter writes the gradient.
@@ -31,24 +58,31 @@ class Parameters {
   std::vector<MatrixRecord> matrices() const;
   std::vector<ConstraintRecord> constraints() const;
 
+  // The gradient that waits for its update.
+  float* gradient(int index) const { return arena_.floats() + gradients_[index]; }
+
  private:
-  struct Place {
-    std::int64_t values, slots, gradient;  // offsets in memory_, in floats
-    std::int64_t size;
-    int rows, columns, stride;
-  };
+  using Place = SharedParameters::Place;
+  const Place& place_of(int index) const { return shared_->places[index]; }
   float* at(int slot, int index) const {
-    const Place& place = places_[index];
-    return memory_.floats() + (slot < 0 ? place.values : place.slots + slot * all_slots_);
+    const Place& place = place_of(index);
+    return shared_->memory.floats() +
+           (slot < 0 ? place.values : place.slots + slot * shared_->all_slots);
   }
+  void take_memory();
+  void take_arena();
+  void download(const float* from, int index, float* values) const;
+  void upload(const float* values, int index, float* to) const;
+  void copy(const float* from, int index, float* to) const;
   WeightsRecord updated(int index) const;
 
   Device& device_;
   const Program& program_;
-  std::vector<Place> places_;
-  std::int64_t all_slots_ = 0;  // floats of one slot, over all parameters
+  const std::shared_ptr<SharedParameters> shared_;
   const int optimizer_slots_;
-  DeviceMemory memory_;
+  std::vector<std::int64_t>
+      gradients_;  // offsets in arena_, in floats; -1: it has no gradient there
+  DeviceMemory arena_;
 };
 
 }  // namespace neurode::cuda

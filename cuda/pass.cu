@@ -303,14 +303,19 @@ void PassRunner::enqueue_stages(Launcher& launcher, const PlannedLaunch& launch,
 void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launch,
                                   const StepRecord& step, bool update) const {
   for (const Task* task : launch.tasks) {
-    if (!update && task->kind != TaskKind::batch_statistics) continue;
+    const bool computes = update || program_.keeps_gradients;
+    if (!computes && task->kind != TaskKind::batch_statistics) continue;
     const WeightsRecord kernel = parameters_.record(task->kernel, task->adds);
     if (task->kind == TaskKind::embedding_gradients) {
       embedding_gradients(launcher, embedding(*task), step, kernel);
       continue;
     }
     ChannelRecord record = channels(*task);
-    if (!update) record.mean = record.variance = nullptr;
+    if (!update) {
+      const bool keeps = program_.keeps_gradients && task->mean >= 0;
+      record.mean = keeps ? parameters_.gradient(task->mean) : nullptr;
+      record.variance = keeps ? parameters_.gradient(task->variance) : nullptr;
+    }
     run_channel_sums(launcher, record, step, record_of(program_.update.optimizer), kernel,
                      parameters_.record(task->bias, task->adds));
   }
@@ -326,14 +331,34 @@ void PassRunner::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch
 }
 
 void PassRunner::enqueue_captures(Launcher& launcher, const StepRecord& step) const {
+  if (plan_.pass.input_gradient >= 0)
+    give_input_gradient(launcher, tensors_[plan_.pass.input_gradient], program_.input_size,
+                        program_.input_scale, step);
+  if (!program_.captures) return;
   for (int h = 0; h < static_cast<int>(program_.heads.size()); ++h) {
     capture(launcher, tensors_[plan_.pass.outputs[h]], h,
             by_positions(step, program_.heads[h].positions));
   }
 }
 
-// Without `batch.update` only computes what the rows need: weights and moving statistics do not
-// change.
+void PassRunner::enqueue_penalties(Launcher& launcher, TaskKind task) const {
+  const bool is_penalty = task == TaskKind::penalty || task == TaskKind::matrix_penalty;
+  if (is_penalty) updates_.penalties().run(launcher, task, program_.keeps_gradients);
+}
+
+void PassRunner::enqueue_updates(Launcher& launcher, RunState* state) const {
+  const StepRecord step{state, 0, values_, 0};
+  for (const PlannedLaunch& launch : plan_.launches) {
+    const bool is_penalty =
+        launch.task == TaskKind::penalty || launch.task == TaskKind::matrix_penalty;
+    if (launch.kind == PlannedLaunch::Kind::parameters && !is_penalty)
+      updates_.run(launcher, launch.task, step);
+  }
+  layers_.copy_deferred(launcher);
+}
+
+// Without `batch.update` weights and moving statistics do not change: unless gradients are kept,
+// only what the rows need is computed.
 void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
   const int heads = static_cast<int>(program_.heads.size());
   const StepRecord step{batch.state, batch.rows, values_, capacity_ * positions_};
@@ -349,14 +374,13 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
     switch (launch.kind) {
       case PlannedLaunch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
-        if (batch.sums != nullptr && program_.captures && launch.ends_rows)
-          enqueue_captures(launcher, step);
+        if (batch.sums != nullptr && launch.ends_rows) enqueue_captures(launcher, step);
         break;
       case PlannedLaunch::Kind::channels:
         enqueue_channels(launcher, launch, step, batch.update);
         break;
       case PlannedLaunch::Kind::weights: {
-        if (!batch.update) break;
+        if (!batch.update && !program_.keeps_gradients) break;
         const bool ends = is_last && !launch.tasks.empty();
         enqueue_weights(launcher, launch, step, ends ? end : FinishRecord{}, fresh);
         if (ends) return;
@@ -364,7 +388,7 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
       }
       case PlannedLaunch::Kind::parameters:
         if (!batch.update) {
-          updates_.penalties().run(launcher, launch.task, false);
+          enqueue_penalties(launcher, launch.task);
           break;
         }
         updates_.run(launcher, launch.task, step);

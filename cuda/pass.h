@@ -42,6 +42,9 @@ class PassRunner {
   // and moving the state on to the next batch.
   void enqueue(Launcher& launcher, const Batch& batch) const;
 
+  // Launches the tasks that make new weights of the gradients that are kept.
+  void enqueue_updates(Launcher& launcher, RunState* state) const;
+
   const float* output() const { return tensors_[plan_.pass.outputs.front()].data; }
   int output_stride() const { return tensors_[plan_.pass.outputs.front()].stride; }
 
@@ -49,6 +52,7 @@ class PassRunner {
   void take_statistics();
   int line_of(const Task& task) const;
   void enqueue_captures(Launcher& launcher, const StepRecord& step) const;
+  void enqueue_penalties(Launcher& launcher, TaskKind task) const;
   void lay_out_slice();
   Stage on_device(const PlannedStage& stage) const;
   Tensor tensor(int index) const { return tensor_of(tensors_, index); }

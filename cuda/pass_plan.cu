@@ -281,6 +281,7 @@ void PassPlan::find_slice() {
     wanted[task->input] = !reads_bound(*task);
     if (task->gradient >= 0) wanted[task->gradient] = true;
   }
+  if (pass.input_gradient >= 0) wanted[pass.input_gradient] = true;
   if (predicts || program.captures)
     for (const int output : pass.outputs) wanted[output] = true;
 
@@ -322,6 +323,7 @@ void PassPlan::find_copies() {
     if (tensor >= 0) set[tensor] = true;
   };
   for (const int output : pass.outputs) mark(read, output);
+  mark(read, pass.input_gradient);
   for (const PlannedLaunch& launch : launches) {
     for (const Task* task : launch.tasks) {
       mark(read, task->input);

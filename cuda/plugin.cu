@@ -76,8 +76,8 @@ class Share {
 };
 
 struct Model {
-  Model(Device& device, Program program)
-      : device(device), share(device), executor(device, std::move(program)) {}
+  Model(Device& device, Program program, const Executor* sibling = nullptr)
+      : device(device), share(device), executor(device, std::move(program), sibling) {}
   Device& device;
   const Share share;
   Executor executor;
@@ -152,6 +152,13 @@ plugin::Status create_model(void* device, const plugin::ProgramRecord* program, 
   return on_device(open, [&] { *model = new Model(open, to_program(*program)); });
 }
 
+plugin::Status create_sibling(void* model, const plugin::ProgramRecord* program, void** sibling) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] {
+    *sibling = new Model(open.device, to_program(*program), &open.executor);
+  });
+}
+
 void destroy_model(void* pointer) {
   const CallersContext callers;
   Device& device = model_of(pointer).device;
@@ -168,7 +175,22 @@ plugin::Status get_parameter(void* model, std::int32_t slot, std::int32_t index,
 plugin::Status set_parameter(void* model, std::int32_t slot, std::int32_t index,
                              const float* values) {
   Model& open = model_of(model);
-  return on_device(open.device, [&] { open.executor.set_parameter(slot, index, values); });
+  return on_device(open.device, [&] { open.executor.parameters().set(slot, index, values); });
+}
+
+plugin::Status get_gradient(void* model, std::int32_t index, float* values) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.parameters().get_gradient(index, values); });
+}
+
+plugin::Status set_gradient(void* model, std::int32_t index, const float* values) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.parameters().set_gradient(index, values); });
+}
+
+plugin::Status apply(void* model, float learning_rate, std::int64_t* step) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.apply(learning_rate, *step); });
 }
 
 plugin::Status reserve(void* model, const plugin::ReservationRecord* reservation) {
@@ -234,9 +256,13 @@ neurode_cuda_plugin() {
     .open_device = open_device,
     .close_device = close_device,
     .create_model = create_model,
+    .create_sibling = create_sibling,
     .destroy_model = destroy_model,
     .get_parameter = get_parameter,
     .set_parameter = set_parameter,
+    .get_gradient = get_gradient,
+    .set_gradient = set_gradient,
+    .apply = apply,
     .reserve = reserve,
     .train = train,
     .evaluate = evaluate,

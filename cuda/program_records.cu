@@ -17,6 +17,7 @@ Pass to_pass(const plugin::PassRecord& record) {
   pass.features.assign(record.features, record.features + record.tensors);
   pass.positions.assign(record.positions, record.positions + record.tensors);
   pass.statistics.assign(record.statistics, record.statistics + record.statistics_count);
+  pass.input_gradient = record.input_gradient;
   pass.outputs.assign(record.outputs, record.outputs + record.output_count);
   for (int i = 0; i < record.task_count; ++i) {
     const plugin::TaskRecord& from = record.tasks[i];
@@ -126,6 +127,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.positions = record.positions;
   program.values = record.values;
   program.captures = record.captures != 0;
+  program.keeps_gradients = record.keeps_gradients != 0;
   program.precision = static_cast<Precision>(record.precision);
   return program;
 }

@@ -27,6 +27,10 @@ std::int64_t Range::captured_bytes(std::int64_t rows) const {
   return rows * program_.captured_floats() * static_cast<std::int64_t>(sizeof(float));
 }
 
+std::int64_t Range::input_bytes(std::int64_t rows) const {
+  return rows * program_.input_size * static_cast<std::int64_t>(sizeof(float));
+}
+
 void Range::take_captured(std::int64_t rows) {
   captured_.grow(device_.pool, captured_bytes(rows), "rows of outputs");
   device_.staging.reserve(captured_bytes(rows));
@@ -67,6 +71,10 @@ RunState Range::begin(const plugin::RangeRecord& range) {
     gradients_.grow(device_.pool, bytes, "gradients");
     state.gradients = gradients_.floats();
     device_.staging.upload(range.gradients, bytes, gradients_.as<void>());
+  }
+  if (range.input_gradients != nullptr) {
+    input_gradients_.grow(device_.pool, input_bytes(rows), "gradients of the input");
+    state.input_gradients = input_gradients_.floats();
   }
   check(cudaMemsetAsync(sums_.as<void>(), 0, sums_.size(), device_.stream.get()), "clearing sums");
   return state;
@@ -109,9 +117,11 @@ void Range::pace(std::int64_t launched) {
 
 void Range::end(const plugin::RangeRecord& range, const RunState& state, plugin::SumsRecord& sums) {
   read_sums(sums);
-  if (range.captured == nullptr) return;
   const std::int64_t rows = std::min(state.total - state.begin, range.batches * state.batch_size);
-  device_.staging.download(captured_.as<void>(), captured_bytes(rows), range.captured);
+  if (range.captured != nullptr)
+    device_.staging.download(captured_.as<void>(), captured_bytes(rows), range.captured);
+  if (range.input_gradients != nullptr)
+    device_.staging.download(input_gradients_.as<void>(), input_bytes(rows), range.input_gradients);
 }
 
 void Range::read_sums(plugin::SumsRecord& sums) {

@@ -32,6 +32,7 @@ class Range {
 
  private:
   std::int64_t captured_bytes(std::int64_t rows) const;
+  std::int64_t input_bytes(std::int64_t rows) const;
   void take_captured(std::int64_t rows);
   void read_sums(plugin::SumsRecord& sums);
   void write_heads(const plugin::RangeRecord& range);
@@ -40,7 +41,7 @@ class Range {
   const Program& program_;
   BoundData& data_;
   DeviceMemory state_, heads_, sums_;
-  DeviceMemory captured_, gradients_;
+  DeviceMemory captured_, gradients_, input_gradients_;
   // Training spends most of its time waiting, so the waiting thread sleeps instead of spinning.
   Event launched_[2] = {Event(cudaEventBlockingSync), Event(cudaEventBlockingSync)};
 };

@@ -106,6 +106,7 @@ void Training::run(Launcher& launcher, const plugin::RangeRecord& range,
   state.learning_rates = rates_.floats();
   state.step = step;
   range_.write(state);
+  if (range.update == 0 && program_.keeps_gradients) parameters_.begin_statistics();
 
   const std::int64_t whole =
       std::min(range.batches, state.total / state.batch_size - range.first_batch);
@@ -125,6 +126,23 @@ void Training::run(Launcher& launcher, const plugin::RangeRecord& range,
     throw;
   }
   if (range.update != 0) step += sums.batches;
+}
+
+void Training::apply(Launcher& launcher, float learning_rate, std::int64_t& step) {
+  rates_.grow(device_.pool, sizeof(float), "learning rates");
+  device_.staging.upload(&learning_rate, sizeof(float), rates_.as<void>());
+  RunState state{};
+  state.learning_rates = rates_.floats();
+  state.step = step;
+  range_.write(state);
+  pass_.enqueue_updates(launcher, range_.state());
+  for (const Task& task : program_.train.tasks) {
+    if (task.kind != TaskKind::batch_statistics) continue;
+    parameters_.end_statistics(task.mean);
+    parameters_.end_statistics(task.variance);
+  }
+  device_.stream.wait();
+  ++step;
 }
 
 }  // namespace neurode::cuda

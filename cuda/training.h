@@ -13,11 +13,19 @@ namespace neurode::cuda {
 
 class Training {
  public:
-  Training(Device& device, const Program& program, PassRunner& pass, BoundData& data, Range& range)
-      : device_(device), program_(program), pass_(pass), data_(data), range_(range) {}
+  Training(Device& device, const Program& program, Parameters& parameters, PassRunner& pass,
+           BoundData& data, Range& range)
+      : device_(device),
+        program_(program),
+        parameters_(parameters),
+        pass_(pass),
+        data_(data),
+        range_(range) {}
 
   // Allocates memory for ranges of `batches` batches.
   void reserve(std::int64_t batch_size, std::int64_t batches);
+  // One step from the gradients that are kept.
+  void apply(Launcher& launcher, float learning_rate, std::int64_t& step);
   // Adds the number of launched steps to `step`, even if a later step fails.
   void run(Launcher& launcher, const plugin::RangeRecord& range, const float* learning_rates,
            std::int64_t& step, const plugin::CancelRecord& cancel, plugin::SumsRecord& sums);
@@ -47,6 +55,7 @@ class Training {
 
   Device& device_;
   const Program& program_;
+  Parameters& parameters_;
   PassRunner& pass_;
   BoundData& data_;
   Range& range_;

@@ -43,9 +43,9 @@ WideLayers::WideLayers(Device& device, const Program& program, const Parameters&
 }
 
 void WideLayers::refresh(Launcher& launcher) {
-  if (!stale_) return;
+  if (version_ == parameters_.version()) return;
   for (int i = 0; i < static_cast<int>(copies_.size()); ++i) copy(launcher, i);
-  stale_ = false;
+  copies_are_new();
 }
 
 void WideLayers::copy_deferred(Launcher& launcher) const {

@@ -18,9 +18,10 @@ class WideLayers {
   // Throws ERR_ARGUMENT if the device has no tensor cores for the program's precision.
   WideLayers(Device& device, const Program& program, const Parameters& parameters);
 
-  // Says that kernels were set from outside. The next `refresh` makes their copies again.
-  void kernels_changed() { stale_ = true; }
+  // Makes the copies again if parameters have changed since.
   void refresh(Launcher& launcher);
+  // Says that the tasks that changed kernels have changed their copies too.
+  void copies_are_new() { version_ = parameters_.version(); }
   // Makes copies of the kernels that update tasks have changed.
   void copy_deferred(Launcher& launcher) const;
 
@@ -47,7 +48,7 @@ class WideLayers {
   const Parameters& parameters_;
   std::vector<Copy> copies_;  // by parameter
   DeviceMemory memory_;
-  bool stale_ = true;
+  std::uint64_t version_ = 0;  // of the parameters that were copied; 0: none were
   std::unique_ptr<LibraryProducts> library_;
 };
 

@@ -44,6 +44,7 @@ struct RunState {
                            // the targets of heads that take them; or null
   float* captured;  // gets outputs, targets and weights of the range's rows, in the range's order;
                     // or null
+  float* input_gradients;       // gets the gradients of the input of the range's rows, or null
   const float* learning_rates;  // one for each batch of the range
   float scale, offset;
   std::int32_t features;

@@ -204,6 +204,18 @@ __global__ __launch_bounds__(kThreads) void capture_kernel(Operand output, int i
   captured[2 * outputs] = weight_of(state, head, at);
 }
 
+__global__ __launch_bounds__(kThreads) void input_gradient_kernel(Operand gradient, int features,
+                                                                  float scale, StepRecord step) {
+  const RunState& state = *step.state;
+  if (state.input_gradients == nullptr) return;
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (at >= static_cast<std::int64_t>(step.rows) * features) return;
+  const std::int64_t row = at / features;
+  const int feature = static_cast<int>(at % features);
+  state.input_gradients[(state.position - state.begin + row) * features + feature] =
+      gradient.data[row * gradient.stride + feature] * scale;
+}
+
 __global__ __launch_bounds__(kThreads) void finish_kernel(StepRecord step, FinishRecord record) {
   finish_step(step, record);
 }
@@ -236,6 +248,13 @@ void weigh(Launcher& launcher, const StepRecord& step, int heads) {
 
 void capture(Launcher& launcher, const Operand& output, int head, const StepRecord& step) {
   launcher(capture_kernel, dim3(blocks_of(step.rows, kThreads)), kThreads, 0, output, head, step);
+}
+
+void give_input_gradient(Launcher& launcher, const Operand& gradient, int features, float scale,
+                         const StepRecord& step) {
+  const std::int64_t count = static_cast<std::int64_t>(step.rows) * features;
+  launcher(input_gradient_kernel, dim3(blocks_of(count, kThreads)), kThreads, 0, gradient, features,
+           scale, step);
 }
 
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record) {

@@ -51,6 +51,10 @@ void weigh(Launcher& launcher, const StepRecord& step, int heads);
 // Copies a head's outputs, targets and weights of the batch to state.captured.
 void capture(Launcher& launcher, const Operand& output, int head, const StepRecord& step);
 
+// Copies the gradient of the batch's input to state.input_gradients, times `scale`.
+void give_input_gradient(Launcher& launcher, const Operand& gradient, int features, float scale,
+                         const StepRecord& step);
+
 // Ends a step whose last launch does not end the step itself.
 void finish(Launcher& launcher, const StepRecord& step, const FinishRecord& record);
 

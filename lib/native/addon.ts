@@ -73,6 +73,8 @@ export interface NativeTrainRange extends Captures {
   readonly learningRates: Float32Array
   /** d loss / d output of the range's rows, in order, instead of the targets of heads whose loss is `dotProduct`. */
   readonly gradients?: Float32Array | undefined
+  /** Is filled with d loss / d input of the range's rows, in order; for a Plan with `training.inputGradients`. */
+  readonly inputGradients?: Float32Array | undefined
   /** Whether weights change; default true. */
   readonly update?: boolean | undefined
 }
@@ -120,6 +122,16 @@ export interface NativeModel {
   setParameter(index: number, values: Float32Array): void
   getSlot(slot: number, index: number): Float32Array
   setSlot(slot: number, index: number, values: Float32Array): void
+  /** A model of another Plan over the same parameters: values, optimizer variables, steps and work in flight are common to both. */
+  sibling(plan: Plan): NativeModel
+  /**
+   * The gradient that the last range with `update: false` computed, for a Plan with `training.gradients`; of a statistic, the value that
+   * a step would give it.
+   */
+  getGradient(index: number): Float32Array
+  setGradient(index: number, values: Float32Array): void
+  /** One step of the optimizer from these gradients. */
+  applyGradients(learningRate: number): Promise<void>
   /** Keeps the arrays, or copies of them, and returns a handle for them. Labels and weights are always copied. */
   bind(input: NativeInput, targets: NativeTargets | NativeHeadTargets): number
   /** Takes over data that another model, disposed or not, has bound, and returns a handle for them; the other handle becomes invalid. */

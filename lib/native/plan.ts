@@ -129,6 +129,12 @@ export interface Plan {
     readonly heads: readonly PlanHead[]
     /** Whether ranges may return `captured` rows and take `gradients`; default false. */
     readonly captures?: boolean
+    /** Whether gradients are kept, so that ranges without an update compute them and they can be read and set; default false. */
+    readonly gradients?: boolean
+    /** Whether ranges may return the gradients of the input; default false. */
+    readonly inputGradients?: boolean
+    /** Whether layers compute in training as in a prediction: without noise, by moving statistics; default false. */
+    readonly inference?: boolean
   } & PlanUpdate
 }
 

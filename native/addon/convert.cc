@@ -186,7 +186,10 @@ TrainingPlan to_training(Napi::Object object, std::int64_t values) {
   if (heads.Length() == 0) fail("heads", "at least one");
   for (std::uint32_t i = 0; i < heads.Length(); ++i)
     training.heads.push_back(to_head(to_object(heads.Get(i), "heads"), values));
-  training.captures = !object.Get("captures").IsUndefined() && member(object, "captures", to_bool);
+  training.captures = optional(object, "captures", false, to_bool);
+  training.gradients = optional(object, "gradients", false, to_bool);
+  training.input_gradients = optional(object, "inputGradients", false, to_bool);
+  training.inference = optional(object, "inference", false, to_bool);
   training.update = to_update(object);
   return training;
 }

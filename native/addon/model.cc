@@ -28,6 +28,10 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::set_parameter>("setParameter"),
                          InstanceMethod<&Model::get_slot>("getSlot"),
                          InstanceMethod<&Model::set_slot>("setSlot"),
+                         InstanceMethod<&Model::sibling>("sibling"),
+                         InstanceMethod<&Model::get_gradient>("getGradient"),
+                         InstanceMethod<&Model::set_gradient>("setGradient"),
+                         InstanceMethod<&Model::apply_gradients>("applyGradients"),
                          InstanceMethod<&Model::bind>("bind"),
                          InstanceMethod<&Model::take_over>("takeOver"),
                          InstanceMethod<&Model::unbind>("unbind"),
@@ -68,11 +72,12 @@ Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info), data_(info.
       core->executor = core->device->open(core->program);
     }
     for (const Parameter& parameter : core->program.parameters) {
-      const int copies = 1 + (parameter.trainable ? core->program.slots : 0) +
-                         (parameter.update == Update::deferred ? 1 : 0);
+      const int own = core->is_sibling ? 0 : 1 + (parameter.trainable ? core->program.slots : 0);
+      const int copies = own + (parameter.update == Update::deferred ? 1 : 0);
       external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * copies;
     }
     Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);
+    jobs_ = core->jobs;
     core_ = std::move(core);
   });
 }
@@ -95,7 +100,7 @@ Model::Core& Model::core() {
 // work in flight.
 Model::Core& Model::idle_core() {
   Core& core = this->core();
-  if (jobs_ > 0) throw Error("ERR_MODEL_BUSY", "the model is busy: wait for its promise");
+  if (*jobs_ > 0) throw Error("ERR_MODEL_BUSY", "the model is busy: wait for its promise");
   return core;
 }
 
@@ -103,7 +108,7 @@ Model::Core& Model::idle_core() {
 // waits. Since this thread submits nothing meanwhile, several reads in a row see the same weights.
 void Model::read_core(const std::function<void(Core&)>& read) {
   Core& core = this->core();
-  if (jobs_ == 0) return read(core);
+  if (*jobs_ == 0) return read(core);
   std::promise<void> done;
   core.device->submit([&] {
     try {
@@ -154,16 +159,16 @@ Napi::Value Model::get_slots(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::get_step(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
-    return Napi::Number::New(info.Env(), static_cast<double>(idle_core().step));
+    return Napi::Number::New(info.Env(), static_cast<double>(*idle_core().step));
   });
 }
 
 void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
-  guard(info.Env(), [&] { idle_core().step = to_integer(value, "step", 0, kMostSeed); });
+  guard(info.Env(), [&] { *idle_core().step = to_integer(value, "step", 0, kMostSeed); });
 }
 
 Napi::Value Model::get_busy(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), jobs_ > 0);
+  return Napi::Boolean::New(info.Env(), *jobs_ > 0);
 }
 
 int Model::slot_index(Napi::Value value) {
@@ -226,6 +231,65 @@ void Model::set_slot(const Napi::CallbackInfo& info) {
   });
 }
 
+// The methods for gradients.
+
+Napi::Value Model::sibling(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    Core& core = this->core();
+    Opening opening;
+    opening.core = std::make_shared<Core>();
+    opening.core->device = core.device;
+    opening.core->program = compile(to_plan(info[0]));
+    opening.core->executor = core.executor->sibling(opening.core->program);
+    opening.core->step = core.step;
+    opening.core->jobs = core.jobs;
+    opening.core->is_sibling = true;
+    const AddonData* const data = env.GetInstanceData<AddonData>();
+    return data->model_class.New({Napi::External<Opening>::New(env, &opening)});
+  });
+}
+
+Model::Core& Model::core_with_gradients() {
+  Core& core = idle_core();
+  if (!core.program.keeps_gradients)
+    throw Error("ERR_ARGUMENT", "plan: expected one that keeps gradients");
+  return core;
+}
+
+Napi::Value Model::get_gradient(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    const Core& core = core_with_gradients();
+    const int index = parameter_index(info[0]);
+    Napi::Float32Array values =
+        Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    core.executor->get_gradient(index, values.Data());
+    return values;
+  });
+}
+
+void Model::set_gradient(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    const Core& core = core_with_gradients();
+    const int index = parameter_index(info[0]);
+    core.executor->set_gradient(index, sized(info[1], core.program.parameters[index]).Data());
+  });
+}
+
+Napi::Value Model::apply_gradients(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    core_with_gradients();
+    const auto rate = static_cast<float>(to_number(info[0], "learningRate"));
+    return submit(
+        env, env.Undefined(), std::make_shared<std::atomic<bool>>(false),
+        [core = core_, rate](const std::atomic<bool>&) {
+          core->executor->apply(rate, *core->step);
+        },
+        [](Napi::Env env) { return env.Undefined(); });
+  });
+}
+
 // The methods that bind data.
 
 Napi::Value Model::bind(const Napi::CallbackInfo& info) {
@@ -276,11 +340,11 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cance
       [result = std::move(result)](Napi::Env env) { return result(env); },
       [cancelled] { *cancelled = true; },
       // This runs before the promise settles, whether the work succeeded or not.
-      [this, cancelled] {
-        --jobs_;
+      [this, cancelled, jobs = jobs_] {
+        --*jobs;
         std::erase(cancels_, cancelled);
       });
-  ++jobs_;
+  ++*jobs_;
   return promise;
 }
 
@@ -332,7 +396,7 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
             ordered.order = core->orders.take(key);
             ordered.next_order = [core] { return core->orders.ahead(); };
           }
-          *sums = core->executor->train(ordered, learning_rates.data(), core->step, cancelled);
+          *sums = core->executor->train(ordered, learning_rates.data(), *core->step, cancelled);
         },
         [sums](Napi::Env env) { return to_sums(env, *sums); });
   });

@@ -43,6 +43,10 @@ class Model : public Wrapped<Model> {
   void set_parameter(const Napi::CallbackInfo& info);
   Napi::Value get_slot(const Napi::CallbackInfo& info);
   void set_slot(const Napi::CallbackInfo& info);
+  Napi::Value sibling(const Napi::CallbackInfo& info);
+  Napi::Value get_gradient(const Napi::CallbackInfo& info);
+  void set_gradient(const Napi::CallbackInfo& info);
+  Napi::Value apply_gradients(const Napi::CallbackInfo& info);
   Napi::Value bind(const Napi::CallbackInfo& info);
   Napi::Value take_over(const Napi::CallbackInfo& info);
   void unbind(const Napi::CallbackInfo& info);
@@ -56,6 +60,7 @@ class Model : public Wrapped<Model> {
 
   Core& core();
   Core& idle_core();
+  Core& core_with_gradients();
   void read_core(const std::function<void(Core&)>& read);
   int parameter_index(Napi::Value value);
   int slot_index(Napi::Value value);
@@ -69,7 +74,7 @@ class Model : public Wrapped<Model> {
 
   std::shared_ptr<Core> core_;
   BoundData data_;
-  int jobs_ = 0;
+  std::shared_ptr<int> jobs_;  // in flight, of all models over these parameters
   std::vector<Flag> cancels_;  // the flags of work in flight
   std::int64_t external_bytes_ = 0;
 };

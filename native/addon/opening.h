@@ -18,7 +18,10 @@ struct ModelCore {
   std::shared_ptr<Device> device;
   Program program;
   std::unique_ptr<Executor> executor;
-  std::int64_t step = 0;
+  // Of all models over these parameters: the steps of the optimizer, and the work in flight.
+  std::shared_ptr<std::int64_t> step = std::make_shared<std::int64_t>(0);
+  std::shared_ptr<int> jobs = std::make_shared<int>(0);
+  bool is_sibling = false;  // another model owns the parameters
   EpochOrders orders;
 };
 

@@ -10,21 +10,24 @@ namespace {
 
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
 
-// Reads the arrays `captured`, which the range fills, and `gradients`, which the range reads.
+// Reads the arrays `captured` and `inputGradients`, which the range fills, and `gradients`, which
+// the range reads.
 void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
   const std::int64_t first = range.first_batch * range.batch_size;
   const std::int64_t rows =
       std::min(range.data.input.rows - first, range.batches * std::int64_t{range.batch_size});
-  const auto floats = [&](const char* name, std::int64_t each) -> float* {
+  const auto floats = [&](const char* name, std::int64_t each, bool is_known) -> float* {
     const Napi::Value value = options.Get(name);
     if (value.IsUndefined()) return nullptr;
     Napi::Float32Array array = to_floats(value, name);
-    if (!program.captures || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
+    if (!is_known || static_cast<std::int64_t>(array.ElementLength()) != rows * each)
       throw Error("ERR_ARGUMENT", std::string(name) + ": of another size than the range");
     return array.Data();
   };
-  range.captured = floats("captured", program.captured_floats());
-  range.gradients = floats("gradients", program.output_size);
+  range.captured = floats("captured", program.captured_floats(), program.captures);
+  range.gradients = floats("gradients", program.output_size, program.captures);
+  range.input_gradients =
+      floats("inputGradients", program.input_size, program.train.input_gradient >= 0);
 }
 
 }  // namespace

@@ -15,20 +15,34 @@ namespace {
 
 class CpuExecutor final : public Executor {
  public:
-  CpuExecutor(Program program, const Kernels& kernels, std::shared_ptr<ThreadTeam> team)
+  CpuExecutor(Program program, const Kernels& kernels, std::shared_ptr<ThreadTeam> team,
+              const Parameters* sibling)
       : program_(std::move(program)),
+        kernels_(kernels),
         team_(std::move(team)),
-        parameters_(program_),
+        parameters_(sibling == nullptr ? Parameters(program_) : Parameters(program_, *sibling)),
         penalties_(program_, parameters_, kernels),
         training_(program_, parameters_, penalties_, kernels, *team_, workspace_),
         evaluation_(program_, parameters_, penalties_, kernels, *team_, workspace_),
         prediction_(program_, parameters_, kernels, *team_, workspace_) {}
 
+  std::unique_ptr<Executor> sibling(Program program) override {
+    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_, &parameters_);
+  }
+  void get_gradient(int index, float* values) const override {
+    parameters_.get_gradient(index, values);
+  }
+  void set_gradient(int index, const float* values) override {
+    parameters_.set_gradient(index, values);
+  }
+  void apply(float learning_rate, std::int64_t& step) override {
+    training_.apply(learning_rate, step);
+  }
+
   void get_parameter(int index, float* values) const override {
     parameters_.get(-1, index, values);
   }
   void set_parameter(int index, const float* values) override {
-    prediction_.forget();
     parameters_.set(-1, index, values);
   }
   void get_slot(int slot, int index, float* values) const override {
@@ -40,7 +54,6 @@ class CpuExecutor final : public Executor {
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
              const std::atomic<bool>& cancelled) override {
-    prediction_.forget();
     return training_.run(range, learning_rates, step, cancelled);
   }
   Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
@@ -55,6 +68,7 @@ class CpuExecutor final : public Executor {
 
  private:
   const Program program_;
+  const Kernels& kernels_;
   const std::shared_ptr<ThreadTeam> team_;
   Workspace workspace_;
   Parameters parameters_;
@@ -68,7 +82,7 @@ class CpuExecutor final : public Executor {
 
 std::unique_ptr<Executor> make_executor(Program program, const Kernels& kernels,
                                         std::shared_ptr<ThreadTeam> team) {
-  return std::make_unique<CpuExecutor>(std::move(program), kernels, std::move(team));
+  return std::make_unique<CpuExecutor>(std::move(program), kernels, std::move(team), nullptr);
 }
 
 }  // namespace neurode::cpu

@@ -46,7 +46,7 @@ OptimizerStep Gradients::point_at(WeightGradient& gradient, int parameter, bool 
   ParameterMemory& memory = parameters_[parameter];
   gradient.stride = memory.stride;
   if (program_.parameters[parameter].update == Update::deferred) {
-    gradient.kernel = memory.gradient.data();
+    gradient.kernel = parameters_.gradient(parameter);
     return adds ? kAddStep : kStoreStep;
   }
   gradient.kernel = memory.values.data();
@@ -116,7 +116,7 @@ BatchLines Gradients::lines_of(const Task& task, const Batch& batch) const {
 // Of a vector or a table that learns, else null.
 float* Gradients::arena_of(int parameter) {
   const bool learns = parameter >= 0 && program_.parameters[parameter].update != Update::none;
-  return learns ? parameters_[parameter].gradient.data() : nullptr;
+  return learns ? parameters_.gradient(parameter) : nullptr;
 }
 
 void Gradients::embedding(const Task& task, const Batch& batch, int thread, int threads) {
@@ -148,10 +148,12 @@ void Gradients::channels(const Task& task, const Batch& batch, const Step& step,
   if (by_bias != nullptr) updates_.finish_gradient(task.bias, lines.begin, lines.end, step);
 }
 
-// Moving statistics follow those of the batch in steps that change the model.
+// Moving statistics follow those of the batch in steps that change the model. Where gradients are
+// kept, so is what the statistics would become.
 void Gradients::statistics(const Task& task, const BatchLines& lines, const Step& step) {
-  const auto moving = [&](int parameter) {
-    return step.update ? parameters_[parameter].values.data() : nullptr;
+  const auto moving = [&](int parameter) -> float* {
+    if (step.update) return parameters_[parameter].values.data();
+    return program_.keeps_gradients ? parameters_.gradient(parameter) : nullptr;
   };
   kernels_.batch_statistics(task.op, lines, parameters_.values(task.kernel),
                             pass_.statistics(task.statistics), moving(task.mean),

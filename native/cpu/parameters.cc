@@ -9,8 +9,16 @@
 
 namespace neurode::cpu {
 
-Parameters::Parameters(const Program& program) : program_(program) {
+Parameters::Parameters(const Program& program)
+    : program_(program), shared_(std::make_shared<SharedParameters>()) {
   for (const Parameter& parameter : program.parameters) add(parameter);
+  add_gradients();
+}
+
+Parameters::Parameters(const Program& program, const Parameters& sibling)
+    : program_(program), shared_(sibling.shared_) {
+  check_siblings(program, sibling.program_);
+  add_gradients();
 }
 
 void Parameters::add(const Parameter& parameter) {
@@ -20,43 +28,66 @@ void Parameters::add(const Parameter& parameter) {
   if (is_kernel && stride % 256 == 0) stride += kAlignment;
   const std::int64_t lines = is_kernel ? parameter.columns : std::max(parameter.rows, 1);
   const std::int64_t size = stride * lines;
-  ParameterMemory memory{stride, size, Floats(size), {}, {}, pieces_};
-  const bool in_arena = parameter.update == Update::deferred ||
-                        (parameter.update == Update::fused && parameter.layout == Layout::vector);
-  if (in_arena) memory.gradient = Floats(size);
+  ParameterMemory memory{stride, size, Floats(size), {}, shared_->pieces};
   for (int s = 0; parameter.trainable && s < program_.slots; ++s) memory.slots.emplace_back(size);
-  pieces_ += memory.pieces();
-  memory_.push_back(std::move(memory));
+  shared_->pieces += memory.pieces();
+  shared_->memory.push_back(std::move(memory));
   std::vector<float> first_values(parameter.size());
   initialize(parameter.initializer, std::max(parameter.rows, 1), parameter.columns,
              first_values.data());
   set(-1, count() - 1, first_values.data());
 }
 
-void Parameters::get(int slot, int index, float* values) const {
+void Parameters::add_gradients() {
+  for (int i = 0; i < count(); ++i) {
+    const Parameter& parameter = program_.parameters[i];
+    const bool is_kept = program_.keeps_gradients || parameter.update == Update::deferred ||
+                         (parameter.update == Update::fused && parameter.layout == Layout::vector);
+    gradients_.push_back(is_kept ? Floats((*this)[i].size) : Floats());
+  }
+}
+
+void Parameters::copy_to(int index, const float* from, float* values) const {
   const Parameter& parameter = program_.parameters[index];
-  const ParameterMemory& memory = memory_[index];
-  const float* const from = (slot < 0 ? memory.values : memory.slots[slot]).data();
+  const std::int64_t stride = (*this)[index].stride;
   for (int row = 0; row < std::max(parameter.rows, 1); ++row, values += parameter.columns) {
     if (parameter.layout == Layout::kernel) {
-      for (int u = 0; u < parameter.columns; ++u) values[u] = from[u * memory.stride + row];
+      for (int u = 0; u < parameter.columns; ++u) values[u] = from[u * stride + row];
     } else {
-      std::copy_n(from + row * memory.stride, parameter.columns, values);
+      std::copy_n(from + row * stride, parameter.columns, values);
     }
   }
 }
 
-void Parameters::set(int slot, int index, const float* values) {
+void Parameters::copy_from(int index, const float* values, float* to) const {
   const Parameter& parameter = program_.parameters[index];
-  ParameterMemory& memory = memory_[index];
-  float* const to = (slot < 0 ? memory.values : memory.slots[slot]).data();
+  const std::int64_t stride = (*this)[index].stride;
   for (int row = 0; row < std::max(parameter.rows, 1); ++row, values += parameter.columns) {
     if (parameter.layout == Layout::kernel) {
-      for (int u = 0; u < parameter.columns; ++u) to[u * memory.stride + row] = values[u];
+      for (int u = 0; u < parameter.columns; ++u) to[u * stride + row] = values[u];
     } else {
-      std::copy_n(values, parameter.columns, to + row * memory.stride);
+      std::copy_n(values, parameter.columns, to + row * stride);
     }
   }
+}
+
+void Parameters::get(int slot, int index, float* values) const {
+  const ParameterMemory& memory = (*this)[index];
+  copy_to(index, (slot < 0 ? memory.values : memory.slots[slot]).data(), values);
+}
+
+void Parameters::set(int slot, int index, const float* values) {
+  ParameterMemory& memory = (*this)[index];
+  if (slot < 0) changes();
+  copy_from(index, values, (slot < 0 ? memory.values : memory.slots[slot]).data());
+}
+
+void Parameters::get_gradient(int index, float* values) const {
+  copy_to(index, gradients_[index].data(), values);
+}
+
+void Parameters::set_gradient(int index, const float* values) {
+  copy_from(index, values, gradients_[index].data());
 }
 
 Normalizer Parameters::normalizer(const Task& task) const {
@@ -65,14 +96,14 @@ Normalizer Parameters::normalizer(const Task& task) const {
 
 Table Parameters::table(const Task& task) const {
   const Parameter& parameter = program_.parameters[task.kernel];
-  return {values(task.kernel), memory_[task.kernel].stride, parameter.rows, parameter.columns};
+  return {values(task.kernel), (*this)[task.kernel].stride, parameter.rows, parameter.columns};
 }
 
 Matrix Parameters::matrix(int index) const {
   const Parameter& parameter = program_.parameters[index];
   const bool is_kernel = parameter.layout == Layout::kernel;
   return {is_kernel ? parameter.columns : parameter.rows,
-          is_kernel ? parameter.rows : parameter.columns, memory_[index].stride};
+          is_kernel ? parameter.rows : parameter.columns, (*this)[index].stride};
 }
 
 }  // namespace neurode::cpu

@@ -2,6 +2,8 @@
 // variables.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "native/cpu/kernels.h"
@@ -13,14 +15,12 @@ namespace neurode::cpu {
 // Floats of a parameter that are a piece of work; sums over a parameter are sums over its pieces.
 constexpr int kPiece = 4096;
 
-// A kernel as (units, stride), a table as (rows, stride), or a vector; its gradient, unless that is
-// used up where it is computed; its optimizer variables. All have the same shape, and zeros from a
-// line's last element to the stride.
+// A kernel as (units, stride), a table as (rows, stride), or a vector, and its optimizer variables.
+// All have the same shape, and zeros from a line's last element to the stride.
 struct ParameterMemory {
   std::int64_t stride;
   std::int64_t size;  // floats, with the zeros
   Floats values;
-  Floats gradient;
   std::vector<Floats> slots;
   int first_piece;  // among the pieces of all parameters
 
@@ -33,34 +33,54 @@ struct Matrix {
   std::int64_t stride;
 };
 
+// Values and optimizer variables, which Programs over the same parameters have in common.
+struct SharedParameters {
+  std::vector<ParameterMemory> memory;
+  int pieces = 0;
+  std::uint64_t version = 0;  // counts the changes of values
+};
+
+// The parameters of one Program: those that it may share, and gradients of its own.
 class Parameters {
  public:
   // With their first values.
   explicit Parameters(const Program& program);
+  // Those of another Program. Throws if they differ in number or size.
+  Parameters(const Program& program, const Parameters& sibling);
 
   // In Keras order. `slot` -1: the parameter itself.
   void get(int slot, int index, float* values) const;
   void set(int slot, int index, const float* values);
+  void get_gradient(int index, float* values) const;
+  void set_gradient(int index, const float* values);
 
-  int count() const { return static_cast<int>(memory_.size()); }
-  int pieces() const { return pieces_; }
-  ParameterMemory& operator[](int index) { return memory_[index]; }
-  const ParameterMemory& operator[](int index) const { return memory_[index]; }
+  int count() const { return static_cast<int>(shared_->memory.size()); }
+  int pieces() const { return shared_->pieces; }
+  ParameterMemory& operator[](int index) { return shared_->memory[index]; }
+  const ParameterMemory& operator[](int index) const { return shared_->memory[index]; }
 
   // Null for -1.
   const float* values(int index) const {
-    return index < 0 ? nullptr : memory_[index].values.data();
+    return index < 0 ? nullptr : shared_->memory[index].values.data();
   }
+  // The gradient that waits for its update, shaped as the values.
+  float* gradient(int index) { return gradients_[index].data(); }
+  std::uint64_t version() const { return shared_->version; }
+  // To be called before values change.
+  void changes() { ++shared_->version; }
   Normalizer normalizer(const Task& task) const;
   Table table(const Task& task) const;
   Matrix matrix(int index) const;
 
  private:
   void add(const Parameter& parameter);
+  void add_gradients();
+  void copy_to(int index, const float* from, float* values) const;
+  void copy_from(int index, const float* values, float* to) const;
 
   const Program& program_;
-  std::vector<ParameterMemory> memory_;
-  int pieces_ = 0;
+  const std::shared_ptr<SharedParameters> shared_;
+  std::vector<Floats> gradients_;  // empty where a gradient is used up where it is computed
 };
 
 }  // namespace neurode::cpu

@@ -235,4 +235,19 @@ void PassRunner::capture_head(int index, const PanelGroup& group, int panel, flo
   }
 }
 
+// The input that was bound, before the rescaling that the Program folded into the gather.
+void PassRunner::give_input_gradient(const PanelGroup& group, float* to) const {
+  const Pass& pass = plan_.pass;
+  const int features = program_.input_size;
+  for (int panel = 0; panel < group.panels.count; ++panel) {
+    const float* const lines =
+        group.memory + panel * group.panels.step + plan_.offset[pass.input_gradient];
+    float* row = to + std::int64_t{group.first_rows[panel]} * features;
+    for (int i = 0; i < group.panels.rows[panel]; ++i, row += features) {
+      for (int f = 0; f < features; ++f)
+        row[f] = lines[f * std::int64_t{kPanel} + i] * program_.input_scale;
+    }
+  }
+}
+
 }  // namespace neurode::cpu

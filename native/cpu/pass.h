@@ -53,6 +53,8 @@ class PassRunner {
   void run(std::span<const Task> tasks, const PanelGroup& group) const;
   // Writes outputs, targets and weights of the rows where the group wants them.
   void capture(const PanelGroup& group) const;
+  // Writes d loss / d input of the rows, of which `to` is the batch's first.
+  void give_input_gradient(const PanelGroup& group, float* to) const;
 
  private:
   void run_on_panels(const Task& task, const PanelGroup& group) const;

@@ -45,7 +45,7 @@ void Penalties::run_on_piece(int parameter, std::int64_t begin, int count, bool 
   ParameterMemory& memory = parameters_[parameter];
   values_[parameter][begin / kPiece] =
       kernels_.penalize(*program_.parameters[parameter].regularizer, memory.values.data() + begin,
-                        learns ? memory.gradient.data() + begin : nullptr, count);
+                        learns ? parameters_.gradient(parameter) + begin : nullptr, count);
 }
 
 // With q_i = w_i / |w_i|, value = c sum over i, j of |q_i q_j|, and
@@ -115,7 +115,8 @@ void Penalties::run_on_matrix(int parameter, int thread, int threads, bool learn
         const float scale = 2 * weight * inverse[first + i];
         const float itself = static_cast<float>(sums[i]) * inverse[first + i];
         const std::int64_t place = at(first + i, e);
-        memory.gradient.data()[place] += scale * (own[e * kPanel + i] - itself * values[place]);
+        parameters_.gradient(parameter)[place] +=
+            scale * (own[e * kPanel + i] - itself * values[place]);
       }
     }
   }

@@ -30,7 +30,10 @@ Prediction::Prediction(const Program& program, const Parameters& parameters, con
           std::any_of(program.parameters.begin(), program.parameters.end(),
                       [](const Parameter& parameter) { return parameter.positions > 1; })) {}
 
-void Prediction::forget() {
+// What was kept of parameters that have changed holds no more.
+void Prediction::forget_old() {
+  if (version_ == parameters_.version()) return;
+  version_ = parameters_.version();
   packed_.clear();
   single_rows_ = 0;
 }
@@ -53,6 +56,7 @@ void Prediction::run(const InputView& view, float* output, const std::atomic<boo
 }
 
 void Prediction::run_here(const InputView& view, float* output) {
+  forget_old();
   const FlushSubnormals flush;
   const InputView input = scaled(program_, view);
   grow(here_, pass_.plan().size * (input.rows > kPanel ? kTogether : 1));

@@ -22,15 +22,13 @@ class Prediction {
   void run(const InputView& input, float* output, const std::atomic<bool>& cancelled);
   void run_here(const InputView& input, float* output);
 
-  // What was kept of the parameters holds no more.
-  void forget();
-
  private:
   // A kernel for single rows, and zeros where its layer has no bias.
   struct PackedKernel {
     Floats kernel, no_bias;
   };
 
+  void forget_old();
   void run_on_panels(const InputView& input, std::int64_t first, const Cut& cut, const Part& panels,
                      float* memory, float* output) const;
   void run_on_row(const InputView& input, float* output);
@@ -47,6 +45,7 @@ class Prediction {
   const bool has_positions_;            // a dense layer with several
   Floats here_;                         // run_here: kTogether panels at most, or one row
   std::map<int, PackedKernel> packed_;  // by parameter
+  std::uint64_t version_ = 0;           // of the parameters that were packed
   int single_rows_ = 0;                 // predicted since the parameters changed
 };
 

@@ -41,6 +41,7 @@ struct Training::Range {
 Training::Training(const Program& program, Parameters& parameters, Penalties& penalties,
                    const Kernels& kernels, ThreadTeam& team, Workspace& workspace)
     : program_(program),
+      parameters_(parameters),
       kernels_(kernels),
       team_(team),
       workspace_(workspace),
@@ -74,18 +75,25 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
 
   loss_scales_.resize(threads * program_.heads.size());
 
+  if (batches.update) {
+    parameters_.changes();
+  } else if (program_.keeps_gradients) {
+    begin_statistics();
+  }
+
   Sums sums(program_.heads.size(), program_.metrics);
   bool stop = false;
   const std::int64_t first_step = step;
   const std::int64_t sleeps = team_.sleeps();
   const auto start = std::chrono::steady_clock::now();
   team_.run(threads, [&](int thread) {
-    if (!batches.update) penalties_.measure(thread, threads);
+    if (!batches.update && !program_.keeps_gradients) penalties_.measure(thread, threads);
     for (std::int64_t index = 0; index < batches.batches; ++index) {
       const RowsView rows = range.rows_of(index);
       const Batch current{rows.rows == batch ? range.whole : range.rest, rows,
                           workspace_.panels.data()};
-      const Step step_of_batch{first_step + index, learning_rates[index], batches.update};
+      const Step step_of_batch{first_step + index, learning_rates[index], batches.update,
+                               batches.update || program_.keeps_gradients};
       for (const TrainingSegment& segment : segments_) {
         const bool is_last = &segment == &segments_.back();
         if (is_last && index + 1 < batches.batches) prefetch(range, index + 1, thread);
@@ -111,6 +119,36 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   return sums;
 }
 
+// What moving statistics would become: tasks that follow each other move them one after the other.
+void Training::begin_statistics() {
+  for (int i = 0; i < parameters_.count(); ++i) {
+    if (!program_.parameters[i].trainable)
+      std::copy_n(parameters_.values(i), parameters_[i].size, parameters_.gradient(i));
+  }
+}
+
+void Training::apply(float learning_rate, std::int64_t& step) {
+  const int threads = choice_.threads();
+  parameters_.changes();
+  const Step of_update{step, learning_rate, true, false};
+  team_.run(threads, [&](int thread) {
+    for (const TrainingSegment& segment : segments_) {
+      if (segment.axis == Axis::parameters) updates_.run(segment, of_update, thread, threads);
+      for (const Task& task : segment.tasks) {
+        if (task.kind == TaskKind::constrain) updates_.constrain(task.parameter, thread, threads);
+      }
+      if (threads > 1) team_.barrier();
+    }
+  });
+  for (const Task& task : program_.train.tasks) {
+    if (task.kind != TaskKind::batch_statistics) continue;
+    for (const int moving : {task.mean, task.variance})
+      std::copy_n(parameters_.gradient(moving), parameters_[moving].size,
+                  parameters_[moving].values.data());
+  }
+  ++step;
+}
+
 void Training::run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
                            const Step& step, int thread) {
   switch (segment.axis) {
@@ -119,7 +157,7 @@ void Training::run_segment(const TrainingSegment& segment, const Range& range, c
     case Axis::outputs:
       return run_outputs(segment, range, batch, step, thread);
     case Axis::parameters:
-      if (step.update) updates_.run(segment, step, thread, range.threads);
+      return updates_.run(segment, step, thread, range.threads);
   }
 }
 
@@ -154,6 +192,9 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
       group.captured = batches.captured + row_of_range * program_.captured_floats();
     pass_.run(segment.tasks, group);
     if (group.captured != nullptr) pass_.capture(group);
+    if (batches.input_gradients != nullptr && segment.ends_rows)
+      pass_.give_input_gradient(group,
+                                batches.input_gradients + row_of_range * program_.input_size);
   }
 }
 
@@ -170,7 +211,7 @@ void Training::scale_losses(const BatchRange& batches, const RowsView& rows, flo
 void Training::run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
                            const Step& step, int thread) {
   for (const Task& task : segment.tasks) {
-    if (!step.update && task.kind != TaskKind::batch_statistics) continue;
+    if (task.kind != TaskKind::batch_statistics && !runs(task.kind, step)) continue;
     switch (task.kind) {
       case TaskKind::matrix_penalty:
         penalties_.add_matrix_gradient(task.parameter, thread, range.threads);

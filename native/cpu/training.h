@@ -22,12 +22,15 @@ class Training {
   Training(const Program& program, Parameters& parameters, Penalties& penalties,
            const Kernels& kernels, ThreadTeam& team, Workspace& workspace);
 
+  // As Executor::apply.
+  void apply(float learning_rate, std::int64_t& step);
   // As Executor::train.
   Sums run(const BatchRange& range, const float* learning_rates, std::int64_t& step,
            const std::atomic<bool>& cancelled);
 
  private:
   struct Range;
+  void begin_statistics();
   void run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
                    const Step& step, int thread);
   void run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
@@ -39,6 +42,7 @@ class Training {
   void prefetch(const Range& range, std::int64_t index, int thread) const;
 
   const Program& program_;
+  Parameters& parameters_;
   const Kernels& kernels_;
   ThreadTeam& team_;
   Workspace& workspace_;

@@ -41,7 +41,7 @@ Updates::Slots Updates::slots(int parameter, std::int64_t begin) {
 void Updates::finish_gradient(int parameter, int begin, int end, const Step& step) {
   if (program_.parameters[parameter].update != Update::fused || begin >= end) return;
   ParameterMemory& memory = parameters_[parameter];
-  kernels_.update(memory.values.data() + begin, memory.gradient.data() + begin,
+  kernels_.update(memory.values.data() + begin, parameters_.gradient(parameter) + begin,
                   slots(parameter, begin).from, round_up(end - begin, kGroup),
                   optimizer_step(parameter, step));
 }
@@ -55,6 +55,7 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
   for (int i = mine.begin; i < mine.end; ++i) {
     const Piece& piece = segment.pieces[i];
     for (int t = piece.first_task; t < piece.first_task + piece.tasks; ++t) {
+      if (!runs(segment.tasks[t].kind, step)) continue;
       switch (segment.tasks[t].kind) {
         case TaskKind::penalty:
           penalties_.add_gradient(piece);
@@ -62,7 +63,7 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
         case TaskKind::gradient_norm:
           accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
-              parameters_[piece.parameter].gradient.data() + piece.begin, piece.count);
+              parameters_.gradient(piece.parameter) + piece.begin, piece.count);
           break;
         case TaskKind::update:
           if (!has_norms()) accumulate(piece, step);
@@ -75,6 +76,13 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
       }
     }
   }
+}
+
+bool runs(TaskKind kind, const Step& step) {
+  const bool is_penalty = kind == TaskKind::penalty || kind == TaskKind::matrix_penalty;
+  const bool is_update =
+      kind == TaskKind::gradient_norm || kind == TaskKind::update || kind == TaskKind::constrain;
+  return is_penalty ? step.gradients : is_update ? step.update : step.gradients;
 }
 
 bool Updates::has_norms() const {
@@ -111,7 +119,7 @@ bool Updates::ends_with_update(const Step& step) const {
 void Updates::accumulate(const Piece& piece, const Step& step) {
   if (program_.accumulator < 0) return;
   ParameterMemory& memory = parameters_[piece.parameter];
-  float* const gradient = memory.gradient.data() + piece.begin;
+  float* const gradient = parameters_.gradient(piece.parameter) + piece.begin;
   float* const sum = memory.slots[program_.accumulator].data() + piece.begin;
   if (!ends_with_update(step)) {
     for (int i = 0; i < piece.count; ++i) sum[i] += gradient[i];
@@ -150,7 +158,7 @@ void Updates::update(const Piece& piece, const Step& step, float gradient_scale)
 
 void Updates::optimize(const Piece& piece, const Step& step, float gradient_scale) {
   ParameterMemory& memory = parameters_[piece.parameter];
-  float* const gradient = memory.gradient.data() + piece.begin;
+  float* const gradient = parameters_.gradient(piece.parameter) + piece.begin;
   if (gradient_scale != 1) kernels_.scale(gradient, gradient_scale, piece.count);
   if (program_.update.clip_value > 0)
     kernels_.clip(gradient, program_.update.clip_value, piece.count);

@@ -16,8 +16,12 @@ namespace neurode::cpu {
 struct Step {
   std::int64_t index;  // steps taken before this one
   float learning_rate;
-  bool update;  // whether parameters and moving statistics change
+  bool update;            // whether parameters and moving statistics change
+  bool gradients = true;  // whether gradients are computed
 };
+
+// Whether a task of parameters is part of the step.
+bool runs(TaskKind kind, const Step& step);
 
 class Updates {
  public:

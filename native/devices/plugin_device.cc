@@ -53,6 +53,7 @@ plugin::RangeRecord record_of(const BatchRange& range) {
           range.batches,
           range.captured,
           range.gradients,
+          range.input_gradients,
           range.update ? 1 : 0};
 }
 
@@ -68,6 +69,10 @@ class PluginModel {
   PluginModel(const plugin::Table& table, void* device, const Program& program) : table_(table) {
     const plugin::ProgramRecords records(program);
     check(table, table.create_model(device, &records.program(), &model_));
+  }
+  PluginModel(const PluginModel& sibling, const Program& program) : table_(sibling.table_) {
+    const plugin::ProgramRecords records(program);
+    check(table_, table_.create_sibling(sibling.model_, &records.program(), &model_));
   }
   ~PluginModel() { dispose(); }
   PluginModel(const PluginModel&) = delete;
@@ -101,7 +106,26 @@ class PluginExecutor final : public Executor {
         model_(std::make_shared<PluginModel>(table, device, program)) {
     initialize_parameters(program);
   }
+  PluginExecutor(const PluginExecutor& sibling, const Program& program)
+      : table_(sibling.table_),
+        queue_(sibling.queue_),
+        heads_(program.heads.size()),
+        metrics_(program.metrics),
+        model_(std::make_shared<PluginModel>(*sibling.model_, program)) {}
   ~PluginExecutor() override { model_->dispose(); }
+
+  std::unique_ptr<Executor> sibling(Program program) override {
+    return std::make_unique<PluginExecutor>(*this, program);
+  }
+  void get_gradient(int index, float* values) const override {
+    check(table_, table_.get_gradient(model_->get(), index, values));
+  }
+  void set_gradient(int index, const float* values) override {
+    check(table_, table_.set_gradient(model_->get(), index, values));
+  }
+  void apply(float learning_rate, std::int64_t& step) override {
+    check(table_, table_.apply(model_->get(), learning_rate, &step));
+  }
 
   void get_parameter(int index, float* values) const override { get_slot(-1, index, values); }
   void set_parameter(int index, const float* values) override { set_slot(-1, index, values); }

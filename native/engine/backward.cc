@@ -73,7 +73,9 @@ class BackwardBuilder {
       if (at(needed_, tensor)) contribute(tensor, zeros_like(tensor));
     for (std::size_t i = count_; i-- > 0;) {
       const Task task = pass_.tasks()[i];
-      if (task.kind == TaskKind::activity_penalty) {
+      if (task.kind == TaskKind::gather_input) {
+        if (pass_.wants_input_gradient()) give_input_gradient(task.output);
+      } else if (task.kind == TaskKind::activity_penalty) {
         penalties_.push_back(task);
         add_penalties(task.input);
       } else if (task.output >= 0) {
@@ -107,13 +109,21 @@ class BackwardBuilder {
     shared_[gradient] = true;
   }
 
-  // A tensor needs a gradient if it depends on a parameter that learns.
+  void give_input_gradient(int input) {
+    add_penalties(input);
+    const int known = at(gradients_, input);
+    pass_.set_input_gradient(known < 0 ? zeros_like(input) : known);
+  }
+
+  // A tensor needs a gradient if it depends on a parameter that learns, or on the input, if its
+  // gradient is wanted.
   void find_needed() {
     for (std::size_t i = 0; i < count_; ++i) {
       const Task& task = pass_.tasks()[i];
       if (task.output < 0) continue;
       if (task.output >= static_cast<int>(needed_.size())) needed_.resize(task.output + 1);
-      if (learns(pass_, task) || needs_inputs(task)) needed_[task.output] = true;
+      const bool is_wanted = task.kind == TaskKind::gather_input && pass_.wants_input_gradient();
+      if (is_wanted || learns(pass_, task) || needs_inputs(task)) needed_[task.output] = true;
     }
   }
   bool needs_inputs(const Task& task) const {

@@ -74,7 +74,11 @@ struct BatchRange {
   // If set, these gradients replace those of the loss dotProduct: d loss / d output of the range's
   // rows in the order of the range, head by head. Heads with another loss keep their targets.
   const float* gradients = nullptr;
-  bool update = true;  // training only: whether weights change
+  // If set, the executor writes d loss / d input of the range's rows here, in the order of the
+  // range. Only if the Program has that gradient.
+  float* input_gradients = nullptr;
+  // Training only: whether weights change. If not, a Program that keeps gradients has them.
+  bool update = true;
 };
 
 // Upper bounds of the ranges that will run, so that an executor can allocate memory for them.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "native/engine/data.h"
 #include "native/engine/program.h"
@@ -19,6 +20,16 @@ class Executor {
   virtual void set_parameter(int index, const float* values) = 0;
   virtual void get_slot(int slot, int index, float* values) const = 0;
   virtual void set_slot(int slot, int index, const float* values) = 0;
+
+  // An executor of another Program over the same parameters, whose values and slots are common to
+  // both. They must not run at the same time.
+  virtual std::unique_ptr<Executor> sibling(Program program) = 0;
+  // The gradients of the last range that changed no weights; of a statistic, the value that a step
+  // would give it. For a Program that keeps gradients.
+  virtual void get_gradient(int index, float* values) const = 0;
+  virtual void set_gradient(int index, const float* values) = 0;
+  // One step of the optimizer from these gradients.
+  virtual void apply(float learning_rate, std::int64_t& step) = 0;
 
   // Allocates the memory that ranges within these bounds need, so that none is allocated while they
   // run. Throws ERR_OUT_OF_MEMORY; the executor is then unchanged.

@@ -100,7 +100,7 @@ void read_noise(const LayerReader& reader, LayerPlan& layer) {
 
 // Noise whose numbers (rate, standard deviation) are all 0 changes nothing and needs no task.
 void noise_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  if (pass.mode() != Mode::train || layer.op.params == Op{}.params) return;
+  if (!pass.trains() || layer.op.params == Op{}.params) return;
   const int factor = noise_scales(layer.op) ? pass.add_tensor(pass.features()) : -1;
   pass.add_step(
       {.kind = TaskKind::noise_forward, .auxiliary = factor, .op = layer.op, .seed = layer.seed},
@@ -165,9 +165,22 @@ void batch_normalization_parameters(const LayerPlan&, ParameterBuilder& builder)
   builder.add_statistics();
 }
 
+// By moving statistics. What learns has a task of its own.
+void normalize_by_moving(const LayerPlan& layer, PassBuilder& pass) {
+  if (!pass.learns_by_inference() || !layer.trainable) return normalization_tasks(layer, pass);
+  const Task parameters = pass.take_parameters(layer);
+  LayerPlan part = layer;
+  pass.add_by_channel(part, TaskKind::normalize_forward,
+                      {.mean = parameters.mean, .variance = parameters.variance});
+  part.op = {.row = op_row(OpKind::feature, "scaleOffset"), .params = {}};
+  if (parameters.kernel < 0 && parameters.bias < 0) return;
+  pass.add_by_channel(part, TaskKind::feature_forward,
+                      {.kernel = parameters.kernel, .bias = parameters.bias});
+}
+
 // A frozen layer uses its moving statistics in training as well.
 void batch_normalization_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  if (pass.mode() != Mode::train || !layer.trainable) return normalization_tasks(layer, pass);
+  if (!pass.trains() || !layer.trainable) return normalize_by_moving(layer, pass);
   Task task = pass.take_parameters(layer);
   task.statistics =
       pass.add_statistics(layer.along.length == 0 ? pass.features() : layer.along.length);

@@ -18,9 +18,10 @@ constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 
 // Whether updates wait until whole gradients are known, and do not run where gradients are
 // computed.
-bool defers(const UpdatePlan& plan) {
-  return plan.clip_value > 0 || plan.clip_norm > 0 || plan.global_clip_norm > 0 ||
-         plan.accumulation_steps > 1 || plan.averages;
+bool defers(const TrainingPlan& training) {
+  const UpdatePlan& plan = training.update;
+  return training.gradients || plan.clip_value > 0 || plan.clip_norm > 0 ||
+         plan.global_clip_norm > 0 || plan.accumulation_steps > 1 || plan.averages;
 }
 
 // Throws if the constraint or the regularizer does not fit the parameter's shape. Executors rely on
@@ -151,8 +152,7 @@ void ParameterBuilder::add(const char* name, Layout layout, int rows, int column
     parameter.constraint = plan.constraint;
     check(parameter);
     const bool waits = layout == Layout::table || parameter.uses > 1 || plan.regularizer ||
-                       plan.constraint.kind != Constraint::Kind::none ||
-                       defers(plan_.training->update);
+                       plan.constraint.kind != Constraint::Kind::none || defers(*plan_.training);
     const bool changes = plan.regularizer || with_gradient_[firsts_.size() - 1];
     parameter.update = !changes ? Update::none : waits ? Update::deferred : Update::fused;
   }

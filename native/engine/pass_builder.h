@@ -32,11 +32,16 @@ class PassBuilder {
 
   // The rows of the layer table call the functions below.
 
-  Mode mode() const { return mode_; }
+  // Whether layers compute as in training: with noise, by the statistics of the batch.
+  bool trains() const { return mode_ == Mode::train && !plan_.training->inference; }
   // The tensors that the layer reads. All but layers that join several inputs have one.
   const std::vector<int>& inputs() const { return inputs_; }
   // The tensor that the layer's next task reads.
   int current() const { return current_; }
+  // Whether parameters have gradients though layers compute as in a prediction.
+  bool learns_by_inference() const { return mode_ == Mode::train && !trains(); }
+  bool wants_input_gradient() const { return plan_.training->input_gradients; }
+  void set_input_gradient(int tensor) { pass_.input_gradient = tensor; }
   int width() const { return pass_.width(current_); }
   int features() const { return features(current_); }
   int features(int tensor) const { return pass_.features[tensor]; }

@@ -147,6 +147,11 @@ struct TrainingPlan {
   // The outputs of several heads lie side by side in the model's output, in this order.
   std::vector<HeadPlan> heads;
   bool captures = false;  // callers may ask for the outputs and targets of rows
+  // Gradients are kept, so that callers may ask for them and set them.
+  bool gradients = false;
+  bool input_gradients = false;  // callers may ask for the gradient of the input
+  // The training pass computes as a prediction does: without noise, by moving statistics.
+  bool inference = false;
   UpdatePlan update;
 };
 

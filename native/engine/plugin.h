@@ -12,7 +12,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 11;
+constexpr std::uint32_t kVersion = 12;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -57,6 +57,7 @@ struct PassRecord {
   std::int32_t task_count;
   const std::int32_t* outputs;
   std::int32_t output_count;
+  std::int32_t input_gradient;
 };
 
 // The same as neurode::Head.
@@ -96,7 +97,7 @@ struct ProgramRecord {
   std::int32_t head_count;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
-  std::int32_t metrics, activities, positions, values, captures;
+  std::int32_t metrics, activities, positions, values, captures, keeps_gradients;
   std::int32_t precision;
 };
 
@@ -129,6 +130,7 @@ struct RangeRecord {
   std::int64_t first_batch, batches;
   float* captured;
   const float* gradients;
+  float* input_gradients;
   std::int32_t update;
 };
 
@@ -185,10 +187,15 @@ struct Table {
   void (*close_device)(void* device);
 
   Status (*create_model)(void* device, const ProgramRecord* program, void** model);
+  // A model over the parameters of another one of the device.
+  Status (*create_sibling)(void* model, const ProgramRecord* program, void** sibling);
   void (*destroy_model)(void* model);
   // Values have Keras' layout, without padding. `slot` -1: the parameter itself.
   Status (*get_parameter)(void* model, std::int32_t slot, std::int32_t index, float* values);
   Status (*set_parameter)(void* model, std::int32_t slot, std::int32_t index, const float* values);
+  Status (*get_gradient)(void* model, std::int32_t index, float* values);
+  Status (*set_gradient)(void* model, std::int32_t index, const float* values);
+  Status (*apply)(void* model, float learning_rate, std::int64_t* step);
   // Allocates the memory that ranges within these bounds need. If it fails, it allocates nothing.
   Status (*reserve)(void* model, const ReservationRecord* reservation);
   // `step` counts optimizer steps; train advances it.

@@ -78,7 +78,8 @@ PassRecord record_of(const Pass& pass, const std::vector<TaskRecord>& tasks) {
           tasks.data(),
           static_cast<std::int32_t>(tasks.size()),
           pass.outputs.data(),
-          static_cast<std::int32_t>(pass.outputs.size())};
+          static_cast<std::int32_t>(pass.outputs.size()),
+          pass.input_gradient};
 }
 
 HeadRecord record_of(const Head& head) {
@@ -124,6 +125,7 @@ ProgramRecords::ProgramRecords(const Program& program)
   record_.positions = program.positions;
   record_.values = program.values;
   record_.captures = program.captures ? 1 : 0;
+  record_.keeps_gradients = program.keeps_gradients ? 1 : 0;
   record_.precision = static_cast<std::int32_t>(program.precision);
 }
 

@@ -142,6 +142,7 @@ struct Pass {
   std::vector<int> statistics;
   std::vector<Task> tasks;
   std::vector<int> outputs;  // of each head; a prediction has one that holds them all
+  int input_gradient = -1;   // the tensor that is the gradient of the input, if it is wanted
 
   int width(int tensor) const { return features[tensor] * positions[tensor]; }
 };
@@ -222,6 +223,7 @@ struct Program {
   int positions = 0;   // of all heads in a row
   int values = 0;      // row values of all heads in a row; penalties follow them
   bool captures = false;
+  bool keeps_gradients = false;
   Precision precision = Precision::float32;
 
   // The number of row values of a row: those of all positions, and activity penalties.
@@ -231,5 +233,8 @@ struct Program {
 };
 
 Program compile(const Plan& plan);
+
+// Throws ERR_ARGUMENT unless two Programs have the same parameters and optimizer variables.
+void check_siblings(const Program& program, const Program& other);
 
 }  // namespace neurode

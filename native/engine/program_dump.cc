@@ -179,6 +179,7 @@ class Description {
     }
     out_ << " output";
     for (const int output : pass.outputs) tensor("", pass, output);
+    tensor(" input gradient", pass, pass.input_gradient);
     out_ << " after " << end << " tasks, statistics";
     for (const int channels : pass.statistics) out_ << " " << channels;
     out_ << "\n";
