@@ -64,6 +64,9 @@ export {
   writeSafetensors,
 } from './formats/safetensors.js'
 export type { ParameterCheck } from './gradients/compare.js'
+export type { BackwardOptions, ValueAndGradientsOptions } from './gradients/compute.js'
+export type { Gradients } from './gradients/gradients.js'
+export type { AppliedGradients, ApplyGradientsOptions } from './gradients/steps.js'
 export type {
   PredictInput,
   PredictInputs,
@@ -188,6 +191,8 @@ export {
 export { Slice, type SliceOptions, Take, type TakeOptions } from './layers/slice.js'
 export type { Applied, InputType, WithLastAxis } from './layers/types.js'
 export { Functional, type FunctionalOptions, model } from './models/functional.js'
+export type { GradientModel } from './models/gradientModel.js'
+export type { BackwardResult, InputGradients, OutputGradients, ValueAndGradients } from './models/gradientTypes.js'
 export type {
   GraphData,
   GraphInput,

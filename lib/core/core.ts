@@ -167,18 +167,25 @@ export class ModelCore extends ModelStructure implements Blueprint {
     return this.#state.get()
   }
 
+  /** A native model of another Plan over the same parameters, see {@link NativeState.sibling}. */
+  sibling(purpose: string, plan: () => Plan): NativeModel {
+    return this.#state.sibling(purpose, plan)
+  }
+
   /** Trains on a range of batches. Models that share layers get their new weights. */
   train(range: NativeTrainRange): Promise<NativeSums> {
     const model = this.native()
-    this.#state.trains()
+    this.trains()
     return model.train(range)
   }
 
-  plan(): Plan {
-    return {
-      ...compileModel(this.built(), this, this.#training),
-      precision: this.deviceSettings.precision,
-    }
+  /** To be called before a native model changes weights, so that models that share layers get the new ones. */
+  trains(): void {
+    this.#state.trains()
+  }
+
+  plan(training = this.#training): Plan {
+    return { ...compileModel(this.built(), this, training), precision: this.deviceSettings.precision }
   }
 
   get isCompiled(): boolean {

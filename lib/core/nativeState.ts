@@ -53,6 +53,8 @@ export class NativeState implements WeightsHolder {
 
   readonly #blueprint: Blueprint
   #model: NativeModel | undefined
+  /** Models of other Plans over the parameters of the native model, by their purpose. */
+  readonly #siblings = new Map<string, NativeModel>()
   #slots: readonly Slot[] = []
   #outdated: Outdated | undefined = 'changed'
   /** The weights before they were replaced by their moving averages, by parameter, and the step at which that happened. */
@@ -89,6 +91,16 @@ export class NativeState implements WeightsHolder {
     if (this.#outdated === 'changed') this.step = 0
     this.#take(next, slots)
     return next
+  }
+
+  /** A model of another Plan over the same parameters. It is made when it is first needed, and anew when the native model is. */
+  sibling(purpose: string, plan: () => Plan): NativeModel {
+    const model = this.get()
+    const known = this.#siblings.get(purpose)
+    if (known !== undefined) return known
+    const sibling = model.sibling(plan())
+    this.#siblings.set(purpose, sibling)
+    return sibling
   }
 
   /** Takes over newer weights of layers that other models have as well. */
@@ -231,16 +243,23 @@ export class NativeState implements WeightsHolder {
   /** Stops running work after the current batch. */
   cancel(): void {
     this.#model?.cancel()
+    for (const sibling of this.#siblings.values()) sibling.cancel()
   }
 
   dispose(): void {
     this.#shared.release(() => true)
-    this.#model?.dispose()
+    this.#disposeModels()
     this.#model = undefined
   }
 
-  #take(next: NativeModel, slots: readonly Slot[]): void {
+  #disposeModels(): void {
+    for (const sibling of this.#siblings.values()) sibling.dispose()
+    this.#siblings.clear()
     this.#model?.dispose()
+  }
+
+  #take(next: NativeModel, slots: readonly Slot[]): void {
+    this.#disposeModels()
     this.#model = next
     this.#slots = slots
     this.#outdated = undefined

@@ -109,7 +109,8 @@ class Entries {
   }
 }
 
-const isParameter = (value: unknown): value is PlanParameter =>
+/** Whether a member of an entry of the Plan is a parameter. */
+export const isParameter = (value: unknown): value is PlanParameter =>
   typeof value === 'object' && value !== null && 'initializer' in value
 
 function hasParameters(entry: PlanLayer): boolean {

@@ -31,7 +31,8 @@ export function checkOrder(values: readonly unknown[], parameters: readonly Para
     refuse(`weights[${wrong}]`, `'${parameters[wrong]?.name}', in the order of getWeights()`, names[wrong])
 }
 
-function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
+/** Converts the value of one parameter to float32. Throws `ERR_SHAPE`, `ERR_DTYPE` or `ERR_ARGUMENT`. */
+export function toParameter(value: unknown, { shape }: ParameterSpec, argument: string): Float32Array {
   if (isNdArray(value) && formatShape(value.shape) !== formatShape(shape)) {
     const text = `${argument}: expected shape ${formatShape(shape)}`
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${formatShape(value.shape)}`)

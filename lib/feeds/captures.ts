@@ -187,7 +187,7 @@ export function customLosses(core: ModelCore, captured: Float32Array) {
 }
 
 /** Puts the sums of custom losses into those of a range. */
-function withLosses(sums: NativeSums, losses: readonly CustomLoss[]): NativeSums {
+export function withLosses(sums: NativeSums, losses: readonly CustomLoss[]): NativeSums {
   const own = Float64Array.from(sums)
   for (const { head } of losses) own[headAt(head)] = 0
   for (const { head, loss, rows } of losses) own[headAt(head)] = (own[headAt(head)] as number) + loss * rows

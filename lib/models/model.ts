@@ -32,9 +32,9 @@ import type { NativeModel } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import type { Position, TrainedModel } from '../training/context.js'
 import type { Optimizer } from '../training/optimizers.js'
+import { GradientModel } from './gradientModel.js'
 import type { PredictedArrays, PredictedInto, Predictions } from './graphTypes.js'
 import type { LossOf, PerClassOf } from './headTypes.js'
-import { ModelBase } from './modelBase.js'
 import type { PlainFitOptions, ValidatedFitOptions } from './sequentialOptions.js'
 import type { History, PerClassResults, Results } from './types.js'
 
@@ -61,7 +61,7 @@ export abstract class Model<
   Keys extends string = string,
   Data = never,
   Outputs = SymbolicTensor<Out>,
-> extends ModelBase<In, Out, Outputs> {
+> extends GradientModel<In, Out, Data, Outputs> {
   readonly #core: ModelCore
 
   /** The native model and row sizes for the fast path of predictSync. */

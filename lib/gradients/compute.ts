@@ -1,0 +1,150 @@
+/** Computes gradients of one batch without a step: valueAndGradients and backward. */
+
+import type { NdArray } from '../arrays/arrays.js'
+import { checkBoolean, checkOptions } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import type { ByOutput } from '../core/heads.js'
+import { buildFrom, takeRowsOf } from '../core/inputs.js'
+import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
+import { readTargets } from '../core/targets.js'
+import { customLosses, stride, withLosses } from '../feeds/captures.js'
+import { refuseBalanced } from '../feeds/feeds.js'
+import { Totals } from '../feeds/ranges.js'
+import { type Gradients, takeGradients } from './gradients.js'
+import { checkInputs, type GradientsOfInputs, splitInputs } from './inputs.js'
+import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
+import { BoundRows, inTurn } from './pass.js'
+import { type Computation, type Sibling, siblingOfLoss, siblingOfOutputs } from './siblings.js'
+
+/** Options of {@link Model.backward}. */
+export interface BackwardOptions {
+  /**
+   * Whether layers compute as in training: with dropout and noise, by statistics of the batch. False: as in a prediction. Default
+   * false for `backward`, true for `valueAndGradients`.
+   */
+  readonly training?: boolean | undefined
+  /**
+   * Whether to compute the gradients of the inputs. Default true for `backward`, false for `valueAndGradients`. It is an error if all
+   * inputs are integers that an embedding or a category encoding reads.
+   */
+  readonly inputs?: boolean | undefined
+}
+
+/** Options of {@link Model.valueAndGradients}. */
+export interface ValueAndGradientsOptions<Outputs = unknown> extends BackwardOptions, WeightOptions<Outputs> {}
+
+/** What a pass without a step computes. */
+export interface Computed {
+  readonly outputs: ByOutput<NdArray<Float32Array>>
+  readonly gradients: Gradients
+  /** Undefined if they were not asked for. */
+  readonly inputs: GradientsOfInputs | undefined
+}
+
+const computationNames = ['training', 'inputs']
+
+/** See {@link Model.valueAndGradients}. */
+export async function valueAndGradients(
+  core: ModelCore,
+  x: unknown,
+  y: unknown,
+  given: ValueAndGradientsOptions | undefined,
+): Promise<Computed & { readonly loss: number }> {
+  core.checkCompiled()
+  checkNoFit(core, 'valueAndGradients')
+  const options = checkOptions(given, ['sampleWeight', 'classWeight', ...computationNames], 'valueAndGradients')
+  const computation = readComputation(options, { training: true, inputs: false })
+  buildFrom(core, x)
+  if (computation.inputs) checkInputs(core)
+  const input = takeRowsOf(core, x, 'x')
+  const classWeight = checkClassWeight(options.classWeight, 'classWeight')
+  if (classWeight === 'balanced') refuseBalanced('a single batch')
+  const { sampleWeight } = options as WeightOptions
+  const targets = readTargets(core, y, input.rows, 'y', { sampleWeight, classWeight })
+  const sibling = () => siblingOfLoss(core, computation)
+  const bound = new BoundRows(core, sibling, input, targets)
+  try {
+    return await inTurn(core, async () => {
+      const arrays = arraysFor(core, input.rows, computation)
+      let sums = await bound.run(arrays)
+      const { heads, hasCustomLoss } = core.training()
+      if (hasCustomLoss) {
+        const { losses, gradients } = customLosses(core, arrays.captured)
+        sums = withLosses(sums, losses)
+        await bound.run({ ...arrays, captured: undefined, gradients })
+      }
+      const totals = new Totals(heads.map((head) => ({ ...head, metrics: [] })))
+      totals.add(sums)
+      return { loss: totals.logs().loss, ...resultsOf(core, sibling(), arrays, input.rows, computation) }
+    })
+  } finally {
+    bound.release()
+  }
+}
+
+/** See {@link Model.backward}. */
+export async function backward(
+  core: ModelCore,
+  x: unknown,
+  gradientsOfOutputs: unknown,
+  given: BackwardOptions | undefined,
+): Promise<Computed> {
+  core.checkAlive()
+  checkNoFit(core, 'backward')
+  const options = checkOptions(given, computationNames, 'backward')
+  const computation = readComputation(options, { training: false, inputs: true })
+  buildFrom(core, x)
+  if (computation.inputs) checkInputs(core)
+  const input = takeRowsOf(core, x, 'x')
+  const gradients = readOutputGradients(core, gradientsOfOutputs, input.rows, 'gradientsOfOutputs')
+  const sibling = () => siblingOfOutputs(core, computation)
+  const bound = new BoundRows(core, sibling, input, noTargets(core, input.rows))
+  try {
+    return await inTurn(core, async () => {
+      const arrays = arraysFor(core, input.rows, computation)
+      await bound.run({ ...arrays, gradients })
+      return resultsOf(core, sibling(), arrays, input.rows, computation)
+    })
+  } finally {
+    bound.release()
+  }
+}
+
+/** Throws `ERR_MODEL_BUSY` during a fit. */
+export function checkNoFit(core: ModelCore, method: string): void {
+  core.checkAlive()
+  if (core.fitting) throw core.busyError(`${method} cannot be called`)
+}
+
+function readComputation({ training, inputs }: BackwardOptions, defaults: Computation): Computation {
+  return {
+    training: checkBoolean(training ?? defaults.training, 'training'),
+    inputs: checkBoolean(inputs ?? defaults.inputs, 'inputs'),
+  }
+}
+
+interface Arrays {
+  readonly captured: Float32Array
+  readonly inputGradients: Float32Array | undefined
+}
+
+function arraysFor(core: ModelCore, rows: number, { inputs }: Computation): Arrays {
+  return {
+    captured: new Float32Array(rows * stride(core)),
+    inputGradients: inputs ? new Float32Array(rows * core.built().inputSize) : undefined,
+  }
+}
+
+function resultsOf(
+  core: ModelCore,
+  sibling: Sibling,
+  { captured, inputGradients }: Arrays,
+  rows: number,
+  { training }: Computation,
+): Computed {
+  return {
+    outputs: capturedOutputs(core, captured),
+    gradients: takeGradients(core, sibling, training),
+    inputs: inputGradients && splitInputs(core, inputGradients, rows),
+  }
+}

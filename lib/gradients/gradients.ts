@@ -1,0 +1,113 @@
+/** Gradients of weights, by the names of the weights: read from native models, checked, and given back to them. */
+
+import { formatShape, type NdArray } from '../arrays/arrays.js'
+import { ShapedArray } from '../arrays/shapedArray.js'
+import { NeurodeError } from '../base/errors.js'
+import { checkKeys, checkRecord } from '../checks/validate.js'
+import type { ModelCore } from '../core/core.js'
+import { toParameter } from '../core/weights.js'
+import type { Layer, ParameterSpec } from '../layers/layer.js'
+import type { Sibling } from './siblings.js'
+
+/**
+ * Gradients by the names of {@link Model.getWeights}, such as `dense/kernel`. Weights that no step changes are not among them: those of
+ * frozen layers, statistics, and those on which no loss depends.
+ */
+export type Gradients = Readonly<Record<string, NdArray<Float32Array>>>
+
+/** A weight with its place among the parameters of native models. */
+interface Place {
+  readonly index: number
+  readonly name: string
+  readonly layer: Layer
+  readonly parameter: ParameterSpec
+}
+
+function placesOf(core: ModelCore): Place[] {
+  const places = core.built().layers.flatMap(({ layer, name, parameters }) => {
+    return parameters.map((parameter) => ({ name: `${name}/${parameter.name}`, layer, parameter }))
+  })
+  return places.map((place, index) => ({ ...place, index }))
+}
+
+const isStatistic = ({ parameter: { trainable = true } }: Place) => !trainable
+
+/** The values that a step would give to statistics, by index, of one model. */
+interface Moved {
+  readonly core: ModelCore
+  readonly values: ReadonlyMap<number, Float32Array>
+}
+
+const movedBy = new WeakMap<object, Moved>()
+
+/** Reads the gradients that a native model computed last. In training mode, the record remembers how statistics would move. */
+export function takeGradients(core: ModelCore, { model, learned }: Sibling, training: boolean): Gradients {
+  const places = placesOf(core).filter(({ name }) => learned.has(name))
+  const weights = places.filter((place) => !isStatistic(place))
+  const gradients = Object.fromEntries(
+    weights.map(({ name, index, parameter: { shape } }) => [name, new ShapedArray(model.getGradient(index), shape)]),
+  )
+  if (training) {
+    const statistics = places.filter(isStatistic)
+    movedBy.set(gradients, { core, values: new Map(statistics.map(({ index }) => [index, model.getGradient(index)])) })
+  }
+  return gradients
+}
+
+/** Gradients that a caller gave, checked, by index. */
+export interface GivenGradients {
+  readonly values: ReadonlyMap<number, Float32Array>
+  /** How many of the values are not finite, and what the message about the first of them says. */
+  readonly nonFinite: number
+  readonly complaint: string
+}
+
+/** Checks a record of gradients and copies its arrays. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or `ERR_DTYPE`. */
+export function readGradients(core: ModelCore, { learned }: Sibling, given: unknown): GivenGradients {
+  const record = checkRecord(given, 'gradients', 'a record of gradients by the names of weights')
+  const places = placesOf(core)
+  checkKeys(
+    record,
+    places.map(({ name }) => name),
+    'gradients: no weight',
+  )
+  const values = new Map<number, Float32Array>()
+  let [nonFinite, complaint] = [0, '']
+  for (const place of places) {
+    const { name, index } = place
+    const argument = `gradients['${name}']`
+    const isGiven = Object.hasOwn(record, name) && record[name] !== undefined
+    if (isStatistic(place) || !learned.has(name)) {
+      if (isGiven) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected none, as ${whyNone(place)}`)
+      continue
+    }
+    if (!isGiven) {
+      const text = `gradients: expected an array of shape ${formatShape(place.parameter.shape)} for '${name}', got none`
+      throw new NeurodeError('ERR_ARGUMENT', `${text}; zeros leave it to decay and momentum`)
+    }
+    const floats = toParameter(record[name], place.parameter, argument).slice()
+    const at = floats.findIndex((value) => !Number.isFinite(value))
+    if (at >= 0) {
+      complaint ||= `${argument}: expected finite numbers, got ${floats[at]} as element ${at}`
+      nonFinite += floats.reduce((sum, value) => sum + Number(!Number.isFinite(value)), 0)
+    }
+    values.set(index, floats)
+  }
+  return { values, nonFinite, complaint }
+}
+
+function whyNone(place: Place): string {
+  if (isStatistic(place)) return 'it is a statistic, which the optimizer does not change'
+  return place.layer.trainable ? 'no loss depends on it' : 'its layer is frozen'
+}
+
+/** Gives a native model the gradients of a step, and statistics the values that the record remembers, or those that they have. */
+export function giveGradients(core: ModelCore, { model }: Sibling, record: unknown, { values }: GivenGradients): void {
+  const moved = movedBy.get(record as object)
+  for (const place of placesOf(core)) {
+    const { index } = place
+    const remembered = moved?.core === core ? moved.values.get(index) : undefined
+    const value = isStatistic(place) ? (remembered ?? model.getParameter(index)) : values.get(index)
+    if (value !== undefined) model.setGradient(index, value)
+  }
+}

@@ -1,0 +1,79 @@
+/** Passes of native models over one batch of rows. */
+
+import type { GivenTargets, InputRows } from '../arrays/arrays.js'
+import type { ModelCore } from '../core/core.js'
+import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
+import { sumAt } from '../native/sums.js'
+import type { Sibling } from './siblings.js'
+
+type Arrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'inputGradients' | 'update'>
+
+/** Rows that are bound to a native model. Where that is made anew, the new one takes them over. */
+export class BoundRows {
+  readonly rows: number
+  readonly #core: ModelCore
+  readonly #sibling: () => Sibling
+  #model: NativeModel
+  #handle: number
+
+  constructor(core: ModelCore, sibling: () => Sibling, input: InputRows, targets: GivenTargets) {
+    this.rows = input.rows
+    this.#core = core
+    this.#sibling = sibling
+    this.#model = sibling().model
+    this.#handle = this.#model.bind(input, targets)
+  }
+
+  /** Runs all rows as one batch. By default no weight changes. */
+  async run(arrays: Arrays, learningRates: Float32Array = Float32Array.of(0)): Promise<NativeSums> {
+    // A pass that was cancelled with other work of the model, before it ran, is tried again.
+    for (;;) {
+      this.#core.checkAlive()
+      const model = this.#current()
+      const sums = await model.train({
+        data: this.#handle,
+        batchSize: this.rows,
+        firstBatch: 0,
+        batches: 1,
+        epoch: 0,
+        shuffle: false,
+        seed: 0,
+        learningRates,
+        update: false,
+        ...arrays,
+      })
+      if (sums[sumAt.batches] === 1) return sums
+    }
+  }
+
+  release(): void {
+    this.#model.unbind(this.#handle)
+  }
+
+  #current(): NativeModel {
+    const { model } = this.#sibling()
+    if (model !== this.#model) {
+      this.#handle = model.takeOver(this.#model, this.#handle)
+      this.#model = model
+    }
+    return model
+  }
+}
+
+const lastTurns = new WeakMap<ModelCore, Promise<unknown>>()
+
+/** Runs work when all work of the model that was given before has ended, as a native model keeps the gradients of one pass alone. */
+export async function inTurn<T>(core: ModelCore, work: () => Promise<T>): Promise<T> {
+  const before = lastTurns.get(core)
+  const turn = before === undefined ? work() : before.then(work, work)
+  const end = turn.then(
+    () => {},
+    () => {},
+  )
+  lastTurns.set(core, end)
+  try {
+    return await turn
+  } finally {
+    if (lastTurns.get(core) === end) lastTurns.delete(core)
+  }
+}
