@@ -251,7 +251,7 @@ Napi::Value Model::sibling(const Napi::CallbackInfo& info) {
 }
 
 Model::Core& Model::core_with_gradients() {
-  Core& core = idle_core();
+  Core& core = this->core();
   if (!core.program.keeps_gradients)
     throw Error("ERR_ARGUMENT", "plan: expected one that keeps gradients");
   return core;
@@ -263,7 +263,8 @@ Napi::Value Model::get_gradient(const Napi::CallbackInfo& info) {
     const int index = parameter_index(info[0]);
     Napi::Float32Array values =
         Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
-    core.executor->get_gradient(index, values.Data());
+    float* const to = values.Data();
+    read_core([&](Core& core) { core.executor->get_gradient(index, to); });
     return values;
   });
 }
@@ -272,7 +273,8 @@ void Model::set_gradient(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     const Core& core = core_with_gradients();
     const int index = parameter_index(info[0]);
-    core.executor->set_gradient(index, sized(info[1], core.program.parameters[index]).Data());
+    const float* const from = sized(info[1], core.program.parameters[index]).Data();
+    read_core([&](Core& core) { core.executor->set_gradient(index, from); });
   });
 }
 
