@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { array, layers, load, losses, optimizers, sequential } from 'neurode'
+import { coreOf } from '#lib/core/cores.js'
+import { isParameter } from '#lib/core/planLayers.js'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { gradientsOf } from './support/gradients.js'
@@ -121,6 +123,32 @@ perDevice('every layer', (device) => {
         assert.equal(bitsOf(loaded), bitsOf(straight))
         assert.equal(bitsOf(model), bitsOf(straight))
       })
+    })
+
+    it(`gives the gradients of all that learns, and their step: ${tested.title}`, async () => {
+      using whole = classifierWith(tested, device)
+      using parts = classifierWith(tested, device)
+      for (let step = 0; step < 3; step++) {
+        const { loss } = await whole.trainOnBatch(x, y)
+        const own = await parts.valueAndGradients(x, y)
+        assert.equal(own.loss, loss)
+        await parts.applyGradients(own.gradients)
+        assert.equal(bitsOf(parts), bitsOf(whole))
+      }
+    })
+
+    it(`has a Plan with the names of its weights: ${tested.title}`, () => {
+      using model = classifierWith(tested, device)
+      const names = new Set(model.getWeights().map(({ name }) => name))
+      for (const layer of coreOf(model).plan().layers) {
+        if (layer.name !== 'tested') continue
+        for (const [key, member] of Object.entries(layer) as [string, unknown][]) {
+          if (!isParameter(member)) continue
+          // The Plan of a layer without a bias describes one nevertheless.
+          const name = `tested/${member.name ?? key}`
+          assert.ok(names.has(name) || key === 'bias', name)
+        }
+      }
     })
 
     it(`has the gradients that finite differences have: ${tested.title}`, async () => {

@@ -136,6 +136,7 @@ export class Embedding<const Size extends number = number, const In extends Shap
       inputs: this.inputDim,
       units: this.outputDim,
       kernel: {
+        name: 'embeddings',
         initializer: this.embeddingsInitializer.plan(shape, context.seedFor('embeddings')),
         ...planRules(this, 'embeddings', shape, context),
       },
