@@ -7,7 +7,7 @@ import { coreOf } from './core/cores.js'
 import { buildFrom, takeRowsOf } from './core/inputs.js'
 import { readTargets } from './core/targets.js'
 import { compareGradients, type ParameterCheck } from './gradients/compare.js'
-import { copyOf, Probe } from './gradients/probe.js'
+import { Probe } from './gradients/probe.js'
 import type { AnyModel } from './models/model.js'
 
 /** Options of {@link debug}.checkGradients. */
@@ -75,13 +75,12 @@ async function checkGradients(
   core.checkCompiled()
   core.checkIdle('its gradients cannot be checked')
   buildFrom(core, x)
-  const copy = copyOf(core)
+  const input = takeRowsOf(core, x, 'x')
+  const targets = readTargets(core, y, input.rows, 'y', {
+    sampleWeight: options.sampleWeight as ArrayInput,
+  })
+  const probe = new Probe(core, input, targets)
   try {
-    const input = takeRowsOf(core, x, 'x')
-    const targets = readTargets(core, y, input.rows, 'y', {
-      sampleWeight: options.sampleWeight as ArrayInput,
-    })
-    const probe = new Probe(core, copy, copy.bind(input, targets), input.rows)
     const parameters = await compareGradients(probe, await probe.gradients(), { samples, tolerance })
     return {
       agrees: parameters.every(({ agrees }) => agrees),
@@ -91,7 +90,7 @@ async function checkGradients(
       parameters,
     }
   } finally {
-    copy.dispose()
+    probe.dispose()
   }
 }
 

@@ -102,7 +102,14 @@ export const objectRows = {
     ['eval test', is('model.evaluate; predict and evaluate never apply dropout')],
     ['forward', is('model.predict')],
     ['predictclasses predictproba', is('model.predict')],
-    ['backward zerograd trainstep teststep', no('fit and trainOnBatch compute gradients and update weights')],
+    ['trainstep', is('model.trainOnBatch, or model.valueAndGradients and model.applyGradients')],
+    ['teststep', is('model.testOnBatch')],
+    ['zerograd', no('model.valueAndGradients gives new gradients, which are not added up')],
+    [
+      'grad grads variablegrads valueandgrad valueandgrads computegradients getgradients',
+      is('model.valueAndGradients'),
+    ],
+    ['vjp', is('model.backward')],
     [
       'parameters namedparameters trainableweights trainablevariables nontrainable* variables weights',
       is(`model.${weights}`),

@@ -39,7 +39,7 @@ const leastScale = 1e-6
 /** Compares gradients, one array for each parameter, with finite differences of the loss. The weights are unchanged afterwards. */
 export async function compareGradients(
   probe: Probe,
-  gradients: readonly Float64Array[],
+  gradients: readonly Float32Array[],
   comparison: Comparison,
 ): Promise<ParameterCheck[]> {
   const checks: ParameterCheck[] = []
@@ -48,7 +48,7 @@ export async function compareGradients(
     checks.push({
       name,
       shape,
-      ...(await compareParameter(probe, index, gradients[index] as Float64Array, comparison)),
+      ...(await compareParameter(probe, index, gradients[index] as Float32Array, comparison)),
     })
   }
   return checks
@@ -57,7 +57,7 @@ export async function compareGradients(
 async function compareParameter(
   probe: Probe,
   index: number,
-  gradient: Float64Array,
+  gradient: Float32Array,
   { samples, tolerance }: Comparison,
 ): Promise<Omit<ParameterCheck, 'name' | 'shape'>> {
   const values = probe.model.getParameter(index)
@@ -87,7 +87,7 @@ async function compareParameter(
 }
 
 /** Chooses the elements to compare: a quarter have the largest gradients, where errors matter most, the others are spaced evenly. */
-function chooseElements(gradient: Float64Array, samples: number): ReadonlySet<number> {
+function chooseElements(gradient: Float32Array, samples: number): ReadonlySet<number> {
   const count = Math.min(samples, gradient.length)
   const bySize = Array.from(gradient.keys()).sort(
     (a, b) => Math.abs(gradient[b] as number) - Math.abs(gradient[a] as number),
@@ -99,6 +99,6 @@ function chooseElements(gradient: Float64Array, samples: number): ReadonlySet<nu
   return chosen
 }
 
-function rootMeanSquare(values: Float64Array): number {
+function rootMeanSquare(values: Float32Array): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
 }

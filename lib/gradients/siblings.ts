@@ -37,11 +37,14 @@ function sibling(core: ModelCore, purpose: string, plan: () => Plan): Sibling {
 
 /** Computes gradients of the loss that the model was compiled with, and takes steps from gradients. */
 export function siblingOfLoss(core: ModelCore, computation: Computation): Sibling {
-  return sibling(core, purposeOf('loss', computation), () => {
-    const training = core.training()
-    const heads = training.heads.map((head) => ({ ...head, metrics: [] }))
-    return withGradients(core.plan({ ...training, heads, captures: true }), computation)
-  })
+  return sibling(core, purposeOf('loss', computation), () => withGradients(planOfLoss(core), computation))
+}
+
+/** The Plan that the model was compiled to, without metrics. */
+export function planOfLoss(core: ModelCore): Plan {
+  const training = core.training()
+  const heads = training.heads.map((head) => ({ ...head, metrics: [] }))
+  return core.plan({ ...training, heads, captures: true })
 }
 
 /** Computes gradients of the weights and the inputs from gradients of the outputs, without penalties. */
@@ -78,7 +81,8 @@ function setupOfOutputs(core: ModelCore): TrainingSetup {
   return { settings, heads, keys: [], captures: true, hasCustomLoss: true }
 }
 
-function withGradients(plan: Plan, { training, inputs }: Computation): Plan {
+/** The Plan of a model that computes gradients. */
+export function withGradients(plan: Plan, { training, inputs }: Computation): Plan {
   return {
     ...plan,
     training: {

@@ -25,13 +25,16 @@ type ByInput<Data> = Data extends readonly unknown[] ? never : { readonly [K in 
  * Gradients of a model's inputs: an array for the only one; for several a record by name, without inputs of integers that an embedding
  * or a category encoding reads, also in part: they have no gradient.
  */
-export type InputGradients<Data> = [Data] extends [ArrayInput]
-  ? NdArray<Float32Array>
-  : [ArrayInput] extends [Data]
-    ? NdArray<Float32Array> | Readonly<Record<string, NdArray<Float32Array>>>
-    : true extends IsOfOne<Data>
-      ? NdArray<Float32Array>
-      : ByInput<Data>
+export type InputGradients<Data> = unknown extends Data
+  ? // biome-ignore lint/suspicious/noExplicitAny: of a model of any data.
+    any
+  : [Data] extends [ArrayInput]
+    ? NdArray<Float32Array>
+    : [ArrayInput] extends [Data]
+      ? NdArray<Float32Array> | Readonly<Record<string, NdArray<Float32Array>>>
+      : true extends IsOfOne<Data>
+        ? NdArray<Float32Array>
+        : ByInput<Data>
 
 /** Gradients of a model's outputs: of the only one, or of each in a list or a record; null for 0. */
 export type OutputGradients<Outputs> = Outputs extends SymbolicTensor

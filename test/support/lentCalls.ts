@@ -132,6 +132,11 @@ export const calls: readonly Call[] = [
     const { loss } = await model.trainOnBatch(x as never, y as never, { sampleWeight })
     return [loss, ...model.getWeights().flatMap(({ data }) => [...data])]
   }),
+  onModel('valueAndGradients', { x, y, sampleWeight: weights }, async (model, { x, y, sampleWeight }) => {
+    const options = { sampleWeight, inputs: true } as const
+    const { loss, gradients, inputs } = await model.valueAndGradients(x as never, y as never, options)
+    return [loss, ...inputs.data, ...Object.values(gradients).flatMap(({ data }) => [...data])]
+  }),
   onModel('testOnBatch', { x, y }, async (model, { x, y }) =>
     Object.values(await model.testOnBatch(x as never, y as never)),
   ),

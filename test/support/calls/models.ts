@@ -177,6 +177,34 @@ export const modelCalls: readonly PublicCall[] = [
     (model, args) => model.testOnBatch(...args),
   ),
   onModel(
+    'valueAndGradients',
+    () => [x(), y(), { sampleWeight: [1, 1, 1], classWeight: { 0: 1, 1: 2 }, inputs: true, training: false }],
+    (model, args) => model.valueAndGradients(...args),
+  ),
+  onModel(
+    'applyGradients',
+    () => [
+      {
+        'dense/kernel': new Float32Array(6),
+        'dense/bias': new Float32Array(3),
+        'dense_1/kernel': new Float32Array(3),
+        'dense_1/bias': new Float32Array(1),
+      },
+      { skipNonFinite: true },
+    ],
+    (model, args) => model.applyGradients(...args),
+  ),
+  onModel(
+    'trainWithOutputGradients',
+    () => [x(), () => [0.1, 0.2, 0.3]],
+    (model, args) => model.trainWithOutputGradients(...args),
+  ),
+  onModel(
+    'backward',
+    () => [x(), [0.1, 0.2, 0.3], { inputs: true, training: false }],
+    (model, args) => model.backward(...args),
+  ),
+  onModel(
     'setWeights',
     () => [[new Float32Array(6), new Float32Array(3), new Float32Array(3), new Float32Array(1)]],
     (model, args) => model.setWeights(...args),
