@@ -7,6 +7,7 @@ import { checkKeys, checkRecord } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { toParameter } from '../core/weights.js'
 import type { Layer, ParameterSpec } from '../layers/layer.js'
+import { findNonFinite } from './finite.js'
 import type { Sibling } from './siblings.js'
 
 /**
@@ -62,8 +63,8 @@ export interface GivenGradients {
   readonly complaint: string
 }
 
-/** Checks a record of gradients and copies its arrays. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or `ERR_DTYPE`. */
-export function readGradients(core: ModelCore, { learned }: Sibling, given: unknown): GivenGradients {
+/** Checks a record of gradients; arrays are copied if `copies` is true. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or `ERR_DTYPE`. */
+export function readGradients(core: ModelCore, { learned }: Sibling, given: unknown, copies: boolean): GivenGradients {
   const record = checkRecord(given, 'gradients', 'a record of gradients by the names of weights')
   const places = placesOf(core)
   checkKeys(
@@ -85,12 +86,11 @@ export function readGradients(core: ModelCore, { learned }: Sibling, given: unkn
       const text = `gradients: expected an array of shape ${formatShape(place.parameter.shape)} for '${name}', got none`
       throw new NeurodeError('ERR_ARGUMENT', `${text}; zeros leave it to decay and momentum`)
     }
-    const floats = toParameter(record[name], place.parameter, argument).slice()
-    const at = floats.findIndex((value) => !Number.isFinite(value))
-    if (at >= 0) {
-      complaint ||= `${argument}: expected finite numbers, got ${floats[at]} as element ${at}`
-      nonFinite += floats.reduce((sum, value) => sum + Number(!Number.isFinite(value)), 0)
-    }
+    const read = toParameter(record[name], place.parameter, argument)
+    const floats = copies ? read.slice() : read
+    const { count, first } = findNonFinite(floats)
+    if (count > 0) complaint ||= `${argument}: expected finite numbers, got ${floats[first]} as element ${first}`
+    nonFinite += count
     values.set(index, floats)
   }
   return { values, nonFinite, complaint }

@@ -9,6 +9,7 @@ import type { ModelCore } from '../core/core.js'
 import { type ByOutput, byOutput, forOutputs } from '../core/heads.js'
 import type { ModelHead } from '../core/shapes.js'
 import { stride } from '../feeds/captures.js'
+import { findNonFinite } from './finite.js'
 
 /** The outputs of captured rows, in the form in which the model's outputs were given. */
 export function capturedOutputs(core: ModelCore, captured: Float32Array): ByOutput<NdArray<Float32Array>> {
@@ -55,8 +56,8 @@ function readOne(value: unknown, { shape }: ModelHead, rows: number, argument: s
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${given} rows`)
   }
   const floats = toFloats(data, scale, offset, argument)
-  const at = floats.findIndex((number) => !Number.isFinite(number))
-  return at < 0 ? floats : refuse(`${argument}: element ${at}`, 'a finite number', floats[at])
+  const { first } = findNonFinite(floats)
+  return first < 0 ? floats : refuse(`${argument}: element ${first}`, 'a finite number', floats[first])
 }
 
 /** Targets of rows of which none is read, as gradients of the outputs are given. */

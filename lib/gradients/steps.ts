@@ -9,7 +9,7 @@ import { learningRates } from '../training/optimizers.js'
 import { checkNoFit } from './compute.js'
 import { giveGradients, readGradients } from './gradients.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
-import { BoundRows, inTurn } from './pass.js'
+import { BoundRows, inTurn, mustWait } from './pass.js'
 import { siblingOfLoss, steppingSibling } from './siblings.js'
 
 /** Options of {@link Model.applyGradients}. */
@@ -41,7 +41,8 @@ export async function applyGradients(
   const skips = checkBoolean(options.skipNonFinite ?? false, 'skipNonFinite')
   core.training()
   const sibling = () => siblingOfLoss(core, { training: true, inputs: false })
-  const read = readGradients(core, sibling(), gradients)
+  // Without a wait they are given to the native model within this call.
+  const read = readGradients(core, sibling(), gradients, mustWait(core))
   const { nonFinite } = read
   if (nonFinite > 0) {
     if (skips) return { applied: false, nonFinite }
