@@ -1,6 +1,7 @@
 // A model's parameters and optimizer variables on the device.
 #include "cuda/kernels/functors.h"
 #include "cuda/parameters.h"
+#include "native/engine/siblings.h"
 
 namespace neurode::cuda {
 namespace {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "native/cpu/cuts.h"
+#include "native/engine/siblings.h"
 
 namespace neurode::cpu {
 

@@ -1,9 +1,6 @@
 // Compiles a Plan into a Program.
 #include "native/engine/program.h"
 
-#include <algorithm>
-
-#include "native/engine/error.h"
 #include "native/engine/op_table.h"
 #include "native/engine/parameter_builder.h"
 #include "native/engine/pass_builder.h"
@@ -33,18 +30,6 @@ Program compile(const Plan& plan) {
   }
   dump_if_asked(program);
   return program;
-}
-
-void check_siblings(const Program& program, const Program& other) {
-  const auto is_same = [](const Parameter& a, const Parameter& b) {
-    return a.layout == b.layout && a.rows == b.rows && a.columns == b.columns &&
-           a.trainable == b.trainable;
-  };
-  const std::vector<Parameter>&own = program.parameters, &others = other.parameters;
-  if (program.slots != other.slots || program.accumulator != other.accumulator ||
-      program.average != other.average ||
-      !std::equal(own.begin(), own.end(), others.begin(), others.end(), is_same))
-    throw Error("ERR_ARGUMENT", "plan: expected the same parameters and the same optimizer");
 }
 
 }  // namespace neurode

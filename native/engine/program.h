@@ -234,7 +234,4 @@ struct Program {
 
 Program compile(const Plan& plan);
 
-// Throws ERR_ARGUMENT unless two Programs have the same parameters and optimizer variables.
-void check_siblings(const Program& program, const Program& other);
-
 }  // namespace neurode
