@@ -18,7 +18,6 @@ import {
   setWeights,
   targetsOf,
 } from './support/goldenGraphs.js'
-import { gradientRate } from './support/gradients.js'
 import { assertClose, type Tolerance } from './support/tolerances.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: parts of golden cases.
@@ -159,26 +158,11 @@ async function check(golden: GoldenCase, device: string): Promise<void> {
   await checkStructure(golden, graph, device)
   await checkSubmodels(golden, graph, outputs.submodels, 'submodels', device)
 
-  // Loss, logs and gradients of the first batch.
+  // Loss and logs of the first batch; golden-gradients.test.ts compares the gradients.
   const first = batch(0)
-  const { logs, gradients } = outputs.first_batch
-  assertLogs(golden, 'first_batch', await net.trainOnBatch(first.x, first.y, first.weights), logs)
-  const bare = makeGraph(golden, ({ kernelConstraint, ...options }: Anything) => options)
-  using stepped = bare.net
-  prepare(golden, bare, optimizers.sgd({ learningRate: gradientRate }), device)
-  const before = new Map(stepped.getWeights().map(({ name, data }) => [name, data]))
-  await stepped.trainOnBatch(first.x, first.y, first.weights)
-  const moved = new Map(
-    stepped.getWeights().map(({ name, data }) => {
-      return [name, data.map((value, i) => ((before.get(name)?.[i] as number) - value) / gradientRate)]
-    }),
-  )
-  const isTie = golden.name.startsWith('ties')
-  if (isTie) checkTies(golden, moved)
-  for (const { name, value } of isTie ? [] : gradients) {
-    assertPart(golden, 'first_batch', moved.get(name) ?? [], value, `gradient of ${name}`)
-  }
-  if (isTie) return
+  assertLogs(golden, 'first_batch', await net.trainOnBatch(first.x, first.y, first.weights), outputs.first_batch.logs)
+  // Which of two equal inputs of a maximum gets the gradient differs between Keras' backends.
+  if (golden.name.startsWith('ties')) return
 
   for (const [name, optimizer] of Object.entries(config.optimizers)) {
     if (learnsVectors(config) && name === 'Adam') continue
@@ -204,23 +188,6 @@ function inputsNeeded(config: Anything, name: string): Set<string> {
   const node = config.nodes.find((each: Anything) => each.name === name)
   if (node === undefined) return new Set([name])
   return new Set(node.inputs.flatMap((source: string) => [...inputsNeeded(config, source)]))
-}
-
-/** Which of two equal inputs of a maximum gets the gradient differs between Keras' backends: the sum is binding. */
-function checkTies(golden: GoldenCase, moved: ReadonlyMap<string, Float32Array>): void {
-  const { gradients } = golden.outputs.first_batch
-  const sums = (of: (name: string) => ArrayLike<number>, variable: string) =>
-    Array.from(of(`a/${variable}`), (value, i) => value + (of(`b/${variable}`)[i] as number))
-  for (const variable of ['kernel', 'bias']) {
-    const expected = (name: string) => flatten(gradients.find((each: Anything) => each.name === name).value)
-    assertPart(
-      golden,
-      'first_batch',
-      sums((name) => moved.get(name) ?? [], variable),
-      sums(expected, variable),
-      'ties',
-    )
-  }
 }
 
 /** Models of some tensors have the weights of the whole, also after it was trained. */

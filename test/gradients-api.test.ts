@@ -487,7 +487,11 @@ perDevice('mistakes with gradients', (device) => {
       ],
       [() => net.backward(x, numbers(2)), 'ERR_SHAPE', /gradientsOfOutputs: expected shape \[n, 3\]/],
       [() => net.backward(x, array(new Float32Array(6), [2, 3])), 'ERR_SHAPE', /as the output has, got 2 rows/],
-      [() => net.backward(x, undefined as Anything), 'ERR_ARGUMENT', /expected gradients of the outputs, got undefined/],
+      [
+        () => net.backward(x, undefined as Anything),
+        'ERR_ARGUMENT',
+        /expected gradients of the outputs, got undefined/,
+      ],
       [
         () =>
           net.backward(

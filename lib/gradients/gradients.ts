@@ -63,7 +63,10 @@ export interface GivenGradients {
   readonly complaint: string
 }
 
-/** Checks a record of gradients; arrays are copied if `copies` is true. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or `ERR_DTYPE`. */
+/**
+ * Checks a record of gradients; arrays are copied if `copies` is true. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or
+ * `ERR_DTYPE`.
+ */
 export function readGradients(core: ModelCore, { learned }: Sibling, given: unknown, copies: boolean): GivenGradients {
   const record = checkRecord(given, 'gradients', 'a record of gradients by the names of weights')
   const places = placesOf(core)

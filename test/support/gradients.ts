@@ -1,4 +1,4 @@
-/** Measures gradients by single SGD steps, through the public API alone. */
+/** Measures gradients through the public API alone. */
 
 import { type ArrayInput, array, type Layer, layers, losses, optimizers, sequential } from 'neurode'
 
@@ -22,58 +22,21 @@ export interface Gradients {
   readonly weights: number[][]
 }
 
-/**
- * Gradients of Σ cotangent·output of the layers, one row per step. In front of the layers is an identity whose bias of 0
- * changes by the gradient of the input. Behind them is a Dense layer with the cotangent as kernel; its one output is far above
- * its target, so that the absolute error has the slope 1.
- */
+/** Gradients of Σ cotangent·output of the layers with respect to the input, in training mode. */
 export async function gradientsOf(
   body: () => Layer[],
-  weights: readonly ArrayInput[],
   rows: readonly (readonly number[])[],
   cotangents: readonly (readonly number[])[],
   device: string,
-): Promise<Gradients> {
-  const width = rows[0]?.length ?? 0
-  using model = sequential([
-    layers.dense({ units: width, inputShape: [width] }),
-    ...body(),
-    layers.dense({ units: 1, useBias: false }),
-  ])
-  model.compile({
-    optimizer: optimizers.sgd({ learningRate: gradientRate }),
-    loss: losses.meanAbsoluteError({ reduction: 'sum' }),
-    device,
-  })
-  const inputs: number[] = []
-  const sums = model
-    .getWeights()
-    .slice(2, -1)
-    .map(({ data }) => new Array<number>(data.length).fill(0))
-  for (const [i, row] of rows.entries()) {
-    const cotangent = cotangents[i] as readonly number[]
-    model.setWeights([
-      identity(width),
-      new Float32Array(width),
-      ...weights,
-      array(Float32Array.from(cotangent), [cotangent.length, 1]),
-    ])
-    const before = model.getWeights()
-    await model.trainOnBatch(array([row]), array([[-1e30]]))
-    const after = model.getWeights()
-    for (const value of after[1]?.data ?? []) inputs.push(-value / gradientRate)
-    sums.forEach((sum, k) => {
-      sum.forEach((_, j) => {
-        const moved = (before[k + 2]?.data[j] as number) - (after[k + 2]?.data[j] as number)
-        sum[j] = (sum[j] as number) + moved / gradientRate
-      })
-    })
-  }
-  return { inputs, weights: sums }
+): Promise<Float32Array> {
+  using model = sequential([layers.input({ shape: [rows[0]?.length ?? 0] }), ...body()])
+  model.compile({ loss: 'mse', device })
+  const { inputs } = await model.backward(array(rows), array(cotangents), { training: true })
+  return inputs.data
 }
 
 /**
- * The same gradients for all rows as one batch, with the given `outputs` of every row. The rows are the kernel of a first Dense
+ * Gradients of Σ cotangent·output for all rows as one batch by a step of SGD, with the given `outputs` of every row. The rows are the kernel of a first Dense
  * layer, whose input is an identity matrix. The targets are so far from the outputs that the squared error has the wanted
  * slopes. `weights` are those after the first kernel, in order; without them, layers keep their own.
  */
