@@ -27,6 +27,7 @@ const data: Readonly<Record<string, readonly number[]>> = {
   parseInferRequest: [2],
   parsePredictRequest: [1],
   formatInferResponse: [0, 2, 3],
+  'model.applyGradients': [0],
   formatPredictResponse: [0, 2],
 }
 
