@@ -8,7 +8,9 @@ export function load(app) {
     const classes = project.getReflectionsByKind(ReflectionKind.Class)
     for (const name of ['Layer', 'GradientModel']) {
       const base = classes.find((found) => found.name === name)
-      const described = new Set(base.children.filter(({ inheritedFrom }) => !inheritedFrom).map((member) => member.name))
+      const described = new Set(
+        base.children.filter(({ inheritedFrom }) => !inheritedFrom).map((member) => member.name),
+      )
       for (const { children = [] } of classes.filter((found) => found !== base)) {
         for (const member of children.filter((each) => each.inheritedFrom && described.has(each.name))) {
           project.removeReflection(member)
