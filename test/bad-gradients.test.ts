@@ -6,6 +6,7 @@ import { perDevice } from './support/devices.js'
 import { everything, make, x, y } from './support/everything.js'
 import { bits, numbers, rows } from './support/graphs.js'
 import { assertRefused } from './support/refusals.js'
+import { compiled as compiledTwo, x as xOfTwo } from './support/severalOutputs.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: what is wrong on purpose.
 type Anything = any
@@ -99,6 +100,17 @@ perDevice('mistakes with gradients', (device) => {
       await assertRefused(act, code, message)
       assert.deepEqual([bits(net), net.position.step], [before, 0])
     }
+    using several = compiledTwo(device)
+    await assertRefused(
+      () => several.trainWithOutputGradients(xOfTwo, () => ({ price: numbers(2) }) as Anything),
+      'ERR_ARGUMENT',
+      /returned\.sold: expected gradients of the output, or null for 0/,
+    )
+    await assertRefused(
+      () => several.backward(xOfTwo, y as Anything),
+      'ERR_ARGUMENT',
+      /a list or a record for the outputs/,
+    )
     await assert.rejects(
       net.trainWithOutputGradients(x, () => {
         throw new RangeError('my own')

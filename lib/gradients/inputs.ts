@@ -7,6 +7,7 @@ import type { ModelCore } from '../core/core.js'
 import type { LayerCall, LayerShapes, ModelShapes } from '../core/shapes.js'
 import { CategoryEncoding } from '../layers/categoryEncoding.js'
 import { Embedding } from '../layers/embedding.js'
+import { copyColumns } from './columns.js'
 
 /** The gradient of the only input, or a record of those of several, without inputs of integers, which have none. */
 export type GradientsOfInputs = NdArray<Float32Array> | Readonly<Record<string, NdArray<Float32Array>>>
@@ -33,10 +34,7 @@ export function splitInputs(core: ModelCore, all: Float32Array, rows: number): G
     const size = elementCount(shape)
     if (!readers.has(number)) {
       const own = new Float32Array(rows * size)
-      for (let row = 0; row < rows; row++) {
-        const from = row * inputSize + begin
-        own.set(all.subarray(from, from + size), row * size)
-      }
+      copyColumns({ data: all, stride: inputSize, begin }, { data: own, stride: size, begin: 0 }, size)
       entries.push([name, new ShapedArray(own, [rows, ...shape])])
     }
     begin += size

@@ -1,14 +1,16 @@
 /** Outputs of a pass, and gradients of outputs that callers give. */
 
-import { formatShape, type GivenTargets, type NdArray, takeInput } from '../arrays/arrays.js'
+import { formatShape, type GivenTargets, isNdArray, type NdArray, takeInput } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
 import { toFloats } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
-import { refuse } from '../checks/validate.js'
+import { isPlain, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
-import { type ByOutput, byOutput, forOutputs } from '../core/heads.js'
+import { type ByOutput, byOutput } from '../core/heads.js'
+import { type OfOutput, ofOutputs } from '../core/ofOutputs.js'
 import type { ModelHead } from '../core/shapes.js'
 import { stride } from '../feeds/captures.js'
+import { copyColumns } from './columns.js'
 import { findNonFinite } from './finite.js'
 
 /** The outputs of captured rows, in the form in which the model's outputs were given. */
@@ -18,14 +20,10 @@ export function capturedOutputs(core: ModelCore, captured: Float32Array): ByOutp
   let begin = 0
   const arrays = core.built().heads.map(({ shape, positions, outputs, size }) => {
     const own = new Float32Array(rows * size)
-    let to = 0
-    for (let row = begin; row < captured.length; row += each) {
-      for (let position = 0; position < positions; position++, to += outputs) {
-        const from = row + position * (2 * outputs + 1)
-        own.set(captured.subarray(from, from + outputs), to)
-      }
+    for (let position = 0; position < positions; position++, begin += 2 * outputs + 1) {
+      const from = { data: captured, stride: each, begin }
+      copyColumns(from, { data: own, stride: size, begin: position * outputs }, outputs)
     }
-    begin += positions * (2 * outputs + 1)
     return new ShapedArray(own, [rows, ...shape])
   })
   return byOutput(core.built(), arrays)
@@ -38,15 +36,23 @@ export function capturedOutputs(core: ModelCore, captured: Float32Array): ByOutp
 export function readOutputGradients(core: ModelCore, given: unknown, rows: number, argument: string): Float32Array {
   const { heads, outputForm, outputSize } = core.built()
   if (given === undefined || given === null) refuse(argument, 'gradients of the outputs', given)
-  const parts: [unknown, string][] = outputForm === 'single' ? [[given, argument]] : forOutputs(heads, given, argument)
   const all = new Float32Array(rows * outputSize)
-  for (const [i, [value, at]] of parts.entries()) {
+  const parts = outputForm === 'single' ? [{ value: given, argument }] : valuesOf(heads, given, argument)
+  for (const [i, { value, argument: at }] of parts.entries()) {
     if (value === null) continue
+    if (value === undefined) refuse(at, 'gradients of the output, or null for 0', value)
     const { begin, size } = heads[i] as ModelHead
     const own = readOne(value, heads[i] as ModelHead, rows, at)
-    for (let row = 0; row < rows; row++) all.set(own.subarray(row * size, (row + 1) * size), row * outputSize + begin)
+    copyColumns({ data: own, stride: size, begin: 0 }, { data: all, stride: outputSize, begin }, size)
   }
   return all
+}
+
+function valuesOf(heads: readonly ModelHead[], given: unknown, argument: string): OfOutput[] {
+  const names = heads.map(({ name }) => name)
+  if ((isPlain(given) && !isNdArray(given)) || Array.isArray(given))
+    return ofOutputs(names, given, argument, 'ERR_SHAPE')
+  return refuse(argument, `a list or a record for the outputs ${names.join(', ')}`, given)
 }
 
 function readOne(value: unknown, { shape }: ModelHead, rows: number, argument: string): Float32Array {
