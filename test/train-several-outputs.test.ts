@@ -14,6 +14,7 @@ import {
   metrics,
   model,
   openNpy,
+  optimizers,
   type SymbolicTensor,
   writeNpy,
 } from 'neurode'
@@ -163,6 +164,18 @@ perDevice('training of models of several outputs', (device) => {
     assert.deepEqual(bits(same), bits(net))
     const missing = { code: 'ERR_ARGUMENT', message: "y.sold: expected targets of output 'sold', got none" }
     await assert.rejects(same.fit(x, { price: y.price, sold: null }, options), missing)
+  })
+
+  it('leaves weights that no loss leads to as they are, also where averages are kept', async () => {
+    const tensor = input({ shape: [1] })
+    const head = (name: string) =>
+      layers.dense({ units: 1, kernelInitializer: 'ones', biasInitializer: 'ones', name }).apply(tensor)
+    using net = model({ inputs: tensor, outputs: { a: head('a'), b: layers.batchNormalization().apply(head('b')) } })
+    net.compile({ optimizer: optimizers.adam({ useEma: true }), loss: { a: 'mse', b: null }, device })
+    await net.fit(new Float32Array(4), { a: new Float32Array(4), b: null }, { ...quiet, batchSize: 2 })
+    const changed = net.getWeights().filter(({ name, data }) => !name.includes('moving') && data[0] !== 1)
+    assert.deepEqual(changed.map(({ name }) => name).sort(), ['a/bias', 'batch_normalization/beta'])
+    assert.equal(net.getWeights().find(({ name }) => name === 'batch_normalization/beta')?.data[0], 0)
   })
 
   it('computes custom losses and metrics of one output as those of others', async () => {

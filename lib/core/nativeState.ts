@@ -221,8 +221,10 @@ export class NativeState implements WeightsHolder {
     if (!this.#blueprint.keepsAverages || this.step === 0) return
     const model = this.get()
     this.trains()
-    const weights = this.#slots.map(({ layer, parameter: { trainable = true } }, index) => {
-      if (!trainable || this.#frozen.has(layer)) return undefined
+    // What no step changes has no average: it is its own.
+    const { parameters } = model
+    const weights = this.#slots.map((_, index) => {
+      if (!parameters[index]?.learns) return undefined
       const trained = model.getParameter(index)
       model.setParameter(index, model.getSlot(model.slots - 1, index))
       return trained

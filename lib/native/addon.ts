@@ -103,6 +103,8 @@ export interface NativeParameter {
   readonly shape: readonly number[]
   /** Whether the parameter has optimizer variables; false for statistics that a layer updates itself. */
   readonly trainable: boolean
+  /** Whether steps of the optimizer change it: a loss or a penalty depends on it, and its layer is not frozen. */
+  readonly learns: boolean
 }
 
 /** A model on one device. Methods that return promises run off the JavaScript thread, in the order of the calls. */
