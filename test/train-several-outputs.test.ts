@@ -14,7 +14,6 @@ import {
   metrics,
   model,
   openNpy,
-  optimizers,
   type SymbolicTensor,
   writeNpy,
 } from 'neurode'
@@ -146,36 +145,6 @@ perDevice('training of models of several outputs', (device) => {
     const own = await alone.evaluate(data, labels, { sampleWeight: byPosition })
     const both: Record<string, number> = await net.evaluate(data, targets, { sampleWeight: [byPosition, null] })
     assert.deepEqual([both.each_loss, both.each_accuracy], [own.loss, own.accuracy])
-  })
-
-  it('trains no weights that only an output without a loss needs, and asks for no targets of it', async () => {
-    using net = twoHeads()
-    net.compile({ optimizer: adam(), loss: { price: 'mse', sold: null }, device })
-    const own = () => net.layers.slice(-2).map((layer) => layer.getWeights().map(({ data }) => [...data]))
-    const [price, sold] = own()
-    const { history } = await net.fit(x, { price: y.price, sold: null }, options)
-    assert.deepEqual(Object.keys(history), ['loss'])
-    assert.notDeepEqual(own()[0], price)
-    assert.deepEqual(own()[1], sold)
-    using same = twoHeads()
-    same.compile({ optimizer: adam(), loss: ['mse', null], metrics: { sold: ['accuracy'] }, device })
-    const logs = await same.fit(x, y, options)
-    assert.deepEqual(Object.keys(logs.history), ['loss', 'sold_accuracy'])
-    assert.deepEqual(bits(same), bits(net))
-    const missing = { code: 'ERR_ARGUMENT', message: "y.sold: expected targets of output 'sold', got none" }
-    await assert.rejects(same.fit(x, { price: y.price, sold: null }, options), missing)
-  })
-
-  it('leaves weights that no loss leads to as they are, also where averages are kept', async () => {
-    const tensor = input({ shape: [1] })
-    const head = (name: string) =>
-      layers.dense({ units: 1, kernelInitializer: 'ones', biasInitializer: 'ones', name }).apply(tensor)
-    using net = model({ inputs: tensor, outputs: { a: head('a'), b: layers.batchNormalization().apply(head('b')) } })
-    net.compile({ optimizer: optimizers.adam({ useEma: true }), loss: { a: 'mse', b: null }, device })
-    await net.fit(new Float32Array(4), { a: new Float32Array(4), b: null }, { ...quiet, batchSize: 2 })
-    const changed = net.getWeights().filter(({ name, data }) => !name.includes('moving') && data[0] !== 1)
-    assert.deepEqual(changed.map(({ name }) => name).sort(), ['a/bias', 'batch_normalization/beta'])
-    assert.equal(net.getWeights().find(({ name }) => name === 'batch_normalization/beta')?.data[0], 0)
   })
 
   it('computes custom losses and metrics of one output as those of others', async () => {

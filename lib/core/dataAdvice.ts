@@ -104,9 +104,11 @@ function notFinite(
     found && `${what} ${Number.isNaN(found.value) ? 'has NaN' : 'is infinite'} in ${nameRow(found, where)}`
   const ofInput = tell('x', firstNotFinite({ ...input, size: input.data.length / input.rows }, most))
   if (ofInput !== undefined) return ofInput
-  for (const [index, { loss }] of core.training().heads.entries()) {
-    const values = loss?.custom === undefined ? targetsOf(core, targets, index) : undefined
-    const ofTargets = values && tell('y', firstNotFinite(values, most))
+  for (const [index, { loss, head, prefix }] of core.training().heads.entries()) {
+    const isExamined = loss !== undefined && loss.custom === undefined
+    const values = isExamined ? targetsOf(core, targets, index) : undefined
+    const what = prefix === '' ? 'y' : `y of output '${head.name}'`
+    const ofTargets = values && tell(what, firstNotFinite(values, most))
     if (ofTargets !== undefined) return ofTargets
   }
   return undefined

@@ -45,8 +45,16 @@ interface Others {
   readonly losses: number
 }
 
-/** Targets of an output that has no loss. */
-const anyTargets: TargetKinds = { rows: true, classes: true }
+/** Whether metrics read class indices where there is no loss: if one is of classes, or none of values. */
+function areOfClasses(metrics: readonly HeadMetric[]): boolean {
+  const isOfClasses = ({ targets, leastOutputs }: HeadMetric) => targets.classes && leastOutputs > 1
+  return metrics.some(isOfClasses) || metrics.every(({ targets, ofValues }) => targets.classes && !ofValues)
+}
+
+/** Whether nothing reads the targets of an output. */
+export function readsNoTargets({ loss, metrics }: HeadSetup): boolean {
+  return loss === undefined && metrics.length === 0
+}
 
 /** Throws `ERR_SHAPE` or `ERR_ARGUMENT` if loss and metrics do not match the output or each other. */
 export function setUpHead(settings: HeadSettings, head: ModelHead, { several, losses }: Others): HeadSetup {
@@ -85,7 +93,7 @@ export function setUpHead(settings: HeadSettings, head: ModelHead, { several, lo
     const text = `${onlyClasses.text} reads class indices and ${onlyRows.text} rows of outputs`
     throw new NeurodeError('ERR_ARGUMENT', `${prefix}metrics: ${text}: no targets serve both`)
   }
-  const { classes } = loss?.targets ?? anyTargets
+  const classes = loss?.targets.classes ?? areOfClasses(metrics)
   return {
     head,
     loss,

@@ -7,7 +7,7 @@ import { NeurodeError } from '../base/errors.js'
 import { describe, isPlain } from '../checks/validate.js'
 import { RowSource } from '../data/rowSource.js'
 import type { ModelCore } from './core.js'
-import type { HeadSetup } from './headSetup.js'
+import { type HeadSetup, readsNoTargets } from './headSetup.js'
 import { type OfOutput, ofOutputs } from './ofOutputs.js'
 import {
   type Classes,
@@ -72,7 +72,9 @@ export function haveFiles(core: ModelCore, value: unknown): boolean {
 /** Copies of the targets, for a call that reads them after the caller may have changed them. */
 export function ownTargets(core: ModelCore, value: unknown, argument: string): unknown {
   if (core.shapes === undefined) return ownArray(value, argument)
-  const own = valuesOfTargets(core, value, argument).map(({ value: each, argument: at }) => {
+  const heads = core.settings && core.training().heads
+  const own = valuesOfTargets(core, value, argument).map(({ value: each, argument: at }, i) => {
+    if (heads !== undefined && readsNoTargets(heads[i] as HeadSetup)) return null
     return each === undefined || each === null || each instanceof RowSource ? each : ownArray(each, at)
   })
   return own.length === 1 ? own[0] : own
@@ -86,12 +88,15 @@ export function ownSampleWeight(core: ModelCore, value: unknown, argument: strin
   return own as ArrayInput
 }
 
-/** Reads the targets of one output. */
+/** Reads the targets of one output; zeros stand for those that nothing reads. */
 export function readHead(core: ModelCore, index: number, { value, argument }: OfOutput, rows: number): HeadTargets {
   const setup = core.training().heads[index] as HeadSetup
   const { head, loss, oneHot } = setup
   const { outputs, size } = head
-  if ((value === undefined || value === null) && setup.prefix !== '') return withoutTargets(setup, rows, argument)
+  if (readsNoTargets(setup)) return { kind: 'rows', data: new Float32Array(rows * size), rows, lent: false }
+  if ((value === undefined || value === null) && setup.prefix !== '') {
+    throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected targets of output '${head.name}', got none`)
+  }
   const ignoreClass = loss?.options.ignoreClass as number | undefined
   const positionShape = head.shape.slice(0, -1)
   const targets = toTargets(value, { outputs, positionShape, ...setup.targets, ignoreClass }, argument)
@@ -104,14 +109,6 @@ export function readHead(core: ModelCore, index: number, { value, argument }: Of
   if (targets.kind !== 'classes' || !oneHot) return targets
   const data = toOneHot(targets.data, outputs)
   return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
-}
-
-/** Zeros for an output whose targets nothing reads. Throws `ERR_ARGUMENT` for another. */
-function withoutTargets({ head, loss, metrics }: HeadSetup, rows: number, argument: string): HeadTargets {
-  if (loss === undefined && metrics.length === 0) {
-    return { kind: 'rows', data: new Float32Array(rows * head.size), rows, lent: false }
-  }
-  throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected targets of output '${head.name}', got none`)
 }
 
 /** Joins the targets of all outputs; those of an only output stay as they are. */

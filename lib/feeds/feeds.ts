@@ -5,6 +5,7 @@ import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
 import { toPlainTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { ModelCore } from '../core/core.js'
+import { type HeadSetup, readsNoTargets } from '../core/headSetup.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { balanceClasses, type ClassWeights } from '../core/rowWeights.js'
 import {
@@ -91,7 +92,8 @@ export function rowFeed(
 function targetReader(core: ModelCore, y: unknown, rows: number, yName: string, classWeight: ClassWeights | undefined) {
   const readers = valuesOfTargets(core, y, yName).map((each, index) => {
     const { value, argument } = each
-    if (!(value instanceof RowSource)) return new MemoryTargets(readHead(core, index, each, rows))
+    const isUnread = readsNoTargets(core.training().heads[index] as HeadSetup)
+    if (isUnread || !(value instanceof RowSource)) return new MemoryTargets(readHead(core, index, each, rows))
     if (value.rows === rows) return new FileTargets(core, index, value, argument)
     const text = `${argument}: expected ${rows} rows, as many as the input has`
     throw new NeurodeError('ERR_SHAPE', `${text}, got ${value.rows} in ${value.path}`)

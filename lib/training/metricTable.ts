@@ -49,6 +49,8 @@ export interface ResolvedMetric {
   /** Makes its state for an epoch or an evaluation, if TypeScript computes it. */
   readonly state?: ((outputs: number, weighted: boolean) => MetricState) | undefined
   readonly targets: TargetKinds
+  /** Whether its targets are values, which class indices are none of, though it accepts their one-hot rows; default false. */
+  readonly ofValues?: boolean | undefined
   /** The smallest number of outputs that it accepts. */
   readonly leastOutputs: number
   /** Computes the final value from the mean over rows (0 if no row counts) and the number or total weight of the rows. */
@@ -154,10 +156,12 @@ function ofState(
     best = 'max',
     aliases = [],
     probabilities = () => false,
+    ofValues = false,
   }: {
     readonly best?: 'min' | 'max' | undefined
     readonly aliases?: readonly string[] | undefined
     readonly probabilities?: ((options: Options) => boolean) | undefined
+    readonly ofValues?: boolean | undefined
   } = {},
 ): MetricRow {
   return {
@@ -166,6 +170,7 @@ function ofState(
       probabilities: probabilities(given),
       state: (outputs) => state(given, outputs),
       targets: rowsOrClasses,
+      ofValues,
       leastOutputs: 1,
       finish: identity,
       best,
@@ -267,7 +272,7 @@ const r2 = ofState(
       numRegressors: Number(numRegressors),
       classId: classId as number | undefined,
     }),
-  { aliases: ['r2'] },
+  { aliases: ['r2'], ofValues: true },
 )
 
 const classIds = (given: unknown) => given as readonly number[] | undefined
@@ -300,8 +305,8 @@ const ownRows = {
   f1Score: fBeta(1),
   fBetaScore: fBeta(undefined),
   r2Score: r2,
-  pearsonCorrelation: ofState({}, () => new RowMeanState(pearson)),
-  concordanceCorrelation: ofState({}, () => new RowMeanState(concordance)),
+  pearsonCorrelation: ofState({}, () => new RowMeanState(pearson), { ofValues: true }),
+  concordanceCorrelation: ofState({}, () => new RowMeanState(concordance), { ofValues: true }),
   iou,
   binaryIoU,
   accuracy: {
