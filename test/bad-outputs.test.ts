@@ -1,8 +1,12 @@
 /** What models of several outputs refuse: losses, metrics, targets and weights that do not fit the outputs. */
 
 import assert from 'node:assert/strict'
-import { input, layers, metrics, model, sequential } from 'neurode'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Functional, input, layers, load, losses, metrics, model, type NeurodeError, sequential } from 'neurode'
+import { inFolder } from './data/files.js'
 import { bits, numbers, quiet } from './support/graphs.js'
+import { redescribed } from './support/mutations.js'
 import { compiled, twoHeads, x, y, yes } from './support/severalOutputs.js'
 
 describe('bad settings and targets of several outputs', () => {
@@ -13,7 +17,7 @@ describe('bad settings and targets of several outputs', () => {
     ['too few losses', { loss: ['mse'] }, 'ERR_ARGUMENT', /a list of 2, for the outputs price, sold, got 1/],
     ['an unknown loss', { loss: ['mse', 'mze'] }, 'ERR_UNKNOWN_NAME', /loss\[1\]: .*'mse'/],
     ['no loss at all', { loss: [null, null] }, 'ERR_ARGUMENT', /loss: expected a loss of one output at least/],
-    ['no loss', {}, 'ERR_ARGUMENT', /loss/],
+    ['no loss', {}, 'ERR_ARGUMENT', /loss: expected .*, got undefined/],
     ['one list of metrics', { loss: 'mse', metrics: ['mae'] }, 'ERR_ARGUMENT', /metrics: expected a list of 2/],
     ['metrics as a text', { loss: 'mse', metrics: 'mae' }, 'ERR_ARGUMENT', /a list for each output/],
     ['metrics of no output', { loss: 'mse', metrics: { size: [] } }, 'ERR_UNKNOWN_NAME', /no output is called 'size'/],
@@ -85,6 +89,59 @@ describe('bad settings and targets of several outputs', () => {
     const net = sequential([layers.dense({ units: 1, inputShape: [2] })])
     assert.throws(() => net.compile({ loss: ['mse'] } as never), { code: 'ERR_ARGUMENT' })
     assert.throws(() => net.compile({ loss: 'mse', lossWeights: 1 } as never), { code: 'ERR_UNKNOWN_NAME' })
+  })
+
+  it('refuses files whose losses and metrics do not fit the outputs, and names them', async () => {
+    type Head = { loss: { name: string }; metrics: { id: string; name: string }[] }
+    type Described = { training: { heads: [Head, Head] } }
+    const cases: readonly (readonly [(heads: [Head, Head]) => unknown, RegExp])[] = [
+      [(heads) => heads.pop(), /expected a model of 1 outputs, as it was compiled, got 2/],
+      [(heads) => heads.push(heads[0]), /a model of 3 outputs, as it was compiled, got 2/],
+      [([price]) => Object.assign(price.metrics[0] as object, { name: 'loss' }), /whose keys .* got 'price_loss'/],
+      [([, sold]) => sold.metrics.push(...sold.metrics), /whose keys .* got 'sold_accuracy'/],
+      [([, sold]) => Object.assign(sold.loss, { name: 'categoricalHinge', options: {} }), /output 'sold': loss/],
+      [([price]) => Object.assign(price.loss, { name: 'nope' }), /loss: expected a known name/],
+      [([price]) => Object.assign(price, { metrics: null }), /metrics: expected a list/],
+      [(heads) => heads.map((head) => Object.assign(head, { loss: null })), /a loss of one output at least/],
+    ]
+    await inFolder(async (folder) => {
+      const path = join(folder, 'm.neurode')
+      using net = compiled('cpu')
+      await net.save(path)
+      const bytes = await readFile(path)
+      for (const [change, reason] of cases) {
+        await writeFile(
+          path,
+          redescribed(bytes, ({ training }: Described) => void change(training.heads)),
+        )
+        for (const options of [{}, { learningRate: 0.1 }]) {
+          await assert.rejects(load(path, options), (error: NeurodeError) => {
+            assert.equal(error.code, 'ERR_FILE_FORMAT')
+            assert.ok(error.message.startsWith(path))
+            assert.match(error.message, reason)
+            return true
+          })
+        }
+      }
+      await writeFile(
+        path,
+        redescribed(bytes, () => {}),
+      )
+      using same = await load<Functional>(path)
+      assert.deepEqual(bits(same), bits(net))
+    })
+  })
+
+  it('names a custom loss of several outputs once where it was not passed again', async () => {
+    const quartic = losses.custom({ name: 'quartic', compute: () => ({ loss: 0, gradient: new Float32Array(0) }) })
+    await inFolder(async (folder) => {
+      const path = join(folder, 'm.neurode')
+      using net = twoHeads().compile({ loss: quartic })
+      await net.save(path)
+      using bare = await load<Functional>(path)
+      const message = /was its own: loss 'quartic'; load/
+      await assert.rejects(bare.evaluate(x, y as never), { code: 'ERR_NOT_COMPILED', message })
+    })
   })
 
   it('keeps losses as they were given', () => {

@@ -19,12 +19,12 @@ export interface CompileSettings {
 
 /** Throws `ERR_NOT_COMPILED` if a custom loss or metric was not passed to load(). */
 export function checkNoneMissing(model: string, { heads }: CompileSettings): void {
-  const missing = <T extends Loss | Metric>(parts: readonly (T | undefined)[]) =>
-    new Set(parts.filter((part) => part?.missing) as T[])
+  const missing = (parts: readonly (Loss | Metric | undefined)[]) =>
+    new Set(parts.flatMap((part) => (part?.missing ? `${part.kind} '${part.name}'` : [])))
   const losses = missing(heads.map(({ loss }) => loss))
   const own = missing(heads.flatMap(({ metrics, weightedMetrics }) => [...metrics, ...weightedMetrics]))
   if (losses.size === 0 && own.size === 0) return
-  const parts = [...losses, ...own].map(({ kind, name }) => `${kind} '${name}'`).join(', ')
+  const parts = [...losses, ...own].join(', ')
   const options = [...(losses.size > 0 ? ['losses'] : []), ...(own.size > 0 ? ['metrics'] : [])]
   const remedy = `load(path, { ${options.map((option) => `${option}: […]`).join(', ')} }) gives them back`
   const text = `model '${model}' was loaded without what was its own: ${parts}`
@@ -57,8 +57,7 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
   })
   const lossKeys = heads.flatMap(({ lossKey }) => lossKey ?? [])
   const keys = ['loss', ...lossKeys, ...heads.flatMap(({ metrics }) => metrics.map(({ key }) => key))]
-  // Names of metrics alone were checked as they were made.
-  const bad = outputs.length === 1 ? undefined : keys.find((key, i) => keys.indexOf(key) < i || key.startsWith('val_'))
+  const bad = keys.find((key, i) => keys.indexOf(key) < i || key.startsWith('val_'))
   if (bad !== undefined) {
     const text = "compile: expected outputs and metrics whose keys in the logs differ, and do not begin with 'val_'"
     throw new NeurodeError('ERR_ARGUMENT', `${text}, which validation has, got '${bad}'`)

@@ -8,7 +8,7 @@ import type { ModelCore } from '../core/core.js'
 import { coreOf } from '../core/cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
 import type { Precision } from '../native/plan.js'
-import { type GivenAgain, isRateFunction, makeSettings, object } from '../persistence/description.js'
+import { type GivenAgain, isRateFunction, makeHeads, makeOptimizer, object } from '../persistence/description.js'
 import { type ModelFile, readModelFile, sensible, stateOf } from '../persistence/modelFile.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
@@ -74,7 +74,7 @@ export async function load(
   const core = coreOf(model)
   try {
     if (settings === undefined) core.useDevice({ device, threads, precision })
-    else readingFile(() => core.compile(settings, { device, threads, precision }))
+    else sensible(file.path, () => readingFile(() => core.compile(settings, { device, threads, precision })))
     await core.open(stateOf(file, core))
   } catch (error) {
     model.dispose()
@@ -86,9 +86,10 @@ export async function load(
 function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
   if (training === undefined) return undefined
   const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
+  const heads = sensible(path, () => readingFile(() => makeHeads(training, given)))
   // If the learning rate is missing or the caller passed a wrong one, the error must not blame the file.
-  const make = () => readingFile(() => makeSettings(training, given))
-  return isCallers ? make() : sensible(path, make)
+  const make = () => readingFile(() => makeOptimizer(training, given))
+  return { optimizer: isCallers ? make() : sensible(path, make), heads }
 }
 
 /** Loads the layers and weights of a model file, which is all that inference needs; compile settings are not read. */

@@ -15,7 +15,7 @@ import { lossFrom, missingLoss } from '../training/losses.js'
 import type { Loss } from '../training/lossOptions.js'
 import { metricFrom } from '../training/metrics.js'
 import type { Metric } from '../training/metricTable.js'
-import { type LearningRate, optimizerFrom } from '../training/optimizers.js'
+import { type LearningRate, type Optimizer, optimizerFrom } from '../training/optimizers.js'
 import { scheduleFrom } from '../training/schedules.js'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -139,10 +139,9 @@ export function isRateFunction(described: Json): boolean {
   return JSON.stringify(object(options, 'optimizer: options').learningRate) === JSON.stringify(functionMark)
 }
 
-/** Makes the settings that {@link describeSettings} described. A learning rate that was a function must be passed again. */
-export function makeSettings(described: Json, given: GivenAgain): CompileSettings {
-  const training = object(described, 'training')
-  const { optimizer } = training
+/** Makes the optimizer that {@link describeSettings} described. A learning rate that was a function must be passed again. */
+export function makeOptimizer(described: Json, given: GivenAgain): Optimizer {
+  const { optimizer } = object(described, 'training')
   const { name, options } = object(optimizer, 'optimizer')
   const saved = object(options, 'optimizer: options')
   const {
@@ -153,10 +152,12 @@ export function makeSettings(described: Json, given: GivenAgain): CompileSetting
   }
   const { learningRate: _, ...rest } = saved
   const rebuilt = { ...(fromJson(rest, 'optimizer') as object), learningRate }
-  return {
-    optimizer: optimizerFrom(name, rebuilt, 'optimizer'),
-    heads: headsOf(training).map((head) => makeHead(head, given)),
-  }
+  return optimizerFrom(name, rebuilt, 'optimizer')
+}
+
+/** Makes the losses and metrics of the outputs that {@link describeSettings} described. */
+export function makeHeads(described: Json, given: CustomParts): HeadSettings[] {
+  return headsOf(object(described, 'training')).map((head) => makeHead(head, given))
 }
 
 /** The settings of each output in the description of a training. */
@@ -167,7 +168,7 @@ export function headsOf(training: JsonObject): readonly JsonObject[] {
 
 function makeHead(
   { loss, lossWeight = 1, metrics, weightedMetrics = [] }: JsonObject,
-  given: GivenAgain,
+  given: CustomParts,
 ): HeadSettings {
   return {
     loss: loss === null ? undefined : makeLoss(object(loss, 'loss'), given),
@@ -177,13 +178,13 @@ function makeHead(
   }
 }
 
-function makeLoss({ name, options, reduction, custom }: JsonObject, { losses }: GivenAgain): Loss {
+function makeLoss({ name, options, reduction, custom }: JsonObject, { losses }: CustomParts): Loss {
   if (custom !== true) return lossFrom(name, fromJson(object(options, 'loss'), 'loss') as object, reduction, 'loss')
   const own = checkName(name, 'loss: name')
   return losses.get(own) ?? missingLoss(own)
 }
 
-function makeMetrics(described: Json | undefined, { metrics }: GivenAgain, argument: string): Metric[] {
+function makeMetrics(described: Json | undefined, { metrics }: CustomParts, argument: string): Metric[] {
   return list(described, argument).map((item, i) => {
     const { id, name, options } = object(item, `${argument}[${i}]`)
     const filled = fromJson(object(options, argument), argument) as { readonly best?: unknown }

@@ -118,3 +118,17 @@ export function sealed(bytes: Buffer): Buffer {
   bytes.write(createHash('sha256').update(bytes).digest('hex'), at)
   return bytes
 }
+
+/** A model file with a changed description, and the right checksum. */
+export function redescribed(bytes: Buffer, change: (description: never) => void): Buffer {
+  const end = 8 + Number(bytes.readBigUInt64LE(0))
+  const header = JSON.parse(bytes.toString('utf8', 8, end))
+  const description = JSON.parse(header.__metadata__.description)
+  change(description as never)
+  header.__metadata__.description = JSON.stringify(description)
+  const text = JSON.stringify(header)
+  const padded = Buffer.from(text + ' '.repeat(-Buffer.byteLength(text) & 7))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(padded.length))
+  return sealed(Buffer.concat([length, padded, bytes.subarray(end)]))
+}
