@@ -126,10 +126,30 @@ perDevice('weights of rows', (device) => {
     assertNear(twice.loss, one.loss, pointwise, 'loss')
     using ignoring = build(losses.sparseCategoricalCrossentropy({ ignoreClass: -1 }))
     const masked = labels.map((label, row) => (row < 100 ? label : -1))
-    const some = await ignoring.evaluate(x, masked)
+    const some = await ignoring.evaluate(x, masked, { batchSize: rows })
     const first = await ignoring.evaluate(array(slice(0, 100), [100, 6]), labels.slice(0, 100))
     assertNear(some.loss, first.loss, pointwise, 'loss without the class')
     assertNear(some.accuracy, first.accuracy, pointwise, 'accuracy without the class')
+  })
+
+  it('evaluates in the batches of Keras where a loss depends on them', async () => {
+    const masked = labels.map((label, row) => (row < 100 ? label : -1))
+    const crossentropy = losses.sparseCategoricalCrossentropy
+    for (const [loss, targets, asInKeras] of [
+      [crossentropy({ reduction: 'sum' }), labels, true],
+      [crossentropy({ reduction: 'meanWithSampleWeight' }), labels, true],
+      [crossentropy({ ignoreClass: -1 }), masked, true],
+      [crossentropy(), labels, false],
+    ] as const) {
+      using model = build(loss)
+      const usual = await model.evaluate(x, targets, { sampleWeight })
+      const of = (batchSize: number) => model.evaluate(x, targets, { sampleWeight, batchSize })
+      assert.deepEqual(usual, await of(asInKeras ? 32 : 1024))
+      if (asInKeras) assert.notEqual(usual.loss, (await of(1024)).loss)
+      const validationData = [x, targets, sampleWeight] as const
+      const { history } = await model.fit(x, targets, { validationData, batchSize: 40, epochs: 1, verbose: 0 })
+      assert.equal(history.val_loss[0], (await of(asInKeras ? 40 : 1024)).loss)
+    }
   })
 
   it('makes 0 of metrics and losses where nothing counts, by every way in', async () => {

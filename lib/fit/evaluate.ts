@@ -19,6 +19,7 @@ import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { sumAt } from '../native/sums.js'
 import type { Logs } from '../training/context.js'
+import type { Loss } from '../training/lossOptions.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
@@ -34,8 +35,8 @@ export interface EvaluateOptions<Outputs = SymbolicTensor>
   extends Pick<WeightOptions<Outputs>, 'sampleWeight'>,
     MemoryOptions {
   /**
-   * Rows at a time, a positive integer. Default 1024, as loss and metrics do not depend on it; but 32, as in Keras, where the
-   * loss is the sum over the rows of a batch and does.
+   * Rows at a time, a positive integer. Default 1024, as loss and metrics do not depend on it; but 32, as in Keras, where a
+   * loss does: with the reduction `sum` or `meanWithSampleWeight`, or with `ignoreClass`.
    */
   readonly batchSize?: number | undefined
   /** Evaluates at most so many batches, a positive integer; default: all. */
@@ -61,9 +62,13 @@ export function cancelOnAbort(core: ModelCore, signal: AbortSignal | undefined):
   return () => signal.removeEventListener('abort', cancel)
 }
 
-/** The usual batch size of an evaluation: `asInKeras` where the loss depends on it, as a sum over the rows of a batch does. */
+/**
+ * The usual batch size of an evaluation: `asInKeras` where the loss depends on it, as do a sum over the rows of a batch, and a mean that
+ * is divided by their weights or by how many of them count.
+ */
 export function evaluationBatchSize(core: ModelCore, asInKeras: number): number {
-  return core.training().heads.some(({ loss }) => loss?.reduction === 'sum') ? asInKeras : 1024
+  const depends = (loss: Loss) => loss.reduction !== 'mean' || loss.options.ignoreClass !== undefined
+  return core.training().heads.some(({ loss }) => loss && depends(loss)) ? asInKeras : 1024
 }
 
 /** Evaluates the batches of a feed, in ranges. */

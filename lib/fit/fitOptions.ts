@@ -84,7 +84,7 @@ export interface BaseFitOptions<Outputs = SymbolicTensor> extends WeightOptions<
   readonly seed?: number | undefined
   /**
    * Rows at a time in validation, a positive integer. Default 1024, as loss and metrics do not depend on it; but `batchSize` where
-   * the loss is the sum over the rows of a batch and does.
+   * a loss does: with the reduction `sum` or `meanWithSampleWeight`, or with `ignoreClass`.
    */
   readonly validationBatchSize?: number | undefined
   /** Validates after every so many epochs, a positive integer; default 1. */
