@@ -74,6 +74,11 @@ perDevice('models of several inputs', (device) => {
     await streamed.fit([{ x: { a, b }, y: y1 }], { epochs: 2, ...quiet })
     assert.deepEqual(bits(streamed), bits(memory))
     for await (const { shape } of streamed.predictStream([{ x: { a, b } }])) assert.deepEqual(shape, [rows, 1])
+    const error = {
+      code: 'ERR_UNKNOWN_NAME',
+      message: /source: batch 1: no key of a batch is called 'a'.*\{ x: \{ … \} \}/,
+    }
+    await assert.rejects(streamed.predictStream([{ a, b }] as never).next(), error)
   })
 
   it('feed embeddings from an input of integers beside numbers', async () => {

@@ -250,6 +250,12 @@ describe('models of several outputs', () => {
     assert.throws(() => model({ inputs: h, outputs: [h, layers.add().apply([x, h])] }), error)
     assert.throws(() => model({ inputs: x, outputs: {} }), error)
     assert.throws(() => model({ inputs: x, outputs: [h, 1 as never] }), { message: /outputs\[1\]: expected a tensor/ })
+    // biome-ignore lint/suspicious/noSparseArray: this is about holes
+    assert.throws(() => model({ inputs: x, outputs: [h, , x] as never }), {
+      message: /outputs\[1\]: expected a tensor/,
+    })
+    // biome-ignore lint/suspicious/noSparseArray: this is about holes
+    assert.throws(() => layers.add().apply([h, , h] as never), { message: /apply\[1\]: expected a tensor/ })
     assert.throws(() => model({ inputs: x, outputs: { h, k: null as never } }), {
       message: /outputs\.k: expected a tensor/,
     })

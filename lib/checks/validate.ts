@@ -177,10 +177,10 @@ export function readingFile<T>(work: () => T): T {
 }
 
 /** Throws `ERR_UNKNOWN_NAME` for a key that is not known: "fit: no option is called 'epoch'; did you mean 'epochs'?" */
-export function checkKeys(given: object, known: readonly string[], none: string): void {
+export function checkKeys(given: object, known: readonly string[], none: string, remedy = ''): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `${none} is called '${shorten(key)}'${optionLike(key, known)}`)
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${none} is called '${shorten(key)}'${optionLike(key, known)}${remedy}`)
   }
 }
 

@@ -277,7 +277,7 @@ export function toBatch(value: unknown): Batch {
 export function inputOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return noBatch(value, 'rows of input or { x }')
   if (!isRecord(value)) return value
-  checkKeys(value, keys, 'no key of a batch')
+  checkKeys(value, keys, 'no key of a batch', '; a record of inputs goes into a batch, { x: { … } }')
   return 'x' in value ? value.x : noBatch(value, 'rows of input or { x }')
 }
 

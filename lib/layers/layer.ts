@@ -167,7 +167,7 @@ export abstract class Layer<
   apply<const S extends Shape>(
     input: SymbolicTensor<S> | readonly SymbolicTensor<S>[],
   ): SymbolicTensor<Applied<Out, S>> {
-    const sources: readonly unknown[] = Array.isArray(input) ? input : [input]
+    const sources: readonly unknown[] = Array.isArray(input) ? Array.from(input) : [input]
     const tensors = sources.map((source, i) => {
       const argument = `layer '${this.name}': apply${Array.isArray(input) ? `[${i}]` : ''}`
       return isSymbolic(source) ? source : refuse(argument, 'a tensor, as input() and apply() return', source)

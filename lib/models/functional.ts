@@ -126,7 +126,9 @@ function namedTensors(given: unknown, argument: string): [string[] | undefined, 
   if (!isSymbolic(given) && !isRecord && !Array.isArray(given)) refuse(argument, expected, given)
   const entries: [string, unknown][] = isRecord
     ? Object.entries(given)
-    : [given].flat().map((tensor, i) => [Array.isArray(given) ? `[${i}]` : '', tensor])
+    : Array.isArray(given)
+      ? Array.from(given, (tensor, i) => [`[${i}]`, tensor])
+      : [['', given]]
   if (entries.length === 0) refuse(argument, 'at least one tensor', given)
   const tensors = entries.map(([key, tensor]) => {
     const at = `${argument}${isRecord ? `.${key}` : key}`
