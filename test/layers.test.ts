@@ -16,7 +16,7 @@ import { clouds } from './support/problems.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
 import { rowsThatDiffer } from './support/rowBits.js'
-import { assertNear, lossDifferences, lossStep } from './support/tolerances.js'
+import { assertClose, assertNear, lossDifferences, lossStep, otherTraining } from './support/tolerances.js'
 
 /** The layer behind a Dense layer of `inputs` units, or in front if it takes integers. */
 function bodyOf({ make, shape, indices }: LayerCase, inputs: number, activation: 'tanh' | 'linear', name: string) {
@@ -131,9 +131,16 @@ perDevice('every layer', (device) => {
       for (let step = 0; step < 3; step++) {
         const { loss } = await whole.trainOnBatch(x, y)
         const own = await parts.valueAndGradients(x, y)
-        assert.equal(own.loss, loss)
         await parts.applyGradients(own.gradients)
-        assert.equal(bitsOf(parts), bitsOf(whole))
+        if (process.arch !== 'arm64') {
+          assert.equal(own.loss, loss)
+          assert.equal(bitsOf(parts), bitsOf(whole))
+          continue
+        }
+        // Compilers round an update in its gradient's loop otherwise than one in a loop of its own.
+        assertClose([own.loss], [loss], otherTraining, 'the loss')
+        const [a, b] = [parts, whole].map((model) => model.getWeights().flatMap(({ data }) => [...data]))
+        assertClose(a as number[], b as number[], otherTraining, 'weights')
       }
     })
 

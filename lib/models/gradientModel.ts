@@ -39,7 +39,7 @@ export abstract class GradientModel<
   /**
    * Computes the loss of all rows as one batch, the model's outputs, and the gradients of the loss, with all penalties, with respect to
    * the weights and, with `inputs: true`, to the inputs. Nothing changes. {@link GradientModel.applyGradients} with these gradients
-   * takes the step of {@link Model.trainOnBatch}, bit for bit: noise is that of the model's next step, and the record remembers how
+   * takes the step of {@link Model.trainOnBatch}, bit for bit on x86-64 and within rounding on arm64: noise is that of the model's next step, and the record remembers how
    * moving statistics would change.
    *
    * The gradients have the names of {@link Model.getWeights}, without the weights that a step does not change: those of frozen layers,
