@@ -108,6 +108,31 @@ class TensorReader : public Wrapped<TensorReader> {
   std::string id_;
 };
 
+// A tensor in a body, and the floats that it is for: (datatype, body, begin, into).
+struct Tensor {
+  explicit Tensor(const Napi::CallbackInfo& info)
+      : datatype(static_cast<serve::Datatype>(to_integer(info[0], "datatype", 0, 11))),
+        body(to_bytes(info[1], "body")),
+        begin(to_integer(info[2], "begin", 0, kMost)) {
+    Napi::Float32Array floats = to_floats(info[3], "into");
+    into = floats.Data();
+    count = static_cast<std::int64_t>(floats.ElementLength());
+  }
+
+  const char* data() const { return body.data + begin; }
+  // Throws if the body has fewer numbers than these.
+  void check(std::int64_t numbers) const {
+    if (begin + numbers * serve::bytes_of(datatype) > static_cast<std::int64_t>(body.size))
+      throw Error("ERR_SHAPE", "body: too short");
+  }
+
+  serve::Datatype datatype;
+  Bytes body;
+  std::int64_t begin;
+  float* into;
+  std::int64_t count;
+};
+
 }  // namespace
 
 Napi::Function define_tensor_reader(Napi::Env env) {
@@ -120,33 +145,25 @@ Napi::Function define_tensor_reader(Napi::Env env) {
 
 void convert_tensor(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    const auto datatype = static_cast<serve::Datatype>(to_integer(info[0], "datatype", 0, 11));
-    const Bytes body = to_bytes(info[1], "body");
-    const std::int64_t begin = to_integer(info[2], "begin", 0, kMost);
-    Napi::Float32Array into = to_floats(info[3], "into");
-    const auto count = static_cast<std::int64_t>(into.ElementLength());
-    if (begin + count * serve::bytes_of(datatype) > static_cast<std::int64_t>(body.size))
-      throw Error("ERR_SHAPE", "body: too short");
-    serve::convert(datatype, body.data + begin, count, into.Data());
+    const Tensor tensor(info);
+    tensor.check(tensor.count);
+    serve::convert(tensor.datatype, tensor.data(), tensor.count, tensor.into);
   });
 }
 
 void place_tensor(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    const auto datatype = static_cast<serve::Datatype>(to_integer(info[0], "datatype", 0, 11));
-    const Bytes body = to_bytes(info[1], "body");
-    const std::int64_t begin = to_integer(info[2], "begin", 0, kMost);
-    Napi::Float32Array into = to_floats(info[3], "into");
-    const auto count = static_cast<std::int64_t>(into.ElementLength());
+    const Tensor tensor(info);
+    const std::int64_t count = tensor.count;
     const std::int64_t first = to_integer(info[4], "first", 0, count);
     const std::int64_t columns = to_integer(info[5], "columns", 1, count - first);
     const std::int64_t row_size = to_integer(info[6], "rowSize", first + columns, count);
-    const std::int64_t rows = count / row_size, bytes = columns * serve::bytes_of(datatype);
-    if (begin + rows * bytes > static_cast<std::int64_t>(body.size))
-      throw Error("ERR_SHAPE", "body: too short");
+    const std::int64_t rows = count / row_size;
+    tensor.check(rows * columns);
+    const std::int64_t bytes = columns * serve::bytes_of(tensor.datatype);
     for (std::int64_t row = 0; row < rows; ++row) {
-      serve::convert(datatype, body.data + begin + row * bytes, columns,
-                     into.Data() + row * row_size + first);
+      serve::convert(tensor.datatype, tensor.data() + row * bytes, columns,
+                     tensor.into + row * row_size + first);
     }
   });
 }
