@@ -10,11 +10,8 @@ import {
   type Prediction,
   sequential,
 } from 'neurode'
+import { type Equal, expectType } from './equal.js'
 
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function expectType<T extends true>(): T {
-  return true as T
-}
 type Floats = NdArray<Float32Array>
 
 // One input has an array, if it was asked for.

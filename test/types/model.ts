@@ -22,11 +22,7 @@ import {
   type StopReason,
   sequential,
 } from 'neurode'
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function expectType<T extends true>(): T {
-  return true as T
-}
+import { type Equal, expectType } from './equal.js'
 
 const rows = [[0, 0]]
 

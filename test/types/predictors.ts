@@ -2,11 +2,7 @@
 
 import { input, layers, model, sequential } from 'neurode'
 import { attachPredictor, batcher } from 'neurode/serve'
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function expectType<T extends true>(): T {
-  return true as T
-}
+import { type Equal, expectType } from './equal.js'
 
 const rows = new Float32Array(4)
 const x = input({ shape: [4], name: 'x' })
