@@ -199,11 +199,6 @@ void PassRunner::enqueue_captures(Launcher& launcher, const StepRecord& step) co
   }
 }
 
-void PassRunner::enqueue_penalties(Launcher& launcher, TaskKind task) const {
-  const bool is_penalty = task == TaskKind::penalty || task == TaskKind::matrix_penalty;
-  if (is_penalty) updates_.penalties().run(launcher, task, program_.keeps_gradients);
-}
-
 void PassRunner::enqueue_updates(Launcher& launcher, RunState* state) const {
   const StepRecord step{state, 0, values_, 0};
   for (const PlannedLaunch& launch : plan_.launches) {
@@ -246,7 +241,7 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
       }
       case PlannedLaunch::Kind::parameters:
         if (!batch.update) {
-          enqueue_penalties(launcher, launch.task);
+          updates_.penalties().run(launcher, launch.task, program_.keeps_gradients);
           break;
         }
         updates_.run(launcher, launch.task, step);

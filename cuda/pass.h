@@ -52,7 +52,6 @@ class PassRunner {
   void take_statistics();
   int line_of(const Task& task) const;
   void enqueue_captures(Launcher& launcher, const StepRecord& step) const;
-  void enqueue_penalties(Launcher& launcher, TaskKind task) const;
   void lay_out_slice();
   Stage on_device(const PlannedStage& stage) const;
   Tensor tensor(int index) const { return tensor_of(tensors_, index); }

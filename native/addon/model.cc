@@ -73,7 +73,9 @@ Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info), data_(info.
     }
     for (const Parameter& parameter : core->program.parameters) {
       const int own = core->is_sibling ? 0 : 1 + (parameter.trainable ? core->program.slots : 0);
-      const int copies = own + (parameter.update == Update::deferred ? 1 : 0);
+      const bool has_gradient =
+          core->program.keeps_gradients || parameter.update == Update::deferred;
+      const int copies = own + (has_gradient ? 1 : 0);
       external_bytes_ += parameter.size() * std::int64_t{sizeof(float)} * copies;
     }
     Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes_);

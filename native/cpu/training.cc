@@ -69,10 +69,9 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
                     .values_per_panel = std::int64_t{program_.row_values()} * kPanel};
   const int panels = std::max(range.whole.panels(), range.rest.panels());
   grow(workspace_.panels, pass_.plan().size * panels);
-  grow(workspace_.row_values, std::int64_t{range.values_per_panel} * panels);
+  grow(workspace_.row_values, range.values_per_panel * panels);
   gradients_.reserve(threads);
   penalties_.reserve(threads);
-
   loss_scales_.resize(threads * program_.heads.size());
 
   if (batches.update) {
@@ -128,11 +127,12 @@ void Training::begin_statistics() {
 }
 
 void Training::apply(float learning_rate, std::int64_t& step) {
-  const int threads = choice_.threads();
+  const int threads = operations_of(program_, 1) > kWorthABarrier ? choice_.threads() : 1;
   parameters_.changes();
   const Step of_update{step, learning_rate, true, false};
   team_.run(threads, [&](int thread) {
     for (const TrainingSegment& segment : segments_) {
+      if (segment.axis == Axis::rows) continue;
       if (segment.axis == Axis::parameters) updates_.run(segment, of_update, thread, threads);
       for (const Task& task : segment.tasks) {
         if (task.kind == TaskKind::constrain) updates_.constrain(task.parameter, thread, threads);

@@ -79,10 +79,9 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
 }
 
 bool runs(TaskKind kind, const Step& step) {
-  const bool is_penalty = kind == TaskKind::penalty || kind == TaskKind::matrix_penalty;
   const bool is_update =
       kind == TaskKind::gradient_norm || kind == TaskKind::update || kind == TaskKind::constrain;
-  return is_penalty ? step.gradients : is_update ? step.update : step.gradients;
+  return is_update ? step.update : step.gradients;
 }
 
 bool Updates::has_norms() const {

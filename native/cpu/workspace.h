@@ -11,7 +11,7 @@ inline void grow(Floats& memory, std::int64_t size) {
 
 struct Workspace {
   Floats panels;      // the panels of a batch, or kTogether for each thread
-  Floats row_values;  // losses and metrics of rows: (panels, positions, row_values(), kPanel)
+  Floats row_values;  // losses, metrics and penalties of rows: (panels, row_values(), kPanel)
 };
 
 }  // namespace neurode::cpu

@@ -69,21 +69,22 @@ class BackwardBuilder {
   void run(const Gradients& given) {
     for (std::size_t i = 0; i < given.tensors.size(); ++i)
       contribute(given.tensors[i], given.gradients[i]);
-    for (const int tensor : given.none)
-      if (at(needed_, tensor)) contribute(tensor, zeros_like(tensor));
+    for (const int tensor : given.none) begin_with_zeros(tensor);
     for (std::size_t i = count_; i-- > 0;) {
       const Task task = pass_.tasks()[i];
-      if (task.kind == TaskKind::gather_input) {
-        if (pass_.wants_input_gradient()) give_input_gradient(task.output);
-      } else if (task.kind == TaskKind::activity_penalty) {
+      if (task.kind == TaskKind::activity_penalty) {
         penalties_.push_back(task);
         add_penalties(task.input);
       } else if (task.output >= 0) {
-        if (is_penalized(task.output) && at(gradients_, task.output) < 0)
-          contribute(task.output, zeros_like(task.output));
+        const bool is_input = task.kind == TaskKind::gather_input;
+        if (is_input || is_penalized(task.output)) begin_with_zeros(task.output);
         add_penalties(task.output);
         const int known = at(gradients_, task.output);
-        if (known >= 0 && at(needed_, task.output)) add_for(task, known);
+        if (known < 0 || !at(needed_, task.output)) continue;
+        if (is_input)
+          pass_.set_input_gradient(known);
+        else
+          add_for(task, known);
       }
     }
   }
@@ -109,10 +110,8 @@ class BackwardBuilder {
     shared_[gradient] = true;
   }
 
-  void give_input_gradient(int input) {
-    add_penalties(input);
-    const int known = at(gradients_, input);
-    pass_.set_input_gradient(known < 0 ? zeros_like(input) : known);
+  void begin_with_zeros(int tensor) {
+    if (at(needed_, tensor) && at(gradients_, tensor) < 0) set_gradient(tensor, zeros_like(tensor));
   }
 
   // A tensor needs a gradient if it depends on a parameter that learns, or on the input, if its
