@@ -56,7 +56,7 @@ export function readWeights(
   return weights
 }
 
-/** Checks weights by class: an object, a `Map` or `'balanced'`. {@link weighTargets} checks whether the model has the classes. */
+/** Checks weights by class: an object, a `Map` or `'balanced'`. {@link checkClasses} checks whether the model has the classes. */
 export function checkClassWeight(value: unknown, argument: string): ClassWeights | undefined {
   if (value === undefined || value === 'balanced') return value
   if (!types.isMap(value) && !isPlain(value)) {
@@ -130,7 +130,6 @@ export function weighTargets(
     }
   }
   if (classWeight !== undefined) {
-    checkClasses(classWeight, classes)
     const found = classIndices(targets, outputs)
     const byClass = classWeight === 'balanced' ? balanced(found, before) : classWeight
     for (let at = 0; at < count; at++) {

@@ -14,9 +14,6 @@ export interface ModelShapes {
   /** Numbers in one row of input, and in one row of output. */
   readonly inputSize: number
   readonly outputSize: number
-  /** Size of the last dimension of the output, over which the loss is computed, and the product of the others. */
-  readonly outputs: number
-  readonly positions: number
   readonly inputs: readonly ModelInput[]
   readonly heads: readonly ModelHead[]
   readonly outputForm: OutputForm
@@ -204,13 +201,11 @@ class Trace {
       begin += sizes.size
       return head
     })
-    const { size: outputSize, ...sizes } = sizesOf(outputShape)
     return {
       inputShape,
       outputShape,
       inputSize: elementCount(inputShape),
-      outputSize,
-      ...sizes,
+      outputSize: elementCount(outputShape),
       inputs,
       heads,
       outputForm,

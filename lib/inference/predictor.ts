@@ -357,6 +357,9 @@ export function attachPredictor(token: PredictorToken, ...more: unknown[]): Pred
   }
   const layout = outputs === undefined ? undefined : layoutOutputs(checkTensors(outputs, 'outputs'), outputForm)
   const outputShape = checkRowShape(token.outputShape, 'token: outputShape')
+  if (layout !== undefined && layout.outputSize !== elementCount(outputShape)) {
+    refuse('token: outputs', `${elementCount(outputShape)} numbers a row together, as the output has`, outputs)
+  }
   const sizes = { inputSize: elementCount(inputShape), outputSize: elementCount(outputShape) }
   const maxBatchSize = checkBatchSize(token.maxBatchSize, sizes, 'token: maxBatchSize')
   const { Predictor: FrozenModel } = native()
@@ -365,11 +368,14 @@ export function attachPredictor(token: PredictorToken, ...more: unknown[]): Pred
 
 function checkTensors(value: unknown, kind: 'inputs' | 'outputs'): NamedInput[] {
   if (!Array.isArray(value)) return refuse(`token: ${kind}`, 'a list', value)
-  return value.map((each: unknown, i) => {
+  const tensors = value.map((each: unknown, i) => {
     const argument = `token: ${kind}[${i}]`
     const { name, shape } = checkRecord(each, argument, 'an object { name, shape }')
     return { name: checkName(name, `${argument}.name`), shape: checkRowShape(shape, `${argument}.shape`) }
   })
+  const names = new Set(tensors.map(({ name }) => name))
+  if (names.size < value.length || value.length === 0) refuse(`token: ${kind}`, 'different names', value)
+  return tensors
 }
 
 function disposedError(): NeurodeError {

@@ -1,12 +1,9 @@
 /** The types of gradients of a model's weights, inputs and outputs. */
 
 import type { ArrayInput, NdArray } from '../arrays/arrays.js'
-import type { ForOutputs } from '../core/outputTypes.js'
+import type { Targets } from '../core/outputTypes.js'
 import type { Gradients } from '../gradients/gradients.js'
-import type { SymbolicTensor } from '../layers/layer.js'
-import type { Predictions } from './graphTypes.js'
-
-type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
+import type { IsUnion, Predictions } from './graphTypes.js'
 
 /** Whether a list, or a record, of data is for one input. */
 type IsOfOne<Data> = Data extends readonly [unknown]
@@ -37,9 +34,7 @@ export type InputGradients<Data> = unknown extends Data
         : ByInput<Data>
 
 /** Gradients of a model's outputs: of the only one, or of each in a list or a record; null for 0. */
-export type OutputGradients<Outputs> = Outputs extends SymbolicTensor
-  ? ArrayInput
-  : ForOutputs<Outputs, ArrayInput | null>
+export type OutputGradients<Outputs> = Targets<Outputs>
 
 /** What {@link Model.backward} computes. `Of` are gradients of the inputs, or undefined. */
 export interface BackwardResult<Outputs, Of> {

@@ -41,7 +41,7 @@ export type GraphInput<Inputs> = ShapeOf<GraphOutputs<Inputs>>
 export type GraphOutput<Outputs> = ShapeOf<GraphOutputs<Outputs>>
 
 /**
- * The data for a graph's inputs, or the targets of its outputs: an array by name for each tensor, or a list in their order. One tensor
+ * The data for a graph's inputs: an array by name for each tensor, or a list in their order. One tensor
  * takes its array alone, too.
  */
 export type GraphData<Tensors> = Tensors extends SymbolicTensor

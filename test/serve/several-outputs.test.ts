@@ -103,7 +103,16 @@ perDevice('a model of several outputs', (device) => {
     await assert.rejects(into({ kind, places, h, more: h }), { code: 'ERR_UNKNOWN_NAME', message: /'more'/ })
     await assert.rejects(into({ kind: h, places, h }), { code: 'ERR_SHAPE', message: /out\.kind/ })
     await assert.rejects(into([kind, places]), { code: 'ERR_SHAPE', message: /a list of 3/ })
-    assert.throws(() => attachPredictor({ ...predictor.token, outputForm: 'set' as 'list' }), { code: 'ERR_ARGUMENT' })
+    const { token } = predictor
+    const [first, ...others] = token.outputs ?? []
+    for (const wrong of [
+      { outputForm: 'set' as 'list' },
+      { outputs: [] },
+      { outputs: others },
+      { outputs: [first, first, ...others] as never },
+    ]) {
+      assert.throws(() => attachPredictor({ ...token, ...wrong }), { code: 'ERR_ARGUMENT' })
+    }
   })
 
   it('has batchers that give each call its rows of each output', async () => {
