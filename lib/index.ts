@@ -74,6 +74,7 @@ export type {
   Predictor,
   PredictorOptions,
 } from './inference/predictor.js'
+export type { SaveResult } from './interchange/writers.js'
 export {
   ActivationLayer,
   type ActivationLayerOptions,

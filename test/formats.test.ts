@@ -251,7 +251,9 @@ describe('paths', () => {
 
 describe('names of files that are written', () => {
   const model = () => sequential([layers.dense({ units: 1, inputShape: [2] })])
-  const writers: Readonly<Record<string, readonly [write: (path: string) => Promise<void>, own: readonly string[]]>> = {
+  const writers: Readonly<
+    Record<string, readonly [write: (path: string) => Promise<unknown>, own: readonly string[]]>
+  > = {
     'model.save': [(path) => model().save(path), ['a.neurode', 'a', 'a.model', 'a.safetensors']],
     'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a']],
     'plot.report': [(path) => plot.report(path, []), ['a.html']],

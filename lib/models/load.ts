@@ -7,9 +7,10 @@ import type { CompileSettings } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { coreOf } from '../core/cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
+import { readAnyModel } from '../interchange/readers.js'
 import type { Precision } from '../native/plan.js'
 import { type GivenAgain, isRateFunction, makeHeads, makeOptimizer, object } from '../persistence/description.js'
-import { type ModelFile, readModelFile, sensible, stateOf } from '../persistence/modelFile.js'
+import { type ModelFile, sensible, stateOf } from '../persistence/modelFile.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
 import type { Functional } from './functional.js'
@@ -67,7 +68,7 @@ export async function load(
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
   const precision = checkPrecision(options.precision, device)
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
-  const file = await readModelFile(path)
+  const file = await readAnyModel(path)
   const settings = settingsOf(file, again)
   if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
   const model = describedModel(file)
@@ -94,7 +95,7 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
 
 /** Loads the layers and weights of a model file, which is all that inference needs; compile settings are not read. */
 export async function loadForInference(path: string): Promise<{ core: ModelCore; weights: readonly Float32Array[] }> {
-  const file = await readModelFile(path)
+  const file = await readAnyModel(path)
   const core = coreOf(describedModel(file))
   try {
     return { core, weights: stateOf(file, core).weights.map(({ data }) => data) }

@@ -9,8 +9,9 @@ import type { ModelCore } from '../core/core.js'
 import { holdCore } from '../core/cores.js'
 import { inOrder } from '../core/inOrder.js'
 import { ModelLayer } from '../core/modelLayer.js'
+import { type SaveResult, saveAnyModel } from '../interchange/writers.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
-import { restoreModel, saveModel } from '../persistence/modelFile.js'
+import { restoreModel } from '../persistence/modelFile.js'
 import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
 import type { OutputList, Tensors } from './graphTypes.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
@@ -182,8 +183,8 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * await again.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 4, resume: true, verbose: 0 }) // epochs 2 and 3
    * ```
    */
-  async save(path: string | URL): Promise<void> {
-    await saveModel(this.#core, path)
+  async save(path: string | URL): Promise<SaveResult> {
+    return await saveAnyModel(this.#core, path)
   }
 
   /**

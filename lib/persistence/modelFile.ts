@@ -25,7 +25,7 @@ const formatName = 'neurode-1'
 
 /** Marks tensors of a model file that are not weights. */
 export const stateMark = '#'
-const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${weight}`
+export const slotName = (slot: number, weight: string) => `${stateMark}slot/${slot}/${weight}`
 const trainedName = (weight: string) => `${stateMark}trained/${weight}`
 const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
 

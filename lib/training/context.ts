@@ -46,7 +46,7 @@ export interface TrainedModel {
   getLayer(nameOrIndex: string | number): Layer
   getWeights(): Weight[]
   setWeights(values: readonly ArrayInput[]): void
-  save(path: string | URL): Promise<void>
+  save(path: string | URL): Promise<unknown>
   saveWeights(path: string | URL): Promise<void>
   restore(path: string | URL): Promise<void>
   loadWeights(path: string | URL): Promise<void>

@@ -6,6 +6,7 @@ const lines = [
   ['serve', 'plot', 'debug.ts'],
   ['models'],
   ['callbacks', 'fit', 'gradients'],
+  ['interchange'],
   ['persistence', 'feeds', 'inference'],
   ['core'],
   ['training'],

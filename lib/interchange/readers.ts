@@ -1,0 +1,37 @@
+/** The door for models from files: recognizes the format by content, and loads the reader of that format alone. */
+
+import { stat } from 'node:fs/promises'
+import { readInto, toPath, whileOpen } from '../files/files.js'
+import { formatOf } from '../files/formats.js'
+import { type ModelFile, readModelFile } from '../persistence/modelFile.js'
+
+/** What `load` passes on to the reader of a format. */
+export interface ReadOptions {
+  /** Names of the outputs that are wanted, of formats that hold several; default all. */
+  readonly outputs?: readonly string[] | undefined
+}
+
+/** Reads a file, or a folder, of one format. */
+export type ReadForeign = (path: string, options: ReadOptions) => Promise<ModelFile>
+
+/** Readers by the names of `formatOf`, and of the folders that `folderFormatOf` knows. */
+const readers: Readonly<Record<string, () => Promise<ReadForeign>>> = {}
+
+/** Reads a model of any format that is known. */
+export async function readAnyModel(source: string | URL, options: ReadOptions = {}): Promise<ModelFile> {
+  const path = toPath(source, 'path')
+  const name = await formatAt(path)
+  const reader = name !== undefined && Object.hasOwn(readers, name) ? readers[name] : undefined
+  return reader === undefined ? readModelFile(path) : (await reader())(path, options)
+}
+
+/** The format of the file, judged by its first bytes; undefined for a folder. */
+async function formatAt(path: string): Promise<string | undefined> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats?.isFile() !== true) return undefined
+  return whileOpen(path, async (file, size) => {
+    const head = Buffer.alloc(Math.min(size, 65_536))
+    await readInto(file, head, 0, path)
+    return formatOf(head)?.name
+  })
+}
