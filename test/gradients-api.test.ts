@@ -1,7 +1,7 @@
 /** Gradients and steps in the user's hands: they are those of trainOnBatch, bit for bit. */
 
 import assert from 'node:assert/strict'
-import { array, type Gradients, layers, losses, optimizers, sequential } from 'neurode'
+import { array, type Gradients, input, layers, losses, model, optimizers, sequential } from 'neurode'
 import { isEmulated, perDevice } from './support/devices.js'
 import { everything, make, x, y } from './support/everything.js'
 import { bits, numbers, rows } from './support/graphs.js'
@@ -217,6 +217,36 @@ perDevice('valueAndGradients and applyGradients', (device) => {
     assert.notDeepEqual(after.data, before.data)
     await other.applyGradients((await other.valueAndGradients(x, numbers(4))).gradients)
     assert.deepEqual(one.layers[0]?.getWeights(), other.layers[0]?.getWeights())
+  })
+
+  it('take a step of all weights from gradients of outputs, also of an output without a loss', async () => {
+    const build = () => {
+      const from = input({ shape: [4] })
+      const h = layers.dense({ units: 5, activation: 'tanh' }).apply(from)
+      const [price, sold] = [layers.dense({ units: 2 }).apply(h), layers.dense({ units: 1 }).apply(h)]
+      const net = model({ inputs: from, outputs: { price, sold }, seed: 4 })
+      return net.compile({ optimizer: make('adam', {}), loss: { price: 'mse', sold: null }, device, threads: 1 })
+    }
+    using whole = build()
+    using parts = build()
+    const given = { price: numbers(2), sold: numbers(1) }
+    for (let step = 0; step < 3; step++) {
+      await whole.trainWithOutputGradients(xOfTwo, () => given)
+      const { gradients } = await parts.backward(xOfTwo, given, { training: true })
+      assert.equal(Object.keys(gradients).length, 6)
+      await parts.applyGradients(gradients)
+      assert.deepEqual(bits(parts), bits(whole))
+    }
+    const { gradients } = await parts.valueAndGradients(xOfTwo, { price: given.price, sold: null })
+    assert.equal(Object.keys(gradients).length, 4)
+    await parts.applyGradients(gradients)
+    await whole.trainOnBatch(xOfTwo, { price: given.price, sold: null })
+    assert.deepEqual(bits(parts), bits(whole))
+    await assertRefused(
+      () => parts.applyGradients({ ...gradients, 'dense_2/bias': [0] }),
+      'ERR_ARGUMENT',
+      /expected an array of shape \[5, 1\] for 'dense_2\/kernel', got none/,
+    )
   })
 
   it('skip gradients that are not finite, and count them', async () => {

@@ -8,7 +8,7 @@ import type { ModelCore } from '../core/core.js'
 import { toParameter } from '../core/weights.js'
 import type { Layer, ParameterSpec } from '../layers/layer.js'
 import { findNonFinite } from './finite.js'
-import type { Sibling } from './siblings.js'
+import { type Sibling, siblingOfAll, siblingOfLoss } from './siblings.js'
 
 /**
  * Gradients by the names of {@link Model.getWeights}, such as `dense/kernel`. Weights that no step changes are not among them: those of
@@ -32,6 +32,7 @@ function placesOf(core: ModelCore): Place[] {
 }
 
 const isStatistic = ({ parameter: { trainable = true } }: Place) => !trainable
+const isTrained = (place: Place) => place.layer.trainable && !isStatistic(place)
 
 /** The values that a step would give to statistics, by index, of one model. */
 interface Moved {
@@ -42,14 +43,14 @@ interface Moved {
 const movedBy = new WeakMap<object, Moved>()
 
 /** Reads the gradients that a native model computed last. In training mode, the record remembers how statistics would move. */
-export function takeGradients(core: ModelCore, { model, learned }: Sibling, training: boolean): Gradients {
-  const places = placesOf(core).filter(({ name }) => learned.has(name))
-  const weights = places.filter((place) => !isStatistic(place))
+export function takeGradients(core: ModelCore, { model, learns }: Sibling, training: boolean): Gradients {
+  const places = placesOf(core)
+  const weights = places.filter(({ index }) => learns[index])
   const gradients = Object.fromEntries(
     weights.map(({ name, index, parameter: { shape } }) => [name, new ShapedArray(model.getGradient(index), shape)]),
   )
   if (training) {
-    const statistics = places.filter(isStatistic)
+    const statistics = places.filter((place) => isStatistic(place) && place.layer.trainable)
     movedBy.set(gradients, { core, values: new Map(statistics.map(({ index }) => [index, model.getGradient(index)])) })
   }
   return gradients
@@ -58,16 +59,23 @@ export function takeGradients(core: ModelCore, { model, learned }: Sibling, trai
 /** Gradients that a caller gave, checked, by index. */
 export interface GivenGradients {
   readonly values: ReadonlyMap<number, Float32Array>
+  /** Whether there are gradients of weights on which no loss depends, so that the step changes all that are trained. */
+  readonly ofAll: boolean
   /** How many of the values are not finite, and what the message about the first of them says. */
   readonly nonFinite: number
   readonly complaint: string
+}
+
+/** The native model that takes a step from such gradients. */
+export function siblingOfStep(core: ModelCore, ofAll: boolean): Sibling {
+  return ofAll ? siblingOfAll(core) : siblingOfLoss(core, { training: true, inputs: false })
 }
 
 /**
  * Checks a record of gradients; arrays are copied if `copies` is true. Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_SHAPE` or
  * `ERR_DTYPE`.
  */
-export function readGradients(core: ModelCore, { learned }: Sibling, given: unknown, copies: boolean): GivenGradients {
+export function readGradients(core: ModelCore, given: unknown, copies: boolean): GivenGradients {
   const record = checkRecord(given, 'gradients', 'a record of gradients by the names of weights')
   const places = placesOf(core)
   checkKeys(
@@ -75,17 +83,20 @@ export function readGradients(core: ModelCore, { learned }: Sibling, given: unkn
     places.map(({ name }) => name),
     'gradients: no weight',
   )
+  const isGiven = ({ name }: Place) => Object.hasOwn(record, name) && record[name] !== undefined
+  const ofLoss = siblingOfStep(core, false).learns
+  const ofAll = places.some((place) => isTrained(place) && !ofLoss[place.index] && isGiven(place))
+  const { learns } = siblingOfStep(core, ofAll)
   const values = new Map<number, Float32Array>()
   let [nonFinite, complaint] = [0, '']
   for (const place of places) {
     const { name, index } = place
     const argument = `gradients['${name}']`
-    const isGiven = Object.hasOwn(record, name) && record[name] !== undefined
-    if (isStatistic(place) || !learned.has(name)) {
-      if (isGiven) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected none, as ${whyNone(place)}`)
+    if (!learns[index]) {
+      if (isGiven(place)) throw new NeurodeError('ERR_ARGUMENT', `${argument}: expected none, as ${whyNone(place)}`)
       continue
     }
-    if (!isGiven) {
+    if (!isGiven(place)) {
       const text = `gradients: expected an array of shape ${formatShape(place.parameter.shape)} for '${name}', got none`
       throw new NeurodeError('ERR_ARGUMENT', `${text}; zeros leave it to decay and momentum`)
     }
@@ -96,12 +107,12 @@ export function readGradients(core: ModelCore, { learned }: Sibling, given: unkn
     nonFinite += count
     values.set(index, floats)
   }
-  return { values, nonFinite, complaint }
+  return { values, ofAll, nonFinite, complaint }
 }
 
 function whyNone(place: Place): string {
   if (isStatistic(place)) return 'it is a statistic, which the optimizer does not change'
-  return place.layer.trainable ? 'no loss depends on it' : 'its layer is frozen'
+  return place.layer.trainable ? 'no output depends on it' : 'its layer is frozen'
 }
 
 /** Gives a native model the gradients of a step, and statistics the values that the record remembers, or those that they have. */

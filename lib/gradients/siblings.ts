@@ -7,7 +7,6 @@ import type { NativeModel } from '../native/addon.js'
 import type { Plan, PlanLayer } from '../native/plan.js'
 import { losses } from '../training/losses.js'
 import { optimizers } from '../training/optimizers.js'
-import { learnedParameters } from './learned.js'
 
 /** How gradients are computed. */
 export interface Computation {
@@ -17,22 +16,22 @@ export interface Computation {
   readonly inputs: boolean
 }
 
-/** A native model, and the names of the weights of which it computes gradients. */
+/** A native model that computes gradients, and of which parameters: those that its steps change. */
 export interface Sibling {
   readonly model: NativeModel
-  readonly learned: ReadonlySet<string>
+  readonly learns: readonly boolean[]
 }
 
-const learnedBy = new WeakMap<NativeModel, ReadonlySet<string>>()
+const learnedBy = new WeakMap<NativeModel, readonly boolean[]>()
 
 function sibling(core: ModelCore, purpose: string, plan: () => Plan): Sibling {
-  let made: Plan | undefined
-  const model = core.sibling(purpose, () => {
-    made = plan()
-    return made
-  })
-  if (made !== undefined) learnedBy.set(model, learnedParameters(made))
-  return { model, learned: learnedBy.get(model) as ReadonlySet<string> }
+  const model = core.sibling(purpose, plan)
+  let learns = learnedBy.get(model)
+  if (learns === undefined) {
+    learns = model.parameters.map((parameter) => parameter.learns)
+    learnedBy.set(model, learns)
+  }
+  return { model, learns }
 }
 
 /** Computes gradients of the loss that the model was compiled with, and takes steps from gradients. */
@@ -57,6 +56,13 @@ export function siblingOfOutputs(core: ModelCore, computation: Computation): Sib
 /** Takes steps by gradients of the outputs. Penalties add theirs. */
 export function steppingSibling(core: ModelCore): Sibling {
   return sibling(core, 'steps', () => core.plan(setupOfOutputs(core)))
+}
+
+/** Takes steps from gradients of all weights that are trained, also of those on which no loss depends. */
+export function siblingOfAll(core: ModelCore): Sibling {
+  return sibling(core, 'all', () => {
+    return withGradients(core.plan(setupOfOutputs(core)), { training: true, inputs: false })
+  })
 }
 
 function purposeOf(of: string, { training, inputs }: Computation): string {

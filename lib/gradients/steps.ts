@@ -7,10 +7,10 @@ import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { stride } from '../feeds/captures.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkNoFit } from './compute.js'
-import { giveGradients, readGradients } from './gradients.js'
+import { giveGradients, readGradients, siblingOfStep } from './gradients.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
 import { BoundRows, inTurn, mustWait } from './pass.js'
-import { siblingOfLoss, steppingSibling } from './siblings.js'
+import { steppingSibling } from './siblings.js'
 
 /** Options of {@link Model.applyGradients}. */
 export interface ApplyGradientsOptions {
@@ -40,9 +40,8 @@ export async function applyGradients(
   const options = checkOptions(given, ['skipNonFinite'], 'applyGradients')
   const skips = checkBoolean(options.skipNonFinite ?? false, 'skipNonFinite')
   core.training()
-  const sibling = () => siblingOfLoss(core, { training: true, inputs: false })
   // Without a wait they are given to the native model within this call.
-  const read = readGradients(core, sibling(), gradients, mustWait(core))
+  const read = readGradients(core, gradients, mustWait(core))
   const { nonFinite } = read
   if (nonFinite > 0) {
     if (skips) return { applied: false, nonFinite }
@@ -51,7 +50,7 @@ export async function applyGradients(
   await countStep(core, (rates) =>
     inTurn(core, async () => {
       core.checkAlive()
-      const own = sibling()
+      const own = siblingOfStep(core, read.ofAll)
       giveGradients(core, own, gradients, read)
       core.trains()
       await own.model.applyGradients(rates[0] as number)

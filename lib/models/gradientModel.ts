@@ -83,8 +83,9 @@ export abstract class GradientModel<
 
   /**
    * Takes one step of the optimizer: clipping, accumulation, decay, learning rate and its schedule, averages and constraints, as in
-   * {@link Model.fit}. There must be a gradient for each weight that is trained, by its name; penalties of weights add nothing, as
-   * gradients of {@link GradientModel.valueAndGradients} contain them. Moving statistics get the values that such a record remembers;
+   * {@link Model.fit}. There must be a gradient for each weight that the loss trains, by its name, or for each that is not frozen, as
+   * in a record of {@link GradientModel.backward}, where an output has no loss. Penalties of weights add nothing, as gradients of
+   * {@link GradientModel.valueAndGradients} contain them. Moving statistics get the values that such a record remembers;
    * with a record of your own they stay as they are.
    *
    * Rejects with `ERR_ARGUMENT` for a gradient that is missing, that is not finite, or of a weight that has none; `ERR_UNKNOWN_NAME`,
