@@ -46,27 +46,28 @@ export function readTargets(
 export function valuesOfTargets(core: ModelCore, value: unknown, argument: string): readonly OfOutput[] {
   const { heads } = core.built()
   const names = heads.map(({ name }) => name)
-  const isList = Array.isArray(value) && (heads.length > 1 || (value.length === 1 && isArray(value[0])))
-  const isGiven = core.stack.graph !== undefined && (isList || isByName(value, heads.length))
-  if (isGiven) return ofOutputs(names, value as object, argument, 'ERR_SHAPE')
-  if (heads.length === 1) return [{ value, argument }]
+  const isOne = heads.length === 1
+  if (isByOutput(core, value) || (!isOne && Array.isArray(value))) return ofOutputs(names, value, argument, 'ERR_SHAPE')
+  if (isOne) return [{ value, argument }]
   const text = `${argument}: expected targets for each output, in a list or by name (${names.join(', ')})`
   throw new NeurodeError('ERR_ARGUMENT', `${text}, got ${describe(value)}`)
 }
 
-/** Whether a value is a record by name, and no array with its shape, however wrong. */
-const isByName = (value: unknown, outputs: number) =>
-  isPlain(value) && !isNdArray(value) && (outputs > 1 || !('data' in value && 'shape' in value))
+/** Whether a value has something for each output of a graph, in a list or by name, and is no array for all of them, however wrong. */
+function isByOutput({ stack, shapes }: ModelCore, value: unknown): value is object {
+  if (stack.graph === undefined || shapes === undefined || isNdArray(value)) return false
+  const outputs = shapes.heads.length
+  if (!Array.isArray(value)) return isPlain(value) && (outputs > 1 || !('data' in value && 'shape' in value))
+  const isPart = (each: unknown) => (outputs > 1 ? typeof (each ?? null) === 'object' : isArray(each))
+  return value.length === outputs && value.every(isPart)
+}
 
 const isArray = (value: unknown) => isNdArray(value) || value instanceof RowSource
 
 /** Whether there are files among the targets. */
 export function haveFiles(core: ModelCore, value: unknown): boolean {
-  if (value instanceof RowSource) return true
-  const { graph } = core.stack
-  if (graph === undefined || core.shapes === undefined || isNdArray(value)) return false
-  const isList = Array.isArray(value) && value.length === core.shapes.heads.length
-  return (isList || isPlain(value)) && Object.values(value as object).some((each) => each instanceof RowSource)
+  const parts: readonly unknown[] = isByOutput(core, value) ? Object.values(value) : [value]
+  return parts.some((each) => each instanceof RowSource)
 }
 
 /** Copies of the targets, for a call that reads them after the caller may have changed them. */
@@ -186,13 +187,7 @@ export function readSampleWeight(
 function weightsByOutput(core: ModelCore, value: unknown, argument: string): readonly OfOutput[] {
   const { heads } = core.built()
   const names = heads.map(({ name }) => name)
-  const isPart = (each: unknown) => each === undefined || each === null || typeof each === 'object'
-  const isList =
-    Array.isArray(value) &&
-    value.length === heads.length &&
-    (heads.length > 1 ? value.every(isPart) : isNdArray(value[0]))
-  const isGiven = core.stack.graph !== undefined && (isList || isByName(value, heads.length))
-  return isGiven ? ofOutputs(names, value as object, argument) : names.map(() => ({ value, argument }))
+  return isByOutput(core, value) ? ofOutputs(names, value, argument) : names.map(() => ({ value, argument }))
 }
 
 /** Gives targets the product of row weights and class weights. The targets' values are read for class weights only. */
