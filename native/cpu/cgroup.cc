@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <sstream>
+#include <string_view>
 #include <vector>
+
+#include "native/cpu/system_files.h"
 
 namespace neurode::cpu {
 namespace {
@@ -15,29 +16,27 @@ namespace {
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 // Quotas are microseconds of processor time in a period; "max" and -1 stand for none.
-double cores_of(const std::string& quota, double period) {
+double cores_of(const std::string& quota, const std::string& period) {
   const double time = std::strtod(quota.c_str(), nullptr);
-  return time > 0 && period > 0 ? time / period : kNoLimit;
+  const double each = std::strtod(period.c_str(), nullptr);
+  return time > 0 && each > 0 ? time / each : kNoLimit;
 }
 
 double quota_of_version_1(const std::string& folder) {
-  std::string quota;
-  double period = 0;
-  std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
-  std::ifstream(folder + "/cpu.cfs_period_us") >> period;
-  return cores_of(quota, period);
+  return cores_of(read_word(folder + "/cpu.cfs_quota_us"),
+                  read_word(folder + "/cpu.cfs_period_us"));
 }
 
 double quota_of_version_2(const std::string& folder) {
-  std::string quota;
-  double period = 0;
-  std::ifstream(folder + "/cpu.max") >> quota >> period;
-  return cores_of(quota, period);
+  const std::string text = read_text(folder + "/cpu.max");
+  std::string_view rest = text;
+  const std::string quota(take_word(rest));
+  return cores_of(quota, std::string(take_word(rest)));
 }
 
 // Whether a list such as "cpu,cpuacct" names the controller of processor time.
-bool names_cpu(const std::string& list) {
-  return ("," + list + ",").find(",cpu,") != std::string::npos;
+bool names_cpu(std::string_view list) {
+  return ("," + std::string(list) + ",").find(",cpu,") != std::string::npos;
 }
 
 bool is_below(const std::string& path, const std::string& top) {
@@ -47,22 +46,26 @@ bool is_below(const std::string& path, const std::string& top) {
 
 // A line of /proc/self/mountinfo: the part `top` of a hierarchy of groups is seen at `point`.
 struct Mount {
-  std::string top, point, type, options;
+  std::string top, point;
+  bool is_version_2;
 };
 
 std::vector<Mount> cgroup_mounts(const std::string& root) {
   std::vector<Mount> mounts;
-  std::ifstream file(root + "/proc/self/mountinfo");
-  for (std::string line; std::getline(file, line);) {
+  const std::string text = read_text(root + "/proc/self/mountinfo");
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view line = take_line(rest);
     const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    Mount mount;
-    std::string skipped;
-    std::istringstream(line) >> skipped >> skipped >> skipped >> mount.top >> mount.point;
-    std::istringstream(line.substr(dash + 3)) >> mount.type >> skipped >> mount.options;
-    if (mount.top == "/") mount.top.clear();
-    if (mount.type == "cgroup2" || (mount.type == "cgroup" && names_cpu(mount.options)))
-      mounts.push_back(mount);
+    if (dash == std::string_view::npos) continue;
+    std::string_view types = line.substr(dash + 3);
+    for (int skipped = 0; skipped < 3; ++skipped) take_word(line);
+    const std::string_view top = take_word(line), point = take_word(line);
+    const std::string_view type = take_word(types);
+    take_word(types);
+    const std::string_view options = take_word(types);
+    const bool is_version_2 = type == "cgroup2";
+    if (is_version_2 || (type == "cgroup" && names_cpu(options)))
+      mounts.push_back({std::string(top == "/" ? "" : top), std::string(point), is_version_2});
   }
   return mounts;
 }
@@ -70,13 +73,14 @@ std::vector<Mount> cgroup_mounts(const std::string& root) {
 // The group of this process in the hierarchy of a mount, from a line "id:controllers:path" of
 // /proc/self/cgroup; version 2 names no controllers.
 std::string group_in(const Mount& mount, const std::string& root) {
-  std::ifstream file(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
+  const std::string text = read_text(root + "/proc/self/cgroup");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = take_line(rest);
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (mount.type == "cgroup2" ? controllers.empty() : names_cpu(controllers))
-      return line.substr(second + 1);
+    if (second == std::string_view::npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    if (mount.is_version_2 ? controllers.empty() : names_cpu(controllers))
+      return std::string(line.substr(second + 1));
   }
   return "";
 }
@@ -86,7 +90,7 @@ std::string group_in(const Mount& mount, const std::string& root) {
 int cgroup_cores(const std::string& root) {
   double cores = kNoLimit;
   for (const Mount& mount : cgroup_mounts(root)) {
-    const auto quota_of = mount.type == "cgroup2" ? quota_of_version_2 : quota_of_version_1;
+    const auto quota_of = mount.is_version_2 ? quota_of_version_2 : quota_of_version_1;
     // A container may see its own group alone, under the name that it has outside.
     const std::string group = group_in(mount, root);
     std::string path = is_below(group, mount.top) ? group.substr(mount.top.size()) : "";

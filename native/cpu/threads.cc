@@ -2,12 +2,12 @@
 #include "native/cpu/threads.h"
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "native/cpu/cgroup.h"
+#include "native/cpu/system_files.h"
 #include "native/engine/error.h"
 #include "native/engine/flush_subnormals.h"
 
@@ -59,10 +59,9 @@ int affinity_cores() {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
     const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    std::string package, core;
-    std::ifstream(topology + "physical_package_id") >> package;
-    std::ifstream(topology + "core_id") >> core;
-    cores.emplace(package, core.empty() ? std::to_string(cpu) : core);
+    const std::string core = read_word(topology + "core_id");
+    cores.emplace(read_word(topology + "physical_package_id"),
+                  core.empty() ? std::to_string(cpu) : core);
   }
   return static_cast<int>(cores.size());
 }

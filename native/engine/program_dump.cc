@@ -2,12 +2,12 @@
 #include "native/engine/program_dump.h"
 
 #include <algorithm>
+#include <concepts>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
-#include <sstream>
 #include <string_view>
 
 #include "native/engine/op_table.h"
@@ -82,10 +82,29 @@ const char* name_of(const char* const (&names)[n], Value value) {
   return names[static_cast<std::size_t>(value)];
 }
 
+// Text that grows at its end. Streams would bring in the locales of the standard library, a tenth
+// of the addon.
+struct Text {
+  std::string text;
+
+  Text& operator<<(std::string_view more) {
+    text += more;
+    return *this;
+  }
+  template <std::integral Integer>
+  Text& operator<<(Integer number) {
+    return *this << std::string_view(std::to_string(number));
+  }
+  Text& operator<<(double number) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g", number);
+    return *this << std::string_view(digits);
+  }
+};
+
 class Description {
  public:
   std::string of(const Program& program) {
-    out_.precision(9);
     out_ << "input " << program.input_size << " indices below";
     limits(program.input_limits);
     out_ << " scale " << program.input_scale << " offset " << program.input_offset << "\noutput "
@@ -94,7 +113,7 @@ class Description {
          << name_of(kPrecisions, program.precision) << "\n";
     for (const Parameter& parameter : program.parameters) add(parameter);
     add("predict", program, program.predict);
-    if (program.train.tasks.empty()) return out_.str();
+    if (program.train.tasks.empty()) return std::move(out_.text);
     for (const Head& head : program.heads) add(head);
     out_ << " activities " << program.activities << " captures " << program.captures << "\n";
     add(program.update);
@@ -102,7 +121,7 @@ class Description {
          << program.average << "\n";
     add("evaluate", program, program.evaluate);
     add("train", program, program.train);
-    return out_.str();
+    return std::move(out_.text);
   }
 
  private:
@@ -240,7 +259,7 @@ class Description {
     out_ << label << " p" << index << "[" << parameter.rows << "," << parameter.columns << "]";
   }
 
-  std::ostringstream out_;
+  Text out_;
 };
 
 // The hash function FNV-1a.
@@ -260,7 +279,9 @@ void dump_if_asked(const Program& program) {
   const std::string text = describe(program);
   char name[24];
   std::snprintf(name, sizeof name, "/%016llx.txt", static_cast<unsigned long long>(hash_of(text)));
-  std::ofstream(folder + std::string(name), std::ios::binary) << text;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen((folder + std::string(name)).c_str(), "wb"), &std::fclose);
+  if (file) std::fwrite(text.data(), 1, text.size(), file.get());
 }
 
 }  // namespace neurode
