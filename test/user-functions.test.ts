@@ -83,7 +83,7 @@ describe('functions of the user', () => {
     const rejecting = async () => {
       throw new Error('nobody hears this')
     }
-    const loss = losses.custom({ name: 'mine', compute: rejecting as never })
+    const loss = losses.custom({ name: 'mine', targets: 1, compute: rejecting as never })
     using own = classifier().compile({ loss })
     await rejects(own.fit(x, y, quiet), 'ERR_ARGUMENT', /loss 'mine'.*got a Promise/)
     const states: readonly [says: RegExp, metric: object][] = [

@@ -85,16 +85,23 @@ export type InputRows = NativeInput & { readonly rows: number; readonly lent: bo
 export type PlainInput = InputRows & { readonly data: Uint8Array | Float32Array }
 
 /** Targets as the native code takes them, and how many rows there are; `lent` says that the caller owns the memory. */
-export type GivenTargets = HeadTargets | (NativeHeadTargets & { readonly rows: number; readonly lent: boolean })
+export type GivenTargets = HeadTargets | (NativeHeadTargets & OfRows)
 
 /** {@link GivenTargets} of one output. */
-export type HeadTargets = NativeTargets & { readonly rows: number; readonly lent: boolean }
+export type HeadTargets = NativeTargets & OfRows
+
+interface OfRows {
+  readonly rows: number
+  readonly lent: boolean
+  /** By output, the targets that custom losses and metrics get in place of those of native code; undefined where they get those. */
+  readonly raw?: readonly (Float32Array | undefined)[] | undefined
+}
 
 /** {@link HeadTargets} whose rows are float32 values, with scale and offset already applied. */
 export type TargetRows = (
   | { readonly kind: 'classes'; readonly data: Int32Array }
   | { readonly kind: 'rows'; readonly data: Float32Array }
-) & { readonly weights?: Float32Array | undefined; readonly rows: number; readonly lent: boolean }
+) & { readonly weights?: Float32Array | undefined } & OfRows
 
 /**
  * Reads `value` as rows of shape `rowShape`. Typed arrays are not copied, as the native code reads elements of any type. Throws
@@ -116,11 +123,14 @@ export function toInput(value: unknown, rowShape: readonly number[], argumentNam
 
 /** Rows `from` (inclusive) to `to` (exclusive) of what {@link takeInput} or `toTargets` returned, as views. */
 export function sliceRows<T extends InputRows | GivenTargets>(value: T, from: number, to: number): T {
-  const size = value.data.length / value.rows
-  const rows = { ...value, data: value.data.subarray(from * size, to * size), rows: to - from }
-  if (!('weights' in value) || !value.weights) return rows
-  const each = value.weights.length / value.rows
-  return { ...rows, weights: value.weights.subarray(from * each, to * each) }
+  const slice = <A extends NumericArray>(data: A) => {
+    const size = data.length / value.rows
+    return data.subarray(from * size, to * size) as A
+  }
+  const rows = { ...value, data: slice(value.data), rows: to - from }
+  if (!('kind' in value)) return rows
+  const { weights, raw } = value
+  return { ...rows, weights: weights && slice(weights), raw: raw?.map((each) => each && slice(each)) }
 }
 
 /** The number of elements of an array of this shape. */

@@ -16,6 +16,8 @@ export interface TargetsExpected {
   readonly rows?: boolean | undefined
   /** Targets of this class are left out of the loss. */
   readonly ignoreClass?: number | undefined
+  /** What a message says behind the shape of rows; default nothing. */
+  readonly also?: string | undefined
 }
 
 /**
@@ -44,11 +46,27 @@ export function toTargets(value: unknown, expected: TargetsExpected, argumentNam
       `${argumentName}: expected ${expectedText}, got shape ${formatShape(source.shape)}${hint}`,
     )
   }
-  const also = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
-  const rows = countRows(source, [...positionShape, outputs], argumentName, also)
+  const labels = classes && outputs > 1 ? ` or class indices of shape ${formatShape(['n', ...positionShape])}` : ''
+  const rows = countRows(source, [...positionShape, outputs], argumentName, labels + (expected.also ?? ''))
   const { elements: data, scale, offset, lent } = source
   const plain = { kind: 'rows' as const, data, rows, lent }
   return scale === 1 && offset === 0 ? plain : { ...plain, scale, offset }
+}
+
+/** Reads rows of `width` targets for each position as float32, in memory that the caller does not own. Throws like {@link toTargets}. */
+export function toRawTargets(
+  value: unknown,
+  width: number,
+  positionShape: readonly number[],
+  argumentName: string,
+): { readonly data: Float32Array; readonly rows: number } {
+  const source = read(value, argumentName)
+  const isColumn = width === 1 && formatShape(source.shape) === formatShape([source.shape[0] ?? 0, ...positionShape])
+  const also = width === 1 ? ` or ${formatShape(['n', ...positionShape])}` : ''
+  const rows = countRows(source, isColumn ? positionShape : [...positionShape, width], argumentName, also)
+  const { elements, scale, offset, lent } = source
+  const data = toFloats(elements, scale, offset, argumentName)
+  return { data: lent && data === elements ? data.slice() : data, rows }
 }
 
 /** Labels as int32. Labels of the class to ignore get the weight NaN, which leaves them out of the loss and the metrics. */

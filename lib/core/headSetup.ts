@@ -35,6 +35,8 @@ export interface HeadSetup {
   readonly targets: TargetKinds
   /** Whether class indices are converted to one-hot rows: the loss takes class indices but a metric does not. */
   readonly oneHot: boolean
+  /** The width of targets that native code does not read, as the loss takes others than there are outputs. */
+  readonly rawWidth: number | undefined
   /** What messages begin with that are about one of several outputs. */
   readonly prefix: string
 }
@@ -87,6 +89,13 @@ export function setUpHead(settings: HeadSettings, head: ModelHead, { several, lo
     throw new NeurodeError('ERR_SHAPE', `${prefix}${text}: expected ${expected}, got 1${hint}`)
   }
   checkMetrics([...settings.metrics, ...settings.weightedMetrics], loss, head, prefix)
+  const common = { head, loss, lossWeight, metrics, prefix }
+  const lossKey = several && loss !== undefined && losses > 1 ? `${name}_loss` : undefined
+  if (loss?.targetWidth !== undefined && loss.targetWidth !== outputs) {
+    const rawWidth = loss.targetWidth
+    const classes = readClasses(metrics, loss, head, prefix)
+    return { ...common, lossKey, targets: { rows: false, classes }, oneHot: false, rawWidth }
+  }
   const onlyRows = parts.find(({ targets }) => !targets.classes)
   const onlyClasses = parts.find(({ targets }) => !targets.rows)
   if (onlyRows && onlyClasses) {
@@ -95,13 +104,28 @@ export function setUpHead(settings: HeadSettings, head: ModelHead, { several, lo
   }
   const classes = loss?.targets.classes ?? areOfClasses(metrics)
   return {
-    head,
-    loss,
-    lossWeight,
-    lossKey: several && loss !== undefined && losses > 1 ? `${name}_loss` : undefined,
-    metrics,
+    ...common,
+    lossKey,
     targets: { rows: onlyClasses === undefined, classes },
     oneHot: onlyRows !== undefined && classes,
-    prefix,
+    rawWidth: undefined,
   }
+}
+
+/** Whether built-in metrics read class indices beside a loss of other targets than there are outputs. Throws `ERR_ARGUMENT` for others. */
+function readClasses(
+  metrics: readonly HeadMetric[],
+  { name, targetWidth }: Loss,
+  { outputs }: ModelHead,
+  prefix: string,
+): boolean {
+  const readers = metrics.filter(({ isCustom, ofOutputs }) => !isCustom && !ofOutputs)
+  const wrong = readers.find(({ targets, ofValues }) => targetWidth !== 1 || !targets.classes || ofValues)
+  if (wrong === undefined) return readers.length > 0
+  const text = `metric '${wrong.key}': expected one that reads the targets of loss '${name}', ${targetWidth} a row`
+  const advice = 'metrics.custom gets them as they are'
+  throw new NeurodeError(
+    'ERR_ARGUMENT',
+    `${prefix}${text}, got one that reads ${outputs}, as many as outputs; ${advice}`,
+  )
 }

@@ -2,7 +2,7 @@
 
 import { type ArrayInput, type GivenTargets, type HeadTargets, isNdArray, type TargetRows } from '../arrays/arrays.js'
 import { ownArray } from '../arrays/lentRows.js'
-import { toOneHot, toPlainTargets, toTargets } from '../arrays/targets.js'
+import { toOneHot, toPlainTargets, toRawTargets, toTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import { describe, isPlain } from '../checks/validate.js'
 import { RowSource } from '../data/rowSource.js'
@@ -89,6 +89,8 @@ export function ownSampleWeight(core: ModelCore, value: unknown, argument: strin
   return own as ArrayInput
 }
 
+const customTargets = 'losses.custom({ targets: 1 })'
+
 /** Reads the targets of one output; zeros stand for those that nothing reads. */
 export function readHead(core: ModelCore, index: number, { value, argument }: OfOutput, rows: number): HeadTargets {
   const setup = core.training().heads[index] as HeadSetup
@@ -100,16 +102,39 @@ export function readHead(core: ModelCore, index: number, { value, argument }: Of
   }
   const ignoreClass = loss?.options.ignoreClass as number | undefined
   const positionShape = head.shape.slice(0, -1)
-  const targets = toTargets(value, { outputs, positionShape, ...setup.targets, ignoreClass }, argument)
+  if (setup.rawWidth !== undefined) return readRaw(setup, setup.rawWidth, value, rows, argument)
+  const also = loss?.custom && outputs > 1 ? ` (${customTargets} takes class indices)` : ''
+  const targets = toTargets(value, { outputs, positionShape, ...setup.targets, ignoreClass, also }, argument)
   if (targets.rows !== rows) {
-    const text = `${argument}: expected ${rows} rows, as many as the input has, got ${targets.rows}`
     const onePerRow = targets.kind === 'rows' && size > 1 && targets.data.length === rows
-    const hint = `; class indices go with a categorical crossentropy, this loss takes ${size} values per row`
-    throw new NeurodeError('ERR_SHAPE', onePerRow ? text + hint : text)
+    const other = loss?.custom ? customTargets : 'a categorical crossentropy'
+    const hint = `; class indices go with ${other}, this loss takes ${size} values per row`
+    refuseRows(argument, rows, targets.rows, onePerRow ? hint : '')
   }
   if (targets.kind !== 'classes' || !oneHot) return targets
   const data = toOneHot(targets.data, outputs)
   return { kind: 'rows', data, rows, weights: targets.weights, lent: false }
+}
+
+/** Targets that are not as wide as the output. Native code gets class indices: those that its metrics read, or zeros. */
+function readRaw(setup: HeadSetup, width: number, value: unknown, rows: number, argument: string): HeadTargets {
+  const { outputs, positions, shape } = setup.head
+  const positionShape = shape.slice(0, -1)
+  const raw = toRawTargets(value, width, positionShape, argument)
+  if (raw.rows !== rows) refuseRows(argument, rows, raw.rows)
+  const labels = setup.targets.classes
+    ? toTargets(
+        { data: raw.data, shape: [rows, ...positionShape] },
+        { outputs, positionShape, ...setup.targets },
+        argument,
+      )
+    : { kind: 'classes' as const, data: new Int32Array(rows * positions), rows, lent: false }
+  return { ...labels, raw: [raw.data] }
+}
+
+function refuseRows(argument: string, expected: number, got: number, hint = ''): never {
+  const text = `${argument}: expected ${expected} rows, as many as the input has, got ${got}`
+  throw new NeurodeError('ERR_SHAPE', text + hint)
 }
 
 /** Joins the targets of all outputs; those of an only output stay as they are. */
@@ -132,7 +157,9 @@ export function joinTargets(core: ModelCore, parts: readonly HeadTargets[], rows
         rows,
       )
     : undefined
-  return { kind: 'heads', data, classes: plain.map(({ kind }) => kind === 'classes'), weights, rows, lent: false }
+  const classes = plain.map(({ kind }) => kind === 'classes')
+  const raw = parts.map((part) => part.raw?.[0])
+  return { kind: 'heads', data, classes, weights, rows, lent: false, raw }
 }
 
 /** Joins weights of the rows, or of their positions, of several outputs: one for each position, 1 where there are none. */
@@ -203,7 +230,7 @@ export function weigh(
     const { weights } = targets
     return { ...targets, weights: weights === undefined ? own : weights.map((each, i) => each * (own?.[i] ?? 1)) }
   }
-  const read = classes === undefined ? (targets as TargetRows) : toPlainTargets(targets)
+  const read = classes === undefined ? (targets as TargetRows) : targetsWithClasses(targets)
   const { weights } = weighTargets(read, classesOfTargets(core), own, classes)
   return { ...targets, weights }
 }
@@ -215,11 +242,24 @@ export function checkClassWeights(core: ModelCore, weights: ClassWeights | undef
     const text = 'classWeight: expected none for a model with several outputs, which have classes of their own'
     throw new NeurodeError('ERR_ARGUMENT', `${text}; give sampleWeight, an array for each output`)
   }
+  const { loss, rawWidth = 1 } = core.training().heads[0] as HeadSetup
+  if (rawWidth > 1) {
+    const text = `classWeight: expected none with loss '${loss?.name}', whose rows of ${rawWidth} targets have no class`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; give sampleWeight`)
+  }
   checkClasses(weights, classesOfTargets(core))
 }
 
 /** The classes that the targets of an only output can have. */
 export function classesOfTargets(core: ModelCore): Classes {
-  const { head, loss } = core.training().heads[0] as HeadSetup
-  return classesOf(head.outputs, loss?.targetRange)
+  const { head, loss, rawWidth } = core.training().heads[0] as HeadSetup
+  return classesOf(rawWidth ?? head.outputs, loss?.targetRange)
+}
+
+/** The targets of an only output in the form that has their classes. */
+export function targetsWithClasses(targets: HeadTargets): TargetRows {
+  const [raw] = targets.raw ?? []
+  if (raw === undefined) return toPlainTargets(targets)
+  const { rows, weights } = targets
+  return { kind: 'rows', data: raw, rows, weights, lent: false }
 }

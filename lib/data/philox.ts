@@ -66,7 +66,7 @@ export class Philox {
 }
 
 /** The upper 32 bits of the product of two 32-bit integers. */
-function multiplyHigh(a: number, b: number): number {
+export function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff
   const aHigh = a >>> 16
   const bLow = b & 0xffff

@@ -6,7 +6,8 @@ import { adviseOnOutputs } from '../core/dataAdvice.js'
 import type { HeadSetup } from '../core/headSetup.js'
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { headAt, sumAt } from '../native/sums.js'
-import { type CapturedPart, splitRows } from '../training/captured.js'
+import { type CapturedBatch, type CapturedPart, type CapturedRows, splitRows } from '../training/captured.js'
+import type { ResolvedMetric } from '../training/metricTable.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
 
@@ -34,12 +35,12 @@ export async function evaluateRange(
   const captured = buffer(core, range)
   const sums = await run({ ...range, captured })
   const rows = sums[sumAt.rows] as number
-  take(core, totals, captured, rows)
+  take(core, totals, captured, rows, rowsOf(range))
   if (!hasCustomLoss || rows === 0) return sums
   const losses: CustomLoss[] = []
   for (let row = 0; row < rows; row += range.batchSize) {
     const count = Math.min(range.batchSize, rows - row)
-    losses.push(...customLosses(core, part(core, captured, row, row + count)).losses)
+    losses.push(...customLosses(core, part(core, captured, row, row + count), rowsOf(range, row)).losses)
   }
   return withLosses(sums, losses)
 }
@@ -72,7 +73,7 @@ async function trainCaptured(
     const captured = buffer(core, range)
     const sums = await run({ ...range, learningRates, captured })
     try {
-      take(core, totals, captured, sums[sumAt.rows] as number)
+      take(core, totals, captured, sums[sumAt.rows] as number, rowsOf(range))
     } catch (error) {
       fail(error)
     }
@@ -89,7 +90,7 @@ async function trainCaptured(
       total ??= forward
       return false
     }
-    const { losses, gradients } = customLosses(core, captured)
+    const { losses, gradients } = customLosses(core, captured, rowsOf(one))
     const sums = await run({ ...one, learningRates: rates, gradients })
     if (sums[sumAt.batches] === 0) {
       total ??= sums
@@ -98,7 +99,7 @@ async function trainCaptured(
     // Metrics come from the forward pass, as the update got gradients instead of targets.
     const own = withLosses(forward, losses)
     total = total === undefined ? own : total.map((value, i) => value + (own[i] as number))
-    take(core, totals, captured, rows)
+    take(core, totals, captured, rows, rowsOf(one))
     return true
   }
   try {
@@ -110,6 +111,11 @@ async function trainCaptured(
     fail(error)
   }
   return total as unknown as NativeSums
+}
+
+/** The rows that a range captures, from one of them on. */
+function rowsOf({ names, firstBatch, batchSize, shuffle, seed, epoch }: FeedRange, row = 0): CapturedRows {
+  return names.from(firstBatch * batchSize + row, { shuffle, seed, epoch })
 }
 
 /** Number of floats that are captured for each row. */
@@ -143,13 +149,20 @@ function eachPart(
 const hasStates = ({ metrics }: HeadSetup) => metrics.some(({ state }) => state !== undefined)
 const hasCustom = ({ loss }: HeadSetup) => loss?.custom !== undefined
 
-function take(core: ModelCore, totals: Totals, captured: Float32Array, rows: number): void {
-  if (rows === 0) return
-  const done = part(core, captured, 0, rows)
+function take(core: ModelCore, totals: Totals, captured: Float32Array, count: number, rows: CapturedRows): void {
+  if (count === 0) return
+  const done = part(core, captured, 0, count)
   eachPart(core, hasStates, (setup, place, index) => {
-    const plain = splitRows(done, place, false)
-    adviseOnOutputs(core, setup, plain)
-    totals.update(index, plain, splitRows(done, place, true))
+    const raw = rows.targetsOf(index)
+    const batches = new Map<string, CapturedBatch>()
+    const batchFor = ({ weighted = false, isCustom = false }: Pick<ResolvedMetric, 'weighted' | 'isCustom'>) => {
+      const key = `${weighted}, ${raw !== undefined && isCustom}`
+      const known = batches.get(key) ?? splitRows(done, place, weighted, rows, isCustom ? raw : undefined)
+      batches.set(key, known)
+      return known
+    }
+    adviseOnOutputs(core, setup, batchFor({}))
+    totals.update(index, batchFor)
   })
 }
 
@@ -161,14 +174,14 @@ interface CustomLoss {
 }
 
 /** Computes the custom losses of a batch, and their gradients: for each row those of all outputs, 0 for other losses. */
-export function customLosses(core: ModelCore, captured: Float32Array) {
+export function customLosses(core: ModelCore, captured: Float32Array, captures: CapturedRows) {
   const rows = captured.length / stride(core)
   const { outputSize } = core.built()
   const losses: CustomLoss[] = []
   const gradients = new Float32Array(rows * outputSize)
   eachPart(core, hasCustom, ({ loss, head, prefix }, place, index) => {
     const { outputs } = head
-    const batch = splitRows(captured, place, true)
+    const batch = splitRows(captured, place, true, captures, captures.targetsOf(index))
     const result = loss?.custom?.(batch)
     const argument = `${prefix}loss '${loss?.name}'`
     if (typeof result !== 'object' || typeof result.loss !== 'number') {

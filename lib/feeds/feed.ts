@@ -6,6 +6,7 @@ import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import type { BatchReader } from '../data/batches.js'
 import type { NativeModel, NativeReservation, NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
+import { BoundNames } from './boundNames.js'
 import { batchesAtOnce } from './captures.js'
 import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 
@@ -46,13 +47,22 @@ export class BoundData {
   readonly #input: InputRows
   readonly #targets: GivenTargets
   readonly #where: string | undefined
+  /** What the rows are in the data of the caller. */
+  readonly names: BoundNames
   #model: NativeModel
   #handle: number
 
-  /** `where` names the batch in messages. */
-  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, where?: string) {
+  /** `indexOf` is that of {@link BoundNames}; `where` names the batch in messages. */
+  constructor(
+    core: ModelCore,
+    input: InputRows,
+    targets: GivenTargets,
+    indexOf: ((row: number) => number) | undefined,
+    where?: string,
+  ) {
     this.#core = core
     this.#where = where
+    this.names = new BoundNames(targets, indexOf)
     this.#input = input
     this.#targets = targets
     this.#model = core.native()
@@ -90,12 +100,13 @@ export class ArrayFeed implements Feed {
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
   #batch = 0
 
-  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, batchSize: number) {
+  /** `firstRow` is the index of the first row in the caller's data. */
+  constructor(core: ModelCore, input: InputRows, targets: GivenTargets, batchSize: number, firstRow = 0) {
     this.#core = core
     this.rows = input.rows
     this.batchSize = Math.min(batchSize, input.rows)
     this.batches = Math.ceil(input.rows / this.batchSize)
-    this.#bound = new BoundData(core, input, targets)
+    this.#bound = new BoundData(core, input, targets, (row) => firstRow + row)
   }
 
   async reserve(work: Reserved): Promise<void> {
@@ -117,8 +128,8 @@ export class ArrayFeed implements Feed {
     if (left <= 0) return undefined
     const { rows, batchSize } = this
     const { shuffle, seed, epoch } = this.#order
-    const data = this.#bound.handle
-    const range = { data, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
+    const { handle: data, names } = this.#bound
+    const range = { data, names, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
     const sums = await work({ ...range, shuffle, seed, epoch })
     this.#bound.look(sums)
     this.#batch += sums[sumAt.batches] as number

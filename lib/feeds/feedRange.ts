@@ -1,6 +1,7 @@
 /** Types for ranges of batches, for the order of rows in an epoch, and for the place where an epoch begins. */
 
 import type { NativeTrainRange } from '../native/addon.js'
+import type { CapturedRows } from '../training/captured.js'
 
 /** How one epoch visits the rows. */
 export interface EpochOrder {
@@ -35,8 +36,14 @@ export function orderOf({ shuffle, seed, epoch }: EpochStart): EpochOrder {
   return { shuffle, seed, epoch }
 }
 
+/** Says which rows of the caller's data the rows of an epoch are, from a place of the epoch on; by default in their own order. */
+export interface RowNames {
+  from(place: number, order?: EpochOrder): CapturedRows
+}
+
 /** A range of bound batches in the order of an epoch. */
 export interface FeedRange extends Omit<NativeTrainRange, 'learningRates'> {
   /** Number of rows of the bound data. */
   readonly rows: number
+  readonly names: RowNames
 }

@@ -2,7 +2,6 @@
 
 import { elementCount, formatShape, type GivenTargets, type InputRows } from '../arrays/arrays.js'
 import { inPlace, ownRows, readInPlace } from '../arrays/lentRows.js'
-import { toPlainTargets } from '../arrays/targets.js'
 import { NeurodeError } from '../base/errors.js'
 import type { ModelCore } from '../core/core.js'
 import { type HeadSetup, readsNoTargets } from '../core/headSetup.js'
@@ -14,6 +13,7 @@ import {
   haveFiles,
   readHead,
   readTargets,
+  targetsWithClasses,
   valuesOfTargets,
   type WeightsGiven,
 } from '../core/targets.js'
@@ -101,7 +101,7 @@ function targetReader(core: ModelCore, y: unknown, rows: number, yName: string, 
   const [only, ...others] = readers as [(typeof readers)[number], ...typeof readers]
   if (others.length > 0) return [new JoinedTargets(core, readers), undefined] as const
   if (only instanceof MemoryTargets) {
-    const targets = classWeight && toPlainTargets(only.targets)
+    const targets = classWeight && targetsWithClasses(only.targets)
     return [only, classWeight && targets && balanceClasses(classWeight, targets, classesOfTargets(core))] as const
   }
   if (classWeight === 'balanced') refuseBalanced('targets in a file: read them into memory')

@@ -121,9 +121,9 @@ export class MemoryTargets implements BlockReader<HeadTargets> {
 
   async read(pieces: readonly Piece[], rows: number): Promise<HeadTargets> {
     const data = gather(this.targets.data, this.targets.rows, pieces, rows)
-    const { weights: own } = this.targets
-    const weights = own && gather(own, this.targets.rows, pieces, rows)
-    return { ...this.targets, data, rows, weights } as HeadTargets
+    const gathered = <A extends NumericArray>(own: A | undefined) => own && gather(own, this.targets.rows, pieces, rows)
+    const { weights, raw } = this.targets
+    return { ...this.targets, data, rows, weights: gathered(weights), raw: raw?.map(gathered) } as HeadTargets
   }
 
   release(): void {}
@@ -165,6 +165,7 @@ interface Block {
   readonly targets: GivenTargets
   /** The index of the block in the epoch. */
   readonly index: number
+  readonly pieces: readonly Piece[]
   readonly rows: number
 }
 
@@ -242,7 +243,14 @@ export class FileFeed implements Feed {
     const { batchSize } = this
     const left = Math.ceil(block.rows / batchSize) - block.batch
     const { bound, rows, batch: firstBatch } = block
-    const range = { data: bound.handle, rows, batchSize, firstBatch, batches: Math.min(limit, left) }
+    const range = {
+      data: bound.handle,
+      names: bound.names,
+      rows,
+      batchSize,
+      firstBatch,
+      batches: Math.min(limit, left),
+    }
     const { shuffle, seed, epoch } = this.#order
     const sums = await work({ ...range, shuffle, seed: deriveSeed(seed, block.index, 'block'), epoch })
     bound.look(sums)
@@ -291,7 +299,7 @@ export class FileFeed implements Feed {
       ([input, read]) => {
         const weights = this.#weights && gather(this.#weights, this.rows, pieces, rows)
         const targets = weigh(this.#core, read, weights, this.#classWeight)
-        return { input, targets, index, rows }
+        return { input, targets, index, pieces, rows }
       },
     )
     // A rejection is handled when the block is needed.
@@ -304,7 +312,7 @@ export class FileFeed implements Feed {
     this.#reading = undefined
     if (block === undefined) return undefined
     this.#core.checkAlive()
-    const bound = new BoundData(this.#core, block.input, block.targets)
+    const bound = new BoundData(this.#core, block.input, block.targets, (row) => rowOfFile(block.pieces, row))
     this.#readNext()
     const batch = this.#skip
     this.#skip = 0
@@ -327,6 +335,16 @@ export class FileFeed implements Feed {
     const block = await reading?.catch(() => undefined)
     if (block !== undefined) this.#input.release(block.input)
   }
+}
+
+/** The row of the file that a row of a block is. */
+function rowOfFile(pieces: readonly Piece[], row: number): number {
+  let before = 0
+  for (const { from, to } of pieces) {
+    if (row < before + to - from) return from + row - before
+    before += to - from
+  }
+  return row
 }
 
 function rowsOf(pieces: readonly Piece[]): number {

@@ -85,10 +85,10 @@ export class Totals {
     }
   }
 
-  /** Updates the metrics of an output that TypeScript computes. */
-  update(head: number, plain: CapturedBatch, weighted: CapturedBatch): void {
+  /** Updates the metrics of an output that TypeScript computes, each with the batch that it reads. */
+  update(head: number, batchFor: (metric: ResolvedMetric) => CapturedBatch): void {
     for (const metric of this.#heads[head]?.metrics ?? []) {
-      const updated: unknown = this.#states.get(metric)?.updateState(metric.weighted ? weighted : plain)
+      const updated: unknown = this.#states.get(metric)?.updateState(batchFor(metric))
       if (isPromise(updated)) refuse(`metric '${metric.key}': updateState`, 'a function that is done at once', updated)
     }
   }

@@ -142,10 +142,10 @@ export class StreamFeed implements Feed {
   }
 
   async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {
-    const bound = new BoundData(this.#core, input, targets, where)
+    const bound = new BoundData(this.#core, input, targets, undefined, where)
     const whole = { batchSize: input.rows, firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
     try {
-      const sums = await work({ data: bound.handle, rows: input.rows, ...whole })
+      const sums = await work({ data: bound.handle, names: bound.names, rows: input.rows, ...whole })
       bound.look(sums)
       return sums
     } finally {

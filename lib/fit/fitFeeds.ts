@@ -105,7 +105,7 @@ function splitRows(core: ModelCore, x: unknown, y: unknown, settings: FitSetting
   }
   const part = (from: number, to: number, batchSize: number, classWeight?: ClassWeights) => {
     const own = weigh(core, sliceRows(targets, from, to), undefined, classWeight)
-    return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize)
+    return new ArrayFeed(core, sliceRows(input, from, to), own, batchSize, from)
   }
   const validationBatchSize = settings.validationBatchSize ?? evaluationBatchSize(core, settings.batchSize)
   feeds.train = part(0, at, settings.batchSize, settings.classWeight)

@@ -62,6 +62,8 @@ export async function perClassOf(
   const { heads } = core.training()
   const asked = heads.length === 1 ? [0] : [...heads.keys()].filter((i) => classifies(heads[i] as HeadSetup))
   if (asked.length === 0) refuse('perClass', 'false for a model whose outputs have no loss of a classification', true)
+  const { loss, rawWidth } = heads[asked[0] as number] as HeadSetup
+  if (rawWidth !== undefined) refuse('perClass', `false with loss '${loss?.name}', which has targets of its own`, true)
   const targets = asked.map((i) => toPlainTargets(readHead(core, i, values[i] as OfOutput, rows)))
   const out = new Float32Array(rows * outputSize)
   await core.native().predict(input, out, 1024)

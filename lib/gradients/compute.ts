@@ -7,6 +7,7 @@ import type { ByOutput } from '../core/heads.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
+import { asGiven, BoundNames } from '../feeds/boundNames.js'
 import { customLosses, stride, withLosses } from '../feeds/captures.js'
 import { refuseBalanced } from '../feeds/feeds.js'
 import { Totals } from '../feeds/ranges.js'
@@ -63,13 +64,14 @@ export async function valueAndGradients(
   const targets = readTargets(core, y, input.rows, 'y', { sampleWeight, classWeight })
   const sibling = () => siblingOfLoss(core, computation)
   const bound = new BoundRows(core, sibling, input, targets)
+  const rows = new BoundNames(targets, asGiven).from(0)
   try {
     return await inTurn(core, async () => {
       const arrays = arraysFor(core, input.rows, computation)
       let sums = await bound.run(arrays)
       const { heads, hasCustomLoss } = core.training()
       if (hasCustomLoss) {
-        const { losses, gradients } = customLosses(core, arrays.captured)
+        const { losses, gradients } = customLosses(core, arrays.captured, rows)
         sums = withLosses(sums, losses)
         await bound.run({ ...arrays, captured: undefined, gradients })
       }

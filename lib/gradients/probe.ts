@@ -2,10 +2,12 @@
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
+import { asGiven, BoundNames } from '../feeds/boundNames.js'
 import { customLosses, stride } from '../feeds/captures.js'
 import type { NativeModel, NativeTrainRange } from '../native/addon.js'
 import { native } from '../native/native.js'
 import { headAt, sumAt } from '../native/sums.js'
+import type { CapturedRows } from '../training/captured.js'
 import { planOfLoss, withGradients } from './siblings.js'
 
 /** A native model with the rows that are bound to it. */
@@ -20,6 +22,7 @@ export class Probe {
   readonly model: NativeModel
   readonly #core: ModelCore
   readonly #rows: number
+  readonly #names: CapturedRows
   readonly #forLoss: Bound
   readonly #forGradients: Bound
 
@@ -29,6 +32,7 @@ export class Probe {
     const bind = (model: NativeModel) => ({ model, data: model.bind(input, targets) })
     this.#core = core
     this.#rows = input.rows
+    this.#names = new BoundNames(targets, asGiven).from(0)
     this.model = native().createModel(plan, { device: own.device, threads: 0 })
     own.parameters.forEach((_, index) => {
       this.model.setParameter(index, own.getParameter(index))
@@ -66,7 +70,7 @@ export class Probe {
     const captured = new Float32Array(rows * stride(this.#core))
     const sums = await this.#run(this.#forLoss, { captured })
     const { heads, hasCustomLoss } = this.#core.training()
-    const { losses, gradients } = hasCustomLoss ? customLosses(this.#core, captured) : { losses: [] }
+    const { losses, gradients } = hasCustomLoss ? customLosses(this.#core, captured, this.#names) : { losses: [] }
     const own = new Map(losses.map(({ head, loss }) => [head, loss]))
     const loss = heads.reduce(
       (sum, { lossWeight }, h) => sum + lossWeight * (own.get(h) ?? (sums[headAt(h)] as number) / rows),

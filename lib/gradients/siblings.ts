@@ -81,6 +81,7 @@ function setupOfOutputs(core: ModelCore): TrainingSetup {
     metrics: [],
     targets: given.targets,
     oneHot: false,
+    rawWidth: undefined,
     prefix: '',
   }))
   const settings = core.settings ?? { optimizer: optimizers.sgd(), heads: [] }

@@ -9,7 +9,14 @@ import { coreOf } from '../core/cores.js'
 import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
 import { readAnyModel } from '../interchange/readers.js'
 import type { Precision } from '../native/plan.js'
-import { type GivenAgain, isRateFunction, makeHeads, makeOptimizer, object } from '../persistence/description.js'
+import {
+  checkLosses,
+  type GivenAgain,
+  isRateFunction,
+  makeHeads,
+  makeOptimizer,
+  object,
+} from '../persistence/description.js'
 import { type ModelFile, sensible, stateOf } from '../persistence/modelFile.js'
 import { type CustomLosses, type CustomMetrics, toCustomParts } from '../training/customParts.js'
 import type { LearningRate } from '../training/optimizers.js'
@@ -88,6 +95,7 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
   if (training === undefined) return undefined
   const isCallers = given.learningRate !== undefined || sensible(path, () => isRateFunction(training))
   const heads = sensible(path, () => readingFile(() => makeHeads(training, given)))
+  checkLosses(training, given)
   // If the learning rate is missing or the caller passed a wrong one, the error must not blame the file.
   const make = () => readingFile(() => makeOptimizer(training, given))
   return { optimizer: isCallers ? make() : sensible(path, make), heads }

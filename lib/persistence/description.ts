@@ -11,7 +11,7 @@ import type { Layer } from '../layers/layer.js'
 import { regularizerFrom } from '../layers/regularizers.js'
 import { customId, missingMetric } from '../training/customMetric.js'
 import type { CustomParts } from '../training/customParts.js'
-import { lossFrom, missingLoss } from '../training/losses.js'
+import { customLossFrom, lossFrom } from '../training/losses.js'
 import type { Loss } from '../training/lossOptions.js'
 import { metricFrom } from '../training/metrics.js'
 import type { Metric } from '../training/metricTable.js'
@@ -122,8 +122,8 @@ function describeHead({ loss, lossWeight, metrics, weightedMetrics }: HeadSettin
   }
 }
 
-function describeLoss({ name, options, reduction, custom }: Loss): JsonObject {
-  const mark = custom === undefined ? {} : { custom: true }
+function describeLoss({ name, options, reduction, custom, targetWidth: targets }: Loss): JsonObject {
+  const mark = custom === undefined ? {} : { custom: true, ...(targets === undefined ? {} : { targets }) }
   return { name, options: objectToJson(options, 'loss'), reduction, ...mark }
 }
 
@@ -178,10 +178,21 @@ function makeHead(
   }
 }
 
-function makeLoss({ name, options, reduction, custom }: JsonObject, { losses }: CustomParts): Loss {
+function makeLoss({ name, options, reduction, custom, targets }: JsonObject, { losses }: CustomParts): Loss {
   if (custom !== true) return lossFrom(name, fromJson(object(options, 'loss'), 'loss') as object, reduction, 'loss')
   const own = checkName(name, 'loss: name')
-  return losses.get(own) ?? missingLoss(own)
+  return customLossFrom(own, targets, losses.get(own))
+}
+
+/** Throws `ERR_ARGUMENT` if a custom loss that is given again takes targets of another width than {@link describeSettings} described. */
+export function checkLosses(described: Json, { losses }: CustomParts): void {
+  for (const { loss } of headsOf(object(described, 'training'))) {
+    if (loss === null) continue
+    const { name, custom, targets } = object(loss, 'loss')
+    const own = custom === true ? losses.get(name as string)?.targetWidth : undefined
+    if (targets === undefined || own === undefined || own === targets) continue
+    refuse(`losses: loss '${name}': targets`, `${targets}, as in the model that was saved`, own)
+  }
 }
 
 function makeMetrics(described: Json | undefined, { metrics }: CustomParts, argument: string): Metric[] {

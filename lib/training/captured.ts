@@ -7,12 +7,21 @@
 export interface CapturedBatch {
   /** The model's outputs, row-major. */
   readonly outputs: Float32Array
-  /** Targets in the same shape, row-major; class indices are converted to one-hot rows. */
+  /**
+   * Targets in the same shape, row-major. With a loss that has the option `targets` they are as wide as that says, as they were given,
+   * for custom losses and metrics. Of built-in losses that take class indices, they are one-hot rows.
+   */
   readonly targets: Float32Array
   /** The weight of each row; 1 if no weights were given. */
   readonly weights: Float32Array
   /** Number of rows, and of outputs in a row. */
   readonly shape: readonly [rows: number, outputs: number]
+  /**
+   * The index of each row in the arrays or files that fit, evaluate or the call on one batch was given, however rows are shuffled. Rows
+   * that `validationSplit` sets apart keep theirs, and those of `validationData` have their own; positions of one row have the same.
+   * Undefined for the batches of a stream.
+   */
+  readonly indices: Uint32Array | undefined
 }
 
 /** The state of a metric over the rows so far; made anew for every epoch and every evaluation. */
@@ -39,35 +48,68 @@ export interface CapturedPart {
   readonly outputs: number
 }
 
-/** Splits captured rows of one output into arrays; rows that are left out of metrics are skipped. */
-export function splitRows(captured: Float32Array, part: CapturedPart, weighted: boolean): CapturedBatch {
-  const { stride, begin, positions, outputs } = part
+/** Which rows were captured. */
+export interface CapturedRows {
+  /** The index of a captured row in the caller's data; undefined if rows have none. */
+  readonly indexAt: ((row: number) => number) | undefined
+  /** The targets of an output that were not captured; undefined if they were. */
+  targetsOf(output: number): RawTargets | undefined
+}
+
+/** Targets of bound rows as they were given. */
+export interface RawTargets {
+  readonly data: Float32Array
+  /** Number of bound rows. */
+  readonly rows: number
+  /** The bound row that a captured row is. */
+  rowAt(row: number): number
+}
+
+/**
+ * Splits captured rows of one output into arrays; rows that are left out of metrics are skipped. `raw` are targets in place of those
+ * that were captured.
+ */
+export function splitRows(
+  captured: Float32Array,
+  { stride, begin, positions, outputs }: CapturedPart,
+  weighted: boolean,
+  { indexAt }: CapturedRows,
+  raw?: RawTargets,
+): CapturedBatch {
   const each = 2 * outputs + 1
-  // All numbers of an only output are one piece.
-  const isOnly = stride === positions * each
-  const [piece, step] = isOnly ? [captured.length, captured.length] : [positions * each, stride]
+  const beginOf = (place: number) => begin + Math.floor(place / positions) * stride + (place % positions) * each
+  const places = new Uint32Array((captured.length / stride) * positions)
   let rows = 0
-  for (let from = begin; from < captured.length; from += step) {
-    for (let at = from; at < from + piece; at += each) if (!Number.isNaN(captured[at + 2 * outputs])) rows++
+  for (let place = 0; place < places.length; place++) {
+    if (!Number.isNaN(captured[beginOf(place) + 2 * outputs])) places[rows++] = place
   }
+  const width = raw === undefined ? outputs : raw.data.length / (raw.rows * positions)
   const batch = {
     outputs: new Float32Array(rows * outputs),
-    targets: new Float32Array(rows * outputs),
+    targets: new Float32Array(rows * width),
     weights: new Float32Array(rows).fill(1),
     shape: [rows, outputs] as const,
   }
-  let row = 0
-  for (let from = begin; from < captured.length; from += step) {
-    for (let at = from; at < from + piece; at += each) {
-      const weight = captured[at + 2 * outputs] as number
-      if (Number.isNaN(weight)) continue
-      for (let o = 0; o < outputs; o++) {
-        batch.outputs[row * outputs + o] = captured[at + o] as number
-        batch.targets[row * outputs + o] = captured[at + outputs + o] as number
-      }
-      if (weighted) batch.weights[row] = weight
-      row++
-    }
+  const from = raw?.data ?? captured
+  for (let row = 0; row < rows; row++) {
+    const place = places[row] as number
+    const at = beginOf(place)
+    const first = raw === undefined ? at + outputs : width * placeOf(raw, place, positions)
+    for (let o = 0; o < outputs; o++) batch.outputs[row * outputs + o] = captured[at + o] as number
+    for (let t = 0; t < width; t++) batch.targets[row * width + t] = from[first + t] as number
+    if (weighted) batch.weights[row] = captured[at + 2 * outputs] as number
   }
-  return batch
+  let indices: Uint32Array | undefined
+  return {
+    ...batch,
+    get indices() {
+      indices ??= indexAt && places.subarray(0, rows).map((place) => indexAt(Math.floor(place / positions)))
+      return indices
+    },
+  }
+}
+
+/** The place of a captured position among those of all bound rows. */
+function placeOf({ rowAt }: RawTargets, place: number, positions: number): number {
+  return rowAt(Math.floor(place / positions)) * positions + (place % positions)
 }

@@ -100,7 +100,7 @@ function metricOf<Key extends string>(
   best: 'min' | 'max',
   state: NonNullable<CustomMetricOptions['state']>,
 ): Metric<Key> {
-  const resolved = { key, state, targets: rowsOrClasses, leastOutputs: 1, finish: identity, best }
+  const resolved = { key, state, targets: rowsOrClasses, leastOutputs: 1, finish: identity, best, isCustom: true }
   return sealed({ kind: 'metric', name: key, id: customId, options: { best }, resolve: () => resolved })
 }
 

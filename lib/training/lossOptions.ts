@@ -39,6 +39,8 @@ export interface Loss {
   readonly threshold?: number | undefined
   /** The row of the native op table that computes it. */
   readonly op: PlanOp
+  /** The numbers in a row of targets of a custom loss; undefined for as many as there are outputs. */
+  readonly targetWidth?: number | undefined
   /** The function that computes a custom loss, see {@link CustomLossOptions}. */
   readonly custom?: ((batch: CapturedBatch) => CustomLossResult) | undefined
   /** True for a custom loss that was not passed to load(): the model can predict but not train. */
@@ -80,6 +82,16 @@ export interface CustomLossResult {
 export interface CustomLossOptions {
   /** Name of the loss in messages and in model files. */
   readonly name: string
+  /**
+   * How many numbers there are in a row of targets, or for each position, whatever the number of outputs: a positive integer. The loss gets
+   * them as float32, as they were given: 1 for class indices or one value for several outputs, more for quantiles, actions with their advantages, or
+   * the outputs of a teacher. Default: a row of as many targets as there are outputs; class indices of several outputs are an error
+   * then.
+   *
+   * Custom metrics get the same rows. Where they are not as wide as the outputs, built-in metrics cannot read them, which compile refuses,
+   * but for two kinds: those that read no targets, and with `targets: 1` those of classes, for class indices.
+   */
+  readonly targets?: number | undefined
   /** Computes loss and derivative for one batch. */
   readonly compute: (batch: CapturedBatch) => CustomLossResult
 }

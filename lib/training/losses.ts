@@ -4,7 +4,7 @@ import type { Spelled } from '../base/names.js'
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { checkMade, sealed } from '../checks/made.js'
-import { checkName, checkOptions, lookUp, nameTable, refuse } from '../checks/validate.js'
+import { checkInteger, checkName, checkOptions, lookUp, nameTable, refuse } from '../checks/validate.js'
 import type { PlanOp } from '../native/plan.js'
 import type {
   BinaryFocalOptions,
@@ -267,9 +267,11 @@ export const losses = {
     make('sparseCategoricalCrossentropy', options),
   /** Makes a custom loss, see {@link CustomLossOptions}. */
   custom: (options: CustomLossOptions): Loss => {
-    const { name, compute } = checkOptions(options, ['name', 'compute'], 'losses.custom')
-    if (typeof compute !== 'function') refuse('losses.custom: compute', 'a function', compute)
-    return sealed({ ...customRow, name: checkName(name, 'losses.custom: name'), custom: compute })
+    const argument = 'losses.custom'
+    const { name, targets, compute } = checkOptions(options, ['name', 'targets', 'compute'], argument)
+    if (typeof compute !== 'function') refuse(`${argument}: compute`, 'a function', compute)
+    const targetWidth = targets === undefined ? undefined : checkWidth(targets, `${argument}: targets`)
+    return sealed({ ...customRow, name: checkName(name, `${argument}: name`), targetWidth, custom: compute })
   },
 } as const
 answerForeignNames(losses, 'losses')
@@ -280,15 +282,19 @@ const customRow = {
   kind: 'loss',
   options: {},
   reduction: 'sum',
-  targets: rowsOrClasses,
+  targets: rowsOnly,
   leastOutputs: 1,
   op: { name: 'dotProduct', params: [] },
 } as const
 
-/** Stands for a custom loss that was not passed to load(). */
-export function missingLoss(name: string): Loss {
-  const custom = () => refuse(`loss '${name}'`, 'the function that load was not given', undefined)
-  return sealed({ ...customRow, name, custom, missing: true })
+const checkWidth = (value: unknown, argument: string) => checkInteger(value, argument, 1, 2 ** 24)
+
+/** The custom loss that a file describes, as load() was given it; one that stands for it if it was not. */
+export function customLossFrom(name: string, targets: unknown, given: Loss | undefined): Loss {
+  const described = targets === undefined ? undefined : checkWidth(targets, `loss '${name}': targets`)
+  const missing = () => refuse(`loss '${name}'`, 'the function that load was not given', undefined)
+  const { custom, targetWidth = described } = given ?? { custom: missing }
+  return sealed({ ...customRow, name, targetWidth, custom, ...(given ? {} : { missing: true }) })
 }
 
 /** The loss of a name or an object. Throws `ERR_UNKNOWN_NAME`, with suggestions, for an unknown name. */

@@ -61,6 +61,10 @@ export interface ResolvedMetric {
   readonly probabilities?: boolean | undefined
   /** Whether it applies the weights of rows; default false. */
   readonly weighted?: boolean | undefined
+  /** Whether it is computed of outputs alone; default false. */
+  readonly ofOutputs?: boolean | undefined
+  /** Whether users define it, so that it gets targets as they were given; default false. */
+  readonly isCustom?: boolean | undefined
 }
 
 /** A metric with its options filled in. `Key` is its key in logs and results. */
@@ -118,7 +122,14 @@ const exactAccuracy: Recipe = {
 }
 const ofOutputs = (name: 'mean' | 'sum', finish: Recipe['finish']): MetricRow => ({
   options: {},
-  recipe: () => ({ op: { name, params: [] }, targets: rowsOrClasses, leastOutputs: 1, finish, best: 'min' }),
+  recipe: () => ({
+    op: { name, params: [] },
+    targets: rowsOrClasses,
+    ofOutputs: true,
+    leastOutputs: 1,
+    finish,
+    best: 'min',
+  }),
   aliases: [],
 })
 const topK: MetricRow = {

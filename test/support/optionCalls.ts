@@ -146,7 +146,7 @@ export const optionCalls: readonly PublicCall[] = [
   ...factories('metrics', metrics, metricOptions, useMetric),
   call(
     'losses.custom',
-    () => [{ name: 'a', compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
+    () => [{ name: 'a', targets: 1, compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
     (options) => step({ loss: losses.custom(options) }),
   ),
   call(

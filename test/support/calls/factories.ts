@@ -247,7 +247,7 @@ export const factoryCalls: readonly PublicCall[] = [
   ...factories('metrics', optionsOf.metrics, metrics, useMetric),
   call(
     'losses.custom',
-    () => [{ name: 'a', compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
+    () => [{ name: 'a', targets: 1, compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
     (options) => step({ loss: losses.custom(options) }),
   ),
   call(
