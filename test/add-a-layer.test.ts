@@ -7,18 +7,18 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
-import { applyStep, copyTree, readSteps, removeTree, runProgram } from './support/followed.js'
+import { applyStep, copyTree, readSteps, removeTree, runProgram, type Step, secondBuild } from './support/followed.js'
 
 const page = 'docs/add-a-layer.md'
 
-/** The copy is built without optimization, which would take most of the time. */
+/** What is compiled again is compiled without optimization, which would take most of the time. */
 const plain = ['CMAKE_BUILD_TYPE=Debug', 'CMAKE_CXX_FLAGS_DEBUG=-O0']
-/** The emulator stands for CUDA here: no CUDA compiler is asked, which would take minutes. */
-const withoutCompiler = { ...process.env, NEURODE_CUDA_ARCHS: 'none' }
 const parallel = ['--parallel', String(availableParallelism())]
 
-function build(folder: string): void {
-  const run = (program: string, args: readonly string[]) => runProgram(program, args, folder, withoutCompiler)
+function build(folder: string, steps: readonly Step[]): void {
+  // The emulator stands for CUDA here: no CUDA compiler is asked, which would take minutes.
+  const env = { ...secondBuild(folder, steps), NEURODE_CUDA_ARCHS: 'none' }
+  const run = (program: string, args: readonly string[]) => runProgram(program, args, folder, env)
   const node = (script: string, ...args: string[]) => run(process.execPath, [resolve(script), ...args])
   const cmake = (...args: string[]) => run('cmake', args)
 
@@ -57,7 +57,7 @@ describe(page, () => {
       'test/layers.test.ts',
     ])
     for (const step of steps) applyStep(folder, step)
-    build(folder)
+    build(folder, steps)
   })
 
   after(() => removeTree(folder))

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /** One change of a file, at the line that begins with `line`, or at the end of the file if `line` is empty. */
@@ -62,6 +62,53 @@ export function copyTree(name: string, parts: readonly string[]): string {
   removeTree(folder)
   for (const part of parts) cpSync(part, join(folder, part), { recursive: true })
   return folder
+}
+
+/**
+ * A launcher of compilers. It takes the object that the tree has of a source that is not listed, and compiles those that are
+ * listed, or of which the tree has no object.
+ */
+const launcher = `#!/bin/sh
+for word; do
+  case $previous in -o) object=$word ;; -c) source=$word ;; -MF) dependencies=$word ;; esac
+  previous=$word
+done
+built=$NEURODE_TREE\${PWD#$NEURODE_COPY}/$object
+if [ -n "$source" ] && [ -f "$built" ] && ! grep -qxF "$source" "$NEURODE_COPY/changed.txt"; then
+  [ -z "$dependencies" ] || : >"$dependencies"
+  exec cp "$built" "$object"
+fi
+exec "$@"
+`
+
+/**
+ * The environment in which CMake builds a copy as a second build of the tree: it compiles only sources that include, themselves or
+ * through others, a file that the steps change.
+ */
+export function secondBuild(folder: string, steps: readonly Step[]): NodeJS.ProcessEnv {
+  const path = join(folder, 'launcher.sh')
+  writeFileSync(path, launcher, { mode: 0o755 })
+  const changed = including(folder, new Set(steps.map(({ file }) => file)))
+  writeFileSync(join(folder, 'changed.txt'), changed.map((file) => `${join(folder, file)}\n`).join(''))
+  return { ...process.env, CMAKE_CXX_COMPILER_LAUNCHER: path, NEURODE_COPY: folder, NEURODE_TREE: resolve('.') }
+}
+
+/** These files, and all C++ files that include one of them. Paths of includes begin at the root. */
+function including(folder: string, files: Set<string>): string[] {
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(?:cc|cu|h)$/.test(name),
+  )
+  const includes = new Map(
+    sources.map((name) => {
+      const text = readFileSync(join(folder, name), 'utf8')
+      return [name, [...text.matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)].map(([, path]) => path as string)]
+    }),
+  )
+  for (let count = 0; count < files.size; ) {
+    count = files.size
+    for (const [name, paths] of includes) if (paths.some((path) => files.has(path))) files.add(name)
+  }
+  return [...files]
 }
 
 /** Removes a folder that {@link copyTree} made, if there is one. */

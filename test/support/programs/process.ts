@@ -32,7 +32,7 @@ switch (mode) {
     const { model, x, y } = slowClassifier()
     const predicting = mode === 'exit-predict'
     const work = predicting
-      ? Promise.all(Array.from({ length: 200 }, () => model.predict(x)))
+      ? Promise.all(Array.from({ length: 40 }, () => model.predict(x)))
       : model.fit(x, y, { epochs: 1000, verbose: 0 })
     console.log('started')
     setTimeout(() => {
