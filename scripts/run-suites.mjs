@@ -13,7 +13,18 @@ import Mocha from 'mocha'
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'))
 
 /** The suites that take longest, which begin first, so that none of them is left for the end. */
-const longest = ['fuzz-arguments', 'golden-training', 'lifetime']
+const longest = [
+  ...[
+    'fuzz-arguments',
+    'golden-training',
+    'add-a-layer',
+    'fault-injection',
+    'golden-folder',
+    'documentation',
+    'examples',
+  ],
+  'lifetime',
+]
 /** What a process may need. */
 const bytesPerJob = 2 ** 31
 const { EVENT_HOOK_BEGIN, EVENT_RUN_BEGIN, EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_SUITE_END } = Mocha.Runner.constants

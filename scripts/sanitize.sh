@@ -44,6 +44,5 @@ if [ "$1" = address ]; then
   preloaded=$(g++ -print-file-name=libasan.so):$(g++ -print-file-name=libubsan.so)
   LD_PRELOAD=$preloaded ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:handle_segv=2:handle_sigbus=2 \
     NEURODE_NATIVE_PATH=$PWD/$folder/neurode.node NEURODE_CUDA=off \
-    "${fixed_addresses[@]}" node --expose-gc node_modules/mocha/bin/mocha.js --no-config --require build/test/support/setup.js \
-    --timeout 600000 build/test/fit-sequences.test.js build/test/lent-arrays.test.js build/test/shared-arrays.test.js
+    "${fixed_addresses[@]}" node scripts/run-suites.mjs build/test/fit-sequences.test.js build/test/lent-arrays.test.js build/test/shared-arrays.test.js
 fi

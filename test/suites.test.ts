@@ -52,7 +52,7 @@ describe('a run of suites', function () {
     const { code, lines } = await run({ one: passing, two: "it('passes too', () => {})" })
     assert.equal(code, 0)
     for (const line of ['one', 'said', '- waits', '1 pending']) assert.ok(lines.includes(line), line)
-    assert.equal(lines.filter((line) => /^\S passes( too)?$/.test(line)).length, 2)
+    assert.equal(lines.filter((line) => /^\S passes( too)?( \(\d+ms\))?$/.test(line)).length, 2)
     assert.ok(lines.some((line) => /^2 passing \(\d+m?s\)$/.test(line)))
   })
 
@@ -114,7 +114,7 @@ describe('a run of suites', function () {
           .trim(),
         wanted,
       )
-      assert.ok(lines.some((line) => /^\S+ passes$/.test(line)))
+      assert.ok(lines.some((line) => /^\S passes( \(\d+ms\))?$/.test(line)))
     })
   }
 
