@@ -18,8 +18,8 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   const { constructor: type, [Symbol.toStringTag]: tag } = value as Partial<Record<symbol, string>> & object
-  const name = (type as { readonly name?: string } | undefined)?.name || tag
-  return name && name !== 'Object' ? withArticle(name) : 'an object'
+  const name: unknown = (type as { readonly name?: unknown } | null | undefined)?.name || tag
+  return typeof name === 'string' && name !== 'Object' ? withArticle(name) : 'an object'
 }
 
 /** A name with its article: `an ArrayBuffer`, but `a Uint8Array` and `a URL`. */
