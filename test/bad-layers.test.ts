@@ -212,7 +212,7 @@ describe('layers and their parts refuse', () => {
       'a groupNormalization that does not divide',
       () => sequential([layers.groupNormalization({ groups: 4, inputShape: [6] })]),
       'ERR_SHAPE',
-      /rows of one dimension that 4 groups share evenly, got shape \[6\]/,
+      /rows whose last dimension 4 groups share evenly, got shape \[6\]/,
     ],
     [
       'a groupNormalization of 0 groups',

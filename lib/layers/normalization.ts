@@ -193,8 +193,11 @@ export interface GroupNormalizationOptions<In extends Shape = Shape> extends Lay
 }
 
 /**
- * Like {@link LayerNormalization}, for groups of adjacent channels, each with its own mean and variance. It accepts rows of one
- * dimension; a model throws `ERR_SHAPE` for others. https://arxiv.org/abs/1803.08494
+ * Like {@link LayerNormalization}, for groups of adjacent channels, each with its own mean and variance. The last dimension holds the
+ * channels; rows of several dimensions have a mean and a variance for each group over all positions. As in Keras with its default axis.
+ * https://arxiv.org/abs/1803.08494
+ *
+ * A model throws `ERR_SHAPE` if the groups do not share the channels evenly.
  *
  * @example
  * ```ts
@@ -225,15 +228,27 @@ export class GroupNormalization<const In extends Shape = Shape> extends RowNorma
   }
 
   protected override normalizer(input: Shape) {
-    const channels = elementCount(input)
+    const channels = input.at(-1) ?? 0
     const groups = this.groups === -1 ? channels : this.groups
-    if (input.length !== 1 || channels % groups !== 0) {
-      const text = `layer '${this.name}': expected rows of one dimension that ${groups} groups share evenly`
+    if (channels === 0 || channels % groups !== 0) {
+      const text = `layer '${this.name}': expected rows whose last dimension ${groups} groups share evenly`
       throw new NeurodeError('ERR_SHAPE', `${text}, got shape ${formatShape(input)}`)
     }
     return {
       op: { name: 'standardize', params: [this.epsilon] },
-      along: groups === 1 ? undefined : { length: channels / groups, inner: 1 },
+      along: groups === 1 ? undefined : { length: elementCount(input) / groups, inner: 1 },
     }
+  }
+
+  /** Brings the channels of a group together, where rows have several positions, and back. */
+  override plan(input: Shape, context: PlanContext): readonly PlanLayer[] {
+    const [normalize, ...scale] = super.plan(input, context) as [PlanLayer, ...PlanLayer[]]
+    const columns = input.at(-1) as number
+    const rows = elementCount(input) / columns
+    if (rows === 1 || columns === 1) return [normalize, ...scale]
+    const turn = (rows: number, columns: number): PlanLayer => {
+      return { kind: 'transpose', name: context.name, rows, columns, inner: 1 }
+    }
+    return [turn(rows, columns), normalize, turn(columns, rows), ...scale]
   }
 }

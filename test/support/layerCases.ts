@@ -75,6 +75,11 @@ export const layerCases: readonly LayerCase[] = [
     make: (options) => layers.groupNormalization({ groups: 3, ...options }),
   },
   {
+    title: 'groupNormalization of positions',
+    shape: matrix,
+    make: (options) => layers.groupNormalization({ groups: 2, ...options }),
+  },
+  {
     title: 'normalization',
     shape: matrix,
     make: (options) => layers.normalization({ mean: [1, 2, 3, 4], variance: [4, 3, 2, 1], ...options }),

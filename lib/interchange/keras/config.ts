@@ -1,12 +1,16 @@
 /** Reads Keras' configs of models: those of Keras 2 and 3 and of TensorFlow.js, as JSON, whatever file they come from. */
 
+import type { ModelCore } from '../../core/core.js'
 import { damaged } from '../../files/files.js'
 import type { Json, JsonObject } from '../../persistence/description.js'
 import type { ReadModel, Tables } from './graphBuilder.js'
 import { isObject, isTooDeep, Reading } from './reading.js'
 import { readModel } from './readModel.js'
 import { readTraining } from './readTraining.js'
-import type { ConfigSource, Era, KerasModel } from './types.js'
+import type { ConfigOptions, ConfigSource, Era, KerasConfig, KerasModel } from './types.js'
+import type { Writing } from './writeLayer.js'
+import { writeModel } from './writeModel.js'
+import { writeTraining } from './writeTraining.js'
 
 /**
  * Reads what a config says of a model: the root object of a `config.json`, of the attribute `model_config`, or of a `modelTopology`. `where`
@@ -47,4 +51,18 @@ function describe({ name, description }: ReadModel, { layers, models }: Tables):
   const { inputShape, calls } = description
   if (calls === undefined) return { name, inputShape: inputShape as Json, layers }
   return { name, layers, models }
+}
+
+/**
+ * The config of a model: for Keras 3 the smallest that all its versions read. Throws `ERR_ARGUMENT`, which names the layer, where the
+ * reader of the file has no such layer or would compute something else.
+ */
+export function kerasConfigOf(core: ModelCore, { era = 'keras3' }: ConfigOptions = {}): KerasConfig {
+  const { layers: leaves, heads, outputForm } = core.built()
+  const leftOut = new Set<string>()
+  const writing: Writing = { core, era, leftOut, leaves: new Map(leaves.map((leaf) => [leaf.layer, leaf])) }
+  const { config, layers } = writeModel(core, core.name, writing, new Map())
+  const { settings } = core
+  const written = settings && writeTraining(settings, heads, outputForm, era, leftOut)
+  return { config, compileConfig: written?.config, layers, optimizer: written?.optimizer, leftOut: [...leftOut] }
 }

@@ -7,11 +7,12 @@ import { initializerFrom, initializers } from '../../layers/initializers.js'
 import { regularizerFrom } from '../../layers/regularizers.js'
 import { type Json, type JsonObject, toJson } from '../../persistence/description.js'
 import { isObject, isSame, type Reading, toCamel, toSnake } from './reading.js'
+import type { Era } from './types.js'
 
 /** How a value of an option is read from a config and written to one. Values are JSON as in Neurode's own descriptions. */
 export interface Part {
   readonly read: (value: Json, at: string, reading: Reading) => Json
-  readonly write: (value: Json, at: string) => Json
+  readonly write: (value: Json, at: string, era: Era) => Json
 }
 
 /** Throws `ERR_ARGUMENT`: the file would compute something else in Keras. */
@@ -139,9 +140,11 @@ export const activation: Part = {
       at,
     )
   },
-  write: (value, at) => {
+  write: (value, at, era) => {
     const { name, options } = namedBy('activation', value)
-    if (name !== 'threshold' && isSame(value, toJson(activationFrom(name, {}, at), at))) return toSnake(name)
+    const isUsual = name !== 'threshold' && isSame(value, toJson(activationFrom(name, {}, at), at))
+    if (isUsual) return era === 'tfjs' && name === 'silu' ? 'swish' : toSnake(name)
+    if (era === 'tfjs') return refuseToWrite(at, `TensorFlow.js has no options for the activation ${name}`)
     const found = Object.entries(activationLayers).find(([, [id, keys]]) => id === name && Object.keys(keys).length > 0)
     if (found === undefined) return refuseToWrite(at, `Keras has no options for the activation ${name}`)
     const [className, [, keys]] = found
@@ -272,7 +275,8 @@ function partOf(family: Family, none: Json, unknown: (what: string, at: string, 
         at,
       )
     },
-    write: (value) => {
+    write: (value, _, era) => {
+      if (value === null) return null
       const { name, options, seed: given } = namedBy(family.kind, value)
       const known = family.options[name] ?? []
       const config = known.map((key): [string, Json] => {
@@ -280,12 +284,12 @@ function partOf(family: Family, none: Json, unknown: (what: string, at: string, 
         const isWord = family.words?.includes(key) && typeof option === 'string'
         return [toSnake(key), isWord ? toSnake(option) : option]
       })
-      const [className] = family.classes[name] as readonly [string]
+      const [keras, other] = family.classes[name] as readonly [string, string?]
       const hasSeed = given !== undefined && !['zeros', 'ones', 'constant'].includes(name)
-      return asSerialized(family.module, className, {
-        ...Object.fromEntries(config),
-        ...(hasSeed ? { seed: given } : {}),
-      })
+      const all = { ...Object.fromEntries(config), ...(hasSeed ? { seed: given } : {}) }
+      if (era !== 'tfjs') return asSerialized(family.module, keras, all)
+      const isPenalty = name === 'l1' || name === 'l2'
+      return { class_name: isPenalty ? 'L1L2' : name.startsWith('lecun') ? (other as string) : keras, config: all }
     },
   }
 }

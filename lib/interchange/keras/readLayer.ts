@@ -163,10 +163,9 @@ export function variablesOf(read: ReadLayer, inputs: readonly Shape[]): KerasLay
   const names = parameters.map(({ name }) => name)
   const { variables = () => names } = layerTable[kind] as LayerRow
   const options = description.options as JsonObject
-  const own = variables(names, options).map((each, i): KerasVariable => {
+  const own = variables(names, options).map((each): KerasVariable => {
     const known = parameters.find((parameter) => parameter.name === each)
-    const isInteger = policy.quantized !== undefined && i === 0
-    const trainable = known !== undefined && known.trainable !== false && !frozen && !isInteger
+    const trainable = known !== undefined && known.trainable !== false && !frozen
     return { name: each, shape: known?.shape ?? [], trainable, weight: known && `${name}/${each}` }
   })
   const scale = { name: `${names[0]}_scale`, shape: undefined, trainable: false, weight: undefined }

@@ -97,7 +97,9 @@ function toOptions(config: JsonObject, at: string, reading: Reading): object {
     const idle = Object.hasOwn(idleOptions, key) ? idleOptions[key] : []
     if (value === null || idle === 'any') return []
     if (idle?.some((each) => isSame(each as Json, value))) return []
-    return [[key === 'thresholds' && typeof value === 'number' ? 'threshold' : toCamel(key), value]]
+    const [only, ...more] = [value].flat() as Json[]
+    const isOne = key === 'thresholds' && typeof only === 'number' && more.length === 0
+    return [isOne ? ['threshold', only] : [toCamel(key), value]]
   })
   if (given.some(([key]) => key === '__proto__')) return reading.fail(`${at}: an option cannot be read`)
   return Object.fromEntries(given)

@@ -93,10 +93,48 @@ export const metricsByName: ReadonlyMap<string, string> = new Map([
   ['AUC', 'auc'],
 ])
 
+const shortNames = 'acc accuracy mse MSE mae MAE mape MAPE msle MSLE bce BCE'.split(' ')
+
+/** Whether Keras takes this name as text for the metric, with this name as its key. */
+export function isMetricName(name: string, id: string): boolean {
+  if (metricsByName.get(name) !== id) return false
+  return (
+    shortNames.includes(name) || (name === toSnake(id) && metricClass(id) === pascal(id)) || name === 'kl_divergence'
+  )
+}
+
 /** Options of losses and metrics that say nothing here, or nothing at this value. */
 export const idleOptions: Readonly<Record<string, readonly unknown[] | 'any'>> = {
   name: 'any',
   dtype: 'any',
   axis: [-1, [-1]],
   fn: 'any',
+}
+
+/** Names of losses in TensorFlow.js that have the formula of Neurode's. */
+export const tfjsLosses: Readonly<Record<string, string>> = {
+  meanSquaredError: 'mean_squared_error',
+  meanAbsoluteError: 'mean_absolute_error',
+  meanAbsolutePercentageError: 'mean_absolute_percentage_error',
+  meanSquaredLogarithmicError: 'mean_squared_logarithmic_error',
+  squaredHinge: 'squared_hinge',
+  hinge: 'hinge',
+  categoricalHinge: 'categorical_hinge',
+  logCosh: 'logcosh',
+  categoricalCrossentropy: 'categorical_crossentropy',
+  sparseCategoricalCrossentropy: 'sparse_categorical_crossentropy',
+  binaryCrossentropy: 'binary_crossentropy',
+  klDivergence: 'kullback_leibler_divergence',
+  poisson: 'poisson',
+  cosineSimilarity: 'cosine_proximity',
+}
+
+/** Names of metrics in TensorFlow.js, by Neurode's. */
+export const tfjsMetrics: Readonly<Record<string, readonly string[]>> = {
+  accuracy: ['accuracy', 'acc'],
+  binaryAccuracy: ['binary_accuracy'],
+  categoricalAccuracy: ['categorical_accuracy'],
+  meanSquaredError: ['mse', 'mean_squared_error'],
+  meanAbsoluteError: ['mae', 'mean_absolute_error'],
+  meanAbsolutePercentageError: ['mape', 'mean_absolute_percentage_error'],
 }
