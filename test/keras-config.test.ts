@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { array } from 'neurode'
+import { array, NeurodeError } from 'neurode'
 import { coreOf } from '#lib/core/cores.js'
 import { readZip } from '#lib/formats/zip.js'
 import { kerasConfigOf, kerasModel } from '#lib/interchange/keras/config.js'
@@ -12,6 +12,7 @@ import { makeModel } from '#lib/models/loadStructure.js'
 import type { JsonObject } from '#lib/persistence/description.js'
 import { describeStructure } from '#lib/persistence/graphDescription.js'
 import { goldenFolder } from './support/golden.js'
+import { Random } from './support/random.js'
 
 const folder = join(goldenFolder, 'interchange')
 
@@ -33,7 +34,10 @@ const cases: readonly Case[] = existsSync(join(folder, 'expected.json'))
   : []
 
 /** The config of a file, and what its file says beside it. */
-function configOf({ name, config: { format } }: Case): readonly [JsonObject, ConfigSource] | undefined {
+function configOf({
+  name,
+  config: { format },
+}: Pick<Case, 'name' | 'config'>): readonly [JsonObject, ConfigSource] | undefined {
   const path = join(folder, name)
   if (format === 'tfjs layers model') {
     const { modelTopology, trainingConfig } = JSON.parse(readFileSync(path, 'utf8'))
@@ -179,5 +183,137 @@ describe('golden interchange: configs of Keras', () => {
       copy.setWeights(net.getWeights())
       assert.deepEqual(await predict(copy, x), before)
     })
+  }
+})
+
+interface BadCase {
+  readonly name: string
+  readonly format: string
+  readonly must: 'reject' | 'safe'
+}
+
+const badFolder = join(folder, 'bad')
+const badCases: readonly BadCase[] = existsSync(join(badFolder, 'manifest.json'))
+  ? JSON.parse(readFileSync(join(badFolder, 'manifest.json'), 'utf8')).cases
+  : []
+
+/** Cases that are broken outside of the config, or whose weights do not fit to it. */
+const notTheConfig =
+  /^(?:zip_|weights_|state_|int8_|legacy_|folder_|config_(?:cut|null|number|latin1|deep)|shape_other|embedding_small|graph_output_width|tfjs_(?:shard|path|manifest|weight|name_|shape|dtype|quantization|format|json|topology|units_other))/
+const formats = ['keras', 'keras graph', 'keras trained', 'keras quantized', 'tfjs layers model']
+
+describe('golden interchange: hostile configs of Keras', () => {
+  for (const { name, format, must } of badCases) {
+    if (!formats.includes(format) || notTheConfig.test(name)) continue
+    it(`${name} is ${must === 'reject' ? 'refused' : 'refused or read'}`, () => {
+      const found = configOrNothing(name, format)
+      if (found === undefined) return
+      const read = () => makeModel(kerasModel(found[0], name, found[1]).model, 1)
+      if (must === 'reject') assert.throws(read, NeurodeError)
+      else
+        try {
+          read()
+        } catch (error) {
+          assert.ok(error instanceof NeurodeError, String(error))
+        }
+    })
+  }
+})
+
+/** The config of a file, unless the file or its JSON is broken. */
+function configOrNothing(name: string, format: string) {
+  try {
+    return configOf({ name: join('bad', name), config: { format: format.startsWith('tfjs') ? format : 'keras' } })
+  } catch {
+    return undefined
+  }
+}
+
+describe('mutated configs of Keras', () => {
+  const layer = (className: string, name: string, config: object, sources: readonly Anything[]): Anything => ({
+    module: 'keras.layers',
+    class_name: className,
+    config: { name, ...config },
+    name,
+    inbound_nodes: sources.map((names: readonly string[]) => ({ args: [names.map(tensor)], kwargs: {} })),
+  })
+  const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } })
+  const base = {
+    module: 'keras.src.models.functional',
+    class_name: 'Functional',
+    config: {
+      name: 'g',
+      layers: [
+        layer('InputLayer', 'x', { batch_shape: [null, 4] }, []),
+        layer(
+          'Dense',
+          'd',
+          { units: 4, activation: 'relu', kernel_regularizer: { class_name: 'L2', config: { l2: 0.1 } } },
+          [['x']],
+        ),
+        layer('BatchNormalization', 'b', { axis: [1], trainable: false }, [['d']]),
+        layer('Add', 's', {}, [['d', 'b']]),
+      ],
+      input_layers: [['x', 0, 0]],
+      output_layers: { out: ['s', 0, 0] },
+    },
+    compile_config: {
+      optimizer: { class_name: 'Adam', config: { learning_rate: 0.1 } },
+      loss: { out: 'mse' },
+      metrics: ['mae'],
+    },
+  }
+  const odd = [
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1.5,
+    1e300,
+    2 ** 40,
+    '',
+    'x',
+    '__proto__',
+    'constructor',
+    [],
+    {},
+    [[]],
+    ['x', 0, 0],
+    [null, 4],
+  ]
+  const hostile =
+    '{"__proto__": {"units": 3}, "constructor": {"name": {"toString": 1}}, "class_name": "Dense", "config": {}}'
+
+  it('are read, or refused with a typed error', () => {
+    kerasModel(base, 'base')
+    const random = new Random(Number(process.env.NEURODE_FUZZ_SEED ?? 1))
+    for (let i = 0; i < Number(process.env.NEURODE_FUZZ_FILES ?? 300); i++) {
+      const changed = structuredClone(base)
+      for (let times = 0; times < 1 + random.below(2); times++) mutate(changed, random)
+      const config = JSON.parse(JSON.stringify(changed))
+      try {
+        makeModel(kerasModel(config, 'config').model, 1)
+      } catch (error) {
+        if (!(error instanceof NeurodeError)) throw new Error(JSON.stringify(config), { cause: error })
+      }
+    }
+  })
+
+  function mutate(config: Anything, random: Random): void {
+    const places: (readonly [Anything, string])[] = []
+    const walk = (value: Anything) => {
+      if (typeof value !== 'object' || value === null) return
+      for (const key of Object.keys(value)) {
+        places.push([value, key])
+        walk(value[key])
+      }
+    }
+    walk(config)
+    const [owner, key] = random.pick(places)
+    const kind = random.below(4)
+    if (kind === 0) delete owner[key]
+    else if (kind === 1) owner[key] = structuredClone(random.pick(random.pick(places) as Anything)) ?? null
+    else owner[key] = random.below(8) === 0 ? JSON.parse(hostile) : structuredClone(random.pick(odd))
   }
 })

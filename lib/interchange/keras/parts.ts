@@ -288,8 +288,9 @@ function partOf(family: Family, none: Json, unknown: (what: string, at: string, 
       const hasSeed = given !== undefined && !['zeros', 'ones', 'constant'].includes(name)
       const all = { ...Object.fromEntries(config), ...(hasSeed ? { seed: given } : {}) }
       if (era !== 'tfjs') return asSerialized(family.module, keras, all)
-      const isPenalty = name === 'l1' || name === 'l2'
-      return { class_name: isPenalty ? 'L1L2' : name.startsWith('lecun') ? (other as string) : keras, config: all }
+      // Its only class of penalties takes 0.01 for what is not given.
+      if (name === 'l1' || name === 'l2') return { class_name: 'L1L2', config: { l1: 0, l2: 0, ...all } }
+      return { class_name: name.startsWith('lecun') ? (other as string) : keras, config: all }
     },
   }
 }

@@ -34,7 +34,7 @@ export function readOptimizer(value: Json, reading: Reading, lossScaled = false)
   }
   const name = optimizerNames.get(className)
   if (name === undefined) return reading.fail(`${at}: '${className.slice(0, 60)}' is not known`)
-  return made(name, given, lossScaled, reading)
+  return made(name, renamed(className, given, reading), lossScaled, reading)
 }
 
 /** Keras 2 calls its own optimizers `Custom>Adam`. */
@@ -50,9 +50,9 @@ function nameOfText(text: string, reading: Reading): string {
 }
 
 /** Options that TensorFlow.js calls otherwise: its decay of RMSProp is what others call rho. */
-function renamed(name: string, { decay = null, ...config }: JsonObject, reading: Reading): JsonObject {
+function renamed(className: string, { decay = null, ...config }: JsonObject, reading: Reading): JsonObject {
   if (decay === null || decay === 0) return config
-  if (name === 'rmsprop' && reading.era === 'tfjs') return { ...config, rho: decay }
+  if (className === 'RMSProp') return { ...config, rho: decay }
   // In Keras 2, the rate is divided by 1 + decay · step.
   const rate = config.lr ?? config.learning_rate
   if (typeof rate !== 'number') return reading.fail(`optimizer: a decay of this learning rate cannot be read`)
@@ -68,8 +68,7 @@ const idleValues: Readonly<Record<string, readonly Json[]>> = {
   gradient_accumulation_steps: [1],
 }
 
-function made(name: string, given: JsonObject, lossScaled: boolean, reading: Reading): ReadOptimizer {
-  const config = renamed(name, given, reading)
+function made(name: string, config: JsonObject, lossScaled: boolean, reading: Reading): ReadOptimizer {
   const read = Object.entries(config).flatMap(([key, value]): [string, Json][] => {
     if (value === null || idleOptimizerKeys.includes(key)) return []
     if (Object.hasOwn(idleValues, key) && idleValues[key]?.includes(value)) return []

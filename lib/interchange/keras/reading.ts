@@ -40,7 +40,8 @@ export class Reading {
       return readingFile(work)
     } catch (error) {
       if (error instanceof NeurodeError && error.code !== 'ERR_FILE_FORMAT') {
-        throw damaged(this.where, `${at}: ${error.message}`, error)
+        const { message } = error
+        throw damaged(this.where, message.startsWith(at) ? message : `${at}: ${message}`, error)
       }
       throw error
     }
