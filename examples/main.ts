@@ -25,7 +25,16 @@ export interface Outcome {
 /** Runs the example and prints its results. */
 export type Example = (surroundings: Surroundings) => Promise<Outcome>
 
-const names = ['linear-regression', 'two-layer-sigmoid', 'perceptron', 'mnist']
+const names = [
+  'linear-regression',
+  'two-layer-sigmoid',
+  'perceptron',
+  'mnist',
+  'reinforce',
+  'generator-and-critic',
+  'variational-autoencoder',
+  'adversarial-digits',
+]
 const program = relative('', process.argv[1] ?? 'main.js')
 const usage = `Usage: node ${program} ${names.join('|')} [--out FOLDER] [--data FILE] [--dataset mnist|synthetic]\n`
 

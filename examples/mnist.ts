@@ -1,7 +1,8 @@
 /** Keras' tutorial on MNIST: 784-100-50-10, SGD, 20 epochs of batches of 128. */
 
-import { array, type DatasetPart, datasets, layers, NeurodeError, sequential } from 'neurode'
+import { array, type DatasetPart, layers, sequential } from 'neurode'
 import { plot } from 'neurode/plot'
+import { loadDigits } from './digits.js'
 import type { Surroundings } from './main.js'
 
 export async function run({ dataset }: Surroundings) {
@@ -50,16 +51,4 @@ async function drawMistakes({ images, labels }: DatasetPart, outputs: Float32Arr
     labels: shown.map((row) => `${labels.data[row]} as ${guesses[row]}`),
     columns: 10,
   })
-}
-
-/** Loads MNIST, or digits drawn by code if MNIST is not available. */
-async function loadDigits(dataset: string | undefined) {
-  if (dataset === 'synthetic') return datasets.syntheticDigits()
-  try {
-    return await datasets.mnist()
-  } catch (error) {
-    if (dataset === 'mnist' || !(error instanceof NeurodeError && error.code === 'ERR_DOWNLOAD')) throw error
-    console.log('MNIST is neither here nor can it be downloaded: synthetic digits instead.\n')
-    return datasets.syntheticDigits()
-  }
 }

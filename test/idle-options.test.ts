@@ -173,6 +173,11 @@ const cases: Readonly<Record<string, readonly [call: () => unknown, reason: RegE
     () => plot.decisionBoundary(sequential([layers.dense({ units: 1, inputShape: [2] })]), { y: [0, 1] }),
     /y: .*without x/,
   ],
+  'names of classes of points that have none': [
+    () =>
+      plot.decisionBoundary(sequential([layers.dense({ units: 1, inputShape: [2] })]), { x: [[0, 1]], classes: ['a'] }),
+    /classes: .*without y/,
+  ],
   'hosts of a server that asks for tokens': [
     () => serve({ models: { a: compile(() => ({}))() }, port: 0, tokens: ['t'], allowedHosts: ['a'] }),
     /allowedHosts: .*tokens/,

@@ -200,6 +200,8 @@ describe('neurode/plot', function () {
     assert.ok((right[0] as number) > (right[2] as number), `orange on the right: ${right}`)
     for (const text of ['class 0', 'class 1', 'first input', 'second input'])
       assert.ok(textsOf(picture).includes(text), text)
+    const named = await plot.decisionBoundary(model, { x: corners, y: [0, 0, 1, 1], classes: ['cat', 'dog'] })
+    for (const text of ['cat', 'dog']) assert.ok(textsOf(named).includes(text), text)
   })
 
   it('writes SVG and PNG, with text that needs no fonts of the machine', async () => {
@@ -281,6 +283,12 @@ describe('neurode/plot', function () {
       () => plot.decisionBoundary(sequential([layers.dense({ units: 1, inputShape: [3] })]) as never),
       'ERR_SHAPE',
       /two inputs/,
+    ],
+    [
+      'too few names of classes',
+      () => plot.decisionBoundary(neuron(), { x: corners, y: [0, 0, 1, 1], classes: ['a'] }),
+      'ERR_ARGUMENT',
+      /classes: expected 2 names/,
     ],
     ['a range that is none', () => plot.decisionBoundary(neuron(), { xRange: [1, 1] }), 'ERR_ARGUMENT', /xRange/],
     ['a report of no pictures', () => plot.report('report.html', [3 as never]), 'ERR_ARGUMENT', /content\[0\]/],

@@ -7,7 +7,7 @@ import { coreOf } from '../core/cores.js'
 import { Model } from '../models/model.js'
 import type { AxesOptions } from './curves.js'
 import { checkLength, extent, toClassIndices, toNumbers } from './numbers.js'
-import { checkPictureOptions } from './options.js'
+import { checkPictureOptions, checkTexts } from './options.js'
 import { axisOf, colorOf, compose, drawPanel } from './panels.js'
 import type { Picture } from './picture.js'
 import { colorAlong, pixelImage, type Rgb, sides, tint } from './pixels.js'
@@ -18,6 +18,8 @@ export interface DecisionBoundaryOptions extends AxesOptions {
   readonly x?: ArrayInput | undefined
   /** The class of each point: indices, or one-hot rows. */
   readonly y?: ArrayInput | undefined
+  /** Names of the classes, in order; default: `class 0`, `class 1`, … */
+  readonly classes?: readonly string[] | undefined
   /** Range of the horizontal axis; default: a range around the points, or -1 to 1 without points. */
   readonly xRange?: readonly [low: number, high: number] | undefined
   /** Range of the vertical axis; default as for `xRange`. */
@@ -26,7 +28,7 @@ export interface DecisionBoundaryOptions extends AxesOptions {
   readonly resolution?: number | undefined
 }
 
-const optionNames = ['title', 'xLabel', 'yLabel', 'x', 'y', 'xRange', 'yRange', 'resolution']
+const optionNames = ['title', 'xLabel', 'yLabel', 'x', 'y', 'classes', 'xRange', 'yRange', 'resolution']
 
 /** Implements `plot.decisionBoundary`. */
 export async function decisionBoundary(model: Model, given?: DecisionBoundaryOptions): Promise<Picture> {
@@ -49,6 +51,7 @@ export async function decisionBoundary(model: Model, given?: DecisionBoundaryOpt
   const field = await askGrid(model, asked)
   const { title = 'Decision boundary', xLabel = 'first input', yLabel = 'second input' } = options
   const classes = [...new Set(points.map(({ label }) => label))].sort((a, b) => a - b)
+  const names = namesOf(options, (classes.at(-1) ?? -1) + 1)
   const panel = await drawPanel(
     (Plot) => ({
       width: 440,
@@ -97,7 +100,7 @@ export async function decisionBoundary(model: Model, given?: DecisionBoundaryOpt
         ),
       ],
     }),
-    { legend: classes.map((label) => ({ text: `class ${label}`, color: colorOf(label), kind: 'dot' as const })) },
+    { legend: classes.map((label) => ({ text: names[label] as string, color: colorOf(label), kind: 'dot' as const })) },
   )
   return compose(title, [panel])
 }
@@ -135,6 +138,13 @@ function toPoints({ x, y }: DecisionBoundaryOptions): LabelledPoint[] {
     at: [values[2 * i] as number, values[2 * i + 1] as number] as const,
     label: labels?.[i] ?? 0,
   }))
+}
+
+function namesOf({ y, classes }: DecisionBoundaryOptions, count: number): readonly string[] {
+  if (classes === undefined) return Array.from({ length: count }, (_, i) => `class ${i}`)
+  if (y === undefined) refuseIdle({ classes }, ['classes'], 'plot.decisionBoundary', 'without y, the classes of points')
+  const names = checkTexts(classes, 'plot.decisionBoundary: classes')
+  return names.length < count ? refuse('plot.decisionBoundary: classes', `${count} names`, classes) : names
 }
 
 function rangeOf(

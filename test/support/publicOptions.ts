@@ -298,5 +298,5 @@ export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'model.fit': validation,
   'model.evaluate': { stream: 'verbose' },
   'table.numbers': { missingCells: 'missing' },
-  'plot.decisionBoundary': { y: 'x' },
+  'plot.decisionBoundary': { y: 'x', classes: 'y' },
 }

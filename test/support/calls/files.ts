@@ -26,6 +26,7 @@ const points = {
     [1, 1],
   ],
   y: [0, 1],
+  classes: ['a', 'b'],
   xRange: [0, 1],
   yRange: [0, 1],
   resolution: 8,
