@@ -51,11 +51,11 @@ export async function run({ dataset }: Surroundings) {
   }
   const percent = (share: number) => `${(100 * share).toFixed(1).padStart(5)} %`
   console.log(`Accuracy on ${tested} digits of ${name}`)
-  console.log(`  as they are                                    ${percent(results.accuracy)}`)
-  console.log(`  ${erased} dark pixels erased at random               ${percent(results.erasedAtRandom)}`)
-  console.log(`  the ${erased} erased that add most to the score      ${percent(results.erasedBySaliency)}`)
-  console.log(`  each pixel changed by ${change}, at random           ${percent(results.noisy)}`)
-  console.log(`  each pixel changed by ${change} along its gradient   ${percent(results.adversarial)}`)
+  console.log(`  as they are                                       ${percent(results.accuracy)}`)
+  console.log(`  ${erased} dark pixels erased at random                   ${percent(results.erasedAtRandom)}`)
+  console.log(`  the ${erased} pixels erased that add most to the score   ${percent(results.erasedBySaliency)}`)
+  console.log(`  each pixel changed by ${change} at random               ${percent(results.noisy)}`)
+  console.log(`  each pixel changed by ${change} along its gradient       ${percent(results.adversarial)}`)
 
   const shown = Array.from({ length: 10 }, (_, digit) => labels.indexOf(digit))
   const answersTo = async (images: NdArray<Float32Array>) => {
@@ -66,11 +66,11 @@ export async function run({ dataset }: Surroundings) {
   return {
     results,
     pictures: {
-      saliency: await drawRows(
-        `Digits, what adds to their scores, and the answers without these ${erased} pixels`,
-        shown,
-        [given, { images: normalize(shares) }, { images: bySaliency, label: await answersTo(bySaliency) }],
-      ),
+      saliency: await drawRows('Digits, what adds to their scores, and the answers without it', shown, [
+        given,
+        { images: normalize(shares) },
+        { images: bySaliency, label: await answersTo(bySaliency) },
+      ]),
       adversarial: await drawRows('Digits, how their pixels are changed, and the answers after that', shown, [
         given,
         { images: like(directions, (sign) => (1 + sign) / 2) },

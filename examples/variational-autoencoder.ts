@@ -125,7 +125,7 @@ function shareLikeNeighbours(codes: Float32Array, labels: ArrayLike<number>): nu
 
 /** Draws the digits of a grid of places, within two deviations of the middle of the plane. */
 async function drawPlane(decoder: Models['decoder']) {
-  const side = 15
+  const side = 12
   const along = Array.from({ length: side }, (_, i) => -2 + (4 * i) / (side - 1))
   const places = along.toReversed().flatMap((y) => along.map((x) => [x, y]))
   return plot.images(await decoder.predict(places), {
