@@ -7,9 +7,9 @@ import type { Surroundings } from './main.js'
 import { seededNormal } from './random.js'
 
 const batchSize = 64
-const epochs = 5
+const epochs = 4
 const trained = 12_800
-const tested = 1000
+const tested = 500
 const pixels = 784
 
 export async function run({ dataset }: Surroundings) {
