@@ -66,6 +66,7 @@ export {
 export type { ParameterCheck } from './gradients/compare.js'
 export type { BackwardOptions, ValueAndGradientsOptions } from './gradients/compute.js'
 export type { Gradients } from './gradients/gradients.js'
+export type { GradientsOut } from './gradients/out.js'
 export type { AppliedGradients, ApplyGradientsOptions } from './gradients/steps.js'
 export type {
   PredictInput,

@@ -45,10 +45,16 @@ export function byOutput<T>(
 }
 
 /** Checks an array that rows of an output are to be written into. */
-export function checkOut(out: unknown, rows: number, { shape, size }: HeadColumns, argument = 'out'): Float32Array {
+export function checkOut(out: unknown, rows: number, { shape }: HeadColumns, argument = 'out'): Float32Array {
+  return checkInto(out, [rows, ...shape], argument)
+}
+
+/** Checks an array that a result of some shape is to be written into. Throws `ERR_DTYPE`, `ERR_SHAPE` or `ERR_DATA_DETACHED`. */
+export function checkInto(out: unknown, shape: readonly number[], argument: string): Float32Array {
   checkFloats(out, argument)
-  if (out.length === rows * size) return out
-  const expected = `${rows * size} elements for shape ${formatShape([rows, ...shape])}`
+  const count = elementCount(shape)
+  if (out.length === count) return out
+  const expected = `${count} elements for shape ${formatShape(shape)}`
   throw new NeurodeError('ERR_SHAPE', `${argument}: expected ${expected}, got ${out.length}`)
 }
 

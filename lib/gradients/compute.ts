@@ -13,12 +13,13 @@ import { refuseBalanced } from '../feeds/feeds.js'
 import { Totals } from '../feeds/ranges.js'
 import { type Gradients, takeGradients } from './gradients.js'
 import { checkInputs, type GradientsOfInputs, splitInputs } from './inputs.js'
+import { Destinations, type GradientsOut } from './out.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
 import { BoundRows, inTurn } from './pass.js'
 import { type Computation, type Sibling, siblingOfLoss, siblingOfOutputs } from './siblings.js'
 
 /** Options of {@link Model.backward}. */
-export interface BackwardOptions {
+export interface BackwardOptions<Outputs = unknown> {
   /**
    * Whether layers compute as in training: with dropout and noise, by statistics of the batch. False: as in a prediction. Default
    * false for `backward`, true for `valueAndGradients`.
@@ -29,10 +30,12 @@ export interface BackwardOptions {
    * inputs are integers that an embedding or a category encoding reads.
    */
   readonly inputs?: boolean | undefined
+  /** Arrays that results are written into, instead of new ones. */
+  readonly out?: GradientsOut<Outputs> | undefined
 }
 
 /** Options of {@link Model.valueAndGradients}. */
-export interface ValueAndGradientsOptions<Outputs = unknown> extends BackwardOptions, WeightOptions<Outputs> {}
+export interface ValueAndGradientsOptions<Outputs = unknown> extends BackwardOptions<Outputs>, WeightOptions<Outputs> {}
 
 /** What a pass without a step computes. */
 export interface Computed {
@@ -42,7 +45,7 @@ export interface Computed {
   readonly inputs: GradientsOfInputs | undefined
 }
 
-const computationNames = ['training', 'inputs']
+const optionNames = ['training', 'inputs', 'out']
 
 /** See {@link Model.valueAndGradients}. */
 export async function valueAndGradients(
@@ -53,7 +56,7 @@ export async function valueAndGradients(
 ): Promise<Computed & { readonly loss: number }> {
   core.checkCompiled()
   checkNoFit(core, 'valueAndGradients')
-  const options = checkOptions(given, ['sampleWeight', 'classWeight', ...computationNames], 'valueAndGradients')
+  const options = checkOptions(given, ['sampleWeight', 'classWeight', ...optionNames], 'valueAndGradients')
   const computation = readComputation(options, { training: true, inputs: false })
   buildFrom(core, x)
   if (computation.inputs) checkInputs(core)
@@ -66,6 +69,7 @@ export async function valueAndGradients(
   const bound = new BoundRows(core, sibling, input, targets)
   const rows = new BoundNames(targets, asGiven).from(0)
   try {
+    const into = new Destinations(core, sibling(), input.rows, computation, options.out)
     return await inTurn(core, async () => {
       const arrays = arraysFor(core, input.rows, computation)
       let sums = await bound.run(arrays)
@@ -77,7 +81,7 @@ export async function valueAndGradients(
       }
       const totals = new Totals(heads.map((head) => ({ ...head, metrics: [] })))
       totals.add(sums)
-      return { loss: totals.logs().loss, ...resultsOf(core, sibling(), arrays, input.rows, computation) }
+      return { loss: totals.logs().loss, ...resultsOf(core, sibling(), arrays, into, input.rows, computation) }
     })
   } finally {
     bound.release()
@@ -93,7 +97,7 @@ export async function backward(
 ): Promise<Computed> {
   core.checkAlive()
   checkNoFit(core, 'backward')
-  const options = checkOptions(given, computationNames, 'backward')
+  const options = checkOptions(given, optionNames, 'backward')
   const computation = readComputation(options, { training: false, inputs: true })
   buildFrom(core, x)
   if (computation.inputs) checkInputs(core)
@@ -102,10 +106,11 @@ export async function backward(
   const sibling = () => siblingOfOutputs(core, computation)
   const bound = new BoundRows(core, sibling, input, noTargets(core, input.rows))
   try {
+    const into = new Destinations(core, sibling(), input.rows, computation, options.out)
     return await inTurn(core, async () => {
       const arrays = arraysFor(core, input.rows, computation)
       await bound.run({ ...arrays, gradients })
-      return resultsOf(core, sibling(), arrays, input.rows, computation)
+      return resultsOf(core, sibling(), arrays, into, input.rows, computation)
     })
   } finally {
     bound.release()
@@ -141,12 +146,14 @@ function resultsOf(
   core: ModelCore,
   sibling: Sibling,
   { captured, inputGradients }: Arrays,
+  into: Destinations,
   rows: number,
   { training }: Computation,
 ): Computed {
+  into.checkPresent()
   return {
-    outputs: capturedOutputs(core, captured),
-    gradients: takeGradients(core, sibling, training),
-    inputs: inputGradients && splitInputs(core, inputGradients, rows),
+    outputs: capturedOutputs(core, captured, into.outputs),
+    gradients: takeGradients(core, sibling, training, into.gradients),
+    inputs: inputGradients && splitInputs(core, inputGradients, rows, into.inputs),
   }
 }

@@ -17,14 +17,14 @@ import { type Sibling, siblingOfAll, siblingOfLoss } from './siblings.js'
 export type Gradients = Readonly<Record<string, NdArray<Float32Array>>>
 
 /** A weight with its place among the parameters of native models. */
-interface Place {
+export interface Place {
   readonly index: number
   readonly name: string
   readonly layer: Layer
   readonly parameter: ParameterSpec
 }
 
-function placesOf(core: ModelCore): Place[] {
+export function placesOf(core: ModelCore): Place[] {
   const places = core.built().layers.flatMap(({ layer, name, parameters }) => {
     return parameters.map((parameter) => ({ name: `${name}/${parameter.name}`, layer, parameter }))
   })
@@ -42,12 +42,25 @@ interface Moved {
 
 const movedBy = new WeakMap<object, Moved>()
 
-/** Reads the gradients that a native model computed last. In training mode, the record remembers how statistics would move. */
-export function takeGradients(core: ModelCore, { model, learns }: Sibling, training: boolean): Gradients {
+/**
+ * Reads the gradients that a native model computed last, into the arrays of `into` or into new ones. In training mode, the record
+ * remembers how statistics would move.
+ */
+export function takeGradients(
+  core: ModelCore,
+  { model, learns }: Sibling,
+  training: boolean,
+  into: ReadonlyMap<string, Float32Array>,
+): Gradients {
   const places = placesOf(core)
   const weights = places.filter(({ index }) => learns[index])
   const gradients = Object.fromEntries(
-    weights.map(({ name, index, parameter: { shape } }) => [name, new ShapedArray(model.getGradient(index), shape)]),
+    weights.map(({ name, index, parameter: { shape } }) => {
+      const values = model.getGradient(index)
+      const own = into.get(name)
+      own?.set(values)
+      return [name, new ShapedArray(own ?? values, shape)]
+    }),
   )
   if (training) {
     const statistics = places.filter((place) => isStatistic(place) && place.layer.trainable)
@@ -110,7 +123,8 @@ export function readGradients(core: ModelCore, given: unknown, copies: boolean):
   return { values, ofAll, nonFinite, complaint }
 }
 
-function whyNone(place: Place): string {
+/** Why no step changes a weight. */
+export function whyNone(place: Place): string {
   if (isStatistic(place)) return 'it is a statistic, which the optimizer does not change'
   return place.layer.trainable ? 'no output depends on it' : 'its layer is frozen'
 }

@@ -22,18 +22,27 @@ export function checkInputs(core: ModelCore): void {
   throw new NeurodeError('ERR_ARGUMENT', `${text}, whose integers layer '${reader}' reads; give inputs: false`)
 }
 
-/** Arrays of the gradients of rows of all inputs side by side. */
-export function splitInputs(core: ModelCore, all: Float32Array, rows: number): GradientsOfInputs {
+/** Arrays of the gradients of rows of all inputs side by side; those in `into`, by name, or new ones. */
+export function splitInputs(
+  core: ModelCore,
+  all: Float32Array,
+  rows: number,
+  into: ReadonlyMap<string, Float32Array>,
+): GradientsOfInputs {
   const { inputs, inputSize } = core.built()
   const readers = readersOfIntegers(core.built())
   const [only, ...others] = inputs as readonly [ModelShapes['inputs'][number]]
-  if (others.length === 0) return new ShapedArray(all, [rows, ...only.shape])
+  if (others.length === 0) {
+    const own = into.get(only.name)
+    own?.set(all)
+    return new ShapedArray(own ?? all, [rows, ...only.shape])
+  }
   let begin = 0
   const entries: [string, NdArray<Float32Array>][] = []
   for (const [number, { name, shape }] of inputs.entries()) {
     const size = elementCount(shape)
     if (!readers.has(number)) {
-      const own = new Float32Array(rows * size)
+      const own = into.get(name) ?? new Float32Array(rows * size)
       copyColumns({ data: all, stride: inputSize, begin }, { data: own, stride: size, begin: 0 }, size)
       entries.push([name, new ShapedArray(own, [rows, ...shape])])
     }
@@ -43,7 +52,7 @@ export function splitInputs(core: ModelCore, all: Float32Array, rows: number): G
 }
 
 /** The numbers of the inputs that are integers, also in part, each with the name of a layer that reads them. */
-function readersOfIntegers({ inputs, calls, layers }: ModelShapes): ReadonlyMap<number, string> {
+export function readersOfIntegers({ inputs, calls, layers }: ModelShapes): ReadonlyMap<number, string> {
   const readers = new Map<number, string>()
   for (const { at, from } of calls) {
     const { layer, name } = layers[at] as LayerShapes

@@ -13,13 +13,17 @@ import { stride } from '../feeds/captures.js'
 import { copyColumns } from './columns.js'
 import { findNonFinite } from './finite.js'
 
-/** The outputs of captured rows, in the form in which the model's outputs were given. */
-export function capturedOutputs(core: ModelCore, captured: Float32Array): ByOutput<NdArray<Float32Array>> {
+/** The outputs of captured rows, in the form in which the model's outputs were given; in arrays of `into`, or in new ones. */
+export function capturedOutputs(
+  core: ModelCore,
+  captured: Float32Array,
+  into: readonly (Float32Array | undefined)[] = [],
+): ByOutput<NdArray<Float32Array>> {
   const each = stride(core)
   const rows = captured.length / each
   let begin = 0
-  const arrays = core.built().heads.map(({ shape, positions, outputs, size }) => {
-    const own = new Float32Array(rows * size)
+  const arrays = core.built().heads.map(({ shape, positions, outputs, size }, i) => {
+    const own = into[i] ?? new Float32Array(rows * size)
     for (let position = 0; position < positions; position++, begin += 2 * outputs + 1) {
       const from = { data: captured, stride: each, begin }
       copyColumns(from, { data: own, stride: size, begin: position * outputs }, outputs)
@@ -48,7 +52,7 @@ export function readOutputGradients(core: ModelCore, given: unknown, rows: numbe
   return all
 }
 
-function valuesOf(heads: readonly ModelHead[], given: unknown, argument: string): OfOutput[] {
+export function valuesOf(heads: readonly ModelHead[], given: unknown, argument: string): OfOutput[] {
   const names = heads.map(({ name }) => name)
   if ((isPlain(given) && !isNdArray(given)) || Array.isArray(given))
     return ofOutputs(names, given, argument, 'ERR_SHAPE')

@@ -158,20 +158,20 @@ export abstract class GradientModel<
   backward(
     x: ArrayInput | Data,
     gradientsOfOutputs: OutputGradients<Outputs>,
-    options: BackwardOptions & { readonly inputs: false },
+    options: BackwardOptions<Outputs> & { readonly inputs: false },
   ): Promise<BackwardResult<Outputs, undefined>>
   backward(
     x: ArrayInput | Data,
     gradientsOfOutputs: OutputGradients<Outputs>,
-    options?: BackwardOptions & { readonly inputs?: true | undefined },
+    options?: BackwardOptions<Outputs> & { readonly inputs?: true | undefined },
   ): Promise<BackwardResult<Outputs, InputGradients<Data>>>
   backward(
     x: ArrayInput | Data,
     gradientsOfOutputs: OutputGradients<Outputs>,
-    options?: BackwardOptions,
+    options?: BackwardOptions<Outputs>,
   ): Promise<BackwardResult<Outputs, InputGradients<Data> | undefined>>
-  backward(x: unknown, gradientsOfOutputs: unknown, options?: BackwardOptions): Promise<never> {
-    return backward(this.#core, x, gradientsOfOutputs, options) as Promise<never>
+  backward(x: unknown, gradientsOfOutputs: unknown, options?: unknown): Promise<never> {
+    return backward(this.#core, x, gradientsOfOutputs, options as BackwardOptions) as Promise<never>
   }
 }
 

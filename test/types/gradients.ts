@@ -31,6 +31,16 @@ expectType<Equal<typeof applied, boolean>>()
 // @ts-expect-error: a single output has no list of gradients by name.
 chain.backward([[1, 2]], { dense: [[1, 2, 3]] })
 
+// Results go into arrays of the user.
+const floats = new Float32Array(3)
+await chain.backward([[1, 2]], [[1, 2, 3]], {
+  out: { outputs: floats, gradients: { 'dense/bias': floats }, inputs: floats },
+})
+// @ts-expect-error: a single output has one array.
+await chain.valueAndGradients([[1, 2]], [[1, 2, 3]], { out: { outputs: { dense: floats } } })
+// @ts-expect-error: results are float32.
+await chain.valueAndGradients([[1, 2]], [[1, 2, 3]], { out: { inputs: new Float64Array(2) } })
+
 // Several inputs and outputs have names.
 const [a, b] = [input({ shape: [2] }), input({ shape: [2] })]
 const sum = layers.add().apply([a, b])
@@ -40,6 +50,13 @@ const result = await two.backward(data, { sum: null, part: [[1]] })
 expectType<Equal<typeof result.inputs, { readonly a?: Floats; readonly b?: Floats }>>()
 expectType<Equal<typeof result.outputs.part, Prediction<readonly [1]>>>()
 await two.trainWithOutputGradients(data, ({ part }) => ({ sum: null, part: part.data }))
+await two.backward(
+  data,
+  { sum: null, part: [[1]] },
+  { out: { outputs: { sum: floats, part: floats }, inputs: { a: floats } } },
+)
+// @ts-expect-error: the array of one output is missing.
+await two.backward(data, { sum: null, part: [[1]] }, { out: { outputs: { sum: floats } } })
 // @ts-expect-error: gradients of one output are missing.
 await two.trainWithOutputGradients(data, ({ part }) => ({ part: part.data }))
 // @ts-expect-error: there is no such output.

@@ -178,7 +178,21 @@ export const modelCalls: readonly PublicCall[] = [
   ),
   onModel(
     'valueAndGradients',
-    () => [x(), y(), { sampleWeight: [1, 1, 1], classWeight: { 0: 1, 1: 2 }, inputs: true, training: false }],
+    () => [
+      x(),
+      y(),
+      {
+        sampleWeight: [1, 1, 1],
+        classWeight: { 0: 1, 1: 2 },
+        inputs: true,
+        training: false,
+        out: {
+          outputs: new Float32Array(3),
+          gradients: { 'dense/bias': new Float32Array(3) },
+          inputs: new Float32Array(6),
+        },
+      },
+    ],
     (model, args) => model.valueAndGradients(...args),
   ),
   onModel(
@@ -201,7 +215,7 @@ export const modelCalls: readonly PublicCall[] = [
   ),
   onModel(
     'backward',
-    () => [x(), [0.1, 0.2, 0.3], { inputs: true, training: false }],
+    () => [x(), [0.1, 0.2, 0.3], { inputs: true, training: false, out: { inputs: new Float32Array(6) } }],
     (model, args) => model.backward(...args),
   ),
   onModel(
