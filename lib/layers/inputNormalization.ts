@@ -33,7 +33,7 @@ export interface NormalizationOptions<In extends Shape = Shape> extends LayerOpt
 }
 
 /** The smallest variance, so that standard deviations are at least 1e-7. */
-const leastVariance = 1e-14
+export const leastVariance = 1e-14
 
 /**
  * `(x - mean) / max(sqrt(variance), 1e-7)`. Mean and variance are options, or are computed from data by {@link Normalization.adapt};

@@ -9,7 +9,7 @@ import type { ModelCore } from '../core/core.js'
 import { holdCore } from '../core/cores.js'
 import { inOrder } from '../core/inOrder.js'
 import { ModelLayer } from '../core/modelLayer.js'
-import { type SaveResult, saveAnyModel } from '../interchange/writers.js'
+import { type SaveOptions, type SaveResult, saveAnyModel } from '../interchange/writers.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
 import { restoreModel } from '../persistence/modelFile.js'
 import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
@@ -172,6 +172,9 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * {@link load} again. The file is a safetensors file with a checksum. It is written atomically: after a failure the old file is
    * unchanged. Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
    *
+   * A path that ends in `.onnx` gets a model for ONNX Runtime and other readers of ONNX: what it computes in inference, in float32, see
+   * {@link OnnxOptions}. What that format cannot hold is named in {@link SaveResult.leftOut}.
+   *
    * @example
    * ```ts
    * import { layers, load, sequential } from 'neurode'
@@ -183,8 +186,8 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * await again.fit([[0, 1], [1, 0]], [[1], [2]], { epochs: 4, resume: true, verbose: 0 }) // epochs 2 and 3
    * ```
    */
-  async save(path: string | URL): Promise<SaveResult> {
-    return await saveAnyModel(this.#core, path)
+  async save<const Path extends string | URL>(path: Path, options?: SaveOptions<Path>): Promise<SaveResult> {
+    return await saveAnyModel(this.#core, path, options)
   }
 
   /**

@@ -96,7 +96,7 @@ const shared: ReadonlySet<string> = new Set([
   'model.setWeights',
   'model.saveWeights',
   'model.loadWeights',
-  'model.save',
+  'model.save as ONNX',
   'model.restore',
   'model.getLayer',
   'model.summary',

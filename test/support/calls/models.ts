@@ -243,6 +243,11 @@ export const modelCalls: readonly PublicCall[] = [
     (model, args) => model.save(...args),
   ),
   onModel(
+    'save as ONNX',
+    () => [file('onnx'), { opset: 17 }],
+    (model, args) => model.save(...args),
+  ),
+  onModel(
     'restore',
     () => [file('neurode')],
     async (model, args) => {
