@@ -6,12 +6,11 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Predictor } from 'neurode'
 import { integerOption, type ParsedArguments, positiveOption, textOption } from '#lib/cli/options.js'
-import { toOnnx } from './onnx.js'
 import { median, type Row, round } from './report.js'
 import type { Load, LoadResult } from './serveLoad.js'
 import { benchRows, buildNet, netOption } from './setup.js'
@@ -47,7 +46,7 @@ export async function* serve(args: ParsedArguments): AsyncGenerator<Row> {
     using model = buildNet(net, args)
     using predictor = model.predictor()
     await model.save(join(folder, 'net.neurode'))
-    await writeFile(join(folder, 'net.onnx'), toOnnx(net, model.getWeights()))
+    await model.save(join(folder, 'net.onnx'))
     servers.push(...(await startServers(folder, args, requests === undefined)))
     const images = (await benchRows(net, distinctRequests * 32)).images.data
     const setting = { net, predictor, images, servers, generator, rounds, seconds }

@@ -16,9 +16,10 @@ import { encodeOnnx } from '#lib/interchange/onnx/write/encodeOnnx.js'
 import { graphOf } from '#lib/interchange/onnx/write/graphOf.js'
 import { layerKinds } from '#lib/layers/index.js'
 import { inFolder, rejects } from './data/files.js'
-import { runCommand } from './support/children.js'
+import { runCommand, runNode } from './support/children.js'
+import { type Block, blocksOf } from './support/markdown.js'
 import { chains, drawWeights, groups, joins } from './support/onnxCases.js'
-import { assertOnnx, type OrtData, ort, portsOf } from './support/onnxRuntime.js'
+import { assertOnnx, type OrtData, ort, ortPath, portsOf } from './support/onnxRuntime.js'
 import { classifier } from './support/problems.js'
 import { Random } from './support/random.js'
 import { randomGraph } from './support/randomGraphs.js'
@@ -96,6 +97,32 @@ describe('ONNX files in ONNX Runtime', () => {
     const names = ports.map(({ name }) => name)
     assert.deepEqual(names.slice(0, 3), ['embedded', 'scaled', 'scaled_1'])
     assert.equal(new Set([...names, 'ids', 'pixels', 'table']).size, 10)
+  })
+
+  it('are used as the guide says', async () => {
+    const blocks = blocksOf(readFileSync('docs/onnx.md', 'utf8'))
+    const { code } = blocks.find(({ code }) => code.includes("from 'onnxruntime-node'")) as Block
+    using net = sequential([
+      layers.dense({ units: 16, activation: 'gelu', inputShape: [4] }),
+      layers.dense({ units: 3, activation: 'softmax', name: 'classes' }),
+    ])
+    await inFolder(async (folder) => {
+      await net.save(join(folder, 'flowers.onnx'))
+      writeFileSync(
+        join(folder, 'guide.mjs'),
+        code.replace("'onnxruntime-node'", JSON.stringify(pathToFileURL(ortPath).href)),
+      )
+      const {
+        code: exit,
+        stdout,
+        stderr,
+      } = await runNode([
+        '-e',
+        `process.chdir(${JSON.stringify(folder)}); import(${JSON.stringify(join(folder, 'guide.mjs'))})`,
+      ])
+      assert.equal(exit, 0, stderr)
+      assert.match(stdout, /^\[ 2, 3 \] Float32Array\(6\)/)
+    })
   })
 
   it('have large weights in a file beside them', async () => {

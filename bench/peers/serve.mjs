@@ -15,8 +15,10 @@ async function inference() {
   const { InferenceSession, Tensor } = await import('onnxruntime-node')
   // One thread only: the load generator uses the other core.
   const session = await InferenceSession.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1 })
+  const [input] = session.inputNames
+  const [output] = session.outputNames
   const run = async (data, rows) =>
-    (await session.run({ input: new Tensor('float32', data, [rows, data.length / rows]) })).output.data
+    (await session.run({ [input]: new Tensor('float32', data, [rows, data.length / rows]) }))[output].data
   if (mode === 'plain') return run
   let waiting = []
   const runAll = async () => {

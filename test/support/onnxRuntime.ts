@@ -1,4 +1,4 @@
-/** ONNX Runtime, where it is installed: `scripts/onnx-runtime.mjs` does that, and CI before the tests. */
+/** ONNX Runtime, where it is installed, as CI does before the tests: `install_onnx_runtime` in `.ci/run`. */
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
@@ -31,18 +31,24 @@ export interface Ort {
   readonly Tensor: new (type: string, data: ArrayLike<number>, dims: readonly number[]) => OrtTensor
 }
 
-function find(): Ort | undefined {
-  const require = createRequire(resolve('build/onnx-runtime/package.json'))
+const require = createRequire(resolve('build/onnx-runtime/package.json'))
+
+function pathOf(name: string): string | undefined {
   try {
-    return require('onnxruntime-node') as Ort
+    return require.resolve(name)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
     throw error
   }
 }
 
+const found = pathOf('onnxruntime-node')
+
+/** The program of the package, if it is there. */
+export const ortPath = found ?? ''
+
 /** Undefined where it is not installed. */
-export const ort = find()
+export const ort = found === undefined ? undefined : (require(found) as Ort)
 
 const arrays = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const
 
