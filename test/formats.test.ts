@@ -254,7 +254,7 @@ describe('names of files that are written', () => {
   const writers: Readonly<
     Record<string, readonly [write: (path: string) => Promise<unknown>, own: readonly string[]]>
   > = {
-    'model.save': [(path) => model().save(path), ['a.neurode', 'a', 'a.model', 'a.safetensors']],
+    'model.save': [(path) => model().save(path), ['a.neurode', 'a.onnx', 'a', 'a.model', 'a.safetensors']],
     'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a']],
     'plot.report': [(path) => plot.report(path, []), ['a.html']],
   }
