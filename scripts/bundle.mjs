@@ -18,7 +18,8 @@ const programs = [
 /** The script of a web page; Node does not run it. */
 const page = 'dist/serve/page/client.js'
 /** Packages that are bundled with their dependencies: otherwise users would install other versions, which may need a newer Node. */
-const bundled = ['fastify']
+const bundled = ['fastify', '@bufbuild/protobuf']
+const isBundled = (path) => bundled.some((name) => path === name || path.startsWith(`${name}/`))
 const options = { platform: 'node', target: 'node20.19', logLevel: 'warning' }
 
 /** Writes the files of `entries`, paths such as `dist/index.js`, to `out`. Returns the paths of all source files that it bundled. */
@@ -58,7 +59,7 @@ const external = {
     onResolve({ filter: /^[^.]/ }, ({ path, resolveDir, kind }) => {
       const isOwn = !resolveDir.includes('node_modules')
       if (kind === 'entry-point' || path.startsWith('.') || isBuiltin(path)) return undefined
-      return isOwn && !bundled.includes(path) ? { path, external: true } : undefined
+      return isOwn && !isBundled(path) ? { path, external: true } : undefined
     })
   },
 }

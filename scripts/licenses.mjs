@@ -17,8 +17,14 @@ function sectionOf(folder) {
   return `## ${manifest.name} ${manifest.version} (${manifest.license})\n\n\`\`\`text\n${text.replaceAll('\r', '')}\n\`\`\``
 }
 
+/** Licences of packages that name them and do not include their texts: files of `licenses/`. */
+const named = { '@bufbuild/protobuf': ['Apache-2.0.txt', 'protobuf-BSD-3-Clause.txt'] }
+
 /** Some packages name their licence and do not include its text. */
 function textOf({ name, license, author }) {
+  const files = named[name]
+  if (files)
+    return files.map((file) => readFileSync(join(import.meta.dirname, 'licenses', file), 'utf8').trim()).join('\n\n')
   const holder = author?.name ?? author
   if (license !== 'MIT' || !holder) throw new Error(`${name} has no text of its licence`)
   return `Copyright (c) ${holder}\n\n${mit}`
