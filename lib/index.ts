@@ -75,7 +75,7 @@ export type {
   Predictor,
   PredictorOptions,
 } from './inference/predictor.js'
-export type { OnnxOptions, SaveOptions, SaveResult } from './interchange/writers.js'
+export type { OnnxOptions, SaveOptions, SaveResult } from './interchange/saving.js'
 export {
   ActivationLayer,
   type ActivationLayerOptions,
