@@ -77,7 +77,10 @@ export function splitRows(
   raw?: RawTargets,
 ): CapturedBatch {
   const each = 2 * outputs + 1
-  const beginOf = (place: number) => begin + Math.floor(place / positions) * stride + (place % positions) * each
+  // All numbers of an only output are one piece.
+  const isOnly = stride === positions * each
+  const beginOf = (place: number) =>
+    isOnly ? place * each : begin + Math.floor(place / positions) * stride + (place % positions) * each
   const places = new Uint32Array((captured.length / stride) * positions)
   let rows = 0
   for (let place = 0; place < places.length; place++) {
@@ -90,14 +93,15 @@ export function splitRows(
     weights: new Float32Array(rows).fill(1),
     shape: [rows, outputs] as const,
   }
+  const { outputs: ofOutputs, targets, weights } = batch
   const from = raw?.data ?? captured
   for (let row = 0; row < rows; row++) {
     const place = places[row] as number
     const at = beginOf(place)
     const first = raw === undefined ? at + outputs : width * placeOf(raw, place, positions)
-    for (let o = 0; o < outputs; o++) batch.outputs[row * outputs + o] = captured[at + o] as number
-    for (let t = 0; t < width; t++) batch.targets[row * width + t] = from[first + t] as number
-    if (weighted) batch.weights[row] = captured[at + 2 * outputs] as number
+    for (let o = 0; o < outputs; o++) ofOutputs[row * outputs + o] = captured[at + o] as number
+    for (let t = 0; t < width; t++) targets[row * width + t] = from[first + t] as number
+    if (weighted) weights[row] = captured[at + 2 * outputs] as number
   }
   let indices: Uint32Array | undefined
   return {
