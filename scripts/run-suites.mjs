@@ -1,6 +1,6 @@
 // run-suites.mjs [suite...] [option...]: runs suites of build/test, all but those of the package if none is named, and reports
-// them as mocha's reporter `spec` does. Each suite is a process of its own, and as many run at a time as there are processors,
-// or as NEURODE_TEST_JOBS says. Options are those of mocha, such as `--grep`.
+// them as mocha's reporter `spec` does. Each suite is a process of its own. As many run at a time as there are processors, up
+// to 8, or as NEURODE_TEST_JOBS says. Options are those of mocha, such as `--grep`.
 
 import { spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
@@ -23,8 +23,10 @@ const longest = [
   'documentation',
   'examples',
 ]
-/** What a process may need. */
-const bytesPerJob = 2 ** 31
+/** More at a time gain nothing: the longest suite takes an eighth of the time of all. */
+const mostJobs = 8
+/** The memory that a suite may need. */
+const bytesPerJob = 1.5 * 2 ** 30
 const { EVENT_HOOK_BEGIN, EVENT_RUN_BEGIN, EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_SUITE_END } = Mocha.Runner.constants
 const { EVENT_TEST_BEGIN, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } = Mocha.Runner.constants
 
@@ -70,7 +72,7 @@ function jobs() {
   const given = Number(process.env.NEURODE_TEST_JOBS)
   if (given >= 1) return given
   const memory = Math.min(totalmem(), process.constrainedMemory?.() || Infinity)
-  return Math.max(1, Math.min(availableParallelism(), Math.floor(memory / bytesPerJob)))
+  return Math.max(1, Math.min(availableParallelism(), mostJobs, Math.floor(memory / bytesPerJob)))
 }
 
 async function runFrom(suites) {

@@ -75,6 +75,16 @@ async function failureOf({ call }: PublicCall, args: unknown[]): Promise<unknown
   }
 }
 
+/** The error of a call that should have none. On a busy machine its own time limit may be over: it is tried again. */
+async function failureOfValid(call: PublicCall, argsOf: () => unknown[]): Promise<unknown> {
+  let failure: unknown
+  for (let i = 0; i < 5; i++) {
+    failure = await failureOf(call, argsOf())
+    if (!(failure instanceof NeurodeError && failure.code === 'ERR_ABORTED')) break
+  }
+  return failure
+}
+
 /** The problem with the end of a call, or undefined. */
 function problemOf(error: unknown): string | undefined {
   if (error === undefined || error instanceof OddError) return undefined
@@ -177,7 +187,7 @@ describe('odd arguments', () => {
       await inFolder(async (folder) => {
         chdir(folder)
         try {
-          assert.equal(await failureOf(call, call.args()), undefined, 'the call itself')
+          assert.equal(await failureOfValid(call, call.args), undefined, 'the call itself')
           for await (const [what, args] of mutations(call)) {
             calls++
             const result = problemOf(await failureOf(call, args))
@@ -201,7 +211,7 @@ describe('odd arguments', () => {
       chdir(folder)
       try {
         for (const call of publicCalls) {
-          const error = await failureOf(call, call.args().map(ofOtherRealm))
+          const error = await failureOfValid(call, () => call.args().map(ofOtherRealm))
           if (error !== undefined) wrong.push(`${call.name}: ${error}`)
         }
       } finally {
