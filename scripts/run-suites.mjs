@@ -48,7 +48,7 @@ await main()
 
 async function main() {
   const start = performance.now()
-  const suites = named.length > 0 ? named : allSuites()
+  const suites = inOrder(named.length > 0 ? named : allSuites())
   reported.emit(EVENT_RUN_BEGIN)
   reported.emit(EVENT_SUITE_BEGIN, { title: '', root: true })
   await Promise.all(Array.from({ length: jobs() }, () => runFrom(suites)))
@@ -64,8 +64,18 @@ function allSuites() {
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => isSuite(name) && !name.startsWith('package/'))
     .sort()
-  const first = longest.map((name) => `${name}.test.js`)
-  return [...new Set([...first, ...names])].map((name) => `build/test/${name}`)
+  return names.map((name) => `build/test/${name}`)
+}
+
+/** Puts the longest suites first. */
+function inOrder(suites) {
+  const ranks = new Map(longest.map((name, rank) => [name, rank]))
+  const rankOf = (suite) => ranks.get(nameOf(suite)) ?? longest.length
+  return suites.toSorted((a, b) => rankOf(a) - rankOf(b))
+}
+
+function nameOf(suite) {
+  return suite.replace(/^build\/test\//, '').replace(/\.test\.js$/, '')
 }
 
 function jobs() {
@@ -137,9 +147,7 @@ function atWork(events) {
 
 function slowest() {
   const ordered = [...seconds].sort((a, b) => b[1] - a[1]).slice(0, 10)
-  return ordered
-    .map(([suite, value]) => `${suite.slice('build/test/'.length, -'.test.js'.length)} ${value.toFixed()} s`)
-    .join(', ')
+  return ordered.map(([suite, value]) => `${nameOf(suite)} ${value.toFixed()} s`).join(', ')
 }
 
 /** Says what was running, and ends it. */

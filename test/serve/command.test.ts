@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
@@ -121,8 +122,12 @@ describe('neurode serve', function () {
         return client
       })
       const [late, alsoLate, ...others] = clients as [Client, Client, ...Client[]]
-      for (const { socket } of [late, alsoLate]) socket.pause()
+      const answered = [late, alsoLate].map(async ({ socket }) => {
+        await once(socket, 'data')
+        socket.pause()
+      })
       for (const client of others.slice(0, 2)) assert.equal((await client.response()).status, 200)
+      await Promise.all(answered)
       const stopped = stop()
       for (const client of others) assert.equal(await client.end(), '')
       for (const client of [late, alsoLate]) {
