@@ -43,6 +43,9 @@ export function trained(k: number, steps: number): Tolerance {
 /** For the same network with another instruction set, which only changes the order of summation. */
 export const otherInstructions: Tolerance = { atol: 2e-5, rtol: 1e-4 }
 
+/** For the same layer in another program, which adds in another order; a normalization multiplies the difference. */
+export const otherProgram: Tolerance = { atol: 5e-6, rtol: 1e-5 }
+
 /** For a whole training with another order of summation: each step passes differences on to the next. */
 export const otherTraining: Tolerance = { atol: 1e-4, rtol: 1e-3 }
 

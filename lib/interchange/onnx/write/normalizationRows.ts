@@ -39,15 +39,21 @@ export function layerNormalization(site: CallSite<LayerNormalization>): Value {
   return alongLast(site, site.layer.axis, (x, sizes) => standardize(site, x, sizes, site.layer))
 }
 
-/** Groups are the rows of a matrix while they are normalized. */
+/** Groups are the rows of a matrix while they are normalized: their channels lie together, each with all its positions. */
 export function groupNormalization(site: CallSite<GroupNormalization>): Value {
-  const { layer, shape, x } = site
-  const channels = elementCount(shape)
-  const groups = layer.groups === -1 ? channels : layer.groups
-  if (groups === 1) return standardize(site, x, shape, layer)
-  const size = channels / groups
+  const { layer, shape } = site
+  const channels = shape.length - 1
+  const order = [channels, ...rest(shape.length, [channels])]
+  const groups = layer.groups === -1 ? (shape[channels] as number) : layer.groups
+  const size = elementCount(shape) / groups
   const plain = { epsilon: layer.epsilon, scale: false, center: false }
-  const normal = site.reshape(standardize(site, site.reshape(x, [groups, size]), [size], plain), shape)
+  const normal = inOrder(site, order, (x) => {
+    const grouped = standardize(site, site.reshape(x, [groups, size]), [size], plain)
+    return site.reshape(
+      grouped,
+      order.map((place) => shape[place] as number),
+    )
+  })
   return shifted(site, layer.scale ? site.plain('Mul', normal, site.weight('gamma')) : normal, layer)
 }
 
