@@ -12,13 +12,14 @@ import { build, transform } from 'esbuild'
 const programs = [
   'dist/cli/main.js',
   'dist/cli/probe.js',
+  'dist/interchange/hdf5/worker.js',
   'dist/persistence/modelReader.js',
   'dist/serve/workers/worker.js',
 ]
 /** The script of a web page; Node does not run it. */
 const page = 'dist/serve/page/client.js'
 /** Packages that are bundled with their dependencies: otherwise users would install other versions, which may need a newer Node. */
-const bundled = ['fastify', '@bufbuild/protobuf']
+const bundled = ['fastify', 'h5wasm', '@bufbuild/protobuf']
 const isBundled = (path) => bundled.some((name) => path === name || path.startsWith(`${name}/`))
 const options = { platform: 'node', target: 'node20.19', logLevel: 'warning' }
 
