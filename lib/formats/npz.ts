@@ -102,7 +102,7 @@ export function parseNpz(bytes: Buffer<ArrayBuffer>, path: string, maxBytes?: nu
 /**
  * Writes arrays by name as an npz file, atomically: after a failure the old file is unchanged.
  *
- * @throws NeurodeError `ERR_FILE_WRITE`; `ERR_ARGUMENT` for more than 4 GB.
+ * @throws NeurodeError `ERR_FILE_WRITE`.
  */
 export function writeNpz(
   path: string | URL,

@@ -1,30 +1,32 @@
-/** A strict reader and a writer of zip archives in memory, without encryption, archives in several parts, and files beyond 4 GB. */
+/** A strict reader and a writer of zip archives in memory, without encryption and archives in several parts. */
 
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { NeurodeError } from '../base/errors.js'
+import { deflateRawSync } from 'node:zlib'
 import { damaged } from '../files/files.js'
-
-const localMark = 0x04034b50
-const centralMark = 0x02014b50
-const endMark = 0x06054b50
-const endBytes = 22
-const centralBytes = 46
-const localBytes = 30
-const maxComment = 0xffff
-/** The highest compression ratio of deflate: 258 bytes from a match code of two bits. */
-const maxDeflateRatio = 1032
-const stored = 0
-const deflated = 8
-
-interface Entry {
-  readonly name: string
-  readonly encrypted: boolean
-  readonly method: number
-  readonly crc: number
-  readonly packed: number
-  readonly size: number
-  readonly offset: number
-}
+import {
+  centralBytes,
+  centralMark,
+  checkSpans,
+  checksum,
+  dataOffset,
+  deflated,
+  endBytes,
+  endMark,
+  findDirectory,
+  localBytes,
+  localMark,
+  localSize,
+  locatorBytes,
+  locatorMark,
+  readEntries,
+  stored,
+  tailBytes,
+  unpack,
+  wide16,
+  wide32,
+  wideEndBytes,
+  wideEndMark,
+  wideField,
+} from './zipDirectory.js'
 
 /**
  * The members of an archive by name, in its order, each as a function that unpacks the member. Offsets and the sum of the sizes, at
@@ -36,117 +38,40 @@ export function readZip(
   maxBytes: number,
 ): Map<string, () => Uint8Array<ArrayBuffer>> {
   const members = new Map<string, () => Uint8Array<ArrayBuffer>>()
-  const { entries, start } = readDirectory(bytes, path)
-  const spans: [from: number, to: number, name: string][] = [[start, bytes.length, 'the directory']]
+  const from = Math.max(0, bytes.length - tailBytes)
+  const directory = findDirectory(bytes.subarray(from), from, path)
+  const entries = readEntries(bytes.subarray(directory.start, directory.start + directory.size), directory.count, path)
   let unpacked = 0
-  for (const entry of entries) {
+  const spans = entries.map((entry): [number, number, string] => {
     unpacked += entry.size
     if (unpacked > maxBytes) {
       const text = `member ${JSON.stringify(entry.name)}: with it the archive unpacks to ${unpacked} bytes`
       throw damaged(path, `${text}, beyond the limit of ${maxBytes}: readNpz(path, { maxBytes }) raises it`)
     }
     if (members.has(entry.name)) throw damaged(path, `two members are called ${JSON.stringify(entry.name)}`)
-    const from = dataOffset(bytes, entry, path)
-    spans.push([entry.offset, from + entry.packed, entry.name])
-    members.set(entry.name, () => unpack(bytes.subarray(from, from + entry.packed), entry, path))
-  }
-  spans.sort(([a], [b]) => a - b)
-  spans.forEach(([from, , name], i) => {
-    if (i === 0) return
-    const [, to, before] = spans[i - 1] as (typeof spans)[number]
-    if (from < to) throw damaged(path, `member ${JSON.stringify(name)} overlaps ${JSON.stringify(before)}`)
+    const local = bytes.subarray(entry.offset, entry.offset + localSize(entry))
+    const start = dataOffset(local, entry, bytes.length, path)
+    members.set(entry.name, () => unpack(bytes.subarray(start, start + entry.packed), entry, path))
+    return [entry.offset, start + entry.packed, entry.name]
   })
+  checkSpans(spans, directory, path)
   return members
 }
 
-function readDirectory(bytes: Buffer, path: string): { entries: Entry[]; start: number } {
-  const end = findEnd(bytes)
-  if (end < 0) throw damaged(path, 'expected a zip archive, got a file without its directory')
-  const count = bytes.readUInt16LE(end + 10)
-  const size = bytes.readUInt32LE(end + 12)
-  const start = bytes.readUInt32LE(end + 16)
-  if (bytes.readUInt16LE(end + 4) !== 0 || bytes.readUInt16LE(end + 8) !== count) {
-    throw damaged(path, 'expected a zip archive in one part')
-  }
-  if (start + size !== end) throw damaged(path, 'the directory of the zip archive is not where it should be')
-  const entries: Entry[] = []
-  let at = start
-  for (let i = 0; i < count; i++) {
-    if (at + centralBytes > end || bytes.readUInt32LE(at) !== centralMark) {
-      throw damaged(path, `expected ${count} entries in the directory, got ${i}`)
-    }
-    const nameBytes = bytes.readUInt16LE(at + 28)
-    const next = at + centralBytes + nameBytes + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32)
-    if (next > end) throw damaged(path, 'an entry of the directory ends beyond it')
-    const flags = bytes.readUInt16LE(at + 8)
-    const name = bytes.toString('utf8', at + centralBytes, at + centralBytes + nameBytes)
-    entries.push({
-      name,
-      encrypted: (flags & 0x2041) !== 0,
-      method: bytes.readUInt16LE(at + 10),
-      crc: bytes.readUInt32LE(at + 16),
-      packed: bytes.readUInt32LE(at + 20),
-      size: bytes.readUInt32LE(at + 24),
-      offset: bytes.readUInt32LE(at + 42),
-    })
-    at = next
-  }
-  if (at !== end) throw damaged(path, `the directory holds more than the ${count} entries declared`)
-  return { entries, start }
-}
-
-/** The offset of the end record, whose comment must reach the end of the file; -1 if there is none. */
-function findEnd(bytes: Buffer): number {
-  for (let at = bytes.length - endBytes; at >= Math.max(0, bytes.length - endBytes - maxComment); at--) {
-    if (bytes.readUInt32LE(at) === endMark && at + endBytes + bytes.readUInt16LE(at + 20) === bytes.length) return at
-  }
-  return -1
-}
-
-function dataOffset(bytes: Buffer, { name, offset, packed }: Entry, path: string): number {
-  const quoted = JSON.stringify(name)
-  if (offset + localBytes > bytes.length || bytes.readUInt32LE(offset) !== localMark) {
-    throw damaged(path, `member ${quoted} is not where the directory says`)
-  }
-  const nameBytes = bytes.readUInt16LE(offset + 26)
-  const from = offset + localBytes + nameBytes + bytes.readUInt16LE(offset + 28)
-  if (from + packed > bytes.length) throw damaged(path, `member ${quoted} ends beyond the file`)
-  if (bytes.toString('utf8', offset + localBytes, offset + localBytes + nameBytes) !== name) {
-    throw damaged(path, `member ${quoted} has another name in its own header`)
-  }
-  return from
-}
-
-function unpack(packed: Buffer<ArrayBuffer>, entry: Entry, path: string): Uint8Array<ArrayBuffer> {
-  const { method, size, crc, encrypted } = entry
-  const member = `member ${JSON.stringify(entry.name)}`
-  if (encrypted) throw damaged(path, `${member} is encrypted`)
-  if (method !== stored && method !== deflated) throw damaged(path, `${member}: unknown compression method ${method}`)
-  if (method === stored && size !== packed.length) throw damaged(path, `${member}: its two sizes differ`)
-  if (size > packed.length * maxDeflateRatio) {
-    throw damaged(path, `${member}: ${packed.length} bytes cannot hold the ${size} declared`)
-  }
-  const data = method === stored ? packed : inflate(packed, size, member, path)
-  if (data.length !== size) throw damaged(path, `${member}: expected ${size} bytes, got ${data.length}`)
-  if (crc32(data) !== crc) throw damaged(path, `${member}: wrong checksum`)
-  return data
-}
-
-function inflate(packed: Uint8Array, size: number, member: string, path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return inflateRawSync(packed, { maxOutputLength: Math.max(1, size) }) as Uint8Array<ArrayBuffer>
-  } catch (error) {
-    throw damaged(path, `${member}: the compressed data are damaged`, error)
-  }
-}
-
-/** The bytes of an archive of these members, in chunks. */
-export function writeZip(members: ReadonlyMap<string, Uint8Array>, compress: boolean): Uint8Array[] {
+/** The bytes of an archive of these members, in chunks. Numbers of `widest` and more are written in the wide form. */
+export function writeZip(
+  members: ReadonlyMap<string, Uint8Array>,
+  compress: boolean,
+  widest: number = wide32,
+): Uint8Array[] {
   const chunks: Uint8Array[] = []
   const directory: Uint8Array[] = []
   let at = 0
   for (const [name, data] of members) {
     const packed = compress ? deflateRawSync(data) : data
+    const text = Buffer.from(name)
+    const sizes = [data.length, packed.length]
+    const localWide = sizes.some((size) => size >= widest) ? wideNumbers(sizes) : Buffer.alloc(0)
     const local = Buffer.alloc(localBytes)
     local.writeUInt32LE(localMark, 0)
     local.writeUInt16LE(20, 4)
@@ -155,31 +80,60 @@ export function writeZip(members: ReadonlyMap<string, Uint8Array>, compress: boo
     local.writeUInt16LE(compress ? deflated : stored, 8)
     // The date is always 1 January 1980, so that the same arrays give the same bytes.
     local.writeUInt16LE(0x21, 12)
-    local.writeUInt32LE(crc32(data), 14)
-    local.writeUInt32LE(fits(packed.length), 18)
-    local.writeUInt32LE(fits(data.length), 22)
-    const text = Buffer.from(name)
+    local.writeUInt32LE(checksum(data), 14)
+    local.writeUInt32LE(localWide.length > 0 ? wide32 : packed.length, 18)
+    local.writeUInt32LE(localWide.length > 0 ? wide32 : data.length, 22)
     local.writeUInt16LE(text.length, 26)
+    local.writeUInt16LE(localWide.length, 28)
+    const isFar = at >= widest
+    const numbers = [...(localWide.length > 0 ? sizes : []), ...(isFar ? [at] : [])]
+    const centralWide = numbers.length > 0 ? wideNumbers(numbers) : Buffer.alloc(0)
+    if (centralWide.length > 0) local.writeUInt16LE(45, 4)
     const central = Buffer.alloc(centralBytes)
     central.writeUInt32LE(centralMark, 0)
     central.writeUInt16LE(20, 4)
     local.copy(central, 6, 4, 30)
-    central.writeUInt32LE(fits(at), 42)
-    directory.push(central, text)
-    chunks.push(local, text, packed)
-    at += local.length + text.length + packed.length
+    central.writeUInt16LE(centralWide.length, 30)
+    central.writeUInt32LE(isFar ? wide32 : at, 42)
+    directory.push(central, text, centralWide)
+    chunks.push(local, text, localWide, packed)
+    at += local.length + text.length + localWide.length + packed.length
   }
   const size = directory.reduce((sum, { length }) => sum + length, 0)
-  const end = Buffer.alloc(endBytes)
-  end.writeUInt32LE(endMark, 0)
-  end.writeUInt16LE(members.size, 8)
-  end.writeUInt16LE(members.size, 10)
-  end.writeUInt32LE(size, 12)
-  end.writeUInt32LE(fits(at + size) - size, 16)
-  return [...chunks, ...directory, end]
+  return [...chunks, ...directory, ...endRecords(at, size, members.size, widest)]
 }
 
-function fits(bytes: number): number {
-  if (bytes < 2 ** 32 - 1) return bytes
-  throw new NeurodeError('ERR_ARGUMENT', 'an npz file holds at most 4 GB: use safetensors')
+/** The field of numbers that 32 bits may not hold. */
+function wideNumbers(numbers: readonly number[]): Buffer {
+  const field = Buffer.alloc(4 + 8 * numbers.length)
+  field.writeUInt16LE(wideField, 0)
+  field.writeUInt16LE(8 * numbers.length, 2)
+  numbers.forEach((number, i) => {
+    field.writeBigUInt64LE(BigInt(number), 4 + 8 * i)
+  })
+  return field
+}
+
+function endRecords(start: number, size: number, count: number, widest: number): Buffer[] {
+  const isWide = start + size >= widest || count >= wide16
+  const end = Buffer.alloc(endBytes)
+  end.writeUInt32LE(endMark, 0)
+  end.writeUInt16LE(isWide ? wide16 : count, 8)
+  end.writeUInt16LE(isWide ? wide16 : count, 10)
+  end.writeUInt32LE(isWide ? wide32 : size, 12)
+  end.writeUInt32LE(isWide ? wide32 : start, 16)
+  if (!isWide) return [end]
+  const wideEnd = Buffer.alloc(wideEndBytes)
+  wideEnd.writeUInt32LE(wideEndMark, 0)
+  wideEnd.writeBigUInt64LE(BigInt(wideEndBytes - 12), 4)
+  wideEnd.writeUInt16LE(45, 12)
+  wideEnd.writeUInt16LE(45, 14)
+  for (const [place, number] of [count, count, size, start].entries()) {
+    wideEnd.writeBigUInt64LE(BigInt(number), 24 + 8 * place)
+  }
+  const locator = Buffer.alloc(locatorBytes)
+  locator.writeUInt32LE(locatorMark, 0)
+  locator.writeBigUInt64LE(BigInt(start + size), 8)
+  locator.writeUInt32LE(1, 16)
+  return [wideEnd, locator, end]
 }
