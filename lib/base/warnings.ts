@@ -10,6 +10,7 @@ export const warningCodes = {
   NEURODE_NOT_ADAPTED: 'a normalization was never adapted to data',
   NEURODE_NOT_FINITE: 'data or the loss are NaN or infinite',
   NEURODE_DATA_ENDED: 'the batches of an iterator ended before training or validation did',
+  NEURODE_NOT_READ: 'a file of other software holds something that the model made of it does not',
   NEURODE_ROUNDED: 'numbers of a file were rounded so much that different numbers may have become equal',
 } as const
 

@@ -11,17 +11,17 @@ interface Row extends Format {
 }
 
 /** The first and last bytes of a file, as one character for each byte, and the file's length in bytes. */
-interface Sample {
+export interface Sample {
   readonly head: string
   readonly tail: string
   readonly length: number
 }
 
-const sampleBytes = 65_536
+/** How many of the first and last bytes of a file are looked at. */
+export const sampleBytes = 65_536
 
 const notRead = ', which Neurode does not read'
-const savez = "numpy.savez('weights.npz', *model.get_weights())"
-const fromKeras = `${notRead}; in Keras, ${savez} writes what loadWeights() reads`
+const fromTensorFlow = `${notRead}; in Keras, model.save('model.keras') writes what load() reads`
 const fromTorch = `${notRead}, as it may run code; safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') writes what loadWeights() reads`
 const fromTfjs = `${notRead}; model.setWeights() takes the arrays that getWeights() of TensorFlow.js gives`
 const readBy = (...readers: readonly string[]) => `, for ${readers.map((name) => `${name}()`).join(' and ')}`
@@ -64,6 +64,9 @@ export const formats = {
   safetensors: 'a safetensors file',
   npz: 'an npz file',
   npy: 'an npy file',
+  keras: 'a Keras file (.keras)',
+  kerasFolder: 'an unpacked Keras file',
+  hdf5: 'an HDF5 file (.h5)',
 } as const
 
 /** The formats that are recognized; the first row that matches counts. */
@@ -75,13 +78,13 @@ const rows: readonly Row[] = [
     matches: (file) => isSafetensors(file) && file.head.startsWith(modelStart, 8),
   },
   { name: formats.safetensors, advice: readBy('loadWeights', 'readSafetensors'), matches: isSafetensors },
-  { name: 'a Keras file (.keras)', advice: fromKeras, matches: zipWith('model.weights.h5', 'metadata.json') },
+  { name: formats.keras, advice: readBy('load', 'loadWeights'), matches: zipWith('model.weights.h5', 'metadata.json') },
   { name: 'a PyTorch file (.pt)', advice: fromTorch, matches: zipWith('data.pkl', 'constants.pkl') },
   { name: formats.npz, advice: readBy('loadWeights', 'readNpz'), matches: zipWith('.npy') },
   { name: 'a zip archive', advice: notRead, matches: begins('PK\x03\x04', 'PK\x05\x06') },
   {
-    name: 'an HDF5 file (.h5)',
-    advice: fromKeras,
+    name: formats.hdf5,
+    advice: readBy('load', 'loadWeights'),
     matches: ({ head }) => [0, 512, 1024, 2048].some((at) => head.startsWith('\x89HDF\r\n\x1a\n', at)),
   },
   { name: formats.npy, advice: readBy('readNpy', 'openNpy'), matches: begins('\x93NUMPY') },
@@ -92,7 +95,7 @@ const rows: readonly Row[] = [
     matches: bytes(0x80, [2, 5], [1, 255]),
   },
   { name: 'a TensorFlow Lite model', advice: notRead, matches: ({ head }) => head.startsWith('TFL3', 4) },
-  { name: 'a TensorFlow SavedModel', advice: fromKeras, matches: begins('\x08\x01\x12') },
+  { name: 'a TensorFlow SavedModel', advice: fromTensorFlow, matches: begins('\x08\x01\x12') },
   // The first fields of a ModelProto: ir_version, then producer, graph or opset_import.
   { name: 'an ONNX model', advice: notRead, matches: bytes(8, [1, 31], '\x12\x1a"*:B') },
   { name: 'a GGUF file', advice: notRead, matches: begins('GGUF') },
@@ -149,14 +152,30 @@ export function formatOf(content: Uint8Array): Format | undefined {
   const buffer = Buffer.from(content.buffer, content.byteOffset, length)
   const head = buffer.toString('latin1', 0, Math.min(length, sampleBytes))
   const tail = buffer.toString('latin1', Math.max(0, length - sampleBytes))
-  return rows.find(({ matches }) => matches({ head, tail, length }))
+  return formatOfSample({ head, tail, length })
+}
+
+/** Like {@link formatOf}, for a part of the file. */
+export function formatOfSample(sample: Sample): Format | undefined {
+  return rows.find(({ matches }) => matches(sample))
+}
+
+/** The formats of folders, by a file in them; the first row that matches counts. */
+const folders: readonly (Format & { readonly file: string })[] = [
+  { file: 'saved_model.pb', name: 'a TensorFlow SavedModel', advice: fromTensorFlow },
+  { file: 'model.weights.h5', name: formats.kerasFolder, advice: readBy('load') },
+  { file: 'model.json', name: 'a TensorFlow.js model', advice: fromTfjs },
+]
+
+/** The format of a folder with files of these names; undefined if no row matches. */
+export function folderFormatOf(names: readonly string[]): Format | undefined {
+  return folders.find(({ file }) => names.includes(file))
 }
 
 /** What a folder holds, judged by the names of its files: the end of a message. */
 export function foreignFolder(names: readonly string[]): string {
-  if (names.includes('saved_model.pb')) return `a TensorFlow SavedModel${fromKeras}`
-  if (names.includes('model.weights.h5')) return `an unpacked Keras file${fromKeras}`
-  if (names.includes('model.json')) return `a TensorFlow.js model${fromTfjs}`
+  const found = folderFormatOf(names)
+  if (found !== undefined) return `${found.name}${found.advice}`
   const [file] = names.filter((name) => /\.(?:neurode|safetensors|npz)$/.test(name))
   return file === undefined ? 'a folder' : `a folder; a file in it is ${file}`
 }

@@ -5,7 +5,7 @@
  */
 
 import { isFloat32Array } from 'node:util/types'
-import { formatShape } from '../arrays/arrays.js'
+import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkInteger, refuse } from '../checks/validate.js'
 import type { ModelCore, TrainingState } from '../core/core.js'
@@ -155,7 +155,12 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
   const weights = parameters.map(({ name, shape }) => ({ name, shape, data: tensor(name, shape) }))
   return sensible(path, () => {
     const state = object(description.state, 'state')
-    const slots = checkInteger(state.slots, 'slots', 0)
+    // A file of other software says nothing of variables that are still 0.
+    const isOpen = state.slots === null
+    const slots = isOpen ? core.slotCount : checkInteger(state.slots, 'slots', 0)
+    const variable = (name: string, shape: readonly number[]) => {
+      return isOpen && !tensors.has(name) ? new Float32Array(elementCount(shape)) : tensor(name, shape)
+    }
     if (core.settings !== undefined && slots !== core.slotCount) {
       throw mismatch(path, `the optimizer has ${slots} variables per weight, but this model's has ${core.slotCount}`)
     }
@@ -163,7 +168,7 @@ export function stateOf(file: ModelFile, core: ModelCore): TrainingState {
       weights,
       slots: Array.from({ length: core.settings === undefined ? 0 : slots }, (_, slot) =>
         parameters.map(({ name, shape, trainable = true }) =>
-          trainable ? tensor(slotName(slot, name), shape) : undefined,
+          trainable ? variable(slotName(slot, name), shape) : undefined,
         ),
       ),
       trained: parameters.map(({ name, shape }) => {
