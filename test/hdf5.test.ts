@@ -86,8 +86,8 @@ describe('HDF5 files', function () {
 
   it('are refused where they are no HDF5 file, or a part of one', async () => {
     const bytes = await encodeHdf5(objects)
-    await rejects(all(bytes.subarray(0, 1000)), 'ERR_FILE_FORMAT', /f\.h5: the HDF5 file cannot be read: it is damaged/)
-    await rejects(all(Buffer.from('text')), 'ERR_FILE_FORMAT', /damaged, or no HDF5 file/)
+    await rejects(all(bytes.subarray(0, 1000)), 'ERR_FILE_FORMAT', /f\.h5: the HDF5 file is damaged/)
+    await rejects(all(Buffer.from('text')), 'ERR_FILE_FORMAT', /damaged, or it is none/)
   })
 
   it('are followed to no other file', async () => {

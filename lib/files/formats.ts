@@ -66,6 +66,7 @@ export const formats = {
   npy: 'an npy file',
   keras: 'a Keras file (.keras)',
   kerasFolder: 'an unpacked Keras file',
+  kerasIndex: 'the index of Keras weights in parts',
   hdf5: 'an HDF5 file (.h5)',
 } as const
 
@@ -131,6 +132,11 @@ const rows: readonly Row[] = [
     name: 'a TensorFlow.js model',
     advice: fromTfjs,
     matches: jsonWith(/"(?:modelTopology|weightsManifest)"\s*:/),
+  },
+  {
+    name: formats.kerasIndex,
+    advice: readBy('loadWeights'),
+    matches: jsonWith(/"weight_map"\s*:[\s\S]*\.weights\.h5"/),
   },
   {
     name: 'the index of a safetensors file in parts',

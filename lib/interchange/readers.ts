@@ -1,9 +1,9 @@
 /** The door for models from files: recognizes the format by content, and loads the reader of that format alone. */
 
-import { readdir, stat } from 'node:fs/promises'
-import { readInto, toPath, whileOpen } from '../files/files.js'
-import { folderFormatOf, formatOfSample, formats, sampleBytes } from '../files/formats.js'
+import { toPath } from '../files/files.js'
+import { formats } from '../files/formats.js'
 import { type ModelFile, readModelFile } from '../persistence/modelFile.js'
+import { formatAt } from './formatAt.js'
 
 /** What `load` passes on to the reader of a format. */
 export interface ReadOptions {
@@ -27,20 +27,4 @@ export async function readAnyModel(source: string | URL, options: ReadOptions = 
   const name = await formatAt(path)
   const reader = name !== undefined && Object.hasOwn(readers, name) ? readers[name] : undefined
   return reader === undefined ? readModelFile(path) : (await reader())(path, options)
-}
-
-/** The format of a file, judged by its first and last bytes, or of a folder, by the names of its files. */
-async function formatAt(path: string): Promise<string | undefined> {
-  const stats = await stat(path).catch(() => undefined)
-  if (stats?.isDirectory() === true) return folderFormatOf(await readdir(path).catch(() => []))?.name
-  if (stats?.isFile() !== true) return undefined
-  return whileOpen(path, async (file, size) => {
-    const part = async (from: number) => {
-      const bytes = Buffer.alloc(Math.min(size - from, sampleBytes))
-      await readInto(file, bytes, from, path)
-      return bytes.toString('latin1')
-    }
-    return formatOfSample({ head: await part(0), tail: await part(Math.max(0, size - sampleBytes)), length: size })
-      ?.name
-  })
 }

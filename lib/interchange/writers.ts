@@ -8,6 +8,8 @@ import type { OnnxOptions, SaveResult, WriteForeign } from './saving.js'
 
 /** Writers by the endings of paths. */
 const writers: Readonly<Record<string, () => Promise<WriteForeign>>> = {
+  keras: async () => (await import('./keras/writeFile.js')).writeKerasArchive,
+  h5: async () => (await import('./keras/writeFile.js')).writeLegacyFile,
   onnx: async () => (await import('./onnx/write/writeOnnx.js')).writeOnnx,
 }
 

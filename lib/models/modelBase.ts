@@ -10,10 +10,10 @@ import { holdCore } from '../core/cores.js'
 import { inOrder } from '../core/inOrder.js'
 import { ModelLayer } from '../core/modelLayer.js'
 import type { SaveOptions, SaveResult } from '../interchange/saving.js'
+import { loadAnyWeights, saveAnyWeights } from '../interchange/weights.js'
 import { saveAnyModel } from '../interchange/writers.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
 import { restoreModel } from '../persistence/modelFile.js'
-import { loadWeights, saveWeights } from '../persistence/weightsFile.js'
 import type { OutputList, Tensors } from './graphTypes.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 
@@ -145,11 +145,12 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   }
 
   /**
-   * Writes the weights alone, by their names: in NumPy's format to a path that ends in `.npz`, otherwise as safetensors. The file is
-   * written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`.
+   * Writes the weights alone: in NumPy's format to a path that ends in `.npz`, for Keras 3 to one that ends in `.weights.h5`, otherwise
+   * as safetensors. The file is written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`, and with
+   * `ERR_ARGUMENT` for Keras where it does not have one of the layers.
    */
   async saveWeights(path: string | URL): Promise<void> {
-    await saveWeights(this.#core, path)
+    await saveAnyWeights(this.#core, path)
   }
 
   /**
@@ -159,11 +160,14 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * `*.bias` of Linear layers, whose weights of shape (out, in) are transposed. Safetensors files from Python are sorted by name;
    * their layers are matched by name, by shape and by the numbers in their names, and it is an error if these are ambiguous.
    *
+   * Of Keras it reads `.weights.h5` files, the `.weights.json` of one in several parts, `.keras` files, and older `.h5` files of weights
+   * or of a model. Their layers are taken in the order of the model, as Keras does.
+   *
    * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE`, whose message describes the names and says what to do. In
    * these cases no weight is changed.
    */
   async loadWeights(path: string | URL): Promise<void> {
-    await loadWeights(this.#core, path)
+    await loadAnyWeights(this.#core, path)
   }
 
   /**

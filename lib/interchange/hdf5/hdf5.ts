@@ -75,16 +75,28 @@ export class Hdf5File {
   }
 }
 
-/** Calls `use` with what the bytes of an HDF5 file hold. Throws `ERR_FILE_FORMAT` for a file that is damaged. */
-export async function readHdf5<T>(bytes: Uint8Array, path: string, use: (file: Hdf5File) => Promise<T>): Promise<T> {
+const noFile = 'the HDF5 file is damaged, or it is none'
+
+/** Buffers of this size are transferred to the thread, and smaller ones copied. */
+const worthTransferring = 2 ** 20
+
+/**
+ * Calls `given` with what the bytes of an HDF5 file hold, which must not be used afterwards. Throws `ERR_FILE_FORMAT` for a file that is
+ * damaged.
+ */
+export async function readHdf5<T>(bytes: Uint8Array, path: string, given: (file: Hdf5File) => Promise<T>): Promise<T> {
+  const size = bytes.length
+  const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === size
+  const transfer = isWhole && size >= worthTransferring ? [bytes.buffer as ArrayBuffer] : []
   const outcome = await withThread(async (thread) => {
     const ask = async (request: H5Request) => {
-      const answer = await thread.ask(request, bytes.length)
+      const answer = await thread.ask(request, size, request.do === 'open' ? transfer : [])
       if (!('problem' in answer)) return answer
       throw new Unreadable(damaged(path, `the HDF5 file cannot be read: ${answer.problem}`))
     }
-    const answer = await ask({ do: 'open', bytes, maxBytes: dataLimit(bytes.length) })
+    const answer = await ask({ do: 'open', bytes, maxBytes: dataLimit(size) })
     const nodes = 'nodes' in answer ? answer.nodes : new Map<string, H5Node>()
+    const use = 'notOpened' in answer ? () => Promise.reject(damaged(path, noFile)) : given
     const result = await use(new Hdf5File(path, nodes, ask)).then(
       (value) => ({ value }),
       // What the library could not read may have left it in a bad state, so its thread must end.

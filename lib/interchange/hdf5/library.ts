@@ -21,7 +21,8 @@ export interface Library {
   readonly module: H5WasmModule
   /** Sets how large the library's memory may become beyond what it has at the start, in bytes. */
   readonly limit: (bytes: number) => void
-  readonly open: (bytes: Uint8Array) => bigint
+  /** Opens a file; undefined if it cannot be. */
+  readonly open: (bytes: Uint8Array) => bigint | undefined
   readonly close: (file: bigint) => void
   /** Calls `write` with a new file, and returns the bytes of the file. */
   readonly create: (write: (file: bigint) => void) => Uint8Array<ArrayBuffer>
@@ -56,10 +57,11 @@ export async function loadLibrary(): Promise<Library> {
       most = atStart + bytes
     },
     open: (bytes) => {
-      FS.writeFile(path, bytes)
+      FS.writeFile(path, bytes, { canOwn: true } as object)
       const file = module.open(path, module.H5F_ACC_RDONLY)
-      if (file < 0n) throw new Error('it is damaged, or no HDF5 file')
-      return file
+      if (file >= 0n) return file
+      remove()
+      return undefined
     },
     close: (file) => {
       module.close_file(file)

@@ -52,4 +52,7 @@ export type H5Answer =
   | { readonly data: readonly Uint8Array<ArrayBuffer>[] }
   /** The bytes of WebAssembly's memory. */
   | { readonly memory: number }
+  /** What went wrong, after which the thread may be in a bad state. */
   | { readonly problem: string }
+  /** The file could not be opened, and nothing was read of it. */
+  | { readonly notOpened: true }

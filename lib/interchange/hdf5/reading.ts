@@ -21,12 +21,18 @@ export class Reading {
   readonly #chunks = new Map<string, number>()
   #text = 0
 
-  constructor(library: Library, bytes: Uint8Array, maxBytes: number) {
+  private constructor(library: Library, file: bigint, maxBytes: number) {
     this.#library = library
     this.#maxBytes = maxBytes
-    library.limit(workingMemory)
-    this.#file = library.open(bytes)
+    this.#file = file
     this.#walk('', [], 0)
+  }
+
+  /** Opens a file; undefined if it cannot be. */
+  static open(library: Library, bytes: Uint8Array, maxBytes: number): Reading | undefined {
+    library.limit(workingMemory)
+    const file = library.open(bytes)
+    return file === undefined ? undefined : new Reading(library, file, maxBytes)
   }
 
   /** The elements of datasets, little-endian. */

@@ -48,9 +48,9 @@ export class Thread {
   }
 
   /** Resolves with the answer; `bytes` are those that the request is about, for its time limit. */
-  async ask(request: H5Request, bytes: number): Promise<H5Answer> {
+  async ask(request: H5Request, bytes: number, transfer: readonly ArrayBuffer[] = []): Promise<H5Answer> {
     const answered = this.#wait(leastMs + bytes / bytesPerMs)
-    this.#worker.postMessage(request)
+    this.#worker.postMessage(request, transfer)
     return (await answered) as H5Answer
   }
 

@@ -12,8 +12,8 @@ let reading: Reading | undefined
 function answer(request: H5Request): H5Answer {
   switch (request.do) {
     case 'open':
-      reading = new Reading(library, request.bytes, request.maxBytes)
-      return { nodes: reading.nodes }
+      reading = Reading.open(library, request.bytes, request.maxBytes)
+      return reading === undefined ? { notOpened: true } : { nodes: reading.nodes }
     case 'read':
       return { data: reading?.read(request.paths) ?? [] }
     case 'write':

@@ -39,9 +39,8 @@ const layouts: Readonly<Record<string, (config: JsonObject) => Layout>> = {
 }
 
 /** The lists of slots in the order of Keras' files: averages and accumulated gradients come first there, and last in Neurode. */
-function allLists({ className, config }: KerasOptimizer): Layout | undefined {
-  const layout = Object.hasOwn(layouts, className) ? layouts[className]?.(config) : undefined
-  if (layout === undefined) return undefined
+export function optimizerLists({ className, config }: KerasOptimizer): Layout {
+  const layout = (layouts[className] as (config: JsonObject) => Layout)(config)
   const own = layout.lists.flat().length
   const accumulates = isMany(config.gradient_accumulation_steps)
   const averages = config.use_ema === true
@@ -70,8 +69,7 @@ export async function readState(
   trained: readonly KerasVariable[],
   grouped = false,
 ): Promise<OptimizerState | string> {
-  const layout = allLists(optimizer)
-  if (layout === undefined) return `the variables of ${optimizer.className} are not known`
+  const layout = optimizerLists(optimizer)
   const sets = paths.map((path) => file.dataset(path))
   const shapes = sets.map((set) => set?.shape ?? [])
   // Files of TensorFlow 2 have no learning rate among the variables, and those of Keras 3 have none where it is a schedule.

@@ -1,8 +1,12 @@
 /** Where the HDF5 files of Keras have the variables of a model's layers. */
 
+import { NeurodeError } from '../../base/errors.js'
 import { damaged } from '../../files/files.js'
 import type { Hdf5File } from '../hdf5/hdf5.js'
 import type { KerasLayer, KerasVariable } from './types.js'
+
+/** The error for a file with the weights of another model. */
+export const otherModel = (path: string, problem: string) => new NeurodeError('ERR_SHAPE', `${path}: ${problem}`)
 
 /** A variable of a model, and the dataset with its values. */
 export interface Place {
@@ -58,7 +62,7 @@ export function storedPlaces(file: Hdf5File, layers: readonly KerasLayer[]): Pla
     if (isShared) return []
     if (there.length !== variables.length || variables.some((_, i) => !there.includes(`${i}`))) {
       const names = variables.map(({ name }) => name)
-      throw damaged(
+      throw otherModel(
         file.path,
         `layer '${layer.name}': expected ${names.length} variables (${names.join(', ')}) in '${vars}', got ${there.length}`,
       )
@@ -80,7 +84,7 @@ function oldGroups(file: Hdf5File, layers: readonly KerasLayer[], within: string
     )
     found.sort((a, b) => numberOf(a) - numberOf(b))
     if (found.length !== own.length) {
-      throw damaged(file.path, `expected ${own.length} layers '${name}' in '${folder}', got ${found.length}`)
+      throw otherModel(file.path, `expected ${own.length} layers '${name}' in '${folder}', got ${found.length}`)
     }
     for (const [i, layer] of own.entries()) paths.set(layer, `${folder}/${found[i]}`)
   }
@@ -150,13 +154,13 @@ export function legacyPlaces(file: Hdf5File, root: string, layers: readonly Kera
   })
   const own = legacyLayers(layers)
   if (groups.length !== own.length) {
-    throw damaged(file.path, `expected weights of ${own.length} layers, got ${groups.length}`)
+    throw otherModel(file.path, `expected weights of ${own.length} layers, got ${groups.length}`)
   }
   return own.flatMap(({ layer, variables }, i) => {
     const { name, weights } = groups[i] as { name: string; weights: readonly string[] }
     if (weights.length !== variables.length || new Set(weights).size !== weights.length) {
       const wanted = variables.map(({ variable }) => variable.name).join(', ')
-      throw damaged(file.path, `layer '${layer.name}': expected the weights ${wanted}, got ${weights.join(', ')}`)
+      throw otherModel(file.path, `layer '${layer.name}': expected the weights ${wanted}, got ${weights.join(', ')}`)
     }
     return variables.map((each, k) => ({ ...each, path: `${within(name)}/${weights[k]}` }))
   })

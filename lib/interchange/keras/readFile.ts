@@ -1,6 +1,7 @@
 /** Reads models of Keras: `.keras` archives, the same files in a folder, and `.h5` files of all versions. */
 
 import { join } from 'node:path'
+import { NeurodeError } from '../../base/errors.js'
 import { damaged, readBytes, whileOpen } from '../../files/files.js'
 import { openZip } from '../../formats/zipFile.js'
 import type { Json, JsonObject } from '../../persistence/description.js'
@@ -77,7 +78,7 @@ async function readParts(parts: Parts): Promise<ModelFile> {
   if (config === undefined) throw damaged(path, `there is no ${configName} in it`)
   const version = await versionOf(parts)
   const model = kerasModel(parseObject(config, path, configName), path, version === undefined ? {} : { version })
-  return readHdf5(await weightsOf(parts), path, async (file) => {
+  return ofOneFile(await weightsOf(parts), path, async (file) => {
     const inner = 'optimizer/inner_optimizer/vars'
     const vars = file.nodes.has(inner) ? inner : 'optimizer/vars'
     const count = file.nodes.has('optimizer') ? (file.group(vars)?.children.length ?? 0) : 0
@@ -98,7 +99,7 @@ async function versionOf({ path, read }: Parts): Promise<Json | undefined> {
 
 /** Reads a `.h5` file, or a `.keras` file of TensorFlow 2.12, which is one as well. */
 export async function readLegacyFile(path: string): Promise<ModelFile> {
-  return readHdf5(await readBytes(path), path, async (file) => {
+  return ofOneFile(await readBytes(path), path, async (file) => {
     const config = textOf(file, 'model_config')
     if (config === undefined) throw damaged(path, withoutConfig(file))
     const training = trainingOf(file)
@@ -136,6 +137,14 @@ function withoutConfig(file: Hdf5File): string {
   const advice =
     "make the model and give the file to its loadWeights(), or write the whole model in Keras with model.save('model.keras')"
   return `it holds weights alone, and load() needs the layers as well: ${advice}`
+}
+
+/** Like {@link readHdf5}. Where layers and weights do not fit together, the file is to blame, as both come from it. */
+async function ofOneFile<T>(bytes: Uint8Array, path: string, use: (file: Hdf5File) => Promise<T>): Promise<T> {
+  return readHdf5(bytes, path, use).catch((error: unknown) => {
+    if (!(error instanceof NeurodeError) || error.code !== 'ERR_SHAPE') throw error
+    throw new NeurodeError('ERR_FILE_FORMAT', error.message, { cause: error })
+  })
 }
 
 interface StateSource {

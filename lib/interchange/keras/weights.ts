@@ -6,7 +6,7 @@ import { toFloats } from '../../arrays/typedArrays.js'
 import { damaged } from '../../files/files.js'
 import type { FileArray } from '../../formats/npy.js'
 import type { Hdf5File } from '../hdf5/hdf5.js'
-import type { Place } from './places.js'
+import { otherModel, type Place } from './places.js'
 import type { KerasLayer } from './types.js'
 
 const floats = ['float32', 'float16', 'bfloat16', 'float64']
@@ -50,7 +50,8 @@ function check(file: Hdf5File, place: Place): void {
   if (variable.weight === undefined && !isScale(place)) return
   const expected = isScale(place) ? scaleShape(layer) : variable.shape
   if (expected === undefined || formatShape(found.shape) !== formatShape(expected)) {
-    throw fail(`expected shape ${formatShape(expected ?? [])}, got ${formatShape(found.shape)}`)
+    const shapes = `expected shape ${formatShape(expected ?? [])}, got ${formatShape(found.shape)}`
+    throw otherModel(file.path, `layer '${layer.name}': ${variable.name} ('${path}'): ${shapes}`)
   }
   const types = isQuantized(place) ? ['int8'] : floats
   if (!types.includes(found.dtype)) throw fail(`expected ${types.join(' or ')}, got ${found.dtype}`)
