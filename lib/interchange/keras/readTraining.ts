@@ -129,7 +129,11 @@ const only: Readonly<Record<string, Readonly<Record<string, readonly Json[]>>>> 
 }
 
 function metricOf(value: Json, at: string, reading: Reading): Metric {
-  const { name, options, isClass } = partOf(value, at, reading)
+  const part = partOf(value, at, reading)
+  const { fn } = part.options
+  // Keras 2 names a function within a class of its own.
+  const isWrapped = part.name === 'MeanMetricWrapper' && typeof fn === 'string'
+  const { name, options, isClass } = isWrapped ? { name: fn, options: {}, isClass: false } : part
   const id = isClass ? metricsByClass.get(name) : metricsByName.get(name)
   if (id === undefined) return reading.fail(`${at}: the metric '${name.slice(0, 60)}' is not known`)
   for (const [key, allowed] of Object.entries(only[id] ?? {})) {
@@ -137,7 +141,7 @@ function metricOf(value: Json, at: string, reading: Reading): Metric {
     if (!allowed.includes(given))
       reading.fail(`${at}: ${name} with the option '${key}' ${JSON.stringify(given)} gives one value for each class`)
   }
-  const key = isClass && typeof options.name === 'string' ? options.name : name
+  const key = part.isClass && typeof part.options.name === 'string' ? part.options.name : name
   return metricFrom(id, toOptions(withoutDefaults(options), at, reading), key, at)
 }
 
