@@ -42,12 +42,12 @@ const torchZip = Buffer.concat(
   ),
 )
 
-/** By file name: its content, and the pattern of its format's name. */
-const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegExp]>> = {
+/** By file name: its content, the pattern of its format's name, and whether load() and loadWeights() know the format themselves. */
+const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegExp, known?: 'known']>> = {
   'empty.neurode': ['', /got an empty file/],
-  'model.h5': [readGolden('interchange', 'h5', 'stored_latest.weights.h5'), /an HDF5 file \(\.h5\).*numpy\.savez/],
-  'user-block.h5': [`${'\0'.repeat(512)}\x89HDF\r\n\x1a\n`, /an HDF5 file/],
-  'model.keras': [readGolden('interchange', 'keras', 'deflated.keras'), /a Keras file.*numpy\.savez/],
+  'w.h5': [readGolden('interchange', 'h5', 'stored_latest.weights.h5'), /an HDF5 file.*load\(\) and loadW/, 'known'],
+  'user-block.h5': [`${'\0'.repeat(512)}\x89HDF\r\n\x1a\n`, /an HDF5 file/, 'known'],
+  'model.keras': [readGolden('interchange', 'keras', 'deflated.keras'), /a Keras file.*load\(\) and loadW/, 'known'],
   'model.onnx': [readGolden('files', 'dense.onnx'), /an ONNX model, which Neurode does not read/],
   'model.pt': [torchZip, /a PyTorch file.*safetensors\.torch\.save_file/],
   'legacy.pt': ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /a PyTorch file.*may run code/],
@@ -70,7 +70,7 @@ function readGolden(...names: readonly string[]): Buffer {
 }
 
 describe('files of other formats', () => {
-  for (const [name, [content, message]] of Object.entries(foreign)) {
+  for (const [name, [content, message, known]] of Object.entries(foreign)) {
     it(`are called what they are: ${name}`, async () => {
       await inFolder(async (folder) => {
         const path = join(folder, name)
@@ -78,8 +78,7 @@ describe('files of other formats', () => {
         using model = tiny()
         const before = bitsOf(model as never)
         const readers: readonly ((path: string) => Promise<unknown>)[] = [
-          load,
-          (file) => model.loadWeights(file),
+          ...(known === undefined ? [load, (file: string) => model.loadWeights(file)] : []),
           (file) => model.restore(file),
           readNpz,
           readNpy,
@@ -254,8 +253,11 @@ describe('names of files that are written', () => {
   const writers: Readonly<
     Record<string, readonly [write: (path: string) => Promise<unknown>, own: readonly string[]]>
   > = {
-    'model.save': [(path) => model().save(path), ['a.neurode', 'a.onnx', 'a', 'a.model', 'a.safetensors']],
-    'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a']],
+    'model.save': [
+      (path) => model().save(path),
+      ['a.neurode', 'a.onnx', 'a.keras', 'a.h5', 'a.H5', 'a', 'a.model', 'a.safetensors'],
+    ],
+    'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a', 'a.weights.h5']],
     'plot.report': [(path) => plot.report(path, []), ['a.html']],
   }
   const foreign = ['h5', 'keras', 'onnx', 'pt', 'H5', 'json', 'npy', 'pdf', 'npz', 'csv']

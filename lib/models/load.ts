@@ -48,8 +48,9 @@ export interface LoadOptions {
 const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics']
 
 /**
- * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position. It is
- * compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
+ * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of Keras:
+ * a `.keras` file, also unpacked in a folder, or a `.h5` file of any version. What the file holds and the model does not is the warning
+ * `NEURODE_NOT_READ`. The model is compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
  * The model is of the class that it had: a graph is loaded with `load<Functional>(path)`, or as a model like another one with
  * `load<typeof net>(path)`.
  *

@@ -177,8 +177,9 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * {@link load} again. The file is a safetensors file with a checksum. It is written atomically: after a failure the old file is
    * unchanged. Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
    *
-   * A path that ends in `.onnx` gets a model for ONNX Runtime and other readers of ONNX: what it computes in inference, in float32, see
-   * {@link OnnxOptions}. What that format cannot hold is named in {@link SaveResult.leftOut}.
+   * A path that ends in `.keras` or `.h5` gives a file that every Keras 3 loads. Rejects with `ERR_ARGUMENT`, which names the layer, where
+   * Keras does not have it. A path that ends in `.onnx` gets a model for ONNX Runtime and other readers of ONNX: what it computes in
+   * inference, in float32, see {@link OnnxOptions}. What a format cannot hold is named in {@link SaveResult.leftOut}.
    *
    * @example
    * ```ts

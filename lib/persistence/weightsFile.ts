@@ -12,7 +12,7 @@ import { arrangeWeights, isSortedByName, type WeightTensors } from './weightName
 /** Writes a weights file, see {@link Sequential.saveWeights}. */
 export async function saveWeights(core: ModelCore, target: string | URL): Promise<void> {
   const path = toPath(target, 'path')
-  checkEnding(path, ['safetensors', 'npz'])
+  checkEnding(path, ['safetensors', 'npz', 'weights.h5'])
   await checkNoModel(path)
   const arrays = new Map(core.readWeights().map(({ name, data, shape }) => [name, { data, shape }]))
   if (path.endsWith('.npz')) await writeNpz(path, arrays)

@@ -66,6 +66,10 @@ describe('the package', function () {
         })
       })
 
+      it('reads and writes files for Keras', () => {
+        assert.deepEqual(report(withNpm, 'keras.cjs'), { same: [true, true], loaded: false })
+      })
+
       it('does nothing when it is imported, and shows what it exports alone', () => {
         const { exports, differing, refused, devices, ...effects } = report<ImportReport>(withNpm, 'import.mjs')
         assert.deepEqual(effects, { threadsStarted: 0, addon: false, cuda: false, handles: [] })

@@ -32,6 +32,22 @@ export const files = {
     }
     main()
   `,
+  // What reads and writes HDF5 is loaded when it is used, on a thread of its own.
+  'keras.cjs': `
+    const { layers, load, sequential } = require('neurode')
+    async function main() {
+      const model = sequential([layers.dense({ units: 2, inputShape: [3] })])
+      const rows = [[1, 2, 3]]
+      const same = []
+      for (const path of ['model.keras', 'model.h5']) {
+        await model.save(path)
+        const loaded = await load(path)
+        same.push(String((await loaded.predict(rows)).data) === String((await model.predict(rows)).data))
+      }
+      console.log(JSON.stringify({ same, loaded: Object.keys(require.cache).some((path) => path.includes('h5wasm')) }))
+    }
+    main()
+  `,
   'worker.mjs': `
     import { isMainThread, parentPort, Worker } from 'node:worker_threads'
     import { datasets, layers, sequential } from 'neurode'
