@@ -7,20 +7,16 @@ import { writeAtomically } from '../../files/files.js'
 import { writeZip } from '../../formats/zip.js'
 import type { JsonObject } from '../../persistence/description.js'
 import { encodeHdf5, type H5Write } from '../hdf5/hdf5.js'
+import type { SaveResult } from '../saving.js'
 import { kerasConfigOf } from './config.js'
 import { cutNames, legacyObjects, optimizerObjects, weightObjects } from './storedObjects.js'
 import type { KerasConfig } from './types.js'
-
-/** What a file lacks, each in words. */
-interface Lacking {
-  readonly leftOut: readonly string[]
-}
 
 /** The oldest version that reads the files. */
 const version = '3.0.0'
 
 /** Writes a `.keras` archive. */
-export async function writeKerasArchive(core: ModelCore, path: string): Promise<Lacking> {
+export async function writeKerasArchive(core: ModelCore, path: string): Promise<SaveResult> {
   const written = kerasConfigOf(core)
   const { config, compileConfig, layers, optimizer } = written
   const state = core.readState()
@@ -41,7 +37,7 @@ export async function writeKerasArchive(core: ModelCore, path: string): Promise<
 }
 
 /** Writes a `.h5` file, in which Keras cannot take up the state of an optimizer. */
-export async function writeLegacyFile(core: ModelCore, path: string): Promise<Lacking> {
+export async function writeLegacyFile(core: ModelCore, path: string): Promise<SaveResult> {
   if (/\.weights\.h5$/i.test(path)) {
     refuse('path', "a name that does not end in '.weights.h5', which is for saveWeights()", path)
   }
