@@ -232,6 +232,7 @@ export type { ModelSummary, SummaryOptions, SummaryOutput, SummaryRow } from './
 export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults, Results } from './models/types.js'
 export type { DeviceInfo } from './native/addon.js'
 export type { PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/plan.js'
+export type { LoadWeightsOptions, SaveWeightsOptions } from './persistence/weightsFile.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

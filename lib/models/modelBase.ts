@@ -14,6 +14,7 @@ import { loadAnyWeights, saveAnyWeights } from '../interchange/weights.js'
 import { saveAnyModel } from '../interchange/writers.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
 import { restoreModel } from '../persistence/modelFile.js'
+import type { LoadWeightsOptions, SaveWeightsOptions } from '../persistence/weightsFile.js'
 import type { OutputList, Tensors } from './graphTypes.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
 
@@ -146,19 +147,23 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
 
   /**
    * Writes the weights alone: in NumPy's format to a path that ends in `.npz`, for Keras 3 to one that ends in `.weights.h5`, otherwise
-   * as safetensors. The file is written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`, and with
+   * as safetensors; with `names: 'torch'` under the names and in the layouts that PyTorch's `load_state_dict` takes. The file is written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`, and with
    * `ERR_ARGUMENT` for Keras where it does not have one of the layers.
    */
-  async saveWeights(path: string | URL): Promise<void> {
-    await saveAnyWeights(this.#core, path)
+  async saveWeights(path: string | URL, options?: SaveWeightsOptions): Promise<void> {
+    await saveAnyWeights(this.#core, path, options)
   }
 
   /**
-   * Loads weights from a safetensors file, an npz file, or a file that {@link Model.save} wrote, by name. If no name matches, weights
-   * are assigned in the order of {@link Model.getWeights}: those with names of Neurode or Keras (`dense_3/kernel`), and arrays without
-   * names (`arr_0`, as `numpy.savez(path, *weights)` writes them), with kernels of shape (in, out); and PyTorch's `*.weight` and
-   * `*.bias` of Linear layers, whose weights of shape (out, in) are transposed. Safetensors files from Python are sorted by name;
+   * Loads weights from a safetensors file (or the `.index.json` of one in several parts), an npz file, or a file that
+   * {@link Model.save} wrote, by name. If no name matches, weights are assigned in the order of {@link Model.getWeights}: those with
+   * names of Neurode or Keras (`dense_3/kernel`), those of scikit-learn (`coef_0`, `intercept_0`), and arrays without names (`arr_0`, as
+   * `numpy.savez(path, *weights)` writes them), all with kernels of shape (in, out). Safetensors files from Python are sorted by name;
    * their layers are matched by name, by shape and by the numbers in their names, and it is an error if these are ambiguous.
+   *
+   * Tensors with the names of PyTorch (`encoder.fc1.weight`) go to the layers that are called like their modules, or to those that
+   * `layers` says; in order only if the modules' names are numbers, as those of `nn.Sequential`. Weights of Linear, of shape (out, in),
+   * are transposed; a layer must have the epsilon of its module, which files do not hold.
    *
    * Of Keras it reads `.weights.h5` files, the `.weights.json` of one in several parts, `.keras` files, and older `.h5` files of weights
    * or of a model. Their layers are taken in the order of the model, as Keras does.
@@ -166,8 +171,8 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, or `ERR_SHAPE`, whose message describes the names and says what to do. In
    * these cases no weight is changed.
    */
-  async loadWeights(path: string | URL): Promise<void> {
-    await loadAnyWeights(this.#core, path)
+  async loadWeights(path: string | URL, options?: LoadWeightsOptions): Promise<void> {
+    await loadAnyWeights(this.#core, path, options)
   }
 
   /**
@@ -177,9 +182,10 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * {@link load} again. The file is a safetensors file with a checksum. It is written atomically: after a failure the old file is
    * unchanged. Rejects with `ERR_NOT_BUILT`, `ERR_MODEL_BUSY`, `ERR_FILE_WRITE`.
    *
-   * A path that ends in `.keras` or `.h5` gives a file that every Keras 3 loads. Rejects with `ERR_ARGUMENT`, which names the layer, where
-   * Keras does not have it. A path that ends in `.onnx` gets a model for ONNX Runtime and other readers of ONNX: what it computes in
-   * inference, in float32, see {@link OnnxOptions}. What a format cannot hold is named in {@link SaveResult.leftOut}.
+   * A path that ends in `.keras` or `.h5` gives a file that every Keras 3 loads, one that ends in `.json` a layers model of TensorFlow.js,
+   * with its weights in a file beside it, and one that ends in `.onnx` a model for ONNX Runtime and other readers of ONNX: what it computes
+   * in inference, in float32, see {@link OnnxOptions}. What a format cannot hold is named in {@link SaveResult.leftOut}. Rejects with
+   * `ERR_ARGUMENT`, which names the layer, where the other library does not have it.
    *
    * @example
    * ```ts

@@ -1,10 +1,11 @@
-/** Assigns the tensors of a weights file to a model's weights, by name or, for names of other libraries, by order. */
+/** Assigns the tensors of a weights file to a model's weights, by name or as other libraries name them. */
 
 import type { ArrayInput } from '../arrays/arrays.js'
 import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { FileArray } from '../formats/npy.js'
 import type { Shape } from '../layers/layer.js'
+import { areTorchNames, arrangeTorch } from './torchNames.js'
 
 /** The weights of one layer, in order. */
 export interface LayerWeights {
@@ -17,6 +18,8 @@ export interface LayerWeights {
 export interface WeightTensors {
   readonly path: string
   readonly tensors: ReadonlyMap<string, FileArray>
+  /** Names of tensors that were left out, as they are the same as others: those by these. */
+  readonly same?: ReadonlyMap<string, string> | undefined
   /** Whether the tensors are in the order in which they were written; false if the writer sorted them by name. */
   readonly keepsOrder: boolean
 }
@@ -27,33 +30,28 @@ interface Group {
   readonly parameters: ReadonlyMap<string, { readonly value: ArrayInput; readonly shape: Shape }>
 }
 
-interface Naming {
-  readonly owner: string
-  readonly pattern: RegExp
-  /** At least one name must match this, as the other names are common to several libraries. */
-  readonly telling: RegExp
-}
+/** Names of Keras and of older files of Neurode, which contain a layer and a parameter. */
+const kerasPattern =
+  /^(?:(.*?)[/._])?(kernel|bias|gamma|beta|moving_mean|moving_variance|embeddings|alpha|mean|variance)(?::0)?$/
+/** At least one name must match this, as the other names are common to several libraries. */
+const kerasTelling = /[/._]?(?:kernel|gamma|beta|moving_mean|moving_variance|embeddings|alpha|variance)(?::0)?$/
 
-/** The patterns of weight names in other libraries, which contain a layer and a parameter. */
-const namings = {
-  torch: {
-    owner: "PyTorch's",
-    pattern: /^(?:(.*)\.)?(weight|bias|running_mean|running_var|num_batches_tracked|(?:weight|bias|in_proj)_\w+)$/,
-    telling: /(?:^|\.)(?:weight|in_proj_weight|weight_\w+)$/,
-  },
-  keras: {
-    owner: "Keras' or Neurode's",
-    pattern:
-      /^(?:(.*?)[/._])?(kernel|bias|gamma|beta|moving_mean|moving_variance|embeddings|alpha|mean|variance)(?::0)?$/,
-    telling: /[/._]?(?:kernel|gamma|beta|moving_mean|moving_variance|embeddings|alpha|variance)(?::0)?$/,
-  },
-} as const satisfies Record<string, Naming>
+/** Arrays of scikit-learn's MLPClassifier and MLPRegressor: `coefs_` and `intercepts_` by their places. */
+const scikitPattern = /^(coef|intercept)_(0|[1-9]\d*)$/
 
-/** The tensors in the order of the weights. Throws `ERR_SHAPE`, with advice, if that order cannot be determined. */
-export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeights[]): ArrayInput[] {
+/**
+ * The tensors in the order of the weights. `named` are the modules of layers, for names of PyTorch. Throws `ERR_SHAPE`, with advice, if
+ * the order cannot be determined.
+ */
+export function arrangeWeights(
+  file: WeightTensors,
+  layers: readonly LayerWeights[],
+  named: ReadonlyMap<string, string> = new Map(),
+): ArrayInput[] {
   const { tensors } = file
   const expected = layers.flatMap(({ name, parameters }) => parameters.map((parameter) => `${name}/${parameter.name}`))
   const known = expected.filter((name) => tensors.has(name))
+  if (named.size > 0) return arrangeTorch(file, layers, named)
   if (known.length === expected.length && tensors.size === expected.length) {
     return expected.map((name) => tensors.get(name) as FileArray)
   }
@@ -68,95 +66,76 @@ export function arrangeWeights(file: WeightTensors, layers: readonly LayerWeight
     if (numbered.length !== expected.length) throw fail(': arrays without names are taken in the order of getWeights()')
     return numbered
   }
-  const style = (['torch', 'keras'] as const).find((key) => {
-    const { pattern, telling } = namings[key]
-    return names.every((name) => pattern.test(name)) && names.some((name) => telling.test(name))
-  })
-  if (style === undefined) {
-    const whose = "names of neither Neurode, Keras ('dense/kernel'), PyTorch ('0.weight') nor numpy.savez ('arr_0')"
+  if (names.length > 0 && names.every((name) => scikitPattern.test(name))) return arrangeScikit(file, layers, fail)
+  if (areTorchNames(names)) return arrangeTorch(file, layers, named)
+  if (!names.every((name) => kerasPattern.test(name)) || !names.some((name) => kerasTelling.test(name))) {
+    const whose =
+      "names of neither Neurode, Keras ('dense/kernel'), PyTorch ('0.weight'), scikit-learn ('coef_0') nor numpy.savez ('arr_0')"
     throw fail(`: ${whose}. Rename them, or give the arrays to model.setWeights() in the order of getWeights()`)
   }
-  const { owner } = namings[style]
   const withWeights = layers.filter(({ parameters }) => parameters.length > 0)
-  if (style === 'torch') checkDense(file, withWeights)
-  const groups = groupTensors(file, style)
+  const groups = groupTensors(file)
   if (groups.length !== withWeights.length) {
     throw fail(
-      `: the names are ${owner}, of ${groups.length} layers with weights, but this model has ${withWeights.length}`,
+      `: the names are Keras' or Neurode's, of ${groups.length} layers with weights, but this model has ${withWeights.length}`,
     )
   }
-  const ordered = orderGroups(file, style, groups, withWeights)
+  const ordered = orderGroups(file, groups, withWeights)
   return withWeights.flatMap(({ name, parameters }, i) => {
     const group = ordered[i] as Group
     const found = parameters.map((parameter) => group.parameters.get(parameter.name)?.value)
     if (found.length === group.parameters.size && found.every((value) => value !== undefined)) return found
     const got = `${group.layer === '' ? 'the file' : `'${group.layer}'`} has ${[...group.parameters.keys()].join(' and ')}`
     throw fail(
-      `: the names are ${owner}, but ${got} where layer '${name}' has ${parameters.map((p) => p.name).join(' and ')}`,
+      `: the names are Keras' or Neurode's, but ${got} where layer '${name}' has ${parameters.map((p) => p.name).join(' and ')}`,
     )
   })
 }
 
-function checkDense({ path }: WeightTensors, layers: readonly LayerWeights[]): void {
-  const other = layers.find(({ kind }) => kind !== 'Dense')
-  if (other === undefined) return
-  const text = `${path}: the names are PyTorch's, which are read for Dense layers only, but layer '${other.name}' is of the kind ${other.kind}`
-  throw new NeurodeError('ERR_SHAPE', `${text}: give the arrays to model.setWeights() in the order of getWeights()`)
+/** The arrays of scikit-learn, whose layers are numbered from 0. */
+function arrangeScikit(
+  { tensors }: WeightTensors,
+  layers: readonly LayerWeights[],
+  fail: (why: string) => NeurodeError,
+): ArrayInput[] {
+  const own = layers.filter(({ parameters }) => parameters.length > 0)
+  const other = own.find(({ kind, parameters }) => kind !== 'Dense' || parameters.length !== 2)
+  if (other !== undefined) throw fail(`: scikit-learn's layers are Dense with a bias, and layer '${other.name}' is not`)
+  const arrays = own.flatMap((_, i) => [tensors.get(`coef_${i}`), tensors.get(`intercept_${i}`)])
+  if (tensors.size !== arrays.length || arrays.includes(undefined)) {
+    throw fail(`: the names are those of scikit-learn's layers, of which this model has ${own.length}`)
+  }
+  return arrays as FileArray[]
 }
 
-function groupTensors({ path, tensors }: WeightTensors, style: keyof typeof namings): Group[] {
+function groupTensors({ tensors }: WeightTensors): Group[] {
   const groups = new Map<string, Map<string, { value: ArrayInput; shape: Shape }>>()
   for (const [name, tensor] of tensors) {
-    const [, layer = '', parameter = ''] = namings[style].pattern.exec(name) ?? []
+    const [, layer = '', parameter = ''] = kerasPattern.exec(name) ?? []
     const group = groups.get(layer) ?? new Map()
     groups.set(layer, group)
-    const [key, value] = style === 'torch' ? fromTorch(path, name, parameter, tensor) : [parameter, tensor]
-    group.set(key, { value, shape: value.shape })
+    group.set(parameter, { value: tensor, shape: tensor.shape })
   }
   return [...groups].map(([layer, parameters]) => ({ layer, parameters: new Map([...parameters].sort(kernelFirst)) }))
 }
 
 const kernelFirst = ([a]: [string, unknown], [b]: [string, unknown]) => Number(a === 'bias') - Number(b === 'bias')
 
-/** Converts a weight or bias of PyTorch's Linear, `y = x·Wᵀ + b`, whose weight of shape (out, in) is transposed. */
-function fromTorch(path: string, name: string, parameter: string, tensor: FileArray): [string, FileArray] {
-  const { data, shape, dtype } = tensor
-  const [outputs = 0, inputs = 0] = shape
-  if (parameter === 'bias' && shape.length === 1) return ['bias', tensor]
-  if (parameter !== 'weight' || shape.length !== 2) {
-    const text = `${path}: the names are PyTorch's, of which the weights and biases of Linear layers are read`
-    throw new NeurodeError('ERR_SHAPE', `${text}, got '${name}' of shape ${formatShape(shape)}`)
-  }
-  const kernel = data.slice()
-  for (let output = 0; output < outputs; output++) {
-    for (let input = 0; input < inputs; input++) {
-      kernel[input * outputs + output] = data[output * inputs + input] as number
-    }
-  }
-  return ['kernel', { data: kernel, shape: [inputs, outputs], dtype }]
-}
-
 /** Sorts the groups into the order of the layers. */
-function orderGroups(
-  file: WeightTensors,
-  style: keyof typeof namings,
-  groups: readonly Group[],
-  layers: readonly LayerWeights[],
-): readonly Group[] {
+function orderGroups(file: WeightTensors, groups: readonly Group[], layers: readonly LayerWeights[]): readonly Group[] {
   const byName = new Map(groups.map((group) => [group.layer.replace(/^.*\//, ''), group]))
   const named = layers.map(({ name }) => byName.get(name))
   if (named.every((group) => group !== undefined)) return named
-  return file.keepsOrder ? groups : orderByNumbers(file, style, groups, layers)
+  return file.keepsOrder ? groups : orderByNumbers(file, groups, layers)
 }
 
 /** Assigns groups to layers by their shapes; groups of equal shapes are ordered by the numbers in their names. Otherwise it throws. */
 function orderByNumbers(
   { path }: WeightTensors,
-  style: keyof typeof namings,
   groups: readonly Group[],
   layers: readonly LayerWeights[],
 ): readonly Group[] {
-  const left = groups.map((group) => ({ group, key: shapesOf(group), ...numbersOf(group.layer, style) }))
+  const left = groups.map((group) => ({ group, key: shapesOf(group), ...numbersOf(group.layer) }))
   left.sort((a, b) => compareNumbers(a.numbers, b.numbers))
   const taken = layers.map(({ parameters }) => {
     const key = shapesOf({ parameters: new Map(parameters.map(({ name, shape }) => [name, { shape }])) })
@@ -186,8 +165,8 @@ function shapesOf({ parameters }: { readonly parameters: ReadonlyMap<string, { r
 }
 
 /** The family and the numbers of a layer's name: `fc10` is number 10 of `fc#`; Keras' first `dense` is number 0 of `dense_#`. */
-function numbersOf(layer: string, style: keyof typeof namings) {
-  const name = style === 'keras' && !/_\d+$/.test(layer) ? `${layer}_0` : layer
+function numbersOf(layer: string) {
+  const name = !/_\d+$/.test(layer) ? `${layer}_0` : layer
   return { family: name.replace(/\d+/g, '#'), numbers: (name.match(/\d+/g) ?? []).map(Number) }
 }
 
