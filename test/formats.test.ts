@@ -52,7 +52,7 @@ const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegEx
   'model.pt': [torchZip, /a PyTorch file.*safetensors\.torch\.save_file/],
   'legacy.pt': ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /a PyTorch file.*may run code/],
   'model.pkl': ['\x80\x04\x95\x10\0\0\0', /a Python pickle.*may run code/],
-  'model.json': ['{"format": "layers-model", "modelTopology": {}}', /a TensorFlow\.js model.*setWeights/],
+  'model.json': ['{"format": "layers-model", "modelTopology": {}}', /a TensorFlow\.js model, for load\(\)/, 'known'],
   'keras.json': ['{"class_name": "Sequential", "config": {}}', /layers of a Keras model as JSON.*no weights/],
   'other.json': ['{"a": 1}', /got JSON/],
   'model.tflite': ['\x1c\0\0\0TFL3', /a TensorFlow Lite model/],
@@ -255,7 +255,7 @@ describe('names of files that are written', () => {
   > = {
     'model.save': [
       (path) => model().save(path),
-      ['a.neurode', 'a.onnx', 'a.keras', 'a.h5', 'a.H5', 'a', 'a.model', 'a.safetensors'],
+      ['a.neurode', 'a.onnx', 'a.keras', 'a.h5', 'a.H5', 'a.json', 'a', 'a.model', 'a.safetensors'],
     ],
     'model.saveWeights': [(path) => model().saveWeights(path), ['a.safetensors', 'a.npz', 'a', 'a.weights.h5']],
     'plot.report': [(path) => plot.report(path, []), ['a.html']],

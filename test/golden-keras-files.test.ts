@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { array, load, NeurodeError } from 'neurode'
+import { array, load } from 'neurode'
 import { inFolder } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { flatten, type GoldenValue } from './support/golden.js'
@@ -11,10 +11,12 @@ import {
   type AnyLoaded,
   assertPredicts,
   badFiles,
+  builtins,
   type FileCase,
   goodFiles,
   nextLosses,
   predictionsOf,
+  refusedOr,
 } from './support/kerasFiles.js'
 import { assertClose } from './support/tolerances.js'
 import { warningsOf } from './support/warnings.js'
@@ -176,21 +178,6 @@ perDevice('golden interchange keras weights', (device) => {
     })
   }
 })
-
-/** Runs `open`; whatever it throws must be an error of a broken file. */
-async function refusedOr<T>(open: () => Promise<T>, codes: readonly string[]): Promise<T | undefined> {
-  try {
-    return await open()
-  } catch (error) {
-    assert.ok(error instanceof NeurodeError && codes.includes(error.code), (error as Error).stack)
-    assert.doesNotMatch(error.message, /Cannot |is not a function|of undefined|not iterable|Invalid array/)
-    return undefined
-  }
-}
-
-/** What no two runs of a file may leave behind. */
-const builtins = () =>
-  [Object.prototype, Array.prototype, Function.prototype].map((each) => Object.getOwnPropertyNames(each).length)
 
 describe('golden interchange keras files that are broken', () => {
   const isModel = (format: string, name: string) =>

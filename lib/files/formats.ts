@@ -23,7 +23,6 @@ export const sampleBytes = 65_536
 const notRead = ', which Neurode does not read'
 const fromTensorFlow = `${notRead}; in Keras, model.save('model.keras') writes what load() reads`
 const fromTorch = `${notRead}, as it may run code; safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') writes what loadWeights() reads`
-const fromTfjs = `${notRead}; model.setWeights() takes the arrays that getWeights() of TensorFlow.js gives`
 const readBy = (...readers: readonly string[]) => `, for ${readers.map((name) => `${name}()`).join(' and ')}`
 
 const begins = (...starts: readonly string[]) => {
@@ -68,6 +67,7 @@ export const formats = {
   kerasFolder: 'an unpacked Keras file',
   kerasIndex: 'the index of Keras weights in parts',
   hdf5: 'an HDF5 file (.h5)',
+  tfjs: 'a TensorFlow.js model',
 } as const
 
 /** The formats that are recognized; the first row that matches counts. */
@@ -129,8 +129,8 @@ const rows: readonly Row[] = [
     matches: ({ head }) => /^\s*<(?:!doctype html|html)/i.test(head),
   },
   {
-    name: 'a TensorFlow.js model',
-    advice: fromTfjs,
+    name: formats.tfjs,
+    advice: readBy('load'),
     matches: jsonWith(/"(?:modelTopology|weightsManifest)"\s*:/),
   },
   {
@@ -170,7 +170,7 @@ export function formatOfSample(sample: Sample): Format | undefined {
 const folders: readonly (Format & { readonly file: string })[] = [
   { file: 'saved_model.pb', name: 'a TensorFlow SavedModel', advice: fromTensorFlow },
   { file: 'model.weights.h5', name: formats.kerasFolder, advice: readBy('load') },
-  { file: 'model.json', name: 'a TensorFlow.js model', advice: fromTfjs },
+  { file: 'model.json', name: formats.tfjs, advice: readBy('load') },
 ]
 
 /** The format of a folder with files of these names; undefined if no row matches. */

@@ -19,6 +19,7 @@ const readers: Readonly<Record<string, () => Promise<ReadForeign>>> = {
   [formats.keras]: async () => (await import('./keras/readFile.js')).readKerasArchive,
   [formats.kerasFolder]: async () => (await import('./keras/readFile.js')).readKerasFolder,
   [formats.hdf5]: async () => (await import('./keras/readFile.js')).readLegacyFile,
+  [formats.tfjs]: async () => (await import('./tfjs/readFile.js')).readTfjsModel,
 }
 
 /** Reads a model of any format that is known. */

@@ -11,6 +11,7 @@ const writers: Readonly<Record<string, () => Promise<WriteForeign>>> = {
   keras: async () => (await import('./keras/writeFile.js')).writeKerasArchive,
   h5: async () => (await import('./keras/writeFile.js')).writeLegacyFile,
   onnx: async () => (await import('./onnx/write/writeOnnx.js')).writeOnnx,
+  json: async () => (await import('./tfjs/writeFile.js')).writeTfjsModel,
 }
 
 /** The endings of paths whose format has an option. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { array, type Functional, type NdArray, type Sequential } from 'neurode'
+import { array, type Functional, type NdArray, NeurodeError, type Sequential } from 'neurode'
 import { flatten, type GoldenValue, goldenFolder, shapeOf } from './golden.js'
 import { assertClose } from './tolerances.js'
 
@@ -113,3 +113,18 @@ export async function nextLosses(model: AnyLoaded, golden: FileCase, steps = 5):
   }
   return losses
 }
+
+/** Runs `open`; whatever it throws must be an error of a broken file. */
+export async function refusedOr<T>(open: () => Promise<T>, codes: readonly string[]): Promise<T | undefined> {
+  try {
+    return await open()
+  } catch (error) {
+    assert.ok(error instanceof NeurodeError && codes.includes(error.code), (error as Error).stack)
+    assert.doesNotMatch(error.message, /Cannot |is not a function|of undefined|not iterable|Invalid array/)
+    return undefined
+  }
+}
+
+/** What no two runs of a file may leave behind. */
+export const builtins = () =>
+  [Object.prototype, Array.prototype, Function.prototype].map((each) => Object.getOwnPropertyNames(each).length)

@@ -1,4 +1,4 @@
-/** ONNX Runtime, where it is installed, as CI does before the tests: `install_onnx_runtime` in `.ci/run`. */
+/** ONNX Runtime, where it is installed, as CI does before the tests: `install_peers` in `.ci/run`. */
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
@@ -31,7 +31,7 @@ export interface Ort {
   readonly Tensor: new (type: string, data: ArrayLike<number>, dims: readonly number[]) => OrtTensor
 }
 
-const require = createRequire(resolve('build/onnx-runtime/package.json'))
+const require = createRequire(resolve('build/peers/package.json'))
 
 function pathOf(name: string): string | undefined {
   try {

@@ -27,6 +27,8 @@ export interface OptionRow {
   readonly default?: Json | undefined
   /** An older name, which TensorFlow.js has as well. */
   readonly older?: string | undefined
+  /** Whether TensorFlow.js has another default, so that it is always written for it. */
+  readonly differs?: boolean | undefined
 }
 
 /** How one kind of layer is read and written. */
@@ -43,8 +45,8 @@ export interface LayerRow {
   readonly joins?: boolean | undefined
   /** Variables that Keras has besides Neurode's weights; it may also have none. */
   readonly variables?: ((names: readonly string[], options: JsonObject) => readonly string[]) | undefined
-  /** Why TensorFlow.js cannot read it with these options; undefined if it can. */
-  readonly tfjs?: ((options: JsonObject) => string | undefined) | undefined
+  /** Why TensorFlow.js cannot compute it with these options, for inputs with `rank` axes; undefined if it can. */
+  readonly tfjs?: ((options: JsonObject, rank: number) => string | undefined) | undefined
 }
 
 const given = (part: Part): OptionRow => ({ part })
@@ -151,8 +153,9 @@ export const layerTable: Readonly<Record<string, LayerRow>> = {
   },
   Softmax: {
     keras: 'Softmax',
-    options: { axis: option(-1, axis) },
-    tfjs: ({ axis: along }) => (Array.isArray(along) ? 'its softmax is along one axis' : undefined),
+    options: { axis: { ...option(-1, axis), differs: true } },
+    tfjs: ({ axis: along = -1 }, rank) =>
+      along === -1 || along === rank - 1 ? undefined : 'its softmax is along the last axis',
   },
   PReLU: {
     keras: 'PReLU',
@@ -215,6 +218,7 @@ export const layerTable: Readonly<Record<string, LayerRow>> = {
   GlobalMaxPooling1D: { ...pooling('GlobalMaxPooling1D'), older: ['GlobalMaxPool1D'] },
   CategoryEncoding: {
     keras: 'CategoryEncoding',
+    tfjs: () => 'its CategoryEncoding changes the shape of the tensor that it reads',
     options: { numTokens: given(plain), outputMode: option('multiHot', word) },
   },
   Identity: { keras: 'Identity', options: {}, tfjs: lacksLayer },

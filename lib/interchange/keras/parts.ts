@@ -17,7 +17,7 @@ export interface Part {
 
 /** Throws `ERR_ARGUMENT`: the file would compute something else in Keras. */
 export function refuseToWrite(at: string, problem: string): never {
-  throw new NeurodeError('ERR_ARGUMENT', `${at}: ${problem}, so a file for Keras would compute something else`)
+  throw new NeurodeError('ERR_ARGUMENT', `${at}: ${problem}, so the file would compute something else`)
 }
 
 /** A value that is the same in both. */

@@ -40,11 +40,12 @@ export function writeLayer(layer: Layer, name: string, writing: Writing): Writte
   if (row === undefined) return refuseToWrite(at, `${reader} has no layer ${layer.kind}`)
   const all = isPlace ? { activation: { $activation: 'linear', options: {} } } : (described.options as JsonObject)
   const options = withoutLacking(withStatistics(layer, all, writing), at, writing)
-  const lacks = era === 'tfjs' ? row.tfjs?.(options) : undefined
+  const leaf = leaves.get(layer)
+  const rank = (leaf?.inputShape.length ?? 0) + 1
+  const lacks = era === 'tfjs' ? row.tfjs?.(options, rank) : undefined
   if (lacks !== undefined) return refuseToWrite(at, `${reader} cannot have it, as ${lacks}`)
   const frozen = layer.trainable ? {} : { trainable: false }
   const config: JsonObject = { name, ...frozen, ...writeOptions(row, options, at, era) }
-  const leaf = leaves.get(layer)
   const { inputShape } = leaf ?? {}
   const own = layer instanceof Normalization && inputShape !== undefined ? nested(config, layer, inputShape) : config
   return {
@@ -55,12 +56,12 @@ export function writeLayer(layer: Layer, name: string, writing: Writing): Writte
 
 function writeOptions(row: LayerRow, options: JsonObject, at: string, era: Era): JsonObject {
   const written = Object.entries(row.options).flatMap(
-    ([option, { part, default: byDefault, older }]): [string, Json][] => {
+    ([option, { part, default: byDefault, older, differs = false }]): [string, Json][] => {
       const value = options[option] ?? null
       const isDefault = byDefault !== undefined && (isSame(value, byDefault) || !Object.hasOwn(options, option))
-      if (isDefault) return []
+      if (isDefault && !(differs && era === 'tfjs')) return []
       const key = era === 'tfjs' && older !== undefined ? older : toSnake(option)
-      return [[key, part.write(value, `${at}: ${option}`, era)]]
+      return [[key, part.write(isDefault ? (byDefault as Json) : value, `${at}: ${option}`, era)]]
     },
   )
   return Object.fromEntries(written)

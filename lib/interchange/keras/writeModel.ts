@@ -131,6 +131,10 @@ function writeGraph(
     const first = model !== undefined && (era === 'tfjs' || model === 'Functional') ? 1 : 0
     return [layer, node + first, at]
   }
+  const twice = graph.outputs.find((tensor, i) => graph.outputs.indexOf(tensor) !== i)
+  if (twice !== undefined && era === 'tfjs') {
+    refuseToWrite(`model '${name}'`, 'TensorFlow.js does not give one tensor as two outputs')
+  }
   const ends = graph.outputs.map(endOf)
   const names = heads.map((head) => head.name)
   if (outputForm === 'single' && names[0] !== own.get((graph.outputs[0] as SymbolicTensor).sourceLayer)) {

@@ -1,0 +1,87 @@
+/** Reads models of TensorFlow.js: layers models, which are a `model.json` with files of weights beside it. */
+
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatShape } from '../../arrays/arrays.js'
+import { damaged, readBytes } from '../../files/files.js'
+import type { FileArray } from '../../formats/npy.js'
+import type { JsonObject } from '../../persistence/description.js'
+import type { ModelFile } from '../../persistence/modelFile.js'
+import { importedFile } from '../imported.js'
+import { kerasModel } from '../keras/config.js'
+import { parseObject } from '../keras/json.js'
+import { constantWeights } from '../keras/weights.js'
+import { objectIn, readManifest, type StoredWeight } from './manifest.js'
+import { type NamedVariable, namedVariables } from './names.js'
+import { differences, readState } from './optimizerState.js'
+
+/** Reads a `model.json`, or the one in a folder. */
+export async function readTfjsModel(given: string): Promise<ModelFile> {
+  const isFolder = (await stat(given)).isDirectory()
+  const path = isFolder ? join(given, 'model.json') : given
+  const root = parseObject(await readBytes(path), path, 'the file')
+  checkFormat(root, path)
+  const topology = objectIn(root.modelTopology, 'modelTopology', path)
+  const isOwn = typeof root.generatedBy === 'string' && root.generatedBy.startsWith('TensorFlow.js')
+  const version = topology.keras_version ?? (isOwn ? 'tfjs-layers' : undefined)
+  const training = root.trainingConfig ?? undefined
+  const keras = kerasModel(topology, path, {
+    ...(version === undefined ? {} : { version }),
+    ...(training === undefined ? {} : { training }),
+  })
+  const stored = await readManifest(root.weightsManifest, path)
+  const { all, trained } = namedVariables(keras.layers)
+  const state = keras.optimizer && readState(stored, keras.optimizer, trained)
+  const isLost = typeof state === 'string'
+  const notes = [...keras.notes, ...(isOwn && keras.optimizer ? differences(keras.optimizer) : [])]
+  return importedFile(path, {
+    model: keras.model,
+    training: keras.training,
+    weights: new Map([...weightsOf(stored, all, path), ...constantWeights(keras.layers)]),
+    ...(state === undefined || isLost ? {} : state),
+    notes: isLost
+      ? [...notes, `the state of the optimizer is not that of this model (${state}); it starts anew`]
+      : notes,
+  })
+}
+
+function checkFormat({ format = 'layers-model' }: JsonObject, path: string): void {
+  if (format === 'layers-model') return
+  const advice =
+    format === 'graph-model'
+      ? "a graph model of TensorFlow.js holds TensorFlow's operations in place of layers; take the Keras model that it was made from"
+      : 'expected the format layers-model'
+  throw damaged(path, `${advice}, got ${JSON.stringify(format).slice(0, 60)}`)
+}
+
+/** The weights by Neurode's names. Converters put the names of models before those of layers. */
+function weightsOf(
+  stored: ReadonlyMap<string, StoredWeight>,
+  wanted: readonly NamedVariable[],
+  path: string,
+): Map<string, FileArray> {
+  const left = new Map([...stored].filter(([, { isOptimizers }]) => !isOptimizers))
+  const found = wanted.map(({ name, shape, weight }): [string, FileArray] => {
+    const names = left.has(name) ? [name] : [...left.keys()].filter((each) => each.endsWith(`/${name}`))
+    const [only] = names
+    if (only === undefined) throw damaged(path, `there are no weights '${name}'; there are ${listed(left.keys())}`)
+    if (names.length > 1) throw damaged(path, `the weights '${name}' could be ${listed(names)}`)
+    const { array } = left.get(only) as StoredWeight
+    left.delete(only)
+    if (formatShape(array.shape) !== formatShape(shape)) {
+      throw damaged(path, `weights '${only}': expected shape ${formatShape(shape)}, got ${formatShape(array.shape)}`)
+    }
+    if (array.dtype !== 'float32') throw damaged(path, `weights '${only}': expected float32, got ${array.dtype}`)
+    return [weight, array]
+  })
+  if (left.size > 0) throw damaged(path, `there are weights of no layer: ${listed(left.keys())}`)
+  return new Map(found)
+}
+
+function listed(names: Iterable<string>): string {
+  const all = [...names]
+  const few = all.slice(0, 20).map((name) => `'${name.slice(0, 60)}'`)
+  return few.length === 0
+    ? 'none'
+    : few.join(', ') + (all.length > few.length ? ` and ${all.length - few.length} more` : '')
+}
