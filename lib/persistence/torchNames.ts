@@ -6,7 +6,7 @@ import { toFloats } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { FileArray } from '../formats/npy.js'
 import type { Shape } from '../layers/layer.js'
-import type { LayerWeights } from './weightNames.js'
+import type { LayerWeights } from './layerWeights.js'
 
 /** The modules of a state dict: for each module, its tensors by the names of its parameters. */
 type Modules = ReadonlyMap<string, ReadonlyMap<string, FileArray>>

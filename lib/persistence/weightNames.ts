@@ -5,14 +5,8 @@ import { formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { FileArray } from '../formats/npy.js'
 import type { Shape } from '../layers/layer.js'
+import type { LayerWeights } from './layerWeights.js'
 import { areTorchNames, arrangeTorch } from './torchNames.js'
-
-/** The weights of one layer, in order. */
-export interface LayerWeights {
-  readonly name: string
-  readonly kind: string
-  readonly parameters: readonly { readonly name: string; readonly shape: Shape }[]
-}
 
 /** The tensors of a file, by name. */
 export interface WeightTensors {
