@@ -306,6 +306,35 @@ perDevice('trainWithOutputGradients', (device) => {
     }
   })
 
+  it('takes the same steps whatever the function does with the model meanwhile', async () => {
+    using whole = everything(make('adam', {}), device)
+    using parts = everything(make('adam', {}), device)
+    for (let i = 0; i < 2; i++) {
+      await whole.trainWithOutputGradients(x, ofMse)
+      await parts.trainWithOutputGradients(x, async (outputs) => {
+        await parts.predict(x)
+        await parts.valueAndGradients(x, y)
+        if (i === 1) parts.setWeights(parts.getWeights())
+        return ofMse(outputs)
+      })
+      assert.deepEqual(bits(parts), bits(whole))
+    }
+  })
+
+  it('computes by the weights that the function sets', async () => {
+    using whole = everything(make('sgd', {}), device)
+    using parts = everything(make('sgd', {}), device)
+    const halves = whole.getWeights().map((weight) => ({ ...weight, data: weight.data.map((value) => value / 2) }))
+    const gradient = numbers(3)
+    whole.setWeights(halves)
+    await whole.trainWithOutputGradients(x, () => gradient)
+    await parts.trainWithOutputGradients(x, () => {
+      parts.setWeights(halves)
+      return gradient
+    })
+    assert.deepEqual(bits(parts), bits(whole))
+  })
+
   it('takes several outputs in the form of the model', async () => {
     using net = compiledTwo(device)
     const before = net.getWeights()

@@ -19,6 +19,11 @@ const typedArrays: ReadonlyMap<string, new (length: number) => NumericArray> = n
   ].map((type) => [type.name, type]),
 )
 
+/** Floats that are not 0 in the beginning: their maker sets all of them. */
+export function newFloats(count: number): Float32Array {
+  return new Float32Array(Buffer.allocUnsafeSlow(count * Float32Array.BYTES_PER_ELEMENT).buffer)
+}
+
 /** The name of a typed array's type, such as `Uint8Array`; it is right for other realms and for subclasses. */
 export function typeName(view: ArrayBufferView): string {
   return (view as unknown as { readonly [Symbol.toStringTag]: string })[Symbol.toStringTag]

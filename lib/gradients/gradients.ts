@@ -1,10 +1,12 @@
 /** Gradients of weights, by the names of the weights: read from native models, checked, and given back to them. */
 
-import { formatShape, type NdArray } from '../arrays/arrays.js'
+import { elementCount, formatShape, type NdArray } from '../arrays/arrays.js'
 import { ShapedArray } from '../arrays/shapedArray.js'
+import { newFloats } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkKeys, checkRecord } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
+import type { ModelShapes } from '../core/shapes.js'
 import { toParameter } from '../core/weights.js'
 import type { Layer, ParameterSpec } from '../layers/layer.js'
 import { findNonFinite } from './finite.js'
@@ -24,11 +26,19 @@ export interface Place {
   readonly parameter: ParameterSpec
 }
 
-export function placesOf(core: ModelCore): Place[] {
-  const places = core.built().layers.flatMap(({ layer, name, parameters }) => {
+const placesBy = new WeakMap<ModelShapes, readonly Place[]>()
+
+/** The weights of a model, in the order of native models. */
+export function placesOf(core: ModelCore): readonly Place[] {
+  const shapes = core.built()
+  const known = placesBy.get(shapes)
+  if (known !== undefined) return known
+  const weights = shapes.layers.flatMap(({ layer, name, parameters }) => {
     return parameters.map((parameter) => ({ name: `${name}/${parameter.name}`, layer, parameter }))
   })
-  return places.map((place, index) => ({ ...place, index }))
+  const places = weights.map((weight, index) => ({ ...weight, index }))
+  placesBy.set(shapes, places)
+  return places
 }
 
 const isStatistic = ({ parameter: { trainable = true } }: Place) => !trainable
@@ -56,10 +66,8 @@ export function takeGradients(
   const weights = places.filter(({ index }) => learns[index])
   const gradients = Object.fromEntries(
     weights.map(({ name, index, parameter: { shape } }) => {
-      const values = model.getGradient(index)
-      const own = into.get(name)
-      own?.set(values)
-      return [name, new ShapedArray(own ?? values, shape)]
+      const values = model.getGradient(index, into.get(name) ?? newFloats(elementCount(shape)))
+      return [name, new ShapedArray(values, shape)]
     }),
   )
   if (training) {

@@ -128,9 +128,9 @@ export interface NativeModel {
   sibling(plan: Plan): NativeModel
   /**
    * The gradient that the last range with `update: false` computed, for a Plan with `training.gradients`; of a statistic, the value that
-   * a step would give it.
+   * a step would give it. It is written into `out`, or into a new array.
    */
-  getGradient(index: number): Float32Array
+  getGradient(index: number, out?: Float32Array): Float32Array
   setGradient(index: number, values: Float32Array): void
   /** One step of the optimizer from these gradients. */
   applyGradients(learningRate: number): Promise<void>
@@ -289,6 +289,8 @@ export interface NativeAddon {
   ): Promise<NativeModel>
   /** {@link NativeModel.slots} of the model that a Plan would make. */
   countSlots(plan: Plan): number
+  /** How many of the numbers are NaN or infinite. */
+  countNonFinite(numbers: Float32Array): number
   readonly Predictor: {
     new (plan: Plan, options: { device: string; threads: number }, parameters: readonly Float32Array[]): NativePredictor
     new (token: number): NativePredictor

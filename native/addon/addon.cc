@@ -9,6 +9,7 @@
 #include "native/addon/tensors.h"
 #include "native/addon/worker.h"
 #include "native/devices/registry.h"
+#include "native/engine/elements.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::addon {
@@ -80,6 +81,16 @@ Napi::Value count_slots(const Napi::CallbackInfo& info) {
                [&] { return Napi::Number::New(info.Env(), compile(to_plan(info[0])).slots); });
 }
 
+// (values): how many of the floats are NaN or infinite.
+Napi::Value count_non_finite(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&] {
+    Napi::Float32Array values = to_floats(info[0], "values");
+    const auto count = static_cast<std::int64_t>(values.ElementLength());
+    return Napi::Number::New(info.Env(),
+                             static_cast<double>(neurode::count_non_finite(values.Data(), count)));
+  });
+}
+
 void set_error_class(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<AddonData>()->error_class =
       Napi::Persistent(info[0].As<Napi::Function>());
@@ -95,6 +106,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createModel", Napi::Function::New<create_model>(env, "createModel"));
   exports.Set("openModel", Napi::Function::New<Model::open>(env, "openModel"));
   exports.Set("countSlots", Napi::Function::New<count_slots>(env, "countSlots"));
+  exports.Set("countNonFinite", Napi::Function::New<count_non_finite>(env, "countNonFinite"));
   exports.Set("setErrorClass", Napi::Function::New<set_error_class>(env, "setErrorClass"));
   exports.Set("measurePeak", Napi::Function::New<measure_peak>(env, "measurePeak"));
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));

@@ -144,12 +144,15 @@ Model::Core& Model::core_with_gradients() {
   return core;
 }
 
+// (index, out): into `out`, or a new array where it is undefined.
 Napi::Value Model::get_gradient(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const Core& core = core_with_gradients();
     const int index = parameter_index(info[0]);
-    Napi::Float32Array values =
-        Napi::Float32Array::New(info.Env(), core.program.parameters[index].size());
+    const Parameter& parameter = core.program.parameters[index];
+    Napi::Float32Array values = info[1].IsUndefined()
+                                    ? Napi::Float32Array::New(info.Env(), parameter.size())
+                                    : sized(info[1], parameter);
     float* const to = values.Data();
     read_core([&](Core& core) { core.executor->get_gradient(index, to); });
     return values;

@@ -26,8 +26,7 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   const int values_per_panel = program_.row_values() * kPanel;
   constexpr int kRows = kTogether * kPanel;
   const std::int64_t groups = (end - begin + kRows - 1) / kRows;
-  grow(workspace_.panels, panel_floats * kTogether * threads);
-  grow(workspace_.row_values, values_per_panel * kTogether * groups);
+  workspace_.take(panel_floats * kTogether * threads, values_per_panel * kTogether * groups);
   penalties_.reserve(threads);
 
   std::atomic<std::int64_t> next{0};

@@ -9,6 +9,32 @@
 #include "native/engine/siblings.h"
 
 namespace neurode::cpu {
+namespace {
+
+constexpr int kSquare = 4;
+
+// Through registers: each line of memory is read and written in turn.
+void transpose_square(const float* from, std::int64_t from_stride, float* to,
+                      std::int64_t to_stride) {
+  float square[kSquare][kSquare];
+  for (int i = 0; i < kSquare; ++i)
+    for (int j = 0; j < kSquare; ++j) square[j][i] = from[i * from_stride + j];
+  for (int j = 0; j < kSquare; ++j) std::copy_n(square[j], kSquare, to + j * to_stride);
+}
+
+// to (columns, to_stride) = from (rows, from_stride), transposed.
+void transpose(const float* from, std::int64_t from_stride, int rows, int columns, float* to,
+               std::int64_t to_stride) {
+  const int whole_rows = rows / kSquare * kSquare, whole_columns = columns / kSquare * kSquare;
+  for (int c = 0; c < whole_columns; c += kSquare)
+    for (int r = 0; r < whole_rows; r += kSquare)
+      transpose_square(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
+  for (int c = 0; c < columns; ++c)
+    for (int r = c < whole_columns ? whole_rows : 0; r < rows; ++r)
+      to[c * to_stride + r] = from[r * from_stride + c];
+}
+
+}  // namespace
 
 Parameters::Parameters(const Program& program)
     : program_(program), shared_(std::make_shared<SharedParameters>()) {
@@ -48,28 +74,25 @@ void Parameters::add_gradients() {
   }
 }
 
+// A kernel lies transposed.
 void Parameters::copy_to(int index, const float* from, float* values) const {
   const Parameter& parameter = program_.parameters[index];
   const std::int64_t stride = (*this)[index].stride;
-  for (int row = 0; row < std::max(parameter.rows, 1); ++row, values += parameter.columns) {
-    if (parameter.layout == Layout::kernel) {
-      for (int u = 0; u < parameter.columns; ++u) values[u] = from[u * stride + row];
-    } else {
-      std::copy_n(from + row * stride, parameter.columns, values);
-    }
-  }
+  if (parameter.layout == Layout::kernel)
+    return transpose(from, stride, parameter.columns, parameter.rows, values, parameter.columns);
+  for (int row = 0; row < std::max(parameter.rows, 1); ++row)
+    std::copy_n(from + row * stride, parameter.columns,
+                values + row * std::int64_t{parameter.columns});
 }
 
 void Parameters::copy_from(int index, const float* values, float* to) const {
   const Parameter& parameter = program_.parameters[index];
   const std::int64_t stride = (*this)[index].stride;
-  for (int row = 0; row < std::max(parameter.rows, 1); ++row, values += parameter.columns) {
-    if (parameter.layout == Layout::kernel) {
-      for (int u = 0; u < parameter.columns; ++u) to[u * stride + row] = values[u];
-    } else {
-      std::copy_n(values, parameter.columns, to + row * stride);
-    }
-  }
+  if (parameter.layout == Layout::kernel)
+    return transpose(values, parameter.columns, parameter.rows, parameter.columns, to, stride);
+  for (int row = 0; row < std::max(parameter.rows, 1); ++row)
+    std::copy_n(values + row * std::int64_t{parameter.columns}, parameter.columns,
+                to + row * stride);
 }
 
 void Parameters::get(int slot, int index, float* values) const {

@@ -10,7 +10,13 @@ namespace neurode::cpu {
 
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
                        const Kernels& kernels)
-    : program_(program), plan_(pass), parameters_(parameters), kernels_(kernels) {
+    : program_(program),
+      plan_(pass),
+      targets_(program.heads.size(), -1),
+      parameters_(parameters),
+      kernels_(kernels) {
+  for (const Task& task : pass.tasks)
+    if (task.kind == TaskKind::gather_targets) targets_[task.head] = task.output;
   for (const int channels : pass.statistics) {
     const std::int64_t stride = round_up(channels, kAlignment);
     float* const first = statistics_memory_.emplace_back(kStatistics * stride).data();
@@ -211,14 +217,9 @@ void PassRunner::capture(const PanelGroup& group) const {
 void PassRunner::capture_head(int index, const PanelGroup& group, int panel, float* to) const {
   const Head& head = program_.heads[index];
   const TargetsView targets = targets_of(head, index, group.targets);
-  const auto gathers = [index](const Task& task) {
-    return task.kind == TaskKind::gather_targets && task.head == index;
-  };
-  const std::vector<Task>& tasks = plan_.pass.tasks;
-  const int gathered = std::find_if(tasks.begin(), tasks.end(), gathers)->output;
   const float* const memory = group.memory + panel * group.panels.step;
   const float* const y = memory + plan_.offset[plan_.pass.outputs[index]];
-  const float* const t = memory + plan_.offset[gathered];
+  const float* const t = memory + plan_.offset[targets_[index]];
   const int outputs = head.outputs;
   float* row = to + 2 * head.first_output + head.first_position;
   for (int i = 0; i < group.panels.rows[panel]; ++i, row += program_.captured_floats()) {

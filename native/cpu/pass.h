@@ -78,6 +78,7 @@ class PassRunner {
 
   const Program& program_;
   const PassPlan plan_;
+  std::vector<int> targets_;  // by head: the tensor that gather_targets writes
   const Parameters& parameters_;
   const Kernels& kernels_;
   std::vector<BatchStatistics> statistics_;

@@ -29,6 +29,38 @@ void cut_into_pieces(TrainingSegment& segment, const Parameters& parameters) {
   }
 }
 
+// By task: whether it is of the backward pass, or of the updates behind it. Tasks of other kinds
+// are where they work on gradients.
+std::vector<bool> backward_tasks(const Pass& pass) {
+  std::vector<bool> is_gradient(pass.features.size(), false);
+  const auto holds_gradient = [&](int tensor) { return tensor >= 0 && is_gradient[tensor]; };
+  std::vector<bool> backward;
+  for (const Task& task : pass.tasks) {
+    const bool is_of_kind =
+        task.kind >= TaskKind::activity_gradient && task.kind != TaskKind::batch_statistics;
+    backward.push_back(is_of_kind || holds_gradient(task.input) || holds_gradient(task.auxiliary));
+    const bool has_gradient = task.gradient >= 0 || task.input_gradient >= 0;
+    if (!backward.back() && !has_gradient) continue;
+    for (const int written : {task.gradient, task.input_gradient, has_gradient ? -1 : task.output})
+      if (written >= 0) is_gradient[written] = true;
+  }
+  return backward;
+}
+
+bool is_within(const Task& task, bool is_backward, Extent extent) {
+  const bool is_of_losses = task.kind == TaskKind::gather_targets || task.kind == TaskKind::loss ||
+                            task.kind == TaskKind::metric;
+  switch (extent) {
+    case Extent::whole:
+      return true;
+    case Extent::to_losses:
+      return !is_backward;
+    case Extent::from_losses:
+      return is_backward || is_of_losses || task.kind == TaskKind::batch_statistics;
+  }
+  return true;
+}
+
 }  // namespace
 
 PassPlan::PassPlan(const Pass& pass) : pass(pass) {
@@ -41,7 +73,12 @@ PassPlan::PassPlan(const Pass& pass) : pass(pass) {
   }
 }
 
-std::vector<TrainingSegment> training_segments(const Pass& pass, const Parameters& parameters) {
+std::vector<TrainingSegment> training_segments(const Pass& whole, Extent extent,
+                                               const Parameters& parameters) {
+  Pass pass;
+  const std::vector<bool> backward = backward_tasks(whole);
+  for (std::size_t i = 0; i < whole.tasks.size(); ++i)
+    if (is_within(whole.tasks[i], backward[i], extent)) pass.tasks.push_back(whole.tasks[i]);
   std::vector<TrainingSegment> segments;
   for (const Segment& segment : segments_of(pass)) {
     TrainingSegment added{

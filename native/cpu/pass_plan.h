@@ -36,8 +36,13 @@ struct TrainingSegment {
   bool ends_rows = false;  // after it, all outputs and targets of the batch are known
 };
 
+// What runs of a training pass: all of it, the layers and losses alone, or what follows the layers
+// once the gradients of losses are given. Moving statistics follow those of the batch in both.
+enum class Extent { whole, to_losses, from_losses };
+
 // The segments of a training pass; the last one is never of rows, so that a barrier comes before
 // it, behind which losses of all rows are there.
-std::vector<TrainingSegment> training_segments(const Pass& pass, const Parameters& parameters);
+std::vector<TrainingSegment> training_segments(const Pass& pass, Extent extent,
+                                               const Parameters& parameters);
 
 }  // namespace neurode::cpu

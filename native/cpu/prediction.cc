@@ -43,7 +43,7 @@ void Prediction::run(const InputView& view, float* output, const std::atomic<boo
   const int threads = threads_worth_waking(cost_, input.rows, team_.size());
   const std::int64_t most = std::int64_t{kTogether} * kPanel * threads;
   const std::int64_t floats = pass_.plan().size * kTogether;  // of a thread
-  grow(workspace_.panels, floats * threads);
+  workspace_.take(floats * threads);
   team_.run(threads, [&](int thread) {
     for (std::int64_t first = 0; first < input.rows; first += most) {
       if (cancelled.load(std::memory_order_relaxed)) return;

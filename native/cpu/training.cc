@@ -20,6 +20,19 @@ double operations_of(const Program& program, int rows) {
   return 3 * 2 * weights * rows;
 }
 
+// Of the three products of a layer.
+double share_of(Extent extent) {
+  switch (extent) {
+    case Extent::whole:
+      return 1;
+    case Extent::to_losses:
+      return 1.0 / 3;
+    case Extent::from_losses:
+      return 2.0 / 3;
+  }
+  return 1;
+}
+
 }  // namespace
 
 // What the steps of a range have in common.
@@ -47,7 +60,9 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       workspace_(workspace),
       penalties_(penalties),
       pass_(program, program.train, parameters, kernels),
-      segments_(training_segments(program.train, parameters)),
+      whole_(training_segments(program.train, Extent::whole, parameters)),
+      to_losses_(training_segments(program.train, Extent::to_losses, parameters)),
+      from_losses_(training_segments(program.train, Extent::from_losses, parameters)),
       updates_(program, parameters, kernels, penalties),
       gradients_(program, pass_, parameters, kernels, updates_),
       choice_(team.size()) {}
@@ -67,12 +82,27 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
                     .whole = cut_rows(batch, threads),
                     .rest = cut_rows(rest, threads),
                     .values_per_panel = std::int64_t{program_.row_values()} * kPanel};
+  Forward forward{.handle = batches.data.handle,
+                  .batch_size = batches.batch_size,
+                  .threads = threads,
+                  .batch = batches.first_batch,
+                  .step = step,
+                  .is_ordered = batches.order != nullptr,
+                  .order = batches.order_key,
+                  .parameters = parameters_.version(),
+                  .turns = workspace_.turns};
+  Extent extent = extent_of(batches);
+  if (extent == Extent::from_losses && forward_ != forward) extent = Extent::whole;
+  forward_.reset();
+  const auto& segments = extent == Extent::whole       ? whole_
+                         : extent == Extent::to_losses ? to_losses_
+                                                       : from_losses_;
+  const bool goes_back = extent != Extent::to_losses;
   const int panels = std::max(range.whole.panels(), range.rest.panels());
-  grow(workspace_.panels, pass_.plan().size * panels);
-  grow(workspace_.row_values, range.values_per_panel * panels);
+  workspace_.take(pass_.plan().size * panels, range.values_per_panel * panels);
   gradients_.reserve(threads);
   penalties_.reserve(threads);
-  loss_scales_.resize(threads * program_.heads.size());
+  loss_scales_.resize(threads * scales_of_thread());
 
   if (batches.update) {
     parameters_.changes();
@@ -86,15 +116,15 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   const std::int64_t sleeps = team_.sleeps();
   const auto start = std::chrono::steady_clock::now();
   team_.run(threads, [&](int thread) {
-    if (!batches.update && !program_.keeps_gradients) penalties_.measure(thread, threads);
+    if (!goes_back) penalties_.measure(thread, threads);
     for (std::int64_t index = 0; index < batches.batches; ++index) {
       const RowsView rows = range.rows_of(index);
       const Batch current{rows.rows == batch ? range.whole : range.rest, rows,
                           workspace_.panels.data()};
       const Step step_of_batch{first_step + index, learning_rates[index], batches.update,
-                               batches.update || program_.keeps_gradients};
-      for (const TrainingSegment& segment : segments_) {
-        const bool is_last = &segment == &segments_.back();
+                               goes_back};
+      for (const TrainingSegment& segment : segments) {
+        const bool is_last = &segment == &segments.back();
         if (is_last && index + 1 < batches.batches) prefetch(range, index + 1, thread);
         run_segment(segment, range, current, step_of_batch, thread);
         if (is_last && thread == 0) {
@@ -110,12 +140,28 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   if (parallel) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const auto steps_taken = static_cast<double>(sums.batches);
-    const double waits = steps_taken * static_cast<double>(segments_.size()) * (threads - 1);
-    choice_.record(operations * steps_taken, seconds.count(),
+    const double waits = steps_taken * static_cast<double>(segments.size()) * (threads - 1);
+    choice_.record(operations * share_of(extent) * steps_taken, seconds.count(),
                    static_cast<double>(team_.sleeps() - sleeps) / std::max(waits, 1.0));
   }
   if (batches.update) step += sums.batches;
+  if (extent == Extent::to_losses && batches.batches == 1 && sums.batches == 1) {
+    forward.turns = workspace_.turns;
+    forward_ = forward;
+  }
   return sums;
+}
+
+// Where the rows of a batch may have been through the layers before, its gradients are given.
+// Without the gradients that replace targets there is no way back from losses that take them, and
+// without gradients to keep none is wanted.
+Extent Training::extent_of(const BatchRange& batches) const {
+  const bool takes_gradients = std::any_of(program_.heads.begin(), program_.heads.end(),
+                                           [](const Head& head) { return head.takes_gradients; });
+  const bool has_gradients = batches.gradients != nullptr || !takes_gradients;
+  const bool goes_back = batches.update || (program_.keeps_gradients && has_gradients);
+  if (!goes_back) return Extent::to_losses;
+  return batches.gradients != nullptr && batches.batches == 1 ? Extent::from_losses : Extent::whole;
 }
 
 // What moving statistics would become: tasks that follow each other move them one after the other.
@@ -131,7 +177,7 @@ void Training::apply(float learning_rate, std::int64_t& step) {
   parameters_.changes();
   const Step of_update{step, learning_rate, true, false};
   team_.run(threads, [&](int thread) {
-    for (const TrainingSegment& segment : segments_) {
+    for (const TrainingSegment& segment : whole_) {
       if (segment.axis == Axis::rows) continue;
       if (segment.axis == Axis::parameters) updates_.run(segment, of_update, thread, threads);
       for (const Task& task : segment.tasks) {
@@ -169,7 +215,7 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
   const RowsView& rows = batch.rows;
   const std::int64_t panel_floats = pass_.plan().size;
   const Part mine = part(cut.panels(), thread, range.threads);
-  float* const scales = loss_scales_.data() + thread * program_.heads.size();
+  float* const scales = loss_scales_.data() + thread * scales_of_thread();
   if (segment.has_loss) scale_losses(batches, rows, scales);
   // Of the batch in what is captured of the range, and in its gradients.
   const std::int64_t row_of_range = rows.first - batches.first_batch * std::int64_t{range.batch};
@@ -192,7 +238,7 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
       group.captured = batches.captured + row_of_range * program_.captured_floats();
     pass_.run(segment.tasks, group);
     if (group.captured != nullptr) pass_.capture(group);
-    if (batches.input_gradients != nullptr && segment.ends_rows)
+    if (batches.input_gradients != nullptr && segment.ends_rows && step.gradients)
       pass_.give_input_gradient(group,
                                 batches.input_gradients + row_of_range * program_.input_size);
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "native/cpu/gradients.h"
@@ -30,6 +31,20 @@ class Training {
 
  private:
   struct Range;
+  // A batch whose rows have been through the layers and lie in the workspace, and all that this
+  // depends on.
+  struct Forward {
+    int handle, batch_size, threads;
+    std::int64_t batch, step;
+    bool is_ordered;
+    OrderKey order;
+    std::uint64_t parameters, turns;
+    bool operator==(const Forward&) const = default;
+  };
+  Extent extent_of(const BatchRange& batches) const;
+  int scales_of_thread() const {
+    return round_up(static_cast<int>(program_.heads.size()), kAlignment);
+  }
   void begin_statistics();
   void run_segment(const TrainingSegment& segment, const Range& range, const Batch& batch,
                    const Step& step, int thread);
@@ -48,11 +63,12 @@ class Training {
   Workspace& workspace_;
   Penalties& penalties_;
   const PassRunner pass_;
-  const std::vector<TrainingSegment> segments_;
+  const std::vector<TrainingSegment> whole_, to_losses_, from_losses_;
   Updates updates_;
   Gradients gradients_;
   ThreadChoice choice_;
-  std::vector<float> loss_scales_;  // (threads, heads)
+  std::vector<float> loss_scales_;  // by thread, in cache lines of its own: of each head
+  std::optional<Forward> forward_;
 };
 
 }  // namespace neurode::cpu

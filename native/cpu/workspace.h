@@ -1,6 +1,8 @@
 // Memory that ranges and predictions of a model take in turns: it grows to what the largest needs.
 #pragma once
 
+#include <cstdint>
+
 #include "native/engine/memory.h"
 
 namespace neurode::cpu {
@@ -10,8 +12,15 @@ inline void grow(Floats& memory, std::int64_t size) {
 }
 
 struct Workspace {
-  Floats panels;      // the panels of a batch, or kTogether for each thread
-  Floats row_values;  // losses, metrics and penalties of rows: (panels, row_values(), kPanel)
+  Floats panels;            // the panels of a batch, or kTogether for each thread
+  Floats row_values;        // losses, metrics and penalties of rows: (panels, row_values(), kPanel)
+  std::uint64_t turns = 0;  // counts who took it: what another turn left there is gone
+
+  void take(std::int64_t floats_of_panels, std::int64_t floats_of_rows = 0) {
+    ++turns;
+    grow(panels, floats_of_panels);
+    grow(row_values, floats_of_rows);
+  }
 };
 
 }  // namespace neurode::cpu

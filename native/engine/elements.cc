@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -66,6 +67,22 @@ int size_of(ElementType type) { return row_of(type).size; }
 
 std::int64_t convert_to_floats(const Elements& elements, double scale, double offset, float* out) {
   return row_of(elements.type).convert(elements.data, elements.count, scale, offset, out);
+}
+
+std::int64_t count_non_finite(const float* values, std::int64_t count) {
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  constexpr std::int64_t kBlock = 1 << 20;  // a block's count fits into 32 bits, as vectors want
+  std::int64_t found = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
+    std::uint32_t own = 0;
+    for (std::int64_t i = begin; i < std::min(count, begin + kBlock); ++i) {
+      std::uint32_t bits;
+      std::memcpy(&bits, values + i, sizeof bits);
+      own += (bits & kExponent) == kExponent ? 1 : 0;
+    }
+    found += own;
+  }
+  return found;
 }
 
 }  // namespace neurode

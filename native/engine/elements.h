@@ -23,4 +23,7 @@ struct Elements {
 // finite but too large for float32, or -1.
 std::int64_t convert_to_floats(const Elements& elements, double scale, double offset, float* out);
 
+// How many of the floats are NaN or infinite.
+std::int64_t count_non_finite(const float* values, std::int64_t count);
+
 }  // namespace neurode

@@ -16,7 +16,13 @@ class PredictInputs {
  public:
   PredictInputs(JsonCursor& cursor, const TensorSpec& spec, TensorRequest& request, float* values,
                 std::int64_t room)
-      : cursor_(cursor), spec_(spec), request_(request), values_(values), room_(room) {
+      : cursor_(cursor),
+        spec_(spec),
+        request_(request),
+        values_(values),
+        room_(room),
+        expected_(spec.inputs.size() == 1 ? "an object"
+                                          : "an object with " + names_text(spec.inputs)) {
     request_.inputs.resize(spec_.inputs.size());
   }
 
@@ -81,8 +87,7 @@ class PredictInputs {
     const bool is_one = inputs.size() == 1;
     if (is_one && cursor_.peek() != '{') return read(0);
     std::vector<bool> found(inputs.size());
-    const std::string members = is_one ? "an object" : "an object with " + names_text(inputs);
-    cursor_.members(members.c_str(), [&](const std::string& name) {
+    cursor_.members(expected_.c_str(), [&](const std::string& name) {
       const TensorShape* const tensor = find_tensor(inputs, name);
       if (tensor == nullptr || (is_one && found[0]))
         cursor_.fail(count_text("member", inputs), quoted(name));
@@ -115,6 +120,7 @@ class PredictInputs {
   TensorRequest& request_;
   float* const values_;
   const std::int64_t room_;
+  const std::string expected_;  // where the inputs have names
 };
 
 }  // namespace
