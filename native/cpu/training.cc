@@ -62,7 +62,11 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       pass_(program, program.train, parameters, kernels),
       whole_(training_segments(program.train, Extent::whole, parameters)),
       to_losses_(training_segments(program.train, Extent::to_losses, parameters)),
-      from_losses_(training_segments(program.train, Extent::from_losses, parameters)),
+      takes_gradients_(std::any_of(program.heads.begin(), program.heads.end(),
+                                   [](const Head& head) { return head.takes_gradients; })),
+      from_losses_(takes_gradients_
+                       ? training_segments(program.train, Extent::from_losses, parameters)
+                       : std::vector<TrainingSegment>()),
       updates_(program, parameters, kernels, penalties),
       gradients_(program, pass_, parameters, kernels, updates_),
       choice_(team.size()) {}
@@ -156,12 +160,11 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
 // Without the gradients that replace targets there is no way back from losses that take them, and
 // without gradients to keep none is wanted.
 Extent Training::extent_of(const BatchRange& batches) const {
-  const bool takes_gradients = std::any_of(program_.heads.begin(), program_.heads.end(),
-                                           [](const Head& head) { return head.takes_gradients; });
-  const bool has_gradients = batches.gradients != nullptr || !takes_gradients;
+  const bool are_given = takes_gradients_ && batches.gradients != nullptr;
+  const bool has_gradients = are_given || !takes_gradients_;
   const bool goes_back = batches.update || (program_.keeps_gradients && has_gradients);
   if (!goes_back) return Extent::to_losses;
-  return batches.gradients != nullptr && batches.batches == 1 ? Extent::from_losses : Extent::whole;
+  return are_given && batches.batches == 1 ? Extent::from_losses : Extent::whole;
 }
 
 // What moving statistics would become: tasks that follow each other move them one after the other.

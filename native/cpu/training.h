@@ -63,7 +63,9 @@ class Training {
   Workspace& workspace_;
   Penalties& penalties_;
   const PassRunner pass_;
-  const std::vector<TrainingSegment> whole_, to_losses_, from_losses_;
+  const std::vector<TrainingSegment> whole_, to_losses_;
+  const bool takes_gradients_;  // losses of the Program take gradients that replace targets
+  const std::vector<TrainingSegment> from_losses_;
   Updates updates_;
   Gradients gradients_;
   ThreadChoice choice_;
