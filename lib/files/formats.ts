@@ -68,6 +68,7 @@ export const formats = {
   kerasIndex: 'the index of Keras weights in parts',
   hdf5: 'an HDF5 file (.h5)',
   tfjs: 'a TensorFlow.js model',
+  onnx: 'an ONNX model',
 } as const
 
 /** The formats that are recognized; the first row that matches counts. */
@@ -98,7 +99,7 @@ const rows: readonly Row[] = [
   { name: 'a TensorFlow Lite model', advice: notRead, matches: ({ head }) => head.startsWith('TFL3', 4) },
   { name: 'a TensorFlow SavedModel', advice: fromTensorFlow, matches: begins('\x08\x01\x12') },
   // The first fields of a ModelProto: ir_version, then producer, graph or opset_import.
-  { name: 'an ONNX model', advice: notRead, matches: bytes(8, [1, 31], '\x12\x1a"*:B') },
+  { name: formats.onnx, advice: readBy('load'), matches: bytes(8, [1, 31], '\x12\x1a"*:B') },
   { name: 'a GGUF file', advice: notRead, matches: begins('GGUF') },
   {
     name: 'an IDX file',

@@ -1,5 +1,6 @@
 /** The door for models from files: recognizes the format by content, and loads the reader of that format alone. */
 
+import { refuseIdle } from '../checks/validate.js'
 import { toPath } from '../files/files.js'
 import { formats } from '../files/formats.js'
 import { type ModelFile, readModelFile } from '../persistence/modelFile.js'
@@ -20,12 +21,14 @@ const readers: Readonly<Record<string, () => Promise<ReadForeign>>> = {
   [formats.kerasFolder]: async () => (await import('./keras/readFile.js')).readKerasFolder,
   [formats.hdf5]: async () => (await import('./keras/readFile.js')).readLegacyFile,
   [formats.tfjs]: async () => (await import('./tfjs/readFile.js')).readTfjsModel,
+  [formats.onnx]: async () => (await import('./onnx/reader.js')).readOnnx,
 }
 
 /** Reads a model of any format that is known. */
 export async function readAnyModel(source: string | URL, options: ReadOptions = {}): Promise<ModelFile> {
   const path = toPath(source, 'path')
   const name = await formatAt(path)
+  if (name !== formats.onnx) refuseIdle(options, ['outputs'], 'load', `for anything but ${formats.onnx}`)
   const reader = name !== undefined && Object.hasOwn(readers, name) ? readers[name] : undefined
   return reader === undefined ? readModelFile(path) : (await reader())(path, options)
 }

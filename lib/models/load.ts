@@ -2,7 +2,7 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
-import { checkInteger, checkOptions, readingFile, refuseIdle } from '../checks/validate.js'
+import { checkInteger, checkName, checkOptions, readingFile, refuse, refuseIdle } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { coreOf } from '../core/cores.js'
@@ -43,9 +43,14 @@ export interface LoadOptions {
   readonly losses?: CustomLosses | undefined
   /** Custom metrics, likewise: a list of results of {@link metrics}.custom, or their `rows` functions by name. */
   readonly metrics?: CustomMetrics | undefined
+  /**
+   * Names of the outputs that are wanted, of an ONNX model; at least one. What only other outputs need is not read, so that it may
+   * hold what no layer computes. Default: all outputs of floating-point numbers. Other formats take no such option.
+   */
+  readonly outputs?: readonly string[] | undefined
 }
 
-const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics']
+const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics', 'outputs']
 
 /**
  * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of Keras:
@@ -76,7 +81,7 @@ export async function load(
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
   const precision = checkPrecision(options.precision, device)
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
-  const file = await readAnyModel(path)
+  const file = await readAnyModel(path, { outputs: checkOutputs(options.outputs) })
   const settings = settingsOf(file, again)
   if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
   const model = describedModel(file)
@@ -90,6 +95,14 @@ export async function load(
     throw blameFile(error)
   }
   return model
+}
+
+/** Names of wanted outputs: a list of different texts. */
+function checkOutputs(given: unknown): readonly string[] | undefined {
+  if (given === undefined) return undefined
+  if (!Array.isArray(given) || given.length === 0) return refuse('outputs', 'a list of at least one name', given)
+  const names = Array.from(given, (name, i) => checkName(name, `outputs[${i}]`))
+  return new Set(names).size === names.length ? names : refuse('outputs', 'different names', names)
 }
 
 function settingsOf({ path, description: { training } }: ModelFile, given: GivenAgain): CompileSettings | undefined {
