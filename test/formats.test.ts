@@ -48,7 +48,6 @@ const foreign: Readonly<Record<string, readonly [content: string | Buffer, RegEx
   'w.h5': [readGolden('interchange', 'h5', 'stored_latest.weights.h5'), /an HDF5 file.*load\(\) and loadW/, 'known'],
   'user-block.h5': [`${'\0'.repeat(512)}\x89HDF\r\n\x1a\n`, /an HDF5 file/, 'known'],
   'model.keras': [readGolden('interchange', 'keras', 'deflated.keras'), /a Keras file.*load\(\) and loadW/, 'known'],
-  'model.onnx': [readGolden('files', 'dense.onnx'), /an ONNX model, which Neurode does not read/],
   'model.pt': [torchZip, /a PyTorch file.*safetensors\.torch\.save_file/],
   'legacy.pt': ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /a PyTorch file.*may run code/],
   'model.pkl': ['\x80\x04\x95\x10\0\0\0', /a Python pickle.*may run code/],
@@ -106,6 +105,8 @@ describe('files of other formats', () => {
       await rejects(load(at('x.npy')), 'ERR_FILE_FORMAT', /an npy file, for readNpy\(\) and openNpy\(\)/)
       await rejects(model.loadWeights(at('x.npy')), 'ERR_FILE_FORMAT', /an npy file, for readNpy\(\)/)
       await rejects(readNpz(at('m.neurode')), 'ERR_FILE_FORMAT', /a file that save\(\) wrote, for load\(\)/)
+      writeFileSync(at('m.onnx'), readGolden('files', 'dense.onnx'))
+      await rejects(model.loadWeights(at('m.onnx')), 'ERR_FILE_FORMAT', /an ONNX model, for load\(\)/)
       await rejects(openNpy(at('w.safetensors')), 'ERR_FILE_FORMAT')
       await model.loadWeights(at('m.neurode'))
       assert.equal((await readSafetensors(at('m.neurode'))).tensors.size, 2)

@@ -34,6 +34,7 @@ import { goldenFolder } from './support/golden.js'
 import { mutate, sealed } from './support/mutations.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
+import { warningsOf } from './support/warnings.js'
 
 const wanted = process.env.NEURODE_FUZZ_FILES === undefined ? Infinity : Number(process.env.NEURODE_FUZZ_FILES)
 /** The time for all kinds of files together, if their number is not given. */
@@ -246,6 +247,24 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
       },
       // The mutated file may belong to another model or another training.
       codes: ['ERR_FILE_FORMAT', 'ERR_SHAPE', 'ERR_CHECKPOINT_MISMATCH'],
+    },
+    'ONNX models': {
+      good: golden(
+        'dense.onnx',
+        'norm.onnx',
+        '../interchange/onnx/branches.onnx',
+        '../interchange/onnx/constants.onnx',
+      ),
+      read: async (bytes, path) => {
+        writeFileSync(path, bytes)
+        await warningsOf(async () => {
+          using loaded = await load<Functional | Sequential>(path)
+          await loaded.predict([[1, 2, 3, 4]]).catch((error: { code: string }) => {
+            assert.match(error.code, /^ERR_(?:SHAPE|ARGUMENT|LABEL_RANGE)$/)
+          })
+        })
+      },
+      codes: ['ERR_FILE_FORMAT', 'ERR_FILE_NOT_FOUND'],
     },
     'weights in safetensors': { good: saved('w.safetensors'), read: loadInto('.safetensors'), codes: weightCodes },
     'weights in npz': {

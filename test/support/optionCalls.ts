@@ -97,6 +97,7 @@ const shared: ReadonlySet<string> = new Set([
   'model.saveWeights',
   'model.loadWeights',
   'model.save as ONNX',
+  'load onnx',
   'model.restore',
   'model.getLayer',
   'model.summary',

@@ -1,5 +1,6 @@
 /** Calls of public functions, which the tests of odd arguments vary, and helpers for such calls. */
 
+import { resolve } from 'node:path'
 import { input, layers, model, sequential } from 'neurode'
 
 /** A call: its arguments, made anew each time, and the function that uses them. Objects among the arguments are options. */
@@ -85,3 +86,5 @@ export const useIn = (options: object) => async (made: Loose) => {
 
 /** A file in the current folder, which the tests choose. */
 export const file = (ending: string) => `written.${ending}`
+/** A file in this repository, also for calls that run in another folder. */
+export const onnxFile = resolve('test/golden/files/dense.onnx')

@@ -1,7 +1,7 @@
 /** Calls of models, and of functions that inspect models. */
 
 import { array, debug, devices, input, layers, load, sequential } from 'neurode'
-import { call, file, type Loose, onModel, type PublicCall, small, x, y } from './call.js'
+import { call, file, type Loose, onModel, onnxFile, type PublicCall, small, x, y } from './call.js'
 
 export const modelCalls: readonly PublicCall[] = [
   call(
@@ -356,6 +356,11 @@ export const modelCalls: readonly PublicCall[] = [
     'predictor.predictSync',
     () => [new Float32Array(4), { out: new Float32Array(2) }],
     (model, args) => model.predictor().predictSync(...args),
+  ),
+  call(
+    'load onnx',
+    () => [onnxFile, { outputs: ['y'] }],
+    (...args) => (load as Loose)(...args),
   ),
   call(
     'load',
