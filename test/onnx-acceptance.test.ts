@@ -46,7 +46,7 @@ describe('acceptance cases of ONNX files', () => {
     )
     assert.deepEqual(
       warnings.map(({ code }) => code),
-      ['NEURODE_LEFT_OUT'],
+      ['NEURODE_NOT_READ'],
     )
     assert.match(warnings[0]?.message ?? '', /output 'label'.*ArgMax/)
     await rejects(

@@ -181,7 +181,7 @@ describe('ONNX models', () => {
     })
     assert.deepEqual(
       await codesOf(() => loaded(model, (made) => assert.deepEqual(kindsOf(made), ['Embedding', 'Flatten']), ['seen'])),
-      ['NEURODE_LEFT_OUT'],
+      ['NEURODE_NOT_READ'],
     )
   })
 

@@ -5,15 +5,7 @@ import { toPath } from '../files/files.js'
 import { formats } from '../files/formats.js'
 import { type ModelFile, readModelFile } from '../persistence/modelFile.js'
 import { formatAt } from './formatAt.js'
-
-/** What `load` passes on to the reader of a format. */
-export interface ReadOptions {
-  /** Names of the outputs that are wanted, of formats that hold several; default all. */
-  readonly outputs?: readonly string[] | undefined
-}
-
-/** Reads a file, or a folder, of one format. */
-export type ReadForeign = (path: string, options: ReadOptions) => Promise<ModelFile>
+import type { ReadForeign, ReadOptions } from './reading.js'
 
 /** Readers by the names of `formatOf`, and of the folders that `folderFormatOf` knows. */
 const readers: Readonly<Record<string, () => Promise<ReadForeign>>> = {

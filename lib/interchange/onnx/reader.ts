@@ -13,7 +13,7 @@ import { describeLayers, type JsonObject } from '../../persistence/description.j
 import { describeStructure } from '../../persistence/graphDescription.js'
 import type { ModelFile } from '../../persistence/modelFile.js'
 import { importedFile } from '../imported.js'
-import type { ReadForeign } from '../readers.js'
+import type { ReadForeign } from '../reading.js'
 import { elementTypeOf, isFloating, isInteger } from './constants.js'
 import { evaluate } from './evaluate.js'
 import { besideModel } from './external.js'
