@@ -32,9 +32,16 @@ const otherSteps = ['tfjs/optimizer_adadelta/model.json']
 /** What Keras wrote and TensorFlow.js does not have. */
 const notInTfjs = ['tfjs/keras2_functional/model.json']
 
+/** Cases that others met first. */
+const acceptanceCases: Readonly<Record<string, string>> = {
+  'tfjs/keras3_sequential/model.json': ': acceptance case 1 (tfjs#8494, tfjs#8489)',
+  'tfjs/keras3_functional/model.json': ': acceptance case 1 (tfjs#8494, tfjs#8489)',
+  'tfjs/prefixed_names/model.json': ': acceptance case 13 (tfjs#8321)',
+}
+
 perDevice('golden interchange tfjs models', (device) => {
   for (const golden of models) {
-    it(golden.name, async () => {
+    it(golden.name + (acceptanceCases[golden.name] ?? ''), async () => {
       using model = await open(join(golden.folder, golden.name), device)
       const { inputs, outputs, rtol, atol, atol_of: own } = golden
       const rows = inputs.x ?? inputs.batches?.[0]?.x

@@ -84,6 +84,13 @@ const model = () =>
     metrics: ['accuracy'],
   })
 
+/** A model that TensorFlow.js can have. */
+const plain = () =>
+  sequential({
+    layers: [layers.dense({ units: 3, activation: 'tanh', inputShape: [4] }), layers.dense({ units: 2 })],
+    seed: 1,
+  }).compile({ optimizer: 'adam', loss: 'meanSquaredError', metrics: ['mae'] })
+
 function graphModel() {
   const x = input({ shape: [4], name: 'x' })
   const shared = layers.dense({ units: 4, activation: 'tanh' })
@@ -114,6 +121,9 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
   await graphModel().save(at('g.neurode'))
   await trained.saveWeights(at('w.safetensors'))
   await trained.saveWeights(at('w.npz'))
+  await trained.saveWeights(at('t.safetensors'), { names: 'torch' })
+  mkdirSync(at('tfjs'))
+  await plain().save(join(at('tfjs'), 'model.json'))
   await writeNpz(
     at('a.npz'),
     {
@@ -267,6 +277,19 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
       codes: ['ERR_FILE_FORMAT', 'ERR_FILE_NOT_FOUND'],
     },
     'weights in safetensors': { good: saved('w.safetensors'), read: loadInto('.safetensors'), codes: weightCodes },
+    'weights of PyTorch': { good: saved('t.safetensors'), read: loadInto('.safetensors'), codes: weightCodes },
+    'models of TensorFlow.js': {
+      good: [readFileSync(join(at('tfjs'), 'model.json'))],
+      read: async (bytes) => {
+        const file = join(at('tfjs'), 'model.json')
+        writeFileSync(file, bytes)
+        await warningsOf(async () => {
+          using loaded = await load(file)
+          await loaded.predict([[1, 2, 3, 4]]).catch((error) => assert.equal(error.code, 'ERR_SHAPE'))
+        })
+      },
+      codes: ['ERR_FILE_FORMAT', 'ERR_FILE_NOT_FOUND'],
+    },
     'weights in npz': {
       good: saved('w.npz'),
       read: loadInto('.npz'),
