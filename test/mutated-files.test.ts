@@ -106,6 +106,19 @@ function graphModel() {
   })
 }
 
+async function kerasFiles(trained: ReturnType<typeof model>, folder: string): Promise<Kind> {
+  const paths = ['m.keras', 'm.h5'].map((name) => join(folder, name))
+  for (const path of paths) await trained.save(path)
+  return {
+    good: paths.map((path) => readFileSync(path)),
+    read: async (bytes, path) => {
+      writeFileSync(path, bytes)
+      using loaded = await load(path)
+      await loaded.predict([[1, 2, 3, 4]]).catch((error) => assert.equal(error.code, 'ERR_SHAPE'))
+    },
+  }
+}
+
 async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
   const at = (name: string) => join(folder, name)
   using trained = model()
@@ -308,6 +321,8 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
       mutate: (good, draw) => (draw.below(2) === 0 ? mutate(good, draw) : gzipSync(mutate(draw.pick(idxs), draw))),
       read: readImages,
     },
+    // A thread is begun anew for most of these files, so there are none in a run of seconds.
+    ...(wanted === Infinity ? {} : { 'Keras files': await kerasFiles(trained, folder) }),
   }
 }
 
