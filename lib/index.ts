@@ -12,6 +12,7 @@ export {
 export { type ErrorCode, errorCodes, NeurodeError } from './base/errors.js'
 export { type WarningCode, warningCodes } from './base/warnings.js'
 export type { BackupAndRestoreOptions, ModelCheckpointOptions } from './callbacks/checkpoints.js'
+export type { UpdateFrequency } from './callbacks/frequency.js'
 export {
   type CsvLoggerOptions,
   callbacks,
@@ -20,6 +21,7 @@ export {
   type EarlyStopping,
   type EarlyStoppingOptions,
   type EpochSchedule,
+  type TensorBoardOptions,
 } from './callbacks/index.js'
 export type { ReduceLROnPlateauOptions } from './callbacks/learningRate.js'
 export type { MonitorMode, MonitorOptions } from './callbacks/monitor.js'
@@ -54,6 +56,18 @@ export type { Progress, ProgressStream, Verbose } from './fit/progress.js'
 export { type CsvTable, type ReadCsvOptions, readCsv } from './formats/csv.js'
 export type { CsvNumbersOptions } from './formats/csvNumbers.js'
 export type { DType } from './formats/dtypes.js'
+export { readEvents } from './formats/events/readEvents.js'
+export type {
+  EventPlace,
+  Events,
+  HistogramBucket,
+  HistogramEvent,
+  HyperParameter,
+  ImageEvent,
+  OtherEvent,
+  ScalarEvent,
+  TextEvent,
+} from './formats/events/types.js'
 export { type ReadIdxOptions, readIdx } from './formats/idx.js'
 export { encodeNpy, type FileArray, readNpy, type WriteNpyOptions, writeNpy } from './formats/npy.js'
 export { type NpzArrays, type ReadNpzOptions, readNpz, type WriteNpzOptions, writeNpz } from './formats/npz.js'

@@ -134,6 +134,8 @@ describe('copies are refused', () => {
         reduceLROnPlateau: () => callbacks.reduceLROnPlateau({ monitor: 'loss' }),
         learningRateScheduler: () => callbacks.learningRateScheduler((_, rate) => rate),
         csvLogger: () => callbacks.csvLogger(`${folder}/log.csv`),
+        tensorBoard: () => callbacks.tensorBoard({ logDir: `${folder}/logs` }),
+        'tensorBoard of batches': () => callbacks.tensorBoard({ logDir: `${folder}/logs`, updateFreq: 'batch' }),
         dashboard: () => callbacks.dashboard({ onListening: () => {} }),
         terminateOnNaN: () => callbacks.terminateOnNaN(),
         modelCheckpoint: () => callbacks.modelCheckpoint(`${folder}/best.neurode`),

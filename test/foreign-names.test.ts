@@ -141,7 +141,7 @@ describe('names of others', () => {
       'layers.GlobalAvgPool1D: in Neurode it is layers.globalAveragePooling1D',
     ],
     [() => (schedules as Loose).ReduceLROnPlateau, 'in Neurode it is callbacks.reduceLROnPlateau'],
-    [() => (callbacks as Loose).TensorBoard(), 'in Neurode it is callbacks.dashboard'],
+    [() => (callbacks as Loose).TensorBoard(), 'in Neurode it is callbacks.tensorBoard'],
     [() => (model() as Loose).fitDataset, 'model.fitDataset: in Neurode it is model.fit(batches)'],
     [() => (model() as Loose).train_on_batch, 'in Neurode it is model.trainOnBatch'],
     [() => (model() as Loose).state_dict(), 'in Neurode it is model.getWeights(), or model.saveWeights(path)'],

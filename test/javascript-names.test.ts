@@ -67,6 +67,7 @@ describe("JavaScript's own names", () => {
         verbose: 0,
         callbacks: [
           callbacks.csvLogger(path),
+          callbacks.tensorBoard({ logDir: folder }),
           callbacks.earlyStopping({ monitor: 'val_constructor' }),
           callbacks.modelCheckpoint(join(folder, 'm-{constructor:.1f}-{toString:.1f}.neurode')),
         ],

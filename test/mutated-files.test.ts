@@ -19,6 +19,7 @@ import {
   optimizers,
   type RowSource,
   readCsv,
+  readEvents,
   readIdx,
   readNpy,
   readNpz,
@@ -30,6 +31,7 @@ import {
 } from 'neurode'
 import { writeZip } from '#lib/formats/zip.js'
 import { inFolder } from './data/files.js'
+import { eventFile, mutateEvents } from './support/eventFiles.js'
 import { goldenFolder } from './support/golden.js'
 import { mutate, sealed } from './support/mutations.js'
 import { Random } from './support/random.js'
@@ -229,6 +231,16 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
       good: [...golden('model.safetensors', 'dtypes.safetensors'), ...saved('a.safetensors')],
       read: async (bytes) => {
         for (const tensor of (await readSafetensors(bytes)).tensors.values()) checkArray(tensor)
+      },
+    },
+    'TensorBoard events': {
+      good: [...golden('events.out.tfevents.1.torch', 'events.out.tfevents.1.tensorflow.v2'), eventFile()],
+      mutate: mutateEvents,
+      read: async (bytes) => {
+        const { scalars, histograms, images } = await readEvents(bytes)
+        for (const { step, value } of scalars) assert.ok(Number.isSafeInteger(step) && typeof value === 'number')
+        for (const { buckets } of histograms) assert.ok(buckets.every(({ count }) => typeof count === 'number'))
+        for (const { width, height } of images) assert.ok([width, height].every(Number.isSafeInteger))
       },
     },
     'indices of safetensors': {

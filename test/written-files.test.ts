@@ -211,6 +211,7 @@ describe('callbacks that write', () => {
     'modelCheckpoint of weights': (path) => callbacks.modelCheckpoint(`${path}.npz`, { saveWeightsOnly: true }),
     csvLogger: (path) => callbacks.csvLogger(path),
     'csvLogger that appends': (path) => callbacks.csvLogger(path, { append: true }),
+    tensorBoard: (path) => callbacks.tensorBoard({ logDir: path }),
     backupAndRestore: (path) => callbacks.backupAndRestore(path),
   }
   /** The number of batches that were trained before the fit failed. */

@@ -12,6 +12,7 @@ export const warningCodes = {
   NEURODE_DATA_ENDED: 'the batches of an iterator ended before training or validation did',
   NEURODE_NOT_READ: 'a file of other software holds something that the model made of it does not',
   NEURODE_ROUNDED: 'numbers of a file were rounded so much that different numbers may have become equal',
+  NEURODE_LEFT_OUT: 'a callback left out of its files what their format cannot hold',
 } as const
 
 /** A stable, documented code of a warning, for `process.on('warning', …)` and `--disable-warning`. */

@@ -11,15 +11,8 @@ import { type IntactFile, readIntactFile } from '../persistence/intactFile.js'
 import { checkSameTraining, checkSavable, describedFile, restoreFile } from '../persistence/modelFile.js'
 import type { Callback } from '../training/callbacks.js'
 import type { CallbackState, Logs, TrainingContext } from '../training/context.js'
+import { checkFrequency, type SaveFrequency, setHook } from './frequency.js'
 import { Monitor, type MonitorOptions } from './monitor.js'
-
-/** When a checkpoint is written: after every epoch, or every time this number of batches of an epoch is done. */
-export type SaveFrequency = 'epoch' | number
-
-function checkFrequency(value: unknown, argument: string): SaveFrequency {
-  if (value === undefined || value === 'epoch') return 'epoch'
-  return typeof value === 'number' ? checkInteger(value, argument) : refuse(argument, "'epoch' or a number", value)
-}
 
 /** Options of {@link callbacks}.modelCheckpoint. */
 export interface ModelCheckpointOptions extends MonitorOptions {
@@ -34,11 +27,6 @@ export interface ModelCheckpointOptions extends MonitorOptions {
 }
 
 const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly', 'saveFreq', 'initialValueThreshold']
-
-/** Adds `onBatchEnd` to one object; the property is not enumerable, so that copies of the object lack it. */
-function setHook(callback: Callback, onBatchEnd: (batch: number, logs: Logs) => Promise<void>): void {
-  Object.defineProperty(callback, 'onBatchEnd', { value: onBatchEnd })
-}
 
 /**
  * Saves the model to a path in which `{epoch}` and `{batch}` (both from 1) and keys of the logs are replaced by their values.

@@ -20,8 +20,17 @@ import {
   ReduceLROnPlateau,
   type ReduceLROnPlateauOptions,
 } from './learningRate.js'
+import { TensorBoard, type TensorBoardOptions } from './tensorBoard.js'
 
-export type { CsvLoggerOptions, Dashboard, DashboardOptions, EarlyStopping, EarlyStoppingOptions, EpochSchedule }
+export type {
+  CsvLoggerOptions,
+  Dashboard,
+  DashboardOptions,
+  EarlyStopping,
+  EarlyStoppingOptions,
+  EpochSchedule,
+  TensorBoardOptions,
+}
 
 const lambdaNames = [...hooks, 'name', 'batchInterval', 'runsLast', 'getState', 'setState']
 
@@ -72,6 +81,13 @@ export const callbacks = {
   csvLogger: (path: string | URL, options?: CsvLoggerOptions): Callback => new CsvLogger(path, options),
   /** Shows the running training on a local web page, which has a button to stop it. */
   dashboard: (options?: DashboardOptions): Dashboard => new Dashboard(options),
+  /**
+   * Writes loss, metrics and learning rate for TensorBoard, by epoch and, with `updateFreq`, by batch; histograms and pictures of
+   * weights, the graph of the model, and hyper-parameters. What a fit writes is in files of its own, `<logDir>/train` and
+   * `<logDir>/validation`, which are only appended to; {@link readEvents} reads them. Whether they can be written is checked before
+   * the first batch. The tags are those of Keras. Warns with `NEURODE_LEFT_OUT` if Keras has no such graph.
+   */
+  tensorBoard: (options?: TensorBoardOptions): Callback => new TensorBoard(options),
   /** Ends training when the loss is NaN or infinite. */
   terminateOnNaN: (): Callback => new TerminateOnNaN(),
   /** Makes a callback of an object of functions. Throws `ERR_UNKNOWN_NAME` for a function that {@link Callback} does not have. */

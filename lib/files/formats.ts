@@ -69,6 +69,7 @@ export const formats = {
   hdf5: 'an HDF5 file (.h5)',
   tfjs: 'a TensorFlow.js model',
   onnx: 'an ONNX model',
+  events: 'a TensorBoard event file',
 } as const
 
 /** The formats that are recognized; the first row that matches counts. */
@@ -82,6 +83,7 @@ const rows: readonly Row[] = [
   { name: formats.safetensors, advice: readBy('loadWeights', 'readSafetensors'), matches: isSafetensors },
   { name: formats.keras, advice: readBy('load', 'loadWeights'), matches: zipWith('model.weights.h5', 'metadata.json') },
   { name: 'a PyTorch file (.pt)', advice: fromTorch, matches: zipWith('data.pkl', 'constants.pkl') },
+  { name: formats.events, advice: readBy('readEvents'), matches: ({ head }) => head.startsWith('brain.Event:', 23) },
   { name: formats.npz, advice: readBy('loadWeights', 'readNpz'), matches: zipWith('.npy') },
   { name: 'a zip archive', advice: notRead, matches: begins('PK\x03\x04', 'PK\x05\x06') },
   {

@@ -70,7 +70,8 @@ export const callbackRows: Rows = [
     'swapemaweights stochasticweightaveraging',
     is('useEma of an optimizer: after a fit, the model has the averaged weights'),
   ],
-  ['tensorboard tensorboardlogger wandb*', is('callbacks.dashboard; plot.history shows a training afterwards')],
+  ['tensorboardlogger summarywriter', is('callbacks.tensorBoard')],
+  ['wandb*', is('callbacks.dashboard; plot.history shows a training afterwards')],
   ['nan nanterminate', is('callbacks.terminateOnNaN')],
   ['lrscheduler learningratemonitor steplr', is('callbacks.learningRateScheduler, or a schedule as learningRate')],
 ]

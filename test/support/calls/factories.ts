@@ -299,6 +299,21 @@ export const factoryCalls: readonly PublicCall[] = [
     (p, o) => useCallback(callbacks.csvLogger(p, o)),
   ),
   call(
+    'callbacks.tensorBoard',
+    () => [
+      {
+        logDir: 'logs',
+        histogramFreq: 1,
+        writeGraph: true,
+        writeImages: false,
+        writeStepsPerSecond: false,
+        updateFreq: 'epoch',
+        hparams: { units: 1 },
+      },
+    ],
+    (o) => useCallback(callbacks.tensorBoard(o)),
+  ),
+  call(
     'callbacks.terminateOnNaN',
     () => [],
     () => useCallback(callbacks.terminateOnNaN()),

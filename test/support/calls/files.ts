@@ -9,6 +9,7 @@ import {
   openIdx,
   openNpy,
   readCsv,
+  readEvents,
   readIdx,
   readNpy,
   readNpz,
@@ -18,6 +19,7 @@ import {
   writeSafetensors,
 } from 'neurode'
 import { plot } from 'neurode/plot'
+import { encodeVersion } from '#lib/formats/events/encode.js'
 import { call, file, type Loose, type PublicCall, small } from './call.js'
 
 const points = {
@@ -99,6 +101,11 @@ export const fileCalls: readonly PublicCall[] = [
       await writeNpz(file('npz'), { a: [1, 2] })
       return (readNpz as Loose)(...args)
     },
+  ),
+  call(
+    'readEvents',
+    () => [encodeVersion()],
+    (...args) => (readEvents as Loose)(...args),
   ),
   call(
     'readSafetensors',
