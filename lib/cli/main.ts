@@ -20,6 +20,14 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'serve models over HTTP',
     run: async (args) => (await import('./serve.js')).serve(args),
   },
+  inspect: {
+    summary: 'show what a file of a model or of weights holds',
+    run: async (args) => (await import('./inspect.js')).inspect(args),
+  },
+  convert: {
+    summary: 'write a model in the format of another library',
+    run: async (args) => (await import('./convert.js')).convert(args),
+  },
   doctor: {
     summary: 'show what Neurode finds on this machine, and the reason for what is missing',
     run: async (args) => (await import('./doctor.js')).doctor(args),

@@ -67,6 +67,11 @@ export class Functional<
     if (new.target === Functional) Object.freeze(this)
   }
 
+  /** `functional`: a graph. */
+  get kind(): 'functional' {
+    return 'functional'
+  }
+
   /** Names of the inputs, in their order: those of a record, or of the layers. Data are given by these names. */
   get inputNames(): readonly string[] {
     return this.#core.built().inputs.map(({ name }) => name)

@@ -50,14 +50,23 @@ export interface LoadOptions {
   readonly outputs?: readonly string[] | undefined
 }
 
+/** The layers of a model file, and what the file holds. */
+export interface LoadedLayers {
+  readonly file: ModelFile
+  /** The model with the layers alone: it has no weights of the file. */
+  readonly model: Sequential | Functional
+  readonly core: ModelCore
+  readonly weights: readonly Float32Array[]
+}
+
 const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics', 'outputs']
 
 /**
  * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of Keras:
  * a `.keras` file, also unpacked in a folder, or a `.h5` file of any version. What the file holds and the model does not is the warning
  * `NEURODE_NOT_READ`. The model is compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
- * The model is of the class that it had: a graph is loaded with `load<Functional>(path)`, or as a model like another one with
- * `load<typeof net>(path)`.
+ * The model is of the class that it had, which {@link Model.kind} tells: a graph is loaded with `load<Functional>(path)`, or as a model
+ * like another one with `load<typeof net>(path)`; where either may come, `load<Sequential | Functional>(path)`.
  *
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if any byte of the file was changed, or if it is no model file.
  *
@@ -116,11 +125,12 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
 }
 
 /** Loads the layers and weights of a model file, which is all that inference needs; compile settings are not read. */
-export async function loadForInference(path: string): Promise<{ core: ModelCore; weights: readonly Float32Array[] }> {
+export async function loadForInference(path: string): Promise<LoadedLayers> {
   const file = await readAnyModel(path)
-  const core = coreOf(describedModel(file))
+  const model = describedModel(file)
+  const core = coreOf(model)
   try {
-    return { core, weights: stateOf(file, core).weights.map(({ data }) => data) }
+    return { file, model, core, weights: stateOf(file, core).weights.map(({ data }) => data) }
   } catch (error) {
     throw blameFile(error)
   }

@@ -30,6 +30,9 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     holdCore(this, this.#core)
   }
 
+  /** What the model is: `sequential`, a stack of layers, or `functional`, a graph. It tells apart what {@link load} gives. */
+  abstract get kind(): 'sequential' | 'functional'
+
   /** The name that the user chose, or the default, `sequential`. */
   get name(): string {
     return this.#core.name

@@ -38,6 +38,11 @@ export class Sequential<
     if (new.target === Sequential) Object.freeze(this)
   }
 
+  /** `sequential`: a stack of layers. */
+  get kind(): 'sequential' {
+    return 'sequential'
+  }
+
   /** Adds a layer at the end. The other layers keep their weights; the optimizer's state is reset. */
   add<const L extends Layer>(
     layer: L,
