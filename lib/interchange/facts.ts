@@ -89,11 +89,17 @@ async function ofTfjs(given: string): Promise<FileFacts> {
   const topology = root.modelTopology as { readonly keras_version?: Json; readonly backend?: Json }
   const groups = root.weightsManifest as unknown as readonly { readonly weights: readonly StoredSpec[] }[]
   const specs = groups.flatMap(({ weights }) => weights)
+  // Such as 'TensorFlow.js tfjs-layers v4.22.0'.
+  const [, producer, version] = /^(.*?) v?(\d\S*)$/.exec(textOf(root.generatedBy) ?? '') ?? []
   return {
-    producer: textOf(root.generatedBy),
-    version: textOf(topology.keras_version),
+    producer: producer ?? textOf(root.generatedBy),
+    version,
     dtypes: [...new Set(specs.map(({ dtype, quantization }) => quantization?.dtype ?? dtype))],
-    details: detailsOf({ convertedBy: root.convertedBy, backend: topology.backend }),
+    details: detailsOf({
+      convertedBy: root.convertedBy,
+      kerasVersion: topology.keras_version,
+      backend: topology.backend,
+    }),
   }
 }
 
