@@ -39,6 +39,12 @@ const files: Readonly<Record<string, object>> = {
   'old/2_15_0_sequential.h5': { kind: 'sequential', format: 'an HDF5 file (.h5)', version: '2.15.0' },
   'tfjs/optimizer_momentum/model.json': { format: 'a TensorFlow.js model', producer: 'TensorFlow.js tfjs-layers' },
   'tfjs/kernels_uint8': { dtypes: ['uint8', 'float32'], version: '4.22.0', bytes: null },
+  'onnx/torch_legacy_mlp_opset13.onnx': {
+    format: 'an ONNX model',
+    producer: 'pytorch',
+    opset: 13,
+    dtypes: ['float32'],
+  },
   'h5/stored_latest.weights.h5': { kind: 'weights', dtypes: ['float32'] },
   'torch/named.safetensors': { kind: 'weights', format: 'a safetensors file' },
   'sklearn/binary.npz': { kind: 'weights', format: 'an npz file' },
@@ -117,7 +123,9 @@ describe('neurode convert', function () {
 
   it('passes a graph with indices from format to format, with the same outputs', async () => {
     using net = twoInputs().compile({ optimizer: 'adam', loss: 'mse' })
-    const paths = ['a.neurode', 'b.keras', 'c.h5', 'model.json', 'd.neurode'].map((name) => join(folder.path, name))
+    const paths = ['a.neurode', 'b.keras', 'c.h5', 'model.json', 'd.onnx', 'e.neurode'].map((name) =>
+      join(folder.path, name),
+    )
     await net.save(paths[0] as string)
     for (const [i, path] of paths.entries()) {
       if (i === 0) continue
@@ -133,9 +141,17 @@ describe('neurode convert', function () {
 
   it('writes ONNX of the version that was asked for, and says what is left out', async () => {
     const path = join(folder.path, 'model.onnx')
-    const { code, stdout, stderr } = await neurode('convert', golden('old/2_15_0_sequential.h5'), path, '--opset', '13')
+    const { code, stdout, stderr } = await neurode(
+      'convert',
+      golden('old/2_15_0_sequential.h5'),
+      path,
+      '--opset',
+      '13',
+      '--check',
+    )
     assert.equal(code, 0, stderr)
-    assert.match(stdout, /^Wrote .*model\.onnx\n(?:Left out: .*\n)+$/)
+    assert.match(stdout, /^Wrote .*model\.onnx\n(?:Left out: .*\n)+Checked: .*\n$/)
+    assert.equal((await inspect(path)).opset, 13)
     using loaded = await load(golden('old/2_15_0_sequential.h5'))
     await loaded.save(`${path}.onnx`, { opset: 13 })
     assert.deepEqual(await readFile(path), await readFile(`${path}.onnx`))

@@ -30,7 +30,7 @@ const readers: Readonly<Record<string, (path: string) => Promise<FileFacts>>> = 
   [formats.kerasFolder]: ofKerasFolder,
   [formats.hdf5]: async (path) => ofHdf5(await readBytes(path), path),
   [formats.tfjs]: ofTfjs,
-  'an ONNX model': ofOnnx,
+  [formats.onnx]: ofOnnx,
 }
 
 /** The facts of a file of this format, which a reader has already found to be whole. */
@@ -112,9 +112,9 @@ interface StoredSpec {
 const onnxTypes: Readonly<Record<string, string>> = { float: 'float32', double: 'float64' }
 
 async function ofOnnx(path: string): Promise<FileFacts> {
-  const { fromBinary } = await import('@bufbuild/protobuf')
-  const { ModelProtoSchema, TensorProto_DataType } = await import('./onnx/onnx-ml_pb.js')
-  const model = fromBinary(ModelProtoSchema, await readBytes(path))
+  const { parseModel } = await import('./onnx/file.js')
+  const { TensorProto_DataType } = await import('./onnx/onnx-ml_pb.js')
+  const model = parseModel(await readBytes(path))
   const types = (model.graph?.initializer ?? []).map(({ dataType = 0 }) => {
     const name = (TensorProto_DataType[dataType] ?? 'unknown').toLowerCase()
     return onnxTypes[name] ?? name
