@@ -11,12 +11,12 @@ import {
   type AnyLoaded,
   assertPredicts,
   badFiles,
-  builtins,
   type FileCase,
   goodFiles,
   nextLosses,
   predictionsOf,
   refusedOr,
+  refuseOrSurvive,
 } from './support/kerasFiles.js'
 import { assertClose } from './support/tolerances.js'
 import { warningsOf } from './support/warnings.js'
@@ -182,22 +182,7 @@ perDevice('golden interchange keras weights', (device) => {
 describe('golden interchange keras files that are broken', () => {
   const isModel = (format: string, name: string) =>
     (format.startsWith('keras') && format !== 'keras weights') || (format === 'hdf5' && !name.includes('.weights.'))
-  for (const golden of badFiles(isModel)) {
-    it(`${golden.must === 'reject' ? 'refuse' : 'survive'} ${golden.name}: ${golden.wrong}`, async () => {
-      const before = builtins()
-      await warningsOf(async () => {
-        using model = await refusedOr(
-          () => open(join(golden.folder, golden.file)),
-          ['ERR_FILE_FORMAT', 'ERR_FILE_NOT_FOUND'],
-        )
-        assert.ok(golden.must === 'safe' || model === undefined, 'it was loaded')
-        if (model === undefined || golden.result === undefined) return
-        const [actual = []] = await predictionsOf(model, golden.input as never)
-        assertClose(actual, flatten(golden.result), { rtol: 2e-5, atol: 2e-6 }, golden.name)
-      })
-      assert.deepEqual(builtins(), before)
-    })
-  }
+  refuseOrSurvive(badFiles(isModel), open)
 
   const isWeights = (format: string, name: string) =>
     format === 'keras weights' || (format === 'hdf5' && name.includes('.weights.'))

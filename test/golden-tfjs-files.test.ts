@@ -10,14 +10,12 @@ import {
   type AnyLoaded,
   assertPredicts,
   badFiles,
-  builtins,
   goodFiles,
   nextLosses,
   predictionsOf,
-  refusedOr,
+  refuseOrSurvive,
 } from './support/kerasFiles.js'
 import { assertClose } from './support/tolerances.js'
-import { warningsOf } from './support/warnings.js'
 
 const format = 'tfjs layers model'
 const models = goodFiles([format])
@@ -82,20 +80,8 @@ describe('golden interchange tfjs files', () => {
       }
     }))
 
-  for (const golden of badFiles((each) => each === format)) {
-    it(`${golden.must === 'reject' ? 'refuse' : 'survive'} ${golden.name}: ${golden.wrong}`, async () => {
-      const before = builtins()
-      await warningsOf(async () => {
-        using model = await refusedOr(
-          () => open(join(golden.folder, golden.file)),
-          ['ERR_FILE_FORMAT', 'ERR_FILE_NOT_FOUND'],
-        )
-        assert.ok(golden.must === 'safe' || model === undefined, 'it was loaded')
-        if (model === undefined || golden.result === undefined) return
-        const [actual = []] = await predictionsOf(model, golden.input as never)
-        assertClose(actual, flatten(golden.result), { rtol: 2e-5, atol: 2e-6 }, golden.name)
-      })
-      assert.deepEqual(builtins(), before)
-    })
-  }
+  refuseOrSurvive(
+    badFiles((each) => each === format),
+    open,
+  )
 })

@@ -14,3 +14,17 @@ export type Spelled<Name extends string> = Name | SnakeCase<Name>
 export function defaultName(kind: string): string {
   return kind.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase()
 }
+
+/** Names of which those that are there already get a number. */
+export function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  return names.map((name, i) => {
+    if (names.indexOf(name) === i) return name
+    for (let count = 1; ; count++) {
+      const other = `${name}_${count}`
+      if (taken.has(other)) continue
+      taken.add(other)
+      return other
+    }
+  })
+}

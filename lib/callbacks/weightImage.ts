@@ -1,6 +1,6 @@
 /** Draws weights as grey pictures. */
 
-import { encodeGreyPng } from '../formats/png.js'
+import { encodePng } from '../formats/png.js'
 
 /** A picture as a PNG file. */
 export interface WeightImage {
@@ -27,5 +27,5 @@ export function weightImage(shape: readonly number[], data: Float32Array): Weigh
     const at = isUpright ? (i % columns) * rows + Math.floor(i / columns) : i
     pixels[at] = Math.min(255, Math.max(0, grey))
   }
-  return { width, height, png: encodeGreyPng(pixels, width, height) }
+  return { width, height, png: encodePng(pixels, width, height) }
 }

@@ -2,6 +2,7 @@
 
 import { elementCount, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
+import { distinct } from '../base/names.js'
 import { checkExpected, type Layer, type ParameterSpec, type Shape, type SymbolicTensor } from '../layers/layer.js'
 import type { Placement } from '../layers/places.js'
 import { GraphLayer, inputLayerOf, type NamedGraph } from './graph.js'
@@ -135,20 +136,6 @@ export function layoutGraph(graph: NamedGraph, { inputNames, outputNames, output
     return { name: names[i] as string, shape, output: numbers[i] as number }
   })
   return { shapes: trace.shapes(inputs, outputs, outputs.length === 1 ? 'single' : outputForm), places }
-}
-
-/** Names of which those that are there already get a number. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set(names)
-  return names.map((name, i) => {
-    if (names.indexOf(name) === i) return name
-    for (let count = 1; ; count++) {
-      const other = `${name}_${count}`
-      if (taken.has(other)) continue
-      taken.add(other)
-      return other
-    }
-  })
 }
 
 /** The shape of a row of arrays side by side: that of the only one. */

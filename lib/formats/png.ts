@@ -1,18 +1,22 @@
-/** Writes grey pictures as PNG files. */
+/** Writes pictures as PNG files. */
 
 import { crc32, deflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
-/** A PNG file of 8 bits a pixel; `pixels` has a row after the other. */
-export function encodeGreyPng(pixels: Uint8Array, width: number, height: number): Buffer {
+/** The colour types of PNG by the number of bytes of a pixel: grey, or red, green and blue. */
+const colourTypes = { 1: 0, 3: 2 } as const
+
+/** A PNG file of 8 bits a channel. `pixels` has a row after the other, with `channels` bytes a pixel. */
+export function encodePng(pixels: Uint8Array, width: number, height: number, channels: 1 | 3 = 1): Buffer {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
-  header[8] = 8
+  header.set([8, colourTypes[channels]], 8)
   // Each row begins with the number of its filter: 0, none.
-  const rows = Buffer.alloc(height * (width + 1))
-  for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
+  const length = width * channels
+  const rows = Buffer.alloc(height * (length + 1))
+  for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * length, (y + 1) * length), y * (length + 1) + 1)
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND')])
 }
 

@@ -62,9 +62,11 @@ export interface LoadedLayers {
 const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics', 'outputs']
 
 /**
- * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of Keras:
- * a `.keras` file, also unpacked in a folder, or a `.h5` file of any version. What the file holds and the model does not is the warning
- * `NEURODE_NOT_READ`. The model is compiled if it was compiled when it was saved. Results contain the keys of its metrics, but the TypeScript type does not list them.
+ * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of other
+ * software, told by its content: of Keras a `.keras` file, also unpacked in a folder, or a `.h5` file of any version; a layers model of
+ * TensorFlow.js, by its `model.json` or its folder; an ONNX model, also with its data beside it. What the file holds and the model does not is
+ * the warning `NEURODE_NOT_READ`. The model is compiled if it was compiled when it was saved. Results contain the keys of its metrics, but
+ * the TypeScript type does not list them.
  * The model is of the class that it had, which {@link Model.kind} tells: a graph is loaded with `load<Functional>(path)`, or as a model
  * like another one with `load<typeof net>(path)`; where either may come, `load<Sequential | Functional>(path)`.
  *

@@ -1,38 +1,22 @@
 /** Encodes pixels as data URLs of PNG images, and maps numbers to colours. */
 
-import { crc32, deflateSync } from 'node:zlib'
+import { encodePng } from '../formats/png.js'
 
 export type Rgb = readonly [red: number, green: number, blue: number]
 
 /** The data URL of a PNG image of `width` × `height` pixels, each drawn `zoom` pixels large. */
 export function pixelImage(width: number, height: number, colorAt: (x: number, y: number) => Rgb, zoom = 1): string {
-  const stride = 1 + 3 * width * zoom
+  const stride = 3 * width * zoom
   const rows = Buffer.alloc(stride * height * zoom)
   for (let y = 0; y < height; y++) {
     const start = y * zoom * stride
     for (let x = 0; x < width; x++) {
       const color = colorAt(x, y)
-      for (let i = 0; i < zoom; i++) rows.set(color, start + 1 + 3 * (x * zoom + i))
+      for (let i = 0; i < zoom; i++) rows.set(color, start + 3 * (x * zoom + i))
     }
     for (let i = 1; i < zoom; i++) rows.copyWithin(start + i * stride, start, start + stride)
   }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width * zoom, 0)
-  header.writeUInt32BE(height * zoom, 4)
-  // Eight bits per channel, colour type RGB.
-  header.set([8, 2], 8)
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-  const file = [signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]
-  return `data:image/png;base64,${Buffer.concat(file).toString('base64')}`
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const bytes = Buffer.alloc(12 + data.length)
-  bytes.writeUInt32BE(data.length, 0)
-  bytes.write(type, 4, 'latin1')
-  bytes.set(data, 8)
-  bytes.writeUInt32BE(crc32(bytes.subarray(4, 8 + data.length)), 8 + data.length)
-  return bytes
+  return `data:image/png;base64,${encodePng(rows, width * zoom, height * zoom, 3).toString('base64')}`
 }
 
 /** A colour scale: colours at equal distances from 0 to 1. */

@@ -1,5 +1,6 @@
 /** Reads the structure of a model: a Sequential or a Functional, with the models within it. */
 
+import { distinct } from '../../base/names.js'
 import type { Shape } from '../../layers/layer.js'
 import type { Json, JsonObject } from '../../persistence/description.js'
 import {
@@ -330,18 +331,4 @@ function inInputOrder(part: GraphPart, { sources, keys }: ReadNode, at: string, 
   return isWhole
     ? (ordered as Ref[])
     : reading.refuse(at, `tensors for the inputs ${names.join(', ')}`, keys.join(', '))
-}
-
-/** Names of which those that are there already get a number, as Neurode names outputs. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set(names)
-  return names.map((name, i) => {
-    if (names.indexOf(name) === i) return name
-    for (let count = 1; ; count++) {
-      const other = `${name}_${count}`
-      if (taken.has(other)) continue
-      taken.add(other)
-      return other
-    }
-  })
 }
