@@ -56,6 +56,11 @@ describe('HDF5 files', function () {
     assert.deepEqual(await encodeHdf5(objects), await encodeHdf5(objects))
   })
 
+  it('are not written with two objects of one name', async () => {
+    const object = { path: 'x', data: Float32Array.of(1), shape: [1] }
+    await rejects(encodeHdf5([object, object]), 'ERR_FILE_WRITE', /there are two objects \/x/)
+  })
+
   it('are read several at a time', async () => {
     const files = await Promise.all(
       [1, 2, 3, 4, 5, 6].map((value) => encodeHdf5([{ path: 'x', data: Float32Array.of(value), shape: [1] }])),

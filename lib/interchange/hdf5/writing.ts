@@ -8,9 +8,13 @@ export function write(library: Library, objects: readonly H5Write[]): Uint8Array
   const { module } = library
   const total = objects.reduce((sum, { data }) => sum + (data?.byteLength ?? 0), 0)
   library.limit(2 ** 27 + 2 * total)
+  const written = new Set<string>()
   return library.create((file) => {
     for (const { path, attributes = {}, data, shape = [] } of objects) {
       const full = `/${path}`
+      // The library takes a second object of one name without an error, and writes none of it.
+      if (written.has(path)) throw new Error(`there are two objects ${full}`)
+      written.add(path)
       if (data !== undefined) writeDataset(library, file, full, data, shape)
       else if (path !== '') check(module.create_group(file, full), full)
       for (const [name, value] of Object.entries(attributes)) writeTexts(library, file, full, name, value)

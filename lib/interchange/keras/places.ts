@@ -94,11 +94,22 @@ function oldGroups(file: Hdf5File, layers: readonly KerasLayer[], within: string
   })
 }
 
+/** A variable, and its name in `.h5`, such as `dense/kernel` or `inner/dense/kernel`. */
+interface LegacyVariable {
+  readonly layer: KerasLayer
+  readonly variable: KerasVariable
+  readonly name: string
+}
+
+/** The variables of a layer and of those within it, by names that differ. */
+function namedVariables(layer: KerasLayer, name: string): LegacyVariable[] {
+  const own = layer.variables.map((variable) => ({ layer, variable, name: `${name}/${variable.name}` }))
+  return [...own, ...(layer.layers ?? []).flatMap((inner) => namedVariables(inner, `${name}/${inner.name}`))]
+}
+
 /** All variables of a layer and of those within it, in the order of `.h5`: the trainable ones, then the others. */
-function orderedVariables(layer: KerasLayer): { layer: KerasLayer; variable: KerasVariable }[] {
-  const all = [layer, ...innerLayers(layer)].flatMap((each) =>
-    each.variables.map((variable) => ({ layer: each, variable })),
-  )
+function orderedVariables(layer: KerasLayer): LegacyVariable[] {
+  const all = namedVariables(layer, layer.name)
   const known = new Set<string>()
   const different = all.filter(({ variable: { weight } }) => {
     const isKnown = weight !== undefined && known.has(weight)
@@ -141,6 +152,20 @@ export function longTexts(file: Hdf5File, path: string, name: string): readonly 
 /** Whether the HDF5 file has the weights of layers at `root` as `.h5` has them. */
 export const hasLegacyWeights = (file: Hdf5File, root: string) => longTexts(file, root, 'layer_names') !== undefined
 
+/**
+ * The names of a layer's weights in a file in the order of the variables. They are told by their names where these say it, from whole
+ * names to those of parameters alone: the order changes with the layers that are trainable. Otherwise they stay as they are.
+ */
+function inOrderOf(variables: readonly LegacyVariable[], names: readonly string[]): readonly string[] {
+  for (const parts of [Number.POSITIVE_INFINITY, 2, 1]) {
+    const ending = (name: string) => name.replace(/:\d+$/, '').split('/').slice(-parts).join('/')
+    const found = new Map(names.map((name) => [ending(name), name]))
+    const ordered = new Set(variables.map(({ name }) => found.get(ending(name))))
+    if (ordered.size === names.length && !ordered.has(undefined)) return [...(ordered as Set<string>)]
+  }
+  return names
+}
+
 /** The places of all variables in `.h5`. Layers are taken in their order, as Keras does, whatever their names. */
 export function legacyPlaces(file: Hdf5File, root: string, layers: readonly KerasLayer[]): Place[] {
   const names = longTexts(file, root, 'layer_names')
@@ -162,6 +187,7 @@ export function legacyPlaces(file: Hdf5File, root: string, layers: readonly Kera
       const wanted = variables.map(({ variable }) => variable.name).join(', ')
       throw otherModel(file.path, `layer '${layer.name}': expected the weights ${wanted}, got ${weights.join(', ')}`)
     }
-    return variables.map((each, k) => ({ ...each, path: `${within(name)}/${weights[k]}` }))
+    const ordered = inOrderOf(variables, weights)
+    return variables.map(({ layer, variable }, k) => ({ layer, variable, path: `${within(name)}/${ordered[k]}` }))
   })
 }

@@ -94,9 +94,7 @@ export function legacyObjects(root: string, layers: readonly KerasLayer[], given
   for (const layer of layers) {
     const path = `${root}/${layer.name}`
     const own = variables.get(layer) ?? []
-    const names = own.map(({ layer: { name }, variable }) => {
-      return layer.layers === undefined ? `${name}/${variable.name}` : `${layer.name}/${name}/${variable.name}`
-    })
+    const names = own.map(({ name }) => name)
     makeGroups(path)
     made.add(path)
     objects.push({ path, attributes: cutNames('weight_names', names) })
