@@ -245,6 +245,53 @@ describe('files for Keras', function () {
     })
   })
 
+  it('are told by their names where a model within the model has other trainable layers, and some have one name', async () => {
+    const inner = (name: string, trainable: boolean) => {
+      const x = input({ shape: [3] })
+      const first = layers.dense({ units: 3, name: 'first', trainable }).apply(x)
+      return graph({ inputs: x, outputs: layers.dense({ units: 3, name: 'second' }).apply(first), name })
+    }
+    const outer = (trainable: boolean, seed: number) => {
+      const x = input({ shape: [3] })
+      const both = graph({ inputs: x, outputs: inner('b', true).apply(inner('a', trainable).apply(x)), name: 'both' })
+      const y = input({ shape: [3] })
+      return graph({ inputs: y, outputs: both.apply(y), seed })
+    }
+    await inFolder(async (folder) => {
+      const path = join(folder, 'm.h5')
+      using frozen = outer(false, 1)
+      using other = outer(true, 2)
+      await frozen.save(path)
+      using loaded = await load<AnyNet>(path)
+      await other.loadWeights(path)
+      const weights = (net: AnyNet) => net.getWeights().map(({ name, data }) => [name, ...data])
+      for (const each of [loaded, other]) assert.deepEqual(weights(each), weights(frozen))
+    })
+  })
+
+  it("have '_' for '/' in names, which Keras refuses", async () => {
+    await inFolder(async (folder) => {
+      const x = input({ shape: [3], name: 'in/x' })
+      const first = layers.dense({ units: 3, name: 'a/b' }).apply(x)
+      using net = graph({
+        inputs: x,
+        outputs: layers.dense({ units: 2, name: 'a_b' }).apply(first),
+        name: 'n/m',
+        seed: 1,
+      })
+      using chain = sequential({ layers: [layers.dense({ units: 2, name: 'a/b', inputShape: [3] })], seed: 1 })
+      for (const each of [net, chain] as AnyNet[]) {
+        for (const name of ['m.keras', 'm.h5']) {
+          const { leftOut } = await each.save(join(folder, name))
+          assert.match(leftOut.join(), /the name 'a\/b', as Keras takes no '\/' in names; it is 'a_b/)
+          using loaded = await load<AnyNet>(join(folder, name))
+          assert.ok([loaded.name, ...loaded.layers.map((layer) => layer.name)].every((own) => !own?.includes('/')))
+          assert.deepEqual(bytesOf(await loaded.predict(numbers([4, 3]))), bytesOf(await each.predict(numbers([4, 3]))))
+        }
+      }
+    })
+  })
+
   it('are refused where they are of another model, which then stays as it is', async () => {
     await inFolder(async (folder) => {
       using net = small()

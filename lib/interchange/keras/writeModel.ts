@@ -17,7 +17,8 @@ export interface WrittenModel {
 }
 
 /** Writes a model. `taken` knows the layers of all models that were written, and which model they are part of. */
-export function writeModel(core: ModelCore, name: string, writing: Writing, taken: Map<object, string>): WrittenModel {
+export function writeModel(core: ModelCore, given: string, writing: Writing, taken: Map<object, string>): WrittenModel {
+  const [name] = allowedNames([given], writing) as [string]
   return core.stack.graph === undefined
     ? writeChain(core, name, writing, taken)
     : writeGraph(core, { ...core.stack.graph, names: core.stack.names }, name, writing, taken)
@@ -37,7 +38,8 @@ function take(layer: object, name: string, model: string, taken: Map<object, str
 
 function writeChain(core: ModelCore, name: string, writing: Writing, taken: Map<object, string>): WrittenModel {
   const { inputShape } = core.shapes ?? core.built()
-  const { layers, names } = core.stack
+  const { layers } = core.stack
+  const names = allowedNames(core.stack.names, writing)
   const [first] = layers
   const begin = first instanceof Input ? 1 : 0
   const written = layers.slice(begin).map((layer, i) => {
@@ -59,6 +61,19 @@ function freeName(base: string, taken: readonly string[]): string {
     const name = count === 0 ? base : `${base}_${count}`
     if (!taken.includes(name)) return name
   }
+}
+
+/** The names with `_` for each `/`, which Keras refuses in the names of layers and models. */
+function allowedNames(names: readonly string[], { era, leftOut }: Writing): readonly string[] {
+  if (era === 'tfjs') return names
+  const taken = [...names]
+  return names.map((name) => {
+    if (!name.includes('/')) return name
+    const free = freeName(name.replaceAll('/', '_'), taken)
+    taken.push(free)
+    leftOut.add(`the name '${name}', as Keras takes no '/' in names; it is '${free}'`)
+    return free
+  })
 }
 
 function writeInput(name: string, shape: Shape, dtype: string, { era }: Writing): JsonObject {
@@ -92,12 +107,15 @@ function writeGraph(
 ): WrittenModel {
   const { era, leftOut } = writing
   const { inputs, heads, outputForm } = core.shapes ?? core.built()
-  const own = new Map(graph.layers.map((layer, i) => [layer, graph.names[i] as string]))
+  const allowed = allowedNames(graph.names, writing)
+  const own = new Map(graph.layers.map((layer, i) => [layer, allowed[i] as string]))
   const places = new Map<SymbolicTensor, Place>()
   graph.inputs.forEach((tensor, i) => {
     const layer = inputLayerOf(tensor)
-    const { name: wanted } = inputs[i] as (typeof inputs)[number]
+    const given = (inputs[i] as (typeof inputs)[number]).name
     const before = own.get(layer) as string
+    const wanted =
+      given === graph.names[graph.layers.indexOf(layer)] ? before : (allowedNames([given], writing)[0] as string)
     if (wanted !== before && ![...own.values()].includes(wanted)) own.set(layer, wanted)
     else if (wanted !== before) leftOut.add(`the name '${wanted}' of an input, as a layer is called so`)
     places.set(tensor, { layer: own.get(layer) as string, node: 0, tensor: 0 })
