@@ -1,8 +1,21 @@
 /** Files of TensorFlow.js: what is written computes the same there, and trains on; what it does not have is named or refused. */
 
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AnyModel, array, layers, load, type NdArray, NeurodeError, optimizers, sequential } from 'neurode'
+import {
+  type AnyModel,
+  array,
+  type Functional,
+  input,
+  layers,
+  load,
+  model,
+  type NdArray,
+  NeurodeError,
+  optimizers,
+  sequential,
+} from 'neurode'
 import { inFolder } from './data/files.js'
 import { layerCases } from './support/layerCases.js'
 import { Random } from './support/random.js'
@@ -131,6 +144,46 @@ describe('files of TensorFlow.js that are written', () => {
         }
       }))
   }
+
+  it('are refused where the weights beside them are of another model', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'net.json')
+      const make = (name: string) => sequential([layers.dense({ units: 2, name, inputShape: [2] })])
+      using before = make('before')
+      await before.save(path)
+      const old = await readFile(path)
+      using after = make('after')
+      await after.save(path)
+      await writeFile(path, old)
+      await assert.rejects(load(path), { code: 'ERR_FILE_FORMAT', message: /its files are of another model/ })
+    }))
+
+  it('may have layers of one name in models within models, if the names of the weights tell them apart', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'net.json')
+      const x = input({ shape: [3] })
+      const inner = model({ inputs: x, outputs: layers.dense({ units: 3, name: 'one' }).apply(x), name: 'inner' })
+      const y = input({ shape: [3] })
+      const outputs = layers.dense({ units: 3, name: 'two' }).apply(inner.apply(y))
+      using net = model({ inputs: y, outputs }).compile({ loss: 'mse', optimizer: 'adam' })
+      await net.save(path)
+      const text = (await readFile(path, 'utf8')).replaceAll('"two"', '"one"')
+      const values = net.getWeights().map(({ data }) => data)
+      for (const prefix of ['', 'outer/']) {
+        const named = text.replaceAll('"one/', `"${prefix}inner/one/`).replaceAll('"two/', `"${prefix}one/`)
+        await writeFile(path, named)
+        using loaded = await load<Functional>(path)
+        assert.deepEqual(
+          loaded.getWeights().map(({ data }) => data),
+          values,
+        )
+      }
+      await writeFile(path, text.replaceAll('"two/', '"outer/one/'))
+      await assert.rejects(load(path), {
+        code: 'ERR_FILE_FORMAT',
+        message: /there are no weights 'inner\/one\/kernel'/,
+      })
+    }))
 
   it('name what they do not hold', () =>
     inFolder(async (folder) => {

@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path'
 import { shapedArray } from '../../arrays/shapedArray.js'
 import { damaged, readBytes } from '../../files/files.js'
+import { createSha256 } from '../../files/sha256.js'
 import { type DType, dtypes } from '../../formats/dtypes.js'
 import type { FileArray } from '../../formats/npy.js'
 import type { Json, JsonObject } from '../../persistence/description.js'
@@ -36,6 +37,9 @@ export async function readManifest(manifest: Json | undefined, path: string): Pr
     if (bytes.length !== needed) {
       throw damaged(path, `${at}: its files have ${bytes.length} bytes, and its weights have ${needed}`)
     }
+    if (given.sha256 !== undefined && given.sha256 !== sha256Of([bytes])) {
+      throw damaged(path, `${at}: its files are of another model, or damaged: save the model again`)
+    }
     let from = 0
     for (const spec of specs) {
       if (weights.has(spec.name)) throw damaged(path, `there are two weights '${spec.name}'`)
@@ -44,6 +48,16 @@ export async function readManifest(manifest: Json | undefined, path: string): Pr
     }
   }
   return weights
+}
+
+/**
+ * The SHA-256 of the bytes of a group. Neurode's own manifests have it, as a crash between the two files of a model leaves the new weights
+ * beside the old layers; other readers ignore it.
+ */
+export function sha256Of(chunks: readonly Uint8Array[]): string {
+  const hash = createSha256()
+  for (const chunk of chunks) hash.update(chunk)
+  return hash.digest('hex')
 }
 
 /** What a manifest says of a weight. */

@@ -82,6 +82,7 @@ export function readState(
   if (own.length === 0) return undefined
   const all = kindsOf(optimizer)
   if (all === undefined) return `the variables of ${optimizer.className} are not known`
+  if (new Set(trained.map(({ name }) => name)).size !== trained.length) return 'several layers have the same name'
   const step = stored.get(stepName)?.array.data[0] as number | undefined
   if (step === undefined || !Number.isSafeInteger(step) || step < 0) return `its step is ${step}`
   if (own.length !== 1 + all.length * trained.length) {

@@ -54,18 +54,24 @@ function checkFormat({ format = 'layers-model' }: JsonObject, path: string): voi
   throw damaged(path, `${advice}, got ${JSON.stringify(format).slice(0, 60)}`)
 }
 
-/** The weights by Neurode's names. Converters put the names of models before those of layers. */
+/** The weights by Neurode's names. Converters put the names of models before those of layers, which tell layers of one name apart. */
 function weightsOf(
   stored: ReadonlyMap<string, StoredWeight>,
   wanted: readonly NamedVariable[],
   path: string,
 ): Map<string, FileArray> {
   const left = new Map([...stored].filter(([, { isOptimizers }]) => !isOptimizers))
+  const known = new Set<string>()
+  const repeated = new Set(wanted.map(({ name }) => name).filter((name) => known.size === known.add(name).size))
   const found = wanted.map(({ name, shape, weight }): [string, FileArray] => {
-    const names = left.has(name) ? [name] : [...left.keys()].filter((each) => each.endsWith(`/${name}`))
+    const called = (end: string) =>
+      left.has(end) ? [end] : [...left.keys()].filter((each) => each.endsWith(`/${end}`))
+    const whole = called(weight)
+    const names = whole.length === 1 || repeated.has(name) ? whole : called(name)
     const [only] = names
-    if (only === undefined) throw damaged(path, `there are no weights '${name}'; there are ${listed(left.keys())}`)
-    if (names.length > 1) throw damaged(path, `the weights '${name}' could be ${listed(names)}`)
+    const sought = repeated.has(name) ? weight : name
+    if (only === undefined) throw damaged(path, `there are no weights '${sought}'; there are ${listed(left.keys())}`)
+    if (names.length > 1) throw damaged(path, `the weights '${sought}' could be ${listed(names)}`)
     const { array } = left.get(only) as StoredWeight
     left.delete(only)
     if (formatShape(array.shape) !== formatShape(shape)) {

@@ -7,6 +7,7 @@ import { dtypes } from '../../formats/dtypes.js'
 import { kerasConfigOf } from '../keras/config.js'
 import { refuseToWrite } from '../keras/parts.js'
 import type { SaveResult } from '../saving.js'
+import { sha256Of } from './manifest.js'
 import { namedVariables } from './names.js'
 import { differences, type WrittenVariable, writtenState } from './optimizerState.js'
 
@@ -32,6 +33,9 @@ export async function writeTfjsModel(core: ModelCore, path: string): Promise<Sav
   const variables = optimizer === undefined ? undefined : writtenState(state, optimizer, trained)
   const lost = core.settings !== undefined && variables === undefined ? ['the state of the optimizer'] : []
   const weightsFile = basename(path) === 'model.json' ? 'weights.bin' : `${basename(path, '.json')}.weights.bin`
+  const bytes = [...weights, ...(variables ?? [])].map(({ data }) => {
+    return dtypes[data instanceof Int32Array ? 'int32' : 'float32'].encode(data, 'weights')
+  })
   const model = {
     modelTopology: { ...config, keras_version: kerasVersion, backend: 'tensor_flow.js' },
     format: 'layers-model',
@@ -40,6 +44,7 @@ export async function writeTfjsModel(core: ModelCore, path: string): Promise<Sav
     weightsManifest: [
       {
         paths: [weightsFile],
+        sha256: sha256Of(bytes),
         weights: [
           ...weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
           ...(variables ?? []).map(({ name, shape, data }) => {
@@ -50,9 +55,6 @@ export async function writeTfjsModel(core: ModelCore, path: string): Promise<Sav
     ],
     ...(compileConfig === undefined ? {} : { trainingConfig: compileConfig }),
   }
-  const bytes = [...weights, ...(variables ?? [])].map(({ data }) => {
-    return dtypes[data instanceof Int32Array ? 'int32' : 'float32'].encode(data, 'weights')
-  })
   await writeAtomically(join(dirname(path), weightsFile), bytes)
   await writeAtomically(path, [Buffer.from(JSON.stringify(model))])
   return { leftOut: [...leftOut, ...lost, ...(optimizer === undefined ? [] : differences(optimizer))] }
