@@ -170,6 +170,17 @@ describe('compile settings of Keras', () => {
       '2.15.0',
     )
     assert.equal(custom.optimizer?.className, 'Adam')
+    const adagrad = { class_name: 'Adagrad', config: { lr: 0.5, decay: 0, epsilon: 1e-7 } }
+    const early = read({ optimizer_config: adagrad, loss: 'mse' }, '2.2.4').training as Anything
+    assert.equal(early.optimizer.options.initialAccumulatorValue, 0)
+    for (const slowed of [{ decay: 0.004 }, { schedule_decay: 0.004 }]) {
+      const nadam = read(
+        { optimizer_config: { class_name: 'Nadam', config: { lr: 0.5, ...slowed } }, loss: 'mse' },
+        '2.2.4',
+      )
+      assert.equal((nadam.training as Anything).optimizer.options.learningRate, 0.5)
+      assert.match(nadam.notes.join(), /Nadam of older Keras takes other steps/)
+    }
     const scaled = { class_name: 'LossScaleOptimizer', config: { inner_optimizer: { class_name: 'Adam', config: {} } } }
     assert.equal(read({ optimizer: scaled, loss: 'mae' }).optimizer?.lossScaled, true)
   })

@@ -179,6 +179,17 @@ describe('reading configs of Keras', () => {
       [chain(layer('BatchNormalization', { name: 'b', renorm: true })), /'renorm'/],
       [chain(layer('LayerNormalization', { name: 'l', rms_scaling: true })), /'rms_scaling'/],
       [chain(layer('Flatten', { name: 'f', data_format: 'channels_first' })), /'data_format'/],
+      [chain(layer('GroupNormalization', { name: 'g', groups: 1, axis: 1 })), /'axis'/],
+      [
+        chain(
+          dense('d', {
+            batch_input_shape: [null, 3],
+            activation: { class_name: 'Activation', config: { activation: 'hard_sigmoid' } },
+            activity_regularizer: { class_name: 'L1L2', config: { l1: 0.5, l2: 0 } },
+          }),
+        ),
+        /layer 'd': a penalty on outputs of the hard_sigmoid of older Keras/,
+      ],
       [
         chain(dense('d', { activation: { class_name: '__lambda__', config: {} } })),
         /layer 'd': activation: the layer '__lambda__'/,

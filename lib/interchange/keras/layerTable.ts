@@ -190,7 +190,7 @@ export const layerTable: Readonly<Record<string, LayerRow>> = {
   GroupNormalization: {
     keras: 'GroupNormalization',
     options: { groups: option(32), epsilon: option(1e-3), ...scaleAndCenter },
-    idle: { axis: [-1, [-1], 1] },
+    idle: { axis: [-1, [-1]] },
     tfjs: lacksLayer,
   },
   UnitNormalization: { keras: 'UnitNormalization', options: { axis: option(-1, axis) }, tfjs: lacksLayer },

@@ -54,7 +54,7 @@ export function readLayer(
   if (policy.quantized !== undefined && !['Dense', 'Embedding'].includes(kind)) {
     return reading.fail(`${at}: a quantized ${className} cannot be read`)
   }
-  const [own, after] = withOldActivation(kind, config, reading)
+  const [own, after] = withOldActivation(kind, config, at, reading)
   refuseUnknownKeys(row, className, own, at, reading)
   const stays = trainable && !frozen ? {} : { trainable: false }
   const options = { name, ...stays, ...readOptions(row, own, at, reading) }
@@ -113,10 +113,13 @@ interface Described {
 function withOldActivation(
   kind: string,
   config: JsonObject,
-  { era }: Reading,
+  at: string,
+  reading: Reading,
 ): [JsonObject, (name: string) => Described[]] {
   const hasActivation = kind === 'Dense' || kind === 'Activation'
-  if (era === 'keras3' || !hasActivation || !isHardSigmoid(config.activation)) return [config, () => []]
+  if (reading.era === 'keras3' || !hasActivation || !isHardSigmoid(config.activation)) return [config, () => []]
+  if ((config.activity_regularizer ?? null) !== null)
+    reading.fail(`${at}: a penalty on outputs of the hard_sigmoid of older Keras cannot be read`)
   const after = (name: string) => [
     { kind: 'Rescaling', options: { name: `${name}_scaled`, scale: 0.2, offset: 0.5 } },
     { kind: 'ReLU', options: { name: `${name}_bounded`, maxValue: 1 } },
@@ -125,7 +128,9 @@ function withOldActivation(
 }
 
 function isHardSigmoid(activation: Json | undefined): boolean {
-  return activation === 'hard_sigmoid' || (isObject(activation) && activation.config === 'hard_sigmoid')
+  if (!isObject(activation)) return activation === 'hard_sigmoid'
+  const { config } = activation
+  return isObject(config) ? isHardSigmoid(config.activation) : config === 'hard_sigmoid'
 }
 
 const floats = ['float32', 'float16', 'bfloat16', 'float64']

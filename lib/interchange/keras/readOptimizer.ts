@@ -49,8 +49,15 @@ function nameOfText(text: string, reading: Reading): string {
   return found?.[0] ?? reading.fail(`optimizer: '${text.slice(0, 60)}' is not known`)
 }
 
-/** Options that TensorFlow.js calls otherwise: its decay of RMSProp is what others call rho. */
-function renamed(className: string, { decay = null, ...config }: JsonObject, reading: Reading): JsonObject {
+/** Options that TensorFlow.js and older Keras call otherwise: the decay of RMSProp in TensorFlow.js is what others call rho. */
+function renamed(className: string, given: JsonObject, reading: Reading): JsonObject {
+  const { decay = null, schedule_decay: slowed = null, ...config }: Record<string, Json> = given
+  if (className === 'Nadam' && (decay ?? slowed) !== null) {
+    reading.notes.add('Nadam of older Keras takes other steps: its momentum grows more slowly')
+    return config
+  }
+  // Before tf.keras, the sum of squares began with 0, and nothing said so.
+  if (className === 'Adagrad' && reading.era === 'keras2') config.initial_accumulator_value ??= 0
   if (decay === null || decay === 0) return config
   if (className === 'RMSProp') return { ...config, rho: decay }
   // In Keras 2, the rate is divided by 1 + decay · step.
@@ -63,7 +70,6 @@ function renamed(className: string, { decay = null, ...config }: JsonObject, rea
 
 /** Keys that have no effect at these values. */
 const idleValues: Readonly<Record<string, readonly Json[]>> = {
-  schedule_decay: [0.004],
   loss_scale_factor: [1],
   gradient_accumulation_steps: [1],
 }
