@@ -5,11 +5,14 @@
  */
 
 import assert from 'node:assert/strict'
-import { array, type Functional, optimizers } from 'neurode'
+import { join } from 'node:path'
+import { array, type Functional, load, optimizers } from 'neurode'
+import { coreOf } from '#lib/core/cores.js'
 import { perDevice } from './support/devices.js'
 import { flatten, type GoldenCase, goldenFolder, readGolden } from './support/golden.js'
 import { inputsOf, learnsVectors, makeGraph, prepare } from './support/goldenGraphs.js'
 import { gradientRate } from './support/gradients.js'
+import { type FileCase, goodFiles, stepsByOccurrence } from './support/kerasFiles.js'
 import { assertClose } from './support/tolerances.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: parts of golden cases.
@@ -27,12 +30,15 @@ interface Rows {
 /** Keras' Adam, with a sum of squared gradients of its own. */
 class Adam {
   readonly #rate: number
-  readonly #momenta = new Map<string, Float64Array>()
-  readonly #velocities = new Map<string, Float64Array>()
-  #step = 0
+  readonly #momenta: Values
+  readonly #velocities: Values
+  #step: number
 
-  constructor(rate: number) {
+  constructor(rate: number, momenta: Values = new Map(), velocities: Values = new Map(), step = 0) {
     this.#rate = rate
+    this.#momenta = momenta
+    this.#velocities = velocities
+    this.#step = step
   }
 
   step(values: Values, gradients: Values, squares: Values): void {
@@ -186,4 +192,69 @@ async function check(golden: GoldenCase, device: string): Promise<void> {
 
 perDevice(`golden graphs of ${goldenFolder}: embeddings by TensorFlow's squares`, (device) => {
   for (const golden of cases.filter(({ config }) => learnsVectors(config))) it(golden.name, () => check(golden, device))
+})
+
+/** The losses of the next steps of a model in a file, each row on its own: its indices are 0, 1, … there, for vectors of their own. */
+async function lossesOf({ folder, name, config, inputs }: FileCase, device: string): Promise<number[]> {
+  using net = await load<Functional<Anything>>(join(folder, name), { device: device as never, threads: 1 })
+  const { weights, slots, step } = coreOf(net).readState()
+  const [values, momenta, velocities] = [weights.map(({ data }) => data), slots[0], slots[1]].map((arrays): Values => {
+    return new Map(weights.map(({ name }, i) => [name, Float64Array.from(arrays?.[i] ?? [])]))
+  }) as [Values, Values, Values]
+  const adam = new Adam(net.optimizer?.learningRate as number, momenta, velocities, step)
+  const vectors = 'table/embeddings'
+  const size = weights.find((weight) => weight.name === vectors)?.shape[1] as number
+  const batches = inputs.batches as Anything[]
+  const losses: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const { x, y } = batches[((config.steps_done ?? 4) + i) % batches.length]
+    const count = x.ids.length
+    const gradients: Values = new Map()
+    const squares: Values = new Map()
+    const add = (to: Values, key: string, at: number, value: number) => {
+      const sums = to.get(key) ?? new Float64Array((values.get(key) as Float64Array).length)
+      to.set(key, sums)
+      sums[at] = (sums[at] as number) + value
+    }
+    let loss = 0
+    for (let row = 0; row < count; row++) {
+      const table = Float32Array.from(values.get(vectors) as Float64Array)
+      const own = new Float32Array(table.length)
+      x.ids[row].forEach((id: number, k: number) => {
+        own.set(table.subarray(id * size, (id + 1) * size), k * size)
+      })
+      net.setWeights(
+        weights.map(({ name, shape }) =>
+          array(name === vectors ? own : Float32Array.from(values.get(name) as Float64Array), shape),
+        ),
+      )
+      const given = { a: array([x.a[row]]), ids: array([x.ids[row].map((_: number, k: number) => k)]) }
+      const targets = Object.fromEntries(net.outputNames.map((output, k) => [output, array([y[k][row]])]))
+      const record = await net.valueAndGradients(given as never, targets as never)
+      loss += record.loss / count
+      for (const [key, gradient] of Object.entries(record.gradients)) {
+        gradient.data.forEach((value, at) => {
+          const share = value / count
+          if (key !== vectors) add(gradients, key, at, share)
+          else if (at < size * x.ids[row].length) {
+            const place = x.ids[row][Math.floor(at / size)] * size + (at % size)
+            add(gradients, key, place, share)
+            add(squares, key, place, share * share)
+          }
+        })
+      }
+    }
+    losses.push(loss)
+    adam.step(values, gradients, squares)
+  }
+  return losses
+}
+
+perDevice("golden interchange keras models: embeddings by TensorFlow's squares", (device) => {
+  for (const golden of goodFiles(['keras']).filter(({ name }) => stepsByOccurrence.includes(name))) {
+    it(golden.name, async () => {
+      const { outputs, rtol, atol } = golden
+      assertClose(await lossesOf(golden, device), outputs.loss_of_next_steps, { rtol, atol }, 'losses')
+    })
+  }
 })
