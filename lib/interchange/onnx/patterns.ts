@@ -10,10 +10,14 @@ interface Line {
 
 const near = (value: number, wanted: number) => Math.abs(value - wanted) <= 1e-5 * Math.abs(wanted)
 
-/** Goes down through maps by two numbers until `isEnd`; undefined where another term comes before. */
+/** The most maps in a row of which patterns are made. */
+const mostMaps = 16
+
+/** Goes down through a few maps by two numbers until `isEnd`; undefined where another term comes before. */
 function below(term: Term, isEnd: (term: Term) => boolean): (Line & { readonly end: Term }) | undefined {
   let [scale, offset] = [1, 0]
-  for (let end = term; ; end = end.args[0] as Term) {
+  let end = term
+  for (let maps = 0; maps <= mostMaps; maps++, end = argOf(end)) {
     if (isEnd(end)) return { end, scale, offset }
     if (end.op !== 'affine' || end.affine.scale.length !== 1) return undefined
     const { affine } = end
@@ -21,6 +25,7 @@ function below(term: Term, isEnd: (term: Term) => boolean): (Line & { readonly e
     offset += scale * (add - shift * own)
     scale *= own
   }
+  return undefined
 }
 
 /** The two numbers by which a term is computed of `x`. */
@@ -55,8 +60,10 @@ export function multiply(make: Terms, a: Term, b: Term): Term {
     [a, b],
     [b, a],
   ] as const) {
-    const quotient = below(withoutGuard(y), isFunction('reciprocal'))
-    if (quotient?.offset === 0) return make.scaled(divide(make, x, argOf(quotient.end)), quotient.scale)
+    const { term, least } = guarded(y, ofReciprocal)
+    const quotient = below(term, isFunction('reciprocal'))
+    if (quotient?.offset !== 0 || (least > 0 && quotient.scale <= 0)) continue
+    return make.scaled(divide(make, x, argOf(quotient.end), quotient.scale * least), quotient.scale)
   }
   for (const [factor, x, y] of [...tries, [1, b, a], [as * bs, bx, ax]] as const) {
     if (x === y) return make.scaled(make.power(x, 2), factor)
@@ -115,29 +122,46 @@ function isCubic(term: Term, x: Term): boolean {
   })
 }
 
-const isClip = (term: Term): boolean => (term.op === 'expand' ? isClip(argOf(term)) : term.op === 'clip')
-
-/** A value that is kept away from 0, or from infinity, and is repeated along axes: what norms are divided by. */
-function withoutGuard(term: Term): Term {
-  const { op } = term
-  const guards = op === 'clip' && ((term.low <= 1e-6 && term.high === Number.POSITIVE_INFINITY) || term.high >= 1e6)
-  return op === 'expand' || guards ? withoutGuard(argOf(term)) : term
+interface Guarded {
+  readonly term: Term
+  /** The bound below which a divisor does not fall; 0 where there is none. */
+  readonly least: number
 }
 
-/** A quotient, as softsign or a normalization where it is one. */
-export function divide(make: Terms, x: Term, by: Term): Term {
+type Clip = Term & { readonly op: 'clip' }
+
+/** The bound of a divisor that a limit of it, or of its reciprocal, sets; undefined where the limit does something else, too. */
+const ofDivisor = ({ low, high }: Clip) => (high === Number.POSITIVE_INFINITY ? low : undefined)
+const ofReciprocal = ({ low, high }: Clip) => (low <= 0 && high > 0 ? 1 / high : undefined)
+
+/** What is repeated along axes and limited: what norms are divided by. */
+function guarded(term: Term, boundOf: (clip: Clip) => number | undefined): Guarded {
+  let least = 0
+  for (let inner = term; ; inner = argOf(inner)) {
+    const bound = inner.op === 'clip' ? boundOf(inner) : undefined
+    if (bound !== undefined) least = Math.max(least, bound)
+    else if (inner.op !== 'expand') return { term: inner, least }
+  }
+}
+
+/** A quotient, as softsign or a normalization where it is one; the divisor counts as `least` at least. */
+export function divide(make: Terms, x: Term, by: Term, least = 0): Term {
   const sign = below(by, isActivation('leakyRelu'))
-  if (sign?.end.op === 'activation' && sign.scale === 1 && sign.offset === 1 && argOf(sign.end) === x) {
+  if (least === 0 && sign?.end.op === 'activation' && sign.scale === 1 && sign.offset === 1 && argOf(sign.end) === x) {
     if (sign.end.activation.options.negativeSlope === -1) return make.activation(x, activations.softsign())
   }
-  return normalized(make, x, by) ?? make.merge('divide', [x, by])
+  return normalized(make, x, by, least) ?? make.merge('divide', [x, by])
 }
 
+/** The norm that a row counts as at least in UnitNormalization, with what float32 rounds of it. */
+const leastNorm = 1.000001e-6
+
 /** `x / sqrt(mean(x²) + ε)`, `x / sqrt(Σx²)`, or with x minus its mean, along axes of a row. */
-function normalized(make: Terms, x: Term, by: Term): Term | undefined {
-  const root = withoutGuard(by)
+function normalized(make: Terms, x: Term, by: Term, given: number): Term | undefined {
+  const { term: root, least: leastRoot } = guarded(by, ofDivisor)
   if (root.op !== 'function' || root.name !== 'sqrt') return undefined
-  const inner = withoutGuard(argOf(root))
+  const { term: inner, least: leastInner } = guarded(argOf(root), ofDivisor)
+  const least = Math.max(given, leastRoot, Math.sqrt(leastInner))
   const mean = below(inner, ({ op }) => op === 'pool')
   if (mean === undefined || mean.end.op !== 'pool' || mean.end.name !== 'average') return undefined
   const square = argOf(mean.end)
@@ -145,13 +169,12 @@ function normalized(make: Terms, x: Term, by: Term): Term | undefined {
   const { axes } = mean.end
   const count = axes.reduce((product, axis) => product * (x.shape[axis] as number), 1)
   const axis = axes.map((place) => place + 1)
-  if (near(mean.scale, count) && mean.offset >= 0 && mean.offset <= 1e-12) {
+  if (near(mean.scale, count) && mean.offset >= 0 && mean.offset <= 1e-12 && least <= leastNorm) {
     return make.layer('UnitNormalization', x, x.shape, { axis })
   }
-  // Without an ε, rows of zeros are what a bound is for, which these normalizations lack.
-  const isBounded = isClip(by) || inner !== argOf(root)
-  if (mean.scale !== 1 || mean.offset < 0 || (mean.offset === 0 && isBounded)) return undefined
   const epsilon = mean.offset
+  // These normalizations have no bound: one that the ε keeps the root above does nothing.
+  if (mean.scale !== 1 || epsilon < 0 || least ** 2 > epsilon) return undefined
   const centre = x.op === 'merge' && x.name === 'subtract' ? (x.args[1] as Term) : undefined
   const isCentred = centre?.op === 'pool' && centre.name === 'average' && argOf(centre) === argOf(x)
   if (isCentred && centre.axes.join() === axes.join()) return layerNormalization(make, argOf(x), axes, epsilon)
