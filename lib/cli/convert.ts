@@ -115,6 +115,12 @@ async function check(
   )
   const { largest, size } = await compareOutputs(model, again)
   const relative = size === 0 ? largest : largest / size
+  if (!Number.isFinite(largest)) {
+    process.stderr.write(
+      `neurode: ${to}: the outputs on random rows are not finite numbers, or not as many: nothing to compare\n`,
+    )
+    return 1
+  }
   const isSame = relative <= tolerance
   const text = `largest difference of outputs on random rows: ${largest.toPrecision(3)}, the largest output is ${size.toPrecision(3)}`
   if (isSame) process.stdout.write(`Checked: ${text}\n`)

@@ -76,5 +76,8 @@ function report(error: unknown): number {
 }
 
 // The command ends when the reader of a pipe, such as `head`, closes it.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`neurode: the output cannot be written (${error.message})\n`, () => process.exit(1))
+})
 process.exitCode = await main(process.argv.slice(2)).catch(report)
