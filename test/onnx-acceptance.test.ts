@@ -84,6 +84,24 @@ describe('acceptance cases of ONNX files', () => {
         await rejects(load(write(location)), 'ERR_FILE_FORMAT', /file in the model's folder/)
       }
       await rejects(load(write('gone')), 'ERR_FILE_NOT_FOUND', /gone/)
+      // Many tensors of the same bytes would fill memory.
+      const names = Array.from({ length: 50 }, (_, i) => `w${i}`)
+      const whole = create(TensorProtoSchema, {
+        dataType: 1,
+        dims: [3n, BigInt(2 ** 17)],
+        dataLocation: 1,
+        externalData: [{ key: 'location', value: 'm.onnx.data' }],
+      })
+      writeFileSync(join(folder, 'm.onnx.data'), Buffer.alloc(12 * 2 ** 17))
+      const outputs = names.map((name) => `y${name}`)
+      const nodes = names.map((name) => node('MatMul', ['x', name], [`y${name}`]))
+      const initializers = Object.fromEntries(names.map((name) => [name, whole]))
+      writeFileSync(join(folder, 'm.onnx'), onnxBytes(chain(nodes, { initializers, outputs })))
+      await rejects(
+        load(join(folder, 'm.onnx')),
+        'ERR_FILE_FORMAT',
+        /tensors need \d+ bytes of a file of 1572864 bytes/,
+      )
     })
   })
 

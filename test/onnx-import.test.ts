@@ -133,6 +133,57 @@ describe('ONNX models', () => {
     }
   })
 
+  it('divide by a norm that has a bound as they say, or are refused', async () => {
+    const rows = [[0.3, -0.4, 0], [30, 40, 0]] // biome-ignore format: rows of a matrix
+    const unit = [0.6, -0.8, 0, 0.6, 0.8, 0]
+    const initializers = {
+      axes: integers(-1),
+      least: floats([], [1e-12]),
+      one: floats([], [1]),
+      epsilon: floats([], [1e-3]),
+      million: floats([], [1e6]),
+      ten: floats([], [10]),
+    }
+    const squares = [node('Mul', ['x', 'x'], ['x2']), node('ReduceSum', ['x2', 'axes'], ['s'])]
+    const mean = [node('Mul', ['x', 'x'], ['x2']), node('ReduceMean', ['x2'], ['s'], { axes: [-1] })]
+    const root = (from: string) => node('Sqrt', [from], ['r'])
+    const quotient = node('Div', ['x', 'd'], ['y'])
+    const product = [node('Reciprocal', ['r'], ['q']), node('Mul', ['x', 'd'], ['y'])]
+    const right: readonly (readonly OnnxNode[])[] = [
+      [...squares, root('s'), node('Max', ['r', 'least'], ['d']), quotient],
+      [...squares, node('Clip', ['s', 'least'], ['c']), node('Sqrt', ['c'], ['d']), quotient],
+      [...squares, root('s'), product[0] as OnnxNode, node('Min', ['q', 'million'], ['d']), product[1] as OnnxNode],
+      [node('ReduceL2', ['x'], ['r'], { axes: [-1] }), node('Clip', ['r', 'least'], ['d']), quotient],
+    ]
+    for (const [i, nodes] of right.entries()) {
+      await loaded(chain(nodes, { initializers }), async (model) => {
+        assertClose((await model.predict(rows)).data, unit, tolerance, `form ${i}`)
+      })
+    }
+    const wrong: readonly (readonly OnnxNode[])[] = [
+      [...squares, root('s'), node('Max', ['r', 'one'], ['d']), quotient],
+      [...squares, node('Max', ['s', 'one'], ['c']), node('Sqrt', ['c'], ['d']), quotient],
+      [...squares, root('s'), node('Clip', ['r', 'least', 'ten'], ['d']), quotient],
+      [...squares, root('s'), product[0] as OnnxNode, node('Min', ['q', 'ten'], ['d']), product[1] as OnnxNode],
+      [node('ReduceL2', ['x'], ['r'], { axes: [-1] }), node('Max', ['r', 'one'], ['d']), quotient],
+      [...mean, node('Add', ['s', 'epsilon'], ['e']), root('e'), node('Max', ['r', 'one'], ['d']), quotient],
+      [
+        ...mean,
+        node('Add', ['s', 'epsilon'], ['e']),
+        root('e'),
+        node('Clip', ['r', 'one', 'million'], ['d']),
+        quotient,
+      ],
+    ]
+    for (const nodes of wrong) {
+      await rejects(
+        loaded(chain(nodes, { initializers }), () => {}),
+        'ERR_FILE_FORMAT',
+        /no layer divides/,
+      )
+    }
+  })
+
   it('keep the digits of data far from 0 that is standardized first', async () => {
     const nodes = [node('Sub', ['x', 'm'], ['a']), node('Div', ['a', 's'], ['b']), node('MatMul', ['b', 'w'], ['y'])]
     const initializers = { m: floats([3], [1e6, 2e6, 4e6]), s: floats([3], [2, 4, 8]), w: matrix }
@@ -224,6 +275,7 @@ describe('ONNX models that are refused', () => {
     'a quotient of two values': [node('Div', ['x', 'x'], ['y']), /no layer divides/],
     'a logarithm by itself': [node('Log', ['x'], ['y']), /no layer computes log by itself/],
     'a comparison by itself': [node('Greater', ['x', 'two'], ['y']), /no floating-point number/],
+    'integers that a type cannot hold': [node('Cast', ['x'], ['y'], { to: 3 }), /values are not converted to int8/],
     'integers that are rounded in between': [node('Cast', ['x'], ['y'], { to: 7 }), /no floating-point number/],
   }
   for (const [title, [wrong, message]] of Object.entries(cases)) {
@@ -236,6 +288,50 @@ describe('ONNX models that are refused', () => {
       )
     })
   }
+
+  it('small files that ask for much memory', async () => {
+    const size = 2 ** 18
+    const many = Array.from({ length: 200 }, (_, i) => i)
+    const width = 512
+    const cases: Readonly<Record<string, OnnxModel>> = {
+      'sums with one constant': {
+        inputs: [{ name: 'x', shape: ['batch', size] }],
+        outputs: ['v200'],
+        nodes: [node('Relu', ['x'], ['v0']), ...many.map((i) => node('Add', [`v${i}`, 'c'], [`v${i + 1}`]))],
+        initializers: { c: floats([size], new Array(size).fill(1)) },
+      },
+      'products with one matrix': {
+        inputs: [{ name: 'x', shape: ['batch', width] }],
+        outputs: ['v200'],
+        nodes: [
+          node('Relu', ['x'], ['v0']),
+          ...many.map((i) => node('Gemm', [`v${i}`, 'w'], [`v${i + 1}`], { alpha: 1.5 + i / 1024 })),
+        ],
+        initializers: { w: floats([width, width], new Array(width * width).fill(1)) },
+      },
+      'a scale for a large row': {
+        inputs: [{ name: 'x', shape: ['batch', 2 ** 24, 2] }],
+        outputs: ['y'],
+        nodes: [node('LayerNormalization', ['x', 'c'], ['y'], { axis: 1 })],
+        initializers: { c: floats([1], [1]) },
+      },
+      'every second place of a large row': {
+        inputs: [{ name: 'x', shape: ['batch', 2 ** 25] }],
+        outputs: ['y'],
+        nodes: [node('Slice', ['x', 'zero', 'end', 'one', 'two'], ['y'])],
+        initializers: { zero: integers(0), end: integers(2 ** 25), one: integers(1), two: integers(2) },
+      },
+    }
+    for (const [name, model] of Object.entries(cases)) {
+      const before = process.memoryUsage().rss
+      await rejects(
+        loaded(model, () => {}),
+        'ERR_FILE_FORMAT',
+        /too much memory|too many|takes more than/,
+      )
+      assert.ok(process.memoryUsage().rss - before < 200 * 2 ** 20, name)
+    }
+  })
 
   it('wrong options', async () => {
     await inFolder(async (folder) => {

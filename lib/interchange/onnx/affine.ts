@@ -111,8 +111,8 @@ export function affineLayers(
   const wide = (data: Float64Array) =>
     constant('float32', [count], Float32Array.from(repeated({ shape: affine.shape, data }, span)))
   const [hasScale, hasCentre] = [!isAll(scale, 1), !isAll(offset, 0)]
-  const ones = constant('float32', [count], new Float32Array(count).fill(1))
-  const weights = [...(hasScale ? [wide(scale)] : []), ...(hasCentre ? [wide(offset)] : []), wide(shift), ones]
+  const mapping = [...(hasScale ? [wide(scale)] : []), ...(hasCentre ? [wide(offset)] : []), wide(shift)]
+  const weights = [...mapping, constant('float32', [count], new Float32Array(count).fill(1))]
   const options = { axis: from + 1, epsilon: 0, trainable: false, scale: hasScale, center: hasCentre }
   const grouped = to - from === 1 ? x : maker.apply('Reshape', { targetShape: one }, x)
   const mapped = maker.apply('BatchNormalization', options, grouped, { weights })

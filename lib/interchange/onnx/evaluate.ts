@@ -2,6 +2,7 @@
 
 import { NeurodeError } from '../../base/errors.js'
 import { Attributes } from './attributes.js'
+import type { Budget } from './budget.js'
 import type { Constant } from './constants.js'
 import type { GraphNode, OnnxGraph } from './graph.js'
 import { classical } from './operators/classical.js'
@@ -19,15 +20,13 @@ const domains: Readonly<Record<string, Operators>> = {
   'ai.onnx.ml': classical,
 }
 
-/** The most numbers that constants made of others hold together, beside those of the file. */
-const mostNumbers = 2 ** 26
-
 /** Computes the values of all nodes. What is not read becomes a term that says why: an output may do without it. */
 export async function evaluate(
   { nodes }: OnnxGraph,
   values: Map<string, Value>,
   make: Terms,
   batch: number | undefined,
+  budget: Budget,
 ): Promise<void> {
   const made = new Map<string, Constant>()
   const derived: Call['derived'] = (key, makeConstant) => {
@@ -35,15 +34,13 @@ export async function evaluate(
     made.set(key, known)
     return known
   }
-  let numbers = 0
   for (const node of nodes) {
     const results = await resultsOf(node, values, make, batch, derived)
     for (const [i, name] of node.proto.output.entries()) {
       const result = results[i] ?? make.refused(nodeProblem(node.origin, `its output ${i} is not read`))
-      if (!isTerm(result)) numbers += result.data.length
+      budget.count(result)
       if (name !== '') values.set(name, result)
     }
-    if (numbers > 2 * mostNumbers) problem('its constants would take too much memory')
   }
 }
 

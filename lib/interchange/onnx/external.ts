@@ -7,11 +7,21 @@ import { fileError, readInto, whileOpen } from '../../files/files.js'
 import { problem, shortName } from './problem.js'
 import type { External, ReadExternal } from './tensors.js'
 
+/** The most bytes that are read from a file, as tensors may share them: so many times those of the file, and some. */
+const mostTimes = 8
+const free = 2 ** 24
+
 /** Reads tensors from files beside the model at `path`. */
 export function besideModel(path: string): ReadExternal {
+  const totals = new Map<string, number>()
   return async (place, wanted) => {
     const file = await fileOf(path, place.location)
-    const read = await whileOpen(file, (handle, size) => readPlace(handle, size, file, place, wanted))
+    const total = (totals.get(file) ?? 0) + wanted
+    totals.set(file, total)
+    const read = await whileOpen(file, async (handle, size) => {
+      if (total > mostTimes * size + free) return `tensors need ${total} bytes of a file of ${size} bytes`
+      return readPlace(handle, size, file, place, wanted)
+    })
     return typeof read === 'string' ? problem(read) : read
   }
 }

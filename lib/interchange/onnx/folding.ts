@@ -16,7 +16,7 @@ import {
 import { problem } from './problem.js'
 
 /** The most numbers that are made of constants and are not in the file. */
-const mostNumbers = 2 ** 24
+const mostNumbers = 2 ** 22
 
 /** The number of elements of a new constant. Throws if it would be a large part of memory. */
 export function newCount(shape: readonly number[], given = 0): number {

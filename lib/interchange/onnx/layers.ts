@@ -4,6 +4,7 @@ import { defaultName } from '../../base/names.js'
 import type { FileArray } from '../../formats/npy.js'
 import { layerKinds } from '../../layers/index.js'
 import type { Layer, SymbolicTensor } from '../../layers/layer.js'
+import type { Budget } from './budget.js'
 import type { Constant } from './constants.js'
 import { type Origin, problem } from './problem.js'
 
@@ -22,6 +23,11 @@ export class LayerMaker {
   readonly weights = new Map<string, FileArray>()
   readonly #names = new Set<string>()
   readonly #shared = new Map<string, Layer>()
+  readonly #budget: Budget
+
+  constructor(budget: Budget) {
+    this.#budget = budget
+  }
 
   /** Applies a layer of a kind to one tensor, or to several. */
   apply(
@@ -44,6 +50,7 @@ export class LayerMaker {
       const { data } = weights[i] as Constant
       const count = shape.reduce((product, size) => product * size, 1)
       if (data.length !== count) problem(`expected ${count} numbers as ${parameter}, got ${data.length}`)
+      this.#budget.countWeights(count)
       const floats = data instanceof Float32Array ? data : Float32Array.from(data)
       this.weights.set(`${layer.name}/${parameter}`, { data: floats, shape, dtype: 'float32' })
     }

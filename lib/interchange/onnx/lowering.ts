@@ -5,6 +5,7 @@ import { activations } from '../../layers/activations.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import { type Affine3, affineLayers, composed, denseOf, normalizationOf } from './affine.js'
 import { type Constant, constant } from './constants.js'
+import { newCount } from './folding.js'
 import type { LayerMaker } from './layers.js'
 import { nodeProblem, Problem, problem } from './problem.js'
 import type { Merge, Term } from './terms.js'
@@ -139,7 +140,7 @@ class Lowering {
     const readsIntegers = layer === 'Embedding' || layer === 'CategoryEncoding'
     const source = readsIntegers && x.op === 'function' && x.name === 'truncate' ? (x.args[0] as Term) : x
     if (layer === 'RMSNormalization') {
-      const size = (options.axis as number[]).reduce((product, axis) => product * (shape[axis - 1] as number), 1)
+      const size = newCount((options.axis as number[]).map((axis) => shape[axis - 1] as number))
       const ones = constant('float32', [size], new Float32Array(size).fill(1))
       return {
         needs: [x],

@@ -14,6 +14,7 @@ import { describeStructure } from '../../persistence/graphDescription.js'
 import type { ModelFile } from '../../persistence/modelFile.js'
 import { importedFile } from '../imported.js'
 import type { ReadForeign } from '../reading.js'
+import { Budget } from './budget.js'
 import { elementTypeOf, isFloating, isInteger } from './constants.js'
 import { evaluate } from './evaluate.js'
 import { besideModel } from './external.js'
@@ -24,7 +25,7 @@ import { lower } from './lowering.js'
 import type { ModelProto, ValueInfoProto } from './onnx-ml_pb.js'
 import { Problem, problem, shortName } from './problem.js'
 import { readTensor } from './tensors.js'
-import { isTerm, type Term, Terms, type Value } from './terms.js'
+import { isConstant, isTerm, type Term, Terms, type Value } from './terms.js'
 
 /** Reads an ONNX model from a file, with the files beside it that it names. */
 export const readOnnx: ReadForeign = async (path, { outputs }) => {
@@ -58,16 +59,18 @@ async function imported(path: string, model: ModelProto, names: readonly string[
   const make = new Terms()
   const { inputs, batch } = inputTerms(graph, make)
   const values = new Map<string, Value>(inputs)
+  const beside = besideModel(path)
   for (const [name, tensor] of graph.initializers) {
-    if (graph.needed.has(name)) values.set(name, await readTensor(tensor, besideModel(path)))
+    if (graph.needed.has(name)) values.set(name, await readTensor(tensor, beside))
   }
-  await evaluate(graph, values, make, batch)
+  const budget = new Budget([...values.values()].filter(isConstant))
+  await evaluate(graph, values, make, batch, budget)
   const { outputs, dropped } = readOutputs(wanted, values, names !== undefined)
   const used = usedInputs(outputs, inputs)
   const unused = graph.inputs.filter(({ name }) => !used.has(name)).map(({ name }) => `the input '${shortName(name)}'`)
   const left = [...dropped, ...unused]
   if (left.length > 0) warn('NEURODE_NOT_READ', `${path}: not read: ${left.join('; ')}`)
-  return importedFile(path, describe(outputs, used))
+  return importedFile(path, describe(outputs, used, budget))
 }
 
 /** The outputs that the caller names, or all. */
@@ -143,9 +146,9 @@ function usedInputs(outputs: readonly Output[], inputs: ReadonlyMap<string, Term
 }
 
 /** Makes layers of the outputs' terms, and describes them: as a chain of layers where they are one. */
-function describe(outputs: readonly Output[], inputs: ReadonlyMap<string, Term>) {
+function describe(outputs: readonly Output[], inputs: ReadonlyMap<string, Term>, budget: Budget) {
   const sources = [...inputs].map(([name, term]) => ({ name, term, tensor: inputTensor(term) }))
-  const maker = new LayerMaker()
+  const maker = new LayerMaker(budget)
   const known = new Map(sources.map(({ term, tensor }) => [term, tensor]))
   const terms = outputs.map(({ term }) => term)
   const made = lower(terms, known, maker)

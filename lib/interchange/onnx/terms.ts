@@ -65,6 +65,7 @@ const mostRow = 2 ** 26
 /** Makes terms; all of them remember the node that is read at the moment. */
 export class Terms {
   origin: Origin | undefined
+  readonly #filled = new Map<string, Float64Array>()
 
   /** The parts that all terms have. */
   base(args: readonly Term[], shape: readonly number[], kind: Kind = 'float'): Base {
@@ -131,10 +132,18 @@ export class Terms {
       if (part === 'scale') return this.scaled(x, value)
       return this.scaled(x, 1, part === 'shift' ? -value : value)
     }
-    const fill = (value: number) => new Float64Array(data.length).fill(value)
-    const affine = { shape, shift: fill(0), scale: fill(1), offset: fill(0), [part]: data }
+    const [zeros, ones] = [this.#fill(data.length, 0), this.#fill(data.length, 1)]
+    const affine = { shape, shift: zeros, scale: ones, offset: zeros, [part]: data }
     const added = part === 'offset' ? source : undefined
     return { ...this.base([x], x.shape), op: 'affine', affine: { ...affine, added } }
+  }
+
+  /** Equal numbers; arrays of one length are one. */
+  #fill(length: number, value: number): Float64Array {
+    const key = `${value} ${length}`
+    const filled = this.#filled.get(key) ?? new Float64Array(length).fill(value)
+    this.#filled.set(key, filled)
+    return filled
   }
 
   clip(x: Term, low: number, high: number): Term {
@@ -269,8 +278,15 @@ export function besideRows(source: Constant, term: Term): RowConstant {
   return { shape: padded, data: Float64Array.from(data), source }
 }
 
+/** The most numbers that fewer are repeated to, and how many times those that there are. */
+const mostRepeated = 2 ** 21
+const mostTimes = 64
+
 /** The numbers of a row constant, repeated to another shape. */
 export function repeated({ shape, data }: RowConstant, target: readonly number[]): Float64Array {
+  if (countOf(target) > Math.max(mostRepeated, mostTimes * data.length)) {
+    problem(`numbers of shape [${shape}] would be too many if they are repeated to [${target}]`)
+  }
   const places = broadcastPlaces(shape, target)
   return places === undefined ? data : Float64Array.from(places, (place) => data[place] as number)
 }

@@ -249,7 +249,7 @@ function cast({ attributes, make, inputs: [x] }: Call): Value {
       : x.kind === 'float'
         ? x
         : problem('booleans are not converted')
-  if (isInteger(type)) return x.kind === 'float' ? make.function('truncate', x) : x
+  if (isInteger(type) && /^u?int(?:32|64)$/.test(type)) return x.kind === 'float' ? make.function('truncate', x) : x
   return problem(`values are not converted to ${type}`)
 }
 

@@ -145,11 +145,14 @@ function slice(call: Call): Value {
   return value
 }
 
+const mostIndices = 2 ** 20
+
 function indicesOf(size: number, start: number, end: number, step: number): number[] {
   if (step === 0) problem('a step is 0')
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1]
   const clamp = (place: number, least: number) => Math.min(high, Math.max(least, place < 0 ? place + size : place))
   const [from, to] = [clamp(start, Math.max(0, low)), clamp(end, low)]
+  if (Math.abs(to - from) > mostIndices * Math.abs(step)) problem(`it takes more than ${mostIndices} places of an axis`)
   const indices: number[] = []
   for (let i = from; step > 0 ? i < to : i > to; i += step) indices.push(i)
   return indices
@@ -174,6 +177,7 @@ function split(call: Call): Value[] {
   if (sizes.length !== outputs || sizes.some((one) => one < 1) || sizes.reduce((a, b) => a + b, 0) !== size) {
     problem(`parts of sizes [${sizes}] are not the ${size} that there are`)
   }
+  if (size > mostIndices) problem(`it splits an axis of more than ${mostIndices} places`)
   let begin = 0
   return sizes.map((one) => {
     const indices = Array.from({ length: one }, (_, i) => begin + i)
