@@ -41,6 +41,44 @@ export {
 export type { DataInput } from './data/rowSource.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
+export { type CalibrationCurve, type CalibrationOptions, calibrationCurve } from './evaluation/calibration.js'
+export {
+  type ClassificationOptions,
+  type ClassificationReport,
+  type ClassScores,
+  type ConfusionMatrix,
+  type ConfusionOptions,
+  classificationReport,
+  confusionMatrix,
+} from './evaluation/confusion.js'
+export { type KFoldOptions, kFold, type TimeSeriesOptions, timeSeriesSplit } from './evaluation/folds.js'
+export type { Label, LabelInput } from './evaluation/given.js'
+export {
+  brierScore,
+  logLoss,
+  type ProbabilityOptions,
+  type TopKOptions,
+  topKAccuracy,
+} from './evaluation/probabilities.js'
+export {
+  type PrecisionRecallCurve,
+  precisionRecallCurve,
+  type RankingOptions,
+  type RocCurve,
+  rocCurve,
+} from './evaluation/ranking.js'
+export { type RegressionOptions, type RegressionReport, regressionReport } from './evaluation/regression.js'
+export { type RowCount, takeRows } from './evaluation/rows.js'
+export {
+  averagePrecision,
+  type RocAucOptions,
+  rocAuc,
+  type ScoreAverage,
+  type ScoreOptions,
+} from './evaluation/scores.js'
+export { type Split, type TrainTestOptions, trainTestSplit } from './evaluation/trainTest.js'
+export { type ClassWeightsOptions, classWeights, sampleWeights } from './evaluation/weights.js'
+export { type Windows, type WindowsOptions, windows } from './evaluation/windows.js'
 export type { EvaluateOptions } from './fit/evaluate.js'
 export type {
   BaseFitOptions,

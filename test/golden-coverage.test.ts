@@ -13,6 +13,7 @@ const files = [
   'optimizers.json',
   'pooling.json',
   'schedules.json',
+  'tables/curves.json',
   'training.json',
   'tutorials.json',
 ]

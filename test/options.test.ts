@@ -24,6 +24,7 @@ const data: Readonly<Record<string, readonly number[]>> = {
   writeSafetensors: [1],
   'plot.history': [0],
   'plot.line': [0],
+  'plot.importance': [0],
   parseInferRequest: [2],
   parsePredictRequest: [1],
   formatInferResponse: [0, 2, 3],

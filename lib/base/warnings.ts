@@ -13,6 +13,7 @@ export const warningCodes = {
   NEURODE_NOT_READ: 'a file of other software holds something that the model made of it does not',
   NEURODE_ROUNDED: 'numbers of a file were rounded so much that different numbers may have become equal',
   NEURODE_LEFT_OUT: 'a callback left out of its files what their format cannot hold',
+  NEURODE_FEW_ROWS: 'a class has no rows, which a score or a curve needs, or fewer rows than there are folds',
 } as const
 
 /** A stable, documented code of a warning, for `process.on('warning', …)` and `--disable-warning`. */

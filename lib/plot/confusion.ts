@@ -3,6 +3,7 @@
 import { type ArrayInput, formatShape } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuse } from '../checks/validate.js'
+import { countPairs } from '../evaluation/confusion.js'
 import type { PictureOptions } from './curves.js'
 import { checkLength, toClassIndices, toNumbers, toTargetClasses } from './numbers.js'
 import { checkPictureOptions, checkTexts } from './options.js'
@@ -26,7 +27,7 @@ export async function confusionMatrix(
 ): Promise<Picture> {
   const isMatrix = predictions === undefined || isOptions(predictions)
   const options = checkPictureOptions(isMatrix ? predictions : given, ['title', 'classes'], 'plot.confusionMatrix')
-  const counts = isMatrix ? toMatrix(labels) : countPairs(labels, predictions)
+  const counts = isMatrix ? toMatrix(labels) : countRows(labels, predictions)
   const names =
     options.classes === undefined
       ? counts.map((_, i) => String(i))
@@ -58,20 +59,15 @@ function toMatrix(value: ArrayInput): number[][] {
   return Array.from({ length: rows }, (_, i) => [...values.subarray(i * rows, (i + 1) * rows)])
 }
 
-function countPairs(labels: ArrayInput, predictions: ArrayInput): number[][] {
+function countRows(labels: ArrayInput, predictions: ArrayInput): number[][] {
   const [facts, guesses] = [toTargetClasses(labels, 'labels'), toClassIndices(predictions, 'predictions')]
   checkLength(guesses.length, facts.length, 'predictions', 'labels')
   const classes = Math.max(widthOf(predictions), largestOf(facts) + 1, largestOf(guesses) + 1)
   if (classes > maxClasses) {
     throw new NeurodeError('ERR_LABEL_RANGE', `labels: expected classes below ${maxClasses}, got ${classes - 1}`)
   }
-  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
-  for (const [i, fact] of facts.entries()) {
-    const row = counts[fact] as number[]
-    const guess = guesses[i] as number
-    row[guess] = (row[guess] as number) + 1
-  }
-  return counts
+  const counts = countPairs(facts, guesses, classes)
+  return Array.from({ length: classes }, (_, i) => [...counts.subarray(i * classes, (i + 1) * classes)])
 }
 
 function widthOf(predictions: ArrayInput): number {

@@ -6,16 +6,22 @@ import { confusionMatrix } from './confusion.js'
 import { history, line, scatter } from './curves.js'
 import { model } from './graphs.js'
 import { images, weights } from './grids.js'
+import { importance } from './importance.js'
 import { warnOfMissing } from './packages.js'
+import { calibration, precisionRecall, roc } from './rates.js'
 import { report } from './report.js'
+import { residuals } from './residuals.js'
 
 export type { DecisionBoundaryOptions } from './boundary.js'
 export type { ConfusionMatrixOptions } from './confusion.js'
 export type { AxesOptions, HistoryInput, LineOptions, PictureOptions, ScatterOptions } from './curves.js'
 export type { ModelPictureOptions } from './graphs.js'
 export type { ImagesOptions, WeightsOptions } from './grids.js'
+export type { ImportanceOptions } from './importance.js'
 export { Picture, type PngOptions } from './picture.js'
+export type { CalibrationPictureOptions, RankingPictureOptions, ScoresInput } from './rates.js'
 export type { ReportOptions, ReportSection } from './report.js'
+export type { ResidualsOptions } from './residuals.js'
 
 warnOfMissing()
 
@@ -50,6 +56,22 @@ export const plot = {
    * or rows of outputs of predict. A single array is the matrix itself: `[actual][predicted]`.
    */
   confusionMatrix,
+  /**
+   * Draws exact ROC curves with their areas: `plot.roc(labels, scores)`. Scores are one number for each row, or one for each class,
+   * which gives a curve for each class against the rest; a record of scores compares models by name.
+   */
+  roc,
+  /** Draws exact curves of precision over recall with average precision; parameters are those of `roc`. */
+  precisionRecall,
+  /** Draws how often predicted probabilities came true, for bins of them; a record of probabilities compares models by name. */
+  calibration,
+  /** Draws the errors of predicted numbers, actual minus predicted: over the predictions, and how often they occur. */
+  residuals,
+  /**
+   * Draws named values as bars, the largest first: `plot.importance({ age: 0.2, height: 0.1 })`. For several values by a name, the bar
+   * is their mean, and a line goes from the least to the largest.
+   */
+  importance,
   /** Draws gray images side by side; the smallest value is white, the largest black. */
   images,
   /** Draws the predictions of a model with two inputs over a range, with the boundary at ½ and the training points. */

@@ -100,7 +100,8 @@ export function compose(title: string, panels: readonly Panel[], columns = panel
     let left = margin
     for (const panel of row) {
       parts.push(describePanel(panel, left, top, above))
-      left += panel.width + margin
+      const legend = linesOf(panel).map((line) => line.reduce((sum, entry) => sum + entryWidth(entry), 0))
+      left += Math.max(panel.width, ...legend) + margin
     }
     width = Math.max(width, left, margin * 2 + textWidth(title, 16))
     top += above + Math.max(...row.map(({ height }) => height)) + margin / 2
@@ -123,21 +124,42 @@ export function compose(title: string, panels: readonly Panel[], columns = panel
 /** Control characters, halves of surrogate pairs and others that an XML document must not contain. */
 const notInXml = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu
 
-function spaceAbove({ heading, legend = [] }: Panel): number {
-  return (heading ? headingHeight : 0) + (legend.length > 0 ? legendHeight : 0)
+function spaceAbove(panel: Panel): number {
+  return (panel.heading ? headingHeight : 0) + linesOf(panel).length * legendHeight
+}
+
+function entryWidth({ text }: LegendEntry): number {
+  return 26 + textWidth(text, 12) + 16
+}
+
+/** The entries of a legend in lines as wide as the panel. */
+function linesOf({ legend = [], width }: Panel): readonly (readonly LegendEntry[])[] {
+  const lines: LegendEntry[][] = []
+  let free = 0
+  for (const entry of legend) {
+    const needed = entryWidth(entry)
+    if (needed <= free) lines.at(-1)?.push(entry)
+    else lines.push([entry])
+    free = (needed <= free ? free : width) - needed
+  }
+  return lines
 }
 
 function describePanel(panel: Panel, left: number, top: number, above: number): string {
-  const { heading, legend = [], svg } = panel
+  const { heading, svg } = panel
   const start = top + above - spaceAbove(panel)
   const texts: string[] = []
   if (heading)
     texts.push(`<text x="${left}" y="${start + 15}" font-size="13" font-weight="600">${escapeXml(heading)}</text>`)
-  let x = left
-  const y = start + (heading ? headingHeight : 0) + 10
-  for (const { text, color, kind } of legend) {
-    texts.push(`${swatch(kind, color, x, y)}<text x="${x + 26}" y="${y + 4}">${escapeXml(text)}</text>`)
-    x += 26 + textWidth(text, 12) + 16
+  let y = start + (heading ? headingHeight : 0) + 10
+  for (const line of linesOf(panel)) {
+    let x = left
+    for (const entry of line) {
+      const { text, color, kind } = entry
+      texts.push(`${swatch(kind, color, x, y)}<text x="${x + 26}" y="${y + 4}">${escapeXml(text)}</text>`)
+      x += entryWidth(entry)
+    }
+    y += legendHeight
   }
   return `${texts.join('')}${svg.replace('<svg', `<svg x="${left}" y="${top + above}"`)}`
 }

@@ -9,7 +9,7 @@ const lines = [
   ['interchange'],
   ['persistence', 'feeds', 'inference'],
   ['core'],
-  ['training'],
+  ['evaluation', 'training'],
   ['layers'],
   ['data'],
   ['formats'],

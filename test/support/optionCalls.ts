@@ -24,6 +24,7 @@ import { plot } from 'neurode/plot'
 import { batcher, serve } from 'neurode/serve'
 import { hooks } from '#lib/training/callbacks.js'
 import { call, file, type Loose, onModel, type PublicCall, small, step, useIn, useLayer, x, y } from './calls/call.js'
+import { evaluationCalls } from './calls/evaluation.js'
 import { publicCalls } from './publicCalls.js'
 import {
   activationOptions,
@@ -134,6 +135,7 @@ const shared: ReadonlySet<string> = new Set([
 
 export const optionCalls: readonly PublicCall[] = [
   ...publicCalls.filter(({ name }) => shared.has(name)),
+  ...evaluationCalls,
   ...factories('layers', layers, layerOptions, useLayer),
   ...factories('activations', activations, activationOptions, (made) =>
     useLayer(layers.activation({ activation: made, inputShape: [2] })),

@@ -1,6 +1,7 @@
 /** Calls of every public function with valid arguments. */
 
 import type { PublicCall } from './calls/call.js'
+import { evaluationCalls } from './calls/evaluation.js'
 import { factoryCalls } from './calls/factories.js'
 import { fileCalls } from './calls/files.js'
 import { modelCalls } from './calls/models.js'
@@ -14,5 +15,6 @@ export const publicCalls: readonly PublicCall[] = [
   ...modelCalls,
   ...outputCalls,
   ...fileCalls,
+  ...evaluationCalls,
   ...servingCalls,
 ]

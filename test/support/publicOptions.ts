@@ -297,6 +297,7 @@ export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'callbacks.lambda': { batchInterval: 'onEpochEnd', name: 'onEpochEnd', runsLast: 'onEpochEnd' },
   'model.fit': validation,
   'model.evaluate': { stream: 'verbose' },
+  kFold: { seed: 'shuffle' },
   'table.numbers': { missingCells: 'missing' },
   'plot.decisionBoundary': { y: 'x', classes: 'y' },
 }
