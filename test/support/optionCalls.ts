@@ -134,8 +134,7 @@ const shared: ReadonlySet<string> = new Set([
 ])
 
 export const optionCalls: readonly PublicCall[] = [
-  ...publicCalls.filter(({ name }) => shared.has(name)),
-  ...evaluationCalls,
+  ...publicCalls.filter(({ name }) => shared.has(name)).concat(evaluationCalls),
   ...factories('layers', layers, layerOptions, useLayer),
   ...factories('activations', activations, activationOptions, (made) =>
     useLayer(layers.activation({ activation: made, inputShape: [2] })),
