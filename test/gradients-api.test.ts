@@ -321,6 +321,26 @@ perDevice('trainWithOutputGradients', (device) => {
     }
   })
 
+  it('goes on from what the function trains of a shared layer in another model', async () => {
+    const g = numbers(3)
+    const make = () => {
+      const body = layers.dense({ units: 6, inputShape: [6] })
+      const compile = { loss: 'mse', device } as const
+      const one = sequential([body, layers.dense({ units: 3 })], { seed: 1 }).compile(compile)
+      const other = sequential([body, layers.dense({ units: 3 })], { seed: 2 }).compile(compile)
+      one.getWeights()
+      return { one, other }
+    }
+    const [inside, before] = [make(), make()]
+    await inside.one.trainWithOutputGradients(x, async () => {
+      await inside.other.trainOnBatch(x, y)
+      return g
+    })
+    await before.other.trainOnBatch(x, y)
+    await before.one.trainWithOutputGradients(x, () => g)
+    assert.deepEqual([bits(inside.one), bits(inside.other)], [bits(before.one), bits(before.other)])
+  })
+
   it('computes by the weights that the function sets', async () => {
     using whole = everything(make('sgd', {}), device)
     using parts = everything(make('sgd', {}), device)

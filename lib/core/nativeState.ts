@@ -128,8 +128,9 @@ export class NativeState implements WeightsHolder {
     this.#shared.release(leaves)
   }
 
-  /** To be called before training changes weights. */
+  /** To be called before training changes weights. What other models trained of shared layers is taken over first. */
   trains(): void {
+    this.get()
     this.#shared.change((layer) => layer.trainable)
   }
 
