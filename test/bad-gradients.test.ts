@@ -1,7 +1,7 @@
 /** Mistakes with gradients are typed errors, after which the model is as before. */
 
 import assert from 'node:assert/strict'
-import { array, layers, sequential } from 'neurode'
+import { array, layers, type Sequential, sequential } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { everything, make, x, y } from './support/everything.js'
 import { bits, numbers, rows } from './support/graphs.js'
@@ -126,6 +126,27 @@ perDevice('mistakes with gradients', (device) => {
     assert.deepEqual(await net.trainOnBatch(x, y), await same.trainOnBatch(x, y))
     const [act, code, message] = wrong.at(-1) as (typeof wrong)[number]
     await assertRefused(act, code, message)
+  })
+
+  it('are gradients of outputs that the model had before the function gave it other layers or settings', async () => {
+    const changes: readonly [change: (net: Sequential) => unknown, message: RegExp][] = [
+      [(net) => net.add(layers.dense({ units: 3 })), /got other layers while the function ran/],
+      [(net) => net.compile({ loss: 'mae', device }), /was compiled while the function ran/],
+    ]
+    for (const [change, message] of changes) {
+      using net = sequential([layers.dense({ units: 3, inputShape: [6] })], { seed: 1 }).compile({
+        loss: 'mse',
+        device,
+      })
+      const [kernel] = net.getWeights()
+      const step = () =>
+        net.trainWithOutputGradients(x, ({ data }) => {
+          change(net as unknown as Sequential)
+          return data
+        })
+      await assertRefused(step, 'ERR_MODEL_BUSY', message)
+      assert.deepEqual([net.getWeights()[0]?.data, net.position.step], [kernel?.data, 0])
+    }
   })
 
   it('are errors before compile, after dispose and during a fit', async () => {

@@ -71,13 +71,14 @@ export async function trainWithOutputGradients(core: ModelCore, x: unknown, grad
   const input = takeRowsOf(core, x, 'x')
   const bound = new BoundRows(core, () => steppingSibling(core), input, noTargets(core, input.rows))
   try {
-    const { step } = core
+    const change = changesOf(core)
     const captured = new Float32Array(input.rows * stride(core))
     await bound.run({ captured })
     const returned: unknown = await gradientsOf(capturedOutputs(core, captured))
     checkNoFit(core, 'trainWithOutputGradients')
-    if (core.step !== step) {
-      const text = `model '${core.name}' took another step while the function ran`
+    const changed = change()
+    if (changed !== undefined) {
+      const text = `model '${core.name}' ${changed} while the function ran`
       throw new NeurodeError('ERR_MODEL_BUSY', `${text}: its gradients are those of outputs before that`)
     }
     const gradients = readOutputGradients(core, returned, input.rows, 'the gradients that the function returned')
@@ -87,6 +88,16 @@ export async function trainWithOutputGradients(core: ModelCore, x: unknown, grad
     })
   } finally {
     bound.release()
+  }
+}
+
+/** Tells what happened to a model since, after which gradients of its outputs are no longer those of the model. */
+function changesOf(core: ModelCore): () => string | undefined {
+  const { step, stack, settings } = core
+  return () => {
+    if (core.stack !== stack) return 'got other layers'
+    if (core.settings !== settings) return 'was compiled'
+    return core.step === step ? undefined : 'took another step'
   }
 }
 

@@ -114,8 +114,8 @@ export abstract class GradientModel<
    * not used. The function may return a promise.
    *
    * Rejects with what the function throws, `ERR_SHAPE`, `ERR_DTYPE` or `ERR_ARGUMENT` for gradients that do not match the outputs or are
-   * not finite, `ERR_MODEL_BUSY` during a fit, or if the model took another step while the function ran, `ERR_NOT_COMPILED`, and
-   * `ERR_NOT_BUILT`. Nothing has changed then.
+   * not finite, `ERR_MODEL_BUSY` during a fit, or if the model took another step, was compiled or got other layers while
+   * the function ran, `ERR_NOT_COMPILED`, and `ERR_NOT_BUILT`. Nothing has changed then.
    *
    * @example
    * ```ts
