@@ -5,6 +5,7 @@ import { input, layers, model } from 'neurode'
 import { perDevice } from './support/devices.js'
 import { everything, make, x, y } from './support/everything.js'
 import { bits, numbers, rows } from './support/graphs.js'
+import { ResizableBuffer } from './support/memories.js'
 import { assertRefused } from './support/refusals.js'
 import { compiled as compiledTwo, x as xOfTwo, y as yOfTwo } from './support/severalOutputs.js'
 
@@ -99,5 +100,20 @@ perDevice('arrays for gradients', (device) => {
     structuredClone(inputs.buffer, { transfer: [inputs.buffer] })
     await assertRefused(() => work, 'ERR_DATA_DETACHED', /out\.inputs/)
     assert.deepEqual(outputs, floats(3 * rows))
+    const kinds = { outputs: 3 * rows, inputs: 6 * rows, gradients: 3 }
+    for (const [kind, length] of Object.entries(kinds)) {
+      for (const [bytes, how] of [
+        [8, 'shrunk'],
+        [4 * length + 4, 'resized'],
+      ] as const) {
+        const memory = new ResizableBuffer(4 * length, { maxByteLength: 4 * length + 4 })
+        const own = new Float32Array(memory).fill(7)
+        const out: Anything = { outputs, [kind]: kind === 'gradients' ? { 'out/bias': own } : own }
+        const running = net.backward(x, y, { out })
+        memory.resize(bytes)
+        await assertRefused(() => running, 'ERR_DATA_DETACHED', new RegExp(`out\\.${kind}.* or ${how}`))
+        assert.deepEqual([outputs, own.slice(0, 2)], [floats(3 * rows), floats(2)])
+      }
+    }
   })
 })

@@ -25,7 +25,7 @@ import {
   weights,
   y,
 } from './support/lentCalls.js'
-import { type Arrays, memories } from './support/memories.js'
+import { type Arrays, memories, ResizableBuffer } from './support/memories.js'
 import { Random } from './support/random.js'
 import { assertRefused } from './support/refusals.js'
 
@@ -202,6 +202,10 @@ perDevice('arrays', (device) => {
           await assertRefused(() => run(floats, out.array as Float32Array), 'ERR_DATA_DETACHED', /^out: its memory/)
         }
       }
+      const memory = new ResizableBuffer(4 * rows * classes, { maxByteLength: 4 * rows * classes })
+      const following = run(floats, new Float32Array(memory))
+      memory.resize(8)
+      await assertRefused(() => following, 'ERR_DATA_DETACHED', /^out: its memory/)
       const foreign = runInNewContext(`new Float32Array(${rows * classes})`)
       assert.equal(await run(floats, foreign), foreign, name)
       assert.deepEqual(Float32Array.from(foreign), reference, name)

@@ -43,20 +43,29 @@ export function checkFloats(value: unknown, argumentName: string): asserts value
   checkPresent(value, argumentName)
 }
 
-/** Throws `ERR_DATA_DETACHED` if an array's memory was transferred away, or shrunk so that the array no longer fits into it. */
-export function checkPresent(elements: NumericArray, argumentName: string): void {
-  if (elements.length > 0) return
+/**
+ * Throws `ERR_DATA_DETACHED` if an array's memory was transferred away, or shrunk so that the array no longer fits into it, or if the
+ * array follows the length of its memory, and no longer has the length that it must have.
+ */
+export function checkPresent(elements: NumericArray, argumentName: string, length = elements.length): void {
+  if (elements.length === length && (length > 0 || !isGone(elements))) return
+  const how = elements.length > length ? 'resized' : 'shrunk'
+  throw new NeurodeError('ERR_DATA_DETACHED', `${argumentName}: its memory was transferred away or ${how}`)
+}
+
+/** Whether an array of length 0 is one whose memory is gone: its methods throw. */
+function isGone(elements: NumericArray): boolean {
   try {
-    // Such an array has length 0 like an empty one, but its methods throw.
     Uint8Array.prototype.indexOf.call(elements, 0)
+    return false
   } catch {
-    throw new NeurodeError('ERR_DATA_DETACHED', `${argumentName}: its memory was transferred away or shrunk`)
+    return true
   }
 }
 
 /** Copies results to a caller's array, which may have lost its memory while they were computed. */
 export function copyResults(results: Float32Array, out: Float32Array, at = 0): void {
-  checkPresent(out, 'out')
+  checkPresent(out, 'out', Math.max(out.length, at + results.length))
   out.set(results, at)
 }
 

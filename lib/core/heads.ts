@@ -83,8 +83,8 @@ export class HeadArrays {
   write(all: Float32Array, first: number): void {
     const { heads, outputSize } = this.#layout
     for (const [i, [array, argument]] of this.#arrays.entries()) {
-      checkPresent(array, argument)
       const { begin, size } = heads[i] as HeadColumns
+      checkPresent(array, argument, Math.max(array.length, this.#rows * size))
       let to = first * size
       for (let from = begin; from < all.length; from += outputSize) {
         for (let column = 0; column < size; column++) array[to++] = all[from + column] as number

@@ -31,6 +31,7 @@ export class Destinations {
   readonly outputs: readonly (Float32Array | undefined)[]
   readonly gradients: ReadonlyMap<string, Float32Array>
   readonly inputs: ReadonlyMap<string, Float32Array>
+  readonly #given: readonly { readonly array: Float32Array; readonly argument: string; readonly length: number }[]
 
   /** Throws `ERR_ARGUMENT`, `ERR_UNKNOWN_NAME`, `ERR_DTYPE`, `ERR_SHAPE` or `ERR_DATA_DETACHED`. */
   constructor(core: ModelCore, { learns }: Sibling, rows: number, computation: Computation, given: unknown) {
@@ -43,13 +44,17 @@ export class Destinations {
     this.gradients = gradients === undefined ? new Map() : readGradients(core, learns, gradients)
     if (inputs !== undefined && !computation.inputs) refuse('out.inputs', 'none with inputs: false', inputs)
     this.inputs = inputs === undefined ? new Map() : readInputs(core.built(), rows, inputs)
+    const named: readonly (readonly [argument: string, array: Float32Array | undefined])[] = [
+      ...this.outputs.map((array) => ['out.outputs', array] as const),
+      ...[...this.gradients].map(([name, array]) => [`out.gradients['${name}']`, array] as const),
+      ...[...this.inputs].map(([name, array]) => [`out.inputs.${name}`, array] as const),
+    ]
+    this.#given = named.flatMap(([argument, array]) => (array ? [{ array, argument, length: array.length }] : []))
   }
 
-  /** Throws `ERR_DATA_DETACHED` if the memory of an array was transferred away. */
+  /** Throws `ERR_DATA_DETACHED` if the memory of an array was transferred away or resized. */
   checkPresent(): void {
-    for (const array of this.outputs) if (array !== undefined) checkPresent(array, 'out.outputs')
-    for (const [name, array] of this.gradients) checkPresent(array, `out.gradients['${name}']`)
-    for (const [name, array] of this.inputs) checkPresent(array, `out.inputs.${name}`)
+    for (const { array, argument, length } of this.#given) checkPresent(array, argument, length)
   }
 }
 

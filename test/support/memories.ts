@@ -17,7 +17,10 @@ export interface Memory {
 type View = new (buffer: ArrayBufferLike, offset?: number, length?: number) => NumericArray
 type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer }
 type Resizable = ArrayBuffer & { resize: (length: number) => void }
-const ResizableBuffer = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => Resizable
+export const ResizableBuffer = ArrayBuffer as unknown as new (
+  length: number,
+  options: { maxByteLength: number },
+) => Resizable
 
 /** Overwrites the memory with other values, so that a later read changes a result. */
 const overwrite = (buffer: ArrayBufferLike) => new Uint8Array(buffer).fill(1)
