@@ -192,7 +192,7 @@ describe('files for Keras', function () {
     await inFolder(async (folder) => {
       const loss = losses.custom({ name: 'own', compute: () => ({ loss: 0, gradient: [] }) })
       using own = small().compile({ loss, optimizer: 'sgd' })
-      assert.match((await own.save(join(folder, 'm.keras'))).leftOut.join(), /own/)
+      assert.match((await own.save(join(folder, 'm.keras'))).leftOut.join(), /own.*the state of the optimizer/)
       using fitted = small().compile({ loss: 'mse', optimizer: 'adam' })
       const stopping = callbacks.earlyStopping({ monitor: 'loss', patience: 9 })
       await fitted.fit(x, y, { epochs: 2, callbacks: [stopping], ...quiet })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import {
   type AnyModel,
   array,
+  callbacks,
   type Functional,
   input,
   layers,
@@ -193,6 +194,14 @@ describe('files of TensorFlow.js that are written', () => {
         leftOut.join('; '),
         /the optimizer lion, which TensorFlow\.js does not have.*the state of the optimizer/,
       )
+      net.compile({ loss: 'mse', optimizer: 'adam' })
+      await net.fit([[1, 2]], [[1]], {
+        epochs: 1,
+        verbose: 0,
+        callbacks: [callbacks.earlyStopping({ monitor: 'loss' })],
+      })
+      const fitted = await net.save(join(folder, 'fitted.json'))
+      assert.match(fitted.leftOut.join('; '), /^the number of epochs.*what the callbacks remember \(earlyStopping\)$/)
       using again = await load(join(folder, 'net.json'))
       await assert.rejects(again.trainOnBatch([[1, 2]], [[1]]), { code: 'ERR_NOT_COMPILED' })
     }))

@@ -1,6 +1,7 @@
 /** What writers of other formats are given, and what they give. */
 
-import type { ModelCore } from '../core/core.js'
+import type { ModelCore, TrainingState } from '../core/core.js'
+import { startPosition } from '../core/position.js'
 
 /** What became of a model in a file. */
 export interface SaveResult {
@@ -20,3 +21,14 @@ export type SaveOptions<Path extends string | URL = string> =
 
 /** Writes a model to a file of one format. Throws a typed error where the file would compute something else. */
 export type WriteForeign = (core: ModelCore, path: string, options: OnnxOptions) => Promise<SaveResult>
+
+/** What Neurode's own files hold of a training beside the weights and the optimizer. */
+export function lackingState({ position, callbacks, trained }: TrainingState): string[] {
+  const isBegun = JSON.stringify(position) !== JSON.stringify(startPosition)
+  const remembering = Object.keys(callbacks)
+  return [
+    ...(isBegun ? ['the number of epochs, from which a fit with `resume` goes on'] : []),
+    ...(remembering.length > 0 ? [`what the callbacks remember (${remembering.join(', ')})`] : []),
+    ...(trained.some((data) => data !== undefined) ? ['the weights before they were replaced by their averages'] : []),
+  ]
+}

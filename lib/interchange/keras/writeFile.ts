@@ -2,12 +2,11 @@
 
 import { refuse } from '../../checks/validate.js'
 import type { ModelCore, TrainingState } from '../../core/core.js'
-import { startPosition } from '../../core/position.js'
 import { writeAtomically } from '../../files/files.js'
 import { writeZip } from '../../formats/zip.js'
 import type { JsonObject } from '../../persistence/description.js'
 import { encodeHdf5, type H5Write } from '../hdf5/hdf5.js'
-import type { SaveResult } from '../saving.js'
+import { lackingState, type SaveResult } from '../saving.js'
 import { kerasConfigOf } from './config.js'
 import { cutNames, legacyObjects, optimizerObjects, weightObjects } from './storedObjects.js'
 import type { KerasConfig } from './types.js'
@@ -33,7 +32,8 @@ export async function writeKerasArchive(core: ModelCore, path: string): Promise<
     ['model.weights.h5', weights],
   ])
   await writeAtomically(path, writeZip(members, false))
-  return { leftOut: [...written.leftOut, ...lackingState(state)] }
+  const lost = core.settings !== undefined && optimizer === undefined ? ['the state of the optimizer'] : []
+  return { leftOut: [...written.leftOut, ...lost, ...lackingState(state)] }
 }
 
 /** Writes a `.h5` file, in which Keras cannot take up the state of an optimizer. */
@@ -43,8 +43,7 @@ export async function writeLegacyFile(core: ModelCore, path: string): Promise<Sa
   }
   const written = kerasConfigOf(core)
   const state = core.readState()
-  const { optimizer } = written
-  const lacking = optimizer === undefined ? [] : ['the state of the optimizer, which .h5 files cannot pass on']
+  const lacking = core.settings === undefined ? [] : ['the state of the optimizer, which .h5 files cannot pass on']
   await writeAtomically(path, [await encodeHdf5(legacyFile(written, state))])
   return { leftOut: [...written.leftOut, ...lacking, ...lackingState(state)] }
 }
@@ -79,15 +78,4 @@ function asciiJson(value: JsonObject): string {
     /[\u0080-\uffff]/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-}
-
-/** What Neurode's own files hold of a training beside the weights and the optimizer. */
-function lackingState({ position, callbacks, trained }: TrainingState): string[] {
-  const isBegun = JSON.stringify(position) !== JSON.stringify(startPosition)
-  const remembering = Object.keys(callbacks)
-  return [
-    ...(isBegun ? ['the number of epochs, from which a fit with `resume` goes on'] : []),
-    ...(remembering.length > 0 ? [`what the callbacks remember (${remembering.join(', ')})`] : []),
-    ...(trained.some((data) => data !== undefined) ? ['the weights before they were replaced by their averages'] : []),
-  ]
 }

@@ -6,7 +6,7 @@ import { writeAtomically } from '../../files/files.js'
 import { dtypes } from '../../formats/dtypes.js'
 import { kerasConfigOf } from '../keras/config.js'
 import { refuseToWrite } from '../keras/parts.js'
-import type { SaveResult } from '../saving.js'
+import { lackingState, type SaveResult } from '../saving.js'
 import { sha256Of } from './manifest.js'
 import { namedVariables } from './names.js'
 import { differences, type WrittenVariable, writtenState } from './optimizerState.js'
@@ -57,5 +57,6 @@ export async function writeTfjsModel(core: ModelCore, path: string): Promise<Sav
   }
   await writeAtomically(join(dirname(path), weightsFile), bytes)
   await writeAtomically(path, [Buffer.from(JSON.stringify(model))])
-  return { leftOut: [...leftOut, ...lost, ...(optimizer === undefined ? [] : differences(optimizer))] }
+  const differing = optimizer === undefined ? [] : differences(optimizer)
+  return { leftOut: [...leftOut, ...lost, ...differing, ...lackingState(state)] }
 }
