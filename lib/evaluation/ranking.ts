@@ -55,25 +55,43 @@ export interface Sums {
 }
 
 export function sumsOf({ positive, scores, weights }: Ranked): Sums {
-  const order = Uint32Array.from(positive.keys()).filter((row) => weights === undefined || (weights[row] as number) > 0)
-  order.sort((a, b) => (scores[b] as number) - (scores[a] as number))
-  const [fps, tps, thresholds] = [0, 0, 0].map(() => new Float64Array(order.length)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ]
-  let [falsely, truly, count] = [0, 0, 0]
-  for (const [i, row] of order.entries()) {
-    const weight = weights?.[row] ?? 1
-    if (positive[row] === 1) truly += weight
-    else falsely += weight
-    const score = scores[row] as number
-    if (i + 1 < order.length && scores[order[i + 1] as number] === score) continue
-    fps[count] = falsely
-    tps[count] = truly
-    thresholds[count++] = score
+  // Sorting numbers and looking each up is several times as fast as sorting rows by their numbers.
+  const rising = differing(weights ? scores.filter((_, row) => (weights[row] as number) > 0) : scores)
+  const [fps, tps] = [new Float64Array(rising.length), new Float64Array(rising.length)]
+  const last = rising.length - 1
+  for (let row = 0; row < scores.length; row++) {
+    const weight = weights === undefined ? 1 : (weights[row] as number)
+    if (weight === 0) continue
+    const sums = positive[row] === 1 ? tps : fps
+    const place = last - placeOf(rising, scores[row] as number)
+    sums[place] = (sums[place] as number) + weight
   }
-  return { fps: fps.subarray(0, count), tps: tps.subarray(0, count), thresholds: thresholds.subarray(0, count) }
+  for (let i = 1; i <= last; i++) {
+    fps[i] = (fps[i] as number) + (fps[i - 1] as number)
+    tps[i] = (tps[i] as number) + (tps[i - 1] as number)
+  }
+  return { fps, tps, thresholds: rising.toReversed() }
+}
+
+/** The different values, from the lowest up. */
+function differing(values: Float64Array): Float64Array {
+  const sorted = values.toSorted()
+  let count = 0
+  for (let i = 0; i < sorted.length; i++) {
+    if (i > 0 && sorted[i] === sorted[i - 1]) continue
+    sorted[count++] = sorted[i] as number
+  }
+  return sorted.slice(0, count)
+}
+
+function placeOf(rising: Float64Array, value: number): number {
+  let [low, high] = [0, rising.length - 1]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((rising[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Keeps the points for which `keep` is true, and the first and the last. */

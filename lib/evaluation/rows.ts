@@ -89,9 +89,11 @@ function readNumbers(rows: unknown, count: number): Uint32Array {
 /** Copies blocks of `size` elements, by the numbers of the blocks. */
 export function gather<T extends NumericArray>(elements: T, size: number, blocks: Uint32Array): T {
   const taken = emptyLike(elements, blocks.length * size)
-  if (size === 1) for (const [i, block] of blocks.entries()) taken[i] = elements[block] as number
-  else
-    for (const [i, block] of blocks.entries()) taken.set(elements.subarray(block * size, (block + 1) * size), i * size)
+  for (let i = 0; i < blocks.length; i++) {
+    const block = blocks[i] as number
+    if (size === 1) taken[i] = elements[block] as number
+    else taken.set(elements.subarray(block * size, (block + 1) * size), i * size)
+  }
   return taken
 }
 
