@@ -1,6 +1,8 @@
 /** The commands `neurode inspect` and `neurode convert`, and the kind of a model that a file holds. */
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -174,6 +176,16 @@ describe('neurode convert', function () {
     const { code, stderr } = await neurode('convert', path, join(folder.path, 'nan.keras'), '--check')
     assert.equal(code, 1)
     assert.match(stderr, /the outputs on random rows are not finite numbers/)
+  })
+
+  it('says why its own output cannot be written', function () {
+    // A device of Linux that is always full.
+    if (!existsSync('/dev/full')) this.skip()
+    const full = openSync('/dev/full', 'w')
+    const run = spawnSync(process.execPath, [main, 'convert', '--help'], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    assert.equal(run.status, 1)
+    assert.match(String(run.stderr), /^neurode: the output cannot be written \(ENOSPC/)
   })
 
   it('refuses to replace its input, and options that have no effect', async () => {
