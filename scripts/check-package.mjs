@@ -34,7 +34,10 @@ const [subject] = positionals
 
 /** Each gate returns the problems that it finds, as a list of sentences. */
 const gates = {
-  size: ({ bytes }) => (bytes < mostBytes ? [] : [`it has ${bytes} bytes, and may have ${mostBytes}`]),
+  size: ({ folder, tarball }) => {
+    const bytes = tarball ?? packedBytes(folder)
+    return bytes < mostBytes ? [] : [`it has ${bytes} bytes when it is packed, and may have ${mostBytes}`]
+  },
   files: ({ files }) => [
     ...files.filter((path) => !mayHold.test(path)).map((path) => `it holds ${path}`),
     ...files.filter((path) => /(?:^|[/_.])tests?(?=[/_.])/.test(path)).map((path) => `it holds a test: ${path}`),
@@ -96,9 +99,10 @@ try {
       process.exitCode = 1
     }
   }
-  const { bytes, files } = facts
+  const { files, tarball } = facts
   const unpacked = files.reduce((sum, path) => sum + statSync(join(facts.folder, path)).size, 0)
-  console.log(`${subject}: ${bytes} bytes, ${unpacked} unpacked, ${files.length} files`)
+  const packed = tarball === undefined ? '' : `${tarball} bytes, `
+  console.log(`${subject}: ${packed}${unpacked} unpacked, ${files.length} files`)
 } finally {
   rmSync(scratch, { recursive: true })
 }
@@ -116,10 +120,13 @@ function unpack(path) {
         .slice(folder.length + 1)
         .replaceAll('\\', '/'),
     )
-  const bytes = isTarball
-    ? statSync(path).size
-    : files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
-  return { folder, files, bytes, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+  const tarball = isTarball ? statSync(path).size : undefined
+  return { folder, files, tarball, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+}
+
+/** Number of bytes of the tarball that a folder makes. */
+function packedBytes(folder) {
+  return spawnSync('tar', ['-czf', '-', '-C', folder, '.'], { maxBuffer: 2 ** 30 }).stdout.length
 }
 
 /** The paths of the links of a page, without those in its code blocks. */
