@@ -285,6 +285,14 @@ export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults,
 export type { DeviceInfo } from './native/addon.js'
 export type { PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/plan.js'
 export type { LoadWeightsOptions, SaveWeightsOptions } from './persistence/weightsFile.js'
+export type {
+  IntegerOptions,
+  NormalDomainOptions,
+  RangeOptions,
+  SearchDomain,
+  UniformOptions,
+} from './search/domains.js'
+export { type FixedValue, type SearchSpace, search, type Trial } from './search/search.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

@@ -22,6 +22,7 @@ const data: Readonly<Record<string, readonly number[]>> = {
   attachPredictor: [0],
   writeNpz: [1],
   writeSafetensors: [1],
+  'search.sample': [0],
   'plot.history': [0],
   'plot.line': [0],
   'plot.importance': [0],

@@ -9,7 +9,7 @@ const lines = [
   ['interchange'],
   ['persistence', 'feeds', 'inference'],
   ['core'],
-  ['evaluation', 'training'],
+  ['evaluation', 'search', 'training'],
   ['layers'],
   ['data'],
   ['formats'],

@@ -25,6 +25,7 @@ import { batcher, serve } from 'neurode/serve'
 import { hooks } from '#lib/training/callbacks.js'
 import { call, file, type Loose, onModel, type PublicCall, small, step, useIn, useLayer, x, y } from './calls/call.js'
 import { evaluationCalls } from './calls/evaluation.js'
+import { searchCalls } from './calls/search.js'
 import { publicCalls } from './publicCalls.js'
 import {
   activationOptions,
@@ -134,7 +135,7 @@ const shared: ReadonlySet<string> = new Set([
 ])
 
 export const optionCalls: readonly PublicCall[] = [
-  ...publicCalls.filter(({ name }) => shared.has(name)).concat(evaluationCalls),
+  ...publicCalls.filter(({ name }) => shared.has(name)).concat(evaluationCalls, searchCalls),
   ...factories('layers', layers, layerOptions, useLayer),
   ...factories('activations', activations, activationOptions, (made) =>
     useLayer(layers.activation({ activation: made, inputShape: [2] })),

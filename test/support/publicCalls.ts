@@ -6,6 +6,7 @@ import { factoryCalls } from './calls/factories.js'
 import { fileCalls } from './calls/files.js'
 import { modelCalls } from './calls/models.js'
 import { outputCalls } from './calls/outputs.js'
+import { searchCalls } from './calls/search.js'
 import { servingCalls } from './calls/serving.js'
 
 export type { PublicCall }
@@ -16,5 +17,6 @@ export const publicCalls: readonly PublicCall[] = [
   ...outputCalls,
   ...fileCalls,
   ...evaluationCalls,
+  ...searchCalls,
   ...servingCalls,
 ]
