@@ -24,9 +24,7 @@ import { plot } from 'neurode/plot'
 import { batcher, serve } from 'neurode/serve'
 import { hooks } from '#lib/training/callbacks.js'
 import { call, file, type Loose, onModel, type PublicCall, small, step, useIn, useLayer, x, y } from './calls/call.js'
-import { evaluationCalls } from './calls/evaluation.js'
-import { searchCalls } from './calls/search.js'
-import { publicCalls } from './publicCalls.js'
+import { wholeCalls } from './calls/whole.js'
 import {
   activationOptions,
   constraintOptions,
@@ -66,76 +64,8 @@ const useMetric = async (metric: Loose, name = '') => {
   await model.evaluate(x(), y())
 }
 
-/** Calls in `calls/` that give every option. */
-const shared: ReadonlySet<string> = new Set([
-  'callbacks.earlyStopping',
-  'callbacks.learningRateScheduler',
-  'callbacks.backupAndRestore',
-  'callbacks.csvLogger',
-  'callbacks.tensorBoard',
-  'callbacks.terminateOnNaN',
-  'callbacks.dashboard',
-  'sequential',
-  'model',
-  'input',
-  'array',
-  'devices',
-  'model.add',
-  'model.apply',
-  'model.build',
-  'model.compile',
-  'functional.compile',
-  'model.fit of one batch',
-  'model.predict',
-  'model.predictSync',
-  'model.predictOnBatch',
-  'model.predictStream',
-  'model.trainOnBatch',
-  'model.testOnBatch',
-  'model.valueAndGradients',
-  'model.applyGradients',
-  'model.trainWithOutputGradients',
-  'model.backward',
-  'model.setWeights',
-  'model.saveWeights',
-  'model.loadWeights',
-  'model.save as ONNX',
-  'load onnx',
-  'model.restore',
-  'model.getLayer',
-  'model.summary',
-  'model.stopTraining',
-  'model.predictor',
-  'predictor.predict',
-  'predictor.predictSync',
-  'predictor.isQuick',
-  'model.batcher',
-  'batcher.run',
-  'batcher',
-  'attachPredictor',
-  'openIdx',
-  'openNpy',
-  'readNpy',
-  'readNpz',
-  'readEvents',
-  'readSafetensors',
-  'datasets.syntheticDigits',
-  'plot.history',
-  'plot.confusionMatrix',
-  'plot.images',
-  'plot.decisionBoundary',
-  'plot.model',
-  'plot.weights',
-  'picture.png',
-  'picture.save',
-  'parseInferRequest',
-  'parsePredictRequest',
-  'formatInferResponse',
-  'formatPredictResponse',
-])
-
 export const optionCalls: readonly PublicCall[] = [
-  ...publicCalls.filter(({ name }) => shared.has(name)).concat(evaluationCalls, searchCalls),
+  ...wholeCalls,
   ...factories('layers', layers, layerOptions, useLayer),
   ...factories('activations', activations, activationOptions, (made) =>
     useLayer(layers.activation({ activation: made, inputShape: [2] })),
