@@ -2,6 +2,7 @@
 
 import { NeurodeError } from 'neurode'
 import { describeOptions, type Options, type ParsedArguments, parse, UsageError } from '#lib/cli/options.js'
+import { cliffs } from './cliffs.js'
 import { cost } from './cost.js'
 import { gemm, ops } from './kernels.js'
 import { predict } from './predict.js'
@@ -45,6 +46,7 @@ const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<
   predict,
   gemm,
   ops,
+  cliffs,
   serve,
   strangers,
 }
