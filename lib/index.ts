@@ -293,6 +293,17 @@ export type {
   UniformOptions,
 } from './search/domains.js'
 export { type FixedValue, type SearchSpace, search, type Trial } from './search/search.js'
+export type {
+  Cell,
+  Column,
+  ColumnType,
+  NumberColumn,
+  TableRecord,
+  TextColumn,
+} from './tables/column.js'
+export { type ColumnValues, type TableOptions, table } from './tables/inMemory.js'
+export type { SplitOptions } from './tables/split.js'
+export type { RowNumbers, Table, TableOrigin } from './tables/table.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

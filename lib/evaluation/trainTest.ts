@@ -56,9 +56,19 @@ export function trainTestSplit(data: RowCount, given?: TrainTestOptions, ...more
   refuseMore(more, 2, 'trainTestSplit')
   const names = ['testSize', 'trainSize', 'shuffle', 'seed', 'stratify']
   const options = checkOptions(given, names, 'trainTestSplit')
-  const rows = readCount(data, 'data')
-  const sizes = readSizes(options, rows)
-  const orders = readOrders(options.shuffle ?? true, options.seed, 'trainTestSplit')
+  return splitOf(readCount(data, 'data'), options, { caller: 'trainTestSplit', test: 'testSize' })
+}
+
+/** What messages call the function that was called, and its option for the rows to test on. */
+interface CallerNames {
+  readonly caller: string
+  readonly test: string
+}
+
+/** Splits as {@link trainTestSplit} does, for functions that have options of other names. */
+export function splitOf(rows: number, options: TrainTestOptions, names: CallerNames): Split {
+  const sizes = readSizes(options, rows, names)
+  const orders = readOrders(options.shuffle ?? true, options.seed, names.caller)
   if (options.stratify === undefined) {
     const order = orders?.(rows) ?? allRows(rows)
     const { train, test } = sizes
@@ -66,8 +76,9 @@ export function trainTestSplit(data: RowCount, given?: TrainTestOptions, ...more
       ? { test: order.slice(0, test), train: order.slice(test, test + train) }
       : { train: order.slice(0, train), test: order.slice(train, train + test) }
   }
-  if (orders === undefined) return refuse('trainTestSplit: stratify', 'none without shuffle', options.stratify)
-  return stratified(readStrata(options.stratify, rows, 'trainTestSplit: stratify'), sizes, orders)
+  const argument = `${names.caller}: stratify`
+  if (orders === undefined) return refuse(argument, 'none without shuffle', options.stratify)
+  return stratified(readStrata(options.stratify, rows, argument), sizes, orders, names)
 }
 
 interface Sizes {
@@ -75,35 +86,42 @@ interface Sizes {
   readonly test: number
 }
 
-function readSizes({ testSize, trainSize }: TrainTestOptions, rows: number): Sizes {
+function readSizes({ testSize, trainSize }: TrainTestOptions, rows: number, names: CallerNames): Sizes {
+  const argument = `${names.caller}: ${names.test}`
   const given = {
-    test: readSize(testSize, rows, Math.ceil, 'testSize'),
-    train: readSize(trainSize, rows, Math.floor, 'trainSize'),
+    test: readSize(testSize, rows, Math.ceil, argument),
+    train: readSize(trainSize, rows, Math.floor, `${names.caller}: trainSize`),
   }
   const test = given.test ?? (given.train === undefined ? Math.ceil(rows / 4) : rows - given.train)
   const train = given.train ?? rows - test
   if (test + train > rows) {
-    refuse('trainTestSplit: trainSize', `at most ${rows - test} rows beside the ${test} of testSize`, train)
+    refuse(`${names.caller}: trainSize`, `at most ${rows - test} rows beside the ${test} of ${names.test}`, train)
   }
-  if (test < 1) refuse('trainTestSplit: testSize', 'at least one row to test on', test)
-  if (train < 1) refuse('trainTestSplit: testSize', `fewer than all ${rows} rows, so that some are to train on`, test)
+  if (test < 1) refuse(argument, 'at least one row to test on', test)
+  if (train < 1) refuse(argument, `fewer than all ${rows} rows, so that some are to train on`, test)
   return { train, test }
 }
 
-function readSize(value: unknown, rows: number, round: (count: number) => number, name: string): number | undefined {
+function readSize(
+  value: unknown,
+  rows: number,
+  round: (count: number) => number,
+  argument: string,
+): number | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'number' && value > 0 && value < 1) return round(value * rows)
   if (Number.isInteger(value) && (value as number) >= 2) return value as number
   // The number 1 could mean one row as well as all of them.
-  return refuse(`trainTestSplit: ${name}`, 'a share between 0 and 1, or a number of rows from 2', value)
+  return refuse(argument, 'a share between 0 and 1, or a number of rows from 2', value)
 }
 
-function stratified(strata: Strata, sizes: Sizes, orders: Orders): Split {
-  const argument = 'trainTestSplit: stratify'
-  checkSizes(strata, 2, argument)
+function stratified(strata: Strata, sizes: Sizes, orders: Orders, names: CallerNames): Split {
+  checkSizes(strata, 2, `${names.caller}: stratify`)
   const { length } = strata.classes
   for (const part of ['train', 'test'] as const) {
-    if (sizes[part] < length) refuse(`trainTestSplit: ${part}Size`, `a row for each of ${length} classes`, sizes[part])
+    if (sizes[part] >= length) continue
+    const name = part === 'test' ? names.test : 'trainSize'
+    refuse(`${names.caller}: ${name}`, `a row for each of ${length} classes`, sizes[part])
   }
   const test = apportion(strata.sizes, sizes.test)
   const rest = strata.sizes.map((size, i) => size - (test[i] as number))

@@ -9,6 +9,7 @@ const lines = [
   ['interchange'],
   ['persistence', 'feeds', 'inference'],
   ['core'],
+  ['tables'],
   ['evaluation', 'search', 'training'],
   ['layers'],
   ['data'],

@@ -239,7 +239,7 @@ export const optionCalls: readonly PublicCall[] = [
     (...args) => (readCsv as Loose)(...args),
   ),
   call(
-    'table.numbers',
+    'csv.numbers',
     () => [['a', 'b'], { missing: 0, missingCells: ['-'], dtype: 'float32' }],
     async (...args) => ((await readCsv(new TextEncoder().encode('a,b\n1,2\n'))) as Loose).numbers(...args),
   ),

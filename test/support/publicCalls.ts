@@ -8,6 +8,7 @@ import { modelCalls } from './calls/models.js'
 import { outputCalls } from './calls/outputs.js'
 import { searchCalls } from './calls/search.js'
 import { servingCalls } from './calls/serving.js'
+import { tableCalls } from './calls/tables.js'
 
 export type { PublicCall }
 
@@ -19,4 +20,5 @@ export const publicCalls: readonly PublicCall[] = [
   ...evaluationCalls,
   ...searchCalls,
   ...servingCalls,
+  ...tableCalls,
 ]

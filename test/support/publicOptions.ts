@@ -298,6 +298,6 @@ export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'model.fit': validation,
   'model.evaluate': { stream: 'verbose' },
   kFold: { seed: 'shuffle' },
-  'table.numbers': { missingCells: 'missing' },
+  'csv.numbers': { missingCells: 'missing' },
   'plot.decisionBoundary': { y: 'x', classes: 'y' },
 }

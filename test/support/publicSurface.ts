@@ -51,7 +51,8 @@ export async function objects(): Promise<Readonly<Record<string, object>>> {
     schedule: schedules.cosineDecay({ initialLearningRate: 1, decaySteps: 1 }),
     prediction: await model.predict([[1, 2]]),
     summary: model.summary({ print: false }),
-    table: await core.readCsv(new TextEncoder().encode('a\n1\n')),
+    csv: await core.readCsv(new TextEncoder().encode('a\n1\n')),
+    table: core.table({ a: [1] }),
     rows: await core.openNpy('rows.npy'),
     safetensors: await core.readSafetensors(
       await core.writeSafetensors('a.safetensors', { a: [1] }).then(() => 'a.safetensors'),

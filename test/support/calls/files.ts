@@ -44,12 +44,12 @@ export const fileCalls: readonly PublicCall[] = [
     (...args) => (readCsv as Loose)(...args),
   ),
   call(
-    'table.numbers',
+    'csv.numbers',
     () => [['a', 'b'], {}],
     async (...args) => ((await readCsv(new TextEncoder().encode('a,b\n1,2\n'))) as Loose).numbers(...args),
   ),
   call(
-    'table.texts',
+    'csv.texts',
     () => ['a'],
     async (...args) => ((await readCsv(new TextEncoder().encode('a,b\n1,2\n'))) as Loose).texts(...args),
   ),

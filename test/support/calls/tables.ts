@@ -1,0 +1,28 @@
+/** Calls of tables. */
+
+import { table } from 'neurode'
+import { call, type Loose, type PublicCall } from './call.js'
+
+const columns = () => ({ a: [1, 2, 3, null, 5, 6], kind: ['x', 'y', 'x', 'y', 'x', 'y'] })
+
+const method = (name: string, args: () => unknown[]): PublicCall =>
+  call(`table.${name}`, args, (...given) => (table(columns()) as Loose)[name](...given))
+
+export const tableCalls: readonly PublicCall[] = [
+  call(
+    'table',
+    () => [[{ a: 1, kind: 'x' }, { a: null }], { types: { a: 'number', kind: 'text' } }],
+    (...args) => (table as Loose)(...args),
+  ),
+  call(
+    'table of columns',
+    () => [columns(), { types: { kind: 'text' } }],
+    (...args) => (table as Loose)(...args),
+  ),
+  method('column', () => ['a']),
+  method('row', () => [0]),
+  method('take', () => [[0, 2]]),
+  method('select', () => [['kind', 'a']]),
+  method('without', () => ['a']),
+  method('split', () => [{ test: 0.34, stratify: 'kind', seed: 1, shuffle: true }]),
+]
