@@ -214,6 +214,8 @@ export interface NativeTensorShape {
   readonly name: string
   /** The shape of one row. */
   readonly shape: readonly number[]
+  /** Another name, which requests may use. */
+  readonly alias?: string | undefined
 }
 
 /** Connections that receive requests for inference, each with a number; see native/addon/connections.cc. */
@@ -221,7 +223,7 @@ export interface NativeConnections {
   /** Watches a socket that nobody else reads from. Returns the connection's number, or -1 if it cannot be watched. */
   add(fd: number): number
   /** Sends an answer and returns the number of bytes sent; if these are not all, the connection pauses until `resume`. */
-  respond(id: number, head: string, json: string, tensor: Float32Array | undefined): number
+  respond(id: number, head: string, json: string, tensor: Float32Array | Uint8Array | undefined): number
   /** Continues a connection after the caller has sent the rest of its answer. */
   resume(id: number): void
   /** Stops watching a connection. */
@@ -310,6 +312,8 @@ export interface NativeAddon {
     spec: NativeTensorSpec,
     report: Float64Array,
   ) => NativeTensorReader
+  /** Throws `ERR_REQUEST` unless a body is JSON in UTF-8, of 64 levels at most, whose objects have each member once. */
+  checkJson(body: Uint8Array): void
   /** Converts little-endian elements of `body`, beginning at byte `begin`, to floats. */
   convertTensor(datatype: number, body: Uint8Array, begin: number, into: Float32Array): void
   /** Like `convertTensor`, into `columns` columns from `first` on of rows of `rowSize` numbers. */

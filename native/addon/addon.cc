@@ -117,6 +117,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("TensorReader", define_tensor_reader(env));
   exports.Set("Connections", define_connections(env));
   exports.Set("freeBuffer", Napi::Function::New<free_buffer>(env, "freeBuffer"));
+  exports.Set("checkJson", Napi::Function::New<check_json>(env, "checkJson"));
   exports.Set("convertTensor", Napi::Function::New<convert_tensor>(env, "convertTensor"));
   exports.Set("placeTensor", Napi::Function::New<place_tensor>(env, "placeTensor"));
   exports.Set("formatNumbers", Napi::Function::New<format_numbers>(env, "formatNumbers"));

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <new>
 
-#include "native/addon/convert.h"
-
 namespace neurode::addon {
 namespace {
 
@@ -28,9 +26,10 @@ bool Response::gather(Napi::Value head, Napi::Value json, Napi::Value tensor) {
     append_text(head);
     append_text(json);
     if (tensor.IsUndefined()) return true;
-    const Napi::Float32Array floats = to_floats(tensor, "tensor");
-    const char* const bytes = reinterpret_cast<const char*>(floats.Data());
-    bytes_.insert(bytes_.end(), bytes, bytes + floats.ByteLength());
+    const Napi::TypedArray array = tensor.As<Napi::TypedArray>();
+    const char* const bytes =
+        static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+    bytes_.insert(bytes_.end(), bytes, bytes + array.ByteLength());
     return true;
   } catch (const std::bad_alloc&) {
     return false;

@@ -10,8 +10,8 @@ namespace neurode::addon {
 
 class Response {
  public:
-  // Collects the texts and, unless undefined, the bytes of the tensor. Returns false if there is
-  // too little memory.
+  // Collects the texts and, unless undefined, the bytes of the tensor, a typed array. Returns false
+  // if there is too little memory.
   bool gather(Napi::Value head, Napi::Value json, Napi::Value tensor);
 
   // Sends without waiting. Returns how many bytes the socket took.

@@ -6,6 +6,7 @@
 #include "native/addon/convert.h"
 #include "native/addon/worker.h"
 #include "native/serve/decimal.h"
+#include "native/serve/strict_json.h"
 #include "native/serve/tensor_request.h"
 
 namespace neurode::addon {
@@ -32,6 +33,8 @@ serve::TensorShape to_tensor_shape(const Napi::Object& value) {
     tensor.shape.push_back(to_integer(shape.Get(i), "shape", 1, kMost));
     tensor.size *= tensor.shape.back();
   }
+  const Napi::Value alias = value.Get("alias");
+  if (!alias.IsUndefined()) tensor.alias = to_text(alias, "alias");
   return tensor;
 }
 
@@ -141,6 +144,13 @@ Napi::Function define_tensor_reader(Napi::Env env) {
       {TensorReader::InstanceMethod<&TensorReader::read_infer>("readInfer"),
        TensorReader::InstanceMethod<&TensorReader::read_predict>("readPredict"),
        TensorReader::InstanceAccessor<&TensorReader::get_id>("id")});
+}
+
+void check_json(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    const Bytes body = to_bytes(info[0], "body");
+    serve::check_strict_json(body.data, body.size);
+  });
 }
 
 void convert_tensor(const Napi::CallbackInfo& info) {

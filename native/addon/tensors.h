@@ -8,6 +8,9 @@ namespace neurode::addon {
 // The class TensorReader. An object reads the requests of one model.
 Napi::Function define_tensor_reader(Napi::Env env);
 
+// (body): throws unless the body is JSON whose objects have each member once.
+void check_json(const Napi::CallbackInfo& info);
+
 // (datatype, body, begin, into): converts binary elements to floats.
 void convert_tensor(const Napi::CallbackInfo& info);
 

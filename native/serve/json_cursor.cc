@@ -9,7 +9,6 @@
 namespace neurode::serve {
 namespace {
 
-constexpr int kDeepest = 64;
 constexpr std::size_t kKept = std::size_t{1} << 20;  // bytes that are kept for the next request
 
 std::vector<char>& thread_text() {

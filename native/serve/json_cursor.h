@@ -24,6 +24,9 @@ class JsonText {
 
 class JsonCursor {
  public:
+  // The most levels of a value that nobody reads.
+  static constexpr int kDeepest = 64;
+
   explicit JsonCursor(const JsonText& text) : begin_(text.begin()), end_(text.end()), p_(begin_) {}
 
   // The place of a value, such as `inputs[0].data`, for error messages.

@@ -96,6 +96,20 @@ std::int64_t JsonTensorReader::read_numbers(JsonCursor::Place& place) {
   return length;
 }
 
+float read_json_number(JsonCursor& cursor) {
+  cursor.peek();
+  const char* const begin = cursor.position();
+  const Decimal number = read_decimal(begin, cursor.end());
+  if (number.error == DecimalError::range) cursor.fail("a number that float32 can hold");
+  if (number.error != DecimalError::none) {
+    if (number.end == begin) cursor.fail("a number");
+    cursor.move_to(number.end);
+    cursor.fail_syntax("a digit");
+  }
+  cursor.move_to(number.end);
+  return number.value;
+}
+
 JsonTensor read_json_tensor(JsonCursor& cursor, float* values, std::int64_t room) {
   JsonTensorReader reader(cursor, values, room);
   reader.read(0);

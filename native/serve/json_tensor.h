@@ -40,6 +40,9 @@ class JsonTensorReader {
   std::vector<std::int64_t> sizes_;
 };
 
+// Reads a number that is in no array.
+float read_json_number(JsonCursor& cursor);
+
 JsonTensor read_json_tensor(JsonCursor& cursor, float* values, std::int64_t room);
 
 }  // namespace neurode::serve

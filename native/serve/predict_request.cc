@@ -27,9 +27,10 @@ class PredictInputs {
   }
 
   void read_instances() {
-    const std::int64_t rows = spec_.inputs.size() == 1 ? read_rows() : read_records();
+    const bool is_list = spec_.inputs.size() == 1 && spec_.inputs[0].size > 1;
+    const std::int64_t rows = is_list ? read_rows() : read_records();
     if (rows == 0) cursor_.fail("at least one row", "none");
-    if (!request_.is_joined) request_.inputs[0].values_begin = 0;
+    request_.inputs[0].values_begin = 0;
   }
 
   void read_columns() {
@@ -57,7 +58,8 @@ class PredictInputs {
     return rows;
   }
 
-  // Objects with a row for each input. The rows are stored side by side.
+  // Objects with a row for each input. The rows are stored side by side. A row of one value may be
+  // a bare number.
   std::int64_t read_records() {
     request_.is_joined = true;
     const std::int64_t row_size = spec_.input_size();
@@ -68,6 +70,11 @@ class PredictInputs {
         std::int64_t at = rows * row_size;
         for (std::size_t before = 0; before < i; ++before) at += spec_.inputs[before].size;
         at = std::min(at, room_);
+        if (tensor.size == 1 && cursor_.peek() != '[') {
+          const float value = read_json_number(cursor_);
+          if (at < room_) values_[at] = value;
+          return;
+        }
         const JsonTensor row =
             read_json_tensor(cursor_, values_ + at, std::min(tensor.size, room_ - at));
         if (!is_row_shape(tensor, row.sizes.data(), row.sizes.size()))
@@ -94,7 +101,7 @@ class PredictInputs {
       const auto i = static_cast<std::size_t>(tensor - inputs.data());
       if (found[i]) cursor_.fail("each member once", quoted(name) + " twice");
       found[i] = true;
-      const Place place(cursor_, tensor->name);
+      const Place place(cursor_, name);
       read(i);
     });
     for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -30,7 +30,7 @@ std::string expected_shape(const TensorSpec& spec, const TensorShape& tensor) {
 
 const TensorShape* find_tensor(const std::vector<TensorShape>& tensors, const std::string& name) {
   for (const TensorShape& tensor : tensors)
-    if (tensor.name == name) return &tensor;
+    if (tensor.name == name || (tensor.alias && *tensor.alias == name)) return &tensor;
   return nullptr;
 }
 
@@ -49,6 +49,7 @@ void set_rows(JsonCursor& cursor, TensorRequest& request, std::int64_t rows) {
 }
 
 bool is_row_shape(const TensorShape& tensor, const std::int64_t* sizes, std::size_t rank) {
+  if (rank == 0 && tensor.size == 1) return true;
   if (rank == 1 && sizes[0] == tensor.size) return true;
   return std::vector<std::int64_t>(sizes, sizes + rank) == tensor.shape;
 }

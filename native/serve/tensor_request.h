@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace neurode::serve {
 // A tensor that a model takes or gives.
 struct TensorShape {
   std::string name;
-  std::vector<std::int64_t> shape;  // the shape of one row
-  std::int64_t size = 1;            // the number of values of one row
+  std::vector<std::int64_t> shape;        // the shape of one row
+  std::int64_t size = 1;                  // the number of values of one row
+  std::optional<std::string> alias = {};  // another name, which requests may use
 };
 
 // The names and sizes that a model expects in requests.

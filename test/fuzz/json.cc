@@ -9,6 +9,7 @@
 #include "native/engine/error.h"
 #include "native/serve/json_cursor.h"
 #include "native/serve/json_tensor.h"
+#include "native/serve/strict_json.h"
 #include "test/fuzz/fuzz.h"
 
 namespace neurode::serve {
@@ -53,6 +54,10 @@ Outcome read_value(const char* data, std::size_t size) {
           })};
 }
 
+Outcome check_strictly(const char* data, std::size_t size) {
+  return {.error = error_of([&] { check_strict_json(data, size); })};
+}
+
 Outcome read_tensor(const char* data, std::size_t size) {
   Outcome outcome;
   // The memory has exactly kRoom numbers, so that the sanitizer finds any write after its end.
@@ -89,6 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto* const text = reinterpret_cast<const char*>(data);
   const Outcome value = same_twice(text, size, read_value);
   const Outcome tensor = same_twice(text, size, read_tensor);
+  // What is strictly JSON is JSON.
+  if (same_twice(text, size, check_strictly).error.empty()) MUST(value.error.empty());
   // An array of numbers is JSON.
   if (tensor.error.empty()) MUST(value.error.empty());
   return 0;

@@ -16,6 +16,7 @@
 #include "native/engine/error.h"
 #include "native/serve/decimal.h"
 #include "native/serve/request_head.h"
+#include "native/serve/strict_json.h"
 #include "native/serve/tensor_request.h"
 #include "test/native/check.h"
 
@@ -160,6 +161,45 @@ TEST_CASE("changed requests are read or refused, and nothing beyond them") {
         CHECK((outcome.request.rows >= 1 && outcome.request.rows <= spec.max_rows));
     }
   }
+}
+
+TEST_CASE("rows of one value may be bare numbers") {
+  const TensorSpec spec{{{"a", {1}, 1}, {"b", {2}, 2}}, {{"x", {1}, 1}}, 4, "maxRows"};
+  const Outcome rows =
+      parse(R"({"instances":[{"a":1,"b":[2,3]},{"b":[5,6],"a":[4]}]})", -1, false, spec);
+  CHECK(rows.error.empty());
+  CHECK(rows.values[0] == 1);
+  CHECK(rows.values[3] == 4);
+  CHECK(parse(R"({"instances":[{"a":1e9}]})", -1, false, spec).error ==
+        "instances[0]: expected a member 'b', got none");
+  CHECK(parse(R"({"instances":[{"a":null}]})", -1, false, spec).error ==
+        "instances[0].a: expected a number, got null");
+}
+
+TEST_CASE("JSON that JavaScript parses is checked") {
+  const auto error_of = [](const std::string& text) -> std::string {
+    const std::vector<char> bytes(text.begin(), text.end());
+    try {
+      check_strict_json(bytes.data(), bytes.size());
+      return {};
+    } catch (const Error& error) {
+      CHECK(std::string(error.code) == "ERR_REQUEST");
+      return error.what();
+    }
+  };
+  for (const char* const good :
+       {R"({"a":[1,{"b":null,"c":"\u00e9"}],"d":{"a":true}})", "[]", "-1.5e3"})
+    CHECK(error_of(good).empty());
+  CHECK(error_of(R"({"a":[{"b":1,"\u0062":2}]})") ==
+        "a[0]: expected each member once, got 'b' twice");
+  for (const char* const bad : {"", "{", "[1,]", "{\"a\":\"\xff\"}", "{} {}", "01", "\"\\ud800\""})
+    CHECK(!error_of(bad).empty());
+  const auto nested = [](int levels) {
+    return std::string(static_cast<std::size_t>(levels), '[') +
+           std::string(static_cast<std::size_t>(levels), ']');
+  };
+  CHECK(error_of(nested(64)).empty());
+  CHECK(error_of(nested(100'000)).find("at most 64 levels") != std::string::npos);
 }
 
 TEST_CASE("elements become float32") {

@@ -29,12 +29,15 @@ export interface TensorSpec {
   readonly outputs?: readonly NamedTensor[] | undefined
   /** The largest number of rows in one request, a positive integer. Default 4096. */
   readonly maxRows?: number | undefined
+  /** @internal Another name of the only input, which requests may use. */
+  readonly inputAlias?: string | undefined
   /** @internal The name of the option that sets maxRows, for messages. Default `maxRows`. */
   readonly limitName?: string | undefined
 }
 
 /** A tensor, and the place of its values in a row of all inputs or outputs. */
 export interface PlacedTensor extends NamedTensor {
+  readonly alias?: string | undefined
   readonly begin: number
   readonly size: number
 }
@@ -95,7 +98,8 @@ function tensorsOf(spec: TensorSpec, kind: 'input' | 'output'): PlacedTensor[] {
   const several = spec[`${kind}s`]
   if (several === undefined) {
     const name = checkName(spec[`${kind}Name`] ?? kind, `${kind}Name`)
-    return [{ name, shape, begin: 0, size: elementCount(shape) }]
+    const alias = kind === 'input' ? spec.inputAlias : undefined
+    return [{ name, shape, begin: 0, size: elementCount(shape), alias }]
   }
   if (spec[`${kind}Name`] !== undefined) refuse(`${kind}Name`, `none beside ${kind}s`, spec[`${kind}Name`])
   if (!Array.isArray(several) || several.length === 0) refuse(`${kind}s`, 'a list of { name, shape }', several)

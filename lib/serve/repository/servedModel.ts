@@ -42,6 +42,9 @@ export interface ServedSource {
 
 const defaultTimeoutMs = 1000
 
+/** The name that the only input of a graph has there. */
+const ownName = (core: ModelCore) => (core.stack.graph === undefined ? undefined : core.built().inputs[0]?.name)
+
 export class ServedModel {
   readonly name: string
   readonly version: string
@@ -82,7 +85,7 @@ export class ServedModel {
     this.spec = {
       inputShape: predictor.inputShape,
       outputShape: predictor.outputShape,
-      ...(inputs.length > 1 ? { inputs } : {}),
+      ...(inputs.length > 1 ? { inputs } : { inputAlias: ownName(core) }),
       ...(outputs.length > 1 ? { outputs } : {}),
       maxRows: Math.min(maxRows, this.queue.maxQueueSize),
       limitName: maxRows <= this.queue.maxQueueSize ? 'maxRows' : queueLimit,
