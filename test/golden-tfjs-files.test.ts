@@ -24,9 +24,6 @@ const open = (path: string, device = 'cpu') => load<AnyLoaded>(path, { device: d
 /** Files without the names of nested models have layer and variable alone. */
 const lastTwo = (name: string) => name.split('/').slice(-2).join('/')
 
-/** TensorFlow.js' own Adadelta is another algorithm, as the warning says. */
-const otherSteps = ['tfjs/optimizer_adadelta/model.json']
-
 /** What Keras wrote and TensorFlow.js does not have. */
 const notInTfjs = ['tfjs/keras2_functional/model.json']
 
@@ -48,7 +45,7 @@ perDevice('golden interchange tfjs models', (device) => {
       for (const { name, value } of outputs.weights as { name: string; value: GoldenValue }[]) {
         assertClose(weights.get(lastTwo(name)) ?? [], flatten(value), { rtol: 2e-5, atol: 1e-6 }, name)
       }
-      if (outputs.loss_of_next_steps === undefined || otherSteps.includes(golden.name)) return
+      if (outputs.loss_of_next_steps === undefined) return
       const losses = await nextLosses(model, golden)
       assertClose(losses, outputs.loss_of_next_steps, { rtol, atol: own?.loss_of_next_steps ?? atol }, 'losses')
     })
@@ -62,7 +59,7 @@ describe('golden interchange tfjs files', () => {
         using model = await open(join(golden.folder, golden.name))
         const path = join(folder, 'model.json')
         const { leftOut } = await model.save(path)
-        assert.equal(leftOut.length === 0, ![...notInTfjs, ...otherSteps].includes(golden.name), leftOut.join())
+        assert.equal(leftOut.length === 0, !notInTfjs.includes(golden.name), leftOut.join())
         using written = await open(folder)
         const rows = golden.inputs.x ?? golden.inputs.batches?.[0]?.x
         assert.deepEqual(

@@ -70,6 +70,8 @@ export interface AdadeltaOptions extends OptimizerOptions {
   readonly rho?: number | undefined
   /** Added under the roots, above 0; default 1e-7. */
   readonly epsilon?: number | undefined
+  /** Whether to divide by the average of squared gradients of before the step, as TensorFlow.js does; default false. */
+  readonly previousAverage?: boolean | undefined
 }
 
 /** Options of {@link optimizers}.lion. */
@@ -149,7 +151,12 @@ const table = {
     numbers: ['rho', 'momentum', 'epsilon'],
   },
   adagrad: { learningRate: 0.001, options: { initialAccumulatorValue: number(0.1, 0), epsilon } },
-  adadelta: { learningRate: 0.001, options: { rho: share(0.95), epsilon } },
+  adadelta: {
+    learningRate: 0.001,
+    options: { rho: share(0.95), epsilon, previousAverage: flag(false) },
+    op: ({ previousAverage }) => (previousAverage ? 'adadeltaPrevious' : 'adadelta'),
+    numbers: ['rho', 'epsilon'],
+  },
   adamax: { learningRate: 0.001, options: moments },
   nadam: { learningRate: 0.001, options: moments },
   lion: { learningRate: 0.001, options: { beta1: share(0.9), beta2: share(0.99) } },

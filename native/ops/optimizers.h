@@ -144,8 +144,9 @@ struct Adagrad {
 };
 
 // delta = g sqrt(average of delta^2 + epsilon) / sqrt(average of g^2 + epsilon);
-// w -= learningRate delta
-struct Adadelta {
+// w -= learningRate delta. If kPrevious, the average of g^2 is that of before the step.
+template <bool kPrevious>
+struct AdadeltaOf {
   struct Params {
     float rate, epsilon;
   };
@@ -158,12 +159,16 @@ struct Adadelta {
   }
   template <class T>
   static NEURODE_FN T update(T w, T g, T* slots, const Scalars& s) {
+    const T previous = slots[0];
     slots[0] = move_average<T>(slots[0], g * g, s.rate);
-    const T delta = g * sqrt<T>((slots[1] + s.epsilon) / (slots[0] + s.epsilon));
+    const T squares = kPrevious ? previous : slots[0];
+    const T delta = g * sqrt<T>((slots[1] + s.epsilon) / (squares + s.epsilon));
     slots[1] = move_average<T>(slots[1], delta * delta, s.rate);
     return w - delta * s.learning_rate;
   }
 };
+struct Adadelta : AdadeltaOf<false> {};
+struct AdadeltaPrevious : AdadeltaOf<true> {};
 
 // u = max(beta2 u, |g|); w -= learningRate / (1 - beta1^t) m / (u + epsilon)
 struct Adamax {
@@ -306,6 +311,7 @@ NEURODE_FN float weight_decay_factor(float weight_decay, float learning_rate) {
   ROW(rmspropCenteredMomentum, RmspropCenteredMomentum, "rate", "momentum", "epsilon")        \
   ROW(adagrad, Adagrad, "initialAccumulatorValue", "epsilon")                                 \
   ROW(adadelta, Adadelta, "rate", "epsilon")                                                  \
+  ROW(adadeltaPrevious, AdadeltaPrevious, "rate", "epsilon")                                  \
   ROW(adamax, Adamax, "rate1", "rate2", "epsilon")                                            \
   ROW(nadam, Nadam, "rate1", "rate2", "epsilon")                                              \
   ROW(lion, Lion, "rate1", "rate2")                                                           \

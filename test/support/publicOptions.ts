@@ -156,7 +156,7 @@ const ownOptimizerOptions: Examples = {
   adamw: { ...moments, amsgrad: false },
   rmsprop: { rho: 0.9, momentum: 0.1, centered: true, epsilon: 1e-7 },
   adagrad: { initialAccumulatorValue: 0.1, epsilon: 1e-7 },
-  adadelta: { rho: 0.9, epsilon: 1e-7 },
+  adadelta: { rho: 0.9, epsilon: 1e-7, previousAverage: true },
   adamax: moments,
   nadam: moments,
   lion: { beta1: 0.9, beta2: 0.99 },

@@ -48,6 +48,22 @@ const rmsprop = (momentum: boolean, centered: boolean): OptimizerReference => ({
   },
 })
 
+const adadelta = (previous: boolean): OptimizerReference => ({
+  // rate, epsilon
+  cases: [
+    [0.05, 1e-7],
+    [0.5, 1e-3],
+  ],
+  slots: 2,
+  update: (w, g, rate, state, p) => {
+    const before = at(state, 0)
+    const after = average(state, 0, g * g, at(p, 0))
+    const delta = (g * Math.sqrt(at(state, 1) + at(p, 1))) / Math.sqrt((previous ? before : after) + at(p, 1))
+    average(state, 1, delta * delta, at(p, 0))
+    return w - rate * delta
+  },
+})
+
 export const optimizers: Readonly<Record<string, OptimizerReference>> = {
   sgd: { cases: [[]], slots: 0, update: (w, g, rate) => w - rate * g },
   momentum: {
@@ -81,20 +97,8 @@ export const optimizers: Readonly<Record<string, OptimizerReference>> = {
       return w - (rate * g) / Math.sqrt(at(p, 0) + at(state, 0) + at(p, 1))
     },
   },
-  adadelta: {
-    // rate, epsilon
-    cases: [
-      [0.05, 1e-7],
-      [0.5, 1e-3],
-    ],
-    slots: 2,
-    update: (w, g, rate, state, p) => {
-      const squares = average(state, 0, g * g, at(p, 0))
-      const delta = (g * Math.sqrt(at(state, 1) + at(p, 1))) / Math.sqrt(squares + at(p, 1))
-      average(state, 1, delta * delta, at(p, 0))
-      return w - rate * delta
-    },
-  },
+  adadelta: adadelta(false),
+  adadeltaPrevious: adadelta(true),
   adamax: {
     cases: moments,
     slots: 2,

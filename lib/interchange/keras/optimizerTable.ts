@@ -65,7 +65,7 @@ export const tfjsOptimizers: Readonly<Record<string, readonly [className: string
   adamax: ['Adamax', ['beta1', 'beta2', 'epsilon']],
   rmsprop: ['RMSProp', ['rho', 'momentum', 'epsilon', 'centered']],
   adagrad: ['Adagrad', ['initialAccumulatorValue']],
-  adadelta: ['Adadelta', ['rho', 'epsilon']],
+  adadelta: ['Adadelta', ['rho', 'epsilon', 'previousAverage']],
 }
 
 /** Options of every optimizer that say nothing here. */

@@ -88,6 +88,7 @@ function writeOptimizer(optimizer: Optimizer, era: Era): WrittenOptimizer {
   const { learningRate, excludeFromWeightDecay, ...options } = optimizer.options as Readonly<Record<string, Json>>
   const rate = optimizer.learningRate
   if (typeof rate === 'function') lacks('the learning rate is a function')
+  if (options.previousAverage === true && era !== 'tfjs') lacks('the rule of Adadelta, which Keras does not have')
   if (excludeFromWeightDecay !== undefined) lacks('weights that are excluded from weight decay')
   const usual = optimizerFrom(name, {}, name).options as Readonly<Record<string, Json>>
   const changed = Object.entries(options).filter(([key, value]) => !isSame(value, usual[key] as Json))

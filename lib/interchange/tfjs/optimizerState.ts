@@ -50,7 +50,7 @@ function kindsOf({ className, config }: KerasOptimizer): readonly Kind[] | undef
 /** Optimizers that take other steps in TensorFlow.js than in Keras and here, and how they differ. */
 const differing: readonly (readonly [matches: (optimizer: KerasOptimizer) => boolean, difference: string])[] = [
   [
-    ({ className }) => className === 'Adadelta',
+    ({ className, config }) => className === 'Adadelta' && config.previous_average !== true,
     'Adadelta of TensorFlow.js takes other steps: it divides by the average of squares before the gradient is added',
   ],
   [

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { formatShape } from '../../arrays/arrays.js'
 import { damaged, readBytes } from '../../files/files.js'
 import type { FileArray } from '../../formats/npy.js'
-import type { JsonObject } from '../../persistence/description.js'
+import type { Json, JsonObject } from '../../persistence/description.js'
 import type { ModelFile } from '../../persistence/modelFile.js'
 import { importedFile } from '../imported.js'
 import { kerasModel } from '../keras/config.js'
 import { parseObject } from '../keras/json.js'
+import { isObject } from '../keras/reading.js'
 import { constantWeights } from '../keras/weights.js'
 import { objectIn, readManifest, type StoredWeight } from './manifest.js'
 import { type NamedVariable, namedVariables } from './names.js'
@@ -24,7 +25,8 @@ export async function readTfjsModel(given: string): Promise<ModelFile> {
   const topology = objectIn(root.modelTopology, 'modelTopology', path)
   const isOwn = typeof root.generatedBy === 'string' && root.generatedBy.startsWith('TensorFlow.js')
   const version = topology.keras_version ?? (isOwn ? 'tfjs-layers' : undefined)
-  const training = root.trainingConfig ?? undefined
+  const config = root.trainingConfig ?? undefined
+  const training = isOwn ? trainedThere(config) : config
   const keras = kerasModel(topology, path, {
     ...(version === undefined ? {} : { version }),
     ...(training === undefined ? {} : { training }),
@@ -43,6 +45,14 @@ export async function readTfjsModel(given: string): Promise<ModelFile> {
       ? [...notes, `the state of the optimizer is not that of this model (${state}); it starts anew`]
       : notes,
   })
+}
+
+/** The training configuration of TensorFlow.js, whose Adadelta divides by the average of before the step without saying so. */
+function trainedThere(training: Json | undefined): Json | undefined {
+  if (!isObject(training) || !isObject(training.optimizer_config)) return training
+  const { class_name, config } = training.optimizer_config
+  if (class_name !== 'Adadelta' || !isObject(config)) return training
+  return { ...training, optimizer_config: { class_name, config: { ...config, previousAverage: true } } }
 }
 
 function checkFormat({ format = 'layers-model' }: JsonObject, path: string): void {

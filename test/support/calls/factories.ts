@@ -135,7 +135,7 @@ const optionsOf = {
     adamw: { weightDecay: 0.1 },
     rmsprop: { rho: 0.9, momentum: 0.1, centered: true },
     adagrad: { initialAccumulatorValue: 0.1 },
-    adadelta: { rho: 0.9 },
+    adadelta: { rho: 0.9, previousAverage: true },
     adamax: { beta1: 0.9 },
     nadam: { beta1: 0.9 },
     lion: { beta1: 0.9 },
