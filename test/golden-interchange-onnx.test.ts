@@ -7,6 +7,7 @@ import { type Functional, load, type NdArray, NeurodeError, type Sequential } fr
 import { inFolder, rejects } from './data/files.js'
 import { perDevice } from './support/devices.js'
 import { flatten, type GoldenValue, goldenFolder } from './support/golden.js'
+import { leavingNothing } from './support/leavingNothing.js'
 import { assertClose } from './support/tolerances.js'
 import { warningsOf } from './support/warnings.js'
 
@@ -61,7 +62,8 @@ for (const folder of ['files', 'interchange']) {
   const { cases: bad = [], inputs = {} } = read<Manifest>(folder, 'bad/manifest.json') ?? {}
   describe(`golden interchange onnx ${folder}/bad`, () => {
     for (const item of bad.filter(({ format }) => format === 'onnx')) {
-      it(`${item.file}: ${item.wrong}`, () => refuse(join(goldenFolder, folder, 'bad', item.file), item, inputs.onnx))
+      const path = join(goldenFolder, folder, 'bad', item.file)
+      it(`${item.file}: ${item.wrong}`, () => leavingNothing(() => refuse(path, item, inputs.onnx)))
     }
   })
 }
@@ -90,8 +92,6 @@ async function check(folder: string, golden: OnnxCase, device: string): Promise<
 }
 
 async function refuse(path: string, { must, result }: BadCase, x: GoldenValue | undefined): Promise<void> {
-  const before = process.resourceUsage().maxRSS
-  const names = Object.getOwnPropertyNames(Object.prototype).length
   try {
     using model = await load(path)
     assert.equal(must, 'safe', 'it was read')
@@ -103,8 +103,6 @@ async function refuse(path: string, { must, result }: BadCase, x: GoldenValue | 
     assert.ok(error instanceof NeurodeError, String(error))
     assert.match(error.code, /^ERR_FILE_(?:FORMAT|NOT_FOUND)$/, error.message)
   }
-  assert.equal(Object.getOwnPropertyNames(Object.prototype).length, names)
-  assert.ok(process.resourceUsage().maxRSS - before < 200 * 1024, 'it took more than 200 MB')
 }
 
 describe('golden interchange onnx with data in another file', () => {

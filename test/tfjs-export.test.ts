@@ -126,6 +126,7 @@ describe('files of TensorFlow.js that are written', () => {
     rmsprop: optimizers.rmsprop({ learningRate: 0.005 }),
     'rmsprop with momentum': optimizers.rmsprop({ learningRate: 0.005, momentum: 0.7 }),
     adagrad: optimizers.adagrad({ learningRate: 0.1 }),
+    adadelta: optimizers.adadelta({ learningRate: 1, previousAverage: true }),
   }
   for (const [name, optimizer] of Object.entries(own)) {
     it(`train on where they were: ${name}`, () =>
