@@ -6,7 +6,17 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Functional, input, layers, load, model, optimizers, type Sequential, sequential } from 'neurode'
+import {
+  type Functional,
+  input,
+  layers,
+  load,
+  model,
+  optimizers,
+  readSafetensors,
+  type Sequential,
+  sequential,
+} from 'neurode'
 import { runNode } from './support/children.js'
 import { suiteFolder } from './support/folders.js'
 import { goldenFolder } from './support/golden.js'
@@ -168,6 +178,28 @@ describe('neurode convert', function () {
     }
   })
 
+  it("writes weights with PyTorch's names", async () => {
+    const path = join(folder.path, 't.safetensors')
+    const { code, stderr } = await neurode(
+      'convert',
+      golden('keras/deflated.keras'),
+      path,
+      '--names',
+      'torch',
+      '--check',
+    )
+    assert.equal(code, 0, stderr)
+    assert.ok([...(await readSafetensors(path)).tensors.keys()].every((name) => /\.(?:weight|bias)$/.test(name)))
+  })
+
+  it('takes the outputs of an ONNX model that are wanted', async () => {
+    const [from, path] = [golden('onnx/torch_dynamo_two_inputs.onnx'), join(folder.path, 'kind.neurode')]
+    const { code, stderr } = await neurode('convert', from, path, '--outputs', 'kind', '--check')
+    assert.equal(code, 0, stderr)
+    using net = await load<Functional>(path)
+    assert.deepEqual(net.outputNames, ['kind'])
+  })
+
   it('finds outputs that are not finite', async () => {
     const path = join(folder.path, 'nan.neurode')
     using net = sequential([layers.dense({ units: 1, inputShape: [2] })])
@@ -201,6 +233,9 @@ describe('neurode convert', function () {
       [[own, join(folder.path, 'own.txt')], /<out>: expected a path that ends in \.neurode, /],
       [[own, join(folder.path, 'x.keras'), '--opset', '17'], /--opset: expected <out> to end in \.onnx/],
       [[own, join(folder.path, 'x.onnx'), '--opset', '12'], /--opset: expected an integer from 13 to 25/],
+      [[own, join(folder.path, 'x.npz'), '--names', 'keras'], /--names: expected 'torch', for weights alone/],
+      [[own, join(folder.path, 'x.onnx'), '--names', 'torch'], /--names: expected 'torch', for weights alone/],
+      [[own, join(folder.path, 'x.onnx'), '--outputs', 'a,,b'], /--outputs: expected names between commas/],
       [[own], /expected 'neurode convert <in> <out> \[options\]'/],
     ] as const) {
       const { code, stdout, stderr } = await neurode('convert', ...args)

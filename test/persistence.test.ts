@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  type AnyModel,
   activations,
   array,
   initializers,
@@ -19,7 +20,10 @@ import {
 import { parseModelFile } from '#lib/persistence/modelFile.js'
 import { inFolder, rejects } from './data/files.js'
 import { recordLoading } from './support/loading.js'
+import { drawWeights } from './support/onnxCases.js'
 import { classifier, clouds } from './support/problems.js'
+import { Random } from './support/random.js'
+import { randomGraph } from './support/randomGraphs.js'
 import { bitsOf } from './support/resumable.js'
 
 describe('saved models', () => {
@@ -186,6 +190,15 @@ describe('saved models', () => {
   })
 })
 
+const graphCount = Number(process.env.NEURODE_RANDOM_GRAPHS ?? 8)
+const firstSeed = Number(process.env.NEURODE_FUZZ_SEED ?? 1)
+const weightFiles = [
+  ['w.safetensors', {}],
+  ['w.npz', {}],
+  ['w.weights.h5', {}],
+  ['t.safetensors', { names: 'torch' }],
+] as const
+
 describe('saved weights', () => {
   for (const name of ['weights.safetensors', 'weights.npz']) {
     it(`come back from ${name}`, async () => {
@@ -205,6 +218,34 @@ describe('saved weights', () => {
       })
     })
   }
+
+  it(`come back from files of every format, for random graphs (seeds from ${firstSeed})`, async () => {
+    await inFolder(async (folder) => {
+      for (let seed = firstSeed; seed < firstSeed + graphCount; seed++) {
+        const { net, data } = randomGraph(seed)
+        const { net: other } = randomGraph(seed)
+        drawWeights(net as AnyModel, new Random(seed))
+        const rows = data(5, seed)
+        const predicted = JSON.stringify(await net.predict(rows as never))
+        for (const [name, options] of weightFiles) {
+          const path = join(folder, name)
+          try {
+            await net.saveWeights(path, options)
+          } catch (error) {
+            // A layer that Keras or PyTorch does not have.
+            assert.equal((error as { code: string }).code, 'ERR_ARGUMENT', String(error))
+            assert.match((error as Error).message, /layer '/)
+            continue
+          }
+          drawWeights(other as AnyModel, new Random(seed + 1))
+          await other.loadWeights(path)
+          assert.equal(bitsOf(other as never), bitsOf(net as never), `seed ${seed}: ${name}`)
+          assert.equal(JSON.stringify(await other.predict(rows as never)), predicted, `seed ${seed}: ${name}`)
+        }
+        for (const each of [net, other]) each.dispose()
+      }
+    })
+  })
 
   it('come back from a model file', async () => {
     await inFolder(async (folder) => {

@@ -7,6 +7,7 @@ import { withNotes } from './notes.js'
 import {
   describeOptions,
   integerOption,
+  listOption,
   type Options,
   parse,
   pathPattern,
@@ -19,6 +20,8 @@ const usage = 'neurode convert <in> <out> [options]'
 
 const options: Options = {
   opset: { value: 'N', help: "version of ONNX's operators, for a path that ends in .onnx (17)" },
+  outputs: { value: 'A,B', help: 'the outputs that are wanted, where <in> is an ONNX model (all)' },
+  names: { value: 'torch', help: "PyTorch's names and layouts, where <out> holds weights alone" },
   'learning-rate': { value: 'X', help: 'in place of that in the file, such as a function, which files do not hold' },
   check: { help: 'loads <out> again, and compares its outputs on random rows; exit code 1 if they differ' },
 }
@@ -56,11 +59,17 @@ export async function convert(args: readonly string[]): Promise<number> {
   if (opset !== undefined && !/\.onnx$/i.test(to))
     throw new UsageError(`--opset: expected <out> to end in .onnx, got '${to}'`)
   const learningRate = positiveOption(parsed, 'learning-rate')
+  const outputs = listOption(parsed, 'outputs')
+  const { names } = values
+  if (names !== undefined && (names !== 'torch' || !isWeights)) {
+    throw new UsageError(`--names: expected 'torch', for weights alone, got '${names}' for '${to}'`)
+  }
   await checkApart(from, to)
 
-  const open = (path: string) => load<AnyLoaded>(path, learningRate === undefined ? {} : { learningRate })
+  const rate = learningRate === undefined ? {} : { learningRate }
+  const open = (path: string) => load<AnyLoaded>(path, outputs === undefined ? rate : { ...rate, outputs })
   const { result: model, notes } = await withNotes(() => open(from))
-  const leftOut = await write(model, to, isWeights, opset)
+  const leftOut = await write(model, to, isWeights, opset, names)
   const lines = [
     `Wrote ${to}`,
     ...notes.map((note) => `Not read: ${note}`),
@@ -99,9 +108,10 @@ async function write(
   to: string,
   isWeights: boolean,
   opset: number | undefined,
+  names: 'torch' | undefined,
 ): Promise<readonly string[]> {
   if (!isWeights) return (await model.save(to, opset === undefined ? {} : { opset })).leftOut
-  await model.saveWeights(to)
+  await model.saveWeights(to, names === undefined ? {} : { names })
   return ['all but the weights: the layers, and how the model is trained']
 }
 

@@ -76,6 +76,15 @@ export function integerOption(
   throw new UsageError(`--${name}: expected ${expectedInteger(low, high)}, got '${text}'`)
 }
 
+/** The parts of a value between commas, without spaces around them; undefined when the option was not given. */
+export function listOption({ values }: ParsedArguments, name: string): string[] | undefined {
+  const text = values[name]
+  if (typeof text !== 'string') return undefined
+  const parts = text.split(',').map((part) => part.trim())
+  if (parts.every((part) => part !== '')) return parts
+  throw new UsageError(`--${name}: expected names between commas, got '${text}'`)
+}
+
 /** A finite number above 0, or undefined when the option was not given. */
 export function positiveOption({ values }: ParsedArguments, name: string): number | undefined {
   const text = values[name]
