@@ -120,6 +120,12 @@ export type { BackwardOptions, ValueAndGradientsOptions } from './gradients/comp
 export type { Gradients } from './gradients/gradients.js'
 export type { GradientsOut } from './gradients/out.js'
 export type { AppliedGradients, ApplyGradientsOptions } from './gradients/steps.js'
+export {
+  type ArrayImportanceOptions,
+  permutationImportance,
+  type RowPredictor,
+} from './importance/permutation.js'
+export type { ColumnImportance, PermutationImportance, ShufflingOptions } from './importance/shuffled.js'
 export type {
   PredictInput,
   PredictInputs,

@@ -3,7 +3,7 @@
 /** Folders of a line import only from the lines below it; folders of the same line do not import from each other. */
 const lines = [
   ['cli', 'index.ts'],
-  ['serve', 'plot', 'debug.ts'],
+  ['serve', 'plot', 'importance', 'debug.ts'],
   ['models'],
   ['callbacks', 'fit', 'gradients'],
   ['interchange'],

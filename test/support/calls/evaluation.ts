@@ -63,6 +63,18 @@ export const evaluationCalls: readonly PublicCall[] = [
   of('regressionReport', () => [[1, 2, 3, 4], scores(), { sampleWeight }]),
   of('classWeights', () => [texts(), { classes: ['a', 'b'] }]),
   of('sampleWeights', () => [texts()]),
+  of('permutationImportance', () => [
+    (given: unknown) => given,
+    byClass(),
+    labels(),
+    {
+      score: () => 1,
+      names: ['a', 'b', 'c'],
+      repeats: 2,
+      seed: 1,
+      signal: AbortSignal.timeout(300),
+    },
+  ]),
   drawn('roc', () => [texts(), scores(), { title: 'a', sampleWeight, positive: 'b' }]),
   drawn('roc of classes', () => [classes(), byClass(), { classes: [0, 1, 2] }]),
   drawn('precisionRecall', () => [texts(), scores(), { title: 'a', sampleWeight, positive: 'b' }]),
