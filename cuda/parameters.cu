@@ -151,6 +151,10 @@ std::vector<DeferredRecord> Parameters::deferred() const {
     record.pieces = static_cast<int>((record.size + kPiece - 1) / kPiece);
     pieces += record.pieces;
     const Parameter& parameter = program_.parameters[i];
+    if (parameter.padding >= 0) {
+      record.padding_begin = std::int64_t{parameter.padding} * place_of(i).stride;
+      record.padding_end = record.padding_begin + place_of(i).stride;
+    }
     record.regularizer.row = -1;
     if (parameter.regularizer && !is_of_matrix(*parameter.regularizer))
       record.regularizer = record_of(*parameter.regularizer);

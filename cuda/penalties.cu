@@ -20,7 +20,9 @@ __global__ __launch_bounds__(kThreads) void penalty_kernel(Pieces pieces, double
     for (std::int64_t i = begin; i < begin + 4 && i < record.size; ++i) {
       const float value = record.weights.values[i];
       sum += penalty_value(record.regularizer, value);
-      if (learns != 0) record.gradient[i] += penalty_slope(record.regularizer, value);
+      const bool is_padding = i >= record.padding_begin && i < record.padding_end;
+      if (learns != 0 && !is_padding)
+        record.gradient[i] += penalty_slope(record.regularizer, value);
     }
   }
   sum = sum_of_block(sum);

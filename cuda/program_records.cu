@@ -45,6 +45,7 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.side = from.side;
     task.counts = from.counts != 0;
     task.adds = from.adds != 0;
+    task.bag = {from.bag_indices, from.bag_averages != 0};
     task.seed = from.seed;
     task.scale = from.scale;
     task.offset = from.offset;
@@ -62,6 +63,7 @@ Parameter to_parameter(const plugin::ParameterRecord& record) {
   parameter.uses = record.uses;
   parameter.trainable = record.trainable != 0;
   parameter.decays = record.decays != 0;
+  parameter.padding = record.padding;
   parameter.update = static_cast<Update>(record.update);
   if (record.regularizer.row >= 0) parameter.regularizer = to_op(record.regularizer);
   parameter.constraint = {static_cast<Constraint::Kind>(record.constraint),

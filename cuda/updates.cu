@@ -33,6 +33,10 @@ struct PieceOfBlock {
     begin = (static_cast<std::int64_t>(blockIdx.x) - record.first_piece) * kPiece + threadIdx.x * 4;
     end = begin + 4 < record.size ? begin + 4 : record.size;
   }
+  // Lines begin at multiples of four floats.
+  NEURODE_DEVICE bool is_padding() const {
+    return begin >= record.padding_begin && begin < record.padding_end;
+  }
 };
 
 // Adds the gradient to the accumulator. If the step ends with an update, the gradient becomes the
@@ -66,6 +70,13 @@ NEURODE_DEVICE void move_averages(const PieceArguments& arguments, const PieceOf
   }
 }
 
+// Of weights that do not change.
+NEURODE_DEVICE void keep_averages(const PieceOfBlock& piece) {
+  float* const averages = piece.record.average;
+  for (std::int64_t i = piece.begin; averages != nullptr && i < piece.end; ++i)
+    averages[i] = piece.record.weights.values[i];
+}
+
 NEURODE_DEVICE void lift_negatives(const PieceOfBlock& piece) {
   for (std::int64_t i = piece.begin; i < piece.end; ++i) {
     float& value = piece.record.weights.values[i];
@@ -76,9 +87,9 @@ NEURODE_DEVICE void lift_negatives(const PieceOfBlock& piece) {
 __global__ __launch_bounds__(kThreads) void square_sums_kernel(PieceArguments arguments,
                                                                const RunState* state) {
   const PieceOfBlock piece(arguments);
-  accumulate(arguments, piece, state->step);
+  if (!piece.is_padding()) accumulate(arguments, piece, state->step);
   double sum = 0;
-  for (std::int64_t i = piece.begin; i < piece.end; ++i) {
+  for (std::int64_t i = piece.begin; i < piece.end && !piece.is_padding(); ++i) {
     const double g = piece.record.gradient[i];
     sum += g * g;
   }
@@ -126,6 +137,7 @@ __global__ __launch_bounds__(kThreads) void update_kernel(PieceArguments argumen
                                                           RunState* state) {
   const PieceOfBlock piece(arguments);
   if (piece.begin >= piece.end) return;
+  if (piece.is_padding()) return keep_averages(piece);
   if (arguments.scales == nullptr) accumulate(arguments, piece, state->step);
   if (updates_in(arguments, state->step)) optimize(arguments, piece, *state);
   move_averages(arguments, piece, state->step);

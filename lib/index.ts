@@ -166,6 +166,7 @@ export {
 } from './layers/constraints.js'
 export { Dense, type DenseOptions } from './layers/dense.js'
 export { type Embedded, Embedding, type EmbeddingOptions } from './layers/embedding.js'
+export { type BagMode, EmbeddingBag, type EmbeddingBagOptions } from './layers/embeddingBag.js'
 export { layers } from './layers/index.js'
 export {
   type Distribution,

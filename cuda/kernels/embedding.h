@@ -6,9 +6,12 @@
 
 namespace neurode::cuda {
 
-// Replaces each of a row's `indices` indices by a vector of the table, which is (vectors, size).
+// Replaces each of a row's `indices` indices, or each `bag` of them, by a vector of the table,
+// which is (vectors, size), or by the sum or mean of theirs. Bags leave out the index `padding`.
 struct EmbeddingRecord {
   int indices, vectors, size;
+  int bag, averages;  // bag 0: every index by itself
+  int padding;
   const float* table;
   int table_stride;
   Tensor input, output, gradient;

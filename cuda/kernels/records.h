@@ -169,6 +169,8 @@ struct DeferredRecord {
   int pieces;
   OpRecord regularizer;  // of single values; row -1: no regularizer
   int not_negative;
+  // Floats that have no gradient and do not change.
+  std::int64_t padding_begin, padding_end;
 };
 
 // A kernel or a table with a regularizer of its rows or columns, called vectors here. Vector v has

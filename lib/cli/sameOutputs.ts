@@ -4,8 +4,6 @@ import { array, type NdArray } from '../arrays/arrays.js'
 import { deriveSeed } from '../base/seeds.js'
 import { coreOf } from '../core/cores.js'
 import type { ModelShapes } from '../core/shapes.js'
-import { CategoryEncoding } from '../layers/categoryEncoding.js'
-import { Embedding } from '../layers/embedding.js'
 import type { Functional } from '../models/functional.js'
 import type { Sequential } from '../models/sequential.js'
 
@@ -62,10 +60,8 @@ function integerLimits({ inputs, layers, calls }: ModelShapes): number[] {
   const limits = new Array<number>(inputs.length + calls.length).fill(Number.POSITIVE_INFINITY)
   for (const [i, { at, from }] of [...calls.entries()].reverse()) {
     const layer = layers[at]?.layer
-    let limit = Number.POSITIVE_INFINITY
-    if (layer instanceof Embedding) limit = layer.inputDim
-    else if (layer instanceof CategoryEncoding) limit = layer.numTokens
-    else if (layer?.rearranges) limit = limits[inputs.length + i] as number
+    let limit = layer?.integersBelow ?? Number.POSITIVE_INFINITY
+    if (layer?.rearranges) limit = limits[inputs.length + i] as number
     for (const source of from) limits[source] = Math.min(limits[source] as number, limit)
   }
   return limits

@@ -43,7 +43,6 @@ export const layerRows: Rows = [
     'discretization hashedcrossing hashing integerlookup melspectrogram pipeline stftspectrogram stringlookup textvectorization',
     no(before),
   ],
-  ['embeddingbag', is('layers.embedding, then layers.globalAveragePooling1D')],
   ['cosinesimilarity pairwisedistance', no('a layer computes on one row, not on pairs of rows')],
   ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
   [

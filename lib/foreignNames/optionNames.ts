@@ -53,7 +53,8 @@ export const optionRows: Rows = [
   ['numfeatures normalizedshape', no('the layer takes the size of its input')],
   ['numparameters', is("'sharedAxes', which share a slope")],
   ['activityregularizer', is('a layer of its own: layers.activityRegularization')],
-  ['maskzero paddingidx inputlength', no('every position counts, and all rows have the same length')],
+  ['paddingidx', is("'paddingIndex'")],
+  ['maskzero inputlength', no('every position counts, and all rows have the same length')],
   [
     'noiseshape inplace autocast lora* quantization* renorm virtualbatchsize synchronized trackrunningstats spectral*',
     no('there is nothing like it'),

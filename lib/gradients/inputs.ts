@@ -5,8 +5,6 @@ import { ShapedArray } from '../arrays/shapedArray.js'
 import { NeurodeError } from '../base/errors.js'
 import type { ModelCore } from '../core/core.js'
 import type { LayerCall, LayerShapes, ModelShapes } from '../core/shapes.js'
-import { CategoryEncoding } from '../layers/categoryEncoding.js'
-import { Embedding } from '../layers/embedding.js'
 import { copyColumns } from './columns.js'
 
 /** The gradient of the only input, or a record of those of several, without inputs of integers, which have none. */
@@ -56,7 +54,7 @@ export function readersOfIntegers({ inputs, calls, layers }: ModelShapes): Reado
   const readers = new Map<number, string>()
   for (const { at, from } of calls) {
     const { layer, name } = layers[at] as LayerShapes
-    if (!(layer instanceof Embedding || layer instanceof CategoryEncoding)) continue
+    if (layer.integersBelow === undefined) continue
     const ways = [...from]
     for (let number = ways.pop(); number !== undefined; number = ways.pop()) {
       if (number < inputs.length) readers.set(number, name)

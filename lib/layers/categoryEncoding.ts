@@ -62,6 +62,11 @@ export class CategoryEncoding<const In extends Shape = Shape> extends Layer<In, 
     )
   }
 
+  /** @internal */
+  override get integersBelow() {
+    return this.numTokens
+  }
+
   override config() {
     return { numTokens: this.numTokens, outputMode: this.outputMode }
   }

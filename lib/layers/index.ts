@@ -21,6 +21,7 @@ import { BatchNormalization, type BatchNormalizationOptions } from './batchNorma
 import { CategoryEncoding, type CategoryEncodingOptions } from './categoryEncoding.js'
 import { Dense, type DenseOptions } from './dense.js'
 import { Embedding, type EmbeddingOptions } from './embedding.js'
+import { EmbeddingBag, type EmbeddingBagOptions } from './embeddingBag.js'
 import { Normalization, type NormalizationOptions } from './inputNormalization.js'
 import type { Layer, LayerOptions, Shape } from './layer.js'
 import {
@@ -137,6 +138,10 @@ export const layers = {
   embedding: <const Size extends number, const In extends Shape = Shape>(
     options: EmbeddingOptions<Size, In>,
   ): Embedding<Size, In> => new Embedding(options),
+  /** Makes a layer, see {@link EmbeddingBag}. */
+  embeddingBag: <const Size extends number, const In extends Shape = Shape>(
+    options: EmbeddingBagOptions<Size, In>,
+  ): EmbeddingBag<Size, In> => new EmbeddingBag(options),
   /** Makes a layer, see {@link UnitNormalization}. */
   unitNormalization: <const In extends Shape = Shape>(options?: UnitNormalizationOptions<In>): UnitNormalization<In> =>
     new UnitNormalization(options),
@@ -228,6 +233,7 @@ export const layerKinds: Readonly<Record<string, (options: never) => Layer>> = {
   GroupNormalization: (options: GroupNormalizationOptions) => new GroupNormalization(options),
   Normalization: (options: NormalizationOptions) => new Normalization(options),
   Embedding: (options: EmbeddingOptions) => new Embedding(options),
+  EmbeddingBag: (options: EmbeddingBagOptions) => new EmbeddingBag(options),
   UnitNormalization: (options: UnitNormalizationOptions) => new UnitNormalization(options),
   ActivityRegularization: (options: ActivityRegularizationOptions) => new ActivityRegularization(options),
   Flatten: (options: LayerOptions) => new Flatten(options),

@@ -261,6 +261,11 @@ export abstract class Layer<
     return false
   }
 
+  /** @internal The layer reads integers from 0 that are below this; undefined: any numbers. */
+  get integersBelow(): number | undefined {
+    return undefined
+  }
+
   /** @internal The layer itself, or the layers of the model that it stands for. */
   get leaves(): readonly Layer[] {
     return [this]

@@ -92,7 +92,16 @@ export type PlanLayer = {
       PlanStatistics)
   /** Adds a penalty on its input to the loss and passes the input on unchanged. */
   | { readonly kind: 'activityPenalty'; readonly regularizer: PlanOp }
-  | { readonly kind: 'embedding'; readonly inputs: number; readonly units: number; readonly kernel: PlanParameter }
+  /** The vectors of integers; with `bag` the sums of those of each `bag` integers, or with `averages` their means. `padding` does not learn. */
+  | {
+      readonly kind: 'embedding'
+      readonly inputs: number
+      readonly units: number
+      readonly kernel: PlanParameter
+      readonly padding?: number | undefined
+      readonly bag?: number | undefined
+      readonly averages?: boolean | undefined
+    }
   /** Transposes rows and columns in every block (rows, columns, inner) of features. */
   | { readonly kind: 'transpose'; readonly rows: number; readonly columns: number; readonly inner: number }
   /** Repeats a row `rows` times. */

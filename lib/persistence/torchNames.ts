@@ -15,6 +15,7 @@ type Modules = ReadonlyMap<string, ReadonlyMap<string, FileArray>>
 const parameterNames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Dense: { kernel: 'weight', bias: 'bias' },
   Embedding: { embeddings: 'weight' },
+  EmbeddingBag: { embeddings: 'weight' },
   PReLU: { alpha: 'weight' },
   LayerNormalization: { gamma: 'weight', beta: 'bias' },
   GroupNormalization: { gamma: 'weight', beta: 'bias' },

@@ -37,7 +37,7 @@ double operations_of(const Task& task, const Sizes& sizes) {
     case TaskKind::normalize_forward:
       return 60 * sizes.outputs;
     case TaskKind::embedding_forward:
-      return 200 * sizes.outputs;
+      return 200 * sizes.outputs * std::max(task.bag.indices, 1);
     case TaskKind::transpose:
     case TaskKind::repeat:
     case TaskKind::pool:

@@ -85,11 +85,14 @@ struct Normalizer {
   const float *gamma, *beta, *mean, *variance;
 };
 
-// Vectors of an embedding, (count, stride), of which the first `size` floats count.
+// Vectors of an embedding, (count, stride), of which the first `size` floats count; which of them
+// bags leave out, and gradients; and what becomes of those that indices name.
 struct Table {
   const float* values;
   std::int64_t stride;
   int count, size;
+  int padding = -1;
+  Bag bag = {};
 };
 
 struct Kernels {
@@ -160,7 +163,8 @@ struct Kernels {
   void (*batch_normalize_backward)(const Along& along, const BatchStatistics& statistics,
                                    const float* x, float* gradient, int features, int rows);
 
-  // y (features * size, kPanel) = the vectors that x (features, kPanel) names.
+  // y (features * size, kPanel) = the vectors that x (features, kPanel) names, or of each bag their
+  // sum or mean, (features / bag * size, kPanel).
   void (*embed)(const Table& table, const float* x, float* y, int features, int rows);
   void (*embed_row)(const Table& table, const float* x, float* y, int features);
   // gradient (count, stride) of vectors [begin, end) that the batch names, row after row; 0 of

@@ -145,14 +145,10 @@ class CpuInference final : public Inference {
         return each_row([&](const float* from, float* to) {
           pool(step.op, {step.positions, step.features, 1, 1}, from, to);
         });
-      case PackedStep::Kind::embedding: {
-        const int size = step.features / step.inputs;
-        const Table table{step.kernel.data(), size, static_cast<int>(step.kernel.size() / size),
-                          size};
+      case PackedStep::Kind::embedding:
         return each_row([&](const float* from, float* to) {
-          kernels_.embed_row(table, from, to, step.inputs);
+          kernels_.embed_row(step.table, from, to, step.inputs);
         });
-      }
       case PackedStep::Kind::copy:
         return each_row(
             [&](const float* from, float* to) { std::copy_n(from, step.features, to); });

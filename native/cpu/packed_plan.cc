@@ -155,6 +155,8 @@ class Planner {
         PackedStep step = step_of(task, Kind::embedding);
         step.kernel = Floats(table.size());
         std::copy_n(values_[task.kernel], table.size(), step.kernel.data());
+        step.table = {step.kernel.data(), table.columns, table.rows,
+                      table.columns,      table.padding, task.bag};
         add_to(task, std::move(step));
         break;
       }

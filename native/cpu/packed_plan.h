@@ -28,11 +28,12 @@ struct PackedStep {
   PackedTensor input, other, output;
   int inputs = 0, features = 0;  // of a row of input and of output
   bool reads_rows = false;       // dense: its input is the model's
-  Floats kernel, bias;           // dense: packed and padded. embedding: kernel is the table
+  Floats kernel, bias;           // dense: packed and padded. embedding: kernel is the table's
   Op op = {};
   std::optional<Affine> map = {};
   Columns columns = {};
   int positions = 1;  // pool
+  Table table = {};   // embedding: of `kernel`
 };
 
 struct PackedPlan {

@@ -59,10 +59,7 @@ void Parameters::add(const Parameter& parameter) {
   for (int s = 0; parameter.trainable && s < program_.slots; ++s) memory.slots.emplace_back(size);
   shared_->pieces += memory.pieces();
   shared_->memory.push_back(std::move(memory));
-  std::vector<float> first_values(parameter.size());
-  initialize(parameter.initializer, std::max(parameter.rows, 1), parameter.columns,
-             first_values.data());
-  set(-1, count() - 1, first_values.data());
+  set(-1, count() - 1, first_values(parameter).data());
 }
 
 void Parameters::add_gradients() {
@@ -120,7 +117,8 @@ Normalizer Parameters::normalizer(const Task& task) const {
 
 Table Parameters::table(const Task& task) const {
   const Parameter& parameter = program_.parameters[task.kernel];
-  return {values(task.kernel), (*this)[task.kernel].stride, parameter.rows, parameter.columns};
+  return {values(task.kernel), (*this)[task.kernel].stride, parameter.rows,
+          parameter.columns,   parameter.padding,           task.bag};
 }
 
 Matrix Parameters::matrix(int index) const {

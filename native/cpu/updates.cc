@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "native/cpu/cuts.h"
 #include "native/engine/op_table.h"
 #include "native/ops/updates.h"
 
@@ -46,6 +45,18 @@ void Updates::finish_gradient(int parameter, int begin, int end, const Step& ste
                   optimizer_step(parameter, step));
 }
 
+// The floats of a piece that are of the parameter's padding: none where begin is end.
+Part Updates::padding_of(const Piece& piece) const {
+  const int row = program_.parameters[piece.parameter].padding;
+  if (row < 0) return {0, 0};
+  const std::int64_t stride = parameters_[piece.parameter].stride,
+                     begin = row * stride - piece.begin;
+  const auto within = [&](std::int64_t at) {
+    return static_cast<int>(std::clamp<std::int64_t>(at, 0, piece.count));
+  };
+  return {within(begin), within(begin + stride)};
+}
+
 void Updates::run(const TrainingSegment& segment, const Step& step, int thread, int threads) {
   const Part mine = part(static_cast<int>(segment.pieces.size()), thread, threads);
   // A norm of all gradients gives all parameters the same factor.
@@ -54,22 +65,30 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
   int scaled = -1;
   for (int i = mine.begin; i < mine.end; ++i) {
     const Piece& piece = segment.pieces[i];
+    const Part padding = padding_of(piece);
+    const auto clear_padding = [&] {
+      float* const gradient = parameters_.gradient(piece.parameter) + piece.begin;
+      std::fill(gradient + padding.begin, gradient + padding.end, 0.0f);
+    };
     for (int t = piece.first_task; t < piece.first_task + piece.tasks; ++t) {
       if (!runs(segment.tasks[t].kind, step)) continue;
       switch (segment.tasks[t].kind) {
         case TaskKind::penalty:
           penalties_.add_gradient(piece);
+          clear_padding();
           break;
         case TaskKind::gradient_norm:
+          clear_padding();
           accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
               parameters_.gradient(piece.parameter) + piece.begin, piece.count);
           break;
         case TaskKind::update:
+          clear_padding();
           if (!has_norms()) accumulate(piece, step);
           if (scaled < 0 || (scaled != piece.parameter && !shares_scale))
             scale = clip_scale(scaled = piece.parameter);
-          update(piece, step, scale);
+          update_around(piece, padding, step, scale);
           break;
         default:
           break;
@@ -144,6 +163,20 @@ void Updates::average(const Piece& piece, const Step& step) {
   for (int i = 0; i < piece.count; ++i) averages[i] = keep * averages[i] + (1 - keep) * values[i];
   if (plan.overwrite_frequency > 0 && (updates + 1) % plan.overwrite_frequency == 0)
     std::copy_n(averages, piece.count, values);
+}
+
+// Padding keeps its values, and its average is what it is.
+void Updates::update_around(const Piece& piece, const Part& padding, const Step& step,
+                            float gradient_scale) {
+  ParameterMemory& memory = parameters_[piece.parameter];
+  float* const values = memory.values.data() + piece.begin;
+  float kept[kPiece];
+  std::copy(values + padding.begin, values + padding.end, kept);
+  update(piece, step, gradient_scale);
+  const int count = padding.end - padding.begin;
+  std::copy_n(kept, count, values + padding.begin);
+  if (program_.average >= 0)
+    std::copy_n(kept, count, memory.slots[program_.average].data() + piece.begin + padding.begin);
 }
 
 void Updates::update(const Piece& piece, const Step& step, float gradient_scale) {

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "native/cpu/cuts.h"
 #include "native/cpu/kernels.h"
 #include "native/cpu/parameters.h"
 #include "native/cpu/pass_plan.h"
@@ -45,6 +46,9 @@ class Updates {
   Slots slots(int parameter, std::int64_t begin);
   bool ends_with_update(const Step& step) const;
   bool has_norms() const;
+  Part padding_of(const Piece& piece) const;
+  void update_around(const Piece& piece, const Part& padding, const Step& step,
+                     float gradient_scale);
   void accumulate(const Piece& piece, const Step& step);
   void update(const Piece& piece, const Step& step, float gradient_scale);
   void optimize(const Piece& piece, const Step& step, float gradient_scale);

@@ -187,14 +187,8 @@ class PluginExecutor final : public Executor {
 
  private:
   void initialize_parameters(const Program& program) {
-    std::vector<float> values;
-    for (std::size_t i = 0; i < program.parameters.size(); ++i) {
-      const Parameter& parameter = program.parameters[i];
-      values.resize(parameter.size());
-      initialize(parameter.initializer, parameter.rows == 0 ? 1 : parameter.rows, parameter.columns,
-                 values.data());
-      set_parameter(static_cast<int>(i), values.data());
-    }
+    for (std::size_t i = 0; i < program.parameters.size(); ++i)
+      set_parameter(static_cast<int>(i), first_values(program.parameters[i]).data());
   }
 
   template <class Run>

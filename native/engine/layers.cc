@@ -200,10 +200,16 @@ void read_embedding(const LayerReader& reader, LayerPlan& layer) {
   layer.inputs = reader.size("inputs", kMostIndices);
   layer.units = reader.size("units");
   layer.kernel = reader.parameter("kernel");
+  layer.bag.indices = reader.size_or("bag", 0);
+  if (layer.bag.indices > 0) layer.bag.averages = reader.flag("averages");
+  if (reader.has("padding"))
+    layer.padding = static_cast<int>(reader.integer("padding", 0, layer.inputs - 1));
 }
 
 std::int64_t embedding_outputs(const LayerPlan& layer, std::int64_t inputs) {
-  return inputs * layer.units;
+  const int indices = layer.bag.indices == 0 ? 1 : layer.bag.indices;
+  if (inputs % indices != 0) refuse("bag", "whole bags");
+  return inputs / indices * layer.units;
 }
 
 void embedding_parameters(const LayerPlan& layer, ParameterBuilder& builder) {
@@ -211,8 +217,9 @@ void embedding_parameters(const LayerPlan& layer, ParameterBuilder& builder) {
 }
 
 void embedding_tasks(const LayerPlan& layer, PassBuilder& pass) {
-  pass.add_step({.kind = TaskKind::embedding_forward, .kernel = pass.take_parameter()},
-                pass.features() * layer.units);
+  pass.add_step(
+      {.kind = TaskKind::embedding_forward, .kernel = pass.take_parameter(), .bag = layer.bag},
+      static_cast<int>(embedding_outputs(layer, pass.features())));
 }
 
 int embedding_indices(const LayerPlan& layer) { return layer.inputs; }

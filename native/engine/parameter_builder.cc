@@ -40,6 +40,7 @@ void check(const Parameter& parameter) {
                                     (along.length == columns && along.inner == 1);
   if (!fits) fail("a constraint along axes that it does not have");
   if (!parameter.regularizer || !is_of_matrices(*parameter.regularizer)) return;
+  if (parameter.padding >= 0) fail("a regularizer of whole rows, of which one does not learn");
   const bool of_columns = is_of_columns(*parameter.regularizer);
   if (is_vector || (of_columns ? columns : rows) < 2)
     fail("a regularizer that needs a matrix of several rows or columns");
@@ -147,6 +148,7 @@ void ParameterBuilder::add(const char* name, Layout layout, int rows, int column
   parameter.positions = positions;
   parameter.uses = uses_[firsts_.size() - 1];
   parameter.decays = plan.decays;
+  parameter.padding = layer_->padding;
   if (plan_.training && layer_->trainable) {
     parameter.regularizer = plan.regularizer;
     parameter.constraint = plan.constraint;

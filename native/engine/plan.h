@@ -41,6 +41,12 @@ struct Block {
   int rows = 1, columns = 1, inner = 1;
 };
 
+// So many indices whose vectors become one: their sum or their mean. 0: each has one of its own.
+struct Bag {
+  int indices = 0;
+  bool averages = false;
+};
+
 enum class LayerKind {
   dense,
   activation,
@@ -104,6 +110,8 @@ struct LayerPlan {
   std::uint64_t seed = 0;   // noise
   Block block;              // transpose, repeat, pooling, encoding, concatenation, take
   int begin = 0;            // take: the first column
+  Bag bag;                  // embedding
+  int padding = -1;         // embedding: the vector that steps do not change; -1: none
   bool normalizes = false;  // dot: of unit vectors
   bool counts = false;      // encoding: count occurrences; false: give 0 or 1
   float scale = 1;          // rescaling

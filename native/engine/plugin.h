@@ -12,7 +12,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 12;
+constexpr std::uint32_t kVersion = 13;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -43,6 +43,7 @@ struct TaskRecord {
   OpRecord op;
   std::int32_t length, inner;
   std::int32_t block_rows, block_columns, block_inner, begin, side, counts, adds;
+  std::int32_t bag_indices, bag_averages;
   float scale, offset;
   std::uint64_t seed;
 };
@@ -71,7 +72,7 @@ struct HeadRecord {
 // The same as neurode::Parameter.
 struct ParameterRecord {
   std::int32_t layout, rows, columns, positions, uses;
-  std::int32_t trainable, decays, update;
+  std::int32_t trainable, decays, padding, update;
   OpRecord regularizer;  // row -1: no regularizer
   std::int32_t constraint, length, inner;
   float least, most, rate;

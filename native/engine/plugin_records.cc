@@ -23,6 +23,7 @@ ParameterRecord record_of(const Parameter& parameter) {
           parameter.uses,
           parameter.trainable ? 1 : 0,
           parameter.decays ? 1 : 0,
+          parameter.padding,
           static_cast<std::int32_t>(parameter.update),
           record_of(parameter.regularizer.value_or(Op{-1, {}})),
           static_cast<std::int32_t>(constraint.kind),
@@ -62,6 +63,8 @@ std::vector<TaskRecord> records_of(const Pass& pass) {
                        task.side,
                        task.counts ? 1 : 0,
                        task.adds ? 1 : 0,
+                       task.bag.indices,
+                       task.bag.averages ? 1 : 0,
                        task.scale,
                        task.offset,
                        task.seed});

@@ -1,6 +1,9 @@
 // Compiles a Plan into a Program.
 #include "native/engine/program.h"
 
+#include <algorithm>
+
+#include "native/engine/initializers.h"
 #include "native/engine/op_table.h"
 #include "native/engine/parameter_builder.h"
 #include "native/engine/pass_builder.h"
@@ -30,6 +33,16 @@ Program compile(const Plan& plan) {
   }
   dump_if_asked(program);
   return program;
+}
+
+std::vector<float> first_values(const Parameter& parameter) {
+  std::vector<float> values(parameter.size());
+  initialize(parameter.initializer, parameter.rows == 0 ? 1 : parameter.rows, parameter.columns,
+             values.data());
+  if (parameter.padding >= 0)
+    std::fill_n(values.begin() + std::int64_t{parameter.padding} * parameter.columns,
+                parameter.columns, 0.0f);
+  return values;
 }
 
 }  // namespace neurode

@@ -33,7 +33,7 @@ enum class TaskKind {
   feature_forward,          // output = f(input; kernel, bias of the channel)
   normalize_forward,        // output = (input - mean) factor(variance) kernel + bias, by channel
   batch_normalize_forward,  // as above, by the statistics of the batch
-  embedding_forward,        // output = for each input, which is an index, that row of kernel
+  embedding_forward,        // output = that row of kernel for each input, or the sum of a bag's
   regroup,                  // output = input, its features split by position or joined in a row
   transpose,  // output (outer, columns, rows, inner) = input (outer, rows, columns, inner)
   repeat,     // output (rows, columns) = input (columns), row after row
@@ -90,6 +90,7 @@ struct Task {
   Op op = {};
   Along along = {};
   Block block = {};
+  Bag bag = {};   // embedding_forward, embedding_gradients
   int begin = 0;  // place, take: the first column
   int side = 0;   // merge_backward: 0: the slope by input; 1: by auxiliary
   bool counts = false;
@@ -126,6 +127,8 @@ struct Parameter {
   // Tasks write the other parameters directly, such as moving statistics.
   bool trainable = true;
   bool decays = true;
+  // A row of a table that has no gradient and that no step changes; bags leave it out. -1: none.
+  int padding = -1;
   Update update = Update::none;
   std::optional<Op> regularizer;  // none if the layer is frozen
   Constraint constraint;
@@ -233,5 +236,8 @@ struct Program {
 };
 
 Program compile(const Plan& plan);
+
+// The first values of a parameter, in Keras' order.
+std::vector<float> first_values(const Parameter& parameter);
 
 }  // namespace neurode

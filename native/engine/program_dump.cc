@@ -130,6 +130,7 @@ class Description {
     out_ << "parameter " << name_of(kLayouts, parameter.layout) << " " << parameter.rows << "x"
          << parameter.columns << " positions " << parameter.positions;
     if (parameter.uses > 1) out_ << " uses " << parameter.uses;
+    if (parameter.padding >= 0) out_ << " padding " << parameter.padding;
     out_ << " trainable " << parameter.trainable << " decays " << parameter.decays << " update "
          << name_of(kUpdates, parameter.update) << " initializer "
          << name_of(kInitializers, parameter.initializer.kind) << " ";
@@ -228,6 +229,8 @@ class Description {
     if (task.block.rows != 1 || task.block.columns != 1 || task.block.inner != 1) {
       out_ << " block " << task.block.rows << "x" << task.block.columns << "x" << task.block.inner;
     }
+    if (task.bag.indices != 0)
+      out_ << " bag " << task.bag.indices << (task.bag.averages ? " averages" : "");
     if (task.begin != 0) out_ << " from column " << task.begin;
     if (task.side != 0) out_ << " side " << task.side;
     if (task.counts) out_ << " counts";

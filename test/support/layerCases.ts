@@ -92,6 +92,46 @@ export const layerCases: readonly LayerCase[] = [
       layers.embedding({ inputDim: 9, outputDim: 3, embeddingsInitializer: 'randomNormal', ...options }),
   },
   {
+    title: 'embedding with padding',
+    shape: [4],
+    indices: 9,
+    make: (options) =>
+      layers.embedding({
+        inputDim: 9,
+        outputDim: 3,
+        paddingIndex: 2,
+        embeddingsInitializer: 'randomNormal',
+        embeddingsRegularizer: 'l2',
+        ...options,
+      }),
+  },
+  {
+    title: 'embeddingBag',
+    shape: [2, 4],
+    indices: 9,
+    make: (options) =>
+      layers.embeddingBag({
+        inputDim: 9,
+        outputDim: 3,
+        embeddingsInitializer: 'randomNormal',
+        ...options,
+      }),
+  },
+  {
+    title: 'embeddingBag of sums',
+    shape: [4],
+    indices: 9,
+    make: (options) =>
+      layers.embeddingBag({
+        inputDim: 9,
+        outputDim: 70,
+        mode: 'sum',
+        paddingIndex: 0,
+        embeddingsInitializer: 'randomNormal',
+        ...options,
+      }),
+  },
+  {
     title: 'dense with penalties of all that it has',
     shape: flat,
     make: (options) =>

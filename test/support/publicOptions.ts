@@ -103,6 +103,28 @@ export const layerOptions: Examples = {
     embeddingsRegularizer: 'l1',
     activityRegularizer: 'l2',
     embeddingsConstraint: 'nonNeg',
+    paddingIndex: 1,
+  },
+  embeddingBag: {
+    ...embedding,
+    mode: 'sum',
+    paddingIndex: 0,
+    name: 'a',
+    trainable: true,
+    embeddingsInitializer: 'randomUniform',
+    embeddingsRegularizer: 'l1',
+    activityRegularizer: 'l2',
+    embeddingsConstraint: 'nonNeg',
+  },
+  'embeddingBag with weights': {
+    ...embedding,
+    weights: [
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    ],
   },
   'embedding with weights': {
     ...embedding,

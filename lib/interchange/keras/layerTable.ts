@@ -41,6 +41,8 @@ export interface LayerRow {
   readonly options: Readonly<Record<string, OptionRow>>
   /** Keys of Keras that say nothing here, if they have one of these values; `'any'` for any value. */
   readonly idle?: Readonly<Record<string, readonly Json[] | 'any'>> | undefined
+  /** Options of Neurode, beside those at their defaults, that Keras and TensorFlow.js have nothing like. */
+  readonly lacks?: readonly string[] | undefined
   /** Whether it joins several tensors. */
   readonly joins?: boolean | undefined
   /** Variables that Keras has besides Neurode's weights; it may also have none. */
@@ -133,6 +135,7 @@ export const layerTable: Readonly<Record<string, LayerRow>> = {
       embeddingsConstraint: option(null, constraint),
     },
     idle: { quantization_config: 'any', input_length: 'any' },
+    lacks: ['paddingIndex'],
     tfjs: onlyDefaults({ activityRegularizer: null }),
   },
   Activation: { keras: 'Activation', options: { activation: given(activation) }, tfjs: tfjsActivation },

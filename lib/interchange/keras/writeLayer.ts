@@ -42,6 +42,8 @@ export function writeLayer(layer: Layer, name: string, writing: Writing): Writte
   const options = withoutLacking(withStatistics(layer, all, writing), at, writing)
   const leaf = leaves.get(layer)
   const rank = (leaf?.inputShape.length ?? 0) + 1
+  const lacked = row.lacks?.find((option) => (options[option] ?? null) !== null)
+  if (lacked !== undefined) return refuseToWrite(at, `${reader} has no option like ${lacked}`)
   const lacks = era === 'tfjs' ? row.tfjs?.(options, rank) : undefined
   if (lacks !== undefined) return refuseToWrite(at, `${reader} cannot have it, as ${lacks}`)
   const frozen = layer.trainable ? {} : { trainable: false }

@@ -79,6 +79,7 @@ const layerOptions = {
     embeddingsConstraint: 'nonNeg',
     weights: undefined,
   },
+  embeddingBag: { inputDim: 3, outputDim: 2, mode: 'sum', paddingIndex: 0, inputShape: [2] },
   unitNormalization: { axis: -1, inputShape: [2] },
   activityRegularization: { l1: 0.1, l2: 0.1, inputShape: [2] },
   flatten: { inputShape: [2] },

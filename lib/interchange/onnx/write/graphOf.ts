@@ -55,7 +55,7 @@ function inputTypes({ stack }: ModelCore, { inputs, calls, layers }: ModelShapes
   const areIntegers: (boolean | undefined)[] = []
   for (const [i, { at, from }] of [...calls.entries()].reverse()) {
     const { layer } = layers[at] as LayerShapes
-    const takes = takeIntegers.has(layer.kind) || (layer.rearranges && areIntegers[inputs.length + i] === true)
+    const takes = layer.integersBelow !== undefined || (layer.rearranges && areIntegers[inputs.length + i] === true)
     for (const number of from) areIntegers[number] = takes && areIntegers[number] !== false
   }
   return inputs.map((_, i) => {
@@ -63,5 +63,3 @@ function inputTypes({ stack }: ModelCore, { inputs, calls, layers }: ModelShapes
     return type === 'float32' && areIntegers[i] === true ? 'int32' : type
   })
 }
-
-const takeIntegers: ReadonlySet<string> = new Set(['Embedding', 'CategoryEncoding'])

@@ -4,6 +4,7 @@ import type { ActivationLayer, Softmax } from '../../../layers/activationLayers.
 import { placesOf } from '../../../layers/axes.js'
 import type { CategoryEncoding } from '../../../layers/categoryEncoding.js'
 import type { Dense } from '../../../layers/dense.js'
+import type { EmbeddingBag } from '../../../layers/embeddingBag.js'
 import type { Layer } from '../../../layers/layer.js'
 import type { Concatenate, Dot } from '../../../layers/merging.js'
 import type { GlobalAveragePooling1D } from '../../../layers/pooling.js'
@@ -102,6 +103,22 @@ const slice: LayerRow<Slice> = (site) => {
   return site.node('Slice', [site.input, starts as Value, ends as Value, axes as Value], {}, site.input.type)
 }
 
+/** The vectors of padding are zeros in the file, and not counted. */
+const embeddingBag: LayerRow<EmbeddingBag> = (site) => {
+  const { inputDim, outputDim, paddingIndex, mode } = site.layer
+  const ofBag = (op: 'ReduceSum' | 'ReduceMean', table: Value) =>
+    site.reduce(op, site.plain('Gather', table, site.indices), [site.shape.length], false)
+  if (paddingIndex === undefined) return ofBag(mode === 'sum' ? 'ReduceSum' : 'ReduceMean', site.weight('embeddings'))
+  const withoutPadding = (name: string, size: number, numbers: Float32Array) => {
+    const data = numbers.fill(0, paddingIndex * size, (paddingIndex + 1) * size)
+    return site.constant(name, [inputDim, size], data)
+  }
+  const sum = ofBag('ReduceSum', withoutPadding('embeddings', outputDim, site.numbersOf('embeddings').slice()))
+  if (mode === 'sum') return sum
+  const counts = ofBag('ReduceSum', withoutPadding('counted', 1, new Float32Array(inputDim).fill(1)))
+  return site.plain('Div', sum, site.plain('Max', counts, site.number(1)))
+}
+
 const take: LayerRow<Take> = (site) => {
   const { input, layer, shape } = site
   return site.node('Gather', [input, site.integers(layer.indices)], { axis: int(shape.length) }, input.type)
@@ -138,6 +155,7 @@ export const layerRows: Readonly<Record<string, LayerRow>> = {
   GroupNormalization: groupNormalization,
   Normalization: normalization,
   Embedding: (site: CallSite) => site.plain('Gather', site.weight('embeddings'), site.indices),
+  EmbeddingBag: embeddingBag,
   UnitNormalization: unitNormalization,
   ActivityRegularization: nothing,
   Flatten: (site: CallSite) => site.node('Flatten', [site.input], { axis: int(1) }, site.input.type),
