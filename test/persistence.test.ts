@@ -8,6 +8,7 @@ import {
   type AnyModel,
   activations,
   array,
+  callbacks,
   initializers,
   layers,
   load,
@@ -20,6 +21,7 @@ import {
 import { parseModelFile } from '#lib/persistence/modelFile.js'
 import { inFolder, rejects } from './data/files.js'
 import { recordLoading } from './support/loading.js'
+import { redescribed } from './support/mutations.js'
 import { drawWeights } from './support/onnxCases.js'
 import { classifier, clouds } from './support/problems.js'
 import { Random } from './support/random.js'
@@ -164,6 +166,33 @@ describe('saved models', () => {
       bytes.writeUInt8(bytes.readUInt8(1_000_000) ^ 1, 1_000_000)
       writeFileSync(path, bytes)
       await rejects(load(path), 'ERR_FILE_FORMAT', /large\.neurode: the file is damaged: its checksum is wrong/)
+    })
+  })
+
+  it('are refused as damaged where the description lacks what restoring reads', async () => {
+    await inFolder(async (folder) => {
+      const { x, y } = clouds(12, 6, 3)
+      using model = classifier({ seed: 1 })
+      const backup = () => callbacks.backupAndRestore(folder, { deleteCheckpoint: false })
+      const train = () => model.fit(x, y, { epochs: 1, verbose: 0, callbacks: backup() })
+      await train()
+      const [name = ''] = await readdir(folder)
+      const path = join(folder, name)
+      const good = readFileSync(path)
+      type Anything = Record<string, never>
+      const changes: readonly ((description: { model: Anything; training: Anything }) => void)[] = [
+        ({ training }) => delete (training as Anything).loss,
+        ({ training }) => delete (training as Anything).optimizer,
+        ({ model }) => delete (model as Anything).layers,
+        ({ model }) => (model as Record<string, unknown[]>).layers?.fill(0),
+      ]
+      for (const change of changes) {
+        writeFileSync(path, redescribed(Buffer.from(good), change as never))
+        const before = bitsOf(model)
+        await rejects(model.restore(path), 'ERR_FILE_FORMAT', /the description of the model is invalid/)
+        await rejects(train(), 'ERR_CHECKPOINT_MISMATCH', /the description of the model is invalid/)
+        assert.equal(bitsOf(model), before)
+      }
     })
   })
 

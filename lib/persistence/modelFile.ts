@@ -240,27 +240,34 @@ export function restoreFile(core: ModelCore, file: ModelFile): void {
 
 /** Throws `ERR_CHECKPOINT_MISMATCH` for another optimizer, whose variables have another meaning even if there are as many. */
 function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFile): void {
-  const saved = trainingOf(description)?.optimizer
+  const saved = trainingOf(path, description)?.optimizer
   if (settings === undefined || saved === undefined || saved === settings.optimizer.name) return
   throw mismatch(path, `it was trained with the optimizer ${saved}, but this model has ${settings.optimizer.name}`)
 }
 
 /** Throws `ERR_CHECKPOINT_MISMATCH` for a file of a model with other layers or with another loss. */
 export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
-  const structures = [object(description.model, 'model'), describeStructure(core)] as const
-  const [saved, own] = structures.map(({ layers }) => list(layers, 'layers').map(layerText)) as [string[], string[]]
-  const at = own.findIndex((text, i) => text !== saved[i])
-  if (at >= 0 || saved.length !== own.length) {
-    const index = at < 0 ? own.length : at
-    throw mismatch(path, `layers[${index}] was ${saved[index] ?? 'not there'}, but is ${own[index] ?? 'not there'} now`)
+  const saved = sensible(path, () => textsOf(object(description.model, 'model')))
+  const own = textsOf(describeStructure(core))
+  const at = own.layers.findIndex((text, i) => text !== saved.layers[i])
+  if (at >= 0 || saved.layers.length !== own.layers.length) {
+    const index = at < 0 ? own.layers.length : at
+    const [was, is] = [saved, own].map(({ layers }) => layers[index] ?? 'not there')
+    throw mismatch(path, `layers[${index}] was ${was}, but is ${is} now`)
   }
-  const [savedGraph, ownGraph] = structures.map(connectionsText)
-  if (savedGraph !== ownGraph) throw mismatch(path, 'its layers are connected in another way than those of this model')
+  if (saved.connections !== own.connections) {
+    throw mismatch(path, 'its layers are connected in another way than those of this model')
+  }
   const loss = core.settings?.heads.map(({ loss }) => loss?.name ?? 'none').join(', ')
-  const savedLoss = trainingOf(description)?.losses
+  const savedLoss = trainingOf(path, description)?.losses
   if (savedLoss !== undefined && loss !== savedLoss) {
     throw mismatch(path, `it was trained with the loss ${savedLoss}, but this model has ${loss}`)
   }
+}
+
+/** The layers of a model and how they are connected, as texts to compare. */
+function textsOf(structure: JsonObject): { readonly layers: readonly string[]; readonly connections: string } {
+  return { layers: list(structure.layers, 'layers').map(layerText), connections: connectionsText(structure) }
 }
 
 /** The description of a layer as text, without its initializers, which have no effect on a trained layer. */
@@ -281,11 +288,16 @@ function connectionsText({ models }: JsonObject): string {
   )
 }
 
-function trainingOf({ training }: JsonObject): { optimizer: Json | undefined; losses: string } | undefined {
+function trainingOf(
+  path: string,
+  { training }: JsonObject,
+): { optimizer: Json | undefined; losses: string } | undefined {
   if (training === undefined) return undefined
-  const described = object(training, 'training')
-  const losses = headsOf(described).map(({ loss }) => (loss === null ? 'none' : object(loss, 'loss').name))
-  return { optimizer: object(described.optimizer, 'optimizer').name, losses: losses.join(', ') }
+  return sensible(path, () => {
+    const described = object(training, 'training')
+    const losses = headsOf(described).map(({ loss }) => (loss === null ? 'none' : object(loss, 'loss').name))
+    return { optimizer: object(described.optimizer, 'optimizer').name, losses: losses.join(', ') }
+  })
 }
 
 /** The learning rate in a file, if it is a number; a callback may have changed it during training. */
