@@ -14,6 +14,7 @@ const files = [
   'pooling.json',
   'schedules.json',
   'tables/curves.json',
+  'tables/preprocessing.json',
   'training.json',
   'tutorials.json',
 ]

@@ -10,6 +10,8 @@ interface Gap {
   readonly reason: string
 }
 
+const preprocessing = 'tables/preprocessing.json'
+
 const gaps: readonly Gap[] = [
   // activations.json
   {
@@ -41,6 +43,79 @@ const gaps: readonly Gap[] = [
     file: 'tables/curves.json',
     when: ({ inputs, outputs }) => !outputs.error && [inputs.sample_weight ?? []].flat().some((each) => each < 0),
     reason: 'advisory: weights below 0 are an error, which is better than meaningless rates',
+  },
+
+  // tables/preprocessing.json
+  {
+    file: preprocessing,
+    classes: ['IntegerLookup'],
+    when: ({ optional }) => optional !== undefined,
+    reason: 'an error, which is optional: integers beyond 2^53 can be texts',
+  },
+  {
+    file: preprocessing,
+    classes: ['IntegerLookup', 'Hashing', 'CategoryEncoding'],
+    when: ({ advisory, inputs }) => advisory !== undefined && `${inputs.dtype}`.startsWith('float'),
+    reason: 'an error, which is as good: a fraction, or an infinite number, is no whole number',
+  },
+  {
+    file: preprocessing,
+    classes: ['CategoryEncoding'],
+    when: ({ advisory, documented }) => advisory !== undefined && documented === undefined,
+    reason: 'an error, which is documented: an index outside of the range',
+  },
+  {
+    file: preprocessing,
+    classes: ['StringLookup', 'IntegerLookup'],
+    when: ({ advisory, config: { config } }) => advisory !== undefined && config.max_tokens !== undefined,
+    reason: 'an error, which is better: maxTokens has no room for the mask and unknown words',
+  },
+  {
+    file: preprocessing,
+    classes: ['StringLookup'],
+    when: ({ advisory, documented, outputs }) =>
+      advisory !== undefined && documented === undefined && outputs.error !== undefined,
+    reason: 'advisory: a gap is the mask or an unknown word',
+  },
+  {
+    file: preprocessing,
+    classes: ['Discretization'],
+    when: ({ advisory, inputs }) => advisory !== undefined && `${inputs.adapt}`.includes('NaN'),
+    reason: 'advisory: gaps are left out, which is better',
+  },
+  {
+    file: preprocessing,
+    classes: ['Normalization'],
+    when: ({ advisory, inputs, config: { config } }) =>
+      advisory !== undefined && (`${inputs.adapt}`.includes('NaN') || config.variance < 0),
+    reason: 'an error, which is better: statistics that are no numbers',
+  },
+  {
+    file: preprocessing,
+    classes: ['Normalization'],
+    when: ({ advisory, inputs, config: { config } }) => {
+      const width = (rows: unknown) => (Array.isArray(rows) && Array.isArray(rows[0]) ? rows[0].length : undefined)
+      return (
+        advisory !== undefined &&
+        config.axis !== null &&
+        inputs.adapt !== undefined &&
+        width(inputs.adapt) !== width(inputs.x)
+      )
+    },
+    reason: 'an error, which is better: rows of another width than those of adapt',
+  },
+  {
+    file: preprocessing,
+    classes: ['Normalization'],
+    when: ({ advisory, inputs, config: { config } }) =>
+      advisory !== undefined && config.axis === undefined && typeof inputs.adapt?.[0] === 'number',
+    reason: 'an error, which is better: a list of numbers has no axis of rows',
+  },
+  {
+    file: preprocessing,
+    classes: ['TextVectorization'],
+    when: ({ advisory, config: { config } }) => advisory !== undefined && config.output_mode === 'one_hot',
+    reason: 'an error: vectors of rows of unequal length, which is not documented',
   },
 
   // tutorials.json

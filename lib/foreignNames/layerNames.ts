@@ -3,7 +3,7 @@
 import { is, no, type Rows } from './rows.js'
 
 const rowsOnly = 'layers compute on rows of numbers, and an image is a row of pixels'
-const before = 'pictures, text, categories and sound become numbers before training'
+const before = 'sound becomes numbers before training, and preprocessing layers are called one after the other'
 const oneByOne = 'layers compute each position of a row independently, or a row as a whole'
 
 export const layerRows: Rows = [
@@ -39,10 +39,7 @@ export const layerRows: Rows = [
     'augmix autocontrast centercrop contrastlimited* cutmix equalization maxnumboundingboxes mixup rand* resizing solarization',
     no('images are prepared before training; a generator of batches can augment them'),
   ],
-  [
-    'discretization hashedcrossing hashing integerlookup melspectrogram pipeline stftspectrogram stringlookup textvectorization',
-    no(before),
-  ],
+  ['melspectrogram pipeline stftspectrogram', no(before)],
   ['cosinesimilarity pairwisedistance', no('a layer computes on one row, not on pairs of rows')],
   ['sequential modulelist moduledict parameterlist parameterdict', is('a list of layers, which sequential takes')],
   [
@@ -133,6 +130,13 @@ export const objectRows = {
       'addweight addloss addmetric',
       no('layers cannot be written in JavaScript, as training runs natively from batch to batch'),
     ],
+  ],
+  preprocessing: [
+    ['apply', no('it computes on data, before a model gets them: layer.call(x)')],
+    ['loadassets saveassets', is('config(), of which the factory makes the same layer')],
+    ['finalizestate resetstate updatestate', is('layer.adapt, which learns anew from all data')],
+    ['computeoutputshape', is('the shape of what call(x) gives')],
+    ['bincounts counts', no('the words are in getVocabulary(), the most frequent first')],
   ],
   optimizer: [
     ['lr', is('optimizer.learningRate')],

@@ -11,9 +11,8 @@ import {
   toInput,
 } from '../arrays/arrays.js'
 import { ownRows } from '../arrays/lentRows.js'
-import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
-import { BatchReader, inputOf, isBatchSource, nameBatch } from '../data/batches.js'
+import { forEachBatch } from '../preprocessing/batches.js'
 import type { Shape } from './layer.js'
 
 interface Channels {
@@ -23,23 +22,29 @@ interface Channels {
   readonly sizes: Shape
 }
 
-interface Statistics {
-  readonly mean: NdArray<Float32Array>
-  readonly variance: NdArray<Float32Array>
+/** Mean and variance of each channel. */
+export interface Statistics {
+  readonly mean: NdArray<Float64Array>
+  readonly variance: NdArray<Float64Array>
 }
 
 /** Number of values after which the computation yields to other work of the JavaScript thread. */
 const valuesAtATime = 1 << 20
 
-/** Mean and variance of rows, or of batches of rows. `known` is the shape of a row, if it is known. */
+/**
+ * Mean and variance of rows, or of batches of rows, or of a file. `known` is the shape of a row, if
+ * it is known; where all values are one pool, rows may be single numbers.
+ */
 export async function adaptTo(
   data: unknown,
   known: Shape | undefined,
+  isPool: boolean,
   channelsOf: (shape: Shape) => Channels,
 ): Promise<Statistics> {
   let moments: Moments | undefined
   const read = (x: unknown): PlainInput => {
-    const shape = known ?? rowShapeOf(x)
+    const row = known ?? rowShapeOf(x)
+    const shape = isPool && row.length === 0 ? [1] : row
     if (shape.length === 0) {
       const hint = 'give the layer an inputShape, or the data a shape'
       throw new NeurodeError('ERR_SHAPE', `data: expected rows of a known shape; ${hint}`)
@@ -47,25 +52,12 @@ export async function adaptTo(
     moments ??= new Moments(shape, channelsOf(shape))
     return toInput(x, moments.shape, 'data')
   }
-  if (!isBatchSource(data)) {
-    const rows = ownRows(read(data))
-    await moments?.add(rows)
-  } else {
-    const reader = new BatchReader(data, 'data', (batch) => {
-      const x = inputOf(batch)
-      return ownRows(read(x))
-    })
-    const addAll = async () => {
-      for (let count = 0; ; count++) {
-        const batch = await reader.next(nameBatch(count))
-        if (batch === undefined) break
-        await moments?.add(batch)
-      }
-    }
-    await closing(addAll, () => reader.close())
-  }
-  if (moments === undefined) throw new NeurodeError('ERR_SHAPE', 'data: expected at least one batch, got none')
-  return moments.result()
+  await forEachBatch(
+    data,
+    (x) => ownRows(read(x)),
+    (rows) => moments?.add(rows),
+  )
+  return (moments as unknown as Moments).result()
 }
 
 /** Accumulates mean and variance by channel over rows of one shape, with the update formula of Chan, Golub and LeVeque. */
@@ -136,7 +128,7 @@ class Moments {
       const text = `data: expected finite numbers, got others in channel ${bad} of rows of shape ${formatShape(this.shape)}`
       throw new NeurodeError('ERR_ARGUMENT', text)
     }
-    const give = (values: Float64Array) => array(Float32Array.from(values), this.#sizes)
+    const give = (values: Float64Array) => array(values, this.#sizes)
     return { mean: give(this.#mean), variance: give(this.#squares.map((sum) => sum / count)) }
   }
 }

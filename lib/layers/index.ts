@@ -3,6 +3,16 @@
 import { answerForeignNames } from '../checks/answering.js'
 import { guardArity } from '../checks/arity.js'
 import { withMain } from '../checks/validate.js'
+import { Discretization, type DiscretizationOptions } from '../preprocessing/discretization.js'
+import { HashedCrossing, type HashedCrossingOptions } from '../preprocessing/hashedCrossing.js'
+import { type CategoryOutput, Hashing, type HashingOptions } from '../preprocessing/hashing.js'
+import { IntegerLookup, type IntegerLookupOptions } from '../preprocessing/integerLookup.js'
+import { StringLookup, type StringLookupOptions, type StringLookupOutput } from '../preprocessing/stringLookup.js'
+import {
+  TextVectorization,
+  type TextVectorizationOptions,
+  type TextVectorizationOutput,
+} from '../preprocessing/textVectorization.js'
 import {
   ActivationLayer,
   type ActivationLayerOptions,
@@ -63,6 +73,9 @@ import { Permute, type PermuteOptions, RepeatVector, type RepeatVectorOptions } 
 import { Rescaling, type RescalingOptions } from './rescaling.js'
 import { Flatten, Identity, Input, type InputOptions, Reshape, type ReshapeOptions } from './shaping.js'
 import { Slice, type SliceOptions, Take, type TakeOptions } from './slice.js'
+
+/** Options that were left out. */
+type NoOptions = Record<never, never>
 
 /**
  * Makes layers for {@link sequential}. For layers with one main numeric option, a number is short for the options: `dense(10)`,
@@ -171,9 +184,10 @@ export const layers = {
   globalMaxPooling1D: <const In extends Shape = Shape>(options?: GlobalPoolingOptions<In>): GlobalMaxPooling1D<In> =>
     new GlobalMaxPooling1D(options),
   /** Makes a layer, see {@link CategoryEncoding}. */
-  categoryEncoding: <const In extends Shape = Shape>(
-    options: number | CategoryEncodingOptions<In>,
-  ): CategoryEncoding<In> => new CategoryEncoding(withMain(options, 'numTokens')),
+  categoryEncoding: <const In extends Shape = Shape, const Sparse extends boolean = false>(
+    options: number | (CategoryEncodingOptions<In> & { readonly sparse?: Sparse | undefined }),
+  ): CategoryEncoding<In, CategoryOutput<{ readonly sparse: Sparse }>> =>
+    new CategoryEncoding(withMain<CategoryEncodingOptions<In>>(options, 'numTokens')),
   /** Makes a layer, see {@link Identity}. */
   identity: <const In extends Shape = Shape>(options?: LayerOptions<In>): Identity<In> => new Identity(options),
   /** Makes a layer, see {@link Slice}. */
@@ -203,6 +217,25 @@ export const layers = {
   /** Makes a layer, see {@link Rescaling}. */
   rescaling: <const In extends Shape = Shape>(options: number | RescalingOptions<In>): Rescaling<In> =>
     new Rescaling(withMain(options, 'scale')),
+  /** Makes a preprocessing layer, see {@link StringLookup}. */
+  stringLookup: <const O extends StringLookupOptions = NoOptions>(options?: O): StringLookup<StringLookupOutput<O>> =>
+    new StringLookup(options),
+  /** Makes a preprocessing layer, see {@link IntegerLookup}. */
+  integerLookup: <const O extends IntegerLookupOptions = NoOptions>(options?: O): IntegerLookup<CategoryOutput<O>> =>
+    new IntegerLookup(options),
+  /** Makes a preprocessing layer, see {@link Hashing}; a number is short for `numBins`. */
+  hashing: <const O extends number | HashingOptions>(options: O): Hashing<CategoryOutput<O>> =>
+    new Hashing(withMain<HashingOptions>(options, 'numBins')),
+  /** Makes a preprocessing layer, see {@link HashedCrossing}; a number is short for `numBins`. */
+  hashedCrossing: <const O extends number | HashedCrossingOptions>(options: O): HashedCrossing<CategoryOutput<O>> =>
+    new HashedCrossing(withMain<HashedCrossingOptions>(options, 'numBins')),
+  /** Makes a preprocessing layer, see {@link Discretization}; a number is short for `numBins`. */
+  discretization: <const O extends number | DiscretizationOptions>(options: O): Discretization<CategoryOutput<O>> =>
+    new Discretization(withMain<DiscretizationOptions>(options, 'numBins')),
+  /** Makes a preprocessing layer, see {@link TextVectorization}. */
+  textVectorization: <const O extends TextVectorizationOptions = NoOptions>(
+    options?: O,
+  ): TextVectorization<TextVectorizationOutput<O>> => new TextVectorization(options),
 } as const
 answerForeignNames(layers, 'layers')
 

@@ -1,12 +1,14 @@
 /** Normalization: scales data to mean 0 and variance 1 by statistics that are given or computed by adapt(). */
 
-import { type ArrayInput, array, elementCount, formatShape } from '../arrays/arrays.js'
+import { type ArrayInput, array, elementCount, formatShape, type NdArray } from '../arrays/arrays.js'
+import { shapedArray } from '../arrays/shapedArray.js'
 import { NeurodeError } from '../base/errors.js'
 import { guardArity } from '../checks/arity.js'
 import { checkBoolean, checkNumber, checkOptions, refuse } from '../checks/validate.js'
-import type { BatchSource } from '../data/batches.js'
 import type { PlanLayer } from '../native/plan.js'
-import { adaptTo } from './adapt.js'
+import type { AdaptInput } from '../preprocessing/batches.js'
+import { type NumberInput, readNumbers } from '../preprocessing/given.js'
+import { adaptTo, type Statistics } from './adapt.js'
 import { type Axis, alongAxes, checkAxis, planAlong } from './axes.js'
 import { initializers } from './initializers.js'
 import {
@@ -58,7 +60,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
   readonly variance: number | readonly number[] | undefined
   /** Whether the layer computes the inverse. */
   readonly invert: boolean
-  #adapted: readonly ArrayInput[] | undefined
+  #adapted: Statistics | undefined
 
   constructor(options?: NormalizationOptions<In>) {
     const argument = 'layers.normalization'
@@ -120,7 +122,9 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
 
   override initialWeights(input: Shape): readonly ArrayInput[] | undefined {
     const { mean, variance } = this
-    if (mean === undefined || variance === undefined) return this.#adapted
+    if (mean === undefined || variance === undefined) {
+      return this.#adapted && [this.#adapted.mean, this.#adapted.variance]
+    }
     const shape = this.#sizes(input)
     const filled = (given: number | readonly number[]) => {
       const values = new Float32Array(elementCount(shape))
@@ -130,8 +134,8 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
   }
 
   /**
-   * Sets mean and variance to those of the data: rows, or batches of rows (arrays, or objects with `x`). Sums are computed in double
-   * precision. Statistics of earlier calls are replaced. Rejects with `ERR_SHAPE`, `ERR_DTYPE`, `ERR_MODEL_BUSY`, or `ERR_ARGUMENT` if
+   * Sets mean and variance to those of the data: rows, batches of rows (arrays, or objects with `x`), or the rows of a file. Sums are
+   * computed in double precision. Statistics of earlier calls are replaced. Rejects with `ERR_SHAPE`, `ERR_DTYPE`, `ERR_MODEL_BUSY`, or `ERR_ARGUMENT` if
    * mean and variance were given as options.
    *
    * @example
@@ -142,7 +146,7 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
    * await layer.adapt([[[1, 2], [3, 4]], [[5, 6]]].map((x) => ({ x })))
    * ```
    */
-  async adapt(data: ArrayInput | BatchSource<ArrayInput | { readonly x: ArrayInput }>): Promise<void> {
+  async adapt(data: AdaptInput<ArrayInput>): Promise<void> {
     if (this.mean !== undefined) {
       throw new NeurodeError(
         'ERR_ARGUMENT',
@@ -150,17 +154,74 @@ export class Normalization<const In extends Shape = Shape> extends Layer<In, 'sa
       )
     }
     const known = placementOf(this)?.inputShape ?? this.inputShape
-    const { mean, variance } = await adaptTo(data, known, (shape) => {
-      const along = this.axis === null ? { length: 1, inner: 1 } : alongAxes(this.axis, shape, this.name)
-      return { ...along, sizes: this.#sizes(shape) }
-    })
-    this.#adapted = [mean, variance]
-    if (placementOf(this)?.inputShape !== undefined) this.setWeights([mean, variance])
+    const isPool = this.axis === null
+    const adapted = await adaptTo(data, known, isPool, (shape) => ({
+      ...this.#along(shape),
+      sizes: this.#sizes(shape),
+    }))
+    this.#adapted = adapted
+    if (placementOf(this)?.inputShape !== undefined) this.setWeights([adapted.mean, adapted.variance])
+  }
+
+  /**
+   * Mean and variance: those of the model that the layer is in, of the options, or of adapt(); undefined where there are none yet. Given
+   * numbers stay as they are, one or a list.
+   */
+  get statistics(): { readonly mean: NdArray; readonly variance: NdArray } | undefined {
+    if (placementOf(this)?.inputShape !== undefined) {
+      const [mean, variance] = this.getWeights() as unknown as [NdArray, NdArray]
+      return { mean, variance }
+    }
+    const { mean, variance } = this
+    if (mean === undefined || variance === undefined) return this.#adapted
+    const listed = (given: number | readonly number[]) => array(Float64Array.from([given].flat()))
+    return { mean: listed(mean), variance: listed(variance) }
+  }
+
+  /**
+   * Normalizes rows at once, without a model, as float32: what a model computes, up to its rounding. Values need not be finite. Throws
+   * `ERR_SHAPE` for rows that the statistics are not of.
+   *
+   * @example
+   * ```ts
+   * import { layers } from 'neurode'
+   *
+   * const layer = layers.normalization({ mean: 3, variance: 4 })
+   * console.log(layer.call([[1, 3, 5]]).data) // -1, 0, 1
+   * ```
+   */
+  call(x: NumberInput): NdArray<Float32Array> {
+    const { values, shape } = readNumbers(x, 'x')
+    const { mean, variance } = this.statistics ?? { mean: { data: [0] }, variance: { data: [1] } }
+    const count = mean.data.length
+    const row = shape.length === 1 && this.axis !== null && count === 1 ? [1] : shape.slice(1)
+    const { length, inner } = this.#along(row)
+    const isKnown = this.mean !== undefined || this.isAdapted || placementOf(this)?.inputShape !== undefined
+    const fits = count === length || typeof this.mean === 'number' || !isKnown
+    if (!fits) {
+      const text = `layer '${this.name}': expected rows of ${count} means and variances, got rows of shape ${formatShape(row)}`
+      throw new NeurodeError('ERR_SHAPE', text)
+    }
+    const means = Float64Array.from({ length }, (_, c) => mean.data[count === 1 ? 0 : c] as number)
+    const deviations = Float64Array.from({ length }, (_, c) =>
+      Math.max(Math.sqrt(variance.data[count === 1 ? 0 : c] as number), Math.sqrt(leastVariance)),
+    )
+    const data = new Float32Array(values.length)
+    for (let i = 0; i < data.length; i++) {
+      const c = Math.floor(i / inner) % length
+      const [value, center, deviation] = [values[i] as number, means[c] as number, deviations[c] as number]
+      data[i] = this.invert ? value * deviation + center : (value - center) / deviation
+    }
+    return Object.freeze(shapedArray(data, Object.freeze([...shape]), {}))
   }
 
   /** Whether the layer has statistics, from its options or from adapt(). */
   get isAdapted(): boolean {
     return this.mean !== undefined || this.#adapted !== undefined
+  }
+
+  #along(input: Shape) {
+    return this.axis === null ? { length: 1, inner: 1 } : alongAxes(this.axis, input, this.name)
   }
 
   #sizes(input: Shape): Shape {

@@ -5,6 +5,7 @@ import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkName, checkOptions, checkRowShape, checkSeed, refuse } from '../checks/validate.js'
 import { ModelCore } from '../core/core.js'
 import { isLayer, type Layer, type Shape } from '../layers/layer.js'
+import { isPreprocessing } from '../preprocessing/preprocessingLayer.js'
 import type { LossName } from '../training/losses.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { MetricLike } from '../training/metrics.js'
@@ -105,6 +106,11 @@ guardArity(Sequential.prototype, 'model')
 type AddedInput<In extends Shape, L extends Layer> = Shape extends In ? InputShapeOf<readonly [L]> : In
 
 function checkLayer(value: unknown, argument: string): void {
+  if (isPreprocessing(value)) {
+    const remedy = 'call it on the data: await model.fit(layer.call(x), y), model.predict(layer.call(x))'
+    const text = `${argument}: ${value.kind} computes on data before a model gets them and is none of its layers`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}; ${remedy}`)
+  }
   if (!isLayer(value)) refuse(argument, 'a layer, such as layers.dense({ units: 10 })', value)
 }
 

@@ -12,6 +12,7 @@ const lines = [
   ['tables'],
   ['evaluation', 'search', 'training'],
   ['layers'],
+  ['preprocessing'],
   ['data'],
   ['formats'],
   ['arrays', 'files'],

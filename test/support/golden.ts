@@ -38,8 +38,13 @@ export interface GoldenCase {
   readonly accuracy_atol?: number
   readonly float32?: Readonly<Record<string, GoldenValue>>
   readonly kinks?: readonly number[]
-  readonly edge?: boolean
-  readonly advisory?: boolean
+  readonly edge?: boolean | readonly number[]
+  /** That the case is not binding; why, where the file says so. */
+  readonly advisory?: boolean | string
+  /** Why it may be refused. */
+  readonly optional?: string
+  // biome-ignore lint/suspicious/noExplicitAny: each file has its own.
+  readonly documented?: Readonly<Record<string, any>>
 }
 
 export interface GoldenFile {

@@ -64,7 +64,8 @@ const categoryEncoding: LayerRow<CategoryEncoding> = (site) => {
 }
 
 const rescaling: LayerRow<Rescaling> = (site) => {
-  const { scale, offset } = site.layer
+  // Lists are refused in models.
+  const { scale, offset } = site.layer as { readonly scale: number; readonly offset: number }
   const scaled = site.plain('Mul', site.x, site.number(scale))
   return offset === 0 ? scaled : site.plain('Add', scaled, site.number(offset))
 }
