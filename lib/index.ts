@@ -155,7 +155,7 @@ export {
 export { ActivityRegularization, type ActivityRegularizationOptions } from './layers/activityRegularization.js'
 export type { Axis } from './layers/axes.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './layers/batchNormalization.js'
-export { CategoryEncoding, type CategoryEncodingOptions } from './layers/categoryEncoding.js'
+export { type CategoryCallOptions, CategoryEncoding, type CategoryEncodingOptions } from './layers/categoryEncoding.js'
 export {
   type Constraint,
   type ConstraintName,
@@ -316,7 +316,7 @@ export {
   type TextVectorizationOptions,
   type TextVectorizationOutput,
 } from './preprocessing/textVectorization.js'
-export type { Split as TextSplit, Standardize } from './preprocessing/tokens.js'
+export type { Standardize, TextSplit } from './preprocessing/tokens.js'
 export type {
   IntegerOptions,
   NormalDomainOptions,

@@ -34,7 +34,13 @@ const data: Readonly<Record<string, readonly number[]>> = {
 }
 
 /** Options for which `null` is a valid value. */
-const nullable: readonly string[] = ['layers.normalization axis']
+const nullable: readonly string[] = [
+  'layers.normalization axis',
+  'layers.stringLookup oovToken',
+  'layers.integerLookup oovToken',
+  'layers.textVectorization standardize',
+  'layers.textVectorization split',
+]
 
 /** Functions without calls here: their requirements are missing, or only other programs call them. */
 const leftOut: readonly string[] = [
@@ -53,6 +59,9 @@ const isOptions = (value: unknown): value is Options =>
 
 /** The name of the function that a call tests. */
 const baseOf = ({ name }: PublicCall) => name.split(' ')[0] as string
+
+/** The options that an option needs, in all calls of the function or in this one. */
+const needsOf = (call: PublicCall) => ({ ...needs[baseOf(call)], ...needs[call.name] })
 
 /** The positions at which a call takes options. */
 const places = (call: PublicCall) =>
@@ -172,7 +181,7 @@ describe('options', () => {
     const none = await outcomeWith(call, place, () => undefined)
     assert.equal(await outcomeWith(call, place, () => null), none, `${call.name}: null in place of options`)
     const required: string[] = []
-    const inNeed = new Set(Object.entries(needs[baseOf(call)] ?? {}).flat())
+    const inNeed = new Set(Object.entries(needsOf(call)).flat())
     for (const name of names) {
       const absent = await outcomeWith(call, place, without(name))
       if (absent !== 'taken' && !inNeed.has(name)) required.push(name)
@@ -188,7 +197,7 @@ describe('options', () => {
     const text = await outcomeWith(call, place, (options) =>
       Object.fromEntries(Object.entries(options).filter(([key]) => key === name || required.includes(key))),
     )
-    const needed = needs[baseOf(call)]?.[name]
+    const needed = needsOf(call)[name]
     if (needed === undefined) assert.equal(text, 'taken', `${call.name}: ${name} alone`)
     else assert.match(text, new RegExp(`^ERR_ARGUMENT: .*${needed}`), `${call.name}: ${name} alone`)
   }

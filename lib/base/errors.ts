@@ -7,7 +7,7 @@ export const errorCodes = {
   ERR_SHAPE: 'an array does not have the shape that was expected',
   ERR_DTYPE: 'an array does not have an element type that was expected',
   ERR_LABEL_RANGE: 'a class index is negative or not below the number of classes',
-  ERR_NOT_BUILT: 'the model has no weights yet: its input shape is not known',
+  ERR_NOT_BUILT: 'the model has no weights yet: its input shape is not known; or a layer was not adapted to data',
   ERR_NOT_COMPILED: 'the model was not compiled with a loss and an optimizer',
   ERR_MODEL_BUSY: 'the model is training or predicting already',
   ERR_DISPOSED: 'the model was disposed, or the rows of a file were closed',

@@ -118,9 +118,9 @@ export class CategoryEncoding<const In extends Shape = Shape, Out = NdArray | Sp
     return this.numTokens
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { numTokens, outputMode, sparse } = this
-    return { numTokens, outputMode, ...(sparse && { sparse }) }
+    return { numTokens, outputMode, ...(sparse ? { sparse } : {}) }
   }
 
   override plan(input: Shape, { name }: PlanContext): PlanLayer {

@@ -3,7 +3,7 @@
 import type { NdArray } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { guardArity } from '../checks/arity.js'
-import { checkInteger, checkNumber, checkOptions, refuse } from '../checks/validate.js'
+import { checkInteger, checkNumber, checkOptions, refuse, refuseIdle } from '../checks/validate.js'
 import { type AdaptInput, forEachBatch } from './batches.js'
 import { type CategoryMode, checkEncoding, type EncodingOptions, encode } from './encoding.js'
 import { mapNumbers, type NumberInput, placeOf, readNumbers } from './given.js'
@@ -58,6 +58,7 @@ export class Discretization<Out = NdArray | SparseArray> extends PreprocessingLa
     if (numBins === undefined && binBoundaries === undefined) {
       refuse(`${argument}: numBins`, 'numBins or binBoundaries', undefined)
     }
+    if (binBoundaries !== undefined) refuseIdle(checked, ['epsilon'], argument, 'where binBoundaries are given')
     if (numBins !== undefined && binBoundaries !== undefined) {
       refuse(`${argument}: numBins`, 'either numBins or binBoundaries', numBins)
     }
@@ -72,6 +73,11 @@ export class Discretization<Out = NdArray | SparseArray> extends PreprocessingLa
   /** The numbers between the bins, as float32 holds them; undefined before `adapt`. */
   get binBoundaries(): readonly number[] | undefined {
     return this.#boundaries && Object.freeze([...this.#boundaries])
+  }
+
+  /** Whether the layer has boundaries, from its options or from `adapt`. */
+  get isAdapted(): boolean {
+    return this.#boundaries !== undefined
   }
 
   /**
@@ -116,9 +122,9 @@ export class Discretization<Out = NdArray | SparseArray> extends PreprocessingLa
     return encode(bins, { outputMode, sparse, depth }) as Out
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { numBins, epsilon, outputMode, sparse, binBoundaries } = this
-    return { ...(binBoundaries === undefined ? { numBins } : { binBoundaries }), epsilon, outputMode, sparse }
+    return { ...(binBoundaries === undefined ? { numBins, epsilon } : { binBoundaries }), outputMode, sparse }
   }
 }
 

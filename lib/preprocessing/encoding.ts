@@ -53,7 +53,8 @@ export interface Encoding {
   readonly countWeights?: ArrayLike<number> | undefined
 }
 
-const mostValues = 2 ** 31 - 1
+/** The most values of a dense result: 4 GiB. */
+const mostValues = 2 ** 30
 
 /** An array of integers, as layers return it. */
 export function integers({ values, shape }: Indices): NdArray<Int32Array | Float64Array> {
@@ -86,8 +87,18 @@ export function encodeRows(rows: IndexRows, encoding: Encoding): NdArray | Spars
 export function checkSize(shape: readonly number[], remedy: string): number {
   const count = elementCount(shape)
   if (count <= mostValues) return count
-  const text = `expected at most 2^31 values, got shape ${formatShape(shape)}`
+  const text = `expected at most 2^30 values, got shape ${formatShape(shape)}`
   throw new NeurodeError('ERR_SHAPE', `result: ${text}; call it on fewer rows, or give ${remedy}`)
+}
+
+/** Zeros. Throws `ERR_OUT_OF_MEMORY` if there is no room for them. */
+function allocated(count: number): Float32Array {
+  try {
+    return new Float32Array(count)
+  } catch (error) {
+    const text = `result: no memory for ${count} values; call it on fewer rows, or give sparse: true`
+    throw new NeurodeError('ERR_OUT_OF_MEMORY', text, { cause: error })
+  }
 }
 
 /** How many indices make a vector, and the shape of the result. */
@@ -100,7 +111,7 @@ function groups(shape: readonly number[], isEach: boolean, depth: number) {
 
 function dense({ values, offsets, shape }: IndexRows, encoding: Encoding): NdArray<Float32Array> {
   const { outputMode, depth, weights, countWeights } = encoding
-  const data = new Float32Array(checkSize(shape, 'sparse: true'))
+  const data = allocated(checkSize(shape, 'sparse: true'))
   const adds = outputMode === 'count' || outputMode === 'tfIdf'
   for (let row = 0; row + 1 < offsets.length; row++) {
     const end = offsets[row + 1] as number

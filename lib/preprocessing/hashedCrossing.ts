@@ -72,7 +72,7 @@ export class HashedCrossing<Out = NdArray | SparseArray> extends PreprocessingLa
     return encode({ values, shape }, { outputMode, sparse, depth: numBins }) as Out
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { numBins, outputMode, sparse } = this
     return { numBins, outputMode, sparse }
   }

@@ -88,7 +88,7 @@ export class Hashing<Out = NdArray | SparseArray> extends PreprocessingLayer {
     return encode(this.#buckets(x), { outputMode, sparse, depth: numBins }) as Out
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { numBins, maskValue, salt, outputMode, sparse } = this
     return { numBins, maskValue, salt, outputMode, sparse }
   }

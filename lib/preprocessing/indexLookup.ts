@@ -2,7 +2,7 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { guardArity } from '../checks/arity.js'
-import { checkBoolean, checkDouble, checkInteger, describe, refuse } from '../checks/validate.js'
+import { checkBoolean, checkDouble, checkInteger, checkOptions, describe, refuse } from '../checks/validate.js'
 import { type AdaptInput, forEachBatch } from './batches.js'
 import { checkEncoding, type Encoding, type EncodingMode, type EncodingOptions, encode } from './encoding.js'
 import { type Indices, type NumberInput, type Numbers, owned, placeOf, readIntegers, type Texts } from './given.js'
@@ -85,14 +85,14 @@ export abstract class IndexLookup<T extends string | number, In, Out> extends Pr
     this.sparse = sparse
     this.invert = checkBoolean(options.invert ?? false, `${argument}: invert`)
     if (this.invert && outputMode !== 'int') refuse(`${argument}: outputMode`, "'int' where invert is true", outputMode)
-    this.numOovIndices = checkInteger(options.numOovIndices ?? 1, `${argument}: numOovIndices`, 0, 2 ** 31 - 1)
+    this.numOovIndices = checkInteger(options.numOovIndices ?? 1, `${argument}: numOovIndices`, 0, 2 ** 24)
     this.maskToken = options.maskToken === undefined ? null : check(options.maskToken, `${argument}: maskToken`)
     this.oovToken = oovToken === null ? null : check(oovToken ?? kind.oovToken, `${argument}: oovToken`)
     const least = Math.max(2, this.#special)
     this.maxTokens =
       options.maxTokens === undefined
         ? undefined
-        : checkInteger(options.maxTokens, `${argument}: maxTokens`, least, 2 ** 31 - 1)
+        : checkInteger(options.maxTokens, `${argument}: maxTokens`, least, 2 ** 28)
     this.padToMaxTokens = checkBoolean(options.padToMaxTokens ?? false, `${argument}: padToMaxTokens`)
     if (this.padToMaxTokens && this.maxTokens === undefined) {
       refuse(`${argument}: padToMaxTokens`, 'maxTokens beside it', true)
@@ -114,8 +114,8 @@ export abstract class IndexLookup<T extends string | number, In, Out> extends Pr
    * The words in the order of their indices: the mask, where `outputMode` is `int`, unknown words, and all others. Throws
    * `ERR_NOT_BUILT` before `adapt`.
    */
-  getVocabulary(options: { readonly includeSpecialTokens?: boolean | undefined } = {}): readonly (T | null)[] {
-    const { includeSpecialTokens = true } = options
+  getVocabulary(options?: { readonly includeSpecialTokens?: boolean | undefined }): readonly (T | null)[] {
+    const { includeSpecialTokens = true } = checkOptions(options, ['includeSpecialTokens'], 'getVocabulary')
     const { all } = this.#known
     return checkBoolean(includeSpecialTokens, 'includeSpecialTokens') ? all : Object.freeze(all.slice(this.#special))
   }
@@ -197,7 +197,7 @@ export abstract class IndexLookup<T extends string | number, In, Out> extends Pr
     }
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { maxTokens, numOovIndices, maskToken, oovToken, invert, outputMode, sparse, padToMaxTokens } = this
     const known = this.#vocabulary
     return {

@@ -66,7 +66,7 @@ export class IntegerLookup<Out = NdArray | SparseArray> extends IndexLookup<numb
     this.#bucketOf = bucketsBy(this.salt)
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     return { ...super.config(), oovMethod: this.oovMethod, salt: this.salt }
   }
 

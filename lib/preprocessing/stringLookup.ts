@@ -69,7 +69,7 @@ export class StringLookup<Out = NdArray | SparseArray | NestedTexts> extends Ind
     this.#bucketOf = bucketsBy(this.salt)
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     return { ...super.config(), salt: this.salt }
   }
 

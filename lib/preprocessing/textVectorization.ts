@@ -13,7 +13,7 @@ import type { CategoryOutput } from './hashing.js'
 import { PreprocessingLayer, type PreprocessingOptions } from './preprocessingLayer.js'
 import type { SparseArray } from './sparseArray.js'
 import { StringLookup } from './stringLookup.js'
-import { checkWords, ngramsOf, type Split, type Standardize, splitters, standardizers } from './tokens.js'
+import { checkWords, ngramsOf, type Standardize, splitters, standardizers, type TextSplit } from './tokens.js'
 import { WordCounts } from './wordCounts.js'
 
 type TextMode = Exclude<EncodingMode, 'oneHot'>
@@ -28,7 +28,7 @@ export interface TextVectorizationOptions extends PreprocessingOptions, Encoding
    */
   readonly standardize?: Spelled<Extract<Standardize, string>> | Exclude<Standardize, string> | null | undefined
   /** How texts become words: at `whitespace` of ASCII (default), by `character`, by a function, or not at all: null. */
-  readonly split?: Split | null | undefined
+  readonly split?: TextSplit | null | undefined
   /** How many neighbours are joined, with a space, to words of their own: up to a number, or the numbers of a list. Default: none. */
   readonly ngrams?: number | readonly number[] | null | undefined
   /** For `int`, the length of all rows, which are cut or padded with 0. Default: that of the longest row. */
@@ -95,7 +95,7 @@ export class TextVectorization<
   /** What is done to a text before it is split. */
   readonly standardize: Standardize | null
   /** How texts become words. */
-  readonly split: Split | null
+  readonly split: TextSplit | null
   /** How many neighbours are joined; undefined: none. */
   readonly ngrams: readonly number[] | undefined
   /** The length of all rows; undefined: that of the longest. */
@@ -223,7 +223,7 @@ export class TextVectorization<
     return integers({ values, shape: [...shape, width] }) as Out
   }
 
-  override config() {
+  override config(): Readonly<Record<string, unknown>> {
     const { standardize, split, ngrams, outputSequenceLength, ragged } = this
     for (const [key, value] of Object.entries({ standardize, split })) {
       if (typeof value === 'function')
@@ -282,9 +282,9 @@ function checkStandardize(value: TextVectorizationOptions['standardize']): Stand
   return lookUp(standardizes, value ?? 'lowerAndStripPunctuation', `${argument}: standardize`) as Standardize
 }
 
-function checkSplit(value: TextVectorizationOptions['split']): Split {
+function checkSplit(value: TextVectorizationOptions['split']): TextSplit {
   if (typeof value === 'function') return value
-  return lookUp(splits, value ?? 'whitespace', `${argument}: split`) as Split
+  return lookUp(splits, value ?? 'whitespace', `${argument}: split`) as TextSplit
 }
 
 function checkNgrams(value: unknown): readonly number[] | undefined {
@@ -307,7 +307,7 @@ function ofStandardize(standardize: Standardize | null): (text: string) => strin
   }
 }
 
-function ofSplit(split: Split): (text: string) => readonly string[] {
+function ofSplit(split: TextSplit): (text: string) => readonly string[] {
   if (typeof split === 'function') return (text) => checkWords(split(text), `${argument}: split`)
   return splitters.get(split) as (text: string) => readonly string[]
 }

@@ -6,7 +6,7 @@ import { refuse } from '../checks/validate.js'
 export type Standardize = 'lowerAndStripPunctuation' | 'lower' | 'stripPunctuation' | ((text: string) => string)
 
 /** How texts are split: a name, or a function. */
-export type Split = 'whitespace' | 'character' | ((text: string) => readonly string[])
+export type TextSplit = 'whitespace' | 'character' | ((text: string) => readonly string[])
 
 /** The 32 marks of ASCII. */
 const punctuation = /[!-/:-@[-`{-~]/g

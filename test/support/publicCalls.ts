@@ -6,6 +6,7 @@ import { factoryCalls } from './calls/factories.js'
 import { fileCalls } from './calls/files.js'
 import { modelCalls } from './calls/models.js'
 import { outputCalls } from './calls/outputs.js'
+import { preprocessingCalls } from './calls/preprocessing.js'
 import { searchCalls } from './calls/search.js'
 import { servingCalls } from './calls/serving.js'
 import { tableCalls } from './calls/tables.js'
@@ -18,6 +19,7 @@ export const publicCalls: readonly PublicCall[] = [
   ...outputCalls,
   ...fileCalls,
   ...evaluationCalls,
+  ...preprocessingCalls,
   ...searchCalls,
   ...servingCalls,
   ...tableCalls,

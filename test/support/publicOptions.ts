@@ -80,7 +80,63 @@ const mergeOptions: Examples = {
 }
 const embedding = { inputDim: 3, outputDim: 2, inputShape }
 
+/** Options of the layers that compute on data before a model gets them. */
+export const preprocessingOptions: Examples = {
+  stringLookup: {
+    maxTokens: 9,
+    numOovIndices: 2,
+    maskToken: 'm',
+    oovToken: 'u',
+    vocabulary: ['a', 'b'],
+    outputMode: 'int',
+    padToMaxTokens: true,
+    salt: [1, 2],
+    name: 'a',
+  },
+  'stringLookup of indices': { vocabulary: ['a', 'b'], invert: true },
+  'stringLookup of vectors': { outputMode: 'count', sparse: true },
+  'stringLookup by weights': { vocabulary: ['a', 'b'], idfWeights: [1, 2], outputMode: 'tfIdf' },
+  integerLookup: {
+    maxTokens: 9,
+    numOovIndices: 2,
+    maskToken: 0,
+    oovToken: -1,
+    oovMethod: 'farmhash',
+    vocabulary: [1, 2],
+    vocabularyDtype: 'int64',
+    outputMode: 'int',
+    padToMaxTokens: true,
+    salt: 1,
+    name: 'a',
+  },
+  'integerLookup of indices': { vocabulary: [1, 2], invert: true },
+  'integerLookup of vectors': { outputMode: 'count', sparse: true },
+  'integerLookup by weights': { vocabulary: [1, 2], idfWeights: [1, 2], outputMode: 'tfIdf' },
+  hashing: { numBins: 3, maskValue: 'a', salt: 1, outputMode: 'int', name: 'a' },
+  'hashing to vectors': { numBins: 3, outputMode: 'count', sparse: true },
+  hashedCrossing: { numBins: 3, outputMode: 'int', name: 'a' },
+  'hashedCrossing to vectors': { numBins: 3, outputMode: 'oneHot', sparse: true },
+  discretization: { numBins: 3, epsilon: 0.1, outputMode: 'int', name: 'a' },
+  'discretization of boundaries': { binBoundaries: [0, 1], outputMode: 'count', sparse: true },
+  textVectorization: {
+    maxTokens: 9,
+    standardize: 'lower',
+    split: 'whitespace',
+    ngrams: 2,
+    outputMode: 'int',
+    outputSequenceLength: 3,
+    padToMaxTokens: true,
+    vocabulary: ['a', 'b'],
+    ragged: true,
+    name: 'a',
+  },
+  'textVectorization of vectors': { outputMode: 'count', sparse: true },
+  'textVectorization by weights': { vocabulary: ['a', 'b'], idfWeights: [1, 2], outputMode: 'tfIdf' },
+}
+
 export const layerOptions: Examples = {
+  ...preprocessingOptions,
+  'categoryEncoding without a model': { numTokens: 3, sparse: true },
   input: { shape: [2], name: 'a', trainable: true },
   ...Object.fromEntries(
     Object.entries(ownLayerOptions).flatMap(([name, options]) => [
@@ -294,6 +350,8 @@ const validation = Object.fromEntries(
   ['validationBatchSize', 'validationFreq', 'validationSteps'].map((name) => [name, 'validationSplit']),
 )
 
+const lookupNeeds = { sparse: 'outputMode', padToMaxTokens: 'maxTokens', idfWeights: 'outputMode' }
+
 /** Options that have no effect without another option, which the message names. */
 export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ...Object.fromEntries(
@@ -311,6 +369,15 @@ export const needs: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'metrics.binaryFocalCrossentropy': { alpha: 'applyClassBalancing' },
   'metrics.auc': { labelWeights: 'multiLabel' },
   'layers.normalization': { mean: 'variance', variance: 'mean' },
+  'layers.stringLookup': lookupNeeds,
+  'layers.stringLookup by weights': { outputMode: 'idfWeights' },
+  'layers.integerLookup': { ...lookupNeeds, salt: 'oovMethod' },
+  'layers.integerLookup by weights': { outputMode: 'idfWeights' },
+  'layers.textVectorization': lookupNeeds,
+  'layers.textVectorization by weights': { outputMode: 'idfWeights' },
+  'layers.hashing': { sparse: 'outputMode' },
+  'layers.hashedCrossing': { sparse: 'outputMode' },
+  'layers.discretization': { sparse: 'outputMode' },
   'callbacks.modelCheckpoint': {
     monitor: 'saveBestOnly',
     mode: 'saveBestOnly',

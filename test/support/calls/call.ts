@@ -1,7 +1,7 @@
 /** Calls of public functions, which the tests of odd arguments vary, and helpers for such calls. */
 
 import { resolve } from 'node:path'
-import { input, layers, model, sequential } from 'neurode'
+import { input, layers, model, PreprocessingLayer, sequential } from 'neurode'
 
 /** A call: its arguments, made anew each time, and the function that uses them. Objects among the arguments are options. */
 export interface PublicCall {
@@ -59,12 +59,21 @@ export async function step(options: object): Promise<void> {
 /** Predicts with a model of one layer. */
 export const useLayer = async (layer: Loose) => {
   if (merges.has(layer.kind)) return useMerge(layer)
+  if (layer instanceof PreprocessingLayer) return await usePreprocessing(layer)
   using model: Loose = sequential([layer])
   if (model.built)
     model.predictSync({
       data: new Float32Array(model.inputShape.reduce((a: number, b: number) => a * b, 1)),
       shape: [1, ...model.inputShape],
     })
+}
+
+/** Calls a layer on some values, after it was adapted to them. */
+async function usePreprocessing(layer: Loose): Promise<void> {
+  const takesTexts = /^(String|Hashing|Text)/.test(layer.kind) && !layer.invert
+  const values = layer.kind === 'HashedCrossing' ? [['a'], [1]] : takesTexts ? ['a', 'b'] : [1, 2]
+  if (layer.isAdapted === false) await layer.adapt(values)
+  layer.call(values)
 }
 
 const merges = new Set(['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate', 'Dot'])

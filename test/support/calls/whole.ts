@@ -51,6 +51,8 @@ const whole: ReadonlySet<string> = new Set([
   'model.batcher',
   'batcher.run',
   'batcher',
+  'lookup.getVocabulary',
+  'encoding.call',
   'attachPredictor',
   'openIdx',
   'openNpy',
