@@ -56,7 +56,7 @@ export class HashedCrossing<Out = NdArray | SparseArray> extends PreprocessingLa
    */
   call(columns: readonly (TextInput | NumberInput)[]): Out {
     if (!Array.isArray(columns) || columns.length < 2) refuse('columns', 'a list of at least two columns', columns)
-    const given = columns.map((column, i) => readEither(column, `columns[${i}]`))
+    const given = Array.from(columns, (column, i) => readEither(column, `columns[${i}]`))
     const { shape } = given[0] as Texts | Numbers
     for (const [i, { shape: other }] of given.entries()) {
       const isLike = other.length === shape.length && other.every((size, d) => size === shape[d])

@@ -39,6 +39,15 @@ const kind: WordKind<string> = {
   oovToken: '[UNK]',
 }
 
+/** What messages call the options that another layer made. */
+const argumentsOf = new WeakMap<object, string>()
+
+/** Makes a lookup for another layer, which messages about options name. */
+export function lookupFor(argument: string, options: StringLookupOptions): StringLookup {
+  argumentsOf.set(options, argument)
+  return new StringLookup(options)
+}
+
 /**
  * Gives texts their indices in a vocabulary, or vectors of them, as Keras' StringLookup does; with `invert`, texts for indices. The
  * vocabulary is an option, or learned by {@link StringLookup.adapt}. With several unknown indices, unknown texts go by FarmHash64.
@@ -59,10 +68,8 @@ export class StringLookup<Out = NdArray | SparseArray | NestedTexts> extends Ind
   readonly salt: Salt | undefined
   readonly #bucketOf
 
-  constructor(options?: StringLookupOptions)
-  /** @internal `argument` is what messages call it. */
-  constructor(options: StringLookupOptions | undefined, argument: string)
-  constructor(options?: StringLookupOptions, argument = kind.argument) {
+  constructor(options?: StringLookupOptions) {
+    const argument = argumentsOf.get(options as object) ?? kind.argument
     const checked = checkOptions(options, [...lookupOptionNames, 'salt'], argument)
     super(checked, options?.oovToken, { ...kind, argument })
     this.salt = checkSalt(checked.salt, `${argument}: salt`)

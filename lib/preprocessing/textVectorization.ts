@@ -12,7 +12,7 @@ import { owned, placeOf, readTexts, type TextInput, type Texts } from './given.j
 import type { CategoryOutput } from './hashing.js'
 import { PreprocessingLayer, type PreprocessingOptions } from './preprocessingLayer.js'
 import type { SparseArray } from './sparseArray.js'
-import { StringLookup } from './stringLookup.js'
+import { lookupFor, type StringLookup } from './stringLookup.js'
 import { checkWords, ngramsOf, type Standardize, splitters, standardizers, type TextSplit } from './tokens.js'
 import { WordCounts } from './wordCounts.js'
 
@@ -127,7 +127,7 @@ export class TextVectorization<
     }
     const { maxTokens, padToMaxTokens, vocabulary, idfWeights, sparse } = checked
     const words = { maxTokens, padToMaxTokens, vocabulary, idfWeights, sparse, outputMode }
-    this.#lookup = new StringLookup({ ...words, maskToken: '', name: this.name }, argument)
+    this.#lookup = lookupFor(argument, { ...words, maskToken: '', name: this.name })
     const { standardize, split } = this
     this.#standardized = ofStandardize(standardize)
     this.#wordsOf = split === null ? undefined : ofSplit(split)

@@ -18,7 +18,7 @@ import {
   Sgd,
   schedules,
 } from 'neurode'
-import { initializerOptions, regularizerOptions } from '../publicOptions.js'
+import { initializerOptions, preprocessingOptions, regularizerOptions } from '../publicOptions.js'
 import { call, file, type Loose, type PublicCall, small, step, useIn, useLayer, x, y } from './call.js'
 
 /** Calls of every factory of a table, with its options, and of a function that uses the result. */
@@ -40,7 +40,11 @@ function withoutOptions(table: object): Record<string, undefined> {
   return Object.fromEntries(names.map((name) => [name, undefined]))
 }
 
+/** The main options of layers that compute on data before a model gets them; titles with a word more are other calls. */
+const ofData = Object.fromEntries(Object.entries(preprocessingOptions).filter(([title]) => !title.includes(' ')))
+
 const layerOptions = {
+  ...ofData,
   input: { shape: [2], name: 'a' },
   dense: {
     units: 2,
