@@ -292,31 +292,7 @@ export type { History, InputShapeOf, MetricKeys, OutputShapeOf, PerClassResults,
 export type { DeviceInfo } from './native/addon.js'
 export type { PlanConstraint, PlanInitializer, PlanLayer, PlanOp, Precision } from './native/plan.js'
 export type { LoadWeightsOptions, SaveWeightsOptions } from './persistence/weightsFile.js'
-export type { AdaptInput } from './preprocessing/batches.js'
-export { Discretization, type DiscretizationOptions } from './preprocessing/discretization.js'
-export type { CategoryMode, EncodingMode, EncodingOptions } from './preprocessing/encoding.js'
-export type {
-  NestedCells,
-  NestedTexts,
-  NumberCells,
-  NumberInput,
-  TextCells,
-  TextInput,
-} from './preprocessing/given.js'
-export { HashedCrossing, type HashedCrossingOptions } from './preprocessing/hashedCrossing.js'
-export type { Salt } from './preprocessing/hashes/buckets.js'
-export { type CategoryOutput, Hashing, type HashingOptions } from './preprocessing/hashing.js'
-export { IndexLookup, type LookupOptions } from './preprocessing/indexLookup.js'
-export { IntegerLookup, type IntegerLookupOptions } from './preprocessing/integerLookup.js'
-export { PreprocessingLayer, type PreprocessingOptions } from './preprocessing/preprocessingLayer.js'
-export { SparseArray } from './preprocessing/sparseArray.js'
-export { StringLookup, type StringLookupOptions, type StringLookupOutput } from './preprocessing/stringLookup.js'
-export {
-  TextVectorization,
-  type TextVectorizationOptions,
-  type TextVectorizationOutput,
-} from './preprocessing/textVectorization.js'
-export type { Standardize, TextSplit } from './preprocessing/tokens.js'
+export * from './preprocessing/public.js'
 export type {
   IntegerOptions,
   NormalDomainOptions,
