@@ -310,6 +310,7 @@ export type {
   TextColumn,
 } from './tables/column.js'
 export { type ColumnValues, type TableOptions, table } from './tables/inMemory.js'
+export { type ReadTableOptions, readTable } from './tables/readTable.js'
 export type { SplitOptions } from './tables/split.js'
 export type { RowNumbers, Table, TableOrigin } from './tables/table.js'
 export type { Callback, Hook } from './training/callbacks.js'

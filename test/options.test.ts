@@ -23,6 +23,7 @@ const data: Readonly<Record<string, readonly number[]>> = {
   writeNpz: [1],
   writeSafetensors: [1],
   'search.sample': [0],
+  'table of columns': [0],
   'plot.history': [0],
   'plot.line': [0],
   'plot.importance': [0],

@@ -14,6 +14,7 @@ export const warningCodes = {
   NEURODE_ROUNDED: 'numbers of a file were rounded so much that different numbers may have become equal',
   NEURODE_LEFT_OUT: 'a callback left out of its files what their format cannot hold',
   NEURODE_FEW_ROWS: 'a class has no rows, which a score or a curve needs, or fewer rows than there are folds',
+  NEURODE_COLUMN_NAMES: 'columns of a table have no names, so that names were made up',
 } as const
 
 /** A stable, documented code of a warning, for `process.on('warning', …)` and `--disable-warning`. */

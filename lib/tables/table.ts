@@ -12,7 +12,11 @@ import { type SplitOptions, splitRows } from './split.js'
 export interface TableOrigin {
   /** The path of the file, or `data` for bytes. */
   readonly path: string
-  /** The line of the file on which a row begins, counted from 1. */
+  /** The character between cells; undefined for files that are no CSV. */
+  readonly delimiter: string | undefined
+  /** The decimal mark of numbers; undefined for files that are no CSV, and where no number shows any. */
+  readonly decimal: '.' | ',' | undefined
+  /** The line of the file on which a row begins, counted from 1; for files that are no CSV the number of the row, from 1. */
   lineOf(row: number): number
 }
 
@@ -111,7 +115,7 @@ class ColumnTable implements Table {
   #taken(rows: Uint32Array): Table {
     const { source } = this
     const origin = source && {
-      path: source.path,
+      ...source,
       lineOf: (row: number) => source.lineOf(rows[checkInteger(row, 'row', 0, rows.length - 1)] as number),
     }
     const columns = this.columns.map((column) => takeOf(column, rows))

@@ -1,6 +1,6 @@
 /** Calls of tables. */
 
-import { table } from 'neurode'
+import { readTable, table } from 'neurode'
 import { call, type Loose, type PublicCall } from './call.js'
 
 const columns = () => ({ a: [1, 2, 3, null, 5, 6], kind: ['x', 'y', 'x', 'y', 'x', 'y'] })
@@ -18,6 +18,25 @@ export const tableCalls: readonly PublicCall[] = [
     'table of columns',
     () => [columns(), { types: { kind: 'text' } }],
     (...args) => (table as Loose)(...args),
+  ),
+  call(
+    'readTable',
+    () => [
+      new TextEncoder().encode('a;kind\n1,5;x\n;y\n'),
+      {
+        delimiter: ';',
+        decimal: ',',
+        thousands: '.',
+        header: true,
+        types: { a: 'number' },
+        columns: ['a', 'kind'],
+        gaps: ['NA'],
+        dates: 'dmy',
+        booleans: [['ja', 'nein']],
+        encoding: 'utf-8',
+      },
+    ],
+    (...args) => (readTable as Loose)(...args),
   ),
   method('column', () => ['a']),
   method('row', () => [0]),

@@ -4,6 +4,7 @@ import { publicCalls } from '../publicCalls.js'
 import type { PublicCall } from './call.js'
 import { evaluationCalls } from './evaluation.js'
 import { searchCalls } from './search.js'
+import { tableCalls } from './tables.js'
 
 /** Of the other calls, those that give every option. */
 const whole: ReadonlySet<string> = new Set([
@@ -79,4 +80,5 @@ export const wholeCalls: readonly PublicCall[] = [
   ...publicCalls.filter(({ name }) => whole.has(name)),
   ...evaluationCalls,
   ...searchCalls,
+  ...tableCalls,
 ]

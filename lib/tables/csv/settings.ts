@@ -1,0 +1,91 @@
+/** What is known of a table in CSV before its rows are read: options, and the beginning of the file. */
+
+import { NeurodeError } from '../../base/errors.js'
+import { warn } from '../../base/warnings.js'
+import { checkInteger, suggest } from '../../checks/validate.js'
+import { damaged } from '../../files/files.js'
+import type { Column, ColumnType } from '../column.js'
+import { printable, type TableOrigin } from '../table.js'
+import type { CellRules, Decimal } from './cells.js'
+import type { Wanted } from './columns.js'
+import { type Head, readHead } from './head.js'
+import type { RowLines } from './rows.js'
+import { type ByteSource, textSource } from './source.js'
+
+/** Options of CSV after they were checked. */
+export interface Settings {
+  readonly delimiter: string | undefined
+  readonly header: boolean
+  readonly encoding: string | undefined
+  readonly types: ReadonlyMap<string, ColumnType>
+  /** The names of the columns to read; undefined for all. */
+  readonly columns: readonly string[] | undefined
+  readonly rules: CellRules
+}
+
+/** A file whose rows can be read. */
+export interface CsvFile {
+  readonly source: ByteSource
+  readonly head: Head
+  readonly wanted: readonly Wanted[]
+  readonly rules: CellRules
+}
+
+/** Reads the beginning of a file. */
+export async function openCsv(given: ByteSource, settings: Settings): Promise<CsvFile> {
+  const source = await textSource(given, settings.encoding)
+  const head = await readHead(source, settings.delimiter, settings.header)
+  const wanted = wantedOf(head.names, settings.types, settings.columns, source.name)
+  return { source, head, wanted, rules: settings.rules }
+}
+
+/** The columns to read. Throws `ERR_UNKNOWN_NAME` for names that the file does not have. */
+export function wantedOf(
+  names: readonly string[],
+  types: ReadonlyMap<string, ColumnType>,
+  columns: readonly string[] | undefined,
+  file: string,
+): Wanted[] {
+  const places = new Map(names.map((name, place) => [name, place]))
+  const placeOf = (name: string) => {
+    const place = places.get(name)
+    if (place !== undefined) return place
+    const known = suggest(name, names.map(printable))
+    throw new NeurodeError('ERR_UNKNOWN_NAME', `${file}: there is no column '${printable(name)}'${known}`)
+  }
+  for (const name of types.keys()) placeOf(name)
+  return (columns ?? names).map((name) => ({ name, place: placeOf(name), asked: types.get(name) }))
+}
+
+/** Throws for a row with another number of cells. */
+export function widthCheck({ source, head }: CsvFile): (line: number, cells: number) => never {
+  return (line, cells) => {
+    const { length } = head.names
+    const expected = `expected ${length} ${length === 1 ? 'cell' : 'cells'} as in line ${head.headLine}, got ${cells}`
+    throw damaged(source.name, `line ${line}: ${expected}`)
+  }
+}
+
+/** Leaves out columns that have neither a name nor a value, as of lines that end in a delimiter, and tells of names made up. */
+export function named(columns: readonly Column[], { source, head, wanted }: CsvFile, rows: number): Column[] {
+  const isNameless = (i: number) => head.unnamed.has((wanted[i] as Wanted).place)
+  const isKept = (i: number) => !isNameless(i) || (columns[i] as Column).missing < rows || columns.length === 1
+  const kept = columns.filter((_, i) => isKept(i))
+  const made = columns.filter((_, i) => isNameless(i) && isKept(i)).map(({ name }) => `'${name}'`)
+  if (made.length > 0 && made.length < head.names.length) {
+    const names = made.length > 5 ? `${made.slice(0, 5).join(', ')}, … (${made.length})` : made.join(', ')
+    warn('NEURODE_COLUMN_NAMES', `${source.name}: line ${head.headLine}: columns without names are called ${names}`)
+  }
+  return kept
+}
+
+/** Where the rows of a table come from. */
+export function originOf(
+  { source, head }: CsvFile,
+  lines: RowLines,
+  rows: number,
+  decimal: Decimal | undefined,
+): TableOrigin {
+  const lineOf = (row: number) => lines.lineOf(checkInteger(row, 'row', 0, rows - 1))
+  return Object.freeze({ path: source.name, delimiter: head.delimiter, decimal, lineOf })
+}
