@@ -1,7 +1,7 @@
 // Makes the pages of the reference: one entry of TypeDoc for each page, since TypeDoc writes one page per entry.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** The other entries of the package, with the page that describes each. */
 const others = [
@@ -38,11 +38,12 @@ function checkNames(pages) {
   if (problems.length > 0) throw new Error(`scripts/reference/pages.json: ${problems.join('; ')}`)
 }
 
-/** The names in the export lists of a file. */
+/** The names in the export lists of a file, and of the files of which it exports everything. */
 function exportsOf(path) {
-  const lists = [...readFileSync(path, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
-  const items = lists.flatMap(([, list]) => list.split(','))
-  return items
+  const text = readFileSync(path, 'utf8')
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
+  const names = lists
+    .flatMap(([, list]) => list.split(','))
     .map((item) =>
       item
         .trim()
@@ -50,4 +51,6 @@ function exportsOf(path) {
         .replace(/.* as /, ''),
     )
     .filter((name) => name !== '')
+  const whole = [...text.matchAll(/^export \* from '(.*)\.js'/gm)]
+  return [...names, ...whole.flatMap(([, from]) => exportsOf(join(dirname(path), `${from}.ts`)))]
 }
