@@ -310,9 +310,11 @@ export type {
   TextColumn,
 } from './tables/column.js'
 export { type ColumnValues, type TableOptions, table } from './tables/inMemory.js'
+export { type OpenTableOptions, openTable, type TableSource } from './tables/openTable.js'
 export { type ReadTableOptions, readTable } from './tables/readTable.js'
 export type { SplitOptions } from './tables/split.js'
 export type { RowNumbers, Table, TableOrigin } from './tables/table.js'
+export { type WriteTableOptions, writeTable } from './tables/writeTable.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

@@ -92,7 +92,10 @@ export async function readInto(file: FileHandle, bytes: Uint8Array, position: nu
  * existing file in one step. The new file keeps the mode of the old one and, where the system allows it, the owner. Temporary files
  * of processes that were killed are removed.
  */
-export async function writeAtomically(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const { target, replaced } = await targetOf(path)
   const folder = dirname(target)
   let temporary: string | undefined
@@ -103,7 +106,7 @@ export async function writeAtomically(path: string, chunks: readonly Uint8Array[
     const file = await open(chosen, 'wx', replaced === undefined ? 0o666 : 0o600)
     temporary = chosen
     const write = async () => {
-      for (const chunk of chunks) await writeAll(file, chunk)
+      for await (const chunk of chunks) await writeAll(file, chunk)
       if (replaced !== undefined) await takeAccess(file, replaced)
       await file.sync()
     }

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { damaged } from '../../files/files.js'
 import { endOfLines } from './rows.js'
 
-const firstBytes = 2 ** 21
+const firstBytes = 2 ** 16
 /** The most bytes of a row: a quote that is not closed takes the rest of a file. */
 const mostBytes = 2 ** 30
 

@@ -12,20 +12,13 @@ import {
   readingOfNumbers,
   shownDecimal,
 } from './cells.js'
-import { columnOfTexts, numberCells, readingOf, type Wanted } from './columns.js'
-import { Lines } from './lines.js'
+import { columnOfTexts, numberCells, readingOf } from './columns.js'
+import { type Guess, guessOf, plainNumbers } from './guess.js'
 import type { NumberCells } from './numberCells.js'
-import { type CellReader, RowScanner } from './rows.js'
-import { type CsvFile, named, openCsv, originOf, type Settings, widthCheck } from './settings.js'
+import { scanAll } from './scan.js'
+import { keptColumns, openCsv, originOf, type Settings } from './settings.js'
 import type { ByteSource } from './source.js'
-import { TextCells } from './textCells.js'
-
-/** A column while it is read: texts at first, and numbers as long as that is what they are. */
-export interface Guess extends Wanted {
-  texts: TextCells | undefined
-  numbers: NumberCells | undefined
-  reading: Reading | undefined
-}
+import type { TextCells } from './textCells.js'
 
 /** Reads a table. Columns whose first rows let one expect other types than they have are read again. */
 export async function readCsvTable(given: ByteSource, settings: Settings): Promise<Table> {
@@ -50,39 +43,16 @@ export async function readCsvTable(given: ByteSource, settings: Settings): Promi
     guess.texts = undefined
     return columnOfTexts(guess, texts, rows, form, rules, { file: file.source.name, lines })
   })
-  return tableOf(named(columns, file, rows), rows, originOf(file, lines, rows, shown))
-}
-
-export function guessOf({ name, place, asked }: Wanted): Guess {
-  return { name, place, asked, texts: new TextCells(), numbers: undefined, reading: undefined }
-}
-
-/** Reads all rows into columns. `afterFirst` is called with the number of rows once those of the first part are there. */
-async function scanAll(
-  file: CsvFile,
-  guesses: readonly Guess[],
-  afterFirst?: (rows: number) => void,
-): Promise<RowScanner> {
-  const { source, head } = file
-  const scanner = new RowScanner(source.name, head.delimiter.charCodeAt(0), head.line)
-  const readers = new Array<CellReader | undefined>(head.names.length).fill(undefined)
-  const refuse = widthCheck(file)
-  const lines = new Lines(source.name, source.chunks())
-  try {
-    await lines.skip(head.offset)
-    for (let part = 0; await lines.next(scanner.line); part++) {
-      for (const { place, texts, numbers } of guesses) readers[place] = numbers ?? texts
-      lines.take(scanner.scan(lines.bytes, 0, lines.to, lines.isLast, readers, Number.POSITIVE_INFINITY, refuse))
-      if (part === 0) afterFirst?.(scanner.rows)
-    }
-  } finally {
-    await lines[Symbol.asyncDispose]()
-  }
-  return scanner
+  const kept = keptColumns(file, (i) => columns[i]?.missing === rows)
+  return tableOf(
+    columns.filter((_, i) => kept[i]),
+    rows,
+    originOf(file, lines, rows, shown),
+  )
 }
 
 /** Lets columns whose first cells are all plain numbers go on as numbers. */
-export function startNumbers(guesses: readonly Guess[], rows: number, rules: CellRules): Decimal {
+function startNumbers(guesses: readonly Guess[], rows: number, rules: CellRules): void {
   const open = guesses.filter(({ asked }) => asked === undefined || asked === 'number')
   const readings = open.map(({ texts }) => readingOf((texts as TextCells).words(), rules))
   const decimal = rules.decimal ?? shownDecimal(readings) ?? '.'
@@ -92,17 +62,14 @@ export function startNumbers(guesses: readonly Guess[], rows: number, rules: Cel
     if (mayBe) guess.numbers = numbersFrom(guess, rows, decimal, rules)
     if (guess.numbers !== undefined) guess.texts = undefined
   })
-  return decimal
 }
 
 function numbersFrom(guess: Guess, rows: number, decimal: Decimal, rules: CellRules): NumberCells | undefined {
   const texts = guess.texts as TextCells
-  const how = { guess: true, asked: guess.asked !== undefined }
-  const each = numberCells(decimal, rules, how)
-  for (const [i, word] of texts.words().entries()) each.set(i, Buffer.from(`${word}"`), 0, Buffer.byteLength(word))
-  if (each.failed !== undefined) return undefined
+  const each = plainNumbers(guess, texts.words(), decimal, rules)
+  if (each === undefined) return undefined
   const values = each.take(texts.count)
-  const numbers = numberCells(decimal, rules, how)
+  const numbers = numberCells(decimal, rules, { guess: true, asked: guess.asked === 'number' })
   numbers.found = each.found
   numbers.any = each.any
   const codes = texts.takeCodes(rows)

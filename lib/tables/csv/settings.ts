@@ -4,12 +4,12 @@ import { NeurodeError } from '../../base/errors.js'
 import { warn } from '../../base/warnings.js'
 import { checkInteger, suggest } from '../../checks/validate.js'
 import { damaged } from '../../files/files.js'
-import type { Column, ColumnType } from '../column.js'
+import type { ColumnType } from '../column.js'
 import { printable, type TableOrigin } from '../table.js'
 import type { CellRules, Decimal } from './cells.js'
 import type { Wanted } from './columns.js'
 import { type Head, readHead } from './head.js'
-import type { RowLines } from './rows.js'
+import type { CellReader, RowLines } from './rows.js'
 import { type ByteSource, textSource } from './source.js'
 
 /** Options of CSV after they were checked. */
@@ -66,13 +66,25 @@ export function widthCheck({ source, head }: CsvFile): (line: number, cells: num
   }
 }
 
+/** Readers of the columns that are wanted, by their places in the file. */
+export function readersOf(
+  { head }: CsvFile,
+  columns: readonly { readonly place: number }[],
+  readerOf: (i: number) => CellReader | undefined,
+): (CellReader | undefined)[] {
+  const readers = new Array<CellReader | undefined>(head.names.length).fill(undefined)
+  columns.forEach(({ place }, i) => {
+    readers[place] = readerOf(i)
+  })
+  return readers
+}
+
 /** Leaves out columns that have neither a name nor a value, as of lines that end in a delimiter, and tells of names made up. */
-export function named(columns: readonly Column[], { source, head, wanted }: CsvFile, rows: number): Column[] {
-  const isNameless = (i: number) => head.unnamed.has((wanted[i] as Wanted).place)
-  const isKept = (i: number) => !isNameless(i) || (columns[i] as Column).missing < rows || columns.length === 1
-  const kept = columns.filter((_, i) => isKept(i))
-  const made = columns.filter((_, i) => isNameless(i) && isKept(i)).map(({ name }) => `'${name}'`)
-  if (made.length > 0 && made.length < head.names.length) {
+export function keptColumns({ source, head, wanted }: CsvFile, isEmpty: (i: number) => boolean): readonly boolean[] {
+  const nameless = wanted.map(({ place }) => head.unnamed.has(place))
+  const kept = nameless.map((each, i) => !each || !isEmpty(i) || wanted.length === 1)
+  const made = wanted.filter((_, i) => nameless[i] && kept[i]).map(({ name }) => `'${name}'`)
+  if (made.length > 0 && head.unnamed.size < head.names.length) {
     const names = made.length > 5 ? `${made.slice(0, 5).join(', ')}, … (${made.length})` : made.join(', ')
     warn('NEURODE_COLUMN_NAMES', `${source.name}: line ${head.headLine}: columns without names are called ${names}`)
   }

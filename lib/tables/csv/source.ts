@@ -34,7 +34,8 @@ async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
     const stats = await file.stat()
     if (!stats.isFile()) throw await notFile(path, stats)
     for (let at = 0; ; ) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(chunkBytes), 0, chunkBytes, at)
+      const length = Math.min(chunkBytes, Math.max(stats.size - at, 4096))
+      const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, at)
       if (bytesRead === 0) return
       at += bytesRead
       yield buffer.subarray(0, bytesRead)

@@ -1,0 +1,100 @@
+/** Writes tables to files. */
+
+import { refuseMore } from '../checks/arity.js'
+import { checkOptions, refuse } from '../checks/validate.js'
+import { writeAtomically } from '../files/files.js'
+import { toPath } from '../files/paths.js'
+import { type Column, cellOf } from './column.js'
+import { isTableSource, type TableSource } from './openTable.js'
+import { isTable, type Table } from './table.js'
+
+/** Options of {@link writeTable}. */
+export interface WriteTableOptions {
+  /** The character between cells; default a comma, or a semicolon if `decimal` is a comma. */
+  readonly delimiter?: ',' | ';' | '\t' | '|' | undefined
+  /** The decimal mark of numbers; default a point. */
+  readonly decimal?: '.' | ',' | undefined
+}
+
+/**
+ * Writes a table in CSV, in UTF-8. Numbers have as many digits as it takes to read the same ones again; dates are in ISO form, without
+ * a time at midnight; a gap is an empty cell, and an empty text `""`. Texts are written as they are, those that a spreadsheet would
+ * take for formulas as well. A file of that name is replaced once all is written.
+ *
+ * @param path - Path of the file.
+ * @param table - A table, or one that {@link openTable} opened.
+ * @throws NeurodeError `ERR_FILE_WRITE` if the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { readTable, table, writeTable } from 'neurode'
+ *
+ * await writeTable('cars.csv', table([{ make: 'Fiat', price: 4250.5 }, { make: 'A, "B"', price: null }]))
+ * console.log((await readTable('cars.csv')).row(1)) // { make: 'A, "B"', price: null }
+ * ```
+ */
+export function writeTable(path: string | URL, table: Table | TableSource, given?: WriteTableOptions): Promise<void>
+export async function writeTable(
+  path: string | URL,
+  table: Table | TableSource,
+  given?: WriteTableOptions,
+  ...more: unknown[]
+): Promise<void> {
+  refuseMore(more, 3, 'writeTable')
+  const { decimal = '.', ...rest } = checkOptions(given, ['delimiter', 'decimal'], 'writeTable')
+  if (decimal !== '.' && decimal !== ',') refuse('writeTable: decimal', "'.' or ','", decimal)
+  const { delimiter = decimal === ',' ? ';' : ',' } = rest
+  if (![',', ';', '\t', '|'].includes(delimiter)) {
+    refuse('writeTable: delimiter', "',', ';', '|' or a tab", delimiter)
+  }
+  if (!isTable(table) && !isTableSource(table)) refuse('table', 'a table', table)
+  await writeAtomically(toPath(path, 'path'), chunksOf(table, delimiter, decimal))
+}
+
+/** About as many characters are written at a time. */
+const chunkLength = 2 ** 16
+
+async function* chunksOf(table: Table | TableSource, delimiter: string, decimal: string): AsyncGenerator<Uint8Array> {
+  let text = lineOf(
+    table.columns.map(({ name }) => quoted(name, delimiter)),
+    delimiter,
+  )
+  for await (const { columns, rows } of isTable(table) ? [table] : table) {
+    const writers = columns.map((column) => writerOf(column, delimiter, decimal))
+    for (let row = 0; row < rows; row++) {
+      text += lineOf(
+        writers.map((write) => write(row)),
+        delimiter,
+      )
+      if (text.length < chunkLength) continue
+      yield Buffer.from(text)
+      text = ''
+    }
+  }
+  yield Buffer.from(text)
+}
+
+/** A line of cells. An empty one would be left out when it is read. */
+function lineOf(cells: readonly string[], delimiter: string): string {
+  return `${cells.join(delimiter) || '""'}\n`
+}
+
+function writerOf(column: Column, delimiter: string, decimal: string): (row: number) => string {
+  if (column.type === 'text') {
+    const words = column.words.map((word) => quoted(word, delimiter))
+    return (row) => words[column.codes[row] as number] ?? ''
+  }
+  return (row) => {
+    const cell = cellOf(column, row)
+    if (cell === null) return ''
+    if (cell instanceof Date) return cell.toISOString().replace('T00:00:00.000Z', '')
+    const text = String(cell)
+    return decimal === ',' && typeof cell === 'number' ? quoted(text.replace('.', ','), delimiter) : text
+  }
+}
+
+/** A text as a cell, in quotes if it needs them. */
+function quoted(text: string, delimiter: string): string {
+  const isPlain = text !== '' && !text.includes(delimiter) && !/["\r\n]|^[\s\ufeff]|\s$|^sep=/.test(text)
+  return isPlain ? text : `"${text.replaceAll('"', '""')}"`
+}
