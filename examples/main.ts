@@ -31,6 +31,7 @@ const names = [
   'perceptron',
   'mnist',
   'reinforce',
+  'cart-pole',
   'generator-and-critic',
   'variational-autoencoder',
   'adversarial-digits',

@@ -144,6 +144,13 @@ describe('npm run example', function () {
     assert.ok(results.balanced >= 90, `balanced in ${results.balanced} of 100 trials`)
   })
 
+  it('cart-pole balances the pole', async () => {
+    const { results, pictures } = await runExample('cart-pole')
+    assert.deepEqual(pictures, ['learning.svg'])
+    assert.ok(results.before < 150, `before training it falls after ${results.before} pushes`)
+    assert.ok(results.balanced >= 90, `balanced in ${results.balanced} of 100 trials`)
+  })
+
   it('generator-and-critic takes the same steps both ways, and makes points of every cluster', async () => {
     const { results, pictures } = await runExample('generator-and-critic')
     assert.deepEqual(pictures, ['trained.svg', 'untrained.svg'])
