@@ -1,13 +1,14 @@
 /** The internal state of a model: layers, compile settings, and the native model, which is made when it is first needed. */
 
-import { type ArrayInput, formatShape, type InputRows } from '../arrays/arrays.js'
+import { type ArrayInput, formatShape, type GivenTargets, type InputRows } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
 import { countParameters, type Layer, type Shape, type Weight } from '../layers/layer.js'
 import { hostsOf, place } from '../layers/places.js'
-import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
+import type { NativeEvaluateRange, NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Plan } from '../native/plan.js'
+import { working, workingHere } from '../native/working.js'
 import type { CallbackStates, StopReason } from '../training/context.js'
 import {
   type CompileSettings,
@@ -176,7 +177,38 @@ export class ModelCore extends ModelStructure implements Blueprint {
   train(range: NativeTrainRange): Promise<NativeSums> {
     const model = this.native()
     this.trains()
-    return model.train(range)
+    return working(model, (here) => model.train(range, here))
+  }
+
+  /** Trains on several epochs, see {@link NativeModel.trainEpochs}. */
+  trainEpochs(range: NativeTrainRange, epochs: number): Promise<Float64Array> {
+    const model = this.native()
+    this.trains()
+    return model.trainEpochs(range, epochs)
+  }
+
+  /** Trains on one batch at once. Undefined if that is not quick, or the model is busy. */
+  trainHere(input: InputRows, targets: GivenTargets, learningRate: number): Promise<NativeSums> | undefined {
+    const model = this.native()
+    this.trains()
+    return workingHere(model, () => model.trainHere(input, targets, learningRate))
+  }
+
+  evaluate(range: NativeEvaluateRange): Promise<NativeSums> {
+    const model = this.native()
+    return working(model, (here) => model.evaluate(range, here))
+  }
+
+  /** Evaluates on one batch at once. Undefined if that is not quick, or the model is busy. */
+  evaluateHere(input: InputRows, targets: GivenTargets): Promise<NativeSums> | undefined {
+    const model = this.native()
+    return workingHere(model, () => model.evaluateHere(input, targets))
+  }
+
+  /** Predicts rows into `out`. */
+  predict(input: InputRows, out: Float32Array): Promise<void> {
+    const model = this.native()
+    return working(model, (here) => model.predict(input, out, here))
   }
 
   /** To be called before a native model changes weights, so that models that share layers get the new ones. */

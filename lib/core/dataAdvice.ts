@@ -166,7 +166,7 @@ export async function adviseOnSample(core: ModelCore): Promise<void> {
   if (heads.every((setup) => thresholdMetric(core, setup, 'op') === undefined)) return
   const { outputSize: size } = core.built()
   const data = new Float32Array(sample.rows * size)
-  await core.native().predict(sample, data, sample.rows)
+  await core.predict(sample, data)
   for (const setup of heads) {
     const metric = thresholdMetric(core, setup, 'op')
     const { begin, size: columns } = setup.head

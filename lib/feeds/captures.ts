@@ -1,5 +1,6 @@
 /** Runs ranges of batches and returns their rows of outputs to metrics and losses that are computed in TypeScript. */
 
+import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnOutputs } from '../core/dataAdvice.js'
@@ -8,6 +9,7 @@ import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../nativ
 import { headAt, sumAt } from '../native/sums.js'
 import { type CapturedBatch, type CapturedPart, type CapturedRows, splitRows } from '../training/captured.js'
 import type { ResolvedMetric } from '../training/metricTable.js'
+import { learningRates } from '../training/optimizers.js'
 import type { FeedRange } from './feedRange.js'
 import { Totals } from './ranges.js'
 
@@ -43,6 +45,29 @@ export async function evaluateRange(
     losses.push(...customLosses(core, part(core, captured, row, row + count), rowsOf(range, row)).losses)
   }
   return withLosses(sums, losses)
+}
+
+/** Trains on one batch at once, and counts the step. Undefined if that is not quick, or the rows have to be captured. */
+export function trainBatchHere(
+  core: ModelCore,
+  input: InputRows,
+  targets: GivenTargets,
+): Promise<NativeSums> | undefined {
+  const { captures, settings } = core.training()
+  if (captures) return undefined
+  const [rate] = learningRates(settings.optimizer, core.step, 1)
+  const sums = core.trainHere(input, targets, rate as number)
+  if (sums !== undefined) core.step++
+  return sums
+}
+
+/** Evaluates on one batch at once. Undefined if that is not quick, or the rows have to be captured. */
+export function evaluateBatchHere(
+  core: ModelCore,
+  input: InputRows,
+  targets: GivenTargets,
+): Promise<NativeSums> | undefined {
+  return core.training().captures ? undefined : core.evaluateHere(input, targets)
 }
 
 /**

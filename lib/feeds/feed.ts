@@ -7,7 +7,7 @@ import type { BatchReader } from '../data/batches.js'
 import type { NativeModel, NativeReservation, NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import { BoundNames } from './boundNames.js'
-import { batchesAtOnce } from './captures.js'
+import { batchesAtOnce, totalsOf } from './captures.js'
 import { type EpochOrder, type EpochStart, type FeedRange, orderOf, passedOf } from './feedRange.js'
 
 /** The work that memory is reserved for. */
@@ -15,6 +15,9 @@ export type Reserved = Pick<NativeReservation, 'trains' | 'shuffles'>
 
 /** A function that trains or evaluates on a range of batches. Several ranges may be queued. */
 export type Work = (range: FeedRange) => Promise<NativeSums>
+
+/** A function that does so on one batch at once, without binding it. Undefined if that is not quick, or may not be done now. */
+export type WorkHere = (input: InputRows, targets: GivenTargets) => Promise<NativeSums> | undefined
 
 /** Supplies the batches of one epoch after the other. */
 export interface Feed {
@@ -31,9 +34,9 @@ export interface Feed {
   begin(start: EpochStart): Promise<number>
   /**
    * Runs work on at most `limit` batches and returns their sums, or undefined at the end of the epoch. The sums cover fewer batches
-   * if the work was cancelled or a block of rows ended.
+   * if the work was cancelled or a block of rows ended. `here` is for feeds that bind batches one by one.
    */
-  run(work: Work, limit: number): Promise<NativeSums | undefined>
+  run(work: Work, limit: number, here?: WorkHere): Promise<NativeSums | undefined>
   /** Releases everything that the feed holds; to be called once, last. */
   close(): Promise<void>
 }
@@ -134,6 +137,19 @@ export class ArrayFeed implements Feed {
     this.#bound.look(sums)
     this.#batch += sums[sumAt.batches] as number
     return sums
+  }
+
+  /** Trains on epochs of so many batches in one range; `order` is that of the first. Returns the sums of those that began. */
+  async trainEpochs(order: EpochOrder, batches: number, epochs: number, learningRates: Float32Array) {
+    const range = { data: this.#bound.handle, batchSize: this.batchSize, firstBatch: 0, batches, learningRates }
+    const numbers = await this.#core.trainEpochs({ ...range, ...order }, epochs)
+    const stride = 1 + totalsOf(this.#core).sums.length
+    return Array.from({ length: numbers.length / stride }, (_, epoch) => {
+      const at = epoch * stride
+      const sums = numbers.subarray(at + 1, at + stride)
+      this.#bound.look(sums)
+      return { seconds: numbers[at] as number, sums }
+    })
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,14 @@
 /** The feed of batches from a source: one batch is read and converted while the device computes on another. */
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
+import { mayWorkHere } from '../base/atOnce.js'
 import type { ModelCore } from '../core/core.js'
+import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import { type BatchReader, nameBatch } from '../data/batches.js'
 import type { NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import { totalsOf } from './captures.js'
-import { BoundData, type Feed, type Work } from './feed.js'
+import { BoundData, type Feed, type Work, type WorkHere } from './feed.js'
 import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
@@ -38,6 +40,8 @@ export class StreamFeed implements Feed {
   /** The error of a batch that could not be read or trained on; it is thrown after the sums of earlier batches were returned. */
   #failure: { readonly error: unknown } | undefined
   #ended = false
+  /** Batches are done at once, so that none waits for another. */
+  #isQuick = false
 
   constructor(core: ModelCore, reader: BatchReader<BatchRows>, signal: AbortSignal | undefined) {
     this.#core = core
@@ -64,7 +68,7 @@ export class StreamFeed implements Feed {
     return Math.max(0, reader.passed - done)
   }
 
-  async run(work: Work, limit: number): Promise<NativeSums | undefined> {
+  async run(work: Work, limit: number, here?: WorkHere): Promise<NativeSums | undefined> {
     this.#throwFailure()
     if (this.#ended) return undefined
     const core = this.#core
@@ -90,9 +94,9 @@ export class StreamFeed implements Feed {
         if (batch === undefined) break
         // If batches before it were cancelled, this one must not run before them.
         if (isCancelled()) unused = batch
-        else inFlight.push({ batch, sums: this.#submit(work, batch) })
+        else inFlight.push({ batch, sums: this.#submit(work, batch, inFlight.length === 0 ? here : undefined) })
         this.reader.readAhead()
-        if (inFlight.length >= mostInFlight(core)) await settle()
+        if (this.#isQuick || inFlight.length >= mostInFlight(core)) await settle()
       }
       while (inFlight.length > 0) await settle()
       if (unused !== undefined) returned.push(unused)
@@ -135,10 +139,25 @@ export class StreamFeed implements Feed {
   }
 
   /** Queues a batch on the device. A rejection is handled when the batches before it are done. */
-  #submit(work: Work, batch: Numbered): Promise<NativeSums> {
-    const sums = this.reader.located(batch.where, () => this.#work(work, batch))
+  #submit(work: Work, batch: Numbered, here: WorkHere | undefined): Promise<NativeSums> {
+    const sums = this.reader.located(batch.where, () => this.#workHere(batch, here) ?? this.#work(work, batch))
     sums.catch(() => {})
     return sums
+  }
+
+  #workHere({ rows: [input, targets], where }: Numbered, here: WorkHere | undefined): Promise<NativeSums> | undefined {
+    if (here === undefined) return undefined
+    const sums = here(input, targets)
+    // Quick work of the turn before may stand in the way of a batch that is as quick.
+    this.#isQuick = sums !== undefined || (this.#isQuick && !mayWorkHere())
+    if (sums === undefined) return undefined
+    adviseOnBatch(this.#core, input, targets, where)
+    const look = async () => {
+      const own = await sums
+      adviseOnSums(this.#core, own, input, targets, where)
+      return own
+    }
+    return look()
   }
 
   async #work(work: Work, { rows: [input, targets], where }: Numbered): Promise<NativeSums> {

@@ -1,10 +1,12 @@
 /** Trains on the batches of epochs, in ranges that native code runs on its own. */
 
+import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { deriveSeed } from '../base/seeds.js'
 import type { ModelCore } from '../core/core.js'
 import { startPosition } from '../core/position.js'
-import { batchesAtOnce, trainRange } from '../feeds/captures.js'
+import { batchesAtOnce, trainBatchHere, trainRange } from '../feeds/captures.js'
 import type { Feed } from '../feeds/feed.js'
+import type { FeedRange } from '../feeds/feedRange.js'
 import { RangePacer, type Totals } from '../feeds/ranges.js'
 import type { NativeSums, NativeTrainRange } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
@@ -75,7 +77,7 @@ export class EpochBatches {
     if (passed !== core.position.passed) core.position = { ...core.position, passed }
     let isOver = false
     while (totals.batches < batches && !core.stopTraining) {
-      if (callbacks.perBatch) await timed((all) => all.batchBegin(totals.batches))
+      if (callbacks.beginsBatches) await timed((all) => all.batchBegin(totals.batches))
       hooks.check()
       const untilCall = callbacks.batchesUntilCall(totals.batches)
       const limit = Math.min(batches - totals.batches, untilCall, batchesAtOnce(core, feed.batchSize))
@@ -98,7 +100,7 @@ export class EpochBatches {
         computed ??= totals.logs()
         return { ...computed }
       }
-      if (callbacks.perBatch) await timed((all) => all.batchEnd(totals.batches, logs(), isLast))
+      if (callbacks.endsBatches) await timed((all) => all.batchEnd(totals.batches, logs(), isLast))
       if (callbacks.perRange) await timed((all) => all.rangeEnd(totals.batches - 1, logs()))
       if (isLast || !this.#isFollowed) continue
       const progress = this.progress(epoch, totals, (performance.now() - began) / 1000, logs())
@@ -145,17 +147,24 @@ export class EpochBatches {
     const { optimizer } = core.training().settings
     // A feed may queue several ranges: the learning rates of each go on from the last step of the one before.
     let step = core.step
-    const train = async (native: NativeTrainRange) => {
+    const trainNative = async (native: NativeTrainRange) => {
       hooks.check()
       const sums = await core.train(native)
       if (native.update !== false) core.step += sums[sumAt.batches] as number
       return sums
     }
-    return this.#feed.run((range) => {
+    const trainHere = (input: InputRows, targets: GivenTargets) => {
+      hooks.check()
+      const sums = trainBatchHere(core, input, targets)
+      if (sums !== undefined) step++
+      return sums
+    }
+    const train = (range: FeedRange) => {
       hooks.check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
-      return trainRange(core, totals, range, rates, train, hooks.fail)
-    }, limit)
+      return trainRange(core, totals, range, rates, trainNative, hooks.fail)
+    }
+    return this.#feed.run(train, limit, trainHere)
   }
 }

@@ -1,5 +1,6 @@
 /** Evaluation: computes loss and metrics over rows, and changes no weights. */
 
+import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { closing } from '../base/closing.js'
 import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkSignal, refuse, refuseIdle } from '../checks/validate.js'
@@ -10,9 +11,9 @@ import type { WeightOptions } from '../core/rowWeights.js'
 import { haveFiles, ownTargets, valuesOfTargets } from '../core/targets.js'
 import { isBatchSource } from '../data/batches.js'
 import { RowSource } from '../data/rowSource.js'
-import { batchesAtOnce, evaluateRange, totalsOf } from '../feeds/captures.js'
+import { batchesAtOnce, evaluateBatchHere, evaluateRange, totalsOf } from '../feeds/captures.js'
 import type { Feed } from '../feeds/feed.js'
-import { wholePass } from '../feeds/feedRange.js'
+import { type FeedRange, wholePass } from '../feeds/feedRange.js'
 import { rowFeed, streamFeed } from '../feeds/feeds.js'
 import { checkCopy, type MemoryOptions } from '../feeds/memoryOptions.js'
 import { abortError, RangePacer, type Totals } from '../feeds/ranges.js'
@@ -88,11 +89,19 @@ export async function evaluateFeed(
     if (signal?.aborted) throw abortError(what, signal)
     const began = performance.now()
     const count = pacer.next(Math.min(batches - totals.batches, batchesAtOnce(core, feed.batchSize)))
-    const sums = await feed.run((range) => {
+    const check = () => {
       core.checkAlive()
       if (signal?.aborted) throw abortError(what, signal)
-      return evaluateRange(core, totals, range, (native) => core.native().evaluate(native))
-    }, count)
+    }
+    const evaluate = (range: FeedRange) => {
+      check()
+      return evaluateRange(core, totals, range, (native) => core.evaluate(native))
+    }
+    const evaluateHere = (input: InputRows, targets: GivenTargets) => {
+      check()
+      return evaluateBatchHere(core, input, targets)
+    }
+    const sums = await feed.run(evaluate, count, evaluateHere)
     if (sums === undefined) break
     totals.add(sums)
     pacer.done(sums[sumAt.batches] as number, (performance.now() - began) / 1000)

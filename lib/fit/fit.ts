@@ -22,6 +22,7 @@ import { checkFitOptions, type FitOptions, type FitResult, type FitSettings } fr
 import { History, historyOf } from './history.js'
 import { FitHooks } from './hooks.js'
 import { type ProgressView, progressView } from './progress.js'
+import { UnwatchedEpochs } from './unwatchedEpochs.js'
 
 /** See {@link Sequential.fit}. */
 export async function fitModel(
@@ -68,6 +69,7 @@ class Fit {
   readonly #hooks: FitHooks
   readonly #view: ProgressView
   readonly #batches: EpochBatches
+  readonly #unwatched: UnwatchedEpochs | undefined
   readonly #history: History
   readonly #epochSeconds: number[] = []
   #dataEnded = false
@@ -83,6 +85,7 @@ class Fit {
     this.#hooks = new FitHooks(core, settings)
     this.#view = progressView(settings.verbose, settings.stream, ({ epoch, epochs }) => `Epoch ${epoch + 1}/${epochs}`)
     this.#batches = new EpochBatches(core, settings, train, this.#hooks, this.#view)
+    this.#unwatched = UnwatchedEpochs.of(core, settings, train, validation !== undefined, this.#batches.count)
     this.#history = new History(core.training().keys, validation !== undefined)
     core.history = this.#history.numbers
   }
@@ -94,8 +97,16 @@ class Fit {
     let logs: Partial<Logs> = {}
     await closing(
       async () => {
-        const first = await this.#begin(model)
-        for (let epoch = first; epoch < epochs && !core.stopTraining; epoch++) {
+        for (let epoch = await this.#begin(model); epoch < epochs && !core.stopTraining; epoch++) {
+          for (const complete of (await this.#unwatched?.train(epoch, this.#givenSeed)) ?? []) {
+            this.#epochSeconds.push(complete.seconds)
+            this.#history.add(complete.logs)
+            logs = complete.logs
+            epoch++
+          }
+          hooks.check()
+          const isCut = core.position.sums.length > 0
+          if (epoch === epochs || (core.stopTraining && !isCut)) break
           if (this.#feed.reader?.isSpent) {
             this.#endData(`after epoch ${epoch}`)
             break

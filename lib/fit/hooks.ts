@@ -69,7 +69,8 @@ export class FitHooks {
   }
 
   async #waitFor(work: Promise<unknown>): Promise<void> {
-    await unlessAborted(work, this.#settings.signal, (signal) => abortError('fit', signal))
+    const { signal } = this.#settings
+    await (signal === undefined ? work : unlessAborted(work, signal, (aborted) => abortError('fit', aborted)))
     this.check()
   }
 }

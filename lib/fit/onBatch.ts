@@ -1,13 +1,14 @@
 /** Trains or evaluates on a single batch: trainOnBatch and testOnBatch. */
 
+import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { checkOptions } from '../checks/validate.js'
 import { adviseOnModel } from '../core/advice.js'
 import type { ModelCore } from '../core/core.js'
-import { adviseOnSample } from '../core/dataAdvice.js'
+import { adviseOnBatch, adviseOnSample, adviseOnSums } from '../core/dataAdvice.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
-import { totalsOf, trainRange } from '../feeds/captures.js'
+import { evaluateBatchHere, totalsOf, trainBatchHere, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
 import { wholePass } from '../feeds/feedRange.js'
 import { refuseBalanced } from '../feeds/feeds.js'
@@ -25,12 +26,39 @@ export async function trainOnBatch(
 ): Promise<Record<string, number>> {
   core.checkCompiled()
   if (core.fitting) throw core.busyError('trainOnBatch cannot be called')
-  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight', 'classWeight'], 'trainOnBatch'))
+  const batch = readBatch(core, x, y, checkOptions(weights, ['sampleWeight', 'classWeight'], 'trainOnBatch'))
+  adviseOnModel(core)
+  return trainHere(core, batch) ?? trainAway(core, batch)
+}
+
+/** Trains at once. Undefined if that is not quick, or the model is busy. */
+function trainHere(core: ModelCore, { input, targets }: Batch): Promise<Record<string, number>> | undefined {
+  const sums = trainBatchHere(core, input, targets)
+  if (sums === undefined) return undefined
+  adviseOnBatch(core, input, targets)
+  return resultOf(core, { input, targets }, sums)
+}
+
+async function resultOf(
+  core: ModelCore,
+  { input, targets }: Batch,
+  sums: Promise<NativeSums>,
+): Promise<Record<string, number>> {
+  const totals = totalsOf(core)
+  const own = await sums
+  totals.add(own)
+  adviseOnSums(core, own, input, targets)
+  if (core.sample !== undefined) await adviseOnSample(core)
+  return totals.logs()
+}
+
+/** Trains off the JavaScript thread, or in several rounds. */
+async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Record<string, number>> {
+  const feed = new ArrayFeed(core, input, targets, input.rows)
   let isCounted = false
   let isTrained = false
   try {
     const { settings } = core.training()
-    adviseOnModel(core)
     const totals = totalsOf(core)
     await feed.begin(wholePass)
     core.native()
@@ -69,7 +97,14 @@ export async function testOnBatch(
 ): Promise<Record<string, number>> {
   core.checkNotRunning('it cannot evaluate')
   core.checkCompiled()
-  const feed = oneBatch(core, x, y, checkOptions(weights, ['sampleWeight'], 'testOnBatch'))
+  const batch = readBatch(core, x, y, checkOptions(weights, ['sampleWeight'], 'testOnBatch'))
+  const { input, targets } = batch
+  const sums = evaluateBatchHere(core, input, targets)
+  if (sums !== undefined) {
+    adviseOnBatch(core, input, targets)
+    return await resultOf(core, batch, sums)
+  }
+  const feed = new ArrayFeed(core, input, targets, input.rows)
   try {
     return (await evaluateFeed(core, 'testOnBatch', feed)).logs()
   } finally {
@@ -77,11 +112,15 @@ export async function testOnBatch(
   }
 }
 
-function oneBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, classWeight }: WeightOptions): ArrayFeed {
+interface Batch {
+  readonly input: InputRows
+  readonly targets: GivenTargets
+}
+
+function readBatch(core: ModelCore, x: unknown, y: unknown, { sampleWeight, classWeight }: WeightOptions): Batch {
   buildFrom(core, x)
   const input = takeRowsOf(core, x, 'x')
   const weights = { sampleWeight, classWeight: checkClassWeight(classWeight, 'classWeight') }
   if (weights.classWeight === 'balanced') refuseBalanced('a single batch')
-  const targets = readTargets(core, y, input.rows, 'y', weights)
-  return new ArrayFeed(core, input, targets, input.rows)
+  return { input, targets: readTargets(core, y, input.rows, 'y', weights) }
 }

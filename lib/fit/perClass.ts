@@ -66,7 +66,7 @@ export async function perClassOf(
   if (rawWidth !== undefined) refuse('perClass', `false with loss '${loss?.name}', which has targets of its own`, true)
   const targets = asked.map((i) => toPlainTargets(readHead(core, i, values[i] as OfOutput, rows)))
   const out = new Float32Array(rows * outputSize)
-  await core.native().predict(input, out, 1024)
+  await core.predict(input, out)
   const found = asked.map((index, i): [string, PerClass] => {
     const setup = heads[index] as HeadSetup
     const own = heads.length === 1 ? out : columnsOf(out, rows, setup)

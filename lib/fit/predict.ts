@@ -53,7 +53,7 @@ async function predictRows(
   const results = new Results(core, input.rows, options.out)
   const batchSize = Math.min(asked, input.rows)
   // While a training runs, its ranges could change the weights between ranges of the prediction: then all rows are one range.
-  if (signal === undefined || core.fitting) await run(core, input, results, 0, batchSize)
+  if (signal === undefined || core.fitting) await run(core, input, results, 0)
   else await predictInRanges(core, ownRows(input), results, batchSize, signal)
   return results.whole
 }
@@ -67,7 +67,7 @@ export async function predictOnBatch(
   const options = checkOptions(given, ['out'], 'predictOnBatch')
   const input = readInput(core, x)
   const results = new Results(core, input.rows, options.out)
-  await run(core, input, results, 0, input.rows)
+  await run(core, input, results, 0)
   return results.whole
 }
 
@@ -186,15 +186,9 @@ export function outputFor(core: ModelCore, rows: number, out: unknown): Float32A
 }
 
 /** Predicts rows into the results, from row `from` on. */
-async function run(
-  core: ModelCore,
-  input: InputRows,
-  results: Results,
-  from: number,
-  batchSize: number,
-): Promise<void> {
+async function run(core: ModelCore, input: InputRows, results: Results, from: number): Promise<void> {
   const to = from + input.rows
-  await core.native().predict(input, results.part(from, to), batchSize)
+  await core.predict(input, results.part(from, to))
   core.checkAlive()
   results.done(from, to)
 }
@@ -212,7 +206,7 @@ async function predictInRanges(
     const batches = pacer.next(Math.ceil((input.rows - row) / batchSize))
     const end = Math.min(input.rows, row + batches * batchSize)
     const began = performance.now()
-    await run(core, sliceRows(input, row, end), results, row, batchSize)
+    await run(core, sliceRows(input, row, end), results, row)
     pacer.done(batches, (performance.now() - began) / 1000)
     row = end
   }

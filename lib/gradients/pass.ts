@@ -4,9 +4,12 @@ import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
+import { working } from '../native/working.js'
 import type { Sibling } from './siblings.js'
 
 type Arrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'inputGradients' | 'update'>
+
+const oneBatch = { firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
 
 /** Rows that are bound to a native model. Where that is made anew, the new one takes them over. */
 export class BoundRows {
@@ -30,18 +33,8 @@ export class BoundRows {
     for (;;) {
       this.#core.checkAlive()
       const model = this.#current()
-      const sums = await model.train({
-        data: this.#handle,
-        batchSize: this.rows,
-        firstBatch: 0,
-        batches: 1,
-        epoch: 0,
-        shuffle: false,
-        seed: 0,
-        learningRates,
-        update: false,
-        ...arrays,
-      })
+      const range = { data: this.#handle, batchSize: this.rows, ...oneBatch, learningRates, update: false, ...arrays }
+      const sums = await working(model, (here) => model.train(range, here))
       if (sums[sumAt.batches] === 1) return sums
     }
   }

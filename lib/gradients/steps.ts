@@ -5,6 +5,7 @@ import { checkBoolean, checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { stride } from '../feeds/captures.js'
+import { working } from '../native/working.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkNoFit } from './compute.js'
 import { giveGradients, readGradients, siblingOfStep } from './gradients.js'
@@ -53,7 +54,7 @@ export async function applyGradients(
       const own = siblingOfStep(core, read.ofAll)
       giveGradients(core, own, gradients, read)
       core.trains()
-      await own.model.applyGradients(rates[0] as number)
+      await working(own.model, (here) => own.model.applyGradients(rates[0] as number, here))
     }),
   )
   return { applied: true, nonFinite }

@@ -4,6 +4,7 @@ import { isFloat32Array, isUint8Array } from 'node:util/types'
 import { type ArrayInput, elementCount } from '../arrays/arrays.js'
 import { type NamedInput, sideBySide } from '../arrays/sideBySide.js'
 import { checkFloats, checkPresent, copyResults, hintFor, toFloats } from '../arrays/typedArrays.js'
+import { afterWorkHere, mayWorkHere } from '../base/atOnce.js'
 import { NeurodeError } from '../base/errors.js'
 import { guardArity, refuseMore } from '../checks/arity.js'
 import {
@@ -143,7 +144,14 @@ export class Predictor<Results = Float32Array> {
     const input = this.joined(x)
     const arrays = this.#arraysFor(input, given)
     const results = new Float32Array(this.#checkSizes(input, arrays === undefined ? given : undefined))
-    await this.#native.predict(input, results, true)
+    const rows = input.length / this.inputSize
+    const began = performance.now()
+    if (mayWorkHere() && this.#native.isQuick(rows)) {
+      this.#native.predictSync(input, results)
+      await afterWorkHere(began)
+    } else {
+      await this.#native.predict(input, results, true)
+    }
     if (arrays !== undefined) return written(arrays, results)
     if (given === undefined) return results as Results
     copyResults(results, given as Float32Array)

@@ -107,7 +107,10 @@ export interface NativeParameter {
   readonly learns: boolean
 }
 
-/** A model on one device. Methods that return promises run off the JavaScript thread, in the order of the calls. */
+/**
+ * A model on one device. Methods that return promises run off the JavaScript thread, in the order of the calls. Some take `here`:
+ * whether they may do quick work at once. Then they return no promise, and the model is busy until {@link NativeModel.settled}.
+ */
 export interface NativeModel {
   readonly device: string
   /** Instruction set on the CPU, compute capability on CUDA. */
@@ -133,7 +136,7 @@ export interface NativeModel {
   getGradient(index: number, out?: Float32Array): Float32Array
   setGradient(index: number, values: Float32Array): void
   /** One step of the optimizer from these gradients. */
-  applyGradients(learningRate: number): Promise<void>
+  applyGradients(learningRate: number, here?: boolean): Promise<void> | undefined
   /** Keeps the arrays, or copies of them, and returns a handle for them. Labels and weights are always copied. */
   bind(input: NativeInput, targets: NativeTargets | NativeHeadTargets): number
   /** Takes over data that another model, disposed or not, has bound, and returns a handle for them; the other handle becomes invalid. */
@@ -141,10 +144,24 @@ export interface NativeModel {
   unbind(handle: number): void
   /** Allocates the memory that such ranges need, or rejects with `ERR_OUT_OF_MEMORY` and changes nothing. */
   reserve(reservation: NativeReservation): Promise<void>
-  train(range: NativeTrainRange): Promise<NativeSums>
-  evaluate(range: NativeEvaluateRange): Promise<NativeSums>
-  predict(input: NativeInput, out: Float32Array, batchSize: number): Promise<void>
+  train(range: NativeTrainRange, here?: boolean): Promise<NativeSums> | NativeSums
+  /**
+   * Trains on epochs, each of which is this range with an `epoch` one larger, and `learningRates` for all of them or one for all. For
+   * each epoch that began there are the seconds that it took, and its sums.
+   */
+  trainEpochs(range: NativeTrainRange, epochs: number): Promise<Float64Array>
+  evaluate(range: NativeEvaluateRange, here?: boolean): Promise<NativeSums> | NativeSums
+  predict(input: NativeInput, out: Float32Array, here?: boolean): Promise<void> | undefined
   predictSync(input: NativeInput, out: Float32Array): void
+  /** Trains or evaluates on one batch at once, without binding it. Undefined if that is not quick, or the model is busy. */
+  trainHere(
+    input: NativeInput,
+    targets: NativeTargets | NativeHeadTargets,
+    learningRate: number,
+  ): NativeSums | undefined
+  evaluateHere(input: NativeInput, targets: NativeTargets | NativeHeadTargets): NativeSums | undefined
+  /** To be called once for each call that did its work at once. */
+  settled(): void
   /** Stops running and queued ranges after the current batch; they resolve with the sums of the batches that ran. */
   cancel(): void
   dispose(): void

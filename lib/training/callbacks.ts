@@ -71,7 +71,8 @@ export const hooks = [
 ] as const satisfies readonly (keyof Callback)[]
 
 type HookName = (typeof hooks)[number]
-const batchHooks: readonly HookName[] = ['onBatchBegin', 'onBatchEnd', 'onTrainBatchBegin', 'onTrainBatchEnd']
+const batchBegins: readonly HookName[] = ['onBatchBegin', 'onTrainBatchBegin']
+const batchEnds: readonly HookName[] = ['onBatchEnd', 'onTrainBatchEnd']
 
 /** The last fit of each callback object, whose training the object's state belongs to. */
 const lastUsers = new WeakMap<Callback, CallbackList>()
@@ -85,8 +86,9 @@ export class CallbackList {
   readonly #named: ReadonlyMap<string, Callback>
   readonly #batchIntervals: readonly number[]
   readonly isEmpty: boolean
-  /** Whether any callback has a function for batches. */
-  readonly perBatch: boolean
+  /** Whether any callback has a function for batches that begin, or that have ended. */
+  readonly beginsBatches: boolean
+  readonly endsBatches: boolean
   /** Whether any callback has a function for ranges of batches. */
   readonly perRange: boolean
 
@@ -100,7 +102,9 @@ export class CallbackList {
     this.isEmpty = callbacks.length === 0
     this.#named = nameCallbacks(this.#callbacks)
     this.#batchIntervals = callbacks.filter(hasBatchHook).map(({ batchInterval }) => batchInterval ?? 1)
-    this.perBatch = this.#batchIntervals.length > 0
+    const someHave = (names: readonly HookName[]) => callbacks.some((callback) => hasHook(callback, names))
+    this.beginsBatches = someHave(batchBegins)
+    this.endsBatches = someHave(batchEnds)
     this.perRange = callbacks.some(({ onRangeEnd }) => typeof onRangeEnd === 'function')
   }
 
@@ -165,8 +169,8 @@ export class CallbackList {
   async batchBegin(batch: number): Promise<void> {
     for (const callback of this.#callbacks) {
       if (batch % (callback.batchInterval ?? 1) !== 0) continue
-      await callback.onBatchBegin?.(batch, {})
-      await callback.onTrainBatchBegin?.(batch, {})
+      if (callback.onBatchBegin) await callback.onBatchBegin(batch, {})
+      if (callback.onTrainBatchBegin) await callback.onTrainBatchBegin(batch, {})
     }
   }
 
@@ -174,8 +178,8 @@ export class CallbackList {
   async batchEnd(batches: number, logs: Logs, epochEnds: boolean): Promise<void> {
     for (const callback of this.#callbacks) {
       if (!epochEnds && batches % (callback.batchInterval ?? 1) !== 0) continue
-      await callback.onBatchEnd?.(batches - 1, logs)
-      await callback.onTrainBatchEnd?.(batches - 1, logs)
+      if (callback.onBatchEnd) await callback.onBatchEnd(batches - 1, logs)
+      if (callback.onTrainBatchEnd) await callback.onTrainBatchEnd(batches - 1, logs)
     }
   }
 
@@ -227,8 +231,12 @@ function nameCallbacks(callbacks: readonly Callback[]): Map<string, Callback> {
   return named
 }
 
+function hasHook(callback: Callback, names: readonly HookName[]): boolean {
+  return names.some((hook) => typeof callback[hook] === 'function')
+}
+
 function hasBatchHook(callback: Callback): boolean {
-  return batchHooks.some((hook) => typeof callback[hook] === 'function')
+  return hasHook(callback, batchBegins) || hasHook(callback, batchEnds)
 }
 
 /** Names of members that may be meant as functions of a callback: all functions, own or inherited, and all `on…` members. */

@@ -39,6 +39,10 @@ Memory memory_of(Napi::Object array) {
   return !lent.IsUndefined() && to_bool(lent, "lent") ? Memory::lent : Memory::kept;
 }
 
+std::int64_t rows_of(Napi::Object input, const Program& program) {
+  return to_elements(input.Get("data"), "input.data").count / program.input_size;
+}
+
 BoundInput::BoundInput(Napi::Object input, Memory memory, const Program& program) {
   elements_ = to_elements(input.Get("data"), "input.data");
   view_ = to_input(input, elements_, program.input_size);
@@ -70,7 +74,8 @@ InputView BoundInput::view() {
   return view_;
 }
 
-BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::int64_t rows)
+BoundTargets::BoundTargets(Napi::Object targets, Memory memory, const Program& program,
+                           std::int64_t rows)
     : rows_(rows) {
   if (rows > kMostRows) throw Error("ERR_SHAPE", "input: more than 2^31 rows");
   shapes_ = shapes_of(program);
@@ -80,11 +85,11 @@ BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::in
   if ((kind == "heads") != (shapes_.size() > 1))
     throw Error("ERR_ARGUMENT", "targets.kind: expected 'heads' for several heads alone");
   if (kind == "heads") {
-    take_heads(targets, program);
+    take_heads(targets, memory, program);
   } else if (kind == "classes") {
     take_classes(program);
   } else {
-    take_rows(targets, program);
+    take_rows(targets, memory, program);
   }
   const Napi::Value weights = targets.Get("weights");
   if (weights.IsUndefined()) return;
@@ -96,7 +101,7 @@ BoundTargets::BoundTargets(Napi::Object targets, const Program& program, std::in
 }
 
 // The columns of the heads side by side, as float32.
-void BoundTargets::take_heads(Napi::Object targets, const Program& program) {
+void BoundTargets::take_heads(Napi::Object targets, Memory memory, const Program& program) {
   const Napi::Value classes = targets.Get("classes");
   const std::size_t heads = program.heads.size();
   if (!classes.IsArray() || classes.As<Napi::Array>().Length() != heads)
@@ -117,7 +122,7 @@ void BoundTargets::take_heads(Napi::Object targets, const Program& program) {
                                  std::to_string(elements_.count) + " values");
   }
   view_.rows = static_cast<const float*>(elements_.data);
-  if (memory_of(targets) == Memory::lent) {
+  if (memory == Memory::lent) {
     floats_ = copy_of(view_.rows, elements_.count);
     view_.rows = floats_.data();
   }
@@ -161,7 +166,7 @@ void BoundTargets::take_classes(const Program& program) {
   view_.classes = classes_.data();
 }
 
-void BoundTargets::take_rows(Napi::Object targets, const Program& program) {
+void BoundTargets::take_rows(Napi::Object targets, Memory memory, const Program& program) {
   const auto number = [&](const char* name, double standard) {
     return targets.Get(name).IsUndefined() ? standard : member(targets, name, to_number);
   };
@@ -182,7 +187,7 @@ void BoundTargets::take_rows(Napi::Object targets, const Program& program) {
   } else if (elements_.type == ElementType::float32 && scale_ == 1 && offset_ == 0) {
     view_.rows = static_cast<const float*>(elements_.data);
   }
-  if (memory_of(targets) == Memory::kept) return;
+  if (memory == Memory::kept) return;
   if (view_.bytes != nullptr) {
     bytes_ = copy_of(view_.bytes, elements_.count);
     view_.bytes = bytes_.data();
@@ -205,7 +210,8 @@ TargetsView BoundTargets::view() {
 
 Bound::Bound(Napi::Object input, Napi::Object targets, const Program& program, int handle)
     : input(std::make_shared<BoundInput>(input, memory_of(input), program)),
-      targets(std::make_shared<BoundTargets>(targets, program, this->input->rows())),
+      targets(std::make_shared<BoundTargets>(targets, memory_of(targets), program,
+                                             this->input->rows())),
       handle(handle) {}
 
 Bound::Bound(const Bound& other, const Program& program, int handle)

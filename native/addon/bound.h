@@ -22,6 +22,9 @@ enum class Memory { kept, lent };
 // Memory::lent if the member `lent` of the array's object is true.
 Memory memory_of(Napi::Object array);
 
+// How many rows of input the object holds, without checks.
+std::int64_t rows_of(Napi::Object input, const Program& program);
+
 // Rows of input. Elements other than bytes and float32 become float32: during the call if the array
 // is lent, otherwise when the device's thread first asks for the view.
 class BoundInput {
@@ -47,15 +50,15 @@ class BoundInput {
 // always copied.
 class BoundTargets {
  public:
-  BoundTargets(Napi::Object targets, const Program& program, std::int64_t rows);
+  BoundTargets(Napi::Object targets, Memory memory, const Program& program, std::int64_t rows);
 
   bool fits(const Program& program) const;
   TargetsView view();
 
  private:
   void take_classes(const Program& program);
-  void take_rows(Napi::Object targets, const Program& program);
-  void take_heads(Napi::Object targets, const Program& program);
+  void take_rows(Napi::Object targets, Memory memory, const Program& program);
+  void take_heads(Napi::Object targets, Memory memory, const Program& program);
   void check_classes(const Program& program) const;
 
   Elements elements_;

@@ -11,6 +11,7 @@
 #include "native/addon/convert.h"
 #include "native/addon/opening.h"
 #include "native/addon/range.h"
+#include "native/addon/training_range.h"
 #include "native/addon/worker.h"
 
 namespace neurode::addon {
@@ -37,9 +38,13 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::unbind>("unbind"),
                          InstanceMethod<&Model::reserve>("reserve"),
                          InstanceMethod<&Model::train>("train"),
+                         InstanceMethod<&Model::train_epochs>("trainEpochs"),
                          InstanceMethod<&Model::evaluate>("evaluate"),
                          InstanceMethod<&Model::predict>("predict"),
                          InstanceMethod<&Model::predict_sync>("predictSync"),
+                         InstanceMethod<&Model::train_here>("trainHere"),
+                         InstanceMethod<&Model::evaluate_here>("evaluateHere"),
+                         InstanceMethod<&Model::settled>("settled"),
                          InstanceMethod<&Model::cancel>("cancel"),
                          InstanceMethod<&Model::dispose>("dispose"),
                      });
@@ -181,6 +186,18 @@ Napi::Promise Model::submit(Napi::Env env, Napi::Value arrays, const Flag& cance
   return promise;
 }
 
+// Runs a range on the device's thread, and resolves with its sums.
+template <class Run>
+Napi::Value Model::submit_range(Napi::Env env, Napi::Value arrays, Run run) {
+  auto sums = std::make_shared<Sums>();
+  return submit(
+      env, arrays, cancellable(),
+      [core = core_, sums, run = std::move(run)](const std::atomic<bool>& cancelled) {
+        *sums = run(*core, cancelled);
+      },
+      [sums](Napi::Env env) { return to_sums(env, *sums); });
+}
+
 Napi::Value Model::reserve(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
@@ -207,31 +224,35 @@ Napi::Value Model::train(const Napi::CallbackInfo& info) {
     if (core.program.train.tasks.empty())
       throw Error("ERR_NOT_COMPILED", "the model has no loss and no optimizer");
     const Napi::Object options = to_object(info[0], "range");
-    const auto bound = data_.of(options);
-    BatchRange range = to_range(options, bound->rows(), core.program);
-    range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
-    const bool shuffle = member(options, "shuffle", to_bool);
-    const OrderKey key = to_order_key(options, range.data.input.rows);
-    auto sums = std::make_shared<Sums>();
+    TrainingRange range(options, data_.of(options), core.program, 1);
+    const std::int64_t batches = range.batches();
+    if (may_be_here(info[1], Work::train, range.batch_size(), batches)) {
+      const std::atomic<bool> never{false};
+      return run_here(env, [&](Core& core) { return range.run_here(core, never); });
+    }
+    return submit_range(env, data_.arrays_of(options),
+                        [range = std::move(range)](Core& core, const std::atomic<bool>& cancelled) {
+                          return range.run(core, 0, cancelled);
+                        });
+  });
+}
+
+// (range, epochs): each epoch is such a range. For each that began, the seconds it took and its
+// sums.
+Napi::Value Model::train_epochs(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    const Napi::Object options = to_object(info[0], "range");
+    const std::int64_t epochs = to_integer(info[1], "epochs", 1, kMostRows);
+    const auto numbers = std::make_shared<std::vector<double>>();
     return submit(
         env, data_.arrays_of(options), cancellable(),
-        [core = core_, bound, range, shuffle, key, sums,
-         learning_rates =
-             to_learning_rates(options, range.batches)](const std::atomic<bool>& cancelled) {
-          BatchRange ordered = range;
-          if (cancelled) {
-            *sums = Sums(core->program.heads.size(), core->program.metrics);
-            return;
-          }
-          ordered.data = bound->view();
-          if (shuffle) {
-            ordered.order_key = key;
-            ordered.order = core->orders.take(key);
-            ordered.next_order = [core] { return core->orders.ahead(); };
-          }
-          *sums = core->executor->train(ordered, learning_rates.data(), *core->step, cancelled);
+        [core = core_, epochs, numbers,
+         range = TrainingRange(options, data_.of(options), core().program, epochs)](
+            const std::atomic<bool>& cancelled) {
+          range.run_epochs(*core, epochs, cancelled, *numbers);
         },
-        [sums](Napi::Env env) { return to_sums(env, *sums); });
+        [numbers](Napi::Env env) { return to_doubles(env, *numbers); });
   });
 }
 
@@ -244,14 +265,15 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
     const Napi::Object options = to_object(info[0], "range");
     const auto bound = data_.of(options);
     BatchRange range = to_range(options, bound->rows(), core.program);
-    auto sums = std::make_shared<Sums>();
-    return submit(
-        env, data_.arrays_of(options), cancellable(),
-        [core = core_, bound, range, sums](const std::atomic<bool>& cancelled) mutable {
-          range.data = bound->view();
-          *sums = core->executor->evaluate(range, cancelled);
-        },
-        [sums](Napi::Env env) { return to_sums(env, *sums); });
+    range.here = may_be_here(info[1], Work::evaluate, range.batch_size, range.batches);
+    auto run = [bound, range](Core& core, const std::atomic<bool>& cancelled) {
+      BatchRange viewed = range;
+      viewed.data = bound->view();
+      return core.executor->evaluate(viewed, cancelled);
+    };
+    const std::atomic<bool> never{false};
+    if (range.here) return run_here(env, [&](Core& core) { return run(core, never); });
+    return submit_range(env, data_.arrays_of(options), std::move(run));
   });
 }
 
@@ -260,6 +282,11 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
   return guard(env, [&]() -> Napi::Value {
     Core& core = this->core();
     const Napi::Object rows = to_object(info[0], "input");
+    if (may_be_here(info[2], Work::predict, rows_of(rows, core.program), 1)) {
+      predict_here(core, rows, info[1]);
+      ++*jobs_;
+      return env.Undefined();
+    }
     const auto input = std::make_shared<BoundInput>(rows, memory_of(rows), core.program);
     float* const out = output_of(info[1], input->rows(), core.program.output_size);
     Napi::Array arrays = Napi::Array::New(env, 2);
@@ -275,13 +302,7 @@ Napi::Value Model::predict(const Napi::CallbackInfo& info) {
 }
 
 void Model::predict_sync(const Napi::CallbackInfo& info) {
-  guard(info.Env(), [&] {
-    Core& core = idle_core();
-    // The array cannot change before this call returns, so it needs no copy.
-    BoundInput input(to_object(info[0], "input"), Memory::kept, core.program);
-    float* const out = output_of(info[1], input.rows(), core.program.output_size);
-    core.executor->predict_here(input.view(), out);
-  });
+  guard(info.Env(), [&] { predict_here(idle_core(), to_object(info[0], "input"), info[1]); });
 }
 
 void Model::cancel(const Napi::CallbackInfo&) {

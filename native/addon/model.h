@@ -52,9 +52,13 @@ class Model : public Wrapped<Model> {
   void unbind(const Napi::CallbackInfo& info);
   Napi::Value reserve(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
+  Napi::Value train_epochs(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
   void predict_sync(const Napi::CallbackInfo& info);
+  Napi::Value train_here(const Napi::CallbackInfo& info);
+  Napi::Value evaluate_here(const Napi::CallbackInfo& info);
+  void settled(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
@@ -67,9 +71,15 @@ class Model : public Wrapped<Model> {
   int trainable_index(Napi::Value value);
   void drop(int handle);
   Flag cancellable();
+  bool may_be_here(Napi::Value allowed, Work work, std::int64_t rows, std::int64_t batches);
+  Napi::Value run_here(Napi::Env env, const std::function<Sums(Core&)>& run);
+  Napi::Value batch_here(const Napi::CallbackInfo& info, Work work);
+  static void predict_here(Core& core, Napi::Object rows, Napi::Value to);
   Napi::Promise submit(Napi::Env env, Napi::Value arrays, const Flag& cancelled,
                        std::function<void(const std::atomic<bool>&)> work,
                        std::function<Napi::Value(Napi::Env)> result);
+  template <class Run>
+  Napi::Value submit_range(Napi::Env env, Napi::Value arrays, Run run);
   void release();
 
   std::shared_ptr<Core> core_;

@@ -6,6 +6,7 @@
 #include "native/addon/convert.h"
 #include "native/addon/model.h"
 #include "native/addon/opening.h"
+#include "native/engine/flush_subnormals.h"
 
 namespace neurode::addon {
 
@@ -171,12 +172,18 @@ void Model::set_gradient(const Napi::CallbackInfo& info) {
 Napi::Value Model::apply_gradients(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
-    core_with_gradients();
+    Core& own = core_with_gradients();
     const auto rate = static_cast<float>(to_number(info[0], "learningRate"));
+    if (may_be_here(info[1], Work::apply, 0, 1)) {
+      const FlushSubnormals flush;
+      own.executor->apply(rate, *own.step, true);
+      ++*jobs_;
+      return env.Undefined();
+    }
     return submit(
         env, env.Undefined(), std::make_shared<std::atomic<bool>>(false),
         [core = core_, rate](const std::atomic<bool>&) {
-          core->executor->apply(rate, *core->step);
+          core->executor->apply(rate, *core->step, false);
         },
         [](Napi::Env env) { return env.Undefined(); });
   });

@@ -80,17 +80,27 @@ float* output_of(Napi::Value value, std::int64_t rows, int outputs) {
   return out.Data();
 }
 
-Napi::Value to_sums(Napi::Env env, const Sums& sums) {
+void append(std::vector<double>& numbers, const Sums& sums) {
   // `sumAt` in lib/native/sums.ts says where each number stands.
-  std::vector<double> all{static_cast<double>(sums.batches), static_cast<double>(sums.rows)};
+  numbers.insert(numbers.end(),
+                 {static_cast<double>(sums.batches), static_cast<double>(sums.rows)});
   for (const HeadSums& head : sums.heads) {
-    all.insert(all.end(), {head.loss, head.counted, head.weight});
-    if (&head == &sums.heads.front()) all.push_back(sums.penalty);
+    numbers.insert(numbers.end(), {head.loss, head.counted, head.weight});
+    if (&head == &sums.heads.front()) numbers.push_back(sums.penalty);
   }
-  all.insert(all.end(), sums.metrics.begin(), sums.metrics.end());
-  Napi::Float64Array values = Napi::Float64Array::New(env, all.size());
-  std::copy(all.begin(), all.end(), values.Data());
+  numbers.insert(numbers.end(), sums.metrics.begin(), sums.metrics.end());
+}
+
+Napi::Value to_doubles(Napi::Env env, const std::vector<double>& numbers) {
+  Napi::Float64Array values = Napi::Float64Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), values.Data());
   return values;
+}
+
+Napi::Value to_sums(Napi::Env env, const Sums& sums) {
+  std::vector<double> all;
+  append(all, sums);
+  return to_doubles(env, all);
 }
 
 }  // namespace neurode::addon

@@ -27,8 +27,11 @@ OrderKey to_order_key(Napi::Object options, std::int64_t rows);
 // The memory of an array for the outputs of this many rows. Throws if its size is wrong.
 float* output_of(Napi::Value value, std::int64_t rows, int outputs);
 
-// An array: batches, rows, loss, counted, weight, penalty, the loss, counted and weight of further
+// Appends batches, rows, loss, counted, weight, penalty, the loss, counted and weight of further
 // heads, and the sums of the metrics.
+void append(std::vector<double>& numbers, const Sums& sums);
+Napi::Value to_doubles(Napi::Env env, const std::vector<double>& numbers);
+// The numbers that append() appends.
 Napi::Value to_sums(Napi::Env env, const Sums& sums);
 
 }  // namespace neurode::addon

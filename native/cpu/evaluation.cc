@@ -15,13 +15,14 @@ Evaluation::Evaluation(const Program& program, const Parameters& parameters, Pen
       team_(team),
       workspace_(workspace),
       pass_(program, program.evaluate, parameters, kernels),
-      cost_(cost_of_panels(program, kernels)) {}
+      cost_(cost_of_panels(program, kernels)),
+      cost_of_penalties_(cost_of_penalties(program)) {}
 
 Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled) {
   const InputView input = scaled(program_, range.data.input);
   const std::int64_t begin = range.first_batch * range.batch_size;
   const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
-  const int threads = threads_worth_waking(cost_, end - begin, team_.size());
+  const int threads = range.here ? 1 : threads_worth_waking(cost_, end - begin, team_.size());
   const std::int64_t panel_floats = pass_.plan().size;
   const int values_per_panel = program_.row_values() * kPanel;
   constexpr int kRows = kTogether * kPanel;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "native/cpu/forward_cost.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/penalties.h"
 #include "native/cpu/threads.h"
@@ -20,6 +21,10 @@ class Evaluation {
 
   // As Executor::evaluate.
   Sums run(const BatchRange& range, const std::atomic<bool>& cancelled);
+  // As Executor::is_quick.
+  bool is_quick(std::int64_t rows) const {
+    return is_quick_here(cost_.of(rows) + cost_of_penalties_, cost_, team_.size());
+  }
 
  private:
   const Program& program_;
@@ -28,6 +33,7 @@ class Evaluation {
   Workspace& workspace_;
   const PassRunner pass_;
   const ForwardCost cost_;
+  const double cost_of_penalties_;
 };
 
 }  // namespace neurode::cpu

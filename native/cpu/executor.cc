@@ -35,8 +35,8 @@ class CpuExecutor final : public Executor {
   void set_gradient(int index, const float* values) override {
     parameters_.set_gradient(index, values);
   }
-  void apply(float learning_rate, std::int64_t& step) override {
-    training_.apply(learning_rate, step);
+  void apply(float learning_rate, std::int64_t& step, bool here) override {
+    training_.apply(learning_rate, step, here);
   }
 
   void get_parameter(int index, float* values) const override {
@@ -58,6 +58,19 @@ class CpuExecutor final : public Executor {
   }
   Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
     return evaluation_.run(range, cancelled);
+  }
+  bool is_quick(Work work, std::int64_t rows, std::int64_t batches) const override {
+    switch (work) {
+      case Work::train:
+        return training_.is_quick(rows, batches);
+      case Work::apply:
+        return training_.is_quick_update();
+      case Work::evaluate:
+        return evaluation_.is_quick(rows * batches);
+      case Work::predict:
+        return prediction_.is_quick(rows * batches);
+    }
+    return false;
   }
   void predict(const InputView& input, float* output, const std::atomic<bool>& cancelled) override {
     prediction_.run(input, output, cancelled);

@@ -57,6 +57,13 @@ double operations_of(const Task& task, const Sizes& sizes) {
 // Other threads are woken for work of more than this share of what is quick.
 constexpr double kWorthWaking = 1.0 / 8;
 
+// Work of more than this share of what is quick is done sooner by the device's thread and its team,
+// though to wake them takes twice 50 us.
+constexpr double kWorthWakingAll = 1.0 / 3;
+
+constexpr double kOfUpdate = 150;       // of a parameter's value, by any optimizer, from memory
+constexpr double kOfMatrixPenalty = 8;  // two products of the parameter with itself
+
 enum class Way { packed, panels };
 
 ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
@@ -96,6 +103,28 @@ ForwardCost cost_of_panels(const Program& program, const Kernels& kernels) {
 
 int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most) {
   return cost.of(rows) > kWorthWaking * cost.quick ? most : 1;
+}
+
+double cost_of_penalties(const Program& program) {
+  double cost = 0;
+  for (const Task& task : program.train.tasks) {
+    if (task.kind != TaskKind::matrix_penalty) continue;
+    const Parameter& parameter = program.parameters[task.parameter];
+    cost += kOfMatrixPenalty * static_cast<double>(parameter.size()) *
+            std::max(parameter.rows, parameter.columns);
+  }
+  return cost;
+}
+
+double cost_of_updates(const Program& program) {
+  double values = 0;
+  for (const Parameter& parameter : program.parameters)
+    values += static_cast<double>(parameter.size());
+  return kOfUpdate * values + cost_of_penalties(program);
+}
+
+bool is_quick_here(double cost, const ForwardCost& forward, int threads) {
+  return cost < forward.quick * (threads > 1 ? kWorthWakingAll : 1);
 }
 
 }  // namespace neurode::cpu

@@ -16,4 +16,12 @@ ForwardCost cost_of_panels(const Program& program, const Kernels& kernels);
 // it pays to wake others. To wake a thread takes about 20 us.
 int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most);
 
+// What evaluations and steps of training cost beside their passes.
+double cost_of_penalties(const Program& program);
+double cost_of_updates(const Program& program);
+
+// Whether one thread does work of this cost in half a millisecond. Where others can help, it has to
+// be done alone as soon as by a team that is woken for it.
+bool is_quick_here(double cost, const ForwardCost& forward, int threads);
+
 }  // namespace neurode::cpu

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 
+#include "native/cpu/forward_cost.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/threads.h"
 #include "native/cpu/workspace.h"
@@ -21,6 +22,10 @@ class Prediction {
   // As Executor::predict and predict_here.
   void run(const InputView& input, float* output, const std::atomic<bool>& cancelled);
   void run_here(const InputView& input, float* output);
+  // As Executor::is_quick.
+  bool is_quick(std::int64_t rows) const {
+    return is_quick_here(cost_.of(rows), cost_, team_.size());
+  }
 
  private:
   // A kernel for single rows, and zeros where its layer has no bias.

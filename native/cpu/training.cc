@@ -69,14 +69,16 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
                        : std::vector<TrainingSegment>()),
       updates_(program, parameters, kernels, penalties),
       gradients_(program, pass_, parameters, kernels, updates_),
-      choice_(team.size()) {}
+      choice_(team.size()),
+      cost_(cost_of_panels(program, kernels)),
+      cost_of_updates_(cost_of_updates(program)) {}
 
 Sums Training::run(const BatchRange& batches, const float* learning_rates, std::int64_t& step,
                    const std::atomic<bool>& cancelled) {
   const InputView input = scaled(program_, batches.data.input);
   const int batch = static_cast<int>(std::min<std::int64_t>(batches.batch_size, input.rows));
   const double operations = operations_of(program_, batch);
-  const bool parallel = operations > kWorthABarrier;
+  const bool parallel = !batches.here && operations > kWorthABarrier;
   const int threads = parallel ? choice_.threads() : 1;
   const std::int64_t rest = input.rows % batch == 0 ? batch : input.rows % batch;
   const Range range{.batches = batches,
@@ -175,8 +177,9 @@ void Training::begin_statistics() {
   }
 }
 
-void Training::apply(float learning_rate, std::int64_t& step) {
-  const int threads = operations_of(program_, 1) > kWorthABarrier ? choice_.threads() : 1;
+void Training::apply(float learning_rate, std::int64_t& step, bool here) {
+  const bool parallel = !here && operations_of(program_, 1) > kWorthABarrier;
+  const int threads = parallel ? choice_.threads() : 1;
   parameters_.changes();
   const Step of_update{step, learning_rate, true, false};
   team_.run(threads, [&](int thread) {

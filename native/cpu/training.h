@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "native/cpu/forward_cost.h"
 #include "native/cpu/gradients.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/penalties.h"
@@ -24,12 +25,19 @@ class Training {
            const Kernels& kernels, ThreadTeam& team, Workspace& workspace);
 
   // As Executor::apply.
-  void apply(float learning_rate, std::int64_t& step);
+  void apply(float learning_rate, std::int64_t& step, bool here);
   // As Executor::train.
   Sums run(const BatchRange& range, const float* learning_rates, std::int64_t& step,
            const std::atomic<bool>& cancelled);
+  // As Executor::is_quick: steps, and updates from given gradients.
+  bool is_quick(std::int64_t rows, std::int64_t batches) const {
+    const double cost = kPasses * cost_.of(rows) + cost_of_updates_;
+    return is_quick_here(static_cast<double>(batches) * cost, cost_, team_.size());
+  }
+  bool is_quick_update() const { return is_quick_here(cost_of_updates_, cost_, team_.size()); }
 
  private:
+  static constexpr double kPasses = 3;  // forward, and back to inputs and to weights
   struct Range;
   // A batch whose rows have been through the layers and lie in the workspace, and all that this
   // depends on.
@@ -69,6 +77,8 @@ class Training {
   Updates updates_;
   Gradients gradients_;
   ThreadChoice choice_;
+  const ForwardCost cost_;
+  const double cost_of_updates_;
   std::vector<float> loss_scales_;  // by thread, in cache lines of its own: of each head
   std::optional<Forward> forward_;
 };

@@ -123,7 +123,7 @@ class PluginExecutor final : public Executor {
   void set_gradient(int index, const float* values) override {
     check(table_, table_.set_gradient(model_->get(), index, values));
   }
-  void apply(float learning_rate, std::int64_t& step) override {
+  void apply(float learning_rate, std::int64_t& step, bool) override {
     check(table_, table_.apply(model_->get(), learning_rate, &step));
   }
 

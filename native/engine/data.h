@@ -77,6 +77,8 @@ struct BatchRange {
   // If set, the executor writes d loss / d input of the range's rows here, in the order of the
   // range. Only if the Program has that gradient.
   float* input_gradients = nullptr;
+  // Whether the calling thread works alone.
+  bool here = false;
   // Training only: whether weights change. If not, a Program that keeps gradients has them.
   bool update = true;
 };

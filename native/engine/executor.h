@@ -11,6 +11,8 @@
 
 namespace neurode {
 
+enum class Work { train, apply, evaluate, predict };
+
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -28,8 +30,8 @@ class Executor {
   // would give it. For a Program that keeps gradients.
   virtual void get_gradient(int index, float* values) const = 0;
   virtual void set_gradient(int index, const float* values) = 0;
-  // One step of the optimizer from these gradients.
-  virtual void apply(float learning_rate, std::int64_t& step) = 0;
+  // One step of the optimizer from these gradients. `here`: the calling thread works alone.
+  virtual void apply(float learning_rate, std::int64_t& step, bool here) = 0;
 
   // Allocates the memory that ranges within these bounds need, so that none is allocated while they
   // run. Throws ERR_OUT_OF_MEMORY; the executor is then unchanged.
@@ -39,6 +41,9 @@ class Executor {
   virtual Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
                      const std::atomic<bool>& cancelled) = 0;
   virtual Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) = 0;
+  // Whether the calling thread alone does the work, with so many batches of these rows, in half a
+  // millisecond, and sooner than the device's thread with all others, which has to be woken.
+  virtual bool is_quick(Work, std::int64_t, std::int64_t) const { return false; }
   // Promises that no new range uses the bound data of this handle; queued ranges still may.
   virtual void release(int handle) { static_cast<void>(handle); }
   // `output` is (rows, outputs).

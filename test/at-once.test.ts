@@ -1,0 +1,140 @@
+/** Quick work, which the JavaScript thread does at once behind a promise, and epochs that are one range. */
+
+import assert from 'node:assert/strict'
+import { array, layers, sequential } from 'neurode'
+import { isEmulated, perDevice } from './support/devices.js'
+
+const x = array(
+  Float32Array.from({ length: 32 }, (_, i) => ((i * 37) % 16) / 8 - 1),
+  [8, 4],
+)
+const y = array(
+  Float32Array.from({ length: 16 }, (_, i) => ((i * 29) % 8) / 8),
+  [8, 2],
+)
+
+perDevice('quick work', (device) => {
+  const many = isEmulated(device) ? 20 : 300
+
+  const make = (threads = 1) =>
+    sequential({
+      layers: [layers.dense({ units: 8, activation: 'tanh', inputShape: [4] }), layers.dense({ units: 2 })],
+      seed: 3,
+    }).compile({ loss: 'mse', optimizer: 'adam', metrics: ['mae'], device, ...(device === 'cpu' ? { threads } : {}) })
+  type Model = ReturnType<typeof make>
+
+  const calls: Readonly<Record<string, (model: Model) => Promise<unknown>>> = {
+    predict: (model) => model.predict(x),
+    predictOnBatch: (model) => model.predictOnBatch(x),
+    evaluate: (model) => model.evaluate(x, y),
+    testOnBatch: (model) => model.testOnBatch(x, y),
+    trainOnBatch: (model) => model.trainOnBatch(x, y),
+    fit: (model) => model.fit(x, y, { batchSize: 4, verbose: 0, callbacks: { onBatchEnd() {} } }),
+    'fit on batches': (model) => model.fit([{ x, y }], { verbose: 0 }),
+    valueAndGradients: (model) => model.valueAndGradients(x, y),
+  }
+
+  for (const [name, call] of Object.entries(calls)) {
+    it(`leaves the event loop its turns, and the model is busy until it is done: ${name}`, async () => {
+      using model = make()
+      const weights = model.getWeights()
+      let isOver = false
+      const timer = setTimeout(() => {
+        isOver = true
+      }, 5)
+      for (let i = 0; i < 1_000_000 && !isOver; i++) await call(model)
+      clearTimeout(timer)
+      assert.ok(isOver, 'a timer never came')
+      const promise = call(model)
+      if (!/^fit|evaluate/.test(name)) assert.throws(() => model.setWeights(weights), { code: 'ERR_MODEL_BUSY' })
+      await promise
+      model.setWeights(weights)
+    })
+  }
+
+  it('gives the bits of work that waits for its turn', async () => {
+    using waiting = make()
+    using alone = make()
+    // Of calls that are made together, the first may be done at once, and the others wait.
+    const together = await Promise.all(Array.from({ length: 5 }, () => waiting.trainOnBatch(x, y)))
+    const one: unknown[] = []
+    for (let i = 0; i < 5; i++) one.push(await alone.trainOnBatch(x, y))
+    assert.deepEqual(together, one)
+    assert.deepEqual(bits(waiting), bits(alone))
+    assert.deepEqual(await waiting.testOnBatch(x, y), await alone.evaluate(x, y))
+    assert.deepEqual((await waiting.predict(x)).data, alone.predictSync(x).data)
+  })
+
+  it('rejects, throws nothing, and counts no step, where it is refused', async () => {
+    using model = make()
+    const before = bits(model)
+    const bad = array(new Float32Array(10), [5, 2])
+    await assert.rejects(model.trainOnBatch(x, bad), { code: 'ERR_SHAPE' })
+    await assert.rejects(model.testOnBatch(x, bad), { code: 'ERR_SHAPE' })
+    assert.deepEqual(bits(model), before)
+    using other = make()
+    await model.trainOnBatch(x, y)
+    await other.trainOnBatch(x, y)
+    assert.deepEqual(bits(model), bits(other))
+  })
+
+  it('trains on batches of an iterable as on rows', async () => {
+    using rows = make()
+    using batches = make()
+    const options = { epochs: 3, verbose: 0 } as const
+    const first = await rows.fit(x, y, { ...options, batchSize: 4, shuffle: false })
+    const half = (from: number) => ({
+      x: array(x.data.slice(from * 4, (from + 4) * 4), [4, 4]),
+      y: array(y.data.slice(from * 2, (from + 4) * 2), [4, 2]),
+    })
+    const second = await batches.fit([half(0), half(4)], options)
+    assert.deepEqual(second.history, first.history)
+    assert.deepEqual(bits(batches), bits(rows))
+  })
+
+  it('gives many epochs the bits and the history that callbacks see', async () => {
+    for (const threads of [1, 2]) {
+      using watched = make(threads)
+      using unwatched = make(threads)
+      for (const shuffle of [true, false]) {
+        const options = { epochs: many, batchSize: 4, verbose: 0, shuffle } as const
+        const seen: number[] = []
+        const first = await watched.fit(x, y, {
+          ...options,
+          callbacks: { onEpochEnd: (_, { loss }) => seen.push(loss) },
+        })
+        const second = await unwatched.fit(x, y, options)
+        assert.deepEqual(second.history, first.history)
+        assert.deepEqual([...second.history.loss], seen)
+        assert.equal(second.epochSeconds.length, many)
+        assert.ok(second.epochSeconds.every((seconds) => seconds > 0))
+        assert.deepEqual(unwatched.position, watched.position)
+      }
+      assert.deepEqual(bits(unwatched), bits(watched))
+    }
+  })
+
+  it('goes on where many epochs were aborted or stopped', async () => {
+    using whole = make()
+    const options = { epochs: 10 * many, batchSize: 3, verbose: 0 } as const
+    await whole.fit(x, y, options)
+    using model = make()
+    const aborts = new AbortController()
+    setTimeout(() => aborts.abort(), 2)
+    await model
+      .fit(x, y, { ...options, signal: aborts.signal })
+      .catch((error) => assert.equal(error.code, 'ERR_ABORTED'))
+    setTimeout(() => {
+      model.stopTraining = true
+    }, 2)
+    const { stopReason, epochs, history } = await model.fit(x, y, { ...options, resume: true })
+    assert.equal(history.loss.length, epochs)
+    if (stopReason === 'stopped') await model.fit(x, y, { ...options, resume: true })
+    assert.equal(model.position.epoch, 10 * many)
+    assert.deepEqual(bits(model), bits(whole))
+  })
+})
+
+function bits(model: { getWeights(): readonly { readonly data: Float32Array }[] }): Uint32Array[] {
+  return model.getWeights().map(({ data }) => new Uint32Array(data.slice().buffer))
+}
