@@ -46,7 +46,8 @@ perDevice('quick work', (device) => {
       clearTimeout(timer)
       assert.ok(isOver, 'a timer never came')
       const promise = call(model)
-      if (!/^fit|evaluate/.test(name)) assert.throws(() => model.setWeights(weights), { code: 'ERR_MODEL_BUSY' })
+      if (device === 'cpu' && !/^fit|evaluate/.test(name))
+        assert.throws(() => model.setWeights(weights), { code: 'ERR_MODEL_BUSY' })
       await promise
       model.setWeights(weights)
     })

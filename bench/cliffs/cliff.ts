@@ -45,6 +45,15 @@ export function calls(call: () => unknown): Turn {
   }
 }
 
+/** A turn of work that takes so many steps: the seconds of a step. */
+export function steps(count: number, work: () => Promise<unknown>): Turn {
+  return async () => {
+    const begin = performance.now()
+    await work()
+    return (performance.now() - begin) / 1000 / count
+  }
+}
+
 /**
  * The turns of a peer that is not here: its seconds as they were recorded, on a machine with this peak in GFLOP/s, where they would be
  * with the peak of this machine, which is measured anew in each turn.
