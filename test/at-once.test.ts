@@ -66,6 +66,20 @@ perDevice('quick work', (device) => {
     assert.deepEqual((await waiting.predict(x)).data, alone.predictSync(x).data)
   })
 
+  it('takes steps in the order of the calls, quick or not', async () => {
+    using together = make(2)
+    using alone = make(2)
+    const rows = isEmulated(device) ? 64 : 20_000
+    const large = [
+      array(new Float32Array(4 * rows).fill(0.5), [rows, 4]),
+      array(new Float32Array(2 * rows), [rows, 2]),
+    ] as const
+    await Promise.all([together.trainOnBatch(...large), together.trainOnBatch(x, y)])
+    await alone.trainOnBatch(...large)
+    await alone.trainOnBatch(x, y)
+    assert.deepEqual(bits(together), bits(alone))
+  })
+
   it('rejects, throws nothing, and counts no step, where it is refused', async () => {
     using model = make()
     const before = bits(model)

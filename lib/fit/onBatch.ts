@@ -10,7 +10,6 @@ import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
 import { evaluateBatchHere, totalsOf, trainBatchHere, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
-import { wholePass } from '../feeds/feedRange.js'
 import { refuseBalanced } from '../feeds/feeds.js'
 import type { NativeSums, NativeTrainRange } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
@@ -52,7 +51,7 @@ async function resultOf(
   return totals.logs()
 }
 
-/** Trains off the JavaScript thread, or in several rounds. */
+/** Trains off the JavaScript thread, or in several rounds. It begins before it waits, so that steps are taken in the order of the calls. */
 async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Record<string, number>> {
   const feed = new ArrayFeed(core, input, targets, input.rows)
   let isCounted = false
@@ -60,7 +59,6 @@ async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Re
   try {
     const { settings } = core.training()
     const totals = totalsOf(core)
-    await feed.begin(wholePass)
     core.native()
     const rates = learningRates(settings.optimizer, core.step, 1)
     // Counted before the step is done, so that a step queued behind it takes the learning rate of the step after.

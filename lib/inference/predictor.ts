@@ -130,8 +130,9 @@ export class Predictor<Results = Float32Array> {
   }
 
   /**
-   * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread. The result is a
-   * plain Float32Array; for JSON, `Array.from` converts it to a list. The input is copied at the call; `out` is written at the end.
+   * Computes the outputs of `input.length / inputSize` rows, shape (rows, outputSize), off the JavaScript thread, or at once where
+   * {@link Predictor.isQuick} is true. The result is a plain Float32Array; for JSON, `Array.from` converts it to a list. The input is
+   * copied at the call; `out` is written at the end.
    * For a graph model, a row has the values of all inputs side by side, or the input is an array for each of them, by name or in a list.
    * The result of several outputs is a list or a record of such arrays, as the outputs were given to {@link model}.
    *

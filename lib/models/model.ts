@@ -314,7 +314,10 @@ export abstract class Model<
     return makePredictor(this.#core, options) as Predictor<unknown> as Predictor<PredictedArrays<Outputs>>
   }
 
-  /** Trains one step on all rows as one batch; returns loss and metrics from before the step. */
+  /**
+   * Trains one step on all rows as one batch; returns loss and metrics from before the step. A step that takes one thread a fraction of a
+   * millisecond is taken at once, before the call returns its promise.
+   */
   trainOnBatch(x: ArrayInput | Data, y: Targets<Outputs>, weights?: WeightOptions<Outputs>): Promise<Results<Keys>> {
     return trainOnBatch(this.#core, x, y, weights as WeightOptions) as unknown as Promise<Results<Keys>>
   }
