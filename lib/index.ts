@@ -274,7 +274,7 @@ export type {
   MetricsOfOne,
   PerClassOf,
 } from './models/headTypes.js'
-export { type LoadOptions, load } from './models/load.js'
+export type { LoadOptions } from './models/load.js'
 export type { AnyModel, Model } from './models/model.js'
 export type { ModelBase } from './models/modelBase.js'
 export { Sequential, sequential } from './models/sequential.js'
@@ -315,6 +315,45 @@ export { type ReadTableOptions, readTable } from './tables/readTable.js'
 export type { SplitOptions } from './tables/split.js'
 export type { RowNumbers, Table, TableOrigin } from './tables/table.js'
 export { type WriteTableOptions, writeTable } from './tables/writeTable.js'
+export {
+  type BinsFeatureOptions,
+  type CategoryFeatureOptions,
+  type CodeOptions,
+  type Feature,
+  type FeatureCross,
+  type FeatureKind,
+  type FeatureSettings,
+  feature,
+  type HashFeatureOptions,
+  type NumberFeatureOptions,
+  type TextFeatureOptions,
+} from './tabular/feature.js'
+export {
+  type FeatureData,
+  type FeatureRows,
+  FeatureSpace,
+  type FeatureSpaceOptions,
+  featureSpace,
+} from './tabular/featureSpace.js'
+export type { FeaturePart } from './tabular/featureGraph.js'
+export type { LearnedFeature } from './tabular/learned.js'
+export { load } from './tabular/load.js'
+export type { ColumnRecord } from './tabular/rows.js'
+export { type TabularOptions, tabular } from './tabular/tabular.js'
+export type {
+  ClassAnswer,
+  ClassEvaluation,
+  NumberAnswer,
+  NumberEvaluation,
+  TableLabel,
+  TableStream,
+  TabularAnswer,
+  TabularColumn,
+  TabularEarlyStopping,
+  TabularFitOptions,
+  TabularModel,
+  TabularReport,
+} from './tabular/types.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

@@ -13,7 +13,9 @@ export const warningCodes = {
   NEURODE_NOT_READ: 'a file of other software holds something that the model made of it does not',
   NEURODE_ROUNDED: 'numbers of a file were rounded so much that different numbers may have become equal',
   NEURODE_LEFT_OUT: 'a callback left out of its files what their format cannot hold',
-  NEURODE_FEW_ROWS: 'a class has no rows, which a score or a curve needs, or fewer rows than there are folds',
+  NEURODE_FEW_ROWS:
+    'a class has no rows, which a score or a curve needs, or fewer rows than there are folds, or than can be learned from',
+  NEURODE_ROWS_LEFT_OUT: 'rows of a table were left out, as their target is a gap',
   NEURODE_COLUMN_NAMES: 'columns of a table have no names, so that names were made up',
 } as const
 

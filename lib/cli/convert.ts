@@ -2,7 +2,7 @@
 
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { load } from '../models/load.js'
+import { loadFile } from '../models/load.js'
 import { withNotes } from './notes.js'
 import {
   describeOptions,
@@ -67,7 +67,9 @@ export async function convert(args: readonly string[]): Promise<number> {
   await checkApart(from, to)
 
   const rate = learningRate === undefined ? {} : { learningRate }
-  const open = (path: string) => load<AnyLoaded>(path, outputs === undefined ? rate : { ...rate, outputs })
+  const open = async (path: string): Promise<AnyLoaded> => {
+    return (await loadFile(path, outputs === undefined ? rate : { ...rate, outputs })).model as AnyLoaded
+  }
   const { result: model, notes } = await withNotes(() => open(from))
   const leftOut = await write(model, to, isWeights, opset, names)
   const lines = [
@@ -121,7 +123,7 @@ async function check(
   openSource: (() => Promise<AnyLoaded>) | undefined,
 ): Promise<number> {
   const { result: again } = await withNotes(() =>
-    openSource === undefined ? load<AnyLoaded>(to) : withWeights(openSource, to),
+    openSource === undefined ? loadFile(to).then(({ model }) => model as AnyLoaded) : withWeights(openSource, to),
   )
   const { largest, size } = await compareOutputs(model, again)
   const relative = size === 0 ? largest : largest / size

@@ -59,6 +59,8 @@ export class ModelCore extends ModelStructure implements Blueprint {
   sample: InputRows | undefined
   /** Returns the states of the callbacks at `position`. */
   callbackStates: () => CallbackStates = () => ({})
+  /** What a model around this one has its files hold beside layers and training, by name: parts of JSON. */
+  beside: Readonly<Record<string, unknown>> = {}
 
   #settings: CompileSettings | undefined
   /** Whether `checkNoneMissing` has passed for the current settings. */

@@ -17,6 +17,9 @@ const writers: Readonly<Record<string, () => Promise<WriteForeign>>> = {
 /** The endings of paths whose format has an option. */
 const endingsOf: Readonly<Record<keyof OnnxOptions, readonly string[]>> = { opset: ['onnx'] }
 
+const columnsOfTable =
+  'the columns of the table, with their words and statistics, and what the target is: the file takes numbers'
+
 /** Writes a model in the format that the ending of the path names; Neurode's own where it names none. */
 export async function saveAnyModel(
   core: ModelCore,
@@ -32,7 +35,10 @@ export async function saveAnyModel(
     refuse(`save: ${name}`, `a path that ends in ${endings.map((each) => `.${each}`).join(' or ')}`, path)
   }
   const writer = Object.hasOwn(writers, ending) ? writers[ending] : undefined
-  if (writer !== undefined) return (await writer())(core, path, options)
+  if (writer !== undefined) {
+    const { leftOut } = await (await writer())(core, path, options)
+    return { leftOut: core.beside.tabular === undefined ? leftOut : [...leftOut, columnsOfTable] }
+  }
   await saveModel(core, path)
   return { leftOut: [] }
 }

@@ -1,7 +1,6 @@
 /** Loads models from files. */
 
 import { NeurodeError } from '../base/errors.js'
-import { refuseMore } from '../checks/arity.js'
 import { checkInteger, checkName, checkOptions, readingFile, refuse, refuseIdle } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
@@ -22,7 +21,6 @@ import { type CustomLosses, type CustomMetrics, toCustomParts } from '../trainin
 import type { LearningRate } from '../training/optimizers.js'
 import type { Functional } from './functional.js'
 import { makeModel } from './loadStructure.js'
-import type { AnyModel } from './model.js'
 import type { Sequential } from './sequential.js'
 
 /** Options of {@link load}. */
@@ -61,32 +59,11 @@ export interface LoadedLayers {
 
 const optionNames = ['device', 'threads', 'precision', 'learningRate', 'losses', 'metrics', 'outputs']
 
-/**
- * Loads a model that {@link Sequential.save} wrote, with its weights, the optimizer's variables and its training position, or one of other
- * software, told by its content: of Keras a `.keras` file, also unpacked in a folder, or a `.h5` file of any version; a layers model of
- * TensorFlow.js, by its `model.json` or its folder; an ONNX model, also with its data beside it. What the file holds and the model does not is
- * the warning `NEURODE_NOT_READ`. The model is compiled if it was compiled when it was saved. Results contain the keys of its metrics, but
- * the TypeScript type does not list them.
- * The model is of the class that it had, which {@link Model.kind} tells: a graph is loaded with `load<Functional>(path)`, or as a model
- * like another one with `load<typeof net>(path)`; where either may come, `load<Sequential | Functional>(path)`.
- *
- * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT` if any byte of the file was changed, or if it is no model file.
- *
- * @example
- * ```ts
- * import { layers, load, sequential } from 'neurode'
- *
- * await sequential([layers.dense({ units: 1, inputShape: [2] })]).save('example.neurode')
- * const model = await load('example.neurode')
- * ```
- */
-export function load<Loaded extends AnyModel = Sequential>(path: string | URL, given?: LoadOptions): Promise<Loaded>
-export async function load(
+/** Loads a model file of any format, and what it holds. */
+export async function loadFile(
   path: string | URL,
   given?: LoadOptions,
-  ...more: unknown[]
-): Promise<Sequential | Functional> {
-  refuseMore(more, 2, 'load')
+): Promise<{ readonly file: ModelFile; readonly model: Sequential | Functional }> {
   const options = checkOptions(given, optionNames, 'load')
   const device = chooseDevice(options.device)
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
@@ -105,7 +82,9 @@ export async function load(
     model.dispose()
     throw blameFile(error)
   }
-  return model
+  const { tabular } = file.description
+  if (tabular !== undefined) core.beside = { tabular }
+  return { file, model }
 }
 
 /** Names of wanted outputs: a list of different texts. */

@@ -68,6 +68,7 @@ function describeModel(core: ModelCore): JsonObject {
   return {
     model: describeStructure(core),
     ...(core.settings === undefined ? {} : { training: describeSettings(core.settings) }),
+    ...(core.beside as JsonObject),
   }
 }
 

@@ -4,6 +4,7 @@
 const lines = [
   ['cli', 'index.ts'],
   ['serve', 'plot', 'importance', 'debug.ts'],
+  ['tabular'],
   ['models'],
   ['callbacks', 'fit', 'gradients'],
   ['interchange'],

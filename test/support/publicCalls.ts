@@ -10,6 +10,7 @@ import { preprocessingCalls } from './calls/preprocessing.js'
 import { searchCalls } from './calls/search.js'
 import { servingCalls } from './calls/serving.js'
 import { tableCalls } from './calls/tables.js'
+import { tabularCalls } from './calls/tabular.js'
 
 export type { PublicCall }
 
@@ -23,4 +24,5 @@ export const publicCalls: readonly PublicCall[] = [
   ...searchCalls,
   ...servingCalls,
   ...tableCalls,
+  ...tabularCalls,
 ]

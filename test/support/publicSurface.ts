@@ -57,6 +57,8 @@ export async function objects(): Promise<Readonly<Record<string, object>>> {
     summary: model.summary({ print: false }),
     csv: await core.readCsv(new TextEncoder().encode('a\n1\n')),
     table: core.table({ a: [1] }),
+    features: core.featureSpace({ features: { a: 'number' } }),
+    tabular: core.tabular({ target: 'a' }),
     rows: await core.openNpy('rows.npy'),
     safetensors: await core.readSafetensors(
       await core.writeSafetensors('a.safetensors', { a: [1] }).then(() => 'a.safetensors'),

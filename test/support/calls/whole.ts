@@ -5,6 +5,7 @@ import type { PublicCall } from './call.js'
 import { evaluationCalls } from './evaluation.js'
 import { searchCalls } from './search.js'
 import { tableCalls } from './tables.js'
+import { tabularCalls } from './tabular.js'
 
 /** Of the other calls, those that give every option. */
 const whole: ReadonlySet<string> = new Set([
@@ -81,4 +82,5 @@ export const wholeCalls: readonly PublicCall[] = [
   ...evaluationCalls,
   ...searchCalls,
   ...tableCalls,
+  ...tabularCalls,
 ]

@@ -1,0 +1,105 @@
+/** The columns of a model: its features, what they have learned, and how rows become numbers and codes. */
+
+import { NeurodeError } from '../base/errors.js'
+import { describe, refuse, shorten } from '../checks/validate.js'
+import { compareBytes } from '../preprocessing/hashes/utf8.js'
+import type { Column } from '../tables/column.js'
+import { BinEncoder, HashEncoder } from './binEncoders.js'
+import { IntegerLookup, TextLookup } from './codeEncoders.js'
+import { Cross } from './cross.js'
+import type { CodeSource, DefaultSizes, Encoder } from './encoder.js'
+import type { Feature, FeatureCross, FeatureKind } from './feature.js'
+import { DateEncoder, NumberEncoder } from './numberEncoders.js'
+import { checkNames, type ReadRows } from './rows.js'
+import { TextEncoder } from './textEncoder.js'
+
+const makers: Readonly<Record<FeatureKind, new (name: string, feature: Feature, sizes: DefaultSizes) => Encoder>> = {
+  float: NumberEncoder,
+  floatRescaled: NumberEncoder,
+  floatNormalized: NumberEncoder,
+  number: NumberEncoder,
+  boolean: NumberEncoder,
+  date: DateEncoder,
+  stringCategorical: TextLookup,
+  category: TextLookup,
+  integerCategorical: IntegerLookup,
+  stringHashed: HashEncoder,
+  integerHashed: HashEncoder,
+  hash: HashEncoder,
+  floatDiscretized: BinEncoder,
+  bins: BinEncoder,
+  text: TextEncoder,
+}
+
+/** Features by name. */
+export class ColumnSet {
+  readonly encoders: readonly Encoder[]
+  readonly crosses: readonly Cross[]
+  readonly names: readonly string[]
+  /** Columns that were there when it learned, and that it does not read. */
+  ignored: ReadonlySet<string> = new Set()
+
+  /** Sizes that features and crosses have which say nothing else. */
+  readonly sizes: DefaultSizes
+
+  constructor(features: ReadonlyMap<string, Feature>, crosses: readonly FeatureCross[], sizes: DefaultSizes) {
+    this.sizes = sizes
+    this.names = [...features.keys()].sort(compareBytes)
+    this.encoders = this.names.map((name) => {
+      const feature = features.get(name) as Feature
+      const Maker = makers[feature.name]
+      return new Maker(name, feature, sizes)
+    })
+    this.crosses = crosses
+      .map((each) => new Cross(each, this.encoders, sizes.crossingDim))
+      .sort((a, b) => compareBytes(a.name, b.name))
+  }
+
+  /** What has codes: features in their order, and then crosses. */
+  get coded(): readonly CodeSource[] {
+    return [...this.encoders.filter(({ codes }) => codes > 0), ...this.crosses]
+  }
+
+  get adapted(): boolean {
+    return this.encoders.every(({ adapted }) => adapted)
+  }
+
+  /** Begins to learn anew. */
+  begin(): void {
+    this.ignored = new Set()
+    for (const encoder of this.encoders) encoder.begin()
+  }
+
+  /** Learns from rows; columns that no feature reads are noted. */
+  learn(rows: ReadRows, argument: string): void {
+    this.ignore(rows)
+    checkNames(rows, this.names, this.ignored, argument)
+    for (const encoder of this.encoders) encoder.learn(rows.column(encoder.name, encoder.type))
+  }
+
+  /** Notes columns that no feature reads. */
+  ignore({ names }: ReadRows): void {
+    this.ignored = new Set([...this.ignored, ...names.filter((name) => !this.names.includes(name))])
+  }
+
+  end(): void {
+    for (const encoder of this.encoders) encoder.end()
+  }
+
+  checkAdapted(): void {
+    if (this.adapted) return
+    const name = this.encoders.find(({ adapted }) => !adapted)?.name as string
+    throw new NeurodeError('ERR_NOT_BUILT', `feature '${shorten(name)}' has learned nothing yet: call adapt first`)
+  }
+
+  /** The columns that features read, by name. */
+  read(rows: ReadRows, argument: string, allowed: readonly string[] = []): ReadonlyMap<string, Column> {
+    this.checkAdapted()
+    checkNames(rows, this.names, new Set([...this.ignored, ...allowed]), argument)
+    return new Map(this.encoders.map(({ name, type }) => [name, rows.column(name, type)]))
+  }
+
+  encoder(name: string): Encoder {
+    return this.encoders.find((each) => each.name === name) ?? refuse('name', 'the name of a feature', describe(name))
+  }
+}
