@@ -315,45 +315,7 @@ export { type ReadTableOptions, readTable } from './tables/readTable.js'
 export type { SplitOptions } from './tables/split.js'
 export type { RowNumbers, Table, TableOrigin } from './tables/table.js'
 export { type WriteTableOptions, writeTable } from './tables/writeTable.js'
-export {
-  type BinsFeatureOptions,
-  type CategoryFeatureOptions,
-  type CodeOptions,
-  type Feature,
-  type FeatureCross,
-  type FeatureKind,
-  type FeatureSettings,
-  feature,
-  type HashFeatureOptions,
-  type NumberFeatureOptions,
-  type TextFeatureOptions,
-} from './tabular/feature.js'
-export {
-  type FeatureData,
-  type FeatureRows,
-  FeatureSpace,
-  type FeatureSpaceOptions,
-  featureSpace,
-} from './tabular/featureSpace.js'
-export type { FeaturePart } from './tabular/featureGraph.js'
-export type { LearnedFeature } from './tabular/learned.js'
-export { load } from './tabular/load.js'
-export type { ColumnRecord } from './tabular/rows.js'
-export { type TabularOptions, tabular } from './tabular/tabular.js'
-export type {
-  ClassAnswer,
-  ClassEvaluation,
-  NumberAnswer,
-  NumberEvaluation,
-  TableLabel,
-  TableStream,
-  TabularAnswer,
-  TabularColumn,
-  TabularEarlyStopping,
-  TabularFitOptions,
-  TabularModel,
-  TabularReport,
-} from './tabular/types.js'
+export * from './tabular/public.js'
 export type { Callback, Hook } from './training/callbacks.js'
 export type { CapturedBatch, MetricState } from './training/captured.js'
 export type {

@@ -4,7 +4,7 @@ import { checkInteger, checkName, refuse } from '../checks/validate.js'
 import { fromJson, type Json, type JsonObject, list, object, toJson } from '../persistence/description.js'
 import { cross, type Feature, featureFrom, toCross } from './feature.js'
 import { FeatureSpace, setOf } from './featureSpace.js'
-import type { Learned, TabularSettings } from './tableNetwork.js'
+import type { Learned, TabularSettings } from './settings.js'
 import { type Target, targetFrom } from './target.js'
 
 /** The version of this part of the file. */

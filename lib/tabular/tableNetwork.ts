@@ -7,16 +7,14 @@ import { callbacks } from '../callbacks/index.js'
 import { guardArity } from '../checks/arity.js'
 import { checkName, checkNumber, checkOptions, isPlain, refuse, refuseIdle } from '../checks/validate.js'
 import { coreOf } from '../core/cores.js'
-import type { DeviceName } from '../core/devices.js'
 import type { FitOptions, FitResult } from '../fit/fitOptions.js'
-import type { Activation, ActivationName } from '../layers/activations.js'
 import type { Functional } from '../models/functional.js'
 import type { ModelSummary, SummaryOptions } from '../models/summary.js'
 import { saveModel } from '../persistence/modelFile.js'
 import type { Column, TableRecord } from '../tables/column.js'
 import { table as makeTable } from '../tables/inMemory.js'
 import type { Table } from '../tables/table.js'
-import { type Optimizer, type OptimizerName, optimizers } from '../training/optimizers.js'
+import { optimizers } from '../training/optimizers.js'
 import { describeTabular } from './description.js'
 import { type FeatureSpace, setOf } from './featureSpace.js'
 import {
@@ -37,6 +35,7 @@ import { Layout } from './layout.js'
 import { makeNetwork } from './network.js'
 import { joined, reportOf } from './report.js'
 import { isTable, type ReadRows, readRows, tableRows, tablesOf, whereIn } from './rows.js'
+import type { Learned, TabularSettings } from './settings.js'
 import { learnTarget, type Target, TargetLearner, type Task } from './target.js'
 import type {
   TableLabel,
@@ -47,34 +46,6 @@ import type {
   TabularModel,
   TabularReport,
 } from './types.js'
-
-/** The settings of a model, checked. */
-export interface TabularSettings {
-  readonly target: string
-  readonly features: FeatureSpace | undefined
-  readonly task: Task | undefined
-  readonly hidden: readonly number[]
-  readonly activation: ActivationName | Activation
-  readonly dropout: number
-  readonly optimizer: OptimizerName | Optimizer | undefined
-  readonly logTarget: boolean | undefined
-  readonly fillGaps: boolean
-  readonly markGaps: boolean
-  readonly seed: number
-  readonly device: DeviceName | undefined
-  readonly threads: number | undefined
-}
-
-/** What a model has once it has seen rows. */
-export interface Learned {
-  readonly features: FeatureSpace
-  readonly target: Target
-  readonly layout: Layout
-  readonly network: Functional
-  readonly leftOut: readonly LeftOut[]
-  /** How many rows it learned from. */
-  readonly rows: number
-}
 
 const ownNames = ['validationData', 'validationSplit', 'earlyStopping', 'classWeight', 'sampleWeight']
 const passedNames = [
