@@ -30,6 +30,7 @@ import {
   validationOf,
   withTargets,
 } from './fitting.js'
+import { columnsOf } from './formColumns.js'
 import { guessFor, type LeftOut } from './guess.js'
 import { Layout } from './layout.js'
 import { makeNetwork } from './network.js'
@@ -104,9 +105,7 @@ export class TableNetwork implements TabularModel {
   }
 
   get columns(): readonly TabularColumn[] {
-    return setOf(this.features).encoders.map(({ name, type, feature, missing, facts }) => {
-      return Object.freeze({ name, type, kind: feature.name, optional: missing > 0, ...facts })
-    })
+    return columnsOf(this.features)
   }
 
   async fit(data: Table | TableStream, given?: TabularFitOptions): Promise<FitResult> {

@@ -34,9 +34,14 @@ describe('docs/serving.md', function () {
     mkdirSync(bin)
     writeFileSync(
       join(bin, 'neurode'),
-      `#!/bin/sh\ncase $1 in train) set -- "$@" ${dataset};; esac\nexec '${process.execPath}' '${main}' "$@"\n`,
+      `#!/bin/sh\ncase "$1 $2" in 'train mnist') set -- "$@" ${dataset};; esac\nexec '${process.execPath}' '${main}' "$@"\n`,
     )
     chmodSync(join(bin, 'neurode'), 0o755)
+    const tables = join(resolve('build'), 'guide-table.mjs')
+    const [training = assert.fail()] = blocks('ts').filter((block) => block.includes('tabular('))
+    writeFileSync(tables, training.replace("'cars.neurode'", JSON.stringify(join(folder.path, 'cars.neurode'))))
+    const made = await runNode([tables])
+    assert.equal(made.code, 0, made.stderr)
     const port = await freePort()
     const script = `set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n${commands.join('\n')}`
     const { code, output } = await runShell(script.replaceAll(/\b8000\b/g, String(port)), folder.path, bin)
@@ -44,13 +49,14 @@ describe('docs/serving.md', function () {
     assert.match(output, /"model_name":"mnist"/)
     assert.match(output, /"predictions":\[\[/)
     assert.match(output, /320\n/)
+    assert.match(output, /"predictions":\[\{"label":"(yes|no)","probabilities":\{"no":/)
+    assert.match(output, /"outputs":\[\{"name":"label","datatype":"BYTES","shape":\[2,1\],"data":\["/)
     assert.match(output, /"versions":\["1","2"\]/)
     assert.match(output, /^neurode_model_reloads_total\{worker="1"\} \d+$/m)
   })
 
   it('has a program that runs', async () => {
-    const [program] = blocks('ts')
-    assert.ok(program)
+    const program = blocks('ts').find((code) => code.includes('servePlugin')) ?? assert.fail()
     const port = await freePort()
     const path = join(resolve('build'), 'guide-program.mjs')
     using model = constantModel(1)

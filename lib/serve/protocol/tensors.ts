@@ -173,7 +173,7 @@ function outputText(tensor: OutputTensor, values: Float32Array, rows: number, is
 }
 
 /** Joins the JSON of a response and the bytes of a tensor. */
-export function withTensor(json: string, tensor: Float32Array): Buffer {
+export function withTensor(json: string, tensor: Float32Array | Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(json), new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength)])
 }
 
@@ -325,7 +325,7 @@ function place(
 
 const identityTexts = new WeakMap<ModelIdentity, string>()
 
-function identityText(model: ModelIdentity): string {
+export function identityText(model: ModelIdentity): string {
   const known = identityTexts.get(model)
   if (known !== undefined) return known
   if (typeof model !== 'object' || model === null) refuse('model', '{ name, version }', model)

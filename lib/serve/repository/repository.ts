@@ -10,12 +10,18 @@ import { coreOf } from '../../core/cores.js'
 import { isUrl, toPath } from '../../files/paths.js'
 import { loadForInference } from '../../models/load.js'
 import { type AnyModel, Model } from '../../models/model.js'
+import type { Json } from '../../persistence/description.js'
+import type { TabularModel } from '../../tabular/types.js'
 import { ModelStatistics } from '../metrics/statistics.js'
 import { checkModelName, compareVersions, type ModelSource, scanModels } from './scan.js'
 import { ServedModel, type ServedSource, type ServingOptions } from './servedModel.js'
 
 /** The models to serve: paths of files and folders, as for `neurode serve`, or a record of paths and of models in memory by name. */
-export type ServedModels = string | URL | readonly (string | URL)[] | Readonly<Record<string, string | URL | AnyModel>>
+export type ServedModels =
+  | string
+  | URL
+  | readonly (string | URL)[]
+  | Readonly<Record<string, string | URL | AnyModel | TabularModel>>
 
 /** An event for the log: a model was loaded, replaced or removed, or failed to load. */
 export interface ServeEvent {
@@ -71,7 +77,7 @@ export class Repository {
     const renamed = new Map<string, string>()
     this.#inMemory = named.flatMap(([name, model]) => {
       checkModelName(name, 'models')
-      if (model instanceof Model) return [wantedFromMemory(name, model)]
+      if (model instanceof Model || isTabular(model)) return [wantedFromMemory(name, model)]
       if (!isPath(model)) refuse(`models['${name}']`, 'a model or a path', model)
       renamed.set(name, toPath(model, `models['${name}']`))
       return []
@@ -258,10 +264,19 @@ function listModels(models: Exclude<ServedModels, string | URL>) {
 }
 
 function wantedFromFile({ model, version, path, signature }: ModelSource): Wanted {
-  return { model, version, signature: `${path} ${signature}`, where: path, open: () => loadForInference(path) }
+  return { model, version, signature: `${path} ${signature}`, where: path, open: () => openFile(path) }
 }
 
-function wantedFromMemory(name: string, model: AnyModel): Wanted {
-  const open = async () => ({ core: coreOf(model) })
+async function openFile(path: string): Promise<ServedSource> {
+  const { file, ...source } = await loadForInference(path)
+  return { ...source, tabular: file.description.tabular }
+}
+
+const isTabular = (model: unknown): model is TabularModel =>
+  typeof model === 'object' && model !== null && (model as Partial<TabularModel>).kind === 'tabular'
+
+function wantedFromMemory(name: string, model: AnyModel | TabularModel): Wanted {
+  const core = coreOf(isTabular(model) ? model.network : model)
+  const open = async () => ({ core, tabular: isTabular(model) ? (core.beside.tabular as Json) : undefined })
   return { model: name, version: '1', signature: 'memory', where: 'memory', open }
 }

@@ -5,9 +5,11 @@ import type { ModelCore } from '../../core/core.js'
 import type { DeviceName } from '../../core/devices.js'
 import { openPredictor, type Predictor } from '../../inference/predictor.js'
 import { type ModelSummary, summarize } from '../../models/summary.js'
+import type { Json } from '../../persistence/description.js'
 import { type Batcher, batcher, queueLimit, usualBatches } from '../batching/batcher.js'
 import type { ModelStatistics } from '../metrics/statistics.js'
 import { defaultMaxRows, type TensorSpec } from '../protocol/tensorSpec.js'
+import type { ServedTable } from './servedTable.js'
 import { describeTensors, type TensorDescription } from './tensorDescription.js'
 
 /** Options for running models; see {@link Sequential.predictor} and {@link batcher}. */
@@ -38,12 +40,19 @@ export interface ServingOptions {
 export interface ServedSource {
   readonly core: ModelCore
   readonly weights?: readonly Float32Array[] | undefined
+  /** What the file of a model of a table says of its columns and its target. */
+  readonly tabular?: Json | undefined
 }
 
 const defaultTimeoutMs = 1000
 
 /** The name that the only input of a graph has there. */
 const ownName = (core: ModelCore) => (core.stack.graph === undefined ? undefined : core.built().inputs[0]?.name)
+
+async function openTable(described: Json, core: ModelCore): Promise<ServedTable> {
+  const { ServedTable } = await import('./servedTable.js')
+  return new ServedTable(described, core.built().inputs)
+}
 
 export class ServedModel {
   readonly name: string
@@ -56,6 +65,8 @@ export class ServedModel {
   /** The tensors as clients see them. */
   readonly inputs: readonly TensorDescription[]
   readonly outputs: readonly TensorDescription[]
+  /** The columns and answers of a model of a table, whose requests and answers have those and no tensors of its network. */
+  readonly table: ServedTable | undefined
   readonly timeoutMs: number
   readonly #predictor: Predictor
   readonly #unfollow: () => void
@@ -67,6 +78,7 @@ export class ServedModel {
     statistics: ModelStatistics,
     predictor: Predictor,
     options: ServingOptions,
+    table: ServedTable | undefined,
   ) {
     const { maxQueueDelayMicros, timeoutMs = defaultTimeoutMs } = options
     const maxRows = checkInteger(options.maxRows ?? defaultMaxRows, 'maxRows')
@@ -77,11 +89,12 @@ export class ServedModel {
     this.summary = summarize(core, { print: false })
     this.statistics = statistics
     this.timeoutMs = timeoutMs
+    this.table = table
     this.#predictor = predictor
     this.queue = batcher(predictor, { maxQueueDelayMicros, maxQueueSize, timeoutMs })
     const { inputs, outputs } = describeTensors(core)
-    this.inputs = inputs
-    this.outputs = outputs
+    this.inputs = table?.inputs ?? inputs
+    this.outputs = table?.outputs ?? outputs
     this.spec = {
       inputShape: predictor.inputShape,
       outputShape: predictor.outputShape,
@@ -98,7 +111,7 @@ export class ServedModel {
    * that no request has to wait for the initialization of the first run.
    */
   static async open(
-    { core, weights }: ServedSource,
+    { core, weights, tabular }: ServedSource,
     name: string,
     version: string,
     statistics: ModelStatistics,
@@ -111,7 +124,8 @@ export class ServedModel {
         await predictor.predict(new Float32Array(rows * predictor.inputSize))
       }
       if (predictor.isQuick(1)) predictor.predictSync(new Float32Array(predictor.inputSize))
-      return new ServedModel(name, version, core, statistics, predictor, options)
+      const table = tabular === undefined ? undefined : await openTable(tabular, core)
+      return new ServedModel(name, version, core, statistics, predictor, options, table)
     } catch (error) {
       predictor.dispose()
       throw error
@@ -128,15 +142,18 @@ export class ServedModel {
 
   /** Describes the model in a few words, for the log. */
   describe(): string {
+    const size = `${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
+    if (this.table !== undefined) return `${this.table.describe()}, ${size}`
     const shapes = [this.inputs, this.outputs].map((tensors) => {
       const names = tensors.length > 1
       return tensors.map(({ name, shape }) => `${names ? `${name} ` : ''}[${shape.join(', ')}]`).join(', ')
     })
-    return `${shapes.join(' → ')}, ${this.summary.totalParameters.toLocaleString('en-US')} parameters, on ${this.device}`
+    return `${shapes.join(' → ')}, ${size}`
   }
 
   /** Waits until all requests are answered, then frees the memory. The caller makes sure that no further request arrives. */
   async retire(): Promise<void> {
+    await this.table?.drain()
     await this.queue.drain()
     this.#unfollow()
     this.queue.dispose()

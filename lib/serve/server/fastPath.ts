@@ -10,7 +10,7 @@ import type { NativeConnections, NativeRequestListener } from '../../native/addo
 import { native } from '../../native/native.js'
 import type { CheckHost } from '../http/hosts.js'
 import { type ClientErrorCode, errorBody, type HttpError, jsonType, toHttpError } from '../http/httpErrors.js'
-import { answerInference, findModel, type InferenceAnswer, protocols } from '../http/inference.js'
+import { answerInference, findModel, type InferenceAnswer } from '../http/inference.js'
 import type { RequestRules, Timeouts } from '../http/rules.js'
 import type { Serving } from '../http/serving.js'
 import { withTensor } from '../protocol/tensors.js'
@@ -197,7 +197,7 @@ export class FastPath {
       const served = findModel(serving.repository, model, version)
       const tensorHeaderLength = headerLength < 0 ? undefined : headerLength
       answerInference(
-        isV1 ? protocols.v1 : protocols.v2,
+        isV1 ? 'v1' : 'v2',
         served,
         (parse) => parse(buffer.subarray(begin, end), tensorHeaderLength, served),
         { send: (answer) => this.#respond(client, 200, undefined, answer), fail },

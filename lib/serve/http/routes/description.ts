@@ -6,6 +6,7 @@ import { formatMetrics, metricsContentType } from '../../metrics/metrics.js'
 import type { ModelSnapshot } from '../../metrics/statistics.js'
 import type { Repository } from '../../repository/repository.js'
 import type { ServedModel } from '../../repository/servedModel.js'
+import type { ServedTable } from '../../repository/servedTable.js'
 import type { TensorDescription } from '../../repository/tensorDescription.js'
 import { HttpError } from '../httpErrors.js'
 import { findModel } from '../inference.js'
@@ -44,7 +45,7 @@ export function modelReady(serving: Serving): Handler {
 /** `GET /v2/models/{model}[/versions/{version}]`. */
 export function modelMetadata(repository: Repository): Handler {
   return ({ params }) => {
-    const { name, inputs, outputs } = findModel(repository, params.model, params.version)
+    const { name, inputs, outputs, table } = findModel(repository, params.model, params.version)
     const describe = ({ name, datatype, shape }: TensorDescription) => ({ name, datatype, shape: [-1, ...shape] })
     return {
       name,
@@ -52,6 +53,7 @@ export function modelMetadata(repository: Repository): Handler {
       platform: 'neurode',
       inputs: inputs.map(describe),
       outputs: outputs.map(describe),
+      ...(table === undefined ? {} : { properties: { task: table.task, target: table.spec.target } }),
     }
   }
 }
@@ -75,6 +77,7 @@ export function modelConfig(repository: Repository): Handler {
       device: served.device,
       timeout_ms: served.timeoutMs,
       max_queue_size: served.queue.maxQueueSize,
+      ...(served.table === undefined ? {} : { table: describeTable(served.table) }),
       summary: {
         name: summary.name,
         total_parameters: summary.totalParameters,
@@ -84,6 +87,11 @@ export function modelConfig(repository: Repository): Handler {
       },
     }
   }
+}
+
+/** The columns of a model of a table, with what a form for them needs. */
+function describeTable({ task, spec: { target, classes, columns } }: ServedTable): object {
+  return { task, target, classes, columns }
 }
 
 /** `POST /v2/repository/index`: all versions of all models. */

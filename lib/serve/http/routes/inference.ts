@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withTensor } from '../../protocol/tensors.js'
 import type { Repository } from '../../repository/repository.js'
 import { HttpError, sendError } from '../httpErrors.js'
-import { answerInference, findModel, type Protocol, protocols } from '../inference.js'
+import { answerInference, findModel, type Protocol } from '../inference.js'
 import { RequestBody } from '../requestBody.js'
 
 /** The names in the address of a request. */
@@ -21,12 +21,12 @@ const headerLengthName = 'inference-header-content-length'
 
 /** `POST /v2/models/{model}[/versions/{version}]/infer`. */
 export function inferHandler(repository: Repository): Handler {
-  return (request, reply) => answer(protocols.v2, repository, request.params, request, reply)
+  return (request, reply) => answer('v2', repository, request.params, request, reply)
 }
 
 /** `POST /v1/models/{model}[/versions/{version}]:predict`. */
 export function predictHandler(repository: Repository): Handler {
-  return (request, reply) => answer(protocols.v1, repository, withoutVerb(request.params), request, reply)
+  return (request, reply) => answer('v1', repository, withoutVerb(request.params), request, reply)
 }
 
 /** Checks that the model of a request exists, before its body is read. */
