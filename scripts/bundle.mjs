@@ -4,7 +4,7 @@
 // - `.js`, for bundlers: ES modules, from which a bundler can drop unused code. Neurode's own programs are made of them, too.
 // Code that only some programs use stays in a separate file, which is loaded when it is used.
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, transform } from 'esbuild'
@@ -16,7 +16,7 @@ const programs = [
   'dist/persistence/modelReader.js',
   'dist/serve/workers/worker.js',
 ]
-/** The script of a web page; Node does not run it. */
+/** The script of a web page, which imports others; Node does not run it. */
 const page = 'dist/serve/page/client.js'
 /** Packages that are bundled with their dependencies: otherwise users would install other versions, which may need a newer Node. */
 const bundled = ['fastify', 'h5wasm', '@bufbuild/protobuf']
@@ -49,7 +49,7 @@ export async function bundle(entries, out) {
   }
   for (const path of entries) writeModule(resolve(out, path), outputs.get(resolve(out, path)).exports)
   writeDeclarations(entries, out)
-  cpSync(page, join(out, page))
+  await build({ entryPoints: [page], outfile: join(out, page), bundle: true, format: 'esm', logLevel: 'warning' })
   return Object.keys(metafile.inputs)
 }
 

@@ -56,6 +56,27 @@ export function markup(style: string, script: string): string {
       </div>
     </div>
   </section>
+  <section id="row" aria-labelledby="row-title" hidden>
+    <h2 id="row-title">Predict</h2>
+    <div class="columns">
+      <form id="row-form" class="plain" aria-describedby="row-hint" novalidate>
+        <p id="row-hint" class="hint">An empty field is a gap. <span id="more-columns"></span></p>
+        <div id="fields" class="fields"></div>
+        <p class="buttons"><button type="submit">Predict</button>
+          <button id="typical" type="button" class="quiet">Typical values</button>
+          <button id="empty" type="button" class="quiet">Empty</button></p>
+      </form>
+      <div class="answer">
+        <p class="result"><output id="prediction">–</output>
+          <span><span id="row-sure"></span><br><span id="row-latency" class="hint"></span></span></p>
+        <p id="row-error" class="bad" role="alert"></p>
+        <p id="row-spoken" class="only-spoken" role="status" aria-live="polite"></p>
+        <ol id="classes" class="bars" aria-label="Probability of each class"></ol>
+        <details><summary>As a command</summary>
+          <pre id="command" class="scroll" tabindex="0" aria-label="The request as a command"></pre></details>
+      </div>
+    </div>
+  </section>
   <section aria-labelledby="live-title">
     <h2 id="live-title">Live</h2>
     <dl class="figures">

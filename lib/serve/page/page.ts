@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findFile, missing } from '../../base/packageRoot.js'
 import { markup } from './markup.js'
@@ -16,7 +17,7 @@ const client = 'dist/serve/page/client.js'
 export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) => void {
   const file = findFile(client)
   if (file === undefined) return (_request, reply) => reply.code(404).send({ error: missing(client).message })
-  const script = readFileSync(file, 'utf8').replace(/^export \{\};?\n?/m, '')
+  const script = joinedScript(file)
   const document = markup(style, script)
   const headers = {
     'content-type': 'text/html; charset=utf-8',
@@ -45,6 +46,16 @@ export function pageHandler(): (request: FastifyRequest, reply: FastifyReply) =>
         .header('location', `./${path.slice(path.lastIndexOf('/') + 1)}/`)
         .send()
   }
+}
+
+/** The text of a script behind those that it imports, since the page loads no files. Declarations of all scripts have different names. */
+function joinedScript(path: string, done = new Set<string>()): string {
+  if (done.has(path)) return ''
+  done.add(path)
+  const text = readFileSync(path, 'utf8').replace(/^export (?:\{\};?\n?)?/gm, '')
+  return text.replace(/^import .* from '(\.\/\w+\.js)';?\n/gm, (_, other) =>
+    joinedScript(join(dirname(path), other), done),
+  )
 }
 
 function hashOf(text: string): string {

@@ -22,7 +22,7 @@ h1 { margin: 0; font-size: 1.5rem; letter-spacing: -.01em; }
 h2 { margin: 0 0 .75rem; font-size: 1.1rem; }
 p { margin: 0 0 .5rem; }
 #state { margin: 0; color: var(--soft); }
-#state.bad { color: var(--bad); }
+#state.bad, p.bad { color: var(--bad); overflow-wrap: anywhere; }
 section, form { margin-bottom: 1rem; padding: 1.1rem 1.25rem; border: 1px solid var(--rule); border-radius: .75rem;
   background: var(--card); }
 main:focus { outline: none; }
@@ -46,7 +46,7 @@ main:focus { outline: none; }
 .tools figcaption, .chart figcaption { color: var(--soft); font-size: .875rem; }
 #seen { flex: none; width: 56px; height: 56px; background: #fff; image-rendering: pixelated; }
 .frame { line-height: 0; box-shadow: 0 0 0 1px var(--rule); }
-button, select, input { padding: .4rem .9rem; border: 1px solid var(--rule); border-radius: .5rem; background: var(--card);
+button, select, input, textarea { padding: .4rem .9rem; border: 1px solid var(--rule); border-radius: .5rem; background: var(--card);
   color: inherit; font: inherit; }
 button { border-color: var(--accent); background: var(--accent); color: var(--on-accent); cursor: pointer; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -80,5 +80,22 @@ table { width: 100%; border-collapse: collapse; }
 th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); text-align: left; }
 th { color: var(--soft); font-size: .875rem; font-weight: 500; }
 .number { padding-right: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.plain { margin: 0; padding: 0; border: 0; }
+.fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)); gap: .75rem 1rem; }
+.field { display: flex; flex-direction: column; justify-content: flex-end; gap: .2rem; min-width: 0; }
+.field label { font-size: .875rem; overflow-wrap: anywhere; }
+.field input, .field select, .field textarea { width: 100%; min-width: 0; padding: .4rem .6rem; }
+.field:has(textarea) { grid-column: 1 / -1; }
+::placeholder { color: var(--soft); opacity: 1; }
+.buttons { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0 0; }
+.quiet { background: none; color: var(--accent); }
+#prediction { font-size: 2rem; font-weight: 650; line-height: 1.15; overflow-wrap: anywhere;
+  font-variant-numeric: tabular-nums; }
+#classes li { grid-template-columns: minmax(3rem, 35%) 1fr 3.5rem; }
+.class { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+details { margin-top: 1rem; }
+summary { color: var(--soft); font-size: .875rem; cursor: pointer; }
+pre { margin: .5rem 0 0; padding: .6rem; border-radius: .5rem; background: var(--track);
+  font: .8rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (prefers-reduced-motion: reduce) { .fill { transition: none; } }
 `
