@@ -2,7 +2,7 @@
 
 import { isDate } from 'node:util/types'
 import { isNumericArray } from '../arrays/typedArrays.js'
-import { NeurodeError } from '../base/errors.js'
+import { type ErrorCode, NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkOptions, checkRecord, describe, isPlain, refuse } from '../checks/validate.js'
 import { type Cell, type Column, type ColumnType, numberColumn, type TableRecord, textColumn } from './column.js'
@@ -104,14 +104,25 @@ function columnsOf(data: unknown): Map<string, ArrayLike<unknown>> {
   return lists
 }
 
-function columnFrom(name: string, values: ArrayLike<unknown>, given: ColumnType | undefined): Column {
+/** Where values of a column come from: what messages call it, and the number of the first row. */
+export interface ValuesPlace {
+  readonly where: string
+  readonly first: number
+  readonly code: ErrorCode
+}
+
+/** A column of values: of the type that is given, or of that of the first value. */
+export function columnFrom(
+  name: string,
+  values: ArrayLike<unknown>,
+  given: ColumnType | undefined,
+  { where, first, code }: ValuesPlace = { where: 'data', first: 0, code: 'ERR_DTYPE' },
+): Column {
   const type = given ?? typeOfFirst(values)
   const refused = (row: number) => {
     const expected = given === undefined && row > 0 ? `${nouns[type]}, as in rows before it` : nouns[type]
-    return new NeurodeError(
-      'ERR_DTYPE',
-      `data: column '${printable(name)}', row ${row}: expected ${expected}, got ${describe(values[row])}`,
-    )
+    const at = `${where}: column '${printable(name)}', row ${first + row}`
+    return new NeurodeError(code, `${at}: expected ${expected}, got ${describe(values[row])}`)
   }
   return type === 'text' ? textsFrom(name, values, given, refused) : numbersFrom(name, type, values, refused)
 }

@@ -54,7 +54,7 @@ export function isTableSource(value: unknown): value is TableSource {
 /**
  * Opens a table to be read in pieces, in memory that does not grow with the file. The types of columns are those of all cells, as
  * {@link readTable} finds them: the file is read once for them, unless `types` gives those of all columns. Each piece has words of its
- * own, so that codes of texts differ between pieces.
+ * own, so that codes of texts differ between pieces. A Parquet file is read by its groups of rows, an Arrow file as a whole.
  *
  * @param source - Path of the file, or its bytes.
  * @throws NeurodeError as {@link readTable}; what is wrong with a row may be found when its piece is read.
@@ -80,7 +80,14 @@ export async function openTable(
   const most = checkInteger(rowsAtATime, 'openTable: rowsAtATime', 1, 2 ** 30)
   const settings = checkReading(reading, 'openTable')
   const source = isUint8Array(given) ? given.slice() : toPath(given, 'source', 'a path or bytes')
-  const { sourceOf } = await import('./csv/source.js')
+  const { beginOf, sourceOf } = await import('./csv/source.js')
+  const { columnarFormat, openColumnar } = await import('./columnar/read.js')
+  const format = columnarFormat(await beginOf(sourceOf(source)))
+  if (format !== undefined) {
+    const { columns, rows, pieces } = await openColumnar(source, format, settings)
+    const path = typeof source === 'string' ? source : 'data'
+    return new Pieces({ columns, rows, source: { path, delimiter: undefined, decimal: undefined } }, () => pieces(most))
+  }
   const { openCsvPieces, piecesOf } = await import('./csv/stream.js')
   const found = await openCsvPieces(sourceOf(source), settings)
   const columns = found.columns.map(({ name, form }) => ({ name, type: form.type }))

@@ -54,10 +54,13 @@ export interface ReadTableOptions {
  * CSV may be packed by gzip. Cells in quotes may contain delimiters, line ends and, doubled, quotes; blank lines are skipped. Excel's
  * first line, `sep=;`, names the delimiter. Names of columns are without spaces around them.
  *
+ * Files of Parquet are read by the package `hyparquet`, those of Arrow and Feather by `apache-arrow`; install the one that you need. Of
+ * the options, `types` and `columns` are for them as well.
+ *
  * @param source - Path of the file, or its bytes.
  * @throws NeurodeError `ERR_FILE_NOT_FOUND`; `ERR_FILE_FORMAT`, with the line and, for a cell, the column, for rows of different lengths,
  * quotes that are not closed, bytes that are no text, columns of the same name, and cells that are not of the type that `types` gives;
- * `ERR_UNKNOWN_NAME` for a column that does not exist.
+ * `ERR_UNKNOWN_NAME` for a column that does not exist; `ERR_PACKAGE_MISSING` for the packages above.
  *
  * @example
  * ```ts
@@ -78,7 +81,10 @@ export async function readTable(
   refuseMore(more, 2, 'readTable')
   const settings = checkReading(checkOptions(options, readingNames, 'readTable'), 'readTable')
   const source = isUint8Array(given) ? given.slice() : toPath(given, 'source', 'a path or bytes')
-  const { sourceOf } = await import('./csv/source.js')
+  const { beginOf, sourceOf } = await import('./csv/source.js')
+  const { columnarFormat, openColumnar } = await import('./columnar/read.js')
+  const format = columnarFormat(await beginOf(sourceOf(source)))
+  if (format !== undefined) return (await openColumnar(source, format, settings)).read()
   const { readCsvTable } = await import('./csv/readCsvTable.js')
   return readCsvTable(sourceOf(source), settings)
 }

@@ -101,7 +101,8 @@ function encodingOf(bytes: Uint8Array, name: string): string {
   throw damaged(name, `expected text in UTF-8, got what looks like UTF-16; name it: { encoding: '${guess}' }`)
 }
 
-async function beginOf(source: ByteSource): Promise<Uint8Array> {
+/** The first bytes. */
+export async function beginOf(source: ByteSource): Promise<Uint8Array> {
   let begin = Buffer.alloc(0)
   for await (const chunk of source.chunks()) {
     begin = Buffer.concat([begin, chunk.subarray(0, 65_536)])
