@@ -234,7 +234,8 @@ export const layers = {
     new Discretization(withMain<DiscretizationOptions>(options, 'numBins')),
   /** Makes a preprocessing layer, see {@link TextVectorization}. */
   textVectorization: <const O extends TextVectorizationOptions = NoOptions>(
-    options?: O,
+    // The intersection gives the parameters of functions their types.
+    options?: O & TextVectorizationOptions,
   ): TextVectorization<TextVectorizationOutput<O>> => new TextVectorization(options),
 } as const
 answerForeignNames(layers, 'layers')

@@ -189,7 +189,7 @@ export abstract class IndexLookup<T extends string | number, In, Out> extends Pr
     const first = this.#masks
     const maskIndex = first === 1 ? 0 : -1
     return (word) => {
-      if (word === maskToken || (word === null && maskToken !== null)) return maskIndex
+      if (maskToken !== null && (word === maskToken || word === null)) return maskIndex
       const found = word === null ? undefined : indices.get(word)
       if (found !== undefined) return found
       if (numOovIndices === 0) throw this.#unknown(word)
