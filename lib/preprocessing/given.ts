@@ -21,17 +21,18 @@ export interface NumberCells {
 /** A text, or nested lists of texts; `null` is a gap. */
 export type NestedTexts = string | null | readonly NestedTexts[]
 
-/** Texts: one, nested lists of them, a list with a shape, or the column of a table. */
+/** Texts: one, nested lists of them, a list with a shape, or the column of a table; one of numbers is refused at the call. */
 export type TextInput =
   | NestedTexts
   | { readonly data: readonly (string | null)[]; readonly shape: readonly number[] }
   | TextCells
+  | NumberCells
 
 /** A number, or nested lists of numbers; `null` and `NaN` are gaps. */
 export type NestedCells = number | boolean | null | NumericArray | readonly NestedCells[]
 
-/** Numbers: one, nested lists of them, a typed array, an array with a shape, or the column of a table. */
-export type NumberInput = NestedCells | NdArray | NumberCells
+/** Numbers: one, nested lists of them, a typed array, an array with a shape, or the column of a table; texts are refused at the call. */
+export type NumberInput = NestedCells | NdArray | NumberCells | TextCells
 
 /** Texts as they were given, row-major, or the words of a column and where they are. A gap is null, or the code -1. */
 export interface Texts {
@@ -62,6 +63,7 @@ export function readTexts(value: unknown, argument: string): Texts {
     checkSome([value.codes.length], argument)
     return { words: value.words, codes: value.codes, shape: [value.codes.length] }
   }
+  if (isNumberCells(value)) return refuseColumn(value, argument, 'texts')
   const { items, shape } = isFlat(value) ? ofFlat(value, argument) : ofNested(value, argument)
   for (let i = 0; i < items.length; i++) {
     const item = items[i]
@@ -76,6 +78,7 @@ export function readNumbers(value: unknown, argument: string): Numbers {
     checkSome([value.values.length], argument)
     return { values: value.values, shape: [value.values.length] }
   }
+  if (isTextCells(value)) return refuseColumn(value, argument, 'numbers')
   if (isNumericArray(value) || isNdArray(value)) {
     const { elements, shape, scale, offset } = read(value, argument)
     checkSome(shape, argument)
@@ -147,6 +150,11 @@ export function placeOf(argument: string, shape: readonly number[], at: number):
     left = Math.floor(left / size)
   }
   return argument + place
+}
+
+function refuseColumn({ type }: TextCells | NumberCells, argument: string, expected: string): never {
+  const text = `${argument}: expected a column of ${expected}, got one of type '${type}'`
+  throw new NeurodeError('ERR_ARGUMENT', text)
 }
 
 function checkSome(shape: readonly number[], argument: string): void {
