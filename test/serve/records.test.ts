@@ -7,7 +7,7 @@ import { type InferenceServer, serve } from 'neurode/serve'
 import { assertSameAnswers } from '../support/answers.js'
 import { carRows, oddName, oddWord, priceModel, soldModel } from '../support/cars.js'
 import { perDevice } from '../support/devices.js'
-import { ask, startServer, temporaryFolder } from '../support/serving.js'
+import { ask, hasRead, startServer, temporaryFolder } from '../support/serving.js'
 
 const count = 7
 const rows = carRows(count, 2)
@@ -288,7 +288,12 @@ describe('a server of models of tables', () => {
       ask(server.url, '/v1/models/m:predict', { body: JSON.stringify({ instances: [record] }) })
     assert.equal((await predict({ a: 1 })).status, 200)
     await write(numbers.map(({ a, y }) => ({ b: a % 2 ? 'odd' : 'even', y })))
+    // Its rows are encoded in many turns of the event loop, and the model that it asked answers it.
+    const large = JSON.stringify({ instances: new Array(4000).fill({ a: 1, y: 0 }) })
+    const asked = ask(server.url, '/v1/models/m:predict', { body: large })
+    await hasRead(server.url)
     await server.reload()
+    assert.equal((await asked).status, 200)
     const refused = await predict({ a: 1 })
     assert.equal(refused.status, 400)
     assert.match(refused.json().error, /^instances\[0\]: expected columns of the model, got 'a'; did you mean 'b'\?$/)
