@@ -120,6 +120,7 @@ export type { BackwardOptions, ValueAndGradientsOptions } from './gradients/comp
 export type { Gradients } from './gradients/gradients.js'
 export type { GradientsOut } from './gradients/out.js'
 export type { AppliedGradients, ApplyGradientsOptions } from './gradients/steps.js'
+export type { TableImportanceOptions } from './importance/ofTable.js'
 export {
   type ArrayImportanceOptions,
   permutationImportance,

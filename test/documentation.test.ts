@@ -1,7 +1,16 @@
 /** The documentation: its programs run, its links have targets, and it mentions everything public. */
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { errorCodes, warningCodes } from 'neurode'
@@ -16,6 +25,8 @@ const pages = ['README.md', ...markdownIn('docs')]
  */
 const followed = ['docs/add-a-layer.md', 'docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
 const generated = [join('docs', 'reference'), join('docs', 'api')]
+/** The commands of this page belong together: your-table.test.ts runs them. */
+const commandsFollowed = ['docs/your-table.md']
 const written = pages.filter((page) => !generated.includes(dirname(page)) && !followed.includes(page))
 /** The pages of the reference. */
 const reference = markdownIn(join('docs', 'reference')).filter((page) => basename(page) !== 'README.md')
@@ -50,6 +61,14 @@ function isThere(path: string): boolean {
 
 /** One thread: small networks gain nothing from more, and other tests run at the same time. */
 const oneThread = { NEURODE_THREADS: '1' }
+
+/** Files that programs read and that their users have. */
+const given = [
+  ['docs/data/cars.csv', 'cars.csv'],
+  ['test/golden/files/dense.onnx', 'model.onnx'],
+] as const
+/** Without local files, MNIST would be downloaded. */
+const lacksData = (code: string) => code.includes('datasets.mnist()') && !process.env.NEURODE_DATA
 
 const read = (page: string) => readFileSync(page, 'utf8')
 
@@ -109,14 +128,16 @@ describe('the documentation', function () {
   before(async () => {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
+    for (const [from, to] of given) copyFileSync(from, join(folder, to))
     await compile(programs)
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
 
-  for (const { page, name, isRun } of programs) {
-    it(`has a program that ${isRun ? 'runs' : 'compiles'}: ${page}, ${name}`, async () => {
+  for (const { page, name, isRun, code: text } of programs) {
+    it(`has a program that ${isRun ? 'runs' : 'compiles'}: ${page}, ${name}`, async function () {
       assert.ok(existsSync(join(folder, `${name}.js`)))
       if (!isRun) return
+      if (lacksData(text)) this.skip()
       const program = `process.chdir(${JSON.stringify(folder)}); await import('./${name}.js')`
       writeFileSync(join(folder, `${name}.run.mjs`), program)
       const { code, stderr } = await runNode([join(folder, `${name}.run.mjs`)], oneThread, 200_000)
@@ -124,7 +145,9 @@ describe('the documentation', function () {
     })
   }
 
-  const shell = written.flatMap((page) => blocksOf(read(page)).map((block) => ({ page, ...block })))
+  const shell = written
+    .filter((page) => !commandsFollowed.includes(page))
+    .flatMap((page) => blocksOf(read(page)).map((block) => ({ page, ...block })))
   for (const { page, language, code, reason } of shell) {
     if (language !== 'sh' || reason !== undefined) continue
     for (const line of code.split('\n').map((text) => text.replace(/\s*#.*$/, ''))) {

@@ -1,7 +1,16 @@
 /** The importance of columns by permutation: by how much scores fall, in which order, and what is refused. */
 
 import assert from 'node:assert/strict'
-import { array, layers, type NdArray, permutationImportance, regressionReport, sequential } from 'neurode'
+import {
+  array,
+  layers,
+  type NdArray,
+  permutationImportance,
+  regressionReport,
+  sequential,
+  table,
+  tabular,
+} from 'neurode'
 import { plot } from 'neurode/plot'
 import { rejects } from './data/files.js'
 
@@ -101,6 +110,33 @@ describe('permutation importance', () => {
       { score },
     )
     assert.equal(whole, 3)
+  })
+
+  it('of a table is measured on what its model reads, in R² or accuracy or a score of its own', async () => {
+    const records = Array.from({ length: 200 }, (_, i) => ({
+      kind: i % 2 ? 'flat' : 'house',
+      size: (i * 37) % 50,
+      noise: (i * 7919) % 13,
+      price: 40 * (i % 2) + ((i * 37) % 50),
+      isLarge: (i * 37) % 50 > 25,
+    }))
+    const rows = table(records)
+    for (const target of ['price', 'isLarge']) {
+      const data = rows.without(target === 'price' ? 'isLarge' : 'price')
+      const net = tabular({ target, hidden: [16], seed: 1, device: 'cpu', threads: 1 })
+      await net.fit(data, { epochs: 30, verbose: 0 })
+      const { score, columns, byName } = await permutationImportance(net, data, { seed: 1, repeats: 3 })
+      const report = await net.evaluate(data)
+      assert.equal(score, report.task === 'regression' ? report.r2 : report.accuracy)
+      assert.deepEqual(Object.keys(byName).sort(), ['kind', 'noise', 'size'])
+      assert.ok((columns.find(({ name }) => name === 'size')?.mean as number) > 0.1)
+      assert.ok((byName.noise?.[0] as number) < 0.1)
+      const own = await permutationImportance(net, data, { seed: 1, repeats: 1, score: ({ loss }) => -loss })
+      assert.equal(own.score, -report.loss)
+      await rejects(permutationImportance(net, data.without('size'), {}), 'ERR_UNKNOWN_NAME', /'size'/)
+      net.dispose()
+    }
+    await rejects(permutationImportance(sum as never, rows, {}), 'ERR_ARGUMENT', /model: expected a model of a table/)
   })
 
   it('is refused where nothing can be measured, and stops when it is asked to', async () => {

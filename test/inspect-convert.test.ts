@@ -33,7 +33,7 @@ const inspect = async (path: string) => {
 
 const keys = [
   ...['file', 'format', 'bytes', 'kind', 'producer', 'version', 'opset', 'dtypes', 'details'],
-  ...['model', 'tensors', 'notes'],
+  ...['model', 'table', 'tensors', 'notes'],
 ]
 
 /** A graph with two inputs, one of indices. */

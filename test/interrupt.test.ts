@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { suiteFolder } from './support/folders.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
@@ -43,5 +46,29 @@ describe('neurode train mnist on Ctrl-C', function () {
     const [code] = await once(child, 'close')
     assert.equal(code, 130)
     assert.match(stdout, /"event":"done"/)
+  })
+})
+
+describe('neurode train on a table, on Ctrl-C', function () {
+  this.slow(20_000)
+  const folder = suiteFolder()
+
+  it('stops, saves what it has learned, and exits with 130', async () => {
+    const path = join(folder.path, 'table.csv')
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i % 97},${(i * 7919) % 101},${(i % 97) + (i % 13)}`)
+    writeFileSync(path, `a,b,y\n${lines.join('\n')}\n`)
+    const args = ['train', path, '--target', 'y', '--device', 'cpu', '--save', `${path}.neurode`, '--json']
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (!stdout.includes('"epoch"') && text.includes('"epoch"')) child.kill('SIGINT')
+      stdout += text
+    })
+    const [code] = await once(child, 'close')
+    assert.equal(code, 130)
+    const done = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}')
+    assert.deepEqual([done.event, done.interrupted, done.importance], ['done', true, null])
+    assert.ok(Number.isFinite(done.testR2))
+    assert.ok(existsSync(`${path}.neurode`))
   })
 })

@@ -10,8 +10,10 @@ import { type StoredTensor, weightsContent } from '../interchange/weightTensors.
 import { loadForInference } from '../models/load.js'
 import { type ModelSummary, type SummaryRow, summarize } from '../models/summary.js'
 import { headsOf, type Json, type JsonObject, list, object } from '../persistence/description.js'
+import type { TabularModel } from '../tabular/types.js'
 import { withNotes } from './notes.js'
 import { describeOptions, type Options, parse, pathPattern, UsageError } from './options.js'
+import { describeColumn } from './tables/text.js'
 
 const usage = 'neurode inspect <file or folder> [options]'
 const options: Options = { json: { help: 'one JSON object on stdout' } }
@@ -37,10 +39,19 @@ interface Report {
   readonly details: Readonly<Record<string, string>>
   /** The model; null for weights alone. */
   readonly model: ModelReport | null
+  /** What a model of a table predicts, and from which columns; null for other models. */
+  readonly table: TableReport | null
   /** Of weights alone. */
   readonly tensors: readonly StoredTensor[] | null
   /** What the file holds and a loaded model does not. */
   readonly notes: readonly string[]
+}
+
+interface TableReport {
+  readonly target: string
+  readonly task: TabularModel['task']
+  readonly classes: TabularModel['classes'] | null
+  readonly columns: TabularModel['columns']
 }
 
 interface ModelReport {
@@ -91,7 +102,9 @@ async function examine(file: string): Promise<{ report: Report; summary?: ModelS
   const weights = await weightsContent(file, name)
   if (weights !== undefined) {
     const { facts, tensors } = weights
-    return { report: { ...about, kind: 'weights', ...reportFacts(facts), model: null, tensors, notes: [] } }
+    return {
+      report: { ...about, kind: 'weights', ...reportFacts(facts), model: null, table: null, tensors, notes: [] },
+    }
   }
   const { result, notes } = await withNotes(() => loadForInference(file))
   const { model, core } = result
@@ -108,7 +121,15 @@ async function examine(file: string): Promise<{ report: Report; summary?: ModelS
     training: reportTraining(result.file.description),
   }
   const facts = reportFacts(await factsOf(file, name))
-  return { report: { ...about, kind: model.kind, ...facts, model: modelReport, tensors: null, notes }, summary }
+  const table = await reportTable(result)
+  return { report: { ...about, kind: model.kind, ...facts, model: modelReport, table, tensors: null, notes }, summary }
+}
+
+async function reportTable({ file, model }: Awaited<ReturnType<typeof loadForInference>>): Promise<TableReport | null> {
+  if (file.description.tabular === undefined) return null
+  const { tabularFrom } = await import('../tabular/tabularFrom.js')
+  const { target, task, classes, columns } = tabularFrom(file, model)
+  return { target, task, classes: classes ?? null, columns }
 }
 
 function reportFacts({ producer, version, opset, dtypes, details }: FileFacts) {
@@ -134,7 +155,7 @@ function reportTraining({ training, state }: JsonObject): TrainingReport | null 
 }
 
 function describeReport(report: Report, summary: ModelSummary | undefined): string {
-  const { file, format, kind, bytes, producer, version, opset, dtypes, details, model, tensors, notes } = report
+  const { file, format, kind, bytes, producer, version, opset, dtypes, details, model, table, tensors, notes } = report
   const written = [producer, version].filter((text) => text !== null).join(' ')
   const { training = null } = model ?? {}
   const rows: (readonly [string, string])[] = [
@@ -147,6 +168,7 @@ function describeReport(report: Report, summary: ModelSummary | undefined): stri
     ...Object.entries(details),
     ...(model?.inputs ?? []).map(({ name, shape, dtype }) => ['input', `${name} ${rowsOf(shape)} ${dtype}`] as const),
     ...(model?.outputs ?? []).map(({ name, shape }) => ['output', `${name} ${rowsOf(shape)}`] as const),
+    ...(table === null ? [] : describeTable(table)),
     ...(training === null ? [] : describeTraining(training)),
     ...(model !== null && training === null ? [['training', 'not compiled'] as const] : []),
     ...notes.map((note) => ['not read', note] as const),
@@ -154,9 +176,24 @@ function describeReport(report: Report, summary: ModelSummary | undefined): stri
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   const lines = rows.map(([name, value]) => printable(`${name.padEnd(width)}${value}`))
   const listed = (tensors ?? []).map(({ name, shape, dtype }) => printable(`  ${name} ${formatShape(shape)} ${dtype}`))
-  const table = (summary?.text ?? '').split('\n').map(printable)
-  return `${[...lines, '', ...(tensors === null ? table : listed)].join('\n')}\n`
+  const network = (summary?.text ?? '').split('\n').map(printable)
+  return `${[...lines, '', ...(tensors === null ? network : listed)].join('\n')}\n`
 }
+
+function describeTable({ target, task, classes, columns }: TableReport): (readonly [string, string])[] {
+  const labels = (classes ?? []).slice(0, mostLabels).map(String)
+  const more = (classes?.length ?? 0) - labels.length
+  const which = classes === null ? 'a number' : `one of ${labels.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return [
+    ['predicts', `${target} (${task}): ${which}`],
+    ...columns.map((column) => {
+      const about = describeColumn(column)
+      return ['column', `${column.name}: ${column.kind}${about === '' ? '' : `, ${about}`}`] as const
+    }),
+  ]
+}
+
+const mostLabels = 10
 
 function describeTraining({ optimizer, step, outputs }: TrainingReport): (readonly [string, string])[] {
   const settings = Object.entries(optimizer.options).map(([name, value]) => `${name} ${JSON.stringify(value)}`)

@@ -13,8 +13,16 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   train: {
-    summary: 'train a network on a data set',
+    summary: 'train a model of a table, or a network on MNIST',
     run: async (args) => (await import('./train.js')).train(args),
+  },
+  predict: {
+    summary: 'answer the rows of a table',
+    run: async (args) => (await import('./tables/predict.js')).predict(args),
+  },
+  evaluate: {
+    summary: 'compare the answers of a model with a table',
+    run: async (args) => (await import('./tables/evaluate.js')).evaluate(args),
   },
   serve: {
     summary: 'serve models over HTTP',
@@ -65,9 +73,14 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   return (commands[name] as Command).run(args)
 }
 
+/** A message, which may quote a file, without characters that steer a terminal. */
+function withoutControls(text: string): string {
+  return text.replace(/(?![\t\n])\p{Cc}/gu, '\ufffd')
+}
+
 function report(error: unknown): number {
   if (error instanceof UsageError || error instanceof NeurodeError) {
-    process.stderr.write(`neurode: ${error.message}\n`)
+    process.stderr.write(`neurode: ${withoutControls(error.message)}\n`)
     if (error instanceof UsageError) return 2
     return error.code === 'ERR_ABORTED' ? 130 : 1
   }

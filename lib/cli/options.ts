@@ -10,6 +10,8 @@ export class UsageError extends Error {}
 export interface Option {
   /** The placeholder of the value in the help text; an option without it takes no value. */
   readonly value?: string
+  /** A letter that stands for the option. */
+  readonly short?: string | undefined
   /** Whether the option may be given several times. */
   readonly many?: boolean | undefined
   readonly help: string
@@ -25,8 +27,9 @@ export interface ParsedArguments {
 /** Parses the arguments; every command has `--help` besides its own options. */
 export function parse(args: readonly string[], options: Options): ParsedArguments {
   const config: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } }
-  for (const [name, { value, many = false }] of Object.entries(options))
-    config[name] = { type: value ? 'string' : 'boolean', multiple: many }
+  for (const [name, { value, short, many = false }] of Object.entries(options)) {
+    config[name] = { type: value ? 'string' : 'boolean', multiple: many, ...(short === undefined ? {} : { short }) }
+  }
   const joined = joinNegative(args, options)
   for (const arg of joined) {
     const name = /^--([^=]+)/.exec(arg)?.[1]
@@ -56,7 +59,10 @@ function joinNegative(args: readonly string[], options: Options): string[] {
 
 /** The help text of a command. */
 export function describeOptions(usage: string, options: Options): string {
-  const rows = Object.entries(options).map(([name, { value, help }]) => [`--${name}${value ? ` ${value}` : ''}`, help])
+  const rows = Object.entries(options).map(([name, { value, short, help }]) => [
+    `${short === undefined ? '' : `-${short}, `}--${name}${value ? ` ${value}` : ''}`,
+    help,
+  ])
   rows.push(['--help', 'show this'])
   const width = Math.max(...rows.map(([left = '']) => left.length)) + 2
   return `Usage: ${usage}\n\nOptions:\n${rows.map(([left = '', help]) => `  ${left.padEnd(width)}${help}\n`).join('')}`

@@ -1,279 +1,31 @@
-/** `neurode train mnist`: trains a network on MNIST and shows progress and result. */
+/** `neurode train`: trains a network on MNIST, or a model of a table. */
 
-import { access, constants } from 'node:fs/promises'
-import { dirname, isAbsolute, resolve } from 'node:path'
-import { NeurodeError } from '../base/errors.js'
-import type { DeviceName } from '../core/devices.js'
-import { type Dataset, datasets } from '../data/datasets.js'
-import { checkWritable } from '../files/files.js'
-import type { Progress } from '../fit/progress.js'
-import { layers } from '../layers/index.js'
-import { sequential } from '../models/sequential.js'
-import type { Logs } from '../training/context.js'
-import { optimizers } from '../training/optimizers.js'
-import { onInterrupt } from './interrupt.js'
-import {
-  describeOptions,
-  integerOption,
-  type Options,
-  parse,
-  pathPattern,
-  positiveOption,
-  textOption,
-  UsageError,
-} from './options.js'
+import type { Job } from './job.js'
+import { describeOptions, parse, UsageError } from './options.js'
 
-const options: Options = {
-  epochs: { value: 'N', help: 'passes over the training images (20)' },
-  'batch-size': { value: 'N', help: 'images per step (128)' },
-  'learning-rate': { value: 'X', help: 'of plain SGD (0.01)' },
-  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
-  threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
-  seed: { value: 'N', help: 'of initial weights and of the order of images; the same seed, the same result (0)' },
-  data: { value: 'DIR', help: 'folder with the files of MNIST (NEURODE_DATA, then the cache, then a download)' },
-  dataset: { value: 'NAME', help: 'mnist or synthetic (mnist, and synthetic where it cannot be had)' },
-  save: { value: 'FILE', help: 'where the trained model goes, such as mnist.neurode, for `neurode serve`' },
-  report: { value: 'FILE', help: 'writes an HTML page: curves, confusion matrix, misclassified digits, weights' },
-  json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
-}
-
-interface Settings {
-  readonly epochs: number
-  readonly batchSize: number
-  readonly learningRate: number
-  readonly device: DeviceName | undefined
-  readonly threads: number | undefined
-  readonly seed: number
-  readonly data: string | undefined
-  readonly dataset: string | undefined
-  readonly save: string | undefined
-  readonly report: string | undefined
-  readonly json: boolean
+const jobs = {
+  table: async (): Promise<Job> => (await import('./tables/train.js')).trainTable,
+  mnist: async (): Promise<Job> => (await import('./trainMnist.js')).trainMnist,
 }
 
 /** Runs the command and returns the exit code: 0, or 130 after Ctrl-C. */
 export async function train(args: readonly string[]): Promise<number> {
-  const parsed = parse(args, options)
+  const [table, mnist] = [await jobs.table(), await jobs.mnist()]
+  const parsed = parse(args, { ...mnist.options, ...table.options })
+  const [what] = parsed.positionals
+  const chosen = what === undefined ? [table, mnist] : [what === 'mnist' ? mnist : table]
   if (parsed.values.help) {
-    process.stdout.write(describeOptions('neurode train mnist [options]', options))
+    process.stdout.write(chosen.map(({ usage, options }) => describeOptions(usage, options)).join('\n'))
     return 0
   }
-  const [what, ...rest] = parsed.positionals
-  if (what !== 'mnist' || rest.length > 0) {
-    throw new UsageError(
-      `expected 'neurode train mnist [options]', got '${['train', ...parsed.positionals].join(' ')}'`,
-    )
+  const [job] = chosen
+  if (job === undefined || parsed.positionals.length !== 1) {
+    const got = ['train', ...parsed.positionals].join(' ')
+    throw new UsageError(`expected '${table.usage}' or '${mnist.usage}', got '${got}'`)
   }
-  const data = textOption(parsed, 'data', pathPattern, 'the path of a folder')
-  const report = textOption(parsed, 'report', pathPattern, 'the path of a file')
-  const save = textOption(parsed, 'save', pathPattern, 'the path of a file')
-  return run({
-    epochs: integerOption(parsed, 'epochs', 1) ?? 20,
-    batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
-    learningRate: positiveOption(parsed, 'learning-rate') ?? 0.01,
-    device: textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N') as
-      | DeviceName
-      | undefined,
-    threads: integerOption(parsed, 'threads', 1),
-    seed: integerOption(parsed, 'seed', 0) ?? 0,
-    data: data === undefined ? data : fromUser(data),
-    report: report === undefined ? report : fromUser(report),
-    save: save === undefined ? save : fromUser(save),
-    dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
-    json: parsed.values.json === true,
-  })
-}
-
-/** Resolves a path relative to the folder in which npm was called, as npm changes the working folder. */
-function fromUser(path: string): string {
-  return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? '.', path)
-}
-
-async function run(settings: Settings): Promise<number> {
-  using interrupt = onInterrupt()
-  const { signal } = interrupt
-  await checkPlace('save', settings.save)
-  await checkPlace('report', settings.report)
-  if (settings.report !== undefined) await (await import('./report.js')).checkReport()
-  using model = buildModel(settings)
-  const dataset = await loadDataset(settings, signal)
-  const { name, train, test } = dataset
-  const { epochs, batchSize, learningRate, json } = settings
-  if (!json)
-    write(`Training 784-100-50-10 on ${name}: batches of ${batchSize}, SGD with learning rate ${learningRate}\n`)
-  const seconds: number[] = []
-  const logs: Logs[] = []
-  try {
-    await model.fit(train.images, train.labels, {
-      batchSize,
-      epochs,
-      seed: settings.seed,
-      validationData: [test.images, test.labels],
-      verbose: json ? 0 : 'auto',
-      signal,
-      onProgress: (progress) => {
-        if (progress.batch < progress.batches) return
-        seconds.push(progress.seconds)
-        logs.push(progress.logs)
-        if (json) writeJson(epochEvent(progress))
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
+  for (const name of Object.keys(parsed.values)) {
+    if (name in job.options) continue
+    throw new UsageError(`--${name}: no such option of '${job.usage}'`)
   }
-  const interrupted = signal.aborted
-  if (settings.save !== undefined) await model.save(settings.save)
-  const { loss, accuracy } = await model.evaluate(test.images, test.labels)
-  const result = {
-    dataset: name,
-    rows: train.labels.data.length,
-    device: model.device,
-    isa: model.isa,
-    threads: model.threads,
-    epochs: seconds.length,
-    testLoss: loss,
-    testAccuracy: accuracy,
-    trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
-    medianEpochSeconds: seconds.length > 0 ? round(median(seconds)) : null,
-    ...(settings.save === undefined ? {} : { saved: settings.save }),
-  }
-  if (settings.report !== undefined) {
-    const { writeReport } = await import('./report.js')
-    await writeReport(settings.report, { model, dataset, epochs: logs, facts: describeFacts(result, settings) })
-  }
-  if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
-  else write(describeResult(result, interrupted))
-  return interrupted ? 130 : 0
-}
-
-/** Checks before the training that a file can be written after it. */
-async function checkPlace(option: string, path: string | undefined): Promise<void> {
-  if (path === undefined) return
-  const folder = dirname(path)
-  await access(folder, constants.W_OK).catch(() => {
-    throw new UsageError(`--${option}: expected a file in a folder that can be written to, got one in ${folder}`)
-  })
-  await checkWritable(path)
-}
-
-function buildModel({ seed, learningRate, device, threads }: Settings) {
-  return sequential({
-    layers: [
-      layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
-      layers.dense({ units: 50, activation: 'relu' }),
-      layers.dense({ units: 10, activation: 'softmax' }),
-    ],
-    seed,
-  }).compile({
-    optimizer: optimizers.sgd({ learningRate }),
-    loss: 'categoricalCrossentropy',
-    metrics: ['accuracy'],
-    device,
-    threads,
-  })
-}
-
-/** Loads the requested data set. By default that is MNIST, or synthetic digits if it can be neither found nor downloaded. */
-async function loadDataset({ dataset, data }: Settings, signal: AbortSignal): Promise<Dataset> {
-  if (dataset === 'synthetic') return datasets.syntheticDigits()
-  try {
-    return await datasets.mnist({ dir: data, signal, onProgress: downloadProgress() })
-  } catch (error) {
-    if (dataset === 'mnist' || !(error instanceof NeurodeError && error.code === 'ERR_DOWNLOAD')) throw error
-    process.stderr.write(
-      'MNIST is not on this machine and could not be downloaded: training on synthetic digits instead ' +
-        '(`neurode doctor` shows where it was looked for).\n',
-    )
-    return datasets.syntheticDigits()
-  }
-}
-
-/** Shows downloads on stderr: one line per file; on a terminal, the line is updated. */
-function downloadProgress() {
-  const { stderr } = process
-  let current = ''
-  return ({
-    file,
-    url,
-    receivedBytes,
-    totalBytes,
-  }: {
-    file: string
-    url: string
-    receivedBytes: number
-    totalBytes: number
-  }) => {
-    const isNew = file !== current
-    current = file
-    if (stderr.isTTY) {
-      const percent = Math.floor((100 * receivedBytes) / totalBytes)
-      stderr.write(
-        `\rDownloading ${file} from ${new URL(url).host}: ${percent} %\x1b[K${receivedBytes === totalBytes ? '\n' : ''}`,
-      )
-    } else if (isNew) {
-      stderr.write(`Downloading ${file} from ${new URL(url).host}\n`)
-    }
-  }
-}
-
-function epochEvent({ epoch, seconds, logs }: Progress) {
-  const { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy } = logs
-  return { event: 'epoch', epoch: epoch + 1, loss, accuracy, valLoss, valAccuracy, seconds: round(seconds) }
-}
-
-interface Result {
-  readonly dataset: string
-  readonly device: string
-  readonly isa: string
-  readonly threads: number
-  readonly epochs: number
-  readonly testLoss: number
-  readonly testAccuracy: number
-  readonly trainSeconds: number
-  readonly medianEpochSeconds: number | null
-  readonly saved?: string
-}
-
-function describeResult(result: Result, interrupted: boolean): string {
-  const { dataset, device, isa, threads, epochs, testLoss, testAccuracy, trainSeconds, medianEpochSeconds } = result
-  const pace = medianEpochSeconds === null ? '' : ` (${medianEpochSeconds.toFixed(3)} s an epoch)`
-  return [
-    ...(interrupted ? [`\nStopped by Ctrl-C after ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`] : []),
-    `\nTest accuracy  ${testAccuracy.toFixed(4)} (loss ${testLoss.toFixed(4)})`,
-    `Training time  ${trainSeconds.toFixed(2)} s${pace}`,
-    `Data set       ${dataset}`,
-    `Device         ${device}, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    ...(result.saved === undefined ? [] : [`Saved in       ${result.saved}`]),
-    '',
-  ].join('\n')
-}
-
-function describeFacts(result: Result, { batchSize, learningRate }: Settings): Record<string, string | number> {
-  return {
-    'Test accuracy': result.testAccuracy.toFixed(4),
-    'Test loss': result.testLoss.toFixed(4),
-    Epochs: result.epochs,
-    'Training time': `${result.trainSeconds.toFixed(2)} s`,
-    Optimizer: `SGD, learning rate ${learningRate}, batches of ${batchSize}`,
-    Device: `${result.device}, ${result.isa}, ${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,
-  }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return ((sorted[Math.ceil(middle) - 1] as number) + (sorted[Math.floor(middle)] as number)) / 2
-}
-
-/** Rounds to microseconds, the resolution of the clock. */
-function round(seconds: number): number {
-  return Number(seconds.toFixed(6))
-}
-
-function writeJson(event: object): void {
-  write(`${JSON.stringify(event)}\n`)
-}
-
-function write(text: string): void {
-  process.stdout.write(text)
+  return job.run(parsed)
 }

@@ -1,10 +1,13 @@
-/** The importance of the columns of an array for a model's predictions. */
+/** The importance of columns for a model's predictions. */
 
 import { type ArrayInput, array, checkRows, formatShape, type NdArray, read } from '../arrays/arrays.js'
 import { copyOf } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkOptions, refuse } from '../checks/validate.js'
+import { isTable, type Table } from '../tables/table.js'
+import type { TabularModel } from '../tabular/types.js'
+import { importanceOfTable, type TableImportanceOptions } from './ofTable.js'
 import { type PermutationImportance, type ShufflingOptions, shuffleEach } from './shuffled.js'
 
 /** A function from rows, shape `[n, width]`, to predictions, or an object with such a method: a model. */
@@ -47,12 +50,48 @@ export interface ArrayImportanceOptions<Y, P> extends ShufflingOptions {
  * console.table(columns) // a: about 2, b: about 0
  * ```
  */
-export async function permutationImportance<Y extends ArrayInput | readonly unknown[], P>(
+export function permutationImportance(
+  model: TabularModel,
+  rows: Table,
+  options?: TableImportanceOptions,
+): Promise<PermutationImportance>
+export function permutationImportance<Y extends ArrayInput | readonly unknown[], P>(
   model: RowPredictor<P>,
   x: ArrayInput,
   y: Y,
-  given: ArrayImportanceOptions<Y, P>,
+  options: ArrayImportanceOptions<Y, P>,
+): Promise<PermutationImportance>
+export async function permutationImportance(
+  model: TabularModel | RowPredictor<unknown>,
+  x: Table | ArrayInput,
+  y: unknown,
+  given?: ArrayImportanceOptions<unknown, unknown>,
   ...more: unknown[]
+): Promise<PermutationImportance> {
+  if (isTable(x)) {
+    refuseMore([given, ...more], 3, 'permutationImportance')
+    return importanceOfTable(
+      checkTabular(model),
+      x,
+      checkOptions(y as TableImportanceOptions, ofTables, 'permutationImportance'),
+    )
+  }
+  return ofArrays(model as RowPredictor<unknown>, x, y, given, more)
+}
+
+const ofTables = ['score', 'repeats', 'seed', 'signal']
+
+function checkTabular(model: unknown): TabularModel {
+  const isModel = typeof model === 'object' && model !== null && (model as Partial<TabularModel>).kind === 'tabular'
+  return isModel ? (model as TabularModel) : refuse('model', 'a model of a table for rows of a table', model)
+}
+
+async function ofArrays(
+  model: RowPredictor<unknown>,
+  x: ArrayInput,
+  y: unknown,
+  given: ArrayImportanceOptions<unknown, unknown> | undefined,
+  more: readonly unknown[],
 ): Promise<PermutationImportance> {
   refuseMore(more, 4, 'permutationImportance')
   const options = checkOptions(given, ['score', 'names', 'repeats', 'seed', 'signal'], 'permutationImportance')
@@ -75,7 +114,7 @@ export async function permutationImportance<Y extends ArrayInput | readonly unkn
         order?.forEach((from, row) => {
           shuffled[row * width + column] = elements[from * width + column] as number
         })
-        return options.score(y, (await predict(array(shuffled, shape, { scale, offset }))) as P)
+        return options.score(y, await predict(array(shuffled, shape, { scale, offset })))
       },
     },
     options,

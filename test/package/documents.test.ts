@@ -7,27 +7,30 @@ import { folderWith, mustRun, root, run } from './commands.js'
 import { drawingPackages, packageFolder, projectWith } from './project.js'
 
 const readme = readFileSync(join(packageFolder, 'README.md'), 'utf8')
-/** The first program of the README. */
-const [firstProgram = ''] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
+const programs = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
+const ofImages = programs.find((code) => code.includes('datasets.mnist()')) ?? ''
 const data = process.env.NEURODE_DATA
 
 describe("the package's README", function () {
   this.slow(20_000)
 
-  it('has a first program that runs in a folder made by npm init -y', () => {
+  it('has programs that run in a folder made by npm init -y', () => {
     using project = projectWith({}, {})
     mustRun('npm', ['init', '-y'], { cwd: project.path })
     assert.match(readme, /save this as `train\.mjs` and run `node train\.mjs`/)
     // Without local files, MNIST would be downloaded.
-    const program = data ? firstProgram : firstProgram.replace('datasets.mnist()', 'datasets.syntheticDigits()')
+    const program = data ? ofImages : ofImages.replace('datasets.mnist()', 'datasets.syntheticDigits()')
     writeFileSync(join(project.path, 'train.mjs'), program)
     const output = mustRun(process.execPath, ['train.mjs'], { cwd: project.path })
     const [, accuracy] = /accuracy: ([\d.]+) \}\s*$/.exec(output) ?? assert.fail(output)
     assert.ok(Number(accuracy) > 0.9, output)
+    cpSync(join(packageFolder, 'docs', 'data', 'cars.csv'), join(project.path, 'cars.csv'))
+    writeFileSync(join(project.path, 'table.mjs'), programs[0] ?? '')
+    assert.match(mustRun(process.execPath, ['table.mjs'], { cwd: project.path }), /predictions/)
   })
 
-  it('has a first program that is TypeScript, too', () => {
-    using project = projectWith({ 'train.mts': firstProgram }, {})
+  it('has programs that are TypeScript, too', () => {
+    using project = projectWith(Object.fromEntries(programs.map((code, i) => [`${i}.mts`, code])), {})
     mustRun('npm', ['init', '-y'], { cwd: project.path })
     const options = [
       '--strict',
@@ -41,7 +44,7 @@ describe("the package's README", function () {
     ]
     options.push('--types', 'node', '--typeRoots', join(root, 'node_modules', '@types'))
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    mustRun(process.execPath, [tsc, ...options, 'train.mts'], { cwd: project.path })
+    mustRun(process.execPath, [tsc, ...options, ...programs.map((_, i) => `${i}.mts`)], { cwd: project.path })
   })
 })
 

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { input, layers, model } from 'neurode'
@@ -11,7 +10,7 @@ import { serve } from 'neurode/serve'
 import { parseAllDocuments } from 'yaml'
 import { runNode } from '../support/children.js'
 import { suiteFolder } from '../support/folders.js'
-import { ask, constantModel, startServer } from '../support/serving.js'
+import { ask, constantModel, freePort, startServer } from '../support/serving.js'
 
 const text = readFileSync('docs/serving.md', 'utf8')
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
@@ -164,16 +163,5 @@ function runShell(script: string, cwd: string, bin: string): Promise<{ code: num
     }
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, output }))
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
   })
 }

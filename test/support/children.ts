@@ -39,13 +39,16 @@ export function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   timeout = 500_000,
+  stdin = '',
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       timeout,
     })
+    // A command that does not read its input closes it.
+    child.stdin.on('error', () => {}).end(stdin)
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

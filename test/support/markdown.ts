@@ -22,8 +22,8 @@ export function blocksOf(markdown: string): Block[] {
 }
 
 /**
- * The programs of a page. Its blocks are joined in order, until a block imports a name that is imported already and so begins a
- * new program. A block that is not run is compiled with those before it.
+ * The programs of a page. Its blocks are joined in order, until a block imports or declares a name that there is already and so begins
+ * a new program. A block that is not run is compiled with those before it.
  */
 export function programsOf(page: string, blocks: readonly Block[]): Program[] {
   const programs: Program[] = []
@@ -34,7 +34,7 @@ export function programsOf(page: string, blocks: readonly Block[]): Program[] {
   let [run, all] = ['', '']
   for (const { language, code, reason } of blocks) {
     if (language !== 'ts') continue
-    if (importAgain(all, code)) {
+    if (nameAgain(all, code)) {
       add(run, true)
       run = all = ''
     }
@@ -52,9 +52,19 @@ function importsOf(code: string): string[] {
   )
 }
 
-function importAgain(before: string, code: string): boolean {
-  const known = new Set(importsOf(before))
-  return importsOf(code).some((name) => known.has(name))
+/** The names that statements outside of functions declare. */
+function declaredIn(code: string): string[] {
+  const simple = [...code.matchAll(/^(?:const|let|(?:async )?function|class) (\w+)/gm)].map(([, name = '']) => name)
+  const taken = [...code.matchAll(/^(?:const|let) [{[]([^}\]=]*)[}\]]/gm)].flatMap(([, names = '']) =>
+    names.split(',').map((name) => name.replace(/.*:/, '').trim()),
+  )
+  return [...simple, ...taken]
+}
+
+function nameAgain(before: string, code: string): boolean {
+  const namesOf = (text: string) => [...importsOf(text), ...declaredIn(text)]
+  const known = new Set(namesOf(before))
+  return namesOf(code).some((name) => name !== '' && known.has(name))
 }
 
 export function linksOf(markdown: string): { readonly target: string }[] {

@@ -29,6 +29,16 @@ const drawn = (title: string, args: () => unknown[]): PublicCall => {
   return call(`plot.${title}`, args, (...given) => (plot as Loose)[name](...given))
 }
 
+const rows = () => neurode.table({ size: [1, 2, 3, 4], kind: texts(), price: [2.5, 4, 6, 8] })
+let net: Promise<neurode.TabularModel> | undefined
+
+/** A trained model of a table, which all calls share. */
+async function trained(): Promise<neurode.TabularModel> {
+  const made = neurode.tabular({ target: 'price', hidden: [], seed: 1, device: 'cpu', threads: 1 })
+  await made.fit(rows(), { epochs: 1, verbose: 0 })
+  return made
+}
+
 export const evaluationCalls: readonly PublicCall[] = [
   of('trainTestSplit', () => [
     [...labels(), ...labels()],
@@ -75,6 +85,14 @@ export const evaluationCalls: readonly PublicCall[] = [
       signal: AbortSignal.timeout(300),
     },
   ]),
+  call(
+    'permutationImportance of a table',
+    () => [{ score: () => 1, repeats: 2, seed: 1, signal: AbortSignal.timeout(300) }],
+    async (...given) => {
+      net ??= trained()
+      return await from.permutationImportance(await net, rows(), ...given)
+    },
+  ),
   drawn('roc', () => [texts(), scores(), { title: 'a', sampleWeight, positive: 'b' }]),
   drawn('roc of classes', () => [classes(), byClass(), { classes: [0, 1, 2] }]),
   drawn('precisionRecall', () => [texts(), scores(), { title: 'a', sampleWeight, positive: 'b' }]),

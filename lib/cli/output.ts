@@ -1,0 +1,66 @@
+/** What commands that train have in common: where results go, and numbers in events and texts. */
+
+import { access, constants } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import type { DeviceName } from '../core/devices.js'
+import { checkWritable } from '../files/files.js'
+import { integerOption, type Options, type ParsedArguments, pathPattern, textOption, UsageError } from './options.js'
+
+/** Options of every training. */
+export const trainingOptions: Options = {
+  device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
+  threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
+}
+
+/** The options of {@link trainingOptions}. */
+export function readTraining(parsed: ParsedArguments) {
+  const device = textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N')
+  return { device: device as DeviceName | undefined, threads: integerOption(parsed, 'threads', 1) }
+}
+
+/** The path that an option names, or undefined when it was not given. */
+export function pathOption(parsed: ParsedArguments, name: string, expected = 'the path of a file'): string | undefined {
+  const path = textOption(parsed, name, pathPattern, expected)
+  return path === undefined ? undefined : fromUser(path)
+}
+
+/** Resolves a path relative to the folder in which npm was called, as npm changes the working folder. */
+export function fromUser(path: string): string {
+  return isAbsolute(path) ? path : resolve(process.env.INIT_CWD ?? '.', path)
+}
+
+/** Checks before the work that a file can be written after it. */
+export async function checkPlace(option: string, path: string | undefined): Promise<void> {
+  if (path === undefined) return
+  const folder = dirname(path)
+  await access(folder, constants.W_OK).catch(() => {
+    throw new UsageError(`--${option}: expected a file in a folder that can be written to, got one in ${folder}`)
+  })
+  await checkWritable(path)
+}
+
+/** The median of numbers, of which there is at least one. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.ceil(middle) - 1] as number) + (sorted[Math.floor(middle)] as number)) / 2
+}
+
+/** Rounds to microseconds, the resolution of the clock. */
+export function round(seconds: number): number {
+  return Number(seconds.toFixed(6))
+}
+
+/** Writes a line of JSON Lines. */
+export function writeJson(event: object): void {
+  write(`${JSON.stringify(event)}\n`)
+}
+
+export function write(text: string): void {
+  process.stdout.write(text)
+}
+
+/** A number of things: `1 epoch`, `2 epochs`. */
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return `${number.toLocaleString('en')} ${number === 1 ? noun : plural}`
+}

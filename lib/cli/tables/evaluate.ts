@@ -1,0 +1,74 @@
+/** `neurode evaluate model.neurode test.csv`: compares the answers of a model with what a table says. */
+
+import { printable } from '../../tables/table.js'
+import type { TabularModel } from '../../tabular/types.js'
+import { describeOptions, type Options, parse, UsageError } from '../options.js'
+import { checkPlace, count, pathOption, write, writeJson } from '../output.js'
+import {
+  columnsFor,
+  loadTabular,
+  readFrom,
+  readingOptions,
+  readReading,
+  tablePath,
+  tellOthers,
+  typesFor,
+} from './reading.js'
+import { type Answered, answer, areaOf, type Evaluated, type Score, scoresFrom } from './scores.js'
+import { alignedRows, number } from './text.js'
+
+const usage = 'neurode evaluate <model> <table, or - for stdin> [options]'
+
+const options: Options = {
+  ...readingOptions,
+  report: { value: 'FILE', help: 'writes an HTML page: columns, curves and mistakes' },
+  json: { help: 'one JSON object on stdout' },
+}
+
+/** Runs the command and returns the exit code. */
+export async function evaluate(args: readonly string[]): Promise<number> {
+  const parsed = parse(args, options)
+  if (parsed.values.help) {
+    process.stdout.write(describeOptions(usage, options))
+    return 0
+  }
+  const [path, rows, ...more] = parsed.positionals
+  if (path === undefined || rows === undefined || more.length > 0) {
+    throw new UsageError(`expected '${usage}', got '${['evaluate', ...parsed.positionals].join(' ')}'`)
+  }
+  const report = pathOption(parsed, 'report')
+  await checkPlace('report', report)
+  if (report !== undefined) await (await import('../../plot/packages.js')).loadDrawing()
+  const reading = readReading(parsed)
+  const model = await loadTabular(path)
+  try {
+    const types = typesFor(model, [model.target])
+    const table = await readFrom(tablePath(rows), { ...reading, types })
+    tellOthers(model, table)
+    const answered = await answer(model, columnsFor(model, table))
+    const evaluated = { model, answered, scores: await allScores(model, answered) }
+    if (report !== undefined) await (await import('./report.js')).writeEvaluationReport(report, rows, evaluated)
+    if (parsed.values.json === true) writeJson(describeJson(evaluated))
+    else write(describe(evaluated))
+    return 0
+  } finally {
+    model.dispose()
+  }
+}
+
+async function allScores(model: TabularModel, answered: Answered): Promise<readonly Score[]> {
+  const area = areaOf(answered, model.classes)
+  const scores = scoresFrom(await model.evaluate(answered.rows))
+  return area === undefined ? scores : [...scores, { key: 'auc', name: 'Area under the ROC curve', value: area }]
+}
+
+function describeJson({ model, answered, scores }: Evaluated): object {
+  const { target, task } = model
+  const values = Object.fromEntries(scores.map(({ key, value }) => [key, value]))
+  return { target, task, rows: answered.rows.rows, ...values }
+}
+
+function describe({ model, answered, scores }: Evaluated): string {
+  const rows = scores.map(({ name, value }) => [name, number(value)])
+  return `'${printable(model.target)}' of ${count(answered.rows.rows, 'row')}:\n${alignedRows(rows, [1])}`
+}
