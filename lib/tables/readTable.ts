@@ -4,6 +4,7 @@ import { isUint8Array } from 'node:util/types'
 import { refuseMore } from '../checks/arity.js'
 import { checkBoolean, checkName, checkOptions, refuse } from '../checks/validate.js'
 import { toPath } from '../files/paths.js'
+import type { Decimal } from '../formats/csvNumbers.js'
 import type { ColumnType } from './column.js'
 import { numberOf, trimmed, usualBooleans, usualGaps } from './csv/cells.js'
 import type { Settings } from './csv/settings.js'
@@ -15,7 +16,7 @@ export interface ReadTableOptions {
   /** The character between cells. Default: a comma, semicolon, tab or bar, as the first rows have it. */
   readonly delimiter?: string | undefined
   /** The decimal mark of numbers. Default: that which the numbers show. */
-  readonly decimal?: '.' | ',' | undefined
+  readonly decimal?: Decimal | undefined
   /**
    * The mark between thousands, or `''` for none. Default: a comma or a point, whichever is not the decimal mark, an apostrophe, or a
    * space.

@@ -4,16 +4,20 @@ import { refuseMore } from '../checks/arity.js'
 import { checkOptions, refuse } from '../checks/validate.js'
 import { writeAtomically } from '../files/files.js'
 import { toPath } from '../files/paths.js'
+import type { Decimal } from '../formats/csvNumbers.js'
 import { type Column, cellOf } from './column.js'
 import { isTableSource, type TableSource } from './openTable.js'
 import { isTable, type Table } from './table.js'
 
+/** The character between cells. */
+type Delimiter = ',' | ';' | '\t' | '|'
+
 /** Options of {@link writeTable}. */
 export interface WriteTableOptions {
   /** The character between cells; default a comma, or a semicolon if `decimal` is a comma. */
-  readonly delimiter?: ',' | ';' | '\t' | '|' | undefined
+  readonly delimiter?: Delimiter | undefined
   /** The decimal mark of numbers; default a point. */
-  readonly decimal?: '.' | ',' | undefined
+  readonly decimal?: Decimal | undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What the cells of a column can be: numbers, booleans and dates as people write them. */
 
+import type { Decimal } from '../../formats/csvNumbers.js'
 import type { ColumnType } from '../column.js'
 import { type DateForm, dateForms, dateOf } from './dates.js'
 
@@ -20,9 +21,6 @@ export interface CellRules {
   /** Those of them that are numbers. */
   readonly numericGaps: ReadonlySet<number>
 }
-
-/** The decimal mark of numbers. */
-export type Decimal = '.' | ','
 
 /** Words that stand for a gap in a column of any type, besides empty cells and cells of spaces. */
 export const usualGaps: readonly string[] = [

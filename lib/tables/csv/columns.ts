@@ -2,6 +2,7 @@
 
 import { NeurodeError } from '../../base/errors.js'
 import { describe } from '../../checks/validate.js'
+import type { Decimal } from '../../formats/csvNumbers.js'
 import { type Column, type ColumnType, numberColumn, textColumn } from '../column.js'
 import { printable } from '../table.js'
 import {
@@ -9,7 +10,6 @@ import {
   booleanOf,
   type CellRules,
   type ColumnForm,
-  type Decimal,
   isGap,
   newReading,
   note,
@@ -52,7 +52,7 @@ export function readingOf(words: readonly string[], rules: CellRules): Reading {
 export function numberCells(
   decimal: Decimal,
   rules: CellRules,
-  how: { guess: boolean; asked: boolean; keeps?: boolean },
+  how: { guess: boolean; asked: boolean; keeps?: boolean | undefined },
 ) {
   const others = (text: string) => {
     if (isGap(text, rules)) return Number.NaN

@@ -6,7 +6,7 @@ export interface DateForm {
   /** Which groups of the pattern are year, month and day. */
   readonly places: readonly [year: number, month: number, day: number]
   /** Where the order of day and month is not plain from the marks between them: which it is. */
-  readonly order?: 'dmy' | 'mdy'
+  readonly order?: 'dmy' | 'mdy' | undefined
 }
 
 const time =

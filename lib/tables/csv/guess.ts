@@ -1,6 +1,7 @@
 /** Columns of a file while it is found out what they are. */
 
-import type { CellRules, Decimal, Reading } from './cells.js'
+import type { Decimal } from '../../formats/csvNumbers.js'
+import type { CellRules, Reading } from './cells.js'
 import { numberCells, type Wanted } from './columns.js'
 import type { NumberCells } from './numberCells.js'
 import type { CellReader } from './rows.js'

@@ -1,7 +1,8 @@
 /** Reads columns of numbers from bytes. */
 
+import type { Decimal } from '../../formats/csvNumbers.js'
 import { Blocks } from './blocks.js'
-import { type Decimal, has, longestNumber, trimmed } from './cells.js'
+import { has, longestNumber, trimmed } from './cells.js'
 import { type CellReader, textOf } from './rows.js'
 
 const [zero, minus, plus] = [48, 45, 43]

@@ -1,11 +1,11 @@
 /** Reads a table in CSV as a whole. Types are guessed from all cells. */
 
+import type { Decimal } from '../../formats/csvNumbers.js'
 import { type Column, numberColumn } from '../column.js'
 import { type Table, tableOf } from '../table.js'
 import {
   type CellRules,
   canBeBoolean,
-  type Decimal,
   formOf,
   newReading,
   type Reading,

@@ -1,11 +1,11 @@
 /** Reads a table in CSV in pieces, as often as is wanted. */
 
+import type { Decimal } from '../../formats/csvNumbers.js'
 import { type Column, numberColumn } from '../column.js'
 import { type Table, tableOf } from '../table.js'
 import {
   type CellRules,
   type ColumnForm,
-  type Decimal,
   formOf,
   isGap,
   newReading,
