@@ -37,6 +37,7 @@ import { goldenFolder } from './support/golden.js'
 import { mutate, sealed } from './support/mutations.js'
 import { Random } from './support/random.js'
 import { bitsOf } from './support/resumable.js'
+import { readTableModel, saveTableModel } from './support/tableModels.js'
 import { warningsOf } from './support/warnings.js'
 
 const wanted = process.env.NEURODE_FUZZ_FILES === undefined ? Infinity : Number(process.env.NEURODE_FUZZ_FILES)
@@ -136,6 +137,7 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
   )
   await trained.save(at('m.neurode'))
   await graphModel().save(at('g.neurode'))
+  await saveTableModel(at('t.neurode'))
   await trained.saveWeights(at('w.safetensors'))
   await trained.saveWeights(at('w.npz'))
   await trained.saveWeights(at('t.safetensors'), { names: 'torch' })
@@ -271,6 +273,7 @@ async function kinds(folder: string): Promise<Readonly<Record<string, Kind>>> {
         await loaded.predict([[1, 2, 3, 4]]).catch((error: { code: string }) => assert.equal(error.code, 'ERR_SHAPE'))
       },
     },
+    'model files of tables': { ...modelFiles, good: saved('t.neurode'), read: readTableModel },
     'model files to restore': {
       ...modelFiles,
       read: async (bytes, path) => {
