@@ -76,9 +76,16 @@ export class WordCounts<T extends string | number> {
     const order = Uint32Array.from(all, ([, { count }]) => count).sort()
     // Words that are too rare to be kept need not be sorted.
     const least = most < order.length ? (order[order.length - most] ?? Infinity) : 0
-    const words = falling(all.filter(([, { count }]) => count >= least).map(([word]) => word))
+    const frequent = all.filter(([, { count }]) => count >= least).map(([word]) => word)
     const countOf = (word: T) => this.#counts.get(word) as Count
-    words.sort((a, b) => countOf(b).count - countOf(a).count)
+    const byCount = new Map<number, T[]>()
+    for (const word of falling(frequent)) {
+      const { count } = countOf(word)
+      const equal = byCount.get(count)
+      if (equal === undefined) byCount.set(count, [word])
+      else equal.push(word)
+    }
+    const words = [...byCount].sort(([a], [b]) => b - a).flatMap(([, equal]) => equal)
     words.length = Math.min(words.length, most)
     const weightOf = (word: T) => Math.log(1 + this.#documents / (1 + countOf(word).documents))
     return { words, idfWeights: Float64Array.from(words, weightOf) }
