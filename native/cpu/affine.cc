@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "native/cpu/cuts.h"
 #include "native/engine/op_table.h"
 #include "native/ops/features.h"
 
@@ -76,25 +77,30 @@ std::optional<Affine> affine_of(const Task& task, int features, const ParameterV
   return map;
 }
 
-std::optional<FoldedDense> fold(const float* kernel, const float* bias, int inputs, int units,
+std::optional<FoldedDense> fold(const KernelView& kernel, const float* bias, int inputs, int units,
                                 std::span<const Affine> before, std::span<const Affine> after) {
   const std::optional<Line> in = line_of(before, inputs, kMostShift);
   const std::optional<Line> out = line_of(after, units, HUGE_VAL);
   if (!in || !out) return {};
-  FoldedDense dense{std::vector<float>(std::size_t{1} * inputs * units), std::vector<float>(units)};
+  const bool by_units = kernel.input_step == 1;
+  const int lines = by_units ? units : inputs, length = by_units ? inputs : units;
+  const std::int64_t line = round_up(length, kAlignment);
+  FoldedDense dense{std::vector<float>(lines * line), std::vector<float>(units), {}};
+  dense.kernel = {dense.values.data(), by_units ? 1 : line, by_units ? line : 1};
   std::vector<double> sum(units, 0);
   if (bias != nullptr) std::copy_n(bias, units, sum.begin());
-  for (int k = 0; k < inputs; ++k) {
-    const float* const row = kernel + std::int64_t{k} * units;
-    float* const to = dense.kernel.data() + std::int64_t{k} * units;
-    for (int u = 0; u < units; ++u) {
-      to[u] = static_cast<float>(row[u] * in->scale[k] * out->scale[u]);
-      sum[u] += row[u] * in->shift[k];
+  for (int i = 0; i < lines; ++i) {
+    const float* const from = kernel.values + i * (by_units ? kernel.unit_step : kernel.input_step);
+    float* const to = dense.values.data() + i * line;
+    for (int j = 0; j < length; ++j) {
+      const int k = by_units ? j : i, u = by_units ? i : j;
+      to[j] = static_cast<float>(from[j] * in->scale[k] * out->scale[u]);
+      sum[u] += from[j] * in->shift[k];
     }
   }
   for (int u = 0; u < units; ++u)
     dense.bias[u] = static_cast<float>(sum[u] * out->scale[u] + out->shift[u]);
-  if (!all_finite(dense.kernel) || !all_finite(dense.bias)) return {};
+  if (!all_finite(dense.values) || !all_finite(dense.bias)) return {};
   return dense;
 }
 

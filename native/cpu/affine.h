@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "native/cpu/kernels.h"
 #include "native/engine/inference.h"
 
 namespace neurode::cpu {
@@ -25,15 +26,16 @@ bool is_affine(const Task& task);
 // The map that a task computes; none where it computes something else.
 std::optional<Affine> affine_of(const Task& task, int features, const ParameterValues& values);
 
-// The weights of a dense layer that contain the maps before and after it; `kernel` is
-// (inputs, units).
+// The weights of a dense layer that contain the maps before and after it, laid out as those that
+// they were made of.
 struct FoldedDense {
-  std::vector<float> kernel, bias;
+  std::vector<float> values, bias;
+  KernelView kernel;
 };
 
 // None where folding would lose digits in float32: where inputs lie far from 0 compared with their
 // spread, or where a weight would not be finite.
-std::optional<FoldedDense> fold(const float* kernel, const float* bias, int inputs, int units,
+std::optional<FoldedDense> fold(const KernelView& kernel, const float* bias, int inputs, int units,
                                 std::span<const Affine> before, std::span<const Affine> after);
 
 }  // namespace neurode::cpu

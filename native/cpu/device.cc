@@ -28,17 +28,14 @@ class CpuDevice final : public Device {
   int threads() const override { return threads_; }
 
   std::unique_ptr<Executor> open(Program program) override {
-    if (program.precision != Precision::float32)
-      throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
+    check_precision(program);
     return make_executor(std::move(program), kernels_, team());
   }
 
   std::shared_ptr<const Inference> open_inference(Program program,
                                                   const ParameterValues& values) override {
-    std::shared_ptr<const Inference> packed;
-    if (program.precision == Precision::float32)
-      packed = pack_for_inference(program, kernels_, team(), values);
-    return packed ? packed : Device::open_inference(std::move(program), values);
+    check_precision(program);
+    return pack_for_inference(program, kernels_, team(), values);
   }
 
   ForwardCost forward_cost(const Program& program) const override {
@@ -53,6 +50,11 @@ class CpuDevice final : public Device {
   }
 
  private:
+  static void check_precision(const Program& program) {
+    if (program.precision != Precision::float32)
+      throw Error("ERR_ARGUMENT", "precision: the CPU computes in 'float32' alone");
+  }
+
   std::shared_ptr<ThreadTeam> team() {
     const std::lock_guard lock(starting_);
     if (!team_) team_ = std::make_shared<ThreadTeam>(threads_);

@@ -24,7 +24,7 @@ class CpuExecutor final : public Executor {
         penalties_(program_, parameters_, kernels),
         training_(program_, parameters_, penalties_, kernels, *team_, workspace_),
         evaluation_(program_, parameters_, penalties_, kernels, *team_, workspace_),
-        prediction_(program_, parameters_, kernels, *team_, workspace_) {}
+        prediction_(program_, parameters_, kernels, team_) {}
 
   std::unique_ptr<Executor> sibling(Program program) override {
     return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_, &parameters_);

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "native/cpu/packed_plan.h"
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {
@@ -20,17 +19,22 @@ constexpr std::pair<std::string_view, double> kQuick[] = {
 constexpr double kOfPackedRows = 20;
 constexpr double kOfPanels = 80;
 constexpr double kOfWeights = 50;  // from memory
+// Where weights are in the caches, which is when another thread may not be worth waking.
+constexpr double kOfCachedWeights = 8;
 
 struct Sizes {
   double inputs, outputs;
   int positions;
 };
 
-double operations_of(const Task& task, const Sizes& sizes) {
+enum class Way { packed, panels };
+
+double operations_of(const Task& task, const Sizes& sizes, Way way) {
   switch (task.kind) {
     case TaskKind::dense_forward:
-      // The products of positions are narrow, and their rows lie apart: half as fast.
-      return (sizes.positions > 1 ? 4 : 2) * sizes.inputs * sizes.outputs / sizes.positions;
+      // On panels the products of positions are narrow, and their rows lie apart: half as fast.
+      return (sizes.positions > 1 && way == Way::panels ? 4 : 2) * sizes.inputs * sizes.outputs /
+             sizes.positions;
     case TaskKind::activation_forward:
       return (activation_row(task.op.row).pointwise ? 80 : 400) * sizes.outputs;
     case TaskKind::feature_forward:
@@ -64,20 +68,16 @@ constexpr double kWorthWakingAll = 1.0 / 3;
 constexpr double kOfUpdate = 150;       // of a parameter's value, by any optimizer, from memory
 constexpr double kOfMatrixPenalty = 8;  // two products of the parameter with itself
 
-enum class Way { packed, panels };
-
 ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
   const Pass& pass = program.predict;
   ForwardCost cost;
-  bool has_positions = false;
   for (const Task& task : pass.tasks) {
     if (task.input < 0) continue;
     const Sizes sizes{static_cast<double>(pass.width(task.input)),
                       static_cast<double>(pass.width(task.output)),
                       std::max(pass.positions[task.input], 1)};
-    cost.row += operations_of(task, sizes);
+    cost.row += operations_of(task, sizes, way);
     if (task.kind != TaskKind::dense_forward) continue;
-    has_positions = has_positions || sizes.positions > 1;
     cost.weights += kOfWeights * static_cast<double>(program.parameters[task.kernel].size());
   }
   // Packed inference reads rows where they are: only outputs are copied.
@@ -85,7 +85,6 @@ ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
                   ? kOfPackedRows * program.output_size
                   : kOfPanels * (double{1} * program.input_size + program.output_size);
   cost.lanes = way == Way::packed ? 1 : kAlignment;
-  cost.single_rows = !has_positions;
   for (const auto& [name, quick] : kQuick)
     if (name == kernels.name) cost.quick = quick;
   return cost;
@@ -94,15 +93,19 @@ ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
 }  // namespace
 
 ForwardCost forward_cost(const Program& program, const Kernels& kernels) {
-  return cost_of(program, kernels, is_packed(program) ? Way::packed : Way::panels);
+  return cost_of(program, kernels, Way::packed);
 }
 
 ForwardCost cost_of_panels(const Program& program, const Kernels& kernels) {
   return cost_of(program, kernels, Way::panels);
 }
 
+double cached_cost(const ForwardCost& cost, std::int64_t rows) {
+  return std::max(cost.of_rows(rows), cost.weights * kOfCachedWeights / kOfWeights);
+}
+
 int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most) {
-  return cost.of(rows) > kWorthWaking * cost.quick ? most : 1;
+  return cached_cost(cost, rows) > kWorthWaking * cost.quick ? most : 1;
 }
 
 double cost_of_penalties(const Program& program) {

@@ -6,11 +6,13 @@
 
 namespace neurode::cpu {
 
-// The cost of the inference that open_inference gives a Program: packed where it can be, else by an
-// executor.
+// The cost of predictions.
 ForwardCost forward_cost(const Program& program, const Kernels& kernels);
-// The cost of predictions by an executor, whose rows go through panels.
+// The cost of evaluations, whose rows go through panels.
 ForwardCost cost_of_panels(const Program& program, const Kernels& kernels);
+
+// The cost of rows where the weights are in the caches.
+double cached_cost(const ForwardCost& cost, std::int64_t rows);
 
 // How many threads shall compute the rows: one, or `most` where one thread would take so long that
 // it pays to wake others. To wake a thread takes about 20 us.

@@ -95,6 +95,26 @@ struct Table {
   Bag bag = {};
 };
 
+// A kernel in memory: the weight of input k and unit u is values[k * input_step + u * unit_step].
+// One of the steps is 1; with input_step 1, what lies up to the next multiple of kAlignment inputs
+// may be read.
+struct KernelView {
+  const float* values;
+  std::int64_t input_step, unit_step;
+};
+
+// Tiles [begin, end) of the units of a dense layer for inference.
+struct TileRange {
+  int begin, end;
+};
+
+struct InferDense {
+  const float* kernel;  // packed
+  const float* bias;    // padded to kAlignment
+  int inputs, units;
+  const Op* activation;  // pointwise; null: none
+};
+
 struct Kernels {
   const char* name;
   int lanes;
@@ -132,7 +152,7 @@ struct Kernels {
   // gradient = gradient * f'(z, y), or the product with the Jacobian of a row-wise activation.
   void (*activation_backward)(const Op& op, const Along& along, const float* z, const float* y,
                               float* gradient, int features, int rows);
-  // One row of consecutive floats.
+  // One row of consecutive floats. Sums are of each lane, then of the lanes.
   void (*activation_row)(const Op& op, const Along& along, const float* z, float* y, int features);
   // y = f(x; kernel, bias of the channel), either of which may be null.
   void (*feature_forward)(const Op& op, const Along& along, const float* kernel, const float* bias,
@@ -140,8 +160,9 @@ struct Kernels {
   // input_gradient = gradient * f'(x); they may be the same.
   void (*feature_backward)(const Op& op, const Along& along, const float* kernel, const float* x,
                            const float* gradient, float* input_gradient, int features, int rows);
-  void (*feature_row)(const Op& op, const Along& along, const float* kernel, const float* bias,
-                      const float* x, float* y, int features);
+  // One row, with a kernel and a bias for each feature, all padded to kAlignment.
+  void (*feature_row)(const Op& op, const float* kernel, const float* bias, const float* x,
+                      float* y, int features);
   // d kernel and d bias, either of which may be null, of channels [begin, end).
   void (*feature_gradients)(const Op& op, const BatchLines& lines, float* by_kernel,
                             float* by_bias);
@@ -149,8 +170,6 @@ struct Kernels {
   // The numbers of `op`: epsilon, the least variance, whether it undoes a normalization, momentum.
   void (*normalize)(const Op& op, const Along& along, const Normalizer& normalizer, const float* x,
                     float* y, int features, int rows);
-  void (*normalize_row)(const Op& op, const Along& along, const Normalizer& normalizer,
-                        const float* x, float* y, int features);
   void (*normalize_backward)(const Op& op, const Along& along, const Normalizer& normalizer,
                              float* gradient, int features, int rows);
   void (*batch_statistics)(const Op& op, const BatchLines& lines, const float* gamma,
@@ -196,13 +215,16 @@ struct Kernels {
   void (*penalize_rows_backward)(const Op& op, float scale, const float* x, float* gradient,
                                  int features, int rows);
 
-  // For inference, see inference_product.h: a kernel (inputs, units) to its packed form, of inputs
-  // times the units rounded up to kAlignment at most; output (rows, output_stride) = input
-  // (rows, input_stride) . kernel + bias, which is padded; to = from * scale + offset.
-  void (*pack_kernel)(const float* kernel, int inputs, int units, float* packed);
-  void (*infer_dense)(const float* packed, const float* bias, int inputs, int units,
-                      const float* input, std::int64_t input_stride, int rows, float* output,
-                      std::int64_t output_stride);
+  // For inference, see inference_product.h. Units are packed in so many tiles, and packed or
+  // computed tile by tile. A packed kernel has inputs times the units rounded up to kAlignment at
+  // most.
+  int (*infer_tiles)(int units);
+  void (*pack_kernel)(const KernelView& kernel, int inputs, int units, const TileRange& tiles,
+                      float* packed);
+  // output (rows, output_stride) = f(input (rows, input_stride) . kernel + bias)
+  void (*infer_dense)(const InferDense& dense, const TileRange& tiles, int rows, const float* input,
+                      std::int64_t input_stride, float* output, std::int64_t output_stride);
+  // to = from * scale + offset
   void (*scale_floats)(const float* from, std::int64_t count, float scale, float offset, float* to);
   void (*scale_bytes)(const std::uint8_t* from, std::int64_t count, float scale, float offset,
                       float* to);

@@ -91,7 +91,8 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
     case TaskKind::place:
     case TaskKind::take:
     case TaskKind::take_backward:
-      return rearrange(task, plan_.pass, {kPanel, lanes}, at(task.input), at(task.output));
+      return rearrange(task, width(task.input), width(task.output), {kPanel, lanes}, at(task.input),
+                       at(task.output));
     case TaskKind::merge:
       return kernels_.merge(task.op, at(task.input), at(task.auxiliary), at(task.output),
                             width(task.output), rows);

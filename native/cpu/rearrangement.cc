@@ -51,8 +51,7 @@ void copy_columns(const Lines& lines, const Columns& c, const float* x, float* y
   }
 }
 
-void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y) {
-  const int from = pass.width(task.input), to = pass.width(task.output);
+void rearrange(const Task& task, int from, int to, const Lines& lines, const float* x, float* y) {
   switch (task.kind) {
     case TaskKind::transpose:
       return transpose(lines, task.block, from, x, y);

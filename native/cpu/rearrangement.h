@@ -40,7 +40,8 @@ Columns columns_of(const Task& task, int inputs, int outputs);
 
 void copy_columns(const Lines& lines, const Columns& columns, const float* x, float* y);
 
-// y = the task's output for x: tensors of the pass. `place` leaves y's other columns as they are.
-void rearrange(const Task& task, const Pass& pass, const Lines& lines, const float* x, float* y);
+// y = the task's output of `to` features for x of `from`. `place` leaves y's other columns as they
+// are.
+void rearrange(const Task& task, int from, int to, const Lines& lines, const float* x, float* y);
 
 }  // namespace neurode::cpu

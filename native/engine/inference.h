@@ -18,16 +18,14 @@ class Executor;
 // products.
 struct ForwardCost {
   double row = 0;
-  double weights = 0;        // the least cost, as all weights are read from memory
-  int lanes = 1;             // rows are computed in groups of this size
-  bool single_rows = false;  // a single row is computed alone, not in a group
-  double quick = 0;          // the cost of half a millisecond; 0: no prediction is quick
+  double weights = 0;  // the least cost, as all weights are read from memory
+  int lanes = 1;       // rows are computed in groups of this size
+  double quick = 0;    // the cost of half a millisecond; 0: no prediction is quick
 
-  double of(std::int64_t rows) const {
-    const std::int64_t groups = (rows + lanes - 1) / lanes;
-    const std::int64_t computed = rows == 1 && single_rows ? 1 : groups * lanes;
-    return std::max(row * static_cast<double>(computed), weights);
+  double of_rows(std::int64_t rows) const {
+    return row * static_cast<double>((rows + lanes - 1) / lanes * lanes);
   }
+  double of(std::int64_t rows) const { return std::max(of_rows(rows), weights); }
   bool is_quick(std::int64_t rows) const { return of(rows) < quick; }
 };
 

@@ -2,7 +2,8 @@
 // of Keras.
 //
 // forward(x, k, b): k is the element of the task's kernel for this feature, or 1 without a kernel;
-// b is that of the bias, or 0. slope is dy/dx; by_kernel and by_bias are dy/dk and dy/db.
+// b is that of the bias, or 0; both are a float, or as many as x has. slope is dy/dx; by_kernel and
+// by_bias are dy/dk and dy/db.
 #pragma once
 
 #include "native/ops/math.h"
@@ -11,8 +12,8 @@
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
 struct ScaleOffset {
-  template <class T>
-  static NEURODE_FN T forward(T x, float k, float b) {
+  template <class T, class K>
+  static NEURODE_FN T forward(T x, K k, K b) {
     return x * k + b;
   }
   template <class T>
@@ -30,8 +31,8 @@ struct ScaleOffset {
 };
 
 struct ParametricRelu {
-  template <class T>
-  static NEURODE_FN T forward(T x, float k, float) {
+  template <class T, class K>
+  static NEURODE_FN T forward(T x, K k, K) {
     return select<T>(x < 0.0f, x * k, x);
   }
   template <class T>

@@ -81,16 +81,6 @@ void feature_backward_rows(const Along& along, const float* kernel, const float*
   }
 }
 
-template <class Function>
-void feature_one_row(const Along& along, const float* kernel, const float* bias, const float* x,
-                     float* y, int features) {
-  for (int c = 0; c < channels_of(along, features); ++c) {
-    each_feature(along, features, c, [&](int f) {
-      y[f] = Function::forward(x[f], kernel_of(kernel, c), bias_of(bias, c));
-    });
-  }
-}
-
 // Calls add(x, gradient, sums...).
 template <int kSums, class T, class Sum, class Add>
 NEURODE_INLINE void add_to(Sum (&sums)[kSums], T x, T gradient, Add add) {
@@ -151,14 +141,13 @@ void feature_gradient_sums(const BatchLines& lines, float* by_kernel, float* by_
 struct FeatureKernels {
   void (*forward)(const Along&, const float*, const float*, const float*, float*, int, int);
   void (*backward)(const Along&, const float*, const float*, const float*, float*, int, int);
-  void (*row)(const Along&, const float*, const float*, const float*, float*, int);
   void (*gradients)(const BatchLines&, float*, float*);
 };
 
 constexpr FeatureKernels kFeatureFunctions[] = {
 #define NEURODE_ROW(name, Functor)                                          \
   {feature_forward_rows<ops::Functor>, feature_backward_rows<ops::Functor>, \
-   feature_one_row<ops::Functor>, feature_gradient_sums<ops::Functor>},
+   feature_gradient_sums<ops::Functor>},
     NEURODE_FEATURE_FUNCTIONS(NEURODE_ROW)
 #undef NEURODE_ROW
 };
@@ -171,11 +160,6 @@ inline void feature_forward(const Op& op, const Along& along, const float* kerne
 inline void feature_backward(const Op& op, const Along& along, const float* kernel, const float* x,
                              const float* gradient, float* input_gradient, int features, int rows) {
   kFeatureFunctions[op.row].backward(along, kernel, x, gradient, input_gradient, features, rows);
-}
-
-inline void feature_row(const Op& op, const Along& along, const float* kernel, const float* bias,
-                        const float* x, float* y, int features) {
-  kFeatureFunctions[op.row].row(along, kernel, bias, x, y, features);
 }
 
 inline void feature_gradients(const Op& op, const BatchLines& lines, float* by_kernel,
@@ -223,15 +207,6 @@ inline void normalize(const Op& op, const Along& along, const cpu::Normalizer& n
                     each_channel_vector(along, features, rows, channel, [=](std::int64_t i) {
                       store(y + i, (load(x + i) - mean) * factor + offset);
                     });
-                  });
-}
-
-inline void normalize_row(const Op& op, const Along& along, const cpu::Normalizer& normalizer,
-                          const float* x, float* y, int features) {
-  each_normalized(op, normalizer, channels_of(along, features),
-                  [&](int channel, float mean, float factor, float offset) {
-                    each_feature(along, features, channel,
-                                 [&](int f) { y[f] = (x[f] - mean) * factor + offset; });
                   });
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "native/cpu/isa/product.h"
+#include "native/cpu/isa/row_values.h"
 #include "native/cpu/isa/simd.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
@@ -90,40 +91,78 @@ constexpr auto all_infer_tiles(std::integer_sequence<int, kVector...>) {
 // kInferTiles[vectors - 1][rows - 1]
 constexpr auto kInferTiles = all_infer_tiles(std::make_integer_sequence<int, kMostWide>{});
 
-NEURODE_INLINE int vectors_across(int units) { return (units + kLanes - 1) / kLanes; }
+// Calls visit(first vector, vectors) for the tiles [begin, end) across so many units, and says of
+// each where it begins in the packed kernel.
+template <class Visit>
+NEURODE_INLINE void each_tile(int inputs, int units, const cpu::TileRange& range, Visit visit) {
+  int tile = 0;
+  split(vectors_of(units), kMostWide, [&](int vector, int vectors) {
+    if (tile >= range.begin && tile < range.end)
+      visit(vector, vectors, std::int64_t{inputs} * vector * kLanes);
+    ++tile;
+  });
+}
 
-// From (inputs, units).
-inline void pack_kernel(const float* kernel, int inputs, int units, float* packed) {
-  split(vectors_across(units), kMostWide, [&](int vector, int vectors) {
+inline int infer_tiles(int units) { return (vectors_of(units) + kMostWide - 1) / kMostWide; }
+
+// A vector of units from (units, stride): squares of the kernel, transposed.
+NEURODE_INLINE void pack_transposed(const cpu::KernelView& kernel, int inputs, int there,
+                                    const float* first_unit, float* packed, int width) {
+  for (int k = 0; k < inputs; k += kLanes) {
+    Vec square[kLanes];
+    for (int u = 0; u < kLanes; ++u)
+      square[u] = u < there ? load(first_unit + u * kernel.unit_step + k) : Vec{};
+    transpose(square);
+    const int count = std::min(kLanes, inputs - k);
+    for (int i = 0; i < count; ++i) store(packed + std::int64_t{k + i} * width, square[i]);
+  }
+}
+
+inline void pack_kernel(const cpu::KernelView& kernel, int inputs, int units,
+                        const cpu::TileRange& range, float* packed) {
+  each_tile(inputs, units, range, [&](int vector, int vectors, std::int64_t at) {
     const int first = vector * kLanes, width = vectors * kLanes;
+    float* to = packed + at;
+    if (kernel.unit_step != 1) {
+      for (int v = 0; v < vectors; ++v) {
+        const int unit = first + v * kLanes;
+        pack_transposed(kernel, inputs, std::min(kLanes, units - unit),
+                        kernel.values + unit * kernel.unit_step, to + v * kLanes, width);
+      }
+      return;
+    }
     const int there = std::min(width, units - first);
-    for (int k = 0; k < inputs; ++k, packed += width) {
-      std::copy_n(kernel + std::int64_t{k} * units + first, there, packed);
-      std::fill(packed + there, packed + width, 0.0f);
+    for (int k = 0; k < inputs; ++k, to += width) {
+      std::copy_n(kernel.values + k * kernel.input_step + first, there, to);
+      std::fill(to + there, to + width, 0.0f);
     }
   });
 }
 
-// output (rows, output_stride) = input (rows, input_stride) . kernel + bias, which is padded.
-inline void infer_dense(const float* packed, const float* bias, int inputs, int units,
-                        const float* input, std::int64_t input_stride, int rows, float* output,
+inline void infer_dense(const cpu::InferDense& dense, const cpu::TileRange& range, int rows,
+                        const float* input, std::int64_t input_stride, float* output,
                         std::int64_t output_stride) {
-  split(vectors_across(units), kMostWide, [&](int vector, int vectors) {
-    const int block = rows > tallest(vectors) ? kInferBlock : inputs;
-    for (int k = 0; k < inputs; k += block) {
+  each_tile(dense.inputs, dense.units, range, [&](int vector, int vectors, std::int64_t at) {
+    float* const out = output + vector * kLanes;
+    const int block = rows > tallest(vectors) ? kInferBlock : dense.inputs;
+    for (int k = 0; k < dense.inputs; k += block) {
       InferTile tile;
-      tile.length = std::min(block, inputs - k);
-      tile.kernel = packed + std::int64_t{k} * vectors * kLanes;
+      tile.length = std::min(block, dense.inputs - k);
+      tile.kernel = dense.kernel + at + std::int64_t{k} * vectors * kLanes;
       tile.input_stride = input_stride;
       tile.output_stride = output_stride;
-      tile.bias = k == 0 ? bias + vector * kLanes : nullptr;
+      tile.bias = k == 0 ? dense.bias + vector * kLanes : nullptr;
       split(rows, tallest(vectors), [&](int row, int count) {
         tile.input = input + row * input_stride + k;
-        tile.output = output + row * output_stride + vector * kLanes;
+        tile.output = out + row * output_stride;
         kInferTiles[vectors - 1][count - 1](tile);
       });
     }
-    packed += std::int64_t{inputs} * vectors * kLanes;
+    if (dense.activation == nullptr) return;
+    for (int row = 0; row < rows; ++row) {
+      float* const values = out + row * output_stride;
+      activation_row(*dense.activation, {}, values, values, vectors * kLanes);
+    }
   });
 }
 

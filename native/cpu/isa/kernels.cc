@@ -10,6 +10,7 @@
 #include "native/cpu/isa/merges.h"
 #include "native/cpu/isa/penalties.h"
 #include "native/cpu/isa/pointwise.h"
+#include "native/cpu/isa/row_values.h"
 #include "native/cpu/isa/update.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
@@ -70,7 +71,6 @@ const cpu::Kernels kKernels = {
     .feature_row = feature_row,
     .feature_gradients = feature_gradients,
     .normalize = normalize,
-    .normalize_row = normalize_row,
     .normalize_backward = normalize_backward,
     .batch_statistics = batch_statistics,
     .batch_normalize = batch_normalize,
@@ -88,6 +88,7 @@ const cpu::Kernels kKernels = {
     .metric = metric,
     .penalize_rows = penalize_rows,
     .penalize_rows_backward = penalize_rows_backward,
+    .infer_tiles = infer_tiles,
     .pack_kernel = pack_kernel,
     .infer_dense = infer_dense,
     .scale_floats = scale_floats,

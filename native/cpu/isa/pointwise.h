@@ -55,13 +55,6 @@ void pointwise_backward(const float* params, const Along&, const float* z, const
   });
 }
 
-// Memory of one row is padded to kAlignment.
-template <class Activation>
-void pointwise_row(const float* params, const Along&, const float* z, float* y, int features) {
-  for (int i = 0; i < features; i += kLanes)
-    store(y + i, Activation::forward(load(z + i), ops::params_of<Activation>(params)));
-}
-
 // Calls visit(first feature, length, distance between features) for every group that a row-wise
 // function works on.
 template <class Visit>
@@ -99,34 +92,18 @@ void rowwise_backward(const float* params, const Along& along, const float* z, c
   });
 }
 
-template <class Activation>
-void rowwise_row(const float* params, const Along& along, const float* z, float* y, int features) {
-  struct Values {
-    float* data;
-    std::int64_t step;
-    NEURODE_INLINE float operator()(int i) const { return data[i * step]; }
-    NEURODE_INLINE void operator()(int i, float value) const { data[i * step] = value; }
-  };
-  each_group(along, features, [&](int first, int length, std::int64_t step) {
-    Activation::template forward<float>(
-        length, [=](int i) { return z[first + i * step]; }, Values{y + first, step},
-        ops::params_of<Activation>(params));
-  });
-}
-
 struct ActivationKernels {
   void (*forward)(const float*, const Along&, const float*, float*, int, int);
   void (*backward)(const float*, const Along&, const float*, const float*, float*, int, int);
-  void (*row)(const float*, const Along&, const float*, float*, int);
 };
 
 constexpr ActivationKernels kActivations[] = {
 #define NEURODE_ROW(name, Functor, ...) \
-  {pointwise_forward<ops::Functor>, pointwise_backward<ops::Functor>, pointwise_row<ops::Functor>},
+  {pointwise_forward<ops::Functor>, pointwise_backward<ops::Functor>},
     NEURODE_POINTWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
 #define NEURODE_ROW(name, Functor, ...) \
-  {rowwise_forward<ops::Functor>, rowwise_backward<ops::Functor>, rowwise_row<ops::Functor>},
+  {rowwise_forward<ops::Functor>, rowwise_backward<ops::Functor>},
         NEURODE_ROWWISE_ACTIVATIONS(NEURODE_ROW)
 #undef NEURODE_ROW
 };
@@ -139,11 +116,6 @@ inline void activation_forward(const Op& op, const Along& along, const float* z,
 inline void activation_backward(const Op& op, const Along& along, const float* z, const float* y,
                                 float* gradient, int features, int rows) {
   kActivations[op.row].backward(op.params.data(), along, z, y, gradient, features, rows);
-}
-
-inline void activation_row(const Op& op, const Along& along, const float* z, float* y,
-                           int features) {
-  kActivations[op.row].row(op.params.data(), along, z, y, features);
 }
 
 inline void rescale(float scale, float offset, const float* x, float* y, int features, int rows) {

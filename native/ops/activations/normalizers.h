@@ -4,6 +4,7 @@
 
 #include "native/ops/math.h"
 #include "native/ops/params.h"
+#include "native/ops/rows.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE::ops {
 
@@ -19,26 +20,26 @@ struct Standardize {
     T rough, lost;  // the mean is the sum of the two
     T inverse;
   };
-  template <class T, class Z>
-  static NEURODE_FN Moments<T> moments(int n, Z z, float epsilon) {
-    const float share = 1.0f / static_cast<float>(n);
+  template <class T, class N, class Z>
+  static NEURODE_FN Moments<T> moments(N n, Z z, float epsilon) {
+    const float share = 1.0f / count(n);
     T sum = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) sum += z(i);
-    const T rough = sum * share;
+    for (int i = 0; i < steps(n); ++i) sum += within(n, i, z(i), 0.0f);
+    const T rough = total(n, sum) * share;
     T lost = splat<T>(0.0f), squares = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) {
-      const T d = z(i) - rough;
+    for (int i = 0; i < steps(n); ++i) {
+      const T d = within(n, i, z(i) - rough, 0.0f);
       lost += d;
       squares += d * d;
     }
-    lost = lost * share;
-    const T variance = max<T>(squares * share - lost * lost, splat<T>(0.0f));
+    lost = total(n, lost) * share;
+    const T variance = max<T>(total(n, squares) * share - lost * lost, splat<T>(0.0f));
     return {rough, lost, 1.0f / sqrt<T>(variance + epsilon)};
   }
-  template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const Params& p) {
+  template <class T, class N, class Z, class Y>
+  static NEURODE_FN void forward(N n, Z z, Y y, const Params& p) {
     const Moments<T> m = moments<T>(n, z, p.epsilon);
-    for (int i = 0; i < n; ++i) y(i, ((z(i) - m.rough) - m.lost) * m.inverse);
+    for (int i = 0; i < steps(n); ++i) y(i, ((z(i) - m.rough) - m.lost) * m.inverse);
   }
   // dz = (dy - mean(dy) - y mean(y dy)) / sqrt(variance + epsilon)
   template <class T, class Z, class Y, class DY, class DZ>
@@ -61,16 +62,16 @@ struct RootMeanSquareNormalize {
   struct Params {
     float epsilon;
   };
-  template <class T, class Z>
-  static NEURODE_FN T inverse(int n, Z z, float epsilon) {
+  template <class T, class N, class Z>
+  static NEURODE_FN T inverse(N n, Z z, float epsilon) {
     T squares = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) squares += z(i) * z(i);
-    return 1.0f / sqrt<T>(squares * (1.0f / static_cast<float>(n)) + epsilon);
+    for (int i = 0; i < steps(n); ++i) squares += within(n, i, z(i) * z(i), 0.0f);
+    return 1.0f / sqrt<T>(total(n, squares) * (1.0f / count(n)) + epsilon);
   }
-  template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, const Params& p) {
+  template <class T, class N, class Z, class Y>
+  static NEURODE_FN void forward(N n, Z z, Y y, const Params& p) {
     const T scale = inverse<T>(n, z, p.epsilon);
-    for (int i = 0; i < n; ++i) y(i, z(i) * scale);
+    for (int i = 0; i < steps(n); ++i) y(i, z(i) * scale);
   }
   // dz = (dy - y mean(y dy)) / sqrt(mean(z^2) + epsilon)
   template <class T, class Z, class Y, class DY, class DZ>
@@ -86,16 +87,16 @@ struct RootMeanSquareNormalize {
 // y = z / sqrt(max(sum(z^2), 1e-12))
 struct UnitNormalize {
   static constexpr float kLeast = 1e-12f;
-  template <class T, class Z>
-  static NEURODE_FN T squares(int n, Z z) {
+  template <class T, class N, class Z>
+  static NEURODE_FN T squares(N n, Z z) {
     T sum = splat<T>(0.0f);
-    for (int i = 0; i < n; ++i) sum += z(i) * z(i);
-    return sum;
+    for (int i = 0; i < steps(n); ++i) sum += within(n, i, z(i) * z(i), 0.0f);
+    return total(n, sum);
   }
-  template <class T, class Z, class Y>
-  static NEURODE_FN void forward(int n, Z z, Y y, NoParams) {
+  template <class T, class N, class Z, class Y>
+  static NEURODE_FN void forward(N n, Z z, Y y, NoParams) {
     const T scale = 1.0f / sqrt<T>(max<T>(squares<T>(n, z), splat<T>(kLeast)));
-    for (int i = 0; i < n; ++i) y(i, z(i) * scale);
+    for (int i = 0; i < steps(n); ++i) y(i, z(i) * scale);
   }
   // dz = (dy - y sum(y dy)) / norm. The second term is 0 if the norm is clipped to its least value.
   template <class T, class Z, class Y, class DY, class DZ>
