@@ -165,7 +165,12 @@ void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launc
     if (!computes && task->kind != TaskKind::batch_statistics) continue;
     const WeightsRecord kernel = parameters_.record(task->kernel, task->adds);
     if (task->kind == TaskKind::embedding_gradients) {
-      embedding_gradients(launcher, embedding(*task), step, kernel);
+      if (kernel.stores || kernel.values == nullptr) {
+        embedding_gradients(launcher, embedding(*task), step, kernel);
+      } else if (task->completes) {
+        update_named(launcher, uses_of(task->kernel), step, kernel,
+                     record_of(program_.update.optimizer));
+      }
       continue;
     }
     ChannelRecord record = channels(*task);

@@ -61,6 +61,7 @@ class PassRunner {
   RearrangementRecord rearrangement(const Task& task) const;
   PoolingRecord pooling(const Task& task) const;
   EmbeddingRecord embedding(const Task& task) const;
+  EmbeddingUses uses_of(int table) const;
   std::vector<WeightLayer> weight_layers(const PlannedLaunch& launch) const;
 
   void enqueue_stages(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,

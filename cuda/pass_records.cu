@@ -125,6 +125,14 @@ EmbeddingRecord PassRunner::embedding(const Task& task) const {
           .gradient = tensor(task.gradient)};
 }
 
+EmbeddingUses PassRunner::uses_of(int table) const {
+  EmbeddingUses all;
+  for (const Task& task : plan_.pass.tasks)
+    if (task.kind == TaskKind::embedding_gradients && task.kernel == table)
+      all.uses[all.count++] = embedding(task);
+  return all;
+}
+
 std::vector<WeightLayer> PassRunner::weight_layers(const PlannedLaunch& launch) const {
   const Pass& pass = plan_.pass;
   std::vector<WeightLayer> layers;

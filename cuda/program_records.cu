@@ -45,6 +45,7 @@ Pass to_pass(const plugin::PassRecord& record) {
     task.side = from.side;
     task.counts = from.counts != 0;
     task.adds = from.adds != 0;
+    task.completes = from.completes != 0;
     task.bag = {from.bag_indices, from.bag_averages != 0};
     task.seed = from.seed;
     task.scale = from.scale;

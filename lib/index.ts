@@ -363,6 +363,7 @@ export {
   type AdagradOptions,
   type AdamOptions,
   type FtrlOptions,
+  type LazyAdamOptions,
   type LearningRate,
   type LionOptions,
   type MomentsOptions,

@@ -46,7 +46,8 @@ perDevice('valueAndGradients and applyGradients', (device) => {
   const sets = isEmulated(device) ? optionSets.slice(-2) : optionSets
   for (const name of Object.keys(optimizers)) {
     it(`are trainOnBatch, bit for bit: ${name}`, async () => {
-      for (const options of sets) {
+      // lazyAdam takes no options of all optimizers.
+      for (const options of name === 'lazyAdam' ? [{}] : sets) {
         using whole = everything(make(name, options), device)
         using parts = everything(make(name, options), device)
         await assertSameSteps(whole, parts, stepOf)

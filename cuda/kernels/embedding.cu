@@ -89,7 +89,104 @@ __global__ __launch_bounds__(kThreads) void embedding_gradients_kernel(Embedding
   }
 }
 
+// The indices of all uses of a table in a batch, one after the other.
+struct NamedEntries {
+  EmbeddingUses all;
+  int rows;
+
+  // The use that an entry is of; `entry` becomes its number there.
+  NEURODE_DEVICE const EmbeddingRecord& use_of(std::int64_t& entry) const {
+    int use = 0;
+    for (; use + 1 < all.count; ++use) {
+      const std::int64_t entries = static_cast<std::int64_t>(rows) * all.uses[use].indices;
+      if (entry < entries) break;
+      entry -= entries;
+    }
+    return all.uses[use];
+  }
+  __host__ __device__ std::int64_t count() const {
+    std::int64_t entries = 0;
+    for (int use = 0; use < all.count; ++use)
+      entries += static_cast<std::int64_t>(rows) * all.uses[use].indices;
+    return entries;
+  }
+  NEURODE_DEVICE int index(std::int64_t entry) const {
+    const EmbeddingRecord& use = use_of(entry);
+    return index_of(
+        use.input.at(static_cast<int>(entry / use.indices), static_cast<int>(entry % use.indices)),
+        use.vectors);
+  }
+  NEURODE_DEVICE float gradient(std::int64_t entry, int d) const {
+    const EmbeddingRecord& use = use_of(entry);
+    return gradient_at(use, entry, d);
+  }
+};
+
+// One block for each entry of the batch. That of the first entry with an index updates the vector.
+__global__ __launch_bounds__(kThreads) void update_named_kernel(NamedEntries entries,
+                                                                StepRecord step,
+                                                                WeightsRecord table,
+                                                                OpRecord optimizer) {
+  __shared__ unsigned found[kThreads / 32];  // one bit for each of some entries
+  const int thread = static_cast<int>(threadIdx.x);
+  const std::int64_t own = blockIdx.x;
+  const int vector = entries.index(own);
+  const EmbeddingRecord& record = entries.all.uses[0];
+  if (vector == record.padding) return;
+  // Whether each of kThreads entries from `begin` on has the index.
+  const auto find = [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t mine = begin + thread;
+    const bool is_here = mine < end && entries.index(mine) == vector;
+    const unsigned bits = __ballot_sync(0xffffffffu, is_here);
+    if (thread % 32 == 0) found[thread / 32] = bits;
+    __syncthreads();
+  };
+  for (std::int64_t begin = 0; begin < own; begin += kThreads) {
+    find(begin, own);
+    unsigned any = 0;
+    for (const unsigned bits : found) any |= bits;
+    __syncthreads();
+    if (any != 0) return;
+  }
+  const float rate = step.state->learning_rates[step.state->index];
+  for (int first = 0; first < record.size; first += kThreads) {
+    const int d = first + thread;
+    float sum = 0;
+    std::int64_t first_of_use = 0;
+    for (int use = 0; use < entries.all.count; ++use) {
+      const std::int64_t end =
+          first_of_use + static_cast<std::int64_t>(entries.rows) * entries.all.uses[use].indices;
+      float sum_of_use = 0;  // the same sums as where gradients are stored, use after use
+      for (std::int64_t begin = own > first_of_use ? own : first_of_use; begin < end;
+           begin += kThreads) {
+        find(begin, end);
+        for (int i = 0; d < record.size && i < kThreads; ++i) {
+          if (found[i / 32] == 0) i += 31;
+          if ((found[i / 32] >> i % 32 & 1u) == 0) continue;
+          sum_of_use += entries.gradient(begin + i, d);
+        }
+        __syncthreads();
+      }
+      sum += sum_of_use;
+      first_of_use = end;
+    }
+    const Patch patch{.row = vector,
+                      .row_end = vector + 1,
+                      .column = d,
+                      .column_end = record.size,
+                      .stride = record.table_stride};
+    if (d < record.size) update_patch(optimizer, rate, step.state->step, table, patch, &sum);
+  }
+}
+
 }  // namespace
+
+void update_named(Launcher& launcher, const EmbeddingUses& uses, const StepRecord& step,
+                  const WeightsRecord& table, const OpRecord& optimizer) {
+  const NamedEntries entries{uses, step.rows};
+  launcher(update_named_kernel, dim3(static_cast<unsigned>(entries.count())), kThreads, 0, entries,
+           step, table, optimizer);
+}
 
 void embedding_forward(Launcher& launcher, const EmbeddingRecord& record, const StepRecord& step) {
   run_elements_of(launcher, EmbeddedElements{record}, step.rows);

@@ -19,8 +19,18 @@ struct EmbeddingRecord {
 
 void embedding_forward(Launcher& launcher, const EmbeddingRecord& record, const StepRecord& step);
 
+// Layers that look up vectors of one table.
+struct EmbeddingUses {
+  int count = 0;
+  EmbeddingRecord uses[kMostTableUses];
+};
+
 // Sums d table; `table` says where the gradient goes.
 void embedding_gradients(Launcher& launcher, const EmbeddingRecord& record, const StepRecord& step,
                          const WeightsRecord& table);
+
+// Sums the gradients of those vectors that the batch names, and updates them.
+void update_named(Launcher& launcher, const EmbeddingUses& uses, const StepRecord& step,
+                  const WeightsRecord& table, const OpRecord& optimizer);
 
 }  // namespace neurode::cuda

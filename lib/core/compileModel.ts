@@ -1,7 +1,7 @@
 /** Compiles layers, losses and optimizer to the Plan, the description that the native code runs. */
 
 import { NeurodeError } from '../base/errors.js'
-import type { Plan, PlanHead, PlanOp } from '../native/plan.js'
+import type { Plan, PlanHead, PlanLayer, PlanOp } from '../native/plan.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
 import type { Optimizer } from '../training/optimizers.js'
@@ -73,6 +73,7 @@ export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: Tr
   const plan = { inputSize: shapes.inputSize, ...layers }
   if (training === undefined) return plan
   const { optimizer } = training.settings
+  if (optimizer.lazy) plan.layers.forEach(refuseRules)
   return {
     ...plan,
     training: {
@@ -81,7 +82,18 @@ export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: Tr
       optimizer: optimizer.op,
       weightDecay: optimizer.weightDecay,
       ...planUpdate(optimizer.update),
+      ...(optimizer.lazy ? { lazy: true } : {}),
     },
+  }
+}
+
+/** Steps that change only the vectors that their batches name know no rule of all vectors. */
+function refuseRules(layer: PlanLayer): void {
+  if (layer.kind !== 'embedding') return
+  for (const rule of ['regularizer', 'constraint'] as const) {
+    if (layer.kernel[rule] === undefined) continue
+    const text = `layer '${layer.name}': expected no ${rule} of the embeddings with the optimizer lazyAdam`
+    throw new NeurodeError('ERR_ARGUMENT', `${text}, which changes only the vectors that occur in a batch`)
   }
 }
 

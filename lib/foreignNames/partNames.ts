@@ -80,12 +80,10 @@ export const optimizerRows: Rows = [
   ['nesterov nag', is('optimizers.sgd({ learningRate, momentum, nesterov: true })')],
   ['gradientdescent* stochasticgradientdescent', is('optimizers.sgd')],
   ['lossscaleoptimizer', no('sums, weights and updates are float32 at any precision, so no loss scaling is needed')],
+  ['sparseadam', is('optimizers.lazyAdam')],
   ['multioptimizer optimizermap', no('a model has one optimizer')],
   ['optimizer custom', no(native)],
-  [
-    'adafactor lamb muon schedulefree* radam sparseadam asgd rprop lbfgs adabelief yogi sgdw lookahead ranger lars',
-    no(native),
-  ],
+  ['adafactor lamb muon schedulefree* radam asgd rprop lbfgs adabelief yogi sgdw lookahead ranger lars', no(native)],
 ]
 
 export const scheduleRows: Rows = [

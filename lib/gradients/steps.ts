@@ -5,6 +5,7 @@ import { checkBoolean, checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { stride } from '../feeds/captures.js'
+import { VectorTable } from '../layers/embedding.js'
 import { working } from '../native/working.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkNoFit } from './compute.js'
@@ -41,6 +42,7 @@ export async function applyGradients(
   const options = checkOptions(given, ['skipNonFinite'], 'applyGradients')
   const skips = checkBoolean(options.skipNonFinite ?? false, 'skipNonFinite')
   core.training()
+  refuseLazy(core)
   // Without a wait they are given to the native model within this call.
   const read = readGradients(core, gradients, mustWait(core))
   const { nonFinite } = read
@@ -58,6 +60,15 @@ export async function applyGradients(
     }),
   )
   return { applied: true, nonFinite }
+}
+
+/** Gradients of a whole table do not say which of its vectors occurred. */
+function refuseLazy(core: ModelCore): void {
+  if (core.settings?.optimizer.lazy !== true) return
+  const table = core.built().layers.find(({ layer }) => layer instanceof VectorTable)
+  if (table === undefined) return
+  const text = `applyGradients: layer '${table.name}': expected an optimizer that changes all vectors, got lazyAdam`
+  throw new NeurodeError('ERR_ARGUMENT', `${text}, which has to know those that occur in a batch`)
 }
 
 /** See {@link Model.trainWithOutputGradients}. */

@@ -163,7 +163,8 @@ export abstract class VectorTable<
  *
  * A step updates all vectors, also those that do not occur in its batch: Adam, RMSprop and other optimizers with a memory of earlier
  * gradients keep moving them, and weight decay shrinks them. Keras does the same with dense gradients. Keras on TensorFlow updates
- * only the vectors that occur, so its results differ. With SGD without momentum, both are equal.
+ * only the vectors that occur, so its results differ. With SGD without momentum, both are equal, and a step takes as long as its batch
+ * is large and not as the table is; so it does with Adagrad, and with {@link optimizers}.lazyAdam, which changes those vectors alone.
  *
  * A vector for `paddingIndex`, as PyTorch's `padding_idx`, does not learn. Where the vectors of a row become one, {@link EmbeddingBag} adds
  * them up without them.

@@ -179,4 +179,6 @@ export interface PlanUpdate {
   readonly averageMomentum?: number
   /** The weights are replaced by their averages every time this number of updates is done. */
   readonly overwriteFrequency?: number
+  /** Whether steps change only those vectors of tables that their batches name. */
+  readonly lazy?: boolean
 }

@@ -7,7 +7,13 @@ import { checkNumber, checkOptions, lookUp, nameTable, refuse, refuseIdle, withM
 import type { PlanOp } from '../native/plan.js'
 import { fillOptions, flag, needing, number, type OptionRows, type Options, share } from './options.js'
 import type { Schedule } from './schedules.js'
-import { checkUpdateOptions, type UpdateOptions, type UpdateSettings, updateOptionNames } from './updates.js'
+import {
+  checkUpdateOptions,
+  refuseOfUpdates,
+  type UpdateOptions,
+  type UpdateSettings,
+  updateOptionNames,
+} from './updates.js'
 
 /** A number, one of {@link schedules}, or a function from the number of steps taken so far to the learning rate of the next step. */
 export type LearningRate = number | Schedule | ((step: number) => number)
@@ -43,6 +49,9 @@ export interface AdamOptions extends MomentsOptions {
   /** Whether to divide by the largest average of squares so far; default false. https://openreview.net/forum?id=ryQu7f-RZ */
   readonly amsgrad?: boolean | undefined
 }
+
+/** Options of {@link optimizers}.lazyAdam. */
+export interface LazyAdamOptions extends Pick<MomentsOptions, 'learningRate' | 'lr' | 'beta1' | 'beta2' | 'epsilon'> {}
 
 /** Options of {@link optimizers}.rmsprop. */
 export interface RmspropOptions extends OptimizerOptions {
@@ -113,9 +122,13 @@ export interface Optimizer {
   readonly options: Readonly<Record<string, unknown>>
   /** The row of the native op table that computes it. */
   readonly op: PlanOp
+  /** Whether steps change only those vectors of embeddings that their batch names. */
+  readonly lazy?: boolean | undefined
 }
 
 interface OptimizerRow {
+  /** Whether steps change only those vectors of embeddings that their batch names; it has no options of all updates. */
+  readonly lazy?: boolean | undefined
   readonly learningRate: number
   readonly weightDecay?: number | undefined
   readonly options: OptionRows
@@ -144,6 +157,7 @@ const table = {
   },
   adam,
   adamw: { ...adam, weightDecay: 0.004 },
+  lazyAdam: { learningRate: 0.001, options: moments, op: () => 'adam', lazy: true },
   rmsprop: {
     learningRate: 0.001,
     options: { rho: share(0.9), momentum: number(0, 0, 1), epsilon, centered: flag(false) },
@@ -190,6 +204,7 @@ export class RowOptimizer implements Optimizer {
   readonly weightDecay: number
   readonly update: UpdateSettings
   readonly op: PlanOp
+  readonly lazy: boolean
   /** All options except learning rate and weight decay, with defaults filled in. */
   protected readonly own: Options
   #learningRate: LearningRate
@@ -199,13 +214,15 @@ export class RowOptimizer implements Optimizer {
     const row: OptimizerRow = table[id]
     const argument = `optimizers.${id}`
     const own = Object.keys(row.options)
-    const options = checkOptions(given, ['learningRate', 'lr', ...own, ...updateOptionNames], argument)
+    const ofUpdates = row.lazy === true ? refuseOfUpdates(given, argument) : updateOptionNames
+    const options = checkOptions(given, ['learningRate', 'lr', ...own, ...ofUpdates], argument)
     if (options.learningRate !== undefined && options.lr !== undefined) {
       refuse(`${argument}: lr`, 'either learningRate or lr', options.lr)
     }
     const rate = options.learningRate ?? options.lr ?? row.learningRate
     const decay = options.weightDecay ?? row.weightDecay ?? 0
     this.name = id
+    this.lazy = row.lazy ?? false
     this.#learningRate = checkLearningRate(rate, `${argument}: learningRate`)
     this.own = fillOptions(row.options, options, argument)
     this.weightDecay = checkNumber(decay, `${argument}: weightDecay`, 0)
@@ -228,7 +245,8 @@ export class RowOptimizer implements Optimizer {
   }
 
   get options(): Readonly<Record<string, unknown>> {
-    return { learningRate: this.learningRate, ...this.own, weightDecay: this.weightDecay, ...this.update }
+    const decay = this.lazy ? {} : { weightDecay: this.weightDecay }
+    return { learningRate: this.learningRate, ...this.own, ...decay, ...this.update }
   }
 }
 
@@ -298,6 +316,24 @@ export const optimizers = {
   /** Adam with `weightDecay` 0.004 by default. https://arxiv.org/abs/1711.05101 */
   adamw: (options?: number | AdamOptions): RowOptimizer => new RowOptimizer('adamw', withMain(options, 'learningRate')),
   /**
+   * Adam for large tables, as PyTorch's `SparseAdam`: a step changes only those vectors of embeddings, and their averages, that its
+   * batch names, so that it takes as long as its batch is large. `t` counts all steps. Other parameters are changed as by Adam.
+   *
+   * It takes no decay, clipping, accumulation or averages. Where an embedding has a regularizer or a constraint, building its model
+   * throws `ERR_ARGUMENT`, which names the layer; so does `applyGradients` for any embedding.
+   *
+   * @example
+   * ```ts
+   * import { layers, optimizers, sequential } from 'neurode'
+   *
+   * const words = layers.embeddingBag({ inputDim: 100_000, outputDim: 8, inputShape: [20] })
+   * const model = sequential([words, layers.dense({ units: 1 })])
+   * model.compile({ optimizer: optimizers.lazyAdam({ learningRate: 0.01 }), loss: 'mse' })
+   * ```
+   */
+  lazyAdam: (options?: number | LazyAdamOptions): RowOptimizer =>
+    new RowOptimizer('lazyAdam', withMain(options, 'learningRate')),
+  /**
    * With `v` the average of `g²`: `w -= rate·g / √(v + epsilon)`; default rate 0.001. With momentum the steps add up:
    * `s = momentum·s + step; w -= s`. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
    */
@@ -348,7 +384,7 @@ answerForeignNames(optimizers, 'optimizers')
 guardArity(optimizers, 'optimizers')
 
 /** Names of optimizers. */
-export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
+export type OptimizerName = OptimizerId | 'SGD' | 'Adam' | 'AdamW' | 'LazyAdam' | 'RMSprop'
 
 const names = nameTable(Object.keys(table) as OptimizerId[], () => [], 'optimizers')
 

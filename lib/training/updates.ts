@@ -87,6 +87,15 @@ export function checkUpdateOptions(given: UpdateOptions, argument: string): Upda
   return Object.freeze(settings)
 }
 
+/** Throws for options of all updates where there are none, and returns their names. */
+export function refuseOfUpdates(given: UpdateOptions | undefined, argument: string): readonly [] {
+  for (const name of updateOptionNames) {
+    const value = given?.[name] ?? undefined
+    if (value !== undefined) refuse(`${argument}: ${name}`, 'none, as it is of all vectors of a table', value)
+  }
+  return []
+}
+
 /** Converts the options to the Plan. */
 export function planUpdate(settings: UpdateSettings): Omit<PlanUpdate, 'optimizer' | 'weightDecay'> {
   const { clipNorm = 0, globalClipNorm = 0, clipValue = 0, gradientAccumulationSteps = 1 } = settings

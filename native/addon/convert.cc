@@ -126,6 +126,7 @@ UpdatePlan to_update(Napi::Object object) {
   update.global_clip_norm = number("globalClipNorm");
   update.accumulation_steps = count("accumulationSteps", 1);
   update.averages = optional(object, "averages", false, to_bool);
+  update.lazy = optional(object, "lazy", false, to_bool);
   update.average_momentum = number("averageMomentum");
   update.overwrite_frequency = count("overwriteFrequency", 0);
   return update;

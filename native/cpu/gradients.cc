@@ -14,14 +14,16 @@ Gradients::Gradients(const Program& program, const PassRunner& pass, Parameters&
       parameters_(parameters),
       kernels_(kernels),
       updates_(updates),
-      optimizer_slots_(optimizer_slots(program.update.optimizer)) {
+      optimizer_slots_(optimizer_slots(program.update.optimizer)),
+      tables_(program, pass.plan().pass, parameters) {
   int widest = 0;
   for (const Parameter& parameter : program.parameters)
     widest = std::max(widest, parameter.columns);
   scratch_floats_ = weight_scratch(widest);
 }
 
-void Gradients::reserve(int threads) {
+void Gradients::reserve(int threads, int rows) {
+  tables_.reserve(threads, rows);
   while (static_cast<int>(scratch_.size()) < threads) scratch_.emplace_back(scratch_floats_);
 }
 
@@ -31,7 +33,7 @@ void Gradients::run(const Task& task, const Batch& batch, const Step& step, int 
     case TaskKind::dense_backward_weights:
       return dense(task, batch, step, thread, threads);
     case TaskKind::embedding_gradients:
-      return embedding(task, batch, thread, threads);
+      return embedding(task, batch, step, thread, threads);
     default:
       return channels(task, batch, step, thread, threads);
   }
@@ -119,9 +121,16 @@ float* Gradients::arena_of(int parameter) {
   return learns ? parameters_.gradient(parameter) : nullptr;
 }
 
-void Gradients::embedding(const Task& task, const Batch& batch, int thread, int threads) {
+void Gradients::embedding(const Task& task, const Batch& batch, const Step& step, int thread,
+                          int threads) {
   BatchLines lines = lines_of(task, batch);
   const Table vectors = parameters_.table(task);
+  if (NamedVectors* const named = tables_.of(task.kernel, thread)) {
+    if (!task.adds) named->count = 0;
+    kernels_.named_gradients(lines, vectors, *named);
+    if (task.completes) updates_.finish_named(task.kernel, *named, step);
+    return;
+  }
   const Part mine = part(vectors.count, thread, threads);
   lines.begin = mine.begin;
   lines.end = mine.end;

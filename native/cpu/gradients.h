@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "native/cpu/kernels.h"
+#include "native/cpu/named_tables.h"
 #include "native/cpu/parameters.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/updates.h"
@@ -25,8 +26,8 @@ class Gradients {
   Gradients(const Program& program, const PassRunner& pass, Parameters& parameters,
             const Kernels& kernels, Updates& updates);
 
-  // Takes the memory that so many threads need. Before each range.
-  void reserve(int threads);
+  // Takes the memory that so many threads need for a batch of so many rows. Before each range.
+  void reserve(int threads, int rows);
 
   // A thread's part of a task of Axis::outputs that is no penalty or constraint. A gradient is
   // followed by its update where that waits for nothing else.
@@ -37,7 +38,7 @@ class Gradients {
   OptimizerStep point_at(WeightGradient& gradient, int parameter, bool adds, const Step& step);
   BatchLines lines_of(const Task& task, const Batch& batch) const;
   float* arena_of(int parameter);
-  void embedding(const Task& task, const Batch& batch, int thread, int threads);
+  void embedding(const Task& task, const Batch& batch, const Step& step, int thread, int threads);
   void channels(const Task& task, const Batch& batch, const Step& step, int thread, int threads);
   void statistics(const Task& task, const BatchLines& lines, const Step& step);
 
@@ -47,6 +48,7 @@ class Gradients {
   const Kernels& kernels_;
   Updates& updates_;
   const int optimizer_slots_;
+  NamedTables tables_;
   std::int64_t scratch_floats_;  // that a thread needs
   std::vector<Floats> scratch_;  // by thread
 };

@@ -74,6 +74,17 @@ struct BatchLines {
   bool adds;  // gradients of parameters are added to those that are stored
 };
 
+// Those vectors of a table that the indices of a batch name and that are one thread's, in the order
+// in which they are first named, and the sums of their gradients.
+struct NamedVectors {
+  int thread, threads;    // indices that are `thread` modulo `threads`
+  std::int32_t* vectors;  // which they are
+  std::int32_t* places;   // by vector of the table: where it is in `vectors`, if it is there
+  int count;
+  float* sums;  // (count, stride) or, in place, lines of the whole table
+  bool in_place;
+};
+
 // What is known of each channel of a batch: y = (x - mean) factor + beta with factor = inverse
 // gamma, and dx = dy factor + ((x - mean) slope + term).
 struct BatchStatistics {
@@ -189,6 +200,13 @@ struct Kernels {
   // gradient (count, stride) of vectors [begin, end) that the batch names, row after row; 0 of
   // others.
   void (*embedding_gradients)(const BatchLines& lines, const Table& table, float* gradient);
+  // The same of the vectors that the batch names alone. What is named for the first time begins
+  // with 0.
+  void (*named_gradients)(const BatchLines& lines, const Table& table, NamedVectors& named);
+  // The optimizer over lines of `stride` floats of a table; line i of `gradient` is of lines[i].
+  void (*update_lines)(float* weights, const float* gradient, float* const* slots,
+                       const std::int32_t* lines, int count, std::int64_t stride,
+                       const OptimizerStep& step);
 
   void (*rescale)(float scale, float offset, const float* x, float* y, int features, int rows);
   // y = x * factor + term, kept where `factor` is not null. `first_row`: the panel's first row in

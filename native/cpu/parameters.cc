@@ -111,6 +111,13 @@ void Parameters::set_gradient(int index, const float* values) {
   copy_from(index, values, gradients_[index].data());
 }
 
+// A penalty has a gradient everywhere, and gradients that are kept may be read and written.
+bool Parameters::has_named_gradient(int index) const {
+  const Parameter& parameter = program_.parameters[index];
+  return parameter.layout == Layout::table && parameter.update != Update::none &&
+         !parameter.regularizer && !program_.keeps_gradients;
+}
+
 Normalizer Parameters::normalizer(const Task& task) const {
   return {values(task.kernel), values(task.bias), values(task.mean), values(task.variance)};
 }

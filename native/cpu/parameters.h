@@ -65,6 +65,9 @@ class Parameters {
   }
   // The gradient that waits for its update, shaped as the values.
   float* gradient(int index) { return gradients_[index].data(); }
+  // Whether the parameter is a table of whose gradient only the vectors that a batch names differ
+  // from 0: then nothing walks through all of it to compute it.
+  bool has_named_gradient(int index) const;
   std::uint64_t version() const { return shared_->version; }
   // To be called before values change.
   void changes() { ++shared_->version; }

@@ -12,11 +12,14 @@ namespace {
 // Below this many floating-point operations a step takes less time than waiting at barriers.
 constexpr double kWorthABarrier = 2e5;
 
-// Of the products of a step, forward and back.
+// Of the products of a step, forward and back. A table whose update is fused is not walked through.
 double operations_of(const Program& program, int rows) {
   double weights = 0;
-  for (const Parameter& parameter : program.parameters)
-    weights += static_cast<double>(parameter.size()) * parameter.positions * parameter.uses;
+  for (const Parameter& parameter : program.parameters) {
+    const bool is_named = parameter.layout == Layout::table && parameter.update == Update::fused;
+    const auto size = static_cast<double>(is_named ? parameter.columns : parameter.size());
+    weights += size * parameter.positions * parameter.uses;
+  }
   return 3 * 2 * weights * rows;
 }
 
@@ -106,7 +109,7 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   const bool goes_back = extent != Extent::to_losses;
   const int panels = std::max(range.whole.panels(), range.rest.panels());
   workspace_.take(pass_.plan().size * panels, range.values_per_panel * panels);
-  gradients_.reserve(threads);
+  gradients_.reserve(threads, batch);
   penalties_.reserve(threads);
   loss_scales_.resize(threads * scales_of_thread());
 

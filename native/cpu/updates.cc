@@ -3,6 +3,8 @@
 #include "native/cpu/updates.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 
 #include "native/engine/op_table.h"
 #include "native/ops/updates.h"
@@ -18,7 +20,14 @@ Updates::Updates(const Program& program, Parameters& parameters, const Kernels& 
       kernels_(kernels),
       penalties_(penalties),
       optimizer_slots_(optimizer_slots(program.update.optimizer)),
-      square_sums_(parameters.pieces()) {}
+      square_sums_(parameters.pieces()),
+      touched_(parameters.pieces(), 1) {
+  for (int p = 0; p < parameters.count(); ++p) {
+    if (!parameters.has_named_gradient(p)) continue;
+    std::fill_n(touched_.begin() + parameters[p].first_piece, parameters[p].pieces(), 0);
+    zeros_ = Floats(kPiece);
+  }
+}
 
 OptimizerStep Updates::optimizer_step(int parameter, const Step& step) const {
   const UpdatePlan& plan = program_.update;
@@ -43,6 +52,41 @@ void Updates::finish_gradient(int parameter, int begin, int end, const Step& ste
   kernels_.update(memory.values.data() + begin, parameters_.gradient(parameter) + begin,
                   slots(parameter, begin).from, round_up(end - begin, kGroup),
                   optimizer_step(parameter, step));
+}
+
+// Several threads may have vectors of one piece.
+void Updates::finish_named(int parameter, const NamedVectors& named, const Step& step) {
+  ParameterMemory& memory = parameters_[parameter];
+  if (program_.parameters[parameter].update == Update::fused)
+    return kernels_.update_lines(memory.values.data(), named.sums, slots(parameter, 0).from,
+                                 named.vectors, named.count, memory.stride,
+                                 optimizer_step(parameter, step));
+  for (int i = 0; i < named.count; ++i) {
+    const std::int64_t begin = named.vectors[i] * memory.stride, end = begin + memory.stride;
+    for (std::int64_t piece = begin / kPiece; piece * kPiece < end; ++piece)
+      std::atomic_ref(touched_[memory.first_piece + piece]).store(1, std::memory_order_relaxed);
+  }
+}
+
+// Gradients that were accumulated may be of any vector, and what is no number spreads to all.
+bool Updates::is_touched(const Piece& piece, const Step& step, float gradient_scale) {
+  return touched_[piece.index] != 0 || (program_.accumulator >= 0 && ends_with_update(step)) ||
+         !std::isfinite(gradient_scale);
+}
+
+void Updates::update_untouched(const Piece& piece, const Step& step) {
+  const OptimizerStep optimizer = optimizer_step(piece.parameter, step);
+  const bool changes = !is_still(program_.update.optimizer) || optimizer.keep != 1;
+  if (changes && ends_with_update(step))
+    kernels_.update(parameters_[piece.parameter].values.data() + piece.begin, zeros_.data(),
+                    slots(piece.parameter, piece.begin).from, piece.count, optimizer);
+}
+
+// The gradient of named vectors is 0 between two steps.
+void Updates::forget(const Piece& piece) {
+  if (!parameters_.has_named_gradient(piece.parameter)) return;
+  std::fill_n(parameters_.gradient(piece.parameter) + piece.begin, piece.count, 0.0f);
+  touched_[piece.index] = 0;
 }
 
 // The floats of a piece that are of the parameter's padding: none where begin is end.
@@ -78,6 +122,10 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
           clear_padding();
           break;
         case TaskKind::gradient_norm:
+          if (!is_touched(piece, step, 1)) {
+            square_sums_[piece.index] = 0;
+            break;
+          }
           clear_padding();
           accumulate(piece, step);
           square_sums_[piece.index] = kernels_.sum_of_squares(
@@ -85,7 +133,7 @@ void Updates::run(const TrainingSegment& segment, const Step& step, int thread, 
           break;
         case TaskKind::update:
           clear_padding();
-          if (!has_norms()) accumulate(piece, step);
+          if (!has_norms() && is_touched(piece, step, 1)) accumulate(piece, step);
           if (scaled < 0 || (scaled != piece.parameter && !shares_scale))
             scale = clip_scale(scaled = piece.parameter);
           update_around(piece, padding, step, scale);
@@ -180,7 +228,12 @@ void Updates::update_around(const Piece& piece, const Part& padding, const Step&
 }
 
 void Updates::update(const Piece& piece, const Step& step, float gradient_scale) {
-  if (ends_with_update(step)) optimize(piece, step, gradient_scale);
+  if (!is_touched(piece, step, gradient_scale)) {
+    update_untouched(piece, step);
+  } else {
+    if (ends_with_update(step)) optimize(piece, step, gradient_scale);
+    forget(piece);
+  }
   average(piece, step);
   if (program_.parameters[piece.parameter].constraint.kind != Constraint::Kind::not_negative)
     return;

@@ -34,6 +34,9 @@ class Updates {
   // Elements [begin, end) of a vector's gradient are in its arena, whole groups or up to the end:
   // where the update waits for nothing else it is done at once.
   void finish_gradient(int parameter, int begin, int end, const Step& step);
+  // The gradients of a table's vectors that a batch names and that are a thread's are complete:
+  // where the update waits for nothing else it is done at once.
+  void finish_named(int parameter, const NamedVectors& named, const Step& step);
   // For tasks that update what they compute the gradients of.
   OptimizerStep optimizer_step(int parameter, const Step& step) const;
   // Brings a parameter's norms back into their bounds: a thread's part of them.
@@ -46,6 +49,9 @@ class Updates {
   Slots slots(int parameter, std::int64_t begin);
   bool ends_with_update(const Step& step) const;
   bool has_norms() const;
+  bool is_touched(const Piece& piece, const Step& step, float gradient_scale);
+  void update_untouched(const Piece& piece, const Step& step);
+  void forget(const Piece& piece);
   Part padding_of(const Piece& piece) const;
   void update_around(const Piece& piece, const Part& padding, const Step& step,
                      float gradient_scale);
@@ -62,6 +68,10 @@ class Updates {
   Penalties& penalties_;
   const int optimizer_slots_;
   std::vector<double> square_sums_;  // of gradients, by piece
+  // By piece: whether elements of its gradient may differ from 0. Gradients that are not of named
+  // vectors are computed whole.
+  std::vector<std::uint8_t> touched_;
+  Floats zeros_;  // the gradient of a piece that no vector is named of
 };
 
 }  // namespace neurode::cpu

@@ -319,7 +319,7 @@ class BackwardBuilder {
   std::vector<Task> weights_;
 };
 
-// Marks the tasks whose parameters an earlier task has stored a gradient for.
+// Marks the tasks whose parameters an earlier task has stored a gradient for, and the last ones.
 void mark_sums(std::vector<Task>& tasks) {
   std::vector<int> stored;
   for (Task& task : tasks) {
@@ -330,6 +330,9 @@ void mark_sums(std::vector<Task>& tasks) {
     if (!is_of_parameters || parameter < 0) continue;
     task.adds = std::find(stored.begin(), stored.end(), parameter) != stored.end();
     if (!task.adds) stored.push_back(parameter);
+    task.completes = std::none_of(&task + 1, tasks.data() + tasks.size(), [&](const Task& later) {
+      return later.kind == task.kind && later.kernel == task.kernel;
+    });
   }
 }
 

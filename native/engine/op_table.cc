@@ -189,6 +189,15 @@ Op of_logits(const Op& loss) {
   return changed;
 }
 
+bool is_still(const Op& optimizer) {
+  static constexpr bool still[] = {
+#define NEURODE_ROW(name, Functor, ...) ops::Functor::kStill,
+      NEURODE_OPTIMIZERS(NEURODE_ROW)
+#undef NEURODE_ROW
+  };
+  return still[optimizer.row];
+}
+
 int optimizer_slots(const Op& optimizer) {
   static constexpr int slots[] = {
 #define NEURODE_ROW(name, Functor, ...) ops::Functor::kSlots,

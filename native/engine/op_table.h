@@ -59,6 +59,9 @@ bool is_of_columns(const Op& regularizer);
 bool takes_logits(const Op& loss);
 Op of_logits(const Op& loss);
 
+// Whether a gradient of 0 changes nothing.
+bool is_still(const Op& optimizer);
+
 // How many variables the optimizer keeps for each parameter.
 int optimizer_slots(const Op& optimizer);
 

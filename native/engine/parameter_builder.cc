@@ -24,6 +24,14 @@ bool defers(const TrainingPlan& training) {
          plan.global_clip_norm > 0 || plan.accumulation_steps > 1 || plan.averages;
 }
 
+// Whether steps change only those vectors of a table that their batches name.
+bool changes_named_only(const TrainingPlan& training, const ParameterPlan& plan, int uses) {
+  const UpdatePlan& update = training.update;
+  const bool is_still_without =
+      neurode::is_still(update.optimizer) && !(plan.decays && update.weight_decay > 0);
+  return uses <= kMostTableUses && (update.lazy || is_still_without);
+}
+
 // Throws if the constraint or the regularizer does not fit the parameter's shape. Executors rely on
 // this check.
 void check(const Parameter& parameter) {
@@ -153,8 +161,18 @@ void ParameterBuilder::add(const char* name, Layout layout, int rows, int column
     parameter.regularizer = plan.regularizer;
     parameter.constraint = plan.constraint;
     check(parameter);
-    const bool waits = layout == Layout::table || parameter.uses > 1 || plan.regularizer ||
-                       plan.constraint.kind != Constraint::Kind::none || defers(*plan_.training);
+    const bool is_table = layout == Layout::table;
+    const bool waits = (is_table ? !changes_named_only(*plan_.training, plan, parameter.uses)
+                                 : parameter.uses > 1) ||
+                       plan.regularizer || plan.constraint.kind != Constraint::Kind::none ||
+                       defers(*plan_.training);
+    if (is_table && waits && plan_.training->update.lazy && !plan_.training->gradients)
+      throw Error("ERR_ARGUMENT",
+                  parameter.name +
+                      ": an optimizer that changes only the vectors of a batch goes "
+                      "with neither a regularizer nor a constraint, nor with more "
+                      "than " +
+                      std::to_string(kMostTableUses) + " uses");
     const bool changes = plan.regularizer || with_gradient_[firsts_.size() - 1];
     parameter.update = !changes ? Update::none : waits ? Update::deferred : Update::fused;
   }

@@ -135,6 +135,8 @@ struct UpdatePlan {
   bool averages = false;       // keep an exponential moving average of the weights
   float average_momentum = 0;
   int overwrite_frequency = 0;  // updates until averages replace the weights; 0: never
+  // Steps change only those vectors of tables that their batches name, whatever the optimizer.
+  bool lazy = false;
 };
 
 // The type to which large matrix products round their elements. All else is float32.

@@ -42,7 +42,7 @@ struct TaskRecord {
   std::int32_t kernel, bias, mean, variance, parameter, statistics, metric, head;
   OpRecord op;
   std::int32_t length, inner;
-  std::int32_t block_rows, block_columns, block_inner, begin, side, counts, adds;
+  std::int32_t block_rows, block_columns, block_inner, begin, side, counts, adds, completes;
   std::int32_t bag_indices, bag_averages;
   float scale, offset;
   std::uint64_t seed;

@@ -63,6 +63,7 @@ std::vector<TaskRecord> records_of(const Pass& pass) {
                        task.side,
                        task.counts ? 1 : 0,
                        task.adds ? 1 : 0,
+                       task.completes ? 1 : 0,
                        task.bag.indices,
                        task.bag.averages ? 1 : 0,
                        task.scale,

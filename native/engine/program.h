@@ -97,16 +97,22 @@ struct Task {
   // The gradients of parameters are added to those that an earlier task of the step has stored:
   // several layers share the parameters.
   bool adds = false;
+  // The gradients of its table are complete behind this task.
+  bool completes = false;
   std::uint64_t seed = 0;
   float scale = 1;
   float offset = 0;
 };
 
+// How many layers may share a table whose update is fused.
+constexpr int kMostTableUses = 8;
+
 // How a parameter's gradient is used. A layer's backward task does not read this value: it passes
 // the gradient to finish_gradient (CPU executor) or update_patch (CUDA), which does.
 enum class Update {
   none,      // no gradient is computed: the layer is frozen, or the parameter is a statistic
-  fused,     // the task that computes the gradient applies the optimizer at once
+  fused,     // the task that computes the gradient applies the optimizer at once; of a table, the
+             // last one does, to those vectors that the batch names
   deferred,  // that task stores the gradient in the arena, and an update task follows
 };
 

@@ -235,6 +235,7 @@ class Description {
     if (task.side != 0) out_ << " side " << task.side;
     if (task.counts) out_ << " counts";
     if (task.adds) out_ << " adds";
+    if (task.completes && task.kind == TaskKind::embedding_gradients) out_ << " completes";
     if (task.scale != 1 || task.offset != 0)
       out_ << " scale " << task.scale << " offset " << task.offset;
     out_ << "\n";

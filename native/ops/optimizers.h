@@ -1,5 +1,5 @@
 // Optimizers: each has one functor and one row. update() returns the new weight; slots[0 .. kSlots)
-// are the optimizer's variables for this weight.
+// are the optimizer's variables for this weight. kStill: with a gradient of 0, nothing changes.
 #pragma once
 
 #include "native/ops/math.h"
@@ -12,6 +12,7 @@ constexpr int kMaxSlots = 4;
 
 struct Sgd {
   static constexpr int kSlots = 0;
+  static constexpr bool kStill = true;
   // Numbers that are the same for every weight of a step. `step` counts the steps before this one.
   struct Scalars {
     float learning_rate;
@@ -31,6 +32,7 @@ struct Momentum {
     float momentum, nesterov;
   };
   static constexpr int kSlots = 1;
+  static constexpr bool kStill = false;
   struct Scalars {
     float momentum;
     float learning_rate;
@@ -68,6 +70,7 @@ struct AdamOf {
     float rate1, rate2, epsilon;
   };
   static constexpr int kSlots = kMaximum ? 3 : 2;
+  static constexpr bool kStill = false;
   struct Scalars {
     float rate, rate1, rate2, epsilon;
   };
@@ -97,6 +100,7 @@ struct RmspropOf {
     float rate, momentum, epsilon;
   };
   static constexpr int kSlots = 1 + kMomentum + kCentered;
+  static constexpr bool kStill = false;
   struct Scalars {
     float learning_rate, rate, momentum, epsilon;
   };
@@ -130,6 +134,7 @@ struct Adagrad {
     float initial_accumulator_value, epsilon;
   };
   static constexpr int kSlots = 1;
+  static constexpr bool kStill = true;
   struct Scalars {
     float learning_rate, offset;
   };
@@ -151,6 +156,7 @@ struct AdadeltaOf {
     float rate, epsilon;
   };
   static constexpr int kSlots = 2;
+  static constexpr bool kStill = false;
   struct Scalars {
     float learning_rate, rate, epsilon;
   };
@@ -176,6 +182,7 @@ struct Adamax {
     float rate1, rate2, epsilon;
   };
   static constexpr int kSlots = 2;
+  static constexpr bool kStill = false;
   struct Scalars {
     float rate, rate1, beta2, epsilon;
   };
@@ -200,6 +207,7 @@ struct Nadam {
     float rate1, rate2, epsilon;
   };
   static constexpr int kSlots = 2;
+  static constexpr bool kStill = false;
   static constexpr float kDecay = 0.96f;
   static constexpr int kDecaySteps = 420;  // from this t on, 1 - 0.96^t / 2 rounds to 1
   struct Scalars {
@@ -238,6 +246,7 @@ struct Lion {
     float rate1, rate2;
   };
   static constexpr int kSlots = 1;
+  static constexpr bool kStill = false;
   struct Scalars {
     float learning_rate, rate1, rate2;
   };
@@ -264,6 +273,7 @@ struct Ftrl {
     float power, initial_accumulator_value, l1, l2, l2_shrinkage, beta;
   };
   static constexpr int kSlots = 2;
+  static constexpr bool kStill = false;
   struct Scalars {
     float power, first, l1, shrinkage2;
     float inverse_rate, offset;  // divisor = n^power inverse_rate + offset

@@ -258,13 +258,17 @@ const updateOptions = {
   gradientAccumulationSteps: 2,
 }
 
-export const optimizerOptions: Examples = Object.fromEntries(
-  Object.entries(ownOptimizerOptions).flatMap(([name, options]) => [
-    [name, { ...options, ...updateOptions }],
-    [`${name} by lr`, { lr: 0.1, globalClipNorm: 1 }],
-    [`${name} clipped`, { clipValue: 1 }],
-  ]),
-)
+export const optimizerOptions: Examples = {
+  ...Object.fromEntries(
+    Object.entries(ownOptimizerOptions).flatMap(([name, options]) => [
+      [name, { ...options, ...updateOptions }],
+      [`${name} by lr`, { lr: 0.1, globalClipNorm: 1 }],
+      [`${name} clipped`, { clipValue: 1 }],
+    ]),
+  ),
+  lazyAdam: { learningRate: 0.1, ...moments },
+  'lazyAdam by lr': { lr: 0.1 },
+}
 
 const decay = { initialLearningRate: 0.1, decaySteps: 10 }
 export const scheduleOptions: Examples = {

@@ -95,7 +95,7 @@ function writeOptimizer(optimizer: Optimizer, era: Era): WrittenOptimizer {
   const written = typeof rate === 'number' ? rate : writeSchedule(rate as Schedule)
   const own = changed.map(([key, value]): [string, Json] => [kerasKey(key), value])
   const config = { learning_rate: written, ...Object.fromEntries(own) }
-  const className = optimizerClasses[name] as string
+  const className = optimizerClasses[name] ?? lacks(`the optimizer ${name}, which Keras does not have`)
   const keras = { className, name, config, scheduled: typeof rate === 'object', lossScaled: false }
   if (era === 'tfjs')
     return {

@@ -84,26 +84,60 @@ NEURODE_INLINE float divisor_of(const Table& table, const float* x) {
   return static_cast<float>(std::max(found, 1));
 }
 
-inline void embedding_gradients(const cpu::BatchLines& lines, const Table& table, float* gradient) {
-  if (!lines.adds)
-    std::fill(gradient + lines.begin * table.stride, gradient + lines.end * table.stride, 0.0f);
+// Calls act(index, sums to add, what they are divided by) for every index of a batch but the
+// padding, row after row. The sums are `kPanel` apart.
+template <class Act>
+NEURODE_INLINE void each_index(const cpu::BatchLines& lines, const Table& table, Act act) {
   const int each = std::max(table.bag.indices, 1);  // indices that share a gradient
   for (int p = 0; p < lines.panels; ++p) {
     const float* const x = lines.x + p * lines.step;
     const float* const dy = lines.gradient + p * lines.step;
     for (int i = 0; i < lines.panel_rows[p]; ++i) {
-      float divisor = 1;
-      for (int f = 0; f < lines.features; ++f) {
-        const float* const at = x + f * std::int64_t{kPanel} + i;
-        if (f % each == 0) divisor = divisor_of(table, at);
-        const int index = index_of(*at, table.count);
-        if (index < lines.begin || index >= lines.end || index == table.padding) continue;
-        float* const sum = gradient + index * table.stride;
-        const float* const from = dy + std::int64_t{f / each} * table.size * kPanel + i;
-        for (int d = 0; d < table.size; ++d) sum[d] += from[d * std::int64_t{kPanel}] / divisor;
+      for (int first = 0; first < lines.features; first += each) {
+        const float* const indices = x + first * std::int64_t{kPanel} + i;
+        const float* const from = dy + std::int64_t{first / each} * table.size * kPanel + i;
+        const float divisor = divisor_of(table, indices);
+        for (int f = 0; f < each; ++f) {
+          const int index = index_of(indices[f * std::int64_t{kPanel}], table.count);
+          if (index != table.padding) act(index, from, divisor);
+        }
       }
     }
   }
+}
+
+NEURODE_INLINE void add_gradient(const float* from, float divisor, int size, float* sum) {
+  if (divisor == 1) {
+    for (int d = 0; d < size; ++d) sum[d] += from[d * std::int64_t{kPanel}];
+  } else {
+    for (int d = 0; d < size; ++d) sum[d] += from[d * std::int64_t{kPanel}] / divisor;
+  }
+}
+
+inline void embedding_gradients(const cpu::BatchLines& lines, const Table& table, float* gradient) {
+  if (!lines.adds)
+    std::fill(gradient + lines.begin * table.stride, gradient + lines.end * table.stride, 0.0f);
+  each_index(lines, table, [&](int index, const float* from, float divisor) {
+    if (index < lines.begin || index >= lines.end) return;
+    add_gradient(from, divisor, table.size, gradient + index * table.stride);
+  });
+}
+
+inline void named_gradients(const cpu::BatchLines& lines, const Table& table,
+                            cpu::NamedVectors& named) {
+  each_index(lines, table, [&](int index, const float* from, float divisor) {
+    if (named.threads > 1 && index % named.threads != named.thread) return;
+    int place = named.places[index];
+    const bool is_known = place < named.count && named.vectors[place] == index;
+    if (!is_known) {
+      place = named.count++;
+      named.places[index] = place;
+      named.vectors[place] = index;
+    }
+    float* const sum = named.sums + (named.in_place ? index : place) * table.stride;
+    if (!is_known) std::fill_n(sum, table.stride, 0.0f);
+    add_gradient(from, divisor, table.size, sum);
+  });
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE

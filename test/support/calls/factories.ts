@@ -144,6 +144,7 @@ const optionsOf = {
     adamax: { beta1: 0.9 },
     nadam: { beta1: 0.9 },
     lion: { beta1: 0.9 },
+    lazyAdam: { beta1: 0.9 },
     ftrl: { learningRatePower: -0.5, l1RegularizationStrength: 0.1 },
   },
   schedules: {

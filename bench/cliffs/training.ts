@@ -1,0 +1,91 @@
+/** Cliffs of training: large tables of vectors, and rows of many positions. */
+
+import { array, type Layer, layers, type NdArray, type OptimizerName, type Sequential, sequential } from 'neurode'
+import { type Cliff, recorded, type Turn } from './cliff.js'
+import { numbers } from './models.js'
+
+/** A turn of epochs: the seconds of a step. */
+function steps(model: Sequential, x: NdArray, y: NdArray, batchSize: number): Turn {
+  const epoch = () => model.fit(x, y, { batchSize, epochs: 1, shuffle: false, verbose: 0 })
+  return async () => {
+    await epoch()
+    const start = performance.now()
+    await epoch()
+    return ((performance.now() - start) / 1000) * (batchSize / (x.shape[0] as number))
+  }
+}
+
+interface Recorded {
+  readonly what: string
+  readonly seconds: number
+  readonly goal: number
+}
+
+/** Times are beside a peak of 223 GFLOP/s. */
+function cliff(name: string, { what, seconds, goal }: Recorded, turn: (threads: number) => [Turn, () => void]): Cliff {
+  return {
+    name,
+    timed: 'a step of fit',
+    reference: what,
+    goal,
+    open(threads) {
+      const [timed, close] = turn(threads)
+      return { timed, reference: recorded(seconds, 223, threads), close }
+    },
+  }
+}
+
+function table(optimizer: OptimizerName, reference: Recorded): Cliff {
+  const [vectors, size, batch, count] = [1_000_000, 32, 1024, 16]
+  return cliff(`table of ${vectors} x ${size}, ${optimizer}, ${batch} rows`, reference, (threads) => {
+    const body = [
+      layers.embedding({ inputDim: vectors, outputDim: size, inputShape: [1] }),
+      layers.flatten(),
+      layers.dense({ units: 16, activation: 'relu' }),
+      layers.dense({ units: 1, activation: 'sigmoid' }),
+    ]
+    const model = sequential({ layers: body, seed: 1 })
+    model.compile({ optimizer, loss: 'binaryCrossentropy', threads, device: 'cpu' })
+    const rows = batch * count
+    const indices = Float32Array.from({ length: rows }, (_, i) => (i * 2_654_435_761) % vectors)
+    const x = array(indices, [rows, 1])
+    const y = array(
+      Float32Array.from(indices, (_, i) => i % 2),
+      [rows, 1],
+    )
+    return [steps(model, x, y, batch), () => model.dispose()]
+  })
+}
+
+function positions(batch: number, between: readonly (() => Layer)[], reference: Recorded): Cliff {
+  const normalized = between.length > 0 ? ' with layerNormalization' : ''
+  return cliff(`1000 positions of 64, ${batch} rows${normalized}`, reference, (threads) => {
+    const model = sequential({
+      layers: [
+        layers.dense({ units: 64, activation: 'relu', inputShape: [1000, 64] }),
+        ...between.map((make) => make()),
+        layers.dense({ units: 64, activation: 'relu' }),
+        ...between.map((make) => make()),
+        layers.dense({ units: 1 }),
+        layers.flatten(),
+        layers.dense({ units: 1 }),
+      ],
+      seed: 1,
+    })
+    model.compile({ loss: 'meanSquaredError', threads, device: 'cpu' })
+    const rows = 4 * batch
+    const x = array(numbers(rows * 64_000), [rows, 1000, 64])
+    return [steps(model, x, array(numbers(rows), [rows, 1]), batch), () => model.dispose()]
+  })
+}
+
+const norm = () => layers.layerNormalization()
+
+export const training: readonly Cliff[] = [
+  table('sgd', { what: 'as before steps knew which vectors a batch names, recorded', seconds: 7.5e-3, goal: 0.1 }),
+  table('lazyAdam', { what: 'SparseAdam of PyTorch, recorded', seconds: 1.44e-3, goal: 1 }),
+  table('adam', { what: 'as before steps knew which vectors a batch names, recorded', seconds: 18.5e-3, goal: 1 }),
+  positions(1, [], { what: 'PyTorch, recorded', seconds: 0.75e-3, goal: 1.5 }),
+  positions(32, [], { what: 'PyTorch, recorded', seconds: 20e-3, goal: 1 }),
+  positions(32, [norm], { what: 'PyTorch, recorded', seconds: 22e-3, goal: 1 }),
+]
