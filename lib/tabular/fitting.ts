@@ -154,9 +154,9 @@ export function checkEarlyStopping(
   return { patience: checkInteger(options.patience ?? 20, `${argument}: patience`), minDelta }
 }
 
-/** The rows per step that a number of rows gets: about a hundred steps an epoch, of 16 to 1024 rows. */
+/** The rows per step that a number of rows gets: about a hundred steps an epoch, of 16 to 4096 rows. */
 export function batchSizeFor(rows: number): number {
-  return 2 ** Math.min(10, Math.max(4, Math.round(Math.log2(Math.max(1, rows) / 100))))
+  return 2 ** Math.min(12, Math.max(4, Math.round(Math.log2(Math.max(1, rows) / 100))))
 }
 
 /** What the network validates on. */
