@@ -9,6 +9,7 @@ import { predict } from './predict.js'
 import { type Row, table } from './report.js'
 import { serve } from './serve.js'
 import { strangers } from './strangers.js'
+import { tables } from './tables.js'
 import { train } from './train.js'
 
 const options: Options = {
@@ -16,7 +17,7 @@ const options: Options = {
   net: { value: 'SIZES', help: 'sizes of the input and of every layer, for train, cost and predict (784,100,50,10)' },
   batch: { value: 'N', help: 'rows per step, for train and cost (128)' },
   epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train and cost (5)' },
-  rows: { value: 'N', help: 'rows to train on (60000)' },
+  rows: { value: 'N', help: 'rows to train on (60000; for tables 1000000)' },
   threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
   'request-rows': { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
@@ -47,6 +48,7 @@ const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<
   gemm,
   ops,
   cliffs,
+  tables,
   serve,
   strangers,
 }
