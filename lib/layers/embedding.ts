@@ -123,17 +123,12 @@ export abstract class VectorTable<
     const { inputDim, outputDim, embeddingsInitializer, paddingIndex } = this
     const { embeddingsRegularizer, activityRegularizer, embeddingsConstraint } = this
     const rules = { embeddingsRegularizer, activityRegularizer, embeddingsConstraint }
-    return {
-      inputDim,
-      outputDim,
-      embeddingsInitializer,
-      ...rules,
-      ...(paddingIndex === undefined ? {} : { paddingIndex }),
-    }
+    const padding: { readonly paddingIndex?: number | undefined } = paddingIndex === undefined ? {} : { paddingIndex }
+    return { inputDim, outputDim, embeddingsInitializer, ...rules, ...padding }
   }
 
   /** @internal What its part of the Plan has beside the table. */
-  protected bagOf(_input: Shape): { readonly bag?: number; readonly averages?: boolean } {
+  protected bagOf(_input: Shape): { readonly bag?: number | undefined; readonly averages?: boolean | undefined } {
     return {}
   }
 

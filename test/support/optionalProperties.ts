@@ -26,7 +26,9 @@ const closing: Readonly<Record<string, string>> = { '{': '}', '(': ')', '[': ']'
 
 /** Optional properties and methods in the text of a declaration file; optional parameters are not among them. */
 export function optionalProperties(text: string): OptionalProperty[] {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replaceAll('=>', '⇒')
+  const bare = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replaceAll('=>', '⇒')
+  // What stands in quotes may look like the end of a member.
+  const code = bare.replace(/'[^'\n]*'/g, (quoted) => `'${'_'.repeat(quoted.length - 2)}'`)
   const found: OptionalProperty[] = []
   const open: string[] = []
   for (let at = 0; at < code.length; at++) {
