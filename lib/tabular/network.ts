@@ -82,11 +82,14 @@ export function makeNetwork(
 function sumOf(words: CodeBlock, from: SymbolicTensor, units: number, columns: number): SymbolicTensor {
   const limit = Math.sqrt(6 / (columns + units))
   const embeddingsInitializer = initializers.randomUniform({ minval: -limit, maxval: limit })
-  const options = { inputDim: words.size, outputDim: units, embeddingsInitializer, name: 'vectors' }
-  const vectors = layers.embedding(options).apply(from)
-  const mean = layers.globalAveragePooling1D().apply(vectors)
-  const count = words.places.length
-  return count === 1 ? mean : layers.rescaling({ scale: count }).apply(mean)
+  const options = {
+    inputDim: words.size,
+    outputDim: units,
+    embeddingsInitializer,
+    mode: 'sum',
+    name: 'vectors',
+  } as const
+  return layers.embeddingBag(options).apply(from)
 }
 
 /** Sets weights to 0 that no row could teach: those of codes that were in none. */
