@@ -30,8 +30,11 @@ export interface Feed {
   readonly batchSize: number
   /** Reserves the device's memory for all ranges whose sizes are known, so that `ERR_OUT_OF_MEMORY` is thrown before the work begins. */
   reserve(work: Reserved): Promise<void>
-  /** Begins an epoch, and a new pass through the data if the last one is over. Returns how many batches of the pass earlier epochs took. */
-  begin(start: EpochStart): Promise<number>
+  /**
+   * Begins an epoch, and a new pass through the data if the last one is over. Returns how many batches of the pass earlier epochs took.
+   * Rows in memory need no wait, so that work on them begins within the call that gave it.
+   */
+  begin(start: EpochStart): Promise<number> | number
   /**
    * Runs work on at most `limit` batches and returns their sums, or undefined at the end of the epoch. The sums cover fewer batches
    * if the work was cancelled or a block of rows ended. `here` is for feeds that bind batches one by one.
@@ -119,7 +122,7 @@ export class ArrayFeed implements Feed {
     await this.#core.native().reserve({ data, batchSize, batches, ...work })
   }
 
-  async begin(start: EpochStart): Promise<number> {
+  begin(start: EpochStart): number {
     const passed = passedOf(start, this.batches)
     this.#order = orderOf(start)
     this.#batch = passed + start.done

@@ -83,7 +83,8 @@ export async function evaluateFeed(
   const totals = totalsOf(core)
   const batches = Math.min(steps, feed.batches ?? Number.POSITIVE_INFINITY)
   const pacer = new RangePacer(2 * core.countParameters() * feed.batchSize)
-  await feed.begin({ ...wholePass, wanted: steps, title })
+  const begins = feed.begin({ ...wholePass, wanted: steps, title })
+  if (begins instanceof Promise) await begins
   while (totals.batches < batches) {
     core.checkAlive()
     if (signal?.aborted) throw abortError(what, signal)
