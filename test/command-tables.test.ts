@@ -105,22 +105,12 @@ describe('the command line on tables', function () {
   })
 
   it('trains on classes, and writes a page with all that came of it', async () => {
-    const args = [
-      'train',
-      'cars.csv',
-      '--target',
-      'old',
-      '--drop',
-      'nr',
-      '--save',
-      'old.neurode',
-      '--report',
-      'old.html',
-    ]
+    const args = ['train', 'cars.csv', '--target', 'old', '--save', 'old.neurode', '--report', 'old.html']
     const text = await run(args)
     for (const pattern of [
       /^Read 400 rows of 6 columns from cars.csv, with ',' between cells\nPredicting 'old', one of 2 classes \(--regress for numbers\), from 320 rows of:\n/,
       / {2}make +category +/,
+      /^ {2}nr +left out +it numbers the rows$/m,
       /Trained 320 rows for \d+ epochs?, \d+\.\d\d s; epoch \d+ is the best/,
       /On 80 other rows:\n +model +always (true|false)\n {2}Accuracy +\d/,
       /Area under the ROC curve +[\d.]+ +–/,

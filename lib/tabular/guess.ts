@@ -67,9 +67,9 @@ function isConstant({ values, missing }: NumberColumn): boolean {
 /** Names of columns that number rows: `id`, `PassengerId`, `row`, or none. */
 const identifier = /^$|^(?:.*[^a-z])?(?:id|index|row|nr|no)$|[a-z]I[dD]$|^unnamed/i
 
-/** Whether values are whole numbers that rise from row to row. */
+/** Whether values are whole numbers, each of one row alone. */
 function numbersRows({ values }: NumberColumn): boolean {
-  return values.every((value, i) => Number.isInteger(value) && (i === 0 || value > (values[i - 1] as number)))
+  return values.every(Number.isInteger) && new Set(values).size === values.length
 }
 
 function guessText({ codes, words, missing }: TextColumn, rows: number): Feature | string {
