@@ -16,6 +16,7 @@ Evaluation::Evaluation(const Program& program, const Parameters& parameters, Pen
       workspace_(workspace),
       pass_(program, program.evaluate, parameters, kernels),
       cost_(cost_of_panels(program, kernels)),
+      cost_of_values_(cost_of_values(program)),
       cost_of_penalties_(cost_of_penalties(program)) {}
 
 Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled) {

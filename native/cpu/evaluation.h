@@ -23,7 +23,8 @@ class Evaluation {
   Sums run(const BatchRange& range, const std::atomic<bool>& cancelled);
   // As Executor::is_quick.
   bool is_quick(std::int64_t rows) const {
-    return is_quick_here(cost_.of(rows) + cost_of_penalties_, cost_, team_.size());
+    const double cost = cost_.of(rows) + cost_of_values_ * static_cast<double>(rows);
+    return is_quick_here(cost + cost_of_penalties_, cost_, team_.size());
   }
 
  private:
@@ -33,6 +34,7 @@ class Evaluation {
   Workspace& workspace_;
   const PassRunner pass_;
   const ForwardCost cost_;
+  const double cost_of_values_;
   const double cost_of_penalties_;
 };
 

@@ -18,7 +18,8 @@ double cached_cost(const ForwardCost& cost, std::int64_t rows);
 // it pays to wake others. To wake a thread takes about 20 us.
 int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most);
 
-// What evaluations and steps of training cost beside their passes.
+// What evaluations and steps of training cost beside their passes: for a row, and for all rows.
+double cost_of_values(const Program& program);
 double cost_of_penalties(const Program& program);
 double cost_of_updates(const Program& program);
 

@@ -74,6 +74,7 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       gradients_(program, pass_, parameters, kernels, updates_),
       choice_(team.size()),
       cost_(cost_of_panels(program, kernels)),
+      cost_of_values_(cost_of_values(program)),
       cost_of_updates_(cost_of_updates(program)) {}
 
 Sums Training::run(const BatchRange& batches, const float* learning_rates, std::int64_t& step,

@@ -31,7 +31,8 @@ class Training {
            const std::atomic<bool>& cancelled);
   // As Executor::is_quick: steps, and updates from given gradients.
   bool is_quick(std::int64_t rows, std::int64_t batches) const {
-    const double cost = kPasses * cost_.of(rows) + cost_of_updates_;
+    const double values = cost_of_values_ * static_cast<double>(rows);
+    const double cost = kPasses * (cost_.of(rows) + values) + cost_of_updates_;
     return is_quick_here(static_cast<double>(batches) * cost, cost_, team_.size());
   }
   bool is_quick_update() const { return is_quick_here(cost_of_updates_, cost_, team_.size()); }
@@ -78,6 +79,7 @@ class Training {
   Gradients gradients_;
   ThreadChoice choice_;
   const ForwardCost cost_;
+  const double cost_of_values_;
   const double cost_of_updates_;
   std::vector<float> loss_scales_;  // by thread, in cache lines of its own: of each head
   std::optional<Forward> forward_;
