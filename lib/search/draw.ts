@@ -1,7 +1,7 @@
 /** Random numbers of one hyper-parameter in one trial: they depend on its name, the trial's index and the seed alone. */
 
-import { createHash } from 'node:crypto'
 import { Philox } from '../data/philox.js'
+import { createSha256 } from '../files/sha256.js'
 
 /** The high byte of the second word of a key, which says what its numbers are for. */
 const forSearching = 7
@@ -16,7 +16,7 @@ export interface Draw {
 
 /** The numbers of the hyper-parameter at a path of names. */
 export function drawOf(path: readonly string[], index: number, seed: number): Draw {
-  const name = createHash('sha256').update(JSON.stringify(path)).digest()
+  const name = createSha256().update(JSON.stringify(path)).digest()
   const random = new Philox(seed >>> 0, Math.floor(seed / 2 ** 32) ^ (forSearching << 24))
   random.seek(index >>> 0, Math.floor(index / 2 ** 32), name.readUInt32LE(0), name.readUInt32LE(4))
   const unit = () => ((random.word() >>> 5) * 2 ** 26 + (random.word() >>> 6)) / 2 ** 53
