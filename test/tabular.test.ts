@@ -6,6 +6,7 @@ import {
   feature,
   featureSpace,
   load,
+  readTable,
   type Table,
   type TabularModel,
   type TabularOptions,
@@ -189,6 +190,53 @@ describe('models of tables', () => {
     assert.deepEqual(await net.predict(homes().take([])), [])
     net.dispose()
     throws(() => tabular(settings()).network, 'ERR_NOT_BUILT')
+  })
+
+  it('take no words of a file for others that it does not show', async () => {
+    const csv = (words: readonly string[]) =>
+      readTable(
+        Buffer.from(`size,plan\n${Array.from({ length: 60 }, (_, i) => `${i},${words[i % words.length]}\n`).join('')}`),
+      )
+    const net = await trained({ target: 'size' }, await csv(['Yes', 'No', 'No phone']))
+    const part = await csv(['Yes', 'No'])
+    assert.equal(part.column('plan').type, 'boolean')
+    await inFolder(async (folder) => {
+      await net.save(join(folder, 'a.neurode'))
+      const again = await load<TabularModel>(join(folder, 'a.neurode'))
+      const remedy = /column 'plan': expected a column of type text.*types: \{ 'plan': 'text' \}/
+      for (const each of [net, again]) await rejects(each.predict(part), 'ERR_DTYPE', remedy)
+      again.dispose()
+    })
+    net.dispose()
+    const flags = await trained({ target: 'size' }, part)
+    const [yes] = await flags.predict(await csv(['Yes']))
+    assert.deepEqual(yes, await flags.predict({ plan: true }))
+    flags.dispose()
+  })
+
+  it('leave out what numbers the rows, in whatever order they are', async () => {
+    const rows = table(records().map((row, i) => ({ ...row, id: 1000 + 3 * i })))
+    for (const each of [rows, rows.split({ seed: 2 }).train]) {
+      const net = tabular(settings())
+      await net.fit(each, { epochs: 1, earlyStopping: true, ...quiet })
+      assert.deepEqual(net.leftOut, [{ name: 'id', why: 'it numbers the rows' }])
+      net.dispose()
+    }
+  })
+
+  it('are compared with records as with tables, and go on with rows of few classes', async () => {
+    const net = await trained({ target: 'zone' })
+    const rows = records(40).map(({ size, zone }) => ({ size, zone }))
+    const filled = rows.map((row) => ({ ...row, kind: null, built: null, lift: null, price: null }))
+    assert.deepEqual(await net.evaluate(rows), await net.evaluate(filled))
+    const few = records(40).map((row, i) => ({ ...row, zone: i === 7 ? 'north' : 'south' }))
+    assert.equal((await net.fit(table(few), { epochs: 1, earlyStopping: true, ...quiet })).epochs, 1)
+    const once = (function* () {
+      yield homes()
+    })()
+    await rejects(net.fit(once, quiet), 'ERR_ARGUMENT', /fit: expected a stream that can be read more than once/)
+    await rejects(net.predict({ size: Infinity }), 'ERR_DTYPE', /'size': expected a number, got Infinity/)
+    net.dispose()
   })
 
   it('take names of JavaScript for columns, words and classes', async () => {

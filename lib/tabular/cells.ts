@@ -11,6 +11,8 @@ import {
   type TextColumn,
   textColumn,
 } from '../tables/column.js'
+import { booleanOf, usualBooleans } from '../tables/csv/cells.js'
+import { dateOf, isoDate } from '../tables/csv/dates.js'
 
 /** Names the row of a cell, and its line where it comes from a file. */
 export type Where = (row: number) => string
@@ -34,15 +36,15 @@ export function columnAs(column: Column, type: ColumnType, where: Where): Column
   const refuseAt = (row: number, got: string) => cellError(column.name, where(row), expectations[type], got)
   if (column.type === 'text') {
     const { codes, words } = column
-    if (type === 'date' && column.missing < codes.length) {
-      const values = Float64Array.from(codes, (code, row) => {
-        const word = words[code]
-        if (word === undefined) return Number.NaN
-        const time = dateOf(word)
-        if (Number.isNaN(time)) throw refuseAt(row, `the text ${describe(word)}`)
-        return time
-      })
-      return numberColumn(column.name, 'date', values)
+    const readWord = wordReaders[type]
+    if (readWord !== undefined) {
+      const values = words.map(readWord)
+      const read = (code: number, row: number) => {
+        const value = code < 0 ? Number.NaN : values[code]
+        if (value === undefined) throw refuseAt(row, `the text ${describe(words[code])}`)
+        return value
+      }
+      return numberColumn(column.name, type, Float64Array.from(codes, read))
     }
     const row = firstUnreadable(column)
     if (row >= 0) throw refuseAt(row, `the text ${describe(words[codes[row] as number])}`)
@@ -57,6 +59,20 @@ export function columnAs(column: Column, type: ColumnType, where: Where): Column
   throw refuseAt(row, column.type === 'date' ? `the date ${new Date(value).toISOString()}` : describe(value))
 }
 
+/** The number that a word of a column of texts is, undefined for a word that is none. A part of a file may show too little to tell. */
+const wordReaders: Readonly<Record<ColumnType, ((word: string) => number | undefined) | undefined>> = {
+  number: undefined,
+  text: undefined,
+  boolean(word) {
+    const value = booleanOf(word.trim(), { booleans: usualBooleans })
+    return value === undefined ? undefined : Number(value)
+  },
+  date(word) {
+    const time = dateOf(word.trim(), isoDate)
+    return Number.isNaN(time) ? undefined : time
+  },
+}
+
 /** The row of the first text that is no number, or else of the first text; -1 if all cells are gaps. */
 function firstUnreadable({ codes, words, missing }: TextColumn): number {
   if (missing === codes.length) return -1
@@ -66,17 +82,6 @@ function firstUnreadable({ codes, words, missing }: TextColumn): number {
 
 function isNumeral(word: string): boolean {
   return word.trim() !== '' && Number.isFinite(Number(word))
-}
-
-/** Milliseconds of a date as ISO writes it; NaN for other texts. */
-export function dateOf(text: string): number {
-  const [, year, month, day] =
-    /^(\d{4})-(\d\d)-(\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text) ?? []
-  if (year === undefined) return Number.NaN
-  const days = new Date(Date.UTC(+year, Number(month) - 1, Number(day)))
-  if (days.getUTCMonth() !== Number(month) - 1 || days.getUTCDate() !== Number(day)) return Number.NaN
-  const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/.test(text.slice(10))
-  return Date.parse(text.length === 10 || hasZone ? text.replace(' ', 'T') : `${text.replace(' ', 'T')}Z`)
 }
 
 function textOf({ type, name, values }: NumberColumn): TextColumn {
@@ -142,11 +147,11 @@ function wordOfCell(cell: unknown): string | null | undefined {
 function numberOf(cell: unknown, type: ColumnType): number | undefined {
   if (cell === null || cell === undefined) return Number.NaN
   if (type === 'date') {
-    if (cell instanceof Date) return cell.getTime()
-    const time = typeof cell === 'string' ? dateOf(cell) : Number.NaN
+    if (cell instanceof Date) return Number.isNaN(cell.getTime()) ? undefined : cell.getTime()
+    const time = typeof cell === 'string' ? dateOf(cell, isoDate) : Number.NaN
     return Number.isNaN(time) ? undefined : time
   }
   if (typeof cell === 'boolean') return Number(cell)
-  if (typeof cell !== 'number') return undefined
+  if (typeof cell !== 'number' || Math.abs(cell) === Number.POSITIVE_INFINITY) return undefined
   return type === 'number' || cell === 0 || cell === 1 || Number.isNaN(cell) ? cell : undefined
 }

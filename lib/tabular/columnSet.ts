@@ -5,6 +5,7 @@ import { describe, refuse, shorten } from '../checks/validate.js'
 import { compareBytes } from '../preprocessing/hashes/utf8.js'
 import type { Column } from '../tables/column.js'
 import { BinEncoder, HashEncoder } from './binEncoders.js'
+import { cellError } from './cells.js'
 import { IntegerLookup, TextLookup } from './codeEncoders.js'
 import { Cross } from './cross.js'
 import type { CodeSource, DefaultSizes, Encoder } from './encoder.js'
@@ -29,6 +30,20 @@ const makers: Readonly<Record<FeatureKind, new (name: string, feature: Feature, 
   floatDiscretized: BinEncoder,
   bins: BinEncoder,
   text: TextEncoder,
+}
+
+/**
+ * The column of a feature. The words of a file that were read as booleans or dates are lost: where the feature knows such words, or
+ * knows none of them, every cell would be an unknown word in silence.
+ */
+function columnFor({ name, type, from }: Encoder, rows: ReadRows): Column {
+  const given = from === undefined ? undefined : rows.typeOf?.(name)
+  const areSame = given === from || [given, from].every((each) => each === 'text' || each === 'number')
+  if (from !== undefined && given !== undefined && !areSame) {
+    const remedy = `; the option types: { '${shorten(name)}': '${from}' } of readTable says so`
+    throw cellError(name, '', `a column of type ${from}, as in training`, `one of type ${given}${remedy}`)
+  }
+  return rows.column(name, type)
 }
 
 /** Features by name. */
@@ -74,7 +89,11 @@ export class ColumnSet {
   learn(rows: ReadRows, argument: string): void {
     this.ignore(rows)
     checkNames(rows, this.names, this.ignored, argument)
-    for (const encoder of this.encoders) encoder.learn(rows.column(encoder.name, encoder.type))
+    for (const encoder of this.encoders) {
+      const column = columnFor(encoder, rows)
+      if (encoder.type === 'text') encoder.from ??= rows.typeOf?.(encoder.name)
+      encoder.learn(column)
+    }
   }
 
   /** Notes columns that no feature reads. */
@@ -96,7 +115,7 @@ export class ColumnSet {
   read(rows: ReadRows, argument: string, allowed: readonly string[] = []): ReadonlyMap<string, Column> {
     this.checkAdapted()
     checkNames(rows, this.names, new Set([...this.ignored, ...allowed]), argument)
-    return new Map(this.encoders.map(({ name, type }) => [name, rows.column(name, type)]))
+    return new Map(this.encoders.map((encoder) => [encoder.name, columnFor(encoder, rows)]))
   }
 
   encoder(name: string): Encoder {

@@ -2,6 +2,7 @@
 
 import { checkInteger, checkName, refuse } from '../checks/validate.js'
 import { fromJson, type Json, type JsonObject, list, object, toJson } from '../persistence/description.js'
+import type { ColumnType } from '../tables/column.js'
 import { cross, type Feature, featureFrom, toCross } from './feature.js'
 import { FeatureSpace, setOf } from './featureSpace.js'
 import type { Learned, TabularSettings } from './settings.js'
@@ -38,6 +39,7 @@ function describeFeatures(features: FeatureSpace): JsonObject {
       kind: each.feature.name,
       options: each.feature.options as JsonObject,
       state: each.state(),
+      ...(each.from !== undefined && { from: each.from }),
     })),
     crosses: features.crosses.map(({ features: names, bins, outputMode }) => ({
       names,
@@ -101,8 +103,10 @@ function readFeatures(described: JsonObject): FeatureSpace {
     numDiscretizationBins: bins as number,
   })
   const set = setOf(features)
-  items.forEach(({ name, state }) => {
-    set.encoder(name as string).restore(object(state, 'state'))
+  items.forEach(({ name, state, from }) => {
+    const encoder = set.encoder(name as string)
+    encoder.restore(object(state, 'state'))
+    if (from !== undefined) encoder.from = checkType(from)
   })
   set.ignored = new Set(list(described.ignored, 'ignored').map((name) => checkText(name, 'ignored')))
   return features
@@ -117,6 +121,11 @@ function crossFrom(names: Json | undefined, bins: Json | undefined, outputMode: 
     ),
     'cross',
   )
+}
+
+function checkType(value: Json): ColumnType {
+  const types: readonly ColumnType[] = ['number', 'text', 'boolean', 'date']
+  return types.find((type) => type === value) ?? refuse('from', 'a type of columns', value)
 }
 
 function checkText(value: Json | undefined, argument: string): string {

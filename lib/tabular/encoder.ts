@@ -58,6 +58,8 @@ export abstract class Encoder implements CodeSource {
   readonly feature: Feature
   /** How many gaps there were in what it learned from. */
   missing = 0
+  /** The type of the column of a table that it learned words of. */
+  from: ColumnType | undefined
 
   constructor(name: string, feature: Feature) {
     this.name = name
@@ -87,6 +89,7 @@ export abstract class Encoder implements CodeSource {
   /** Forgets what it has learned. */
   begin(): void {
     this.missing = 0
+    this.from = undefined
   }
 
   /** Learns from a part of the column. */

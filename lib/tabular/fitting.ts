@@ -4,14 +4,14 @@ import { array, type NdArray } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { deriveSeed } from '../base/seeds.js'
 import { warn } from '../base/warnings.js'
-import { checkInteger, checkOptions, checkRecord, refuse, shorten } from '../checks/validate.js'
+import { checkInteger, checkOptions, checkRecord, isPlain, refuse, shorten } from '../checks/validate.js'
 import { shuffledOrder } from '../data/shuffledOrder.js'
 import { trainTestSplit } from '../evaluation/trainTest.js'
-import type { NumberColumn } from '../tables/column.js'
+import type { NumberColumn, TableRecord } from '../tables/column.js'
 import type { Table } from '../tables/table.js'
 import type { ColumnSet } from './columnSet.js'
 import type { Layout, NetworkInputs } from './layout.js'
-import { isTable, type ReadRows, tableRows, tablesOf } from './rows.js'
+import { isTable, type ReadRows, refuseOnce, tableRows, tablesOf } from './rows.js'
 import type { ClassTarget, Target } from './target.js'
 import type { TableLabel, TableStream, TabularEarlyStopping, TabularFitOptions } from './types.js'
 
@@ -44,9 +44,26 @@ export function withTargets(table: Table, target: string): Table {
     else if (first < 0) first = row
   }
   const at = table.source === undefined ? `row ${first}` : `${table.source.path}, line ${table.source.lineOf(first)}`
-  const rows = column.missing === 1 ? '1 row was left out: its' : `${column.missing} rows were left out: their`
-  warn('NEURODE_ROWS_LEFT_OUT', `${rows} target '${shorten(target)}' is a gap, first in ${at}`)
+  warnOfGaps(column.missing, target, at)
   return table.take(kept)
+}
+
+function warnOfGaps(count: number, target: string, at: string): void {
+  const rows = count === 1 ? '1 row was left out: its' : `${count} rows were left out: their`
+  warn('NEURODE_ROWS_LEFT_OUT', `${rows} target '${shorten(target)}' is a gap, first in ${at}`)
+}
+
+/** The records without those whose target is a gap, of which a warning tells. */
+export function recordsWithTargets(records: readonly TableRecord[], target: string): readonly TableRecord[] {
+  const isGap = (record: unknown) => {
+    const cell = isPlain(record) && Object.hasOwn(record, target) ? (record as TableRecord)[target] : undefined
+    return cell === null || cell === undefined || Number.isNaN(cell)
+  }
+  const kept = records.filter((record) => !isGap(record))
+  if (kept.length < records.length) {
+    warnOfGaps(records.length - kept.length, target, `row ${records.findIndex(isGap)}`)
+  }
+  return kept
 }
 
 /** Encodes rows with their targets; `names` are further columns that may be there. */
@@ -108,8 +125,11 @@ export function splitForValidation(table: Table, target: Target, share: number, 
     target.name,
     target.task === 'regression' ? 'number' : (target as ClassTarget).type,
   )
-  const isStratified = target.task === 'classification' && target.counts.every((count) => count >= 2 / share)
-  const stratify = isStratified ? Array.from(target.encode(column, () => '')) : undefined
+  const classes = target.task === 'classification' ? target.encode(column, tableRows(table).where) : undefined
+  const counts = new Map<number, number>()
+  for (const each of classes ?? []) counts.set(each, (counts.get(each) ?? 0) + 1)
+  const isStratified = [...counts.values()].every((count) => count >= 2 / share)
+  const stratify = classes !== undefined && isStratified ? Array.from(classes) : undefined
   const { train, test } = trainTestSplit(table.rows, { testSize: share, seed: own, stratify })
   return [table.take(train), table.take(test)]
 }
@@ -162,6 +182,7 @@ export function batchSizeFor(rows: number): number {
 /** What the network validates on. */
 export function validationOf(data: Table | TableStream, encoding: Encoding): unknown {
   const { target } = encoding
+  refuseOnce(data, 'validationData')
   const stream = tablesOf(data, 'validationData')
   if (!isTable(data)) return () => batchesOf(stream, encoding, { batchSize: 1024, seed: undefined })
   const { x, y, sampleWeight } = encodeRows(tableRows(withTargets(data, target.name)), encoding, 'validationData')

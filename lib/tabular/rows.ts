@@ -19,6 +19,8 @@ export interface ReadRows {
   readonly mayLack: boolean
   /** A column in a type. Throws `ERR_DTYPE`, with column and row, for a cell of another type. */
   column(name: string, type: ColumnType): Column
+  /** The type of a column of a table that has any values. */
+  readonly typeOf?: (name: string) => ColumnType | undefined
   readonly where: Where
 }
 
@@ -32,6 +34,12 @@ export function isTable(value: unknown): value is Table {
 function isStream(value: unknown): value is AsyncIterable<unknown> {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false
   return Symbol.asyncIterator in value || Symbol.iterator in value
+}
+
+/** Throws for a generator, which can be read once, where a stream is read in every epoch. */
+export function refuseOnce(given: unknown, argument: string): void {
+  if (isTable(given) || !isStream(given) || typeof (given as { next?: unknown }).next !== 'function') return
+  refuse(argument, 'a stream that can be read more than once, as openTable gives', given)
 }
 
 /** A stream whose parts are checked to be tables. Throws `ERR_ARGUMENT` for what is no stream. */
@@ -62,6 +70,7 @@ export function tableRows(table: Table): ReadRows {
     names: table.columns.map(({ name }) => name),
     mayLack: false,
     column: (name, type) => columnAs(table.column(name), type, where),
+    typeOf: (name) => (table.column(name).missing < table.rows ? table.column(name).type : undefined),
     where,
   }
 }

@@ -12,7 +12,6 @@ import type { Functional } from '../models/functional.js'
 import type { ModelSummary, SummaryOptions } from '../models/summary.js'
 import { saveModel } from '../persistence/modelFile.js'
 import type { Column, TableRecord } from '../tables/column.js'
-import { table as makeTable } from '../tables/inMemory.js'
 import type { Table } from '../tables/table.js'
 import { optimizers } from '../training/optimizers.js'
 import { describeTabular } from './description.js'
@@ -24,6 +23,7 @@ import {
   classWeightsOf,
   type Encoding,
   encodeRows,
+  recordsWithTargets,
   shareFor,
   splitForValidation,
   targetsOf,
@@ -35,7 +35,7 @@ import { guessFor, type LeftOut } from './guess.js'
 import { Layout } from './layout.js'
 import { makeNetwork } from './network.js'
 import { joined, reportOf } from './report.js'
-import { isTable, type ReadRows, readRows, tableRows, tablesOf, whereIn } from './rows.js'
+import { isTable, type ReadRows, readRows, recordRows, refuseOnce, tableRows, tablesOf, whereIn } from './rows.js'
 import type { Learned, TabularSettings } from './settings.js'
 import { learnTarget, type Target, TargetLearner, type Task } from './target.js'
 import type {
@@ -113,6 +113,7 @@ export class TableNetwork implements TabularModel {
     const options = checkOptions(given, [...ownNames, ...passedNames], 'fit')
     const early = checkEarlyStopping(options.earlyStopping ?? options.epochs === undefined)
     const weights = options.sampleWeight === undefined ? undefined : checkName(options.sampleWeight, 'sampleWeight')
+    refuseOnce(data, 'fit')
     if (this.#busy) throw new NeurodeError('ERR_MODEL_BUSY', 'the model is training already')
     this.#busy = true
     try {
@@ -253,10 +254,12 @@ export class TableNetwork implements TabularModel {
     const truths: Float32Array[] = []
     const outputs: Float32Array[] = []
     const isRecords = Array.isArray(data) && !data.every(isTable)
-    for await (const part of tablesOf(isRecords ? [makeTable(data as TableRecord[])] : data, 'evaluate')) {
-      const table = withTargets(part, this.target)
-      if (table.rows === 0) continue
-      const { x, y } = encodeRows(tableRows(table), encoding, 'evaluate')
+    for await (const part of isRecords ? [data as readonly TableRecord[]] : tablesOf(data, 'evaluate')) {
+      const rows = isTable(part)
+        ? tableRows(withTargets(part, this.target))
+        : recordRows(recordsWithTargets(part, this.target), 'evaluate')
+      if (rows.rows === 0) continue
+      const { x, y } = encodeRows(rows, encoding, 'evaluate')
       truths.push(y)
       outputs.push((await network.predict(x as never)).data as Float32Array)
     }

@@ -238,7 +238,7 @@ function dateFormOf(can: number, { dates }: CellRules): DateForm | undefined {
 }
 
 /** Whether a word stands for true or false in a column of which booleans are asked for; undefined if for neither. */
-export function booleanOf(text: string, { booleans }: CellRules): boolean | undefined {
+export function booleanOf(text: string, { booleans }: Pick<CellRules, 'booleans'>): boolean | undefined {
   const word = text.toLowerCase()
   for (const [isTrue, isFalse] of booleans) {
     if (word === isTrue) return true

@@ -17,9 +17,12 @@ const form = (date: string, places: DateForm['places'], order?: DateForm['order'
   ...(order && { order }),
 })
 
+/** Dates as ISO 8601 writes them. */
+export const isoDate = form('(\\d{4})-(\\d\\d)-(\\d\\d)', [1, 2, 3])
+
 /** ISO 8601 first, then the order in which they are tried. */
 export const dateForms: readonly DateForm[] = [
-  form('(\\d{4})-(\\d\\d)-(\\d\\d)', [1, 2, 3]),
+  isoDate,
   form('(\\d{4})/(\\d\\d)/(\\d\\d)', [1, 2, 3]),
   form('(\\d{1,2})\\.(\\d{1,2})\\.(\\d{4})', [3, 2, 1]),
   form('(\\d{1,2})/(\\d{1,2})/(\\d{4})', [3, 2, 1], 'dmy'),
