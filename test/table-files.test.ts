@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib'
 import {
   type Column,
   NeurodeError,
+  type NumberColumn,
   type OpenTableOptions,
   openTable,
   readTable,
@@ -67,6 +68,16 @@ describe('tables in pieces', () => {
       assert.equal(source.source.decimal, whole.source?.decimal)
       const [first] = await piecesOf(source)
       assert.deepEqual(first?.row(0), whole.rows > 0 ? whole.row(0) : undefined)
+    }
+  })
+
+  it('are booleans where digits are named as such', async () => {
+    const options: OpenTableOptions = { booleans: [['1', '0']] }
+    for (const text of ['a,b\n1,x\n0,y\n', 'a,b\n1,x\n0,y\n2,z\n']) {
+      const whole = await readTable(Buffer.from(text), options)
+      const source = await open(text, options)
+      assert.deepEqual(typed(source.columns), typed(whole.columns))
+      assert.deepEqual(recordsOf(await piecesOf(source)), [...whole])
     }
   })
 
@@ -149,6 +160,20 @@ describe('tables that are written', () => {
         const pieces = await openTable(path, { rowsAtATime: 1 })
         await writeTable(join(folder, 'b.csv'), pieces, options)
         assert.equal(readFileSync(join(folder, 'b.csv'), 'utf8'), readFileSync(path, 'utf8').replace('""\n', '\n'))
+      }
+    })
+  })
+
+  it('hold numbers of any size and any single column, and are read again as such', async () => {
+    const numbers = [2 ** 53 + 2, -1e20, 1e21, -0, 5e-324, Number.MAX_VALUE, 0.1, 2 ** 53 - 1]
+    await inFolder(async (folder) => {
+      await writeTable(join(folder, 'a.csv'), table({ 'a;b': ['c|d', 'e,f;g'] }))
+      assert.deepEqual([...(await readTable(join(folder, 'a.csv')))], [{ 'a;b': 'c|d' }, { 'a;b': 'e,f;g' }])
+      for (const decimal of ['.', ','] as const) {
+        await writeTable(join(folder, 'a.csv'), table({ x: numbers }), { decimal })
+        const { type, values } = (await readTable(join(folder, 'a.csv'))).column('x') as NumberColumn
+        assert.equal(type, 'number')
+        assert.ok(values.every((value, i) => Object.is(value, numbers[i])))
       }
     })
   })

@@ -59,6 +59,21 @@ describe('tables in memory', () => {
     assert.equal(table({ a: [null, Number.NaN] }).column('a').type, 'number')
   })
 
+  it('have dates of texts in UTC, wherever they are read', () => {
+    const zone = process.env.TZ
+    try {
+      process.env.TZ = 'America/New_York'
+      const texts = ['2024-03-10T02:30', '2024-03-10T02:30:00.5Z', '2024-03-10T02:30+01:00', '2024-03-10']
+      const { values } = table({ at: texts }, { types: { at: 'date' } }).column('at') as { values: Float64Array }
+      const first = Date.UTC(2024, 2, 10, 2, 30)
+      assert.deepEqual([...values], [first, first + 500, first - 3_600_000, Date.UTC(2024, 2, 10)])
+    } finally {
+      if (zone === undefined) delete process.env.TZ
+      else process.env.TZ = zone
+    }
+    throws(() => table({ at: ['2023-02-29'] }, { types: { at: 'date' } }), 'ERR_DTYPE', /row 0: expected a date/)
+  })
+
   it('name column and row of a value that does not belong', () => {
     const cases: readonly (readonly [() => unknown, string, RegExp])[] = [
       [() => table([{ a: 1 }, { a: 'x' }]), 'ERR_DTYPE', /column 'a', row 1: expected a finite number.*got "x"/],

@@ -6,6 +6,7 @@ import { type ErrorCode, NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { checkOptions, checkRecord, describe, isPlain, refuse } from '../checks/validate.js'
 import { type Cell, type Column, type ColumnType, numberColumn, type TableRecord, textColumn } from './column.js'
+import { dateOf, isoDate } from './csv/dates.js'
 import { printable, type Table, tableOf } from './table.js'
 
 /** Options of {@link table}. */
@@ -199,6 +200,6 @@ const converters: Readonly<Record<Exclude<ColumnType, 'text'>, (value: unknown) 
   date(value) {
     if (isDate(value)) return finite(value.getTime())
     if (typeof value === 'number') return Math.abs(value) <= 8.64e15 ? value : undefined
-    return typeof value === 'string' && /^\d{4}-\d\d-\d\d(?:T|$)/.test(value) ? finite(Date.parse(value)) : undefined
+    return typeof value === 'string' ? finite(dateOf(value, isoDate)) : undefined
   },
 }

@@ -48,23 +48,27 @@ export async function writeTable(
   const { decimal = '.', ...rest } = checkOptions(given, ['delimiter', 'decimal'], 'writeTable')
   if (decimal !== '.' && decimal !== ',') refuse('writeTable: decimal', "'.' or ','", decimal)
   const { delimiter = decimal === ',' ? ';' : ',' } = rest
-  if (![',', ';', '\t', '|'].includes(delimiter)) {
+  if (!delimiters.includes(delimiter)) {
     refuse('writeTable: delimiter', "',', ';', '|' or a tab", delimiter)
   }
   if (!isTable(table) && !isTableSource(table)) refuse('table', 'a table', table)
   await writeAtomically(toPath(path, 'path'), chunksOf(table, delimiter, decimal))
 }
 
+const delimiters: readonly string[] = [',', ';', '\t', '|']
+
 /** About as many characters are written at a time. */
 const chunkLength = 2 ** 16
 
 async function* chunksOf(table: Table | TableSource, delimiter: string, decimal: string): AsyncGenerator<Uint8Array> {
+  // A reader finds no delimiter in a single column, and could take any for it.
+  const marks = table.columns.length > 1 ? delimiter : delimiters.join('')
   let text = lineOf(
-    table.columns.map(({ name }) => quoted(name, delimiter)),
+    table.columns.map(({ name }) => quoted(name, marks)),
     delimiter,
   )
   for await (const { columns, rows } of isTable(table) ? [table] : table) {
-    const writers = columns.map((column) => writerOf(column, delimiter, decimal))
+    const writers = columns.map((column) => writerOf(column, marks, decimal))
     for (let row = 0; row < rows; row++) {
       text += lineOf(
         writers.map((write) => write(row)),
@@ -83,22 +87,30 @@ function lineOf(cells: readonly string[], delimiter: string): string {
   return `${cells.join(delimiter) || '""'}\n`
 }
 
-function writerOf(column: Column, delimiter: string, decimal: string): (row: number) => string {
+function writerOf(column: Column, marks: string, decimal: string): (row: number) => string {
   if (column.type === 'text') {
-    const words = column.words.map((word) => quoted(word, delimiter))
+    const words = column.words.map((word) => quoted(word, marks))
     return (row) => words[column.codes[row] as number] ?? ''
   }
   return (row) => {
     const cell = cellOf(column, row)
     if (cell === null) return ''
     if (cell instanceof Date) return cell.toISOString().replace('T00:00:00.000Z', '')
-    const text = String(cell)
-    return decimal === ',' && typeof cell === 'number' ? quoted(text.replace('.', ','), delimiter) : text
+    if (typeof cell !== 'number') return String(cell)
+    const text = numeral(cell)
+    return decimal === ',' ? quoted(text.replace('.', ','), marks) : text
   }
 }
 
-/** A text as a cell, in quotes if it needs them. */
-function quoted(text: string, delimiter: string): string {
-  const isPlain = text !== '' && !text.includes(delimiter) && !/["\r\n]|^[\s\ufeff]|\s$|^sep=/.test(text)
+/** A number in digits, with an exponent where whole numbers would be read as texts. */
+function numeral(value: number): string {
+  if (Object.is(value, -0)) return '-0'
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value)
+}
+
+/** A text as a cell, in quotes if it needs them, as for one of the marks between cells. */
+function quoted(text: string, marks: string): string {
+  const isPlain =
+    text !== '' && !Array.from(marks).some((mark) => text.includes(mark)) && !/["\r\n]|^[\s\ufeff]|\s$|^sep=/.test(text)
   return isPlain ? text : `"${text.replaceAll('"', '""')}"`
 }

@@ -6,6 +6,7 @@ import { type Table, tableOf } from '../table.js'
 import {
   type CellRules,
   type ColumnForm,
+  canBeBoolean,
   formOf,
   isGap,
   newReading,
@@ -75,8 +76,9 @@ async function readAll(file: CsvFile): Promise<{ readings: readonly Reading[]; r
     const readings = words.map((each) => readingOf(each, rules))
     const decimal = rules.decimal ?? shownDecimal(readings) ?? '.'
     guesses.forEach((guess, i) => {
-      const numbers = plainNumbers(guess, words[i] as string[], decimal, rules)
-      cells.push(new NotedCells(readings[i] as Reading, numbers, rules))
+      const reading = readings[i] as Reading
+      const numbers = canBeBoolean(reading) ? undefined : plainNumbers(guess, words[i] as string[], decimal, rules)
+      cells.push(new NotedCells(reading, numbers, rules))
     })
   })
   return { readings: guesses.map((_, i) => cells[i]?.reading ?? newReading()), rows }
