@@ -9,7 +9,7 @@ import type { ColumnType } from './column.js'
 import { numberOf, trimmed, usualBooleans, usualGaps } from './csv/cells.js'
 import type { Settings } from './csv/settings.js'
 import { checkTypes } from './inMemory.js'
-import { printable, type Table } from './table.js'
+import { firstTwice, printable, type Table } from './table.js'
 
 /** Options of {@link readTable}. */
 export interface ReadTableOptions {
@@ -130,7 +130,7 @@ function checkTexts(value: unknown, argument: string): readonly string[] {
 function checkColumns(value: unknown, argument: string): void {
   const names = checkTexts(value, argument)
   if (names.length === 0) refuse(argument, 'at least one name', value)
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const twice = names[firstTwice(names)]
   if (twice !== undefined) refuse(argument, 'each column once', printable(twice))
 }
 

@@ -81,7 +81,7 @@ class ColumnTable implements Table {
   select(names: readonly string[]): Table {
     if (!Array.isArray(names) || names.length === 0) return refuse('names', 'a list of names of columns', names)
     const places = Array.from(names, (name, i) => this.#placeOf(name, `names[${i}]`))
-    const twice = places.findIndex((place, i) => places.indexOf(place) !== i)
+    const twice = firstTwice(places)
     if (twice >= 0) return refuse(`names[${twice}]`, 'each column once', names[twice])
     return this.#of(places.map((place) => this.columns[place] as Column))
   }
@@ -151,6 +151,12 @@ guardArity(ColumnTable.prototype, 'table')
 /** Makes a table of columns of the same length, whose names differ. */
 export function tableOf(columns: readonly Column[], rows: number, source?: TableOrigin): Table {
   return new ColumnTable(columns, rows, source)
+}
+
+/** Where a value stands that stood before; -1 if all differ. */
+export function firstTwice(values: readonly unknown[]): number {
+  const seen = new Set<unknown>()
+  return values.findIndex((value) => seen.size === seen.add(value).size)
 }
 
 /** Whether a value is a table. */

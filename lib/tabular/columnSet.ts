@@ -98,7 +98,8 @@ export class ColumnSet {
 
   /** Notes columns that no feature reads. */
   ignore({ names }: ReadRows): void {
-    this.ignored = new Set([...this.ignored, ...names.filter((name) => !this.names.includes(name))])
+    const own = new Set(this.names)
+    this.ignored = new Set([...this.ignored, ...names.filter((name) => !own.has(name))])
   }
 
   end(): void {
