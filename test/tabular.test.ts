@@ -2,51 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import {
-  feature,
-  featureSpace,
-  load,
-  readTable,
-  type Table,
-  type TabularModel,
-  type TabularOptions,
-  table,
-  tabular,
-} from 'neurode'
+import { feature, featureSpace, load, type Table, type TabularModel, table, tabular } from 'neurode'
 import { inFolder, rejects, throws } from './data/files.js'
+import { homes, kinds, quiet, records, settings, trained } from './support/homes.js'
 import { warningsOf } from './support/warnings.js'
-
-const kinds = ['flat', 'house', 'barn']
-const records = (rows = 200) =>
-  Array.from({ length: rows }, (_, i) => {
-    const size = (i * 37) % 101
-    const kind = kinds[(i * 7) % 3] as string
-    return {
-      size: i % 11 === 0 ? null : size,
-      kind: i % 13 === 0 ? null : kind,
-      built: new Date(Date.UTC(1990 + (i % 30), i % 12, 1 + (i % 28))),
-      lift: i % 4 === 0,
-      price: 1000 + 30 * size + (kind === 'flat' ? 500 : 0),
-      zone: size > 50 ? 'north' : 'south',
-    }
-  })
-const homes = (rows?: number) => table(records(rows))
-const quiet = { verbose: 0 } as const
-
-const settings = (options: Partial<TabularOptions> = {}): TabularOptions => ({
-  target: 'price',
-  seed: 1,
-  device: 'cpu',
-  threads: 1,
-  ...options,
-})
-
-/** A model that was trained for a while. */
-async function trained(options: Partial<TabularOptions> = {}, data: Table = homes(), epochs = 3) {
-  const net = tabular(settings(options))
-  await net.fit(data, { epochs, ...quiet })
-  return net
-}
 
 const numberOf = (answer: unknown) => (answer as { price: number }).price
 const labelOf = (answer: unknown) => (answer as { label: unknown }).label
@@ -190,53 +149,6 @@ describe('models of tables', () => {
     assert.deepEqual(await net.predict(homes().take([])), [])
     net.dispose()
     throws(() => tabular(settings()).network, 'ERR_NOT_BUILT')
-  })
-
-  it('take no words of a file for others that it does not show', async () => {
-    const csv = (words: readonly string[]) =>
-      readTable(
-        Buffer.from(`size,plan\n${Array.from({ length: 60 }, (_, i) => `${i},${words[i % words.length]}\n`).join('')}`),
-      )
-    const net = await trained({ target: 'size' }, await csv(['Yes', 'No', 'No phone']))
-    const part = await csv(['Yes', 'No'])
-    assert.equal(part.column('plan').type, 'boolean')
-    await inFolder(async (folder) => {
-      await net.save(join(folder, 'a.neurode'))
-      const again = await load<TabularModel>(join(folder, 'a.neurode'))
-      const remedy = /column 'plan': expected a column of type text.*types: \{ 'plan': 'text' \}/
-      for (const each of [net, again]) await rejects(each.predict(part), 'ERR_DTYPE', remedy)
-      again.dispose()
-    })
-    net.dispose()
-    const flags = await trained({ target: 'size' }, part)
-    const [yes] = await flags.predict(await csv(['Yes']))
-    assert.deepEqual(yes, await flags.predict({ plan: true }))
-    flags.dispose()
-  })
-
-  it('leave out what numbers the rows, in whatever order they are', async () => {
-    const rows = table(records().map((row, i) => ({ ...row, id: 1000 + 3 * i })))
-    for (const each of [rows, rows.split({ seed: 2 }).train]) {
-      const net = tabular(settings())
-      await net.fit(each, { epochs: 1, earlyStopping: true, ...quiet })
-      assert.deepEqual(net.leftOut, [{ name: 'id', why: 'it numbers the rows' }])
-      net.dispose()
-    }
-  })
-
-  it('are compared with records as with tables, and go on with rows of few classes', async () => {
-    const net = await trained({ target: 'zone' })
-    const rows = records(40).map(({ size, zone }) => ({ size, zone }))
-    const filled = rows.map((row) => ({ ...row, kind: null, built: null, lift: null, price: null }))
-    assert.deepEqual(await net.evaluate(rows), await net.evaluate(filled))
-    const few = records(40).map((row, i) => ({ ...row, zone: i === 7 ? 'north' : 'south' }))
-    assert.equal((await net.fit(table(few), { epochs: 1, earlyStopping: true, ...quiet })).epochs, 1)
-    const once = (function* () {
-      yield homes()
-    })()
-    await rejects(net.fit(once, quiet), 'ERR_ARGUMENT', /fit: expected a stream that can be read more than once/)
-    await rejects(net.predict({ size: Infinity }), 'ERR_DTYPE', /'size': expected a number, got Infinity/)
-    net.dispose()
   })
 
   it('take names of JavaScript for columns, words and classes', async () => {

@@ -56,9 +56,11 @@ export class ColumnSet {
 
   /** Sizes that features and crosses have which say nothing else. */
   readonly sizes: DefaultSizes
+  readonly #renewed: () => ColumnSet
 
   constructor(features: ReadonlyMap<string, Feature>, crosses: readonly FeatureCross[], sizes: DefaultSizes) {
     this.sizes = sizes
+    this.#renewed = () => new ColumnSet(features, crosses, sizes)
     this.names = [...features.keys()].sort(compareBytes)
     this.encoders = this.names.map((name) => {
       const feature = features.get(name) as Feature
@@ -79,10 +81,11 @@ export class ColumnSet {
     return this.encoders.every(({ adapted }) => adapted)
   }
 
-  /** Begins to learn anew. */
-  begin(): void {
-    this.ignored = new Set()
-    for (const encoder of this.encoders) encoder.begin()
+  /** The same features, which begin to learn. What this set has learned stays with those that have it. */
+  begun(): ColumnSet {
+    const set = this.#renewed()
+    for (const encoder of set.encoders) encoder.begin()
+    return set
   }
 
   /** Learns from rows; columns that no feature reads are noted. */

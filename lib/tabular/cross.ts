@@ -28,7 +28,9 @@ export class Cross implements CodeSource {
         const text = `crosses: there is no feature '${shorten(name)}'${suggest(name, names)}`
         throw new NeurodeError('ERR_UNKNOWN_NAME', text)
       }
-      return found.codes > 0 ? found : refuse('crosses', `features with codes, as '${shorten(name)}' has none`, name)
+      return found.scalings.length === 0
+        ? found
+        : refuse('crosses', `features with codes, as '${shorten(name)}' has none`, name)
     })
   }
 

@@ -49,7 +49,6 @@ export class FeatureSpace {
   readonly crosses: readonly FeatureCross[]
   /** Whether a graph gets one tensor or one for each feature. */
   readonly outputMode: 'concat' | 'dict'
-  readonly #set: ColumnSet
 
   constructor(options: FeatureSpaceOptions) {
     const argument = 'featureSpace'
@@ -69,11 +68,15 @@ export class FeatureSpace {
     const crosses = checked.crosses ?? []
     if (!Array.isArray(crosses)) refuse(`${argument}: crosses`, 'a list', crosses)
     this.crosses = Object.freeze(crosses.map((each, i) => toCross(each, `${argument}: crosses[${i}]`)))
-    this.#set = new ColumnSet(new Map(entries), this.crosses, sizes)
-    const whole = this.outputMode === 'concat' && this.#set.coded.find(({ outputMode }) => outputMode === 'int')
+    const set = new ColumnSet(new Map(entries), this.crosses, sizes)
+    const whole = this.outputMode === 'concat' && set.coded.find(({ outputMode }) => outputMode === 'int')
     if (whole) refuse(`${argument}: outputMode`, `'dict', as feature '${whole.name}' gives integers`, 'concat')
-    sets.set(this, this.#set)
+    sets.set(this, set)
     Object.freeze(this)
+  }
+
+  get #set(): ColumnSet {
+    return setOf(this)
   }
 
   /** Whether {@link FeatureSpace.adapt} has learned all that the features need. */
@@ -82,16 +85,16 @@ export class FeatureSpace {
   }
 
   /**
-   * Learns words, means and boundaries from rows, in one pass. What was learned before is forgotten. A gap in a number is left out.
+   * Learns words, means and boundaries from rows, in one pass. What was learned before is forgotten, except by models that were trained
+   * with it. A gap in a number is left out. A failure leaves the space as it was.
    *
    * @throws NeurodeError `ERR_UNKNOWN_NAME` for a column that is missing, `ERR_DTYPE` with column and row for a cell of another type.
    */
   async adapt(data: FeatureData): Promise<this> {
-    const set = this.#set
-    set.begin()
+    const set = this.#set.begun()
     for await (const rows of partsOf(data, 'adapt')) set.learn(rows, 'adapt')
     set.end()
-    graphs.delete(set)
+    adoptSet(this, set)
     return this
   }
 
@@ -146,6 +149,21 @@ const sets = new WeakMap<object, ColumnSet>()
 export function setOf(features: unknown): ColumnSet {
   const set = typeof features === 'object' && features !== null ? sets.get(features) : undefined
   return set ?? refuse('features', 'what featureSpace returns', features)
+}
+
+/** Gives a space what was learned. */
+export function adoptSet(features: FeatureSpace, set: ColumnSet): void {
+  sets.set(features, set)
+}
+
+/** A space with what this one has learned, and that forgets it not when this one learns anew. */
+export function keptOf(given: FeatureSpace): FeatureSpace {
+  const { features, crosses, outputMode } = given
+  const set = setOf(given)
+  const { hashingDim, crossingDim, bins: numDiscretizationBins } = set.sizes
+  const kept = new FeatureSpace({ features, crosses, outputMode, hashingDim, crossingDim, numDiscretizationBins })
+  adoptSet(kept, set)
+  return kept
 }
 
 guardArity(FeatureSpace.prototype, 'features')

@@ -1,6 +1,7 @@
 /** The features that a table gets where its user names none. */
 
-import { refuse } from '../checks/validate.js'
+import { NeurodeError } from '../base/errors.js'
+import { refuse, shorten } from '../checks/validate.js'
 import type { Column, NumberColumn, TextColumn } from '../tables/column.js'
 import type { Table } from '../tables/table.js'
 import { type Feature, feature } from './feature.js'
@@ -27,12 +28,13 @@ export async function guessFor(
   for await (const { columns, rows } of tables) {
     const others = columns.filter(({ name }) => name !== target && name !== weights)
     const { features, leftOut } = guessFeatures(others, rows)
-    if (features.size === 0)
-      refuse(
-        'fit',
-        'a column to learn from',
-        others.map(({ name }) => name),
+    if (features.size === 0) {
+      const why = leftOut.slice(0, 5).map((each) => `'${shorten(each.name)}', as ${each.why}`)
+      throw new NeurodeError(
+        'ERR_ARGUMENT',
+        `fit: expected a column to learn from, got none; without ${why.join(', ')}`,
       )
+    }
     return { features: new FeatureSpace({ features: Object.fromEntries(features) }), leftOut }
   }
   return refuse('fit', 'a stream of at least one table', undefined)

@@ -14,8 +14,8 @@ interface Facts {
   readonly median: number
 }
 
-/** Numbers beyond this size, or whose mean is so many deviations from 0, would lose digits as float32. */
-const [farthest, mostDeviations] = [1e15, 2 ** 12]
+/** Numbers beyond this size, as close together, or whose mean is so many deviations from 0, would lose digits as float32. */
+const [farthest, closest, mostDeviations] = [1e15, 1e-6, 2 ** 12]
 
 const unscaled: Scaling = { mean: 0, variance: 1 }
 
@@ -113,7 +113,8 @@ export class NumberEncoder extends Measured {
     if (!this.#learns || learned === undefined) return
     const { mean, variance, count } = learned
     const deviation = Math.sqrt(variance)
-    const isFar = Math.abs(mean) + deviation > farthest || Math.abs(mean) > mostDeviations * deviation
+    const isClose = deviation > 0 && deviation < closest
+    const isFar = isClose || Math.abs(mean) + deviation > farthest || Math.abs(mean) > mostDeviations * deviation
     this.#offset = isFar && count > 0 ? mean : 0
     this.#factor = isFar && deviation > 0 ? 1 / deviation : 1
     this.#scaling = { mean: mean - this.#offset, variance: variance * this.#factor ** 2 }

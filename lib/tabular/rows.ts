@@ -80,7 +80,8 @@ export function recordRows(records: readonly TableRecord[], argument: string): R
   const isOne = records.length === 1
   const names = new Set<string>()
   for (const [i, record] of records.entries()) {
-    if (!isPlain(record)) return refuse(`${argument}[${i}]`, 'an object with the columns of a row', record)
+    if (!isPlain(record) || isStream(record))
+      return refuse(`${argument}[${i}]`, 'an object with the columns of a row', record)
     for (const name of Object.keys(record)) names.add(name)
   }
   const where: Where = (row) => (isOne ? '' : `, row ${row}`)
@@ -164,7 +165,7 @@ export function checkNames(
 export async function* partsOf(given: unknown, argument: string): AsyncGenerator<ReadRows> {
   if (
     isTable(given) ||
-    isPlain(given) ||
+    (isPlain(given) && !isStream(given)) ||
     (Array.isArray(given) && !given.every((part) => isTable(part) || isColumnRecord(part)))
   ) {
     yield readRows(given, argument)

@@ -15,7 +15,7 @@ import type { Column, TableRecord } from '../tables/column.js'
 import type { Table } from '../tables/table.js'
 import { optimizers } from '../training/optimizers.js'
 import { describeTabular } from './description.js'
-import { type FeatureSpace, setOf } from './featureSpace.js'
+import { adoptSet, type FeatureSpace, keptOf, setOf } from './featureSpace.js'
 import {
   batchesOf,
   batchSizeFor,
@@ -85,7 +85,7 @@ export class TableNetwork implements TabularModel {
   }
 
   get features(): FeatureSpace {
-    return this.#settings.features ?? this.#known().features
+    return this.#learned?.features ?? this.#settings.features ?? this.#known().features
   }
 
   get task(): Task {
@@ -190,12 +190,11 @@ export class TableNetwork implements TabularModel {
   async #learn(tables: Iterable<Table> | TableStream, known: Target | undefined, weights: string | undefined) {
     if (this.#learned !== undefined) return this.#learned
     const { target: name, features: given } = this.#settings
-    const { features, leftOut } =
+    const { features: space, leftOut } =
       given === undefined ? await guessFor(tables, name, weights) : { features: given, leftOut: [] }
-    const set = setOf(features)
     const learner = known === undefined ? new TargetLearner(this.#settings) : undefined
-    const adapts = !set.adapted
-    if (adapts) set.begin()
+    const adapts = !setOf(space).adapted
+    const set = adapts ? setOf(space).begun() : setOf(space)
     let rows = 0
     for await (const part of tables) {
       const table = withTargets(part, name)
@@ -204,8 +203,10 @@ export class TableNetwork implements TabularModel {
       else set.ignore(tableRows(table))
       learner?.learn(table.column(name), whereIn(table))
     }
-    if (adapts) set.end()
     const target = known ?? (learner as TargetLearner).end()
+    if (adapts) set.end()
+    adoptSet(space, set)
+    const features = keptOf(space)
     if (target.task === 'classification' && target.classes.length > rows / 2) {
       warn(
         'NEURODE_FEW_ROWS',

@@ -6,7 +6,7 @@ import type { Column, ColumnType } from '../column.js'
 import type { Settings } from '../csv/settings.js'
 import { wantedOf } from '../csv/settings.js'
 import { columnFrom } from '../inMemory.js'
-import { printable, type Table, type TableOrigin, tableOf } from '../table.js'
+import { firstTwice, printable, type Table, type TableOrigin, tableOf } from '../table.js'
 import { openBytes } from './bytes.js'
 import type { ColumnarFile } from './file.js'
 
@@ -105,7 +105,7 @@ function originOf(path: string, first: number): TableOrigin {
 
 function fieldsOf(fields: ColumnarFile['fields'], { types, columns }: Settings, file: string): Field[] {
   const names = fields.map(({ name }) => name)
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const twice = names[firstTwice(names)]
   if (twice !== undefined) throw damaged(file, `expected columns of different names, got '${printable(twice)}' twice`)
   return wantedOf(names, types, columns, file).map(({ name, place, asked }) => {
     const type = fields[place]?.type
