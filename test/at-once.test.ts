@@ -1,7 +1,7 @@
 /** Quick work, which the JavaScript thread does at once behind a promise, and epochs that are one range. */
 
 import assert from 'node:assert/strict'
-import { array, layers, sequential } from 'neurode'
+import { array, layers, losses, sequential } from 'neurode'
 import { isEmulated, perDevice } from './support/devices.js'
 
 const x = array(
@@ -77,6 +77,23 @@ perDevice('quick work', (device) => {
     await Promise.all([together.trainOnBatch(...large), together.trainOnBatch(x, y)])
     await alone.trainOnBatch(...large)
     await alone.trainOnBatch(x, y)
+    assert.deepEqual(bits(together), bits(alone))
+  })
+
+  it('takes the steps of a custom loss one after the other', async () => {
+    const loss = losses.custom({
+      name: 'square',
+      compute: ({ outputs, targets }) => {
+        const gradient = outputs.map((output, i) => (output - (targets[i] as number)) / 8)
+        return { loss: gradient.reduce((sum, each) => sum + 4 * each * each, 0), gradient }
+      },
+    })
+    using together = make().compile({ loss, optimizer: 'adam', device })
+    using alone = make().compile({ loss, optimizer: 'adam', device })
+    const results = await Promise.all(Array.from({ length: 4 }, () => together.trainOnBatch(x, y)))
+    const one: unknown[] = []
+    for (let i = 0; i < 4; i++) one.push(await alone.trainOnBatch(x, y))
+    assert.deepEqual(results, one)
     assert.deepEqual(bits(together), bits(alone))
   })
 

@@ -8,6 +8,7 @@ import { adviseOnBatch, adviseOnSample, adviseOnSums } from '../core/dataAdvice.
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
+import { inTurn } from '../core/turns.js'
 import { evaluateBatchHere, totalsOf, trainBatchHere, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
 import { refuseBalanced } from '../feeds/feeds.js'
@@ -51,9 +52,21 @@ async function resultOf(
   return totals.logs()
 }
 
-/** Trains off the JavaScript thread, or in several rounds. It begins before it waits, so that steps are taken in the order of the calls. */
+/**
+ * Trains off the JavaScript thread, or in several rounds. The rows are bound, and the step begins, before it waits, so that steps are
+ * taken in the order of the calls. With a custom loss it waits for such steps before it: its gradients are those of the weights after them.
+ */
 async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Record<string, number>> {
   const feed = new ArrayFeed(core, input, targets, input.rows)
+  const train = () => trainOn(core, feed)
+  try {
+    return await (core.training().hasCustomLoss ? inTurn(core, train) : train())
+  } finally {
+    feed.release()
+  }
+}
+
+async function trainOn(core: ModelCore, feed: ArrayFeed): Promise<Record<string, number>> {
   let isCounted = false
   let isTrained = false
   try {
@@ -82,7 +95,6 @@ async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Re
     return totals.logs()
   } finally {
     if (isCounted && !isTrained) core.step--
-    feed.release()
   }
 }
 
