@@ -167,6 +167,11 @@ export const tabularCalls: readonly PublicCall[] = [
     (...args) => trained({}, (net) => net.summary(...args)),
   ),
   call(
+    'tabular.dispose',
+    () => [],
+    (...args) => trained({}, (net) => net.dispose(...args)),
+  ),
+  call(
     'tabular.save',
     () => ['table.neurode'],
     (...args) => trained({}, (net) => net.save(...args)),
