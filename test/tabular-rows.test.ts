@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { feature, featureSpace, load, readTable, type TabularModel, table, tabular } from 'neurode'
-import { inFolder, rejects } from './data/files.js'
+import { inFolder, rejects, throws } from './data/files.js'
 import { homes, quiet, records, settings, trained } from './support/homes.js'
 
 describe('models of tables and their rows', () => {
@@ -51,6 +51,7 @@ describe('models of tables and their rows', () => {
     })()
     await rejects(net.fit(once, quiet), 'ERR_ARGUMENT', /fit: expected a stream that can be read more than once/)
     await rejects(net.predict({ size: Infinity }), 'ERR_DTYPE', /'size': expected a number, got Infinity/)
+    await rejects(net.predict({ size: -1e300 }), 'ERR_DTYPE', /'size': expected a number that float32 holds/)
     net.dispose()
   })
 
@@ -72,6 +73,14 @@ describe('models of tables and their rows', () => {
     await rejects(space.adapt([{ size: 1, kind: 'a' }, { size: 'x' }]), 'ERR_DTYPE')
     assert.deepEqual(space.learned('size'), learned)
     for (const each of [first, second]) each.dispose()
+  })
+
+  it('refuse features that tell the target, or that weigh rows', async () => {
+    const space = featureSpace({ features: { size: 'number', price: 'number' } })
+    throws(() => tabular({ target: 'price', features: space }), 'ERR_ARGUMENT', /without the target.*"price"/)
+    const net = tabular(settings({ target: 'zone', features: space }))
+    await rejects(net.fit(homes(), { sampleWeight: 'size', ...quiet }), 'ERR_ARGUMENT', /neither a feature/)
+    await rejects(net.fit(homes(), { sampleWeight: 'zone', ...quiet }), 'ERR_ARGUMENT', /neither a feature/)
   })
 
   it('tell apart numbers that are small or close together', async () => {

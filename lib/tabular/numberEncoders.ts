@@ -1,8 +1,9 @@
 /** Features that are numbers: of numbers, of booleans, and of dates. */
 
-import { checkDouble, checkInteger, refuse } from '../checks/validate.js'
+import { checkDouble, checkInteger, describe, refuse } from '../checks/validate.js'
 import { type JsonObject, list } from '../persistence/description.js'
 import type { Column, ColumnType, NumberColumn } from '../tables/column.js'
+import { cellError } from './cells.js'
 import { Encoder, type FormFacts, type NumberRows, type Scaling } from './encoder.js'
 import type { Feature } from './feature.js'
 import { NumberStatistics } from './statistics.js'
@@ -136,6 +137,8 @@ export class NumberEncoder extends Measured {
       const cell = values[row] as number
       const value = Number.isNaN(cell) ? middle : cell
       data[to] = isPlain ? value : (of(value) - offset) * factor
+      if (Math.abs(data[to] as number) !== Number.POSITIVE_INFINITY) continue
+      throw cellError(this.name, '', 'a number that float32 holds, up to 3.4e38', describe(cell))
     }
   }
 

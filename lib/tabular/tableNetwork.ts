@@ -114,6 +114,13 @@ export class TableNetwork implements TabularModel {
     const early = checkEarlyStopping(options.earlyStopping ?? options.epochs === undefined)
     const weights = options.sampleWeight === undefined ? undefined : checkName(options.sampleWeight, 'sampleWeight')
     refuseOnce(data, 'fit')
+    const space = this.#learned?.features ?? this.#settings.features
+    if (
+      weights !== undefined &&
+      (weights === this.target || (space !== undefined && Object.hasOwn(space.features, weights)))
+    ) {
+      refuse('sampleWeight', 'a column that is neither a feature nor the target', weights)
+    }
     if (this.#busy) throw new NeurodeError('ERR_MODEL_BUSY', 'the model is training already')
     this.#busy = true
     try {

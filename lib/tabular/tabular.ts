@@ -98,7 +98,9 @@ export function tabular(given: TabularOptions, ...more: unknown[]): TabularModel
   if (!Array.isArray(hidden)) refuse('tabular: hidden', 'a list of positive integers', hidden)
   if (hidden.length === 0) refuseIdle(options, ['activation', 'dropout'], 'tabular', 'without hidden layers')
   if (task === 'classification') refuseIdle(options, ['logTarget'], 'tabular', 'for classes')
-  if (features !== undefined) setOf(features)
+  if (features !== undefined && setOf(features).names.includes(options.target)) {
+    refuse('tabular: features', 'features without the target, which would tell all', options.target)
+  }
   checkNumber(dropout, 'tabular: dropout', 0, 1)
   if (dropout === 1) refuse('tabular: dropout', 'a share below 1', dropout)
   return new TableNetwork({

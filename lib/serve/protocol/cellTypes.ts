@@ -81,8 +81,9 @@ function textsOf(bytes: Buffer, rows: number, place: string): string[] {
   let at = 0
   for (let row = 0; row < rows; row++) {
     const begin = at + lengthBytes
-    const end = begin <= bytes.length ? begin + bytes.readUInt32LE(at) : Number.POSITIVE_INFINITY
-    if (end - begin > longestText) refuseAt(place, `texts of at most ${longestText} bytes`, `${end - begin}`)
+    const length = begin <= bytes.length ? bytes.readUInt32LE(at) : 0
+    const end = begin + length
+    if (length > longestText) refuseAt(place, `texts of at most ${longestText} bytes`, `${length}`)
     if (end > bytes.length)
       refuseAt(place, `${rows} texts, each behind its length`, `the end of the bytes in text ${row}`)
     try {
