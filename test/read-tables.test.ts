@@ -97,6 +97,11 @@ describe('types of columns', () => {
     await failed(column(['1', '"a\nb"', 'oops']), /^data: line 3, column 'x': expected a number, got "a\\nb"/, {
       types: { x: 'number' },
     })
+    const doubtful = column(['1.234', '99.316'], ';')
+    await failed(doubtful, /column 'x': expected numbers that show their decimal mark, or the option decimal/, {
+      types: { x: 'number' },
+    })
+    assert.deepEqual(valuesOf(await read(doubtful, { types: { x: 'number' }, decimal: ',' }), 'x'), [1234, 99316])
     await failed(column(['true', '', 'oops']), /line 4, column 'x': expected true or false, got "oops"/, {
       types: { x: 'boolean' },
     })

@@ -81,6 +81,13 @@ describe('tables in pieces', () => {
     }
   })
 
+  it('are refused where nothing shows which number a cell is', async () => {
+    const asked = { types: { x: 'number' } } as const
+    await rejects(open('x;y\n1.234;a\n', asked), 'ERR_FILE_FORMAT', /column 'x': .*the option decimal/)
+    const [piece] = await piecesOf(await open('x;y\n1.234;a\n', { ...asked, decimal: ',' }))
+    assert.deepEqual(piece?.row(0), { x: 1234, y: 'a' })
+  })
+
   it('are read without counting where options tell all types', async () => {
     const source = await open('a,b\n1,x\n2,y\noops,z\n', {
       types: { a: 'number', b: 'text' },

@@ -33,17 +33,22 @@ const makers: Readonly<Record<FeatureKind, new (name: string, feature: Feature, 
 }
 
 /**
- * The column of a feature. The words of a file that were read as booleans or dates are lost: where the feature knows such words, or
- * knows none of them, every cell would be an unknown word in silence.
+ * The column of a feature. The words of a file that were read as booleans, dates or fractions are lost: where the feature knows such
+ * words, or knows none of them, every cell would be an unknown word in silence. Whole numbers are written in one way.
  */
 function columnFor({ name, type, from }: Encoder, rows: ReadRows): Column {
   const given = from === undefined ? undefined : rows.typeOf?.(name)
-  const areSame = given === from || [given, from].every((each) => each === 'text' || each === 'number')
+  const areWords = [given, from].every((each) => each === 'text' || each === 'number')
+  const areSame = given === from || (areWords && (given === 'text' || !hasFractions(rows.column(name, 'number'))))
   if (from !== undefined && given !== undefined && !areSame) {
     const remedy = `; the option types: { '${shorten(name)}': '${from}' } of readTable says so`
     throw cellError(name, '', `a column of type ${from}, as in training`, `one of type ${given}${remedy}`)
   }
   return rows.column(name, type)
+}
+
+function hasFractions(column: Column): boolean {
+  return column.type !== 'text' && column.values.some((value) => value % 1 !== 0 && !Number.isNaN(value))
 }
 
 /** Features by name. */

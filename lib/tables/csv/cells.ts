@@ -216,8 +216,13 @@ export function formOf(
 
 function isCertain(found: number, shown: Decimal | undefined, delimiter: string): boolean {
   if (found & has.spaced && !(found & has.fraction)) return false
-  if (shown !== undefined) return true
-  return !(found & has.doubtfulComma) && (delimiter === ',' || !(found & has.doubtfulDot))
+  return !isDoubtful(found, shown, delimiter)
+}
+
+/** Whether nothing in the file shows if a mark of numbers is the decimal one or one between thousands. */
+export function isDoubtful(found: number, shown: Decimal | undefined, delimiter: string): boolean {
+  if (shown !== undefined) return false
+  return (found & has.doubtfulComma) !== 0 || (delimiter !== ',' && (found & has.doubtfulDot) !== 0)
 }
 
 /** Whether all cells are words of a pair for true and false. */

@@ -16,7 +16,7 @@ import { columnOfTexts, numberCells, readingOf } from './columns.js'
 import { type Guess, guessOf, plainNumbers } from './guess.js'
 import type { NumberCells } from './numberCells.js'
 import { scanAll } from './scan.js'
-import { keptColumns, openCsv, originOf, type Settings } from './settings.js'
+import { checkDecimal, keptColumns, openCsv, originOf, type Settings } from './settings.js'
 import type { ByteSource } from './source.js'
 import type { TextCells } from './textCells.js'
 
@@ -35,6 +35,11 @@ export async function readCsvTable(given: ByteSource, settings: Settings): Promi
     for (const guess of again) Object.assign(guess, guessOf(guess))
     await scanAll(file, again)
   }
+  checkDecimal(
+    file,
+    guesses.map(({ reading }) => reading),
+    shown,
+  )
   const { rows, lines } = scanner
   const columns = guesses.map((guess): Column => {
     const form = formOf(guess.reading as Reading, rules, shown, file.head.delimiter, guess.asked)

@@ -7,7 +7,7 @@ import { damaged } from '../../files/files.js'
 import type { Decimal } from '../../formats/csvNumbers.js'
 import type { ColumnType } from '../column.js'
 import { printable, type TableOrigin } from '../table.js'
-import type { CellRules } from './cells.js'
+import { type CellRules, isDoubtful, type Reading } from './cells.js'
 import type { Wanted } from './columns.js'
 import { type Head, readHead } from './head.js'
 import type { CellReader, RowLines } from './rows.js'
@@ -65,6 +65,23 @@ export function widthCheck({ source, head }: CsvFile): (line: number, cells: num
     const expected = `expected ${length} ${length === 1 ? 'cell' : 'cells'} as in line ${head.headLine}, got ${cells}`
     throw damaged(source.name, `line ${line}: ${expected}`)
   }
+}
+
+/**
+ * Throws for a column of which numbers are asked for, where nothing shows which of two numbers its cells are. With commas between
+ * cells, the decimal mark is a point.
+ */
+export function checkDecimal(
+  { source, head, wanted }: CsvFile,
+  readings: readonly (Reading | undefined)[],
+  shown: Decimal | undefined,
+): void {
+  if (head.delimiter === ',') return
+  wanted.forEach(({ name, asked }, i) => {
+    if (asked !== 'number' || !isDoubtful(readings[i]?.has ?? 0, shown, head.delimiter)) return
+    const expected = `column '${printable(name)}': expected numbers that show their decimal mark, or the option decimal`
+    throw damaged(source.name, `${expected}; got only such as 1.234, which may be 1234`)
+  })
 }
 
 /** Readers of the columns that are wanted, by their places in the file. */

@@ -22,7 +22,16 @@ import { Lines } from './lines.js'
 import { NumberCells } from './numberCells.js'
 import { type CellReader, RowLines, RowScanner, textOf } from './rows.js'
 import { scanAll } from './scan.js'
-import { type CsvFile, keptColumns, openCsv, originOf, readersOf, type Settings, widthCheck } from './settings.js'
+import {
+  type CsvFile,
+  checkDecimal,
+  keptColumns,
+  openCsv,
+  originOf,
+  readersOf,
+  type Settings,
+  widthCheck,
+} from './settings.js'
 import type { ByteSource } from './source.js'
 import { TextCells } from './textCells.js'
 
@@ -57,6 +66,7 @@ export async function openCsvPieces(given: ByteSource, settings: Settings): Prom
   }
   const { readings, rows } = await readAll(file)
   const decimal = rules.decimal ?? shownDecimal(readings)
+  checkDecimal(file, readings, decimal)
   const kept = keptColumns(file, (i) => (readings[i] as Reading).can === -1)
   const columns = wanted.map((each, i) => ({
     ...each,
