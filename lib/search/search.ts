@@ -78,7 +78,7 @@ function isDomain(value: unknown): boolean {
  * let best = { loss: Infinity, index: -1 }
  * for (let index = 0; index < 5; index++) {
  *   const { units, activation, learningRate } = search.sample(space, index, 7)
- *   using model = sequential({
+ *   const model = sequential({
  *     layers: [layers.dense({ units, activation, inputShape: [1] }), layers.dense({ units: 1 })],
  *     seed: 1,
  *   }).compile({ optimizer: optimizers.adam({ learningRate }), loss: 'mse' })
