@@ -168,7 +168,7 @@ describe('functions that take batches', () => {
       'fit/evaluate.js': 1,
       'fit/fitFeeds.js': 2,
       'fit/predict.js': 1,
-      'layers/adapt.js': 1,
+      'preprocessing/batches.js': 1,
     }
     assert.deepEqual(found, expected)
   })

@@ -38,7 +38,8 @@ export async function forEachBatch<T>(
 }
 
 function valuesOf(batch: unknown): unknown {
-  return isRecord(batch) && !isTextCells(batch) && !isNumberCells(batch) ? inputOf(batch) : batch
+  const isNothing = batch === undefined || batch === null
+  return isNothing || (isRecord(batch) && !isTextCells(batch) && !isNumberCells(batch)) ? inputOf(batch) : batch
 }
 
 async function forRows(source: RowSource, add: (rows: unknown) => Promise<void> | void): Promise<void> {
