@@ -17,7 +17,7 @@ describe("the package's README", function () {
   it('has programs that run in a folder made by npm init -y', () => {
     using project = projectWith({}, {})
     mustRun('npm', ['init', '-y'], { cwd: project.path })
-    assert.match(readme, /save this as `train\.mjs` and run `node train\.mjs`/)
+    assert.match(readme, /Save this as `train\.mjs` and run `node train\.mjs`/)
     // Without local files, MNIST would be downloaded.
     const program = data ? ofImages : ofImages.replace('datasets.mnist()', 'datasets.syntheticDigits()')
     writeFileSync(join(project.path, 'train.mjs'), program)
@@ -53,7 +53,7 @@ describe("the package's examples", function () {
 
   it('run where they lie', () => {
     using project = projectWith({}, drawingPackages)
-    const [, path = ''] = /^node (node_modules\/neurode\/examples\/main\.js) linear-regression/m.exec(readme) ?? []
+    const [, path = ''] = /node (node_modules\/neurode\/examples\/main\.js) linear-regression/.exec(readme) ?? []
     const output = mustRun(process.execPath, [path, 'linear-regression', '--out', 'out'], { cwd: project.path })
     assert.match(output, /^RMSE +0\.[567]/m)
     for (const file of ['results.json', 'predictions.png']) assert.ok(existsSync(join(project.path, 'out', file)), file)
