@@ -96,6 +96,12 @@ export class BoundData {
   }
 }
 
+/** The seconds of an epoch, and the sums of its batches. */
+interface TrainedEpoch {
+  readonly seconds: number
+  readonly sums: Float64Array
+}
+
 /** The feed of rows and targets in memory. */
 export class ArrayFeed implements Feed {
   readonly rows: number
@@ -143,7 +149,12 @@ export class ArrayFeed implements Feed {
   }
 
   /** Trains on epochs of so many batches in one range; `order` is that of the first. Returns the sums of those that began. */
-  async trainEpochs(order: EpochOrder, batches: number, epochs: number, learningRates: Float32Array) {
+  async trainEpochs(
+    order: EpochOrder,
+    batches: number,
+    epochs: number,
+    learningRates: Float32Array,
+  ): Promise<readonly TrainedEpoch[]> {
     const range = { data: this.#bound.handle, batchSize: this.batchSize, firstBatch: 0, batches, learningRates }
     const numbers = await this.#core.trainEpochs({ ...range, ...order }, epochs)
     const stride = 1 + totalsOf(this.#core).sums.length
