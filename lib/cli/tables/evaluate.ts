@@ -2,11 +2,12 @@
 
 import { printable } from '../../tables/table.js'
 import type { TabularModel } from '../../tabular/types.js'
-import { describeOptions, type Options, parse, UsageError } from '../options.js'
+import type { Options } from '../options.js'
 import { checkPlace, count, pathOption, write, writeJson } from '../output.js'
 import {
   columnsFor,
   loadTabular,
+  modelAndTable,
   readFrom,
   readingOptions,
   readReading,
@@ -27,15 +28,9 @@ const options: Options = {
 
 /** Runs the command and returns the exit code. */
 export async function evaluate(args: readonly string[]): Promise<number> {
-  const parsed = parse(args, options)
-  if (parsed.values.help) {
-    process.stdout.write(describeOptions(usage, options))
-    return 0
-  }
-  const [path, rows, ...more] = parsed.positionals
-  if (path === undefined || rows === undefined || more.length > 0) {
-    throw new UsageError(`expected '${usage}', got '${['evaluate', ...parsed.positionals].join(' ')}'`)
-  }
+  const given = modelAndTable('evaluate', args, usage, options)
+  if (given === undefined) return 0
+  const { parsed, path, rows } = given
   const report = pathOption(parsed, 'report')
   await checkPlace('report', report)
   if (report !== undefined) await (await import('../../plot/packages.js')).loadDrawing()

@@ -4,11 +4,12 @@ import type { Cell } from '../../tables/column.js'
 import { cellOf } from '../../tables/column.js'
 import type { TableSource } from '../../tables/openTable.js'
 import type { ClassAnswer, TabularAnswer, TabularModel } from '../../tabular/types.js'
-import { describeOptions, type Options, type ParsedArguments, parse, UsageError } from '../options.js'
+import type { Options, ParsedArguments } from '../options.js'
 import { checkPlace, pathOption } from '../output.js'
 import {
   columnsFor,
   loadTabular,
+  modelAndTable,
   openFrom,
   readingOptions,
   readReading,
@@ -29,15 +30,9 @@ const options: Options = {
 
 /** Runs the command and returns the exit code. */
 export async function predict(args: readonly string[]): Promise<number> {
-  const parsed = parse(args, options)
-  if (parsed.values.help) {
-    process.stdout.write(describeOptions(usage, options))
-    return 0
-  }
-  const [path, rows, ...more] = parsed.positionals
-  if (path === undefined || rows === undefined || more.length > 0) {
-    throw new UsageError(`expected '${usage}', got '${['predict', ...parsed.positionals].join(' ')}'`)
-  }
+  const given = modelAndTable('predict', args, usage, options)
+  if (given === undefined) return 0
+  const { parsed, path, rows } = given
   const output = outputOption(parsed)
   await checkPlace('output', output)
   const reading = readReading(parsed)

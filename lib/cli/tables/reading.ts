@@ -7,7 +7,15 @@ import { type ReadTableOptions, readTable } from '../../tables/readTable.js'
 import { printable, type Table } from '../../tables/table.js'
 import { load } from '../../tabular/load.js'
 import type { TabularModel } from '../../tabular/types.js'
-import { type Options, type ParsedArguments, pathPattern, textOption, UsageError } from '../options.js'
+import {
+  describeOptions,
+  type Options,
+  type ParsedArguments,
+  parse,
+  pathPattern,
+  textOption,
+  UsageError,
+} from '../options.js'
 import { fromUser } from '../output.js'
 
 /** Options of how a table is written. */
@@ -24,6 +32,20 @@ export function readReading(parsed: ParsedArguments): ReadTableOptions {
     ...(delimiter === undefined ? {} : { delimiter: /^(tab|\\t)$/.test(delimiter) ? '\t' : delimiter }),
     ...(decimal === undefined ? {} : { decimal: decimal as '.' | ',' }),
   }
+}
+
+/** The arguments of a command that takes a model and a table; undefined where they ask for help, which is printed. */
+export function modelAndTable(command: string, args: readonly string[], usage: string, options: Options) {
+  const parsed = parse(args, options)
+  if (parsed.values.help) {
+    process.stdout.write(describeOptions(usage, options))
+    return undefined
+  }
+  const [path, rows, ...more] = parsed.positionals
+  if (path === undefined || rows === undefined || more.length > 0) {
+    throw new UsageError(`expected '${usage}', got '${[command, ...parsed.positionals].join(' ')}'`)
+  }
+  return { parsed, path, rows }
 }
 
 /** The path of a table as given, `-` for stdin. */
