@@ -8,6 +8,7 @@
 
 #include "native/engine/data.h"
 #include "native/engine/program.h"
+#include "native/engine/transport.h"
 
 namespace neurode {
 
@@ -49,6 +50,9 @@ class Executor {
   // `output` is (rows, outputs).
   virtual void predict(const InputView& input, float* output,
                        const std::atomic<bool>& cancelled) = 0;
+  // The ranks that compute the other parts of the batches, for a Program whose parts are divided
+  // among several. A sibling has the same.
+  virtual void set_transport(std::shared_ptr<Transport> transport) { static_cast<void>(transport); }
   // As predict(), but on the calling thread, for a few rows.
   virtual void predict_here(const InputView& input, float* output) = 0;
 };

@@ -153,6 +153,13 @@ struct HeadPlan {
   int positions = 1;      // positions of a row; each has its loss and metrics
 };
 
+// How a batch is cut: into `count` parts, a power of two, of which this process computes `mine`,
+// from `first` on. Gradients are added in a tree over all parts, so the bits depend on `count`
+// alone. count 1: a batch is one piece, and its gradients are sums over all of its rows.
+struct Parts {
+  int count = 1, first = 0, mine = 1;
+};
+
 struct TrainingPlan {
   // The outputs of several heads lie side by side in the model's output, in this order.
   std::vector<HeadPlan> heads;
@@ -163,6 +170,7 @@ struct TrainingPlan {
   // The training pass computes as a prediction does: without noise, by moving statistics.
   bool inference = false;
   UpdatePlan update;
+  Parts parts;
 };
 
 struct Plan {
