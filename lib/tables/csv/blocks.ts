@@ -30,9 +30,26 @@ export class Blocks<T extends Values> {
     this.#block[at] = value
   }
 
+  /** Makes room for about so many rows, so that they need not be copied in the end. Memory that no row needs is never touched. */
+  expect(rows: number): void {
+    if (rows <= this.#base + this.#block.length) return
+    this.#block = this.#joined(rows)
+    this.#whole = []
+    this.#base = 0
+  }
+
   /** The values of the first rows in one array; nothing can be set afterwards. */
   take(rows: number): T {
-    if (this.#whole.length === 0) return this.#block.slice(0, rows) as T
+    if (this.#whole.length === 0) {
+      const isClose = rows * 1.1 > this.#block.length
+      return (isClose ? this.#block.subarray(0, rows) : this.#block.slice(0, rows)) as T
+    }
+    const values = this.#joined(rows)
+    this.#whole = []
+    return values
+  }
+
+  #joined(rows: number): T {
     const values = new this.#type(rows)
     let at = 0
     for (const block of [...this.#whole, this.#block]) {
@@ -40,7 +57,6 @@ export class Blocks<T extends Values> {
       values.set(left < block.length ? block.subarray(0, left) : block, at)
       at += Math.min(left, block.length)
     }
-    this.#whole = []
     return values
   }
 }

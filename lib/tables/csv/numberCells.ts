@@ -3,9 +3,9 @@
 import type { Decimal } from '../../formats/csvNumbers.js'
 import { Blocks } from './blocks.js'
 import { has, longestNumber, trimmed } from './cells.js'
-import { type CellReader, textOf } from './rows.js'
+import { type CellReader, endOfCell, textOf } from './rows.js'
 
-const [zero, minus, plus] = [48, 45, 43]
+const [lineFeed, carriageReturn, zero, minus, plus] = [10, 13, 48, 45, 43]
 
 /** Powers of ten that float64 holds exactly: a whole number up to 2^53 divided by one of them is rounded once. */
 const powers = Float64Array.from({ length: 23 }, (_, i) => 10 ** i)
@@ -41,7 +41,15 @@ export class NumberCells implements CellReader {
   }
 
   set(row: number, bytes: Uint8Array, start: number, end: number): void {
-    if (this.failed !== undefined) return
+    if (this.failed === undefined) this.#take(row, bytes, start, end, -1)
+  }
+
+  read(row: number, bytes: Uint8Array, start: number, delimiter: number): number {
+    return this.failed === undefined ? this.#take(row, bytes, start, -1, delimiter) : endOfCell(bytes, start, delimiter)
+  }
+
+  /** Takes a cell that ends at `end`, or where that is -1 at the delimiter or a line end; returns where it ends. */
+  #take(row: number, bytes: Uint8Array, start: number, end: number, delimiter: number): number {
     const sign = bytes[start] as number
     const first = sign === minus || sign === plus ? start + 1 : start
     let at = first
@@ -51,28 +59,36 @@ export class NumberCells implements CellReader {
     }
     const digits = at - first
     let places = 0
-    if (bytes[at] === this.#mark && at < end) {
+    if (bytes[at] === this.#mark && at !== end && this.#mark !== delimiter) {
       const point = at++
       for (let digit = (bytes[at] as number) - zero; digit >= 0 && digit <= 9; digit = (bytes[++at] as number) - zero) {
         whole = whole * 10 + digit
       }
       places = at - point - 1
     }
+    const code = bytes[at] as number
     const isPlain =
-      at === end &&
+      (end < 0 ? code === delimiter || code === lineFeed || code === carriageReturn : at === end) &&
       digits > 0 &&
       whole <= Number.MAX_SAFE_INTEGER &&
       places < powers.length &&
       (bytes[first] !== zero || digits === 1)
     if (!isPlain) {
-      this.#setOther(row, bytes, start, end)
-      return
+      const stop = end < 0 ? endOfCell(bytes, at, delimiter) : end
+      this.#setOther(row, bytes, start, stop)
+      return stop
     }
     if (places > 0) this.#noteFraction(digits, places, bytes[first] as number)
     this.any = true
     const size = places === 0 ? whole : whole / (powers[places] as number)
     const value = sign === minus ? -size : size
     if (this.#keeps) this.#values.set(row, this.#gaps.size > 0 && this.#gaps.has(value) ? Number.NaN : value)
+    return at
+  }
+
+  /** Makes room for about so many rows. */
+  expect(rows: number): void {
+    this.#values.expect(rows)
   }
 
   take(rows: number): Float64Array {

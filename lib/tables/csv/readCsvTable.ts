@@ -25,14 +25,20 @@ export async function readCsvTable(given: ByteSource, settings: Settings): Promi
   const file = await openCsv(given, settings)
   const { rules } = file
   const guesses = file.wanted.map(guessOf)
-  const scanner = await scanAll(file, guesses, (rows) => startNumbers(guesses, rows, rules))
+  const scanner = await scanAll(file, guesses, (rows, expected) => {
+    startNumbers(guesses, rows, rules)
+    for (const { numbers, texts } of guesses) (numbers ?? texts)?.expect(expected)
+  })
   let shown: Decimal | undefined
   for (let again = guesses; again.length > 0; ) {
     for (const guess of guesses) guess.reading ??= readingOfGuess(guess, rules)
     shown = rules.decimal ?? shownDecimal(guesses.map(({ reading }) => reading ?? newReading()))
     again = guesses.filter((guess) => mustBeTexts(guess, rules, shown, file.head.delimiter))
     if (again.length === 0) break
-    for (const guess of again) Object.assign(guess, guessOf(guess))
+    for (const guess of again) {
+      Object.assign(guess, guessOf(guess))
+      guess.texts?.expect(scanner.rows)
+    }
     await scanAll(file, again)
   }
   checkDecimal(

@@ -4,8 +4,13 @@ import { damaged } from '../../files/files.js'
 
 /** Takes the cells of a column. */
 export interface CellReader {
-  /** Takes the cell of a row, the bytes from `start` to `end`. The byte at `end` belongs to no number. */
+  /** Takes the cell of a row that stands in quotes: the bytes from `start` to `end`. The byte at `end` belongs to no number. */
   set(row: number, bytes: Uint8Array, start: number, end: number): void
+  /**
+   * Takes the cell of a row that begins at `start` without a quote, and returns where it ends: at a delimiter or a line end, which one
+   * pass over its bytes finds as well.
+   */
+  read(row: number, bytes: Uint8Array, start: number, delimiter: number): number
 }
 
 const [tab, lineFeed, carriageReturn, space, quote] = [9, 10, 13, 32, 34]
@@ -84,29 +89,19 @@ export class RowScanner {
       let { line } = this
       let column = 0
       for (; ; at++) {
-        let source = bytes
-        let start = at
-        let end: number
-        if (bytes[at] === quote) {
-          start++
-          end = closingQuote(bytes, start, to)
-          if (end < 0 && !isLast) return begin
-          at = this.#afterQuote(bytes, start, end, to, line)
-          const lines = lineEnds(bytes, start, end)
-          line += lines
-          if (hasDoubled(bytes, start, end)) {
-            end = this.#unescape(bytes, start, end)
-            source = this.#scratch
-            start = 0
-          }
+        const reader = column < width ? readers[column] : undefined
+        if (bytes[at] !== quote) {
+          at = reader === undefined ? endOfCell(bytes, at, delimiter) : reader.read(this.rows, bytes, at, delimiter)
         } else {
-          let code = bytes[at] as number
-          while (code !== delimiter && (code > carriageReturn || (code !== lineFeed && code !== carriageReturn))) {
-            code = bytes[++at] as number
-          }
-          end = at
+          const start = at + 1
+          const close = closingQuote(bytes, start, to)
+          if (close < 0 && !isLast) return begin
+          at = this.#afterQuote(bytes, start, close, to, line)
+          line += lineEnds(bytes, start, close)
+          const length = hasDoubled(bytes, start, close) ? this.#unescape(bytes, start, close) : -1
+          if (length < 0) reader?.set(this.rows, bytes, start, close)
+          else reader?.set(this.rows, this.#scratch, 0, length)
         }
-        if (column < width) readers[column]?.set(this.rows, source, start, end)
         column++
         if (bytes[at] !== delimiter || at >= to) break
       }
@@ -176,6 +171,16 @@ export function readRow(
 /** The text of bytes in UTF-8, or Latin-1 if they are all below 128. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
+}
+
+/** Where a cell without quotes ends: at a delimiter or a line end. */
+export function endOfCell(bytes: Uint8Array, start: number, delimiter: number): number {
+  let at = start
+  let code = bytes[at] as number
+  while (code !== delimiter && (code > carriageReturn || (code !== lineFeed && code !== carriageReturn))) {
+    code = bytes[++at] as number
+  }
+  return at
 }
 
 /** Whether a byte order mark in UTF-8 stands here. */

@@ -10,11 +10,17 @@ export interface ScannedColumn {
   reader(): CellReader
 }
 
-/** Reads all rows. `afterFirst` is called with the number of rows once those of the first part of the file are there. */
+/** At most so many rows are expected: where the first ones are short, a guess can be far too high. */
+const mostExpected = 2 ** 26
+
+/**
+ * Reads all rows. `afterFirst` is called with the number of rows once those of the first part of the file are there, and with about how
+ * many there will be.
+ */
 export async function scanAll(
   file: CsvFile,
   columns: readonly ScannedColumn[],
-  afterFirst?: (rows: number) => void,
+  afterFirst?: (rows: number, expected: number) => void,
 ): Promise<RowScanner> {
   const { source, head } = file
   const scanner = new RowScanner(source.name, head.delimiter.charCodeAt(0), head.line)
@@ -24,9 +30,11 @@ export async function scanAll(
     await lines.skip(head.offset)
     let readers = readersOf(file, columns, (i) => columns[i]?.reader())
     for (let part = 0; await lines.next(scanner.line); part++) {
-      lines.take(scanner.scan(lines.bytes, 0, lines.to, lines.isLast, readers, Number.POSITIVE_INFINITY, refuse))
+      const taken = scanner.scan(lines.bytes, 0, lines.to, lines.isLast, readers, Number.POSITIVE_INFINITY, refuse)
+      lines.take(taken)
       if (part > 0 || afterFirst === undefined) continue
-      afterFirst(scanner.rows)
+      const size = (await source.size()) ?? 0
+      afterFirst(scanner.rows, taken > 0 ? Math.min(mostExpected, Math.ceil((1.02 * scanner.rows * size) / taken)) : 0)
       readers = readersOf(file, columns, (i) => columns[i]?.reader())
     }
   } finally {

@@ -1,6 +1,6 @@
 /** The bytes of a table: of a file or in memory, unpacked and in UTF-8, as often as they are asked for. */
 
-import { constants, type FileHandle, open } from 'node:fs/promises'
+import { constants, type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
@@ -15,15 +15,26 @@ export interface ByteSource {
   readonly name: string
   /** All bytes, in chunks that are the reader's. */
   chunks(): AsyncIterable<Uint8Array>
+  /** About how many bytes there are; undefined where only reading them tells. */
+  size(): Promise<number | undefined>
 }
 
-const chunkBytes = 2 ** 20
+const chunkBytes = 2 ** 18
+
+const unknownSize = async () => undefined
 
 /** The bytes of a file or of an array. */
 export function sourceOf(given: string | Uint8Array): ByteSource {
-  if (typeof given === 'string') return { name: given, chunks: () => chunksOfFile(given) }
+  if (typeof given === 'string') {
+    const size = () =>
+      stat(given).then(
+        (stats) => stats.size,
+        () => undefined,
+      )
+    return { name: given, chunks: () => chunksOfFile(given), size }
+  }
   const bytes = given.slice()
-  return { name: 'data', chunks: () => chunksOfBytes(bytes) }
+  return { name: 'data', chunks: () => chunksOfBytes(bytes), size: async () => bytes.length }
 }
 
 async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
@@ -33,12 +44,20 @@ async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
     file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const stats = await file.stat()
     if (!stats.isFile()) throw await notFile(path, stats)
-    for (let at = 0; ; ) {
+    const read = async (handle: FileHandle, at: number) => {
       const length = Math.min(chunkBytes, Math.max(stats.size - at, 4096))
-      const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, at)
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
+      return buffer.subarray(0, bytesRead)
+    }
+    // The next chunk is read while this one is worked on.
+    let next = read(file, 0)
+    for (let at = 0; ; ) {
+      const chunk = await next
+      if (chunk.length === 0) return
+      at += chunk.length
+      next = read(file, at)
+      next.catch(() => {})
+      yield chunk
     }
   } catch (error) {
     throw fileError(error, path, 'read')
@@ -62,13 +81,13 @@ export async function textSource(source: ByteSource, given: string | undefined):
   let found = source
   let first = await beginOf(source)
   if (begins(first, 0x1f, 0x8b)) {
-    found = { name, chunks: () => unzipped(source) }
+    found = { name, chunks: () => unzipped(source), size: unknownSize }
     first = await beginOf(found)
   }
   refuseOthers(first, name)
   const encoding = given === undefined ? encodingOf(first.subarray(0, 16), name) : checkEncoding(given)
-  if (encoding !== 'utf-8') return { name, chunks: () => decoded(found, encoding) }
-  return begins(first, 0xef, 0xbb, 0xbf) ? { name, chunks: () => withoutMark(found) } : found
+  if (encoding !== 'utf-8') return { name, chunks: () => decoded(found, encoding), size: unknownSize }
+  return begins(first, 0xef, 0xbb, 0xbf) ? { ...found, chunks: () => withoutMark(found) } : found
 }
 
 /** Throws for the first bytes of a file that is no table in CSV. */

@@ -20,7 +20,7 @@ import { columnOfTexts, numberCells, type Place, readingOf, type Wanted, wrongCe
 import { guessOf, plainNumbers } from './guess.js'
 import { Lines } from './lines.js'
 import { NumberCells } from './numberCells.js'
-import { type CellReader, RowLines, RowScanner, textOf } from './rows.js'
+import { type CellReader, endOfCell, RowLines, RowScanner, textOf } from './rows.js'
 import { scanAll } from './scan.js'
 import {
   type CsvFile,
@@ -116,13 +116,27 @@ class NotedCells implements CellReader {
     return numbers.any ? readingOfNumbers(numbers.decimal, numbers.found) : newReading()
   }
 
+  read(row: number, bytes: Uint8Array, start: number, delimiter: number): number {
+    const end = this.#numbers?.read(row, bytes, start, delimiter) ?? endOfCell(bytes, start, delimiter)
+    if (this.#isLeft()) this.#note(bytes, start, end)
+    return end
+  }
+
   set(row: number, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#numbers !== undefined) {
-      this.#numbers.set(row, bytes, start, end)
-      if (this.#numbers.failed === undefined) return
-      this.#reading = this.reading
-      this.#numbers = undefined
-    }
+    this.#numbers?.set(row, bytes, start, end)
+    if (this.#isLeft()) this.#note(bytes, start, end)
+  }
+
+  /** Whether a cell is not among the numbers. */
+  #isLeft(): boolean {
+    if (this.#numbers === undefined) return true
+    if (this.#numbers.failed === undefined) return false
+    this.#reading = this.reading
+    this.#numbers = undefined
+    return true
+  }
+
+  #note(bytes: Uint8Array, start: number, end: number): void {
     if (this.#reading.can === 0 || start === end) return
     const cell = textOf(bytes, start, end)
     if (this.#seen.has(cell)) return

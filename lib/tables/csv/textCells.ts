@@ -9,6 +9,8 @@ import { type CellReader, textOf } from './rows.js'
 const begin = randomSeed() | 1
 const prime = 0x01000193
 
+const [lineFeed, carriageReturn] = [10, 13]
+
 const mostBytes = 2 ** 32 - 1
 
 /** The texts of a column: their places in a list of different texts, whose bytes stand one after the other. */
@@ -30,20 +32,34 @@ export class TextCells implements CellReader {
   set(row: number, bytes: Uint8Array, start: number, end: number): void {
     let hash = begin
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), prime)
-    hash ^= hash >>> 15
+    this.#codes.set(row, this.#placeOf(bytes, start, end, hash))
+  }
+
+  read(row: number, bytes: Uint8Array, start: number, delimiter: number): number {
+    let hash = begin
+    let at = start
+    let code = bytes[at] as number
+    while (code !== delimiter && (code > carriageReturn || (code !== lineFeed && code !== carriageReturn))) {
+      hash = Math.imul(hash ^ code, prime)
+      code = bytes[++at] as number
+    }
+    this.#codes.set(row, this.#placeOf(bytes, start, at, hash))
+    return at
+  }
+
+  /** The place of a text, which is added if it is not there. */
+  #placeOf(bytes: Uint8Array, start: number, end: number, sum: number): number {
+    const hash = sum ^ (sum >>> 15)
     const slots = this.#slots
     const mask = slots.length - 1
     let slot = hash & mask
     for (let place = slots[slot] as number; place !== 0; place = slots[slot] as number) {
-      if (this.#hashes[place - 1] === hash && this.#equals(place - 1, bytes, start, end)) {
-        this.#codes.set(row, place - 1)
-        return
-      }
+      if (this.#hashes[place - 1] === hash && this.#equals(place - 1, bytes, start, end)) return place - 1
       slot = (slot + 1) & mask
     }
     slots[slot] = this.#add(hash, bytes, start, end)
-    this.#codes.set(row, this.#count - 1)
     if (this.#count * 2 > slots.length) this.#rehash()
+    return this.#count - 1
   }
 
   /** The different texts. */
@@ -53,6 +69,11 @@ export class TextCells implements CellReader {
 
   word(place: number): string {
     return textOf(this.#bytes, this.#starts[place] as number, this.#starts[place + 1] as number)
+  }
+
+  /** Makes room for about so many rows. */
+  expect(rows: number): void {
+    this.#codes.expect(rows)
   }
 
   /** The places of the texts of the first rows; there are none left afterwards. */
