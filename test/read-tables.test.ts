@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type ReadTableOptions, readCsv, readTable, type Table } from 'neurode'
+import { type Cell, type ReadTableOptions, readCsv, readTable, type Table } from 'neurode'
 import { inFolder, rejects } from './data/files.js'
 import { Random } from './support/random.js'
 import { warningsOf } from './support/warnings.js'
@@ -117,6 +117,17 @@ describe('files of tables', () => {
     assert.deepEqual(valuesOf(await read(column(cells), { gaps: ['a'] }), 'x'), ['NA', 'k. A.', null, null, null])
     assert.deepEqual(valuesOf(await read(column(['-999', '5']), { gaps: ['-999'] }), 'x'), [null, 5])
     assert.equal((await read(column(['', '']))).column('x').missing, 2)
+  })
+
+  it('tell texts in quotes from gaps, unless all names are in quotes', async () => {
+    const rows = async (text: string, options?: ReadTableOptions) => [...(await read(text, options))]
+    const cells = (a: Cell[], b: Cell[]) => a.map((each, row) => ({ a: each, b: b[row] }))
+    const body = '"NA",""\nNA,1\n"",\n,"NA"\n"x",2\n'
+    assert.deepEqual(await rows(`a,b\n${body}`), cells(['NA', null, '', null, 'x'], [null, 1, null, null, 2]))
+    assert.deepEqual(await rows(`"a",b\n${body}`), cells(['NA', null, '', null, 'x'], [null, 1, null, null, 2]))
+    assert.deepEqual(await rows(`"a","b"\n${body}`), cells([null, null, null, null, 'x'], [null, 1, null, null, 2]))
+    assert.deepEqual(await rows('a,b\n"","NA"\n', { types: { a: 'text' } }), [{ a: '', b: null }])
+    assert.deepEqual(await rows('a\n"-"\n"x"\n', { gaps: ['x'] }), [{ a: '-' }, { a: 'x' }])
   })
 
   it('are divided by the character that the first row shows', async () => {

@@ -53,7 +53,8 @@ export interface ReadTableOptions {
  * beyond float64.
  *
  * CSV may be packed by gzip. Cells in quotes may contain delimiters, line ends and, doubled, quotes; blank lines are skipped. Excel's
- * first line, `sep=;`, names the delimiter. Names of columns are without spaces around them.
+ * first line, `sep=;`, names the delimiter. Names of columns are without spaces around them. In a column of texts, cells in quotes such
+ * as `"NA"` and `""` are texts and no gaps, unless the first row has all of its cells in quotes.
  *
  * Files of Parquet are read by the package `hyparquet`, those of Arrow and Feather by `apache-arrow`; install the one that you need. Of
  * the options, `types` and `columns` are for them as well.

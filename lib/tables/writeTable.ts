@@ -6,6 +6,8 @@ import { writeAtomically } from '../files/files.js'
 import { toPath } from '../files/paths.js'
 import type { Decimal } from '../formats/csvNumbers.js'
 import { type Column, cellOf } from './column.js'
+import { trimmed, usualGaps } from './csv/cells.js'
+import { delimiters, needsQuotes } from './csv/quotes.js'
 import { isTableSource, type TableSource } from './openTable.js'
 import { isTable, type Table } from './table.js'
 
@@ -22,8 +24,9 @@ export interface WriteTableOptions {
 
 /**
  * Writes a table in CSV, in UTF-8. Numbers have as many digits as it takes to read the same ones again; dates are in ISO form, without
- * a time at midnight; a gap is an empty cell, and an empty text `""`. Texts are written as they are, those that a spreadsheet would
- * take for formulas as well. A file of that name is replaced once all is written.
+ * a time at midnight; a gap is an empty cell, or `NA` where a line would be empty. Texts are written as they are, those that a
+ * spreadsheet would take for formulas as well; those that {@link readTable} would take for gaps, such as `NA` and the empty text, stand
+ * in quotes. A file of that name is replaced once all is written.
  *
  * @param path - Path of the file.
  * @param table - A table, or one that {@link openTable} opened.
@@ -55,16 +58,14 @@ export async function writeTable(
   await writeAtomically(toPath(path, 'path'), chunksOf(table, delimiter, decimal))
 }
 
-const delimiters: readonly string[] = [',', ';', '\t', '|']
-
 /** About as many characters are written at a time. */
 const chunkLength = 2 ** 16
 
 async function* chunksOf(table: Table | TableSource, delimiter: string, decimal: string): AsyncGenerator<Uint8Array> {
   // A reader finds no delimiter in a single column, and could take any for it.
-  const marks = table.columns.length > 1 ? delimiter : delimiters.join('')
+  const marks = table.columns.length > 1 ? [delimiter] : delimiters
   let text = lineOf(
-    table.columns.map(({ name }) => quoted(name, marks)),
+    table.columns.map(({ name }) => (needsQuotes(name, marks) ? quoted(name) : name)),
     delimiter,
   )
   for await (const { columns, rows } of isTable(table) ? [table] : table) {
@@ -82,14 +83,18 @@ async function* chunksOf(table: Table | TableSource, delimiter: string, decimal:
   yield Buffer.from(text)
 }
 
-/** A line of cells. An empty one would be left out when it is read. */
+/** A line of cells. A gap in a line of its own would be left out when it is read. */
 function lineOf(cells: readonly string[], delimiter: string): string {
-  return `${cells.join(delimiter) || '""'}\n`
+  return `${cells.join(delimiter) || 'NA'}\n`
 }
 
-function writerOf(column: Column, marks: string, decimal: string): (row: number) => string {
+const gaps = new Set(usualGaps)
+
+function writerOf(column: Column, marks: readonly string[], decimal: string): (row: number) => string {
   if (column.type === 'text') {
-    const words = column.words.map((word) => quoted(word, marks))
+    const words = column.words.map((word) =>
+      needsQuotes(word, marks) || gaps.has(trimmed(word)) ? quoted(word) : word,
+    )
     return (row) => words[column.codes[row] as number] ?? ''
   }
   return (row) => {
@@ -98,7 +103,9 @@ function writerOf(column: Column, marks: string, decimal: string): (row: number)
     if (cell instanceof Date) return cell.toISOString().replace('T00:00:00.000Z', '')
     if (typeof cell !== 'number') return String(cell)
     const text = numeral(cell)
-    return decimal === ',' ? quoted(text.replace('.', ','), marks) : text
+    if (decimal === '.') return text
+    const written = text.replace('.', ',')
+    return needsQuotes(written, marks) ? quoted(written) : written
   }
 }
 
@@ -108,9 +115,6 @@ function numeral(value: number): string {
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value)
 }
 
-/** A text as a cell, in quotes if it needs them, as for one of the marks between cells. */
-function quoted(text: string, marks: string): string {
-  const isPlain =
-    text !== '' && !Array.from(marks).some((mark) => text.includes(mark)) && !/["\r\n]|^[\s\ufeff]|\s$|^sep=/.test(text)
-  return isPlain ? text : `"${text.replaceAll('"', '""')}"`
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`
 }

@@ -37,13 +37,11 @@ export interface Place {
 }
 
 /** What the texts of a column are. */
-export function readingOf(words: readonly string[], rules: CellRules): Reading {
+export function readingOf(cells: TextCells, rules: CellRules): Reading {
   const reading = newReading()
-  for (const word of words) {
-    const text = trimmed(word)
-    if (isGap(text, rules)) continue
-    note(reading, text, rules)
-    if (reading.can === 0) break
+  for (let i = 0; i < cells.count && reading.can !== 0; i++) {
+    const text = trimmed(cells.word(i))
+    if (!isGap(text, rules)) note(reading, text, rules)
   }
   return reading
 }
@@ -72,7 +70,8 @@ export function columnOfTexts(
 ): Column {
   const codes = cells.takeCodes(rows)
   const words = cells.words()
-  if (form.type === 'text') return withoutGaps(name, codes, words, rules)
+  if (form.type === 'text')
+    return withoutGaps(name, codes, words, (word, i) => !cells.kept.has(i) && isGap(trimmed(word), rules))
   const convert = converterOf(form, rules, asked !== undefined)
   const values = new Float64Array(words.length)
   for (const [i, word] of words.entries()) {
@@ -105,9 +104,14 @@ function converterOf(
 }
 
 /** A column of texts in which those that stand for a gap are one. */
-function withoutGaps(name: string, codes: Int32Array, words: readonly string[], rules: CellRules): Column {
+function withoutGaps(
+  name: string,
+  codes: Int32Array,
+  words: readonly string[],
+  isGapAt: (word: string, place: number) => boolean,
+): Column {
   const kept: string[] = []
-  const places = Int32Array.from(words, (word) => (isGap(trimmed(word), rules) ? -1 : kept.push(word) - 1))
+  const places = Int32Array.from(words, (word, i) => (isGapAt(word, i) ? -1 : kept.push(word) - 1))
   if (kept.length < words.length)
     for (let row = 0; row < codes.length; row++) codes[row] = places[codes[row] as number] as number
   return textColumn(name, codes, kept)

@@ -5,7 +5,8 @@ import type { CellRules, Reading } from './cells.js'
 import { numberCells, type Wanted } from './columns.js'
 import type { NumberCells } from './numberCells.js'
 import type { CellReader } from './rows.js'
-import { TextCells } from './textCells.js'
+import { type CsvFile, textCells } from './settings.js'
+import type { TextCells } from './textCells.js'
 
 /** A column while it is read: texts at first, and numbers as long as that is what they are. */
 export interface Guess extends Wanted {
@@ -15,9 +16,9 @@ export interface Guess extends Wanted {
   reader(): CellReader
 }
 
-export function guessOf({ name, place, asked }: Wanted): Guess {
+export function guessOf(file: CsvFile, { name, place, asked }: Wanted): Guess {
   return {
-    ...{ name, place, asked, texts: new TextCells(), numbers: undefined, reading: undefined },
+    ...{ name, place, asked, texts: textCells(file), numbers: undefined, reading: undefined },
     reader() {
       return (this.numbers ?? this.texts) as CellReader
     },
@@ -25,13 +26,10 @@ export function guessOf({ name, place, asked }: Wanted): Guess {
 }
 
 /** The numbers that texts are, one for each; undefined if one is no number, or has marks between thousands. */
-export function plainNumbers(
-  { asked }: Wanted,
-  words: readonly string[],
-  decimal: Decimal,
-  rules: CellRules,
-): NumberCells | undefined {
+export function plainNumbers({ asked, texts }: Guess, decimal: Decimal, rules: CellRules): NumberCells | undefined {
   const numbers = numberCells(decimal, rules, { guess: true, asked: asked === 'number' })
-  for (const [i, word] of words.entries()) numbers.set(i, Buffer.from(`${word}"`), 0, Buffer.byteLength(word))
+  for (const [i, word] of (texts as TextCells).words().entries()) {
+    numbers.set(i, Buffer.from(`${word}"`), 0, Buffer.byteLength(word))
+  }
   return numbers.failed === undefined ? numbers : undefined
 }

@@ -3,6 +3,7 @@
 import { damaged } from '../../files/files.js'
 import { printable } from '../table.js'
 import { Lines } from './lines.js'
+import { delimiters, needsQuotes } from './quotes.js'
 import { blankLine, hasMark, readRow, textOf } from './rows.js'
 import type { ByteSource } from './source.js'
 
@@ -13,6 +14,8 @@ export interface Head {
   readonly names: readonly string[]
   /** Which names are empty in the file. */
   readonly unnamed: ReadonlySet<number>
+  /** Whether the first row has all cells in quotes, also where they need none: then quotes do not tell a text from a gap. */
+  readonly quotesAll: boolean
   /** The line that names the columns; for a file without, that of the first row. */
   readonly headLine: number
   /** Where the rows begin: their place in bytes, and their line. */
@@ -20,8 +23,6 @@ export interface Head {
   readonly line: number
 }
 
-/** The characters between cells that are tried, those that are tried first before others. */
-const delimiters = [',', ';', '\t', '|']
 const sampleBytes = 2 ** 16
 const mostSampled = 200
 
@@ -68,6 +69,7 @@ function headOf(lines: Lines, name: string, given: string | undefined, hasHeader
   return {
     ...made,
     delimiter,
+    quotesAll: row.quoted.every(Boolean) && !row.cells.every((cell) => needsQuotes(cell, delimiters)),
     headLine: line,
     offset: hasHeader ? row.end : at,
     line: hasHeader ? line + row.lines : line,

@@ -24,7 +24,7 @@ import type { TextCells } from './textCells.js'
 export async function readCsvTable(given: ByteSource, settings: Settings): Promise<Table> {
   const file = await openCsv(given, settings)
   const { rules } = file
-  const guesses = file.wanted.map(guessOf)
+  const guesses = file.wanted.map((wanted) => guessOf(file, wanted))
   const scanner = await scanAll(file, guesses, (rows, expected) => {
     startNumbers(guesses, rows, rules)
     for (const { numbers, texts } of guesses) (numbers ?? texts)?.expect(expected)
@@ -36,7 +36,7 @@ export async function readCsvTable(given: ByteSource, settings: Settings): Promi
     again = guesses.filter((guess) => mustBeTexts(guess, rules, shown, file.head.delimiter))
     if (again.length === 0) break
     for (const guess of again) {
-      Object.assign(guess, guessOf(guess))
+      Object.assign(guess, guessOf(file, guess))
       guess.texts?.expect(scanner.rows)
     }
     await scanAll(file, again)
@@ -65,7 +65,7 @@ export async function readCsvTable(given: ByteSource, settings: Settings): Promi
 /** Lets columns whose first cells are all plain numbers go on as numbers. */
 function startNumbers(guesses: readonly Guess[], rows: number, rules: CellRules): void {
   const open = guesses.filter(({ asked }) => asked === undefined || asked === 'number')
-  const readings = open.map(({ texts }) => readingOf((texts as TextCells).words(), rules))
+  const readings = open.map(({ texts }) => readingOf(texts as TextCells, rules))
   const decimal = rules.decimal ?? shownDecimal(readings) ?? '.'
   open.forEach((guess, i) => {
     const reading = readings[i] as Reading
@@ -77,7 +77,7 @@ function startNumbers(guesses: readonly Guess[], rows: number, rules: CellRules)
 
 function numbersFrom(guess: Guess, rows: number, decimal: Decimal, rules: CellRules): NumberCells | undefined {
   const texts = guess.texts as TextCells
-  const each = plainNumbers(guess, texts.words(), decimal, rules)
+  const each = plainNumbers(guess, decimal, rules)
   if (each === undefined) return undefined
   const values = each.take(texts.count)
   const numbers = numberCells(decimal, rules, { guess: true, asked: guess.asked === 'number' })
@@ -89,7 +89,7 @@ function numbersFrom(guess: Guess, rows: number, decimal: Decimal, rules: CellRu
 }
 
 function readingOfGuess({ numbers, texts }: Guess, rules: CellRules): Reading | undefined {
-  if (numbers === undefined) return readingOf((texts as TextCells).words(), rules)
+  if (numbers === undefined) return readingOf(texts as TextCells, rules)
   return numbers.failed === undefined ? readingOfNumbers(numbers.decimal, numbers.found) : undefined
 }
 

@@ -141,17 +141,19 @@ export class RowScanner {
   }
 }
 
-/** Reads the cells of one row as texts, and where the next row begins; undefined if the row is not whole. */
+/** Reads the cells of one row as texts, which of them stand in quotes, and where the next row begins; undefined if the row is not whole. */
 export function readRow(
   bytes: Uint8Array,
   from: number,
   to: number,
   delimiter: number,
-): { cells: string[]; end: number; lines: number } | undefined {
+): { cells: string[]; quoted: boolean[]; end: number; lines: number } | undefined {
   const cells: string[] = []
+  const quoted: boolean[] = []
   let lines = 1
   for (let at = from; ; at++) {
     const start = at
+    quoted.push(bytes[at] === quote)
     if (bytes[at] === quote) {
       const close = closingQuote(bytes, at + 1, to)
       if (close < 0) return undefined
@@ -164,7 +166,7 @@ export function readRow(
       while (at < to && bytes[at] !== delimiter && bytes[at] !== lineFeed && bytes[at] !== carriageReturn) at++
       cells.push(textOf(bytes, start, at))
     }
-    if (at >= to || bytes[at] !== delimiter) return { cells, end: at + lineEnd(bytes, at, to), lines }
+    if (at >= to || bytes[at] !== delimiter) return { cells, quoted, end: at + lineEnd(bytes, at, to), lines }
   }
 }
 

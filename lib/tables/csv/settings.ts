@@ -7,11 +7,12 @@ import { damaged } from '../../files/files.js'
 import type { Decimal } from '../../formats/csvNumbers.js'
 import type { ColumnType } from '../column.js'
 import { printable, type TableOrigin } from '../table.js'
-import { type CellRules, isDoubtful, type Reading } from './cells.js'
+import { type CellRules, isDoubtful, isGap, type Reading, trimmed } from './cells.js'
 import type { Wanted } from './columns.js'
 import { type Head, readHead } from './head.js'
 import type { CellReader, RowLines } from './rows.js'
 import { type ByteSource, textSource } from './source.js'
+import { TextCells } from './textCells.js'
 
 /** Options of CSV after they were checked. */
 export interface Settings {
@@ -56,6 +57,11 @@ export function wantedOf(
   }
   for (const name of types.keys()) placeOf(name)
   return (columns ?? names).map((name) => ({ name, place: placeOf(name), asked: types.get(name) }))
+}
+
+/** Cells of a column that is read as texts. */
+export function textCells({ head, rules }: CsvFile): TextCells {
+  return new TextCells(head.quotesAll ? undefined : (text) => isGap(trimmed(text), rules))
 }
 
 /** Throws for a row with another number of cells. */

@@ -30,10 +30,11 @@ import {
   originOf,
   readersOf,
   type Settings,
+  textCells,
   widthCheck,
 } from './settings.js'
 import type { ByteSource } from './source.js'
-import { TextCells } from './textCells.js'
+import type { TextCells } from './textCells.js'
 
 /** A column to be read in pieces. */
 interface Known extends Wanted {
@@ -77,17 +78,16 @@ export async function openCsvPieces(given: ByteSource, settings: Settings): Prom
 
 async function readAll(file: CsvFile): Promise<{ readings: readonly Reading[]; rows: number }> {
   const { rules } = file
-  const guesses = file.wanted.map(guessOf)
+  const guesses = file.wanted.map((wanted) => guessOf(file, wanted))
   const cells: NotedCells[] = []
   const columns = guesses.map((guess, i) => ({ place: guess.place, reader: () => cells[i] ?? guess.reader() }))
   // The first part shows with which decimal mark numbers are read.
   const { rows } = await scanAll(file, columns, () => {
-    const words = guesses.map(({ texts }) => (texts as TextCells).words())
-    const readings = words.map((each) => readingOf(each, rules))
+    const readings = guesses.map(({ texts }) => readingOf(texts as TextCells, rules))
     const decimal = rules.decimal ?? shownDecimal(readings) ?? '.'
     guesses.forEach((guess, i) => {
       const reading = readings[i] as Reading
-      const numbers = canBeBoolean(reading) ? undefined : plainNumbers(guess, words[i] as string[], decimal, rules)
+      const numbers = canBeBoolean(reading) ? undefined : plainNumbers(guess, decimal, rules)
       cells.push(new NotedCells(reading, numbers, rules))
     })
   })
@@ -157,7 +157,7 @@ export async function* piecesOf({ file, columns, decimal }: CsvPieces, rowsAtATi
   try {
     await lines.skip(head.offset)
     for (;;) {
-      const cells = columns.map((each) => cellsOf(each, file.rules))
+      const cells = columns.map((each) => cellsOf(each, file))
       const readers = readersOf(file, columns, (i) => cells[i])
       scanner.rows = 0
       scanner.lines = new RowLines()
@@ -178,9 +178,9 @@ export async function* piecesOf({ file, columns, decimal }: CsvPieces, rowsAtATi
   }
 }
 
-function cellsOf({ form, asked }: Known, rules: CellRules): NumberCells | TextCells {
-  if (form.type !== 'number') return new TextCells()
-  return numberCells(form.decimal, rules, { guess: false, asked: asked !== undefined })
+function cellsOf({ form, asked }: Known, file: CsvFile): NumberCells | TextCells {
+  if (form.type !== 'number') return textCells(file)
+  return numberCells(form.decimal, file.rules, { guess: false, asked: asked !== undefined })
 }
 
 function columnOf(column: Known, cells: NumberCells | TextCells, rows: number, rules: CellRules, place: Place): Column {

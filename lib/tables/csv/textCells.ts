@@ -13,8 +13,14 @@ const [lineFeed, carriageReturn] = [10, 13]
 
 const mostBytes = 2 ** 32 - 1
 
+/** A text is the same in quotes as without. */
+const same = 1
+
 /** The texts of a column: their places in a list of different texts, whose bytes stand one after the other. */
 export class TextCells implements CellReader {
+  /** The places of texts in quotes that would stand for a gap without. */
+  readonly kept = new Set<number>()
+  readonly #isGap: ((text: string) => boolean) | undefined
   readonly #codes = new Blocks(Int32Array)
   #count = 0
   #bytes = new Uint8Array(64)
@@ -23,6 +29,15 @@ export class TextCells implements CellReader {
   #hashes = new Int32Array(8)
   /** A table of hashes: the place of a text plus 1, or 0. */
   #slots = new Int32Array(16)
+  /** What is known of each text in quotes: 0 for nothing yet, or that it is the same as without. */
+  #inQuotes = new Uint8Array(8)
+  /** The places in quotes of texts that are gaps without. */
+  readonly #places = new Map<number, number>()
+
+  /** `isGap` tells which texts are gaps unless they stand in quotes; without it quotes make no difference. */
+  constructor(isGap?: (text: string) => boolean) {
+    this.#isGap = isGap
+  }
 
   /** How many different texts there are. */
   get count(): number {
@@ -32,7 +47,9 @@ export class TextCells implements CellReader {
   set(row: number, bytes: Uint8Array, start: number, end: number): void {
     let hash = begin
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), prime)
-    this.#codes.set(row, this.#placeOf(bytes, start, end, hash))
+    const place = this.#placeOf(bytes, start, end, hash)
+    const isSame = this.#isGap === undefined || this.#inQuotes[place] === same
+    this.#codes.set(row, isSame ? place : this.#placeInQuotes(place))
   }
 
   read(row: number, bytes: Uint8Array, start: number, delimiter: number): number {
@@ -45,6 +62,22 @@ export class TextCells implements CellReader {
     }
     this.#codes.set(row, this.#placeOf(bytes, start, at, hash))
     return at
+  }
+
+  /** The place of a text in quotes. No search finds that of a gap, as the same text without quotes was there before. */
+  #placeInQuotes(place: number): number {
+    const known = this.#places.get(place)
+    if (known !== undefined) return known
+    if (!this.#isGap?.(this.word(place))) {
+      this.#inQuotes[place] = same
+      return place
+    }
+    const own = this.#count
+    const [start, end] = [this.#starts[place] as number, this.#starts[place + 1] as number]
+    this.#add(this.#hashes[place] as number, this.#bytes.slice(start, end), 0, end - start)
+    this.#places.set(place, own)
+    this.kept.add(own)
+    return own
   }
 
   /** The place of a text, which is added if it is not there. */
@@ -100,6 +133,7 @@ export class TextCells implements CellReader {
     if (this.#count === this.#hashes.length) {
       this.#hashes = grown(this.#hashes, this.#count * 2)
       this.#starts = grown(this.#starts, this.#count * 2 + 1)
+      this.#inQuotes = grown(this.#inQuotes, this.#count * 2)
     }
     if (end - start < 24) for (let i = start; i < end; i++) this.#bytes[from + i - start] = bytes[i] as number
     else this.#bytes.set(bytes.subarray(start, end), from)
