@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'train a model of a table, or a network on MNIST',
     run: async (args) => (await import('./train.js')).train(args),
   },
+  trials: {
+    summary: 'draw the hyper-parameters of a search, for train --trials',
+    run: async (args) => (await import('./trials.js')).trials(args),
+  },
   predict: {
     summary: 'answer the rows of a table',
     run: async (args) => (await import('./tables/predict.js')).predict(args),
