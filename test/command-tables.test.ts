@@ -225,6 +225,13 @@ describe('the command line on tables', function () {
       [['train', 'cars.csv', '--target', 'price', '--drop', 'price'], 2, /--drop: expected other columns/],
       [['train', 'cars.csv', '--target', 'price', '--classify', '--regress'], 2, /--classify/],
       [['train', 'cars.csv', '--target', 'price', '--test', '1.5'], 2, /--test: expected a share below 1/],
+      [['train', 'cars.csv', '--target', 'price', '--test', '0'], 2, /--test: expected a share below 1 and above 0/],
+      [['train', 'cars.csv', '--target', 'price', '--dropout', '1'], 2, /--dropout: expected a share below 1/],
+      [
+        ['train', 'cars.csv', '--target', 'price', '--learning-rate', '0'],
+        2,
+        /--learning-rate: expected a number above/,
+      ],
       [['train', 'cars.csv', '--target', 'price', '--hidden', '8,x'], 2, /--hidden: expected numbers of units/],
       [['train', 'cars.csv', '--target', 'price', '--decimal', ';'], 2, /--decimal: expected/],
       [['train', 'cars.csv', '--target', 'price', '--dataset', 'mnist'], 2, /--dataset: no such option/],

@@ -206,6 +206,15 @@ export class BackupAndRestore implements Callback {
     for (const number of await this.#backups()) await this.#remove(number)
   }
 
+  /**
+   * Saves a backup of a training that was aborted within an epoch. Between two epochs there is nothing to do: the last backup is of
+   * the end of an epoch that callbacks know.
+   */
+  async saveWithinEpoch(): Promise<void> {
+    const position = this.#context?.model.position
+    if (position !== undefined && position.batch > 0) await this.#save()
+  }
+
   async #remove(number: number): Promise<void> {
     const path = this.#path(number)
     await rm(path, { force: true }).catch((error: unknown) => {

@@ -4,18 +4,32 @@ import { access, constants } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import type { DeviceName } from '../core/devices.js'
 import { checkWritable } from '../files/files.js'
+import { createSha256 } from '../files/sha256.js'
+import { dtypes } from '../formats/dtypes.js'
 import { integerOption, type Options, type ParsedArguments, pathPattern, textOption, UsageError } from './options.js'
 
 /** Options of every training. */
 export const trainingOptions: Options = {
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
   threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
+  backup: { value: 'DIR', help: 'keeps the training there, so that the command goes on where it was stopped' },
+  'metrics-file': { value: 'FILE', help: 'writes a line of JSON per epoch, and one at the end, as Katib reads them' },
+  trials: {
+    value: 'FILE',
+    help: 'options from a line of JSON, which NEURODE_TRIAL or the index of an array job picks',
+  },
+  option: { value: 'NAME=VALUE', many: true, help: 'sets another option, above the command line and --trials' },
 }
 
 /** The options of {@link trainingOptions}. */
 export function readTraining(parsed: ParsedArguments) {
   const device = textOption(parsed, 'device', /^(auto|cpu|cuda(:\d+)?)$/, 'auto, cpu, cuda or cuda:N')
-  return { device: device as DeviceName | undefined, threads: integerOption(parsed, 'threads', 1) }
+  return {
+    device: device as DeviceName | undefined,
+    threads: integerOption(parsed, 'threads', 1),
+    backup: pathOption(parsed, 'backup', 'the path of a folder'),
+    metricsFile: pathOption(parsed, 'metrics-file'),
+  }
 }
 
 /** The path that an option names, or undefined when it was not given. */
@@ -37,6 +51,13 @@ export async function checkPlace(option: string, path: string | undefined): Prom
     throw new UsageError(`--${option}: expected a file in a folder that can be written to, got one in ${folder}`)
   })
   await checkWritable(path)
+}
+
+/** The SHA-256 of all weights, in order, as float32 in little-endian byte order: equal for equal bits. */
+export function weightsDigest(model: { getWeights(): readonly { readonly data: Float32Array }[] }): string {
+  const hash = createSha256()
+  for (const { data } of model.getWeights()) hash.update(dtypes.float32.encode(data, 'weights'))
+  return hash.digest('hex')
 }
 
 /** The median of numbers, of which there is at least one. */

@@ -2,13 +2,14 @@
 
 import type { Job } from './job.js'
 import { describeOptions, parse, UsageError } from './options.js'
+import { withTrial } from './trial.js'
 
 const jobs = {
   table: async (): Promise<Job> => (await import('./tables/train.js')).trainTable,
   mnist: async (): Promise<Job> => (await import('./trainMnist.js')).trainMnist,
 }
 
-/** Runs the command and returns the exit code: 0, or 130 after Ctrl-C. */
+/** Runs the command and returns the exit code: 0, 75 where it goes on when it is started again, or 130 after Ctrl-C. */
 export async function train(args: readonly string[]): Promise<number> {
   const [table, mnist] = [await jobs.table(), await jobs.mnist()]
   const parsed = parse(args, { ...mnist.options, ...table.options })
@@ -27,5 +28,5 @@ export async function train(args: readonly string[]): Promise<number> {
     if (name in job.options) continue
     throw new UsageError(`--${name}: no such option of '${job.usage}'`)
   }
-  return job.run(parsed)
+  return withTrial(parsed, job.options, job.run)
 }

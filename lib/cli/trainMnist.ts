@@ -1,16 +1,15 @@
 /** `neurode train mnist`: trains a network on MNIST and shows progress and result. */
 
 import { NeurodeError } from '../base/errors.js'
-import type { DeviceName } from '../core/devices.js'
 import { type Dataset, datasets } from '../data/datasets.js'
-import type { Progress } from '../fit/progress.js'
 import { layers } from '../layers/index.js'
 import { sequential } from '../models/sequential.js'
 import type { Logs } from '../training/context.js'
 import { optimizers } from '../training/optimizers.js'
-import { onInterrupt } from './interrupt.js'
+import { Stoppable, startAgain } from './backup.js'
+import { epochEvent, TrainingEvents } from './events.js'
 import type { Job } from './job.js'
-import { integerOption, type Options, type ParsedArguments, positiveOption, textOption } from './options.js'
+import { integerOption, type Options, positiveOption, textOption } from './options.js'
 import {
   checkPlace,
   count,
@@ -19,9 +18,10 @@ import {
   readTraining,
   round,
   trainingOptions,
+  weightsDigest,
   write,
-  writeJson,
 } from './output.js'
+import type { TrainArguments, Trial } from './trial.js'
 
 const options: Options = {
   epochs: { value: 'N', help: 'passes over the training images (20)' },
@@ -36,18 +36,17 @@ const options: Options = {
   json: { help: 'JSON Lines on stdout: an event per epoch, and one at the end; seconds are of training alone' },
 }
 
-interface Settings {
+interface Settings extends ReturnType<typeof readTraining> {
   readonly epochs: number
   readonly batchSize: number
   readonly learningRate: number
-  readonly device: DeviceName | undefined
-  readonly threads: number | undefined
   readonly seed: number
   readonly data: string | undefined
   readonly dataset: string | undefined
   readonly save: string | undefined
   readonly report: string | undefined
   readonly json: boolean
+  readonly trial: Trial | undefined
 }
 
 /** The job `neurode train mnist`. */
@@ -57,7 +56,7 @@ export const trainMnist: Job = {
   run: (parsed) => run(readSettings(parsed)),
 }
 
-function readSettings(parsed: ParsedArguments): Settings {
+function readSettings(parsed: TrainArguments): Settings {
   return {
     epochs: integerOption(parsed, 'epochs', 1) ?? 20,
     batchSize: integerOption(parsed, 'batch-size', 1) ?? 128,
@@ -69,12 +68,20 @@ function readSettings(parsed: ParsedArguments): Settings {
     save: pathOption(parsed, 'save'),
     dataset: textOption(parsed, 'dataset', /^(mnist|synthetic)$/, 'mnist or synthetic'),
     json: parsed.values.json === true,
+    trial: parsed.trial,
   }
 }
 
+/** The options on which the weights of an epoch depend. */
+function optionsOf({ batchSize, learningRate, seed, dataset }: Settings) {
+  return { 'batch-size': batchSize, 'learning-rate': learningRate, seed, dataset }
+}
+
 async function run(settings: Settings): Promise<number> {
-  using interrupt = onInterrupt()
-  const { signal } = interrupt
+  using stoppable = new Stoppable(settings.backup, optionsOf(settings))
+  const { signal } = stoppable
+  const events = new TrainingEvents(settings)
+  await checkPlace('metrics-file', settings.metricsFile)
   await checkPlace('save', settings.save)
   await checkPlace('report', settings.report)
   if (settings.report !== undefined) await (await import('./mnistReport.js')).checkReport()
@@ -93,17 +100,19 @@ async function run(settings: Settings): Promise<number> {
       seed: settings.seed,
       validationData: [test.images, test.labels],
       verbose: json ? 0 : 'auto',
+      callbacks: stoppable.callbacks,
       signal,
       onProgress: (progress) => {
         if (progress.batch < progress.batches) return
         seconds.push(progress.seconds)
         logs.push(progress.logs)
-        if (json) writeJson(epochEvent(progress))
+        events.emit(epochEvent(progress))
       },
     })
   } catch (error) {
     if (!(error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
   }
+  if (await stoppable.endsForNow()) return startAgain
   const interrupted = signal.aborted
   if (settings.save !== undefined) await model.save(settings.save)
   const { loss, accuracy } = await model.evaluate(test.images, test.labels)
@@ -113,7 +122,7 @@ async function run(settings: Settings): Promise<number> {
     device: model.device,
     isa: model.isa,
     threads: model.threads,
-    epochs: seconds.length,
+    epochs: model.position.epoch,
     testLoss: loss,
     testAccuracy: accuracy,
     trainSeconds: round(seconds.reduce((sum, value) => sum + value, 0)),
@@ -124,8 +133,15 @@ async function run(settings: Settings): Promise<number> {
     const { writeReport } = await import('./mnistReport.js')
     await writeReport(settings.report, { model, dataset, epochs: logs, facts: describeFacts(result, settings) })
   }
-  if (json) writeJson({ event: 'done', ...result, ...(interrupted ? { interrupted } : {}) })
-  else write(describeResult(result, interrupted))
+  const { trial } = settings
+  events.emit({
+    event: 'done',
+    ...result,
+    weightsSha256: weightsDigest(model),
+    ...(trial === undefined ? {} : { trial }),
+    ...(interrupted ? { interrupted } : {}),
+  })
+  if (!json) write(describeResult(result, interrupted))
   return interrupted ? 130 : 0
 }
 
@@ -187,11 +203,6 @@ function downloadProgress() {
       stderr.write(`Downloading ${file} from ${new URL(url).host}\n`)
     }
   }
-}
-
-function epochEvent({ epoch, seconds, logs }: Progress) {
-  const { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy } = logs
-  return { event: 'epoch', epoch: epoch + 1, loss, accuracy, valLoss, valAccuracy, seconds: round(seconds) }
 }
 
 interface Result {

@@ -3,7 +3,7 @@
 import type { DeviceName } from '../core/devices.js'
 import type { Activation, ActivationName } from '../layers/activations.js'
 import type { Functional } from '../models/functional.js'
-import type { Optimizer, OptimizerName } from '../training/optimizers.js'
+import { type Optimizer, type OptimizerName, optimizers } from '../training/optimizers.js'
 import type { FeatureSpace } from './featureSpace.js'
 import type { LeftOut } from './guess.js'
 import type { Layout } from './layout.js'
@@ -35,4 +35,9 @@ export interface Learned {
   readonly leftOut: readonly LeftOut[]
   /** How many rows it learned from. */
   readonly rows: number
+}
+
+/** The optimizer of models of tables, unless they are given another: AdamW. */
+export function tableOptimizer(learningRate = 0.003): Optimizer {
+  return optimizers.adamw({ learningRate, weightDecay: 0.1 })
 }

@@ -13,7 +13,6 @@ import type { ModelSummary, SummaryOptions } from '../models/summary.js'
 import { saveModel } from '../persistence/modelFile.js'
 import type { Column, TableRecord } from '../tables/column.js'
 import type { Table } from '../tables/table.js'
-import { optimizers } from '../training/optimizers.js'
 import { describeTabular } from './description.js'
 import { adoptSet, type FeatureSpace, keptOf, setOf } from './featureSpace.js'
 import {
@@ -36,7 +35,7 @@ import { Layout } from './layout.js'
 import { makeNetwork } from './network.js'
 import { joined, reportOf } from './report.js'
 import { isTable, type ReadRows, readRows, recordRows, refuseOnce, tableRows, tablesOf, whereIn } from './rows.js'
-import type { Learned, TabularSettings } from './settings.js'
+import { type Learned, type TabularSettings, tableOptimizer } from './settings.js'
 import { learnTarget, type Target, TargetLearner, type Task } from './target.js'
 import type {
   TableLabel,
@@ -222,7 +221,7 @@ export class TableNetwork implements TabularModel {
     }
     const layout = new Layout(features, this.#settings)
     const network = makeNetwork(layout, { ...this.#settings, classes: target.classes?.length })
-    const { optimizer = optimizers.adamw({ learningRate: 0.003, weightDecay: 0.1 }), device, threads } = this.#settings
+    const { optimizer = tableOptimizer(), device, threads } = this.#settings
     const isClasses = target.task === 'classification'
     const loss = isClasses ? 'sparseCategoricalCrossentropy' : 'mse'
     network.compile({ optimizer, loss, metrics: isClasses ? ['accuracy'] : [], device, threads } as never)

@@ -7,7 +7,7 @@ import { type Picture, plot, type ReportSection } from '../../plot/index.js'
 import { printable } from '../../tables/table.js'
 import type { TabularModel } from '../../tabular/types.js'
 import type { Logs } from '../../training/context.js'
-import { bestEpoch, type Trained } from './results.js'
+import { bestEpoch, epochsOf, type Trained } from './results.js'
 import { type Answered, areaOf, type Evaluated, type Score } from './scores.js'
 import { describeColumn, number } from './text.js'
 
@@ -20,6 +20,7 @@ const mostColumns = 200
 /** Writes the page of a training. */
 export async function writeTrainingReport(path: string, data: string, trained: Trained): Promise<void> {
   const { model, answered, scores, baseline, logs, importance } = trained
+  const best = bestEpoch(trained)
   const title = `${shown(model.target)} from ${basename(data)}`
   const before = new Map(baseline.scores.map(({ key, value }) => [key, value]))
   const compared = withArea(scores, answered, model).map(({ key, name, value }): [string, string] => {
@@ -39,12 +40,12 @@ export async function writeTrainingReport(path: string, data: string, trained: T
           ],
           ['Rows to train on', trained.rows.toLocaleString('en')],
           ['Rows to test on', answered.rows.rows.toLocaleString('en')],
-          ['Epochs', `${logs.length}, of which ${bestEpoch(logs)} is the best`],
+          ['Epochs', `${epochsOf(trained)}${best === undefined ? '' : `, of which ${best} is the best`}`],
           ['Training time', `${trained.seconds.toFixed(2)} s`],
         ]),
       },
       ...columnsOf(model, trained.leftOut),
-      await plot.history(historyOf(logs)),
+      ...(logs.length > 0 ? [await plot.history(historyOf(logs))] : []),
       ...(await picturesOf(model, answered)),
       ...(importance === undefined || importance.columns.length === 0
         ? []

@@ -7,7 +7,9 @@ import { printable, type Table, type TableOrigin } from '../../tables/table.js'
 import type { LeftOut } from '../../tabular/guess.js'
 import type { TabularModel } from '../../tabular/types.js'
 import type { Logs } from '../../training/context.js'
-import { count, round } from '../output.js'
+import type { TrainingEvent } from '../events.js'
+import { count, round, weightsDigest } from '../output.js'
+import type { Trial } from '../trial.js'
 import { type Answered, areaOf, type Baseline, type Score } from './scores.js'
 import { alignedRows, describeColumn, describeImportance, describeScores, number } from './text.js'
 
@@ -27,6 +29,7 @@ export interface Trained {
   /** Undefined where it was not measured. */
   readonly importance: PermutationImportance | undefined
   readonly saved: string | undefined
+  readonly trial: Trial | undefined
 }
 
 /** Names of scores in events: `accuracy` becomes `testAccuracy`. */
@@ -50,7 +53,7 @@ export function describeFile({ rows, columns, source }: Table): string {
 }
 
 /** The event of `--json` that tells what was guessed. */
-export function columnsEvent(model: TabularModel, leftOut: readonly LeftOut[], table: object): object {
+export function columnsEvent(model: TabularModel, leftOut: readonly LeftOut[], table: object): TrainingEvent {
   const { target, task, classes, columns } = model
   return { event: 'columns', ...table, target, task, classes: classes ?? null, columns, leftOut }
 }
@@ -67,12 +70,6 @@ export function describeColumns(model: TabularModel, leftOut: readonly LeftOut[]
   return `Predicting '${printable(target)}', ${what} (${remedy}), from ${count(learned, 'row')} of:\n${alignedRows(rows)}`
 }
 
-/** The event of an epoch. */
-export function epochEvent({ epoch, seconds, logs }: Progress): object {
-  const { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy } = logs
-  return { event: 'epoch', epoch: epoch + 1, loss, accuracy, valLoss, valAccuracy, seconds: round(seconds) }
-}
-
 /** Shows an epoch in the last line of a terminal, and nothing elsewhere. */
 export function showEpoch({ epoch, logs }: Progress): void {
   const { stdout } = process
@@ -82,8 +79,8 @@ export function showEpoch({ epoch, logs }: Progress): void {
 }
 
 /** The last event. */
-export function doneEvent(trained: Trained): object {
-  const { model, rows, answered, scores, baseline, logs, seconds, importance, saved, interrupted } = trained
+export function doneEvent(trained: Trained): TrainingEvent {
+  const { model, rows, answered, scores, baseline, seconds, importance, saved, interrupted, trial } = trained
   const area = areaOf(answered, model.classes)
   return {
     event: 'done',
@@ -94,34 +91,43 @@ export function doneEvent(trained: Trained): object {
     device: model.network.device,
     isa: model.network.isa,
     threads: model.network.threads,
-    epochs: logs.length,
+    epochs: epochsOf(trained),
     ...prefixed(scores, 'test'),
     ...(area === undefined ? {} : { testAuc: area }),
     baseline: { guess: baseline.guess, ...prefixed(baseline.scores, 'test') },
     importance: importance?.columns.map(({ name, mean, std }) => ({ name, mean, std })) ?? null,
     trainSeconds: round(seconds),
+    weightsSha256: weightsDigest(model.network),
     ...(saved === undefined ? {} : { saved }),
+    ...(trial === undefined ? {} : { trial }),
     ...(interrupted ? { interrupted } : {}),
   }
 }
 
-/** The best of all epochs by its number from 1, whose weights the model has. */
-export function bestEpoch(logs: readonly Logs[]): number {
+/** Epochs of the training, those before it went on from a backup among them. */
+export function epochsOf({ model }: Trained): number {
+  return model.network.position.epoch
+}
+
+/** The best of all epochs by its number from 1, whose weights the model has; undefined where it may be one before a backup. */
+export function bestEpoch(trained: Trained): number | undefined {
+  const { logs } = trained
   const losses = logs.map(({ loss, val_loss: validation = loss }) => validation)
-  return losses.indexOf(Math.min(...losses)) + 1
+  return logs.length < epochsOf(trained) ? undefined : losses.indexOf(Math.min(...losses)) + 1
 }
 
 /** Tells what came of the training. */
 export function describeResult(trained: Trained): string {
-  const { model, rows, answered, scores, baseline, logs, seconds, importance, saved, interrupted } = trained
+  const { model, rows, answered, scores, baseline, seconds, importance, saved, interrupted } = trained
   const area = areaOf(answered, model.classes)
   const isOfClasses = model.classes !== undefined
-  const epochs = count(logs.length, 'epoch')
+  const epochs = count(epochsOf(trained), 'epoch')
+  const best = bestEpoch(trained)
   const shown = area === undefined ? scores : [...scores, { key: 'auc', name: 'Area under the ROC curve', value: area }]
   const guess = isOfClasses ? `always ${printable(String(baseline.guess))}` : `always ${number(Number(baseline.guess))}`
   return [
     interrupted ? `\nStopped by Ctrl-C after ${epochs}\n` : '',
-    `${process.stdout.isTTY ? '\r\x1b[K' : ''}Trained ${count(rows, 'row')} for ${epochs}, ${seconds.toFixed(2)} s; epoch ${bestEpoch(logs)} is the best\n`,
+    `${process.stdout.isTTY ? '\r\x1b[K' : ''}Trained ${count(rows, 'row')} for ${epochs}, ${seconds.toFixed(2)} s${best === undefined ? '' : `; epoch ${best} is the best`}\n`,
     `\nOn ${count(answered.rows.rows, 'other row')}:\n`,
     describeScores(shown, baseline.scores, guess),
     importance === undefined ? '' : `\n${isOfClasses ? 'Accuracy' : 'R²'} lost when a column is shuffled:\n`,

@@ -6,11 +6,13 @@ import { permutationImportance } from '../../importance/permutation.js'
 import type { ReadTableOptions } from '../../tables/readTable.js'
 import { printable, type Table } from '../../tables/table.js'
 import type { LeftOut } from '../../tabular/guess.js'
+import { tableOptimizer } from '../../tabular/settings.js'
 import type { TableNetwork } from '../../tabular/tableNetwork.js'
 import { tabular } from '../../tabular/tabular.js'
 import type { TabularModel } from '../../tabular/types.js'
 import type { Logs } from '../../training/context.js'
-import { onInterrupt } from '../interrupt.js'
+import { Stoppable, startAgain } from '../backup.js'
+import { epochEvent, TrainingEvents } from '../events.js'
 import type { Job } from '../job.js'
 import {
   integerOption,
@@ -21,7 +23,8 @@ import {
   textOption,
   UsageError,
 } from '../options.js'
-import { checkPlace, pathOption, readTraining, trainingOptions, write, writeJson } from '../output.js'
+import { checkPlace, pathOption, readTraining, trainingOptions, write } from '../output.js'
+import type { TrainArguments, Trial } from '../trial.js'
 import { readFrom, readingOptions, readReading, tablePath } from './reading.js'
 import {
   columnsEvent,
@@ -29,7 +32,6 @@ import {
   describeFile,
   describeResult,
   doneEvent,
-  epochEvent,
   fileFacts,
   showEpoch,
 } from './results.js'
@@ -41,6 +43,8 @@ const options: Options = {
   regress: { help: 'predict numbers' },
   drop: { value: 'A,B', many: true, help: 'columns to leave out' },
   hidden: { value: 'N,N', help: 'units of the hidden layers (64,32); none for a linear model' },
+  dropout: { value: 'SHARE', help: 'share of the hidden units that each training row does without (0)' },
+  'learning-rate': { value: 'X', help: 'of AdamW (0.003)' },
   ...readingOptions,
   test: { value: 'SHARE', help: 'share of the rows to test on, which training does not see (0.2)' },
   epochs: { value: 'N', help: 'most passes over the rows; training stops when validation gets no better (200)' },
@@ -58,6 +62,8 @@ interface Settings extends ReturnType<typeof readTraining> {
   readonly task: TabularModel['task'] | undefined
   readonly drop: readonly string[]
   readonly hidden: readonly number[] | undefined
+  readonly dropout: number | undefined
+  readonly learningRate: number | undefined
   readonly reading: ReadTableOptions
   readonly test: number
   readonly epochs: number | undefined
@@ -66,6 +72,7 @@ interface Settings extends ReturnType<typeof readTraining> {
   readonly save: string | undefined
   readonly report: string | undefined
   readonly json: boolean
+  readonly trial: Trial | undefined
 }
 
 /** The job `neurode train data.csv`. */
@@ -75,7 +82,7 @@ export const trainTable: Job = {
   run: (parsed) => run(readSettings(parsed)),
 }
 
-function readSettings(parsed: ParsedArguments): Settings {
+function readSettings(parsed: TrainArguments): Settings {
   const target = textOption(parsed, 'target', /./s, 'the name of a column')
   const path = tablePath(parsed.positionals[0] as string)
   if (target === undefined) {
@@ -83,16 +90,16 @@ function readSettings(parsed: ParsedArguments): Settings {
   }
   const { classify, regress } = parsed.values
   if (classify && regress) throw new UsageError('--classify: expected it without --regress')
-  const test = positiveOption(parsed, 'test') ?? 0.2
-  if (test >= 1) throw new UsageError(`--test: expected a share below 1, got '${parsed.values.test}'`)
   return {
     path,
     target,
     task: classify ? 'classification' : regress ? 'regression' : undefined,
     drop: manyOption(parsed, 'drop') ?? [],
     hidden: hiddenOption(parsed),
+    dropout: shareOption(parsed, 'dropout', 0),
+    learningRate: positiveOption(parsed, 'learning-rate'),
     reading: readReading(parsed),
-    test,
+    test: shareOption(parsed, 'test', Number.MIN_VALUE) ?? 0.2,
     epochs: integerOption(parsed, 'epochs', 1),
     batchSize: integerOption(parsed, 'batch-size', 1),
     ...readTraining(parsed),
@@ -100,7 +107,17 @@ function readSettings(parsed: ParsedArguments): Settings {
     save: pathOption(parsed, 'save'),
     report: pathOption(parsed, 'report'),
     json: parsed.values.json === true,
+    trial: parsed.trial,
   }
+}
+
+/** A share of at least `low` and below 1, or undefined when the option was not given. */
+function shareOption({ values }: ParsedArguments, name: string, low: number): number | undefined {
+  const text = values[name]
+  if (typeof text !== 'string') return undefined
+  const share = Number(text)
+  if (text.trim() !== '' && share >= low && share < 1) return share
+  throw new UsageError(`--${name}: expected a share below 1${low > 0 ? ' and above 0' : ''}, got '${text}'`)
 }
 
 function hiddenOption(parsed: ParsedArguments): readonly number[] | undefined {
@@ -114,29 +131,40 @@ function hiddenOption(parsed: ParsedArguments): readonly number[] | undefined {
   return text === 'none' ? [] : text.split(',').map(Number)
 }
 
+/** The options on which the weights of an epoch depend. */
+function optionsOf(settings: Settings) {
+  const { target, task, drop, hidden, dropout, learningRate, batchSize, test, seed } = settings
+  return { target, task, drop, hidden, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, test, seed }
+}
+
 async function run(settings: Settings): Promise<number> {
-  using interrupt = onInterrupt()
-  const { signal } = interrupt
-  const { json, save, report } = settings
+  using stoppable = new Stoppable(settings.backup, optionsOf(settings))
+  const { signal } = stoppable
+  const events = new TrainingEvents(settings)
+  const { json, save, report, trial } = settings
+  await checkPlace('metrics-file', settings.metricsFile)
   await checkPlace('save', save)
   await checkPlace('report', report)
   if (report !== undefined) await (await import('../../plot/packages.js')).loadDrawing()
   const whole = await readFrom(settings.path, settings.reading)
   const table = dropped(whole, settings)
   const { train, test } = split(table, settings)
-  const { target, task, hidden, seed, device, threads } = settings
-  const model = tabular({ target, task, hidden, seed, device, threads })
+  const { target, task, hidden, dropout, learningRate, seed, device, threads } = settings
+  const optimizer = learningRate === undefined ? undefined : tableOptimizer(learningRate)
+  const model = tabular({ target, task, hidden, dropout, optimizer, seed, device, threads })
   try {
     if (!json) write(describeFile(whole))
-    const fitted = await learn(model, whole, train, settings, signal)
+    const fitted = await learn(model, whole, train, settings, stoppable, events)
+    if (fitted === undefined) return startAgain
     if (save !== undefined) await model.save(save)
     const judged = await judge(model, train, test, settings, signal)
     const leftOut = leftOutOf(model)
-    const result = { model, leftOut, rows: train.rows, ...fitted, ...judged, saved: save, interrupted: signal.aborted }
+    const interrupted = signal.aborted
+    const result = { model, leftOut, rows: train.rows, ...fitted, ...judged, saved: save, interrupted, trial }
     if (report !== undefined) await (await import('./report.js')).writeTrainingReport(report, settings.path, result)
-    if (json) writeJson(doneEvent(result))
-    else write(describeResult(result))
-    return result.interrupted ? 130 : 0
+    events.emit(doneEvent(result))
+    if (!json) write(describeResult(result))
+    return interrupted ? 130 : 0
   } finally {
     model.dispose()
   }
@@ -176,7 +204,15 @@ function split(table: Table, { target, task, test, seed }: Settings): { readonly
   return table.split({ test, seed })
 }
 
-async function learn(model: TabularModel, whole: Table, train: Table, settings: Settings, signal: AbortSignal) {
+/** Trains the model. Undefined where the training ends for now, to go on later from its backup. */
+async function learn(
+  model: TabularModel,
+  whole: Table,
+  train: Table,
+  settings: Settings,
+  stoppable: Stoppable,
+  events: TrainingEvents,
+) {
   const { json, epochs, batchSize } = settings
   const logs: Logs[] = []
   let seconds = 0
@@ -184,8 +220,8 @@ async function learn(model: TabularModel, whole: Table, train: Table, settings: 
   const tell = () => {
     if (isTold) return
     isTold = true
-    if (json) writeJson(columnsEvent(model, leftOutOf(model), { ...fileFacts(whole), rows: train.rows }))
-    else write(describeColumns(model, leftOutOf(model), train.rows))
+    events.emit(columnsEvent(model, leftOutOf(model), { ...fileFacts(whole), rows: train.rows }))
+    if (!json) write(describeColumns(model, leftOutOf(model), train.rows))
   }
   try {
     await model.fit(train, {
@@ -193,20 +229,24 @@ async function learn(model: TabularModel, whole: Table, train: Table, settings: 
       ...(batchSize === undefined ? {} : { batchSize }),
       earlyStopping: true,
       verbose: 0,
-      signal,
+      callbacks: stoppable.callbacks,
+      signal: stoppable.signal,
       onProgress: (progress) => {
         tell()
         if (progress.batch < progress.batches) return
         seconds += progress.seconds
         logs.push(progress.logs)
-        if (json) writeJson(epochEvent(progress))
-        else showEpoch(progress)
+        events.emit(epochEvent(progress))
+        if (!json) showEpoch(progress)
       },
     })
   } catch (error) {
-    const hasWeights = logs.length > 0
-    if (!(hasWeights && error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
+    if (!(error instanceof NeurodeError && error.code === 'ERR_ABORTED')) throw error
+    if (await stoppable.endsForNow()) return undefined
+    // Without an epoch there is nothing to show.
+    if (logs.length === 0) throw error
   }
+  tell()
   return { logs, seconds }
 }
 
