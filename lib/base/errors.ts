@@ -17,6 +17,7 @@ export const errorCodes = {
   ERR_REQUEST: 'a request does not follow its protocol',
   ERR_DEVICE_UNAVAILABLE: 'the device asked for is not there',
   ERR_DEVICE_LOST: 'the device failed while it was computing',
+  ERR_DISTRIBUTED: 'the ranks of a distributed training do not agree, or cannot reach each other',
   ERR_OUT_OF_MEMORY: 'the device has too little free memory',
   ERR_DATA_DETACHED: "an array's memory was transferred away or shrunk before it was read or written",
   ERR_FILE_FORMAT: 'a file is damaged or not in the format that was expected',

@@ -1,6 +1,7 @@
 /** The types of the native addon's functions; plan.ts has those of the Plan. */
 
 import type { Plan, Precision } from './plan.js'
+import type { NativeRanks } from './ranks.js'
 
 /** The typed arrays that Neurode reads. 64-bit integers are not supported, as float32 cannot hold them. */
 export type NumericArray =
@@ -281,7 +282,7 @@ export type NativeRequestListener = (
   end: number,
 ) => void
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeRanks {
   readonly version: string
   devices(): DeviceInfo[]
   ops(): {

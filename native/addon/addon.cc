@@ -1,6 +1,7 @@
 // The exports of the native module: devices, the op table, models and measurements.
 #include <napi.h>
 
+#include "native/addon/cluster.h"
 #include "native/addon/connections.h"
 #include "native/addon/convert.h"
 #include "native/addon/measure.h"
@@ -112,6 +113,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("measureGemm", Napi::Function::New<measure_gemm>(env, "measureGemm"));
   exports.Set("measureDevice", Napi::Function::New<measure_device>(env, "measureDevice"));
   exports.Set("measureOp", Napi::Function::New<measure_op>(env, "measureOp"));
+  define_cluster(env, exports);
   data->predictor_class = Napi::Persistent(define_predictor(env));
   exports.Set("Predictor", data->predictor_class.Value());
   exports.Set("TensorReader", define_tensor_reader(env));

@@ -63,19 +63,28 @@ Napi::Promise Worker::submit(Napi::Env env, Device& device, Napi::Object keep,
   return start(env, keep, std::move(job), [&](Work run) { device.submit(std::move(run)); });
 }
 
+Napi::Promise Worker::submit(Napi::Env env, const HandOver& hand_over, Napi::Object keep, Work work,
+                             std::function<Napi::Value(Napi::Env)> result,
+                             std::function<void()> cancel) {
+  auto job = std::make_unique<Job>();
+  job->work = std::move(work);
+  job->result = std::move(result);
+  job->cancel = std::move(cancel);
+  job->done = [] {};
+  return start(env, keep, std::move(job), hand_over);
+}
+
 Napi::Promise Worker::prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
                               std::function<Napi::Value(Napi::Env)> result) {
   // The queue is never destroyed: the thread of an exiting process may still use it.
   static auto* const queue = new WorkQueue;
-  auto job = std::make_unique<Job>();
-  job->work = std::move(work);
-  job->result = std::move(result);
-  job->cancel = job->done = [] {};
-  return start(env, keep, std::move(job), [](Work run) { queue->push(std::move(run)); });
+  return submit(
+      env, [](Work run) { queue->push(std::move(run)); }, keep, std::move(work), std::move(result),
+      [] {});
 }
 
 Napi::Promise Worker::start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> started,
-                            const std::function<void(Work)>& hand_over) {
+                            const HandOver& hand_over) {
   Job* const job = started.get();
   std::list<std::unique_ptr<Job>> one;
   one.push_back(std::move(started));

@@ -32,6 +32,12 @@ class Worker {
                        std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel,
                        std::function<void()> done);
 
+  // As submit(), but on the thread to which `hand_over` gives the work.
+  using Work = std::function<void()>;
+  using HandOver = std::function<void(Work)>;
+  Napi::Promise submit(Napi::Env env, const HandOver& hand_over, Napi::Object keep, Work work,
+                       std::function<Napi::Value(Napi::Env)> result, std::function<void()> cancel);
+
   // As submit(), but on one thread of the process that creates models one after another,
   // independent of the devices' work. This work is not cancelled.
   Napi::Promise prepare(Napi::Env env, Napi::Object keep, std::function<void()> work,
@@ -39,9 +45,8 @@ class Worker {
 
  private:
   struct Job;
-  using Work = std::function<void()>;
   Napi::Promise start(Napi::Env env, Napi::Object keep, std::unique_ptr<Job> started,
-                      const std::function<void(Work)>& hand_over);
+                      const HandOver& hand_over);
   void run(Job* job);
   static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Job* job);
   static void close(void* worker);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "native/distributed/end_process.h"
 #include "native/distributed/mpi_abi.h"
 #include "native/distributed/mpi_library.h"
 #include "native/distributed/watchdog.h"
@@ -170,11 +171,11 @@ class MpiRanks final : public Ranks {
 
   void set_timeout(double seconds) override { watchdog_.set_seconds(seconds); }
 
-  void abort(int status) override {
+  void end_all(int status) override {
     // Where another thread is in MPI, the launcher ends the others as this process ends.
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (lock.owns_lock()) mpi_.Abort(constants_.world, status);
-    std::_Exit(status);
+    end_process(status);
   }
 
   void finalize() override {

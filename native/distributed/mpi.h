@@ -23,7 +23,7 @@ class Ranks : public Transport {
   // How long a call may wait for other ranks before it ends the process with Watchdog::kStartAgain.
   virtual void set_timeout(double seconds) = 0;
   // Ends all ranks; this one has the exit status. Never returns.
-  [[noreturn]] virtual void abort(int status) = 0;
+  [[noreturn]] virtual void end_all(int status) = 0;
   // To be called by all ranks, as the last call.
   virtual void finalize() = 0;
 };

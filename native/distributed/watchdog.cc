@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
+#include <string>
 #include <thread>
 
+#include "native/distributed/end_process.h"
 #include "native/engine/error.h"
+#include "native/engine/number_text.h"
 
 namespace neurode {
 
@@ -26,13 +27,14 @@ void Watchdog::watch() {
     std::this_thread::sleep_for(std::chrono::duration<double>(std::clamp(limit / 8, 0.05, 2.0)));
     const std::int64_t since = since_;
     if (since == 0 || static_cast<double>(now() - since) < limit * 1000) continue;
-    std::fprintf(stderr,
-                 "neurode: rank %d has waited %g seconds (timeoutSeconds) for the other ranks; one "
-                 "of them hangs, or a host or the network is lost. Exit %d: start the job again\n",
-                 rank_.load(), limit, kStartAgain);
-    std::fflush(stderr);
+    const std::string line =
+        "rank " + std::to_string(rank_) + " has waited " + number_text(limit) +
+        " seconds (timeoutSeconds) for the other ranks; one of them hangs, or a host or the "
+        "network is lost. Exit " +
+        std::to_string(kStartAgain) + ": start the job again";
+    report(line.c_str());
     // Neither MPI_Abort nor handlers of exit() may run beside the thread that waits.
-    std::_Exit(kStartAgain);
+    end_process(kStartAgain);
   }
 }
 

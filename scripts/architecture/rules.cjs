@@ -16,7 +16,7 @@ const lines = [
   ['preprocessing'],
   ['data'],
   ['formats'],
-  ['arrays', 'files'],
+  ['arrays', 'distribution', 'files'],
   ['checks', 'native'],
   ['base', 'foreignNames'],
 ]
