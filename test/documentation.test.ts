@@ -21,9 +21,15 @@ const folder = resolve('build/documentation')
 const pages = ['README.md', ...markdownIn('docs')]
 /**
  * Each of these pages has a test of its own that follows it literally: add-a-layer.test.ts, add-an-op.test.ts,
- * serve/guide.test.ts, package/bundlers.test.ts.
+ * serve/guide.test.ts, package/bundlers.test.ts, searches.test.ts.
  */
-const followed = ['docs/add-a-layer.md', 'docs/add-an-op.md', 'docs/serving.md', 'docs/deployment.md']
+const followed = [
+  'docs/add-a-layer.md',
+  'docs/add-an-op.md',
+  'docs/serving.md',
+  'docs/deployment.md',
+  'docs/searches.md',
+]
 const generated = [join('docs', 'reference'), join('docs', 'api')]
 /** The commands of this page belong together: your-table.test.ts runs them. */
 const commandsFollowed = ['docs/your-table.md']
