@@ -57,6 +57,19 @@ describe('tables in pieces', () => {
     }
   })
 
+  it('hold the columns that are selected, in their order, and nothing of others', async () => {
+    const source = await open('a,b,c\n1,x,2\n3,"y\nz",oops\n', { types: { a: 'number', b: 'text', c: 'number' } })
+    const part = source.select(['c', 'b', 'a']).select(['a', 'b'])
+    assert.deepEqual(typed(part.columns), ['a number', 'b text'])
+    assert.deepEqual(recordsOf(await piecesOf(part)), [
+      { a: 1, b: 'x' },
+      { a: 3, b: 'y\nz' },
+    ])
+    await rejects(piecesOf(source), 'ERR_FILE_FORMAT', /line 3, column 'c'/)
+    assert.throws(() => source.select(['d']), /names\[0\]: there is no column 'd'/)
+    assert.throws(() => source.select(['a', 'a']), /each column once/)
+  })
+
   it('have the types that readTable finds, in any file', async () => {
     const tail = '\n1,"1,234.5",word,01067,1/2/2024\n'
     const last = `a,b,c,d,e\n${Array.from({ length: 90_000 }, (_, i) => `${i},${i % 7}.5,${i % 3},${i},1/13/2024`).join('\n')}${tail}`

@@ -1,12 +1,12 @@
 /** Reads tables from files in pieces. */
 
 import { isUint8Array } from 'node:util/types'
-import { refuseMore } from '../checks/arity.js'
+import { guardArity, refuseMore } from '../checks/arity.js'
 import { checkInteger, checkOptions } from '../checks/validate.js'
 import { toPath } from '../files/paths.js'
 import type { ColumnType } from './column.js'
 import { checkReading, type ReadTableOptions, readingNames } from './readTable.js'
-import type { Table, TableOrigin } from './table.js'
+import { selectedPlaces, type Table, type TableOrigin } from './table.js'
 
 /** Options of {@link openTable}: those of {@link readTable}, and the size of pieces. */
 export interface OpenTableOptions extends ReadTableOptions {
@@ -22,29 +22,48 @@ export interface TableSource extends AsyncIterable<Table> {
   readonly rows: number | undefined
   /** Where the rows come from. */
   readonly source: Omit<TableOrigin, 'lineOf'>
+  /**
+   * The same rows with these columns alone, in their order; cells of others are not read.
+   *
+   * @throws NeurodeError `ERR_UNKNOWN_NAME` for a column that does not exist.
+   */
+  select(names: readonly string[]): TableSource
 }
 
 class Pieces implements TableSource {
   readonly columns: TableSource['columns']
   readonly rows: number | undefined
   readonly source: TableSource['source']
-  readonly #read: () => AsyncIterator<Table>
+  readonly #read: (places: readonly number[]) => AsyncIterator<Table>
+  /** The places of the columns among those that are known of the file. */
+  readonly #places: readonly number[]
 
   constructor(
-    { columns, rows, source }: Omit<TableSource, typeof Symbol.asyncIterator>,
-    read: () => AsyncIterator<Table>,
+    { columns, rows, source }: Pick<TableSource, 'columns' | 'rows' | 'source'>,
+    read: (places: readonly number[]) => AsyncIterator<Table>,
+    places = Array.from(columns.keys()),
   ) {
     this.columns = Object.freeze(columns.map(({ name, type }) => Object.freeze({ name, type })))
     this.rows = rows
     this.source = Object.freeze({ ...source })
     this.#read = read
+    this.#places = places
     Object.freeze(this)
   }
 
+  select(names: readonly string[]): TableSource {
+    const chosen = selectedPlaces(names, this.columns)
+    const columns = chosen.map((place) => this.columns[place] as (typeof this.columns)[number])
+    const places = chosen.map((place) => this.#places[place] as number)
+    return new Pieces({ columns, rows: this.rows, source: this.source }, this.#read, places)
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Table> {
-    return this.#read()
+    return this.#read(this.#places)
   }
 }
+
+guardArity(Pieces.prototype, 'table')
 
 /** Whether a value is a table that {@link openTable} opened. */
 export function isTableSource(value: unknown): value is TableSource {
@@ -86,12 +105,19 @@ export async function openTable(
   if (format !== undefined) {
     const { columns, rows, pieces } = await openColumnar(source, format, settings)
     const path = typeof source === 'string' ? source : 'data'
-    return new Pieces({ columns, rows, source: { path, delimiter: undefined, decimal: undefined } }, () => pieces(most))
+    const origin = { path, delimiter: undefined, decimal: undefined }
+    return new Pieces({ columns, rows, source: origin }, (places) => pieces(most, places))
   }
   const { openCsvPieces, piecesOf } = await import('./csv/stream.js')
   const found = await openCsvPieces(sourceOf(source), settings)
   const columns = found.columns.map(({ name, form }) => ({ name, type: form.type }))
   const { file, decimal, rows } = found
   const origin = { path: file.source.name, delimiter: file.head.delimiter, decimal }
-  return new Pieces({ columns, rows, source: origin }, () => piecesOf(found, most))
+  return new Pieces({ columns, rows, source: origin }, (places) =>
+    piecesOf({ ...found, columns: chosen(found.columns, places) }, most),
+  )
+}
+
+function chosen<T>(columns: readonly T[], places: readonly number[]): readonly T[] {
+  return places.map((place) => columns[place] as T)
 }

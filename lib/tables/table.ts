@@ -79,10 +79,7 @@ class ColumnTable implements Table {
   }
 
   select(names: readonly string[]): Table {
-    if (!Array.isArray(names) || names.length === 0) return refuse('names', 'a list of names of columns', names)
-    const places = Array.from(names, (name, i) => this.#placeOf(name, `names[${i}]`))
-    const twice = firstTwice(places)
-    if (twice >= 0) return refuse(`names[${twice}]`, 'each column once', names[twice])
+    const places = selectedPlaces(names, this.columns, this.#places)
     return this.#of(places.map((place) => this.columns[place] as Column))
   }
 
@@ -135,15 +132,33 @@ class ColumnTable implements Table {
   }
 
   #placeOf(name: unknown, argument: string): number {
-    if (typeof name !== 'string') return refuse(argument, 'the name of a column', name)
-    const place = this.#places.get(name)
-    if (place !== undefined) return place
-    const known = suggest(
-      name,
-      this.columns.map((column) => printable(column.name)),
-    )
-    throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: there is no column '${printable(name)}'${known}`)
+    return placeOf(name, argument, this.columns, this.#places)
   }
+}
+
+type Named = readonly { readonly name: string }[]
+
+function placeOf(name: unknown, argument: string, columns: Named, places: ReadonlyMap<string, number>): number {
+  if (typeof name !== 'string') return refuse(argument, 'the name of a column', name)
+  const place = places.get(name)
+  if (place !== undefined) return place
+  const known = suggest(
+    name,
+    columns.map((column) => printable(column.name)),
+  )
+  throw new NeurodeError('ERR_UNKNOWN_NAME', `${argument}: there is no column '${printable(name)}'${known}`)
+}
+
+/** The places of the columns of these names. Throws for a name that no column has, and for one that is there twice. */
+export function selectedPlaces(
+  names: readonly string[],
+  columns: Named,
+  places: ReadonlyMap<string, number> = new Map(columns.map(({ name }, place) => [name, place])),
+): readonly number[] {
+  if (!Array.isArray(names) || names.length === 0) return refuse('names', 'a list of names of columns', names)
+  const selected = Array.from(names, (name, i) => placeOf(name, `names[${i}]`, columns, places))
+  const twice = firstTwice(selected)
+  return twice < 0 ? selected : refuse(`names[${twice}]`, 'each column once', names[twice])
 }
 
 guardArity(ColumnTable.prototype, 'table')

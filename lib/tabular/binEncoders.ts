@@ -5,7 +5,7 @@ import { type JsonObject, list } from '../persistence/description.js'
 import { fingerprint } from '../preprocessing/hashes/farmHash.js'
 import { Quantiles } from '../preprocessing/quantiles.js'
 import type { Column, ColumnType, NumberColumn, TextColumn } from '../tables/column.js'
-import { type DefaultSizes, Encoder, gapCode } from './encoder.js'
+import { codesOfTexts, type DefaultSizes, Encoder, gapCode } from './encoder.js'
 import type { Feature } from './feature.js'
 
 /** How finely the shares of values are learned, as Keras does. */
@@ -95,17 +95,7 @@ export class HashEncoder extends Encoder {
   }
 
   override codesOf(column: Column, tellsGaps: boolean): Int32Array {
-    const { codes, words } = column as TextColumn
-    const known = new Int32Array(words.length).fill(gapCode)
-    return codes.map((code) => {
-      if (code < 0) return tellsGaps ? gapCode : this.#binOf('')
-      if (known[code] === gapCode) known[code] = this.#binOf(words[code] as string)
-      return known[code] as number
-    })
-  }
-
-  #binOf(word: string): number {
-    return fingerprint(word).modulo(this.codes)
+    return codesOfTexts(column as TextColumn, tellsGaps, (word) => fingerprint(word).modulo(this.codes))
   }
 
   state(): JsonObject {

@@ -5,7 +5,7 @@ import { checkInteger, describe, refuse, shorten } from '../checks/validate.js'
 import { type JsonObject, list } from '../persistence/description.js'
 import { fingerprint } from '../preprocessing/hashes/farmHash.js'
 import type { Column, ColumnType, NumberColumn, TextColumn } from '../tables/column.js'
-import { Encoder, type FormFacts, gapCode } from './encoder.js'
+import { codesOfTexts, Encoder, type FormFacts, gapCode } from './encoder.js'
 import { byCount, Counts } from './statistics.js'
 
 const mostWords = 100
@@ -104,7 +104,10 @@ export class TextLookup extends Lookup<string> {
     super.learn(column)
     const { codes, words } = column as TextColumn
     const counts = new Float64Array(words.length + 1)
-    for (const code of codes) counts[code + 1] = (counts[code + 1] as number) + 1
+    for (let row = 0; row < codes.length; row++) {
+      const place = (codes[row] as number) + 1
+      counts[place] = (counts[place] as number) + 1
+    }
     words.forEach((word, i) => {
       const times = counts[i + 1] as number
       if (times > 0 && word !== unknownWord) this.count(word, times)
@@ -112,17 +115,7 @@ export class TextLookup extends Lookup<string> {
   }
 
   override codesOf(column: Column, tellsGaps: boolean): Int32Array {
-    const { codes, words } = column as TextColumn
-    const known = new Int32Array(words.length).fill(gapCode)
-    let gap = tellsGaps ? gapCode : undefined
-    return codes.map((code) => {
-      if (code < 0) {
-        gap ??= this.lookUp('')
-        return gap
-      }
-      if (known[code] === gapCode) known[code] = this.lookUp(words[code] as string)
-      return known[code] as number
-    })
+    return codesOfTexts(column as TextColumn, tellsGaps, (word) => this.lookUp(word))
   }
 
   protected unknownBucket(value: string, buckets: number): number {
@@ -145,10 +138,14 @@ export class IntegerLookup extends Lookup<number> {
   }
 
   override codesOf(column: Column, tellsGaps: boolean): Int32Array {
-    return Int32Array.from((column as NumberColumn).values, (value) => {
-      if (!Number.isNaN(value)) return this.lookUp(Math.trunc(value))
-      return tellsGaps ? gapCode : this.lookUp(0)
-    })
+    const { values } = column as NumberColumn
+    const codes = new Int32Array(values.length)
+    for (let row = 0; row < values.length; row++) {
+      const value = values[row] as number
+      if (!Number.isNaN(value)) codes[row] = this.lookUp(Math.trunc(value))
+      else codes[row] = tellsGaps ? gapCode : this.lookUp(0)
+    }
+    return codes
   }
 
   protected unknownBucket(value: number, buckets: number): number {

@@ -105,7 +105,7 @@ export class ColumnSet {
   }
 
   /** Notes columns that no feature reads. */
-  ignore({ names }: ReadRows): void {
+  ignore({ names }: Pick<ReadRows, 'names'>): void {
     const own = new Set(this.names)
     this.ignored = new Set([...this.ignored, ...names.filter((name) => !own.has(name))])
   }

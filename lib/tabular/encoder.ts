@@ -1,7 +1,7 @@
 /** What every feature does with its column: it learns from the column, and makes numbers or codes of it. */
 
 import type { JsonObject } from '../persistence/description.js'
-import type { Column, ColumnType } from '../tables/column.js'
+import type { Column, ColumnType, TextColumn } from '../tables/column.js'
 import type { Feature } from './feature.js'
 
 /** Numbers of rows, `stride` apart, of which a feature writes some. */
@@ -28,6 +28,27 @@ export interface FormFacts {
 
 /** The code of a gap, where gaps are told apart. */
 export const gapCode = -1
+
+/** Stands for the code of a text that was not asked for yet. */
+const unknown = -2
+
+/** The codes of the rows of a column; each different text is asked for once, and a gap that is not told apart is the empty text. */
+export function codesOfTexts(
+  { codes, words }: TextColumn,
+  tellsGaps: boolean,
+  codeOf: (text: string) => number,
+): Int32Array {
+  // The first place is that of gaps.
+  const known = new Int32Array(words.length + 1).fill(unknown)
+  if (tellsGaps) known[0] = gapCode
+  const found = new Int32Array(codes.length)
+  for (let row = 0; row < codes.length; row++) {
+    const place = (codes[row] as number) + 1
+    if (known[place] === unknown) known[place] = codeOf(place === 0 ? '' : (words[place - 1] as string))
+    found[row] = known[place] as number
+  }
+  return found
+}
 
 /** How many bins features have that say nothing else. */
 export interface DefaultSizes {

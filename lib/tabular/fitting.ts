@@ -6,6 +6,7 @@ import { deriveSeed } from '../base/seeds.js'
 import { warn } from '../base/warnings.js'
 import { checkInteger, checkOptions, checkRecord, isPlain, refuse, shorten } from '../checks/validate.js'
 import { shuffledOrder } from '../data/shuffledOrder.js'
+import { gather } from '../evaluation/rows.js'
 import { trainTestSplit } from '../evaluation/trainTest.js'
 import type { NumberColumn, TableRecord } from '../tables/column.js'
 import type { Table } from '../tables/table.js'
@@ -97,18 +98,17 @@ export async function* batchesOf(
     const { x, y, sampleWeight, rows } = encodeRows(tableRows(kept), encoding, 'fit')
     const order = seed === undefined ? undefined : shuffledOrder(rows, seed, part++)
     for (let begin = 0; begin < rows; begin += batchSize) {
-      const count = Math.min(batchSize, rows - begin)
-      const rowAt = (i: number) => order?.[begin + i] ?? begin + i
+      const end = Math.min(begin + batchSize, rows)
+      const pick = (values: Float32Array, width: number) =>
+        order === undefined
+          ? values.subarray(begin * width, end * width)
+          : gather(values, width, order.subarray(begin, end))
       const inputs = Object.entries(x).map(([name, { data, shape }]): [string, NdArray] => {
         const width = shape[1] as number
-        const taken = new Float32Array(count * width)
-        for (let i = 0; i < count; i++)
-          taken.set((data as Float32Array).subarray(rowAt(i) * width, (rowAt(i) + 1) * width), i * width)
-        return [name, array(taken, [count, width])]
+        return [name, array(pick(data as Float32Array, width), [end - begin, width])]
       })
-      const pick = (values: Float32Array) => Float32Array.from({ length: count }, (_, i) => values[rowAt(i)] as number)
-      const batch = { x: Object.fromEntries(inputs), y: targetsOf(pick(y), encoding.target) }
-      yield sampleWeight === undefined ? batch : { ...batch, sampleWeight: pick(sampleWeight) }
+      const batch = { x: Object.fromEntries(inputs), y: targetsOf(pick(y, 1), encoding.target) }
+      yield sampleWeight === undefined ? batch : { ...batch, sampleWeight: pick(sampleWeight, 1) }
     }
   }
 }

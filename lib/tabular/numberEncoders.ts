@@ -41,7 +41,7 @@ abstract class Measured extends Encoder {
     super.learn(column)
     const { values } = column as NumberColumn
     this.parts.forEach((of, i) => {
-      this.#learning[i]?.add(values, of)
+      this.#learning[i]?.add(values, of === asIs ? undefined : of)
     })
   }
 

@@ -4,6 +4,7 @@ import { isNumericArray } from '../arrays/typedArrays.js'
 import { NeurodeError } from '../base/errors.js'
 import { isPlain, refuse, shorten, suggest } from '../checks/validate.js'
 import type { Cell, Column, ColumnType, TableRecord } from '../tables/column.js'
+import { isTableSource } from '../tables/openTable.js'
 import type { Table } from '../tables/table.js'
 import { columnAs, columnOf, type Where } from './cells.js'
 
@@ -45,6 +46,7 @@ export function refuseOnce(given: unknown, argument: string): void {
 /** A stream whose parts are checked to be tables. Throws `ERR_ARGUMENT` for what is no stream. */
 export function tablesOf(given: unknown, argument: string): AsyncIterable<Table> {
   if (isTable(given)) return tablesOf([given], argument)
+  if (isTableSource(given)) return given
   if (!isStream(given)) return refuse(argument, 'a table or a stream of tables', given)
   return {
     async *[Symbol.asyncIterator]() {

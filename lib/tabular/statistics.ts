@@ -21,21 +21,28 @@ export class NumberStatistics {
   }
 
   /** Adds numbers; `of` says what mean and variance are of, where that is not the number itself. */
-  add(values: Float64Array, of: (value: number) => number = (value) => value): void {
+  add(values: Float64Array, of?: (value: number) => number): void {
     let count = 0
     let sum = 0
-    for (const value of values) {
+    let { min, max } = this
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number
       if (Number.isNaN(value)) continue
       count++
-      sum += of(value)
-      if (value < this.min) this.min = value
-      if (value > this.max) this.max = value
+      sum += of === undefined ? value : of(value)
+      if (value < min) min = value
+      if (value > max) max = value
     }
+    this.min = min
+    this.max = max
     this.missing += values.length - count
     if (count === 0) return
     const mean = sum / count
     let squares = 0
-    for (const value of values) if (!Number.isNaN(value)) squares += (of(value) - mean) ** 2
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number
+      if (!Number.isNaN(value)) squares += ((of === undefined ? value : of(value)) - mean) ** 2
+    }
     // Two sets of numbers are joined by the formula of Chan, Golub and LeVeque.
     const total = this.count + count
     const apart = mean - this.mean
@@ -56,7 +63,8 @@ class Sample {
   #skip = 0
 
   add(values: Float64Array): void {
-    for (const value of values) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number
       if (Number.isNaN(value)) continue
       if (this.#skip > 0) {
         this.#skip--

@@ -12,6 +12,7 @@ import type { Functional } from '../models/functional.js'
 import type { ModelSummary, SummaryOptions } from '../models/summary.js'
 import { saveModel } from '../persistence/modelFile.js'
 import type { Column, TableRecord } from '../tables/column.js'
+import { isTableSource } from '../tables/openTable.js'
 import type { Table } from '../tables/table.js'
 import { describeTabular } from './description.js'
 import { adoptSet, type FeatureSpace, keptOf, setOf } from './featureSpace.js'
@@ -193,7 +194,7 @@ export class TableNetwork implements TabularModel {
   }
 
   /** Learns columns and target, and makes the network, unless that is done. */
-  async #learn(tables: Iterable<Table> | TableStream, known: Target | undefined, weights: string | undefined) {
+  async #learn(tables: Iterable<Table> | AsyncIterable<Table>, known: Target | undefined, weights: string | undefined) {
     if (this.#learned !== undefined) return this.#learned
     const { target: name, features: given } = this.#settings
     const { features: space, leftOut } =
@@ -202,7 +203,10 @@ export class TableNetwork implements TabularModel {
     const adapts = !setOf(space).adapted
     const set = adapts ? setOf(space).begun() : setOf(space)
     let rows = 0
-    for await (const part of tables) {
+    // Features that know all they need leave the target to be learned: the cells of other columns need not be read.
+    const isNarrow = !adapts && isTableSource(tables)
+    if (isNarrow) set.ignore({ names: tables.columns.map((column) => column.name) })
+    for await (const part of isNarrow ? tables.select([name]) : tables) {
       const table = withTargets(part, name)
       rows += table.rows
       if (adapts) set.learn(tableRows(table), 'fit')

@@ -40,11 +40,13 @@ export class NumberTarget {
   /** Targets for the network; NaN for a gap. */
   encode(column: Column, where: Where): Float32Array {
     const { values } = columnAs(column, 'number', where) as { readonly values: Float64Array }
-    return Float32Array.from(values, (value) => this.#standardized(value))
-  }
-
-  #standardized(value: number): number {
-    return ((this.log ? logarithm(value) : value) - this.mean) / this.deviation
+    const { log, mean, deviation } = this
+    const encoded = new Float32Array(values.length)
+    for (let row = 0; row < values.length; row++) {
+      const value = values[row] as number
+      encoded[row] = ((log ? logarithm(value) : value) - mean) / deviation
+    }
+    return encoded
   }
 
   /** A number of the network in the target's own unit. */
@@ -195,8 +197,9 @@ export class TargetLearner {
     for (const value of column.values) {
       if (Number.isNaN(value)) continue
       this.#isWhole &&= Number.isInteger(value)
-      if (this.#distinct.size <= mostClasses) this.#distinct.add(value)
-      if (this.#distinct.size <= mostClasses) this.#counts.add(value)
+      if (this.#distinct.size > mostClasses) continue
+      this.#distinct.add(value)
+      this.#counts.add(value)
     }
   }
 

@@ -39,7 +39,8 @@ export interface ColumnarTable {
   readonly columns: readonly Field[]
   readonly rows: number
   read(): Promise<Table>
-  pieces(rowsAtATime: number): AsyncGenerator<Table>
+  /** Reads the columns in these places, so many rows at a time. */
+  pieces(rowsAtATime: number, places: readonly number[]): AsyncGenerator<Table>
 }
 
 /** Finds out what a file holds. It is opened again for each reading. */
@@ -78,15 +79,16 @@ export async function openColumnar(
         }
         return tableOf(made, rows, originOf(name, 0))
       }),
-    async *pieces(rowsAtATime) {
+    async *pieces(rowsAtATime, places) {
+      const chosen = places.map((place) => columns[place] as Field)
       const file = await openFile(given, format)
       try {
         for (let group = 0, first = 0; group < file.groups.length; first += file.groups[group] as number, group++) {
           const values: (readonly unknown[])[] = []
-          for (const field of columns) values.push(await file.read(field.name, group))
+          for (const field of chosen) values.push(await file.read(field.name, group))
           for (let at = 0; at < (file.groups[group] as number); at += rowsAtATime) {
             const end = Math.min(at + rowsAtATime, file.groups[group] as number)
-            const made = columns.map((field, i) =>
+            const made = chosen.map((field, i) =>
               columnOf(field, (values[i] as readonly unknown[]).slice(at, end), name, first + at),
             )
             yield tableOf(made, end - at, originOf(name, first + at))

@@ -156,8 +156,9 @@ export async function* piecesOf({ file, columns, decimal }: CsvPieces, rowsAtATi
   const lines = new Lines(source.name, source.chunks())
   try {
     await lines.skip(head.offset)
-    for (;;) {
+    for (let expected = 0; ; expected = scanner.rows) {
       const cells = columns.map((each) => cellsOf(each, file))
+      for (const each of cells) each.expect(expected)
       const readers = readersOf(file, columns, (i) => cells[i])
       scanner.rows = 0
       scanner.lines = new RowLines()
