@@ -1,10 +1,12 @@
 /** The command `neurode doctor`, and errors of the command line in general. */
 
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { devices } from 'neurode'
 import { runNode } from './support/children.js'
+import { launcherCalled, runNodeRanks } from './support/ranks.js'
 
 const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
 
@@ -79,5 +81,39 @@ describe('neurode doctor', function () {
     assert.match(addon.reason, /nowhere.neurode\.node: there is no such file/)
     assert.equal(cpu.reason, 'the addon is not loaded')
     assert.equal(environment.NEURODE_NATIVE_PATH, path)
+  })
+
+  it('says which MPI libraries there are, and that no launcher started it', async () => {
+    const { stdout } = await runNode([main, 'doctor', '--json'])
+    const { mpi } = JSON.parse(stdout)
+    assert.equal(mpi.launcher, null)
+    assert.equal(mpi.found, mpi.libraries.length > 0)
+    for (const { abi, path } of mpi.libraries) {
+      assert.match(abi, /^(Open MPI|MPICH|MPI 5 standard)$/)
+      assert.ok(existsSync(path), path)
+    }
+  })
+
+  for (const name of ['Open MPI', 'MPICH'] as const) {
+    const variable = name === 'Open MPI' ? 'OMPI_COMM_WORLD_SIZE' : 'PMI_SIZE'
+    it(`joins the ranks of a launcher, and the first one reports: ${name}`, async function () {
+      const launcher = launcherCalled(this, name)
+      const { code, stdout, stderr } = await runNodeRanks(launcher, 2, [main, 'doctor', '--json'])
+      assert.equal(code, 0, stderr)
+      const { mpi } = JSON.parse(stdout)
+      assert.deepEqual([mpi.launcher, mpi.ranks.rank, mpi.ranks.size, mpi.ranks.hosts], [variable, 0, 2, 1])
+      assert.match(mpi.ranks.library, new RegExp(name))
+      assert.ok(mpi.libraries.some((library: { abi: string }) => library.abi === name))
+    })
+  }
+
+  it('says why the ranks of a launcher do not find each other, and exits with 1', async function () {
+    const launcher = launcherCalled(this, 'Open MPI')
+    const { code, stdout } = await runNodeRanks(launcher, 2, [main, 'doctor'], { NEURODE_MPI_LIBRARY: '/nowhere.so' })
+    assert.notEqual(code, 0)
+    assert.match(
+      stdout,
+      /OMPI_COMM_WORLD_SIZE is set, but the ranks do not find each other: NEURODE_MPI_LIBRARY: \/nowhere/,
+    )
   })
 })

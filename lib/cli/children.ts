@@ -1,7 +1,8 @@
 /** Runs probes in child processes and returns what they found, or how they failed. */
 
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { thisPackage } from '../base/packageRoot.js'
 import type { Probes } from './probe.js'
 
@@ -20,10 +21,10 @@ export function probe<Name extends keyof Probes>(
   const script = join(thisPackage().root, 'dist', 'cli', 'probe.js')
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [script, name, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...launcherStdio()],
       timeout: mostMilliseconds,
       killSignal: 'SIGKILL',
-    })
+    }) as ChildProcessByStdio<null, Readable, Readable>
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -46,6 +47,13 @@ export function probe<Name extends keyof Probes>(
       resolve({ reason: `the process that tried it ${end}${said ? `: ${said}` : ''}` })
     })
   })
+}
+
+/** Hands on the descriptor through which a process that MPICH started speaks to its launcher, under the same number. */
+function launcherStdio(): readonly ('ignore' | number)[] {
+  const descriptor = Number(process.env.PMI_FD)
+  if (!Number.isInteger(descriptor) || descriptor < 3 || descriptor > 1000) return []
+  return [...new Array<'ignore'>(descriptor - 3).fill('ignore'), descriptor]
 }
 
 function parse<T>(text: string): Outcome<T> {

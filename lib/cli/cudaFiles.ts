@@ -1,24 +1,9 @@
 /** Finds NVIDIA's driver and cuBLASLt on this machine without loading them. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { type FileFinding, findIn, list, loaderFolders } from './libraryFolders.js'
 
-export interface FileFinding {
-  readonly found: boolean
-  readonly path?: string
-  readonly version?: string
-  readonly reason?: string
-}
-
-/** Folders that the dynamic loader searches by default. Its cache, which lists more, has no documented format. */
-const systemFolders = [
-  '/usr/lib/x86_64-linux-gnu',
-  '/usr/lib/aarch64-linux-gnu',
-  '/usr/lib64',
-  '/usr/lib',
-  '/lib/x86_64-linux-gnu',
-  '/usr/lib/wsl/lib',
-]
 const driverVersionFile = '/proc/driver/nvidia/version'
 
 /** Finds the driver: the version that the kernel module reports, and the library that programs load. */
@@ -62,10 +47,6 @@ export function findCudaLibrary(addonPath: string): FileFinding {
   return existsSync(path) ? { found: true, path } : { found: false, reason: `there is no ${path}` }
 }
 
-function loaderFolders(): string[] {
-  return [...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...systemFolders]
-}
-
 function targetFolders(root: string): string[] {
   return list(join(root, 'targets')).map((target) => join(target, 'lib'))
 }
@@ -73,20 +54,4 @@ function targetFolders(root: string): string[] {
 function nvidiaFolders(root: string): string[] {
   const sites = list(join(root, 'lib')).map((python) => join(python, 'site-packages', 'nvidia'))
   return sites.flatMap(list).map((folder) => join(folder, 'lib'))
-}
-
-function findIn(folders: readonly string[], name: RegExp): string | undefined {
-  for (const folder of folders) {
-    const found = list(folder).find((path) => name.test(basename(path)))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder).map((name) => join(folder, name))
-  } catch {
-    return []
-  }
 }

@@ -7,7 +7,9 @@ import { locateMnist } from '../data/mnist.js'
 import type { DeviceInfo } from '../native/addon.js'
 import { detectLibc } from '../native/libc.js'
 import { type Outcome, probe } from './children.js'
-import { type FileFinding, findCublasLt, findCudaLibrary, findDriver } from './cudaFiles.js'
+import { findCublasLt, findCudaLibrary, findDriver } from './cudaFiles.js'
+import type { FileFinding } from './libraryFolders.js'
+import { describeMpi, examineMpi, type MpiFinding } from './mpi.js'
 import { describeOptions, type Options, parse, UsageError } from './options.js'
 import type { TrainingFindings } from './probe.js'
 
@@ -24,6 +26,8 @@ const variables = [
   'NEURODE_CUDA_LIB_DIR',
   'NEURODE_DATA',
   'NEURODE_FAST_PATH',
+  'NEURODE_MPI',
+  'NEURODE_MPI_LIBRARY',
 ]
 
 interface Finding {
@@ -49,6 +53,7 @@ interface Report {
   readonly blas: Finding
   /** The server's fast path, which answers requests for inference without node:http. */
   readonly fastPath: Finding
+  readonly mpi: MpiFinding
   /** Result of ten training steps on each device, each in a child process. */
   readonly devices: readonly DeviceReport[]
   readonly mnist: Finding & { readonly folder?: string; readonly searched: readonly string[] }
@@ -71,12 +76,15 @@ export async function doctor(args: readonly string[]): Promise<number> {
     return 0
   }
   if (positionals.length > 0) throw new UsageError(`expected 'neurode doctor [options]', got '${positionals[0]}'`)
-  const { report, isWell } = await examine()
+  const mpi = await examineMpi()
+  // Of several ranks, the first one speaks.
+  if ((mpi.ranks?.rank ?? 0) > 0) return 0
+  const { report, isWell } = await examine(mpi)
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : describeReport(report))
   return isWell ? 0 : 1
 }
 
-async function examine(): Promise<{ report: Report; isWell: boolean }> {
+async function examine(mpi: MpiFinding): Promise<{ report: Report; isWell: boolean }> {
   const addon = await probe('addon')
   const listed: Outcome<readonly DeviceInfo[]> = addon.found
     ? await probe('devices')
@@ -104,6 +112,7 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
     cublasLt: findCublasLt(),
     blas: { found: false, reason: "not looked for: matrix products run on Neurode's own kernels" },
     fastPath: addon.found ? await examineFastPath() : { found: false, reason: 'the addon is not loaded' },
+    mpi,
     devices,
     mnist: await examineMnist(),
     environment: Object.fromEntries(
@@ -116,7 +125,11 @@ async function examine(): Promise<{ report: Report; isWell: boolean }> {
   const works = devices.filter(({ training }) => training !== undefined).map(({ name }) => name)
   return {
     report,
-    isWell: listed.found !== undefined && there.length > 0 && there.every((name) => works.includes(name)),
+    isWell:
+      mpi.reason === undefined &&
+      listed.found !== undefined &&
+      there.length > 0 &&
+      there.every((name) => works.includes(name)),
   }
 }
 
@@ -156,7 +169,7 @@ async function examineMnist(): Promise<Report['mnist']> {
 }
 
 function describeReport(report: Report): string {
-  const { addon, cpu, cuda, driver, cudaLibrary, cublasLt, blas, fastPath, devices, mnist, environment } = report
+  const { addon, cpu, cuda, driver, cudaLibrary, cublasLt, blas, fastPath, mpi, devices, mnist, environment } = report
   const system = [`${report.platform} ${report.arch}`, ...(report.libc ? [report.libc] : [])].join(', ')
   const rows = [
     ['neurode', report.version],
@@ -173,6 +186,7 @@ function describeReport(report: Report): string {
     ['cuBLASLt', describeFile(cublasLt)],
     ['blas', `none: ${blas.reason}`],
     ['fast path of servers', fastPath.found ? 'on' : `off: ${fastPath.reason}`],
+    ['mpi', describeMpi(mpi)],
     ...devices.map((device) => [`training on ${device.name}`, describeTraining(device)]),
     [
       'mnist',

@@ -1,6 +1,7 @@
 /** The child process of `neurode doctor`: it examines one thing with native code, so that a crash does not end the report. */
 
 import type { DeviceName } from '../core/devices.js'
+import type { Cluster } from '../distribution/ranks.js'
 import { layers } from '../layers/index.js'
 import { sequential } from '../models/sequential.js'
 import type { DeviceInfo } from '../native/addon.js'
@@ -32,6 +33,8 @@ export interface Probes {
   readonly train: TrainingFindings
   /** Why a server's requests for inference go through node:http, or null where they take the fast path. */
   readonly fastPath: string | null
+  /** This process among those that a launcher of MPI started. */
+  readonly ranks: Cluster
 }
 
 const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[Name] | Promise<Probes[Name]> } = {
@@ -42,6 +45,7 @@ const probes: { readonly [Name in keyof Probes]: (device: DeviceName) => Probes[
     const { whyNoFastPath } = await import('../serve/server/fastPath.js')
     return (await whyNoFastPath(undefined)) ?? null
   },
+  ranks: async () => (await import('../distribution/join.js')).join(),
 }
 
 /** Trains a model to add two numbers. The loss must fall to half, or the device computes wrongly. */

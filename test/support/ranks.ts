@@ -48,14 +48,25 @@ export function launcherCalled(this_: Mocha.Context, name: Launcher['name']): La
 
 /** Runs a program as so many ranks. `before` is a command that each rank begins with, and which runs the program. */
 export function runRanks(
-  { command, options }: Launcher,
+  launcher: Launcher,
   ranks: number,
   program: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
   before: readonly string[] = [],
 ): Promise<Ended> {
-  const all = [...options, '-n', `${ranks}`, ...before, process.execPath, programPath(program), ...args]
+  return runNodeRanks(launcher, ranks, [programPath(program), ...args], env, before)
+}
+
+/** Runs node with these arguments as so many ranks. */
+export function runNodeRanks(
+  { command, options }: Launcher,
+  ranks: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  before: readonly string[] = [],
+): Promise<Ended> {
+  const all = [...options, '-n', `${ranks}`, ...before, process.execPath, ...args]
   return runCommand(command, all, { ...environment, ...env }, 120_000)
 }
 
