@@ -80,8 +80,9 @@ export function adviseOnSums(
   targets: GivenTargets,
   where?: string,
 ): void {
-  const losses = core.training().heads.map(({ lossWeight }, h) => lossWeight * (sums[headAt(h)] as number))
-  const loss = losses.reduce((sum, each) => sum + each, sums[sumAt.penalty] as number)
+  const { heads } = core.training()
+  let loss = sums[sumAt.penalty] as number
+  for (let h = 0; h < heads.length; h++) loss += (heads[h] as HeadSetup).lossWeight * (sums[headAt(h)] as number)
   if (Number.isFinite(loss) || core.warned.has('NEURODE_NOT_FINITE')) return
   const own = core.training().heads.find(({ loss: each }) => each?.custom !== undefined)
   const otherwise = own

@@ -82,8 +82,35 @@ export function trainRange(
   run: (range: NativeTrainRange) => Promise<NativeSums>,
   fail: (error: unknown) => void,
 ): Promise<NativeSums> {
-  if (!core.training().captures) return run({ ...range, learningRates })
+  if (!core.training().captures) return run(nativeRange(range, learningRates))
   return trainCaptured(core, totals, range, learningRates, run, fail)
+}
+
+/** What native code is given of a range. Written out, as to spread an object takes longer than a small step. */
+function nativeRange(range: FeedRange, learningRates: Float32Array, arrays: RangeArrays = {}): NativeTrainRange {
+  const { data, batchSize, firstBatch, batches, shuffle, seed, epoch } = range
+  const { captured, gradients, update } = arrays
+  return {
+    data,
+    batchSize,
+    firstBatch,
+    batches,
+    shuffle,
+    seed,
+    epoch,
+    learningRates,
+    captured,
+    gradients,
+    update,
+  }
+}
+
+type RangeArrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'update'>
+
+/** One batch of a range, written out as well. */
+function batchOf(range: FeedRange, batch: number): FeedRange {
+  const { data, names, rows, batchSize, shuffle, seed, epoch } = range
+  return { data, names, rows, batchSize, firstBatch: range.firstBatch + batch, batches: 1, shuffle, seed, epoch }
 }
 
 async function trainCaptured(
@@ -96,7 +123,7 @@ async function trainCaptured(
 ): Promise<NativeSums> {
   if (!core.training().hasCustomLoss) {
     const captured = buffer(core, range)
-    const sums = await run({ ...range, learningRates, captured })
+    const sums = await run(nativeRange(range, learningRates, { captured }))
     try {
       take(core, totals, captured, sums[sumAt.rows] as number, rowsOf(range))
     } catch (error) {
@@ -106,17 +133,17 @@ async function trainCaptured(
   }
   let total: NativeSums | undefined
   const step = async (batch: number): Promise<boolean> => {
-    const one = { ...range, firstBatch: range.firstBatch + batch, batches: 1 }
+    const one = batchOf(range, batch)
     const rates = learningRates.length === 1 ? learningRates : learningRates.subarray(batch, batch + 1)
     const captured = buffer(core, one)
-    const forward = await run({ ...one, learningRates: rates, captured, update: false })
+    const forward = await run(nativeRange(one, rates, { captured, update: false }))
     const rows = forward[sumAt.rows] as number
     if (rows === 0) {
       total ??= forward
       return false
     }
     const { losses, gradients } = customLosses(core, captured, rowsOf(one))
-    const sums = await run({ ...one, learningRates: rates, gradients })
+    const sums = await run(nativeRange(one, rates, { gradients }))
     if (sums[sumAt.batches] === 0) {
       total ??= sums
       return false

@@ -141,8 +141,8 @@ export class ArrayFeed implements Feed {
     const { rows, batchSize } = this
     const { shuffle, seed, epoch } = this.#order
     const { handle: data, names } = this.#bound
-    const range = { data, names, rows, batchSize, firstBatch: this.#batch, batches: Math.min(limit, left) }
-    const sums = await work({ ...range, shuffle, seed, epoch })
+    const [firstBatch, batches] = [this.#batch, Math.min(limit, left)]
+    const sums = await work({ data, names, rows, batchSize, firstBatch, batches, shuffle, seed, epoch })
     this.#bound.look(sums)
     this.#batch += sums[sumAt.batches] as number
     return sums

@@ -65,6 +65,13 @@ export class Totals {
     this.#metrics = new Float64Array(native)
   }
 
+  /** Begins anew, with sums of 0; not for metrics that TypeScript computes. */
+  clear(): void {
+    this.batches = this.rows = this.#penalty = 0
+    this.#ofHeads.fill(0)
+    this.#metrics.fill(0)
+  }
+
   /** Adds the sums of a range, or {@link Totals.sums}, which include the states of metrics. */
   add(sums: NativeSums | readonly number[]): void {
     this.batches += sums[sumAt.batches] as number
@@ -104,17 +111,17 @@ export class Totals {
   /** Losses and metrics over all rows so far. */
   logs(): Logs {
     const lossOf = (h: number) => this.#ofHeads[3 * h] as number
-    const loss = this.#heads.reduce((sum, { lossWeight }, h) => sum + lossWeight * lossOf(h), 0)
+    let loss = 0
+    for (let h = 0; h < this.#heads.length; h++) loss += (this.#heads[h] as HeadSetup).lossWeight * lossOf(h)
     const logs: Record<string, number> & { loss: number } = { loss: round((loss + this.#penalty) / this.rows) }
     this.#heads.forEach(({ lossKey }, h) => {
       if (lossKey !== undefined) logs[lossKey] = round(lossOf(h) / this.rows)
     })
     let row = 0
     this.#heads.forEach(({ metrics }, h) => {
-      const [counted, weight] = this.#ofHeads.subarray(3 * h + 1, 3 * h + 3) as unknown as [number, number]
       for (const metric of metrics) {
         const state = this.#states.get(metric)
-        const rows = metric.weighted ? weight : counted
+        const rows = this.#ofHeads[3 * h + (metric.weighted ? 2 : 1)] as number
         const result = state ? state.result() : metric.finish(ratio(this.#metrics[row++] as number, rows), rows)
         if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
         logs[metric.key] = round(result)

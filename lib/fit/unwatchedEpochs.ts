@@ -61,13 +61,14 @@ export class UnwatchedEpochs {
     const begun = await this.#feed.trainEpochs({ shuffle, seed, epoch: order }, batches, wanted, rates)
     const complete: CompleteEpoch[] = []
     let done = 0
+    const totals = totalsOf(core)
     for (const { seconds, sums } of begun) {
       const count = sums[sumAt.batches] as number
       if (count === 0) break
       done += count
       core.epochsBegun++
       core.step += count
-      const totals = totalsOf(core)
+      totals.clear()
       totals.add(sums)
       const at = complete.length
       if (count < batches) {

@@ -81,22 +81,19 @@ export function splitRows(
   const isOnly = stride === positions * each
   const beginOf = (place: number) =>
     isOnly ? place * each : begin + Math.floor(place / positions) * stride + (place % positions) * each
-  const places = new Uint32Array((captured.length / stride) * positions)
+  const all = (captured.length / stride) * positions
+  const counts = (place: number) => !Number.isNaN(captured[beginOf(place) + 2 * outputs])
   let rows = 0
-  for (let place = 0; place < places.length; place++) {
-    if (!Number.isNaN(captured[beginOf(place) + 2 * outputs])) places[rows++] = place
-  }
+  for (let place = 0; place < all; place++) if (counts(place)) rows++
+  // Undefined where all count: then a row is its place.
+  const places = rows === all ? undefined : countUp(all).filter(counts)
   const width = raw === undefined ? outputs : raw.data.length / (raw.rows * positions)
-  const batch = {
-    outputs: new Float32Array(rows * outputs),
-    targets: new Float32Array(rows * width),
-    weights: new Float32Array(rows).fill(1),
-    shape: [rows, outputs] as const,
-  }
-  const { outputs: ofOutputs, targets, weights } = batch
+  const ofOutputs = new Float32Array(rows * outputs)
+  const targets = new Float32Array(rows * width)
+  const weights = new Float32Array(rows).fill(1)
   const from = raw?.data ?? captured
   for (let row = 0; row < rows; row++) {
-    const place = places[row] as number
+    const place = places === undefined ? row : (places[row] as number)
     const at = beginOf(place)
     const first = raw === undefined ? at + outputs : width * placeOf(raw, place, positions)
     for (let o = 0; o < outputs; o++) ofOutputs[row * outputs + o] = captured[at + o] as number
@@ -105,13 +102,18 @@ export function splitRows(
   }
   let indices: Uint32Array | undefined
   return {
-    ...batch,
+    outputs: ofOutputs,
+    targets,
+    weights,
+    shape: [rows, outputs],
     get indices() {
-      indices ??= indexAt && places.subarray(0, rows).map((place) => indexAt(Math.floor(place / positions)))
+      indices ??= indexAt && (places ?? countUp(rows)).map((place) => indexAt(Math.floor(place / positions)))
       return indices
     },
   }
 }
+
+const countUp = (count: number) => Uint32Array.from({ length: count }, (_, i) => i)
 
 /** The place of a captured position among those of all bound rows. */
 function placeOf({ rowAt }: RawTargets, place: number, positions: number): number {
