@@ -8,7 +8,7 @@ import { adviseOnBatch, adviseOnSample, adviseOnSums } from '../core/dataAdvice.
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
-import { inTurn } from '../core/turns.js'
+import { behindTurns, inTurn } from '../core/turns.js'
 import { evaluateBatchHere, totalsOf, trainBatchHere, trainRange } from '../feeds/captures.js'
 import { ArrayFeed } from '../feeds/feed.js'
 import { refuseBalanced } from '../feeds/feeds.js'
@@ -60,7 +60,8 @@ async function trainAway(core: ModelCore, { input, targets }: Batch): Promise<Re
   const feed = new ArrayFeed(core, input, targets, input.rows)
   const train = () => trainOn(core, feed)
   try {
-    return await (core.training().hasCustomLoss ? inTurn(core, train) : train())
+    const run = core.training().hasCustomLoss ? inTurn : behindTurns
+    return await run(core, train)
   } finally {
     feed.release()
   }

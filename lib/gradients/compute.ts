@@ -7,12 +7,12 @@ import type { ByOutput } from '../core/heads.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
-import { inTurn } from '../core/turns.js'
+import { behindTurns, inTurn } from '../core/turns.js'
 import { asGiven, BoundNames } from '../feeds/boundNames.js'
 import { customLosses, stride, withLosses } from '../feeds/captures.js'
 import { refuseBalanced } from '../feeds/feeds.js'
 import { Totals } from '../feeds/ranges.js'
-import { type Gradients, takeGradients } from './gradients.js'
+import { arraysOfGradients, type GradientArrays, type Gradients, gradientsOf } from './gradients.js'
 import { checkInputs, type GradientsOfInputs, splitInputs } from './inputs.js'
 import { Destinations, type GradientsOut } from './out.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
@@ -71,18 +71,20 @@ export async function valueAndGradients(
   const rows = new BoundNames(targets, asGiven).from(0)
   try {
     const into = new Destinations(core, sibling(), input.rows, computation, options.out)
-    return await inTurn(core, async () => {
-      const arrays = arraysFor(core, input.rows, computation)
-      let sums = await bound.run(arrays)
-      const { heads, hasCustomLoss } = core.training()
+    const { heads, hasCustomLoss } = core.training()
+    const run = hasCustomLoss ? inTurn : behindTurns
+    return await run(core, async () => {
+      const arrays = arraysFor(core, sibling(), input.rows, computation, into)
+      const { captured, ...ofGradients } = arrays
+      let sums = await bound.run(hasCustomLoss ? { captured } : arrays)
       if (hasCustomLoss) {
-        const { losses, gradients } = customLosses(core, arrays.captured, rows)
+        const { losses, gradients } = customLosses(core, captured, rows)
         sums = withLosses(sums, losses)
-        await bound.run({ ...arrays, captured: undefined, gradients })
+        await bound.run({ ...ofGradients, gradients })
       }
       const totals = new Totals(heads.map((head) => ({ ...head, metrics: [] })))
       totals.add(sums)
-      return { loss: totals.logs().loss, ...resultsOf(core, sibling(), arrays, into, input.rows, computation) }
+      return { loss: totals.logs().loss, ...resultsOf(core, arrays, into, input.rows, computation) }
     })
   } finally {
     bound.release()
@@ -108,10 +110,10 @@ export async function backward(
   const bound = new BoundRows(core, sibling, input, noTargets(core, input.rows))
   try {
     const into = new Destinations(core, sibling(), input.rows, computation, options.out)
-    return await inTurn(core, async () => {
-      const arrays = arraysFor(core, input.rows, computation)
+    return await behindTurns(core, async () => {
+      const arrays = arraysFor(core, sibling(), input.rows, computation, into)
       await bound.run({ ...arrays, gradients })
-      return resultsOf(core, sibling(), arrays, into, input.rows, computation)
+      return resultsOf(core, arrays, into, input.rows, computation)
     })
   } finally {
     bound.release()
@@ -134,19 +136,26 @@ function readComputation({ training, inputs }: BackwardOptions, defaults: Comput
 interface Arrays {
   readonly captured: Float32Array
   readonly inputGradients: Float32Array | undefined
+  readonly parameterGradients: GradientArrays
 }
 
-function arraysFor(core: ModelCore, rows: number, { inputs }: Computation): Arrays {
+function arraysFor(
+  core: ModelCore,
+  sibling: Sibling,
+  rows: number,
+  { training, inputs }: Computation,
+  into: Destinations,
+): Arrays {
   return {
     captured: new Float32Array(rows * stride(core)),
     inputGradients: inputs ? new Float32Array(rows * core.built().inputSize) : undefined,
+    parameterGradients: arraysOfGradients(core, sibling, training, into.gradients),
   }
 }
 
 function resultsOf(
   core: ModelCore,
-  sibling: Sibling,
-  { captured, inputGradients }: Arrays,
+  { captured, inputGradients, parameterGradients }: Arrays,
   into: Destinations,
   rows: number,
   { training }: Computation,
@@ -154,7 +163,7 @@ function resultsOf(
   into.checkPresent()
   return {
     outputs: capturedOutputs(core, captured, into.outputs),
-    gradients: takeGradients(core, sibling, training, into.gradients),
+    gradients: gradientsOf(core, parameterGradients, training, into.gradients),
     inputs: inputGradients && splitInputs(core, inputGradients, rows, into.inputs),
   }
 }

@@ -52,28 +52,58 @@ interface Moved {
 
 const movedBy = new WeakMap<object, Moved>()
 
+/** By parameter; undefined for those that a step does not change. */
+export type GradientArrays = readonly (Float32Array | undefined)[]
+
+/** Arrays from which gradients were copied to arrays of the caller, for the next pass. */
+const sparesBy = new WeakMap<Place, Float32Array[]>()
+
 /**
- * Reads the gradients that a native model computed last, into the arrays of `into` or into new ones. In training mode, the record
- * remembers how statistics would move.
+ * Arrays for the gradients of a pass, by parameter, and in training mode for the next values of statistics. Those of `into` are filled
+ * at the end, from arrays that are used again.
  */
-export function takeGradients(
+export function arraysOfGradients(
   core: ModelCore,
-  { model, learns }: Sibling,
+  { learns }: Sibling,
+  training: boolean,
+  into: ReadonlyMap<string, Float32Array>,
+): GradientArrays {
+  return placesOf(core).map((place) => {
+    const isWanted = learns[place.index] || (training && isStatistic(place) && place.layer.trainable)
+    if (!isWanted) return undefined
+    const spare = into.has(place.name) ? sparesBy.get(place)?.pop() : undefined
+    return spare ?? newFloats(elementCount(place.parameter.shape))
+  })
+}
+
+/**
+ * The record of the gradients in these arrays; those of `into` are copied there. In training mode, the record remembers how statistics
+ * would move.
+ */
+export function gradientsOf(
+  core: ModelCore,
+  arrays: GradientArrays,
   training: boolean,
   into: ReadonlyMap<string, Float32Array>,
 ): Gradients {
-  const places = placesOf(core)
-  const weights = places.filter(({ index }) => learns[index])
-  const gradients = Object.fromEntries(
-    weights.map(({ name, index, parameter: { shape } }) => {
-      const values = model.getGradient(index, into.get(name) ?? newFloats(elementCount(shape)))
-      return [name, new ShapedArray(values, shape)]
-    }),
-  )
-  if (training) {
-    const statistics = places.filter((place) => isStatistic(place) && place.layer.trainable)
-    movedBy.set(gradients, { core, values: new Map(statistics.map(({ index }) => [index, model.getGradient(index)])) })
+  const entries: [string, NdArray<Float32Array>][] = []
+  const moved = new Map<number, Float32Array>()
+  for (const place of placesOf(core)) {
+    const values = arrays[place.index]
+    if (values === undefined) continue
+    if (isStatistic(place)) {
+      moved.set(place.index, values)
+      continue
+    }
+    const own = into.get(place.name)
+    if (own !== undefined) {
+      own.set(values)
+      sparesBy.set(place, [...(sparesBy.get(place) ?? []), values])
+    }
+    entries.push([place.name, new ShapedArray(own ?? values, place.parameter.shape)])
   }
+  const gradients = Object.fromEntries(entries)
+  if (training) movedBy.set(gradients, { core, values: moved })
   return gradients
 }
 
@@ -137,13 +167,13 @@ export function whyNone(place: Place): string {
   return place.layer.trainable ? 'no output depends on it' : 'its layer is frozen'
 }
 
-/** Gives a native model the gradients of a step, and statistics the values that the record remembers, or those that they have. */
-export function giveGradients(core: ModelCore, { model }: Sibling, record: unknown, { values }: GivenGradients): void {
+/**
+ * What a native model takes a step from, by parameter: the gradients, and of statistics the values that the record remembers, if any.
+ */
+export function arraysOfStep(core: ModelCore, record: unknown, { values }: GivenGradients): GradientArrays {
   const moved = movedBy.get(record as object)
-  for (const place of placesOf(core)) {
-    const { index } = place
-    const remembered = moved?.core === core ? moved.values.get(index) : undefined
-    const value = isStatistic(place) ? (remembered ?? model.getParameter(index)) : values.get(index)
-    if (value !== undefined) model.setGradient(index, value)
-  }
+  return placesOf(core).map((place) => {
+    if (!isStatistic(place)) return values.get(place.index)
+    return moved?.core === core ? moved.values.get(place.index) : undefined
+  })
 }

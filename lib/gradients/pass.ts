@@ -7,7 +7,7 @@ import { sumAt } from '../native/sums.js'
 import { working } from '../native/working.js'
 import type { Sibling } from './siblings.js'
 
-type Arrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'inputGradients' | 'update'>
+type Arrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'inputGradients' | 'parameterGradients' | 'update'>
 
 const oneBatch = { firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
 

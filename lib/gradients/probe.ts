@@ -1,6 +1,6 @@
 /** Computes losses and gradients of one batch on a copy of a model. */
 
-import type { GivenTargets, InputRows } from '../arrays/arrays.js'
+import { elementCount, type GivenTargets, type InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import { asGiven, BoundNames } from '../feeds/boundNames.js'
 import { customLosses, stride } from '../feeds/captures.js'
@@ -56,8 +56,9 @@ export class Probe {
   /** The gradient of each parameter. */
   async gradients(): Promise<Float32Array[]> {
     const { gradients } = await this.#forward()
-    await this.#run(this.#forGradients, { gradients })
-    return this.model.parameters.map((_, index) => this.#forGradients.model.getGradient(index))
+    const parameterGradients = this.model.parameters.map(({ shape }) => new Float32Array(elementCount(shape)))
+    await this.#run(this.#forGradients, { gradients, parameterGradients })
+    return parameterGradients
   }
 
   dispose(): void {
@@ -79,7 +80,7 @@ export class Probe {
     return { loss, gradients }
   }
 
-  #run({ model, data }: Bound, arrays: Pick<NativeTrainRange, 'captured' | 'gradients'>) {
+  #run({ model, data }: Bound, arrays: Pick<NativeTrainRange, 'captured' | 'gradients' | 'parameterGradients'>) {
     const order = { epoch: 0, shuffle: false, seed: 0, firstBatch: 0, batches: 1 }
     const learningRates = Float32Array.of(0)
     return model.train({ data, batchSize: this.#rows, ...order, learningRates, update: false, ...arrays })

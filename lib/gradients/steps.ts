@@ -4,13 +4,13 @@ import { NeurodeError } from '../base/errors.js'
 import { checkBoolean, checkOptions, refuse } from '../checks/validate.js'
 import type { ModelCore } from '../core/core.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
-import { inTurn, mustWait } from '../core/turns.js'
+import { behindTurns, mustWait } from '../core/turns.js'
 import { stride } from '../feeds/captures.js'
 import { VectorTable } from '../layers/embedding.js'
 import { working } from '../native/working.js'
 import { learningRates } from '../training/optimizers.js'
 import { checkNoFit } from './compute.js'
-import { giveGradients, readGradients, siblingOfStep } from './gradients.js'
+import { arraysOfStep, readGradients, siblingOfStep } from './gradients.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
 import { BoundRows } from './pass.js'
 import { steppingSibling } from './siblings.js'
@@ -44,20 +44,20 @@ export async function applyGradients(
   const skips = checkBoolean(options.skipNonFinite ?? false, 'skipNonFinite')
   core.training()
   refuseLazy(core)
-  // Without a wait they are given to the native model within this call.
+  // Without a wait the native model takes or copies them within this call.
   const read = readGradients(core, gradients, mustWait(core))
   const { nonFinite } = read
   if (nonFinite > 0) {
     if (skips) return { applied: false, nonFinite }
     throw new NeurodeError('ERR_ARGUMENT', `${read.complaint}; skipNonFinite leaves out such steps`)
   }
-  await countStep(core, (rates) =>
-    inTurn(core, async () => {
+  const arrays = arraysOfStep(core, gradients, read)
+  await behindTurns(core, () =>
+    countStep(core, async ([rate]) => {
       core.checkAlive()
-      const own = siblingOfStep(core, read.ofAll)
-      giveGradients(core, own, gradients, read)
+      const { model } = siblingOfStep(core, read.ofAll)
       core.trains()
-      await working(own.model, (here) => own.model.applyGradients(rates[0] as number, here))
+      await working(model, (here) => model.applyGradients(arrays, rate as number, here))
     }),
   )
   return { applied: true, nonFinite }

@@ -76,6 +76,11 @@ export interface NativeTrainRange extends Captures {
   readonly gradients?: Float32Array | undefined
   /** Is filled with d loss / d input of the range's rows, in order; for a Plan with `training.inputGradients`. */
   readonly inputGradients?: Float32Array | undefined
+  /**
+   * By parameter, are filled with the gradients of the range's last batch, and of a statistic with the value that a step would give it;
+   * for a Plan with `training.gradients` and `update: false`.
+   */
+  readonly parameterGradients?: readonly (Float32Array | undefined)[] | undefined
   /** Whether weights change; default true. */
   readonly update?: boolean | undefined
 }
@@ -131,13 +136,14 @@ export interface NativeModel {
   /** A model of another Plan over the same parameters: values, optimizer variables, steps and work in flight are common to both. */
   sibling(plan: Plan): NativeModel
   /**
-   * The gradient that the last range with `update: false` computed, for a Plan with `training.gradients`; of a statistic, the value that
-   * a step would give it. It is written into `out`, or into a new array.
+   * One step of the optimizer from these gradients, by parameter; of a statistic, its next value, or undefined if it stays. For a Plan
+   * with `training.gradients`.
    */
-  getGradient(index: number, out?: Float32Array): Float32Array
-  setGradient(index: number, values: Float32Array): void
-  /** One step of the optimizer from these gradients. */
-  applyGradients(learningRate: number, here?: boolean): Promise<void> | undefined
+  applyGradients(
+    gradients: readonly (Float32Array | undefined)[],
+    learningRate: number,
+    here?: boolean,
+  ): Promise<void> | undefined
   /** Keeps the arrays, or copies of them, and returns a handle for them. Labels and weights are always copied. */
   bind(input: NativeInput, targets: NativeTargets | NativeHeadTargets): number
   /** Takes over data that another model, disposed or not, has bound, and returns a handle for them; the other handle becomes invalid. */

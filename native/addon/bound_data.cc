@@ -57,10 +57,12 @@ std::shared_ptr<Bound> BoundData::of(Napi::Object range) const {
 }
 
 Napi::Value BoundData::arrays_of(Napi::Object range) const {
-  Napi::Array arrays = Napi::Array::New(range.Env(), 3);
+  Napi::Array arrays = Napi::Array::New(range.Env(), 5);
   arrays.Set(0u, arrays_.Value().Get(range.Get("data").As<Napi::Number>().Uint32Value()));
   arrays.Set(1u, range.Get("captured"));
   arrays.Set(2u, range.Get("gradients"));
+  arrays.Set(3u, range.Get("inputGradients"));
+  arrays.Set(4u, range.Get("parameterGradients"));
   return arrays;
 }
 

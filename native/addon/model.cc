@@ -30,8 +30,6 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::get_slot>("getSlot"),
                          InstanceMethod<&Model::set_slot>("setSlot"),
                          InstanceMethod<&Model::sibling>("sibling"),
-                         InstanceMethod<&Model::get_gradient>("getGradient"),
-                         InstanceMethod<&Model::set_gradient>("setGradient"),
                          InstanceMethod<&Model::apply_gradients>("applyGradients"),
                          InstanceMethod<&Model::bind>("bind"),
                          InstanceMethod<&Model::take_over>("takeOver"),

@@ -44,8 +44,6 @@ class Model : public Wrapped<Model> {
   Napi::Value get_slot(const Napi::CallbackInfo& info);
   void set_slot(const Napi::CallbackInfo& info);
   Napi::Value sibling(const Napi::CallbackInfo& info);
-  Napi::Value get_gradient(const Napi::CallbackInfo& info);
-  void set_gradient(const Napi::CallbackInfo& info);
   Napi::Value apply_gradients(const Napi::CallbackInfo& info);
   Napi::Value bind(const Napi::CallbackInfo& info);
   Napi::Value take_over(const Napi::CallbackInfo& info);
@@ -64,7 +62,6 @@ class Model : public Wrapped<Model> {
 
   Core& core();
   Core& idle_core();
-  Core& core_with_gradients();
   void read_core(const std::function<void(Core&)>& read);
   int parameter_index(Napi::Value value);
   int slot_index(Napi::Value value);

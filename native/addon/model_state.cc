@@ -4,6 +4,7 @@
 #include <string>
 
 #include "native/addon/convert.h"
+#include "native/addon/copies.h"
 #include "native/addon/model.h"
 #include "native/addon/opening.h"
 #include "native/engine/flush_subnormals.h"
@@ -138,52 +139,31 @@ Napi::Value Model::sibling(const Napi::CallbackInfo& info) {
   });
 }
 
-Model::Core& Model::core_with_gradients() {
-  Core& core = this->core();
-  if (!core.program.keeps_gradients)
-    throw Error("ERR_ARGUMENT", "plan: expected one that keeps gradients");
-  return core;
-}
-
-// (index, out): into `out`, or a new array where it is undefined.
-Napi::Value Model::get_gradient(const Napi::CallbackInfo& info) {
-  return guard(info.Env(), [&] {
-    const Core& core = core_with_gradients();
-    const int index = parameter_index(info[0]);
-    const Parameter& parameter = core.program.parameters[index];
-    Napi::Float32Array values = info[1].IsUndefined()
-                                    ? Napi::Float32Array::New(info.Env(), parameter.size())
-                                    : sized(info[1], parameter);
-    float* const to = values.Data();
-    read_core([&](Core& core) { core.executor->get_gradient(index, to); });
-    return values;
-  });
-}
-
-void Model::set_gradient(const Napi::CallbackInfo& info) {
-  guard(info.Env(), [&] {
-    const Core& core = core_with_gradients();
-    const int index = parameter_index(info[0]);
-    const float* const from = sized(info[1], core.program.parameters[index]).Data();
-    read_core([&](Core& core) { core.executor->set_gradient(index, from); });
-  });
-}
-
+// (gradients, learningRate, here)
 Napi::Value Model::apply_gradients(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guard(env, [&]() -> Napi::Value {
-    Core& own = core_with_gradients();
-    const auto rate = static_cast<float>(to_number(info[0], "learningRate"));
-    if (may_be_here(info[1], Work::apply, 0, 1)) {
+    Core& own = core();
+    const std::vector<float*> given = to_gradients(info[0], "gradients", own.program);
+    const auto rate = static_cast<float>(to_number(info[1], "learningRate"));
+    if (may_be_here(info[2], Work::apply, 0, 1)) {
       const FlushSubnormals flush;
-      own.executor->apply(rate, *own.step, true);
+      own.executor->apply({given.begin(), given.end()}, rate, *own.step, true);
       ++*jobs_;
       return env.Undefined();
     }
+    // The arrays are the caller's, who may change them as soon as this call has returned.
+    const auto copies = std::make_shared<std::vector<Uninitialized<float>>>();
+    std::vector<const float*> gradients;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (given[i] != nullptr)
+        copies->push_back(copy_of(given[i], own.program.parameters[i].size()));
+      gradients.push_back(given[i] == nullptr ? nullptr : copies->back().data());
+    }
     return submit(
         env, env.Undefined(), std::make_shared<std::atomic<bool>>(false),
-        [core = core_, rate](const std::atomic<bool>&) {
-          core->executor->apply(rate, *core->step, false);
+        [core = core_, rate, copies, gradients](const std::atomic<bool>&) {
+          core->executor->apply(gradients, rate, *core->step, false);
         },
         [](Napi::Env env) { return env.Undefined(); });
   });

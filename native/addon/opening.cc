@@ -28,6 +28,18 @@ Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
   return values;
 }
 
+std::vector<float*> to_gradients(Napi::Value value, const char* name, const Program& program) {
+  if (!program.keeps_gradients)
+    throw Error("ERR_ARGUMENT", "plan: expected one that keeps gradients");
+  const Napi::Object arrays = to_object(value, name);
+  std::vector<float*> gradients;
+  for (std::uint32_t i = 0; i < program.parameters.size(); ++i) {
+    const Napi::Value array = arrays.Get(i);
+    gradients.push_back(array.IsUndefined() ? nullptr : sized(array, program.parameters[i]).Data());
+  }
+  return gradients;
+}
+
 Opening to_opening(const Napi::CallbackInfo& info) {
   Opening opening;
   opening.core = to_core(info);

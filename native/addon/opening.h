@@ -31,6 +31,10 @@ std::shared_ptr<ModelCore> to_core(const Napi::CallbackInfo& info);
 // Converts the values of one parameter. Throws if their number is wrong.
 Napi::Float32Array sized(Napi::Value value, const Parameter& parameter);
 
+// The memory of an array of Float32Arrays by parameter, with null where there is none. Throws
+// unless the Program keeps gradients.
+std::vector<float*> to_gradients(Napi::Value value, const char* name, const Program& program);
+
 // A model that another thread creates, from values in the memory of JavaScript arrays.
 struct Opening {
   std::shared_ptr<ModelCore> core;

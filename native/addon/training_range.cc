@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "native/addon/convert.h"
+#include "native/addon/opening.h"
 #include "native/addon/range.h"
 
 namespace neurode::addon {
@@ -17,6 +18,10 @@ TrainingRange::TrainingRange(Napi::Object options, std::shared_ptr<Bound> bound,
       key_(to_order_key(options, range_.data.input.rows)),
       learning_rates_(to_learning_rates(options, epochs * range_.batches)) {
   range_.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
+  const Napi::Value gradients = options.Get("parameterGradients");
+  if (gradients.IsUndefined()) return;
+  if (range_.update) throw Error("ERR_ARGUMENT", "parameterGradients: expected none with update");
+  parameter_gradients_ = to_gradients(gradients, "parameterGradients", program);
 }
 
 Sums TrainingRange::run(ModelCore& core, std::int64_t later,
@@ -24,6 +29,7 @@ Sums TrainingRange::run(ModelCore& core, std::int64_t later,
   if (cancelled) return Sums(core.program.heads.size(), core.program.metrics);
   BatchRange range = range_;
   range.data = bound_->view();
+  range.parameter_gradients = parameter_gradients_;
   if (shuffles_) {
     range.order_key = key_;
     range.order_key.epoch += later;

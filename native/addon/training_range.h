@@ -35,6 +35,7 @@ class TrainingRange {
   bool shuffles_;
   OrderKey key_;
   std::vector<float> learning_rates_;
+  std::vector<float*> parameter_gradients_;  // empty, or by parameter
 };
 
 }  // namespace neurode::addon

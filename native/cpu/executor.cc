@@ -29,14 +29,9 @@ class CpuExecutor final : public Executor {
   std::unique_ptr<Executor> sibling(Program program) override {
     return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_, &parameters_);
   }
-  void get_gradient(int index, float* values) const override {
-    parameters_.get_gradient(index, values);
-  }
-  void set_gradient(int index, const float* values) override {
-    parameters_.set_gradient(index, values);
-  }
-  void apply(float learning_rate, std::int64_t& step, bool here) override {
-    training_.apply(learning_rate, step, here);
+  void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
+             bool here) override {
+    training_.apply(gradients, learning_rate, step, here);
   }
 
   void get_parameter(int index, float* values) const override {

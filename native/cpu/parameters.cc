@@ -3,32 +3,49 @@
 #include "native/cpu/parameters.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
-#include "native/cpu/cuts.h"
 #include "native/engine/siblings.h"
 
 namespace neurode::cpu {
 namespace {
 
 constexpr int kSquare = 4;
+constexpr int kLine = 16;  // floats of a cache line
+typedef float Four __attribute__((vector_size(4 * kSquare)));
 
-// Through registers: each line of memory is read and written in turn.
+Four load(const float* from) {
+  Four four;
+  std::memcpy(&four, from, sizeof four);
+  return four;
+}
+void store(Four four, float* to) { std::memcpy(to, &four, sizeof four); }
+
 void transpose_square(const float* from, std::int64_t from_stride, float* to,
                       std::int64_t to_stride) {
-  float square[kSquare][kSquare];
-  for (int i = 0; i < kSquare; ++i)
-    for (int j = 0; j < kSquare; ++j) square[j][i] = from[i * from_stride + j];
-  for (int j = 0; j < kSquare; ++j) std::copy_n(square[j], kSquare, to + j * to_stride);
+  const Four a = load(from), b = load(from + from_stride), c = load(from + 2 * from_stride),
+             d = load(from + 3 * from_stride);
+  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+             cd = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+             last_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+             last_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store(__builtin_shufflevector(ab, cd, 0, 1, 4, 5), to);
+  store(__builtin_shufflevector(ab, cd, 2, 3, 6, 7), to + to_stride);
+  store(__builtin_shufflevector(last_ab, last_cd, 0, 1, 4, 5), to + 2 * to_stride);
+  store(__builtin_shufflevector(last_ab, last_cd, 2, 3, 6, 7), to + 3 * to_stride);
 }
 
-// to (columns, to_stride) = from (rows, from_stride), transposed.
+// to (columns, to_stride) = from (rows, from_stride), transposed: whole cache lines of `to` one
+// after the other.
 void transpose(const float* from, std::int64_t from_stride, int rows, int columns, float* to,
                std::int64_t to_stride) {
   const int whole_rows = rows / kSquare * kSquare, whole_columns = columns / kSquare * kSquare;
-  for (int c = 0; c < whole_columns; c += kSquare)
-    for (int r = 0; r < whole_rows; r += kSquare)
-      transpose_square(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
+  for (int line = 0; line < whole_rows; line += kLine)
+    for (int c = 0; c < whole_columns; c += kSquare)
+      for (int r = line; r < std::min(line + kLine, whole_rows); r += kSquare)
+        transpose_square(from + r * from_stride + c, from_stride, to + c * to_stride + r,
+                         to_stride);
   for (int c = 0; c < columns; ++c)
     for (int r = c < whole_columns ? whole_rows : 0; r < rows; ++r)
       to[c * to_stride + r] = from[r * from_stride + c];
@@ -71,44 +88,53 @@ void Parameters::add_gradients() {
   }
 }
 
-// A kernel lies transposed.
-void Parameters::copy_to(int index, const float* from, float* values) const {
-  const Parameter& parameter = program_.parameters[index];
-  const std::int64_t stride = (*this)[index].stride;
-  if (parameter.layout == Layout::kernel)
-    return transpose(from, stride, parameter.columns, parameter.rows, values, parameter.columns);
-  for (int row = 0; row < std::max(parameter.rows, 1); ++row)
-    std::copy_n(from + row * stride, parameter.columns,
-                values + row * std::int64_t{parameter.columns});
+// The rows of a parameter that are a thread's: a vector is one row.
+Part Parameters::rows_of(int index, int thread, int threads) const {
+  return part(std::max(program_.parameters[index].rows, 1), thread, threads);
 }
 
-void Parameters::copy_from(int index, const float* values, float* to) const {
+// Some rows of a parameter. A kernel lies transposed.
+void Parameters::copy_to(int index, const float* from, Part rows, float* values) const {
   const Parameter& parameter = program_.parameters[index];
-  const std::int64_t stride = (*this)[index].stride;
+  const std::int64_t stride = (*this)[index].stride, columns = parameter.columns;
   if (parameter.layout == Layout::kernel)
-    return transpose(values, parameter.columns, parameter.rows, parameter.columns, to, stride);
-  for (int row = 0; row < std::max(parameter.rows, 1); ++row)
-    std::copy_n(values + row * std::int64_t{parameter.columns}, parameter.columns,
-                to + row * stride);
+    return transpose(from + rows.begin, stride, parameter.columns, rows.end - rows.begin,
+                     values + rows.begin * columns, columns);
+  for (int row = rows.begin; row < rows.end; ++row)
+    std::copy_n(from + row * stride, columns, values + row * columns);
+}
+
+void Parameters::copy_from(int index, const float* values, Part rows, float* to) const {
+  const Parameter& parameter = program_.parameters[index];
+  const std::int64_t stride = (*this)[index].stride, columns = parameter.columns;
+  if (parameter.layout == Layout::kernel)
+    return transpose(values + rows.begin * columns, columns, rows.end - rows.begin,
+                     parameter.columns, to + rows.begin, stride);
+  for (int row = rows.begin; row < rows.end; ++row)
+    std::copy_n(values + row * columns, columns, to + row * stride);
 }
 
 void Parameters::get(int slot, int index, float* values) const {
   const ParameterMemory& memory = (*this)[index];
-  copy_to(index, (slot < 0 ? memory.values : memory.slots[slot]).data(), values);
+  const float* const from = (slot < 0 ? memory.values : memory.slots[slot]).data();
+  copy_to(index, from, rows_of(index, 0, 1), values);
 }
 
 void Parameters::set(int slot, int index, const float* values) {
   ParameterMemory& memory = (*this)[index];
   if (slot < 0) changes();
-  copy_from(index, values, (slot < 0 ? memory.values : memory.slots[slot]).data());
+  float* const to = (slot < 0 ? memory.values : memory.slots[slot]).data();
+  copy_from(index, values, rows_of(index, 0, 1), to);
 }
 
-void Parameters::get_gradient(int index, float* values) const {
-  copy_to(index, gradients_[index].data(), values);
+void Parameters::get_gradients(std::span<float* const> values, int thread, int threads) {
+  for (int i = 0; i < count(); ++i)
+    if (values[i] != nullptr) copy_to(i, gradient(i), rows_of(i, thread, threads), values[i]);
 }
 
-void Parameters::set_gradient(int index, const float* values) {
-  copy_from(index, values, gradients_[index].data());
+void Parameters::set_gradients(std::span<const float* const> values, int thread, int threads) {
+  for (int i = 0; i < count(); ++i)
+    if (values[i] != nullptr) copy_from(i, values[i], rows_of(i, thread, threads), gradient(i));
 }
 
 // A penalty has a gradient everywhere, and gradients that are kept may be read and written.

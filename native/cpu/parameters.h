@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "native/cpu/cuts.h"
 #include "native/cpu/kernels.h"
 #include "native/engine/memory.h"
 #include "native/engine/program.h"
@@ -51,8 +53,9 @@ class Parameters {
   // In Keras order. `slot` -1: the parameter itself.
   void get(int slot, int index, float* values) const;
   void set(int slot, int index, const float* values);
-  void get_gradient(int index, float* values) const;
-  void set_gradient(int index, const float* values);
+  // A thread's part of all gradients, by parameter; nothing where there is a null.
+  void get_gradients(std::span<float* const> values, int thread, int threads);
+  void set_gradients(std::span<const float* const> values, int thread, int threads);
 
   int count() const { return static_cast<int>(shared_->memory.size()); }
   int pieces() const { return shared_->pieces; }
@@ -78,8 +81,9 @@ class Parameters {
  private:
   void add(const Parameter& parameter);
   void add_gradients();
-  void copy_to(int index, const float* from, float* values) const;
-  void copy_from(int index, const float* values, float* to) const;
+  Part rows_of(int index, int thread, int threads) const;
+  void copy_to(int index, const float* from, Part rows, float* values) const;
+  void copy_from(int index, const float* values, Part rows, float* to) const;
 
   const Program& program_;
   const std::shared_ptr<SharedParameters> shared_;

@@ -146,6 +146,8 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
       }
       if (stop) break;
     }
+    if (!batches.parameter_gradients.empty())
+      parameters_.get_gradients(batches.parameter_gradients, thread, threads);
   });
   if (parallel) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -181,12 +183,16 @@ void Training::begin_statistics() {
   }
 }
 
-void Training::apply(float learning_rate, std::int64_t& step, bool here) {
+void Training::apply(std::span<const float* const> gradients, float learning_rate,
+                     std::int64_t& step, bool here) {
   const bool parallel = !here && operations_of(program_, 1) > kWorthABarrier;
   const int threads = parallel ? choice_.threads() : 1;
   parameters_.changes();
+  if (program_.keeps_gradients) begin_statistics();
   const Step of_update{step, learning_rate, true, false};
   team_.run(threads, [&](int thread) {
+    parameters_.set_gradients(gradients, thread, threads);
+    if (threads > 1) team_.barrier();
     for (const TrainingSegment& segment : whole_) {
       if (segment.axis == Axis::rows) continue;
       if (segment.axis == Axis::parameters) updates_.run(segment, of_update, thread, threads);

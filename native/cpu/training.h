@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "native/cpu/forward_cost.h"
@@ -25,7 +26,8 @@ class Training {
            const Kernels& kernels, ThreadTeam& team, Workspace& workspace);
 
   // As Executor::apply.
-  void apply(float learning_rate, std::int64_t& step, bool here);
+  void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
+             bool here);
   // As Executor::train.
   Sums run(const BatchRange& range, const float* learning_rates, std::int64_t& step,
            const std::atomic<bool>& cancelled);

@@ -96,6 +96,14 @@ class PluginModel {
   void* model_ = nullptr;
 };
 
+// By parameter: the floats of a statistic, and 0 for all else.
+std::vector<std::size_t> statistics_of(const Program& program) {
+  std::vector<std::size_t> floats;
+  for (const Parameter& parameter : program.parameters)
+    floats.push_back(parameter.trainable ? 0 : parameter.size());
+  return floats;
+}
+
 class PluginExecutor final : public Executor {
  public:
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
@@ -103,6 +111,7 @@ class PluginExecutor final : public Executor {
         queue_(queue),
         heads_(program.heads.size()),
         metrics_(program.metrics),
+        statistics_(statistics_of(program)),
         model_(std::make_shared<PluginModel>(table, device, program)) {
     initialize_parameters(program);
   }
@@ -111,19 +120,25 @@ class PluginExecutor final : public Executor {
         queue_(sibling.queue_),
         heads_(program.heads.size()),
         metrics_(program.metrics),
+        statistics_(statistics_of(program)),
         model_(std::make_shared<PluginModel>(*sibling.model_, program)) {}
   ~PluginExecutor() override { model_->dispose(); }
 
   std::unique_ptr<Executor> sibling(Program program) override {
     return std::make_unique<PluginExecutor>(*this, program);
   }
-  void get_gradient(int index, float* values) const override {
-    check(table_, table_.get_gradient(model_->get(), index, values));
-  }
-  void set_gradient(int index, const float* values) override {
-    check(table_, table_.set_gradient(model_->get(), index, values));
-  }
-  void apply(float learning_rate, std::int64_t& step, bool) override {
+  void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
+             bool) override {
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const int index = static_cast<int>(i);
+      if (gradients[i] != nullptr) {
+        check(table_, table_.set_gradient(model_->get(), index, gradients[i]));
+      } else if (statistics_[i] > 0) {  // its next value is the one that it has
+        std::vector<float> values(statistics_[i]);
+        get_parameter(index, values.data());
+        check(table_, table_.set_gradient(model_->get(), index, values.data()));
+      }
+    }
     check(table_, table_.apply(model_->get(), learning_rate, &step));
   }
 
@@ -149,11 +164,17 @@ class PluginExecutor final : public Executor {
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
              const std::atomic<bool>& cancelled) override {
-    return sums_of([&](plugin::SumsRecord* sums) {
+    const Sums all = sums_of([&](plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(range);
       const plugin::CancelRecord cancel{is_set, &cancelled};
       return table_.train(model_->get(), &record, learning_rates, &step, &cancel, sums);
     });
+    for (std::size_t i = 0; all.batches > 0 && i < range.parameter_gradients.size(); ++i) {
+      float* const values = range.parameter_gradients[i];
+      if (values != nullptr)
+        check(table_, table_.get_gradient(model_->get(), static_cast<int>(i), values));
+    }
+    return all;
   }
 
   Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
@@ -208,6 +229,7 @@ class PluginExecutor final : public Executor {
   const plugin::Table& table_;
   WorkQueue& queue_;
   const std::size_t heads_, metrics_;
+  const std::vector<std::size_t> statistics_;
   const std::shared_ptr<PluginModel> model_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "native/engine/order.h"
@@ -77,6 +78,10 @@ struct BatchRange {
   // If set, the executor writes d loss / d input of the range's rows here, in the order of the
   // range. Only if the Program has that gradient.
   float* input_gradients = nullptr;
+  // The executor writes the gradients of the last batch here, by parameter, in Keras' layout; of a
+  // statistic, the value that a step would give it. Null for those that are not wanted. Empty
+  // unless the Program keeps gradients and no weights change.
+  std::span<float* const> parameter_gradients = {};
   // Whether the calling thread works alone.
   bool here = false;
   // Training only: whether weights change. If not, a Program that keeps gradients has them.

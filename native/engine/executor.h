@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "native/engine/data.h"
 #include "native/engine/program.h"
@@ -27,12 +28,11 @@ class Executor {
   // An executor of another Program over the same parameters, whose values and slots are common to
   // both. They must not run at the same time.
   virtual std::unique_ptr<Executor> sibling(Program program) = 0;
-  // The gradients of the last range that changed no weights; of a statistic, the value that a step
-  // would give it. For a Program that keeps gradients.
-  virtual void get_gradient(int index, float* values) const = 0;
-  virtual void set_gradient(int index, const float* values) = 0;
-  // One step of the optimizer from these gradients. `here`: the calling thread works alone.
-  virtual void apply(float learning_rate, std::int64_t& step, bool here) = 0;
+  // One step of the optimizer from these gradients, by parameter; of a statistic, from the value
+  // that it gets, or null if it stays. Gradients that no step uses are null. For a Program that
+  // keeps gradients. `here`: the calling thread works alone.
+  virtual void apply(std::span<const float* const> gradients, float learning_rate,
+                     std::int64_t& step, bool here) = 0;
 
   // Allocates the memory that ranges within these bounds need, so that none is allocated while they
   // run. Throws ERR_OUT_OF_MEMORY; the executor is then unchanged.
