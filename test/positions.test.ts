@@ -12,6 +12,7 @@ import {
   metrics,
   openNpy,
   optimizers,
+  regularizers,
   sequential,
   writeNpy,
 } from 'neurode'
@@ -258,6 +259,78 @@ perDevice('rows of several dimensions', (device) => {
     await assertRefused(evaluate(array(labels.with(3, 4), [rows, positions])), 'ERR_LABEL_RANGE', /y/)
     await assertRefused(evaluate(y, array(perPosition, [positions, rows])), 'ERR_SHAPE', /sampleWeight/)
     await assertRefused(evaluate(y, perPosition), 'ERR_SHAPE', /sampleWeight: expected 37 weights, one a row, got 222/)
+  })
+
+  /** All layers that treat each position alone, between layers that do not. */
+  const manyLayers = (threads: number, inputShape = [11, 8]) =>
+    sequential({
+      seed: 8,
+      layers: [
+        layers.dense({ units: 8, activation: 'relu', inputShape }),
+        layers.layerNormalization(),
+        layers.dense({ units: 8, activityRegularizer: regularizers.l2(0.01) }),
+        layers.prelu({ sharedAxes: [1] }),
+        layers.dropout({ rate: 0.3, seed: 2 }),
+        layers.batchNormalization(),
+        layers.dense({ units: 4, activation: 'softmax' }),
+        layers.flatten(),
+        layers.dense({ units: 2 }),
+      ],
+    }).compile({ loss: 'mse', optimizer: optimizers.adam(), device, threads })
+
+  for (const batchSize of [1, 16, 100]) {
+    it(`learns the same bits with any number of threads, ${batchSize} rows a step`, async () => {
+      const x = array(random.normals(100 * 88), [100, 11, 8])
+      const y = array(random.normals(200), [100, 2])
+      const options = { batchSize, epochs: batchSize === 1 ? 1 : 2, verbose: 0 } as const
+      using one = manyLayers(1)
+      const { history } = await one.fit(x, y, options)
+      for (const threads of [2, 3]) {
+        using other = manyLayers(threads)
+        assert.deepEqual((await other.fit(x, y, options)).history, history)
+        for (const [i, { name, data: values }] of other.getWeights().entries())
+          assertSameBits(values, one.getWeights()[i]?.data ?? new Float32Array(), `${name}, ${threads} threads`)
+      }
+      const evaluated = await one.evaluate(x, y, { batchSize: 7 })
+      assert.deepEqual(await one.evaluate(x, y, { batchSize: 7 }), evaluated)
+    })
+  }
+
+  it('has the gradients that finite differences have, of layers by position and of their input', async () => {
+    using model = sequential({
+      seed: 8,
+      layers: [
+        layers.dense({ units: 8, activation: 'tanh', inputShape: [11, 8] }),
+        layers.layerNormalization(),
+        layers.dense({ units: 4, activityRegularizer: regularizers.l2(0.01) }),
+        layers.batchNormalization(),
+        layers.flatten(),
+        layers.dense({ units: 2 }),
+      ],
+    }).compile({ loss: 'mse', device })
+    const x = array(random.normals(5 * 88), [5, 11, 8])
+    const report = await debug.checkGradients(model, x, array(random.normals(10), [5, 2]))
+    assert.ok(report.agrees, JSON.stringify(report))
+  })
+
+  it('draws the same noise whether or not other layers keep a row together', async () => {
+    const x = array(random.normals(50 * 88), [50, 11, 8])
+    const y = array(random.normals(50 * 33), [50, 33])
+    const weights: Float32Array[] = []
+    for (const joins of [[], [layers.permute({ dims: [2, 1] }), layers.permute({ dims: [2, 1] })]]) {
+      using model = sequential({
+        seed: 5,
+        layers: [
+          layers.dropout({ rate: 0.4, seed: 3, inputShape: [11, 8] }),
+          ...joins,
+          layers.dense({ units: 3, kernelInitializer: 'ones' }),
+          layers.flatten(),
+        ],
+      }).compile({ loss: 'mse', optimizer: 'sgd', device, threads: 2 })
+      await model.fit(x, y, { batchSize: 20, epochs: 2, verbose: 0 })
+      weights.push(model.getWeights()[0]?.data ?? new Float32Array())
+    }
+    assertSameBits(weights[0] as Float32Array, weights[1] as Float32Array, 'kernel')
   })
 
   it('reads what permutations, repeats and embeddings give', async () => {

@@ -20,13 +20,4 @@ Cut cut_rows(std::int64_t rows, int threads) {
   return cut;
 }
 
-Cut cut_whole_panels(std::int64_t rows) {
-  Cut cut;
-  for (std::int64_t first = 0; first < rows; first += kPanel) {
-    cut.first.push_back(static_cast<int>(first));
-    cut.rows.push_back(static_cast<int>(std::min<std::int64_t>(kPanel, rows - first)));
-  }
-  return cut;
-}
-
 }  // namespace neurode::cpu

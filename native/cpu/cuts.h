@@ -34,7 +34,5 @@ struct Cut {
 
 // Panels of all but the same size, as many for each thread.
 Cut cut_rows(std::int64_t rows, int threads);
-// All panels full but the last.
-Cut cut_whole_panels(std::int64_t rows);
 
 }  // namespace neurode::cpu

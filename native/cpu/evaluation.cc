@@ -15,6 +15,7 @@ Evaluation::Evaluation(const Program& program, const Parameters& parameters, Pen
       team_(team),
       workspace_(workspace),
       pass_(program, program.evaluate, parameters, kernels),
+      segments_(row_segments(pass_.plan())),
       cost_(cost_of_panels(program, kernels)),
       cost_of_values_(cost_of_values(program)),
       cost_of_penalties_(cost_of_penalties(program)) {}
@@ -24,11 +25,13 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   const std::int64_t begin = range.first_batch * range.batch_size;
   const std::int64_t end = std::min(input.rows, begin + range.batches * range.batch_size);
   const int threads = range.here ? 1 : threads_worth_waking(cost_, end - begin, team_.size());
-  const std::int64_t panel_floats = pass_.plan().size;
-  const int values_per_panel = program_.row_values() * kPanel;
-  constexpr int kRows = kTogether * kPanel;
-  const std::int64_t groups = (end - begin + kRows - 1) / kRows;
-  workspace_.take(panel_floats * kTogether * threads, values_per_panel * kTogether * groups);
+  const PassPlan& plan = pass_.plan();
+  const int rows_of_group = plan.layouts.size() > 1 ? kGroup : kTogether * kPanel;
+  const std::int64_t groups = (end - begin + rows_of_group - 1) / rows_of_group;
+  const std::int64_t memory_of_thread = BatchCut(plan, rows_of_group, 1).floats;
+  RowValues values{nullptr, RowValues::line(end - begin)};
+  workspace_.take(memory_of_thread * threads, plan.value_lines * values.rows);
+  values.data = workspace_.row_values.data();
   penalties_.reserve(threads);
 
   std::atomic<std::int64_t> next{0};
@@ -36,21 +39,19 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
     penalties_.measure(thread, threads);
     for (std::int64_t group; (group = next.fetch_add(1, std::memory_order_relaxed)) < groups;) {
       if (cancelled.load(std::memory_order_relaxed)) return;
-      const std::int64_t first = begin + group * kRows;
-      const Cut cut = cut_whole_panels(std::min<std::int64_t>(kRows, end - first));
-      PanelGroup panels{
-          .memory = workspace_.panels.data() + thread * kTogether * panel_floats,
-          .panels = {cut.panels(), cut.rows.data(), panel_floats},
-          .input = input,
-          .targets = range.data.targets,
-          .order = range.order,
-          .batch_start = first,
-          .first_rows = cut.first.data(),
-          .values = workspace_.row_values.data() + group * kTogether * values_per_panel};
+      const std::int64_t row = group * rows_of_group;
+      const BatchCut cut(plan, std::min<std::int64_t>(rows_of_group, end - begin - row), 1);
+      BatchRows rows{.cut = cut,
+                     .memory = workspace_.panels.data() + thread * memory_of_thread,
+                     .input = input,
+                     .targets = range.data.targets,
+                     .order = range.order,
+                     .start = begin + row,
+                     .values = values,
+                     .first_value = row};
       if (range.captured != nullptr)
-        panels.captured = range.captured + (first - begin) * program_.captured_floats();
-      pass_.run(program_.evaluate.tasks, panels);
-      if (range.captured != nullptr) pass_.capture(panels);
+        rows.captured = range.captured + row * program_.captured_floats();
+      for (const TrainingSegment& segment : segments_) run(segment, rows);
     }
   });
 
@@ -58,13 +59,20 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   if (cancelled.load(std::memory_order_relaxed)) return sums;
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
-    add_rows(program_, sums, range, first, rows, [&](std::int64_t row) {
-      const std::int64_t i = first - begin + row;
-      return workspace_.row_values.data() + i / kPanel * values_per_panel + i % kPanel;
-    });
+    add_rows(program_, plan, sums, range, first, rows, values, first - begin);
   }
   sums.penalty += penalties_.sum() * static_cast<double>(end - begin);
   return sums;
+}
+
+void Evaluation::run(const TrainingSegment& segment, const BatchRows& rows) const {
+  const int panels = rows.cut.cuts[segment.layout].panels();
+  for (int p = 0; p < panels; p += kTogether) {
+    const PanelGroup group =
+        pass_.group_of(rows, segment.layout, p, std::min(kTogether, panels - p));
+    pass_.run(segment.tasks, group);
+    if (rows.captured != nullptr && segment.ends_rows) pass_.capture(group);
+  }
 }
 
 }  // namespace neurode::cpu

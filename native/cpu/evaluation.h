@@ -28,11 +28,15 @@ class Evaluation {
   }
 
  private:
+  // Of all panels of some rows.
+  void run(const TrainingSegment& segment, const BatchRows& rows) const;
+
   const Program& program_;
   Penalties& penalties_;
   ThreadTeam& team_;
   Workspace& workspace_;
   const PassRunner pass_;
+  const std::vector<TrainingSegment> segments_;
   const ForwardCost cost_;
   const double cost_of_values_;
   const double cost_of_penalties_;

@@ -29,12 +29,10 @@ struct Sizes {
 
 enum class Way { packed, panels };
 
-double operations_of(const Task& task, const Sizes& sizes, Way way) {
+double operations_of(const Task& task, const Sizes& sizes) {
   switch (task.kind) {
     case TaskKind::dense_forward:
-      // On panels the products of positions are narrow, and their rows lie apart: half as fast.
-      return (sizes.positions > 1 && way == Way::panels ? 4 : 2) * sizes.inputs * sizes.outputs /
-             sizes.positions;
+      return 2 * sizes.inputs * sizes.outputs / sizes.positions;
     case TaskKind::activation_forward:
       return (activation_row(task.op.row).pointwise ? 80 : 400) * sizes.outputs;
     case TaskKind::feature_forward:
@@ -77,7 +75,7 @@ ForwardCost cost_of(const Program& program, const Kernels& kernels, Way way) {
     const Sizes sizes{static_cast<double>(pass.width(task.input)),
                       static_cast<double>(pass.width(task.output)),
                       std::max(pass.positions[task.input], 1)};
-    cost.row += operations_of(task, sizes, way);
+    cost.row += operations_of(task, sizes);
     if (task.kind != TaskKind::dense_forward) continue;
     cost.weights += kOfWeights * static_cast<double>(program.parameters[task.kernel].size());
   }

@@ -59,20 +59,23 @@ OptimizerStep Gradients::point_at(WeightGradient& gradient, int parameter, bool 
 void Gradients::dense(const Task& task, const Batch& batch, const Step& step, int thread,
                       int threads) {
   const PassPlan& plan = pass_.plan();
-  const Pass& pass = plan.pass;
+  const int layout = plan.layout[task.input];
+  const auto [positions, size] = plan.layouts[layout];
+  const Cut& cut = batch.cut.cuts[layout];
+  float* const memory = batch.memory + batch.cut.begin[layout];
   WeightGradient gradient{};
-  gradient.inputs = pass.features[task.input];
-  gradient.units = pass.features[task.output];
-  gradient.positions = pass.positions[task.output];
-  gradient.panels = batch.cut.panels();
-  gradient.panel_rows = batch.cut.rows.data();
-  gradient.gradient = batch.memory + plan.offset[task.gradient];
-  gradient.gradient_step = gradient.activation_step = plan.size;
+  gradient.inputs = plan.features(task.input);
+  gradient.units = plan.features(task.output);
+  gradient.panels = cut.panels();
+  gradient.panel_rows = cut.rows.data();
+  gradient.gradient = memory + plan.offset[task.gradient];
+  gradient.gradient_step = gradient.activation_step = size;
   // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where
   // they are bytes.
-  if (task.input != pass.tasks.front().output)
-    gradient.activation = batch.memory + plan.offset[task.input];
-  gradient.rows = batch.rows;
+  if (!plan.are_same(task.input, plan.pass.tasks.front().output))
+    gradient.activation = memory + plan.offset[task.input];
+  gradient.rows = {batch.rows.input, batch.rows.order, batch.rows.first * positions,
+                   batch.rows.rows * positions, positions};
 
   const int units = gradient.units;
   const int groups = round_up(gradient.inputs, kGroup) / kGroup;
@@ -103,15 +106,18 @@ void Gradients::dense(const Task& task, const Batch& batch, const Step& step, in
 
 BatchLines Gradients::lines_of(const Task& task, const Batch& batch) const {
   const PassPlan& plan = pass_.plan();
+  const int layout = plan.layout[task.input];
+  const Cut& cut = batch.cut.cuts[layout];
+  const float* const memory = batch.memory + batch.cut.begin[layout];
   BatchLines lines{};
   lines.along = task.along;
-  lines.features = plan.pass.features[task.input];
-  lines.panels = batch.cut.panels();
-  lines.panel_rows = batch.cut.rows.data();
-  lines.step = plan.size;
+  lines.features = plan.features(task.input);
+  lines.panels = cut.panels();
+  lines.panel_rows = cut.rows.data();
+  lines.step = plan.layouts[layout].size;
   lines.adds = task.adds;
-  lines.x = batch.memory + plan.offset[task.input];
-  if (task.gradient >= 0) lines.gradient = batch.memory + plan.offset[task.gradient];
+  lines.x = memory + plan.offset[task.input];
+  if (task.gradient >= 0) lines.gradient = memory + plan.offset[task.gradient];
   return lines;
 }
 

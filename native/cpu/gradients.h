@@ -16,9 +16,9 @@ namespace neurode::cpu {
 
 // A batch whose rows have been through the pass.
 struct Batch {
-  const Cut& cut;
+  const BatchCut& cut;
   RowsView rows;
-  float* memory;  // of all its panels
+  float* memory;
 };
 
 class Gradients {

@@ -3,6 +3,7 @@
 //
 // Activations live in panels: up to 64 rows of the batch, feature-major, (features, kPanel). A lane
 // is a row, so every width of layer fills the vectors, and no sum depends on how the batch is cut.
+// Where layers treat each position of a row alone, a lane is a position, and `rows` counts those.
 // Kernels live transposed, (units, stride).
 #pragma once
 
@@ -19,11 +20,19 @@ constexpr int kPanel = 64;  // rows of the batch in a panel, at most
 constexpr int kAlignment = 16;
 
 // Some rows of a batch of bound data: row i is order[first + i], or first + i where order is null.
+// Of rows of several positions, those: `first` and `rows` count positions, row after row.
 struct RowsView {
   InputView input;
   const std::uint32_t* order;
   std::int64_t first;
   int rows;
+  int positions = 1;
+};
+
+// A panel's first lane in the batch, and how many lanes are one row.
+struct FirstLane {
+  int index;
+  int positions;
 };
 
 // Some panels, `step` floats apart, and the rows in each.
@@ -37,7 +46,6 @@ struct Panels {
 // and its update; with kStoreStep or kAddStep the gradient alone, into `kernel`.
 struct WeightGradient {
   int inputs, units;
-  int positions;   // of a row; their inputs and units follow each other in a panel
   int begin, end;  // begin is a multiple of kAlignment
   int unit_begin, unit_end;
   int panels;
@@ -209,10 +217,10 @@ struct Kernels {
                        const OptimizerStep& step);
 
   void (*rescale)(float scale, float offset, const float* x, float* y, int features, int rows);
-  // y = x * factor + term, kept where `factor` is not null. `first_row`: the panel's first row in
-  // the batch.
-  void (*noise)(const Op& op, std::uint64_t seed, std::int64_t step, int first_row, const float* x,
-                float* factor, float* y, int features, int rows);
+  // y = x * factor + term, kept where `factor` is not null. Rows of several positions have whole
+  // groups of four features.
+  void (*noise)(const Op& op, std::uint64_t seed, std::int64_t step, const FirstLane& first,
+                const float* x, float* factor, float* y, int features, int rows);
   void (*multiply)(const float* mask, const float* x, float* y, int features, int rows);
 
   // y = a merged with b.

@@ -5,13 +5,28 @@
 
 #include "native/cpu/pooling.h"
 #include "native/cpu/rearrangement.h"
+#include "native/cpu/regrouping.h"
 
 namespace neurode::cpu {
+
+namespace {
+
+// The row of the batch, and its position, that a lane of a panel is.
+struct Lane {
+  std::int64_t row;
+  int position;
+};
+Lane lane_of(const PanelGroup& group, int panel, int lane) {
+  const int at = group.first[panel] + lane;
+  return {at / group.positions, at % group.positions};
+}
+
+}  // namespace
 
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
                        const Kernels& kernels)
     : program_(program),
-      plan_(pass),
+      plan_(program, pass),
       targets_(program.heads.size(), -1),
       parameters_(parameters),
       kernels_(kernels) {
@@ -28,6 +43,17 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
   }
 }
 
+PanelGroup PassRunner::group_of(const BatchRows& batch, int layout, int first, int count) const {
+  const Cut& cut = batch.cut.cuts[layout];
+  const auto [positions, size] = plan_.layouts[layout];
+  return {.batch = batch,
+          .layout = layout,
+          .positions = positions,
+          .memory = batch.memory + batch.cut.begin[layout] + first * size,
+          .panels = {count, cut.rows.data() + first, size},
+          .first = cut.first.data() + first};
+}
+
 void PassRunner::run(std::span<const Task> tasks, const PanelGroup& group) const {
   for (const Task& task : tasks) run_on_panels(task, group);
 }
@@ -41,35 +67,30 @@ void PassRunner::run_on_panels(const Task& task, const PanelGroup& group) const 
 // Of all panels, so that they share what is read of the kernel.
 void PassRunner::dense(const Task& task, const PanelGroup& group) const {
   const auto at = [&](int tensor) { return group.memory + plan_.offset[tensor]; };
-  const Pass& pass = plan_.pass;
-  const int inputs = pass.features[task.input], units = pass.features[task.output];
+  const int inputs = plan_.features(task.input), units = plan_.features(task.output);
   const float* const kernel = parameters_.values(task.kernel);
   const std::int64_t stride = parameters_[task.kernel].stride;
-  for (int position = 0; position < pass.positions[task.output]; ++position) {
-    const std::int64_t in = std::int64_t{position} * inputs * kPanel;
-    const std::int64_t out = std::int64_t{position} * units * kPanel;
-    if (task.kind == TaskKind::dense_forward) {
-      kernels_.dense_forward(kernel, stride, parameters_.values(task.bias), inputs, units,
-                             group.panels, at(task.input) + in, at(task.output) + out);
-    } else {
-      kernels_.dense_backward_input(kernel, stride, inputs, units, group.panels,
-                                    at(task.gradient) + out, at(task.input_gradient) + in);
-    }
+  if (task.kind == TaskKind::dense_forward) {
+    kernels_.dense_forward(kernel, stride, parameters_.values(task.bias), inputs, units,
+                           group.panels, at(task.input), at(task.output));
+  } else {
+    kernels_.dense_backward_input(kernel, stride, inputs, units, group.panels, at(task.gradient),
+                                  at(task.input_gradient));
   }
 }
 
 void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int panel) const {
   float* const memory = group.memory + panel * group.panels.step;
   const auto at = [&](int tensor) { return tensor < 0 ? nullptr : memory + plan_.offset[tensor]; };
-  const auto width = [&](int tensor) { return plan_.pass.width(tensor); };
+  const auto width = [&](int tensor) { return plan_.features(tensor); };
   const int rows = group.panels.rows[panel];
   const int lanes = round_up(rows, kGroup);
   const float *const kernel = parameters_.values(task.kernel), *const bias =
                                                                    parameters_.values(task.bias);
   switch (task.kind) {
     case TaskKind::gather_input:
-      return kernels_.gather(rows_of(group, panel), group.input.scale, group.input.offset,
-                             at(task.output));
+      return kernels_.gather(rows_of(group, panel), group.batch.input.scale,
+                             group.batch.input.offset, at(task.output));
     case TaskKind::gather_targets:
       return gather_targets(task, group, panel);
     case TaskKind::activation_forward:
@@ -84,6 +105,8 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
     case TaskKind::batch_normalize_forward:
       return kernels_.batch_normalize(task.along, statistics_[task.statistics], bias,
                                       at(task.input), at(task.output), width(task.output), rows);
+    case TaskKind::regroup:
+      return regroup(task, group, panel);
     case TaskKind::transpose:
     case TaskKind::repeat:
     case TaskKind::repeat_backward:
@@ -111,7 +134,8 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
       return kernels_.embed(parameters_.table(task), at(task.input), at(task.output),
                             width(task.input), rows);
     case TaskKind::noise_forward:
-      return kernels_.noise(task.op, task.seed, group.step, group.first_rows[panel], at(task.input),
+      return kernels_.noise(task.op, task.seed, group.batch.step,
+                            {group.first[panel], group.positions}, at(task.input),
                             at(task.auxiliary), at(task.output), width(task.output), rows);
     case TaskKind::rescale_forward:
       return kernels_.rescale(task.scale, task.offset, at(task.input), at(task.output),
@@ -121,10 +145,9 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
     case TaskKind::metric:
       return metric(task, group, panel);
     case TaskKind::activity_penalty:
-      return kernels_.penalize_rows(task.op, at(task.input), width(task.input), rows,
-                                    values_of(group, panel) + penalty_at(task) * kPanel);
+      return penalize(task, group, panel);
     case TaskKind::activity_gradient:
-      return kernels_.penalize_rows_backward(task.op, group.activity_scale, at(task.input),
+      return kernels_.penalize_rows_backward(task.op, group.batch.activity_scale, at(task.input),
                                              at(task.gradient), width(task.input), rows);
     case TaskKind::activation_backward:
       return kernels_.activation_backward(task.op, task.along, at(task.input), at(task.output),
@@ -151,100 +174,121 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
   }
 }
 
+// Between panels of rows and panels of their positions. Within a layout it is the same memory.
+void PassRunner::regroup(const Task& task, const PanelGroup& group, int panel) const {
+  const bool to_rows = plan_.layout[task.output] == 0;
+  if (plan_.layout[task.input] == plan_.layout[task.output]) return;
+  const int of_rows = to_rows ? task.output : task.input;
+  const int of_positions = to_rows ? task.input : task.output;
+  const int layout = plan_.layout[of_positions];
+  const BatchRows& batch = group.batch;
+  const RowPanel rows{group.memory + panel * group.panels.step + plan_.offset[of_rows],
+                      group.first[panel], group.panels.rows[panel]};
+  const PositionPanels positions{
+      .data = batch.memory + batch.cut.begin[layout] + plan_.offset[of_positions],
+      .cut = batch.cut.cuts[layout],
+      .step = plan_.layouts[layout].size,
+      .positions = plan_.layouts[layout].positions,
+      .features = plan_.features(of_positions)};
+  if (to_rows)
+    join_positions(positions, rows);
+  else
+    split_positions(rows, positions);
+}
+
 // The gradients that are given in place of targets are of the batch's rows, in their order.
 void PassRunner::gather_targets(const Task& task, const PanelGroup& group, int panel) const {
+  const BatchRows& batch = group.batch;
   const Head& head = program_.heads[task.head];
   float* const to = group.memory + panel * group.panels.step + plan_.offset[task.output];
-  if (group.gradients == nullptr || !head.takes_gradients) {
-    return kernels_.gather_targets(targets_of(head, task.head, group.targets),
+  if (batch.gradients == nullptr || !head.takes_gradients) {
+    return kernels_.gather_targets(targets_of(head, task.head, batch.targets),
                                    rows_of(group, panel), to);
   }
   TargetsView gradients;
-  gradients.rows = group.gradients + head.first_output;
+  gradients.rows = batch.gradients + head.first_output;
   gradients.outputs = head.outputs;
   gradients.positions = head.positions;
   gradients.row_size = program_.output_size;
   kernels_.gather_targets(
-      gradients, {group.input, nullptr, group.first_rows[panel], group.panels.rows[panel]}, to);
+      gradients,
+      {batch.input, nullptr, group.first[panel], group.panels.rows[panel], group.positions}, to);
 }
 
-// Of each position of a panel's rows.
 void PassRunner::loss(const Task& task, const PanelGroup& group, int panel) const {
+  const BatchRows& batch = group.batch;
   const Head& head = program_.heads[task.head];
-  const TargetsView targets = targets_of(head, task.head, group.targets);
+  const TargetsView targets = targets_of(head, task.head, batch.targets);
   float* const memory = group.memory + panel * group.panels.step;
-  const auto at = [&](int tensor) { return memory + plan_.offset[tensor]; };
-  const int rows = group.panels.rows[panel];
-  const std::int64_t first = group.batch_start + group.first_rows[panel];
-  const bool replaced = group.gradients != nullptr && head.takes_gradients;
+  const auto at = [&](int tensor) { return tensor < 0 ? nullptr : memory + plan_.offset[tensor]; };
+  const int lanes = group.panels.rows[panel];
+  const bool replaced = batch.gradients != nullptr && head.takes_gradients;
   const bool weighted = targets.weights != nullptr && !replaced;
-  const float scale = group.loss_scales == nullptr ? 1 : group.loss_scales[task.head];
-  for (int position = 0; position < head.positions; ++position) {
-    float weights[kPanel];
-    for (int i = 0; weighted && i < rows; ++i) {
-      const std::int64_t row = row_at(group.order, first + i);
-      weights[i] = counted_weight(targets.weights[row * targets.weights_stride() + position]);
-    }
-    const std::int64_t lines = std::int64_t{position} * head.outputs * kPanel;
-    kernels_.loss(task.op, at(task.input) + lines, at(task.auxiliary) + lines, head.outputs, rows,
-                  scale, weighted ? weights : nullptr,
-                  values_of(group, panel) + head.value_at(position) * kPanel,
-                  task.gradient < 0 ? nullptr : at(task.gradient) + lines);
+  float weights[kPanel];
+  for (int i = 0; weighted && i < lanes; ++i) {
+    const auto [row, position] = lane_of(group, panel, i);
+    weights[i] = counted_weight(
+        targets
+            .weights[row_at(batch.order, batch.start + row) * targets.weights_stride() + position]);
   }
+  const float scale = batch.loss_scales == nullptr ? 1 : batch.loss_scales[task.head];
+  kernels_.loss(task.op, at(task.input), at(task.auxiliary), head.outputs, lanes, scale,
+                weighted ? weights : nullptr, values_of(head, 0, group, panel), at(task.gradient));
 }
 
 void PassRunner::metric(const Task& task, const PanelGroup& group, int panel) const {
   const Head& head = program_.heads[task.head];
   const float* const memory = group.memory + panel * group.panels.step;
-  const int metric = 1 + task.metric - head.first_metric;
-  for (int position = 0; position < head.positions; ++position) {
-    const std::int64_t lines = std::int64_t{position} * head.outputs * kPanel;
-    kernels_.metric(task.op, memory + plan_.offset[task.input] + lines,
-                    memory + plan_.offset[task.auxiliary] + lines, head.outputs,
-                    group.panels.rows[panel],
-                    values_of(group, panel) + (head.value_at(position) + metric) * kPanel);
-  }
+  kernels_.metric(task.op, memory + plan_.offset[task.input], memory + plan_.offset[task.auxiliary],
+                  head.outputs, group.panels.rows[panel],
+                  values_of(head, 1 + task.metric - head.first_metric, group, panel));
+}
+
+void PassRunner::penalize(const Task& task, const PanelGroup& group, int panel) const {
+  const PenaltyLine& line = plan_.penalties[task.metric - program_.metrics];
+  const float* const x = group.memory + panel * group.panels.step + plan_.offset[task.input];
+  kernels_.penalize_rows(
+      task.op, x, plan_.features(task.input), group.panels.rows[panel],
+      group.batch.values.of_penalty(line, group.batch.first_value) + group.first[panel]);
 }
 
 void PassRunner::capture(const PanelGroup& group) const {
-  for (int panel = 0; panel < group.panels.count; ++panel) {
-    float* const to =
-        group.captured + std::int64_t{group.first_rows[panel]} * program_.captured_floats();
-    for (std::size_t h = 0; h < program_.heads.size(); ++h)
-      capture_head(static_cast<int>(h), group, panel, to);
+  for (std::size_t h = 0; h < program_.heads.size(); ++h) {
+    if (plan_.layout[plan_.pass.outputs[h]] != group.layout) continue;
+    for (int panel = 0; panel < group.panels.count; ++panel)
+      capture_head(static_cast<int>(h), group, panel);
   }
 }
 
-void PassRunner::capture_head(int index, const PanelGroup& group, int panel, float* to) const {
+void PassRunner::capture_head(int index, const PanelGroup& group, int panel) const {
+  const BatchRows& batch = group.batch;
   const Head& head = program_.heads[index];
-  const TargetsView targets = targets_of(head, index, group.targets);
+  const TargetsView targets = targets_of(head, index, batch.targets);
   const float* const memory = group.memory + panel * group.panels.step;
   const float* const y = memory + plan_.offset[plan_.pass.outputs[index]];
   const float* const t = memory + plan_.offset[targets_[index]];
   const int outputs = head.outputs;
-  float* row = to + 2 * head.first_output + head.first_position;
-  for (int i = 0; i < group.panels.rows[panel]; ++i, row += program_.captured_floats()) {
-    const std::int64_t at = row_at(group.order, group.batch_start + group.first_rows[panel] + i) *
-                            targets.weights_stride();
-    float* position = row;
-    for (int p = 0; p < head.positions; ++p, position += 2 * outputs + 1) {
-      for (int o = 0; o < outputs; ++o) {
-        position[o] = y[(p * outputs + o) * kPanel + i];
-        position[outputs + o] = t[(p * outputs + o) * kPanel + i];
-      }
-      position[2 * outputs] = targets.weights == nullptr ? 1 : targets.weights[at + p];
+  float* const all = batch.captured + 2 * head.first_output + head.first_position;
+  for (int i = 0; i < group.panels.rows[panel]; ++i) {
+    const auto [row, position] = lane_of(group, panel, i);
+    float* const to = all + row * program_.captured_floats() + position * (2 * outputs + 1);
+    for (int o = 0; o < outputs; ++o) {
+      to[o] = y[o * kPanel + i];
+      to[outputs + o] = t[o * kPanel + i];
     }
+    const std::int64_t at = row_at(batch.order, batch.start + row) * targets.weights_stride();
+    to[2 * outputs] = targets.weights == nullptr ? 1 : targets.weights[at + position];
   }
 }
 
 // The input that was bound, before the rescaling that the Program folded into the gather.
 void PassRunner::give_input_gradient(const PanelGroup& group, float* to) const {
-  const Pass& pass = plan_.pass;
-  const int features = program_.input_size;
+  const int tensor = plan_.pass.input_gradient;
+  if (plan_.layout[tensor] != group.layout) return;
+  const int features = plan_.features(tensor);
   for (int panel = 0; panel < group.panels.count; ++panel) {
-    const float* const lines =
-        group.memory + panel * group.panels.step + plan_.offset[pass.input_gradient];
-    float* row = to + std::int64_t{group.first_rows[panel]} * features;
+    const float* const lines = group.memory + panel * group.panels.step + plan_.offset[tensor];
+    float* row = to + std::int64_t{group.first[panel]} * features;
     for (int i = 0; i < group.panels.rows[panel]; ++i, row += features) {
       for (int f = 0; f < features; ++f)
         row[f] = lines[f * std::int64_t{kPanel} + i] * program_.input_scale;

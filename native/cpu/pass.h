@@ -22,22 +22,31 @@ inline InputView scaled(const Program& program, InputView input) {
   return input;
 }
 
-// Some panels of a batch, and where their tasks read and write.
-struct PanelGroup {
-  float* memory;  // of the first panel
-  Panels panels;
+// The rows of a batch, or some of them, and where their tasks read and write.
+struct BatchRows {
+  const BatchCut& cut;
+  float* memory;
   InputView input;
   TargetsView targets;
   const std::uint32_t* order;
-  std::int64_t batch_start;            // position of the batch's first row
-  const int* first_rows;               // of the panels, in the batch
+  std::int64_t start;                  // position of the first row
   const float* loss_scales = nullptr;  // by head; of the gradients of losses
   float activity_scale = 1;            // of the gradients of penalties of outputs
   std::int64_t step = 0;
-  // Losses, metrics and penalties: (row_values(), kPanel) of the first panel.
-  float* values = nullptr;
-  const float* gradients = nullptr;  // of the batch's rows, in place of targets
-  float* captured = nullptr;         // of the batch's rows
+  RowValues values = {};
+  std::int64_t first_value = 0;      // the first row's, among those of `values`
+  const float* gradients = nullptr;  // of the rows, in place of targets
+  float* captured = nullptr;         // of the rows
+};
+
+// Some panels of a batch, in one layout.
+struct PanelGroup {
+  const BatchRows& batch;
+  int layout;
+  int positions;  // of a row
+  float* memory;  // of the first panel
+  Panels panels;
+  const int* first;  // lane of each panel, in the batch
 };
 
 // Changes nothing of its own but statistics of a batch: any number of threads may run it.
@@ -50,30 +59,32 @@ class PassRunner {
   // Of the channels of a batch, by their number in the pass.
   const BatchStatistics& statistics(int index) const { return statistics_[index]; }
 
+  // Panels [first, first + count) of a layout.
+  PanelGroup group_of(const BatchRows& batch, int layout, int first, int count) const;
   void run(std::span<const Task> tasks, const PanelGroup& group) const;
-  // Writes outputs, targets and weights of the rows where the group wants them.
+  // Writes outputs, targets and weights of the heads whose layout it is where the batch wants them.
   void capture(const PanelGroup& group) const;
-  // Writes d loss / d input of the rows, of which `to` is the batch's first.
+  // Writes d loss / d input, of which `to` is the batch's first row, if it has this layout.
   void give_input_gradient(const PanelGroup& group, float* to) const;
 
  private:
   void run_on_panels(const Task& task, const PanelGroup& group) const;
   void run_on_panel(const Task& task, const PanelGroup& group, int panel) const;
   void dense(const Task& task, const PanelGroup& group) const;
+  void regroup(const Task& task, const PanelGroup& group, int panel) const;
   void gather_targets(const Task& task, const PanelGroup& group, int panel) const;
-  void capture_head(int index, const PanelGroup& group, int panel, float* to) const;
+  void capture_head(int index, const PanelGroup& group, int panel) const;
   void loss(const Task& task, const PanelGroup& group, int panel) const;
   void metric(const Task& task, const PanelGroup& group, int panel) const;
-  // Of an activity penalty among the row values: its number follows those of the metrics.
-  int penalty_at(const Task& task) const {
-    return program_.values + task.metric - program_.metrics;
-  }
-  float* values_of(const PanelGroup& group, int panel) const {
-    return group.values + std::int64_t{panel} * program_.row_values() * kPanel;
+  void penalize(const Task& task, const PanelGroup& group, int panel) const;
+  // The first row value of a panel's lanes.
+  float* values_of(const Head& head, int value, const PanelGroup& group, int panel) const {
+    return group.batch.values.of_head(head, value, group.batch.first_value) + group.first[panel];
   }
   RowsView rows_of(const PanelGroup& group, int panel) const {
-    return {group.input, group.order, group.batch_start + group.first_rows[panel],
-            group.panels.rows[panel]};
+    const BatchRows& batch = group.batch;
+    return {batch.input, batch.order, batch.start * group.positions + group.first[panel],
+            group.panels.rows[panel], group.positions};
   }
 
   const Program& program_;

@@ -1,9 +1,11 @@
-// The plan of a pass on the CPU: where its tensors lie in the memory of a panel, and what a thread
+// The plan of a pass on the CPU: where its tensors lie in the memory of a batch, and what a thread
 // takes of its segments.
 #include "native/cpu/pass_plan.h"
 
 #include <algorithm>
 #include <utility>
+
+#include "native/cpu/layouts.h"
 
 namespace neurode::cpu {
 namespace {
@@ -63,38 +65,88 @@ bool is_within(const Task& task, bool is_backward, Extent extent) {
 
 }  // namespace
 
-PassPlan::PassPlan(const Pass& pass) : pass(pass) {
+PassPlan::PassPlan(const Program& program, const Pass& pass)
+    : pass(pass), layouts{{1, 0}}, value_lines(program.values) {
+  for (const int positions : lanes_of_rows(pass)) {
+    const auto found = std::find_if(layouts.begin(), layouts.end(), [&](const PanelLayout& known) {
+      return known.positions == positions;
+    });
+    layout.push_back(static_cast<int>(found - layouts.begin()));
+    if (found == layouts.end()) layouts.push_back({positions, 0});
+  }
   std::vector<int> same_as(pass.features.size(), -1);
-  for (const Task& task : pass.tasks)
-    if (task.kind == TaskKind::regroup) same_as[task.output] = task.input;
+  for (const Task& task : pass.tasks) {
+    if (task.kind == TaskKind::regroup && layout[task.input] == layout[task.output])
+      same_as[task.output] = task.input;
+    if (task.kind != TaskKind::activity_penalty) continue;
+    penalties.push_back({value_lines, positions(task.input)});
+    value_lines += penalties.back().positions;
+  }
   for (std::size_t t = 0; t < same_as.size(); ++t) {
+    std::int64_t& size = layouts[layout[t]].size;
     offset.push_back(same_as[t] < 0 ? size : offset[same_as[t]]);
-    if (same_as[t] < 0) size += std::int64_t{pass.width(static_cast<int>(t))} * kPanel;
+    if (same_as[t] < 0) size += std::int64_t{features(static_cast<int>(t))} * kPanel;
   }
 }
 
-std::vector<TrainingSegment> training_segments(const Pass& whole, Extent extent,
+int PassPlan::layout_of(const Task& task) const {
+  for (const int tensor : {task.input, task.output, task.gradient})
+    if (tensor >= 0 && layout[tensor] == 0) return 0;
+  return layout[task.input >= 0 ? task.input : task.output];
+}
+
+BatchCut::BatchCut(const PassPlan& plan, std::int64_t rows, int threads) {
+  for (const PanelLayout& layout : plan.layouts) {
+    const Cut& cut = cuts.emplace_back(cut_rows(rows * layout.positions, threads));
+    begin.push_back(floats);
+    floats += cut.panels() * layout.size;
+  }
+}
+
+namespace {
+
+// Tasks of rows follow each other in one layout; others have none.
+std::vector<TrainingSegment> in_layouts(const PassPlan& plan, const Pass& pass) {
+  std::vector<TrainingSegment> segments;
+  for (const Segment& segment : segments_of(pass)) {
+    for (int i = segment.begin; i < segment.end; ++i) {
+      const Task& task = pass.tasks[i];
+      const int layout = segment.axis == Axis::rows ? plan.layout_of(task) : 0;
+      if (i == segment.begin || segments.back().layout != layout)
+        segments.push_back({.axis = segment.axis, .layout = layout});
+      segments.back().tasks.push_back(task);
+    }
+  }
+  std::vector<bool> has_ended(plan.layouts.size(), false);
+  for (std::size_t i = segments.size(); i-- > 0;) {
+    TrainingSegment& segment = segments[i];
+    segment.has_loss = std::any_of(segment.tasks.begin(), segment.tasks.end(),
+                                   [](const Task& task) { return task.kind == TaskKind::loss; });
+    if (segment.axis != Axis::rows) continue;
+    segment.ends_rows = !has_ended[segment.layout];
+    has_ended[segment.layout] = true;
+  }
+  return segments;
+}
+
+}  // namespace
+
+std::vector<TrainingSegment> row_segments(const PassPlan& plan) {
+  return in_layouts(plan, plan.pass);
+}
+
+std::vector<TrainingSegment> training_segments(const PassPlan& plan, Extent extent,
                                                const Parameters& parameters) {
+  const Pass& whole = plan.pass;
   Pass pass;
   const std::vector<bool> backward = backward_tasks(whole);
   for (std::size_t i = 0; i < whole.tasks.size(); ++i)
     if (is_within(whole.tasks[i], backward[i], extent)) pass.tasks.push_back(whole.tasks[i]);
-  std::vector<TrainingSegment> segments;
-  for (const Segment& segment : segments_of(pass)) {
-    TrainingSegment added{
-        segment.axis, {pass.tasks.begin() + segment.begin, pass.tasks.begin() + segment.end}, {}};
-    if (segment.axis == Axis::parameters) cut_into_pieces(added, parameters);
-    added.has_loss = std::any_of(added.tasks.begin(), added.tasks.end(),
-                                 [](const Task& task) { return task.kind == TaskKind::loss; });
-    segments.push_back(std::move(added));
-  }
-  for (std::size_t i = segments.size(); i-- > 0;) {
-    if (segments[i].axis != Axis::rows) continue;
-    segments[i].ends_rows = true;
-    break;
-  }
+  std::vector<TrainingSegment> segments = in_layouts(plan, pass);
+  for (TrainingSegment& segment : segments)
+    if (segment.axis == Axis::parameters) cut_into_pieces(segment, parameters);
   if (!segments.empty() && segments.back().axis == Axis::rows)
-    segments.push_back({Axis::outputs, {}, {}});
+    segments.push_back({.axis = Axis::outputs});
   return segments;
 }
 

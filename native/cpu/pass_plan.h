@@ -1,22 +1,74 @@
-// The plan of a pass on the CPU: where its tensors lie in the memory of a panel, and what a thread
+// The plan of a pass on the CPU: where its tensors lie in the memory of a batch, and what a thread
 // takes of its segments.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "native/cpu/cuts.h"
 #include "native/cpu/parameters.h"
 #include "native/engine/program.h"
 
 namespace neurode::cpu {
 
-// Tensors are (positions, features, kPanel) in a panel's memory: the same memory before and after
-// their features are grouped by positions.
+// Panels with a lane for each row of the batch, or for each position of a row: those of row r are
+// lanes r * positions + p. Tensors are (features of a lane, kPanel) in a panel's memory.
+struct PanelLayout {
+  int positions;
+  std::int64_t size;  // floats of a panel
+};
+
+// Where the row values of a penalty of outputs are.
+struct PenaltyLine {
+  int line, positions;
+};
+
 struct PassPlan {
-  explicit PassPlan(const Pass& pass);
+  PassPlan(const Program& program, const Pass& pass);
+
+  // Of a tensor, in a lane.
+  int features(int tensor) const { return pass.width(tensor) / positions(tensor); }
+  int positions(int tensor) const { return layouts[layout[tensor]].positions; }
+  // That of the tensors that the task works on. A task that moves features from one layout to
+  // another takes rows.
+  int layout_of(const Task& task) const;
+  // Whether two tensors are the same memory.
+  bool are_same(int a, int b) const { return layout[a] == layout[b] && offset[a] == offset[b]; }
+
   const Pass& pass;
-  std::vector<std::int64_t> offset;  // of a tensor, in floats
-  std::int64_t size = 0;             // floats of a panel
+  std::vector<PanelLayout> layouts;  // the first has a lane for each row
+  std::vector<int> layout;           // of a tensor
+  std::vector<std::int64_t> offset;  // of a tensor in a panel, in floats
+  std::vector<PenaltyLine> penalties;
+  int value_lines;  // of all heads and penalties
+};
+
+// The rows of a batch in the panels of each layout.
+struct BatchCut {
+  // Panels of all but the same size, as many for each thread.
+  BatchCut(const PassPlan& plan, std::int64_t rows, int threads);
+
+  std::vector<Cut> cuts;            // by layout
+  std::vector<std::int64_t> begin;  // of a layout's first panel in the batch's memory, in floats
+  std::int64_t floats = 0;          // of the batch's memory
+};
+
+// The values of some rows: lines of their losses, metrics and penalties. A line has a float for
+// each position of each row, row after row.
+struct RowValues {
+  // Lines of so many rows, a multiple of kGroup.
+  static std::int64_t line(std::int64_t rows) { return (rows + kGroup - 1) / kGroup * kGroup; }
+
+  // Of a head: its loss, or a metric behind it. `row` is the first that is wanted.
+  float* of_head(const Head& head, int value, std::int64_t row) const {
+    return data + (head.first_value + value * head.positions) * rows + row * head.positions;
+  }
+  float* of_penalty(const PenaltyLine& penalty, std::int64_t row) const {
+    return data + penalty.line * rows + row * penalty.positions;
+  }
+
+  float* data;
+  std::int64_t rows;
 };
 
 // Floats [begin, begin + count) of a parameter, and the tasks of a segment that are on it.
@@ -32,8 +84,9 @@ struct TrainingSegment {
   Axis axis;
   std::vector<Task> tasks;    // of Axis::parameters: sorted by parameter
   std::vector<Piece> pieces;  // of Axis::parameters
+  int layout = 0;             // of Axis::rows
   bool has_loss = false;
-  bool ends_rows = false;  // after it, all outputs and targets of the batch are known
+  bool ends_rows = false;  // after it, all outputs and targets of its layout are known
 };
 
 // What runs of a training pass: all of it, the layers and losses alone, or what follows the layers
@@ -42,7 +95,10 @@ enum class Extent { whole, to_losses, from_losses };
 
 // The segments of a training pass; the last one is never of rows, so that a barrier comes before
 // it, behind which losses of all rows are there.
-std::vector<TrainingSegment> training_segments(const Pass& pass, Extent extent,
+std::vector<TrainingSegment> training_segments(const PassPlan& plan, Extent extent,
                                                const Parameters& parameters);
+
+// The tasks of a pass that has no others than those of rows, in runs of one layout.
+std::vector<TrainingSegment> row_segments(const PassPlan& plan);
 
 }  // namespace neurode::cpu

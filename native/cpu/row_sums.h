@@ -3,21 +3,22 @@
 #pragma once
 
 #include "native/cpu/kernels.h"
+#include "native/cpu/pass_plan.h"
 #include "native/engine/program.h"
 
 namespace neurode::cpu {
 
-// Adds a head's values of a batch: values(i) are the row values of its row i, kPanel floats apart.
-template <class Values>
-void add_head(const Program& program, int index, Sums& sums, const BatchRange& range,
-              std::int64_t first, std::int64_t rows, Values values) {
+// Adds a head's values of a batch, of which `value_row` is the first row among those of `values`.
+inline void add_head(const Program& program, int index, Sums& sums, const BatchRange& range,
+                     std::int64_t first, std::int64_t rows, const RowValues& values,
+                     std::int64_t value_row) {
   const Head& head = program.heads[index];
   const TargetsView targets = targets_of(head, index, range.data.targets);
   const Counted counted = count_rows(targets, range.order, first, rows);
   double* const metrics = sums.metrics.data() + head.first_metric;
+  const float* const losses = values.of_head(head, 0, value_row);
   double loss = 0;
   for (std::int64_t i = 0; i < rows; ++i) {
-    const float* const row = values(i);
     const float* const own =
         targets.weights == nullptr
             ? nullptr
@@ -25,10 +26,10 @@ void add_head(const Program& program, int index, Sums& sums, const BatchRange& r
     for (int p = 0; p < head.positions; ++p) {
       const float weight = own == nullptr ? 1 : own[p];
       if (weight != weight) continue;
-      const float* const value = row + std::int64_t{head.value_at(p)} * kPanel;
-      if (head.has_loss) loss += double{value[0]} * weight;
+      const std::int64_t at = i * head.positions + p;
+      if (head.has_loss) loss += double{losses[at]} * weight;
       for (int m = 0; m < head.metrics; ++m) {
-        const double metric = value[(1 + m) * kPanel];
+        const double metric = values.of_head(head, 1 + m, value_row)[at];
         metrics[m] += m < head.weighted_from ? metric : metric * weight;
       }
     }
@@ -45,16 +46,17 @@ void add_head(const Program& program, int index, Sums& sums, const BatchRange& r
 }
 
 // Adds a batch.
-template <class Values>
-void add_rows(const Program& program, Sums& sums, const BatchRange& range, std::int64_t first,
-              std::int64_t rows, Values values) {
-  for (std::int64_t i = 0; program.activities > 0 && i < rows; ++i) {
-    const float* const row = values(i);
-    for (int a = 0; a < program.activities; ++a)
-      sums.penalty += double{row[std::int64_t{program.values + a} * kPanel]};
+inline void add_rows(const Program& program, const PassPlan& plan, Sums& sums,
+                     const BatchRange& range, std::int64_t first, std::int64_t rows,
+                     const RowValues& values, std::int64_t value_row) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (const PenaltyLine& penalty : plan.penalties) {
+      const float* const row = values.of_penalty(penalty, value_row + i);
+      for (int p = 0; p < penalty.positions; ++p) sums.penalty += double{row[p]};
+    }
   }
   for (std::size_t h = 0; h < program.heads.size(); ++h)
-    add_head(program, static_cast<int>(h), sums, range, first, rows, values);
+    add_head(program, static_cast<int>(h), sums, range, first, rows, values, value_row);
   sums.rows += rows;
   ++sums.batches;
 }

@@ -44,8 +44,8 @@ struct Training::Range {
   InputView input;
   int batch;  // rows of a whole batch
   int threads;
-  Cut whole, rest;
-  std::int64_t values_per_panel;
+  BatchCut whole, rest;
+  RowValues values;
 
   RowsView rows_of(std::int64_t index) const {
     const std::int64_t first = (batches.first_batch + index) * batch;
@@ -63,12 +63,12 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       workspace_(workspace),
       penalties_(penalties),
       pass_(program, program.train, parameters, kernels),
-      whole_(training_segments(program.train, Extent::whole, parameters)),
-      to_losses_(training_segments(program.train, Extent::to_losses, parameters)),
+      whole_(training_segments(pass_.plan(), Extent::whole, parameters)),
+      to_losses_(training_segments(pass_.plan(), Extent::to_losses, parameters)),
       takes_gradients_(std::any_of(program.heads.begin(), program.heads.end(),
                                    [](const Head& head) { return head.takes_gradients; })),
       from_losses_(takes_gradients_
-                       ? training_segments(program.train, Extent::from_losses, parameters)
+                       ? training_segments(pass_.plan(), Extent::from_losses, parameters)
                        : std::vector<TrainingSegment>()),
       updates_(program, parameters, kernels, penalties),
       gradients_(program, pass_, parameters, kernels, updates_),
@@ -85,13 +85,14 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   const bool parallel = !batches.here && operations > kWorthABarrier;
   const int threads = parallel ? choice_.threads() : 1;
   const std::int64_t rest = input.rows % batch == 0 ? batch : input.rows % batch;
-  const Range range{.batches = batches,
-                    .input = input,
-                    .batch = batch,
-                    .threads = threads,
-                    .whole = cut_rows(batch, threads),
-                    .rest = cut_rows(rest, threads),
-                    .values_per_panel = std::int64_t{program_.row_values()} * kPanel};
+  const PassPlan& plan = pass_.plan();
+  Range range{.batches = batches,
+              .input = input,
+              .batch = batch,
+              .threads = threads,
+              .whole = BatchCut(plan, batch, threads),
+              .rest = BatchCut(plan, rest, threads),
+              .values = {nullptr, RowValues::line(batch)}};
   Forward forward{.handle = batches.data.handle,
                   .batch_size = batches.batch_size,
                   .threads = threads,
@@ -108,8 +109,9 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
                          : extent == Extent::to_losses ? to_losses_
                                                        : from_losses_;
   const bool goes_back = extent != Extent::to_losses;
-  const int panels = std::max(range.whole.panels(), range.rest.panels());
-  workspace_.take(pass_.plan().size * panels, range.values_per_panel * panels);
+  workspace_.take(std::max(range.whole.floats, range.rest.floats),
+                  plan.value_lines * range.values.rows);
+  range.values.data = workspace_.row_values.data();
   gradients_.reserve(threads, batch);
   penalties_.reserve(threads);
   loss_scales_.resize(threads * scales_of_thread());
@@ -226,35 +228,33 @@ void Training::run_segment(const TrainingSegment& segment, const Range& range, c
 void Training::run_rows(const TrainingSegment& segment, const Range& range, const Batch& batch,
                         const Step& step, int thread) {
   const BatchRange& batches = range.batches;
-  const TargetsView& targets = batches.data.targets;
-  const Cut& cut = batch.cut;
   const RowsView& rows = batch.rows;
-  const std::int64_t panel_floats = pass_.plan().size;
-  const Part mine = part(cut.panels(), thread, range.threads);
   float* const scales = loss_scales_.data() + thread * scales_of_thread();
   if (segment.has_loss) scale_losses(batches, rows, scales);
   // Of the batch in what is captured of the range, and in its gradients.
   const std::int64_t row_of_range = rows.first - batches.first_batch * std::int64_t{range.batch};
+  BatchRows of_batch{.cut = batch.cut,
+                     .memory = batch.memory,
+                     .input = rows.input,
+                     .targets = batches.data.targets,
+                     .order = batches.order,
+                     .start = rows.first,
+                     .loss_scales = scales,
+                     .activity_scale = 1 / static_cast<float>(rows.rows),
+                     .step = step.index,
+                     .values = range.values};
+  if (batches.gradients != nullptr)
+    of_batch.gradients = batches.gradients + row_of_range * program_.output_size;
+  if (batches.captured != nullptr)
+    of_batch.captured = batches.captured + row_of_range * program_.captured_floats();
+  const Part mine = part(batch.cut.cuts[segment.layout].panels(), thread, range.threads);
   for (int p = mine.begin; p < mine.end; p += kTogether) {
-    PanelGroup group{
-        .memory = batch.memory + p * panel_floats,
-        .panels = {std::min(kTogether, mine.end - p), cut.rows.data() + p, panel_floats},
-        .input = rows.input,
-        .targets = targets,
-        .order = batches.order,
-        .batch_start = rows.first,
-        .first_rows = cut.first.data() + p,
-        .loss_scales = scales,
-        .activity_scale = 1 / static_cast<float>(rows.rows),
-        .step = step.index,
-        .values = workspace_.row_values.data() + p * range.values_per_panel};
-    if (batches.gradients != nullptr)
-      group.gradients = batches.gradients + row_of_range * program_.output_size;
-    if (batches.captured != nullptr && segment.ends_rows)
-      group.captured = batches.captured + row_of_range * program_.captured_floats();
+    const PanelGroup group =
+        pass_.group_of(of_batch, segment.layout, p, std::min(kTogether, mine.end - p));
     pass_.run(segment.tasks, group);
-    if (group.captured != nullptr) pass_.capture(group);
-    if (batches.input_gradients != nullptr && segment.ends_rows && step.gradients)
+    if (!segment.ends_rows) continue;
+    if (of_batch.captured != nullptr) pass_.capture(group);
+    if (batches.input_gradients != nullptr && step.gradients)
       pass_.give_input_gradient(group,
                                 batches.input_gradients + row_of_range * program_.input_size);
   }
@@ -289,13 +289,8 @@ void Training::run_outputs(const TrainingSegment& segment, const Range& range, c
 
 // The batch's losses and metrics.
 void Training::add_values(const Range& range, const Batch& batch, Sums& sums) const {
-  const Cut& cut = batch.cut;
-  int panel = 0;
-  add_rows(program_, sums, range.batches, batch.rows.first, batch.rows.rows, [&](std::int64_t i) {
-    if (i < cut.first[panel]) panel = 0;
-    while (i >= cut.first[panel] + cut.rows[panel]) ++panel;
-    return workspace_.row_values.data() + panel * range.values_per_panel + (i - cut.first[panel]);
-  });
+  add_rows(program_, pass_.plan(), sums, range.batches, batch.rows.first, batch.rows.rows,
+           range.values, 0);
 }
 
 // Asks for the thread's part of another batch's rows to be in cache soon.

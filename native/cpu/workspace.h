@@ -12,8 +12,8 @@ inline void grow(Floats& memory, std::int64_t size) {
 }
 
 struct Workspace {
-  Floats panels;            // the panels of a batch, or kTogether for each thread
-  Floats row_values;        // losses, metrics and penalties of rows: (panels, row_values(), kPanel)
+  Floats panels;            // the panels of a batch, or of some rows for each thread
+  Floats row_values;        // see RowValues
   std::uint64_t turns = 0;  // counts who took it: what another turn left there is gone
 
   void take(std::int64_t floats_of_panels, std::int64_t floats_of_rows = 0) {

@@ -22,20 +22,31 @@ constexpr std::int64_t kCachedWeights = 1 << 17;
 
 NEURODE_INLINE int vectors_of(int rows) { return (rows + kLanes - 1) / kLanes; }
 
-NEURODE_INLINE std::int64_t row_index(const RowsView& view, int row) {
-  const std::int64_t position = view.first + std::min(row, view.rows - 1);
-  return view.order == nullptr ? position : view.order[position];
+// The row of the data, and its position, that is in a lane. Lanes past the last one repeat it.
+struct BoundLane {
+  std::int64_t row, position;
+};
+NEURODE_INLINE BoundLane bound_lane(const RowsView& view, int lane) {
+  const std::int64_t at = view.first + std::min(lane, view.rows - 1);
+  const std::int64_t row = view.positions == 1 ? at : at / view.positions;
+  return {row_at(view.order, row), at - row * view.positions};
+}
+
+// Where it is among the positions of all rows.
+NEURODE_INLINE std::int64_t bound_index(const RowsView& view, int lane) {
+  const BoundLane at = bound_lane(view, lane);
+  return at.row * view.positions + at.position;
 }
 
 // ----------------------------------------------------------------------------------------------
 // gather
 
 inline void gather_bytes(const RowsView& view, float scale, float offset, float* panel) {
-  const int features = view.input.features;
+  const int features = view.input.features / view.positions;
   for (int group = 0; group < view.rows; group += 16) {
     const std::uint8_t* source[16];
     for (int i = 0; i < 16; ++i) {
-      source[i] = view.input.bytes + row_index(view, group + i) * features;
+      source[i] = view.input.bytes + bound_index(view, group + i) * features;
     }
     for (int f = 0; f < features; f += 16) {
       const int count = std::min(16, features - f);
@@ -57,11 +68,11 @@ inline void gather_bytes(const RowsView& view, float scale, float offset, float*
 }
 
 inline void gather_floats(const RowsView& view, float scale, float offset, float* panel) {
-  const int features = view.input.features;
+  const int features = view.input.features / view.positions;
   for (int group = 0; group < view.rows; group += kLanes) {
     const float* source[kLanes];
     for (int i = 0; i < kLanes; ++i) {
-      source[i] = view.input.floats + row_index(view, group + i) * features;
+      source[i] = view.input.floats + bound_index(view, group + i) * features;
     }
     for (int f = 0; f < features; f += kLanes) {
       const int count = std::min(kLanes, features - f);
@@ -92,37 +103,36 @@ inline void gather(const RowsView& view, float scale, float offset, float* panel
 
 // One-hot rows of class indices, which lie `stride` apart from a row of the data to the next.
 template <class Class>
-void gather_classes(const Class* classes, std::int64_t stride, const TargetsView& targets,
-                    const RowsView& view, float* panel) {
+void gather_classes(const Class* classes, std::int64_t stride, int outputs, const RowsView& view,
+                    float* panel) {
   const int lanes = vectors_of(view.rows) * kLanes;
-  const int outputs = targets.outputs, all = targets.positions * outputs;
-  for (int o = 0; o < all; ++o) {
+  for (int o = 0; o < outputs; ++o) {
     for (int i = 0; i < lanes; i += kLanes) store(panel + o * kPanel + i, Vec{});
   }
   for (int i = 0; i < lanes; ++i) {
-    const Class* own = classes + row_index(view, i) * stride;
-    for (int o = 0; o < all; o += outputs, ++own)
-      panel[(o + static_cast<int>(*own)) * std::int64_t{kPanel} + i] = 1;
+    const auto [row, position] = bound_lane(view, i);
+    panel[static_cast<std::int64_t>(classes[row * stride + position]) * kPanel + i] = 1;
   }
 }
 
 inline void gather_targets(const TargetsView& targets, const RowsView& view, float* panel) {
   const int lanes = vectors_of(view.rows) * kLanes;
-  const int outputs = targets.outputs, all = targets.positions * outputs;
+  const int outputs = targets.outputs;
   if (targets.classes != nullptr)
-    return gather_classes(targets.classes, targets.positions, targets, view, panel);
+    return gather_classes(targets.classes, targets.positions, outputs, view, panel);
   if (targets.labels != nullptr)
-    return gather_classes(targets.labels, targets.stride(), targets, view, panel);
+    return gather_classes(targets.labels, targets.stride(), outputs, view, panel);
   if (targets.bytes != nullptr) {
     for (int i = 0; i < lanes; ++i) {
-      const std::uint8_t* row = targets.bytes + row_index(view, i) * all;
-      for (int o = 0; o < all; ++o) panel[o * kPanel + i] = targets.levels[row[o]];
+      const std::uint8_t* values = targets.bytes + bound_index(view, i) * outputs;
+      for (int o = 0; o < outputs; ++o) panel[o * kPanel + i] = targets.levels[values[o]];
     }
     return;
   }
   for (int i = 0; i < lanes; ++i) {
-    const float* row = targets.rows + row_index(view, i) * targets.stride();
-    for (int o = 0; o < all; ++o) panel[o * kPanel + i] = row[o];
+    const auto [row, position] = bound_lane(view, i);
+    const float* values = targets.rows + row * targets.stride() + position * outputs;
+    for (int o = 0; o < outputs; ++o) panel[o * kPanel + i] = values[o];
   }
 }
 

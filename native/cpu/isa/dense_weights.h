@@ -28,12 +28,11 @@ NEURODE_INLINE void unpack(const float* source, float scale, float offset, float
 template <class Element>
 inline void pack_rows(const RowsView& view, const Element* data, int first, int count, int column,
                       int width, float* slab) {
-  const std::int64_t features = view.input.features, position = view.first + first;
+  const std::int64_t features = view.input.features / view.positions;
   const float scale = view.input.scale, offset = view.input.offset;
   const int rest = static_cast<int>(features) - column;  // inputs from here on
   for (int i = 0; i < count; ++i) {
-    const std::int64_t row = view.order == nullptr ? position + i : view.order[position + i];
-    const Element* source = data + row * features + column;
+    const Element* source = data + bound_index(view, first + i) * features + column;
     __builtin_prefetch(source + 2 * width);
     float* out = slab + i * width;
     // Sixteen at a time: past the width they fall on the next row, which is written later.
@@ -71,11 +70,9 @@ inline void pack_panel(const float* panel, int inputs, int rows, int column, int
 
 // Adds panels [first, first + count) to the columns' gradient; `sum` is (units, width).
 inline void accumulate_panels(const WeightGradient& task, int first, int count, const float* slab,
-                              int width, int position, int unit, int size, float* sum) {
-  const float* gradient =
-      task.gradient + first * task.gradient_step + position * task.units * std::int64_t{kPanel};
+                              int width, int unit, int size, float* sum) {
   Product product;
-  product.a = gradient + unit * std::int64_t{kPanel};
+  product.a = task.gradient + first * task.gradient_step + unit * std::int64_t{kPanel};
   product.a_row = kPanel;
   product.a_k = 1;
   product.a_segment = task.gradient_step;
@@ -85,7 +82,7 @@ inline void accumulate_panels(const WeightGradient& task, int first, int count, 
   product.c_row = width;
   product.segments = count;
   product.lengths = task.panel_rows + first;
-  product.init = first == 0 && position == 0 ? Init::zero : Init::output;
+  product.init = first == 0 ? Init::zero : Init::output;
   product.bias = nullptr;
   kTiles[width / kLanes - 1][size - 1](product);
 }
@@ -99,36 +96,33 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
   const int columns = (task.end - task.begin + kLanes - 1) / kLanes;
   split(columns, kSlabVectors, [&](int vector, int vectors) {
     const int column = task.begin + vector * kLanes, width = vectors * kLanes;
-    for (int position = 0; position < task.positions; ++position) {
-      const std::int64_t lines = position * task.inputs * std::int64_t{kPanel};
-      for (int first = 0, row = 0; first < task.panels;) {
-        int count = 0, rows = 0;
-        do {
-          const int panel = first + count, panel_rows = task.panel_rows[panel];
-          float* out = slab + rows * width;
-          if (task.activation != nullptr) {
-            pack_panel(task.activation + panel * task.activation_step + lines, task.inputs,
-                       panel_rows, column, width, out);
-          } else {
-            pack_bound(task.rows, row + rows, panel_rows, column, width, out);
-          }
-          rows += panel_rows;
-          ++count;
-        } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
-        const bool only = count == task.panels && task.positions == 1;
-        const bool last = first + count == task.panels && position + 1 == task.positions;
-        split(task.unit_end - task.unit_begin, max_rows(kSlabVectors), [&](int m, int size) {
-          const int unit = task.unit_begin + m;
-          float* sums = all_sums + (only ? 0 : m * std::int64_t{width});
-          accumulate_panels(task, first, count, slab, width, position, unit, size, sums);
-          for (int i = 0; last && i < size; ++i) {
-            update_run<Optimizer>(task.kernel, sums + i * width, task.slots,
-                                  (unit + i) * task.stride + column, width, step.keep, scalars);
-          }
-        });
-        first += count;
-        row += rows;
-      }
+    for (int first = 0, row = 0; first < task.panels;) {
+      int count = 0, rows = 0;
+      do {
+        const int panel = first + count, panel_rows = task.panel_rows[panel];
+        float* out = slab + rows * width;
+        if (task.activation != nullptr) {
+          pack_panel(task.activation + panel * task.activation_step, task.inputs, panel_rows,
+                     column, width, out);
+        } else {
+          pack_bound(task.rows, row + rows, panel_rows, column, width, out);
+        }
+        rows += panel_rows;
+        ++count;
+      } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
+      const bool only = count == task.panels;
+      const bool last = first + count == task.panels;
+      split(task.unit_end - task.unit_begin, max_rows(kSlabVectors), [&](int m, int size) {
+        const int unit = task.unit_begin + m;
+        float* sums = all_sums + (only ? 0 : m * std::int64_t{width});
+        accumulate_panels(task, first, count, slab, width, unit, size, sums);
+        for (int i = 0; last && i < size; ++i) {
+          update_run<Optimizer>(task.kernel, sums + i * width, task.slots,
+                                (unit + i) * task.stride + column, width, step.keep, scalars);
+        }
+      });
+      first += count;
+      row += rows;
     }
   });
 }
@@ -140,13 +134,11 @@ void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
       Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
   for (int unit = task.unit_begin; unit < task.unit_end; ++unit) {
     Vec sum = {};
-    for (int line = unit; line < task.positions * task.units; line += task.units) {
-      for (int p = 0; p < task.panels; ++p) {
-        const float* row = task.gradient + p * task.gradient_step + line * std::int64_t{kPanel};
-        const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
-        for (int i = 0; i < whole; i += kLanes) sum += load(row + i);
-        for (int i = whole; i < rows; ++i) sum[i - whole] += row[i];
-      }
+    for (int p = 0; p < task.panels; ++p) {
+      const float* row = task.gradient + p * task.gradient_step + unit * std::int64_t{kPanel};
+      const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
+      for (int i = 0; i < whole; i += kLanes) sum += load(row + i);
+      for (int i = whole; i < rows; ++i) sum[i - whole] += row[i];
     }
     float slots[Optimizer::kSlots + 1];
     for (int s = 0; s < Optimizer::kSlots; ++s) slots[s] = task.slots[s][unit];

@@ -22,7 +22,7 @@ void prefetch(const RowsView& view) {
   const char* data = view.input.bytes != nullptr ? reinterpret_cast<const char*>(view.input.bytes)
                                                  : reinterpret_cast<const char*>(view.input.floats);
   for (int i = 0; i < view.rows; ++i) {
-    const char* row = data + row_index(view, i) * bytes;
+    const char* row = data + bound_index(view, i) * bytes;
     for (std::int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(row + b, 0, 2);
   }
 }

@@ -203,18 +203,22 @@ inline void metric(const Op& op, const float* prediction, const float* targets, 
 
 // One block of Philox gives four features of each row.
 template <class Noise>
-void noise_rows(const float* params, std::uint64_t seed, std::int64_t step, int first_row,
-                const float* x, float* factor, float* y, int features, int rows) {
+void noise_rows(const float* params, std::uint64_t seed, std::int64_t step,
+                const cpu::FirstLane& first, const float* x, float* factor, float* y, int features,
+                int rows) {
   const ops::PhiloxKey key = ops::philox_key(seed, ops::Purpose::noise);
   const UintVec low = UintVec{} + static_cast<std::uint32_t>(step);
   const UintVec high = UintVec{} + static_cast<std::uint32_t>(step >> 32);
   for (int i = 0; i < vectors_of(rows) * kLanes; i += kLanes) {
-    UintVec row;
-    for (int lane = 0; lane < kLanes; ++lane)
-      row[lane] = static_cast<std::uint32_t>(first_row + i + lane);
+    UintVec row, block_of_row;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int at = first.index + i + lane;
+      row[lane] = static_cast<std::uint32_t>(at / first.positions);
+      block_of_row[lane] = static_cast<std::uint32_t>(at % first.positions * (features / 4));
+    }
     for (int f = 0; f < features; f += 4) {
-      const auto block =
-          ops::philox<UintVec>(UintVec{} + static_cast<std::uint32_t>(f / 4), row, low, high, key);
+      const auto block = ops::philox<UintVec>(block_of_row + static_cast<std::uint32_t>(f / 4), row,
+                                              low, high, key);
       for (int w = 0; w < 4 && f + w < features; ++w) {
         const std::int64_t at = (f + w) * std::int64_t{kPanel} + i;
         const auto drawn = Noise::template draw<Vec>(block.words[w], ops::params_of<Noise>(params));
@@ -225,8 +229,8 @@ void noise_rows(const float* params, std::uint64_t seed, std::int64_t step, int 
   }
 }
 
-using NoiseKernel = void (*)(const float*, std::uint64_t, std::int64_t, int, const float*, float*,
-                             float*, int, int);
+using NoiseKernel = void (*)(const float*, std::uint64_t, std::int64_t, const cpu::FirstLane&,
+                             const float*, float*, float*, int, int);
 
 constexpr NoiseKernel kNoises[] = {
 #define NEURODE_ROW(name, Functor, ...) noise_rows<ops::Functor>,
@@ -234,9 +238,9 @@ constexpr NoiseKernel kNoises[] = {
 #undef NEURODE_ROW
 };
 
-inline void noise(const Op& op, std::uint64_t seed, std::int64_t step, int first_row,
+inline void noise(const Op& op, std::uint64_t seed, std::int64_t step, const cpu::FirstLane& first,
                   const float* x, float* factor, float* y, int features, int rows) {
-  kNoises[op.row](op.params.data(), seed, step, first_row, x, factor, y, features, rows);
+  kNoises[op.row](op.params.data(), seed, step, first, x, factor, y, features, rows);
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE
