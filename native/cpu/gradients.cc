@@ -77,6 +77,8 @@ void Gradients::dense(const Task& task, const Batch& batch, const Step& step, in
   gradient.rows = {batch.rows.input, batch.rows.order, batch.rows.first * positions,
                    batch.rows.rows * positions, positions};
 
+  gradient.begins = gradient.ends = true;
+
   const int units = gradient.units;
   const int groups = round_up(gradient.inputs, kGroup) / kGroup;
   if (program_.parameters[task.kernel].update != Update::none) {
@@ -93,9 +95,9 @@ void Gradients::dense(const Task& task, const Batch& batch, const Step& step, in
       kernels_.dense_backward_weights(gradient, optimizer, scratch_[thread].data());
   }
   if (task.bias >= 0 && program_.parameters[task.bias].update != Update::none) {
-    const Part slice = part(units, thread, threads);
-    gradient.unit_begin = slice.begin;
-    gradient.unit_end = slice.end;
+    const Part slice = part(round_up(units, kGroup) / kGroup, thread, threads);
+    gradient.unit_begin = slice.begin * kGroup;
+    gradient.unit_end = std::min(slice.end * kGroup, units);
     const OptimizerStep optimizer = point_at(gradient, task.bias, task.adds, step);
     kernels_.dense_backward_bias(gradient, optimizer);
   }

@@ -46,8 +46,8 @@ struct Panels {
 // and its update; with kStoreStep or kAddStep the gradient alone, into `kernel`.
 struct WeightGradient {
   int inputs, units;
-  int begin, end;  // begin is a multiple of kAlignment
-  int unit_begin, unit_end;
+  int begin, end;            // begin is a multiple of kAlignment
+  int unit_begin, unit_end;  // of a bias: unit_begin is a multiple of kAlignment
   int panels;
   const int* panel_rows;       // rows in each panel
   const float* gradient;       // d output: panel 0, (units, kPanel)
@@ -55,6 +55,10 @@ struct WeightGradient {
   const float* activation;     // input: panel 0, (inputs, kPanel); null: take `rows`
   std::int64_t activation_step;
   RowsView rows;  // input that is bound data
+  // Where the panels of a batch come in several blocks: the sums so far, (units, stride), or of a
+  // bias (units, kAlignment). Null: all come at once. The update follows the block that ends.
+  float* sums;
+  bool begins, ends;
   float* kernel;  // (units, stride), or the bias (units)
   std::int64_t stride;
   float* slots[kMostSlots];  // optimizer variables, shaped like kernel

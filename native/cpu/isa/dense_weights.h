@@ -68,9 +68,15 @@ inline void pack_panel(const float* panel, int inputs, int rows, int column, int
   }
 }
 
-// Adds panels [first, first + count) to the columns' gradient; `sum` is (units, width).
+// Sums of some units, `stride` floats apart.
+struct UnitSums {
+  float* data;
+  std::int64_t stride;
+};
+
+// Adds panels [first, first + count) to the columns' gradient.
 inline void accumulate_panels(const WeightGradient& task, int first, int count, const float* slab,
-                              int width, int unit, int size, float* sum) {
+                              int width, int unit, int size, const UnitSums& sums) {
   Product product;
   product.a = task.gradient + first * task.gradient_step + unit * std::int64_t{kPanel};
   product.a_row = kPanel;
@@ -78,11 +84,11 @@ inline void accumulate_panels(const WeightGradient& task, int first, int count, 
   product.a_segment = task.gradient_step;
   product.b = slab;
   product.b_k = width;
-  product.c = sum;
-  product.c_row = width;
+  product.c = sums.data;
+  product.c_row = sums.stride;
   product.segments = count;
   product.lengths = task.panel_rows + first;
-  product.init = first == 0 ? Init::zero : Init::output;
+  product.init = first == 0 && task.begins ? Init::zero : Init::output;
   product.bias = nullptr;
   kTiles[width / kLanes - 1][size - 1](product);
 }
@@ -111,13 +117,15 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
         ++count;
       } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
       const bool only = count == task.panels;
-      const bool last = first + count == task.panels;
+      const bool last = first + count == task.panels && task.ends;
       split(task.unit_end - task.unit_begin, max_rows(kSlabVectors), [&](int m, int size) {
         const int unit = task.unit_begin + m;
-        float* sums = all_sums + (only ? 0 : m * std::int64_t{width});
+        const UnitSums sums =
+            task.sums != nullptr ? UnitSums{task.sums + unit * task.stride + column, task.stride}
+                                 : UnitSums{all_sums + (only ? 0 : m * std::int64_t{width}), width};
         accumulate_panels(task, first, count, slab, width, unit, size, sums);
         for (int i = 0; last && i < size; ++i) {
-          update_run<Optimizer>(task.kernel, sums + i * width, task.slots,
+          update_run<Optimizer>(task.kernel, sums.data + i * sums.stride, task.slots,
                                 (unit + i) * task.stride + column, width, step.keep, scalars);
         }
       });
@@ -127,24 +135,39 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
   });
 }
 
+// Adds the gradient of a unit's output to its sums, lane by lane.
+inline Vec add_bias_gradient(const WeightGradient& task, int unit, Vec sum) {
+  for (int p = 0; p < task.panels; ++p) {
+    const float* row = task.gradient + p * task.gradient_step + unit * std::int64_t{kPanel};
+    const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
+    for (int i = 0; i < whole; i += kLanes) sum += load(row + i);
+    for (int i = whole; i < rows; ++i) sum[i - whole] += row[i];
+  }
+  return sum;
+}
+
 // d bias = sum of d output over the batch, lane by lane and then across lanes, and its update.
 template <class Optimizer>
 void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
   const auto scalars =
       Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
-  for (int unit = task.unit_begin; unit < task.unit_end; ++unit) {
-    Vec sum = {};
-    for (int p = 0; p < task.panels; ++p) {
-      const float* row = task.gradient + p * task.gradient_step + unit * std::int64_t{kPanel};
-      const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
-      for (int i = 0; i < whole; i += kLanes) sum += load(row + i);
-      for (int i = whole; i < rows; ++i) sum[i - whole] += row[i];
+  for (int first = task.unit_begin; first < task.unit_end; first += cpu::kAlignment) {
+    float sums[cpu::kAlignment] = {};
+    const int units = std::min(cpu::kAlignment, task.unit_end - first);
+    for (int i = 0; i < units; ++i) {
+      const int unit = first + i;
+      float* const kept =
+          task.sums == nullptr ? nullptr : task.sums + std::int64_t{unit} * cpu::kAlignment;
+      const Vec sum = add_bias_gradient(task, unit, task.begins ? Vec{} : load(kept));
+      if (task.ends)
+        sums[i] = sum_lanes(sum);
+      else
+        store(kept, sum);
     }
-    float slots[Optimizer::kSlots + 1];
-    for (int s = 0; s < Optimizer::kSlots; ++s) slots[s] = task.slots[s][unit];
-    task.kernel[unit] =
-        Optimizer::update(task.kernel[unit] * step.keep, sum_lanes(sum), slots, scalars);
-    for (int s = 0; s < Optimizer::kSlots; ++s) task.slots[s][unit] = slots[s];
+    if (task.ends) {
+      update_run<Optimizer>(task.kernel, sums, task.slots, first, cpu::kAlignment, step.keep,
+                            scalars);
+    }
   }
 }
 
