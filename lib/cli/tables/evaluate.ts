@@ -1,5 +1,6 @@
 /** `neurode evaluate model.neurode test.csv`: compares the answers of a model with what a table says. */
 
+import { refuse } from '../../checks/validate.js'
 import { printable } from '../../tables/table.js'
 import type { TabularModel } from '../../tabular/types.js'
 import type { Options } from '../options.js'
@@ -8,14 +9,14 @@ import {
   columnsFor,
   loadTabular,
   modelAndTable,
-  readFrom,
+  openFrom,
   readingOptions,
   readReading,
   tablePath,
   tellOthers,
   typesFor,
 } from './reading.js'
-import { type Answered, answer, areaOf, type Evaluated, type Score, scoresFrom } from './scores.js'
+import { type Answered, answer, areaOf, type Evaluated, type Score, scoresOf } from './scores.js'
 import { alignedRows, number } from './text.js'
 
 const usage = 'neurode evaluate <model> <table, or - for stdin> [options]'
@@ -38,10 +39,11 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   const model = await loadTabular(path)
   try {
     const types = typesFor(model, [model.target])
-    const table = await readFrom(tablePath(rows), { ...reading, types })
+    const table = await openFrom(tablePath(rows), { ...reading, types })
     tellOthers(model, table)
     const answered = await answer(model, columnsFor(model, table))
-    const evaluated = { model, answered, scores: await allScores(model, answered) }
+    if (answered.rows === 0) refuse('evaluate', 'rows that have a target', undefined)
+    const evaluated = { model, answered, scores: allScores(model, answered) }
     if (report !== undefined) await (await import('./report.js')).writeEvaluationReport(report, rows, evaluated)
     if (parsed.values.json === true) writeJson(describeJson(evaluated))
     else write(describe(evaluated))
@@ -51,19 +53,19 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   }
 }
 
-async function allScores(model: TabularModel, answered: Answered): Promise<readonly Score[]> {
+function allScores(model: TabularModel, answered: Answered): readonly Score[] {
   const area = areaOf(answered, model.classes)
-  const scores = scoresFrom(await model.evaluate(answered.rows))
+  const scores = scoresOf(model, answered)
   return area === undefined ? scores : [...scores, { key: 'auc', name: 'Area under the ROC curve', value: area }]
 }
 
 function describeJson({ model, answered, scores }: Evaluated): object {
   const { target, task } = model
   const values = Object.fromEntries(scores.map(({ key, value }) => [key, value]))
-  return { target, task, rows: answered.rows.rows, ...values }
+  return { target, task, rows: answered.rows, ...values }
 }
 
 function describe({ model, answered, scores }: Evaluated): string {
   const rows = scores.map(({ name, value }) => [name, number(value)])
-  return `'${printable(model.target)}' of ${count(answered.rows.rows, 'row')}:\n${alignedRows(rows, [1])}`
+  return `'${printable(model.target)}' of ${count(answered.rows, 'row')}:\n${alignedRows(rows, [1])}`
 }

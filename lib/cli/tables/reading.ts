@@ -76,10 +76,10 @@ function typeOfTarget({ classes }: TabularModel): ColumnType {
 }
 
 /** The table with the columns that a model reads. */
-export function columnsFor(model: TabularModel, table: Table): Table {
+export function columnsFor<T extends Table | TableSource>(model: TabularModel, table: T): T {
   const others = new Set(othersIn(model, table))
   const names = table.columns.map(({ name }) => name).filter((name) => !others.has(name))
-  return others.size === 0 ? table : table.select(names)
+  return others.size === 0 ? table : (table.select(names) as T)
 }
 
 /** Says on stderr which columns a model does not read. */

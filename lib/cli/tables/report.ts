@@ -39,7 +39,7 @@ export async function writeTrainingReport(path: string, data: string, trained: T
             `always ${typeof baseline.guess === 'number' ? number(baseline.guess) : shown(String(baseline.guess))}`,
           ],
           ['Rows to train on', trained.rows.toLocaleString('en')],
-          ['Rows to test on', answered.rows.rows.toLocaleString('en')],
+          ['Rows to test on', answered.rows.toLocaleString('en')],
           ['Epochs', `${epochsOf(trained)}${best === undefined ? '' : `, of which ${best} is the best`}`],
           ['Training time', `${trained.seconds.toFixed(2)} s`],
         ]),
@@ -69,7 +69,7 @@ export async function writeEvaluationReport(path: string, data: string, { model,
         heading: 'Result',
         table: Object.fromEntries([
           ...scores.map(({ name, value }): [string, string] => [name, number(value)]),
-          ['Rows', answered.rows.rows.toLocaleString('en')],
+          ['Rows', answered.rows.toLocaleString('en')],
         ]),
       },
       ...columnsOf(model, []),
@@ -107,7 +107,7 @@ function historyOf(logs: readonly Logs[]): Record<string, number[]> {
 }
 
 async function picturesOf(model: TabularModel, answered: Answered): Promise<readonly Picture[]> {
-  if (answered.rows.rows === 0) return []
+  if (answered.rows === 0) return []
   return model.classes === undefined
     ? picturesOfNumbers(model, answered)
     : picturesOfClasses(model.target, model.classes, answered)

@@ -87,7 +87,7 @@ export function doneEvent(trained: Trained): TrainingEvent {
     target: model.target,
     task: model.task,
     rows,
-    testRows: answered.rows.rows,
+    testRows: answered.rows,
     device: model.network.device,
     isa: model.network.isa,
     threads: model.network.threads,
@@ -128,7 +128,7 @@ export function describeResult(trained: Trained): string {
   return [
     interrupted ? `\nStopped by Ctrl-C after ${epochs}\n` : '',
     `${process.stdout.isTTY ? '\r\x1b[K' : ''}Trained ${count(rows, 'row')} for ${epochs}, ${seconds.toFixed(2)} s${best === undefined ? '' : `; epoch ${best} is the best`}\n`,
-    `\nOn ${count(answered.rows.rows, 'other row')}:\n`,
+    `\nOn ${count(answered.rows, 'other row')}:\n`,
     describeScores(shown, baseline.scores, guess),
     importance === undefined ? '' : `\n${isOfClasses ? 'Accuracy' : 'R²'} lost when a column is shuffled:\n`,
     importance === undefined ? '' : describeImportance(importance),

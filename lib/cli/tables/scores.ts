@@ -16,7 +16,7 @@ export interface Score {
 }
 
 /** The scores that are shown, the most important first. */
-export function scoresFrom(report: ClassificationReport | RegressionReport): readonly Score[] {
+function scoresFrom(report: ClassificationReport | RegressionReport): readonly Score[] {
   if ('r2' in report) {
     return [
       { key: 'r2', name: 'R²', value: report.r2 },
@@ -31,9 +31,10 @@ export function scoresFrom(report: ClassificationReport | RegressionReport): rea
   ]
 }
 
-/** Rows of a table whose target is known, what it is, and what the model answers. */
+/** Of the rows of a table whose target is known: what it is, and what the model answers. */
 export interface Answered {
-  readonly rows: Table
+  /** How many there are. */
+  readonly rows: number
   /** Classes, or numbers. */
   readonly truths: readonly TableLabel[]
   /** Predicted classes, or numbers. */
@@ -42,22 +43,38 @@ export interface Answered {
   readonly probabilities: readonly (readonly number[])[]
 }
 
-/** Asks the model about the rows of a table whose target is known. */
-export async function answer(model: TabularModel, table: Table): Promise<Answered> {
-  const rows = withTarget(table, model.target)
-  const truths = targetsOf(rows, model.target)
-  const answers = await model.predict(rows.without(model.target))
+/** Asks the model about the rows whose target is known, of one part of a table after the other. Only answers are kept. */
+export async function answer(model: TabularModel, parts: Iterable<Table> | AsyncIterable<Table>): Promise<Answered> {
   const { classes, target } = model
-  if (classes === undefined) {
-    return { rows, truths, guesses: answers.map((each) => numberOf(each, target)), probabilities: [] }
+  const truths: TableLabel[] = []
+  const guesses: TableLabel[] = []
+  const all: (readonly number[])[] = []
+  for await (const part of parts) {
+    const rows = withTarget(part, target)
+    for (const truth of targetsOf(rows, target)) truths.push(truth)
+    for (const each of await model.predict(rows.without(target))) {
+      if (classes === undefined) {
+        guesses.push(numberOf(each, target))
+        continue
+      }
+      const { label, probabilities } = each as ClassAnswer
+      guesses.push(label)
+      all.push(classes.map((known) => probabilities[String(known)] as number))
+    }
   }
-  const ofClasses = answers as readonly ClassAnswer[]
-  return {
-    rows,
-    truths,
-    guesses: ofClasses.map(({ label }) => label),
-    probabilities: ofClasses.map(({ probabilities }) => classes.map((label) => probabilities[String(label)] as number)),
-  }
+  return { rows: truths.length, truths, guesses, probabilities: all }
+}
+
+/** The scores of guesses. */
+export function scoresOf(
+  { task }: TabularModel,
+  { truths, guesses }: Pick<Answered, 'truths' | 'guesses'>,
+): readonly Score[] {
+  const report =
+    task === 'classification'
+      ? classificationReport(truths, guesses)
+      : regressionReport(truths as readonly number[], guesses as readonly number[])
+  return scoresFrom(report)
 }
 
 /** The number of an answer of a regression. */
@@ -66,7 +83,7 @@ export function numberOf(answer: ClassAnswer | NumberAnswer, target: string): nu
 }
 
 /** The rows whose target is not a gap. */
-function withTarget(table: Table, target: string): Table {
+export function withTarget(table: Table, target: string): Table {
   const column = table.column(target)
   if (column.missing === 0) return table
   return table.take(Array.from({ length: table.rows }, (_, row) => row).filter((row) => cellOf(column, row) !== null))
@@ -102,12 +119,7 @@ export interface Baseline {
 export function baselineOf(model: TabularModel, train: Table, { truths }: Answered): Baseline {
   const known = targetsOf(withTarget(train, model.target), model.target)
   const guess = model.task === 'classification' ? mostFrequent(known) : meanOf(known as readonly number[])
-  const guesses = truths.map(() => guess)
-  const report =
-    model.task === 'classification'
-      ? classificationReport(truths, guesses)
-      : regressionReport(truths as readonly number[], guesses as readonly number[])
-  return { guess, scores: scoresFrom(report) }
+  return { guess, scores: scoresOf(model, { truths, guesses: truths.map(() => guess) }) }
 }
 
 function mostFrequent(labels: readonly TableLabel[]): TableLabel {

@@ -35,7 +35,7 @@ import {
   fileFacts,
   showEpoch,
 } from './results.js'
-import { answer, baselineOf, scoresFrom } from './scores.js'
+import { answer, baselineOf, scoresOf, withTarget } from './scores.js'
 
 const options: Options = {
   target: { value: 'NAME', help: 'the column to predict' },
@@ -255,13 +255,13 @@ const mostColumns = 500
 const mostRows = 5000
 
 async function judge(model: TabularModel, train: Table, test: Table, { seed }: Settings, signal: AbortSignal) {
-  const answered = await answer(model, test)
-  const { rows } = answered
+  const answered = await answer(model, [test])
+  const rows = withTarget(test, model.target)
   const some = rows.rows > mostRows ? rows.take(Uint32Array.from({ length: mostRows }, (_, row) => row)) : rows
   const isMeasured = !signal.aborted && rows.rows > 1 && model.columns.length <= mostColumns
   return {
     answered,
-    scores: scoresFrom(await model.evaluate(rows)),
+    scores: scoresOf(model, answered),
     baseline: baselineOf(model, train, answered),
     importance: isMeasured ? await permutationImportance(model, some, { seed }) : undefined,
   }
