@@ -117,6 +117,30 @@ const gaps: readonly Gap[] = [
     when: ({ advisory, config: { config } }) => advisory !== undefined && config.output_mode === 'one_hot',
     reason: 'an error: vectors of rows of unequal length, which is not documented',
   },
+  {
+    file: preprocessing,
+    classes: ['FeatureSpace'],
+    when: ({ advisory, documented, inputs }) =>
+      advisory !== undefined && documented === undefined && JSON.stringify(inputs.x).includes('Infinity'),
+    reason: 'an error, which is better: an infinite number in a column',
+  },
+  {
+    file: preprocessing,
+    classes: ['FeatureSpace'],
+    when: ({ advisory, documented, outputs }) =>
+      advisory !== undefined && documented === undefined && JSON.stringify(outputs.state ?? {}).includes('NaN'),
+    reason: 'advisory: gaps are left out of mean and variance, which is better',
+  },
+  {
+    file: preprocessing,
+    classes: ['FeatureSpace'],
+    when: ({ advisory, documented, outputs, config: { config } }) =>
+      advisory !== undefined &&
+      documented === undefined &&
+      outputs.error !== undefined &&
+      (config.crosses ?? []).some((cross: readonly string[]) => cross.length > 2),
+    reason: 'no error, which is better: a cross of more than two features',
+  },
 
   // tutorials.json
   {
