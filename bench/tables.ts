@@ -27,6 +27,7 @@ export async function* tables(args: ParsedArguments): AsyncGenerator<Row> {
   const rows = integerOption(args, 'rows', 100) ?? 1_000_000
   const threads = threadsOption(args)
   const folder = mkdtempSync(join(tmpdir(), 'neurode-tables-'))
+  let readTableSeconds = Number.NaN
   try {
     const path = join(folder, 'table.csv')
     await writeRows(path, rows)
@@ -40,6 +41,7 @@ export async function* tables(args: ParsedArguments): AsyncGenerator<Row> {
         return values.length === 0 ? null : median(values)
       }
       const read = of(({ readSeconds }) => readSeconds) as number
+      if (job === 'readTable') readTableSeconds = read
       const [adapt, epoch] = [of(({ adaptSeconds }) => adaptSeconds), of(({ epochSeconds }) => epochSeconds)]
       const peak = Math.max(...measured.map(({ peakBytes }) => peakBytes)) - idle.peakBytes
       yield {
@@ -53,7 +55,7 @@ export async function* tables(args: ParsedArguments): AsyncGenerator<Row> {
         readMegabytesPerSecond: round(bytes / 1e6 / read),
         adaptSeconds: adapt === null ? null : round(adapt),
         epochSeconds: epoch === null ? null : round(epoch),
-        timesReading: epoch === null || adapt === null ? null : round((adapt + epoch) / read),
+        timesReading: epoch === null || adapt === null ? null : round((adapt + epoch) / readTableSeconds),
         peakMegabytes: round(peak / 1e6),
         timesFile: round(peak / bytes),
       }
