@@ -87,8 +87,8 @@ class PackedRun {
     cut_rows(is_shared ? 1 : threads);
     const auto run = [&](auto body) {
       if (threads == 1) return body(0);
-      if (may_wait) return of_.team_->run(threads, body);
-      if (!of_.team_->try_run(threads, body)) body(0);
+      if (may_wait) return of_.team_->share(threads, body);
+      if (!of_.team_->try_share(threads, body)) body(0);
     };
     if (!is_shared) return run([&](int) { take_blocks(); });
     float* const memory = workspace(floats());

@@ -50,10 +50,16 @@ void relax() {
 }
 
 #if defined(__linux__)
-int affinity_cores() {
+// The processors that this thread may run on; none where the system does not say.
+cpu_set_t affinity() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 0;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) CPU_ZERO(&allowed);
+  return allowed;
+}
+
+int affinity_cores() {
+  const cpu_set_t allowed = affinity();
   std::set<std::pair<std::string, std::string>>
       cores;  // (package, core): threads of one core share it
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -67,16 +73,28 @@ int affinity_cores() {
 }
 #endif
 
+// So many as its affinity allows, unless that is 0, and no more than its control groups do.
+int usable([[maybe_unused]] int allowed) {
+  int count = static_cast<int>(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  if (allowed > 0) count = allowed;
+  if (const int limit = cgroup_cores(); limit > 0) count = std::min(count, limit);
+#endif
+  return std::max(count, 1);
+}
+
 }  // namespace
 
-int usable_cores() {
-  int cores = static_cast<int>(std::thread::hardware_concurrency());
 #if defined(__linux__)
-  if (const int allowed = affinity_cores(); allowed > 0) cores = allowed;
-  if (const int limit = cgroup_cores(); limit > 0) cores = std::min(cores, limit);
-#endif
-  return std::max(cores, 1);
+int usable_cores() { return usable(affinity_cores()); }
+int usable_processors() {
+  const cpu_set_t allowed = affinity();
+  return usable(CPU_COUNT(&allowed));
 }
+#else
+int usable_cores() { return usable(0); }
+int usable_processors() { return usable(0); }
+#endif
 
 ThreadTeam::ThreadTeam(int size) : size_(std::max(size, 1)) {
   threads_.reserve(size_ - 1);
@@ -114,20 +132,62 @@ bool ThreadTeam::try_run(int threads, const std::function<void(int)>& body) {
   return true;
 }
 
-void ThreadTeam::run_now(int threads, const std::function<void(int)>& body) {
+void ThreadTeam::share(int threads, const std::function<void(int)>& body) {
+  if (threads == 1) return body(0);
+  const std::lock_guard turn(turn_);
+  share_now(threads, body);
+}
+
+bool ThreadTeam::try_share(int threads, const std::function<void(int)>& body) {
+  const std::unique_lock turn(turn_, std::try_to_lock);
+  if (!turn) return false;
+  share_now(threads, body);
+  return true;
+}
+
+void ThreadTeam::begin(int threads, const std::function<void(int)>& body, bool is_shared) {
   {
     const std::lock_guard lock(mutex_);
     body_ = &body;
     running_ = threads;
+    is_shared_ = is_shared;
     ++runs_;
   }
   start_.notify_all();
+}
+
+void ThreadTeam::run_now(int threads, const std::function<void(int)>& body) {
+  begin(threads, body, false);
   work_on(body, 0);
   barrier();
+  throw_failure();
+}
+
+void ThreadTeam::share_now(int threads, const std::function<void(int)>& body) {
+  begin(threads, body, true);
+  work_on(body, 0);
+  {
+    const std::lock_guard lock(mutex_);
+    body_ = nullptr;
+  }
+  wait_for_helpers();
+  throw_failure();
+}
+
+void ThreadTeam::wait_for_helpers() {
+  for (int spins = 0; spins < kMostSpins; ++spins) {
+    if (helpers_.load(std::memory_order_acquire) == 0) return;
+    relax();
+  }
+  for (int left; (left = helpers_.load(std::memory_order_acquire)) > 0;)
+    helpers_.wait(left, std::memory_order_acquire);
+}
+
+void ThreadTeam::throw_failure() {
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-// The caller of run() throws what a body has thrown, once all threads are done.
+// The caller throws what a body has thrown, once all threads are done.
 void ThreadTeam::work_on(const std::function<void(int)>& body, int thread) {
   try {
     body(thread);
@@ -141,15 +201,23 @@ void ThreadTeam::work(int thread) {
   const FlushSubnormals flush;
   for (std::uint64_t seen = 0;;) {
     const std::function<void(int)>* body;
+    bool is_shared;
     {
       std::unique_lock lock(mutex_);
       start_.wait(lock, [&] { return stopping_ || (runs_ != seen && thread < running_); });
       if (stopping_) return;
       seen = runs_;
       body = body_;
+      if (body == nullptr) continue;
+      is_shared = is_shared_;
+      if (is_shared) helpers_.fetch_add(1, std::memory_order_relaxed);
     }
     work_on(*body, thread);
-    barrier();
+    if (!is_shared) {
+      barrier();
+    } else if (helpers_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      helpers_.notify_one();
+    }
   }
 }
 
