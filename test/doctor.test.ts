@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { devices } from 'neurode'
@@ -54,6 +55,15 @@ describe('neurode doctor', function () {
     const { stdout } = await runNode([main, 'doctor'])
     assert.match(stdout, /^neurode {2,}\d+\.\d+\.\d+\n/)
     assert.match(stdout, /\ntraining on cpu {2,}10 steps in [\d.]+ ms, the loss went from [\d.]+ to [\d.]+\n/)
+  })
+
+  it('tells that models get no more threads than there are processors', async () => {
+    const { stdout } = await runNode([main, 'doctor'], { NEURODE_THREADS: '1000', NEURODE_MAX_THREADS: '' })
+    const [, threads] =
+      /, (\d+) threads \(NEURODE_THREADS asks for 1000; more than processors would be slower\)/.exec(stdout) ?? []
+    assert.ok(Number(threads) >= 1 && Number(threads) <= availableParallelism(), stdout)
+    const limited = await runNode([main, 'doctor', '--json'], { NEURODE_THREADS: '4', NEURODE_MAX_THREADS: '3' })
+    assert.equal(JSON.parse(limited.stdout).cpu.threads, 3)
   })
 
   it('outlives a device that takes the process down', async function () {

@@ -19,6 +19,7 @@ const options: Options = { json: { help: 'one JSON object on stdout' } }
 const variables = [
   'NEURODE_NATIVE_PATH',
   'NEURODE_THREADS',
+  'NEURODE_MAX_THREADS',
   'NEURODE_ISA',
   'NEURODE_DEVICE',
   'NEURODE_CUDA',
@@ -178,7 +179,9 @@ function describeReport(report: Report): string {
     ['addon', addon.path ?? `not loaded: ${addon.reason}`],
     [
       'cpu',
-      cpu.found ? `${cpu.isa} (of ${cpu.isas?.join(', ')}), ${cpu.threads} threads` : `does not work: ${cpu.reason}`,
+      cpu.found
+        ? `${cpu.isa} (of ${cpu.isas?.join(', ')}), ${describeThreads(cpu.threads)}`
+        : `does not work: ${cpu.reason}`,
     ],
     ['cuda', cuda.devices?.join(', ') ?? `none: ${cuda.reason}`],
     ['NVIDIA driver', describeFile(driver)],
@@ -199,6 +202,12 @@ function describeReport(report: Report): string {
   return rows
     .map(([name = '', value = '']) => `${name.padEnd(width)}${value.replaceAll('\n', `\n${' '.repeat(width)}`)}\n`)
     .join('')
+}
+
+/** Says so where there are fewer than `NEURODE_THREADS` asks for. */
+function describeThreads(used = 1): string {
+  const asked = Number(process.env.NEURODE_THREADS)
+  return `${used} threads${asked > used ? ` (NEURODE_THREADS asks for ${asked}; more than processors would be slower)` : ''}`
 }
 
 function describeFile({ path, version, reason }: FileFinding): string {

@@ -107,7 +107,7 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
     return this.#core.native().isa
   }
 
-  /** Number of CPU threads that the model uses. */
+  /** Number of CPU threads that the model uses: what it asked for, but no more than the process has processors. */
   get threads(): number {
     return this.#core.native().threads
   }

@@ -39,7 +39,10 @@ export interface BaseCompileOptions {
    * devices throw `ERR_ARGUMENT`.
    */
   readonly precision?: Precision | undefined
-  /** Number of CPU threads, a positive integer; default `NEURODE_THREADS`, or the number of physical cores that the process may use. */
+  /**
+   * Number of CPU threads, a positive integer; default `NEURODE_THREADS`, or the number of physical cores that the process may use.
+   * There are no more than processors that it may use.
+   */
   readonly threads?: number | undefined
 }
 

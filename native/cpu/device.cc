@@ -1,8 +1,11 @@
 // The CPU as a device: a thread team and the kernels of one instruction set.
 #include "native/cpu/device.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "native/cpu/executor.h"
@@ -68,6 +71,19 @@ class CpuDevice final : public Device {
   WorkQueue queue_;
 };
 
+// Nothing where the variable is not set.
+std::optional<int> threads_of_environment(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  char* end = nullptr;
+  const long count = std::strtol(text, &end, 10);
+  if (*end != '\0' || count < 1 || count > kMostThreads) {
+    throw Error("ERR_ARGUMENT", std::string(variable) + ": expected an integer from 1 to " +
+                                    std::to_string(kMostThreads) + ", got " + text);
+  }
+  return static_cast<int>(count);
+}
+
 }  // namespace
 
 DeviceInfo describe_cpu() {
@@ -75,20 +91,15 @@ DeviceInfo describe_cpu() {
   info.name = "cpu";
   info.available = true;
   for (const Kernels* kernels : supported_kernels()) info.isas.push_back(kernels->name);
-  info.threads = default_threads();
+  info.threads = threads_of(0);
   return info;
 }
 
-int default_threads() {
-  const char* wanted = std::getenv("NEURODE_THREADS");
-  if (wanted == nullptr || *wanted == '\0') return usable_cores();
-  char* end = nullptr;
-  const long count = std::strtol(wanted, &end, 10);
-  if (*end != '\0' || count < 1 || count > kMostThreads) {
-    throw Error("ERR_ARGUMENT", "NEURODE_THREADS: expected an integer from 1 to " +
-                                    std::to_string(kMostThreads) + ", got " + wanted);
-  }
-  return static_cast<int>(count);
+int threads_of(int wanted) {
+  const int threads =
+      wanted > 0 ? wanted : threads_of_environment("NEURODE_THREADS").value_or(usable_cores());
+  const auto most = threads_of_environment("NEURODE_MAX_THREADS");
+  return std::min(threads, most ? *most : usable_processors());
 }
 
 std::shared_ptr<Device> make_cpu_device(int threads) {

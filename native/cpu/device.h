@@ -9,9 +9,11 @@ namespace neurode::cpu {
 
 DeviceInfo describe_cpu();
 
-// The value of NEURODE_THREADS, or the number of cores that this process may use. Throws
-// ERR_ARGUMENT where the variable holds no such number.
-int default_threads();
+// The threads that a model gets which wants so many, or, with 0, says nothing of them:
+// NEURODE_THREADS, or the number of cores that this process may use. They are no more than its
+// processors, or than NEURODE_MAX_THREADS. Throws ERR_ARGUMENT where a variable holds no such
+// number.
+int threads_of(int wanted);
 
 std::shared_ptr<Device> make_cpu_device(int threads);
 

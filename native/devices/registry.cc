@@ -41,7 +41,7 @@ std::shared_ptr<Device> open_device(const std::string& name, int threads) {
   static auto* const mutex = new std::mutex;
   static auto* const open = new std::map<int, std::weak_ptr<Device>>;
   std::lock_guard lock(*mutex);
-  const int count = threads > 0 ? threads : cpu::default_threads();
+  const int count = cpu::threads_of(threads);
   std::shared_ptr<Device> device = (*open)[count].lock();
   if (!device) {
     device = cpu::make_cpu_device(count);

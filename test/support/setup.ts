@@ -1,8 +1,11 @@
-/** Runs before all tests: without a GPU, the CUDA library on the emulator is used instead. */
+/** Runs before all tests: models get as many threads as tests ask for, and without a GPU the CUDA library on the emulator is used instead. */
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { devices } from 'neurode'
+
+// Results are the same for any number of threads, also for more than this machine has processors.
+process.env.NEURODE_MAX_THREADS ??= '1024'
 
 const emulated = resolve('build/emulator/neurode_cuda_emulated.so')
 
