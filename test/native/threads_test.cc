@@ -1,7 +1,10 @@
 // Teams of threads, and the choice of the number of threads.
 #include "native/cpu/threads.h"
 
+#include <algorithm>
 #include <atomic>
+#include <random>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -68,6 +71,33 @@ double work_with(cpu::ThreadChoice& choice, double seconds, double asleep, int b
   return work * cost(best);
 }
 
+TEST_CASE("shared work is done by whoever comes") {
+  cpu::ThreadTeam team(4);
+  for (int i = 0; i < 2000; ++i) {
+    // What is gone with the caller's turn: threads that come late must not touch it.
+    std::vector<int> items(64, 0);
+    std::atomic<int> next{0};
+    const auto work = [&](int) {
+      for (int item; (item = next.fetch_add(1)) < 64;) ++items[item];
+    };
+    if (i % 2 == 0) {
+      team.share(2 + i % 3, work);
+    } else {
+      CHECK(team.try_share(2 + i % 3, work));
+    }
+    CHECK(std::count(items.begin(), items.end(), 1) == 64);
+    if (i % 10 > 0) continue;
+    std::atomic<int> met{0};
+    team.run(4, [&](int) { ++met; });
+    CHECK(met == 4);
+  }
+  CHECK_THROWS_AS(team.share(4,
+                             [](int thread) {
+                               if (thread == 0) throw std::runtime_error("thrown");
+                             }),
+                  std::runtime_error);
+}
+
 TEST_CASE("threads are as many as pay") {
   const auto idle = [](int threads) { return 1e-4 / threads; };
   const auto busy = [](int threads) { return threads == 1 ? 2e-4 : 1e-3; };
@@ -82,6 +112,78 @@ TEST_CASE("threads are as many as pay") {
   }
   cpu::ThreadChoice choice(8);
   CHECK(work_with(choice, 60, 0.3, 4, half) > 50);
+}
+
+TEST_CASE("single moments in which threads sleep change nothing") {
+  cpu::ThreadChoice choice(2);
+  for (int look = 0; look < 1000; ++look) {
+    choice.record(300, 0.03, look % 3 == 0 ? 0 : 1);
+    CHECK_THAT(choice.threads() == 2, "%d threads after %d looks", choice.threads(), look);
+  }
+}
+
+TEST_CASE("all threads are back soon after a disturbance") {
+  const auto idle = [](int threads) { return 1e-5 / threads; };
+  const auto busy = [](int threads) { return threads == 1 ? 2e-5 : 1e-4; };
+  for (const int most : {2, 8, 64}) {
+    cpu::ThreadChoice choice(most);
+    work_with(choice, 10, 1, 1, busy);
+    CHECK_THAT(choice.threads() == 1, "%d threads on busy cores", choice.threads());
+    work_with(choice, 1, 0, most, idle);
+    CHECK_THAT(choice.threads() == most, "%d of %d threads", choice.threads(), most);
+  }
+}
+
+// A machine with two cores, by a clock of its own. One of them is at times another program's; at
+// any time steps may take longer and waits may end in sleep.
+class NoisyMachine {
+ public:
+  explicit NoisyMachine(unsigned seed) : random_(seed) {
+    for (double at = between(0.5, 3); at < kSeconds; at += between(0.5, 3)) {
+      borders_.push_back(at);
+    }
+  }
+
+  // The longest time, in seconds, in which a choice did less than 0.9 of what the best number of
+  // threads would have done.
+  double longest_loss() {
+    cpu::ThreadChoice choice(2);
+    double longest = 0, loss = 0, spent = 0, best = 0;
+    for (double now = 0; now < kSeconds;) {
+      const bool is_busy =
+          std::upper_bound(borders_.begin(), borders_.end(), now) - borders_.begin() & 1;
+      const double noise = between(0, 1) < 0.1 ? between(1, 3) : between(0.95, 1.05);
+      const double one = (is_busy ? 1.3e-4 : 1e-4) * noise, two = (is_busy ? 4e-4 : 5e-5) * noise;
+      const double taken = choice.threads() == 1 ? one : two;
+      const double asleep = is_busy ? between(0.5, 1) : between(0, 1) < 0.05 ? 1 : 0;
+      choice.record(1, taken, choice.threads() == 1 ? 0 : asleep);
+      now += taken;
+      spent += taken;
+      best += std::min(one, two);
+      if (spent < kBucket) continue;
+      loss = best < 0.9 * spent ? loss + spent : 0;
+      longest = std::max(longest, loss);
+      spent = best = 0;
+    }
+    return longest;
+  }
+
+ private:
+  static constexpr double kSeconds = 20, kBucket = 0.2;
+
+  double between(double least, double most) {
+    return std::uniform_real_distribution<double>(least, most)(random_);
+  }
+
+  std::mt19937 random_;
+  std::vector<double> borders_;  // between times in which both cores are free and others
+};
+
+TEST_CASE("no choice is a bad one for longer than a second") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    const double longest = NoisyMachine(seed).longest_loss();
+    CHECK_THAT(longest <= 1, "run %u: %.2f seconds", seed, longest);
+  }
 }
 
 }  // namespace
