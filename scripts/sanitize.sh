@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-  address) sanitizers=address,undefined folder=build/asan programs=(cgroup_test ops_test random_test engine_test graph_test threads_test order_test decimal_test serve_test) ;;
-  thread) sanitizers=thread folder=build/tsan programs=(engine_test graph_test threads_test order_test) ;;  # the other programs have one thread
+  address) sanitizers=address,undefined folder=build/asan programs=(cgroup_test ops_test random_test engine_test graph_test threads_test order_test parts_test decimal_test serve_test) ;;
+  thread) sanitizers=thread folder=build/tsan programs=(engine_test graph_test threads_test order_test parts_test) ;;  # the other programs have one thread
   *) echo "usage: scripts/sanitize.sh address|thread" >&2; exit 2 ;;
 esac
 

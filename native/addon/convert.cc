@@ -181,6 +181,15 @@ HeadPlan to_head(Napi::Object object, std::int64_t values) {
   return head;
 }
 
+Parts to_parts(Napi::Value value, const char* name) {
+  const Napi::Object object = to_object(value, name);
+  const auto number = [&](const char* member_name, int least) {
+    return static_cast<int>(
+        member(object, member_name, to_integer, std::int64_t{least}, std::int64_t{kMostParts}));
+  };
+  return {.count = number("count", 1), .first = number("first", 0), .mine = number("mine", 1)};
+}
+
 TrainingPlan to_training(Napi::Object object, std::int64_t values) {
   TrainingPlan training;
   const Napi::Array heads = member(object, "heads", to_array);
@@ -192,6 +201,7 @@ TrainingPlan to_training(Napi::Object object, std::int64_t values) {
   training.input_gradients = optional(object, "inputGradients", false, to_bool);
   training.inference = optional(object, "inference", false, to_bool);
   training.update = to_update(object);
+  if (object.Has("parts")) training.parts = member(object, "parts", to_parts);
   return training;
 }
 

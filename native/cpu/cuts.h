@@ -1,6 +1,7 @@
 // How work is cut: rows into panels, anything else into the threads' parts.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -29,10 +30,19 @@ constexpr int kGroup = kAlignment;
 struct Cut {
   std::vector<int> rows;   // of each panel
   std::vector<int> first;  // row of each panel
+  std::vector<int> parts;  // the first panel of each part, and the end of the last one
   int panels() const { return static_cast<int>(rows.size()); }
+  // The part that a panel is of, and the end of its panels.
+  int part_of(int panel) const {
+    return static_cast<int>(std::upper_bound(parts.begin(), parts.end(), panel) - parts.begin()) -
+           1;
+  }
+  int end_of_part(int panel) const { return parts[part_of(panel) + 1]; }
 };
 
-// Panels of all but the same size, as many for each thread.
-Cut cut_rows(std::int64_t rows, int threads);
+// The parts of a batch of so many rows that this process computes, in panels of all but the same
+// size, as many for each thread. A row has a lane for each of its positions; `first` counts lanes
+// from the first row of the whole batch.
+Cut cut_rows(std::int64_t rows, int positions, int threads, const Parts& parts);
 
 }  // namespace neurode::cpu

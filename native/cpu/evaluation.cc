@@ -59,7 +59,7 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   if (cancelled.load(std::memory_order_relaxed)) return sums;
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
-    add_rows(program_, plan, sums, range, first, rows, values, first - begin);
+    add_rows(program_, plan, sums, range, {first, rows, 0, rows}, values, first - begin);
   }
   sums.penalty += penalties_.sum() * static_cast<double>(end - begin);
   return sums;

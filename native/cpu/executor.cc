@@ -27,7 +27,12 @@ class CpuExecutor final : public Executor {
         prediction_(program_, parameters_, kernels, team_) {}
 
   std::unique_ptr<Executor> sibling(Program program) override {
-    return std::make_unique<CpuExecutor>(std::move(program), kernels_, team_, &parameters_);
+    auto sibling = std::make_unique<CpuExecutor>(std::move(program), kernels_, team_, &parameters_);
+    if (training_.transport() != nullptr) sibling->set_transport(training_.transport());
+    return sibling;
+  }
+  void set_transport(std::shared_ptr<Transport> transport) override {
+    training_.set_transport(std::move(transport));
   }
   void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
              bool here) override {

@@ -2,16 +2,44 @@
 #include "native/cpu/gradients.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "native/engine/op_table.h"
 
 namespace neurode::cpu {
+namespace {
+
+// What the gradient of no rows adds: its sign of 0 is that of a sum.
+void add_nothing(const PartGradient& gradient, const GradientLines& lines) {
+  if (gradient.to == nullptr) return;
+  for (int line = 0; line < lines.lines; ++line) {
+    float* const to = gradient.to + lines.begin + line * lines.stride;
+    for (std::int64_t i = 0; i < lines.length; ++i) to[i] = gradient.adds ? to[i] + 0.0f : 0.0f;
+  }
+}
+
+}  // namespace
+
+BatchPart::BatchPart(const Batch& batch, int index, const PassPlan& plan, int layout)
+    : index(index), layout(layout), rows(batch.rows) {
+  const Cut& cut = batch.cut.cuts[layout];
+  const auto [positions, size] = plan.layouts[layout];
+  const int first = cut.parts[index];
+  panels = cut.parts[index + 1] - first;
+  panel_rows = cut.rows.data() + first;
+  memory = batch.memory + batch.cut.begin[layout] + first * size;
+  rows.first = batch.rows.first * positions + (panels > 0 ? cut.first[first] : 0);
+  rows.rows = std::accumulate(panel_rows, panel_rows + panels, 0);
+  rows.positions = positions;
+}
 
 Gradients::Gradients(const Program& program, const PassRunner& pass, Parameters& parameters,
-                     const Kernels& kernels, Updates& updates)
+                     PartGradients& parts, const Kernels& kernels, Updates& updates)
     : program_(program),
       pass_(pass),
       parameters_(parameters),
+      parts_(parts),
       kernels_(kernels),
       updates_(updates),
       optimizer_slots_(optimizer_slots(program.update.optimizer)),
@@ -27,111 +55,130 @@ void Gradients::reserve(int threads, int rows) {
   while (static_cast<int>(scratch_.size()) < threads) scratch_.emplace_back(scratch_floats_);
 }
 
-void Gradients::run(const Task& task, const Batch& batch, const Step& step, int thread,
+void Gradients::run(const Task& task, const Batch& batch, int index, const Step& step, int thread,
                     int threads) {
+  const PassPlan& plan = pass_.plan();
+  const BatchPart part(batch, index, plan, plan.layout[task.input]);
   switch (task.kind) {
     case TaskKind::dense_backward_weights:
-      return dense(task, batch, step, thread, threads);
+      return dense(task, part, step, thread, threads);
     case TaskKind::embedding_gradients:
-      return embedding(task, batch, step, thread, threads);
+      return embedding(task, part, step, thread, threads);
     default:
-      return channels(task, batch, step, thread, threads);
+      return channels(task, part, step, thread, threads);
   }
+}
+
+// Where the gradient of a vector or a table goes, if it learns.
+PartGradient Gradients::place_of(const Task& task, int parameter, const BatchPart& part) {
+  const bool learns = parameter >= 0 && program_.parameters[parameter].update != Update::none;
+  return learns ? parts_.place(parameter, part.index, task.adds) : PartGradient{};
+}
+
+// A thread has computed these lines of a part's gradient, whatever layers contribute to it.
+void Gradients::complete(const Task& task, int parameter, const PartGradient& gradient,
+                         const GradientLines& lines) {
+  if (task.completes && gradient.additions > 0) parts_.add(parameter, gradient, lines);
 }
 
 // ------------------------------------------------------------------------------------------------
 // dense layers
 
-// Where the gradient of a parameter goes, and what is to be done with it there.
-OptimizerStep Gradients::point_at(WeightGradient& gradient, int parameter, bool adds,
-                                  const Step& step) {
-  ParameterMemory& memory = parameters_[parameter];
-  gradient.stride = memory.stride;
-  if (program_.parameters[parameter].update == Update::deferred) {
-    gradient.kernel = parameters_.gradient(parameter);
-    return adds ? kAddStep : kStoreStep;
-  }
-  gradient.kernel = memory.values.data();
-  for (int s = 0; s < optimizer_slots_; ++s) gradient.slots[s] = memory.slots[s].data();
-  return updates_.optimizer_step(parameter, step);
-}
-
-void Gradients::dense(const Task& task, const Batch& batch, const Step& step, int thread,
+void Gradients::dense(const Task& task, const BatchPart& part, const Step& step, int thread,
                       int threads) {
   const PassPlan& plan = pass_.plan();
-  const int layout = plan.layout[task.input];
-  const auto [positions, size] = plan.layouts[layout];
-  const Cut& cut = batch.cut.cuts[layout];
-  float* const memory = batch.memory + batch.cut.begin[layout];
   WeightGradient gradient{};
   gradient.inputs = plan.features(task.input);
   gradient.units = plan.features(task.output);
-  gradient.panels = cut.panels();
-  gradient.panel_rows = cut.rows.data();
-  gradient.gradient = memory + plan.offset[task.gradient];
-  gradient.gradient_step = gradient.activation_step = size;
+  gradient.panels = part.panels;
+  gradient.panel_rows = part.panel_rows;
+  gradient.gradient = part.memory + plan.offset[task.gradient];
+  gradient.gradient_step = gradient.activation_step = plan.layouts[part.layout].size;
   // The first layer reads its rows where they are bound: contiguous along the inputs, bytes where
   // they are bytes.
   if (!plan.are_same(task.input, plan.pass.tasks.front().output))
-    gradient.activation = memory + plan.offset[task.input];
-  gradient.rows = {batch.rows.input, batch.rows.order, batch.rows.first * positions,
-                   batch.rows.rows * positions, positions};
+    gradient.activation = part.memory + plan.offset[task.input];
+  gradient.rows = part.rows;
 
   gradient.begins = gradient.ends = true;
 
   const int units = gradient.units;
   const int groups = round_up(gradient.inputs, kGroup) / kGroup;
-  if (program_.parameters[task.kernel].update != Update::none) {
-    const OptimizerStep optimizer = point_at(gradient, task.kernel, task.adds, step);
-    // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
-    const bool along_inputs = groups >= threads;
-    const Part columns = along_inputs ? part(groups, thread, threads) : Part{0, groups};
-    const Part slice = along_inputs ? Part{0, units} : part(units, thread, threads);
-    gradient.begin = columns.begin * kGroup;
-    gradient.end = columns.end * kGroup;
+  const auto take_units = [&](const Part& slice) {
     gradient.unit_begin = slice.begin;
     gradient.unit_end = slice.end;
-    if (gradient.begin < gradient.end && gradient.unit_begin < gradient.unit_end)
-      kernels_.dense_backward_weights(gradient, optimizer, scratch_[thread].data());
+  };
+  if (program_.parameters[task.kernel].update != Update::none) {
+    // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
+    const bool along_inputs = groups >= threads;
+    const Part columns = along_inputs ? cpu::part(groups, thread, threads) : Part{0, groups};
+    take_units(along_inputs ? Part{0, units} : cpu::part(units, thread, threads));
+    gradient.begin = columns.begin * kGroup;
+    gradient.end = columns.end * kGroup;
+    gradient.stride = parameters_[task.kernel].stride;
+    const GradientLines lines{.begin = gradient.unit_begin * gradient.stride + gradient.begin,
+                              .length = gradient.end - gradient.begin,
+                              .lines = gradient.unit_end - gradient.unit_begin,
+                              .stride = gradient.stride};
+    if (lines.length > 0 && lines.lines > 0)
+      dense_gradient(task, task.kernel, gradient, lines, part, step, thread);
   }
   if (task.bias >= 0 && program_.parameters[task.bias].update != Update::none) {
-    const Part slice = part(round_up(units, kGroup) / kGroup, thread, threads);
-    gradient.unit_begin = slice.begin * kGroup;
-    gradient.unit_end = std::min(slice.end * kGroup, units);
-    const OptimizerStep optimizer = point_at(gradient, task.bias, task.adds, step);
-    kernels_.dense_backward_bias(gradient, optimizer);
+    const Part slice = cpu::part(round_up(units, kGroup) / kGroup, thread, threads);
+    take_units({slice.begin * kGroup, std::min(slice.end * kGroup, units)});
+    const GradientLines line{.begin = gradient.unit_begin,
+                             .length = gradient.unit_end - gradient.unit_begin};
+    if (line.length > 0) dense_gradient(task, task.bias, gradient, line, part, step, thread);
   }
+}
+
+// The gradient of a kernel or a bias is stored, added to what is there, or used up by the
+// optimizer at once.
+void Gradients::dense_gradient(const Task& task, int parameter, WeightGradient& gradient,
+                               const GradientLines& lines, const BatchPart& part, const Step& step,
+                               int thread) {
+  ParameterMemory& memory = parameters_[parameter];
+  OptimizerStep optimizer = kStoreStep;
+  PartGradient place{};
+  if (program_.parameters[parameter].update == Update::deferred) {
+    place = parts_.place(parameter, part.index, task.adds);
+    gradient.kernel = place.to;
+    if (place.adds) optimizer = kAddStep;
+  } else {
+    gradient.kernel = memory.values.data();
+    for (int s = 0; s < optimizer_slots_; ++s) gradient.slots[s] = memory.slots[s].data();
+    optimizer = updates_.optimizer_step(parameter, step);
+  }
+  if (part.panels == 0) {
+    add_nothing(place, lines);
+  } else if (parameter == task.bias) {
+    kernels_.dense_backward_bias(gradient, optimizer);
+  } else {
+    kernels_.dense_backward_weights(gradient, optimizer, scratch_[thread].data());
+  }
+  complete(task, parameter, place, lines);
 }
 
 // ------------------------------------------------------------------------------------------------
 // channels, and vectors of a table
 
-BatchLines Gradients::lines_of(const Task& task, const Batch& batch) const {
+BatchLines Gradients::lines_of(const Task& task, const BatchPart& part) const {
   const PassPlan& plan = pass_.plan();
-  const int layout = plan.layout[task.input];
-  const Cut& cut = batch.cut.cuts[layout];
-  const float* const memory = batch.memory + batch.cut.begin[layout];
   BatchLines lines{};
   lines.along = task.along;
   lines.features = plan.features(task.input);
-  lines.panels = cut.panels();
-  lines.panel_rows = cut.rows.data();
-  lines.step = plan.layouts[layout].size;
+  lines.panels = part.panels;
+  lines.panel_rows = part.panel_rows;
+  lines.step = plan.layouts[part.layout].size;
   lines.adds = task.adds;
-  lines.x = memory + plan.offset[task.input];
-  if (task.gradient >= 0) lines.gradient = memory + plan.offset[task.gradient];
+  lines.x = part.memory + plan.offset[task.input];
+  if (task.gradient >= 0) lines.gradient = part.memory + plan.offset[task.gradient];
   return lines;
 }
 
-// Of a vector or a table that learns, else null.
-float* Gradients::arena_of(int parameter) {
-  const bool learns = parameter >= 0 && program_.parameters[parameter].update != Update::none;
-  return learns ? parameters_.gradient(parameter) : nullptr;
-}
-
-void Gradients::embedding(const Task& task, const Batch& batch, const Step& step, int thread,
+void Gradients::embedding(const Task& task, const BatchPart& part, const Step& step, int thread,
                           int threads) {
-  BatchLines lines = lines_of(task, batch);
+  BatchLines lines = lines_of(task, part);
   const Table vectors = parameters_.table(task);
   if (NamedVectors* const named = tables_.of(task.kernel, thread)) {
     if (!task.adds) named->count = 0;
@@ -139,41 +186,58 @@ void Gradients::embedding(const Task& task, const Batch& batch, const Step& step
     if (task.completes) updates_.finish_named(task.kernel, *named, step);
     return;
   }
-  const Part mine = part(vectors.count, thread, threads);
+  const Part mine = cpu::part(vectors.count, thread, threads);
   lines.begin = mine.begin;
   lines.end = mine.end;
-  kernels_.embedding_gradients(lines, vectors, arena_of(task.kernel));
+  const PartGradient gradient = place_of(task, task.kernel, part);
+  kernels_.embedding_gradients(lines, vectors, gradient.to);
+  complete(
+      task, task.kernel, gradient,
+      {.begin = mine.begin * vectors.stride, .length = (mine.end - mine.begin) * vectors.stride});
 }
 
-void Gradients::channels(const Task& task, const Batch& batch, const Step& step, int thread,
+void Gradients::channels(const Task& task, const BatchPart& part, const Step& step, int thread,
                          int threads) {
-  BatchLines lines = lines_of(task, batch);
+  BatchLines lines = lines_of(task, part);
   const int channels = task.along.length == 0 ? lines.features : task.along.length;
-  const Part groups = part(round_up(channels, kGroup) / kGroup, thread, threads);
+  const Part groups = cpu::part(round_up(channels, kGroup) / kGroup, thread, threads);
   lines.begin = groups.begin * kGroup;
   lines.end = std::min(groups.end * kGroup, channels);
   if (lines.begin >= lines.end) return;
-  if (task.kind == TaskKind::batch_statistics) return statistics(task, lines, step);
-  float* const by_kernel = arena_of(task.kernel);
-  float* const by_bias = arena_of(task.bias);
-  if (task.kind == TaskKind::batch_sums) {
-    kernels_.batch_sums(lines, pass_.statistics(task.statistics), by_kernel, by_bias);
+  if (task.kind == TaskKind::batch_statistics) return statistics(task, part, lines, step);
+  const PartGradient by_kernel = place_of(task, task.kernel, part);
+  const PartGradient by_bias = place_of(task, task.bias, part);
+  const GradientLines own{.begin = lines.begin, .length = lines.end - lines.begin};
+  lines.adds = by_kernel.adds || by_bias.adds;
+  if (part.panels == 0) {
+    add_nothing(by_kernel, own);
+    add_nothing(by_bias, own);
+  } else if (task.kind == TaskKind::batch_sums) {
+    kernels_.batch_sums(lines, pass_.statistics(task.statistics, part.index), by_kernel.to,
+                        by_bias.to);
   } else {
-    kernels_.feature_gradients(task.op, lines, by_kernel, by_bias);
+    kernels_.feature_gradients(task.op, lines, by_kernel.to, by_bias.to);
   }
-  if (by_kernel != nullptr) updates_.finish_gradient(task.kernel, lines.begin, lines.end, step);
-  if (by_bias != nullptr) updates_.finish_gradient(task.bias, lines.begin, lines.end, step);
+  for (const auto& [parameter, gradient] :
+       {std::pair{task.kernel, &by_kernel}, std::pair{task.bias, &by_bias}}) {
+    if (gradient->to == nullptr) continue;
+    complete(task, parameter, *gradient, own);
+    updates_.finish_gradient(parameter, lines.begin, lines.end, step);
+  }
 }
 
 // Moving statistics follow those of the batch in steps that change the model. Where gradients are
-// kept, so is what the statistics would become.
-void Gradients::statistics(const Task& task, const BatchLines& lines, const Step& step) {
+// kept, so is what the statistics would become; where a batch has parts, it is kept of each.
+void Gradients::statistics(const Task& task, const BatchPart& part, const BatchLines& lines,
+                           const Step& step) {
+  if (part.panels == 0) return;
   const auto moving = [&](int parameter) -> float* {
+    if (program_.parts.count > 1) return parts_.place(parameter, part.index, false).to;
     if (step.update) return parameters_[parameter].values.data();
     return program_.keeps_gradients ? parameters_.gradient(parameter) : nullptr;
   };
   kernels_.batch_statistics(task.op, lines, parameters_.values(task.kernel),
-                            pass_.statistics(task.statistics), moving(task.mean),
+                            pass_.statistics(task.statistics, part.index), moving(task.mean),
                             moving(task.variance));
 }
 

@@ -51,18 +51,37 @@ void transpose(const float* from, std::int64_t from_stride, int rows, int column
       to[c * to_stride + r] = from[r * from_stride + c];
 }
 
+// By parameter: whether the tasks that find the statistics of a batch, or sums for its gradients,
+// write its gradient. They are in the middle of the backward pass.
+std::vector<bool> parameters_of_statistics(const Program& program) {
+  std::vector<bool> found(program.parameters.size(), false);
+  const auto add = [&](int index) {
+    if (index >= 0) found[index] = true;
+  };
+  for (const Task& task : program.train.tasks) {
+    if (task.kind == TaskKind::batch_sums) {
+      add(task.kernel);
+      add(task.bias);
+    } else if (task.kind == TaskKind::batch_statistics) {
+      add(task.mean);
+      add(task.variance);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Parameters::Parameters(const Program& program)
     : program_(program), shared_(std::make_shared<SharedParameters>()) {
   for (const Parameter& parameter : program.parameters) add(parameter);
-  add_gradients();
+  plan_gradients();
 }
 
 Parameters::Parameters(const Program& program, const Parameters& sibling)
     : program_(program), shared_(sibling.shared_) {
   check_siblings(program, sibling.program_);
-  add_gradients();
+  plan_gradients();
 }
 
 void Parameters::add(const Parameter& parameter) {
@@ -79,13 +98,38 @@ void Parameters::add(const Parameter& parameter) {
   set(-1, count() - 1, first_values(parameter).data());
 }
 
-void Parameters::add_gradients() {
-  for (int i = 0; i < count(); ++i) {
-    const Parameter& parameter = program_.parameters[i];
-    const bool is_kept = program_.keeps_gradients || parameter.update == Update::deferred ||
-                         (parameter.update == Update::fused && parameter.layout == Layout::vector);
-    gradients_.push_back(is_kept ? Floats((*this)[i].size) : Floats());
+// A gradient is kept unless it is used up where it is computed.
+void Parameters::plan_gradients() {
+  const std::vector<bool> of_batch = parameters_of_statistics(program_);
+  const auto is_kept = [&](int index) {
+    const Parameter& parameter = program_.parameters[index];
+    return program_.keeps_gradients || parameter.update == Update::deferred ||
+           (parameter.update == Update::fused && parameter.layout == Layout::vector) ||
+           (program_.parts.count > 1 && of_batch[index]);
+  };
+  enum class Place { at_end, within, not_summed };
+  const auto place_of = [&](int index) {
+    if (program_.parameters[index].update != Update::deferred && !of_batch[index])
+      return Place::not_summed;
+    return of_batch[index] ? Place::within : Place::at_end;
+  };
+  plan_.offset.assign(count(), -1);
+  const auto add = [&](Place place) {
+    for (int i = 0; i < count(); ++i) {
+      if (!is_kept(i) || place_of(i) != place) continue;
+      plan_.offset[i] = plan_.size;
+      plan_.size += (*this)[i].size;
+    }
+    return plan_.size;
+  };
+  plan_.at_end = add(Place::at_end);
+  plan_.summed = add(Place::within);
+  if (const int ranks = program_.parts.count / program_.parts.mine; ranks > 1) {
+    const std::int64_t lines = (plan_.summed + 1 + kAlignment - 1) / kAlignment;
+    plan_.exchanged = plan_.size = (lines + ranks - 1) / ranks * ranks * kAlignment;
   }
+  add(Place::not_summed);
+  gradients_ = Floats(plan_.size);
 }
 
 // The rows of a parameter that are a thread's: a vector is one row.
@@ -137,11 +181,12 @@ void Parameters::set_gradients(std::span<const float* const> values, int thread,
     if (values[i] != nullptr) copy_from(i, values[i], rows_of(i, thread, threads), gradient(i));
 }
 
-// A penalty has a gradient everywhere, and gradients that are kept may be read and written.
+// A penalty has a gradient everywhere, gradients that are kept may be read and written, and those
+// of parts name different vectors.
 bool Parameters::has_named_gradient(int index) const {
   const Parameter& parameter = program_.parameters[index];
   return parameter.layout == Layout::table && parameter.update != Update::none &&
-         !parameter.regularizer && !program_.keeps_gradients;
+         !parameter.regularizer && !program_.keeps_gradients && program_.parts.count == 1;
 }
 
 Normalizer Parameters::normalizer(const Task& task) const {

@@ -42,6 +42,23 @@ struct SharedParameters {
   std::uint64_t version = 0;  // counts the changes of values
 };
 
+// Where gradients lie in the arena. Those that are sums over the parts of a batch come first, and
+// of these, those that are computed at the end of the backward pass. With parts, the values that a
+// step would give to moving statistics are such sums, too.
+struct GradientPlan {
+  std::vector<std::int64_t> offset;  // of a parameter, in floats; -1: its gradient is not kept
+  std::int64_t at_end = 0;           // floats of gradients from the end of the backward pass
+  std::int64_t summed = 0;           // floats of sums over parts, with those
+  // Floats that ranks exchange: the sums, the number of ranks that are cancelled, and padding up to
+  // equal slices of whole cache lines. 0: no other process has parts of the batch.
+  std::int64_t exchanged = 0;
+  std::int64_t size = 0;  // floats of all
+};
+// Whether sums over parts are not all complete where they are computed.
+inline bool needs_exchange(const GradientPlan& plan) {
+  return plan.exchanged > 0 || plan.summed > plan.at_end;
+}
+
 // The parameters of one Program: those that it may share, and gradients of its own.
 class Parameters {
  public:
@@ -67,7 +84,10 @@ class Parameters {
     return index < 0 ? nullptr : shared_->memory[index].values.data();
   }
   // The gradient that waits for its update, shaped as the values.
-  float* gradient(int index) { return gradients_[index].data(); }
+  float* gradient(int index) { return gradients_.data() + plan_.offset[index]; }
+  const GradientPlan& gradient_plan() const { return plan_; }
+  // All gradients that are sums over parts, and what follows them in an exchange.
+  float* summed_gradients() { return gradients_.data(); }
   // Whether the parameter is a table of whose gradient only the vectors that a batch names differ
   // from 0: then nothing walks through all of it to compute it.
   bool has_named_gradient(int index) const;
@@ -80,14 +100,15 @@ class Parameters {
 
  private:
   void add(const Parameter& parameter);
-  void add_gradients();
+  void plan_gradients();
   Part rows_of(int index, int thread, int threads) const;
   void copy_to(int index, const float* from, Part rows, float* values) const;
   void copy_from(int index, const float* values, Part rows, float* to) const;
 
   const Program& program_;
   const std::shared_ptr<SharedParameters> shared_;
-  std::vector<Floats> gradients_;  // empty where a gradient is used up where it is computed
+  GradientPlan plan_;
+  Floats gradients_;  // the arena
 };
 
 }  // namespace neurode::cpu

@@ -34,12 +34,14 @@ PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameter
     if (task.kind == TaskKind::gather_targets) targets_[task.head] = task.output;
   for (const int channels : pass.statistics) {
     const std::int64_t stride = round_up(channels, kAlignment);
-    float* const first = statistics_memory_.emplace_back(kStatistics * stride).data();
-    statistics_.push_back({.mean = first,
-                           .inverse = first + stride,
-                           .factor = first + 2 * stride,
-                           .slope = first + 3 * stride,
-                           .term = first + 4 * stride});
+    for (int part = 0; part < program.parts.mine; ++part) {
+      float* const first = statistics_memory_.emplace_back(kStatistics * stride).data();
+      statistics_.push_back({.mean = first,
+                             .inverse = first + stride,
+                             .factor = first + 2 * stride,
+                             .slope = first + 3 * stride,
+                             .term = first + 4 * stride});
+    }
   }
 }
 
@@ -48,6 +50,7 @@ PanelGroup PassRunner::group_of(const BatchRows& batch, int layout, int first, i
   const auto [positions, size] = plan_.layouts[layout];
   return {.batch = batch,
           .layout = layout,
+          .part = cut.part_of(first),
           .positions = positions,
           .memory = batch.memory + batch.cut.begin[layout] + first * size,
           .panels = {count, cut.rows.data() + first, size},
@@ -103,7 +106,7 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
       return kernels_.normalize(task.op, task.along, parameters_.normalizer(task), at(task.input),
                                 at(task.output), width(task.output), rows);
     case TaskKind::batch_normalize_forward:
-      return kernels_.batch_normalize(task.along, statistics_[task.statistics], bias,
+      return kernels_.batch_normalize(task.along, statistics(task.statistics, group.part), bias,
                                       at(task.input), at(task.output), width(task.output), rows);
     case TaskKind::regroup:
       return regroup(task, group, panel);
@@ -160,7 +163,7 @@ void PassRunner::run_on_panel(const Task& task, const PanelGroup& group, int pan
       return kernels_.normalize_backward(task.op, task.along, parameters_.normalizer(task),
                                          at(task.gradient), width(task.output), rows);
     case TaskKind::batch_normalize_backward:
-      return kernels_.batch_normalize_backward(task.along, statistics_[task.statistics],
+      return kernels_.batch_normalize_backward(task.along, statistics(task.statistics, group.part),
                                                at(task.input), at(task.gradient),
                                                width(task.output), rows);
     case TaskKind::noise_backward:

@@ -43,6 +43,7 @@ struct BatchRows {
 struct PanelGroup {
   const BatchRows& batch;
   int layout;
+  int part;       // of this process, the one of the first panel
   int positions;  // of a row
   float* memory;  // of the first panel
   Panels panels;
@@ -56,8 +57,11 @@ class PassRunner {
              const Kernels& kernels);
 
   const PassPlan& plan() const { return plan_; }
-  // Of the channels of a batch, by their number in the pass.
-  const BatchStatistics& statistics(int index) const { return statistics_[index]; }
+  // Of the channels of a part of a batch, by their number in the pass. The part is that of this
+  // process.
+  const BatchStatistics& statistics(int index, int part) const {
+    return statistics_[index * program_.parts.mine + part];
+  }
 
   // Panels [first, first + count) of a layout.
   PanelGroup group_of(const BatchRows& batch, int layout, int first, int count) const;
@@ -92,8 +96,8 @@ class PassRunner {
   std::vector<int> targets_;  // by head: the tensor that gather_targets writes
   const Parameters& parameters_;
   const Kernels& kernels_;
-  std::vector<BatchStatistics> statistics_;
-  std::vector<Floats> statistics_memory_;  // (kStatistics, stride)
+  std::vector<BatchStatistics> statistics_;  // by number, then by part
+  std::vector<Floats> statistics_memory_;    // (kStatistics, stride)
 };
 
 }  // namespace neurode::cpu

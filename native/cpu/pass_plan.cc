@@ -95,9 +95,9 @@ int PassPlan::layout_of(const Task& task) const {
   return layout[task.input >= 0 ? task.input : task.output];
 }
 
-BatchCut::BatchCut(const PassPlan& plan, std::int64_t rows, int threads) {
+BatchCut::BatchCut(const PassPlan& plan, std::int64_t rows, int threads, const Parts& parts) {
   for (const PanelLayout& layout : plan.layouts) {
-    const Cut& cut = cuts.emplace_back(cut_rows(rows * layout.positions, threads));
+    const Cut& cut = cuts.emplace_back(cut_rows(rows, layout.positions, threads, parts));
     begin.push_back(floats);
     floats += cut.panels() * layout.size;
   }
@@ -140,11 +140,17 @@ std::vector<TrainingSegment> training_segments(const PassPlan& plan, Extent exte
   const Pass& whole = plan.pass;
   Pass pass;
   const std::vector<bool> backward = backward_tasks(whole);
-  for (std::size_t i = 0; i < whole.tasks.size(); ++i)
-    if (is_within(whole.tasks[i], backward[i], extent)) pass.tasks.push_back(whole.tasks[i]);
+  for (std::size_t i = 0; i < whole.tasks.size(); ++i) {
+    const Task& task = whole.tasks[i];
+    const bool is_idle =
+        task.kind == TaskKind::exchange && !needs_exchange(parameters.gradient_plan());
+    if (!is_idle && is_within(task, backward[i], extent)) pass.tasks.push_back(task);
+  }
   std::vector<TrainingSegment> segments = in_layouts(plan, pass);
-  for (TrainingSegment& segment : segments)
+  for (TrainingSegment& segment : segments) {
     if (segment.axis == Axis::parameters) cut_into_pieces(segment, parameters);
+    segment.is_exchange = segment.tasks.front().kind == TaskKind::exchange;
+  }
   if (!segments.empty() && segments.back().axis == Axis::rows)
     segments.push_back({.axis = Axis::outputs});
   return segments;

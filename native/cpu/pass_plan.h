@@ -46,7 +46,7 @@ struct PassPlan {
 // The rows of a batch in the panels of each layout.
 struct BatchCut {
   // Panels of all but the same size, as many for each thread.
-  BatchCut(const PassPlan& plan, std::int64_t rows, int threads);
+  BatchCut(const PassPlan& plan, std::int64_t rows, int threads, const Parts& parts = {});
 
   std::vector<Cut> cuts;            // by layout
   std::vector<std::int64_t> begin;  // of a layout's first panel in the batch's memory, in floats
@@ -86,6 +86,7 @@ struct TrainingSegment {
   std::vector<Piece> pieces;  // of Axis::parameters
   int layout = 0;             // of Axis::rows
   bool has_loss = false;
+  bool is_exchange = false;
   bool ends_rows = false;  // after it, all outputs and targets of its layout are known
 };
 

@@ -65,9 +65,13 @@ void split_positions(const RowPanel& from, const PositionPanels& to) {
         run[f * std::int64_t{kPanel} + k] = line[k * std::int64_t{features} * kPanel];
     }
   });
-  // Lanes past the last position are 0.
-  const int last = to.cut.panels() - 1, end = to.cut.rows[last];
-  if ((from.first + from.rows) * to.positions != to.cut.first[last] + end) return;
+  // Lanes past the last position of a part are 0.
+  const std::vector<int>& first = to.cut.first;
+  const int row_end = (from.first + from.rows) * to.positions;
+  const int last =
+      static_cast<int>(std::lower_bound(first.begin(), first.end(), row_end) - first.begin()) - 1;
+  const int end = to.cut.rows[last];
+  if (row_end != first[last] + end) return;
   for (int f = 0; f < features; ++f) {
     float* const line = to.data + last * to.step + f * std::int64_t{kPanel};
     std::fill(line + end, line + round_up(end, kGroup), 0.0f);

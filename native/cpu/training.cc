@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 #include "native/cpu/row_sums.h"
 
@@ -44,6 +45,7 @@ struct Training::Range {
   InputView input;
   int batch;  // rows of a whole batch
   int threads;
+  const Parts& parts;
   BatchCut whole, rest;
   RowValues values;
 
@@ -51,6 +53,11 @@ struct Training::Range {
     const std::int64_t first = (batches.first_batch + index) * batch;
     return {input, batches.order, first,
             static_cast<int>(std::min<std::int64_t>(batch, input.rows - first))};
+  }
+  // Those of a batch that this process computes.
+  AddedRows own_rows(const RowsView& rows) const {
+    return {rows.first, rows.rows, parts.first_row(rows.rows, parts.first),
+            parts.first_row(rows.rows, parts.end())};
   }
 };
 
@@ -65,13 +72,16 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       pass_(program, program.train, parameters, kernels),
       whole_(training_segments(pass_.plan(), Extent::whole, parameters)),
       to_losses_(training_segments(pass_.plan(), Extent::to_losses, parameters)),
+      has_statistics_(!program.train.statistics.empty()),
       takes_gradients_(std::any_of(program.heads.begin(), program.heads.end(),
                                    [](const Head& head) { return head.takes_gradients; })),
       from_losses_(takes_gradients_
                        ? training_segments(pass_.plan(), Extent::from_losses, parameters)
                        : std::vector<TrainingSegment>()),
       updates_(program, parameters, kernels, penalties),
-      gradients_(program, pass_, parameters, kernels, updates_),
+      parts_(program, parameters),
+      exchange_(program, parameters, parts_),
+      gradients_(program, pass_, parameters, parts_, kernels, updates_),
       choice_(team.size()),
       cost_(cost_of_panels(program, kernels)),
       cost_of_values_(cost_of_values(program)),
@@ -79,6 +89,7 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
 
 Sums Training::run(const BatchRange& batches, const float* learning_rates, std::int64_t& step,
                    const std::atomic<bool>& cancelled) {
+  exchange_.check();
   const InputView input = scaled(program_, batches.data.input);
   const int batch = static_cast<int>(std::min<std::int64_t>(batches.batch_size, input.rows));
   const double operations = operations_of(program_, batch);
@@ -90,8 +101,9 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
               .input = input,
               .batch = batch,
               .threads = threads,
-              .whole = BatchCut(plan, batch, threads),
-              .rest = BatchCut(plan, rest, threads),
+              .parts = program_.parts,
+              .whole = BatchCut(plan, batch, threads, program_.parts),
+              .rest = BatchCut(plan, rest, threads, program_.parts),
               .values = {nullptr, RowValues::line(batch)}};
   Forward forward{.handle = batches.data.handle,
                   .batch_size = batches.batch_size,
@@ -121,9 +133,22 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   } else if (program_.keeps_gradients) {
     begin_statistics();
   }
+  parts_.begin_statistics();
 
   Sums sums(program_.heads.size(), program_.metrics);
   bool stop = false;
+  const auto is_cancelled = [&] { return cancelled.load(std::memory_order_relaxed); };
+  // Ranks stop after the same batch: that in which one of them is cancelled.
+  const bool agrees = transport() != nullptr && goes_back;
+  bool is_cancelled_everywhere = false;
+  std::exception_ptr failure;  // of the transport
+  const auto exchange = [&](std::int64_t rows) {
+    try {
+      is_cancelled_everywhere = exchange_.run(rows, batches.update, agrees && is_cancelled());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  };
   const std::int64_t first_step = step;
   const std::int64_t sleeps = team_.sleeps();
   const auto start = std::chrono::steady_clock::now();
@@ -138,13 +163,18 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
       for (const TrainingSegment& segment : segments) {
         const bool is_last = &segment == &segments.back();
         if (is_last && index + 1 < batches.batches) prefetch(range, index + 1, thread);
-        run_segment(segment, range, current, step_of_batch, thread);
+        if (!segment.is_exchange) {
+          run_segment(segment, range, current, step_of_batch, thread);
+        } else if (thread == 0) {
+          exchange(rows.rows);
+        }
         if (is_last && thread == 0) {
           add_values(range, current, sums);
-          stop = cancelled.load(std::memory_order_relaxed);
+          stop = is_cancelled_everywhere || (!agrees && is_cancelled());
         }
         if (threads > 1) team_.barrier();
-        if (is_last && thread == 0) sums.penalty += penalties_.sum() * rows.rows;
+        if (failure) return;
+        if (is_last && thread == 0) sums.penalty += penalties_.sum() * range.own_rows(rows).count();
       }
       if (stop) break;
     }
@@ -159,6 +189,7 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
                    static_cast<double>(team_.sleeps() - sleeps) / std::max(waits, 1.0));
   }
   if (batches.update) step += sums.batches;
+  if (failure) std::rethrow_exception(failure);
   if (extent == Extent::to_losses && batches.batches == 1 && sums.batches == 1) {
     forward.turns = workspace_.turns;
     forward_ = forward;
@@ -247,10 +278,13 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
     of_batch.gradients = batches.gradients + row_of_range * program_.output_size;
   if (batches.captured != nullptr)
     of_batch.captured = batches.captured + row_of_range * program_.captured_floats();
-  const Part mine = part(batch.cut.cuts[segment.layout].panels(), thread, range.threads);
-  for (int p = mine.begin; p < mine.end; p += kTogether) {
-    const PanelGroup group =
-        pass_.group_of(of_batch, segment.layout, p, std::min(kTogether, mine.end - p));
+  const Cut& cut = batch.cut.cuts[segment.layout];
+  const Part mine = part(cut.panels(), thread, range.threads);
+  for (int p = mine.begin, count = 0; p < mine.end; p += count) {
+    // A group of panels has the statistics of one part.
+    const int end = has_statistics_ ? std::min(mine.end, cut.end_of_part(p)) : mine.end;
+    count = std::min(kTogether, end - p);
+    const PanelGroup group = pass_.group_of(of_batch, segment.layout, p, count);
     pass_.run(segment.tasks, group);
     if (!segment.ends_rows) continue;
     if (of_batch.captured != nullptr) pass_.capture(group);
@@ -270,34 +304,38 @@ void Training::scale_losses(const BatchRange& batches, const RowsView& rows, flo
   }
 }
 
+// Tasks that compute gradients do so part by part: those of several layers with the same
+// parameters are complete before the next part begins.
 void Training::run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
                            const Step& step, int thread) {
-  for (const Task& task : segment.tasks) {
-    if (task.kind != TaskKind::batch_statistics && !runs(task.kind, step)) continue;
-    switch (task.kind) {
-      case TaskKind::matrix_penalty:
-        penalties_.add_matrix_gradient(task.parameter, thread, range.threads);
-        break;
-      case TaskKind::constrain:
-        updates_.constrain(task.parameter, thread, range.threads);
-        break;
-      default:
-        gradients_.run(task, batch, step, thread, range.threads);
+  for (int index = 0; index < range.parts.mine; ++index) {
+    for (const Task& task : segment.tasks) {
+      const bool is_of_parts =
+          task.kind != TaskKind::matrix_penalty && task.kind != TaskKind::constrain;
+      if (is_of_parts && (task.kind == TaskKind::batch_statistics || runs(task.kind, step)))
+        gradients_.run(task, batch, index, step, thread, range.threads);
     }
+  }
+  for (const Task& task : segment.tasks) {
+    if (task.kind == TaskKind::matrix_penalty && runs(task.kind, step))
+      penalties_.add_matrix_gradient(task.parameter, thread, range.threads);
+    if (task.kind == TaskKind::constrain && runs(task.kind, step))
+      updates_.constrain(task.parameter, thread, range.threads);
   }
 }
 
 // The batch's losses and metrics.
 void Training::add_values(const Range& range, const Batch& batch, Sums& sums) const {
-  add_rows(program_, pass_.plan(), sums, range.batches, batch.rows.first, batch.rows.rows,
-           range.values, 0);
+  add_rows(program_, pass_.plan(), sums, range.batches, range.own_rows(batch.rows), range.values,
+           0);
 }
 
-// Asks for the thread's part of another batch's rows to be in cache soon.
+// Asks for the thread's share of another batch's rows to be in cache soon.
 void Training::prefetch(const Range& range, std::int64_t index, int thread) const {
   RowsView next = range.rows_of(index);
-  const Part ahead = part(next.rows, thread, range.threads);
-  next.first += ahead.begin;
+  const AddedRows own = range.own_rows(next);
+  const Part ahead = part(static_cast<int>(own.count()), thread, range.threads);
+  next.first += own.begin + ahead.begin;
   next.rows = ahead.end - ahead.begin;
   kernels_.prefetch(next);
 }

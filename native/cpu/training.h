@@ -5,10 +5,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "native/cpu/exchange.h"
 #include "native/cpu/forward_cost.h"
 #include "native/cpu/gradients.h"
+#include "native/cpu/part_gradients.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/penalties.h"
 #include "native/cpu/thread_choice.h"
@@ -31,8 +34,14 @@ class Training {
   // As Executor::train.
   Sums run(const BatchRange& range, const float* learning_rates, std::int64_t& step,
            const std::atomic<bool>& cancelled);
-  // As Executor::is_quick: steps, and updates from given gradients.
+  // As Executor::set_transport.
+  void set_transport(std::shared_ptr<Transport> transport) {
+    exchange_.set_transport(std::move(transport));
+  }
+  const std::shared_ptr<Transport>& transport() const { return exchange_.transport(); }
+  // As Executor::is_quick: steps, and updates from given gradients. An exchange waits for others.
   bool is_quick(std::int64_t rows, std::int64_t batches) const {
+    if (transport() != nullptr) return false;
     const double values = cost_of_values_ * static_cast<double>(rows);
     const double cost = kPasses * (cost_.of(rows) + values) + cost_of_updates_;
     return is_quick_here(static_cast<double>(batches) * cost, cost_, team_.size());
@@ -75,9 +84,12 @@ class Training {
   Penalties& penalties_;
   const PassRunner pass_;
   const std::vector<TrainingSegment> whole_, to_losses_;
+  const bool has_statistics_;   // layers need the statistics of a batch
   const bool takes_gradients_;  // losses of the Program take gradients that replace targets
   const std::vector<TrainingSegment> from_losses_;
   Updates updates_;
+  PartGradients parts_;
+  Exchange exchange_;
   Gradients gradients_;
   ThreadChoice choice_;
   const ForwardCost cost_;

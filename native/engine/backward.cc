@@ -41,6 +41,8 @@ void add_updates(PassBuilder& pass) {
   const UpdatePlan& plan = pass.update();
   const bool norms = plan.clip_norm > 0 || plan.global_clip_norm > 0;
   const auto any = [](const Parameter&) { return true; };
+  if (pass.has_parts())
+    pass.add({.kind = TaskKind::exchange, .axis = Axis::outputs, .waits = true});
   add_for(pass, TaskKind::matrix_penalty, Axis::outputs, true, [](const Parameter& parameter) {
     return parameter.regularizer && is_of_matrices(*parameter.regularizer);
   });
@@ -321,17 +323,20 @@ class BackwardBuilder {
 
 // Marks the tasks whose parameters an earlier task has stored a gradient for, and the last ones.
 void mark_sums(std::vector<Task>& tasks) {
+  const auto parameter_of = [](const Task& task) {
+    return task.kernel >= 0 ? task.kernel : task.bias;
+  };
   std::vector<int> stored;
   for (Task& task : tasks) {
     const bool is_of_parameters =
         task.kind == TaskKind::dense_backward_weights || task.kind == TaskKind::batch_sums ||
         task.kind == TaskKind::feature_gradients || task.kind == TaskKind::embedding_gradients;
-    const int parameter = task.kernel >= 0 ? task.kernel : task.bias;
+    const int parameter = parameter_of(task);
     if (!is_of_parameters || parameter < 0) continue;
     task.adds = std::find(stored.begin(), stored.end(), parameter) != stored.end();
     if (!task.adds) stored.push_back(parameter);
     task.completes = std::none_of(&task + 1, tasks.data() + tasks.size(), [&](const Task& later) {
-      return later.kind == task.kind && later.kernel == task.kernel;
+      return later.kind == task.kind && parameter_of(later) == parameter;
     });
   }
 }

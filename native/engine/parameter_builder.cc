@@ -20,8 +20,9 @@ constexpr std::int64_t kMostParameters = std::int64_t{1} << 36;
 // computed.
 bool defers(const TrainingPlan& training) {
   const UpdatePlan& plan = training.update;
-  return training.gradients || plan.clip_value > 0 || plan.clip_norm > 0 ||
-         plan.global_clip_norm > 0 || plan.accumulation_steps > 1 || plan.averages;
+  return training.parts.count > 1 || training.gradients || plan.clip_value > 0 ||
+         plan.clip_norm > 0 || plan.global_clip_norm > 0 || plan.accumulation_steps > 1 ||
+         plan.averages;
 }
 
 // Whether steps change only those vectors of a table that their batches name.

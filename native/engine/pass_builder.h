@@ -40,6 +40,8 @@ class PassBuilder {
   int current() const { return current_; }
   // Whether parameters have gradients though layers compute as in a prediction.
   bool learns_by_inference() const { return mode_ == Mode::train && !trains(); }
+  // Whether the batch is cut into parts whose gradients are added up.
+  bool has_parts() const { return program_.parts.count > 1; }
   bool wants_input_gradient() const { return plan_.training->input_gradients; }
   void set_input_gradient(int tensor) { pass_.input_gradient = tensor; }
   int width() const { return pass_.width(current_); }

@@ -156,8 +156,13 @@ struct HeadPlan {
 // How a batch is cut: into `count` parts, a power of two, of which this process computes `mine`,
 // from `first` on. Gradients are added in a tree over all parts, so the bits depend on `count`
 // alone. count 1: a batch is one piece, and its gradients are sums over all of its rows.
+constexpr int kMostParts = 1024;
 struct Parts {
   int count = 1, first = 0, mine = 1;
+
+  // Rows [first_row(p), first_row(p + 1)) of a batch are part p: none where it has too few.
+  std::int64_t first_row(std::int64_t rows, int part) const { return rows * part / count; }
+  int end() const { return first + mine; }
 };
 
 struct TrainingPlan {

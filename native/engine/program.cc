@@ -2,7 +2,10 @@
 #include "native/engine/program.h"
 
 #include <algorithm>
+#include <bit>
+#include <string>
 
+#include "native/engine/error.h"
 #include "native/engine/initializers.h"
 #include "native/engine/op_table.h"
 #include "native/engine/parameter_builder.h"
@@ -10,6 +13,21 @@
 #include "native/engine/program_dump.h"
 
 namespace neurode {
+namespace {
+
+// Throws unless the parts are some of equal shares of a power of two.
+void check(const Parts& parts) {
+  const bool is_of_tree = parts.count >= 1 && parts.count <= kMostParts &&
+                          std::has_single_bit(static_cast<unsigned>(parts.count));
+  const bool is_share = parts.mine >= 1 && parts.mine <= parts.count &&
+                        parts.count % parts.mine == 0 && parts.first >= 0 &&
+                        parts.first < parts.count && parts.first % parts.mine == 0;
+  if (!is_of_tree || !is_share)
+    throw Error("ERR_ARGUMENT", "parts: expected an equal share of a power of two, at most " +
+                                    std::to_string(kMostParts));
+}
+
+}  // namespace
 
 Program compile(const Plan& plan) {
   Program program;
@@ -23,6 +41,8 @@ Program compile(const Plan& plan) {
   if (plan.training) {
     const TrainingPlan& training = *plan.training;
     program.update = training.update;
+    check(training.parts);
+    program.parts = training.parts;
     program.slots = optimizer_slots(training.update.optimizer);
     if (training.update.accumulation_steps > 1) program.accumulator = program.slots++;
     if (training.update.averages) program.average = program.slots++;

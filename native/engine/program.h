@@ -67,6 +67,7 @@ enum class TaskKind {
   gradient_norm,        // sums of squares of a parameter's gradient, piece by piece
   update,               // computes a parameter's new value from its gradient
   constrain,            // moves a parameter's norms back into their bounds
+  exchange,             // adds up the gradients of all parts of the batch, see Parts
 };
 
 // Tensors and parameters are given by their indices; -1: none.
@@ -222,6 +223,7 @@ struct Program {
   Pass train;
   std::vector<Head> heads;
   UpdatePlan update;
+  Parts parts;
   // How many variables a trainable parameter has: those of the optimizer, then the accumulator and
   // the average.
   int slots = 0;

@@ -75,8 +75,9 @@ constexpr TaskName kTasks[] = {
     {"gradient_norm"},
     {"update"},
     {"constrain"},
+    {"exchange"},
 };
-static_assert(std::size(kTasks) == static_cast<std::size_t>(TaskKind::constrain) + 1);
+static_assert(std::size(kTasks) == static_cast<std::size_t>(TaskKind::exchange) + 1);
 
 template <class Value, std::size_t n>
 const char* name_of(const char* const (&names)[n], Value value) {

@@ -1,0 +1,17 @@
+// The order in which gradients of the parts of a batch are added.
+#include "native/engine/tree_sum.h"
+
+namespace neurode {
+
+void add_floats(float* to, const float* from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
+void tree_sum(float* arrays, int count, std::int64_t size) {
+  for (int distance = 1; distance < count; distance *= 2) {
+    for (int i = 0; i + distance < count; i += 2 * distance)
+      add_floats(arrays + i * size, arrays + (i + distance) * size, size);
+  }
+}
+
+}  // namespace neurode
