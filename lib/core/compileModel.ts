@@ -1,7 +1,8 @@
 /** Compiles layers, losses and optimizer to the Plan, the description that the native code runs. */
 
 import { NeurodeError } from '../base/errors.js'
-import type { Plan, PlanHead, PlanLayer, PlanOp } from '../native/plan.js'
+import { type DataParallel, partsOf } from '../distribution/dataParallel.js'
+import type { Plan, PlanHead, PlanLayer, PlanOp, PlanParts } from '../native/plan.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
 import type { Optimizer } from '../training/optimizers.js'
@@ -15,6 +16,8 @@ export interface CompileSettings {
   readonly optimizer: Optimizer
   /** What each output was compiled with, in the order of the outputs. */
   readonly heads: readonly HeadSettings[]
+  /** How batches are divided, if they are. */
+  readonly distribution?: DataParallel | undefined
 }
 
 /** Throws `ERR_NOT_COMPILED` if a custom loss or metric was not passed to load(). */
@@ -72,8 +75,9 @@ export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: Tr
   const { values, ...layers } = planLayers(shapes, seeds, training?.settings.optimizer.update ?? {})
   const plan = { inputSize: shapes.inputSize, ...layers }
   if (training === undefined) return plan
-  const { optimizer } = training.settings
-  if (optimizer.lazy) plan.layers.forEach(refuseRules)
+  const { optimizer, distribution } = training.settings
+  const parts = distribution && partsOf(distribution, 0, 1)
+  if (optimizer.lazy) for (const layer of plan.layers) refuseRules(layer, parts)
   return {
     ...plan,
     training: {
@@ -83,13 +87,21 @@ export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: Tr
       weightDecay: optimizer.weightDecay,
       ...planUpdate(optimizer.update),
       ...(optimizer.lazy ? { lazy: true } : {}),
+      ...(parts === undefined ? {} : { parts }),
     },
   }
 }
 
-/** Steps that change only the vectors that their batches name know no rule of all vectors. */
-function refuseRules(layer: PlanLayer): void {
+/** Steps that change only the vectors that their batches name know no rule of all vectors, and not what other parts name. */
+function refuseRules(layer: PlanLayer, parts: PlanParts | undefined): void {
   if (layer.kind !== 'embedding') return
+  if (parts !== undefined) {
+    const text = `layer '${layer.name}': expected another optimizer than lazyAdam with parts of a batch`
+    throw new NeurodeError(
+      'ERR_ARGUMENT',
+      `${text}, as each part knows only the vectors that occur in it; got lazyAdam`,
+    )
+  }
   for (const rule of ['regularizer', 'constraint'] as const) {
     if (layer.kernel[rule] === undefined) continue
     const text = `layer '${layer.name}': expected no ${rule} of the embeddings with the optimizer lazyAdam`

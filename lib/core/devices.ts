@@ -3,6 +3,7 @@
 import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { refuse } from '../checks/validate.js'
+import type { DataParallel } from '../distribution/dataParallel.js'
 import type { DeviceInfo } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Precision } from '../native/plan.js'
@@ -60,6 +61,14 @@ export function checkDevice(value: unknown, argument: string): DeviceName {
 export function chooseDevice(device: unknown): DeviceName {
   const checked = device === undefined ? 'auto' : checkDevice(device, 'device')
   return checked === 'auto' ? defaultDevice() : checked
+}
+
+/** The device for a training in parts, if it is one: the CPU. Throws `ERR_ARGUMENT` for others. */
+export function deviceFor(distribution: DataParallel | undefined, device: DeviceName): DeviceName {
+  if (distribution === undefined || device === 'cpu') return device
+  if (device === 'auto') return 'cpu'
+  const text = `device: expected 'cpu' or 'auto' with the option distribution, got '${device}'`
+  throw new NeurodeError('ERR_ARGUMENT', `${text}: CUDA devices do not compute batches in parts yet`)
 }
 
 const precisions: readonly Precision[] = ['float32', 'tf32', 'bfloat16']

@@ -5,13 +5,14 @@ import { checkInteger, checkName, checkOptions, readingFile, refuse, refuseIdle 
 import type { CompileSettings } from '../core/compileModel.js'
 import type { ModelCore } from '../core/core.js'
 import { coreOf } from '../core/cores.js'
-import { checkPrecision, chooseDevice, type DeviceName } from '../core/devices.js'
+import { checkPrecision, chooseDevice, type DeviceName, deviceFor } from '../core/devices.js'
 import { readAnyModel } from '../interchange/readers.js'
 import type { Precision } from '../native/plan.js'
 import {
   checkLosses,
   type GivenAgain,
   isRateFunction,
+  makeDistribution,
   makeHeads,
   makeOptimizer,
   object,
@@ -65,12 +66,15 @@ export async function loadFile(
   given?: LoadOptions,
 ): Promise<{ readonly file: ModelFile; readonly model: Sequential | Functional }> {
   const options = checkOptions(given, optionNames, 'load')
-  const device = chooseDevice(options.device)
+  const chosen = chooseDevice(options.device)
   const threads = options.threads === undefined ? 0 : checkInteger(options.threads, 'threads')
-  const precision = checkPrecision(options.precision, device)
+  // Wrong options are an error before the file is read.
+  checkPrecision(options.precision, chosen)
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readAnyModel(path, { outputs: checkOutputs(options.outputs) })
   const settings = settingsOf(file, again)
+  const device = deviceFor(settings?.distribution, chosen)
+  const precision = checkPrecision(options.precision, device)
   if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
   const model = describedModel(file)
   const core = coreOf(model)
@@ -102,7 +106,8 @@ function settingsOf({ path, description: { training } }: ModelFile, given: Given
   checkLosses(training, given)
   // If the learning rate is missing or the caller passed a wrong one, the error must not blame the file.
   const make = () => readingFile(() => makeOptimizer(training, given))
-  return { optimizer: isCallers ? make() : sensible(path, make), heads }
+  const distribution = sensible(path, () => makeDistribution(training))
+  return { optimizer: isCallers ? make() : sensible(path, make), heads, distribution }
 }
 
 /** Loads the layers and weights of a model file, which is all that inference needs; compile settings are not read. */

@@ -2,6 +2,7 @@
 
 import type { NdArray, NestedNumbers } from '../arrays/arrays.js'
 import type { DeviceName } from '../core/devices.js'
+import type { DataParallel } from '../distribution/dataParallel.js'
 import type { BaseFitOptions, ValidationSource } from '../fit/fitOptions.js'
 import type { Layer, Shape, SymbolicTensor } from '../layers/layer.js'
 import type { Precision } from '../native/plan.js'
@@ -44,6 +45,8 @@ export interface BaseCompileOptions {
    * There are no more than processors that it may use.
    */
   readonly threads?: number | undefined
+  /** How batches are divided into parts: {@link distribution.dataParallel}. Default: a batch is computed as a whole. */
+  readonly distribution?: DataParallel | undefined
 }
 
 /** Options of {@link Sequential.compile}. */

@@ -144,7 +144,16 @@ export interface Plan {
     readonly inputGradients?: boolean
     /** Whether layers compute in training as in a prediction: without noise, by moving statistics; default false. */
     readonly inference?: boolean
+    /** Default: a batch is one part. */
+    readonly parts?: PlanParts
   } & PlanUpdate
+}
+
+/** How batches are cut: into `count` parts, a power of two, of which the model computes `mine`, from the part `first` on. */
+export interface PlanParts {
+  readonly count: number
+  readonly first: number
+  readonly mine: number
 }
 
 /** An output of the model with its loss and metrics. */

@@ -3,6 +3,7 @@
 import { checkName, checkNumber, describe, refuse } from '../checks/validate.js'
 import type { CompileSettings } from '../core/compileModel.js'
 import type { HeadSettings } from '../core/headSetup.js'
+import { type DataParallel, dataParallel } from '../distribution/dataParallel.js'
 import { activationFrom } from '../layers/activations.js'
 import { constraintFrom } from '../layers/constraints.js'
 import { layerKinds } from '../layers/index.js'
@@ -102,14 +103,25 @@ export function makeLayers(described: Json | undefined): Layer[] {
 }
 
 /** Describes the compile settings of a model; custom losses and metrics are described by their names. */
-export function describeSettings({ optimizer, heads }: CompileSettings): Json {
+export function describeSettings({ optimizer, heads, distribution }: CompileSettings): Json {
   const { learningRate, ...options } = optimizer.options
   const rate = typeof learningRate === 'function' ? functionMark : toJson(learningRate, 'learningRate')
   const [only, ...others] = heads.map(describeHead)
   return {
     optimizer: { name: optimizer.name, options: { ...objectToJson(options, 'optimizer'), learningRate: rate } },
     ...(others.length === 0 ? only : { heads: [only as JsonObject, ...others] }),
+    ...(distribution === undefined ? {} : { distribution: describeDistribution(distribution) }),
   }
+}
+
+function describeDistribution({ parts, timeoutSeconds }: DataParallel): JsonObject {
+  return { ...(parts === undefined ? {} : { parts }), timeoutSeconds }
+}
+
+/** How the batches are divided that {@link describeSettings} described. */
+export function makeDistribution(described: Json): DataParallel | undefined {
+  const { distribution } = object(described, 'training')
+  return distribution === undefined ? undefined : dataParallel(object(distribution, 'distribution'))
 }
 
 function describeHead({ loss, lossWeight, metrics, weightedMetrics }: HeadSettings): JsonObject {

@@ -18,7 +18,6 @@ const order = {
   // includes this folder, and it includes little.
   'native/cpu/isa': ['native/cpu/kernels.h', 'native/cpu/optimizer_step.h', 'native/ops'],
   'native/cpu': ['native/engine', 'native/ops'],
-  'native/distributed': ['native/engine'],
   'native/devices': ['native/engine', 'native/cpu/device.h'],
   'native/distributed': ['native/engine'],
   'native/addon': ['native/engine', 'native/serve', 'native/devices', 'native/distributed', 'native/cpu/measure.h'],

@@ -4,6 +4,7 @@ import {
   activations,
   callbacks,
   constraints,
+  distribution,
   Functional,
   initializers,
   input,
@@ -251,6 +252,11 @@ export const factoryCalls: readonly PublicCall[] = [
   ),
   ...factories('losses', optionsOf.losses, losses, (loss, name) => small({ loss }, unitsFor(name)).dispose()),
   ...factories('metrics', optionsOf.metrics, metrics, useMetric),
+  call(
+    'distribution.dataParallel',
+    () => [{ parts: 2, timeoutSeconds: 1 }],
+    (options) => step({ distribution: distribution.dataParallel(options) }),
+  ),
   call(
     'losses.custom',
     () => [{ name: 'a', targets: 1, compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
