@@ -86,6 +86,27 @@ function weightsOf(rows: ReadRows, name: string): Float32Array {
   throw new NeurodeError('ERR_ARGUMENT', `${text} ${Number.isNaN(values[row]) ? 'a gap' : values[row]}`)
 }
 
+/** The parts of a stream, of which the next is read while one is worked on. */
+async function* readAhead(source: AsyncIterable<Table>): AsyncGenerator<Table> {
+  const parts = source[Symbol.asyncIterator]()
+  let next = parts.next()
+  let isOver = false
+  try {
+    for (;;) {
+      const { value, done } = await next
+      isOver = done === true
+      if (isOver) return
+      next = parts.next()
+      // An error is thrown once the part before it is done.
+      next.catch(() => {})
+      yield value
+    }
+  } finally {
+    // A stream that still owes a part closes after it, which may never come.
+    if (!isOver) parts.return?.().catch(() => {})
+  }
+}
+
 /** Batches of a stream of tables; the rows of each part are in random order. */
 export async function* batchesOf(
   source: AsyncIterable<Table>,
@@ -93,7 +114,7 @@ export async function* batchesOf(
   { batchSize, seed }: { readonly batchSize: number; readonly seed: number | undefined },
 ): AsyncGenerator<{ x: NetworkInputs; y: NdArray; sampleWeight?: Float32Array }> {
   let part = 0
-  for await (const table of source) {
+  for await (const table of readAhead(source)) {
     const kept = withTargets(table, encoding.target.name)
     const { x, y, sampleWeight, rows } = encodeRows(tableRows(kept), encoding, 'fit')
     const order = seed === undefined ? undefined : shuffledOrder(rows, seed, part++)
