@@ -17,6 +17,7 @@ export const warningCodes = {
     'a class has no rows, which a score or a curve needs, or fewer rows than there are folds, or than can be learned from',
   NEURODE_ROWS_LEFT_OUT: 'rows of a table were left out, as their target is a gap',
   NEURODE_COLUMN_NAMES: 'columns of a table have no names, so that names were made up',
+  NEURODE_NOT_DISTRIBUTED: 'a launcher started several processes, and each of them trains a model of its own',
 } as const
 
 /** A stable, documented code of a warning, for `process.on('warning', …)` and `--disable-warning`. */

@@ -33,6 +33,8 @@ const checkpointOptions = ['monitor', 'mode', 'saveBestOnly', 'saveWeightsOnly',
  * Missing folders are created. Whether the path can be written is checked before the first batch.
  */
 export class ModelCheckpoint implements Callback {
+  /** @internal */
+  readonly firstRankOnly = true
   readonly name = 'modelCheckpoint'
   readonly runsLast = true
   readonly batchInterval: number | undefined
@@ -155,6 +157,8 @@ function resumeFrom(core: ModelCore, intact: IntactFile): void {
 
 /** Saves the state of a training to a folder. A fit that finds a checkpoint there continues from the newest one. */
 export class BackupAndRestore implements Callback {
+  /** @internal */
+  readonly firstRankOnly = true
   readonly runsLast = true
   readonly batchInterval: number | undefined
   readonly #folder: string

@@ -20,6 +20,8 @@ export interface CsvLoggerOptions {
  * Whether the file can be written is checked before the first batch.
  */
 export class CsvLogger implements Callback {
+  /** @internal */
+  readonly firstRankOnly = true
   readonly #path: string
   readonly #separator: string
   readonly #append: boolean

@@ -34,6 +34,8 @@ const eventMilliseconds = 100
  * pages or with another Host header are refused, so that no web site can read the training or stop it.
  */
 export class Dashboard implements Callback {
+  /** @internal */
+  readonly firstRankOnly = true
   readonly #port: number
   readonly #onListening: (url: string) => unknown
   #server: Server | undefined

@@ -57,6 +57,8 @@ const loadEncoders = () => import('../formats/events/encode.js')
  * `batch_…` and `evaluation_…_vs_iterations` by optimizer step.
  */
 export class TensorBoard implements Callback {
+  /** @internal */
+  readonly firstRankOnly = true
   readonly batchInterval: number | undefined
   readonly #folder: string
   readonly #histogramFreq: number

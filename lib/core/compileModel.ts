@@ -2,6 +2,7 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { type DataParallel, partsOf } from '../distribution/dataParallel.js'
+import type { Cluster } from '../distribution/ranks.js'
 import type { Plan, PlanHead, PlanLayer, PlanOp, PlanParts } from '../native/plan.js'
 import type { Loss } from '../training/lossOptions.js'
 import type { Metric } from '../training/metricTable.js'
@@ -71,12 +72,17 @@ export function setUpTraining(settings: CompileSettings, shapes: ModelShapes): T
 }
 
 /** The Plan of a model; without `training` it can only predict. */
-export function compileModel(shapes: ModelShapes, seeds: PlanSeeds, training: TrainingSetup | undefined): Plan {
+export function compileModel(
+  shapes: ModelShapes,
+  seeds: PlanSeeds,
+  training: TrainingSetup | undefined,
+  { rank, size }: Pick<Cluster, 'rank' | 'size'> = { rank: 0, size: 1 },
+): Plan {
   const { values, ...layers } = planLayers(shapes, seeds, training?.settings.optimizer.update ?? {})
   const plan = { inputSize: shapes.inputSize, ...layers }
   if (training === undefined) return plan
   const { optimizer, distribution } = training.settings
-  const parts = distribution && partsOf(distribution, 0, 1)
+  const parts = distribution && partsOf(distribution, rank, size)
   if (optimizer.lazy) for (const layer of plan.layers) refuseRules(layer, parts)
   return {
     ...plan,

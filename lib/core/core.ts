@@ -3,6 +3,8 @@
 import { type ArrayInput, formatShape, type GivenTargets, type InputRows } from '../arrays/arrays.js'
 import { NeurodeError } from '../base/errors.js'
 import type { WarningCode } from '../base/warnings.js'
+import { severalRanks } from '../distribution/join.js'
+import type { Ranks } from '../distribution/ranks.js'
 import { countParameters, type Layer, type Shape, type Weight } from '../layers/layer.js'
 import { hostsOf, place } from '../layers/places.js'
 import type { NativeEvaluateRange, NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
@@ -10,6 +12,7 @@ import { native } from '../native/native.js'
 import type { Plan } from '../native/plan.js'
 import { working, workingHere } from '../native/working.js'
 import type { CallbackStates, StopReason } from '../training/context.js'
+import { evaluateByRanks, type Sized, trainByRanks } from './byRanks.js'
 import {
   type CompileSettings,
   checkNoneMissing,
@@ -66,6 +69,7 @@ export class ModelCore extends ModelStructure implements Blueprint {
   /** Whether `checkNoneMissing` has passed for the current settings. */
   #isComplete = false
   #training: TrainingSetup | undefined
+  #ranks: Ranks | undefined
   #deviceSettings: DeviceSettings | undefined
   readonly #state = new NativeState(this)
 
@@ -110,6 +114,8 @@ export class ModelCore extends ModelStructure implements Blueprint {
     this.checkIdle('it cannot be compiled')
     const training = this.shapes && setUpTraining(settings, this.shapes)
     this.#settings = settings
+    // Those that are joined now: what they compute is part of the Plan.
+    this.#ranks = settings.distribution && severalRanks()
     this.#isComplete = false
     this.warned.clear()
     this.advised = false
@@ -175,11 +181,25 @@ export class ModelCore extends ModelStructure implements Blueprint {
     return this.#state.sibling(purpose, plan)
   }
 
+  /** The ranks that train the model together, where there are several. */
+  get ranks(): Ranks | undefined {
+    return this.#ranks
+  }
+
+  /** Whether this process prints, writes files and serves pages: of several ranks the first does. */
+  get isFirst(): boolean {
+    return (this.ranks?.cluster.rank ?? 0) === 0
+  }
+
   /** Trains on a range of batches. Models that share layers get their new weights. */
-  train(range: NativeTrainRange): Promise<NativeSums> {
-    const model = this.native()
-    this.trains()
-    return working(model, (here) => model.train(range, here))
+  train(range: NativeTrainRange & Sized): Promise<NativeSums> {
+    const { ranks } = this
+    const train = () => {
+      const model = this.native()
+      this.trains()
+      return working(model, (here) => model.train(range, here && ranks === undefined))
+    }
+    return ranks === undefined ? train() : trainByRanks(ranks, range, train)
   }
 
   /** Trains on several epochs, see {@link NativeModel.trainEpochs}. */
@@ -191,18 +211,25 @@ export class ModelCore extends ModelStructure implements Blueprint {
 
   /** Trains on one batch at once. Undefined if that is not quick, or the model is busy. */
   trainHere(input: InputRows, targets: GivenTargets, learningRate: number): Promise<NativeSums> | undefined {
+    if (this.ranks !== undefined) return undefined
     const model = this.native()
     this.trains()
     return workingHere(model, () => model.trainHere(input, targets, learningRate))
   }
 
-  evaluate(range: NativeEvaluateRange): Promise<NativeSums> {
-    const model = this.native()
-    return working(model, (here) => model.evaluate(range, here))
+  /** Evaluates a range of batches. */
+  evaluate(range: NativeEvaluateRange & Sized): Promise<NativeSums> {
+    const { ranks } = this
+    const evaluate = (own: NativeEvaluateRange) => {
+      const model = this.native()
+      return working(model, (here) => model.evaluate(own, here))
+    }
+    return ranks === undefined ? evaluate(range) : evaluateByRanks(ranks, range, evaluate)
   }
 
   /** Evaluates on one batch at once. Undefined if that is not quick, or the model is busy. */
   evaluateHere(input: InputRows, targets: GivenTargets): Promise<NativeSums> | undefined {
+    if (this.ranks !== undefined) return undefined
     const model = this.native()
     return workingHere(model, () => model.evaluateHere(input, targets))
   }
@@ -219,7 +246,10 @@ export class ModelCore extends ModelStructure implements Blueprint {
   }
 
   plan(training = this.#training): Plan {
-    return { ...compileModel(this.built(), this, training), precision: this.deviceSettings.precision }
+    return {
+      ...compileModel(this.built(), this, training, this.#ranks?.cluster),
+      precision: this.deviceSettings.precision,
+    }
   }
 
   get isCompiled(): boolean {

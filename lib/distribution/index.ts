@@ -8,12 +8,23 @@ import { join } from './join.js'
  * Training by several processes, the *ranks*, that a launcher of MPI starts on one machine or many: `mpirun -n 4 node train.js`. MPI is
  * looked for when `join` is called; nothing else needs it.
  *
+ * After `join`, the ranks train a model that is compiled with `dataParallel` together. All of them call `fit`, with the same data and
+ * options and with the `batchSize` of all ranks together; each computes its part of every batch. They begin with the weights, and where
+ * it goes on with a training with the whole state, of rank 0. All get the same logs and the same weights. `evaluate` is a call of all
+ * ranks as well, and `predict` of each by itself. Rank 0 alone prints progress and calls those callbacks that write files, which may
+ * therefore restore a training from a folder that the others do not see. Where a rank fails or exits, the calls of all ranks reject
+ * with `ERR_DISTRIBUTED`, which names the cause.
+ *
  * @example
  * ```ts
- * import { distribution } from 'neurode'
+ * import { datasets, distribution, layers, sequential } from 'neurode'
  *
- * const { rank, size } = await distribution.join()
- * console.log(`rank ${rank} of ${size}`) // rank 0 of 1, without a launcher
+ * const { rank } = await distribution.join() // rank 0, without a launcher
+ * const { train } = datasets.syntheticDigits()
+ * const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
+ * model.compile({ loss: 'categoricalCrossentropy', distribution: distribution.dataParallel() })
+ * await model.fit(train.images, train.labels, { batchSize: 256, epochs: 2 })
+ * if (rank === 0) await model.save('digits.neurode')
  * ```
  */
 export const distribution = {

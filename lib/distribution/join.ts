@@ -15,9 +15,9 @@ export async function join(): Promise<Cluster> {
   return (await joining).cluster
 }
 
-/** The ranks that this process has joined; undefined before. */
-export function joinedRanks(): Ranks | undefined {
-  return joined
+/** The ranks that this process has joined; undefined before, and where it is alone. */
+export function severalRanks(): Ranks | undefined {
+  return joined !== undefined && joined.cluster.size > 1 ? joined : undefined
 }
 
 async function joinRanks(): Promise<Ranks> {
@@ -31,7 +31,7 @@ async function joinRanks(): Promise<Ranks> {
 }
 
 /** How long a rank that has failed waits for the others to report the same and exit. */
-const secondsToReport = 1
+const secondsToReport = 5
 /** A rank that is done waits for the others; the watchdog ends it where one of them never comes. */
 const secondsToFinish = 1e6
 

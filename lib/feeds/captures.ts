@@ -2,6 +2,7 @@
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { refuse } from '../checks/validate.js'
+import type { Sized } from '../core/byRanks.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnOutputs } from '../core/dataAdvice.js'
 import type { HeadSetup } from '../core/headSetup.js'
@@ -30,7 +31,7 @@ export async function evaluateRange(
   core: ModelCore,
   totals: Totals,
   range: FeedRange,
-  run: (range: NativeEvaluateRange) => Promise<NativeSums>,
+  run: (range: NativeEvaluateRange & Sized) => Promise<NativeSums>,
 ): Promise<NativeSums> {
   const { captures, hasCustomLoss } = core.training()
   if (!captures) return run(range)
@@ -79,7 +80,7 @@ export function trainRange(
   totals: Totals,
   range: FeedRange,
   learningRates: Float32Array,
-  run: (range: NativeTrainRange) => Promise<NativeSums>,
+  run: (range: NativeTrainRange & Sized) => Promise<NativeSums>,
   fail: (error: unknown) => void,
 ): Promise<NativeSums> {
   if (!core.training().captures) return run(nativeRange(range, learningRates))
@@ -87,11 +88,16 @@ export function trainRange(
 }
 
 /** What native code is given of a range. Written out, as to spread an object takes longer than a small step. */
-function nativeRange(range: FeedRange, learningRates: Float32Array, arrays: RangeArrays = {}): NativeTrainRange {
-  const { data, batchSize, firstBatch, batches, shuffle, seed, epoch } = range
+function nativeRange(
+  range: FeedRange,
+  learningRates: Float32Array,
+  arrays: RangeArrays = {},
+): NativeTrainRange & Sized {
+  const { data, rows, batchSize, firstBatch, batches, shuffle, seed, epoch } = range
   const { captured, gradients, update } = arrays
   return {
     data,
+    rows,
     batchSize,
     firstBatch,
     batches,
@@ -118,7 +124,7 @@ async function trainCaptured(
   totals: Totals,
   range: FeedRange,
   learningRates: Float32Array,
-  run: (range: NativeTrainRange) => Promise<NativeSums>,
+  run: (range: NativeTrainRange & Sized) => Promise<NativeSums>,
   fail: (error: unknown) => void,
 ): Promise<NativeSums> {
   if (!core.training().hasCustomLoss) {

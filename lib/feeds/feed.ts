@@ -4,6 +4,7 @@ import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import type { BatchReader } from '../data/batches.js'
+import { hashOf } from '../distribution/hash.js'
 import type { NativeModel, NativeReservation, NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import { BoundNames } from './boundNames.js'
@@ -28,6 +29,8 @@ export interface Feed {
   readonly reader?: BatchReader<unknown> | undefined
   /** Number of rows in a full batch. */
   readonly batchSize: number
+  /** What has to be the same on all ranks: sizes, and a hash of targets in memory. */
+  readonly fingerprint?: string | undefined
   /** Reserves the device's memory for all ranges whose sizes are known, so that `ERR_OUT_OF_MEMORY` is thrown before the work begins. */
   reserve(work: Reserved): Promise<void>
   /**
@@ -107,6 +110,7 @@ export class ArrayFeed implements Feed {
   readonly rows: number
   readonly batches: number
   readonly batchSize: number
+  readonly fingerprint: string | undefined
   readonly #core: ModelCore
   readonly #bound: BoundData
   #order: EpochOrder = { shuffle: false, seed: 0, epoch: 0 }
@@ -118,6 +122,11 @@ export class ArrayFeed implements Feed {
     this.rows = input.rows
     this.batchSize = Math.min(batchSize, input.rows)
     this.batches = Math.ceil(input.rows / this.batchSize)
+    if (core.ranks !== undefined) {
+      const sizes = `${input.rows} rows of ${input.data.length / input.rows} numbers in batches of ${this.batchSize}`
+      const { data, weights = new Float32Array(0) } = targets
+      this.fingerprint = `${sizes}, with the targets ${hashOf([data, weights])}`
+    }
     this.#bound = new BoundData(core, input, targets, (row) => firstRow + row)
   }
 

@@ -5,6 +5,8 @@ import { mayWorkHere } from '../base/atOnce.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
 import { type BatchReader, nameBatch } from '../data/batches.js'
+import { hashOf } from '../distribution/hash.js'
+import type { Ranks } from '../distribution/ranks.js'
 import type { NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import { totalsOf } from './captures.js'
@@ -12,8 +14,11 @@ import { BoundData, type Feed, type Work, type WorkHere } from './feed.js'
 import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
 
-/** The most batches queued on the device: one runs, one waits. With a custom loss it is one, as each step needs the weights of the last. */
-const mostInFlight = (core: ModelCore) => (core.training().hasCustomLoss ? 1 : 2)
+/**
+ * The most batches queued on the device: one runs, one waits. With a custom loss it is one, as each step needs the weights of the last;
+ * with several ranks as well, which agree on each batch.
+ */
+const mostInFlight = (core: ModelCore) => (core.training().hasCustomLoss || core.ranks !== undefined ? 1 : 2)
 
 /** The rows and targets of a batch. */
 export type BatchRows = readonly [InputRows, GivenTargets]
@@ -91,9 +96,10 @@ export class StreamFeed implements Feed {
       let unused: Numbered | undefined
       for (let count = 0; count < limit && !isCancelled() && this.#failure === undefined; count++) {
         const batch = await this.#next()
+        if (core.ranks !== undefined) await this.#compare(core.ranks, batch)
         if (batch === undefined) break
-        // If batches before it were cancelled, this one must not run before them.
-        if (isCancelled()) unused = batch
+        // If batches before it were cancelled, this one must not run before them. Several ranks have agreed to run it.
+        if (isCancelled() && core.ranks === undefined) unused = batch
         else inFlight.push({ batch, sums: this.#submit(work, batch, inFlight.length === 0 ? here : undefined) })
         this.reader.readAhead()
         if (this.#isQuick || inFlight.length >= mostInFlight(core)) await settle()
@@ -131,6 +137,17 @@ export class StreamFeed implements Feed {
       this.#failure = { error }
       return undefined
     }
+  }
+
+  /** Checks that all ranks have the same batch, or none. One whose source has failed says so in their place. */
+  async #compare(ranks: Ranks, batch: Numbered | undefined): Promise<void> {
+    this.#throwFailure()
+    const [input, { data }] = batch?.rows ?? [undefined, { data: undefined }]
+    const rows = input === undefined ? 'none: its batches have ended' : input.rows
+    await ranks.checkSame('batch', {
+      'the rows of a batch': rows,
+      'the targets of a batch': data === undefined ? undefined : hashOf([data]),
+    })
   }
 
   /** Waits for a promise unless the signal is aborted, as a stream may never deliver a batch. */

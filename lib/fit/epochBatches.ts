@@ -2,6 +2,7 @@
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { deriveSeed } from '../base/seeds.js'
+import type { Sized } from '../core/byRanks.js'
 import type { ModelCore } from '../core/core.js'
 import { startPosition } from '../core/position.js'
 import { batchesAtOnce, trainBatchHere, trainRange } from '../feeds/captures.js'
@@ -15,6 +16,7 @@ import type { Logs } from '../training/context.js'
 import { learningRates } from '../training/optimizers.js'
 import type { FitSettings } from './fitOptions.js'
 import type { FitHooks } from './hooks.js'
+import { nextTrained } from './inStep.js'
 import type { Progress, ProgressView } from './progress.js'
 
 /** An epoch that begins, or goes on. */
@@ -76,13 +78,21 @@ export class EpochBatches {
     const passed = await feed.begin({ shuffle, seed, epoch: order, ...this.#whereabouts(epoch, totals) })
     if (passed !== core.position.passed) core.position = { ...core.position, passed }
     let isOver = false
-    while (totals.batches < batches && !core.stopTraining) {
-      if (callbacks.beginsBatches) await timed((all) => all.batchBegin(totals.batches))
+    const { ranks } = core
+    // Several ranks agree on the end of a training.
+    const isStopped = () => core.stopTraining && ranks === undefined
+    while (totals.batches < batches && !isStopped()) {
+      if (callbacks.beginsBatches && !core.stopTraining) await timed((all) => all.batchBegin(totals.batches))
       hooks.check()
       const untilCall = callbacks.batchesUntilCall(totals.batches)
-      const limit = Math.min(batches - totals.batches, untilCall, batchesAtOnce(core, feed.batchSize))
+      // Several ranks agree on each batch of a stream.
+      const most = ranks !== undefined && feed.reader !== undefined ? 1 : batchesAtOnce(core, feed.batchSize)
+      const limit = Math.min(batches - totals.batches, untilCall, most)
+      const wanted = this.#pacer.next(limit)
+      const next = ranks === undefined ? wanted : await nextTrained(core, ranks, { wanted, limit })
+      if (next === 0) break
       const from = performance.now()
-      const sums = await this.#trainRange(this.#pacer.next(limit), totals)
+      const sums = await this.#trainRange(next, totals)
       if (sums === undefined) {
         isOver = true
         break
@@ -147,8 +157,12 @@ export class EpochBatches {
     const { optimizer } = core.training().settings
     // A feed may queue several ranges: the learning rates of each go on from the last step of the one before.
     let step = core.step
-    const trainNative = async (native: NativeTrainRange) => {
-      hooks.check()
+    // Other ranks wait for what this one has agreed to do.
+    const check = () => {
+      if (core.ranks === undefined) hooks.check()
+    }
+    const trainNative = async (native: NativeTrainRange & Sized) => {
+      check()
       const sums = await core.train(native)
       if (native.update !== false) core.step += sums[sumAt.batches] as number
       return sums
@@ -160,7 +174,7 @@ export class EpochBatches {
       return sums
     }
     const train = (range: FeedRange) => {
-      hooks.check()
+      check()
       const rates = learningRates(optimizer, step, range.batches)
       step += range.batches
       return trainRange(core, totals, range, rates, trainNative, hooks.fail)

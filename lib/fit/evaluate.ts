@@ -21,6 +21,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import { sumAt } from '../native/sums.js'
 import type { Logs } from '../training/context.js'
 import type { Loss } from '../training/lossOptions.js'
+import { nextEvaluated } from './inStep.js'
 import { type PerClass, perClassOf } from './perClass.js'
 import {
   checkStream,
@@ -89,8 +90,14 @@ export async function evaluateFeed(
     core.checkAlive()
     if (signal?.aborted) throw abortError(what, signal)
     const began = performance.now()
-    const count = pacer.next(Math.min(batches - totals.batches, batchesAtOnce(core, feed.batchSize)))
+    const { ranks } = core
+    // Several ranks agree on each batch of a stream.
+    const most = ranks !== undefined && feed.reader !== undefined ? 1 : batchesAtOnce(core, feed.batchSize)
+    const limit = Math.min(batches - totals.batches, most)
+    const wanted = pacer.next(limit)
+    const count = ranks === undefined ? wanted : await nextEvaluated(ranks, { wanted, limit })
     const check = () => {
+      if (ranks !== undefined) return
       core.checkAlive()
       if (signal?.aborted) throw abortError(what, signal)
     }

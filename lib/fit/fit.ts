@@ -11,16 +11,20 @@ import { adviseOnSample } from '../core/dataAdvice.js'
 import { targetsAndOptions } from '../core/inputs.js'
 import { startPosition } from '../core/position.js'
 import { remedy } from '../data/batches.js'
+import type { Ranks } from '../distribution/ranks.js'
 import { totalsOf } from '../feeds/captures.js'
 import type { Feed } from '../feeds/feed.js'
 import { abortError, type Totals, validationLogs } from '../feeds/ranges.js'
+import { native } from '../native/native.js'
 import type { Logs, TrainedModel, TrainingContext } from '../training/context.js'
+import { beginTogether } from './beginTogether.js'
 import { EpochBatches } from './epochBatches.js'
 import { cancelOnAbort, evaluateFeed } from './evaluate.js'
 import { type Feeds, openFeeds } from './fitFeeds.js'
 import { checkFitOptions, type FitOptions, type FitResult, type FitSettings } from './fitOptions.js'
 import { History, historyOf } from './history.js'
 import { FitHooks } from './hooks.js'
+import { endTogether, isStopped } from './inStep.js'
 import { type ProgressView, progressView } from './progress.js'
 import { UnwatchedEpochs } from './unwatchedEpochs.js'
 
@@ -32,8 +36,41 @@ export async function fitModel(
   targets: unknown,
   options: FitOptions | undefined,
 ): Promise<FitResult> {
+  const { ranks } = core
+  const run = () => fitHere(core, model, x, targets, options)
+  if (ranks === undefined) warnIfLaunched()
+  return ranks === undefined || core.fitting ? run() : fitTogether(ranks, run)
+}
+
+/** Fits with other ranks, which learn why where it fails here. */
+async function fitTogether(ranks: Ranks, run: () => Promise<FitResult>): Promise<FitResult> {
+  if (ranks.unfinished > 0) {
+    const text = 'another model of this process trains with the other ranks: they train one model at a time'
+    throw new NeurodeError('ERR_MODEL_BUSY', text)
+  }
+  ranks.unfinished++
+  try {
+    return await run()
+  } catch (error) {
+    await ranks.fail(error)
+    throw error
+  } finally {
+    ranks.unfinished--
+  }
+}
+
+async function fitHere(
+  core: ModelCore,
+  model: TrainedModel,
+  x: unknown,
+  targets: unknown,
+  options: FitOptions | undefined,
+): Promise<FitResult> {
   const [y, given] = targetsAndOptions(x, targets, options)
-  const settings = checkFitOptions(given)
+  const checked = checkFitOptions(given)
+  const settings: FitSettings = core.isFirst
+    ? checked
+    : { ...checked, callbacks: checked.callbacks.onOtherRanks(), verbose: 0 }
   core.checkCompiled()
   if (core.fitting) throw core.busyError('fit cannot be called')
   if (settings.signal?.aborted) throw abortError('fit', settings.signal)
@@ -97,7 +134,7 @@ class Fit {
     let logs: Partial<Logs> = {}
     await closing(
       async () => {
-        for (let epoch = await this.#begin(model); epoch < epochs && !core.stopTraining; epoch++) {
+        for (let epoch = await this.#begin(model); epoch < epochs && !(await this.#isStopped()); epoch++) {
           for (const complete of (await this.#unwatched?.train(epoch, this.#givenSeed)) ?? []) {
             this.#epochSeconds.push(complete.seconds)
             this.#history.add(complete.logs)
@@ -106,7 +143,7 @@ class Fit {
           }
           hooks.check()
           const isCut = core.position.sums.length > 0
-          if (epoch === epochs || (core.stopTraining && !isCut)) break
+          if (epoch === epochs || (core.ranks === undefined && core.stopTraining && !isCut)) break
           if (this.#feed.reader?.isSpent) {
             this.#endData(`after epoch ${epoch}`)
             break
@@ -123,6 +160,7 @@ class Fit {
         await adviseOnSample(core)
         core.finalizeAverages()
         await hooks.run((all) => all.trainEnd({ ...logs }))
+        if (core.ranks !== undefined) await endTogether(core, core.ranks)
       },
       () => this.#close(),
     )
@@ -132,6 +170,11 @@ class Fit {
       epochSeconds: Float64Array.from(this.#epochSeconds),
       stopReason: core.stopTraining ? core.stopReason : this.#dataEnded ? 'dataEnded' : 'completed',
     } as const)
+  }
+
+  #isStopped(): Promise<boolean> | boolean {
+    const { ranks, stopTraining } = this.#core
+    return ranks === undefined ? stopTraining : isStopped(this.#core, ranks)
   }
 
   /** Calls the callbacks, one of which may load a checkpoint, and returns the first epoch. */
@@ -159,6 +202,10 @@ class Fit {
     core.position = resume ? core.position : { ...startPosition, epoch: initialEpoch }
     try {
       await hooks.run((all) => all.trainBegin(context))
+      if (core.ranks !== undefined) {
+        resume = await beginTogether(core, core.ranks, this.#settings, [this.#feed, this.#validation], resume)
+        restored = resume
+      }
       if (resume) await hooks.run((all) => all.restore(restored ? core.callbackStates() : states))
       core.callbackStates = () => callbacks.states()
       await hooks.run((all) => all.tryOut())
@@ -259,4 +306,18 @@ class Fit {
     this.#view.close()
     return this.#hooks.close()
   }
+}
+
+let hasWarned = false
+
+/** Warns once where a launcher started several processes, and each of them trains for itself. */
+function warnIfLaunched(): void {
+  if (hasWarned) return
+  const ranks = native().launchedRanks()
+  if (ranks < 2) return
+  hasWarned = true
+  const text = `fit: this is one of ${ranks} processes that a launcher started, and each of them trains a model of its own`
+  const advice =
+    'call distribution.join(), and then compile with distribution: distribution.dataParallel(), to train one together'
+  warn('NEURODE_NOT_DISTRIBUTED', `${text}; ${advice}, or set NEURODE_MPI=off`)
 }

@@ -3,6 +3,7 @@
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { checkOptions } from '../checks/validate.js'
 import { adviseOnModel } from '../core/advice.js'
+import type { Sized } from '../core/byRanks.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSample, adviseOnSums } from '../core/dataAdvice.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
@@ -78,7 +79,7 @@ async function trainOn(core: ModelCore, feed: ArrayFeed): Promise<Record<string,
     // Counted before the step is done, so that a step queued behind it takes the learning rate of the step after.
     core.step++
     isCounted = true
-    const train = async (native: NativeTrainRange) => {
+    const train = async (native: NativeTrainRange & Sized) => {
       const sums = await core.train(native)
       if (native.update !== false && sums[sumAt.batches] === 1) isTrained = true
       return sums

@@ -39,7 +39,8 @@ export class UnwatchedEpochs {
   static of(core: ModelCore, settings: FitSettings, feed: Feed, validates: boolean, batches: number | undefined) {
     const { callbacks, onProgress, verbose, shuffle, stepsPerEpoch } = settings
     const isWatched = validates || verbose !== 0 || onProgress !== undefined || !callbacks.isEmpty
-    if (isWatched || core.training().captures || !(feed instanceof ArrayFeed)) return undefined
+    if (isWatched || core.ranks !== undefined || core.training().captures || !(feed instanceof ArrayFeed))
+      return undefined
     if (batches === undefined || (stepsPerEpoch !== undefined && !shuffle)) return undefined
     return new UnwatchedEpochs(core, settings, feed, batches)
   }

@@ -19,6 +19,8 @@ export interface Callback {
   readonly batchInterval?: number | undefined
   /** Whether this callback is called after all others, which a callback that saves checkpoints needs; default false. */
   readonly runsLast?: boolean | undefined
+  /** @internal Whether it writes files or serves pages: of several ranks the first alone calls it. */
+  readonly firstRankOnly?: boolean | undefined
   /**
    * Returns the state that a checkpoint must contain so that training can continue as if it had never stopped. Needs a `name`. It is
    * called whenever the model is saved, until the next fit. If it throws, or returns data that a file cannot hold, `save` rejects.
@@ -106,6 +108,14 @@ export class CallbackList {
     this.beginsBatches = someHave(batchBegins)
     this.endsBatches = someHave(batchEnds)
     this.perRange = callbacks.some(({ onRangeEnd }) => typeof onRangeEnd === 'function')
+  }
+
+  /** The callbacks that ranks other than the first call. */
+  onOtherRanks(): CallbackList {
+    return new CallbackList(
+      this.#callbacks.filter(({ firstRankOnly }) => !firstRankOnly),
+      this.#argument,
+    )
   }
 
   /** Claims the objects for this fit and returns a function that releases them. Throws `ERR_MODEL_BUSY` if one is in use. */

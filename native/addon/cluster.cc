@@ -98,16 +98,19 @@ Napi::Promise submit(Napi::Env env, std::function<void(const std::atomic<bool>&)
                      std::function<Napi::Value(Napi::Env)> result) {
   const Flag cancelled = std::make_shared<std::atomic<bool>>(false);
   const auto hand_over = [](Worker::Work run) {
-    process().queue.push([run = std::move(run)] {
-      run();
-      --process().waiting;
-    });
+    process().queue.push(std::move(run));
     ++process().waiting;
   };
-  return env.GetInstanceData<AddonData>()->worker.submit(
-      env, hand_over, Napi::Object::New(env),
-      [work = std::move(work), cancelled] { work(*cancelled); }, std::move(result),
-      [cancelled] { *cancelled = true; });
+  const auto counted = [work = std::move(work), cancelled] {
+    // Before JavaScript hears of the end.
+    struct End {
+      ~End() { --process().waiting; }
+    } const end;
+    work(*cancelled);
+  };
+  return env.GetInstanceData<AddonData>()->worker.submit(env, hand_over, Napi::Object::New(env),
+                                                         counted, std::move(result),
+                                                         [cancelled] { *cancelled = true; });
 }
 
 // (): a promise of { rank, size, localRank, hosts, library }; alone, where no launcher is found.

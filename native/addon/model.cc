@@ -72,7 +72,7 @@ Model::Model(const Napi::CallbackInfo& info) : Wrapped<Model>(info), data_(info.
       core = info[0].As<Napi::External<Opening>>().Data()->core;
     } else {
       core = to_core(info);
-      core->executor = core->device->open(core->program);
+      open_executor(*core);
     }
     for (const Parameter& parameter : core->program.parameters) {
       const int own = core->is_sibling ? 0 : 1 + (parameter.trainable ? core->program.slots : 0);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "native/addon/cluster.h"
 #include "native/addon/convert.h"
 #include "native/devices/registry.h"
 
@@ -16,6 +17,12 @@ std::shared_ptr<ModelCore> to_core(const Napi::CallbackInfo& info) {
   core->device = open_device(member(options, "device", to_text),
                              static_cast<int>(member(options, "threads", to_integer, 0, 1024)));
   return core;
+}
+
+void open_executor(ModelCore& core) {
+  core.executor = core.device->open(core.program);
+  const Parts& parts = core.program.parts;
+  if (parts.mine < parts.count) core.executor->set_transport(ranks_of_process());
 }
 
 Napi::Float32Array sized(Napi::Value value, const Parameter& parameter) {
@@ -73,7 +80,7 @@ Opening to_opening(const Napi::CallbackInfo& info) {
 }
 
 void Opening::run() const {
-  core->executor = core->device->open(core->program);
+  open_executor(*core);
   Executor& executor = *core->executor;
   for (int i = 0; i < static_cast<int>(parameters.size()); ++i)
     executor.set_parameter(i, parameters[i]);

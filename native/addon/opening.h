@@ -25,6 +25,9 @@ struct ModelCore {
   EpochOrders orders;
 };
 
+// Creates the executor. One that computes some parts of batches alone gets the way to other ranks.
+void open_executor(ModelCore& core);
+
 // Reads (plan, { device, threads }). The executor is still null.
 std::shared_ptr<ModelCore> to_core(const Napi::CallbackInfo& info);
 

@@ -26,7 +26,10 @@ TrainingRange::TrainingRange(Napi::Object options, std::shared_ptr<Bound> bound,
 
 Sums TrainingRange::run(ModelCore& core, std::int64_t later,
                         const std::atomic<bool>& cancelled) const {
-  if (cancelled) return Sums(core.program.heads.size(), core.program.metrics);
+  // Other ranks wait for what this one has agreed to do.
+  const Parts& parts = core.program.parts;
+  if (cancelled && parts.mine == parts.count)
+    return Sums(core.program.heads.size(), core.program.metrics);
   BatchRange range = range_;
   range.data = bound_->view();
   range.parameter_gradients = parameter_gradients_;
