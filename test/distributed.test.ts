@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { distribution } from 'neurode'
 import { runChild, runCommand } from './support/children.js'
 import { instructionSets } from './support/devices.js'
+import { trainAll } from './support/rankedNetworks.js'
 import { headerFolders, launcherCalled, launchers, reportsOf, runRanks } from './support/ranks.js'
 
 interface Joined {
@@ -112,6 +113,28 @@ describe('ranks', function () {
       assert.equal(code, 0, stderr)
     }
   })
+})
+
+describe('a training of several ranks', function () {
+  this.slow(60_000)
+  let alone: Record<string, string>
+  before(async () => {
+    alone = await trainAll(4)
+  })
+
+  for (const [name, size] of [
+    ['Open MPI', 2],
+    ['Open MPI', 4],
+    ['MPICH', 2],
+  ] as const) {
+    it(`has the bits of one process with as many parts: ${size} ranks of ${name}`, async function () {
+      const ended = await runRanks(launcherCalled(this, name), size, 'train-ranks')
+      const reports = reportsOf<{ readonly rank: number; readonly results: typeof alone }>(ended)
+      assert.equal(reports.length, size, ended.stderr)
+      for (const { results } of reports) assert.deepEqual(results, alone)
+      assert.equal(ended.code, 0, ended.stderr)
+    })
+  }
 })
 
 describe('a process without a launcher', () => {

@@ -1,7 +1,8 @@
 /** Starts programs of test/support/programs as ranks, with the launchers of MPI that are installed. */
 
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ended, programPath, runCommand } from './children.js'
 
 /** A launcher of MPI. */
@@ -68,6 +69,55 @@ export function runNodeRanks(
 ): Promise<Ended> {
   const all = [...options, '-n', `${ranks}`, ...before, process.execPath, ...args]
   return runCommand(command, all, { ...environment, ...env }, 120_000)
+}
+
+/** Ranks that run. */
+export interface Running {
+  /** The processes of the ranks, once all of them have said that they train. */
+  readonly pids: Promise<readonly number[]>
+  readonly ended: Promise<Ended>
+  /** Sends a signal to the launcher. */
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Starts a program as so many ranks, each of which writes a line with its `pid`. */
+export function startRanks(
+  { command, options }: Launcher,
+  ranks: number,
+  program: string,
+  args: readonly string[],
+): Running {
+  const all = [...options, '-n', `${ranks}`, process.execPath, programPath(program), ...args]
+  const child = spawn(command, all, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const limit = setTimeout(() => child.kill('SIGKILL'), 50_000)
+  let [stdout, stderr] = ['', '']
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(limit)
+      resolve({ code, signal, stdout, stderr })
+    })
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const pids = new Promise<number[]>((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      const found = [...stdout.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid))
+      if (found.length === ranks) resolve(found)
+    })
+    ended.then(() => reject(new Error(`the ranks ended before they trained: ${stdout}${stderr}`)), reject)
+  })
+  return { pids, ended, kill: (signal) => child.kill(signal) }
+}
+
+/** Waits until processes have ended, of which the launcher was the parent. */
+export async function untilEnded(pids: readonly number[]): Promise<void> {
+  // Whoever adopts them may leave them as zombies.
+  const runs = (pid: number) =>
+    existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  while (pids.some(runs)) await sleep(20)
 }
 
 /** The objects that ranks wrote to stdout as lines of JSON, by rank. */

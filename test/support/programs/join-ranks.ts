@@ -4,7 +4,7 @@ import { distribution } from 'neurode'
 
 /** What a training uses of the ranks; users have no need of it. */
 interface Joining {
-  joinedRanks():
+  severalRanks():
     | {
         agree(topic: string, contents?: Uint8Array): Promise<readonly Uint8Array[]>
         broadcast(topic: string, contents: Uint8Array): Promise<Uint8Array>
@@ -16,32 +16,31 @@ interface Joining {
 const signals = ['SIGBUS', 'SIGFPE', 'SIGABRT', 'SIGSEGV'] as const
 const cluster = await distribution.join()
 const isSame = (await distribution.join()) === cluster
-const { joinedRanks } = (await import(
+const { severalRanks } = (await import(
   new URL('./distribution/join.js', import.meta.resolve('neurode')).href
 )) as Joining
-const ranks = joinedRanks()
-if (ranks === undefined) throw new Error('the ranks were not joined')
+const ranks = severalRanks()
 const { rank, size } = cluster
-const short = await ranks.agree('short', Uint8Array.of(rank, 2 * rank))
+const short = await ranks?.agree('short', Uint8Array.of(rank, 2 * rank))
 // Longer than what travels with the message itself, and of another size on each rank.
-const long = await ranks.agree('long', new Uint8Array(1000 * (rank + 1)).fill(rank))
-const sent = await ranks.broadcast('broadcast', new Uint8Array(5000).fill(7 + rank))
+const long = await ranks?.agree('long', new Uint8Array(1000 * (rank + 1)).fill(rank))
+const sent = await ranks?.broadcast('broadcast', new Uint8Array(5000).fill(7 + rank))
 const line = {
   ...cluster,
   isSame,
-  short: short.map((bytes) => [...bytes]),
-  long: long.map((bytes) => [bytes.length, bytes.every((byte) => byte === bytes[0]) ? bytes[0] : 'mixed']),
-  sent: [sent.length, sent[0], sent.at(-1)],
+  short: short?.map((bytes) => [...bytes]),
+  long: long?.map((bytes) => [bytes.length, bytes.every((byte) => byte === bytes[0]) ? bytes[0] : 'mixed']),
+  sent: sent && [sent.length, sent[0], sent.at(-1)],
   isa: process.env.NEURODE_ISA ?? '',
   signals: caughtSignals(),
 }
 process.stdout.write(`${JSON.stringify(line)}\n`)
-if (process.argv[2] === 'disagree') await ranks.agree(rank === 0 ? 'one' : 'other')
+if (process.argv[2] === 'disagree') await ranks?.agree(rank === 0 ? 'one' : 'other')
 if (process.argv[2] === 'fail' && rank === size - 1) {
-  await ranks.fail(new Error('no space left'))
+  await ranks?.fail(new Error('no space left'))
   process.exit(3)
 }
-if (process.argv[2] === 'fail') await ranks.agree('next')
+if (process.argv[2] === 'fail') await ranks?.agree('next')
 
 /** Those of the signals that the process catches. */
 function caughtSignals(): string[] {
