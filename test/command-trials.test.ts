@@ -208,6 +208,14 @@ describe('searches on the command line', function () {
     })
   })
 
+  it('cuts batches into parts, whose number decides about the bits and the number of threads does not', async () => {
+    const digest = async (...args: readonly string[]) =>
+      (await eventsOf([...table(), '--epochs', '2', ...args])).at(-1)?.weightsSha256
+    const one = await digest('--parts', '4')
+    assert.equal(await digest('--parts', '4', '--threads', '3'), one)
+    assert.notEqual(await digest(), one)
+  })
+
   it('names file, line and option of a mistake', async () => {
     const bad = [
       '{"epochs": 0}',
@@ -251,6 +259,8 @@ describe('searches on the command line', function () {
       [{ args: ['mnist', '--option', 'target=a'] }, 2, /--option: no option is called 'target'/],
       [{ args: ['mnist', '--option', 'epochs=x'] }, 2, /^--epochs: expected a positive integer, got 'x'/],
       [{ args: ['mnist', '--option', 'json=maybe'] }, 2, /--option: --json: expected true or false, got "maybe"/],
+      [{ args: ['mnist', '--parts', '3'] }, 2, /--parts: expected a power of two, got '3'/],
+      [{ args: ['mnist', '--parts', '2048'] }, 2, /--parts: expected .*1024/],
       [{ args: ['mnist', '--metrics-file', 'no/such/file'] }, 2, /--metrics-file: expected a file in a folder/],
     ]
     const ofSpace: readonly (readonly [readonly string[], number, RegExp])[] = [

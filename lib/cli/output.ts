@@ -3,6 +3,8 @@
 import { access, constants } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import type { DeviceName } from '../core/devices.js'
+import { type DataParallel, mostParts } from '../distribution/dataParallel.js'
+import { distribution } from '../distribution/index.js'
 import { checkWritable } from '../files/files.js'
 import { createSha256 } from '../files/sha256.js'
 import { dtypes } from '../formats/dtypes.js'
@@ -12,6 +14,7 @@ import { integerOption, type Options, type ParsedArguments, pathPattern, textOpt
 export const trainingOptions: Options = {
   device: { value: 'NAME', help: 'auto, cpu, cuda or cuda:N (auto)' },
   threads: { value: 'N', help: 'threads of the CPU (NEURODE_THREADS, or the physical cores this process may use)' },
+  parts: { value: 'N', help: 'cuts batches into N parts, a power of two, for the same bits on N and fewer processes' },
   backup: { value: 'DIR', help: 'keeps the training there, so that the command goes on where it was stopped' },
   'metrics-file': { value: 'FILE', help: 'writes a line of JSON per epoch, and one at the end, as Katib reads them' },
   trials: {
@@ -27,9 +30,21 @@ export function readTraining(parsed: ParsedArguments) {
   return {
     device: device as DeviceName | undefined,
     threads: integerOption(parsed, 'threads', 1),
+    parts: partsOption(parsed),
     backup: pathOption(parsed, 'backup', 'the path of a folder'),
     metricsFile: pathOption(parsed, 'metrics-file'),
   }
+}
+
+function partsOption(parsed: ParsedArguments): number | undefined {
+  const parts = integerOption(parsed, 'parts', 1, mostParts)
+  if (parts === undefined || Number.isInteger(Math.log2(parts))) return parts
+  throw new UsageError(`--parts: expected a power of two, got '${parts}'`)
+}
+
+/** How a training with `--parts` divides its batches. */
+export function distributionOf(parts: number | undefined): DataParallel | undefined {
+  return parts === undefined ? undefined : distribution.dataParallel({ parts })
 }
 
 /** The path that an option names, or undefined when it was not given. */

@@ -13,6 +13,7 @@ import { integerOption, type Options, positiveOption, textOption } from './optio
 import {
   checkPlace,
   count,
+  distributionOf,
   median,
   pathOption,
   readTraining,
@@ -73,8 +74,8 @@ function readSettings(parsed: TrainArguments): Settings {
 }
 
 /** The options on which the weights of an epoch depend. */
-function optionsOf({ batchSize, learningRate, seed, dataset }: Settings) {
-  return { 'batch-size': batchSize, 'learning-rate': learningRate, seed, dataset }
+function optionsOf({ batchSize, learningRate, seed, dataset, parts }: Settings) {
+  return { 'batch-size': batchSize, 'learning-rate': learningRate, seed, dataset, parts }
 }
 
 async function run(settings: Settings): Promise<number> {
@@ -145,7 +146,7 @@ async function run(settings: Settings): Promise<number> {
   return interrupted ? 130 : 0
 }
 
-function buildModel({ seed, learningRate, device, threads }: Settings) {
+function buildModel({ seed, learningRate, device, threads, parts }: Settings) {
   return sequential({
     layers: [
       layers.dense({ units: 100, activation: 'relu', inputShape: [784] }),
@@ -159,6 +160,7 @@ function buildModel({ seed, learningRate, device, threads }: Settings) {
     metrics: ['accuracy'],
     device,
     threads,
+    distribution: distributionOf(parts),
   })
 }
 

@@ -24,7 +24,7 @@ export interface DataParallel {
   readonly timeoutSeconds: number
 }
 
-const mostParts = 1024
+export const mostParts = 1024
 const mostSeconds = Math.floor(longestMilliseconds / 1000)
 
 /** See {@link distribution.dataParallel}. */

@@ -1,6 +1,7 @@
 /** What a model of a table is made of. */
 
 import type { DeviceName } from '../core/devices.js'
+import type { DataParallel } from '../distribution/dataParallel.js'
 import type { Activation, ActivationName } from '../layers/activations.js'
 import type { Functional } from '../models/functional.js'
 import { type Optimizer, type OptimizerName, optimizers } from '../training/optimizers.js'
@@ -24,6 +25,7 @@ export interface TabularSettings {
   readonly seed: number
   readonly device: DeviceName | undefined
   readonly threads: number | undefined
+  readonly distribution: DataParallel | undefined
 }
 
 /** What a model has once it has seen rows. */

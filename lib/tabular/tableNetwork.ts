@@ -225,10 +225,10 @@ export class TableNetwork implements TabularModel {
     }
     const layout = new Layout(features, this.#settings)
     const network = makeNetwork(layout, { ...this.#settings, classes: target.classes?.length })
-    const { optimizer = tableOptimizer(), device, threads } = this.#settings
+    const { optimizer = tableOptimizer(), device, threads, distribution } = this.#settings
     const isClasses = target.task === 'classification'
     const loss = isClasses ? 'sparseCategoricalCrossentropy' : 'mse'
-    network.compile({ optimizer, loss, metrics: isClasses ? ['accuracy'] : [], device, threads } as never)
+    network.compile({ optimizer, loss, metrics: isClasses ? ['accuracy'] : [], device, threads, distribution } as never)
     return this.#adopt({ features, target, layout, network, leftOut, rows })
   }
 

@@ -13,6 +13,7 @@ import {
   refuseIdle,
 } from '../checks/validate.js'
 import type { DeviceName } from '../core/devices.js'
+import { type DataParallel, toDataParallel } from '../distribution/dataParallel.js'
 import type { Activation, ActivationName } from '../layers/activations.js'
 import type { Optimizer, OptimizerName } from '../training/optimizers.js'
 import { type FeatureSpace, setOf } from './featureSpace.js'
@@ -50,6 +51,8 @@ export interface TabularOptions {
   readonly device?: DeviceName | undefined
   /** Number of CPU threads, a positive integer. */
   readonly threads?: number | undefined
+  /** How batches are divided into parts: {@link distribution.dataParallel}. Default: a batch is computed as a whole. */
+  readonly distribution?: DataParallel | undefined
 }
 
 const optionNames = [
@@ -66,6 +69,7 @@ const optionNames = [
   'seed',
   'device',
   'threads',
+  'distribution',
 ]
 
 /**
@@ -117,5 +121,6 @@ export function tabular(given: TabularOptions, ...more: unknown[]): TabularModel
     seed: checkSeed(options.seed, 'tabular: seed') ?? randomSeed(),
     device: options.device,
     threads: options.threads,
+    distribution: toDataParallel(options.distribution, 'tabular: distribution'),
   })
 }

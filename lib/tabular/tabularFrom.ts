@@ -25,7 +25,15 @@ export function tabularFrom(file: ModelFile, network: Sequential | Functional): 
         logTarget: false,
       } as const
       return new TableNetwork(
-        { target: target.name, features, ...settings, ...unused, device: undefined, threads: undefined },
+        {
+          target: target.name,
+          features,
+          ...settings,
+          ...unused,
+          device: undefined,
+          threads: undefined,
+          distribution: undefined,
+        },
         { features, target, layout, network, leftOut, rows },
       )
     })

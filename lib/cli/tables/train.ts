@@ -23,7 +23,7 @@ import {
   textOption,
   UsageError,
 } from '../options.js'
-import { checkPlace, pathOption, readTraining, trainingOptions, write } from '../output.js'
+import { checkPlace, distributionOf, pathOption, readTraining, trainingOptions, write } from '../output.js'
 import type { TrainArguments, Trial } from '../trial.js'
 import { readFrom, readingOptions, readReading, tablePath } from './reading.js'
 import {
@@ -133,8 +133,9 @@ function hiddenOption(parsed: ParsedArguments): readonly number[] | undefined {
 
 /** The options on which the weights of an epoch depend. */
 function optionsOf(settings: Settings) {
-  const { target, task, drop, hidden, dropout, learningRate, batchSize, test, seed } = settings
-  return { target, task, drop, hidden, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, test, seed }
+  const { target, task, drop, hidden, dropout, learningRate, batchSize, test, seed, parts } = settings
+  const own = { target, task, drop, hidden, dropout, test, seed, parts }
+  return { ...own, 'learning-rate': learningRate, 'batch-size': batchSize }
 }
 
 async function run(settings: Settings): Promise<number> {
@@ -149,9 +150,10 @@ async function run(settings: Settings): Promise<number> {
   const whole = await readFrom(settings.path, settings.reading)
   const table = dropped(whole, settings)
   const { train, test } = split(table, settings)
-  const { target, task, hidden, dropout, learningRate, seed, device, threads } = settings
+  const { target, task, hidden, dropout, learningRate, seed, device, threads, parts } = settings
   const optimizer = learningRate === undefined ? undefined : tableOptimizer(learningRate)
-  const model = tabular({ target, task, hidden, dropout, optimizer, seed, device, threads })
+  const distribution = distributionOf(parts)
+  const model = tabular({ target, task, hidden, dropout, optimizer, seed, device, threads, distribution })
   try {
     if (!json) write(describeFile(whole))
     const fitted = await learn(model, whole, train, settings, stoppable, events)
