@@ -7,31 +7,39 @@
 namespace neurode::cpu {
 namespace {
 
-// Positions that are moved at a time, so that what is written stays in cache until all of a cache
-// line has been written.
-constexpr int kBlock = 16;
+// Positions that are moved at a time, of as many rows: a line of lanes is read or written at once.
+constexpr int kBlock = kGroup;
 
-// Calls visit(lane of the row, its first position in their panel, that position, count) for runs
-// of a row's positions that lie in one panel, by groups of rows.
-template <class Visit>
-void each_run(const RowPanel& rows, const PositionPanels& panels, Visit visit) {
+// Consecutive positions of one row: where they lie in one panel or in two.
+struct Run {
+  float* first;
+  float* second;  // null: all are in the first
+  int split;      // positions in the first
+};
+
+// Where positions [begin, begin + count) of a row of the batch lie.
+Run run_of(const PositionPanels& panels, int row, int begin, int count) {
   const Cut& cut = panels.cut;
-  for (int group = 0; group < rows.rows; group += kGroup) {
-    const int end = std::min(group + kGroup, rows.rows);
-    for (int block = 0; block < panels.positions; block += kBlock) {
-      const int block_end = std::min(block + kBlock, panels.positions);
-      for (int lane = group; lane < end; ++lane) {
-        const int row_begin = (rows.first + lane) * panels.positions;
-        int p = static_cast<int>(
-            std::upper_bound(cut.first.begin(), cut.first.end(), row_begin + block) -
-            cut.first.begin() - 1);
-        for (int position = block; position < block_end; ++p) {
-          const int at = row_begin + position - cut.first[p];
-          const int count = std::min(block_end - position, cut.rows[p] - at);
-          visit(lane, panels.data + p * panels.step + at, position, count);
-          position += count;
-        }
-      }
+  const int at = row * panels.positions + begin;
+  const auto next = std::upper_bound(cut.first.begin(), cut.first.end(), at);
+  const auto panel = next - cut.first.begin() - 1;
+  float* const data = panels.data + panel * panels.step;
+  const int left = cut.first[panel] + cut.rows[panel] - at;
+  return {data + at - cut.first[panel], left < count ? data + panels.step : nullptr,
+          std::min(left, count)};
+}
+
+// Calls visit(first lane, lanes, first position, positions, runs of the lanes) for all blocks.
+template <class Visit>
+void each_block(const RowPanel& rows, const PositionPanels& panels, Visit visit) {
+  for (int lane = 0; lane < rows.rows; lane += kGroup) {
+    const int lanes = std::min(kGroup, rows.rows - lane);
+    for (int position = 0; position < panels.positions; position += kBlock) {
+      const int count = std::min(kBlock, panels.positions - position);
+      Run runs[kGroup];
+      for (int i = 0; i < lanes; ++i)
+        runs[i] = run_of(panels, rows.first + lane + i, position, count);
+      visit(lane, lanes, position, count, runs);
     }
   }
 }
@@ -40,29 +48,39 @@ void each_run(const RowPanel& rows, const PositionPanels& panels, Visit visit) {
 
 void join_positions(const PositionPanels& from, const RowPanel& to) {
   const int features = from.features;
-  each_run(to, from, [&](int lane, const float* run, int position, int count) {
+  each_block(to, from, [&](int lane, int lanes, int position, int count, const Run* runs) {
+    float block[kBlock][kGroup];
     for (int f = 0; f < features; ++f) {
-      float* const line = to.data + (std::int64_t{position} * features + f) * kPanel + lane;
-      for (int k = 0; k < count; ++k)
-        line[k * std::int64_t{features} * kPanel] = run[f * std::int64_t{kPanel} + k];
+      const std::int64_t line = f * std::int64_t{kPanel};
+      // Lanes past the last row repeat it.
+      for (int i = 0; i < kGroup; ++i) {
+        const Run& run = runs[std::min(i, lanes - 1)];
+        for (int k = 0; k < run.split; ++k) block[k][i] = run.first[line + k];
+        for (int k = run.split; k < count; ++k) block[k][i] = run.second[line + k - run.split];
+      }
+      for (int k = 0; k < count; ++k) {
+        std::copy_n(block[k], kGroup,
+                    to.data + (std::int64_t{position + k} * features + f) * kPanel + lane);
+      }
     }
   });
-  // Lanes past the last row repeat it.
-  const int lanes = round_up(to.rows, kGroup);
-  for (std::int64_t line = 0; to.rows < lanes && line < std::int64_t{from.positions} * features;
-       ++line) {
-    float* const values = to.data + line * kPanel;
-    std::fill(values + to.rows, values + lanes, values[to.rows - 1]);
-  }
 }
 
 void split_positions(const RowPanel& from, const PositionPanels& to) {
   const int features = to.features;
-  each_run(from, to, [&](int lane, float* run, int position, int count) {
+  each_block(from, to, [&](int lane, int lanes, int position, int count, const Run* runs) {
+    float block[kBlock][kGroup];
     for (int f = 0; f < features; ++f) {
-      const float* const line = from.data + (std::int64_t{position} * features + f) * kPanel + lane;
-      for (int k = 0; k < count; ++k)
-        run[f * std::int64_t{kPanel} + k] = line[k * std::int64_t{features} * kPanel];
+      const std::int64_t line = f * std::int64_t{kPanel};
+      for (int k = 0; k < count; ++k) {
+        std::copy_n(from.data + (std::int64_t{position + k} * features + f) * kPanel + lane, kGroup,
+                    block[k]);
+      }
+      for (int i = 0; i < lanes; ++i) {
+        const Run& run = runs[i];
+        for (int k = 0; k < run.split; ++k) run.first[line + k] = block[k][i];
+        for (int k = run.split; k < count; ++k) run.second[line + k - run.split] = block[k][i];
+      }
     }
   });
   // Lanes past the last position of a part are 0.
