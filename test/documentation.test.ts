@@ -21,7 +21,7 @@ const folder = resolve('build/documentation')
 const pages = ['README.md', ...markdownIn('docs')]
 /**
  * Each of these pages has a test of its own that follows it literally: add-a-layer.test.ts, add-an-op.test.ts,
- * serve/guide.test.ts, package/bundlers.test.ts, searches.test.ts.
+ * serve/guide.test.ts, package/bundlers.test.ts, searches.test.ts, command-ranks.test.ts.
  */
 const followed = [
   'docs/add-a-layer.md',
@@ -29,6 +29,7 @@ const followed = [
   'docs/serving.md',
   'docs/deployment.md',
   'docs/searches.md',
+  'docs/distributed.md',
 ]
 const generated = [join('docs', 'reference'), join('docs', 'api')]
 /** The commands of this page belong together: your-table.test.ts runs them. */

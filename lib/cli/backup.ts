@@ -2,6 +2,7 @@
 
 import { NeurodeError } from '../base/errors.js'
 import { BackupAndRestore } from '../callbacks/checkpoints.js'
+import { severalRanks } from '../distribution/join.js'
 import type { Callback } from '../training/callbacks.js'
 import { type Interrupt, onInterrupt } from './interrupt.js'
 
@@ -38,8 +39,11 @@ export class Stoppable {
    */
   async endsForNow(): Promise<boolean> {
     if (this.signal.aborted) await this.#backup?.saveWithinEpoch()
-    if (this.#interrupt.by !== 'SIGTERM') return false
-    process.stderr.write(`neurode: stopped by SIGTERM; the same command goes on from ${this.#folder}\n`)
+    // No process exits before the first one has saved, as launchers end the others then.
+    const all = await severalRanks()?.compare('stopped', this.#interrupt.by ?? null)
+    if (!(all ?? [this.#interrupt.by]).includes('SIGTERM')) return false
+    if ((severalRanks()?.cluster.rank ?? 0) === 0)
+      process.stderr.write(`neurode: stopped by SIGTERM; the same command goes on from ${this.#folder}\n`)
     return true
   }
 

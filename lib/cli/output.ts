@@ -5,6 +5,7 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import type { DeviceName } from '../core/devices.js'
 import { type DataParallel, mostParts } from '../distribution/dataParallel.js'
 import { distribution } from '../distribution/index.js'
+import { severalRanks } from '../distribution/join.js'
 import { checkWritable } from '../files/files.js'
 import { createSha256 } from '../files/sha256.js'
 import { dtypes } from '../formats/dtypes.js'
@@ -42,9 +43,10 @@ function partsOption(parsed: ParsedArguments): number | undefined {
   throw new UsageError(`--parts: expected a power of two, got '${parts}'`)
 }
 
-/** How a training with `--parts` divides its batches. */
+/** How a training with `--parts`, or by several processes, divides its batches. */
 export function distributionOf(parts: number | undefined): DataParallel | undefined {
-  return parts === undefined ? undefined : distribution.dataParallel({ parts })
+  const isDivided = parts !== undefined || severalRanks() !== undefined
+  return isDivided ? distribution.dataParallel({ parts }) : undefined
 }
 
 /** The path that an option names, or undefined when it was not given. */
@@ -93,7 +95,14 @@ export function writeJson(event: object): void {
 }
 
 export function write(text: string): void {
-  process.stdout.write(text)
+  if (!isSilent) process.stdout.write(text)
+}
+
+let isSilent = false
+
+/** Lets {@link write} do nothing from now on. */
+export function silence(): void {
+  isSilent = true
 }
 
 /** A number of things: `1 epoch`, `2 epochs`. */

@@ -2,6 +2,7 @@
 
 import type { Job } from './job.js'
 import { describeOptions, parse, UsageError } from './options.js'
+import { joinLaunched } from './together.js'
 import { withTrial } from './trial.js'
 
 const jobs = {
@@ -28,5 +29,5 @@ export async function train(args: readonly string[]): Promise<number> {
     if (name in job.options) continue
     throw new UsageError(`--${name}: no such option of '${job.usage}'`)
   }
-  return withTrial(parsed, job.options, job.run)
+  return withTrial(parsed, job.options, async (given) => job.run(await joinLaunched(given)))
 }

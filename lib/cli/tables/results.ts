@@ -8,7 +8,7 @@ import type { LeftOut } from '../../tabular/guess.js'
 import type { TabularModel } from '../../tabular/types.js'
 import type { Logs } from '../../training/context.js'
 import type { TrainingEvent } from '../events.js'
-import { count, round, weightsDigest } from '../output.js'
+import { count, round, weightsDigest, write } from '../output.js'
 import type { Trial } from '../trial.js'
 import { type Answered, areaOf, type Baseline, type Score } from './scores.js'
 import { alignedRows, describeColumn, describeImportance, describeScores, number } from './text.js'
@@ -72,10 +72,9 @@ export function describeColumns(model: TabularModel, leftOut: readonly LeftOut[]
 
 /** Shows an epoch in the last line of a terminal, and nothing elsewhere. */
 export function showEpoch({ epoch, logs }: Progress): void {
-  const { stdout } = process
-  if (!stdout.isTTY) return
+  if (!process.stdout.isTTY) return
   const validation = logs.val_loss === undefined ? '' : `, validation ${number(logs.val_loss)}`
-  stdout.write(`\rEpoch ${epoch + 1}: loss ${number(logs.loss)}${validation}\x1b[K`)
+  write(`\rEpoch ${epoch + 1}: loss ${number(logs.loss)}${validation}\x1b[K`)
 }
 
 /** The last event. */

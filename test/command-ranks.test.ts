@@ -1,0 +1,170 @@
+/** `neurode train` under launchers of MPI, and docs/distributed.md: ranks train together, and the first one speaks and writes. */
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseAllDocuments } from 'yaml'
+import { type Ended, runCommand, runNode } from './support/children.js'
+import { suiteFolder } from './support/folders.js'
+import { blocksOf } from './support/markdown.js'
+import { launcherCalled, runNodeRanks } from './support/ranks.js'
+
+type Event = Readonly<Record<string, unknown>>
+
+const main = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('neurode')))
+const eventsIn = (stdout: string) =>
+  stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Event)
+
+describe('neurode train by several ranks', function () {
+  this.slow(60_000)
+  const folder = suiteFolder()
+  const at = (name: string) => join(folder.path, name)
+  const mnist = [
+    'train',
+    'mnist',
+    '--dataset',
+    'synthetic',
+    '--batch-size',
+    '256',
+    '--epochs',
+    '2',
+    '--parts',
+    '4',
+    '--json',
+  ]
+  const table = () => ['train', at('table.csv'), '--target', 'y', '--parts', '4', '--epochs', '6', '--json']
+  const one = { NEURODE_THREADS: '1' }
+
+  before(() => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i % 97},${(i * 7919) % 101},${(i % 97) + (i % 13)}`)
+    writeFileSync(at('table.csv'), `a,b,y\n${lines.join('\n')}\n`)
+  })
+
+  for (const name of ['Open MPI', 'MPICH'] as const) {
+    it(`gives the bits of one process, and lets the first rank speak and write: ${name}`, async function () {
+      const launcher = launcherCalled(this, name)
+      for (const [i, args] of [mnist, table()].entries()) {
+        const alone = await runNode([main, ...args], one)
+        assert.equal(alone.code, 0, alone.stderr)
+        const files = ['--save', at(`${name} ${i}.neurode`), '--metrics-file', at(`${name} ${i}.jsonl`)]
+        const together = await runNodeRanks(launcher, 2, [main, ...args, ...files])
+        assert.equal(together.code, 0, together.stderr)
+        const [own, theirs] = [alone, together].map(({ stdout }) => eventsIn(stdout))
+        assert.equal(theirs?.length, own?.length)
+        assert.equal(theirs?.at(-1)?.weightsSha256, own?.at(-1)?.weightsSha256)
+        assert.ok(existsSync(at(`${name} ${i}.neurode`)))
+      }
+    })
+  }
+
+  it('stops on SIGTERM, and goes on with another number of ranks to the same bits', async function () {
+    const launcher = launcherCalled(this, 'Open MPI')
+    const args = [main, ...table(), '--backup', at('backup')]
+    const { command, options } = launcher
+    const env = { ...process.env, ...one, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
+    const child = spawn(command, [...options, '-n', '2', process.execPath, ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let [stdout, stderr] = ['', '']
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const isBefore = !stdout.includes('"epoch":2,')
+      stdout += text
+      if (isBefore && stdout.includes('"epoch":2,')) child.kill('SIGTERM')
+    })
+    const [code] = await once(child, 'close')
+    // Open MPI's own exit code is 1 where it was stopped itself.
+    assert.notEqual(code, 0)
+    assert.match(stderr, /stopped by SIGTERM; the same command goes on from/)
+    assert.ok(readdirSync(at('backup')).length > 0)
+    const resumed = await runNodeRanks(launcher, 4, args)
+    assert.equal(resumed.code, 0, resumed.stderr)
+    const alone = await runNode([main, ...table()], one)
+    assert.equal(eventsIn(resumed.stdout).at(-1)?.weightsSha256, eventsIn(alone.stdout).at(-1)?.weightsSha256)
+  })
+})
+
+describe('docs/distributed.md', function () {
+  this.slow(60_000)
+  const folder = suiteFolder()
+  const at = (...names: readonly string[]) => join(folder.path, ...names)
+  const blocks = blocksOf(readFileSync('docs/distributed.md', 'utf8')).filter(({ reason }) => reason === undefined)
+  const codesIn = (language: string) => blocks.filter((block) => block.language === language).map(({ code }) => code)
+
+  function command(name: string, lines: string): void {
+    writeFileSync(at('bin', name), `#!/bin/sh\n${lines}\n`)
+    chmodSync(at('bin', name), 0o755)
+  }
+
+  function shell(script: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    const allowed = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
+    const own = { PATH: `${at('bin')}:${process.env.PATH}`, INIT_CWD: folder.path, NEURODE_THREADS: '1', ...allowed }
+    return runCommand('bash', ['-c', `cd '${folder.path}' && ${script}`], { ...own, ...env })
+  }
+
+  before(function () {
+    const launcher = launcherCalled(this, 'Open MPI')
+    mkdirSync(at('bin'))
+    // One epoch on synthetic digits is enough to see that a command works.
+    const quick = 'case "$1" in train) set -- "$@" --option epochs=1 --option dataset=synthetic;; esac'
+    command('neurode', `${quick}\nexec '${process.execPath}' '${main}' "$@"`)
+    command('mpirun', `exec ${launcher.command} ${launcher.options.join(' ')} "$@"`)
+    command('srun', `case "$1" in --mpi=pmix) shift;; esac\nexec mpirun -n 2 "$@"`)
+  })
+
+  it('has commands that run', async () => {
+    const commands = codesIn('sh')
+    assert.ok(commands.length >= 2)
+    const { code, stdout, stderr } = await shell(`set -euo pipefail\n${commands.join('\n')}`)
+    assert.equal(code, 0, stderr)
+    assert.equal(stdout.match(/^Test accuracy/gm)?.length, 1, stdout)
+    assert.match(stdout, /2 ranks on 1 host, joined by Open MPI/)
+    assert.ok(existsSync(at('digits.neurode')))
+  })
+
+  it('has a program that runs, alone and by two ranks', async () => {
+    const [code = ''] = codesIn('ts')
+    const program = fileURLToPath(new URL('../../build/distributed-guide.mjs', import.meta.url))
+    writeFileSync(program, code)
+    for (const [line, size] of [
+      [`'${process.execPath}' '${program}'`, 1],
+      [`mpirun -n 2 '${process.execPath}' '${program}'`, 2],
+    ] as const) {
+      const { code, stdout, stderr } = await shell(line)
+      assert.equal(code, 0, stderr)
+      assert.equal(stdout.match(/^trained by (\d)$/m)?.[1], String(size), stdout)
+    }
+  })
+
+  it('has a script for Slurm that runs', async () => {
+    writeFileSync(at('digits.sh'), codesIn('bash')[0] ?? '')
+    const { code, stderr } = await shell('bash digits.sh', { SLURM_CPUS_PER_TASK: '1', SLURM_JOB_ID: '1' })
+    assert.equal(code, 0, stderr)
+  })
+
+  it('has an MPIJob whose launcher starts as many ranks as there are slots, and whose command runs', async () => {
+    const [document] = parseAllDocuments(codesIn('yaml')[0] ?? '', { strict: true, uniqueKeys: true })
+    assert.deepEqual(document?.errors, [])
+    const { apiVersion, kind, spec } = document?.toJS() ?? {}
+    assert.deepEqual([apiVersion, kind], ['kubeflow.org/v2beta1', 'MPIJob'])
+    const { Launcher: start, Worker: work } = spec.mpiReplicaSpecs
+    const [{ command: program, args }] = start.template.spec.containers
+    assert.deepEqual(args.slice(0, 2), ['-n', String(spec.slotsPerWorker * work.replicas)])
+    const [{ volumeMounts }] = work.template.spec.containers
+    assert.deepEqual([volumeMounts[0].name], [work.template.spec.volumes[0].name])
+    mkdirSync(at('backups-of-job'))
+    const words = [...program, ...args].map((word) => word.replace('=/backups', `=${at('backups-of-job')}`))
+    const { code, stderr } = await shell(words.join(' '))
+    assert.equal(code, 0, stderr)
+    assert.ok(existsSync(at('backups-of-job', 'digits.neurode')))
+  })
+})
