@@ -21,6 +21,15 @@ Lane lane_of(const PanelGroup& group, int panel, int lane) {
   return {at / group.positions, at % group.positions};
 }
 
+// Keeps the values of a panel's lanes that compute(values) writes. Kernels write whole groups of
+// lanes, of which the last are those of another part where a part ends within a group.
+template <class Compute>
+void keep_values(const PanelGroup& group, int panel, float* to, Compute compute) {
+  float values[kPanel];
+  compute(values);
+  std::copy_n(values, group.panels.rows[panel], to);
+}
+
 }  // namespace
 
 PassRunner::PassRunner(const Program& program, const Pass& pass, const Parameters& parameters,
@@ -235,24 +244,31 @@ void PassRunner::loss(const Task& task, const PanelGroup& group, int panel) cons
             .weights[row_at(batch.order, batch.start + row) * targets.weights_stride() + position]);
   }
   const float scale = batch.loss_scales == nullptr ? 1 : batch.loss_scales[task.head];
-  kernels_.loss(task.op, at(task.input), at(task.auxiliary), head.outputs, lanes, scale,
-                weighted ? weights : nullptr, values_of(head, 0, group, panel), at(task.gradient));
+  keep_values(group, panel, values_of(head, 0, group, panel), [&](float* values) {
+    kernels_.loss(task.op, at(task.input), at(task.auxiliary), head.outputs, lanes, scale,
+                  weighted ? weights : nullptr, values, at(task.gradient));
+  });
 }
 
 void PassRunner::metric(const Task& task, const PanelGroup& group, int panel) const {
   const Head& head = program_.heads[task.head];
   const float* const memory = group.memory + panel * group.panels.step;
-  kernels_.metric(task.op, memory + plan_.offset[task.input], memory + plan_.offset[task.auxiliary],
-                  head.outputs, group.panels.rows[panel],
-                  values_of(head, 1 + task.metric - head.first_metric, group, panel));
+  const int value = 1 + task.metric - head.first_metric;
+  keep_values(group, panel, values_of(head, value, group, panel), [&](float* values) {
+    kernels_.metric(task.op, memory + plan_.offset[task.input],
+                    memory + plan_.offset[task.auxiliary], head.outputs, group.panels.rows[panel],
+                    values);
+  });
 }
 
 void PassRunner::penalize(const Task& task, const PanelGroup& group, int panel) const {
   const PenaltyLine& line = plan_.penalties[task.metric - program_.metrics];
   const float* const x = group.memory + panel * group.panels.step + plan_.offset[task.input];
-  kernels_.penalize_rows(
-      task.op, x, plan_.features(task.input), group.panels.rows[panel],
-      group.batch.values.of_penalty(line, group.batch.first_value) + group.first[panel]);
+  float* const to = group.batch.values.of_penalty(line, group.batch.first_value);
+  keep_values(group, panel, to + group.first[panel], [&](float* values) {
+    kernels_.penalize_rows(task.op, x, plan_.features(task.input), group.panels.rows[panel],
+                           values);
+  });
 }
 
 void PassRunner::capture(const PanelGroup& group) const {
