@@ -173,7 +173,8 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
           stop = is_cancelled_everywhere || (!agrees && is_cancelled());
         }
         if (threads > 1) team_.barrier();
-        if (failure) return;
+        // Thread 0 may be at work on the next exchange behind any other barrier.
+        if (segment.is_exchange && failure) return;
         if (is_last && thread == 0) sums.penalty += penalties_.sum() * range.own_rows(rows).count();
       }
       if (stop) break;
