@@ -118,6 +118,7 @@ function refuseRules(layer: PlanLayer, parts: PlanParts | undefined): void {
 /** Describes one of several outputs by its value in the Plan; that of an only output is known. */
 function planHead({ head, loss, lossWeight, metrics }: HeadSetup, value: number | undefined): PlanHead {
   const rows = metrics.filter(({ op }) => op !== undefined)
+  const tallies = metrics.flatMap(({ tally, weighted }) => (tally ? { ...tally.plan, weighted } : []))
   const { reduction = 'mean' } = loss ?? {}
   return {
     ...(value === undefined ? {} : { value }),
@@ -126,6 +127,7 @@ function planHead({ head, loss, lossWeight, metrics }: HeadSetup, value: number 
     ...(lossWeight === 1 ? {} : { lossWeight }),
     reduction: reduction === 'meanWithSampleWeight' ? 'weightedMean' : reduction,
     metrics: rows.map(({ op }) => op as PlanOp),
+    ...(tallies.length === 0 ? {} : { tallies }),
     weightedFrom: rows.filter(({ weighted }) => !weighted).length,
   }
 }

@@ -5,7 +5,6 @@ import { ownRows } from '../arrays/lentRows.js'
 import { activationOf, deciding, rangeOf } from '../layers/outputRange.js'
 import type { NativeSums } from '../native/addon.js'
 import { headAt, sumAt } from '../native/sums.js'
-import type { CapturedBatch } from '../training/captured.js'
 import { accuracyOfSeveral, adviseOnAccuracy, warnOnce } from './advice.js'
 import type { ModelCore } from './core.js'
 import type { HeadMetric, HeadSetup } from './headSetup.js'
@@ -43,7 +42,7 @@ export function adviseOnBatch(core: ModelCore, input: InputRows, targets: GivenT
 }
 
 const isToBeSampled = (core: ModelCore, setup: HeadSetup) =>
-  thresholdMetric(core, setup, 'op') !== undefined && !isBounded(setup)
+  thresholdMetric(core, setup) !== undefined && !isBounded(setup)
 
 /** Targets of one output, with the weights of their positions. */
 interface TargetValues extends Values {
@@ -152,33 +151,27 @@ function adviseOnLabels(core: ModelCore, setup: HeadSetup, values: TargetValues)
   }
 }
 
-/** Warns of outputs that are not probabilities, for metrics with thresholds that TypeScript computes. */
-export function adviseOnOutputs(core: ModelCore, setup: HeadSetup, { outputs, shape: [, size] }: CapturedBatch): void {
-  const metric = thresholdMetric(core, setup, 'state')
-  if (metric !== undefined) adviseOnRange(core, metric, { data: outputs, size })
-}
-
-/** The same warning for metrics that native code computes; it predicts a few of the training rows to see their outputs. */
+/** Warns of outputs that are not probabilities, for metrics with thresholds. It predicts a few of the rows to see their outputs. */
 export async function adviseOnSample(core: ModelCore): Promise<void> {
   const { sample } = core
   core.sample = undefined
   if (sample === undefined || core.disposed) return
   const { heads } = core.training()
-  if (heads.every((setup) => thresholdMetric(core, setup, 'op') === undefined)) return
+  if (heads.every((setup) => thresholdMetric(core, setup) === undefined)) return
   const { outputSize: size } = core.built()
   const data = new Float32Array(sample.rows * size)
   await core.predict(sample, data)
   for (const setup of heads) {
-    const metric = thresholdMetric(core, setup, 'op')
+    const metric = thresholdMetric(core, setup)
     const { begin, size: columns } = setup.head
     if (metric !== undefined) adviseOnRange(core, metric, { data, size, begin, columns })
   }
 }
 
 /** A metric with thresholds for outputs from 0 to 1; undefined if there is none or the warning was emitted already. */
-function thresholdMetric(core: ModelCore, { metrics }: HeadSetup, kind: 'op' | 'state'): HeadMetric | undefined {
+function thresholdMetric(core: ModelCore, { metrics }: HeadSetup): HeadMetric | undefined {
   if (core.warned.has('NEURODE_OUTPUT_RANGE')) return undefined
-  return metrics.find((metric) => metric.probabilities && metric[kind] !== undefined)
+  return metrics.find((metric) => metric.probabilities)
 }
 
 /** Whether the last layer gives outputs from 0 to 1 only. */

@@ -4,7 +4,6 @@ import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { refuse } from '../checks/validate.js'
 import type { Sized } from '../core/byRanks.js'
 import type { ModelCore } from '../core/core.js'
-import { adviseOnOutputs } from '../core/dataAdvice.js'
 import type { HeadSetup } from '../core/headSetup.js'
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { headAt, sumAt } from '../native/sums.js'
@@ -210,16 +209,14 @@ const hasCustom = ({ loss }: HeadSetup) => loss?.custom !== undefined
 function take(core: ModelCore, totals: Totals, captured: Float32Array, count: number, rows: CapturedRows): void {
   if (count === 0) return
   const done = part(core, captured, 0, count)
-  eachPart(core, hasStates, (setup, place, index) => {
+  eachPart(core, hasStates, (_, place, index) => {
     const raw = rows.targetsOf(index)
-    const batches = new Map<string, CapturedBatch>()
-    const batchFor = ({ weighted = false, isCustom = false }: Pick<ResolvedMetric, 'weighted' | 'isCustom'>) => {
-      const key = `${weighted}, ${raw !== undefined && isCustom}`
-      const known = batches.get(key) ?? splitRows(done, place, weighted, rows, isCustom ? raw : undefined)
-      batches.set(key, known)
+    const batches = new Map<boolean, CapturedBatch>()
+    const batchFor = ({ weighted = false }: ResolvedMetric) => {
+      const known = batches.get(weighted) ?? splitRows(done, place, weighted, rows, raw)
+      batches.set(weighted, known)
       return known
     }
-    adviseOnOutputs(core, setup, batchFor({}))
     totals.update(index, batchFor)
   })
 }

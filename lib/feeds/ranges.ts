@@ -49,7 +49,9 @@ export class Totals {
   readonly #ofHeads: Float64Array
   /** The metrics that native code computes. */
   readonly #metrics: Float64Array
-  /** The states of the metrics that TypeScript computes. */
+  /** The sums of the metrics that are computed from several. */
+  readonly #tallies = new Map<ResolvedMetric, Float64Array>()
+  /** The states of the metrics that users define. */
   readonly #states = new Map<ResolvedMetric, MetricState>()
 
   constructor(heads: readonly HeadSetup[]) {
@@ -59,21 +61,32 @@ export class Totals {
     for (const { head, metrics } of heads) {
       for (const metric of metrics) {
         if (metric.op !== undefined) native++
-        if (metric.state) this.#states.set(metric, metric.state(head.outputs, metric.weighted === true))
+        if (metric.tally) this.#tallies.set(metric, new Float64Array(metric.tally.size))
+        if (metric.state) this.#states.set(metric, metric.state(head.outputs))
       }
     }
     this.#metrics = new Float64Array(native)
   }
 
-  /** Begins anew, with sums of 0; not for metrics that TypeScript computes. */
+  /** Begins anew, with sums of 0; not for metrics that users define. */
   clear(): void {
     this.batches = this.rows = this.#penalty = 0
     this.#ofHeads.fill(0)
     this.#metrics.fill(0)
+    for (const numbers of this.#tallies.values()) numbers.fill(0)
   }
 
-  /** Adds the sums of a range, or {@link Totals.sums}, which include the states of metrics. */
-  add(sums: NativeSums | readonly number[]): void {
+  /** Adds the sums of a range. */
+  add(sums: NativeSums): void {
+    this.#add(sums, this.#tallies.values())
+  }
+
+  /** Adds {@link Totals.sums}. */
+  restore(sums: readonly number[]): void {
+    this.#add(sums, this.#numbers())
+  }
+
+  #add(sums: NativeSums | readonly number[], others: Iterable<Float64Array>): void {
     this.batches += sums[sumAt.batches] as number
     this.rows += sums[sumAt.rows] as number
     this.#penalty += sums[sumAt.penalty] as number
@@ -84,15 +97,23 @@ export class Totals {
     let at = metricsAt(this.#heads.length)
     add(this.#metrics, at)
     at += this.#metrics.length
-    if (sums.length === at) return
-    for (const { numbers } of this.#states.values()) {
-      if (numbers === undefined) continue
+    for (const numbers of others) {
       add(numbers, at)
       at += numbers.length
     }
   }
 
-  /** Updates the metrics of an output that TypeScript computes, each with the batch that it reads. */
+  /** The sums of tallies and the states of metrics, in the order of the metrics. */
+  *#numbers(): Generator<Float64Array> {
+    for (const { metrics } of this.#heads) {
+      for (const metric of metrics) {
+        const numbers = this.#tallies.get(metric) ?? this.#states.get(metric)?.numbers
+        if (numbers !== undefined) yield numbers
+      }
+    }
+  }
+
+  /** Updates the metrics of an output that users define, each with the batch that it reads. */
   update(head: number, batchFor: (metric: ResolvedMetric) => CapturedBatch): void {
     for (const metric of this.#heads[head]?.metrics ?? []) {
       const updated: unknown = this.#states.get(metric)?.updateState(batchFor(metric))
@@ -100,12 +121,18 @@ export class Totals {
     }
   }
 
-  /** All sums so far, in the form of the sums of one range, followed by the states of metrics. */
+  /** All sums so far, in the form of the sums of one range, where the states of metrics stand among the tallies. */
   get sums(): number[] {
     const [loss = 0, counted = 0, weight = 0, ...others] = this.#ofHeads
     const sums = [this.batches, this.rows, loss, counted, weight, this.#penalty, ...others, ...this.#metrics]
-    for (const { numbers = [] } of this.#states.values()) for (const number of numbers) sums.push(number)
+    for (const numbers of this.#numbers()) for (const number of numbers) sums.push(number)
     return sums
+  }
+
+  /** The value of a metric that is a tally or has a state. */
+  #resultOf(metric: ResolvedMetric): unknown {
+    const sums = this.#tallies.get(metric)
+    return sums === undefined ? this.#states.get(metric)?.result() : metric.tally?.result(sums)
   }
 
   /** Losses and metrics over all rows so far. */
@@ -120,9 +147,11 @@ export class Totals {
     let row = 0
     this.#heads.forEach(({ metrics }, h) => {
       for (const metric of metrics) {
-        const state = this.#states.get(metric)
         const rows = this.#ofHeads[3 * h + (metric.weighted ? 2 : 1)] as number
-        const result = state ? state.result() : metric.finish(ratio(this.#metrics[row++] as number, rows), rows)
+        const result =
+          metric.op === undefined
+            ? this.#resultOf(metric)
+            : metric.finish(ratio(this.#metrics[row++] as number, rows), rows)
         if (typeof result !== 'number') refuse(`metric '${metric.key}': result`, 'a number', result)
         logs[metric.key] = round(result)
       }

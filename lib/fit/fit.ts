@@ -251,7 +251,7 @@ class Fit {
     let { order } = core.position
     const { sums } = core.position
     if (sums.length > 0) {
-      totals.add(sums)
+      totals.restore(sums)
     } else {
       // With a given seed every fit repeats its orders; without one, orders go on from where the last fit ended.
       order = givenSeed === undefined ? core.epochsBegun : epoch

@@ -11,8 +11,9 @@ import type { Logs } from '../training/context.js'
 import { learningRates } from '../training/optimizers.js'
 import type { FitSettings } from './fitOptions.js'
 
-/** The most epochs of a range: to add up their sums takes the JavaScript thread a fraction of a millisecond. */
+/** The most epochs of a range, and the most sums of all of them: to add them up takes the JavaScript thread about a millisecond. */
 const mostEpochs = 256
+const mostSums = 2 ** 18
 
 /** An epoch that is complete. */
 interface CompleteEpoch {
@@ -53,7 +54,9 @@ export class UnwatchedEpochs {
     const core = this.#core
     const { epochs, shuffle } = this.#settings
     const batches = this.#batches
-    const wanted = Math.floor(this.#pacer.next(Math.min(mostEpochs, epochs - epoch) * batches) / batches)
+    const totals = totalsOf(core)
+    const most = Math.min(mostEpochs, Math.floor(mostSums / totals.sums.length))
+    const wanted = Math.floor(this.#pacer.next(Math.min(most, epochs - epoch) * batches) / batches)
     if (wanted < 2 || core.position.sums.length > 0) return []
     const order = givenSeed === undefined ? core.epochsBegun : epoch
     const seed = givenSeed ?? deriveSeed(core.seed, 0, 'shuffle')
@@ -62,7 +65,6 @@ export class UnwatchedEpochs {
     const begun = await this.#feed.trainEpochs({ shuffle, seed, epoch: order }, batches, wanted, rates)
     const complete: CompleteEpoch[] = []
     let done = 0
-    const totals = totalsOf(core)
     for (const { seconds, sums } of begun) {
       const count = sums[sumAt.batches] as number
       if (count === 0) break

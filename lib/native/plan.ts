@@ -168,8 +168,48 @@ export interface PlanHead {
   readonly lossWeight?: number
   readonly reduction: 'mean' | 'sum' | 'weightedMean'
   readonly metrics: readonly PlanOp[]
+  /** Metrics of several sums; default: none. */
+  readonly tallies?: readonly PlanTally[] | undefined
   /** Index of the first metric that applies the weights of rows; default: none does. */
   readonly weightedFrom?: number
+}
+
+/** A metric whose value is computed from several sums over rows. Members that a kind does not read are absent. */
+export interface PlanTally {
+  /**
+   * What is summed. All but `moments` sum weights of rows.
+   * - `thresholds`: by how many thresholds an output is above, positive and negative targets
+   * - `classes`: by output, true positives, false positives and false negatives
+   * - `confusion`: (classes, classes), the classes of a row's target and output
+   * - `sides`: the same of each output, whose class is 1 above the threshold and 0 otherwise
+   * - `moments`: values and weight; by output, targets, their squares, and squared errors
+   * - `pearson`, `concordance`, `crossentropy`: a value of each row, and the weight
+   */
+  readonly kind:
+    | 'thresholds'
+    | 'classes'
+    | 'confusion'
+    | 'sides'
+    | 'moments'
+    | 'pearson'
+    | 'concordance'
+    | 'crossentropy'
+  /** In ascending order. `classes` without one: the largest outputs of a row are positive. */
+  readonly thresholds?: Float32Array | undefined
+  /** The only output that counts; for `crossentropy`, the one that does not. Default: all count. */
+  readonly classId?: number | undefined
+  /** So many of a row's outputs can be positive; default: all. */
+  readonly topK?: number | undefined
+  readonly classes?: number | undefined
+  /** Whether a target between 0 and 1 is positive with that weight and negative with the rest; default false. */
+  readonly soft?: boolean | undefined
+  /** Whether outputs are clipped to 0 … 1; default false. */
+  readonly clips?: boolean | undefined
+  /** Whether each output has its own sums by thresholds; default false. */
+  readonly byOutput?: boolean | undefined
+  readonly fromLogits?: boolean | undefined
+  /** Whether the weights of rows apply; default false: each row counts 1. */
+  readonly weighted?: boolean | undefined
 }
 
 /** How gradients change weights: accumulation, clipping, decay, optimizer, averaging, in this order. The default of each is none. */

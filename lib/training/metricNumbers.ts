@@ -1,6 +1,4 @@
-/** Functions that the metrics computed in TypeScript share. */
-
-import type { CapturedBatch } from './captured.js'
+/** Functions that metrics share. */
 
 /** Keras' guard against divisions by 0. */
 export const epsilon = 1e-7
@@ -9,13 +7,24 @@ export const epsilon = 1e-7
 export const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
 export const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Calls `visit` with every row of a batch. */
-export function eachRow(
-  { outputs, targets, weights, shape: [rows, size] }: CapturedBatch,
-  visit: (y: Float32Array, t: Float32Array, weight: number) => void,
-): void {
-  for (let row = 0; row < rows; row++) {
-    const [from, to] = [row * size, (row + 1) * size]
-    visit(outputs.subarray(from, to), targets.subarray(from, to), weights[row] as number)
-  }
+/** The largest float32 that is at most `value`: the same float32 are above both. */
+export function floatAtMost(value: number): number {
+  const nearest = Math.fround(value)
+  return nearest <= value ? nearest : previousFloat(nearest)
+}
+
+/** The largest float32 below `value`: the float32 above it are those that are at least `value`. */
+export function floatBelow(value: number): number {
+  const nearest = Math.fround(value)
+  return nearest < value ? nearest : previousFloat(nearest)
+}
+
+/** The next smaller float32. Native code knows no subnormal numbers, so those are left out. */
+function previousFloat(value: number): number {
+  const least = 2 ** -126
+  if (value === 0) return -least
+  if (value === least) return 0
+  const bits = new Int32Array(Float32Array.of(value).buffer)
+  bits[0] = (bits[0] as number) + (value > 0 ? -1 : 1)
+  return new Float32Array(bits.buffer)[0] as number
 }

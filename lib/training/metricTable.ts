@@ -1,16 +1,9 @@
-/** How each metric is computed: by a row of the native op table, or by a state that TypeScript updates with rows of outputs. */
+/** How each metric is computed: by a row of the native op table, or from the sums of a tally. */
 
 import { nameTable } from '../checks/validate.js'
 import type { PlanOp } from '../native/plan.js'
 import type { MetricState } from './captured.js'
-import {
-  type Average,
-  ConfusionState,
-  FBetaState,
-  intersectionOverUnion,
-  largestOf,
-  overThreshold,
-} from './classMetrics.js'
+import { type Average, confusionTally, fBetaTally, intersectionOverUnion, sidesTally } from './classMetrics.js'
 import { type LossAsMetric, type LossMetricId, lossMetrics } from './losses.js'
 import type { TargetKinds } from './lossOptions.js'
 import {
@@ -27,7 +20,8 @@ import {
   optionalNumber,
   optionalNumbers,
 } from './options.js'
-import { concordance, crossentropyOf, pearson, R2State, RowMeanState } from './rowMetrics.js'
+import { meanTally, r2Tally } from './rowMetrics.js'
+import type { Tally } from './tally.js'
 import {
   areaUnder,
   bestWhere,
@@ -37,17 +31,19 @@ import {
   recallOf,
   type Summation,
   specificityOf,
-  ThresholdState,
+  thresholdTally,
 } from './thresholdMetrics.js'
 
 /** A metric for the outputs and the loss of one model. */
 export interface ResolvedMetric {
   /** Key in logs and results. */
   readonly key: string
-  /** The row of the native op table that computes it; undefined if TypeScript computes it. */
+  /** The row of the native op table that computes it; undefined if it is a tally or has states. */
   readonly op?: PlanOp | undefined
-  /** Makes its state for an epoch or an evaluation, if TypeScript computes it. */
-  readonly state?: ((outputs: number, weighted: boolean) => MetricState) | undefined
+  /** The sums that it is computed from. */
+  readonly tally?: Tally | undefined
+  /** Makes its state for an epoch or an evaluation, if users define it. */
+  readonly state?: ((outputs: number) => MetricState) | undefined
   readonly targets: TargetKinds
   /** Whether its targets are values, which class indices are none of, though it accepts their one-hot rows; default false. */
   readonly ofValues?: boolean | undefined
@@ -138,20 +134,19 @@ const topK: MetricRow = {
   aliases: [],
 }
 
-/** A loss that ignores a class, as a metric. As in Keras, rows of that class count as 0, or not at all in a weighted metric. */
-function ignoring(ignored: number, { fromLogits }: Options): NonNullable<Recipe['state']> {
-  const value = crossentropyOf(fromLogits === true)
-  const isIgnored = (t: Float32Array) => t[ignored] === 1
-  return (_, weighted) =>
-    new RowMeanState(
-      (y, t) => (isIgnored(t) ? 0 : value(y, t)),
-      (t) => !weighted || !isIgnored(t),
-    )
+/**
+ * A loss that ignores a class, as a metric. As in Keras, rows of that class count as 0, or not at all in a weighted metric. One that no
+ * output stands for is no class of a row.
+ */
+function ignoring(ignored: number, { fromLogits }: Options, outputs: number): Tally {
+  const classId = ignored >= 0 && ignored < outputs ? ignored : undefined
+  return meanTally({ kind: 'crossentropy', classId, fromLogits: fromLogits === true })
 }
 
 function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: LossAsMetric): MetricRow {
-  const recipe = ({ ignoreClass, ...given }: Options): Recipe => {
-    const ofRows = ignoreClass === undefined ? { op: op(given) } : { state: ignoring(Number(ignoreClass), given) }
+  const recipe = ({ ignoreClass, ...given }: Options, outputs: number): Recipe => {
+    const ofRows =
+      ignoreClass === undefined ? { op: op(given) } : { tally: ignoring(Number(ignoreClass), given, outputs) }
     return { ...ofRows, targets, leastOutputs, finish, best }
   }
   return { options, recipe, aliases }
@@ -159,10 +154,10 @@ function ofLoss({ options, op, targets, leastOutputs, finish, best, aliases }: L
 
 const thresholdOptions = { threshold: optionalNumber(0, 1), topK: optionalInteger(1), classId: optionalInteger(0) }
 
-/** A metric that TypeScript computes from rows of outputs. */
-function ofState(
+/** A metric that is computed from the sums of a tally. */
+function ofTally(
   options: OptionRows,
-  state: (options: Options, outputs: number) => MetricState,
+  tally: (options: Options, outputs: number) => Tally,
   {
     best = 'max',
     aliases = [],
@@ -177,9 +172,9 @@ function ofState(
 ): MetricRow {
   return {
     options,
-    recipe: (given) => ({
+    recipe: (given, outputs) => ({
       probabilities: probabilities(given),
-      state: (outputs) => state(given, outputs),
+      tally: tally(given, outputs),
       targets: rowsOrClasses,
       ofValues,
       leastOutputs: 1,
@@ -191,10 +186,10 @@ function ofState(
 }
 
 function ofCounts(value: (counts: Counts) => number, best: 'min' | 'max' = 'max'): MetricRow {
-  return ofState(
+  return ofTally(
     thresholdOptions,
     ({ threshold, topK, classId }) =>
-      new ThresholdState(
+      thresholdTally(
         {
           thresholds: [Number(threshold ?? (topK === undefined ? 0.5 : -1e10))],
           topK: topK as number | undefined,
@@ -212,7 +207,7 @@ const mostClasses = 4096
 
 /** A metric that is the best `wanted` at any threshold where `held` is at least the option named by `least`. */
 function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (counts: Counts) => number): MetricRow {
-  return ofState(
+  return ofTally(
     {
       [least]: number(0.5, 0, 1),
       numThresholds: count(200, 1, mostThresholds),
@@ -223,13 +218,13 @@ function ofConstraint(least: string, wanted: (counts: Counts) => number, held: (
       const thresholds = n === 1 ? [0.5] : Array.from({ length: n }, (_, i) => i / (n - 1))
       // Keras does not clip outputs for a single threshold.
       const options = { thresholds, classId: classId as number | undefined, clips: n > 1 }
-      return new ThresholdState(options, bestWhere(wanted, held, Number(value)))
+      return thresholdTally(options, bestWhere(wanted, held, Number(value)))
     },
     { probabilities: () => true },
   )
 }
 
-const auc = ofState(
+const auc = ofTally(
   {
     numThresholds: notWith('thresholds', count(200, 2, mostThresholds)),
     curve: choice('ROC', 'PR', 'PRGAIN'),
@@ -248,13 +243,13 @@ const auc = ofState(
     const ends = fromLogits ? all.map((p) => (p <= 0 ? -Infinity : p >= 1 ? Infinity : Math.log(p / (1 - p)))) : all
     const options = { thresholds: ends, soft: true, labels: multiLabel ? outputs : undefined, clips: !fromLogits }
     const weights = multiLabel ? (labelWeights as readonly number[] | undefined) : undefined
-    return new ThresholdState(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
+    return thresholdTally(options, areaUnder(curve as Curve, summationMethod as Summation, weights))
   },
   { probabilities: ({ fromLogits }) => !fromLogits },
 )
 
 const fBeta = (beta: number | undefined): MetricRow =>
-  ofState(
+  ofTally(
     {
       ...(beta === undefined ? { beta: number(1, 0) } : {}),
       average: notWith('classId', choice('macro', 'micro', 'weighted')),
@@ -262,7 +257,7 @@ const fBeta = (beta: number | undefined): MetricRow =>
       classId: optionalInteger(0),
     },
     (given, outputs) =>
-      new FBetaState(outputs, {
+      fBetaTally(outputs, {
         beta: beta ?? Number(given.beta),
         average: given.average as Average,
         threshold: given.threshold as number | undefined,
@@ -271,14 +266,14 @@ const fBeta = (beta: number | undefined): MetricRow =>
     { probabilities: ({ threshold }) => isShare(threshold) },
   )
 
-const r2 = ofState(
+const r2 = ofTally(
   {
     classAggregation: notWith('classId', choice('uniformAverage', 'varianceWeightedAverage')),
     numRegressors: count(0, 0),
     classId: optionalInteger(0),
   },
   ({ classAggregation, numRegressors, classId }, outputs) =>
-    new R2State(outputs, {
+    r2Tally(outputs, {
       classAggregation: classAggregation as 'uniformAverage',
       numRegressors: Number(numRegressors),
       classId: classId as number | undefined,
@@ -287,17 +282,16 @@ const r2 = ofState(
 )
 
 const classIds = (given: unknown) => given as readonly number[] | undefined
-const iou = ofState(
+const iou = ofTally(
   { numClasses: optionalInteger(2, mostClasses), targetClassIds: optionalIntegers(0) },
   (given, outputs) => {
     const classes = Number(given.numClasses ?? Math.max(outputs, 2))
-    return new ConfusionState(classes, largestOf, intersectionOverUnion(classIds(given.targetClassIds)))
+    return confusionTally(classes, intersectionOverUnion(classIds(given.targetClassIds)))
   },
 )
-const binaryIoU = ofState(
+const binaryIoU = ofTally(
   { threshold: number(0.5), targetClassIds: optionalIntegers(0, 1) },
-  ({ threshold, targetClassIds }) =>
-    new ConfusionState(2, overThreshold(Number(threshold)), intersectionOverUnion(classIds(targetClassIds))),
+  ({ threshold, targetClassIds }) => sidesTally(Number(threshold), intersectionOverUnion(classIds(targetClassIds))),
   { probabilities: ({ threshold }) => isShare(threshold) },
 )
 
@@ -316,8 +310,8 @@ const ownRows = {
   f1Score: fBeta(1),
   fBetaScore: fBeta(undefined),
   r2Score: r2,
-  pearsonCorrelation: ofState({}, () => new RowMeanState(pearson), { ofValues: true }),
-  concordanceCorrelation: ofState({}, () => new RowMeanState(concordance), { ofValues: true }),
+  pearsonCorrelation: ofTally({}, () => meanTally({ kind: 'pearson' }), { ofValues: true }),
+  concordanceCorrelation: ofTally({}, () => meanTally({ kind: 'concordance' }), { ofValues: true }),
   iou,
   binaryIoU,
   accuracy: {

@@ -1,7 +1,7 @@
 /** Metrics with thresholds: true and false positives and negatives, and areas under their curves. */
 
-import type { CapturedBatch, MetricState } from './captured.js'
-import { eachRow, ratio } from './metricNumbers.js'
+import { ratio } from './metricNumbers.js'
+import type { Tally } from './tally.js'
 
 /** The weights of true and false positives and negatives at one threshold. */
 export interface Counts {
@@ -16,7 +16,7 @@ export interface ThresholdOptions {
   readonly thresholds: readonly number[]
   /** Index of the only output that counts; default: all outputs count. */
   readonly classId?: number | undefined
-  /** Only this number of the largest outputs of a row can be positive; default: all. */
+  /** Only this number of the largest outputs of a row can be positive, among equal ones the first; default: all. */
   readonly topK?: number | undefined
   /** Whether a target between 0 and 1 counts as positive with that weight and as negative with the rest; default false. */
   readonly soft?: boolean | undefined
@@ -26,78 +26,38 @@ export interface ThresholdOptions {
   readonly labels?: number | undefined
 }
 
-/** The state of threshold metrics: the weights of positives and negatives between neighbouring thresholds. */
-export class ThresholdState implements MetricState {
-  readonly numbers: Float64Array
-  readonly #options: ThresholdOptions
-  readonly #thresholds: Float32Array
-  readonly #result: (groups: readonly (readonly Counts[])[]) => number
-
-  constructor(options: ThresholdOptions, result: (groups: readonly (readonly Counts[])[]) => number) {
-    this.#options = options
-    this.#thresholds = Float32Array.from(options.thresholds)
-    this.#result = result
-    this.numbers = new Float64Array((options.labels ?? 1) * 2 * (options.thresholds.length + 1))
-  }
-
-  updateState(batch: CapturedBatch): void {
-    const { classId, topK, soft = false, labels, clips = false } = this.#options
-    const bins = this.#thresholds.length + 1
-    eachRow(batch, (y, t, weight) => {
-      const chosen = topK === undefined ? undefined : largest(y, topK)
-      const [from, to] = classId === undefined ? [0, y.length] : [classId, classId + 1]
-      for (let o = from; o < to; o++) {
-        const output = clips ? Math.min(Math.max(y[o] as number, 0), 1) : (y[o] as number)
-        const value = chosen === undefined || chosen.has(o) ? output : -Infinity
-        const truth = t[o] as number
-        const positive = soft ? truth : Number(truth !== 0)
-        const at = 2 * ((labels === undefined ? 0 : o) * bins + this.#above(value))
-        this.numbers[at] = (this.numbers[at] as number) + weight * positive
-        this.numbers[at + 1] = (this.numbers[at + 1] as number) + weight * (1 - positive)
-      }
-    })
-  }
-
-  result(): number {
-    const groups = this.#options.labels ?? 1
-    return this.#result(Array.from({ length: groups }, (_, group) => this.#countsOf(group)))
-  }
-
-  /** The counts at each threshold, which are running sums of the weights between thresholds, from both ends. */
-  #countsOf(group: number): Counts[] {
-    const bins = this.#thresholds.length + 1
-    const between = (bin: number, kind: 0 | 1) => this.numbers[2 * (group * bins + bin) + kind] as number
-    const above = new Float64Array(2 * bins)
-    for (let bin = bins - 2; bin >= 0; bin--) {
-      above[2 * bin] = (above[2 * bin + 2] as number) + between(bin + 1, 0)
-      above[2 * bin + 1] = (above[2 * bin + 3] as number) + between(bin + 1, 1)
-    }
-    let fn = 0
-    let tn = 0
-    return Array.from({ length: bins - 1 }, (_, bin) => {
-      fn += between(bin, 0)
-      tn += between(bin, 1)
-      return { tp: above[2 * bin] as number, fp: above[2 * bin + 1] as number, fn, tn }
-    })
-  }
-
-  /** The number of thresholds that a value is above. */
-  #above(value: number): number {
-    let low = 0
-    let high = this.#thresholds.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (value > (this.#thresholds[middle] as number)) low = middle + 1
-      else high = middle
-    }
-    return low
+/** A tally of the weights of positives and negatives between neighbouring thresholds. */
+export function thresholdTally(
+  { thresholds, labels, ...options }: ThresholdOptions,
+  result: (groups: readonly (readonly Counts[])[]) => number,
+): Tally {
+  const groups = labels ?? 1
+  const size = 2 * (thresholds.length + 1)
+  return {
+    plan: {
+      kind: 'thresholds',
+      thresholds: Float32Array.from(thresholds),
+      ...options,
+      ...(labels === undefined ? {} : { byOutput: true }),
+    },
+    size: groups * size,
+    result: (sums) =>
+      result(Array.from({ length: groups }, (_, group) => countsOf(sums.subarray(group * size, (group + 1) * size)))),
   }
 }
 
-/** The indices of the `k` largest values; among equal values the first ones. */
-function largest(y: Float32Array, k: number): ReadonlySet<number> {
-  const order = Array.from(y, (_, i) => i).sort((a, b) => (y[b] as number) - (y[a] as number) || a - b)
-  return new Set(order.slice(0, k))
+/** The counts at each threshold, which are running sums of the weights between thresholds, from both ends. */
+function countsOf(sums: Float64Array): Counts[] {
+  const bins = sums.length / 2
+  const above = new Float64Array(2 * bins)
+  for (let at = 2 * bins - 3; at >= 0; at--) above[at] = (above[at + 2] as number) + (sums[at + 2] as number)
+  let fn = 0
+  let tn = 0
+  return Array.from({ length: bins - 1 }, (_, bin) => {
+    fn += sums[2 * bin] as number
+    tn += sums[2 * bin + 1] as number
+    return { tp: above[2 * bin] as number, fp: above[2 * bin + 1] as number, fn, tn }
+  })
 }
 
 export const precisionOf = ({ tp, fp }: Counts) => ratio(tp, tp + fp)

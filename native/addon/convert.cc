@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "native/engine/layers.h"
 #include "native/engine/number_text.h"
 #include "native/engine/op_table.h"
+#include "native/engine/tallies.h"
 
 namespace neurode::addon {
 namespace {
@@ -161,6 +163,31 @@ class ObjectReader final : public LayerReader {
   const Napi::Object object_;
 };
 
+TallyPlan to_tally(Napi::Object object) {
+  TallyPlan tally;
+  const std::string kind = member(object, "kind", to_text);
+  const auto* const found = std::find(std::begin(kTallyKinds), std::end(kTallyKinds), kind);
+  if (found == std::end(kTallyKinds)) fail("kind", "a kind of tally");
+  tally.kind = static_cast<TallyPlan::Kind>(found - std::begin(kTallyKinds));
+  const auto integer = [&](const char* name, int otherwise) {
+    return static_cast<int>(
+        optional(object, name, std::int64_t{otherwise}, to_integer, 0, kMostFeatures));
+  };
+  tally.class_id = integer("classId", -1);
+  tally.top_k = integer("topK", 0);
+  tally.classes = integer("classes", 0);
+  tally.soft = optional(object, "soft", false, to_bool);
+  tally.clips = optional(object, "clips", false, to_bool);
+  tally.by_output = optional(object, "byOutput", false, to_bool);
+  tally.from_logits = optional(object, "fromLogits", false, to_bool);
+  tally.weighted = optional(object, "weighted", false, to_bool);
+  if (!object.Get("thresholds").IsUndefined()) {
+    const Napi::Float32Array thresholds = member(object, "thresholds", to_floats);
+    tally.thresholds.assign(thresholds.Data(), thresholds.Data() + thresholds.ElementLength());
+  }
+  return tally;
+}
+
 HeadPlan to_head(Napi::Object object, std::int64_t values) {
   HeadPlan head;
   head.value = static_cast<int>(optional(object, "value", std::int64_t{-1}, to_integer, 0, values));
@@ -174,6 +201,11 @@ HeadPlan to_head(Napi::Object object, std::int64_t values) {
   for (std::uint32_t i = 0; i < metrics.Length(); ++i)
     head.metrics.push_back(to_op(metrics.Get(i), "metrics", OpKind::metric));
   const std::int64_t count = metrics.Length();
+  if (!object.Get("tallies").IsUndefined()) {
+    const Napi::Array tallies = member(object, "tallies", to_array);
+    for (std::uint32_t i = 0; i < tallies.Length(); ++i)
+      head.tallies.push_back(to_tally(to_object(tallies.Get(i), "tallies")));
+  }
   head.weighted_from =
       static_cast<int>(optional(object, "weightedFrom", count, to_integer, 0, count));
   head.positions = static_cast<int>(

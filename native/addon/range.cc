@@ -89,6 +89,7 @@ void append(std::vector<double>& numbers, const Sums& sums) {
     if (&head == &sums.heads.front()) numbers.push_back(sums.penalty);
   }
   numbers.insert(numbers.end(), sums.metrics.begin(), sums.metrics.end());
+  numbers.insert(numbers.end(), sums.tallies.begin(), sums.tallies.end());
 }
 
 Napi::Value to_doubles(Napi::Env env, const std::vector<double>& numbers) {

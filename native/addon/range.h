@@ -28,7 +28,7 @@ OrderKey to_order_key(Napi::Object options, std::int64_t rows);
 float* output_of(Napi::Value value, std::int64_t rows, int outputs);
 
 // Appends batches, rows, loss, counted, weight, penalty, the loss, counted and weight of further
-// heads, and the sums of the metrics.
+// heads, the sums of the metrics, and those of the tallies.
 void append(std::vector<double>& numbers, const Sums& sums);
 Napi::Value to_doubles(Napi::Env env, const std::vector<double>& numbers);
 // The numbers that append() appends.

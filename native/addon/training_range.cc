@@ -28,8 +28,7 @@ Sums TrainingRange::run(ModelCore& core, std::int64_t later,
                         const std::atomic<bool>& cancelled) const {
   // Other ranks wait for what this one has agreed to do.
   const Parts& parts = core.program.parts;
-  if (cancelled && parts.mine == parts.count)
-    return Sums(core.program.heads.size(), core.program.metrics);
+  if (cancelled && parts.mine == parts.count) return Sums(core.program);
   BatchRange range = range_;
   range.data = bound_->view();
   range.parameter_gradients = parameter_gradients_;

@@ -16,6 +16,7 @@ Evaluation::Evaluation(const Program& program, const Parameters& parameters, Pen
       workspace_(workspace),
       pass_(program, program.evaluate, parameters, kernels),
       segments_(row_segments(pass_.plan())),
+      tallies_(program, pass_),
       cost_(cost_of_panels(program, kernels)),
       cost_of_values_(cost_of_values(program)),
       cost_of_penalties_(cost_of_penalties(program)) {}
@@ -33,30 +34,41 @@ Sums Evaluation::run(const BatchRange& range, const std::atomic<bool>& cancelled
   workspace_.take(memory_of_thread * threads, plan.value_lines * values.rows);
   values.data = workspace_.row_values.data();
   penalties_.reserve(threads);
+  // Threads take slices: a group, or as many as the sums of a slice of tallies are of.
+  const std::int64_t slices = tallies_.begin_slices(groups);
 
   std::atomic<std::int64_t> next{0};
+  const auto run_group = [&](std::int64_t group, std::int64_t slice, int thread) {
+    const std::int64_t row = group * rows_of_group;
+    const auto count = static_cast<int>(std::min<std::int64_t>(rows_of_group, end - begin - row));
+    const BatchCut cut(plan, count, 1);
+    BatchRows rows{.cut = cut,
+                   .memory = workspace_.panels.data() + thread * memory_of_thread,
+                   .input = input,
+                   .targets = range.data.targets,
+                   .order = range.order,
+                   .start = begin + row,
+                   .values = values,
+                   .first_value = row};
+    if (range.captured != nullptr)
+      rows.captured = range.captured + row * program_.captured_floats();
+    for (const TrainingSegment& segment : segments_) run(segment, rows);
+    tallies_.add_rows(rows, 0, count, slice);
+  };
   team_.run(threads, [&](int thread) {
     penalties_.measure(thread, threads);
-    for (std::int64_t group; (group = next.fetch_add(1, std::memory_order_relaxed)) < groups;) {
-      if (cancelled.load(std::memory_order_relaxed)) return;
-      const std::int64_t row = group * rows_of_group;
-      const BatchCut cut(plan, std::min<std::int64_t>(rows_of_group, end - begin - row), 1);
-      BatchRows rows{.cut = cut,
-                     .memory = workspace_.panels.data() + thread * memory_of_thread,
-                     .input = input,
-                     .targets = range.data.targets,
-                     .order = range.order,
-                     .start = begin + row,
-                     .values = values,
-                     .first_value = row};
-      if (range.captured != nullptr)
-        rows.captured = range.captured + row * program_.captured_floats();
-      for (const TrainingSegment& segment : segments_) run(segment, rows);
+    for (std::int64_t slice; (slice = next.fetch_add(1, std::memory_order_relaxed)) < slices;) {
+      for (std::int64_t group = groups * slice / slices; group < groups * (slice + 1) / slices;
+           ++group) {
+        if (cancelled.load(std::memory_order_relaxed)) return;
+        run_group(group, slice, thread);
+      }
     }
   });
 
-  Sums sums(program_.heads.size(), program_.metrics);
+  Sums sums(program_);
   if (cancelled.load(std::memory_order_relaxed)) return sums;
+  tallies_.add_to(sums);
   for (std::int64_t first = begin; first < end; first += range.batch_size) {
     const std::int64_t rows = std::min<std::int64_t>(range.batch_size, end - first);
     add_rows(program_, plan, sums, range, {first, rows, 0, rows}, values, first - begin);

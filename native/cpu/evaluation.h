@@ -6,6 +6,7 @@
 #include "native/cpu/forward_cost.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/penalties.h"
+#include "native/cpu/tallies.h"
 #include "native/cpu/threads.h"
 #include "native/cpu/workspace.h"
 #include "native/engine/data.h"
@@ -37,6 +38,7 @@ class Evaluation {
   Workspace& workspace_;
   const PassRunner pass_;
   const std::vector<TrainingSegment> segments_;
+  Tallies tallies_;
   const ForwardCost cost_;
   const double cost_of_values_;
   const double cost_of_penalties_;

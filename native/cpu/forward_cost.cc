@@ -64,6 +64,7 @@ constexpr double kWorthWaking = 1.0 / 8;
 constexpr double kWorthWakingAll = 1.0 / 3;
 
 constexpr double kOfValue = 900;        // of a row's loss or metric, with the row's targets
+constexpr double kOfTallied = 200;      // of an output that a tally counts
 constexpr double kOfUpdate = 150;       // of a parameter's value, by any optimizer, from memory
 constexpr double kOfMatrixPenalty = 8;  // two products of the parameter with itself
 
@@ -107,7 +108,12 @@ int threads_worth_waking(const ForwardCost& cost, std::int64_t rows, int most) {
   return cached_cost(cost, rows) > kWorthWaking * cost.quick ? most : 1;
 }
 
-double cost_of_values(const Program& program) { return kOfValue * program.row_values(); }
+double cost_of_values(const Program& program) {
+  double cost = kOfValue * program.row_values();
+  for (const Tally& tally : program.tallies)
+    cost += program.heads[tally.head].positions * (kOfValue + kOfTallied * tally.outputs);
+  return cost;
+}
 
 double cost_of_penalties(const Program& program) {
   double cost = 0;

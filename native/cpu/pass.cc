@@ -6,6 +6,7 @@
 #include "native/cpu/pooling.h"
 #include "native/cpu/rearrangement.h"
 #include "native/cpu/regrouping.h"
+#include "native/engine/tallies.h"
 
 namespace neurode::cpu {
 
@@ -297,6 +298,34 @@ void PassRunner::capture_head(int index, const PanelGroup& group, int panel) con
     }
     const std::int64_t at = row_at(batch.order, batch.start + row) * targets.weights_stride();
     to[2 * outputs] = targets.weights == nullptr ? 1 : targets.weights[at + position];
+  }
+}
+
+PanelGroup PassRunner::group_of(const BatchRows& batch, const Tally& tally) const {
+  const int layout = plan_.layout[plan_.pass.outputs[tally.head]];
+  return group_of(batch, layout, 0, batch.cut.cuts[layout].panels());
+}
+
+void PassRunner::tally(const Tally& tally, const PanelGroup& group, int panel, int first, int lanes,
+                       double* sums) const {
+  static_assert(kTallyStride == kPanel && kTallyRows == kGroup);
+  const BatchRows& batch = group.batch;
+  const TargetsView targets = targets_of(program_.heads[tally.head], tally.head, batch.targets);
+  const float* const memory = group.memory + panel * group.panels.step;
+  const float* const y = memory + plan_.offset[plan_.pass.outputs[tally.head]];
+  const float* const t = memory + plan_.offset[targets_[tally.head]];
+  float weights[kTallyRows];
+  std::fill_n(weights, kTallyRows, 1.0f);
+  // Lanes in groups, whichever panels they are in: the order of additions is always the same.
+  for (int lane = first; lane < first + lanes; lane += kTallyRows) {
+    const int count = std::min(kTallyRows, first + lanes - lane);
+    for (int i = 0; targets.weights != nullptr && i < count; ++i) {
+      const auto [row, position] = lane_of(group, panel, lane + i);
+      weights[i] =
+          targets.weights[row_at(batch.order, batch.start + row) * targets.weights_stride() +
+                          position];
+    }
+    add_to_tally(tally, {y + lane, t + lane, weights, count}, sums);
   }
 }
 

@@ -68,6 +68,11 @@ class PassRunner {
   void run(std::span<const Task> tasks, const PanelGroup& group) const;
   // Writes outputs, targets and weights of the heads whose layout it is where the batch wants them.
   void capture(const PanelGroup& group) const;
+  // All panels of the tally's head.
+  PanelGroup group_of(const BatchRows& batch, const Tally& tally) const;
+  // Adds lanes [first, first + lanes) of a panel to the sums of a tally.
+  void tally(const Tally& tally, const PanelGroup& group, int panel, int first, int lanes,
+             double* sums) const;
   // Writes d loss / d input, of which `to` is the batch's first row, if it has this layout.
   void give_input_gradient(const PanelGroup& group, float* to) const;
 

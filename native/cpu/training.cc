@@ -82,6 +82,7 @@ Training::Training(const Program& program, Parameters& parameters, Penalties& pe
       parts_(program, parameters),
       exchange_(program, parameters, parts_),
       gradients_(program, pass_, parameters, parts_, kernels, updates_),
+      tallies_(program, pass_),
       choice_(team.size()),
       cost_(cost_of_panels(program, kernels)),
       cost_of_values_(cost_of_values(program)),
@@ -135,7 +136,10 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   }
   parts_.begin_statistics();
 
-  Sums sums(program_.heads.size(), program_.metrics);
+  // Gradients that replace targets follow a range that has counted.
+  const bool tallies = batches.gradients == nullptr;
+  if (tallies) tallies_.begin_batches(batch);
+  Sums sums(program_);
   bool stop = false;
   const auto is_cancelled = [&] { return cancelled.load(std::memory_order_relaxed); };
   // Ranks stop after the same batch: that in which one of them is cancelled.
@@ -168,6 +172,7 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
         } else if (thread == 0) {
           exchange(rows.rows);
         }
+        if (is_last && tallies) add_tallies(range, current, thread);
         if (is_last && thread == 0) {
           add_values(range, current, sums);
           stop = is_cancelled_everywhere || (!agrees && is_cancelled());
@@ -182,6 +187,7 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
     if (!batches.parameter_gradients.empty())
       parameters_.get_gradients(batches.parameter_gradients, thread, threads);
   });
+  if (tallies) tallies_.add_to(sums);
   if (parallel) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const auto steps_taken = static_cast<double>(sums.batches);
@@ -323,6 +329,16 @@ void Training::run_outputs(const TrainingSegment& segment, const Range& range, c
     if (task.kind == TaskKind::constrain && runs(task.kind, step))
       updates_.constrain(task.parameter, thread, range.threads);
   }
+}
+
+void Training::add_tallies(const Range& range, const Batch& batch, int thread) {
+  tallies_.add_batch({.cut = batch.cut,
+                      .memory = batch.memory,
+                      .input = batch.rows.input,
+                      .targets = range.batches.data.targets,
+                      .order = range.batches.order,
+                      .start = batch.rows.first},
+                     batch.rows.rows, thread, range.threads);
 }
 
 // The batch's losses and metrics.

@@ -14,6 +14,7 @@
 #include "native/cpu/part_gradients.h"
 #include "native/cpu/pass.h"
 #include "native/cpu/penalties.h"
+#include "native/cpu/tallies.h"
 #include "native/cpu/thread_choice.h"
 #include "native/cpu/threads.h"
 #include "native/cpu/updates.h"
@@ -73,6 +74,7 @@ class Training {
   void scale_losses(const BatchRange& batches, const RowsView& rows, float* scales) const;
   void run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
                    const Step& step, int thread);
+  void add_tallies(const Range& range, const Batch& batch, int thread);
   void add_values(const Range& range, const Batch& batch, Sums& sums) const;
   void prefetch(const Range& range, std::int64_t index, int thread) const;
 
@@ -91,6 +93,7 @@ class Training {
   PartGradients parts_;
   Exchange exchange_;
   Gradients gradients_;
+  Tallies tallies_;
   ThreadChoice choice_;
   const ForwardCost cost_;
   const double cost_of_values_;

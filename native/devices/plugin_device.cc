@@ -1,6 +1,8 @@
 // CUDA devices: adapts the table of the CUDA library to Device and Executor.
 #include "native/devices/plugin_device.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "native/engine/error.h"
 #include "native/engine/flush_subnormals.h"
 #include "native/engine/plugin_records.h"
+#include "native/engine/tallies.h"
 #include "native/engine/work_queue.h"
 
 namespace neurode {
@@ -109,19 +112,17 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
       : table_(table),
         queue_(queue),
-        heads_(program.heads.size()),
-        metrics_(program.metrics),
-        statistics_(statistics_of(program)),
-        model_(std::make_shared<PluginModel>(table, device, program)) {
-    initialize_parameters(program);
+        program_(with_captures(program)),
+        statistics_(statistics_of(program_)),
+        model_(std::make_shared<PluginModel>(table, device, program_)) {
+    initialize_parameters(program_);
   }
   PluginExecutor(const PluginExecutor& sibling, const Program& program)
       : table_(sibling.table_),
         queue_(sibling.queue_),
-        heads_(program.heads.size()),
-        metrics_(program.metrics),
-        statistics_(statistics_of(program)),
-        model_(std::make_shared<PluginModel>(*sibling.model_, program)) {}
+        program_(with_captures(program)),
+        statistics_(statistics_of(program_)),
+        model_(std::make_shared<PluginModel>(*sibling.model_, program_)) {}
   ~PluginExecutor() override { model_->dispose(); }
 
   std::unique_ptr<Executor> sibling(Program program) override {
@@ -155,19 +156,20 @@ class PluginExecutor final : public Executor {
     BatchRange range;
     range.data = reservation.data;
     range.batch_size = reservation.batch_size;
-    range.batches = reservation.batches;
+    range.batches = std::min(reservation.batches, batches_at_once(range));
     const plugin::ReservationRecord record{record_of(range), reservation.trains ? 1 : 0,
                                            reservation.shuffles ? 1 : 0,
-                                           reservation.captures ? 1 : 0};
+                                           reservation.captures || has_tallies() ? 1 : 0};
     check(table_, table_.reserve(model_->get(), &record));
   }
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
              const std::atomic<bool>& cancelled) override {
-    const Sums all = sums_of([&](plugin::SumsRecord* sums) {
-      const plugin::RangeRecord record = record_of(range);
+    const Sums all = run(range, [&](const BatchRange& part, plugin::SumsRecord* sums) {
+      const plugin::RangeRecord record = record_of(part);
       const plugin::CancelRecord cancel{is_set, &cancelled};
-      return table_.train(model_->get(), &record, learning_rates, &step, &cancel, sums);
+      const float* const rates = learning_rates + (part.first_batch - range.first_batch);
+      return table_.train(model_->get(), &record, rates, &step, &cancel, sums);
     });
     for (std::size_t i = 0; all.batches > 0 && i < range.parameter_gradients.size(); ++i) {
       float* const values = range.parameter_gradients[i];
@@ -178,8 +180,8 @@ class PluginExecutor final : public Executor {
   }
 
   Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
-    return sums_of([&](plugin::SumsRecord* sums) {
-      const plugin::RangeRecord record = record_of(range);
+    return run(range, [&](const BatchRange& part, plugin::SumsRecord* sums) {
+      const plugin::RangeRecord record = record_of(part);
       const plugin::CancelRecord cancel{is_set, &cancelled};
       return table_.evaluate(model_->get(), &record, &cancel, sums);
     });
@@ -212,23 +214,68 @@ class PluginExecutor final : public Executor {
       set_parameter(static_cast<int>(i), first_values(program.parameters[i]).data());
   }
 
+  // The library captures the rows that tallies count.
+  static Program with_captures(Program program) {
+    program.captures = program.captures || !program.tallies.empty();
+    return program;
+  }
+  bool has_tallies() const { return !program_.tallies.empty(); }
+
+  // How many batches a range has at most, which limits the memory for the rows that tallies count.
+  std::int64_t batches_at_once(const BatchRange& range) const {
+    constexpr std::int64_t kMostCaptured = std::int64_t{1} << 24;
+    const std::int64_t floats = std::int64_t{range.batch_size} * program_.captured_floats();
+    return has_tallies()
+               ? std::max<std::int64_t>(kMostCaptured / std::max<std::int64_t>(floats, 1), 1)
+               : std::numeric_limits<std::int64_t>::max();
+  }
+
+  // Runs a range, or where there are tallies some of its batches after the others.
   template <class Run>
-  Sums sums_of(Run run) {
-    Sums sums(heads_, metrics_);
-    std::vector<plugin::HeadSumsRecord> heads(heads_);
+  Sums run(const BatchRange& range, Run run) {
+    if (!has_tallies() || range.gradients != nullptr) return sums_of(range, run);
+    const std::int64_t each = std::min(batches_at_once(range), range.batches);
+    const std::int64_t begin = range.first_batch * range.batch_size;
+    const std::int64_t rows_of_part =
+        std::min(each * range.batch_size, range.data.input.rows - begin);
+    std::vector<float> own;
+    if (range.captured == nullptr) own.resize(rows_of_part * program_.captured_floats());
+    Sums all(program_);
+    for (std::int64_t done = 0; done < range.batches; done += each) {
+      const std::int64_t row = done * range.batch_size;
+      BatchRange part = range;
+      part.first_batch += done;
+      part.batches = std::min(each, range.batches - done);
+      part.captured = range.captured == nullptr ? own.data()
+                                                : range.captured + row * program_.captured_floats();
+      if (range.input_gradients != nullptr)
+        part.input_gradients = range.input_gradients + row * program_.input_size;
+      Sums sums = sums_of(part, run);
+      add_captured(program_, part.captured, sums.rows, sums.tallies);
+      all.add(sums);
+      if (sums.batches < part.batches) break;
+    }
+    return all;
+  }
+
+  template <class Run>
+  Sums sums_of(const BatchRange& range, Run run) {
+    Sums sums(program_);
+    const std::size_t count = sums.heads.size();
+    std::vector<plugin::HeadSumsRecord> heads(count);
     plugin::SumsRecord record{0, 0, 0, heads.data(), sums.metrics.data()};
-    check(table_, run(&record));
+    check(table_, run(range, &record));
     sums.batches = record.batches;
     sums.rows = record.rows;
     sums.penalty = record.penalty;
-    for (std::size_t h = 0; h < heads_; ++h)
+    for (std::size_t h = 0; h < count; ++h)
       sums.heads[h] = {heads[h].loss, heads[h].counted, heads[h].weight};
     return sums;
   }
 
   const plugin::Table& table_;
   WorkQueue& queue_;
-  const std::size_t heads_, metrics_;
+  const Program program_;
   const std::vector<std::size_t> statistics_;
   const std::shared_ptr<PluginModel> model_;
 };

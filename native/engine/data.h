@@ -151,13 +151,29 @@ struct HeadSums {
 };
 struct Sums {
   Sums() = default;
-  Sums(std::size_t heads, std::size_t metrics) : heads(heads), metrics(metrics) {}
+  explicit Sums(const Program& program)
+      : heads(program.heads.size()), metrics(program.metrics), tallies(program.tally_sums) {}
+
+  // Adds the sums of the batches that follow.
+  void add(const Sums& next) {
+    batches += next.batches;
+    rows += next.rows;
+    penalty += next.penalty;
+    for (std::size_t h = 0; h < heads.size(); ++h) {
+      heads[h].loss += next.heads[h].loss;
+      heads[h].counted += next.heads[h].counted;
+      heads[h].weight += next.heads[h].weight;
+    }
+    for (std::size_t i = 0; i < metrics.size(); ++i) metrics[i] += next.metrics[i];
+    for (std::size_t i = 0; i < tallies.size(); ++i) tallies[i] += next.tallies[i];
+  }
 
   std::int64_t batches = 0;
   std::int64_t rows = 0;
   double penalty = 0;  // penalties of parameters and of outputs
   std::vector<HeadSums> heads;
   std::vector<double> metrics;
+  std::vector<double> tallies;  // of all tallies, one after the other
 };
 
 }  // namespace neurode

@@ -1,6 +1,9 @@
 // The outputs of a model with their losses and metrics, and what of a Plan they need.
 #include "native/engine/heads.h"
 
+#include <cmath>
+#include <utility>
+
 #include "native/engine/error.h"
 #include "native/engine/op_table.h"
 
@@ -24,6 +27,45 @@ bool has_penalties_alone(const Plan& plan, const std::vector<bool>& with_gradien
     if (before[i] && !with_gradient[i] && is_penalized(plan.layers[owner_of(plan, i)])) return true;
   }
   return false;
+}
+
+// Whether thresholds are about i / (count - 1), so that a value tells how many it is above.
+bool are_even(const std::vector<float>& thresholds) {
+  const auto last = static_cast<float>(thresholds.size()) - 1;
+  for (std::size_t i = 0; i < thresholds.size(); ++i)
+    if (!(std::abs(thresholds[i] * last - static_cast<float>(i)) < 1)) return false;
+  return true;
+}
+
+// The number of sums of a tally on this many outputs.
+std::int64_t tally_size(const TallyPlan& plan, int outputs) {
+  switch (plan.kind) {
+    case TallyPlan::Kind::thresholds:
+      return 2 * (static_cast<std::int64_t>(plan.thresholds.size()) + 1) *
+             (plan.by_output ? outputs : 1);
+    case TallyPlan::Kind::classes:
+      return std::int64_t{3} * outputs;
+    case TallyPlan::Kind::confusion:
+    case TallyPlan::Kind::sides:
+      return std::int64_t{plan.classes} * plan.classes;
+    case TallyPlan::Kind::moments:
+      return 2 + std::int64_t{3} * outputs;
+    case TallyPlan::Kind::pearson:
+    case TallyPlan::Kind::concordance:
+    case TallyPlan::Kind::crossentropy:
+      return 2;
+  }
+  return 0;
+}
+
+void add_tally(const TallyPlan& plan, int index, const Head& head, Program& program) {
+  Tally tally{.plan = plan, .head = index, .outputs = head.outputs, .first = program.tally_sums};
+  if (plan.class_id >= head.outputs || plan.top_k > head.outputs)
+    throw Error("ERR_ARGUMENT", "tallies: expected classes of the output");
+  tally.size = tally_size(plan, head.outputs);
+  tally.evenly = are_even(plan.thresholds);
+  program.tally_sums += tally.size;
+  program.tallies.push_back(std::move(tally));
 }
 
 }  // namespace
@@ -89,6 +131,8 @@ void add_heads(const Plan& plan, const std::vector<int>& sizes, Program& program
     program.metrics += head.metrics;
     program.values += head.positions * (1 + head.metrics);
     program.heads.push_back(head);
+    const int index = static_cast<int>(program.heads.size()) - 1;
+    for (const TallyPlan& tally : given.tallies) add_tally(tally, index, head, program);
   }
   if (output != program.output_size)
     throw Error("ERR_ARGUMENT", "heads: expected outputs that are the model's, side by side");

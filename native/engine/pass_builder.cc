@@ -256,7 +256,7 @@ void PassBuilder::add_head(const HeadPlan& plan, int index) {
   const Head& head = program_.heads[index];
   const int output = pass_.outputs[index];
   if (head.has_no_gradient) gradients_.none.push_back(output);
-  if (!plan.loss && plan.metrics.empty() && !program_.captures) return;
+  if (!plan.loss && plan.metrics.empty() && plan.tallies.empty() && !program_.captures) return;
   const int targets = add_tensor_like(output);
   Task loss{.kind = TaskKind::loss, .input = output, .auxiliary = targets, .head = index};
   if (plan.loss) loss.op = *plan.loss;

@@ -142,6 +142,32 @@ struct UpdatePlan {
 // The type to which large matrix products round their elements. All else is float32.
 enum class Precision { float32, tf32, bfloat16 };
 
+// A metric whose value TypeScript computes from several sums over rows.
+struct TallyPlan {
+  // What is summed. The sums of all kinds but `moments` are of weights of rows.
+  enum class Kind {
+    thresholds,   // by how many thresholds an output is above: positive and negative targets
+    classes,      // by output: true positives, false positives, false negatives
+    confusion,    // (classes, classes): the classes of the row's target and output
+    sides,        // (2, 2): the same of each output, whose class is whether it is above a threshold
+    moments,      // values, weight; by output targets, their squares, squared errors
+    pearson,      // correlation of a row's outputs with its targets; weight
+    concordance,  // Lin's concordance correlation of the same; weight
+    crossentropy,  // cross-entropy without one class; weight
+  };
+  Kind kind = Kind::thresholds;
+  // In ascending order. `classes` without one: the largest outputs of a row are positive.
+  std::vector<float> thresholds;
+  int class_id = -1;         // the only output that counts; crossentropy: the one that does not
+  int top_k = 0;             // so many of a row's outputs can be positive; 0: all
+  int classes = 0;           // confusion, sides
+  bool soft = false;         // a target between 0 and 1 is partly positive
+  bool clips = false;        // outputs are clipped to 0 ... 1
+  bool by_output = false;    // thresholds: each output has its own sums
+  bool from_logits = false;  // crossentropy
+  bool weighted = false;     // the weights of rows apply; else each row counts 1
+};
+
 // An output of the model with its loss and metrics.
 struct HeadPlan {
   int value = -1;          // -1: the model's output
@@ -149,6 +175,7 @@ struct HeadPlan {
   float loss_weight = 1;   // what the loss counts in that of the model
   Reduction reduction = Reduction::mean;
   std::vector<Op> metrics;
+  std::vector<TallyPlan> tallies;
   int weighted_from = 0;  // metrics from this index on weight their rows
   int positions = 1;      // positions of a row; each has its loss and metrics
 };

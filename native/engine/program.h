@@ -201,6 +201,16 @@ struct Head {
   int value_at(int position) const { return first_value + position * (1 + metrics); }
 };
 
+// A tally of a head.
+struct Tally {
+  TallyPlan plan;
+  int head = 0;
+  int outputs = 0;         // of a position
+  std::int64_t first = 0;  // its first sum among those of all tallies
+  std::int64_t size = 0;
+  bool evenly = false;  // thresholds are about i / (count - 1)
+};
+
 // Where a head's targets begin in a row of the targets of several, and whether they are class
 // indices.
 struct TargetColumns {
@@ -222,6 +232,7 @@ struct Program {
   Pass evaluate;
   Pass train;
   std::vector<Head> heads;
+  std::vector<Tally> tallies;
   UpdatePlan update;
   Parts parts;
   // How many variables a trainable parameter has: those of the optimizer, then the accumulator and
@@ -229,7 +240,8 @@ struct Program {
   int slots = 0;
   int accumulator = -1;
   int average = -1;
-  int metrics = 0;     // of all heads
+  int metrics = 0;  // of all heads
+  std::int64_t tally_sums = 0;
   int activities = 0;  // how many activity penalties there are
   int positions = 0;   // of all heads in a row
   int values = 0;      // row values of all heads in a row; penalties follow them

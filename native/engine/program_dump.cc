@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "native/engine/op_table.h"
+#include "native/engine/tallies.h"
 
 namespace neurode {
 namespace {
@@ -117,6 +118,7 @@ class Description {
     add("predict", program, program.predict);
     if (program.train.tasks.empty()) return std::move(out_.text);
     for (const Head& head : program.heads) add(head);
+    for (const Tally& tally : program.tallies) add(tally);
     out_ << " activities " << program.activities << " captures " << program.captures << "\n";
     add(program.update);
     out_ << " slots " << program.slots << " accumulator " << program.accumulator << " average "
@@ -171,6 +173,15 @@ class Description {
          << " weighted from " << head.weighted_from;
     if (head.loss_weight != 1) out_ << " loss weight " << head.loss_weight;
     if (!head.has_loss) out_ << " without loss";
+  }
+
+  void add(const Tally& tally) {
+    const TallyPlan& plan = tally.plan;
+    out_ << " tally " << name_of(kTallyKinds, plan.kind) << " of head " << tally.head
+         << " thresholds " << plan.thresholds.size() << " class " << plan.class_id << " top "
+         << plan.top_k << " classes " << plan.classes << " soft " << plan.soft << " clips "
+         << plan.clips << " by output " << plan.by_output << " from logits " << plan.from_logits
+         << " weighted " << plan.weighted;
   }
 
   void add(const UpdatePlan& update) {

@@ -18,7 +18,7 @@ export function resumableModel(seed: number | undefined = 3, rate: 'plateau' | '
   }).compile({
     optimizer: optimizers.sgd({ learningRate, momentum: 0.9, nesterov: true }),
     loss: 'sparseCategoricalCrossentropy',
-    metrics: ['accuracy'],
+    metrics: ['accuracy', 'auc', 'f1Score'],
     device: 'cpu',
     threads: 1,
   })
