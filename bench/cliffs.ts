@@ -4,12 +4,13 @@ import type { ParsedArguments } from '#lib/cli/options.js'
 import type { Cliff, Sides } from './cliffs/cliff.js'
 import { fewRows } from './cliffs/fewRows.js'
 import { gradients } from './cliffs/gradients.js'
+import { ofMetrics } from './cliffs/metrics.js'
 import { quickWork } from './cliffs/quickWork.js'
 import { training } from './cliffs/training.js'
 import { median, type Row, round } from './report.js'
 import { threadsOption } from './setup.js'
 
-const cliffsByKind: readonly (readonly Cliff[])[] = [fewRows, quickWork, gradients, training]
+const cliffsByKind: readonly (readonly Cliff[])[] = [fewRows, quickWork, gradients, training, ofMetrics]
 const turns = 7
 
 export async function* cliffs(args: ParsedArguments): AsyncGenerator<Row> {
