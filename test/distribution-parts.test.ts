@@ -61,6 +61,17 @@ const networks: readonly Network[] = [
     title: 'activations with parameters',
     body: () => [layers.dense({ units: 9 }), layers.prelu(), layers.layerNormalization()],
   },
+  {
+    title: 'layers of positions',
+    batch: 43,
+    body: () => [layers.reshape({ targetShape: [6, 2] }), relu(7), layers.dropout({ rate: 0.2 }), layers.flatten()],
+  },
+  {
+    title: 'batch normalization of positions',
+    usesStatistics: true,
+    batch: 43,
+    body: () => [layers.reshape({ targetShape: [6, 2] }), relu(7), layers.batchNormalization(), layers.flatten()],
+  },
   { title: 'a frozen layer', body: () => [relu(10, { trainable: false }), relu(9)] },
   { title: 'row weights', fit: { sampleWeight: rowWeights } },
   { title: 'clipped values', optimizer: sgd({ clipValue: 0.02 }) },
