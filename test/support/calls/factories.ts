@@ -258,6 +258,11 @@ export const factoryCalls: readonly PublicCall[] = [
     (options) => step({ distribution: distribution.dataParallel(options) }),
   ),
   call(
+    'distribution.join',
+    () => [],
+    (...args) => (distribution.join as Loose)(...args),
+  ),
+  call(
     'losses.custom',
     () => [{ name: 'a', targets: 1, compute: () => ({ loss: 0, gradient: [0, 0, 0] }) }],
     (options) => step({ loss: losses.custom(options) }),
