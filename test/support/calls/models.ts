@@ -1,6 +1,6 @@
 /** Calls of models, and of functions that inspect models. */
 
-import { array, debug, devices, input, layers, load, sequential } from 'neurode'
+import { array, debug, devices, distribution, input, layers, load, sequential } from 'neurode'
 import { call, file, type Loose, onModel, onnxFile, type PublicCall, small, x, y } from './call.js'
 
 export const modelCalls: readonly PublicCall[] = [
@@ -55,6 +55,7 @@ export const modelCalls: readonly PublicCall[] = [
         device: 'cpu',
         threads: 1,
         precision: 'float32',
+        distribution: distribution.dataParallel({ parts: 2 }),
       },
     ],
     (model, args) => model.compile(...args),

@@ -1,6 +1,6 @@
 /** Calls of models with several outputs. */
 
-import { debug, input, layers, model } from 'neurode'
+import { debug, distribution, input, layers, model } from 'neurode'
 import { call, type Loose, type PublicCall, x, y } from './call.js'
 
 const several = (): Loose => {
@@ -41,6 +41,7 @@ export const outputCalls: readonly PublicCall[] = [
         device: 'cpu',
         threads: 1,
         precision: 'float32',
+        distribution: distribution.dataParallel({ parts: 2 }),
       },
     ],
     (net, args) => net.compile(...args),

@@ -1,6 +1,6 @@
 /** Calls of features and of models of tables. */
 
-import { FeatureSpace, feature, featureSpace, table, tabular } from 'neurode'
+import { distribution, FeatureSpace, feature, featureSpace, table, tabular } from 'neurode'
 import { call, type Loose, type PublicCall } from './call.js'
 
 const rows = () =>
@@ -105,6 +105,7 @@ export const tabularCalls: readonly PublicCall[] = [
         logTarget: true,
         fillGaps: true,
         markGaps: true,
+        distribution: distribution.dataParallel({ parts: 2 }),
       }),
     ],
     async (options) => {

@@ -21,6 +21,7 @@ const whole: ReadonlySet<string> = new Set([
   'input',
   'array',
   'devices',
+  'distribution.dataParallel',
   'model.add',
   'model.apply',
   'model.build',
