@@ -1,6 +1,6 @@
 // Lets what is built where glibc is 2.34 or newer run from 2.28 on, by names that only the linker
-// sees: functions that moved into libc.so.6 keep the version they had before, and what libstdc++
-// and libgcc ask of a newer glibc is here.
+// sees: functions that moved into libc.so.6 or changed how they tell errors keep the version they
+// had before, and what libstdc++ and libgcc ask of a newer glibc is here.
 #include <features.h>
 
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34) && (defined(__x86_64__) || defined(__aarch64__))
@@ -53,6 +53,7 @@ neurode_first pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock
 neurode_first pthread_rwlock_wrlock, pthread_rwlockattr_destroy, pthread_rwlockattr_init
 neurode_first pthread_rwlockattr_setpshared, pthread_setspecific, pthread_spin_destroy
 neurode_first pthread_spin_init, pthread_spin_lock, pthread_spin_trylock, pthread_spin_unlock
+neurode_first exp, exp2, log, log2, pow
 neurode_first sem_destroy, sem_init, sem_post, sem_timedwait, sem_trywait, sem_wait, shm_open
 neurode_first shm_unlink
 neurode_bind )" NEURODE_FIRST_DLMOPEN R"(, dlmopen
