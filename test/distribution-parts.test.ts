@@ -337,10 +337,30 @@ describe('models in parts', () => {
 })
 
 perDevice('a training in parts', (device) => {
+  const folder = suiteFolder()
+  const refused = { code: 'ERR_ARGUMENT', message: /CUDA devices do not compute batches in parts/ }
+
   it('runs on the CPU alone', () => {
     const model = sequential([softmax()])
     const compile = () => model.compile({ loss: 'mse', distribution: dividedInto(2), device })
     if (device === 'cpu') compile()
-    else assert.throws(compile, { code: 'ERR_ARGUMENT', message: /CUDA devices do not compute batches in parts/ })
+    else assert.throws(compile, refused)
+  })
+
+  it('gives models that are read, predict and are evaluated here', async () => {
+    using trained = sequential({ layers: [relu(9, { inputShape: [features] }), softmax()], seed: 6 })
+    trained.compile({ loss: 'sparseCategoricalCrossentropy', device: 'cpu', distribution: dividedInto(4) })
+    await trained.fit(x, y, { epochs: 1, seed: 1, verbose: 0 })
+    const path = join(folder.path, 'divided.neurode')
+    await trained.save(path)
+    using model = await load(path, { device })
+    assert.equal(model.device.replace(/:.*/, ''), device.replace(/:.*/, ''))
+    const expected = await trained.predict(x)
+    assertClose((await model.predict(x)).data, expected.data, otherOrder, 'predictions')
+    const { loss } = await model.evaluate(x, y)
+    assertClose([loss], [(await trained.evaluate(x, y)).loss], otherOrder, 'loss')
+    const fit = () => model.fit(x, y, { epochs: 1, verbose: 0 })
+    if (device === 'cpu') await fit()
+    else await assert.rejects(fit, refused)
   })
 })

@@ -112,7 +112,7 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
       : table_(table),
         queue_(queue),
-        program_(with_captures(program)),
+        program_(of_library(program)),
         statistics_(statistics_of(program_)),
         model_(std::make_shared<PluginModel>(table, device, program_)) {
     initialize_parameters(program_);
@@ -120,7 +120,7 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const PluginExecutor& sibling, const Program& program)
       : table_(sibling.table_),
         queue_(sibling.queue_),
-        program_(with_captures(program)),
+        program_(of_library(program)),
         statistics_(statistics_of(program_)),
         model_(std::make_shared<PluginModel>(*sibling.model_, program_)) {}
   ~PluginExecutor() override { model_->dispose(); }
@@ -130,6 +130,7 @@ class PluginExecutor final : public Executor {
   }
   void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
              bool) override {
+    refuse_parts();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const int index = static_cast<int>(i);
       if (gradients[i] != nullptr) {
@@ -165,6 +166,7 @@ class PluginExecutor final : public Executor {
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
              const std::atomic<bool>& cancelled) override {
+    refuse_parts();
     const Sums all = run(range, [&](const BatchRange& part, plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(part);
       const plugin::CancelRecord cancel{is_set, &cancelled};
@@ -214,10 +216,18 @@ class PluginExecutor final : public Executor {
       set_parameter(static_cast<int>(i), first_values(program.parameters[i]).data());
   }
 
-  // The library captures the rows that tallies count.
-  static Program with_captures(Program program) {
+  // The library captures the rows that tallies count, and has no sums over parts of batches.
+  static Program of_library(Program program) {
     program.captures = program.captures || !program.tallies.empty();
+    std::erase_if(program.train.tasks,
+                  [](const Task& task) { return task.kind == TaskKind::exchange; });
     return program;
+  }
+  void refuse_parts() const {
+    if (program_.parts.count > 1)
+      throw Error("ERR_ARGUMENT",
+                  "device: expected 'cpu' to train a model with the option distribution: CUDA "
+                  "devices do not compute batches in parts yet");
   }
   bool has_tallies() const { return !program_.tallies.empty(); }
 
