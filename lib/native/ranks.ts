@@ -24,6 +24,13 @@ export interface NativeRanks {
   launchedRanks(): number
   /** Waits until all ranks call it, and gives what each of them said. A topic has at most 46 bytes. */
   exchange(topic: string, failed: boolean, contents: Uint8Array): Promise<NativeSaid[]>
+  /**
+   * Measures exchanges of so many gradients: the seconds of each, and those of its additions alone. All ranks call it. For benchmarks.
+   */
+  measureExchange(
+    floats: number,
+    repetitions: number,
+  ): Promise<{ readonly exchange: Float64Array; readonly additions: Float64Array }>
   /** How many seconds a call may wait for other ranks before it ends the process with the exit status 75. */
   setRankTimeout(seconds: number): void
   /** Ends all ranks, this one with the exit status. */

@@ -15,6 +15,7 @@
 #include "native/addon/worker.h"
 #include "native/distributed/end_process.h"
 #include "native/distributed/mpi.h"
+#include "native/engine/tree_sum.h"
 #include "native/engine/work_queue.h"
 
 namespace neurode::addon {
@@ -185,6 +186,48 @@ Napi::Value exchange_with_ranks(const Napi::CallbackInfo& info) {
   });
 }
 
+// (floats, repetitions): a promise of the seconds that each exchange of so many gradients takes,
+// and of those of its additions alone, in an object { exchange, additions }. All ranks call it.
+Napi::Value measure_exchange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    using Seconds = std::vector<double>;
+    const auto ranks = addon::ranks();
+    const std::int64_t slice =
+        (to_integer(info[0], "floats", 1, std::int64_t{1} << 34) - 1) / ranks->size() + 1;
+    const std::int64_t repetitions = to_integer(info[1], "repetitions", 1, 1 << 20);
+    const auto exchange = std::make_shared<Seconds>(), additions = std::make_shared<Seconds>();
+    const auto measure = [=](Seconds& seconds, const auto& work) {
+      for (std::int64_t i = 0; i < repetitions; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        work();
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+        seconds.push_back(taken.count());
+      }
+    };
+    return submit(
+        env,
+        [=](const std::atomic<bool>& cancelled) {
+          ranks->wait_for_all(cancelled);
+          const std::int64_t count = slice * ranks->size();
+          std::vector<float> sums(count), received(count);
+          measure(*exchange, [&] { sum_over_ranks(*ranks, sums.data(), received.data(), count); });
+          measure(*additions, [&] { tree_sum(received.data(), ranks->size(), slice); });
+        },
+        [=](Napi::Env env) -> Napi::Value {
+          const auto to_array = [&](const Seconds& seconds) {
+            auto array = Napi::Float64Array::New(env, seconds.size());
+            std::copy(seconds.begin(), seconds.end(), array.Data());
+            return array;
+          };
+          Napi::Object measured = Napi::Object::New(env);
+          measured.Set("exchange", to_array(*exchange));
+          measured.Set("additions", to_array(*additions));
+          return measured;
+        });
+  });
+}
+
 // (seconds): how long a call may wait for other ranks.
 void set_timeout(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] { ranks()->set_timeout(to_number(info[0], "seconds")); });
@@ -243,6 +286,7 @@ void define_cluster(Napi::Env env, Napi::Object exports) {
   exports.Set("joinCluster", Napi::Function::New<join_cluster>(env, "joinCluster"));
   exports.Set("launchedRanks", Napi::Function::New<launched_ranks>(env, "launchedRanks"));
   exports.Set("exchange", Napi::Function::New<exchange_with_ranks>(env, "exchange"));
+  exports.Set("measureExchange", Napi::Function::New<measure_exchange>(env, "measureExchange"));
   exports.Set("setRankTimeout", Napi::Function::New<set_timeout>(env, "setRankTimeout"));
   exports.Set("abortCluster", Napi::Function::New<abort_cluster>(env, "abortCluster"));
   exports.Set("leaveCluster", Napi::Function::New<leave_cluster>(env, "leaveCluster"));

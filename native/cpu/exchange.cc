@@ -26,7 +26,6 @@ void Exchange::check() const {
     throw Error("ERR_ARGUMENT", "parts: expected a transport to the ranks that have the others");
 }
 
-// Each rank adds up one slice of the sums of all ranks.
 bool Exchange::run(std::int64_t rows, bool update, bool is_cancelled) {
   gradients_.add_kept(rows);
   if (transport_ != nullptr) {
@@ -34,11 +33,7 @@ bool Exchange::run(std::int64_t rows, bool update, bool is_cancelled) {
     float* const sums = parameters_.summed_gradients();
     float& cancelled = sums[plan.summed];
     cancelled = is_cancelled ? 1 : 0;
-    const std::int64_t slice = plan.exchanged / transport_->size();
-    const auto bytes = static_cast<std::size_t>(slice) * sizeof(float);
-    transport_->all_to_all(sums, received_.data(), bytes);
-    tree_sum(received_.data(), transport_->size(), slice);
-    transport_->all_gather(received_.data(), sums, bytes);
+    sum_over_ranks(*transport_, sums, received_.data(), plan.exchanged);
     is_cancelled = cancelled > 0;
   }
   gradients_.end_statistics(rows, update);

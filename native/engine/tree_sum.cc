@@ -14,4 +14,12 @@ void tree_sum(float* arrays, int count, std::int64_t size) {
   }
 }
 
+void sum_over_ranks(Transport& transport, float* sums, float* received, std::int64_t count) {
+  const std::int64_t slice = count / transport.size();
+  const auto bytes = static_cast<std::size_t>(slice) * sizeof(float);
+  transport.all_to_all(sums, received, bytes);
+  tree_sum(received, transport.size(), slice);
+  transport.all_gather(received, sums, bytes);
+}
+
 }  // namespace neurode

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "native/engine/transport.h"
+
 namespace neurode {
 
 // to += from.
@@ -14,6 +16,10 @@ void add_floats(float* to, const float* from, std::int64_t count);
 // Adds up `count` arrays of `size` floats that lie one after the other. The sum replaces the first
 // array; the others hold partial sums afterwards.
 void tree_sum(float* arrays, int count, std::int64_t size);
+
+// Replaces `sums` of each rank by the sum over all ranks, of which each adds up one slice. `count`
+// is a multiple of the number of ranks; `received` holds as many floats.
+void sum_over_ranks(Transport& transport, float* sums, float* received, std::int64_t count);
 
 // The same sum of arrays that come one after the other, with memory for tree_levels() of them.
 // Array `index` is stored at `level`. Then, `additions` times, the highest level that is in use is
