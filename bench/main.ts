@@ -6,7 +6,8 @@ import { cliffs } from './cliffs.js'
 import { cost } from './cost.js'
 import { gemm, ops } from './kernels.js'
 import { predict } from './predict.js'
-import { type Row, table } from './report.js'
+import { type Row, tables as tablesOf } from './report.js'
+import { scale } from './scale.js'
 import { serve } from './serve.js'
 import { strangers } from './strangers.js'
 import { tables } from './tables.js'
@@ -14,11 +15,18 @@ import { train } from './train.js'
 
 const options: Options = {
   json: { help: 'JSON Lines on stdout' },
-  net: { value: 'SIZES', help: 'sizes of the input and of every layer, for train, cost and predict (784,100,50,10)' },
-  batch: { value: 'N', help: 'rows per step, for train and cost (128)' },
-  epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train and cost (5)' },
+  net: {
+    value: 'SIZES',
+    help: 'sizes of the input and of every layer, for train, cost, predict and scale (784,100,50,10)',
+  },
+  batch: { value: 'N', help: 'rows per step, for train and cost; of each rank, for scale (128)' },
+  epochs: { value: 'N', help: 'measured epochs, after one to warm up, for train, cost and scale (5)' },
+  link: {
+    value: 'US,GB',
+    help: 'microseconds of a message and gigabytes per second between two ranks, for scale, instead of usual networks',
+  },
   rows: { value: 'N', help: 'rows to train on (60000; for tables 1000000)' },
-  threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use)' },
+  threads: { value: 'N', help: 'threads (NEURODE_THREADS, or the physical cores this process may use; for scale 1)' },
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
   'request-rows': { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
   formats: { value: 'LIST', help: 'json, binary or both, for serve (json,binary)' },
@@ -48,6 +56,7 @@ const benches: Readonly<Record<string, (args: ParsedArguments) => AsyncIterable<
   gemm,
   ops,
   cliffs,
+  scale,
   tables,
   serve,
   strangers,
@@ -69,7 +78,7 @@ async function main(args: readonly string[]): Promise<number> {
     rows.push(row)
     if (parsed.values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
   }
-  if (!parsed.values.json) process.stdout.write(table(rows))
+  if (!parsed.values.json) process.stdout.write(tablesOf(rows))
   const slower = rows.filter(({ slower }) => slower)
   if (slower.length > 0) process.stderr.write(`slower than before: ${slower.map(({ name }) => name).join(', ')}\n`)
   return slower.length > 0 ? 1 : 0

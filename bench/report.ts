@@ -20,8 +20,18 @@ export function round(value: number): number {
   return Number(value.toPrecision(4))
 }
 
+/** A table for all rows that have the same fields, and an empty line between two. */
+export function tables(rows: readonly Row[]): string {
+  const byFields = new Map<string, Row[]>()
+  for (const row of rows) {
+    const fields = Object.keys(row).join()
+    byFields.set(fields, [...(byFields.get(fields) ?? []), row])
+  }
+  return [...byFields.values()].map(table).join('\n')
+}
+
 /** Formats a table with a line for each row. A single row becomes a table with a line for each field. */
-export function table(rows: readonly Row[]): string {
+function table(rows: readonly Row[]): string {
   const keys = Object.keys(rows[0] ?? {})
   const cells =
     rows.length === 1

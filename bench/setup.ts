@@ -1,6 +1,6 @@
 /** Shared by the benchmarks: networks, rows of data, and measurement of the machine's peak. */
 
-import { datasets, layers, type NdArray, sequential } from 'neurode'
+import { type CompileOptions, datasets, layers, type NdArray, sequential } from 'neurode'
 import { integerOption, type ParsedArguments, textOption, UsageError } from '#lib/cli/options.js'
 import { locateMnist } from '#lib/data/mnist.js'
 import { native } from '#lib/native/native.js'
@@ -32,7 +32,7 @@ export function compileOptions(args: ParsedArguments) {
 }
 
 /** A compiled network of Dense layers: relu, and softmax at the end. */
-export function buildNet(net: readonly number[], args: ParsedArguments) {
+export function buildNet(net: readonly number[], args: ParsedArguments, options: Partial<CompileOptions> = {}) {
   const [inputs = 1, ...units] = net
   return sequential({
     layers: units.map((size, i) =>
@@ -43,7 +43,7 @@ export function buildNet(net: readonly number[], args: ParsedArguments) {
       }),
     ),
     seed: 1,
-  }).compile(compileOptions(args))
+  }).compile({ ...compileOptions(args), ...options })
 }
 
 export interface BenchRows {
