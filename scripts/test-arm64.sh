@@ -19,12 +19,12 @@ done
 node=$(node scripts/node-binary.mjs linux-arm64 20)
 # The trainings on the real MNIST would take an hour.
 unset NEURODE_DATA
-export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node
+export NEURODE_NATIVE_PATH=$PWD/prebuilds/linux-arm64/neurode.glibc.node NEURODE_CUDA=off
 # The suites of models. Not among them: suites that start processes, which is impossible for a Node of another architecture,
 # and suites that measure memory.
 tests=(batches bad-input bad-layers bad-options callbacks custom dense determinism fit golden-activations golden-coverage golden-initializers
   golden-layers golden-losses golden-metrics golden-optimizers golden-training golden-tutorials layer-state layers ops
   references row-sources row-weights streams updates)
 "${emulate[@]}" "$node" --expose-gc node_modules/mocha/lib/cli/cli.js --no-config --timeout 600000 \
-  --grep 'NEURODE_ISA' --invert \
+  --require build/test/support/setup.js --grep 'NEURODE_ISA' --invert \
   "${tests[@]/#/build/test/}" --extension test.js
