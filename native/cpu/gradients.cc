@@ -55,17 +55,17 @@ void Gradients::reserve(int threads, int rows) {
   while (static_cast<int>(scratch_.size()) < threads) scratch_.emplace_back(scratch_floats_);
 }
 
-void Gradients::run(const Task& task, const Batch& batch, int index, const Step& step, int thread,
-                    int threads) {
+void Gradients::run(const Task& task, const Batch& batch, const Part& parts, const Step& step,
+                    int thread, int threads) {
+  if (task.kind == TaskKind::dense_backward_weights)
+    return dense(task, batch, parts, step, thread, threads);
   const PassPlan& plan = pass_.plan();
-  const BatchPart part(batch, index, plan, plan.layout[task.input]);
-  switch (task.kind) {
-    case TaskKind::dense_backward_weights:
-      return dense(task, part, step, thread, threads);
-    case TaskKind::embedding_gradients:
-      return embedding(task, part, step, thread, threads);
-    default:
-      return channels(task, part, step, thread, threads);
+  for (int index = parts.begin; index < parts.end; ++index) {
+    const BatchPart part(batch, index, plan, plan.layout[task.input]);
+    if (task.kind == TaskKind::embedding_gradients)
+      embedding(task, part, step, thread, threads);
+    else
+      channels(task, part, step, thread, threads);
   }
 }
 
@@ -84,8 +84,7 @@ void Gradients::complete(const Task& task, int parameter, const PartGradient& gr
 // ------------------------------------------------------------------------------------------------
 // dense layers
 
-void Gradients::dense(const Task& task, const BatchPart& part, const Step& step, int thread,
-                      int threads) {
+WeightGradient Gradients::of_part(const Task& task, const BatchPart& part) const {
   const PassPlan& plan = pass_.plan();
   WeightGradient gradient{};
   gradient.inputs = plan.features(task.input);
@@ -99,36 +98,52 @@ void Gradients::dense(const Task& task, const BatchPart& part, const Step& step,
   if (!plan.are_same(task.input, plan.pass.tasks.front().output))
     gradient.activation = part.memory + plan.offset[task.input];
   gradient.rows = part.rows;
-
   gradient.begins = gradient.ends = true;
+  return gradient;
+}
 
-  const int units = gradient.units;
-  const int groups = round_up(gradient.inputs, kGroup) / kGroup;
-  const auto take_units = [&](const Part& slice) {
-    gradient.unit_begin = slice.begin;
-    gradient.unit_end = slice.end;
+void Gradients::dense(const Task& task, const Batch& batch, const Part& parts, const Step& step,
+                      int thread, int threads) {
+  const PassPlan& plan = pass_.plan();
+  const int units = plan.features(task.output);
+  const int groups = round_up(plan.features(task.input), kGroup) / kGroup;
+  // Some lines of a parameter: of each part.
+  const auto add_parts = [&](int parameter, const Part& inputs, const Part& of_units,
+                             const GradientLines& lines) {
+    for (int index = parts.begin; index < parts.end; ++index) {
+      const BatchPart part(batch, index, plan, plan.layout[task.input]);
+      WeightGradient gradient = of_part(task, part);
+      gradient.begin = inputs.begin;
+      gradient.end = inputs.end;
+      gradient.unit_begin = of_units.begin;
+      gradient.unit_end = of_units.end;
+      gradient.stride = parameters_[parameter].stride;
+      dense_gradient(task, parameter, gradient, lines, part, step, thread);
+    }
   };
   if (program_.parameters[task.kernel].update != Update::none) {
     // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
     const bool along_inputs = groups >= threads;
     const Part columns = along_inputs ? cpu::part(groups, thread, threads) : Part{0, groups};
-    take_units(along_inputs ? Part{0, units} : cpu::part(units, thread, threads));
-    gradient.begin = columns.begin * kGroup;
-    gradient.end = columns.end * kGroup;
-    gradient.stride = parameters_[task.kernel].stride;
-    const GradientLines lines{.begin = gradient.unit_begin * gradient.stride + gradient.begin,
-                              .length = gradient.end - gradient.begin,
-                              .lines = gradient.unit_end - gradient.unit_begin,
-                              .stride = gradient.stride};
-    if (lines.length > 0 && lines.lines > 0)
-      dense_gradient(task, task.kernel, gradient, lines, part, step, thread);
+    const Part own = along_inputs ? Part{0, units} : cpu::part(units, thread, threads);
+    const std::int64_t stride = parameters_[task.kernel].stride;
+    // A few columns of all parts at a time, so that the sums of parts stay in a near cache.
+    const int end = columns.end * kGroup;
+    const int most = parts.end - parts.begin > 1 ? kWidestSlab : end;
+    for (int begin = columns.begin * kGroup; own.begin < own.end && begin < end; begin += most) {
+      const Part inputs{begin, std::min(begin + most, end)};
+      add_parts(task.kernel, inputs, own,
+                {.begin = own.begin * stride + begin,
+                 .length = inputs.end - begin,
+                 .lines = own.end - own.begin,
+                 .stride = stride});
+    }
   }
   if (task.bias >= 0 && program_.parameters[task.bias].update != Update::none) {
     const Part slice = cpu::part(round_up(units, kGroup) / kGroup, thread, threads);
-    take_units({slice.begin * kGroup, std::min(slice.end * kGroup, units)});
-    const GradientLines line{.begin = gradient.unit_begin,
-                             .length = gradient.unit_end - gradient.unit_begin};
-    if (line.length > 0) dense_gradient(task, task.bias, gradient, line, part, step, thread);
+    const Part own{slice.begin * kGroup, std::min(slice.end * kGroup, units)};
+    if (own.begin < own.end)
+      add_parts(task.bias, {0, 0}, own, {.begin = own.begin, .length = own.end - own.begin});
   }
 }
 

@@ -42,13 +42,15 @@ class Gradients {
   // Takes the memory that so many threads need for a batch of so many rows. Before each range.
   void reserve(int threads, int rows);
 
-  // A thread's share of a task of Axis::outputs that is no penalty or constraint, on part `index`
-  // of this process. A gradient is followed by its update where that waits for nothing else.
-  void run(const Task& task, const Batch& batch, int index, const Step& step, int thread,
+  // A thread's share of a task of Axis::outputs that is no penalty or constraint, on these parts of
+  // this process. A gradient is followed by its update where that waits for nothing else.
+  void run(const Task& task, const Batch& batch, const Part& parts, const Step& step, int thread,
            int threads);
 
  private:
-  void dense(const Task& task, const BatchPart& part, const Step& step, int thread, int threads);
+  void dense(const Task& task, const Batch& batch, const Part& parts, const Step& step, int thread,
+             int threads);
+  WeightGradient of_part(const Task& task, const BatchPart& part) const;
   void dense_gradient(const Task& task, int parameter, WeightGradient& gradient,
                       const GradientLines& lines, const BatchPart& part, const Step& step,
                       int thread);

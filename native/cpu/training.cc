@@ -311,16 +311,19 @@ void Training::scale_losses(const BatchRange& batches, const RowsView& rows, flo
   }
 }
 
-// Tasks that compute gradients do so part by part: those of several layers with the same
-// parameters are complete before the next part begins.
+// Gradients of several layers with the same parameters are computed part by part: those of a part
+// are complete before the next part begins. Others are added up layer by layer.
 void Training::run_outputs(const TrainingSegment& segment, const Range& range, const Batch& batch,
                            const Step& step, int thread) {
-  for (int index = 0; index < range.parts.mine; ++index) {
+  const bool shares = std::any_of(segment.tasks.begin(), segment.tasks.end(),
+                                  [](const Task& task) { return task.adds; });
+  const int together = shares ? 1 : range.parts.mine;
+  for (int first = 0; first < range.parts.mine; first += together) {
     for (const Task& task : segment.tasks) {
       const bool is_of_parts =
           task.kind != TaskKind::matrix_penalty && task.kind != TaskKind::constrain;
       if (is_of_parts && (task.kind == TaskKind::batch_statistics || runs(task.kind, step)))
-        gradients_.run(task, batch, index, step, thread, range.threads);
+        gradients_.run(task, batch, {first, first + together}, step, thread, range.threads);
     }
   }
   for (const Task& task : segment.tasks) {
