@@ -1,4 +1,4 @@
-/** Compares the outputs of a row alone with those in a batch. */
+/** Compares outputs and gradients of few rows alone with those in a batch. */
 
 import { layers, type Sequential, sequential } from 'neurode'
 import type { LayerCase } from './layerCases.js'
@@ -46,6 +46,34 @@ export async function rowsThatDiffer(tested: LayerCase, device: string): Promise
     compare('model', model.predictSync(one).data as Float32Array, together as Float32Array)
     compare('predictor', predictor.predictSync(one), all)
     compare("predictor's thread", await predictor.predict(one), all)
+  }
+  return differ
+}
+
+/** How many rows have other gradients alone than in a batch where those of the others are 0. */
+export async function countsThatDiffer(device: string): Promise<string[]> {
+  const width = 530
+  const body = [
+    layers.dense({ units: 67, activation: 'tanh', inputShape: [width] }),
+    layers.dense({ units: 600, activation: 'relu', useBias: false }),
+    layers.dense({ units: 5 }),
+  ]
+  using model = sequential({ layers: body, seed: 2 })
+  model.compile({ loss: 'mse', device, threads: 1 })
+  const random = new Random(4)
+  const [x, y] = [random.normals(rows * width), random.normals(rows * 5)]
+  const differ: string[] = []
+  for (let count = 1; count < rows; count++) {
+    const given = Float32Array.from(y, (value, i) => (i < count * 5 ? value : 0))
+    const together = await model.backward(x, given)
+    const alone = await model.backward(x.slice(0, count * width), y.slice(0, count * 5))
+    const compare = (what: string, got: ArrayLike<number>, expected: Float32Array) => {
+      if (!expected.subarray(0, got.length).every((value, i) => Object.is(value, got[i])))
+        differ.push(`${what} of ${count} rows`)
+    }
+    compare('inputs', alone.inputs.data, together.inputs.data as Float32Array)
+    for (const [name, { data }] of Object.entries(alone.gradients))
+      compare(name, data, together.gradients[name]?.data as Float32Array)
   }
   return differ
 }

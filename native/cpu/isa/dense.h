@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/cpu/isa/few_rows.h"
 #include "native/cpu/isa/product.h"
 #include "native/cpu/isa/transpose.h"
 #include "native/cpu/kernels.h"
 
 namespace neurode::NEURODE_ISA_NAMESPACE {
 
-using cpu::kPanel;
 using cpu::RowsView;
 
 // Inputs (or units) that one pass of a product covers, so that its part of a panel stays in the L1
@@ -188,15 +188,30 @@ inline void panel_product(const float* a, std::int64_t a_row, std::int64_t a_k, 
   });
 }
 
+NEURODE_INLINE bool are_few(const cpu::Panels& panels) {
+  return *std::max_element(panels.rows, panels.rows + panels.count) <= kFewRows;
+}
+
 inline void dense_forward(const float* kernel, std::int64_t stride, const float* bias, int inputs,
                           int units, const cpu::Panels& panels, const float* input, float* output) {
-  panel_product(kernel, stride, 1, units, inputs, panels, input, bias, output);
+  if (!are_few(panels))
+    return panel_product(kernel, stride, 1, units, inputs, panels, input, bias, output);
+  for (int p = 0; p < panels.count; ++p) {
+    few_rows_forward(kernel, stride, bias, inputs, units, panels.rows[p], input + p * panels.step,
+                     output + p * panels.step);
+  }
 }
 
 inline void dense_backward_input(const float* kernel, std::int64_t stride, int inputs, int units,
                                  const cpu::Panels& panels, const float* gradient,
                                  float* input_gradient) {
-  panel_product(kernel, 1, stride, inputs, units, panels, gradient, nullptr, input_gradient);
+  if (!are_few(panels))
+    return panel_product(kernel, 1, stride, inputs, units, panels, gradient, nullptr,
+                         input_gradient);
+  for (int p = 0; p < panels.count; ++p) {
+    few_rows_backward(kernel, stride, inputs, units, panels.rows[p], gradient + p * panels.step,
+                      input_gradient + p * panels.step);
+  }
 }
 
 }  // namespace neurode::NEURODE_ISA_NAMESPACE
