@@ -9,9 +9,12 @@ namespace neurode::NEURODE_ISA_NAMESPACE {
 
 using cpu::WeightGradient;
 
-// Rows of the batch whose inputs are unpacked at a time: up to 128 the slab stays in the L1 cache,
-// up to here in L2.
+// Rows of the batch whose inputs are unpacked at a time: up to kCachedSlabRows the slab stays in
+// the L1 cache, up to kSlabRows in L2.
 constexpr int kSlabRows = cpu::kSlabRows;
+constexpr int kCachedSlabRows = 128;
+// So few rows are less work than to read their weights.
+constexpr int kFewSlabRows = 16;
 constexpr int kSlabVectors = 3;
 constexpr int kSlabWidth = kSlabVectors * kLanes;
 static_assert(kSlabWidth <= cpu::kWidestSlab);
@@ -68,6 +71,33 @@ inline void pack_panel(const float* panel, int inputs, int rows, int column, int
   }
 }
 
+// Columns of the inputs that one slab holds.
+struct Strip {
+  int column, width;
+};
+NEURODE_INLINE Strip strip_of(const WeightGradient& task, int index, int strips) {
+  const int vectors = (task.end - task.begin + kLanes - 1) / kLanes;
+  const int first = vectors * index / strips, end = vectors * (index + 1) / strips;
+  return {task.begin + first * kLanes, (end - first) * kLanes};
+}
+
+// A slab of panels [first, first + count), of which the first begins with row `row` of the bound
+// data.
+inline void pack_strip(const WeightGradient& task, const Strip& strip, int first, int count,
+                       int row, float* slab) {
+  for (int p = first; p < first + count; ++p) {
+    const int rows = task.panel_rows[p];
+    if (task.activation != nullptr) {
+      pack_panel(task.activation + p * task.activation_step, task.inputs, rows, strip.column,
+                 strip.width, slab);
+    } else {
+      pack_bound(task.rows, row, rows, strip.column, strip.width, slab);
+    }
+    row += rows;
+    slab += rows * strip.width;
+  }
+}
+
 // Sums of some units, `stride` floats apart.
 struct UnitSums {
   float* data;
@@ -97,42 +127,47 @@ template <class Optimizer>
 void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step, float* scratch) {
   const auto scalars =
       Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
-  float* const slab = scratch;
+  float* const slabs = scratch;
   float* const all_sums = scratch + (kSlabRows + 1) * kSlabWidth;
-  const int columns = (task.end - task.begin + kLanes - 1) / kLanes;
-  split(columns, kSlabVectors, [&](int vector, int vectors) {
-    const int column = task.begin + vector * kLanes, width = vectors * kLanes;
+  const int strips = (task.end - task.begin + kSlabWidth - 1) / kSlabWidth;
+  // Slabs of few rows fit the cache together: a unit's weights are then gone through in one go.
+  int all_rows = 0;
+  for (int p = 0; p < task.panels; ++p) all_rows += task.panel_rows[p];
+  const int most_together = all_rows <= kFewSlabRows ? kCachedSlabRows / std::max(1, all_rows) : 1;
+  for (int begin = 0; begin < strips; begin += most_together) {
+    const int together = std::min(most_together, strips - begin);
     for (int first = 0, row = 0; first < task.panels;) {
       int count = 0, rows = 0;
       do {
-        const int panel = first + count, panel_rows = task.panel_rows[panel];
-        float* out = slab + rows * width;
-        if (task.activation != nullptr) {
-          pack_panel(task.activation + panel * task.activation_step, task.inputs, panel_rows,
-                     column, width, out);
-        } else {
-          pack_bound(task.rows, row + rows, panel_rows, column, width, out);
-        }
-        rows += panel_rows;
+        rows += task.panel_rows[first + count];
         ++count;
       } while (first + count < task.panels && rows + task.panel_rows[first + count] <= kSlabRows);
+      for (int s = 0; s < together; ++s) {
+        pack_strip(task, strip_of(task, begin + s, strips), first, count, row,
+                   slabs + s * rows * kSlabWidth);
+      }
       const bool only = count == task.panels;
       const bool last = first + count == task.panels && task.ends;
       split(task.unit_end - task.unit_begin, max_rows(kSlabVectors), [&](int m, int size) {
         const int unit = task.unit_begin + m;
-        const UnitSums sums =
-            task.sums != nullptr ? UnitSums{task.sums + unit * task.stride + column, task.stride}
-                                 : UnitSums{all_sums + (only ? 0 : m * std::int64_t{width}), width};
-        accumulate_panels(task, first, count, slab, width, unit, size, sums);
-        for (int i = 0; last && i < size; ++i) {
-          update_run<Optimizer>(task.kernel, sums.data + i * sums.stride, task.slots,
-                                (unit + i) * task.stride + column, width, step.keep, scalars);
+        for (int s = 0; s < together; ++s) {
+          const auto [column, width] = strip_of(task, begin + s, strips);
+          const UnitSums sums =
+              task.sums != nullptr
+                  ? UnitSums{task.sums + unit * task.stride + column, task.stride}
+                  : UnitSums{all_sums + (only ? 0 : m * std::int64_t{width}), width};
+          accumulate_panels(task, first, count, slabs + s * rows * kSlabWidth, width, unit, size,
+                            sums);
+          for (int i = 0; last && i < size; ++i) {
+            update_run<Optimizer>(task.kernel, sums.data + i * sums.stride, task.slots,
+                                  (unit + i) * task.stride + column, width, step.keep, scalars);
+          }
         }
       });
       first += count;
       row += rows;
     }
-  });
+  }
 }
 
 // Adds the gradient of a unit's output to its sums, lane by lane.
