@@ -69,6 +69,23 @@ const networks: readonly Network[] = [
     classes: 11,
     body: () => [relu(515), relu(259), softmax(11)],
   },
+  {
+    title: 'few rows of wide layers',
+    inputs: 530,
+    rows: 15,
+    batch: 7,
+    bytes: true,
+    classes: 6,
+    body: () => [relu(300), layers.dense({ units: 401, activation: 'tanh', useBias: false }), relu(260), softmax(6)],
+  },
+  {
+    title: 'two panels of wide layers with dropout',
+    inputs: 270,
+    rows: 50,
+    batch: 25,
+    classes: 4,
+    body: () => [relu(301), layers.dropout({ rate: 0.3 }), relu(277), softmax(4)],
+  },
   { title: 'batches of one row', inputs: 9, rows: 19, batch: 1, classes: 2, body: () => [relu(16), softmax(2)] },
   {
     title: 'a smooth net with the shape of the tutorial',

@@ -71,24 +71,56 @@ void PassRunner::run(std::span<const Task> tasks, const PanelGroup& group) const
   for (const Task& task : tasks) run_on_panels(task, group);
 }
 
+void PassRunner::run_share(std::span<const Task> tasks, const PanelGroup& group, int thread,
+                           int threads) const {
+  const int features = plan_.features_of_product(tasks.front());
+  const Part groups = part(round_up(features, kGroup) / kGroup, thread, threads);
+  const Part share{groups.begin * kGroup, std::min(groups.end * kGroup, features)};
+  if (share.begin >= share.end) return;
+  dense(tasks.front(), group, share);
+  for (const Task& task : tasks.subspan(1)) activate(task, group, share);
+}
+
 void PassRunner::run_on_panels(const Task& task, const PanelGroup& group) const {
-  if (task.kind == TaskKind::dense_forward || task.kind == TaskKind::dense_backward_input)
-    return dense(task, group);
+  if (const int features = plan_.features_of_product(task); features > 0)
+    return dense(task, group, {0, features});
   for (int panel = 0; panel < group.panels.count; ++panel) run_on_panel(task, group, panel);
 }
 
 // Of all panels, so that they share what is read of the kernel.
-void PassRunner::dense(const Task& task, const PanelGroup& group) const {
-  const auto at = [&](int tensor) { return group.memory + plan_.offset[tensor]; };
+void PassRunner::dense(const Task& task, const PanelGroup& group, const Part& features) const {
+  const auto lines = [&](int tensor, int feature) {
+    return group.memory + plan_.offset[tensor] + std::int64_t{feature} * kPanel;
+  };
   const int inputs = plan_.features(task.input), units = plan_.features(task.output);
-  const float* const kernel = parameters_.values(task.kernel);
+  const int begin = features.begin, count = features.end - begin;
+  const float *const kernel = parameters_.values(task.kernel), *const bias =
+                                                                   parameters_.values(task.bias);
   const std::int64_t stride = parameters_[task.kernel].stride;
   if (task.kind == TaskKind::dense_forward) {
-    kernels_.dense_forward(kernel, stride, parameters_.values(task.bias), inputs, units,
-                           group.panels, at(task.input), at(task.output));
+    kernels_.dense_forward(kernel + begin * stride, stride,
+                           bias == nullptr ? nullptr : bias + begin, inputs, count, group.panels,
+                           lines(task.input, 0), lines(task.output, begin));
   } else {
-    kernels_.dense_backward_input(kernel, stride, inputs, units, group.panels, at(task.gradient),
-                                  at(task.input_gradient));
+    kernels_.dense_backward_input(kernel + begin, stride, count, units, group.panels,
+                                  lines(task.gradient, 0), lines(task.input_gradient, begin));
+  }
+}
+
+// A function of each value alone, or its derivative.
+void PassRunner::activate(const Task& task, const PanelGroup& group, const Part& features) const {
+  const int count = features.end - features.begin;
+  for (int panel = 0; panel < group.panels.count; ++panel) {
+    float* const memory =
+        group.memory + panel * group.panels.step + std::int64_t{features.begin} * kPanel;
+    const auto at = [&](int tensor) { return memory + plan_.offset[tensor]; };
+    const int rows = group.panels.rows[panel];
+    if (task.kind == TaskKind::activation_forward) {
+      kernels_.activation_forward(task.op, {}, at(task.input), at(task.output), count, rows);
+    } else {
+      kernels_.activation_backward(task.op, {}, at(task.input), at(task.output), at(task.gradient),
+                                   count, rows);
+    }
   }
 }
 

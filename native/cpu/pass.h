@@ -66,6 +66,9 @@ class PassRunner {
   // Panels [first, first + count) of a layout.
   PanelGroup group_of(const BatchRows& batch, int layout, int first, int count) const;
   void run(std::span<const Task> tasks, const PanelGroup& group) const;
+  // A thread's share of the features of tasks that are cut by them, on all panels.
+  void run_share(std::span<const Task> tasks, const PanelGroup& group, int thread,
+                 int threads) const;
   // Writes outputs, targets and weights of the heads whose layout it is where the batch wants them.
   void capture(const PanelGroup& group) const;
   // All panels of the tally's head.
@@ -79,7 +82,9 @@ class PassRunner {
  private:
   void run_on_panels(const Task& task, const PanelGroup& group) const;
   void run_on_panel(const Task& task, const PanelGroup& group, int panel) const;
-  void dense(const Task& task, const PanelGroup& group) const;
+  // Features that the task writes, from a multiple of kGroup on.
+  void dense(const Task& task, const PanelGroup& group, const Part& features) const;
+  void activate(const Task& task, const PanelGroup& group, const Part& features) const;
   void regroup(const Task& task, const PanelGroup& group, int panel) const;
   void gather_targets(const Task& task, const PanelGroup& group, int panel) const;
   void capture_head(int index, const PanelGroup& group, int panel) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "native/cpu/layouts.h"
+#include "native/engine/op_table.h"
 
 namespace neurode::cpu {
 namespace {
@@ -28,6 +29,32 @@ void cut_into_pieces(TrainingSegment& segment, const Parameters& parameters) {
            .first_task = first,
            .tasks = last - first});
     }
+  }
+}
+
+// Weights of a product from which on it gains more by a cut than threads lose at two barriers.
+constexpr std::int64_t kWorthCutting = 1 << 16;
+
+void find_runs(const PassPlan& plan, TrainingSegment& segment) {
+  std::vector<TaskRun>& runs = segment.runs;
+  int features = 0;  // of the run, where it is cut by them
+  for (int i = 0; i < static_cast<int>(segment.tasks.size()); ++i) {
+    const Task& task = segment.tasks[i];
+    if (const int of_product = plan.features_of_product(task); of_product > 0) {
+      const std::int64_t weights =
+          std::int64_t{plan.features(task.input)} * plan.features(task.output);
+      features = weights >= kWorthCutting ? of_product : 0;
+      if (features > 0) {
+        runs.push_back({i, 1, true});
+        continue;
+      }
+    }
+    const bool is_pointwise =
+        (task.kind == TaskKind::activation_forward || task.kind == TaskKind::activation_backward) &&
+        activation_row(task.op.row).pointwise;
+    if (!is_pointwise || plan.features(task.output) != features) features = 0;
+    if (runs.empty() || runs.back().is_by_features != (features > 0)) runs.push_back({i, 0, false});
+    ++runs.back().count;
   }
 }
 
@@ -89,6 +116,11 @@ PassPlan::PassPlan(const Program& program, const Pass& pass)
   }
 }
 
+int PassPlan::features_of_product(const Task& task) const {
+  if (task.kind == TaskKind::dense_forward) return features(task.output);
+  return task.kind == TaskKind::dense_backward_input ? features(task.input) : 0;
+}
+
 int PassPlan::layout_of(const Task& task) const {
   for (const int tensor : {task.input, task.output, task.gradient})
     if (tensor >= 0 && layout[tensor] == 0) return 0;
@@ -123,6 +155,7 @@ std::vector<TrainingSegment> in_layouts(const PassPlan& plan, const Pass& pass) 
     segment.has_loss = std::any_of(segment.tasks.begin(), segment.tasks.end(),
                                    [](const Task& task) { return task.kind == TaskKind::loss; });
     if (segment.axis != Axis::rows) continue;
+    find_runs(plan, segment);
     segment.ends_rows = !has_ended[segment.layout];
     has_ended[segment.layout] = true;
   }

@@ -29,6 +29,8 @@ struct PassPlan {
   // Of a tensor, in a lane.
   int features(int tensor) const { return pass.width(tensor) / positions(tensor); }
   int positions(int tensor) const { return layouts[layout[tensor]].positions; }
+  // That a product writes; of other tasks 0.
+  int features_of_product(const Task& task) const;
   // That of the tensors that the task works on. A task that moves features from one layout to
   // another takes rows.
   int layout_of(const Task& task) const;
@@ -80,11 +82,19 @@ struct Piece {
   int first_task, tasks;
 };
 
+// Some tasks of a segment of rows, one behind the other. Those that are cut by features are a large
+// product and what treats each of its outputs alone.
+struct TaskRun {
+  int first, count;
+  bool is_by_features;
+};
+
 struct TrainingSegment {
   Axis axis;
   std::vector<Task> tasks;    // of Axis::parameters: sorted by parameter
   std::vector<Piece> pieces;  // of Axis::parameters
   int layout = 0;             // of Axis::rows
+  std::vector<TaskRun> runs;  // of Axis::rows: all tasks
   bool has_loss = false;
   bool is_exchange = false;
   bool ends_rows = false;  // after it, all outputs and targets of its layout are known

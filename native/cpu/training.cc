@@ -37,6 +37,22 @@ double share_of(Extent extent) {
   return 1;
 }
 
+// Where threads would have no panels, they have some features of all panels instead.
+bool is_cut_by_features(const TrainingSegment& segment, const Cut& cut, int threads) {
+  if (cut.panels() == 0 || cut.panels() >= threads) return false;
+  return std::any_of(segment.runs.begin(), segment.runs.end(),
+                     [](const TaskRun& run) { return run.is_by_features; });
+}
+
+int barriers_of(const std::vector<TrainingSegment>& segments, const BatchCut& cut, int threads) {
+  std::size_t barriers = segments.size();
+  for (const TrainingSegment& segment : segments) {
+    if (is_cut_by_features(segment, cut.cuts[segment.layout], threads))
+      barriers += segment.runs.size();
+  }
+  return static_cast<int>(barriers);
+}
+
 }  // namespace
 
 // What the steps of a range have in common.
@@ -191,7 +207,7 @@ Sums Training::run(const BatchRange& batches, const float* learning_rates, std::
   if (parallel) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const auto steps_taken = static_cast<double>(sums.batches);
-    const double waits = steps_taken * static_cast<double>(segments.size()) * (threads - 1);
+    const double waits = steps_taken * barriers_of(segments, range.whole, threads) * (threads - 1);
     choice_.record(operations * share_of(extent) * steps_taken, seconds.count(),
                    static_cast<double>(team_.sleeps() - sleeps) / std::max(waits, 1.0));
   }
@@ -287,18 +303,38 @@ void Training::run_rows(const TrainingSegment& segment, const Range& range, cons
     of_batch.captured = batches.captured + row_of_range * program_.captured_floats();
   const Cut& cut = batch.cut.cuts[segment.layout];
   const Part mine = part(cut.panels(), thread, range.threads);
-  for (int p = mine.begin, count = 0; p < mine.end; p += count) {
-    // A group of panels has the statistics of one part.
-    const int end = has_statistics_ ? std::min(mine.end, cut.end_of_part(p)) : mine.end;
-    count = std::min(kTogether, end - p);
-    const PanelGroup group = pass_.group_of(of_batch, segment.layout, p, count);
-    pass_.run(segment.tasks, group);
-    if (!segment.ends_rows) continue;
+  const auto each_group = [&](const auto& visit) {
+    for (int p = mine.begin, count = 0; p < mine.end; p += count) {
+      // A group of panels has the statistics of one part.
+      const int end = has_statistics_ ? std::min(mine.end, cut.end_of_part(p)) : mine.end;
+      count = std::min(kTogether, end - p);
+      visit(pass_.group_of(of_batch, segment.layout, p, count));
+    }
+  };
+  const auto end_rows = [&](const PanelGroup& group) {
+    if (!segment.ends_rows) return;
     if (of_batch.captured != nullptr) pass_.capture(group);
     if (batches.input_gradients != nullptr && step.gradients)
       pass_.give_input_gradient(group,
                                 batches.input_gradients + row_of_range * program_.input_size);
+  };
+  if (!is_cut_by_features(segment, cut, range.threads)) {
+    each_group([&](const PanelGroup& group) {
+      pass_.run(segment.tasks, group);
+      end_rows(group);
+    });
+    return;
   }
+  const PanelGroup all = pass_.group_of(of_batch, segment.layout, 0, cut.panels());
+  for (const TaskRun& run : segment.runs) {
+    const auto tasks = std::span(segment.tasks).subspan(run.first, run.count);
+    if (run.is_by_features)
+      pass_.run_share(tasks, all, thread, range.threads);
+    else
+      each_group([&](const PanelGroup& group) { pass_.run(tasks, group); });
+    team_.barrier();
+  }
+  each_group(end_rows);
 }
 
 // The factors of the gradients of a batch's losses, by head.
